@@ -1,0 +1,166 @@
+"""Ports: what the flows need from the world, each with at least two implementations."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+
+from flows.records import (
+    Bill,
+    BillLine,
+    Change,
+    CodeRequest,
+    Link,
+    Media,
+    Parcel,
+    Preference,
+    Receipt,
+    Secret,
+    Settlement,
+    Subscriber,
+)
+
+
+class Billing(Protocol):
+    """The operator's bills. Called under the turn's deadline; raises Refused or Unavailable only."""
+
+    async def subscriber(self, msisdn: str) -> Subscriber:
+        """Who stands behind a number; NotFound when nobody does."""
+
+    async def bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
+        """Issued bills, newest first."""
+
+    async def bill(self, account: str, bill_id: str) -> Bill:
+        """One bill of this account; NotFound for any other account's."""
+
+    async def lines(self, account: str, bill_id: str) -> Sequence[BillLine]:
+        """The bill's detail by rubric and user."""
+
+    async def media(self, account: str) -> Media:
+        """How bills reach this account today."""
+
+    async def set_media(self, account: str, media: Media) -> bool:
+        """Ask for paper or e-mail; False when it was so already. Idempotent."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionKey:
+    """Where a session is kept: both parts are keyed hashes, so a store never shows a number."""
+
+    tag: str
+    """Of operator and caller: one subscriber's keys share it (Redis hash tag, rate bucket)."""
+    name: str
+    """Of provider, channel and the provider's session id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What `Sessions.open` found.
+
+    new      nothing there; the lease is ours
+    live     a session is there; the lease is ours
+    ended    the conversation is over; `reply` is its last answer; no lease
+    replay   this very hop was answered before with `reply`; no lease
+    busy     another turn holds the lease and did not finish in time
+    limited  this subscriber has used up the allowed turns
+    """
+
+    status: Literal["new", "live", "ended", "replay", "busy", "limited"]
+    version: int = 0
+    lease: int = 0
+    """Fencing token of the lease."""
+    session: bytes | None = field(default=None, repr=False)
+    reply: bytes | None = field(default=None, repr=False)
+
+
+class Sessions(Protocol):
+    """Live sessions. One `open` and one `save` a turn; each is one round trip."""
+
+    async def open(self, key: SessionKey, hop: str) -> Opened:
+        """Load, lease, check for replay and count against the rate limit, in one step.
+
+        A concurrent twin waits here, bounded, for the first to save.
+        """
+
+    async def save(
+        self, key: SessionKey, opened: Opened, hop: str, session: bytes | None, reply: bytes
+    ) -> bool:
+        """Keep session and reply and give the lease back; False when the lease was lost.
+
+        `session` None ends the conversation: only the reply is kept, for repeats.
+        """
+
+    async def release(self, key: SessionKey, opened: Opened) -> None:
+        """Give the lease back without saving: the turn failed and may be tried again."""
+
+    async def drop(self, key: SessionKey) -> None:
+        """The network says the conversation is over: forget it. Unknown keys are fine."""
+
+
+class Ledger(Protocol):
+    """What must not be lost: preferences, consents, links, the keys of changes already made."""
+
+    async def commit(self, change: Change) -> str:
+        """Write it all in one transaction, once per key; answers the outcome kept with the key."""
+
+    async def preference(self, operator: str, subscription: str) -> Preference:
+        """What this subscription chose; an empty Preference when nothing."""
+
+    async def reply(self, key: str) -> bytes | None:
+        """The answer kept with a change's key, if that change was made before."""
+
+    async def open_link(self, token: Secret, purpose: str, now: datetime) -> Link | None:
+        """Look a link up without using it; None when unknown, used up or expired."""
+
+    async def use_link(self, token: Secret, purpose: str, now: datetime) -> Link | None:
+        """Use a link once; of parallel users at most `opens` succeed."""
+
+    async def opt_out(self, operator: str, number: str, out: bool, now: datetime) -> None:
+        """Remember STOP (or START) from this number."""
+
+
+class Codes(Protocol):
+    """One-time codes, kept as keyed hashes; every count is atomic."""
+
+    async def issue(self, request: CodeRequest) -> Literal["ok", "soon", "many"]:
+        """Remember a code and enqueue its notice in one transaction; the new one kills the old.
+
+        `soon`: less than 30 s after the last. `many`: 3 an hour or 6 a day are used up.
+        A repeated `key` answers what it answered first.
+        """
+
+    async def redeem(
+        self, operator: str, number: str, purpose: str, code: Secret, now: datetime
+    ) -> Literal["ok", "wrong", "locked"]:
+        """Use a code once. Five wrong tries kill a code, nine a day lock the number's codes.
+
+        Unknown, expired and used codes are `wrong`; of two parallel uses one is `ok`.
+        """
+
+
+class Passwords(Protocol):
+    """Passwords and PINs as argon2id hashes, checked in a bounded pool."""
+
+    async def check(
+        self, operator: str, number: str, secret: Secret, kind: str, now: datetime
+    ) -> Literal["ok", "wrong", "locked"]:
+        """Compare; an unknown number takes as long as a known one. Raises Overloaded when shed."""
+
+    async def put(self, operator: str, number: str, secret: Secret, kind: str, now: datetime) -> None:
+        """Set or replace."""
+
+
+class Outbox(Protocol):
+    """Notices and errands on their way out; enqueued by `Ledger.commit` and `Codes.issue`."""
+
+    async def claim(self, most: int, now: datetime) -> Sequence[Parcel]:
+        """Take due rows under a lease: codes first, then replies, notices, campaigns."""
+
+    async def settle(self, parcel: Parcel, settlement: Settlement, now: datetime) -> bool:
+        """Record what became of it; False when the fence is stale (another worker took over)."""
+
+    async def receipt(self, receipt: Receipt, now: datetime) -> None:
+        """Record a provider's word; states only move forward, unknown ids are parked."""
+
+    async def wait(self, seconds: float) -> None:
+        """Return when something may be due, at the latest after so many seconds."""

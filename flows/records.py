@@ -1,0 +1,214 @@
+"""Records: the values that cross the ports, all frozen."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Literal
+
+Media = Literal["paper", "email"]
+Kind = Literal["mobile", "fixed", "internet", "data_key"]
+BillState = Literal["due", "part", "overdue", "paid", "credit", "cancelled"]
+NoticeClass = Literal["code", "reply", "notice", "campaign"]
+"""Sent in this order; `code` is never re-sent blindly, `notice` at most once after an unknown outcome."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A value that never shows itself: not in repr, str, logs or errors."""
+
+    value: str = field(repr=False)
+
+    def __str__(self) -> str:
+        return "***"
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """Who stands behind a number: the subscription, not the number, is what bindings hold on to."""
+
+    id: str
+    """Subscription id at the billing backend."""
+    operator: str
+    msisdn: str = field(repr=False)
+    account: str = field(repr=False)
+    name: str = field(repr=False)
+    kind: Kind
+    segment: Literal["residential", "business"]
+    language: str
+    since: date
+    """First day of the subscription; a change means the number has a new owner."""
+    email: str = field(default="", repr=False)
+    email_validated: bool = False
+    address: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """One bill; amounts in the operator's currency, tax included unless named otherwise."""
+
+    id: str
+    number: str
+    account: str = field(repr=False)
+    issued: date
+    due: date
+    total: Decimal
+    tax: Decimal
+    remaining: Decimal
+    state: BillState
+
+
+@dataclass(frozen=True, slots=True)
+class BillLine:
+    """One line of a bill's detail."""
+
+    rubric: str
+    """Catalogue name of the rubric: `subscriptions`, `options`, `communications`..."""
+    user: str = field(repr=False)
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Preference:
+    """What a subscriber chose with us; empty means never chosen."""
+
+    language: str = ""
+    notify: Literal["", "sms", "email", "both"] = ""
+    email: str = field(default="", repr=False)
+    email_validated: bool = False
+    address: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """One line of the append-only consent record."""
+
+    what: str
+    given: bool
+    text: str
+    """Name of the text that was agreed to."""
+    language: str
+    channel: str
+    proof: str
+    """How the subscriber was known: `line`, `code`..."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One message going out."""
+
+    key: str
+    """Unique: the same key enqueued twice goes out once."""
+    operator: str
+    to: str = field(repr=False)
+    """E.164 number or e-mail address."""
+    route: Literal["sms", "email"]
+    kind: NoticeClass
+    body: str = field(repr=False)
+    language: str
+    subject: str = field(default="", repr=False)
+    due_at: datetime | None = None
+    """Not before this instant (UTC); None means now."""
+    expires_at: datetime | None = None
+    """Worthless after this instant (UTC): it is dropped, not sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """Work promised for later: run a step again and text what it shows."""
+
+    key: str
+    operator: str
+    step: str
+    session: bytes = field(repr=False)
+    """The session at the moment of the promise, secrets never in it."""
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A short link's binding; only the keyed hash of its token is stored."""
+
+    token: Secret
+    purpose: Literal["address", "email", "bill"]
+    operator: str
+    subscription: str
+    value: str = field(repr=False)
+    """What opening it confirms, e.g. the address to validate."""
+    expires_at: datetime
+    opens: int = 1
+    """How many times it may be opened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """All that one action writes, in one transaction, once per key."""
+
+    key: str
+    """Idempotency key: session, hop and action. A key seen before writes nothing."""
+    operator: str
+    subscription: str
+    at: datetime
+    outcome: str = "ok"
+    """Kept with the key: a repeat is told what the first one was told."""
+    preference: Preference | None = None
+    """The fields that are not empty replace the stored ones."""
+    consents: tuple[Consent, ...] = ()
+    links: tuple[Link, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    errands: tuple[Errand, ...] = ()
+    reply: bytes | None = field(default=None, repr=False)
+    """The provider's answer bytes to an inbound message, kept to be repeated."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRequest:
+    """A one-time code to be remembered, and the notice that carries it, in one transaction."""
+
+    key: str
+    operator: str
+    number: str = field(repr=False)
+    purpose: str
+    """What it opens: `proof` (this conversation) or `bill` (the web page)."""
+    code: Secret
+    at: datetime
+    expires_at: datetime
+    notice: Notice | None
+    """None when nothing may be sent (the number is nobody's): counted all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a provider says became of a message."""
+
+    provider: str
+    message_id: str
+    state: Literal["in_transit", "delivered", "failed", "unknown"]
+    raw: str
+    """The provider's own word, kept for people to read."""
+    reason: str = ""
+    our_id: str = ""
+    """Our own id when the provider echoes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A claimed outbox row: one notice or errand in the hands of one worker."""
+
+    id: int
+    fence: int
+    """Fencing token: a settlement with an older one is refused."""
+    attempt: int
+    """1 for the first try."""
+    item: Notice | Errand
+    claimed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What became of one attempt."""
+
+    state: Literal["sent", "again", "dead", "unknown", "expired", "opted_out"]
+    provider: str = ""
+    message_id: str = ""
+    again_at: datetime | None = None
+    reason: str = ""

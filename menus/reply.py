@@ -1,0 +1,47 @@
+"""What one turn answers, before a provider writes it in its own form."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Channel = Literal["ussd", "sms", "voice"]
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One thing a caller hears: spoken text, digits said one by one, or a recording."""
+
+    kind: Literal["say", "digits", "play"]
+    text: str
+    """Words, digits, or the recording's file name relative to the pack's `prompts/`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gather:
+    """Which keys the caller may press next, and how long we wait."""
+
+    most: int
+    """Keys at most; the answer is taken as soon as so many came."""
+    finish: str
+    """The key that ends a longer answer (`#`), or empty when the first key answers."""
+    first_seconds: int
+    between_seconds: int
+    barge_in: bool = True
+    speech: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer, fitted to its surface. USSD and SMS use `text`, voice uses `prompts`."""
+
+    channel: Channel
+    language: str
+    node: str
+    """The screen it shows: a label for logs and maps, never sent to the subscriber."""
+    turn: int
+    """How many turns the session has had: the step nonce of voice action URLs."""
+    text: str = ""
+    prompts: tuple[Prompt, ...] = ()
+    gather: Gather | None = None
+    transfer: str = ""
+    """The number to connect the call to after the prompts, in E.164 or a short code."""
+    ends: bool = False

@@ -1,0 +1,60 @@
+"""A session: where one subscriber stands in one conversation."""
+
+import json
+from dataclasses import dataclass, field
+
+from menus.facts import Fact, Rows, recalled, stored
+
+
+@dataclass(slots=True)
+class Session:
+    """The one mutable value of a turn; it holds no secret and nothing that cannot be rebuilt."""
+
+    operator: str
+    channel: str
+    caller: str = field(repr=False)
+    """E.164, or empty when the network withheld it."""
+    revision: str
+    """The pack revision this conversation runs on until it ends."""
+    state: str
+    language: str
+    kind: str = ""
+    """The kind of line (mobile, fixed...), empty until known: it decides which proof is asked."""
+    proofs: tuple[str, ...] = ()
+    """What the caller has shown so far: `line`, `code`, `password`..."""
+    then: str = ""
+    """The screen that waits behind the proof being asked."""
+    trail: tuple[str, ...] = ()
+    """The screens behind this one, nearest last; never one that asked for a secret."""
+    page: int = 0
+    misses: int = 0
+    """Wrong answers in a row."""
+    silences: int = 0
+    """Times in a row the caller said nothing."""
+    turn: int = 0
+    seen: tuple[int, ...] = ()
+    """Lengths of the accumulated text at each hop (Africa's Talking)."""
+    mark: str = ""
+    """Keyed hash of the accumulated text at the last hop."""
+    facts: dict[str, Fact | Rows] = field(default_factory=dict, repr=False)
+
+    def dump(self) -> bytes:
+        """Compact JSON: the fields in order, without their names."""
+        facts = {name: stored(fact) for name, fact in self.facts.items()}
+        row = [getattr(self, name) for name in _PLAIN]
+        return json.dumps([*row, facts], separators=(",", ":"), ensure_ascii=False).encode()
+
+
+_PLAIN = tuple(name for name in Session.__slots__ if name != "facts")
+_TUPLES = tuple(_PLAIN.index(name) for name in ("proofs", "trail", "seen"))
+
+
+def load(data: bytes) -> Session:
+    """The session `dump` wrote; ValueError when the bytes are not one."""
+    try:
+        *row, facts = json.loads(data)
+        for index in _TUPLES:
+            row[index] = tuple(row[index])
+        return Session(*row, {name: recalled(form) for name, form in facts.items()})
+    except (TypeError, IndexError, KeyError, AttributeError) as error:
+        raise ValueError("these bytes are not a session") from error
