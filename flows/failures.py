@@ -21,7 +21,7 @@ Failure
 from typing import ClassVar
 
 
-class Failure(Exception):
+class Failure(Exception):  # noqa: N818 - the tree's names are the words screens and logs use
     """Something went wrong."""
 
     again: ClassVar[bool] = False

@@ -115,7 +115,7 @@ class Ledger(Protocol):
     async def use_link(self, token: Secret, purpose: str, now: datetime) -> Link | None:
         """Use a link once; of parallel users at most `opens` succeed."""
 
-    async def opt_out(self, operator: str, number: str, out: bool, now: datetime) -> None:
+    async def opt_out(self, operator: str, number: str, *, out: bool, now: datetime) -> None:
         """Remember STOP (or START) from this number."""
 
 

@@ -130,5 +130,6 @@ def recalled(form: Stored) -> Fact | Rows:
     if isinstance(form, str):
         return _cell(form)
     columns, *rows = form
-    assert isinstance(columns, str)
+    if not isinstance(columns, str):
+        raise ValueError("a list of rows opens with its columns")
     return Rows(tuple(columns.split()), tuple(tuple(map(_cell, row)) for row in rows))

@@ -55,6 +55,7 @@ def load(data: bytes) -> Session:
         *row, facts = json.loads(data)
         for index in _TUPLES:
             row[index] = tuple(row[index])
-        return Session(*row, {name: recalled(form) for name, form in facts.items()})
+        known = {name: recalled(form) for name, form in facts.items()}
+        return Session(**dict(zip(_PLAIN, row, strict=True)), facts=known)
     except (TypeError, IndexError, KeyError, AttributeError) as error:
         raise ValueError("these bytes are not a session") from error

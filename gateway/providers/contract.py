@@ -1,0 +1,120 @@
+"""The contract of a provider: what it reads, what it writes, what it must name.
+
+A provider module names `NAME`, `Settings`, `ROUTES`, `authentic` and `connect_sender`; discovery demands them.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from flows.inbound import Inbound
+from flows.records import Notice, Receipt
+from menus.reply import Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """One request the guard let through: decoded once, every field a single value."""
+
+    form: Mapping[str, str] = field(repr=False)
+    query: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """The same request before decoding: what a signature is computed over."""
+
+    target: str
+    """Path and raw query exactly as received."""
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One operator's enabled connection to one provider."""
+
+    operator: str
+    settings: Any = field(repr=False)
+    """The provider's own `Settings` value."""
+    public_url: str
+    """Where the provider reaches us, e.g. `https://gw.example.net`; never taken from a request."""
+    hooks_url: str = field(repr=False)
+    """`{public_url}/hooks/{operator}/{provider}[/{token}]`: the base of action URLs we hand out."""
+    trust: Mapping[str, str]
+    """Per channel what the connection proves about a caller: `line` or `none`."""
+    addresses: Mapping[str, str]
+    """Per channel the operator's own entry: ussd `*100#`, voice `411`, sms `477`."""
+    locales: Mapping[str, str] = field(default_factory=dict)
+    """Per language its BCP 47 tag for speech: `ro` -> `ro-RO`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The network says a conversation is over."""
+
+    session_id: str
+    caller: str = field(repr=False)
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class OptOut:
+    """A recipient asked for no more messages (or for messages again)."""
+
+    number: str = field(repr=False)
+    out: bool = True
+
+
+Event = Inbound | Ended | Receipt | OptOut | None
+"""None: understood, nothing to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The HTTP answer, without its status: conversations always answer 200."""
+
+    body: bytes
+    content_type: str
+
+
+Read = Callable[[Webhook, Connection], Event]
+Write = Callable[[Reply | None, Connection], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A webhook: how its requests are read and answered. Both are pure and synchronous."""
+
+    read: Read
+    """Raises BadRequest when a required field is missing or malformed."""
+    write: Write
+    """`None` writes the empty acknowledgement."""
+    required: tuple[str, ...] = ()
+    """Field names the guard demands before `read` is called."""
+    polite: Callable[[str, Connection], Answer] | None = None
+    """For channels that must always be answered in words (USSD): a text -> a closing answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The provider took a message."""
+
+    provider: str
+    message_id: str
+    """Empty when the provider gave none."""
+
+
+class Sender(Protocol):
+    """Sends notices. One attempt a call, no retry, under a total deadline of its own."""
+
+    async def send(self, notice: Notice) -> Sent:
+        """Raises a `flows.failures.Undelivered`; OutcomeUnknown when the request left unanswered."""
+
+    async def close(self) -> None:
+        """Give connections and threads back."""
+
+
+ConnectSender = Callable[[Connection], Awaitable[Sender]]
+Authentic = Callable[[Raw, Mapping[str, str], Connection], bool]
+"""A provider's own check on the raw request and its decoded form, after the path token: never raises."""
