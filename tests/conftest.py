@@ -1,0 +1,74 @@
+"""What every test stands on: a clean environment, and real servers where they are asked for."""
+
+import os
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from tests.services import Missing, Postgres, Redis, serving
+
+LEAKS = ("DATABASE_URL", "REDIS_URL", "PORT", "ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+LEAKING_PREFIXES = ("DIALTREE_", "TWILIO_", "PG")
+
+
+def pytest_configure() -> None:
+    """What the developer's shell says must not decide how a test ends."""
+    for name in list(os.environ):
+        if name.upper() in LEAKS or name.startswith(LEAKING_PREFIXES):
+            del os.environ[name]
+
+
+def leave_out(program: Missing) -> None:
+    reason = f"LEFT OUT: {program} is not installed (python -m tests.services install)"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was left out where nobody can overlook it."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = [str(report.longrepr[2]) for report in skipped if isinstance(report.longrepr, tuple)]
+    for reason in sorted({each.removeprefix("Skipped: ") for each in reasons if "LEFT OUT" in each}):
+        count = sum(reason in each for each in reasons)
+        terminalreporter.write_line(f"{reason}: {count} tests", red=True, bold=True)
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[Redis]:
+    """One Redis for the whole run; a test that harms its server starts its own with `serving(Redis)`."""
+    try:
+        with serving(Redis) as server:
+            yield server
+    except Missing as program:
+        leave_out(program)
+
+
+@pytest.fixture(scope="session")
+def redis_url(redis_server: Redis) -> str:
+    return redis_server.url
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    """One PostgreSQL for the whole run; a test that harms its server starts its own."""
+    try:
+        with serving(Postgres) as server:
+            yield server
+    except Missing as program:
+        leave_out(program)
+
+
+@pytest.fixture(scope="session")
+def postgres_url(postgres_server: Postgres) -> str:
+    """The cluster's own `postgres` database: to look, not to write; tests write to `postgres_database`."""
+    return postgres_server.url
+
+
+@pytest.fixture
+def postgres_database(postgres_server: Postgres) -> Iterator[str]:
+    """The URL of an empty database that is this test's alone."""
+    name = f"t{uuid.uuid4().hex}"
+    yield postgres_server.create(name)
+    postgres_server.drop(name)

@@ -1,0 +1,257 @@
+"""Real Redis and PostgreSQL servers, started by the tests as their own children on free loopback ports."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import ClassVar, TypeVar
+
+AnyServer = TypeVar("AnyServer", bound="Server")
+
+START_SECONDS = 30.0
+STOP_SECONDS = 10.0
+
+
+class Missing(Exception):  # noqa: N818 - it reads as a statement where it is caught
+    """The server's programs are not on this machine."""
+
+
+def until(holds: Callable[[], bool], seconds: float, what: str) -> None:
+    """Wait in 10 ms steps until a condition holds; TimeoutError after so many seconds."""
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            raise TimeoutError(f"after {seconds:g} s still not: {what}")
+        time.sleep(0.01)
+
+
+def free_port() -> int:
+    """A loopback port nobody listens on right now; `Server.start` checks who got it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Server:
+    """A child process that serves one port from one folder; kill, pause and start it again at will."""
+
+    user: ClassVar[str | None] = None
+    farewell: ClassVar[signal.Signals] = signal.SIGTERM
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.folder = folder
+        self.options = options
+        self.port = free_port()
+        self.child: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        raise NotImplementedError
+
+    def command(self) -> list[str]:
+        raise NotImplementedError
+
+    def ready(self, pid: int) -> bool:
+        """Does the child with this pid, and nobody else, answer on our port?"""
+        raise NotImplementedError
+
+    def start(self) -> None:
+        """Start, or start again on the same port; returns when our own child answers there.
+
+        A child that gives up at once is tried again: after `kill` PostgreSQL refuses its first start
+        while the dead one's helpers still hold shared memory.
+        """
+        end = time.monotonic() + START_SECONDS
+        while not self._up():
+            if time.monotonic() > end:
+                raise RuntimeError((self.folder / "server.log").read_text()[-2000:])
+
+    def _up(self) -> bool:
+        child = self.child = spawn(self.command(), self.folder / "server.log", self.user)
+        until(lambda: child.poll() is not None or self.ready(child.pid), START_SECONDS, "server up")
+        return child.poll() is None
+
+    def stop(self) -> None:
+        """Ask it to end, insist after ten seconds."""
+        child, self.child = self.child, None
+        if child is None:
+            return
+        child.send_signal(signal.SIGCONT)
+        child.send_signal(self.farewell)
+        try:
+            child.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+    def kill(self) -> None:
+        """kill -9, as a power cut would."""
+        if self.child is not None:
+            self.child.kill()
+            self.child.wait()
+
+    def pause(self) -> None:
+        """SIGSTOP: the socket stays open and nothing answers."""
+        assert self.child is not None
+        self.child.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        assert self.child is not None
+        self.child.send_signal(signal.SIGCONT)
+
+
+def spawn(command: list[str], log: Path, user: str | None) -> subprocess.Popen[bytes]:
+    """Start a child that dies with the thread that started it, even when we are killed."""
+    owner = account(user)
+    tied = ["setpriv", "--pdeathsig", "KILL", "--", *command] if shutil.which("setpriv") else command
+    with log.open("ab") as out:
+        groups: list[str] | None = [] if owner else None
+        return subprocess.Popen(
+            tied, stdout=out, stderr=out, cwd=log.parent, user=owner, group=owner, extra_groups=groups
+        )
+
+
+def account(user: str | None) -> str | None:
+    """PostgreSQL refuses to run as root; anybody else runs it as themselves."""
+    return user if os.geteuid() == 0 else None
+
+
+class Redis(Server):
+    """A Redis that keeps nothing on disk; options are its own: `"--maxmemory", "3mb"`."""
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def command(self) -> list[str]:
+        plain = ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder), "--save", ""]
+        return [found("redis-server"), *plain, "--appendonly", "no", *self.options]
+
+    def ready(self, pid: int) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as link:
+                link.sendall(b"INFO server\r\n")
+                return f"process_id:{pid}\r\n".encode() in link.recv(65536)
+        except OSError:
+            return False
+
+
+class Postgres(Server):
+    """A PostgreSQL cluster of its own, fsync on, everybody on loopback trusted."""
+
+    user = "postgres"
+    farewell = signal.SIGINT
+
+    @property
+    def url(self) -> str:
+        return self.database("postgres")
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    def database(self, name: str) -> str:
+        """The URL of one database of this cluster."""
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
+
+    def command(self) -> list[str]:
+        if not self.data.exists():
+            self.initialise()
+        places = ["-p", str(self.port), "-c", "listen_addresses=127.0.0.1", "-k", str(self.data)]
+        return [found("postgres"), "-D", str(self.data), *places, *self.options]
+
+    def initialise(self) -> None:
+        self.folder.chmod(0o755)
+        self.data.mkdir(mode=0o700)
+        if os.geteuid() == 0:
+            shutil.chown(self.data, "postgres", "postgres")
+        how = ["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8"]
+        run([found("initdb"), "-D", str(self.data), *how], self.folder, self.user)
+
+    def ready(self, pid: int) -> bool:
+        """postmaster.pid holds the owner's pid, data, start, port... and in line 8 its state."""
+        with contextlib.suppress(OSError):
+            lines = (self.data / "postmaster.pid").read_text().splitlines()
+            return len(lines) > 7 and lines[0] == str(pid) and lines[7].strip() == "ready"
+        return False
+
+    def create(self, name: str) -> str:
+        """Make an empty database and answer its URL."""
+        run([found("createdb"), *self._as_owner(), name], self.folder, self.user)
+        return self.database(name)
+
+    def drop(self, name: str) -> None:
+        """Throw a database away, and whoever is still connected to it."""
+        run([found("dropdb"), *self._as_owner(), "--force", "--if-exists", name], self.folder, self.user)
+
+    def _as_owner(self) -> list[str]:
+        return ["-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres"]
+
+
+def run(command: list[str], folder: Path, user: str | None) -> None:
+    owner = account(user)
+    done = subprocess.run(command, cwd=folder, capture_output=True, check=False, user=owner, group=owner)
+    if done.returncode:
+        raise RuntimeError(f"{command[0]}: {done.stderr.decode(errors='replace')[-2000:]}")
+
+
+def found(program: str) -> str:
+    """The program's path, also where Debian hides PostgreSQL's; Missing when it is not installed."""
+    debian = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"), reverse=True)
+    path = shutil.which(program) or next(map(str, debian), None)
+    if path is None:
+        raise Missing(program)
+    return path
+
+
+@contextlib.contextmanager
+def serving(kind: type[AnyServer], *options: str) -> Iterator[AnyServer]:
+    """A server for as long as the block runs, in a folder that goes with it."""
+    folder = Path(tempfile.mkdtemp(prefix="dialtree-"))
+    server = kind(folder, *options)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+PACKAGES = {"redis-server": "redis-server", "postgres": "postgresql"}
+
+
+def missing() -> list[str]:
+    """The Debian packages whose programs are not here."""
+    absent = []
+    for program, package in PACKAGES.items():
+        try:
+            found(program)
+        except Missing:
+            absent.append(package)
+    return absent
+
+
+def install() -> int:
+    """Install what is missing where we may; only in CI is it an error when something stays missing."""
+    absent = missing()
+    if absent and os.geteuid() == 0 and shutil.which("apt-get"):
+        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        subprocess.run(["apt-get", "update", "-q"], env=quiet, check=False)
+        subprocess.run(["apt-get", "install", "-qy", *absent], env=quiet, check=False)
+    still = missing()
+    if still:
+        sys.stderr.write(f"LEFT OUT: {', '.join(still)} could not be installed; tests that need it skip.\n")
+    return int(bool(still) and os.environ.get("CI") == "true")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] != ["install"]:
+        sys.exit("usage: python -m tests.services install")
+    sys.exit(install())
