@@ -1,0 +1,267 @@
+"""The tables, and for each query used the index it runs on."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+)
+
+from storage.sql.types import Money, UtcTime
+
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+"""Constraints carry the same names everywhere, so that a later migration can find them."""
+
+metadata = MetaData(naming_convention=NAMES)
+
+ROW_ID = BigInteger().with_variant(Integer, "sqlite")
+"""Only INTEGER counts up by itself on SQLite."""
+
+preferences = Table(
+    "preferences",
+    metadata,
+    Column("operator", String(64), primary_key=True),
+    Column("subscription", String(128), primary_key=True),
+    Column("language", String(16), nullable=False),
+    Column("notify", String(8), nullable=False),
+    Column("email", String(320), nullable=False),
+    Column("email_validated", Boolean, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+)
+
+consents = Table(
+    "consents",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("operator", String(64), nullable=False),
+    Column("subscription", String(128), nullable=False),
+    Column("what", String(64), nullable=False),
+    Column("given", Boolean, nullable=False),
+    Column("text", String(128), nullable=False),
+    Column("language", String(16), nullable=False),
+    Column("channel", String(16), nullable=False),
+    Column("proof", String(64), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Index(None, "operator", "subscription", "id"),
+)
+"""Append-only: no statement in this package updates it."""
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("key", String(255), primary_key=True),
+    Column("outcome", String(64), nullable=False),
+    Column("reply", LargeBinary),
+    Column("at", UtcTime, nullable=False),
+    Index(None, "at"),
+)
+
+links = Table(
+    "links",
+    metadata,
+    Column("token", LargeBinary(32), primary_key=True),
+    Column("purpose", String(16), nullable=False),
+    Column("operator", String(64), nullable=False),
+    Column("subscription", String(128), nullable=False),
+    Column("value", Text, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+    Column("opens", Integer, nullable=False),
+    CheckConstraint("opens >= 0", name="opens"),
+    Index(None, "operator", "subscription"),
+    Index(None, "expires_at"),
+)
+"""`token` is a keyed hash; `opens` counts down."""
+
+opt_outs = Table(
+    "opt_outs",
+    metadata,
+    Column("operator", String(64), primary_key=True),
+    Column("number", String(320), primary_key=True),
+    Column("at", UtcTime, nullable=False),
+)
+
+codes = Table(
+    "codes",
+    metadata,
+    Column("subject", LargeBinary(32), primary_key=True),
+    Column("purpose", String(32), primary_key=True),
+    Column("hash", LargeBinary(32), nullable=False),
+    Column("wrong", Integer, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+    Index(None, "expires_at"),
+)
+"""`subject` is a keyed hash of operator and number, here and in the two tables below."""
+
+code_tries = Table(
+    "code_tries",
+    metadata,
+    Column("subject", LargeBinary(32), primary_key=True),
+    Column("purpose", String(32), primary_key=True),
+    Column("since", UtcTime, nullable=False),
+    Column("wrong", Integer, nullable=False),
+    Index(None, "since"),
+)
+
+code_sends = Table(
+    "code_sends",
+    metadata,
+    Column("subject", LargeBinary(32), primary_key=True),
+    Column("since", UtcTime, nullable=False),
+    Column("times", Text, nullable=False),
+    Index(None, "since"),
+)
+"""`times`: when the last codes were sent, ISO instants, newest first; `since` the newest of them."""
+
+passwords = Table(
+    "passwords",
+    metadata,
+    Column("operator", String(64), primary_key=True),
+    Column("number", String(32), primary_key=True),
+    Column("kind", String(32), primary_key=True),
+    Column("hash", String(255), nullable=False),
+    Column("at", UtcTime, nullable=False),
+)
+
+password_tries = Table(
+    "password_tries",
+    metadata,
+    Column("operator", String(64), primary_key=True),
+    Column("number", String(32), primary_key=True),
+    Column("kind", String(32), primary_key=True),
+    Column("since", UtcTime, nullable=False),
+    Column("wrong", Integer, nullable=False),
+    Index(None, "since"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("key", String(255), nullable=False),
+    Column("operator", String(64), nullable=False),
+    Column("form", String(8), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("to", String(320), nullable=False),
+    Column("route", String(8), nullable=False),
+    Column("language", String(16), nullable=False),
+    Column("step", String(128), nullable=False),
+    Column("payload", LargeBinary),
+    Column("state", String(16), nullable=False),
+    Column("due_at", UtcTime),
+    Column("expires_at", UtcTime),
+    Column("fence", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("provider", String(64), nullable=False),
+    Column("message_id", String(128), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("changed_at", UtcTime, nullable=False),
+    UniqueConstraint("key"),
+    CheckConstraint(
+        "state IN ('pending', 'claimed', 'again', 'unknown', 'sent',"
+        " 'delivered', 'failed', 'dead', 'expired', 'opted_out')",
+        name="state",
+    ),
+    Index(
+        "ix_outbox_due",
+        "priority",
+        "due_at",
+        "id",
+        postgresql_where=text("due_at IS NOT NULL"),
+        sqlite_where=text("due_at IS NOT NULL"),
+    ),
+    Index(None, "state", "id"),
+    Index(None, "operator", "to"),
+)
+"""A row is up for claiming while `due_at` is set: when it is due, or when its worker's lease runs out."""
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("provider", String(64), primary_key=True),
+    Column("message_id", String(160), primary_key=True),
+    Column("row", ROW_ID),
+    Column("state", String(16)),
+    Column("raw", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Index(None, "row"),
+    Index(None, "at"),
+)
+"""Where a send (`row`) and a provider's word (`state`) meet, whichever comes first.
+
+Both write the same row, so the later transaction waits for the earlier and sees it: a receipt that
+comes before the send's answer is parked here, and none slips between two transactions.
+"""
+
+billing_subscribers = Table(
+    "billing_subscribers",
+    metadata,
+    Column("id", String(128), primary_key=True),
+    Column("operator", String(64), nullable=False),
+    Column("msisdn", String(32), nullable=False),
+    Column("account", String(64), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("segment", String(16), nullable=False),
+    Column("language", String(16), nullable=False),
+    Column("since", Date, nullable=False),
+    Column("email", String(320), nullable=False, server_default=""),
+    Column("email_validated", Boolean, nullable=False, server_default=false()),
+    Column("address", Text, nullable=False, server_default=""),
+    Column("media", String(8), nullable=False),
+    UniqueConstraint("operator", "msisdn"),
+    Index(None, "operator", "account"),
+    CheckConstraint("media IN ('paper', 'email')", name="media"),
+)
+
+billing_bills = Table(
+    "billing_bills",
+    metadata,
+    Column("operator", String(64), primary_key=True),
+    Column("id", String(64), primary_key=True),
+    Column("number", String(64), nullable=False),
+    Column("account", String(64), nullable=False),
+    Column("issued", Date, nullable=False),
+    Column("due", Date, nullable=False),
+    Column("total", Money, nullable=False),
+    Column("tax", Money, nullable=False),
+    Column("remaining", Money, nullable=False),
+    Column("cancelled", Boolean, nullable=False, server_default=false()),
+    Index(None, "operator", "account", "issued"),
+)
+
+billing_lines = Table(
+    "billing_lines",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("operator", String(64), nullable=False),
+    Column("bill", String(64), nullable=False),
+    Column("rubric", String(64), nullable=False),
+    Column("user", String(64), nullable=False),
+    Column("amount", Money, nullable=False),
+    ForeignKeyConstraint(
+        ["operator", "bill"], ["billing_bills.operator", "billing_bills.id"], ondelete="CASCADE"
+    ),
+    Index(None, "operator", "bill", "id"),
+)
