@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from pydantic import BaseModel
+
 from flows.inbound import Inbound
 from flows.records import Notice, Receipt
 from menus.reply import Reply
@@ -118,3 +120,16 @@ class Sender(Protocol):
 ConnectSender = Callable[[Connection], Awaitable[Sender]]
 Authentic = Callable[[Raw, Mapping[str, str], Connection], bool]
 """A provider's own check on the raw request and its decoded form, after the path token: never raises."""
+
+
+class Provider(Protocol):
+    """What discovery hands out: a module that names these five."""
+
+    NAME: str
+    """The module's own name, as settings and webhook paths spell it."""
+    Settings: type[BaseModel]
+    """Frozen; its secrets are `SecretStr`. A `hook_token` field puts a token into the paths."""
+    ROUTES: Mapping[str, Route]
+    """By the last part of the webhook's path."""
+    authentic: Authentic
+    connect_sender: ConnectSender

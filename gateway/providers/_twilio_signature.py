@@ -1,0 +1,122 @@
+"""Twilio's request signature, checked on the raw bytes.
+
+The signed text is the URL as Twilio called it, then every form field sorted by name, each name followed by its
+value; for other bodies the URL alone, whose `bodySHA256` holds the body's hash. HMAC-SHA1 with the auth token,
+or HMAC-SHA256 with a shared key named in a second header (twilio.com/docs/usage/webhooks/webhooks-security).
+
+A valid signature is not a valid structure: nothing separates names from values, so `Body=PAY&From=%2B4` and
+`Body=PAYFrom%2B4` sign alike, and equal repeats count once. Hence the check of names here, the single values
+the guard demands, and the fields each reading demands. There is no timestamp: message and call ids stop
+replays.
+"""
+
+import base64
+import hmac
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from hashlib import sha256
+from typing import Literal
+from urllib.parse import parse_qs, parse_qsl, urlsplit, urlunsplit
+
+from gateway.providers.contract import Raw
+
+SIGNATURE = "x-twilio-signature"
+SETTINGS = "x-twilio-webhooks-signature-settings"
+FORM = "application/x-www-form-urlencoded"
+SHARED_ALGORITHM = "HMAC_SHA256"
+MOST_FIELDS = 200
+DEFAULT_PORTS = {"https": 443, "http": 80}
+
+_NAME = re.compile(r"[A-Za-z0-9_.\-]+", re.ASCII)
+"""Field names as Twilio writes them; SIP headers bring dashes, nothing brings a plus or a space."""
+_MAC = re.compile(r"[A-Za-z0-9+/]{20,60}={0,2}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The secrets a request may be signed with; with none of them nothing is genuine."""
+
+    tokens: tuple[str, ...] = field(repr=False)
+    """Auth tokens, for HMAC-SHA1; two while one is being changed."""
+    shared: Mapping[str, str] = field(repr=False)
+    """Shared keys by id, for HMAC-SHA256, whatever algorithm the request claims."""
+
+
+def genuine(raw: Raw, form: Mapping[str, str], public_url: str, keys: Keys) -> bool:
+    """Did Twilio sign this very request for `public_url`? Never raises.
+
+    `form` is what will be read: it must be what was signed.
+    """
+    try:
+        return _genuine(raw, form, public_url, keys)
+    except ValueError:  # bytes that are not UTF-8, far too many fields, a host that is none
+        return False
+
+
+def _genuine(raw: Raw, form: Mapping[str, str], public_url: str, keys: Keys) -> bool:
+    given = _header(raw, SIGNATURE)
+    fields = _signed_fields(raw)
+    if not _MAC.fullmatch(given) or fields is None or dict(fields) != dict(form):
+        return False
+    tail = raw.target + "".join(name + value for name, value in fields)
+    macs = [
+        _mac(secret, base + tail, algorithm)
+        for secret, algorithm in _secrets(raw, keys)
+        for base in _bases(public_url)
+    ]
+    return any(hmac.compare_digest(mac, given) for mac in macs)
+
+
+def _header(raw: Raw, name: str) -> str:
+    """The header's value; empty when it is missing, and when it comes twice: then no one knows which counts."""
+    values = [value for key, value in raw.headers.items() if key.lower() == name]
+    return values[0] if len(values) == 1 else ""
+
+
+def _signed_fields(raw: Raw) -> list[tuple[str, str]] | None:
+    """The form's fields in signing order, none for other bodies; None refuses the request.
+
+    A body that is no form must prove itself by its hash, or it would ride along unsigned.
+    """
+    kind = _header(raw, "content-type").partition(";")[0].strip().lower()
+    if kind == FORM or not raw.body:
+        return _fields(raw.body)
+    return [] if _body_hash_holds(raw) else None
+
+
+def _fields(body: bytes) -> list[tuple[str, str]] | None:
+    """Blank values count, equal repeats count once, and nothing undecodable passes as something else."""
+    pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+    named = all(_NAME.fullmatch(name) for name, _ in pairs)
+    return sorted(set(pairs)) if named else None
+
+
+def _body_hash_holds(raw: Raw) -> bool:
+    hashes = parse_qs(urlsplit(raw.target).query).get("bodySHA256", [])
+    return len(hashes) == 1 and hmac.compare_digest(hashes[0].encode(), sha256(raw.body).hexdigest().encode())
+
+
+def _secrets(raw: Raw, keys: Keys) -> Iterator[tuple[str, Literal["sha1", "sha256"]]]:
+    """The secrets that may have signed this request: its header names a key, never an algorithm it likes."""
+    if not any(name.lower() == SETTINGS for name in raw.headers):
+        yield from ((token, "sha1") for token in keys.tokens if token)
+        return
+    parts = dict(part.strip().partition("=")[::2] for part in _header(raw, SETTINGS).split(","))
+    secret = keys.shared.get(parts.get("key", ""), "")
+    if secret and parts.get("algorithm") == SHARED_ALGORITHM:
+        yield secret, "sha256"
+
+
+def _mac(secret: str, text: str, algorithm: Literal["sha1", "sha256"]) -> str:
+    return base64.b64encode(hmac.digest(secret.encode(), text.encode(), algorithm)).decode()
+
+
+@lru_cache(maxsize=256)
+def _bases(public_url: str) -> tuple[str, ...]:
+    """The public URL with its port and without: Twilio signs either way."""
+    url = urlsplit(public_url.rstrip("/"))
+    host = url.netloc.removesuffix(f":{url.port}")
+    port = url.port or DEFAULT_PORTS.get(url.scheme, 80)
+    return tuple(urlunsplit(url._replace(netloc=netloc)) for netloc in (host, f"{host}:{port}"))
