@@ -1,0 +1,26 @@
+"""The keys of changes already made, and what each was answered: the memory behind `once`."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy.dialects.postgresql import insert
+
+from storage.sql.schema import changes
+
+ADD = insert(changes).on_conflict_do_nothing(index_elements=[changes.c.key]).returning(changes.c.key)
+OUTCOME = select(changes.c.outcome).where(changes.c.key == bindparam("key"))
+REPLY = select(changes.c.reply).where(changes.c.key == bindparam("key"))
+PURGE = delete(changes).where(changes.c.at < bindparam("before"))
+
+
+def first_outcome(
+    connection: Connection, key: str, outcome: str, reply: bytes | None, at: datetime
+) -> str | None:
+    """None when the key is new and now taken; what it was answered first when it is not.
+
+    A twin in a transaction still open is waited for.
+    """
+    row = {"key": key, "outcome": outcome, "reply": reply, "at": at}
+    if connection.execute(ADD, row).first() is not None:
+        return None
+    return str(connection.execute(OUTCOME, {"key": key}).scalar_one())

@@ -1,0 +1,99 @@
+"""The one way into the outbox, used inside a write job so that a notice shares its cause's transaction."""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.dialects.postgresql import insert
+
+from flows.records import Errand, Notice
+from storage.seal import Seal
+from storage.sql.schema import outbox
+
+PURPOSE = "outbox"
+"""Names the key that seals payloads."""
+
+PRIORITY: Mapping[str, int] = {"code": 0, "reply": 1, "errand": 1, "notice": 2, "campaign": 3}
+"""Lower goes first."""
+
+ADD = insert(outbox).on_conflict_do_nothing(index_elements=[outbox.c.key])
+"""PostgreSQL's spelling, which SQLite shares: a key seen before changes nothing."""
+
+
+def _common(item: Notice | Errand, kind: str, payload: bytes, at: datetime) -> dict[str, Any]:
+    return {
+        "key": item.key,
+        "operator": item.operator,
+        "kind": kind,
+        "priority": PRIORITY[kind],
+        "payload": payload,
+        "expires_at": item.expires_at,
+        "state": "pending",
+        "fence": 0,
+        "attempt": 0,
+        "provider": "",
+        "message_id": "",
+        "reason": "",
+        "created_at": at,
+        "changed_at": at,
+    }
+
+
+def _notice(notice: Notice, seal: Seal, at: datetime) -> dict[str, Any]:
+    text = json.dumps([notice.subject, notice.body], ensure_ascii=False).encode("utf-8", "surrogatepass")
+    return {
+        **_common(notice, notice.kind, seal.close(text, notice.key), at),
+        "form": "notice",
+        "to": notice.to,
+        "route": notice.route,
+        "language": notice.language,
+        "step": "",
+        "due_at": notice.due_at or at,
+    }
+
+
+def _errand(errand: Errand, seal: Seal, at: datetime) -> dict[str, Any]:
+    return {
+        **_common(errand, "errand", seal.close(errand.session, errand.key), at),
+        "form": "errand",
+        "to": "",
+        "route": "",
+        "language": "",
+        "step": errand.step,
+        "due_at": at,
+    }
+
+
+def enqueue(connection: Connection, seal: Seal, items: Iterable[Notice | Errand], at: datetime) -> int:
+    """Put notices and errands into the outbox, each key once; how many were offered.
+
+    Ring the database's bell after the commit.
+    """
+    rows = [_notice(item, seal, at) if isinstance(item, Notice) else _errand(item, seal, at) for item in items]
+    if rows:
+        connection.execute(ADD, rows)
+    return len(rows)
+
+
+def packed(row: Any, seal: Seal) -> Notice | Errand:
+    """The notice or errand a row holds; ValueError when its payload is blanked or does not open."""
+    if row.payload is None:
+        raise ValueError("the payload was blanked")
+    text = seal.open(row.payload, row.key)
+    if row.form == "errand":
+        return Errand(row.key, row.operator, row.step, text, row.expires_at)
+    subject, body = json.loads(text.decode("utf-8", "surrogatepass"))
+    return Notice(
+        key=row.key,
+        operator=row.operator,
+        to=row.to,
+        route=row.route,
+        kind=row.kind,
+        body=body,
+        language=row.language,
+        subject=subject,
+        due_at=row.due_at,
+        expires_at=row.expires_at,
+    )
