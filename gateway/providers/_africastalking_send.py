@@ -20,7 +20,7 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from flows.failures import Misconfigured, OptedOut, OutcomeUnknown, Rejected, TryLater, Undelivered
 from flows.records import Notice
-from gateway.providers._numbers import e164
+from gateway.providers._numbers import e164, is_e164
 from gateway.providers.contract import Sent
 
 CONNECT_SECONDS = 3.0
@@ -139,7 +139,7 @@ class AfricasTalkingSms:
         """
         if len({notice.body for notice in notices}) > 1:
             raise ValueError("notices sent together must have one body")
-        good = [notice.to for notice in notices if notice.to == e164(notice.to)]
+        good = [notice.to for notice in notices if is_e164(notice.to)]
         verdicts = await self._verdicts(notices[0].body, good) if good else {}
         bad = Rejected("the recipient is not a number")
         return [verdicts.get(notice.to, bad) for notice in notices]

@@ -12,3 +12,8 @@ def e164(number: str) -> str:
     """
     digits = number.strip(" ").removeprefix("+")
     return f"+{digits}" if _E164.fullmatch(digits) else ""
+
+
+def is_e164(number: str) -> bool:
+    """True when the number can be sent to as it stands."""
+    return number != "" and number == e164(number)

@@ -25,7 +25,7 @@ from twilio.rest import Client
 
 from flows.failures import Misconfigured, OptedOut, OutcomeUnknown, Rejected, TryLater, Undelivered
 from flows.records import Notice
-from gateway.providers._numbers import e164
+from gateway.providers._numbers import is_e164
 from gateway.providers.contract import Sent
 
 CONNECT_SECONDS = 3.0
@@ -140,7 +140,7 @@ class TwilioSms:
 
     async def send(self, notice: Notice) -> Sent:
         """See `Sender.send`. Shed at once when `most` are on their way, lest they time out in a queue."""
-        if notice.to != e164(notice.to):
+        if not is_e164(notice.to):
             raise Rejected("the recipient is not a number")
         if not self._free:
             raise TryLater("too many messages are on their way")

@@ -1,0 +1,41 @@
+"""Africa's Talking's messaging interface, as far as a sender sees it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from tests.fakes.vendor import Vendor
+
+
+@dataclass
+class FakeAfricasTalking(Vendor):
+    """Takes every message, save for the numbers in `codes`, which get that recipient status."""
+
+    codes: dict[str, int] = field(default_factory=dict)
+    message: str = "Sent"
+
+    def succeed(self, form: Mapping[str, str]) -> web.Response:
+        return self._answered(201, form)
+
+    def refuse(self, status: int, form: Mapping[str, str]) -> web.Response:
+        """HTTP 409 brings a normal body: the vendor's way to say do-not-disturb."""
+        return self._answered(status, form) if status == 409 else super().refuse(status, form)
+
+    def _answered(self, status: int, form: Mapping[str, str]) -> web.Response:
+        numbers = [] if self.message != "Sent" else form["to"].split(",")
+        recipients = [self._recipient(number) for number in numbers]
+        body = {"SMSMessageData": {"Message": self.message, "Recipients": recipients}}
+        return web.json_response(body, status=status)
+
+    def _recipient(self, number: str) -> dict[str, object]:
+        code = self.codes.get(number, 101)
+        message_id = f"ATXid_{number.removeprefix('+')}" if code < 200 else "None"
+        status = "Success" if code < 200 else "Failed"
+        return {
+            "statusCode": code,
+            "number": number,
+            "status": status,
+            "cost": "KES 0.8000",
+            "messageId": message_id,
+        }

@@ -1,0 +1,25 @@
+"""Twilio's REST interface, as far as a sender sees it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from tests.fakes.vendor import Vendor
+
+
+@dataclass
+class FakeTwilio(Vendor):
+    """Creates every message, or refuses with `code` when the script says a status."""
+
+    code: int = 0
+
+    def succeed(self, form: Mapping[str, str]) -> web.Response:
+        sid = f"SM{len(self.requests):032x}"
+        message = {"sid": sid, "status": "queued", "to": form["To"], "body": form["Body"], "error_code": None}
+        return web.json_response(message, status=201)
+
+    def refuse(self, status: int, form: Mapping[str, str]) -> web.Response:
+        code = self.code or 20000 + status
+        message = f"The number {form.get('To')} is refused"
+        return web.json_response({"code": code, "message": message, "status": status}, status=status)

@@ -1,0 +1,295 @@
+"""Senders against fakes of their vendors: one POST, a deadline that holds, failures in our words."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from flows.failures import Misconfigured, OptedOut, OutcomeUnknown, Rejected, TryLater, Undelivered
+from flows.records import Notice
+from gateway.providers._africastalking_send import Account as AtAccount
+from gateway.providers._africastalking_send import AfricasTalkingSms
+from gateway.providers._twilio_send import Account as TwilioAccount
+from gateway.providers._twilio_send import TwilioSms
+from gateway.providers.contract import Sender, Sent
+from tests.fakes.africastalking import FakeAfricasTalking
+from tests.fakes.twilio import FakeTwilio
+from tests.fakes.vendor import Vendor
+
+TO, OTHER = "+254711000111", "+254711000222"
+DEADLINE = 0.2
+SLACK = 0.25
+"""What a busy machine may add to a deadline."""
+
+
+def notice(to: str = TO, body: str = "héllo & 1+1", key: str = "turn 7/é?") -> Notice:
+    return Notice(key, "orange-ro", to, "sms", "reply", body, "ro")
+
+
+def at(url: str, most: int = 16) -> AfricasTalkingSms:
+    return AfricasTalkingSms(AtAccount("sandbox", "at-secret", "477", url), DEADLINE, most)
+
+
+def twilio(url: str, most: int = 16, sender: str = "+40700000477") -> TwilioSms:
+    account = TwilioAccount("AC0", "tw-secret", sender, url)
+    return TwilioSms(account, "https://gw.example/hooks/orange-ro/twilio/sms-status", DEADLINE, most)
+
+
+Make = Callable[..., Sender]
+VENDORS: dict[str, tuple[type[Vendor], Make]] = {
+    "africastalking": (FakeAfricasTalking, at),
+    "twilio": (FakeTwilio, twilio),
+}
+
+
+@asynccontextmanager
+async def closing(sender: Sender) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        await sender.close()
+
+
+@pytest.fixture(params=VENDORS)
+async def vendor(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Vendor, Make]]:
+    fake, make = VENDORS[request.param]
+    async with fake() as running:
+        yield running, make
+
+
+async def outcome(sending: Awaitable[Sent]) -> Sent | Undelivered:
+    try:
+        return await sending
+    except Undelivered as failure:
+        return failure
+
+
+async def test_a_message_goes_out_once_and_brings_its_id(vendor: tuple[Vendor, Make]) -> None:
+    fake, make = vendor
+    sender = make(fake.url)
+    async with closing(sender):
+        sent = await sender.send(notice())
+    assert sent.message_id
+    assert len(fake.requests) == 1
+    assert "héllo & 1+1" in fake.requests[0].form.values()
+
+
+FAILURES: dict[str, type[Undelivered]] = {
+    "hang": OutcomeUnknown,
+    "drip": OutcomeUnknown,
+    "reset": OutcomeUnknown,
+    "garbage": OutcomeUnknown,
+    "redirect": Misconfigured,
+    "500": OutcomeUnknown,
+    "503": OutcomeUnknown,
+    "429": TryLater,
+    "401": Misconfigured,
+    "404": Misconfigured,
+    "400": Rejected,
+}
+
+
+@pytest.mark.parametrize("word", FAILURES)
+async def test_a_bad_answer_is_one_post_and_one_failure(vendor: tuple[Vendor, Make], word: str) -> None:
+    fake, make = vendor
+    fake.script.append(word)
+    sender = make(fake.url)
+    async with closing(sender):
+        failure = await outcome(sender.send(notice()))
+    assert type(failure) is FAILURES[word]
+    assert [request.method for request in fake.requests] == ["POST"]
+    assert TO not in str(failure) and "secret" not in repr(failure)
+
+
+@pytest.mark.parametrize("word", ["hang", "drip"])
+async def test_the_deadline_is_total_and_the_loop_runs_on(vendor: tuple[Vendor, Make], word: str) -> None:
+    fake, make = vendor
+    fake.script.append(word)
+    sender = make(fake.url)
+    async with closing(sender):
+        began = time.monotonic()
+        sending = asyncio.create_task(outcome(sender.send(notice())))
+        longest = await longest_pause_until(sending)
+        assert time.monotonic() - began < DEADLINE + SLACK
+    assert longest < SLACK
+
+
+async def longest_pause_until(task: asyncio.Task[object]) -> float:
+    longest, last = 0.0, time.monotonic()
+    while not task.done():
+        await asyncio.sleep(0.005)
+        now = time.monotonic()
+        longest, last = max(longest, now - last), now
+    return longest
+
+
+async def test_nobody_listening_means_try_later(vendor: tuple[Vendor, Make]) -> None:
+    _, make = vendor
+    async with FakeTwilio() as gone:
+        url = gone.url
+    sender = make(url)
+    async with closing(sender):
+        assert type(await outcome(sender.send(notice()))) is TryLater
+
+
+async def test_what_is_no_number_is_never_posted(vendor: tuple[Vendor, Make]) -> None:
+    fake, make = vendor
+    sender = make(fake.url)
+    async with closing(sender):
+        for to in ("", "MTN", "+254711000111\n", "254711000111", "+٢٥٤٧١١٠٠٠١١١"):
+            assert type(await outcome(sender.send(notice(to)))) is Rejected
+    assert fake.requests == []
+
+
+async def test_more_than_so_many_at_once_are_shed(vendor: tuple[Vendor, Make]) -> None:
+    fake, make = vendor
+    fake.script.extend(["hang"] * 3)
+    sender = make(fake.url, 3)
+    async with closing(sender):
+        outcomes = await asyncio.gather(*(outcome(sender.send(notice())) for _ in range(5)))
+    assert [type(one) for one in outcomes] == [OutcomeUnknown] * 3 + [TryLater] * 2
+    assert len(fake.requests) == 3
+
+
+async def test_places_are_free_again_after_failures(vendor: tuple[Vendor, Make]) -> None:
+    fake, make = vendor
+    fake.script.extend(["garbage", "500", "reset"])
+    sender = make(fake.url, 1)
+    async with closing(sender):
+        outcomes = [await outcome(sender.send(notice())) for _ in range(4)]
+    assert isinstance(outcomes[-1], Sent)
+
+
+async def test_africas_talking_gets_what_its_page_asks_for() -> None:
+    async with FakeAfricasTalking() as fake:
+        sender = at(fake.url)
+        async with closing(sender):
+            assert await sender.send(notice()) == Sent("africastalking", "ATXid_254711000111")
+    (request,) = fake.requests
+    assert request.path == "/version1/messaging"
+    assert request.headers["apiKey"] == "at-secret"
+    assert request.form == {
+        "username": "sandbox",
+        "to": TO,
+        "message": "héllo & 1+1",
+        "bulkSMSMode": "1",
+        "from": "477",
+    }
+
+
+CODES: dict[int, type[Undelivered]] = {
+    401: Misconfigured,
+    402: Misconfigured,
+    403: Rejected,
+    404: Rejected,
+    405: Misconfigured,
+    406: OptedOut,
+    407: Rejected,
+    409: TryLater,
+    500: TryLater,
+    501: TryLater,
+    502: Rejected,
+    999: OutcomeUnknown,
+}
+
+
+@pytest.mark.parametrize("code", CODES)
+async def test_http_201_says_nothing_about_a_recipient(code: int) -> None:
+    async with FakeAfricasTalking(codes={TO: code}) as fake:
+        sender = at(fake.url)
+        async with closing(sender):
+            assert type(await outcome(sender.send(notice()))) is CODES[code]
+
+
+async def test_do_not_disturb_may_come_as_http_409() -> None:
+    async with FakeAfricasTalking(codes={TO: 409}) as fake:
+        fake.script.append("409")
+        sender = at(fake.url)
+        async with closing(sender):
+            assert type(await outcome(sender.send(notice()))) is TryLater
+
+
+async def test_an_answer_without_recipients_names_the_sender() -> None:
+    async with FakeAfricasTalking(message="InvalidSenderId") as fake:
+        sender = at(fake.url)
+        async with closing(sender):
+            assert type(await outcome(sender.send(notice()))) is Misconfigured
+
+
+async def test_one_body_to_many_is_one_post_with_a_verdict_each() -> None:
+    async with FakeAfricasTalking(codes={OTHER: 406}) as fake:
+        sender = at(fake.url)
+        async with closing(sender):
+            outcomes = await sender.send_many([notice(), notice(OTHER), notice("MTN")])
+    assert [type(one) for one in outcomes] == [Sent, OptedOut, Rejected]
+    assert [request.form["to"] for request in fake.requests] == [f"{TO},{OTHER}"]
+
+
+async def test_different_bodies_are_not_sent_together() -> None:
+    sender = at("http://127.0.0.1:9")
+    async with closing(sender):
+        with pytest.raises(ValueError, match="one body"):
+            await sender.send_many([notice(), notice(body="other")])
+
+
+async def test_twilio_gets_what_its_page_asks_for() -> None:
+    async with FakeTwilio() as fake:
+        sender = twilio(fake.url)
+        async with closing(sender):
+            await sender.send(notice())
+    (request,) = fake.requests
+    assert request.path == "/2010-04-01/Accounts/AC0/Messages.json"
+    assert request.headers["Authorization"] == "Basic QUMwOnR3LXNlY3JldA=="
+    assert request.form == {
+        "To": TO,
+        "From": "+40700000477",
+        "Body": "héllo & 1+1",
+        "StatusCallback": "https://gw.example/hooks/orange-ro/twilio/sms-status?id=turn%207%2F%C3%A9%3F",
+    }
+
+
+async def test_a_messaging_service_chooses_the_number() -> None:
+    async with FakeTwilio() as fake:
+        sender = twilio(fake.url, sender="MG1")
+        async with closing(sender):
+            await sender.send(notice())
+    assert fake.requests[0].form["MessagingServiceSid"] == "MG1"
+    assert "From" not in fake.requests[0].form
+
+
+async def test_edge_and_region_of_the_environment_do_not_bend_the_host(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TWILIO_EDGE", "dublin")
+    monkeypatch.setenv("TWILIO_REGION", "ie1")
+    async with FakeTwilio() as fake:
+        sender = twilio(fake.url)
+        async with closing(sender):
+            assert await sender.send(notice())
+
+
+TWILIO_CODES: dict[int, type[Undelivered]] = {
+    20003: Misconfigured,
+    20429: TryLater,
+    21211: Rejected,
+    21408: Misconfigured,
+    21610: OptedOut,
+    21611: TryLater,
+    21614: Rejected,
+    30003: TryLater,
+    30007: Rejected,
+    29999: Rejected,
+}
+
+
+@pytest.mark.parametrize("code", TWILIO_CODES)
+async def test_twilio_codes_mean_what_the_table_says(code: int) -> None:
+    async with FakeTwilio(code=code) as fake:
+        fake.script.append("400")
+        sender = twilio(fake.url)
+        async with closing(sender):
+            failure = await outcome(sender.send(notice()))
+    assert type(failure) is TWILIO_CODES[code]
+    assert TO not in str(failure)
