@@ -71,8 +71,8 @@ def _by_sentinel(url: str) -> Redis:
     doors = {"ssl": True} if "ssl" in login else {}
     lookup = {**_once(), **doors, **({"password": asked[0]} if asked else {})}
     sentinel = Sentinel(_hosts(url, _SENTINEL_PORT), sentinel_kwargs=lookup)  # type: ignore[no-untyped-call]
-    place = {"service_name": service, "db": int(rest[0]) if rest else 0}
-    master: Redis = sentinel.master_for(**place, **login, **_once(), **_quiet())
+    place: dict[str, Any] = {"db": int(rest[0]) if rest else 0}
+    master: Redis = sentinel.master_for(service, **place, **login, **_once(), **_quiet())
     return master
 
 

@@ -1,0 +1,150 @@
+"""A TCP proxy that misbehaves on demand, in toxiproxy's words, so that toxiproxy can take its place."""
+
+import asyncio
+import contextlib
+import random
+import socket
+import struct
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from types import TracebackType
+
+
+@dataclass(slots=True)
+class Toxics:
+    """What is wrong now; every field may change while connections are open.
+
+    Toxiproxy's `downstream` toxics: they act on what the server sends, except `timeout`, which stops
+    both directions.
+    """
+
+    latency_ms: int = 0
+    """Every piece comes so much later."""
+    jitter_ms: int = 0
+    """... and up to so much later still."""
+    timeout: bool = False
+    """Nothing passes in either direction; connections stay open."""
+    limit_bytes: int | None = None
+    """limit_data: a connection is closed after so many bytes."""
+    reset_peer: bool = False
+    """Connections are reset (RST) at the next piece from the server."""
+    slice_bytes: int = 0
+    """slicer: pieces of so many bytes, each sent on its own."""
+
+
+class FaultProxy:
+    """Listens on a free loopback port and passes everything on to one server."""
+
+    def __init__(self, port: int, host: str = "127.0.0.1", seed: int = 0) -> None:
+        self.upstream = (host, port)
+        self.toxics = Toxics()
+        self.port = 0
+        self._random = random.Random(seed)
+        self._server: asyncio.Server | None = None
+        self._links: set[asyncio.Task[None]] = set()
+        self._flowing = asyncio.Event()
+        self._flowing.set()
+
+    async def __aenter__(self) -> "FaultProxy":
+        await self.up()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.down()
+
+    async def up(self) -> None:
+        """Listen, on the same port as the last time."""
+        self._server = await asyncio.start_server(self._link, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def down(self) -> None:
+        """toxiproxy's `down`: refuse new connections and cut those open."""
+        if self._server is None:
+            return
+        self._server.close()
+        for link in self._links:
+            link.cancel()
+        await asyncio.gather(*self._links, return_exceptions=True)
+        await self._server.wait_closed()
+        self._server = None
+
+    def hang(self) -> None:
+        """The `timeout` toxic: hold everything back until `heal`."""
+        self.toxics.timeout = True
+        self._flowing.clear()
+
+    def heal(self) -> None:
+        """Take every toxic away; what was held back goes on."""
+        self.toxics = Toxics()
+        self._flowing.set()
+
+    async def _link(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._links.add(task)
+        with contextlib.suppress(OSError, asyncio.CancelledError):
+            await self._joined(reader, writer)
+        self._links.discard(task)
+        await _close(writer)
+
+    async def _joined(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        theirs, ours = await asyncio.open_connection(*self.upstream)
+        pumps = [
+            asyncio.create_task(self._pump(reader, ours)),
+            asyncio.create_task(self._spoiled(theirs, writer)),
+        ]
+        try:
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for pump in pumps:
+                pump.cancel()
+            await asyncio.gather(*pumps, return_exceptions=True)
+            await _close(ours)
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async for piece in self._pieces(reader):
+            writer.write(piece)
+            await writer.drain()
+
+    async def _spoiled(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        passed = 0
+        async for piece in self._pieces(reader):
+            toxics = self.toxics
+            if toxics.reset_peer:
+                return _reset(writer)
+            await asyncio.sleep((toxics.latency_ms + self._random.uniform(0, toxics.jitter_ms)) / 1000)
+            limit = len(piece) if toxics.limit_bytes is None else max(0, toxics.limit_bytes - passed)
+            for part in _sliced(piece[:limit], toxics.slice_bytes):
+                writer.write(part)
+                await writer.drain()
+                await asyncio.sleep(0)
+            passed += len(piece)
+            if limit < len(piece):
+                return None
+        return None
+
+    async def _pieces(self, reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+        while piece := await reader.read(65536):
+            await self._flowing.wait()
+            yield piece
+
+
+def _sliced(piece: bytes, size: int) -> list[bytes]:
+    if not size:
+        return [piece]
+    return [piece[start : start + size] for start in range(0, len(piece), size)]
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """SO_LINGER of zero: closing sends RST instead of FIN."""
+    link = writer.get_extra_info("socket")
+    link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
