@@ -8,6 +8,7 @@ from typing import Literal
 Media = Literal["paper", "email"]
 Kind = Literal["mobile", "fixed", "internet", "data_key"]
 BillState = Literal["due", "part", "overdue", "paid", "credit", "cancelled"]
+LinkPurpose = Literal["address", "email", "bill"]
 NoticeClass = Literal["code", "reply", "notice", "campaign"]
 """Sent in this order; `code` is never re-sent blindly, `notice` at most once after an unknown outcome."""
 
@@ -129,7 +130,7 @@ class Link:
     """A short link's binding; only the keyed hash of its token is stored."""
 
     token: Secret
-    purpose: Literal["address", "email", "bill"]
+    purpose: LinkPurpose
     operator: str
     subscription: str
     value: str = field(repr=False)

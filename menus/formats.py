@@ -256,6 +256,8 @@ def _solid(text: str) -> str:
 def _signed(pattern: str) -> tuple[str, str]:
     """The pattern of a positive amount, then of a negative one, its sign where the script wants it."""
     solid = _solid(pattern)
+    if solid.count("{") != 1 or "{amount}" not in solid:
+        raise ValueError(f"an amount is written around one {{amount}}, not as {pattern!r}")
     if any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in solid):
         return solid, solid.replace("{amount}", "{amount}-")
     return solid, f"-{solid}"

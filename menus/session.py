@@ -32,10 +32,10 @@ class Session:
     silences: int = 0
     """Times in a row the caller said nothing."""
     turn: int = 0
-    seen: tuple[int, ...] = ()
-    """Lengths of the accumulated text at each hop (Africa's Talking)."""
+    heard: int = 0
+    """Length of the accumulated text at the last hop (Africa's Talking)."""
     mark: str = ""
-    """Keyed hash of the accumulated text at the last hop."""
+    """Keyed hash of that text; the text itself may hold secrets."""
     facts: dict[str, Fact | Rows] = field(default_factory=dict, repr=False)
 
     def dump(self) -> bytes:
@@ -46,7 +46,7 @@ class Session:
 
 
 _PLAIN = tuple(name for name in Session.__slots__ if name != "facts")
-_TUPLES = tuple(_PLAIN.index(name) for name in ("proofs", "trail", "seen"))
+_TUPLES = tuple(_PLAIN.index(name) for name in ("proofs", "trail"))
 
 
 def load(data: bytes) -> Session:

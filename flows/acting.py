@@ -1,0 +1,87 @@
+"""Acting: running a step's action under the turn's deadline, every failure turned into its outcome."""
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from flows.actions import Action, Ask, Outcome
+from flows.failures import Failure
+from flows.people import People, Person
+from flows.records import Change, Errand
+from menus.menu import Menu
+from menus.screen import Node
+from menus.session import Session
+
+log = logging.getLogger("dialtree.turn")
+LATE = "house.late"
+"""A step whose `slow` leads here is promised: an errand runs it again and texts what it shows."""
+ERRAND_LIFE = timedelta(hours=24)
+FALLBACK_SECONDS = 1.0
+"""What writing down a promise may take after the action's time is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One turn's frame: the menu it runs on, who asks, until when, and the key its effects share."""
+
+    menu: Menu = field(repr=False)
+    people: People = field(repr=False)
+    person: Person = field(repr=False)
+    key: str
+    until: float
+    """Loop time after which actions are too late."""
+
+
+async def act(actions: dict[str, Action], hop: Hop, session: Session, node: Node, typed: str) -> Outcome:
+    """Run one step; never raises a Failure or a timeout."""
+    try:
+        async with asyncio.timeout_at(hop.until):
+            outcome = await actions[node.action].run(_ask(hop, session, node, typed))
+    except Failure as failure:
+        outcome = _failed(node, failure)
+    except TimeoutError:
+        outcome = Outcome("slow")
+    if outcome.name == "slow" and node.on["slow"] == LATE:
+        return await _promise(hop, session, node)
+    return outcome
+
+
+def _ask(hop: Hop, session: Session, node: Node, typed: str) -> Ask:
+    world = hop.people.world
+    return Ask(
+        menu=hop.menu,
+        world=world,
+        subscriber=hop.person.subscriber,
+        missing=hop.person.failure,
+        caller=session.caller,
+        channel=session.channel,
+        language=session.language,
+        proofs=session.proofs,
+        given=node.given,
+        typed=typed,
+        facts=session.facts,
+        key=f"{hop.key}/{node.name}",
+        now=world.now(),
+    )
+
+
+def _failed(node: Node, failure: Failure) -> Outcome:
+    if failure.logged:
+        log.warning("step failed", extra={"node": node.name, "failure": type(failure).__name__})
+    return Outcome(failure.outcome if failure.outcome in node.on else "down")
+
+
+async def _promise(hop: Hop, session: Session, node: Node) -> Outcome:
+    """Put the step into the outbox, once; only a promise written down may be made."""
+    now = hop.people.world.now()
+    key = f"{hop.key}/{node.name}/errand"
+    errand = Errand(key, session.operator, node.name, session.dump(), now + ERRAND_LIFE)
+    subscription = hop.person.subscriber.id if hop.person.subscriber else ""
+    change = Change(key, session.operator, subscription, now, "slow", errands=(errand,))
+    try:
+        async with asyncio.timeout(FALLBACK_SECONDS):
+            return Outcome(await hop.people.world.ledger.commit(change))
+    except (Failure, TimeoutError):
+        log.error("promise not kept", extra={"node": node.name})
+        return Outcome("down")

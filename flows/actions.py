@@ -1,0 +1,176 @@
+"""Actions: what a step is given, what it may answer, and the table that names it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from flows.failures import Failure
+from flows.ports import Billing, Codes, Ledger, Passwords
+from flows.records import (
+    Change,
+    Consent,
+    Errand,
+    Link,
+    LinkPurpose,
+    Notice,
+    NoticeClass,
+    Preference,
+    Secret,
+    Subscriber,
+)
+from menus.alphabet import plain, prepare
+from menus.facts import Facts
+from menus.menu import Menu
+
+ANY = frozenset({"slow", "down", "unknown", "refused"})
+"""Outcomes every action may answer, because every failure has one of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The ports of one operator, the clock and the sources of chance."""
+
+    billing: Billing
+    ledger: Ledger
+    codes: Codes
+    passwords: Passwords
+    now: Callable[[], datetime]
+    """The instant, UTC."""
+    digits: Callable[[int], str]
+    """So many random decimal digits, from a cryptographic source."""
+    token: Callable[[], str]
+    """A URL-safe token of at least 128 random bits."""
+    links_url: str
+    """Where the operator's pages are, e.g. `https://gw.example.net/orange-ro`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What one action is given. `typed` may be a secret: it goes nowhere but into a port."""
+
+    menu: Menu = field(repr=False)
+    world: World = field(repr=False)
+    subscriber: Subscriber | None = field(repr=False)
+    """Who is asking; None when the number is nobody's, or billing has not said."""
+    missing: type[Failure]
+    """Why there is no subscriber."""
+    caller: str = field(repr=False)
+    channel: str
+    language: str
+    proofs: tuple[str, ...]
+    given: str
+    """The word the screen hands to the action (`with:`)."""
+    typed: str = field(repr=False)
+    facts: Facts = field(repr=False)
+    key: str
+    """Idempotency key of this action in this hop."""
+    now: datetime
+
+    def known(self) -> Subscriber:
+        """The subscriber, or why there is none: every action on an account begins here."""
+        if self.subscriber is None:
+            raise self.missing
+        return self.subscriber
+
+    @property
+    def today(self) -> date:
+        """Today in the operator's time zone."""
+        return self.now.astimezone(ZoneInfo(self.menu.form.time_zone)).date()
+
+    def words(self, name: str, facts: Facts, channel: str = "sms") -> str:
+        """A catalogue text in the subscriber's language."""
+        return self.menu.words(name, self.language, channel, facts)
+
+    def sms(
+        self, text: str, facts: Facts, kind: NoticeClass = "notice", life: timedelta | None = None
+    ) -> Notice:
+        """A notice to the caller's own number."""
+        return Notice(
+            key=f"{self.key}/{text}",
+            operator=self.menu.name,
+            to=self.caller,
+            route="sms",
+            kind=kind,
+            body=plain(prepare(self.words(text, facts))),
+            language=self.language,
+            expires_at=self.now + life if life else None,
+        )
+
+    def email(self, text: str, to: str, facts: Facts) -> Notice:
+        """A notice to an e-mail address, its subject being the text named `TEXT_subject`."""
+        return Notice(
+            key=f"{self.key}/{text}",
+            operator=self.menu.name,
+            to=to,
+            route="email",
+            kind="notice",
+            body=plain(self.words(f"{text}_notice", facts)),
+            language=self.language,
+            subject=plain(self.words(f"{text}_subject", facts)),
+        )
+
+    def consent(self, what: str, text: str, *, given: bool) -> Consent:
+        """A line for the consent record."""
+        return Consent(what, given, text, self.language, self.channel, ",".join(self.proofs) or "none")
+
+    def change(
+        self,
+        *,
+        part: str = "",
+        outcome: str = "ok",
+        preference: Preference | None = None,
+        consents: tuple[Consent, ...] = (),
+        links: tuple[Link, ...] = (),
+        notices: tuple[Notice, ...] = (),
+        errands: tuple[Errand, ...] = (),
+    ) -> Change:
+        """All that this action writes, under its idempotency key; `part` names one of several writes."""
+        known = self.known()
+        return Change(
+            self.key + part,
+            known.operator,
+            known.id,
+            self.now,
+            outcome,
+            preference,
+            consents,
+            links,
+            notices,
+            errands,
+        )
+
+    def link(self, purpose: LinkPurpose, value: str, life: timedelta) -> Link:
+        """A fresh short link bound to the subscription."""
+        known = self.known()
+        return Link(Secret(self.world.token()), purpose, known.operator, known.id, value, self.now + life)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an action answers: a name with an edge in the table, and the facts the next screen shows."""
+
+    name: str
+    facts: Facts = field(default_factory=dict, repr=False)
+    proof: str = ""
+    """What the subscriber has just proven."""
+    language: str = ""
+    """The language to go on in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One row of a flow's table."""
+
+    run: Callable[[Ask], Awaitable[Outcome]]
+    outcomes: frozenset[str]
+    private: bool = True
+    """Does it touch billing data or change an account? Then its screens must ask for a proof."""
+
+
+def action(run: Callable[[Ask], Awaitable[Outcome]], outcomes: str, *, private: bool = True) -> Action:
+    """A row: the function, and the outcomes it may answer besides those of failures."""
+    return Action(run, frozenset(outcomes.split()) | ANY, private)
+
+
+Actions = Mapping[str, Action]

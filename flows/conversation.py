@@ -1,0 +1,197 @@
+"""The conversation: one turn from what a subscriber did to the bytes that answer it."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from flows.acting import Hop, act
+from flows.actions import Action
+from flows.hops import Keys, note, unheard
+from flows.inbound import Inbound
+from flows.people import People, Person
+from flows.ports import Opened, SessionKey, Sessions
+from flows.records import Change, Notice
+from flows.shelf import Shelf
+from menus.machine import HOME
+from menus.menu import Menu
+from menus.render import show
+from menus.reply import Reply
+from menus.session import Session, load
+from menus.walk import Heard, hear, settle, silent, take, text_in
+
+log = logging.getLogger("dialtree.turn")
+Write = Callable[[Reply | None], bytes]
+MOST_STEPS = 8
+"""Steps one answer may pass through; more is a loop in the pack."""
+NOTES = {"wrong": "note.wrong", "empty": "note.empty"}
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Seconds a turn may take."""
+
+    action: float = 2.5
+    """All actions together; then the answer is promised by SMS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversations:
+    """Everything a turn needs, for all operators."""
+
+    shelf: Shelf
+    sessions: Sessions
+    people: dict[str, People]
+    actions: dict[str, Action]
+    keys: Keys
+    budget: Budget = field(default_factory=Budget)
+
+    async def turn(self, inbound: Inbound, write: Write) -> bytes:
+        """Answer one request once: a repeat gets the same bytes and moves nothing."""
+        key, hop = self.keys.session(inbound), self.keys.hop(inbound)
+        told = await self._told_before(inbound)
+        if told is not None:
+            return told
+        opened = await self.sessions.open(key, hop)
+        if opened.reply is not None and opened.status in ("replay", "ended"):
+            return opened.reply
+        if opened.status in ("busy", "limited"):
+            return write(self.sorry(inbound))
+        try:
+            return await self._answered(inbound, write, key, hop, opened)
+        except BaseException:
+            await asyncio.shield(self.sessions.release(key, opened))
+            raise
+
+    def sorry(self, inbound: Inbound) -> Reply:
+        """The closing apology, in the pack's first language: nothing is known of the caller."""
+        menu = self.shelf.current(inbound.operator)
+        return show(menu, self._begun(menu, inbound, "house.sorry"))
+
+    async def _answered(
+        self, inbound: Inbound, write: Write, key: SessionKey, hop: str, opened: Opened
+    ) -> bytes:
+        people = self.people[inbound.operator]
+        until = asyncio.get_running_loop().time() + self.budget.action
+        person = await people.find(inbound.caller)
+        menu, session, message = self._resumed(inbound, opened, person)
+        frame = Hop(menu, people, person, f"{key.tag}/{key.name}/{hop}", until)
+        fresh = unheard(self.keys, session, inbound)
+        if fresh is None:
+            await self.sessions.release(key, opened)
+            return write(show(menu, session))
+        message = await self._listened(frame, session, inbound, fresh) or message
+        note(self.keys, session, inbound)
+        session.turn += 1
+        reply = show(menu, session, message)
+        body = write(reply)
+        await self._tell(frame, inbound, reply, body)
+        await self.sessions.save(key, opened, hop, _left(session, reply), body)
+        return body
+
+    async def _listened(self, frame: Hop, session: Session, inbound: Inbound, answers: list[str | None]) -> str:
+        """Feed the answers one at a time; stop at a wrong one, at the end, and at what must be confirmed."""
+        message = ""
+        for index, answer in enumerate(answers):
+            if index and frame.menu.nodes[session.state].confirm:
+                break
+            heard = await self._one(frame, session, inbound, answer)
+            message = NOTES.get(heard.what, "")
+            if message or frame.menu.nodes[session.state].closes:
+                break
+        return message
+
+    async def _one(self, frame: Hop, session: Session, inbound: Inbound, answer: str | None) -> Heard:
+        origin = session.state
+        if answer is None:
+            heard = silent(frame.menu, session)
+        else:
+            heard = (text_in if inbound.channel == "sms" else hear)(frame.menu, session, answer)
+        if heard.what == "moved":
+            await self._stepped(frame, session, heard.typed)
+            settle(frame.menu, session, origin)
+        return heard
+
+    async def _stepped(self, frame: Hop, session: Session, typed: str) -> None:
+        """Run steps until the session rests on a screen."""
+        for _ in range(MOST_STEPS):
+            node = frame.menu.nodes[session.state]
+            if node.rests:
+                return
+            outcome = await act(self.actions, frame, session, node, typed)
+            take(frame.menu, session, outcome.name, outcome.facts, outcome.proof)
+            if outcome.language:
+                session.language = frame.menu.language(outcome.language)
+                frame.people.forget(session.caller)
+        raise RuntimeError(f"steps without end at {session.state}")
+
+    def _resumed(self, inbound: Inbound, opened: Opened, person: Person) -> tuple[Menu, Session, str]:
+        """The session as it was left, or a new one; with a note when its screen is gone."""
+        current = self.shelf.current(inbound.operator)
+        session = _loaded(opened.session)
+        if session is None:
+            return current, self._begun(current, inbound, HOME, person), ""
+        menu = self.shelf.of(inbound.operator, session.revision) or current
+        session.revision = menu.revision
+        if session.state in menu.nodes:
+            return menu, session, ""
+        session.state, session.trail, session.facts, session.page = HOME, (), {}, 0
+        return menu, session, "note.restarted"
+
+    def _begun(self, menu: Menu, inbound: Inbound, state: str, person: Person | None = None) -> Session:
+        subscriber = person.subscriber if person else None
+        return Session(
+            operator=inbound.operator,
+            channel=inbound.channel,
+            caller=inbound.caller,
+            revision=menu.revision,
+            state=state,
+            language=menu.language(person.language if person else ""),
+            kind=subscriber.kind if subscriber else "",
+            proofs=("line",) if inbound.trust == "line" and inbound.caller else (),
+        )
+
+    async def _told_before(self, inbound: Inbound) -> bytes | None:
+        """A message answered once in the last seven days is answered alike, session or not."""
+        if inbound.channel != "sms" or not inbound.hop:
+            return None
+        return await self.people[inbound.operator].world.ledger.reply(self._message_key(inbound))
+
+    async def _tell(self, frame: Hop, inbound: Inbound, reply: Reply, body: bytes) -> None:
+        """Remember the answer to a message; send it by the outbox when it cannot ride on the response."""
+        if inbound.channel != "sms" or not inbound.hop:
+            return
+        world, key = frame.people.world, self._message_key(inbound)
+        notice = Notice(
+            key=f"{key}/reply",
+            operator=inbound.operator,
+            to=inbound.caller,
+            route="sms",
+            kind="reply",
+            body=reply.text,
+            language=reply.language,
+        )
+        notices = (notice,) if reply.text and not inbound.inline else ()
+        subscription = frame.person.subscriber.id if frame.person.subscriber else ""
+        change = Change(key, inbound.operator, subscription, world.now(), notices=notices, reply=body)
+        await world.ledger.commit(change)
+
+    def _message_key(self, inbound: Inbound) -> str:
+        return self.keys.mark("message", inbound.operator, inbound.provider, inbound.hop)
+
+
+def _left(session: Session, reply: Reply) -> bytes | None:
+    """What stays of the session: nothing after an end, except that texting never ends."""
+    if reply.ends and session.channel != "sms":
+        return None
+    if reply.ends:
+        session.state, session.trail, session.facts = HOME, (), {}
+    return session.dump()
+
+
+def _loaded(data: bytes | None) -> Session | None:
+    try:
+        return load(data) if data else None
+    except ValueError:
+        log.error("session not readable")
+        return None

@@ -1,0 +1,74 @@
+"""Hops: which answers of a request are new, given what the conversation has heard before.
+
+Africa's Talking repeats every answer of the session in each request, secrets included; so the
+watermark of what was heard is a keyed hash and lengths, never the text.
+"""
+
+import hmac
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from flows.inbound import Inbound
+from flows.ports import SessionKey
+from menus.session import Session
+
+STARS = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Keyed hashes for everything a store may see."""
+
+    secret: bytes
+
+    def mark(self, *parts: str) -> str:
+        """A 96-bit keyed hash; its parts cannot run into each other."""
+        message = "\x00".join(parts).encode("utf-8", "surrogatepass")
+        return blake2b(message, key=self.secret, digest_size=12).hexdigest()
+
+    def session(self, inbound: Inbound) -> SessionKey:
+        """Bound to the caller: a guessed session id with another number finds nothing."""
+        tag = self.mark(inbound.operator, inbound.caller)
+        return SessionKey(tag, self.mark(inbound.provider, inbound.channel, inbound.session_id, inbound.caller))
+
+    def hop(self, inbound: Inbound) -> str:
+        """What two deliveries of the same request have in common."""
+        if inbound.hop:
+            return inbound.hop
+        text = inbound.text or ""
+        return f"{len(text)}:{self.mark(text)}"
+
+
+def unheard(keys: Keys, session: Session, inbound: Inbound) -> list[str | None] | None:
+    """The answers this request adds; None when it is an old one come late.
+
+    A first request may bring several at once (a code dialled with its answers); later ones bring one,
+    which may itself contain a star.
+    """
+    text = inbound.text
+    if not inbound.accumulated:
+        fresh = (
+            session.turn == 0 or not inbound.hop or inbound.channel == "sms" or inbound.hop == str(session.turn)
+        )
+        return ([] if session.turn == 0 and not text else [text]) if fresh else None
+    text = text or ""
+    if session.turn == 0:
+        return list(text.split(STARS)) if text else []
+    return _after(keys, session, text)
+
+
+def _after(keys: Keys, session: Session, text: str) -> list[str | None] | None:
+    heard = session.heard
+    known = hmac.compare_digest(keys.mark(text[:heard]), session.mark)
+    if not known or len(text) <= heard:
+        return None
+    if heard == 0:
+        return [text]
+    return [text[heard + 1 :]] if text[heard] == STARS else None
+
+
+def note(keys: Keys, session: Session, inbound: Inbound) -> None:
+    """Move the watermark up to this request."""
+    if inbound.accumulated:
+        text = inbound.text or ""
+        session.heard, session.mark = len(text), keys.mark(text)

@@ -1,0 +1,79 @@
+"""People: who a caller is, remembered for a minute so that a conversation asks billing once."""
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from flows.actions import World
+from flows.failures import Down, Failure, NotFound, Slow
+from flows.records import Subscriber
+
+LIFE = timedelta(seconds=60)
+PATIENCE_SECONDS = 0.8
+"""A first screen does not wait longer for a name and a language."""
+MOST = 50_000
+"""Callers remembered at once; the longest unasked go first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A caller as a conversation needs them."""
+
+    subscriber: Subscriber | None = field(default=None, repr=False)
+    """None when nobody has that number, or when billing has not said yet."""
+    language: str = ""
+    """What they chose with us, else what billing says, else empty."""
+    failure: type[Failure] = NotFound
+    """Why there is no subscriber."""
+
+
+@dataclass(slots=True)
+class People:
+    """The callers of one operator."""
+
+    world: World
+    known: OrderedDict[str, tuple[datetime, Person]] = field(default_factory=OrderedDict, repr=False)
+    asking: dict[str, asyncio.Task[Person]] = field(default_factory=dict, repr=False)
+
+    async def find(self, number: str) -> Person:
+        """Who this is. Waits `PATIENCE_SECONDS`; the question goes on behind, for the next turn."""
+        found = self.known.get(number)
+        if found and found[0] > self.world.now():
+            return found[1]
+        if not number:
+            return Person()
+        try:
+            return await asyncio.wait_for(asyncio.shield(self._asked(number)), PATIENCE_SECONDS)
+        except TimeoutError:
+            return Person(failure=Slow)
+        except Failure:
+            return Person(failure=Down)
+
+    def forget(self, number: str) -> None:
+        """Something about them changed: ask again next time."""
+        self.known.pop(number, None)
+
+    def _asked(self, number: str) -> asyncio.Task[Person]:
+        """One question per caller at a time."""
+        task = self.asking.get(number)
+        if task is None:
+            task = self.asking[number] = asyncio.create_task(self._ask(number))
+            task.add_done_callback(lambda done: self._kept(number, done))
+        return task
+
+    def _kept(self, number: str, done: asyncio.Task[Person]) -> None:
+        self.asking.pop(number, None)
+        if done.cancelled() or done.exception():
+            return
+        self.known[number] = (self.world.now() + LIFE, done.result())
+        if len(self.known) > MOST:
+            self.known.popitem(last=False)
+
+    async def _ask(self, number: str) -> Person:
+        try:
+            subscriber = await self.world.billing.subscriber(number)
+        except NotFound:
+            return Person()
+        chosen = await self.world.ledger.preference(subscriber.operator, subscriber.id)
+        return Person(subscriber, chosen.language or subscriber.language)

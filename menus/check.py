@@ -1,0 +1,214 @@
+"""Checks: what must hold between a pack's files before anybody may dial it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+
+from menus.keywords import RESERVED, squeezed
+from menus.machine import AGENT, BYE, HOME, LOST, RESUME, forward
+from menus.pack import Draft
+from menus.schema import CHANNELS
+from menus.screen import Node
+from menus.source import Finding
+from menus.surface import SURFACES
+
+ALWAYS_THERE = (HOME, LOST, BYE, AGENT, "house.sorry", "house.late")
+"""Nodes the gateway itself leads to."""
+NEEDED_TEXTS = (
+    *("nav.back", "nav.home", "nav.leave", "nav.more", "nav.help", "nav.keys", "nav.option"),
+    *("note.wrong", "note.restarted", "note.empty"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSpec:
+    """What the checks know of an action: the outcomes it may answer, and whether it touches billing data."""
+
+    outcomes: frozenset[str]
+    private: bool
+
+
+Actions = Mapping[str, ActionSpec]
+Check = Callable[[Draft, Actions], Iterator[Finding]]
+
+
+def graph(draft: Draft, actions: Actions) -> list[Finding]:
+    """Everything wrong with the pack's shape; empty when it may be compiled."""
+    broken = [
+        *_shapes(draft, actions),
+        *_targets(draft, actions),
+        *_keys(draft, actions),
+        *_words(draft, actions),
+    ]
+    if broken:
+        return broken
+    return [*_steps(draft, actions), *_reach(draft, actions), *_proofs(draft, actions), *_texts(draft, actions)]
+
+
+def _at(node: Node, what: str, *path: str | int) -> Finding:
+    return node.source.finding((*node.path, *path), f"{node.name}: {what}")
+
+
+def _shapes(draft: Draft, actions: Actions) -> Iterator[Finding]:
+    for node in draft.nodes.values():
+        if node.kind == "choice" and not (node.options or node.each):
+            yield _at(node, "a choice without options; write `options:` or make it a message")
+        if (node.kind == "input") != (node.accept is not None):
+            yield _at(node, "`accept:` belongs to an input, and every input needs one")
+        if (node.kind == "step") != bool(node.action):
+            yield _at(node, "`action:` belongs to a step, and every step needs one")
+        if node.kind == "hand-over" and not node.via:
+            yield _at(node, "a hand-over without `via:`; write agent, sms, voice or ussd")
+        if node.accept and node.accept.secret and node.accept.keep:
+            yield _at(node, "a secret is never kept; take `keep:` out", "accept", "keep")
+
+
+def _targets(draft: Draft, actions: Actions) -> Iterator[Finding]:
+    for name in ALWAYS_THERE:
+        if name not in draft.nodes:
+            yield draft.pack.finding((), f"no screen {name!r}; every pack needs one")
+    for node in draft.nodes.values():
+        for path, target in _named(node):
+            if target not in draft.nodes:
+                yield _at(node, f"leads to {target!r}, which is no screen; name one that exists", *path)
+    for path, target in _keyword_targets(draft):
+        if target not in draft.nodes:
+            yield draft.keyword_source.finding(path, f"leads to {target!r}, which is no screen")
+    for proof, target in draft.form.gates.items():
+        if target not in draft.nodes:
+            yield draft.pack.finding(("gates", proof), f"leads to {target!r}, which is no screen")
+
+
+def _named(node: Node) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    for index, option in enumerate(node.options):
+        yield ("options", index, "to"), option.to
+    if node.each:
+        yield ("each", "to"), node.each.to
+    if node.accept:
+        yield ("accept", "to"), node.accept.to
+    yield from ((("on", outcome), to) for outcome, to in node.on.items() if to != RESUME)
+
+
+def _keyword_targets(draft: Draft) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    form = draft.keywords.form
+    yield from ((("keywords", index, "to"), keyword.to) for index, keyword in enumerate(form.keywords))
+    yield ("otherwise",), form.otherwise
+    if form.password:
+        yield ("password", "to"), form.password.to
+
+
+def _keys(draft: Draft, actions: Actions) -> Iterator[Finding]:
+    for node in draft.nodes.values():
+        seen: set[tuple[str, str]] = set()
+        for index, option in enumerate(node.options):
+            for channel, key in option.keys.items():
+                if (channel, key) in seen:
+                    yield _at(node, f"key {key} stands twice on {channel}; renumber one", "options", index)
+                if key in _navigation(channel) and node.name != HOME:
+                    yield _at(node, f"key {key} is navigation on {channel}; choose another", "options", index)
+                seen.add((channel, key))
+
+
+def _navigation(channel: str) -> set[str]:
+    surface = SURFACES[channel]
+    return {surface.back, surface.home, surface.repeat, surface.agent} - {""}
+
+
+def _words(draft: Draft, actions: Actions) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for index, keyword in enumerate(draft.keywords.form.keywords):
+        for place, words in enumerate(keyword.words):
+            path, folded = ("keywords", index, "words", place), squeezed(words)
+            if folded in RESERVED:
+                what = (
+                    f"{words!r} is answered by the networks themselves and never reaches a menu; choose another"
+                )
+                yield draft.keyword_source.finding(path, what)
+            if not keyword.takes and folded in seen:
+                yield draft.keyword_source.finding(path, f"{words!r} stands twice; keep one")
+            seen |= set() if keyword.takes else {folded}
+
+
+def _steps(draft: Draft, actions: Actions) -> Iterator[Finding]:
+    for node in draft.nodes.values():
+        if node.kind != "step":
+            continue
+        if node.action not in actions:
+            yield _at(
+                node, f"unknown action {node.action!r}; write one of: {', '.join(sorted(actions))}", "action"
+            )
+            continue
+        for outcome in sorted(actions[node.action].outcomes - node.on.keys()):
+            yield _at(node, f"outcome {outcome!r} has no edge; write `{outcome}: SCREEN` under `on:`", "on")
+
+
+def _reach(draft: Draft, actions: Actions) -> Iterator[Finding]:
+    reached = {channel: reachable(draft, channel) for channel in CHANNELS}
+    anywhere = set(chain.from_iterable(reached.values()))
+    for name in sorted(draft.nodes.keys() - anywhere):
+        if draft.nodes[name].source.file.startswith(draft.folder.name):
+            yield _at(draft.nodes[name], "nothing leads here; link it or take it out")
+    for flow in draft.form.flows:
+        if not any(draft.nodes[name].source.file == f"flows/{flow}.yaml" for name in anywhere):
+            yield draft.pack.finding(("flows",), f"flow {flow!r} is listed and nothing leads to it")
+    for channel, names in reached.items():
+        for name in sorted(names):
+            node = draft.nodes[name]
+            if node.kind == "choice" and not node.each and not any(channel in o.keys for o in node.options):
+                yield _at(node, f"a dead end on {channel}: no option has a key there", "options")
+
+
+def reachable(draft: Draft, channel: str) -> set[str]:
+    """The nodes a subscriber can come to on a channel."""
+    starts = [*ALWAYS_THERE, *(to for proof, to in draft.form.gates.items())]
+    if channel == "sms":
+        starts += [to for _, to in _keyword_targets(draft)]
+    found: set[str] = set()
+    todo = [name for name in starts if name in draft.nodes]
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            todo.extend(_next(draft.nodes[name], channel))
+    return found
+
+
+def _next(node: Node, channel: str) -> Iterator[str]:
+    for trigger, _, target in forward(node):
+        if " " not in trigger or trigger.startswith(f"{channel} "):
+            yield target
+
+
+def _proofs(draft: Draft, actions: Actions) -> Iterator[Finding]:
+    """No way leads to billing data unproven, and every proof can be asked for."""
+    for node in draft.nodes.values():
+        if node.kind == "step" and actions[node.action].private and node.needs == "none":
+            yield _at(node, "touches billing data unproven; write `needs: line` or stronger", "action")
+        asked = (
+            {draft.form.rules.proof[kind] for kind in draft.form.rules.proof} if node.needs == "line" else set()
+        )
+        for proof in sorted({*asked, node.needs} - {"none", "line"}):
+            if proof not in draft.form.gates:
+                yield draft.pack.finding(
+                    ("gates",), f"{node.name} needs {proof!r}; name its screen under `gates:`"
+                )
+
+
+def _texts(draft: Draft, actions: Actions) -> Iterator[Finding]:
+    for language, tongue in draft.tongues.items():
+        for name in NEEDED_TEXTS:
+            if name not in tongue.catalogue:
+                yield draft.pack.finding(("languages", language), f"text {name!r} is missing in {language}")
+        for node in draft.nodes.values():
+            for path, name in _text_names(node):
+                if name not in tongue.catalogue:
+                    what = f"text {name!r} is missing in {language}; write it in texts/{language}.yaml"
+                    yield _at(node, what, *path)
+
+
+def _text_names(node: Node) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    if node.rests:
+        yield (), node.text
+    yield from ((("options", index, "text"), option.text) for index, option in enumerate(node.options))
+    if node.each:
+        yield ("each", "text"), node.each.text

@@ -1,0 +1,69 @@
+"""Keywords: what a texted body means, whatever its case, accents, spaces or punctuation."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from menus.schema import KeywordForm, KeywordsFile
+from menus.typed import as_digits, as_email, folded
+
+RESERVED = frozenset(
+    {"stop", "stopall", "unsubscribe", "cancel", "end", "quit", "start", "yes", "unstop", "help", "info"}
+)
+"""Words the networks and Twilio answer themselves (Twilio's default opt-out list): a menu never sees them."""
+
+ARGUMENTS: Mapping[str, Callable[[str], str | None]] = {
+    "email": as_email,
+    "digits": lambda text: as_digits(text, 1, 20),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """Where a body leads, and what came with it."""
+
+    to: str
+    typed: str = field(default="", repr=False)
+    keep: str = ""
+
+
+@dataclass(frozen=True)
+class Keywords:
+    """The compiled SMS side of a pack."""
+
+    form: KeywordsFile
+    plain: Mapping[str, str] = field(init=False)
+    """Folded words without spaces -> node."""
+    taking: Sequence[tuple[list[str], KeywordForm]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        pairs = [(words, form) for form in self.form.keywords for words in form.words]
+        plain = {squeezed(words): form.to for words, form in pairs if not form.takes}
+        taking = [(folded(words).split(), form) for words, form in pairs if form.takes]
+        object.__setattr__(self, "plain", plain)
+        object.__setattr__(self, "taking", taking)
+
+    def meaning(self, body: str) -> Meaning | None:
+        """What the body asks for; None when it is no keyword."""
+        to = self.plain.get(squeezed(body))
+        return Meaning(to) if to else self._with_argument(body.split())
+
+    def password(self, body: str) -> Meaning | None:
+        """The body as a password, when it is shaped like one: one word, with letters and digits."""
+        form, text = self.form.password, body.strip()
+        if form is None or not form.least <= len(text) <= form.most or len(text.split()) != 1:
+            return None
+        mixed = any(map(str.isalpha, text)) and any(map(str.isdecimal, text))
+        return Meaning(form.to, text) if mixed else None
+
+    def _with_argument(self, tokens: list[str]) -> Meaning | None:
+        for words, form in self.taking:
+            head, rest = tokens[: len(words)], tokens[len(words) :]
+            if rest and [folded(token) for token in head] == words:
+                value = ARGUMENTS[form.takes or ""](" ".join(rest))
+                return Meaning(form.to, value, form.keep or "") if value else None
+        return None
+
+
+def squeezed(words: str) -> str:
+    """Folded and without spaces: `Fact 6`, `FACT6` and `fact-6` are one keyword."""
+    return folded(words).replace(" ", "")

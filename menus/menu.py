@@ -1,0 +1,84 @@
+"""A menu: one pack, compiled; shared by every session that runs on its revision."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from menus.facts import Fact, Rows, Word
+from menus.formats import Spoken, Written
+from menus.keywords import Keywords
+from menus.machine import Moves
+from menus.schema import PackFile
+from menus.screen import Node
+from menus.texts import Catalogue
+
+
+@dataclass(frozen=True)
+class Tongue:
+    """One language of a pack: its texts and how it writes and speaks facts."""
+
+    language: str
+    catalogue: Catalogue
+    written: Written
+    spoken: Spoken
+
+    def show(self, fact: Fact, channel: str) -> str:
+        """A fact as words for a channel."""
+        if isinstance(fact, Word):
+            return self.catalogue.template(fact.name, channel).fill(lambda slot: "")
+        return self.spoken.show(fact) if channel == "voice" else self.written.show(fact)
+
+
+@dataclass(frozen=True)
+class Menu:
+    """A compiled pack. Nothing in it changes after loading."""
+
+    form: PackFile
+    revision: str
+    """Eight hex digits of a hash over all its files."""
+    nodes: Mapping[str, Node] = field(repr=False)
+    moves: Moves = field(repr=False)
+    keywords: Keywords = field(repr=False)
+    tongues: Mapping[str, Tongue] = field(repr=False)
+    constants: Mapping[str, str] = field(repr=False)
+    """Slots every text may use: the operator's own numbers and rules."""
+    pages: dict[tuple[str, str, str, str, int], tuple[str, ...]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+    """Pages of screens without facts, kept from their first use: as many as there are screens."""
+
+    @property
+    def name(self) -> str:
+        """The operator's name outside, e.g. `orange-ro`."""
+        return self.form.name
+
+    def language(self, wished: str) -> str:
+        """A language the pack speaks: the wished one, or its first."""
+        return wished if wished in self.tongues else next(iter(self.tongues))
+
+    def words(self, name: str, language: str, channel: str, facts: Mapping[str, Fact | Rows]) -> str:
+        """A text of the catalogue with its slots filled."""
+        tongue = self.tongues[language]
+        template = tongue.catalogue.template(name, channel)
+        return template.fill(lambda slot: self._slot(tongue, slot, channel, facts))
+
+    def _slot(self, tongue: Tongue, slot: str, channel: str, facts: Mapping[str, Fact | Rows]) -> str:
+        if slot in self.constants:
+            return self.constants[slot]
+        fact = facts[slot]
+        if isinstance(fact, Rows):
+            raise TypeError(f"{slot} is a list; show it with `each`")
+        return tongue.show(fact, channel)
+
+
+def constants(form: PackFile) -> dict[str, str]:
+    """The slots a pack itself fills."""
+    numbers, rules = form.numbers, form.rules
+    return {
+        "operator": form.title,
+        "ussd": numbers.ussd,
+        "voice": numbers.voice,
+        "sms": numbers.sms,
+        "code_minutes": str(rules.code_minutes),
+        "code_digits": str(rules.code_digits),
+        "list_depth": str(rules.list_depth),
+    }

@@ -1,0 +1,148 @@
+"""Packs: an operator's folder read, validated and compiled into a menu."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from menus.formats import Currency, Spoken, Written
+from menus.keywords import Keywords
+from menus.machine import Moves
+from menus.menu import Menu, Tongue, constants
+from menus.schema import Form, KeywordsFile, LanguageForm, PackFile, ScreensFile
+from menus.screen import Node, node
+from menus.source import Finding, PackError, Path_, Source, read
+from menus.texts import catalogue
+
+F = TypeVar("F", bound=Form)
+HOUSE = "house"
+"""The flow every pack has: goodbye, sorry, late, lost, agent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the files lie that every pack shares."""
+
+    flows: Path
+    """Screens of the flows, one YAML file a flow."""
+    texts: Path
+    """The house catalogue, one YAML file a language; a pack's own texts replace its."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A pack's files, validated one by one and not yet checked against each other."""
+
+    folder: Path
+    form: PackFile
+    pack: Source
+    nodes: Mapping[str, Node]
+    keywords: Keywords
+    keyword_source: Source
+    tongues: Mapping[str, Tongue]
+    revision: str
+
+    def menu(self) -> Menu:
+        """Compile. The checks of `menus.check` must have found nothing."""
+        form = self.form
+        targets = [keyword.to for keyword in self.keywords.form.keywords]
+        targets += [self.keywords.form.otherwise]
+        targets += [self.keywords.form.password.to] if self.keywords.form.password else []
+        moves = Moves(self.nodes, form.gates, form.rules.proof, targets)
+        return Menu(form, self.revision, self.nodes, moves, self.keywords, self.tongues, constants(form))
+
+
+def draft(folder: Path, places: Places) -> Draft:
+    """Read and validate a pack's folder; raises PackError with every finding of the first bad file."""
+    pack = read(folder / "pack.yaml", f"{folder.name}/pack.yaml")
+    form = _valid(PackFile, pack)
+    screens = [*_flow_screens(form, pack, places), read(folder / "screens.yaml", f"{folder.name}/screens.yaml")]
+    words = read(folder / "keywords.yaml", f"{folder.name}/keywords.yaml")
+    keywords = Keywords(_valid(KeywordsFile, words))
+    texts = {language: _texts(language, folder, places) for language in form.languages}
+    tongues = {language: _tongue(form, language, sources) for language, sources in texts.items()}
+    everything = [pack, words, *screens, *(source for sources in texts.values() for source in sources)]
+    return Draft(folder, form, pack, _nodes(screens), keywords, words, tongues, _revision(everything))
+
+
+def _flow_screens(form: PackFile, pack: Source, places: Places) -> Iterator[Source]:
+    known = {path.stem for path in places.flows.glob("*.yaml")}
+    for index, flow in enumerate(form.flows):
+        if flow not in known:
+            hint = _instead(flow, known)
+            raise PackError([pack.finding(("flows", index), f"unknown flow {flow!r}; {hint}")])
+    for flow in (HOUSE, *form.flows):
+        yield read(places.flows / f"{flow}.yaml", f"flows/{flow}.yaml")
+
+
+def _texts(language: str, folder: Path, places: Places) -> list[Source]:
+    house = places.texts / f"{language}.yaml"
+    own = read(folder / "texts" / f"{language}.yaml", f"{folder.name}/texts/{language}.yaml")
+    return [read(house, f"texts/{language}.yaml"), own] if house.is_file() else [own]
+
+
+def _nodes(sources: list[Source]) -> dict[str, Node]:
+    """All screens; a pack's own replace a flow's of the same name."""
+    files = [(source, _valid(ScreensFile, source)) for source in sources]
+    otherwise = {outcome: to for _, form in files for outcome, to in form.otherwise.items()}
+    return {
+        name: node(name, screen, source, otherwise)
+        for source, form in files
+        for name, screen in form.screens.items()
+    }
+
+
+def _tongue(form: PackFile, language: str, sources: list[Source]) -> Tongue:
+    spec = form.languages[language]
+    currency = _currency(form, spec)
+    country, trunk = form.country_code, form.trunk
+    written = Written(spec.locale, currency, day=spec.day, country_code=country, trunk=trunk)
+    spoken = Spoken(spec.locale, currency, country_code=country, trunk=trunk)
+    return Tongue(language, catalogue(language, sources), written, spoken)
+
+
+def _currency(form: PackFile, spec: LanguageForm) -> Currency:
+    return Currency(form.currency.code, form.currency.decimals, spec.money, spec.unit, spec.subunit)
+
+
+def _revision(sources: list[Source]) -> str:
+    digest = hashlib.sha256()
+    for source in sources:
+        digest.update(repr((source.file, source.value)).encode())
+    return digest.hexdigest()[:8]
+
+
+def _valid(form: type[F], source: Source) -> F:
+    try:
+        return form.model_validate(source.value)
+    except ValidationError as error:
+        raise PackError([_finding(source, form, detail) for detail in error.errors()]) from error
+
+
+def _finding(source: Source, form: type[Form], detail: ErrorDetails) -> Finding:
+    path: Path_ = tuple(part for part in detail["loc"] if part != "[key]")
+    return source.finding(path, _what(detail, path))
+
+
+def _what(detail: ErrorDetails, path: Path_) -> str:
+    """pydantic's finding as a sentence that says what to write."""
+    name = path[-1] if path else "file"
+    kind, context = detail["type"], detail.get("ctx", {})
+    given = repr(detail["input"])
+    sentences = {
+        "extra_forbidden": f"unknown field {name!r}; take it out, or look for its right name in docs/packs.md",
+        "missing": f"{name!r} is missing; write it",
+        "literal_error": f"{given} is not known here; write one of: {context.get('expected')}",
+        "string_pattern_mismatch": f"{given} has the wrong form; it must match {context.get('pattern')}",
+    }
+    return sentences.get(kind, f"{name!r}: {detail['msg'].removeprefix('Value error, ')}")
+
+
+def _instead(word: str, known: set[str]) -> str:
+    close = get_close_matches(word, known, 1)
+    return f"did you mean {close[0]!r}?" if close else f"write one of: {', '.join(sorted(known))}"

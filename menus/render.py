@@ -1,0 +1,74 @@
+"""Rendering: a session's screen as it fits its surface."""
+
+from collections.abc import Iterator
+
+from menus.choices import more_key, options
+from menus.facts import Fact, Rows
+from menus.fit import Block, Feet, pages
+from menus.machine import HOME
+from menus.menu import Menu
+from menus.reply import Reply
+from menus.screen import Node
+from menus.session import Session
+from menus.surface import SURFACES
+from menus.voice import spoken
+
+
+def show(menu: Menu, session: Session, note: str = "") -> Reply:
+    """The reply for the screen the session rests on; `note` names a text said before it."""
+    if session.channel == "voice":
+        return spoken(menu, session, note)
+    node, texts = menu.nodes[session.state], written(menu, session, note)
+    channel = SURFACES[session.channel].channel
+    page = texts[min(session.page, len(texts) - 1)]
+    return Reply(channel, session.language, node.name, session.turn, page, ends=node.closes)
+
+
+def page_count(menu: Menu, session: Session) -> int:
+    """How many pages the screen has; voice has one."""
+    return 1 if session.channel == "voice" else len(written(menu, session, ""))
+
+
+def written(menu: Menu, session: Session, note: str) -> tuple[str, ...]:
+    """All pages of the screen on a surface that is read; screens without facts are kept."""
+    if session.facts:
+        return _pages(menu, session, note)
+    key = (session.state, session.language, session.channel, note, min(len(session.trail), 2))
+    kept = menu.pages.get(key)
+    if kept is None:
+        kept = menu.pages[key] = _pages(menu, session, note)
+    return kept
+
+
+def _pages(menu: Menu, session: Session, note: str) -> tuple[str, ...]:
+    node, surface = menu.nodes[session.state], SURFACES[session.channel]
+    blocks = list(_blocks(menu, session, node, note))
+    return pages(blocks, _feet(menu, session, node), surface.budget)
+
+
+def _blocks(menu: Menu, session: Session, node: Node, note: str) -> Iterator[Block]:
+    for name in (note, node.text):
+        text = _words(menu, session, name, session.facts) if name else ""
+        if text:
+            yield Block(text, whole=False)
+    for key, text in options(menu, session, node):
+        yield Block(f"{key} {text}", whole=True)
+
+
+def _words(menu: Menu, session: Session, name: str, facts: dict[str, Fact | Rows]) -> str:
+    return menu.words(name, session.language, session.channel, facts)
+
+
+def _feet(menu: Menu, session: Session, node: Node) -> Feet:
+    """The navigation line by rule: more, back or exit, home. A closing screen says where help is."""
+    if node.closes:
+        foot = "" if node.via else _words(menu, session, "nav.help", {})
+        return Feet(foot, foot, foot, foot)
+    if session.channel == "sms" and node.kind == "message":
+        return Feet("", "", "", "")
+    surface = SURFACES[session.channel]
+    back = f"{surface.back} {_words(menu, session, 'nav.back', {})}"
+    behind = f"{surface.leave} {_words(menu, session, 'nav.leave', {})}" if session.state == HOME else back
+    home = f" {surface.home} {_words(menu, session, 'nav.home', {})}" if len(session.trail) > 1 else ""
+    more = f"{more_key(node, session)} {_words(menu, session, 'nav.more', {})} "
+    return Feet(behind + home, more + behind + home, more + back + home, back + home)

@@ -1,0 +1,172 @@
+"""The schema of a pack's files: what may be written, in which form."""
+
+from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from menus.reply import Channel
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")]
+Press = Annotated[str, StringConstraints(pattern=r"^([0-9]{1,2}|\*|#)$")]
+Needs = Literal["none", "line", "code", "password", "pin", "customer_code"]
+Kind = Literal["choice", "input", "message", "step", "hand-over", "end"]
+
+
+class Form(BaseModel):
+    """Anything in a pack: unknown fields are refused, values are frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class OptionForm(Form):
+    """One option of a screen; a channel without a key does not show it."""
+
+    text: Name
+    to: Name
+    key: Press | None = Field(None, description="The key on every channel that names none of its own.")
+    ussd: Press | None = None
+    sms: Press | None = None
+    voice: Press | None = None
+
+
+class EachForm(Form):
+    """One option for each row of a list, numbered from 1."""
+
+    of: Name = Field(description="The fact that holds the rows.")
+    text: Name
+    to: Name
+
+
+class AcceptForm(Form):
+    """What an input screen takes."""
+
+    type: Literal["digits", "text", "email", "date", "msisdn", "month", "password"]
+    least: int = Field(1, ge=1, le=160)
+    most: int = Field(160, ge=1, le=160)
+    secret: bool = Field(default=False, description="Never stored, logged or returned to.")
+    keep: Name | None = Field(None, description="The fact it is kept as; a secret keeps none.")
+    to: Name
+
+
+class ScreenForm(Form):
+    """One screen or step."""
+
+    kind: Kind
+    text: Name | None = Field(None, description="Its text's name; the screen's own name by default.")
+    options: list[OptionForm] = []
+    each: EachForm | None = None
+    accept: AcceptForm | None = None
+    action: Name | None = None
+    given: str = Field("", alias="with", description="A word handed to the action.")
+    on: dict[str, Name] = {}
+    needs: Needs = "none"
+    confirm: bool = Field(default=False, description="Dialling ahead stops here.")
+    via: Literal["agent", "sms", "voice", "ussd"] | None = None
+
+
+class ScreensFile(Form):
+    """A file of screens."""
+
+    screens: dict[Name, ScreenForm] = {}
+    otherwise: dict[str, Name] = Field({}, description="Where an outcome leads when the step names no edge.")
+
+
+class KeywordForm(Form):
+    """Words a subscriber may text, and where they lead."""
+
+    words: list[str] = Field(min_length=1)
+    to: Name
+    takes: Literal["email", "digits", "msisdn", "month"] | None = Field(
+        None, description="What must follow the words."
+    )
+    keep: Name | None = None
+
+
+class PasswordForm(Form):
+    """What a body must look like to be taken for a password."""
+
+    to: Name
+    least: int = Field(8, ge=4)
+    most: int = Field(64, le=128)
+
+
+class KeywordsFile(Form):
+    """The SMS side of a pack."""
+
+    keywords: list[KeywordForm] = []
+    password: PasswordForm | None = None
+    otherwise: Name
+
+
+class LanguageForm(Form):
+    """How one language is written and spoken."""
+
+    locale: str = Field(description="Babel's name, e.g. ro_RO.")
+    speech: str = Field(description="BCP 47 tag for speech, e.g. ro-RO.")
+    day: str = Field(description="Date pattern, e.g. dd.MM.yyyy.")
+    money: str = Field(description="Pattern around {amount}.")
+    unit: dict[str, str] = Field(description="Spoken unit by CLDR plural category.")
+    subunit: dict[str, str]
+
+
+class CurrencyForm(Form):
+    """The operator's currency."""
+
+    code: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+    decimals: int = Field(ge=0, le=3)
+
+
+class NumbersForm(Form):
+    """Where subscribers reach the operator."""
+
+    ussd: Annotated[str, StringConstraints(pattern=r"^\*[0-9*]+#$")]
+    voice: str
+    sms: str
+    agent: str = Field(description="Where calls for a person are put through.")
+
+
+class RulesForm(Form):
+    """The operator's profile: what differs between operators and is not a text."""
+
+    list_depth: int = Field(6, ge=1, le=36, description="Bills listed.")
+    document_months: int = Field(24, ge=1, description="Months a document stays readable.")
+    code_digits: int = Field(6, ge=6, le=8)
+    code_minutes: int = Field(10, ge=1, le=15, description="Life of a one-time code; OWASP and NIST say 10.")
+    publish_delay_days: int = Field(0, ge=0)
+    newcomer_wait: bool = Field(default=False, description="New subscriptions wait until the next month.")
+    business: Literal["allow", "refuse", "agency", "certified"] = "allow"
+    proof: dict[str, Needs] = Field(description="Kind of line (mobile, fixed, internet, data_key) -> proof.")
+    misses: int = Field(3, ge=1, le=9, description="Wrong answers in a row before we say goodbye.")
+
+
+def _known_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError("not a time zone; write one like Europe/Bucharest")
+    return name
+
+
+class PackFile(Form):
+    """`pack.yaml`: who the operator is and what its rules are."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
+    title: str
+    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+    country_code: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,2}$")]
+    trunk: str = Field("0", description="The national prefix, shown before masked numbers.")
+    time_zone: Annotated[str, AfterValidator(_known_zone)]
+    languages: dict[str, LanguageForm] = Field(min_length=1, description="The first is the default.")
+    currency: CurrencyForm
+    numbers: NumbersForm
+    flows: list[Name] = []
+    gates: dict[str, Name] = Field({}, description="Per proof the node that asks for it.")
+    rules: RulesForm
+
+
+CHANNELS: tuple[Channel, ...] = ("ussd", "sms", "voice")
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of each file of a pack, for editors."""
+    files: dict[str, type[BaseModel]] = {"pack": PackFile, "screens": ScreensFile, "keywords": KeywordsFile}
+    return {name: form.model_json_schema(by_alias=True) for name, form in files.items()}

@@ -1,0 +1,126 @@
+"""Source files: YAML read safely, every value a string that knows where it stands."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+MOST_BYTES = 256 * 1024
+MOST_DEPTH = 20
+MOST_NODES = 20_000
+
+Path_ = tuple[str | int, ...]
+"""The keys and indexes that lead to a value."""
+Value = str | list["Value"] | dict[str, "Value"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """One thing wrong with a pack: where, what, and what to write instead."""
+
+    file: str
+    line: int
+    column: int
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {self.what}"
+
+
+class PackError(ValueError):
+    """A pack cannot be used; `findings` say why."""
+
+    def __init__(self, findings: list[Finding]) -> None:
+        self.findings = sorted(findings)
+        super().__init__("\n".join(map(str, self.findings)))
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file's values, and the place of each."""
+
+    file: str
+    value: Value
+    marks: Mapping[Path_, tuple[int, int]]
+
+    def finding(self, path: Path_, what: str) -> Finding:
+        """A finding at a value, or at the nearest thing around it that stands in the file."""
+        while path and path not in self.marks:
+            path = path[:-1]
+        line, column = self.marks.get(path, (1, 1))
+        return Finding(self.file, line, column, what)
+
+
+def read(path: Path, shown: str = "") -> Source:
+    """Read one YAML file; `shown` is the name findings use. Raises PackError."""
+    file = shown or str(path)
+    if not path.is_file():
+        raise PackError([Finding(file, 1, 1, "no such file; every pack needs it")])
+    data = path.read_bytes()
+    if len(data) > MOST_BYTES:
+        raise PackError([Finding(file, 1, 1, f"{len(data)} bytes; a file may have {MOST_BYTES}: split it")])
+    return parse(data, file)
+
+
+def parse(data: bytes, file: str) -> Source:
+    """Parse YAML bytes. Raises PackError for anything but plain mappings, lists and scalars."""
+    try:
+        text = data.decode()
+        _refuse(text, file)
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except UnicodeDecodeError as error:
+        raise PackError([Finding(file, 1, 1, f"not UTF-8 at byte {error.start}; save it as UTF-8")]) from error
+    except yaml.YAMLError as error:
+        raise PackError([_broken(file, error)]) from error
+    marks: dict[Path_, tuple[int, int]] = {}
+    return Source(file, {} if root is None else _value(root, (), marks, file), marks)
+
+
+def _broken(file: str, error: yaml.YAMLError) -> Finding:
+    mark = getattr(error, "problem_mark", None)
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    return Finding(file, line, column, f"not YAML: {getattr(error, 'problem', None) or 'unreadable character'}")
+
+
+def _at(file: str, event: yaml.Event, what: str) -> PackError:
+    mark = event.start_mark
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    return PackError([Finding(file, line, column, what)])
+
+
+def _refuse(text: str, file: str) -> None:
+    """Look at the events alone, before any tree exists: bombs cost nothing."""
+    depth = 0
+    for count, event in enumerate(yaml.parse(text, Loader=yaml.SafeLoader)):
+        if isinstance(event, yaml.AliasEvent):
+            raise _at(file, event, "aliases (*name) are not allowed; write the value out")
+        if getattr(event, "tag", None):
+            raise _at(file, event, "tags (!name) are not allowed; write a plain value")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MOST_DEPTH:
+            raise _at(file, event, f"nested deeper than {MOST_DEPTH}; flatten it")
+        if count > MOST_NODES:
+            raise _at(file, event, f"more than {MOST_NODES} values; split the file")
+
+
+def _value(node: yaml.Node, path: Path_, marks: dict[Path_, tuple[int, int]], file: str) -> Value:
+    marks[path] = (node.start_mark.line + 1, node.start_mark.column + 1)
+    if isinstance(node, yaml.SequenceNode):
+        return [_value(item, (*path, index), marks, file) for index, item in enumerate(node.value)]
+    if isinstance(node, yaml.MappingNode):
+        return dict(_pairs(node, path, marks, file))
+    return str(node.value)
+
+
+def _pairs(
+    node: yaml.MappingNode, path: Path_, marks: dict[Path_, tuple[int, int]], file: str
+) -> Iterator[tuple[str, Value]]:
+    seen = set()
+    for key, value in node.value:
+        name = str(key.value)
+        if name in seen:
+            line, column = key.start_mark.line + 1, key.start_mark.column + 1
+            raise PackError([Finding(file, line, column, f"duplicate key {name!r}; keep one of them")])
+        seen.add(name)
+        yield name, _value(value, (*path, name), marks, file)

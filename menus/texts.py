@@ -1,0 +1,94 @@
+"""Texts: catalogues of templates with named slots, by name, language and channel."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from menus.source import Finding, PackError, Source
+
+_SLOT = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+VARIANTS = ("all", "ussd", "sms", "voice")
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """Literal text with slots; anything else in braces stays as it is written."""
+
+    parts: tuple[str, ...]
+    """Literals at even places, slot names at odd ones."""
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """The names of its slots."""
+        return self.parts[1::2]
+
+    def fill(self, value: Callable[[str], str]) -> str:
+        """The text with each slot replaced; a value is never looked at for slots again."""
+        if len(self.parts) == 1:
+            return self.parts[0]
+        return "".join(value(part) if odd % 2 else part for odd, part in enumerate(self.parts))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One text: the variants it has, and where it is written."""
+
+    variants: Mapping[str, Template]
+    source: Source = field(repr=False)
+    name: str
+
+    def on(self, channel: str) -> Template:
+        """The text of a channel: its own variant, or the one for all."""
+        found = self.variants.get(channel) or self.variants.get("all")
+        return found or Template(("",))
+
+    def finding(self, what: str, channel: str = "") -> Finding:
+        """A finding at this text."""
+        return self.source.finding((self.name, channel) if channel in self.variants else (self.name,), what)
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All texts of one pack in one language."""
+
+    language: str
+    entries: Mapping[str, Entry] = field(repr=False)
+
+    def template(self, name: str, channel: str) -> Template:
+        """The template of a text; an unknown name is a KeyError (the load-time check excludes it)."""
+        return self.entries[name].on(channel)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.entries
+
+
+def template(text: str) -> Template:
+    """Cut a text at its slots."""
+    return Template(tuple(_SLOT.split(text.strip("\n"))))
+
+
+def catalogue(language: str, sources: list[Source]) -> Catalogue:
+    """Merge sources into one catalogue; later ones replace earlier texts of the same name."""
+    entries: dict[str, Entry] = {}
+    for source in sources:
+        entries.update(_entries(source))
+    return Catalogue(language, entries)
+
+
+def _entries(source: Source) -> Iterator[tuple[str, Entry]]:
+    if not isinstance(source.value, dict):
+        raise PackError([source.finding((), "a catalogue is a mapping; write `name: text`")])
+    for name, value in source.value.items():
+        yield name, Entry(_variants(source, name, value), source, name)
+
+
+def _variants(source: Source, name: str, value: object) -> Mapping[str, Template]:
+    if isinstance(value, str):
+        return {"all": template(value)}
+    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+        raise PackError([source.finding((name,), "a text is a string, or one string per channel")])
+    unknown = [key for key in value if key not in VARIANTS]
+    if unknown:
+        what = f"unknown channel {unknown[0]!r}; write one of: {', '.join(VARIANTS)}"
+        raise PackError([source.finding((name, unknown[0]), what)])
+    return {channel: template(text) for channel, text in value.items()}

@@ -1,0 +1,201 @@
+"""The step: (session, what was typed) -> the session on its next screen or step. Pure."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from menus.choices import more_key
+from menus.facts import Email, Fact, Number, Rows, Text
+from menus.keywords import Meaning
+from menus.machine import HOME, RESUME, NoMoveError
+from menus.menu import Menu
+from menus.render import page_count
+from menus.schema import AcceptForm
+from menus.screen import Node
+from menus.session import Session
+from menus.surface import SURFACES, Surface
+from menus.typed import as_date, as_digits, as_email, as_msisdn, digits_of
+
+MOST_TRAIL = 12
+"""Screens remembered behind the current one; older ones are forgotten first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What an answer did: moved the session, turned a page, or changed nothing and why."""
+
+    what: Literal["moved", "page", "again", "empty", "wrong"]
+    typed: str = field(default="", repr=False)
+    """The value for the next step; never kept."""
+
+
+def hear(menu: Menu, session: Session, text: str) -> Heard:
+    """Take one answer on the current screen."""
+    node, surface = menu.nodes[session.state], SURFACES[session.channel]
+    if not text.strip():
+        return _missed(menu, session, "empty")
+    return (
+        _navigated(menu, session, node, surface, digits_of(text))
+        or _chosen(menu, session, node, digits_of(text))
+        or _typed(menu, session, node, text)
+        or _missed(menu, session, "wrong")
+    )
+
+
+def silent(menu: Menu, session: Session) -> Heard:
+    """The caller pressed nothing: counted apart from wrong keys."""
+    session.silences += 1
+    if session.silences >= menu.form.rules.misses:
+        menu.moves.fire("bye", session)
+        return Heard("moved")
+    return Heard("empty")
+
+
+def enter(menu: Menu, session: Session, meaning: Meaning) -> Heard:
+    """A keyword: leave wherever we were and go where it leads."""
+    session.state, session.trail, session.page, session.facts = HOME, (), 0, {}
+    if meaning.keep:
+        session.facts[meaning.keep] = Text(meaning.typed)
+    menu.moves.fire(f"enter {meaning.to}", session)
+    return Heard("moved", meaning.typed)
+
+
+def take(menu: Menu, session: Session, outcome: str, facts: Mapping[str, Fact | Rows], proof: str) -> None:
+    """A step's outcome: keep what it found and follow the edge the table gives it."""
+    session.facts.update(facts)
+    if proof and proof not in session.proofs:
+        session.proofs = (*session.proofs, proof)
+    if menu.nodes[session.state].on[outcome] != RESUME:
+        menu.moves.fire(outcome, session)
+        return
+    menu.moves.fire(f"{RESUME} {session.then}", session)
+    session.then = ""
+
+
+def settle(menu: Menu, session: Session, origin: str) -> None:
+    """The session rests on a new screen: note what lies behind it."""
+    session.page = session.misses = session.silences = 0
+    here = session.state
+    if here == HOME:
+        session.trail, session.facts = (), {}
+    elif here in session.trail:
+        session.trail = session.trail[: session.trail.index(here)]
+    elif _may_return(menu.nodes[origin]) and origin != here:
+        session.trail = (*session.trail, origin)[-MOST_TRAIL:]
+
+
+def _may_return(node: Node) -> bool:
+    return node.rests and not node.secret and not node.closes
+
+
+def _missed(menu: Menu, session: Session, why: Literal["empty", "wrong"]) -> Heard:
+    session.misses += 1
+    if session.misses < menu.form.rules.misses:
+        return Heard(why)
+    menu.moves.fire("lost", session)
+    return Heard("moved")
+
+
+def _navigated(menu: Menu, session: Session, node: Node, surface: Surface, key: str) -> Heard | None:
+    if (session.channel, key) in node.keys:
+        return None
+    if key == surface.repeat:
+        return Heard("again")
+    if key == more_key(node, session) and session.page + 1 < page_count(menu, session):
+        session.page += 1
+        return Heard("page")
+    moves: Mapping[str, Callable[[Menu, Session], Heard]] = {
+        surface.home: _go("home"),
+        surface.agent: _go("agent"),
+        surface.back: _back,
+    }
+    return moves[key](menu, session) if key and key in moves else None
+
+
+def _go(word: str) -> Callable[[Menu, Session], Heard]:
+    def go(menu: Menu, session: Session) -> Heard:
+        menu.moves.fire(word, session)
+        return Heard("moved")
+
+    return go
+
+
+def _back(menu: Menu, session: Session) -> Heard:
+    if session.page:
+        session.page -= 1
+        return Heard("page")
+    if not session.trail:
+        leave = SURFACES[session.channel].leave and session.state == HOME
+        menu.moves.fire("bye" if leave else "home", session)
+        return Heard("moved")
+    try:
+        menu.moves.fire(f"back {session.trail[-1]}", session)
+    except NoMoveError:
+        # the trail was written by another revision of this pack
+        menu.moves.fire("home", session)
+    return Heard("moved")
+
+
+def _chosen(menu: Menu, session: Session, node: Node, key: str) -> Heard | None:
+    if (session.channel, key) in node.keys:
+        menu.moves.fire(f"{session.channel} {key}", session)
+        return Heard("moved")
+    rows = session.facts.get(node.each.of) if node.each else None
+    if isinstance(rows, Rows) and as_digits(key, 1, 2) and 0 < int(key) <= len(rows.rows):
+        session.facts.update(rows.row(int(key) - 1))
+        menu.moves.fire("pick", session)
+        return Heard("moved")
+    return None
+
+
+def _typed(menu: Menu, session: Session, node: Node, text: str) -> Heard | None:
+    if node.accept is None:
+        return None
+    value = accepted(menu, node.accept, text)
+    if value is None:
+        return None
+    if node.accept.keep and not node.accept.secret:
+        session.facts[node.accept.keep] = _KEPT.get(node.accept.type, Text)(value)
+    menu.moves.fire("typed", session)
+    return Heard("moved", value)
+
+
+_KEPT: Mapping[str, Callable[[str], Fact]] = {"email": Email, "msisdn": Number}
+
+
+def accepted(menu: Menu, accept: AcceptForm, text: str) -> str | None:
+    """The value an input screen takes from a text; None when it is not of its type."""
+    form = menu.form
+    if accept.type == "digits":
+        return as_digits(text, accept.least, accept.most)
+    if accept.type == "email":
+        return as_email(text)
+    if accept.type == "msisdn":
+        return as_msisdn(text, form.country_code, form.trunk)
+    if accept.type == "date":
+        day = as_date(text)
+        return day.isoformat() if day else None
+    text = text if accept.type == "password" else text.strip()
+    return text if accept.least <= len(text) <= accept.most else None
+
+
+def text_in(menu: Menu, session: Session, body: str) -> Heard:
+    """A texted body: a keyword first, then an answer to the open screen, then a password, else help."""
+    keywords = menu.keywords
+    meaning = keywords.meaning(body) or _answering(menu, session, body) or keywords.password(body)
+    if isinstance(meaning, Heard):
+        return meaning
+    return enter(menu, session, meaning or Meaning(keywords.form.otherwise))
+
+
+def _answering(menu: Menu, session: Session, body: str) -> Heard | None:
+    """An answer to the screen a conversation by SMS stands on; a wrong one is no try."""
+    node = menu.nodes[session.state]
+    if session.state == HOME or not body.strip():
+        return None
+    key = digits_of(body)
+    return (
+        _navigated(menu, session, node, SURFACES["sms"], key)
+        or _chosen(menu, session, node, key)
+        or _typed(menu, session, node, body)
+    )

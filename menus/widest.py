@@ -1,0 +1,92 @@
+"""The widest case: every screen of a pack rendered with the widest plausible data, in every language."""
+
+from collections.abc import Iterator, Mapping
+
+from menus.alphabet import measure, offending
+from menus.check import reachable
+from menus.facts import Fact, Rows, Word
+from menus.fit import Overflow
+from menus.menu import Menu, Tongue
+from menus.pack import Draft
+from menus.render import written
+from menus.screen import Node
+from menus.session import Session
+from menus.source import Finding
+
+Vocabulary = Mapping[str, tuple[Fact | Rows, ...]]
+"""Every fact a text may name, with its widest values."""
+UCS2_LANGUAGES = frozenset({"ar"})
+NOTES = ("", "note.wrong", "note.empty", "note.restarted")
+
+
+def overflows(draft: Draft, menu: Menu, vocabulary: Vocabulary) -> Iterator[Finding]:
+    """Screens that do not fit, ends that need a second page, letters that force UCS-2, unknown slots."""
+    unknown = list(_unknown_slots(draft, menu, vocabulary))
+    yield from unknown
+    if unknown:
+        return
+    for tongue in menu.tongues.values():
+        facts = widest(tongue, vocabulary)
+        for channel in ("ussd", "sms"):
+            for name in sorted(reachable(draft, channel)):
+                if menu.nodes[name].rests:
+                    yield from _screen(menu, tongue, channel, menu.nodes[name], facts)
+
+
+def widest(tongue: Tongue, vocabulary: Vocabulary) -> dict[str, Fact | Rows]:
+    """Of each fact the value that takes most room in a language."""
+    return {name: max(values, key=lambda fact: _width(tongue, fact)) for name, values in vocabulary.items()}
+
+
+def _width(tongue: Tongue, fact: Fact | Rows) -> int:
+    if isinstance(fact, Rows) or (isinstance(fact, Word) and fact.name not in tongue.catalogue):
+        return 0
+    return measure(tongue.show(fact, "ussd")).units
+
+
+def _unknown_slots(draft: Draft, menu: Menu, vocabulary: Vocabulary) -> Iterator[Finding]:
+    known = vocabulary.keys() | menu.constants.keys() | {"key", "option"}
+    for tongue in menu.tongues.values():
+        for entry in tongue.catalogue.entries.values():
+            for channel, template in entry.variants.items():
+                for slot in sorted(set(template.slots) - known):
+                    yield entry.finding(f"{entry.name}: no fact is called {{{slot}}}", channel)
+
+
+def _screen(
+    menu: Menu, tongue: Tongue, channel: str, node: Node, facts: Mapping[str, Fact | Rows]
+) -> Iterator[Finding]:
+    entry = tongue.catalogue.entries[node.text]
+    for note in NOTES[:1] if node.closes else NOTES:
+        try:
+            texts = written(menu, _standing(menu, tongue, channel, node, facts), note)
+        except Overflow as error:
+            what = (
+                f"{node.name} on {channel}: {error.units} units of {error.budget}: {error.text!r}; shorten it"
+            )
+            yield entry.finding(what, channel)
+            return
+        if node.closes and len(texts) > 1:
+            yield entry.finding(
+                f"{node.name} on {channel}: a last screen has one page, this has {len(texts)}", channel
+            )
+        for text in texts:
+            if tongue.language not in UCS2_LANGUAGES and measure(text).alphabet == "ucs2":
+                letters = offending(text)
+                yield entry.finding(f"{node.name}: {letters!r} is outside GSM-7 and halves the room", channel)
+                return
+
+
+def _standing(
+    menu: Menu, tongue: Tongue, channel: str, node: Node, facts: Mapping[str, Fact | Rows]
+) -> Session:
+    return Session(
+        operator=menu.name,
+        channel=channel,
+        caller="",
+        revision=menu.revision,
+        state=node.name,
+        language=tongue.language,
+        trail=("home", "home"),
+        facts=dict(facts),
+    )
