@@ -1,5 +1,6 @@
 """Real Redis and PostgreSQL servers, started by the tests as their own children on free loopback ports."""
 
+import asyncio
 import contextlib
 import os
 import shutil
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
@@ -30,6 +31,13 @@ def until(holds: Callable[[], bool], seconds: float, what: str) -> None:
         if time.monotonic() > end:
             raise TimeoutError(f"after {seconds:g} s still not: {what}")
         time.sleep(0.01)
+
+
+async def eventually(holds: Callable[[], Awaitable[bool]], seconds: float = 10.0) -> None:
+    """Wait in 10 ms steps until an awaited condition holds; TimeoutError after so many seconds."""
+    async with asyncio.timeout(seconds):
+        while not await holds():  # noqa: ASYNC110 - what is waited for happens in another process
+            await asyncio.sleep(0.01)
 
 
 def free_port() -> int:

@@ -44,7 +44,8 @@ def _caller(url: str, budget_seconds: float) -> Caller:
     if scheme not in ("redis", "rediss") or kind not in ("", "sentinel", "cluster"):
         raise ValueError("a Redis URL begins with redis://, rediss://, redis+sentinel:// or redis+cluster://")
     if kind == "sentinel":
-        return Coalescer(_by_sentinel(url), budget_seconds)
+        master, *sentinels = _by_sentinel(url)
+        return Coalescer(master, budget_seconds, guides=sentinels)
     if kind == "cluster":
         return Direct(_cluster(url), budget_seconds)
     return Coalescer(Redis.from_url(url, **_once(), **_quiet()), budget_seconds)
@@ -62,7 +63,8 @@ def _quiet() -> dict[str, Any]:
     return {"protocol": 2, "maint_notifications_config": MaintNotificationsConfig(enabled=False)}
 
 
-def _by_sentinel(url: str) -> Redis:
+def _by_sentinel(url: str) -> list[Redis]:
+    """The master, and the sentinels who know where it is."""
     service, *rest = urlsplit(url).path.strip("/").split("/")
     if not service:
         raise ValueError("a Sentinel URL ends with the name of the service: redis+sentinel://host:26379/NAME")
@@ -73,7 +75,7 @@ def _by_sentinel(url: str) -> Redis:
     sentinel = Sentinel(_hosts(url, _SENTINEL_PORT), sentinel_kwargs=lookup)  # type: ignore[no-untyped-call]
     place: dict[str, Any] = {"db": int(rest[0]) if rest else 0}
     master: Redis = sentinel.master_for(service, **place, **login, **_once(), **_quiet())
-    return master
+    return [master, *sentinel.sentinels]
 
 
 def _cluster(url: str) -> RedisCluster:

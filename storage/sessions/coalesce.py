@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -54,11 +54,14 @@ class Coalescer:
 
     A call waits `budget_seconds` at most, counted from the oldest call of its pipeline. At most
     `lanes` pipelines are on their way at once; what comes meanwhile gathers for the next one. A
-    caller that is cancelled changes nothing for the others.
+    caller that is cancelled changes nothing for the others. `guides` are closed with it.
     """
 
-    def __init__(self, client: Redis, budget_seconds: float = 0.1, lanes: int = 4) -> None:
+    def __init__(
+        self, client: Redis, budget_seconds: float = 0.1, lanes: int = 4, guides: Sequence[Redis] = ()
+    ) -> None:
         self._client = client
+        self._guides = guides
         self._budget = budget_seconds
         self._free = lanes
         self._calls: list[_Call] = []
@@ -90,7 +93,8 @@ class Coalescer:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         _fail(self._calls, Down("redis: closed"))
-        await self._client.aclose()
+        for client in (self._client, *self._guides):
+            await client.aclose()
 
     def _depart(self) -> None:
         if not self._calls or not self._free:

@@ -1,0 +1,183 @@
+"""What Redis adds to the Sessions port: sizes, hash tags, garbage, clusters, sentinels, cancellation."""
+
+import asyncio
+import os
+import uuid
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from redis.asyncio import Redis as Client
+
+from flows.failures import Down
+from flows.ports import SessionKey
+from storage.sessions import connect
+from storage.sessions.rate import Rate
+from storage.sessions.redis import RedisSessions
+from tests.services import Redis, eventually, serving
+from tests.test_sessions import turn
+
+pytestmark = pytest.mark.redis
+
+SESSION = (
+    b'["orange-ro","ussd","+40740000101","a1b2c3d4","einvoice.confirm","ro","mobile",["line"],"",'
+    b'["home","einvoice.menu"],0,0,0,3,[0,1,3],"nW3xkq0fJvTzR7bYcLm2Ag",{"email":["t","m.p@example.net"]}]'
+)
+REPLY = (
+    b"CON Factura electronica este activa. Vei primi factura pe m.p@example.net\n"
+    b"1. Inapoi la factura pe hartie\n2. Schimba adresa de e-mail\n0. Inapoi"
+)
+
+
+@pytest.fixture
+def key() -> SessionKey:
+    return SessionKey(uuid.uuid4().hex[:22], uuid.uuid4().hex[:22])
+
+
+@pytest.fixture
+async def client(redis_url: str) -> AsyncIterator[Client]:
+    async with Client.from_url(redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+async def sessions(redis_url: str) -> AsyncIterator[RedisSessions]:
+    sessions = connect(redis_url, limit=Rate(50, 10), wait_seconds=0.2, budget_seconds=5.0)
+    yield sessions
+    await sessions.aclose()
+
+
+async def test_a_live_session_takes_at_most_400_bytes(
+    sessions: RedisSessions, client: Client, key: SessionKey
+) -> None:
+    assert (len(SESSION), len(REPLY)) >= (180, 140)
+    opened = await sessions.open(key, "3:nW3xkq0fJvTz")
+    assert await sessions.save(key, opened, "3:nW3xkq0fJvTz", SESSION, REPLY)
+    under_way = await sessions.open(key, "4:nW3xkq0fJvTz")
+    assert (under_way.session, await client.memory_usage(f"{{{key.tag}}}{key.name}")) == (SESSION, 360)
+
+
+async def test_all_keys_of_a_session_share_its_hash_tag(
+    sessions: RedisSessions, client: Client, key: SessionKey
+) -> None:
+    await turn(sessions, key, "1")
+    names = [name async for name in client.scan_iter(f"*{key.tag}*")]
+    assert len(names) == 2
+    assert all(name.startswith(f"{{{key.tag}}}".encode()) for name in names)
+
+
+async def test_every_key_expires(sessions: RedisSessions, client: Client, key: SessionKey) -> None:
+    await sessions.open(key, "1")
+    names = [name async for name in client.scan_iter(f"*{key.tag}*")]
+    assert all([0 < await client.pttl(name) <= 180_000 for name in names])
+
+
+@pytest.mark.parametrize("head", [b"", b"\xd0", b"\xd1", b"\xd2"])
+async def test_random_bytes_are_nothing(
+    sessions: RedisSessions, client: Client, key: SessionKey, head: bytes
+) -> None:
+    name, bucket = f"{{{key.tag}}}{key.name}", f"{{{key.tag}}}"
+    for size in range(0, 120, 3):
+        await client.set(name, head + os.urandom(size))
+        await client.set(bucket, os.urandom(size))
+        opened = await sessions.open(key, "1")
+        assert opened.status in ("new", "live")
+        assert await sessions.save(key, opened, "1", b"", b"whole")
+        assert (await sessions.open(key, "1")).reply == b"whole"
+
+
+async def test_a_key_of_another_type_is_nothing(
+    sessions: RedisSessions, client: Client, key: SessionKey
+) -> None:
+    await client.hset(f"{{{key.tag}}}{key.name}", "a", "b")
+    await client.hset(f"{{{key.tag}}}", "a", "b")
+    await turn(sessions, key, "1")
+
+
+async def test_a_forgotten_script_is_sent_again(
+    sessions: RedisSessions, client: Client, key: SessionKey
+) -> None:
+    await turn(sessions, key, "1")
+    await client.script_flush()
+    await turn(sessions, key, "2")
+
+
+async def test_calls_of_one_loop_turn_travel_together(redis_url: str, client: Client) -> None:
+    sessions = connect(redis_url, budget_seconds=5.0)
+    await sessions.ready()
+    before = (await client.info("clients"))["connected_clients"]
+    keys = [SessionKey(uuid.uuid4().hex, "a") for _ in range(500)]
+    await asyncio.gather(*(turn(sessions, key, "1") for key in keys))
+    assert (await client.info("clients"))["connected_clients"] - before <= 4
+    await sessions.aclose()
+
+
+async def test_a_cancelled_call_leaves_the_others_of_its_pipeline_alone(sessions: RedisSessions) -> None:
+    keys = [SessionKey(uuid.uuid4().hex, "a") for _ in range(30)]
+    calls = [asyncio.create_task(sessions.open(key, "1")) for key in keys]
+    await asyncio.sleep(0)
+    calls[7].cancel()
+    done = await asyncio.gather(*calls, return_exceptions=True)
+    assert isinstance(done.pop(7), asyncio.CancelledError)
+    assert {getattr(each, "status", each) for each in done} == {"new"}
+
+
+async def test_closed_it_is_down_and_nobody_waits_for_ever(redis_url: str, key: SessionKey) -> None:
+    sessions = connect(redis_url)
+    call = asyncio.create_task(sessions.open(key, "1"))
+    await asyncio.sleep(0)
+    await sessions.aclose()
+    with pytest.raises(Down):
+        await call
+
+
+@pytest.fixture
+def cluster() -> Iterator[Redis]:
+    with serving(Redis, "--cluster-enabled", "yes") as server:
+        yield server
+
+
+async def test_a_cluster_serves_it(cluster: Redis, key: SessionKey) -> None:
+    async with Client.from_url(cluster.url) as client:
+        await client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)  # type: ignore[no-untyped-call]
+        await eventually(lambda: healthy(client))
+    sessions = connect(f"redis+cluster://127.0.0.1:{cluster.port}", limit=Rate(9, 9), budget_seconds=5.0)
+    await sessions.ready()
+    await turn(sessions, key, "1")
+    await turn(sessions, key, "2", None)
+    assert (await sessions.open(key, "2")).status == "replay"
+    await sessions.aclose()
+
+
+async def healthy(client: Client) -> bool:
+    answer = await client.execute_command("CLUSTER", "INFO")  # type: ignore[no-untyped-call]
+    return "cluster_state:ok" in str(answer)
+
+
+class Sentinel(Redis):
+    """A sentinel that watches one master, alone."""
+
+    def command(self) -> list[str]:
+        conf = self.folder / "sentinel.conf"
+        conf.write_text(f"sentinel monitor bills 127.0.0.1 {self.options[0]} 1\n")
+        binary, *rest = super().command()
+        kept = rest[: rest.index("--save")]
+        return [binary, str(conf), "--sentinel", *kept]
+
+
+async def test_sentinels_name_the_master(redis_server: Redis, key: SessionKey) -> None:
+    with serving(Sentinel, str(redis_server.port)) as sentinel:
+        url = f"redis+sentinel://127.0.0.1:1,127.0.0.1:{sentinel.port}/bills/1"
+        sessions = connect(url, budget_seconds=5.0)
+        await turn(sessions, key, "1")
+        await sessions.aclose()
+    async with Client.from_url(redis_server.url.replace("/0", "/1")) as client:
+        assert await client.exists(f"{{{key.tag}}}{key.name}")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://u:secret@h/", "redis+magic://u:secret@h", "redis+sentinel://u:secret@h"]
+)
+def test_another_url_is_refused_without_showing_it(url: str) -> None:
+    with pytest.raises(ValueError, match="URL") as refused:
+        connect(url)
+    assert "secret" not in str(refused.value)
