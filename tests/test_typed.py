@@ -1,0 +1,191 @@
+"""What subscribers type, as it is read."""
+
+import unicodedata
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from menus.facts import Month
+from menus.typed import (
+    as_date,
+    as_digits,
+    as_email,
+    as_month,
+    as_msisdn,
+    digits_of,
+    folded,
+    is_card_like,
+)
+
+TODAY = date(2026, 3, 15)
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        pytest.param(" 12 ", "12", id="outer spaces"),
+        pytest.param("١٢٣", "123", id="Arabic-Indic"),
+        pytest.param("۴۵۶", "456", id="Persian"),
+        pytest.param("१२३", "123", id="Devanagari"),
+        pytest.param("\u200f١\u200e\u2067*\u061c", "1*", id="bidi marks"),
+        pytest.param("x²①½", "x²①½", id="not decimal digits"),
+        pytest.param("", "", id="nothing"),
+    ],
+)
+def test_digits_of_any_script(text: str, read: str) -> None:
+    assert digits_of(text) == read
+
+
+@given(st.text())
+def test_only_decimal_digits_become_digits(text: str) -> None:
+    decimals = sum(unicodedata.decimal(letter, None) is not None for letter in text)
+    assert sum(letter in "0123456789" for letter in digits_of(text)) == decimals
+
+
+@pytest.mark.parametrize(
+    "variants",
+    [
+        pytest.param(["FACTURĂ", "factura", "Factură", " fáctura! "], id="accents and case"),
+        pytest.param(["ȘTIRI", "ŞTIRI", "stiri", "știri"], id="comma and cedilla"),
+        pytest.param(["إشعار", "أشعار", "اشعار", "آشعار", "ٱشعار"], id="alef with hamza"),
+        pytest.param(["فاتورة", "فاتوره", "فـاتـورة", "فَاتُورَة"], id="ta marbuta, tatweel, vowels"),
+        pytest.param(["مبنى", "مبني", "مبنی"], id="alef maqsura and yeh"),
+        pytest.param(["FACT ٦", "fact 6", "fact...6", "*fact#6"], id="digits and punctuation"),
+        pytest.param(["sœur", "SOEUR", "Sœur\u200b"], id="ligatures"),
+        pytest.param(["مسؤول", "مسوول"], id="waw with hamza"),
+    ],
+)
+def test_variants_of_a_keyword_are_one(variants: list[str]) -> None:
+    assert len({folded(word) for word in variants}) == 1
+
+
+@pytest.mark.parametrize("pair", [("fact", "facturi"), ("fact 6", "fact6"), ("da", "nu"), ("دفع", "رجوع")])
+def test_different_keywords_stay_different(pair: tuple[str, str]) -> None:
+    assert folded(pair[0]) != folded(pair[1])
+
+
+@given(st.text())
+def test_folding_twice_changes_nothing(text: str) -> None:
+    once = folded(text)
+    assert folded(once) == once
+    assert once == " ".join(once.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        pytest.param("8844 1207", "88441207", id="spaces between"),
+        pytest.param("٨٨٤٤١٢٠٧", "88441207", id="Arabic digits"),
+        pytest.param("123", None, id="too few"),
+        pytest.param("123456789", None, id="too many"),
+        pytest.param("1234a", None, id="a letter"),
+        pytest.param("1234²", None, id="a superscript"),
+        pytest.param("", None, id="nothing"),
+    ],
+)
+def test_digits(text: str, read: str | None) -> None:
+    assert as_digits(text, 4, 8) == read
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        (" Nom.Prenom+tt@Exemple.TN ", "Nom.Prenom+tt@exemple.tn"),
+        ("a@b-c.example", "a@b-c.example"),
+        ("a@b", None),
+        ("a b@x.tn", None),
+        ("a@@x.tn", None),
+        (".a@x.tn", None),
+        ("a..b@x.tn", None),
+        ("a@-x.tn", None),
+        ("a@x..tn", None),
+        ("a@x.t1", None),
+        ("é@x.tn", None),
+        ("a@exemplé.tn", None),
+        ("a@x.tn\nBcc: b@x.tn", None),
+        ("@x.tn", None),
+        ("", None),
+        ("a" * 64 + "@x.tn", "a" * 64 + "@x.tn"),
+        ("a" * 65 + "@x.tn", None),
+        ("a@" + ".".join(["b" * 62] * 4) + ".tn", None),
+    ],
+)
+def test_email(text: str, read: str | None) -> None:
+    assert as_email(text) == read
+
+
+@pytest.mark.parametrize(
+    ("text", "country", "trunk", "read"),
+    [
+        pytest.param("0740 000 101", "40", "0", "+40740000101", id="national"),
+        pytest.param("740000101", "40", "0", "+40740000101", id="without its trunk"),
+        pytest.param("+40 740-000-101", "40", "0", "+40740000101", id="plus"),
+        pytest.param("0040740000101", "40", "0", "+40740000101", id="double zero"),
+        pytest.param("40740000101", "40", "0", "+40740000101", id="bare country code"),
+        pytest.param("+40 (0)740 000 101", "40", "0", "+40740000101", id="both country and trunk"),
+        pytest.param("98 123 456", "216", "", "+21698123456", id="no trunk"),
+        pytest.param("21612345", "216", "", "+21621612345", id="national that looks international"),
+        pytest.param("٩٨١٢٣٤٥٦", "216", "", "+21698123456", id="Arabic digits"),
+        pytest.param("+33600000101", "40", "0", "+33600000101", id="foreign"),
+        pytest.param("411", "40", "0", None, id="short code"),
+        pytest.param("+1234567890123456", "40", "0", None, id="above fifteen digits"),
+        pytest.param("+0740000101", "40", "0", None, id="no country opens with zero"),
+        pytest.param("07400O0101", "40", "0", None, id="a letter"),
+        pytest.param("", "40", "0", None, id="nothing"),
+    ],
+)
+def test_msisdn(text: str, country: str, trunk: str, read: str | None) -> None:
+    assert as_msisdn(text, country, trunk) == read
+
+
+@pytest.mark.parametrize("text", ["05.03.2026", "05/03/2026", "5-3-2026", "05032026", " ٠٥/٠٣/٢٠٢٦ "])
+def test_days_are_read(text: str) -> None:
+    assert as_date(text) == date(2026, 3, 5)
+
+
+@pytest.mark.parametrize(
+    "text", ["31.02.2026", "05.03/2026", "050326", "2026-03-05", "00.01.2026", "5 3 2026", ""]
+)
+def test_what_is_no_day_is_not_read(text: str) -> None:
+    assert as_date(text) is None
+
+
+@pytest.mark.parametrize("text", ["0326", "03/26", "3/26", "03/2026", "032026", "03.2026", "٠٣٢٦"])
+def test_months_are_read(text: str) -> None:
+    assert as_month(text, TODAY) == Month(2026, 3)
+
+
+@pytest.mark.parametrize("text", ["1326", "0026", "326", "03/206", "03 26", "03/0000", "", "²3/26"])
+def test_what_is_no_month_is_not_read(text: str) -> None:
+    assert as_month(text, TODAY) is None
+
+
+@pytest.mark.parametrize(("short", "year"), [("99", 1999), ("00", 2000), ("75", 2075), ("76", 1976)])
+def test_two_digits_mean_the_nearest_year(short: str, year: int) -> None:
+    assert as_month(f"12/{short}", TODAY) == Month(year, 12)
+
+
+@pytest.mark.parametrize(
+    ("text", "card"),
+    [
+        pytest.param("4111 1111 1111 1111", True, id="with spaces"),
+        pytest.param("plata 4111-1111-1111-1111 va rog", True, id="inside a sentence"),
+        pytest.param("2 4111111111111111", True, id="after a menu key"),
+        pytest.param("4111111111111111 12-28 123", True, id="before its expiry"),
+        pytest.param("٤١١١١١١١١١١١١١١١", True, id="Arabic digits"),
+        pytest.param("4222222222222", True, id="thirteen digits"),
+        pytest.param("4111 1111 1111 1112", False, id="check digit off"),
+        pytest.param("422222222222", False, id="twelve digits"),
+        pytest.param("0" * 20, False, id="twenty digits"),
+        pytest.param("+40740000101", False, id="a phone number"),
+    ],
+)
+def test_cards_are_noticed(text: str, *, card: bool) -> None:
+    assert is_card_like(text) is card
+
+
+@given(st.integers(10**11, 10**18 - 1))
+def test_one_check_digit_in_ten_makes_a_card(body: int) -> None:
+    assert sum(is_card_like(f"{body}{check}") for check in range(10)) == 1
