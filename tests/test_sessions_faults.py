@@ -1,0 +1,275 @@
+"""Sessions when Redis is slow, full, gone, stopped or started again empty."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from flows.failures import Down, Overloaded, Slow, Unavailable
+from flows.ports import Opened, SessionKey
+from storage.sessions import connect
+from storage.sessions.fallback import FallbackSessions
+from storage.sessions.memory import MemorySessions
+from storage.sessions.redis import RedisSessions
+from tests.faultproxy import FaultProxy
+from tests.services import Redis, eventually, serving
+from tests.test_sessions import turn
+
+redis = pytest.mark.redis
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+class Moody:
+    """A store that fails on demand, with a memory of its own while it does not."""
+
+    def __init__(self) -> None:
+        self.inner = MemorySessions(time.monotonic)
+        self.failure: Unavailable | None = None
+        self.asked = 0
+
+    def mood(self) -> MemorySessions:
+        self.asked += 1
+        if self.failure is not None:
+            raise self.failure
+        return self.inner
+
+    async def open(self, key: SessionKey, hop: str) -> Opened:
+        return await self.mood().open(key, hop)
+
+    async def save(
+        self, key: SessionKey, opened: Opened, hop: str, session: bytes | None, reply: bytes
+    ) -> bool:
+        return await self.mood().save(key, opened, hop, session, reply)
+
+    async def release(self, key: SessionKey, opened: Opened) -> None:
+        await self.mood().release(key, opened)
+
+    async def drop(self, key: SessionKey) -> None:
+        await self.mood().drop(key)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def moody() -> Moody:
+    return Moody()
+
+
+@pytest.fixture
+def both(moody: Moody, clock: Clock) -> FallbackSessions:
+    return FallbackSessions(moody, MemorySessions(clock, entries=2), clock)
+
+
+@pytest.fixture
+def key() -> SessionKey:
+    return SessionKey(uuid.uuid4().hex[:22], "conversation")
+
+
+async def test_a_turn_the_primary_does_not_open_is_served_from_memory(
+    both: FallbackSessions, moody: Moody, key: SessionKey
+) -> None:
+    moody.failure = Slow()
+    await turn(both, key, "1")
+    assert (await both.open(key, "1")).status == "replay"
+    moody.failure = None
+    await turn(both, key, "2", None)
+    assert ((await both.open(key, "3")).status, len(moody.inner)) == ("ended", 0)
+
+
+async def test_a_turn_the_primary_does_not_save_goes_on_in_memory(
+    both: FallbackSessions, moody: Moody, key: SessionKey
+) -> None:
+    opened = await both.open(key, "1")
+    moody.failure = Down()
+    assert await both.save(key, opened, "1", b"moved", b"reply")
+    moody.failure = None
+    assert (await both.open(key, "1")).reply == b"reply"
+    assert (await both.open(key, "2")).session == b"moved"
+
+
+async def test_what_memory_opened_memory_saves(both: FallbackSessions, moody: Moody, key: SessionKey) -> None:
+    moody.failure = Down()
+    opened = await both.open(key, "1")
+    moody.failure = None
+    assert await both.save(key, opened, "1", b"here", b"reply")
+    assert not await both.save(key, opened, "1", b"twice", b"reply")
+    assert len(moody.inner) == 0
+
+
+async def test_after_three_failures_the_primary_is_left_alone_and_then_tried_once(
+    both: FallbackSessions, moody: Moody, clock: Clock, key: SessionKey
+) -> None:
+    moody.failure = Down()
+    for _ in range(9):
+        await both.drop(key)
+    assert (moody.asked, both.degraded) == (3, True)
+    clock.seconds += 1
+    await asyncio.gather(*(both.drop(key) for _ in range(9)))
+    assert moody.asked == 4
+    moody.failure = None
+    clock.seconds += 1
+    await both.drop(key)
+    assert not both.degraded
+
+
+async def test_a_refused_save_is_still_refused(both: FallbackSessions, key: SessionKey) -> None:
+    opened = await turn(both, key, "1")
+    assert not await both.save(key, opened, "1", b"", b"")
+
+
+async def test_released_in_memory_it_may_be_tried_again(
+    both: FallbackSessions, moody: Moody, key: SessionKey
+) -> None:
+    moody.failure = Down()
+    await both.release(key, await both.open(key, "1"))
+    assert (await both.open(key, "1")).status == "new"
+
+
+async def test_a_full_memory_sheds_new_sessions_and_keeps_those_alive(
+    both: FallbackSessions, moody: Moody, clock: Clock
+) -> None:
+    one, two, three = (SessionKey(name, "a") for name in ("one", "two", "three"))
+    owed = await both.open(three, "1")
+    moody.failure = Down()
+    await turn(both, one, "1")
+    await turn(both, two, "1")
+    assert await both.save(three, owed, "1", b"lost", b"but answered")
+    with pytest.raises(Overloaded):
+        await both.open(three, "2")
+    await turn(both, one, "2")
+    clock.seconds += 181
+    await turn(both, three, "2")
+
+
+@pytest.fixture
+def server() -> Iterator[Redis]:
+    with serving(Redis, "--maxmemory", "3mb", "--maxmemory-policy", "noeviction") as server:
+        yield server
+
+
+@pytest.fixture
+async def sessions(server: Redis) -> AsyncIterator[RedisSessions]:
+    sessions = connect(server.url)
+    await sessions.ready()
+    yield sessions
+    await sessions.aclose()
+
+
+@pytest.fixture
+def guarded(sessions: RedisSessions) -> FallbackSessions:
+    return FallbackSessions(sessions, MemorySessions(time.monotonic), time.monotonic, cool_down_seconds=0.05)
+
+
+@redis
+async def test_killed_and_back_empty_it_starts_again_and_nobody_sees_a_failure(
+    guarded: FallbackSessions, server: Redis, key: SessionKey
+) -> None:
+    await turn(guarded, key, "1")
+    server.kill()
+    other = SessionKey("another", "conversation")
+    await turn(guarded, other, "1")
+    server.start()
+
+    async def back() -> bool:
+        return (await guarded.open(SessionKey(uuid.uuid4().hex, "a"), "1")).lease > 0
+
+    await eventually(back)
+    assert (await guarded.open(key, "2")).status == "new"
+    assert (await guarded.open(other, "2")).status == "live"
+
+
+@redis
+async def test_stopped_it_costs_a_tenth_of_a_second_and_then_memory_serves(
+    sessions: RedisSessions, guarded: FallbackSessions, server: Redis, key: SessionKey
+) -> None:
+    await turn(guarded, key, "1")
+    server.pause()
+    try:
+        began = time.monotonic()
+        with pytest.raises(Slow):
+            await sessions.open(key, "2")
+        assert 0.09 <= time.monotonic() - began < 0.5
+        await turn(guarded, key, "2")
+    finally:
+        server.resume()
+    await eventually(lambda: answers(sessions))
+
+
+async def answers(sessions: RedisSessions) -> bool:
+    try:
+        await sessions.drop(SessionKey("any", "a"))
+    except Unavailable:
+        return False
+    return True
+
+
+@redis
+async def test_full_it_is_down_and_memory_serves(
+    sessions: RedisSessions, guarded: FallbackSessions, key: SessionKey
+) -> None:
+    opened = await guarded.open(key, "1")
+    with pytest.raises(Down, match="OutOfMemory"):
+        for number in range(3000):
+            await turn(sessions, SessionKey(f"{number}", "a"), "1", bytes(range(256)) * 8)
+    assert await guarded.save(key, opened, "1", b"moved", b"reply")
+    await turn(guarded, key, "2")
+    await guarded.drop(key)
+
+
+@redis
+@pytest.mark.parametrize("toxic", ["reset_peer", "limit_bytes", "down"])
+async def test_broken_off_it_is_down_at_once_and_well_again_with_the_line(
+    redis_url: str, redis_server: Redis, key: SessionKey, toxic: str
+) -> None:
+    async with FaultProxy(redis_server.port) as proxy:
+        sessions = connect(f"redis://127.0.0.1:{proxy.port}")
+        await turn(sessions, key, "1")
+        await spoil(proxy, toxic)
+        with pytest.raises(Down):
+            await sessions.open(key, "2")
+        proxy.heal()
+        if toxic == "down":
+            await proxy.up()
+        await eventually(lambda: answers(sessions))
+        await sessions.aclose()
+
+
+async def spoil(proxy: FaultProxy, toxic: str) -> None:
+    if toxic == "down":
+        await proxy.down()
+    elif toxic == "reset_peer":
+        proxy.toxics.reset_peer = True
+    else:
+        proxy.toxics.limit_bytes = 1
+
+
+@redis
+async def test_answers_that_come_too_late_never_reach_another_caller(redis_server: Redis) -> None:
+    async with FaultProxy(redis_server.port) as proxy:
+        sessions = connect(f"redis://127.0.0.1:{proxy.port}")
+        keys = [SessionKey(uuid.uuid4().hex, "a") for _ in range(20)]
+        for key in keys:
+            await turn(sessions, key, "1", key.tag.encode())
+        proxy.toxics.latency_ms, proxy.toxics.jitter_ms = 60, 80
+        proxy.toxics.slice_bytes = 7
+        for _ in range(5):
+            calls = [sessions.open(key, "1") for key in keys]
+            for key, found in zip(keys, await asyncio.gather(*calls, return_exceptions=True), strict=True):
+                assert isinstance(found, Slow) or (
+                    isinstance(found, Opened) and found.session == key.tag.encode()
+                )
+        await sessions.aclose()
