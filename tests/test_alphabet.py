@@ -81,6 +81,7 @@ def test_costs_agree_with_smsutil(text: str) -> None:
 @example("€" * 80 + "a")
 @example("a" * 152 + "€" * 80)
 @example("ș" + "😀" * 67)
+@example("ș" * 71)
 def test_parts_agree_with_smsutil(text: str) -> None:
     oracle = [part.content for part in smsutil.split(text).parts]
     assert split_parts(text) == oracle

@@ -138,9 +138,9 @@ def test_inner_pages_have_the_middle_foot() -> None:
 
 
 def test_breaks_fall_between_blocks_when_it_costs_no_page() -> None:
-    blocks = [Block("a " * 40 + "a", whole=False), Block("b " * 40 + "b", whole=False)]
-    first, second = pages(blocks, NO_FEET, USSD)
-    assert (set(first), set(second)) == ({"a", " "}, {"b", " "})
+    blocks = [Block("\n".join([letter * 40] * 2), whole=False) for letter in "ab"]
+    first, second = pages(blocks, NO_FEET, Budget(130, 70))
+    assert (set(first), set(second)) == ({"a", "\n"}, {"b", "\n"})
 
 
 def test_breaks_fall_between_lines_when_it_costs_no_page() -> None:
