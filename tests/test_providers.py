@@ -1,0 +1,230 @@
+"""What every provider owes, whichever it is."""
+
+from collections.abc import Mapping
+from types import ModuleType
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, ValidationError
+
+from flows.failures import BadRequest
+from gateway.providers import OWED, africastalking, checked, discover, twilio
+from gateway.providers._numbers import e164, is_e164
+from gateway.providers._xml import legal
+from gateway.providers.contract import Answer, Connection, Provider, Route, Webhook
+from menus.reply import Gather, Prompt, Reply
+
+SETTINGS: Mapping[str, Mapping[str, object]] = {
+    "africastalking": {"username": "sandbox", "api_key": "s3cret-a", "hook_token": "s3cret-b", "sender": "477"},
+    "twilio": {
+        "account_sid": "AC0",
+        "auth_token": "s3cret-c",
+        "sender": "477",
+        "shared_keys": {"k": "s3cret-d"},
+    },
+}
+PROVIDERS = discover()
+ROUTES = [(name, path) for name, provider in PROVIDERS.items() for path in provider.ROUTES]
+SPEAKING = [each for each in ROUTES if each[1] in ("ussd", "sms", "voice")]
+EMPTY = ("", "END ")
+"""What an acknowledgement without XML may say; a USSD body must begin with its verb."""
+
+
+def connection(name: str) -> Connection:
+    settings = PROVIDERS[name].Settings.model_validate(SETTINGS[name])
+    hooks_url = f"https://gw.example/hooks/orange-ro/{name}/s3cret-b"
+    addresses = {"ussd": "*100#", "voice": "411", "sms": "477"}
+    return Connection("orange-ro", settings, "https://gw.example", hooks_url, {}, addresses, {"ro": "ro-RO"})
+
+
+def route_of(name: str, path: str) -> Route:
+    return PROVIDERS[name].ROUTES[path]
+
+
+def test_both_providers_are_found_and_nothing_else() -> None:
+    assert set(PROVIDERS) == {"africastalking", "twilio"}
+    assert set(SETTINGS) == set(PROVIDERS)
+
+
+@pytest.mark.parametrize("constant", OWED)
+def test_a_module_that_owes_a_constant_is_named_with_it(constant: str) -> None:
+    module = complete()
+    delattr(module, constant)
+    with pytest.raises(TypeError, match=rf"gateway\.providers\.acme must define {constant}$"):
+        checked(module)
+
+
+def test_a_module_that_is_called_otherwise_is_refused() -> None:
+    module = complete()
+    vars(module)["NAME"] = "other"
+    with pytest.raises(TypeError, match="acme must be called like its NAME, 'other'"):
+        checked(module)
+
+
+def complete() -> ModuleType:
+    module = ModuleType("gateway.providers.acme")
+    vars(module).update(dict.fromkeys(OWED), NAME="acme")
+    checked(module)
+    return module
+
+
+@pytest.mark.parametrize("provider", PROVIDERS.values(), ids=PROVIDERS)
+def test_settings_are_frozen_show_no_secret_and_know_their_fields(provider: Provider) -> None:
+    given_values = SETTINGS[provider.NAME]
+    settings = provider.Settings.model_validate(given_values)
+    assert "s3cret" not in repr(settings) + str(settings.model_dump()) + repr(connection(provider.NAME))
+    with pytest.raises(ValidationError):
+        settings.sender = "other"  # type: ignore[attr-defined]  # frozen: that is the point
+    with pytest.raises(ValidationError, match="sendr"):
+        provider.Settings.model_validate({**given_values, "sendr": "477"})
+
+
+REQUIRED = [(name, field) for name in PROVIDERS for field in SETTINGS[name] if field != "shared_keys"]
+
+
+@pytest.mark.parametrize(("name", "field"), REQUIRED)
+def test_a_silly_setting_is_named_without_its_value(name: str, field: str) -> None:
+    with pytest.raises(ValidationError, match=field) as refusal:
+        PROVIDERS[name].Settings.model_validate({**SETTINGS[name], field: ["s3cret"]})
+    assert "s3cret" not in str(refusal.value)
+
+
+SECRETS: list[tuple[type[BaseModel], str]] = [
+    (africastalking.Settings, "api_key"),
+    (africastalking.Settings, "hook_token"),
+    (twilio.Settings, "auth_token"),
+]
+
+
+@pytest.mark.parametrize(("settings", "field"), SECRETS)
+def test_an_empty_secret_stops_the_start(settings: type[BaseModel], field: str) -> None:
+    name = settings.__module__.rpartition(".")[2]
+    with pytest.raises(ValidationError, match=field):
+        settings.model_validate({**SETTINGS[name], field: ""})
+
+
+@pytest.mark.parametrize(("name", "path"), ROUTES)
+def test_an_acknowledgement_says_nothing(name: str, path: str) -> None:
+    answer = route_of(name, path).write(None, connection(name))
+    if "xml" in answer.content_type:
+        assert list(ElementTree.fromstring(answer.body)) == []
+    else:
+        assert answer.body.decode() in EMPTY
+
+
+@pytest.mark.parametrize(("name", "path"), ROUTES)
+def test_required_fields_are_demanded_by_the_reading_too(name: str, path: str) -> None:
+    route = route_of(name, path)
+    for field in route.required:
+        form = {"Body": "", "CallStatus": "completed"} | dict.fromkeys(route.required, "1") | {field: " "}
+        with pytest.raises(BadRequest, match=field):
+            route.read(Webhook(form, {}), connection(name))
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_trust_is_what_the_connection_says(name: str) -> None:
+    form = {"MessageSid": "1", "id": "1", "From": "+40700000101", "from": "+40700000101", "Body": ""}
+    untrusted = connection(name)
+    trusted = Connection(
+        "orange-ro", untrusted.settings, "https://gw.example", "", {"sms": "line"}, untrusted.addresses
+    )
+    read = route_of(name, "sms").read
+    assert getattr(read(Webhook(form, {}), untrusted), "trust", "") == "none"
+    assert getattr(read(Webhook(form, {}), trusted), "trust", "") == "line"
+
+
+PROMPTS = st.lists(st.builds(Prompt, st.sampled_from(["say", "digits", "play"]), st.text()), max_size=4)
+GATHERS = st.none() | st.builds(
+    Gather, st.integers(1, 20), st.sampled_from(["", "#", "*"]), st.integers(1, 30), st.integers(1, 9)
+)
+REPLIES = st.builds(
+    Reply,
+    channel=st.just("voice"),
+    language=st.sampled_from(["ro", "ar"]),
+    node=st.just("home"),
+    turn=st.integers(0, 999),
+    text=st.text(),
+    prompts=PROMPTS.map(tuple),
+    gather=GATHERS,
+    transfer=st.sampled_from(["", "411", "+40700000999"]),
+    ends=st.booleans(),
+)
+
+
+@pytest.mark.parametrize(("name", "path"), SPEAKING)
+@given(reply=REPLIES)
+def test_any_reply_is_written_whole_and_the_same_twice(name: str, path: str, reply: Reply) -> None:
+    write, ours = route_of(name, path).write, connection(name)
+    answer = write(reply, ours)
+    assert answer == write(reply, ours)
+    if "xml" in answer.content_type:
+        root = ElementTree.fromstring(answer.body)
+        assert root.tag == "Response"
+
+
+@given(text=st.text())
+def test_text_comes_back_out_of_the_xml(text: str) -> None:
+    reply = Reply("sms", "ro", "home", 1, text)
+    answer = route_of("twilio", "sms").write(reply, connection("twilio"))
+    expected = legal(text) if text.strip() else ""
+    assert "".join(ElementTree.fromstring(answer.body).itertext()) == expected
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+@given(reply=REPLIES.filter(lambda reply: reply.gather is not None))
+def test_a_question_leads_back_to_its_own_turn(name: str, reply: Reply) -> None:
+    answer = route_of(name, "voice").write(reply, connection(name))
+    root = ElementTree.fromstring(answer.body)
+    urls = [value for node in root.iter() for key, value in node.items() if key in ("action", "callbackUrl")]
+    assert urls == [f"{connection(name).hooks_url}/voice?hop={reply.turn}"]
+
+
+@given(reply=REPLIES.filter(lambda reply: reply.gather is not None))
+def test_get_digits_holds_one_prompt_at_most(reply: Reply) -> None:
+    answer = route_of("africastalking", "voice").write(reply, connection("africastalking"))
+    root = ElementTree.fromstring(answer.body)
+    assert len(root.findall("GetDigits/*")) <= 1
+    assert root[-1].tag == "Redirect"
+
+
+TEMPLATES = ("{0.__class__}", "{{7*7}}", "%s", "${x}", "<!ENTITY x>", "]]>", "&lt;")
+
+
+@pytest.mark.parametrize("text", TEMPLATES)
+def test_templates_come_out_as_they_are(text: str) -> None:
+    answer = route_of("twilio", "sms").write(Reply("sms", "ro", "home", 1, text), connection("twilio"))
+    assert "".join(ElementTree.fromstring(answer.body).itertext()) == text
+
+
+def test_ussd_is_always_answered_with_a_verb() -> None:
+    route, ours = route_of("africastalking", "ussd"), connection("africastalking")
+    assert route.polite is not None
+    assert route.polite("Merci.\ud800", ours) == Answer(b"END Merci.?", "text/plain; charset=utf-8")
+    assert route.write(Reply("ussd", "ro", "home", 1, "1. Da"), ours).body == b"CON 1. Da"
+    assert route.write(Reply("ussd", "ro", "home", 1, "Gata", ends=True), ours).body == b"END Gata"
+
+
+NUMBERS = {
+    "+254711000111": "+254711000111",
+    " 254711000111": "+254711000111",
+    "254711000111": "+254711000111",
+    "": "",
+    "+": "",
+    "++254711000111": "",
+    "0711000111": "",
+    "477": "",
+    "MTN": "",
+    "anonymous": "",
+    "+254711000111\n": "",
+    "+٢٥٤٧١١٠٠٠١١١": "",
+    "+1234567890123456": "",
+    "whatsapp:+254711000111": "",
+}
+
+
+@pytest.mark.parametrize("written", NUMBERS)
+def test_numbers_become_e164_or_nothing(written: str) -> None:
+    assert e164(written) == NUMBERS[written]
+    assert is_e164(written) is (written != "" and NUMBERS[written] == written)

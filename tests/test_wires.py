@@ -1,0 +1,179 @@
+"""Wires: requests as providers send them, what we read in them, what we answer.
+
+A wire is plain text, one exchange after the other:
+
+    == A sentence that says the fact
+    POST /hooks/orange-ro/africastalking/demo/ussd
+    Content-Type: application/x-www-form-urlencoded
+
+    the raw body, one line
+
+    => Inbound               what was read: its type, then every field that is not its default
+    channel=ussd             (`nothing` when there is nothing to do, `BadRequest` and the field when refused)
+    <- text=E-facture        a reply of ours, field by field; `\\n` is a new line
+    <= text/plain            what is written for it: the content type, then the body
+    CON E-facture
+"""
+
+from collections.abc import Iterator
+from dataclasses import MISSING, dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import Literal
+from urllib.parse import parse_qsl
+
+import pytest
+
+from flows.failures import BadRequest
+from gateway.providers import discover
+from gateway.providers.contract import Connection, Event, Raw, Route, Webhook
+from menus.reply import Gather, Prompt, Reply
+
+WIRES = Path(__file__).parent / "wires"
+SETTINGS: dict[str, dict[str, str]] = {
+    "africastalking": {"username": "sandbox", "api_key": "at-key", "hook_token": "demo", "sender": "477"},
+    "twilio": {"account_sid": "AC00000000000000000000000000000000", "auth_token": "12345", "sender": "477"},
+}
+ADDRESSES = {"ussd": "*100#", "voice": "411", "sms": "477"}
+LOCALES = {"fr": "fr-FR", "ro": "ro-RO"}
+IMPLIED = ("provider", "operator")
+"""Fields the request's path has said already."""
+SPELLINGS = ((None, "(silence)"), (True, "yes"), (False, "no"))
+KINDS: tuple[Literal["say", "digits", "play"], ...] = ("say", "digits", "play")
+PUBLIC_URL = "https://gw.example"
+
+
+@dataclass(frozen=True)
+class Wire:
+    """One exchange, cut into its parts."""
+
+    provider: str
+    title: str
+    target: str
+    headers: dict[str, str]
+    body: str
+    read: str
+    read_fields: list[str]
+    reply: list[str]
+    content_type: str
+    answer: str
+
+
+def wires() -> Iterator[Wire]:
+    for path in sorted(WIRES.glob("*/*.wire")):
+        _, *exchanges = f"\n{path.read_text(encoding='utf-8')}".split("\n== ")
+        for exchange in exchanges:
+            yield cut(path.parent.name, exchange)
+
+
+def cut(provider: str, exchange: str) -> Wire:
+    request, _, rest = exchange.partition("\n=> ")
+    head, _, body = request.partition("\n\n")
+    title, line, *headers = head.split("\n")
+    ours, _, written = rest.partition("\n<= ")
+    read, *lines = ours.strip("\n").split("\n")
+    content_type, _, answer = written.partition("\n")
+    return Wire(
+        provider=provider,
+        title=title,
+        target=line.removeprefix("POST "),
+        headers=dict(header.split(": ", 1) for header in headers),
+        body=body.strip("\n"),
+        read=read,
+        read_fields=[each for each in lines if not each.startswith("<- ")],
+        reply=[each.removeprefix("<- ") for each in lines if each.startswith("<- ")],
+        content_type=content_type,
+        answer=answer.strip("\n"),
+    )
+
+
+ALL = list(wires())
+
+
+@cache
+def connection(provider: str, hooks: str) -> Connection:
+    settings = discover()[provider].Settings.model_validate(SETTINGS[provider])
+    operator = hooks.split("/")[2]
+    hooks_url = PUBLIC_URL + hooks
+    return Connection(operator, settings, PUBLIC_URL, hooks_url, {"ussd": "line"}, ADDRESSES, LOCALES)
+
+
+def opened(wire: Wire) -> tuple[Route, Webhook, Connection]:
+    path, _, query = wire.target.partition("?")
+    hooks, _, last = path.rpartition("/")
+    form, asked = (dict(parse_qsl(text, keep_blank_values=True)) for text in (wire.body, query))
+    route = discover()[wire.provider].ROUTES[last]
+    return route, Webhook(form, asked), connection(wire.provider, hooks)
+
+
+def shown(event: Event | BadRequest) -> tuple[str, list[str]]:
+    """The event as a wire spells it."""
+    if event is None:
+        return "nothing", []
+    if isinstance(event, BadRequest):
+        return f"BadRequest {str(event).split()[0]}", []
+    told = [each for each in fields(event) if each.name not in IMPLIED]
+    pairs = [(each.name, getattr(event, each.name), each.default) for each in told]
+    lines = [
+        f"{name}={spelt(value)}" for name, value, default in pairs if value != default or default is MISSING
+    ]
+    return type(event).__name__, lines
+
+
+def spelt(value: object) -> str:
+    return next((word for known, word in SPELLINGS if value is known), str(value))
+
+
+def read(wire: Wire) -> Event | BadRequest:
+    route, webhook, ours = opened(wire)
+    try:
+        return route.read(webhook, ours)
+    except BadRequest as refusal:
+        return refusal
+
+
+def replied(lines: list[str]) -> Reply | None:
+    """The reply a wire describes; None when it describes none."""
+    if not lines:
+        return None
+    pairs = [line.replace("\\n", "\n").split("=", 1) for line in lines]
+    plain = dict(pairs)
+    prompts = tuple(Prompt(kind, text) for name, text in pairs for kind in KINDS if kind == name)
+    return Reply(
+        channel="voice" if prompts else "sms",
+        language=plain.get("language", "fr"),
+        node="home",
+        turn=int(plain.get("turn", "0")),
+        text=plain.get("text", ""),
+        prompts=prompts,
+        gather=awaited(plain),
+        transfer=plain.get("transfer", ""),
+        ends="ends" in plain,
+    )
+
+
+def awaited(plain: dict[str, str]) -> Gather | None:
+    """`keys=1 8 3` or `keys=6 8 3 #`: most, first seconds, between seconds, finishing key."""
+    if "keys" not in plain:
+        return None
+    most, first, between, *finish = plain["keys"].split(" ")
+    return Gather(int(most), "".join(finish), int(first), int(between), speech="speech" in plain)
+
+
+@pytest.mark.parametrize("wire", ALL, ids=[f"{wire.provider}: {wire.title}" for wire in ALL])
+def test_wire(wire: Wire) -> None:
+    route, webhook, ours = opened(wire)
+    raw = Raw(wire.target, wire.headers, wire.body.encode())
+    assert discover()[wire.provider].authentic(raw, webhook.form, ours)
+    event = read(wire)
+    assert shown(event) == (wire.read, wire.read_fields)
+    assert isinstance(event, BadRequest) or all(webhook.form.get(name) for name in route.required)
+    if wire.content_type:
+        answer = route.write(replied(wire.reply), ours)
+        assert answer.body.decode() == wire.answer
+        assert answer.content_type.partition(";")[0] == wire.content_type
+
+
+def test_every_route_has_a_wire() -> None:
+    wired = {(wire.provider, wire.target.partition("?")[0].rpartition("/")[2]) for wire in ALL}
+    assert wired == {(name, route) for name, provider in discover().items() for route in provider.ROUTES}
