@@ -94,6 +94,5 @@ def packed(row: Any, seal: Seal) -> Notice | Errand:
         body=body,
         language=row.language,
         subject=subject,
-        due_at=row.due_at,
         expires_at=row.expires_at,
     )

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.services import Missing, Postgres, Redis, serving
+from tests.sql import database as database
+from tests.sql import database_url as database_url
 
 LEAKS = ("DATABASE_URL", "REDIS_URL", "PORT", "ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 LEAKING_PREFIXES = ("DIALTREE_", "TWILIO_", "PG")

@@ -1,0 +1,103 @@
+"""Passwords: right, wrong, locked and shed, with the same work for a number nobody has."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from flows.failures import Overloaded
+from flows.records import Secret
+from storage.passwords import SqlPasswords
+from storage.sql.engine import Database
+from tests.sql import NOW
+
+ANA = "+40740000101"
+RIGHT, WRONG = Secret("ThankYou1"), Secret("thankyou1")
+
+
+@pytest.fixture
+def passwords(database: Database) -> Iterator[SqlPasswords]:
+    opened = SqlPasswords(database, workers=2)
+    yield opened
+    opened.close()
+
+
+async def put(passwords: SqlPasswords, secret: Secret = RIGHT, kind: str = "password") -> None:
+    await passwords.put("orange-ro", ANA, secret, kind, NOW)
+
+
+async def check(passwords: SqlPasswords, secret: Secret, kind: str = "password", days: int = 0) -> str:
+    return await passwords.check("orange-ro", ANA, secret, kind, NOW + timedelta(days=days))
+
+
+async def test_the_right_one_is_ok_as_often_as_it_is_asked(passwords: SqlPasswords) -> None:
+    await put(passwords)
+    assert [await check(passwords, RIGHT) for _ in range(11)] == ["ok"] * 11
+
+
+async def test_T27_passwords_are_compared_as_they_are(passwords: SqlPasswords) -> None:
+    await put(passwords)
+    for other in ("thankyou1", "ThankYou1 ", "ＴhankYou1", "ThankYou", ""):
+        assert await check(passwords, Secret(other)) == "wrong"
+
+
+async def test_kinds_and_operators_are_apart(passwords: SqlPasswords) -> None:
+    await put(passwords)
+    assert await check(passwords, RIGHT, "pin") == "wrong"
+    assert await passwords.check("orange-fr", ANA, RIGHT, "password", NOW) == "wrong"
+
+
+async def test_a_new_one_replaces_the_old(passwords: SqlPasswords) -> None:
+    await put(passwords)
+    await put(passwords, Secret("Another1"))
+    assert await check(passwords, RIGHT) == "wrong"
+    assert await check(passwords, Secret("Another1")) == "ok"
+
+
+async def test_nine_wrong_a_day_lock_it_even_for_the_right_one(passwords: SqlPasswords) -> None:
+    await put(passwords)
+    assert [await check(passwords, WRONG) for _ in range(9)] == ["wrong"] * 9
+    assert await check(passwords, RIGHT) == "locked"
+    assert await check(passwords, RIGHT, days=1) == "ok"
+
+
+async def test_a_number_of_nobody_is_wrong_and_locks_alike(passwords: SqlPasswords) -> None:
+    assert [await check(passwords, WRONG) for _ in range(10)] == ["wrong"] * 9 + ["locked"]
+
+
+async def test_setting_a_new_one_unlocks(passwords: SqlPasswords) -> None:
+    await put(passwords)
+    for _ in range(9):
+        await check(passwords, WRONG)
+    await put(passwords)
+    assert await check(passwords, RIGHT) == "ok"
+
+
+async def test_parallel_guesses_never_pass_the_limit(passwords: SqlPasswords) -> None:
+    await put(passwords)
+    told = await asyncio.gather(*(check(passwords, WRONG) for _ in range(24)), return_exceptions=True)
+    assert told.count("wrong") == 9
+
+
+async def test_what_does_not_fit_is_shed_and_counts_nothing(database: Database) -> None:
+    narrow = SqlPasswords(database, workers=1, waiting=1)
+    await put(narrow)
+    told = await asyncio.gather(*(check(narrow, RIGHT) for _ in range(20)), return_exceptions=True)
+    assert [each for each in told if isinstance(each, str)] == ["ok"]
+    assert sum(isinstance(each, Overloaded) for each in told) == 19
+    assert await check(narrow, RIGHT) == "ok"
+    narrow.close()
+
+
+async def test_the_table_holds_argon2id_19_mib_two_rounds(passwords: SqlPasswords, database: Database) -> None:
+    await put(passwords)
+    stored = await database.read(lambda c: c.execute(text("SELECT hash FROM passwords")).scalar_one())
+    assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+
+
+async def test_known_says_what_is_there(passwords: SqlPasswords) -> None:
+    await put(passwords)
+    assert await passwords.known("orange-ro", ANA, "password")
+    assert not await passwords.known("orange-ro", ANA, "pin")
