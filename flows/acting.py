@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -33,8 +34,10 @@ class Hop:
     """Loop time after which actions are too late."""
 
 
-async def act(actions: dict[str, Action], hop: Hop, session: Session, node: Node, typed: str) -> Outcome:
-    """Run one step; never raises a Failure or a timeout."""
+async def act(
+    actions: Mapping[str, Action], hop: Hop, session: Session, node: Node, typed: str, *, promise: bool = True
+) -> Outcome:
+    """Run one step; never raises a Failure or a timeout. `promise` lets a slow one become an errand."""
     try:
         async with asyncio.timeout_at(hop.until):
             outcome = await actions[node.action].run(_ask(hop, session, node, typed))
@@ -42,7 +45,7 @@ async def act(actions: dict[str, Action], hop: Hop, session: Session, node: Node
         outcome = _failed(node, failure)
     except TimeoutError:
         outcome = Outcome("slow")
-    if outcome.name == "slow" and node.on["slow"] == LATE:
+    if promise and outcome.name == "slow" and node.on["slow"] == LATE:
         return await _promise(hop, session, node)
     return outcome
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from flows.acting import Hop, act
@@ -16,7 +16,7 @@ from flows.shelf import Shelf
 from menus.machine import HOME
 from menus.menu import Menu
 from menus.render import show
-from menus.reply import Reply
+from menus.reply import Channel, Reply
 from menus.session import Session, load
 from menus.walk import Heard, hear, settle, silent, take, text_in
 
@@ -42,13 +42,13 @@ class Conversations:
     shelf: Shelf
     sessions: Sessions
     people: dict[str, People]
-    actions: dict[str, Action]
+    actions: Mapping[str, Action]
     keys: Keys
     budget: Budget = field(default_factory=Budget)
 
     async def turn(self, inbound: Inbound, write: Write) -> bytes:
         """Answer one request once: a repeat gets the same bytes and moves nothing."""
-        key, hop = self.keys.session(inbound), self.keys.hop(inbound)
+        key, hop = self._key(inbound), self.keys.hop(inbound)
         told = await self._told_before(inbound)
         if told is not None:
             return told
@@ -56,17 +56,22 @@ class Conversations:
         if opened.reply is not None and opened.status in ("replay", "ended"):
             return opened.reply
         if opened.status in ("busy", "limited"):
-            return write(self.sorry(inbound))
+            return write(self.sorry(inbound.operator, inbound.channel))
         try:
             return await self._answered(inbound, write, key, hop, opened)
         except BaseException:
             await asyncio.shield(self.sessions.release(key, opened))
             raise
 
-    def sorry(self, inbound: Inbound) -> Reply:
+    def sorry(self, operator: str, channel: Channel) -> Reply:
         """The closing apology, in the pack's first language: nothing is known of the caller."""
-        menu = self.shelf.current(inbound.operator)
-        return show(menu, self._begun(menu, inbound, "house.sorry"))
+        menu = self.shelf.current(operator)
+        return show(menu, Session(operator, channel, "", menu.revision, "house.sorry", menu.language("")))
+
+    def _key(self, inbound: Inbound) -> SessionKey:
+        return self.keys.session(
+            inbound.operator, inbound.provider, inbound.channel, inbound.session_id, inbound.caller
+        )
 
     async def _answered(
         self, inbound: Inbound, write: Write, key: SessionKey, hop: str, opened: Opened
@@ -130,7 +135,7 @@ class Conversations:
         current = self.shelf.current(inbound.operator)
         session = _loaded(opened.session)
         if session is None:
-            return current, self._begun(current, inbound, HOME, person), ""
+            return current, self._begun(current, inbound, person), ""
         menu = self.shelf.of(inbound.operator, session.revision) or current
         session.revision = menu.revision
         if session.state in menu.nodes:
@@ -138,16 +143,15 @@ class Conversations:
         session.state, session.trail, session.facts, session.page = HOME, (), {}, 0
         return menu, session, "note.restarted"
 
-    def _begun(self, menu: Menu, inbound: Inbound, state: str, person: Person | None = None) -> Session:
-        subscriber = person.subscriber if person else None
+    def _begun(self, menu: Menu, inbound: Inbound, person: Person) -> Session:
         return Session(
             operator=inbound.operator,
             channel=inbound.channel,
             caller=inbound.caller,
             revision=menu.revision,
-            state=state,
-            language=menu.language(person.language if person else ""),
-            kind=subscriber.kind if subscriber else "",
+            state=HOME,
+            language=menu.language(person.language),
+            kind=person.subscriber.kind if person.subscriber else "",
             proofs=("line",) if inbound.trust == "line" and inbound.caller else (),
         )
 

@@ -26,10 +26,10 @@ class Keys:
         message = "\x00".join(parts).encode("utf-8", "surrogatepass")
         return blake2b(message, key=self.secret, digest_size=12).hexdigest()
 
-    def session(self, inbound: Inbound) -> SessionKey:
+    def session(self, operator: str, provider: str, channel: str, session_id: str, caller: str) -> SessionKey:
         """Bound to the caller: a guessed session id with another number finds nothing."""
-        tag = self.mark(inbound.operator, inbound.caller)
-        return SessionKey(tag, self.mark(inbound.provider, inbound.channel, inbound.session_id, inbound.caller))
+        tag = self.mark(operator, caller)
+        return SessionKey(tag, self.mark(provider, channel, session_id, caller))
 
     def hop(self, inbound: Inbound) -> str:
         """What two deliveries of the same request have in common."""

@@ -1,0 +1,50 @@
+"""Errands: a step that was promised is run again, and what it shows is texted, once."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+
+from flows.acting import Hop, act
+from flows.actions import Action
+from flows.failures import TryLater
+from flows.people import People
+from flows.records import Change, Errand, Notice
+from flows.shelf import Shelf
+from menus.render import show
+from menus.session import load
+from menus.walk import take
+
+log = logging.getLogger("dialtree.errand")
+PATIENCE_SECONDS = 30.0
+"""Nobody waits on the line any more, so billing may take its time."""
+MOST_STEPS = 8
+
+
+async def run(errand: Errand, shelf: Shelf, people: People, actions: Mapping[str, Action]) -> None:
+    """Run the promised step; raises TryLater while what it needs is still out."""
+    session = load(errand.session)
+    menu = shelf.of(errand.operator, session.revision) or shelf.current(errand.operator)
+    if errand.step not in menu.nodes:
+        log.warning("promised step is gone", extra={"node": errand.step})
+        return
+    session.channel = "sms"
+    until = asyncio.get_running_loop().time() + PATIENCE_SECONDS
+    hop = Hop(menu, people, await people.find(session.caller), errand.key, until)
+    for _ in range(MOST_STEPS):
+        node = menu.nodes[session.state]
+        if node.rests:
+            break
+        outcome = await act(actions, hop, session, node, "", promise=False)
+        if outcome.name in ("slow", "down"):
+            raise TryLater
+        take(menu, session, outcome.name, outcome.facts, outcome.proof)
+    await _text(hop, errand, session.caller, show(menu, session).text, session.language)
+
+
+async def _text(hop: Hop, errand: Errand, caller: str, body: str, language: str) -> None:
+    """The key is the errand's own: a second run of the same errand texts nothing."""
+    key = f"{errand.key}/told"
+    notice = Notice(key, errand.operator, caller, "sms", "reply", body, language, expires_at=errand.expires_at)
+    world = hop.people.world
+    subscription = hop.person.subscriber.id if hop.person.subscriber else ""
+    await world.ledger.commit(Change(key, errand.operator, subscription, world.now(), notices=(notice,)))

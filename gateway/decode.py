@@ -1,0 +1,62 @@
+"""The strict decoder in front of every webhook: whatever comes in, fields or a clear 4xx come out."""
+
+import asyncio
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+
+from flows.failures import BadRequest
+
+MOST_BYTES = 64 * 1024
+MOST_FIELDS = 64
+MOST_CHARACTERS = 4096
+"""Of one value; Twilio's longest is a Body of 1,600."""
+READ_SECONDS = 5.0
+"""aiohttp has no deadline for bodies of its own."""
+FORM = "application/x-www-form-urlencoded"
+CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "iso-8859-1", "latin-1"})
+"""aiohttp would honour any codec Python knows, utf-7 among them."""
+
+
+async def body(request: web.Request) -> bytes:
+    """The raw body, bounded in size and time; BadRequest 413 or 408 otherwise."""
+    if (request.content_length or 0) > MOST_BYTES:
+        raise BadRequest("the body is too large", 413)
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            return await request.read()
+    except TimeoutError as error:
+        raise BadRequest("the body came too slowly", 408) from error
+    except web.HTTPRequestEntityTooLarge as error:
+        raise BadRequest("the body is too large", 413) from error
+
+
+def form(data: bytes, content_type: str, charset: str | None) -> Mapping[str, str]:
+    """The fields of a form body; BadRequest 415 for any other kind of body."""
+    if content_type != FORM:
+        raise BadRequest(f"send {FORM}", 415)
+    if charset and charset.lower() not in CHARSETS:
+        raise BadRequest("this charset is not taken; send UTF-8", 415)
+    try:
+        return fields(data.decode(charset or "utf-8"))
+    except UnicodeDecodeError as error:
+        raise BadRequest("the body is not what its charset says") from error
+
+
+def fields(text: str) -> Mapping[str, str]:
+    """Single-valued fields, blank ones kept; BadRequest for repeats, NULs, floods and broken escapes."""
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict")
+    except UnicodeDecodeError as error:
+        raise BadRequest("an escape is not UTF-8") from error
+    except ValueError as error:
+        raise BadRequest("too many fields") from error
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise BadRequest("a field is repeated")
+    if "\x00" in text or "%00" in text:
+        raise BadRequest("a field has a NUL")
+    if len(text) > MOST_CHARACTERS and any(len(value) > MOST_CHARACTERS for value in found.values()):
+        raise BadRequest("a field is too long")
+    return found

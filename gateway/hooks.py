@@ -1,0 +1,100 @@
+"""Hooks: the webhooks of all operators, from request to answer."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from aiohttp import web
+
+from flows.conversation import Conversations
+from flows.failures import BadRequest, Failure
+from flows.inbound import Inbound
+from flows.ports import Outbox
+from flows.records import Receipt
+from gateway import guard
+from gateway.guard import Door, Doors
+from gateway.providers.contract import Ended, Event, OptOut
+
+log = logging.getLogger("dialtree.hooks")
+HARD_SECONDS = 8.0
+"""After so long a caller gets words whatever is still running; aggregators hang up at 10 to 15 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """The one handler behind `/hooks/...`."""
+
+    doors: Doors = field(repr=False)
+    conversations: Conversations = field(repr=False)
+    outbox: Outbox = field(repr=False)
+    now: Callable[[], datetime]
+    """The instant, UTC."""
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Answer a webhook: bad requests 4xx, everything else 200."""
+        match = request.match_info
+        try:
+            door = guard.door(self.doors, match["operator"], match["provider"], match["tail"])
+            webhook = await guard.admitted(door, request)
+        except BadRequest as bad:
+            return web.Response(status=bad.status, text=f"{bad}\n")
+        try:
+            guard.complete(door, webhook)
+            event = door.route.read(webhook, door.connection)
+        except BadRequest as bad:
+            return self._refused(door, bad)
+        return await self._answered(door, event)
+
+    async def _answered(self, door: Door, event: Event) -> web.Response:
+        try:
+            async with asyncio.timeout(HARD_SECONDS):
+                return _response(door, await self._taken(door, event))
+        except (Exception, TimeoutError) as error:
+            # the process edge: whatever broke, the caller gets words and the log the reason
+            expected = isinstance(error, (Failure, TimeoutError))
+            log.error(
+                "turn failed", exc_info=not expected, extra={"door": door.name, "failure": type(error).__name__}
+            )
+            return _response(door, self._sorry(door, event))
+
+    async def _taken(self, door: Door, event: Event) -> bytes | None:
+        if isinstance(event, Inbound):
+            return await self.conversations.turn(
+                event, lambda reply: door.route.write(reply, door.connection).body
+            )
+        if isinstance(event, Ended):
+            await self._ended(door, event)
+        if isinstance(event, Receipt):
+            await self.outbox.receipt(event, self.now())
+        if isinstance(event, OptOut):
+            ledger = self.conversations.people[door.connection.operator].world.ledger
+            await ledger.opt_out(door.connection.operator, event.number, out=event.out, now=self.now())
+        return None
+
+    async def _ended(self, door: Door, event: Ended) -> None:
+        """The network closed the conversation: its session is of no use to anyone."""
+        keys, operator = self.conversations.keys, door.connection.operator
+        key = keys.session(operator, door.provider.NAME, event.channel, event.session_id, event.caller)
+        await self.conversations.sessions.drop(key)
+
+    def _refused(self, door: Door, bad: BadRequest) -> web.Response:
+        """A USSD caller is answered in words even then; nothing is stored."""
+        if door.route.polite is None:
+            return web.Response(status=bad.status, text=f"{bad}\n")
+        words = self.conversations.sorry(door.connection.operator, "ussd").text
+        answer = door.route.polite(words, door.connection)
+        return web.Response(body=answer.body, headers={"Content-Type": answer.content_type})
+
+    def _sorry(self, door: Door, event: Event) -> bytes | None:
+        if not isinstance(event, Inbound):
+            return None
+        reply = self.conversations.sorry(event.operator, event.channel)
+        return door.route.write(reply, door.connection).body
+
+
+def _response(door: Door, body: bytes | None) -> web.Response:
+    """The provider's answer; without a body its empty acknowledgement."""
+    empty = door.route.write(None, door.connection)
+    return web.Response(body=empty.body if body is None else body, headers={"Content-Type": empty.content_type})

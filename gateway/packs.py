@@ -1,0 +1,61 @@
+"""The packs we ship, checked and compiled."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+import flows
+import menus
+from flows.actions import Action
+from flows.vocabulary import VOCABULARY
+from menus.check import ActionSpec, graph
+from menus.menu import Menu
+from menus.pack import Draft, Places, draft
+from menus.source import Finding, PackError
+from menus.widest import overflows
+
+HOUSE = Path(menus.__file__).parent
+OPERATORS = HOUSE / "operators"
+PLACES = Places(flows.FOLDER, HOUSE / "texts")
+
+
+def actions() -> Mapping[str, Action]:
+    """Every action of every flow, by name."""
+    return cast(Mapping[str, Action], flows.actions())
+
+
+def folder(operator: str, root: Path = OPERATORS) -> Path:
+    """Where an operator's pack lies: `orange-ro` in `orange_ro`."""
+    return root / operator.replace("-", "_")
+
+
+def names(root: Path = OPERATORS) -> list[str]:
+    """The operators there are packs for."""
+    return sorted(path.parent.name.replace("_", "-") for path in root.glob("*/pack.yaml"))
+
+
+def findings(pack: Path) -> list[Finding]:
+    """Everything wrong with a pack; empty when it may be dialled."""
+    try:
+        written = draft(pack, PLACES)
+    except PackError as error:
+        return error.findings
+    return sorted(graph(written, specs())) or sorted(overflows(written, written.menu(), VOCABULARY))
+
+
+def menu(pack: Path) -> Menu:
+    """The compiled pack; PackError with every finding when there is one."""
+    written: Draft = draft(pack, PLACES)
+    found = graph(written, specs())
+    if found:
+        raise PackError(found)
+    compiled = written.menu()
+    found = list(overflows(written, compiled, VOCABULARY))
+    if found:
+        raise PackError(found)
+    return compiled
+
+
+def specs() -> Mapping[str, ActionSpec]:
+    """What the checks need to know of the actions."""
+    return {name: ActionSpec(action.outcomes, action.private) for name, action in actions().items()}

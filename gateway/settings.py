@@ -1,0 +1,164 @@
+"""Settings: one frozen value, read once from a file and the environment; silly values stop the start."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from gateway.providers.contract import Provider
+
+PREFIX = "DIALTREE_"
+PLAIN = {"DATABASE_URL": "database_url", "REDIS_URL": "redis_url", "PORT": "port"}
+"""Variables every platform names alike."""
+
+
+class SettingsError(ValueError):
+    """The settings cannot be used; the message names the field and never a value."""
+
+
+class Section(BaseModel):
+    """Anything in the settings: unknown fields are refused, values are frozen, inputs stay out of errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Routes(Section):
+    """Which provider carries what goes out."""
+
+    sms: str = ""
+    """The provider notices by SMS leave through, e.g. `africastalking`."""
+    email: str = ""
+    """Where e-mail leaves: `smtp://host:port` or `smtps://user:password@host`."""
+
+
+class Link(Section):
+    """One operator's connection to one provider."""
+
+    trust: Mapping[Literal["ussd", "sms", "voice"], Literal["line", "none"]] = Field(default_factory=dict)
+    """Per channel what the connection proves: by default USSD and SMS the line, voice nothing."""
+    sources: tuple[str, ...] = ()
+    """Networks requests may come from, as CIDR; empty allows any."""
+    settings: Any = Field(repr=False)
+    """The provider's own settings."""
+
+
+class OperatorSettings(Section):
+    """One operator we serve."""
+
+    billing: str = "sql"
+    """`sql` for the project's own tables, or a backend's URL."""
+    routes: Routes = Routes()
+    links: Mapping[str, Link] = Field(default_factory=dict, repr=False)
+    """By provider."""
+
+
+class Settings(Section):
+    """Everything the gateway is told from outside."""
+
+    public_url: str = Field(pattern=r"^https?://[^/\s]+$")
+    """How providers and subscribers reach us, without a trailing slash; signatures are checked against it."""
+    secret_key: SecretStr = Field(min_length=32)
+    """The key of all keyed hashes and sealed bodies; 32 characters or more, the same on every process."""
+    database_url: str = "sqlite:///var/dialtree.db"
+    """`sqlite:///path` or `postgresql://...`."""
+    redis_url: str = Field("", repr=False)
+    """`redis://...` for live sessions shared by several processes; empty keeps them in memory."""
+    host: str = "0.0.0.0"  # noqa: S104 - a gateway listens where its proxy can reach it
+    """The address the public listener binds."""
+    port: int = Field(8080, ge=0, le=65535)
+    """The public listener."""
+    internal_port: int = Field(9090, ge=0, le=65535)
+    """The listener of /healthz, /readyz and /metrics, on loopback unless `internal_host` says otherwise."""
+    internal_host: str = "127.0.0.1"
+    """The address the internal listener binds."""
+    turns_per_minute: int = Field(120, ge=1)
+    """Requests one subscriber may make a minute."""
+    demo: bool = False
+    """The demo world: loopback only, messages recorded in the process."""
+    operators: Mapping[str, OperatorSettings] = Field(min_length=1)
+    """By the operator's name, e.g. `orange-ro`."""
+
+
+def load(
+    providers: Mapping[str, Provider], path: Path, environ: Mapping[str, str], base: dict[str, Any]
+) -> Settings:
+    """Read the file and the environment over `base`; raises SettingsError naming the field."""
+    raw = merged(base, _file(path))
+    raw = merged(raw, _environment(environ))
+    operators = raw.get("operators", {})
+    raw["operators"] = {name: _operator(name, section, providers) for name, section in operators.items()}
+    try:
+        return Settings.model_validate(raw)
+    except ValidationError as error:
+        raise SettingsError(_told(error, "")) from error
+
+
+def config_path(environ: Mapping[str, str] = os.environ) -> Path:
+    """The settings file: `DIALTREE_CONFIG`, or `dialtree.toml` here."""
+    return Path(environ.get("DIALTREE_CONFIG", "dialtree.toml"))
+
+
+def merged(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
+    """`high` over `low`, table by table."""
+    both = {**low, **high}
+    tables = [
+        key for key in low.keys() & high.keys() if isinstance(low[key], dict) and isinstance(high[key], dict)
+    ]
+    return {**both, **{key: merged(low[key], high[key]) for key in tables}}
+
+
+def _file(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: not TOML: {error}") from error
+
+
+def _environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    """`DIALTREE_SECTION__FIELD` as nested tables; operators' names are written with underscores."""
+    found: dict[str, Any] = {field: environ[name] for name, field in PLAIN.items() if environ.get(name)}
+    for name in sorted(environ):
+        if name.startswith(PREFIX) and name != "DIALTREE_CONFIG":
+            path = name.removeprefix(PREFIX).lower().split("__")
+            if path[0] == "operators" and len(path) > 1:
+                path[1] = path[1].replace("_", "-")
+            found = merged(found, _nested(path, environ[name]))
+    return found
+
+
+def _nested(path: list[str], value: str) -> dict[str, Any]:
+    head, *rest = path
+    return {head: _nested(rest, value) if rest else value}
+
+
+def _operator(name: str, section: Mapping[str, Any], providers: Mapping[str, Provider]) -> OperatorSettings:
+    place = f"operators.{name}"
+    links = {key: _link(f"{place}.{key}", section[key], providers[key]) for key in section if key in providers}
+    rest = {key: value for key, value in section.items() if key not in providers}
+    try:
+        return OperatorSettings.model_validate({**rest, "links": links})
+    except ValidationError as error:
+        raise SettingsError(_told(error, place)) from error
+
+
+def _link(place: str, section: Mapping[str, Any], provider: Provider) -> Link:
+    ours = {key: section[key] for key in ("trust", "sources") if key in section}
+    theirs = {key: value for key, value in section.items() if key not in ours}
+    try:
+        return Link.model_validate({**ours, "settings": provider.Settings.model_validate(theirs)})
+    except ValidationError as error:
+        raise SettingsError(_told(error, place)) from error
+
+
+def _told(error: ValidationError, place: str) -> str:
+    """Each field and what is wrong with it, never what was written there."""
+    lines = []
+    for detail in error.errors(include_input=False, include_url=False):
+        field = ".".join([*filter(None, [place]), *map(str, detail["loc"])])
+        lines.append(f"{field}: {detail['msg']}")
+    return "\n".join(lines)

@@ -1,0 +1,203 @@
+"""Wiring: the one place where objects are put together."""
+
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from ipaddress import ip_network
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from flows import errands
+from flows.actions import World
+from flows.conversation import Conversations
+from flows.hops import Keys
+from flows.people import People
+from flows.ports import Sessions
+from flows.records import Errand, Secret
+from flows.shelf import Shelf
+from gateway import packs
+from gateway.delivery import Delivery
+from gateway.guard import Door
+from gateway.hooks import Hooks
+from gateway.providers import discover
+from gateway.providers.contract import Connection, Provider, Sender
+from gateway.recorder import Recorder
+from gateway.settings import Link, Settings
+from menus.menu import Menu
+from storage import billing, sessions
+from storage.codes import SqlCodes
+from storage.ledger import SqlLedger
+from storage.outbox import SqlOutbox
+from storage.passwords import SqlPasswords
+from storage.sessions.fallback import FallbackSessions
+from storage.sessions.memory import MemorySessions
+from storage.sessions.rate import Rate
+from storage.sql.engine import Database, connect
+from storage.sql.upgrade import upgrade
+
+DEFAULT_TRUST = {"ussd": "line", "sms": "line", "voice": "none"}
+"""USSD and SMS reach us over the operator's legs; a voice caller's number proves nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """The clock and the sources of chance; the tests pass their own."""
+
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    digits: Callable[[int], str] = lambda count: f"{secrets.randbelow(10**count):0{count}}"
+    token: Callable[[], str] = lambda: secrets.token_urlsafe(16)
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Everything, put together."""
+
+    settings: Settings
+    database: Database = field(repr=False)
+    conversations: Conversations = field(repr=False)
+    hooks: Hooks = field(repr=False)
+    outbox: SqlOutbox = field(repr=False)
+    delivery: Delivery = field(repr=False)
+    recorder: Recorder = field(repr=False)
+    passwords: SqlPasswords = field(repr=False)
+
+
+@asynccontextmanager
+async def house(
+    settings: Settings, root: Path = packs.OPERATORS, chance: Chance | None = None
+) -> AsyncIterator[House]:
+    """Build everything from the settings; give it all back at the end."""
+    chance = chance or Chance()
+    async with AsyncExitStack() as stack:
+        database = connect(settings.database_url)
+        stack.push_async_callback(database.close)
+        await upgrade(database)
+        yield await _built(settings, root, chance, database, stack)
+
+
+async def _built(
+    settings: Settings, root: Path, chance: Chance, database: Database, stack: AsyncExitStack
+) -> House:
+    secret = Secret(settings.secret_key.get_secret_value())
+    passwords = SqlPasswords(database)
+    stack.callback(passwords.close)
+    shelf = Shelf()
+    for name in settings.operators:
+        shelf.publish(packs.menu(packs.folder(name, root)))
+    people = {
+        name: People(_world(settings, shelf.current(name), database, passwords, chance))
+        for name in settings.operators
+    }
+    keys = Keys(secret.value.encode()[:64])
+    conversations = Conversations(shelf, _sessions(settings), people, packs.actions(), keys)
+    outbox, recorder = SqlOutbox(database, secret), Recorder()
+    connections = _connections(settings, shelf)
+    senders = await _senders(settings, connections, recorder, stack)
+    delivery = Delivery(outbox, senders, _errands(conversations), chance.now)
+    hooks = Hooks(_doors(settings, connections), conversations, outbox, chance.now)
+    return House(settings, database, conversations, hooks, outbox, delivery, recorder, passwords)
+
+
+def _world(
+    settings: Settings, menu: Menu, database: Database, passwords: SqlPasswords, chance: Chance
+) -> World:
+    secret = Secret(settings.secret_key.get_secret_value())
+    zone = ZoneInfo(menu.form.time_zone)
+
+    def today() -> date:
+        return chance.now().astimezone(zone).date()
+
+    return World(
+        billing=billing.connect(settings.operators[menu.name].billing, database, menu.name, today),
+        ledger=SqlLedger(database, secret),
+        codes=SqlCodes(database, secret),
+        passwords=passwords,
+        now=chance.now,
+        digits=chance.digits,
+        token=chance.token,
+        links_url=f"{settings.public_url}/{menu.name}",
+    )
+
+
+def _sessions(settings: Settings) -> Sessions:
+    limit = Rate(settings.turns_per_minute, 60)
+    memory = MemorySessions(time.monotonic, limit=limit)
+    if not settings.redis_url:
+        return memory
+    return FallbackSessions(sessions.connect(settings.redis_url, limit=limit), memory, time.monotonic)
+
+
+def _connections(settings: Settings, shelf: Shelf) -> dict[tuple[str, str], Connection]:
+    providers = discover()
+    return {
+        (operator, name): _connection(settings, shelf.current(operator), providers[name], link)
+        for operator, section in settings.operators.items()
+        for name, link in section.links.items()
+    }
+
+
+def _connection(settings: Settings, menu: Menu, provider: Provider, link: Link) -> Connection:
+    numbers, tokens = menu.form.numbers, _tokens(link)
+    base = f"{settings.public_url}/hooks/{menu.name}/{provider.NAME}"
+    return Connection(
+        operator=menu.name,
+        settings=link.settings,
+        public_url=settings.public_url,
+        hooks_url=f"{base}/{tokens[0].decode()}" if tokens else base,
+        trust=DEFAULT_TRUST | {str(channel): proof for channel, proof in link.trust.items()},
+        addresses={"ussd": numbers.ussd, "sms": numbers.sms, "voice": numbers.voice},
+        locales={name: language.speech for name, language in menu.form.languages.items()},
+    )
+
+
+def _tokens(link: Link) -> tuple[bytes, ...]:
+    """The path tokens a provider's settings hold: the current one first."""
+    held = (getattr(link.settings, name, None) for name in ("hook_token", "old_hook_token"))
+    return tuple(token.get_secret_value().encode() for token in held if token)
+
+
+def _doors(
+    settings: Settings, connections: Mapping[tuple[str, str], Connection]
+) -> dict[tuple[str, str, str], Door]:
+    providers = discover()
+    doors = {}
+    for (operator, name), connection in connections.items():
+        link = settings.operators[operator].links[name]
+        sources = tuple(map(ip_network, link.sources))
+        for route_name, route in providers[name].ROUTES.items():
+            place = f"{operator}/{name}/{route_name}"
+            door = Door(place, providers[name], route, connection, _tokens(link), sources)
+            doors[operator, name, route_name] = door
+    return doors
+
+
+async def _senders(
+    settings: Settings,
+    connections: Mapping[tuple[str, str], Connection],
+    recorder: Recorder,
+    stack: AsyncExitStack,
+) -> dict[tuple[str, str], Sender]:
+    """Per operator and route its sender; in the demo a recorder where no provider's URL is set."""
+    providers = discover()
+    senders: dict[tuple[str, str], Sender] = {}
+    for operator, section in settings.operators.items():
+        senders[operator, "email"] = recorder
+        connection = connections.get((operator, section.routes.sms))
+        if connection is None or (settings.demo and not connection.settings.api_url):
+            senders[operator, "sms"] = recorder
+            continue
+        sender = await providers[section.routes.sms].connect_sender(connection)
+        stack.push_async_callback(sender.close)
+        senders[operator, "sms"] = sender
+    return senders
+
+
+def _errands(conversations: Conversations) -> Callable[[Errand], Awaitable[None]]:
+    def run(errand: Errand) -> Awaitable[None]:
+        people = conversations.people[errand.operator]
+        return errands.run(errand, conversations.shelf, people, conversations.actions)
+
+    return run
