@@ -1,0 +1,131 @@
+"""Bills in our own tables: for the demo, for small operators, for the tests."""
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Select, bindparam, select, update
+
+from flows.failures import NotFound
+from flows.records import Bill, BillLine, BillState, Media, Subscriber
+from storage.sql.engine import Database
+from storage.sql.schema import billing_bills as bills
+from storage.sql.schema import billing_lines as lines
+from storage.sql.schema import billing_subscribers as subscribers
+
+T = TypeVar("T")
+
+_PERSON = [column for column in subscribers.c if column.name != "media"]
+_HERE = subscribers.c.operator == bindparam("operator")
+WHO = select(*_PERSON).where(_HERE, subscribers.c.msisdn == bindparam("msisdn"))
+_MEDIA = select(subscribers.c.media).where(_HERE, subscribers.c.account == bindparam("account"))
+MEDIA = _MEDIA.limit(1)
+SET_MEDIA = (
+    update(subscribers)
+    .where(
+        subscribers.c.operator == bindparam("here"),
+        subscribers.c.account == bindparam("whose"),
+        subscribers.c.media != bindparam("wanted"),
+    )
+    .values(media=bindparam("wanted"))
+)
+_ISSUED: Select[Any] = select(bills).where(
+    bills.c.operator == bindparam("operator"),
+    bills.c.account == bindparam("account"),
+    bills.c.issued <= bindparam("today"),
+)
+NEWEST = (
+    _ISSUED.order_by(bills.c.issued.desc(), bills.c.id.desc())
+    .limit(bindparam("most", type_=lines.c.id.type))
+    .offset(bindparam("skipped", type_=lines.c.id.type))
+)
+ONE = _ISSUED.where(bills.c.id == bindparam("bill"))
+LINES = (
+    select(lines.c.rubric, lines.c.user, lines.c.amount)
+    .where(lines.c.operator == bindparam("operator"), lines.c.bill == bindparam("bill"))
+    .order_by(lines.c.id)
+)
+
+
+def state_of(total: Decimal, remaining: Decimal, due: date, today: date, *, cancelled: bool) -> BillState:
+    """What a bill is on this day; the first that holds. Overdue is derived, never stored."""
+    if cancelled:
+        return "cancelled"
+    if total < 0:
+        return "credit"
+    if remaining <= 0:
+        return "paid"
+    if due < today:
+        return "overdue"
+    return "part" if remaining < total else "due"
+
+
+class SqlBilling:
+    """The `Billing` port for one operator. `today` is the date in the operator's time zone."""
+
+    def __init__(self, database: Database, operator: str, today: Callable[[], date]) -> None:
+        self._database = database
+        self._operator = operator
+        self._today = today
+
+    async def subscriber(self, msisdn: str) -> Subscriber:
+        """Who stands behind a number; NotFound when nobody does."""
+        row = await self._first(WHO, msisdn=msisdn)
+        return Subscriber(**row._mapping)
+
+    async def bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
+        """Issued bills, newest first; one dated in the future does not exist yet."""
+        today = self._today()
+        given = {"account": account, "today": today, "most": limit, "skipped": offset}
+        return [_bill(row, today) for row in await self._all(NEWEST, **given)]
+
+    async def bill(self, account: str, bill_id: str) -> Bill:
+        """One bill of this account; NotFound for any other account's."""
+        today = self._today()
+        return _bill(await self._first(ONE, account=account, today=today, bill=bill_id), today)
+
+    async def lines(self, account: str, bill_id: str) -> Sequence[BillLine]:
+        """The bill's detail by rubric and user; NotFound for any other account's bill."""
+        await self.bill(account, bill_id)
+        return [BillLine(*row) for row in await self._all(LINES, bill=bill_id)]
+
+    async def media(self, account: str) -> Media:
+        """How bills reach this account today; NotFound for an account nobody has."""
+        return (await self._first(MEDIA, account=account)).media  # type: ignore[no-any-return]
+
+    async def set_media(self, account: str, media: Media) -> bool:
+        """Ask for paper or e-mail; False when it was so already."""
+        await self.media(account)
+        given = {"here": self._operator, "whose": account, "wanted": media}
+        changed = await self._database.write(lambda connection: connection.execute(SET_MEDIA, given).rowcount)
+        return bool(changed)
+
+    async def _all(self, statement: Select[Any], **given: Any) -> Sequence[Any]:
+        values = {"operator": self._operator, **given}
+
+        def job(connection: Connection) -> Sequence[Any]:
+            return connection.execute(statement, values).all()
+
+        return await self._database.read(job)
+
+    async def _first(self, statement: Select[Any], **given: Any) -> Any:
+        rows = await self._all(statement, **given)
+        if not rows:
+            raise NotFound
+        return rows[0]
+
+
+def _bill(row: Any, today: date) -> Bill:
+    state = state_of(row.total, row.remaining, row.due, today, cancelled=row.cancelled)
+    return Bill(
+        id=row.id,
+        number=row.number,
+        account=row.account,
+        issued=row.issued,
+        due=row.due,
+        total=row.total,
+        tax=row.tax,
+        remaining=row.remaining,
+        state=state,
+    )
