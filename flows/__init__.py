@@ -9,7 +9,7 @@ FOLDER = Path(__file__).parent
 """Where the flows' screens lie, one YAML file a flow."""
 
 
-def actions() -> Mapping[str, object]:
+def discover() -> Mapping[str, object]:
     """Every action by name (values are `flows.actions.Action`); a name defined twice is an error."""
     found: dict[str, object] = {}
     for module in pkgutil.iter_modules([str(FOLDER)]):

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +16,7 @@ from flows.ports import Outbox
 from flows.records import Receipt
 from gateway import guard
 from gateway.guard import Door, Doors
+from gateway.metrics import Metrics
 from gateway.providers.contract import Ended, Event, OptOut
 
 log = logging.getLogger("dialtree.hooks")
@@ -31,12 +33,22 @@ class Hooks:
     outbox: Outbox = field(repr=False)
     now: Callable[[], datetime]
     """The instant, UTC."""
+    metrics: Metrics = field(default_factory=Metrics, repr=False)
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer a webhook: bad requests 4xx, everything else 200."""
-        match = request.match_info
+        match, began = request.match_info, time.perf_counter()
         try:
             door = guard.door(self.doors, match["operator"], match["provider"], match["tail"])
+        except BadRequest as bad:
+            return web.Response(status=bad.status, text=f"{bad}\n")
+        response = await self._admitted(door, request)
+        self.metrics.requests.labels(door.name, response.status).inc()
+        self.metrics.seconds.labels(door.name).observe(time.perf_counter() - began)
+        return response
+
+    async def _admitted(self, door: Door, request: web.Request) -> web.Response:
+        try:
             webhook = await guard.admitted(door, request)
         except BadRequest as bad:
             return web.Response(status=bad.status, text=f"{bad}\n")

@@ -21,7 +21,7 @@ PLACES = Places(flows.FOLDER, HOUSE / "texts")
 
 def actions() -> Mapping[str, Action]:
     """Every action of every flow, by name."""
-    return cast(Mapping[str, Action], flows.actions())
+    return cast(Mapping[str, Action], flows.discover())
 
 
 def folder(operator: str, root: Path = OPERATORS) -> Path:

@@ -60,12 +60,12 @@ def _words(menu: Menu, session: Session, name: str, facts: dict[str, Fact | Rows
 
 
 def _feet(menu: Menu, session: Session, node: Node) -> Feet:
-    """The navigation line by rule: more, back or exit, home. A closing screen says where help is."""
+    """The navigation line by rule: more, back or exit, home. A closing screen says where help is (R10)."""
+    if session.channel == "sms" and (node.closes or node.kind == "message"):
+        return Feet()
     if node.closes:
         foot = "" if node.via else _words(menu, session, "nav.help", {})
         return Feet(foot, foot, foot, foot)
-    if session.channel == "sms" and node.kind == "message":
-        return Feet("", "", "", "")
     surface = SURFACES[session.channel]
     back = f"{surface.back} {_words(menu, session, 'nav.back', {})}"
     behind = f"{surface.leave} {_words(menu, session, 'nav.leave', {})}" if session.state == HOME else back

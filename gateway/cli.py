@@ -1,0 +1,113 @@
+"""The command `dialtree`: every way to run the gateway and to look after it."""
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+from gateway import app, demo, log, packs, terminal
+from gateway.providers import discover
+from gateway.settings import Settings, SettingsError, config_path, load
+from gateway.wiring import House, house
+from menus.schema import json_schema
+from menus.source import PackError
+from storage.sql.upgrade import upgrade_url
+
+
+def main() -> None:
+    """Run a command; settings and packs that cannot be used end it with status 2 and their findings."""
+    args = _parser().parse_args()
+    try:
+        sys.exit(COMMANDS[args.command](args))
+    except (SettingsError, PackError) as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="dialtree", description="A USSD, SMS and voice gateway for e-billing."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("demo", help="serve the demo world on loopback")
+    commands.add_parser("serve", help="serve webhooks and pages")
+    commands.add_parser("worker", help="deliver what is due")
+    terminal.add_arguments(commands.add_parser("dial", help="a phone in the terminal"))
+    check = commands.add_parser("check", help="look for faults in packs")
+    check.add_argument("packs", nargs="*", type=Path, help="pack folders; by default the ones we ship")
+    check.add_argument("--schema", action="store_true", help="print the JSON Schema of a pack's files")
+    database = commands.add_parser("db", help="look after the database")
+    database.add_argument("what", choices=["upgrade"])
+    return parser
+
+
+def _settings(environ: Mapping[str, str], *, demo_world: bool) -> Settings:
+    base = demo.base(environ) if demo_world else {}
+    return load(discover(), config_path(environ), environ, base)
+
+
+def _demo(args: argparse.Namespace) -> int:
+    log.start()
+    asyncio.run(_serve_demo(_settings(os.environ, demo_world=True)))
+    return 0
+
+
+async def _serve_demo(settings: Settings) -> None:
+    async with house(settings) as built:
+        await demo.settle(built)
+        built.recorder.listeners.append(lambda notice: print(demo.told(notice), flush=True))
+        print(demo.welcome(built, settings.port), flush=True)
+        await app.serve(built, deliver=True)
+
+
+def _serve(args: argparse.Namespace) -> int:
+    log.start()
+    return asyncio.run(
+        _running(_settings(os.environ, demo_world=False), lambda built: app.serve(built, deliver=False))
+    )
+
+
+def _worker(args: argparse.Namespace) -> int:
+    log.start()
+    return asyncio.run(_running(_settings(os.environ, demo_world=False), app.work))
+
+
+async def _running(settings: Settings, run: Callable[[House], Awaitable[None]]) -> int:
+    async with house(settings) as built:
+        await run(built)
+    return 0
+
+
+def _dial(args: argparse.Namespace) -> int:
+    return asyncio.run(_dialled(args, _settings(os.environ, demo_world=True)))
+
+
+async def _dialled(args: argparse.Namespace, settings: Settings) -> int:
+    async with house(settings) as built:
+        await demo.settle(built)
+        return await terminal.run(args, built)
+
+
+def _check(args: argparse.Namespace) -> int:
+    if args.schema:
+        print(json.dumps(json_schema(), indent=2))
+        return 0
+    folders = args.packs or [packs.folder(name) for name in packs.names()]
+    found = [finding for folder in folders for finding in packs.findings(folder)]
+    for finding in found:
+        print(finding)
+    print(f"{len(folders)} packs, {len(found)} findings")
+    return 1 if found else 0
+
+
+def _db(args: argparse.Namespace) -> int:
+    asyncio.run(upgrade_url(_settings(os.environ, demo_world=False).database_url))
+    return 0
+
+
+COMMANDS = {"demo": _demo, "serve": _serve, "worker": _worker, "dial": _dial, "check": _check, "db": _db}

@@ -1,0 +1,76 @@
+"""The demo: settings that leave nothing to set, and the demo world behind them."""
+
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flows.records import Notice
+from gateway import packs
+from gateway.wiring import House
+from storage.demo import seed
+
+FOLDER = Path("var")
+SECRET = FOLDER / "demo-secret"
+
+
+def base(environ: Mapping[str, str]) -> dict[str, Any]:
+    """What the settings may leave out in the demo; the file and the environment go over it."""
+    port = environ.get("PORT") or "8080"
+    return {
+        "demo": True,
+        "host": "127.0.0.1",
+        "public_url": f"http://127.0.0.1:{port}",
+        "internal_port": "0",
+        "secret_key": _secret(),
+        "database_url": f"sqlite:///{FOLDER}/demo.db",
+        "operators": {name: _operator() for name in packs.names()},
+    }
+
+
+def _operator() -> dict[str, Any]:
+    return {
+        "billing": "sql",
+        "routes": {"sms": "africastalking"},
+        "africastalking": {"username": "sandbox", "api_key": "demo", "hook_token": "demo"},
+        "twilio": {"account_sid": "ACdemo", "auth_token": "demo-auth-token", "sender": "+15005550006"},
+    }
+
+
+def _secret() -> str:
+    """One per machine: codes and links of the demo survive its restart."""
+    FOLDER.mkdir(exist_ok=True)
+    if not SECRET.exists():
+        SECRET.write_text(secrets.token_hex(32))
+        SECRET.chmod(0o600)
+    return SECRET.read_text()
+
+
+async def settle(house: House) -> None:
+    """Put the demo world into the house's tables."""
+    await seed(house.database, house.passwords, house.hooks.now())
+
+
+def told(notice: Notice) -> str:
+    """A recorded message as the terminal prints it: this is the demo, so codes and all."""
+    to = f"...{notice.to[-4:]}" if notice.route == "sms" else notice.to
+    return f"{'to' if notice.route == 'sms' else 'mail to'} {to}: {notice.body}"
+
+
+def welcome(house: House, port: int) -> str:
+    """What to try, once the demo serves."""
+    url = f"http://127.0.0.1:{port}"
+    hook = f"{url}/hooks/orange-ro/africastalking/demo/ussd"
+    return f"""
+Dialtree serves {", ".join(house.settings.operators)} on {url} (loopback only).
+
+Dial in another terminal:
+  .venv/bin/dialtree dial '*100#' --operator orange-ro --from +40740000101
+  .venv/bin/dialtree dial 411 --operator orange-ro --from +40740000101
+  .venv/bin/dialtree dial 477 --operator orange-ro --from +40740000101     (then text: ThankYou1)
+
+Or be the aggregator:
+  curl -s {hook} -d 'sessionId=ATUid_1&serviceCode=*100%23&phoneNumber=%2B40740000101&networkCode=99999&text='
+
+Messages that would go out appear below. Stop with Ctrl-C.
+"""
