@@ -232,7 +232,7 @@ async def test_two_workers_never_claim_the_same_row(
 
 
 async def test_T34_who_opted_out_gets_codes_and_replies_only(outbox: SqlOutbox, ledger: SqlLedger) -> None:
-    await enqueue(ledger, *(notice(kind, kind) for kind in ("campaign", "notice", "reply", "code")))  # type: ignore[arg-type]
+    await enqueue(ledger, *(notice(kind, kind) for kind in ("campaign", "notice", "reply", "code")))
     await enqueue(ledger, notice("another's", to="+40740000102"))
     await ledger.opt_out("orange-ro", ANA, out=True, now=NOW)
     assert await claimed(outbox) == ["code", "reply", "another's"]

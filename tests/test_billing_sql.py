@@ -1,0 +1,176 @@
+"""Bills from our own tables: whose, how much, and what state they are in today."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import Table
+
+from flows.failures import NotFound
+from flows.records import Bill, BillLine
+from storage.billing import connect
+from storage.billing.sql import SqlBilling
+from storage.sql.engine import Database
+from storage.sql.schema import billing_bills, billing_lines, billing_subscribers
+
+TODAY = date(2026, 3, 14)
+AMINE = "+21698000101"
+
+
+def subscriber(msisdn: str, account: str, operator: str = "tunisie-telecom") -> dict[str, Any]:
+    return {
+        "id": f"{operator}-{account}",
+        "operator": operator,
+        "msisdn": msisdn,
+        "account": account,
+        "name": "Amine Ben Salah",
+        "kind": "mobile",
+        "segment": "residential",
+        "language": "fr",
+        "since": date(2021, 3, 1),
+        "media": "paper",
+    }
+
+
+def bill(name: str, account: str, issued: date, remaining: str = "45.230", **more: Any) -> dict[str, Any]:
+    row = {
+        "operator": "tunisie-telecom",
+        "id": name,
+        "number": name,
+        "account": account,
+        "issued": issued,
+        "due": date(2026, 3, 14),
+        "total": Decimal("45.230"),
+        "tax": Decimal("7.222"),
+        "remaining": Decimal(remaining),
+        "cancelled": False,
+    }
+    return {**row, **more}
+
+
+LINES = [
+    {
+        "operator": "tunisie-telecom",
+        "bill": "TT-3",
+        "rubric": "subscriptions",
+        "user": AMINE,
+        "amount": Decimal("40"),
+    },
+    {
+        "operator": "tunisie-telecom",
+        "bill": "TT-3",
+        "rubric": "options",
+        "user": AMINE,
+        "amount": Decimal("5.230"),
+    },
+]
+
+
+async def insert(database: Database, table: Table, *rows: dict[str, Any]) -> None:
+    await database.write(lambda connection: connection.execute(table.insert(), list(rows)).close())
+
+
+@pytest.fixture
+async def billing(database: Database) -> SqlBilling:
+    await insert(database, billing_subscribers, subscriber(AMINE, "a1"), subscriber("+21671000102", "a2"))
+    months = [bill(f"TT-{month}", "a1", date(2026, month, 1)) for month in (1, 2, 3, 4)]
+    await insert(database, billing_bills, *months, bill("TT-other", "a2", date(2026, 3, 1)))
+    await insert(database, billing_lines, *LINES)
+    return SqlBilling(database, "tunisie-telecom", lambda: TODAY)
+
+
+async def test_who_stands_behind_a_number(billing: SqlBilling) -> None:
+    amine = await billing.subscriber(AMINE)
+    assert (amine.account, amine.since, amine.email, amine.email_validated) == (
+        "a1",
+        date(2021, 3, 1),
+        "",
+        False,
+    )
+
+
+async def test_nobody_is_not_found(billing: SqlBilling, database: Database) -> None:
+    with pytest.raises(NotFound):
+        await billing.subscriber("+21698999999")
+    with pytest.raises(NotFound):
+        await SqlBilling(database, "orange-ro", lambda: TODAY).subscriber(AMINE)
+
+
+async def test_bills_come_newest_first_and_the_future_has_none(billing: SqlBilling) -> None:
+    assert [each.id for each in await billing.bills("a1", 12)] == ["TT-3", "TT-2", "TT-1"]
+    assert [each.id for each in await billing.bills("a1", 1, 1)] == ["TT-2"]
+    with pytest.raises(NotFound):
+        await billing.bill("a1", "TT-4")
+
+
+async def test_amounts_keep_the_millimes(billing: SqlBilling) -> None:
+    found = await billing.bill("a1", "TT-3")
+    expected = Bill(
+        "TT-3",
+        "TT-3",
+        "a1",
+        date(2026, 3, 1),
+        TODAY,
+        Decimal("45.230"),
+        Decimal("7.222"),
+        Decimal("45.230"),
+        "due",
+    )
+    assert found == expected and str(found.total) == "45.230"
+
+
+async def test_T18_nobody_sees_another_accounts_bill(billing: SqlBilling) -> None:
+    with pytest.raises(NotFound):
+        await billing.bill("a1", "TT-other")
+    with pytest.raises(NotFound):
+        await billing.lines("a2", "TT-3")
+
+
+async def test_lines_come_in_their_order(billing: SqlBilling) -> None:
+    subscriptions = BillLine("subscriptions", AMINE, Decimal("40"))
+    assert await billing.lines("a1", "TT-3") == [subscriptions, BillLine("options", AMINE, Decimal("5.230"))]
+    assert await billing.lines("a1", "TT-2") == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "state"),
+    [
+        ({}, "due"),
+        ({"due": date(2026, 3, 13)}, "overdue"),
+        ({"remaining": Decimal("5.230")}, "part"),
+        ({"remaining": Decimal("5.230"), "due": date(2026, 3, 13)}, "overdue"),
+        ({"remaining": Decimal("0.000"), "due": date(2026, 3, 13)}, "paid"),
+        ({"total": Decimal("-3.000"), "remaining": Decimal("-3.000")}, "credit"),
+        ({"cancelled": True}, "cancelled"),
+    ],
+)
+async def test_a_bills_state_follows_from_its_amounts_and_today(
+    billing: SqlBilling, database: Database, changed: dict[str, Any], state: str
+) -> None:
+    await insert(database, billing_bills, bill("TT-x", "a1", date(2026, 3, 2), **changed))
+    assert (await billing.bill("a1", "TT-x")).state == state
+
+
+async def test_media_changes_once_and_for_the_whole_account(billing: SqlBilling) -> None:
+    assert await billing.media("a1") == "paper"
+    assert [await billing.set_media("a1", "email") for _ in range(2)] == [True, False]
+    assert (await billing.media("a1"), await billing.media("a2")) == ("email", "paper")
+
+
+async def test_media_of_nobody_is_not_found(billing: SqlBilling) -> None:
+    with pytest.raises(NotFound):
+        await billing.media("a9")
+    with pytest.raises(NotFound):
+        await billing.set_media("a9", "email")
+
+
+async def test_a_backend_is_found_by_its_files_name(database: Database) -> None:
+    await insert(database, billing_subscribers, subscriber(AMINE, "a1"))
+    found = connect("sql", database, "tunisie-telecom", lambda: TODAY)
+    assert (await found.subscriber(AMINE)).account == "a1"
+
+
+async def test_an_unknown_backend_is_refused_by_name(database: Database) -> None:
+    with pytest.raises(ValueError, match=r"no billing backend 'sap'; there are .*sql"):
+        connect("sap+https://example.test", database, "tunisie-telecom", lambda: TODAY)
