@@ -67,26 +67,29 @@ class House:
 
 @asynccontextmanager
 async def house(
-    settings: Settings, root: Path = packs.OPERATORS, chance: Chance | None = None
+    settings: Settings,
+    root: Path = packs.OPERATORS,
+    chance: Chance | None = None,
+    load: Callable[[Path], Menu] = packs.menu,
 ) -> AsyncIterator[House]:
-    """Build everything from the settings; give it all back at the end."""
+    """Build everything from the settings; give it all back at the end. `load` compiles a pack's folder."""
     chance = chance or Chance()
     async with AsyncExitStack() as stack:
         database = connect(settings.database_url)
         stack.push_async_callback(database.close)
         await upgrade(database)
-        yield await _built(settings, root, chance, database, stack)
+        shelf = Shelf()
+        for name in settings.operators:
+            shelf.publish(load(packs.folder(name, root)))
+        yield await _built(settings, shelf, chance, database, stack)
 
 
 async def _built(
-    settings: Settings, root: Path, chance: Chance, database: Database, stack: AsyncExitStack
+    settings: Settings, shelf: Shelf, chance: Chance, database: Database, stack: AsyncExitStack
 ) -> House:
     secret = Secret(settings.secret_key.get_secret_value())
     passwords = SqlPasswords(database)
     stack.callback(passwords.close)
-    shelf = Shelf()
-    for name in settings.operators:
-        shelf.publish(packs.menu(packs.folder(name, root)))
     people = {
         name: People(_world(settings, shelf.current(name), database, passwords, chance))
         for name in settings.operators
