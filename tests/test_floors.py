@@ -29,7 +29,7 @@ THIRD = {
         ),
         "aiosmtplib",
     },
-    "storage": {"redis", "sqlalchemy", "aiohttp", "asyncpg", "alembic", "argon2", "cryptography", "yaml"},
+    "storage": {"redis", "sqlalchemy", "aiohttp", "hiredis", "asyncpg", "alembic", "argon2", "cryptography", "yaml"},
     "flows": set(),
     "menus": {"transitions", "yaml", "pydantic", "pydantic_core", "babel", "num2words"},
 }

@@ -131,11 +131,6 @@ def _bill(row: Any, today: date) -> Bill:
     )
 
 
-def connect(spec: str, database: Database, operator: str, today: Callable[[], date]) -> SqlBilling:
-    """The backend for the setting `sql`: bills in the gateway's own database."""
-    return SqlBilling(database, operator, today)
-
-
 def connect(_address: str, database: Database, operator: str, today: Callable[[], date]) -> SqlBilling:
     """The backend named `sql`: the bills are in our own database, there is no other address."""
     return SqlBilling(database, operator, today)

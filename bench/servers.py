@@ -1,0 +1,118 @@
+"""Servers: what is measured, each in a process of its own on one core."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+from aiohttp import web
+from sqlalchemy import Connection, insert
+
+from gateway import app, demo, log
+from gateway.providers import discover
+from gateway.settings import load
+from gateway.wiring import House, house
+from storage.sql.schema import billing_bills, billing_subscribers
+
+CALLERS = 20_000
+"""Subscribers of the bench: more than a run asks, so that every journey meets a cold cache."""
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+async def bare() -> None:
+    """The ceiling: aiohttp as its documentation begins, with a constant reply."""
+
+    async def handle(request: web.Request) -> web.Response:
+        await request.post()
+        return web.Response(text="CON Bine ati venit la Orange!\n1 Buget\n0 Iesire")
+
+    application = web.Application()
+    application.router.add_post("/hooks/{operator}/{provider}/{tail:.+}", handle)
+    async with app.listening(application, "127.0.0.1", 0) as port:
+        print(port, flush=True)
+        await asyncio.Event().wait()
+
+
+async def ours(folder: Path, redis_url: str) -> None:
+    """The gateway with every protection on."""
+    log.start()
+    settings = {
+        **demo.base({}),
+        "database_url": f"sqlite:///{folder}/bench.db",
+        "redis_url": redis_url,
+        "turns_per_minute": 6000,
+    }
+    async with house(load(discover(), Path("none"), {}, settings)) as built:
+        await _people(built)
+        async with app.listening(app.public(built), "127.0.0.1", 0) as port:
+            print(port, flush=True)
+            await asyncio.Event().wait()
+
+
+async def _people(built: House) -> None:
+    def job(connection: Connection) -> None:
+        connection.execute(insert(billing_subscribers), [_subscriber(number) for number in range(CALLERS)])
+        connection.execute(insert(billing_bills), [_bill(number) for number in range(CALLERS)])
+
+    await built.database.write(job, seconds=60)
+
+
+def _subscriber(number: int) -> dict[str, object]:
+    return {
+        "operator": "orange-ro",
+        "id": f"s{number}",
+        "msisdn": f"+4074{number:07}",
+        "account": f"a{number}",
+        "name": "Bench",
+        "kind": "mobile",
+        "segment": "residential",
+        "language": "ro",
+        "since": date(2020, 1, 1),
+        "media": "paper",
+    }
+
+
+def _bill(number: int) -> dict[str, object]:
+    today = datetime.now(UTC).date().replace(day=1)
+    return {
+        "operator": "orange-ro",
+        "id": f"b{number}",
+        "number": f"b{number}",
+        "account": f"a{number}",
+        "issued": today,
+        "due": today,
+        "total": Decimal("79.90"),
+        "tax": Decimal("13.87"),
+        "remaining": Decimal("79.90"),
+    }
+
+
+@contextmanager
+def process(which: str, core: int, redis_url: str = "") -> Iterator[tuple[int, int]]:
+    """Start a server on a core; yields its process id and port."""
+    with tempfile.TemporaryDirectory() as folder, (Path(folder) / "log").open("wb") as errors:
+        command = [sys.executable, "-m", "bench.servers", which, folder, redis_url]
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors)
+        try:
+            os.sched_setaffinity(child.pid, {core})
+            yield child.pid, int(child.stdout.readline() if child.stdout else 0)
+        finally:
+            child.kill()
+            child.communicate()
+
+
+def cpu_seconds(pid: int) -> float:
+    """Processor time a process has used, user and system, all its threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+if __name__ == "__main__":
+    which, folder, redis_url = sys.argv[1:]
+    asyncio.run(bare() if which == "bare" else ours(Path(folder), redis_url))
