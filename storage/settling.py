@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from flows.records import Parcel, Receipt, Settlement
+from storage.sql import together
 from storage.sql.engine import Database
 from storage.sql.schema import outbox, receipts
 
@@ -52,7 +53,20 @@ def _weight(column: Any) -> Any:
 
 _heavier = _weight(_new.state) > _weight(_old.state)
 _KEY = [_old.provider, _old.message_id]
-MEET_SEND = _meeting.on_conflict_do_update(index_elements=_KEY, set_={"row": _new.row})
+MEET_SEND = _meeting.values(raw="", reason="").on_conflict_do_update(
+    index_elements=_KEY, set_={"row": _new.row}
+)
+MEET_SENDS = together.unnested(
+    """
+    INSERT INTO receipts (provider, message_id, "row", raw, reason, at)
+    SELECT provider, message_id, "row", '', '', at FROM {rows}
+    ON CONFLICT (provider, message_id) DO UPDATE SET "row" = excluded."row"
+    """,
+    provider="text",
+    message_id="text",
+    row="bigint",
+    at="timestamptz",
+)
 MEET_WORD = _meeting.on_conflict_do_update(
     index_elements=_KEY,
     set_={
@@ -81,6 +95,22 @@ SETTLE = (
         payload=case((bindparam("blank", type_=receipts.c.row.type) == 1, None), else_=outbox.c.payload),
         changed_at=bindparam("now"),
     )
+)
+SETTLE_ALL = together.unnested(
+    """
+    UPDATE outbox SET state = given.to_state, due_at = given.next_at, provider = given.via,
+        message_id = given.their_id, reason = given.why, changed_at = given.now,
+        payload = CASE WHEN given.blank = 1 THEN NULL ELSE outbox.payload END
+    FROM {rows} WHERE outbox.id = given.this
+    """,
+    this="bigint",
+    to_state="text",
+    next_at="timestamptz",
+    via="text",
+    their_id="text",
+    why="text",
+    blank="integer",
+    now="timestamptz",
 )
 NAMED = select(outbox.c.id).where(outbox.c.key == bindparam("our_id"))
 STANDS = select(outbox.c.state, outbox.c.message_id).where(outbox.c.id == bindparam("row")).with_for_update()
@@ -166,13 +196,13 @@ def _write(connection: Connection, own: Mapping[int, Any], chosen: Mapping[int, 
     meetings = [_meeting_row(row_id, each) for row_id, each in chosen.items() if each.settlement.message_id]
     if meetings:
         meetings.sort(key=lambda row: (row["provider"], row["message_id"]))
-        connection.execute(MEET_SEND, meetings)
+        together.execute(connection, MEET_SEND, MEET_SENDS, meetings)
     words: dict[int, str] = {}
     for row in connection.execute(WORDS, {"ids": list(chosen)}):
         if _concerns(row, chosen[row.row]):
             words[row.row] = max(row.state, words.get(row.row, row.state), key=WEIGHT.__getitem__)
     updates = [_update(own[row_id], each, words.get(row_id)) for row_id, each in chosen.items()]
-    connection.execute(SETTLE, updates)
+    together.execute(connection, SETTLE, SETTLE_ALL, updates)
 
 
 def _concerns(word: Any, report: _Report) -> bool:
@@ -189,9 +219,6 @@ def _meeting_row(row_id: int, report: _Report) -> dict[str, Any]:
         "provider": settlement.provider,
         "message_id": _kept(settlement.message_id, ID_LENGTH),
         "row": row_id,
-        "state": None,
-        "raw": "",
-        "reason": "",
         "at": report.now,
     }
 

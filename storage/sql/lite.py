@@ -1,9 +1,12 @@
 """SQLite: readers in worker threads, one writer thread that commits in groups."""
 
 import asyncio
+import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,17 +26,25 @@ WAITING = 1_000
 
 PRAGMAS = (
     "PRAGMA busy_timeout = 5000",
-    "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
 )
-"""The wait comes first: the switch to WAL needs the lock. FULL: an acknowledged commit is on the disk."""
+"""FULL: an acknowledged commit is on the disk."""
+
+OPENINGS = 200
+OPENING_SECONDS = 0.02
+"""The switch to WAL is refused at once, whatever the timeout, while another process opens the same file."""
 
 
 def _opened(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # transactions are begun by us, not guessed by the driver
     for pragma in PRAGMAS:
         connection.execute(pragma)
+    for _ in range(OPENINGS):
+        with suppress(sqlite3.OperationalError):
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        time.sleep(OPENING_SECONDS)
 
 
 def _engine(path: Path | None) -> Engine:

@@ -190,8 +190,13 @@ outbox = Table(
         postgresql_where=text("due_at IS NOT NULL"),
         sqlite_where=text("due_at IS NOT NULL"),
     ),
-    Index(None, "state", "id"),
-    Index(None, "operator", "to"),
+    Index(
+        "ix_outbox_looked_at",
+        "state",
+        "id",
+        postgresql_where=text("state IN ('dead', 'failed', 'unknown')"),
+        sqlite_where=text("state IN ('dead', 'failed', 'unknown')"),
+    ),
 )
 """A row is up for claiming while `due_at` is set: when it is due, or when its worker's lease runs out."""
 
@@ -205,8 +210,12 @@ receipts = Table(
     Column("raw", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("at", UtcTime, nullable=False),
-    Index(None, "row"),
-    Index(None, "at"),
+    Index(
+        "ix_receipts_spoken",
+        "row",
+        postgresql_where=text("state IS NOT NULL"),
+        sqlite_where=text("state IS NOT NULL"),
+    ),
 )
 """Where a send (`row`) and a provider's word (`state`) meet, whichever comes first.
 

@@ -162,8 +162,13 @@ def upgrade() -> None:
         sqlite_where=sa.text("due_at IS NOT NULL"),
         postgresql_where=sa.text("due_at IS NOT NULL"),
     )
-    op.create_index(op.f("ix_outbox_operator_to"), "outbox", ["operator", "to"])
-    op.create_index(op.f("ix_outbox_state_id"), "outbox", ["state", "id"])
+    op.create_index(
+        "ix_outbox_looked_at",
+        "outbox",
+        ["state", "id"],
+        sqlite_where=sa.text("state IN ('dead', 'failed', 'unknown')"),
+        postgresql_where=sa.text("state IN ('dead', 'failed', 'unknown')"),
+    )
     op.create_table(
         "password_tries",
         sa.Column("operator", sa.String(length=64), nullable=False),
@@ -206,8 +211,13 @@ def upgrade() -> None:
         sa.Column("at", UtcTime, nullable=False),
         sa.PrimaryKeyConstraint("provider", "message_id", name=op.f("pk_receipts")),
     )
-    op.create_index(op.f("ix_receipts_at"), "receipts", ["at"])
-    op.create_index(op.f("ix_receipts_row"), "receipts", ["row"])
+    op.create_index(
+        "ix_receipts_spoken",
+        "receipts",
+        ["row"],
+        sqlite_where=sa.text("state IS NOT NULL"),
+        postgresql_where=sa.text("state IS NOT NULL"),
+    )
     op.create_table(
         "billing_lines",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
