@@ -43,8 +43,7 @@ class Hooks:
         except BadRequest as bad:
             return web.Response(status=bad.status, text=f"{bad}\n")
         response = await self._admitted(door, request)
-        self.metrics.requests.labels(door.name, response.status).inc()
-        self.metrics.seconds.labels(door.name).observe(time.perf_counter() - began)
+        self.metrics.answered(door.name, response.status, time.perf_counter() - began)
         return response
 
     async def _admitted(self, door: Door, request: web.Request) -> web.Response:

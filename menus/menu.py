@@ -44,7 +44,9 @@ class Menu:
     pages: dict[tuple[str, str, str, str, int], tuple[str, ...]] = field(
         default_factory=dict, repr=False, compare=False
     )
-    """Pages of screens without facts, kept from their first use: as many as there are screens."""
+    """Pages of screens that show no fact, kept from their first use: as many as there are screens."""
+    fixtures: dict[tuple[str, str, str], bool] = field(default_factory=dict, repr=False, compare=False)
+    """Which screens those are."""
 
     @property
     def name(self) -> str:
@@ -54,6 +56,19 @@ class Menu:
     def language(self, wished: str) -> str:
         """A language the pack speaks: the wished one, or its first."""
         return wished if wished in self.tongues else next(iter(self.tongues))
+
+    def fixed(self, state: str, language: str, channel: str) -> bool:
+        """Does the screen read the same for everybody? Then its pages are made once."""
+        key = (state, language, channel)
+        known = self.fixtures.get(key)
+        if known is None:
+            known = self.fixtures[key] = self._fixed(self.nodes[state], self.tongues[language], channel)
+        return known
+
+    def _fixed(self, node: Node, tongue: Tongue, channel: str) -> bool:
+        names = [node.text, *(option.text for option in node.options)]
+        slots = {slot for name in names for slot in tongue.catalogue.template(name, channel).slots}
+        return node.each is None and slots <= self.constants.keys()
 
     def words(self, name: str, language: str, channel: str, facts: Mapping[str, Fact | Rows]) -> str:
         """A text of the catalogue with its slots filled."""

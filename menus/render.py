@@ -30,8 +30,8 @@ def page_count(menu: Menu, session: Session) -> int:
 
 
 def written(menu: Menu, session: Session, note: str) -> tuple[str, ...]:
-    """All pages of the screen on a surface that is read; screens without facts are kept."""
-    if session.facts:
+    """All pages of the screen on a surface that is read; those that show no fact are kept."""
+    if not menu.fixed(session.state, session.language, session.channel):
         return _pages(menu, session, note)
     key = (session.state, session.language, session.channel, note, min(len(session.trail), 2))
     kept = menu.pages.get(key)

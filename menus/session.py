@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from menus.facts import Fact, Rows, recalled, stored
 
@@ -41,21 +42,21 @@ class Session:
     def dump(self) -> bytes:
         """Compact JSON: the fields in order, without their names."""
         facts = {name: stored(fact) for name, fact in self.facts.items()}
-        row = [getattr(self, name) for name in _PLAIN]
-        return json.dumps([*row, facts], separators=(",", ":"), ensure_ascii=False).encode()
+        return _ENCODE((*_FIELDS(self), facts)).encode()
 
 
 _PLAIN = tuple(name for name in Session.__slots__ if name != "facts")
-_TUPLES = tuple(_PLAIN.index(name) for name in ("proofs", "trail"))
+_FIELDS = attrgetter(*_PLAIN)
+_PROOFS, _TRAIL = _PLAIN.index("proofs"), _PLAIN.index("trail")
+_ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 def load(data: bytes) -> Session:
     """The session `dump` wrote; ValueError when the bytes are not one."""
     try:
-        *row, facts = json.loads(data)
-        for index in _TUPLES:
-            row[index] = tuple(row[index])
-        known = {name: recalled(form) for name, form in facts.items()}
-        return Session(**dict(zip(_PLAIN, row, strict=True)), facts=known)
+        row = json.loads(data)
+        row[_PROOFS], row[_TRAIL] = tuple(row[_PROOFS]), tuple(row[_TRAIL])
+        row[-1] = {name: recalled(form) for name, form in row[-1].items()}
+        return Session(*row)
     except (TypeError, IndexError, KeyError, AttributeError) as error:
         raise ValueError("these bytes are not a session") from error
