@@ -1,0 +1,229 @@
+"""A house for the tests: the demo world, seeded once and copied, with a clock and a chance of its own."""
+
+import random
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from flows.failures import Down, Slow
+from flows.ports import Billing
+from flows.records import Bill, BillLine, Media, Subscriber
+from gateway import packs
+from gateway.dialog import Dialog
+from gateway.direct import Direct
+from gateway.player import Clock, Line, Player, Post
+from gateway.providers import discover
+from gateway.settings import Settings, load
+from gateway.terminal import choose_language
+from gateway.wiring import DEFAULT_TRUST, Chance, House, house
+from menus.machine import Moves
+from menus.menu import Menu
+from menus.session import Session
+from storage.demo import seed
+from storage.passwords import SqlPasswords
+from storage.sql.engine import connect
+from storage.sql.upgrade import upgrade
+from tests.sql import rows_in
+
+T = TypeVar("T")
+OPERATOR = "orange-ro"
+ZONE = "Europe/Bucharest"
+AT = "2026-03-10 09:00"
+"""When a dialog plays that names no time of its own."""
+PUBLIC_URL = "https://gw.example.net"
+HOOK_TOKEN, AUTH_TOKEN = "hook-token", "auth-token"
+CHANNELS = ("ussd", "sms", "voice")
+COUNTED = ("outbox", "consents", "preferences")
+"""Tables whose rows show what was done, and how often."""
+
+Fired = tuple[str, str, str]
+"""A move made: channel, trigger, and the node it left."""
+
+
+class Watched(Moves):
+    """The moves of a menu, each noted as it is made."""
+
+    def __init__(self, menu: Menu) -> None:
+        keywords = menu.keywords.form
+        entries = [*(keyword.to for keyword in keywords.keywords), keywords.otherwise]
+        entries += [keywords.password.to] if keywords.password else []
+        super().__init__(menu.nodes, menu.form.gates, menu.form.rules.proof, entries)
+        self.fired: set[Fired] = set()
+
+    def fire(self, trigger: str, session: Session) -> None:
+        origin = session.state
+        super().fire(trigger, session)
+        self.fired.add((session.channel, trigger, origin))
+
+
+@dataclass(slots=True)
+class Weather:
+    """A billing backend behind a line that can be spoiled."""
+
+    inner: Billing = field(repr=False)
+    state: str = "up"
+
+    def become(self, state: str) -> None:
+        self.state = state
+
+    async def subscriber(self, msisdn: str) -> Subscriber:
+        return await self._through(self.inner.subscriber(msisdn))
+
+    async def bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
+        return await self._through(self.inner.bills(account, limit, offset))
+
+    async def bill(self, account: str, bill_id: str) -> Bill:
+        return await self._through(self.inner.bill(account, bill_id))
+
+    async def lines(self, account: str, bill_id: str) -> Sequence[BillLine]:
+        return await self._through(self.inner.lines(account, bill_id))
+
+    async def media(self, account: str) -> Media:
+        return await self._through(self.inner.media(account))
+
+    async def set_media(self, account: str, media: Media) -> bool:
+        return await self._through(self.inner.set_media(account, media))
+
+    async def _through(self, asked: Awaitable[T]) -> T:
+        """What a backend says when its own timeout is over, or when nobody answers."""
+        answer = await asked
+        if self.state == "slow":
+            raise Slow
+        if self.state == "down":
+            raise Down
+        return answer
+
+
+@dataclass(slots=True)
+class World:
+    """A house with everything a dialog may ask of it."""
+
+    house: House = field(repr=False)
+    clock: Clock
+    post: Post = field(repr=False)
+    weather: Weather = field(repr=False)
+    operator: str = OPERATOR
+
+    @property
+    def menu(self) -> Menu:
+        return self.house.conversations.shelf.current(self.operator)
+
+    def direct(self, trust: dict[str, str] | None = None) -> Direct:
+        return Direct(self.house.conversations, self.menu, DEFAULT_TRUST | (trust or {}))
+
+    def player(self, line: Line, caller: str = "") -> Player:
+        zone = self.menu.form.time_zone
+        return Player(line, self.post, zone, self.clock, self.weather.become, caller=caller)
+
+    async def counts(self) -> tuple[int, ...]:
+        """How many rows the tables have that show what was done."""
+        return tuple([await rows_in(self.house.database, table) for table in COUNTED])
+
+
+@dataclass(slots=True)
+class Worlds:
+    """Where worlds come from: a seeded file for each day, copied for each world."""
+
+    folder: Path
+    operators: Path = packs.OPERATORS
+    seeded: dict[str, Path] = field(default_factory=dict)
+    menus: dict[Path, Menu] = field(default_factory=dict)
+    opened: int = 0
+
+    def menu(self, pack: Path) -> Menu:
+        """A pack compiled once, its moves watched."""
+        if pack not in self.menus:
+            menu = packs.menu(pack)
+            self.menus[pack] = replace(menu, moves=Watched(menu))
+        return self.menus[pack]
+
+    def watched(self, operator: str = OPERATOR) -> Watched:
+        """The moves made so far in an operator's menus."""
+        moves = self.menu(packs.folder(operator, self.operators)).moves
+        assert isinstance(moves, Watched)
+        return moves
+
+    @asynccontextmanager
+    async def open(
+        self, at: str = AT, trust: dict[str, str] | None = None, operator: str = OPERATOR
+    ) -> AsyncIterator[World]:
+        """A world of its own, as it stands at a local time."""
+        clock = Clock(datetime.fromisoformat(at).replace(tzinfo=ZoneInfo(ZONE)).astimezone(UTC))
+        settings = _settings(await self._copied(at, clock()), trust or {}, operator)
+        async with house(settings, self.operators, _chance(clock), self.menu) as built:
+            people = built.conversations.people[operator]
+            weather = Weather(people.world.billing)
+            people.world = replace(people.world, billing=weather)
+            yield World(built, clock, Post.of(built.delivery, built.recorder), weather, operator)
+
+    @asynccontextmanager
+    async def of(self, dialog: Dialog) -> AsyncIterator[World]:
+        """The world a dialog begins in."""
+        async with self.open(dialog.first("at", AT), dialog.trust, dialog.first("operator")) as world:
+            language = dialog.first("language")
+            if language:
+                await choose_language(world.house, world.operator, dialog.first("from"), language)
+            yield world
+
+    async def _copied(self, at: str, now: datetime) -> Path:
+        if at not in self.seeded:
+            self.seeded[at] = await _seeded(self.folder / f"seeded-{len(self.seeded)}.db", now)
+        self.opened += 1
+        return Path(shutil.copy(self.seeded[at], self.folder / f"world-{self.opened}.db"))
+
+
+async def _seeded(path: Path, now: datetime) -> Path:
+    database = connect(f"sqlite:///{path}")
+    await upgrade(database)
+    passwords = SqlPasswords(database)
+    await seed(database, passwords, now)
+    passwords.close()
+    await database.close()
+    return path
+
+
+def _settings(path: Path, trust: dict[str, str], operator: str) -> Settings:
+    links: dict[str, Any] = {
+        "routes": {"sms": "africastalking"},
+        "africastalking": {"username": "sandbox", "api_key": "key", "hook_token": HOOK_TOKEN, "trust": trust},
+        "twilio": {"account_sid": "AC1", "auth_token": AUTH_TOKEN, "sender": "477", "trust": trust},
+    }
+    base: dict[str, Any] = {
+        "demo": True,
+        "public_url": PUBLIC_URL,
+        "secret_key": "a key for the tests and nothing else",
+        "database_url": f"sqlite:///{path}",
+        "turns_per_minute": 100_000,
+        "operators": {operator: links},
+    }
+    return load(discover(), Path("no such file"), {}, base)
+
+
+def _chance(clock: Callable[[], datetime]) -> Chance:
+    """The same digits and tokens in every run."""
+    dice = random.Random(7)
+    return Chance(
+        now=clock,
+        digits=lambda count: f"{dice.randrange(10**count):0{count}}",
+        token=lambda: f"{dice.getrandbits(128):032x}",
+    )
+
+
+@pytest.fixture(scope="session")
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> Worlds:
+    """Where this run's worlds come from."""
+    return Worlds(tmp_path_factory.mktemp("worlds"))
+
+
+@pytest.fixture
+async def world(worlds: Worlds) -> AsyncIterator[World]:
+    """A world of this test's own."""
+    async with worlds.open() as opened:
+        yield opened
