@@ -16,7 +16,7 @@ async def revert(ask: Ask) -> Outcome:
 
 async def link(ask: Ask) -> Outcome:
     """A link by SMS to a page that takes another address: typing one on a keypad is painful."""
-    bound = ask.link("address", "", LINK_LIFE)
+    bound = ask.link("address", ask.known().account, LINK_LIFE)
     url = f"{ask.world.links_url}/address#{bound.token.value}"
     notice = ask.sms("paper.link_notice", {"link": Text(url)}, "reply", LINK_LIFE)
     return Outcome(await ask.world.ledger.commit(ask.change(links=(bound,), notices=(notice,))))

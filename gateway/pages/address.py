@@ -1,0 +1,130 @@
+"""Another address for paper bills, typed behind a link sent to the subscriber (R14)."""
+
+import logging
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from aiohttp import web
+
+from flows.failures import NotFound
+from flows.records import Change, Consent, Link, Preference, Secret
+from gateway.pages import answers, links, markup
+from gateway.pages.forms import Forms
+from gateway.pages.kept import Kept
+from gateway.pages.markup import Input
+from gateway.pages.visit import Visit
+
+log = logging.getLogger("dialtree.pages")
+LEAST, MOST = 3, 200
+"""Characters of an address."""
+SLIP_LIFE = timedelta(minutes=30)
+MOST_SLIPS = 10_000
+SLIP = "slip"
+"""The field of the form that stands for the link, so that its token is never written into a page."""
+INPUTS = (Input("address", MOST, 'autocomplete="street-address"', lines=3),)
+
+
+@dataclass(frozen=True, slots=True)
+class AddressPage:
+    """`/{operator}/address`: first the link's token, then the address."""
+
+    forms: Forms
+    token: Callable[[], str] = field(repr=False)
+    slips: Kept[Secret] = field(default_factory=lambda: Kept(SLIP_LIFE, MOST_SLIPS), repr=False)
+
+    async def view(self, visit: Visit) -> web.Response:
+        """The page the link leads to."""
+        return self.again(visit, "", 200)
+
+    async def submit(self, visit: Visit) -> web.Response:
+        """The token, answered with the form; or the form."""
+        slip = visit.fields.get(SLIP, "")
+        return await self._written(visit, slip) if slip else await self._exchanged(visit)
+
+    def again(self, visit: Visit, text: str, status: int) -> web.Response:
+        """The first page, with what went wrong."""
+        return links.asked(visit, "page.address_title", "page.go_on", text, status)
+
+    async def _exchanged(self, visit: Visit) -> web.Response:
+        token = links.typed(visit)
+        if await links.opened(visit, token, "address") is None:
+            return links.gone(visit)
+        slip = self.token()
+        self.slips.put(slip, token, visit.now)
+        return _form(visit, slip)
+
+    async def _written(self, visit: Visit, slip: str) -> web.Response:
+        token = self.slips.get(slip, visit.now)
+        if token is None:
+            return links.gone(visit)
+        address = as_address(visit.fields.get("address", ""))
+        if address is None:
+            return _form(visit, slip, "page.address_bad")
+        if not await self._changed(visit, token, address):
+            return links.gone(visit)
+        return answers.page(visit, "page.address_title", markup.done(visit, "page.address_done"))
+
+    async def _changed(self, visit: Visit, token: Secret, address: str) -> bool:
+        """Switch to paper and keep the address, once per link; True for a repeat of the very same.
+
+        The change has the link's own key and carries a mark of the address: of two posts at the same
+        moment one changes the world, and the other learns whether that was its own wish. The link is
+        used up last, so a crash before leaves it good for another try.
+        """
+        ledger, key = visit.world.ledger, self.forms.mark("address", token)
+        mine = self.forms.mark("address is", token, address).encode()
+        kept = await ledger.reply(key)
+        if kept is None:
+            link = await links.opened(visit, token, "address")
+            if link is None or not await _on_paper(visit, link):
+                return False
+            await ledger.commit(_change(visit, link, key, address, mine))
+            await ledger.use_link(token, "address", visit.now)
+            kept = await ledger.reply(key)
+            log.info("address changed", extra={"operator": visit.operator})
+        return kept == mine
+
+
+async def _on_paper(visit: Visit, link: Link) -> bool:
+    """Ask billing for paper, harmless to repeat; False when the account is nobody's any more."""
+    try:
+        await visit.world.billing.set_media(link.value, "paper")
+    except NotFound:
+        return False
+    return True
+
+
+def _change(visit: Visit, link: Link, key: str, address: str, mine: bytes) -> Change:
+    consent = Consent(
+        "e-bill", given=False, text="page.address_title", language=visit.language, channel="web", proof="link"
+    )
+    return Change(
+        key,
+        link.operator,
+        link.subscription,
+        visit.now,
+        preference=Preference(address=address),
+        consents=(consent,),
+        reply=mine,
+    )
+
+
+def _form(visit: Visit, slip: str, wrong: str = "") -> web.Response:
+    alert = markup.alert(visit, wrong, INPUTS)
+    hidden = markup.hidden(SLIP, slip)
+    form = markup.form(visit, INPUTS, "page.address_send", wrong=bool(wrong), more=hidden)
+    return answers.page(visit, "page.address_title", alert + form)
+
+
+def as_address(text: str) -> str | None:
+    """The address on one line, its lines joined by commas; None for 2 characters, 201, or a control."""
+    lines = (" ".join(line.split(" ")).strip() for line in text.replace("\r\n", "\n").split("\n"))
+    address = unicodedata.normalize("NFC", ", ".join(filter(None, lines)))
+    fits = LEAST <= len(address) <= MOST
+    return address if fits and not any(unicodedata.category(letter) in REFUSED for letter in address) else None
+
+
+REFUSED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Controls, invisible marks, line separators and what is no character: nothing an envelope shows."""

@@ -1,0 +1,176 @@
+"""The latest bill behind a phone number and a code by SMS (R6, R7): as a page, as a document."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from html import escape
+
+from aiohttp import web
+
+from flows import invoice
+from flows.actions import Ask
+from flows.failures import NotFound
+from flows.records import Secret, Subscriber
+from gateway.pages import answers, markup
+from gateway.pages.forms import Cookies
+from gateway.pages.kept import Kept
+from gateway.pages.markup import Input
+from gateway.pages.pdf import Press
+from gateway.pages.statement import Statement, statement
+from gateway.pages.visit import Visit
+from menus.facts import Text
+from menus.typed import as_msisdn, digits_of
+
+log = logging.getLogger("dialtree.pages")
+COOKIE = "bill"
+SITTING_LIFE = timedelta(minutes=10)
+MOST_SITTINGS = 10_000
+PURPOSE = "bill"
+INPUTS = (
+    Input("number", 20, 'type="tel" inputmode="tel" autocomplete="tel"'),
+    Input("code", 12, 'type="text" inputmode="numeric" autocomplete="one-time-code"'),
+)
+LEAVE = "leave"
+"""The field of the log-out form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sitting:
+    """Ten minutes at one bill. The code is used up when it begins, so a billing backend that is
+    out for a moment costs nobody a second code: the bill is found by the first page that can."""
+
+    operator: str
+    number: str = field(repr=False)
+    account: str = field(default="", repr=False)
+    bill: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BillPage:
+    """`/{operator}/bill` and `/{operator}/bill.pdf`."""
+
+    cookies: Cookies
+    token: Callable[[], str] = field(repr=False)
+    sittings: Kept[Sitting] = field(default_factory=lambda: Kept(SITTING_LIFE, MOST_SITTINGS), repr=False)
+    press: Press = field(default_factory=Press, repr=False)
+
+    async def view(self, visit: Visit) -> web.Response:
+        """The bill of the visitor's sitting; without one, the form."""
+        sitting = self._sitting(visit)
+        if sitting is None:
+            return self.again(visit, "", 200)
+        return await self._shown(visit, sitting)
+
+    async def submit(self, visit: Visit) -> web.Response:
+        """Number and code, or the wish to leave."""
+        if LEAVE in visit.fields:
+            return self._left(visit)
+        number = _number(visit)
+        code = Secret("".join(digits_of(visit.fields.get("code", "")).split()))
+        told = await visit.world.codes.redeem(visit.operator, number, PURPOSE, code, visit.now)
+        if told != "ok":
+            log.info("bill refused", extra={"operator": visit.operator})
+            return self.again(visit, "page.refused", 200)
+        return self._begun(visit, number)
+
+    def again(self, visit: Visit, text: str, status: int) -> web.Response:
+        """The form, with what went wrong. What was typed is not repeated: it may be somebody's number."""
+        body = (
+            markup.alert(visit, text, INPUTS)
+            + markup.paragraph(visit, "page.bill_how")
+            + markup.paragraph(visit, "page.bill_life")
+            + markup.form(visit, INPUTS, "page.see", wrong=text == "page.refused")
+        )
+        return answers.page(visit, "page.bill_title", body, status)
+
+    async def download(self, visit: Visit) -> web.Response:
+        """The bill as a PDF; without a sitting, back to the form."""
+        sitting = self._sitting(visit)
+        found = await self._found(visit, sitting) if sitting else ""
+        if not isinstance(found, Statement):
+            return answers.see_other(visit.here)
+        return answers.document(await self.press.drawn(found, visit.now), found.number)
+
+    def _sitting(self, visit: Visit) -> Sitting | None:
+        sitting = self.sittings.get(visit.sitting, visit.now) if visit.sitting else None
+        return sitting if sitting and sitting.operator == visit.operator else None
+
+    def _begun(self, visit: Visit, number: str) -> web.Response:
+        """A new token for every sitting: one planted before is worth nothing."""
+        token = self.token()
+        self.sittings.drop(visit.sitting)
+        self.sittings.put(token, Sitting(visit.operator, number), visit.now)
+        response = answers.see_other(visit.here)
+        self.cookies.give(response, COOKIE, token, int(SITTING_LIFE.total_seconds()))
+        log.info("bill opened", extra={"operator": visit.operator})
+        return response
+
+    def _left(self, visit: Visit) -> web.Response:
+        self.sittings.drop(visit.sitting)
+        response = answers.see_other(visit.here)
+        self.cookies.take(response, COOKIE)
+        return response
+
+    async def _shown(self, visit: Visit, sitting: Sitting) -> web.Response:
+        try:
+            found = await self._found(visit, sitting)
+        except NotFound:
+            self.sittings.drop(visit.sitting)
+            return self.again(visit, "page.refused", 200)
+        body = _bill(visit, found) if isinstance(found, Statement) else f"<p>{escape(found)}</p>"
+        leave = markup.form(visit, (), "page.leave", more=markup.hidden(LEAVE, "1"))
+        hint = markup.paragraph(visit, "page.leave_hint")
+        return answers.page(visit, "page.bill_title", f"{body}\n{leave}\n{hint}")
+
+    async def _found(self, visit: Visit, sitting: Sitting) -> Statement | str:
+        """The bill of the sitting, or the words that say why there is none; NotFound for nobody's number."""
+        bound = sitting if sitting.bill else await self._bound(visit, sitting)
+        if isinstance(bound, str):
+            return bound
+        billing = visit.world.billing
+        bill = await billing.bill(bound.account, bound.bill)
+        return statement(visit, bill, await billing.lines(bound.account, bound.bill), bound.number)
+
+    async def _bound(self, visit: Visit, sitting: Sitting) -> Sitting | str:
+        """Bind the sitting to the account and its latest bill, found as every channel finds it."""
+        person = await visit.world.billing.subscriber(sitting.number)
+        outcome = await invoice.latest(_ask(visit, person))
+        found = outcome.facts.get("bill")
+        if not isinstance(found, Text):
+            return visit.said(f"invoice.{outcome.name}", outcome.facts)
+        bound = replace(sitting, account=person.account, bill=found.value)
+        self.sittings.change(visit.sitting, bound)
+        return bound
+
+
+def _number(visit: Visit) -> str:
+    """The number typed, national or international; empty when it is none, which is then nobody's."""
+    form = visit.menu.form
+    return as_msisdn(visit.fields.get("number", ""), form.country_code, form.trunk) or ""
+
+
+def _bill(visit: Visit, found: Statement) -> str:
+    query = f"?lang={visit.language}" if visit.asked else ""
+    link = f'<p><a href="/{visit.operator}/bill.pdf{query}">{visit.words("page.pdf")}</a></p>'
+    detail = markup.table(found.detail_title, found.detail, found.head)
+    return f"{markup.table(found.title, found.rows)}\n{detail}\n{link}"
+
+
+def _ask(visit: Visit, person: Subscriber) -> Ask:
+    """The question as a step of a menu would put it: a code has just been proven."""
+    return Ask(
+        menu=visit.menu,
+        world=visit.world,
+        subscriber=person,
+        missing=NotFound,
+        caller=person.msisdn,
+        channel="web",
+        language=visit.language,
+        proofs=("code",),
+        given="",
+        typed="",
+        facts={},
+        key="",
+        now=visit.now,
+    )

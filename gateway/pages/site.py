@@ -1,0 +1,71 @@
+"""The site: the pages of all operators, as routes for whoever serves them."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aiohttp import web
+
+from flows.people import People
+from flows.records import Secret
+from flows.shelf import Shelf
+from gateway.pages import answers
+from gateway.pages.address import AddressPage
+from gateway.pages.bill import BillPage
+from gateway.pages.confirm import ConfirmPage
+from gateway.pages.entrance import Entrance, Handler, Page
+from gateway.pages.forms import Cookies, Forms
+from gateway.pages.source import remote
+from storage.seal import derived
+from storage.sessions.rate import Buckets, Rate
+
+MOST_SOURCES = 50_000
+FOLDER = Path(__file__).parent
+ASSETS = {"style.css": "text/css", "link.js": "text/javascript"}
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """The pages of a house; `routes` is called once, by whoever serves them."""
+
+    shelf: Shelf = field(repr=False)
+    people: Mapping[str, People] = field(repr=False)
+    secret: Secret
+    """Signs forms and marks links; the same on every process."""
+    public_url: str
+    source: Callable[[web.Request], str] = remote
+    """Names where a request comes from, to count its posts."""
+    token: Callable[[], str] = field(default=lambda: secrets.token_urlsafe(32), repr=False)
+    """A URL-safe token of 256 random bits."""
+    posts_a_minute: int = 20
+    """From one source; a document counts like a post."""
+
+    def routes(self) -> list[web.RouteDef]:
+        """The routes, for `Application.add_routes`; reads the style sheet and the script."""
+        cookies = Cookies(self.public_url.startswith("https://"))
+        signed = Forms(derived(self.secret, "pages"))
+        buckets = Buckets(Rate(self.posts_a_minute, 60), MOST_SOURCES)
+        door = Entrance(self.shelf, self.people, cookies, signed, self.token, self.source, buckets)
+        latest = BillPage(cookies, self.token)
+        pages: dict[str, Page] = {
+            "bill": latest,
+            "address": AddressPage(signed, self.token),
+            "confirm": ConfirmPage(signed),
+        }
+        here = "/{operator:[a-z][a-z0-9-]*}"
+        return [
+            *(web.get(f"{here}/{name}", door.viewing(page)) for name, page in pages.items()),
+            *(web.post(f"{here}/{name}", door.posting(page)) for name, page in pages.items()),
+            web.get(f"{here}/bill.pdf", door.downloading(latest)),
+            *(web.get(f"{here}/{name}", _asset(name, kind)) for name, kind in ASSETS.items()),
+        ]
+
+
+def _asset(name: str, kind: str) -> Handler:
+    data = (FOLDER / name).read_bytes()
+
+    async def serve(request: web.Request) -> web.Response:
+        return answers.asset(data, kind)
+
+    return serve
