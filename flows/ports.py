@@ -1,6 +1,6 @@
 """Ports: what the flows need from the world, each with at least two implementations."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
@@ -154,7 +154,17 @@ class Outbox(Protocol):
     """Notices and errands on their way out; enqueued by `Ledger.commit` and `Codes.issue`."""
 
     async def claim(self, most: int, now: datetime) -> Sequence[Parcel]:
-        """Take due rows under a lease: codes first, then replies, notices, campaigns."""
+        """Take due rows under a lease of seconds: codes first, then replies, notices, campaigns."""
+
+    async def hold(self, parcels: Sequence[Parcel], now: datetime, *, sending: bool) -> Collection[int]:
+        """Renew the lease of claimed rows; the ids of those that are still ours.
+
+        With `sending` before a row is given to its provider, and again while it is under way: only
+        then may a later worker know that this one may have sent it (`Parcel.lapsed`).
+        """
+
+    async def put_back(self, later: Sequence[tuple[Parcel, datetime]], now: datetime) -> None:
+        """Give back what was claimed and not tried, each until an instant; no attempt is counted."""
 
     async def settle(self, parcel: Parcel, settlement: Settlement, now: datetime) -> bool:
         """Record what became of it; False when the fence is stale (another worker took over)."""

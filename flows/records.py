@@ -202,6 +202,8 @@ class Parcel:
     """1 for the first try."""
     item: Notice | Errand
     claimed_at: datetime
+    lapsed: bool = False
+    """The attempt before this one was begun by a worker that fell silent: nobody knows what became of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,21 +1,25 @@
 """The outbox on SQL: claimed under a lease, settled under a fence, receipts only ever move it forward."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
-from sqlalchemy import Connection, and_, bindparam, exists, select, update
+from sqlalchemy import Connection, and_, bindparam, exists, select, tuple_, update
 
 from flows.records import Parcel, Receipt, Secret, Settlement
 from storage.enqueue import PRIORITY, PURPOSE, packed
 from storage.seal import Seal
 from storage.settling import Settler, hear
+from storage.sql import together
 from storage.sql.engine import Database
 from storage.sql.schema import opt_outs, outbox, receipts
 
-LEASE = timedelta(seconds=30)
-"""How long a claimed row is one worker's; after it the row is up again and the old fence is refused."""
+LEASE = timedelta(seconds=4)
+"""How long a claimed row is one worker's unless held on to; then it is up again and the old fence refused."""
+
+HANDED = "handed over"
+"""The reason of a claimed row whose worker has begun to send it: from here on its outcome may be unknown."""
 
 POLL_SECONDS = 1.0
 """Other processes enqueue too: the table is looked at this often, bell or no bell."""
@@ -49,8 +53,28 @@ CLAIM = (
         fence=_ROW.fence + 1,
         attempt=_ROW.attempt + 1,
         due_at=bindparam("until"),
+        reason="",
         changed_at=_NOW,
     )
+)
+_OURS = (tuple_(_ROW.id, _ROW.fence).in_(bindparam("held", expanding=True)), _ROW.state == "claimed")
+HOLD = update(outbox).where(*_OURS).values(due_at=bindparam("until")).returning(_ROW.id)
+HAND_OVER = HOLD.values(reason=HANDED)
+PUT_BACK = (
+    update(outbox)
+    .where(_ROW.id == bindparam("this"), _ROW.fence == bindparam("at_fence"), _ROW.state == "claimed")
+    .values(state="again", attempt=_ROW.attempt - 1, due_at=bindparam("back_at"), changed_at=_NOW)
+)
+PUT_ALL_BACK = together.unnested(
+    """
+    UPDATE outbox SET state = 'again', attempt = attempt - 1, due_at = given.back_at, changed_at = given.now
+    FROM {rows}
+    WHERE outbox.id = given.this AND outbox.fence = given.at_fence AND outbox.state = 'claimed'
+    """,
+    this="bigint",
+    at_fence="integer",
+    back_at="timestamptz",
+    now="timestamptz",
 )
 CLOSE = (
     update(outbox)
@@ -123,11 +147,32 @@ class SqlOutbox:
         self._settler = Settler(database)
 
     async def claim(self, most: int, now: datetime) -> Sequence[Parcel]:
-        """Take up to `most` due rows for 30 s, codes first; two workers never hold the same one.
+        """Take up to `most` due rows for `LEASE`, codes first; two workers never hold the same one.
 
         Rows past their expiry, of recipients who opted out, or that do not open are closed here.
         """
         return await self._database.write(lambda connection: self._claim(connection, most, now))
+
+    async def hold(self, parcels: Sequence[Parcel], now: datetime, *, sending: bool) -> Collection[int]:
+        """Hold on to claimed rows for another `LEASE`; the ids still ours, to be called before it runs out.
+
+        `sending` also records that they are about to leave: should this worker fall silent, whoever
+        claims them next is told by `Parcel.lapsed`.
+        """
+        statement = HAND_OVER if sending else HOLD
+        held = sorted((parcel.id, parcel.fence) for parcel in parcels)
+        given = {"held": held, "until": now + LEASE}
+        return await self._database.write(lambda connection: set(connection.scalars(statement, given)))
+
+    async def put_back(self, later: Sequence[tuple[Parcel, datetime]], now: datetime) -> None:
+        """Give claimed rows back untried, each until its instant: no attempt is counted."""
+        rows = [
+            {"this": each.id, "at_fence": each.fence, "back_at": at, "now": now}
+            for each, at in sorted(later, key=lambda pair: pair[0].id)
+        ]
+        await self._database.write(
+            lambda connection: together.execute(connection, PUT_BACK, PUT_ALL_BACK, rows)
+        )
 
     async def settle(self, parcel: Parcel, settlement: Settlement, now: datetime) -> bool:
         """Record what became of it; False when the fence is stale. Calls under way share a transaction.
@@ -207,7 +252,8 @@ class SqlOutbox:
             item = packed(row, self._seal)
         except ValueError:
             return "dead", "unreadable"
-        parcels.append(Parcel(row.id, row.fence + 1, row.attempt + 1, item, now))
+        lapsed = row.state == "claimed" and row.reason == HANDED
+        parcels.append(Parcel(row.id, row.fence + 1, row.attempt + 1, item, now, lapsed))
         return None
 
 

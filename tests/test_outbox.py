@@ -92,28 +92,6 @@ async def test_what_is_worthless_is_not_sent(outbox: SqlOutbox, ledger: SqlLedge
     assert [row.key for row in await outbox.list_rows("expired", 10)] == ["gone"]
 
 
-async def test_a_lease_ends_after_thirty_seconds_and_the_old_fence_is_refused(
-    outbox: SqlOutbox, ledger: SqlLedger
-) -> None:
-    await enqueue(ledger, notice())
-    zombie = await one(outbox)
-    assert await claimed(outbox, NOW + timedelta(seconds=29)) == []
-    heir = await one(outbox, NOW + LEASE)
-    assert (heir.fence, heir.attempt) == (2, 2)
-    assert not await outbox.settle(zombie, replace(SENT, message_id="zombie"), NOW + LEASE)
-    assert await outbox.settle(heir, SENT, NOW + LEASE)
-    row = await outbox.show(heir.id)
-    assert row is not None and (row.state, row.message_id) == ("sent", "ATXid_1")
-
-
-async def test_settling_twice_is_refused(outbox: SqlOutbox, ledger: SqlLedger) -> None:
-    await enqueue(ledger, notice())
-    parcel = await one(outbox)
-    together = await asyncio.gather(*(outbox.settle(parcel, SENT, NOW) for _ in range(3)))
-    assert sorted(together) == [False, False, True]
-    assert not await outbox.settle(parcel, SENT, NOW)
-
-
 async def test_again_comes_back_at_its_time(outbox: SqlOutbox, ledger: SqlLedger) -> None:
     await enqueue(ledger, notice())
     at = NOW + timedelta(minutes=5)
@@ -217,18 +195,6 @@ async def test_receipts_of_strangers_are_kept_and_hurt_nobody(outbox: SqlOutbox,
     await outbox.receipt(hostile, NOW)
     await outbox.receipt(hostile, NOW)
     assert (await dumped(database, "receipts")).count("africastalking") == 1
-
-
-async def test_two_workers_never_claim_the_same_row(
-    outbox: SqlOutbox, ledger: SqlLedger, database: Database
-) -> None:
-    items = tuple(notice(f"n{number}") for number in range(300))
-    await ledger.commit(Change("k", "orange-ro", "s", NOW, notices=items))
-    workers = [SqlOutbox(database, SECRET) for _ in range(4)]
-    batches = await asyncio.gather(*(worker.claim(50, NOW) for worker in workers * 3))
-    ids = [parcel.id for batch in batches for parcel in batch]
-    ids += [parcel.id for parcel in await outbox.claim(300, NOW)]
-    assert len(ids) == len(set(ids)) == 300
 
 
 async def test_T34_who_opted_out_gets_codes_and_replies_only(outbox: SqlOutbox, ledger: SqlLedger) -> None:

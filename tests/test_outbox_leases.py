@@ -1,0 +1,90 @@
+"""Leases of the outbox: held on to, given back, run out, and what a later worker is told."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+from flows.records import Change
+from storage.ledger import SqlLedger
+from storage.outbox import LEASE, SqlOutbox
+from storage.sql.engine import Database
+from tests.sql import NOW, SECRET
+from tests.test_outbox import SENT, claimed, enqueue, notice, one
+from tests.test_outbox import ledger as ledger
+from tests.test_outbox import outbox as outbox
+
+SECOND = timedelta(seconds=1)
+
+
+async def test_a_lease_ends_and_the_old_fence_is_refused(outbox: SqlOutbox, ledger: SqlLedger) -> None:
+    await enqueue(ledger, notice())
+    zombie = await one(outbox)
+    assert await claimed(outbox, NOW + LEASE - timedelta(seconds=1)) == []
+    heir = await one(outbox, NOW + LEASE)
+    assert (heir.fence, heir.attempt) == (2, 2)
+    assert not await outbox.settle(zombie, replace(SENT, message_id="zombie"), NOW + LEASE)
+    assert await outbox.settle(heir, SENT, NOW + LEASE)
+    row = await outbox.show(heir.id)
+    assert row is not None and (row.state, row.message_id) == ("sent", "ATXid_1")
+
+
+async def test_settling_twice_is_refused(outbox: SqlOutbox, ledger: SqlLedger) -> None:
+    await enqueue(ledger, notice())
+    parcel = await one(outbox)
+    together = await asyncio.gather(*(outbox.settle(parcel, SENT, NOW) for _ in range(3)))
+    assert sorted(together) == [False, False, True]
+    assert not await outbox.settle(parcel, SENT, NOW)
+
+
+async def test_two_workers_never_claim_the_same_row(
+    outbox: SqlOutbox, ledger: SqlLedger, database: Database
+) -> None:
+    items = tuple(notice(f"n{number}") for number in range(300))
+    await ledger.commit(Change("k", "orange-ro", "s", NOW, notices=items))
+    workers = [SqlOutbox(database, SECRET) for _ in range(4)]
+    batches = await asyncio.gather(*(worker.claim(50, NOW) for worker in workers * 3))
+    ids = [parcel.id for batch in batches for parcel in batch]
+    ids += [parcel.id for parcel in await outbox.claim(300, NOW)]
+    assert len(ids) == len(set(ids)) == 300
+
+
+async def test_a_lease_held_on_to_goes_on(outbox: SqlOutbox, ledger: SqlLedger) -> None:
+    await enqueue(ledger, notice())
+    parcel = await one(outbox)
+    assert await outbox.hold([parcel], NOW + LEASE - SECOND, sending=False) == {parcel.id}
+    assert await claimed(outbox, NOW + LEASE + SECOND) == []
+    assert not (await one(outbox, NOW + 2 * LEASE)).lapsed
+
+
+async def test_F8_what_another_worker_holds_is_not_held_and_not_put_back(
+    outbox: SqlOutbox, ledger: SqlLedger
+) -> None:
+    await enqueue(ledger, notice())
+    zombie = await one(outbox)
+    heir = await one(outbox, NOW + LEASE)
+    assert await outbox.hold([zombie], NOW + LEASE, sending=True) == set()
+    await outbox.put_back([(zombie, NOW)], NOW + LEASE)
+    assert await outbox.hold([zombie, heir], NOW + LEASE, sending=True) == {heir.id}
+
+
+async def test_F4_the_heir_of_what_had_been_handed_over_is_told(outbox: SqlOutbox, ledger: SqlLedger) -> None:
+    await enqueue(ledger, notice("begun"), notice("not begun"))
+    first, second = await outbox.claim(2, NOW)
+    await outbox.hold([first], NOW, sending=True)
+    await outbox.hold([first, second], NOW, sending=False)
+    heirs = await outbox.claim(2, NOW + LEASE)
+    assert [(each.item.key, each.lapsed) for each in heirs] == [("begun", True), ("not begun", False)]
+    assert await outbox.settle(heirs[0], replace(SENT, state="again", again_at=NOW), NOW)
+    assert not (await one(outbox, NOW + LEASE)).lapsed
+
+
+async def test_what_is_put_back_comes_again_at_its_time_and_was_no_attempt(
+    outbox: SqlOutbox, ledger: SqlLedger
+) -> None:
+    await enqueue(ledger, notice("a"), notice("b"))
+    a, b = await outbox.claim(2, NOW)
+    await outbox.put_back([(b, NOW + SECOND), (a, NOW + 2 * SECOND)], NOW)
+    assert await claimed(outbox, NOW) == []
+    again = await one(outbox, NOW + SECOND)
+    assert (again.item.key, again.attempt, again.fence) == ("b", 1, 2)
+    assert await claimed(outbox, NOW + 2 * SECOND) == ["a"]
