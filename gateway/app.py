@@ -78,9 +78,11 @@ def _openapi(house: House) -> Handler:
 @contextlib.asynccontextmanager
 async def listening(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
     """Serve an app; yields the port it got. aiohttp's access log stays off: turns have their own line."""
-    runner = web.AppRunner(app, access_log=None, keepalive_timeout=KEEP_ALIVE_SECONDS, handle_signals=False)
+    runner = web.AppRunner(
+        app, access_log=None, keepalive_timeout=KEEP_ALIVE_SECONDS, shutdown_timeout=DRAIN_SECONDS
+    )
     await runner.setup()
-    site = web.TCPSite(runner, host, port, shutdown_timeout=DRAIN_SECONDS)
+    site = web.TCPSite(runner, host, port)
     try:
         await site.start()
         yield int(runner.addresses[0][1])

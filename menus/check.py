@@ -40,9 +40,10 @@ def graph(draft: Draft, actions: Actions) -> list[Finding]:
         *_keys(draft, actions),
         *_words(draft, actions),
     ]
+    broken = broken or list(_steps(draft, actions))
     if broken:
         return broken
-    return [*_steps(draft, actions), *_reach(draft, actions), *_proofs(draft, actions), *_texts(draft, actions)]
+    return [*_reach(draft, actions), *_proofs(draft, actions), *_texts(draft, actions)]
 
 
 def _at(node: Node, what: str, *path: str | int) -> Finding:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -14,12 +15,30 @@ from menus.formats import Currency, Spoken, Written
 from menus.keywords import Keywords
 from menus.machine import Moves
 from menus.menu import Menu, Tongue, constants
-from menus.schema import Form, KeywordsFile, LanguageForm, PackFile, ScreensFile
+from menus.schema import (
+    AcceptForm,
+    EachForm,
+    Form,
+    KeywordForm,
+    KeywordsFile,
+    LanguageForm,
+    OptionForm,
+    PackFile,
+    RulesForm,
+    ScreenForm,
+    ScreensFile,
+)
 from menus.screen import Node, node
 from menus.source import Finding, PackError, Path_, Source, read
 from menus.texts import catalogue
 
 F = TypeVar("F", bound=Form)
+FIELDS = frozenset(
+    field.alias or name
+    for form in (PackFile, ScreenForm, OptionForm, EachForm, AcceptForm, KeywordForm, RulesForm, LanguageForm)
+    for name, field in form.model_fields.items()
+)
+"""Every field a pack may have, to guess which one was meant."""
 HOUSE = "house"
 """The flow every pack has: goodbye, sorry, late, lost, agent."""
 
@@ -135,7 +154,7 @@ def _what(detail: ErrorDetails, path: Path_) -> str:
     kind, context = detail["type"], detail.get("ctx", {})
     given = repr(detail["input"])
     sentences = {
-        "extra_forbidden": f"unknown field {name!r}; take it out, or look for its right name in docs/packs.md",
+        "extra_forbidden": f"unknown field {name!r}; {_instead(str(name), FIELDS)}",
         "missing": f"{name!r} is missing; write it",
         "literal_error": f"{given} is not known here; write one of: {context.get('expected')}",
         "string_pattern_mismatch": f"{given} has the wrong form; it must match {context.get('pattern')}",
@@ -143,6 +162,6 @@ def _what(detail: ErrorDetails, path: Path_) -> str:
     return sentences.get(kind, f"{name!r}: {detail['msg'].removeprefix('Value error, ')}")
 
 
-def _instead(word: str, known: set[str]) -> str:
+def _instead(word: str, known: AbstractSet[str]) -> str:
     close = get_close_matches(word, known, 1)
     return f"did you mean {close[0]!r}?" if close else f"write one of: {', '.join(sorted(known))}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from menus.alphabet import measure, offending
+from menus.alphabet import measure, offending, plain, prepare
 from menus.check import reachable
 from menus.facts import Fact, Rows, Word
 from menus.fit import Overflow
@@ -56,25 +56,36 @@ def _unknown_slots(draft: Draft, menu: Menu, vocabulary: Vocabulary) -> Iterator
 def _screen(
     menu: Menu, tongue: Tongue, channel: str, node: Node, facts: Mapping[str, Fact | Rows]
 ) -> Iterator[Finding]:
-    entry = tongue.catalogue.entries[node.text]
     for note in NOTES[:1] if node.closes else NOTES:
+        session = _standing(menu, tongue, channel, node, facts)
         try:
-            texts = written(menu, _standing(menu, tongue, channel, node, facts), note)
+            texts = written(menu, session, note)
         except Overflow as error:
-            what = (
-                f"{node.name} on {channel}: {error.units} units of {error.budget}: {error.text!r}; shorten it"
-            )
-            yield entry.finding(what, channel)
+            what = f"{error.units} units of {error.budget}: {error.text!r}; shorten it"
+            yield _blamed(menu, tongue, session, error.text, what)
             return
         if node.closes and len(texts) > 1:
-            yield entry.finding(
-                f"{node.name} on {channel}: a last screen has one page, this has {len(texts)}", channel
+            yield _blamed(menu, tongue, session, "", f"a last screen has one page, this has {len(texts)}")
+        doubled = [text for text in texts if _doubles(tongue, text)]
+        if doubled:
+            letters = offending(doubled[0])
+            yield _blamed(
+                menu, tongue, session, letters[0], f"{letters!r} is outside GSM-7 and halves the room"
             )
-        for text in texts:
-            if tongue.language not in UCS2_LANGUAGES and measure(text).alphabet == "ucs2":
-                letters = offending(text)
-                yield entry.finding(f"{node.name}: {letters!r} is outside GSM-7 and halves the room", channel)
-                return
+            return
+
+
+def _doubles(tongue: Tongue, text: str) -> bool:
+    return tongue.language not in UCS2_LANGUAGES and measure(text).alphabet == "ucs2"
+
+
+def _blamed(menu: Menu, tongue: Tongue, session: Session, piece: str, what: str) -> Finding:
+    """The finding at the very text the piece comes from: an option's, or else the screen's own."""
+    node, language, channel = menu.nodes[session.state], tongue.language, session.channel
+    names = [option.text for option in node.options] + ([node.each.text] if node.each else [])
+    told = ((name, plain(prepare(menu.words(name, language, channel, session.facts)))) for name in names)
+    guilty = next((name for name, words in told if piece and (words in piece or piece in words)), node.text)
+    return tongue.catalogue.entries[guilty].finding(f"{node.name} on {channel}: {what}", channel)
 
 
 def _standing(

@@ -1,0 +1,68 @@
+"""Hops: the watermark over accumulated text, row by row."""
+
+import pytest
+
+from flows.hops import Keys, note, unheard
+from flows.inbound import Inbound
+from menus.session import Session
+
+KEYS = Keys(b"a key for the tests")
+
+
+def ussd(text: str | None) -> Inbound:
+    return Inbound("africastalking", "ussd", "orange-ro", "s", "+40740000101", "*100#", text, accumulated=True)
+
+
+def voice(text: str | None, hop: str) -> Inbound:
+    return Inbound("twilio", "voice", "orange-ro", "CA1", "+40740000101", "411", text, hop=hop)
+
+
+def standing(heard: str | None) -> Session:
+    session = Session("orange-ro", "ussd", "+40740000101", "r", "home", "ro")
+    if heard is not None:
+        note(KEYS, session, ussd(heard))
+        session.turn = 1
+    return session
+
+
+@pytest.mark.parametrize(
+    ("heard", "text", "answers"),
+    [
+        pytest.param(None, "", [], id="a new session shows the root"),
+        pytest.param(None, "1*4821*2", ["1", "4821", "2"], id="dialled ahead: several answers at once"),
+        pytest.param("", "1", ["1"], id="the first answer"),
+        pytest.param("", "48*21", ["48*21"], id="a first answer with a star in it"),
+        pytest.param("1", "1*48*21", ["48*21"], id="one answer that contains a star"),
+        pytest.param("1", "1*", [""], id="an empty answer"),
+        pytest.param("1*4821", "1*4821*2", ["2"], id="the next answer"),
+        pytest.param("1*2", "1", None, id="an old hop come late"),
+        pytest.param("1*2", "", None, id="the first hop come late"),
+        pytest.param("1*2", "3*4*5", None, id="not a continuation"),
+        pytest.param("1", "12", None, id="grown without a star"),
+    ],
+)
+def test_what_a_request_adds_to_what_was_heard(heard: str | None, text: str, answers: list[str] | None) -> None:
+    assert unheard(KEYS, standing(heard), ussd(text)) == answers
+
+
+def test_the_watermark_holds_no_typed_secret() -> None:
+    session = standing("1*secret42")
+    assert b"secret42" not in session.dump()
+
+
+@pytest.mark.parametrize(("hop", "fresh"), [("1", True), ("0", False), ("2", False)])
+def test_a_voice_step_counts_only_with_the_nonce_we_gave_out(hop: str, fresh: bool) -> None:  # noqa: FBT001
+    session = standing("")
+    assert (unheard(KEYS, session, voice("1", hop)) is not None) is fresh
+
+
+def test_silence_on_the_phone_is_an_answer_and_a_fresh_call_is_none() -> None:
+    called, asked = standing(None), standing("")
+    assert unheard(KEYS, called, voice("", "")) == []
+    assert unheard(KEYS, asked, voice(None, "1")) == [None]
+
+
+def test_session_keys_are_bound_to_the_caller() -> None:
+    mine = KEYS.session("orange-ro", "africastalking", "ussd", "s", "+40740000101")
+    theirs = KEYS.session("orange-ro", "africastalking", "ussd", "s", "+40740000102")
+    assert mine.name != theirs.name and mine.tag != theirs.tag
