@@ -41,7 +41,7 @@ class FaultProxy:
         self.port = 0
         self._random = random.Random(seed)
         self._server: asyncio.Server | None = None
-        self._links: set[asyncio.Task[None]] = set()
+        self._links: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._flowing = asyncio.Event()
         self._flowing.set()
 
@@ -56,19 +56,21 @@ class FaultProxy:
 
     async def up(self) -> None:
         """Listen, on the same port as the last time."""
-        self._server = await asyncio.start_server(self._link, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def down(self) -> None:
         """toxiproxy's `down`: refuse new connections and cut those open."""
-        if self._server is None:
+        server, self._server = self._server, None
+        if server is None:
             return
-        self._server.close()
-        for link in self._links:
+        server.close()
+        for link, writer in self._links.items():
             link.cancel()
+            # A task cancelled before its first step would never do it.
+            writer.close()
         await asyncio.gather(*self._links, return_exceptions=True)
-        await self._server.wait_closed()
-        self._server = None
+        await server.wait_closed()
 
     def hang(self) -> None:
         """The `timeout` toxic: hold everything back until `heal`."""
@@ -80,14 +82,21 @@ class FaultProxy:
         self.toxics = Toxics()
         self._flowing.set()
 
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Not a coroutine: `down` must know of a link before its task has run for the first time."""
+        if self._server is None:
+            writer.transport.abort()
+            return
+        link = asyncio.create_task(self._link(reader, writer))
+        self._links[link] = writer
+        link.add_done_callback(self._links.pop)
+
     async def _link(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._links.add(task)
-        with contextlib.suppress(OSError, asyncio.CancelledError):
-            await self._joined(reader, writer)
-        self._links.discard(task)
-        await _close(writer)
+        try:
+            with contextlib.suppress(OSError):
+                await self._joined(reader, writer)
+        finally:
+            await _close(writer)
 
     async def _joined(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         theirs, ours = await asyncio.open_connection(*self.upstream)
@@ -98,6 +107,8 @@ class FaultProxy:
         try:
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            # First what needs no waiting: `down` may cancel us again here.
+            ours.close()
             for pump in pumps:
                 pump.cancel()
             await asyncio.gather(*pumps, return_exceptions=True)

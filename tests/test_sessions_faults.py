@@ -237,6 +237,7 @@ async def test_broken_off_it_is_down_at_once_and_well_again_with_the_line(
 ) -> None:
     async with FaultProxy(redis_server.port) as proxy:
         sessions = connect(f"redis://127.0.0.1:{proxy.port}")
+        await sessions.ready()
         await turn(sessions, key, "1")
         await spoil(proxy, toxic)
         with pytest.raises(Down):
@@ -261,6 +262,7 @@ async def spoil(proxy: FaultProxy, toxic: str) -> None:
 async def test_answers_that_come_too_late_never_reach_another_caller(redis_server: Redis) -> None:
     async with FaultProxy(redis_server.port) as proxy:
         sessions = connect(f"redis://127.0.0.1:{proxy.port}")
+        await sessions.ready()
         keys = [SessionKey(uuid.uuid4().hex, "a") for _ in range(20)]
         for key in keys:
             await turn(sessions, key, "1", key.tag.encode())

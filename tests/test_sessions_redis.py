@@ -13,7 +13,7 @@ from flows.ports import SessionKey
 from storage.sessions import connect
 from storage.sessions.rate import Rate
 from storage.sessions.redis import RedisSessions
-from tests.services import Redis, eventually, serving
+from tests.services import Redis, eventually, free_port, serving
 from tests.test_sessions import turn
 
 pytestmark = pytest.mark.redis
@@ -132,7 +132,8 @@ async def test_closed_it_is_down_and_nobody_waits_for_ever(redis_url: str, key: 
 
 @pytest.fixture
 def cluster() -> Iterator[Redis]:
-    with serving(Redis, "--cluster-enabled", "yes") as server:
+    # The port of the nodes' own talk would be ours plus 10,000, which may be taken or too high.
+    with serving(Redis, "--cluster-enabled", "yes", "--cluster-port", str(free_port())) as server:
         yield server
 
 

@@ -46,6 +46,6 @@ def _decompressed(body: bytes) -> bytes:
         plain = unpack.decompress(body[1:], MOST_BYTES)
     except zlib.error as error:
         raise ValueError("a body cannot be unpacked") from error
-    if body[:1] != _PACKED or not unpack.eof:
+    if body[:1] != _PACKED or not unpack.eof or unpack.unused_data:
         raise ValueError("these bytes are no body")
     return plain

@@ -13,7 +13,7 @@ from storage.sessions.scripts import DROP, OPEN, RELEASE, SAVE
 
 _Status = Literal["new", "live", "ended", "replay", "busy", "limited"]
 _STATUS: tuple[_Status, ...] = ("new", "live", "ended", "replay", "busy", "limited")
-_BUSY = 4
+_NEW, _BUSY = 0, 4
 _LIVE, _ENDED = 0xD1, 0xD2
 _HOP_BYTES = 24
 _POLL_SECONDS = (0.01, 0.015, 0.02)
@@ -103,7 +103,9 @@ def _read(answer: list[Any]) -> Opened | None:
     if len(answer) == 1:
         return Opened("limited")
     code, version, token, body = answer
-    session, reply = unpacked(body) if body else (None, None)
+    if code == _NEW:
+        return Opened("new", version, token)
+    session, reply = unpacked(body)
     return Opened(_STATUS[code], version, token, session or None, reply)
 
 
