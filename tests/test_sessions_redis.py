@@ -53,7 +53,8 @@ async def test_a_live_session_takes_at_most_400_bytes(
     opened = await sessions.open(key, "3:nW3xkq0fJvTz")
     assert await sessions.save(key, opened, "3:nW3xkq0fJvTz", SESSION, REPLY)
     under_way = await sessions.open(key, "4:nW3xkq0fJvTz")
-    assert (under_way.session, await client.memory_usage(f"{{{key.tag}}}{key.name}")) == (SESSION, 360)
+    assert under_way.session == SESSION
+    assert (await client.memory_usage(f"{{{key.tag}}}{key.name}") or 0) <= 400
 
 
 async def test_all_keys_of_a_session_share_its_hash_tag(
