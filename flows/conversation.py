@@ -189,7 +189,7 @@ def _left(session: Session, reply: Reply) -> bytes | None:
     if reply.ends and session.channel != "sms":
         return None
     if reply.ends:
-        session.state, session.trail, session.facts = HOME, (), {}
+        session.state, session.trail, session.facts, session.turn = HOME, (), {}, 0
     return session.dump()
 
 

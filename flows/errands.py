@@ -10,7 +10,7 @@ from flows.failures import TryLater
 from flows.people import People
 from flows.records import Change, Errand, Notice
 from flows.shelf import Shelf
-from menus.render import show
+from menus.render import told
 from menus.session import load
 from menus.walk import take
 
@@ -38,7 +38,7 @@ async def run(errand: Errand, shelf: Shelf, people: People, actions: Mapping[str
         if outcome.name in ("slow", "down"):
             raise TryLater
         take(menu, session, outcome.name, outcome.facts, outcome.proof)
-    await _text(hop, errand, session.caller, show(menu, session).text, session.language)
+    await _text(hop, errand, session.caller, told(menu, session), session.language)
 
 
 async def _text(hop: Hop, errand: Errand, caller: str, body: str, language: str) -> None:

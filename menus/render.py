@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from menus.choices import more_key, options
+from menus.alphabet import plain, prepare
+from menus.choices import listed, more_key, options
 from menus.facts import Fact, Rows
 from menus.fit import Block, Feet, pages
 from menus.machine import HOME
@@ -10,7 +11,7 @@ from menus.menu import Menu
 from menus.reply import Reply
 from menus.screen import Node
 from menus.session import Session
-from menus.surface import SURFACES
+from menus.surface import SURFACES, Surface
 from menus.voice import spoken
 
 
@@ -22,6 +23,13 @@ def show(menu: Menu, session: Session, note: str = "") -> Reply:
     channel = SURFACES[session.channel].channel
     page = texts[min(session.page, len(texts) - 1)]
     return Reply(channel, session.language, node.name, session.turn, page, ends=node.closes)
+
+
+def told(menu: Menu, session: Session) -> str:
+    """The screen as a message nobody answers: its words and rows, without keys."""
+    node = menu.nodes[session.state]
+    rows = [_words(menu, session, node.each.text, row) for row in listed(node, session)] if node.each else []
+    return plain(prepare("\n".join([_words(menu, session, node.text, session.facts), *rows])))
 
 
 def page_count(menu: Menu, session: Session) -> int:
@@ -68,7 +76,12 @@ def _feet(menu: Menu, session: Session, node: Node) -> Feet:
         return Feet(foot, foot, foot, foot)
     surface = SURFACES[session.channel]
     back = f"{surface.back} {_words(menu, session, 'nav.back', {})}"
-    behind = f"{surface.leave} {_words(menu, session, 'nav.leave', {})}" if session.state == HOME else back
+    behind = back if session.state != HOME else _leave(menu, session, surface)
     home = f" {surface.home} {_words(menu, session, 'nav.home', {})}" if len(session.trail) > 1 else ""
     more = f"{more_key(node, session)} {_words(menu, session, 'nav.more', {})} "
     return Feet(behind + home, more + behind + home, more + back + home, back + home)
+
+
+def _leave(menu: Menu, session: Session, surface: Surface) -> str:
+    """The way out of home; texting has none."""
+    return f"{surface.leave} {_words(menu, session, 'nav.leave', {})}" if surface.leave else ""

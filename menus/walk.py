@@ -191,7 +191,7 @@ def text_in(menu: Menu, session: Session, body: str) -> Heard:
 def _answering(menu: Menu, session: Session, body: str) -> Heard | None:
     """An answer to the screen a conversation by SMS stands on; a wrong one is no try."""
     node = menu.nodes[session.state]
-    if session.state == HOME or not body.strip():
+    if session.turn == 0 or not body.strip():
         return None
     key = digits_of(body)
     return (
