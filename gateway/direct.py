@@ -1,7 +1,7 @@
 """The direct line: a phone without a network, straight into the conversations."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from itertools import count
 from typing import Any
@@ -23,7 +23,7 @@ class Direct:
     conversations: Conversations = field(repr=False)
     menu: Menu = field(repr=False)
     trust: Mapping[str, str]
-    numbered: count[int] = field(default_factory=lambda: count(1), repr=False)
+    numbered: Iterator[int] = field(default_factory=lambda: count(1), repr=False)
     last: Inbound | None = field(default=None, repr=False)
     reply: Reply | None = field(default=None, repr=False)
 

@@ -5,13 +5,27 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
+from tests.runs import runs as runs
 from tests.services import Missing, Postgres, Redis, serving
 from tests.sql import database as database
 from tests.sql import database_url as database_url
+from tests.world import world as world
+from tests.world import worlds as worlds
 
 LEAKS = ("DATABASE_URL", "REDIS_URL", "PORT", "ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 LEAKING_PREFIXES = ("DIALTREE_", "TWILIO_", "PG")
+
+
+# A shared machine is slow now and then: how long an example takes decides nothing.
+settings.register_profile("dialtree", deadline=None)
+settings.load_profile("dialtree")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The switch that writes the dialogs anew."""
+    parser.addoption("--rewrite", action="store_true", help="write down in tests/dialogs what is said now")
 
 
 def pytest_configure() -> None:

@@ -1,0 +1,60 @@
+"""Runs: the dialogs, each played once in a test run whoever asks."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from gateway.dialog import Dialog, read
+from tests.world import Fired, Worlds
+
+FOLDER = Path(__file__).parent / "dialogs"
+PATHS = sorted(FOLDER.glob("*/*.dialog"))
+
+
+@dataclass(slots=True)
+class Played:
+    """What one dialog brought."""
+
+    brought: list[tuple[str, ...]]
+    counts: tuple[int, ...]
+    fired: set[Fired] = field(repr=False)
+
+
+@dataclass(slots=True)
+class Runs:
+    """Dialogs played on the direct line, each once in a run."""
+
+    worlds: Worlds
+    done: dict[Path, Played] = field(default_factory=dict)
+
+    async def of(self, path: Path) -> Played:
+        """What a dialog brings."""
+        if path not in self.done:
+            self.done[path] = await self._play(load(path))
+        return self.done[path]
+
+    async def _play(self, dialog: Dialog) -> Played:
+        moves = self.worlds.watched()
+        moves.fired = set()
+        async with self.worlds.of(dialog) as world:
+            brought = await world.player(world.direct(dialog.trust)).play(dialog)
+            return Played(brought, await world.counts(), moves.fired)
+
+
+def load(path: Path) -> Dialog:
+    return read(path.read_text(encoding="utf-8"), str(path.relative_to(FOLDER)))
+
+
+def keep(path: Path, written: str) -> None:
+    path.write_text(written, encoding="utf-8")
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(FOLDER).with_suffix(""))
+
+
+@pytest.fixture(scope="session")
+def runs(worlds: Worlds) -> Runs:
+    """The dialogs of this run."""
+    return Runs(worlds)

@@ -1,0 +1,124 @@
+"""Once: every webhook of every dialog sent thrice, twice of them at the same time, has one effect."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from gateway.dialog import Dialog
+from tests.lines import OverAfricasTalking, OverTwilio, Wire, wired
+from tests.runs import PATHS, Runs, load, named
+from tests.world import World, Worlds
+
+ONE_LANGUAGE = [path for path in PATHS if not path.stem.endswith("-en")]
+"""What a provider carries does not depend on the language."""
+ANA, BARBU = "+40740000101", "+40740000102"
+Transcript = list[tuple[str, ...]]
+
+
+def does(path: Path, *verbs: str) -> bool:
+    return any(cue.verb in verbs for cue in load(path).cues)
+
+
+# A text delivered again is not answered again where answers go out by themselves.
+CARRIED = {
+    OverAfricasTalking: [path for path in ONE_LANGUAGE if not (does(path, "text") and does(path, "again"))],
+    OverTwilio: [path for path in ONE_LANGUAGE if not does(path, "dial")],
+}
+CASES = [
+    pytest.param(line, path, id=f"{line.__name__}-{named(path)}") for line in CARRIED for path in CARRIED[line]
+]
+
+
+def joined(brought: Transcript) -> list[str]:
+    """A transcript in which it does not matter how many elements a voice document says its words in."""
+    return [" ".join(line.removeprefix("| ") for line in lines) for lines in brought]
+
+
+def replies(dialog: Dialog, brought: Transcript) -> int:
+    """Answers to texts: over Africa's Talking each is one more row in the outbox."""
+    texted = zip(dialog.cues, brought, strict=True)
+    return sum(cue.verb == "text" and lines[:1] != () and lines[0][0] == "|" for cue, lines in texted)
+
+
+@pytest.mark.parametrize(("line", "path"), CASES)
+async def test_thrice_is_once(
+    line: type[OverAfricasTalking | OverTwilio], path: Path, worlds: Worlds, runs: Runs
+) -> None:
+    dialog, expected = load(path), await runs.of(path)
+    async with worlds.of(dialog) as world, wired(world, "thrice") as wire:
+        brought = await world.player(line(wire, world.menu, world.post)).play(dialog)
+        outbox, *rest = await world.counts()
+    own = replies(dialog, brought) if line is OverAfricasTalking else 0
+    assert joined(brought) == joined(expected.brought)
+    assert (outbox - own, *rest) == expected.counts
+
+
+async def test_two_subscribers_side_by_side_never_see_each_other(world: World) -> None:
+    async with wired(world) as wire:
+        ana = OverAfricasTalking(wire, world.menu, world.post)
+        barbu = OverAfricasTalking(Wire(wire.client, wire.base), world.menu, world.post)
+        seen = [await asyncio.gather(ana.dial(ANA, "*100#"), barbu.dial(BARBU, "*100#"))]
+        seen += [await asyncio.gather(ana.press("1"), barbu.press("1")) for _ in range(3)]
+    first, second = ("\n".join("\n".join(pair[who].lines) for pair in seen) for who in (0, 1))
+    assert "79,90" in first and "07***101" in first and "102" not in first and "Bill" not in first
+    assert "45.00" in second and "07***102" in second and "101" not in second and "Factura" not in second
+
+
+async def test_two_texters_side_by_side_never_see_each_other(world: World) -> None:
+    async with wired(world) as wire:
+        ana, barbu = (OverTwilio(Wire(wire.client, wire.base), world.menu, world.post) for _ in range(2))
+        barbu.numbered = iter(range(100, 200))
+        await asyncio.gather(ana.text(ANA, "477", "FACTURI"), barbu.text(BARBU, "477", "BILLS"))
+        picked = await asyncio.gather(ana.press("1"), barbu.press("1"))
+    assert "79,90" in picked[0].lines[0] and "45.00" in picked[1].lines[0]
+
+
+async def test_somebody_elses_session_id_finds_nothing(world: World) -> None:
+    async with wired(world) as wire:
+        ana, thief = (OverAfricasTalking(wire, world.menu, world.post) for _ in range(2))
+        await ana.dial(ANA, "*100*1*1*1#")
+        thief.caller, thief.channel, thief.session, thief.heard = BARBU, "ussd", ana.session, "1*1*1"
+        stolen = await thief.press("1")
+    assert "79" not in "\n".join(stolen.lines)
+
+
+async def test_a_stale_hop_gets_the_current_screen(world: World) -> None:
+    async with wired(world) as wire:
+        phone = OverAfricasTalking(wire, world.menu, world.post)
+        await phone.dial(ANA, "*100#")
+        await phone.press("1")
+        old, current = wire.last, await phone.press("1")
+        assert old is not None
+        assert await wire.send(*old) == "CON " + "\n".join(current.lines)
+
+
+async def test_a_stale_key_of_a_call_gets_the_current_prompt(world: World) -> None:
+    async with wired(world) as wire:
+        phone = OverTwilio(wire, world.menu, world.post)
+        await phone.call(ANA, "411")
+        await phone.press("1")
+        old, current = wire.last, await phone.press("4")
+        assert old is not None
+        assert phone.heard_in(await wire.send(*old)) == current
+
+
+async def test_an_old_text_delivered_again_after_others_is_answered_as_it_was(world: World) -> None:
+    async with wired(world) as wire:
+        phone = OverTwilio(wire, world.menu, world.post)
+        first = await phone.text(ANA, "477", "EFACTURA")
+        old = wire.last
+        await phone.text(ANA, "477", "FACTURI")
+        await phone.text(ANA, "477", "HARTIE")
+        before, after = await world.counts(), await wire.send(*old) if old else ""
+        assert first.lines[0] in after
+        assert await world.counts() == before
+
+
+async def test_a_password_is_checked_once_however_often_its_text_is_delivered(world: World) -> None:
+    async with wired(world, "thrice") as wire:
+        phone = OverAfricasTalking(wire, world.menu, world.post)
+        for _ in range(5):
+            await phone.text(ANA, "477", "WrongOne1")
+        await phone.text(ANA, "477", "ThankYou1")
+        assert [notice.kind for notice in await world.post.collect()] == ["code"]
