@@ -1,0 +1,39 @@
+"""The logging door: JSON lines with listed fields, one line a record, nothing about a person."""
+
+import json
+import logging
+
+from gateway.log import JsonLines
+
+NUMBER = "+40740000101"
+
+
+def record(message: str, **extra: object) -> logging.LogRecord:
+    made = logging.LogRecord("dialtree.turn", logging.WARNING, __file__, 1, message, None, None)
+    made.__dict__.update(extra)
+    return made
+
+
+def test_listed_fields_are_printed_and_others_dropped() -> None:
+    line = json.loads(JsonLines().format(record("step failed", node="invoice.latest", caller=NUMBER)))
+    assert line["node"] == "invoice.latest" and line["action"] == "step failed"
+    assert NUMBER not in json.dumps(line)
+
+
+def test_an_exception_shows_its_type_and_places_and_not_its_message() -> None:
+    try:
+        raise ValueError(f"password of {NUMBER}")
+    except ValueError as error:
+        made = record("turn failed", exc_info=(type(error), error, error.__traceback__))
+    text = JsonLines().format(made)
+    assert "ValueError" in text and "test_log.py" in text and NUMBER not in text
+
+
+def test_line_breaks_and_colours_in_a_field_stay_in_one_line() -> None:
+    text = JsonLines().format(record("turn failed", node="a\r\n\x1b[31mb"))
+    assert len(text.splitlines()) == 1 and "\x1b" not in text
+
+
+def test_other_libraries_messages_are_not_repeated() -> None:
+    made = logging.LogRecord("aiohttp.server", logging.ERROR, __file__, 1, f"Error for {NUMBER}", None, None)
+    assert NUMBER not in JsonLines().format(made)

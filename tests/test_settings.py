@@ -1,0 +1,89 @@
+"""Settings: read once, from a file and the environment; what is missing stops the start by its name."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.providers import discover
+from gateway.settings import Settings, SettingsError, load
+
+PROVIDERS = discover()
+GOOD = """
+public_url = "https://gw.example.net"
+secret_key = "0123456789abcdef0123456789abcdef"
+[operators.orange-ro]
+routes = {sms = "africastalking"}
+[operators.orange-ro.africastalking]
+username = "sandbox"
+api_key = "very-secret-key"
+hook_token = "very-secret-token"
+trust = {voice = "line"}
+"""
+
+
+def read(tmp_path: Path, text: str = GOOD, environ: dict[str, str] | None = None) -> Settings:
+    path = tmp_path / "dialtree.toml"
+    path.write_text(text)
+    base: dict[str, Any] = {}
+    return load(PROVIDERS, path, environ or {}, base)
+
+
+def test_a_file_is_enough(tmp_path: Path) -> None:
+    settings = read(tmp_path)
+    link = settings.operators["orange-ro"].links["africastalking"]
+    assert settings.port == 8080 and link.trust == {"voice": "line"}
+    assert link.settings.username == "sandbox"
+
+
+def test_the_environment_goes_over_the_file(tmp_path: Path) -> None:
+    environ = {
+        "PORT": "9000",
+        "DATABASE_URL": "postgresql://db/x",
+        "DIALTREE_OPERATORS__ORANGE_RO__AFRICASTALKING__USERNAME": "live",
+        "DIALTREE_TURNS_PER_MINUTE": "7",
+    }
+    settings = read(tmp_path, environ=environ)
+    assert (settings.port, settings.turns_per_minute) == (9000, 7)
+    assert settings.database_url == "postgresql://db/x"
+    assert settings.operators["orange-ro"].links["africastalking"].settings.username == "live"
+
+
+@pytest.mark.parametrize(
+    ("gone", "named"),
+    [
+        ('public_url = "https://gw.example.net"', "public_url: Field required"),
+        ('secret_key = "0123456789abcdef0123456789abcdef"', "secret_key: Field required"),
+        ('hook_token = "very-secret-token"', "operators.orange-ro.africastalking.hook_token: Field required"),
+        ('api_key = "very-secret-key"', "operators.orange-ro.africastalking.api_key: Field required"),
+    ],
+)
+def test_a_missing_secret_stops_the_start_with_its_name(gone: str, named: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=named):
+        read(tmp_path, GOOD.replace(gone, ""))
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "named"),
+    [
+        ("https://gw.example.net", "gw.example.net", "public_url"),
+        ('"0123456789abcdef0123456789abcdef"', '"short"', "secret_key"),
+        ('{voice = "line"}', '{voice = "surely"}', "trust"),
+        ("public_url =", "publik_url =", "publik_url"),
+    ],
+)
+def test_a_silly_value_is_named_and_not_repeated(right: str, wrong: str, named: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read(tmp_path, GOOD.replace(right, wrong))
+    assert named in str(caught.value)
+    assert "very-secret" not in str(caught.value) and "short" not in str(caught.value).replace("shorter", "")
+
+
+def test_secrets_do_not_show_in_a_repr(tmp_path: Path) -> None:
+    shown = repr(read(tmp_path))
+    assert "very-secret" not in shown and "0123456789abcdef" not in shown
+
+
+def test_a_broken_file_says_where(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="not TOML"):
+        read(tmp_path, "public_url = ")
