@@ -63,7 +63,7 @@ class Entrance:
         async def answer(request: web.Request, visit: Visit) -> web.Response:
             if not self._counted(request):
                 return _limited(page, visit)
-            fields = decode.form(await decode.body(request), request.content_type, request.charset)
+            fields = await _fields(request)
             seed = self.cookies.read(request, FORM_COOKIE)
             if not self.forms.ours(seed, visit.path, fields.get(FIELD, "")):
                 return page.again(visit, "page.stale", 403)
@@ -135,6 +135,15 @@ class Entrance:
         if self.cookies.secure:
             response.headers["Strict-Transport-Security"] = answers.STRICT_TRANSPORT
         return response
+
+
+async def _fields(request: web.Request) -> Mapping[str, str]:
+    """What was posted; BadRequest for anything no form of ours sends."""
+    try:
+        data = await decode.body(request)
+    except web.RequestPayloadError as error:
+        raise BadRequest("the body is not what its encoding says") from error
+    return decode.form(data, request.content_type, request.charset)
 
 
 def _limited(page: Page, visit: Visit) -> web.Response:

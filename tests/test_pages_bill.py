@@ -1,0 +1,183 @@
+"""The page of the latest bill: the 477 journey from the password to the document, and every refusal."""
+
+from datetime import timedelta
+from io import BytesIO
+
+import aiohttp
+import pytest
+from pypdf import PdfReader
+
+from tests.pages import ANA, BARBU, BILL, NEWCOMER, NOBODY, Browser, Seen, Street, outline, pages, serving
+from tests.pages import street as street
+from tests.pages import world as world
+from tests.pages import worlds as worlds
+from tests.world import World
+
+NATIONAL = "0740000101"
+REFUSED = "Numărul sau codul nu este bun"
+
+
+async def entered(street: Street, caller: str = ANA, number: str = "") -> tuple[Browser, Seen]:
+    """A browser with the bill of a caller open."""
+    browser = street.browser()
+    return browser, await browser.submit(BILL, number=number or caller, code=await street.code(caller))
+
+
+async def test_R6_latest_bill_only_with_number_and_code(street: Street) -> None:
+    _browser, page = await entered(street)
+    assert page.status == 200 and "79,90 lei" in page.words and "ORO-202603-0101" in page.words
+    assert "65,00" not in page.words and "ORO-202602" not in page.text
+    assert "07***101" in page.words
+    assert "740000101" not in page.text and "Ionescu" not in page.text
+    assert "Abonament 63,92 lei" in page.words and "Convorbiri 15,98 lei" in page.words
+    outline(page)
+
+
+async def test_R6_the_document_says_what_the_page_says(street: Street) -> None:
+    browser, _page = await entered(street)
+    got = await browser.get("/orange-ro/bill.pdf")
+    assert got.headers["Content-Type"] == "application/pdf" and got.body.startswith(b"%PDF")
+    assert got.headers["Content-Disposition"] == 'attachment; filename="ORO-202603-0101.pdf"'
+    text = PdfReader(BytesIO(got.body)).pages[0].extract_text().replace("\xa0", " ")
+    assert "79,90 lei" in text and "Ultima factură 03/2026" in text and "Scadența" in text
+    assert "740000101" not in text and "Ionescu" not in text
+
+
+@pytest.mark.parametrize("number", [NATIONAL, "0740 000 101", "+40740000101", "0040740000101", "40740000101"])
+async def test_R6_number_in_any_form(street: Street, number: str) -> None:
+    _browser, page = await entered(street, ANA, number)
+    assert "79,90 lei" in page.words
+
+
+async def test_R6_no_bill_yet_is_said_behind_the_code(street: Street) -> None:
+    browser, page = await entered(street, NEWCOMER)
+    assert "Nu există încă nicio factură" in page.words
+    assert (await browser.get("/orange-ro/bill.pdf")).headers["Content-Type"].startswith("text/html")
+
+
+async def test_R6_without_a_sitting_there_is_no_document(street: Street) -> None:
+    got = await street.browser().get("/orange-ro/bill.pdf")
+    assert "%PDF" not in got.text and 'name="code"' in got.text
+
+
+async def refusals(street: Street, tries: list[tuple[str, str]]) -> list[tuple[int, str]]:
+    """Status and bytes of each try, in one browser."""
+    browser = street.browser()
+    return [(await browser.submit(BILL, number=number, code=code)).bare for number, code in tries]
+
+
+async def test_R6_every_refusal_is_the_same_bytes(street: Street) -> None:
+    used, code = await street.code(BARBU), await street.code(ANA)
+    await street.browser().submit(BILL, number=BARBU, code=used)
+    wrong = "000000" if code != "000000" else "111111"
+    tries = [(BARBU, used), (BARBU, code), (NOBODY, code), (ANA, wrong), (ANA, ""), ("", ""), ("hello", code)]
+    seen = await refusals(street, [*tries, ("12", code), (ANA, "x" * 500), ("\u202e<script>", "'\"")])
+    assert len(set(seen)) == 1
+    status, text = seen[0]
+    assert status == 200 and REFUSED in text
+
+
+async def test_R7_a_code_is_good_for_fifteen_minutes_and_no_longer(street: Street) -> None:
+    code = await street.code()
+    street.world.clock.wait(timedelta(minutes=15, seconds=-1))
+    assert "79,90" in (await street.browser().submit(BILL, number=NATIONAL, code=code)).text
+    code = await street.code()
+    street.world.clock.wait(timedelta(minutes=15))
+    assert REFUSED in (await street.browser().submit(BILL, number=NATIONAL, code=code)).text
+
+
+async def test_R7_second_use_is_refused(street: Street) -> None:
+    code = await street.code()
+    assert "79,90" in (await street.browser().submit(BILL, number=NATIONAL, code=code)).text
+    assert REFUSED in (await street.browser().submit(BILL, number=NATIONAL, code=code)).text
+
+
+async def test_R7_the_sixth_try_is_refused_with_the_right_code(street: Street) -> None:
+    code = await street.code()
+    wrong = [(ANA, f"{guess:06}") for guess in range(6) if f"{guess:06}" != code][:5]
+    seen = await refusals(street, [*wrong, (ANA, code)])
+    assert len(set(seen)) == 1 and REFUSED in seen[0][1]
+
+
+@pytest.mark.parametrize("number", [ANA, NOBODY, "hello"])
+async def test_no_number_is_looked_up_before_its_code_is_right(street: Street, number: str) -> None:
+    street.world.weather.become("down")
+    page = await street.browser().submit(BILL, number=number, code="1")
+    assert page.status == 200 and REFUSED in page.words
+
+
+async def test_T9_a_locked_number_looks_like_any_other(street: Street) -> None:
+    seen = await refusals(street, [(NOBODY, f"{guess:06}") for guess in range(12)])
+    assert len(set(seen)) == 1
+
+
+async def test_R7_the_page_says_how_long_a_code_lives(street: Street) -> None:
+    page = await street.browser().get(BILL)
+    assert "Codul este valabil 15 minute" in page.words and "477" in page.words and "411" in page.words
+    outline(page)
+
+
+async def test_a_sitting_ends_after_ten_minutes(street: Street) -> None:
+    browser, _page = await entered(street)
+    street.world.clock.wait(timedelta(minutes=10, seconds=-1))
+    assert "79,90" in (await browser.get(BILL)).text
+    street.world.clock.wait(timedelta(seconds=1))
+    assert "79,90" not in (await browser.get(BILL)).text
+    assert not (await browser.get("/orange-ro/bill.pdf")).body.startswith(b"%PDF")
+
+
+async def test_logging_out_ends_the_sitting_on_our_side_too(street: Street) -> None:
+    browser, _page = await entered(street)
+    cookies = {cookie.key: cookie.value for cookie in browser.session.cookie_jar}
+    left = await browser.submit(BILL)
+    assert 'name="code"' in left.text and "79,90" not in left.text
+    thief = street.browser()
+    thief.session.cookie_jar.update_cookies({"bill": cookies["bill"]})
+    assert "79,90" not in (await thief.get(BILL)).text
+
+
+async def test_a_sitting_is_a_cookie_scripts_and_other_sites_never_see(street: Street) -> None:
+    browser, code = street.browser(), await street.code()
+    form = await browser.get(BILL)
+    fields = form.hidden | {"number": ANA, "code": code}
+    async with browser.session.post(street.url + BILL, data=fields, allow_redirects=False) as response:
+        assert (response.status, response.headers["Location"]) == (303, BILL)
+        cookie = response.headers["Set-Cookie"]
+    assert cookie.startswith("bill=") and len(cookie.split(";")[0]) >= 5 + 43
+    assert all(trait in cookie for trait in ("HttpOnly", "SameSite=Strict", "Path=/", "Max-Age=600"))
+    assert "Secure" not in cookie
+
+
+async def test_over_https_cookies_are_host_bound_and_secure(world: World) -> None:
+    async with serving(world, pages(world, "https://gw.example.net")) as street:
+        got = await street.browser().get(BILL)
+    assert got.headers["Set-Cookie"].startswith("__Host-form=") and "Secure" in got.headers["Set-Cookie"]
+    assert got.headers["Strict-Transport-Security"] == "max-age=31536000"
+
+
+@pytest.mark.parametrize("state", ["slow", "down"])
+async def test_billing_out_for_a_moment_costs_no_code(street: Street, state: str) -> None:
+    browser, code = street.browser(), await street.code()
+    street.world.weather.become(state)
+    page = await browser.submit(BILL, number=ANA, code=code)
+    assert page.status == 503 and "Serviciul nu răspunde acum" in page.words
+    outline(page)
+    street.world.weather.become("up")
+    assert "79,90" in (await browser.get(BILL)).text
+
+
+async def test_T18_a_sitting_of_one_caller_shows_no_other_bill(street: Street) -> None:
+    ana, _page = await entered(street, ANA)
+    _barbu, page = await entered(street, BARBU)
+    assert "45,00 lei" in page.words and "79,90" not in page.words
+    assert "79,90" in (await ana.get(BILL)).text
+
+
+async def test_T16_guessed_sittings_find_nothing(street: Street) -> None:
+    await entered(street)
+    jar = aiohttp.DummyCookieJar()
+    async with aiohttp.ClientSession(cookie_jar=jar) as session:
+        for guess in range(200):
+            headers = {"Cookie": f"bill={guess:043}"}
+            async with session.get(street.url + BILL, headers=headers) as response:
+                assert "79,90" not in await response.text()

@@ -1,0 +1,212 @@
+"""Pages behind links: another address for paper bills, and the owner's word for an e-mail address."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from flows.records import Preference
+from tests.pages import ADDRESS, ANA, BARBU, BILL, CONFIRM, Browser, Seen, Street, outline
+from tests.pages import street as street
+from tests.pages import world as world
+from tests.pages import worlds as worlds
+from tests.sql import rows_in
+
+HOME = "Str. Fântânii nr. 7, București"
+MAIL = "ana@example.test"
+GONE = "Linkul nu este valabil"
+SUBSCRIPTION = "orange-ro-40740000101"
+
+
+async def chosen(street: Street) -> Preference:
+    """What Ana chose."""
+    people = street.world.house.conversations.people["orange-ro"]
+    return await people.world.ledger.preference("orange-ro", SUBSCRIPTION)
+
+
+async def media(street: Street, account: str) -> str:
+    return await street.world.weather.inner.media(account)
+
+
+async def sheet(street: Street, token: str) -> tuple[Browser, Seen]:
+    """A browser with the form for the address open."""
+    browser = street.browser()
+    return browser, await browser.submit(ADDRESS, link=token)
+
+
+async def test_R14_paper_to_any_address(street: Street) -> None:
+    await street.phone.dial(BARBU, "*100#")
+    token = await street.address_link(BARBU)
+    browser, page = await sheet(street, token)
+    assert page.status == 200 and "Adresa" in page.words and token not in page.text
+    outline(page)
+    done = await browser.submit(ADDRESS, address=HOME)
+    assert done.status == 200 and "Gata! Factura vine de acum pe hârtie" in done.words
+    outline(done)
+    assert await media(street, BARBU[1:]) == "paper"
+    people = street.world.house.conversations.people["orange-ro"]
+    kept = await people.world.ledger.preference("orange-ro", f"orange-ro-{BARBU[1:]}")
+    assert kept.address == HOME
+    assert await rows_in(street.world.house.database, "consents") == 1
+
+
+async def test_R14_a_used_link_is_gone(street: Street) -> None:
+    token = await street.address_link()
+    browser, _page = await sheet(street, token)
+    await browser.submit(ADDRESS, address=HOME)
+    _browser, page = await sheet(street, token)
+    assert page.status == 404 and GONE in page.words
+    outline(page)
+
+
+async def test_R14_links_live_72_hours(street: Street) -> None:
+    token = await street.address_link()
+    street.world.clock.wait(timedelta(hours=72, seconds=-1))
+    assert (await sheet(street, token))[1].status == 200
+    street.world.clock.wait(timedelta(seconds=1))
+    assert (await sheet(street, token))[1].status == 404
+
+
+async def test_R14_bad_used_and_expired_links_are_one_page(street: Street) -> None:
+    used, old, mail = await street.address_link(), await street.address_link(), await street.email_link(MAIL)
+    browser, _page = await sheet(street, used)
+    await browser.submit(ADDRESS, address=HOME)
+    seen = [(await sheet(street, token))[1].bare for token in (used, mail, "A" * 32, "", "x" * 200, "😀")]
+    street.world.clock.wait(timedelta(hours=73))
+    seen.append((await sheet(street, old))[1].bare)
+    assert len(set(seen)) == 1
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["ab", "a" * 201, "   \r\n  ", "Str. 1\x07, Cluj", "Str. 1\u202e, Cluj"],
+    ids=["2", "201", "blank", "bell", "override"],
+)
+async def test_R14_what_is_no_address_may_be_typed_again(street: Street, address: str) -> None:
+    browser, _page = await sheet(street, await street.address_link())
+    page = await browser.submit(ADDRESS, address=address)
+    assert page.status == 200 and 'role="alert"' in page.text and "Gata!" not in page.words
+    outline(page)
+    assert "Gata!" in (await browser.submit(ADDRESS, address=HOME)).words
+
+
+@pytest.mark.parametrize(
+    ("address", "kept"),
+    [
+        ("abc", "abc"),
+        ("a" * 200, "a" * 200),
+        (" Str. 1 \r\n\r\n Cluj", "Str. 1, Cluj"),
+        ("S\u0327os 1", "Şos 1"),
+    ],
+    ids=["3", "200", "two lines", "composed"],
+)
+async def test_R14_an_address_is_kept_on_one_line(street: Street, address: str, kept: str) -> None:
+    browser, _page = await sheet(street, await street.address_link())
+    assert "Gata!" in (await browser.submit(ADDRESS, address=address)).words
+    assert (await chosen(street)).address == kept
+
+
+async def test_T30_the_same_address_sent_again_is_told_the_same_and_changes_nothing(street: Street) -> None:
+    browser, page = await sheet(street, await street.address_link())
+    fields = page.hidden | {"address": HOME}
+    twins = [await browser.post(ADDRESS, fields) for _ in range(2)]
+    assert twins[0].body == twins[1].body
+    other = await browser.post(ADDRESS, fields | {"address": "Str. Alta 9"})
+    assert other.status == 404
+    assert (await chosen(street)).address == HOME
+    assert await rows_in(street.world.house.database, "consents") == 1
+
+
+async def test_T30_parallel_submits_change_the_address_once(street: Street) -> None:
+    browser, page = await sheet(street, await street.address_link())
+    wishes = [page.hidden | {"address": f"Str. Paralela {number % 2}"} for number in range(12)]
+    told = await asyncio.gather(*(browser.post(ADDRESS, fields) for fields in wishes))
+    kept = (await chosen(street)).address
+    winners = {wishes[index]["address"] for index, seen in enumerate(told) if seen.status == 200}
+    assert winners == {kept}
+    assert {seen.status for seen in told} <= {200, 404, 503}
+    assert await rows_in(street.world.house.database, "consents") == 1
+
+
+async def test_R14_a_slip_of_paper_is_worth_nothing_elsewhere_or_later(street: Street) -> None:
+    browser, page = await sheet(street, await street.address_link())
+    assert (await browser.submit(ADDRESS, slip="A" * 43, address=HOME)).status == 404
+    street.world.clock.wait(timedelta(minutes=30))
+    assert (await browser.post(ADDRESS, page.hidden | {"address": HOME})).status == 404
+    assert (await chosen(street)).address == ""
+
+
+async def test_R14_billing_out_for_a_moment_costs_no_link(street: Street) -> None:
+    browser, page = await sheet(street, await street.address_link())
+    street.world.weather.become("down")
+    fields = page.hidden | {"address": HOME}
+    assert (await browser.post(ADDRESS, fields)).status == 503
+    street.world.weather.become("up")
+    assert "Gata!" in (await browser.post(ADDRESS, fields)).words
+
+
+async def confirmed(street: Street, token: str) -> Seen:
+    return await street.browser().submit(CONFIRM, link=token)
+
+
+async def test_T8_the_link_validates_the_address_once(street: Street) -> None:
+    token = await street.email_link(MAIL)
+    assert (await chosen(street)).email_validated is False
+    page = await confirmed(street, token)
+    assert page.status == 200 and "Adresa de e-mail este confirmată" in page.words and MAIL not in page.text
+    outline(page)
+    assert await chosen(street) == Preference(notify="email", email=MAIL, email_validated=True)
+    assert (await confirmed(street, token)).status == 404
+
+
+async def test_T8_looking_at_the_page_validates_nothing(street: Street) -> None:
+    await street.email_link(MAIL)
+    page = await street.browser().get(CONFIRM)
+    assert page.status == 200 and '<script type="module" src="/orange-ro/link.js">' in page.text
+    outline(page)
+    assert (await chosen(street)).email_validated is False
+
+
+async def test_T8_a_link_to_an_address_replaced_since_says_so(street: Street) -> None:
+    old, new = await street.email_link(MAIL), await street.email_link("ana.noua@example.test")
+    page = await confirmed(street, old)
+    assert page.status == 200 and "altă adresă" in page.words
+    assert (await chosen(street)).email_validated is False
+    assert "confirmată" in (await confirmed(street, new)).words
+
+
+async def test_T8_links_live_72_hours(street: Street) -> None:
+    token = await street.email_link(MAIL)
+    street.world.clock.wait(timedelta(hours=72))
+    assert (await confirmed(street, token)).status == 404
+    assert (await chosen(street)).email_validated is False
+
+
+async def test_T8_the_whole_link_typed_by_hand_is_fine(street: Street) -> None:
+    token = await street.email_link(MAIL)
+    assert "confirmată" in (await confirmed(street, f" https://gw.example.net{CONFIRM}#{token} ")).words
+
+
+async def test_T8_parallel_confirmations_agree(street: Street) -> None:
+    browser, token = street.browser(), await street.email_link(MAIL)
+    fields = (await browser.get(CONFIRM)).hidden | {"link": token}
+    told = await asyncio.gather(*(browser.post(CONFIRM, fields) for _ in range(8)))
+    assert any("confirmată" in seen.words for seen in told)
+    assert (await chosen(street)).email_validated is True
+
+
+async def test_T17_two_thousand_random_links_open_nothing(street: Street) -> None:
+    await street.address_link(ANA)
+    token = await street.email_link(MAIL)
+    browser = street.browser()
+    fields = (await browser.get(CONFIRM)).hidden
+    guesses = [f"{int(token, 16) ^ (1 << bit):032x}" for bit in range(128)]
+    guesses += [f"{number * 7919:032x}" for number in range(2000 - len(guesses))]
+    seen = {(await browser.post(CONFIRM, fields | {"link": guess})).bare for guess in guesses}
+    assert len(seen) == 1 and next(iter(seen))[0] == 404
+
+
+async def test_links_of_one_purpose_open_no_other_page(street: Street) -> None:
+    token = await street.address_link()
+    assert (await confirmed(street, token)).status == 404
+    assert "79,90" not in (await street.browser().get(f"{BILL}?lang=ro&link={token}")).text
