@@ -1,0 +1,166 @@
+"""The pack of Orange Romania walked at random on every channel, its actions answered by chance."""
+
+from functools import cache
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from flows.vocabulary import VOCABULARY
+from gateway import packs
+from menus.alphabet import measure
+from menus.facts import Fact, Rows
+from menus.machine import HOME
+from menus.menu import Menu
+from menus.render import show
+from menus.reply import Reply
+from menus.screen import Node
+from menus.session import Session, load
+from menus.surface import SURFACES
+from menus.walk import Heard, hear, settle, silent, take, text_in
+from tests.world import OPERATOR
+
+SECRETS = ("48151623", "Kanarie77")
+"""Typed at every turn, into secret inputs too; no reply and no session may ever hold one."""
+MOST_BYTES = 1024
+MOST_BACKS = 13
+BILL = ("bill", "month", "line", "total", "tax", "remaining", "due", "state")
+RUBRICS = ("subscriptions", "options", "communications", "equipment", "one_off", "third_party")
+BRINGS = {
+    "invoice.latest": (*BILL, "available"),
+    "invoice.open": BILL,
+    "invoice.list": ("bills", "available"),
+    "invoice.lines": RUBRICS,
+    "einvoice.activate": ("line",),
+    "paper.revert": ("line",),
+    "notify.choose": ("way", "email"),
+    "notify.address": ("email",),
+}
+"""By action the facts it brings, here with their widest values."""
+PROVES = {"code.check": "code"}
+
+KEYS = st.sampled_from([*"0123456789*#", "00", "99", "10"])
+WORDS = st.sampled_from(["FACTURA", "factúri", "fact 6", "LIMBA", "NOTIF EMAIL a@b.ro", "AJUTOR", "HARTIE"])
+JUNK = st.sampled_from(
+    ["", " ", "1*1", "\u0661", "\uff11", "\u06f2", "²", "x" * 500, "{code}", "\u202e1", "ا", "😀"]
+)
+ANSWERS = KEYS | KEYS | WORDS | JUNK | st.sampled_from(SECRETS) | st.text(max_size=20)
+
+
+@cache
+def menu() -> Menu:
+    return packs.menu(packs.folder(OPERATOR))
+
+
+class Walk(RuleBasedStateMachine):
+    """One phone and one session; conversations that end begin anew."""
+
+    channel = "ussd"
+
+    @initialize(language=st.sampled_from(["ro", "en"]), proofs=st.sampled_from([(), ("line",)]))
+    def begin(self, language: str, proofs: tuple[str, ...]) -> None:
+        pack = menu()
+        self.note = ""
+        self.session = Session(
+            operator=pack.name,
+            channel=self.channel,
+            caller="+40740000101",
+            revision=pack.revision,
+            state=HOME,
+            language=language,
+            kind="mobile",
+            proofs=proofs,
+        )
+
+    @rule(text=ANSWERS, data=st.data())
+    def answer(self, text: str, data: st.DataObject) -> None:
+        origin = self.session.state
+        heard = (text_in if self.channel == "sms" else hear)(menu(), self.session, text)
+        self._heard(heard, origin, data)
+
+    @precondition(lambda self: self.channel == "voice")
+    @rule(data=st.data())
+    def stay_silent(self, data: st.DataObject) -> None:
+        origin = self.session.state
+        self._heard(silent(menu(), self.session), origin, data)
+
+    @property
+    def ended(self) -> bool:
+        return menu().nodes[self.session.state].closes
+
+    def _heard(self, heard: Heard, origin: str, data: st.DataObject) -> None:
+        self.note = {"wrong": "note.wrong", "empty": "note.empty"}.get(heard.what, "")
+        if heard.what == "moved":
+            self._step(data)
+            settle(menu(), self.session, origin)
+        self.session.turn += 1
+        if self.ended:
+            self._check(show(menu(), self.session, self.note))
+            self.begin(self.session.language, ())
+
+    def _step(self, data: st.DataObject) -> None:
+        for _ in range(8):
+            node = menu().nodes[self.session.state]
+            if node.rests:
+                return
+            outcome = data.draw(st.sampled_from(sorted(packs.actions()[node.action].outcomes)), node.name)
+            proof = PROVES.get(node.action, "") if outcome == "ok" else ""
+            take(menu(), self.session, outcome, _facts(node, data), proof)
+        raise AssertionError("steps without end")
+
+    def _check(self, reply: Reply) -> None:
+        said = " ".join([reply.text, *(prompt.text for prompt in reply.prompts)])
+        assert not any(secret in said for secret in SECRETS)
+        assert "{" not in said
+        if self.channel != "voice":
+            size, budget = measure(reply.text), SURFACES[self.channel].budget
+            assert size.units <= (budget.gsm7 if size.alphabet == "gsm7" else budget.ucs2)
+        assert reply.ends == menu().nodes[self.session.state].closes
+
+    @invariant()
+    def what_is_shown_fits_and_tells_no_secret(self) -> None:
+        self._check(show(menu(), self.session, self.note))
+
+    @invariant()
+    def the_session_is_small_whole_and_without_secrets(self) -> None:
+        data = self.session.dump()
+        assert len(data) < MOST_BYTES
+        assert load(data) == self.session
+        assert not any(secret.encode() in data for secret in SECRETS)
+
+    @invariant()
+    def home_can_be_reached(self) -> None:
+        """By its key; a call goes back there step by step."""
+        copy, key = load(self.session.dump()), "*" if self.channel == "voice" else "00"
+        for _ in range(MOST_BACKS):
+            if copy.state == HOME:
+                return
+            origin = copy.state
+            assert hear(menu(), copy, key).what in ("moved", "page")
+            settle(menu(), copy, origin)
+        assert copy.state == HOME
+
+
+def _facts(node: Node, data: st.DataObject) -> dict[str, Fact | Rows]:
+    names = BRINGS.get(node.action, ())
+    return {name: data.draw(st.sampled_from(VOCABULARY[name]), name) for name in names}
+
+
+class OverSms(Walk):
+    channel = "sms"
+
+
+class OverVoice(Walk):
+    channel = "voice"
+
+
+SHAPE = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestUssd, TestSms, TestVoice = Walk.TestCase, OverSms.TestCase, OverVoice.TestCase
+TestUssd.settings = TestSms.settings = TestVoice.settings = SHAPE
+
+
+@pytest.mark.parametrize("channel", SURFACES)
+def test_a_fresh_session_is_small(channel: str) -> None:
+    fresh = Session(OPERATOR, channel, "+40740000101", menu().revision, HOME, "ro")
+    assert len(fresh.dump()) < 200
