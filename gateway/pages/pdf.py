@@ -1,6 +1,7 @@
 """The bill as a PDF: one page, the letters inside it, Arabic joined and running from the right."""
 
 import asyncio
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -56,6 +57,7 @@ def _lines(paper: FPDF, statement: Statement, start: Align) -> None:
 
 def _line(paper: FPDF, text: str, size: int, start: Align) -> None:
     paper.set_font(FAMILY, size=size)
+    _towards(paper, text)
     paper.cell(0, LINE_MM * 1.5, text, align=start, new_x="LMARGIN", new_y="NEXT")
 
 
@@ -65,5 +67,14 @@ def _rows(paper: FPDF, rows: Iterable[Row], start: Align) -> None:
     width = paper.epw / 2
     for label, value in rows:
         left, right = (label, value) if start is Align.L else (value, label)
+        _towards(paper, left)
         paper.cell(width, LINE_MM, left, border="B", align=Align.L)
+        _towards(paper, right)
         paper.cell(width, LINE_MM, right, border="B", align=Align.R, new_x="LMARGIN", new_y="NEXT")
+
+
+def _towards(paper: FPDF, text: str) -> None:
+    """Masked numbers, without a letter to say so, run from the left on a page that runs from the right."""
+    if paper.text_shaping:
+        letters = any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in text)
+        paper.set_text_shaping(use_shaping_engine=True, direction="rtl" if letters else "ltr")
