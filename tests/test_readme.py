@@ -1,0 +1,69 @@
+"""The README: its console blocks are run as printed against a demo of their own."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.services import free_port, until
+
+ROOT = Path(__file__).parent.parent
+BLOCK = re.compile(r"```console\n(.*?)```", re.S)
+CHANGING = re.compile(r"\d+")
+"""Dates and codes differ from day to day; everything else must print as written."""
+
+
+def blocks() -> list[str]:
+    return BLOCK.findall((ROOT / "README.md").read_text())
+
+
+def commands(block: str) -> str:
+    return "\n".join(line[2:] for line in block.splitlines() if line.startswith("$ "))
+
+
+def printed(block: str) -> str:
+    """What follows the commands, numbers as N; an SMS may reach the other terminal's phone instead."""
+    lines = [line for line in block.splitlines() if not line.startswith(("$ ", "sms to "))]
+    return CHANGING.sub("N", "\n".join(lines)).strip()
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, int]]:
+    """`dialtree demo`, as `make demo` starts it, in a folder of its own."""
+    folder, port = tmp_path_factory.mktemp("demo"), free_port()
+    (folder / ".venv").symlink_to(Path(sys.prefix))
+    environ = {**os.environ, "PORT": str(port)}
+    with (folder / "out").open("wb") as out:
+        child = subprocess.Popen(
+            [".venv/bin/dialtree", "demo"], cwd=folder, env=environ, stdout=out, stderr=out
+        )
+        try:
+            until(lambda: b"Stop with Ctrl-C" in (folder / "out").read_bytes(), 60, "the demo serves")
+            yield folder, port
+        finally:
+            child.terminate()
+            assert child.wait(15) == 0
+
+
+def test_every_console_block_prints_what_it_says(demo: tuple[Path, int]) -> None:
+    folder, port = demo
+    ran = ""
+    for block in blocks():
+        ran += commands(block).replace("8080", str(port)) + "\necho '=== next'\n"
+    result = subprocess.run(["bash", "-eu", "-c", ran], cwd=folder, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0, result.stderr
+    heard = result.stdout.split("=== next\n")
+    assert [printed(output) for output in heard[:-1]] == [
+        printed(block.replace("8080", str(port))) for block in blocks()
+    ]
+
+
+def test_the_texted_password_brings_a_code_to_the_terminal(demo: tuple[Path, int]) -> None:
+    folder, _ = demo
+    until(
+        lambda: b"to ...0101: Orange: codul dvs. este" in (folder / "out").read_bytes(), 10, "the code arrives"
+    )
