@@ -83,7 +83,7 @@ def _targets(draft: Draft, actions: Actions) -> Iterator[Finding]:
 def _named(node: Node) -> Iterator[tuple[tuple[str | int, ...], str]]:
     for index, option in enumerate(node.options):
         yield ("options", index, "to"), option.to
-    if node.each:
+    if node.each and node.each.to:
         yield ("each", "to"), node.each.to
     if node.accept:
         yield ("accept", "to"), node.accept.to

@@ -10,16 +10,28 @@ from menus.surface import SURFACES
 
 
 def listed(node: Node, session: Session) -> list[dict[str, Fact | Rows]]:
-    """The rows an `each` screen offers, as facts."""
+    """The rows of an `each` screen, as facts."""
     rows = session.facts.get(node.each.of) if node.each else None
     return [rows.row(index) for index in range(len(rows.rows))] if isinstance(rows, Rows) else []
+
+
+def offered(node: Node, session: Session) -> list[dict[str, Fact | Rows]]:
+    """The rows that may be picked: none where they are only told."""
+    return listed(node, session) if node.each and node.each.to else []
+
+
+def told(menu: Menu, session: Session, node: Node) -> Iterator[str]:
+    """The rows that are only told, one line each."""
+    if node.each and not node.each.to:
+        for row in listed(node, session):
+            yield menu.words(node.each.text, session.language, session.channel, row)
 
 
 def options(menu: Menu, session: Session, node: Node) -> Iterator[tuple[str, str]]:
     """The screen's options on the session's channel as (key, text), rows first."""
     channel, language = session.channel, session.language
     if node.each:
-        for index, row in enumerate(listed(node, session), 1):
+        for index, row in enumerate(offered(node, session), 1):
             yield str(index), menu.words(node.each.text, language, channel, row)
     for option in node.options:
         if channel in option.keys:
@@ -29,5 +41,5 @@ def options(menu: Menu, session: Session, node: Node) -> Iterator[tuple[str, str
 def more_key(node: Node, session: Session) -> str:
     """The key that turns the page: out of the way of the screen's own options."""
     surface = SURFACES[session.channel]
-    taken = len(listed(node, session)) >= 9 or (session.channel, surface.more) in node.keys
+    taken = len(offered(node, session)) >= 9 or (session.channel, surface.more) in node.keys
     return surface.wide_more if taken else surface.more

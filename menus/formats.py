@@ -126,6 +126,11 @@ class Written(Formats):
         self._country_code, self._trunk = country_code, trunk
         self._plural = lru_cache(maxsize=1024)(known.plural_form)
 
+    def bare(self, amount: Decimal) -> str:
+        """An amount whose currency is known already."""
+        exact = self._currency.rounded(amount)
+        return f"{exact:,f}".translate(self._marks)
+
     def money(self, amount: Decimal) -> str:
         exact = self._currency.rounded(amount)
         digits = f"{abs(exact):,f}".translate(self._marks)

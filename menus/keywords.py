@@ -4,16 +4,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from menus.schema import KeywordForm, KeywordsFile
-from menus.typed import as_digits, as_email, folded
+from menus.typed import as_digits, as_email, folded, month_like
 
 RESERVED = frozenset(
     {"stop", "stopall", "unsubscribe", "cancel", "end", "quit", "start", "yes", "unstop", "help", "info"}
 )
 """Words the networks and Twilio answer themselves (Twilio's default opt-out list): a menu never sees them."""
 
+MOST_TEXT = 40
+"""Characters of a reference that follows a keyword."""
 ARGUMENTS: Mapping[str, Callable[[str], str | None]] = {
     "email": as_email,
     "digits": lambda text: as_digits(text, 1, 20),
+    "month": month_like,
+    "text": lambda text: text if len(text) <= MOST_TEXT else None,
 }
 
 

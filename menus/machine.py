@@ -166,7 +166,7 @@ class Moves:
 def forward(node: Node) -> Iterator[tuple[str, str, str]]:
     """The moves a screen writes itself: keys, picks, inputs, outcomes; `resume` is left out."""
     keys = ((f"{channel} {key}", option.to) for (channel, key), option in node.keys.items())
-    pick = [("pick", node.each.to)] if node.each else []
+    pick = [("pick", node.each.to)] if node.each and node.each.to else []
     typed = [("typed", node.accept.to)] if node.accept else []
     outcomes = ((outcome, to) for outcome, to in node.on.items() if to != RESUME)
     return ((trigger, node.name, to) for trigger, to in chain(keys, pick, typed, outcomes))

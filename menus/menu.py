@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from menus.facts import Fact, Rows, Word
+from menus.facts import Fact, Money, Rows, Word
 from menus.formats import Spoken, Written
 from menus.keywords import Keywords
 from menus.machine import Moves
@@ -26,6 +26,12 @@ class Tongue:
         if isinstance(fact, Word):
             return self.catalogue.template(fact.name, channel).fill(lambda slot: "")
         return self.spoken.show(fact) if channel == "voice" else self.written.show(fact)
+
+    def bare(self, fact: Fact, channel: str) -> str:
+        """An amount without its currency where it is read; heard it keeps its units."""
+        if channel == "voice" or not isinstance(fact, Money):
+            return self.show(fact, channel)
+        return self.written.bare(fact.amount)
 
 
 @dataclass(frozen=True)
@@ -79,10 +85,11 @@ class Menu:
     def _slot(self, tongue: Tongue, slot: str, channel: str, facts: Mapping[str, Fact | Rows]) -> str:
         if slot in self.constants:
             return self.constants[slot]
-        fact = facts[slot]
+        name, _, form = slot.partition(":")
+        fact = facts[name]
         if isinstance(fact, Rows):
             raise TypeError(f"{slot} is a list; show it with `each`")
-        return tongue.show(fact, channel)
+        return tongue.bare(fact, channel) if form else tongue.show(fact, channel)
 
 
 def constants(form: PackFile) -> dict[str, str]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from menus.alphabet import plain, prepare
 from menus.choices import listed, more_key, options
+from menus.choices import told as lines
 from menus.facts import Fact, Rows
 from menus.fit import Block, Feet, pages
 from menus.machine import HOME
@@ -59,6 +60,8 @@ def _blocks(menu: Menu, session: Session, node: Node, note: str) -> Iterator[Blo
         text = _words(menu, session, name, session.facts) if name else ""
         if text:
             yield Block(text, whole=False)
+    for line in lines(menu, session, node):
+        yield Block(line, whole=True)
     for key, text in options(menu, session, node):
         yield Block(f"{key} {text}", whole=True)
 

@@ -31,11 +31,11 @@ class OptionForm(Form):
 
 
 class EachForm(Form):
-    """One option for each row of a list, numbered from 1."""
+    """One option for each row of a list, numbered from 1; or, without `to`, one line for each."""
 
     of: Name = Field(description="The fact that holds the rows.")
     text: Name
-    to: Name
+    to: Name | None = Field(None, description="Where a picked row leads; without it rows are only told.")
 
 
 class AcceptForm(Form):
@@ -77,7 +77,7 @@ class KeywordForm(Form):
 
     words: list[str] = Field(min_length=1)
     to: Name
-    takes: Literal["email", "digits", "msisdn", "month"] | None = Field(
+    takes: Literal["email", "digits", "msisdn", "month", "text"] | None = Field(
         None, description="What must follow the words."
     )
     keep: Name | None = None

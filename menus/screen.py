@@ -21,7 +21,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Each:
-    """One option for each row of a list."""
+    """One option for each row of a list; one line for each when it leads nowhere."""
 
     of: str
     text: str
@@ -79,7 +79,7 @@ def node(name: str, form: ScreenForm, source: Source, otherwise: Mapping[str, st
         kind=form.kind,
         text=form.text or name,
         options=tuple(_option(option) for option in form.options),
-        each=Each(form.each.of, form.each.text, form.each.to) if form.each else None,
+        each=Each(form.each.of, form.each.text, form.each.to or "") if form.each else None,
         accept=form.accept,
         action=form.action or "",
         given=form.given,

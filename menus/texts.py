@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from menus.source import Finding, PackError, Source
 
-_SLOT = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+_SLOT = re.compile(r"\{([a-z][a-z0-9_]*(?::bare)?)\}")
+"""`{total:bare}` is an amount without its currency, where the screen has named it already."""
 VARIANTS = ("all", "ussd", "sms", "voice")
 
 

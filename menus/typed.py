@@ -123,6 +123,12 @@ def as_month(text: str, today: date) -> Month | None:
     return Month(whole, int(month)) if 1 <= int(month) <= 12 and whole else None
 
 
+def month_like(text: str) -> str | None:
+    """What was typed, when it can be a month; `as_month` says which, for whoever knows the day."""
+    typed = "".join(digits_of(text).split())
+    return typed if as_month(typed, date(2000, 1, 1)) else None
+
+
 def _nearest(short: int, year: int) -> int:
     return year - 50 + (short - year + 50) % 100
 

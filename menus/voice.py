@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from menus.choices import listed, options
+from menus.choices import offered, options, told
 from menus.menu import Menu
 from menus.reply import Gather, Prompt, Reply
 from menus.screen import Node
@@ -13,6 +13,8 @@ FIRST_SECONDS, BETWEEN_SECONDS = 8, 4
 """How long a caller may think before the first key, and between two."""
 MOST_KEYS = 20
 """Keys one spoken input gathers at most."""
+MONTH_KEYS = 4
+"""A month is keyed in as MMYY."""
 _SPACES = re.compile(r"\s+")
 
 
@@ -36,6 +38,7 @@ def _said(menu: Menu, session: Session, node: Node, note: str) -> Iterator[str]:
     if note:
         yield menu.words(note, session.language, "voice", session.facts)
     yield menu.words(node.text, session.language, "voice", session.facts)
+    yield from told(menu, session, node)
     for key, text in options(menu, session, node):
         yield _option(menu, session, key, text)
     if not node.closes:
@@ -50,7 +53,8 @@ def _option(menu: Menu, session: Session, key: str, text: str) -> str:
 
 def _gather(node: Node, session: Session) -> Gather:
     if node.accept:
-        most = node.accept.most if node.accept.type == "digits" else MOST_KEYS
+        most = MONTH_KEYS if node.accept.type == "month" else node.accept.most
+        most = most if node.accept.type in ("digits", "month") else MOST_KEYS
         return Gather(min(most, MOST_KEYS), "#", FIRST_SECONDS, BETWEEN_SECONDS)
-    most, finish = (2, "#") if len(listed(node, session)) > 9 else (1, "")
+    most, finish = (2, "#") if len(offered(node, session)) > 9 else (1, "")
     return Gather(most, finish, FIRST_SECONDS, BETWEEN_SECONDS)

@@ -14,7 +14,7 @@ from menus.schema import AcceptForm
 from menus.screen import Node
 from menus.session import Session
 from menus.surface import SURFACES, Surface
-from menus.typed import as_date, as_digits, as_email, as_msisdn, digits_of
+from menus.typed import as_date, as_digits, as_email, as_msisdn, digits_of, month_like
 
 MOST_TRAIL = 12
 """Screens remembered behind the current one; older ones are forgotten first."""
@@ -140,7 +140,7 @@ def _chosen(menu: Menu, session: Session, node: Node, key: str) -> Heard | None:
     if (session.channel, key) in node.keys:
         menu.moves.fire(f"{session.channel} {key}", session)
         return Heard("moved")
-    rows = session.facts.get(node.each.of) if node.each else None
+    rows = session.facts.get(node.each.of) if node.each and node.each.to else None
     if isinstance(rows, Rows) and as_digits(key, 1, 2) and 0 < int(key) <= len(rows.rows):
         session.facts.update(rows.row(int(key) - 1))
         menu.moves.fire("pick", session)
@@ -172,6 +172,8 @@ def accepted(menu: Menu, accept: AcceptForm, text: str) -> str | None:
         return as_email(text)
     if accept.type == "msisdn":
         return as_msisdn(text, form.country_code, form.trunk)
+    if accept.type == "month":
+        return month_like(text)
     if accept.type == "date":
         day = as_date(text)
         return day.isoformat() if day else None

@@ -49,7 +49,7 @@ def _unknown_slots(draft: Draft, menu: Menu, vocabulary: Vocabulary) -> Iterator
     for tongue in menu.tongues.values():
         for entry in tongue.catalogue.entries.values():
             for channel, template in entry.variants.items():
-                for slot in sorted(set(template.slots) - known):
+                for slot in sorted({slot.partition(":")[0] for slot in template.slots} - known):
                     yield entry.finding(f"{entry.name}: no fact is called {{{slot}}}", channel)
 
 
