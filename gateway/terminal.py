@@ -4,6 +4,7 @@ import asyncio
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from difflib import unified_diff
 from pathlib import Path
@@ -12,9 +13,10 @@ from zoneinfo import ZoneInfo
 from flows.failures import Refused
 from flows.records import Change, Preference
 from gateway import packs
-from gateway.dialog import INDENT, Dialog, DialogError, read, write
+from gateway.dialog import INDENT, Dialog, DialogError, moment, read, write
 from gateway.direct import Direct
 from gateway.player import Clock, Player, Post
+from gateway.settings import Settings
 from gateway.wiring import DEFAULT_TRUST, Chance, House
 from menus.alphabet import measure
 from menus.menu import Menu
@@ -37,16 +39,17 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--save", type=Path, metavar="FILE", help="write the conversation as a dialog")
 
 
-def chance(args: Namespace) -> Chance:
-    """The clock for this run: a script's own, which it may move; else the world's."""
+def scene(args: Namespace, settings: Settings) -> tuple[Settings, Chance]:
+    """A script plays in a world of its own: its clock, and nothing done before it. Anything else in ours."""
     if args.script is None:
-        return Chance()
-    dialog = _script(args.script)
+        return settings, Chance()
     clock = Clock(datetime.now(UTC))
-    if dialog.first("at"):
-        pack = packs.menu(packs.folder(dialog.first("operator", args.operator)))
-        clock.set(datetime.fromisoformat(dialog.first("at")), pack.form.time_zone)
-    return Chance(now=clock)
+    with suppress(DialogError):  # `run` says what is wrong with it
+        dialog = _script(args.script)
+        if dialog.first("at"):
+            pack = packs.menu(packs.folder(dialog.first("operator", args.operator)))
+            clock.set(moment(dialog.first("at")), pack.form.time_zone)
+    return settings.model_copy(update={"database_url": "sqlite://"}), Chance(now=clock)
 
 
 async def run(args: Namespace, house: House) -> int:
