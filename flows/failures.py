@@ -11,9 +11,10 @@ Failure
     Overloaded           we shed this piece of work ourselves
   Undelivered            a notice did not go out
     TryLater             the provider asks for another time, or failed before taking it
+      NotNow             the recipient cannot be reached just now; the provider is well
     Rejected             the recipient cannot be reached this way
     OptedOut             the recipient does not want messages
-    Misconfigured        sender, credentials or region are wrong: a person must look
+    Misconfigured        sender, credentials or region are wrong: a person must look, then it may go
     OutcomeUnknown       the request left and no answer came
   BadRequest             an inbound request that is not what its contract says
 """
@@ -92,6 +93,10 @@ class TryLater(Undelivered):
         self.after_seconds = after_seconds
 
 
+class NotNow(TryLater):
+    """The recipient cannot be reached just now."""
+
+
 class Rejected(Undelivered):
     """The recipient cannot be reached this way."""
 
@@ -104,6 +109,8 @@ class OptedOut(Rejected):
 
 class Misconfigured(Undelivered):
     """Sender, credentials or region are wrong."""
+
+    again = True
 
 
 class OutcomeUnknown(Undelivered):

@@ -1,6 +1,7 @@
 """Retry: what becomes of an attempt, as a pure function of its failure, its number and its message's class."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from flows.failures import Failure, OptedOut, OutcomeUnknown, TryLater
@@ -25,16 +26,24 @@ def kind(parcel: Parcel) -> str:
     return parcel.item.kind if isinstance(parcel.item, Notice) else "errand"
 
 
-def settled(parcel: Parcel, failure: Failure, now: datetime) -> Settlement:
-    """What to record after a failed attempt."""
+def settled(parcel: Parcel, failure: Failure, now: datetime, *, repeatable: bool = False) -> Settlement:
+    """What to record after a failed attempt.
+
+    `repeatable`: the provider takes a message once per key, so one of unknown outcome is sent again.
+    """
     reason = type(failure).__name__
     if isinstance(failure, OptedOut):
         return Settlement("opted_out", reason=reason)
-    if isinstance(failure, OutcomeUnknown):
+    if isinstance(failure, OutcomeUnknown) and not repeatable:
         return _unknown(parcel, now, reason)
-    if not failure.again:
+    if not (failure.again or isinstance(failure, OutcomeUnknown)):
         return Settlement("dead", reason=reason)
     return _again(parcel, failure, now, reason)
+
+
+def lapsed(parcel: Parcel, now: datetime) -> Settlement:
+    """What to record of an attempt begun by a worker that fell silent: its outcome is unknown."""
+    return settled(replace(parcel, attempt=parcel.attempt - 1), OutcomeUnknown(), now)
 
 
 def _again(parcel: Parcel, failure: Failure, now: datetime, reason: str) -> Settlement:
@@ -43,7 +52,9 @@ def _again(parcel: Parcel, failure: Failure, now: datetime, reason: str) -> Sett
         return Settlement("dead", reason=reason)
     asked = failure.after_seconds if isinstance(failure, TryLater) else None
     at = now + timedelta(seconds=max(waits[parcel.attempt - 1], asked or 0))
-    return Settlement("expired", reason=reason) if _too_late(parcel, at) else Settlement("again", again_at=at)
+    if _too_late(parcel, at):
+        return Settlement("expired", reason=reason)
+    return Settlement("again", again_at=at, reason=reason)
 
 
 def _unknown(parcel: Parcel, now: datetime, reason: str) -> Settlement:

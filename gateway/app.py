@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import logging
+import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -16,7 +18,11 @@ from gateway.wiring import House
 log = logging.getLogger("dialtree.server")
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 DRAIN_SECONDS = 10.0
-"""What turns and deliveries under way may still take after SIGTERM."""
+"""What turns under way may still take after SIGTERM; deliveries have as long."""
+INTERNAL_ABOVE = 1010
+"""The internal listener's distance from the public one: 9090 beside 8080."""
+READY_SECONDS = 1.0
+"""Records that do not answer a small question in this time are out."""
 KEEP_ALIVE_SECONDS = 75.0
 
 
@@ -32,8 +38,9 @@ class Health:
         if self.draining:
             return False
         try:
-            await self.house.outbox.show(0)
-        except Failure:
+            async with asyncio.timeout(READY_SECONDS):
+                await self.house.outbox.show(0)
+        except (Failure, TimeoutError):
             return False
         return True
 
@@ -76,8 +83,11 @@ def _openapi(house: House) -> Handler:
 
 
 @contextlib.asynccontextmanager
-async def listening(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
-    """Serve an app; yields the port it got. aiohttp's access log stays off: turns have their own line."""
+async def listening(app: web.Application, host: str, port: int, *, shared: bool = False) -> AsyncIterator[int]:
+    """Serve an app; yields the port it got. aiohttp's access log stays off: turns have their own line.
+
+    `shared` lets other processes listen on the same port: the kernel deals out connections.
+    """
     runner = web.AppRunner(
         app, access_log=None, keepalive_timeout=KEEP_ALIVE_SECONDS, shutdown_timeout=DRAIN_SECONDS
     )
@@ -90,28 +100,71 @@ async def listening(app: web.Application, host: str, port: int) -> AsyncIterator
         await runner.cleanup()
 
 
-async def serve(house: House, *, deliver: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one process does of serving."""
+
+    deliver: bool = False
+    """Does it deliver what is due, too? Otherwise `dialtree worker` does."""
+    member: int | None = None
+    """Its number among several on one port; None when it is alone."""
+
+
+async def serve(house: House, part: Part) -> None:
     """Serve until SIGTERM or SIGINT; then turn red, finish what is under way, and return."""
-    settings, health, stopped = house.settings, Health(house), asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stopped.set)
+    settings, health, stopped = house.settings, Health(house), _told_to_stop()
+    if part.member is not None:
+        _stop_with_parent(stopped)
+    shared = part.member is not None
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(
-            listening(internal(house, health), settings.internal_host, settings.internal_port)
+            listening(internal(house, health), settings.internal_host, internal_port(house, part))
         )
-        await stack.enter_async_context(listening(public(house), settings.host, settings.port))
-        worker = asyncio.create_task(house.delivery.run()) if deliver else None
+        public_side = listening(public(house), settings.host, settings.port, shared=shared)
+        await stack.enter_async_context(public_side)
+        worker = asyncio.create_task(house.delivery.run()) if part.deliver else None
         await stopped.wait()
         health.draining = True
         house.delivery.stop()
+        await asyncio.sleep(settings.red_seconds)
         if worker:
-            await asyncio.wait({worker}, timeout=DRAIN_SECONDS)
+            await worker
+
+
+def internal_port(house: House, part: Part) -> int:
+    """Where health and metrics are: each process of a group has its own, one above the other."""
+    settings = house.settings
+    port = settings.internal_port
+    if port is None:
+        port = (settings.port + INTERNAL_ABOVE) % 65536 if settings.port else 0
+    return port + (part.member or 0) if port else 0
 
 
 async def work(house: House) -> None:
     """Deliver until SIGTERM or SIGINT; what is under way is finished."""
-    loop = asyncio.get_running_loop()
+    stopped = _told_to_stop()
+    worker = asyncio.create_task(house.delivery.run())
+    stopping = asyncio.create_task(stopped.wait())
+    await asyncio.wait({worker, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    house.delivery.stop()
+    stopping.cancel()
+    await worker
+
+
+def _told_to_stop() -> asyncio.Event:
+    loop, stopped = asyncio.get_running_loop(), asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, house.delivery.stop)
-    await house.delivery.run()
+        loop.add_signal_handler(name, stopped.set)
+    return stopped
+
+
+def _stop_with_parent(stopped: asyncio.Event) -> None:
+    """The supervisor holds the other end of our standard input: it closes when the supervisor is gone."""
+    loop, stdin = asyncio.get_running_loop(), sys.stdin.fileno()
+
+    def gone() -> None:
+        if not os.read(stdin, 1024):
+            loop.remove_reader(stdin)
+            stopped.set()
+
+    loop.add_reader(stdin, gone)

@@ -2,13 +2,14 @@
 
 import argparse
 import asyncio
+import functools
 import json
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
-from gateway import app, demo, log, packs, terminal
+from gateway import app, demo, log, outbox_cli, packs, supervisor, terminal
 from gateway.providers import discover
 from gateway.settings import Settings, SettingsError, config_path, load
 from gateway.wiring import House, house
@@ -35,12 +36,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("demo", help="serve the demo world on loopback")
-    commands.add_parser("serve", help="serve webhooks and pages")
+    serve = commands.add_parser("serve", help="serve webhooks and pages")
+    serve.add_argument("--workers", type=int, default=1, metavar="N", help="so many processes on one port")
+    serve.add_argument("--deliver", action="store_true", help="deliver what is due, too")
+    serve.add_argument("--member", type=int, help=argparse.SUPPRESS)
     commands.add_parser("worker", help="deliver what is due")
     terminal.add_arguments(commands.add_parser("dial", help="a phone in the terminal"))
     check = commands.add_parser("check", help="look for faults in packs")
     check.add_argument("packs", nargs="*", type=Path, help="pack folders; by default the ones we ship")
     check.add_argument("--schema", action="store_true", help="print the JSON Schema of a pack's files")
+    outbox_cli.add_arguments(commands.add_parser("outbox", help="look after what goes out"))
     database = commands.add_parser("db", help="look after the database")
     database.add_argument("what", choices=["upgrade"])
     return parser
@@ -62,14 +67,28 @@ async def _serve_demo(settings: Settings) -> None:
         await demo.settle(built)
         built.recorder.listeners.append(lambda notice: print(demo.told(notice), flush=True))
         print(demo.welcome(built, settings.port), flush=True)
-        await app.serve(built, deliver=True)
+        await app.serve(built, app.Part(deliver=True))
 
 
 def _serve(args: argparse.Namespace) -> int:
     log.start()
-    return asyncio.run(
-        _running(_settings(os.environ, demo_world=False), lambda built: app.serve(built, deliver=False))
-    )
+    settings = _settings(os.environ, demo_world=False)
+    if args.workers > 1:
+        _shareable(settings)
+        command = functools.partial(supervisor.member_command, deliver=args.deliver)
+        return asyncio.run(supervisor.Supervisor(args.workers, command).run())
+    part = app.Part(deliver=args.deliver, member=args.member)
+    return asyncio.run(_running(settings, lambda built: app.serve(built, part)))
+
+
+def _shareable(settings: Settings) -> None:
+    """May several processes serve this? Else SettingsError names the field."""
+    if not settings.redis_url:
+        raise SettingsError(
+            "redis_url: several workers need REDIS_URL, or each would know its own sessions only"
+        )
+    if not settings.port:
+        raise SettingsError("port: several workers need a port of their own to share")
 
 
 def _worker(args: argparse.Namespace) -> int:
@@ -88,7 +107,8 @@ def _dial(args: argparse.Namespace) -> int:
 
 
 async def _dialled(args: argparse.Namespace, settings: Settings) -> int:
-    async with house(settings) as built:
+    settings, chance = terminal.scene(args, settings)
+    async with house(settings, chance=chance) as built:
         await demo.settle(built)
         return await terminal.run(args, built)
 
@@ -105,9 +125,27 @@ def _check(args: argparse.Namespace) -> int:
     return 1 if found else 0
 
 
+def _outbox(args: argparse.Namespace) -> int:
+    settings = _settings(os.environ, demo_world=False)
+    return asyncio.run(_looked_after(args, settings))
+
+
+async def _looked_after(args: argparse.Namespace, settings: Settings) -> int:
+    async with house(settings) as built:
+        return await outbox_cli.run(built.outbox, args, built.hooks.now())
+
+
 def _db(args: argparse.Namespace) -> int:
     asyncio.run(upgrade_url(_settings(os.environ, demo_world=False).database_url))
     return 0
 
 
-COMMANDS = {"demo": _demo, "serve": _serve, "worker": _worker, "dial": _dial, "check": _check, "db": _db}
+COMMANDS = {
+    "demo": _demo,
+    "serve": _serve,
+    "worker": _worker,
+    "dial": _dial,
+    "check": _check,
+    "outbox": _outbox,
+    "db": _db,
+}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from gateway.providers.contract import Provider
 
@@ -28,10 +28,29 @@ class Section(BaseModel):
 class Routes(Section):
     """Which provider carries what goes out."""
 
-    sms: str = ""
-    """The provider notices by SMS leave through, e.g. `africastalking`."""
-    email: str = ""
+    sms: tuple[str, ...] = ()
+    """Providers by which SMS leave, e.g. `africastalking`: the first, and those to turn to when it is out."""
+    email: str = Field(default="", pattern=r"^(smtps?://[^/\s]+)?$", repr=False)
     """Where e-mail leaves: `smtp://host:port` or `smtps://user:password@host`."""
+    email_from: str = ""
+    """The From of e-mail; by default `no-reply@` and the host of `public_url`."""
+
+    @field_validator("sms", mode="before")
+    @classmethod
+    def _listed(cls, given: Any) -> Any:
+        """One name, names between commas, or a list."""
+        if not isinstance(given, str):
+            return given
+        return tuple(name.strip() for name in given.split(",") if name.strip())
+
+
+class Rates(Section):
+    """Messages a second that each delivering process sends by a route; 0 for no limit."""
+
+    sms: float = Field(default=0.0, ge=0)
+    """What the SMS providers permit, divided by the number of workers."""
+    email: float = Field(default=0.0, ge=0)
+    """What the mail relay permits, likewise."""
 
 
 class Link(Section):
@@ -41,6 +60,8 @@ class Link(Section):
     """Per channel what the connection proves: by default USSD and SMS the line, voice nothing."""
     sources: tuple[str, ...] = ()
     """Networks requests may come from, as CIDR; empty allows any."""
+    deduplicates: bool = False
+    """Does it take a message once per key of ours? Then a send of unknown outcome is simply repeated."""
     settings: Any = Field(repr=False)
     """The provider's own settings."""
 
@@ -51,6 +72,7 @@ class OperatorSettings(Section):
     billing: str = "sql"
     """`sql` for the project's own tables, or a backend's URL."""
     routes: Routes = Routes()
+    rates: Rates = Rates()
     links: Mapping[str, Link] = Field(default_factory=dict, repr=False)
     """By provider."""
 
@@ -70,10 +92,12 @@ class Settings(Section):
     """The address the public listener binds."""
     port: int = Field(8080, ge=0, le=65535)
     """The public listener."""
-    internal_port: int = Field(9090, ge=0, le=65535)
-    """The listener of /healthz, /readyz and /metrics, on loopback unless `internal_host` says otherwise."""
+    internal_port: int | None = Field(None, ge=0, le=65535)
+    """The listener of /healthz, /readyz and /metrics; by default 1010 above `port`: 9090 beside 8080."""
     internal_host: str = "127.0.0.1"
     """The address the internal listener binds."""
+    red_seconds: float = Field(1.0, ge=0, le=60)
+    """How long /readyz says red before the public listener closes, so that a balancer looks elsewhere."""
     turns_per_minute: int = Field(120, ge=1)
     """Requests one subscriber may make a minute."""
     demo: bool = False
@@ -141,13 +165,16 @@ def _operator(name: str, section: Mapping[str, Any], providers: Mapping[str, Pro
     links = {key: _link(f"{place}.{key}", section[key], providers[key]) for key in section if key in providers}
     rest = {key: value for key, value in section.items() if key not in providers}
     try:
-        return OperatorSettings.model_validate({**rest, "links": links})
+        operator = OperatorSettings.model_validate({**rest, "links": links})
     except ValidationError as error:
         raise SettingsError(_told(error, place)) from error
+    if any(provider not in links for provider in operator.routes.sms):
+        raise SettingsError(f"{place}.routes.sms: must name providers that have a section of their own here")
+    return operator
 
 
 def _link(place: str, section: Mapping[str, Any], provider: Provider) -> Link:
-    ours = {key: section[key] for key in ("trust", "sources") if key in section}
+    ours = {key: section[key] for key in ("trust", "sources", "deduplicates") if key in section}
     theirs = {key: value for key, value in section.items() if key not in ours}
     try:
         return Link.model_validate({**ours, "settings": provider.Settings.model_validate(theirs)})

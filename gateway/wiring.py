@@ -1,31 +1,39 @@
 """Wiring: the one place where objects are put together."""
 
+import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from ipaddress import ip_network
 from pathlib import Path
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from flows import errands
 from flows.actions import World
 from flows.conversation import Conversations
+from flows.failures import Failure
 from flows.hops import Keys
 from flows.people import People
 from flows.ports import Sessions
-from flows.records import Errand, Secret
+from flows.records import Errand, Notice, Secret
 from flows.shelf import Shelf
 from gateway import packs
+from gateway.breaker import Breaker
+from gateway.bucket import Bucket
+from gateway.clock import Steady
 from gateway.delivery import Delivery
 from gateway.guard import Door
 from gateway.hooks import Hooks
+from gateway.lanes import AT_ONCE, Lane, Room, Way
+from gateway.mail import Mail, mailbox
 from gateway.providers import discover
 from gateway.providers.contract import Connection, Provider, Sender
 from gateway.recorder import Recorder
-from gateway.settings import Link, Settings
+from gateway.settings import Link, OperatorSettings, Settings
 from menus.menu import Menu
 from storage import billing, sessions
 from storage.codes import SqlCodes
@@ -35,9 +43,12 @@ from storage.passwords import SqlPasswords
 from storage.sessions.fallback import FallbackSessions
 from storage.sessions.memory import MemorySessions
 from storage.sessions.rate import Rate
+from storage.sql.clock import server_time
 from storage.sql.engine import Database, connect
 from storage.sql.upgrade import upgrade
 
+FOLLOW_SECONDS = 60.0
+"""How often a process asks the database for the time."""
 DEFAULT_TRUST = {"ussd": "line", "sms": "line", "voice": "none"}
 """USSD and SMS reach us over the operator's legs; a voice caller's number proves nothing."""
 
@@ -46,7 +57,7 @@ DEFAULT_TRUST = {"ussd": "line", "sms": "line", "voice": "none"}
 class Chance:
     """The clock and the sources of chance; the tests pass their own."""
 
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    now: Callable[[], datetime] = field(default_factory=Steady)
     digits: Callable[[int], str] = lambda count: f"{secrets.randbelow(10**count):0{count}}"
     token: Callable[[], str] = lambda: secrets.token_urlsafe(16)
 
@@ -78,10 +89,30 @@ async def house(
         database = connect(settings.database_url)
         stack.push_async_callback(database.close)
         await upgrade(database)
+        if isinstance(chance.now, Steady):
+            await stack.enter_async_context(_following(chance.now, database))
         shelf = Shelf()
         for name in settings.operators:
             shelf.publish(load(packs.folder(name, root)))
         yield await _built(settings, shelf, chance, database, stack)
+
+
+@asynccontextmanager
+async def _following(clock: Steady, database: Database) -> AsyncIterator[None]:
+    """Keep to the time the database tells: leases and expiries mean the same to every process."""
+
+    async def follow() -> None:
+        while True:
+            with suppress(Failure):
+                if instant := await server_time(database):
+                    clock.follow(instant)
+            await asyncio.sleep(FOLLOW_SECONDS)
+
+    following = asyncio.create_task(follow())
+    try:
+        yield
+    finally:
+        following.cancel()
 
 
 async def _built(
@@ -98,8 +129,8 @@ async def _built(
     conversations = Conversations(shelf, _sessions(settings), people, packs.actions(), keys)
     outbox, recorder = SqlOutbox(database, secret), Recorder()
     connections = _connections(settings, shelf)
-    senders = await _senders(settings, connections, recorder, stack)
-    delivery = Delivery(outbox, senders, _errands(conversations), chance.now)
+    lanes = await _lanes(settings, connections, recorder, chance.now, stack)
+    delivery = Delivery(outbox, lanes, _errands(conversations), chance.now, _opting_out(people))
     hooks = Hooks(_doors(settings, connections), conversations, outbox, chance.now)
     return House(settings, database, conversations, hooks, outbox, delivery, recorder, passwords)
 
@@ -177,25 +208,70 @@ def _doors(
     return doors
 
 
-async def _senders(
+async def _lanes(
     settings: Settings,
     connections: Mapping[tuple[str, str], Connection],
     recorder: Recorder,
+    now: Callable[[], datetime],
     stack: AsyncExitStack,
-) -> dict[tuple[str, str], Sender]:
-    """Per operator and route its sender; in the demo a recorder where no provider's URL is set."""
-    providers = discover()
-    senders: dict[tuple[str, str], Sender] = {}
+) -> dict[tuple[str, str], Lane]:
+    """Per operator and route its lane; one that no route is set for has none, save in the demo."""
+    lanes: dict[tuple[str, str], Lane] = {}
     for operator, section in settings.operators.items():
-        senders[operator, "email"] = recorder
-        connection = connections.get((operator, section.routes.sms))
-        if connection is None or (settings.demo and not connection.settings.api_url):
-            senders[operator, "sms"] = recorder
+        senders = {"sms": await _texting(settings, operator, connections, recorder, stack)}
+        senders["email"] = _mailing(settings, operator, recorder)
+        rates: dict[str, float] = section.rates.model_dump()
+        for route, found in senders.items():
+            ways = [
+                Way(sender, Breaker(f"{operator}/{route}/{name}", now), _deduplicating(section, name))
+                for name, sender in found.items()
+            ]
+            if ways:
+                room = Room(min(getattr(way.sender, "most", AT_ONCE) for way in ways))
+                lanes[operator, route] = Lane(tuple(ways), Bucket(rates[route], now), room)
+    return lanes
+
+
+def _deduplicating(section: OperatorSettings, name: str) -> bool:
+    return name in section.links and section.links[name].deduplicates
+
+
+async def _texting(
+    settings: Settings,
+    operator: str,
+    connections: Mapping[tuple[str, str], Connection],
+    recorder: Recorder,
+    stack: AsyncExitStack,
+) -> dict[str, Sender]:
+    """SMS senders in order of preference; in the demo a recorder where a provider's URL is not set."""
+    providers = discover()
+    senders: dict[str, Sender] = {}
+    for name in settings.operators[operator].routes.sms:
+        connection = connections[operator, name]
+        if settings.demo and not connection.settings.api_url:
+            senders[name] = recorder
             continue
-        sender = await providers[section.routes.sms].connect_sender(connection)
+        sender = senders[name] = await providers[name].connect_sender(connection)
         stack.push_async_callback(sender.close)
-        senders[operator, "sms"] = sender
     return senders
+
+
+def _mailing(settings: Settings, operator: str, recorder: Recorder) -> dict[str, Sender]:
+    """The mail sender; in the demo a recorder where no relay is set."""
+    routes = settings.operators[operator].routes
+    if not routes.email:
+        return {"recorder": recorder} if settings.demo else {}
+    host = urlsplit(settings.public_url).hostname
+    return {"smtp": Mail(mailbox(routes.email, routes.email_from or f"no-reply@{host}"))}
+
+
+def _opting_out(people: Mapping[str, People]) -> Callable[[Notice, datetime], Awaitable[None]]:
+    """A provider that refuses for a recipient's sake tells us what the recipient told it."""
+
+    async def opted_out(notice: Notice, now: datetime) -> None:
+        await people[notice.operator].world.ledger.opt_out(notice.operator, notice.to, out=True, now=now)
+
+    return opted_out
 
 
 def _errands(conversations: Conversations) -> Callable[[Errand], Awaitable[None]]:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from flows.failures import Misconfigured, OptedOut, OutcomeUnknown, Rejected, TryLater, Undelivered
+from flows.failures import Misconfigured, NotNow, OptedOut, OutcomeUnknown, Rejected, TryLater, Undelivered
 from flows.records import Notice
 from gateway.providers._africastalking_send import Account as AtAccount
 from gateway.providers._africastalking_send import AfricasTalkingSms
@@ -187,7 +187,7 @@ CODES: dict[int, type[Undelivered]] = {
     405: Misconfigured,
     406: OptedOut,
     407: Rejected,
-    409: TryLater,
+    409: NotNow,
     500: TryLater,
     501: TryLater,
     502: Rejected,
@@ -208,7 +208,7 @@ async def test_do_not_disturb_may_come_as_http_409() -> None:
         fake.script.append("409")
         sender = at(fake.url)
         async with closing(sender):
-            assert type(await outcome(sender.send(notice()))) is TryLater
+            assert type(await outcome(sender.send(notice()))) is NotNow
 
 
 async def test_an_answer_without_recipients_names_the_sender() -> None:
@@ -278,7 +278,7 @@ TWILIO_CODES: dict[int, type[Undelivered]] = {
     21610: OptedOut,
     21611: TryLater,
     21614: Rejected,
-    30003: TryLater,
+    30003: NotNow,
     30007: Rejected,
     29999: Rejected,
 }

@@ -18,8 +18,9 @@ import requests
 from africastalking.SMS import SMSService
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
-from flows.failures import Misconfigured, OptedOut, OutcomeUnknown, Rejected, TryLater, Undelivered
+from flows.failures import Misconfigured, NotNow, OptedOut, OutcomeUnknown, Rejected, TryLater, Undelivered
 from flows.records import Notice
+from gateway.providers._later import retry_after
 from gateway.providers._numbers import e164, is_e164
 from gateway.providers.contract import Sent
 
@@ -38,7 +39,7 @@ REFUSALS: Mapping[int, tuple[type[Undelivered], str]] = MappingProxyType(
         405: (Misconfigured, "InsufficientBalance"),
         406: (OptedOut, "UserInBlacklist"),
         407: (Rejected, "CouldNotRoute"),
-        409: (TryLater, "DoNotDisturbRejection"),
+        409: (NotNow, "DoNotDisturbRejection"),
         500: (TryLater, "InternalServerError"),
         501: (TryLater, "GatewayError"),
         502: (Rejected, "RejectedByGateway"),
@@ -47,7 +48,7 @@ REFUSALS: Mapping[int, tuple[type[Undelivered], str]] = MappingProxyType(
 """A recipient's `statusCode` and what it means for us; HTTP 201 says nothing about a recipient."""
 
 STATUSES: Mapping[int, type[Undelivered]] = MappingProxyType(
-    {400: Rejected, 401: Misconfigured, 402: Misconfigured, 403: Misconfigured, 409: TryLater, 429: TryLater}
+    {400: Rejected, 401: Misconfigured, 402: Misconfigured, 403: Misconfigured, 409: NotNow, 429: TryLater}
 )
 """HTTP statuses that came without recipients: other 4xx and redirects need a person, 5xx stay unknown."""
 
@@ -72,6 +73,7 @@ class Account:
 class _Response:
     status: int
     body: bytes = field(repr=False)
+    retry_after: str | None = None
 
 
 class _Service(SMSService):  # type: ignore[misc]  # the SDK has no types
@@ -99,7 +101,7 @@ class _Service(SMSService):  # type: ignore[misc]  # the SDK has no types
             allow_redirects=False,
             stream=True,
         ) as response:
-            return _Response(response.status_code, _body(response, until))
+            return _Response(response.status_code, _body(response, until), response.headers.get("Retry-After"))
 
 
 def _body(response: requests.Response, until: float) -> bytes:
@@ -121,6 +123,7 @@ class AfricasTalkingSms:
     def __init__(self, account: Account, deadline_seconds: float = 9.0, most: int = 16) -> None:
         self._service = _Service(account, deadline_seconds)
         self._sender = account.sender or None
+        self.most = most
         self._seconds = deadline_seconds
         self._free = BoundedSemaphore(most)
         self._pool = ThreadPoolExecutor(most, thread_name_prefix="africastalking")
@@ -187,6 +190,8 @@ def _broken(error: requests.exceptions.RequestException) -> Undelivered:
 def _read(response: _Response, numbers: list[str]) -> Mapping[str, Sent | Undelivered]:
     """The verdict on each recipient. The body comes first: HTTP 409 brings a normal one."""
     message, recipients = _decoded(response.body)
+    if not recipients and response.status == 429:
+        return dict.fromkeys(numbers, TryLater("HTTP 429", retry_after(response.retry_after)))
     if not recipients:
         return dict.fromkeys(numbers, _refusal(response.status, message))
     verdicts = {e164(str(item.get("number", ""))): _verdict(item) for item in recipients}

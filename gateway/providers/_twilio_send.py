@@ -23,8 +23,9 @@ from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
 
-from flows.failures import Misconfigured, OptedOut, OutcomeUnknown, Rejected, TryLater, Undelivered
+from flows.failures import Misconfigured, NotNow, OptedOut, OutcomeUnknown, Rejected, TryLater, Undelivered
 from flows.records import Notice
+from gateway.providers._later import retry_after
 from gateway.providers._numbers import is_e164
 from gateway.providers.contract import Sent
 
@@ -49,7 +50,7 @@ ERRORS: Mapping[int, type[Undelivered]] = MappingProxyType(
         21617: Misconfigured,  # over 1600 characters: our screens are shorter
         30001: TryLater,  # queue overflow
         30002: Misconfigured,  # account suspended
-        30003: TryLater,  # handset unreachable
+        30003: NotNow,  # handset unreachable
         30004: Rejected,  # blocked
         30005: Rejected,  # unknown handset
         30006: Rejected,  # landline
@@ -116,6 +117,8 @@ class _Http(AsyncHttpClient):  # type: ignore[misc]  # the SDK has no types
                 body += chunk
                 if len(body) > MOST_BYTES:
                     raise OutcomeUnknown("the answer is too long")
+            if response.status == 429:  # the SDK's exception would hide the header
+                raise TryLater("HTTP 429", retry_after(response.headers.get("Retry-After")))
             return Response(response.status, body.decode(errors="replace"))
 
     async def close(self) -> None:
@@ -137,6 +140,7 @@ class TwilioSms:
         self._status_url = status_url
         self._seconds = deadline_seconds
         self._free = most
+        self.most = most
 
     async def send(self, notice: Notice) -> Sent:
         """See `Sender.send`. Shed at once when `most` are on their way, lest they time out in a queue."""

@@ -1,0 +1,39 @@
+"""Together: what is asked while a call is under way goes out as one next call."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Together(Generic[T, R]):
+    """Collects single items into calls of `run`; everybody is given the answer to the call they were in."""
+
+    def __init__(self, run: Callable[[list[T]], Awaitable[R]]) -> None:
+        self._run = run
+        self._waiting: list[tuple[T, asyncio.Future[R]]] = []
+        self._flushing: asyncio.Task[None] | None = None
+
+    async def add(self, item: T) -> R:
+        """The answer to the call this item was part of, or its exception."""
+        answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, answer))
+        if self._flushing is None or self._flushing.done():
+            self._flushing = asyncio.create_task(self._flush())
+        return await answer
+
+    async def _flush(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting, []
+            try:
+                result = await self._run([item for item, _ in batch])
+            except Exception as error:  # each caller gets it, this task has none
+                for _, answer in batch:
+                    if not answer.done():
+                        answer.set_exception(error)
+            else:
+                for _, answer in batch:
+                    if not answer.done():
+                        answer.set_result(result)
