@@ -149,19 +149,19 @@ def _split(line: str) -> tuple[str, str]:
 def _wrong(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
     done = False
     for number, line in enumerate(lines, 1):
-        what = _fault(line, done)
+        what = _fault(line, done=done)
         if what:
             yield number, what
         done = done or _acts(line)
 
 
-def _fault(line: str, done: bool) -> str:  # noqa: FBT001 - one caller, two lines above
+def _fault(line: str, *, done: bool) -> str:
     if _expects(line):
-        return _expectation_fault(line.strip(), done)
+        return _expectation_fault(line.strip(), done=done)
     return _cue_fault(*_split(line)) if _acts(line) else ""
 
 
-def _expectation_fault(told: str, done: bool) -> str:  # noqa: FBT001 - one caller, four lines above
+def _expectation_fault(told: str, *, done: bool) -> str:
     if told[0] not in MARKS:
         return f"an indented line is what must come; begin it with one of: {' '.join(MARKS)}"
     return "" if done else "nothing has been done yet; write `dial *100#` (or call, text) above it"
