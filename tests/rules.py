@@ -1,0 +1,67 @@
+"""The table of rules: `python -m tests.rules` writes docs/rules.md from the rules and their tests."""
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "rules.md"
+WHERE = ("test_rules_*.py", "test_pages_*.py")
+"""Elsewhere T is a threat and F a fault."""
+NAMED = re.compile(r"^test_([TMRFB]\d+)_")
+LATER: Mapping[str, str] = {
+    "M14": "with payment; the menu says so",
+    "F8": "with payment; the menu says so",
+    "R11": "a page of the operator's own; the switch itself is R12 and R13",
+    "B21": "a figure, nothing to build",
+    "B18": "happens in the store",
+    **dict.fromkeys(("B12", "B13", "B14", "B15", "B16", "B17", "B20"), "with purchases on the bill"),
+}
+HEAD = """# Rules
+
+What the five model services promise, each with its state and a test that shows it. T is Tunisie Telecom,
+M Maroc Telecom, R Orange România, F Orange France, B Bouygues Telecom. Written by `python -m tests.rules`.
+
+| rule | promise | channels | state | test |
+|---|---|---|---|---|
+"""
+
+
+def rules() -> Iterator[tuple[str, str, str]]:
+    """Every rule as (id, promise, channels)."""
+    for line in (ROOT / "tests" / "rules.tsv").read_text().splitlines():
+        name, promise, channels = line.split("\t")
+        yield name, promise, channels.strip()
+
+
+def shown() -> Mapping[str, list[str]]:
+    """The tests that carry a rule's id, by rule."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for path in sorted(path for where in WHERE for path in (ROOT / "tests").glob(where)):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                named = NAMED.match(node.name)
+                if named:
+                    found[named[1]].append(f"{path.stem}.{node.name}")
+    return found
+
+
+def page() -> str:
+    """The whole table."""
+    tests = shown()
+    return HEAD + "".join(f"{_row(*rule, tests)}\n" for rule in rules())
+
+
+def _row(name: str, promise: str, channels: str, tests: Mapping[str, list[str]]) -> str:
+    named = tests.get(name, [])
+    state = "built" if named else "open"
+    state = f"later: {LATER[name]}" if name in LATER and not named else state
+    more = f" (+{len(named) - 1})" if len(named) > 1 else ""
+    test = f"`{named[0]}`{more}" if named else ""
+    return f"| {name} | {promise} | {channels} | {state} | {test} |"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
