@@ -18,6 +18,7 @@ from flows.records import (
     Preference,
     Secret,
     Subscriber,
+    Ticket,
 )
 from menus.alphabet import plain, prepare
 from menus.facts import Facts
@@ -124,6 +125,7 @@ class Ask:
         links: tuple[Link, ...] = (),
         notices: tuple[Notice, ...] = (),
         errands: tuple[Errand, ...] = (),
+        tickets: tuple[Ticket, ...] = (),
     ) -> Change:
         """All that this action writes, under its idempotency key; `part` names one of several writes."""
         known = self.known()
@@ -138,6 +140,7 @@ class Ask:
             links,
             notices,
             errands,
+            tickets,
         )
 
     def link(self, purpose: LinkPurpose, value: str, life: timedelta) -> Link:

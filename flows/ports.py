@@ -8,8 +8,12 @@ from typing import Literal, Protocol
 from flows.records import (
     Bill,
     BillLine,
+    Capability,
     Change,
     CodeRequest,
+    Document,
+    Entries,
+    Entry,
     Link,
     Media,
     Parcel,
@@ -23,6 +27,10 @@ from flows.records import (
 
 class Billing(Protocol):
     """The operator's bills. Called under the turn's deadline; raises Refused or Unavailable only."""
+
+    @property
+    def capabilities(self) -> Collection[Capability]:
+        """What this backend can do besides bills; what is not named here is never asked of it."""
 
     async def subscriber(self, msisdn: str) -> Subscriber:
         """Who stands behind a number; NotFound when nobody does."""
@@ -41,6 +49,12 @@ class Billing(Protocol):
 
     async def set_media(self, account: str, media: Media) -> bool:
         """Ask for paper or e-mail; False when it was so already. Idempotent."""
+
+    async def entries(self, account: str, what: Entries, limit: int) -> Sequence[Entry]:
+        """What was used or bought, newest first; asked only with the capability of that name."""
+
+    async def document(self, account: str, bill_id: str) -> Document:
+        """The issuer's own document; NotFound when there is none. Asked only with `documents`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,9 @@ from typing import Literal
 Media = Literal["paper", "email"]
 Kind = Literal["mobile", "fixed", "internet", "data_key"]
 BillState = Literal["due", "part", "overdue", "paid", "credit", "cancelled"]
-LinkPurpose = Literal["address", "email", "bill"]
+LinkPurpose = Literal["address", "email", "bill", "file"]
+Entries = Literal["usage", "purchases"]
+Capability = Literal["usage", "purchases", "documents"]
 NoticeClass = Literal["code", "reply", "notice", "campaign"]
 """Sent in this order; `code` is never re-sent blindly, `notice` at most once after an unknown outcome."""
 
@@ -41,6 +43,8 @@ class Subscriber:
     email: str = field(default="", repr=False)
     email_validated: bool = False
     address: str = field(default="", repr=False)
+    siret: str = field(default="", repr=False)
+    """French business number; its holder's bills may be certified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,8 @@ class Bill:
     tax: Decimal
     remaining: Decimal
     state: BillState
+    seen: date | None = None
+    """The day billing said so, when it cannot be asked now; None when it has just said it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,41 @@ class BillLine:
     """Catalogue name of the rubric: `subscriptions`, `options`, `communications`..."""
     user: str = field(repr=False)
     amount: Decimal
+    id: str = ""
+    """The line's own id at the backend; empty when it has none."""
+    label: str = field(default="", repr=False)
+    centre: str = ""
+    """The billing centre of a business account, e.g. `CF-100-A`."""
+    days: int = 0
+    """Days of a part month (prorata); 0 when the line covers whole months."""
+    of_days: int = 0
+    """Days that month has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing used, or bought on the bill."""
+
+    at: date
+    kind: str
+    """`call`, `data`, `text`; of a purchase its category, e.g. `parking`."""
+    amount: Decimal
+    label: str = field(default="", repr=False)
+    quantity: int = 0
+    """Minutes, megabytes, messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The issuer's own document of a bill, byte for byte; we never make another of it."""
+
+    data: bytes = field(repr=False)
+    sha256: str
+    """Hexadecimal, as the issuer gave it."""
+    format: str
+    """What it is: `PAdES`, `Factur-X`, `UBL`..."""
+    platform: str = ""
+    """Where the legal original lies, when this is a copy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +182,20 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Ticket:
+    """A question a person must answer."""
+
+    reference: str
+    """What the subscriber is told, to ask again by."""
+    kind: str
+    """`contest`..."""
+    bill: str
+    line: str = ""
+    """The line's id; empty means the whole bill."""
+    channel: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """All that one action writes, in one transaction, once per key."""
 
@@ -157,6 +212,7 @@ class Change:
     links: tuple[Link, ...] = ()
     notices: tuple[Notice, ...] = ()
     errands: tuple[Errand, ...] = ()
+    tickets: tuple[Ticket, ...] = ()
     reply: bytes | None = field(default=None, repr=False)
     """The provider's answer bytes to an inbound message, kept to be repeated."""
 

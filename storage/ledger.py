@@ -6,12 +6,12 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, case, delete, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from flows.records import Change, Consent, Link, Preference, Secret
+from flows.records import Change, Consent, Link, Preference, Secret, Ticket
 from storage import changes
 from storage.enqueue import PURPOSE, enqueue
 from storage.seal import Seal, derived, mark
 from storage.sql.engine import Database
-from storage.sql.schema import consents, links, opt_outs, preferences
+from storage.sql.schema import consents, links, opt_outs, preferences, tickets
 
 _FIELDS = ("language", "notify", "email", "address")
 
@@ -34,6 +34,7 @@ PREFERENCE = select(
     preferences.c.operator == bindparam("operator"), preferences.c.subscription == bindparam("subscription")
 )
 CONSENT = insert(consents)
+TICKET = insert(tickets)
 LINK = upsert(links).on_conflict_do_nothing(index_elements=[links.c.token])
 _OPEN = (
     links.c.token == bindparam("hash"),
@@ -60,6 +61,19 @@ def _consent(change: Change, consent: Consent) -> dict[str, Any]:
         "language": consent.language,
         "channel": consent.channel,
         "proof": consent.proof,
+        "at": change.at,
+    }
+
+
+def _ticket(change: Change, ticket: Ticket) -> dict[str, Any]:
+    return {
+        "reference": ticket.reference,
+        "operator": change.operator,
+        "subscription": change.subscription,
+        "kind": ticket.kind,
+        "bill": ticket.bill,
+        "line": ticket.line,
+        "channel": ticket.channel,
         "at": change.at,
     }
 
@@ -145,6 +159,8 @@ class SqlLedger:
             connection.execute(CONSENT, [_consent(change, each) for each in change.consents])
         if change.links:
             connection.execute(LINK, [self._link_row(each) for each in change.links])
+        if change.tickets:
+            connection.execute(TICKET, [_ticket(change, each) for each in change.tickets])
         enqueue(connection, self._seal, (*change.notices, *change.errands), change.at)
         return change.outcome
 

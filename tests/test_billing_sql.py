@@ -128,8 +128,9 @@ async def test_T18_nobody_sees_another_accounts_bill(billing: SqlBilling) -> Non
 
 
 async def test_lines_come_in_their_order(billing: SqlBilling) -> None:
-    subscriptions = BillLine("subscriptions", AMINE, Decimal("40"))
-    assert await billing.lines("a1", "TT-3") == [subscriptions, BillLine("options", AMINE, Decimal("5.230"))]
+    subscriptions = BillLine("subscriptions", AMINE, Decimal("40"), id="1")
+    options = BillLine("options", AMINE, Decimal("5.230"), id="2")
+    assert await billing.lines("a1", "TT-3") == [subscriptions, options]
     assert await billing.lines("a1", "TT-2") == []
 
 

@@ -2,7 +2,7 @@
 
 import random
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ import pytest
 
 from flows.failures import Down, Slow
 from flows.ports import Billing
-from flows.records import Bill, BillLine, Media, Subscriber
+from flows.records import Bill, BillLine, Capability, Document, Entries, Entry, Media, Subscriber
 from gateway import packs
 from gateway.dialog import Dialog
 from gateway.direct import Direct
@@ -90,6 +90,16 @@ class Weather:
 
     async def set_media(self, account: str, media: Media) -> bool:
         return await self._through(self.inner.set_media(account, media))
+
+    @property
+    def capabilities(self) -> Collection[Capability]:
+        return self.inner.capabilities
+
+    async def entries(self, account: str, what: Entries, limit: int) -> Sequence[Entry]:
+        return await self._through(self.inner.entries(account, what, limit))
+
+    async def document(self, account: str, bill_id: str) -> Document:
+        return await self._through(self.inner.document(account, bill_id))
 
     async def _through(self, asked: Awaitable[T]) -> T:
         """What a backend says when its own timeout is over, or when nobody answers."""

@@ -1,6 +1,6 @@
 """Bills in our own tables: for the demo, for small operators, for the tests."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -8,9 +8,22 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Select, bindparam, select, update
 
 from flows.failures import NotFound
-from flows.records import Bill, BillLine, BillState, Media, Subscriber
+from flows.records import (
+    Bill,
+    BillLine,
+    BillState,
+    Capability,
+    Document,
+    Entries,
+    Entry,
+    Media,
+    Subscriber,
+)
+from storage.billing import Site
 from storage.sql.engine import Database
 from storage.sql.schema import billing_bills as bills
+from storage.sql.schema import billing_documents as documents
+from storage.sql.schema import billing_entries as entries
 from storage.sql.schema import billing_lines as lines
 from storage.sql.schema import billing_subscribers as subscribers
 
@@ -41,10 +54,24 @@ NEWEST = (
     .offset(bindparam("skipped", type_=lines.c.id.type))
 )
 ONE = _ISSUED.where(bills.c.id == bindparam("bill"))
+_LINE = ("rubric", "user", "amount", "id", "label", "centre", "days", "of_days")
 LINES = (
-    select(lines.c.rubric, lines.c.user, lines.c.amount)
+    select(*(lines.c[name] for name in _LINE))
     .where(lines.c.operator == bindparam("operator"), lines.c.bill == bindparam("bill"))
     .order_by(lines.c.id)
+)
+ENTRIES = (
+    select(entries.c.at, entries.c.kind, entries.c.amount, entries.c.label, entries.c.quantity)
+    .where(
+        entries.c.operator == bindparam("operator"),
+        entries.c.account == bindparam("account"),
+        entries.c.what == bindparam("what"),
+    )
+    .order_by(entries.c.at.desc(), entries.c.id.desc())
+    .limit(bindparam("most", type_=lines.c.id.type))
+)
+DOCUMENT = select(documents.c.data, documents.c.sha256, documents.c.format, documents.c.platform).where(
+    documents.c.operator == bindparam("operator"), documents.c.bill == bindparam("bill")
 )
 
 
@@ -63,6 +90,8 @@ def state_of(total: Decimal, remaining: Decimal, due: date, today: date, *, canc
 
 class SqlBilling:
     """The `Billing` port for one operator. `today` is the date in the operator's time zone."""
+
+    capabilities: Collection[Capability] = ("usage", "purchases", "documents")
 
     def __init__(self, database: Database, operator: str, today: Callable[[], date]) -> None:
         self._database = database
@@ -88,7 +117,7 @@ class SqlBilling:
     async def lines(self, account: str, bill_id: str) -> Sequence[BillLine]:
         """The bill's detail by rubric and user; NotFound for any other account's bill."""
         await self.bill(account, bill_id)
-        return [BillLine(*row) for row in await self._all(LINES, bill=bill_id)]
+        return [_line(row) for row in await self._all(LINES, bill=bill_id)]
 
     async def media(self, account: str) -> Media:
         """How bills reach this account today; NotFound for an account nobody has."""
@@ -100,6 +129,15 @@ class SqlBilling:
         given = {"here": self._operator, "whose": account, "wanted": media}
         changed = await self._database.write(lambda connection: connection.execute(SET_MEDIA, given).rowcount)
         return bool(changed)
+
+    async def entries(self, account: str, what: Entries, limit: int) -> Sequence[Entry]:
+        """What was used or bought, newest first."""
+        return [Entry(*row) for row in await self._all(ENTRIES, account=account, what=what, most=limit)]
+
+    async def document(self, account: str, bill_id: str) -> Document:
+        """The issuer's document as it came; NotFound for any other account's bill."""
+        await self.bill(account, bill_id)
+        return Document(*await self._first(DOCUMENT, bill=bill_id))
 
     async def _all(self, statement: Select[Any], **given: Any) -> Sequence[Any]:
         values = {"operator": self._operator, **given}
@@ -114,6 +152,10 @@ class SqlBilling:
         if not rows:
             raise NotFound
         return rows[0]
+
+
+def _line(row: Any) -> BillLine:
+    return BillLine(**{**row._mapping, "id": str(row.id)})
 
 
 def _bill(row: Any, today: date) -> Bill:
@@ -131,6 +173,6 @@ def _bill(row: Any, today: date) -> Bill:
     )
 
 
-def connect(_address: str, database: Database, operator: str, today: Callable[[], date]) -> SqlBilling:
+def connect(_address: str, site: Site) -> SqlBilling:
     """The backend named `sql`: the bills are in our own database, there is no other address."""
-    return SqlBilling(database, operator, today)
+    return SqlBilling(site.database, site.operator, site.today)

@@ -1,39 +1,27 @@
 """The tables, and for each query used the index it runs on."""
 
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
-    Date,
-    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
     UniqueConstraint,
-    false,
     text,
 )
 
-from storage.sql.types import Money, UtcTime
-
-NAMES = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-    "pk": "pk_%(table_name)s",
-}
-"""Constraints carry the same names everywhere, so that a later migration can find them."""
-
-metadata = MetaData(naming_convention=NAMES)
-
-ROW_ID = BigInteger().with_variant(Integer, "sqlite")
-"""Only INTEGER counts up by itself on SQLite."""
+from storage.sql.base import ROW_ID
+from storage.sql.base import metadata as metadata
+from storage.sql.bills import billing_bills as billing_bills
+from storage.sql.bills import billing_documents as billing_documents
+from storage.sql.bills import billing_entries as billing_entries
+from storage.sql.bills import billing_lines as billing_lines
+from storage.sql.bills import billing_subscribers as billing_subscribers
+from storage.sql.types import UtcTime
 
 preferences = Table(
     "preferences",
@@ -98,6 +86,21 @@ opt_outs = Table(
     Column("number", String(320), primary_key=True),
     Column("at", UtcTime, nullable=False),
 )
+
+tickets = Table(
+    "tickets",
+    metadata,
+    Column("operator", String(64), primary_key=True),
+    Column("reference", String(32), primary_key=True),
+    Column("subscription", String(128), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("bill", String(64), nullable=False),
+    Column("line", String(64), nullable=False),
+    Column("channel", String(16), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Index(None, "operator", "subscription", "at"),
+)
+"""Questions a person must answer."""
 
 codes = Table(
     "codes",
@@ -222,55 +225,3 @@ receipts = Table(
 Both write the same row, so the later transaction waits for the earlier and sees it: a receipt that
 comes before the send's answer is parked here, and none slips between two transactions.
 """
-
-billing_subscribers = Table(
-    "billing_subscribers",
-    metadata,
-    Column("id", String(128), primary_key=True),
-    Column("operator", String(64), nullable=False),
-    Column("msisdn", String(32), nullable=False),
-    Column("account", String(64), nullable=False),
-    Column("name", String(200), nullable=False),
-    Column("kind", String(16), nullable=False),
-    Column("segment", String(16), nullable=False),
-    Column("language", String(16), nullable=False),
-    Column("since", Date, nullable=False),
-    Column("email", String(320), nullable=False, server_default=""),
-    Column("email_validated", Boolean, nullable=False, server_default=false()),
-    Column("address", Text, nullable=False, server_default=""),
-    Column("media", String(8), nullable=False),
-    UniqueConstraint("operator", "msisdn"),
-    Index(None, "operator", "account"),
-    CheckConstraint("media IN ('paper', 'email')", name="media"),
-)
-
-billing_bills = Table(
-    "billing_bills",
-    metadata,
-    Column("operator", String(64), primary_key=True),
-    Column("id", String(64), primary_key=True),
-    Column("number", String(64), nullable=False),
-    Column("account", String(64), nullable=False),
-    Column("issued", Date, nullable=False),
-    Column("due", Date, nullable=False),
-    Column("total", Money, nullable=False),
-    Column("tax", Money, nullable=False),
-    Column("remaining", Money, nullable=False),
-    Column("cancelled", Boolean, nullable=False, server_default=false()),
-    Index(None, "operator", "account", "issued"),
-)
-
-billing_lines = Table(
-    "billing_lines",
-    metadata,
-    Column("id", ROW_ID, primary_key=True),
-    Column("operator", String(64), nullable=False),
-    Column("bill", String(64), nullable=False),
-    Column("rubric", String(64), nullable=False),
-    Column("user", String(64), nullable=False),
-    Column("amount", Money, nullable=False),
-    ForeignKeyConstraint(
-        ["operator", "bill"], ["billing_bills.operator", "billing_bills.id"], ondelete="CASCADE"
-    ),
-    Index(None, "operator", "bill", "id"),
-)

@@ -1,0 +1,108 @@
+"""The tables of our own billing: for the demo, for small operators, for the tests."""
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+)
+
+from storage.sql.base import ROW_ID, metadata
+from storage.sql.types import Money
+
+billing_subscribers = Table(
+    "billing_subscribers",
+    metadata,
+    Column("id", String(128), primary_key=True),
+    Column("operator", String(64), nullable=False),
+    Column("msisdn", String(32), nullable=False),
+    Column("account", String(64), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("segment", String(16), nullable=False),
+    Column("language", String(16), nullable=False),
+    Column("since", Date, nullable=False),
+    Column("email", String(320), nullable=False, server_default=""),
+    Column("email_validated", Boolean, nullable=False, server_default=false()),
+    Column("address", Text, nullable=False, server_default=""),
+    Column("media", String(8), nullable=False),
+    Column("siret", String(14), nullable=False, server_default=""),
+    UniqueConstraint("operator", "msisdn"),
+    Index(None, "operator", "account"),
+    CheckConstraint("media IN ('paper', 'email')", name="media"),
+)
+
+billing_bills = Table(
+    "billing_bills",
+    metadata,
+    Column("operator", String(64), primary_key=True),
+    Column("id", String(64), primary_key=True),
+    Column("number", String(64), nullable=False),
+    Column("account", String(64), nullable=False),
+    Column("issued", Date, nullable=False),
+    Column("due", Date, nullable=False),
+    Column("total", Money, nullable=False),
+    Column("tax", Money, nullable=False),
+    Column("remaining", Money, nullable=False),
+    Column("cancelled", Boolean, nullable=False, server_default=false()),
+    Index(None, "operator", "account", "issued"),
+)
+
+billing_lines = Table(
+    "billing_lines",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("operator", String(64), nullable=False),
+    Column("bill", String(64), nullable=False),
+    Column("rubric", String(64), nullable=False),
+    Column("user", String(64), nullable=False),
+    Column("amount", Money, nullable=False),
+    Column("label", String(200), nullable=False, server_default=""),
+    Column("centre", String(64), nullable=False, server_default=""),
+    Column("days", Integer, nullable=False, server_default="0"),
+    Column("of_days", Integer, nullable=False, server_default="0"),
+    ForeignKeyConstraint(
+        ["operator", "bill"], ["billing_bills.operator", "billing_bills.id"], ondelete="CASCADE"
+    ),
+    Index(None, "operator", "bill", "id"),
+)
+
+billing_entries = Table(
+    "billing_entries",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("operator", String(64), nullable=False),
+    Column("account", String(64), nullable=False),
+    Column("what", String(16), nullable=False),
+    Column("at", Date, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("amount", Money, nullable=False),
+    Column("label", String(200), nullable=False, server_default=""),
+    Column("quantity", Integer, nullable=False, server_default="0"),
+    Index(None, "operator", "account", "what", "at"),
+)
+"""What was used (`usage`) or bought on the bill (`purchases`)."""
+
+billing_documents = Table(
+    "billing_documents",
+    metadata,
+    Column("operator", String(64), primary_key=True),
+    Column("bill", String(64), primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("format", String(32), nullable=False),
+    Column("platform", String(200), nullable=False, server_default=""),
+    ForeignKeyConstraint(
+        ["operator", "bill"], ["billing_bills.operator", "billing_bills.id"], ondelete="CASCADE"
+    ),
+)
+"""The issuer's documents as they came; nothing in this package writes into one."""
