@@ -11,6 +11,7 @@ from tests.pages import ANA, BARBU, BILL, NEWCOMER, NOBODY, Browser, Seen, Stree
 from tests.pages import street as street
 from tests.pages import world as world
 from tests.pages import worlds as worlds
+from tests.sql import dumped
 from tests.world import World
 
 NATIONAL = "0740000101"
@@ -134,6 +135,25 @@ async def test_logging_out_ends_the_sitting_on_our_side_too(street: Street) -> N
     thief = street.browser()
     thief.session.cookie_jar.update_cookies({"bill": cookies["bill"]})
     assert "79,90" not in (await thief.get(BILL)).text
+
+
+async def test_another_process_shows_the_same_sitting_and_takes_the_same_forms(street: Street) -> None:
+    browser, page = await entered(street)
+    async with serving(street.world, pages(street.world)) as next_door:
+        browser.url = next_door.url
+        assert (await browser.get(BILL)).body == page.body
+        await browser.submit(BILL)
+    browser.url = street.url
+    assert "79,90" not in (await browser.get(BILL)).text
+
+
+async def test_a_sitting_is_stored_without_token_number_or_account(street: Street) -> None:
+    browser, _page = await entered(street)
+    rows = await dumped(street.world.house.database, "links") + await dumped(
+        street.world.house.database, "changes"
+    )
+    tokens = [cookie.value for cookie in browser.session.cookie_jar]
+    assert tokens and not any(secret in rows for secret in (*tokens, "740000101"))
 
 
 async def test_a_sitting_is_a_cookie_scripts_and_other_sites_never_see(street: Street) -> None:

@@ -73,9 +73,11 @@ async def test_a_planted_cookie_signs_nothing(street: Street) -> None:
     browser = street.browser()
     for planted in ("", "short", "x" * 65, "ä" * 20):
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
-            headers = {"Cookie": f"form={planted}"}
+            headers = {"Cookie": f"form={planted}; bill={planted}"}
             async with session.post(street.url + BILL, data={"form_token": "0" * 64}, headers=headers) as got:
                 assert got.status == 403 and "form=" in got.headers["Set-Cookie"]
+            async with session.get(street.url + BILL, headers=headers) as got:
+                assert got.status == 200
     assert (await browser.submit(BILL, number=ANA, code="1")).status == 200
 
 

@@ -1,50 +1,27 @@
-"""The small parts behind the pages: what is kept for a while, and where a request comes from."""
-
-from datetime import timedelta
+"""The small parts behind the pages: what is sealed, what is signed, and where a request comes from."""
 
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
 from flows.records import Secret
 from gateway.pages.forms import Forms
-from gateway.pages.kept import Kept
+from gateway.pages.sealed import Envelope
 from gateway.pages.source import remote
-from tests.sql import NOW
-
-MINUTE = timedelta(minutes=1)
+from tests.sql import SECRET
 
 
-def test_what_is_kept_is_gone_at_its_time() -> None:
-    kept: Kept[str] = Kept(MINUTE, 10)
-    kept.put("token", "value", NOW)
-    assert kept.get("token", NOW + MINUTE - timedelta(microseconds=1)) == "value"
-    assert kept.get("token", NOW + MINUTE) is None
-    assert kept.get("another", NOW) is None
+def test_sealed_words_open_under_their_label_only() -> None:
+    envelope = Envelope.of(SECRET)
+    closed = envelope.close(("one", "două"), "label")
+    assert envelope.open(closed, "label") == ["one", "două"]
+    assert envelope.open(closed, "other") is None
+    assert Envelope.of(Secret("another")).open(closed, "label") is None
+    assert "one" not in repr(envelope) and closed != envelope.close(("one", "două"), "label")
 
 
-def test_a_change_prolongs_nothing_and_invents_nothing() -> None:
-    kept: Kept[str] = Kept(MINUTE, 10)
-    kept.put("token", "value", NOW)
-    kept.change("token", "other")
-    kept.change("unknown", "other")
-    assert kept.get("token", NOW) == "other" and kept.get("token", NOW + MINUTE) is None
-    assert kept.get("unknown", NOW) is None
-
-
-def test_beyond_the_bound_the_oldest_is_forgotten() -> None:
-    kept: Kept[int] = Kept(MINUTE, 3)
-    for number in range(5):
-        kept.put(f"token {number}", number, NOW)
-    assert [kept.get(f"token {number}", NOW) for number in range(5)] == [None, None, 2, 3, 4]
-
-
-def test_tokens_themselves_are_not_kept() -> None:
-    kept: Kept[str] = Kept(MINUTE, 3)
-    kept.put("a-long-token", "value", NOW)
-    kept.drop("a-long-token")
-    kept.drop("a-long-token")
-    kept.put("a-long-token", "value", NOW)
-    assert "a-long-token" not in repr(vars(kept))
+@pytest.mark.parametrize("text", ["", "x", "é", "A" * 43, "=", "😀" * 20])
+def test_what_we_did_not_seal_does_not_open(text: str) -> None:
+    assert Envelope.of(SECRET).open(text, "label") is None
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,8 @@
 
 import logging
 import unicodedata
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from aiohttp import web
 
@@ -12,17 +11,16 @@ from flows.failures import NotFound
 from flows.records import Change, Consent, Link, Preference, Secret
 from gateway.pages import answers, links, markup
 from gateway.pages.forms import Forms
-from gateway.pages.kept import Kept
 from gateway.pages.markup import Input
+from gateway.pages.sealed import Envelope
 from gateway.pages.visit import Visit
 
 log = logging.getLogger("dialtree.pages")
 LEAST, MOST = 3, 200
 """Characters of an address."""
 SLIP_LIFE = timedelta(minutes=30)
-MOST_SLIPS = 10_000
 SLIP = "slip"
-"""The field of the form that stands for the link, so that its token is never written into a page."""
+"""The field that stands for the link, sealed for this visitor: its token is never written into a page."""
 INPUTS = (Input("address", MOST, 'autocomplete="street-address"', lines=3),)
 
 
@@ -31,8 +29,7 @@ class AddressPage:
     """`/{operator}/address`: first the link's token, then the address."""
 
     forms: Forms
-    token: Callable[[], str] = field(repr=False)
-    slips: Kept[Secret] = field(default_factory=lambda: Kept(SLIP_LIFE, MOST_SLIPS), repr=False)
+    envelope: Envelope = field(repr=False)
 
     async def view(self, visit: Visit) -> web.Response:
         """The page the link leads to."""
@@ -51,12 +48,11 @@ class AddressPage:
         token = links.typed(visit)
         if await links.opened(visit, token, "address") is None:
             return links.gone(visit)
-        slip = self.token()
-        self.slips.put(slip, token, visit.now)
-        return _form(visit, slip)
+        until = visit.now + SLIP_LIFE
+        return _form(visit, self.envelope.close((until.isoformat(), token.value), _label(visit)))
 
     async def _written(self, visit: Visit, slip: str) -> web.Response:
-        token = self.slips.get(slip, visit.now)
+        token = self._read(visit, slip)
         if token is None:
             return links.gone(visit)
         address = as_address(visit.fields.get("address", ""))
@@ -65,6 +61,12 @@ class AddressPage:
         if not await self._changed(visit, token, address):
             return links.gone(visit)
         return answers.page(visit, "page.address_title", markup.done(visit, "page.address_done"))
+
+    def _read(self, visit: Visit, slip: str) -> Secret | None:
+        """The link's token a slip stands for, while it is good."""
+        words = self.envelope.open(slip, _label(visit))
+        good = words and visit.now < datetime.fromisoformat(words[0])
+        return Secret(words[1]) if words and good else None
 
     async def _changed(self, visit: Visit, token: Secret, address: str) -> bool:
         """Switch to paper and keep the address, once per link; True for a repeat of the very same.
@@ -109,6 +111,10 @@ def _change(visit: Visit, link: Link, key: str, address: str, mine: bytes) -> Ch
         consents=(consent,),
         reply=mine,
     )
+
+
+def _label(visit: Visit) -> str:
+    return f"slip {visit.path} {visit.form_token}"
 
 
 def _form(visit: Visit, slip: str, wrong: str = "") -> web.Response:

@@ -1,5 +1,6 @@
 """The latest bill behind a phone number and a code by SMS (R6, R7): as a page, as a document."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -10,13 +11,13 @@ from aiohttp import web
 
 from flows import invoice
 from flows.actions import Ask
-from flows.failures import NotFound
-from flows.records import Secret, Subscriber
+from flows.failures import Failure, NotFound
+from flows.records import Change, Link, LinkPurpose, Secret, Subscriber
 from gateway.pages import answers, markup
-from gateway.pages.forms import Cookies
-from gateway.pages.kept import Kept
+from gateway.pages.forms import Cookies, Forms
 from gateway.pages.markup import Input
 from gateway.pages.pdf import Press
+from gateway.pages.sealed import Envelope
 from gateway.pages.statement import Statement, statement
 from gateway.pages.visit import Visit
 from menus.facts import Text
@@ -25,8 +26,9 @@ from menus.typed import as_msisdn, digits_of
 log = logging.getLogger("dialtree.pages")
 COOKIE = "bill"
 SITTING_LIFE = timedelta(minutes=10)
-MOST_SITTINGS = 10_000
-PURPOSE = "bill"
+PATIENCE_SECONDS = 2.5
+"""For billing while a code is taken; the page after it asks again."""
+PURPOSE: LinkPurpose = "bill"
 INPUTS = (
     Input("number", 20, 'type="tel" inputmode="tel" autocomplete="tel"'),
     Input("code", 12, 'type="text" inputmode="numeric" autocomplete="one-time-code"'),
@@ -37,10 +39,9 @@ LEAVE = "leave"
 
 @dataclass(frozen=True, slots=True)
 class Sitting:
-    """Ten minutes at one bill. The code is used up when it begins, so a billing backend that is
-    out for a moment costs nobody a second code: the bill is found by the first page that can."""
+    """Ten minutes at one bill. A code is used up when it begins, so a billing backend that is out
+    at that moment costs nobody a second code: the bill is then looked for by each page."""
 
-    operator: str
     number: str = field(repr=False)
     account: str = field(default="", repr=False)
     bill: str = ""
@@ -48,16 +49,18 @@ class Sitting:
 
 @dataclass(frozen=True, slots=True)
 class BillPage:
-    """`/{operator}/bill` and `/{operator}/bill.pdf`."""
+    """`/{operator}/bill` and `/{operator}/bill.pdf`. Sittings are kept in the ledger, as links only
+    their cookie opens: any process shows the bill, and logging out ends it for all of them."""
 
     cookies: Cookies
+    forms: Forms
+    envelope: Envelope = field(repr=False)
     token: Callable[[], str] = field(repr=False)
-    sittings: Kept[Sitting] = field(default_factory=lambda: Kept(SITTING_LIFE, MOST_SITTINGS), repr=False)
     press: Press = field(default_factory=Press, repr=False)
 
     async def view(self, visit: Visit) -> web.Response:
         """The bill of the visitor's sitting; without one, the form."""
-        sitting = self._sitting(visit)
+        sitting = await self._sitting(visit)
         if sitting is None:
             return self.again(visit, "", 200)
         return await self._shown(visit, sitting)
@@ -65,14 +68,14 @@ class BillPage:
     async def submit(self, visit: Visit) -> web.Response:
         """Number and code, or the wish to leave."""
         if LEAVE in visit.fields:
-            return self._left(visit)
+            return await self._left(visit)
         number = _number(visit)
         code = Secret("".join(digits_of(visit.fields.get("code", "")).split()))
-        told = await visit.world.codes.redeem(visit.operator, number, PURPOSE, code, visit.now)
+        told = await visit.world.codes.redeem(visit.operator, number, "bill", code, visit.now)
         if told != "ok":
             log.info("bill refused", extra={"operator": visit.operator})
             return self.again(visit, "page.refused", 200)
-        return self._begun(visit, number)
+        return await self._begun(visit, await _first(visit, Sitting(number)))
 
     def again(self, visit: Visit, text: str, status: int) -> web.Response:
         """The form, with what went wrong. What was typed is not repeated: it may be somebody's number."""
@@ -86,62 +89,88 @@ class BillPage:
 
     async def download(self, visit: Visit) -> web.Response:
         """The bill as a PDF; without a sitting, back to the form."""
-        sitting = self._sitting(visit)
-        found = await self._found(visit, sitting) if sitting else ""
+        sitting = await self._sitting(visit)
+        try:
+            found = await _found(visit, sitting) if sitting else ""
+        except NotFound:
+            found = ""
         if not isinstance(found, Statement):
             return answers.see_other(visit.here)
         return answers.document(await self.press.drawn(found, visit.now), found.number)
 
-    def _sitting(self, visit: Visit) -> Sitting | None:
-        sitting = self.sittings.get(visit.sitting, visit.now) if visit.sitting else None
-        return sitting if sitting and sitting.operator == visit.operator else None
+    async def _sitting(self, visit: Visit) -> Sitting | None:
+        """The visitor's sitting, if there is one and its time is not over."""
+        if not visit.sitting:
+            return None
+        token = Secret(visit.sitting)
+        link = await visit.world.ledger.open_link(token, PURPOSE, visit.now)
+        words = self.envelope.open(link.value, self._label(visit, token)) if link else None
+        return Sitting(*words) if words else None
 
-    def _begun(self, visit: Visit, number: str) -> web.Response:
+    async def _begun(self, visit: Visit, sitting: Sitting) -> web.Response:
         """A new token for every sitting: one planted before is worth nothing."""
         token = self.token()
-        self.sittings.drop(visit.sitting)
-        self.sittings.put(token, Sitting(visit.operator, number), visit.now)
+        await visit.world.ledger.commit(self._kept(visit, Secret(token), sitting))
         response = answers.see_other(visit.here)
         self.cookies.give(response, COOKIE, token, int(SITTING_LIFE.total_seconds()))
         log.info("bill opened", extra={"operator": visit.operator})
         return response
 
-    def _left(self, visit: Visit) -> web.Response:
-        self.sittings.drop(visit.sitting)
+    def _kept(self, visit: Visit, token: Secret, sitting: Sitting) -> Change:
+        value = self.envelope.close((sitting.number, sitting.account, sitting.bill), self._label(visit, token))
+        link = Link(token, PURPOSE, visit.operator, "", value, visit.now + SITTING_LIFE)
+        return Change(self.forms.mark("sitting", token), visit.operator, "", visit.now, links=(link,))
+
+    def _label(self, visit: Visit, token: Secret) -> str:
+        """Of one sitting at one operator: a link made for anything else, or elsewhere, opens no bill."""
+        return self.forms.mark(f"sitting {visit.operator}", token)
+
+    async def _left(self, visit: Visit) -> web.Response:
+        if visit.sitting:
+            await visit.world.ledger.use_link(Secret(visit.sitting), PURPOSE, visit.now)
         response = answers.see_other(visit.here)
         self.cookies.take(response, COOKIE)
         return response
 
     async def _shown(self, visit: Visit, sitting: Sitting) -> web.Response:
         try:
-            found = await self._found(visit, sitting)
+            found = await _found(visit, sitting)
         except NotFound:
-            self.sittings.drop(visit.sitting)
             return self.again(visit, "page.refused", 200)
         body = _bill(visit, found) if isinstance(found, Statement) else f"<p>{escape(found)}</p>"
         leave = markup.form(visit, (), "page.leave", more=markup.hidden(LEAVE, "1"))
         hint = markup.paragraph(visit, "page.leave_hint")
         return answers.page(visit, "page.bill_title", f"{body}\n{leave}\n{hint}")
 
-    async def _found(self, visit: Visit, sitting: Sitting) -> Statement | str:
-        """The bill of the sitting, or the words that say why there is none; NotFound for nobody's number."""
-        bound = sitting if sitting.bill else await self._bound(visit, sitting)
-        if isinstance(bound, str):
-            return bound
-        billing = visit.world.billing
-        bill = await billing.bill(bound.account, bound.bill)
-        return statement(visit, bill, await billing.lines(bound.account, bound.bill), bound.number)
 
-    async def _bound(self, visit: Visit, sitting: Sitting) -> Sitting | str:
-        """Bind the sitting to the account and its latest bill, found as every channel finds it."""
-        person = await visit.world.billing.subscriber(sitting.number)
-        outcome = await invoice.latest(_ask(visit, person))
-        found = outcome.facts.get("bill")
-        if not isinstance(found, Text):
-            return visit.said(f"invoice.{outcome.name}", outcome.facts)
-        bound = replace(sitting, account=person.account, bill=found.value)
-        self.sittings.change(visit.sitting, bound)
+async def _first(visit: Visit, sitting: Sitting) -> Sitting:
+    """The sitting bound to its account and bill; as it is when billing cannot say in time."""
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            bound = await _bound(visit, sitting)
+    except (Failure, TimeoutError):
+        return sitting
+    return sitting if isinstance(bound, str) else bound
+
+
+async def _found(visit: Visit, sitting: Sitting) -> Statement | str:
+    """The bill of the sitting, or the words that say why there is none; NotFound for nobody's number."""
+    bound = sitting if sitting.bill else await _bound(visit, sitting)
+    if isinstance(bound, str):
         return bound
+    billing = visit.world.billing
+    bill = await billing.bill(bound.account, bound.bill)
+    return statement(visit, bill, await billing.lines(bound.account, bound.bill), bound.number)
+
+
+async def _bound(visit: Visit, sitting: Sitting) -> Sitting | str:
+    """The sitting with its account and latest bill, found as every channel finds it."""
+    person = await visit.world.billing.subscriber(sitting.number)
+    outcome = await invoice.latest(_ask(visit, person))
+    found = outcome.facts.get("bill")
+    if not isinstance(found, Text):
+        return visit.said(f"invoice.{outcome.name}", outcome.facts)
+    return replace(sitting, account=person.account, bill=found.value)
 
 
 def _number(visit: Visit) -> str:

@@ -116,6 +116,7 @@ class Entrance:
         if not languages:
             raise BadRequest("no such place", 404)
         asked = decode.fields(request.rel_url.raw_query_string).get("lang", "")
+        sitting = self.cookies.read(request, COOKIE)
         path = f"/{operator}/{request.path.rpartition('/')[2]}"
         return Visit(
             menu=self.shelf.current(operator),
@@ -125,7 +126,7 @@ class Entrance:
             languages=languages,
             asked=asked in languages,
             form_token=self.forms.token(seed, path.removesuffix(".pdf")),
-            sitting=self.cookies.read(request, COOKIE),
+            sitting=sitting if is_seed(sitting) else "",
         )
 
     def _counted(self, request: web.Request) -> bool:

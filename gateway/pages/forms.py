@@ -69,5 +69,5 @@ class Forms:
 
 
 def is_seed(value: str) -> bool:
-    """Could this be one of our cookies?"""
+    """Could this be one of our cookies, a form's or a sitting's?"""
     return _SEED.fullmatch(value) is not None

@@ -16,6 +16,7 @@ from gateway.pages.bill import BillPage
 from gateway.pages.confirm import ConfirmPage
 from gateway.pages.entrance import Entrance, Handler, Page
 from gateway.pages.forms import Cookies, Forms
+from gateway.pages.sealed import Envelope
 from gateway.pages.source import remote
 from storage.seal import derived
 from storage.sessions.rate import Buckets, Rate
@@ -47,10 +48,11 @@ class Pages:
         signed = Forms(derived(self.secret, "pages"))
         buckets = Buckets(Rate(self.posts_a_minute, 60), MOST_SOURCES)
         door = Entrance(self.shelf, self.people, cookies, signed, self.token, self.source, buckets)
-        latest = BillPage(cookies, self.token)
+        envelope = Envelope.of(self.secret)
+        latest = BillPage(cookies, signed, envelope, self.token)
         pages: dict[str, Page] = {
             "bill": latest,
-            "address": AddressPage(signed, self.token),
+            "address": AddressPage(signed, envelope),
             "confirm": ConfirmPage(signed),
         }
         here = "/{operator:[a-z][a-z0-9-]*}"
