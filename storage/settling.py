@@ -195,8 +195,9 @@ def settle_all(connection: Connection, reports: Sequence[_Report]) -> set[int]:
 def _write(connection: Connection, own: Mapping[int, Any], chosen: Mapping[int, _Report]) -> None:
     meetings = [_meeting_row(row_id, each) for row_id, each in chosen.items() if each.settlement.message_id]
     if meetings:
-        meetings.sort(key=lambda row: (row["provider"], row["message_id"]))
-        together.execute(connection, MEET_SEND, MEET_SENDS, meetings)
+        # a provider may give one id twice, and one statement may not meet one receipt twice
+        by_id = {(row["provider"], row["message_id"]): row for row in meetings}
+        together.execute(connection, MEET_SEND, MEET_SENDS, [by_id[each] for each in sorted(by_id)])
     words: dict[int, str] = {}
     for row in connection.execute(WORDS, {"ids": list(chosen)}):
         if _concerns(row, chosen[row.row]):

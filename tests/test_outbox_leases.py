@@ -88,3 +88,9 @@ async def test_what_is_put_back_comes_again_at_its_time_and_was_no_attempt(
     again = await one(outbox, NOW + SECOND)
     assert (again.item.key, again.attempt, again.fence) == ("b", 1, 2)
     assert await claimed(outbox, NOW + 2 * SECOND) == ["a"]
+
+
+async def test_one_message_id_for_two_rows_settles_both(outbox: SqlOutbox, ledger: SqlLedger) -> None:
+    await enqueue(ledger, notice("a"), notice("b"))
+    both = await outbox.claim(2, NOW)
+    assert all(await asyncio.gather(*(outbox.settle(each, SENT, NOW) for each in both)))
