@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from flows.actions import Action, Ask, Outcome
-from flows.failures import Failure
+from flows.eligible import barred
+from flows.failures import Down, Failure
 from flows.people import People, Person
 from flows.records import Change, Errand
 from menus.menu import Menu
@@ -24,7 +25,7 @@ FALLBACK_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """One turn's frame: the menu it runs on, who asks, until when, and the key its effects share."""
+    """One turn's frame: the menu it runs on, whom it is about, until when, and the key its effects share."""
 
     menu: Menu = field(repr=False)
     people: People = field(repr=False)
@@ -32,6 +33,10 @@ class Hop:
     key: str
     until: float
     """Loop time after which actions are too late."""
+    number: str = field(default="", repr=False)
+    """The number `person` was found by."""
+    trusted: bool = False
+    """Does the connection prove the caller's own line?"""
 
 
 async def act(
@@ -40,7 +45,7 @@ async def act(
     """Run one step; never raises a Failure or a timeout. `promise` lets a slow one become an errand."""
     try:
         async with asyncio.timeout_at(hop.until):
-            outcome = await actions[node.action].run(_ask(hop, session, node, typed))
+            outcome = await _run(actions[node.action], hop, session, node, typed)
     except Failure as failure:
         outcome = _failed(node, failure)
     except TimeoutError:
@@ -50,13 +55,32 @@ async def act(
     return outcome
 
 
-def _ask(hop: Hop, session: Session, node: Node, typed: str) -> Ask:
+async def _run(action: Action, hop: Hop, session: Session, node: Node, typed: str) -> Outcome:
+    """The action, unless the rules bar it; what a late answer shows to be unproven is not run either."""
+    ask = _ask(hop, session, node, typed, await _person(hop, session))
+    if not action.private:
+        return await action.run(ask)
+    kind = ask.subscriber.kind if ask.subscriber else session.kind
+    if not hop.menu.moves.met(node.needs, kind, session.proofs):
+        raise Down
+    barring = None if action.for_all else barred(ask)
+    return barring or await action.run(ask)
+
+
+async def _person(hop: Hop, session: Session) -> Person:
+    """Who stands behind the line; nobody when it is of another kind than was said."""
+    person = hop.person if session.number == hop.number else await hop.people.find(session.number)
+    known = person.subscriber
+    return Person() if known and session.subject and known.kind != session.kind else person
+
+
+def _ask(hop: Hop, session: Session, node: Node, typed: str, person: Person) -> Ask:
     world = hop.people.world
     return Ask(
         menu=hop.menu,
         world=world,
-        subscriber=hop.person.subscriber,
-        missing=hop.person.failure,
+        subscriber=person.subscriber,
+        missing=person.failure,
         caller=session.caller,
         channel=session.channel,
         language=session.language,
@@ -66,6 +90,7 @@ def _ask(hop: Hop, session: Session, node: Node, typed: str) -> Ask:
         facts=session.facts,
         key=f"{hop.key}/{node.name}",
         now=world.now(),
+        subject=session.subject,
     )
 
 

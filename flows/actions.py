@@ -26,6 +26,8 @@ from menus.menu import Menu
 
 ANY = frozenset({"slow", "down", "unknown", "refused"})
 """Outcomes every action may answer, because every failure has one of them."""
+BARRED = frozenset({"agency", "newcomer"})
+"""Outcomes of the rules on who may use the service, answered before a private action runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +55,11 @@ class Ask:
     menu: Menu = field(repr=False)
     world: World = field(repr=False)
     subscriber: Subscriber | None = field(repr=False)
-    """Who is asking; None when the number is nobody's, or billing has not said."""
+    """Who stands behind the line; None when the number is nobody's, or billing has not said."""
     missing: type[Failure]
     """Why there is no subscriber."""
     caller: str = field(repr=False)
+    """The phone in use: the line it is about may be another."""
     channel: str
     language: str
     proofs: tuple[str, ...]
@@ -67,6 +70,13 @@ class Ask:
     key: str
     """Idempotency key of this action in this hop."""
     now: datetime
+    subject: str = field(default="", repr=False)
+    """The number it is about, when that is not the caller's own."""
+
+    @property
+    def line(self) -> str:
+        """The number it is about."""
+        return self.subject or self.caller
 
     def known(self) -> Subscriber:
         """The subscriber, or why there is none: every action on an account begins here."""
@@ -150,6 +160,14 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class Subject:
+    """A line to turn to: its number, and its kind as it was said (empty for the caller's own)."""
+
+    number: str = field(repr=False)
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What an action answers: a name with an edge in the table, and the facts the next screen shows."""
 
@@ -157,6 +175,8 @@ class Outcome:
     facts: Facts = field(default_factory=dict, repr=False)
     proof: str = ""
     """What the subscriber has just proven."""
+    subject: Subject | None = field(default=None, repr=False)
+    """The line to go on with, where it is another than before."""
     language: str = ""
     """The language to go on in."""
 
@@ -169,11 +189,16 @@ class Action:
     outcomes: frozenset[str]
     private: bool = True
     """Does it touch billing data or change an account? Then its screens must ask for a proof."""
+    for_all: bool = False
+    """Is it also for subscribers whom the operator's rules leave out?"""
 
 
-def action(run: Callable[[Ask], Awaitable[Outcome]], outcomes: str, *, private: bool = True) -> Action:
-    """A row: the function, and the outcomes it may answer besides those of failures."""
-    return Action(run, frozenset(outcomes.split()) | ANY, private)
+def action(
+    run: Callable[[Ask], Awaitable[Outcome]], outcomes: str, *, private: bool = True, for_all: bool = False
+) -> Action:
+    """A row: the function, and the outcomes it may answer besides those of failures and rules."""
+    barring = BARRED if private and not for_all else frozenset[str]()
+    return Action(run, frozenset(outcomes.split()) | ANY | barring, private, for_all)
 
 
 Actions = Mapping[str, Action]

@@ -6,19 +6,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from flows.acting import Hop, act
-from flows.actions import Action
+from flows.actions import Action, Outcome
 from flows.hops import Keys, note, unheard
 from flows.inbound import Inbound
 from flows.people import People, Person
 from flows.ports import Opened, SessionKey, Sessions
 from flows.records import Change, Notice
 from flows.shelf import Shelf
-from menus.machine import HOME
+from menus.machine import HOME, RESUME
 from menus.menu import Menu
 from menus.render import show
 from menus.reply import Channel, Reply
 from menus.session import Session, load
-from menus.walk import Heard, hear, settle, silent, take, text_in
+from menus.walk import Heard, hear, settle, silent, take, text_in, turn_to
 
 log = logging.getLogger("dialtree.turn")
 Write = Callable[[Reply | None], bytes]
@@ -78,9 +78,12 @@ class Conversations:
     ) -> bytes:
         people = self.people[inbound.operator]
         until = asyncio.get_running_loop().time() + self.budget.action
-        person = await people.find(inbound.caller)
-        menu, session, message = self._resumed(inbound, opened, person)
-        frame = Hop(menu, people, person, f"{key.tag}/{key.name}/{hop}", until)
+        kept = _loaded(opened.session)
+        number = kept.number if kept else inbound.caller
+        person = await people.find(number)
+        menu, session, message = self._resumed(inbound, kept, person)
+        trusted = inbound.trust == "line" and bool(inbound.caller)
+        frame = Hop(menu, people, person, f"{key.tag}/{key.name}/{hop}", until, number, trusted)
         fresh = unheard(self.keys, session, inbound)
         if fresh is None:
             await self.sessions.release(key, opened)
@@ -124,16 +127,26 @@ class Conversations:
             if node.rests:
                 return
             outcome = await act(self.actions, frame, session, node, typed)
+            await self._turned(frame, session, outcome)
             take(frame.menu, session, outcome.name, outcome.facts, outcome.proof)
+            typed = "" if node.on[outcome.name] == RESUME else typed
             if outcome.language:
                 session.language = frame.menu.language(outcome.language)
-                frame.people.forget(session.caller)
+                frame.people.forget(session.number)
         raise RuntimeError(f"steps without end at {session.state}")
 
-    def _resumed(self, inbound: Inbound, opened: Opened, person: Person) -> tuple[Menu, Session, str]:
+    async def _turned(self, frame: Hop, session: Session, outcome: Outcome) -> None:
+        """Go on with another line, if the outcome says so; its kind is what was said, or what is known."""
+        to = outcome.subject
+        if to is None or to.number == session.number:
+            return
+        person = Person() if to.kind else await frame.people.find(to.number)
+        kind = to.kind or (person.subscriber.kind if person.subscriber else "")
+        turn_to(session, to.number, kind, trusted=frame.trusted)
+
+    def _resumed(self, inbound: Inbound, session: Session | None, person: Person) -> tuple[Menu, Session, str]:
         """The session as it was left, or a new one; with a note when its screen is gone."""
         current = self.shelf.current(inbound.operator)
-        session = _loaded(opened.session)
         if session is None:
             return current, self._begun(current, inbound, person), ""
         menu = self.shelf.of(inbound.operator, session.revision) or current

@@ -29,7 +29,8 @@ async def run(errand: Errand, shelf: Shelf, people: People, actions: Mapping[str
         return
     session.channel = "sms"
     until = asyncio.get_running_loop().time() + PATIENCE_SECONDS
-    hop = Hop(menu, people, await people.find(session.caller), errand.key, until)
+    number = session.number
+    hop = Hop(menu, people, await people.find(number), errand.key, until, number)
     for _ in range(MOST_STEPS):
         node = menu.nodes[session.state]
         if node.rests:

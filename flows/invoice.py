@@ -34,7 +34,7 @@ async def latest(ask: Ask) -> Outcome:
     visible = published(bills, ask)
     if not visible:
         return _nothing(bills, ask)
-    return Outcome("ok", shown(visible[0], ask.caller))
+    return Outcome("ok", shown(visible[0], ask.line))
 
 
 async def listing(ask: Ask) -> Outcome:
@@ -50,7 +50,7 @@ async def listing(ask: Ask) -> Outcome:
 async def opened(ask: Ask) -> Outcome:
     """The bill picked from the list; only ever one of the asking account."""
     bill = await ask.world.billing.bill(ask.known().account, _picked(ask))
-    return Outcome("ok", shown(bill, ask.caller))
+    return Outcome("ok", shown(bill, ask.line))
 
 
 async def detail(ask: Ask) -> Outcome:

@@ -10,4 +10,4 @@ async def choose(ask: Ask) -> Outcome:
     return Outcome("ok", language=ask.given)
 
 
-ACTIONS = {"language.choose": action(choose, "ok")}
+ACTIONS = {"language.choose": action(choose, "ok", for_all=True)}

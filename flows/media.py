@@ -11,7 +11,7 @@ async def switch(ask: Ask, media: Media, flow: str) -> Outcome:
     What it was is remembered first, so that a retry after a crash answers as the first try would have.
     """
     known, world = ask.known(), ask.world
-    line = {"line": Number(ask.caller)}
+    line = {"line": Number(ask.line)}
     was = await world.ledger.commit(ask.change(part="/was", outcome=await world.billing.media(known.account)))
     if was == media:
         return Outcome("already", line)

@@ -33,4 +33,5 @@ VOCABULARY: Mapping[str, tuple[Fact | Rows, ...]] = {
     "email": (Email("someone.with.a.long.name@mail.example.net"),),
     "code": (Code("00000000"),),
     "link": (Text(LINK),),
+    "agency": (Text("Agence commerciale, 128 avenue Mohammed V"),),
 }

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from menus.keywords import RESERVED, squeezed
-from menus.machine import AGENT, BYE, HOME, LOST, RESUME, forward
+from menus.machine import AGENT, BY_RULES, BYE, HOME, LOST, RESUME, forward
 from menus.pack import Draft
 from menus.schema import CHANNELS
 from menus.screen import Node
@@ -185,10 +185,8 @@ def _proofs(draft: Draft, actions: Actions) -> Iterator[Finding]:
     for node in draft.nodes.values():
         if node.kind == "step" and actions[node.action].private and node.needs == "none":
             yield _at(node, "touches billing data unproven; write `needs: line` or stronger", "action")
-        asked = (
-            {draft.form.rules.proof[kind] for kind in draft.form.rules.proof} if node.needs == "line" else set()
-        )
-        for proof in sorted({*asked, node.needs} - {"none", "line"}):
+        asked = set(draft.form.rules.proof.values()) if node.needs in BY_RULES else set()
+        for proof in sorted({*asked, node.needs} - {"none", *BY_RULES}):
             if proof not in draft.form.gates:
                 yield draft.pack.finding(
                     ("gates",), f"{node.name} needs {proof!r}; name its screen under `gates:`"
@@ -200,6 +198,9 @@ def _texts(draft: Draft, actions: Actions) -> Iterator[Finding]:
         for name in NEEDED_TEXTS:
             if name not in tongue.catalogue:
                 yield draft.pack.finding(("languages", language), f"text {name!r} is missing in {language}")
+        for start, name in draft.form.agencies.items():
+            if name not in tongue.catalogue:
+                yield draft.pack.finding(("agencies", start), f"text {name!r} is missing in {language}")
         for node in draft.nodes.values():
             for path, name in _text_names(node):
                 if name not in tongue.catalogue:

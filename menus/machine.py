@@ -23,18 +23,16 @@ ALWAYS: Mapping[str, str] = {"home": HOME, "lost": LOST, "bye": BYE, "agent": AG
 """Moves every open screen has by rule."""
 
 SATISFIES: Mapping[str, frozenset[str]] = {
-    "line": frozenset({"line", "code", "password", "pin", "customer_code"}),
+    "line": frozenset({"line"}),
     "code": frozenset({"code"}),
     "password": frozenset({"password", "pin"}),
     "pin": frozenset({"pin", "password"}),
     "customer_code": frozenset({"customer_code"}),
+    "secret": frozenset({"code", "password", "pin", "customer_code"}),
 }
-"""Which proofs meet a screen's need. A trusted leg proves the line and nothing more."""
-
-
-def proved(needs: str, proofs: Iterable[str]) -> bool:
-    """Is a need met by these proofs?"""
-    return needs == "none" or not SATISFIES[needs].isdisjoint(proofs)
+"""Which proofs meet a need. A trusted leg proves the line and nothing more: never a `secret`."""
+BY_RULES = ("line", "secret")
+"""Needs for which the rules name, per kind of line, the proof that is asked."""
 
 
 class NoMoveError(ValueError):
@@ -50,12 +48,15 @@ class Moves:
         gates: Mapping[str, str],
         proofs: Mapping[str, str],
         entries: Iterable[str] = (),
+        vouched: Iterable[str] | None = None,
     ) -> None:
         """`gates`: proof -> node that asks for it; `proofs`: kind of line -> the proof its rules name;
-        `entries`: the nodes a keyword may lead to straight from home.
+        `entries`: the nodes a keyword may lead to straight from home; `vouched`: the kinds of line a
+        trusted leg may prove by itself, all by default.
         """
         self._nodes, self._gates, self._proofs = nodes, gates, proofs
         self._entries = sorted(set(entries))
+        self._vouched = frozenset(proofs if vouched is None else vouched)
         self._machine = Machine(
             model=None,
             states=list(nodes),
@@ -110,9 +111,21 @@ class Moves:
 
     def gate(self, needs: str, kind: str) -> str:
         """The node that asks a kind of line for the proof of a need."""
-        wanted = self._proofs.get(kind, next(iter(self._proofs.values()), "none"))
-        proof = wanted if needs == "line" else needs
-        return self._gates.get(proof, "")
+        return self._gates.get(self._wanted(kind) if needs in BY_RULES else needs, "")
+
+    def met(self, needs: str, kind: str, proofs: Iterable[str]) -> bool:
+        """Do these proofs meet a need for a kind of line? `line` means the rules' own proof will do."""
+        if needs == "none":
+            return True
+        enough = SATISFIES[needs]
+        if needs == "line":
+            by_leg = enough if kind in self._vouched or not kind else frozenset[str]()
+            enough = by_leg | SATISFIES[self._wanted(kind)]
+        return not enough.isdisjoint(proofs)
+
+    def _wanted(self, kind: str) -> str:
+        """The proof the rules name for a kind of line; the first one's where it is not known."""
+        return self._proofs.get(kind, next(iter(self._proofs.values()), "line"))
 
     def _resumes(self) -> Iterator[tuple[str, str]]:
         guarded = [node.name for node in self._nodes.values() if node.needs != "none"]
@@ -151,10 +164,13 @@ class Moves:
         if needs == "none":
             self._machine.add_transition(trigger, origin, target)
             return
-        self._machine.add_transition(trigger, origin, target, conditions=_shown(needs))
+        self._machine.add_transition(trigger, origin, target, conditions=self._shown(needs))
         for kind in self._proofs:
             self._gated(trigger, origin, target, self.gate(needs, kind), [_of_kind(kind)])
         self._gated(trigger, origin, target, self.gate(needs, ""), [])
+
+    def _shown(self, needs: str) -> Condition:
+        return lambda event: self.met(needs, event.model.kind, event.model.proofs)
 
     def _gated(
         self, trigger: str, origin: str, target: str, gate: str, conditions: list[str | Condition]
@@ -170,10 +186,6 @@ def forward(node: Node) -> Iterator[tuple[str, str, str]]:
     typed = [("typed", node.accept.to)] if node.accept else []
     outcomes = ((outcome, to) for outcome, to in node.on.items() if to != RESUME)
     return ((trigger, node.name, to) for trigger, to in chain(keys, pick, typed, outcomes))
-
-
-def _shown(needs: str) -> Condition:
-    return lambda event: proved(needs, event.model.proofs)
 
 
 def _of_kind(kind: str) -> Condition:

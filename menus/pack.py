@@ -72,7 +72,7 @@ class Draft:
         targets = [keyword.to for keyword in self.keywords.form.keywords]
         targets += [self.keywords.form.otherwise]
         targets += [self.keywords.form.password.to] if self.keywords.form.password else []
-        moves = Moves(self.nodes, form.gates, form.rules.proof, targets)
+        moves = Moves(self.nodes, form.gates, form.rules.proof, targets, form.rules.vouched)
         return Menu(form, self.revision, self.nodes, moves, self.keywords, self.tongues, constants(form))
 
 

@@ -9,7 +9,9 @@ from menus.reply import Channel
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")]
 Press = Annotated[str, StringConstraints(pattern=r"^([0-9]{1,2}|\*|#)$")]
-Needs = Literal["none", "line", "code", "password", "pin", "customer_code"]
+Proof = Literal["line", "code", "password", "pin", "customer_code"]
+Needs = Literal["none", "line", "secret", "code", "password", "pin", "customer_code"]
+"""`line`: the line on a trusted leg, or the rules' proof. `secret`: more than the bare line."""
 Kind = Literal["choice", "input", "message", "step", "hand-over", "end"]
 
 
@@ -136,7 +138,13 @@ class RulesForm(Form):
     publish_delay_days: int = Field(0, ge=0)
     newcomer_wait: bool = Field(default=False, description="New subscriptions wait until the next month.")
     business: Literal["allow", "refuse", "agency", "certified"] = "allow"
-    proof: dict[str, Needs] = Field(description="Kind of line (mobile, fixed, internet, data_key) -> proof.")
+    proof: dict[str, Proof] = Field(description="Kind of line (mobile, fixed, internet, data_key) -> proof.")
+    vouched: list[str] | None = Field(
+        None, description="Kinds of line a trusted leg proves by itself; all by default."
+    )
+    reach: dict[str, Literal["sms", "email"]] = Field(
+        {}, description="Kind of line -> how codes and first passwords reach it; sms by default."
+    )
     misses: int = Field(3, ge=1, le=9, description="Wrong answers in a row before we say goodbye.")
 
 
@@ -160,6 +168,7 @@ class PackFile(Form):
     numbers: NumbersForm
     flows: list[Name] = []
     gates: dict[str, Name] = Field({}, description="Per proof the node that asks for it.")
+    agencies: dict[str, Name] = Field({}, description="How numbers begin -> the text of the nearest agency.")
     rules: RulesForm
 
 

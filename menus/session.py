@@ -20,9 +20,9 @@ class Session:
     state: str
     language: str
     kind: str = ""
-    """The kind of line (mobile, fixed...), empty until known: it decides which proof is asked."""
+    """The kind of the subject's line (mobile, fixed...), empty until known: it decides which proof is asked."""
     proofs: tuple[str, ...] = ()
-    """What the caller has shown so far: `line`, `code`, `password`..."""
+    """What the caller has shown for the subject so far: `line`, `code`, `password`..."""
     then: str = ""
     """The screen that waits behind the proof being asked."""
     trail: tuple[str, ...] = ()
@@ -37,7 +37,14 @@ class Session:
     """Length of the accumulated text at the last hop (Africa's Talking)."""
     mark: str = ""
     """Keyed hash of that text; the text itself may hold secrets."""
+    subject: str = field(default="", repr=False)
+    """The number it is about (E.164), when that is not the caller's own."""
     facts: dict[str, Fact | Rows] = field(default_factory=dict, repr=False)
+
+    @property
+    def number(self) -> str:
+        """The number of the line it is about: the subject's, else the caller's own."""
+        return self.subject or self.caller
 
     def dump(self) -> bytes:
         """Compact JSON: the fields in order, without their names."""
@@ -55,6 +62,8 @@ def load(data: bytes) -> Session:
     """The session `dump` wrote; ValueError when the bytes are not one."""
     try:
         row = json.loads(data)
+        if len(row) != len(_PLAIN) + 1:
+            raise ValueError("another release wrote this session")
         row[_PROOFS], row[_TRAIL] = tuple(row[_PROOFS]), tuple(row[_TRAIL])
         row[-1] = {name: recalled(form) for name, form in row[-1].items()}
         return Session(*row)

@@ -72,6 +72,13 @@ def take(menu: Menu, session: Session, outcome: str, facts: Mapping[str, Fact | 
     session.then = ""
 
 
+def turn_to(session: Session, number: str, kind: str, *, trusted: bool) -> None:
+    """Make the conversation about another line: what was proven and shown for the one before is gone."""
+    session.subject, session.kind = "" if number == session.caller else number, kind
+    session.proofs = ("line",) if trusted and not session.subject and number else ()
+    session.trail, session.page, session.facts, session.then = (), 0, {}, ""
+
+
 def settle(menu: Menu, session: Session, origin: str) -> None:
     """The session rests on a new screen: note what lies behind it."""
     session.page = session.misses = session.silences = 0

@@ -31,7 +31,8 @@ UNLIKE: Mapping[str, str] = {
 
 def never(channel: str, trigger: str, origin: str) -> str:
     """Why a move is never made; empty when it may be."""
-    if trigger == "refused" and origin != "code.by_password":
+    barred = trigger == "refused" and origin != "code.by_password"
+    if barred or trigger in ("agency", "newcomer"):
         return "the operator's rules leave nobody out"
     if trigger == "early":
         return "bills are published the day they are issued"

@@ -54,7 +54,7 @@ class Watched(Moves):
         keywords = menu.keywords.form
         entries = [*(keyword.to for keyword in keywords.keywords), keywords.otherwise]
         entries += [keywords.password.to] if keywords.password else []
-        super().__init__(menu.nodes, menu.form.gates, menu.form.rules.proof, entries)
+        super().__init__(menu.nodes, menu.form.gates, menu.form.rules.proof, entries, menu.form.rules.vouched)
         self.fired: set[Fired] = set()
 
     def fire(self, trigger: str, session: Session) -> None:
