@@ -151,6 +151,8 @@ class Conversations:
             return current, self._begun(current, inbound, person), ""
         menu = self.shelf.of(inbound.operator, session.revision) or current
         session.revision = menu.revision
+        if person.subscriber and not session.kind:  # billing did not say in time at first
+            session.kind, session.language = person.subscriber.kind, menu.language(person.language)
         if session.state in menu.nodes:
             return menu, session, ""
         session.state, session.trail, session.facts, session.page = HOME, (), {}, 0

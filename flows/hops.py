@@ -54,14 +54,22 @@ def unheard(keys: Keys, session: Session, inbound: Inbound) -> list[str | None] 
     """
     text = inbound.text
     if not inbound.accumulated:
-        fresh = (
-            session.turn == 0 or not inbound.hop or inbound.channel == "sms" or inbound.hop == str(session.turn)
-        )
-        return ([] if session.turn == 0 and not text else [text]) if fresh else None
+        return _single(session, inbound)
     text = text or ""
     if session.turn == 0:
         return list(text.split(STARS)) if text else []
     return _after(keys, session, text)
+
+
+def _single(session: Session, inbound: Inbound) -> list[str | None] | None:
+    """One request, one answer: a text, or a step of a call that carries the nonce we gave out."""
+    if inbound.channel == "sms":
+        return [inbound.text or ""]
+    if not inbound.hop:
+        return [inbound.text] if inbound.text or session.turn else []
+    if session.turn == 0:  # the call goes on and its session is gone: begin again, hear nothing
+        return []
+    return [inbound.text] if inbound.hop == str(session.turn) else None
 
 
 def _after(keys: Keys, session: Session, text: str) -> list[str | None] | None:

@@ -45,7 +45,7 @@ class People:
             return Person()
         try:
             return await asyncio.wait_for(asyncio.shield(self._asked(number)), PATIENCE_SECONDS)
-        except TimeoutError:
+        except (TimeoutError, Slow):
             return Person(failure=Slow)
         except Failure:
             return Person(failure=Down)

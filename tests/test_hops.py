@@ -66,3 +66,12 @@ def test_session_keys_are_bound_to_the_caller() -> None:
     mine = KEYS.session("orange-ro", "africastalking", "ussd", "s", "+40740000101")
     theirs = KEYS.session("orange-ro", "africastalking", "ussd", "s", "+40740000102")
     assert mine.name != theirs.name and mine.tag != theirs.tag
+
+
+def test_a_call_whose_session_was_lost_begins_again_and_presses_nothing() -> None:
+    assert unheard(KEYS, standing(None), voice("1", "4")) == []
+
+
+def test_a_picture_without_words_is_an_empty_text() -> None:
+    picture = Inbound("twilio", "sms", "orange-ro", "", "+40740000101", "477", "", hop="SM1")
+    assert unheard(KEYS, standing(None), picture) == [""]
