@@ -1,7 +1,7 @@
 """The demo world: invented people, their passwords and their bills, put where a real operator's would be."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
@@ -13,9 +13,16 @@ from sqlalchemy import Connection, bindparam, delete, insert, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from flows.records import Secret
+from storage import demo_more
 from storage.passwords import SqlPasswords
 from storage.sql.engine import Database
-from storage.sql.schema import billing_bills, billing_lines, billing_subscribers
+from storage.sql.schema import (
+    billing_bills,
+    billing_documents,
+    billing_entries,
+    billing_lines,
+    billing_subscribers,
+)
 
 WORLD = Path(__file__).parent / "demo_world.yaml"
 
@@ -38,6 +45,10 @@ RENEW = (
     .values(since=bindparam("from_day"))
 )
 ADD_BILL, ADD_LINE = insert(billing_bills), insert(billing_lines)
+ADD_ENTRY, ADD_DOCUMENT = insert(billing_entries), insert(billing_documents)
+DROP_ENTRIES = delete(billing_entries).where(
+    billing_entries.c.operator == bindparam("operator"), billing_entries.c.account == bindparam("account")
+)
 DROP_BILLS = delete(billing_bills).where(
     billing_bills.c.operator == bindparam("operator"), billing_bills.c.account == bindparam("account")
 )
@@ -140,20 +151,22 @@ def split(shop: Shop, person: Mapping[str, Any], total: Decimal, *, newest: bool
 
 def lines_of(shop: Shop, person: Mapping[str, Any], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The detail of all these bills."""
-    return [
-        {
-            "operator": shop.name,
-            "bill": row["id"],
-            "rubric": rubric,
-            "user": person["msisdn"],
-            "amount": amount,
-        }
-        for index, row in enumerate(rows)
-        for rubric, amount in split(shop, person, row["total"], newest=index == 0).items()
-    ]
+    return [line for index, row in enumerate(rows) for line in _lines_of(shop, person, row, newest=index == 0)]
 
 
-def _subscriber(shop: Shop, person: Mapping[str, Any]) -> dict[str, Any]:
+def _lines_of(
+    shop: Shop, person: Mapping[str, Any], row: Mapping[str, Any], *, newest: bool
+) -> Iterator[dict[str, Any]]:
+    """One bill's lines: everybody on the account has a share of it, split by rubric."""
+    users = demo_more.users_of(person)
+    for (centre, user), share in zip(users, demo_more.shares(row["total"], len(users), shop.unit), strict=True):
+        for rubric, amount in split(shop, person, share, newest=newest).items():
+            line = {"operator": shop.name, "bill": row["id"], "rubric": rubric, "user": user, "amount": amount}
+            yield {**line, "label": "", "centre": centre, **demo_more.part_of(person, rubric)}
+
+
+def subscriber_of(shop: Shop, person: Mapping[str, Any]) -> dict[str, Any]:
+    """The person as a subscriber of the shop."""
     account = account_of(person["msisdn"])
     newcomer = person.get("subscribed") == "this_month"
     return {
@@ -170,19 +183,50 @@ def _subscriber(shop: Shop, person: Mapping[str, Any]) -> dict[str, Any]:
         "email_validated": person.get("email_validated", False),
         "address": "",
         "media": person["delivery"],
+        "siret": person.get("siret", ""),
     }
 
 
 def _settle_in(connection: Connection, shop: Shop, person: Mapping[str, Any]) -> None:
     """Write one person: what they chose since the last seeding stays, their bills follow the calendar."""
-    row = _subscriber(shop, person)
+    row = subscriber_of(shop, person)
     bills = bills_of(shop, person)
     connection.execute(ADD_SUBSCRIBER, row)
     connection.execute(RENEW, {"whose": row["id"], "from_day": row["since"]})
-    connection.execute(DROP_BILLS, {"operator": shop.name, "account": row["account"]})
+    whose = {"operator": shop.name, "account": row["account"]}
+    connection.execute(DROP_BILLS, whose)
+    connection.execute(DROP_ENTRIES, whose)
+    entries = demo_more.entries_of(shop.name, row["account"], person, shop.today)
+    connection.execute(ADD_ENTRY, list(entries))
     if bills:
         connection.execute(ADD_BILL, bills)
         connection.execute(ADD_LINE, lines_of(shop, person, bills))
+    if bills and "siret" in person:
+        connection.execute(ADD_DOCUMENT, [demo_more.document(shop.name, bill["id"]) for bill in bills])
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """One operator of the demo world, as the rows of its three tables."""
+
+    shop: Shop
+    zone: ZoneInfo
+    currency: str
+    people: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    bills: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    lines: list[dict[str, Any]] = field(default_factory=list, repr=False)
+
+
+def rows(operator: str, now: datetime) -> Rows:
+    """An operator's people, bills and lines as they stand at `now` (aware)."""
+    told = yaml.safe_load(WORLD.read_text(encoding="utf-8"))[operator]
+    found = Rows(_shop(operator, told, now), ZoneInfo(told["time_zone"]), told["currency"])
+    for person in told["subscribers"]:
+        bills = bills_of(found.shop, person)
+        found.people.append(subscriber_of(found.shop, person))
+        found.bills.extend(bills)
+        found.lines.extend(lines_of(found.shop, person, bills))
+    return found
 
 
 async def seed(database: Database, passwords: SqlPasswords, now: datetime) -> None:
