@@ -70,7 +70,9 @@ class OperatorSettings(Section):
     """One operator we serve."""
 
     billing: str = "sql"
-    """`sql` for the project's own tables, or a backend's URL."""
+    """`sql` for the project's own tables, or a backend's URL: `tmf678+https://...`, `killbill+https://...`."""
+    bss: Mapping[str, Any] = Field(default_factory=dict, repr=False)
+    """What that backend needs besides; the backend checks it. docs/billing.md has it field by field."""
     routes: Routes = Routes()
     rates: Rates = Rates()
     links: Mapping[str, Link] = Field(default_factory=dict, repr=False)

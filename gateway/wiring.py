@@ -18,7 +18,7 @@ from flows.conversation import Conversations
 from flows.failures import Failure
 from flows.hops import Keys
 from flows.people import People
-from flows.ports import Sessions
+from flows.ports import Billing, Sessions
 from flows.records import Errand, Notice, Secret
 from flows.shelf import Shelf
 from gateway import packs
@@ -33,7 +33,7 @@ from gateway.mail import Mail, mailbox
 from gateway.providers import discover
 from gateway.providers.contract import Connection, Provider, Sender
 from gateway.recorder import Recorder
-from gateway.settings import Link, OperatorSettings, Settings
+from gateway.settings import Link, OperatorSettings, Settings, SettingsError
 from menus.menu import Menu
 from storage import billing, sessions
 from storage.codes import SqlCodes
@@ -125,6 +125,8 @@ async def _built(
         name: People(_world(settings, shelf.current(name), database, passwords, chance))
         for name in settings.operators
     }
+    for each in people.values():
+        stack.push_async_callback(_closed, each.world.billing)
     keys = Keys(secret.value.encode()[:64])
     conversations = Conversations(shelf, _sessions(settings), people, packs.actions(), keys)
     outbox, recorder = SqlOutbox(database, secret), Recorder()
@@ -145,7 +147,9 @@ def _world(
         return chance.now().astimezone(zone).date()
 
     return World(
-        billing=billing.connect(settings.operators[menu.name].billing, database, menu.name, today),
+        billing=_billing(
+            settings, billing.Site(menu.name, database, today, zone, settings.operators[menu.name].bss)
+        ),
         ledger=SqlLedger(database, secret),
         codes=SqlCodes(database, secret),
         passwords=passwords,
@@ -154,6 +158,20 @@ def _world(
         token=chance.token,
         links_url=f"{settings.public_url}/{menu.name}",
     )
+
+
+async def _closed(backend: Billing) -> None:
+    """Only a backend that holds connections has something to give back."""
+    if isinstance(backend, billing.Closable):
+        await backend.close()
+
+
+def _billing(settings: Settings, site: billing.Site) -> Billing:
+    """The operator's backend; SettingsError names the setting it cannot use."""
+    try:
+        return billing.connect(settings.operators[site.operator].billing, site)
+    except ValueError as error:
+        raise SettingsError(f"operators.{site.operator}.{error}") from error
 
 
 def _sessions(settings: Settings) -> Sessions:

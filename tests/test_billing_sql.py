@@ -9,7 +9,7 @@ from sqlalchemy import Table
 
 from flows.failures import NotFound
 from flows.records import Bill, BillLine
-from storage.billing import connect
+from storage.billing import Site, connect
 from storage.billing.sql import SqlBilling
 from storage.sql.engine import Database
 from storage.sql.schema import billing_bills, billing_lines, billing_subscribers
@@ -168,10 +168,10 @@ async def test_media_of_nobody_is_not_found(billing: SqlBilling) -> None:
 
 async def test_a_backend_is_found_by_its_files_name(database: Database) -> None:
     await insert(database, billing_subscribers, subscriber(AMINE, "a1"))
-    found = connect("sql", database, "tunisie-telecom", lambda: TODAY)
+    found = connect("sql", Site("tunisie-telecom", database, lambda: TODAY))
     assert (await found.subscriber(AMINE)).account == "a1"
 
 
 async def test_an_unknown_backend_is_refused_by_name(database: Database) -> None:
     with pytest.raises(ValueError, match=r"no billing backend 'sap'; there are .*sql"):
-        connect("sap+https://example.test", database, "tunisie-telecom", lambda: TODAY)
+        connect("sap+https://example.test", Site("tunisie-telecom", database, lambda: TODAY))

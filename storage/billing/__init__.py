@@ -1,23 +1,48 @@
 """Billing backends: each is one module of this folder, found by its file's name."""
 
-from collections.abc import Callable
-from datetime import date
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, tzinfo
 from importlib import import_module
 from pkgutil import iter_modules
+from typing import Any, Protocol, runtime_checkable
 
 from flows.ports import Billing
 from storage.sql.engine import Database
 
 
-def connect(where: str, database: Database, operator: str, today: Callable[[], date]) -> Billing:
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a backend works: whose bills, on which calendar, with which settings."""
+
+    operator: str
+    database: Database = field(repr=False)
+    """The project's own."""
+    today: Callable[[], date]
+    """The date in the operator's time zone."""
+    zone: tzinfo = UTC
+    """The operator's time zone: a bill's instants become days there."""
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """The table `bss` of the operator's settings."""
+
+
+@runtime_checkable
+class Closable(Billing, Protocol):
+    """A backend that holds connections."""
+
+    async def close(self) -> None:
+        """Give them back."""
+
+
+def connect(where: str, site: Site) -> Billing:
     """The backend `where` names: `sql`, or a module's name and its address, `tmf678+https://...`.
 
-    A module answers to `connect(address, database, operator, today)`; `today` is the date in the
-    operator's time zone. ValueError names the backends there are.
+    A module answers to `connect(address, site)`; one that holds connections has an async `close()`.
+    ValueError names the backends there are, or the setting that is wrong, never its value.
     """
     name, _, address = where.partition("+")
-    known = sorted(module.name for module in iter_modules(__path__))
+    known = sorted(module.name for module in iter_modules(__path__) if not module.name.startswith("_"))
     if name not in known:
         raise ValueError(f"no billing backend {name!r}; there are {', '.join(known)}")
-    backend: Billing = import_module(f"{__name__}.{name}").connect(address, database, operator, today)
+    backend: Billing = import_module(f"{__name__}.{name}").connect(address, site)
     return backend

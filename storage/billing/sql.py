@@ -148,6 +148,9 @@ class SqlBilling:
         return await self._database.read(job)
 
     async def _first(self, statement: Select[Any], **given: Any) -> Any:
+        """The row by that name; PostgreSQL knows no text with a NUL in it, so nothing is called that."""
+        if any("\0" in value for value in given.values() if isinstance(value, str)):
+            raise NotFound
         rows = await self._all(statement, **given)
         if not rows:
             raise NotFound

@@ -1,0 +1,76 @@
+"""The book a demo BSS is kept in: one operator of the demo world, and what may go wrong with the server."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+from aiohttp import web
+
+from storage.demo import Rows
+
+Row = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Book:
+    """Accounts, bills and lines by their ids; `frozen` and `answer` let a test spoil the server."""
+
+    rows: Rows
+    moving: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+    answer: Callable[[web.Request], web.StreamResponse | None] = field(default=lambda request: None, repr=False)
+    """What is answered instead; None lets the request through."""
+    asked: list[tuple[str, str]] = field(default_factory=list, repr=False)
+    """Method and path of every request."""
+
+    def __post_init__(self) -> None:
+        self.moving.set()
+
+    def freeze(self) -> None:
+        """From now on requests wait."""
+        self.moving.clear()
+
+    def thaw(self) -> None:
+        """Answer those that waited, and go on."""
+        self.moving.set()
+
+    def account(self, account: str) -> Row | None:
+        """The person who holds an account."""
+        return next((each for each in self.rows.people if each["account"] == account), None)
+
+    def bills(self, account: str = "") -> Iterator[Row]:
+        """The bills of an account, or all."""
+        return (each for each in self.rows.bills if account in ("", each["account"]))
+
+    def bill(self, number: str) -> Row | None:
+        """A bill by its number."""
+        return next((each for each in self.rows.bills if each["number"] == number), None)
+
+    def lines(self, number: str = "") -> Iterator[tuple[int, Row]]:
+        """The lines of a bill, or all, with their places in the book."""
+        return (pair for pair in enumerate(self.rows.lines) if number in ("", pair[1]["bill"]))
+
+    def instant(self, day: date) -> str:
+        """The day's beginning in the operator's time zone."""
+        return datetime.combine(day, time(), self.rows.zone).isoformat()
+
+    def app(self, routes: list[web.RouteDef]) -> web.Application:
+        """The server's application: every request is noted, then waits while the book is frozen."""
+
+        @web.middleware
+        async def noted(request: web.Request, handler: Any) -> web.StreamResponse:
+            self.asked.append((request.method, request.path))
+            await self.moving.wait()
+            instead = self.answer(request)
+            return instead if instead is not None else await handler(request)
+
+        app = web.Application(middlewares=[noted])
+        app.add_routes(routes)
+        return app
+
+
+def plain(amount: Decimal) -> float:
+    """An amount as a JSON number, as such servers write it."""
+    return float(amount)

@@ -1,0 +1,88 @@
+"""Fields of a BSS's answer: strict where a subscriber sees the value, lenient everywhere else."""
+
+import unicodedata
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, tzinfo
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from flows.failures import Down
+
+MOST_AMOUNT = Decimal(10) ** 9
+"""No bill of one subscriber comes to a thousand million."""
+MOST_DECIMALS = 4
+MOST_TEXT = 200
+MOST_ID = 128
+EARLIEST, LATEST = date(1990, 1, 1), date(2100, 1, 1)
+
+
+def wrong(what: str) -> Down:
+    """The failure for an answer that may not be shown; it names the field, never the value."""
+    return Down(f"the BSS answered an unusable {what}")
+
+
+def table(value: object) -> Mapping[str, Any]:
+    """An object, or an empty one in place of anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def tables(value: object) -> Iterator[Mapping[str, Any]]:
+    """The objects of a list; anything else in it is passed over."""
+    return (each for each in value if isinstance(each, dict)) if isinstance(value, list) else iter(())
+
+
+def text(value: object, most: int = MOST_TEXT) -> str:
+    """Words in one line without control characters, cut to a length; empty for anything but a string."""
+    if not isinstance(value, str):
+        return ""
+    if value.isascii() and value.isprintable():
+        return value[:most].strip()
+    kept = (" " if each.isspace() else each for each in value[: most * 4] if _printed(each))
+    return " ".join("".join(kept).split())[:most]
+
+
+def _printed(character: str) -> bool:
+    return character.isspace() or unicodedata.category(character)[0] != "C"
+
+
+def told(value: object) -> str:
+    """An identifier as it came, a whole number as its digits; empty for anything else."""
+    if isinstance(value, Decimal):
+        return str(int(value)) if abs(value) < MOST_AMOUNT and value == int(value) else ""
+    return value if isinstance(value, str) else ""
+
+
+def name(value: object, what: str = "id") -> str:
+    """An identifier, strictly: printable and not too long."""
+    identity = told(value)
+    if not identity or len(identity) > MOST_ID or not identity.isprintable():
+        raise wrong(what)
+    return identity
+
+
+def amount(value: object, what: str) -> Decimal:
+    """An amount, strictly: a number or a string of one, finite, of a size a bill can have."""
+    try:
+        number = value if isinstance(value, Decimal) else Decimal(value) if isinstance(value, str) else None
+    except InvalidOperation:
+        number = None
+    if number is None or not number.is_finite() or abs(number) >= MOST_AMOUNT:
+        raise wrong(what)
+    exponent = number.as_tuple().exponent
+    if not isinstance(exponent, int) or exponent < -MOST_DECIMALS:
+        number = round(number, MOST_DECIMALS)
+    return number + Decimal(0) if exponent != 0 else number
+
+
+def day(value: object, zone: tzinfo, what: str) -> date:
+    """A day, strictly: of a date as it is, of an instant in the operator's time zone."""
+    if not isinstance(value, str) or not 8 <= len(value) <= 40:
+        raise wrong(what)
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        raise wrong(what) from None
+    local = moment.astimezone(zone) if moment.tzinfo and EARLIEST < moment.date() < LATEST else moment
+    if not EARLIEST < local.date() < LATEST:
+        raise wrong(what)
+    return local.date()

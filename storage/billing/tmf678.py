@@ -1,0 +1,217 @@
+"""A BSS that speaks TM Forum: TMF678 bills, TMF666 accounts, TMF637 products to find who has a number."""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from flows.failures import Down, Failure, NotFound, NotPublished
+from flows.records import Bill, BillLine, Capability, Document, Entries, Entry, Media, Secret, Subscriber
+from storage.billing import Site, _tmf
+from storage.billing._fields import name, table, tables, wrong
+from storage.billing._http import CONNECT_SECONDS, TIMEOUT_SECONDS, Answer, Http, Line, checked, segment
+from storage.billing._kept import FRESH_SECONDS, Kept
+from storage.billing._oauth import Tokens
+from storage.billing._options import read
+
+PAGE = 50
+MOST_PAGES = 10
+"""Of one account's bills: forty years of months."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The table `bss` of an operator whose billing is `tmf678+https://host/path`."""
+
+    dialect: str = "v4"
+    """`v4` or `v5`."""
+    bills: str = "tmf-api/customerBillManagement/{dialect}"
+    """Where TMF678 is, behind the address."""
+    accounts: str = "tmf-api/accountManagement/v4"
+    """Where TMF666 is."""
+    resolver: str = "tmf-api/productInventory/v4/product?publicIdentifier={msisdn}"
+    """The question that finds a number's product; `{msisdn}` is E.164 with its plus, `{digits}` without."""
+    token_url: str = ""
+    """OAuth2 token address for client credentials; empty sends no token."""
+    client_id: str = ""
+    client_secret: Secret = field(default=Secret(""), repr=False)
+    scope: str = ""
+    currency: str = ""
+    """ISO 4217; amounts in another one are refused. Empty takes any."""
+    media: Mapping[str, str] = field(default_factory=dict)
+    """The BSS's own names: `paper = "..."`, `email = "..."`."""
+    rubrics: Mapping[str, str] = field(default_factory=dict)
+    """Rubric by the BSS's own rate name or rate type."""
+    hub_token: Secret = field(default=Secret(""), repr=False)
+    """The secret part of the path where the BSS's events arrive; empty takes none. Used by the gateway."""
+    timeout_seconds: float = TIMEOUT_SECONDS
+    connect_seconds: float = CONNECT_SECONDS
+    cache_seconds: float = FRESH_SECONDS
+    """How long an answer serves a session, 900 at most."""
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = field(default="", repr=False)
+
+
+class Tmf678:
+    """The `Billing` port over TM Forum's interfaces; raises Refused and Unavailable only."""
+
+    capabilities: Collection[Capability] = ()
+
+    def __init__(self, http: Http, site: Site, options: Options) -> None:
+        self._http, self._site, self._options = http, site, options
+        self._bills = options.bills.replace("{dialect}", options.dialect).strip("/")
+        self._accounts = options.accounts.strip("/")
+
+    async def subscriber(self, msisdn: str) -> Subscriber:
+        """Who stands behind a number: its product, then that product's billing account."""
+        path = self._options.resolver.replace("{msisdn}", segment(msisdn))
+        found = (await self._http.get(path.replace("{digits}", segment(msisdn.removeprefix("+"))))).body
+        product = next(tables(found), table(found))
+        if not product:
+            raise NotFound
+        account = await self._account(_tmf.holder(product))
+        return _tmf.subscriber(
+            product, account, self._site.operator, msisdn, self._site.today(), self._site.zone
+        )
+
+    async def bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
+        """Issued bills, newest first whatever the BSS's own order."""
+        today = self._site.today()
+        found = [each for each in await self._whole(await self._pages(account)) if _tmf.published(each)]
+        own = [self._bill(each, account) for each in found if _tmf.whose(each) == account]
+        issued = sorted((bill for bill in own if bill.issued <= today), key=_newest, reverse=True)
+        return issued[offset : offset + limit]
+
+    async def bill(self, account: str, bill_id: str) -> Bill:
+        """One bill of this account; NotFound for any other account's, NotPublished before it is sent."""
+        found = table((await self._bill_answer(bill_id)).body)
+        if _tmf.whose(found) != account or found.get("id") != bill_id:
+            raise NotFound
+        if not _tmf.published(found):
+            raise NotPublished
+        bill = self._bill(found, account)
+        if bill.issued > self._site.today():
+            raise NotPublished
+        return bill
+
+    async def lines(self, account: str, bill_id: str) -> Sequence[BillLine]:
+        """The bill's detail by rubric and user; NotFound for any other account's bill."""
+        await self.bill(account, bill_id)
+        query = {"bill.id": bill_id, "isBilled": "true", "fields": _tmf.RATE_FIELDS[self._options.dialect]}
+        found = await self._all("appliedCustomerBillingRate", query)
+        return [
+            _tmf.line(each, self._options.currency, self._options.rubrics)
+            for each in found
+            if table(each.get("bill")).get("id", bill_id) == bill_id
+        ]
+
+    async def media(self, account: str) -> Media:
+        """How bills reach this account today: TMF666 `billStructure.presentationMedia`."""
+        return _tmf.media(await self._account(account), self._options.media)
+
+    async def set_media(self, account: str, media: Media) -> bool:
+        """PATCH the account's presentation media, its others kept; False when it was so already."""
+        found = await self._account(account)
+        if _tmf.media(found, self._options.media) == media:
+            return False
+        names = self._options.media
+        others = [each for each in _tmf.presented(found) if not _tmf.medium(each, names)]
+        wanted = {"name": names.get(media, media), "isRef": False}
+        structure = {**table(found.get("billStructure")), "presentationMedia": [*others, wanted]}
+        # the published update names these two as required, so they go back as they came
+        same = {part: found[part] for part in ("name", "relatedParty") if part in found}
+        path = f"{self._accounts}/billingAccount/{segment(account)}"
+        await self._http.send(
+            "PATCH", path, {**same, "billStructure": structure}, "application/json;charset=utf-8"
+        )
+        return True
+
+    async def entries(self, account: str, what: Entries, limit: int) -> Sequence[Entry]:
+        """Nothing of the kind is read here."""
+        raise NotFound
+
+    async def document(self, account: str, bill_id: str) -> Document:
+        """Nothing of the kind is read here."""
+        raise NotFound
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self._http.close()
+
+    def _bill(self, found: Mapping[str, Any], account: str) -> Bill:
+        return _tmf.bill(found, account, self._site.today(), self._site.zone, self._options.currency)
+
+    async def _account(self, account: str) -> Mapping[str, Any]:
+        answer = await self._http.get(f"{self._accounts}/billingAccount/{segment(account)}")
+        found = table(answer.body)
+        if not found:
+            raise wrong("billingAccount")
+        return found
+
+    async def _bill_answer(self, bill_id: str) -> Answer:
+        path = f"{self._bills}/customerBill/{segment(bill_id)}"
+        return await self._http.get(path, {"fields": _tmf.BILL_FIELDS})
+
+    async def _pages(self, account: str) -> list[Mapping[str, Any]]:
+        query = {"billingAccount.id": account, "fields": _tmf.BILL_FIELDS, "sort": "-billDate"}
+        return await self._all("customerBill", query)
+
+    async def _all(self, resource: str, query: Mapping[str, str]) -> list[Mapping[str, Any]]:
+        """Every page: the first tells how many there are, the rest come together."""
+        first = await self._page(resource, query, 0)
+        got = first.body if isinstance(first.body, list) else None
+        if got is None:
+            raise wrong(resource)
+        total = min(first.total or 0, PAGE * MOST_PAGES)
+        starts = range(len(got), total, max(1, len(got))) if got else range(0)
+        later = await _together([self._page(resource, query, start) for start in starts[:MOST_PAGES]])
+        return [each for answer in (first, *later) for each in tables(answer.body)]
+
+    async def _page(self, resource: str, query: Mapping[str, str], offset: int) -> Answer:
+        window = {"offset": str(offset), "limit": str(PAGE)}
+        return await self._http.get(f"{self._bills}/{resource}", {**query, **window})
+
+    async def _whole(self, found: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """Bills with the fields a list left out; the newest `PAGE` of them at most."""
+        short = [each for each in found if not _tmf.complete(each)][:PAGE]
+        asked = [self._bill_answer(name(each.get("id"))) for each in short]
+        whole = {
+            id(each): table(answer.body) for each, answer in zip(short, await _together(asked), strict=True)
+        }
+        return [whole.get(id(each), each) for each in found]
+
+
+def _newest(bill: Bill) -> tuple[Any, ...]:
+    return bill.issued, bill.id
+
+
+async def _together(calls: Sequence[Any]) -> list[Answer]:
+    """All answers, or the first failure once all calls are over."""
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+    for each in answers:
+        if isinstance(each, Failure):
+            raise each
+        if isinstance(each, BaseException):
+            raise Down from each
+    return [each for each in answers if isinstance(each, Answer)]
+
+
+def connect(address: str, site: Site) -> Kept:
+    """A TM Forum BSS at `address`, which ends where `tmf-api/` begins; ValueError names a wrong setting."""
+    options = read(Options, site.options)
+    if options.dialect not in ("v4", "v5"):
+        raise ValueError("bss.dialect: must be v4 or v5")
+    line = Line(
+        options.timeout_seconds, options.connect_seconds, options.ca_file, options.cert_file, options.key_file
+    )
+    http = Http(address, line, tokens=_tokens(options))
+    return Kept(Tmf678(http, site, options), site.today, options.cache_seconds)
+
+
+def _tokens(options: Options) -> Tokens | None:
+    if not options.token_url:
+        return None
+    if not (options.client_id and options.client_secret.value):
+        raise ValueError("bss.client_id: a token_url needs client_id and client_secret")
+    return Tokens(checked(options.token_url), options.client_id, options.client_secret, options.scope)

@@ -1,0 +1,149 @@
+"""Backends for the tests: the same three people behind every kind of billing there is."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+
+from flows.ports import Billing
+from gateway.app import listening
+from gateway.demo_bss.book import Book
+from gateway.demo_bss.killbill import KillBillBss
+from gateway.demo_bss.tmf import TmfBss
+from storage.billing import Closable, Site, connect
+from storage.demo import ADD_BILL, ADD_LINE, ADD_SUBSCRIBER, rows
+from storage.sql.engine import Database
+from storage.sql.engine import connect as opened
+from storage.sql.upgrade import upgrade
+
+OPERATOR = "orange-ro"
+ZONE = ZoneInfo("Europe/Bucharest")
+AT = datetime(2026, 3, 10, 7, tzinfo=UTC)
+KILLBILL: Mapping[str, Any] = {
+    "api_key": "demo",
+    "api_secret": "demo-secret",
+    "password": "password",
+    "rubrics": {"options": "options", "communications": "communications", "prorata": "prorata"},
+}
+MAPPED: Mapping[str, Any] = {
+    "subscribers": {
+        "table": "their_lines",
+        **{
+            ours: f"their_{ours}"
+            for ours in (
+                "id",
+                "msisdn",
+                "account",
+                "name",
+                "kind",
+                "segment",
+                "language",
+                "since",
+                "email",
+                "media",
+            )
+        },
+        "email_validated": "their_email_validated",
+    },
+    "bills": {
+        "table": "their_bills",
+        **{
+            ours: f"their_{ours}"
+            for ours in ("id", "account", "issued", "due", "total", "tax", "remaining", "number")
+        },
+    },
+    "lines": {
+        "table": "their_detail",
+        **{ours: f"their_{ours}" for ours in ("bill", "rubric", "user", "amount")},
+    },
+}
+
+
+@dataclass(slots=True)
+class Backend:
+    """One backend with the demo world's people of one operator behind it."""
+
+    name: str
+    billing: Billing = field(repr=False)
+    book: Book = field(repr=False)
+    """What it was filled from; of a BSS over HTTP also what it is served from."""
+
+    async def account(self, msisdn: str) -> str:
+        """The account behind a number, as this backend calls it."""
+        return (await self.billing.subscriber(msisdn)).account
+
+
+def book(at: datetime = AT) -> Book:
+    """The demo world's Romanian operator on a day."""
+    return Book(rows(OPERATOR, at))
+
+
+def site(database: Database, today: Callable[[], date], options: Mapping[str, Any] | None = None) -> Site:
+    """Where a backend of the tests works."""
+    return Site(OPERATOR, database, today, ZONE, options or {})
+
+
+@asynccontextmanager
+async def served(app: web.Application) -> AsyncIterator[str]:
+    """An application on a loopback port; its address."""
+    async with listening(app, "127.0.0.1", 0) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@asynccontextmanager
+async def behind(
+    name: str, folder: Path, kept: Book, today: Callable[[], date], more: Mapping[str, Any] | None = None
+) -> AsyncIterator[Billing]:
+    """A backend over HTTP or on its own file, by its name: `sqlite`, `mapped`, `tmf678-v4`, `killbill`..."""
+    kind, _, dialect = name.partition("-")
+    if kind in ("sqlite", "mapped"):
+        async with _filled(folder / f"{name}.db", kept) as database:
+            options = MAPPED if kind == "mapped" else {}
+            yield connect("mapped" if kind == "mapped" else "sql", site(database, today, options))
+        return
+    app = KillBillBss(kept).app() if kind == "killbill" else TmfBss(kept, dialect or "v4").app()
+    options = KILLBILL if kind == "killbill" else {"dialect": dialect or "v4", "currency": "RON"}
+    async with served(app) as url:
+        billing = connect(f"{kind}+{url}", site(opened("sqlite://"), today, {**options, **(more or {})}))
+        yield billing
+        assert isinstance(billing, Closable)
+        await billing.close()
+
+
+@asynccontextmanager
+async def _filled(path: Path, kept: Book) -> AsyncIterator[Database]:
+    database = opened(f"sqlite:///{path}")
+    await upgrade(database)
+    await fill(database, kept)
+    await database.write(lambda connection: [connection.exec_driver_sql(view) for view in VIEWS] and None)
+    yield database
+    await database.close()
+
+
+async def fill(database: Database, kept: Book) -> None:
+    """Put the book into our own tables."""
+
+    def job(connection: Any) -> None:
+        connection.execute(ADD_SUBSCRIBER, kept.rows.people)
+        connection.execute(ADD_BILL, kept.rows.bills)
+        connection.execute(ADD_LINE, kept.rows.lines)
+
+    await database.write(job)
+
+
+def _view(name: str, table: str, columns: Mapping[str, str]) -> str:
+    told = ", ".join(f'"{ours}" AS "{theirs}"' for ours, theirs in columns.items() if ours != "table")
+    return f'CREATE VIEW "{name}" AS SELECT {told} FROM "{table}"'
+
+
+VIEWS = [
+    _view("their_lines", "billing_subscribers", MAPPED["subscribers"]),
+    _view("their_bills", "billing_bills", MAPPED["bills"]),
+    _view("their_detail", "billing_lines", MAPPED["lines"]),
+]
+"""An operator's own names for everything."""
