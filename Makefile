@@ -3,7 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test check bench services clean
+KILLS ?= 1000
+
+.PHONY: demo test check bench soak services clean
 
 demo: $(STAMP)
 	$(BIN)/dialtree demo
@@ -23,6 +25,10 @@ check: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m bench
+
+# Kills workers at random instants and checks that nothing was lost and nothing sent twice.
+soak: $(STAMP) services
+	$(BIN)/python -m tests.faults.soak --kills $(KILLS) $(if $(SEED),--seed $(SEED))
 
 services: $(STAMP)
 	$(BIN)/python -m tests.services install

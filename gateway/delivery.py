@@ -23,7 +23,7 @@ MOST_HELD = 1000
 """Parcels in this worker's hands at once, waiting for a place or under way."""
 ERRANDS_AT_ONCE = 8
 """Per operator: a slow billing holds up no more than this."""
-POLL_SECONDS = 1.0
+POLL_SECONDS = 0.5
 """The clock is the truth, wake-ups only make it faster."""
 REST_SECONDS = 0.5
 """Pause after the outbox itself failed."""
@@ -186,7 +186,7 @@ class Delivery:
     async def _run(self, parcel: Parcel, errand: Errand) -> None:
         room = self.rooms[errand.operator]
         if room.full:
-            await self.returning.add((parcel, self.now() + timedelta(seconds=POLL_SECONDS)))
+            await self.returning.add((parcel, self.now() + timedelta(seconds=1)))
             return
         async with room:
             try:

@@ -13,9 +13,11 @@ class FakeTwilio(Vendor):
     """Creates every message, or refuses with `code` when the script says a status."""
 
     code: int = 0
+    made: int = 0
 
     def succeed(self, form: Mapping[str, str]) -> web.Response:
-        sid = f"SM{len(self.requests):032x}"
+        self.made += 1
+        sid = f"SM{self.made:032x}"
         message = {"sid": sid, "status": "queued", "to": form["To"], "body": form["Body"], "error_code": None}
         return web.json_response(message, status=201)
 

@@ -32,10 +32,15 @@ class Vendor:
     script: deque[str] = field(default_factory=deque)
     requests: list[Recorded] = field(default_factory=list)
     url: str = ""
+    retry_after: str = ""
+    """What a 429 says in `Retry-After`."""
 
     def succeed(self, form: Mapping[str, str]) -> web.Response:
         """The answer to a good request."""
         raise NotImplementedError
+
+    async def think(self) -> None:
+        """What passes before the answer."""
 
     def refuse(self, status: int, form: Mapping[str, str]) -> web.Response:
         """The answer with this HTTP status."""
@@ -63,8 +68,9 @@ class Vendor:
         form = {name: str(value) for name, value in (await request.post()).items()}
         self.requests.append(Recorded(request.method, request.path, dict(request.headers), form))
         word = self.script.popleft() if self.script else "ok"
+        await self.think()
         if word.isdecimal():
-            return self.refuse(int(word), form)
+            return self._marked(self.refuse(int(word), form))
         tricks: Mapping[str, Callable[[web.Request], Awaitable[web.StreamResponse]]] = {
             "hang": self._hang,
             "drip": self._drip,
@@ -73,6 +79,11 @@ class Vendor:
             "redirect": self._redirect,
         }
         return await tricks[word](request) if word in tricks else self.succeed(form)
+
+    def _marked(self, answer: web.Response) -> web.Response:
+        if answer.status == 429 and self.retry_after:
+            answer.headers["Retry-After"] = self.retry_after
+        return answer
 
     async def _hang(self, request: web.Request) -> web.StreamResponse:
         await self._closing.wait()

@@ -1,0 +1,20 @@
+"""A stage for faults: a nursery, a recording provider, an empty PostgreSQL database, and promises to keep."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from tests.faults.family import Nursery, nursery
+from tests.faults.stage import Stage, staged
+
+
+@pytest.fixture(scope="session")
+def family() -> Iterator[Nursery]:
+    with nursery() as made:
+        yield made
+
+
+@pytest.fixture
+async def stage(family: Nursery, postgres_database: str) -> AsyncIterator[Stage]:
+    async with staged(family, postgres_database) as made:
+        yield made

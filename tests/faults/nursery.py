@@ -1,0 +1,79 @@
+"""The nursery: a process that has everything imported and forks gateways in a moment, tests only.
+
+It reads one JSON command a line and answers one: `{"start": role, "settings": {...}, "point": "kill@handed"}`
+with the pid, `{"wait": pid}` with the exit status (negative: the signal). Its children die with it.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import gc
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from gateway import app, log, packs
+from gateway.providers import discover
+from gateway.settings import load
+from gateway.wiring import House, house
+from menus.menu import Menu
+from tests.faults.points import armed
+
+PR_SET_PDEATHSIG = 1
+ROLES: Mapping[str, Callable[[House], Awaitable[None]]] = {
+    "worker": app.work,
+    "web": lambda built: app.serve(built, app.Part()),
+    "both": lambda built: app.serve(built, app.Part(deliver=True)),
+}
+
+
+async def gateway(role: str, settings: dict[str, Any], point: str, menus: Mapping[str, Menu]) -> None:
+    """What `dialtree serve` and `dialtree worker` do, with a failpoint in it."""
+    told = load(discover(), Path("none"), {}, settings)
+    async with house(told, load=lambda folder: menus[folder.name]) as built:
+        await ROLES[role](armed(built, point))
+
+
+def born(command: Mapping[str, Any], menus: Mapping[str, Menu]) -> int:
+    """Fork a gateway; its pid."""
+    pid = os.fork()
+    if pid:
+        return pid
+    status = 1
+    try:
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        with Path(command["log"]).open("ab", buffering=0) as out, Path(os.devnull).open() as nothing:
+            os.dup2(nothing.fileno(), 0)
+            os.dup2(out.fileno(), 1)
+            os.dup2(out.fileno(), 2)
+        log.start()
+        asyncio.run(gateway(command["start"], command["settings"], command["point"], menus))
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def main() -> None:
+    """Answer commands until standard input ends."""
+    menus = {packs.folder(name).name: packs.menu(packs.folder(name)) for name in ("orange-ro",)}
+    gc.freeze()
+    print("ready", flush=True)
+    with contextlib.suppress(KeyboardInterrupt):
+        for line in sys.stdin:
+            command = json.loads(line)
+            if "wait" in command:
+                print(os.waitstatus_to_exitcode(os.waitpid(command["wait"], 0)[1]), flush=True)
+            else:
+                print(born(command, menus), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""The recorder at the other end: a Twilio that notes every message by our key, apart from all we store."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import parse_qs, urlsplit
+
+from aiohttp import web
+
+from tests.fakes.twilio import FakeTwilio
+
+
+@dataclass
+class RecordingTwilio(FakeTwilio):
+    """What a subscriber would have received, per key. A `capable` one takes each key once."""
+
+    capable: bool = True
+    received: Counter[str] = field(default_factory=Counter)
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    wait_seconds: float = 0.0
+    """How long it thinks before it takes a message and answers."""
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def think(self) -> None:
+        self.begun.set()
+        await asyncio.sleep(self.wait_seconds)
+
+    async def busy(self) -> None:
+        """Return when a message is on its way."""
+        await asyncio.wait_for(self.begun.wait(), 10)
+
+    def succeed(self, form: Mapping[str, str]) -> web.Response:
+        key = parse_qs(urlsplit(form["StatusCallback"]).query)["id"][0]
+        if not (self.capable and self.received[key]):
+            self.received[key] += 1
+        self.arrived.set()
+        return super().succeed(form)
+
+    async def hears(self, key: str, seconds: float = 20.0) -> None:
+        """Return when a message with this key has arrived."""
+        async with asyncio.timeout(seconds):
+            while not self.received[key]:
+                self.arrived.clear()
+                await self.arrived.wait()

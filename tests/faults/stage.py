@@ -1,0 +1,82 @@
+"""The stage: promises go into real records, gateways deliver them, a recorder notes what arrived."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from flows.records import Change, Notice, NoticeClass, Secret
+from storage.ledger import SqlLedger
+from storage.outbox import SqlOutbox
+from storage.sql.engine import Database, connect
+from storage.sql.upgrade import upgrade
+from tests.faults.family import SECRET, Gateway, Nursery, settings
+from tests.faults.history import Verdict, judged, states_in
+from tests.faults.provider import RecordingTwilio
+from tests.services import eventually
+
+ANA = "+40740000101"
+
+
+@dataclass
+class Stage:
+    """Everything a fault test looks at."""
+
+    family: Nursery
+    url: str
+    database: Database
+    fake: RecordingTwilio
+    ledger: SqlLedger
+    outbox: SqlOutbox
+    promised: list[str] = field(default_factory=list)
+    own: list[Gateway] = field(default_factory=list)
+
+    def worker(self, point: str = "", *, role: str = "worker", redis_url: str = "") -> Gateway:
+        """Start one more process; `role` may be `web` or `both`."""
+        told = settings(self.url, self.fake.url, redis_url, capable=self.fake.capable)
+        self.own.append(self.family.start(role, told, point))
+        return self.own[-1]
+
+    async def promise(self, *keys: str, kind: NoticeClass = "notice") -> None:
+        """Commit a notice for each key in one change; promised once the commit is acknowledged."""
+        now = datetime.now(UTC)
+        notices = tuple(Notice(key, "orange-ro", ANA, "sms", kind, f"text {key}", "ro") for key in keys)
+        await self.ledger.commit(Change(f"put {keys[0]}", "orange-ro", "s", now, notices=notices))
+        self.promised += keys
+
+    async def verdict(self) -> Verdict:
+        """The history so far."""
+        return judged(self.promised, self.fake.received, await states_in(self.database))
+
+    async def quiet(self, seconds: float = 30.0) -> Verdict:
+        """The history once nothing waits any more."""
+
+        async def nothing_waits() -> bool:
+            return (await self.verdict()).waiting == 0
+
+        await eventually(nothing_waits, seconds)
+        return await self.verdict()
+
+    async def ended(self, gateway: Gateway) -> int:
+        """The exit status of a process that ends by itself."""
+        return await asyncio.to_thread(gateway.ended)
+
+    def clear(self) -> None:
+        for gateway in self.own:
+            gateway.kill()
+
+
+@asynccontextmanager
+async def staged(family: Nursery, url: str, *, capable: bool = True) -> AsyncIterator[Stage]:
+    """A stage on an empty database."""
+    database = connect(url)
+    await upgrade(database)
+    secret = Secret(SECRET)
+    async with RecordingTwilio(capable=capable) as fake:
+        stage = Stage(family, url, database, fake, SqlLedger(database, secret), SqlOutbox(database, secret))
+        try:
+            yield stage
+        finally:
+            stage.clear()
+            await database.close()
