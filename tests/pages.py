@@ -3,7 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import unescape
 from html.parser import HTMLParser
 
@@ -127,6 +127,14 @@ def pages(world: World, public_url: str = "http://127.0.0.1", posts_a_minute: in
     """The pages of a world's house."""
     house = world.house.conversations
     return Pages(house.shelf, house.people, SECRET, public_url, posts_a_minute=posts_a_minute)
+
+
+def two_operators(world: World) -> Pages:
+    """The same house under two names: what is bound to one must be worth nothing at the other."""
+    site, menu = pages(world), world.menu
+    twin = replace(menu, form=menu.form.model_copy(update={"name": "twin"}))
+    site.shelf.publish(twin)
+    return replace(site, people={**site.people, "twin": site.people[menu.name]})
 
 
 @asynccontextmanager

@@ -107,7 +107,7 @@ async def test_no_number_is_looked_up_before_its_code_is_right(street: Street, n
     assert page.status == 200 and REFUSED in page.words
 
 
-async def test_T9_a_locked_number_looks_like_any_other(street: Street) -> None:
+async def test_a_locked_number_looks_like_any_other(street: Street) -> None:
     seen = await refusals(street, [(NOBODY, f"{guess:06}") for guess in range(12)])
     assert len(set(seen)) == 1
 

@@ -3,12 +3,13 @@
 import asyncio
 import gzip
 import random
+from dataclasses import replace
 
 import aiohttp
 import pytest
 from aiohttp import web
 
-from tests.pages import ADDRESS, ANA, BILL, CONFIRM, NOBODY, Street, outline, pages, serving
+from tests.pages import ADDRESS, ANA, BILL, CONFIRM, NOBODY, Street, outline, pages, serving, two_operators
 from tests.pages import street as street
 from tests.pages import world as world
 from tests.pages import worlds as worlds
@@ -144,10 +145,7 @@ async def test_T11_sources_are_counted_apart(world: World) -> None:
     def named(request: web.Request) -> str:
         return request.headers.get("X-Source", "")
 
-    house = world.house.conversations
-    site = pages(world, posts_a_minute=1)
-    site = type(site)(house.shelf, house.people, site.secret, site.public_url, source=named, posts_a_minute=1)
-    async with serving(world, site) as street:
+    async with serving(world, replace(pages(world, posts_a_minute=1), source=named)) as street:
         browser = street.browser()
         fields = (await browser.get(BILL)).hidden
         told = [(await browser.post(BILL, fields, **{"X-Source": name})).status for name in "aabba"]
@@ -169,6 +167,19 @@ async def test_a_stalled_body_is_not_waited_for(street: Street) -> None:
 @pytest.mark.parametrize("path", ["/orange-fr/bill", "/nobody/bill.pdf", "/hooks/confirm"])
 async def test_an_operator_we_do_not_serve_has_no_pages(street: Street, path: str) -> None:
     assert (await street.browser().get(path)).status == 404
+
+
+async def test_T18_sittings_and_links_are_worth_nothing_at_another_operator(world: World) -> None:
+    async with serving(world, two_operators(world)) as street:
+        browser = street.browser()
+        assert "79,90" in (await browser.submit(BILL, number=ANA, code=await street.code())).text
+        assert "79,90" not in (await browser.get("/twin/bill")).text
+        assert "79,90" in (await browser.get(BILL)).text
+        for path, token in (
+            ("address", await street.address_link()),
+            ("confirm", await street.email_link("a@x.test")),
+        ):
+            assert (await street.browser().submit(f"/twin/{path}", link=token)).status == 404
 
 
 async def test_nothing_of_a_visitor_is_logged(street: Street, caplog: pytest.LogCaptureFixture) -> None:
