@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from flows.actions import Ask, Outcome, action
+from flows.failures import NotFound
 from flows.records import CodeRequest, Notice, Secret
 from menus.facts import Code
 
@@ -11,6 +12,8 @@ async def send(ask: Ask) -> Outcome:
     """A code to the caller's own number; a stranger hears the same and nothing is sent (R7)."""
     if not ask.caller:
         return Outcome("hidden")
+    if ask.subscriber is None and ask.missing is not NotFound:
+        raise ask.missing  # nobody knows yet who this is: promise nothing, count nothing
     return Outcome(await ask.world.codes.issue(_request(ask, known=ask.subscriber is not None)))
 
 

@@ -50,6 +50,7 @@ def public(house: House) -> web.Application:
     app = web.Application(client_max_size=64 * 1024)
     app.router.add_post("/hooks/{operator}/{provider}/{tail:.+}", house.hooks.handle)
     app.router.add_get("/openapi.json", _openapi(house))
+    app.add_routes(house.pages.routes())
     return app
 
 

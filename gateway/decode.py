@@ -32,6 +32,8 @@ async def body(request: web.Request) -> bytes:
         raise BadRequest("the body came too slowly", 408) from error
     except web.HTTPRequestEntityTooLarge as error:
         raise BadRequest("the body is too large", 413) from error
+    except web.RequestPayloadError as error:
+        raise BadRequest("the body is not what its encoding says") from error
 
 
 def form(data: bytes, content_type: str, charset: str | None) -> Mapping[str, str]:

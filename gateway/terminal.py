@@ -15,9 +15,10 @@ from flows.records import Change, Preference
 from gateway import packs
 from gateway.dialog import INDENT, Dialog, DialogError, moment, read, write
 from gateway.direct import Direct
+from gateway.inward import DEFAULT_TRUST
 from gateway.player import Clock, Player, Post
 from gateway.settings import Settings
-from gateway.wiring import DEFAULT_TRUST, Chance, House
+from gateway.wiring import Chance, House
 from menus.alphabet import measure
 from menus.menu import Menu
 from menus.surface import SURFACES

@@ -7,9 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from ipaddress import ip_network
 from pathlib import Path
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from flows import errands
@@ -21,19 +19,13 @@ from flows.people import People
 from flows.ports import Billing, Sessions
 from flows.records import Errand, Notice, Secret
 from flows.shelf import Shelf
-from gateway import packs
-from gateway.breaker import Breaker
-from gateway.bucket import Bucket
+from gateway import inward, outward, packs
 from gateway.clock import Steady
 from gateway.delivery import Delivery
-from gateway.guard import Door
 from gateway.hooks import Hooks
-from gateway.lanes import AT_ONCE, Lane, Room, Way
-from gateway.mail import Mail, mailbox
-from gateway.providers import discover
-from gateway.providers.contract import Connection, Provider, Sender
+from gateway.pages.site import Pages
 from gateway.recorder import Recorder
-from gateway.settings import Link, OperatorSettings, Settings, SettingsError
+from gateway.settings import Settings, SettingsError
 from menus.menu import Menu
 from storage import billing, sessions
 from storage.codes import SqlCodes
@@ -49,8 +41,6 @@ from storage.sql.upgrade import upgrade
 
 FOLLOW_SECONDS = 60.0
 """How often a process asks the database for the time."""
-DEFAULT_TRUST = {"ussd": "line", "sms": "line", "voice": "none"}
-"""USSD and SMS reach us over the operator's legs; a voice caller's number proves nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +60,7 @@ class House:
     database: Database = field(repr=False)
     conversations: Conversations = field(repr=False)
     hooks: Hooks = field(repr=False)
+    pages: Pages = field(repr=False)
     outbox: SqlOutbox = field(repr=False)
     delivery: Delivery = field(repr=False)
     recorder: Recorder = field(repr=False)
@@ -128,13 +119,14 @@ async def _built(
     for each in people.values():
         stack.push_async_callback(_closed, each.world.billing)
     keys = Keys(secret.value.encode()[:64])
-    conversations = Conversations(shelf, _sessions(settings), people, packs.actions(), keys)
+    conversations = Conversations(shelf, await _sessions(settings, stack), people, packs.actions(), keys)
     outbox, recorder = SqlOutbox(database, secret), Recorder()
-    connections = _connections(settings, shelf)
-    lanes = await _lanes(settings, connections, recorder, chance.now, stack)
+    connections = inward.connections(settings, shelf)
+    lanes = await outward.lanes(settings, connections, recorder, chance.now, stack)
     delivery = Delivery(outbox, lanes, _errands(conversations), chance.now, _opting_out(people))
-    hooks = Hooks(_doors(settings, connections), conversations, outbox, chance.now)
-    return House(settings, database, conversations, hooks, outbox, delivery, recorder, passwords)
+    hooks = Hooks(inward.doors(settings, connections), conversations, outbox, chance.now)
+    pages = Pages(shelf, people, secret, settings.public_url)
+    return House(settings, database, conversations, hooks, pages, outbox, delivery, recorder, passwords)
 
 
 def _world(
@@ -162,7 +154,7 @@ def _world(
 
 async def _closed(backend: Billing) -> None:
     """Only a backend that holds connections has something to give back."""
-    if isinstance(backend, billing.Closable):
+    if isinstance(backend, billing.Remote):
         await backend.close()
 
 
@@ -174,113 +166,17 @@ def _billing(settings: Settings, site: billing.Site) -> Billing:
         raise SettingsError(f"operators.{site.operator}.{error}") from error
 
 
-def _sessions(settings: Settings) -> Sessions:
+async def _sessions(settings: Settings, stack: AsyncExitStack) -> Sessions:
+    """In memory, or in Redis with this process's memory to fall back on."""
     limit = Rate(settings.turns_per_minute, 60)
     memory = MemorySessions(time.monotonic, limit=limit)
     if not settings.redis_url:
         return memory
-    return FallbackSessions(sessions.connect(settings.redis_url, limit=limit), memory, time.monotonic)
-
-
-def _connections(settings: Settings, shelf: Shelf) -> dict[tuple[str, str], Connection]:
-    providers = discover()
-    return {
-        (operator, name): _connection(settings, shelf.current(operator), providers[name], link)
-        for operator, section in settings.operators.items()
-        for name, link in section.links.items()
-    }
-
-
-def _connection(settings: Settings, menu: Menu, provider: Provider, link: Link) -> Connection:
-    numbers, tokens = menu.form.numbers, _tokens(link)
-    base = f"{settings.public_url}/hooks/{menu.name}/{provider.NAME}"
-    return Connection(
-        operator=menu.name,
-        settings=link.settings,
-        public_url=settings.public_url,
-        hooks_url=f"{base}/{tokens[0].decode()}" if tokens else base,
-        trust=DEFAULT_TRUST | {str(channel): proof for channel, proof in link.trust.items()},
-        addresses={"ussd": numbers.ussd, "sms": numbers.sms, "voice": numbers.voice},
-        locales={name: language.speech for name, language in menu.form.languages.items()},
-    )
-
-
-def _tokens(link: Link) -> tuple[bytes, ...]:
-    """The path tokens a provider's settings hold: the current one first."""
-    held = (getattr(link.settings, name, None) for name in ("hook_token", "old_hook_token"))
-    return tuple(token.get_secret_value().encode() for token in held if token)
-
-
-def _doors(
-    settings: Settings, connections: Mapping[tuple[str, str], Connection]
-) -> dict[tuple[str, str, str], Door]:
-    providers = discover()
-    doors = {}
-    for (operator, name), connection in connections.items():
-        link = settings.operators[operator].links[name]
-        sources = tuple(map(ip_network, link.sources))
-        for route_name, route in providers[name].ROUTES.items():
-            place = f"{operator}/{name}/{route_name}"
-            door = Door(place, providers[name], route, connection, _tokens(link), sources)
-            doors[operator, name, route_name] = door
-    return doors
-
-
-async def _lanes(
-    settings: Settings,
-    connections: Mapping[tuple[str, str], Connection],
-    recorder: Recorder,
-    now: Callable[[], datetime],
-    stack: AsyncExitStack,
-) -> dict[tuple[str, str], Lane]:
-    """Per operator and route its lane; one that no route is set for has none, save in the demo."""
-    lanes: dict[tuple[str, str], Lane] = {}
-    for operator, section in settings.operators.items():
-        senders = {"sms": await _texting(settings, operator, connections, recorder, stack)}
-        senders["email"] = _mailing(settings, operator, recorder)
-        rates: dict[str, float] = section.rates.model_dump()
-        for route, found in senders.items():
-            ways = [
-                Way(sender, Breaker(f"{operator}/{route}/{name}", now), _deduplicating(section, name))
-                for name, sender in found.items()
-            ]
-            if ways:
-                room = Room(min(getattr(way.sender, "most", AT_ONCE) for way in ways))
-                lanes[operator, route] = Lane(tuple(ways), Bucket(rates[route], now), room)
-    return lanes
-
-
-def _deduplicating(section: OperatorSettings, name: str) -> bool:
-    return name in section.links and section.links[name].deduplicates
-
-
-async def _texting(
-    settings: Settings,
-    operator: str,
-    connections: Mapping[tuple[str, str], Connection],
-    recorder: Recorder,
-    stack: AsyncExitStack,
-) -> dict[str, Sender]:
-    """SMS senders in order of preference; in the demo a recorder where a provider's URL is not set."""
-    providers = discover()
-    senders: dict[str, Sender] = {}
-    for name in settings.operators[operator].routes.sms:
-        connection = connections[operator, name]
-        if settings.demo and not connection.settings.api_url:
-            senders[name] = recorder
-            continue
-        sender = senders[name] = await providers[name].connect_sender(connection)
-        stack.push_async_callback(sender.close)
-    return senders
-
-
-def _mailing(settings: Settings, operator: str, recorder: Recorder) -> dict[str, Sender]:
-    """The mail sender; in the demo a recorder where no relay is set."""
-    routes = settings.operators[operator].routes
-    if not routes.email:
-        return {"recorder": recorder} if settings.demo else {}
-    host = urlsplit(settings.public_url).hostname
-    return {"smtp": Mail(mailbox(routes.email, routes.email_from or f"no-reply@{host}"))}
+    shared = sessions.connect(settings.redis_url, limit=limit)
+    stack.push_async_callback(shared.aclose)
+    with suppress(Failure):  # Redis may come later: until then turns are served from memory
+        await shared.ready()
+    return FallbackSessions(shared, memory, time.monotonic)
 
 
 def _opting_out(people: Mapping[str, People]) -> Callable[[Notice, datetime], Awaitable[None]]:

@@ -118,6 +118,12 @@ async def test_odd_answers_are_answered_in_words(text: str, url: str) -> None:
     assert status == 200 and words[:4] in ("CON ", "END ")
 
 
+async def test_a_body_that_is_not_what_its_encoding_says_is_400(url: str) -> None:
+    headers, place = FORM | {"Content-Encoding": "gzip"}, f"{url}{AT}/ussd"
+    async with ClientSession() as client, client.post(place, data=b"junk", headers=headers) as answer:
+        assert answer.status == 400
+
+
 async def test_two_thousand_bodies_of_garbage_never_break_anything(url: str) -> None:
     dice = random.Random(1)
     async with ClientSession() as client:

@@ -18,11 +18,12 @@ from flows.records import Bill, BillLine, Capability, Document, Entries, Entry, 
 from gateway import packs
 from gateway.dialog import Dialog
 from gateway.direct import Direct
+from gateway.inward import DEFAULT_TRUST
 from gateway.player import Clock, Line, Player, Post
 from gateway.providers import discover
 from gateway.settings import Settings, load
 from gateway.terminal import choose_language
-from gateway.wiring import DEFAULT_TRUST, Chance, House, house
+from gateway.wiring import Chance, House, house
 from menus.machine import Moves
 from menus.menu import Menu
 from menus.session import Session

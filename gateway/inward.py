@@ -1,0 +1,60 @@
+"""Wiring, inward: the operators' connections to providers and the doors their requests come in by."""
+
+from collections.abc import Mapping
+from ipaddress import ip_network
+
+from flows.shelf import Shelf
+from gateway.guard import Door
+from gateway.providers import discover
+from gateway.providers.contract import Connection, Provider
+from gateway.settings import Link, Settings
+from menus.menu import Menu
+
+DEFAULT_TRUST = {"ussd": "line", "sms": "line", "voice": "none"}
+"""USSD and SMS reach us over the operator's legs; a voice caller's number proves nothing."""
+
+
+def connections(settings: Settings, shelf: Shelf) -> dict[tuple[str, str], Connection]:
+    """Each operator's enabled connections, by operator and provider."""
+    providers = discover()
+    return {
+        (operator, name): _connection(settings, shelf.current(operator), providers[name], link)
+        for operator, section in settings.operators.items()
+        for name, link in section.links.items()
+    }
+
+
+def _connection(settings: Settings, menu: Menu, provider: Provider, link: Link) -> Connection:
+    numbers, tokens = menu.form.numbers, _tokens(link)
+    base = f"{settings.public_url}/hooks/{menu.name}/{provider.NAME}"
+    return Connection(
+        operator=menu.name,
+        settings=link.settings,
+        public_url=settings.public_url,
+        hooks_url=f"{base}/{tokens[0].decode()}" if tokens else base,
+        trust=DEFAULT_TRUST | {str(channel): proof for channel, proof in link.trust.items()},
+        addresses={"ussd": numbers.ussd, "sms": numbers.sms, "voice": numbers.voice},
+        locales={name: language.speech for name, language in menu.form.languages.items()},
+    )
+
+
+def _tokens(link: Link) -> tuple[bytes, ...]:
+    """The path tokens a provider's settings hold: the current one first."""
+    held = (getattr(link.settings, name, None) for name in ("hook_token", "old_hook_token"))
+    return tuple(token.get_secret_value().encode() for token in held if token)
+
+
+def doors(
+    settings: Settings, connections: Mapping[tuple[str, str], Connection]
+) -> dict[tuple[str, str, str], Door]:
+    """A door for every webhook of every connection."""
+    providers = discover()
+    found = {}
+    for (operator, name), connection in connections.items():
+        link = settings.operators[operator].links[name]
+        sources = tuple(map(ip_network, link.sources))
+        for route_name, route in providers[name].ROUTES.items():
+            place = f"{operator}/{name}/{route_name}"
+            door = Door(place, providers[name], route, connection, _tokens(link), sources)
+            found[operator, name, route_name] = door
+    return found

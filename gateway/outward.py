@@ -1,0 +1,72 @@
+"""Wiring, outward: the senders notices leave by, in lanes that know their providers' limits."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from gateway.breaker import Breaker
+from gateway.bucket import Bucket
+from gateway.lanes import AT_ONCE, Lane, Room, Way
+from gateway.mail import Mail, mailbox
+from gateway.providers import discover
+from gateway.providers.contract import Connection, Sender
+from gateway.recorder import Recorder
+from gateway.settings import OperatorSettings, Settings
+
+
+async def lanes(
+    settings: Settings,
+    connections: Mapping[tuple[str, str], Connection],
+    recorder: Recorder,
+    now: Callable[[], datetime],
+    stack: AsyncExitStack,
+) -> dict[tuple[str, str], Lane]:
+    """Per operator and route its lane; one that no route is set for has none, save in the demo."""
+    found: dict[tuple[str, str], Lane] = {}
+    for operator, section in settings.operators.items():
+        senders = {"sms": await _texting(settings, operator, connections, recorder, stack)}
+        senders["email"] = _mailing(settings, operator, recorder)
+        rates: dict[str, float] = section.rates.model_dump()
+        for route, ways_of in senders.items():
+            ways = [
+                Way(sender, Breaker(f"{operator}/{route}/{name}", now), _deduplicating(section, name))
+                for name, sender in ways_of.items()
+            ]
+            if ways:
+                room = Room(min(getattr(way.sender, "most", AT_ONCE) for way in ways))
+                found[operator, route] = Lane(tuple(ways), Bucket(rates[route], now), room)
+    return found
+
+
+def _deduplicating(section: OperatorSettings, name: str) -> bool:
+    return name in section.links and section.links[name].deduplicates
+
+
+async def _texting(
+    settings: Settings,
+    operator: str,
+    connections: Mapping[tuple[str, str], Connection],
+    recorder: Recorder,
+    stack: AsyncExitStack,
+) -> dict[str, Sender]:
+    """SMS senders in order of preference; in the demo a recorder where a provider's URL is not set."""
+    providers = discover()
+    senders: dict[str, Sender] = {}
+    for name in settings.operators[operator].routes.sms:
+        connection = connections[operator, name]
+        if settings.demo and not connection.settings.api_url:
+            senders[name] = recorder
+            continue
+        sender = senders[name] = await providers[name].connect_sender(connection)
+        stack.push_async_callback(sender.close)
+    return senders
+
+
+def _mailing(settings: Settings, operator: str, recorder: Recorder) -> dict[str, Sender]:
+    """The mail sender; in the demo a recorder where no relay is set."""
+    routes = settings.operators[operator].routes
+    if not routes.email:
+        return {"recorder": recorder} if settings.demo else {}
+    host = urlsplit(settings.public_url).hostname
+    return {"smtp": Mail(mailbox(routes.email, routes.email_from or f"no-reply@{host}"))}
