@@ -39,6 +39,10 @@ from storage.sql.clock import server_time
 from storage.sql.engine import Database, connect
 from storage.sql.upgrade import upgrade
 
+TURN_SECONDS = 5.0
+"""The lease of a session: no turn takes longer (0.8 s to know who, 2.5 s to act, 1 s to promise)."""
+TWIN_SECONDS = 6.0
+"""What a repeat waits for the turn before it: longer than a lease, so that a killed process's runs out."""
 FOLLOW_SECONDS = 60.0
 """How often a process asks the database for the time."""
 
@@ -172,7 +176,9 @@ async def _sessions(settings: Settings, stack: AsyncExitStack) -> Sessions:
     memory = MemorySessions(time.monotonic, limit=limit)
     if not settings.redis_url:
         return memory
-    shared = sessions.connect(settings.redis_url, limit=limit)
+    shared = sessions.connect(
+        settings.redis_url, limit=limit, wait_seconds=TWIN_SECONDS, lease_seconds=TURN_SECONDS
+    )
     stack.push_async_callback(shared.aclose)
     with suppress(Failure):  # Redis may come later: until then turns are served from memory
         await shared.ready()
