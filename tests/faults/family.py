@@ -74,7 +74,7 @@ class Nursery:
     def start(self, role: str, settings: dict[str, Any], point: str = "") -> Gateway:
         """A new process; returns at once."""
         port = free_port()
-        told = settings | {"port": port, "internal_port": 0, "host": "127.0.0.1"}
+        told = {"internal_port": 0, "host": "127.0.0.1"} | settings | {"port": port}
         pid = self.ask({"start": role, "settings": told, "point": point, "log": str(self.log)})
         self.gateways.append(Gateway(pid, port, self))
         return self.gateways[-1]

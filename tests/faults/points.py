@@ -67,7 +67,8 @@ class PointedLedger:
 
     async def commit(self, change: Change) -> str:
         outcome = await self.inner.commit(change)
-        self.point.reached("committed")
+        if change.consents or change.notices:
+            self.point.reached("committed")
         return outcome
 
     def __getattr__(self, name: str) -> Any:

@@ -6,15 +6,20 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from aiohttp import ClientSession
+
 from flows.records import Change, Notice, NoticeClass, Secret
+from storage.demo import seed
 from storage.ledger import SqlLedger
 from storage.outbox import SqlOutbox
+from storage.passwords import SqlPasswords
 from storage.sql.engine import Database, connect
 from storage.sql.upgrade import upgrade
 from tests.faults.family import SECRET, Gateway, Nursery, settings
 from tests.faults.history import Verdict, judged, states_in
+from tests.faults.phone import serves
 from tests.faults.provider import RecordingTwilio
-from tests.services import eventually
+from tests.services import eventually, free_port
 
 ANA = "+40740000101"
 
@@ -37,6 +42,20 @@ class Stage:
         told = settings(self.url, self.fake.url, redis_url, capable=self.fake.capable)
         self.own.append(self.family.start(role, told, point))
         return self.own[-1]
+
+    async def seed(self) -> None:
+        """The demo world, so that there is somebody to dial as."""
+        passwords = SqlPasswords(self.database)
+        await seed(self.database, passwords, datetime.now(UTC))
+        passwords.close()
+
+    async def readyz(self, session: ClientSession) -> str:
+        """Start a web process whose internal listener we know; its /readyz."""
+        port = free_port()
+        told = settings(self.url, self.fake.url) | {"internal_port": port}
+        self.own.append(self.family.start("web", told, ""))
+        await serves(Gateway(0, port, self.family), self.own[-1])
+        return f"http://127.0.0.1:{port}/readyz"
 
     async def promise(self, *keys: str, kind: NoticeClass = "notice") -> None:
         """Commit a notice for each key in one change; promised once the commit is acknowledged."""

@@ -1,0 +1,72 @@
+"""A phone behind an aggregator: USSD steps and texts posted to any of several web processes."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from aiohttp import ClientError, ClientSession, ClientTimeout
+
+from tests.faults.family import Gateway
+from tests.services import eventually
+
+HOOKS = "/hooks/orange-ro/africastalking/demo"
+MENU = ("", "1", "1*1", "1*1*3")
+"""*100#, Buget, Factura, Factura electronica: the question whether to switch."""
+YES = "1*1*3*1"
+GONE = (ClientError, TimeoutError, OSError)
+
+
+@dataclass
+class Phone:
+    """One caller. `step` posts what an aggregator posts: all answers so far."""
+
+    session: ClientSession
+    caller: str = "+40740000101"
+    session_id: str = "ATUid_1"
+    seen: list[str] = field(default_factory=list)
+
+    async def step(self, web: Gateway, text: str) -> str:
+        """The screen, `CON ...` or `END ...`; ClientError and the like when the process is gone."""
+        form = {"sessionId": self.session_id, "serviceCode": "*100#", "phoneNumber": self.caller, "text": text}
+        self.seen.append(await self._posted(web, f"{HOOKS}/ussd", form))
+        return self.seen[-1]
+
+    async def text(self, web: Gateway, message_id: str, body: str) -> bool:
+        """Text 477; whether it was answered 200."""
+        form = {"id": message_id, "from": self.caller, "to": "477", "text": body, "date": "2026-03-14 09:26:53"}
+        try:
+            await self._posted(web, f"{HOOKS}/sms", form)
+        except GONE:
+            return False
+        return True
+
+    async def walk(self, *webs: Gateway, texts: tuple[str, ...] = MENU) -> str:
+        """Step through, each step at the next of the processes; the last screen."""
+        for number, text in enumerate(texts):
+            await self.step(webs[number % len(webs)], text)
+        return self.seen[-1]
+
+    async def _posted(self, web: Gateway, path: str, form: dict[str, str]) -> str:
+        async with self.session.post(f"http://127.0.0.1:{web.port}{path}", data=form) as answer:
+            body = await answer.text()
+            assert answer.status == 200, (answer.status, body)
+            return body
+
+
+def line() -> ClientSession:
+    """An HTTP client that gives up after ten seconds, as aggregators do."""
+    return ClientSession(timeout=ClientTimeout(total=10))
+
+
+async def serves(*webs: Gateway) -> None:
+    """Wait until every process listens."""
+    for web in webs:
+
+        async def listening(port: int = web.port) -> bool:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                return False
+            writer.close()
+            return True
+
+        await eventually(listening, 30)

@@ -1,0 +1,133 @@
+"""Web processes that die, repeat, race and stand in for each other: one effect, one answer."""
+
+import asyncio
+import random
+import signal
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import text
+
+from tests.faults.phone import GONE, MENU, YES, Phone, line, serves
+from tests.faults.stage import Stage
+from tests.services import eventually
+from tests.sql import rows_in
+
+pytestmark = [pytest.mark.postgres, pytest.mark.redis]
+
+
+@pytest.fixture
+async def phone() -> AsyncIterator[Phone]:
+    async with line() as session:
+        yield Phone(session, session_id=f"ATUid_{random.randrange(1 << 40)}")
+
+
+@pytest.fixture
+async def world(stage: Stage) -> Stage:
+    await stage.seed()
+    return stage
+
+
+async def effects(stage: Stage) -> tuple[int, int]:
+    """Consents given and messages promised: one each for one activation."""
+    return await rows_in(stage.database, "consents"), await rows_in(stage.database, "outbox")
+
+
+async def test_F1_web_killed_in_a_step_is_redialled_and_loses_nothing(
+    world: Stage, phone: Phone, redis_url: str
+) -> None:
+    doomed, other = (world.worker(role="web", redis_url=redis_url) for _ in range(2))
+    await serves(doomed, other)
+    await phone.walk(doomed)
+    pressing = asyncio.create_task(phone.step(doomed, YES))
+    await asyncio.sleep(0)
+    doomed.kill()
+    await asyncio.wait({pressing})
+    answered = pressing.exception() is None
+    assert answered or isinstance(pressing.exception(), GONE)
+    again = await phone.step(other, YES)
+    assert again.startswith("END Gata!") and await effects(world) == (1, 1)
+
+
+async def test_F2_killed_between_commit_and_answer_the_repeat_gets_the_answer_and_one_effect(
+    world: Stage, phone: Phone, redis_url: str
+) -> None:
+    doomed = world.worker("kill@committed", role="web", redis_url=redis_url)
+    other = world.worker(role="web", redis_url=redis_url)
+    await serves(doomed, other)
+    await phone.walk(doomed)
+    with pytest.raises(GONE):
+        await phone.step(doomed, YES)
+    assert await world.ended(doomed) == -signal.SIGKILL
+    assert await effects(world) == (1, 1)
+    told = [await phone.step(other, YES) for _ in range(2)]
+    assert told[0].startswith("END Gata!") and told[0] == told[1]
+    assert await effects(world) == (1, 1)
+
+
+async def test_a_conversation_alternates_between_two_processes_without_a_seam(
+    world: Stage, phone: Phone, redis_url: str
+) -> None:
+    webs = [world.worker(role="web", redis_url=redis_url) for _ in range(2)]
+    await serves(*webs)
+    assert (await phone.walk(*webs, texts=(*MENU, YES))).startswith("END Gata!")
+    assert len(set(phone.seen)) == 5
+
+
+async def test_F27_a_message_delivered_a_hundred_times_has_one_effect(
+    world: Stage, phone: Phone, redis_url: str
+) -> None:
+    webs = [world.worker(role="web", redis_url=redis_url) for _ in range(2)]
+    await serves(*webs)
+    assert await phone.text(webs[0], "m1", "FACTURA")
+    many = (phone.text(webs[number % 2], "m1", "FACTURA") for number in range(99))
+    assert all(await asyncio.gather(*many))
+    assert await rows_in(world.database, "outbox") == 1
+
+
+async def test_F28_an_old_step_gets_a_screen_and_changes_nothing(
+    world: Stage, phone: Phone, redis_url: str
+) -> None:
+    web = world.worker(role="web", redis_url=redis_url)
+    await serves(web)
+    question = await phone.walk(web)
+    assert await phone.step(web, MENU[1]) == question
+    assert await effects(world) == (0, 0)
+    assert (await phone.step(web, YES)).startswith("END Gata!")
+    assert await effects(world) == (1, 1)
+
+
+async def test_F29_of_two_steps_at_once_one_wins_and_both_are_answered_alike(
+    world: Stage, phone: Phone, redis_url: str
+) -> None:
+    webs = [world.worker(role="web", redis_url=redis_url) for _ in range(2)]
+    await serves(*webs)
+    await phone.walk(*webs)
+    both = await asyncio.gather(*(phone.step(web, YES) for web in webs))
+    assert both[0] == both[1] and both[0].startswith("END Gata!")
+    assert await effects(world) == (1, 1)
+
+
+async def test_F37_at_ten_times_the_load_everybody_is_answered_and_nobody_by_another(
+    world: Stage, phone: Phone, redis_url: str
+) -> None:
+    web = world.worker(role="web", redis_url=redis_url)
+    await serves(web)
+    callers = [Phone(phone.session, f"+4074000{number:04}", f"spike-{number}") for number in range(400)]
+    screens = await asyncio.gather(*(caller.walk(web, texts=MENU[:2]) for caller in callers))
+    assert {screen[:3] for screen in screens} == {"CON"}
+    ours = await phone.walk(web)
+    assert ours.startswith("CON Treceti") and web.status is None
+
+
+async def test_readyz_is_red_while_the_records_are_out(world: Stage, phone: Phone) -> None:
+    url = await world.readyz(phone.session)
+    async with phone.session.get(url) as answer:
+        assert answer.status == 200
+    await world.database.write(lambda connection: connection.execute(text("ALTER TABLE outbox RENAME TO gone")))
+
+    async def red() -> bool:
+        async with phone.session.get(url) as answer:
+            return answer.status == 503
+
+    await eventually(red)
