@@ -43,6 +43,8 @@ async def act(
     actions: Mapping[str, Action], hop: Hop, session: Session, node: Node, typed: str, *, promise: bool = True
 ) -> Outcome:
     """Run one step; never raises a Failure or a timeout. `promise` lets a slow one become an errand."""
+    if promise and actions[node.action].later:
+        return await _promise(hop, session, node)
     try:
         async with asyncio.timeout_at(hop.until):
             outcome = await _run(actions[node.action], hop, session, node, typed)

@@ -153,10 +153,10 @@ class Ask:
             tickets,
         )
 
-    def link(self, purpose: LinkPurpose, value: str, life: timedelta) -> Link:
+    def link(self, purpose: LinkPurpose, value: str, life: timedelta, opens: int = 1) -> Link:
         """A fresh short link bound to the subscription."""
-        known = self.known()
-        return Link(Secret(self.world.token()), purpose, known.operator, known.id, value, self.now + life)
+        known, token = self.known(), Secret(self.world.token())
+        return Link(token, purpose, known.operator, known.id, value, self.now + life, opens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,14 +191,21 @@ class Action:
     """Does it touch billing data or change an account? Then its screens must ask for a proof."""
     for_all: bool = False
     """Is it also for subscribers whom the operator's rules leave out?"""
+    later: bool = False
+    """Is it too long for a turn? Then it always becomes an errand, and the turn is answered `slow`."""
 
 
 def action(
-    run: Callable[[Ask], Awaitable[Outcome]], outcomes: str, *, private: bool = True, for_all: bool = False
+    run: Callable[[Ask], Awaitable[Outcome]],
+    outcomes: str,
+    *,
+    private: bool = True,
+    for_all: bool = False,
+    later: bool = False,
 ) -> Action:
     """A row: the function, and the outcomes it may answer besides those of failures and rules."""
     barring = BARRED if private and not for_all else frozenset[str]()
-    return Action(run, frozenset(outcomes.split()) | ANY | barring, private, for_all)
+    return Action(run, frozenset(outcomes.split()) | ANY | barring, private, for_all, later)
 
 
 Actions = Mapping[str, Action]

@@ -10,6 +10,7 @@ from flows.failures import TryLater
 from flows.people import People
 from flows.records import Change, Errand, Notice
 from flows.shelf import Shelf
+from flows.vocabulary import AS_OF
 from menus.render import told
 from menus.session import load
 from menus.walk import take
@@ -36,14 +37,16 @@ async def run(errand: Errand, shelf: Shelf, people: People, actions: Mapping[str
         if node.rests:
             break
         outcome = await act(actions, hop, session, node, "", promise=False)
-        if outcome.name in ("slow", "down"):
+        if outcome.name in ("slow", "down") or AS_OF in outcome.facts:
             raise TryLater
         take(menu, session, outcome.name, outcome.facts, outcome.proof)
     await _text(hop, errand, session.caller, told(menu, session), session.language)
 
 
 async def _text(hop: Hop, errand: Errand, caller: str, body: str, language: str) -> None:
-    """The key is the errand's own: a second run of the same errand texts nothing."""
+    """The key is the errand's own: a second run of the same errand texts nothing, and so does no text."""
+    if not body:
+        return
     key = f"{errand.key}/told"
     notice = Notice(key, errand.operator, caller, "sms", "reply", body, language, expires_at=errand.expires_at)
     world = hop.people.world

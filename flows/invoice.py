@@ -1,5 +1,6 @@
 """Reading bills: the latest, the list, one with its detail."""
 
+from calendar import monthrange
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -7,10 +8,12 @@ from decimal import Decimal
 
 from flows.actions import Ask, Outcome, action
 from flows.records import Bill, BillLine
+from flows.vocabulary import AS_OF
 from menus.facts import Fact, Facts, Money, Month, Number, Rows, Text, Word
 
 COLUMNS = ("short_month", "row_month", "amount", "short_state", "bill")
-RUBRICS = ("subscriptions", "options", "communications", "equipment", "one_off", "third_party")
+RUBRICS = ("subscriptions", "options", "communications", "equipment", "one_off", "third_party", "prorata")
+CHARGED = ("rubric", "charge")
 
 
 def shown(bill: Bill, line: str) -> dict[str, Fact | Rows]:
@@ -24,39 +27,43 @@ def shown(bill: Bill, line: str) -> dict[str, Fact | Rows]:
         "remaining": Money(bill.remaining),
         "due": bill.due,
         "state": Word(f"state.{bill.state}"),
+        **dated(bill),
     }
 
 
+def dated(bill: Bill) -> dict[str, Fact | Rows]:
+    """The day billing said so, when it cannot be asked now: the screen begins with it."""
+    return {AS_OF: bill.seen} if bill.seen else {}
+
+
 async def latest(ask: Ask) -> Outcome:
-    """The newest bill that may be shown (R1: as soon as it is issued; B1: after the delay)."""
-    account = ask.known().account
-    bills = await ask.world.billing.bills(account, 2)
-    visible = published(bills, ask)
-    if not visible:
-        return _nothing(bills, ask)
-    return Outcome("ok", shown(visible[0], ask.line))
+    """The newest bill (R1: as soon as it is issued); before its delay is over, when it comes (B1)."""
+    bills = await ask.world.billing.bills(ask.known().account, 1)
+    if not published(bills, ask):
+        return nothing(bills, ask)
+    return Outcome("ok", shown(bills[0], ask.line))
 
 
 async def listing(ask: Ask) -> Outcome:
-    """The newest bills, as many as the rules list (R5, M10: six)."""
+    """The newest bills, as many as the rules list (R5, M10: six; F4: twelve)."""
     depth = ask.menu.form.rules.list_depth
     bills = await ask.world.billing.bills(ask.known().account, depth + 1)
-    visible = published(bills, ask)[:depth]
+    visible = [bill for bill in published(bills, ask) if readable(bill, ask)][:depth]
     if not visible:
-        return _nothing(bills, ask)
-    return Outcome("ok", {"bills": Rows(COLUMNS, tuple(map(_row, visible)))})
+        return nothing(bills, ask)
+    return Outcome("ok", {"bills": Rows(COLUMNS, tuple(map(_row, visible))), **dated(visible[0])})
 
 
 async def opened(ask: Ask) -> Outcome:
     """The bill picked from the list; only ever one of the asking account."""
-    bill = await ask.world.billing.bill(ask.known().account, _picked(ask))
+    bill = await ask.world.billing.bill(ask.known().account, picked(ask))
     return Outcome("ok", shown(bill, ask.line))
 
 
 async def detail(ask: Ask) -> Outcome:
     """The bill by rubric."""
-    lines = await ask.world.billing.lines(ask.known().account, _picked(ask))
-    return Outcome("ok", _by_rubric(lines))
+    lines = await ask.world.billing.lines(ask.known().account, picked(ask))
+    return Outcome("ok", by_rubric(lines))
 
 
 def published(bills: Sequence[Bill], ask: Ask) -> list[Bill]:
@@ -65,11 +72,23 @@ def published(bills: Sequence[Bill], ask: Ask) -> list[Bill]:
     return [bill for bill in bills if bill.issued + delay <= ask.today]
 
 
-def _nothing(bills: Sequence[Bill], ask: Ask) -> Outcome:
+def readable(bill: Bill, ask: Ask) -> bool:
+    """May its document still be read (F5: 24 months after issue)?"""
+    return months_later(bill.issued, ask.menu.form.rules.document_months) >= ask.today
+
+
+def months_later(day: date, months: int) -> date:
+    """The same day so many months on, or the last of a shorter month."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+def nothing(bills: Sequence[Bill], ask: Ask) -> Outcome:
+    """Why there is no bill to show: there is none at all, or its day has not come."""
     if not bills:
         return Outcome("none")
     available: date = bills[-1].issued + timedelta(days=ask.menu.form.rules.publish_delay_days)
-    return Outcome("early", {"available": available})
+    return Outcome("early", {"available": available, "month": Month.of(bills[-1].issued)})
 
 
 def _row(bill: Bill) -> tuple[Fact, ...]:
@@ -87,16 +106,24 @@ def _short(bill: Bill) -> Word:
     return Word(f"short.{bill.state}")
 
 
-def _picked(ask: Ask) -> str:
+def picked(ask: Ask) -> str:
+    """The id of the bill the subscriber stands on."""
     bill = ask.facts["bill"]
     return bill.value if isinstance(bill, Text) else ""
 
 
-def _by_rubric(lines: Sequence[BillLine]) -> Facts:
+def by_rubric(lines: Sequence[BillLine]) -> Facts:
+    """Each rubric's sum, and as rows those that are not zero; a rubric without a name is a one-off."""
     sums: dict[str, Decimal] = defaultdict(Decimal)
     for line in lines:
-        sums[line.rubric] += line.amount
-    return {rubric: Money(sums[rubric]) for rubric in RUBRICS}
+        sums[line.rubric if line.rubric in RUBRICS else "one_off"] += line.amount
+    rows = tuple((rubric_word(rubric), Money(sums[rubric])) for rubric in RUBRICS if sums[rubric])
+    return {**{rubric: Money(sums[rubric]) for rubric in RUBRICS}, "charged": Rows(CHARGED, rows)}
+
+
+def rubric_word(rubric: str) -> Word:
+    """A rubric by its name in the catalogue."""
+    return Word(f"page.rubric_{rubric}")
 
 
 ACTIONS = {

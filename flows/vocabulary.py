@@ -4,14 +4,23 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 
-from menus.facts import Code, Email, Fact, Money, Month, Number, Rows, Text, Word
+from menus.facts import Code, Count, Email, Fact, Money, Month, Number, Rows, Text, Word
 
 AMOUNT = Money(Decimal("99999.99"))
 DAY = date(2028, 12, 28)
 STATES = ("due", "part", "overdue", "paid", "credit", "cancelled")
 LINK = "https://gateway.example.net/tunisie-telecom/address#" + "A" * 22
+USED = ("when", "what", "quantity", "unit")
+KINDS = ("subscriptions", "options", "communications", "equipment", "one_off", "third_party", "prorata")
+RUBRICS = tuple(Word(f"page.rubric_{kind}") for kind in KINDS)
+CATEGORIES = tuple(
+    Word(f"purchase.{name}") for name in ("content", "transport", "parking", "donations", "streaming", "other")
+)
 COLUMNS = ("short_month", "row_month", "amount", "short_state", "bill")
 ROW = (Text("12/28"), Month(2028, 12), AMOUNT, Word("short.overdue"), Text("TT-202812-0101"))
+
+AS_OF = "as_of"
+"""The fact that holds the day of an answer which is not today's."""
 
 VOCABULARY: Mapping[str, tuple[Fact | Rows, ...]] = {
     "bill": (Text("TT-202812-0101"),),
@@ -26,6 +35,7 @@ VOCABULARY: Mapping[str, tuple[Fact | Rows, ...]] = {
         ("options", "communications", "equipment", "one_off", "third_party"), (Money(Decimal("9999.99")),)
     ),
     "due": (DAY,),
+    AS_OF: (DAY,),
     "available": (DAY,),
     "state": tuple(Word(f"state.{state}") for state in STATES),
     "short_state": tuple(Word(f"short.{state}") for state in STATES),
@@ -33,5 +43,30 @@ VOCABULARY: Mapping[str, tuple[Fact | Rows, ...]] = {
     "email": (Email("someone.with.a.long.name@mail.example.net"),),
     "code": (Code("00000000"),),
     "link": (Text(LINK),),
+    "asked": (Month(2028, 12),),
+    "next": (DAY,),
+    "prorata": (AMOUNT,),
+    "share": (AMOUNT,),
+    "charge": (AMOUNT,),
+    "days": (Count(28),),
+    "of_days": (Count(31),),
+    "user": (Number("+40740000101"),),
+    "users": (Rows(("user", "share"), ((Number("+40740000101"), AMOUNT),) * 6),),
+    "rubric": RUBRICS,
+    "charged": (Rows(("rubric", "charge"), tuple((rubric, AMOUNT) for rubric in RUBRICS)),),
+    "billed": (Rows(("rubric", "charge"), tuple((rubric, AMOUNT) for rubric in RUBRICS)),),
+    "when": (Text("28/12"),),
+    "what": (Word("usage.data"), Word("usage.call"), Word("usage.text")),
+    "quantity": (Count(99999),),
+    "unit": (Word("usage.data_unit"), Word("usage.call_unit")),
+    "usage": (Rows(USED, ((Text("28/12"), Word("usage.data"), Count(99999), Word("usage.data_unit")),) * 5),),
+    "category": CATEGORIES,
+    "bought": (Rows(("category", "charge"), tuple((category, AMOUNT) for category in CATEGORIES)),),
+    "root": (Text("CF-100-ILE-DE-FRANCE"),),
+    "roots": (Rows(("root",), ((Text("CF-100-ILE-DE-FRANCE"),),) * 9),),
+    "lines": (Count(99999),),
+    "reference": (Text("A" * 8),),
+    "format": (Text("Factur-X"),),
+    "platform": (Text("PA-0042 Exemple"),),
     "agency": (Text("Agence commerciale, 128 avenue Mohammed V"),),
 }

@@ -103,4 +103,5 @@ def constants(form: PackFile) -> dict[str, str]:
         "code_minutes": str(rules.code_minutes),
         "code_digits": str(rules.code_digits),
         "list_depth": str(rules.list_depth),
+        "document_months": str(rules.document_months),
     }

@@ -137,6 +137,9 @@ class RulesForm(Form):
     code_minutes: int = Field(10, ge=1, le=15, description="Life of a one-time code; OWASP and NIST say 10.")
     publish_delay_days: int = Field(0, ge=0)
     newcomer_wait: bool = Field(default=False, description="New subscriptions wait until the next month.")
+    originals_elsewhere_from: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\d$")] | None = Field(
+        None, description="Bills of businesses issued since are copies: the law keeps originals on a platform."
+    )
     business: Literal["allow", "refuse", "agency", "certified"] = "allow"
     proof: dict[str, Proof] = Field(description="Kind of line (mobile, fixed, internet, data_key) -> proof.")
     vouched: list[str] | None = Field(

@@ -1,0 +1,62 @@
+"""Documents of bills: a link to the PDF, a duplicate, the certified original, the archive."""
+
+from datetime import date
+from typing import cast
+
+from flows import files
+from flows.actions import Ask, Outcome, action
+from flows.failures import NotFound
+from flows.files import File, Kind
+from flows.invoice import picked, published
+from flows.records import Document
+from menus.facts import Text
+
+
+async def texted(ask: Ask) -> Outcome:
+    """A link by SMS to what the screen names: `pdf`, `original`, `copy`, `archive` (R2, M12, F6, B8)."""
+    change = files.by_sms(ask, _file(ask), f"document.{ask.given}_notice", ask.facts)
+    return Outcome(await ask.world.ledger.commit(change))
+
+
+async def mailed(ask: Ask) -> Outcome:
+    """The same by e-mail, to the validated address on file (F10)."""
+    to = await files.address(ask)
+    if to is None:
+        return Outcome("address")
+    change = files.by_email(ask, _file(ask), f"document.{ask.given}", to.value, ask.facts)
+    return Outcome(await ask.world.ledger.commit(change), {"email": to})
+
+
+async def status(ask: Ask) -> Outcome:
+    """Is the newest bill certified (B8, B9), a copy of an original kept elsewhere, or neither?"""
+    known = ask.known()
+    if not known.siret or "documents" not in ask.world.billing.capabilities:
+        return Outcome("none")
+    visible = published(await ask.world.billing.bills(known.account, 2), ask)
+    document = await _document(ask, visible[0].id) if visible else None
+    if document is None:
+        return Outcome("none")
+    elsewhere = ask.menu.form.rules.originals_elsewhere_from
+    name = "copy" if elsewhere and date.fromisoformat(elsewhere) <= visible[0].issued else "ok"
+    facts = {"format": Text(document.format), "platform": Text(document.platform)}
+    return Outcome(name, {**facts, "bill": Text(visible[0].id)})
+
+
+async def _document(ask: Ask, bill: str) -> Document | None:
+    try:
+        return await ask.world.billing.document(ask.known().account, bill)
+    except NotFound:
+        return None
+
+
+def _file(ask: Ask) -> File:
+    kind = "original" if ask.given == "copy" else ask.given
+    bill = "" if kind == "archive" else picked(ask)
+    return File(cast(Kind, kind), ask.known().account, ask.caller, bill)
+
+
+ACTIONS = {
+    "document.texted": action(texted, "ok"),
+    "document.mailed": action(mailed, "ok address"),
+    "document.status": action(status, "ok copy none"),
+}
