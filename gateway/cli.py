@@ -2,16 +2,19 @@
 
 import argparse
 import asyncio
+import contextlib
 import functools
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 
-from gateway import app, demo, log, outbox_cli, packs, supervisor, terminal
+from flows.failures import Unavailable
+from gateway import app, demo, log, notify_cli, outbox_cli, packs, supervisor, terminal
+from gateway.demo_bss.stand_in import KINDS, standing_in
 from gateway.providers import discover
-from gateway.settings import Settings, SettingsError, config_path, load
+from gateway.settings import Settings, SettingsError, config_path, load, merged
 from gateway.wiring import House, house
 from menus.schema import json_schema
 from menus.source import PackError
@@ -26,6 +29,9 @@ def main() -> None:
     except (SettingsError, PackError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
+    except Unavailable:
+        print("database_url: the database does not answer", file=sys.stderr)
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
 
@@ -35,13 +41,16 @@ def _parser() -> argparse.ArgumentParser:
         prog="dialtree", description="A USSD, SMS and voice gateway for e-billing."
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("demo", help="serve the demo world on loopback")
+    _with_billing(commands.add_parser("demo", help="serve the demo world on loopback"))
     serve = commands.add_parser("serve", help="serve webhooks and pages")
     serve.add_argument("--workers", type=int, default=1, metavar="N", help="so many processes on one port")
     serve.add_argument("--deliver", action="store_true", help="deliver what is due, too")
     serve.add_argument("--member", type=int, help=argparse.SUPPRESS)
     commands.add_parser("worker", help="deliver what is due")
-    terminal.add_arguments(commands.add_parser("dial", help="a phone in the terminal"))
+    dial = commands.add_parser("dial", help="a phone in the terminal")
+    terminal.add_arguments(dial)
+    _with_billing(dial)
+    notify_cli.add_arguments(commands.add_parser("notify", help=notify_cli.HELP))
     check = commands.add_parser("check", help="look for faults in packs")
     check.add_argument("packs", nargs="*", type=Path, help="pack folders; by default the ones we ship")
     check.add_argument("--schema", action="store_true", help="print the JSON Schema of a pack's files")
@@ -51,6 +60,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _with_billing(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--billing", choices=KINDS, default="", help="read bills from a BSS of this kind instead"
+    )
+
+
 def _settings(environ: Mapping[str, str], *, demo_world: bool) -> Settings:
     base = demo.base(environ) if demo_world else {}
     return load(discover(), config_path(environ), environ, base)
@@ -58,16 +73,24 @@ def _settings(environ: Mapping[str, str], *, demo_world: bool) -> Settings:
 
 def _demo(args: argparse.Namespace) -> int:
     log.start()
-    asyncio.run(_serve_demo(_settings(os.environ, demo_world=True)))
+    asyncio.run(_serve_demo(args))
     return 0
 
 
-async def _serve_demo(settings: Settings) -> None:
-    async with house(settings) as built:
+async def _serve_demo(args: argparse.Namespace) -> None:
+    async with _demo_settings(args) as settings, house(settings) as built:
         await demo.settle(built)
         built.recorder.listeners.append(lambda notice: print(demo.told(notice), flush=True))
         print(demo.welcome(built, settings.port), flush=True)
         await app.serve(built, app.Part(deliver=True))
+
+
+@contextlib.asynccontextmanager
+async def _demo_settings(args: argparse.Namespace) -> AsyncIterator[Settings]:
+    """The demo's settings, with a BSS of its own when one is asked for."""
+    async with standing_in(args.billing) as told:
+        base = merged(demo.base(os.environ), told)
+        yield load(discover(), config_path(os.environ), os.environ, base)
 
 
 def _serve(args: argparse.Namespace) -> int:
@@ -103,14 +126,25 @@ async def _running(settings: Settings, run: Callable[[House], Awaitable[None]]) 
 
 
 def _dial(args: argparse.Namespace) -> int:
-    return asyncio.run(_dialled(args, _settings(os.environ, demo_world=True)))
+    return asyncio.run(_dialled(args))
 
 
-async def _dialled(args: argparse.Namespace, settings: Settings) -> int:
-    settings, chance = terminal.scene(args, settings)
-    async with house(settings, chance=chance) as built:
-        await demo.settle(built)
-        return await terminal.run(args, built)
+async def _dialled(args: argparse.Namespace) -> int:
+    async with _demo_settings(args) as told:
+        settings, chance = terminal.scene(args, told)
+        async with house(settings, chance=chance) as built:
+            await demo.settle(built)
+            return await terminal.run(args, built)
+
+
+def _notify(args: argparse.Namespace) -> int:
+    settings = _settings(os.environ, demo_world=False)
+    return asyncio.run(_with_house(settings, lambda built: notify_cli.run(args, built)))
+
+
+async def _with_house(settings: Settings, run: Callable[[House], Awaitable[int]]) -> int:
+    async with house(settings) as built:
+        return await run(built)
 
 
 def _check(args: argparse.Namespace) -> int:
@@ -146,6 +180,7 @@ COMMANDS = {
     "worker": _worker,
     "dial": _dial,
     "check": _check,
+    "notify": _notify,
     "outbox": _outbox,
     "db": _db,
 }

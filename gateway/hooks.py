@@ -36,7 +36,7 @@ class Hooks:
     metrics: Metrics = field(default_factory=Metrics, repr=False)
 
     async def handle(self, request: web.Request) -> web.Response:
-        """Answer a webhook: bad requests 4xx, everything else 200."""
+        """Answer a webhook: bad requests 4xx, 503 for what could not be recorded, everything else 200."""
         match, began = request.match_info, time.perf_counter()
         try:
             door = guard.door(self.doors, match["operator"], match["provider"], match["tail"])
@@ -68,7 +68,7 @@ class Hooks:
             log.error(
                 "turn failed", exc_info=not expected, extra={"door": door.name, "failure": type(error).__name__}
             )
-            return _response(door, self._sorry(door, event))
+            return _response(door, self._sorry(door, event)) if _in_words(event) else _again()
 
     async def _taken(self, door: Door, event: Event) -> bytes | None:
         if isinstance(event, Inbound):
@@ -103,6 +103,16 @@ class Hooks:
             return None
         reply = self.conversations.sorry(event.operator, event.channel)
         return door.route.write(reply, door.connection).body
+
+
+def _in_words(event: Event) -> bool:
+    """Is there somebody on the line to apologise to? Anything else was lost if we said yes to it."""
+    return isinstance(event, Inbound) and event.inline
+
+
+def _again() -> web.Response:
+    """What is not recorded is not accepted: the provider may bring it again."""
+    return web.Response(status=503, text="try again\n", headers={"Retry-After": "5"})
 
 
 def _response(door: Door, body: bytes | None) -> web.Response:

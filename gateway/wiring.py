@@ -1,6 +1,7 @@
 """Wiring: the one place where objects are put together."""
 
 import asyncio
+import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -12,8 +13,9 @@ from zoneinfo import ZoneInfo
 
 from flows import errands
 from flows.actions import World
+from flows.billday import Announcer
 from flows.conversation import Conversations
-from flows.failures import Failure
+from flows.failures import Failure, Unavailable
 from flows.hops import Keys
 from flows.people import People
 from flows.ports import Billing, Sessions
@@ -23,6 +25,7 @@ from gateway import inward, outward, packs
 from gateway.clock import Steady
 from gateway.delivery import Delivery
 from gateway.hooks import Hooks
+from gateway.listener import Listener
 from gateway.pages.site import Pages
 from gateway.recorder import Recorder
 from gateway.settings import Settings, SettingsError
@@ -32,6 +35,7 @@ from storage.codes import SqlCodes
 from storage.ledger import SqlLedger
 from storage.outbox import SqlOutbox
 from storage.passwords import SqlPasswords
+from storage.posting import SqlPosting
 from storage.sessions.fallback import FallbackSessions
 from storage.sessions.memory import MemorySessions
 from storage.sessions.rate import Rate
@@ -39,10 +43,13 @@ from storage.sql.clock import server_time
 from storage.sql.engine import Database, connect
 from storage.sql.upgrade import upgrade
 
+log = logging.getLogger("dialtree.server")
 TURN_SECONDS = 5.0
 """The lease of a session: no turn takes longer (0.8 s to know who, 2.5 s to act, 1 s to promise)."""
 TWIN_SECONDS = 6.0
 """What a repeat waits for the turn before it: longer than a lease, so that a killed process's runs out."""
+START_SECONDS, AGAIN_SECONDS = 30.0, 0.5
+"""How long a start waits for the records, and between two tries."""
 FOLLOW_SECONDS = 60.0
 """How often a process asks the database for the time."""
 
@@ -69,6 +76,8 @@ class House:
     delivery: Delivery = field(repr=False)
     recorder: Recorder = field(repr=False)
     passwords: SqlPasswords = field(repr=False)
+    listener: Listener = field(repr=False)
+    posting: SqlPosting = field(repr=False)
 
 
 @asynccontextmanager
@@ -83,13 +92,27 @@ async def house(
     async with AsyncExitStack() as stack:
         database = connect(settings.database_url)
         stack.push_async_callback(database.close)
-        await upgrade(database)
+        await _upgraded(database)
         if isinstance(chance.now, Steady):
             await stack.enter_async_context(_following(chance.now, database))
         shelf = Shelf()
         for name in settings.operators:
             shelf.publish(load(packs.folder(name, root)))
         yield await _built(settings, shelf, chance, database, stack)
+
+
+async def _upgraded(database: Database) -> None:
+    """Bring the records up to date; those that do not answer are given time: servers start in any order."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + START_SECONDS
+    while True:
+        try:
+            return await upgrade(database)
+        except Unavailable as failure:
+            if loop.time() > until:
+                raise
+            log.warning("records out of reach", extra={"failure": type(failure).__name__})
+        await asyncio.sleep(AGAIN_SECONDS)
 
 
 @asynccontextmanager
@@ -130,7 +153,22 @@ async def _built(
     delivery = Delivery(outbox, lanes, _errands(conversations), chance.now, _opting_out(people))
     hooks = Hooks(inward.doors(settings, connections), conversations, outbox, chance.now)
     pages = Pages(shelf, people, secret, settings.public_url)
-    return House(settings, database, conversations, hooks, pages, outbox, delivery, recorder, passwords)
+    listener, posting = _listener(settings, shelf, people, chance), SqlPosting(database, secret)
+    return House(
+        *(settings, database, conversations, hooks, pages),
+        *(outbox, delivery, recorder, passwords, listener, posting),
+    )
+
+
+def _listener(settings: Settings, shelf: Shelf, people: Mapping[str, People], chance: Chance) -> Listener:
+    """Where BSSs announce bills: their announcers serve the billing-day run too."""
+    tokens = {name: str(section.bss.get("hub_token", "")) for name, section in settings.operators.items()}
+    return Listener(
+        people,
+        {name: Announcer(shelf.current(name)) for name in settings.operators},
+        {name: token.encode() for name, token in tokens.items()},
+        chance.now,
+    )
 
 
 def _world(
