@@ -16,6 +16,7 @@ from flows.records import (
     Notice,
     NoticeClass,
     Preference,
+    Registration,
     Secret,
     Subscriber,
     Ticket,
@@ -136,17 +137,23 @@ class Ask:
         notices: tuple[Notice, ...] = (),
         errands: tuple[Errand, ...] = (),
         tickets: tuple[Ticket, ...] = (),
+        registration: Registration | None = None,
+        subscription: str = "",
     ) -> Change:
-        """All that this action writes, under its idempotency key; `part` names one of several writes."""
+        """All that this action writes, under its idempotency key; `part` names one of several writes.
+
+        For the line's own subscription, unless another is named.
+        """
         known = self.known()
         return Change(
             self.key + part,
             known.operator,
-            known.id,
+            subscription or known.id,
             self.now,
             outcome,
             preference,
             consents,
+            registration,
             links,
             notices,
             errands,

@@ -2,24 +2,43 @@
 
 from datetime import timedelta
 
+from flows import reach
 from flows.actions import Ask, Outcome, action
 from flows.failures import NotFound
-from flows.records import CodeRequest, Notice, Secret
+from flows.records import CodeRequest, Secret
 from menus.facts import Code
 
 
 async def send(ask: Ask) -> Outcome:
-    """A code to the caller's own number; a stranger hears the same and nothing is sent (R7)."""
-    if not ask.caller:
+    """A code to the line's own number; a stranger hears the same and nothing is sent (R7, T6)."""
+    if not ask.line:
         return Outcome("hidden")
     if ask.subscriber is None and ask.missing is not NotFound:
         raise ask.missing  # nobody knows yet who this is: promise nothing, count nothing
-    return Outcome(await ask.world.codes.issue(_request(ask, known=ask.subscriber is not None)))
+    rules = ask.menu.form.rules
+    life = timedelta(minutes=rules.code_minutes)
+    return Outcome(await issue(ask, "code", rules.code_digits, life))
+
+
+async def issue(ask: Ask, text: str, digits: int, life: timedelta) -> str:
+    """Remember a fresh code for the line, for the purpose the screen names, and send it there."""
+    code = ask.world.digits(digits)
+    request = CodeRequest(
+        key=ask.key,
+        operator=ask.menu.name,
+        number=ask.line,
+        purpose=ask.given,
+        code=Secret(code),
+        at=ask.now,
+        expires_at=ask.now + life,
+        notice=await reach.notice(ask, text, {"code": Code(code)}, life),
+    )
+    return await ask.world.codes.issue(request)
 
 
 async def check(ask: Ask) -> Outcome:
     """The code keyed in; right once, within its life."""
-    answer = await ask.world.codes.redeem(ask.menu.name, ask.caller, ask.given, Secret(ask.typed), ask.now)
+    answer = await ask.world.codes.redeem(ask.menu.name, ask.line, ask.given, Secret(ask.typed), ask.now)
     return Outcome(answer, proof="code" if answer == "ok" else "")
 
 
@@ -28,29 +47,10 @@ async def by_password(ask: Ask) -> Outcome:
 
     An unknown number, a wrong password and a locked account answer alike.
     """
-    answer = await ask.world.passwords.check(ask.menu.name, ask.caller, Secret(ask.typed), "password", ask.now)
+    answer = await ask.world.passwords.check(ask.menu.name, ask.line, Secret(ask.typed), "password", ask.now)
     if answer != "ok":
         return Outcome("refused")
     return await send(ask)
-
-
-def _request(ask: Ask, *, known: bool) -> CodeRequest:
-    rules, code = ask.menu.form.rules, ask.world.digits(ask.menu.form.rules.code_digits)
-    life = timedelta(minutes=rules.code_minutes)
-    return CodeRequest(
-        key=ask.key,
-        operator=ask.menu.name,
-        number=ask.caller,
-        purpose=ask.given,
-        code=Secret(code),
-        at=ask.now,
-        expires_at=ask.now + life,
-        notice=_notice(ask, code, life) if known else None,
-    )
-
-
-def _notice(ask: Ask, code: str, life: timedelta) -> Notice:
-    return ask.sms("code.notice", {"code": Code(code)}, "code", life)
 
 
 ACTIONS = {

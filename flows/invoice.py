@@ -26,6 +26,9 @@ def shown(bill: Bill, line: str) -> dict[str, Fact | Rows]:
         "tax": Money(bill.tax),
         "remaining": Money(bill.remaining),
         "due": bill.due,
+        "issued": bill.issued,
+        "net": Money(bill.total - bill.tax),
+        "customer": Text(f"***{bill.account[-3:]}"),
         "state": Word(f"state.{bill.state}"),
         **dated(bill),
     }

@@ -19,6 +19,7 @@ from flows.records import (
     Parcel,
     Preference,
     Receipt,
+    Registration,
     Secret,
     Settlement,
     Subscriber,
@@ -116,6 +117,12 @@ class Ledger(Protocol):
 
     async def commit(self, change: Change) -> str:
         """Write it all in one transaction, once per key; answers the outcome kept with the key."""
+
+    async def registrations(self, operator: str, by: str) -> Sequence[Registration]:
+        """The lines registered for bills by e-mail from this phone, oldest first."""
+
+    async def registered(self, operator: str, subscription: str) -> Registration | None:
+        """How this subscription was registered; None when it was not."""
 
     async def preference(self, operator: str, subscription: str) -> Preference:
         """What this subscription chose; an empty Preference when nothing."""

@@ -135,6 +135,18 @@ class Consent:
 
 
 @dataclass(frozen=True, slots=True)
+class Registration:
+    """A line registered for bills by e-mail, and the phone it was registered from."""
+
+    by: str = field(repr=False)
+    """The phone in use, E.164."""
+    line: str = field(repr=False)
+    """The line that is billed, E.164."""
+    subscription: str
+    account: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """One message going out."""
 
@@ -209,6 +221,8 @@ class Change:
     preference: Preference | None = None
     """The fields that are not empty replace the stored ones."""
     consents: tuple[Consent, ...] = ()
+    registration: Registration | None = None
+    """Kept once per phone and line."""
     links: tuple[Link, ...] = ()
     notices: tuple[Notice, ...] = ()
     errands: tuple[Errand, ...] = ()

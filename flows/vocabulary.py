@@ -18,6 +18,7 @@ CATEGORIES = tuple(
 )
 COLUMNS = ("short_month", "row_month", "amount", "short_state", "bill")
 ROW = (Text("12/28"), Month(2028, 12), AMOUNT, Word("short.overdue"), Text("TT-202812-0101"))
+COVERED = (Number("+40740000101"), Word("registration.pending"))
 
 AS_OF = "as_of"
 """The fact that holds the day of an answer which is not today's."""
@@ -68,5 +69,13 @@ VOCABULARY: Mapping[str, tuple[Fact | Rows, ...]] = {
     "reference": (Text("A" * 8),),
     "format": (Text("Factur-X"),),
     "platform": (Text("PA-0042 Exemple"),),
+    "covered": (Number("+40740000101"),),
+    "covered_state": tuple(Word(f"registration.{state}") for state in ("open", "pending", "done")),
+    "covered_lines": (Rows(("covered", "covered_state"), (COVERED,) * 4),),
+    "emails": (Rows(("email",), ((Email("someone.with.a.long.name@mail.example.net"),),) * 2),),
+    "challenge": (Text("4, 7, 2"),),
+    "net": (AMOUNT,),
+    "issued": (DAY,),
+    "customer": (Text("***101"),),
     "agency": (Text("Agence commerciale, 128 avenue Mohammed V"),),
 }

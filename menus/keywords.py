@@ -4,18 +4,28 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from menus.schema import KeywordForm, KeywordsFile
-from menus.typed import as_digits, as_email, folded, month_like
+from menus.typed import as_digits, as_email, folded, month_like, number_like
 
 RESERVED = frozenset(
     {"stop", "stopall", "unsubscribe", "cancel", "end", "quit", "start", "yes", "unstop", "help", "info"}
 )
 """Words the networks and Twilio answer themselves (Twilio's default opt-out list): a menu never sees them."""
 
+
+def _pair(tokens: Sequence[str]) -> str | None:
+    """A number and the code behind it, each without spaces of its own."""
+    number = number_like(tokens[0]) if len(tokens) == 2 else None
+    code = as_digits(tokens[1], 4, 12) if number else None
+    return f"{number} {code}" if code else None
+
+
 MOST_TEXT = 40
 """Characters of a reference that follows a keyword."""
 ARGUMENTS: Mapping[str, Callable[[str], str | None]] = {
     "email": as_email,
     "digits": lambda text: as_digits(text, 1, 20),
+    "msisdn": number_like,
+    "msisdn_code": lambda text: _pair(text.split()),
     "month": month_like,
     "text": lambda text: text if len(text) <= MOST_TEXT else None,
 }
@@ -64,7 +74,8 @@ class Keywords:
             head, rest = tokens[: len(words)], tokens[len(words) :]
             if rest and [folded(token) for token in head] == words:
                 value = ARGUMENTS[form.takes or ""](" ".join(rest))
-                return Meaning(form.to, value, form.keep or "") if value else None
+                if value:
+                    return Meaning(form.to, value, form.keep or "")
         return None
 
 

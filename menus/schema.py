@@ -79,7 +79,7 @@ class KeywordForm(Form):
 
     words: list[str] = Field(min_length=1)
     to: Name
-    takes: Literal["email", "digits", "msisdn", "month", "text"] | None = Field(
+    takes: Literal["email", "digits", "msisdn", "msisdn_code", "month", "text"] | None = Field(
         None, description="What must follow the words."
     )
     keep: Name | None = None

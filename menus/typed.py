@@ -123,6 +123,11 @@ def as_month(text: str, today: date) -> Month | None:
     return Month(whole, int(month)) if 1 <= int(month) <= 12 and whole else None
 
 
+def number_like(text: str) -> str | None:
+    """What was typed, when it can be a phone number; `as_msisdn` says which, for whoever knows the country."""
+    return digits_of(text) if as_msisdn(text, "1", "0") else None
+
+
 def month_like(text: str) -> str | None:
     """What was typed, when it can be a month; `as_month` says which, for whoever knows the day."""
     typed = "".join(digits_of(text).split())

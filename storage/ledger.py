@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from flows.records import Change, Consent, Link, Preference, Secret, Ticket
 from storage import changes
 from storage.enqueue import PURPOSE, enqueue
+from storage.registering import Registered, register
 from storage.seal import Seal, derived, mark
 from storage.sql.engine import Database
 from storage.sql.schema import consents, links, opt_outs, preferences, tickets
@@ -89,7 +90,7 @@ def _link(row: Any, token: Secret) -> Link | None:
     return Link(token, row.purpose, row.operator, row.subscription, row.value, row.expires_at, row.opens)
 
 
-class SqlLedger:
+class SqlLedger(Registered):
     """The `Ledger` port. `secret` keys the hashes of link tokens and seals what goes into the outbox."""
 
     def __init__(self, database: Database, secret: Secret) -> None:
@@ -155,6 +156,8 @@ class SqlLedger:
             return known
         if change.preference is not None:
             connection.execute(PREFER, _preference(change, change.preference))
+        if change.registration is not None:
+            register(connection, change, change.registration)
         if change.consents:
             connection.execute(CONSENT, [_consent(change, each) for each in change.consents])
         if change.links:

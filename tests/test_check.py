@@ -42,7 +42,7 @@ BROKEN = {
         " write `needs: line` or stronger",
     ),
     "unknown action": ("screens.yaml", "action: language.choose\n    with: ro", "action: language.chose",
-        "orange_ro/screens.yaml:29:13: language.ro: unknown action 'language.chose'; write one of: code"),
+        "orange_ro/screens.yaml:29:13: language.ro: unknown action 'language.chose'; write one of: account"),
     "reserved word": (
         "keywords.yaml", "[AJUTOR]", "[HELP]",
         "orange_ro/keywords.yaml:10:14: 'HELP' is answered by the networks themselves and never reaches a menu;"

@@ -53,6 +53,19 @@ consents = Table(
 )
 """Append-only: no statement in this package updates it."""
 
+registrations = Table(
+    "registrations",
+    metadata,
+    Column("operator", String(64), primary_key=True),
+    Column("by", String(32), primary_key=True),
+    Column("line", String(32), primary_key=True),
+    Column("subscription", String(128), nullable=False),
+    Column("account", String(64), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Index(None, "operator", "subscription"),
+)
+"""Which lines get their bills by e-mail, and the phone each was registered from."""
+
 changes = Table(
     "changes",
     metadata,

@@ -1,0 +1,18 @@
+"""Mailing: an e-mail address counts once its owner has opened the link sent there (T7, T8)."""
+
+from datetime import timedelta
+
+from flows.actions import Ask
+from flows.records import Link, Notice, Secret
+from menus.facts import Text
+
+LINK_LIFE = timedelta(hours=72)
+
+
+def validation(ask: Ask, address: str, subscription: str = "") -> tuple[tuple[Link, ...], tuple[Notice, ...]]:
+    """A fresh link for a subscription (the line's own by default), and the e-mail that carries it."""
+    whose = subscription or ask.known().id
+    token, expires = Secret(ask.world.token()), ask.now + LINK_LIFE
+    link = Link(token, "email", ask.menu.name, whose, address, expires)
+    url = Text(f"{ask.world.links_url}/confirm#{token.value}")
+    return (link,), (ask.email("notify.email", address, {"link": url}),)

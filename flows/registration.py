@@ -1,0 +1,137 @@
+"""Registering for bills by e-mail: proven, addressed, and done once the address is validated (T1 to T10)."""
+
+from collections.abc import Sequence
+
+from flows.actions import Ask, Outcome, action
+from flows.mailing import validation
+from flows.records import CodeRequest, Consent, Preference, Registration, Secret, Subscriber
+from menus.facts import Email, Fact, Facts, Number, Rows, Text, Word
+
+COLUMNS = ("covered", "covered_state")
+
+
+async def begin(ask: Ask) -> Outcome:
+    """The line is proven: remember who asks for it, and look for addresses we know (T7)."""
+    person = ask.known()
+    kept = await ask.world.ledger.preference(person.operator, person.id)
+    done = kept.email_validated and await ask.world.billing.media(person.account) == "email"
+    addresses = tuple(dict.fromkeys(filter(None, (kept.email, person.email))))
+    outcome = "already" if done else "pick" if addresses else "none"
+    change = ask.change(outcome=outcome, registration=_registration(ask, person))
+    rows = Rows(("email",), tuple((Email(address),) for address in addresses))
+    facts: Facts = {"emails": rows, "email": Email(addresses[0] if addresses else ""), "line": Number(ask.line)}
+    return Outcome(await ask.world.ledger.commit(change), facts)
+
+
+async def choose(ask: Ask) -> Outcome:
+    """The address picked on the screen: at once when it is validated, else by the link sent there (T8)."""
+    person, address = ask.known(), _fact(ask)
+    kept = await ask.world.ledger.preference(person.operator, person.id)
+    if not (kept.email_validated and kept.email == address):
+        return await _mailed(ask, (_registration(ask, person),), address)
+    await ask.world.billing.set_media(person.account, "email")
+    return Outcome(await ask.world.ledger.commit(ask.change(consents=(_consent(ask),))))
+
+
+async def given(ask: Ask) -> Outcome:
+    """An address by text: for every line proven from this phone and not done yet, else for its own (T9)."""
+    person = ask.known()
+    waiting = [each for each, state in await _covered(ask) if state != "done"]
+    return await _mailed(ask, waiting or [_registration(ask, person)], _fact(ask))
+
+
+async def resend(ask: Ask) -> Outcome:
+    """The validation e-mail once more, for whatever still waits for it (T8)."""
+    waiting = [each for each, state in await _covered(ask) if state == "pending"]
+    if not waiting:
+        return Outcome("none")
+    kept = await ask.world.ledger.preference(ask.menu.name, waiting[0].subscription)
+    return await _mailed(ask, waiting, kept.email)
+
+
+async def invite(ask: Ask) -> Outcome:
+    """How to send an address: a text is easier typed than a keypad's letters."""
+    if not ask.caller:
+        return Outcome("hidden")
+    change = ask.change(notices=(ask.sms("registration.invitation", {}, "reply"),))
+    return Outcome(await ask.world.ledger.commit(change))
+
+
+async def status(ask: Ask) -> Outcome:
+    """The lines registered from this phone, each with how far it is (T8, T9)."""
+    ask.known()
+    covered = await _covered(ask)
+    rows = tuple((Number(each.line), Word(f"registration.{state}")) for each, state in covered)
+    return Outcome("ok", {"covered_lines": Rows(COLUMNS, rows)}) if rows else Outcome("none")
+
+
+async def _mailed(ask: Ask, lines: Sequence[Registration], address: str) -> Outcome:
+    """A link for each line to the address, which counts for none of them before it is opened."""
+    if await _counted(ask) != "ok":
+        return Outcome("soon")
+    for each in lines:
+        links, notices = validation(ask, address, each.subscription)
+        change = ask.change(
+            part=f"/{each.line}",
+            subscription=each.subscription,
+            preference=Preference(notify="email", email=address),
+            consents=(_consent(ask),),
+            links=links,
+            notices=notices,
+            registration=each,
+        )
+        await ask.world.ledger.commit(change)
+    return Outcome("pending", {"email": Email(address), "line": Number(lines[0].line)})
+
+
+async def _counted(ask: Ask) -> str:
+    """Letters are counted like codes: nobody's mailbox is flooded from here."""
+    return await ask.world.codes.issue(
+        CodeRequest(
+            key=f"{ask.key}/count",
+            operator=ask.menu.name,
+            number=ask.caller,
+            purpose="letter",
+            code=Secret(ask.world.token()),
+            at=ask.now,
+            expires_at=ask.now,
+            notice=None,
+        )
+    )
+
+
+async def _covered(ask: Ask) -> list[tuple[Registration, str]]:
+    """Each line registered from this phone: `open` (no address), `pending` (not validated) or `done`."""
+    ledger, operator = ask.world.ledger, ask.menu.name
+    rows = await ledger.registrations(operator, ask.caller)
+    kept = [await ledger.preference(operator, row.subscription) for row in rows]
+    return [(row, _state(each)) for row, each in zip(rows, kept, strict=True)]
+
+
+def _state(kept: Preference) -> str:
+    if not kept.email:
+        return "open"
+    return "done" if kept.email_validated else "pending"
+
+
+def _registration(ask: Ask, person: Subscriber) -> Registration:
+    return Registration(ask.caller or ask.line, ask.line, person.id, person.account)
+
+
+def _consent(ask: Ask) -> Consent:
+    return ask.consent("e-bill", "registration.begin", given=True)
+
+
+def _fact(ask: Ask) -> str:
+    address: Fact | Rows | None = ask.facts.get("email") if not ask.given else ask.facts.get("address")
+    return address.value if isinstance(address, Email | Text) else ""
+
+
+ACTIONS = {
+    "registration.begin": action(begin, "pick none already"),
+    "registration.choose": action(choose, "ok pending soon"),
+    "registration.given": action(given, "pending soon"),
+    "registration.resend": action(resend, "pending soon none"),
+    "registration.invite": action(invite, "ok hidden"),
+    "registration.status": action(status, "ok none"),
+}
