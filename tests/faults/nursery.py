@@ -14,6 +14,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,20 @@ from menus.menu import Menu
 from tests.faults.points import armed
 
 PR_SET_PDEATHSIG = 1
+
+
+def newer(built: House) -> House:
+    """A deploy: the same menus under a newer revision, on top of the one live sessions know."""
+    shelf = built.conversations.shelf
+    for name in built.settings.operators:
+        shelf.publish(replace(shelf.current(name), revision="newer"))
+    return built
+
+
 ROLES: Mapping[str, Callable[[House], Awaitable[None]]] = {
     "worker": app.work,
     "web": lambda built: app.serve(built, app.Part()),
+    "newer": lambda built: app.serve(newer(built), app.Part()),
     "both": lambda built: app.serve(built, app.Part(deliver=True)),
 }
 

@@ -1,13 +1,14 @@
 """The stage: promises go into real records, gateways deliver them, a recorder notes what arrived."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from aiohttp import ClientSession
 
+from flows.hops import Keys
 from flows.records import Change, Notice, NoticeClass, Secret
 from storage.demo import seed
 from storage.ledger import SqlLedger
@@ -17,7 +18,7 @@ from storage.sql.engine import Database, connect
 from storage.sql.upgrade import upgrade
 from tests.faults.family import SECRET, Gateway, Nursery, settings
 from tests.faults.history import Verdict, judged, states_in
-from tests.faults.phone import serves
+from tests.faults.phone import Phone, serves
 from tests.faults.provider import RecordingTwilio
 from tests.services import eventually, free_port
 
@@ -76,6 +77,13 @@ class Stage:
 
         await eventually(nothing_waits, seconds)
         return await self.verdict()
+
+    async def replies(self, phone: Phone, message_ids: Sequence[str]) -> Verdict:
+        """The history of texted questions: each is answered by one message of a key we can tell beforehand."""
+        keys = Keys(SECRET.encode()[:64])
+        marks = [keys.mark("message", "orange-ro", "africastalking", each) for each in message_ids]
+        self.promised = [f"{mark}/reply" for mark in marks]
+        return await self.quiet(60)
 
     async def ended(self, gateway: Gateway) -> int:
         """The exit status of a process that ends by itself."""

@@ -1,0 +1,234 @@
+"""Stores that are killed, stopped, emptied and full: polite answers meanwhile, and every promise kept after."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import pytest
+from sqlalchemy import Connection, TextClause, text
+
+from flows.failures import Failure, Overloaded
+from flows.records import CodeRequest, Secret
+from gateway.clock import Steady
+from storage.codes import SqlCodes
+from storage.sql.clock import server_time
+from tests.faults.family import Gateway, Nursery
+from tests.faults.phone import MENU, YES, Phone, line, serves
+from tests.faults.stage import ANA, Stage, staged
+from tests.services import Postgres, Redis, eventually, serving
+from tests.sql import SECRET, rows_in
+
+pytestmark = [pytest.mark.postgres, pytest.mark.redis]
+AOF = ("--appendonly", "yes", "--appendfsync", "everysec")
+
+
+@pytest.fixture
+async def phone() -> AsyncIterator[Phone]:
+    async with line() as session:
+        yield Phone(session, session_id=f"ATUid_{random.randrange(1 << 40)}")
+
+
+@pytest.fixture
+async def world(stage: Stage) -> Stage:
+    await stage.seed()
+    return stage
+
+
+def reborn(server: Redis | Postgres) -> None:
+    """kill -9, then up again."""
+    server.kill()
+    server.start()
+
+
+async def dialled(phone: Phone, stage: Stage, redis: Redis, *texts: str) -> str:
+    """A web process on this Redis, and a caller who has walked so far with it."""
+    web = stage.worker(role="web", redis_url=redis.url)
+    await serves(web)
+    return await phone.walk(web, texts=texts)
+
+
+async def test_F9_redis_back_empty_is_polite_and_resets_no_counter(world: Stage, phone: Phone) -> None:
+    codes, now = SqlCodes(world.database, SECRET), datetime.now(UTC)
+    for _ in range(9):
+        await codes.redeem("orange-ro", ANA, "proof", Secret("000000"), now)
+    with serving(Redis) as redis:
+        await dialled(phone, world, redis, *MENU)
+        await asyncio.to_thread(reborn, redis)
+        screen = await phone.step(world.own[-1], YES)
+    assert screen.startswith(("CON", "END"))
+    assert await codes.redeem("orange-ro", ANA, "proof", Secret("000000"), now) == "locked"
+
+
+async def test_F10_redis_killed_with_its_log_on_loses_no_step(world: Stage, phone: Phone) -> None:
+    with serving(Redis, *AOF) as redis:
+        await dialled(phone, world, redis, *MENU)
+        await asyncio.to_thread(reborn, redis)
+        assert (await phone.step(world.own[-1], YES)).startswith("END Gata!")
+    assert await rows_in(world.database, "consents") == 1
+
+
+async def test_F12_a_full_redis_costs_nobody_their_answer(world: Stage, phone: Phone) -> None:
+    with serving(Redis, "--maxmemory", "1mb", "--maxmemory-policy", "noeviction") as redis:
+        assert (await dialled(phone, world, redis, *MENU, YES)).startswith("END Gata!")
+
+
+async def test_F13_a_redis_that_hangs_costs_a_tenth_of_a_second(world: Stage, phone: Phone) -> None:
+    loop = asyncio.get_running_loop()
+    with serving(Redis) as redis:
+        await dialled(phone, world, redis, MENU[0])
+        redis.pause()
+        began = loop.time()
+        await phone.walk(world.own[-1], texts=MENU[1:3])
+        took = loop.time() - began
+        redis.resume()
+    assert took < 1.5 and all(screen[:3] == "CON" for screen in phone.seen)
+
+
+@pytest.fixture
+async def mortal(family: Nursery) -> AsyncIterator[tuple[Stage, Postgres]]:
+    """A stage on a PostgreSQL that this test may kill."""
+    with serving(Postgres) as server:
+        async with staged(family, server.create("faults")) as made:
+            await made.seed()
+            yield made, server
+
+
+async def test_F14_postgres_killed_is_answered_in_words_and_every_promise_is_kept(
+    mortal: tuple[Stage, Postgres], phone: Phone
+) -> None:
+    stage, server = mortal
+    both = stage.worker(role="both")
+    await serves(both)
+    texts = [f"m{number}" for number in range(60)]
+    posting = asyncio.create_task(until_answered(phone, both, texts))
+    await stage.fake.busy()
+    await asyncio.to_thread(server.kill)
+    screen = await replace(phone, session_id="other").step(both, "")
+    await asyncio.to_thread(server.start)
+    await posting
+    verdict = await stage.replies(phone, texts)
+    assert screen.startswith(("CON", "END")) and verdict.spotless
+    assert stage.fake.received.total() == 60
+
+
+async def until_answered(phone: Phone, web: Gateway, texts: list[str]) -> None:
+    """Text each, again and again until it is answered 200 and its promise is written down."""
+    for message_id in texts:
+        await eventually(partial(phone.text, web, message_id, "AJUTOR"), 30)
+
+
+async def test_F15_restarted_within_a_transaction_the_job_runs_once_more_and_writes_once(
+    mortal: tuple[Stage, Postgres],
+) -> None:
+    stage, server = mortal
+    runs: list[int] = []
+
+    def job(connection: Connection) -> None:
+        runs.append(1)
+        connection.execute(text("INSERT INTO changes (key, outcome, at) VALUES ('once', 'ok', now())"))
+        if len(runs) == 1:
+            server.stop()
+            server.start()
+            connection.execute(text("SELECT 1"))
+
+    await stage.database.write(job, seconds=30)
+    found = text("SELECT count(*) FROM changes WHERE key = 'once'")
+    assert len(runs) == 2
+    assert await stage.database.read(lambda connection: connection.execute(found).scalar_one()) == 1
+
+
+async def test_F16_crossed_transactions_both_end_with_one_effect_each(stage: Stage) -> None:
+    await stage.promise("a", "b")
+    change = text("UPDATE outbox SET reason = reason || 'x' WHERE key = :key")
+
+    async def crossed(first: str, second: str) -> None:
+        def job(connection: Connection) -> None:
+            connection.execute(change, {"key": first})
+            connection.execute(text("SELECT pg_sleep(0.2)"))
+            connection.execute(change, {"key": second})
+
+        await stage.database.write(job)
+
+    await asyncio.gather(crossed("a", "b"), crossed("b", "a"))
+    assert {row.reason for row in await stage.outbox.list_rows("pending", 10)} == {"xx"}
+
+
+async def test_F19_an_exhausted_pool_sheds_and_recovers(stage: Stage) -> None:
+    hold, loop = text("SELECT pg_sleep(1)"), asyncio.get_running_loop()
+    holders = [asyncio.create_task(held(stage, hold)) for _ in range(10)]
+    await asyncio.sleep(0.2)
+    began = loop.time()
+    with pytest.raises(Overloaded):
+        await stage.promise("shed")
+    assert loop.time() - began < 0.6
+    await asyncio.gather(*holders)
+    await stage.promise("kept")
+
+
+async def held(stage: Stage, hold: TextClause) -> None:
+    await stage.database.read(lambda connection: connection.execute(hold).close())
+
+
+async def test_F20_a_worker_whose_connections_are_terminated_goes_on(stage: Stage) -> None:
+    worker = stage.worker()
+    others = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+    for number in range(5):
+        await stage.promise(f"p{number}")
+        await stage.database.read(lambda connection: connection.execute(others).close())
+    assert (await stage.quiet()).spotless and worker.status is None
+
+
+async def test_F33_a_step_of_the_wall_clock_expires_nothing_and_revives_nothing(stage: Stage) -> None:
+    wall, seconds = datetime.now(UTC), [0.0]
+    clock = Steady(lambda: wall, lambda: seconds[0])
+    codes, code, life = SqlCodes(stage.database, SECRET), Secret("48291357"), timedelta(minutes=10)
+    await codes.issue(CodeRequest("k", "orange-ro", ANA, "proof", code, clock(), clock() + life, None))
+    wall += timedelta(hours=1)
+    seconds[0] = 599.0
+    assert clock() < wall
+    assert await codes.redeem("orange-ro", ANA, "proof", code, clock()) == "ok"
+    told = await server_time(stage.database)
+    assert told is not None
+    clock.follow(told)
+    assert clock() == told
+
+
+async def test_F34_a_deploy_drops_no_session(world: Stage, phone: Phone, redis_url: str) -> None:
+    old = world.worker(role="web", redis_url=redis_url)
+    new = world.worker(role="newer", redis_url=redis_url)
+    await serves(old, new)
+    name = f"deploy-{phone.session_id}"
+    callers = [Phone(phone.session, f"+4074999{number:04}", f"{name}-{number}") for number in range(200)]
+    await asyncio.gather(*(caller.walk(old, texts=MENU[:2]) for caller in callers))
+    screens = await asyncio.gather(*(caller.step(new, MENU[2]) for caller in callers))
+    assert {screen.splitlines()[0] for screen in screens} == {"CON Factura"}
+
+
+@pytest.mark.slow
+async def test_F6_everything_killed_over_and_over_the_stores_included(family: Nursery) -> None:
+    chance = random.Random(6)
+    with serving(Postgres) as server:
+        async with staged(family, server.create("faults")) as stage:
+            workers = [stage.worker() for _ in range(2)]
+            for number in range(8):
+                await eventually(partial(acknowledged, partial(stage.promise, f"p{number}", f"q{number}")), 30)
+                victim = chance.randrange(3)
+                if victim == 2:
+                    await asyncio.to_thread(reborn, server)
+                else:
+                    workers[victim].kill()
+                    workers[victim] = stage.worker()
+            verdict = await stage.quiet(60)
+    assert verdict.spotless and verdict.accepted == 16
+
+
+async def acknowledged(promise: Callable[[], Awaitable[None]]) -> bool:
+    """Whether it was; asking for the same change again is harmless."""
+    try:
+        await promise()
+    except Failure:
+        return False
+    return True
