@@ -13,6 +13,7 @@ from flows.people import People, Person
 from flows.ports import Opened, SessionKey, Sessions
 from flows.records import Change, Notice
 from flows.shelf import Shelf
+from flows.vocabulary import AS_OF
 from menus.machine import HOME, RESUME
 from menus.menu import Menu
 from menus.render import show
@@ -107,10 +108,11 @@ class Conversations:
             message = NOTES.get(heard.what, "")
             if message or frame.menu.nodes[session.state].closes:
                 break
-        return message
+        return message or ("note.as_of" if AS_OF in session.facts else "")
 
     async def _one(self, frame: Hop, session: Session, inbound: Inbound, answer: str | None) -> Heard:
         origin = session.state
+        session.facts.pop(AS_OF, None)
         if answer is None:
             heard = silent(frame.menu, session)
         else:

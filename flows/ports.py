@@ -1,9 +1,9 @@
 """Ports: what the flows need from the world, each with at least two implementations."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Literal, Protocol
+from datetime import date, datetime
+from typing import Literal, Protocol, runtime_checkable
 
 from flows.records import (
     Bill,
@@ -11,6 +11,7 @@ from flows.records import (
     Capability,
     Change,
     CodeRequest,
+    Deed,
     Document,
     Entries,
     Entry,
@@ -56,6 +57,20 @@ class Billing(Protocol):
 
     async def document(self, account: str, bill_id: str) -> Document:
         """The issuer's own document; NotFound when there is none. Asked only with `documents`."""
+
+
+@runtime_checkable
+class Cycles(Protocol):
+    """Whole cycles of bills, for the billing day; a backend that cannot list them does without."""
+
+    def issued(self, first: date, last: date) -> AsyncIterator[Sequence[tuple[Bill, Subscriber]]]:
+        """Published bills issued between two days, both included, each with its account's holder.
+
+        Page by page; an account nobody holds is left out.
+        """
+
+    async def holder(self, account: str) -> Subscriber:
+        """Who is told of this account's bills; NotFound when nobody is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +142,16 @@ class Ledger(Protocol):
     async def preference(self, operator: str, subscription: str) -> Preference:
         """What this subscription chose; an empty Preference when nothing."""
 
+    async def welcome(self, number: str, owner: Subscriber, now: datetime) -> Preference:
+        """What the one behind this number chose; called when billing has said who that is.
+
+        When the number has a new owner, or the subscription began anew, passwords, codes, links,
+        preferences and consents of the one before are gone when this returns.
+        """
+
+    def note(self, deed: Deed) -> None:
+        """Add a line to the audit trail soon: for what is read. What is changed brings its own."""
+
     async def reply(self, key: str) -> bytes | None:
         """The answer kept with a change's key, if that change was made before."""
 
@@ -136,8 +161,8 @@ class Ledger(Protocol):
     async def use_link(self, token: Secret, purpose: str, now: datetime) -> Link | None:
         """Use a link once; of parallel users at most `opens` succeed."""
 
-    async def opt_out(self, operator: str, number: str, *, out: bool, now: datetime) -> None:
-        """Remember STOP (or START) from this number."""
+    async def opt_out(self, operator: str, number: str, *, out: bool, now: datetime) -> bool:
+        """Remember STOP (or START) from this number; False when it was so already."""
 
 
 class Codes(Protocol):

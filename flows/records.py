@@ -43,6 +43,8 @@ class Subscriber:
     email: str = field(default="", repr=False)
     email_validated: bool = False
     address: str = field(default="", repr=False)
+    sim_changed_at: datetime | None = field(default=None, repr=False)
+    """When the SIM was last changed or the number ported; None when the backend does not say."""
     siret: str = field(default="", repr=False)
     """French business number; its holder's bills may be certified."""
 
@@ -208,6 +210,23 @@ class Ticket:
 
 
 @dataclass(frozen=True, slots=True)
+class Deed:
+    """One line of the audit trail: who did what to which object. No amounts, no text of anybody's."""
+
+    operator: str
+    actor: str = field(repr=False)
+    """The number or subscription; only its keyed hash is stored."""
+    action: str
+    at: datetime
+    channel: str = ""
+    object: str = ""
+    """The id of what was read, sent or changed."""
+    outcome: str = "ok"
+    correlation: str = ""
+    """What the lines of one cause share: the key of a hop or of a message."""
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """All that one action writes, in one transaction, once per key."""
 
@@ -229,6 +248,8 @@ class Change:
     tickets: tuple[Ticket, ...] = ()
     reply: bytes | None = field(default=None, repr=False)
     """The provider's answer bytes to an inbound message, kept to be repeated."""
+    deeds: tuple[Deed, ...] = ()
+    """What the audit trail says of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from flows.failures import Failure
+from gateway import listener
 from gateway.openapi import document
 from gateway.wiring import House
 
@@ -48,6 +49,7 @@ class Health:
 def public(house: House) -> web.Application:
     """The app providers and subscribers reach."""
     app = web.Application(client_max_size=64 * 1024)
+    app.router.add_post(listener.PATH, house.listener.handle)
     app.router.add_post("/hooks/{operator}/{provider}/{tail:.+}", house.hooks.handle)
     app.router.add_get("/openapi.json", _openapi(house))
     app.add_routes(house.pages.routes())

@@ -155,8 +155,17 @@ async def _built(
     pages = Pages(shelf, people, secret, settings.public_url)
     listener, posting = _listener(settings, shelf, people, chance), SqlPosting(database, secret)
     return House(
-        *(settings, database, conversations, hooks, pages),
-        *(outbox, delivery, recorder, passwords, listener, posting),
+        settings=settings,
+        database=database,
+        conversations=conversations,
+        hooks=hooks,
+        pages=pages,
+        outbox=outbox,
+        delivery=delivery,
+        recorder=recorder,
+        passwords=passwords,
+        listener=listener,
+        posting=posting,
     )
 
 

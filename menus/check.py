@@ -16,7 +16,7 @@ ALWAYS_THERE = (HOME, LOST, BYE, AGENT, "house.sorry", "house.late")
 """Nodes the gateway itself leads to."""
 NEEDED_TEXTS = (
     *("nav.back", "nav.home", "nav.leave", "nav.more", "nav.help", "nav.keys", "nav.option"),
-    *("note.wrong", "note.restarted", "note.empty"),
+    *("note.wrong", "note.restarted", "note.empty", "note.as_of"),
 )
 
 

@@ -41,10 +41,16 @@ def _common(item: Notice | Errand, kind: str, payload: bytes, at: datetime) -> d
     }
 
 
-def _notice(notice: Notice, seal: Seal, at: datetime) -> dict[str, Any]:
+def sealed(notice: Notice, seal: Seal) -> bytes:
+    """A notice's subject and body as they are stored."""
     text = json.dumps([notice.subject, notice.body], ensure_ascii=False).encode("utf-8", "surrogatepass")
+    return seal.close(text, notice.key)
+
+
+def row_of(notice: Notice, seal: Seal, at: datetime) -> dict[str, Any]:
+    """A notice as a row of the outbox."""
     return {
-        **_common(notice, notice.kind, seal.close(text, notice.key), at),
+        **_common(notice, notice.kind, sealed(notice, seal), at),
         "form": "notice",
         "to": notice.to,
         "route": notice.route,
@@ -71,7 +77,7 @@ def enqueue(connection: Connection, seal: Seal, items: Iterable[Notice | Errand]
 
     Ring the database's bell after the commit.
     """
-    rows = [_notice(item, seal, at) if isinstance(item, Notice) else _errand(item, seal, at) for item in items]
+    rows = [row_of(item, seal, at) if isinstance(item, Notice) else _errand(item, seal, at) for item in items]
     if rows:
         connection.execute(ADD, rows)
     return len(rows)

@@ -15,7 +15,7 @@ from gateway.app import listening
 from gateway.demo_bss.book import Book
 from gateway.demo_bss.killbill import KillBillBss
 from gateway.demo_bss.tmf import TmfBss
-from storage.billing import Closable, Site, connect
+from storage.billing import Remote, Site, connect
 from storage.demo import ADD_BILL, ADD_LINE, ADD_SUBSCRIBER, rows
 from storage.sql.engine import Database
 from storage.sql.engine import connect as opened
@@ -111,7 +111,7 @@ async def behind(
     async with served(app) as url:
         billing = connect(f"{kind}+{url}", site(opened("sqlite://"), today, {**options, **(more or {})}))
         yield billing
-        assert isinstance(billing, Closable)
+        assert isinstance(billing, Remote)
         await billing.close()
 
 

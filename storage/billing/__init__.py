@@ -7,7 +7,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, Protocol, runtime_checkable
 
-from flows.ports import Billing
+from flows.ports import Billing, Cycles
 from storage.sql.engine import Database
 
 
@@ -27,11 +27,27 @@ class Site:
 
 
 @runtime_checkable
-class Closable(Billing, Protocol):
-    """A backend that holds connections."""
+class Remote(Billing, Cycles, Protocol):
+    """A backend that holds connections and lists whole cycles."""
 
     async def close(self) -> None:
         """Give them back."""
+
+
+@runtime_checkable
+class Fresh(Protocol):
+    """A backend that keeps answers for a while."""
+
+    def forget(self, account: str) -> None:
+        """Something about the account's bills changed: ask again."""
+
+
+@runtime_checkable
+class Announcing(Protocol):
+    """A backend whose BSS tells us of bills by itself."""
+
+    async def listen(self, callback: str) -> None:
+        """Ask it to; it will post to addresses that begin with `callback`. NotEligible when it cannot."""
 
 
 def connect(where: str, site: Site) -> Billing:

@@ -3,14 +3,14 @@
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, TypeVar, cast
 
-from flows.failures import Down, Refused
+from flows.failures import Down, NotEligible, Refused
 from flows.records import Bill, BillLine, Capability, Document, Entries, Entry, Media, Subscriber
-from storage.billing import Closable
+from storage.billing import Announcing, Remote
 
 T = TypeVar("T")
 FRESH_SECONDS = 180.0
@@ -42,7 +42,7 @@ class Kept:
     comes after the caller was promised it is there for the errand. What `set_media` changes is forgotten.
     """
 
-    inner: Closable = field(repr=False)
+    inner: Remote = field(repr=False)
     today: Callable[[], date]
     fresh_seconds: float = FRESH_SECONDS
     clock: Callable[[], float] = time.monotonic
@@ -96,6 +96,25 @@ class Kept:
             return await self.inner.set_media(account, media)
         finally:
             self.known.pop(account, None)
+
+    def issued(self, first: date, last: date) -> AsyncIterator[Sequence[tuple[Bill, Subscriber]]]:
+        """A whole cycle, page by page; nothing of it is kept."""
+        return self.inner.issued(first, last)
+
+    async def holder(self, account: str) -> Subscriber:
+        """Who is told of this account's bills."""
+        value, _ = await self._asked(account, "holder", lambda: self.inner.holder(account), stale=False)
+        return value
+
+    async def listen(self, callback: str) -> None:
+        """Ask the BSS to tell us of bills; NotEligible when this one cannot."""
+        if not isinstance(self.inner, Announcing):
+            raise NotEligible("this backend announces nothing")
+        await self.inner.listen(callback)
+
+    def forget(self, account: str) -> None:
+        """Something about the account's bills changed: ask again."""
+        self.known.pop(account, None)
 
     @property
     def capabilities(self) -> Collection[Capability]:

@@ -160,7 +160,6 @@ def subscriber(
     account: Mapping[str, Any],
     operator: str,
     msisdn: str,
-    today: date,
     zone: tzinfo,
 ) -> Subscriber:
     """Who holds a product: identity and start from the product, addresses from its billing account."""
@@ -179,11 +178,18 @@ def subscriber(
         if any(each.get("@referredType") == "Organization" for each in parties)
         else "residential",
         language=words.get("language", "")[:8],
-        since=day(product["startDate"], zone, "startDate") if product.get("startDate") else today,
+        since=day(product.get("startDate"), zone, "startDate"),
         email=email,
         email_validated=validated,
         address=_address(account),
     )
+
+
+def number(product: Mapping[str, Any]) -> str:
+    """The line's own number, E.164: its public identifier, or the characteristic `msisdn`."""
+    own = _words(product.get("productCharacteristic")).get("msisdn", "")
+    digits = text(product.get("publicIdentifier")) or own
+    return f"+{digits}" if digits.isdecimal() else digits
 
 
 def holder(product: Mapping[str, Any]) -> str:

@@ -5,46 +5,25 @@ the line's number; amounts are JSON numbers in the account's currency; an invoic
 own, so it is the invoice date plus `due_days`.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
-from decimal import Decimal
-from typing import Any, get_args
+from datetime import date
+from typing import Any
 
 from aiohttp import encode_basic_auth
 
 from flows.failures import NotFound, NotPublished
-from flows.records import (
-    Bill,
-    BillLine,
-    BillState,
-    Capability,
-    Document,
-    Entries,
-    Entry,
-    Kind,
-    Media,
-    Secret,
-    Subscriber,
-)
-from storage.billing import Site
-from storage.billing._fields import amount, day, name, table, tables, text, told, wrong
+from flows.records import Bill, BillLine, Capability, Document, Entries, Entry, Media, Secret, Subscriber
+from storage.billing import Site, _killbill
+from storage.billing._fields import table, tables, text, told, wrong
 from storage.billing._http import CONNECT_SECONDS, TIMEOUT_SECONDS, Http, Line, segment
 from storage.billing._kept import FRESH_SECONDS, Kept
 from storage.billing._options import read
-from storage.billing.sql import state_of
 
 CREATED_BY = "dialtree"
 """Whom Kill Bill's audit names for what we change."""
-TAX = "TAX"
-RUBRICS: Mapping[str, str] = {
-    "RECURRING": "subscriptions",
-    "USAGE": "communications",
-    "FIXED": "one_off",
-    "EXTERNAL_CHARGE": "one_off",
-}
-"""Rubric by item type; adjustments, repairs and credits are `one_off` too."""
-KINDS: tuple[Kind, ...] = get_args(Kind)
+PAGE = 200
+"""Invoices of one page of a cycle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +65,7 @@ class KillBill:
         bundle = next(tables(found), table(found))
         if not bundle:
             raise NotFound
-        account = name(bundle.get("accountId"), "accountId")
-        holder = table((await self._http.get(f"1.0/kb/accounts/{segment(account)}")).body)
-        fields = {each["name"]: each["value"] for each in await self._fields(account)}
-        return self._subscriber(msisdn, account, bundle, holder, fields)
+        return await self._subscriber(bundle)
 
     async def bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
         """Committed invoices, newest first, and those made void; drafts are not published."""
@@ -97,8 +73,8 @@ class KillBill:
         found = (await self._http.get(f"1.0/kb/accounts/{segment(account)}/invoices", query)).body
         if not isinstance(found, list):
             raise wrong("invoices")
-        shown = [each for each in tables(found) if _published(each) and told(each.get("accountId")) == account]
-        bills = [self._bill(each) for each in shown]
+        own = [each for each in tables(found) if told(each.get("accountId")) == account]
+        bills = [self._bill(each) for each in own if _killbill.published(each)]
         issued = sorted(
             (bill for bill in bills if bill.issued <= self._site.today()), key=_newest, reverse=True
         )
@@ -110,24 +86,16 @@ class KillBill:
 
     async def lines(self, account: str, bill_id: str) -> Sequence[BillLine]:
         """The invoice's items, each with its tax; NotFound for any other account's bill."""
-        items = list(tables((await self._invoice(account, bill_id)).get("items")))
-        taxes: dict[str, Decimal] = {}
-        for each in items:
-            if each.get("itemType") == TAX:
-                linked = told(each.get("linkedInvoiceItemId"))
-                taxes[linked] = taxes.get(linked, Decimal(0)) + amount(each.get("amount"), "amount")
-        lines = [self._line(each, taxes) for each in items if each.get("itemType") != TAX]
-        rest = sum(taxes.values(), Decimal(0))
-        return [*lines, BillLine("one_off", "", rest)] if rest else lines
+        return _killbill.lines(await self._invoice(account, bill_id), self._options.rubrics)
 
     async def media(self, account: str) -> Media:
         """How bills reach this account today: its custom field."""
-        return _media(await self._fields(account), self._options.media_field)
+        return _killbill.media(await self._fields(account), self._options.media_field)
 
     async def set_media(self, account: str, media: Media) -> bool:
         """Set the account's custom field; False when it was so already."""
         fields, wanted = await self._fields(account), self._options.media_field
-        if _media(fields, wanted) == media:
+        if _killbill.media(fields, wanted) == media:
             return False
         path = f"1.0/kb/accounts/{segment(account)}/customFields"
         known = next((each for each in fields if each["name"] == wanted), None)
@@ -160,84 +128,42 @@ class KillBill:
             for each in tables(found)
         ]
 
+    async def issued(self, first: date, last: date) -> AsyncIterator[Sequence[tuple[Bill, Subscriber]]]:
+        """Bills of these days with their holders. Kill Bill lists invoices by no day: all are gone through."""
+        last, offset = min(last, self._site.today()), 0
+        while found := await self._page(offset):
+            offset += len(found)
+            bills = [self._bill(each) for each in found if _killbill.published(each)]
+            yield [(bill, await self.holder(bill.account)) for bill in bills if first <= bill.issued <= last]
+
+    async def holder(self, account: str) -> Subscriber:
+        """Who is told of this account's bills: its first bundle."""
+        found = (await self._http.get(f"1.0/kb/accounts/{segment(account)}/bundles")).body
+        bundle = next(tables(found), None)
+        if bundle is None:
+            raise NotFound
+        return await self._subscriber(bundle)
+
+    async def _page(self, offset: int) -> list[Mapping[str, Any]]:
+        query = {"offset": str(offset), "limit": str(PAGE)}
+        return list(tables((await self._http.get("1.0/kb/invoices/pagination", query)).body))
+
+    async def _subscriber(self, bundle: Mapping[str, Any]) -> Subscriber:
+        account = _killbill.holder_of(bundle)
+        holder = table((await self._http.get(f"1.0/kb/accounts/{segment(account)}")).body)
+        fields, kinds = await self._fields(account), self._options.kinds
+        return _killbill.subscriber(bundle, holder, fields, kinds, self._site.operator, self._site.zone)
+
     async def _invoice(self, account: str, bill_id: str) -> Mapping[str, Any]:
         found = table((await self._http.get(f"1.0/kb/invoices/{segment(bill_id)}")).body)
         if told(found.get("accountId")) != account or found.get("invoiceId") != bill_id:
             raise NotFound
-        if (
-            not _published(found)
-            or day(found.get("invoiceDate"), self._site.zone, "invoiceDate") > self._site.today()
-        ):
+        if not _killbill.published(found) or self._bill(found).issued > self._site.today():
             raise NotPublished
         return found
 
     def _bill(self, found: Mapping[str, Any]) -> Bill:
-        identity = name(found.get("invoiceId"), "invoiceId")
-        issued = day(found.get("invoiceDate"), self._site.zone, "invoiceDate")
-        due = issued + timedelta(days=self._options.due_days)
-        total, void = amount(found.get("amount"), "amount"), found.get("status") == "VOID"
-        remaining = Decimal(0) if void else amount(found.get("balance"), "balance")
-        taxes = [each for each in tables(found.get("items")) if each.get("itemType") == TAX]
-        return Bill(
-            id=identity,
-            number=told(found.get("invoiceNumber")) or identity,
-            account=name(found.get("accountId"), "accountId"),
-            issued=issued,
-            due=due,
-            total=total,
-            tax=sum((amount(each.get("amount"), "tax") for each in taxes), Decimal(0)),
-            remaining=remaining,
-            state=_state(total, remaining, due, self._site.today(), void=void),
-        )
-
-    def _line(self, found: Mapping[str, Any], taxes: dict[str, Decimal]) -> BillLine:
-        owed = amount(found.get("amount"), "amount") + taxes.pop(told(found.get("invoiceItemId")), Decimal(0))
-        words = [text(found.get(part)) for part in ("productName", "planName", "usageName", "itemType")]
-        own = next((self._options.rubrics[word] for word in words if word in self._options.rubrics), "")
-        return BillLine(own or RUBRICS.get(words[-1], "one_off"), "", owed)
-
-    def _subscriber(
-        self,
-        msisdn: str,
-        account: str,
-        bundle: Mapping[str, Any],
-        holder: Mapping[str, Any],
-        fields: Mapping[str, str],
-    ) -> Subscriber:
-        bases = [
-            each for each in tables(bundle.get("subscriptions")) if each.get("productCategory") != "ADD_ON"
-        ]
-        line = bases[0] if bases else {}
-        kind = self._options.kinds.get(text(line.get("productName")), "mobile")
-        started, email = line.get("startDate"), text(holder.get("email"), 320)
-        parts = ("address1", "address2", "postalCode", "city", "country")
-        return Subscriber(
-            id=name(bundle.get("bundleId"), "bundleId"),
-            operator=self._site.operator,
-            msisdn=msisdn,
-            account=account,
-            name=text(holder.get("name")),
-            kind=kind if kind in KINDS else "mobile",
-            segment="business" if text(holder.get("company")) else "residential",
-            language=text(holder.get("locale"))[:2].lower(),
-            since=day(started, self._site.zone, "startDate") if started else self._site.today(),
-            email=email if "@" in email else "",
-            email_validated=fields.get("emailValidated") == "true",
-            address=", ".join(filter(None, (text(holder.get(part)) for part in parts))),
-        )
-
-
-def _published(found: Mapping[str, Any]) -> bool:
-    """A draft is not published; nor is a state we do not know."""
-    return found.get("status") in ("COMMITTED", "VOID")
-
-
-def _state(total: Decimal, remaining: Decimal, due: date, today: date, *, void: bool) -> BillState:
-    return state_of(total, remaining, due, today, cancelled=void)
-
-
-def _media(fields: list[dict[str, str]], wanted: str) -> Media:
-    return "email" if any(each["name"] == wanted and each["value"] == "email" for each in fields) else "paper"
+        return _killbill.bill(found, self._options.due_days, self._site.today(), self._site.zone)
 
 
 def _newest(bill: Bill) -> tuple[date, str]:

@@ -1,6 +1,6 @@
 """Bills in an operator's own tables or views, mapped by settings and only ever read."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -17,10 +17,11 @@ from storage.billing.sql import state_of
 from storage.sql.engine import Database
 from storage.sql.engine import connect as opened
 
+PAGE = 1_000
 MOST = 600
 """Bills of one account that are looked at."""
 NEEDED: Mapping[str, tuple[str, ...]] = {
-    "subscribers": ("id", "msisdn", "account"),
+    "subscribers": ("id", "msisdn", "account", "since"),
     "bills": ("id", "account", "issued", "due", "total", "remaining"),
     "lines": ("bill", "rubric", "amount"),
 }
@@ -31,7 +32,6 @@ MORE: Mapping[str, Mapping[str, Any]] = {
         "kind": "mobile",
         "segment": "residential",
         "language": "",
-        "since": None,
         "email": "",
         "email_validated": False,
         "address": "",
@@ -98,18 +98,20 @@ class MappedBilling:
 
     async def subscriber(self, msisdn: str) -> Subscriber:
         """Who stands behind a number; NotFound when nobody does."""
-        row = await self._one(self._people, "msisdn", msisdn)
-        kind, since = str(row["kind"]), row["since"]
+        return self._subscriber(await self._one(self._people, "msisdn", msisdn))
+
+    def _subscriber(self, row: Mapping[str, Any]) -> Subscriber:
+        kind = str(row["kind"])
         return Subscriber(
             id=name(str(row["id"])),
             operator=self._site.operator,
-            msisdn=msisdn,
+            msisdn=str(row["msisdn"]),
             account=str(row["account"]),
             name=text(row["name"]),
             kind=kind if kind in KINDS else "mobile",
             segment="business" if row["segment"] == "business" else "residential",
             language=text(row["language"])[:2].lower(),
-            since=self._day(since) if since else self._site.today(),
+            since=self._day(row["since"]),
             email=text(row["email"], 320),
             email_validated=bool(row["email_validated"]),
             address=text(row["address"]),
@@ -158,6 +160,30 @@ class MappedBilling:
     async def document(self, account: str, bill_id: str) -> Document:
         """Nothing of the kind is read here."""
         raise NotFound
+
+    async def issued(self, first: date, last: date) -> AsyncIterator[Sequence[tuple[Bill, Subscriber]]]:
+        """Bills of these days with their holders, by the bill's id; memory holds one page."""
+        columns, after = self._bills.columns, ""
+        days = columns["issued"].between(first, min(last, self._site.today()))
+        query = self._bills.query().where(days).order_by(columns["id"]).limit(PAGE)
+        while rows := [self._bills.row(row) for row in await self._all(query.where(columns["id"] > after))]:
+            after = rows[-1]["id"]
+            shown = [self._bill(row) for row in rows if row["published"]]
+            holders = await self._holders({bill.account for bill in shown})
+            yield [(bill, holders[bill.account]) for bill in shown if bill.account in holders]
+
+    async def holder(self, account: str) -> Subscriber:
+        """Who is told of this account's bills; NotFound when nobody is."""
+        holders = await self._holders({account})
+        if account not in holders:
+            raise NotFound
+        return holders[account]
+
+    async def _holders(self, accounts: set[str]) -> dict[str, Subscriber]:
+        """The first line of each account."""
+        columns = self._people.columns
+        query = self._people.query().where(columns["account"].in_(accounts)).order_by(columns["id"].desc())
+        return {str(row.account): self._subscriber(self._people.row(row)) for row in await self._all(query)}
 
     async def close(self) -> None:
         """Give the connections back."""

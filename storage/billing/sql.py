@@ -1,11 +1,11 @@
 """Bills in our own tables: for the demo, for small operators, for the tests."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, bindparam, select, update
+from sqlalchemy import Connection, Select, bindparam, func, select, update
 
 from flows.failures import NotFound
 from flows.records import (
@@ -28,6 +28,8 @@ from storage.sql.schema import billing_lines as lines
 from storage.sql.schema import billing_subscribers as subscribers
 
 T = TypeVar("T")
+PAGE = 2_000
+"""Bills of one page of a cycle."""
 
 _PERSON = [column for column in subscribers.c if column.name != "media"]
 _HERE = subscribers.c.operator == bindparam("operator")
@@ -72,6 +74,33 @@ ENTRIES = (
 )
 DOCUMENT = select(documents.c.data, documents.c.sha256, documents.c.format, documents.c.platform).where(
     documents.c.operator == bindparam("operator"), documents.c.bill == bindparam("bill")
+)
+
+
+_FIRST = subscribers.alias("first_line")
+_HOLDS = (
+    select(func.min(_FIRST.c.id))
+    .where(_FIRST.c.operator == bills.c.operator, _FIRST.c.account == bills.c.account)
+    .correlate(bills)
+    .scalar_subquery()
+)
+_NAMES = [column.name for column in _PERSON]
+CYCLE = (
+    select(bills, *(column.label(f"holder_{column.name}") for column in _PERSON))
+    .join(subscribers, subscribers.c.id == _HOLDS)
+    .where(
+        bills.c.operator == bindparam("operator"),
+        bills.c.issued.between(bindparam("first"), bindparam("last")),
+        bills.c.id > bindparam("after"),
+    )
+    .order_by(bills.c.id)
+    .limit(bindparam("most", type_=lines.c.id.type))
+)
+HOLDER = (
+    select(*_PERSON)
+    .where(_HERE, subscribers.c.account == bindparam("account"))
+    .order_by(subscribers.c.id)
+    .limit(1)
 )
 
 
@@ -139,6 +168,17 @@ class SqlBilling:
         await self.bill(account, bill_id)
         return Document(*await self._first(DOCUMENT, bill=bill_id))
 
+    async def issued(self, first: date, last: date) -> AsyncIterator[Sequence[tuple[Bill, Subscriber]]]:
+        """Bills of these days with their holders, by the bill's id; memory holds one page."""
+        today, after = self._today(), ""
+        while rows := await self._all(CYCLE, first=first, last=min(last, today), after=after, most=PAGE):
+            after = rows[-1].id
+            yield [(_bill(row, today), _holder(row)) for row in rows]
+
+    async def holder(self, account: str) -> Subscriber:
+        """Who is told of this account's bills; NotFound when nobody is."""
+        return Subscriber(**(await self._first(HOLDER, account=account))._mapping)
+
     async def _all(self, statement: Select[Any], **given: Any) -> Sequence[Any]:
         values = {"operator": self._operator, **given}
 
@@ -159,6 +199,11 @@ class SqlBilling:
 
 def _line(row: Any) -> BillLine:
     return BillLine(**{**row._mapping, "id": str(row.id)})
+
+
+def _holder(row: Any) -> Subscriber:
+    """A row of a cycle names the holder's columns `holder_...`."""
+    return Subscriber(**{name: getattr(row, f"holder_{name}") for name in _NAMES})
 
 
 def _bill(row: Any, today: date) -> Bill:

@@ -1,8 +1,9 @@
 """A BSS that speaks TM Forum: TMF678 bills, TMF666 accounts, TMF637 products to find who has a number."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import Any
 
 from flows.failures import Down, Failure, NotFound, NotPublished
@@ -31,6 +32,8 @@ class Options:
     """Where TMF666 is."""
     resolver: str = "tmf-api/productInventory/v4/product?publicIdentifier={msisdn}"
     """The question that finds a number's product; `{msisdn}` is E.164 with its plus, `{digits}` without."""
+    holder: str = "tmf-api/productInventory/v4/product?billingAccount.id={account}&limit=1"
+    """The question that finds an account's first product, for the billing day."""
     token_url: str = ""
     """OAuth2 token address for client credentials; empty sends no token."""
     client_id: str = ""
@@ -71,9 +74,7 @@ class Tmf678:
         if not product:
             raise NotFound
         account = await self._account(_tmf.holder(product))
-        return _tmf.subscriber(
-            product, account, self._site.operator, msisdn, self._site.today(), self._site.zone
-        )
+        return _tmf.subscriber(product, account, self._site.operator, msisdn, self._site.zone)
 
     async def bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
         """Issued bills, newest first whatever the BSS's own order."""
@@ -134,6 +135,44 @@ class Tmf678:
     async def document(self, account: str, bill_id: str) -> Document:
         """Nothing of the kind is read here."""
         raise NotFound
+
+    async def issued(self, first: date, last: date) -> AsyncIterator[Sequence[tuple[Bill, Subscriber]]]:
+        """Bills of these days with their holders, in the BSS's own order; memory holds one page."""
+        query = {
+            "billDate.gte": first.isoformat(),
+            "billDate.lt": (last + timedelta(days=1)).isoformat(),
+            "fields": _tmf.BILL_FIELDS,
+        }
+        offset = 0
+        while found := list(tables((await self._page("customerBill", query, offset)).body)):
+            offset += len(found)
+            shown = [each for each in await self._whole(found) if _tmf.published(each)]
+            bills = [self._bill(each, _tmf.whose(each)) for each in shown if _tmf.whose(each)]
+            own = [bill for bill in bills if first <= bill.issued <= min(last, self._site.today())]
+            yield await self._with_holders(own)
+
+    async def holder(self, account: str) -> Subscriber:
+        """Who is told of this account's bills: its first product's line."""
+        found = (await self._http.get(self._options.holder.replace("{account}", segment(account)))).body
+        product = next(tables(found), None)
+        if product is None:
+            raise NotFound
+        whole, number = await self._account(account), _tmf.number(product)
+        return _tmf.subscriber(product, whole, self._site.operator, number, self._site.zone)
+
+    async def listen(self, callback: str) -> None:
+        """Ask the BSS to tell `callback` of new bills and of those whose state changes."""
+        query = "eventType=CustomerBillCreateEvent&eventType=CustomerBillStateChangeEvent"
+        kind = {"@type": "Hub"} if self._options.dialect == "v5" else {}
+        await self._http.send("POST", f"{self._bills}/hub", {"callback": callback, "query": query, **kind})
+
+    async def _with_holders(self, bills: Sequence[Bill]) -> list[tuple[Bill, Subscriber]]:
+        """Each bill's holder, asked for together; bills nobody holds are left out."""
+        found = await asyncio.gather(*(self.holder(bill.account) for bill in bills), return_exceptions=True)
+        for each in found:
+            if isinstance(each, BaseException) and not isinstance(each, NotFound):
+                raise each
+        return [(bill, each) for bill, each in zip(bills, found, strict=True) if isinstance(each, Subscriber)]
 
     async def close(self) -> None:
         """Give the connections back."""

@@ -1,0 +1,93 @@
+"""Posting: many notices of one operator into the outbox at once, those who opted out left aside."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select
+
+from flows.records import Notice, Preference, Secret
+from storage.enqueue import ADD, PRIORITY, PURPOSE, row_of, sealed
+from storage.seal import Seal
+from storage.sql.engine import Database
+from storage.sql.schema import opt_outs, preferences
+from storage.sql.together import unnested
+
+WRITE_SECONDS = 30.0
+_CHOICE = ("language", "notify", "email", "email_validated", "address")
+CHOSEN = select(preferences.c.subscription, *(preferences.c[name] for name in _CHOICE)).where(
+    preferences.c.operator == bindparam("operator"),
+    preferences.c.subscription.in_(bindparam("subscriptions", expanding=True)),
+)
+OUT = select(opt_outs.c.number).where(
+    opt_outs.c.operator == bindparam("operator"),
+    opt_outs.c.number.in_(bindparam("numbers", expanding=True)),
+)
+ADD_ALL = unnested(
+    f"""
+    INSERT INTO outbox (key, operator, form, kind, priority, "to", route, language, step, payload, state,
+        due_at, expires_at, fence, attempt, provider, message_id, reason, created_at, changed_at)
+    SELECT given.key, :operator, 'notice', 'notice', {PRIORITY["notice"]}, given."to", given.route,
+        given.language, '', given.payload, 'pending', given.due_at, given.expires_at, 0, 0, '', '', '',
+        CAST(:at AS timestamptz), CAST(:at AS timestamptz)
+    FROM {{rows}}
+    ON CONFLICT (key) DO NOTHING
+    """,  # noqa: S608 - the one value in it is our own number
+    key="varchar",
+    to="varchar",
+    route="varchar",
+    language="varchar",
+    payload="bytea",
+    due_at="timestamptz",
+    expires_at="timestamptz",
+)
+"""One statement a page: PostgreSQL would answer each row by itself."""
+
+
+class SqlPosting:
+    """The way into the outbox for a billing day. `secret` seals what goes in."""
+
+    def __init__(self, database: Database, secret: Secret) -> None:
+        self._database = database
+        self._seal = Seal(secret, PURPOSE)
+
+    async def chosen(self, operator: str, subscriptions: Sequence[str]) -> Mapping[str, Preference]:
+        """What these subscriptions chose; those that chose nothing are left out."""
+        given = {"operator": operator, "subscriptions": list(subscriptions)}
+        rows = await self._database.read(lambda connection: connection.execute(CHOSEN, given).all())
+        return {row[0]: Preference(*row[1:]) for row in rows}
+
+    async def post(self, operator: str, notices: Sequence[Notice], at: datetime) -> int:
+        """Enqueue an operator's notices, each key once ever; how many of them are new.
+
+        Those to numbers and addresses that opted out are left aside. Rings nobody: the outbox is polled.
+        """
+        if not notices:
+            return 0
+        return await self._database.write(
+            lambda connection: self._post(connection, operator, notices, at), seconds=WRITE_SECONDS
+        )
+
+    def _post(self, connection: Connection, operator: str, notices: Sequence[Notice], at: datetime) -> int:
+        given = {"operator": operator, "numbers": [notice.to for notice in notices]}
+        out = set(connection.execute(OUT, given).scalars())
+        wanted = [notice for notice in notices if notice.to not in out]
+        if not wanted:
+            return 0
+        if connection.dialect.name == "postgresql":
+            columns = {**self._columns(wanted, at), "operator": operator, "at": at}
+            return connection.execute(ADD_ALL, columns).rowcount
+        rows = [row_of(notice, self._seal, at) for notice in wanted]
+        return sum(connection.execute(ADD, row).rowcount for row in rows)
+
+    def _columns(self, notices: Sequence[Notice], at: datetime) -> dict[str, list[Any]]:
+        """The rows turned on their side, for one array a column."""
+        return {
+            "key": [notice.key for notice in notices],
+            "to": [notice.to for notice in notices],
+            "route": [notice.route for notice in notices],
+            "language": [notice.language for notice in notices],
+            "payload": [sealed(notice, self._seal) for notice in notices],
+            "due_at": [notice.due_at or at for notice in notices],
+            "expires_at": [notice.expires_at for notice in notices],
+        }
