@@ -35,7 +35,7 @@ class Runs:
         return self.done[path]
 
     async def _play(self, dialog: Dialog) -> Played:
-        moves = self.worlds.watched()
+        moves = self.worlds.watched(dialog.first("operator"))
         moves.fired = set()
         async with self.worlds.of(dialog) as world:
             brought = await world.player(world.direct(dialog.trust)).play(dialog)
@@ -48,6 +48,11 @@ def load(path: Path) -> Dialog:
 
 def keep(path: Path, written: str) -> None:
     path.write_text(written, encoding="utf-8")
+
+
+def of_operator(operator: str) -> list[Path]:
+    """The dialogs with one operator."""
+    return [path for path in PATHS if load(path).first("operator") == operator]
 
 
 def named(path: Path) -> str:

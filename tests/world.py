@@ -35,7 +35,6 @@ from tests.sql import rows_in
 
 T = TypeVar("T")
 OPERATOR = "orange-ro"
-ZONE = "Europe/Bucharest"
 AT = "2026-03-10 09:00"
 """When a dialog plays that names no time of its own."""
 PUBLIC_URL = "https://gw.example.net"
@@ -166,8 +165,9 @@ class Worlds:
         self, at: str = AT, trust: dict[str, str] | None = None, operator: str = OPERATOR
     ) -> AsyncIterator[World]:
         """A world of its own, as it stands at a local time."""
-        clock = Clock(datetime.fromisoformat(at).replace(tzinfo=ZoneInfo(ZONE)).astimezone(UTC))
-        settings = _settings(await self._copied(at, clock()), trust or {}, operator)
+        zone = self.menu(packs.folder(operator, self.operators)).form.time_zone
+        clock = Clock(datetime.fromisoformat(at).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC))
+        settings = _settings(await self._copied(str(clock()), clock()), trust or {}, operator)
         async with house(settings, self.operators, _chance(clock), self.menu) as built:
             people = built.conversations.people[operator]
             weather = Weather(people.world.billing)
