@@ -75,5 +75,5 @@ class People:
             subscriber = await self.world.billing.subscriber(number)
         except NotFound:
             return Person()
-        chosen = await self.world.ledger.preference(subscriber.operator, subscriber.id)
+        chosen = await self.world.ledger.welcome(number, subscriber, self.world.now())
         return Person(subscriber, chosen.language or subscriber.language)

@@ -55,6 +55,11 @@ PURGE = (
 )
 
 
+def subject(key: bytes, operator: str, number: str) -> bytes:
+    """How a number is called in these tables."""
+    return mark(key, "subject", operator, number)
+
+
 def refusal(times: list[datetime], now: datetime) -> Literal["", "soon", "many"]:
     """What the next send is told, given those before it, newest first; empty when it may go."""
     for count, within, told in LIMITS:
@@ -86,7 +91,7 @@ class SqlCodes:
         Wrong tries are counted per number and purpose, code or no code: a stranger who exhausts the
         web page's tries leaves those on the subscriber's own handset.
         """
-        who = mark(self._key, "subject", operator, number)
+        who = subject(self._key, operator, number)
         given = mark(self._key, "code", operator, number, purpose, code.value)
         return await self._database.write(
             lambda connection: _redeem(connection, {"subject": who, "purpose": purpose}, given, now)
@@ -103,7 +108,7 @@ class SqlCodes:
 
     def _issue(self, connection: Connection, request: CodeRequest) -> Literal["ok", "soon", "many"]:
         """The key is taken last: two twins wait for each other at the number's own row."""
-        who = mark(self._key, "subject", request.operator, request.number)
+        who = subject(self._key, request.operator, request.number)
         row = {"subject": who, "since": request.at, "times": "[]"}
         stored = json.loads(connection.execute(LOCK_SENDS, row).scalar_one())
         times = [datetime.fromisoformat(time) for time in stored]

@@ -6,9 +6,12 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, case, delete, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from flows.records import Change, Consent, Link, Preference, Secret, Ticket
+from flows.records import Change, Consent, Deed, Link, Preference, Secret, Subscriber, Ticket
 from storage import changes
+from storage.audit import Auditor
+from storage.bindings import Bindings
 from storage.enqueue import PURPOSE, enqueue
+from storage.notebook import Notebook
 from storage.registering import Registered, register
 from storage.seal import Seal, derived, mark
 from storage.sql.engine import Database
@@ -93,8 +96,11 @@ def _link(row: Any, token: Secret) -> Link | None:
 class SqlLedger(Registered):
     """The `Ledger` port. `secret` keys the hashes of link tokens and seals what goes into the outbox."""
 
-    def __init__(self, database: Database, secret: Secret) -> None:
+    def __init__(self, database: Database, secret: Secret, notebook: Notebook | None = None) -> None:
         self._database = database
+        self._auditor = Auditor(secret)
+        self._notebook = notebook or Notebook(database, self._auditor)
+        self._bindings = Bindings(secret)
         self._key = derived(secret, "links")
         self._seal = Seal(secret, PURPOSE)
 
@@ -114,6 +120,29 @@ class SqlLedger(Registered):
         row = await self._database.read(lambda connection: connection.execute(PREFERENCE, given).first())
         return Preference() if row is None else Preference(**row._mapping)
 
+    async def welcome(self, number: str, owner: Subscriber, now: datetime) -> Preference:
+        """What the one behind this number chose, now that we know who it is.
+
+        When the number has a new owner, what was bound to the one before is dropped first.
+        """
+        known = {"operator": owner.operator, "subscription": owner.id}
+
+        def look(connection: Connection) -> tuple[bool | None, Any]:
+            moved = self._bindings.moved(connection, number, owner, now)
+            return moved, connection.execute(PREFERENCE, known).first()
+
+        moved, row = await self._database.read(look)
+        if moved is None:
+            self._notebook.later(lambda connection: self._bindings.bind(connection, number, owner, now))
+        if moved:
+            await self._database.write(lambda connection: self._rebind(connection, number, owner, now))
+            return await self.preference(owner.operator, owner.id)
+        return Preference() if row is None else Preference(**row._mapping)
+
+    def note(self, deed: Deed) -> None:
+        """Add a line to the audit trail, written within a fifth of a second."""
+        self._notebook.note(deed)
+
     async def reply(self, key: str) -> bytes | None:
         """The answer kept with a change's key, if that change was made before."""
         return await self._database.read(
@@ -132,11 +161,18 @@ class SqlLedger(Registered):
         row = await self._database.write(lambda connection: connection.execute(USE, given).first())
         return _link(row, token)
 
-    async def opt_out(self, operator: str, number: str, *, out: bool, now: datetime) -> None:
-        """Remember STOP (or START) from this number."""
+    async def opt_out(self, operator: str, number: str, *, out: bool, now: datetime) -> bool:
+        """Remember STOP (or START) from this number; False when it was so already."""
         given = {"operator": operator, "number": number}
         statement, row = (OUT, {**given, "at": now}) if out else (IN, given)
-        await self._database.write(lambda connection: connection.execute(statement, row).close())
+        deed = Deed(operator, number, "messages.stop" if out else "messages.start", now, "sms")
+
+        def job(connection: Connection) -> bool:
+            changed = bool(connection.execute(statement, row).rowcount)
+            self._auditor.write(connection, (deed,) if changed else ())
+            return changed
+
+        return await self._database.write(job)
 
     async def purge(self, before: datetime) -> None:
         """Forget keys of changes made, and links expired, before this instant: 7 days ago or earlier."""
@@ -146,6 +182,9 @@ class SqlLedger(Registered):
             connection.execute(OLD_LINKS, {"before": before})
 
         await self._database.write(job)
+
+    def _rebind(self, connection: Connection, number: str, owner: Subscriber, now: datetime) -> None:
+        self._auditor.write(connection, self._bindings.rebind(connection, number, owner, now))
 
     def _link_named(self, token: Secret, purpose: str, now: datetime) -> dict[str, Any]:
         return {"hash": mark(self._key, token.value), "as_purpose": purpose, "now": now}
@@ -164,6 +203,7 @@ class SqlLedger(Registered):
             connection.execute(LINK, [self._link_row(each) for each in change.links])
         if change.tickets:
             connection.execute(TICKET, [_ticket(change, each) for each in change.tickets])
+        self._auditor.write(connection, change.deeds)
         enqueue(connection, self._seal, (*change.notices, *change.errands), change.at)
         return change.outcome
 

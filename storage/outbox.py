@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 from sqlalchemy import Connection, and_, bindparam, exists, select, tuple_, update
 
 from flows.records import Parcel, Receipt, Secret, Settlement
+from storage.audit import Auditor
 from storage.enqueue import PRIORITY, PURPOSE, packed
 from storage.seal import Seal
 from storage.settling import Settler, hear
@@ -144,7 +145,7 @@ class SqlOutbox:
     def __init__(self, database: Database, secret: Secret) -> None:
         self._database = database
         self._seal = Seal(secret, PURPOSE)
-        self._settler = Settler(database)
+        self._settler = Settler(database, Auditor(secret))
 
     async def claim(self, most: int, now: datetime) -> Sequence[Parcel]:
         """Take up to `most` due rows for `LEASE`, codes first; two workers never hold the same one.

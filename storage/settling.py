@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from flows.records import Parcel, Receipt, Settlement
+from flows.records import Deed, Notice, Parcel, Receipt, Settlement
+from storage.audit import Auditor
 from storage.sql import together
 from storage.sql.engine import Database
 from storage.sql.schema import outbox, receipts
@@ -143,8 +144,9 @@ class _Report:
 class Settler:
     """Collects the settlements that come while one transaction is under way into the next."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, auditor: Auditor) -> None:
         self._database = database
+        self._auditor = auditor
         self._reports: list[_Report] = []
         self._flushing: asyncio.Task[None] | None = None
 
@@ -160,11 +162,24 @@ class Settler:
         while self._reports:
             together, self._reports = self._reports[:TOGETHER], self._reports[TOGETHER:]
             try:
-                kept = await self._database.write(partial(settle_all, reports=together))
+                kept = await self._database.write(partial(self._settle, reports=together))
             except Exception as error:  # each caller gets it, this task has none
                 _answer(together, error)
             else:
                 _answer(together, kept)
+
+    def _settle(self, connection: Connection, reports: Sequence[_Report]) -> set[int]:
+        kept = settle_all(connection, reports)
+        self._auditor.write(connection, [_deed(reports[index]) for index in sorted(kept)])
+        return kept
+
+
+def _deed(report: _Report) -> Deed:
+    """What the audit trail says of an attempt to deliver."""
+    item, settlement = report.parcel.item, report.settlement
+    to, route = (item.to, item.route) if isinstance(item, Notice) else ("", "")
+    thing, outcome = f"row {report.parcel.id}", settlement.state
+    return Deed(item.operator, to, "deliver", report.now, route, thing, outcome, item.key)
 
 
 def _answer(reports: Sequence[_Report], result: "set[int] | Exception") -> None:

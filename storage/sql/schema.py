@@ -21,6 +21,10 @@ from storage.sql.bills import billing_documents as billing_documents
 from storage.sql.bills import billing_entries as billing_entries
 from storage.sql.bills import billing_lines as billing_lines
 from storage.sql.bills import billing_subscribers as billing_subscribers
+from storage.sql.trail import audit as audit
+from storage.sql.trail import bindings as bindings
+from storage.sql.trail import code_budgets as code_budgets
+from storage.sql.trail import spends as spends
 from storage.sql.types import UtcTime
 
 preferences = Table(
@@ -51,7 +55,7 @@ consents = Table(
     Column("at", UtcTime, nullable=False),
     Index(None, "operator", "subscription", "id"),
 )
-"""Append-only: no statement in this package updates it."""
+"""Append-only: triggers refuse everything else but the erase path (`storage.sql.guards`)."""
 
 registrations = Table(
     "registrations",

@@ -1,0 +1,144 @@
+"""Whose a number is: when it changes hands, what was bound to the one before is dropped and nobody is told."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from flows.records import Deed, Secret, Subscriber
+from storage.codes import subject
+from storage.seal import derived, mark
+from storage.sql.schema import (
+    bindings,
+    code_sends,
+    code_tries,
+    codes,
+    consents,
+    links,
+    opt_outs,
+    outbox,
+    password_tries,
+    passwords,
+    preferences,
+)
+
+_ADDING = upsert(bindings)
+BIND = _ADDING.on_conflict_do_nothing(index_elements=[bindings.c.line])
+REBIND = (
+    update(bindings)
+    .where(bindings.c.line == bindparam("this"))
+    .values({name: bindparam(name) for name in ("subscription", "since", "at")})
+)
+BOUND = select(bindings.c.subscription, bindings.c.since).where(bindings.c.line == bindparam("this"))
+LOCKED = BOUND.with_for_update()
+_OF_NUMBER = [
+    delete(table).where(table.c.operator == bindparam("operator"), table.c.number == bindparam("number"))
+    for table in (passwords, password_tries, opt_outs)
+]
+_OF_OWNER = [
+    delete(table).where(table.c.operator == bindparam("operator"), table.c.subscription == bindparam("owner"))
+    for table in (preferences, links)
+]
+_OF_SUBJECT = [
+    delete(table).where(table.c.subject == bindparam("who")) for table in (codes, code_tries, code_sends)
+]
+CALL_BACK = (
+    update(outbox)
+    .where(
+        outbox.c.operator == bindparam("of"),
+        outbox.c.to == bindparam("number"),
+        outbox.c.due_at.is_not(None),
+        outbox.c.state != "claimed",
+    )
+    .values(state="dead", reason="the number has a new owner", due_at=None, payload=None)
+)
+GIVEN = text(
+    """
+    SELECT what, given, language FROM consents WHERE id IN (
+        SELECT max(id) FROM consents WHERE operator = :operator AND subscription = :owner GROUP BY what
+    )
+    """
+)
+WITHDRAWN = insert(consents)
+
+
+class Bindings:
+    """The statements about one secret's marks."""
+
+    def __init__(self, secret: Secret) -> None:
+        self._key = derived(secret, "lines")
+        self._codes = derived(secret, "codes")
+
+    def line(self, operator: str, number: str) -> bytes:
+        """How a number is called here."""
+        return mark(self._key, "line", operator, number)
+
+    def moved(self, connection: Connection, number: str, owner: Subscriber, now: datetime) -> bool | None:
+        """Has the number changed hands since we last heard of it? None when we never heard of it."""
+        row = connection.execute(BOUND, {"this": self.line(owner.operator, number)}).first()
+        return None if row is None else _other(row, owner, now)
+
+    def bind(self, connection: Connection, number: str, owner: Subscriber, now: datetime) -> None:
+        """Remember whose it is, unless we do already."""
+        row = {"line": self.line(owner.operator, number), "operator": owner.operator}
+        connection.execute(BIND, {**row, "subscription": owner.id, "since": owner.since, "at": now})
+
+    def rebind(self, connection: Connection, number: str, owner: Subscriber, now: datetime) -> tuple[Deed, ...]:
+        """Drop what was bound to the one before; what the audit trail says of it, once."""
+        this = self.line(owner.operator, number)
+        row = connection.execute(LOCKED, {"this": this}).first()
+        if row is None or not _other(row, owner, now):
+            return ()
+        self.drop(connection, owner.operator, number, row.subscription)
+        _withdraw(connection, {"operator": owner.operator, "owner": row.subscription}, now)
+        fresh = {"this": this, "subscription": owner.id, "since": owner.since, "at": now}
+        connection.execute(REBIND, fresh)
+        return (Deed(owner.operator, number, "line.reassigned", now, "house"),)
+
+    def drop(self, connection: Connection, operator: str, number: str, owner: str) -> Mapping[str, int]:
+        """Delete everything but the records that must stay; how many rows of each table."""
+        given = {
+            "operator": operator,
+            "of": operator,
+            "number": number,
+            "owner": owner,
+            "who": subject(self._codes, operator, number),
+        }
+        counts = {
+            str(each.table): connection.execute(each, given).rowcount
+            for each in (*_OF_NUMBER, *_OF_OWNER, *_OF_SUBJECT)
+        }
+        return counts | {"outbox": connection.execute(CALL_BACK, given).rowcount}
+
+
+def _other(row: Any, owner: Subscriber, now: datetime) -> bool:
+    """Another subscription, or the same id begun anew.
+
+    A backend that does not know the first day says today: that alone is no new owner.
+    """
+    if row.subscription != owner.id:
+        return True
+    return bool(owner.since > row.since and owner.since < now.date())
+
+
+def _withdraw(connection: Connection, given: Mapping[str, str], now: datetime) -> None:
+    """Consent dies with the subscription: the record says so, in a line of its own."""
+    rows = [
+        {
+            "operator": given["operator"],
+            "subscription": given["owner"],
+            "what": row.what,
+            "given": False,
+            "text": "line.reassigned",
+            "language": row.language,
+            "channel": "house",
+            "proof": "none",
+            "at": now,
+        }
+        for row in connection.execute(GIVEN, given)
+        if row.given
+    ]
+    if rows:
+        connection.execute(WITHDRAWN, rows)

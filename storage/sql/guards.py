@@ -1,0 +1,40 @@
+"""Triggers that keep the consent record append-only, in both engines' words."""
+
+from collections.abc import Sequence
+
+ERASED = "erased:"
+"""How the subscription of a consent begins once its owner was erased."""
+
+_SAME = ("operator", "what", "text", "language", "channel", "proof", "at", "given")
+_CHANGED_LITE = " OR ".join(f'OLD."{name}" IS NOT NEW."{name}"' for name in _SAME)
+_CHANGED_PG = " OR ".join(f'OLD."{name}" IS DISTINCT FROM NEW."{name}"' for name in _SAME)
+
+SQLITE: Sequence[str] = (
+    f"""
+    CREATE TRIGGER consents_kept BEFORE UPDATE ON consents
+    WHEN NEW.subscription NOT LIKE '{ERASED}%' OR {_CHANGED_LITE}
+    BEGIN SELECT RAISE(ABORT, 'consents are append-only'); END
+    """,
+    f"""
+    CREATE TRIGGER consents_stay BEFORE DELETE ON consents WHEN OLD.subscription NOT LIKE '{ERASED}%'
+    BEGIN SELECT RAISE(ABORT, 'consents are append-only'); END
+    """,
+)
+POSTGRES: Sequence[str] = (
+    f"""
+    CREATE FUNCTION consents_guarded() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF TG_OP = 'DELETE' THEN
+            IF OLD.subscription LIKE '{ERASED}%' THEN RETURN OLD; END IF;
+        ELSIF NEW.subscription LIKE '{ERASED}%' AND NOT ({_CHANGED_PG}) THEN
+            RETURN NEW;
+        END IF;
+        RAISE EXCEPTION 'consents are append-only';
+    END $$
+    """,
+    """
+    CREATE TRIGGER consents_kept BEFORE UPDATE OR DELETE ON consents
+    FOR EACH ROW EXECUTE FUNCTION consents_guarded()
+    """,
+)
+"""The only update lets go of who it was (the erase path); only what was let go of may be deleted."""

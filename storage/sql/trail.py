@@ -1,0 +1,64 @@
+"""The tables of proof and protection: the audit trail, whose number is whose, and what is used up."""
+
+from sqlalchemy import BigInteger, Column, Date, Index, Integer, LargeBinary, String, Table, text
+
+from storage.sql.base import ROW_ID, metadata
+from storage.sql.types import UtcTime
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    Column("operator", String(64), nullable=False),
+    Column("actor", String(32), nullable=False),
+    Column("channel", String(16), nullable=False),
+    Column("action", String(128), nullable=False),
+    Column("object", String(128), nullable=False),
+    Column("outcome", String(32), nullable=False),
+    Column("correlation", String(255), nullable=False),
+    Column("mac", LargeBinary(32), nullable=False),
+    Column("seq", BigInteger, unique=True),
+    Column("hash", LargeBinary(32)),
+    Index(None, "operator", "actor", "id"),
+    Index(None, "at"),
+    Index(
+        "ix_audit_unsealed",
+        "id",
+        postgresql_where=text("seq IS NULL"),
+        sqlite_where=text("seq IS NULL"),
+    ),
+)
+"""`mac` vouches for a line from the moment it is written; `seq` and `hash` chain it to the one before."""
+
+bindings = Table(
+    "bindings",
+    metadata,
+    Column("line", LargeBinary(32), primary_key=True),
+    Column("operator", String(64), nullable=False),
+    Column("subscription", String(128), nullable=False),
+    Column("since", Date, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Index(None, "operator", "subscription"),
+)
+"""Whose a number was when we last heard of it; `line` is a keyed hash of operator and number."""
+
+code_budgets = Table(
+    "code_budgets",
+    metadata,
+    Column("subject", LargeBinary(32), primary_key=True),
+    Column("since", UtcTime, nullable=False),
+    Column("wrong", Integer, nullable=False),
+    Index(None, "since"),
+)
+"""Wrong codes by source and by operator; `subject` is a keyed hash."""
+
+spends = Table(
+    "spends",
+    metadata,
+    Column("operator", String(64), primary_key=True),
+    Column("route", String(16), primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("parts", Integer, nullable=False),
+)
+"""Message parts set aside for sending on each day (UTC)."""
