@@ -19,7 +19,7 @@ from menus.menu import Menu
 from menus.render import show
 from menus.reply import Channel, Reply
 from menus.session import Session, load
-from menus.walk import Heard, hear, settle, silent, take, text_in, turn_to
+from menus.walk import Heard, hear, held, hold, settle, silent, take, text_in, turn_to
 
 log = logging.getLogger("dialtree.turn")
 Write = Callable[[Reply | None], bytes]
@@ -118,6 +118,7 @@ class Conversations:
         else:
             heard = (text_in if inbound.channel == "sms" else hear)(frame.menu, session, answer)
         if heard.what == "moved":
+            hold(frame.menu, session, heard)
             await self._stepped(frame, session, heard.typed)
             settle(frame.menu, session, origin)
         return heard
@@ -131,7 +132,7 @@ class Conversations:
             outcome = await act(self.actions, frame, session, node, typed)
             await self._turned(frame, session, outcome)
             take(frame.menu, session, outcome.name, outcome.facts, outcome.proof)
-            typed = "" if node.on[outcome.name] == RESUME else typed
+            typed = held(session) if node.on[outcome.name] == RESUME else typed
             if outcome.language:
                 session.language = frame.menu.language(outcome.language)
                 frame.people.forget(session.number)

@@ -29,6 +29,8 @@ ARGUMENTS: Mapping[str, Callable[[str], str | None]] = {
     "month": month_like,
     "text": lambda text: text if len(text) <= MOST_TEXT else None,
 }
+SECRETS = frozenset({"msisdn_code"})
+"""Arguments with a secret in them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class Meaning:
     to: str
     typed: str = field(default="", repr=False)
     keep: str = ""
+    secret: bool = False
+    """Does a secret come with it? Then it goes nowhere but into the next step."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ class Keywords:
         if form is None or not form.least <= len(text) <= form.most or len(text.split()) != 1:
             return None
         mixed = any(map(str.isalpha, text)) and any(map(str.isdecimal, text))
-        return Meaning(form.to, text) if mixed else None
+        return Meaning(form.to, text, secret=True) if mixed else None
 
     def _with_argument(self, tokens: list[str]) -> Meaning | None:
         for words, form in self.taking:
@@ -75,7 +79,7 @@ class Keywords:
             if rest and [folded(token) for token in head] == words:
                 value = ARGUMENTS[form.takes or ""](" ".join(rest))
                 if value:
-                    return Meaning(form.to, value, form.keep or "")
+                    return Meaning(form.to, value, form.keep or "", secret=form.takes in SECRETS)
         return None
 
 

@@ -26,7 +26,8 @@ class Heard:
 
     what: Literal["moved", "page", "again", "empty", "wrong"]
     typed: str = field(default="", repr=False)
-    """The value for the next step; never kept."""
+    """The value for the next step; kept only while that step's proof is asked, and no secret ever is."""
+    secret: bool = False
 
 
 def hear(menu: Menu, session: Session, text: str) -> Heard:
@@ -57,7 +58,23 @@ def enter(menu: Menu, session: Session, meaning: Meaning) -> Heard:
     if meaning.keep:
         session.facts[meaning.keep] = Text(meaning.typed)
     menu.moves.fire(f"enter {meaning.to}", session)
-    return Heard("moved", meaning.typed)
+    return Heard("moved", meaning.typed, meaning.secret)
+
+
+HELD = "held"
+"""The fact an open answer waits under while its step's proof is asked."""
+
+
+def hold(menu: Menu, session: Session, heard: Heard) -> None:
+    """Keep an answer whose step waits behind a proof; a secret is never kept."""
+    if heard.typed and not heard.secret and session.state in menu.form.gates.values():
+        session.facts[HELD] = Text(heard.typed)
+
+
+def held(session: Session) -> str:
+    """The answer that waited, once."""
+    waiting = session.facts.pop(HELD, None)
+    return waiting.value if isinstance(waiting, Text) else ""
 
 
 def take(menu: Menu, session: Session, outcome: str, facts: Mapping[str, Fact | Rows], proof: str) -> None:
@@ -164,7 +181,7 @@ def _typed(menu: Menu, session: Session, node: Node, text: str) -> Heard | None:
     if node.accept.keep and not node.accept.secret:
         session.facts[node.accept.keep] = _KEPT.get(node.accept.type, Text)(value)
     menu.moves.fire("typed", session)
-    return Heard("moved", value)
+    return Heard("moved", value, node.secret)
 
 
 _KEPT: Mapping[str, Callable[[str], Fact]] = {"email": Email, "msisdn": Number}
