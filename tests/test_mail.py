@@ -1,0 +1,132 @@
+"""E-mail against a real SMTP server in the process: what is written, and what each answer means."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from email import message_from_bytes
+from email.policy import default
+from typing import Any
+
+import pytest
+from aiosmtpd.smtp import SMTP, Envelope
+
+from flows.failures import Failure, Misconfigured, OutcomeUnknown, Rejected, TryLater
+from flows.records import Notice
+from gateway.mail import Mail, mailbox
+
+NOTICE = Notice(
+    "turn 7/é", "orange-ro", "ana@example.net", "email", "notice", "Factura: 79,90 lei\n.\nȘtiți", "ro",
+    subject="Factură\r\nBcc: all@example.net",
+)  # fmt: skip
+
+
+@dataclass
+class Relay:
+    """Takes mail, or answers a command as told."""
+
+    answers: dict[str, str] = field(default_factory=dict)
+    taken: list[Envelope] = field(default_factory=list)
+    port: int = 0
+
+    async def handle_MAIL(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
+        envelope.mail_from = address
+        return self.answers.get("MAIL", "250 OK")
+
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
+        envelope.rcpt_tos.append(address)
+        return self.answers.get("RCPT", "250 OK")
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Envelope) -> str:
+        if self.answers.get("DATA") == "drop":
+            server.transport.abort()
+        if self.answers.get("DATA") == "hang":
+            await asyncio.Event().wait()
+        self.taken.append(envelope)
+        return self.answers.get("DATA", "250 OK")
+
+
+@contextlib.asynccontextmanager
+async def relay(**answers: str) -> AsyncIterator[Relay]:
+    made = Relay(answers)
+    loop = asyncio.get_running_loop()
+    protocols: list[SMTP] = []
+
+    def factory() -> SMTP:
+        protocols.append(SMTP(made, hostname="relay.example", loop=loop))
+        return protocols[-1]
+
+    server = await loop.create_server(factory, "127.0.0.1", 0)
+    made.port = server.sockets[0].getsockname()[1]
+    try:
+        yield made
+    finally:
+        server.close()
+        for protocol in protocols:
+            if protocol.transport is not None:
+                protocol.transport.abort()
+        await server.wait_closed()
+        await asyncio.sleep(0)
+
+
+def mail(port: int, seconds: float = 5.0) -> Mail:
+    return Mail(mailbox(f"smtp://127.0.0.1:{port}", "Orange <no-reply@gw.example.net>"), seconds)
+
+
+async def test_a_notice_arrives_as_it_was_written() -> None:
+    async with relay() as made:
+        sent = await mail(made.port).send(NOTICE)
+    (envelope,) = made.taken
+    message = message_from_bytes(envelope.original_content or b"", policy=default)
+    assert (envelope.mail_from, envelope.rcpt_tos) == ("no-reply@gw.example.net", ["ana@example.net"])
+    assert message["Subject"] == "Factură Bcc: all@example.net" and message["Bcc"] is None
+    assert message.get_content().replace("\r\n", "\n") == f"{NOTICE.body}\n"
+    assert sent.message_id == message["Message-ID"] and sent.message_id.endswith("@gw.example.net>")
+
+
+async def test_a_repeat_is_the_same_message() -> None:
+    async with relay() as made:
+        assert await mail(made.port).send(NOTICE) == await mail(made.port).send(NOTICE)
+
+
+ANSWERS: list[tuple[str, str, type[Failure]]] = [
+    ("RCPT", "450 busy", TryLater),
+    ("RCPT", "550 nobody here", Rejected),
+    ("MAIL", "421 closing", TryLater),
+    ("MAIL", "530 log in first", Misconfigured),
+    ("DATA", "452 full", TryLater),
+    ("DATA", "554 spam", Rejected),
+    ("DATA", "drop", OutcomeUnknown),
+    ("DATA", "hang", OutcomeUnknown),
+]
+
+
+@pytest.mark.parametrize(("command", "answer", "failure"), ANSWERS)
+async def test_answers_mean_what_the_table_says(command: str, answer: str, failure: type[Failure]) -> None:
+    async with relay(**{command: answer}) as made:
+        with pytest.raises(failure) as raised:
+            await mail(made.port, 0.5).send(NOTICE)
+    assert type(raised.value) is failure and "ana@" not in str(raised.value)
+
+
+async def test_nobody_there_is_later() -> None:
+    with pytest.raises(TryLater):
+        await mail(9, 1.0).send(NOTICE)
+
+
+def test_the_url_says_how() -> None:
+    box = mailbox("smtps://ana:p%40ss@mail.example.net", "a@b")
+    assert (box.host, box.port, box.user, box.password, box.tls) == (
+        "mail.example.net",
+        465,
+        "ana",
+        "p@ss",
+        True,
+    )
+    assert "p@ss" not in repr(box)
+
+
+@pytest.mark.parametrize("url", ["http://mail", "smtp://", "mail.example.net:25"])
+def test_other_urls_are_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="smtp://"):
+        mailbox(url, "a@b")

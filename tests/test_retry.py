@@ -1,0 +1,88 @@
+"""What becomes of an attempt: every class of message against every kind of failure, as a table of seconds."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import get_args
+
+import pytest
+
+from flows.failures import (
+    Down,
+    Failure,
+    Misconfigured,
+    NotNow,
+    OptedOut,
+    OutcomeUnknown,
+    Overloaded,
+    Rejected,
+    TryLater,
+)
+from flows.records import Errand, Notice, NoticeClass, Parcel
+from flows.retry import WAITS, lapsed, settled
+from tests.sql import NOW
+
+CLASSES: tuple[NoticeClass, ...] = get_args(NoticeClass)
+
+
+def parcel(kind: str, attempt: int = 1, expires_at: datetime | None = None) -> Parcel:
+    item: Notice | Errand = Errand("k", "orange-ro", "s", b"{}", expires_at or NOW + timedelta(days=2))
+    if kind != "errand":
+        name: NoticeClass = next(each for each in CLASSES if each == kind)
+        item = Notice("k", "orange-ro", "+40740000101", "sms", name, "b", "ro", expires_at=expires_at)
+    return Parcel(1, 1, attempt, item, NOW)
+
+
+def told(kind: str, failure: Failure, attempt: int, **how: bool) -> tuple[str, float | None]:
+    """The state, and the seconds until the next try."""
+    settlement = settled(parcel(kind, attempt), failure, NOW, **how)
+    return settlement.state, (settlement.again_at - NOW).total_seconds() if settlement.again_at else None
+
+
+TABLE: list[tuple[Failure, str, list[tuple[str, float | None]]]] = [
+    (TryLater(), "code", [("again", 2), ("again", 5), ("again", 15), ("dead", None)]),
+    (TryLater(), "reply", [("again", 2), ("again", 10), ("again", 30), ("again", 120), ("dead", None)]),
+    (NotNow(), "campaign", [("again", 60), ("again", 600), ("again", 3600), ("dead", None)]),
+    (Misconfigured(), "code", [("again", 2), ("again", 5), ("again", 15), ("dead", None)]),
+    (Down(), "errand", [("again", 2), ("again", 5), ("again", 15), ("again", 60), ("again", 300)]),
+    (Overloaded(), "notice", [("again", 10), ("again", 60), ("again", 300), ("again", 1800), ("again", 7200)]),
+    (TryLater("", 30), "code", [("again", 30), ("again", 30), ("again", 30), ("dead", None)]),
+    (TryLater("", 30), "notice", [("again", 30), ("again", 60)]),
+    (Rejected(), "notice", [("dead", None)]),
+    (OptedOut(), "campaign", [("opted_out", None)]),
+    (OutcomeUnknown(), "code", [("unknown", None), ("unknown", None)]),
+    (OutcomeUnknown(), "reply", [("unknown", None)]),
+    (OutcomeUnknown(), "campaign", [("unknown", None)]),
+    (OutcomeUnknown(), "notice", [("unknown", 600), ("unknown", None)]),
+]
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind", "ends"), TABLE, ids=lambda each: getattr(each, "__class__", each).__name__
+)
+def test_every_attempt_ends_as_the_table_says(
+    failure: Failure, kind: str, ends: list[tuple[str, float | None]]
+) -> None:
+    assert [told(kind, failure, attempt) for attempt in range(1, len(ends) + 1)] == ends
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_where_repeats_are_known_an_unknown_one_goes_again(kind: NoticeClass) -> None:
+    assert told(kind, OutcomeUnknown(), 1, repeatable=True) == ("again", WAITS[kind][0])
+
+
+@pytest.mark.parametrize("kind", WAITS)
+def test_what_would_come_too_late_expires(kind: str) -> None:
+    short = parcel(kind, expires_at=NOW + timedelta(seconds=1))
+    assert settled(short, TryLater(), NOW).state == "expired"
+
+
+@pytest.mark.parametrize(
+    ("kind", "attempt", "comes_again"), [("code", 2, 0), ("notice", 2, 1), ("notice", 3, 0)]
+)
+def test_what_a_silent_worker_had_begun_is_unknown(kind: str, attempt: int, comes_again: int) -> None:
+    settlement = lapsed(replace(parcel(kind, attempt), lapsed=True), NOW)
+    assert (settlement.state, settlement.again_at is not None) == ("unknown", bool(comes_again))
+
+
+def test_nothing_is_tried_for_ever() -> None:
+    assert all(told(kind, TryLater(), len(waits) + 1) == ("dead", None) for kind, waits in WAITS.items())
