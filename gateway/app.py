@@ -95,7 +95,7 @@ async def listening(app: web.Application, host: str, port: int, *, shared: bool 
         app, access_log=None, keepalive_timeout=KEEP_ALIVE_SECONDS, shutdown_timeout=DRAIN_SECONDS
     )
     await runner.setup()
-    site = web.TCPSite(runner, host, port)
+    site = web.TCPSite(runner, host, port, reuse_port=shared or None)
     try:
         await site.start()
         yield int(runner.addresses[0][1])
