@@ -10,7 +10,8 @@ from flows.actions import Action, Ask, Outcome
 from flows.eligible import barred
 from flows.failures import Down, Failure
 from flows.people import People, Person
-from flows.records import Change, Errand
+from flows.records import Change, Deed, Errand
+from menus.facts import Money, Rows, Text
 from menus.menu import Menu
 from menus.screen import Node
 from menus.session import Session
@@ -65,8 +66,27 @@ async def _run(action: Action, hop: Hop, session: Session, node: Node, typed: st
     kind = ask.subscriber.kind if ask.subscriber else session.kind
     if not hop.menu.moves.met(node.needs, kind, session.proofs):
         raise Down
-    barring = None if action.for_all else barred(ask)
-    return barring or await action.run(ask)
+    outcome = (None if action.for_all else barred(ask)) or await action.run(ask)
+    if any(isinstance(fact, Money | Rows) for fact in outcome.facts.values()):
+        _read(hop, session, node, outcome)
+    return outcome
+
+
+def _read(hop: Hop, session: Session, node: Node, outcome: Outcome) -> None:
+    """The audit trail hears of every answer with amounts or lists in it."""
+    bill = outcome.facts.get("bill") or session.facts.get("bill")
+    hop.people.world.ledger.note(
+        Deed(
+            operator=session.operator,
+            actor=session.number,
+            action=node.action,
+            at=hop.people.world.now(),
+            channel=session.channel,
+            object=bill.value if isinstance(bill, Text) else "",
+            outcome=outcome.name,
+            correlation=hop.key,
+        )
+    )
 
 
 async def _person(hop: Hop, session: Session) -> Person:

@@ -10,6 +10,7 @@ from flows.ports import Billing, Codes, Ledger, Passwords
 from flows.records import (
     Change,
     Consent,
+    Deed,
     Errand,
     Link,
     LinkPurpose,
@@ -158,7 +159,13 @@ class Ask:
             notices,
             errands,
             tickets,
+            deeds=(self._deed(outcome),),
         )
+
+    def _deed(self, outcome: str) -> Deed:
+        """What the audit trail says of this action's change."""
+        hop, _, node = self.key.rpartition("/")
+        return Deed(self.menu.name, self.line, node, self.now, self.channel, "", outcome, hop)
 
     def link(self, purpose: LinkPurpose, value: str, life: timedelta, opens: int = 1) -> Link:
         """A fresh short link bound to the subscription."""

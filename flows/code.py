@@ -8,6 +8,8 @@ from flows.failures import NotFound
 from flows.records import CodeRequest, Secret
 from menus.facts import Code
 
+FRESH_SIM = timedelta(hours=72)
+
 
 async def send(ask: Ask) -> Outcome:
     """A code to the line's own number; a stranger hears the same and nothing is sent (R7, T6)."""
@@ -22,7 +24,8 @@ async def send(ask: Ask) -> Outcome:
 
 async def issue(ask: Ask, text: str, digits: int, life: timedelta) -> str:
     """Remember a fresh code for the line, for the purpose the screen names, and send it there."""
-    code = ask.world.digits(digits)
+    web = ask.menu.form.rules.code_digits_web if ask.given == "bill" else None
+    code = ask.world.digits(web or digits)
     request = CodeRequest(
         key=ask.key,
         operator=ask.menu.name,
@@ -31,9 +34,15 @@ async def issue(ask: Ask, text: str, digits: int, life: timedelta) -> str:
         code=Secret(code),
         at=ask.now,
         expires_at=ask.now + life,
-        notice=await reach.notice(ask, text, {"code": Code(code)}, life),
+        notice=None if _fresh_sim(ask) else await reach.notice(ask, text, {"code": Code(code)}, life),
     )
     return await ask.world.codes.issue(request)
+
+
+def _fresh_sim(ask: Ask) -> bool:
+    """Was the SIM changed so lately that a code might reach a thief? Then none is sent, in the same words."""
+    changed = ask.subscriber.sim_changed_at if ask.subscriber else None
+    return changed is not None and ask.now - changed < FRESH_SIM
 
 
 async def check(ask: Ask) -> Outcome:

@@ -3,16 +3,18 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from flows.acting import Hop, act
 from flows.actions import Action, Outcome
 from flows.hops import Keys, note, unheard
 from flows.inbound import Inbound
+from flows.manners import Manners, card, lost
 from flows.people import People, Person
 from flows.ports import Opened, SessionKey, Sessions
 from flows.records import Change, Notice
 from flows.shelf import Shelf
+from flows.stopping import heard as stopping
 from flows.vocabulary import AS_OF
 from menus.machine import HOME, RESUME
 from menus.menu import Menu
@@ -46,6 +48,7 @@ class Conversations:
     actions: Mapping[str, Action]
     keys: Keys
     budget: Budget = field(default_factory=Budget)
+    manners: Manners = field(default_factory=Manners, repr=False)
 
     async def turn(self, inbound: Inbound, write: Write) -> bytes:
         """Answer one request once: a repeat gets the same bytes and moves nothing."""
@@ -89,10 +92,12 @@ class Conversations:
         if fresh is None:
             await self.sessions.release(key, opened)
             return write(show(menu, session))
-        message = await self._listened(frame, session, inbound, fresh) or message
-        note(self.keys, session, inbound)
-        session.turn += 1
-        reply = show(menu, session, message)
+        reply = await stopping(frame, session, inbound, (fresh or [""])[0] or "")
+        if reply is None:
+            message = await self._listened(frame, session, inbound, fresh) or message
+            note(self.keys, session, inbound)
+            session.turn += 1
+            reply = self._mannered(frame, session, inbound, show(menu, session, message))
         body = write(reply)
         await self._tell(frame, inbound, reply, body)
         await self.sessions.save(key, opened, hop, _left(session, reply), body)
@@ -104,11 +109,23 @@ class Conversations:
         for index, answer in enumerate(answers):
             if index and frame.menu.nodes[session.state].confirm:
                 break
+            if answer and card(frame.menu, session, answer):
+                return "note.card"
             heard = await self._one(frame, session, inbound, answer)
             message = NOTES.get(heard.what, "")
             if message or frame.menu.nodes[session.state].closes:
                 break
         return message or ("note.as_of" if AS_OF in session.facts else "")
+
+    def _mannered(self, frame: Hop, session: Session, inbound: Inbound, reply: Reply) -> Reply:
+        """The reply; an empty one where another text would feed a loop or a flood (T13)."""
+        if inbound.channel != "sms":
+            return reply
+        sender = self.keys.mark("manners", inbound.operator, inbound.caller)
+        stranger = frame.person.subscriber is None
+        strayed = lost(frame.menu, session, inbound.text or "")
+        silent = self.manners.silent(sender, frame.people.world.now(), stranger=stranger, lost=strayed)
+        return replace(reply, text="") if silent else reply
 
     async def _one(self, frame: Hop, session: Session, inbound: Inbound, answer: str | None) -> Heard:
         origin = session.state

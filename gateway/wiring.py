@@ -31,8 +31,10 @@ from gateway.recorder import Recorder
 from gateway.settings import Settings, SettingsError
 from menus.menu import Menu
 from storage import billing, sessions
+from storage.audit import Auditor
 from storage.codes import SqlCodes
 from storage.ledger import SqlLedger
+from storage.notebook import Notebook
 from storage.outbox import SqlOutbox
 from storage.passwords import SqlPasswords
 from storage.posting import SqlPosting
@@ -139,8 +141,10 @@ async def _built(
     secret = Secret(settings.secret_key.get_secret_value())
     passwords = SqlPasswords(database)
     stack.callback(passwords.close)
+    notebook = Notebook(database, Auditor(secret))
+    stack.push_async_callback(notebook.close)
     people = {
-        name: People(_world(settings, shelf.current(name), database, passwords, chance))
+        name: People(_world(settings, shelf.current(name), notebook, passwords, chance))
         for name in settings.operators
     }
     for each in people.values():
@@ -181,8 +185,9 @@ def _listener(settings: Settings, shelf: Shelf, people: Mapping[str, People], ch
 
 
 def _world(
-    settings: Settings, menu: Menu, database: Database, passwords: SqlPasswords, chance: Chance
+    settings: Settings, menu: Menu, notebook: Notebook, passwords: SqlPasswords, chance: Chance
 ) -> World:
+    database = notebook.database
     secret = Secret(settings.secret_key.get_secret_value())
     zone = ZoneInfo(menu.form.time_zone)
 
@@ -193,7 +198,7 @@ def _world(
         billing=_billing(
             settings, billing.Site(menu.name, database, today, zone, settings.operators[menu.name].bss)
         ),
-        ledger=SqlLedger(database, secret),
+        ledger=SqlLedger(database, secret, notebook),
         codes=SqlCodes(database, secret),
         passwords=passwords,
         now=chance.now,

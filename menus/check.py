@@ -17,6 +17,7 @@ ALWAYS_THERE = (HOME, LOST, BYE, AGENT, "house.sorry", "house.late")
 NEEDED_TEXTS = (
     *("nav.back", "nav.home", "nav.leave", "nav.more", "nav.help", "nav.keys", "nav.option"),
     *("note.wrong", "note.restarted", "note.empty", "note.as_of"),
+    *("note.card", "house.stopped", "house.started"),
 )
 
 

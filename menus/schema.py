@@ -134,6 +134,7 @@ class RulesForm(Form):
     list_depth: int = Field(6, ge=1, le=36, description="Bills listed.")
     document_months: int = Field(24, ge=1, description="Months a document stays readable.")
     code_digits: int = Field(6, ge=6, le=8)
+    code_digits_web: int | None = Field(None, ge=6, le=8, description="Digits of codes for the bill page.")
     code_minutes: int = Field(10, ge=1, le=15, description="Life of a one-time code; OWASP and NIST say 10.")
     publish_delay_days: int = Field(0, ge=0)
     newcomer_wait: bool = Field(default=False, description="New subscriptions wait until the next month.")

@@ -16,7 +16,7 @@ from menus.source import Finding
 Vocabulary = Mapping[str, tuple[Fact | Rows, ...]]
 """Every fact a text may name, with its widest values."""
 UCS2_LANGUAGES = frozenset({"ar"})
-NOTES = ("", "note.wrong", "note.empty", "note.restarted", "note.as_of")
+NOTES = ("", "note.wrong", "note.empty", "note.restarted", "note.as_of", "note.card")
 
 
 def overflows(draft: Draft, menu: Menu, vocabulary: Vocabulary) -> Iterator[Finding]:

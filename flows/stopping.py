@@ -1,0 +1,26 @@
+"""Stopping: a texted STOP ends all notices to the sender's own number, START brings them back."""
+
+from flows.acting import Hop
+from flows.inbound import Inbound
+from menus.alphabet import plain, prepare
+from menus.reply import Reply
+from menus.session import Session
+from menus.stops import wish
+
+TEXTS = {"stop": "house.stopped", "start": "house.started"}
+
+
+async def heard(frame: Hop, session: Session, inbound: Inbound, text: str) -> Reply | None:
+    """The confirmation, once; an empty reply for a repeat; None for any other text.
+
+    Only the sender of the text can be meant: nothing in it names another number. A pack that has such a
+    word as a keyword of its own keeps it.
+    """
+    asked = wish(text) if inbound.channel == "sms" and inbound.caller else ""
+    if not asked or frame.menu.keywords.meaning(text):
+        return None
+    world, out = frame.people.world, asked == "stop"
+    changed = await world.ledger.opt_out(frame.menu.name, inbound.caller, out=out, now=world.now())
+    words = frame.menu.words(TEXTS[asked], session.language, "sms", {}) if changed else ""
+    body = plain(prepare(words)) if words else ""
+    return Reply("sms", session.language, TEXTS[asked], session.turn, text=body, ends=True)
