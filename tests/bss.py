@@ -110,9 +110,11 @@ async def behind(
     options = KILLBILL if kind == "killbill" else {"dialect": dialect or "v4", "currency": "RON"}
     async with served(app) as url:
         billing = connect(f"{kind}+{url}", site(opened("sqlite://"), today, {**options, **(more or {})}))
-        yield billing
         assert isinstance(billing, Remote)
-        await billing.close()
+        try:
+            yield billing
+        finally:
+            await billing.close()
 
 
 @asynccontextmanager
@@ -121,8 +123,10 @@ async def _filled(path: Path, kept: Book) -> AsyncIterator[Database]:
     await upgrade(database)
     await fill(database, kept)
     await database.write(lambda connection: [connection.exec_driver_sql(view) for view in VIEWS] and None)
-    yield database
-    await database.close()
+    try:
+        yield database
+    finally:
+        await database.close()
 
 
 async def fill(database: Database, kept: Book) -> None:
