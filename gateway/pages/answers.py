@@ -23,6 +23,8 @@ HEADERS: Mapping[str, str] = {
 """On every answer, good or bad."""
 STRICT_TRANSPORT = "max-age=31536000"
 """Over https only: a browser told so never asks over http again (one year, in seconds)."""
+KINDS: Mapping[str, str] = {"pdf": "application/pdf", "csv": "text/csv", "zip": "application/zip"}
+"""What a file is, by the end of its name."""
 ASSET_CACHE = "public, max-age=3600"
 
 
@@ -44,10 +46,15 @@ def plain(status: int, words: str) -> web.Response:
 
 
 def document(data: bytes, name: str) -> web.Response:
-    """A PDF to keep, under a file name of letters, digits and dashes."""
+    """A PDF to keep."""
+    return attachment(data, name, "pdf")
+
+
+def attachment(data: bytes, name: str, suffix: str) -> web.Response:
+    """A file to keep, under a name of letters, digits and dashes."""
     safe = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in name)[:64]
-    headers = {**HEADERS, "Content-Disposition": f'attachment; filename="{safe}.pdf"'}
-    return web.Response(body=data, content_type="application/pdf", headers=headers)
+    headers = {**HEADERS, "Content-Disposition": f'attachment; filename="{safe}.{suffix}"'}
+    return web.Response(body=data, content_type=KINDS[suffix], headers=headers)
 
 
 def asset(data: bytes, content_type: str) -> web.Response:

@@ -10,10 +10,10 @@ from html import escape
 from aiohttp import web
 
 from flows import invoice
-from flows.actions import Ask
 from flows.failures import Failure, NotFound
-from flows.records import Change, Link, LinkPurpose, Secret, Subscriber
+from flows.records import Change, Link, LinkPurpose, Secret
 from gateway.pages import answers, markup
+from gateway.pages.asking import ask
 from gateway.pages.forms import Cookies, Forms
 from gateway.pages.markup import Input
 from gateway.pages.pdf import Press
@@ -166,7 +166,7 @@ async def _found(visit: Visit, sitting: Sitting) -> Statement | str:
 async def _bound(visit: Visit, sitting: Sitting) -> Sitting | str:
     """The sitting with its account and latest bill, found as every channel finds it."""
     person = await visit.world.billing.subscriber(sitting.number)
-    outcome = await invoice.latest(_ask(visit, person))
+    outcome = await invoice.latest(ask(visit, person))
     found = outcome.facts.get("bill")
     if not isinstance(found, Text):
         return visit.said(f"invoice.{outcome.name}", outcome.facts)
@@ -184,22 +184,3 @@ def _bill(visit: Visit, found: Statement) -> str:
     link = f'<p><a href="/{visit.operator}/bill.pdf{query}">{visit.words("page.pdf")}</a></p>'
     detail = markup.table(found.detail_title, found.detail, found.head)
     return f"{markup.table(found.title, found.rows)}\n{detail}\n{link}"
-
-
-def _ask(visit: Visit, person: Subscriber) -> Ask:
-    """The question as a step of a menu would put it: a code has just been proven."""
-    return Ask(
-        menu=visit.menu,
-        world=visit.world,
-        subscriber=person,
-        missing=NotFound,
-        caller=person.msisdn,
-        channel="web",
-        language=visit.language,
-        proofs=("code",),
-        given="",
-        typed="",
-        facts={},
-        key="",
-        now=visit.now,
-    )

@@ -15,6 +15,7 @@ from gateway.pages.address import AddressPage
 from gateway.pages.bill import BillPage
 from gateway.pages.confirm import ConfirmPage
 from gateway.pages.entrance import Entrance, Handler, Page
+from gateway.pages.file import FilePage
 from gateway.pages.forms import Cookies, Forms
 from gateway.pages.sealed import Envelope
 from gateway.pages.source import remote
@@ -54,6 +55,7 @@ class Pages:
             "bill": latest,
             "address": AddressPage(signed, envelope),
             "confirm": ConfirmPage(signed),
+            "file": FilePage(envelope, self.token),
         }
         here = "/{operator:[a-z][a-z0-9-]*}"
         return [

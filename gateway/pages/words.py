@@ -17,6 +17,7 @@ TEXTS = (
     *("page.gone", "page.address_title", "page.address", "page.address_hint", "page.address_bad"),
     *("page.address_send", "page.address_done", "page.confirm_title", "page.confirm_send"),
     *("page.confirm_done", "page.confirm_other"),
+    *("page.file_title", "page.file_send", "page.file_code", "page.file_download"),
 )
 """Every text the pages show of their own; a language without all of them is not offered."""
 RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})

@@ -1,0 +1,100 @@
+"""Files behind links: the link alone shows nothing, a code sent apart opens it (B4, B8, F6)."""
+
+import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from flows import code, files
+from flows.failures import NotFound
+from flows.records import Link, LinkPurpose, Secret
+from gateway.pages import answers, links, markup
+from gateway.pages.asking import ask
+from gateway.pages.binder import Binder
+from gateway.pages.markup import Input
+from gateway.pages.sealed import Envelope
+from gateway.pages.visit import Visit
+from menus.facts import Number
+from menus.typed import digits_of
+
+log = logging.getLogger("dialtree.pages")
+PURPOSE: LinkPurpose = "file"
+SLIP = "slip"
+"""The field that stands for the link, sealed for this visitor."""
+INPUTS = (Input("code", 12, 'type="text" inputmode="numeric" autocomplete="one-time-code"'),)
+
+
+@dataclass(frozen=True, slots=True)
+class FilePage:
+    """`/{operator}/file`: first the link's token, then the code, then the file."""
+
+    envelope: Envelope = field(repr=False)
+    token: Callable[[], str] = field(repr=False)
+    binder: Binder = field(default_factory=Binder, repr=False)
+
+    async def view(self, visit: Visit) -> web.Response:
+        """The page the link leads to; looking at it sends no code."""
+        return self.again(visit, "", 200)
+
+    async def submit(self, visit: Visit) -> web.Response:
+        """The token, answered with the form for the code; or the code, answered with the file."""
+        slip = visit.fields.get(SLIP, "")
+        return await self._given(visit, slip) if slip else await self._asked(visit)
+
+    def again(self, visit: Visit, text: str, status: int) -> web.Response:
+        """The first page, with what went wrong."""
+        return links.asked(visit, "page.file_title", "page.file_send", text, status)
+
+    async def _asked(self, visit: Visit) -> web.Response:
+        token = links.typed(visit)
+        link = await links.opened(visit, token, PURPOSE)
+        if link is None:
+            return links.gone(visit)
+        await self._send(visit, files.named(link.value))
+        return self._form(visit, link, self.envelope.close((token.value,), _label(visit)))
+
+    async def _send(self, visit: Visit, file: files.File) -> None:
+        """A code to the line the link was made for; a number that is nobody's any more gets none."""
+        try:
+            person = await visit.world.billing.subscriber(file.number)
+        except NotFound:
+            return
+        await code.send(ask(visit, person, PURPOSE, f"file/{self.token()}"))
+
+    async def _given(self, visit: Visit, slip: str) -> web.Response:
+        words = self.envelope.open(slip, _label(visit))
+        link = await links.opened(visit, Secret(words[0]), PURPOSE) if words else None
+        if link is None:
+            return links.gone(visit)
+        file = files.named(link.value)
+        if not await _redeemed(visit, file.number):
+            return self._form(visit, link, slip, "page.refused")
+        return await self._opened(visit, link, file)
+
+    async def _opened(self, visit: Visit, link: Link, file: files.File) -> web.Response:
+        """The file is made first: an opening is only used up by a file that is there."""
+        sheet = await self.binder.sheet(visit, file)
+        if await visit.world.ledger.use_link(link.token, PURPOSE, visit.now) is None:
+            return links.gone(visit)
+        mark = hashlib.sha256(sheet.data).hexdigest()
+        log.info("file opened", extra={"operator": visit.operator, "kind": file.kind, "sha256": mark})
+        return answers.attachment(sheet.data, sheet.name, sheet.suffix)
+
+    def _form(self, visit: Visit, link: Link, slip: str, wrong: str = "") -> web.Response:
+        number = Number(files.named(link.value).number)
+        told = f"<p>{visit.words('page.file_code', {'line': number})}</p>"
+        form = markup.form(
+            visit, INPUTS, "page.file_download", wrong=bool(wrong), more=markup.hidden(SLIP, slip)
+        )
+        return answers.page(visit, "page.file_title", markup.alert(visit, wrong, INPUTS) + told + form)
+
+
+async def _redeemed(visit: Visit, number: str) -> bool:
+    given = Secret("".join(digits_of(visit.fields.get("code", "")).split()))
+    return await visit.world.codes.redeem(visit.operator, number, PURPOSE, given, visit.now) == "ok"
+
+
+def _label(visit: Visit) -> str:
+    return f"file {visit.path} {visit.form_token}"
