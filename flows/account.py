@@ -17,7 +17,7 @@ FIRST = "first"
 
 async def challenge(ask: Ask) -> Outcome:
     """Three digits to repeat, where nothing vouches for the caller: it keeps machines out (M4)."""
-    if ask.proofs:
+    if ask.trusted or ask.proofs:
         return Outcome("ok")
     return Outcome("challenge", {"challenge": Text(", ".join(ask.world.digits(3)))})
 
@@ -36,7 +36,7 @@ async def create(ask: Ask) -> Outcome:
     """
     if not ask.line:
         return Outcome("hidden")
-    if not (ask.proofs or "human" in ask.facts):
+    if not (ask.trusted or ask.proofs or "human" in ask.facts):
         return Outcome("challenge")
     refusal = barred(ask) or _mismatch(ask)
     if refusal and ask.proofs:

@@ -113,6 +113,7 @@ def _ask(hop: Hop, session: Session, node: Node, typed: str, person: Person) -> 
         key=f"{hop.key}/{node.name}",
         now=world.now(),
         subject=session.subject,
+        trusted=hop.trusted,
     )
 
 

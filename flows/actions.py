@@ -74,6 +74,8 @@ class Ask:
     now: datetime
     subject: str = field(default="", repr=False)
     """The number it is about, when that is not the caller's own."""
+    trusted: bool = False
+    """Does the connection prove the phone in use, whatever the line?"""
 
     @property
     def line(self) -> str:

@@ -1,5 +1,6 @@
 """Mailing: an e-mail address counts once its owner has opened the link sent there (T7, T8)."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from flows.actions import Ask
@@ -15,4 +16,5 @@ def validation(ask: Ask, address: str, subscription: str = "") -> tuple[tuple[Li
     token, expires = Secret(ask.world.token()), ask.now + LINK_LIFE
     link = Link(token, "email", ask.menu.name, whose, address, expires)
     url = Text(f"{ask.world.links_url}/confirm#{token.value}")
-    return (link,), (ask.email("notify.email", address, {"link": url}),)
+    mail = ask.email("notify.email", address, {"link": url})
+    return (link,), (replace(mail, key=f"{mail.key}/{whose}"),)

@@ -35,18 +35,19 @@ async def choose(ask: Ask) -> Outcome:
 
 async def given(ask: Ask) -> Outcome:
     """An address by text: for every line proven from this phone and not done yet, else for its own (T9)."""
-    person = ask.known()
-    waiting = [each for each, state in await _covered(ask) if state != "done"]
-    return await _mailed(ask, waiting or [_registration(ask, person)], _fact(ask))
+    person, address = ask.known(), _fact(ask)
+    waiting = [each for each, kept in await _covered(ask) if not kept.email_validated and kept.email != address]
+    return await _mailed(ask, waiting or [_registration(ask, person)], address)
 
 
 async def resend(ask: Ask) -> Outcome:
-    """The validation e-mail once more, for whatever still waits for it (T8)."""
-    waiting = [each for each, state in await _covered(ask) if state == "pending"]
+    """The validation e-mail once more, for each line that still waits for it (T8)."""
+    ask.known()
+    waiting = [(each, kept) for each, kept in await _covered(ask) if _state(kept) == "pending"]
     if not waiting:
         return Outcome("none")
-    kept = await ask.world.ledger.preference(ask.menu.name, waiting[0].subscription)
-    return await _mailed(ask, waiting, kept.email)
+    address = waiting[0][1].email
+    return await _mailed(ask, [each for each, kept in waiting if kept.email == address], address)
 
 
 async def invite(ask: Ask) -> Outcome:
@@ -61,7 +62,7 @@ async def status(ask: Ask) -> Outcome:
     """The lines registered from this phone, each with how far it is (T8, T9)."""
     ask.known()
     covered = await _covered(ask)
-    rows = tuple((Number(each.line), Word(f"registration.{state}")) for each, state in covered)
+    rows = tuple((Number(each.line), Word(f"registration.{_state(kept)}")) for each, kept in covered)
     return Outcome("ok", {"covered_lines": Rows(COLUMNS, rows)}) if rows else Outcome("none")
 
 
@@ -100,15 +101,15 @@ async def _counted(ask: Ask) -> str:
     )
 
 
-async def _covered(ask: Ask) -> list[tuple[Registration, str]]:
-    """Each line registered from this phone: `open` (no address), `pending` (not validated) or `done`."""
+async def _covered(ask: Ask) -> list[tuple[Registration, Preference]]:
+    """The lines registered from this phone, each with the address chosen for it."""
     ledger, operator = ask.world.ledger, ask.menu.name
     rows = await ledger.registrations(operator, ask.caller)
-    kept = [await ledger.preference(operator, row.subscription) for row in rows]
-    return [(row, _state(each)) for row, each in zip(rows, kept, strict=True)]
+    return [(row, await ledger.preference(operator, row.subscription)) for row in rows]
 
 
 def _state(kept: Preference) -> str:
+    """How far a line is: `open` without an address, `pending` until it is validated, `done`."""
     if not kept.email:
         return "open"
     return "done" if kept.email_validated else "pending"

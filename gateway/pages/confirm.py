@@ -47,6 +47,7 @@ class ConfirmPage:
         told = "page.confirm_done" if kept.email == link.value else "page.confirm_other"
         if told == "page.confirm_done":
             await ledger.commit(self._change(visit, token, link))
+            await _switched(visit, link)
         await ledger.use_link(token, "email", visit.now)
         log.info("email confirmed", extra={"operator": visit.operator})
         return told
@@ -56,3 +57,10 @@ class ConfirmPage:
         key = self.forms.mark("confirm", token)
         preference = Preference(email=link.value, email_validated=True)
         return Change(key, link.operator, link.subscription, visit.now, preference=preference)
+
+
+async def _switched(visit: Visit, link: Link) -> None:
+    """Bills come by e-mail from now on, where the link ends a registration (T8, T9)."""
+    registered = await visit.world.ledger.registered(link.operator, link.subscription)
+    if registered:
+        await visit.world.billing.set_media(registered.account, "email")
