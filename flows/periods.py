@@ -27,7 +27,7 @@ async def next_one(ask: Ask) -> Outcome:
     bills = await ask.world.billing.bills(ask.known().account, DAYS_FROM)
     if not bills:
         return Outcome("none")
-    made = _after(ask.today, bills)
+    made = next_day(ask.today, bills[0].issued, max(bill.issued.day for bill in bills))
     delay = timedelta(days=ask.menu.form.rules.publish_delay_days)
     return Outcome("ok", {"next": made, "available": made + delay})
 
@@ -50,17 +50,16 @@ def _found(bills: Sequence[Bill], month: Month, ask: Ask) -> Outcome:
     return Outcome("ok", shown(bills[0], ask.line))
 
 
-def _after(today: date, bills: Sequence[Bill]) -> date:
-    """The first day after today on which a bill is made."""
-    anchor = max(bill.issued.day for bill in bills)
-    newest, months = bills[0].issued, 1
-    while (made := _on(months_later(newest.replace(day=1), months), anchor)) <= today:
+def next_day(today: date, newest: date, day: int) -> date:
+    """The first day after today and after the newest bill on which one is made: `day`, or the month's last."""
+    months = 1
+    while (made := _on(months_later(newest.replace(day=1), months), day)) <= today:
         months += 1
     return made
 
 
 def _on(first: date, day: int) -> date:
-    last: date = months_later(first, 1) - timedelta(days=1)
+    last = months_later(first, 1) - timedelta(days=1)
     return min(last, first + timedelta(days=day - 1))
 
 
