@@ -1,0 +1,327 @@
+"""A BSS that is slow, out, strange or hostile: what its subscribers see, and what goes out afterwards."""
+
+import asyncio
+import itertools
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from flows.failures import Down, Failure, NotEligible, NotFound, NotPublished, Overloaded, Slow
+from flows.ports import Billing
+from gateway.demo_bss.tmf import TmfBss
+from gateway.dialog import Dialog
+from gateway.direct import Direct
+from menus.alphabet import measure
+from storage.billing import connect
+from storage.billing._breaker import Breaker
+from storage.billing._kept import Kept
+from storage.sql.engine import connect as opened
+from tests.bss import Backend, behind, book, served, site
+from tests.test_billing_dialogs import world_behind
+from tests.world import Worlds
+from tests.world import worlds as worlds
+
+ANA, ACCOUNT, BILL = "+40740000101", "40740000101", "ORO-202603-0101"
+TODAY = date(2026, 3, 10)
+
+
+@pytest.fixture
+async def tmf(tmp_path: Path) -> AsyncIterator[Backend]:
+    """A TM Forum backend whose patience is short."""
+    kept = book()
+    async with behind("tmf678-v4", tmp_path, kept, lambda: TODAY, {"timeout_seconds": 0.2}) as billing:
+        yield Backend("tmf678", billing, kept)
+        kept.thaw()
+
+
+def answering(response: Callable[[], web.StreamResponse]) -> Callable[[web.Request], web.StreamResponse]:
+    return lambda request: response()
+
+
+@pytest.mark.parametrize(
+    ("status", "failure"),
+    [
+        (404, NotFound),
+        (409, NotEligible),
+        (422, NotEligible),
+        (429, Overloaded),
+        (400, Down),
+        (401, Down),
+        (302, Down),
+        (500, Down),
+        (503, Down),
+    ],
+)
+async def test_every_status_has_its_failure(tmf: Backend, status: int, failure: type[Failure]) -> None:
+    tmf.book.answer = answering(lambda: web.Response(status=status, headers={"Location": "/elsewhere"}))
+    with pytest.raises(failure) as told:
+        await tmf.billing.bills(ACCOUNT, 3)
+    assert ACCOUNT not in str(told.value)
+
+
+async def test_no_redirect_is_followed(tmf: Backend) -> None:
+    tmf.book.answer = answering(lambda: web.Response(status=307, headers={"Location": "/elsewhere"}))
+    with pytest.raises(Down):
+        await tmf.billing.subscriber(ANA)
+    assert {path for _, path in tmf.book.asked} == {"/tmf-api/productInventory/v4/product"}
+
+
+async def test_a_read_is_tried_once_more_when_a_proxys_server_was_away(tmf: Backend) -> None:
+    away = iter([web.Response(status=503)])
+    tmf.book.answer = lambda request: next(away, None)
+    assert len(await tmf.billing.bills(ACCOUNT, 3)) == 3
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "<html>", "[", "NaN", "{}", '"x"', "[" * 20_000, "[1e400]", "9" * 5000, "\x00", "[" + " " * 3_000_000],
+)
+async def test_what_is_no_list_of_bills_is_never_shown(tmf: Backend, body: str) -> None:
+    tmf.book.answer = answering(lambda: web.Response(text=body, content_type="application/json"))
+    try:
+        assert await tmf.billing.bills(ACCOUNT, 3) == []
+    except Failure as failure:
+        assert isinstance(failure, Down)
+
+
+async def test_a_frozen_bss_is_slow_then_left_alone_then_asked_again() -> None:
+    clock = iter(itertools.count(0.0, 0.5)).__next__
+    breaker = Breaker(failures=2)
+    breaker.broke(clock())
+    assert breaker.admits(clock())
+    breaker.broke(clock())
+    assert not breaker.admits(2.0) and breaker.admits(6.5) and not breaker.admits(6.5)
+    breaker.broke(7.0)
+    assert not breaker.admits(16.0) and breaker.admits(17.0)
+    breaker.worked()
+    assert breaker.admits(17.0)
+
+
+async def test_five_silences_open_the_breaker_and_then_nothing_waits(tmf: Backend) -> None:
+    tmf.book.freeze()
+    for name in "abcde":
+        with pytest.raises(Slow):
+            await tmf.billing.bills(name, 1)
+    asked = len(tmf.book.asked)
+    with pytest.raises(Down):
+        await tmf.billing.bills("f", 1)
+    assert len(tmf.book.asked) == asked
+
+
+async def test_a_session_asks_once(tmf: Backend) -> None:
+    latest, *_ = await tmf.billing.bills(ACCOUNT, 2)
+    await tmf.billing.bills(ACCOUNT, 7)
+    assert await tmf.billing.bill(ACCOUNT, latest.id) == latest
+    assert len(tmf.book.asked) == 1
+
+
+async def test_callers_of_one_account_share_a_question(tmf: Backend) -> None:
+    await asyncio.gather(*(tmf.billing.bills(ACCOUNT, 6) for _ in range(20)))
+    assert len(tmf.book.asked) == 1
+
+
+async def test_what_is_changed_is_not_remembered(tmf: Backend) -> None:
+    assert await tmf.billing.media(ACCOUNT) == "paper"
+    assert await tmf.billing.set_media(ACCOUNT, "email")
+    assert await tmf.billing.media(ACCOUNT) == "email"
+
+
+async def test_F31_when_billing_is_down_the_last_answer_is_shown_with_its_day(tmf: Backend) -> None:
+    assert isinstance(tmf.billing, Kept)
+    before = await tmf.billing.bills(ACCOUNT, 2)
+    tmf.book.answer = answering(lambda: web.Response(status=500))
+    tmf.billing.fresh_seconds = 0.0
+    after = await tmf.billing.bills(ACCOUNT, 2)
+    assert [bill.seen for bill in before] == [None, None] and {bill.seen for bill in after} == {TODAY}
+    assert (await tmf.billing.bill(ACCOUNT, before[1].id)).seen == TODAY
+    with pytest.raises(Down):
+        await tmf.billing.media(ACCOUNT)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "state"),
+    [
+        ("state", "sent", "due"),
+        ("state", "partiallyPaid", "due"),
+        ("state", "settled", "paid"),
+        ("category", "credit note", "credit"),
+        ("paymentDueDate", "2026-03-09", "overdue"),
+        ("paymentDueDate", "2026-03-09T22:30:00Z", "due"),
+        ("remainingAmount", {"unit": "RON", "value": 9.9}, "part"),
+        ("remainingAmount", {"unit": "RON", "value": 0}, "paid"),
+    ],
+)
+async def test_a_bills_state_by_the_table(tmf: Backend, field: str, value: object, state: str) -> None:
+    changed(tmf, field, value)
+    assert (await tmf.billing.bill(ACCOUNT, BILL)).state == state
+
+
+@pytest.mark.parametrize("state", ["new", "onHold", "validated", "lost", "", None, 7])
+async def test_what_is_not_sent_is_not_published(tmf: Backend, state: object) -> None:
+    changed(tmf, "state", state)
+    with pytest.raises(NotPublished):
+        await tmf.billing.bill(ACCOUNT, BILL)
+
+
+async def test_a_credit_notes_sign_comes_from_its_category(tmf: Backend) -> None:
+    changed(tmf, "category", "credit note")
+    assert (await tmf.billing.bill(ACCOUNT, BILL)).total == Decimal("-79.9")
+
+
+async def test_another_currency_is_refused(tmf: Backend) -> None:
+    changed(tmf, "taxIncludedAmount", {"unit": "EUR", "value": 1})
+    with pytest.raises(Down):
+        await tmf.billing.bill(ACCOUNT, BILL)
+
+
+def changed(backend: Backend, field: str, value: object) -> None:
+    """One bill asked for by its id, one field of it changed."""
+    bill = {
+        "id": BILL,
+        "state": "sent",
+        "billDate": "2026-03-01",
+        "paymentDueDate": "2026-03-15",
+        "taxIncludedAmount": {"unit": "RON", "value": 79.9},
+        "billingAccount": {"id": ACCOUNT},
+        field: value,
+    }
+    backend.book.answer = answering(lambda: web.json_response(bill))
+
+
+async def test_a_token_is_fetched_once_and_again_when_it_is_refused() -> None:
+    kept = book()
+    bss = TmfBss(kept, client="us", secret="ours")
+    async with served(bss.app()) as url:
+        options = {"token_url": f"{url}/token", "client_id": "us", "client_secret": "ours"}
+        billing = connect(f"tmf678+{url}", site(opened("sqlite://"), lambda: TODAY, options))
+        await billing.bills(ACCOUNT, 1)
+        bss.tokens.clear()
+        await billing.subscriber(ANA)
+        await closed(billing)
+    assert [path for _, path in kept.asked].count("/token") == 2
+
+
+async def closed(billing: Billing) -> None:
+    assert isinstance(billing, Kept)
+    await billing.close()
+
+
+@pytest.mark.parametrize(
+    ("where", "options", "named"),
+    [
+        ("tmf678+ftp://x", {}, "address"),
+        ("tmf678+https://user:pw@x", {}, "address"),
+        ("tmf678+https://x", {"dialect": "v3"}, "bss.dialect"),
+        ("tmf678+https://x", {"tokenurl": "x"}, "bss.tokenurl"),
+        ("tmf678+https://x", {"token_url": "https://y"}, "bss.client_id"),
+        ("tmf678+https://x", {"timeout_seconds": "soon"}, "bss.timeout_seconds"),
+        ("tmf678+https://x", {"cert_file": "/nowhere"}, "bss.cert_file"),
+        ("killbill+https://x", {}, "bss.api_key"),
+        ("mapped", {"subscribers": {"table": "t"}, "bills": {}}, "bss.subscribers.id"),
+    ],
+)
+def test_a_wrong_setting_is_named_and_not_repeated(where: str, options: dict[str, object], named: str) -> None:
+    with pytest.raises(ValueError, match=named) as told:
+        connect(where, site(opened("sqlite://"), lambda: TODAY, options))
+    assert "pw" not in str(told.value) and "soon" not in str(told.value)
+
+
+SCENE = Dialog("faults", (), ())
+
+
+async def pressed(line: Direct, *keys: str) -> list[str]:
+    """The lines of the last screen."""
+    shown = await line.dial(ANA, "*100#")
+    for key in keys:
+        shown = await line.press(key)
+    return [*shown.lines, *(["= end"] if shown.ends else [])]
+
+
+async def test_F30_F32_frozen_for_five_seconds_is_an_end_within_three_and_one_text(
+    worlds: Worlds, tmp_path: Path
+) -> None:
+    async with world_behind("tmf678-v4", worlds, SCENE, tmp_path) as (world, bss):
+        line = world.direct()
+        await pressed(line, "1", "1")
+        bss.freeze()
+        began = time.monotonic()
+        lines = await pressed(line, "1", "1", "1")
+        took = time.monotonic() - began
+        bss.thaw()
+        told = [*await world.post.collect(), *await world.post.collect()]
+    assert lines[-1] == "= end" and "SMS" in lines[0] and took < 3
+    assert len(told) == 1 and "79,90" in told[0].body
+
+
+async def test_F31_down_is_the_last_answer_with_its_day_or_an_honest_word(
+    worlds: Worlds, tmp_path: Path
+) -> None:
+    async with world_behind("tmf678-v4", worlds, SCENE, tmp_path) as (world, bss):
+        line = world.direct()
+        before = await pressed(line, "1", "1", "1")
+        bss.answer = answering(lambda: web.Response(status=500))
+        stale(world.weather.inner)
+        after = await pressed(line, "1", "1", "1")
+        honest = await pressed(line, "1", "1", "3", "1")
+    assert after[0] == "La data de 10.03.2026:" and after[1 : len(before) - 2] == before[: len(before) - 3]
+    assert "nu raspunde" in honest[0]
+
+
+def stale(billing: Billing) -> None:
+    """Everything it remembers is no longer fresh."""
+    assert isinstance(billing, Kept)
+    billing.fresh_seconds = 0.0
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=40),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+MONEY = st.fixed_dictionaries({"unit": st.sampled_from(["RON", "EUR", "", None]), "value": st.floats() | JSON})
+FIELDS = {
+    **dict.fromkeys(("amountDue", "remainingAmount", "taxIncludedAmount", "taxExcludedAmount"), MONEY | JSON),
+    **dict.fromkeys(("billDate", "paymentDueDate"), st.datetimes().map(str) | st.text(max_size=30) | JSON),
+    "state": st.sampled_from(["sent", "partiallyPaid", "settled", "new"]) | JSON,
+    "category": st.sampled_from(["normal", "credit note"]) | JSON,
+    "id": st.text(max_size=200) | JSON,
+    "billNo": st.text(max_size=300) | JSON,
+    "taxItem": st.lists(st.fixed_dictionaries({"taxAmount": MONEY | JSON}), max_size=3) | JSON,
+}
+"""The fields of a bill by the published description: now and then what they should be, mostly not."""
+
+
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@given(odd=st.fixed_dictionaries({}, optional=FIELDS))
+async def test_T35_whatever_billing_answers_the_subscriber_gets_a_fitting_screen(
+    odd: dict[str, object], worlds: Worlds, tmp_path: Path
+) -> None:
+    bill = {"billDate": "2026-03-01", "paymentDueDate": "2026-03-15", "state": "sent", "id": "b"}
+    bill |= {"taxIncludedAmount": {"unit": "RON", "value": 79.9}, "billingAccount": {"id": ACCOUNT}}
+    text = json.dumps([{**bill, **odd}])
+    async with world_behind("tmf678-v4", worlds, SCENE, tmp_path) as (world, bss):
+        line = world.direct()
+        await pressed(line)
+        bss.answer = answering(lambda: web.Response(text=text, content_type="application/json"))
+        lines = await pressed(line, "1", "1", "1")
+    shown = "\n".join(line for line in lines if line != "= end")
+    assert lines and measure(shown).units <= 182 and all(each.isprintable() for each in lines)
+
+
+async def test_T35_ten_megabytes_are_not_read(worlds: Worlds, tmp_path: Path) -> None:
+    async with world_behind("tmf678-v4", worlds, SCENE, tmp_path) as (world, bss):
+        line = world.direct()
+        await pressed(line)
+        bss.answer = answering(
+            lambda: web.Response(text="[" + " " * 10_000_000 + "]", content_type="application/json")
+        )
+        lines = await pressed(line, "1", "1", "1")
+    assert "nu raspunde" in lines[0]
