@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 
 from tests.runs import runs as runs
+from tests.runs import told as told
 from tests.services import Missing, Postgres, Redis, serving
 from tests.sql import database as database
 from tests.sql import database_url as database_url

@@ -1,5 +1,6 @@
 """Runs: the dialogs, each played once in a test run whoever asks."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,3 +64,18 @@ def named(path: Path) -> str:
 def runs(worlds: Worlds) -> Runs:
     """The dialogs of this run."""
     return Runs(worlds)
+
+
+Told = Callable[[str], Awaitable[list[str]]]
+"""What a dialog brings, by its name: a text for each thing done that brought anything."""
+
+
+@pytest.fixture
+def told(runs: Runs) -> Told:
+    """Plays a dialog once and tells what it brought."""
+
+    async def words(name: str) -> list[str]:
+        brought = (await runs.of(FOLDER / f"{name}.dialog")).brought
+        return ["\n".join(lines) for lines in brought if lines]
+
+    return words
