@@ -1,0 +1,132 @@
+"""Files behind links: only with a code sent apart, five times in 72 hours, originals byte for byte."""
+
+import csv
+import io
+import re
+import zipfile
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.validation import async_validate_pdf_signature
+from pyhanko_certvalidator import ValidationContext
+
+from storage.demo_more import ORIGINAL
+from tests.pages import Browser, Seen, Street, pages, serving
+from tests.world import Worlds
+
+ATELIER, LUC = "+33660000103", "+33660000101"
+FILE = "/bouygues/file"
+SMS = "61064"
+
+
+@pytest.fixture
+async def avenue(worlds: Worlds) -> AsyncIterator[Street]:
+    async with worlds.open(operator="bouygues") as world, serving(world, pages(world)) as street:
+        yield street
+
+
+async def asked(street: Street, words: str, caller: str = ATELIER) -> str:
+    """Text a keyword that brings a link; the link's token."""
+    await street.phone.text(caller, SMS, words)
+    return await street.link()
+
+
+async def code(street: Street) -> str:
+    found = re.search(r"\b\d{6}\b", (await street.world.post.collect())[-1].body)
+    assert found
+    return found[0]
+
+
+async def opened(street: Street, token: str) -> Seen:
+    browser = street.browser()
+    await browser.submit(FILE, link=token)
+    return await browser.submit(FILE, code=await code(street))
+
+
+async def intact(data: bytes) -> bool:
+    signature = PdfFileReader(io.BytesIO(data)).embedded_signatures[0]
+    context = ValidationContext(trust_roots=[signature.signer_cert], allow_fetching=False)
+    status = await async_validate_pdf_signature(signature, context)
+    return bool(status.intact and status.valid)
+
+
+async def test_B5_an_export_is_a_csv_file(avenue: Street) -> None:
+    seen = await opened(avenue, await asked(avenue, "EXPORT CSV"))
+    rows = list(csv.DictReader(io.StringIO(seen.body.decode(), newline="")))
+    assert seen.headers["Content-Type"] == "text/csv"
+    assert {row["centre"] for row in rows} == {"CF-100-A", "CF-100-B", "CF-200-A"}
+    assert sum(float(row["amount"]) for row in rows) == pytest.approx(412.60)
+
+
+async def test_B4_a_root_takes_its_own_centres_only(avenue: Street) -> None:
+    seen = await opened(avenue, await asked(avenue, "EXPORT CSV CF-200"))
+    rows = list(csv.DictReader(io.StringIO(seen.body.decode(), newline="")))
+    assert {row["centre"] for row in rows} == {"CF-200-A"}
+    assert {row["user"] for row in rows} == {"'+33660000123"}
+
+
+async def test_B8_the_original_comes_byte_for_byte(avenue: Street) -> None:
+    seen = await opened(avenue, await asked(avenue, "CERTIFIEE"))
+    assert seen.body == ORIGINAL.read_bytes()
+    assert seen.headers["Content-Disposition"] == 'attachment; filename="BT-202603-0103.pdf"'
+
+
+async def test_B9_the_signature_holds_and_a_changed_byte_breaks_it(avenue: Street) -> None:
+    data = (await opened(avenue, await asked(avenue, "CERTIFIEE"))).body
+    spoiled = data[:80] + bytes([data[80] ^ 1]) + data[81:]
+    assert await intact(data) and not await intact(spoiled)
+
+
+async def test_B11_the_archive_holds_every_original(avenue: Street) -> None:
+    await avenue.phone.text(ATELIER, SMS, "ARCHIVE")
+    await avenue.phone.press("2")
+    archive = zipfile.ZipFile(io.BytesIO((await opened(avenue, await avenue.link())).body))
+    assert archive.namelist() == ["BT-202603-0103.pdf", "BT-202602-0103.pdf"]
+    assert {archive.read(name) for name in archive.namelist()} == {ORIGINAL.read_bytes()}
+
+
+async def test_F6_a_bill_comes_as_a_document(avenue: Street) -> None:
+    seen = await opened(avenue, await asked(avenue, "PDF 02/26", LUC))
+    assert seen.body.startswith(b"%PDF") and "BT-202602-0101" in seen.headers["Content-Disposition"]
+
+
+async def test_the_link_alone_shows_no_name_and_no_amount(avenue: Street) -> None:
+    page = await avenue.browser().submit(FILE, link=await asked(avenue, "PDF 02/26", LUC))
+    assert "06***101" in page.words
+    assert not re.search("Luc|Petit|34[,.]99|33660000101", page.text)
+
+
+async def test_a_wrong_code_opens_nothing(avenue: Street) -> None:
+    browser, token = avenue.browser(), await asked(avenue, "PDF 02/26", LUC)
+    await browser.submit(FILE, link=token)
+    page = await browser.submit(FILE, code="000000")
+    assert page.status == 200 and b"%PDF" not in page.body
+
+
+async def test_a_code_for_one_file_opens_no_other_lines(avenue: Street) -> None:
+    mine, others = await asked(avenue, "PDF 02/26", LUC), await asked(avenue, "CERTIFIEE")
+    first, second = avenue.browser(), avenue.browser()
+    await first.submit(FILE, link=mine)
+    known = await code(avenue)
+    await second.submit(FILE, link=others)
+    assert b"%PDF" not in (await second.submit(FILE, code=known)).body
+
+
+async def opens(street: Street, token: str) -> bool:
+    street.world.clock.wait(timedelta(minutes=30))
+    browser: Browser = street.browser()
+    page = await browser.submit(FILE, link=token)
+    return page.status == 200 and (await browser.submit(FILE, code=await code(street))).body[:4] == b"%PDF"
+
+
+async def test_a_link_opens_five_times(avenue: Street) -> None:
+    token = await asked(avenue, "CERTIFIEE")
+    assert [await opens(avenue, token) for _ in range(6)] == [True] * 5 + [False]
+
+
+async def test_a_link_lives_72_hours(avenue: Street) -> None:
+    token = await asked(avenue, "CERTIFIEE")
+    avenue.world.clock.wait(timedelta(hours=72))
+    assert (await avenue.browser().submit(FILE, link=token)).status == 404
