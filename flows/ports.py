@@ -176,10 +176,11 @@ class Codes(Protocol):
         """
 
     async def redeem(
-        self, operator: str, number: str, purpose: str, code: Secret, now: datetime
+        self, operator: str, number: str, purpose: str, code: Secret, now: datetime, source: str = ""
     ) -> Literal["ok", "wrong", "locked"]:
         """Use a code once. Five wrong tries kill a code, nine a day lock the number's codes.
 
+        `source` names where a try came from that may be anybody's (the web): it has a budget of its own.
         Unknown, expired and used codes are `wrong`; of two parallel uses one is `ok`.
         """
 

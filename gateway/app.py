@@ -125,13 +125,23 @@ async def serve(house: House, part: Part) -> None:
         )
         public_side = listening(public(house), settings.host, settings.port, shared=shared)
         await stack.enter_async_context(public_side)
-        worker = asyncio.create_task(house.delivery.run()) if part.deliver else None
+        worker = asyncio.create_task(deliver(house)) if part.deliver else None
         await stopped.wait()
         health.draining = True
         house.delivery.stop()
         await asyncio.sleep(settings.red_seconds)
         if worker:
             await worker
+
+
+async def deliver(house: House) -> None:
+    """Deliver, and keep the records in order meanwhile."""
+    upkeep = asyncio.create_task(house.upkeep.run())
+    try:
+        await house.delivery.run()
+    finally:
+        upkeep.cancel()
+        await asyncio.gather(upkeep, return_exceptions=True)
 
 
 def internal_port(house: House, part: Part) -> int:
@@ -146,7 +156,7 @@ def internal_port(house: House, part: Part) -> int:
 async def work(house: House) -> None:
     """Deliver until SIGTERM or SIGINT; what is under way is finished."""
     stopped = _told_to_stop()
-    worker = asyncio.create_task(house.delivery.run())
+    worker = asyncio.create_task(deliver(house))
     stopping = asyncio.create_task(stopped.wait())
     await asyncio.wait({worker, stopping}, return_when=asyncio.FIRST_COMPLETED)
     house.delivery.stop()

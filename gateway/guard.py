@@ -1,20 +1,20 @@
 """The guard: every webhook passes here, in one order, before anything reads it.
 
-known door -> path token -> source -> size and time -> fields -> the provider's own check -> required fields
+known door -> path token -> source -> refusals so far -> size and time -> fields -> the provider's own check
+-> required fields
 """
 
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from aiohttp import web
 
 from flows.failures import BadRequest
-from gateway import decode
+from gateway import decode, hops
+from gateway.hops import Networks
 from gateway.providers.contract import Connection, Provider, Raw, Route, Webhook
-
-Networks = tuple[IPv4Network | IPv6Network, ...]
+from gateway.refusals import Refusals
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,59 @@ Doors = Mapping[tuple[str, str, str], Door]
 """By operator, provider and route."""
 
 
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """The doors, whose word is taken about where a request comes from, and who was refused too often."""
+
+    doors: Doors = field(repr=False)
+    proxies: Networks = ()
+    refusals: Refusals = field(default_factory=lambda: Refusals(300))
+
+    def door(self, request: web.Request) -> Door:
+        """The door a path names. A wrong token, operator or route all answer 404, the body unread.
+
+        A request with the right token is never shed for what others of its source did.
+        """
+        match = request.match_info
+        try:
+            return door(self.doors, match["operator"], match["provider"], match["tail"])
+        except BadRequest:
+            self._refuse(request)
+            raise
+
+    async def admitted(self, door: Door, request: web.Request) -> Webhook:
+        """The request's fields once every check has passed; BadRequest otherwise."""
+        if door.sources and not self._listed(door, request):
+            self._refuse(request)
+            raise BadRequest("not from there", 403)
+        if not door.tokens and self.refusals.counts and self.refusals.over(self._source(request)):
+            raise BadRequest("too many refused requests", 429)
+        try:
+            return await _proven(door, request)
+        except BadRequest as bad:
+            if bad.status == FORGED:
+                self._refuse(request)
+            raise
+
+    def _listed(self, door: Door, request: web.Request) -> bool:
+        address = hops.origin(request, self.proxies)
+        return address is not None and hops.listed(address, door.sources)
+
+    def _source(self, request: web.Request) -> str:
+        return hops.named(hops.origin(request, self.proxies))
+
+    def _refuse(self, request: web.Request) -> None:
+        source = self._source(request)
+        if self.refusals.over(source):
+            raise BadRequest("too many refused requests", 429)
+        self.refusals.add(source)
+
+
+FORGED = 403
+
+
 def door(doors: Doors, operator: str, provider: str, tail: str) -> Door:
-    """The door a path names. A wrong token, operator or route all answer 404, the body unread."""
+    """The door a path names, its token compared in constant time; BadRequest 404 otherwise."""
     token, _, last = tail.rpartition("/")
     found = doors.get((operator, provider, last))
     expected = found.tokens if found else (b"-",)
@@ -47,9 +98,8 @@ def door(doors: Doors, operator: str, provider: str, tail: str) -> Door:
     return found
 
 
-async def admitted(door: Door, request: web.Request) -> Webhook:
-    """The request's fields once every check has passed; BadRequest otherwise."""
-    _from_source(door, request)
+async def _proven(door: Door, request: web.Request) -> Webhook:
+    """The body read and decoded, and the provider's own check passed."""
     data = await decode.body(request)
     query = decode.fields(request.rel_url.raw_query_string)
     fields = decode.form(data, request.content_type, request.charset)
@@ -64,11 +114,3 @@ def complete(door: Door, webhook: Webhook) -> None:
     for name in door.route.required:
         if not webhook.form.get(name):
             raise BadRequest(f"the field {name} is missing")
-
-
-def _from_source(door: Door, request: web.Request) -> None:
-    if not door.sources:
-        return
-    address = ip_address(request.remote or "0.0.0.0")  # noqa: S104 - never a source
-    if not any(address in network for network in door.sources):
-        raise BadRequest("not from there", 403)

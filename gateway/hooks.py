@@ -15,7 +15,7 @@ from flows.inbound import Inbound
 from flows.ports import Outbox
 from flows.records import Receipt
 from gateway import guard
-from gateway.guard import Door, Doors
+from gateway.guard import Door, Doors, Guard
 from gateway.metrics import Metrics
 from gateway.providers.contract import Ended, Event, OptOut
 
@@ -28,18 +28,23 @@ HARD_SECONDS = 8.0
 class Hooks:
     """The one handler behind `/hooks/...`."""
 
-    doors: Doors = field(repr=False)
+    guard: Guard = field(repr=False)
     conversations: Conversations = field(repr=False)
     outbox: Outbox = field(repr=False)
     now: Callable[[], datetime]
     """The instant, UTC."""
     metrics: Metrics = field(default_factory=Metrics, repr=False)
 
+    @property
+    def doors(self) -> Doors:
+        """Every webhook there is."""
+        return self.guard.doors
+
     async def handle(self, request: web.Request) -> web.Response:
         """Answer a webhook: bad requests 4xx, 503 for what could not be recorded, everything else 200."""
-        match, began = request.match_info, time.perf_counter()
+        began = time.perf_counter()
         try:
-            door = guard.door(self.doors, match["operator"], match["provider"], match["tail"])
+            door = self.guard.door(request)
         except BadRequest as bad:
             return web.Response(status=bad.status, text=f"{bad}\n")
         response = await self._admitted(door, request)
@@ -48,7 +53,7 @@ class Hooks:
 
     async def _admitted(self, door: Door, request: web.Request) -> web.Response:
         try:
-            webhook = await guard.admitted(door, request)
+            webhook = await self.guard.admitted(door, request)
         except BadRequest as bad:
             return web.Response(status=bad.status, text=f"{bad}\n")
         try:

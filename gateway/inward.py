@@ -1,12 +1,13 @@
 """Wiring, inward: the operators' connections to providers and the doors their requests come in by."""
 
 from collections.abc import Mapping
-from ipaddress import ip_network
 
 from flows.shelf import Shelf
-from gateway.guard import Door
+from gateway.guard import Door, Guard
+from gateway.hops import networks
 from gateway.providers import discover
 from gateway.providers.contract import Connection, Provider
+from gateway.refusals import Refusals
 from gateway.settings import Link, Settings
 from menus.menu import Menu
 
@@ -52,9 +53,15 @@ def doors(
     found = {}
     for (operator, name), connection in connections.items():
         link = settings.operators[operator].links[name]
-        sources = tuple(map(ip_network, link.sources))
+        sources = networks(link.sources)
         for route_name, route in providers[name].ROUTES.items():
             place = f"{operator}/{name}/{route_name}"
             door = Door(place, providers[name], route, connection, _tokens(link), sources)
             found[operator, name, route_name] = door
     return found
+
+
+def guard(settings: Settings, connections: Mapping[tuple[str, str], Connection]) -> Guard:
+    """The guard in front of all doors."""
+    proxies = networks(settings.trusted_proxies)
+    return Guard(doors(settings, connections), proxies, Refusals(settings.refused_per_minute))

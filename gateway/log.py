@@ -6,6 +6,8 @@ import sys
 import traceback
 from datetime import UTC, datetime
 
+from menus.masking import scrubbed
+
 FIELDS = frozenset(
     {"node", "failure", "door", "row", "state", "operator", "provider", "channel", "status", "ms"}
 )
@@ -19,9 +21,9 @@ class JsonLines(logging.Formatter):
         line: dict[str, object] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
-            "action": record.getMessage() if record.name.startswith("dialtree") else record.name,
+            "action": scrubbed(record.getMessage()) if record.name.startswith("dialtree") else record.name,
         }
-        line |= {name: str(getattr(record, name)) for name in FIELDS if hasattr(record, name)}
+        line |= {name: scrubbed(str(getattr(record, name))) for name in FIELDS if hasattr(record, name)}
         if record.exc_info and record.exc_info[0]:
             line["failure"] = record.exc_info[0].__name__
             line["where"] = _places(record)

@@ -21,11 +21,13 @@ async def lanes(
     recorder: Recorder,
     now: Callable[[], datetime],
     stack: AsyncExitStack,
+    thrift: Callable[[str, Sender], Sender],
 ) -> dict[tuple[str, str], Lane]:
     """Per operator and route its lane; one that no route is set for has none, save in the demo."""
     found: dict[tuple[str, str], Lane] = {}
     for operator, section in settings.operators.items():
-        senders = {"sms": await _texting(settings, operator, connections, recorder, stack)}
+        texting = await _texting(settings, operator, connections, recorder, stack)
+        senders = {"sms": {name: thrift(operator, sender) for name, sender in texting.items()}}
         senders["email"] = _mailing(settings, operator, recorder)
         rates: dict[str, float] = section.rates.model_dump()
         for route, ways_of in senders.items():

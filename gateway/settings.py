@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
+from gateway.hops import networks
 from gateway.providers.contract import Provider
 
 PREFIX = "DIALTREE_"
@@ -23,6 +24,12 @@ class Section(BaseModel):
     """Anything in the settings: unknown fields are refused, values are frozen, inputs stay out of errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+def networks_told(given: tuple[str, ...]) -> tuple[str, ...]:
+    """The same, if they are networks; ValueError otherwise."""
+    networks(given)
+    return given
 
 
 class Routes(Section):
@@ -60,6 +67,12 @@ class Link(Section):
     """Per channel what the connection proves: by default USSD and SMS the line, voice nothing."""
     sources: tuple[str, ...] = ()
     """Networks requests may come from, as CIDR; empty allows any."""
+
+    @field_validator("sources")
+    @classmethod
+    def _networks(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        return networks_told(given)
+
     deduplicates: bool = False
     """Does it take a message once per key of ours? Then a send of unknown outcome is simply repeated."""
     settings: Any = Field(repr=False)
@@ -75,6 +88,10 @@ class OperatorSettings(Section):
     """What that backend needs besides; the backend checks it. docs/billing.md has it field by field."""
     routes: Routes = Routes()
     rates: Rates = Rates()
+    sms_prefixes: tuple[str, ...] = ()
+    """How numbers we text must begin, e.g. `+40`; by default with the operator's own country code."""
+    sms_parts_a_day: int = Field(default=0, ge=0)
+    """Message parts that may leave by SMS in one day (UTC), whatever asks for them; 0 for no cap."""
     links: Mapping[str, Link] = Field(default_factory=dict, repr=False)
     """By provider."""
 
@@ -100,10 +117,25 @@ class Settings(Section):
     """The address the internal listener binds."""
     red_seconds: float = Field(1.0, ge=0, le=60)
     """How long /readyz says red before the public listener closes, so that a balancer looks elsewhere."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Networks of our own proxies, as CIDR: only what they say in X-Forwarded-For is believed.
+
+    Behind a proxy that is not listed, all requests seem to come from one source and share its limits.
+    """
+    refused_per_minute: int = Field(300, ge=1)
+    """Refused requests (wrong token, wrong signature) of one source before it is turned away unread."""
     turns_per_minute: int = Field(120, ge=1)
     """Requests one subscriber may make a minute."""
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        return networks_told(given)
+
     demo: bool = False
     """The demo world: loopback only, messages recorded in the process."""
+    packs: str = ""
+    """A folder of packs beside the ones we ship; one of the same name goes before ours."""
     operators: Mapping[str, OperatorSettings] = Field(min_length=1)
     """By the operator's name, e.g. `orange-ro`."""
 
@@ -125,6 +157,11 @@ def load(
 def config_path(environ: Mapping[str, str] = os.environ) -> Path:
     """The settings file: `DIALTREE_CONFIG`, or `dialtree.toml` here."""
     return Path(environ.get("DIALTREE_CONFIG", "dialtree.toml"))
+
+
+def packs_folder(environ: Mapping[str, str]) -> str:
+    """The folder of packs beside the shipped ones, before anything else of the settings is read."""
+    return str(merged(_file(config_path(environ)), _environment(environ)).get("packs", ""))
 
 
 def merged(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,26 +21,31 @@ from flows.people import People
 from flows.ports import Billing, Sessions
 from flows.records import Errand, Notice, Secret
 from flows.shelf import Shelf
-from gateway import inward, outward, packs
+from gateway import hops, inward, outward, packs
 from gateway.clock import Steady
 from gateway.delivery import Delivery
 from gateway.hooks import Hooks
 from gateway.listener import Listener
 from gateway.pages.site import Pages
+from gateway.providers.contract import Sender
 from gateway.recorder import Recorder
 from gateway.settings import Settings, SettingsError
+from gateway.thrift import thrifty
+from gateway.upkeep import Upkeep
 from menus.menu import Menu
 from storage import billing, sessions
-from storage.audit import Auditor
+from storage.audit import Auditor, SqlAudit
 from storage.codes import SqlCodes
 from storage.ledger import SqlLedger
 from storage.notebook import Notebook
 from storage.outbox import SqlOutbox
 from storage.passwords import SqlPasswords
 from storage.posting import SqlPosting
+from storage.privacy import SqlPrivacy
 from storage.sessions.fallback import FallbackSessions
 from storage.sessions.memory import MemorySessions
 from storage.sessions.rate import Rate
+from storage.spending import SqlSpending
 from storage.sql.clock import server_time
 from storage.sql.engine import Database, connect
 from storage.sql.upgrade import upgrade
@@ -80,6 +85,14 @@ class House:
     passwords: SqlPasswords = field(repr=False)
     listener: Listener = field(repr=False)
     posting: SqlPosting = field(repr=False)
+    notebook: Notebook = field(repr=False)
+    audit: SqlAudit = field(repr=False)
+    privacy: SqlPrivacy = field(repr=False)
+
+    @property
+    def upkeep(self) -> Upkeep:
+        """What the worker does beside delivering."""
+        return Upkeep(self.database, self.audit, self.hooks.now)
 
 
 @asynccontextmanager
@@ -99,7 +112,7 @@ async def house(
             await stack.enter_async_context(_following(chance.now, database))
         shelf = Shelf()
         for name in settings.operators:
-            shelf.publish(load(packs.folder(name, root)))
+            shelf.publish(load(packs.located(name, settings.packs, root)))
         yield await _built(settings, shelf, chance, database, stack)
 
 
@@ -153,10 +166,12 @@ async def _built(
     conversations = Conversations(shelf, await _sessions(settings, stack), people, packs.actions(), keys)
     outbox, recorder = SqlOutbox(database, secret), Recorder()
     connections = inward.connections(settings, shelf)
-    lanes = await outward.lanes(settings, connections, recorder, chance.now, stack)
+    thrift = _thrift(settings, shelf, database, chance.now)
+    lanes = await outward.lanes(settings, connections, recorder, chance.now, stack, thrift)
     delivery = Delivery(outbox, lanes, _errands(conversations), chance.now, _opting_out(people))
-    hooks = Hooks(inward.doors(settings, connections), conversations, outbox, chance.now)
-    pages = Pages(shelf, people, secret, settings.public_url)
+    guard = inward.guard(settings, connections)
+    hooks = Hooks(guard, conversations, outbox, chance.now)
+    pages = Pages(shelf, people, secret, settings.public_url, hops.sources(guard.proxies))
     listener, posting = _listener(settings, shelf, people, chance), SqlPosting(database, secret)
     return House(
         settings=settings,
@@ -170,7 +185,25 @@ async def _built(
         passwords=passwords,
         listener=listener,
         posting=posting,
+        notebook=notebook,
+        audit=SqlAudit(database, notebook.auditor),
+        privacy=SqlPrivacy(database, secret),
     )
+
+
+def _thrift(
+    settings: Settings, shelf: Shelf, database: Database, now: Callable[[], datetime]
+) -> Callable[[str, Sender], Sender]:
+    """SMS go to the operator's own country unless the settings say more, and cost no more than they say."""
+    caps = {name: section.sms_parts_a_day for name, section in settings.operators.items()}
+    spending = {name: SqlSpending(database, name, "sms", most) for name, most in caps.items() if most}
+
+    def thrift(operator: str, sender: Sender) -> Sender:
+        own = (f"+{shelf.current(operator).form.country_code}",)
+        prefixes = settings.operators[operator].sms_prefixes or own
+        return thrifty(sender, operator, prefixes, now, spending.get(operator))
+
+    return thrift
 
 
 def _listener(settings: Settings, shelf: Shelf, people: Mapping[str, People], chance: Chance) -> Listener:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from babel import Locale
 
+from menus import masking
 from menus.alphabet import KEEP, clean
 from menus.facts import Code, Count, Email, Fact, Money, Month, Number, Rows, Text
 from menus.numerals import alone, measured, tongue, words
@@ -158,10 +159,10 @@ class Written(Formats):
 
     def number(self, msisdn: str) -> str:
         """The first two and last three digits of the national form; a foreign number keeps its plus."""
-        return _mask(msisdn, self._country_code, self._trunk)
+        return masking.number(msisdn, self._country_code, self._trunk)
 
     def email(self, address: str) -> str:
-        return _masked(address)
+        return masking.email(address)
 
     def code(self, digits: str) -> str:
         return digits
@@ -227,11 +228,11 @@ class Spoken(Formats):
 
     def number(self, msisdn: str) -> str:
         """The digits the mask leaves at the end: the others would only puzzle the ear."""
-        return " ".join(_mask(msisdn, self._country_code, self._trunk).rpartition("*")[2])
+        return " ".join(masking.number(msisdn, self._country_code, self._trunk).rpartition("*")[2])
 
     def email(self, address: str) -> str:
         """The first letter and the domain, its signs by name."""
-        spoken = _masked(address).replace("***@", f" {self._tongue.at} ")
+        spoken = masking.email(address).replace("***@", f" {self._tongue.at} ")
         return spoken.replace(".", f" {self._tongue.dot} ")
 
     def code(self, digits: str) -> str:
@@ -278,20 +279,6 @@ def _day_template(pattern: str) -> str:
 
 def _months(locale: Locale, width: str) -> dict[int, str]:
     return {month: _solid(name) for month, name in locale.months["format"][width].items()}
-
-
-def _mask(msisdn: str, country_code: str, trunk: str) -> str:
-    digits = msisdn.removeprefix("+")
-    home = digits.startswith(country_code)
-    shown = trunk + digits.removeprefix(country_code) if home else digits
-    if len(shown) < 8:  # too short to hide behind five digits
-        return "***"
-    return f"{'' if home else '+'}{shown[:2]}***{shown[-3:]}"
-
-
-def _masked(address: str) -> str:
-    local, _, domain = address.rpartition("@")
-    return f"{local[:1]}***@{domain}"
 
 
 def _one_line(text: str) -> str:

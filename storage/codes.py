@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from flows.records import CodeRequest, Secret
 from storage import changes
+from storage.budgets import OPERATOR, SOURCE, Budget, Budgets
 from storage.enqueue import PURPOSE, enqueue
 from storage.seal import Seal, derived, mark
 from storage.sql.engine import Database
@@ -71,9 +72,12 @@ def refusal(times: list[datetime], now: datetime) -> Literal["", "soon", "many"]
 class SqlCodes:
     """The `Codes` port. `secret` keys every hash: without it six digits cannot be tried offline."""
 
-    def __init__(self, database: Database, secret: Secret) -> None:
+    def __init__(
+        self, database: Database, secret: Secret, source: Budget = SOURCE, operator: Budget = OPERATOR
+    ) -> None:
         self._database = database
         self._key = derived(secret, "codes")
+        self._budgets = Budgets(self._key, source, operator)
         self._seal = Seal(secret, PURPOSE)
 
     async def issue(self, request: CodeRequest) -> Literal["ok", "soon", "many"]:
@@ -84,18 +88,27 @@ class SqlCodes:
         return outcome
 
     async def redeem(
-        self, operator: str, number: str, purpose: str, code: Secret, now: datetime
+        self, operator: str, number: str, purpose: str, code: Secret, now: datetime, source: str = ""
     ) -> Literal["ok", "wrong", "locked"]:
         """Use a code once, before (not at) `expires_at`.
 
         Wrong tries are counted per number and purpose, code or no code: a stranger who exhausts the
-        web page's tries leaves those on the subscriber's own handset.
+        web page's tries leaves those on the subscriber's own handset. With a source, the budgets of
+        that source and of the whole operator bind too.
         """
         who = subject(self._key, operator, number)
         given = mark(self._key, "code", operator, number, purpose, code.value)
-        return await self._database.write(
-            lambda connection: _redeem(connection, {"subject": who, "purpose": purpose}, given, now)
-        )
+        key = {"subject": who, "purpose": purpose}
+
+        def job(connection: Connection) -> Literal["ok", "wrong", "locked"]:
+            if source and not self._budgets.open(connection, operator, source, now):
+                return "locked"
+            told = _redeem(connection, key, given, now)
+            if source and told != "ok":
+                self._budgets.count(connection, operator, source, now)
+            return told
+
+        return await self._database.write(job)
 
     async def purge(self, before: datetime) -> None:
         """Forget codes expired and counters begun before this instant: 24 hours ago or earlier."""

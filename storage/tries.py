@@ -15,7 +15,8 @@ WRONG_A_DAY = 9
 class Tries:
     """The statements over one table of counters with the columns `since` and `wrong`."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, window: timedelta = WINDOW) -> None:
+        self._window = window
         key = list(table.primary_key.columns)
         this = [column == bindparam(f"the_{column.name}") for column in key]
         self._names = [column.name for column in key]
@@ -35,7 +36,7 @@ class Tries:
 
     def lock(self, connection: Connection, key: dict[str, Any], now: datetime) -> int:
         """Wrong tries so far in this window; until the commit nobody else counts for the same key."""
-        row = {**key, "since": now, "wrong": 0, "day_ago": now - WINDOW}
+        row = {**key, "since": now, "wrong": 0, "day_ago": now - self._window}
         return int(connection.execute(self._locked, row).scalar_one())
 
     def add(self, connection: Connection, key: dict[str, Any], more: int) -> None:

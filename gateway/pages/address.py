@@ -14,6 +14,7 @@ from gateway.pages.forms import Forms
 from gateway.pages.markup import Input
 from gateway.pages.sealed import Envelope
 from gateway.pages.visit import Visit
+from menus.typed import is_card_like
 
 log = logging.getLogger("dialtree.pages")
 LEAST, MOST = 3, 200
@@ -128,7 +129,7 @@ def as_address(text: str) -> str | None:
     """The address on one line, its lines joined by commas; None for 2 characters, 201, or a control."""
     lines = (" ".join(line.split(" ")).strip() for line in text.replace("\r\n", "\n").split("\n"))
     address = unicodedata.normalize("NFC", ", ".join(filter(None, lines)))
-    fits = LEAST <= len(address) <= MOST
+    fits = LEAST <= len(address) <= MOST and not is_card_like(address)
     return address if fits and not any(unicodedata.category(letter) in REFUSED for letter in address) else None
 
 

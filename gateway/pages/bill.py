@@ -71,7 +71,7 @@ class BillPage:
             return await self._left(visit)
         number = _number(visit)
         code = Secret("".join(digits_of(visit.fields.get("code", "")).split()))
-        told = await visit.world.codes.redeem(visit.operator, number, "bill", code, visit.now)
+        told = await visit.world.codes.redeem(visit.operator, number, "bill", code, visit.now, visit.source)
         if told != "ok":
             log.info("bill refused", extra={"operator": visit.operator})
             return self.again(visit, "page.refused", 200)

@@ -127,6 +127,7 @@ class Entrance:
             asked=asked in languages,
             form_token=self.forms.token(seed, path.removesuffix(".pdf")),
             sitting=sitting if is_seed(sitting) else "",
+            source=self.source(request),
         )
 
     def _counted(self, request: web.Request) -> bool:

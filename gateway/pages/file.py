@@ -93,7 +93,8 @@ class FilePage:
 
 async def _redeemed(visit: Visit, number: str) -> bool:
     given = Secret("".join(digits_of(visit.fields.get("code", "")).split()))
-    return await visit.world.codes.redeem(visit.operator, number, PURPOSE, given, visit.now) == "ok"
+    told = await visit.world.codes.redeem(visit.operator, number, PURPOSE, given, visit.now, visit.source)
+    return told == "ok"
 
 
 def _label(visit: Visit) -> str:

@@ -27,6 +27,8 @@ class Visit:
     sitting: str = field(repr=False)
     """The token of the visitor's sitting at the bill; empty when there is none."""
     fields: Mapping[str, str] = field(default_factory=dict, repr=False)
+    source: str = field(default="", repr=False)
+    """Where the request came from, to count by."""
 
     @property
     def operator(self) -> str:

@@ -1,0 +1,104 @@
+"""`dialtree export`, `dialtree erase`, `dialtree audit`: what we hold about somebody, and who looked."""
+
+import argparse
+import json
+from datetime import datetime
+from typing import Any
+
+from flows.failures import Failure, NotFound
+from flows.records import Deed
+from gateway.wiring import House
+from menus.typed import as_msisdn
+from storage.privacy import Owner
+
+
+def add_arguments(commands: Any) -> None:
+    """Declare the three commands."""
+    two = []
+    for name, words in (("export", "show what is held about a number"), ("erase", "let go of it")):
+        command = commands.add_parser(name, help=words)
+        command.add_argument("msisdn")
+        command.add_argument("--operator", help="by default the only one served, or the one whose country fits")
+        two.append(command)
+        if name == "erase":
+            command.add_argument("--yes", action="store_true", help="do it; without this nothing is changed")
+    audit = commands.add_parser("audit", help="look after the audit trail")
+    audit.add_argument("what", choices=["verify"])
+    for each in (*two, audit):
+        each.add_argument("--demo", action="store_true", help="of the demo world")
+
+
+async def run(built: House, args: argparse.Namespace) -> int:
+    """Run one; 0 when all is well, 1 when the chain has faults, 2 when the number cannot be used."""
+    now = built.hooks.now()
+    if args.command == "audit":
+        return await _verified(built, now)
+    operator = args.operator or _operator(built, args.msisdn)
+    owner = await _owner(built, operator, args.msisdn) if operator else None
+    if owner is None:
+        print("not a number of an operator we serve; name it with --operator")
+        return 2
+    await built.notebook.flush()
+    if args.command == "export":
+        print(json.dumps(await built.privacy.export(owner), indent=2, ensure_ascii=False, default=_plain))
+        return 0
+    return await _erased(built, owner, now, yes=args.yes)
+
+
+async def _verified(built: House, now: datetime) -> int:
+    await built.notebook.flush()
+    await built.audit.chain()
+    verdict = await built.audit.verify(now)
+    for fault in verdict.faults:
+        print(fault)
+    print(
+        f"{verdict.lines} lines, {verdict.waiting} waiting, {len(verdict.faults)} faults; head {verdict.head}"
+    )
+    return 1 if verdict.faults else 0
+
+
+async def _erased(built: House, owner: Owner, now: datetime, *, yes: bool) -> int:
+    tag = built.conversations.keys.mark(owner.operator, owner.number)
+    report = await built.privacy.erase(owner, tag, yes=yes)
+    for table, words in report.items():
+        print(f"{table}: {words}")
+    print("live sessions: gone by themselves within three minutes")
+    print("bills: the operator's own; refer to its billing system")
+    if not yes:
+        print("nothing was changed: --yes does it")
+        return 0
+    built.conversations.people[owner.operator].forget(owner.number)
+    deed = Deed(owner.operator, owner.number, "privacy.erase", now, "house")
+    built.notebook.note(deed)
+    await built.notebook.flush()
+    return 0
+
+
+def _operator(built: House, typed: str) -> str:
+    """The only operator, or the first whose country the number is of."""
+    names = list(built.conversations.people)
+    if len(names) == 1:
+        return names[0]
+    menus = (built.conversations.shelf.current(name) for name in names)
+    return next((menu.name for menu in menus if typed.startswith(f"+{menu.form.country_code}")), "")
+
+
+async def _owner(built: House, operator: str, typed: str) -> Owner | None:
+    people = built.conversations.people.get(operator)
+    if people is None:
+        return None
+    form = built.conversations.shelf.current(operator).form
+    number = as_msisdn(typed, form.country_code, form.trunk)
+    if number is None:
+        return None
+    try:
+        return Owner(operator, number, (await people.world.billing.subscriber(number)).id)
+    except NotFound:
+        return Owner(operator, number)
+    except Failure:
+        print("billing does not answer: only what hangs on the number itself is found")
+        return Owner(operator, number)
+
+
+def _plain(value: Any) -> str:
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)

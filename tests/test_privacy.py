@@ -1,0 +1,144 @@
+"""What is held about a line: shown, let go of, kept under a pseudonym; the trail nobody can edit unseen."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+from sqlalchemy import text
+
+from flows.failures import Failure
+from flows.records import Change, Consent, Deed, Notice, Preference, Secret, Subscriber
+from storage import retention
+from storage.audit import Auditor, SqlAudit
+from storage.ledger import SqlLedger
+from storage.passwords import SqlPasswords
+from storage.privacy import Owner, SqlPrivacy
+from storage.sql.engine import Database
+from tests.sql import NOW, SECRET, dumped, rows_in
+
+ANA = "+40740000101"
+SUBSCRIBER = Subscriber("s-1", "orange-ro", ANA, "a-1", "Ana", "mobile", "residential", "ro", date(2020, 1, 1))
+CONSENT = Consent("e-bill", given=True, text="einvoice.ask", language="ro", channel="ussd", proof="line")
+
+
+def change(key: str, owner: str = "s-1") -> Change:
+    deed = Deed("orange-ro", ANA, "einvoice.activate", NOW, "ussd")
+    notice = Notice(f"{key}/n", "orange-ro", ANA, "sms", "notice", "Factura 79,90", "ro")
+    preference = Preference(language="ro", email="ana@mail.example.net")
+    return Change(
+        key,
+        "orange-ro",
+        owner,
+        NOW,
+        preference=preference,
+        consents=(CONSENT,),
+        notices=(notice,),
+        deeds=(deed,),
+    )
+
+
+async def kept(database: Database) -> SqlLedger:
+    """A ledger that knows Ana."""
+    ledger = SqlLedger(database, SECRET)
+    await ledger.welcome(ANA, SUBSCRIBER, NOW)
+    await ledger._notebook.flush()
+    await ledger.commit(change("k"))
+    return ledger
+
+
+async def test_an_export_shows_everything_and_no_secret(database: Database) -> None:
+    await kept(database)
+    found = await SqlPrivacy(database, SECRET).export(Owner("orange-ro", ANA, "s-1"))
+    assert found["preferences"][0]["email"] == "ana@mail.example.net"
+    assert found["consents"][0]["what"] == "e-bill" and found["messages"][0]["text"] == "Factura 79,90"
+    assert found["audit"][0]["action"] == "einvoice.activate"
+
+
+async def test_a_dry_erase_changes_nothing(database: Database) -> None:
+    await kept(database)
+    report = await SqlPrivacy(database, SECRET).erase(Owner("orange-ro", ANA, "s-1"), "tag", yes=False)
+    assert report["preferences"] == "1 deleted" and report["consents"] == "1 kept"
+    assert await rows_in(database, "preferences") == 1
+
+
+async def test_erase_leaves_a_skeleton_without_a_name(database: Database) -> None:
+    await kept(database)
+    await SqlPrivacy(database, SECRET).erase(Owner("orange-ro", ANA, "s-1"), "tag", yes=True)
+    for table in ("preferences", "passwords", "outbox", "bindings", "links"):
+        assert await rows_in(database, table) == 0
+    for table in ("consents", "audit"):
+        left = await dumped(database, table)
+        assert await rows_in(database, table) == 1
+        assert "s-1" not in left and "740000101" not in left and "ana@" not in left
+
+
+@pytest.mark.parametrize("statement", ["UPDATE consents SET given = NOT given", "DELETE FROM consents"])
+async def test_consents_can_be_added_and_nothing_else(statement: str, database: Database) -> None:
+    await kept(database)
+    with pytest.raises(Failure):
+        await database.write(lambda connection: connection.execute(text(statement)).close())
+    assert await rows_in(database, "consents") == 1
+
+
+async def chained(database: Database, lines: int = 5) -> SqlAudit:
+    auditor = Auditor(SECRET)
+    deeds = [Deed("orange-ro", ANA, f"invoice.{n}", NOW, "ussd", f"b-{n}") for n in range(lines)]
+    await database.write(lambda connection: auditor.write(connection, deeds))
+    audit = SqlAudit(database, auditor)
+    assert await audit.chain() >= lines
+    return audit
+
+
+async def test_an_untouched_chain_holds(database: Database) -> None:
+    verdict = await (await chained(database)).verify(NOW)
+    assert (verdict.lines, verdict.waiting, verdict.faults) == (5, 0, ())
+
+
+@pytest.mark.parametrize(
+    ("statement", "fault"),
+    [
+        ("UPDATE audit SET outcome = 'none' WHERE seq = 3", "line 3: altered"),
+        ("DELETE FROM audit WHERE seq = 3", "line 4: lines before it are missing"),
+        ("DELETE FROM audit WHERE seq = 1", "line 2: the lines before are missing"),
+        ("UPDATE audit SET seq = 30 WHERE seq = 3", "line 4: lines before it are missing"),
+    ],
+)
+async def test_a_touched_chain_shows_where(statement: str, fault: str, database: Database) -> None:
+    audit = await chained(database)
+    await database.write(lambda connection: connection.execute(text(statement)).close())
+    assert fault in (await audit.verify(NOW)).faults
+
+
+async def test_the_trail_holds_no_number(database: Database) -> None:
+    await chained(database)
+    assert "740000101" not in await dumped(database, "audit")
+
+
+async def test_T8_a_recycled_number_knows_nothing_of_the_one_before(database: Database) -> None:
+    ledger, passwords = await kept(database), SqlPasswords(database, workers=1)
+    await passwords.put("orange-ro", ANA, Secret("ThankYou1"), "password", NOW)
+    heir = replace(SUBSCRIBER, id="s-2", since=date(2026, 3, 1))
+    assert await ledger.welcome(ANA, heir, NOW) == Preference()
+    assert await passwords.check("orange-ro", ANA, Secret("ThankYou1"), "password", NOW) == "wrong"
+    assert await rows_in(database, "preferences") == 0
+    assert "line.reassigned" in await dumped(database, "consents")
+    passwords.close()
+
+
+async def test_the_same_subscriber_keeps_what_was_chosen(database: Database) -> None:
+    ledger = await kept(database)
+    assert (await ledger.welcome(ANA, SUBSCRIBER, NOW)).language == "ro"
+    today = replace(SUBSCRIBER, since=NOW.date())
+    assert (await ledger.welcome(ANA, today, NOW)).language == "ro"
+
+
+async def test_retention_lets_go_of_each_kind_at_its_term(database: Database) -> None:
+    await kept(database)
+    await chained(database, lines=3)
+    assert set((await retention.run(database, NOW)).values()) == {0}
+    week = await retention.run(database, NOW + timedelta(days=8))
+    assert (week["keys of changes"], week["audit trail"]) == (1, 0)
+    year = await retention.run(database, NOW + timedelta(days=366))
+    assert year["audit trail"] == 3
+    audit = SqlAudit(database, Auditor(SECRET))
+    assert (await audit.verify(NOW + timedelta(days=366))).faults == ()
