@@ -39,7 +39,7 @@ class Relay:
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Envelope) -> str:
         if self.answers.get("DATA") == "drop":
-            server.transport.abort()
+            server.transport.close()
         if self.answers.get("DATA") == "hang":
             await asyncio.Event().wait()
         self.taken.append(envelope)
@@ -64,7 +64,7 @@ async def relay(**answers: str) -> AsyncIterator[Relay]:
         server.close()
         for protocol in protocols:
             if protocol.transport is not None:
-                protocol.transport.abort()
+                protocol.transport.close()
         await server.wait_closed()
         await asyncio.sleep(0)
 
