@@ -46,7 +46,6 @@ class Subscriber:
     sim_changed_at: datetime | None = field(default=None, repr=False)
     """When the SIM was last changed or the number ported; None when the backend does not say."""
     siret: str = field(default="", repr=False)
-    """French business number; its holder's bills may be certified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,38 +74,32 @@ class BillLine:
     user: str = field(repr=False)
     amount: Decimal
     id: str = ""
-    """The line's own id at the backend; empty when it has none."""
     label: str = field(default="", repr=False)
     centre: str = ""
     """The billing centre of a business account, e.g. `CF-100-A`."""
     days: int = 0
-    """Days of a part month (prorata); 0 when the line covers whole months."""
     of_days: int = 0
-    """Days that month has."""
+    """A part month (prorata): days of the days it has; 0 for whole months."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing used, or bought on the bill."""
+    """One thing used (a `call`, `data`, `text`), or bought on the bill (by its category)."""
 
     at: date
     kind: str
-    """`call`, `data`, `text`; of a purchase its category, e.g. `parking`."""
     amount: Decimal
     label: str = field(default="", repr=False)
     quantity: int = 0
-    """Minutes, megabytes, messages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The issuer's own document of a bill, byte for byte; we never make another of it."""
+    """The issuer's own document of a bill, byte for byte, with its hash and the name of its format."""
 
     data: bytes = field(repr=False)
     sha256: str
-    """Hexadecimal, as the issuer gave it."""
     format: str
-    """What it is: `PAdES`, `Factur-X`, `UBL`..."""
     platform: str = ""
     """Where the legal original lies, when this is a copy."""
 
@@ -202,10 +195,9 @@ class Ticket:
     reference: str
     """What the subscriber is told, to ask again by."""
     kind: str
-    """`contest`..."""
     bill: str
     line: str = ""
-    """The line's id; empty means the whole bill."""
+    """Empty means the whole bill."""
     channel: str = ""
 
 
