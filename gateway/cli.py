@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 
 from flows.failures import Unavailable
-from gateway import app, demo, log, notify_cli, outbox_cli, packs, supervisor, terminal
+from gateway import app, demo, log, notify_cli, outbox_cli, packs, privacy_cli, supervisor, terminal
 from gateway.demo_bss.stand_in import KINDS, standing_in
 from gateway.providers import discover
 from gateway.settings import Settings, SettingsError, config_path, load, merged
@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("packs", nargs="*", type=Path, help="pack folders; by default the ones we ship")
     check.add_argument("--schema", action="store_true", help="print the JSON Schema of a pack's files")
     outbox_cli.add_arguments(commands.add_parser("outbox", help="look after what goes out"))
+    privacy_cli.add_arguments(commands)
     database = commands.add_parser("db", help="look after the database")
     database.add_argument("what", choices=["upgrade"])
     return parser
@@ -169,6 +170,16 @@ async def _looked_after(args: argparse.Namespace, settings: Settings) -> int:
         return await outbox_cli.run(built.outbox, args, built.hooks.now())
 
 
+def _privacy(args: argparse.Namespace) -> int:
+    settings = _settings(os.environ, demo_world=args.demo)
+    return asyncio.run(_looked_up(args, settings))
+
+
+async def _looked_up(args: argparse.Namespace, settings: Settings) -> int:
+    async with house(settings) as built:
+        return await privacy_cli.run(built, args)
+
+
 def _db(args: argparse.Namespace) -> int:
     asyncio.run(upgrade_url(_settings(os.environ, demo_world=False).database_url))
     return 0
@@ -182,5 +193,8 @@ COMMANDS = {
     "check": _check,
     "notify": _notify,
     "outbox": _outbox,
+    "export": _privacy,
+    "erase": _privacy,
+    "audit": _privacy,
     "db": _db,
 }
