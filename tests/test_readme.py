@@ -13,6 +13,7 @@ from tests.services import free_port, until
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"```console\n(.*?)```", re.S)
+DIALOG = re.compile(r"```dialog\n(.*?)```", re.S)
 CHANGING = re.compile(r"\d+")
 """Dates and codes differ from day to day; everything else must print as written."""
 
@@ -60,6 +61,12 @@ def test_every_console_block_prints_what_it_says(demo: tuple[Path, int]) -> None
     assert [printed(output) for output in heard[:-1]] == [
         printed(block.replace("8080", str(port))) for block in blocks()
     ]
+
+
+def test_every_conversation_it_shows_is_one_that_is_tested() -> None:
+    tested = [path.read_text() for path in (ROOT / "tests" / "dialogs").rglob("*.dialog")]
+    shown = DIALOG.findall((ROOT / "README.md").read_text())
+    assert len(shown) >= 4 and all(any(talk in whole for whole in tested) for talk in shown)
 
 
 def test_the_texted_password_brings_a_code_to_the_terminal(demo: tuple[Path, int]) -> None:
