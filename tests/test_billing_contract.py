@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from flows.failures import NotEligible, NotFound, Refused
+from flows.ports import Cycles
 from flows.records import Bill
 from storage.billing.sql import SqlBilling
 from storage.sql.engine import connect
@@ -130,6 +131,15 @@ async def test_media_of_nobody_is_not_found(backend: Backend) -> None:
         await backend.billing.media("nobody")
     with pytest.raises((NotFound, NotEligible)):
         await backend.billing.set_media("nobody", "email")
+
+
+async def test_a_whole_cycle_comes_with_its_holders(backend: Backend) -> None:
+    assert isinstance(backend.billing, Cycles)
+    pages = backend.billing.issued(date(2026, 3, 1), date(2026, 3, 31))
+    found = {holder.msisdn: bill for page in [each async for each in pages] for bill, holder in page}
+    assert found.keys() == {ANA, BARBU, FIRMA} and found[ANA].total == Decimal("79.9")
+    holder = await backend.billing.holder(await backend.account(ANA))
+    assert holder == await backend.billing.subscriber(ANA)
 
 
 async def test_what_a_backend_cannot_do_it_does_not_name(backend: Backend) -> None:

@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, bindparam, func, select, update
+from sqlalchemy import Connection, Select, bindparam, select, update
 
 from flows.failures import NotFound
 from flows.records import (
@@ -77,17 +77,8 @@ DOCUMENT = select(documents.c.data, documents.c.sha256, documents.c.format, docu
 )
 
 
-_FIRST = subscribers.alias("first_line")
-_HOLDS = (
-    select(func.min(_FIRST.c.id))
-    .where(_FIRST.c.operator == bills.c.operator, _FIRST.c.account == bills.c.account)
-    .correlate(bills)
-    .scalar_subquery()
-)
-_NAMES = [column.name for column in _PERSON]
 CYCLE = (
-    select(bills, *(column.label(f"holder_{column.name}") for column in _PERSON))
-    .join(subscribers, subscribers.c.id == _HOLDS)
+    select(bills)
     .where(
         bills.c.operator == bindparam("operator"),
         bills.c.issued.between(bindparam("first"), bindparam("last")),
@@ -95,6 +86,11 @@ CYCLE = (
     )
     .order_by(bills.c.id)
     .limit(bindparam("most", type_=lines.c.id.type))
+)
+HOLDERS = (
+    select(*_PERSON)
+    .where(_HERE, subscribers.c.account.in_(bindparam("accounts", expanding=True)))
+    .order_by(subscribers.c.id.desc())
 )
 HOLDER = (
     select(*_PERSON)
@@ -173,7 +169,10 @@ class SqlBilling:
         today, after = self._today(), ""
         while rows := await self._all(CYCLE, first=first, last=min(last, today), after=after, most=PAGE):
             after = rows[-1].id
-            yield [(_bill(row, today), _holder(row)) for row in rows]
+            found = await self._all(HOLDERS, accounts=[row.account for row in rows])
+            holders = {row.account: row for row in found}
+            own = [row for row in rows if row.account in holders]
+            yield [(_bill(row, today), Subscriber(**holders[row.account]._mapping)) for row in own]
 
     async def holder(self, account: str) -> Subscriber:
         """Who is told of this account's bills; NotFound when nobody is."""
@@ -199,11 +198,6 @@ class SqlBilling:
 
 def _line(row: Any) -> BillLine:
     return BillLine(**{**row._mapping, "id": str(row.id)})
-
-
-def _holder(row: Any) -> Subscriber:
-    """A row of a cycle names the holder's columns `holder_...`."""
-    return Subscriber(**{name: getattr(row, f"holder_{name}") for name in _NAMES})
 
 
 def _bill(row: Any, today: date) -> Bill:

@@ -1,0 +1,253 @@
+"""Billing measured: the adapter against a bare GET, the summary behind a 50 ms BSS, the billing-day run."""
+
+import argparse
+import asyncio
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from statistics import median
+from subprocess import PIPE, Popen
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from aiohttp import ClientSession, web
+from sqlalchemy import Connection, insert, text
+
+from flows.billday import Announcer
+from flows.records import Secret
+from gateway import app, demo, packs
+from gateway.demo_bss.book import Book
+from gateway.demo_bss.tmf_resources import account, bill, product
+from gateway.direct import Direct
+from gateway.notify_run import Progress, Run
+from gateway.providers import discover
+from gateway.settings import load
+from gateway.wiring import house
+from storage.billing import Remote, Site, connect
+from storage.billing.sql import SqlBilling
+from storage.demo import rows
+from storage.posting import SqlPosting
+from storage.sql.engine import Database
+from storage.sql.engine import connect as opened
+from storage.sql.schema import billing_bills, billing_subscribers
+from storage.sql.upgrade import upgrade
+from tests.services import Postgres, serving
+
+OPERATOR, ZONE = "orange-ro", ZoneInfo("Europe/Bucharest")
+CALLERS, LATE_SECONDS = 200, 0.05
+BILLS = 100_000
+TRUST = {"ussd": "line"}
+CYCLE = datetime.now(UTC).date().replace(day=1)
+
+
+async def bss(late: float) -> None:
+    """A BSS of one person whose answers are made beforehand, each sent after so many seconds."""
+    book = Book(rows(OPERATOR, datetime.now(UTC)))
+    person = book.rows.people[0]
+    answers = {
+        "customerBill": [bill(book, row, "v4", {}) for row in book.bills(person["account"])],
+        "billingAccount": account(book, person),
+        "product": [product(book, person)],
+    }
+    ready = {name: web.json_response(value).body for name, value in answers.items()}
+
+    async def answer(request: web.Request) -> web.Response:
+        if late:
+            await asyncio.sleep(late)
+        name = next(part for part in reversed(request.path.split("/")) if part in ready)
+        return web.Response(body=ready[name], content_type="application/json")
+
+    served = web.Application()
+    served.router.add_get("/{tail:.+}", answer)
+    async with app.listening(served, "127.0.0.1", 0) as port:
+        print(port, flush=True)
+        await asyncio.Event().wait()
+
+
+@contextmanager
+def process(late: float) -> Iterator[str]:
+    """The BSS in a process of its own; its address."""
+    child = Popen([sys.executable, "-m", "bench.billing", "bss", str(late)], stdout=PIPE)
+    try:
+        assert child.stdout
+        yield f"http://127.0.0.1:{int(child.stdout.readline())}"
+    finally:
+        child.kill()
+        child.communicate()
+
+
+def site(options: dict[str, Any]) -> Site:
+    return Site(OPERATOR, opened("sqlite://"), lambda: datetime.now(ZONE).date(), ZONE, options)
+
+
+async def overhead() -> None:
+    """Our processor time and time a call, against reading the same bytes with a bare session."""
+    with process(0.0) as url:
+        billing = connect(f"tmf678+{url}", site({"cache_seconds": 1e-9}))
+        assert isinstance(billing, Remote)
+        path = f"{url}/tmf-api/customerBillManagement/v4/customerBill"
+        async with ClientSession() as session:
+
+            async def bare() -> None:
+                async with session.get(path) as response:
+                    await response.json()
+
+            async def ours() -> None:
+                await billing.bills("40740000101", 12)
+
+            ratios = [(await _timed(bare), await _timed(ours)) for _ in range(7)]
+        await billing.close()
+    plain, adapted = (median(column) for column in zip(*ratios, strict=True))
+    print(f"bare aiohttp GET {plain:7.0f} us, adapter {adapted:7.0f} us: {adapted / plain:.2f} times (bar 2)")
+
+
+async def _timed(call: Callable[[], Awaitable[None]], count: int = 400) -> float:
+    """Microseconds a call, one after the other."""
+    await call()
+    began = time.perf_counter()
+    for _ in range(count):
+        await call()
+    return (time.perf_counter() - began) / count * 1e6
+
+
+async def summary() -> None:
+    """200 callers at once ask for their latest bill; meanwhile others turn pages that need no billing."""
+    with process(LATE_SECONDS) as url, tempfile.TemporaryDirectory() as folder:
+        told = demo.base({}) | {"database_url": f"sqlite:///{folder}/b.db", "turns_per_minute": 100_000}
+        told["operators"] = {OPERATOR: told["operators"][OPERATOR] | {"billing": f"tmf678+{url}"}}
+        async with house(load(discover(), Path("none"), {}, told)) as built:
+            menu = built.conversations.shelf.current(OPERATOR)
+            lines = [Direct(built.conversations, menu, TRUST) for _ in range(CALLERS)]
+            for number, line in enumerate(lines):
+                line.numbered = iter(range(number * 100, number * 100 + 100))
+            alone = await _turns(lines[0], 50)
+            together, seen = await asyncio.gather(
+                asyncio.gather(*(_latest(line, number) for number, line in enumerate(lines))),
+                _turns(Direct(built.conversations, menu, TRUST, iter(range(10**6, 2 * 10**6))), 50),
+            )
+    ordered = sorted(took for took, _ in together)
+    good = sum(text.startswith("Factura") for _, text in together)
+    print(
+        f"summary behind {LATE_SECONDS * 1e3:.0f} ms, {CALLERS} callers at once: {good} shown,"
+        f" median {median(ordered) * 1e3:.0f} ms, slowest {ordered[-1] * 1e3:.0f} ms;"
+        f" other turns {alone * 1e3:.1f} ms alone, {seen * 1e3:.1f} ms beside them (median)"
+    )
+
+
+async def _latest(line: Direct, number: int) -> tuple[float, str]:
+    """Seconds from dialling to the bill, and its first line."""
+    began = time.perf_counter()
+    await line.dial(f"+4074{number:07}", "*100#")
+    for key in ("1", "1"):
+        await line.press(key)
+    shown = await line.press("1")
+    return time.perf_counter() - began, shown.lines[0]
+
+
+async def _turns(line: Direct, count: int) -> float:
+    """Seconds a turn takes that needs no billing."""
+    await line.dial("+40749999999", "*100#")
+    times = []
+    for index in range(count):
+        began = time.perf_counter()
+        await line.press("1" if index % 2 == 0 else "0")
+        times.append(time.perf_counter() - began)
+        await asyncio.sleep(0.002)
+    return median(times)
+
+
+async def cycle(url: str) -> None:
+    """The billing-day run over a hundred thousand bills on PostgreSQL."""
+    database = opened(url)
+    await upgrade(database)
+    await _filled(database)
+    announcer = Announcer(packs.menu(packs.folder(OPERATOR)))
+    billing = SqlBilling(database, OPERATOR, lambda: datetime.now(ZONE).date())
+    posting = SqlPosting(database, Secret("a key for the bench, nowhere else"))
+    for name in ("first run", "run again"):
+        before = _memory()
+        run = Run(OPERATOR, billing, announcer, posting, lambda: datetime.now(UTC))
+        done = await run.over(CYCLE, CYCLE, _quiet)
+        rate = done.bills / done.seconds
+        print(
+            f"{name}: {done.line()} in {done.seconds:.2f} s, {rate:.0f} bills/s;"
+            f" memory +{_memory() - before:.0f} MB"
+        )
+    await database.close()
+
+
+def _quiet(progress: Progress) -> None:
+    """Nothing on the way."""
+
+
+def _memory() -> float:
+    """The most this process has ever held, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+async def _filled(database: Database) -> None:
+    def job(connection: Connection) -> None:
+        for start in range(0, BILLS, 5_000):
+            numbers = range(start, start + 5_000)
+            connection.execute(insert(billing_subscribers), [_person(number) for number in numbers])
+            connection.execute(insert(billing_bills), [_bill(number) for number in numbers])
+        connection.execute(text("ANALYZE"))
+
+    await database.write(job, seconds=300)
+
+
+def _person(number: int) -> dict[str, object]:
+    return {
+        "operator": OPERATOR,
+        "id": f"s{number:07}",
+        "msisdn": f"+4074{number:07}",
+        "account": f"a{number:07}",
+        "name": "Bench",
+        "kind": "mobile",
+        "segment": "residential",
+        "language": "ro",
+        "since": date(2020, 1, 1),
+        "media": "paper",
+    }
+
+
+def _bill(number: int) -> dict[str, object]:
+    total = Decimal(2000 + number * 7919 % 30_000) / 100
+    return {
+        "operator": OPERATOR,
+        "id": f"b{number:07}",
+        "number": f"b{number:07}",
+        "account": f"a{number:07}",
+        "issued": CYCLE,
+        "due": CYCLE,
+        "total": total,
+        "tax": Decimal("1.00"),
+        "remaining": total,
+    }
+
+
+def main() -> None:
+    """Run what is asked for, by default all."""
+    parser = argparse.ArgumentParser(prog="python -m bench.billing")
+    parser.add_argument("what", nargs="*", default=["overhead", "summary", "cycle"])
+    args = parser.parse_args()
+    if args.what[0] == "bss":
+        with suppress(KeyboardInterrupt):
+            asyncio.run(bss(float(args.what[1])))
+        return
+    for name in args.what:
+        if name != "cycle":
+            asyncio.run({"overhead": overhead, "summary": summary}[name]())
+            continue
+        with serving(Postgres) as server:
+            asyncio.run(cycle(server.create("bench")))
+
+
+if __name__ == "__main__":
+    main()

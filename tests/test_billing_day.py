@@ -1,0 +1,219 @@
+"""The billing day: each bill is told once, by the way its holder chose, whether by event or by hand."""
+
+import argparse
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession, web
+
+from flows.billday import Announcer, ways
+from flows.records import Preference, Subscriber
+from gateway import app, notify_cli, packs
+from gateway.demo_bss.tmf import TmfBss
+from gateway.listener import Listener
+from gateway.notify_run import Run, cycle
+from storage.billing import connect
+from storage.billing.sql import SqlBilling
+from storage.ledger import SqlLedger
+from storage.posting import SqlPosting
+from storage.sql.engine import Database
+from storage.sql.engine import connect as opened
+from tests.bss import OPERATOR, book, fill, served, site
+from tests.sql import NOW, SECRET, rows_in
+from tests.sql import database as database
+from tests.sql import database_url as database_url
+from tests.world import World
+from tests.world import world as world
+from tests.world import worlds as worlds
+
+ANA, BARBU = "+40740000101", "+40740000102"
+TODAY = date(2026, 3, 14)
+MARCH = (date(2026, 3, 1), date(2026, 3, 31))
+TOKEN = "hub-token"
+HOLDER = Subscriber(
+    id="s1",
+    operator=OPERATOR,
+    msisdn=ANA,
+    account="a",
+    name="Ana",
+    kind="mobile",
+    segment="residential",
+    language="ro",
+    since=date(2020, 1, 1),
+    email="ana@example.test",
+    email_validated=True,
+)
+
+
+@pytest.fixture(scope="module")
+def announcer() -> Announcer:
+    return Announcer(packs.menu(packs.folder(OPERATOR)))
+
+
+@pytest.fixture
+async def run(database: Database, announcer: Announcer) -> Run:
+    """A run over the demo world's bills in our own tables."""
+    await fill(database, book())
+    billing = SqlBilling(database, OPERATOR, lambda: TODAY)
+    return Run(OPERATOR, billing, announcer, SqlPosting(database, SECRET), lambda: NOW)
+
+
+async def over(run: Run) -> tuple[int, int, int, int]:
+    again = replace_progress(run)
+    done = await again.over(*MARCH, lambda progress: None)
+    return done.bills, done.told, done.before, done.nobody
+
+
+def replace_progress(run: Run) -> Run:
+    return Run(run.operator, run.cycles, run.announcer, run.posting, run.now)
+
+
+async def test_a_cycle_is_told_once_however_often_it_is_run(run: Run, database: Database) -> None:
+    assert await over(run) == (3, 3, 0, 0)
+    assert await over(run) == (3, 0, 3, 0)
+    assert await rows_in(database, "outbox") == 3
+
+
+async def test_two_runs_at_once_tell_once(run: Run, database: Database) -> None:
+    done = await asyncio.gather(over(run), over(run))
+    assert sum(told for _, told, _, _ in done) == 3 == await rows_in(database, "outbox")
+
+
+async def test_nobody_who_opted_out_is_told(run: Run, database: Database) -> None:
+    await SqlLedger(database, SECRET).opt_out(OPERATOR, ANA, out=True, now=NOW)
+    assert (await over(run))[1] == 2
+
+
+async def test_an_old_cycle_is_not_announced(run: Run) -> None:
+    done = await run.over(date(2025, 12, 1), date(2025, 12, 31), lambda progress: None)
+    assert done.told == 0 and done.nobody == done.bills > 0
+
+
+async def test_what_goes_out_is_the_bill_and_nothing_about_its_holder(run: Run, announcer: Announcer) -> None:
+    [page] = [page async for page in run.cycles.issued(*MARCH)]
+    notices = [each for bill, holder in page for each in announcer.notices(bill, holder, Preference(), NOW)]
+    assert [notice.to for notice in notices] == [ANA, BARBU, "+40740000103"]
+    assert ("79,90" in notices[0].body and "martie" in notices[0].body.lower()) or "03/2026" in notices[0].body
+    assert not any("Ana" in notice.body or "0740" in notice.body for notice in notices)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "holder", "routes"),
+    [
+        (Preference(), {}, ["sms"]),
+        (Preference(notify="email"), {}, ["email"]),
+        (Preference(notify="both"), {}, ["email", "sms"]),
+        (Preference(notify="email", email="new@example.test"), {}, ["sms"]),
+        (Preference(notify="both", email="new@example.test"), {}, ["sms"]),
+        (Preference(notify="email"), {"email_validated": False}, ["sms"]),
+        (Preference(), {"kind": "fixed"}, ["email"]),
+        (Preference(), {"kind": "fixed", "email_validated": False}, []),
+    ],
+)
+def test_the_way_is_the_holders_choice_and_never_an_unconfirmed_address(
+    chosen: Preference, holder: dict[str, Any], routes: list[str]
+) -> None:
+    assert [route for route, _ in ways(replace(HOLDER, **holder), chosen)] == routes
+
+
+def test_a_cycle_is_a_month() -> None:
+    assert cycle("2026-02", TODAY) == (date(2026, 2, 1), date(2026, 2, 28))
+    assert cycle("", TODAY) == MARCH
+    with pytest.raises(ValueError, match="isoformat"):
+        cycle("soon", TODAY)
+
+
+async def test_the_command_tells_and_counts(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    people = world.house.conversations.people[OPERATOR]
+    people.world = replace(people.world, billing=world.weather.inner)
+    for told in ("3 notices", "0 notices"):
+        args = argparse.Namespace(operator=OPERATOR, cycle="", listen=False)
+        assert await notify_cli.run(args, world.house) == 0
+        assert told in capsys.readouterr().out
+    assert await notify_cli.run(argparse.Namespace(operator="x", cycle="", listen=False), world.house) == 2
+    assert (
+        await notify_cli.run(argparse.Namespace(operator=OPERATOR, cycle="x", listen=False), world.house) == 2
+    )
+
+
+@asynccontextmanager
+async def listening(world: World) -> AsyncIterator[tuple[TmfBss, str]]:
+    """A BSS, and us listening to it; the address its events go to."""
+    bss, people = TmfBss(book(world.clock())), world.house.conversations.people
+    tokens = {OPERATOR: TOKEN.encode()}
+    listener = Listener(people, world.house.listener.announcers, tokens, world.clock)
+    house = replace(world.house, listener=listener)
+    async with served(bss.app()) as there, served(app.public(house)) as here:
+        today = world.clock().date
+        billing = connect(f"tmf678+{there}", site(opened("sqlite://"), today))
+        people[OPERATOR].world = replace(people[OPERATOR].world, billing=billing)
+        await billing.listen(listener.callback(here, OPERATOR))  # type: ignore[attr-defined]
+        try:
+            yield bss, listener.callback(here, OPERATOR)
+        finally:
+            await billing.close()  # type: ignore[attr-defined]
+
+
+async def test_a_bill_announced_thrice_and_then_run_by_hand_is_told_once(world: World) -> None:
+    async with listening(world) as (bss, _):
+        for event in ("customerBillCreateEvent", "customerBillCreateEvent", "customerBillStateChangeEvent"):
+            assert await bss.announce("ORO-202603-0101", event) == [204]
+        args = argparse.Namespace(operator=OPERATOR, cycle="2026-03", listen=False)
+        assert await notify_cli.run(args, world.house) == 0
+        told = await world.post.collect()
+    assert sorted(notice.to for notice in told) == [ANA, BARBU, "+40740000103"]
+
+
+async def test_an_event_about_an_unpublished_bill_waits_for_its_change_of_state(world: World) -> None:
+    async with listening(world) as (bss, _):
+        bss.states["ORO-202603-0101"] = "validated"
+        assert await bss.announce("ORO-202603-0101") == [204]
+        assert await world.post.collect() == []
+        bss.states["ORO-202603-0101"] = "sent"
+        assert await bss.announce("ORO-202603-0101", "customerBillStateChangeEvent") == [204]
+        assert len(await world.post.collect()) == 1
+
+
+async def test_events_of_an_absent_bss_are_asked_for_again(world: World) -> None:
+    async with listening(world) as (bss, _):
+        bss.book.answer = lambda request: web.Response(status=500)
+        assert await bss.announce("ORO-202603-0101") == [503]
+        bss.book.answer = lambda request: None
+        assert await bss.announce("ORO-202603-0101") == [204]
+        assert len(await world.post.collect()) == 1
+
+
+BILL = {"id": "ORO-202603-0101", "billingAccount": {"id": "40740000101"}}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("customerBillCreateEvent", {"event": {"customerBill": {**BILL, "id": "other"}}}, 204),
+        ("customerBillCreateEvent", {"event": {"customerBill": {**BILL, "billingAccount": {"id": "1"}}}}, 204),
+        ("customerBillOnDemandCreateEvent", {"event": {"customerBill": BILL}}, 204),
+        ("somethingElse", {"event": {"customerBill": BILL}}, 404),
+        ("customerBillCreateEvent", {"event": {}}, 400),
+        ("customerBillCreateEvent", [], 400),
+        ("customerBillCreateEvent", {"event": {"customerBill": {**BILL, "id": 7}}}, 400),
+        ("customerBillCreateEvent", {"event": {"customerBill": BILL}, "more": "x" * 70_000}, 400),
+        ("../listener/customerBillCreateEvent", {"event": {"customerBill": BILL}}, 204),
+    ],
+)
+async def test_a_forged_event_tells_nobody_anything(world: World, path: str, body: Any, status: int) -> None:
+    async with listening(world) as (_, callback), ClientSession() as session:
+        async with session.post(f"{callback}/{path}", json=body) as response:
+            assert response.status == status
+        assert len(await world.post.collect()) == (path.startswith(".."))
+
+
+async def test_a_wrong_token_opens_nothing(world: World) -> None:
+    async with listening(world) as (_, callback), ClientSession() as session:
+        for wrong in (callback.replace(TOKEN, "guess"), callback.replace(OPERATOR, "nobody")):
+            async with session.post(f"{wrong}/customerBillCreateEvent", json={}) as response:
+                assert response.status == 404
