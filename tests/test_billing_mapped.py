@@ -1,0 +1,27 @@
+"""Somebody else's tables: read under their names, never written."""
+
+from collections.abc import AsyncIterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from flows.failures import NotEligible
+from flows.ports import Billing
+from tests.bss import behind, book
+
+ANA, BARBU = "40740000101", "40740000102"
+
+
+@pytest.fixture
+async def mapped(tmp_path: Path) -> AsyncIterator[Billing]:
+    async with behind("mapped", tmp_path, book(), lambda: date(2026, 3, 10)) as billing:
+        yield billing
+
+
+async def test_media_are_read_and_another_way_is_refused(mapped: Billing) -> None:
+    assert (await mapped.media(ANA), await mapped.media(BARBU)) == ("paper", "email")
+    assert not await mapped.set_media(BARBU, "email")
+    with pytest.raises(NotEligible):
+        await mapped.set_media(ANA, "email")
+    assert await mapped.media(ANA) == "paper"
