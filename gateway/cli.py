@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 
 from flows.failures import Unavailable
-from gateway import app, demo, log, notify_cli, outbox_cli, packs, privacy_cli, supervisor, terminal
+from gateway import app, demo, log, newcomer, notify_cli, outbox_cli, packs, privacy_cli, supervisor, terminal
 from gateway.demo_bss.stand_in import KINDS, standing_in
 from gateway.providers import discover
 from gateway.settings import Settings, SettingsError, config_path, load, merged
@@ -24,9 +24,11 @@ from storage.sql.upgrade import upgrade_url
 def main() -> None:
     """Run a command; settings and packs that cannot be used end it with status 2 and their findings."""
     args = _parser().parse_args()
+    if getattr(args, "beside", None):  # the processes we start need it, too
+        os.environ["DIALTREE_PACKS"] = args.beside
     try:
         sys.exit(COMMANDS[args.command](args))
-    except (SettingsError, PackError) as error:
+    except (SettingsError, PackError, newcomer.NewError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
     except Unavailable:
@@ -41,19 +43,22 @@ def _parser() -> argparse.ArgumentParser:
         prog="dialtree", description="A USSD, SMS and voice gateway for e-billing."
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    _with_billing(commands.add_parser("demo", help="serve the demo world on loopback"))
+    _with_packs(_with_billing(commands.add_parser("demo", help="serve the demo world on loopback")))
     serve = commands.add_parser("serve", help="serve webhooks and pages")
+    _with_packs(serve)
     serve.add_argument("--workers", type=int, default=1, metavar="N", help="so many processes on one port")
     serve.add_argument("--deliver", action="store_true", help="deliver what is due, too")
     serve.add_argument("--member", type=int, help=argparse.SUPPRESS)
     commands.add_parser("worker", help="deliver what is due")
     dial = commands.add_parser("dial", help="a phone in the terminal")
     terminal.add_arguments(dial)
-    _with_billing(dial)
+    _with_packs(_with_billing(dial))
     notify_cli.add_arguments(commands.add_parser("notify", help=notify_cli.HELP))
     check = commands.add_parser("check", help="look for faults in packs")
-    check.add_argument("packs", nargs="*", type=Path, help="pack folders; by default the ones we ship")
+    check.add_argument("packs", nargs="*", type=Path, help="packs or folders of packs; ours by default")
+    _with_packs(check)
     check.add_argument("--schema", action="store_true", help="print the JSON Schema of a pack's files")
+    newcomer.add_arguments(commands.add_parser("new", help="begin a pack of your own"))
     outbox_cli.add_arguments(commands.add_parser("outbox", help="look after what goes out"))
     privacy_cli.add_arguments(commands)
     database = commands.add_parser("db", help="look after the database")
@@ -61,9 +66,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _with_billing(parser: argparse.ArgumentParser) -> None:
+def _with_billing(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     parser.add_argument(
         "--billing", choices=KINDS, default="", help="read bills from a BSS of this kind instead"
+    )
+    return parser
+
+
+def _with_packs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--packs", dest="beside", metavar="FOLDER", help="a folder of packs beside the ones we ship"
     )
 
 
@@ -135,6 +147,7 @@ async def _dialled(args: argparse.Namespace) -> int:
         settings, chance = terminal.scene(args, told)
         async with house(settings, chance=chance) as built:
             await demo.settle(built)
+            args.caller = args.caller or demo.phone(built, args.operator)
             return await terminal.run(args, built)
 
 
@@ -152,12 +165,18 @@ def _check(args: argparse.Namespace) -> int:
     if args.schema:
         print(json.dumps(json_schema(), indent=2))
         return 0
-    folders = args.packs or [packs.folder(name) for name in packs.names()]
+    given = [*args.packs, *([Path(args.beside)] if args.beside else [])]
+    folders = [pack for path in given or [packs.OPERATORS] for pack in packs.within(path)]
     found = [finding for folder in folders for finding in packs.findings(folder)]
     for finding in found:
         print(finding)
     print(f"{len(folders)} packs, {len(found)} findings")
     return 1 if found else 0
+
+
+def _new(args: argparse.Namespace) -> int:
+    print(newcomer.run(args))
+    return 0
 
 
 def _outbox(args: argparse.Namespace) -> int:
@@ -191,6 +210,7 @@ COMMANDS = {
     "worker": _worker,
     "dial": _dial,
     "check": _check,
+    "new": _new,
     "notify": _notify,
     "outbox": _outbox,
     "export": _privacy,

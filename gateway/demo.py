@@ -7,8 +7,10 @@ from typing import Any
 
 from flows.records import Notice
 from gateway import packs
+from gateway.settings import packs_folder
 from gateway.wiring import House
-from storage.demo import seed
+from storage.demo import known, seed
+from storage.demo_people import Where, generic
 
 FOLDER = Path("var")
 SECRET = FOLDER / "demo-secret"
@@ -24,7 +26,7 @@ def base(environ: Mapping[str, str]) -> dict[str, Any]:
         "internal_port": "0",
         "secret_key": _secret(),
         "database_url": f"sqlite:///{FOLDER}/demo.db",
-        "operators": {name: _operator() for name in packs.names()},
+        "operators": {name: _operator() for name in packs.served(packs_folder(environ))},
     }
 
 
@@ -48,7 +50,25 @@ def _secret() -> str:
 
 async def settle(house: House) -> None:
     """Put the demo world into the house's tables."""
-    await seed(house.database, house.passwords, house.hooks.now())
+    await seed(house.database, house.passwords, house.hooks.now(), _world(house))
+
+
+def _world(house: House) -> dict[str, Any]:
+    """The demo world, with generic people for the operators it does not know."""
+    strangers = house.settings.operators.keys() - known().keys()
+    return {**known(), **{name: generic(_where(house, name)) for name in sorted(strangers)}}
+
+
+def _where(house: House, operator: str) -> Where:
+    form = house.conversations.shelf.current(operator).form
+    kind, language = next(iter(form.rules.proof), "mobile"), next(iter(form.languages))
+    return Where(form.country_code, form.time_zone, form.currency.code, kind, language)
+
+
+def phone(house: House, operator: str) -> str:
+    """The number of the operator's first person; empty for one that is not served."""
+    told = _world(house).get(operator)
+    return str(told["subscribers"][0]["msisdn"]) if told else ""
 
 
 def told(notice: Notice) -> str:

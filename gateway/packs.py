@@ -34,6 +34,23 @@ def names(root: Path = OPERATORS) -> list[str]:
     return sorted(path.parent.name.replace("_", "-") for path in root.glob("*/pack.yaml"))
 
 
+def located(operator: str, beside: str = "", root: Path = OPERATORS) -> Path:
+    """An operator's pack in the folder beside ours, or among ours."""
+    own = folder(operator, Path(beside)) if beside else root
+    return own if beside and (own / "pack.yaml").is_file() else folder(operator, root)
+
+
+def served(beside: str = "") -> list[str]:
+    """All operators there are packs for, ours and those beside."""
+    return sorted({*names(), *(names(Path(beside)) if beside else ())})
+
+
+def within(path: Path) -> list[Path]:
+    """A pack's folder itself, or the packs in a folder of packs."""
+    inside = [] if (path / "pack.yaml").is_file() else [found.parent for found in path.glob("*/pack.yaml")]
+    return sorted(inside) or [path]
+
+
 def findings(pack: Path) -> list[Finding]:
     """Everything wrong with a pack; empty when it may be dialled."""
     try:

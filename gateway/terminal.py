@@ -32,7 +32,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("address", nargs="?", default="", help="what to dial: '*100#', 411, 477")
     parser.add_argument("--operator", default="orange-ro")
     parser.add_argument(
-        "--from", dest="caller", default="+40740000101", metavar="MSISDN", help="the phone's number"
+        "--from", dest="caller", default="", metavar="MSISDN", help="the phone's number; the first person's"
     )
     parser.add_argument("--language", default="", help="the language the subscriber has chosen, e.g. en")
     parser.add_argument("--channel", choices=list(VERBS), help="when the address does not say")
@@ -48,13 +48,13 @@ def scene(args: Namespace, settings: Settings) -> tuple[Settings, Chance]:
     with suppress(DialogError):  # `run` says what is wrong with it
         dialog = _script(args.script)
         if dialog.first("at"):
-            pack = packs.menu(packs.folder(dialog.first("operator", args.operator)))
+            pack = packs.menu(packs.located(dialog.first("operator", args.operator), settings.packs))
             clock.set(moment(dialog.first("at")), pack.form.time_zone)
     return settings.model_copy(update={"database_url": "sqlite://"}), Chance(now=clock)
 
 
 async def run(args: Namespace, house: House) -> int:
-    """Be a phone until the conversation or the input is over; 0 when all went as it should."""
+    """Be the phone `--from` names until the conversation or the input is over; 0 when all went as it should."""
     try:
         return await (_played(args, house) if args.script else _typed(args, house))
     except DialogError as error:

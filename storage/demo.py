@@ -229,12 +229,20 @@ def rows(operator: str, now: datetime) -> Rows:
     return found
 
 
-async def seed(database: Database, passwords: SqlPasswords, now: datetime) -> None:
+def known() -> dict[str, Any]:
+    """The demo world as its file tells it, by operator."""
+    world: dict[str, Any] = yaml.safe_load(WORLD.read_text(encoding="utf-8"))
+    return world
+
+
+async def seed(
+    database: Database, passwords: SqlPasswords, now: datetime, world: Mapping[str, Any] | None = None
+) -> None:
     """Put the demo world there as it stands at `now` (aware). Repeating it is harmless.
 
     Secrets are set only where there are none, so one changed in the demo stays changed.
     """
-    world = yaml.safe_load(WORLD.read_text(encoding="utf-8"))
+    world = known() if world is None else world
     people = [
         (_shop(name, told, now), person) for name, told in world.items() for person in told["subscribers"]
     ]

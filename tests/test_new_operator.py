@@ -1,0 +1,69 @@
+"""A new operator, begun and dialled as a newcomer would: by the command line, in an empty folder."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gateway import packs
+from gateway.demo import settle
+from gateway.dialog import read, write
+from gateway.newcomer import LANGUAGES, NewError, begin
+from tests.world import Worlds
+
+ROOT = Path(__file__).parent.parent
+REFUSED = {
+    "a name with a space": ("acme tel", ["en"], "no name"),
+    "an operator we ship": ("orange-fr", ["en"], "we ship"),
+    "a language without a catalogue": ("acme-tel", ["en", "tlh"], "no language 'tlh'"),
+    "a language twice": ("acme-tel", ["en", "en"], "stands twice"),
+}
+
+
+def dialtree(folder: Path, *words: str, keys: str = "") -> str:
+    """What the command prints; it must end well."""
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "gateway", *words]
+    done = subprocess.run(
+        command, cwd=folder, env=environ, input=keys, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_a_sixth_operator_is_made_and_dialled_without_touching_python(tmp_path: Path) -> None:
+    assert "dialtree dial" in dialtree(tmp_path, "new", "operator", "acme-tel", "--languages", "fr,en")
+    assert dialtree(tmp_path, "check", "packs") == "1 packs, 0 findings\n"
+    told = dialtree(tmp_path, "dial", "*123#", "--operator", "acme-tel", "--packs", "packs", keys="6\n2\n")
+    assert "Bienvenue chez Acme Tel" in told and "From now on we answer in English." in told
+    assert not list((tmp_path / "packs").rglob("*.py"))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_its_first_dialog_passes(language: str, tmp_path: Path) -> None:
+    first = begin("acme-tel", tmp_path, [language]) / f"dialogs/first-{language}.dialog"
+    dialog = read(first.read_text(encoding="utf-8"), first.name)
+    async with Worlds(tmp_path, tmp_path).open(dialog.first("at"), operator="acme-tel") as world:
+        await settle(world.house)
+        brought = await world.player(world.direct(), dialog.first("from")).play(dialog)
+    assert write(dialog, brought) == first.read_text(encoding="utf-8")
+
+
+def test_every_language_it_may_begin_with_has_no_findings(tmp_path: Path) -> None:
+    assert packs.findings(begin("acme-tel", tmp_path, LANGUAGES)) == []
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_begun_is_refused_before_a_file_exists(case: str, tmp_path: Path) -> None:
+    name, languages, why = REFUSED[case]
+    with pytest.raises(NewError, match=why):
+        begin(name, tmp_path, languages)
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_is_written_over(tmp_path: Path) -> None:
+    begin("acme-tel", tmp_path, ["en"])
+    with pytest.raises(NewError, match="there already"):
+        begin("acme-tel", tmp_path, ["en"])
