@@ -101,13 +101,19 @@ async def test_two_processes_share_a_port_and_a_killed_one_comes_back(
     async def ready() -> bool:
         return all([await green(session, internal + number) for number in range(2)])
 
-    await eventually(ready, 60)
-    members = children(group.pid)
-    os.kill(members[0], signal.SIGKILL)
-    await asyncio.to_thread(until, lambda: len(set(children(group.pid)) - {members[0]}) == 2, 20, "a new one")
-    await eventually(ready, 60)
-    group.send_signal(signal.SIGTERM)
-    assert (await said(group))[0] == 0
+    try:
+        await eventually(ready, 60)
+        members = children(group.pid)
+        os.kill(members[0], signal.SIGKILL)
+        await asyncio.to_thread(
+            until, lambda: len(set(children(group.pid)) - {members[0]}) == 2, 20, "a new one"
+        )
+        await eventually(ready, 60)
+        group.send_signal(signal.SIGTERM)
+        assert (await said(group))[0] == 0
+    finally:
+        if group.returncode is None:
+            group.kill()
 
 
 async def green(session: ClientSession, port: int) -> bool:
