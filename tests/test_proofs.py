@@ -1,0 +1,189 @@
+"""Proofs: on no path, on no channel, with no set of proofs does a private step run unproven."""
+
+from collections.abc import Iterator
+from functools import cache
+from itertools import chain, combinations
+
+import pytest
+
+from flows.actions import Subject
+from flows.records import Change, Registration
+from gateway import packs
+from menus.check import reachable
+from menus.machine import SATISFIES, NoMoveError
+from menus.menu import Menu
+from menus.pack import draft
+from menus.screen import Node
+from menus.session import Session, load
+from menus.walk import Heard, held, hold, take, turn_to
+from storage.ledger import SqlLedger
+from storage.sql.engine import Database
+from tests.sql import NOW, SECRET
+from tests.sql import database as database
+from tests.sql import database_url as database_url
+from tests.world import CHANNELS, Worlds
+from tests.world import worlds as worlds
+
+PROOFS = ("line", "code", "password", "pin", "customer_code")
+SETS = [*chain.from_iterable(combinations(PROOFS, size) for size in range(len(PROOFS) + 1))]
+CALLER, OTHER = "+21698000101", "+21671000102"
+TUNISIE = "tunisie-telecom"
+
+
+@cache
+def menu(operator: str) -> Menu:
+    return packs.menu(packs.folder(operator))
+
+
+def standing(pack: Menu, state: str, kind: str, proofs: tuple[str, ...], channel: str = "ussd") -> Session:
+    return Session(
+        pack.name, channel, CALLER, pack.revision, state, pack.language(""), kind=kind, proofs=proofs
+    )
+
+
+def private(pack: Menu) -> set[str]:
+    """Steps that touch billing data or change an account."""
+    actions = packs.actions()
+    return {name for name, node in pack.nodes.items() if node.action and actions[node.action].private}
+
+
+def enough(pack: Menu, node: Node, kind: str, proofs: tuple[str, ...]) -> bool:
+    """What the rules say, written down a second time."""
+    rules = pack.form.rules
+    asked = SATISFIES[rules.proof[kind]]
+    if node.needs == "secret":
+        return bool(set(proofs) - {"line"})
+    vouched = rules.vouched is None or kind in rules.vouched
+    if node.needs == "line" and vouched and "line" in proofs:
+        return True
+    return bool((asked if node.needs == "line" else SATISFIES[node.needs]).intersection(proofs))
+
+
+def arrivals(pack: Menu, channel: str) -> Iterator[tuple[str, str, str]]:
+    """Every move on a channel that aims at a private step: trigger, from, the step."""
+    reached, aims = reachable(draft(packs.folder(pack.name), packs.PLACES), channel), private(pack)
+    for trigger, origin, target in pack.moves.edges():
+        proving = trigger.startswith("resume ") and channel != CHANNELS[0]  # the same on every channel
+        if target in aims and origin in reached and not proving:
+            yield trigger, origin, target
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+@pytest.mark.parametrize("operator", packs.names())
+def test_a_private_step_is_entered_only_with_the_proof_of_the_rules(operator: str, channel: str) -> None:
+    pack = menu(operator)
+    for trigger, origin, target in arrivals(pack, channel):
+        for kind in pack.form.rules.proof:
+            for proofs in SETS:
+                session = standing(pack, origin, kind, proofs, channel)
+                pack.moves.fire(trigger, session)
+                proven = enough(pack, pack.nodes[target], kind, proofs)
+                assert (session.state == target) is proven, (trigger, origin, target, kind, proofs)
+
+
+@pytest.mark.parametrize("operator", packs.names())
+def test_a_line_not_proven_is_asked_for_the_proof_of_its_kind(operator: str) -> None:
+    pack = menu(operator)
+    for kind, proof in pack.form.rules.proof.items():
+        session = standing(pack, "home", kind, ())
+        trigger = next(f"enter {name}" for name in sorted(private(pack)) if _entered(pack, name))
+        pack.moves.fire(trigger, session)
+        assert session.state == pack.form.gates[proof] and session.then == trigger.removeprefix("enter ")
+
+
+def _entered(pack: Menu, name: str) -> bool:
+    return pack.nodes[name].needs == "line" and f"enter {name}" in pack.moves._events
+
+
+@pytest.mark.parametrize("proofs", SETS)
+def test_another_line_loses_every_proof(proofs: tuple[str, ...]) -> None:
+    session = standing(menu(TUNISIE), "home", "mobile", proofs)
+    turn_to(session, OTHER, "fixed", trusted=True)
+    assert (session.number, session.kind, session.proofs, session.facts) == (OTHER, "fixed", (), {})
+
+
+def test_back_on_ones_own_line_the_trusted_leg_counts_again_and_nothing_else() -> None:
+    session = standing(menu(TUNISIE), "home", "mobile", ("line",))
+    turn_to(session, OTHER, "fixed", trusted=True)
+    session.proofs = ("customer_code",)
+    turn_to(session, CALLER, "mobile", trusted=True)
+    assert (session.subject, session.proofs) == ("", ("line",))
+
+
+def test_an_untrusted_leg_proves_not_even_ones_own_line() -> None:
+    session = standing(menu(TUNISIE), "home", "mobile", ("line",))
+    turn_to(session, CALLER, "mobile", trusted=False)
+    assert session.proofs == ()
+
+
+def test_a_session_about_another_line_comes_back_as_it_was() -> None:
+    session = standing(menu(TUNISIE), "home", "mobile", ("line",))
+    turn_to(session, OTHER, "fixed", trusted=True)
+    assert load(session.dump()) == session and load(session.dump()).number == OTHER
+
+
+def test_a_session_of_another_release_is_no_session() -> None:
+    with pytest.raises(ValueError, match="another release"):
+        load(b'["orange-ro","ussd","+40740000101","r","home","ro",{}]')
+
+
+def test_an_open_answer_waits_for_its_proof_and_a_secret_does_not() -> None:
+    pack = menu("maroc-telecom")
+    session = standing(pack, "password.enter", "mobile", ())
+    hold(pack, session, Heard("moved", "12345678", secret=True))
+    assert held(session) == ""
+    hold(pack, session, Heard("moved", "0226"))
+    assert (held(session), held(session)) == ("0226", "")
+
+
+def test_a_number_of_another_kind_than_was_said_is_nobodys() -> None:
+    assert Subject(OTHER, "mobile") != Subject(OTHER, "fixed") and OTHER not in repr(Subject(OTHER))
+
+
+async def test_a_fixed_line_said_to_be_mobile_proves_nothing_and_gets_no_code(worlds: Worlds) -> None:
+    async with worlds.open(operator=TUNISIE) as world:
+        phone = world.direct()
+        await phone.dial(CALLER, "*101*5*1*71000102#")
+        assert "Tapez le code" in (await phone.press("2")).lines[0]
+        assert await world.post.collect() == []
+
+
+async def test_a_proof_of_one_line_opens_no_other(worlds: Worlds) -> None:
+    async with worlds.open(operator=TUNISIE) as world:
+        phone = world.direct()
+        await phone.dial(CALLER, "*101*5*2*71000102*2*88441207#")
+        await phone.press("00")
+        seen = [await phone.press(key) for key in ("5", "3", "20000103", "2")]
+        assert "code client" in seen[-1].lines[0] and "25,000" not in "".join(seen[-1].lines)
+
+
+async def test_a_proof_taken_cannot_be_fired_from_elsewhere() -> None:
+    pack = menu(TUNISIE)
+    session = standing(pack, "proof.check_customer_code", "fixed", ())
+    with pytest.raises(NoMoveError):
+        take(pack, session, "ok", {}, "")
+
+
+@pytest.fixture
+def ledger(database: Database) -> SqlLedger:
+    return SqlLedger(database, SECRET)
+
+
+def registering(key: str, line: str, by: str = CALLER) -> Change:
+    made = Registration(by, line, f"tt-{line}", line.removeprefix("+"))
+    return Change(key, TUNISIE, made.subscription, NOW, registration=made)
+
+
+async def test_lines_are_listed_by_the_phone_that_registered_them_once_each(ledger: SqlLedger) -> None:
+    for key, line, by in (("1", CALLER, CALLER), ("2", OTHER, CALLER), ("3", OTHER, CALLER)):
+        await ledger.commit(registering(key, line, by))
+    await ledger.commit(registering("4", OTHER, OTHER))
+    assert [each.line for each in await ledger.registrations(TUNISIE, CALLER)] == [OTHER, CALLER]
+    assert await ledger.registrations("maroc-telecom", CALLER) == []
+
+
+async def test_a_subscription_knows_its_registration(ledger: SqlLedger) -> None:
+    await ledger.commit(registering("1", OTHER))
+    found = await ledger.registered(TUNISIE, f"tt-{OTHER}")
+    assert found == registering("1", OTHER).registration
+    assert await ledger.registered(TUNISIE, "tt-nobody") is None

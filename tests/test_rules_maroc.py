@@ -1,0 +1,218 @@
+"""Maroc Telecom's rules, each shown on the dialogs it is about, by channel."""
+
+import re
+
+import pytest
+
+from flows.password import password_holds, pin_holds
+from tests.runs import Runs
+from tests.runs import runs as runs
+from tests.test_rules_orange_ro import steps, words
+from tests.world import worlds as worlds
+
+FIRST = {"fr": "Mot de passe initial", "ar": "كلمة سر أولى"}
+AGENCY = {"fr": "agence commerciale", "ar": "الوكالة التجارية"}
+WAIT = {"fr": "le mois prochain", "ar": "الشهر القادم"}
+CHOOSE = {"fr": "Choisissez un", "ar": "اختاروا رقما"}
+YOUSSEF = "+212661000101"
+both = pytest.mark.parametrize("language", ["fr", "ar"])
+written = pytest.mark.parametrize("channel", ["ussd", "sms"])
+
+
+async def played(runs: Runs, name: str, language: str = "fr") -> str:
+    return words(await steps(runs, f"maroc_telecom/{name}-{language}"))
+
+
+async def told(runs: Runs, name: str, said: str, language: str = "fr") -> str:
+    """What came of the last time this was said."""
+    done = await steps(runs, f"maroc_telecom/{name}-{language}")
+    return [brought for _, each, brought in done if each == said][-1]
+
+
+@both
+@pytest.mark.parametrize("name", ["ussd-account", "sms-account", "voice-account"])
+async def test_M1_an_account_is_the_line_itself_on_every_channel(name: str, language: str, runs: Runs) -> None:
+    seen = await played(runs, name, language)
+    assert FIRST[language] in seen and f"~ sms {YOUSSEF}:" in seen
+
+
+@both
+@pytest.mark.parametrize("name", ["ussd-business", "sms-left-out"])
+async def test_M2_enterprises_go_to_the_agency_on_ussd_and_sms(name: str, language: str, runs: Runs) -> None:
+    assert (await played(runs, name, language)).count(AGENCY[language]) == 2
+
+
+async def test_M2_the_agency_named_is_the_nearest_on_ussd(runs: Runs) -> None:
+    assert "Rabat" in await played(runs, "ussd-business")
+
+
+@both
+async def test_M2_enterprises_are_put_through_on_voice(language: str, runs: Runs) -> None:
+    heard = await played(runs, "voice-left-out", language)
+    assert AGENCY[language] in heard and "put through to +212537000115" in heard
+
+
+@pytest.mark.parametrize("name", ["ussd-account", "voice-login"])
+async def test_M3_the_service_is_chosen_on_ussd_and_voice(name: str, runs: Runs) -> None:
+    seen = (await played(runs, name)).lower()
+    assert re.search(r"mobile(.*\n){1,2}.*fixe(.*\n){1,2}.*internet ou", seen)
+
+
+async def test_M3_the_service_is_an_argument_on_sms(runs: Runs) -> None:
+    assert FIRST["fr"] in await played(runs, "sms-account")
+    assert "pas celui de cette ligne" in await told(runs, "sms-account", "3777 COMPTE FIXE")
+
+
+async def test_M4_the_sim_stands_for_the_captcha_on_ussd(runs: Runs) -> None:
+    assert "ces chiffres" not in await played(runs, "ussd-account")
+
+
+async def test_M4_sender_and_rate_limit_stand_for_the_captcha_on_sms(runs: Runs) -> None:
+    assert "30 secondes" in await told(runs, "sms-account", "3777 COMPTE MOBILE")
+
+
+@both
+async def test_M4_three_digits_are_repeated_on_an_unvouched_call_on_voice(language: str, runs: Runs) -> None:
+    again = await told(runs, "voice-account", "000#", language)
+    assert "9, 7, 0" in again and FIRST[language] not in again
+
+
+@both
+@pytest.mark.parametrize("name", ["ussd-account", "sms-account", "voice-login"])
+async def test_M5_a_mobiles_first_password_comes_by_sms(name: str, language: str, runs: Runs) -> None:
+    assert re.search(rf"~ sms \{YOUSSEF}: .*{{code}}", await played(runs, name, language))
+
+
+@both
+@pytest.mark.parametrize(("name", "whose"), [("account-fixed", "fatima"), ("internet", "karim")])
+async def test_M5_fixed_and_internet_get_it_by_email_on_ussd(
+    name: str, whose: str, language: str, runs: Runs
+) -> None:
+    assert f"~ email {whose}@example.test" in await played(runs, f"ussd-{name}", language)
+
+
+async def test_M5_nobodys_number_is_answered_alike_and_gets_nothing_on_ussd(runs: Runs) -> None:
+    done = await steps(runs, "maroc_telecom/ussd-account-fixed-fr")
+    known, nobodys = (brought for _, _, brought in done if FIRST["fr"] in brought and "0 Retour" in brought)
+    assert "initial" in nobodys and "~" in known and "~" not in nobodys
+
+
+@both
+async def test_M6_newcomers_wait_until_next_month_on_ussd(language: str, runs: Runs) -> None:
+    assert (await played(runs, "ussd-newcomer", language)).count(WAIT[language]) == 2
+
+
+@pytest.mark.parametrize("channel", ["sms", "voice"])
+async def test_M6_newcomers_wait_until_next_month_on_sms_and_voice(channel: str, runs: Runs) -> None:
+    assert WAIT["fr"] in await played(runs, f"{channel}-left-out")
+
+
+async def test_M6_the_day_is_named_on_ussd(runs: Runs) -> None:
+    assert "01/04/2026" in await played(runs, "ussd-newcomer")
+
+
+async def test_M7_only_sensitive_items_ask_for_the_pin_on_ussd(runs: Runs) -> None:
+    assert "PIN" not in await played(runs, "ussd-bills")
+    assert "Tapez votre PIN" in await played(runs, "ussd-profile")
+
+
+async def test_M7_the_password_is_the_body_on_sms(runs: Runs) -> None:
+    assert "incorrect" in await told(runs, "ussd-profile", "3777 4079")
+    assert "y***@example.test" in await told(runs, "ussd-profile", "3777 4071")
+
+
+async def test_M7_the_pin_is_keyed_in_on_voice(runs: Runs) -> None:
+    assert "incorrect" in await told(runs, "voice-account", "4070#")
+    assert "cent quarante-neuf dirhams" in await told(runs, "voice-account", "4071#")
+
+
+async def test_M7_a_forgotten_pin_is_set_anew_with_a_code_on_ussd(runs: Runs) -> None:
+    seen = await played(runs, "ussd-forgotten")
+    assert seen.index("n'est pas bon") < seen.index("Choisissez un PIN") < seen.index("nouveau PIN est actif")
+
+
+@both
+@pytest.mark.parametrize("name", ["ussd-account", "voice-login"])
+async def test_M8_the_first_password_is_replaced_at_once(name: str, language: str, runs: Runs) -> None:
+    done = await steps(runs, f"maroc_telecom/{name}-{language}")
+    after = next(brought for _, said, brought in done if said.startswith("{code}"))
+    assert CHOOSE[language] in after
+
+
+async def test_M8_old_new_and_again_on_ussd(runs: Runs) -> None:
+    done = (await steps(runs, "maroc_telecom/ussd-account-fr"))[-5:]
+    told = [brought.split("\n")[0] for _, _, brought in done]
+    assert "actuel" in told[0] and "incorrect" in told[1] and "Choisissez" in told[2]
+    assert "encore" in told[3] and "actif" in told[4]
+
+
+@pytest.mark.parametrize(
+    ("pin", "holds"),
+    [("4071", True), ("123456", False), ("4321", False), ("0000", False), ("407", False), ("1357", True)],
+)
+def test_M8_what_a_pin_may_be(pin: str, *, holds: bool) -> None:
+    assert pin_holds(pin) is holds
+
+
+@pytest.mark.parametrize(("password", "holds"), [("Zellige7", True), ("short1", False), ("a" * 9, False)])
+def test_M8_what_a_password_may_be(password: str, *, holds: bool) -> None:
+    assert password_holds(password) is holds
+
+
+async def test_M9_profile_behind_the_pin_on_ussd(runs: Runs) -> None:
+    assert "nom d'utilisateur se change sur le site" in await played(runs, "ussd-profile")
+
+
+async def test_M9_an_address_by_text_and_a_link_on_sms(runs: Runs) -> None:
+    assert "~ email youssef@example.test" in await told(runs, "ussd-profile", "3777 4071")
+
+
+async def test_M9_pin_and_how_to_text_the_address_on_voice(runs: Runs) -> None:
+    assert "changer de code PIN" in await played(runs, "voice-login")
+
+
+@written
+async def test_M10_six_bills_on_ussd_and_sms(channel: str, runs: Runs) -> None:
+    done = await steps(runs, f"maroc_telecom/{channel}-bills-fr")
+    shown = next(brought for _, _, brought in done if "| 1 03/26" in brought)
+    assert len(re.findall(r"\| \d \d\d/\d\d ", shown)) == 6
+
+
+async def test_M10_six_bills_on_voice(runs: Runs) -> None:
+    assert (await played(runs, "voice-login")).count("la facture de") == 6
+
+
+@written
+async def test_M11_the_columns_on_ussd_and_sms(channel: str, runs: Runs) -> None:
+    seen = await played(runs, f"{channel}-bills")
+    for column in ("IAM-202603-0101", "***101", "06***101", "124,17", "149,00", "01/03/2026", "21/03/2026"):
+        assert column in seen
+
+
+async def test_M11_the_amounts_and_dates_on_voice(runs: Runs) -> None:
+    assert "soit cent vingt-quatre dirhams et dix-sept centimes hors taxes" in await played(runs, "voice-login")
+
+
+@both
+@pytest.mark.parametrize("name", ["ussd-bills", "sms-bills", "voice-login"])
+async def test_M12_the_document_comes_as_a_link(name: str, language: str, runs: Runs) -> None:
+    assert re.search(rf"~ sms \{YOUSSEF}: .*(\n~   )?{{link}}", await played(runs, name, language))
+
+
+async def test_M13_month_and_line_are_chosen_on_ussd(runs: Runs) -> None:
+    assert "IAM-202602-0101" in await told(runs, "ussd-month", "0226")
+    assert "IAM-202603-0102" in await played(runs, "ussd-account-fixed")
+
+
+async def test_M13_month_and_line_are_arguments_on_sms(runs: Runs) -> None:
+    assert "IAM-202602-0101" in await told(runs, "sms-bills", "3777 FACT 0226")
+    assert "05***102" in await told(runs, "sms-bills", "3777 LIGNE FIXE 0522000102")
+
+
+async def test_M13_the_month_is_keyed_in_on_voice(runs: Runs) -> None:
+    assert "février deux mille vingt-six" in await told(runs, "voice-login", "0226#")
+
+
+@pytest.mark.parametrize(("name", "said"), [("ussd-month", "4"), ("sms-bills", "3777 PAYER")])
+async def test_M14_paying_comes_later_and_says_so(name: str, said: str, runs: Runs) -> None:
+    assert "bientot" in await told(runs, name, said)
