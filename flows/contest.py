@@ -54,15 +54,16 @@ def _row(line: BillLine) -> tuple[Fact, ...]:
 
 
 async def _ticket(ask: Ask, bill: str, line: str) -> Outcome:
-    ticket = Ticket(_reference(ask.key), "contest", bill, line, ask.channel)
+    ticket = Ticket(_reference(ask, bill, line), "contest", bill, line, ask.channel)
     facts: Facts = {"reference": Text(ticket.reference), "bill": Text(bill)}
     change = ask.change(tickets=(ticket,), notices=(ask.sms("contest.notice", facts, "reply"),))
     return Outcome(await ask.world.ledger.commit(change), facts)
 
 
-def _reference(key: str) -> str:
-    """Eight letters and digits of the action's own key: a repeat gets the same."""
-    return b32encode(blake2b(key.encode(), digest_size=5).digest()).decode()
+def _reference(ask: Ask, bill: str, line: str) -> str:
+    """Eight letters and digits: the same line contested twice on one day is one ticket."""
+    what = "\x00".join((ask.menu.name, ask.known().id, bill, line, ask.today.isoformat()))
+    return b32encode(blake2b(what.encode(), digest_size=5).digest()).decode()
 
 
 ACTIONS = {

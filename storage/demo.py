@@ -196,7 +196,7 @@ def _settle_in(connection: Connection, shop: Shop, person: Mapping[str, Any]) ->
     whose = {"operator": shop.name, "account": row["account"]}
     connection.execute(DROP_BILLS, whose)
     connection.execute(DROP_ENTRIES, whose)
-    entries = demo_more.entries_of(shop.name, row["account"], person, shop.today)
+    entries = demo_more.entries_of(shop.name, row["account"], person, shop.today, shop.unit)
     connection.execute(ADD_ENTRY, list(entries))
     if bills:
         connection.execute(ADD_BILL, bills)

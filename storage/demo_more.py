@@ -42,7 +42,9 @@ def part_of(person: Mapping[str, Any], rubric: str) -> dict[str, int]:
     return {"days": part.get("days", 0), "of_days": part.get("of", 0)}
 
 
-def entries_of(operator: str, account: str, person: Mapping[str, Any], today: date) -> Iterator[dict[str, Any]]:
+def entries_of(
+    operator: str, account: str, person: Mapping[str, Any], today: date, unit: Decimal
+) -> Iterator[dict[str, Any]]:
     """What the person used these last days, and bought on the bill."""
     common = {"operator": operator, "account": account}
     for days, kind, quantity, amount in USAGE:
@@ -50,7 +52,12 @@ def entries_of(operator: str, account: str, person: Mapping[str, Any], today: da
         yield {**common, **row, "amount": Decimal(amount), "label": ""}
     for bought in person.get("carrier_billing", {}).get("purchases", []):
         row = {"what": "purchases", "at": today - timedelta(days=3), "kind": bought["category"], "quantity": 1}
-        yield {**common, **row, "amount": Decimal(str(bought["amount"])), "label": bought["label"]}
+        yield {
+            **common,
+            **row,
+            "amount": Decimal(str(bought["amount"])).quantize(unit),
+            "label": bought["label"],
+        }
 
 
 def document(operator: str, bill: str) -> dict[str, Any]:

@@ -38,7 +38,7 @@ PREFERENCE = select(
     preferences.c.operator == bindparam("operator"), preferences.c.subscription == bindparam("subscription")
 )
 CONSENT = insert(consents)
-TICKET = insert(tickets)
+TICKET = upsert(tickets).on_conflict_do_nothing(index_elements=[tickets.c.operator, tickets.c.reference])
 LINK = upsert(links).on_conflict_do_nothing(index_elements=[links.c.token])
 _OPEN = (
     links.c.token == bindparam("hash"),
