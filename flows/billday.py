@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from flows.records import Bill, Notice, Preference, Subscriber
 from menus.alphabet import plain, prepare
-from menus.facts import Facts, Money, Month
+from menus.facts import Facts, Money, Month, Text
 from menus.menu import Menu
 
 LIFE = timedelta(days=5)
@@ -21,14 +22,15 @@ TOLD = frozenset({"due", "part", "overdue", "paid"})
 """States of bills that are announced; credit notes and cancelled bills are not."""
 TEXTS_BY_SMS = frozenset({"mobile"})
 """Kinds of line that can receive a text."""
-MOST_BODIES = 50_000
+TOTAL = "{total}"
+"""Where the amount comes in a text that is kept."""
 
 Route = Literal["sms", "email"]
 
 
 @dataclass(slots=True)
 class Announcer:
-    """Writes the notices of one operator's bills. Equal bills read alike: their texts are kept."""
+    """Writes the notices of one operator's bills. Bills of a month read alike: their texts are kept."""
 
     menu: Menu = field(repr=False)
     kept: dict[tuple[object, ...], tuple[str, str]] = field(default_factory=dict, repr=False)
@@ -75,16 +77,20 @@ class Announcer:
 
     def _words(self, bill: Bill, route: Route, language: str) -> tuple[str, str]:
         """Subject and body; nothing in them says whose bill it is."""
-        key = (bill.issued.year, bill.issued.month, bill.total, bill.due, route, language)
+        key = (bill.issued.year, bill.issued.month, bill.due, route, language)
         found = self.kept.get(key)
         if found is None:
-            if len(self.kept) >= MOST_BODIES:
-                self.kept.clear()
             found = self.kept[key] = self._written(bill, route, language)
-        return found
+        subject, body = found
+        return subject, body.replace(TOTAL, self._total(bill.total, language))
+
+    def _total(self, total: Decimal, language: str) -> str:
+        """An amount as it stands in a text."""
+        return plain(prepare(self.menu.tongues[language].show(Money(total), "sms")))
 
     def _written(self, bill: Bill, route: Route, language: str) -> tuple[str, str]:
-        facts: Facts = {"month": Month.of(bill.issued), "total": Money(bill.total), "due": bill.due}
+        """The texts of all bills of a month that are due on one day, the amount left open."""
+        facts: Facts = {"month": Month.of(bill.issued), "total": Text(TOTAL), "due": bill.due}
         if route == "sms":
             return "", plain(prepare(self.menu.words("billday.sms_notice", language, "sms", facts)))
         subject, body = (

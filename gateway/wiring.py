@@ -172,7 +172,6 @@ async def _built(
     guard = inward.guard(settings, connections)
     hooks = Hooks(guard, conversations, outbox, chance.now)
     pages = Pages(shelf, people, secret, settings.public_url, hops.sources(guard.proxies))
-    listener, posting = _listener(settings, shelf, people, chance), SqlPosting(database, secret)
     return House(
         settings=settings,
         database=database,
@@ -183,8 +182,8 @@ async def _built(
         delivery=delivery,
         recorder=recorder,
         passwords=passwords,
-        listener=listener,
-        posting=posting,
+        listener=_listener(settings, shelf, people, chance),
+        posting=SqlPosting(database, secret),
         notebook=notebook,
         audit=SqlAudit(database, notebook.auditor),
         privacy=SqlPrivacy(database, secret),

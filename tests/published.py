@@ -72,7 +72,7 @@ class Inspector:
         @web.middleware
         async def inspected(request: web.Request, handler: Any) -> web.StreamResponse:
             sent = await request.json() if request.can_read_body else None
-            response = await handler(request)
+            response: web.StreamResponse = await handler(request)
             body = response.body if isinstance(response, web.Response) else None
             told = json.loads(body) if isinstance(body, bytes) and body else None
             self._exchange(request, sent, response.status, told)

@@ -9,7 +9,7 @@ import pytest
 
 from flows.failures import NotEligible, NotFound, Refused
 from flows.ports import Cycles
-from flows.records import Bill
+from flows.records import Bill, Entries
 from storage.billing.sql import SqlBilling
 from storage.sql.engine import connect
 from storage.sql.upgrade import upgrade
@@ -145,7 +145,8 @@ async def test_a_whole_cycle_comes_with_its_holders(backend: Backend) -> None:
 async def test_what_a_backend_cannot_do_it_does_not_name(backend: Backend) -> None:
     known = {"usage", "purchases", "documents"}
     assert set(backend.billing.capabilities) <= known
-    for what in ("usage", "purchases"):
+    asked: tuple[Entries, ...] = ("usage", "purchases")
+    for what in asked:
         if what not in backend.billing.capabilities:
             with pytest.raises(NotFound):
-                await backend.billing.entries(await backend.account(ANA), what, 3)  # type: ignore[arg-type]
+                await backend.billing.entries(await backend.account(ANA), what, 3)

@@ -10,7 +10,7 @@ from gateway.demo_bss.book import Book
 from gateway.dialog import Dialog, write
 from gateway.terminal import choose_language
 from tests.bss import ZONE, behind, book
-from tests.test_dialogs import PATHS, load, named
+from tests.runs import PATHS, load, named
 from tests.world import AT, OPERATOR, World, Worlds
 from tests.world import worlds as worlds
 

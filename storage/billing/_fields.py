@@ -74,6 +74,17 @@ def amount(value: object, what: str) -> Decimal:
     return number + Decimal(0) if exponent != 0 else number
 
 
+def moment(value: object, zone: tzinfo) -> datetime | None:
+    """An instant, UTC or of the operator's time zone; None for anything that is none."""
+    try:
+        found = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    if found is None or not EARLIEST < found.date() < LATEST:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=zone)
+
+
 def day(value: object, zone: tzinfo, what: str) -> date:
     """A day, strictly: of a date as it is, of an instant in the operator's time zone."""
     if not isinstance(value, str) or not 8 <= len(value) <= 40:

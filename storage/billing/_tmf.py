@@ -11,7 +11,7 @@ from typing import Any, Literal, cast, get_args
 
 from flows.failures import NotFound
 from flows.records import Bill, BillLine, Kind, Media, Subscriber
-from storage.billing._fields import amount, day, name, table, tables, text, told, wrong
+from storage.billing._fields import amount, day, moment, name, table, tables, text, told, wrong
 from storage.billing.sql import state_of
 
 BILL_FIELDS = (
@@ -182,6 +182,7 @@ def subscriber(
         email=email,
         email_validated=validated,
         address=_address(account),
+        sim_changed_at=moment(words.get("simchangedat"), zone),
     )
 
 

@@ -1,6 +1,7 @@
 """Bills in our own tables: for the demo, for small operators, for the tests."""
 
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from dataclasses import fields
 from datetime import date
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -31,7 +32,8 @@ T = TypeVar("T")
 PAGE = 2_000
 """Bills of one page of a cycle."""
 
-_PERSON = [column for column in subscribers.c if column.name != "media"]
+_NAMES = [each.name for each in fields(Subscriber) if each.name in subscribers.c]
+_PERSON = [subscribers.c[name] for name in _NAMES]
 _HERE = subscribers.c.operator == bindparam("operator")
 WHO = select(*_PERSON).where(_HERE, subscribers.c.msisdn == bindparam("msisdn"))
 _MEDIA = select(subscribers.c.media).where(_HERE, subscribers.c.account == bindparam("account"))
@@ -172,7 +174,7 @@ class SqlBilling:
             found = await self._all(HOLDERS, accounts=[row.account for row in rows])
             holders = {row.account: row for row in found}
             own = [row for row in rows if row.account in holders]
-            yield [(_bill(row, today), Subscriber(**holders[row.account]._mapping)) for row in own]
+            yield [(_bill(row, today), _subscriber(holders[row.account])) for row in own]
 
     async def holder(self, account: str) -> Subscriber:
         """Who is told of this account's bills; NotFound when nobody is."""
@@ -198,6 +200,10 @@ class SqlBilling:
 
 def _line(row: Any) -> BillLine:
     return BillLine(**{**row._mapping, "id": str(row.id)})
+
+
+def _subscriber(row: Any) -> Subscriber:
+    return Subscriber(**dict(zip(_NAMES, row, strict=True)))
 
 
 def _bill(row: Any, today: date) -> Bill:
