@@ -21,7 +21,7 @@ from gateway.direct import Direct
 from gateway.inward import DEFAULT_TRUST
 from gateway.player import Clock, Line, Player, Post
 from gateway.providers import discover
-from gateway.settings import Settings, load
+from gateway.settings import Settings, load, merged
 from gateway.terminal import choose_language
 from gateway.wiring import Chance, House, house
 from menus.machine import Moves
@@ -162,12 +162,16 @@ class Worlds:
 
     @asynccontextmanager
     async def open(
-        self, at: str = AT, trust: dict[str, str] | None = None, operator: str = OPERATOR
+        self,
+        at: str = AT,
+        trust: dict[str, str] | None = None,
+        operator: str = OPERATOR,
+        more: dict[str, Any] | None = None,
     ) -> AsyncIterator[World]:
-        """A world of its own, as it stands at a local time."""
+        """A world of its own, as it stands at a local time; `more` settings go over the usual ones."""
         zone = self.menu(packs.folder(operator, self.operators)).form.time_zone
         clock = Clock(datetime.fromisoformat(at).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC))
-        settings = _settings(await self._copied(str(clock()), clock()), trust or {}, operator)
+        settings = _settings(await self._copied(str(clock()), clock()), trust or {}, operator, more or {})
         async with house(settings, self.operators, _chance(clock), self.menu) as built:
             people = built.conversations.people[operator]
             weather = Weather(people.world.billing)
@@ -200,7 +204,7 @@ async def _seeded(path: Path, now: datetime) -> Path:
     return path
 
 
-def _settings(path: Path, trust: dict[str, str], operator: str) -> Settings:
+def _settings(path: Path, trust: dict[str, str], operator: str, more: dict[str, Any]) -> Settings:
     links: dict[str, Any] = {
         "routes": {"sms": "africastalking"},
         "africastalking": {"username": "sandbox", "api_key": "key", "hook_token": HOOK_TOKEN, "trust": trust},
@@ -214,7 +218,7 @@ def _settings(path: Path, trust: dict[str, str], operator: str) -> Settings:
         "turns_per_minute": 100_000,
         "operators": {operator: links},
     }
-    return load(discover(), Path("no such file"), {}, base)
+    return load(discover(), Path("no such file"), {}, merged(base, more))
 
 
 def _chance(clock: Callable[[], datetime]) -> Chance:

@@ -1,0 +1,126 @@
+"""The canary: known secrets and numbers go in everywhere; every byte written is searched for them."""
+
+import base64
+import logging
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+import pytest
+from aiohttp import ClientSession
+from redis.asyncio import from_url
+
+from gateway.app import listening, public
+from gateway.log import JsonLines
+from tests.lines import OverAfricasTalking, OverTwilio, wired
+from tests.services import Redis
+from tests.world import HOOK_TOKEN, World, Worlds
+
+ANA, STRANGER = "+40740000101", "+40791357924"
+SECRETS = ("ThankYou1", "Kanarek77", "918273645546", "4111111111111111", "canary-address-42")
+AT = f"/hooks/orange-ro/africastalking/{HOOK_TOKEN}"
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+PATHS = ("ussd", "ussd-ended", "sms", "sms-report", "sms-optout", "voice", "voice-event")
+FIELDS = ("sessionId", "serviceCode", "networkCode", "text", "linkId", "to", "dtmfDigits", "input")
+
+
+def forms(secret: str) -> Iterator[bytes]:
+    """A secret as it may lie somewhere: plain, escaped, in base64 at any offset, in hex, backwards."""
+    data = secret.encode()
+    yield from (data, quote(secret).encode(), data.hex().encode(), data.hex().upper().encode(), data[::-1])
+    for shift in range(3):
+        coded = base64.b64encode(b"\0" * shift + data)
+        yield coded[(0, 2, 3)[shift] : len(data) * 4 // 3 - 2].rstrip(b"=")
+
+
+def found(secrets: tuple[str, ...], *places: bytes) -> list[str]:
+    """Which of them lie in which place, whatever the form."""
+    return [
+        f"{secret} as {form!r} in place {index}"
+        for secret in secrets
+        for form in forms(secret)
+        for index, place in enumerate(places)
+        if len(form) > 5 and form in place
+    ]
+
+
+@pytest.fixture
+def logged() -> Iterator[StringIO]:
+    """What the logging door lets out, at its most talkative."""
+    out, root = StringIO(), logging.getLogger("dialtree")
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(JsonLines())
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    yield out
+    root.removeHandler(handler)
+
+
+async def everywhere(world: World) -> bytes:
+    """Put every secret into every field of every webhook, page and screen; the answers."""
+    answers = b""
+    async with listening(public(world.house), "127.0.0.1", 0) as port, ClientSession() as client:
+        base = f"http://127.0.0.1:{port}"
+        for secret in SECRETS:
+            fields = dict.fromkeys(FIELDS, secret)
+            for number in (ANA, STRANGER):
+                callers = dict.fromkeys(("phoneNumber", "from", "callerNumber"), number)
+                body = urlencode(fields | callers | {"id": f"{secret[:3]}{number[-3:]}"})
+                for tail in PATHS:
+                    async with client.post(f"{base}{AT}/{tail}", data=body, headers=FORM) as got:
+                        assert got.status < 500
+                        answers += await got.read()
+            typed = dict.fromkeys(("number", "code", "link"), secret)
+            for page in ("bill", "address", "confirm"):
+                async with client.post(f"{base}/orange-ro/{page}", data=typed) as got:
+                    answers += await got.read()
+    return answers
+
+
+async def spoken(world: World) -> None:
+    """The same on the phones: as a text, as a key, as a spoken answer."""
+    async with wired(world) as wire:
+        for line in (OverAfricasTalking, OverTwilio):
+            phone = line(wire, world.menu, world.post)
+            for secret in SECRETS:
+                await phone.text(ANA, "477", secret)
+                await phone.call(ANA, "411")
+                await phone.press(secret[-6:])
+
+
+def written(world: World) -> bytes:
+    """The database, its log included."""
+    path = world.house.settings.database_url.removeprefix("sqlite:///")
+    return b"".join(file.read_bytes() for file in Path(path).parent.glob(f"{Path(path).name}*"))
+
+
+async def test_T15_no_secret_is_written_anywhere(
+    world: World, logged: StringIO, capfd: pytest.CaptureFixture[str]
+) -> None:
+    answers = await everywhere(world)
+    notices = [notice.body for notice in await world.post.collect()]
+    await spoken(world)
+    notices += [notice.body for notice in await world.post.collect()]
+    await world.house.notebook.flush()
+    told = logged.getvalue().encode()
+    out = "".join(capfd.readouterr()).encode()
+    assert not found(SECRETS, answers, *(body.encode() for body in notices), told, out, written(world))
+    assert not found((ANA[3:], STRANGER[3:]), answers, told, out)
+
+
+async def test_T15_redis_holds_neither_secret_nor_number(worlds: Worlds, redis_server: Redis) -> None:
+    async with worlds.open(more={"redis_url": redis_server.url}) as world:
+        await spoken(world)
+        dump = await dumped(redis_server.url)
+    assert not found((*SECRETS, "ThankYou1"), dump)
+
+
+async def dumped(url: str) -> bytes:
+    """Every key and value."""
+    client = from_url(url)
+    held = b""
+    async for key in client.scan_iter():
+        held += key + (await client.dump(key) or b"")
+    await client.aclose()
+    return held

@@ -1,0 +1,170 @@
+"""Threats to codes and to the purse: guessing, spraying, lock-out, swapped SIMs, pumping, loops, STOP."""
+
+from collections import Counter
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import count
+
+import pytest
+
+from flows.ports import Billing
+from flows.records import CodeRequest, Secret, Subscriber
+from storage.budgets import Budget
+from storage.codes import SqlCodes
+from storage.spending import SqlSpending
+from storage.sql.engine import Database, connect
+from tests.lines import OverAfricasTalking, wired
+from tests.sql import NOW, SECRET, rows_in
+from tests.world import Weather, World
+
+ANA, NOBODY = "+40740000101", "+40740000999"
+LIFE = timedelta(minutes=15)
+CARD = "4111 1111 1111 1111"
+
+
+def request(code: str = "482913", number: str = ANA, purpose: str = "bill", minutes: int = 0) -> CodeRequest:
+    at = NOW + timedelta(minutes=minutes)
+    return CodeRequest(
+        f"{number}/{purpose}/{at}", "orange-ro", number, purpose, Secret(code), at, at + LIFE, None
+    )
+
+
+async def tried(codes: SqlCodes, code: str, number: str = ANA, purpose: str = "bill", source: str = "s") -> str:
+    return await codes.redeem("orange-ro", number, purpose, Secret(code), NOW, source)
+
+
+async def test_T9_guesses_never_pass_the_limit_not_even_across_restarts(
+    database_url: str, database: Database
+) -> None:
+    await SqlCodes(database, SECRET).issue(request())
+    told: Counter[str] = Counter()
+    for start in range(3):
+        again = connect(database_url)
+        codes = SqlCodes(again, SECRET)
+        told.update([await tried(codes, f"{guess:06}") for guess in range(start * 10, start * 10 + 10)])
+        await again.close()
+    assert told == {"wrong": 9, "locked": 21}
+
+
+async def test_T10_spraying_many_numbers_is_throttled_and_told(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    codes = SqlCodes(database, SECRET, source=Budget(5, LIFE), operator=Budget(12, LIFE))
+    told = [await tried(codes, "000000", f"+4074{n:07}", source=f"s{n // 10}") for n in range(30)]
+    assert Counter(told) == {"wrong": 12, "locked": 18}
+    alarms = [record for record in caplog.records if record.message == "codes are being guessed"]
+    assert [getattr(alarm, "state") for alarm in alarms] == ["source", "source", "operator"]  # noqa: B009
+
+
+async def test_T10_the_throttle_outlives_the_process(database: Database, database_url: str) -> None:
+    budget = Budget(3, LIFE)
+    codes = SqlCodes(database, SECRET, operator=budget)
+    for number in range(3):
+        await tried(codes, "000000", f"+4074{number:07}")
+    again = connect(database_url)
+    await codes.issue(request())
+    assert await tried(SqlCodes(again, SECRET, operator=budget), "482913", source="other") == "locked"
+    await again.close()
+
+
+async def test_T11_the_victim_gets_in_from_the_own_handset(database: Database) -> None:
+    codes = SqlCodes(database, SECRET, operator=Budget(9, LIFE))
+    for _ in range(12):
+        await tried(codes, "000000")
+    await codes.issue(request(purpose="proof"))
+    assert await tried(codes, "482913", purpose="proof", source="") == "ok"
+
+
+class Later(Weather):
+    """A backend that knows when the SIM was changed."""
+
+    changed: datetime
+
+    async def subscriber(self, msisdn: str) -> Subscriber:
+        return replace(await super().subscriber(msisdn), sim_changed_at=self.changed)
+
+
+def swapped(billing: Billing, changed: datetime) -> Billing:
+    later = Later(billing)
+    later.changed = changed
+    return later
+
+
+async def test_T7_a_fresh_sim_gets_no_code_in_the_same_words(world: World) -> None:
+    people = world.house.conversations.people["orange-ro"]
+    answers = []
+    for hours in (100, 1):
+        changed = world.clock() - timedelta(hours=hours)
+        people.world = replace(people.world, billing=swapped(people.world.billing, changed))
+        people.known.clear()
+        answers.append((await world.direct().text(ANA, "477", "ThankYou1")).lines)
+        answers.append(tuple(notice.kind for notice in await world.post.collect()))
+        world.clock.wait(timedelta(minutes=5))
+    assert answers == [answers[0], ("code",), answers[0], ()]
+
+
+async def test_T12_strangers_and_foreign_prefixes_cost_nothing(world: World) -> None:
+    for caller in (NOBODY, "+882139999999", "+5355512345"):
+        await world.direct().text(caller, "477", "ThankYou1")
+    assert not [notice for notice in await world.post.collect() if notice.kind == "code"]
+
+
+async def test_T12_spending_never_passes_the_cap_however_many_processes(database: Database) -> None:
+    workers = [SqlSpending(database, "orange-ro", "sms", 250) for _ in range(3)]
+    told = [await workers[n % 3].take(1 + n % 2, NOW) for n in range(600)]
+    spent = sum(1 + n % 2 for n, taken in enumerate(told) if taken)
+    assert 150 <= spent <= 250
+    assert await workers[0].take(1, NOW + timedelta(days=1))
+
+
+async def texts(world: World, caller: str, bodies: list[str], first: int = 1) -> list[str]:
+    """What comes back for each text."""
+    async with wired(world) as wire:
+        phone = OverAfricasTalking(wire, world.menu, world.post, count(first))
+        return ["\n".join((await phone.text(caller, "477", body)).lines) for body in bodies]
+
+
+@pytest.mark.parametrize(("caller", "most"), [(ANA, 2), (NOBODY, 1)])
+async def test_T13_two_gateways_fall_silent(caller: str, most: int, world: World) -> None:
+    body, messages = "We do not understand you.", 0
+    for turn in range(6):
+        (answer,) = await texts(world, caller, [body], turn + 1)
+        messages += bool(answer)
+        body = answer or body
+    assert messages == most <= 3
+
+
+async def test_T13_a_flood_of_keywords_is_answered_twenty_times(world: World) -> None:
+    answers = await texts(world, ANA, ["FACTURA"] * 25)
+    assert sum(map(bool, answers)) == 20
+    world.clock.wait(timedelta(minutes=10))
+    assert await texts(world, ANA, ["FACTURA"], 99) != [""]
+
+
+async def test_T14_no_secret_comes_back(world: World) -> None:
+    answers = await texts(world, ANA, ["ThankYou1", "WrongOne1", "ThankYou1 again"])
+    assert not any("ThankYou1" in answer or "WrongOne1" in answer for answer in answers)
+
+
+async def test_T28_a_card_is_dropped_with_a_warning_on_every_channel(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    phone, answers = world.direct(), []
+    answers.append(await phone.text(ANA, "477", CARD))
+    await phone.dial(ANA, "*100#")
+    answers.append(await phone.press(CARD))
+    assert all("Nu trimiteti nr. de card" in " ".join(shown.lines) for shown in answers)
+    assert "4111" not in caplog.text
+
+
+@pytest.mark.parametrize("word", ["STOP", "stop!", "Arrêt", "توقف", "إلغاء", "OPREȘTE", "Unsubscribe"])
+async def test_T34_stop_in_any_language_is_confirmed_once(word: str, world: World) -> None:
+    told = await texts(world, ANA, [word, word, "START", "START"])
+    assert [bool(each) for each in told] == [True, False, True, False]
+    assert await rows_in(world.house.database, "opt_outs") == 0
+
+
+async def test_T34_nobody_stops_another(world: World) -> None:
+    await texts(world, NOBODY, ["STOP", f"STOP {ANA}"])
+    ledger = world.house.conversations.people["orange-ro"].world.ledger
+    assert await ledger.opt_out("orange-ro", ANA, out=True, now=world.clock())
