@@ -10,6 +10,7 @@ from html import escape
 from aiohttp import web
 
 from flows import invoice
+from flows.eligible import barred
 from flows.failures import Failure, NotFound
 from flows.records import Change, Link, LinkPurpose, Secret
 from gateway.pages import answers, markup
@@ -166,7 +167,11 @@ async def _found(visit: Visit, sitting: Sitting) -> Statement | str:
 async def _bound(visit: Visit, sitting: Sitting) -> Sitting | str:
     """The sitting with its account and latest bill, found as every channel finds it."""
     person = await visit.world.billing.subscriber(sitting.number)
-    outcome = await invoice.latest(ask(visit, person))
+    asked = ask(visit, person)
+    barring = barred(asked)
+    if barring:
+        return visit.said(f"house.{barring.name}", barring.facts)
+    outcome = await invoice.latest(asked)
     found = outcome.facts.get("bill")
     if not isinstance(found, Text):
         return visit.said(f"invoice.{outcome.name}", outcome.facts)
