@@ -12,7 +12,7 @@ from aiohttp import web
 from flows import invoice
 from flows.eligible import barred
 from flows.failures import Failure, NotFound
-from flows.records import Change, Link, LinkPurpose, Secret
+from flows.records import Change, Deed, Link, LinkPurpose, Secret
 from gateway.pages import answers, markup
 from gateway.pages.asking import ask
 from gateway.pages.forms import Cookies, Forms
@@ -161,7 +161,10 @@ async def _found(visit: Visit, sitting: Sitting) -> Statement | str:
         return bound
     billing = visit.world.billing
     bill = await billing.bill(bound.account, bound.bill)
-    return statement(visit, bill, await billing.lines(bound.account, bound.bill), bound.number)
+    lines = await billing.lines(bound.account, bound.bill)
+    read = Deed(visit.operator, bound.number, "page.bill", visit.now, "web", bill.id)
+    visit.world.ledger.note(read)
+    return statement(visit, bill, lines, bound.number)
 
 
 async def _bound(visit: Visit, sitting: Sitting) -> Sitting | str:
