@@ -4,6 +4,8 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from flows.acting import Hop, act
 from flows.actions import Action, Outcome
@@ -16,6 +18,7 @@ from flows.records import Change, Notice
 from flows.shelf import Shelf
 from flows.stopping import heard as stopping
 from flows.vocabulary import AS_OF
+from menus.hours import attend
 from menus.machine import HOME, RESUME
 from menus.menu import Menu
 from menus.render import show
@@ -98,6 +101,8 @@ class Conversations:
             note(self.keys, session, inbound)
             session.turn += 1
             reply = self._mannered(frame, session, inbound, show(menu, session, message))
+            if reply.transfer:
+                log.info("put through", extra={"operator": inbound.operator, "node": reply.context, "language": reply.language})
         body = write(reply)
         await self._tell(frame, inbound, reply, body)
         await self.sessions.save(key, opened, hop, _left(session, reply), body)
@@ -137,6 +142,7 @@ class Conversations:
         if heard.what == "moved":
             hold(frame.menu, session, heard)
             await self._stepped(frame, session, heard.typed)
+            attend(frame.menu, session, _local(frame))
             settle(frame.menu, session, origin)
         return heard
 
@@ -217,6 +223,11 @@ class Conversations:
 
     def _message_key(self, inbound: Inbound) -> str:
         return self.keys.mark("message", inbound.operator, inbound.provider, inbound.hop)
+
+
+def _local(frame: Hop) -> datetime:
+    """The operator's own time."""
+    return frame.people.world.now().astimezone(ZoneInfo(frame.menu.form.time_zone))
 
 
 def _left(session: Session, reply: Reply) -> bytes | None:

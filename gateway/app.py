@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from flows.failures import Failure
-from gateway import listener
+from gateway import listener, prompts
 from gateway.openapi import document
 from gateway.wiring import House
 
@@ -52,6 +52,7 @@ def public(house: House) -> web.Application:
     app.router.add_post(listener.PATH, house.listener.handle)
     app.router.add_post("/hooks/{operator}/{provider}/{tail:.+}", house.hooks.handle)
     app.router.add_get("/openapi.json", _openapi(house))
+    app.router.add_get(prompts.PATH, _prompts(house).serve)
     app.add_routes(house.pages.routes())
     return app
 
@@ -74,6 +75,11 @@ def internal(house: House, health: Health) -> web.Application:
     app = web.Application()
     app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", metrics)])
     return app
+
+
+def _prompts(house: House) -> prompts.Prompts:
+    shelf, settings = house.conversations.shelf, house.settings
+    return prompts.Prompts(shelf, frozenset(settings.operators), settings.packs)
 
 
 def _openapi(house: House) -> Handler:

@@ -11,7 +11,19 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 
 from flows.failures import Unavailable
-from gateway import app, demo, log, newcomer, notify_cli, outbox_cli, packs, privacy_cli, supervisor, terminal
+from gateway import (
+    app,
+    demo,
+    log,
+    newcomer,
+    notify_cli,
+    outbox_cli,
+    packs,
+    privacy_cli,
+    prompts,
+    supervisor,
+    terminal,
+)
 from gateway.demo_bss.stand_in import KINDS, standing_in
 from gateway.providers import discover
 from gateway.settings import Settings, SettingsError, config_path, load, merged
@@ -57,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="look for faults in packs")
     check.add_argument("packs", nargs="*", type=Path, help="packs or folders of packs; ours by default")
     _with_packs(check)
+    check.add_argument("--prompts", action="store_true", help="print the recordings a pack could still bring")
     check.add_argument("--schema", action="store_true", help="print the JSON Schema of a pack's files")
     newcomer.add_arguments(commands.add_parser("new", help="begin a pack of your own"))
     outbox_cli.add_arguments(commands.add_parser("outbox", help="look after what goes out"))
@@ -168,6 +181,8 @@ def _check(args: argparse.Namespace) -> int:
     given = [*args.packs, *([Path(args.beside)] if args.beside else [])]
     folders = [pack for path in given or [packs.OPERATORS] for pack in packs.within(path)]
     found = [finding for folder in folders for finding in packs.findings(folder)]
+    if args.prompts and not found:
+        print("\n".join(line for pack in folders for line in prompts.missing(pack)))
     for finding in found:
         print(finding)
     print(f"{len(folders)} packs, {len(found)} findings")

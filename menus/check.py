@@ -4,15 +4,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 
+from menus.hours import AWAY
 from menus.keywords import RESERVED, squeezed
 from menus.machine import AGENT, BY_RULES, BYE, HOME, LOST, RESUME, forward
+from menus.menu import Tongue
 from menus.pack import Draft
 from menus.schema import CHANNELS
 from menus.screen import Node
 from menus.source import Finding
 from menus.surface import SURFACES
 
-ALWAYS_THERE = (HOME, LOST, BYE, AGENT, "house.sorry", "house.late")
+ALWAYS_THERE = (HOME, LOST, BYE, AGENT, AWAY, "house.sorry", "house.late")
 """Nodes the gateway itself leads to."""
 NEEDED_TEXTS = (
     *("nav.back", "nav.home", "nav.leave", "nav.more", "nav.help", "nav.keys", "nav.option"),
@@ -28,6 +30,9 @@ class ActionSpec:
     outcomes: frozenset[str]
     private: bool
 
+
+COUNTED = 101
+"""Counts below this show every plural category a language has for whole numbers in a bill."""
 
 Actions = Mapping[str, ActionSpec]
 Check = Callable[[Draft, Actions], Iterator[Finding]]
@@ -202,11 +207,27 @@ def _texts(draft: Draft, actions: Actions) -> Iterator[Finding]:
         for start, name in draft.form.agencies.items():
             if name not in tongue.catalogue:
                 yield draft.pack.finding(("agencies", start), f"text {name!r} is missing in {language}")
+        yield from _plurals(tongue)
         for node in draft.nodes.values():
             for path, name in _text_names(node):
                 if name not in tongue.catalogue:
                     what = f"text {name!r} is missing in {language}; write it in texts/{language}.yaml"
                     yield _at(node, what, *path)
+
+
+def _plurals(tongue: Tongue) -> Iterator[Finding]:
+    """A text that counts has words for every count the language tells apart, and for no other."""
+    needed = {tongue.written.plural(count) for count in range(COUNTED)}
+    for entry in tongue.catalogue.entries.values():
+        for channel, template in entry.variants.items():
+            if template.forms and (missing := sorted(needed - template.forms.keys())):
+                yield entry.finding(f"{entry.name}: no words for {missing[0]!r} in {tongue.language}", channel)
+            if spare := sorted(template.forms.keys() - needed - {"many"}):
+                yield entry.finding(
+                    f"{entry.name}: {tongue.language} has no {spare[0]!r}; take it out", channel
+                )
+            if template.by and template.by not in template.slots:
+                yield entry.finding(f"{entry.name}: `by: {template.by}` names no slot of the text", channel)
 
 
 def _text_names(node: Node) -> Iterator[tuple[tuple[str | int, ...], str]]:

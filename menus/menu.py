@@ -1,15 +1,20 @@
 """A menu: one pack, compiled; shared by every session that runs on its revision."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from menus.facts import Fact, Money, Rows, Word
+from menus.facts import Code, Count, Fact, Money, Number, Rows, Word
 from menus.formats import Spoken, Written
 from menus.keywords import Keywords
 from menus.machine import Moves
 from menus.schema import PackFile
 from menus.screen import Node
-from menus.texts import Catalogue
+from menus.texts import Catalogue, Template
+
+COUNTS = ("code_minutes", "code_digits", "list_depth", "document_months")
+"""Slots of the pack's own that count something: spoken in words."""
+SINGLY = ("sms", "voice")
+"""Slots of the pack's own that are numbers to dial."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,8 @@ class Menu:
     tongues: Mapping[str, Tongue] = field(repr=False)
     constants: Mapping[str, str] = field(repr=False)
     """Slots every text may use: the operator's own numbers and rules."""
+    recordings: Mapping[tuple[str, str], str] = field(default_factory=dict, repr=False)
+    """Language and text -> the file under the pack's `prompts/` that says it."""
     pages: dict[tuple[str, str, str, str, int], tuple[str, ...]] = field(
         default_factory=dict, repr=False, compare=False
     )
@@ -76,20 +83,57 @@ class Menu:
         slots = {slot for name in names for slot in tongue.catalogue.template(name, channel).slots}
         return node.each is None and slots <= self.constants.keys()
 
+    def heard(
+        self, name: str, language: str, channel: str, facts: Mapping[str, Fact | Rows]
+    ) -> Iterator[tuple[str, bool]]:
+        """A text as a caller hears it, piece by piece; True for digits said one by one."""
+        tongue = self.tongues[language]
+        for index, part in enumerate(self._template(tongue, name, channel, facts).parts):
+            if index % 2 == 0:
+                yield part, False
+                continue
+            text = self._slot(tongue, part, "voice", facts)
+            digits = text.replace(" ", "")
+            yield (digits, True) if self._said_singly(part, digits, facts) else (text, False)
+
+    def _said_singly(self, slot: str, digits: str, facts: Mapping[str, Fact | Rows]) -> bool:
+        """Is it a code or a number, and no amount or count?"""
+        if not digits.isdecimal():
+            return False
+        return slot in SINGLY or slot.endswith(":digits") or isinstance(facts.get(slot), Code | Number)
+
     def words(self, name: str, language: str, channel: str, facts: Mapping[str, Fact | Rows]) -> str:
         """A text of the catalogue with its slots filled."""
         tongue = self.tongues[language]
-        template = tongue.catalogue.template(name, channel)
+        template = self._template(tongue, name, channel, facts)
         return template.fill(lambda slot: self._slot(tongue, slot, channel, facts))
+
+    def _template(self, tongue: Tongue, name: str, channel: str, facts: Mapping[str, Fact | Rows]) -> Template:
+        """The text's template; where a count decides its words, those for this count."""
+        template = tongue.catalogue.template(name, channel)
+        if not template.forms:
+            return template
+        deciding = (template.by,) if template.by else template.slots
+        counts = (self._count(slot, facts) for slot in deciding)
+        count = next((value for value in counts if value is not None), None)
+        return template if count is None else template.form(tongue.written.plural(count))
+
+    def _count(self, slot: str, facts: Mapping[str, Fact | Rows]) -> int | None:
+        fact = facts.get(slot)
+        if isinstance(fact, Count):
+            return fact.value
+        constant = self.constants.get(slot, "")
+        return int(constant) if constant.isdecimal() else None
 
     def _slot(self, tongue: Tongue, slot: str, channel: str, facts: Mapping[str, Fact | Rows]) -> str:
         if slot in self.constants:
-            return self.constants[slot]
+            constant = self.constants[slot]
+            return tongue.spoken.count(int(constant)) if channel == "voice" and slot in COUNTS else constant
         name, _, form = slot.partition(":")
         fact = facts[name]
         if isinstance(fact, Rows):
             raise TypeError(f"{slot} is a list; show it with `each`")
-        return tongue.bare(fact, channel) if form else tongue.show(fact, channel)
+        return tongue.bare(fact, channel) if form == "bare" else tongue.show(fact, channel)
 
 
 def constants(form: PackFile) -> dict[str, str]:

@@ -15,6 +15,7 @@ from menus.formats import Currency, Spoken, Written
 from menus.keywords import Keywords
 from menus.machine import Moves
 from menus.menu import Menu, Tongue, constants
+from menus.recordings import Recordings, recordings
 from menus.schema import (
     AcceptForm,
     EachForm,
@@ -27,6 +28,7 @@ from menus.schema import (
     RulesForm,
     ScreenForm,
     ScreensFile,
+    VoiceForm,
 )
 from menus.screen import Node, node
 from menus.source import Finding, PackError, Path_, Source, read
@@ -35,7 +37,17 @@ from menus.texts import catalogue
 F = TypeVar("F", bound=Form)
 FIELDS = frozenset(
     field.alias or name
-    for form in (PackFile, ScreenForm, OptionForm, EachForm, AcceptForm, KeywordForm, RulesForm, LanguageForm)
+    for form in (
+        PackFile,
+        ScreenForm,
+        OptionForm,
+        EachForm,
+        AcceptForm,
+        KeywordForm,
+        RulesForm,
+        LanguageForm,
+        VoiceForm,
+    )
     for name, field in form.model_fields.items()
 )
 """Every field a pack may have, to guess which one was meant."""
@@ -65,6 +77,7 @@ class Draft:
     keyword_source: Source
     tongues: Mapping[str, Tongue]
     revision: str
+    recordings: Recordings
 
     def menu(self) -> Menu:
         """Compile. The checks of `menus.check` must have found nothing."""
@@ -73,7 +86,16 @@ class Draft:
         targets += [self.keywords.form.otherwise]
         targets += [self.keywords.form.password.to] if self.keywords.form.password else []
         moves = Moves(self.nodes, form.gates, form.rules.proof, targets, form.rules.vouched)
-        return Menu(form, self.revision, self.nodes, moves, self.keywords, self.tongues, constants(form))
+        return Menu(
+            form,
+            self.revision,
+            self.nodes,
+            moves,
+            self.keywords,
+            self.tongues,
+            constants(form),
+            self.recordings,
+        )
 
 
 def draft(folder: Path, places: Places) -> Draft:
@@ -83,10 +105,20 @@ def draft(folder: Path, places: Places) -> Draft:
     screens = [*_flow_screens(form, pack, places), read(folder / "screens.yaml", f"{folder.name}/screens.yaml")]
     words = read(folder / "keywords.yaml", f"{folder.name}/keywords.yaml")
     keywords = Keywords(_valid(KeywordsFile, words))
-    texts = {language: _texts(language, folder, places) for language in form.languages}
+    texts = {language: _texts(_chain(form, pack, language), folder, places) for language in form.languages}
     tongues = {language: _tongue(form, language, sources) for language, sources in texts.items()}
     everything = [pack, words, *screens, *(source for sources in texts.values() for source in sources)]
-    return Draft(folder, form, pack, _nodes(screens), keywords, words, tongues, _revision(everything))
+    return Draft(
+        folder,
+        form,
+        pack,
+        _nodes(screens),
+        keywords,
+        words,
+        tongues,
+        _revision(everything),
+        recordings(folder, tongues),
+    )
 
 
 def _flow_screens(form: PackFile, pack: Source, places: Places) -> Iterator[Source]:
@@ -99,7 +131,23 @@ def _flow_screens(form: PackFile, pack: Source, places: Places) -> Iterator[Sour
         yield read(places.flows / f"{flow}.yaml", f"flows/{flow}.yaml")
 
 
-def _texts(language: str, folder: Path, places: Places) -> list[Source]:
+def _chain(form: PackFile, pack: Source, language: str) -> list[str]:
+    """The language, then those that stand in for it; PackError for one unknown or come by twice."""
+    chain = [language]
+    while following := form.languages[chain[-1]].falls_back_to:
+        if following not in form.languages or following in chain:
+            what = f"cannot fall back to {following!r}; name another language of the pack, and no circle"
+            raise PackError([pack.finding(("languages", chain[-1], "falls_back_to"), what)])
+        chain.append(following)
+    return chain
+
+
+def _texts(chain: list[str], folder: Path, places: Places) -> list[Source]:
+    """The catalogues of a language; its own come last and replace those of the languages behind it."""
+    return [source for language in reversed(chain) for source in _catalogues(language, folder, places)]
+
+
+def _catalogues(language: str, folder: Path, places: Places) -> list[Source]:
     house = places.texts / f"{language}.yaml"
     own = read(folder / "texts" / f"{language}.yaml", f"{folder.name}/texts/{language}.yaml")
     return [read(house, f"texts/{language}.yaml"), own] if house.is_file() else [own]

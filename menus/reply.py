@@ -43,5 +43,9 @@ class Reply:
     prompts: tuple[Prompt, ...] = ()
     gather: Gather | None = None
     transfer: str = ""
-    """The number to connect the call to after the prompts, in E.164 or a short code."""
+    """The number to connect the call to after the prompts, in E.164, a short code, or a `sip:` address."""
+    transfer_seconds: int = 0
+    """How long the call may last once put through; 0 for no limit."""
+    context: str = ""
+    """For whom answers it: the screen the caller came from."""
     ends: bool = False

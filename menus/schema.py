@@ -110,6 +110,7 @@ class LanguageForm(Form):
     money: str = Field(description="Pattern around {amount}.")
     unit: dict[str, str] = Field(description="Spoken unit by CLDR plural category.")
     subunit: dict[str, str]
+    falls_back_to: str | None = Field(None, description="The language whose texts stand in for missing ones.")
 
 
 class CurrencyForm(Form):
@@ -126,6 +127,31 @@ class NumbersForm(Form):
     voice: str
     sms: str
     agent: str = Field(description="Where calls for a person are put through.")
+
+
+Hour = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-4]):[0-5][0-9]$")]
+Days = Annotated[
+    str, StringConstraints(pattern=r"^(mon|tue|wed|thu|fri|sat|sun)(-(mon|tue|wed|thu|fri|sat|sun))?$")
+]
+
+
+class HoursForm(Form):
+    """When somebody is there, in the operator's time zone."""
+
+    days: Days = Field("mon-sun", description="A day, or from one to another: mon-sat.")
+    start: Hour = Field(alias="from")
+    end: Hour = Field(alias="to")
+
+
+class VoiceForm(Form):
+    """How long a call waits, and what it lasts at most."""
+
+    first_seconds: int = Field(8, ge=1, le=60, description="To the first key.")
+    between_seconds: int = Field(4, ge=1, le=30, description="Between two keys.")
+    barge_in: bool = Field(default=True, description="May a key cut a prompt short?")
+    most_turns: int = Field(60, ge=5, le=500, description="Answers in one call; then we say goodbye.")
+    agent_minutes: int = Field(60, ge=1, le=240, description="A call put through lasts so long at most.")
+    agent_hours: HoursForm | None = Field(None, description="When calls are put through; always by default.")
 
 
 class RulesForm(Form):
@@ -150,6 +176,7 @@ class RulesForm(Form):
         {}, description="Kind of line -> how codes and first passwords reach it; sms by default."
     )
     misses: int = Field(3, ge=1, le=9, description="Wrong answers in a row before we say goodbye.")
+    lost: Literal["goodbye", "agent"] = Field("goodbye", description="Where a call goes after them.")
 
 
 def _known_zone(name: str) -> str:
@@ -170,6 +197,7 @@ class PackFile(Form):
     languages: dict[str, LanguageForm] = Field(min_length=1, description="The first is the default.")
     currency: CurrencyForm
     numbers: NumbersForm
+    voice: VoiceForm = Field(default_factory=lambda: VoiceForm.model_validate({}))
     flows: list[Name] = []
     gates: dict[str, Name] = Field({}, description="Per proof the node that asks for it.")
     agencies: dict[str, Name] = Field({}, description="How numbers begin -> the text of the nearest agency.")

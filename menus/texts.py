@@ -4,11 +4,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from menus.source import Finding, PackError, Source
+from menus.source import Finding, PackError, Path_, Source
 
-_SLOT = re.compile(r"\{([a-z][a-z0-9_]*(?::bare)?)\}")
-"""`{total:bare}` is an amount without its currency, where the screen has named it already."""
-VARIANTS = ("all", "ussd", "sms", "voice")
+_SLOT = re.compile(r"\{([a-z][a-z0-9_]*(?::(?:bare|digits))?)\}")
+"""`{total:bare}` is an amount without its currency, where the screen has named it already;
+`{said:digits}` is spoken digit by digit."""
+PLURALS = ("zero", "one", "two", "few", "many", "other")
+VARIANTS = ("all", "ussd", "sms", "voice", "short")
+"""`short` is what a caller hears the second time, instead of `voice`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +20,20 @@ class Template:
 
     parts: tuple[str, ...]
     """Literals at even places, slot names at odd ones."""
+    forms: Mapping[str, "Template"] = field(default_factory=dict)
+    """By CLDR plural category, where a count decides the words; `parts` are then those of `other`."""
+    by: str = ""
+    """The count that decides; the first one in the text by default."""
 
     @property
     def slots(self) -> tuple[str, ...]:
-        """The names of its slots."""
-        return self.parts[1::2]
+        """The names of its slots, in whatever form."""
+        own = self.parts[1::2]
+        return own + tuple(slot for form in self.forms.values() for slot in form.parts[1::2] if slot not in own)
+
+    def form(self, category: str) -> "Template":
+        """The words of a plural category; those of `other` where it has none of its own."""
+        return self.forms.get(category, self)
 
     def fill(self, value: Callable[[str], str]) -> str:
         """The text with each slot replaced; a value is never looked at for slots again."""
@@ -84,12 +96,26 @@ def _entries(source: Source) -> Iterator[tuple[str, Entry]]:
 
 
 def _variants(source: Source, name: str, value: object) -> Mapping[str, Template]:
-    if isinstance(value, str):
-        return {"all": template(value)}
-    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+    if isinstance(value, str) or (isinstance(value, dict) and "other" in value):
+        return {"all": _worded(source, (name,), value)}
+    if not isinstance(value, dict):
         raise PackError([source.finding((name,), "a text is a string, or one string per channel")])
     unknown = [key for key in value if key not in VARIANTS]
     if unknown:
         what = f"unknown channel {unknown[0]!r}; write one of: {', '.join(VARIANTS)}"
         raise PackError([source.finding((name, unknown[0]), what)])
-    return {channel: template(text) for channel, text in value.items()}
+    return {channel: _worded(source, (name, channel), text) for channel, text in value.items()}
+
+
+def _worded(source: Source, path: Path_, value: object) -> Template:
+    """A string, or strings by plural category."""
+    if isinstance(value, str):
+        return template(value)
+    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+        raise PackError([source.finding(path, "a text is a string, or one string per channel or count")])
+    unknown = sorted(value.keys() - {*PLURALS, "by"})
+    if unknown or "other" not in value:
+        what = f"unknown category {unknown[0]!r}" if unknown else "'other' is missing"
+        raise PackError([source.finding(path, f"{what}; write some of: {', '.join(PLURALS)}, and `by`")])
+    forms = {category: template(text) for category, text in value.items() if category != "by"}
+    return Template(forms["other"].parts, forms, value.get("by", ""))

@@ -9,40 +9,83 @@ from menus.reply import Gather, Prompt, Reply
 from menus.screen import Node
 from menus.session import Session
 
-FIRST_SECONDS, BETWEEN_SECONDS = 8, 4
-"""How long a caller may think before the first key, and between two."""
 MOST_KEYS = 20
 """Keys one spoken input gathers at most."""
 MONTH_KEYS = 4
 """A month is keyed in as MMYY."""
+SILENT, WRONG = "note.empty", "note.wrong"
+"""Notes after which a screen is heard a second time, and shorter."""
 _SPACES = re.compile(r"\s+")
+_SAYS = re.compile(r"\w")
 
 
 def spoken(menu: Menu, session: Session, note: str = "") -> Reply:
     """The reply a caller hears. After a wrong key or a silence only the choices are said again."""
-    node = menu.nodes[session.state]
-    prompts = tuple(Prompt("say", _SPACES.sub(" ", text)) for text in _said(menu, session, node, note) if text)
+    node, voice = menu.nodes[session.state], menu.form.voice
+    agent = menu.form.numbers.agent if node.via == "agent" else ""
     return Reply(
         channel="voice",
         language=session.language,
         node=node.name,
         turn=session.turn,
-        prompts=prompts,
-        gather=None if node.closes else _gather(node, session),
-        transfer=menu.form.numbers.agent if node.via == "agent" else "",
+        prompts=tuple(_said(menu, session, node, note)),
+        gather=None if node.closes else _gather(menu, node, session),
+        transfer=agent,
+        transfer_seconds=voice.agent_minutes * 60 if agent else 0,
+        context=session.trail[-1] if agent and session.trail else "",
         ends=node.closes,
     )
 
 
-def _said(menu: Menu, session: Session, node: Node, note: str) -> Iterator[str]:
+def _said(menu: Menu, session: Session, node: Node, note: str) -> Iterator[Prompt]:
+    again = note in (SILENT, WRONG)
+    choices = list(options(menu, session, node))
     if note:
-        yield menu.words(note, session.language, "voice", session.facts)
-    yield menu.words(node.text, session.language, "voice", session.facts)
-    yield from told(menu, session, node)
-    for key, text in options(menu, session, node):
-        yield _option(menu, session, key, text)
-    if not node.closes:
-        yield menu.words("nav.keys", session.language, "voice", {})
+        yield from _text(menu, session, note)
+    yield from _opening(menu, session, node, note if choices or not again else "")
+    for line in told(menu, session, node):
+        yield from _say(line)
+    for key, text in choices:
+        yield from _say(_option(menu, session, key, text))
+    if not node.closes and not again:
+        yield from _text(menu, session, "nav.keys")
+
+
+def _opening(menu: Menu, session: Session, node: Node, note: str) -> Iterator[Prompt]:
+    """The screen's own words; the second time its short ones, or none where options follow."""
+    if note not in (SILENT, WRONG):
+        yield from _text(menu, session, node.text, short=bool(session.misses or session.silences))
+    elif note == WRONG and _short(menu, session, node.text):
+        yield from _text(menu, session, node.text, short=True)
+
+
+def _short(menu: Menu, session: Session, name: str) -> bool:
+    return "short" in menu.tongues[session.language].catalogue.entries[name].variants
+
+
+def _text(menu: Menu, session: Session, name: str, *, short: bool = False) -> Iterator[Prompt]:
+    """A text of the catalogue: its recording, or its words with the digits of numbers one by one."""
+    file = menu.recordings.get((session.language, name))
+    if file and not short:
+        yield Prompt("play", file)
+        return
+    channel = "short" if short and _short(menu, session, name) else "voice"
+    words = ""
+    for piece, singly in menu.heard(name, session.language, channel, session.facts):
+        if not singly:
+            words += piece
+            continue
+        yield from _say(words)
+        yield Prompt("digits", piece)
+        words = ""
+    yield from _say(words)
+
+
+def _say(text: str) -> Iterator[Prompt]:
+    """Words, unless there is nothing in them to say."""
+    words = _SPACES.sub(" ", text).strip()
+    if _SAYS.search(words):
+        yield Prompt("say", words)
 
 
 def _option(menu: Menu, session: Session, key: str, text: str) -> str:
@@ -51,10 +94,16 @@ def _option(menu: Menu, session: Session, key: str, text: str) -> str:
     return template.fill(lambda slot: key if slot == "key" else text)
 
 
-def _gather(node: Node, session: Session) -> Gather:
-    if node.accept:
-        most = MONTH_KEYS if node.accept.type == "month" else node.accept.most
-        most = most if node.accept.type in ("digits", "month") else MOST_KEYS
-        return Gather(min(most, MOST_KEYS), "#", FIRST_SECONDS, BETWEEN_SECONDS)
-    most, finish = (2, "#") if len(offered(node, session)) > 9 else (1, "")
-    return Gather(most, finish, FIRST_SECONDS, BETWEEN_SECONDS)
+def _gather(menu: Menu, node: Node, session: Session) -> Gather:
+    most, finish = _keys(node, session)
+    voice = menu.form.voice
+    return Gather(most, finish, voice.first_seconds, voice.between_seconds, voice.barge_in)
+
+
+def _keys(node: Node, session: Session) -> tuple[int, str]:
+    """How many keys answer the screen at most, and the one that ends a longer answer."""
+    if not node.accept:
+        return (2, "#") if len(offered(node, session)) > 9 else (1, "")
+    if node.accept.type == "month":
+        return MONTH_KEYS, "#"
+    return min(node.accept.most, MOST_KEYS) if node.accept.type == "digits" else MOST_KEYS, "#"

@@ -33,6 +33,8 @@ class Heard:
 def hear(menu: Menu, session: Session, text: str) -> Heard:
     """Take one answer on the current screen."""
     node, surface = menu.nodes[session.state], SURFACES[session.channel]
+    if over(menu, session):
+        return Heard("moved")
     if not text.strip():
         return _missed(menu, session, "empty")
     return (
@@ -47,9 +49,23 @@ def silent(menu: Menu, session: Session) -> Heard:
     """The caller pressed nothing: counted apart from wrong keys."""
     session.silences += 1
     if session.silences >= menu.form.rules.misses:
-        menu.moves.fire("bye", session)
-        return Heard("moved")
-    return Heard("empty")
+        return _given_up(menu, session, "bye")
+    return Heard("moved") if over(menu, session) else Heard("empty")
+
+
+def over(menu: Menu, session: Session) -> bool:
+    """Has the call lasted as long as a call may? Then goodbye."""
+    if session.channel != "voice" or session.turn < menu.form.voice.most_turns:
+        return False
+    menu.moves.fire("bye", session)
+    return True
+
+
+def _given_up(menu: Menu, session: Session, goodbye: str) -> Heard:
+    """Enough wrong answers or silences: a person, where the rules have one for callers, or goodbye."""
+    agent = session.channel == "voice" and menu.form.rules.lost == "agent"
+    menu.moves.fire("agent" if agent else goodbye, session)
+    return Heard("moved")
 
 
 def enter(menu: Menu, session: Session, meaning: Meaning) -> Heard:
@@ -116,8 +132,7 @@ def _missed(menu: Menu, session: Session, why: Literal["empty", "wrong"]) -> Hea
     session.misses += 1
     if session.misses < menu.form.rules.misses:
         return Heard(why)
-    menu.moves.fire("lost", session)
-    return Heard("moved")
+    return _given_up(menu, session, "lost")
 
 
 def _navigated(menu: Menu, session: Session, node: Node, surface: Surface, key: str) -> Heard | None:

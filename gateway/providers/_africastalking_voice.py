@@ -18,7 +18,8 @@ def write_voice(reply: Reply | None, connection: Connection) -> Answer:
     elif reply is not None:
         _tell(root, reply.prompts, connection)
         if reply.transfer:
-            add(root, "Dial", attributes={"phoneNumbers": reply.transfer})
+            limit = {"maxDuration": str(reply.transfer_seconds)} if reply.transfer_seconds else {}
+            add(root, "Dial", attributes={"phoneNumbers": reply.transfer} | limit)
     return Answer(document(root), XML)
 
 

@@ -1,5 +1,6 @@
 """The TwiML Twilio runs a call with (twilio.com/docs/voice/twiml: Gather, Say, Play, Dial, Hangup)."""
 
+from urllib.parse import urlencode
 from xml.etree.ElementTree import Element
 
 from gateway.providers._xml import add, document, recording
@@ -15,10 +16,20 @@ def write_voice(reply: Reply | None, connection: Connection) -> Answer:
     if reply is not None:
         _say_all(_listener(root, reply, connection), reply, connection)
         if reply.transfer:
-            add(root, "Dial", reply.transfer)
+            _dial(root, reply)
         elif reply.ends:
             add(root, "Hangup")
     return Answer(document(root), XML)
+
+
+def _dial(root: Element, reply: Reply) -> None:
+    """A telephone number takes no context with it; a SIP address does, as headers."""
+    limit = {"timeLimit": str(reply.transfer_seconds)} if reply.transfer_seconds else {}
+    if not reply.transfer.startswith("sip:"):
+        add(root, "Dial", reply.transfer, limit)
+        return
+    told = urlencode({"X-Screen": reply.context, "X-Language": reply.language})
+    add(add(root, "Dial", attributes=limit), "Sip", f"{reply.transfer}?{told}")
 
 
 def _listener(root: Element, reply: Reply, connection: Connection) -> Element:

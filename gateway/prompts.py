@@ -1,0 +1,48 @@
+"""Recorded prompts: the files of a pack, as a voice provider fetches them."""
+
+from pathlib import Path
+
+from aiohttp import web
+
+from flows.shelf import Shelf
+from gateway import packs
+
+PATH = "/prompts/{operator}/{language}/{file}"
+TYPES = {".wav": "audio/wav", ".mp3": "audio/mpeg"}
+CACHE = "public, max-age=86400"
+"""A day: providers keep what they played, and a recording changes with a new name or a night."""
+
+
+class Prompts:
+    """The recordings of every operator we serve; nothing else below its folder can be asked for."""
+
+    def __init__(self, shelf: Shelf, operators: frozenset[str], beside: str = "") -> None:
+        self._shelf, self._operators, self._beside = shelf, operators, beside
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        """The file with its kind and how long to keep it; 404 for all but a known recording."""
+        path = self._path(request.match_info["operator"], "{language}/{file}".format(**request.match_info))
+        if path is None or not path.is_file():
+            raise web.HTTPNotFound
+        headers = {"Cache-Control": CACHE, "Content-Type": TYPES[path.suffix]}
+        return web.FileResponse(path, headers=headers)
+
+    def _path(self, operator: str, file: str) -> Path | None:
+        if operator not in self._operators:
+            return None
+        known = file in self._shelf.current(operator).recordings.values()
+        return packs.located(operator, self._beside) / "prompts" / file if known else None
+
+
+def missing(pack: Path) -> list[str]:
+    """The files a pack could bring for the fixed words of its calls, and does not."""
+    menu = packs.menu(pack)
+    fixed = {node.text for node in menu.nodes.values() if node.rests} | {"nav.keys", "note.wrong", "note.empty"}
+    return [
+        f"{pack.name}/prompts/{language}/{name}.wav is missing: {' '.join(words.split())!r}"
+        for language, tongue in menu.tongues.items()
+        for name in sorted(fixed)
+        if (language, name) not in menu.recordings
+        and not (template := tongue.catalogue.template(name, "voice")).slots
+        and (words := template.parts[0])
+    ]

@@ -1,0 +1,40 @@
+"""Recordings: the prompts a pack brings as files, by language and text."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from menus.menu import Tongue
+from menus.source import Finding, PackError
+
+Recordings = Mapping[tuple[str, str], str]
+"""Language and text -> the file below `prompts/`."""
+KINDS = (".wav", ".mp3")
+
+
+def recordings(folder: Path, tongues: Mapping[str, Tongue]) -> Recordings:
+    """The files under `prompts/LANGUAGE/TEXT.wav`; PackError for one that no text would play."""
+    found = dict(_found(folder))
+    wrong = [
+        Finding(f"{folder.name}/prompts/{file}", 1, 1, why)
+        for (language, name), file in found.items()
+        if (why := _unplayed(tongues.get(language), language, name))
+    ]
+    if wrong:
+        raise PackError(wrong)
+    return found
+
+
+def _found(folder: Path) -> Iterator[tuple[tuple[str, str], str]]:
+    for path in sorted((folder / "prompts").glob("*/*")):
+        if path.suffix in KINDS:
+            yield (path.parent.name, path.stem), f"{path.parent.name}/{path.name}"
+
+
+def _unplayed(tongue: Tongue | None, language: str, name: str) -> str:
+    if tongue is None:
+        return f"the pack does not speak {language!r}; take the folder out"
+    if name not in tongue.catalogue:
+        return f"no text is called {name!r}; name the file after the text it says"
+    if tongue.catalogue.template(name, "voice").slots:
+        return f"{name!r} has slots, and a recording cannot fill them; take the file out"
+    return ""

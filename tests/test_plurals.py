@@ -1,0 +1,74 @@
+"""Plurals and fallbacks: a text has words for every count, and a language borrows what it lacks."""
+
+import shutil
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from gateway import packs
+from menus.facts import Count, Money, Text
+from menus.menu import Menu
+
+SAID = {
+    "one line": ("orange-fr", "en", "export.notice", {"lines": Count(1)}, "(1 line)"),
+    "two lines": ("orange-fr", "en", "export.notice", {"lines": Count(2)}, "(2 lines)"),
+    "no line in French is singular": ("orange-fr", "fr", "export.notice", {"lines": Count(0)}, "(0 ligne)"),
+    "two lines in French": ("orange-fr", "fr", "export.notice", {"lines": Count(2)}, "(2 lignes)"),
+    "fifteen minutes in Romanian": ("orange-ro", "ro", "code.sent", {}, "cincisprezece minute."),
+    "ten minutes in Arabic": ("tunisie-telecom", "ar", "code.sent", {}, "دقائق"),
+}
+FAULTS = {
+    "a category missing": ("{one: Un leu, other: De lei}", "no words for 'few' in ro"),
+    "a category too many": ("{one: a, two: b, few: c, other: d}", "ro has no 'two'"),
+    "a category nobody knows": ("{some: a, other: b}", "unknown category 'some'"),
+    "counted by nothing in it": ("{by: days, one: a, few: b, other: c}", "`by: days` names no slot"),
+}
+COUNTING = (1, 2, 5, 15, 20, 100)
+
+
+@pytest.fixture
+def pack(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(packs.folder("orange-ro"), tmp_path / "orange_ro"))
+
+
+def spoken(menu: Menu, language: str, name: str, facts: dict[str, Count]) -> str:
+    channel = "voice" if name.startswith("code") else "sms"
+    return menu.words(name, language, channel, {"link": Text("L"), **facts})
+
+
+@pytest.mark.parametrize("case", SAID)
+def test_the_count_chooses_the_words(case: str) -> None:
+    operator, language, name, facts, said = SAID[case]
+    assert said in spoken(packs.menu(packs.folder(operator)), language, name, facts)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_a_language_cannot_count_with_is_a_finding(fault: str, pack: Path) -> None:
+    text, what = FAULTS[fault]
+    texts = pack / "texts" / "ro.yaml"
+    texts.write_text(f"{texts.read_text()}\nstate.due: {text}\n")
+    assert what in "\n".join(map(str, packs.findings(pack)))
+
+
+def test_a_language_borrows_what_it_lacks(pack: Path) -> None:
+    english = pack / "texts" / "en.yaml"
+    english.write_text(english.read_text().replace("budget: Budget\n", ""))
+    assert packs.findings(pack)
+    form = pack / "pack.yaml"
+    form.write_text(form.read_text().replace("  en:\n", "  en:\n    falls_back_to: ro\n"))
+    assert packs.menu(pack).words("budget", "en", "ussd", {}) == "Buget"
+
+
+@pytest.mark.parametrize("to", ["en", "tlh"])
+def test_a_fallback_leads_to_another_language_of_the_pack(to: str, pack: Path) -> None:
+    form = pack / "pack.yaml"
+    form.write_text(form.read_text().replace("  en:\n", f"  en:\n    falls_back_to: {to}\n"))
+    assert f"cannot fall back to '{to}'" in str(packs.findings(pack)[0])
+
+
+@pytest.mark.parametrize("language", ["ro", "en"])
+def test_amounts_are_spoken_without_a_digit(language: str) -> None:
+    tongue = packs.menu(packs.folder("orange-ro")).tongues[language]
+    for count in COUNTING:
+        assert not any(map(str.isdigit, tongue.show(Money(Decimal(count) / 4), "voice")))
