@@ -52,7 +52,8 @@ def public(house: House) -> web.Application:
     app.router.add_post(listener.PATH, house.listener.handle)
     app.router.add_post("/hooks/{operator}/{provider}/{tail:.+}", house.hooks.handle)
     app.router.add_get("/openapi.json", _openapi(house))
-    app.router.add_get(prompts.PATH, _prompts(house).serve)
+    recordings = prompts.Prompts(house.conversations.shelf, house.settings.operators.keys())
+    app.router.add_get(prompts.PATH, recordings.serve)
     app.add_routes(house.pages.routes())
     return app
 
@@ -75,11 +76,6 @@ def internal(house: House, health: Health) -> web.Application:
     app = web.Application()
     app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", metrics)])
     return app
-
-
-def _prompts(house: House) -> prompts.Prompts:
-    shelf, settings = house.conversations.shelf, house.settings
-    return prompts.Prompts(shelf, frozenset(settings.operators), settings.packs)
 
 
 def _openapi(house: House) -> Handler:

@@ -1,5 +1,6 @@
 """Recorded prompts: the files of a pack, as a voice provider fetches them."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 from aiohttp import web
@@ -16,8 +17,8 @@ CACHE = "public, max-age=86400"
 class Prompts:
     """The recordings of every operator we serve; nothing else below its folder can be asked for."""
 
-    def __init__(self, shelf: Shelf, operators: frozenset[str], beside: str = "") -> None:
-        self._shelf, self._operators, self._beside = shelf, operators, beside
+    def __init__(self, shelf: Shelf, operators: Collection[str]) -> None:
+        self._shelf, self._operators = shelf, operators
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """The file with its kind and how long to keep it; 404 for all but a known recording."""
@@ -30,8 +31,8 @@ class Prompts:
     def _path(self, operator: str, file: str) -> Path | None:
         if operator not in self._operators:
             return None
-        known = file in self._shelf.current(operator).recordings.values()
-        return packs.located(operator, self._beside) / "prompts" / file if known else None
+        menu = self._shelf.current(operator)
+        return menu.folder / "prompts" / file if file in menu.recordings.values() else None
 
 
 def missing(pack: Path) -> list[str]:

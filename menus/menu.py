@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from menus.facts import Code, Count, Fact, Money, Number, Rows, Word
 from menus.formats import Spoken, Written
@@ -54,6 +55,8 @@ class Menu:
     """Slots every text may use: the operator's own numbers and rules."""
     recordings: Mapping[tuple[str, str], str] = field(default_factory=dict, repr=False)
     """Language and text -> the file under the pack's `prompts/` that says it."""
+    folder: Path = Path()
+    """Where the pack lies."""
     pages: dict[tuple[str, str, str, str, int], tuple[str, ...]] = field(
         default_factory=dict, repr=False, compare=False
     )

@@ -95,6 +95,7 @@ class Draft:
             self.tongues,
             constants(form),
             self.recordings,
+            self.folder,
         )
 
 

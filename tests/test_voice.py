@@ -1,0 +1,202 @@
+"""Voice: what a caller hears, how long the call waits, and who it is put through to."""
+
+import shutil
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from xml.etree.ElementTree import fromstring
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flows.vocabulary import VOCABULARY
+from gateway import packs
+from gateway.app import public
+from gateway.prompts import missing
+from gateway.providers import discover
+from gateway.providers.contract import Connection
+from menus.check import reachable
+from menus.facts import Count, Money, Month
+from menus.hours import attended
+from menus.menu import Menu
+from menus.pack import draft
+from menus.reply import Prompt, Reply
+from menus.schema import HoursForm
+from menus.session import Session
+from menus.voice import spoken
+from menus.walk import hear, silent
+from menus.widest import widest
+from tests.world import Worlds
+
+RO = packs.folder("orange-ro")
+TONGUES = tuple(draft(RO, packs.PLACES).tongues.values())
+GUESSED = (Money, Month, Count, date)
+"""Facts whose digits a synthesizer would read as it likes."""
+HOURS = {
+    "in them": ("mon-sat", "08:00", "20:00", "2026-03-10 09:00", True),
+    "at the very end": ("mon-sat", "08:00", "20:00", "2026-03-10 20:00", False),
+    "on a Sunday": ("mon-sat", "08:00", "20:00", "2026-03-15 09:00", False),
+    "over the week's end": ("sat-mon", "08:00", "20:00", "2026-03-15 09:00", True),
+    "after midnight": ("fri", "22:00", "06:00", "2026-03-14 05:00", True),
+    "the night before": ("fri", "22:00", "06:00", "2026-03-13 05:00", False),
+    "all day": ("mon-sun", "00:00", "24:00", "2026-03-15 23:59", True),
+}
+
+
+@pytest.fixture
+def pack(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(RO, tmp_path / "orange_ro"))
+
+
+def edited(pack: Path, file: str, old: str, new: str) -> Menu:
+    path = pack / file
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new, 1))
+    return packs.menu(pack)
+
+
+def on(menu: Menu, state: str = "home", language: str = "en") -> Session:
+    return Session(menu.name, "voice", "+40740000101", menu.revision, state, language)
+
+
+def texts(reply: Reply) -> list[str]:
+    return [prompt.text for prompt in reply.prompts]
+
+
+def recorded(pack: Path, name: str = "home") -> Path:
+    file = pack / "prompts" / "en" / f"{name}.wav"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(b"RIFF")
+    return file
+
+
+def test_a_recording_is_played_where_there_is_one_and_the_rest_is_spoken(pack: Path) -> None:
+    recorded(pack)
+    menu = packs.menu(pack)
+    kinds = [prompt.kind for prompt in spoken(menu, on(menu)).prompts]
+    assert kinds == ["play", "say", "say", "say"]
+    assert spoken(menu, on(menu, language="ro")).prompts[0].kind == "say"
+
+
+def test_a_recording_nothing_would_play_is_a_finding(pack: Path) -> None:
+    recorded(pack, "hom")
+    assert "orange_ro/prompts/en/hom.wav:1:1: no text is called 'hom'" in str(packs.findings(pack)[0])
+
+
+def test_a_text_with_slots_is_never_a_recording(pack: Path) -> None:
+    recorded(pack, "invoice.show")
+    assert "has slots" in str(packs.findings(pack)[0])
+
+
+def test_the_check_tells_which_recordings_are_missing(pack: Path) -> None:
+    recorded(pack)
+    told = "\n".join(missing(pack))
+    assert "orange_ro/prompts/en/bill.wav is missing: 'Information about your bill.'" in told
+    assert "prompts/en/home.wav" not in told and "invoice.show" not in told
+
+
+async def test_recordings_are_served_to_be_kept_and_nothing_else_is(pack: Path) -> None:
+    recorded(pack)
+    worlds = Worlds(pack.parent, pack.parent)
+    async with worlds.open() as world, TestClient(TestServer(public(world.house))) as client:
+        answer = await client.get("/prompts/orange-ro/en/home.wav")
+        assert answer.status == 200 and answer.headers["Cache-Control"] == "public, max-age=86400"
+        for path in ("orange-ro/en/bill.wav", "orange-ro/..%2f/pack.yaml", "nobody/en/home.wav"):
+            assert (await client.get(f"/prompts/{path}")).status == 404
+
+
+def test_numbers_are_said_digit_by_digit() -> None:
+    menu = packs.menu(RO)
+    assert Prompt("digits", "477") in spoken(menu, on(menu, "notify.address")).prompts
+
+
+def test_after_a_silence_only_the_options_are_heard() -> None:
+    menu = packs.menu(RO)
+    session = on(menu)
+    assert silent(menu, session).what == "empty" and (session.silences, session.misses) == (1, 0)
+    assert texts(spoken(menu, session, "note.empty"))[1:] == ["For bills, press 1.", "For an agent, press 0."]
+
+
+def test_a_second_hearing_has_the_short_words_where_the_text_has_some(pack: Path) -> None:
+    menu = edited(pack, "texts/en.yaml", "  voice: Welcome to Orange.", "  voice: Welcome.\n  short: Orange.")
+    session = on(menu)
+    assert hear(menu, session, "7").what == "wrong" and session.silences == 0
+    assert texts(spoken(menu, session, "note.wrong"))[:2] == ["That key has no option.", "Orange."]
+
+
+@pytest.mark.parametrize(("lost", "state"), [("goodbye", "house.lost"), ("agent", "house.agent")])
+def test_the_rules_say_where_a_lost_caller_goes(lost: str, state: str, pack: Path) -> None:
+    menu = edited(pack, "pack.yaml", "rules:\n", f"rules:\n  lost: {lost}\n")
+    session = on(menu)
+    for _ in range(3):
+        hear(menu, session, "7")
+    assert session.state == state
+
+
+def test_patience_is_data(pack: Path) -> None:
+    told = "voice: {first_seconds: 12, between_seconds: 3, barge_in: false}\nrules:\n"
+    menu = edited(pack, "pack.yaml", "rules:\n", told)
+    gather = spoken(menu, on(menu)).gather
+    assert gather and (gather.first_seconds, gather.between_seconds, gather.barge_in) == (12, 3, False)
+
+
+@pytest.mark.parametrize("answer", [lambda m, s: hear(m, s, "1"), silent])
+def test_a_call_has_an_end(answer: Callable[[Menu, Session], object], pack: Path) -> None:
+    menu = edited(pack, "pack.yaml", "rules:\n", "voice: {most_turns: 5}\nrules:\n")
+    session = on(menu)
+    session.turn = 5
+    answer(menu, session)
+    assert session.state == "house.bye"
+
+
+@pytest.mark.parametrize("case", HOURS)
+def test_opening_hours(case: str) -> None:
+    days, start, end, at, there = HOURS[case]
+    hours = HoursForm.model_validate({"days": days, "from": start, "to": end})
+    assert attended(hours, datetime.fromisoformat(at)) is there
+
+
+@pytest.mark.parametrize(("at", "there"), [("2026-03-10 09:00", True), ("2026-03-15 09:00", False)])
+async def test_nobody_is_put_through_out_of_hours(*, at: str, there: bool, pack: Path) -> None:
+    told = 'voice: {agent_hours: {days: mon-sat, from: "08:00", to: "20:00"}}\nrules:\n'
+    edited(pack, "pack.yaml", "rules:\n", told)
+    async with Worlds(pack.parent, pack.parent).open(at) as world:
+        player = world.player(world.direct(), "+40740000102")
+        await player.act("call", "411")
+        lines = await player.act(">", "0")
+    assert ("= put through to +40740000411" in lines) is there
+    assert there or lines == (
+        "| Our agents are away now. Please call again in our opening hours. Goodbye.",
+        "= end",
+    )
+
+
+def test_a_sip_agent_is_told_where_the_caller_comes_from() -> None:
+    reply = Reply("voice", "en", "house.agent", 3, transfer="sip:a@b.example", context="bill", ends=True)
+    connection = Connection("orange-ro", None, "https://gw.example.net", "https://gw.example.net/hooks", {}, {})
+    body = discover()["twilio"].ROUTES["voice"].write(reply, connection).body
+    assert fromstring(body).findtext("Dial/Sip") == "sip:a@b.example?X-Screen=bill&X-Language=en"
+
+
+@pytest.mark.parametrize("operator", packs.names())
+def test_no_screen_leaves_an_amount_or_a_date_to_the_synthesizer(operator: str) -> None:
+    pack = draft(packs.folder(operator), packs.PLACES)
+    menu = pack.menu()
+    for language, tongue in menu.tongues.items():
+        facts = widest(tongue, VOCABULARY)
+        resting = [name for name in reachable(pack, "voice") if menu.nodes[name].rests]
+        said = {
+            slot for name in resting for slot in tongue.catalogue.template(menu.nodes[name].text, "voice").slots
+        }
+        amounts = [fact for slot in sorted(said & facts.keys()) if isinstance(fact := facts[slot], GUESSED)]
+        guessed = [fact for fact in amounts if any(map(str.isdigit, tongue.show(fact, "voice")))]
+        assert not guessed, language
+
+
+@given(st.decimals(-99999, 99999, places=2))
+def test_amounts_are_words(amount: Decimal) -> None:
+    for tongue in TONGUES:
+        assert not any(map(str.isdigit, tongue.show(Money(amount), "voice")))
