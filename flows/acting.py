@@ -38,6 +38,10 @@ class Hop:
     """The number `person` was found by."""
     trusted: bool = False
     """Does the connection prove the caller's own line?"""
+    passed: list[tuple[str, str]] = field(default_factory=list, repr=False)
+    """The steps run so far, each with its outcome."""
+    said: list[str] = field(default_factory=list, repr=False)
+    """What each answer did."""
 
 
 async def act(

@@ -17,6 +17,7 @@ from flows.ports import Opened, SessionKey, Sessions
 from flows.records import Change, Notice
 from flows.shelf import Shelf
 from flows.stopping import heard as stopping
+from flows.turns import Turn, Watcher
 from flows.vocabulary import AS_OF
 from menus.hours import attend
 from menus.machine import HOME, RESUME
@@ -52,6 +53,9 @@ class Conversations:
     keys: Keys
     budget: Budget = field(default_factory=Budget)
     manners: Manners = field(default_factory=Manners, repr=False)
+    watchers: list[Watcher] = field(default_factory=list, repr=False)
+    leavers: list[Callable[[str], None]] = field(default_factory=list, repr=False)
+    """Told of conversations the network closed."""
 
     async def turn(self, inbound: Inbound, write: Write) -> bytes:
         """Answer one request once: a repeat gets the same bytes and moves nothing."""
@@ -75,6 +79,12 @@ class Conversations:
         menu = self.shelf.current(operator)
         return show(menu, Session(operator, channel, "", menu.revision, "house.sorry", menu.language("")))
 
+    async def leave(self, key: SessionKey) -> None:
+        """The network closed a conversation: its session is of no use to anyone."""
+        await self.sessions.drop(key)
+        for leaver in self.leavers:
+            leaver(key.name)
+
     def _key(self, inbound: Inbound) -> SessionKey:
         return self.keys.session(
             inbound.operator, inbound.provider, inbound.channel, inbound.session_id, inbound.caller
@@ -84,17 +94,20 @@ class Conversations:
         self, inbound: Inbound, write: Write, key: SessionKey, hop: str, opened: Opened
     ) -> bytes:
         people = self.people[inbound.operator]
-        until = asyncio.get_running_loop().time() + self.budget.action
+        began = asyncio.get_running_loop().time()
         kept = _loaded(opened.session)
         number = kept.number if kept else inbound.caller
         person = await people.find(number)
         menu, session, message = self._resumed(inbound, kept, person)
         trusted = inbound.trust == "line" and bool(inbound.caller)
-        frame = Hop(menu, people, person, f"{key.tag}/{key.name}/{hop}", until, number, trusted)
+        frame = Hop(
+            menu, people, person, f"{key.tag}/{key.name}/{hop}", began + self.budget.action, number, trusted
+        )
         fresh = unheard(self.keys, session, inbound)
         if fresh is None:
             await self.sessions.release(key, opened)
             return write(show(menu, session))
+        origin = session.state
         reply = await stopping(frame, session, inbound, (fresh or [""])[0] or "")
         if reply is None:
             message = await self._listened(frame, session, inbound, fresh) or message
@@ -105,8 +118,32 @@ class Conversations:
                 log.info("put through", extra={"operator": inbound.operator, "node": reply.context, "language": reply.language})
         body = write(reply)
         await self._tell(frame, inbound, reply, body)
+        self._watched(frame, session, reply, key, origin, began)
         await self.sessions.save(key, opened, hop, _left(session, reply), body)
         return body
+
+    def _watched(
+        self, frame: Hop, session: Session, reply: Reply, key: SessionKey, origin: str, began: float
+    ) -> None:
+        if not self.watchers:
+            return
+        turn = Turn(
+            operator=session.operator,
+            channel=session.channel,
+            conversation=key.name,
+            subscriber=self.keys.mark(session.caller) if session.caller else "",
+            revision=session.revision,
+            language=session.language,
+            origin=origin,
+            screen=reply.node,
+            said=frame.said[-1] if frame.said else "begun",
+            steps=tuple(frame.passed),
+            trail=session.trail,
+            seconds=asyncio.get_running_loop().time() - began,
+            ends=reply.ends,
+        )
+        for watcher in self.watchers:
+            watcher(turn)
 
     async def _listened(self, frame: Hop, session: Session, inbound: Inbound, answers: list[str | None]) -> str:
         """Feed the answers one at a time; stop at a wrong one, at the end, and at what must be confirmed."""
@@ -117,6 +154,7 @@ class Conversations:
             if answer and card(frame.menu, session, answer):
                 return "note.card"
             heard = await self._one(frame, session, inbound, answer)
+            frame.said.append(heard.what)
             message = NOTES.get(heard.what, "")
             if message or frame.menu.nodes[session.state].closes:
                 break
@@ -153,6 +191,7 @@ class Conversations:
             if node.rests:
                 return
             outcome = await act(self.actions, frame, session, node, typed)
+            frame.passed.append((node.name, outcome.name))
             await self._turned(frame, session, outcome)
             take(frame.menu, session, outcome.name, outcome.facts, outcome.proof)
             typed = held(session) if node.on[outcome.name] == RESUME else typed

@@ -69,6 +69,7 @@ def internal(house: House, health: Health) -> web.Application:
         return web.Response(text="ready\n" if ready else "not ready\n", status=200 if ready else 503)
 
     async def metrics(request: web.Request) -> web.Response:
+        await house.counting.look(house.outbox, house.hooks.now())
         return web.Response(
             body=house.hooks.metrics.page(), headers={"Content-Type": "text/plain; version=0.0.4"}
         )
@@ -115,8 +116,11 @@ class Part:
     """Its number among several on one port; None when it is alone."""
 
 
-async def serve(house: House, part: Part) -> None:
-    """Serve until SIGTERM or SIGINT; then turn red, finish what is under way, and return."""
+async def serve(house: House, part: Part, mount: Callable[[web.Application], None] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; then turn red, finish what is under way, and return.
+
+    `mount` adds to the public app.
+    """
     settings, health, stopped = house.settings, Health(house), _told_to_stop()
     if part.member is not None:
         _stop_with_parent(stopped)
@@ -125,7 +129,10 @@ async def serve(house: House, part: Part) -> None:
         await stack.enter_async_context(
             listening(internal(house, health), settings.internal_host, internal_port(house, part))
         )
-        public_side = listening(public(house), settings.host, settings.port, shared=shared)
+        app = public(house)
+        if mount:
+            mount(app)
+        public_side = listening(app, settings.host, settings.port, shared=shared)
         await stack.enter_async_context(public_side)
         worker = asyncio.create_task(deliver(house)) if part.deliver else None
         await stopped.wait()

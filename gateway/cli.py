@@ -4,31 +4,29 @@ import argparse
 import asyncio
 import contextlib
 import functools
-import json
 import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from pathlib import Path
 
 from flows.failures import Unavailable
 from gateway import (
     app,
+    check_cli,
     demo,
+    draw_cli,
     log,
     newcomer,
     notify_cli,
     outbox_cli,
-    packs,
     privacy_cli,
-    prompts,
     supervisor,
     terminal,
 )
 from gateway.demo_bss.stand_in import KINDS, standing_in
+from gateway.phone.opening import phone, watching
 from gateway.providers import discover
 from gateway.settings import Settings, SettingsError, config_path, load, merged
 from gateway.wiring import House, house
-from menus.schema import json_schema
 from menus.source import PackError
 from storage.sql.upgrade import upgrade_url
 
@@ -60,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     _with_packs(serve)
     serve.add_argument("--workers", type=int, default=1, metavar="N", help="so many processes on one port")
     serve.add_argument("--deliver", action="store_true", help="deliver what is due, too")
+    serve.add_argument("--watch", action="store_true", help="publish packs as they are edited")
     serve.add_argument("--member", type=int, help=argparse.SUPPRESS)
     commands.add_parser("worker", help="deliver what is due")
     dial = commands.add_parser("dial", help="a phone in the terminal")
@@ -67,10 +66,12 @@ def _parser() -> argparse.ArgumentParser:
     _with_packs(_with_billing(dial))
     notify_cli.add_arguments(commands.add_parser("notify", help=notify_cli.HELP))
     check = commands.add_parser("check", help="look for faults in packs")
-    check.add_argument("packs", nargs="*", type=Path, help="packs or folders of packs; ours by default")
+    check_cli.add_arguments(check)
     _with_packs(check)
     check.add_argument("--prompts", action="store_true", help="print the recordings a pack could still bring")
-    check.add_argument("--schema", action="store_true", help="print the JSON Schema of a pack's files")
+    draw = commands.add_parser("draw", help="draw the map of an operator's menus")
+    draw_cli.add_arguments(draw)
+    _with_packs(draw)
     newcomer.add_arguments(commands.add_parser("new", help="begin a pack of your own"))
     outbox_cli.add_arguments(commands.add_parser("outbox", help="look after what goes out"))
     privacy_cli.add_arguments(commands)
@@ -107,8 +108,9 @@ async def _serve_demo(args: argparse.Namespace) -> None:
     async with _demo_settings(args) as settings, house(settings) as built:
         await demo.settle(built)
         built.recorder.listeners.append(lambda notice: print(demo.told(notice), flush=True))
-        print(demo.welcome(built, settings.port), flush=True)
-        await app.serve(built, app.Part(deliver=True))
+        async with phone(built) as site:
+            print(demo.welcome(built, settings.port), flush=True)
+            await app.serve(built, app.Part(deliver=True), site.mount)
 
 
 @contextlib.asynccontextmanager
@@ -124,10 +126,15 @@ def _serve(args: argparse.Namespace) -> int:
     settings = _settings(os.environ, demo_world=False)
     if args.workers > 1:
         _shareable(settings)
-        command = functools.partial(supervisor.member_command, deliver=args.deliver)
+        command = functools.partial(supervisor.member_command, deliver=args.deliver, watch=args.watch)
         return asyncio.run(supervisor.Supervisor(args.workers, command).run())
     part = app.Part(deliver=args.deliver, member=args.member)
-    return asyncio.run(_running(settings, lambda built: app.serve(built, part)))
+    return asyncio.run(_running(settings, lambda built: _served(built, part, watch=args.watch)))
+
+
+async def _served(built: House, part: app.Part, *, watch: bool) -> None:
+    async with watching(built) if watch else contextlib.nullcontext():
+        await app.serve(built, part)
 
 
 def _shareable(settings: Settings) -> None:
@@ -174,21 +181,6 @@ async def _with_house(settings: Settings, run: Callable[[House], Awaitable[int]]
         return await run(built)
 
 
-def _check(args: argparse.Namespace) -> int:
-    if args.schema:
-        print(json.dumps(json_schema(), indent=2))
-        return 0
-    given = [*args.packs, *([Path(args.beside)] if args.beside else [])]
-    folders = [pack for path in given or [packs.OPERATORS] for pack in packs.within(path)]
-    found = [finding for folder in folders for finding in packs.findings(folder)]
-    if args.prompts and not found:
-        print("\n".join(line for pack in folders for line in prompts.missing(pack)))
-    for finding in found:
-        print(finding)
-    print(f"{len(folders)} packs, {len(found)} findings")
-    return 1 if found else 0
-
-
 def _new(args: argparse.Namespace) -> int:
     print(newcomer.run(args))
     return 0
@@ -224,7 +216,8 @@ COMMANDS = {
     "serve": _serve,
     "worker": _worker,
     "dial": _dial,
-    "check": _check,
+    "check": check_cli.run,
+    "draw": draw_cli.run,
     "new": _new,
     "notify": _notify,
     "outbox": _outbox,

@@ -46,6 +46,8 @@ class Delivery:
     now: Callable[[], datetime]
     opted_out: Callable[[Notice, datetime], Awaitable[None]] = field(repr=False)
     """Told when a provider says that a recipient wants nothing more."""
+    settled: Callable[[Parcel, Settlement], None] = field(default=lambda parcel, settlement: None, repr=False)
+    """Told of every attempt once it is recorded."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     held: dict[int, Parcel] = field(default_factory=dict, repr=False)
     tasks: set[asyncio.Task[None]] = field(default_factory=set, repr=False)
@@ -211,6 +213,8 @@ class Delivery:
     async def _record(self, parcel: Parcel, settlement: Settlement) -> None:
         if not await self.outbox.settle(parcel, settlement, self.now()):
             log.warning("another worker took over", extra={"row": parcel.id})
+            return
+        self.settled(parcel, settlement)
 
     async def _each(self, work: Iterable[Awaitable[None]]) -> None:
         """All of it, whatever fails; then the first failure."""

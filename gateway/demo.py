@@ -14,6 +14,14 @@ from storage.demo_people import Where, generic
 
 FOLDER = Path("var")
 SECRET = FOLDER / "demo-secret"
+HOOK_TOKEN, AUTH_TOKEN = "demo", "demo-auth-token"
+OPERATOR: Mapping[str, Any] = {
+    "billing": "sql",
+    "routes": {"sms": "africastalking"},
+    "africastalking": {"username": "sandbox", "api_key": "demo", "hook_token": HOOK_TOKEN},
+    "twilio": {"account_sid": "ACdemo", "auth_token": AUTH_TOKEN, "sender": "+15005550006"},
+}
+"""What each operator of the demo is set to."""
 
 
 def base(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -26,16 +34,7 @@ def base(environ: Mapping[str, str]) -> dict[str, Any]:
         "internal_port": "0",
         "secret_key": _secret(),
         "database_url": f"sqlite:///{FOLDER}/demo.db",
-        "operators": {name: _operator() for name in packs.served(packs_folder(environ))},
-    }
-
-
-def _operator() -> dict[str, Any]:
-    return {
-        "billing": "sql",
-        "routes": {"sms": "africastalking"},
-        "africastalking": {"username": "sandbox", "api_key": "demo", "hook_token": "demo"},
-        "twilio": {"account_sid": "ACdemo", "auth_token": "demo-auth-token", "sender": "+15005550006"},
+        "operators": {name: dict(OPERATOR) for name in packs.served(packs_folder(environ))},
     }
 
 
@@ -83,6 +82,9 @@ def welcome(house: House, port: int) -> str:
     hook = f"{url}/hooks/orange-ro/africastalking/demo/ussd"
     return f"""
 Dialtree serves {", ".join(house.settings.operators)} on {url} (loopback only).
+
+The phone, with keys, messages and what goes on behind them:
+  {url}/phone
 
 Dial in another terminal:
   .venv/bin/dialtree dial '*100#' --operator orange-ro --from +40740000101

@@ -68,7 +68,7 @@ class Direct:
         last = self._open()
         keys = self.conversations.keys
         key = keys.session(last.operator, last.provider, last.channel, last.session_id, last.caller)
-        await self.conversations.sessions.drop(key)
+        await self.conversations.leave(key)
 
     def _begun(self, channel: Any, caller: str, text: str) -> Inbound:
         numbers = self.menu.form.numbers

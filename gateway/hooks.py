@@ -34,6 +34,8 @@ class Hooks:
     now: Callable[[], datetime]
     """The instant, UTC."""
     metrics: Metrics = field(default_factory=Metrics, repr=False)
+    reported: Callable[[Receipt], None] = field(default=lambda receipt: None, repr=False)
+    """Counts what providers report."""
 
     @property
     def doors(self) -> Doors:
@@ -84,6 +86,7 @@ class Hooks:
             await self._ended(door, event)
         if isinstance(event, Receipt):
             await self.outbox.receipt(event, self.now())
+            self.reported(event)
         if isinstance(event, OptOut):
             ledger = self.conversations.people[door.connection.operator].world.ledger
             await ledger.opt_out(door.connection.operator, event.number, out=event.out, now=self.now())
@@ -93,7 +96,7 @@ class Hooks:
         """The network closed the conversation: its session is of no use to anyone."""
         keys, operator = self.conversations.keys, door.connection.operator
         key = keys.session(operator, door.provider.NAME, event.channel, event.session_id, event.caller)
-        await self.conversations.sessions.drop(key)
+        await self.conversations.leave(key)
 
     def _refused(self, door: Door, bad: BadRequest) -> web.Response:
         """A USSD caller is answered in words even then; nothing is stored."""

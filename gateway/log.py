@@ -10,8 +10,11 @@ from menus.masking import scrubbed
 
 FIELDS = frozenset(
     {"node", "failure", "door", "row", "state", "operator", "provider", "channel", "status", "ms", "language"}
+    | {"subscriber", "revision", "language", "path", "turns", "outcome", "findings"}
 )
-"""What a record may carry besides its action name; anything else is dropped, not printed."""
+"""What a record may carry besides its action name; anything else is dropped, not printed.
+
+`subscriber` is a keyed hash of the number."""
 
 
 class JsonLines(logging.Formatter):

@@ -72,7 +72,8 @@ class Supervisor:
             del self.children[number]
 
 
-def member_command(number: int, *, deliver: bool) -> Sequence[str]:
+def member_command(number: int, *, deliver: bool, watch: bool = False) -> Sequence[str]:
     """How a process of a group is started."""
     start = [sys.executable, "-m", "gateway", "serve", "--member", str(number)]
+    start += ["--watch"] if watch else []
     return [*start, "--deliver"] if deliver else start

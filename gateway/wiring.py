@@ -23,9 +23,11 @@ from flows.records import Errand, Notice, Secret
 from flows.shelf import Shelf
 from gateway import hops, inward, outward, packs
 from gateway.clock import Steady
+from gateway.counting import Counting
 from gateway.delivery import Delivery
 from gateway.hooks import Hooks
 from gateway.listener import Listener
+from gateway.metrics import Metrics
 from gateway.pages.site import Pages
 from gateway.providers.contract import Sender
 from gateway.recorder import Recorder
@@ -88,6 +90,7 @@ class House:
     notebook: Notebook = field(repr=False)
     audit: SqlAudit = field(repr=False)
     privacy: SqlPrivacy = field(repr=False)
+    counting: Counting = field(repr=False)
 
     @property
     def upkeep(self) -> Upkeep:
@@ -168,9 +171,13 @@ async def _built(
     connections = inward.connections(settings, shelf)
     thrift = _thrift(settings, shelf, database, chance.now)
     lanes = await outward.lanes(settings, connections, recorder, chance.now, stack, thrift)
-    delivery = Delivery(outbox, lanes, _errands(conversations), chance.now, _opting_out(people))
+    metrics = Metrics()
+    counting = Counting(metrics.registry, lanes)
+    counting.watch(conversations)
+    opting_out = _opting_out(people)
+    delivery = Delivery(outbox, lanes, _errands(conversations), chance.now, opting_out, counting.settled)
     guard = inward.guard(settings, connections)
-    hooks = Hooks(guard, conversations, outbox, chance.now)
+    hooks = Hooks(guard, conversations, outbox, chance.now, metrics, counting.reported)
     pages = Pages(shelf, people, secret, settings.public_url, hops.sources(guard.proxies))
     return House(
         settings=settings,
@@ -187,6 +194,7 @@ async def _built(
         notebook=notebook,
         audit=SqlAudit(database, notebook.auditor),
         privacy=SqlPrivacy(database, secret),
+        counting=counting,
     )
 
 

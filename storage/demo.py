@@ -260,3 +260,15 @@ async def _secrets(passwords: SqlPasswords, operator: str, person: Mapping[str, 
     for kind in SECRETS:
         if kind in person and not await passwords.known(operator, person["msisdn"], kind):
             await passwords.put(operator, person["msisdn"], Secret(str(person[kind])), kind, now)
+
+
+def cast(operator: str) -> list[dict[str, str]]:
+    """The people of an operator: number, name, language, and what secrets they know; nobody elsewhere."""
+    told = yaml.safe_load(WORLD.read_text(encoding="utf-8")).get(operator, {"subscribers": []})
+    return [_role(person) for person in told["subscribers"]]
+
+
+def _role(person: Mapping[str, Any]) -> dict[str, str]:
+    known = (f"{kind.replace('_', ' ')} {person[kind]}" for kind in SECRETS if kind in person)
+    role = {"number": person["msisdn"], "name": person["name"], "language": person["language"]}
+    return {**role, "knows": ", ".join([person["kind"], person["segment"], *known])}

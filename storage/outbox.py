@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
-from sqlalchemy import Connection, and_, bindparam, exists, select, tuple_, update
+from sqlalchemy import Connection, and_, bindparam, exists, func, select, tuple_, update
 
 from flows.records import Parcel, Receipt, Secret, Settlement
 from storage.audit import Auditor
@@ -58,6 +58,7 @@ CLAIM = (
         changed_at=_NOW,
     )
 )
+OLDEST = select(func.min(_ROW.created_at).label("first")).where(_ROW.due_at.is_not(None), _ROW.due_at <= _NOW)
 _OURS = (tuple_(_ROW.id, _ROW.fence).in_(bindparam("held", expanding=True)), _ROW.state == "claimed")
 HOLD = update(outbox).where(*_OURS).values(due_at=bindparam("until")).returning(_ROW.id)
 HAND_OVER = HOLD.values(reason=HANDED)
@@ -200,6 +201,11 @@ class SqlOutbox:
         """One row; None when there is none."""
         row = await self._database.read(lambda connection: connection.execute(SHOW, {"id": row_id}).first())
         return None if row is None else OutboxRow(**row._mapping)
+
+    async def oldest(self, now: datetime) -> float:
+        """Seconds since the oldest row that is due was written down; 0 when nothing waits."""
+        first = await self._database.read(lambda connection: connection.execute(OLDEST, {"now": now}).scalar())
+        return max((now - first).total_seconds(), 0.0) if first else 0.0
 
     async def replay(self, row_id: int, now: datetime) -> bool:
         """Send a dead, failed, unknown or expired row again, now and without expiry.

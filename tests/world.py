@@ -2,7 +2,7 @@
 
 import random
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -12,9 +12,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from flows.failures import Down, Slow
-from flows.ports import Billing
-from flows.records import Bill, BillLine, Capability, Document, Entries, Entry, Media, Subscriber
 from gateway import packs
 from gateway.dialog import Dialog
 from gateway.direct import Direct
@@ -23,6 +20,7 @@ from gateway.player import Clock, Line, Player, Post
 from gateway.providers import discover
 from gateway.settings import Settings, load, merged
 from gateway.terminal import choose_language
+from gateway.weather import Weather as Weather
 from gateway.wiring import Chance, House, house
 from menus.machine import Moves
 from menus.menu import Menu
@@ -61,54 +59,6 @@ class Watched(Moves):
         origin = session.state
         super().fire(trigger, session)
         self.fired.add((session.channel, trigger, origin))
-
-
-@dataclass(slots=True)
-class Weather:
-    """A billing backend behind a line that can be spoiled."""
-
-    inner: Billing = field(repr=False)
-    state: str = "up"
-
-    def become(self, state: str) -> None:
-        self.state = state
-
-    async def subscriber(self, msisdn: str) -> Subscriber:
-        return await self._through(self.inner.subscriber(msisdn))
-
-    async def bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
-        return await self._through(self.inner.bills(account, limit, offset))
-
-    async def bill(self, account: str, bill_id: str) -> Bill:
-        return await self._through(self.inner.bill(account, bill_id))
-
-    async def lines(self, account: str, bill_id: str) -> Sequence[BillLine]:
-        return await self._through(self.inner.lines(account, bill_id))
-
-    async def media(self, account: str) -> Media:
-        return await self._through(self.inner.media(account))
-
-    async def set_media(self, account: str, media: Media) -> bool:
-        return await self._through(self.inner.set_media(account, media))
-
-    @property
-    def capabilities(self) -> Collection[Capability]:
-        return self.inner.capabilities
-
-    async def entries(self, account: str, what: Entries, limit: int) -> Sequence[Entry]:
-        return await self._through(self.inner.entries(account, what, limit))
-
-    async def document(self, account: str, bill_id: str) -> Document:
-        return await self._through(self.inner.document(account, bill_id))
-
-    async def _through(self, asked: Awaitable[T]) -> T:
-        """What a backend says when its own timeout is over, or when nobody answers."""
-        answer = await asked
-        if self.state == "slow":
-            raise Slow
-        if self.state == "down":
-            raise Down
-        return answer
 
 
 @dataclass(slots=True)

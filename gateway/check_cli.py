@@ -1,0 +1,80 @@
+"""The command `dialtree check`: faults in packs, for people and for machines."""
+
+import argparse
+import functools
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from gateway import packs, prompts, tours
+from gateway.dialog import Dialog, DialogError
+from menus.check import ALWAYS_THERE, reachable
+from menus.pack import Draft, draft
+from menus.schema import CHANNELS, json_schema
+from menus.source import Finding
+
+CLEAN, FAULTY, UNUSABLE = 0, 1, 2
+"""Exit codes: nothing found, findings, and a request that makes no sense."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `dialtree check`."""
+    parser.add_argument("packs", nargs="*", type=Path, help="packs or folders of packs; ours by default")
+    parser.add_argument("--schema", action="store_true", help="print the JSON Schema of a pack's files")
+    parser.add_argument("--json", action="store_true", help="findings as JSON")
+    parser.add_argument(
+        "--dialogs", type=Path, metavar="FOLDER", help="play these dialogs; name screens that none reaches"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 when nothing was found, 1 when something was, 2 when a folder or a dialog cannot be read."""
+    if args.schema:
+        print(json.dumps(json_schema(), indent=2))
+        return CLEAN
+    given = [*args.packs, *([Path(args.beside)] if args.beside else [])]
+    folders = [pack for path in given or [packs.OPERATORS] for pack in packs.within(path)]
+    missing = [folder for folder in folders if not folder.is_dir()]
+    try:
+        dialogs = tours.found(args.dialogs) if args.dialogs else None
+    except DialogError as error:
+        print(error)
+        return UNUSABLE
+    if missing:
+        print("\n".join(f"{folder}: no such folder" for folder in missing))
+        return UNUSABLE
+    found = [finding for folder in folders for finding in _findings(folder, dialogs)]
+    if args.prompts and not found:
+        print("\n".join(line for pack in folders for line in prompts.missing(pack)))
+    _print(folders, found, as_json=args.json)
+    return FAULTY if found else CLEAN
+
+
+def _findings(folder: Path, dialogs: list[Dialog] | None) -> list[Finding]:
+    found = packs.findings(folder)
+    if found or dialogs is None:
+        return found
+    written = draft(folder, packs.PLACES)
+    own = [dialog for dialog in dialogs if dialog.first("operator") == written.form.name]
+    return sorted(_unreached(written, own))
+
+
+def _unreached(written: Draft, dialogs: list[Dialog]) -> Iterator[Finding]:
+    """Screens no dialog comes by; the house's own words are not asked for."""
+    menu = functools.cache(packs.menu)
+    passed = {name for path in tours.toured(dialogs, lambda _: menu(written.folder)) for name in path}
+    named = {name for channel in CHANNELS for name in reachable(written, channel)} - set(ALWAYS_THERE)
+    for name in sorted(named - passed):
+        node = written.nodes[name]
+        yield node.source.finding(node.path, f"{name}: no dialog comes by here; write one, or save one")
+
+
+def _print(folders: list[Path], found: list[Finding], *, as_json: bool) -> None:
+    if as_json:
+        told = [asdict(finding) for finding in found]
+        print(json.dumps({"packs": list(map(str, folders)), "findings": told}, ensure_ascii=False, indent=2))
+        return
+    for finding in found:
+        print(finding)
+    print(f"{len(folders)} packs, {len(found)} findings")

@@ -1,0 +1,114 @@
+"""Counting: turns, screens, deliveries and the outbox's age for Prometheus; no label names a person."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from flows.conversation import Conversations
+from flows.failures import Failure
+from flows.records import Notice, Parcel, Receipt, Settlement
+from flows.turns import Turn
+from gateway.funnel import Count, Funnel
+from gateway.journal import Journal
+from gateway.lanes import Lane
+from gateway.metrics import BUCKETS
+from storage.outbox import SqlOutbox
+
+TURN = ("operator", "channel", "screen", "outcome")
+SCREEN = ("operator", "channel", "screen")
+DELIVERY = ("operator", "route", "kind", "state")
+BREAKER = ("operator", "route", "provider")
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """Everything counted besides webhooks, in the gateway's own registry."""
+
+    registry: CollectorRegistry = field(repr=False)
+    lanes: Mapping[tuple[str, str], Lane] = field(repr=False)
+    funnel: Funnel = field(default_factory=Funnel, repr=False)
+    journal: Journal = field(init=False, repr=False)
+    turns: Counter = field(init=False, repr=False)
+    seconds: Histogram = field(init=False, repr=False)
+    deliveries: Counter = field(init=False, repr=False)
+    receipts: Counter = field(init=False, repr=False)
+    age: Gauge = field(init=False, repr=False)
+    breakers: Gauge = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        registry = self.registry
+        made = {
+            "journal": Journal(self.funnel),
+            "turns": Counter("dialtree_turns", "Turns by the screen answered", TURN, registry=registry),
+            "seconds": Histogram(
+                *("dialtree_turn_seconds", "Time of a turn", ("operator", "channel")),
+                buckets=BUCKETS,
+                registry=registry,
+            ),
+            "deliveries": Counter("dialtree_deliveries", "Attempts settled", DELIVERY, registry=registry),
+            "receipts": Counter("dialtree_receipts", "Reports", ("provider", "state"), registry=registry),
+            "age": Gauge("dialtree_outbox_age_seconds", "Age of the oldest due row", registry=registry),
+            "breakers": Gauge("dialtree_breaker_open", "1: open", BREAKER, registry=registry),
+        }
+        for name, what in made.items():
+            object.__setattr__(self, name, what)
+        registry.register(Screens(self.funnel))
+
+    def saw(self, turn: Turn) -> None:
+        """A turn was answered."""
+        self.turns.labels(turn.operator, turn.channel, turn.origin, turn.said).inc()
+        self.seconds.labels(turn.operator, turn.channel).observe(turn.seconds)
+        self.funnel.saw(turn)
+        self.journal.saw(turn)
+
+    def watch(self, conversations: Conversations) -> None:
+        """Count what is said in these conversations."""
+        conversations.watchers.append(self.saw)
+        conversations.leavers.append(self.journal.gone)
+
+    def settled(self, parcel: Parcel, settlement: Settlement) -> None:
+        """An attempt to deliver was recorded."""
+        item = parcel.item
+        route, kind = (item.route, item.kind) if isinstance(item, Notice) else ("errand", item.step)
+        self.deliveries.labels(item.operator, route, kind, settlement.state).inc()
+
+    def reported(self, receipt: Receipt) -> None:
+        """A provider said what became of a message."""
+        self.receipts.labels(receipt.provider, receipt.state).inc()
+
+    async def look(self, outbox: SqlOutbox, now: datetime) -> None:
+        """Measure what is only known when asked for; an outbox out of reach keeps its last age."""
+        for (operator, route), lane in self.lanes.items():
+            for way in lane.ways:
+                provider = way.breaker.name.rpartition("/")[2]
+                self.breakers.labels(operator, route, provider).set(way.breaker.probe_at is not None)
+        try:
+            self.age.set(await outbox.oldest(now))
+        except Failure:
+            return
+
+
+@dataclass(frozen=True, slots=True)
+class Screens(Collector):
+    """The funnel as Prometheus reads it."""
+
+    funnel: Funnel
+
+    def collect(self) -> Iterator[Metric]:
+        """Three families, a row for each screen."""
+        rows = list(self.funnel.rows())
+        for word in Count.__slots__:
+            family = CounterMetricFamily(
+                f"dialtree_screens_{word}", f"Conversations that {word}", labels=SCREEN
+            )
+            _fill(family, word, rows)
+            yield family
+
+
+def _fill(family: CounterMetricFamily, word: str, rows: Collection[tuple[tuple[str, str, str], Count]]) -> None:
+    for screen, count in rows:
+        family.add_metric(screen, getattr(count, word))

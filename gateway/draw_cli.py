@@ -1,0 +1,48 @@
+"""The command `dialtree draw`: the map of an operator's menus, as SVG or Mermaid."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from gateway import packs, tours
+from gateway.chart import mermaid, svg
+from gateway.dialog import DialogError
+from menus.chart import chart
+from menus.pack import draft
+from menus.schema import CHANNELS
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `dialtree draw`."""
+    parser.add_argument("operator", help="an operator's name, or the folder of a pack")
+    parser.add_argument("--channel", choices=CHANNELS, default="ussd")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--svg", action="store_true", help="as SVG (the default)")
+    form.add_argument("--mermaid", action="store_true", help="as Mermaid text")
+    parser.add_argument("--dialog", type=Path, metavar="FILE", help="highlight the path of a dialog")
+    parser.add_argument("-o", dest="output", type=Path, metavar="FILE", help="write there instead of printing")
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 when it was drawn, 2 when the operator or the dialog is unknown; PackError for a broken pack."""
+    folder = (
+        Path(args.operator) if Path(args.operator).is_dir() else packs.located(args.operator, args.beside or "")
+    )
+    if not folder.is_dir():
+        print(
+            f"no operator {args.operator!r}; write one of: {', '.join(packs.served(args.beside or ''))}",
+            file=sys.stderr,
+        )
+        return 2
+    try:
+        path = tours.toured(tours.found(args.dialog), lambda _: packs.menu(folder))[0] if args.dialog else []
+    except (DialogError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    drawn = chart(draft(folder, packs.PLACES), args.channel)
+    text = mermaid.draw(drawn, path) if args.mermaid else svg.draw(drawn, svg.Marks(path))
+    if args.output:
+        args.output.write_text(text, encoding="utf-8")
+    else:
+        print(text, end="")
+    return 0

@@ -1,0 +1,147 @@
+"""A handset: one phone in a world of its own; all that is done with it is written down as a dialog."""
+
+import asyncio
+import re
+from dataclasses import asdict, dataclass, field
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flows.records import Notice
+from flows.turns import Turn
+from gateway.demo import HOOK_TOKEN
+from gateway.dialog import INDENT, Dialog, DialogError, read, write
+from gateway.phone import view
+from gateway.phone.air import Air
+from gateway.phone.wire import Exchange, Trick
+from gateway.player import Player
+from gateway.stage import Stage
+from storage.outbox import STATES
+
+VERBS = frozenset({"dial", "call", "text", ">", "silence", "hang", "wait", "billing"})
+TRICKS = frozenset({"lost", "twice"})
+SPEAKING = frozenset({"dial", "call", "text", ">", "silence"})
+"""What sends a request that a network may repeat."""
+BETWEEN = "1 minute"
+"""The clock stands while a conversation goes on; before the next one begins it moves a little."""
+MOST_WAITING = 200
+"""Events kept for a page that is slow to read."""
+Event = tuple[str, Any]
+
+
+@dataclass(slots=True)
+class Handset:
+    """A phone, what was done with it, and who watches."""
+
+    stage: Stage
+    air: Air
+    player: Player = field(init=False)
+    cues: list[tuple[str, tuple[str, ...]]] = field(default_factory=list, repr=False)
+    turn: Turn | None = None
+    watching: set[asyncio.Queue[Event]] = field(default_factory=set, repr=False)
+    acting: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
+
+    def __post_init__(self) -> None:
+        self.player = self.stage.player(self.air)
+        self.air.wire.tell = self._exchanged
+        self.air.wire.secrets |= {HOOK_TOKEN}
+        self.stage.house.conversations.watchers.append(self._turned)
+        self.stage.house.recorder.listeners.append(self._arrived)
+        if self.player.caller == "withheld":
+            self.player.caller = ""
+
+    async def act(self, verb: str, said: str, trick: Trick) -> view.View:
+        """Do one thing, and tell everybody who watches; DialogError when it cannot be done."""
+        line = _line(verb, " ".join(said.split("\n")))
+        async with self.acting:
+            await self._moved_on(verb)
+            self._hide(verb, said)
+            self.air.wire.trick = trick if verb in SPEAKING else ""
+            brought = await self.player.act(verb, said)
+            self._note(line, brought, repeated=bool(trick) and verb in SPEAKING)
+            state = await self.state()
+        self.tell("state", state)
+        return state
+
+    async def state(self) -> view.View:
+        """Everything the page shows."""
+        outbox = self.stage.house.outbox
+        rows = [row for state in STATES for row in await outbox.list_rows(state, 20)]
+        return {
+            "at": f"{self.stage.clock().astimezone(ZoneInfo(self.player.zone)):%Y-%m-%d %H:%M}",
+            "open": bool(self.air.channel) and not self.air.shown.ends,
+            "screen": view.screen(self.air.shown, self.air.channel or "ussd"),
+            "place": view.place(self.turn, self.stage.menu),
+            "outbox": view.parcels(rows),
+            "billing": self.stage.weather.state,
+            "dialog": self.dialog(),
+        }
+
+    def dialog(self) -> str:
+        """What was done so far, as a dialog that passes when it is played."""
+        scene = self.stage.scene
+        head = ["# Saved from the phone", f"operator {scene.operator}", f"from {scene.caller}"]
+        head += [f"language {scene.language}"] if scene.language else []
+        lines = (*head, f"at {scene.at}", *(line for line, _ in self.cues))
+        dialog: Dialog = read("\n".join(lines), "phone")
+        set_up = len(dialog.cues) - len(self.cues)
+        return write(dialog, [()] * set_up + [brought for _, brought in self.cues])
+
+    def tell(self, kind: str, what: Any) -> None:
+        """Everybody who watches hears it; who does not read loses the oldest."""
+        for queue in self.watching:
+            if queue.full():
+                queue.get_nowait()
+            queue.put_nowait((kind, what))
+
+    def watch(self) -> "asyncio.Queue[Event]":
+        """A place to hear from; given back with `watching.discard`."""
+        queue: asyncio.Queue[Event] = asyncio.Queue(MOST_WAITING)
+        self.watching.add(queue)
+        return queue
+
+    async def _moved_on(self, verb: str) -> None:
+        if verb in ("dial", "call", "text") and self.cues:
+            self._note(f"wait {BETWEEN}", await self.player.act("wait", BETWEEN), repeated=False)
+
+    def _note(self, line: str, brought: tuple[str, ...], *, repeated: bool) -> None:
+        """A code is written as `{code}`: the next time it will be another."""
+        code = self.player.code
+        self.cues.append((line.replace(code, "{code}") if code else line, brought))
+        if repeated:
+            self.cues.append(("again", tuple(told for told in brought if told[0] != "~")))
+
+    def _hide(self, verb: str, said: str) -> None:
+        """What is typed where a secret is asked, and a text that is a password, is never shown on the wire."""
+        menu, state = self.stage.menu, self.turn.screen if self.turn else ""
+        node = menu.nodes.get(state)
+        if verb == ">" and node is not None and node.secret:
+            self.air.wire.secrets |= {said, said.rstrip("#")}
+        body = said.partition(" ")[2]
+        if verb == "text" and menu.keywords.meaning(body) is None and menu.keywords.password(body):
+            self.air.wire.secrets.add(body)
+
+    def _exchanged(self, exchange: Exchange) -> None:
+        self.tell("exchange", asdict(exchange))
+
+    def _turned(self, turn: Turn) -> None:
+        self.turn = turn
+        self.tell("place", view.place(turn, self.stage.menu))
+
+    def _arrived(self, notice: Notice) -> None:
+        if notice.kind == "code":
+            self.air.wire.secrets |= set(re.findall(r"\b\d{6,8}\b", notice.body))
+        self.tell("message", view.message(notice))
+
+
+def _line(verb: str, said: str) -> str:
+    """The line of a dialog; DialogError when there is no such line."""
+    if verb not in VERBS:
+        raise DialogError(f"a phone cannot {verb!r}")
+    line = f"{verb} {said}".rstrip() if verb != ">" else f"> {said}"
+    if line.startswith((INDENT, "#")):
+        raise DialogError("write something")
+    try:
+        read(line, "phone")
+    except DialogError as error:
+        raise DialogError(str(error).removeprefix("phone:1: ")) from error
+    return line

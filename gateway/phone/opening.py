@@ -1,0 +1,49 @@
+"""Opening the phone: the site of a demo, with the packs it shows kept live."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from gateway import packs
+from gateway.live import Live
+from gateway.phone.booth import Booth
+from gateway.phone.maps import Maps
+from gateway.phone.site import PhoneSite
+from gateway.stage import Stages
+from gateway.wiring import House
+from menus.menu import Menu
+
+
+@asynccontextmanager
+async def phone(house: House, root: Path = packs.OPERATORS) -> AsyncIterator[PhoneSite]:
+    """The phone beside a house: its worlds run on the house's packs, and its funnel counts with the house's."""
+    shelf, counting = house.conversations.shelf, house.counting
+    with tempfile.TemporaryDirectory(prefix="dialtree-phone-") as folder:
+        booth = Booth(Stages(Path(folder), lambda pack: _menu(house, pack)), counting.watch)
+        site = PhoneSite(booth, shelf, house.hooks.now, Maps(shelf, counting.funnel, root))
+        async with watching(house, root) as live:
+            live.published.append(site.published)
+            live.broken.append(lambda name, found: site.broken(name, [str(each) for each in found]))
+            try:
+                yield site
+            finally:
+                await booth.close_all()
+
+
+@asynccontextmanager
+async def watching(house: House, root: Path = packs.OPERATORS) -> AsyncIterator[Live]:
+    """Keep a house's packs live for as long as the block runs."""
+    live = Live(house.conversations.shelf, root)
+    running = asyncio.create_task(live.run())
+    try:
+        yield live
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+def _menu(house: House, pack: Path) -> Menu:
+    """The pack as the house serves it, whatever stands on disk just now."""
+    return house.conversations.shelf.current(pack.name.replace("_", "-"))

@@ -1,0 +1,261 @@
+// The phone's page: keys go to the gateway, what comes back is shown and spoken.
+const at = (id) => document.getElementById(id);
+const KEYS = "123456789*0#";
+const phone = { name: "", world: [], state: null, trick: "", numbers: {}, events: null, busy: false };
+
+async function ask(path, body) {
+  const how = body && { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+  const answer = await fetch(path, how || {});
+  const told = await answer.json();
+  if (told.error) throw new Error(told.error);
+  return told;
+}
+
+function made(tag, text, name) {
+  const element = document.createElement(tag);
+  if (text !== undefined) element.textContent = text;
+  if (name) element.className = name;
+  return element;
+}
+
+function complain(error) {
+  at("error").textContent = error ? error.message : "";
+  at("error").hidden = !error;
+}
+
+function choices(select, rows) {
+  select.replaceChildren(...rows.map(([value, text]) => Object.assign(made("option", text), { value })));
+}
+
+const operator = () => phone.world.find((each) => each.name === at("operator").value);
+const person = () => operator().people.find((each) => each.number === at("person").value);
+
+function offerPeople() {
+  choices(at("person"), operator().people.map((each) => [each.number, `${each.number} ${each.name}`]));
+  choices(at("language"), [["", "their own"], ...operator().languages.map((each) => [each, each])]);
+}
+
+async function start() {
+  complain();
+  const { name, numbers } = operator();
+  if (phone.events) phone.events.close();
+  const opened = await ask("/phone/handsets", { operator: name, caller: person().number, language: at("language").value });
+  Object.assign(phone, { name: opened.name, numbers, trick: "" });
+  at("title").textContent = operator().title;
+  at("knows").textContent = person().knows && `Knows: ${person().knows}. USSD ${numbers.ussd}, call ${numbers.voice}, text ${numbers.sms}.`;
+  at("map-link").href = `/phone/map?operator=${name}`;
+  at("thread-name").textContent = `Messages with ${numbers.sms}`;
+  at("save").href = `/phone/handsets/${phone.name}/dialog`;
+  for (const id of ["thread", "wire", "screen"]) at(id).replaceChildren();
+  place(null);
+  pack(operator().pack);
+  listen();
+  show(opened.state);
+}
+
+function listen() {
+  phone.events = new EventSource(`/phone/handsets/${phone.name}/events`);
+  const on = (kind, what) => phone.events.addEventListener(kind, (event) => what(JSON.parse(event.data)));
+  on("exchange", exchange);
+  on("message", message);
+  on("place", place);
+  on("pack", pack);
+  on("closed", () => phone.events.close());
+}
+
+async function act(verb, said) {
+  if (phone.busy) return;
+  phone.busy = true;
+  complain();
+  const trick = phone.trick;
+  tricked("");
+  try {
+    const state = await ask(`/phone/handsets/${phone.name}/act`, { verb, said, trick });
+    show(state, ["dial", "call", ">", "silence", "text"].includes(verb));
+  } catch (error) {
+    complain(error);
+  } finally {
+    phone.busy = false;
+  }
+}
+
+function show(state, fresh) {
+  phone.state = state;
+  const { screen } = state;
+  at("clock").textContent = state.at;
+  at("dialog").textContent = state.dialog;
+  if (screen.channel === "sms") sms(screen, fresh);
+  else reading(screen, fresh);
+  const calling = state.open && screen.channel === "voice";
+  at("quiet").disabled = !calling;
+  at("hang").disabled = !state.open || screen.channel === "sms";
+  at("go").textContent = talking() ? "Send" : "Call";
+  outbox(state.outbox);
+  place(state.place);
+  for (const button of document.querySelectorAll("[data-billing]"))
+    button.setAttribute("aria-pressed", String(button.dataset.billing === state.billing));
+  document.body.dataset.turn = String(Number(document.body.dataset.turn || 0) + 1);
+}
+
+const talking = () => phone.state && phone.state.open && phone.state.screen.channel !== "sms";
+
+function reading(screen, fresh) {
+  const lines = screen.channel === "voice" ? screen.prompts : screen.text ? [screen.text] : [];
+  const shown = lines.map((line) => Object.assign(made("p", line), { dir: "auto" }));
+  if (screen.transfer) shown.push(made("p", `Put through to ${screen.transfer}`, "end"));
+  if (screen.ends && lines.length) shown.push(made("p", "The conversation is over.", "end"));
+  if (screen.gather) shown.push(made("p", keysWanted(screen.gather), "end"));
+  at("screen").replaceChildren(...shown);
+  at("screen").lang = phone.state.place ? phone.state.place.language : "";
+  if (screen.size) at("size").textContent = cost(screen.size, "on this page");
+  if (screen.channel === "voice") at("size").textContent = `${screen.prompts.length} prompts, spoken`;
+  if (fresh && screen.channel === "voice") speak(screen.prompts);
+}
+
+const keysWanted = ({ most, finish }) => `(${most} ${most === 1 ? "key" : "keys"}${finish ? `, then ${finish}` : ""})`;
+
+function cost(size, where) {
+  const because = size.because ? `, because of ${size.because}` : "";
+  const parts = size.segments === 1 ? "1 segment" : `${size.segments} segments`;
+  return `${size.characters} characters, ${size.alphabet}${because}: ${size.units} of ${size.most} ${where}; ${parts} as SMS`;
+}
+
+function sms(screen, fresh) {
+  if (!fresh || !screen.text) return;
+  bubble(screen.text, cost(screen.size, "of a reply"));
+  at("size").textContent = cost(screen.size, "of a reply");
+}
+
+function bubble(text, note, mine) {
+  const item = made("li", undefined, mine ? "mine" : "");
+  const words = made("span");
+  for (const part of text.split(/(https?:\/\/\S+)/)) {
+    if (/^https?:/.test(part)) words.append(Object.assign(made("a", part), { href: part, target: "_blank", rel: "noopener" }));
+    else words.append(part);
+  }
+  words.dir = "auto";
+  item.append(words);
+  if (note) item.append(made("small", note));
+  at("thread").append(item);
+  at("thread").scrollTop = at("thread").scrollHeight;
+}
+
+function message(told) {
+  const head = told.route === "email" ? `To ${told.to}. ${told.subject}\n` : "";
+  bubble(head + told.body, told.size ? cost(told.size, "of an SMS") : "e-mail");
+}
+
+function speak(prompts) {
+  const voice = window.speechSynthesis;
+  if (!voice || !at("aloud").checked) return;
+  voice.cancel();
+  for (const prompt of prompts) {
+    const words = new SpeechSynthesisUtterance(prompt);
+    words.lang = phone.state.place ? phone.state.place.speech : "";
+    voice.speak(words);
+  }
+}
+
+function place(told) {
+  if (!told) return;
+  const path = told.path.slice(0, -1).map((name) => `${name} › `).join("");
+  at("place").replaceChildren(path, made("b", told.screen));
+  const old = told.revision === told.newest ? "" : ` The pack has changed since: a new conversation gets ${told.newest}.`;
+  at("steps").textContent = `${told.steps.length ? `By way of ${told.steps.join(", ")}. ` : ""}Revision ${told.revision}, ${told.ms} ms.${old}`;
+}
+
+function outbox(rows) {
+  at("outbox").replaceChildren(...rows.map((row) => {
+    const line = made("tr");
+    const what = row.step ? `errand ${row.step}` : `${row.kind} by ${row.route}`;
+    const state = row.reason ? `${row.state} (${row.reason})` : row.state;
+    line.append(...[what, row.to, state, row.attempt].map((text) => made("td", text)));
+    return line;
+  }));
+}
+
+function exchange(told) {
+  const item = made("li");
+  const fields = Object.entries(told.fields).map(([name, value]) => `${name}=${value}`).join("  ");
+  const note = told.note ? made("em", `${told.note} `) : "";
+  item.append(note, made("code", `POST ${told.path}`), made("code", fields), made("code", `${told.status} in ${told.ms} ms: ${told.answer || "(empty)"}`, "answer"));
+  at("wire").prepend(item);
+}
+
+function pack(told) {
+  if (told.operator !== at("operator").value) return;
+  const broken = told.findings.length > 0;
+  const word = broken ? `The pack on disk is broken; revision ${told.revision} stays:\n${told.findings.join("\n")}` : `Revision ${told.revision} is served.`;
+  at("pack").textContent = word;
+  at("pack").className = broken ? "" : "good";
+  at("pack").hidden = false;
+}
+
+function tricked(trick) {
+  phone.trick = trick;
+  for (const button of document.querySelectorAll("[data-trick]"))
+    button.setAttribute("aria-pressed", String(button.dataset.trick === trick));
+}
+
+function go() {
+  const typed = at("line").value;
+  at("line").value = "";
+  if (talking()) return phone.state.screen.channel === "voice" ? answer(typed) : act(">", typed);
+  return typed && act(typed.startsWith("*") ? "dial" : "call", typed);
+}
+
+function answer(typed) {
+  if (!typed) return act("silence", "");
+  const { finish } = phone.state.screen.gather || {};
+  return act(">", finish && !typed.endsWith(finish) ? typed + finish : typed);
+}
+
+function press(key) {
+  at("line").value += key;
+  const gather = talking() && phone.state.screen.gather;
+  if (!gather) return;
+  const typed = at("line").value;
+  if (typed.length >= gather.most || typed.endsWith(gather.finish || "none")) go();
+}
+
+function wire() {
+  at("keypad").append(...[...KEYS].map((key) => {
+    const button = Object.assign(made("button", key), { type: "button" });
+    button.addEventListener("click", () => press(key));
+    return button;
+  }));
+  at("operator").addEventListener("change", offerPeople);
+  at("who").addEventListener("submit", (event) => { event.preventDefault(); start().catch(complain); });
+  at("entry").addEventListener("submit", (event) => { event.preventDefault(); go(); });
+  at("quiet").addEventListener("click", () => act("silence", ""));
+  at("hang").addEventListener("click", () => act("hang", "up"));
+  at("texting").addEventListener("submit", texted);
+  at("switches").addEventListener("click", switched);
+}
+
+function texted(event) {
+  event.preventDefault();
+  const body = at("body").value;
+  if (!body) return;
+  at("body").value = "";
+  bubble(body, "", true);
+  act("text", `${phone.numbers.sms} ${body}`);
+}
+
+function switched({ target }) {
+  const { trick, billing, wait } = target.dataset;
+  const on = target.getAttribute("aria-pressed") === "true";
+  if (trick) tricked(on ? "" : trick);
+  if (billing) act("billing", on ? "up" : billing);
+  if (wait) act("wait", wait);
+}
+
+async function begin() {
+  phone.world = (await ask("/phone/world")).operators;
+  choices(at("operator"), phone.world.map((each) => [each.name, each.title]));
+  offerPeople();
+  wire();
+  await start();
+}
+
+begin().catch(complain);
