@@ -70,6 +70,11 @@ class Counting:
         conversations.watchers.append(self.saw)
         conversations.leavers.append(self.journal.gone)
 
+    def show(self, conversations: Conversations) -> None:
+        """Put these conversations into the funnel too: they are counted and written down elsewhere."""
+        conversations.watchers.append(self.funnel.saw)
+        conversations.leavers.append(self.funnel.gone)
+
     def settled(self, parcel: Parcel, settlement: Settlement) -> None:
         """An attempt to deliver was recorded."""
         item = parcel.item
@@ -92,7 +97,7 @@ class Counting:
             return
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Screens(Collector):
     """The funnel as Prometheus reads it."""
 

@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -17,7 +17,7 @@ from gateway.player import Clock, Line, Player, Post
 from gateway.providers import discover
 from gateway.settings import load, merged
 from gateway.terminal import choose_language
-from gateway.weather import Weather
+from gateway.weather import Weather, spoiled
 from gateway.wiring import Chance, House, house
 from menus.menu import Menu
 from storage.demo import seed
@@ -83,9 +83,7 @@ class Stages:
         shutil.copy(await self._template(clock()), path)
         settings = load(discover(), Path("no such file"), {}, _settings(scene, path))
         async with house(settings, chance=Chance(now=clock), load=self.load) as built:
-            people = built.conversations.people[scene.operator]
-            weather = Weather(people.world.billing)
-            people.world = replace(people.world, billing=weather)
+            weather = spoiled(built.conversations.people[scene.operator])
             if scene.language:
                 await choose_language(built, scene.operator, scene.caller, scene.language)
             yield Stage(built, scene, clock, Post.of(built.delivery, built.recorder), weather)

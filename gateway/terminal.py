@@ -18,6 +18,7 @@ from gateway.direct import Direct
 from gateway.inward import DEFAULT_TRUST
 from gateway.player import Clock, Player, Post
 from gateway.settings import Settings
+from gateway.weather import spoiled
 from gateway.wiring import Chance, House
 from menus.alphabet import measure
 from menus.menu import Menu
@@ -176,7 +177,16 @@ def _player(house: House, menu: Menu, caller: str, trust: dict[str, str]) -> Pla
     line = Direct(house.conversations, menu, DEFAULT_TRUST | trust)
     now = house.hooks.now
     post = Post.of(house.delivery, house.recorder)
-    return Player(line, post, menu.form.time_zone, now if isinstance(now, Clock) else None, caller=caller)
+    if not isinstance(now, Clock):
+        return Player(line, post, menu.form.time_zone, caller=caller)
+    return Player(
+        line,
+        post,
+        menu.form.time_zone,
+        now,
+        spoiled(house.conversations.people[menu.name]).become,
+        caller=caller,
+    )
 
 
 def _menu(house: House, operator: str) -> Menu:

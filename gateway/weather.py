@@ -1,10 +1,11 @@
 """The weather of billing: a backend behind a line that can be spoiled, for the demo and the tests."""
 
 from collections.abc import Awaitable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from flows.failures import Down, Slow
+from flows.people import People
 from flows.ports import Billing
 from flows.records import Bill, BillLine, Capability, Document, Entries, Entry, Media, Subscriber
 
@@ -67,3 +68,10 @@ class Weather:
         if self.state == "down":
             raise Down
         return answer
+
+
+def spoiled(people: People) -> Weather:
+    """Put the weather between an operator's people and their billing."""
+    weather = Weather(people.world.billing)
+    people.world = replace(people.world, billing=weather)
+    return weather

@@ -1,5 +1,6 @@
 """The air: a phone's line through real webhooks; USSD by Africa's Talking, calls and texts by Twilio."""
 
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
@@ -24,6 +25,8 @@ class Air:
     wire: Wire
     menu: Menu = field(repr=False)
     numbered: Iterator[int] = field(default_factory=lambda: count(1), repr=False)
+    tag: str = field(default_factory=lambda: secrets.token_hex(4))
+    """Tells this phone's sessions from every other's."""
     caller: str = field(default="", repr=False)
     session: str = ""
     channel: str = ""
@@ -84,7 +87,7 @@ class Air:
 
     def _begin(self, channel: str, caller: str, prefix: str) -> None:
         self.channel, self.caller, self.heard = channel, caller, ""
-        self.session = f"{prefix}{next(self.numbered)}"
+        self.session = f"{prefix}{self.tag}{next(self.numbered)}"
 
     def _open(self) -> None:
         if not self.channel:

@@ -28,7 +28,7 @@ class Booth:
 
     stages: Stages
     watch: Callable[[Conversations], None] = field(default=lambda conversations: None, repr=False)
-    """Counts what is said on the phones."""
+    """Puts what is said on the phones into the funnel."""
     handsets: dict[str, tuple[Handset, AsyncExitStack]] = field(default_factory=dict, repr=False)
     opening: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 

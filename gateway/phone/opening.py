@@ -21,7 +21,7 @@ async def phone(house: House, root: Path = packs.OPERATORS) -> AsyncIterator[Pho
     """The phone beside a house: its worlds run on the house's packs, and its funnel counts with the house's."""
     shelf, counting = house.conversations.shelf, house.counting
     with tempfile.TemporaryDirectory(prefix="dialtree-phone-") as folder:
-        booth = Booth(Stages(Path(folder), lambda pack: _menu(house, pack)), counting.watch)
+        booth = Booth(Stages(Path(folder), lambda pack: _menu(house, pack)), counting.show)
         site = PhoneSite(booth, shelf, house.hooks.now, Maps(shelf, counting.funnel, root))
         async with watching(house, root) as live:
             live.published.append(site.published)

@@ -18,7 +18,7 @@ from gateway.phone.handset import TRICKS, Handset
 from gateway.phone.maps import Maps
 from gateway.stage import Scene
 from menus.menu import Menu
-from storage.demo import cast
+from storage.demo import cast, shops
 
 FOLDER = Path(__file__).parent
 FILES = {
@@ -88,7 +88,9 @@ class PhoneSite:
         await self.booth.close_all()
 
     async def _world(self, request: web.Request) -> web.StreamResponse:
-        return _json({"operators": [self._operator(name) for name in self.shelf.menus]})
+        known = [name for name in shops() if name in self.shelf.menus]
+        others = [name for name in self.shelf.menus if name not in known]
+        return _json({"operators": [self._operator(name) for name in [*known, *others]]})
 
     def _operator(self, name: str) -> dict[str, Any]:
         form = self.shelf.current(name).form
