@@ -7,9 +7,11 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from tests.chromium import page as page
+from tests.chromium import show as show
 from tests.runs import runs as runs
 from tests.runs import told as told
-from tests.services import Missing, Postgres, Redis, serving
+from tests.services import Missing, Postgres, Redis, found, serving
 from tests.sql import database as database
 from tests.sql import database_url as database_url
 from tests.world import world as world
@@ -50,6 +52,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for reason in sorted({each.removeprefix("Skipped: ") for each in reasons if "LEFT OUT" in each}):
         count = sum(reason in each for each in reasons)
         terminalreporter.write_line(f"{reason}: {count} tests", red=True, bold=True)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Where the browser is."""
+    try:
+        return found("chromium")
+    except Missing as program:
+        leave_out(program)
+        raise
 
 
 @pytest.fixture(scope="session")

@@ -232,7 +232,7 @@ def serving(kind: type[AnyServer], *options: str) -> Iterator[AnyServer]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-PACKAGES = {"redis-server": "redis-server", "postgres": "postgresql"}
+PACKAGES = {"redis-server": "redis-server", "postgres": "postgresql", "chromium": "chromium"}
 
 
 def missing() -> list[str]:

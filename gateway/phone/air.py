@@ -53,7 +53,7 @@ class Air:
         reached(self.menu.form.numbers.sms, number)
         self._begin("sms", caller, "SM")
         fields = {"MessageSid": self.session, "AccountSid": "ACdemo", "From": caller, "To": number}
-        return self._texted(await self.wire.send(self._path("twilio", "sms"), fields | {"Body": body}))
+        return self._read(await self.wire.send(self._path("twilio", "sms"), fields | {"Body": body}))
 
     async def press(self, keys: str) -> Shown:
         """Answer what is asked."""

@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 from flows.records import Notice
 from flows.turns import Turn
-from gateway.demo import HOOK_TOKEN
 from gateway.dialog import INDENT, Dialog, DialogError, read, write
 from gateway.phone import view
 from gateway.phone.air import Air
@@ -43,7 +42,6 @@ class Handset:
     def __post_init__(self) -> None:
         self.player = self.stage.player(self.air)
         self.air.wire.tell = self._exchanged
-        self.air.wire.secrets |= {HOOK_TOKEN}
         self.stage.house.conversations.watchers.append(self._turned)
         self.stage.house.recorder.listeners.append(self._arrived)
         if self.player.caller == "withheld":

@@ -137,6 +137,8 @@ class PhoneSite:
         try:
             await response.prepare(request)
             await _stream(response, queue)
+        except ConnectionResetError:
+            pass  # the page is gone: nobody is left to tell
         finally:
             handset.watching.discard(queue)
         return response

@@ -11,7 +11,7 @@ from aiohttp import ClientSession
 from twilio.request_validator import RequestValidator
 
 from gateway.decode import FORM
-from gateway.demo import AUTH_TOKEN
+from gateway.demo import AUTH_TOKEN, HOOK_TOKEN
 from gateway.dialog import DialogError
 
 Fields = Mapping[str, str]
@@ -43,7 +43,7 @@ class Wire:
     tell: Callable[[Exchange], None] = field(repr=False)
     trick: Trick = ""
     secrets: set[str] = field(default_factory=set, repr=False)
-    """Values never shown: tokens of paths, what was typed where a secret is asked, codes."""
+    """Values never shown: what was typed where a secret is asked, codes."""
     last: tuple[str, Fields] | None = field(default=None, repr=False)
 
     async def send(self, path: str, fields: Fields) -> str:
@@ -77,7 +77,7 @@ class Wire:
         return body
 
     def _masked(self, seen: Exchange) -> Exchange:
-        path = "/".join(HIDDEN if part in self.secrets else part for part in seen.path.split("/"))
+        path = seen.path.replace(f"/{HOOK_TOKEN}/", f"/{HIDDEN}/")
         fields = {name: self._covered(value) for name, value in seen.fields.items()}
         if seen.provider == "twilio":
             fields[f"({SIGNATURE})"] = HIDDEN

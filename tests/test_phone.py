@@ -1,0 +1,147 @@
+"""The phone in the browser: every channel, the switches, and conversations saved as tests."""
+
+import re
+
+import pytest
+from playwright.async_api import expect
+
+from gateway import packs
+from gateway.dialog import read, write
+from storage.demo import cast
+from tests.chromium import Phone
+from tests.world import Worlds
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+BARBU, ANA = "+40740000102", "+40740000101"
+ARABIC = [path.parent.parent.name.replace("_", "-") for path in packs.OPERATORS.glob("*/texts/ar.yaml")]
+
+
+async def played(worlds: Worlds, text: str) -> str:
+    """What a saved conversation brings in a world of its own."""
+    dialog = read(text, "saved")
+    async with worlds.of(dialog) as world:
+        return write(dialog, await world.player(world.direct(dialog.trust)).play(dialog))
+
+
+async def test_activation_by_ussd_is_shown_counted_and_saved(page: Phone, worlds: Worlds) -> None:
+    await page.be(ANA, "en")
+    await page.enter("*100#", "Welcome to Orange!")
+    await expect(page.the("size")).to_contain_text("34 characters, GSM-7: 34 of 160")
+    for key, shown in (("1", "Budget"), ("1", "E-invoice"), ("3", "Switch to"), ("1", "Done!")):
+        await page.enter(key, shown)
+    await expect(page.the("place")).to_contain_text("einvoice.done")
+    await expect(page.the("outbox")).to_contain_text("notice by sms")
+    await expect(page.the("thread")).to_contain_text("you switched to e-invoicing")
+    await expect(page.the("wire")).to_contain_text("/hooks/orange-ro/africastalking/•••/ussd")
+    text = await page.saved()
+    assert await played(worlds, text) == text
+
+
+async def test_a_call_is_shown_and_its_code_keyed_in(page: Phone, worlds: Worlds) -> None:
+    await page.be(ANA, "en")
+    await page.enter("411", "For bills, press 1.")
+    await page.press("1", "For e-invoice, press 2.")
+    await page.press("2", "Type the code")
+    told = await page.the("thread").inner_text()
+    code = re.findall(r"\d{6}", told)[0]
+    await page.enter(f"{code}#", "Do you want to switch")
+    await page.press("1", "E-invoicing is on")
+    assert code not in await page.the("wire").inner_text()
+    text = await page.saved()
+    assert "> {code}#" in text
+    assert await played(worlds, text) == text
+
+
+async def test_texts_are_a_thread_and_a_password_stays_off_the_wire(page: Phone, worlds: Worlds) -> None:
+    await page.be(ANA, "en")
+    await page.text("EFACTURA", "Done! E-invoicing is on")
+    await page.text("ThankYou1", "your code is")
+    await expect(page.the("wire")).to_contain_text("Body=•••")
+    await expect(page.the("wire")).not_to_contain_text("ThankYou1")
+    text = await page.saved()
+    assert await played(worlds, text) == text
+
+
+async def test_a_lost_reply_and_a_double_delivery_change_nothing(page: Phone, worlds: Worlds) -> None:
+    await page.be(BARBU, "en")
+    await page.enter("*100#", "Welcome")
+    await page.page.click("[data-trick=lost]")
+    await page.enter("1", "Budget")
+    await expect(page.the("wire")).to_contain_text("asked again")
+    await page.page.click("[data-trick=twice]")
+    await page.enter("1", "Latest bill")
+    await expect(page.the("wire")).to_contain_text("delivered twice")
+    text = await page.saved()
+    assert text.count("again\n") == 2
+    assert await played(worlds, text) == text
+
+
+async def test_bad_weather_and_a_dropped_call(page: Phone, worlds: Worlds) -> None:
+    await page.be(ANA, "en")
+    await page.enter("*100*1*1#", "Latest bill")
+    await page.page.click("[data-billing=down]")
+    await page.enter("3", "Switch")
+    await page.enter("1", "Sorry")
+    await page.page.click("[data-billing=down]")
+    await page.enter("*100#", "Welcome")
+    await page.the("hang").click()
+    await expect(page.the("dialog")).to_contain_text("hang up")
+    await page.page.click("[data-billing=slow]")
+    await page.enter("*100*1*1*1#", "text")
+    text = await page.saved()
+    assert await played(worlds, text) == text
+
+
+async def test_the_clock_goes_forward_and_the_code_is_too_old(page: Phone, worlds: Worlds) -> None:
+    await page.be(ANA, "en")
+    await page.enter("411", "For bills")
+    await page.press("1", "press 2")
+    await page.press("2", "Type the code")
+    code = re.findall(r"\d{6}", await page.the("thread").inner_text())[0]
+    await page.page.click("[data-wait]")
+    await expect(page.the("dialog")).to_contain_text("wait 16 minutes")
+    await page.enter(f"{code}#", "not right")
+    text = await page.saved()
+    assert await played(worlds, text) == text
+
+
+async def test_a_keyboard_is_enough(page: Phone) -> None:
+    keyboard = page.page.keyboard
+    for _ in range(5):
+        await keyboard.press("Tab")
+    await expect(page.the("line")).to_be_focused()
+    for typed, shown in (("*100#", "Orange"), ("1", "Buget"), ("1", "Factura")):
+        await keyboard.type(typed)
+        await keyboard.press("Enter")
+        await expect(page.the("screen")).to_contain_text(shown)
+    await keyboard.press("Tab")
+    await keyboard.press("Tab")
+    await keyboard.press("Enter")
+    await expect(page.the("dialog")).to_contain_text("hang up")
+
+
+async def test_a_wrong_number_is_told(page: Phone) -> None:
+    await page.the("line").fill("999")
+    await page.the("go").click()
+    await expect(page.the("error")).to_contain_text("nobody answers 999")
+
+
+async def test_a_broken_pack_is_told_on_the_page_and_the_phone_goes_on(page: Phone) -> None:
+    page.site.broken("orange-ro", ["orange_ro/texts/en.yaml:9:21: budget on ussd: 257 units of 160"])
+    await expect(page.the("pack")).to_contain_text("orange_ro/texts/en.yaml:9:21")
+    await page.enter("*100#", "Orange")
+
+
+async def test_the_map_has_the_funnel(page: Phone) -> None:
+    await page.enter("*100#", "Orange")
+    await page.enter("7", "7")
+    await page.page.goto(f"{page.url}/phone/map?operator=orange-ro&channel=ussd")
+    await expect(page.page.locator("g[data-node=home]")).to_contain_text("1 reached, 1 failed")
+
+
+@pytest.mark.parametrize("operator", ARABIC)
+async def test_arabic_runs_from_right_to_left(page: Phone, operator: str) -> None:
+    await page.the("operator").select_option(operator)
+    await page.be(cast(operator)[0]["number"], "ar")
+    await page.enter(page.site.shelf.current(operator).form.numbers.ussd, "1")
+    await expect(page.the("screen").locator("p").first).to_have_css("direction", "rtl")
