@@ -50,12 +50,12 @@ class Phone:
         await self.page.goto(f"{self.url}/phone")
         await self.page.wait_for_selector("body[data-turn]")
 
-    async def be(self, person: str, language: str = "") -> None:
+    async def be(self, person: str, language: str) -> None:
         """Take a new phone in hand."""
         await self.the("person").select_option(person)
         await self.the("language").select_option(language)
         await self.page.click("text=New phone")
-        await expect(self.the("dialog")).to_contain_text(f"from {person}\n")
+        await expect(self.the("dialog")).to_contain_text(f"from {person}\nlanguage {language}")
 
     async def enter(self, typed: str, shown: str) -> None:
         """Type into the phone's line, and wait for what must come."""

@@ -127,7 +127,7 @@ class PhoneSite:
                 str(asked.get("verb")), str(asked.get("said", "")), trick if trick in TRICKS else ""
             )
         except DialogError as error:
-            return _json({"error": str(error)}, 400)
+            return _json({"error": str(error)})
         return _json(state)
 
     async def _events(self, request: web.Request) -> web.StreamResponse:

@@ -1,0 +1,82 @@
+"""Maps: the SVG is well-formed, its nodes are the machine's, and a dialog's path is drawn over it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree.ElementTree import fromstring
+
+import pytest
+
+from gateway import packs
+from gateway.chart import mermaid, svg
+from menus.chart import Chart, chart
+from menus.check import reachable
+from menus.pack import Draft, draft
+from tests.world import CHANNELS
+
+ROOT = Path(__file__).parent.parent
+SVG = "{http://www.w3.org/2000/svg}"
+DRAFTS = {name: draft(packs.folder(name), packs.PLACES) for name in packs.names()}
+DIALOG = "tests/dialogs/ussd/einvoice-en.dialog"
+
+
+def drawn_in(text: str) -> set[str]:
+    return {name for group in fromstring(text).iter(f"{SVG}g") if (name := group.get("data-node"))}
+
+
+@pytest.fixture(params=[(name, channel) for name in DRAFTS for channel in CHANNELS], ids=" ".join)
+def drawing(request: pytest.FixtureRequest) -> tuple[Draft, Chart]:
+    name, channel = request.param
+    return DRAFTS[name], chart(DRAFTS[name], channel)
+
+
+def test_the_nodes_drawn_are_the_machine_s(drawing: tuple[Draft, Chart]) -> None:
+    pack, drawn = drawing
+    names = reachable(pack, drawn.channel)
+    assert drawn_in(svg.draw(drawn)) == names
+    text = mermaid.draw(drawn)
+    assert all(f'"{name}"' in text for name in names)
+
+
+def test_no_two_nodes_stand_on_each_other(drawing: tuple[Draft, Chart]) -> None:
+    boxes = [
+        (box.get("x"), box.get("y"))
+        for group in fromstring(svg.draw(drawing[1])).iter(f"{SVG}g")
+        for box in group.iter(f"{SVG}rect")
+    ]
+    assert len(set(boxes)) == len(boxes)
+
+
+def test_proofs_steps_and_outcomes_are_told_apart() -> None:
+    forms = {spot.name: spot.form for spot in chart(DRAFTS["orange-ro"], "ussd").spots}
+    named = ("code.prove", "einvoice.activate", "einvoice.done", "bill")
+    assert [forms[name] for name in named] == ["proof", "step", "outcome", "screen"]
+
+
+def dialtree(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "gateway", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+
+def test_a_dialog_s_path_is_drawn_over_the_map() -> None:
+    done = dialtree("draw", "orange-ro", "--dialog", DIALOG)
+    assert done.returncode == 0, done.stderr
+    paths = [path for path in fromstring(done.stdout).iter(f"{SVG}path") if path.get("data-path")]
+    assert len(paths) >= 5
+
+
+def test_an_operator_nobody_knows_is_status_2() -> None:
+    assert dialtree("draw", "nobody").returncode == 2
+
+
+def test_check_tells_machines_and_names_screens_without_a_dialog() -> None:
+    done = dialtree("check", "--json", "--dialogs", DIALOG, str(packs.folder("orange-ro")))
+    told = [finding["what"] for finding in json.loads(done.stdout)["findings"]]
+    assert done.returncode == 1
+    assert "invoice.none: no dialog comes by here; write one, or save one" in told
+    assert not any(what.startswith("einvoice.done:") for what in told)
+
+
+def test_a_folder_that_is_not_there_is_status_2() -> None:
+    assert dialtree("check", "no/such/folder").returncode == 2

@@ -1,0 +1,68 @@
+"""Counters, the funnel and the journal: what is told of conversations, and never of whom."""
+
+import json
+import logging
+import re
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from gateway.direct import Direct
+from tests.world import World
+
+ANA = "+40740000101"
+DASHBOARD = Path(__file__).parent.parent / "docs" / "grafana.json"
+
+
+@pytest.fixture
+async def after(world: World, caplog: pytest.LogCaptureFixture) -> World:
+    """A world in which somebody switched to e-invoicing, and somebody left."""
+    caplog.set_level(logging.INFO, "dialtree.conversation")
+    await walk(world.direct(), "1", "1", "3", "1")
+    line = world.direct()
+    line.numbered = count(2)
+    await walk(line, "7", "1")
+    await line.hang_up()
+    await world.post.collect()
+    await world.house.counting.look(world.house.outbox, world.clock())
+    return world
+
+
+async def walk(line: Direct, *keys: str) -> None:
+    await line.dial(ANA, "*100#")
+    for key in keys:
+        await line.press(key)
+
+
+def page(world: World) -> str:
+    return world.house.hooks.metrics.page().decode()
+
+
+def test_turns_screens_and_deliveries_are_counted(after: World) -> None:
+    told, where = page(after), 'channel="ussd",operator="orange-ro"'
+    assert f'dialtree_turns_total{{{where},outcome="moved",screen="home"}} 2.0' in told
+    assert f'dialtree_screens_left_total{{{where},screen="budget"}} 1.0' in told
+    assert f'dialtree_screens_failed_total{{{where},screen="home"}} 1.0' in told
+    assert 'dialtree_deliveries_total{kind="notice",operator="orange-ro",route="sms",state="sent"} 1.0' in told
+    assert "dialtree_outbox_age_seconds 0.0" in told
+
+
+def test_no_label_is_a_number_of_a_person(after: World) -> None:
+    labels = re.findall(r'="([^"]*)"', page(after))
+    assert not [label for label in labels if re.search(r"\d{6}", label)]
+
+
+def test_each_conversation_that_is_over_is_one_record(after: World, caplog: pytest.LogCaptureFixture) -> None:
+    ended, left = [record.__dict__ for record in caplog.records if record.msg == "conversation"]
+    assert ended["path"] == "home budget bill einvoice.confirm einvoice.activate einvoice.done"
+    assert [ended["outcome"], left["outcome"], left["path"]] == ["einvoice.done", "left", "home budget"]
+    assert ended["subscriber"] == after.house.conversations.keys.mark(ANA)
+    assert ANA[1:] not in str([ended, left])
+
+
+def test_the_dashboard_asks_for_what_is_counted(after: World) -> None:
+    panels = json.loads(DASHBOARD.read_text(encoding="utf-8"))["panels"]
+    asked = {name for each in panels for name in re.findall(r"dialtree_\w+", each["targets"][0]["expr"])}
+    counted = {name.removesuffix("_total") for name in re.findall(r"^# TYPE (\w+)", page(after), re.M)}
+    assert {re.sub("_(bucket|total)$", "", name) for name in asked} <= counted

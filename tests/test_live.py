@@ -1,0 +1,57 @@
+"""Live packs: an edit is published, a broken one keeps the old revision, conversations stay on theirs."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from flows.shelf import Shelf
+from gateway import packs
+from gateway.live import Live
+from menus.source import Finding
+from tests.world import OPERATOR, World
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A folder of packs that may be edited."""
+    shutil.copytree(packs.folder(OPERATOR), packs.folder(OPERATOR, tmp_path))
+    return tmp_path
+
+
+def edit(root: Path, old: str, new: str) -> None:
+    path = packs.folder(OPERATOR, root) / "texts" / "ro.yaml"
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+async def test_an_edit_is_published_and_a_conversation_stays_on_its_revision(root: Path, world: World) -> None:
+    line, shelf = world.direct(), world.house.conversations.shelf
+    live = Live(shelf, root)
+    await line.dial("+40740000101", "*100#")
+    edit(root, "budget: ", "budget: Nou ")
+    await live.look()
+    assert (await line.press("1")).lines[0] == "Buget"
+    await line.dial("+40740000101", "*100#")
+    assert (await line.press("1")).lines[0] == "Nou Buget"
+
+
+async def test_a_broken_edit_keeps_the_old_one_and_says_where(root: Path) -> None:
+    shelf, heard = Shelf(), list[Finding]()
+    shelf.publish(packs.menu(packs.folder(OPERATOR, root)))
+    live, before = Live(shelf, root), shelf.current(OPERATOR)
+    live.broken.append(lambda _, found: heard.extend(found))
+    edit(root, "budget: ", f"budget: {'Lung ' * 80}")
+    await live.look()
+    assert shelf.current(OPERATOR) is before
+    assert "orange_ro/texts/ro.yaml" in str(heard[0])
+    assert "units of 160" in heard[0].what
+
+
+async def test_nothing_changed_is_nothing_read(root: Path) -> None:
+    shelf = Shelf()
+    shelf.publish(packs.menu(packs.folder(OPERATOR, root)))
+    live, before = Live(shelf, root), shelf.current(OPERATOR)
+    await live.look()
+    assert shelf.current(OPERATOR) is before
