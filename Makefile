@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 
 KILLS ?= 1000
 
-.PHONY: demo test check bench soak services clean
+.PHONY: demo test check bench soak pictures services clean
 
 demo: $(STAMP)
 	$(BIN)/dialtree demo
@@ -31,6 +31,10 @@ bench: $(STAMP)
 # Kills workers at random instants and checks that nothing was lost and nothing sent twice.
 soak: $(STAMP) services
 	$(BIN)/python -m tests.faults.soak --kills $(KILLS) $(if $(SEED),--seed $(SEED))
+
+# The pictures of the README: the phone in a browser, and the map of *100#.
+pictures: $(STAMP) services
+	$(BIN)/python -m tests.pictures
 
 services: $(STAMP)
 	$(BIN)/python -m tests.services install

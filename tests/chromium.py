@@ -1,6 +1,7 @@
 """A real browser on the phone's page: every complaint of its console fails the test."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from gateway.phone.site import PhoneSite
 from gateway.providers import discover
 from gateway.settings import load
 from gateway.wiring import house
+from menus.menu import Menu
 from tests.world import Worlds
 
 OPTIONS = (
@@ -89,17 +91,24 @@ class Show:
     site: PhoneSite = field(repr=False)
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def show(worlds: Worlds, chromium: str) -> AsyncIterator[Show]:
-    """One browser and one demo for all tests of the phone: each takes a phone of its own."""
+@asynccontextmanager
+async def showing(menu: Callable[[Path], Menu], chromium: str) -> AsyncIterator[Show]:
+    """A demo and a browser for as long as the block runs."""
     settings = load(discover(), Path("no such file"), {}, BASE)
-    async with house(settings, load=worlds.menu) as built, phone(built) as site, async_playwright() as play:
+    async with house(settings, load=menu) as built, phone(built) as site, async_playwright() as play:
         app = public(built)
         site.mount(app)
         browser = await play.chromium.launch(executable_path=chromium, args=list(OPTIONS))
         async with listening(app, "127.0.0.1", 0) as port:
             yield Show(browser, f"http://127.0.0.1:{port}", site)
             await browser.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def show(worlds: Worlds, chromium: str) -> AsyncIterator[Show]:
+    """One browser and one demo for all tests of the phone: each takes a phone of its own."""
+    async with showing(worlds.menu, chromium) as opened:
+        yield opened
 
 
 @pytest_asyncio.fixture(loop_scope="session")

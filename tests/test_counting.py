@@ -54,7 +54,7 @@ def test_no_label_is_a_number_of_a_person(after: World) -> None:
 
 
 def test_each_conversation_that_is_over_is_one_record(after: World, caplog: pytest.LogCaptureFixture) -> None:
-    ended, left = [record.__dict__ for record in caplog.records if record.msg == "conversation"]
+    ended, left = [record.__dict__ for record in caplog.get_records("setup") if record.msg == "conversation"]
     assert ended["path"] == "home budget bill einvoice.confirm einvoice.activate einvoice.done"
     assert [ended["outcome"], left["outcome"], left["path"]] == ["einvoice.done", "left", "home budget"]
     assert ended["subscriber"] == after.house.conversations.keys.mark(ANA)

@@ -42,7 +42,7 @@ async def test_a_broken_edit_keeps_the_old_one_and_says_where(root: Path) -> Non
     shelf.publish(packs.menu(packs.folder(OPERATOR, root)))
     live, before = Live(shelf, root), shelf.current(OPERATOR)
     live.broken.append(lambda _, found: heard.extend(found))
-    edit(root, "budget: ", f"budget: {'Lung ' * 80}")
+    edit(root, "budget.bill_option: ", f"budget.bill_option: {'Lung' * 60}")
     await live.look()
     assert shelf.current(OPERATOR) is before
     assert "orange_ro/texts/ro.yaml" in str(heard[0])

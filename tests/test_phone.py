@@ -136,7 +136,8 @@ async def test_the_map_has_the_funnel(page: Phone) -> None:
     await page.enter("*100#", "Orange")
     await page.enter("7", "Alegere gresita")
     await page.page.goto(f"{page.url}/phone/map?operator=orange-ro&channel=ussd")
-    await expect(page.page.locator("g[data-node=home]")).to_contain_text(re.compile(r"\d+ reached, .*\d+ failed"))
+    home = page.page.locator("g[data-node=home]")
+    await expect(home).to_contain_text(re.compile(r"\d+ reached, .*\d+ failed"))
 
 
 @pytest.mark.parametrize("operator", ARABIC)

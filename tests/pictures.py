@@ -1,0 +1,40 @@
+"""The pictures of the README, taken anew: `make pictures`."""
+
+import asyncio
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from gateway import draw_cli, packs
+from tests.chromium import Phone, Show, showing
+from tests.services import found
+
+FOLDER = Path(__file__).parent.parent / "docs" / "img"
+DIALOG = Path(__file__).parent / "dialogs" / "ussd" / "einvoice-en.dialog"
+ACTIVATION = (("*100#", "Welcome"), ("1", "Budget"), ("1", "E-invoice"), ("3", "Switch"), ("1", "Done!"))
+
+
+async def photograph(show: Show) -> None:
+    """An activation by USSD, and what goes on behind it."""
+    page = await show.browser.new_page(viewport={"width": 1240, "height": 1010})
+    phone = Phone(page, show.url, show.site)
+    await phone.visit()
+    await phone.be("+40740000101", "en")
+    for typed, shown in ACTIVATION:
+        await phone.enter(typed, shown)
+    await page.evaluate_handle("() => window.scrollTo(0, 0)")
+    await page.screenshot(path=FOLDER / "phone.png")
+
+
+async def main() -> None:
+    async with showing(packs.menu, found("chromium")) as show:
+        await photograph(show)
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    drawing = Namespace(operator="orange-ro", channel="ussd", mermaid=False, dialog=DIALOG)
+    drawing.output = FOLDER / "map.svg"
+    status = draw_cli.run(drawing)
+    asyncio.run(main())
+    sys.exit(status)
