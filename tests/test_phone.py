@@ -81,7 +81,7 @@ async def test_bad_weather_and_a_dropped_call(page: Phone, worlds: Worlds) -> No
     await page.enter("*100*1*1#", "Latest bill")
     await page.page.click("[data-billing=down]")
     await page.enter("3", "Switch")
-    await page.enter("1", "Sorry")
+    await page.enter("1", "does not answer")
     await page.page.click("[data-billing=down]")
     await page.enter("*100#", "Welcome")
     await page.the("hang").click()
