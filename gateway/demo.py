@@ -49,10 +49,10 @@ def _secret() -> str:
 
 async def settle(house: House) -> None:
     """Put the demo world into the house's tables."""
-    await seed(house.database, house.passwords, house.hooks.now(), _world(house))
+    await seed(house.database, house.passwords, house.hooks.now(), world(house))
 
 
-def _world(house: House) -> dict[str, Any]:
+def world(house: House) -> dict[str, Any]:
     """The demo world, with generic people for the operators it does not know."""
     strangers = house.settings.operators.keys() - known().keys()
     return {**known(), **{name: generic(_where(house, name)) for name in sorted(strangers)}}
@@ -66,7 +66,7 @@ def _where(house: House, operator: str) -> Where:
 
 def phone(house: House, operator: str) -> str:
     """The number of the operator's first person; empty for one that is not served."""
-    told = _world(house).get(operator)
+    told = world(house).get(operator)
     return str(told["subscribers"][0]["msisdn"]) if told else ""
 
 

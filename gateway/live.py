@@ -24,7 +24,8 @@ class Live:
     """Watches the packs of a shelf. Conversations under way stay on the revision they began with."""
 
     shelf: Shelf = field(repr=False)
-    root: Path = packs.OPERATORS
+    where: Callable[[str], Path] = packs.folder
+    """By operator the folder of its pack."""
     published: list[Callable[[Menu], None]] = field(default_factory=list, repr=False)
     """Told of every new revision."""
     broken: list[Callable[[str, list[Finding]], None]] = field(default_factory=list, repr=False)
@@ -50,7 +51,7 @@ class Live:
 
     async def _again(self, name: str) -> None:
         try:
-            menu = await asyncio.to_thread(packs.menu, packs.folder(name, self.root))
+            menu = await asyncio.to_thread(packs.menu, self.where(name))
         except (PackError, OSError) as error:
             self._refuse(name, error.findings if isinstance(error, PackError) else [])
             return
@@ -70,7 +71,7 @@ class Live:
             hear(name, findings)
 
     def _marks(self, name: str) -> Marks:
-        return dict(_marked(packs.folder(name, self.root)))
+        return dict(_marked(self.where(name)))
 
 
 def _marked(folder: Path) -> Iterator[tuple[Path, tuple[int, int]]]:

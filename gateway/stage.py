@@ -1,12 +1,13 @@
 """Stages: demo worlds of their own, with a clock that stands and billing that can be spoiled."""
 
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from gateway import demo, packs
@@ -71,6 +72,8 @@ class Stages:
 
     folder: Path
     load: Callable[[Path], Menu] = packs.menu
+    people: Mapping[str, Any] | None = field(default=None, repr=False)
+    """The world that is put there; the demo's by default."""
     seeded: dict[datetime, Path] = field(default_factory=dict, repr=False)
     numbers: Callable[[], int] = field(default_factory=lambda: count(1).__next__, repr=False)
 
@@ -94,7 +97,7 @@ class Stages:
         hour = now.replace(minute=0, second=0, microsecond=0)
         if hour not in self.seeded:
             path = self.folder / f"seeded-{hour:%Y%m%dT%H}.db"
-            await _seed(path, now)
+            await _seed(path, now, self.people)
             self.seeded[hour] = path
         return self.seeded[hour]
 
@@ -110,11 +113,11 @@ def scene_of(dialog: Dialog, now: datetime) -> Scene:
     )
 
 
-async def _seed(path: Path, now: datetime) -> None:
+async def _seed(path: Path, now: datetime, people: Mapping[str, Any] | None) -> None:
     database = connect(f"sqlite:///{path}")
     await upgrade(database)
     passwords = SqlPasswords(database)
-    await seed(database, passwords, now)
+    await seed(database, passwords, now, people)
     passwords.close()
     await database.close()
 

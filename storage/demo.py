@@ -262,14 +262,8 @@ async def _secrets(passwords: SqlPasswords, operator: str, person: Mapping[str, 
             await passwords.put(operator, person["msisdn"], Secret(str(person[kind])), kind, now)
 
 
-def shops() -> list[str]:
-    """The operators of the demo world, in the order it tells of them."""
-    return list(yaml.safe_load(WORLD.read_text(encoding="utf-8")))
-
-
-def cast(operator: str) -> list[dict[str, str]]:
-    """The people of an operator: number, name, language, and what secrets they know; nobody elsewhere."""
-    told = yaml.safe_load(WORLD.read_text(encoding="utf-8")).get(operator, {"subscribers": []})
+def cast(told: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The people of an operator as a world tells them: number, name, language, and the secrets they know."""
     return [_role(person) for person in told["subscribers"]]
 
 

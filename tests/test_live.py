@@ -28,7 +28,7 @@ def edit(root: Path, old: str, new: str) -> None:
 
 async def test_an_edit_is_published_and_a_conversation_stays_on_its_revision(root: Path, world: World) -> None:
     line, shelf = world.direct(), world.house.conversations.shelf
-    live = Live(shelf, root)
+    live = Live(shelf, lambda name: packs.folder(name, root))
     await line.dial("+40740000101", "*100#")
     edit(root, "budget: ", "budget: Nou ")
     await live.look()
@@ -40,7 +40,7 @@ async def test_an_edit_is_published_and_a_conversation_stays_on_its_revision(roo
 async def test_a_broken_edit_keeps_the_old_one_and_says_where(root: Path) -> None:
     shelf, heard = Shelf(), list[Finding]()
     shelf.publish(packs.menu(packs.folder(OPERATOR, root)))
-    live, before = Live(shelf, root), shelf.current(OPERATOR)
+    live, before = Live(shelf, lambda name: packs.folder(name, root)), shelf.current(OPERATOR)
     live.broken.append(lambda _, found: heard.extend(found))
     edit(root, "budget.bill_option: ", f"budget.bill_option: {'Lung' * 60}")
     await live.look()
@@ -52,6 +52,6 @@ async def test_a_broken_edit_keeps_the_old_one_and_says_where(root: Path) -> Non
 async def test_nothing_changed_is_nothing_read(root: Path) -> None:
     shelf = Shelf()
     shelf.publish(packs.menu(packs.folder(OPERATOR, root)))
-    live, before = Live(shelf, root), shelf.current(OPERATOR)
+    live, before = Live(shelf, lambda name: packs.folder(name, root)), shelf.current(OPERATOR)
     await live.look()
     assert shelf.current(OPERATOR) is before

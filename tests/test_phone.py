@@ -143,6 +143,6 @@ async def test_the_map_has_the_funnel(page: Phone) -> None:
 @pytest.mark.parametrize("operator", ARABIC)
 async def test_arabic_runs_from_right_to_left(page: Phone, operator: str) -> None:
     await page.the("operator").select_option(operator)
-    await page.be(cast(operator)[0]["number"], "ar")
+    await page.be(cast(page.site.people[operator])[0]["number"], "ar")
     await page.enter(page.site.shelf.current(operator).form.numbers.ussd, "1")
     await expect(page.the("screen").locator("p").first).to_have_css("direction", "rtl")

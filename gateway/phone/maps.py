@@ -1,6 +1,6 @@
 """The page of maps: an operator's menus on a channel, and how many reached, left or failed on each screen."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -21,7 +21,7 @@ class Maps:
 
     shelf: Shelf = field(repr=False)
     funnel: Funnel = field(repr=False)
-    root: Path = packs.OPERATORS
+    where: Callable[[str], Path] = packs.folder
 
     def page(self, operator: str, channel: str) -> str:
         """The page of a map; of the first operator's USSD where nothing sensible is asked for."""
@@ -32,7 +32,7 @@ class Maps:
             title=escape(f"{operator} on {channel}"),
             operators="".join(_option(name, operator) for name in self.shelf.menus),
             channels="".join(_option(name, channel) for name in CHANNELS),
-            drawing=_drawing(packs.folder(operator, self.root), channel, counts),
+            drawing=_drawing(self.where(operator), channel, counts),
             rows="".join(_rows(counts)),
         )
 

@@ -2,11 +2,11 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from gateway import packs
+from gateway import demo, packs
 from gateway.live import Live
 from gateway.phone.booth import Booth
 from gateway.phone.maps import Maps
@@ -21,8 +21,10 @@ async def phone(house: House, root: Path = packs.OPERATORS) -> AsyncIterator[Pho
     """The phone beside a house: its worlds run on the house's packs, and its funnel counts with the house's."""
     shelf, counting = house.conversations.shelf, house.counting
     with tempfile.TemporaryDirectory(prefix="dialtree-phone-") as folder:
-        booth = Booth(Stages(Path(folder), lambda pack: _menu(house, pack)), counting.show)
-        site = PhoneSite(booth, shelf, house.hooks.now, Maps(shelf, counting.funnel, root))
+        people = demo.world(house)
+        booth = Booth(Stages(Path(folder), lambda pack: _menu(house, pack), people), counting.show)
+        maps = Maps(shelf, counting.funnel, _where(house, root))
+        site = PhoneSite(booth, shelf, house.hooks.now, maps, people)
         async with watching(house, root) as live:
             live.published.append(site.published)
             live.broken.append(lambda name, found: site.broken(name, [str(each) for each in found]))
@@ -35,13 +37,17 @@ async def phone(house: House, root: Path = packs.OPERATORS) -> AsyncIterator[Pho
 @asynccontextmanager
 async def watching(house: House, root: Path = packs.OPERATORS) -> AsyncIterator[Live]:
     """Keep a house's packs live for as long as the block runs."""
-    live = Live(house.conversations.shelf, root)
+    live = Live(house.conversations.shelf, _where(house, root))
     running = asyncio.create_task(live.run())
     try:
         yield live
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+def _where(house: House, root: Path) -> Callable[[str], Path]:
+    return lambda name: packs.located(name, house.settings.packs, root)
 
 
 def _menu(house: House, pack: Path) -> Menu:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from gateway.phone.handset import TRICKS, Handset
 from gateway.phone.maps import Maps
 from gateway.stage import Scene
 from menus.menu import Menu
-from storage.demo import cast, shops
+from storage.demo import cast
 
 FOLDER = Path(__file__).parent
 FILES = {
@@ -52,6 +52,8 @@ class PhoneSite:
     shelf: Shelf = field(repr=False)
     now: Callable[[], datetime]
     maps: Maps = field(repr=False)
+    people: Mapping[str, Any] = field(repr=False)
+    """The world the phones are in, by operator."""
     news: dict[str, list[str]] = field(default_factory=dict, repr=False)
     """By operator what is wrong with its pack on disk; empty when nothing is."""
 
@@ -88,7 +90,7 @@ class PhoneSite:
         await self.booth.close_all()
 
     async def _world(self, request: web.Request) -> web.StreamResponse:
-        known = [name for name in shops() if name in self.shelf.menus]
+        known = [name for name in self.people if name in self.shelf.menus]
         others = [name for name in self.shelf.menus if name not in known]
         return _json({"operators": [self._operator(name) for name in [*known, *others]]})
 
@@ -100,7 +102,10 @@ class PhoneSite:
             "title": form.title,
             "numbers": numbers,
             "languages": list(form.languages),
-            "people": [*cast(name), {"number": "withheld", "name": "withheld number", "knows": ""}],
+            "people": [
+                *cast(self.people[name]),
+                {"number": "withheld", "name": "withheld number", "knows": ""},
+            ],
             "pack": self._pack(name),
         }
 
@@ -111,7 +116,7 @@ class PhoneSite:
             return _json({"error": f"no operator {operator!r}"}, 400)
         form = self.shelf.current(operator).form
         caller = str(asked.get("caller"))
-        known = [person["number"] for person in cast(operator)]
+        known = [person["number"] for person in cast(self.people[operator])]
         if caller not in (*known, *STRANGERS) or language not in ("", *form.languages):
             return _json({"error": "choose a person and a language of this operator"}, 400)
         at = f"{self.now().astimezone(ZoneInfo(form.time_zone)):%Y-%m-%d %H:%M}"
