@@ -84,6 +84,7 @@ class Air:
         if self.channel == "ussd":
             fields = {"sessionId": self.session, "phoneNumber": self.caller, "status": "Incomplete"}
             await self.wire.send(self._path("africastalking", "ussd-ended"), fields)
+        self.channel, self.shown = "", Shown(ends=True)
 
     def _begin(self, channel: str, caller: str, prefix: str) -> None:
         self.channel, self.caller, self.heard = channel, caller, ""
