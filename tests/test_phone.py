@@ -87,7 +87,7 @@ async def test_bad_weather_and_a_dropped_call(page: Phone, worlds: Worlds) -> No
     await page.the("hang").click()
     await expect(page.the("dialog")).to_contain_text("hang up")
     await page.page.click("[data-billing=slow]")
-    await page.enter("*100*1*1*1#", "text")
+    await page.enter("*100*1*1*1#", "prin SMS")
     text = await page.saved()
     assert await played(worlds, text) == text
 
