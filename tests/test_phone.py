@@ -110,7 +110,7 @@ async def test_a_keyboard_is_enough(page: Phone) -> None:
     for _ in range(6):
         await keyboard.press("Tab")
     await expect(page.the("line")).to_be_focused()
-    for typed, shown in (("*100#", "Orange"), ("1", "Buget"), ("1", "Factura")):
+    for typed, shown in (("*100#", "Orange"), ("1", "Buget"), ("1", "Ultima factura")):
         await keyboard.type(typed)
         await keyboard.press("Enter")
         await expect(page.the("screen")).to_contain_text(shown)
