@@ -115,7 +115,10 @@ class Conversations:
             session.turn += 1
             reply = self._mannered(frame, session, inbound, show(menu, session, message))
             if reply.transfer:
-                log.info("put through", extra={"operator": inbound.operator, "node": reply.context, "language": reply.language})
+                log.info(
+                    "put through",
+                    extra={"operator": inbound.operator, "node": reply.context, "language": reply.language},
+                )
         body = write(reply)
         await self._tell(frame, inbound, reply, body)
         self._watched(frame, session, reply, key, origin, began)
