@@ -50,6 +50,7 @@ async def ours(folder: Path, redis_url: str) -> None:
     }
     async with house(load(discover(), Path("none"), {}, settings)) as built:
         await _people(built)
+        app.settle_memory()
         async with app.listening(app.public(built), "127.0.0.1", 0) as port:
             print(port, flush=True)
             await asyncio.Event().wait()

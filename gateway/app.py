@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -88,6 +89,16 @@ def _openapi(house: House) -> Handler:
     return openapi
 
 
+def settle_memory() -> None:
+    """Once everything is loaded: what will live as long as the process is not looked through again.
+
+    A turn leaves no cycles behind, so the collector may come by a hundred times more rarely.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(70_000, 10, 10)
+
+
 @contextlib.asynccontextmanager
 async def listening(app: web.Application, host: str, port: int, *, shared: bool = False) -> AsyncIterator[int]:
     """Serve an app; yields the port it got. aiohttp's access log stays off: turns have their own line.
@@ -121,6 +132,7 @@ async def serve(house: House, part: Part, mount: Callable[[web.Application], Non
 
     `mount` adds to the public app.
     """
+    settle_memory()
     settings, health, stopped = house.settings, Health(house), _told_to_stop()
     if part.member is not None:
         _stop_with_parent(stopped)

@@ -30,6 +30,8 @@ class Counting:
 
     registry: CollectorRegistry = field(repr=False)
     lanes: Mapping[tuple[str, str], Lane] = field(repr=False)
+    rows: dict[tuple[str, str, str, str], tuple[Counter, Histogram]] = field(default_factory=dict, repr=False)
+    """The series already looked up: finding them by label costs more than counting."""
     funnel: Funnel = field(default_factory=Funnel, repr=False)
     journal: Journal = field(init=False, repr=False)
     turns: Counter = field(init=False, repr=False)
@@ -60,8 +62,12 @@ class Counting:
 
     def saw(self, turn: Turn) -> None:
         """A turn was answered."""
-        self.turns.labels(turn.operator, turn.channel, turn.origin, turn.said).inc()
-        self.seconds.labels(turn.operator, turn.channel).observe(turn.seconds)
+        labels = (turn.operator, turn.channel, turn.origin, turn.said)
+        row = self.rows.get(labels)
+        if row is None:
+            row = self.rows[labels] = (self.turns.labels(*labels), self.seconds.labels(*labels[:2]))
+        row[0].inc()
+        row[1].observe(turn.seconds)
         self.funnel.saw(turn)
         self.journal.saw(turn)
 

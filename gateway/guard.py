@@ -13,7 +13,7 @@ from aiohttp import web
 from flows.failures import BadRequest
 from gateway import decode, hops
 from gateway.hops import Networks
-from gateway.providers.contract import Connection, Provider, Raw, Route, Webhook
+from gateway.providers.contract import Answer, Connection, Provider, Raw, Route, Webhook
 from gateway.refusals import Refusals
 
 
@@ -28,6 +28,8 @@ class Door:
     connection: Connection = field(repr=False)
     tokens: tuple[bytes, ...] = field(repr=False)
     """Path tokens accepted now: two while one is being replaced; none when the provider signs."""
+    empty: Answer = field(repr=False)
+    """The provider's empty acknowledgement; its content type is every answer's."""
     sources: Networks = ()
 
 

@@ -125,5 +125,5 @@ def _again() -> web.Response:
 
 def _response(door: Door, body: bytes | None) -> web.Response:
     """The provider's answer; without a body its empty acknowledgement."""
-    empty = door.route.write(None, door.connection)
+    empty = door.empty
     return web.Response(body=empty.body if body is None else body, headers={"Content-Type": empty.content_type})

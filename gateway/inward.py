@@ -56,7 +56,8 @@ def doors(
         sources = networks(link.sources)
         for route_name, route in providers[name].ROUTES.items():
             place = f"{operator}/{name}/{route_name}"
-            door = Door(place, providers[name], route, connection, _tokens(link), sources)
+            empty = route.write(None, connection)
+            door = Door(place, providers[name], route, connection, _tokens(link), empty, sources)
             found[operator, name, route_name] = door
     return found
 
