@@ -1,7 +1,11 @@
-"""Wiring, inward: the operators' connections to providers and the doors their requests come in by."""
+"""Wiring, inward: connections to providers, the doors requests come in by, where live sessions are kept."""
 
+import time
 from collections.abc import Mapping
+from contextlib import AsyncExitStack, suppress
 
+from flows.failures import Failure
+from flows.ports import Sessions
 from flows.shelf import Shelf
 from gateway.guard import Door, Guard
 from gateway.hops import networks
@@ -10,7 +14,15 @@ from gateway.providers.contract import Connection, Provider
 from gateway.refusals import Refusals
 from gateway.settings import Link, Settings
 from menus.menu import Menu
+from storage import sessions
+from storage.sessions.fallback import FallbackSessions
+from storage.sessions.memory import MemorySessions
+from storage.sessions.rate import Rate
 
+TURN_SECONDS = 5.0
+"""The lease of a session: no turn takes longer (0.8 s to know who, 2.5 s to act, 1 s to promise)."""
+TWIN_SECONDS = 6.0
+"""What a repeat waits for the turn before it: longer than a lease, so that a killed process's runs out."""
 DEFAULT_TRUST = {"ussd": "line", "sms": "line", "voice": "none"}
 """USSD and SMS reach us over the operator's legs; a voice caller's number proves nothing."""
 
@@ -66,3 +78,18 @@ def guard(settings: Settings, connections: Mapping[tuple[str, str], Connection])
     """The guard in front of all doors."""
     proxies = networks(settings.trusted_proxies)
     return Guard(doors(settings, connections), proxies, Refusals(settings.refused_per_minute))
+
+
+async def live(settings: Settings, stack: AsyncExitStack) -> Sessions:
+    """In memory, or in Redis with this process's memory to fall back on."""
+    limit = Rate(settings.turns_per_minute, 60)
+    memory = MemorySessions(time.monotonic, limit=limit)
+    if not settings.redis_url:
+        return memory
+    shared = sessions.connect(
+        settings.redis_url, limit=limit, wait_seconds=TWIN_SECONDS, lease_seconds=TURN_SECONDS
+    )
+    stack.push_async_callback(shared.aclose)
+    with suppress(Failure):  # Redis may come later: until then turns are served from memory
+        await shared.ready()
+    return FallbackSessions(shared, memory, time.monotonic)

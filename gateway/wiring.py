@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import secrets
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from flows.conversation import Conversations
 from flows.failures import Failure, Unavailable
 from flows.hops import Keys
 from flows.people import People
-from flows.ports import Billing, Sessions
+from flows.ports import Billing
 from flows.records import Errand, Notice, Secret
 from flows.shelf import Shelf
 from gateway import hops, inward, outward, packs
@@ -35,7 +34,7 @@ from gateway.settings import Settings, SettingsError
 from gateway.thrift import thrifty
 from gateway.upkeep import Upkeep
 from menus.menu import Menu
-from storage import billing, sessions
+from storage import billing
 from storage.audit import Auditor, SqlAudit
 from storage.codes import SqlCodes
 from storage.ledger import SqlLedger
@@ -44,19 +43,13 @@ from storage.outbox import SqlOutbox
 from storage.passwords import SqlPasswords
 from storage.posting import SqlPosting
 from storage.privacy import SqlPrivacy
-from storage.sessions.fallback import FallbackSessions
-from storage.sessions.memory import MemorySessions
-from storage.sessions.rate import Rate
 from storage.spending import SqlSpending
 from storage.sql.clock import server_time
 from storage.sql.engine import Database, connect
 from storage.sql.upgrade import upgrade
 
 log = logging.getLogger("dialtree.server")
-TURN_SECONDS = 5.0
-"""The lease of a session: no turn takes longer (0.8 s to know who, 2.5 s to act, 1 s to promise)."""
-TWIN_SECONDS = 6.0
-"""What a repeat waits for the turn before it: longer than a lease, so that a killed process's runs out."""
+
 START_SECONDS, AGAIN_SECONDS = 30.0, 0.5
 """How long a start waits for the records, and between two tries."""
 FOLLOW_SECONDS = 60.0
@@ -159,14 +152,8 @@ async def _built(
     stack.callback(passwords.close)
     notebook = Notebook(database, Auditor(secret))
     stack.push_async_callback(notebook.close)
-    people = {
-        name: People(_world(settings, shelf.current(name), notebook, passwords, chance))
-        for name in settings.operators
-    }
-    for each in people.values():
-        stack.push_async_callback(_closed, each.world.billing)
-    keys = Keys(secret.value.encode()[:64])
-    conversations = Conversations(shelf, await _sessions(settings, stack), people, packs.actions(), keys)
+    conversations = await _conversations(settings, shelf, chance, notebook, passwords, stack)
+    people = conversations.people
     outbox, recorder = SqlOutbox(database, secret), Recorder()
     connections = inward.connections(settings, shelf)
     thrift = _thrift(settings, shelf, database, chance.now)
@@ -174,8 +161,8 @@ async def _built(
     metrics = Metrics()
     counting = Counting(metrics.registry, lanes)
     counting.watch(conversations)
-    opting_out = _opting_out(people)
-    delivery = Delivery(outbox, lanes, _errands(conversations), chance.now, opting_out, counting.settled)
+    errand, opting_out = _errands(conversations), _opting_out(people)
+    delivery = Delivery(outbox, lanes, errand, chance.now, opting_out, counting.settled)
     guard = inward.guard(settings, connections)
     hooks = Hooks(guard, conversations, outbox, chance.now, metrics, counting.reported)
     pages = Pages(shelf, people, secret, settings.public_url, hops.sources(guard.proxies))
@@ -196,6 +183,23 @@ async def _built(
         privacy=SqlPrivacy(database, secret),
         counting=counting,
     )
+
+
+async def _conversations(
+    settings: Settings,
+    shelf: Shelf,
+    chance: Chance,
+    notebook: Notebook,
+    passwords: SqlPasswords,
+    stack: AsyncExitStack,
+) -> Conversations:
+    people = {}
+    for name in settings.operators:
+        world = _world(settings, shelf.current(name), notebook, passwords, chance)
+        stack.push_async_callback(_closed, world.billing)
+        people[name] = People(world)
+    keys = Keys(settings.secret_key.get_secret_value().encode()[:64])
+    return Conversations(shelf, await inward.live(settings, stack), people, packs.actions(), keys)
 
 
 def _thrift(
@@ -260,21 +264,6 @@ def _billing(settings: Settings, site: billing.Site) -> Billing:
         return billing.connect(settings.operators[site.operator].billing, site)
     except ValueError as error:
         raise SettingsError(f"operators.{site.operator}.{error}") from error
-
-
-async def _sessions(settings: Settings, stack: AsyncExitStack) -> Sessions:
-    """In memory, or in Redis with this process's memory to fall back on."""
-    limit = Rate(settings.turns_per_minute, 60)
-    memory = MemorySessions(time.monotonic, limit=limit)
-    if not settings.redis_url:
-        return memory
-    shared = sessions.connect(
-        settings.redis_url, limit=limit, wait_seconds=TWIN_SECONDS, lease_seconds=TURN_SECONDS
-    )
-    stack.push_async_callback(shared.aclose)
-    with suppress(Failure):  # Redis may come later: until then turns are served from memory
-        await shared.ready()
-    return FallbackSessions(shared, memory, time.monotonic)
 
 
 def _opting_out(people: Mapping[str, People]) -> Callable[[Notice, datetime], Awaitable[None]]:
