@@ -13,7 +13,7 @@ MENUS = ["", "1", "1", "3", "0"]
 """*100#, Buget, Factura, factura electronica, back: what the gateway itself does."""
 BILL = ["", "1", "1", "1", "0"]
 """*100#, Buget, Factura, ultima factura, back: three reads of SQLite in five steps."""
-KNOWN = 500
+KNOWN = 50
 """Callers who come back within the minute their name and language are remembered."""
 
 

@@ -63,7 +63,7 @@ async def test_B3_the_bill_by_line_on_sms(told: Told) -> None:
 
 
 async def test_B3_the_bill_by_line_on_voice(told: Told) -> None:
-    assert "La ligne 1 1 3 est facturée" in (await told("bouygues/voice-users-fr"))[-1]
+    assert "| La ligne\n| 113\n| est facturée" in (await told("bouygues/voice-users-fr"))[-1]
 
 
 @pytest.mark.parametrize(("name", "roots"), [("ussd-export-fr", 4), ("ussd-export-totals-fr", 2)])

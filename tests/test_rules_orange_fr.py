@@ -97,7 +97,7 @@ async def test_F5_months_up_to_24_by_their_digits_older_refused_on_sms(told: Tol
 
 async def test_F5_months_up_to_24_by_their_digits_older_refused_on_voice(told: Told) -> None:
     words = await told("orange_fr/voice-month-fr")
-    assert "avril deux mille vingt-quatre" in words[4] and "plus de 24 mois" in words[6]
+    assert "avril deux mille vingt-quatre" in words[4] and "plus de vingt-quatre mois" in words[6]
 
 
 async def test_F6_a_month_then_its_document_on_ussd(told: Told) -> None:

@@ -95,7 +95,8 @@ async def test_R8_neither_keyword_nor_password_counts_as_no_try(runs: Runs) -> N
 
 
 async def test_R9_every_code_comes_with_a_warning(runs: Runs) -> None:
-    played = [step for path in PATHS for step in await steps(runs, str(path.relative_to(FOLDER))[:-7])]
+    ours = [path for path in PATHS if path.parent.name in ("ussd", "sms", "voice")]
+    played = [step for path in ours for step in await steps(runs, str(path.relative_to(FOLDER))[:-7])]
     codes = re.findall(r"~ sms .*\{code\}.*", words(played))
     assert codes and all("nimanui, nici noua" in code or "to nobody, not even us" in code for code in codes)
 

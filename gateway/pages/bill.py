@@ -162,7 +162,7 @@ async def _found(visit: Visit, sitting: Sitting) -> Statement | str:
     billing = visit.world.billing
     bill = await billing.bill(bound.account, bound.bill)
     lines = await billing.lines(bound.account, bound.bill)
-    read = Deed(visit.operator, bound.number, "page.bill", visit.now, "web", bill.id)
+    read = Deed(visit.operator, bound.number, "web.bill", visit.now, "web", bill.id)
     visit.world.ledger.note(read)
     return statement(visit, bill, lines, bound.number)
 
