@@ -17,7 +17,7 @@ test: $(STAMP) services
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/dialtree check
-	TMPDIR=$(SCRATCH) $(BIN)/python -m pytest
+	TMPDIR=$(SCRATCH) $(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(STAMP)
 	$(BIN)/ruff check .
