@@ -34,7 +34,7 @@ async def test_R6_latest_bill_only_with_number_and_code(street: Street) -> None:
     outline(page)
 
 
-async def test_R6_the_document_says_what_the_page_says(street: Street) -> None:
+async def test_R2_the_document_says_what_the_page_says(street: Street) -> None:
     browser, _page = await entered(street)
     got = await browser.get("/orange-ro/bill.pdf")
     assert got.headers["Content-Type"] == "application/pdf" and got.body.startswith(b"%PDF")
