@@ -4,12 +4,15 @@ BIN := .venv/bin
 # The tests kill processes, not machines: files in memory show the same and spare the disk.
 SCRATCH := $(if $(wildcard /dev/shm/.),/dev/shm,/tmp)
 STAMP := .venv/.installed
+RUNS := .venv/.runs
+# These kill, stop and time real processes: they have the machine to themselves.
+ALONE := tests/faults tests/test_running.py
 
 KILLS ?= 1000
 
 .PHONY: demo test check bench soak pictures services clean
 
-demo: $(STAMP)
+demo: $(RUNS)
 	$(BIN)/dialtree demo
 
 test: $(STAMP) services
@@ -17,7 +20,8 @@ test: $(STAMP) services
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/dialtree check
-	TMPDIR=$(SCRATCH) $(BIN)/python -m pytest -n 2 --dist loadfile
+	TMPDIR=$(SCRATCH) $(BIN)/python -m pytest -n 2 --dist loadfile $(ALONE:%=--ignore=%)
+	TMPDIR=$(SCRATCH) $(BIN)/python -m pytest $(ALONE)
 
 check: $(STAMP)
 	$(BIN)/ruff check .
@@ -39,9 +43,13 @@ pictures: $(STAMP) services
 services: $(STAMP)
 	$(BIN)/python -m tests.services install
 
-$(STAMP): pyproject.toml
+$(RUNS): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Dialtree needs Python 3.11 or newer")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $(RUNS)
+
+$(STAMP): $(RUNS)
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $(STAMP)
 
