@@ -1,7 +1,7 @@
 // The phone's page: keys go to the gateway, what comes back is shown and spoken.
 const at = (id) => document.getElementById(id);
 const KEYS = "123456789*0#";
-const phone = { name: "", world: [], state: null, trick: "", numbers: {}, events: null, busy: false };
+const phone = { name: "", world: [], state: null, trick: "", numbers: {}, events: null, turn: Promise.resolve() };
 
 async function ask(path, body) {
   const how = body && { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
@@ -63,9 +63,10 @@ function listen() {
   on("closed", () => phone.events.close());
 }
 
+// What was pressed while an answer is on its way waits for it: a quick thumb loses nothing.
+const inTurn = (step) => (phone.turn = phone.turn.then(step));
+
 async function act(verb, said) {
-  if (phone.busy) return;
-  phone.busy = true;
   complain();
   const trick = phone.trick;
   tricked("");
@@ -74,8 +75,6 @@ async function act(verb, said) {
     show(state, ["dial", "call", ">", "silence", "text"].includes(verb));
   } catch (error) {
     complain(error);
-  } finally {
-    phone.busy = false;
   }
 }
 
@@ -200,6 +199,10 @@ function tricked(trick) {
 function go() {
   const typed = at("line").value;
   at("line").value = "";
+  return inTurn(() => send(typed));
+}
+
+function send(typed) {
   if (talking()) return phone.state.screen.channel === "voice" ? answer(typed) : act(">", typed);
   return typed && act(typed.startsWith("*") ? "dial" : "call", typed);
 }
@@ -225,10 +228,10 @@ function wire() {
     return button;
   }));
   at("operator").addEventListener("change", offerPeople);
-  at("who").addEventListener("submit", (event) => { event.preventDefault(); start().catch(complain); });
+  at("who").addEventListener("submit", (event) => { event.preventDefault(); inTurn(() => start().catch(complain)); });
   at("entry").addEventListener("submit", (event) => { event.preventDefault(); go(); });
-  at("quiet").addEventListener("click", () => act("silence", ""));
-  at("hang").addEventListener("click", () => act("hang", "up"));
+  at("quiet").addEventListener("click", () => inTurn(() => act("silence", "")));
+  at("hang").addEventListener("click", () => inTurn(() => act("hang", "up")));
   at("texting").addEventListener("submit", texted);
   at("switches").addEventListener("click", switched);
 }
@@ -239,15 +242,15 @@ function texted(event) {
   if (!body) return;
   at("body").value = "";
   bubble(body, "", true);
-  act("text", `${phone.numbers.sms} ${body}`);
+  inTurn(() => act("text", `${phone.numbers.sms} ${body}`));
 }
 
 function switched({ target }) {
   const { trick, billing, wait } = target.dataset;
   const on = target.getAttribute("aria-pressed") === "true";
   if (trick) tricked(on ? "" : trick);
-  if (billing) act("billing", on ? "up" : billing);
-  if (wait) act("wait", wait);
+  if (billing) inTurn(() => act("billing", on ? "up" : billing));
+  if (wait) inTurn(() => act("wait", wait));
 }
 
 async function begin() {
