@@ -129,7 +129,7 @@ async def summary() -> None:
             alone = await _turns(lines[0], 50)
             together, seen = await asyncio.gather(
                 asyncio.gather(*(_latest(line, number) for number, line in enumerate(lines))),
-                _turns(Direct(built.conversations, menu, TRUST, iter(range(10**6, 2 * 10**6))), 50),
+                _turns(Direct(built.conversations, menu, TRUST, numbered=iter(range(10**6, 2 * 10**6))), 50),
             )
     ordered = sorted(took for took, _ in together)
     good = sum(text.startswith("Factura") for _, text in together)

@@ -23,6 +23,9 @@ class Direct:
     conversations: Conversations = field(repr=False)
     menu: Menu = field(repr=False)
     trust: Mapping[str, str]
+    name: str = NAME
+    """What its session ids begin with: two phones of one world must not share any, or one's requests
+    would count as repeats of the other's."""
     numbered: Iterator[int] = field(default_factory=lambda: count(1), repr=False)
     last: Inbound | None = field(default=None, repr=False)
     reply: Reply | None = field(default=None, repr=False)
@@ -76,7 +79,7 @@ class Direct:
             provider=NAME,
             channel=channel,
             operator=self.menu.name,
-            session_id=f"{NAME}-{next(self.numbered)}",
+            session_id=f"{self.name}-{next(self.numbered)}",
             caller=caller,
             address=str(getattr(numbers, channel)),
             text=text,

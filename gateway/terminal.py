@@ -14,7 +14,7 @@ from flows.failures import Refused
 from flows.records import Change, Preference
 from gateway import packs
 from gateway.dialog import INDENT, Dialog, DialogError, moment, read, write
-from gateway.direct import Direct
+from gateway.direct import NAME, Direct
 from gateway.inward import DEFAULT_TRUST
 from gateway.player import Clock, Player, Post
 from gateway.settings import Settings
@@ -174,7 +174,8 @@ class Phone:
 
 
 def _player(house: House, menu: Menu, caller: str, trust: dict[str, str]) -> Player:
-    line = Direct(house.conversations, menu, DEFAULT_TRUST | trust)
+    token = house.conversations.people[menu.name].world.token()
+    line = Direct(house.conversations, menu, DEFAULT_TRUST | trust, f"{NAME}-{token}")
     now = house.hooks.now
     post = Post.of(house.delivery, house.recorder)
     if not isinstance(now, Clock):

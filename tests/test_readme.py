@@ -1,15 +1,14 @@
 """The README: its console blocks are run as printed against a demo of their own."""
 
-import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.services import free_port, until
+from tests.demo import Demo, demonstrating
+from tests.services import until
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"```console\n(.*?)```", re.S)
@@ -33,25 +32,13 @@ def printed(block: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, int]]:
-    """`dialtree demo`, as `make demo` starts it, in a folder of its own."""
-    folder, port = tmp_path_factory.mktemp("demo"), free_port()
-    (folder / ".venv").symlink_to(Path(sys.prefix))
-    environ = {**os.environ, "PORT": str(port)}
-    with (folder / "out").open("wb") as out:
-        child = subprocess.Popen(
-            [".venv/bin/dialtree", "demo"], cwd=folder, env=environ, stdout=out, stderr=out
-        )
-        try:
-            until(lambda: b"Stop with Ctrl-C" in (folder / "out").read_bytes(), 60, "the demo serves")
-            yield folder, port
-        finally:
-            child.terminate()
-            assert child.wait(15) == 0
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    with demonstrating(tmp_path_factory.mktemp("demo")) as served:
+        yield served
 
 
-def test_every_console_block_prints_what_it_says(demo: tuple[Path, int]) -> None:
-    folder, port = demo
+def test_every_console_block_prints_what_it_says(demo: Demo) -> None:
+    folder, port = demo.folder, demo.port
     ran = ""
     for block in blocks():
         ran += commands(block).replace("8080", str(port)) + "\necho '=== next'\n"
@@ -69,8 +56,5 @@ def test_every_conversation_it_shows_is_one_that_is_tested() -> None:
     assert len(shown) >= 4 and all(any(talk in whole for whole in tested) for talk in shown)
 
 
-def test_the_texted_password_brings_a_code_to_the_terminal(demo: tuple[Path, int]) -> None:
-    folder, _ = demo
-    until(
-        lambda: b"to ...0101: Orange: codul dvs. este" in (folder / "out").read_bytes(), 10, "the code arrives"
-    )
+def test_the_texted_password_brings_a_code_to_the_terminal(demo: Demo) -> None:
+    until(lambda: "to ...0101: Orange: codul dvs. este" in demo.said, 10, "the code arrives")

@@ -1,0 +1,113 @@
+"""The 477 journey in the demo itself: a code by each channel, the latest bill behind it, each refusal alike."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from io import BytesIO
+from pathlib import Path
+
+import aiohttp
+import pytest
+from playwright.async_api import async_playwright
+from pypdf import PdfReader
+from sqlalchemy import Connection, select, update
+
+from storage.sql.engine import connect
+from storage.sql.schema import code_sends, codes
+from tests.chromium import OPTIONS
+from tests.demo import Demo, demonstrating
+from tests.pages import BILL, Browser
+
+ANA, BARBU, FIRM, DAN = "+40740000101", "+40740000102", "+40740000103", "+40740000105"
+ASKING = {
+    "sms": ("477", ANA, ("ThankYou1",), "79,90 lei"),
+    "ussd": ("*100#", BARBU, ("1", "1", "5"), "45.00 lei"),
+    "voice": ("411", FIRM, ("1", "4"), "1.210,00 lei"),
+}
+"""By channel: what is dialled, by whom, what is typed, and the latest bill of whoever asks."""
+AN_HOUR = timedelta(minutes=61)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    with demonstrating(tmp_path_factory.mktemp("journey")) as served:
+        yield served
+
+
+@asynccontextmanager
+async def visiting(demo: Demo) -> AsyncIterator[Browser]:
+    """A visitor of the demo nobody has seen before."""
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
+        yield Browser(session, demo.url)
+
+
+async def refused(demo: Demo, number: str, code: str) -> tuple[int, str]:
+    """What a new visitor gets for number and code."""
+    async with visiting(demo) as browser:
+        page = await browser.submit(BILL, number=number, code=code)
+        assert "Numărul sau codul nu este bun" in page.words
+        return page.bare
+
+
+async def elapse(demo: Demo, time: timedelta) -> None:
+    """Time passes for codes: the demo keeps the machine's time, so what it remembers of them grows older."""
+
+    def job(connection: Connection) -> None:
+        for row in connection.execute(select(codes)).all():
+            this = (codes.c.subject == row.subject, codes.c.purpose == row.purpose)
+            connection.execute(update(codes).where(*this).values(expires_at=row.expires_at - time))
+        for row in connection.execute(select(code_sends)).all():
+            times = [(datetime.fromisoformat(each) - time).isoformat() for each in json.loads(row.times)]
+            mine = code_sends.c.subject == row.subject
+            connection.execute(update(code_sends).where(mine).values(times=json.dumps(times)))
+
+    database = connect(f"sqlite:///{demo.folder / 'var' / 'demo.db'}")
+    await database.write(job)
+    await database.close()
+
+
+def said_in(document: bytes) -> str:
+    return PdfReader(BytesIO(document)).pages[0].extract_text().replace("\xa0", " ")
+
+
+@pytest.mark.parametrize("channel", ASKING)
+async def test_the_journey_and_every_refusal(demo: Demo, channel: str) -> None:
+    address, caller, keys, amount = ASKING[channel]
+    code = demo.code(address, caller, *keys)
+    seen = [await refused(demo, DAN, code)]
+    async with visiting(demo) as browser:
+        page = await browser.submit(
+            f"{BILL}?lang={'en' if caller == BARBU else 'ro'}", number=caller, code=code
+        )
+        assert amount in page.words
+        got = await browser.get(f"{BILL}.pdf?lang={'en' if caller == BARBU else 'ro'}")
+    assert got.headers["Content-Type"] == "application/pdf" and amount in said_in(got.body)
+    seen.append(await refused(demo, caller, code))
+    await elapse(demo, AN_HOUR)
+    late = demo.code(address, caller, *keys)
+    await elapse(demo, timedelta(minutes=16))
+    seen.append(await refused(demo, caller, late))
+    await elapse(demo, AN_HOUR)
+    code = demo.code(address, caller, *keys)
+    wrong = [f"{guess:06}" for guess in range(6) if f"{guess:06}" != code][:5]
+    seen += [await refused(demo, caller, each) for each in (*wrong, code)]
+    assert len(set(seen)) == 1 and len(seen) == 9
+
+
+async def test_the_journey_in_a_real_browser(demo: Demo, chromium: str, tmp_path: Path) -> None:
+    await elapse(demo, timedelta(hours=25))
+    code = demo.code("477", DAN, "DanRest5")
+    async with async_playwright() as play:
+        browser = await play.chromium.launch(executable_path=chromium, args=list(OPTIONS))
+        page = await browser.new_page(locale="ro-RO")
+        await page.goto(demo.url + BILL)
+        await page.fill('input[name="number"]', "0740 000 105")
+        await page.fill('input[name="code"]', code)
+        await page.click("button")
+        assert "92,40" in await page.inner_text("main")
+        async with page.expect_download() as download:
+            await page.click('a[href*="bill.pdf"]')
+        await (await download.value).save_as(tmp_path / "bill.pdf")
+        await browser.close()
+    assert "92,40 lei" in said_in((tmp_path / "bill.pdf").read_bytes())
