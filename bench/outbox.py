@@ -1,4 +1,9 @@
-"""The outbox drained on PostgreSQL: claim, hand over and settle in batches of 100, no provider, rows a second.
+"""The outbox drained on PostgreSQL: claimed, handed over and settled, no provider, rows a second.
+
+All of a row's database work and no more: opt-outs looked up, its text opened, leases, fences, the receipt
+it may meet, its line in the audit trail, every commit on the disk but the claim's. Workers claim as many
+as `gateway.delivery` does while its lanes take everything. Rates are those of a machine with nothing
+else to do; processor time a row, ours and the server's, says more on one that is shared.
 
 Run: python -m bench.outbox [--rows 20000] [--workers 4] [--rounds 3]
 """
@@ -7,12 +12,16 @@ import argparse
 import asyncio
 import time
 from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from statistics import median
 
 from sqlalchemy import Connection, text
 
+from bench.servers import cpu_seconds
 from flows.records import Notice, Parcel, Secret, Settlement
+from gateway.delivery import DEEP_BATCH
 from storage.enqueue import PURPOSE, enqueue
 from storage.outbox import SqlOutbox
 from storage.seal import Seal
@@ -20,7 +29,6 @@ from storage.sql.engine import Database, connect
 from storage.sql.upgrade import upgrade
 from tests.services import Postgres, serving
 
-BATCH = 100
 SECRET = Secret("a secret for the bench, nowhere else")
 
 
@@ -49,7 +57,7 @@ async def drain(outbox: SqlOutbox, spent: dict[str, float]) -> None:
         return result
 
     while True:
-        parcels = await outbox.claim(BATCH, datetime.now(UTC))
+        parcels = await outbox.claim(DEEP_BATCH, datetime.now(UTC))
         if not parcels:
             return
         await timed("hold", outbox.hold(parcels, datetime.now(UTC), sending=True))
@@ -63,23 +71,44 @@ async def settled(outbox: SqlOutbox, parcels: Sequence[Parcel]) -> None:
     await asyncio.gather(*reports)
 
 
-async def rate(database: Database, rows: int, workers: int, spent: dict[str, float]) -> float:
-    """Rows a second of one drain."""
+def family_seconds(parent: int) -> float:
+    """Processor time of a server's own children: it works in them."""
+    tasks = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return sum(cpu_seconds(int(pid)) for pid in tasks)
+
+
+@dataclass(frozen=True)
+class Drain:
+    """One drain: rows a second, and processor microseconds a row."""
+
+    rate: float
+    ours: float
+    servers: float
+
+
+async def drained(database: Database, server: int, rows: int, workers: int, spent: dict[str, float]) -> Drain:
+    """One outbox filled, and drained by so many workers."""
     at = datetime.now(UTC)
     await database.write(lambda connection: filled(connection, rows, at), seconds=120)
-    began = time.perf_counter()
+    began = time.perf_counter(), time.process_time(), family_seconds(server)
     await asyncio.gather(*(drain(SqlOutbox(database, SECRET), spent) for _ in range(workers)))
-    return rows / (time.perf_counter() - began)
+    ended = time.perf_counter(), time.process_time(), family_seconds(server)
+    wall, ours, servers = (after - before for before, after in zip(began, ended, strict=True))
+    return Drain(rows / wall, ours / rows * 1e6, servers / rows * 1e6)
 
 
-async def measured(url: str, args: argparse.Namespace) -> None:
-    """The rounds, and their median."""
+async def measured(url: str, server: int, args: argparse.Namespace) -> None:
+    """The rounds, and their medians."""
     database = connect(url)
     await upgrade(database)
     spent: dict[str, float] = {}
-    rates = [await rate(database, args.rows, args.workers, spent) for _ in range(args.rounds)]
+    drains = [await drained(database, server, args.rows, args.workers, spent) for _ in range(args.rounds)]
     await database.close()
-    print(f"drain  {median(rates):8.0f} rows/s  ({args.workers} workers in one process, bar 20,000)")
+    rate, ours, servers = (
+        median(getattr(each, name) for each in drains) for name in Drain.__dataclass_fields__
+    )
+    print(f"drain  {rate:8.0f} rows/s  ({args.workers} workers in one process, bar 20,000)")
+    print(f"       {ours:.0f} us of our processor time a row, {servers:.0f} us of the server's")
     print("       " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in spent.items()))
 
 
@@ -90,7 +119,8 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     args = parser.parse_args()
     with serving(Postgres) as server:
-        asyncio.run(measured(server.create("bench"), args))
+        assert server.child
+        asyncio.run(measured(server.create("bench"), server.child.pid, args))
 
 
 if __name__ == "__main__":

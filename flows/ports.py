@@ -1,6 +1,6 @@
 """Ports: what the flows need from the world, each with at least two implementations."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal, Protocol, runtime_checkable
@@ -213,7 +213,7 @@ class Outbox(Protocol):
     async def put_back(self, later: Sequence[tuple[Parcel, datetime]], now: datetime) -> None:
         """Give back what was claimed and not tried, each until an instant; no attempt is counted."""
 
-    async def settle(self, parcel: Parcel, settlement: Settlement, now: datetime) -> bool:
+    def settle(self, parcel: Parcel, settlement: Settlement, now: datetime) -> Awaitable[bool]:
         """Record what became of it; False when the fence is stale (another worker took over)."""
 
     async def receipt(self, receipt: Receipt, now: datetime) -> None:

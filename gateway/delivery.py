@@ -19,6 +19,9 @@ from gateway.trays import trays
 
 log = logging.getLogger("dialtree.delivery")
 BATCH = 100
+"""Parcels claimed at once."""
+DEEP_BATCH = 400
+"""The same, while the queue is deep and the lanes take all that comes: a claim costs little more for it."""
 MOST_HELD = 1000
 """Parcels in this worker's hands at once, waiting for a place or under way."""
 ERRANDS_AT_ONCE = 8
@@ -49,6 +52,8 @@ class Delivery:
     settled: Callable[[Parcel, Settlement], None] = field(default=lambda parcel, settlement: None, repr=False)
     """Told of every attempt once it is recorded."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+    batch: int = BATCH
+    """How many to claim next."""
     held: dict[int, Parcel] = field(default_factory=dict, repr=False)
     tasks: set[asyncio.Task[None]] = field(default_factory=set, repr=False)
     rooms: dict[str, Room] = field(
@@ -59,7 +64,7 @@ class Delivery:
 
     def __post_init__(self) -> None:
         self.handing = Together(lambda parcels: self.outbox.hold(parcels, self.now(), sending=True))
-        self.returning = Together(lambda later: self.outbox.put_back(later, self.now()))
+        self.returning = Together(self._put_back)
 
     async def run(self) -> None:
         """Until `stop`; what is under way then is finished first, for `DRAIN_SECONDS` at most."""
@@ -86,17 +91,22 @@ class Delivery:
 
     async def _more(self) -> int:
         """Claim what there is room for and set it going."""
-        free = min(BATCH, MOST_HELD - len(self.held))
+        free = min(self.batch, MOST_HELD - len(self.held))
         if free <= 0:
             await asyncio.wait(self.tasks, return_when=asyncio.FIRST_COMPLETED)
             return 1
         parcels = await self.outbox.claim(free, self.now())
+        self.batch = DEEP_BATCH if len(parcels) >= BATCH else BATCH
         self.held |= {parcel.id: parcel for parcel in parcels}
         for tray in trays(parcels, self.lanes):
             task = asyncio.create_task(self._deliver(tray))
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
         return len(parcels)
+
+    async def _put_back(self, later: list[Later]) -> None:
+        self.batch = BATCH
+        await self.outbox.put_back(later, self.now())
 
     async def _idle(self, rest: Awaitable[None]) -> None:
         waiting = asyncio.ensure_future(rest)

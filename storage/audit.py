@@ -31,6 +31,21 @@ LOCK_NUMBER = 0x41554454
 """One process chains at a time."""
 
 ADD = insert(audit)
+ADD_ALL = together.unnested(
+    """
+    INSERT INTO audit (at, operator, actor, channel, action, object, outcome, correlation, mac)
+    SELECT * FROM {rows}
+    """,
+    at="timestamptz",
+    operator="varchar",
+    actor="varchar",
+    channel="varchar",
+    action="varchar",
+    object="varchar",
+    outcome="varchar",
+    correlation="varchar",
+    mac="bytea",
+)
 LAST = select(audit.c.seq, audit.c.hash).where(audit.c.seq.is_not(None)).order_by(audit.c.seq.desc()).limit(1)
 LOOSE = select(audit.c.id, audit.c.mac).where(audit.c.seq.is_(None)).order_by(audit.c.id).limit(PAGE)
 CHAIN = (
@@ -77,7 +92,7 @@ class Auditor:
     def write(self, connection: Connection, deeds: Sequence[Deed]) -> None:
         """Append these lines."""
         if deeds:
-            connection.execute(ADD, [self._row(deed) for deed in deeds])
+            together.execute(connection, ADD, ADD_ALL, [self._row(deed) for deed in deeds])
 
     def mac(self, row: dict[str, Any]) -> bytes:
         """What vouches for a line's own words."""

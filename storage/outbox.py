@@ -1,26 +1,20 @@
 """The outbox on SQL: claimed under a lease, settled under a fence, receipts only ever move it forward."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any, Literal, get_args
+from datetime import datetime
+from typing import Literal, get_args
 
-from sqlalchemy import Connection, and_, bindparam, exists, func, select, tuple_, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from flows.records import Parcel, Receipt, Secret, Settlement
+from storage import claiming
 from storage.audit import Auditor
-from storage.enqueue import PRIORITY, PURPOSE, packed
+from storage.enqueue import PURPOSE
 from storage.seal import Seal
 from storage.settling import Settler, hear
-from storage.sql import together
 from storage.sql.engine import Database
-from storage.sql.schema import opt_outs, outbox, receipts
-
-LEASE = timedelta(seconds=4)
-"""How long a claimed row is one worker's unless held on to; then it is up again and the old fence refused."""
-
-HANDED = "handed over"
-"""The reason of a claimed row whose worker has begun to send it: from here on its outcome may be unknown."""
+from storage.sql.schema import outbox, receipts
 
 POLL_SECONDS = 1.0
 """Other processes enqueue too: the table is looked at this often, bell or no bell."""
@@ -31,58 +25,8 @@ State = Literal[
 STATES: tuple[State, ...] = get_args(State)
 
 _ROW = outbox.c
-_HELD_BACK = and_(
-    _ROW.kind.in_(("notice", "campaign")),
-    exists().where(opt_outs.c.operator == _ROW.operator, opt_outs.c.number == _ROW.to),
-)
 _NOW = bindparam("now", type_=_ROW.due_at.type)
-DUE = (
-    select(outbox, _HELD_BACK.label("unwanted"))
-    .where(_ROW.due_at.is_not(None), _ROW.priority == bindparam("urgency"), _ROW.due_at <= _NOW)
-    .order_by(_ROW.due_at, _ROW.id)
-    .limit(bindparam("most", type_=_ROW.attempt.type))
-    .with_for_update(skip_locked=True, of=outbox)
-)
-"""One priority at a time: each is a range of the index, whatever waits in the others."""
-
-_THESE = _ROW.id.in_(bindparam("ids", expanding=True))
-CLAIM = (
-    update(outbox)
-    .where(_THESE)
-    .values(
-        state="claimed",
-        fence=_ROW.fence + 1,
-        attempt=_ROW.attempt + 1,
-        due_at=bindparam("until"),
-        reason="",
-        changed_at=_NOW,
-    )
-)
 OLDEST = select(func.min(_ROW.created_at).label("first")).where(_ROW.due_at.is_not(None), _ROW.due_at <= _NOW)
-_OURS = (tuple_(_ROW.id, _ROW.fence).in_(bindparam("held", expanding=True)), _ROW.state == "claimed")
-HOLD = update(outbox).where(*_OURS).values(due_at=bindparam("until")).returning(_ROW.id)
-HAND_OVER = HOLD.values(reason=HANDED)
-PUT_BACK = (
-    update(outbox)
-    .where(_ROW.id == bindparam("this"), _ROW.fence == bindparam("at_fence"), _ROW.state == "claimed")
-    .values(state="again", attempt=_ROW.attempt - 1, due_at=bindparam("back_at"), changed_at=_NOW)
-)
-PUT_ALL_BACK = together.unnested(
-    """
-    UPDATE outbox SET state = 'again', attempt = attempt - 1, due_at = given.back_at, changed_at = given.now
-    FROM {rows}
-    WHERE outbox.id = given.this AND outbox.fence = given.at_fence AND outbox.state = 'claimed'
-    """,
-    this="bigint",
-    at_fence="integer",
-    back_at="timestamptz",
-    now="timestamptz",
-)
-CLOSE = (
-    update(outbox)
-    .where(_THESE)
-    .values(state=bindparam("final"), reason=bindparam("why"), due_at=None, payload=None, changed_at=_NOW)
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,35 +97,28 @@ class SqlOutbox:
 
         Rows past their expiry, of recipients who opted out, or that do not open are closed here.
         """
-        return await self._database.write(lambda connection: self._claim(connection, most, now))
+        return await self._database.write(lambda connection: claiming.claim(connection, self._seal, most, now))
 
     async def hold(self, parcels: Sequence[Parcel], now: datetime, *, sending: bool) -> Collection[int]:
         """Hold on to claimed rows for another `LEASE`; the ids still ours, to be called before it runs out.
 
-        `sending` also records that they are about to leave: should this worker fall silent, whoever
-        claims them next is told by `Parcel.lapsed`.
+        `sending` records that they are about to leave, and holds on for half a lease at least: should
+        this worker fall silent, whoever claims them next is told by `Parcel.lapsed`.
         """
-        statement = HAND_OVER if sending else HOLD
-        held = sorted((parcel.id, parcel.fence) for parcel in parcels)
-        given = {"held": held, "until": now + LEASE}
-        return await self._database.write(lambda connection: set(connection.scalars(statement, given)))
+        return await self._database.write(
+            lambda connection: claiming.hold(connection, parcels, now, sending=sending)
+        )
 
     async def put_back(self, later: Sequence[tuple[Parcel, datetime]], now: datetime) -> None:
         """Give claimed rows back untried, each until its instant: no attempt is counted."""
-        rows = [
-            {"this": each.id, "at_fence": each.fence, "back_at": at, "now": now}
-            for each, at in sorted(later, key=lambda pair: pair[0].id)
-        ]
-        await self._database.write(
-            lambda connection: together.execute(connection, PUT_BACK, PUT_ALL_BACK, rows)
-        )
+        await self._database.write(lambda connection: claiming.put_back(connection, later, now))
 
-    async def settle(self, parcel: Parcel, settlement: Settlement, now: datetime) -> bool:
+    def settle(self, parcel: Parcel, settlement: Settlement, now: datetime) -> Awaitable[bool]:
         """Record what became of it; False when the fence is stale. Calls under way share a transaction.
 
         `unknown` with an `again_at` is up for claiming then, unless a receipt comes before.
         """
-        return await self._settler.settle(parcel, settlement, now)
+        return self._settler.settle(parcel, settlement, now)
 
     async def receipt(self, receipt: Receipt, now: datetime) -> None:
         """Record a provider's word; states only move forward, unknown ids are parked."""
@@ -226,47 +163,3 @@ class SqlOutbox:
             return int(counts[0])
 
         return await self._database.write(job, seconds=60)
-
-    def _claim(self, connection: Connection, most: int, now: datetime) -> list[Parcel]:
-        parcels: list[Parcel] = []
-        for urgency in sorted(set(PRIORITY.values())):
-            while len(parcels) < most:
-                left = most - len(parcels)
-                rows = connection.execute(DUE, {"urgency": urgency, "now": now, "most": left}).all()
-                parcels += self._sorted_out(connection, rows, now)
-                if len(rows) < left:
-                    break
-        return parcels
-
-    def _sorted_out(self, connection: Connection, rows: Sequence[Any], now: datetime) -> list[Parcel]:
-        """Close what must not go out; put the rest under our lease."""
-        parcels: list[Parcel] = []
-        closed: dict[tuple[str, str], list[int]] = {}
-        for row in rows:
-            verdict = _verdict(row, now) or self._taken(row, parcels, now)
-            if verdict is not None:
-                closed.setdefault(verdict, []).append(row.id)
-        for (state, reason), ids in closed.items():
-            connection.execute(CLOSE, {"ids": ids, "final": state, "why": reason, "now": now})
-        if parcels:
-            given = {"ids": [parcel.id for parcel in parcels], "until": now + LEASE, "now": now}
-            connection.execute(CLAIM, given)
-        return parcels
-
-    def _taken(self, row: Any, parcels: list[Parcel], now: datetime) -> tuple[str, str] | None:
-        """Add the row's parcel; one that does not open is dead, so that the queue moves on."""
-        try:
-            item = packed(row, self._seal)
-        except ValueError:
-            return "dead", "unreadable"
-        lapsed = row.state == "claimed" and row.reason == HANDED
-        parcels.append(Parcel(row.id, row.fence + 1, row.attempt + 1, item, now, lapsed))
-        return None
-
-
-def _verdict(row: Any, now: datetime) -> tuple[str, str] | None:
-    if row.expires_at is not None and row.expires_at <= now:
-        return "expired", "expired before it was sent"
-    if row.unwanted:
-        return "opted_out", "the recipient opted out"
-    return None

@@ -9,21 +9,22 @@ from sqlalchemy import Connection, bindparam, select
 from flows.records import Notice, Preference, Secret
 from storage.enqueue import ADD, PRIORITY, PURPOSE, row_of, sealed
 from storage.seal import Seal
+from storage.sql import together
 from storage.sql.engine import Database
 from storage.sql.schema import opt_outs, preferences
-from storage.sql.together import unnested
+from storage.sql.together import among
 
 WRITE_SECONDS = 30.0
 _CHOICE = ("language", "notify", "email", "email_validated", "address")
 CHOSEN = select(preferences.c.subscription, *(preferences.c[name] for name in _CHOICE)).where(
     preferences.c.operator == bindparam("operator"),
-    preferences.c.subscription.in_(bindparam("subscriptions", expanding=True)),
+    among(preferences.c.subscription, "subscriptions"),
 )
 OUT = select(opt_outs.c.number).where(
     opt_outs.c.operator == bindparam("operator"),
-    opt_outs.c.number.in_(bindparam("numbers", expanding=True)),
+    among(opt_outs.c.number, "numbers"),
 )
-ADD_ALL = unnested(
+ADD_ALL = together.unnested(
     f"""
     INSERT INTO outbox (key, operator, form, kind, priority, "to", route, language, step, payload, state,
         due_at, expires_at, fence, attempt, provider, message_id, reason, created_at, changed_at)
@@ -69,25 +70,26 @@ class SqlPosting:
         )
 
     def _post(self, connection: Connection, operator: str, notices: Sequence[Notice], at: datetime) -> int:
+        together.by_index(connection)
         given = {"operator": operator, "numbers": [notice.to for notice in notices]}
         out = set(connection.execute(OUT, given).scalars())
         wanted = [notice for notice in notices if notice.to not in out]
         if not wanted:
             return 0
         if connection.dialect.name == "postgresql":
-            columns = {**self._columns(wanted, at), "operator": operator, "at": at}
-            return connection.execute(ADD_ALL, columns).rowcount
+            arrays = ADD_ALL.arrays([self._row(notice, at) for notice in wanted])
+            return connection.execute(ADD_ALL.clause, {**arrays, "operator": operator, "at": at}).rowcount
         rows = [row_of(notice, self._seal, at) for notice in wanted]
         return sum(connection.execute(ADD, row).rowcount for row in rows)
 
-    def _columns(self, notices: Sequence[Notice], at: datetime) -> dict[str, list[Any]]:
-        """The rows turned on their side, for one array a column."""
+    def _row(self, notice: Notice, at: datetime) -> dict[str, Any]:
+        """What tells one notice of a page from another."""
         return {
-            "key": [notice.key for notice in notices],
-            "to": [notice.to for notice in notices],
-            "route": [notice.route for notice in notices],
-            "language": [notice.language for notice in notices],
-            "payload": [sealed(notice, self._seal) for notice in notices],
-            "due_at": [notice.due_at or at for notice in notices],
-            "expires_at": [notice.expires_at for notice in notices],
+            "key": notice.key,
+            "to": notice.to,
+            "route": notice.route,
+            "language": notice.language,
+            "payload": sealed(notice, self._seal),
+            "due_at": notice.due_at or at,
+            "expires_at": notice.expires_at,
         }

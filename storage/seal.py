@@ -22,7 +22,7 @@ def derived(secret: Secret, purpose: str) -> bytes:
 
 def mark(key: bytes, *parts: str) -> bytes:
     """HMAC-SHA256 over the parts; lengths go in, so that no two lists of parts read the same."""
-    text = b"".join(b"%d:%b" % (len(part), part) for part in (each.encode() for each in parts))
+    text = b"".join([b"%d:%b" % (len(part), part) for part in map(str.encode, parts)])
     return hmac.digest(key, text, hashlib.sha256)
 
 

@@ -1,6 +1,7 @@
 """Settling the outbox: what a worker reports and what a provider says, and which of them moves a row."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,7 @@ from storage.audit import Auditor
 from storage.sql import together
 from storage.sql.engine import Database
 from storage.sql.schema import outbox, receipts
+from storage.sql.together import among
 
 ID_LENGTH = 160
 TEXT_LENGTH = 1_000
@@ -60,13 +62,12 @@ MEET_SEND = _meeting.values(raw="", reason="").on_conflict_do_update(
 MEET_SENDS = together.unnested(
     """
     INSERT INTO receipts (provider, message_id, "row", raw, reason, at)
-    SELECT provider, message_id, "row", '', '', at FROM {rows}
+    SELECT provider, message_id, "row", '', '', CAST(:at AS timestamptz) FROM {rows}
     ON CONFLICT (provider, message_id) DO UPDATE SET "row" = excluded."row"
     """,
     provider="text",
     message_id="text",
     row="bigint",
-    at="timestamptz",
 )
 MEET_WORD = _meeting.on_conflict_do_update(
     index_elements=_KEY,
@@ -76,11 +77,11 @@ MEET_WORD = _meeting.on_conflict_do_update(
     },
 ).returning(_old.row, _old.state)
 WORDS = select(_old.row, _old.state, _old.message_id, _old.at).where(
-    _old.row.in_(bindparam("ids", expanding=True)), _old.state.is_not(None)
+    among(_old.row, "ids"), _old.state.is_not(None)
 )
 OWN = (
     select(outbox.c.id, outbox.c.fence, outbox.c.kind, outbox.c.provider, outbox.c.message_id)
-    .where(outbox.c.id.in_(bindparam("ids", expanding=True)), outbox.c.state == "claimed")
+    .where(among(outbox.c.id, "ids"), outbox.c.state == "claimed")
     .order_by(outbox.c.id)
     .with_for_update()
 )
@@ -99,20 +100,18 @@ SETTLE = (
 )
 SETTLE_ALL = together.unnested(
     """
-    UPDATE outbox SET state = given.to_state, due_at = given.next_at, provider = given.via,
-        message_id = given.their_id, reason = given.why, changed_at = given.now,
+    UPDATE outbox SET state = :to_state, due_at = given.next_at, provider = given.via,
+        message_id = given.their_id, reason = :why, changed_at = :now,
         payload = CASE WHEN given.blank = 1 THEN NULL ELSE outbox.payload END
     FROM {rows} WHERE outbox.id = given.this
     """,
     this="bigint",
-    to_state="text",
     next_at="timestamptz",
     via="text",
     their_id="text",
-    why="text",
     blank="integer",
-    now="timestamptz",
 )
+"""One state and one reason at a time: there are few in a batch, and most often one."""
 NAMED = select(outbox.c.id).where(outbox.c.key == bindparam("our_id"))
 STANDS = select(outbox.c.state, outbox.c.message_id).where(outbox.c.id == bindparam("row")).with_for_update()
 MOVE = (
@@ -150,25 +149,26 @@ class Settler:
         self._reports: list[_Report] = []
         self._flushing: asyncio.Task[None] | None = None
 
-    async def settle(self, parcel: Parcel, settlement: Settlement, now: datetime) -> bool:
-        """Answered after the commit."""
+    def settle(self, parcel: Parcel, settlement: Settlement, now: datetime) -> asyncio.Future[bool]:
+        """Answered after the commit. A future, for a task for each of a batch would cost more than its row."""
         done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._reports.append(_Report(parcel, settlement, now, done))
         if self._flushing is None or self._flushing.done():
             self._flushing = asyncio.create_task(self._flush())
-        return await done
+        return done
 
     async def _flush(self) -> None:
         while self._reports:
-            together, self._reports = self._reports[:TOGETHER], self._reports[TOGETHER:]
+            batch, self._reports = self._reports[:TOGETHER], self._reports[TOGETHER:]
             try:
-                kept = await self._database.write(partial(self._settle, reports=together))
+                kept = await self._database.write(partial(self._settle, reports=batch))
             except Exception as error:  # each caller gets it, this task has none
-                _answer(together, error)
+                _answer(batch, error)
             else:
-                _answer(together, kept)
+                _answer(batch, kept)
 
     def _settle(self, connection: Connection, reports: Sequence[_Report]) -> set[int]:
+        together.by_index(connection)
         kept = settle_all(connection, reports)
         self._auditor.write(connection, [_deed(reports[index]) for index in sorted(kept)])
         return kept
@@ -208,17 +208,22 @@ def settle_all(connection: Connection, reports: Sequence[_Report]) -> set[int]:
 
 
 def _write(connection: Connection, own: Mapping[int, Any], chosen: Mapping[int, _Report]) -> None:
+    now = max(each.now for each in chosen.values())
     meetings = [_meeting_row(row_id, each) for row_id, each in chosen.items() if each.settlement.message_id]
     if meetings:
         # a provider may give one id twice, and one statement may not meet one receipt twice
         by_id = {(row["provider"], row["message_id"]): row for row in meetings}
-        together.execute(connection, MEET_SEND, MEET_SENDS, [by_id[each] for each in sorted(by_id)])
+        together.execute(connection, MEET_SEND, MEET_SENDS, [by_id[each] for each in sorted(by_id)], at=now)
     words: dict[int, str] = {}
     for row in connection.execute(WORDS, {"ids": list(chosen)}):
         if _concerns(row, chosen[row.row]):
             words[row.row] = max(row.state, words.get(row.row, row.state), key=WEIGHT.__getitem__)
-    updates = [_update(own[row_id], each, words.get(row_id)) for row_id, each in chosen.items()]
-    together.execute(connection, SETTLE, SETTLE_ALL, updates)
+    ends: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for row_id, each in chosen.items():
+        end, values = _update(own[row_id], each, words.get(row_id))
+        ends[end].append(values)
+    for (state, why), rows in ends.items():
+        together.execute(connection, SETTLE, SETTLE_ALL, rows, to_state=state, why=why, now=now)
 
 
 def _concerns(word: Any, report: _Report) -> bool:
@@ -235,24 +240,20 @@ def _meeting_row(row_id: int, report: _Report) -> dict[str, Any]:
         "provider": settlement.provider,
         "message_id": _kept(settlement.message_id, ID_LENGTH),
         "row": row_id,
-        "at": report.now,
     }
 
 
-def _update(row: Any, report: _Report, word: str | None) -> dict[str, Any]:
-    """The row after the worker's report and, on top of it, the word that came before the report."""
+def _update(row: Any, report: _Report, word: str | None) -> tuple[tuple[str, str], dict[str, Any]]:
+    """State and reason after the worker's report and the word that came before it, and the rest of the row."""
     settlement = report.settlement
     state = FORWARD.get((settlement.state, word or ""), settlement.state)
     waits = state in WAITS
-    return {
+    return (state, _kept(settlement.reason, TEXT_LENGTH)), {
         "this": row.id,
-        "to_state": state,
         "next_at": (settlement.again_at or _at_once(settlement, report.now)) if waits else None,
         "via": settlement.provider or row.provider,
         "their_id": _kept(settlement.message_id, ID_LENGTH) or row.message_id,
-        "why": _kept(settlement.reason, TEXT_LENGTH),
         "blank": int(row.kind == "code" and state != "again"),
-        "now": report.now,
     }
 
 

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from flows.records import Change, Errand, Notice, NoticeClass, Parcel, Receipt, Settlement
+from storage.claiming import LEASE
 from storage.ledger import SqlLedger
-from storage.outbox import LEASE, SqlOutbox, State
+from storage.outbox import SqlOutbox, State
 from storage.sql.engine import Database
 from tests.sql import NOW, SECRET, dumped
 

@@ -5,8 +5,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 from flows.records import Change
+from storage.claiming import LEASE
 from storage.ledger import SqlLedger
-from storage.outbox import LEASE, SqlOutbox
+from storage.outbox import SqlOutbox
 from storage.sql.engine import Database
 from tests.sql import NOW, SECRET
 from tests.test_outbox import SENT, claimed, enqueue, notice, one
@@ -42,7 +43,7 @@ async def test_two_workers_never_claim_the_same_row(
     items = tuple(notice(f"n{number}") for number in range(300))
     await ledger.commit(Change("k", "orange-ro", "s", NOW, notices=items))
     workers = [SqlOutbox(database, SECRET) for _ in range(4)]
-    batches = await asyncio.gather(*(worker.claim(50, NOW) for worker in workers * 3))
+    batches = await asyncio.gather(*(worker.claim(50, NOW) for worker in workers * 2))
     ids = [parcel.id for batch in batches for parcel in batch]
     ids += [parcel.id for parcel in await outbox.claim(300, NOW)]
     assert len(ids) == len(set(ids)) == 300

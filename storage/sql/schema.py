@@ -172,6 +172,9 @@ password_tries = Table(
     Index(None, "since"),
 )
 
+OUTBOX_FILL = 50
+"""Percent of a page that new rows of the outbox may fill: a row that is handed over stays on its page."""
+
 outbox = Table(
     "outbox",
     metadata,

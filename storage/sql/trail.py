@@ -21,7 +21,7 @@ audit = Table(
     Column("seq", BigInteger, unique=True),
     Column("hash", LargeBinary(32)),
     Index(None, "operator", "actor", "id"),
-    Index(None, "at"),
+    Index(None, "at", postgresql_using="brin"),
     Index(
         "ix_audit_unsealed",
         "id",

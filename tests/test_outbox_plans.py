@@ -1,0 +1,82 @@
+"""What the outbox reads on PostgreSQL: what it takes and no more, whatever waits and statistics say."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import Connection, text
+
+from flows.records import Change
+from storage.claiming import claim, hold
+from storage.enqueue import PURPOSE
+from storage.ledger import SqlLedger
+from storage.outbox import SqlOutbox
+from storage.seal import Seal
+from storage.sql.engine import Database, connect
+from storage.sql.together import Many, literal
+from storage.sql.upgrade import upgrade
+from tests.sql import NOW, SECRET
+from tests.test_outbox import notice
+
+pytestmark = pytest.mark.postgres
+WAITING = 3_000
+READ = text(
+    "SELECT coalesce(seq_tup_read, 0), coalesce(idx_tup_fetch, 0) FROM pg_stat_xact_user_tables"
+    " WHERE relname = 'outbox'"
+)
+"""Rows of the outbox this transaction has read so far: from end to end, and by an index."""
+
+MOVED = text("SELECT n_tup_upd - n_tup_hot_upd FROM pg_stat_xact_user_tables WHERE relname = 'outbox'")
+
+
+@pytest.fixture
+async def deep(postgres_database: str) -> AsyncIterator[Database]:
+    """A queue nobody has taken statistics of."""
+    database = connect(postgres_database)
+    await upgrade(database)
+    items = tuple(notice(f"n{number}") for number in range(WAITING))
+    await SqlLedger(database, SECRET).commit(Change("k", "orange-ro", "s", NOW, notices=items))
+    yield database
+    await database.close()
+
+
+async def test_a_claim_reads_its_batch_and_not_the_queue(deep: Database) -> None:
+    def job(connection: Connection) -> tuple[int, int]:
+        parcels = claim(connection, Seal(SECRET, PURPOSE), 10, NOW)
+        assert len(hold(connection, parcels, NOW, sending=True)) == 10
+        scanned, fetched = connection.execute(READ).one()
+        return scanned, fetched
+
+    scanned, fetched = await deep.write(job)
+    assert scanned == 0 and fetched <= 100
+
+
+async def test_what_is_handed_over_stays_on_its_page(deep: Database) -> None:
+    parcels = await SqlOutbox(deep, SECRET).claim(10, NOW)
+
+    def job(connection: Connection) -> int:
+        before = connection.execute(MOVED).scalar_one()
+        hold(connection, parcels, NOW, sending=True)
+        return int(connection.execute(MOVED).scalar_one()) - int(before)
+
+    assert await deep.write(job) == 0
+
+
+TEXTS = ["", "plain", 'quo"te', "back\\slash", "{a,b}", "NULL", "€ ș", "line\nbreak", " "]
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("text", TEXTS),
+        ("text", TEXTS[1:2]),
+        ("bytea", [b"", b"\x00\xff", b'"\\']),
+        ("bigint", [0, -1, 1 << 40]),
+        ("timestamptz", [NOW, None]),
+        ("integer", []),
+    ],
+)
+async def test_a_list_arrives_as_it_was(deep: Database, kind: str, values: list[object]) -> None:
+    many = Many("SELECT given.a FROM {rows}", {"a": kind})
+    given = {"a": literal(values, kind)}
+    back = await deep.read(lambda connection: list(connection.execute(many.clause, given).scalars()))
+    assert back == values
