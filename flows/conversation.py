@@ -25,6 +25,7 @@ from menus.menu import Menu
 from menus.render import show
 from menus.reply import Channel, Reply
 from menus.session import Session, load
+from menus.surface import SURFACES
 from menus.walk import Heard, hear, held, hold, settle, silent, take, text_in, turn_to
 
 log = logging.getLogger("dialtree.turn")
@@ -51,8 +52,8 @@ class Conversations:
     people: dict[str, People]
     actions: Mapping[str, Action]
     keys: Keys
+    manners: Manners = field(repr=False)
     budget: Budget = field(default_factory=Budget)
-    manners: Manners = field(default_factory=Manners, repr=False)
     watchers: list[Watcher] = field(default_factory=list, repr=False)
     leavers: list[Callable[[str], None]] = field(default_factory=list, repr=False)
     """Told of conversations the network closed."""
@@ -98,6 +99,9 @@ class Conversations:
         kept = _loaded(opened.session)
         number = kept.number if kept else inbound.caller
         person = await people.find(number)
+        if kept and self._moved(kept, person):
+            kept, number = None, inbound.caller
+            person = await people.find(number)
         menu, session, message = self._resumed(inbound, kept, person)
         trusted = inbound.trust == "line" and bool(inbound.caller)
         frame = Hop(
@@ -113,7 +117,7 @@ class Conversations:
             message = await self._listened(frame, session, inbound, fresh) or message
             note(self.keys, session, inbound)
             session.turn += 1
-            reply = self._mannered(frame, session, inbound, show(menu, session, message))
+            reply = await self._mannered(frame, session, inbound, show(menu, session, message))
             if reply.transfer:
                 log.info(
                     "put through",
@@ -163,14 +167,13 @@ class Conversations:
                 break
         return message or ("note.as_of" if AS_OF in session.facts else "")
 
-    def _mannered(self, frame: Hop, session: Session, inbound: Inbound, reply: Reply) -> Reply:
-        """The reply; an empty one where another text would feed a loop or a flood (T13)."""
-        if inbound.channel != "sms":
+    async def _mannered(self, frame: Hop, session: Session, inbound: Inbound, reply: Reply) -> Reply:
+        """The reply; an empty one where another message would feed a loop or a flood (T13)."""
+        if not SURFACES[inbound.channel].messages:
             return reply
-        sender = self.keys.mark("manners", inbound.operator, inbound.caller)
         stranger = frame.person.subscriber is None
         strayed = lost(frame.menu, session, inbound.text or "")
-        silent = self.manners.silent(sender, frame.people.world.now(), stranger=stranger, lost=strayed)
+        silent = await self.manners.silent(inbound.operator, inbound.caller, stranger=stranger, lost=strayed)
         return replace(reply, text="") if silent else reply
 
     async def _one(self, frame: Hop, session: Session, inbound: Inbound, answer: str | None) -> Heard:
@@ -179,7 +182,7 @@ class Conversations:
         if answer is None:
             heard = silent(frame.menu, session)
         else:
-            heard = (text_in if inbound.channel == "sms" else hear)(frame.menu, session, answer)
+            heard = (text_in if SURFACES[inbound.channel].messages else hear)(frame.menu, session, answer)
         if heard.what == "moved":
             hold(frame.menu, session, heard)
             await self._stepped(frame, session, heard.typed)
@@ -219,6 +222,7 @@ class Conversations:
             return current, self._begun(current, inbound, person), ""
         menu = self.shelf.of(inbound.operator, session.revision) or current
         session.revision = menu.revision
+        session.owner = session.owner or self.keys.owner(person.subscriber)
         if person.subscriber and not session.kind:  # billing did not say in time at first
             session.kind, session.language = person.subscriber.kind, menu.language(person.language)
         if session.state in menu.nodes:
@@ -236,17 +240,23 @@ class Conversations:
             language=menu.language(person.language),
             kind=person.subscriber.kind if person.subscriber else "",
             proofs=("line",) if inbound.trust == "line" and inbound.caller else (),
+            owner=self.keys.owner(person.subscriber),
         )
+
+    def _moved(self, session: Session, person: Person) -> bool:
+        """Has the number a new owner since this began (T8)? What was said and proven before is not theirs."""
+        owner = self.keys.owner(person.subscriber)
+        return bool(owner and session.owner and owner != session.owner)
 
     async def _told_before(self, inbound: Inbound) -> bytes | None:
         """A message answered once in the last seven days is answered alike, session or not."""
-        if inbound.channel != "sms" or not inbound.hop:
+        if not SURFACES[inbound.channel].messages or not inbound.hop:
             return None
         return await self.people[inbound.operator].world.ledger.reply(self._message_key(inbound))
 
     async def _tell(self, frame: Hop, inbound: Inbound, reply: Reply, body: bytes) -> None:
         """Remember the answer to a message; send it by the outbox when it cannot ride on the response."""
-        if inbound.channel != "sms" or not inbound.hop:
+        if not SURFACES[inbound.channel].messages or not inbound.hop:
             return
         world, key = frame.people.world, self._message_key(inbound)
         notice = Notice(
@@ -273,8 +283,8 @@ def _local(frame: Hop) -> datetime:
 
 
 def _left(session: Session, reply: Reply) -> bytes | None:
-    """What stays of the session: nothing after an end, except that texting never ends."""
-    if reply.ends and session.channel != "sms":
+    """What stays of the session: nothing after an end, except where a conversation has none."""
+    if reply.ends and not SURFACES[session.channel].messages:
         return None
     if reply.ends:
         session.state, session.trail, session.facts, session.turn = HOME, (), {}, 0

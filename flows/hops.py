@@ -10,6 +10,7 @@ from hashlib import blake2b
 
 from flows.inbound import Inbound
 from flows.ports import SessionKey
+from flows.records import Subscriber
 from menus.session import Session
 
 STARS = "*"
@@ -37,6 +38,10 @@ class Keys:
         """Bound to the caller: a guessed session id with another number finds nothing."""
         tag = self.mark(operator, caller)
         return SessionKey(tag, self.mark(provider, channel, session_id, caller))
+
+    def owner(self, known: Subscriber | None) -> str:
+        """Whose a number is: of the subscription and its first day; empty while nobody is known."""
+        return self.mark("owner", known.id, known.since.isoformat()) if known else ""
 
     def hop(self, inbound: Inbound) -> str:
         """What two deliveries of the same request have in common."""

@@ -1,49 +1,33 @@
 """Manners: what is not answered, so that nobody pays for loops and floods, and cards that go nowhere."""
 
-from collections import OrderedDict
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 
+from flows.ports import Tallies
 from menus.menu import Menu
 from menus.session import Session
 from menus.typed import as_digits, is_card_like
 
-WINDOW = timedelta(minutes=10)
+WINDOW_SECONDS = 600.0
 MOST_REPLIES = 20
-"""Texts answered to one sender in a window, whatever they say."""
+"""Messages answered to one sender in a window, whatever they say."""
 MOST_HELP = {True: 1, False: 2}
-"""Texts we make nothing of that are answered with help: a stranger's, a subscriber's."""
-MOST_SENDERS = 50_000
-"""Senders remembered; the longest unheard go first."""
+"""Messages we make nothing of that are answered with help: a stranger's, a subscriber's."""
 CARD_LEAST = 13
 """Digits; an input of exactly so many or more asks for something that is no card (a SIRET has 14)."""
 
 
-@dataclass(slots=True)
-class _Pace:
-    since: datetime
-    replies: int = 0
-    help: int = 0
-
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Manners:
-    """How much each sender of texts was answered lately, in this process."""
+    """How much each sender of messages was answered lately, by all processes together."""
 
-    paces: OrderedDict[str, _Pace] = field(default_factory=OrderedDict, repr=False)
-    """By keyed hash of operator and number."""
+    tallies: Tallies = field(repr=False)
 
-    def silent(self, sender: str, now: datetime, *, stranger: bool, lost: bool) -> bool:
-        """Count a reply; True when it is better not given. `lost`: we made nothing of the text."""
-        pace = self.paces.get(sender)
-        if pace is None or now - pace.since >= WINDOW:
-            pace = self.paces[sender] = _Pace(now)
-        self.paces.move_to_end(sender)
-        if len(self.paces) > MOST_SENDERS:
-            self.paces.popitem(last=False)
-        pace.replies += 1
-        pace.help += lost
-        return pace.replies > MOST_REPLIES or (lost and pace.help > MOST_HELP[stranger])
+    async def silent(self, operator: str, sender: str, *, stranger: bool, lost: bool) -> bool:
+        """Count a reply; True when it is better not given. `lost`: we made nothing of the message."""
+        who = f"{operator} {sender}"
+        replies = await self.tallies.count("replies", who, WINDOW_SECONDS)
+        help = await self.tallies.count("help", who, WINDOW_SECONDS) if lost else 0
+        return replies > MOST_REPLIES or help > MOST_HELP[stranger]
 
 
 def card(menu: Menu, session: Session, text: str) -> bool:

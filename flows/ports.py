@@ -126,6 +126,22 @@ class Sessions(Protocol):
     async def drop(self, key: SessionKey) -> None:
         """The network says the conversation is over: forget it. Unknown keys are fine."""
 
+    async def forget(self, tag: str) -> int:
+        """Forget everything of one subscriber, who asked for it; how many conversations were live here."""
+
+
+class Tallies(Protocol):
+    """How often somebody did something lately, counted by all processes together.
+
+    For what is merely a nuisance. A guess at a secret is counted in SQL (`Codes`, `Passwords`).
+    """
+
+    async def count(self, what: str, who: str, seconds: float) -> int:
+        """One more; how many there were in the `seconds` that began with the first. Raises nothing.
+
+        `who` may be a number or an address: no store shows it.
+        """
+
 
 class Ledger(Protocol):
     """What must not be lost: preferences, consents, links, the keys of changes already made."""

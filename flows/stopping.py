@@ -6,6 +6,7 @@ from menus.alphabet import plain, prepare
 from menus.reply import Reply
 from menus.session import Session
 from menus.stops import wish
+from menus.surface import SURFACES
 
 TEXTS = {"stop": "house.stopped", "start": "house.started"}
 
@@ -16,11 +17,11 @@ async def heard(frame: Hop, session: Session, inbound: Inbound, text: str) -> Re
     Only the sender of the text can be meant: nothing in it names another number. A pack that has such a
     word as a keyword of its own keeps it.
     """
-    asked = wish(text) if inbound.channel == "sms" and inbound.caller else ""
+    asked = wish(text) if SURFACES[inbound.channel].messages and inbound.caller else ""
     if not asked or frame.menu.keywords.meaning(text):
         return None
     world, out = frame.people.world, asked == "stop"
     changed = await world.ledger.opt_out(frame.menu.name, inbound.caller, out=out, now=world.now())
-    words = frame.menu.words(TEXTS[asked], session.language, "sms", {}) if changed else ""
+    words = frame.menu.words(TEXTS[asked], session.language, inbound.channel, {}) if changed else ""
     body = plain(prepare(words)) if words else ""
-    return Reply("sms", session.language, TEXTS[asked], session.turn, text=body, ends=True)
+    return Reply(inbound.channel, session.language, TEXTS[asked], session.turn, text=body, ends=True)

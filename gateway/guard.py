@@ -42,10 +42,10 @@ class Guard:
     """The doors, whose word is taken about where a request comes from, and who was refused too often."""
 
     doors: Doors = field(repr=False)
+    refusals: Refusals
     proxies: Networks = ()
-    refusals: Refusals = field(default_factory=lambda: Refusals(300))
 
-    def door(self, request: web.Request) -> Door:
+    async def door(self, request: web.Request) -> Door:
         """The door a path names. A wrong token, operator or route all answer 404, the body unread.
 
         A request with the right token is never shed for what others of its source did.
@@ -54,13 +54,13 @@ class Guard:
         try:
             return door(self.doors, match["operator"], match["provider"], match["tail"])
         except BadRequest:
-            self._refuse(request)
+            await self._refuse(request)
             raise
 
     async def admitted(self, door: Door, request: web.Request) -> Webhook:
         """The request's fields once every check has passed; BadRequest otherwise."""
         if door.sources and not self._listed(door, request):
-            self._refuse(request)
+            await self._refuse(request)
             raise BadRequest("not from there", 403)
         if not door.tokens and self.refusals.counts and self.refusals.over(self._source(request)):
             raise BadRequest("too many refused requests", 429)
@@ -68,7 +68,7 @@ class Guard:
             return await _proven(door, request)
         except BadRequest as bad:
             if bad.status == FORGED:
-                self._refuse(request)
+                await self._refuse(request)
             raise
 
     def _listed(self, door: Door, request: web.Request) -> bool:
@@ -78,11 +78,11 @@ class Guard:
     def _source(self, request: web.Request) -> str:
         return hops.named(hops.origin(request, self.proxies))
 
-    def _refuse(self, request: web.Request) -> None:
+    async def _refuse(self, request: web.Request) -> None:
         source = self._source(request)
         if self.refusals.over(source):
             raise BadRequest("too many refused requests", 429)
-        self.refusals.add(source)
+        await self.refusals.add(source)
 
 
 FORGED = 403

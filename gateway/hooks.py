@@ -46,7 +46,7 @@ class Hooks:
         """Answer a webhook: bad requests 4xx, 503 for what could not be recorded, everything else 200."""
         began = time.perf_counter()
         try:
-            door = self.guard.door(request)
+            door = await self.guard.door(request)
         except BadRequest as bad:
             return web.Response(status=bad.status, text=f"{bad}\n")
         response = await self._admitted(door, request)

@@ -1,11 +1,13 @@
 """Wiring, inward: connections to providers, the doors requests come in by, where live sessions are kept."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
+from datetime import datetime
 
 from flows.failures import Failure
-from flows.ports import Sessions
+from flows.ports import Sessions, Tallies
+from flows.records import Secret
 from flows.shelf import Shelf
 from gateway.guard import Door, Guard
 from gateway.hops import networks
@@ -18,6 +20,8 @@ from storage import sessions
 from storage.sessions.fallback import FallbackSessions
 from storage.sessions.memory import MemorySessions
 from storage.sessions.rate import Rate
+from storage.sessions.redis import RedisSessions
+from storage.sessions.tallies import FallbackTallies, MemoryTallies, RedisTallies
 
 TURN_SECONDS = 5.0
 """The lease of a session: no turn takes longer (0.8 s to know who, 2.5 s to act, 1 s to promise)."""
@@ -74,22 +78,28 @@ def doors(
     return found
 
 
-def guard(settings: Settings, connections: Mapping[tuple[str, str], Connection]) -> Guard:
+def guard(settings: Settings, connections: Mapping[tuple[str, str], Connection], tallies: Tallies) -> Guard:
     """The guard in front of all doors."""
-    proxies = networks(settings.trusted_proxies)
-    return Guard(doors(settings, connections), proxies, Refusals(settings.refused_per_minute))
+    refusals = Refusals(settings.refused_per_minute, tallies)
+    return Guard(doors(settings, connections), refusals, networks(settings.trusted_proxies))
 
 
-async def live(settings: Settings, stack: AsyncExitStack) -> Sessions:
+async def live(
+    settings: Settings, now: Callable[[], datetime], stack: AsyncExitStack
+) -> tuple[Sessions, Tallies]:
     """In memory, or in Redis with this process's memory to fall back on."""
     limit = Rate(settings.turns_per_minute, 60)
     memory = MemorySessions(time.monotonic, limit=limit)
+    counts = MemoryTallies(lambda: now().timestamp())
     if not settings.redis_url:
-        return memory
-    shared = sessions.connect(
-        settings.redis_url, limit=limit, wait_seconds=TWIN_SECONDS, lease_seconds=TURN_SECONDS
-    )
+        return memory, counts
+    caller = sessions.reach(settings.redis_url)
+    shared = RedisSessions(caller, limit=limit, wait_seconds=TWIN_SECONDS, lease_seconds=TURN_SECONDS)
     stack.push_async_callback(shared.aclose)
     with suppress(Failure):  # Redis may come later: until then turns are served from memory
         await shared.ready()
-    return FallbackSessions(shared, memory, time.monotonic)
+    common = RedisTallies(caller, Secret(settings.secret_key.get_secret_value()))
+    return (
+        FallbackSessions(shared, memory, time.monotonic),
+        FallbackTallies(common, counts, time.monotonic),
+    )

@@ -9,7 +9,7 @@ from flows.failures import Failure, NotFound
 from flows.records import Deed
 from gateway.wiring import House
 from menus.typed import as_msisdn
-from storage.privacy import Owner
+from storage.holdings import Owner
 
 
 def add_arguments(commands: Any) -> None:
@@ -62,16 +62,25 @@ async def _erased(built: House, owner: Owner, now: datetime, *, yes: bool) -> in
     report = await built.privacy.erase(owner, tag, yes=yes)
     for table, words in report.items():
         print(f"{table}: {words}")
-    print("live sessions: gone by themselves within three minutes")
+    print("live sessions: those in Redis are dropped, those of a process alone end within three minutes")
     print("bills: the operator's own; refer to its billing system")
     if not yes:
         print("nothing was changed: --yes does it")
         return 0
+    print(f"live sessions dropped: {await _ended(built, tag)}")
     built.conversations.people[owner.operator].forget(owner.number)
     deed = Deed(owner.operator, owner.number, "privacy.erase", now, "house")
     built.notebook.note(deed)
     await built.notebook.flush()
     return 0
+
+
+async def _ended(built: House, tag: str) -> str:
+    """How many; or that the store could not be asked, and they end by themselves."""
+    try:
+        return str(await built.conversations.sessions.forget(tag))
+    except Failure:
+        return "none, Redis does not answer: they end by themselves within three minutes"
 
 
 def _operator(built: House, typed: str) -> str:

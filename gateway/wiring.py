@@ -16,6 +16,7 @@ from flows.billday import Announcer
 from flows.conversation import Conversations
 from flows.failures import Failure, Unavailable
 from flows.hops import Keys
+from flows.manners import Manners
 from flows.people import People
 from flows.ports import Billing
 from flows.records import Errand, Notice, Secret
@@ -163,9 +164,10 @@ async def _built(
     counting.watch(conversations)
     errand, opting_out = _errands(conversations), _opting_out(people)
     delivery = Delivery(outbox, lanes, errand, chance.now, opting_out, counting.settled)
-    guard = inward.guard(settings, connections)
+    tallies = conversations.manners.tallies
+    guard = inward.guard(settings, connections, tallies)
     hooks = Hooks(guard, conversations, outbox, chance.now, metrics, counting.reported)
-    pages = Pages(shelf, people, secret, settings.public_url, hops.sources(guard.proxies))
+    pages = Pages(shelf, people, secret, settings.public_url, tallies, hops.sources(guard.proxies))
     return House(
         settings=settings,
         database=database,
@@ -199,7 +201,8 @@ async def _conversations(
         stack.push_async_callback(_closed, world.billing)
         people[name] = People(world)
     keys = Keys(settings.secret_key.get_secret_value().encode()[:64])
-    return Conversations(shelf, await inward.live(settings, stack), people, packs.actions(), keys)
+    live, tallies = await inward.live(settings, chance.now, stack)
+    return Conversations(shelf, live, people, packs.actions(), keys, Manners(tallies))
 
 
 def _thrift(

@@ -39,6 +39,8 @@ class Session:
     """Keyed hash of that text; the text itself may hold secrets."""
     subject: str = field(default="", repr=False)
     """The number it is about (E.164), when that is not the caller's own."""
+    owner: str = ""
+    """Whose that number was when this began: a keyed hash, empty until known."""
     facts: dict[str, Fact | Rows] = field(default_factory=dict, repr=False)
 
     @property

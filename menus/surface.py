@@ -24,11 +24,14 @@ class Surface:
     """`more` on a screen whose own options need that key."""
     repeat: str = ""
     agent: str = ""
+    messages: bool = False
+    """Does each answer travel as a message of its own? It costs, whoever sent the question may be a
+    machine, and the conversation has no end."""
 
 
 SURFACES: Mapping[str, Surface] = {
     "ussd": Surface("ussd", Budget(160, 70), back="0", home="00", leave="0", more="9", wide_more="99"),
-    "sms": Surface("sms", Budget(306, 134), back="0", home="00", more="9", wide_more="99"),
+    "sms": Surface("sms", Budget(306, 134), back="0", home="00", more="9", wide_more="99", messages=True),
     "voice": Surface("voice", Budget(100_000, 100_000), back="*", repeat="#", agent="0"),
 }
 """By channel. Voice has no page; its budget only bounds a runaway text."""

@@ -110,6 +110,7 @@ def turn_to(session: Session, number: str, kind: str, *, trusted: bool) -> None:
     session.subject, session.kind = "" if number == session.caller else number, kind
     session.proofs = ("line",) if trusted and not session.subject and number else ()
     session.trail, session.page, session.facts, session.then = (), 0, {}, ""
+    session.owner = ""
 
 
 def settle(menu: Menu, session: Session, origin: str) -> None:

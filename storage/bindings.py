@@ -4,25 +4,15 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, text, update
+from sqlalchemy import Connection, bindparam, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from flows.records import Deed, Secret, Subscriber
+from storage.audit import Auditor
 from storage.codes import subject
+from storage.holdings import Found, Owner, drop, known
 from storage.seal import derived, mark
-from storage.sql.schema import (
-    bindings,
-    code_sends,
-    code_tries,
-    codes,
-    consents,
-    links,
-    opt_outs,
-    outbox,
-    password_tries,
-    passwords,
-    preferences,
-)
+from storage.sql.schema import bindings, consents, outbox
 
 _ADDING = upsert(bindings)
 BIND = _ADDING.on_conflict_do_nothing(index_elements=[bindings.c.line])
@@ -33,17 +23,6 @@ REBIND = (
 )
 BOUND = select(bindings.c.subscription, bindings.c.since).where(bindings.c.line == bindparam("this"))
 LOCKED = BOUND.with_for_update()
-_OF_NUMBER = [
-    delete(table).where(table.c.operator == bindparam("operator"), table.c.number == bindparam("number"))
-    for table in (passwords, password_tries, opt_outs)
-]
-_OF_OWNER = [
-    delete(table).where(table.c.operator == bindparam("operator"), table.c.subscription == bindparam("owner"))
-    for table in (preferences, links)
-]
-_OF_SUBJECT = [
-    delete(table).where(table.c.subject == bindparam("who")) for table in (codes, code_tries, code_sends)
-]
 CALL_BACK = (
     update(outbox)
     .where(
@@ -70,6 +49,7 @@ class Bindings:
     def __init__(self, secret: Secret) -> None:
         self._key = derived(secret, "lines")
         self._codes = derived(secret, "codes")
+        self._auditor = Auditor(secret)
 
     def line(self, operator: str, number: str) -> bytes:
         """How a number is called here."""
@@ -91,26 +71,33 @@ class Bindings:
         row = connection.execute(LOCKED, {"this": this}).first()
         if row is None or not _other(row, owner, now):
             return ()
-        self.drop(connection, owner.operator, number, row.subscription)
+        self._drop(connection, Owner(owner.operator, number, row.subscription))
         _withdraw(connection, {"operator": owner.operator, "owner": row.subscription}, now)
         fresh = {"this": this, "subscription": owner.id, "since": owner.since, "at": now}
         connection.execute(REBIND, fresh)
         return (Deed(owner.operator, number, "line.reassigned", now, "house"),)
 
-    def drop(self, connection: Connection, operator: str, number: str, owner: str) -> Mapping[str, int]:
-        """Delete everything but the records that must stay; how many rows of each table."""
-        given = {
-            "operator": operator,
-            "of": operator,
-            "number": number,
-            "owner": owner,
-            "who": subject(self._codes, operator, number),
+    def found(self, owner: Owner) -> Found:
+        """What a line is called wherever something is held about it."""
+        who = owner.operator, owner.number
+        return {
+            "subscription": [owner.subscription] if owner.subscription else [],
+            "number": [owner.number],
+            "by": [owner.number],
+            "subject": [subject(self._codes, *who)],
+            "line": [self.line(*who)],
+            "actor": [
+                self._auditor.actor(owner.operator, each) for each in (owner.number, owner.subscription) if each
+            ],
         }
-        counts = {
-            str(each.table): connection.execute(each, given).rowcount
-            for each in (*_OF_NUMBER, *_OF_OWNER, *_OF_SUBJECT)
-        }
-        return counts | {"outbox": connection.execute(CALL_BACK, given).rowcount}
+
+    def _drop(self, connection: Connection, owner: Owner) -> None:
+        """Delete what was bound to a line, and call back what is on its way to the number."""
+        found = self.found(owner)
+        for holding in known(found):
+            if holding.bound:
+                drop(connection, holding, owner.operator, found)
+        connection.execute(CALL_BACK, {"of": owner.operator, "number": owner.number})
 
 
 def _other(row: Any, owner: Subscriber, now: datetime) -> bool:

@@ -42,7 +42,7 @@ ADD_SUBSCRIBER = upsert(billing_subscribers).on_conflict_do_nothing(index_elemen
 RENEW = (
     update(billing_subscribers)
     .where(billing_subscribers.c.id == bindparam("whose"))
-    .values(since=bindparam("from_day"))
+    .values(since=bindparam("from_day"), sim_changed_at=bindparam("changed"))
 )
 ADD_BILL, ADD_LINE = insert(billing_bills), insert(billing_lines)
 ADD_ENTRY, ADD_DOCUMENT = insert(billing_entries), insert(billing_documents)
@@ -165,8 +165,8 @@ def _lines_of(
             yield {**line, "label": "", "centre": centre, **demo_more.part_of(person, rubric)}
 
 
-def subscriber_of(shop: Shop, person: Mapping[str, Any]) -> dict[str, Any]:
-    """The person as a subscriber of the shop."""
+def subscriber_of(shop: Shop, person: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """The person as a subscriber of the shop, at an instant."""
     account = account_of(person["msisdn"])
     newcomer = person.get("subscribed") == "this_month"
     return {
@@ -184,15 +184,22 @@ def subscriber_of(shop: Shop, person: Mapping[str, Any]) -> dict[str, Any]:
         "address": "",
         "media": person["delivery"],
         "siret": person.get("siret", ""),
+        "sim_changed_at": _sim_changed(person, now),
     }
 
 
-def _settle_in(connection: Connection, shop: Shop, person: Mapping[str, Any]) -> None:
+def _sim_changed(person: Mapping[str, Any], now: datetime) -> datetime | None:
+    hours = person.get("sim_changed_hours")
+    return None if hours is None else now - timedelta(hours=hours)
+
+
+def _settle_in(connection: Connection, shop: Shop, person: Mapping[str, Any], now: datetime) -> None:
     """Write one person: what they chose since the last seeding stays, their bills follow the calendar."""
-    row = subscriber_of(shop, person)
+    row = subscriber_of(shop, person, now)
     bills = bills_of(shop, person)
     connection.execute(ADD_SUBSCRIBER, row)
-    connection.execute(RENEW, {"whose": row["id"], "from_day": row["since"]})
+    renewed = {"whose": row["id"], "from_day": row["since"], "changed": row["sim_changed_at"]}
+    connection.execute(RENEW, renewed)
     whose = {"operator": shop.name, "account": row["account"]}
     connection.execute(DROP_BILLS, whose)
     connection.execute(DROP_ENTRIES, whose)
@@ -223,7 +230,7 @@ def rows(operator: str, now: datetime) -> Rows:
     found = Rows(_shop(operator, told, now), ZoneInfo(told["time_zone"]), told["currency"])
     for person in told["subscribers"]:
         bills = bills_of(found.shop, person)
-        found.people.append(subscriber_of(found.shop, person))
+        found.people.append(subscriber_of(found.shop, person, now))
         found.bills.extend(bills)
         found.lines.extend(lines_of(found.shop, person, bills))
     return found
@@ -249,7 +256,7 @@ async def seed(
 
     def job(connection: Connection) -> None:
         for shop, person in people:
-            _settle_in(connection, shop, person)
+            _settle_in(connection, shop, person, now)
 
     await database.write(job, seconds=60)
     for shop, person in people:

@@ -126,7 +126,9 @@ class Street:
 def pages(world: World, public_url: str = "http://127.0.0.1", posts_a_minute: int = 100_000) -> Pages:
     """The pages of a world's house."""
     house = world.house.conversations
-    return Pages(house.shelf, house.people, SECRET, public_url, posts_a_minute=posts_a_minute)
+    return Pages(
+        house.shelf, house.people, SECRET, public_url, house.manners.tallies, posts_a_minute=posts_a_minute
+    )
 
 
 def two_operators(world: World) -> Pages:

@@ -7,16 +7,18 @@ import pytest
 from sqlalchemy import text
 
 from flows.failures import Failure
-from flows.records import Change, Consent, Deed, Notice, Preference, Secret, Subscriber
+from flows.records import Change, Consent, Deed, Notice, Preference, Registration, Secret, Subscriber
 from storage import retention
 from storage.audit import Auditor, SqlAudit
+from storage.holdings import Owner
 from storage.ledger import SqlLedger
 from storage.passwords import SqlPasswords
-from storage.privacy import Owner, SqlPrivacy
+from storage.privacy import SqlPrivacy
 from storage.sql.engine import Database
 from tests.sql import NOW, SECRET, dumped, rows_in
+from tests.world import World
 
-ANA = "+40740000101"
+ANA, OTHER = "+40740000101", "+40740000102"
 SUBSCRIBER = Subscriber("s-1", "orange-ro", ANA, "a-1", "Ana", "mobile", "residential", "ro", date(2020, 1, 1))
 CONSENT = Consent("e-bill", given=True, text="einvoice.ask", language="ro", channel="ussd", proof="line")
 
@@ -123,6 +125,41 @@ async def test_T8_a_recycled_number_knows_nothing_of_the_one_before(database: Da
     assert await rows_in(database, "preferences") == 0
     assert "line.reassigned" in await dumped(database, "consents")
     passwords.close()
+
+
+async def test_T8_registrations_of_and_from_a_recycled_number_are_gone(database: Database) -> None:
+    ledger = await kept(database)
+    for key, line, owner in (("own", ANA, "s-1"), ("other", OTHER, "s-9"), ("elsewhere", OTHER, "s-9")):
+        phone = "+40740000777" if key == "elsewhere" else ANA
+        made = Registration(phone, line, owner, f"a-{owner}")
+        await ledger.commit(Change(key, "orange-ro", owner, NOW, registration=made))
+    await ledger.welcome(ANA, replace(SUBSCRIBER, id="s-2", since=date(2026, 3, 1)), NOW)
+    assert await ledger.registrations("orange-ro", ANA) == []
+    assert [made.line for made in await ledger.registrations("orange-ro", "+40740000777")] == [OTHER]
+
+
+async def reassigned(world: World, number: str) -> None:
+    """The operator gives a number to somebody new."""
+    new = text(
+        "UPDATE billing_subscribers SET id = 'heir', account = 'heir', since = :day WHERE msisdn = :number"
+    )
+    heir = {"number": number, "day": "2026-03-09"}
+    await world.house.database.write(lambda connection: connection.execute(new, heir).close())
+
+
+async def test_T8_a_number_that_moves_in_the_middle_of_a_session_begins_anew(world: World) -> None:
+    phone = world.direct()
+    await phone.call(ANA, "411")
+    await phone.press("1")
+    await phone.press("1")
+    (notice,) = await world.post.collect()
+    code = "".join(filter(str.isdigit, notice.body))[:6]
+    assert "de lei" in " ".join((await phone.press(f"{code}#")).lines)
+    await world.house.notebook.flush()
+    await reassigned(world, ANA)
+    world.clock.wait(timedelta(seconds=61))
+    shown = await phone.press("1")
+    assert shown.lines[0] == "Bine ați venit la Orange."
 
 
 async def test_the_same_subscriber_keeps_what_was_chosen(database: Database) -> None:

@@ -273,3 +273,13 @@ async def test_a_cancelled_twin_leaves_the_others_alone(sessions: Sessions, key:
     done = await asyncio.gather(*twins, return_exceptions=True)
     assert isinstance(done[0], asyncio.CancelledError)
     assert [each.reply for each in done[1:] if isinstance(each, Opened)] == [b"for all"] * 2
+
+
+async def test_a_subscriber_who_asks_is_forgotten_and_nobody_else(sessions: Sessions) -> None:
+    mine, other = uuid.uuid4().hex[:22], SessionKey(uuid.uuid4().hex[:22], "a")
+    for key in (SessionKey(mine, "a"), SessionKey(mine, "b"), other):
+        await turn(sessions, key, "1")
+    assert await sessions.forget(mine) == 2
+    assert await sessions.forget(mine) == 0
+    assert (await sessions.open(SessionKey(mine, "a"), "2")).status == "new"
+    assert (await sessions.open(other, "2")).status == "live"

@@ -58,6 +58,9 @@ class Moody:
     async def drop(self, key: SessionKey) -> None:
         await self.mood().drop(key)
 
+    async def forget(self, tag: str) -> int:
+        return await self.mood().forget(tag)
+
 
 @pytest.fixture
 def clock() -> Clock:

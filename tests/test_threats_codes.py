@@ -1,5 +1,6 @@
 """Threats to codes and to the purse: guessing, spraying, lock-out, swapped SIMs, pumping, loops, STOP."""
 
+import uuid
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -9,15 +10,17 @@ import pytest
 
 from flows.ports import Billing
 from flows.records import CodeRequest, Secret, Subscriber
+from gateway.direct import Direct
 from storage.budgets import Budget
 from storage.codes import SqlCodes
 from storage.spending import SqlSpending
 from storage.sql.engine import Database, connect
 from tests.lines import OverAfricasTalking, wired
 from tests.sql import NOW, SECRET, rows_in
-from tests.world import Weather, World
+from tests.world import Weather, World, Worlds
 
 ANA, NOBODY = "+40740000101", "+40740000999"
+DAN, ELENA = "+40740000105", "+40740000106"
 LIFE = timedelta(minutes=15)
 CARD = "4111 1111 1111 1111"
 
@@ -103,6 +106,38 @@ async def test_T7_a_fresh_sim_gets_no_code_in_the_same_words(world: World) -> No
     assert answers == [answers[0], ("code",), answers[0], ()]
 
 
+Shown = list[tuple[str, ...]]
+
+
+async def asked(world: World, phone: Direct, caller: str, password: str) -> tuple[Shown, list[str]]:
+    """What each channel shows somebody who asks for a code, and what kinds of message come."""
+    shown, came = [], list[str]()
+    for channel in ("sms", "ussd", "voice"):
+        if channel == "sms":
+            shown.append((await phone.text(caller, "477", password)).lines)
+        else:
+            await (phone.dial(caller, "*100*1*1#") if channel == "ussd" else phone.call(caller, "411"))
+            keys = ("5",) if channel == "ussd" else ("1", "4")
+            shown += [(await phone.press(key)).lines for key in keys]
+        came += [notice.kind for notice in await world.post.collect()]
+        world.clock.wait(timedelta(minutes=2))
+    return shown, came
+
+
+async def test_T7_billing_says_swapped_an_hour_ago_and_no_channel_tells(world: World) -> None:
+    phone = world.direct()
+    elena, sent = await asked(world, phone, ELENA, "ElenaSim6")
+    dan, usual = await asked(world, phone, DAN, "DanRest5")
+    assert elena == dan and (sent, usual) == ([], ["code", "code", "code"])
+    assert await rows_in(world.house.database, "codes") == 2
+
+
+async def test_T7_after_three_days_the_sim_is_believed(world: World) -> None:
+    world.clock.wait(timedelta(hours=71, minutes=1))
+    _, sent = await asked(world, world.direct(), ELENA, "ElenaSim6")
+    assert sent == ["code", "code", "code"]
+
+
 async def test_T12_strangers_and_foreign_prefixes_cost_nothing(world: World) -> None:
     for caller in (NOBODY, "+882139999999", "+5355512345"):
         await world.direct().text(caller, "477", "ThankYou1")
@@ -139,6 +174,14 @@ async def test_T13_a_flood_of_keywords_is_answered_twenty_times(world: World) ->
     assert sum(map(bool, answers)) == 20
     world.clock.wait(timedelta(minutes=10))
     assert await texts(world, ANA, ["FACTURA"], 99) != [""]
+
+
+@pytest.mark.redis
+async def test_T13_processes_count_a_flood_together(worlds: Worlds, redis_url: str) -> None:
+    more, caller = {"redis_url": redis_url}, f"+4079{uuid.uuid4().int % 10**7:07}"
+    async with worlds.open(more=more) as one, worlds.open(more=more) as other:
+        answers = await texts(one, caller, ["FACTURA"] * 12) + await texts(other, caller, ["FACTURA"] * 12, 50)
+    assert sum(map(bool, answers)) == 20
 
 
 async def test_T14_no_secret_comes_back(world: World) -> None:

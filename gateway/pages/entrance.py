@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -11,6 +10,7 @@ from aiohttp import web
 
 from flows.failures import BadRequest, Failure
 from flows.people import People
+from flows.ports import Tallies
 from flows.shelf import Shelf
 from gateway import decode
 from gateway.pages import answers
@@ -18,7 +18,6 @@ from gateway.pages.bill import COOKIE, BillPage
 from gateway.pages.forms import FIELD, Cookies, Forms, is_seed
 from gateway.pages.visit import Visit
 from gateway.pages.words import negotiated, offered
-from storage.sessions.rate import Buckets
 
 log = logging.getLogger("dialtree.pages")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -51,7 +50,8 @@ class Entrance:
     forms: Forms
     token: Callable[[], str] = field(repr=False)
     source: Callable[[web.Request], str]
-    buckets: Buckets = field(repr=False)
+    tallies: Tallies = field(repr=False)
+    posts_a_minute: int
 
     def viewing(self, page: Page) -> Handler:
         """GET of a page."""
@@ -61,7 +61,7 @@ class Entrance:
         """POST to a page: counted, read, and only with a form of ours submitted."""
 
         async def answer(request: web.Request, visit: Visit) -> web.Response:
-            if not self._counted(request):
+            if not await self._counted(request):
                 return _limited(page, visit)
             fields = await _fields(request)
             seed = self.cookies.read(request, FORM_COOKIE)
@@ -75,7 +75,7 @@ class Entrance:
         """GET of the document: counted like a post, for it costs more than a page."""
 
         async def answer(request: web.Request, visit: Visit) -> web.Response:
-            if not self._counted(request):
+            if not await self._counted(request):
                 return _limited(page, visit)
             return await page.download(visit)
 
@@ -130,8 +130,8 @@ class Entrance:
             source=self.source(request),
         )
 
-    def _counted(self, request: web.Request) -> bool:
-        return self.buckets.take(self.source(request), time.monotonic())
+    async def _counted(self, request: web.Request) -> bool:
+        return await self.tallies.count("posts", self.source(request), 60) <= self.posts_a_minute
 
     def _strict(self, response: web.Response) -> web.Response:
         if self.cookies.secure:

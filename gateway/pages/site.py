@@ -8,6 +8,7 @@ from pathlib import Path
 from aiohttp import web
 
 from flows.people import People
+from flows.ports import Tallies
 from flows.records import Secret
 from flows.shelf import Shelf
 from gateway.pages import answers
@@ -20,9 +21,7 @@ from gateway.pages.forms import Cookies, Forms
 from gateway.pages.sealed import Envelope
 from gateway.pages.source import remote
 from storage.seal import derived
-from storage.sessions.rate import Buckets, Rate
 
-MOST_SOURCES = 50_000
 FOLDER = Path(__file__).parent
 ASSETS = {"style.css": "text/css", "link.js": "text/javascript"}
 
@@ -36,6 +35,8 @@ class Pages:
     secret: Secret
     """Signs forms and marks links; the same on every process."""
     public_url: str
+    tallies: Tallies = field(repr=False)
+    """Counts posts, of all processes."""
     source: Callable[[web.Request], str] = remote
     """Names where a request comes from, to count its posts."""
     token: Callable[[], str] = field(default=lambda: secrets.token_urlsafe(32), repr=False)
@@ -47,8 +48,8 @@ class Pages:
         """The routes, for `Application.add_routes`; reads the style sheet and the script."""
         cookies = Cookies(self.public_url.startswith("https://"))
         signed = Forms(derived(self.secret, "pages"))
-        buckets = Buckets(Rate(self.posts_a_minute, 60), MOST_SOURCES)
-        door = Entrance(self.shelf, self.people, cookies, signed, self.token, self.source, buckets)
+        counting = (self.tallies, self.posts_a_minute)
+        door = Entrance(self.shelf, self.people, cookies, signed, self.token, self.source, *counting)
         envelope = Envelope.of(self.secret)
         latest = BillPage(cookies, signed, envelope, self.token)
         pages: dict[str, Page] = {

@@ -35,11 +35,11 @@ def connect(
     Every call waits `budget_seconds` at most. ValueError for any other URL; it does not repeat the URL,
     which may hold a password.
     """
-    caller = _caller(url, budget_seconds)
-    return RedisSessions(caller, ttl_seconds, limit, wait_seconds, lease_seconds)
+    return RedisSessions(reach(url, budget_seconds), ttl_seconds, limit, wait_seconds, lease_seconds)
 
 
-def _caller(url: str, budget_seconds: float) -> Caller:
+def reach(url: str, budget_seconds: float = 0.1) -> Caller:
+    """A way to run scripts in the Redis behind a URL, as `connect` reads it."""
     scheme, _, kind = urlsplit(url).scheme.partition("+")
     if scheme not in ("redis", "rediss") or kind not in ("", "sentinel", "cluster"):
         raise ValueError("a Redis URL begins with redis://, rediss://, redis+sentinel:// or redis+cluster://")

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from flows.failures import Overloaded, Unavailable
 from flows.ports import Opened, SessionKey, Sessions
+from storage.sessions.circuit import Circuit
 from storage.sessions.memory import MemorySessions
 
 _log = logging.getLogger("dialtree.sessions")
@@ -38,7 +39,7 @@ class FallbackSessions:
     ) -> None:
         self._primary = primary
         self._spare = spare
-        self._circuit = _Circuit(now, failures, cool_down_seconds)
+        self._circuit = Circuit(now, failures, cool_down_seconds)
 
     @property
     def degraded(self) -> bool:
@@ -78,6 +79,10 @@ class FallbackSessions:
         await self._spare.drop(key)
         await self._try(lambda: self._primary.drop(key))
 
+    async def forget(self, tag: str) -> int:
+        """Forget it in both; Unavailable when the primary cannot be asked: whoever asks must know."""
+        return await self._spare.forget(tag) + await self._primary.forget(tag)
+
     def _keep(self, key: SessionKey, opened: Opened, hop: str, session: bytes | None, reply: bytes) -> None:
         """The turn is done and its reply is owed: a full spare costs the session, not the reply."""
         try:
@@ -96,41 +101,6 @@ class FallbackSessions:
             return None
         self._circuit.worked()
         return answer
-
-
-class _Circuit:
-    """Closed, or broken with one try each cool-down."""
-
-    def __init__(self, now: Callable[[], float], failures: int, cool_down_seconds: float) -> None:
-        self._now = now
-        self._most = failures
-        self._cool_down = cool_down_seconds
-        self._failures = 0
-        self._try_at = 0.0
-
-    @property
-    def broken(self) -> bool:
-        return self._failures >= self._most
-
-    def closed(self) -> bool:
-        """May the primary be asked? Of those who ask a broken one, the first after the cool-down may."""
-        if not self.broken:
-            return True
-        if self._now() < self._try_at:
-            return False
-        self._try_at = self._now() + self._cool_down
-        return True
-
-    def failed(self, failure: Unavailable) -> None:
-        self._failures += 1
-        self._try_at = self._now() + self._cool_down
-        if self._failures == self._most:
-            _log.warning("sessions.degraded: serving from memory (%s)", failure)
-
-    def worked(self) -> None:
-        if self.broken:
-            _log.warning("sessions.restored: the shared store answers again")
-        self._failures = 0
 
 
 def _spares(opened: Opened) -> Opened:

@@ -109,6 +109,13 @@ class MemorySessions:
         if entry is not None:
             entry.free()
 
+    async def forget(self, tag: str) -> int:
+        """Forget a subscriber's conversations, as `Sessions.forget` says: those of this process."""
+        names = [name for name in self._entries if name[0] == tag]
+        for name in names:
+            self._entries.pop(name).free()
+        return len(names)
+
     def keep(self, key: SessionKey, version: int, hop: str, session: bytes | None, reply: bytes) -> None:
         """Take over a turn made elsewhere, whatever was here before; Overloaded when full."""
         name, now = (key.tag, key.name), self._now()

@@ -9,7 +9,7 @@ from flows.ports import Opened, SessionKey
 from storage.sessions.body import packed, unpacked
 from storage.sessions.coalesce import Caller
 from storage.sessions.rate import Rate
-from storage.sessions.scripts import DROP, OPEN, RELEASE, SAVE
+from storage.sessions.scripts import DROP, FORGET, OPEN, RELEASE, SAVE
 
 _Status = Literal["new", "live", "ended", "replay", "busy", "limited"]
 _STATUS: tuple[_Status, ...] = ("new", "live", "ended", "replay", "busy", "limited")
@@ -65,6 +65,15 @@ class RedisSessions:
     async def drop(self, key: SessionKey) -> None:
         """Forget it; whoever holds its lease can no longer save."""
         await self._caller.call(DROP, _name(key))
+
+    async def forget(self, tag: str) -> int:
+        """Look through all of Redis, some thousand keys a step, and delete what is the subscriber's."""
+        place, gone = "0", 0
+        while True:
+            place, more = await self._caller.call(FORGET, f"{{{tag}}}", place)
+            gone += int(more)
+            if place == b"0":
+                return gone
 
     async def ready(self) -> None:
         """Connect and load the scripts, with ten times a turn's budget; Slow or Down when it cannot."""

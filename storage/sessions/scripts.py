@@ -83,3 +83,29 @@ return 1
 """Words: token."""
 
 DROP = Script("return redis.call('DEL', KEYS[1])", keys=1)
+
+FORGET = Script(
+    """
+local found = redis.call('SCAN', ARGV[1], 'MATCH', KEYS[1] .. '*', 'COUNT', 2000)
+local gone = 0
+for _, key in ipairs(found[2]) do
+  if key ~= KEYS[1] then gone = gone + redis.call('DEL', key) end
+end
+redis.call('DEL', KEYS[1])
+return {found[1], gone}
+""",
+    keys=1,
+)
+"""Key: the tag in its braces, by which a cluster finds the one node that has all its keys, and which is
+the bucket's own name. Words: where to go on. Answers where to go on, 0 at the end, and how many went.
+"""
+
+TALLY = Script(
+    """
+local count = redis.call('INCR', KEYS[1])
+if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+return count
+""",
+    keys=1,
+)
+"""Words: the window, ms."""

@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 
 from storage.sql.base import ROW_ID, metadata
-from storage.sql.types import Money
+from storage.sql.types import Money, UtcTime
 
 billing_subscribers = Table(
     "billing_subscribers",
@@ -36,6 +36,7 @@ billing_subscribers = Table(
     Column("address", Text, nullable=False, server_default=""),
     Column("media", String(8), nullable=False),
     Column("siret", String(14), nullable=False, server_default=""),
+    Column("sim_changed_at", UtcTime),
     UniqueConstraint("operator", "msisdn"),
     Index(None, "operator", "account"),
     CheckConstraint("media IN ('paper', 'email')", name="media"),

@@ -1,0 +1,102 @@
+"""Tallies: counts of nuisances, alike in memory and in Redis, shared by processes, never back at nought."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator
+
+import pytest
+from redis.asyncio import from_url
+
+from flows.ports import Tallies
+from storage.sessions import reach
+from storage.sessions.coalesce import Caller
+from storage.sessions.tallies import FallbackTallies, MemoryTallies, RedisTallies
+from tests.services import Redis, eventually, serving
+from tests.sql import SECRET
+
+STORES = ("memory", pytest.param("redis", marks=pytest.mark.redis))
+WINDOW = 60.0
+
+
+class Clock:
+    """Seconds that stand until they are moved."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture(params=STORES)
+async def tallies(request: pytest.FixtureRequest) -> AsyncIterator[Tallies]:
+    if request.param == "memory":
+        yield MemoryTallies(time.monotonic)
+        return
+    caller = reach(request.getfixturevalue("redis_url"), 5.0)
+    yield RedisTallies(caller, SECRET)
+    await caller.aclose()
+
+
+async def test_each_is_counted_apart(tallies: Tallies) -> None:
+    who = uuid.uuid4().hex
+    assert [await tallies.count("help", who, WINDOW) for _ in range(3)] == [1, 2, 3]
+    assert await tallies.count("replies", who, WINDOW) == 1
+    assert await tallies.count("help", f"{who}x", WINDOW) == 1
+
+
+async def test_none_of_many_at_once_is_missed(tallies: Tallies) -> None:
+    who = uuid.uuid4().hex
+    counts = await asyncio.gather(*(tallies.count("help", who, WINDOW) for _ in range(64)))
+    assert sorted(counts) == list(range(1, 65))
+
+
+async def test_a_window_ends_and_the_count_begins_anew(tallies: Tallies) -> None:
+    who = uuid.uuid4().hex
+    await tallies.count("help", who, 0.05)
+
+    async def fresh() -> bool:
+        return await tallies.count("help", who, 0.05) == 1
+
+    await eventually(fresh)
+
+
+async def test_what_a_window_holds_does_not_move_its_end() -> None:
+    clock = Clock()
+    tallies = MemoryTallies(clock)
+    for _ in range(6):
+        count = await tallies.count("help", "x", WINDOW)
+        clock.now += 10.5
+    assert count == 6 and await tallies.count("help", "x", WINDOW) == 1
+
+
+def shared(caller: Caller) -> FallbackTallies:
+    """As a process that has a Redis counts."""
+    return FallbackTallies(RedisTallies(caller, SECRET), MemoryTallies(time.monotonic), time.monotonic)
+
+
+@pytest.mark.redis
+async def test_two_processes_count_together_and_redis_shows_nobody(redis_url: str) -> None:
+    who, callers = f"+4074{uuid.uuid4().int % 10**7:07}", [reach(redis_url, 5.0) for _ in range(2)]
+    both = [
+        FallbackTallies(RedisTallies(each, SECRET), MemoryTallies(time.monotonic), time.monotonic)
+        for each in callers
+    ]
+    assert [await both[turn % 2].count("help", who, WINDOW) for turn in range(6)] == [1, 2, 3, 4, 5, 6]
+    client = from_url(redis_url)
+    assert not [key async for key in client.scan_iter(f"*{who[1:]}*")]
+    await client.aclose()
+    for each in callers:
+        await each.aclose()
+
+
+@pytest.mark.redis
+async def test_when_redis_is_gone_each_goes_on_from_what_it_counted() -> None:
+    with serving(Redis) as server:
+        caller = reach(server.url, 5.0)
+        tallies = shared(caller)
+        assert [await tallies.count("help", "x", WINDOW) for _ in range(3)] == [1, 2, 3]
+        server.kill()
+        assert [await tallies.count("help", "x", WINDOW) for _ in range(5)] == [4, 5, 6, 7, 8]
+        await caller.aclose()
