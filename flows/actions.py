@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from flows.failures import Failure
+from flows.failures import Failure, NotEligible
 from flows.ports import Billing, Codes, Ledger, Passwords
 from flows.records import (
+    Capability,
     Change,
     Consent,
     Deed,
@@ -81,6 +82,12 @@ class Ask:
     def line(self) -> str:
         """The number it is about."""
         return self.subject or self.caller
+
+    def able(self, what: Capability) -> Billing:
+        """Billing, when it can do this; NotEligible when it cannot, for no answer is not an empty one."""
+        if what not in self.world.billing.capabilities:
+            raise NotEligible
+        return self.world.billing
 
     def known(self) -> Subscriber:
         """The subscriber, or why there is none: every action on an account begins here."""

@@ -26,8 +26,8 @@ async def lines(ask: Ask) -> Outcome:
 
 async def opened(ask: Ask) -> Outcome:
     """A ticket for the line picked."""
-    line = ask.facts.get("billed_line")
-    return await _ticket(ask, picked(ask), line.value if isinstance(line, Text) else "")
+    line, number = ask.facts.get("billed_line"), picked(ask, "bill_number")
+    return await _ticket(ask, picked(ask), number, line.value if isinstance(line, Text) else "")
 
 
 async def by_reference(ask: Ask) -> Outcome:
@@ -38,10 +38,12 @@ async def by_reference(ask: Ask) -> Outcome:
     if bill is None or said is None:
         return Outcome("none")
     if not said[2]:
-        return await _ticket(ask, bill.id, "")
+        return await _ticket(ask, bill.id, bill.number, "")
     found = await ask.world.billing.lines(known.account, bill.id)
     place = int(said[2])
-    return await _ticket(ask, bill.id, found[place - 1].id) if 0 < place <= len(found) else Outcome("none")
+    if not 0 < place <= len(found):
+        return Outcome("none")
+    return await _ticket(ask, bill.id, bill.number, found[place - 1].id)
 
 
 def _is(bill: Bill, said: str, ask: Ask) -> bool:
@@ -53,9 +55,9 @@ def _row(line: BillLine) -> tuple[Fact, ...]:
     return rubric_word(rubric), Money(line.amount), Text(line.id)
 
 
-async def _ticket(ask: Ask, bill: str, line: str) -> Outcome:
+async def _ticket(ask: Ask, bill: str, number: str, line: str) -> Outcome:
     ticket = Ticket(_reference(ask, bill, line), "contest", bill, line, ask.channel)
-    facts: Facts = {"reference": Text(ticket.reference), "bill": Text(bill)}
+    facts: Facts = {"reference": Text(ticket.reference), "bill": Text(bill), "bill_number": Text(number)}
     change = ask.change(tickets=(ticket,), notices=(ask.sms("contest.notice", facts, "reply"),))
     return Outcome(await ask.world.ledger.commit(change), facts)
 

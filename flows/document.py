@@ -5,11 +5,14 @@ from typing import cast
 
 from flows import files
 from flows.actions import Ask, Outcome, action
-from flows.failures import NotFound
+from flows.failures import NotEligible, NotFound
 from flows.files import File, Kind
-from flows.invoice import picked, published
+from flows.invoice import named, picked, published
 from flows.records import Document
 from menus.facts import Text
+
+SIGNED = frozenset({"PAdES", "XAdES", "CAdES", "JAdES"})
+"""Formats whose bill bears its issuer's signature; no other is called certified."""
 
 
 async def texted(ask: Ask) -> Outcome:
@@ -28,18 +31,22 @@ async def mailed(ask: Ask) -> Outcome:
 
 
 async def status(ask: Ask) -> Outcome:
-    """Is the newest bill certified (B8, B9), a copy of an original kept elsewhere, or neither?"""
+    """Is the newest bill certified (B8, B9), or a copy of an original kept elsewhere?
+
+    `none` for those who are not a business; NotEligible for one whose bills nobody signs.
+    """
     known = ask.known()
-    if not known.siret or "documents" not in ask.world.billing.capabilities:
+    if not known.siret:
         return Outcome("none")
+    ask.able("documents")
     visible = published(await ask.world.billing.bills(known.account, 2), ask)
     document = await _document(ask, visible[0].id) if visible else None
-    if document is None:
-        return Outcome("none")
+    if document is None or document.format not in SIGNED:
+        raise NotEligible
     elsewhere = ask.menu.form.rules.originals_elsewhere_from
     name = "copy" if elsewhere and date.fromisoformat(elsewhere) <= visible[0].issued else "ok"
     facts = {"format": Text(document.format), "platform": Text(document.platform)}
-    return Outcome(name, {**facts, "bill": Text(visible[0].id)})
+    return Outcome(name, {**facts, **named(visible[0])})
 
 
 async def _document(ask: Ask, bill: str) -> Document | None:

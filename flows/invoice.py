@@ -11,7 +11,7 @@ from flows.records import Bill, BillLine
 from flows.vocabulary import AS_OF
 from menus.facts import Fact, Facts, Money, Month, Number, Rows, Text, Word
 
-COLUMNS = ("short_month", "row_month", "amount", "short_state", "bill")
+COLUMNS = ("short_month", "row_month", "amount", "short_state", "bill", "bill_number")
 RUBRICS = ("subscriptions", "options", "communications", "equipment", "one_off", "third_party", "prorata")
 CHARGED = ("rubric", "charge")
 
@@ -19,7 +19,7 @@ CHARGED = ("rubric", "charge")
 def shown(bill: Bill, line: str) -> dict[str, Fact | Rows]:
     """A bill's facts, as every screen and notice names them."""
     return {
-        "bill": Text(bill.id),
+        **named(bill),
         "month": Month.of(bill.issued),
         "line": Number(line),
         "total": Money(bill.total),
@@ -32,6 +32,11 @@ def shown(bill: Bill, line: str) -> dict[str, Fact | Rows]:
         "state": Word(f"state.{bill.state}"),
         **dated(bill),
     }
+
+
+def named(bill: Bill) -> dict[str, Fact]:
+    """The id billing knows the bill by, and the number its subscriber does."""
+    return {"bill": Text(bill.id), "bill_number": Text(bill.number)}
 
 
 def dated(bill: Bill) -> dict[str, Fact | Rows]:
@@ -101,7 +106,7 @@ def _row(bill: Bill) -> tuple[Fact, ...]:
         month,
         Money(bill.total),
         _short(bill),
-        Text(bill.id),
+        *named(bill).values(),
     )
 
 
@@ -109,9 +114,9 @@ def _short(bill: Bill) -> Word:
     return Word(f"short.{bill.state}")
 
 
-def picked(ask: Ask) -> str:
-    """The id of the bill the subscriber stands on."""
-    bill = ask.facts["bill"]
+def picked(ask: Ask, fact: str = "bill") -> str:
+    """The id of the bill the subscriber stands on, or its `bill_number`."""
+    bill = ask.facts[fact]
     return bill.value if isinstance(bill, Text) else ""
 
 

@@ -95,13 +95,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The issuer's own document of a bill, byte for byte, with its hash and the name of its format."""
+    """The issuer's own document of a bill, byte for byte, with its hash, format and file name's ending."""
 
     data: bytes = field(repr=False)
     sha256: str
     format: str
     platform: str = ""
     """Where the legal original lies, when this is a copy."""
+    suffix: str = "pdf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +186,6 @@ class Link:
     """What opening it confirms, e.g. the address to validate."""
     expires_at: datetime
     opens: int = 1
-    """How many times it may be opened."""
 
 
 @dataclass(frozen=True, slots=True)

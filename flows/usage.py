@@ -17,19 +17,15 @@ MOST_PURCHASES = 200
 async def last(ask: Ask) -> Outcome:
     """The last things used, as many as the screen names."""
     account = ask.known().account
-    if "usage" not in ask.world.billing.capabilities:
-        return Outcome("none")
-    found = await ask.world.billing.entries(account, "usage", int(ask.given))
+    found = await ask.able("usage").entries(account, "usage", int(ask.given))
     return Outcome("ok" if found else "none", {"usage": Rows(COLUMNS, tuple(map(_row, found)))})
 
 
 async def purchases(ask: Ask) -> Outcome:
     """What was bought on the bill, by category."""
     account = ask.known().account
-    if "purchases" not in ask.world.billing.capabilities:
-        return Outcome("none")
     sums: dict[str, Decimal] = defaultdict(Decimal)
-    for entry in await ask.world.billing.entries(account, "purchases", MOST_PURCHASES):
+    for entry in await ask.able("purchases").entries(account, "purchases", MOST_PURCHASES):
         sums[entry.kind if entry.kind in CATEGORIES else "other"] += entry.amount
     rows = tuple((Word(f"purchase.{name}"), Money(sums[name])) for name in CATEGORIES if name in sums)
     return Outcome("ok" if rows else "none", {"bought": Rows(BOUGHT, rows)})

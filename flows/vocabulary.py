@@ -16,15 +16,15 @@ RUBRICS = tuple(Word(f"page.rubric_{kind}") for kind in KINDS)
 CATEGORIES = tuple(
     Word(f"purchase.{name}") for name in ("content", "transport", "parking", "donations", "streaming", "other")
 )
-COLUMNS = ("short_month", "row_month", "amount", "short_state", "bill")
-ROW = (Text("12/28"), Month(2028, 12), AMOUNT, Word("short.overdue"), Text("TT-202812-0101"))
+COLUMNS = ("short_month", "row_month", "amount", "short_state", "bill", "bill_number")
+ROW = (Text("12/28"), Month(2028, 12), AMOUNT, Word("short.overdue"), *(Text("TT-202812-0101"),) * 2)
 COVERED = (Number("+40740000101"), Word("registration.pending"))
 
 AS_OF = "as_of"
 """The fact that holds the day of an answer which is not today's."""
 
 VOCABULARY: Mapping[str, tuple[Fact | Rows, ...]] = {
-    "bill": (Text("TT-202812-0101"),),
+    **dict.fromkeys(("bill", "bill_number"), (Text("TT-202812-0101"),)),
     "bills": (Rows(COLUMNS, (ROW,) * 6),),
     "month": (Month(2028, 12),),
     "row_month": (Month(2028, 12),),

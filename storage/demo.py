@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -214,7 +215,7 @@ def _settle_in(connection: Connection, shop: Shop, person: Mapping[str, Any], no
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """One operator of the demo world, as the rows of its three tables."""
+    """One operator of the demo world, as the rows of its tables."""
 
     shop: Shop
     zone: ZoneInfo
@@ -222,20 +223,26 @@ class Rows:
     people: list[dict[str, Any]] = field(default_factory=list, repr=False)
     bills: list[dict[str, Any]] = field(default_factory=list, repr=False)
     lines: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    entries: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    documents: list[dict[str, Any]] = field(default_factory=list, repr=False)
 
 
-def rows(operator: str, now: datetime) -> Rows:
-    """An operator's people, bills and lines as they stand at `now` (aware)."""
-    told = yaml.safe_load(WORLD.read_text(encoding="utf-8"))[operator]
+def rows(operator: str, now: datetime, world: Mapping[str, Any] | None = None) -> Rows:
+    """An operator's people and what is theirs as they stand at `now` (aware), in the demo world or another."""
+    told = (known() if world is None else world)[operator]
     found = Rows(_shop(operator, told, now), ZoneInfo(told["time_zone"]), told["currency"])
     for person in told["subscribers"]:
         bills = bills_of(found.shop, person)
         found.people.append(subscriber_of(found.shop, person, now))
         found.bills.extend(bills)
         found.lines.extend(lines_of(found.shop, person, bills))
+        account, shop = account_of(person["msisdn"]), found.shop
+        found.entries.extend(demo_more.entries_of(operator, account, person, shop.today, shop.unit))
+        found.documents.extend(demo_more.document(operator, bill["id"]) for bill in bills if "siret" in person)
     return found
 
 
+@cache
 def known() -> dict[str, Any]:
     """The demo world as its file tells it, by operator."""
     world: dict[str, Any] = yaml.safe_load(WORLD.read_text(encoding="utf-8"))

@@ -14,9 +14,11 @@ from flows.ports import Billing
 from gateway.app import listening
 from gateway.demo_bss.book import Book
 from gateway.demo_bss.killbill import KillBillBss
+from gateway.demo_bss.stand_in import killbill_settings, tmf_settings
 from gateway.demo_bss.tmf import TmfBss
 from storage.billing import Remote, Site, connect
-from storage.demo import ADD_BILL, ADD_LINE, ADD_SUBSCRIBER, rows
+from storage.billing.memory import MemoryBilling
+from storage.demo import ADD_BILL, ADD_DOCUMENT, ADD_ENTRY, ADD_LINE, ADD_SUBSCRIBER, rows
 from storage.sql.engine import Database
 from storage.sql.engine import connect as opened
 from storage.sql.upgrade import upgrade
@@ -24,12 +26,6 @@ from storage.sql.upgrade import upgrade
 OPERATOR = "orange-ro"
 ZONE = ZoneInfo("Europe/Bucharest")
 AT = datetime(2026, 3, 10, 7, tzinfo=UTC)
-KILLBILL: Mapping[str, Any] = {
-    "api_key": "demo",
-    "api_secret": "demo-secret",
-    "password": "password",
-    "rubrics": {"options": "options", "communications": "communications", "prorata": "prorata"},
-}
 MAPPED: Mapping[str, Any] = {
     "subscribers": {
         "table": "their_lines",
@@ -78,14 +74,20 @@ class Backend:
         return (await self.billing.subscriber(msisdn)).account
 
 
-def book(at: datetime = AT) -> Book:
-    """The demo world's Romanian operator on a day."""
-    return Book(rows(OPERATOR, at))
+def book(at: datetime = AT, operator: str = OPERATOR) -> Book:
+    """An operator of the demo world on a day."""
+    return Book(rows(operator, at))
 
 
-def site(database: Database, today: Callable[[], date], options: Mapping[str, Any] | None = None) -> Site:
+def site(
+    database: Database,
+    today: Callable[[], date],
+    options: Mapping[str, Any] | None = None,
+    kept: Book | None = None,
+) -> Site:
     """Where a backend of the tests works."""
-    return Site(OPERATOR, database, today, ZONE, options or {})
+    operator, zone = (kept.rows.shop.name, kept.rows.zone) if kept else (OPERATOR, ZONE)
+    return Site(operator, database, today, zone, options or {})
 
 
 @asynccontextmanager
@@ -99,17 +101,21 @@ async def served(app: web.Application) -> AsyncIterator[str]:
 async def behind(
     name: str, folder: Path, kept: Book, today: Callable[[], date], more: Mapping[str, Any] | None = None
 ) -> AsyncIterator[Billing]:
-    """A backend over HTTP or on its own file, by its name: `sqlite`, `mapped`, `tmf678-v4`, `killbill`..."""
+    """A backend over HTTP, in memory or on its own file, by its name: `sqlite`, `mapped`, `tmf678-v4`..."""
     kind, _, dialect = name.partition("-")
+    if kind == "memory":
+        yield MemoryBilling(kept.rows, today)
+        return
     if kind in ("sqlite", "mapped"):
         async with _filled(folder / f"{name}.db", kept) as database:
             options = MAPPED if kind == "mapped" else {}
-            yield connect("mapped" if kind == "mapped" else "sql", site(database, today, options))
+            yield connect("mapped" if kind == "mapped" else "sql", site(database, today, options, kept))
         return
-    app = KillBillBss(kept).app() if kind == "killbill" else TmfBss(kept, dialect or "v4").app()
-    options = KILLBILL if kind == "killbill" else {"dialect": dialect or "v4", "currency": "RON"}
+    app = KillBillBss(kept).app() if kind == "killbill" else TmfBss(kept, dialect).app()
+    own = killbill_settings(kept) if kind == "killbill" else {**tmf_settings(kept), "dialect": dialect}
     async with served(app) as url:
-        billing = connect(f"{kind}+{url}", site(opened("sqlite://"), today, {**options, **(more or {})}))
+        there = site(opened("sqlite://"), today, {**own, **(more or {})}, kept)
+        billing = connect(f"{kind}+{url}", there)
         assert isinstance(billing, Remote)
         try:
             yield billing
@@ -136,6 +142,9 @@ async def fill(database: Database, kept: Book) -> None:
         connection.execute(ADD_SUBSCRIBER, kept.rows.people)
         connection.execute(ADD_BILL, kept.rows.bills)
         connection.execute(ADD_LINE, kept.rows.lines)
+        for add, found in ((ADD_ENTRY, kept.rows.entries), (ADD_DOCUMENT, kept.rows.documents)):
+            if found:
+                connection.execute(add, found)
 
     await database.write(job)
 

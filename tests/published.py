@@ -73,7 +73,8 @@ class Inspector:
         async def inspected(request: web.Request, handler: Any) -> web.StreamResponse:
             sent = await request.json() if request.can_read_body else None
             response: web.StreamResponse = await handler(request)
-            body = response.body if isinstance(response, web.Response) else None
+            is_json = isinstance(response, web.Response) and response.content_type == "application/json"
+            body = response.body if is_json and isinstance(response, web.Response) else None
             told = json.loads(body) if isinstance(body, bytes) and body else None
             self._exchange(request, sent, response.status, told)
             return response

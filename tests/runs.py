@@ -44,7 +44,7 @@ class Runs:
 
 
 def load(path: Path) -> Dialog:
-    return read(path.read_text(encoding="utf-8"), str(path.relative_to(FOLDER)))
+    return read(path.read_text(encoding="utf-8"), str(path.relative_to(FOLDER.parent)))
 
 
 def keep(path: Path, written: str) -> None:

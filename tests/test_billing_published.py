@@ -10,24 +10,31 @@ import pytest
 from aiohttp import ClientSession
 
 from flows.failures import NotFound
+from gateway.demo_bss.killbill import KillBillBss
+from gateway.demo_bss.stand_in import killbill_settings, tmf_settings
 from gateway.demo_bss.tmf import BILLS, TmfBss
 from gateway.demo_bss.tmf_resources import event
 from storage.billing import Remote, connect
 from storage.billing._kept import Kept
+from storage.demo_more import document
 from storage.sql.engine import connect as opened
 from tests.bss import book, served, site
 from tests.published import Inspector, faults
+from tests.published_killbill import KillBillInspector
+from tests.published_killbill import faults as killbill_faults
 
-ANA = "+40740000101"
+ANA, PAPER = "+40740000101", "ORO-202603-0101"
 DIALECTS = ("v4", "v5")
 
 
 @asynccontextmanager
 async def watched(dialect: str) -> AsyncIterator[tuple[Remote, Inspector, str]]:
     """An adapter and a BSS, and who reads along."""
-    inspector = Inspector(dialect)
-    async with served(inspector.over(TmfBss(book(), dialect).app())) as url:
-        there = site(opened("sqlite://"), lambda: date(2026, 3, 10), {"dialect": dialect})
+    inspector, kept = Inspector(dialect), book()
+    kept.rows.documents.append(document("orange-ro", PAPER))
+    async with served(inspector.over(TmfBss(kept, dialect).app())) as url:
+        options = {**tmf_settings(kept), "dialect": dialect}
+        there = site(opened("sqlite://"), lambda: date(2026, 3, 10), options)
         billing = connect(f"tmf678+{url}", there)
         assert isinstance(billing, Kept)
         try:
@@ -42,6 +49,7 @@ async def test_everything_exchanged_is_as_published(dialect: str) -> None:
         account = (await billing.subscriber(ANA)).account
         for bill in await billing.bills(account, 12):
             assert await billing.lines(account, bill.id)
+        assert await billing.entries(account, "usage", 5) and await billing.document(account, PAPER)
         assert await billing.set_media(account, "email")
         with pytest.raises(NotFound):
             await billing.bill(account, "no-such-bill")
@@ -65,7 +73,8 @@ async def test_the_demo_bss_itself_does_what_a_conformance_kit_asks(dialect: str
             "@type",
         }
         assert len(await got(session, f"{url}/appliedCustomerBillingRate?isBilled=true&limit=3")) == 3
-        assert await got(session, f"{url}/appliedCustomerBillingRate?isBilled=false") == []
+        unbilled = await got(session, f"{url}/appliedCustomerBillingRate?isBilled=false&limit=3")
+        assert [("bill" in each, "billingAccount" in each) for each in unbilled] == [(False, True)] * 3
         assert await sent(session, "PATCH", f"{url}/customerBill/{name}", {"state": "onHold"}, dialect) == 200
         assert await sent(session, "POST", f"{url}/customerBillOnDemand", {"name": "x"}, dialect) == 201
         assert await sent(session, "PATCH", f"{url}/customerBill/none", {"state": "onHold"}, dialect) == 404
@@ -101,6 +110,41 @@ async def sent(session: ClientSession, method: str, url: str, body: dict[str, st
     kind = {"@type": "CustomerBill" if method == "PATCH" else "CustomerBillOnDemand"} if dialect == "v5" else {}
     async with session.request(method, url, json={**body, **kind}) as response:
         return response.status
+
+
+async def test_everything_exchanged_with_kill_bill_is_as_published() -> None:
+    inspector, kept = KillBillInspector(), book()
+    async with served(inspector.over(KillBillBss(kept).app())) as url:
+        there = site(opened("sqlite://"), lambda: date(2026, 3, 10), killbill_settings(kept))
+        billing = connect(f"killbill+{url}", there)
+        assert isinstance(billing, Kept)
+        account = (await billing.subscriber(ANA)).account
+        for bill in await billing.bills(account, 12):
+            assert await billing.lines(account, bill.id) and await billing.document(account, bill.id)
+        for media in ("email", "paper", "email"):
+            assert await billing.set_media(account, media)
+        with pytest.raises(NotFound):
+            await billing.bill(account, "no-such-bill")
+        [page async for page in billing.issued(date(2026, 3, 1), date(2026, 3, 31))]
+        await billing.close()
+    assert not inspector.wrong
+    changed = {("POST /1.0/kb/accounts/{}/customFields", 201), ("PUT /1.0/kb/accounts/{}/customFields", 204)}
+    assert changed | {("GET /1.0/kb/invoices/{}/html", 200), ("GET /1.0/kb/invoices/{}", 404)} <= inspector.seen
+
+
+def test_kill_bills_resources_do_find_faults() -> None:
+    field = {"name": "presentationMedia", "value": "email"}
+    assert not killbill_faults(["CustomField"], [field])
+    for wrong in (
+        {"name": "x"},
+        {**field, "objectType": "PERSON"},
+        {**field, "customFieldId": "7"},
+        {**field, "x": 1},
+    ):
+        assert killbill_faults(["CustomField"], [wrong])
+    assert killbill_faults("Invoice", {"amount": "79.90"}) and killbill_faults(
+        "Invoice", {"invoiceDate": "1 March"}
+    )
 
 
 def test_the_licences_are_there() -> None:

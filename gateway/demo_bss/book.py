@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -51,6 +51,27 @@ class Book:
     def lines(self, number: str = "") -> Iterator[tuple[int, Row]]:
         """The lines of a bill, or all, with their places in the book."""
         return (pair for pair in enumerate(self.rows.lines) if number in ("", pair[1]["bill"]))
+
+    def entries(self) -> Iterator[tuple[int, Row]]:
+        """What was used and bought and is on no bill, with its place in the book."""
+        return enumerate(self.rows.entries)
+
+    def document(self, number: str) -> Row | None:
+        """The issuer's document of a bill."""
+        return next((each for each in self.rows.documents if each["bill"] == number), None)
+
+    def part(self, row: Row) -> tuple[date, date] | None:
+        """The days a line covers, the last left out; None for whole months.
+
+        They end with the newest month before its bill that has as many days as the line says.
+        """
+        bill = self.bill(row["bill"])
+        if not row["days"] or bill is None:
+            return None
+        end = bill["issued"].replace(day=1)
+        while (end - timedelta(days=1)).day != row["of_days"]:
+            end = (end - timedelta(days=1)).replace(day=1)
+        return end - timedelta(days=row["days"]), end
 
     def instant(self, day: date) -> str:
         """The day's beginning in the operator's time zone."""

@@ -46,6 +46,7 @@ class KillBillBss:
                 web.put(f"{account}/customFields", self._known(self._set_field)),
                 web.get("/1.0/kb/invoices/pagination", self._known(self._all_invoices)),
                 web.get("/1.0/kb/invoices/{invoice}", self._known(self._invoice)),
+                web.get("/1.0/kb/invoices/{invoice}/html", self._known(self._rendered)),
             ]
         )
 
@@ -74,7 +75,13 @@ class KillBillBss:
 
     async def _own_bundles(self, request: web.Request) -> web.StreamResponse:
         person = self._person(request)
-        return web.json_response([_bundle(person)]) if person else web.Response(status=404)
+        if person is None:
+            return web.Response(status=404)
+        lines = [
+            line for row in self.book.bills(person["account"]) for _, line in self.book.lines(row["number"])
+        ]
+        others = sorted({line["user"] for line in lines} - {person["msisdn"]})
+        return web.json_response([_bundle({**person, "msisdn": each}) for each in [person["msisdn"], *others]])
 
     async def _account(self, request: web.Request) -> web.StreamResponse:
         person = self._person(request)
@@ -99,28 +106,45 @@ class KillBillBss:
             [self._told(row, whole=True) for row in rows[start : start + most]], headers=headers
         )
 
-    async def _invoice(self, request: web.Request) -> web.StreamResponse:
+    def _row(self, request: web.Request) -> Row | None:
         wanted = request.match_info["invoice"]
-        row = next((each for each in self.book.bills() if identity("invoice", each["number"]) == wanted), None)
+        return next((each for each in self.book.bills() if identity("invoice", each["number"]) == wanted), None)
+
+    async def _invoice(self, request: web.Request) -> web.StreamResponse:
+        row = self._row(request)
         if row is None:
             return web.json_response({"message": "no such invoice"}, status=404)
         return web.json_response(self._told(row, whole=True))
+
+    async def _rendered(self, request: web.Request) -> web.StreamResponse:
+        """The invoice by the tenant's template."""
+        row = self._row(request)
+        if row is None:
+            return web.json_response({"message": "no such invoice"}, status=404)
+        told = f"{row['issued']}: {row['total']} {self.book.rows.currency}"
+        return web.Response(
+            text=f"<html><body><h1>{row['number']}</h1><p>{told}</p></body></html>", content_type="text/html"
+        )
 
     async def _fields(self, request: web.Request) -> web.StreamResponse:
         person = self._person(request)
         if person is None:
             return web.json_response({"message": "no such account"}, status=404)
         values = {"presentationMedia": person["media"] if person["media"] == "email" else ""}
-        values["emailValidated"] = "true" if person["email_validated"] else ""
+        values |= {"emailValidated": "true" if person["email_validated"] else "", "siret": person["siret"]}
         return web.json_response([_field(person, name, value) for name, value in values.items() if value])
 
     async def _set_field(self, request: web.Request) -> web.StreamResponse:
-        person = self._person(request)
+        """POST adds, and answers with what was added; PUT changes, and answers nothing."""
+        person, fields = self._person(request), await request.json()
         if person is None:
             return web.json_response({"message": "no such account"}, status=404)
-        for each in await request.json():
+        for each in fields:
             person["media"] = each["value"]
-        return web.Response(status=201 if request.method == "POST" else 204)
+        if request.method == "PUT":
+            return web.Response(status=204)
+        added = [_field(person, each["name"], each["value"]) for each in fields]
+        return web.json_response(added, status=201)
 
     def _told(self, row: Row, *, whole: bool) -> Row:
         """An invoice; Kill Bill counts them, and gives the items where asked to."""
@@ -145,7 +169,10 @@ class KillBillBss:
         """Each line without its tax, then the tax of each."""
         lines = [line for _, line in self.book.lines(row["number"])]
         taxes = shares(row["tax"], [line["amount"] for line in lines], self.book.rows.shop.unit)
-        items = [_item(row, line, line["amount"] - tax) for line, tax in zip(lines, taxes, strict=True)]
+        nets = [line["amount"] - tax for line, tax in zip(lines, taxes, strict=True)]
+        items = [
+            _item(self.book, row, place, *each) for place, each in enumerate(zip(lines, nets, strict=True))
+        ]
         return [*items, *(_tax(item, tax) for item, tax in zip(items, taxes, strict=True))]
 
 
@@ -159,13 +186,20 @@ def shares(whole: Decimal, parts: list[Decimal], unit: Decimal) -> list[Decimal]
     return [*shared, whole - given] if parts else []
 
 
-def _item(row: Row, line: Row, net: Decimal) -> Row:
+def _item(book: Book, row: Row, place: int, line: Row, net: Decimal) -> Row:
+    days = book.part(line)
     return {
-        "invoiceItemId": identity("item", f"{row['number']}/{line['rubric']}"),
+        "invoiceItemId": identity("item", f"{row['number']}/{place}"),
         "invoiceId": identity("invoice", row["number"]),
+        "accountId": identity("account", row["account"]),
+        "bundleId": identity("bundle", line["user"]),
         "itemType": ITEM_TYPES.get(line["rubric"], "EXTERNAL_CHARGE"),
         "planName": line["rubric"],
+        "description": line["label"] or line["rubric"],
+        "startDate": days[0].isoformat() if days else None,
+        "endDate": days[1].isoformat() if days else None,
         "amount": plain(net),
+        "currency": book.rows.currency,
     }
 
 
@@ -174,22 +208,32 @@ def _tax(item: Row, tax: Decimal) -> Row:
         "invoiceItemId": identity("tax", item["invoiceItemId"]),
         "linkedInvoiceItemId": item["invoiceItemId"],
         "invoiceId": item["invoiceId"],
+        "accountId": item["accountId"],
         "itemType": "TAX",
         "amount": plain(tax),
+        "currency": item["currency"],
     }
 
 
 def _bundle(person: Row) -> Row:
+    bundle, account = identity("bundle", person["msisdn"]), identity("account", person["account"])
     line: dict[str, Any] = {
-        "subscriptionId": identity("subscription", person["id"]),
+        "accountId": account,
+        "bundleId": bundle,
+        "bundleExternalKey": person["msisdn"],
+        "subscriptionId": identity("subscription", person["msisdn"]),
         "productName": person["kind"],
+        "planName": f"{person['kind']}-monthly",
+        "priceList": "DEFAULT",
         "productCategory": "BASE",
-        "startDate": person["since"].isoformat(),
+        "billingPeriod": "MONTHLY",
+        "phaseType": "EVERGREEN",
+        "startDate": f"{person['since'].isoformat()}T00:00:00.000Z",
         "state": "ACTIVE",
     }
     return {
-        "bundleId": identity("bundle", person["id"]),
-        "accountId": identity("account", person["account"]),
+        "bundleId": bundle,
+        "accountId": account,
         "externalKey": person["msisdn"],
         "subscriptions": [line],
     }

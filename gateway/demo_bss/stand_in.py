@@ -1,7 +1,7 @@
-"""Standing in: a demo BSS on a loopback port, and the settings that point an operator at it."""
+"""Standing in: a demo BSS for every operator on loopback ports, and the settings that point them there."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,44 +9,59 @@ from gateway.app import listening
 from gateway.demo_bss.book import Book
 from gateway.demo_bss.killbill import KillBillBss
 from gateway.demo_bss.tmf import TmfBss
-from storage.demo import rows
+from storage.demo import known, rows
+from storage.demo_more import PLATFORM
 
-OPERATOR = "orange-ro"
 RUBRICS = ("options", "communications", "prorata", "third_party", "equipment")
-KINDS = ("tmf678", "killbill")
+LINES = ("mobile", "fixed", "internet", "data_key")
+KINDS = ("memory", "tmf678", "killbill")
 CLIENT, CLIENT_SECRET, HUB_TOKEN = "demo-client", "demo-client-secret", "demo-hub"
 
 
 @asynccontextmanager
 async def standing_in(kind: str, now: datetime | None = None) -> AsyncIterator[dict[str, Any]]:
     """Serve a BSS with the demo world in it; what the settings need to use it. Empty serves none."""
-    if not kind:
-        yield {}
-        return
-    book = Book(rows(OPERATOR, now or datetime.now(UTC)))
+    async with AsyncExitStack() as stack:
+        told = {}
+        for operator in known() if kind else ():
+            told[operator] = {"billing": "memory"}
+            if kind != "memory":
+                book = Book(rows(operator, now or datetime.now(UTC)))
+                told[operator] = await stack.enter_async_context(_served(kind, book))
+        yield {"operators": told} if told else {}
+
+
+@asynccontextmanager
+async def _served(kind: str, book: Book) -> AsyncIterator[dict[str, Any]]:
     app = KillBillBss(book).app() if kind == "killbill" else TmfBss(book, "v4", CLIENT, CLIENT_SECRET).app()
     async with listening(app, "127.0.0.1", 0) as port:
         url = f"http://127.0.0.1:{port}"
-        bss = killbill_settings() if kind == "killbill" else tmf_settings(url)
-        yield {"operators": {OPERATOR: {"billing": f"{kind}+{url}", "bss": bss}}}
+        bss = killbill_settings(book) if kind == "killbill" else {**tmf_settings(book), **tokens(url)}
+        yield {"billing": f"{kind}+{url}", "bss": bss}
 
 
-def tmf_settings(url: str) -> dict[str, Any]:
+def tmf_settings(book: Book) -> dict[str, Any]:
     """The table `bss` for the demo BSS that speaks TM Forum."""
     return {
-        "token_url": f"{url}/token",
-        "client_id": CLIENT,
-        "client_secret": CLIENT_SECRET,
-        "hub_token": HUB_TOKEN,
-        "currency": "RON",
+        "currency": book.rows.currency,
+        "serves": ["documents", "usage", "purchases"],
+        "platform": PLATFORM if book.rows.documents else "",
     }
 
 
-def killbill_settings() -> dict[str, Any]:
+def tokens(url: str) -> dict[str, Any]:
+    """What the table needs besides, where clients must be known."""
+    credentials = {"client_id": CLIENT, "client_secret": CLIENT_SECRET}
+    return {"token_url": f"{url}/token", **credentials, "hub_token": HUB_TOKEN}
+
+
+def killbill_settings(book: Book) -> dict[str, Any]:
     """The table `bss` for the demo BSS that answers as Kill Bill; its plans are named as our rubrics."""
     return {
         "api_key": "demo",
         "api_secret": "demo-secret",
         "password": "password",
+        "due_days": book.rows.shop.due_after.days,
+        "kinds": {name: name for name in LINES},
         "rubrics": {name: name for name in RUBRICS},
     }

@@ -46,6 +46,7 @@ class TmfBss:
         routes = [
             web.post("/token", self._token),
             web.patch(f"{bills}/customerBill/{{id}}", self._known(self._patch_bill)),
+            web.get(f"{bills}/customerBill/{{id}}/document", self._known(self._document)),
             web.patch(f"{ACCOUNTS}/billingAccount/{{id}}", self._known(self._patch_account)),
             web.post(f"{bills}/customerBillOnDemand", self._known(self._demand)),
             web.post(f"{bills}/hub", self._known(self._subscribe)),
@@ -62,7 +63,8 @@ class TmfBss:
 
     def rates(self) -> list[Row]:
         """Every appliedCustomerBillingRate."""
-        return [resources.rate(self.book, place, row, self.dialect) for place, row in self.book.lines()]
+        billed = [resources.rate(self.book, place, row, self.dialect) for place, row in self.book.lines()]
+        return billed + [resources.unbilled(self.book, *each, self.dialect) for each in self.book.entries()]
 
     def accounts(self) -> list[Row]:
         """Every billingAccount."""
@@ -134,6 +136,12 @@ class TmfBss:
             return _refused(400, "only the state may change")
         self.states[found["id"]] = body["state"]
         return web.json_response(_by_id(self.bills(), request))
+
+    async def _document(self, request: web.Request) -> web.StreamResponse:
+        document = self.book.document(request.match_info["id"])
+        if document is None:
+            return _refused(404, "not found")
+        return web.Response(body=document["data"], content_type="application/pdf")
 
     async def _patch_account(self, request: web.Request) -> web.StreamResponse:
         person, body = self.book.account(request.match_info["id"]), await request.json()

@@ -1,5 +1,6 @@
 """The demo BSS's rows as TM Forum resources, ids and hrefs everywhere."""
 
+from datetime import datetime, time
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +17,8 @@ V5_LISTED = (*ALWAYS, "billingAccount")
 """What the published v5 example lists of a bill, whatever fields are asked for."""
 V5_TYPES = {
     "billingAccount": "BillingAccountRef",
-    "billDocument": "AttachmentRef",
+    "billDocument": "Attachment",
+    "periodCoverage": "TimePeriod",
     "taxItem": "TaxItem",
     "bill": "BillRef",
     "characteristic": "StringCharacteristic",
@@ -42,7 +44,7 @@ def bill(book: Book, row: Row, dialect: str, states: dict[str, str]) -> Row:
         "taxIncludedAmount": _money(book, row["total"]),
         "taxExcludedAmount": _money(book, row["total"] - row["tax"]),
         "taxItem": [{"taxCategory": "VAT", "taxRate": plain(rate), "taxAmount": _money(book, row["tax"])}],
-        "billDocument": [{"id": f"{name}.pdf", "href": f"{place}/document", "mimeType": "application/pdf"}],
+        "billDocument": _documents(book, name, f"{place}/document"),
         "billingAccount": _account_ref(row["account"]),
         "state": states.get(name) or _state(row),
         "@type": "CustomerBill",
@@ -51,22 +53,50 @@ def bill(book: Book, row: Row, dialect: str, states: dict[str, str]) -> Row:
 
 
 def rate(book: Book, place: int, row: Row, dialect: str) -> Row:
-    """An appliedCustomerBillingRate."""
-    name, bills = f"R{place}", f"/tmf-api/customerBillManagement/{dialect}"
+    """An appliedCustomerBillingRate on a bill: one of its lines."""
+    bills, days = f"/tmf-api/customerBillManagement/{dialect}", book.part(row)
     kind = RATE_TYPES.get(row["rubric"], "oneTimeCharge")
-    found: Row = {
-        "id": name,
-        "href": f"{bills}/appliedCustomerBillingRate/{name}",
+    words = {"rubric": row["rubric"], "user": row["user"], "centre": row["centre"]}
+    found = {
         "name": row["rubric"],
         "isBilled": True,
-        "type" if dialect == "v4" else "appliedBillingRateType": kind,
         "bill": {"id": row["bill"], "href": f"{bills}/customerBill/{row['bill']}"},
+    }
+    if days:
+        first, last = map(book.instant, days)
+        found["periodCoverage"] = {"startDateTime": first, "endDateTime": last}
+    return _rate(book, f"R{place}", dialect, kind, {**row, "words": words}, found)
+
+
+def unbilled(book: Book, place: int, row: Row, dialect: str) -> Row:
+    """An appliedCustomerBillingRate on no bill yet: something used, or bought on the bill."""
+    used = row["what"] == "usage"
+    words = {
+        "rubric": "communications" if used else "third_party",
+        "kind": row["kind"],
+        "quantity": str(row["quantity"]),
+    }
+    at = datetime.combine(row["at"], time(minute=place % 60), book.rows.zone)
+    found = {
+        "name": row["kind"],
+        "isBilled": False,
+        "date": at.isoformat(),
+        "billingAccount": _account_ref(row["account"]),
+    }
+    kind = "usageCharge" if used else "oneTimeCharge"
+    return _rate(book, f"U{place}", dialect, kind, {**row, "words": words}, found)
+
+
+def _rate(book: Book, name: str, dialect: str, kind: str, row: Row, more: Row) -> Row:
+    found: Row = {
+        "id": name,
+        "href": f"/tmf-api/customerBillManagement/{dialect}/appliedCustomerBillingRate/{name}",
+        "description": row["label"],
+        "type" if dialect == "v4" else "appliedBillingRateType": kind,
         "taxIncludedAmount": _money(book, row["amount"]),
-        "characteristic": [
-            {"name": "rubric", "value": row["rubric"]},
-            {"name": "user", "value": row["user"]},
-        ],
+        "characteristic": [{"name": each, "value": value} for each, value in row["words"].items() if value],
         "@type": "AppliedCustomerBillingRate",
+        **more,
     }
     return _typed(found) if dialect == "v5" else found
 
@@ -107,6 +137,7 @@ def product(book: Book, person: Row) -> Row:
         "productCharacteristic": [
             {"name": "kind", "value": person["kind"]},
             {"name": "language", "value": person["language"]},
+            *([{"name": "siret", "value": person["siret"]}] if person["siret"] else []),
         ],
         "@type": "Product",
     }
@@ -130,6 +161,16 @@ def chosen(row: Row, fields: str, dialect: str, *, listed: bool) -> Row:
         return {name: row[name] for name in V5_LISTED}
     wanted = {*fields.split(","), *ALWAYS} if fields else row.keys()
     return {name: value for name, value in row.items() if name in wanted}
+
+
+def _documents(book: Book, name: str, place: str) -> list[Row]:
+    """The issuer's document of a bill: where it is served."""
+    document = book.document(name)
+    if document is None:
+        return []
+    size = {"amount": len(document["data"]), "units": "bytes"}
+    kind = {"mimeType": "application/pdf", "attachmentType": document["format"]}
+    return [{"id": f"{name}.pdf", "href": place, "url": place, "name": f"{name}.pdf", **kind, "size": size}]
 
 
 def _money(book: Book, amount: Decimal) -> dict[str, Any]:

@@ -23,7 +23,13 @@ HEADERS: Mapping[str, str] = {
 """On every answer, good or bad."""
 STRICT_TRANSPORT = "max-age=31536000"
 """Over https only: a browser told so never asks over http again (one year, in seconds)."""
-KINDS: Mapping[str, str] = {"pdf": "application/pdf", "csv": "text/csv", "zip": "application/zip"}
+KINDS: Mapping[str, str] = {
+    "pdf": "application/pdf",
+    "csv": "text/csv",
+    "zip": "application/zip",
+    "xml": "application/xml",
+    "html": "text/html",
+}
 """What a file is, by the end of its name."""
 ASSET_CACHE = "public, max-age=3600"
 

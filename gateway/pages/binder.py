@@ -22,7 +22,7 @@ class Sheet:
     data: bytes = field(repr=False)
     name: str
     suffix: str
-    """`pdf`, `csv` or `zip`."""
+    """`pdf`, `csv`, `zip`, or what an original is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,8 @@ class Binder:
         if file.kind == "pdf":
             return await self._drawn(visit, file)
         if file.kind == "original":
-            return Sheet((await _original(visit, file.account, file.bill)).data, file.bill, "pdf")
+            original = await _original(visit, file.account, file.bill)
+            return Sheet(original.data, file.bill, original.suffix)
         return await (_archive(visit, file) if file.kind == "archive" else _exported(visit, file))
 
     async def _drawn(self, visit: Visit, file: File) -> Sheet:
@@ -60,9 +61,10 @@ async def _archive(visit: Visit, file: File) -> Sheet:
     originals = {}
     for bill in await visit.world.billing.bills(file.account, months):
         try:
-            originals[f"{bill.number}.pdf"] = (await _original(visit, file.account, bill.id)).data
+            original = await _original(visit, file.account, bill.id)
         except NotFound:
             continue
+        originals[f"{bill.number}.{original.suffix}"] = original.data
     return Sheet(await asyncio.to_thread(_zipped, originals), f"{visit.operator}-archive", "zip")
 
 

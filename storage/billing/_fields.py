@@ -1,16 +1,18 @@
 """Fields of a BSS's answer: strict where a subscriber sees the value, lenient everywhere else."""
 
 import unicodedata
+from calendar import monthrange
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 
 from flows.failures import Down
 
 MOST_AMOUNT = Decimal(10) ** 9
 """No bill of one subscriber comes to a thousand million."""
-MOST_DECIMALS = 4
+FINEST, ZERO = Decimal("0.0001"), Decimal(0)
 MOST_TEXT = 200
 MOST_ID = 128
 EARLIEST, LATEST = date(1990, 1, 1), date(2100, 1, 1)
@@ -66,12 +68,10 @@ def amount(value: object, what: str) -> Decimal:
         number = value if isinstance(value, Decimal) else Decimal(value) if isinstance(value, str) else None
     except InvalidOperation:
         number = None
-    if number is None or not number.is_finite() or abs(number) >= MOST_AMOUNT:
+    if number is None or not number.is_finite() or not -MOST_AMOUNT < number < MOST_AMOUNT:
         raise wrong(what)
-    exponent = number.as_tuple().exponent
-    if not isinstance(exponent, int) or exponent < -MOST_DECIMALS:
-        number = round(number, MOST_DECIMALS)
-    return number + Decimal(0) if exponent != 0 else number
+    rounded = number.quantize(FINEST)
+    return (number if rounded == number else rounded) + ZERO  # 1E+2 becomes 100, and -0 becomes 0
 
 
 def moment(value: object, zone: tzinfo) -> datetime | None:
@@ -90,10 +90,24 @@ def day(value: object, zone: tzinfo, what: str) -> date:
     if not isinstance(value, str) or not 8 <= len(value) <= 40:
         raise wrong(what)
     try:
-        moment = datetime.fromisoformat(value)
+        return _day(value, zone)
     except ValueError:
         raise wrong(what) from None
+
+
+@lru_cache(maxsize=4096)
+def _day(value: str, zone: tzinfo) -> date:
+    """The bills of a cycle bear the same few days."""
+    moment = datetime.fromisoformat(value)
     local = moment.astimezone(zone) if moment.tzinfo and EARLIEST < moment.date() < LATEST else moment
     if not EARLIEST < local.date() < LATEST:
-        raise wrong(what)
+        raise ValueError
     return local.date()
+
+
+def part(first: date | None, end: date | None) -> tuple[int, int]:
+    """The days a charge covers, `end` left out, of those its month has; none of none for whole months."""
+    if first is None or end is None:
+        return 0, 0
+    days, whole = (end - first).days, monthrange(first.year, first.month)[1]
+    return (days, whole) if 0 < days < whole else (0, 0)

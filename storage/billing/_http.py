@@ -2,13 +2,13 @@
 
 import asyncio
 import json
+import re
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any, NoReturn
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, quote_plus, urlsplit
 
 from aiohttp import (
     ClientError,
@@ -21,17 +21,19 @@ from aiohttp import (
 from yarl import URL
 
 from flows.failures import Down, NotEligible, NotFound, Overloaded, Slow
+from storage.billing import _reading
 from storage.billing._breaker import Breaker
 from storage.billing._oauth import Tokens
+from storage.billing._reading import Answer, Sent
 
-MOST_BYTES = 2 * 1024 * 1024
-"""No answer is read further, unpacked."""
 MOST_NAME = 128
 AT_ONCE = 100
 """Connections to one BSS."""
 TIMEOUT_SECONDS = 2.4
 """One call, all tries of it: a little less than a turn has for all its actions."""
 CONNECT_SECONDS = 1.0
+FILE_SECONDS = 10.0
+"""One document, which a page waits for longer than a call does."""
 PASSING = frozenset({502, 503, 504})
 """Answers of a proxy whose server is being changed: a read is tried once more."""
 REFUSALS: Mapping[int, type[NotFound] | type[NotEligible]] = {
@@ -40,6 +42,8 @@ REFUSALS: Mapping[int, type[NotFound] | type[NotEligible]] = {
     409: NotEligible,
     422: NotEligible,
 }
+_PLAIN = re.compile(r"[A-Za-z0-9._~,:-]*").fullmatch
+"""What stands in a query as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +58,28 @@ class Line:
     """Our certificate for mutual TLS, PEM."""
     key_file: str = field(default="", repr=False)
     """Its key; empty when the certificate's file holds it."""
+    file_seconds: float = FILE_SECONDS
+    file_hosts: Collection[str] = ()
+    """Where documents may lie besides the BSS itself."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A BSS's answer: the JSON with exact numbers, and how many there are in all, if it said so."""
+class Call:
+    """One call, with how its answer is read and how long all its tries may take."""
 
-    body: Any = field(repr=False)
-    total: int | None = None
+    method: str
+    url: URL
+    read: Callable[[ClientResponse], Awaitable[Any]] = field(repr=False)
+    seconds: float
+    tries: int = 1
+    data: bytes | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    elsewhere: bool = False
+    """Not at the BSS: none of our credentials go there."""
 
 
 class Http:
-    """Calls to one BSS. `headers` go with each; `tokens` adds a bearer token."""
+    """Calls to one BSS. `headers` go with each; `tokens` adds a bearer token. Other hosts get neither."""
 
     def __init__(
         self,
@@ -78,45 +92,69 @@ class Http:
         self.base = checked(base)
         self._line, self._headers, self._tokens = line, dict(headers or {}), tokens
         self._clock, self._breaker = clock, Breaker()
-        self._tls = _tls(line)
+        self._breakers: dict[str | None, Breaker] = {}
+        self._tls, self._tls_elsewhere = _tls(line), _tls(line, known=False)
         self._opened: ClientSession | None = None
 
     async def get(self, path: str, query: Mapping[str, str] | None = None) -> Answer:
         """Read; tried once more when the connection broke or a proxy's server was away."""
-        return await self._guarded("GET", self._url(path, query), None, tries=2)
+        found: Answer = await self._guarded(
+            Call("GET", self._url(path, query), _reading.answer, self._line.timeout_seconds, tries=2)
+        )
+        return found
 
     async def send(self, method: str, path: str, body: Any, kind: str = "application/json") -> Answer:
         """Write, once; the body is JSON."""
-        data = json.dumps(body, default=str).encode()
-        return await self._guarded(method, self._url(path, None), (data, kind), tries=1)
+        data, headers = json.dumps(body, default=str).encode(), {"Content-Type": kind}
+        call = Call(
+            method, self._url(path, None), _reading.answer, self._line.timeout_seconds, 1, data, headers
+        )
+        found: Answer = await self._guarded(call)
+        return found
+
+    async def file(self, where: str, accept: str) -> Sent:
+        """A document, at the BSS or at a listed host; `where` may be relative to the BSS's address."""
+        url = self._placed(where)
+        call = Call(
+            "GET",
+            url,
+            _reading.file,
+            self._line.file_seconds,
+            tries=2,
+            headers={"Accept": accept},
+            elsewhere=url.origin() != URL(self.base).origin(),
+        )
+        found: Sent = await self._guarded(call)
+        return found
 
     async def close(self) -> None:
         """Give the connections back."""
         if self._opened is not None:
             await self._opened.close()
 
-    async def _guarded(self, method: str, url: URL, body: tuple[bytes, str] | None, tries: int) -> Answer:
-        if not self._breaker.admits(self._clock()):
+    async def _guarded(self, call: Call) -> Any:
+        breaker = self._breakers.setdefault(call.url.host, Breaker()) if call.elsewhere else self._breaker
+        if not breaker.admits(self._clock()):
             raise Down("the BSS is left alone for a while")
         try:
-            async with asyncio.timeout(self._line.timeout_seconds):
-                answer = await self._tried(method, url, body, tries)
+            async with asyncio.timeout(call.seconds):
+                answer = await self._tried(call)
         except TimeoutError as error:
-            self._breaker.broke(self._clock())
+            breaker.broke(self._clock())
             raise Slow("the BSS took too long") from error
         except Down:
-            self._breaker.broke(self._clock())
+            breaker.broke(self._clock())
             raise
         except (NotFound, NotEligible, Overloaded):
-            self._breaker.worked()
+            breaker.worked()
             raise
-        self._breaker.worked()
+        breaker.worked()
         return answer
 
-    async def _tried(self, method: str, url: URL, body: tuple[bytes, str] | None, tries: int) -> Answer:
-        for last in (False, True)[-tries:]:
+    async def _tried(self, call: Call) -> Any:
+        for last in (False, True)[-call.tries :]:
             try:
-                answer = await self._once(method, url, body, last=last)
+                answer = await self._once(call, last=last)
             except (ClientError, OSError) as error:
                 if last or isinstance(error, TimeoutError):
                     _broken(error)
@@ -125,51 +163,66 @@ class Http:
                 return answer
         raise Down
 
-    async def _once(
-        self, method: str, url: URL, body: tuple[bytes, str] | None, *, last: bool
-    ) -> Answer | None:
+    async def _once(self, call: Call, *, last: bool) -> Any:
         """One exchange, two when the token was stale; None when it is worth another try."""
-        status, answer = await self._exchanged(method, url, body)
-        if status == 401 and self._tokens:
+        status, answer = await self._exchanged(call)
+        if status == 401 and self._tokens and not call.elsewhere:
             self._tokens.forget()
-            status, answer = await self._exchanged(method, url, body)
+            status, answer = await self._exchanged(call)
         if status in PASSING and not last:
             return None
         if answer is None:
             _refused(status)
         return answer
 
-    async def _exchanged(
-        self, method: str, url: URL, body: tuple[bytes, str] | None
-    ) -> tuple[int, Answer | None]:
-        headers, data = self._headers, None
-        if self._tokens:
-            headers = {**headers, "Authorization": await self._tokens.bearer(self._session())}
-        if body:
-            data, headers = body[0], {**headers, "Content-Type": body[1]}
-        async with self._session().request(
-            method, url, data=data, headers=headers, allow_redirects=False
+    async def _exchanged(self, call: Call) -> tuple[int, Any]:
+        session, headers = self._session(), {} if call.elsewhere else self._headers
+        if call.headers:
+            headers = {**headers, **call.headers}
+        if self._tokens and not call.elsewhere:
+            headers = {**headers, "Authorization": await self._tokens.bearer(session)}
+        tls = self._tls_elsewhere if call.elsewhere else self._tls
+        async with session.request(
+            call.method, call.url, data=call.data, headers=headers, allow_redirects=False, ssl=tls
         ) as response:
             if not 200 <= response.status < 300:
                 return response.status, None
-            return response.status, await _read(response)
+            return response.status, await call.read(response)
 
     def _session(self) -> ClientSession:
         """The pool, opened by the first call; proxies of the environment and cookies are left out of it."""
         if self._opened is None:
             timeout = ClientTimeout(total=None, sock_connect=self._line.connect_seconds)
-            connector = TCPConnector(limit=AT_ONCE, ssl=self._tls)
-            headers = {"Accept": "application/json"}
             self._opened = ClientSession(
-                connector=connector,
+                connector=TCPConnector(limit=AT_ONCE, ssl=self._tls),
                 timeout=timeout,
-                headers=headers,
+                headers={"Accept": "application/json"},
                 cookie_jar=DummyCookieJar(),
             )
         return self._opened
 
     def _url(self, path: str, query: Mapping[str, str] | None) -> URL:
-        return URL(f"{self.base}/{path}" + (f"?{urlencode(query)}" if query else ""), encoded=True)
+        asked = f"{self.base}/{path}"
+        if query:
+            asked += "?" + "&".join([f"{name}={_quoted(value)}" for name, value in query.items()])
+        return URL(asked, encoded=True)
+
+    def _placed(self, where: str) -> URL:
+        """A document's address; Down for one that is neither the BSS's own nor on a listed host."""
+        base = URL(self.base)
+        try:
+            url = base.join(URL(where)).with_fragment(None)
+            own = url.origin() == base.origin() and not url.user
+        except ValueError:
+            raise Down("the BSS gave no address of a document") from None
+        listed = url.host in self._line.file_hosts and url.scheme in {"https", base.scheme} and not url.user
+        if not own and not listed:
+            raise Down("the BSS gave the address of a document on a host that is not listed")
+        return url
+
+
+def _quoted(value: str) -> str:
+    return value if _PLAIN(value) else quote_plus(value)
 
 
 def segment(name: str) -> str:
@@ -187,40 +240,17 @@ def checked(base: str) -> str:
     return base.rstrip("/")
 
 
-def _tls(line: Line) -> ssl.SSLContext | bool:
+def _tls(line: Line, *, known: bool = True) -> ssl.SSLContext | bool:
+    """How a server is checked and, where we are `known`, our own certificate shown."""
     if not (line.ca_file or line.cert_file):
         return True
     try:
         context = ssl.create_default_context(cafile=line.ca_file or None)
-        if line.cert_file:
+        if line.cert_file and known:
             context.load_cert_chain(line.cert_file, line.key_file or None)
     except (OSError, ssl.SSLError):
         raise ValueError("bss.cert_file: certificate, key or authority cannot be read") from None
     return context
-
-
-async def _read(response: ClientResponse) -> Answer:
-    data = bytearray()
-    while chunk := await response.content.readany():
-        data += chunk
-        if len(data) > MOST_BYTES:
-            raise Down("the BSS answered too much")
-    total = response.headers.get("X-Total-Count", "")
-    return Answer(
-        _parsed(data) if data else None, int(total) if total.isdecimal() and len(total) < 10 else None
-    )
-
-
-def _parsed(data: bytearray) -> Any:
-    """JSON whose numbers keep their digits; no infinities, no not-a-numbers."""
-    try:
-        return json.loads(data, parse_float=Decimal, parse_int=Decimal, parse_constant=_no_number)
-    except (ValueError, RecursionError, ArithmeticError) as error:
-        raise Down("the BSS answered what is no JSON") from error
-
-
-def _no_number(word: str) -> NoReturn:
-    raise ValueError("no number")
 
 
 def _broken(error: Exception) -> NoReturn:

@@ -1,13 +1,13 @@
 """Kill Bill's bundles, accounts, invoices and items as our records."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta, tzinfo
+from datetime import UTC, date, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any, get_args
 
 from flows.failures import NotFound
 from flows.records import Bill, BillLine, Kind, Media, Subscriber
-from storage.billing._fields import amount, day, name, table, tables, text, told
+from storage.billing._fields import amount, day, moment, name, part, table, tables, text, told
 from storage.billing.sql import state_of
 
 TAX = "TAX"
@@ -48,24 +48,48 @@ def bill(found: Mapping[str, Any], due_days: int, today: date, zone: tzinfo) -> 
     )
 
 
-def lines(found: Mapping[str, Any], rubrics: Mapping[str, str]) -> list[BillLine]:
-    """The items, each with the tax linked to it; tax that is linked to none is a line of its own."""
+def lines(found: Mapping[str, Any], rubrics: Mapping[str, str], numbers: Mapping[str, str]) -> list[BillLine]:
+    """The items, each with the tax linked to it; tax that is linked to none is a line of its own.
+
+    `numbers` are those of the account's bundles: whose line an item is.
+    """
     items, taxes = list(tables(found.get("items"))), dict[str, Decimal]()
     for each in items:
         if each.get("itemType") == TAX:
             linked = told(each.get("linkedInvoiceItemId"))
             taxes[linked] = taxes.get(linked, Decimal(0)) + amount(each.get("amount"), "amount")
-    shown = [_line(each, rubrics, taxes) for each in items if each.get("itemType") != TAX]
+    shown = [_line(each, rubrics, taxes, numbers) for each in items if each.get("itemType") != TAX]
     rest = sum(taxes.values(), Decimal(0))
     return [*shown, BillLine("one_off", "", rest)] if rest else shown
 
 
-def _line(found: Mapping[str, Any], rubrics: Mapping[str, str], taxes: dict[str, Decimal]) -> BillLine:
+def _line(
+    found: Mapping[str, Any],
+    rubrics: Mapping[str, str],
+    taxes: dict[str, Decimal],
+    numbers: Mapping[str, str],
+) -> BillLine:
     identity = told(found.get("invoiceItemId"))
-    owed = amount(found.get("amount"), "amount") + taxes.pop(identity, Decimal(0))
-    words = [text(found.get(part)) for part in ("productName", "planName", "usageName", "itemType")]
+    words = [text(found.get(each)) for each in ("productName", "planName", "usageName", "itemType")]
     own = next((rubrics[word] for word in words if word in rubrics), "")
-    return BillLine(own or RUBRICS.get(words[-1], "one_off"), "", owed, id=identity)
+    shown = own or RUBRICS.get(words[-1], "one_off")
+    days, of_days = part(_date(found.get("startDate")), _date(found.get("endDate")))
+    return BillLine(
+        "prorata" if days and shown == "subscriptions" else shown,
+        numbers.get(told(found.get("bundleId")), ""),
+        amount(found.get("amount"), "amount") + taxes.pop(identity, Decimal(0)),
+        identity,
+        text(found.get("description")),
+        "",
+        days,
+        of_days,
+    )
+
+
+def _date(value: object) -> date | None:
+    """A local date; None for anything that is none."""
+    found = moment(value, UTC)
+    return found.date() if found else None
 
 
 def media(fields: Sequence[Mapping[str, str]], wanted: str) -> Media:
@@ -92,7 +116,7 @@ def subscriber(
     """
     line = _base(bundle)
     kind, email = kinds.get(text(line.get("productName")), "mobile"), text(account.get("email"), 320)
-    confirmed = any(each["name"] == "emailValidated" and each["value"] == "true" for each in fields)
+    words = {each["name"]: each["value"] for each in fields}
     return Subscriber(
         id=name(bundle.get("bundleId"), "bundleId"),
         operator=operator,
@@ -104,8 +128,9 @@ def subscriber(
         language=text(account.get("locale"))[:2].lower(),
         since=day(line["startDate"], zone, "startDate"),
         email=email if "@" in email else "",
-        email_validated=confirmed,
-        address=", ".join(filter(None, (text(account.get(part)) for part in ADDRESS))),
+        email_validated=words.get("emailValidated") == "true",
+        address=", ".join(filter(None, (text(account.get(each)) for each in ADDRESS))),
+        siret=words.get("siret", ""),
     )
 
 

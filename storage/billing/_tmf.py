@@ -10,8 +10,9 @@ from decimal import Decimal
 from typing import Any, Literal, cast, get_args
 
 from flows.failures import NotFound
-from flows.records import Bill, BillLine, Kind, Media, Subscriber
-from storage.billing._fields import amount, day, moment, name, table, tables, text, told, wrong
+from flows.records import Bill, BillLine, Entry, Kind, Media, Subscriber
+from storage.billing._documents import Attached
+from storage.billing._fields import ZERO, amount, day, moment, name, part, table, tables, text, told, wrong
 from storage.billing.sql import state_of
 
 BILL_FIELDS = (
@@ -19,11 +20,11 @@ BILL_FIELDS = (
     "taxExcludedAmount,taxIncludedAmount,taxItem,billingAccount"
 )
 RATE_FIELDS = {
-    "v4": "id,name,type,taxIncludedAmount,taxExcludedAmount,appliedTax,product,characteristic,bill",
-    "v5": (
-        "id,name,appliedBillingRateType,taxIncludedAmount,taxExcludedAmount,appliedTax,product,"
-        "characteristic,bill"
-    ),
+    dialect: (
+        f"id,name,description,date,{kind},taxIncludedAmount,taxExcludedAmount,periodCoverage,"
+        "characteristic,isBilled,bill,billingAccount"
+    )
+    for dialect, kind in (("v4", "type"), ("v5", "appliedBillingRateType"))
 }
 ISSUED = frozenset({"sent", "partiallypaid", "settled"})
 """States in which a bill may be shown; `new`, `onHold`, `validated` and any unknown word are not published."""
@@ -42,6 +43,7 @@ PAPER, ELECTRONIC = (
     ("mail", "electronic", "ebill", "online", "web", "pdf"),
 )
 KINDS: tuple[Kind, ...] = get_args(Kind)
+MOST_ADDRESS, MOST_FORMAT = 2048, 40
 
 
 def complete(found: Mapping[str, Any]) -> bool:
@@ -65,11 +67,12 @@ def whose(found: Mapping[str, Any]) -> str:
 def bill(found: Mapping[str, Any], account: str, today: date, zone: tzinfo, currency: str) -> Bill:
     """A customerBill that may be shown; Down when what is shown of it cannot be used."""
     identity = name(found.get("id"))
-    sign = -1 if "credit" in str(found.get("category") or "").lower() else 1
-    total = sign * abs(_first(found, currency, "taxIncludedAmount", "amountDue"))
+    total = abs(_first(found, currency, "taxIncludedAmount", "amountDue"))
     issued = day(found.get("billDate"), zone, "billDate")
     settled = str(found.get("state") or found.get("status")).lower() == "settled"
-    remaining = Decimal(0) if settled else sign * abs(_remaining(found, currency, abs(total)))
+    remaining = ZERO if settled else abs(_remaining(found, currency, total))
+    if "credit" in str(found.get("category") or "").lower():
+        total, remaining = -total, -remaining
     due = day(found["paymentDueDate"], zone, "paymentDueDate") if found.get("paymentDueDate") else None
     if due is None and remaining > 0:
         raise wrong("paymentDueDate")
@@ -89,10 +92,12 @@ def bill(found: Mapping[str, Any], account: str, today: date, zone: tzinfo, curr
 
 def _money(value: object, what: str, currency: str) -> Decimal:
     """TM Forum's Money; a bare number is taken too."""
-    unit = text(table(value).get("unit"))
-    if unit and currency and unit.upper() != currency.upper():
+    if not isinstance(value, dict):
+        return amount(value, what)
+    unit = value.get("unit")
+    if currency and unit != currency and text(unit) and text(unit).upper() != currency.upper():
         raise wrong(f"{what}: another currency")
-    return amount(table(value).get("value") if isinstance(value, dict) else value, what)
+    return amount(value.get("value"), what)
 
 
 def _first(found: Mapping[str, Any], currency: str, *fields: str) -> Decimal:
@@ -112,25 +117,76 @@ def _remaining(found: Mapping[str, Any], currency: str, total: Decimal) -> Decim
 
 def _tax(found: Mapping[str, Any], total: Decimal, currency: str) -> Decimal:
     """The tax contained: by its items, else the difference of the totals, else none told."""
-    sign = -1 if total < 0 else 1
     items = [each["taxAmount"] for each in tables(found.get("taxItem")) if each.get("taxAmount") is not None]
     if items:
-        return sign * sum((abs(_money(each, "taxItem", currency)) for each in items), Decimal(0))
+        tax = sum([abs(_money(each, "taxItem", currency)) for each in items], ZERO)
+        return -tax if total < ZERO else tax
     if found.get("taxExcludedAmount") is None:
-        return Decimal(0)
-    return total - sign * abs(_money(found["taxExcludedAmount"], "taxExcludedAmount", currency))
+        return ZERO
+    untaxed = abs(_money(found["taxExcludedAmount"], "taxExcludedAmount", currency))
+    return total + untaxed if total < ZERO else total - untaxed
 
 
-def line(found: Mapping[str, Any], currency: str, rubrics: Mapping[str, str]) -> BillLine:
-    """An appliedCustomerBillingRate; credits count against the bill."""
-    words = {
-        text(each.get("name")).lower(): text(each.get("value")) for each in tables(found.get("characteristic"))
-    }
-    kind = text(found.get("appliedBillingRateType") or found.get("type")).lower().replace("-", "")
-    own = words.get("rubric") or rubrics.get(text(found.get("name"))) or rubrics.get(kind)
-    shown = own or next((rubric for word, rubric in RUBRICS.items() if word in kind), "one_off")
+def rubric(found: Mapping[str, Any], rubrics: Mapping[str, str]) -> str:
+    """The rubric of an appliedCustomerBillingRate: its own, else by the settings, else by its type."""
+    kind = _kind(found)
+    own = _words(found.get("characteristic")).get("rubric") or rubrics.get(text(found.get("name")))
+    named = own or rubrics.get(kind)
+    return named or next((shown for word, shown in RUBRICS.items() if word in kind), "one_off")
+
+
+def line(found: Mapping[str, Any], currency: str, rubrics: Mapping[str, str], zone: tzinfo) -> BillLine:
+    """An appliedCustomerBillingRate; credits count against the bill, part of a month is a prorata."""
+    words, period = _words(found.get("characteristic")), table(found.get("periodCoverage"))
     owed = _first(found, currency, "taxIncludedAmount", "taxExcludedAmount")
-    return BillLine(shown, words.get("user", ""), -abs(owed) if "credit" in kind else owed)
+    days, of_days = part(_local(period.get("startDateTime"), zone), _local(period.get("endDateTime"), zone))
+    shown = rubric(found, rubrics)
+    return BillLine(
+        "prorata" if days and shown == "subscriptions" else shown,
+        words.get("user", ""),
+        -abs(owed) if "credit" in _kind(found) else owed,
+        told(found.get("id")),
+        text(found.get("description")),
+        words.get("centre", ""),
+        days,
+        of_days,
+    )
+
+
+def entry(found: Mapping[str, Any], currency: str, zone: tzinfo) -> Entry:
+    """A rate that is on no bill yet: something used, or bought on the bill."""
+    words = _words(found.get("characteristic"))
+    quantity = words.get("quantity", "")
+    return Entry(
+        at=day(found.get("date"), zone, "date"),
+        kind=words.get("kind") or text(found.get("name")),
+        amount=_first(found, currency, "taxIncludedAmount", "taxExcludedAmount"),
+        label=text(found.get("description")),
+        quantity=int(quantity) if quantity.isdecimal() and len(quantity) < 10 else 0,
+    )
+
+
+def _kind(found: Mapping[str, Any]) -> str:
+    return text(found.get("appliedBillingRateType") or found.get("type")).lower().replace("-", "")
+
+
+def _local(value: object, zone: tzinfo) -> date | None:
+    found = moment(value, zone)
+    return found.astimezone(zone).date() if found else None
+
+
+def attachment(found: Mapping[str, Any]) -> Attached:
+    """A bill's document, as a PDF where there is one; NotFound when it has none that can be read."""
+    documents = found.get("billDocument")
+    shown = [*tables(documents), *tables([documents])]
+    given = [each for each in shown if each.get("content") or each.get("url") or each.get("href")]
+    if not given:
+        raise NotFound
+    best = next((each for each in given if "pdf" in text(each.get("mimeType"))), given[0])
+    where = text(best.get("url"), MOST_ADDRESS) or text(best.get("href"), MOST_ADDRESS)
+    content = best.get("content")
+    kind, form = text(best.get("mimeType")).lower(), text(best.get("attachmentType"), MOST_FORMAT)
+    return Attached(where, content if isinstance(content, str) else "", kind, form)
 
 
 def media(account: Mapping[str, Any], names: Mapping[str, str]) -> Media:
@@ -183,6 +239,7 @@ def subscriber(
         email_validated=validated,
         address=_address(account),
         sim_changed_at=moment(words.get("simchangedat"), zone),
+        siret=words.get("siret", ""),
     )
 
 
@@ -204,7 +261,10 @@ def holder(product: Mapping[str, Any]) -> str:
 
 def _words(value: object) -> dict[str, str]:
     """Characteristics by their name."""
-    return {text(each.get("name")).lower(): text(each.get("value")) for each in tables(value)}
+    return {
+        text(each.get("name")).lower(): text(each.get("value")) or told(each.get("value"))
+        for each in tables(value)
+    }
 
 
 def _media_of(account: Mapping[str, Any]) -> list[Mapping[str, Any]]:

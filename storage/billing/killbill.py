@@ -15,8 +15,9 @@ from aiohttp import encode_basic_auth
 from flows.failures import NotFound, NotPublished
 from flows.records import Bill, BillLine, Capability, Document, Entries, Entry, Media, Secret, Subscriber
 from storage.billing import Site, _killbill
+from storage.billing._documents import ACCEPT, Attached, document
 from storage.billing._fields import table, tables, text, told, wrong
-from storage.billing._http import CONNECT_SECONDS, TIMEOUT_SECONDS, Http, Line, segment
+from storage.billing._http import CONNECT_SECONDS, FILE_SECONDS, TIMEOUT_SECONDS, Http, Line, segment
 from storage.billing._kept import FRESH_SECONDS, Kept
 from storage.billing._options import read
 
@@ -24,6 +25,7 @@ CREATED_BY = "dialtree"
 """Whom Kill Bill's audit names for what we change."""
 PAGE = 200
 """Invoices of one page of a cycle."""
+AS_HTML = Attached("", "", "text/html", "HTML")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Options:
     """The line's kind by product name; `mobile` for any other."""
     rubrics: Mapping[str, str] = field(default_factory=dict)
     """Rubric by product, plan or usage name, or by item type."""
+    document_seconds: float = FILE_SECONDS
     timeout_seconds: float = TIMEOUT_SECONDS
     connect_seconds: float = CONNECT_SECONDS
     cache_seconds: float = FRESH_SECONDS
@@ -54,7 +57,7 @@ class Options:
 class KillBill:
     """The `Billing` port over Kill Bill; an account is Kill Bill's accountId."""
 
-    capabilities: Collection[Capability] = ()
+    capabilities: Collection[Capability] = frozenset[Capability](("documents",))
 
     def __init__(self, http: Http, site: Site, options: Options) -> None:
         self._http, self._site, self._options = http, site, options
@@ -86,7 +89,8 @@ class KillBill:
 
     async def lines(self, account: str, bill_id: str) -> Sequence[BillLine]:
         """The invoice's items, each with its tax; NotFound for any other account's bill."""
-        return _killbill.lines(await self._invoice(account, bill_id), self._options.rubrics)
+        found = await self._invoice(account, bill_id)
+        return _killbill.lines(found, self._options.rubrics, await self._numbers(account))
 
     async def media(self, account: str) -> Media:
         """How bills reach this account today: its custom field."""
@@ -100,22 +104,30 @@ class KillBill:
         path = f"1.0/kb/accounts/{segment(account)}/customFields"
         known = next((each for each in fields if each["name"] == wanted), None)
         if known:
-            await self._http.send("PUT", path, [{"customFieldId": known["id"], "value": media}])
+            changed = {"customFieldId": known["id"], "name": wanted, "value": media}
+            await self._http.send("PUT", path, [changed])
         else:
             await self._http.send("POST", path, [{"objectType": "ACCOUNT", "name": wanted, "value": media}])
         return True
 
     async def entries(self, account: str, what: Entries, limit: int) -> Sequence[Entry]:
-        """Nothing of the kind is read here."""
+        """Not asked: Kill Bill rolls usage up by unit and knows no single call."""
         raise NotFound
 
     async def document(self, account: str, bill_id: str) -> Document:
-        """Nothing of the kind is read here."""
-        raise NotFound
+        """The invoice as Kill Bill renders it from the tenant's template: HTML, signed by nobody."""
+        await self._invoice(account, bill_id)
+        sent = await self._http.file(f"{self._http.base}/1.0/kb/invoices/{segment(bill_id)}/html", ACCEPT)
+        return document(sent, AS_HTML, "")
 
     async def close(self) -> None:
         """Give the connections back."""
         await self._http.close()
+
+    async def _numbers(self, account: str) -> dict[str, str]:
+        """The account's lines: number by bundle."""
+        found = (await self._http.get(f"1.0/kb/accounts/{segment(account)}/bundles")).body
+        return {told(each.get("bundleId")): text(each.get("externalKey")) for each in tables(found)}
 
     async def _fields(self, account: str) -> list[dict[str, str]]:
         found = (await self._http.get(f"1.0/kb/accounts/{segment(account)}/customFields")).body
@@ -174,7 +186,12 @@ def connect(address: str, site: Site) -> Kept:
     """A Kill Bill server at `address`; ValueError names a wrong setting."""
     options = read(Options, site.options)
     line = Line(
-        options.timeout_seconds, options.connect_seconds, options.ca_file, options.cert_file, options.key_file
+        options.timeout_seconds,
+        options.connect_seconds,
+        options.ca_file,
+        options.cert_file,
+        options.key_file,
+        options.document_seconds,
     )
     headers = {
         "X-Killbill-ApiKey": options.api_key.value,

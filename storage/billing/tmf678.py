@@ -4,20 +4,24 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, cast, get_args
 
 from flows.failures import Down, Failure, NotFound, NotPublished
 from flows.records import Bill, BillLine, Capability, Document, Entries, Entry, Media, Secret, Subscriber
 from storage.billing import Site, _tmf
+from storage.billing._documents import ACCEPT, decoded, document
 from storage.billing._fields import name, table, tables, wrong
-from storage.billing._http import CONNECT_SECONDS, TIMEOUT_SECONDS, Answer, Http, Line, checked, segment
+from storage.billing._http import CONNECT_SECONDS, FILE_SECONDS, TIMEOUT_SECONDS, Http, Line, checked, segment
 from storage.billing._kept import FRESH_SECONDS, Kept
 from storage.billing._oauth import Tokens
 from storage.billing._options import read
+from storage.billing._reading import Answer
 
 PAGE = 50
 MOST_PAGES = 10
 """Of one account's bills: forty years of months."""
+ENTRIES: Mapping[Entries, str] = {"usage": "communications", "purchases": "third_party"}
+"""The rubric of what is on no bill yet, by what is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,13 @@ class Options:
     """The BSS's own names: `paper = "..."`, `email = "..."`."""
     rubrics: Mapping[str, str] = field(default_factory=dict)
     """Rubric by the BSS's own rate name or rate type."""
+    serves: tuple[str, ...] = ("documents",)
+    """What it can answer besides bills: `documents`, and from rates on no bill yet `usage`, `purchases`."""
+    document_hosts: tuple[str, ...] = ()
+    """Hosts besides the BSS's own where a bill's `billDocument` may lie."""
+    document_seconds: float = FILE_SECONDS
+    platform: str = ""
+    """Where the legal originals lie, when the BSS gives out copies."""
     hub_token: Secret = field(default=Secret(""), repr=False)
     """The secret part of the path where the BSS's events arrive; empty takes none. Used by the gateway."""
     timeout_seconds: float = TIMEOUT_SECONDS
@@ -59,10 +70,9 @@ class Options:
 class Tmf678:
     """The `Billing` port over TM Forum's interfaces; raises Refused and Unavailable only."""
 
-    capabilities: Collection[Capability] = ()
-
     def __init__(self, http: Http, site: Site, options: Options) -> None:
         self._http, self._site, self._options = http, site, options
+        self.capabilities = cast(Collection[Capability], options.serves)
         self._bills = options.bills.replace("{dialect}", options.dialect).strip("/")
         self._accounts = options.accounts.strip("/")
 
@@ -86,7 +96,10 @@ class Tmf678:
 
     async def bill(self, account: str, bill_id: str) -> Bill:
         """One bill of this account; NotFound for any other account's, NotPublished before it is sent."""
-        found = table((await self._bill_answer(bill_id)).body)
+        return self._shown(await self._bill_answer(bill_id), account, bill_id)
+
+    def _shown(self, answer: Answer, account: str, bill_id: str) -> Bill:
+        found = table(answer.body)
         if _tmf.whose(found) != account or found.get("id") != bill_id:
             raise NotFound
         if not _tmf.published(found):
@@ -102,7 +115,7 @@ class Tmf678:
         query = {"bill.id": bill_id, "isBilled": "true", "fields": _tmf.RATE_FIELDS[self._options.dialect]}
         found = await self._all("appliedCustomerBillingRate", query)
         return [
-            _tmf.line(each, self._options.currency, self._options.rubrics)
+            _tmf.line(each, self._options.currency, self._options.rubrics, self._site.zone)
             for each in found
             if table(each.get("bill")).get("id", bill_id) == bill_id
         ]
@@ -129,12 +142,28 @@ class Tmf678:
         return True
 
     async def entries(self, account: str, what: Entries, limit: int) -> Sequence[Entry]:
-        """Nothing of the kind is read here."""
-        raise NotFound
+        """What was used or bought and is on no bill yet, newest first: rates that are not billed."""
+        if what not in self.capabilities:
+            raise NotFound
+        fields = _tmf.RATE_FIELDS[self._options.dialect]
+        query = {"billingAccount.id": account, "isBilled": "false", "fields": fields, "sort": "-date"}
+        found = [
+            each for each in await self._all("appliedCustomerBillingRate", query) if not each.get("isBilled")
+        ]
+        own = [each for each in found if _tmf.whose(each) == account]
+        shown = [each for each in own if _tmf.rubric(each, self._options.rubrics) == ENTRIES[what]]
+        shown.sort(key=lambda each: str(each.get("date")), reverse=True)
+        return [_tmf.entry(each, self._options.currency, self._site.zone) for each in shown[:limit]]
 
     async def document(self, account: str, bill_id: str) -> Document:
-        """Nothing of the kind is read here."""
-        raise NotFound
+        """The bill's `billDocument`, out of the bill itself or from where it says it is."""
+        if "documents" not in self.capabilities:
+            raise NotFound
+        answer = await self._bill_answer(bill_id, f"{_tmf.BILL_FIELDS},billDocument")
+        self._shown(answer, account, bill_id)
+        attached = _tmf.attachment(table(answer.body))
+        sent = decoded(attached) if attached.content else await self._http.file(attached.where, ACCEPT)
+        return document(sent, attached, self._options.platform)
 
     async def issued(self, first: date, last: date) -> AsyncIterator[Sequence[tuple[Bill, Subscriber]]]:
         """Bills of these days with their holders, in the BSS's own order; memory holds one page."""
@@ -188,9 +217,8 @@ class Tmf678:
             raise wrong("billingAccount")
         return found
 
-    async def _bill_answer(self, bill_id: str) -> Answer:
-        path = f"{self._bills}/customerBill/{segment(bill_id)}"
-        return await self._http.get(path, {"fields": _tmf.BILL_FIELDS})
+    async def _bill_answer(self, bill_id: str, fields: str = _tmf.BILL_FIELDS) -> Answer:
+        return await self._http.get(f"{self._bills}/customerBill/{segment(bill_id)}", {"fields": fields})
 
     async def _pages(self, account: str) -> list[Mapping[str, Any]]:
         query = {"billingAccount.id": account, "fields": _tmf.BILL_FIELDS, "sort": "-billDate"}
@@ -214,6 +242,8 @@ class Tmf678:
     async def _whole(self, found: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         """Bills with the fields a list left out; the newest `PAGE` of them at most."""
         short = [each for each in found if not _tmf.complete(each)][:PAGE]
+        if not short:
+            return found
         asked = [self._bill_answer(name(each.get("id"))) for each in short]
         whole = {
             id(each): table(answer.body) for each, answer in zip(short, await _together(asked), strict=True)
@@ -241,8 +271,16 @@ def connect(address: str, site: Site) -> Kept:
     options = read(Options, site.options)
     if options.dialect not in ("v4", "v5"):
         raise ValueError("bss.dialect: must be v4 or v5")
+    if not set(options.serves) <= set(get_args(Capability)):
+        raise ValueError(f"bss.serves: may name {', '.join(get_args(Capability))}")
     line = Line(
-        options.timeout_seconds, options.connect_seconds, options.ca_file, options.cert_file, options.key_file
+        options.timeout_seconds,
+        options.connect_seconds,
+        options.ca_file,
+        options.cert_file,
+        options.key_file,
+        options.document_seconds,
+        options.document_hosts,
     )
     http = Http(address, line, tokens=_tokens(options))
     return Kept(Tmf678(http, site, options), site.today, options.cache_seconds)
