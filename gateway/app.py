@@ -81,7 +81,7 @@ def internal(house: House, health: Health) -> web.Application:
 
 
 def _openapi(house: House) -> Handler:
-    text = document(house.hooks.doors)
+    text = document(house.hooks.doors, house.settings.operators.keys())
 
     async def openapi(request: web.Request) -> web.Response:
         return web.Response(text=text, content_type="application/json")

@@ -13,6 +13,7 @@ from pyhanko.sign.validation import async_validate_pdf_signature
 from pyhanko_certvalidator import ValidationContext
 
 from storage.demo_more import ORIGINAL
+from storage.holdings import Owner
 from tests.pages import Browser, Seen, Street, pages, serving
 from tests.world import Worlds
 
@@ -130,3 +131,13 @@ async def test_a_link_lives_72_hours(avenue: Street) -> None:
     token = await asked(avenue, "CERTIFIEE")
     avenue.world.clock.wait(timedelta(hours=72))
     assert (await avenue.browser().submit(FILE, link=token)).status == 404
+
+
+async def test_every_file_taken_is_in_the_chain(avenue: Street) -> None:
+    await opened(avenue, await asked(avenue, "CERTIFIEE"))
+    house = avenue.world.house
+    await house.notebook.flush()
+    await house.audit.chain()
+    assert (await house.audit.verify(avenue.world.clock())).faults == ()
+    told = (await house.privacy.export(Owner("bouygues", ATELIER)))["audit"]
+    assert [line["object"] for line in told if line["action"] == "web.file.original"] == ["BT-202603-0103"]

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from flows.records import Preference
+from storage.holdings import Owner
 from tests.pages import ADDRESS, ANA, BARBU, BILL, CONFIRM, Browser, Seen, Street, outline
 from tests.pages import street as street
 from tests.pages import world as world
@@ -210,3 +211,21 @@ async def test_links_of_one_purpose_open_no_other_page(street: Street) -> None:
     token = await street.address_link()
     assert (await confirmed(street, token)).status == 404
     assert "79,90" not in (await street.browser().get(f"{BILL}?lang=ro&link={token}")).text
+
+
+async def test_what_is_read_and_changed_on_pages_is_in_the_chain(street: Street) -> None:
+    await street.browser().submit(CONFIRM, link=await street.email_link(MAIL))
+    browser, _ = await sheet(street, await street.address_link(BARBU))
+    await browser.submit(ADDRESS, address=HOME)
+    browser = street.browser()
+    await browser.submit(BILL, number=ANA, code=await street.code())
+    await browser.get("/orange-ro/bill.pdf")
+    house = street.world.house
+    await house.notebook.flush()
+    await house.audit.chain()
+    assert (await house.audit.verify(street.world.clock())).faults == ()
+    told = await house.privacy.export(Owner("orange-ro", ANA, SUBSCRIPTION))
+    mine = {line["action"] for line in told["audit"]}
+    assert {"web.confirm", "web.bill", "web.document"} <= mine and "web.address" not in mine
+    hers = await house.privacy.export(Owner("orange-ro", BARBU, "orange-ro-40740000102"))
+    assert "web.address" in {line["action"] for line in hers["audit"]}

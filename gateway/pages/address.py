@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from aiohttp import web
 
 from flows.failures import NotFound
-from flows.records import Change, Consent, Link, Preference, Secret
+from flows.records import Change, Consent, Deed, Link, Preference, Secret
 from gateway.pages import answers, links, markup
 from gateway.pages.forms import Forms
 from gateway.pages.markup import Input
@@ -111,6 +111,7 @@ def _change(visit: Visit, link: Link, key: str, address: str, mine: bytes) -> Ch
         preference=Preference(address=address),
         consents=(consent,),
         reply=mine,
+        deeds=(Deed(link.operator, link.subscription, "web.address", visit.now, "web", "paper"),),
     )
 
 

@@ -92,7 +92,7 @@ class BillPage:
         """The bill as a PDF; without a sitting, back to the form."""
         sitting = await self._sitting(visit)
         try:
-            found = await _found(visit, sitting) if sitting else ""
+            found = await _found(visit, sitting, "web.document") if sitting else ""
         except NotFound:
             found = ""
         if not isinstance(found, Statement):
@@ -135,7 +135,7 @@ class BillPage:
 
     async def _shown(self, visit: Visit, sitting: Sitting) -> web.Response:
         try:
-            found = await _found(visit, sitting)
+            found = await _found(visit, sitting, "web.bill")
         except NotFound:
             return self.again(visit, "page.refused", 200)
         body = _bill(visit, found) if isinstance(found, Statement) else f"<p>{escape(found)}</p>"
@@ -154,15 +154,18 @@ async def _first(visit: Visit, sitting: Sitting) -> Sitting:
     return sitting if isinstance(bound, str) else bound
 
 
-async def _found(visit: Visit, sitting: Sitting) -> Statement | str:
-    """The bill of the sitting, or the words that say why there is none; NotFound for nobody's number."""
+async def _found(visit: Visit, sitting: Sitting, reading: str) -> Statement | str:
+    """The bill of the sitting, or the words that say why there is none; NotFound for nobody's number.
+
+    `reading` is what the audit trail calls it.
+    """
     bound = sitting if sitting.bill else await _bound(visit, sitting)
     if isinstance(bound, str):
         return bound
     billing = visit.world.billing
     bill = await billing.bill(bound.account, bound.bill)
     lines = await billing.lines(bound.account, bound.bill)
-    read = Deed(visit.operator, bound.number, "web.bill", visit.now, "web", bill.id)
+    read = Deed(visit.operator, bound.number, reading, visit.now, "web", bill.id)
     visit.world.ledger.note(read)
     return statement(visit, bill, lines, bound.number)
 

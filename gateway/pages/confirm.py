@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from flows.records import Change, Link, Preference, Secret
+from flows.records import Change, Deed, Link, Preference, Secret
 from gateway.pages import answers, links, markup
 from gateway.pages.forms import Forms
 from gateway.pages.visit import Visit
@@ -56,7 +56,8 @@ class ConfirmPage:
         """The address goes along: should another be chosen at this very moment, it is not validated instead."""
         key = self.forms.mark("confirm", token)
         preference = Preference(email=link.value, email_validated=True)
-        return Change(key, link.operator, link.subscription, visit.now, preference=preference)
+        deed = Deed(link.operator, link.subscription, "web.confirm", visit.now, "web", "email")
+        return Change(key, link.operator, link.subscription, visit.now, preference=preference, deeds=(deed,))
 
 
 async def _switched(visit: Visit, link: Link) -> None:

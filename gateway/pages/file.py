@@ -9,7 +9,7 @@ from aiohttp import web
 
 from flows import code, files
 from flows.failures import NotFound
-from flows.records import Link, LinkPurpose, Secret
+from flows.records import Deed, Link, LinkPurpose, Secret
 from gateway.pages import answers, links, markup
 from gateway.pages.asking import ask
 from gateway.pages.binder import Binder
@@ -78,6 +78,8 @@ class FilePage:
         sheet = await self.binder.sheet(visit, file)
         if await visit.world.ledger.use_link(link.token, PURPOSE, visit.now) is None:
             return links.gone(visit)
+        read = Deed(visit.operator, file.number, f"web.file.{file.kind}", visit.now, "web", file.bill)
+        visit.world.ledger.note(read)
         mark = hashlib.sha256(sheet.data).hexdigest()
         log.info("file opened", extra={"operator": visit.operator, "kind": file.kind, "sha256": mark})
         return answers.attachment(sheet.data, sheet.name, sheet.suffix)

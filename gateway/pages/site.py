@@ -1,7 +1,7 @@
 """The site: the pages of all operators, as routes for whoever serves them."""
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from flows.people import People
 from flows.ports import Tallies
 from flows.records import Secret
 from flows.shelf import Shelf
-from gateway.pages import answers
+from gateway.pages import address, answers, bill, file, links
 from gateway.pages.address import AddressPage
 from gateway.pages.bill import BillPage
 from gateway.pages.confirm import ConfirmPage
@@ -24,6 +24,13 @@ from storage.seal import derived
 
 FOLDER = Path(__file__).parent
 ASSETS = {"style.css": "text/css", "link.js": "text/javascript"}
+FORMS: Mapping[str, Sequence[str]] = {
+    "bill": (*(each.name for each in bill.INPUTS), bill.LEAVE),
+    "address": (links.INPUT.name, address.SLIP, *(each.name for each in address.INPUTS)),
+    "confirm": (links.INPUT.name,),
+    "file": (links.INPUT.name, file.SLIP, *(each.name for each in file.INPUTS)),
+}
+"""By page, the fields its forms have, beside the token each of them carries."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,158 @@
+"""Threats by address (T19): nothing that came in from outside is ever looked up, or connected to."""
+
+import asyncio
+import json
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from aiohttp import ClientSession
+from twilio.request_validator import RequestValidator
+
+from gateway.app import listening, public
+from gateway.pages.site import FORMS
+from tests.world import AUTH_TOKEN, HOOK_TOKEN, PUBLIC_URL, World, Worlds
+
+ANA = "+40740000101"
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+NAMES = ("rebind.canary.example", "metadata.canary.example")
+PLACES = {
+    "plain": "http://127.0.0.1:{port}/",
+    "decimal": "http://2130706433:{port}/",
+    "octal": "http://0177.0.0.1:{port}/",
+    "hexadecimal": "http://0x7f000001:{port}/",
+    "short": "http://127.1:{port}/",
+    "nought": "http://0.0.0.0:{port}/",
+    "name": "http://localhost:{port}/",
+    "mapped": "http://[::ffff:127.0.0.1]:{port}/",
+    "own": "http://[::1]:{port}/",
+    "login": "http://gw.example.net@127.0.0.1:{port}/",
+    "a name that is another address the second time": "http://rebind.canary.example:{port}/",
+    "a redirect to metadata": "http://127.0.0.1:{port}/to?http://169.254.169.254/latest/meta-data/",
+    "metadata": "http://169.254.169.254/latest/meta-data/",
+    "metadata by name": "http://metadata.canary.example/",
+    "file": "file:///etc/passwd",
+    "another protocol": "gopher://127.0.0.1:{port}/_PING",
+}
+IDENTITY = {
+    "africastalking": {"phoneNumber": ANA, "from": ANA, "callerNumber": ANA},
+    "twilio": {"From": ANA, "To": "477", "AccountSid": "AC1"},
+}
+BEARING = ("MediaUrl0", "RecordingUrl", "recordingUrl", "callbackUrl", "Url", "StatusCallback", "FallbackUrl")
+"""Fields in which providers name addresses."""
+STEPS = {"isActive": "1", "CallStatus": "in-progress", "status": "Success", "MessageStatus": "sent"}
+
+
+@dataclass
+class Lookout:
+    """Sees every connection and every look-up this process tries, while it looks."""
+
+    looking: bool = False
+    seen: list[tuple[str, Any]] = field(default_factory=list)
+
+    def __call__(self, event: str, told: tuple[Any, ...]) -> None:
+        if self.looking and event in ("socket.connect", "socket.getaddrinfo"):
+            self.seen.append((event, told[1] if event == "socket.connect" else told[:2]))
+
+    def towards(self, port: int) -> list[tuple[str, Any]]:
+        """What was tried with the port, the names or the addresses of the table."""
+        marks = (f"{port}", "169.254", *NAMES)
+        return [each for each in self.seen if any(mark in repr(each) for mark in marks)]
+
+
+@pytest.fixture(scope="module")
+def hooked() -> Lookout:
+    """An audit hook cannot be taken back: one for the module."""
+    lookout = Lookout()
+    sys.addaudithook(lookout)
+    return lookout
+
+
+@pytest.fixture
+def lookout(hooked: Lookout) -> Iterator[Lookout]:
+    hooked.seen.clear()
+    hooked.looking = True
+    yield hooked
+    hooked.looking = False
+
+
+@asynccontextmanager
+async def forbidden() -> AsyncIterator[tuple[int, list[bytes]]]:
+    """A place nobody may come to: its port, and what was asked there."""
+    came: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came.append(await reader.readline())
+        writer.write(b"HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1], came
+
+
+def requests(world: World, place: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Every webhook with the place in its fields: in those it needs, in those that bear addresses, in all."""
+    for door in world.house.hooks.doors.values():
+        operator, provider, route = door.name.split("/")
+        token = f"/{HOOK_TOKEN}" if door.tokens else ""
+        needed = dict.fromkeys((*door.route.required, "Body", "text"), place)
+        named = dict.fromkeys((*needed, *BEARING, "to", "id"), place)
+        known = IDENTITY[provider] | {name: STEPS[name] for name in door.route.required if name in STEPS}
+        for fields in (needed | known, named | known | STEPS, named):
+            yield f"/hooks/{operator}/{provider}{token}/{route}", fields
+
+
+async def webhooks(client: ClientSession, base: str, world: World, place: str) -> None:
+    headers = {"Host": place.split("/")[2] or "x", "X-Forwarded-Host": place, "Referer": place, "Origin": place}
+    taken: Counter[str] = Counter()
+    for path, fields in requests(world, place):
+        signature = RequestValidator(AUTH_TOKEN).compute_signature(PUBLIC_URL + path, fields)
+        signed = {**FORM, **headers, "X-Twilio-Signature": signature}
+        async with client.post(base + path, data=urlencode(fields), headers=signed) as got:
+            assert got.status in (200, 400, 403)
+            taken[path] += got.status == 200
+    assert all(taken.values()), taken
+
+
+async def others(client: ClientSession, base: str, place: str) -> None:
+    bill = {"id": place, "href": place, "billingAccount": {"id": place, "href": place}}
+    event = {"callback": place, "event": {"customerBill": bill | {"billDocument": [{"url": place}]}}}
+    path = f"{base}/hooks/orange-ro/tmf678/{HOOK_TOKEN}/listener/customerBillCreateEvent"
+    async with client.post(path, data=json.dumps(event)) as got:
+        assert got.status == 204
+    for page, fields in FORMS.items():
+        async with client.get(f"{base}/orange-ro/{page}", params={"lang": place, "next": place}) as got:
+            assert got.status == 200
+        async with client.post(f"{base}/orange-ro/{page}", data=dict.fromkeys(fields, place)) as got:
+            assert got.status in (200, 403)
+
+
+@pytest.mark.parametrize("name", PLACES)
+async def test_T19_no_address_from_outside_is_looked_up_or_connected_to(
+    name: str, worlds: Worlds, lookout: Lookout
+) -> None:
+    more = {"operators": {"orange-ro": {"bss": {"hub_token": HOOK_TOKEN}}}, "refused_per_minute": 10_000}
+    async with forbidden() as (port, came), worlds.open(more=more) as world:
+        place = PLACES[name].format(port=port)
+        async with listening(public(world.house), "127.0.0.1", 0) as own, ClientSession() as client:
+            await webhooks(client, f"http://127.0.0.1:{own}", world, place)
+            await others(client, f"http://127.0.0.1:{own}", place)
+        await world.post.collect()
+        assert not came and not lookout.towards(port)
+
+
+async def test_T19_the_lookout_sees_what_it_looks_for(lookout: Lookout) -> None:
+    async with forbidden() as (port, came), ClientSession() as client:
+        async with client.get(f"http://localhost:{port}/", allow_redirects=False) as got:
+            assert got.status == 302
+        assert len(came) == 1 and {event for event, _ in lookout.towards(port)} == {
+            "socket.connect",
+            "socket.getaddrinfo",
+        }
