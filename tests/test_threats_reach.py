@@ -7,15 +7,20 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from socket import AF_INET, AF_INET6
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from aiohttp import ClientSession
+from aiohttp.abc import AbstractResolver, ResolveResult
 from twilio.request_validator import RequestValidator
 
+from flows.failures import Down
 from gateway.app import listening, public
 from gateway.pages.site import FORMS
+from storage.billing._http import Http, Line
+from storage.billing._reach import Reach
 from tests.world import AUTH_TOKEN, HOOK_TOKEN, PUBLIC_URL, World, Worlds
 
 ANA = "+40740000101"
@@ -156,3 +161,90 @@ async def test_T19_the_lookout_sees_what_it_looks_for(lookout: Lookout) -> None:
             "socket.connect",
             "socket.getaddrinfo",
         }
+
+
+OUTSIDE = ("8.8.8.8", "2606:4700:4700::1111")
+INSIDE = (
+    *("127.0.0.1", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1"),
+    *("::1", "::", "::ffff:127.0.0.1", "::ffff:a9fe:a9fe", "fe80::1%eth0", "fd00::1", "64:ff9b::7f00:1"),
+    *("2002:7f00:1::", "224.0.0.1", "ff02::1"),
+)
+UNLISTED = (
+    *("https://127.0.0.1/x", "https://2130706433/x", "https://0x7f000001/x", "https://127.1/x"),
+    *("https://[::ffff:127.0.0.1]/x", "https://0.0.0.0/x", "https://169.254.169.254/latest/meta-data/"),
+    *("https://docs.example:8443/x", "https://docs.example.evil.test/x", "https://evil.test/docs.example"),
+    *("https://bss.example@evil.test/x", "https://me:pw@docs.example/x", "http://docs.example/x"),
+    *("//evil.test/x", "file:///etc/passwd", "gopher://docs.example/x", "https://bss.example:8443/x"),
+)
+
+
+class Told(AbstractResolver):
+    """A name server that answers what it is told to, one answer after the other."""
+
+    def __init__(self, *answers: str) -> None:
+        self.answers = list(answers)
+
+    async def resolve(self, host: str, port: int = 0, family: Any = AF_INET) -> list[ResolveResult]:
+        told = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        kind = AF_INET6 if ":" in told else AF_INET
+        return [ResolveResult(hostname=host, host=told, port=port, family=kind, proto=0, flags=0)]
+
+    async def close(self) -> None:
+        return
+
+
+async def refused(http: Http, where: str) -> bool:
+    try:
+        await http.file(where, "application/pdf")
+    except Down:
+        return True
+    finally:
+        await http.close()
+    return False
+
+
+@pytest.mark.parametrize("address", INSIDE)
+async def test_T19_no_listed_name_leads_inside(address: str, lookout: Lookout) -> None:
+    line = Line(reach=Reach(("docs.example",)))
+    assert not line.reach.admits(address)
+    assert await refused(
+        Http("https://bss.example", line, names=Told(address)), "https://docs.example/bill.pdf"
+    )
+    assert not lookout.seen
+
+
+@pytest.mark.parametrize("address", OUTSIDE)
+def test_T19_public_addresses_are_admitted(address: str) -> None:
+    assert Reach().admits(address)
+
+
+@pytest.mark.parametrize("where", UNLISTED)
+async def test_T19_documents_are_fetched_from_listed_hosts_only(where: str, lookout: Lookout) -> None:
+    line = Line(reach=Reach(("docs.example",), ("127.0.0.0/8",)))
+    assert await refused(Http("https://bss.example", line, names=Told("127.0.0.1")), where)
+    assert not lookout.seen
+
+
+async def test_T19_the_address_that_was_checked_is_the_one_connected_to(lookout: Lookout) -> None:
+    async with forbidden() as (port, came):
+        line = Line(reach=Reach((f"docs.example:{port}",), ("127.0.0.2/32",)))
+        names = Told("127.0.0.2", "127.0.0.1")
+        assert await refused(
+            Http("http://bss.example", line, names=names), f"http://docs.example:{port}/bill.pdf"
+        )
+        assert not came and {address[0] for _, address in lookout.towards(port)} <= {"127.0.0.2"}
+
+
+async def test_T19_a_redirect_to_metadata_is_not_followed(lookout: Lookout) -> None:
+    async with forbidden() as (port, came):
+        line = Line(reach=Reach((f"docs.example:{port}",), ("127.0.0.1/32",)))
+        names = Told("127.0.0.1")
+        assert await refused(
+            Http("http://bss.example", line, names=names), f"http://docs.example:{port}/bill.pdf"
+        )
+        assert came and "169.254" not in repr(lookout.seen)
+
+
+def test_T19_a_network_that_is_none_names_its_setting() -> None:
+    with pytest.raises(ValueError, match="document_networks"):
+        Reach(("docs.example",), ("10.1.0.0/99",))

@@ -5,7 +5,7 @@ import json
 import re
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 from urllib.parse import quote, quote_plus, urlsplit
@@ -18,12 +18,14 @@ from aiohttp import (
     DummyCookieJar,
     TCPConnector,
 )
+from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from flows.failures import Down, NotEligible, NotFound, Overloaded, Slow
 from storage.billing import _reading
 from storage.billing._breaker import Breaker
 from storage.billing._oauth import Tokens
+from storage.billing._reach import Names, Reach
 from storage.billing._reading import Answer, Sent
 
 MOST_NAME = 128
@@ -59,7 +61,7 @@ class Line:
     key_file: str = field(default="", repr=False)
     """Its key; empty when the certificate's file holds it."""
     file_seconds: float = FILE_SECONDS
-    file_hosts: Collection[str] = ()
+    reach: Reach = field(default_factory=Reach)
     """Where documents may lie besides the BSS itself."""
 
 
@@ -88,13 +90,15 @@ class Http:
         headers: Mapping[str, str] | None = None,
         tokens: Tokens | None = None,
         clock: Callable[[], float] = time.monotonic,
+        names: AbstractResolver | None = None,
     ) -> None:
         self.base = checked(base)
         self._line, self._headers, self._tokens = line, dict(headers or {}), tokens
         self._clock, self._breaker = clock, Breaker()
         self._breakers: dict[str | None, Breaker] = {}
         self._tls, self._tls_elsewhere = _tls(line), _tls(line, known=False)
-        self._opened: ClientSession | None = None
+        self._names = names
+        self._opened: dict[bool, ClientSession] = {}
 
     async def get(self, path: str, query: Mapping[str, str] | None = None) -> Answer:
         """Read; tried once more when the connection broke or a proxy's server was away."""
@@ -129,8 +133,8 @@ class Http:
 
     async def close(self) -> None:
         """Give the connections back."""
-        if self._opened is not None:
-            await self._opened.close()
+        for session in self._opened.values():
+            await session.close()
 
     async def _guarded(self, call: Call) -> Any:
         breaker = self._breakers.setdefault(call.url.host, Breaker()) if call.elsewhere else self._breaker
@@ -176,7 +180,7 @@ class Http:
         return answer
 
     async def _exchanged(self, call: Call) -> tuple[int, Any]:
-        session, headers = self._session(), {} if call.elsewhere else self._headers
+        session, headers = self._session(elsewhere=call.elsewhere), {} if call.elsewhere else self._headers
         if call.headers:
             headers = {**headers, **call.headers}
         if self._tokens and not call.elsewhere:
@@ -189,17 +193,26 @@ class Http:
                 return response.status, None
             return response.status, await call.read(response)
 
-    def _session(self) -> ClientSession:
-        """The pool, opened by the first call; proxies of the environment and cookies are left out of it."""
-        if self._opened is None:
+    def _session(self, *, elsewhere: bool) -> ClientSession:
+        """The pool, opened by the first call; proxies of the environment and cookies are left out of it.
+
+        The one for elsewhere looks each name up for the very connection, and says no to addresses inside.
+        """
+        if elsewhere not in self._opened:
             timeout = ClientTimeout(total=None, sock_connect=self._line.connect_seconds)
-            self._opened = ClientSession(
-                connector=TCPConnector(limit=AT_ONCE, ssl=self._tls),
+            self._opened[elsewhere] = ClientSession(
+                connector=self._connector(elsewhere=elsewhere),
                 timeout=timeout,
                 headers={"Accept": "application/json"},
                 cookie_jar=DummyCookieJar(),
             )
-        return self._opened
+        return self._opened[elsewhere]
+
+    def _connector(self, *, elsewhere: bool) -> TCPConnector:
+        if not elsewhere:
+            return TCPConnector(limit=AT_ONCE, ssl=self._tls)
+        names = Names(self._line.reach, *filter(None, [self._names]))
+        return TCPConnector(limit=AT_ONCE, ssl=self._tls_elsewhere, resolver=names, use_dns_cache=False)
 
     def _url(self, path: str, query: Mapping[str, str] | None) -> URL:
         asked = f"{self.base}/{path}"
@@ -215,7 +228,7 @@ class Http:
             own = url.origin() == base.origin() and not url.user
         except ValueError:
             raise Down("the BSS gave no address of a document") from None
-        listed = url.host in self._line.file_hosts and url.scheme in {"https", base.scheme} and not url.user
+        listed = self._line.reach.listed(url) and url.scheme in {"https", base.scheme}
         if not own and not listed:
             raise Down("the BSS gave the address of a document on a host that is not listed")
         return url

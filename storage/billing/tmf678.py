@@ -15,6 +15,7 @@ from storage.billing._http import CONNECT_SECONDS, FILE_SECONDS, TIMEOUT_SECONDS
 from storage.billing._kept import FRESH_SECONDS, Kept
 from storage.billing._oauth import Tokens
 from storage.billing._options import read
+from storage.billing._reach import Reach
 from storage.billing._reading import Answer
 
 PAGE = 50
@@ -52,7 +53,9 @@ class Options:
     serves: tuple[str, ...] = ("documents",)
     """What it can answer besides bills: `documents`, and from rates on no bill yet `usage`, `purchases`."""
     document_hosts: tuple[str, ...] = ()
-    """Hosts besides the BSS's own where a bill's `billDocument` may lie."""
+    """Hosts besides the BSS's own where a bill's `billDocument` may lie; with the port if it is their own."""
+    document_networks: tuple[str, ...] = ()
+    """Networks inside, `10.1.0.0/16`, in which those hosts may be; otherwise they must be public."""
     document_seconds: float = FILE_SECONDS
     platform: str = ""
     """Where the legal originals lie, when the BSS gives out copies."""
@@ -280,7 +283,7 @@ def connect(address: str, site: Site) -> Kept:
         options.cert_file,
         options.key_file,
         options.document_seconds,
-        options.document_hosts,
+        Reach(options.document_hosts, options.document_networks),
     )
     http = Http(address, line, tokens=_tokens(options))
     return Kept(Tmf678(http, site, options), site.today, options.cache_seconds)
