@@ -1,0 +1,170 @@
+"""Documents of a BSS: from where they may come, what they may be, and who is shown our credentials there."""
+
+import base64
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from flows.failures import Down, NotFound
+from flows.ports import Billing
+from storage.billing import Remote, connect
+from storage.billing._reading import MOST_FILE_BYTES
+from storage.sql.engine import connect as opened
+from tests.bss import served, site
+
+ACCOUNT, BILL, PDF = "40740000101", "B1", b"%PDF-1.7 what was signed"
+KIND = {"mimeType": "application/pdf", "attachmentType": "PAdES"}
+
+
+@dataclass(slots=True)
+class Shelf:
+    """A server with one bill and one file; who asked for the file said so."""
+
+    attached: list[dict[str, Any]] = field(default_factory=list)
+    data: bytes = PDF
+    kind: str = "application/pdf"
+    asked: list[str] = field(default_factory=list)
+
+    def app(self) -> web.Application:
+        app = web.Application()
+        app.router.add_get("/file", self._file)
+        app.router.add_get("/away", _away)
+        app.router.add_post("/token", _token)
+        app.router.add_get("/{tail:.+}", self._bill)
+        return app
+
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        self.asked.append(request.headers.get("Authorization", ""))
+        return web.Response(body=self.data, headers={"Content-Type": self.kind})
+
+    async def _bill(self, request: web.Request) -> web.StreamResponse:
+        bill = {"id": BILL, "state": "sent", "billDate": "2026-03-01", "paymentDueDate": "2026-03-15"}
+        money = {"taxIncludedAmount": {"unit": "RON", "value": 79.9}}
+        account = {"billingAccount": {"id": ACCOUNT}}
+        return web.json_response({**bill, **money, **account, "billDocument": self.attached})
+
+
+async def _away(request: web.Request) -> web.StreamResponse:
+    return web.Response(status=302, headers={"Location": "/file"})
+
+
+async def _token(request: web.Request) -> web.StreamResponse:
+    return web.json_response({"access_token": "ours"})
+
+
+@pytest.fixture
+async def shelf() -> AsyncIterator[tuple[Shelf, str]]:
+    kept = Shelf()
+    async with served(kept.app()) as url:
+        yield kept, url
+
+
+@pytest.fixture
+async def billing(shelf: tuple[Shelf, str]) -> AsyncIterator[Billing]:
+    _, url = shelf
+    options = {
+        "token_url": f"{url}/token",
+        "client_id": "us",
+        "client_secret": "x",
+        "document_hosts": ["localhost"],
+    }
+    backend = connect(f"tmf678+{url}", site(opened("sqlite://"), lambda: date(2026, 3, 10), options))
+    assert isinstance(backend, Remote)
+    yield backend
+    await backend.close()
+
+
+@pytest.mark.parametrize("where", ["/file", "{url}/file", "../../../file"])
+async def test_at_the_bss_itself_it_is_asked_for_with_our_token(
+    shelf: tuple[Shelf, str], billing: Billing, where: str
+) -> None:
+    kept, url = shelf
+    kept.attached = [{"url": where.format(url=url), **KIND}]
+    found = await billing.document(ACCOUNT, BILL)
+    assert (found.data, found.format, found.suffix, kept.asked) == (PDF, "PAdES", "pdf", ["Bearer ours"])
+
+
+async def test_at_a_listed_host_our_token_is_not_shown(shelf: tuple[Shelf, str], billing: Billing) -> None:
+    kept, url = shelf
+    kept.attached = [{"url": url.replace("127.0.0.1", "localhost") + "/file?signature=s", **KIND}]
+    assert (await billing.document(ACCOUNT, BILL)).data == PDF
+    assert kept.asked == [""]
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "http://127.0.0.1:1/file",
+        "http://169.254.169.254/latest/meta-data",
+        "http://example.test/file",
+        "http://us:x@localhost/file",
+        "file:///etc/passwd",
+        "//example.test/file",
+        "http://[",
+        "/away",
+    ],
+)
+async def test_nothing_is_asked_of_anybody_else(shelf: tuple[Shelf, str], billing: Billing, where: str) -> None:
+    kept, _ = shelf
+    kept.attached = [{"url": where, **KIND}]
+    with pytest.raises(Down) as told:
+        await billing.document(ACCOUNT, BILL)
+    assert kept.asked == [] and where not in str(told.value)
+
+
+async def test_a_document_may_stand_in_the_bill(shelf: tuple[Shelf, str], billing: Billing) -> None:
+    kept, _ = shelf
+    kept.attached = [{"content": base64.b64encode(PDF).decode(), **KIND}]
+    assert (await billing.document(ACCOUNT, BILL)).data == PDF and kept.asked == []
+
+
+async def test_of_several_the_pdf_is_taken_and_without_any_there_is_none(
+    shelf: tuple[Shelf, str], billing: Billing
+) -> None:
+    kept, _ = shelf
+    kept.attached = [{"url": "/x", "mimeType": "application/xml"}, {"url": "/file", **KIND}]
+    assert (await billing.document(ACCOUNT, BILL)).data == PDF
+    kept.attached = [{"id": "named but nowhere"}]
+    with pytest.raises(NotFound):
+        await billing.document(ACCOUNT, BILL)
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        ("application/pdf", b"<html>sign in</html>"),
+        ("application/pdf", b""),
+        ("text/plain", PDF),
+        ("image/png", PDF),
+        ("application/pdf", PDF + b" " * MOST_FILE_BYTES),
+    ],
+)
+async def test_what_is_no_document_is_not_handed_out(
+    shelf: tuple[Shelf, str], billing: Billing, kind: str, data: bytes
+) -> None:
+    kept, _ = shelf
+    kept.attached, kept.kind, kept.data = [{"url": "/file", **KIND}], kind, data
+    with pytest.raises(Down):
+        await billing.document(ACCOUNT, BILL)
+
+
+async def test_a_server_that_does_not_say_is_taken_at_the_bills_word(
+    shelf: tuple[Shelf, str], billing: Billing
+) -> None:
+    kept, _ = shelf
+    kept.attached, kept.kind = [{"url": "/file", **KIND}], "application/octet-stream"
+    assert (await billing.document(ACCOUNT, BILL)).suffix == "pdf"
+
+
+@pytest.mark.parametrize("content", ["not base64!", "A" * (MOST_FILE_BYTES * 4 // 3 + 8)])
+async def test_content_that_cannot_be_read_is_refused(
+    shelf: tuple[Shelf, str], billing: Billing, content: str
+) -> None:
+    kept, _ = shelf
+    kept.attached = [{"content": content, **KIND}]
+    with pytest.raises(Down):
+        await billing.document(ACCOUNT, BILL)

@@ -1,0 +1,146 @@
+"""Mutual TLS with a BSS: a real handshake, certificates made here."""
+
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from flows.failures import Down
+from gateway.demo_bss.killbill import KillBillBss
+from gateway.demo_bss.stand_in import killbill_settings, tmf_settings
+from gateway.demo_bss.tmf import TmfBss
+from storage.billing import Remote, connect
+from storage.sql.engine import connect as opened
+from tests.bss import book, site
+
+ANA = "+40740000101"
+KINDS = ("tmf678", "killbill")
+LIFE = timedelta(days=1)
+Door = tuple[str, dict[str, object]]
+"""What `billing` says of a BSS, and its settings."""
+
+
+@dataclass(slots=True)
+class Authority:
+    """Signs certificates and leaves them in a folder, key beside certificate."""
+
+    name: str
+    folder: Path
+    key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
+
+    def __post_init__(self) -> None:
+        self._keep(self.name, self._signed(self.name, self.key, ca=True), self.key)
+
+    @property
+    def file(self) -> Path:
+        """Its own certificate."""
+        return self.folder / f"{self.name}.pem"
+
+    def issue(self, name: str) -> tuple[str, str]:
+        """A certificate for somebody, and its key: where they lie."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        return self._keep(name, self._signed(name, key, ca=False), key)
+
+    def together(self, cert: str, key: str) -> str:
+        """Both in one file."""
+        both = self.folder / "both.pem"
+        both.write_text(Path(key).read_text() + Path(cert).read_text())
+        return str(both)
+
+    def _signed(self, name: str, key: ec.EllipticCurvePrivateKey, *, ca: bool) -> x509.Certificate:
+        now, addresses = datetime.now(UTC), [x509.IPAddress(ip_address("127.0.0.1"))]
+        own = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
+        return (
+            x509.CertificateBuilder()
+            .subject_name(_called(name))
+            .issuer_name(_called(self.name))
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - LIFE)
+            .not_valid_after(now + LIFE)
+            .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+            .add_extension(x509.SubjectAlternativeName(addresses), critical=False)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .add_extension(own, critical=False)
+            .sign(self.key, hashes.SHA256())
+        )
+
+    def _keep(self, name: str, made: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> tuple[str, str]:
+        encoding, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+        paths = self.folder / f"{name}.pem", self.folder / f"{name}.key"
+        paths[0].write_bytes(made.public_bytes(encoding))
+        paths[1].write_bytes(key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, plain))
+        return str(paths[0]), str(paths[1])
+
+
+def _called(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority("authority", tmp_path)
+
+
+@pytest.fixture(params=KINDS)
+async def bss(request: pytest.FixtureRequest, authority: Authority) -> AsyncIterator[Door]:
+    """A BSS that takes nobody without a certificate of the authority's."""
+    kept = book()
+    app = KillBillBss(kept).app() if request.param == "killbill" else TmfBss(kept).app()
+    demands = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(authority.file))
+    demands.load_cert_chain(*authority.issue("bss"))
+    demands.verify_mode = ssl.CERT_REQUIRED
+    runner = web.AppRunner(app)
+    await runner.setup()
+    there = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=demands)
+    await there.start()
+    options = killbill_settings(kept) if request.param == "killbill" else tmf_settings(kept)
+    yield f"{request.param}+https://127.0.0.1:{runner.addresses[0][1]}", options
+    await runner.cleanup()
+
+
+async def called(bss: Door, tls: dict[str, str]) -> str:
+    """Whom the BSS says stands behind a number."""
+    where, options = bss
+    billing = connect(where, site(opened("sqlite://"), lambda: date(2026, 3, 10), {**options, **tls}))
+    assert isinstance(billing, Remote)
+    try:
+        return (await billing.subscriber(ANA)).name
+    finally:
+        await billing.close()
+
+
+async def test_with_our_certificate_we_are_let_in(bss: Door, authority: Authority) -> None:
+    cert, key = authority.issue("us")
+    assert (
+        await called(bss, {"ca_file": str(authority.file), "cert_file": cert, "key_file": key}) == "Ana Ionescu"
+    )
+
+
+async def test_a_key_may_stand_in_the_certificates_file(bss: Door, authority: Authority) -> None:
+    cert, key = authority.issue("us")
+    both = authority.together(cert, key)
+    assert await called(bss, {"ca_file": str(authority.file), "cert_file": both}) == "Ana Ionescu"
+
+
+@pytest.mark.parametrize("given", ["no certificate", "another authority's", "an authority we do not trust"])
+async def test_without_the_right_one_we_are_down_and_nothing_is_told(
+    bss: Door, authority: Authority, tmp_path: Path, given: str
+) -> None:
+    (tmp_path / "other").mkdir()
+    other = Authority("other", tmp_path / "other")
+    cert, key = (other if given == "another authority's" else authority).issue("us")
+    trusted = (other if given == "an authority we do not trust" else authority).file
+    ours = {} if given == "no certificate" else {"cert_file": cert, "key_file": key}
+    with pytest.raises(Down) as told:
+        await called(bss, {"ca_file": str(trusted), **ours})
+    assert str(told.value) == "the BSS cannot be reached"
