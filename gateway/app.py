@@ -157,12 +157,13 @@ async def serve(house: House, part: Part, mount: Callable[[web.Application], Non
 
 async def deliver(house: House) -> None:
     """Deliver, and keep the records in order meanwhile."""
-    upkeep = asyncio.create_task(house.upkeep.run())
+    beside = [asyncio.create_task(each) for each in (house.upkeep.run(), house.database.listen())]
     try:
         await house.delivery.run()
     finally:
-        upkeep.cancel()
-        await asyncio.gather(upkeep, return_exceptions=True)
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
 
 
 def internal_port(house: House, part: Part) -> int:

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from flows.records import Errand, Notice
 from storage.seal import Seal
+from storage.sql.bell import toll
 from storage.sql.schema import outbox
 
 PURPOSE = "outbox"
@@ -41,10 +42,13 @@ def _common(item: Notice | Errand, kind: str, payload: bytes, at: datetime) -> d
     }
 
 
+WRITTEN = json.JSONEncoder(ensure_ascii=False)
+
+
 def sealed(notice: Notice, seal: Seal) -> bytes:
     """A notice's subject and body as they are stored."""
-    text = json.dumps([notice.subject, notice.body], ensure_ascii=False).encode("utf-8", "surrogatepass")
-    return seal.close(text, notice.key)
+    text = WRITTEN.encode([notice.subject, notice.body])
+    return seal.close(text.encode("utf-8", "surrogatepass"), notice.key)
 
 
 def row_of(notice: Notice, seal: Seal, at: datetime) -> dict[str, Any]:
@@ -75,11 +79,12 @@ def _errand(errand: Errand, seal: Seal, at: datetime) -> dict[str, Any]:
 def enqueue(connection: Connection, seal: Seal, items: Iterable[Notice | Errand], at: datetime) -> int:
     """Put notices and errands into the outbox, each key once; how many were offered.
 
-    Ring the database's bell after the commit.
+    Other processes hear of it at the commit; ring the database's bell after it.
     """
     rows = [row_of(item, seal, at) if isinstance(item, Notice) else _errand(item, seal, at) for item in items]
     if rows:
         connection.execute(ADD, rows)
+        toll(connection)
     return len(rows)
 
 

@@ -13,11 +13,12 @@ from storage.audit import Auditor
 from storage.enqueue import PURPOSE
 from storage.seal import Seal
 from storage.settling import Settler, hear
+from storage.sql.bell import toll
 from storage.sql.engine import Database
 from storage.sql.schema import outbox, receipts
 
 POLL_SECONDS = 1.0
-"""Other processes enqueue too: the table is looked at this often, bell or no bell."""
+"""The table is the truth: it is looked at this often, bell or no bell."""
 
 State = Literal[
     "pending", "claimed", "again", "unknown", "sent", "delivered", "failed", "dead", "expired", "opted_out"
@@ -125,7 +126,7 @@ class SqlOutbox:
         await self._database.write(lambda connection: hear(connection, receipt, now))
 
     async def wait(self, seconds: float) -> None:
-        """Return when this process enqueued something, after 1 s or `seconds` at the latest."""
+        """Return when something was enqueued, here or in a process we hear of; after 1 s or `seconds` at most."""
         await self._database.bell.wait(min(seconds, POLL_SECONDS))
 
     async def list_rows(self, state: State, limit: int) -> Sequence[OutboxRow]:
@@ -149,8 +150,12 @@ class SqlOutbox:
 
         False when there is no such row or its text is gone: codes are blanked and never replayed.
         """
-        given = {"row": row_id, "again_at": now}
-        done = await self._database.write(lambda connection: connection.execute(REPLAY, given).rowcount)
+
+        def job(connection: Connection) -> int:
+            toll(connection)
+            return connection.execute(REPLAY, {"row": row_id, "again_at": now}).rowcount
+
+        done = await self._database.write(job)
         if done:
             self._database.bell.ring()
         return bool(done)

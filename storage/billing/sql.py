@@ -27,6 +27,7 @@ from storage.sql.schema import billing_documents as documents
 from storage.sql.schema import billing_entries as entries
 from storage.sql.schema import billing_lines as lines
 from storage.sql.schema import billing_subscribers as subscribers
+from storage.sql.together import among
 
 T = TypeVar("T")
 PAGE = 2_000
@@ -90,9 +91,7 @@ CYCLE = (
     .limit(bindparam("most", type_=lines.c.id.type))
 )
 HOLDERS = (
-    select(*_PERSON)
-    .where(_HERE, subscribers.c.account.in_(bindparam("accounts", expanding=True)))
-    .order_by(subscribers.c.id.desc())
+    select(*_PERSON).where(_HERE, among(subscribers.c.account, "accounts")).order_by(subscribers.c.id.desc())
 )
 HOLDER = (
     select(*_PERSON)
@@ -203,7 +202,7 @@ def _line(row: Any) -> BillLine:
 
 
 def _subscriber(row: Any) -> Subscriber:
-    return Subscriber(**dict(zip(_NAMES, row, strict=True)))
+    return Subscriber(**row._mapping)
 
 
 def _bill(row: Any, today: date) -> Bill:

@@ -1,6 +1,21 @@
-"""A bell: rung when something was put into the outbox, heard by the workers of this process."""
+"""A bell: rung when something was put into the outbox, heard by the workers of this process and of others."""
 
 import asyncio
+
+from sqlalchemy import Connection, text
+
+CHANNEL = "dialtree_outbox"
+"""Where PostgreSQL passes a ring on to other processes."""
+TOLL = text(f"SELECT pg_notify('{CHANNEL}', '')")
+
+
+def toll(connection: Connection) -> None:
+    """Ring in the other processes, too, at this transaction's commit: once, however often it is asked for.
+
+    PostgreSQL only. It says nothing but that there is something: the table is the truth, and polled.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(TOLL)
 
 
 class Bell:

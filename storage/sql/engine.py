@@ -29,6 +29,9 @@ class Database(Protocol):
     async def write(self, job: Callable[[Connection], T], *, seconds: float = 5.0) -> T:
         """Run a job in a transaction; back only after it is committed."""
 
+    async def listen(self) -> None:
+        """Pass on the rings of other processes to `bell`, where the engine can; run beside a worker."""
+
     async def close(self) -> None:
         """Finish what waits, then give threads and connections back."""
 

@@ -86,6 +86,9 @@ class Lite:
             async with asyncio.timeout(seconds):
                 return await self._writer.run(job)
 
+    async def listen(self) -> None:
+        """Nothing to hear: other processes on the same file are found by looking."""
+
     async def close(self) -> None:
         """Commit what waits, end the threads, close every connection."""
         await asyncio.to_thread(self._end)

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
+from asyncpg import InterfaceError, PostgresError
 from sqlalchemy import URL, Connection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from storage.sql.bell import Bell
+from storage.sql.bell import CHANNEL, Bell
 from storage.sql.faults import transient, translated
 
 T = TypeVar("T")
@@ -16,6 +18,9 @@ T = TypeVar("T")
 CONNECTIONS = 10
 WAIT_SECONDS = 0.2
 """How long a job waits for a connection before it is shed."""
+
+AGAIN_SECONDS = 1.0
+"""Until a connection that listened and broke is made again; meanwhile the outbox is polled as ever."""
 
 SERVER_SETTINGS = {
     "application_name": "dialtree",
@@ -56,6 +61,13 @@ class Postgres:
         """Run a job in a transaction of its own; run again once when the server asks for it."""
         return await self._patiently(self._write, job, seconds)
 
+    async def listen(self) -> None:
+        """Ring the bell when another process enqueues, until cancelled, on a connection beside the pool."""
+        while True:
+            with suppress(SQLAlchemyError, PostgresError, InterfaceError, OSError, TimeoutError):
+                await self._heard()
+            await asyncio.sleep(AGAIN_SECONDS)
+
     async def close(self) -> None:
         """Close every connection."""
         await self._engine.dispose()
@@ -77,3 +89,14 @@ class Postgres:
     async def _write(self, job: Callable[[Connection], T]) -> T:
         async with self._engine.begin() as connection:
             return await connection.run_sync(job)
+
+    async def _heard(self) -> None:
+        """Until the connection breaks. Rings once it listens: nobody told us what came before."""
+        async with self._engine.connect() as connection:
+            wire: Any = (await connection.get_raw_connection()).driver_connection
+            await connection.run_sync(lambda pooled: pooled.detach())
+            broken = asyncio.Event()
+            wire.add_termination_listener(lambda _: broken.set())
+            await wire.add_listener(CHANNEL, lambda *_: self.bell.ring())
+            self.bell.ring()
+            await broken.wait()

@@ -42,7 +42,8 @@ def _numbers(values: Sequence[int]) -> str:
 
 
 def _instants(values: Sequence[datetime | None]) -> str:
-    return ",".join(["NULL" if each is None else f'"{each.isoformat()}"' for each in values])
+    spelled = {each: "NULL" if each is None else f'"{each.isoformat()}"' for each in set(values)}
+    return ",".join([spelled[each] for each in values])
 
 
 def _bytes(values: Sequence[bytes]) -> str:

@@ -1,0 +1,84 @@
+"""The bell between processes: a commit on one connection wakes the worker that listens on another."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+import pytest
+from sqlalchemy import text
+
+from flows.records import Change, Errand
+from storage.ledger import SqlLedger
+from storage.sql.bell import CHANNEL
+from storage.sql.engine import Database, connect
+from storage.sql.upgrade import upgrade
+from tests.sql import NOW, SECRET
+from tests.test_outbox import enqueue, notice
+
+pytestmark = pytest.mark.postgres
+LONG = 60.0
+OTHERS = text(
+    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+    " WHERE query LIKE 'LISTEN%' AND datname = current_database()"
+)
+
+
+@pytest.fixture
+async def web(postgres_database: str) -> AsyncIterator[Database]:
+    """The database as a web process has it open."""
+    opened = connect(postgres_database)
+    await upgrade(opened)
+    yield opened
+    await opened.close()
+
+
+@asynccontextmanager
+async def worker(url: str) -> AsyncIterator[Database]:
+    """The same as a worker has it, once it listens: it rings then."""
+    opened = connect(url)
+    listening = asyncio.create_task(opened.listen())
+    await rung(opened)
+    yield opened
+    listening.cancel()
+    await opened.close()
+
+
+async def rung(database: Database) -> None:
+    """Fails when the bell is silent for ten seconds."""
+    async with asyncio.timeout(10):
+        await database.bell.wait(LONG)
+
+
+async def test_what_one_process_commits_wakes_another(web: Database, postgres_database: str) -> None:
+    async with worker(postgres_database) as other:
+        await enqueue(SqlLedger(web, SECRET), notice("code", "code"))
+        await rung(other)
+
+
+async def test_a_listener_that_is_cut_off_listens_again(web: Database, postgres_database: str) -> None:
+    async with worker(postgres_database) as other:
+        assert await web.read(lambda connection: connection.execute(OTHERS).scalar()) == 1
+        await rung(other)
+        await enqueue(SqlLedger(web, SECRET), notice())
+        await rung(other)
+
+
+async def test_a_transaction_rings_once_and_says_nothing(web: Database, postgres_database: str) -> None:
+    heard: asyncio.Queue[str] = asyncio.Queue()
+    ear = await asyncpg.connect(postgres_database)
+    await ear.add_listener(CHANNEL, lambda *said: heard.put_nowait(said[-1]))
+    errand = Errand("e", "orange-ro", "bills.latest", b"{}", NOW)
+    many = Change("k", "orange-ro", "s", NOW, notices=(notice("a"), notice("b")), errands=(errand,))
+    await SqlLedger(web, SECRET).commit(many)
+    await web.write(lambda connection: connection.execute(text(f"NOTIFY {CHANNEL}, 'end'")).close())
+    assert [await heard.get(), await heard.get()] == ["", "end"]
+    await ear.close()
+
+
+async def test_a_change_that_sends_nothing_rings_nobody(web: Database, postgres_database: str) -> None:
+    async with worker(postgres_database) as other:
+        await SqlLedger(web, SECRET).commit(Change("k", "orange-ro", "s", NOW))
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await other.bell.wait(LONG)
