@@ -126,7 +126,7 @@ class SqlOutbox:
         await self._database.write(lambda connection: hear(connection, receipt, now))
 
     async def wait(self, seconds: float) -> None:
-        """Return when something was enqueued, here or in a process we hear of; after 1 s or `seconds` at most."""
+        """Return when something was enqueued, here or where we hear of it; after 1 s or `seconds` at most."""
         await self._database.bell.wait(min(seconds, POLL_SECONDS))
 
     async def list_rows(self, state: State, limit: int) -> Sequence[OutboxRow]:
