@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 
 from flows.actions import Action, Ask, Outcome
@@ -15,6 +15,7 @@ from menus.facts import Money, Rows, Text
 from menus.menu import Menu
 from menus.screen import Node
 from menus.session import Session
+from menus.value import value
 
 log = logging.getLogger("dialtree.turn")
 LATE = "house.late"
@@ -24,7 +25,7 @@ FALLBACK_SECONDS = 1.0
 """What writing down a promise may take after the action's time is over."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Hop:
     """One turn's frame: the menu it runs on, whom it is about, until when, and the key its effects share."""
 

@@ -26,6 +26,7 @@ from flows.records import (
 from menus.alphabet import plain, prepare
 from menus.facts import Facts
 from menus.menu import Menu
+from menus.value import value
 
 ANY = frozenset({"slow", "down", "unknown", "refused"})
 """Outcomes every action may answer, because every failure has one of them."""
@@ -51,7 +52,7 @@ class World:
     """Where the operator's pages are, e.g. `https://gw.example.net/orange-ro`."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Ask:
     """What one action is given. `typed` may be a secret: it goes nowhere but into a port."""
 
@@ -190,7 +191,7 @@ class Subject:
     kind: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Outcome:
     """What an action answers: a name with an edge in the table, and the facts the next screen shows."""
 

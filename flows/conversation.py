@@ -4,8 +4,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from flows.acting import Hop, act
 from flows.actions import Action, Outcome
@@ -115,7 +113,7 @@ class Conversations:
         reply = await stopping(frame, session, inbound, (fresh or [""])[0] or "")
         if reply is None:
             message = await self._listened(frame, session, inbound, fresh) or message
-            note(self.keys, session, inbound)
+            note(session, inbound, hop)
             session.turn += 1
             reply = await self._mannered(frame, session, inbound, show(menu, session, message))
             if reply.transfer:
@@ -138,7 +136,7 @@ class Conversations:
             operator=session.operator,
             channel=session.channel,
             conversation=key.name,
-            subscriber=self.keys.mark(session.caller) if session.caller else "",
+            subscriber=key.tag if session.caller else "",
             revision=session.revision,
             language=session.language,
             origin=origin,
@@ -186,7 +184,7 @@ class Conversations:
         if heard.what == "moved":
             hold(frame.menu, session, heard)
             await self._stepped(frame, session, heard.typed)
-            attend(frame.menu, session, _local(frame))
+            attend(frame.menu, session, frame.people.world.now)
             settle(frame.menu, session, origin)
         return heard
 
@@ -275,11 +273,6 @@ class Conversations:
 
     def _message_key(self, inbound: Inbound) -> str:
         return self.keys.mark("message", inbound.operator, inbound.provider, inbound.hop)
-
-
-def _local(frame: Hop) -> datetime:
-    """The operator's own time."""
-    return frame.people.world.now().astimezone(ZoneInfo(frame.menu.form.time_zone))
 
 
 def _left(session: Session, reply: Reply) -> bytes | None:

@@ -1,7 +1,7 @@
 """Hops: which answers of a request are new, given what the conversation has heard before.
 
 Africa's Talking repeats every answer of the session in each request, secrets included; so the
-watermark of what was heard is a keyed hash and lengths, never the text.
+watermark of what was heard is a length and a keyed hash, never the text.
 """
 
 import hmac
@@ -45,9 +45,12 @@ class Keys:
 
     def hop(self, inbound: Inbound) -> str:
         """What two deliveries of the same request have in common."""
-        if inbound.hop:
+        if inbound.hop and not inbound.accumulated:
             return inbound.hop
-        text = inbound.text or ""
+        return self.watermark(inbound.text or "")
+
+    def watermark(self, text: str) -> str:
+        """A text's length and its hash: enough to know it again, and where in a longer one it ends."""
         return f"{len(text)}:{self.mark(text)}"
 
 
@@ -78,17 +81,15 @@ def _single(session: Session, inbound: Inbound) -> list[str | None] | None:
 
 
 def _after(keys: Keys, session: Session, text: str) -> list[str | None] | None:
-    heard = session.heard
-    known = hmac.compare_digest(keys.mark(text[:heard]), session.mark)
-    if not known or len(text) <= heard:
+    heard = int(session.heard.partition(":")[0] or 0)
+    if len(text) <= heard or not hmac.compare_digest(keys.watermark(text[:heard]), session.heard):
         return None
     if heard == 0:
         return [text]
     return [text[heard + 1 :]] if text[heard] == STARS else None
 
 
-def note(keys: Keys, session: Session, inbound: Inbound) -> None:
+def note(session: Session, inbound: Inbound, hop: str) -> None:
     """Move the watermark up to this request."""
     if inbound.accumulated:
-        text = inbound.text or ""
-        session.heard, session.mark = len(text), keys.mark(text)
+        session.heard = hop

@@ -1,11 +1,12 @@
 """Inbound: what a provider read, in our words."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from menus.reply import Channel
+from menus.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Inbound:
     """One thing a subscriber did, whatever the provider calls it."""
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from flows.actions import World
 from flows.failures import Down, Failure, NotFound, Slow
 from flows.records import Subscriber
+from menus.value import value
 
 LIFE = timedelta(seconds=60)
 PATIENCE_SECONDS = 0.8
@@ -16,7 +17,7 @@ MOST = 50_000
 """Callers remembered at once; the longest unasked go first."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Person:
     """A caller as a conversation needs them."""
 

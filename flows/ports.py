@@ -1,7 +1,7 @@
 """Ports: what the flows need from the world, each with at least two implementations."""
 
 from collections.abc import AsyncIterator, Awaitable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime
 from typing import Literal, Protocol, runtime_checkable
 
@@ -25,6 +25,7 @@ from flows.records import (
     Settlement,
     Subscriber,
 )
+from menus.value import value
 
 
 class Billing(Protocol):
@@ -73,7 +74,7 @@ class Cycles(Protocol):
         """Who is told of this account's bills; NotFound when nobody is."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SessionKey:
     """Where a session is kept: both parts are keyed hashes, so a store never shows a number."""
 
@@ -83,7 +84,7 @@ class SessionKey:
     """Of provider, channel and the provider's session id."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Opened:
     """What `Sessions.open` found.
 

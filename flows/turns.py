@@ -1,10 +1,11 @@
 """Turns as they are watched: what one answer did, without a number or a word of the subscriber."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from menus.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Turn:
     """One answered request that moved a conversation or failed to."""
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from flows.failures import Failure
-from gateway import listener, prompts
+from gateway import hooks, listener, prompts
 from gateway.openapi import document
 from gateway.wiring import House
 
@@ -50,8 +50,8 @@ class Health:
 def public(house: House) -> web.Application:
     """The app providers and subscribers reach."""
     app = web.Application(client_max_size=64 * 1024)
+    app.router.add_post(hooks.PATH, house.hooks.handle)  # first: the router tries one after the other
     app.router.add_post(listener.PATH, house.listener.handle)
-    app.router.add_post("/hooks/{operator}/{provider}/{tail:.+}", house.hooks.handle)
     app.router.add_get("/openapi.json", _openapi(house))
     recordings = prompts.Prompts(house.conversations.shelf, house.settings.operators.keys())
     app.router.add_get(prompts.PATH, recordings.serve)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -15,7 +15,7 @@ from flows.turns import Turn
 from gateway.funnel import Count, Funnel
 from gateway.journal import Journal
 from gateway.lanes import Lane
-from gateway.metrics import BUCKETS
+from gateway.metrics import Timed
 from storage.outbox import SqlOutbox
 
 TURN = ("operator", "channel", "screen", "outcome")
@@ -30,12 +30,9 @@ class Counting:
 
     registry: CollectorRegistry = field(repr=False)
     lanes: Mapping[tuple[str, str], Lane] = field(repr=False)
-    rows: dict[tuple[str, str, str, str], tuple[Counter, Histogram]] = field(default_factory=dict, repr=False)
-    """The series already looked up: finding them by label costs more than counting."""
     funnel: Funnel = field(default_factory=Funnel, repr=False)
     journal: Journal = field(init=False, repr=False)
-    turns: Counter = field(init=False, repr=False)
-    seconds: Histogram = field(init=False, repr=False)
+    turns: Timed = field(init=False, repr=False)
     deliveries: Counter = field(init=False, repr=False)
     receipts: Counter = field(init=False, repr=False)
     age: Gauge = field(init=False, repr=False)
@@ -45,12 +42,7 @@ class Counting:
         registry = self.registry
         made = {
             "journal": Journal(self.funnel),
-            "turns": Counter("dialtree_turns", "Turns by the screen answered", TURN, registry=registry),
-            "seconds": Histogram(
-                *("dialtree_turn_seconds", "Time of a turn", ("operator", "channel")),
-                buckets=BUCKETS,
-                registry=registry,
-            ),
+            "turns": Timed("dialtree_turn", "Turns by the screen answered", TURN, by=2),
             "deliveries": Counter("dialtree_deliveries", "Attempts settled", DELIVERY, registry=registry),
             "receipts": Counter("dialtree_receipts", "Reports", ("provider", "state"), registry=registry),
             "age": Gauge("dialtree_outbox_age_seconds", "Age of the oldest due row", registry=registry),
@@ -58,16 +50,12 @@ class Counting:
         }
         for name, what in made.items():
             object.__setattr__(self, name, what)
+        registry.register(self.turns)
         registry.register(Screens(self.funnel))
 
     def saw(self, turn: Turn) -> None:
         """A turn was answered."""
-        labels = (turn.operator, turn.channel, turn.origin, turn.said)
-        row = self.rows.get(labels)
-        if row is None:
-            row = self.rows[labels] = (self.turns.labels(*labels), self.seconds.labels(*labels[:2]))
-        row[0].inc()
-        row[1].observe(turn.seconds)
+        self.turns.add((turn.operator, turn.channel, turn.origin, turn.said), turn.seconds)
         self.funnel.saw(turn)
         self.journal.saw(turn)
 

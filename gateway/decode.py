@@ -1,6 +1,7 @@
 """The strict decoder in front of every webhook: whatever comes in, fields or a clear 4xx come out."""
 
 import asyncio
+import re
 from collections.abc import Mapping
 from urllib.parse import unquote
 
@@ -25,7 +26,7 @@ async def body(request: web.Request) -> bytes:
         raise BadRequest("the body is too large", 413)
     try:
         if request.content.is_eof():  # it came with the head, as small bodies do: nothing to wait for
-            return await request.read()
+            return _sized(request.content.read_nowait())
         async with asyncio.timeout(READ_SECONDS):
             return await request.read()
     except TimeoutError as error:
@@ -34,6 +35,12 @@ async def body(request: web.Request) -> bytes:
         raise BadRequest("the body is too large", 413) from error
     except web.RequestPayloadError as error:
         raise BadRequest("the body is not what its encoding says") from error
+
+
+def _sized(data: bytes) -> bytes:
+    if len(data) > MOST_BYTES:
+        raise BadRequest("the body is too large", 413)
+    return data
 
 
 def form(data: bytes, content_type: str, charset: str | None) -> Mapping[str, str]:
@@ -50,7 +57,7 @@ def form(data: bytes, content_type: str, charset: str | None) -> Mapping[str, st
 
 def fields(text: str) -> Mapping[str, str]:
     """Single-valued fields, blank ones kept; BadRequest for repeats, NULs, floods and broken escapes."""
-    pairs = text.split("&") if text else []
+    pairs = text.replace("+", " ").split("&") if text else []
     if len(pairs) > MOST_FIELDS:
         raise BadRequest("too many fields")
     try:
@@ -67,9 +74,20 @@ def fields(text: str) -> Mapping[str, str]:
 
 
 def _pair(pair: str) -> tuple[str, str]:
-    """One field; half the time of `parse_qsl`, since most fields have nothing to unescape."""
-    if "%" not in pair and "+" not in pair:
-        name, _, value = pair.partition("=")
-        return name, value
-    name, _, value = pair.replace("+", " ").partition("=")
-    return unquote(name, errors="strict"), unquote(value, errors="strict")
+    name, _, value = pair.partition("=")
+    return (_plain(name), _plain(value)) if "%" in pair else (name, value)
+
+
+def _plain(text: str) -> str:
+    """Its escapes undone; those of ASCII, nearly all there are, by a table in a third of `unquote`'s time."""
+    if "%" not in text:
+        return text
+    return unquote(text, errors="strict") if _WIDE.search(text) else _NARROW.sub(_letter, text)
+
+
+_WIDE, _NARROW = re.compile("%[89A-Fa-f]"), re.compile("%[0-7][0-9A-Fa-f]")
+_LETTERS = {f"%{code:02{case}}": chr(code) for code in range(128) for case in "xX"}
+
+
+def _letter(escape: re.Match[str]) -> str:
+    return _LETTERS[escape[0]]

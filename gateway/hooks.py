@@ -1,6 +1,5 @@
 """Hooks: the webhooks of all operators, from request to answer."""
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -15,11 +14,14 @@ from flows.inbound import Inbound
 from flows.ports import Outbox
 from flows.records import Receipt
 from gateway import guard
+from gateway.bounded import within
 from gateway.guard import Door, Doors, Guard
 from gateway.metrics import Metrics
 from gateway.providers.contract import Ended, Event, OptOut
 
 log = logging.getLogger("dialtree.hooks")
+PATH = "/hooks/{operator}/{provider}/{tail:[^/]+(?:/[^/]+)?}"
+"""The tail is `token/route`, or only `route` where the provider signs its requests."""
 HARD_SECONDS = 8.0
 """After so long a caller gets words whatever is still running; aggregators hang up at 10 to 15 s."""
 
@@ -67,8 +69,7 @@ class Hooks:
 
     async def _answered(self, door: Door, event: Event) -> web.Response:
         try:
-            async with asyncio.timeout(HARD_SECONDS):
-                return _response(door, await self._taken(door, event))
+            return _response(door, await within(HARD_SECONDS, self._taken(door, event)))
         except (Exception, TimeoutError) as error:
             # the process edge: whatever broke, the caller gets words and the log the reason
             expected = isinstance(error, (Failure, TimeoutError))

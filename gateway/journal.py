@@ -36,16 +36,17 @@ class Journal:
 
     def saw(self, turn: Turn) -> None:
         """A turn was answered."""
-        self._sweep()
-        story = self.stories.pop(turn.conversation, None) or Story(turn, [turn.origin])
-        passed = [step for step, _ in turn.steps]
-        story.path += [*passed, *([turn.screen] if turn.screen != story.path[-1] or passed else [])]
+        story = self.stories.get(turn.conversation) or self._begun(turn)
+        story.path += [step for step, _ in turn.steps]
+        if turn.screen != story.path[-1] or turn.steps:
+            story.path.append(turn.screen)
         story.took.append(round(turn.seconds * 1000))
         story.at = self.clock()
         if turn.ends:
+            del self.stories[turn.conversation]
             self._write(story, turn.screen)
             return
-        self.stories[turn.conversation] = story
+        self.stories.move_to_end(turn.conversation)
 
     def gone(self, conversation: str) -> None:
         """The network said that it is over."""
@@ -53,6 +54,11 @@ class Journal:
         story = self.stories.pop(conversation, None)
         if story:
             self._write(story, "left")
+
+    def _begun(self, turn: Turn) -> Story:
+        self._sweep()
+        story = self.stories[turn.conversation] = Story(turn, [turn.origin])
+        return story
 
     def _sweep(self) -> None:
         while self.stories:

@@ -1,6 +1,8 @@
 """Opening hours: whether somebody is there to take a call."""
 
+from collections.abc import Callable
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from menus.menu import Menu
 from menus.schema import HoursForm
@@ -21,9 +23,10 @@ def attended(hours: HoursForm, local: datetime) -> bool:
     return inside and today <= days
 
 
-def attend(menu: Menu, session: Session, local: datetime) -> None:
-    """A call on its way to a person when none is there hears so instead."""
+def attend(menu: Menu, session: Session, now: Callable[[], datetime]) -> None:
+    """A call on its way to a person when none is there hears so instead. `now`: the instant, UTC."""
+    if session.channel != "voice" or menu.nodes[session.state].via != "agent":
+        return
     hours = menu.form.voice.agent_hours
-    going = session.channel == "voice" and menu.nodes[session.state].via == "agent"
-    if going and hours and not attended(hours, local):
+    if hours and not attended(hours, now().astimezone(ZoneInfo(menu.form.time_zone))):
         session.state = AWAY

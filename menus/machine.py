@@ -65,17 +65,26 @@ class Moves:
             send_event=True,
             model_attribute="state",
         )
+        self._ways: dict[tuple[str, str], tuple[str, str]] = {}
         for trigger, origin, target in self.edges():
             self._add(trigger, origin, target)
+            self._ways.setdefault((trigger, origin), (self._nodes[target].needs, target))
         self._events = dict(self._machine.events)
-        self._plain = dict(self._unconditional())
 
     def fire(self, trigger: str, session: Session) -> None:
-        """Move the session, or raise NoMoveError and leave it where it is."""
-        target = self._plain.get((trigger, session.state))
-        if target is not None:
+        """Move the session, or raise NoMoveError and leave it where it is.
+
+        An open way, as most are, is looked up: the first the machine would try, met by the same rule. Asking
+        the machine costs 12 to 70 us a move; it is asked where a gate is closed.
+        """
+        needs, target = self._ways.get((trigger, session.state), ("", ""))
+        if target and self.met(needs, session.kind, session.proofs):
             session.state = target
             return
+        self.ask(trigger, session)
+
+    def ask(self, trigger: str, session: Session) -> None:
+        """Let the machine itself move the session; NoMoveError when it knows no way."""
         event = self._events.get(trigger)
         if event is None:
             raise NoMoveError(trigger)
@@ -83,13 +92,6 @@ class Moves:
             event.trigger(session)
         except MachineError as error:
             raise NoMoveError(trigger) from error
-
-    def _unconditional(self) -> Iterator[tuple[tuple[str, str], str]]:
-        """The moves nothing guards, read out of the machine: most are, and asking it costs 12 us a move."""
-        for event in self._machine.events.values():
-            for origin, transitions in event.transitions.items():
-                if not transitions[0].conditions:
-                    yield (event.name, origin), str(transitions[0].dest)
 
     def edges(self) -> Iterator[tuple[str, str, str]]:
         """Every move as (trigger, from, to), before the gates."""

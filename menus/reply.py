@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from menus.value import value
+
 Channel = Literal["ussd", "sms", "voice"]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Prompt:
     """One thing a caller hears: spoken text, digits said one by one, or a recording."""
 
@@ -29,7 +31,7 @@ class Gather:
     speech: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Reply:
     """One answer, fitted to its surface. USSD and SMS use `text`, voice uses `prompts`."""
 

@@ -1,8 +1,9 @@
 """A session: where one subscriber stands in one conversation."""
 
-import json
 from dataclasses import dataclass, field
 from operator import attrgetter
+
+from pydantic_core import from_json, to_json
 
 from menus.facts import Fact, Rows, recalled, stored
 
@@ -33,10 +34,8 @@ class Session:
     silences: int = 0
     """Times in a row the caller said nothing."""
     turn: int = 0
-    heard: int = 0
-    """Length of the accumulated text at the last hop (Africa's Talking)."""
-    mark: str = ""
-    """Keyed hash of that text; the text itself may hold secrets."""
+    heard: str = ""
+    """The watermark of the accumulated text at the last hop (Africa's Talking); the text may hold secrets."""
     subject: str = field(default="", repr=False)
     """The number it is about (E.164), when that is not the caller's own."""
     owner: str = ""
@@ -51,19 +50,18 @@ class Session:
     def dump(self) -> bytes:
         """Compact JSON: the fields in order, without their names."""
         facts = {name: stored(fact) for name, fact in self.facts.items()}
-        return _ENCODE((*_FIELDS(self), facts)).encode()
+        return to_json((*_FIELDS(self), facts))
 
 
 _PLAIN = tuple(name for name in Session.__slots__ if name != "facts")
 _FIELDS = attrgetter(*_PLAIN)
 _PROOFS, _TRAIL = _PLAIN.index("proofs"), _PLAIN.index("trail")
-_ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 def load(data: bytes) -> Session:
     """The session `dump` wrote; ValueError when the bytes are not one."""
     try:
-        row = json.loads(data)
+        row = from_json(data, cache_strings="keys")
         if len(row) != len(_PLAIN) + 1:
             raise ValueError("another release wrote this session")
         row[_PROOFS], row[_TRAIL] = tuple(row[_PROOFS]), tuple(row[_TRAIL])

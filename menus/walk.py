@@ -1,7 +1,7 @@
 """The step: (session, what was typed) -> the session on its next screen or step. Pure."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from menus.choices import more_key
@@ -15,12 +15,13 @@ from menus.screen import Node
 from menus.session import Session
 from menus.surface import SURFACES, Surface
 from menus.typed import as_date, as_digits, as_email, as_msisdn, digits_of, month_like
+from menus.value import value
 
 MOST_TRAIL = 12
 """Screens remembered behind the current one; older ones are forgotten first."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Heard:
     """What an answer did: moved the session, turned a page, or changed nothing and why."""
 

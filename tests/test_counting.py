@@ -57,7 +57,7 @@ def test_each_conversation_that_is_over_is_one_record(after: World, caplog: pyte
     ended, left = [record.__dict__ for record in caplog.get_records("setup") if record.msg == "conversation"]
     assert ended["path"] == "home budget bill einvoice.confirm einvoice.activate einvoice.done"
     assert [ended["outcome"], left["outcome"], left["path"]] == ["einvoice.done", "left", "home budget"]
-    assert ended["subscriber"] == after.house.conversations.keys.mark(ANA)
+    assert ended["subscriber"] == after.house.conversations.keys.mark("orange-ro", ANA)
     assert ANA[1:] not in str([ended, left])
 
 

@@ -20,7 +20,7 @@ def voice(text: str | None, hop: str) -> Inbound:
 def standing(heard: str | None) -> Session:
     session = Session("orange-ro", "ussd", "+40740000101", "r", "home", "ro")
     if heard is not None:
-        note(KEYS, session, ussd(heard))
+        note(session, ussd(heard), KEYS.hop(ussd(heard)))
         session.turn = 1
     return session
 

@@ -82,6 +82,17 @@ def test_a_private_step_is_entered_only_with_the_proof_of_the_rules(operator: st
 
 
 @pytest.mark.parametrize("operator", packs.names())
+def test_an_open_way_is_the_one_the_machine_would_go(operator: str) -> None:
+    pack = menu(operator)
+    for trigger, origin, _ in pack.moves.edges():
+        for proofs in ((), ("line",), ("code",), ("password",)):
+            moved, asked = (standing(pack, origin, next(iter(pack.form.rules.proof)), proofs) for _ in range(2))
+            pack.moves.fire(trigger, moved)
+            pack.moves.ask(trigger, asked)
+            assert moved == asked, (trigger, origin, proofs)
+
+
+@pytest.mark.parametrize("operator", packs.names())
 def test_a_line_not_proven_is_asked_for_the_proof_of_its_kind(operator: str) -> None:
     pack = menu(operator)
     for kind, proof in pack.form.rules.proof.items():

@@ -12,9 +12,10 @@ from pydantic import BaseModel
 from flows.inbound import Inbound
 from flows.records import Notice, Receipt
 from menus.reply import Reply
+from menus.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Webhook:
     """One request the guard let through: decoded once, every field a single value."""
 
@@ -22,7 +23,7 @@ class Webhook:
     query: Mapping[str, str] = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Raw:
     """The same request before decoding: what a signature is computed over."""
 
@@ -72,7 +73,7 @@ Event = Inbound | Ended | Receipt | OptOut | None
 """None: understood, nothing to do."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Answer:
     """The HTTP answer, without its status: conversations always answer 200."""
 

@@ -28,14 +28,15 @@ class Buckets:
     """
 
     def __init__(self, rate: Rate, entries: int) -> None:
-        self._rate = rate
+        self._interval = rate.interval
+        self._room = rate.seconds * _ROUNDING
         self._entries = entries
         self._empty_at: OrderedDict[str, float] = OrderedDict()
 
     def take(self, tag: str, now: float) -> bool:
         """Count one turn; False, and nothing counted, when there is no room for it."""
-        filled = max(self._empty_at.get(tag, now), now) + self._rate.interval
-        if filled - now > self._rate.seconds * _ROUNDING:
+        filled = max(self._empty_at.get(tag, now), now) + self._interval
+        if filled - now > self._room:
             return False
         self._empty_at[tag] = filled
         self._empty_at.move_to_end(tag)

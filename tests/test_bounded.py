@@ -1,0 +1,79 @@
+"""Bounded waits: a deadline for what waits, with every way a wait can end."""
+
+import asyncio
+
+import pytest
+
+from gateway.bounded import within
+
+
+async def waiting(turns: int, answer: str = "done") -> str:
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    return answer
+
+
+@pytest.mark.parametrize("turns", [0, 1, 3])
+async def test_it_returns_what_the_work_returns(turns: int) -> None:
+    assert await within(60, waiting(turns)) == "done"
+
+
+async def test_what_never_ends_is_stopped_and_may_clean_up() -> None:
+    left: list[str] = []
+
+    async def for_ever() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            left.append("cleaned")
+
+    with pytest.raises(TimeoutError):
+        await within(0.01, for_ever())
+    assert left == ["cleaned"]
+
+
+@pytest.mark.parametrize("turns", [0, 2])
+async def test_what_the_work_raises_comes_out(turns: int) -> None:
+    async def broken() -> None:
+        await waiting(turns)
+        raise LookupError("mine")
+
+    with pytest.raises(LookupError, match="mine"):
+        await within(60, broken())
+
+
+async def test_what_a_wait_raises_reaches_the_work() -> None:
+    told: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def hopeful() -> str:
+        try:
+            return await told
+        except ConnectionError:
+            return await waiting(1, "another way")
+
+    task = asyncio.create_task(within(60, hopeful()))
+    await waiting(1)
+    told.set_exception(ConnectionError())
+    assert await task == "another way"
+
+
+async def test_a_deadline_within_is_its_own() -> None:
+    """An inner timeout begun before the outer one ends only what it bounds."""
+
+    async def patient() -> str:
+        try:
+            async with asyncio.timeout(0.01):
+                await asyncio.Event().wait()
+        except TimeoutError:
+            pass
+        return await waiting(2, "went on")
+
+    assert await within(60, patient()) == "went on"
+
+
+async def test_cancelled_from_outside_is_no_timeout() -> None:
+    task = asyncio.create_task(within(60, waiting(1_000_000)))
+    await waiting(3)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
