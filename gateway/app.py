@@ -127,10 +127,15 @@ class Part:
     """Its number among several on one port; None when it is alone."""
 
 
-async def serve(house: House, part: Part, mount: Callable[[web.Application], None] | None = None) -> None:
+async def serve(
+    house: House,
+    part: Part,
+    mount: Callable[[web.Application], None] | None = None,
+    served: Callable[[], None] | None = None,
+) -> None:
     """Serve until SIGTERM or SIGINT; then turn red, finish what is under way, and return.
 
-    `mount` adds to the public app.
+    `mount` adds to the public app; `served` is called once it can be reached.
     """
     settle_memory()
     settings, health, stopped = house.settings, Health(house), _told_to_stop()
@@ -146,6 +151,8 @@ async def serve(house: House, part: Part, mount: Callable[[web.Application], Non
             mount(app)
         public_side = listening(app, settings.host, settings.port, shared=shared)
         await stack.enter_async_context(public_side)
+        if served:
+            served()
         worker = asyncio.create_task(deliver(house)) if part.deliver else None
         await stopped.wait()
         health.draining = True

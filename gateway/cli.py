@@ -108,9 +108,9 @@ async def _serve_demo(args: argparse.Namespace) -> None:
     async with _demo_settings(args) as settings, house(settings) as built:
         await demo.settle(built)
         built.recorder.listeners.append(lambda notice: print(demo.told(notice), flush=True))
-        async with phone(built) as site:
-            print(demo.welcome(built, settings.port), flush=True)
-            await app.serve(built, app.Part(deliver=True), site.mount)
+        async with phone(built, tell=functools.partial(print, flush=True)) as site:
+            greet = functools.partial(print, demo.welcome(built, settings.port), flush=True)
+            await app.serve(built, app.Part(deliver=True), site.mount, greet)
 
 
 @contextlib.asynccontextmanager
@@ -164,11 +164,12 @@ def _dial(args: argparse.Namespace) -> int:
 
 async def _dialled(args: argparse.Namespace) -> int:
     async with _demo_settings(args) as told:
-        settings, chance = terminal.scene(args, told)
-        async with house(settings, chance=chance) as built:
+        settings, chance, fragile = terminal.scene(args, told)
+        live = fragile.sessions if fragile else None
+        async with house(settings, chance=chance, sessions=live) as built:
             await demo.settle(built)
             args.caller = args.caller or demo.phone(built, args.operator)
-            return await terminal.run(args, built)
+            return await terminal.run(args, built, fragile)
 
 
 def _notify(args: argparse.Namespace) -> int:

@@ -44,8 +44,10 @@ ACTIONS: Mapping[str, tuple[str, str]] = {
     "hang": (r"up", "hang up"),
     "wait": (WAIT, "wait 16 minutes"),
     "billing": (r"up|slow|down", "billing slow"),
+    "sessions": (r"up|down", "sessions down"),
 }
-"""Lines that do something; `again` sends the last request once more, byte for byte."""
+"""Lines that do something; `again` sends the last request once more, byte for byte; with `sessions down` the
+store that all processes share (Redis) does not answer."""
 VERBS: Mapping[str, tuple[str, str]] = {**HEADER, **ACTIONS}
 
 

@@ -28,7 +28,7 @@ class Live:
     """By operator the folder of its pack."""
     published: list[Callable[[Menu], None]] = field(default_factory=list, repr=False)
     """Told of every new revision."""
-    broken: list[Callable[[str, list[Finding]], None]] = field(default_factory=list, repr=False)
+    broken: list[Callable[[str, list[Finding]], object]] = field(default_factory=list, repr=False)
     """Told what is wrong with an operator's pack on disk, and with nothing when it is whole again."""
     marks: dict[str, Marks] = field(default_factory=dict, repr=False)
 

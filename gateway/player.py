@@ -1,7 +1,7 @@
 """The player: does what a dialog says on a line, and writes down what came of it."""
 
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -25,6 +25,8 @@ class Shown:
     gather: Gather | None = None
     transfer: str = ""
     ends: bool = False
+    recordings: tuple[str, ...] = ()
+    """On a call, by line, where the recording is that says it; empty where it is spoken."""
 
 
 def shown(reply: Reply) -> Shown:
@@ -109,8 +111,8 @@ class Player:
     post: Post
     zone: str
     clock: Clock | None = None
-    billing: Callable[[str], None] | None = None
-    """Makes billing `slow`, `down` or `up`."""
+    spoil: Mapping[str, Callable[[str], None]] = field(default_factory=dict, repr=False)
+    """What can be spoiled here: makes billing `slow`, `down` or `up`, and sessions `down` or `up`."""
     caller: str = field(default="", repr=False)
     code: str = field(default="", repr=False)
     """The last one-time code that arrived."""
@@ -150,10 +152,10 @@ class Player:
     async def _wait(self, said: str) -> None:
         self._moved().wait(duration(said))
 
-    async def _billing(self, said: str) -> None:
-        if self.billing is None:
-            raise DialogError("billing cannot be spoiled here; take the line out")
-        self.billing(said)
+    async def _spoiled(self, what: str, said: str) -> None:
+        if what not in self.spoil:
+            raise DialogError(f"{what} cannot be spoiled here; take the line out")
+        self.spoil[what](said)
 
     async def _text(self, said: str) -> Shown:
         number, _, body = said.partition(" ")
@@ -169,7 +171,8 @@ _ACTIONS: dict[str, Callable[[Player, str], Awaitable[Shown | None]]] = {
     "from": Player._from,
     "at": Player._at,
     "wait": Player._wait,
-    "billing": Player._billing,
+    "billing": lambda player, said: player._spoiled("billing", said),
+    "sessions": lambda player, said: player._spoiled("sessions", said),
     "dial": lambda player, said: player.line.dial(player.caller, said),
     "call": lambda player, said: player.line.call(player.caller, said),
     "text": Player._text,

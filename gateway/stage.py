@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from gateway import demo, packs
 from gateway.dialog import Dialog, moment
 from gateway.direct import Direct
+from gateway.fragile import FragileSessions
 from gateway.inward import DEFAULT_TRUST
 from gateway.player import Clock, Line, Player, Post
 from gateway.providers import discover
@@ -50,6 +51,7 @@ class Stage:
     clock: Clock
     post: Post = field(repr=False)
     weather: Weather = field(repr=False)
+    sessions: FragileSessions = field(repr=False)
 
     @property
     def menu(self) -> Menu:
@@ -62,8 +64,11 @@ class Stage:
 
     def player(self, line: Line) -> Player:
         """Plays dialogs on a line of this world."""
-        zone = self.menu.form.time_zone
-        return Player(line, self.post, zone, self.clock, self.weather.become, caller=self.scene.caller)
+        zone, spoil = (
+            self.menu.form.time_zone,
+            {"billing": self.weather.become, "sessions": self.sessions.become},
+        )
+        return Player(line, self.post, zone, self.clock, spoil, caller=self.scene.caller)
 
 
 @dataclass(slots=True)
@@ -85,11 +90,13 @@ class Stages:
         path = self.folder / f"world-{self.numbers()}.db"
         shutil.copy(await self._template(clock()), path)
         settings = load(discover(), Path("no such file"), {}, _settings(scene, path))
-        async with house(settings, chance=Chance(now=clock), load=self.load) as built:
+        fragile = FragileSessions()
+        chance = Chance(now=clock)
+        async with house(settings, chance=chance, load=self.load, sessions=fragile.sessions) as built:
             weather = spoiled(built.conversations.people[scene.operator])
             if scene.language:
                 await choose_language(built, scene.operator, scene.caller, scene.language)
-            yield Stage(built, scene, clock, Post.of(built.delivery, built.recorder), weather)
+            yield Stage(built, scene, clock, Post.of(built.delivery, built.recorder), weather, fragile)
         for left in self.folder.glob(f"{path.name}*"):
             left.unlink()
 

@@ -1,9 +1,9 @@
 """The terminal phone: USSD, calls and texts typed line by line, and dialogs played and saved."""
 
-import asyncio
+import os
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from difflib import unified_diff
@@ -12,11 +12,16 @@ from zoneinfo import ZoneInfo
 
 from flows.failures import Refused
 from flows.records import Change, Preference
+from flows.turns import Turn
 from gateway import packs
+from gateway.colours import Colours, Style
 from gateway.dialog import INDENT, Dialog, DialogError, moment, read, write
 from gateway.direct import NAME, Direct
+from gateway.fragile import FragileSessions
 from gateway.inward import DEFAULT_TRUST
+from gateway.keyboard import Keyboard, keyboard
 from gateway.player import Clock, Player, Post
+from gateway.secrecy import secret
 from gateway.settings import Settings
 from gateway.weather import spoiled
 from gateway.wiring import Chance, House
@@ -25,7 +30,14 @@ from menus.menu import Menu
 from menus.surface import SURFACES
 
 VERBS = {"ussd": "dial", "voice": "call", "sms": "text"}
-DIM, PLAIN = "\x1b[2m", "\x1b[0m"
+HINTS = {
+    "dial": "(dialling {}: type an answer and Enter; Ctrl-D hangs up)",
+    "call": "(calling {}: type keys and Enter, Enter alone to say nothing; Ctrl-D hangs up)",
+    "text": "(texting {}: type a message and Enter; Ctrl-D leaves)",
+}
+"""By verb what a person at a terminal may type."""
+STYLES: Mapping[str, Style] = {"~": "arrived", "?": "dim", "=": "dim"}
+"""How the lines of a dialog are shown; those of the screen itself as they are."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -36,30 +48,36 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--from", dest="caller", default="", metavar="MSISDN", help="the phone's number; the first person's"
     )
     parser.add_argument("--language", default="", help="the language the subscriber has chosen, e.g. en")
-    parser.add_argument("--channel", choices=list(VERBS), help="when the address does not say")
+    parser.add_argument("--channel", choices=list(VERBS), help="dial the operator's own number on this channel")
     parser.add_argument("--script", type=Path, metavar="FILE", help="play a dialog; status 1 when it differs")
     parser.add_argument("--save", type=Path, metavar="FILE", help="write the conversation as a dialog")
 
 
-def scene(args: Namespace, settings: Settings) -> tuple[Settings, Chance]:
-    """A script plays in a world of its own: its clock, and nothing done before it. Anything else in ours."""
+def scene(args: Namespace, settings: Settings) -> tuple[Settings, Chance, FragileSessions | None]:
+    """A script plays in a world of its own: its clock, its sessions, and nothing done before it.
+
+    Anything else in ours.
+    """
     if args.script is None:
-        return settings, Chance()
+        return settings, Chance(), None
     clock = Clock(datetime.now(UTC))
     with suppress(DialogError):  # `run` says what is wrong with it
         dialog = _script(args.script)
         if dialog.first("at"):
             pack = packs.menu(packs.located(dialog.first("operator", args.operator), settings.packs))
             clock.set(moment(dialog.first("at")), pack.form.time_zone)
-    return settings.model_copy(update={"database_url": "sqlite://"}), Chance(now=clock)
+    return settings.model_copy(update={"database_url": "sqlite://"}), Chance(now=clock), FragileSessions()
 
 
-async def run(args: Namespace, house: House) -> int:
-    """Be the phone `--from` names until the conversation or the input is over; 0 when all went as it should."""
+async def run(args: Namespace, house: House, sessions: FragileSessions | None = None) -> int:
+    """Be the phone `--from` names until the conversation or the input is over; 0 when all went as it should.
+
+    `sessions` are a script's own.
+    """
     try:
-        return await (_played(args, house) if args.script else _typed(args, house))
+        return await (_played(args, house, sessions) if sessions else _typed(args, house))
     except DialogError as error:
-        print(error, file=sys.stderr)
+        print(Colours.of(sys.stderr, os.environ).paint(str(error), "fault"), file=sys.stderr)
         return 2
 
 
@@ -81,12 +99,15 @@ def _script(path: Path) -> Dialog:
         raise DialogError(f"{path}: {error.strerror}") from error
 
 
-async def _played(args: Namespace, house: House) -> int:
+async def _played(args: Namespace, house: House, sessions: FragileSessions) -> int:
     dialog = _script(args.script)
     operator, caller = dialog.first("operator", args.operator), dialog.first("from", args.caller)
     if dialog.first("language"):
         await choose_language(house, operator, caller, dialog.first("language"))
     player = _player(house, _menu(house, operator), caller, dialog.trust)
+    player.clock = house.hooks.now if isinstance(house.hooks.now, Clock) else None
+    weather = spoiled(house.conversations.people[operator])
+    player.spoil = {"billing": weather.become, "sessions": sessions.become}
     written = write(dialog, await player.play(dialog))
     print(written, end="")
     return _compared(dialog, written)
@@ -97,45 +118,63 @@ def _compared(dialog: Dialog, written: str) -> int:
     differing = list(unified_diff(expected, written.splitlines(), dialog.name, "played", lineterm=""))
     if not differing:
         return 0
-    print("\n".join(["", *differing]), file=sys.stderr)
+    print("\n" + Colours.of(sys.stderr, os.environ).diff(differing), file=sys.stderr)
     return 1
 
 
 async def _typed(args: Namespace, house: House) -> int:
     menu = _menu(house, args.operator)
-    verb = VERBS[args.channel or _channel(menu, args.address)]
+    channel = args.channel or _channel(menu, args.address)
+    address = args.address or str(getattr(menu.form.numbers, channel))
     if args.language:
         await choose_language(house, args.operator, args.caller, args.language)
-    phone = Phone(_player(house, menu, args.caller, {}), menu, verb)
     head = [f"operator {menu.name}", f"from {args.caller}", f"at {_local(house, menu)}"]
     head += [f"language {args.language}"] if args.language else []
-    await phone.talk(args.address)
-    if args.save:
-        args.save.write_text("\n".join([*head, *phone.written, ""]), encoding="utf-8")
+    with keyboard(os.environ) as keys:
+        phone = Phone(_player(house, menu, args.caller, {}), menu, VERBS[channel], keys)
+        house.conversations.watchers.append(phone.stands)
+        try:
+            await phone.talk(address)
+        finally:
+            if args.save:
+                args.save.write_text("\n".join([*head, *phone.written, ""]), encoding="utf-8")
     return 0
 
 
 class Phone:
     """What is typed, done; what comes of it, printed and kept as a dialog's lines."""
 
-    def __init__(self, player: Player, menu: Menu, verb: str) -> None:
-        self._player, self._menu, self._verb = player, menu, verb
+    def __init__(self, player: Player, menu: Menu, verb: str, keys: Keyboard) -> None:
+        self._player, self._menu, self._verb, self._keys = player, menu, verb, keys
+        self._screen = ""
+        self._colours = Colours.of(sys.stdout, os.environ)
         self.written: list[str] = []
+
+    def stands(self, turn: Turn) -> None:
+        """Watch where the conversation stands."""
+        self._screen = turn.screen
 
     async def talk(self, address: str) -> None:
         """Until the conversation ends or nothing more is typed."""
+        if self._keys.history:
+            print(self._colours.paint(HINTS[self._verb].format(address), "dim"))
         over = self._verb != "text" and await self._do(self._verb, address)
         while not over:
-            typed = await asyncio.to_thread(sys.stdin.readline)
-            if not typed:
+            typed = await self._keys.line()
+            if typed is None:
                 await self._leave()
                 return
-            over = await self._answer(typed.rstrip("\r\n"), address)
+            over = await self._do(*self._meant(typed, address))
 
-    async def _answer(self, typed: str, address: str) -> bool:
+    def _meant(self, typed: str, address: str) -> tuple[str, str]:
+        """The verb and what it is said with; remembered, unless it is a secret."""
         if self._verb == "text":
-            return await self._do("text", f"{address} {typed}")
-        return await self._do("silence" if self._verb == "call" and not typed else ">", typed)
+            verb, said = "text", f"{address} {typed}"
+        else:
+            verb, said = ("silence" if self._verb == "call" and not typed else ">"), typed
+        if not secret(self._menu, self._screen, verb, said):
+            self._keys.keep(typed)
+        return verb, said
 
     async def _do(self, verb: str, said: str) -> bool:
         """One thing done; is the conversation over?"""
@@ -143,24 +182,23 @@ class Phone:
         hidden = said.replace(self._player.code, "{code}") if self._player.code else said
         self.written += [f"{verb} {hidden}".rstrip(), *(f"{INDENT}{line}" for line in brought)]
         for line in brought:
-            self._print(line)
+            print(self._shown(line), flush=True)
         self._print_size(brought)
         return "= end" in brought
 
     async def _leave(self) -> None:
+        if self._keys.history:
+            print()  # Ctrl-D leaves the cursor behind the prompt
         if self._verb != "text":
             await self._player.act("hang", "up")
             self.written.append("hang up")
 
-    def _print(self, line: str) -> None:
+    def _shown(self, line: str) -> str:
         """The phone's own screen shows codes as they are."""
         mark, _, told = line.replace("{code}", self._player.code).partition(" ")
-        if mark == "~":
-            route, to, body = told.split(" ", 2) if told.count(" ") > 1 else ("", "", told)
-            print(f"{route} to ...{to[-5:]} {body}" if route == "sms" else told)
-        else:
-            print(told if mark == "|" else _dim(f"({told})"))
-        sys.stdout.flush()
+        if mark == "|":
+            return told
+        return self._colours.paint(_arrived(told) if mark == "~" else f"({told})", STYLES[mark])
 
     def _print_size(self, brought: Sequence[str]) -> None:
         """What the screen took of its room, where there is room to run out of."""
@@ -170,24 +208,20 @@ class Phone:
         size = measure(text)
         budget = SURFACES["sms" if self._verb == "text" else "ussd"].budget
         most, unit = (budget.gsm7, "septets") if size.alphabet == "gsm7" else (budget.ucs2, "UCS-2 units")
-        print(_dim(f"({len(text)} characters, {size.units} of {most} {unit})"), flush=True)
+        told = f"({len(text)} characters, {size.units} of {most} {unit})"
+        print(self._colours.paint(told, "dim"), flush=True)
+
+
+def _arrived(told: str) -> str:
+    """What came to a phone or a mailbox; a second line of it stands as it is."""
+    route, to, body = told.split(" ", 2) if told.count(" ") > 1 else ("", "", told)
+    return f"{route} to ...{to[-5:]} {body}" if route == "sms" else told
 
 
 def _player(house: House, menu: Menu, caller: str, trust: dict[str, str]) -> Player:
     token = house.conversations.people[menu.name].world.token()
     line = Direct(house.conversations, menu, DEFAULT_TRUST | trust, f"{NAME}-{token}")
-    now = house.hooks.now
-    post = Post.of(house.delivery, house.recorder)
-    if not isinstance(now, Clock):
-        return Player(line, post, menu.form.time_zone, caller=caller)
-    return Player(
-        line,
-        post,
-        menu.form.time_zone,
-        now,
-        spoiled(house.conversations.people[menu.name]).become,
-        caller=caller,
-    )
+    return Player(line, Post.of(house.delivery, house.recorder), menu.form.time_zone, caller=caller)
 
 
 def _menu(house: House, operator: str) -> Menu:
@@ -210,7 +244,3 @@ def _channel(menu: Menu, address: str) -> str:
 
 def _local(house: House, menu: Menu) -> str:
     return f"{house.hooks.now().astimezone(ZoneInfo(menu.form.time_zone)):%Y-%m-%d %H:%M:%S}"
-
-
-def _dim(text: str) -> str:
-    return f"{DIM}{text}{PLAIN}" if sys.stdout.isatty() else text

@@ -18,7 +18,7 @@ from flows.failures import Failure, Unavailable
 from flows.hops import Keys
 from flows.manners import Manners
 from flows.people import People
-from flows.ports import Billing
+from flows.ports import Billing, Sessions
 from flows.records import Errand, Notice, Secret
 from flows.shelf import Shelf
 from gateway import hops, inward, outward, packs
@@ -98,8 +98,12 @@ async def house(
     root: Path = packs.OPERATORS,
     chance: Chance | None = None,
     load: Callable[[Path], Menu] = packs.menu,
+    sessions: Sessions | None = None,
 ) -> AsyncIterator[House]:
-    """Build everything from the settings; give it all back at the end. `load` compiles a pack's folder."""
+    """Build everything from the settings; give it all back at the end.
+
+    `load` compiles a pack's folder; `sessions` stand in for those the settings name.
+    """
     chance = chance or Chance()
     async with AsyncExitStack() as stack:
         database = connect(settings.database_url)
@@ -110,7 +114,7 @@ async def house(
         shelf = Shelf()
         for name in settings.operators:
             shelf.publish(load(packs.located(name, settings.packs, root)))
-        yield await _built(settings, shelf, chance, database, stack)
+        yield await _built(settings, shelf, chance, database, sessions, stack)
 
 
 async def _upgraded(database: Database) -> None:
@@ -146,15 +150,22 @@ async def _following(clock: Steady, database: Database) -> AsyncIterator[None]:
 
 
 async def _built(
-    settings: Settings, shelf: Shelf, chance: Chance, database: Database, stack: AsyncExitStack
+    settings: Settings,
+    shelf: Shelf,
+    chance: Chance,
+    database: Database,
+    sessions: Sessions | None,
+    stack: AsyncExitStack,
 ) -> House:
     secret = Secret(settings.secret_key.get_secret_value())
     passwords = SqlPasswords(database)
     stack.callback(passwords.close)
     notebook = Notebook(database, Auditor(secret))
     stack.push_async_callback(notebook.close)
-    conversations = await _conversations(settings, shelf, chance, notebook, passwords, stack)
-    people = conversations.people
+    people = _people(settings, shelf, chance, notebook, passwords, stack)
+    keys = Keys(settings.secret_key.get_secret_value().encode()[:64])
+    live, tallies = await inward.live(settings, chance.now, stack)
+    conversations = Conversations(shelf, sessions or live, people, packs.actions(), keys, Manners(tallies))
     outbox, recorder = SqlOutbox(database, secret), Recorder()
     connections = inward.connections(settings, shelf)
     thrift = _thrift(settings, shelf, database, chance.now)
@@ -187,22 +198,20 @@ async def _built(
     )
 
 
-async def _conversations(
+def _people(
     settings: Settings,
     shelf: Shelf,
     chance: Chance,
     notebook: Notebook,
     passwords: SqlPasswords,
     stack: AsyncExitStack,
-) -> Conversations:
+) -> dict[str, People]:
     people = {}
     for name in settings.operators:
         world = _world(settings, shelf.current(name), notebook, passwords, chance)
         stack.push_async_callback(_closed, world.billing)
         people[name] = People(world)
-    keys = Keys(settings.secret_key.get_secret_value().encode()[:64])
-    live, tallies = await inward.live(settings, chance.now, stack)
-    return Conversations(shelf, live, people, packs.actions(), keys, Manners(tallies))
+    return people
 
 
 def _thrift(

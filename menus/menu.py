@@ -99,6 +99,12 @@ class Menu:
             digits = text.replace(" ", "")
             yield (digits, True) if self._said_singly(part, digits, facts) else (text, False)
 
+    def said_by(self, file: str) -> str:
+        """The words of a recording; its bare name when the pack brings no such file."""
+        names = (key for key, each in self.recordings.items() if each == file)
+        language, name = next(names, ("", ""))
+        return " ".join(self.words(name, language, "voice", {}).split()) if name else file
+
     def _said_singly(self, slot: str, digits: str, facts: Mapping[str, Fact | Rows]) -> bool:
         """Is it a code or a number, and no amount or count?"""
         if not digits.isdecimal():

@@ -14,7 +14,9 @@ class Prompt:
 
     kind: Literal["say", "digits", "play"]
     text: str
-    """Words, digits, or the recording's file name relative to the pack's `prompts/`."""
+    """The words or the digits; of a recording the words it says."""
+    file: str = ""
+    """The recording's file name relative to the pack's `prompts/`."""
 
 
 @dataclass(frozen=True, slots=True)

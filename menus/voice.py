@@ -67,7 +67,7 @@ def _text(menu: Menu, session: Session, name: str, *, short: bool = False) -> It
     """A text of the catalogue: its recording, or its words with the digits of numbers one by one."""
     file = menu.recordings.get((session.language, name))
     if file and not short:
-        yield Prompt("play", file)
+        yield Prompt("play", menu.said_by(file), file)
         return
     channel = "short" if short and _short(menu, session, name) else "voice"
     words = ""

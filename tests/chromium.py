@@ -1,11 +1,14 @@
 """A real browser on the phone's page: every complaint of its console fails the test."""
 
+import os
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
@@ -31,8 +34,11 @@ BASE: dict[str, Any] = {
     "public_url": "http://127.0.0.1:8080",
     "secret_key": "a key for the tests and nothing else",
     "database_url": "sqlite://",
-    "operators": {name: dict(OPERATOR) for name in packs.names()},
 }
+
+
+PICTURES = Path(os.environ.get("PICTURES") or Path(__file__).parent.parent / "var" / "pictures")
+"""Where each test leaves a picture of what it saw last."""
 
 
 @dataclass(slots=True)
@@ -41,7 +47,6 @@ class Phone:
 
     page: Page = field(repr=False)
     url: str
-    site: PhoneSite = field(repr=False)
     said: list[str] = field(default_factory=list)
     """What the browser complained of."""
 
@@ -56,7 +61,9 @@ class Phone:
         """Take a new phone in hand."""
         await self.the("person").select_option(person)
         await self.the("language").select_option(language)
+        held = await self.page.get_attribute("body", "data-phone")
         await self.page.click("text=New phone")
+        await expect(self.page.locator("body")).not_to_have_attribute("data-phone", held or "")
         await expect(self.the("dialog")).to_contain_text(f"from {person}\nlanguage {language}")
 
     async def enter(self, typed: str, shown: str) -> None:
@@ -64,6 +71,11 @@ class Phone:
         await self.the("line").fill(typed)
         await self.the("go").click()
         await expect(self.the("screen")).to_contain_text(shown)
+
+    async def spoil(self, what: str, state: str) -> None:
+        """Press a switch, and wait until it is done."""
+        await self.page.click(f"[data-spoil={what}][data-state={state}]")
+        await expect(self.the("dialog")).to_contain_text(re.compile(rf"{what} (up|{state})\n*$"))
 
     async def press(self, key: str, shown: str) -> None:
         await self.page.click(f"#keypad button:text-is('{key}')")
@@ -82,42 +94,69 @@ class Phone:
         return path.read_text(encoding="utf-8")
 
 
+@asynccontextmanager
+async def browsing(chromium: str) -> AsyncIterator[Browser]:
+    """A browser for as long as the block runs."""
+    async with async_playwright() as play:
+        browser = await play.chromium.launch(executable_path=chromium, args=list(OPTIONS))
+        yield browser
+        await browser.close()
+
+
+@asynccontextmanager
+async def holding(browser: Browser, url: str, name: str) -> AsyncIterator[Phone]:
+    """The phone in a fresh page; a picture of it stays, and whatever the console said is a fault."""
+    opened = Phone(await browser.new_page(), url)
+    opened.page.on("console", lambda told: opened.said.append(told.text))
+    opened.page.on("pageerror", lambda error: opened.said.append(str(error)))
+    await opened.visit()
+    yield opened
+    await opened.page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
+    await opened.page.close()
+    assert not opened.said
+
+
 @dataclass(slots=True)
 class Show:
-    """A browser, and the phone's site it looks at."""
+    """A demo, and where its site is."""
 
-    browser: Browser = field(repr=False)
     url: str
     site: PhoneSite = field(repr=False)
 
 
 @asynccontextmanager
-async def showing(menu: Callable[[Path], Menu], chromium: str) -> AsyncIterator[Show]:
-    """A demo and a browser for as long as the block runs."""
-    settings = load(discover(), Path("no such file"), {}, BASE)
-    async with house(settings, load=menu) as built, phone(built) as site, async_playwright() as play:
+async def showing(menu: Callable[[Path], Menu], root: Path = packs.OPERATORS) -> AsyncIterator[Show]:
+    """A demo of the packs in a folder for as long as the block runs."""
+    operators = {name: dict(OPERATOR) for name in packs.names(root)}
+    settings = load(discover(), Path("no such file"), {}, {**BASE, "operators": operators})
+    async with house(settings, root, load=menu) as built, phone(built, root) as site:
         app = public(built)
         site.mount(app)
-        browser = await play.chromium.launch(executable_path=chromium, args=list(OPTIONS))
         async with listening(app, "127.0.0.1", 0) as port:
-            yield Show(browser, f"http://127.0.0.1:{port}", site)
-            await browser.close()
+            yield Show(f"http://127.0.0.1:{port}", site)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def show(worlds: Worlds, chromium: str) -> AsyncIterator[Show]:
-    """One browser and one demo for all tests of the phone: each takes a phone of its own."""
-    async with showing(worlds.menu, chromium) as opened:
+async def browser(chromium: str) -> AsyncIterator[Browser]:
+    """One browser for the whole run."""
+    async with browsing(chromium) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def show(worlds: Worlds) -> AsyncIterator[Show]:
+    """One demo for all tests of the phone: each takes a phone of its own."""
+    async with showing(worlds.menu) as opened:
         yield opened
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def page(show: Show) -> AsyncIterator[Phone]:
+async def page(browser: Browser, show: Show, request: pytest.FixtureRequest) -> AsyncIterator[Phone]:
     """The phone in a fresh page."""
-    opened = Phone(await show.browser.new_page(), show.url, show.site)
-    opened.page.on("console", lambda told: opened.said.append(told.text))
-    opened.page.on("pageerror", lambda error: opened.said.append(str(error)))
-    await opened.visit()
-    yield opened
-    await opened.page.close()
-    assert not opened.said
+    async with holding(browser, show.url, called(request)) as opened:
+        yield opened
+
+
+def called(request: pytest.FixtureRequest) -> str:
+    """A test's name as a file's."""
+    return re.sub(r"[^\w-]+", "-", request.node.name.removeprefix("test_")).strip("-")

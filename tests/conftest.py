@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from tests.chromium import browser as browser
 from tests.chromium import page as page
 from tests.chromium import show as show
 from tests.runs import runs as runs

@@ -56,12 +56,14 @@ class Demo:
 
 
 @contextmanager
-def demonstrating(folder: Path) -> Iterator[Demo]:
+def demonstrating(folder: Path, *arguments: str) -> Iterator[Demo]:
     """Serve it for as long as the block runs."""
     (folder / ".venv").symlink_to(Path(sys.prefix))
     demo = Demo(folder, free_port())
     with (folder / "out").open("wb") as out:
-        child = subprocess.Popen([DIALTREE, "demo"], cwd=folder, env=demo.environ, stdout=out, stderr=out)
+        child = subprocess.Popen(
+            [DIALTREE, "demo", *arguments], cwd=folder, env=demo.environ, stdout=out, stderr=out
+        )
         try:
             until(lambda: "Stop with Ctrl-C" in demo.said, 60, "the demo serves")
             yield demo

@@ -5,8 +5,10 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
+from playwright.async_api import Browser
+
 from gateway import draw_cli, packs
-from tests.chromium import Phone, Show, showing
+from tests.chromium import Phone, browsing, showing
 from tests.services import found
 
 FOLDER = Path(__file__).parent.parent / "docs" / "img"
@@ -14,10 +16,10 @@ DIALOG = Path(__file__).parent / "dialogs" / "ussd" / "einvoice-en.dialog"
 ACTIVATION = (("*100#", "Welcome"), ("1", "Budget"), ("1", "E-invoice"), ("3", "Switch"), ("1", "Done!"))
 
 
-async def photograph(show: Show) -> None:
+async def photograph(browser: Browser, url: str) -> None:
     """An activation by USSD, and what goes on behind it."""
-    page = await show.browser.new_page(viewport={"width": 1240, "height": 1010})
-    phone = Phone(page, show.url, show.site)
+    page = await browser.new_page(viewport={"width": 1280, "height": 860})
+    phone = Phone(page, url)
     await phone.visit()
     await phone.be("+40740000101", "en")
     for typed, shown in ACTIVATION:
@@ -27,8 +29,8 @@ async def photograph(show: Show) -> None:
 
 
 async def main() -> None:
-    async with showing(packs.menu, found("chromium")) as show:
-        await photograph(show)
+    async with showing(packs.menu) as show, browsing(found("chromium")) as browser:
+        await photograph(browser, show.url)
 
 
 if __name__ == "__main__":

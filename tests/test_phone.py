@@ -1,4 +1,4 @@
-"""The phone in the browser: every channel, the switches, and conversations saved as tests."""
+"""The phone in the browser: every channel, and conversations saved as tests."""
 
 import re
 
@@ -6,21 +6,13 @@ import pytest
 from playwright.async_api import expect
 
 from gateway import packs
-from gateway.dialog import read, write
 from storage.demo import cast
-from tests.chromium import Phone
-from tests.world import Worlds
+from tests.chromium import Phone, Show
+from tests.world import Worlds, replayed
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-BARBU, ANA = "+40740000102", "+40740000101"
+ANA = "+40740000101"
 ARABIC = [path.parent.parent.name.replace("_", "-") for path in packs.OPERATORS.glob("*/texts/ar.yaml")]
-
-
-async def played(worlds: Worlds, text: str) -> str:
-    """What a saved conversation brings in a world of its own."""
-    dialog = read(text, "saved")
-    async with worlds.of(dialog) as world:
-        return write(dialog, await world.player(world.direct(dialog.trust)).play(dialog))
 
 
 async def test_activation_by_ussd_is_shown_counted_and_saved(page: Phone, worlds: Worlds) -> None:
@@ -34,7 +26,7 @@ async def test_activation_by_ussd_is_shown_counted_and_saved(page: Phone, worlds
     await expect(page.the("thread")).to_contain_text("you switched to e-invoicing")
     await expect(page.the("wire")).to_contain_text("/hooks/orange-ro/africastalking/•••/ussd")
     text = await page.saved()
-    assert await played(worlds, text) == text
+    assert await replayed(worlds, text) == text
 
 
 async def test_a_call_is_shown_and_its_code_keyed_in(page: Phone, worlds: Worlds) -> None:
@@ -49,7 +41,7 @@ async def test_a_call_is_shown_and_its_code_keyed_in(page: Phone, worlds: Worlds
     assert code not in await page.the("wire").inner_text()
     text = await page.saved()
     assert "> {code}#" in text
-    assert await played(worlds, text) == text
+    assert await replayed(worlds, text) == text
 
 
 async def test_texts_are_a_thread_and_a_password_stays_off_the_wire(page: Phone, worlds: Worlds) -> None:
@@ -59,58 +51,18 @@ async def test_texts_are_a_thread_and_a_password_stays_off_the_wire(page: Phone,
     await expect(page.the("wire")).to_contain_text("Body=•••")
     await expect(page.the("wire")).not_to_contain_text("ThankYou1")
     text = await page.saved()
-    assert await played(worlds, text) == text
-
-
-async def test_a_lost_reply_and_a_double_delivery_change_nothing(page: Phone, worlds: Worlds) -> None:
-    await page.be(BARBU, "en")
-    await page.enter("*100#", "Welcome")
-    await page.page.click("[data-trick=lost]")
-    await page.enter("1", "Budget")
-    await expect(page.the("wire")).to_contain_text("asked again")
-    await page.page.click("[data-trick=twice]")
-    await page.enter("1", "Latest bill")
-    await expect(page.the("wire")).to_contain_text("delivered twice")
-    text = await page.saved()
-    assert text.count("again\n") == 2
-    assert await played(worlds, text) == text
-
-
-async def test_bad_weather_and_a_dropped_call(page: Phone, worlds: Worlds) -> None:
-    await page.be(ANA, "en")
-    await page.enter("*100*1*1#", "Latest bill")
-    await page.page.click("[data-billing=down]")
-    await page.enter("3", "Switch")
-    await page.enter("1", "does not answer")
-    await page.page.click("[data-billing=down]")
-    await page.enter("*100#", "Welcome")
-    await page.the("hang").click()
-    await expect(page.the("dialog")).to_contain_text("hang up")
-    await page.page.click("[data-billing=slow]")
-    await page.enter("*100*1*1*1#", "prin SMS")
-    text = await page.saved()
-    assert await played(worlds, text) == text
-
-
-async def test_the_clock_goes_forward_and_the_code_is_too_old(page: Phone, worlds: Worlds) -> None:
-    await page.be(ANA, "en")
-    await page.enter("411", "For bills")
-    await page.press("1", "press 2")
-    await page.press("2", "Type the code")
-    code = re.findall(r"\d{6}", await page.the("thread").inner_text())[0]
-    await page.page.click("[data-wait]")
-    await expect(page.the("dialog")).to_contain_text("wait 16 minutes")
-    await page.enter(f"{code}#", "not right")
-    text = await page.saved()
-    assert await played(worlds, text) == text
+    assert await replayed(worlds, text) == text
 
 
 async def test_a_keyboard_is_enough(page: Phone) -> None:
     keyboard = page.page.keyboard
     for _ in range(6):
         await keyboard.press("Tab")
+    await expect(page.page.get_by_role("button", name="Dial *100#")).to_be_focused()
+    await keyboard.press("Enter")
+    await expect(page.the("screen")).to_contain_text("Orange")
     await expect(page.the("line")).to_be_focused()
-    for typed, shown in (("*100#", "Orange"), ("1", "Buget"), ("1", "Ultima factura")):
+    for typed, shown in (("1", "Buget"), ("1", "Ultima factura")):
         await keyboard.type(typed)
         await keyboard.press("Enter")
         await expect(page.the("screen")).to_contain_text(shown)
@@ -120,16 +72,26 @@ async def test_a_keyboard_is_enough(page: Phone) -> None:
     await expect(page.the("dialog")).to_contain_text("hang up")
 
 
+async def test_all_of_it_fits_a_small_window(page: Phone) -> None:
+    await page.page.set_viewport_size({"width": 390, "height": 844})
+    await page.enter("*100#", "Orange")
+    wide = await page.page.evaluate("document.documentElement.scrollWidth")
+    assert wide == 390
+
+
+async def test_where_it_stands_is_marked_on_the_map(page: Phone) -> None:
+    await page.enter("*100#", "Orange")
+    await page.enter("1", "Buget")
+    await page.the("here").click()
+    passed = page.page.locator("g[data-node=home], g[data-node=budget]")
+    await expect(passed.locator("rect").nth(1)).to_have_attribute("stroke-width", "3")
+    await expect(page.page.locator("path[data-path]")).to_have_count(1)
+
+
 async def test_a_wrong_number_is_told(page: Phone) -> None:
     await page.the("line").fill("999")
     await page.the("go").click()
     await expect(page.the("error")).to_contain_text("nobody answers 999")
-
-
-async def test_a_broken_pack_is_told_on_the_page_and_the_phone_goes_on(page: Phone) -> None:
-    page.site.broken("orange-ro", ["orange_ro/texts/en.yaml:9:21: budget on ussd: 257 units of 160"])
-    await expect(page.the("pack")).to_contain_text("orange_ro/texts/en.yaml:9:21")
-    await page.enter("*100#", "Orange")
 
 
 async def test_the_map_has_the_funnel(page: Phone) -> None:
@@ -141,8 +103,8 @@ async def test_the_map_has_the_funnel(page: Phone) -> None:
 
 
 @pytest.mark.parametrize("operator", ARABIC)
-async def test_arabic_runs_from_right_to_left(page: Phone, operator: str) -> None:
+async def test_arabic_runs_from_right_to_left(page: Phone, show: Show, operator: str) -> None:
     await page.the("operator").select_option(operator)
-    await page.be(cast(page.site.people[operator])[0]["number"], "ar")
-    await page.enter(page.site.shelf.current(operator).form.numbers.ussd, "1")
+    await page.be(cast(show.site.people[operator])[0]["number"], "ar")
+    await page.enter(show.site.shelf.current(operator).form.numbers.ussd, "1")
     await expect(page.the("screen").locator("p").first).to_have_css("direction", "rtl")

@@ -138,7 +138,12 @@ def replied(lines: list[str]) -> Reply | None:
         return None
     pairs = [line.replace("\\n", "\n").split("=", 1) for line in lines]
     plain = dict(pairs)
-    prompts = tuple(Prompt(kind, text) for name, text in pairs for kind in KINDS if kind == name)
+    prompts = tuple(
+        Prompt(kind, text, text if kind == "play" else "")
+        for name, text in pairs
+        for kind in KINDS
+        if kind == name
+    )
     return Reply(
         channel="voice" if prompts else "sms",
         language=plain.get("language", "fr"),

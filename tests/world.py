@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from gateway import packs
-from gateway.dialog import Dialog
+from gateway.dialog import Dialog, read, write
 from gateway.direct import Direct
+from gateway.fragile import FragileSessions
 from gateway.inward import DEFAULT_TRUST
 from gateway.player import Clock, Line, Player, Post
 from gateway.providers import discover
@@ -69,6 +70,7 @@ class World:
     clock: Clock
     post: Post = field(repr=False)
     weather: Weather = field(repr=False)
+    sessions: FragileSessions = field(repr=False)
     operator: str = OPERATOR
 
     @property
@@ -79,8 +81,11 @@ class World:
         return Direct(self.house.conversations, self.menu, DEFAULT_TRUST | (trust or {}))
 
     def player(self, line: Line, caller: str = "") -> Player:
-        zone = self.menu.form.time_zone
-        return Player(line, self.post, zone, self.clock, self.weather.become, caller=caller)
+        zone, spoil = (
+            self.menu.form.time_zone,
+            {"billing": self.weather.become, "sessions": self.sessions.become},
+        )
+        return Player(line, self.post, zone, self.clock, spoil, caller=caller)
 
     async def counts(self) -> tuple[int, ...]:
         """How many rows the tables have that show what was done."""
@@ -122,11 +127,13 @@ class Worlds:
         zone = self.menu(packs.folder(operator, self.operators)).form.time_zone
         clock = Clock(datetime.fromisoformat(at).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC))
         settings = _settings(await self._copied(str(clock()), clock()), trust or {}, operator, more or {})
-        async with house(settings, self.operators, _chance(clock), self.menu) as built:
+        fragile = FragileSessions()
+        live = None if settings.redis_url else fragile.sessions
+        async with house(settings, self.operators, _chance(clock), self.menu, live) as built:
             people = built.conversations.people[operator]
             weather = Weather(people.world.billing)
             people.world = replace(people.world, billing=weather)
-            yield World(built, clock, Post.of(built.delivery, built.recorder), weather, operator)
+            yield World(built, clock, Post.of(built.delivery, built.recorder), weather, fragile, operator)
 
     @asynccontextmanager
     async def of(self, dialog: Dialog) -> AsyncIterator[World]:
@@ -179,6 +186,13 @@ def _chance(clock: Callable[[], datetime]) -> Chance:
         digits=lambda count: f"{dice.randrange(10**count):0{count}}",
         token=lambda: f"{dice.getrandbits(128):032x}",
     )
+
+
+async def replayed(worlds: Worlds, text: str) -> str:
+    """What a conversation saved from a phone brings in a world of its own."""
+    dialog = read(text, "saved")
+    async with worlds.of(dialog) as world:
+        return write(dialog, await world.player(world.direct(dialog.trust)).play(dialog))
 
 
 @pytest.fixture(scope="session")

@@ -111,7 +111,7 @@ def _spot(chart: Chart, plan: Layout, spot: Spot, marks: Marks) -> str:
     words = f'text-anchor="middle" fill="{INK}"'
     below = f'<text x="{middle:g}" y="{y + 25:g}" font-size="9" {words}>{note}</text>' if note else ""
     return (
-        f'<g data-node="{name}" data-form="{spot.form}"><title>{name} ({spot.form}) {about}</title>'
+        f'<g id="{name}" data-node="{name}" data-form="{spot.form}"><title>{name} ({spot.form}) {about}</title>'
         f'<rect x="{x:g}" y="{y:g}" width="{WIDE}" height="{HIGH}" rx="{ROUND[spot.form]}" fill="{fill}"'
         f' stroke="{PATH if passed else line}" stroke-width="{3 if passed else 1.2}"/>'
         f'<text x="{middle:g}" y="{y + (13 if note else 19):g}" {words}>{badge}{name}</text>{below}</g>'

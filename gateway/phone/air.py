@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
+from urllib.parse import unquote
 from xml.etree.ElementTree import Element, fromstring
 
 from gateway.demo import HOOK_TOKEN
@@ -121,12 +122,21 @@ class Air:
 
     def _heard(self, body: str) -> Shown:
         root = fromstring(body)  # noqa: S314 - our own gateway wrote it
-        said = tuple("".join(each.itertext()) for each in root.iter("Say"))
+        prompts = [self._prompt(each) for each in root.iter() if each.tag in ("Say", "Play")]
+        said, played = tuple(words for words, _ in prompts), tuple(file for _, file in prompts)
         asked, dial = root.find("Gather"), root.find("Dial")
         if asked is None:
-            return Shown(said, None, "" if dial is None else dial.text or "", ends=True)
+            return Shown(said, None, "" if dial is None else dial.text or "", ends=True, recordings=played)
         self.action = local(asked.get("action", ""))
-        return Shown(said, _gather(asked))
+        return Shown(said, _gather(asked), recordings=played)
+
+    def _prompt(self, told: Element) -> tuple[str, str]:
+        """What is heard in words, and where the recording is that says it."""
+        words = "".join(told.itertext())
+        if told.tag == "Say":
+            return words, ""
+        path = local(words)
+        return self.menu.said_by(unquote(path).split("/", 3)[3]), path
 
     def _texted(self, body: str) -> Shown:
         message = fromstring(body).find("Message")  # noqa: S314 - our own gateway wrote it

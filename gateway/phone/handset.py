@@ -13,10 +13,11 @@ from gateway.phone import view
 from gateway.phone.air import Air
 from gateway.phone.wire import Exchange, Trick
 from gateway.player import Player
+from gateway.secrecy import secret
 from gateway.stage import Stage
 from storage.outbox import STATES
 
-VERBS = frozenset({"dial", "call", "text", ">", "silence", "hang", "wait", "billing"})
+VERBS = frozenset({"dial", "call", "text", ">", "silence", "hang", "wait", "billing", "sessions"})
 TRICKS = frozenset({"lost", "twice"})
 SPEAKING = frozenset({"dial", "call", "text", ">", "silence"})
 """What sends a request that a network may repeat."""
@@ -71,6 +72,7 @@ class Handset:
             "place": view.place(self.turn, self.stage.menu),
             "outbox": view.parcels(rows),
             "billing": self.stage.weather.state,
+            "sessions": self.stage.sessions.state,
             "dialog": self.dialog(),
         }
 
@@ -110,13 +112,9 @@ class Handset:
 
     def _hide(self, verb: str, said: str) -> None:
         """What is typed where a secret is asked, and a text that is a password, is never shown on the wire."""
-        menu, state = self.stage.menu, self.turn.screen if self.turn else ""
-        node = menu.nodes.get(state)
-        if verb == ">" and node is not None and node.secret:
-            self.air.wire.secrets |= {said, said.rstrip("#")}
-        body = said.partition(" ")[2]
-        if verb == "text" and menu.keywords.meaning(body) is None and menu.keywords.password(body):
-            self.air.wire.secrets.add(body)
+        if secret(self.stage.menu, self.turn.screen if self.turn else "", verb, said):
+            typed = said.partition(" ")[2] if verb == "text" else said
+            self.air.wire.secrets |= {typed, typed.rstrip("#")}
 
     def _exchanged(self, exchange: Exchange) -> None:
         self.tell("exchange", asdict(exchange))

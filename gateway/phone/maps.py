@@ -1,6 +1,6 @@
 """The page of maps: an operator's menus on a channel, and how many reached, left or failed on each screen."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -23,8 +23,8 @@ class Maps:
     funnel: Funnel = field(repr=False)
     where: Callable[[str], Path] = packs.folder
 
-    def page(self, operator: str, channel: str) -> str:
-        """The page of a map; of the first operator's USSD where nothing sensible is asked for."""
+    def page(self, operator: str, channel: str, path: Sequence[str] = ()) -> str:
+        """A map with a path marked; the first operator's USSD where nothing sensible is asked for."""
         operator = operator if operator in self.shelf.menus else next(iter(self.shelf.menus))
         channel = channel if channel in CHANNELS else "ussd"
         counts = self.funnel.counts(operator, channel)
@@ -32,15 +32,15 @@ class Maps:
             title=escape(f"{operator} on {channel}"),
             operators="".join(_option(name, operator) for name in self.shelf.menus),
             channels="".join(_option(name, channel) for name in CHANNELS),
-            drawing=_drawing(self.where(operator), channel, counts),
+            drawing=_drawing(self.where(operator), channel, counts, path),
             rows="".join(_rows(counts)),
         )
 
 
-def _drawing(pack: Path, channel: str, counts: Mapping[str, Count]) -> str:
+def _drawing(pack: Path, channel: str, counts: Mapping[str, Count], path: Sequence[str]) -> str:
     notes = {name: _note(count) for name, count in counts.items()}
     try:
-        return svg.draw(chart(draft(pack, packs.PLACES), channel), svg.Marks(notes=notes))
+        return svg.draw(chart(draft(pack, packs.PLACES), channel), svg.Marks(path, notes))
     except PackError as error:
         return f"<pre>{escape(str(error))}</pre>"
 

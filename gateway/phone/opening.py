@@ -17,8 +17,13 @@ from menus.menu import Menu
 
 
 @asynccontextmanager
-async def phone(house: House, root: Path = packs.OPERATORS) -> AsyncIterator[PhoneSite]:
-    """The phone beside a house: its worlds run on the house's packs, and its funnel counts with the house's."""
+async def phone(
+    house: House, root: Path = packs.OPERATORS, tell: Callable[[str], None] = lambda line: None
+) -> AsyncIterator[PhoneSite]:
+    """The phone beside a house: its worlds run on the house's packs, and its funnel counts with the house's.
+
+    `tell` is told, as a person reads it, what becomes of edited packs.
+    """
     shelf, counting = house.conversations.shelf, house.counting
     with tempfile.TemporaryDirectory(prefix="dialtree-phone-") as folder:
         people = demo.world(house)
@@ -27,7 +32,9 @@ async def phone(house: House, root: Path = packs.OPERATORS) -> AsyncIterator[Pho
         site = PhoneSite(booth, shelf, house.hooks.now, maps, people)
         async with watching(house, root) as live:
             live.published.append(site.published)
+            live.published.append(lambda menu: tell(f"{menu.name}: revision {menu.revision} is served"))
             live.broken.append(lambda name, found: site.broken(name, [str(each) for each in found]))
+            live.broken.append(lambda _, found: tell("\n".join(map(str, found))) if found else None)
             try:
                 yield site
             finally:

@@ -1,7 +1,7 @@
 // The phone's page: keys go to the gateway, what comes back is shown and spoken.
 const at = (id) => document.getElementById(id);
 const KEYS = "123456789*0#";
-const phone = { name: "", world: [], state: null, trick: "", numbers: {}, events: null, turn: Promise.resolve() };
+const phone = { name: "", world: [], state: null, trick: "", numbers: {}, events: null, turn: Promise.resolve(), spoken: 0 };
 
 async function ask(path, body) {
   const how = body && { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
@@ -31,22 +31,28 @@ const operator = () => phone.world.find((each) => each.name === at("operator").v
 const person = () => operator().people.find((each) => each.number === at("person").value);
 
 function offerPeople() {
-  choices(at("person"), operator().people.map((each) => [each.number, `${each.number} ${each.name}`]));
+  choices(at("person"), operator().people.map((each) => [each.number, each.knows ? `${each.name} ${each.number}` : each.name]));
   choices(at("language"), [["", "their own"], ...operator().languages.map((each) => [each, each])]);
 }
 
 async function start() {
-  complain();
   const { name, numbers } = operator();
   if (phone.events) phone.events.close();
-  const opened = await ask("/phone/handsets", { operator: name, caller: person().number, language: at("language").value });
+  complain();
+  const asked = { operator: name, caller: person().number, language: at("language").value };
+  const opened = await ask("/phone/handsets", asked);
   Object.assign(phone, { name: opened.name, numbers, trick: "" });
+  document.body.dataset.phone = opened.name;
   at("title").textContent = operator().title;
-  at("knows").textContent = person().knows && `Knows: ${person().knows}. USSD ${numbers.ussd}, call ${numbers.voice}, text ${numbers.sms}.`;
+  at("knows").textContent = person().knows && `${person().name}: ${person().knows}.`;
   at("map-link").href = `/phone/map?operator=${name}`;
   at("thread-name").textContent = `Messages with ${numbers.sms}`;
+  at("thread").dataset.hint = `Nothing yet. Text for example ${operator().words.join(", ")}.`;
   at("save").href = `/phone/handsets/${phone.name}/dialog`;
   for (const id of ["thread", "wire", "screen"]) at(id).replaceChildren();
+  at("size").textContent = "Nothing yet.";
+  at("room").hidden = true;
+  hush();
   place(null);
   pack(operator().pack);
   listen();
@@ -63,19 +69,16 @@ function listen() {
   on("closed", () => phone.events.close());
 }
 
-// What was pressed while an answer is on its way waits for it: a quick thumb loses nothing.
-const inTurn = (step) => (phone.turn = phone.turn.then(step));
+// What is pressed while an answer is on its way waits for it: a quick thumb loses nothing.
+const inTurn = (step) => (phone.turn = phone.turn.then(step).catch(complain));
 
 async function act(verb, said) {
+  const { name, trick } = phone;
   complain();
-  const trick = phone.trick;
+  hush();
   tricked("");
-  try {
-    const state = await ask(`/phone/handsets/${phone.name}/act`, { verb, said, trick });
-    show(state, ["dial", "call", ">", "silence", "text"].includes(verb));
-  } catch (error) {
-    complain(error);
-  }
+  const state = await ask(`/phone/handsets/${name}/act`, { verb, said, trick });
+  show(state, ["dial", "call", ">", "silence", "text"].includes(verb));
 }
 
 function show(state, fresh) {
@@ -87,42 +90,68 @@ function show(state, fresh) {
   else reading(screen, fresh);
   const calling = state.open && screen.channel === "voice";
   at("quiet").disabled = !calling;
-  at("hang").disabled = !state.open || screen.channel === "sms";
+  at("hang").disabled = at("drop").disabled = !talking();
   at("go").textContent = talking() ? "Send" : "Call";
+  at("asked").textContent = calling ? "Keys to press" : talking() ? "Answer" : "Number to dial or call";
   outbox(state.outbox);
   place(state.place);
-  for (const button of document.querySelectorAll("[data-billing]"))
-    button.setAttribute("aria-pressed", String(button.dataset.billing === state.billing));
+  for (const button of document.querySelectorAll("[data-spoil]"))
+    button.setAttribute("aria-pressed", String(button.dataset.state === state[button.dataset.spoil]));
   document.body.dataset.turn = String(Number(document.body.dataset.turn || 0) + 1);
 }
 
 const talking = () => phone.state && phone.state.open && phone.state.screen.channel !== "sms";
 
 function reading(screen, fresh) {
-  const lines = screen.channel === "voice" ? screen.prompts : screen.text ? [screen.text] : [];
-  const shown = lines.map((line) => Object.assign(made("p", line), { dir: "auto" }));
+  const calling = screen.channel === "voice";
+  const lines = calling ? screen.prompts : screen.text ? [[screen.text, ""]] : [];
+  const shown = lines.map(([words, file]) => Object.assign(made("p", words, file && "recorded"), { dir: "auto" }));
   if (screen.transfer) shown.push(made("p", `Put through to ${screen.transfer}`, "end"));
   if (screen.ends && lines.length) shown.push(made("p", "The conversation is over.", "end"));
   if (screen.gather) shown.push(made("p", keysWanted(screen.gather), "end"));
-  at("screen").replaceChildren(...shown);
+  at("screen").replaceChildren(...(shown.length ? shown : [idle()]));
+  at("screen").scrollTop = 0;
   at("screen").lang = phone.state.place ? phone.state.place.language : "";
-  if (screen.size) at("size").textContent = cost(screen.size, "on this page");
-  if (screen.channel === "voice") at("size").textContent = `${screen.prompts.length} prompts, spoken`;
-  if (fresh && screen.channel === "voice") speak(screen.prompts);
+  if (screen.size) takes(screen.size, "on this page");
+  if (calling && lines.length) at("size").textContent = `${lines.length} prompts, heard`;
+  if (calling) at("room").hidden = true;
+  if (fresh && calling) speak(screen.prompts);
+}
+
+function idle() {
+  const { ussd, voice } = phone.numbers;
+  const asleep = made("div", undefined, "idle");
+  const dialled = [["dial", ussd, `Dial ${ussd}`], ["call", voice, `Call ${voice}`]].map(([verb, number, words]) => {
+    const button = Object.assign(made("button", words), { type: "button" });
+    button.addEventListener("click", () => inTurn(() => act(verb, number)).then(() => at("line").focus()));
+    return button;
+  });
+  asleep.append(made("b", operator().title), ...dialled, made("p", `or text ${phone.numbers.sms}`));
+  return asleep;
 }
 
 const keysWanted = ({ most, finish }) => `(${most} ${most === 1 ? "key" : "keys"}${finish ? `, then ${finish}` : ""})`;
 
-function cost(size, where) {
-  const because = size.because ? `, because of ${size.because}` : "";
+function cost(size) {
+  const because = size.because ? `, because of \u2068${letters(size.because)}\u2069` : "";
   const parts = size.segments === 1 ? "1 segment" : `${size.segments} segments`;
-  return `${size.characters} characters, ${size.alphabet}${because}: ${size.units} of ${size.most} ${where}; ${parts} as SMS`;
+  return { told: `${size.characters} characters, ${size.alphabet}${because}`, parts };
+}
+
+const letters = (all) => (all.length > 6 ? `${all.slice(0, 6)}…` : all);
+
+const asMessage = (size) => `${cost(size).told}, ${cost(size).parts}`;
+
+function takes(size, where) {
+  const { told, parts } = cost(size);
+  at("size").textContent = `${told}: ${size.units} of ${size.most} ${where}. As SMS ${parts}.`;
+  Object.assign(at("room"), { hidden: false, max: size.most, high: size.most * 0.9, value: size.units });
 }
 
 function sms(screen, fresh) {
   if (!fresh || !screen.text) return;
-  bubble(screen.text, cost(screen.size, "of a reply"));
-  at("size").textContent = cost(screen.size, "of a reply");
+  bubble(screen.text, asMessage(screen.size));
+  takes(screen.size, "in a reply");
 }
 
 function bubble(text, note, mine) {
@@ -141,24 +170,53 @@ function bubble(text, note, mine) {
 
 function message(told) {
   const head = told.route === "email" ? `To ${told.to}. ${told.subject}\n` : "";
-  bubble(head + told.body, told.size ? cost(told.size, "of an SMS") : "e-mail");
+  bubble(head + told.body, told.size ? asMessage(told.size) : "e-mail");
 }
 
-function speak(prompts) {
-  const voice = window.speechSynthesis;
-  if (!voice || !at("aloud").checked) return;
-  voice.cancel();
-  for (const prompt of prompts) {
-    const words = new SpeechSynthesisUtterance(prompt);
-    words.lang = phone.state.place ? phone.state.place.speech : "";
-    voice.speak(words);
+// What is heard, one prompt after the other; whatever is done next cuts it short.
+async function speak(prompts) {
+  const mine = ++phone.spoken;
+  if (!at("aloud").checked) return;
+  for (const [words, file] of prompts) {
+    if (mine !== phone.spoken) return;
+    await (file ? play(file) : say(words));
   }
 }
 
+function hush() {
+  phone.spoken += 1;
+  if (window.speechSynthesis) window.speechSynthesis.cancel();
+  at("recording").pause();
+}
+
+function play(file) {
+  return new Promise((done) => {
+    const heard = at("recording");
+    for (const over of ["ended", "pause", "error"]) heard.addEventListener(over, done, { once: true });
+    heard.src = file;
+    heard.play().catch(done);
+  });
+}
+
+function say(words) {
+  const voice = window.speechSynthesis;
+  if (!voice || !voice.getVoices().length) return null;
+  return new Promise((done) => {
+    const told = new SpeechSynthesisUtterance(words);
+    told.lang = phone.state.place ? phone.state.place.speech : "";
+    told.onend = told.onerror = done;
+    voice.speak(told);
+  });
+}
+
 function place(told) {
-  if (!told) return;
-  const path = told.path.slice(0, -1).map((name) => `${name} › `).join("");
-  at("place").replaceChildren(path, made("b", told.screen));
+  at("here").hidden = !told;
+  at("steps").textContent = "";
+  if (!told) return at("place").replaceChildren("Nowhere yet: dial, call or text.");
+  const stops = told.path.slice(0, -1).map((name) => [made("span", name, "stop"), "› "]);
+  at("place").replaceChildren(...stops.flat(), made("b", told.screen, "stop"));
+  const asked = new URLSearchParams({ operator: operator().name, channel: told.channel, path: told.passed.join(" ") });
+  at("here").href = `/phone/map?${asked}#${told.screen}`;
   const old = told.revision === told.newest ? "" : ` The pack has changed since: a new conversation gets ${told.newest}.`;
   at("steps").textContent = `${told.steps.length ? `By way of ${told.steps.join(", ")}. ` : ""}Revision ${told.revision}, ${told.ms} ms.${old}`;
 }
@@ -184,7 +242,7 @@ function exchange(told) {
 function pack(told) {
   if (told.operator !== at("operator").value) return;
   const broken = told.findings.length > 0;
-  const word = broken ? `The pack on disk is broken; revision ${told.revision} stays:\n${told.findings.join("\n")}` : `Revision ${told.revision} is served.`;
+  const word = broken ? `The pack on disk is broken; revision ${told.revision} stays:\n${told.findings.join("\n")}` : `Revision ${told.revision} is served`;
   at("pack").textContent = word;
   at("pack").className = broken ? "" : "good";
   at("pack").hidden = false;
@@ -228,7 +286,7 @@ function wire() {
     return button;
   }));
   at("operator").addEventListener("change", offerPeople);
-  at("who").addEventListener("submit", (event) => { event.preventDefault(); inTurn(() => start().catch(complain)); });
+  at("who").addEventListener("submit", (event) => { event.preventDefault(); inTurn(start); });
   at("entry").addEventListener("submit", (event) => { event.preventDefault(); go(); });
   at("quiet").addEventListener("click", () => inTurn(() => act("silence", "")));
   at("hang").addEventListener("click", () => inTurn(() => act("hang", "up")));
@@ -246,10 +304,11 @@ function texted(event) {
 }
 
 function switched({ target }) {
-  const { trick, billing, wait } = target.dataset;
+  const { trick, spoil, state, wait } = target.dataset;
   const on = target.getAttribute("aria-pressed") === "true";
   if (trick) tricked(on ? "" : trick);
-  if (billing) inTurn(() => act("billing", on ? "up" : billing));
+  if (spoil) inTurn(() => act(spoil, on ? "up" : state));
+  if (target.id === "drop") inTurn(() => act("hang", "up"));
   if (wait) inTurn(() => act("wait", wait));
 }
 

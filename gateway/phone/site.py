@@ -30,7 +30,7 @@ FILES = {
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self';"
-        " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        " media-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
@@ -40,6 +40,8 @@ HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 """The only names it answers to: a page elsewhere whose name is pointed here gets nothing."""
 STILL_SECONDS = 15.0
 """How often a silent stream says that it is still there."""
+WORDS = 3
+"""Keywords that are offered to somebody who has texted nothing yet."""
 STRANGERS = ("withheld",)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -95,13 +97,15 @@ class PhoneSite:
         return _json({"operators": [self._operator(name) for name in [*known, *others]]})
 
     def _operator(self, name: str) -> dict[str, Any]:
-        form = self.shelf.current(name).form
+        menu = self.shelf.current(name)
+        form, texted = menu.form, menu.keywords.form.keywords
         numbers = {"ussd": form.numbers.ussd, "voice": form.numbers.voice, "sms": form.numbers.sms}
         return {
             "name": name,
             "title": form.title,
             "numbers": numbers,
             "languages": list(form.languages),
+            "words": [each.words[0] for each in texted if not each.takes][:WORDS],
             "people": [
                 *cast(self.people[name]),
                 {"number": "withheld", "name": "withheld number", "knows": ""},
@@ -154,7 +158,9 @@ class PhoneSite:
         return web.Response(text=text, headers={**HEADERS, "Content-Disposition": name})
 
     async def _map(self, request: web.Request) -> web.StreamResponse:
-        page = self.maps.page(request.query.get("operator", ""), request.query.get("channel", "ussd"))
+        asked = request.query
+        path = asked.get("path", "").split()
+        page = self.maps.page(asked.get("operator", ""), asked.get("channel", "ussd"), path)
         return web.Response(text=page, content_type="text/html", headers=HEADERS)
 
     def _handset(self, request: web.Request) -> Handset:

@@ -1,6 +1,7 @@
 """The view: what the phone's page is told, as plain values for JSON."""
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from flows.records import Notice
@@ -34,7 +35,8 @@ def screen(shown: Shown, channel: str) -> View:
     text = "\n".join(shown.lines)
     gather = shown.gather and {"most": shown.gather.most, "finish": shown.gather.finish}
     cost = size(text, channel) if text and channel != "voice" else None
-    told = {"channel": channel, "text": text, "prompts": shown.lines, "gather": gather, "size": cost}
+    prompts = zip_longest(shown.lines, shown.recordings, fillvalue="")
+    told = {"channel": channel, "text": text, "prompts": list(prompts), "gather": gather, "size": cost}
     return told | {"transfer": shown.transfer, "ends": shown.ends}
 
 
@@ -46,7 +48,9 @@ def place(turn: Turn | None, menu: Menu) -> View | None:
     return {
         "screen": turn.screen,
         "origin": turn.origin,
+        "channel": turn.channel,
         "path": [*turn.trail, turn.screen],
+        "passed": [*turn.trail, *(name for name, _ in turn.steps), turn.screen],
         "steps": [f"{name}: {outcome}" for name, outcome in turn.steps],
         "language": turn.language,
         "speech": spoken.speech if spoken else turn.language,

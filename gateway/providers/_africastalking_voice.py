@@ -64,4 +64,4 @@ def _words(prompt: Prompt) -> str:
 
 
 def _url(prompt: Prompt, connection: Connection) -> str:
-    return recording(connection.public_url, connection.operator, prompt.text)
+    return recording(connection.public_url, connection.operator, prompt.file)

@@ -60,7 +60,7 @@ def _keys(gather: Gather) -> dict[str, str]:
 def _say_all(parent: Element, reply: Reply, connection: Connection) -> None:
     for prompt in reply.prompts:
         if prompt.kind == "play":
-            add(parent, "Play", recording(connection.public_url, connection.operator, prompt.text))
+            add(parent, "Play", recording(connection.public_url, connection.operator, prompt.file))
         else:
             _say(parent, prompt, _language(reply, connection))
 

@@ -1,0 +1,102 @@
+"""The phone on packs of one's own: recordings are heard, and an edit is served or refused while it goes on."""
+
+import asyncio
+import math
+import re
+import shutil
+import struct
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from gateway import packs
+from tests.chromium import called, holding, showing
+from tests.demo import Demo, demonstrating
+from tests.services import until
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+ANA = "+40740000101"
+RATE = 8000
+HEARD = """() => new Promise((heard) => {
+    const recording = document.getElementById("recording");
+    if (recording.ended) heard(recording.duration);
+    recording.addEventListener("ended", () => heard(recording.duration));
+})"""
+"""How long the recording was, once it has been heard to its end."""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A folder with one pack that may be edited."""
+    shutil.copytree(packs.folder("orange-ro"), packs.folder("orange-ro", tmp_path / "packs"))
+    return tmp_path / "packs"
+
+
+def tone(path: Path) -> None:
+    """A tenth of a second of 440 Hz, as a telephone plays it."""
+    path.parent.mkdir(parents=True)
+    samples = (round(9000 * math.sin(math.tau * 440 * at / RATE)) for at in range(RATE // 10))
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes(b"".join(struct.pack("<h", sample) for sample in samples))
+
+
+async def test_a_recording_is_played_and_its_words_are_shown(
+    root: Path, browser: Browser, request: pytest.FixtureRequest
+) -> None:
+    tone(packs.folder("orange-ro", root) / "prompts" / "en" / "home.wav")
+    async with showing(packs.menu, root) as show, holding(browser, show.url, called(request)) as page:
+        await page.be(ANA, "en")
+        await page.enter("411", "For bills, press 1.")
+        await expect(page.page.locator("#screen .recorded")).to_have_text("Welcome to Orange.")
+        async with asyncio.timeout(10):
+            assert await page.page.evaluate(HEARD) == pytest.approx(0.1, abs=0.05)
+        await expect(page.the("wire")).to_contain_text("/prompts/orange-ro/en/home.wav</Play>")
+        await expect(page.the("dialog")).to_contain_text("| Welcome to Orange.")
+
+
+@pytest.fixture
+def served(root: Path, tmp_path: Path) -> Iterator[Demo]:
+    """`dialtree demo --packs` on that folder."""
+    with demonstrating(tmp_path, "--packs", "packs") as demo:
+        yield demo
+
+
+def said(demo: Demo, words: str) -> str:
+    """The line the demo printed that begins with these words, once it has."""
+    found: list[str] = []
+
+    def printed() -> bool:
+        found[:] = [line for line in demo.said.splitlines() if line.startswith(words)]
+        return bool(found)
+
+    until(printed, 15, f"the demo says {words!r}")
+    return found[0]
+
+
+async def test_an_edit_that_overflows_is_refused_where_it_stands_and_a_fixed_one_is_served(
+    root: Path, served: Demo, browser: Browser, request: pytest.FixtureRequest
+) -> None:
+    texts = packs.folder("orange-ro", root) / "texts" / "en.yaml"
+    whole = texts.read_text()
+    async with holding(browser, served.url, called(request)) as page:
+        await page.be(ANA, "en")
+        await page.enter("*100#", "Welcome to Orange!")
+        texts.write_text(whole.replace("budget.bill_option: Bill", f"budget.bill_option: {'Bill' * 60}"))
+        await expect(page.the("pack")).to_contain_text("orange_ro/texts/en.yaml:9:21: ", timeout=15_000)
+        shown = await page.the("pack").inner_text()
+        assert said(served, "orange_ro/texts/en.yaml:9:21: budget") in shown
+        await page.enter("1", "1 Bill\n")
+        texts.write_text(whole.replace("budget: Budget", "budget: My budget"))
+        await expect(page.the("pack")).to_have_text(re.compile("is served"), timeout=15_000)
+        said(served, "orange-ro: revision ")
+        await page.enter("0", "Welcome to Orange!")
+        await page.enter("1", "Budget")
+        await expect(page.the("screen")).not_to_contain_text("My budget")
+        await page.the("hang").click()
+        await page.enter("*100*1#", "My budget")
