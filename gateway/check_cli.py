@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gateway import packs, prompts, tours
 from gateway.dialog import Dialog, DialogError
+from menus import faults
 from menus.check import ALWAYS_THERE, reachable
 from menus.pack import Draft, draft
 from menus.schema import CHANNELS, json_schema
@@ -67,7 +68,7 @@ def _unreached(written: Draft, dialogs: list[Dialog]) -> Iterator[Finding]:
     named = {name for channel in CHANNELS for name in reachable(written, channel)} - set(ALWAYS_THERE)
     for name in sorted(named - passed):
         node = written.nodes[name]
-        yield node.source.finding(node.path, f"{name}: no dialog comes by here; write one, or save one")
+        yield node.source.finding(node.path, faults.NO_DIALOG.format(node=name))
 
 
 def _print(folders: list[Path], found: list[Finding], *, as_json: bool) -> None:

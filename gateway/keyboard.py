@@ -1,12 +1,13 @@
 """The keyboard: lines typed at a terminal, with arrows and a history that holds no secret."""
 
 import asyncio
+import atexit
 import os
 import readline
 import sys
 import termios
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -45,22 +46,17 @@ class Keyboard:
             return None
 
 
-@contextmanager
-def keyboard(environ: Mapping[str, str]) -> Iterator[Keyboard]:
-    """Standing before a terminal, one with a history; the terminal is left as it was found."""
+def keyboard(environ: Mapping[str, str]) -> Keyboard:
+    """Standing before a terminal, one with a history; the process leaves the terminal as it was found."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        yield Keyboard()
-        return
-    found = termios.tcgetattr(sys.stdin)
+        return Keyboard()
+    atexit.register(termios.tcsetattr, sys.stdin, termios.TCSANOW, termios.tcgetattr(sys.stdin))
     history = history_file(environ)
     readline.set_auto_history(False)
     readline.set_history_length(MOST_LINES)
     with suppress(OSError):  # none yet, or not ours to read
         readline.read_history_file(history)
-    try:
-        yield Keyboard(history, _marked(Colours.of(sys.stdout, environ).paint(PROMPT, "prompt")))
-    finally:
-        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, found)
+    return Keyboard(history, _marked(Colours.of(sys.stdout, environ).paint(PROMPT, "prompt")))
 
 
 def history_file(environ: Mapping[str, str]) -> Path:

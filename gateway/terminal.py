@@ -130,14 +130,13 @@ async def _typed(args: Namespace, house: House) -> int:
         await choose_language(house, args.operator, args.caller, args.language)
     head = [f"operator {menu.name}", f"from {args.caller}", f"at {_local(house, menu)}"]
     head += [f"language {args.language}"] if args.language else []
-    with keyboard(os.environ) as keys:
-        phone = Phone(_player(house, menu, args.caller, {}), menu, VERBS[channel], keys)
-        house.conversations.watchers.append(phone.stands)
-        try:
-            await phone.talk(address)
-        finally:
-            if args.save:
-                args.save.write_text("\n".join([*head, *phone.written, ""]), encoding="utf-8")
+    phone = Phone(_player(house, menu, args.caller, {}), menu, VERBS[channel], keyboard(os.environ))
+    house.conversations.watchers.append(phone.stands)
+    try:
+        await phone.talk(address)
+    finally:
+        if args.save:
+            args.save.write_text("\n".join([*head, *phone.written, ""]), encoding="utf-8")
     return 0
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 
+from menus import faults
 from menus.hours import AWAY
 from menus.keywords import RESERVED, squeezed
 from menus.machine import AGENT, BY_RULES, BYE, HOME, LOST, RESUME, forward
@@ -52,38 +53,38 @@ def graph(draft: Draft, actions: Actions) -> list[Finding]:
     return [*_reach(draft, actions), *_proofs(draft, actions), *_texts(draft, actions)]
 
 
-def _at(node: Node, what: str, *path: str | int) -> Finding:
-    return node.source.finding((*node.path, *path), f"{node.name}: {what}")
+def _at(node: Node, fault: str, *path: str | int, **told: str) -> Finding:
+    return node.source.finding((*node.path, *path), fault.format(node=node.name, **told))
 
 
 def _shapes(draft: Draft, actions: Actions) -> Iterator[Finding]:
     for node in draft.nodes.values():
         if node.kind == "choice" and not (node.options or node.each):
-            yield _at(node, "a choice without options; write `options:` or make it a message")
+            yield _at(node, faults.NO_OPTIONS)
         if (node.kind == "input") != (node.accept is not None):
-            yield _at(node, "`accept:` belongs to an input, and every input needs one")
+            yield _at(node, faults.MISPLACED_ACCEPT)
         if (node.kind == "step") != bool(node.action):
-            yield _at(node, "`action:` belongs to a step, and every step needs one")
+            yield _at(node, faults.MISPLACED_ACTION)
         if node.kind == "hand-over" and not node.via:
-            yield _at(node, "a hand-over without `via:`; write agent, sms, voice or ussd")
+            yield _at(node, faults.NO_VIA)
         if node.accept and node.accept.secret and node.accept.keep:
-            yield _at(node, "a secret is never kept; take `keep:` out", "accept", "keep")
+            yield _at(node, faults.NEVER_KEPT, "accept", "keep")
 
 
 def _targets(draft: Draft, actions: Actions) -> Iterator[Finding]:
     for name in ALWAYS_THERE:
         if name not in draft.nodes:
-            yield draft.pack.finding((), f"no screen {name!r}; every pack needs one")
+            yield draft.pack.finding((), faults.NO_SCREEN.format(name=name))
     for node in draft.nodes.values():
         for path, target in _named(node):
             if target not in draft.nodes:
-                yield _at(node, f"leads to {target!r}, which is no screen; name one that exists", *path)
+                yield _at(node, faults.NOWHERE, *path, to=target)
     for path, target in _keyword_targets(draft):
         if target not in draft.nodes:
-            yield draft.keyword_source.finding(path, f"leads to {target!r}, which is no screen")
+            yield draft.keyword_source.finding(path, faults.LEADS_NOWHERE.format(to=target))
     for proof, target in draft.form.gates.items():
         if target not in draft.nodes:
-            yield draft.pack.finding(("gates", proof), f"leads to {target!r}, which is no screen")
+            yield draft.pack.finding(("gates", proof), faults.LEADS_NOWHERE.format(to=target))
 
 
 def _named(node: Node) -> Iterator[tuple[tuple[str | int, ...], str]]:
@@ -109,10 +110,11 @@ def _keys(draft: Draft, actions: Actions) -> Iterator[Finding]:
         seen: set[tuple[str, str]] = set()
         for index, option in enumerate(node.options):
             for channel, key in option.keys.items():
+                told = {"key": key, "channel": channel}
                 if (channel, key) in seen:
-                    yield _at(node, f"key {key} stands twice on {channel}; renumber one", "options", index)
+                    yield _at(node, faults.SAME_KEY, "options", index, **told)
                 if key in _navigation(channel) and node.name != HOME:
-                    yield _at(node, f"key {key} is navigation on {channel}; choose another", "options", index)
+                    yield _at(node, faults.NAVIGATION_KEY, "options", index, **told)
                 seen.add((channel, key))
 
 
@@ -127,12 +129,9 @@ def _words(draft: Draft, actions: Actions) -> Iterator[Finding]:
         for place, words in enumerate(keyword.words):
             path, folded = ("keywords", index, "words", place), squeezed(words)
             if folded in RESERVED:
-                what = (
-                    f"{words!r} is answered by the networks themselves and never reaches a menu; choose another"
-                )
-                yield draft.keyword_source.finding(path, what)
+                yield draft.keyword_source.finding(path, faults.RESERVED_WORD.format(words=words))
             if not keyword.takes and folded in seen:
-                yield draft.keyword_source.finding(path, f"{words!r} stands twice; keep one")
+                yield draft.keyword_source.finding(path, faults.WORD_TWICE.format(words=words))
             seen |= set() if keyword.takes else {folded}
 
 
@@ -141,12 +140,11 @@ def _steps(draft: Draft, actions: Actions) -> Iterator[Finding]:
         if node.kind != "step":
             continue
         if node.action not in actions:
-            yield _at(
-                node, f"unknown action {node.action!r}; write one of: {', '.join(sorted(actions))}", "action"
-            )
+            known = ", ".join(sorted(actions))
+            yield _at(node, faults.UNKNOWN_ACTION, "action", action=node.action, known=known)
             continue
         for outcome in sorted(actions[node.action].outcomes - node.on.keys()):
-            yield _at(node, f"outcome {outcome!r} has no edge; write `{outcome}: SCREEN` under `on:`", "on")
+            yield _at(node, faults.NO_EDGE, "on", outcome=outcome)
 
 
 def _reach(draft: Draft, actions: Actions) -> Iterator[Finding]:
@@ -154,15 +152,15 @@ def _reach(draft: Draft, actions: Actions) -> Iterator[Finding]:
     anywhere = set(chain.from_iterable(reached.values()))
     for name in sorted(draft.nodes.keys() - anywhere):
         if draft.nodes[name].source.file.startswith(draft.folder.name):
-            yield _at(draft.nodes[name], "nothing leads here; link it or take it out")
+            yield _at(draft.nodes[name], faults.UNREACHED)
     for flow in draft.form.flows:
         if not any(draft.nodes[name].source.file == f"flows/{flow}.yaml" for name in anywhere):
-            yield draft.pack.finding(("flows",), f"flow {flow!r} is listed and nothing leads to it")
+            yield draft.pack.finding(("flows",), faults.UNREACHED_FLOW.format(flow=flow))
     for channel, names in reached.items():
         for name in sorted(names):
             node = draft.nodes[name]
             if node.kind == "choice" and not node.each and not any(channel in o.keys for o in node.options):
-                yield _at(node, f"a dead end on {channel}: no option has a key there", "options")
+                yield _at(node, faults.DEAD_END, "options", channel=channel)
 
 
 def reachable(draft: Draft, channel: str) -> set[str]:
@@ -190,29 +188,30 @@ def _proofs(draft: Draft, actions: Actions) -> Iterator[Finding]:
     """No way leads to billing data unproven, and every proof can be asked for."""
     for node in draft.nodes.values():
         if node.kind == "step" and actions[node.action].private and node.needs == "none":
-            yield _at(node, "touches billing data unproven; write `needs: line` or stronger", "action")
+            yield _at(node, faults.UNPROVEN, "action")
         asked = set(draft.form.rules.proof.values()) if node.needs in BY_RULES else set()
         for proof in sorted({*asked, node.needs} - {"none", *BY_RULES}):
             if proof not in draft.form.gates:
-                yield draft.pack.finding(
-                    ("gates",), f"{node.name} needs {proof!r}; name its screen under `gates:`"
-                )
+                yield draft.pack.finding(("gates",), faults.NO_GATE.format(node=node.name, proof=proof))
 
 
 def _texts(draft: Draft, actions: Actions) -> Iterator[Finding]:
     for language, tongue in draft.tongues.items():
         for name in NEEDED_TEXTS:
             if name not in tongue.catalogue:
-                yield draft.pack.finding(("languages", language), f"text {name!r} is missing in {language}")
+                yield draft.pack.finding(("languages", language), _needed(name, language))
         for start, name in draft.form.agencies.items():
             if name not in tongue.catalogue:
-                yield draft.pack.finding(("agencies", start), f"text {name!r} is missing in {language}")
+                yield draft.pack.finding(("agencies", start), _needed(name, language))
         yield from _plurals(tongue)
         for node in draft.nodes.values():
             for path, name in _text_names(node):
                 if name not in tongue.catalogue:
-                    what = f"text {name!r} is missing in {language}; write it in texts/{language}.yaml"
-                    yield _at(node, what, *path)
+                    yield _at(node, faults.MISSING_TEXT, *path, name=name, language=language)
+
+
+def _needed(name: str, language: str) -> str:
+    return faults.NEEDED_TEXT.format(name=name, language=language)
 
 
 def _plurals(tongue: Tongue) -> Iterator[Finding]:
@@ -221,13 +220,15 @@ def _plurals(tongue: Tongue) -> Iterator[Finding]:
     for entry in tongue.catalogue.entries.values():
         for channel, template in entry.variants.items():
             if template.forms and (missing := sorted(needed - template.forms.keys())):
-                yield entry.finding(f"{entry.name}: no words for {missing[0]!r} in {tongue.language}", channel)
+                yield entry.finding(_counted(faults.NO_COUNT, entry.name, missing[0], tongue), channel)
             if spare := sorted(template.forms.keys() - needed - {"many"}):
-                yield entry.finding(
-                    f"{entry.name}: {tongue.language} has no {spare[0]!r}; take it out", channel
-                )
+                yield entry.finding(_counted(faults.SPARE_COUNT, entry.name, spare[0], tongue), channel)
             if template.by and template.by not in template.slots:
-                yield entry.finding(f"{entry.name}: `by: {template.by}` names no slot of the text", channel)
+                yield entry.finding(faults.NO_SLOT.format(name=entry.name, by=template.by), channel)
+
+
+def _counted(fault: str, name: str, category: str, tongue: Tongue) -> str:
+    return fault.format(name=name, category=category, language=tongue.language)
 
 
 def _text_names(node: Node) -> Iterator[tuple[tuple[str | int, ...], str]]:

@@ -2,21 +2,21 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from menus import faults
 from menus.formats import Currency, Spoken, Written
 from menus.keywords import Keywords
 from menus.machine import Moves
 from menus.menu import Menu, Tongue, constants
 from menus.recordings import Recordings, recordings
 from menus.schema import (
+    EXAMPLES,
     AcceptForm,
     EachForm,
     Form,
@@ -126,8 +126,10 @@ def _flow_screens(form: PackFile, pack: Source, places: Places) -> Iterator[Sour
     known = {path.stem for path in places.flows.glob("*.yaml")}
     for index, flow in enumerate(form.flows):
         if flow not in known:
-            hint = _instead(flow, known)
-            raise PackError([pack.finding(("flows", index), f"unknown flow {flow!r}; {hint}")])
+            hint = faults.instead(flow, known)
+            raise PackError(
+                [pack.finding(("flows", index), faults.UNKNOWN_FLOW.format(flow=flow, instead=hint))]
+            )
     for flow in (HOUSE, *form.flows):
         yield read(places.flows / f"{flow}.yaml", f"flows/{flow}.yaml")
 
@@ -137,7 +139,7 @@ def _chain(form: PackFile, pack: Source, language: str) -> list[str]:
     chain = [language]
     while following := form.languages[chain[-1]].falls_back_to:
         if following not in form.languages or following in chain:
-            what = f"cannot fall back to {following!r}; name another language of the pack, and no circle"
+            what = faults.NO_FALLBACK.format(to=following)
             raise PackError([pack.finding(("languages", chain[-1], "falls_back_to"), what)])
         chain.append(following)
     return chain
@@ -197,20 +199,36 @@ def _finding(source: Source, form: type[Form], detail: ErrorDetails) -> Finding:
     return source.finding(path, _what(detail, path))
 
 
+FAULTS: Mapping[str, str] = {
+    "extra_forbidden": faults.UNKNOWN_FIELD,
+    "missing": faults.MISSING_FIELD,
+    "literal_error": faults.NOT_ONE_OF,
+    "string_pattern_mismatch": faults.WRONG_FORM,
+    "string_type": faults.NO_TEXT,
+    "int_parsing": faults.NO_NUMBER,
+    "int_type": faults.NO_NUMBER,
+    "bool_parsing": faults.NO_SWITCH,
+    "bool_type": faults.NO_SWITCH,
+    "list_type": faults.NO_LIST,
+    "dict_type": faults.NO_FIELDS,
+    "model_type": faults.NO_FIELDS,
+    "too_short": faults.TOO_FEW,
+    "greater_than_equal": faults.AT_LEAST,
+    "less_than_equal": faults.AT_MOST,
+    "value_error": faults.NO_ZONE,
+}
+"""By pydantic's kind of error what is said of it; a time zone is the only value checked by hand."""
+
+
 def _what(detail: ErrorDetails, path: Path_) -> str:
-    """pydantic's finding as a sentence that says what to write."""
-    name = path[-1] if path else "file"
-    kind, context = detail["type"], detail.get("ctx", {})
-    given = repr(detail["input"])
-    sentences = {
-        "extra_forbidden": f"unknown field {name!r}; {_instead(str(name), FIELDS)}",
-        "missing": f"{name!r} is missing; write it",
-        "literal_error": f"{given} is not known here; write one of: {context.get('expected')}",
-        "string_pattern_mismatch": f"{given} has the wrong form; it must match {context.get('pattern')}",
-    }
-    return sentences.get(kind, f"{name!r}: {detail['msg'].removeprefix('Value error, ')}")
-
-
-def _instead(word: str, known: AbstractSet[str]) -> str:
-    close = get_close_matches(word, known, 1)
-    return f"did you mean {close[0]!r}?" if close else f"write one of: {', '.join(sorted(known))}"
+    last, context = path[-1] if path else "", detail.get("ctx", {})
+    return FAULTS.get(detail["type"], faults.UNFIT).format(
+        name=last,
+        field=repr(last) if isinstance(last, str) and last else "this",
+        given=repr(detail["input"]),
+        instead=faults.instead(str(last), FIELDS),
+        known=context.get("expected"),
+        example=EXAMPLES.get(context.get("pattern", "")),
+        bound=context.get("ge", context.get("le")),
+        why=detail["msg"],
+    )

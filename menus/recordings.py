@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from menus import faults
 from menus.menu import Tongue
 from menus.source import Finding, PackError
 
@@ -32,9 +33,9 @@ def _found(folder: Path) -> Iterator[tuple[tuple[str, str], str]]:
 
 def _unplayed(tongue: Tongue | None, language: str, name: str) -> str:
     if tongue is None:
-        return f"the pack does not speak {language!r}; take the folder out"
+        return faults.NOT_SPOKEN.format(language=language)
     if name not in tongue.catalogue:
-        return f"no text is called {name!r}; name the file after the text it says"
+        return faults.NO_SUCH_TEXT.format(name=name)
     if tongue.catalogue.template(name, "voice").slots:
-        return f"{name!r} has slots, and a recording cannot fill them; take the file out"
+        return faults.SLOTS.format(name=name)
     return ""

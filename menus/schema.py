@@ -1,5 +1,6 @@
 """The schema of a pack's files: what may be written, in which form."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
@@ -7,12 +8,32 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from menus.reply import Channel
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")]
-Press = Annotated[str, StringConstraints(pattern=r"^([0-9]{1,2}|\*|#)$")]
+NAME, PRESS = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$", r"^([0-9]{1,2}|\*|#)$"
+OPERATOR, COUNTRY, COUNTRY_CODE = r"^[a-z][a-z0-9-]*$", r"^[A-Z]{2}$", r"^[1-9][0-9]{0,2}$"
+CURRENCY, USSD, DATE = r"^[A-Z]{3}$", r"^\*[0-9*]+#$", r"^\d{4}-\d\d-\d\d$"
+HOUR = r"^([01][0-9]|2[0-4]):[0-5][0-9]$"
+DAYS = r"^(mon|tue|wed|thu|fri|sat|sun)(-(mon|tue|wed|thu|fri|sat|sun))?$"
+Name = Annotated[str, StringConstraints(pattern=NAME)]
+Press = Annotated[str, StringConstraints(pattern=PRESS)]
 Proof = Literal["line", "code", "password", "pin", "customer_code"]
 Needs = Literal["none", "line", "secret", "code", "password", "pin", "customer_code"]
 """`line`: the line on a trusted leg, or the rules' proof. `secret`: more than the bare line."""
 Kind = Literal["choice", "input", "message", "step", "hand-over", "end"]
+
+
+EXAMPLES: Mapping[str, str] = {
+    NAME: "small letters, digits and _, with dots between words, like bill.show",
+    PRESS: "a key: one or two digits, * or #",
+    CURRENCY: "three capitals, like EUR",
+    USSD: "a code between * and #, like *100#",
+    HOUR: "an hour from 00:00 to 24:00, like 08:30",
+    DAYS: "a day or two with - between, like mon-fri",
+    DATE: "year-month-day, like 2026-09-01",
+    OPERATOR: "small letters, digits and -, like orange-ro",
+    COUNTRY: "two capitals, like RO",
+    COUNTRY_CODE: "one to three digits, like 40",
+}
+"""By form what to write, for people who do not read patterns."""
 
 
 class Form(BaseModel):
@@ -116,23 +137,21 @@ class LanguageForm(Form):
 class CurrencyForm(Form):
     """The operator's currency."""
 
-    code: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+    code: Annotated[str, StringConstraints(pattern=CURRENCY)]
     decimals: int = Field(ge=0, le=3)
 
 
 class NumbersForm(Form):
     """Where subscribers reach the operator."""
 
-    ussd: Annotated[str, StringConstraints(pattern=r"^\*[0-9*]+#$")]
+    ussd: Annotated[str, StringConstraints(pattern=USSD)]
     voice: str
     sms: str
     agent: str = Field(description="Where calls for a person are put through.")
 
 
-Hour = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-4]):[0-5][0-9]$")]
-Days = Annotated[
-    str, StringConstraints(pattern=r"^(mon|tue|wed|thu|fri|sat|sun)(-(mon|tue|wed|thu|fri|sat|sun))?$")
-]
+Hour = Annotated[str, StringConstraints(pattern=HOUR)]
+Days = Annotated[str, StringConstraints(pattern=DAYS)]
 
 
 class HoursForm(Form):
@@ -164,7 +183,7 @@ class RulesForm(Form):
     code_minutes: int = Field(10, ge=1, le=15, description="Life of a one-time code; OWASP and NIST say 10.")
     publish_delay_days: int = Field(0, ge=0)
     newcomer_wait: bool = Field(default=False, description="New subscriptions wait until the next month.")
-    originals_elsewhere_from: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\d$")] | None = Field(
+    originals_elsewhere_from: Annotated[str, StringConstraints(pattern=DATE)] | None = Field(
         None, description="Bills of businesses issued since are copies: the law keeps originals on a platform."
     )
     business: Literal["allow", "refuse", "agency", "certified"] = "allow"
@@ -188,10 +207,10 @@ def _known_zone(name: str) -> str:
 class PackFile(Form):
     """`pack.yaml`: who the operator is and what its rules are."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
+    name: Annotated[str, StringConstraints(pattern=OPERATOR)]
     title: str
-    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
-    country_code: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,2}$")]
+    country: Annotated[str, StringConstraints(pattern=COUNTRY)]
+    country_code: Annotated[str, StringConstraints(pattern=COUNTRY_CODE)]
     trunk: str = Field("0", description="The national prefix, shown before masked numbers.")
     time_zone: Annotated[str, AfterValidator(_known_zone)]
     languages: dict[str, LanguageForm] = Field(min_length=1, description="The first is the default.")

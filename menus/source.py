@@ -6,6 +6,8 @@ from pathlib import Path
 
 import yaml
 
+from menus import faults
+
 MOST_BYTES = 256 * 1024
 MOST_DEPTH = 20
 MOST_NODES = 20_000
@@ -56,10 +58,10 @@ def read(path: Path, shown: str = "") -> Source:
     """Read one YAML file; `shown` is the name findings use. Raises PackError."""
     file = shown or str(path)
     if not path.is_file():
-        raise PackError([Finding(file, 1, 1, "no such file; every pack needs it")])
+        raise PackError([Finding(file, 1, 1, faults.NO_FILE)])
     data = path.read_bytes()
     if len(data) > MOST_BYTES:
-        raise PackError([Finding(file, 1, 1, f"{len(data)} bytes; a file may have {MOST_BYTES}: split it")])
+        raise PackError([Finding(file, 1, 1, faults.TOO_BIG.format(bytes=len(data), most=MOST_BYTES))])
     return parse(data, file)
 
 
@@ -70,7 +72,7 @@ def parse(data: bytes, file: str) -> Source:
         _refuse(text, file)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except UnicodeDecodeError as error:
-        raise PackError([Finding(file, 1, 1, f"not UTF-8 at byte {error.start}; save it as UTF-8")]) from error
+        raise PackError([Finding(file, 1, 1, faults.NOT_UTF8.format(byte=error.start))]) from error
     except yaml.YAMLError as error:
         raise PackError([_broken(file, error)]) from error
     marks: dict[Path_, tuple[int, int]] = {}
@@ -80,7 +82,8 @@ def parse(data: bytes, file: str) -> Source:
 def _broken(file: str, error: yaml.YAMLError) -> Finding:
     mark = getattr(error, "problem_mark", None)
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    return Finding(file, line, column, f"not YAML: {getattr(error, 'problem', None) or 'unreadable character'}")
+    problem = getattr(error, "problem", None) or "unreadable character"
+    return Finding(file, line, column, faults.NOT_YAML.format(problem=problem))
 
 
 def _at(file: str, event: yaml.Event, what: str) -> PackError:
@@ -94,14 +97,14 @@ def _refuse(text: str, file: str) -> None:
     depth = 0
     for count, event in enumerate(yaml.parse(text, Loader=yaml.SafeLoader)):
         if isinstance(event, yaml.AliasEvent):
-            raise _at(file, event, "aliases (*name) are not allowed; write the value out")
+            raise _at(file, event, faults.ALIAS)
         if getattr(event, "tag", None):
-            raise _at(file, event, "tags (!name) are not allowed; write a plain value")
+            raise _at(file, event, faults.TAG)
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MOST_DEPTH:
-            raise _at(file, event, f"nested deeper than {MOST_DEPTH}; flatten it")
+            raise _at(file, event, faults.TOO_DEEP.format(most=MOST_DEPTH))
         if count > MOST_NODES:
-            raise _at(file, event, f"more than {MOST_NODES} values; split the file")
+            raise _at(file, event, faults.TOO_MANY.format(most=MOST_NODES))
 
 
 def _value(node: yaml.Node, path: Path_, marks: dict[Path_, tuple[int, int]], file: str) -> Value:
@@ -121,6 +124,6 @@ def _pairs(
         name = str(key.value)
         if name in seen:
             line, column = key.start_mark.line + 1, key.start_mark.column + 1
-            raise PackError([Finding(file, line, column, f"duplicate key {name!r}; keep one of them")])
+            raise PackError([Finding(file, line, column, faults.KEY_TWICE.format(name=name))])
         seen.add(name)
         yield name, _value(value, (*path, name), marks, file)

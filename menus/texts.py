@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from menus import faults
 from menus.source import Finding, PackError, Path_, Source
 
 _SLOT = re.compile(r"\{([a-z][a-z0-9_]*(?::(?:bare|digits))?)\}")
@@ -90,7 +91,7 @@ def catalogue(language: str, sources: list[Source]) -> Catalogue:
 
 def _entries(source: Source) -> Iterator[tuple[str, Entry]]:
     if not isinstance(source.value, dict):
-        raise PackError([source.finding((), "a catalogue is a mapping; write `name: text`")])
+        raise PackError([source.finding((), faults.NO_CATALOGUE)])
     for name, value in source.value.items():
         yield name, Entry(_variants(source, name, value), source, name)
 
@@ -99,10 +100,10 @@ def _variants(source: Source, name: str, value: object) -> Mapping[str, Template
     if isinstance(value, str) or (isinstance(value, dict) and "other" in value):
         return {"all": _worded(source, (name,), value)}
     if not isinstance(value, dict):
-        raise PackError([source.finding((name,), "a text is a string, or one string per channel")])
+        raise PackError([source.finding((name,), faults.NO_WORDS.format(name=name))])
     unknown = [key for key in value if key not in VARIANTS]
     if unknown:
-        what = f"unknown channel {unknown[0]!r}; write one of: {', '.join(VARIANTS)}"
+        what = faults.UNKNOWN_CHANNEL.format(channel=unknown[0], known=", ".join(VARIANTS))
         raise PackError([source.finding((name, unknown[0]), what)])
     return {channel: _worded(source, (name, channel), text) for channel, text in value.items()}
 
@@ -112,10 +113,11 @@ def _worded(source: Source, path: Path_, value: object) -> Template:
     if isinstance(value, str):
         return template(value)
     if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
-        raise PackError([source.finding(path, "a text is a string, or one string per channel or count")])
+        raise PackError([source.finding(path, faults.NOT_WORDED)])
     unknown = sorted(value.keys() - {*PLURALS, "by"})
     if unknown or "other" not in value:
-        what = f"unknown category {unknown[0]!r}" if unknown else "'other' is missing"
-        raise PackError([source.finding(path, f"{what}; write some of: {', '.join(PLURALS)}, and `by`")])
+        fault = faults.UNKNOWN_COUNT if unknown else faults.NO_OTHER
+        what = fault.format(category="".join(unknown[:1]), known=", ".join(PLURALS))
+        raise PackError([source.finding(path, what)])
     forms = {category: template(text) for category, text in value.items() if category != "by"}
     return Template(forms["other"].parts, forms, value.get("by", ""))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from menus import faults
 from menus.alphabet import measure, offending, plain, prepare
 from menus.check import reachable
 from menus.facts import Fact, Rows, Word
@@ -50,7 +51,10 @@ def _unknown_slots(draft: Draft, menu: Menu, vocabulary: Vocabulary) -> Iterator
         for entry in tongue.catalogue.entries.values():
             for channel, template in entry.variants.items():
                 for slot in sorted({slot.partition(":")[0] for slot in template.slots} - known):
-                    yield entry.finding(f"{entry.name}: no fact is called {{{slot}}}", channel)
+                    yield entry.finding(
+                        faults.NO_FACT.format(name=entry.name, slot=slot, instead=faults.instead(slot, known)),
+                        channel,
+                    )
 
 
 def _screen(
@@ -61,17 +65,15 @@ def _screen(
         try:
             texts = written(menu, session, note)
         except Overflow as error:
-            what = f"{error.units} units of {error.budget}: {error.text!r}; shorten it"
-            yield _blamed(menu, tongue, session, error.text, what)
+            told: dict[str, object] = {"units": error.units, "most": error.budget, "text": error.text}
+            yield _blamed(menu, tongue, session, error.text, faults.OVERFLOW, told)
             return
         if node.closes and len(texts) > 1:
-            yield _blamed(menu, tongue, session, "", f"a last screen has one page, this has {len(texts)}")
+            yield _blamed(menu, tongue, session, "", faults.LAST_PAGES, {"pages": len(texts)})
         doubled = [text for text in texts if _doubles(tongue, text)]
         if doubled:
             letters = offending(doubled[0])
-            yield _blamed(
-                menu, tongue, session, letters[0], f"{letters!r} is outside GSM-7 and halves the room"
-            )
+            yield _blamed(menu, tongue, session, letters[0], faults.HALVED, {"letters": letters})
             return
 
 
@@ -79,13 +81,16 @@ def _doubles(tongue: Tongue, text: str) -> bool:
     return tongue.language not in UCS2_LANGUAGES and measure(text).alphabet == "ucs2"
 
 
-def _blamed(menu: Menu, tongue: Tongue, session: Session, piece: str, what: str) -> Finding:
+def _blamed(
+    menu: Menu, tongue: Tongue, session: Session, piece: str, fault: str, told: Mapping[str, object]
+) -> Finding:
     """The finding at the very text the piece comes from: an option's, or else the screen's own."""
     node, language, channel = menu.nodes[session.state], tongue.language, session.channel
     names = [option.text for option in node.options] + ([node.each.text] if node.each else [])
-    told = ((name, plain(prepare(menu.words(name, language, channel, session.facts)))) for name in names)
-    guilty = next((name for name, words in told if piece and (words in piece or piece in words)), node.text)
-    return tongue.catalogue.entries[guilty].finding(f"{node.name} on {channel}: {what}", channel)
+    written = ((name, plain(prepare(menu.words(name, language, channel, session.facts)))) for name in names)
+    guilty = next((name for name, words in written if piece and (words in piece or piece in words)), node.text)
+    what = fault.format(node=node.name, channel=channel, **told)
+    return tongue.catalogue.entries[guilty].finding(what, channel)
 
 
 def _standing(
