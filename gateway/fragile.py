@@ -34,6 +34,10 @@ class Absent:
         """Forget it; Down while it is gone."""
         await self._answering().drop(key)
 
+    async def forget(self, tag: str) -> int:
+        """Forget a subscriber; Down while it is gone."""
+        return await self._answering().forget(tag)
+
     def _answering(self) -> Sessions:
         if self.state == "down":
             raise Down
