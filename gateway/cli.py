@@ -165,8 +165,7 @@ def _dial(args: argparse.Namespace) -> int:
 async def _dialled(args: argparse.Namespace) -> int:
     async with _demo_settings(args) as told:
         settings, chance, fragile = terminal.scene(args, told)
-        live = fragile.sessions if fragile else None
-        async with house(settings, chance=chance, sessions=live) as built:
+        async with house(settings, chance=chance) as built:
             await demo.settle(built)
             args.caller = args.caller or demo.phone(built, args.operator)
             return await terminal.run(args, built, fragile)

@@ -20,6 +20,7 @@ from storage.outbox import SqlOutbox
 
 TURN = ("operator", "channel", "screen", "outcome")
 SCREEN = ("operator", "channel", "screen")
+OUTCOME = ("operator", "channel", "step", "outcome")
 DELIVERY = ("operator", "route", "kind", "state")
 BREAKER = ("operator", "route", "provider")
 
@@ -33,6 +34,7 @@ class Counting:
     funnel: Funnel = field(default_factory=Funnel, repr=False)
     journal: Journal = field(init=False, repr=False)
     turns: Timed = field(init=False, repr=False)
+    outcomes: Counter = field(init=False, repr=False)
     deliveries: Counter = field(init=False, repr=False)
     receipts: Counter = field(init=False, repr=False)
     age: Gauge = field(init=False, repr=False)
@@ -43,6 +45,7 @@ class Counting:
         made = {
             "journal": Journal(self.funnel),
             "turns": Timed("dialtree_turn", "Turns by the screen answered", TURN, by=2),
+            "outcomes": Counter("dialtree_outcomes", "What steps came to", OUTCOME, registry=registry),
             "deliveries": Counter("dialtree_deliveries", "Attempts settled", DELIVERY, registry=registry),
             "receipts": Counter("dialtree_receipts", "Reports", ("provider", "state"), registry=registry),
             "age": Gauge("dialtree_outbox_age_seconds", "Age of the oldest due row", registry=registry),
@@ -56,6 +59,8 @@ class Counting:
     def saw(self, turn: Turn) -> None:
         """A turn was answered."""
         self.turns.add((turn.operator, turn.channel, turn.origin, turn.said), turn.seconds)
+        for step, outcome in turn.steps:
+            self.outcomes.labels(turn.operator, turn.channel, step, outcome).inc()
         self.funnel.saw(turn)
         self.journal.saw(turn)
 

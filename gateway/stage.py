@@ -91,8 +91,8 @@ class Stages:
         shutil.copy(await self._template(clock()), path)
         settings = load(discover(), Path("no such file"), {}, _settings(scene, path))
         fragile = FragileSessions()
-        chance = Chance(now=clock)
-        async with house(settings, chance=chance, load=self.load, sessions=fragile.sessions) as built:
+        chance = Chance(now=clock, sessions=fragile.sessions)
+        async with house(settings, chance=chance, load=self.load) as built:
             weather = spoiled(built.conversations.people[scene.operator])
             if scene.language:
                 await choose_language(built, scene.operator, scene.caller, scene.language)

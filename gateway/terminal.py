@@ -66,7 +66,8 @@ def scene(args: Namespace, settings: Settings) -> tuple[Settings, Chance, Fragil
         if dialog.first("at"):
             pack = packs.menu(packs.located(dialog.first("operator", args.operator), settings.packs))
             clock.set(moment(dialog.first("at")), pack.form.time_zone)
-    return settings.model_copy(update={"database_url": "sqlite://"}), Chance(now=clock), FragileSessions()
+    own, fragile = settings.model_copy(update={"database_url": "sqlite://"}), FragileSessions()
+    return own, Chance(now=clock, sessions=fragile.sessions), fragile
 
 
 async def run(args: Namespace, house: House, sessions: FragileSessions | None = None) -> int:

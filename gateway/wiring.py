@@ -59,11 +59,13 @@ FOLLOW_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Chance:
-    """The clock and the sources of chance; the tests pass their own."""
+    """The clock, the sources of chance and what live sessions hang on; worlds of their own bring theirs."""
 
     now: Callable[[], datetime] = field(default_factory=Steady)
     digits: Callable[[int], str] = lambda count: f"{secrets.randbelow(10**count):0{count}}"
     token: Callable[[], str] = lambda: secrets.token_urlsafe(16)
+    sessions: Sessions | None = None
+    """In place of those the settings name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +100,8 @@ async def house(
     root: Path = packs.OPERATORS,
     chance: Chance | None = None,
     load: Callable[[Path], Menu] = packs.menu,
-    sessions: Sessions | None = None,
 ) -> AsyncIterator[House]:
-    """Build everything from the settings; give it all back at the end.
-
-    `load` compiles a pack's folder; `sessions` stand in for those the settings name.
-    """
+    """Build everything from the settings; give it all back at the end. `load` compiles a pack's folder."""
     chance = chance or Chance()
     async with AsyncExitStack() as stack:
         database = connect(settings.database_url)
@@ -114,7 +112,7 @@ async def house(
         shelf = Shelf()
         for name in settings.operators:
             shelf.publish(load(packs.located(name, settings.packs, root)))
-        yield await _built(settings, shelf, chance, database, sessions, stack)
+        yield await _built(settings, shelf, chance, database, stack)
 
 
 async def _upgraded(database: Database) -> None:
@@ -150,22 +148,15 @@ async def _following(clock: Steady, database: Database) -> AsyncIterator[None]:
 
 
 async def _built(
-    settings: Settings,
-    shelf: Shelf,
-    chance: Chance,
-    database: Database,
-    sessions: Sessions | None,
-    stack: AsyncExitStack,
+    settings: Settings, shelf: Shelf, chance: Chance, database: Database, stack: AsyncExitStack
 ) -> House:
     secret = Secret(settings.secret_key.get_secret_value())
     passwords = SqlPasswords(database)
     stack.callback(passwords.close)
     notebook = Notebook(database, Auditor(secret))
     stack.push_async_callback(notebook.close)
-    people = _people(settings, shelf, chance, notebook, passwords, stack)
-    keys = Keys(settings.secret_key.get_secret_value().encode()[:64])
-    live, tallies = await inward.live(settings, chance.now, stack)
-    conversations = Conversations(shelf, sessions or live, people, packs.actions(), keys, Manners(tallies))
+    conversations = await _conversations(settings, shelf, chance, notebook, passwords, stack)
+    people = conversations.people
     outbox, recorder = SqlOutbox(database, secret), Recorder()
     connections = inward.connections(settings, shelf)
     thrift = _thrift(settings, shelf, database, chance.now)
@@ -198,20 +189,22 @@ async def _built(
     )
 
 
-def _people(
+async def _conversations(
     settings: Settings,
     shelf: Shelf,
     chance: Chance,
     notebook: Notebook,
     passwords: SqlPasswords,
     stack: AsyncExitStack,
-) -> dict[str, People]:
+) -> Conversations:
     people = {}
     for name in settings.operators:
         world = _world(settings, shelf.current(name), notebook, passwords, chance)
         stack.push_async_callback(_closed, world.billing)
         people[name] = People(world)
-    return people
+    keys = Keys(settings.secret_key.get_secret_value().encode()[:64])
+    live, tallies = await inward.live(settings, chance.now, stack)
+    return Conversations(shelf, chance.sessions or live, people, packs.actions(), keys, Manners(tallies))
 
 
 def _thrift(

@@ -3,7 +3,7 @@
 from gateway import packs
 
 Fault = tuple[str, str, str | None, str]
-"""A file, what is right in it (empty: all of it), what stands there instead (None: no file), and the finding."""
+"""A file, what is right in it (empty: all of it), what stands there instead (None: none), and the finding."""
 BROKEN: dict[str, Fault] = {
     "unknown target": (
         "screens.yaml", "to: budget}", "to: budgett}",

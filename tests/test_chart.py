@@ -48,6 +48,11 @@ def test_no_two_nodes_stand_on_each_other(drawing: tuple[Draft, Chart]) -> None:
     assert len(set(boxes)) == len(boxes)
 
 
+def test_every_name_fits_its_box(drawing: tuple[Draft, Chart]) -> None:
+    texts = [text.text or "" for text in fromstring(svg.draw(drawing[1])).findall(f"{SVG}g/{SVG}text")]
+    assert texts and all(len(text) * svg.LETTER <= svg.WIDE - 4 for text in texts)
+
+
 def test_proofs_steps_and_outcomes_are_told_apart() -> None:
     forms = {spot.name: spot.form for spot in chart(DRAFTS["orange-ro"], "ussd").spots}
     named = ("code.prove", "einvoice.activate", "einvoice.done", "bill")

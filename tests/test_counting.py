@@ -61,8 +61,21 @@ def test_each_conversation_that_is_over_is_one_record(after: World, caplog: pyte
     assert ANA[1:] not in str([ended, left])
 
 
-def test_the_dashboard_asks_for_what_is_counted(after: World) -> None:
+def counted(world: World) -> set[str]:
+    return {name.removesuffix("_total") for name in re.findall(r"^# TYPE (\w+)", page(world), re.M)}
+
+
+def asked() -> set[str]:
     panels = json.loads(DASHBOARD.read_text(encoding="utf-8"))["panels"]
-    asked = {name for each in panels for name in re.findall(r"dialtree_\w+", each["targets"][0]["expr"])}
-    counted = {name.removesuffix("_total") for name in re.findall(r"^# TYPE (\w+)", page(after), re.M)}
-    assert {re.sub("_(bucket|total)$", "", name) for name in asked} <= counted
+    told = [target["expr"] for each in panels for target in each["targets"]]
+    return {re.sub("_(bucket|total)$", "", name) for each in told for name in re.findall(r"dialtree_\w+", each)}
+
+
+def test_what_steps_came_to_is_counted(after: World) -> None:
+    labels = 'channel="ussd",operator="orange-ro",outcome="ok",step="einvoice.activate"'
+    assert f"dialtree_outcomes_total{{{labels}}} 1.0" in page(after)
+
+
+def test_the_dashboard_asks_for_what_is_counted_and_for_all_of_it(after: World) -> None:
+    created = {name for name in counted(after) if name.endswith("_created")}
+    assert asked() == counted(after) - created

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from flows.ports import Sessions
 from gateway import packs
 from gateway.dialog import Dialog, read, write
 from gateway.direct import Direct
@@ -128,8 +129,8 @@ class Worlds:
         clock = Clock(datetime.fromisoformat(at).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC))
         settings = _settings(await self._copied(str(clock()), clock()), trust or {}, operator, more or {})
         fragile = FragileSessions()
-        live = None if settings.redis_url else fragile.sessions
-        async with house(settings, self.operators, _chance(clock), self.menu, live) as built:
+        chance = _chance(clock, None if settings.redis_url else fragile.sessions)
+        async with house(settings, self.operators, chance, self.menu) as built:
             people = built.conversations.people[operator]
             weather = Weather(people.world.billing)
             people.world = replace(people.world, billing=weather)
@@ -178,11 +179,12 @@ def _settings(path: Path, trust: dict[str, str], operator: str, more: dict[str, 
     return load(discover(), Path("no such file"), {}, merged(base, more))
 
 
-def _chance(clock: Callable[[], datetime]) -> Chance:
+def _chance(clock: Callable[[], datetime], sessions: Sessions | None) -> Chance:
     """The same digits and tokens in every run."""
     dice = random.Random(7)
     return Chance(
         now=clock,
+        sessions=sessions,
         digits=lambda count: f"{dice.randrange(10**count):0{count}}",
         token=lambda: f"{dice.getrandbits(128):032x}",
     )

@@ -8,8 +8,12 @@ from itertools import pairwise
 from gateway.chart.layout import Layout, layout
 from menus.chart import Chart, Form, Spot, Way
 
-WIDE, HIGH, COLUMN, ROW, EDGE, HEAD = 176, 30, 238, 42, 20, 84
+WIDE, HIGH, COLUMN, ROW, EDGE, HEAD = 200, 30, 296, 42, 20, 84
 """Pixels: a node's size, the distance of columns and rows, the margin, and the room of the heading."""
+LETTER, SMALL = 7, 6
+"""Pixels a letter takes at most on average, in a node and on a line."""
+LABEL = (COLUMN - WIDE - 6) // SMALL
+"""Letters that have room on a line."""
 COLOURS: Mapping[Form, tuple[str, str]] = {
     "screen": ("#e8f0fe", "#3367d6"),
     "input": ("#e6f4ea", "#188038"),
@@ -74,7 +78,7 @@ def _way(plan: Layout, way: Way) -> str:
     x1, y1 = _at(plan, way.target)
     if (way.origin, way.target) not in plan.tree:
         return line
-    words = escape(way.label if len(way.label) < 10 else f"{way.label[:8]}…")
+    words = escape(way.label if len(way.label) <= LABEL else f"{way.label[: LABEL - 1]}…")
     place = f'x="{x1 - 6:g}" y="{y1 + HIGH / 2 - 4:g}"'
     return f'{line}<text {place} text-anchor="end" font-size="10" fill="{INK}">{words}</text>'
 
