@@ -35,7 +35,7 @@ async def main() -> None:
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
-    drawing = Namespace(operator="orange-ro", channel="ussd", mermaid=False, dialog=DIALOG)
+    drawing = Namespace(operator="orange-ro", beside="", channel="ussd", mermaid=False, dialog=DIALOG)
     drawing.output = FOLDER / "map.svg"
     status = draw_cli.run(drawing)
     asyncio.run(main())
