@@ -172,7 +172,7 @@ async def _dialled(args: argparse.Namespace) -> int:
 
 
 def _notify(args: argparse.Namespace) -> int:
-    settings = _settings(os.environ, demo_world=False)
+    settings = _settings(os.environ, demo_world=args.demo)
     return asyncio.run(_with_house(settings, lambda built: notify_cli.run(args, built)))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from flows.records import Notice
 from gateway import packs
-from gateway.settings import packs_folder
+from gateway.settings import Settings, packs_folder
 from gateway.wiring import House
 from storage.demo import known, seed
 from storage.demo_people import Where, generic
@@ -93,6 +93,13 @@ Dial in another terminal:
 
 Or be the aggregator:
   curl -s {hook} -d 'sessionId=ATUid_1&serviceCode=*100%23&phoneNumber=%2B40740000101&networkCode=99999&text='
-
+{behind(house.settings)}
 Messages that would go out appear below. Stop with Ctrl-C.
 """
+
+
+def behind(settings: Settings) -> str:
+    """Where the BSSs are that bills are read from; docs/billing.md asks them what became of a change."""
+    remote = {name: each.billing for name, each in settings.operators.items() if "+http" in each.billing}
+    served = (f"  {name}: {billing}" for name, billing in remote.items())
+    return "\n".join(["", "Bills are read from:", *served, ""]) if remote else ""

@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cycle", default="", metavar="YYYY-MM", help="bills issued in this month; by default now"
     )
+    parser.add_argument("--demo", action="store_true", help="of the demo's own database and settings")
     parser.add_argument(
         "--listen", action="store_true", help="only ask the BSS to tell us of bills from now on"
     )
