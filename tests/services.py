@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -143,10 +144,15 @@ class Redis(Server):
         return [found("redis-server"), *plain, "--appendonly", "no", *self.options]
 
     def ready(self, pid: int) -> bool:
+        return self.answers(pid)
+
+    def answers(self, pid: int, tls: ssl.SSLContext | None = None) -> bool:
+        """Does it say that it is this process?"""
         try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as link:
-                link.sendall(b"INFO server\r\n")
-                return f"process_id:{pid}\r\n".encode() in link.recv(65536)
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as plain:
+                with tls.wrap_socket(plain, server_hostname="127.0.0.1") if tls else plain as link:
+                    link.sendall(b"INFO server\r\n")
+                    return f"process_id:{pid}\r\n".encode() in link.recv(65536)
         except OSError:
             return False
 

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from redis.asyncio import Redis as Client
@@ -13,7 +13,7 @@ from flows.ports import SessionKey
 from storage.sessions import connect
 from storage.sessions.rate import Rate
 from storage.sessions.redis import RedisSessions
-from tests.services import Redis, eventually, free_port, serving
+from tests.services import Redis, serving
 from tests.test_sessions import turn
 
 pytestmark = pytest.mark.redis
@@ -129,30 +129,6 @@ async def test_closed_it_is_down_and_nobody_waits_for_ever(redis_url: str, key: 
     await sessions.aclose()
     with pytest.raises(Down):
         await call
-
-
-@pytest.fixture
-def cluster() -> Iterator[Redis]:
-    # The port of the nodes' own talk would be ours plus 10,000, which may be taken or too high.
-    with serving(Redis, "--cluster-enabled", "yes", "--cluster-port", str(free_port())) as server:
-        yield server
-
-
-async def test_a_cluster_serves_it(cluster: Redis, key: SessionKey) -> None:
-    async with Client.from_url(cluster.url) as client:
-        await client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)  # type: ignore[no-untyped-call]
-        await eventually(lambda: healthy(client))
-    sessions = connect(f"redis+cluster://127.0.0.1:{cluster.port}", limit=Rate(9, 9), budget_seconds=5.0)
-    await sessions.ready()
-    await turn(sessions, key, "1")
-    await turn(sessions, key, "2", None)
-    assert (await sessions.open(key, "2")).status == "replay"
-    await sessions.aclose()
-
-
-async def healthy(client: Client) -> bool:
-    answer = await client.execute_command("CLUSTER", "INFO")  # type: ignore[no-untyped-call]
-    return "cluster_state:ok" in str(answer)
 
 
 class Sentinel(Redis):

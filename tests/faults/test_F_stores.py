@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 import pytest
+from redis.asyncio import Redis as Client
 from sqlalchemy import Connection, TextClause, text
 
 from flows.failures import Failure, Overloaded
@@ -15,6 +17,7 @@ from flows.records import CodeRequest, Secret
 from gateway.clock import Steady
 from storage.codes import SqlCodes
 from storage.sql.clock import server_time
+from tests.faultproxy import FaultProxy
 from tests.faults.family import Gateway, Nursery
 from tests.faults.phone import MENU, YES, Phone, line, serves
 from tests.faults.stage import ANA, Stage, staged
@@ -68,6 +71,35 @@ async def test_F10_redis_killed_with_its_log_on_loses_no_step(world: Stage, phon
         await asyncio.to_thread(reborn, redis)
         assert (await phone.step(world.own[-1], YES)).startswith("END Gata!")
     assert await rows_in(world.database, "consents") == 1
+
+
+async def test_F11_failover_to_a_replica_that_lags_has_one_effect_and_the_same_answer(
+    world: Stage, phone: Phone
+) -> None:
+    with serving(Redis) as master:
+        async with FaultProxy(master.port) as link:
+            with serving(Redis, "--replicaof", "127.0.0.1", str(link.port)) as replica:
+                await eventually(partial(copied, master), 30)
+                await dialled(phone, world, master, *MENU)
+                await eventually(partial(copied, master), 30)
+                link.toxics.timeout = True
+                answered = await phone.step(world.own[-1], YES)
+                master.kill()
+                await asked(replica, "REPLICAOF", "NO", "ONE")
+                heir = world.worker(role="web", redis_url=replica.url)
+                await serves(heir)
+                assert await phone.step(heir, YES) == answered
+    assert [await rows_in(world.database, each) for each in ("consents", "outbox")] == [1, 1]
+
+
+async def copied(master: Redis) -> bool:
+    """Has its replica everything?"""
+    return int(await asked(master, "WAIT", 1, 100)) >= 1
+
+
+async def asked(server: Redis, *words: str | int) -> Any:
+    async with Client.from_url(server.url) as client:
+        return await client.execute_command(*words)  # type: ignore[no-untyped-call]
 
 
 async def test_F12_a_full_redis_costs_nobody_their_answer(world: Stage, phone: Phone) -> None:

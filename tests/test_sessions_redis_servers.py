@@ -1,0 +1,191 @@
+"""Redis as operators run it: over TLS, behind sentinels that fail over, in a cluster of three."""
+
+import ssl
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from redis.asyncio import Redis as Client
+
+from flows.failures import Down, Unavailable
+from flows.ports import Opened, SessionKey
+from storage.sessions import connect
+from storage.sessions.redis import RedisSessions
+from tests.services import Redis, eventually, free_port, serving
+from tests.test_sessions import turn
+
+pytestmark = pytest.mark.redis
+
+
+def new_key() -> SessionKey:
+    return SessionKey(uuid.uuid4().hex[:22], uuid.uuid4().hex[:22])
+
+
+@pytest.fixture
+def key() -> SessionKey:
+    return new_key()
+
+
+def certified(folder: Path) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that vouches for itself, and its key."""
+    own = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "redis under test")])
+    now, place = datetime.now(UTC), x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    builder = x509.CertificateBuilder(name, name, own.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+    made = builder.add_extension(place, critical=False).sign(own, hashes.SHA256())
+    paths = folder / "redis.crt", folder / "redis.key"
+    paths[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    private = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    paths[1].write_bytes(own.private_bytes(serialization.Encoding.PEM, *private))
+    return paths
+
+
+class Sealed(Redis):
+    """A Redis that speaks TLS only."""
+
+    @property
+    def certificate(self) -> Path:
+        return self.folder / "redis.crt"
+
+    @property
+    def url(self) -> str:
+        return f"rediss://127.0.0.1:{self.port}/0"
+
+    def command(self) -> list[str]:
+        crt, own = certified(self.folder)
+        files = ["--tls-cert-file", str(crt), "--tls-key-file", str(own), "--tls-ca-cert-file", str(crt)]
+        doors = ["--port", "0", "--tls-port", str(self.port), "--tls-auth-clients", "no"]
+        return [*super().command(), *doors, *files]
+
+    def ready(self, pid: int) -> bool:
+        """The server's own word comes encrypted, too."""
+        context = ssl.create_default_context(cafile=str(self.certificate))
+        return self.answers(pid, context)
+
+
+@pytest.fixture
+def sealed() -> Iterator[Sealed]:
+    with serving(Sealed) as server:
+        yield server
+
+
+async def test_rediss_speaks_tls_to_who_the_certificate_says(sealed: Sealed, key: SessionKey) -> None:
+    sessions = connect(f"{sealed.url}?ssl_ca_certs={sealed.certificate}", budget_seconds=5.0)
+    await turn(sessions, key, "1")
+    assert (await sessions.open(key, "1")).status == "replay"
+    await sessions.aclose()
+
+
+@pytest.mark.parametrize("scheme", ["rediss", "redis"])
+async def test_a_stranger_s_certificate_and_plain_speech_are_down(
+    sealed: Sealed, key: SessionKey, scheme: str
+) -> None:
+    sessions = connect(f"{scheme}://127.0.0.1:{sealed.port}/0", budget_seconds=5.0)
+    with pytest.raises(Down):
+        await sessions.open(key, "1")
+    await sessions.aclose()
+
+
+class Watchful(Redis):
+    """A sentinel that replaces its master soon after it falls silent."""
+
+    def command(self) -> list[str]:
+        conf = self.folder / "sentinel.conf"
+        rules = (f"monitor bills 127.0.0.1 {self.options[0]} 1", "down-after-milliseconds bills 300")
+        conf.write_text("".join(f"sentinel {rule}\n" for rule in (*rules, "failover-timeout bills 3000")))
+        binary, *rest = super().command()
+        return [binary, str(conf), "--sentinel", *rest[: rest.index("--save")]]
+
+
+async def copied(master: Redis) -> None:
+    """Wait until one replica has everything."""
+    async with Client.from_url(master.url) as client:
+        await eventually(lambda: caught_up(client))
+
+
+async def caught_up(client: Client) -> bool:
+    return int(await client.wait(1, 100)) >= 1
+
+
+async def known(sentinel: Redis) -> bool:
+    """Does the sentinel know of somebody to put in the master's place?"""
+    async with Client.from_url(sentinel.url.removesuffix("/0")) as client:
+        return bool(await client.sentinel_slaves("bills"))
+
+
+async def test_a_failover_by_sentinels_carries_sessions_on(key: SessionKey) -> None:
+    with ExitStack() as servers:
+        master = servers.enter_context(serving(Redis))
+        servers.enter_context(serving(Redis, "--replicaof", "127.0.0.1", str(master.port)))
+        sentinel = servers.enter_context(serving(Watchful, str(master.port)))
+        sessions = connect(f"redis+sentinel://127.0.0.1:{sentinel.port}/bills", budget_seconds=1.0)
+        await turn(sessions, key, "1", b"at home")
+        await copied(master)
+        await eventually(lambda: known(sentinel))
+        master.kill()
+        opened = await served(sessions, key, "2")
+        assert (opened.status, opened.session) == ("live", b"at home")
+        assert await sessions.save(key, opened, "2", b"at bills", b"reply 2")
+        assert (await sessions.open(key, "2")).status == "replay"
+        await sessions.aclose()
+
+
+async def served(sessions: RedisSessions, key: SessionKey, hop: str) -> Opened:
+    """The first turn the store takes again; until then it fails politely and nothing else."""
+    taken: list[Opened] = []
+
+    async def tried() -> bool:
+        try:
+            taken.append(await sessions.open(key, hop))
+        except Unavailable:
+            return False
+        return True
+
+    await eventually(tried, 30)
+    return taken[0]
+
+
+@pytest.fixture
+async def cluster() -> AsyncIterator[list[Redis]]:
+    """Three nodes that share the slots. A node's own talk would be 10,000 above, which may be taken."""
+    with ExitStack() as servers:
+        talks = [free_port() for _ in range(3)]
+        options = [("--cluster-enabled", "yes", "--cluster-port", str(talk)) for talk in talks]
+        nodes = [servers.enter_context(serving(Redis, *each)) for each in options]
+        for number, node in enumerate(nodes):
+            first, last = number * 16384 // 3, (number + 1) * 16384 // 3 - 1
+            await said(node, "CLUSTER", "ADDSLOTSRANGE", first, last)
+            await said(nodes[0], "CLUSTER", "MEET", "127.0.0.1", node.port, talks[number])
+        for node in nodes:
+            await eventually(lambda node=node: healthy(node))  # type: ignore[misc]
+        yield nodes
+
+
+async def said(node: Redis, *words: str | int) -> str:
+    async with Client.from_url(node.url) as client:
+        return str(await client.execute_command(*words))  # type: ignore[no-untyped-call]
+
+
+async def healthy(node: Redis) -> bool:
+    told = await said(node, "CLUSTER", "INFO")
+    return "cluster_state:ok" in told and "cluster_known_nodes:3" in told
+
+
+async def test_a_cluster_of_three_serves_every_session_where_its_tag_is(cluster: list[Redis]) -> None:
+    sessions = connect(f"redis+cluster://127.0.0.1:{cluster[0].port}", budget_seconds=5.0)
+    await sessions.ready()
+    for key in [new_key() for _ in range(40)]:
+        await turn(sessions, key, "1")
+        await turn(sessions, key, "2", None)
+        assert (await sessions.open(key, "2")).status == "replay"
+    await sessions.aclose()
+    assert all([int(await said(node, "DBSIZE")) > 0 for node in cluster])
