@@ -12,6 +12,9 @@ from gateway.dialog import Dialog, DialogError, read
 from gateway.stage import Stages, scene_of
 from menus.menu import Menu
 
+BETWEEN = ""
+"""Stands in a path between two conversations: no move leads over it."""
+
 
 def found(folder: Path) -> list[Dialog]:
     """The dialogs of a folder and those beneath it; DialogError when there is none or one cannot be read."""
@@ -22,7 +25,7 @@ def found(folder: Path) -> list[Dialog]:
 
 
 def toured(dialogs: Iterable[Dialog], load: Callable[[Path], Menu] = packs.menu) -> list[list[str]]:
-    """For each dialog the nodes it comes by, in order."""
+    """For each dialog the nodes it comes by, in order, with BETWEEN before each conversation."""
     return asyncio.run(_toured(list(dialogs), load))
 
 
@@ -36,6 +39,7 @@ async def _path(stages: Stages, dialog: Dialog) -> list[str]:
     path: list[str] = []
 
     def passed(turn: Turn) -> None:
+        path.extend([BETWEEN] if turn.said == "begun" else [])
         path.extend([turn.origin, *(step for step, _ in turn.steps), turn.screen])
 
     async with stages.open(scene_of(dialog, datetime.now().astimezone())) as stage:

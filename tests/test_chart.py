@@ -71,6 +71,11 @@ def test_a_dialog_s_path_is_drawn_over_the_map() -> None:
     assert len(paths) >= 5
 
 
+def test_no_move_leads_from_one_conversation_to_the_next() -> None:
+    text = svg.draw(chart(DRAFTS["orange-ro"], "ussd"), svg.Marks(["home", "budget", "", "home", "budget"]))
+    assert text.count("data-path") == 1
+
+
 def test_an_operator_nobody_knows_is_status_2() -> None:
     assert dialtree("draw", "nobody").returncode == 2
 

@@ -60,7 +60,7 @@ async def test_a_keyboard_is_enough(page: Phone) -> None:
         await keyboard.press("Tab")
     await expect(page.page.get_by_role("button", name="Dial *100#")).to_be_focused()
     await keyboard.press("Enter")
-    await expect(page.the("screen")).to_contain_text("Orange")
+    await expect(page.the("screen")).to_contain_text("Bine ati venit")
     await expect(page.the("line")).to_be_focused()
     for typed, shown in (("1", "Buget"), ("1", "Ultima factura")):
         await keyboard.type(typed)
@@ -74,13 +74,13 @@ async def test_a_keyboard_is_enough(page: Phone) -> None:
 
 async def test_all_of_it_fits_a_small_window(page: Phone) -> None:
     await page.page.set_viewport_size({"width": 390, "height": 844})
-    await page.enter("*100#", "Orange")
+    await page.enter("*100#", "Bine ati venit")
     wide = await page.page.evaluate("document.documentElement.scrollWidth")
     assert wide == 390
 
 
 async def test_where_it_stands_is_marked_on_the_map(page: Phone) -> None:
-    await page.enter("*100#", "Orange")
+    await page.enter("*100#", "Bine ati venit")
     await page.enter("1", "Buget")
     await page.the("here").click()
     passed = page.page.locator("g[data-node=home], g[data-node=budget]")
@@ -95,7 +95,7 @@ async def test_a_wrong_number_is_told(page: Phone) -> None:
 
 
 async def test_the_map_has_the_funnel(page: Phone) -> None:
-    await page.enter("*100#", "Orange")
+    await page.enter("*100#", "Bine ati venit")
     await page.enter("7", "Alegere gresita")
     await page.page.goto(f"{page.url}/phone/map?operator=orange-ro&channel=ussd")
     home = page.page.locator("g[data-node=home]")

@@ -22,7 +22,7 @@ COLOURS: Mapping[Form, tuple[str, str]] = {
     "outcome": ("#fce8e6", "#c5221f"),
 }
 ROUND: Mapping[Form, int] = {"screen": 6, "input": 6, "proof": 6, "step": 15, "outcome": 0}
-INK, FAINT, PATH = "#202124", "#9aa0a6", "#d01884"
+INK, FAINT, FAINTER, PATH = "#202124", "#8a9099", "#c9ced5", "#d01884"
 FONT = "font-family=\"system-ui, 'DejaVu Sans', sans-serif\""
 
 
@@ -31,7 +31,7 @@ class Marks:
     """What is drawn over the map."""
 
     path: Sequence[str] = ()
-    """Nodes in the order they were passed."""
+    """Nodes in the order they were passed; what is none of the chart's parts two conversations."""
     notes: Mapping[str, str] = field(default_factory=dict)
     """By node a few words under its name."""
 
@@ -52,6 +52,7 @@ def draw(chart: Chart, marks: Marks | None = None) -> str:
             *_legend(),
             *(_way(plan, way) for way in plan.drawn),
             *_path(plan, marks.path),
+            *(_label(plan, way) for way in plan.drawn if (way.origin, way.target) in plan.tree),
             *(_spot(chart, plan, spot, marks) for spot in chart.spots),
             "</svg>\n",
         ]
@@ -74,13 +75,17 @@ def _legend() -> Iterator[str]:
 
 
 def _way(plan: Layout, way: Way) -> str:
-    line = f'<path d="{_curve(plan, way.origin, way.target)}" fill="none" stroke="{FAINT}"/>'
+    """The moves that hang a node where it stands are seen first."""
+    ink = FAINT if (way.origin, way.target) in plan.tree else FAINTER
+    return f'<path d="{_curve(plan, way.origin, way.target)}" fill="none" stroke="{ink}"/>'
+
+
+def _label(plan: Layout, way: Way) -> str:
+    """Beside the node it leads to; its white edge keeps lines that cross off it."""
     x1, y1 = _at(plan, way.target)
-    if (way.origin, way.target) not in plan.tree:
-        return line
     words = escape(way.label if len(way.label) <= LABEL else f"{way.label[: LABEL - 1]}…")
-    place = f'x="{x1 - 6:g}" y="{y1 + HIGH / 2 - 4:g}"'
-    return f'{line}<text {place} text-anchor="end" font-size="10" fill="{INK}">{words}</text>'
+    place = f'x="{x1 - 6:g}" y="{y1 + HIGH / 2 - 4:g}" text-anchor="end" font-size="10" fill="{INK}"'
+    return f'<text {place} paint-order="stroke" stroke="#ffffff" stroke-width="3">{words}</text>'
 
 
 def _curve(plan: Layout, origin: str, target: str) -> str:
@@ -99,9 +104,8 @@ def _curve(plan: Layout, origin: str, target: str) -> str:
 
 def _path(plan: Layout, path: Sequence[str]) -> Iterator[str]:
     """The way a dialog took, even where no line is drawn: proofs and the house's words."""
-    known = [name for name in path if name in plan.places]
-    for origin, target in dict.fromkeys(pairwise(known)):
-        if origin != target:
+    for origin, target in dict.fromkeys(pairwise(path)):
+        if origin != target and {origin, target} <= plan.places.keys():
             curve = _curve(plan, origin, target)
             yield f'<path data-path="1" d="{curve}" fill="none" stroke="{PATH}" stroke-width="3"/>'
 
