@@ -32,9 +32,9 @@ check: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m bench
 
-# Kills workers at random instants and checks that nothing was lost and nothing sent twice.
+# Kills workers at random instants (STORES=1: PostgreSQL, too); checks that nothing was lost or sent twice.
 soak: $(STAMP) services
-	$(BIN)/python -m tests.faults.soak --kills $(KILLS) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.faults.soak --kills $(KILLS) $(if $(SEED),--seed $(SEED)) $(if $(STORES),--stores)
 
 # The pictures of the README: the phone in a browser, and the map of *100#.
 pictures: $(STAMP) services

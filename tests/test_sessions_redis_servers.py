@@ -78,15 +78,22 @@ def sealed() -> Iterator[Sealed]:
         yield server
 
 
-async def test_rediss_speaks_tls_to_who_the_certificate_says(sealed: Sealed, key: SessionKey) -> None:
-    sessions = connect(f"{sealed.url}?ssl_ca_certs={sealed.certificate}", budget_seconds=5.0)
+@pytest.mark.parametrize("named", ["in the URL", "in the environment"])
+async def test_rediss_speaks_tls_to_whom_the_certificate_says(
+    sealed: Sealed, key: SessionKey, monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    url = f"{sealed.url}?ssl_ca_certs={sealed.certificate}"
+    if named == "in the environment":
+        url = sealed.url
+        monkeypatch.setenv("SSL_CERT_FILE", str(sealed.certificate))
+    sessions = connect(url, budget_seconds=5.0)
     await turn(sessions, key, "1")
     assert (await sessions.open(key, "1")).status == "replay"
     await sessions.aclose()
 
 
 @pytest.mark.parametrize("scheme", ["rediss", "redis"])
-async def test_a_stranger_s_certificate_and_plain_speech_are_down(
+async def test_an_unknown_certificate_and_plain_speech_are_down(
     sealed: Sealed, key: SessionKey, scheme: str
 ) -> None:
     sessions = connect(f"{scheme}://127.0.0.1:{sealed.port}/0", budget_seconds=5.0)

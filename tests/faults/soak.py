@@ -1,6 +1,6 @@
 """The soak: workers killed at random instants while promises come in; then the history is checked.
 
-Run: python -m tests.faults.soak --kills 1000 [--seed 1] [--incapable]
+Run: python -m tests.faults.soak --kills 1000 [--seed 1] [--incapable] [--stores]
 """
 
 import argparse
@@ -9,15 +9,19 @@ import random
 import sys
 import time
 from dataclasses import dataclass, field
+from functools import partial
 
+from flows.failures import Failure
 from tests.faults.family import Gateway, nursery
 from tests.faults.history import Verdict
 from tests.faults.stage import Stage, staged
-from tests.services import Postgres, serving
+from tests.services import Postgres, Server, eventually, serving
 
 WORKERS = 3
 LIVES = (0.1, 0.35)
 """Seconds between two kills, at random; a worker is at work a quarter of a second after its start."""
+PATIENCE_SECONDS = 30.0
+"""How long a promise is asked for again while the records are out."""
 PROMISES_EACH = 3
 """Promises made between two kills."""
 
@@ -29,6 +33,8 @@ class Soak:
     stage: Stage
     kills: int
     seed: int
+    server: Postgres | None = None
+    """Killed like a worker, and started again, when it is given."""
     chance: random.Random = field(init=False)
     workers: list[Gateway] = field(default_factory=list)
 
@@ -41,28 +47,46 @@ class Soak:
         for number in range(self.kills):
             until = time.monotonic() + self.chance.uniform(*LIVES)
             await self._promised(number, until)
-            self._killed()
+            await self._killed()
         return await self.stage.quiet(60)
 
     async def _promised(self, number: int, until: float) -> None:
         """Promises spread over the time to the next kill."""
         for part in range(PROMISES_EACH):
-            await self.stage.promise(f"p{number}.{part}")
+            await eventually(partial(self._acknowledged, f"p{number}.{part}"), PATIENCE_SECONDS)
             pause = (until - time.monotonic()) / (PROMISES_EACH - part)
             await asyncio.sleep(max(0.0, pause))
 
-    def _killed(self) -> None:
-        victim = self.chance.randrange(len(self.workers))
+    async def _acknowledged(self, key: str) -> bool:
+        """Whether the promise was; asking for the same change again is harmless."""
+        try:
+            await self.stage.promise(key)
+        except Failure:
+            return False
+        return True
+
+    async def _killed(self) -> None:
+        victim = self.chance.randrange(len(self.workers) + bool(self.server))
+        if victim == len(self.workers):
+            await asyncio.to_thread(reborn, self.server)
+            return
         self.workers[victim].kill()
         self.stage.own.remove(self.workers[victim])
         self.workers[victim] = self.stage.worker()
 
 
-async def soaked(url: str, kills: int, seed: int, *, capable: bool) -> Verdict:
+def reborn(server: Server | None) -> None:
+    """kill -9, then up again."""
+    assert server
+    server.kill()
+    server.start()
+
+
+async def soaked(url: str, args: argparse.Namespace, server: Postgres | None) -> Verdict:
     """A soak on an empty database, with a family of its own."""
     with nursery() as family:
-        async with staged(family, url, capable=capable) as stage:
-            return await Soak(stage, kills, seed).run()
+        async with staged(family, url, capable=not args.incapable) as stage:
+            return await Soak(stage, args.kills, args.seed, server).run()
 
 
 def main() -> int:
@@ -71,10 +95,11 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 31))
     parser.add_argument("--incapable", action="store_true", help="a provider that does not know repeats")
+    parser.add_argument("--stores", action="store_true", help="kill PostgreSQL, too")
     args = parser.parse_args()
     with serving(Postgres) as server:
         began = time.monotonic()
-        verdict = asyncio.run(soaked(server.create("soak"), args.kills, args.seed, capable=not args.incapable))
+        verdict = asyncio.run(soaked(server.create("soak"), args, server if args.stores else None))
         took = time.monotonic() - began
     print(
         f"kills {args.kills}  accepted {verdict.accepted}  lost {len(verdict.lost)}  "

@@ -108,7 +108,7 @@ async def test_F29_of_two_steps_at_once_one_wins_and_both_are_answered_alike(
     assert await effects(world) == (1, 1)
 
 
-async def test_F37_at_ten_times_the_load_everybody_is_answered_and_nobody_by_another(
+async def test_F37_four_hundred_callers_at_once_are_all_answered_and_nobody_by_another(
     world: Stage, phone: Phone, redis_url: str
 ) -> None:
     web = world.worker(role="web", redis_url=redis_url)
