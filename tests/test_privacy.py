@@ -1,13 +1,16 @@
 """What is held about a line: shown, let go of, kept under a pseudonym; the trail nobody can edit unseen."""
 
+from argparse import Namespace
 from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
+from redis.asyncio import from_url
 from sqlalchemy import text
 
 from flows.failures import Failure
 from flows.records import Change, Consent, Deed, Notice, Preference, Registration, Secret, Subscriber
+from gateway import privacy_cli
 from storage import retention
 from storage.audit import Auditor, SqlAudit
 from storage.holdings import Owner
@@ -15,8 +18,9 @@ from storage.ledger import SqlLedger
 from storage.passwords import SqlPasswords
 from storage.privacy import SqlPrivacy
 from storage.sql.engine import Database
+from storage.sql.schema import metadata
 from tests.sql import NOW, SECRET, dumped, rows_in
-from tests.world import World
+from tests.world import World, Worlds
 
 ANA, OTHER = "+40740000101", "+40740000102"
 SUBSCRIBER = Subscriber("s-1", "orange-ro", ANA, "a-1", "Ana", "mobile", "residential", "ro", date(2020, 1, 1))
@@ -179,3 +183,43 @@ async def test_retention_lets_go_of_each_kind_at_its_term(database: Database) ->
     assert year["audit trail"] == 3
     audit = SqlAudit(database, Auditor(SECRET))
     assert (await audit.verify(NOW + timedelta(days=366))).faults == ()
+
+
+async def lived(world: World) -> None:
+    """Somebody does a little of everything: changes, codes, an address, a registration, STOP, live sessions."""
+    phone = world.direct()
+    for body in ("ThankYou1", "WrongOne1", "EFACTURA", "NOTIF EMAIL ana@mail.example.net", "STOP", "FACTURA"):
+        await phone.text(ANA, "477", body)
+    await phone.dial(ANA, "*100*1*1#")
+    await world.post.collect()
+    made = Registration(ANA, OTHER, "orange-ro-40740000101", "40740000101")
+    ledger = world.house.conversations.people["orange-ro"].world.ledger
+    await ledger.commit(Change("r", "orange-ro", made.subscription, world.clock(), registration=made))
+    await world.house.notebook.flush()
+
+
+async def traces(world: World) -> list[str]:
+    """The tables, but for those of billing, in which the number, its subscription or the address still is."""
+    own = [name for name in metadata.tables if not name.startswith("billing_")]
+    rows = {name: await dumped(world.house.database, f'"{name}"') for name in own}
+    return [name for name, row in rows.items() if "740000101" in row or "ana@mail" in row]
+
+
+@pytest.mark.redis
+async def test_erase_leaves_nothing_of_a_line_anywhere_but_with_billing(
+    worlds: Worlds, redis_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with worlds.open(more={"redis_url": redis_url}) as world:
+        await lived(world)
+        tag, client = world.house.conversations.keys.mark("orange-ro", ANA), from_url(redis_url)
+        before = await traces(world)
+        assert {"preferences", "consents", "registrations", "outbox", "passwords", "opt_outs"} <= set(before)
+        assert [key async for key in client.scan_iter(f"{{{tag}}}*")]
+        args = Namespace(command="erase", msisdn=ANA, operator="", yes=True)
+        assert await privacy_cli.run(world.house, args) == 0
+        assert not await traces(world)
+        assert not [key async for key in client.scan_iter(f"{{{tag}}}*")]
+        await client.aclose()
+        left = await world.house.privacy.export(Owner("orange-ro", ANA, "orange-ro-40740000101"))
+    assert {name for name, rows in left.items() if rows} == {"audit"}
+    assert "live sessions dropped: 2" in capsys.readouterr().out
