@@ -46,4 +46,8 @@ async def address(ask: Ask) -> Outcome:
     return Outcome("ok", {"email": Email(ask.typed)})
 
 
-ACTIONS = {"notify.choose": action(choose, "ok address pending"), "notify.address": action(address, "ok")}
+ACTIONS = {
+    "notify.by_sms": action(choose, "ok"),
+    "notify.choose": action(choose, "ok address pending"),
+    "notify.address": action(address, "ok"),
+}

@@ -30,6 +30,7 @@ VOCABULARY: Mapping[str, tuple[Fact | Rows, ...]] = {
     "row_month": (Month(2028, 12),),
     "short_month": (Text("12/28"),),
     "line": (Number("+40740000101"),),
+    "said": (Number("+40740000101"),),
     **dict.fromkeys(("total", "tax", "remaining", "amount"), (AMOUNT,)),
     "subscriptions": (AMOUNT,),
     **dict.fromkeys(

@@ -9,6 +9,7 @@ One line is one thing done; the lines indented under it are what must come of it
     dial *100#                               or: dial *100*1*1#, call 411, text 477 FACTURA
       | Bine ati venit la Orange!            what is read or heard, a line each
       ? 1 key                                on a call: the keys waited for
+    say zero seven four                      a spoken answer
     > 1                                      an answer; `>` alone is an empty one
       ~ sms +40740000101: Orange: ...        what arrived at a phone or in a mailbox
       = end                                  the conversation is over
@@ -29,7 +30,7 @@ HEADER: Mapping[str, tuple[str, str]] = {
     "operator": (r"[a-z][a-z0-9-]*", "operator orange-ro"),
     "rules": (r"[A-Z]\d+( [A-Z]\d+)*", "rules R7 R8"),
     "trust": (r"(ussd|sms|voice) (line|none)", "trust voice line"),
-    "language": (r"[a-z]{2}", "language en"),
+    "language": (r"[a-z]{2}(-[A-Z][a-z]{3})?", "language en"),
 }
 """Lines that set the scene: by their first word the form of the rest, and what to write."""
 ACTIONS: Mapping[str, tuple[str, str]] = {
@@ -39,6 +40,7 @@ ACTIONS: Mapping[str, tuple[str, str]] = {
     "call": (r"\+?\d+", "call 411"),
     "text": (r"\+?\d+ ?.*", "text 477 FACTURA"),
     ">": (r".*", "> 1"),
+    "say": (r".+", "say zero seven four"),
     "silence": (r"", "silence"),
     "again": (r"", "again"),
     "hang": (r"up", "hang up"),

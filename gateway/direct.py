@@ -55,11 +55,14 @@ class Direct:
             return await self._sent(replace(last, text=f"{last.text}*{keys}" if self._asked() else keys))
         return await self._sent(replace(last, text=gathered(self.reply, keys), hop=str(self._turn())))
 
+    async def say(self, words: str) -> Shown:
+        """Speak: only a call hears that."""
+        last = self._called("words; write what is pressed after `>`")
+        return await self._sent(replace(last, text=words, hop=str(self._turn()), spoken=True))
+
     async def silence(self) -> Shown:
         """Press nothing: only a call hears that."""
-        last = self._open()
-        if last.channel != "voice":
-            raise DialogError("only a call hears silence; write `hang up`")
+        last = self._called("silence; write `hang up`")
         return await self._sent(replace(last, text=None, hop=str(self._turn())))
 
     async def again(self) -> Shown:
@@ -96,6 +99,12 @@ class Direct:
         if self.last is None:
             raise DialogError("nothing is open; write `dial`, `call` or `text` first")
         return self.last
+
+    def _called(self, what: str) -> Inbound:
+        last = self._open()
+        if last.channel != "voice":
+            raise DialogError(f"only a call hears {what}")
+        return last
 
     def _asked(self) -> bool:
         """Has anything been answered in this session? The first answer stands without a star."""

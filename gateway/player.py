@@ -51,6 +51,9 @@ class Line(Protocol):
     async def press(self, keys: str) -> Shown:
         """Answer what the open conversation asks."""
 
+    async def say(self, words: str) -> Shown:
+        """Speak to the open call."""
+
     async def silence(self) -> Shown:
         """Press nothing until the call's patience is over."""
 
@@ -177,6 +180,7 @@ _ACTIONS: dict[str, Callable[[Player, str], Awaitable[Shown | None]]] = {
     "call": lambda player, said: player.line.call(player.caller, said),
     "text": Player._text,
     ">": lambda player, said: player.line.press(said),
+    "say": lambda player, said: player.line.say(said),
     "silence": lambda player, said: player.line.silence(),
     "again": lambda player, said: player.line.again(),
     "hang": lambda player, said: player.line.hang_up(),

@@ -32,8 +32,12 @@ class ActionSpec:
     private: bool
 
 
+MONTHS_OF = tuple(f"month.of_{month}" for month in range(1, 13))
 COUNTED = 101
 """Counts below this show every plural category a language has for whole numbers in a bill."""
+
+SAID = ("msisdn", "digits")
+"""Types of input a caller may say."""
 
 Actions = Mapping[str, ActionSpec]
 Check = Callable[[Draft, Actions], Iterator[Finding]]
@@ -69,6 +73,8 @@ def _shapes(draft: Draft, actions: Actions) -> Iterator[Finding]:
             yield _at(node, faults.NO_VIA)
         if node.accept and node.accept.secret and node.accept.keep:
             yield _at(node, faults.NEVER_KEPT, "accept", "keep")
+        if node.accept and node.accept.speech and (node.secret or node.accept.type not in SAID):
+            yield _at(node, faults.NOT_SAID, "accept", "speech")
 
 
 def _targets(draft: Draft, actions: Actions) -> Iterator[Finding]:
@@ -204,6 +210,7 @@ def _texts(draft: Draft, actions: Actions) -> Iterator[Finding]:
             if name not in tongue.catalogue:
                 yield draft.pack.finding(("agencies", start), _needed(name, language))
         yield from _plurals(tongue)
+        yield from _months(tongue)
         for node in draft.nodes.values():
             for path, name in _text_names(node):
                 if name not in tongue.catalogue:
@@ -229,6 +236,14 @@ def _plurals(tongue: Tongue) -> Iterator[Finding]:
 
 def _counted(fault: str, name: str, category: str, tongue: Tongue) -> str:
     return fault.format(name=name, category=category, language=tongue.language)
+
+
+def _months(tongue: Tongue) -> Iterator[Finding]:
+    """A text that names a month behind a word for `of` has words for every month."""
+    missing = [name for name in MONTHS_OF if name not in tongue.catalogue]
+    for entry in tongue.catalogue.entries.values() if missing else ():
+        if any(slot.endswith(":of") for template in entry.variants.values() for slot in template.slots):
+            yield entry.finding(_needed(missing[0], tongue.language))
 
 
 def _text_names(node: Node) -> Iterator[tuple[tuple[str | int, ...], str]]:

@@ -41,6 +41,7 @@ MISPLACED_ACCEPT = "{node}: `accept:` belongs to an input, and every input needs
 MISPLACED_ACTION = "{node}: `action:` belongs to a step, and every step needs one"
 NO_VIA = "{node}: a hand-over without `via:`; write agent, sms, voice or ussd"
 NEVER_KEPT = "{node}: a secret is never kept; take `keep:` out"
+NOT_SAID = "{node}: only open numbers may be said; take `speech:` out"
 NO_SCREEN = "no screen {name!r}; every pack needs one"
 NOWHERE = "{node}: leads to {to!r}, which is no screen; name one that exists"
 LEADS_NOWHERE = "leads to {to!r}, which is no screen; name one that exists"

@@ -161,6 +161,10 @@ class Written(Formats):
         """The first two and last three digits of the national form; a foreign number keeps its plus."""
         return masking.number(msisdn, self._country_code, self._trunk)
 
+    def whole(self, msisdn: str) -> str:
+        """All digits of a number as it is dialled at home."""
+        return masking.whole(msisdn, self._country_code, self._trunk)
+
     def email(self, address: str) -> str:
         return masking.email(address)
 
@@ -214,8 +218,8 @@ class Spoken(Formats):
             year=self._year(day.year),
         )
 
-    def month(self, month: Month) -> str:
-        return f"{self._names[month.month]} {self._year(month.year)}"
+    def month(self, month: Month, name: str = "") -> str:
+        return f"{name or self._names[month.month]} {self._year(month.year)}"
 
     def short_month(self, month: Month) -> str:
         return self.month(month)

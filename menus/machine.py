@@ -10,7 +10,7 @@ from typing import Any
 
 from transitions import Machine, MachineError
 
-from menus.screen import Node
+from menus.screen import Node, back_of
 from menus.session import Session
 
 RESUME = "resume"
@@ -137,13 +137,13 @@ class Moves:
     def _backs(self, resting: list[Node]) -> Iterator[tuple[str, str]]:
         """Pairs (here, there) where `there` may lie directly behind `here`."""
         for node in resting:
-            if node.secret or node.closes:
+            if node.passing or node.closes:
                 continue
             for found in self._reached(node):
                 yield found, node.name
 
     def _reached(self, node: Node) -> set[str]:
-        """Resting screens one answer away; steps and secret inputs are passed through."""
+        """Resting screens one answer away; steps and screens never returned to are passed through."""
         found: set[str] = set()
         todo = [target for _, _, target in forward(node)]
         while todo:
@@ -158,7 +158,7 @@ class Moves:
     def _beyond(self, node: Node) -> Iterator[str]:
         if node.needs != "none":
             yield from filter(None, (self.gate(node.needs, kind) for kind in self._proofs))
-        if node.kind == "step" or node.secret:
+        if node.kind == "step" or node.passing:
             yield from (target for _, _, target in forward(node))
 
     def _add(self, trigger: str, origin: str, target: str) -> None:
@@ -185,9 +185,18 @@ def forward(node: Node) -> Iterator[tuple[str, str, str]]:
     """The moves a screen writes itself: keys, picks, inputs, outcomes; `resume` is left out."""
     keys = ((f"{channel} {key}", option.to) for (channel, key), option in node.keys.items())
     pick = [("pick", node.each.to)] if node.each and node.each.to else []
-    typed = [("typed", node.accept.to)] if node.accept else []
     outcomes = ((outcome, to) for outcome, to in node.on.items() if to != RESUME)
-    return ((trigger, node.name, to) for trigger, to in chain(keys, pick, typed, outcomes))
+    return ((trigger, node.name, to) for trigger, to in chain(keys, pick, _typed(node), outcomes))
+
+
+def _typed(node: Node) -> Iterator[tuple[str, str]]:
+    """An answer leads on, from a call by way of the screen that reads it back."""
+    if node.accept and not node.accept.speech:
+        yield "typed", node.accept.to
+    elif node.accept:
+        yield "ussd typed", node.accept.to
+        yield "sms typed", node.accept.to
+        yield "voice typed", back_of(node)
 
 
 def _of_kind(kind: str) -> Condition:

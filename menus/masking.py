@@ -6,11 +6,18 @@ _LONG = re.compile(r"\+?\d(?:[ .\-]?\d){7,}")
 _ADDRESS = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+")
 
 
+def whole(msisdn: str, country_code: str = "", trunk: str = "") -> str:
+    """The number as it is dialled at home, unmasked: only for whoever has just given it."""
+    digits = msisdn.removeprefix("+")
+    home = bool(country_code) and digits.startswith(country_code)
+    return trunk + digits.removeprefix(country_code) if home else f"00{digits}"
+
+
 def number(msisdn: str, country_code: str = "", trunk: str = "") -> str:
     """The first two and last three digits of the national form; a foreign number keeps its plus."""
     digits = msisdn.removeprefix("+")
     home = bool(country_code) and digits.startswith(country_code)
-    shown = trunk + digits.removeprefix(country_code) if home else digits
+    shown = whole(msisdn, country_code, trunk) if home else digits
     if len(shown) < 8:  # too short to hide behind five digits
         return "***"
     return f"{'' if home else '+'}{shown[:2]}***{shown[-3:]}"

@@ -1,10 +1,11 @@
 """A menu: one pack, compiled; shared by every session that runs on its revision."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from menus.facts import Code, Count, Fact, Money, Number, Rows, Word
+from menus.ear import Ear
+from menus.facts import Code, Count, Fact, Money, Month, Number, Rows, Word
 from menus.formats import Spoken, Written
 from menus.keywords import Keywords
 from menus.machine import Moves
@@ -26,6 +27,7 @@ class Tongue:
     catalogue: Catalogue
     written: Written
     spoken: Spoken
+    ear: Ear
 
     def show(self, fact: Fact, channel: str) -> str:
         """A fact as words for a channel."""
@@ -38,6 +40,26 @@ class Tongue:
         if channel == "voice" or not isinstance(fact, Money):
             return self.show(fact, channel)
         return self.written.bare(fact.amount)
+
+    def whole(self, fact: Fact, channel: str) -> str:
+        """A number in full, for reading it back to whoever has just given it."""
+        return self.written.whole(fact.value) if isinstance(fact, Number) else self.show(fact, channel)
+
+    def of(self, fact: Fact, channel: str) -> str:
+        """A month as it is heard behind a word for `of`."""
+        if channel != "voice" or not isinstance(fact, Month):
+            return self.show(fact, channel)
+        name = self.catalogue.template(f"month.of_{fact.month}", channel)
+        return self.spoken.month(fact, name.fill(lambda slot: ""))
+
+
+FORMS: Mapping[str, Callable[[Tongue, Fact, str], str]] = {
+    "": Tongue.show,
+    "bare": Tongue.bare,
+    "digits": Tongue.whole,
+    "of": Tongue.of,
+}
+"""What stands behind a slot's colon."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +164,7 @@ class Menu:
         fact = facts[name]
         if isinstance(fact, Rows):
             raise TypeError(f"{slot} is a list; show it with `each`")
-        return tongue.bare(fact, channel) if form == "bare" else tongue.show(fact, channel)
+        return FORMS[form](tongue, fact, channel)
 
 
 def constants(form: PackFile) -> dict[str, str]:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from menus import faults
+from menus.ear import ear
 from menus.formats import Currency, Spoken, Written
 from menus.keywords import Keywords
 from menus.machine import Moves
@@ -30,7 +31,7 @@ from menus.schema import (
     ScreensFile,
     VoiceForm,
 )
-from menus.screen import Node, node
+from menus.screen import Node, node, read_back
 from menus.source import Finding, PackError, Path_, Source, read
 from menus.texts import catalogue
 
@@ -160,11 +161,12 @@ def _nodes(sources: list[Source]) -> dict[str, Node]:
     """All screens; a pack's own replace a flow's of the same name."""
     files = [(source, _valid(ScreensFile, source)) for source in sources]
     otherwise = {outcome: to for _, form in files for outcome, to in form.otherwise.items()}
-    return {
+    nodes = {
         name: node(name, screen, source, otherwise)
         for source, form in files
         for name, screen in form.screens.items()
     }
+    return nodes | {back.name: back for asking in nodes.values() for back in read_back(asking)}
 
 
 def _tongue(form: PackFile, language: str, sources: list[Source]) -> Tongue:
@@ -173,7 +175,7 @@ def _tongue(form: PackFile, language: str, sources: list[Source]) -> Tongue:
     country, trunk = form.country_code, form.trunk
     written = Written(spec.locale, currency, day=spec.day, country_code=country, trunk=trunk)
     spoken = Spoken(spec.locale, currency, country_code=country, trunk=trunk)
-    return Tongue(language, catalogue(language, sources), written, spoken)
+    return Tongue(language, catalogue(language, sources), written, spoken, ear(spec.locale))
 
 
 def _currency(form: PackFile, spec: LanguageForm) -> Currency:

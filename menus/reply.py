@@ -12,7 +12,8 @@ Channel = Literal["ussd", "sms", "voice"]
 class Prompt:
     """One thing a caller hears: spoken text, digits said one by one, or a recording."""
 
-    kind: Literal["say", "digits", "play"]
+    kind: Literal["say", "digits", "play", "invite"]
+    """`invite` is said only where the answer may be spoken."""
     text: str
     """The words or the digits; of a recording the words it says."""
     file: str = ""
@@ -31,6 +32,9 @@ class Gather:
     between_seconds: int
     barge_in: bool = True
     speech: bool = False
+    """May the answer be spoken? Where a provider hears no speech, keys still do."""
+    hints: tuple[str, ...] = ()
+    """Words a spoken answer is made of, for who has to recognise it."""
 
 
 @value

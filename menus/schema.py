@@ -69,6 +69,9 @@ class AcceptForm(Form):
     most: int = Field(160, ge=1, le=160)
     secret: bool = Field(default=False, description="Never stored, logged or returned to.")
     keep: Name | None = Field(None, description="The fact it is kept as; a secret keeps none.")
+    speech: bool = Field(
+        default=False, description="May a caller say it? A call reads back what it heard before going on."
+    )
     to: Name
 
 
@@ -120,6 +123,15 @@ class KeywordsFile(Form):
     keywords: list[KeywordForm] = []
     password: PasswordForm | None = None
     otherwise: Name
+
+
+class EarFile(Form):
+    """How the digits of numbers are said in a language, beside its number words."""
+
+    below: int = Field(10, ge=10, le=1000, description="Numbers below this are said whole: 40, not 4 and 0.")
+    also: dict[str, int] = Field({}, description="Further words for numbers: oh, una.")
+    times: dict[str, int] = Field({}, description="Words that repeat the next digit: double seven.")
+    vary: dict[str, str] = Field({}, description="Patterns in the number words, and what is said instead.")
 
 
 class LanguageForm(Form):

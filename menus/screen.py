@@ -1,12 +1,16 @@
 """Screens: the compiled form of what a subscriber sees and presses."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from menus.schema import CHANNELS, AcceptForm, Kind, OptionForm, ScreenForm
 from menus.source import Path_, Source
 
+READ_BACK = "said.read_back"
+"""The text of every screen that reads an answer back."""
+SAID = "said"
+"""The fact that holds the answer until the caller has agreed to it."""
 RESTING = ("choice", "input", "message", "hand-over", "end")
 
 
@@ -71,6 +75,16 @@ class Node:
         """Does it ask for something that must never be returned to?"""
         return bool(self.accept and self.accept.secret)
 
+    @property
+    def reads_back(self) -> bool:
+        """Does it tell a caller what was heard?"""
+        return self.text == READ_BACK
+
+    @property
+    def passing(self) -> bool:
+        """Is it never returned to?"""
+        return self.secret or self.reads_back
+
 
 def node(name: str, form: ScreenForm, source: Source, otherwise: Mapping[str, str]) -> Node:
     """Compile one screen; `otherwise` completes a step's edges."""
@@ -89,6 +103,21 @@ def node(name: str, form: ScreenForm, source: Source, otherwise: Mapping[str, st
         via=form.via or "",
         source=source,
     )
+
+
+def read_back(asking: Node) -> Iterator[Node]:
+    """The screen behind an input that may be said: is that what was meant, or once more?"""
+    if asking.accept and asking.accept.speech:
+        right = Option("said.right_option", asking.accept.to, {"voice": "1"})
+        again = Option("said.again_option", asking.name, {"voice": "2"})
+        yield replace(
+            asking, name=back_of(asking), kind="choice", text=READ_BACK, options=(right, again), accept=None
+        )
+
+
+def back_of(asking: Node) -> str:
+    """The name of the screen that reads an input's answer back."""
+    return f"{asking.name}.read_back"
 
 
 def _option(form: OptionForm) -> Option:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from menus import faults
 from menus.source import Finding, PackError, Path_, Source
 
-_SLOT = re.compile(r"\{([a-z][a-z0-9_]*(?::(?:bare|digits))?)\}")
+_SLOT = re.compile(r"\{([a-z][a-z0-9_]*(?::(?:bare|digits|of))?)\}")
 """`{total:bare}` is an amount without its currency, where the screen has named it already;
-`{said:digits}` is spoken digit by digit."""
+`{said:digits}` is spoken digit by digit, a number in full; `{month:of}` is the month behind a word for `of`,
+which may grow together with it (`d'avril`): the texts `month.of_1` to `month.of_12` say how."""
 PLURALS = ("zero", "one", "two", "few", "many", "other")
 VARIANTS = ("all", "ussd", "sms", "voice", "short")
 """`short` is what a caller hears the second time, instead of `voice`."""

@@ -15,6 +15,8 @@ MONTH_KEYS = 4
 """A month is keyed in as MMYY."""
 SILENT, WRONG = "note.empty", "note.wrong"
 """Notes after which a screen is heard a second time, and shorter."""
+UNCLEAR = "said.unclear"
+"""What is said of an answer that was spoken, perhaps, and made no sense."""
 _SPACES = re.compile(r"\s+")
 _SAYS = re.compile(r"\w")
 
@@ -40,9 +42,12 @@ def spoken(menu: Menu, session: Session, note: str = "") -> Reply:
 def _said(menu: Menu, session: Session, node: Node, note: str) -> Iterator[Prompt]:
     again = note in (SILENT, WRONG)
     choices = list(options(menu, session, node))
+    said = bool(node.accept and node.accept.speech)
     if note:
-        yield from _text(menu, session, note)
+        yield from _text(menu, session, UNCLEAR if said and note == WRONG else note)
     yield from _opening(menu, session, node, note if choices or not again else "")
+    if said:
+        yield Prompt("invite", menu.words("said.invite", session.language, "voice", {}))
     for line in told(menu, session, node):
         yield from _say(line)
     for key, text in choices:
@@ -97,7 +102,9 @@ def _option(menu: Menu, session: Session, key: str, text: str) -> str:
 def _gather(menu: Menu, node: Node, session: Session) -> Gather:
     most, finish = _keys(node, session)
     voice = menu.form.voice
-    return Gather(most, finish, voice.first_seconds, voice.between_seconds, voice.barge_in)
+    speech = bool(node.accept and node.accept.speech)
+    hints = menu.tongues[session.language].ear.hints if speech else ()
+    return Gather(most, finish, voice.first_seconds, voice.between_seconds, voice.barge_in, speech, hints)
 
 
 def _keys(node: Node, session: Session) -> tuple[int, str]:

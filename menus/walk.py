@@ -11,7 +11,7 @@ from menus.machine import HOME, RESUME, NoMoveError
 from menus.menu import Menu
 from menus.render import page_count
 from menus.schema import AcceptForm
-from menus.screen import Node
+from menus.screen import SAID, Node
 from menus.session import Session
 from menus.surface import SURFACES, Surface
 from menus.typed import as_date, as_digits, as_email, as_msisdn, digits_of, month_like
@@ -127,7 +127,7 @@ def settle(menu: Menu, session: Session, origin: str) -> None:
 
 
 def _may_return(node: Node) -> bool:
-    return node.rests and not node.secret and not node.closes
+    return node.rests and not node.passing and not node.closes
 
 
 def _missed(menu: Menu, session: Session, why: Literal["empty", "wrong"]) -> Heard:
@@ -180,7 +180,7 @@ def _back(menu: Menu, session: Session) -> Heard:
 def _chosen(menu: Menu, session: Session, node: Node, key: str) -> Heard | None:
     if (session.channel, key) in node.keys:
         menu.moves.fire(f"{session.channel} {key}", session)
-        return Heard("moved")
+        return Heard("moved", _agreed(session) if node.reads_back else "")
     rows = session.facts.get(node.each.of) if node.each and node.each.to else None
     if isinstance(rows, Rows) and as_digits(key, 1, 2) and 0 < int(key) <= len(rows.rows):
         session.facts.update(rows.row(int(key) - 1))
@@ -192,13 +192,30 @@ def _chosen(menu: Menu, session: Session, node: Node, key: str) -> Heard | None:
 def _typed(menu: Menu, session: Session, node: Node, text: str) -> Heard | None:
     if node.accept is None:
         return None
-    value = accepted(menu, node.accept, text)
+    value = accepted(menu, node.accept, text) or _heard(menu, session, node.accept, text)
     if value is None:
         return None
     if node.accept.keep and not node.accept.secret:
         session.facts[node.accept.keep] = _KEPT.get(node.accept.type, Text)(value)
-    menu.moves.fire("typed", session)
-    return Heard("moved", value, node.secret)
+    if not node.accept.speech:
+        menu.moves.fire("typed", session)
+        return Heard("moved", value, node.secret)
+    session.facts[SAID] = _KEPT.get(node.accept.type, Text)(value)
+    menu.moves.fire(f"{session.channel} typed", session)
+    return Heard("moved", value)
+
+
+def _heard(menu: Menu, session: Session, accept: AcceptForm, text: str) -> str | None:
+    """The value of what a caller said, where it may be said."""
+    if session.channel != "voice" or not accept.speech:
+        return None
+    return accepted(menu, accept, menu.tongues[session.language].ear.digits(text))
+
+
+def _agreed(session: Session) -> str:
+    """What was read back and is right."""
+    said = session.facts.get(SAID)
+    return said.value if isinstance(said, Number | Text) else ""
 
 
 _KEPT: Mapping[str, Callable[[str], Fact]] = {"email": Email, "msisdn": Number}

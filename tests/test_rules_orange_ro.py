@@ -50,6 +50,14 @@ async def test_R4_an_address_that_is_texted_gets_a_link_to_confirm_it(runs: Runs
     assert "~ email ana@example.test" in told and "{link}" in told
 
 
+@pytest.mark.parametrize("name", ["voice/notify-ro", "voice/notify-en", "voice/notify-other-ro"])
+async def test_R4_a_call_takes_the_number_said_or_keyed_and_reads_it_back(name: str, runs: Runs) -> None:
+    played = await steps(runs, name)
+    back = next(index for index, (_, said, told) in enumerate(played) if "| 07400001" in told)
+    number = re.search(r"\d{10}", played[back][2])
+    assert number and re.search(f"~ sms .4{number[0]}", words(played[back:]))
+
+
 @pytest.mark.parametrize("name", ["ussd/list-ro", "sms/list-en"])
 async def test_R5_the_list_has_the_last_six_bills(name: str, runs: Runs) -> None:
     lists = [told for _, _, told in await steps(runs, name) if re.search(r"\| 1 \d\d/\d\d ", told)]

@@ -80,7 +80,8 @@ async def test_T4_another_line_than_the_phones_on_sms(runs: Runs) -> None:
 
 
 async def test_T4_another_line_than_the_phones_on_voice(runs: Runs) -> None:
-    assert "code client" in await told(runs, "voice-register-fixed", "71000102#")
+    assert "71000102" in await told(runs, "voice-register-fixed", "71000102#")
+    assert "code client" in await played(runs, "voice-register-fixed", "fr")
 
 
 @both

@@ -39,7 +39,7 @@ LOCALES = {"fr": "fr-FR", "ro": "ro-RO"}
 IMPLIED = ("provider", "operator")
 """Fields the request's path has said already."""
 SPELLINGS = ((None, "(silence)"), (True, "yes"), (False, "no"))
-KINDS: tuple[Literal["say", "digits", "play"], ...] = ("say", "digits", "play")
+KINDS: tuple[Literal["say", "digits", "play", "invite"], ...] = ("say", "digits", "play", "invite")
 PUBLIC_URL = "https://gw.example"
 
 
@@ -162,7 +162,9 @@ def awaited(plain: dict[str, str]) -> Gather | None:
     if "keys" not in plain:
         return None
     most, first, between, *finish = plain["keys"].split(" ")
-    return Gather(int(most), "".join(finish), int(first), int(between), speech="speech" in plain)
+    hints = tuple(filter(None, plain.get("hints", "").split("|")))
+    speech = "speech" in plain
+    return Gather(int(most), "".join(finish), int(first), int(between), speech=speech, hints=hints)
 
 
 @pytest.mark.parametrize("wire", ALL, ids=[f"{wire.provider}: {wire.title}" for wire in ALL])

@@ -65,6 +65,12 @@ class Air:
         self._open()
         return await self._ussd(f"{self.heard}*{keys}" if self.heard else keys)
 
+    async def say(self, words: str) -> Shown:
+        """Speak."""
+        if self.channel != "voice":
+            raise DialogError("only a call hears words")
+        return await self._voice(self.action, {"SpeechResult": words, "Confidence": "0.9"})
+
     async def silence(self) -> Shown:
         """Press nothing."""
         if self.channel != "voice":

@@ -26,9 +26,10 @@ def write_voice(reply: Reply | None, connection: Connection) -> Answer:
 def _ask(root: Element, reply: Reply, gather: Gather, connection: Connection) -> None:
     """Prompts, then keys. A silent caller falls through GetDigits with no callback, hence the Redirect.
 
+    GetDigits hears keys only, and no other element speech: nobody is invited to speak.
     GetDigits holds one Say or one Play: the last run of prompts, the earlier ones are told before it.
     """
-    runs = _runs(reply.prompts)
+    runs = _runs(tuple(prompt for prompt in reply.prompts if prompt.kind != "invite"))
     for run in runs[:-1]:
         _tell(root, run, connection)
     back = f"{connection.hooks_url}/voice?hop={reply.turn}"

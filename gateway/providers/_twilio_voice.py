@@ -54,7 +54,8 @@ def _keys(gather: Gather) -> dict[str, str]:
         "bargeIn": str(gather.barge_in).lower(),
         "actionOnEmptyResult": "true",
     }
-    return keys | ({"speechTimeout": str(gather.between_seconds)} if gather.speech else {})
+    hints = {"hints": ", ".join(gather.hints)} if gather.hints else {}
+    return keys | ({"speechTimeout": str(gather.between_seconds), **hints} if gather.speech else {})
 
 
 def _say_all(parent: Element, reply: Reply, connection: Connection) -> None:
@@ -67,7 +68,7 @@ def _say_all(parent: Element, reply: Reply, connection: Connection) -> None:
 
 def _say(parent: Element, prompt: Prompt, language: dict[str, str]) -> None:
     """Digits go through `say-as`, or the voice reads a code as one big number."""
-    if prompt.kind == "say":
+    if prompt.kind != "digits":
         add(parent, "Say", prompt.text, language)
     else:
         say = add(parent, "Say", attributes=language)

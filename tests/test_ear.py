@@ -1,0 +1,40 @@
+"""Digits as people say them, and the call that reads them back (R4)."""
+
+import pytest
+
+from menus.ear import ear
+
+SAID = {
+    "digits": ("ro_RO", "zero șapte patru zero", "0740"),
+    "digits without accents": ("ro_RO", "zero sapte doua", "072"),
+    "in threes": ("ro_RO", "zero șapte sute patruzeci zero zero zero o sută unu", "0740000101"),
+    "a short teen": ("ro_RO", "zero șaișpe", "016"),
+    "what a recogniser writes": ("ro_RO", "0740 000-101", "0740000101"),
+    "one by one": ("en_GB", "oh seven five three", "0753"),
+    "a double": ("en_GB", "zero double seven triple one", "077111"),
+    "whole numbers": ("en_GB", "forty two", "42"),
+    "French pairs": ("fr_FR", "zéro six quarante quatre-vingt-dix-sept", "064097"),
+    "French seventies": ("fr_FR", "soixante-dix soixante et onze quatre-vingts", "707180"),
+    "French as Belgians say it": ("fr_FR", "septante nonante", "7090"),
+    "French of elsewhere": ("fr_MA", "zéro cinq vingt-deux", "0522"),
+    "Arabic digits": ("ar_TN", "صفر واحد اثنان", "012"),
+    "Arabic pairs as they are spoken": ("ar_TN", "ثمانية وتسعين", "98"),
+    "a Moroccan two": ("ar_MA", "جوج صفر", "20"),
+    "Arabic-Indic digits": ("ar_TN", "٩٨ ٠٠٠", "98000"),
+    "a plus": ("en_GB", "+40 seven", "00407"),
+    "a word that is none": ("en_GB", "seven maybe eight", ""),
+    "nothing behind a double": ("en_GB", "seven double", ""),
+    "nothing": ("en_GB", "", ""),
+}
+
+
+@pytest.mark.parametrize(("locale", "said", "digits"), SAID.values(), ids=SAID)
+def test_digits_said(locale: str, said: str, digits: str) -> None:
+    assert ear(locale).digits(said) == digits
+
+
+@pytest.mark.parametrize("locale", ["ro_RO", "en_GB", "fr_FR", "ar_TN"])
+def test_every_number_said_whole_is_heard(locale: str) -> None:
+    heard = ear(locale)
+    assert all(heard.digits(said) == digits for said, digits in heard.known.items())
+    assert {str(number) for number in range(100)} <= set(heard.known.values())
