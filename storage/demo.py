@@ -204,8 +204,9 @@ def _settle_in(connection: Connection, shop: Shop, person: Mapping[str, Any], no
     whose = {"operator": shop.name, "account": row["account"]}
     connection.execute(DROP_BILLS, whose)
     connection.execute(DROP_ENTRIES, whose)
-    entries = demo_more.entries_of(shop.name, row["account"], person, shop.today, shop.unit)
-    connection.execute(ADD_ENTRY, list(entries))
+    entries = list(demo_more.entries_of(shop.name, row["account"], person, shop.today, shop.unit))
+    if entries:
+        connection.execute(ADD_ENTRY, entries)
     if bills:
         connection.execute(ADD_BILL, bills)
         connection.execute(ADD_LINE, lines_of(shop, person, bills))

@@ -45,9 +45,9 @@ def part_of(person: Mapping[str, Any], rubric: str) -> dict[str, int]:
 def entries_of(
     operator: str, account: str, person: Mapping[str, Any], today: date, unit: Decimal
 ) -> Iterator[dict[str, Any]]:
-    """What the person used these last days, and bought on the bill."""
+    """What the person used these last days, and bought on the bill; who never had a bill used nothing yet."""
     common = {"operator": operator, "account": account}
-    for days, kind, quantity, amount in USAGE:
+    for days, kind, quantity, amount in USAGE if person.get("amounts", True) else ():
         row = {"what": "usage", "at": today - timedelta(days=days), "kind": kind, "quantity": quantity}
         yield {**common, **row, "amount": Decimal(amount), "label": ""}
     for bought in person.get("carrier_billing", {}).get("purchases", []):

@@ -32,17 +32,17 @@ BROKEN: dict[str, Fault] = {
     ),
     "missing outcome": (
         "screens.yaml", "    on: {ok: language.done}\n  language.en", "    on: {}\n  language.en",
-        "orange_ro/screens.yaml:32:9: language.ro: outcome 'ok' has no edge; write `ok: SCREEN` under"
+        "orange_ro/screens.yaml:33:9: language.ro: outcome 'ok' has no edge; write `ok: SCREEN` under"
         " `on:`",
     ),
     "unproven path": (
         "screens.yaml", "with: ro\n    needs: line", "with: ro",
-        "orange_ro/screens.yaml:29:13: language.ro: touches billing data unproven; write `needs: line`"
+        "orange_ro/screens.yaml:30:13: language.ro: touches billing data unproven; write `needs: line`"
         " or stronger",
     ),
     "unknown action": (
         "screens.yaml", "action: language.choose\n    with: ro", "action: language.chose",
-        "orange_ro/screens.yaml:29:13: language.ro: unknown action 'language.chose';"
+        "orange_ro/screens.yaml:30:13: language.ro: unknown action 'language.chose';"
         f" write one of: {', '.join(sorted(packs.specs()))}",
     ),
     "reserved word": (
@@ -143,7 +143,7 @@ BROKEN: dict[str, Fault] = {
     ),
     "neither yes nor no": (
         "screens.yaml", "with: ro\n", "with: ro\n    confirm: maybe\n",
-        "orange_ro/screens.yaml:31:14: 'maybe' is neither yes nor no; write true or false",
+        "orange_ro/screens.yaml:32:14: 'maybe' is neither yes nor no; write true or false",
     ),
     "a text for a list": (
         "keywords.yaml", "words: [AJUTOR]", "words: AJUTOR",
@@ -186,7 +186,7 @@ BROKEN: dict[str, Fault] = {
     ),
     "an answer nobody waits for": (
         "screens.yaml", "    with: ro", "    accept: {type: text, to: home}\n    with: ro",
-        "orange_ro/screens.yaml:28:5: language.ro: `accept:` belongs to an input, and every input"
+        "orange_ro/screens.yaml:29:5: language.ro: `accept:` belongs to an input, and every input"
         " needs one",
     ),
     "an action on a screen": (
@@ -196,6 +196,12 @@ BROKEN: dict[str, Fault] = {
     "a hand-over to nobody": (
         "screens.yaml", "  budget:\n", "  lonely: {kind: hand-over}\n  budget:\n",
         "orange_ro/screens.yaml:9:11: lonely: a hand-over without `via:`; write agent, sms, voice or ussd",
+    ),
+    "a secret that is said": (
+        "screens.yaml",
+        "  budget:\n",
+        "  pin: {kind: input, accept: {type: digits, secret: true, speech: true, to: home}}\n  budget:\n",
+        "orange_ro/screens.yaml:9:65: pin: only open numbers may be said; take `speech:` out",
     ),
     "a secret that is kept": (
         "screens.yaml",

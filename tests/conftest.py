@@ -46,8 +46,18 @@ def leave_out(program: Missing) -> None:
     pytest.skip(reason)
 
 
+def walked(terminalreporter: pytest.TerminalReporter) -> list[str]:
+    """A line for each operator and channel whose moves were counted."""
+    done = [report for word in ("passed", "failed") for report in terminalreporter.stats.get(word, [])]
+    return sorted(
+        f"dialogs walk {value}" for report in done for name, value in report.user_properties if name == "walked"
+    )
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say what was left out where nobody can overlook it."""
+    """Say how much of the packs the dialogs walk, and what was left out where nobody can overlook it."""
+    for line in walked(terminalreporter):
+        terminalreporter.write_line(line)
     skipped = terminalreporter.stats.get("skipped", [])
     reasons = [str(report.longrepr[2]) for report in skipped if isinstance(report.longrepr, tuple)]
     for reason in sorted({each.removeprefix("Skipped: ") for each in reasons if "LEFT OUT" in each}):

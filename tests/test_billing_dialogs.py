@@ -12,7 +12,7 @@ from gateway.demo_bss.killbill import identity
 from gateway.dialog import Dialog, read, write
 from gateway.terminal import choose_language
 from tests.bss import behind, book
-from tests.runs import FOLDER, PATHS, keep, load, named
+from tests.runs import CALLS, FOLDER, keep, load, named
 from tests.world import AT, OPERATOR, World, Worlds
 from tests.world import worlds as worlds
 
@@ -20,7 +20,7 @@ INSTEAD = Path(__file__).parent / "dialogs_instead"
 """`BACKEND/OPERATOR/NAME.dialog`: the same call where that backend cannot serve it, with its honest answer."""
 OTHER_LANGUAGES = ("-en", "-ar")
 """What a backend answers does not depend on the language: each call is played in one."""
-ONCE = [path for path in PATHS if not path.stem.endswith(OTHER_LANGUAGES)]
+ONCE = [path for path in CALLS if not path.stem.endswith(OTHER_LANGUAGES)]
 DIALLED = [path for path in ONCE if "sms" not in named(path) and "voice" not in named(path)]
 """By USSD: where `memory` and the second dialect answer otherwise, they would on any channel."""
 PLAYED = {"memory": DIALLED, "tmf678-v4": ONCE, "tmf678-v5": DIALLED, "killbill": ONCE}

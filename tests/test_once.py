@@ -10,11 +10,11 @@ from gateway import packs
 from gateway.dialog import Dialog
 from menus.pack import draft
 from tests.lines import OverAfricasTalking, OverTwilio, Wire, wired
-from tests.runs import PATHS, Runs, load, named
+from tests.runs import CALLS, Runs, load, named
 from tests.world import World, Worlds
 
-ONE_LANGUAGE = [path for path in PATHS if path.parent.name != "walks" and not path.stem.endswith("-en")]
-"""What a provider carries depends neither on the language nor on where a walk through the menus ends."""
+ONE_LANGUAGE = [path for path in CALLS if not path.stem.endswith("-en")]
+"""What a provider carries does not depend on the language."""
 ANA, BARBU = "+40740000101", "+40740000102"
 Transcript = list[tuple[str, ...]]
 

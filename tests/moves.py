@@ -1,0 +1,130 @@
+"""Moves: what each kind of caller can do in a pack, worked out from its table; dialogs must do all of it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from flows.actions import Action
+from gateway import packs
+from menus.check import ALWAYS_THERE
+from menus.machine import BY_RULES, forward
+from menus.pack import Draft, draft
+from menus.screen import Node
+
+Move = tuple[str, str]
+"""A trigger and the node it leaves."""
+FAULTS = ("slow", "down")
+ASKING = frozenset(
+    [
+        *("invoice.latest", "invoice.list", "invoice.open", "invoice.lines", "invoice.month", "invoice.next"),
+        *("invoice.users", "invoice.user", "invoice.why", "contest.lines", "contest.by_reference"),
+        *("document.status", "export.roots", "usage.last", "purchases.list"),
+        *("registration.begin", "einvoice.activate", "paper.revert"),
+    ]
+)
+"""Actions that ask billing more than who is calling: it may fail them however far a caller has come."""
+PROVING = frozenset({"code.check", "proof.check", "password.check", "line.with_code"})
+
+
+@dataclass(frozen=True)
+class Pack:
+    """A pack as its callers find it on one channel."""
+
+    operator: str
+    channel: str
+    written: Draft = field(repr=False)
+    actions: Mapping[str, Action] = field(repr=False)
+
+    @classmethod
+    def of(cls, operator: str, channel: str) -> "Pack":
+        """The pack of an operator."""
+        return cls(operator, channel, draft(packs.folder(operator), packs.PLACES), packs.actions())
+
+    def moves(self) -> set[Move]:
+        """Every move somebody can make."""
+        kinds = ("", *self._barring(), "unknown", *FAULTS)
+        made = {move for only in kinds for move in self._made_by(only)}
+        asking = {name for _, name in made if self.written.nodes[name].action in ASKING}
+        return made | {(fault, name) for name in asking for fault in FAULTS}
+
+    def _barring(self) -> Iterator[str]:
+        """The outcomes by which the rules leave somebody out."""
+        rules = self.written.form.rules
+        if rules.business in ("refuse", "agency"):
+            yield "refused" if rules.business == "refuse" else "agency"
+        if rules.newcomer_wait:
+            yield "newcomer"
+
+    def _made_by(self, only: str) -> Iterator[Move]:
+        """What a caller makes for whom every step on an account answers `only`; a subscriber, when empty."""
+        found, todo = set[str](), list(self._starts())
+        while todo:
+            name = todo.pop()
+            if name in found:
+                continue
+            found.add(name)
+            node = self.written.nodes[name]
+            if only == "unknown" and node.needs not in ("none", "line"):
+                continue
+            for trigger, _, target in self._open(node, only):
+                yield trigger, name
+                todo.append(target)
+            todo.extend(self._gates(node))
+
+    def _starts(self) -> Iterator[str]:
+        yield from ALWAYS_THERE
+        if self.channel == "sms":
+            keywords = self.written.keywords.form
+            yield from (keyword.to for keyword in keywords.keywords)
+            yield keywords.otherwise
+            yield from [keywords.password.to] if keywords.password else []
+
+    def _gates(self, node: Node) -> Iterator[str]:
+        form = self.written.form
+        wanted = set(form.rules.proof.values()) if node.needs in BY_RULES else {node.needs}
+        yield from (form.gates[proof] for proof in wanted if proof in form.gates)
+
+    def _open(self, node: Node, only: str) -> Iterator[tuple[str, str, str]]:
+        for trigger, origin, target in forward(node):
+            if node.kind == "step":
+                if self._answers(node, trigger, only):
+                    yield trigger, origin, target
+            elif " " not in trigger or trigger.startswith(f"{self.channel} "):
+                yield trigger, origin, target
+
+    def _answers(self, node: Node, outcome: str, only: str) -> bool:
+        action = self.actions[node.action]
+        if action.later:
+            return outcome == "slow"  # promised to everybody; what comes of it is texted
+        if only and self._touched(action, only):
+            return outcome == only
+        if only == "unknown" and node.action in PROVING and outcome in ("ok", "first"):
+            return False  # nobody's number has nothing to prove with
+        return outcome in self._usual(node, action)
+
+    def _touched(self, action: Action, only: str) -> bool:
+        if only in ("refused", "agency", "newcomer"):
+            return action.private and not action.for_all
+        return action.private
+
+    def _usual(self, node: Node, action: Action) -> set[str]:
+        """The outcomes a step answers a subscriber, billing being well."""
+        rules, declared = self.written.form.rules, set(action.outcomes)
+        declared -= {"agency", "newcomer", "unknown", *FAULTS}
+        declared -= set() if node.action == "code.by_password" else {"refused"}
+        if not rules.publish_delay_days:
+            declared -= {"early"}
+        if self.channel != "voice":
+            declared -= {"hidden"}
+        return declared - self._never(node)
+
+    def _never(self, node: Node) -> set[str]:
+        """What the way to a step leaves out."""
+        never = set[str]()
+        texted = {keyword.to for keyword in self.written.keywords.form.keywords if self.channel == "sms"}
+        if node.action == "line.other" and node.name not in texted:
+            never.add("wrong")  # an input takes numbers only; what follows a keyword may be any
+        if node.action == "account.create" and node.name not in texted:
+            never.add("challenge")  # the way leads by the challenge
+        if node.action == "account.create":
+            never.add("ok" if self.written.form.rules.reach.get(node.given) == "email" else "mailed")
+        return never
