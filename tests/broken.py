@@ -201,7 +201,7 @@ BROKEN: dict[str, Fault] = {
         "screens.yaml",
         "  budget:\n",
         "  pin: {kind: input, accept: {type: digits, secret: true, speech: true, to: home}}\n  budget:\n",
-        "orange_ro/screens.yaml:9:65: pin: only open numbers may be said; take `speech:` out",
+        "orange_ro/screens.yaml:9:67: pin: only open numbers may be said; take `speech:` out",
     ),
     "a secret that is kept": (
         "screens.yaml",
