@@ -179,7 +179,7 @@ async def test_M10_six_bills_on_ussd_and_sms(channel: str, runs: Runs) -> None:
 
 
 async def test_M10_six_bills_on_voice(runs: Runs) -> None:
-    assert (await played(runs, "voice-login")).count("la facture de") == 6
+    assert (await played(runs, "voice-login")).count("la facture d") == 6
 
 
 @written
