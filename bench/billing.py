@@ -20,6 +20,7 @@ from aiohttp import ClientSession, web
 from sqlalchemy import Connection, insert, text
 
 from flows.billday import Announcer
+from flows.hops import Keys
 from flows.records import Secret
 from gateway import app, demo, packs
 from gateway.demo_bss.book import Book
@@ -172,7 +173,7 @@ async def cycle(url: str) -> None:
     database = opened(url)
     await upgrade(database)
     await _filled(database)
-    announcer = Announcer(packs.menu(packs.folder(OPERATOR)))
+    announcer = Announcer(packs.menu(packs.folder(OPERATOR)), Keys(b"a key for the bench, nowhere else"))
     billing = SqlBilling(database, OPERATOR, lambda: datetime.now(ZONE).date())
     posting = SqlPosting(database, Secret("a key for the bench, nowhere else"))
     for name in ("first run", "run again"):

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from flows.hops import Keys
 from flows.records import Bill, Notice, Preference, Subscriber
 from menus.alphabet import plain, prepare
 from menus.facts import Facts, Money, Month, Text
@@ -33,17 +34,26 @@ class Announcer:
     """Writes the notices of one operator's bills. Bills of a month read alike: their texts are kept."""
 
     menu: Menu = field(repr=False)
+    keys: Keys = field(repr=False)
     kept: dict[tuple[object, ...], tuple[str, str]] = field(default_factory=dict, repr=False)
 
     def notices(self, bill: Bill, holder: Subscriber, chosen: Preference, now: datetime) -> tuple[Notice, ...]:
         """What to send of a bill: nothing of one too old, cancelled, or to addresses nobody confirmed.
 
-        The keys name bill, subscription and route, so that however often it is asked for, it goes out once.
+        The keys mark bill, subscription and route, so that however often it is asked for, it goes out once.
         """
         if bill.state not in TOLD or bill.issued < self._today(now) - RECENT:
             return ()
         language = self.menu.language(chosen.language or holder.language)
         return tuple(self._notice(bill, holder, route, to, language, now) for route, to in ways(holder, chosen))
+
+    def key(self, bill: Bill, holder: Subscriber) -> str:
+        """A bill and its subscription, by keyed marks: receipts and the audit trail keep keys after `erase`.
+
+        The subscription's comes first, by which `erase` finds what was sent to addresses only billing knows.
+        """
+        operator = holder.operator
+        return f"{self.keys.mark(operator, holder.id)}/bill/{self.keys.mark(operator, bill.id)}"
 
     def _today(self, now: datetime) -> date:
         return now.astimezone(ZoneInfo(self.menu.form.time_zone)).date()
@@ -54,7 +64,7 @@ class Announcer:
         subject, body = self._words(bill, route, language)
         due_at = self._published(bill, now)
         return Notice(
-            key=f"bill/{holder.operator}/{bill.id}/{holder.id}/{route}",
+            key=f"{self.key(bill, holder)}/{route}",
             operator=holder.operator,
             to=to,
             route=route,

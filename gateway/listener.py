@@ -84,9 +84,10 @@ class Listener:
             return
         holder = await world.billing.holder(account)
         chosen = await world.ledger.preference(operator, holder.id)
-        notices = self.announcers[operator].notices(bill, holder, chosen, self.now())
+        announcer = self.announcers[operator]
+        notices = announcer.notices(bill, holder, chosen, self.now())
         if notices:
-            key = f"bill/{operator}/{bill.id}/{holder.id}"
+            key = announcer.key(bill, holder)
             await world.ledger.commit(Change(key, operator, holder.id, self.now(), notices=notices))
 
 

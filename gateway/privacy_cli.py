@@ -58,8 +58,10 @@ async def _verified(built: House, now: datetime) -> int:
 
 
 async def _erased(built: House, owner: Owner, now: datetime, *, yes: bool) -> int:
-    tag = built.conversations.keys.mark(owner.operator, owner.number)
-    report = await built.privacy.erase(owner, tag, yes=yes)
+    keys = built.conversations.keys
+    tag = keys.mark(owner.operator, owner.number)
+    tags = (tag, keys.mark(owner.operator, owner.subscription)) if owner.subscription else (tag,)
+    report = await built.privacy.erase(owner, tags, yes=yes)
     for table, words in report.items():
         print(f"{table}: {words}")
     print("live sessions: those in Redis are dropped, those of a process alone end within three minutes")

@@ -180,7 +180,7 @@ async def _built(
         delivery=delivery,
         recorder=recorder,
         passwords=passwords,
-        listener=_listener(settings, shelf, people, chance),
+        listener=_listener(settings, conversations, chance),
         posting=SqlPosting(database, secret),
         notebook=notebook,
         audit=SqlAudit(database, notebook.auditor),
@@ -222,12 +222,13 @@ def _thrift(
     return thrift
 
 
-def _listener(settings: Settings, shelf: Shelf, people: Mapping[str, People], chance: Chance) -> Listener:
+def _listener(settings: Settings, conversations: Conversations, chance: Chance) -> Listener:
     """Where BSSs announce bills: their announcers serve the billing-day run too."""
     tokens = {name: str(section.bss.get("hub_token", "")) for name, section in settings.operators.items()}
+    shelf, keys = conversations.shelf, conversations.keys
     return Listener(
-        people,
-        {name: Announcer(shelf.current(name)) for name in settings.operators},
+        conversations.people,
+        {name: Announcer(shelf.current(name), keys) for name in settings.operators},
         {name: token.encode() for name, token in tokens.items()},
         chance.now,
     )

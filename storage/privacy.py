@@ -4,9 +4,10 @@ Bills are the operator's and stay with it. Consents and the audit trail stay as 
 pseudonym, for the time in which somebody may ask who agreed to what.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, or_, select, update
 
 from flows.records import Secret
 from storage.audit import Auditor
@@ -20,7 +21,7 @@ from storage.sql.schema import consents, outbox, preferences
 
 
 class SqlPrivacy:
-    """Finds, shows and erases. `tag` is how the number's conversations are called in keys."""
+    """Finds, shows and erases. `tags` are how the number and its subscription are called in keys."""
 
     def __init__(self, database: Database, secret: Secret) -> None:
         self._database = database
@@ -31,21 +32,21 @@ class SqlPrivacy:
         """Everything held about a line, table by table, secrets left out."""
         return await self._database.read(lambda connection: self._shown(connection, owner))
 
-    async def erase(self, owner: Owner, tag: str, *, yes: bool) -> dict[str, str]:
+    async def erase(self, owner: Owner, tags: Sequence[str], *, yes: bool) -> dict[str, str]:
         """What becomes of each table's rows; nothing happens unless `yes`."""
-        return await self._database.write(lambda connection: self._erase(connection, owner, tag, yes=yes))
+        return await self._database.write(lambda connection: self._erase(connection, owner, tags, yes=yes))
 
     def _shown(self, connection: Connection, owner: Owner) -> dict[str, Any]:
         found = self._bindings.found(owner)
         told: dict[str, Any] = {
             each.name: rows(connection, each, owner.operator, found) for each in known(found)
         }
-        where, given = self._sent(connection, owner, "-")
+        where, given = self._sent(connection, owner, ())
         sent = connection.execute(select(outbox).where(where).order_by(outbox.c.id), given)
         return told | {"messages": [self._message(row) for row in sent]}
 
-    def _erase(self, connection: Connection, owner: Owner, tag: str, *, yes: bool) -> dict[str, str]:
-        where, sent = self._sent(connection, owner, tag)
+    def _erase(self, connection: Connection, owner: Owner, tags: Sequence[str], *, yes: bool) -> dict[str, str]:
+        where, sent = self._sent(connection, owner, tags)
         messages = select(func.count()).select_from(outbox).where(where)
         report = {"outbox": f"{connection.execute(messages, sent).scalar_one()} deleted"}
         found = self._bindings.found(owner)
@@ -68,17 +69,21 @@ class SqlPrivacy:
         )
 
     def _sent(
-        self, connection: Connection, owner: Owner, tag: str
+        self, connection: Connection, owner: Owner, tags: Sequence[str]
     ) -> tuple[ColumnElement[bool], dict[str, Any]]:
-        """Messages to the number and to the addresses chosen with us, and what the number was promised."""
+        """Messages to the number and to the addresses chosen with us, and those whose keys begin with a tag.
+
+        The latter are what the number was promised, and bills told to addresses only billing knows.
+        """
         emails = connection.scalars(
             select(preferences.c.email).where(
                 preferences.c.operator == owner.operator, preferences.c.subscription == owner.subscription
             )
         )
-        given = {"of": owner.operator, "to_any": [owner.number, *filter(None, emails)], "mine": f"{tag}/%"}
-        to_them = outbox.c.to.in_(bindparam("to_any", expanding=True)) | outbox.c.key.like(bindparam("mine"))
-        return (outbox.c.operator == bindparam("of")) & to_them, given
+        given = {"of": owner.operator, "to_any": [owner.number, *filter(None, emails)]}
+        to_them = outbox.c.to.in_(bindparam("to_any", expanding=True))
+        tagged = (outbox.c.key.like(f"{tag}/%") for tag in tags)
+        return (outbox.c.operator == bindparam("of")) & or_(to_them, *tagged), given
 
     def _message(self, row: Any) -> dict[str, Any]:
         shown = {name: getattr(row, name) for name in ("created_at", "kind", "route", "state")}

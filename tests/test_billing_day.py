@@ -12,6 +12,7 @@ import pytest
 from aiohttp import ClientSession, web
 
 from flows.billday import Announcer, ways
+from flows.hops import Keys
 from flows.records import Preference, Subscriber
 from gateway import app, notify_cli, packs
 from gateway.demo_bss.tmf import TmfBss
@@ -52,7 +53,7 @@ HOLDER = Subscriber(
 
 @pytest.fixture(scope="module")
 def announcer() -> Announcer:
-    return Announcer(packs.menu(packs.folder(OPERATOR)))
+    return Announcer(packs.menu(packs.folder(OPERATOR)), Keys(b"a key for the tests"))
 
 
 @pytest.fixture

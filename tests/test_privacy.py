@@ -10,7 +10,8 @@ from sqlalchemy import text
 
 from flows.failures import Failure
 from flows.records import Change, Consent, Deed, Notice, Preference, Registration, Secret, Subscriber
-from gateway import privacy_cli
+from gateway import notify_cli, privacy_cli
+from gateway.demo_bss.tmf import TmfBss
 from storage import retention
 from storage.audit import Auditor, SqlAudit
 from storage.holdings import Owner
@@ -20,6 +21,7 @@ from storage.privacy import SqlPrivacy
 from storage.sql.engine import Database
 from storage.sql.schema import metadata
 from tests.sql import NOW, SECRET, dumped, rows_in
+from tests.test_billing_day import listening
 from tests.world import World, Worlds
 
 ANA, OTHER = "+40740000101", "+40740000102"
@@ -62,14 +64,14 @@ async def test_an_export_shows_everything_and_no_secret(database: Database) -> N
 
 async def test_a_dry_erase_changes_nothing(database: Database) -> None:
     await kept(database)
-    report = await SqlPrivacy(database, SECRET).erase(Owner("orange-ro", ANA, "s-1"), "tag", yes=False)
+    report = await SqlPrivacy(database, SECRET).erase(Owner("orange-ro", ANA, "s-1"), ("tag",), yes=False)
     assert report["preferences"] == "1 deleted" and report["consents"] == "1 kept"
     assert await rows_in(database, "preferences") == 1
 
 
 async def test_erase_leaves_a_skeleton_without_a_name(database: Database) -> None:
     await kept(database)
-    await SqlPrivacy(database, SECRET).erase(Owner("orange-ro", ANA, "s-1"), "tag", yes=True)
+    await SqlPrivacy(database, SECRET).erase(Owner("orange-ro", ANA, "s-1"), ("tag",), yes=True)
     for table in ("preferences", "passwords", "outbox", "bindings", "links"):
         assert await rows_in(database, table) == 0
     for table in ("consents", "audit"):
@@ -198,6 +200,14 @@ async def lived(world: World) -> None:
     await world.house.notebook.flush()
 
 
+async def billed(world: World, bss: TmfBss) -> None:
+    """A billing day run by hand, and a BSS that announces one of its bills after it; all of it goes out."""
+    args = Namespace(operator="orange-ro", cycle="2026-03", listen=False)
+    assert await notify_cli.run(args, world.house) == 0
+    assert await bss.announce("ORO-202603-0101") == [204]
+    await world.post.collect()
+
+
 async def traces(world: World) -> list[str]:
     """The tables, but for those of billing, in which the number, its subscription or the address still is."""
     own = [name for name in metadata.tables if not name.startswith("billing_")]
@@ -209,7 +219,8 @@ async def traces(world: World) -> list[str]:
 async def test_erase_leaves_nothing_of_a_line_anywhere_but_with_billing(
     worlds: Worlds, redis_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with worlds.open(more={"redis_url": redis_url}) as world:
+    async with worlds.open(more={"redis_url": redis_url}) as world, listening(world) as (bss, _):
+        await billed(world, bss)
         await lived(world)
         tag, client = world.house.conversations.keys.mark("orange-ro", ANA), from_url(redis_url)
         before = await traces(world)
@@ -223,3 +234,16 @@ async def test_erase_leaves_nothing_of_a_line_anywhere_but_with_billing(
         left = await world.house.privacy.export(Owner("orange-ro", ANA, "orange-ro-40740000101"))
     assert {name for name, rows in left.items() if rows} == {"audit"}
     assert "live sessions dropped: 2" in capsys.readouterr().out
+
+
+async def test_erase_finds_bills_told_to_an_address_only_billing_knows(worlds: Worlds) -> None:
+    barbu = "orange-ro-40740000102"
+    async with worlds.open() as world, listening(world) as (bss, _):
+        ledger = world.house.conversations.people["orange-ro"].world.ledger
+        preference = Preference(notify="email")
+        await ledger.commit(Change("k", "orange-ro", barbu, world.clock(), preference=preference))
+        await billed(world, bss)
+        assert "barbu@example.test" in await dumped(world.house.database, "outbox")
+        args = Namespace(command="erase", msisdn=OTHER, operator="", yes=True)
+        assert await privacy_cli.run(world.house, args) == 0
+        assert "barbu@example.test" not in await dumped(world.house.database, "outbox")
