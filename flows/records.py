@@ -8,7 +8,7 @@ from typing import Literal
 Media = Literal["paper", "email"]
 Kind = Literal["mobile", "fixed", "internet", "data_key"]
 BillState = Literal["due", "part", "overdue", "paid", "credit", "cancelled"]
-LinkPurpose = Literal["address", "email", "bill", "file"]
+LinkPurpose = Literal["address", "mailbox", "email", "bill", "file"]
 Entries = Literal["usage", "purchases"]
 Capability = Literal["usage", "purchases", "documents"]
 NoticeClass = Literal["code", "reply", "notice", "campaign"]

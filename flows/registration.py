@@ -1,6 +1,7 @@
 """Registering for bills by e-mail: proven, addressed, and done once the address is validated (T1 to T10)."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from flows.actions import Ask, Outcome, action
 from flows.mailing import validation
@@ -8,6 +9,7 @@ from flows.records import CodeRequest, Consent, Preference, Registration, Secret
 from menus.facts import Email, Fact, Facts, Number, Rows, Text, Word
 
 COLUMNS = ("covered", "covered_state")
+INVITATION_LIFE = timedelta(hours=72)
 
 
 async def begin(ask: Ask) -> Outcome:
@@ -24,7 +26,7 @@ async def begin(ask: Ask) -> Outcome:
 
 
 async def choose(ask: Ask) -> Outcome:
-    """The address picked on the screen: at once when it is validated, else by the link sent there (T8)."""
+    """The address picked or typed on a page: at once when it is validated, else by the link sent there (T8)."""
     person, address = ask.known(), _fact(ask)
     kept = await ask.world.ledger.preference(person.operator, person.id)
     if not (kept.email_validated and kept.email == address):
@@ -51,10 +53,13 @@ async def resend(ask: Ask) -> Outcome:
 
 
 async def invite(ask: Ask) -> Outcome:
-    """How to send an address: a text is easier typed than a keypad's letters."""
+    """A link to a page that takes the address, or its keyword by text: a keypad's letters are painful (T7)."""
     if not ask.caller:
         return Outcome("hidden")
-    change = ask.change(notices=(ask.sms("registration.invitation", {}, "reply"),))
+    bound = ask.link("mailbox", ask.known().account, INVITATION_LIFE)
+    url = Text(f"{ask.world.links_url}/mailbox#{bound.token.value}")
+    notice = ask.sms("registration.invitation", {"link": url}, "reply", INVITATION_LIFE)
+    change = ask.change(links=(bound,), notices=(notice,))
     return Outcome(await ask.world.ledger.commit(change))
 
 

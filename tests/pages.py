@@ -21,7 +21,7 @@ from tests.world import worlds as worlds
 
 ANA, BARBU, NOBODY, NEWCOMER = "+40740000101", "+40740000102", "+40740000999", "+40740000104"
 PASSWORDS = {ANA: "ThankYou1", BARBU: "Albastru77", NEWCOMER: "ClaraNou4"}
-BILL, ADDRESS, CONFIRM = "/orange-ro/bill", "/orange-ro/address", "/orange-ro/confirm"
+BILL, ADDRESS, MAILBOX, CONFIRM = (f"/orange-ro/{name}" for name in ("bill", "address", "mailbox", "confirm"))
 SECRET = Secret("a key for the tests of the pages")
 VOID = frozenset({"meta", "link", "input", "br"})
 _HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')

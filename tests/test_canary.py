@@ -82,7 +82,7 @@ async def everywhere(world: World) -> bytes:
                         assert got.status < 500
                         answers += await got.read()
             typed = dict.fromkeys(("number", "code", "link"), secret)
-            for page in ("bill", "address", "confirm"):
+            for page in ("bill", "address", "mailbox", "confirm"):
                 async with client.post(f"{base}/orange-ro/{page}", data=typed) as got:
                     answers += await got.read()
     return answers

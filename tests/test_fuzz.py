@@ -15,7 +15,7 @@ from gateway.app import listening, public
 from tests.world import HOOK_TOKEN, World, Worlds
 
 HIDDEN = re.compile(r'<input type="hidden" name="(form_token|slip)" value="([^"]*)">')
-PAGES = ("bill", "address", "confirm", "file", "bill.pdf", "style.css", "link.js")
+PAGES = ("bill", "address", "mailbox", "confirm", "file", "bill.pdf", "style.css", "link.js")
 EXAMPLES = 20
 BYTES = 60
 

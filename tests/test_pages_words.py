@@ -19,7 +19,7 @@ from gateway.pages.visit import Visit
 from gateway.pages.words import TEXTS, negotiated, offered
 from menus.menu import Menu
 from menus.texts import Catalogue
-from tests.pages import ADDRESS, ANA, BILL, CONFIRM, Outline, Street, outline
+from tests.pages import ADDRESS, ANA, BILL, CONFIRM, MAILBOX, Outline, Street, outline
 from tests.pages import street as street
 from tests.pages import world as world
 from tests.pages import worlds as worlds
@@ -69,10 +69,10 @@ def test_the_list_of_texts_is_what_the_pages_say() -> None:
 
 
 def _others() -> tuple[markup.Input, ...]:
-    return markup.Input("link", 1), markup.Input("address", 1)
+    return markup.Input("link", 1), markup.Input("address", 1), markup.Input("mailbox", 1)
 
 
-@pytest.mark.parametrize("path", [BILL, ADDRESS, CONFIRM])
+@pytest.mark.parametrize("path", [BILL, ADDRESS, MAILBOX, CONFIRM])
 @pytest.mark.parametrize("language", ["ro", "en"])
 async def test_every_page_is_well_formed_and_labelled(street: Street, path: str, language: str) -> None:
     page = await street.browser().get(f"{path}?lang={language}")

@@ -139,8 +139,17 @@ async def test_T7_the_address_goes_by_text_on_sms(language: str, runs: Runs) -> 
     assert "~ email amine@example.test" in sent and "{link}" in sent
 
 
-async def test_T7_how_to_text_the_address_comes_by_text_on_voice(runs: Runs) -> None:
-    assert f"~ sms {AMINE}:" in (await steps(runs, "tunisie_telecom/voice-register-fr"))[-1][2]
+@both
+async def test_T7_a_link_to_type_the_address_comes_by_text_on_voice(language: str, runs: Runs) -> None:
+    sent = (await steps(runs, f"tunisie_telecom/voice-register-{language}"))[-1][2]
+    assert f"~ sms {AMINE}:" in sent and "{link}" in sent and "EMAIL" in sent
+
+
+@both
+async def test_T7_a_link_to_type_the_address_comes_by_text_on_ussd(language: str, runs: Runs) -> None:
+    seen = await steps(runs, f"tunisie_telecom/ussd-register-own-{language}")
+    sent = next(brought for _, _, brought in seen if "= end" in brought)
+    assert f"~ sms {AMINE}:" in sent and "{link}" in sent
 
 
 @both

@@ -2,27 +2,24 @@
 
 import logging
 import unicodedata
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
 
 from aiohttp import web
 
 from flows.failures import NotFound
 from flows.records import Change, Consent, Deed, Link, Preference, Secret
-from gateway.pages import answers, links, markup
+from gateway.pages import links
 from gateway.pages.forms import Forms
 from gateway.pages.markup import Input
 from gateway.pages.sealed import Envelope
+from gateway.pages.sheet import SLIP, Sheet
 from gateway.pages.visit import Visit
 from menus.typed import is_card_like
 
 log = logging.getLogger("dialtree.pages")
 LEAST, MOST = 3, 200
 """Characters of an address."""
-SLIP_LIFE = timedelta(minutes=30)
-SLIP = "slip"
-"""The field that stands for the link, sealed for this visitor: its token is never written into a page."""
-INPUTS = (Input("address", MOST, 'autocomplete="street-address"', lines=3),)
+INPUT = Input("address", MOST, 'autocomplete="street-address"', lines=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,44 +27,35 @@ class AddressPage:
     """`/{operator}/address`: first the link's token, then the address."""
 
     forms: Forms
-    envelope: Envelope = field(repr=False)
+    sheet: Sheet
+
+    @classmethod
+    def of(cls, forms: Forms, envelope: Envelope) -> "AddressPage":
+        """The page, its form sealed in this envelope."""
+        return cls(forms, Sheet("address", "page.address_title", "page.address_send", INPUT, envelope))
 
     async def view(self, visit: Visit) -> web.Response:
         """The page the link leads to."""
-        return self.again(visit, "", 200)
+        return self.sheet.asked(visit)
 
     async def submit(self, visit: Visit) -> web.Response:
         """The token, answered with the form; or the form."""
-        slip = visit.fields.get(SLIP, "")
-        return await self._written(visit, slip) if slip else await self._exchanged(visit)
+        return await (self._written(visit) if visit.fields.get(SLIP) else self.sheet.exchanged(visit))
 
     def again(self, visit: Visit, text: str, status: int) -> web.Response:
         """The first page, with what went wrong."""
-        return links.asked(visit, "page.address_title", "page.go_on", text, status)
+        return self.sheet.asked(visit, text, status)
 
-    async def _exchanged(self, visit: Visit) -> web.Response:
-        token = links.typed(visit)
-        if await links.opened(visit, token, "address") is None:
-            return links.gone(visit)
-        until = visit.now + SLIP_LIFE
-        return _form(visit, self.envelope.close((until.isoformat(), token.value), _label(visit)))
-
-    async def _written(self, visit: Visit, slip: str) -> web.Response:
-        token = self._read(visit, slip)
+    async def _written(self, visit: Visit) -> web.Response:
+        token = self.sheet.token(visit)
         if token is None:
             return links.gone(visit)
-        address = as_address(visit.fields.get("address", ""))
+        address = as_address(visit.fields.get(INPUT.name, ""))
         if address is None:
-            return _form(visit, slip, "page.address_bad")
+            return self.sheet.again(visit, "page.address_bad")
         if not await self._changed(visit, token, address):
             return links.gone(visit)
-        return answers.page(visit, "page.address_title", markup.done(visit, "page.address_done"))
-
-    def _read(self, visit: Visit, slip: str) -> Secret | None:
-        """The link's token a slip stands for, while it is good."""
-        words = self.envelope.open(slip, _label(visit))
-        good = words and visit.now < datetime.fromisoformat(words[0])
-        return Secret(words[1]) if words and good else None
+        return self.sheet.done(visit, "page.address_done")
 
     async def _changed(self, visit: Visit, token: Secret, address: str) -> bool:
         """Switch to paper and keep the address, once per link; True for a repeat of the very same.
@@ -113,17 +101,6 @@ def _change(visit: Visit, link: Link, key: str, address: str, mine: bytes) -> Ch
         reply=mine,
         deeds=(Deed(link.operator, link.subscription, "web.address", visit.now, "web", "paper"),),
     )
-
-
-def _label(visit: Visit) -> str:
-    return f"slip {visit.path} {visit.form_token}"
-
-
-def _form(visit: Visit, slip: str, wrong: str = "") -> web.Response:
-    alert = markup.alert(visit, wrong, INPUTS)
-    hidden = markup.hidden(SLIP, slip)
-    form = markup.form(visit, INPUTS, "page.address_send", wrong=bool(wrong), more=hidden)
-    return answers.page(visit, "page.address_title", alert + form)
 
 
 def as_address(text: str) -> str | None:

@@ -11,14 +11,16 @@ from flows.people import People
 from flows.ports import Tallies
 from flows.records import Secret
 from flows.shelf import Shelf
-from gateway.pages import address, answers, bill, file, links
+from gateway.pages import address, answers, bill, file, links, mailbox
 from gateway.pages.address import AddressPage
 from gateway.pages.bill import BillPage
 from gateway.pages.confirm import ConfirmPage
 from gateway.pages.entrance import Entrance, Handler, Page
 from gateway.pages.file import FilePage
 from gateway.pages.forms import Cookies, Forms
+from gateway.pages.mailbox import MailboxPage
 from gateway.pages.sealed import Envelope
+from gateway.pages.sheet import SLIP
 from gateway.pages.source import remote
 from storage.seal import derived
 
@@ -26,7 +28,8 @@ FOLDER = Path(__file__).parent
 ASSETS = {"style.css": "text/css", "link.js": "text/javascript"}
 FORMS: Mapping[str, Sequence[str]] = {
     "bill": (*(each.name for each in bill.INPUTS), bill.LEAVE),
-    "address": (links.INPUT.name, address.SLIP, *(each.name for each in address.INPUTS)),
+    "address": (links.INPUT.name, SLIP, address.INPUT.name),
+    "mailbox": (links.INPUT.name, SLIP, mailbox.INPUT.name),
     "confirm": (links.INPUT.name,),
     "file": (links.INPUT.name, file.SLIP, *(each.name for each in file.INPUTS)),
 }
@@ -61,7 +64,8 @@ class Pages:
         latest = BillPage(cookies, signed, envelope, self.token)
         pages: dict[str, Page] = {
             "bill": latest,
-            "address": AddressPage(signed, envelope),
+            "address": AddressPage.of(signed, envelope),
+            "mailbox": MailboxPage.of(signed, envelope),
             "confirm": ConfirmPage(signed),
             "file": FilePage(envelope, self.token),
         }

@@ -16,6 +16,8 @@ TEXTS = (
     *("page.pdf", "page.leave", "page.leave_hint", "page.link", "page.link_hint", "page.gone_title"),
     *("page.gone", "page.address_title", "page.address", "page.address_hint", "page.address_bad"),
     *("page.address_send", "page.address_done", "page.confirm_title", "page.confirm_send"),
+    *("page.mailbox_title", "page.mailbox", "page.mailbox_hint", "page.mailbox_bad", "page.mailbox_send"),
+    *("page.mailbox_sent", "page.mailbox_soon", "page.mailbox_done"),
     *("page.confirm_done", "page.confirm_other"),
     *("page.file_title", "page.file_send", "page.file_code", "page.file_download"),
 )

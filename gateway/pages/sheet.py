@@ -1,0 +1,64 @@
+"""Sheets: a form behind a link. The link's token is posted once; what the form carries is a slip, sealed."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from aiohttp import web
+
+from flows.records import LinkPurpose, Secret
+from gateway.pages import answers, links, markup
+from gateway.pages.markup import Input
+from gateway.pages.sealed import Envelope
+from gateway.pages.visit import Visit
+
+SLIP = "slip"
+"""The field that stands for the link, sealed for this visitor: its token is never written into a page."""
+SLIP_LIFE = timedelta(minutes=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One field to fill in, for whoever has a link of this purpose."""
+
+    purpose: LinkPurpose
+    title: str
+    button: str
+    input: Input
+    envelope: Envelope = field(repr=False)
+
+    def asked(self, visit: Visit, text: str = "", status: int = 200) -> web.Response:
+        """The page the link leads to, with what went wrong."""
+        return links.asked(visit, self.title, "page.go_on", text, status)
+
+    async def exchanged(self, visit: Visit) -> web.Response:
+        """The form, for the token posted; the link is not used by that."""
+        token = links.typed(visit)
+        if await links.opened(visit, token, self.purpose) is None:
+            return links.gone(visit)
+        until = visit.now + SLIP_LIFE
+        return self.form(visit, self.envelope.close((until.isoformat(), token.value), _label(visit)))
+
+    def token(self, visit: Visit) -> Secret | None:
+        """The link's token the posted slip stands for, while it is good."""
+        words = self.envelope.open(visit.fields.get(SLIP, ""), _label(visit))
+        good = words and visit.now < datetime.fromisoformat(words[0])
+        return Secret(words[1]) if words and good else None
+
+    def again(self, visit: Visit, wrong: str) -> web.Response:
+        """The form once more, with what is wrong with what was typed."""
+        return self.form(visit, visit.fields.get(SLIP, ""), wrong)
+
+    def form(self, visit: Visit, slip: str, wrong: str = "") -> web.Response:
+        """The field, and the slip behind it."""
+        alert = markup.alert(visit, wrong, (self.input,))
+        hidden = markup.hidden(SLIP, slip)
+        form = markup.form(visit, (self.input,), self.button, wrong=bool(wrong), more=hidden)
+        return answers.page(visit, self.title, alert + form)
+
+    def done(self, visit: Visit, text: str) -> web.Response:
+        """Good news."""
+        return answers.page(visit, self.title, markup.done(visit, text))
+
+
+def _label(visit: Visit) -> str:
+    return f"slip {visit.path} {visit.form_token}"
