@@ -10,6 +10,7 @@ from flows.records import Notice, Preference, Secret
 from storage.enqueue import ADD, PRIORITY, PURPOSE, row_of, sealed
 from storage.seal import Seal
 from storage.sql import together
+from storage.sql.bell import toll
 from storage.sql.engine import Database
 from storage.sql.schema import opt_outs, preferences
 from storage.sql.together import among
@@ -61,21 +62,28 @@ class SqlPosting:
     async def post(self, operator: str, notices: Sequence[Notice], at: datetime) -> int:
         """Enqueue an operator's notices, each key once ever; how many of them are new.
 
-        Those to numbers and addresses that opted out are left aside. Rings nobody: the outbox is polled.
+        Those to numbers and addresses that opted out are left aside. Workers everywhere hear of new ones.
         """
         if not notices:
             return 0
-        return await self._database.write(
+        new = await self._database.write(
             lambda connection: self._post(connection, operator, notices, at), seconds=WRITE_SECONDS
         )
+        if new:
+            self._database.bell.ring()
+        return new
 
     def _post(self, connection: Connection, operator: str, notices: Sequence[Notice], at: datetime) -> int:
         together.by_index(connection)
         given = {"operator": operator, "numbers": [notice.to for notice in notices]}
         out = set(connection.execute(OUT, given).scalars())
         wanted = [notice for notice in notices if notice.to not in out]
-        if not wanted:
-            return 0
+        new = self._added(connection, operator, wanted, at) if wanted else 0
+        if new:
+            toll(connection)
+        return new
+
+    def _added(self, connection: Connection, operator: str, wanted: Sequence[Notice], at: datetime) -> int:
         if connection.dialect.name == "postgresql":
             arrays = ADD_ALL.arrays([self._row(notice, at) for notice in wanted])
             return connection.execute(ADD_ALL.clause, {**arrays, "operator": operator, "at": at}).rowcount

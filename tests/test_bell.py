@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from flows.records import Change, Errand
 from storage.ledger import SqlLedger
+from storage.posting import SqlPosting
 from storage.sql.bell import CHANNEL
 from storage.sql.engine import Database, connect
 from storage.sql.upgrade import upgrade
@@ -82,3 +83,17 @@ async def test_a_change_that_sends_nothing_rings_nobody(web: Database, postgres_
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.2):
                 await other.bell.wait(LONG)
+
+
+async def test_a_page_of_a_billing_day_rings_once_and_one_already_there_not_at_all(
+    web: Database, postgres_database: str
+) -> None:
+    heard: asyncio.Queue[str] = asyncio.Queue()
+    ear = await asyncpg.connect(postgres_database)
+    await ear.add_listener(CHANNEL, lambda *said: heard.put_nowait(said[-1]))
+    posting, page = SqlPosting(web, SECRET), [notice("a"), notice("b")]
+    assert [await posting.post("orange-ro", page, NOW) for _ in range(2)] == [2, 0]
+    await rung(web)
+    await web.write(lambda connection: connection.execute(text(f"NOTIFY {CHANNEL}, 'end'")).close())
+    assert [await heard.get(), await heard.get()] == ["", "end"]
+    await ear.close()
