@@ -32,6 +32,7 @@ class Hop:
     menu: Menu = field(repr=False)
     people: People = field(repr=False)
     person: Person = field(repr=False)
+    actions: Mapping[str, Action] = field(repr=False)
     key: str
     until: float
     """Loop time after which actions are too late."""
@@ -45,15 +46,14 @@ class Hop:
     """What each answer did."""
 
 
-async def act(
-    actions: Mapping[str, Action], hop: Hop, session: Session, node: Node, typed: str, *, promise: bool = True
-) -> Outcome:
+async def act(hop: Hop, session: Session, node: Node, typed: str, *, promise: bool = True) -> Outcome:
     """Run one step; never raises a Failure or a timeout. `promise` lets a slow one become an errand."""
-    if promise and actions[node.action].later:
+    action = hop.actions[node.action]
+    if promise and action.later:
         return await _promise(hop, session, node)
     try:
         async with asyncio.timeout_at(hop.until):
-            outcome = await _run(actions[node.action], hop, session, node, typed)
+            outcome = await _run(action, hop, session, node, typed)
     except Failure as failure:
         outcome = _failed(node, failure)
     except TimeoutError:

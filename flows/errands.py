@@ -31,12 +31,12 @@ async def run(errand: Errand, shelf: Shelf, people: People, actions: Mapping[str
     session.channel = "sms"
     until = asyncio.get_running_loop().time() + PATIENCE_SECONDS
     number = session.number
-    hop = Hop(menu, people, await people.find(number), errand.key, until, number)
+    hop = Hop(menu, people, await people.find(number), actions, errand.key, until, number)
     for _ in range(MOST_STEPS):
         node = menu.nodes[session.state]
         if node.rests:
             break
-        outcome = await act(actions, hop, session, node, "", promise=False)
+        outcome = await act(hop, session, node, "", promise=False)
         if outcome.name in ("slow", "down") or AS_OF in outcome.facts:
             raise TryLater
         take(menu, session, outcome.name, outcome.facts, outcome.proof)

@@ -39,9 +39,9 @@ class Keys:
         tag = self.mark(operator, caller)
         return SessionKey(tag, self.mark(provider, channel, session_id, caller))
 
-    def owner(self, known: Subscriber | None) -> str:
-        """Whose a number is: of the subscription and its first day; empty while nobody is known."""
-        return self.mark("owner", known.id, known.since.isoformat()) if known else ""
+    def owner(self, known: Subscriber) -> str:
+        """Whose a number is: of the subscription and its first day."""
+        return self.mark("owner", known.id, known.since.isoformat())
 
     def hop(self, inbound: Inbound) -> str:
         """What two deliveries of the same request have in common."""

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from flows.actions import World
 from flows.failures import Down, Failure, NotFound, Slow
+from flows.hops import Keys
 from flows.records import Subscriber
 from menus.value import value
 
@@ -27,6 +28,8 @@ class Person:
     """What they chose with us, else what billing says, else empty."""
     failure: type[Failure] = NotFound
     """Why there is no subscriber."""
+    owner: str = ""
+    """A keyed hash of whose number it is; empty while nobody is known."""
 
 
 @dataclass(slots=True)
@@ -34,6 +37,7 @@ class People:
     """The callers of one operator."""
 
     world: World
+    keys: Keys = field(repr=False)
     known: OrderedDict[str, tuple[datetime, Person]] = field(default_factory=OrderedDict, repr=False)
     asking: dict[str, asyncio.Task[Person]] = field(default_factory=dict, repr=False)
 
@@ -77,4 +81,5 @@ class People:
         except NotFound:
             return Person()
         chosen = await self.world.ledger.welcome(number, subscriber, self.world.now())
-        return Person(subscriber, chosen.language or subscriber.language)
+        language = chosen.language or subscriber.language
+        return Person(subscriber, language, owner=self.keys.owner(subscriber))

@@ -197,12 +197,11 @@ async def _conversations(
     passwords: SqlPasswords,
     stack: AsyncExitStack,
 ) -> Conversations:
-    people = {}
+    people, keys = {}, Keys(settings.secret_key.get_secret_value().encode()[:64])
     for name in settings.operators:
         world = _world(settings, shelf.current(name), notebook, passwords, chance)
         stack.push_async_callback(_closed, world.billing)
-        people[name] = People(world)
-    keys = Keys(settings.secret_key.get_secret_value().encode()[:64])
+        people[name] = People(world, keys)
     live, tallies = await inward.live(settings, chance.now, stack)
     return Conversations(shelf, chance.sessions or live, people, packs.actions(), keys, Manners(tallies))
 
