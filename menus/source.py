@@ -1,16 +1,28 @@
 """Source files: YAML read safely, every value a string that knows where it stands."""
 
+import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from menus import faults
 
+Loader = Any
+"""One of PyYAML's readers; the swift one is missing where it was built without libyaml."""
 MOST_BYTES = 256 * 1024
 MOST_DEPTH = 20
 MOST_NODES = 20_000
+KEPT = 256
+"""Files kept parsed: more than there are, and few enough that edits under watch do not pile up."""
+SWIFT: Loader | None = getattr(yaml, "CSafeLoader", None)
+"""libyaml's reader, ten times as fast, where PyYAML was built with it."""
+ODD = re.compile("[\t\ufeff]|[|>][-+0-9]*#")
+"""What libyaml takes where PyYAML's own reader does not: tabs, byte order marks, comments at a block's sign."""
 
 Path_ = tuple[str | int, ...]
 """The keys and indexes that lead to a value."""
@@ -65,14 +77,28 @@ def read(path: Path, shown: str = "") -> Source:
     return parse(data, file)
 
 
+@lru_cache(maxsize=KEPT)
 def parse(data: bytes, file: str) -> Source:
-    """Parse YAML bytes. Raises PackError for anything but plain mappings, lists and scalars."""
+    """Parse YAML bytes, once for all the packs that share a file: nobody changes a source.
+
+    Raises PackError for anything but plain mappings, lists and scalars. What libyaml refuses is read again
+    without it, so that findings are the same words at the same places whatever is installed.
+    """
     try:
         text = data.decode()
-        _refuse(text, file)
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
     except UnicodeDecodeError as error:
         raise PackError([Finding(file, 1, 1, faults.NOT_UTF8.format(byte=error.start))]) from error
+    if SWIFT and not ODD.search(text):
+        with suppress(PackError):
+            return parsed(text, file, SWIFT)
+    return parsed(text, file, yaml.SafeLoader)
+
+
+def parsed(text: str, file: str, loader: Loader) -> Source:
+    """Parse with one of PyYAML's two readers; raises PackError."""
+    try:
+        _refuse(text, file, loader)
+        root = yaml.compose(text, Loader=loader)
     except yaml.YAMLError as error:
         raise PackError([_broken(file, error)]) from error
     marks: dict[Path_, tuple[int, int]] = {}
@@ -92,19 +118,26 @@ def _at(file: str, event: yaml.Event, what: str) -> PackError:
     return PackError([Finding(file, line, column, what)])
 
 
-def _refuse(text: str, file: str) -> None:
+def _refuse(text: str, file: str, loader: Loader) -> None:
     """Look at the events alone, before any tree exists: bombs cost nothing."""
     depth = 0
-    for count, event in enumerate(yaml.parse(text, Loader=yaml.SafeLoader)):
+    for count, event in enumerate(yaml.parse(text, Loader=loader)):
         if isinstance(event, yaml.AliasEvent):
             raise _at(file, event, faults.ALIAS)
         if getattr(event, "tag", None):
             raise _at(file, event, faults.TAG)
+        if loader is SWIFT and _odd(event):
+            raise _at(file, event, "")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MOST_DEPTH:
             raise _at(file, event, faults.TOO_DEEP.format(most=MOST_DEPTH))
         if count > MOST_NODES:
             raise _at(file, event, faults.TOO_MANY.format(most=MOST_NODES))
+
+
+def _odd(event: yaml.Event) -> bool:
+    """May libyaml have read, or placed, this in its own way? Bare question marks and empty values, it may."""
+    return isinstance(event, yaml.ScalarEvent) and not event.style and (not event.value or "?" in event.value)
 
 
 def _value(node: yaml.Node, path: Path_, marks: dict[Path_, tuple[int, int]], file: str) -> Value:

@@ -1,0 +1,137 @@
+"""Source files are read alike with libyaml and without: the same values, places and words of refusal."""
+
+import random
+from pathlib import Path
+
+import pytest
+import yaml
+
+import flows
+from gateway import packs
+from menus import source
+from menus.source import Finding, PackError, Source, parse, parsed
+from tests.broken import BROKEN
+
+SHIPPED = sorted([*packs.HOUSE.rglob("*.yaml"), *flows.FOLDER.glob("*.yaml")])
+OPERATOR = packs.folder("orange-ro")
+STRAY = [
+    *":-?{}[],&*!|>%@`#'\"\\ \t\n~<=/.0a\u00e9\u0628\u2028\x85\ufeff\x7f\r",
+    *(
+        "---\n",
+        "...\n",
+        "<<: ",
+        "? ",
+        "- ",
+        ": ",
+        "%YAML 1.1\n",
+        "!!str ",
+        "&a ",
+        "*a",
+        "\\x",
+        "|2\n",
+        "|-#",
+        "\n  ",
+    ),
+]
+"""What a slip of the hand, or of an editor, leaves in a file."""
+FAULTY = [label for label, (file, *_) in BROKEN.items() if file.endswith(".yaml") and label != "not UTF-8"]
+"""Faults in what is YAML at all; bytes that are no text come to neither reader."""
+ODDITIES = {
+    "no": "answer: no",
+    "octal": "code: 0700",
+    "nothing": "",
+    "empty value": "home:\nbye: {text: }",
+    "question mark in a flow": "a: {b: sure?no}",
+    "question mark at an end": "a: [really?]",
+    "tab": "a:\tb",
+    "byte order mark inside": "a: {b\ufeff: c}",
+    "byte order mark before": "\ufeffa: b",
+    "comment at a block": "a: |-#\n",
+    "alias": "a: &x b\nc: *x",
+    "tag": "a: !!python/object:os.system b",
+    "two documents": "a: b\n---\nc: d",
+    "twice": "a: b\na: c",
+    "deep": "[" * (source.MOST_DEPTH + 1),
+    "many": "[" + "a, " * source.MOST_NODES + "]",
+    "control letter": "a: \x07",
+    "line separators": "a: \u2028 b\nc: [d\x85, e]",
+    "beyond the first plane": "a: {\U0001f600: b, c: d}",
+    "unclosed": "a: {b: c",
+}
+
+Told = tuple[object, object] | list[Finding]
+
+
+def told(text: str, *, swiftly: bool) -> Told:
+    """What a reader makes of a text: values and places, or findings."""
+    try:
+        found = parse(text.encode(), "pack.yaml") if swiftly else parsed(text, "pack.yaml", yaml.SafeLoader)
+    except PackError as error:
+        return error.findings
+    return found.value, dict(found.marks)
+
+
+def slipped(chance: random.Random) -> str:
+    """A few lines of a pack with one to three slips in them."""
+    lines = chance.choice(SHIPPED).read_text().splitlines(keepends=True)
+    first = chance.randrange(len(lines))
+    text = "".join(lines[first : first + chance.randint(1, 7)])
+    for _ in range(chance.randint(1, 3)):
+        at = chance.randrange(len(text) + 1)
+        text = text[:at] + chance.choice(STRAY) + text[at + chance.randint(0, 1) :]
+    return text
+
+
+@pytest.fixture(autouse=True)
+def libyaml() -> None:
+    if source.SWIFT is None:
+        pytest.fail("PyYAML was built without libyaml: nothing is compared")
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_a_shipped_file_reads_alike(path: Path) -> None:
+    assert told(path.read_text(), swiftly=True) == told(path.read_text(), swiftly=False)
+
+
+@pytest.mark.parametrize("label", FAULTY)
+def test_a_broken_file_reads_alike(label: str) -> None:
+    file, right, wrong, _ = BROKEN[label]
+    whole = (OPERATOR / file).read_text()
+    text = whole.replace(right, wrong or "", 1) if right else wrong or ""
+    assert told(text, swiftly=True) == told(text, swiftly=False)
+
+
+@pytest.mark.parametrize("label", ODDITIES)
+def test_an_oddity_reads_alike(label: str) -> None:
+    assert told(ODDITIES[label], swiftly=True) == told(ODDITIES[label], swiftly=False)
+
+
+@pytest.mark.parametrize("seed", range(400))
+def test_a_slip_reads_alike(seed: int) -> None:
+    text = slipped(random.Random(seed))
+    assert told(text, swiftly=True) == told(text, swiftly=False)
+
+
+def test_most_shipped_files_are_read_swiftly() -> None:
+    swift = [path for path in SHIPPED if _swiftly(path.read_text())]
+    assert len(swift) > 0.9 * len(SHIPPED)
+
+
+def _swiftly(text: str) -> bool:
+    try:
+        return bool(parsed(text, "", source.SWIFT).marks) and not source.ODD.search(text)
+    except PackError:
+        return False
+
+
+def test_a_file_that_packs_share_is_parsed_once() -> None:
+    shared = packs.PLACES.texts / "fr.yaml"
+    assert source.read(shared) is source.read(shared)
+
+
+def test_an_edited_file_is_read_again(tmp_path: Path) -> None:
+    def edited(text: str) -> Source:
+        (tmp_path / "pack.yaml").write_text(text)
+        return source.read(tmp_path / "pack.yaml")
+
+    assert [edited("a: b").value, edited("a: c").value] == [{"a": "b"}, {"a": "c"}]
