@@ -1,6 +1,7 @@
 """Choices: the numbered options of a screen, the same on every surface."""
 
 from collections.abc import Iterator
+from math import ceil
 
 from menus.facts import Fact, Rows
 from menus.menu import Menu
@@ -36,6 +37,17 @@ def options(menu: Menu, session: Session, node: Node) -> Iterator[tuple[str, str
     for option in node.options:
         if channel in option.keys:
             yield option.keys[channel], menu.words(option.text, language, channel, session.facts)
+
+
+def hearings(menu: Menu, session: Session, node: Node) -> int:
+    """How many pages a caller hears: rows to pick from by as many as the pack says, others all at once."""
+    return max(1, ceil(len(offered(node, session)) / menu.form.voice.rows))
+
+
+def heard(menu: Menu, session: Session) -> slice:
+    """The rows to pick from that a caller hears on the page the session is on."""
+    first = session.page * menu.form.voice.rows
+    return slice(first, first + menu.form.voice.rows)
 
 
 def more_key(node: Node, session: Session) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from menus.alphabet import plain, prepare
-from menus.choices import listed, more_key, options
+from menus.choices import hearings, listed, more_key, options
 from menus.choices import told as lines
 from menus.facts import Fact, Rows
 from menus.fit import Block, Feet, pages
@@ -34,8 +34,10 @@ def told(menu: Menu, session: Session) -> str:
 
 
 def page_count(menu: Menu, session: Session) -> int:
-    """How many pages the screen has; voice has one."""
-    return 1 if session.channel == "voice" else len(written(menu, session, ""))
+    """How many pages the screen has."""
+    if session.channel == "voice":
+        return hearings(menu, session, menu.nodes[session.state])
+    return len(written(menu, session, ""))
 
 
 def written(menu: Menu, session: Session, note: str) -> tuple[str, ...]:

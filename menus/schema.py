@@ -180,6 +180,7 @@ class VoiceForm(Form):
     first_seconds: int = Field(8, ge=1, le=60, description="To the first key.")
     between_seconds: int = Field(4, ge=1, le=30, description="Between two keys.")
     barge_in: bool = Field(default=True, description="May a key cut a prompt short?")
+    rows: int = Field(3, ge=1, le=9, description="Rows to pick from read before 'more' is offered.")
     most_turns: int = Field(60, ge=5, le=500, description="Answers in one call; then we say goodbye.")
     agent_minutes: int = Field(60, ge=1, le=240, description="A call put through lasts so long at most.")
     agent_hours: HoursForm | None = Field(None, description="When calls are put through; always by default.")

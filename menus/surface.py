@@ -32,6 +32,8 @@ class Surface:
 SURFACES: Mapping[str, Surface] = {
     "ussd": Surface("ussd", Budget(160, 70), back="0", home="00", leave="0", more="9", wide_more="99"),
     "sms": Surface("sms", Budget(306, 134), back="0", home="00", more="9", wide_more="99", messages=True),
-    "voice": Surface("voice", Budget(100_000, 100_000), back="*", repeat="#", agent="0"),
+    "voice": Surface(
+        "voice", Budget(100_000, 100_000), back="*", repeat="#", agent="0", more="9", wide_more="99"
+    ),
 }
-"""By channel. Voice has no page; its budget only bounds a runaway text."""
+"""By channel. Voice pages by the rows of a list alone; its budget only bounds a runaway text."""

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from menus.choices import offered, options, told
+from menus.choices import heard, hearings, more_key, offered, options, told
 from menus.menu import Menu
 from menus.reply import Gather, Prompt, Reply
 from menus.screen import Node
@@ -41,7 +41,7 @@ def spoken(menu: Menu, session: Session, note: str = "") -> Reply:
 
 def _said(menu: Menu, session: Session, node: Node, note: str) -> Iterator[Prompt]:
     again = note in (SILENT, WRONG)
-    choices = list(options(menu, session, node))
+    choices = list(_choices(menu, session, node))
     said = bool(node.accept and node.accept.speech)
     if note:
         yield from _text(menu, session, UNCLEAR if said and note == WRONG else note)
@@ -56,8 +56,20 @@ def _said(menu: Menu, session: Session, node: Node, note: str) -> Iterator[Promp
         yield from _text(menu, session, "nav.keys")
 
 
+def _choices(menu: Menu, session: Session, node: Node) -> Iterator[tuple[str, str]]:
+    """The rows of this page, each with the key it has on any; then "more", or on the last the screen's own."""
+    every, rows = list(options(menu, session, node)), len(offered(node, session))
+    yield from every[:rows][heard(menu, session)]
+    if session.page + 1 < hearings(menu, session, node):
+        yield more_key(node, session), menu.words("nav.more", session.language, "voice", {})
+    else:
+        yield from every[rows:]
+
+
 def _opening(menu: Menu, session: Session, node: Node, note: str) -> Iterator[Prompt]:
-    """The screen's own words; the second time its short ones, or none where options follow."""
+    """The screen's own words on its first page; the second time its short ones, or none before options."""
+    if session.page:
+        return
     if note not in (SILENT, WRONG):
         yield from _text(menu, session, node.text, short=bool(session.misses or session.silences))
     elif note == WRONG and _short(menu, session, node.text):
@@ -100,17 +112,19 @@ def _option(menu: Menu, session: Session, key: str, text: str) -> str:
 
 
 def _gather(menu: Menu, node: Node, session: Session) -> Gather:
-    most, finish = _keys(node, session)
+    most, finish = _keys(menu, node, session)
     voice = menu.form.voice
     speech = bool(node.accept and node.accept.speech)
     hints = menu.tongues[session.language].ear.hints if speech else ()
     return Gather(most, finish, voice.first_seconds, voice.between_seconds, voice.barge_in, speech, hints)
 
 
-def _keys(node: Node, session: Session) -> tuple[int, str]:
+def _keys(menu: Menu, node: Node, session: Session) -> tuple[int, str]:
     """How many keys answer the screen at most, and the one that ends a longer answer."""
     if not node.accept:
-        return (2, "#") if len(offered(node, session)) > 9 else (1, "")
+        paged = hearings(menu, session, node) > 1
+        wide = len(offered(node, session)) > 9 or (paged and len(more_key(node, session)) > 1)
+        return (2, "#") if wide else (1, "")
     if node.accept.type == "month":
         return MONTH_KEYS, "#"
     return min(node.accept.most, MOST_KEYS) if node.accept.type == "digits" else MOST_KEYS, "#"

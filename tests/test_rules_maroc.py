@@ -178,8 +178,18 @@ async def test_M10_six_bills_on_ussd_and_sms(channel: str, runs: Runs) -> None:
     assert len(re.findall(r"\| \d \d\d/\d\d ", shown)) == 6
 
 
-async def test_M10_six_bills_on_voice(runs: Runs) -> None:
-    assert (await played(runs, "voice-login")).count("la facture d") == 6
+@both
+async def test_M10_three_bills_then_more_on_voice(language: str, runs: Runs) -> None:
+    done = await steps(runs, f"maroc_telecom/voice-more-{language}")
+    keys = {"fr": r"appuyez sur (\d)", "ar": r"اضغطوا (\d)"}[language]
+    heard = [re.findall(keys, brought) for _, said, brought in done if said in ("2", "7", "9")]
+    assert heard[:3] == [["1", "2", "3", "9"], ["1", "2", "3", "9"], ["4", "5", "6"]]
+
+
+async def test_M10_a_row_keeps_its_key_on_every_page_on_voice(runs: Runs) -> None:
+    done = await steps(runs, "maroc_telecom/voice-more-fr")
+    assert "novembre" in next(brought for _, said, brought in done if said == "5")
+    assert "octobre" in done[-1][2]
 
 
 @written

@@ -1,5 +1,6 @@
 """Voice: what a caller hears, how long the call waits, and who it is put through to."""
 
+import re
 import shutil
 from collections.abc import Callable
 from datetime import date, datetime
@@ -19,7 +20,7 @@ from gateway.prompts import missing
 from gateway.providers import discover
 from gateway.providers.contract import Connection
 from menus.check import reachable
-from menus.facts import Count, Money, Month
+from menus.facts import Count, Money, Month, Rows
 from menus.hours import attended
 from menus.menu import Menu
 from menus.pack import draft
@@ -106,6 +107,41 @@ async def test_recordings_are_served_to_be_kept_and_nothing_else_is(pack: Path) 
         assert answer.status == 200 and answer.headers["Cache-Control"] == "public, max-age=86400"
         for path in ("orange-ro/en/bill.wav", "orange-ro/..%2f/pack.yaml", "nobody/en/home.wav"):
             assert (await client.get(f"/prompts/{path}")).status == 404
+
+
+def listing(menu: Menu, rows: int) -> Session:
+    """A call about to hear a list of so many bills."""
+    session, bills = on(menu, "invoice.choose"), VOCABULARY["bills"][0]
+    assert isinstance(bills, Rows)
+    session.facts["bills"] = Rows(bills.columns, bills.rows[:1] * rows)
+    return session
+
+
+def keys_heard(menu: Menu, session: Session) -> list[str]:
+    """The keys of the options a caller is told."""
+    said = [re.search(r"press (\d+)\.", text) for text in texts(spoken(menu, session))]
+    return [found[1] for found in said if found]
+
+
+@pytest.mark.parametrize(
+    ("rows", "pages", "more", "most"),
+    [(3, 1, "", 1), (4, 2, "9", 1), (8, 3, "9", 1), (9, 3, "99", 2), (12, 4, "99", 2)],
+)
+def test_M10_a_list_is_read_three_rows_at_a_time_on_voice(rows: int, pages: int, more: str, most: int) -> None:
+    menu = packs.menu(RO)
+    session, heard = listing(menu, rows), list[str]()
+    for page in range(1, pages + 1):
+        gather, told = spoken(menu, session).gather, keys_heard(menu, session)
+        assert gather is not None and gather.most == most
+        heard += [key for key in told if key != more]
+        assert len(told) <= 4 and (more in told) == (page < pages)
+        assert hear(menu, session, more or "17").what == ("page" if page < pages else "wrong")
+    assert heard == [str(row) for row in range(1, rows + 1)]
+
+
+def test_M10_how_many_rows_are_read_is_data_on_voice(pack: Path) -> None:
+    menu = edited(pack, "pack.yaml", "rules:\n", "voice: {rows: 2}\nrules:\n")
+    assert keys_heard(menu, listing(menu, 6)) == ["1", "2", "9"]
 
 
 def test_numbers_are_said_digit_by_digit() -> None:
