@@ -28,10 +28,16 @@ def shown(bill: Bill, line: str) -> dict[str, Fact | Rows]:
         "due": bill.due,
         "issued": bill.issued,
         "net": Money(bill.total - bill.tax),
-        "customer": Text(f"***{bill.account[-3:]}"),
         "state": Word(f"state.{bill.state}"),
         **dated(bill),
     }
+
+
+def told(bill: Bill, ask: Ask) -> dict[str, Fact | Rows]:
+    """The facts of a bill of the one asking, and the end of the number they know their account by."""
+    known = ask.known()
+    number = known.account_number or known.account
+    return {**shown(bill, ask.line), "customer": Text(f"***{number[-3:]}")}
 
 
 def named(bill: Bill) -> dict[str, Fact]:
@@ -49,7 +55,7 @@ async def latest(ask: Ask) -> Outcome:
     bills = await ask.world.billing.bills(ask.known().account, 1)
     if not published(bills, ask):
         return nothing(bills, ask)
-    return Outcome("ok", shown(bills[0], ask.line))
+    return Outcome("ok", told(bills[0], ask))
 
 
 async def listing(ask: Ask) -> Outcome:
@@ -65,7 +71,7 @@ async def listing(ask: Ask) -> Outcome:
 async def opened(ask: Ask) -> Outcome:
     """The bill picked from the list; only ever one of the asking account."""
     bill = await ask.world.billing.bill(ask.known().account, picked(ask))
-    return Outcome("ok", shown(bill, ask.line))
+    return Outcome("ok", told(bill, ask))
 
 
 async def detail(ask: Ask) -> Outcome:

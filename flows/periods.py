@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 from flows.actions import Ask, Outcome, action
-from flows.invoice import months_later, nothing, published, readable, shown
+from flows.invoice import months_later, nothing, published, readable, told
 from flows.records import Bill
 from menus.facts import Month
 from menus.typed import as_month
@@ -47,7 +47,7 @@ def _found(bills: Sequence[Bill], month: Month, ask: Ask) -> Outcome:
         return Outcome("none", {"asked": month})
     if not published(bills, ask):
         return nothing(bills, ask)
-    return Outcome("ok", shown(bills[0], ask.line))
+    return Outcome("ok", told(bills[0], ask))
 
 
 def next_day(today: date, newest: date, day: int) -> date:

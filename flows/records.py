@@ -46,6 +46,8 @@ class Subscriber:
     sim_changed_at: datetime | None = field(default=None, repr=False)
     """When the SIM was last changed or the number ported; None when the backend does not say."""
     siret: str = field(default="", repr=False)
+    account_number: str = field(default="", repr=False)
+    """What its holder knows the account by; empty when that is `account`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +243,6 @@ class Change:
     reply: bytes | None = field(default=None, repr=False)
     """The provider's answer bytes to an inbound message, kept to be repeated."""
     deeds: tuple[Deed, ...] = ()
-    """What the audit trail says of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +263,7 @@ class CodeRequest:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a provider says became of a message."""
+    """What a provider says became of a message; `our_id` when it echoes the key we gave."""
 
     provider: str
     message_id: str
@@ -271,7 +272,6 @@ class Receipt:
     """The provider's own word, kept for people to read."""
     reason: str = ""
     our_id: str = ""
-    """Our own id when the provider echoes it."""
 
 
 @dataclass(frozen=True, slots=True)

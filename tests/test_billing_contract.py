@@ -64,6 +64,11 @@ async def test_who_stands_behind_a_number(backend: Backend) -> None:
     assert told == expected and found.msisdn == BARBU and found.operator == "orange-ro"
 
 
+async def test_an_account_is_shown_as_its_holder_knows_it(backend: Backend) -> None:
+    found = await backend.billing.subscriber(ANA)
+    assert (found.account_number or found.account) == "40740000101"
+
+
 async def test_a_business_and_a_newcomer_are_known_as_such(backend: Backend) -> None:
     assert (await backend.billing.subscriber(FIRMA)).segment == "business"
     assert (await backend.billing.subscriber(CLARA)).since == date(2026, 3, 1)

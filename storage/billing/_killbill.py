@@ -131,6 +131,7 @@ def subscriber(
         email_validated=words.get("emailValidated") == "true",
         address=", ".join(filter(None, (text(account.get(each)) for each in ADDRESS))),
         siret=words.get("siret", ""),
+        account_number=text(account.get("externalKey")),
     )
 
 

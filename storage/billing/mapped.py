@@ -35,6 +35,7 @@ MORE: Mapping[str, Mapping[str, Any]] = {
         "email": "",
         "email_validated": False,
         "address": "",
+        "account_number": "",
         "media": "paper",
     },
     "bills": {"number": None, "tax": Decimal(0), "cancelled": False, "published": True},
@@ -115,6 +116,7 @@ class MappedBilling:
             email=text(row["email"], 320),
             email_validated=bool(row["email_validated"]),
             address=text(row["address"]),
+            account_number=text(row["account_number"]),
         )
 
     async def bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
