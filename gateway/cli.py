@@ -164,8 +164,8 @@ def _dial(args: argparse.Namespace) -> int:
 
 async def _dialled(args: argparse.Namespace) -> int:
     async with _demo_settings(args) as told:
-        settings, chance, fragile = terminal.scene(args, told)
-        async with house(settings, chance=chance) as built:
+        settings, given, fragile = terminal.scene(args, told)
+        async with house(settings, given=given) as built:
             await demo.settle(built)
             args.caller = args.caller or demo.phone(built, args.operator)
             return await terminal.run(args, built, fragile)

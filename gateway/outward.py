@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 from datetime import datetime
 from urllib.parse import urlsplit
 
+from flows.shelf import Shelf
 from gateway.breaker import Breaker
 from gateway.bucket import Bucket
 from gateway.lanes import AT_ONCE, Lane, Room, Way
@@ -13,6 +14,9 @@ from gateway.providers import discover
 from gateway.providers.contract import Connection, Sender
 from gateway.recorder import Recorder
 from gateway.settings import OperatorSettings, Settings
+from gateway.thrift import thrifty
+from storage.spending import SqlSpending
+from storage.sql.engine import Database
 
 
 async def lanes(
@@ -39,6 +43,21 @@ async def lanes(
                 room = Room(min(getattr(way.sender, "most", AT_ONCE) for way in ways))
                 found[operator, route] = Lane(tuple(ways), Bucket(rates[route], now), room)
     return found
+
+
+def thrift(
+    settings: Settings, shelf: Shelf, database: Database, now: Callable[[], datetime]
+) -> Callable[[str, Sender], Sender]:
+    """SMS go to the operator's own country unless the settings say more, and cost no more than they say."""
+    caps = {name: section.sms_parts_a_day for name, section in settings.operators.items()}
+    spending = {name: SqlSpending(database, name, "sms", most) for name, most in caps.items() if most}
+
+    def saving(operator: str, sender: Sender) -> Sender:
+        own = (f"+{shelf.current(operator).form.country_code}",)
+        prefixes = settings.operators[operator].sms_prefixes or own
+        return thrifty(sender, operator, prefixes, now, spending.get(operator))
+
+    return saving
 
 
 def _deduplicating(section: OperatorSettings, name: str) -> bool:

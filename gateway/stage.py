@@ -20,7 +20,7 @@ from gateway.providers import discover
 from gateway.settings import load, merged
 from gateway.terminal import choose_language
 from gateway.weather import Weather, spoiled
-from gateway.wiring import Chance, House, house
+from gateway.wiring import Given, House, house
 from menus.menu import Menu
 from storage.demo import seed
 from storage.passwords import SqlPasswords
@@ -91,8 +91,8 @@ class Stages:
         shutil.copy(await self._template(clock()), path)
         settings = load(discover(), Path("no such file"), {}, _settings(scene, path))
         fragile = FragileSessions()
-        chance = Chance(now=clock, sessions=fragile.sessions)
-        async with house(settings, chance=chance, load=self.load) as built:
+        given = Given(now=clock, sessions=fragile.sessions)
+        async with house(settings, given=given, load=self.load) as built:
             weather = spoiled(built.conversations.people[scene.operator])
             if scene.language:
                 await choose_language(built, scene.operator, scene.caller, scene.language)

@@ -24,7 +24,7 @@ from gateway.player import Clock, Player, Post
 from gateway.secrecy import secret
 from gateway.settings import Settings
 from gateway.weather import spoiled
-from gateway.wiring import Chance, House
+from gateway.wiring import Given, House
 from menus.alphabet import measure
 from menus.menu import Menu
 from menus.surface import SURFACES
@@ -53,13 +53,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--save", type=Path, metavar="FILE", help="write the conversation as a dialog")
 
 
-def scene(args: Namespace, settings: Settings) -> tuple[Settings, Chance, FragileSessions | None]:
+def scene(args: Namespace, settings: Settings) -> tuple[Settings, Given, FragileSessions | None]:
     """A script plays in a world of its own: its clock, its sessions, and nothing done before it.
 
     Anything else in ours.
     """
     if args.script is None:
-        return settings, Chance(), None
+        return settings, Given(), None
     clock = Clock(datetime.now(UTC))
     with suppress(DialogError):  # `run` says what is wrong with it
         dialog = _script(args.script)
@@ -67,7 +67,7 @@ def scene(args: Namespace, settings: Settings) -> tuple[Settings, Chance, Fragil
             pack = packs.menu(packs.located(dialog.first("operator", args.operator), settings.packs))
             clock.set(moment(dialog.first("at")), pack.form.time_zone)
     own, fragile = settings.model_copy(update={"database_url": "sqlite://"}), FragileSessions()
-    return own, Chance(now=clock, sessions=fragile.sessions), fragile
+    return own, Given(now=clock, sessions=fragile.sessions), fragile
 
 
 async def run(args: Namespace, house: House, sessions: FragileSessions | None = None) -> int:

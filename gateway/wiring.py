@@ -29,10 +29,8 @@ from gateway.hooks import Hooks
 from gateway.listener import Listener
 from gateway.metrics import Metrics
 from gateway.pages.site import Pages
-from gateway.providers.contract import Sender
 from gateway.recorder import Recorder
 from gateway.settings import Settings, SettingsError
-from gateway.thrift import thrifty
 from gateway.upkeep import Upkeep
 from menus.menu import Menu
 from storage import billing
@@ -44,7 +42,6 @@ from storage.outbox import SqlOutbox
 from storage.passwords import SqlPasswords
 from storage.posting import SqlPosting
 from storage.privacy import SqlPrivacy
-from storage.spending import SqlSpending
 from storage.sql.clock import server_time
 from storage.sql.engine import Database, connect
 from storage.sql.upgrade import upgrade
@@ -58,8 +55,8 @@ FOLLOW_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Chance:
-    """The clock, the sources of chance and what live sessions hang on; worlds of their own bring theirs."""
+class Given:
+    """What comes from outside: the clock, the sources of chance, where live sessions are kept."""
 
     now: Callable[[], datetime] = field(default_factory=Steady)
     digits: Callable[[int], str] = lambda count: f"{secrets.randbelow(10**count):0{count}}"
@@ -98,21 +95,21 @@ class House:
 async def house(
     settings: Settings,
     root: Path = packs.OPERATORS,
-    chance: Chance | None = None,
+    given: Given | None = None,
     load: Callable[[Path], Menu] = packs.menu,
 ) -> AsyncIterator[House]:
     """Build everything from the settings; give it all back at the end. `load` compiles a pack's folder."""
-    chance = chance or Chance()
+    given = given or Given()
     async with AsyncExitStack() as stack:
         database = connect(settings.database_url)
         stack.push_async_callback(database.close)
         await _upgraded(database)
-        if isinstance(chance.now, Steady):
-            await stack.enter_async_context(_following(chance.now, database))
+        if isinstance(given.now, Steady):
+            await stack.enter_async_context(_following(given.now, database))
         shelf = Shelf()
         for name in settings.operators:
             shelf.publish(load(packs.located(name, settings.packs, root)))
-        yield await _built(settings, shelf, chance, database, stack)
+        yield await _built(settings, shelf, given, database, stack)
 
 
 async def _upgraded(database: Database) -> None:
@@ -148,27 +145,27 @@ async def _following(clock: Steady, database: Database) -> AsyncIterator[None]:
 
 
 async def _built(
-    settings: Settings, shelf: Shelf, chance: Chance, database: Database, stack: AsyncExitStack
+    settings: Settings, shelf: Shelf, given: Given, database: Database, stack: AsyncExitStack
 ) -> House:
     secret = Secret(settings.secret_key.get_secret_value())
     passwords = SqlPasswords(database)
     stack.callback(passwords.close)
     notebook = Notebook(database, Auditor(secret))
     stack.push_async_callback(notebook.close)
-    conversations = await _conversations(settings, shelf, chance, notebook, passwords, stack)
+    conversations = await _conversations(settings, shelf, given, notebook, passwords, stack)
     people = conversations.people
     outbox, recorder = SqlOutbox(database, secret), Recorder()
     connections = inward.connections(settings, shelf)
-    thrift = _thrift(settings, shelf, database, chance.now)
-    lanes = await outward.lanes(settings, connections, recorder, chance.now, stack, thrift)
+    thrift = outward.thrift(settings, shelf, database, given.now)
+    lanes = await outward.lanes(settings, connections, recorder, given.now, stack, thrift)
     metrics = Metrics()
     counting = Counting(metrics.registry, lanes)
     counting.watch(conversations)
     errand, opting_out = _errands(conversations), _opting_out(people)
-    delivery = Delivery(outbox, lanes, errand, chance.now, opting_out, counting.settled)
+    delivery = Delivery(outbox, lanes, errand, given.now, opting_out, counting.settled)
     tallies = conversations.manners.tallies
     guard = inward.guard(settings, connections, tallies)
-    hooks = Hooks(guard, conversations, outbox, chance.now, metrics, counting.reported)
+    hooks = Hooks(guard, conversations, outbox, given.now, metrics, counting.reported)
     pages = Pages(shelf, people, secret, settings.public_url, tallies, hops.sources(guard.proxies))
     return House(
         settings=settings,
@@ -180,7 +177,7 @@ async def _built(
         delivery=delivery,
         recorder=recorder,
         passwords=passwords,
-        listener=_listener(settings, conversations, chance),
+        listener=_listener(settings, conversations, given),
         posting=SqlPosting(database, secret),
         notebook=notebook,
         audit=SqlAudit(database, notebook.auditor),
@@ -192,36 +189,21 @@ async def _built(
 async def _conversations(
     settings: Settings,
     shelf: Shelf,
-    chance: Chance,
+    given: Given,
     notebook: Notebook,
     passwords: SqlPasswords,
     stack: AsyncExitStack,
 ) -> Conversations:
     people, keys = {}, Keys(settings.secret_key.get_secret_value().encode()[:64])
     for name in settings.operators:
-        world = _world(settings, shelf.current(name), notebook, passwords, chance)
+        world = _world(settings, shelf.current(name), notebook, passwords, given)
         stack.push_async_callback(_closed, world.billing)
         people[name] = People(world, keys)
-    live, tallies = await inward.live(settings, chance.now, stack)
-    return Conversations(shelf, chance.sessions or live, people, packs.actions(), keys, Manners(tallies))
+    live, tallies = await inward.live(settings, given.now, stack)
+    return Conversations(shelf, given.sessions or live, people, packs.actions(), keys, Manners(tallies))
 
 
-def _thrift(
-    settings: Settings, shelf: Shelf, database: Database, now: Callable[[], datetime]
-) -> Callable[[str, Sender], Sender]:
-    """SMS go to the operator's own country unless the settings say more, and cost no more than they say."""
-    caps = {name: section.sms_parts_a_day for name, section in settings.operators.items()}
-    spending = {name: SqlSpending(database, name, "sms", most) for name, most in caps.items() if most}
-
-    def thrift(operator: str, sender: Sender) -> Sender:
-        own = (f"+{shelf.current(operator).form.country_code}",)
-        prefixes = settings.operators[operator].sms_prefixes or own
-        return thrifty(sender, operator, prefixes, now, spending.get(operator))
-
-    return thrift
-
-
-def _listener(settings: Settings, conversations: Conversations, chance: Chance) -> Listener:
+def _listener(settings: Settings, conversations: Conversations, given: Given) -> Listener:
     """Where BSSs announce bills: their announcers serve the billing-day run too."""
     tokens = {name: str(section.bss.get("hub_token", "")) for name, section in settings.operators.items()}
     shelf, keys = conversations.shelf, conversations.keys
@@ -229,19 +211,17 @@ def _listener(settings: Settings, conversations: Conversations, chance: Chance) 
         conversations.people,
         {name: Announcer(shelf.current(name), keys) for name in settings.operators},
         {name: token.encode() for name, token in tokens.items()},
-        chance.now,
+        given.now,
     )
 
 
-def _world(
-    settings: Settings, menu: Menu, notebook: Notebook, passwords: SqlPasswords, chance: Chance
-) -> World:
+def _world(settings: Settings, menu: Menu, notebook: Notebook, passwords: SqlPasswords, given: Given) -> World:
     database = notebook.database
     secret = Secret(settings.secret_key.get_secret_value())
     zone = ZoneInfo(menu.form.time_zone)
 
     def today() -> date:
-        return chance.now().astimezone(zone).date()
+        return given.now().astimezone(zone).date()
 
     return World(
         billing=_billing(
@@ -250,9 +230,9 @@ def _world(
         ledger=SqlLedger(database, secret, notebook),
         codes=SqlCodes(database, secret),
         passwords=passwords,
-        now=chance.now,
-        digits=chance.digits,
-        token=chance.token,
+        now=given.now,
+        digits=given.digits,
+        token=given.token,
         links_url=f"{settings.public_url}/{menu.name}",
     )
 

@@ -23,7 +23,7 @@ from gateway.providers import discover
 from gateway.settings import Settings, load, merged
 from gateway.terminal import choose_language
 from gateway.weather import Weather as Weather
-from gateway.wiring import Chance, House, house
+from gateway.wiring import Given, House, house
 from menus.machine import Moves
 from menus.menu import Menu
 from menus.session import Session
@@ -129,8 +129,8 @@ class Worlds:
         clock = Clock(datetime.fromisoformat(at).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC))
         settings = _settings(await self._copied(str(clock()), clock()), trust or {}, operator, more or {})
         fragile = FragileSessions()
-        chance = _chance(clock, None if settings.redis_url else fragile.sessions)
-        async with house(settings, self.operators, chance, self.menu) as built:
+        given = _given(clock, None if settings.redis_url else fragile.sessions)
+        async with house(settings, self.operators, given, self.menu) as built:
             people = built.conversations.people[operator]
             weather = Weather(people.world.billing)
             people.world = replace(people.world, billing=weather)
@@ -179,10 +179,10 @@ def _settings(path: Path, trust: dict[str, str], operator: str, more: dict[str, 
     return load(discover(), Path("no such file"), {}, merged(base, more))
 
 
-def _chance(clock: Callable[[], datetime], sessions: Sessions | None) -> Chance:
+def _given(clock: Callable[[], datetime], sessions: Sessions | None) -> Given:
     """The same digits and tokens in every run."""
     dice = random.Random(7)
-    return Chance(
+    return Given(
         now=clock,
         sessions=sessions,
         digits=lambda count: f"{dice.randrange(10**count):0{count}}",
