@@ -30,15 +30,15 @@ class Phone:
         self.seen.append(await self._posted(web, f"{HOOKS}/ussd", form))
         return self.seen[-1]
 
-    async def text(self, web: Gateway, message_id: str, body: str) -> bool:
-        """Text 477; whether it was answered 200."""
+    async def text(self, web: Gateway, message_id: str, body: str) -> bytes | None:
+        """Text 477; the answer, or None where it was told to come again or the process is gone."""
         form = {"id": message_id, "from": self.caller, "to": "477", "text": body, "date": "2026-03-14 09:26:53"}
         try:
             async with self.session.post(f"http://127.0.0.1:{web.port}{HOOKS}/sms", data=form) as answer:
                 assert answer.status in (200, 503)
-                return answer.status == 200
+                return await answer.read() if answer.status == 200 else None
         except GONE:
-            return False
+            return None
 
     async def walk(self, *webs: Gateway, texts: tuple[str, ...] = MENU) -> str:
         """Step through, each step at the next of the processes; the last screen."""

@@ -79,9 +79,12 @@ async def test_F27_a_message_delivered_a_hundred_times_has_one_effect(
 ) -> None:
     webs = [world.worker(role="web", redis_url=redis_url) for _ in range(2)]
     await serves(*webs)
-    assert await phone.text(webs[0], "m1", "FACTURA")
-    many = (phone.text(webs[number % 2], "m1", "FACTURA") for number in range(99))
-    assert all(await asyncio.gather(*many))
+    told = await phone.text(webs[0], "m1", "FACTURA")
+    many = await asyncio.gather(*(phone.text(webs[number % 2], "m1", "FACTURA") for number in range(99)))
+    # So many at once find no connection to the records free: one that is shed is brought again.
+    again = [await phone.text(webs[0], "m1", "FACTURA") for answer in many if answer is None]
+    assert told is not None
+    assert {answer for answer in many if answer is not None} | {*again} <= {told}
     assert await rows_in(world.database, "outbox") == 1
 
 
