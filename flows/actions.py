@@ -128,9 +128,9 @@ class Ask:
             to=to,
             route="email",
             kind="notice",
-            body=plain(self.words(f"{text}_notice", facts)),
-            language=self.language,
-            subject=plain(self.words(f"{text}_subject", facts)),
+            body=plain(self.words(f"{text}_notice", facts, "email")),
+            language=self.menu.tongue(self.language, "email").language,
+            subject=plain(self.words(f"{text}_subject", facts, "email")),
         )
 
     def consent(self, what: str, text: str, *, given: bool) -> Consent:

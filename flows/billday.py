@@ -45,7 +45,10 @@ class Announcer:
         if bill.state not in TOLD or bill.issued < self._today(now) - RECENT:
             return ()
         language = self.menu.language(chosen.language or holder.language)
-        return tuple(self._notice(bill, holder, route, to, language, now) for route, to in ways(holder, chosen))
+        return tuple(
+            self._notice(bill, holder, route, to, self.menu.tongue(language, route).language, now)
+            for route, to in ways(holder, chosen)
+        )
 
     def key(self, bill: Bill, holder: Subscriber) -> str:
         """A bill and its subscription, by keyed marks: receipts and the audit trail keep keys after `erase`.
@@ -104,7 +107,7 @@ class Announcer:
         if route == "sms":
             return "", plain(prepare(self.menu.words("billday.sms_notice", language, "sms", facts)))
         subject, body = (
-            plain(self.menu.words(f"billday.email_{part}", language, "sms", facts))
+            plain(self.menu.words(f"billday.email_{part}", language, "email", facts))
             for part in ("subject", "notice")
         )
         return subject, body

@@ -41,9 +41,9 @@ def missing(pack: Path) -> list[str]:
     fixed = {node.text for node in menu.nodes.values() if node.rests} | {"nav.keys", "note.wrong", "note.empty"}
     return [
         f"{pack.name}/prompts/{language}/{name}.wav is missing: {' '.join(words.split())!r}"
-        for language, tongue in menu.tongues.items()
+        for language in menu.form.languages
         for name in sorted(fixed)
         if (language, name) not in menu.recordings
-        and not (template := tongue.catalogue.template(name, "voice")).slots
+        and not (template := menu.tongues[language].catalogue.template(name, "voice")).slots
         and (words := template.parts[0])
     ]

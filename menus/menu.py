@@ -15,6 +15,8 @@ from menus.texts import Catalogue, Template
 
 COUNTS = ("code_minutes", "code_digits", "list_depth", "document_months")
 """Slots of the pack's own that count something: spoken in words."""
+SCRIPTED = ("ussd", "sms")
+"""Channels on which a language may come in a second script."""
 SINGLY = ("sms", "voice")
 """Slots of the pack's own that are numbers to dial."""
 
@@ -24,6 +26,8 @@ class Tongue:
     """One language of a pack: its texts and how it writes and speaks facts."""
 
     language: str
+    native: str
+    """The language that is spoken, mailed and on the pages: `ar` where this is `ar-Latn`, else itself."""
     catalogue: Catalogue
     written: Written
     spoken: Spoken
@@ -95,12 +99,17 @@ class Menu:
         """A language the pack speaks: the wished one, or its first."""
         return wished if wished in self.tongues else next(iter(self.tongues))
 
+    def tongue(self, language: str, channel: str) -> Tongue:
+        """How a channel puts a language: in a second script on phones' screens, in its own elsewhere."""
+        tongue = self.tongues[language]
+        return tongue if channel in SCRIPTED else self.tongues[tongue.native]
+
     def fixed(self, state: str, language: str, channel: str) -> bool:
         """Does the screen read the same for everybody? Then its pages are made once."""
         key = (state, language, channel)
         known = self.fixtures.get(key)
         if known is None:
-            known = self.fixtures[key] = self._fixed(self.nodes[state], self.tongues[language], channel)
+            known = self.fixtures[key] = self._fixed(self.nodes[state], self.tongue(language, channel), channel)
         return known
 
     def _fixed(self, node: Node, tongue: Tongue, channel: str) -> bool:
@@ -112,7 +121,7 @@ class Menu:
         self, name: str, language: str, channel: str, facts: Mapping[str, Fact | Rows]
     ) -> Iterator[tuple[str, bool]]:
         """A text as a caller hears it, piece by piece; True for digits said one by one."""
-        tongue = self.tongues[language]
+        tongue = self.tongue(language, channel)
         for index, part in enumerate(self._template(tongue, name, channel, facts).parts):
             if index % 2 == 0:
                 yield part, False
@@ -135,7 +144,7 @@ class Menu:
 
     def words(self, name: str, language: str, channel: str, facts: Mapping[str, Fact | Rows]) -> str:
         """A text of the catalogue with its slots filled."""
-        tongue = self.tongues[language]
+        tongue = self.tongue(language, channel)
         template = self._template(tongue, name, channel, facts)
         return template.fill(lambda slot: self._slot(tongue, slot, channel, facts))
 

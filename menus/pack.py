@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,6 +29,7 @@ from menus.schema import (
     RulesForm,
     ScreenForm,
     ScreensFile,
+    ScriptForm,
     VoiceForm,
 )
 from menus.screen import Node, node, read_back
@@ -47,6 +48,7 @@ FIELDS = frozenset(
         KeywordForm,
         RulesForm,
         LanguageForm,
+        ScriptForm,
         VoiceForm,
     )
     for name, field in form.model_fields.items()
@@ -108,7 +110,13 @@ def draft(folder: Path, places: Places) -> Draft:
     words = read(folder / "keywords.yaml", f"{folder.name}/keywords.yaml")
     keywords = Keywords(_valid(KeywordsFile, words))
     texts = {language: _texts(_chain(form, pack, language), folder, places) for language in form.languages}
-    tongues = {language: _tongue(form, language, sources) for language, sources in texts.items()}
+    tongues = {
+        language: _tongue(form, language, form.languages[language], sources)
+        for language, sources in texts.items()
+    }
+    for name, language, spec in _scripts(form):
+        texts[name] = [*texts[language], *_catalogues(name, folder, places)]
+        tongues[name] = replace(_tongue(form, name, spec, texts[name]), native=language)
     everything = [pack, words, *screens, *(source for sources in texts.values() for source in sources)]
     return Draft(
         folder,
@@ -119,7 +127,7 @@ def draft(folder: Path, places: Places) -> Draft:
         words,
         tongues,
         _revision(everything),
-        recordings(folder, tongues),
+        recordings(folder, {language: tongues[language] for language in form.languages}),
     )
 
 
@@ -157,6 +165,13 @@ def _catalogues(language: str, folder: Path, places: Places) -> list[Source]:
     return [read(house, f"texts/{language}.yaml"), own] if house.is_file() else [own]
 
 
+def _scripts(form: PackFile) -> Iterator[tuple[str, str, LanguageForm]]:
+    """The second scripts: what each is called, the language it writes, and how."""
+    for language, spec in form.languages.items():
+        for script, written in spec.scripts.items():
+            yield f"{language}-{script}", language, spec.model_copy(update={"money": written.money})
+
+
 def _nodes(sources: list[Source]) -> dict[str, Node]:
     """All screens; a pack's own replace a flow's of the same name."""
     files = [(source, _valid(ScreensFile, source)) for source in sources]
@@ -169,13 +184,12 @@ def _nodes(sources: list[Source]) -> dict[str, Node]:
     return nodes | {back.name: back for asking in nodes.values() for back in read_back(asking)}
 
 
-def _tongue(form: PackFile, language: str, sources: list[Source]) -> Tongue:
-    spec = form.languages[language]
+def _tongue(form: PackFile, language: str, spec: LanguageForm, sources: list[Source]) -> Tongue:
     currency = _currency(form, spec)
     country, trunk = form.country_code, form.trunk
     written = Written(spec.locale, currency, day=spec.day, country_code=country, trunk=trunk)
     spoken = Spoken(spec.locale, currency, country_code=country, trunk=trunk)
-    return Tongue(language, catalogue(language, sources), written, spoken, ear(spec.locale))
+    return Tongue(language, language, catalogue(language, sources), written, spoken, ear(spec.locale))
 
 
 def _currency(form: PackFile, spec: LanguageForm) -> Currency:

@@ -11,6 +11,7 @@ from menus.reply import Channel
 NAME, PRESS = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$", r"^([0-9]{1,2}|\*|#)$"
 OPERATOR, COUNTRY, COUNTRY_CODE = r"^[a-z][a-z0-9-]*$", r"^[A-Z]{2}$", r"^[1-9][0-9]{0,2}$"
 CURRENCY, USSD, DATE = r"^[A-Z]{3}$", r"^\*[0-9*]+#$", r"^\d{4}-\d\d-\d\d$"
+SCRIPT = r"^[A-Z][a-z]{3}$"
 HOUR = r"^([01][0-9]|2[0-4]):[0-5][0-9]$"
 DAYS = r"^(mon|tue|wed|thu|fri|sat|sun)(-(mon|tue|wed|thu|fri|sat|sun))?$"
 Name = Annotated[str, StringConstraints(pattern=NAME)]
@@ -28,6 +29,7 @@ EXAMPLES: Mapping[str, str] = {
     USSD: "a code between * and #, like *100#",
     HOUR: "an hour from 00:00 to 24:00, like 08:30",
     DAYS: "a day or two with - between, like mon-fri",
+    SCRIPT: "an ISO 15924 code, like Latn",
     DATE: "year-month-day, like 2026-09-01",
     OPERATOR: "small letters, digits and -, like orange-ro",
     COUNTRY: "two capitals, like RO",
@@ -134,6 +136,15 @@ class EarFile(Form):
     vary: dict[str, str] = Field({}, description="Patterns in the number words, and what is said instead.")
 
 
+Script = Annotated[str, StringConstraints(pattern=SCRIPT)]
+
+
+class ScriptForm(Form):
+    """How a language is written in a second script, where a phone may lack its own."""
+
+    money: str = Field(description="Pattern around {amount}.")
+
+
 class LanguageForm(Form):
     """How one language is written and spoken."""
 
@@ -144,6 +155,9 @@ class LanguageForm(Form):
     unit: dict[str, str] = Field(description="Spoken unit by CLDR plural category.")
     subunit: dict[str, str]
     falls_back_to: str | None = Field(None, description="The language whose texts stand in for missing ones.")
+    scripts: dict[Script, ScriptForm] = Field(
+        {}, description="Second scripts for USSD and SMS; `Latn` under `ar` is offered as `ar-Latn`."
+    )
 
 
 class CurrencyForm(Form):

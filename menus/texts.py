@@ -33,6 +33,12 @@ class Template:
         own = self.parts[1::2]
         return own + tuple(slot for form in self.forms.values() for slot in form.parts[1::2] if slot not in own)
 
+    @property
+    def literals(self) -> tuple[str, ...]:
+        """What stands between the slots, in whatever form."""
+        own = self.parts[::2]
+        return own + tuple(part for form in self.forms.values() for part in form.parts[::2])
+
     def form(self, category: str) -> "Template":
         """The words of a plural category; those of `other` where it has none of its own."""
         return self.forms.get(category, self)

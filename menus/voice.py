@@ -27,7 +27,7 @@ def spoken(menu: Menu, session: Session, note: str = "") -> Reply:
     agent = menu.form.numbers.agent if node.via == "agent" else ""
     return Reply(
         channel="voice",
-        language=session.language,
+        language=menu.tongue(session.language, "voice").language,
         node=node.name,
         turn=session.turn,
         prompts=tuple(_said(menu, session, node, note)),
@@ -77,12 +77,12 @@ def _opening(menu: Menu, session: Session, node: Node, note: str) -> Iterator[Pr
 
 
 def _short(menu: Menu, session: Session, name: str) -> bool:
-    return "short" in menu.tongues[session.language].catalogue.entries[name].variants
+    return "short" in menu.tongue(session.language, "voice").catalogue.entries[name].variants
 
 
 def _text(menu: Menu, session: Session, name: str, *, short: bool = False) -> Iterator[Prompt]:
     """A text of the catalogue: its recording, or its words with the digits of numbers one by one."""
-    file = menu.recordings.get((session.language, name))
+    file = menu.recordings.get((menu.tongue(session.language, "voice").language, name))
     if file and not short:
         yield Prompt("play", menu.said_by(file), file)
         return
@@ -107,7 +107,7 @@ def _say(text: str) -> Iterator[Prompt]:
 
 def _option(menu: Menu, session: Session, key: str, text: str) -> str:
     """One prompt per option, in the order the language says it: what first, then which key."""
-    template = menu.tongues[session.language].catalogue.template("nav.option", "voice")
+    template = menu.tongue(session.language, "voice").catalogue.template("nav.option", "voice")
     return template.fill(lambda slot: key if slot == "key" else text)
 
 
@@ -115,7 +115,7 @@ def _gather(menu: Menu, node: Node, session: Session) -> Gather:
     most, finish = _keys(menu, node, session)
     voice = menu.form.voice
     speech = bool(node.accept and node.accept.speech)
-    hints = menu.tongues[session.language].ear.hints if speech else ()
+    hints = menu.tongue(session.language, "voice").ear.hints if speech else ()
     return Gather(most, finish, voice.first_seconds, voice.between_seconds, voice.barge_in, speech, hints)
 
 

@@ -1,5 +1,6 @@
 """The widest case: every screen of a pack rendered with the widest plausible data, in every language."""
 
+import re
 from collections.abc import Iterator, Mapping
 
 from menus import faults
@@ -7,7 +8,7 @@ from menus.alphabet import measure, offending, plain, prepare
 from menus.check import reachable
 from menus.facts import Fact, Rows, Word
 from menus.fit import Overflow
-from menus.menu import Menu, Tongue
+from menus.menu import SCRIPTED, Menu, Tongue
 from menus.pack import Draft
 from menus.render import written
 from menus.screen import Node
@@ -17,6 +18,8 @@ from menus.source import Finding
 Vocabulary = Mapping[str, tuple[Fact | Rows, ...]]
 """Every fact a text may name, with its widest values."""
 UCS2_LANGUAGES = frozenset({"ar"})
+_LARGE = re.compile(r"page\.(?!rubric_).*|.*_subject|.*mail_notice")
+"""Texts of pages and e-mails, which keep a language's own script; rubrics are named on phones, too."""
 NOTES = ("", "note.wrong", "note.empty", "note.restarted", "note.as_of", "note.card")
 
 
@@ -27,11 +30,24 @@ def overflows(draft: Draft, menu: Menu, vocabulary: Vocabulary) -> Iterator[Find
     if unknown:
         return
     for tongue in menu.tongues.values():
+        yield from _unscripted(tongue)
         facts = widest(tongue, vocabulary)
         for channel in ("ussd", "sms"):
             for name in sorted(reachable(draft, channel)):
                 if menu.nodes[name].rests:
                     yield from _screen(menu, tongue, channel, menu.nodes[name], facts)
+
+
+def _unscripted(tongue: Tongue) -> Iterator[Finding]:
+    """Texts for phones, shown or sent, that a second script has no words for of its own."""
+    if tongue.language == tongue.native:
+        return
+    for entry in tongue.catalogue.entries.values():
+        texts = () if _LARGE.fullmatch(entry.name) else (entry.on(channel) for channel in SCRIPTED)
+        letters = offending("".join(part for text in texts for part in text.literals))
+        if letters:
+            told = {"name": entry.name, "language": tongue.language, "letters": letters}
+            yield entry.finding(faults.UNSCRIPTED.format(**told))
 
 
 def widest(tongue: Tongue, vocabulary: Vocabulary) -> dict[str, Fact | Rows]:

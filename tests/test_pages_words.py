@@ -107,7 +107,7 @@ def arabic(menu: Menu) -> Menu:
         name: replace(entry, variants={"all": replace(entry.on("web"), parts=("فاتورة <&> 7",))})
         for name, entry in english.catalogue.entries.items()
     }
-    tongue = replace(english, language="ar", catalogue=Catalogue("ar", entries))
+    tongue = replace(english, language="ar", native="ar", catalogue=Catalogue("ar", entries))
     locale = menu.form.languages["en"].model_copy(update={"locale": "ar_MA"})
     form = menu.form.model_copy(update={"languages": {**menu.form.languages, "ar": locale}})
     return replace(menu, form=form, tongues={**menu.tongues, "ar": tongue})

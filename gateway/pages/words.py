@@ -30,7 +30,9 @@ _MOST_CHARACTERS = 200
 def offered(menu: Menu) -> tuple[str, ...]:
     """The languages of a pack that have all the words of the pages, the pack's first one first."""
     return tuple(
-        language for language, tongue in menu.tongues.items() if all(name in tongue.catalogue for name in TEXTS)
+        language
+        for language in menu.form.languages
+        if all(name in menu.tongues[language].catalogue for name in TEXTS)
     )
 
 

@@ -104,7 +104,7 @@ class PhoneSite:
             "name": name,
             "title": form.title,
             "numbers": numbers,
-            "languages": list(form.languages),
+            "languages": list(menu.tongues),
             "words": [each.words[0] for each in texted if not each.takes][:WORDS],
             "people": [
                 *cast(self.people[name]),
@@ -118,12 +118,12 @@ class PhoneSite:
         operator, language = str(asked.get("operator")), str(asked.get("language", ""))
         if operator not in self.shelf.menus:
             return _json({"error": f"no operator {operator!r}"}, 400)
-        form = self.shelf.current(operator).form
+        menu = self.shelf.current(operator)
         caller = str(asked.get("caller"))
         known = [person["number"] for person in cast(self.people[operator])]
-        if caller not in (*known, *STRANGERS) or language not in ("", *form.languages):
+        if caller not in (*known, *STRANGERS) or language not in ("", *menu.tongues):
             return _json({"error": "choose a person and a language of this operator"}, 400)
-        at = f"{self.now().astimezone(ZoneInfo(form.time_zone)):%Y-%m-%d %H:%M}"
+        at = f"{self.now().astimezone(ZoneInfo(menu.form.time_zone)):%Y-%m-%d %H:%M}"
         name = await self.booth.open(Scene(operator, at, caller, language))
         handset = self.booth.handset(name)
         return _json({"name": name, "state": await handset.state() if handset else {}})
