@@ -53,9 +53,6 @@ class Conversations:
     async def turn(self, inbound: Inbound, write: Write) -> bytes:
         """Answer one request once: a repeat gets the same bytes and moves nothing."""
         key, hop = self._key(inbound), self.keys.hop(inbound)
-        told = await told_before(self.keys, self.people[inbound.operator], inbound)
-        if told is not None:
-            return told
         opened = await self.sessions.open(key, hop)
         if opened.reply is not None and opened.status in ("replay", "ended"):
             return opened.reply
@@ -86,6 +83,10 @@ class Conversations:
     async def _answered(
         self, inbound: Inbound, write: Write, key: SessionKey, hop: str, opened: Opened
     ) -> bytes:
+        told = await told_before(self.keys, self.people[inbound.operator], inbound)
+        if told is not None:
+            await self.sessions.release(key, opened)
+            return told
         began = asyncio.get_running_loop().time()
         frame, session, message = await self._framed(inbound, f"{key.tag}/{key.name}/{hop}", opened, began)
         fresh = unheard(self.keys, session, inbound)

@@ -9,7 +9,10 @@ from menus.surface import SURFACES
 
 
 async def told_before(keys: Keys, people: People, inbound: Inbound) -> bytes | None:
-    """A message answered once in the last seven days is answered alike, session or not."""
+    """A message answered once in the last seven days is answered alike, its session long gone or moved on.
+
+    Asked once the session is open: a repeat it still knows costs no look into the records.
+    """
     if not _named(inbound):
         return None
     return await people.world.ledger.reply(_key(keys, inbound))
