@@ -20,7 +20,7 @@ test: $(STAMP) services
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/dialtree check
-	TMPDIR=$(SCRATCH) $(BIN)/python -m pytest -n 2 --dist loadfile $(ALONE:%=--ignore=%)
+	TMPDIR=$(SCRATCH) $(BIN)/python -m pytest -n 2 --dist loadfile --durations 30 $(ALONE:%=--ignore=%)
 	TMPDIR=$(SCRATCH) $(BIN)/python -m pytest $(ALONE)
 
 check: $(STAMP)

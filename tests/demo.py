@@ -59,6 +59,7 @@ class Demo:
 def demonstrating(folder: Path, *arguments: str) -> Iterator[Demo]:
     """Serve it for as long as the block runs."""
     (folder / ".venv").symlink_to(Path(sys.prefix))
+    (folder / "dialtree.toml").write_text('trusted_proxies = ["127.0.0.1"]\n')  # visitors from anywhere
     demo = Demo(folder, free_port())
     with (folder / "out").open("wb") as out:
         child = subprocess.Popen(

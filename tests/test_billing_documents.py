@@ -66,11 +66,13 @@ async def shelf() -> AsyncIterator[tuple[Shelf, str]]:
 @pytest.fixture
 async def billing(shelf: tuple[Shelf, str]) -> AsyncIterator[Billing]:
     _, url = shelf
+    elsewhere = url.replace("http://127.0.0.1", "localhost")
     options = {
         "token_url": f"{url}/token",
         "client_id": "us",
         "client_secret": "x",
-        "document_hosts": ["localhost"],
+        "document_hosts": [elsewhere],
+        "document_networks": ["127.0.0.0/8", "::1/128"],
     }
     backend = connect(f"tmf678+{url}", site(opened("sqlite://"), lambda: date(2026, 3, 10), options))
     assert isinstance(backend, Remote)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from io import BytesIO
+from itertools import count
 from pathlib import Path
 
 import aiohttp
@@ -27,6 +28,7 @@ ASKING = {
 }
 """By channel: what is dialled, by whom, what is typed, and the latest bill of whoever asks."""
 AN_HOUR = timedelta(minutes=61)
+visitors = count(1)
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +39,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 @asynccontextmanager
 async def visiting(demo: Demo) -> AsyncIterator[Browser]:
-    """A visitor of the demo nobody has seen before."""
-    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
+    """A visitor of the demo nobody has seen before, from where nobody was."""
+    jar, origin = aiohttp.CookieJar(unsafe=True), {"X-Forwarded-For": f"203.0.113.{next(visitors)}"}
+    async with aiohttp.ClientSession(cookie_jar=jar, headers=origin) as session:
         yield Browser(session, demo.url)
 
 

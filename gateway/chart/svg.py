@@ -8,7 +8,7 @@ from itertools import pairwise
 from gateway.chart.layout import Layout, layout
 from menus.chart import Chart, Form, Spot, Way
 
-WIDE, HIGH, COLUMN, ROW, EDGE, HEAD = 200, 30, 296, 42, 20, 84
+WIDE, HIGH, COLUMN, ROW, EDGE, HEAD = 236, 30, 332, 42, 20, 84
 """Pixels: a node's size, the distance of columns and rows, the margin, and the room of the heading."""
 LETTER, SMALL = 7, 6
 """Pixels a letter takes at most on average, in a node and on a line."""
