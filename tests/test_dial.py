@@ -18,6 +18,11 @@ UP, END_OF_INPUT = "\x1b[A", "\x04"
 SECONDS = 60.0
 
 
+def heeding() -> None:
+    """Ctrl-C means something: whoever is started in the background is told to ignore it, children too."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @dataclass
 class Terminal:
     """A pseudo-terminal with `dialtree dial` in it."""
@@ -41,6 +46,7 @@ class Terminal:
             stdout=side,
             stderr=side,
             start_new_session=True,
+            preexec_fn=heeding,
         )
 
     def see(self, words: str) -> None:
