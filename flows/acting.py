@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from flows.actions import Action, Ask, Outcome
 from flows.eligible import barred
-from flows.failures import Down, Failure
+from flows.failures import Down, Failure, Slow
 from flows.people import People, Person
 from flows.records import Change, Deed, Errand
 from menus.facts import Money, Rows, Text
@@ -95,8 +95,12 @@ def _read(hop: Hop, session: Session, node: Node, outcome: Outcome) -> None:
 
 
 async def _person(hop: Hop, session: Session) -> Person:
-    """Who stands behind the line; nobody when it is of another kind than was said."""
-    person = hop.person if session.number == hop.number else await hop.people.find(session.number)
+    """Who stands behind the line; nobody when it is of another kind than was said.
+
+    Whom the first screen did not wait for, a step waits for: it has the turn's time.
+    """
+    here = session.number == hop.number and hop.person.failure is not Slow
+    person = hop.person if here else await hop.people.find(session.number, None)
     known = person.subscriber
     return Person() if known and session.subject and known.kind != session.kind else person
 

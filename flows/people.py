@@ -41,15 +41,18 @@ class People:
     known: OrderedDict[str, tuple[datetime, Person]] = field(default_factory=OrderedDict, repr=False)
     asking: dict[str, asyncio.Task[Person]] = field(default_factory=dict, repr=False)
 
-    async def find(self, number: str) -> Person:
-        """Who this is. Waits `PATIENCE_SECONDS`; the question goes on behind, for the next turn."""
+    async def find(self, number: str, patience: float | None = PATIENCE_SECONDS) -> Person:
+        """Who this is. Waits `patience` seconds, or as long as it takes when None.
+
+        A question that is given up goes on behind, for whoever asks next.
+        """
         found = self.known.get(number)
         if found and found[0] > self.world.now():
             return found[1]
         if not number:
             return Person()
         try:
-            return await asyncio.wait_for(asyncio.shield(self._asked(number)), PATIENCE_SECONDS)
+            return await asyncio.wait_for(asyncio.shield(self._asked(number)), patience)
         except (TimeoutError, Slow):
             return Person(failure=Slow)
         except Failure:

@@ -1,5 +1,6 @@
 """A BSS that takes connections and answers nothing for five seconds: an end within three, one text after."""
 
+import asyncio
 import time
 from collections.abc import Awaitable
 from datetime import timedelta
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.people import PATIENCE_SECONDS
 from gateway.dialog import Dialog
 from gateway.direct import Direct
 from gateway.player import Shown
@@ -61,3 +63,13 @@ async def test_F30_F32_frozen_for_five_seconds_is_an_end_within_three_and_one_te
     assert took < 3 and "SMS" in said.lines[0] and said.ends is (channel != "sms")
     assert while_frozen == [] and len(told) == 1
     assert told[0].to == ANA and "79,90" in told[0].body
+
+
+async def test_a_step_waits_for_whom_the_first_screen_did_not(worlds: Worlds, tmp_path: Path) -> None:
+    """Who it is comes later than a greeting may wait, yet within the turn: the answer is the bill itself."""
+    async with world_behind("tmf678-v4", worlds, SCENE, tmp_path) as (world, bss):
+        bss.freeze()
+        asyncio.get_running_loop().call_later(PATIENCE_SECONDS * 1.5, bss.thaw)
+        said = await world.direct().text(ANA, "477", "FACTURA")
+        assert await world.post.collect() == []
+    assert "79,90" in said.lines[0]
