@@ -38,6 +38,8 @@ BRINGS = {
     "notify.address": ("email",),
 }
 """By action the facts it brings, here with their widest values."""
+BARRING = {"agency": ("agency",), "newcomer": ("available",)}
+"""By outcome what the rules on who may use the service bring, before any action runs."""
 PROVES = {"code.check": "code"}
 
 KEYS = st.sampled_from([*"0123456789*#", "00", "99", "10"])
@@ -106,7 +108,7 @@ class Walk(RuleBasedStateMachine):
                 return
             outcome = data.draw(st.sampled_from(sorted(packs.actions()[node.action].outcomes)), node.name)
             proof = PROVES.get(node.action, "") if outcome == "ok" else ""
-            take(menu(), self.session, outcome, _facts(node, data), proof)
+            take(menu(), self.session, outcome, _facts(node, outcome, data), proof)
         raise AssertionError("steps without end")
 
     def _check(self, reply: Reply) -> None:
@@ -142,8 +144,8 @@ class Walk(RuleBasedStateMachine):
         assert copy.state == HOME
 
 
-def _facts(node: Node, data: st.DataObject) -> dict[str, Fact | Rows]:
-    names = BRINGS.get(node.action, ())
+def _facts(node: Node, outcome: str, data: st.DataObject) -> dict[str, Fact | Rows]:
+    names = BARRING.get(outcome) or BRINGS.get(node.action, ())
     return {name: data.draw(st.sampled_from(VOCABULARY[name]), name) for name in names}
 
 
