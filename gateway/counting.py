@@ -25,7 +25,7 @@ DELIVERY = ("operator", "route", "kind", "state")
 BREAKER = ("operator", "route", "provider")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Counting:
     """Everything counted besides webhooks, in the gateway's own registry."""
 
@@ -42,17 +42,13 @@ class Counting:
 
     def __post_init__(self) -> None:
         registry = self.registry
-        made = {
-            "journal": Journal(self.funnel),
-            "turns": Timed("dialtree_turn", "Turns by the screen answered", TURN, by=2),
-            "outcomes": Counter("dialtree_outcomes", "What steps came to", OUTCOME, registry=registry),
-            "deliveries": Counter("dialtree_deliveries", "Attempts settled", DELIVERY, registry=registry),
-            "receipts": Counter("dialtree_receipts", "Reports", ("provider", "state"), registry=registry),
-            "age": Gauge("dialtree_outbox_age_seconds", "Age of the oldest due row", registry=registry),
-            "breakers": Gauge("dialtree_breaker_open", "1: open", BREAKER, registry=registry),
-        }
-        for name, what in made.items():
-            object.__setattr__(self, name, what)
+        self.journal = Journal(self.funnel)
+        self.turns = Timed("dialtree_turn", "Turns by the screen answered", TURN, by=2)
+        self.outcomes = Counter("dialtree_outcomes", "What steps came to", OUTCOME, registry=registry)
+        self.deliveries = Counter("dialtree_deliveries", "Attempts settled", DELIVERY, registry=registry)
+        self.receipts = Counter("dialtree_receipts", "Reports", ("provider", "state"), registry=registry)
+        self.age = Gauge("dialtree_outbox_age_seconds", "Age of the oldest due row", registry=registry)
+        self.breakers = Gauge("dialtree_breaker_open", "1: open", BREAKER, registry=registry)
         registry.register(self.turns)
         registry.register(Screens(self.funnel))
 

@@ -107,7 +107,7 @@ class Direct:
         return last
 
     def _asked(self) -> bool:
-        """Has anything been answered in this session? The first answer stands without a star."""
+        """Has anything been answered yet? The first answer stands without a star."""
         return self._turn() > 1 or bool(self._open().text)
 
     def _turn(self) -> int:

@@ -64,10 +64,8 @@ class Stage:
 
     def player(self, line: Line) -> Player:
         """Plays dialogs on a line of this world."""
-        zone, spoil = (
-            self.menu.form.time_zone,
-            {"billing": self.weather.become, "sessions": self.sessions.become},
-        )
+        spoil = {"billing": self.weather.become, "sessions": self.sessions.become}
+        zone = self.menu.form.time_zone
         return Player(line, self.post, zone, self.clock, spoil, caller=self.scene.caller)
 
 

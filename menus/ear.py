@@ -56,10 +56,13 @@ class Ear:
         return (1, written) if written.isdecimal() else (0, "")
 
 
-@cache
 def ear(locale: str) -> Ear:
     """The ear of a language: `fr_TN` hears French."""
-    language = locale.partition("_")[0]
+    return _ear(locale.partition("_")[0])
+
+
+@cache
+def _ear(language: str) -> Ear:
     path = FOLDER / f"{language}.yaml"
     form = EarFile.model_validate(read(path, f"digits/{language}.yaml").value) if path.is_file() else SILENT
     known = dict(_known(language, form))

@@ -63,7 +63,7 @@ def load(data: bytes) -> Session:
     try:
         row = from_json(data, cache_strings="keys")
         if len(row) != len(_PLAIN) + 1:
-            raise ValueError("another release wrote this session")
+            raise ValueError("these bytes hold more or less than a session does")
         row[_PROOFS], row[_TRAIL] = tuple(row[_PROOFS]), tuple(row[_TRAIL])
         row[-1] = {name: recalled(form) for name, form in row[-1].items()}
         return Session(*row)

@@ -192,17 +192,17 @@ def _chosen(menu: Menu, session: Session, node: Node, key: str) -> Heard | None:
 def _typed(menu: Menu, session: Session, node: Node, text: str) -> Heard | None:
     if node.accept is None:
         return None
-    value = accepted(menu, node.accept, text) or _heard(menu, session, node.accept, text)
-    if value is None:
+    taken = accepted(menu, node.accept, text) or _heard(menu, session, node.accept, text)
+    if taken is None:
         return None
     if node.accept.keep and not node.accept.secret:
-        session.facts[node.accept.keep] = _KEPT.get(node.accept.type, Text)(value)
+        session.facts[node.accept.keep] = _KEPT.get(node.accept.type, Text)(taken)
     if not node.accept.speech:
         menu.moves.fire("typed", session)
-        return Heard("moved", value, node.secret)
-    session.facts[SAID] = _KEPT.get(node.accept.type, Text)(value)
+        return Heard("moved", taken, node.secret)
+    session.facts[SAID] = _KEPT.get(node.accept.type, Text)(taken)
     menu.moves.fire(f"{session.channel} typed", session)
-    return Heard("moved", value)
+    return Heard("moved", taken)
 
 
 def _heard(menu: Menu, session: Session, accept: AcceptForm, text: str) -> str | None:

@@ -1,6 +1,7 @@
 """The published descriptions as JSON Schema: what goes over the wire is held against them."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -57,6 +58,23 @@ def faults(which: str, definition: str, value: Any) -> list[str]:
     return [f"{definition}/{'/'.join(map(str, each.absolute_path))}: {each.message}" for each in found]
 
 
+def read_along(
+    app: web.Application, exchange: Callable[[web.Request, Any, web.Response], None]
+) -> web.Application:
+    """The same application; `exchange` is shown every request, the JSON it brought, and its answer."""
+
+    @web.middleware
+    async def inspected(request: web.Request, handler: Any) -> web.StreamResponse:
+        sent = await request.json() if request.can_read_body else None
+        response: web.StreamResponse = await handler(request)
+        assert isinstance(response, web.Response)
+        exchange(request, sent, response)
+        return response
+
+    app.middlewares.insert(0, inspected)
+    return app
+
+
 @dataclass(slots=True)
 class Inspector:
     """Reads along: every request and answer of a TM Forum server, held against the published files."""
@@ -68,21 +86,14 @@ class Inspector:
 
     def over(self, app: web.Application) -> web.Application:
         """The same application, read along."""
+        return read_along(app, self._exchange)
 
-        @web.middleware
-        async def inspected(request: web.Request, handler: Any) -> web.StreamResponse:
-            sent = await request.json() if request.can_read_body else None
-            response: web.StreamResponse = await handler(request)
-            is_json = isinstance(response, web.Response) and response.content_type == "application/json"
-            body = response.body if is_json and isinstance(response, web.Response) else None
-            told = json.loads(body) if isinstance(body, bytes) and body else None
-            self._exchange(request, sent, response.status, told)
-            return response
+    def _exchange(self, request: web.Request, sent: Any, response: web.Response) -> None:
+        body = response.body if response.content_type == "application/json" else None
+        told = json.loads(body) if isinstance(body, bytes) and body else None
+        self._answered(request, sent, response.status, told)
 
-        app.middlewares.insert(0, inspected)
-        return app
-
-    def _exchange(self, request: web.Request, sent: Any, status: int, told: Any) -> None:
+    def _answered(self, request: web.Request, sent: Any, status: int, told: Any) -> None:
         resource = next((part for part in request.path.split("/") if part in NAMES), "")
         if not resource:
             return

@@ -12,6 +12,8 @@ import yaml
 from aiohttp import web
 from jsonschema import Draft202012Validator, FormatChecker
 
+from tests.published import read_along
+
 FILE = Path(__file__).parent / "standards" / "killbill" / "resources.yaml"
 FORMATS = {
     "uuid": {"format": "uuid"},
@@ -78,17 +80,7 @@ class KillBillInspector:
 
     def over(self, app: web.Application) -> web.Application:
         """The same application, read along."""
-
-        @web.middleware
-        async def inspected(request: web.Request, handler: Any) -> web.StreamResponse:
-            sent = await request.json() if request.can_read_body else None
-            response: web.StreamResponse = await handler(request)
-            assert isinstance(response, web.Response)
-            self._exchange(request, sent, response)
-            return response
-
-        app.middlewares.insert(0, inspected)
-        return app
+        return read_along(app, self._exchange)
 
     def _exchange(self, request: web.Request, sent: Any, response: web.Response) -> None:
         name = f"{request.method} {NAME.sub('{}', request.path)}"

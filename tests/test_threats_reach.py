@@ -205,11 +205,10 @@ async def refused(http: Http, where: str) -> bool:
 
 @pytest.mark.parametrize("address", INSIDE)
 async def test_T19_no_listed_name_leads_inside(address: str, lookout: Lookout) -> None:
-    line = Line(reach=Reach(("docs.example",)))
-    assert not line.reach.admits(address)
-    assert await refused(
-        Http("https://bss.example", line, names=Told(address)), "https://docs.example/bill.pdf"
-    )
+    reach = Reach(("docs.example",))
+    assert not reach.admits(address)
+    http = Http("https://bss.example", Line(), names=Told(address), reach=reach)
+    assert await refused(http, "https://docs.example/bill.pdf")
     assert not lookout.seen
 
 
@@ -220,28 +219,26 @@ def test_T19_public_addresses_are_admitted(address: str) -> None:
 
 @pytest.mark.parametrize("where", UNLISTED)
 async def test_T19_documents_are_fetched_from_listed_hosts_only(where: str, lookout: Lookout) -> None:
-    line = Line(reach=Reach(("docs.example",), ("127.0.0.0/8",)))
-    assert await refused(Http("https://bss.example", line, names=Told("127.0.0.1")), where)
+    reach = Reach(("docs.example",), ("127.0.0.0/8",))
+    assert await refused(Http("https://bss.example", Line(), names=Told("127.0.0.1"), reach=reach), where)
     assert not lookout.seen
 
 
 async def test_T19_the_address_that_was_checked_is_the_one_connected_to(lookout: Lookout) -> None:
     async with forbidden() as (port, came):
-        line = Line(reach=Reach((f"docs.example:{port}",), ("127.0.0.2/32",)))
+        reach = Reach((f"docs.example:{port}",), ("127.0.0.2/32",))
         names = Told("127.0.0.2", "127.0.0.1")
-        assert await refused(
-            Http("http://bss.example", line, names=names), f"http://docs.example:{port}/bill.pdf"
-        )
+        http = Http("http://bss.example", Line(), names=names, reach=reach)
+        assert await refused(http, f"http://docs.example:{port}/bill.pdf")
         assert not came and {address[0] for _, address in lookout.towards(port)} <= {"127.0.0.2"}
 
 
 async def test_T19_a_redirect_to_metadata_is_not_followed(lookout: Lookout) -> None:
     async with forbidden() as (port, came):
-        line = Line(reach=Reach((f"docs.example:{port}",), ("127.0.0.1/32",)))
+        reach = Reach((f"docs.example:{port}",), ("127.0.0.1/32",))
         names = Told("127.0.0.1")
-        assert await refused(
-            Http("http://bss.example", line, names=names), f"http://docs.example:{port}/bill.pdf"
-        )
+        http = Http("http://bss.example", Line(), names=names, reach=reach)
+        assert await refused(http, f"http://docs.example:{port}/bill.pdf")
         assert came and "169.254" not in repr(lookout.seen)
 
 

@@ -12,7 +12,7 @@ from gateway.pages import links
 from gateway.pages.forms import Forms
 from gateway.pages.markup import Input
 from gateway.pages.sealed import Envelope
-from gateway.pages.sheet import SLIP, Sheet
+from gateway.pages.sheet import Sheet, SheetPage
 from gateway.pages.visit import Visit
 from menus.typed import is_card_like
 
@@ -22,34 +22,21 @@ LEAST, MOST = 3, 200
 INPUT = Input("address", MOST, 'autocomplete="street-address"', lines=3)
 
 
+def page(forms: Forms, envelope: Envelope) -> SheetPage:
+    """`/{operator}/address`; its form is sealed in this envelope."""
+    sheet = Sheet("address", "page.address_title", "page.address_send", INPUT, envelope)
+    return SheetPage(sheet, Address(forms, sheet).written)
+
+
 @dataclass(frozen=True, slots=True)
-class AddressPage:
-    """`/{operator}/address`: first the link's token, then the address."""
+class Address:
+    """What is done with the address."""
 
     forms: Forms
     sheet: Sheet
 
-    @classmethod
-    def of(cls, forms: Forms, envelope: Envelope) -> "AddressPage":
-        """The page, its form sealed in this envelope."""
-        return cls(forms, Sheet("address", "page.address_title", "page.address_send", INPUT, envelope))
-
-    async def view(self, visit: Visit) -> web.Response:
-        """The page the link leads to."""
-        return self.sheet.asked(visit)
-
-    async def submit(self, visit: Visit) -> web.Response:
-        """The token, answered with the form; or the form."""
-        return await (self._written(visit) if visit.fields.get(SLIP) else self.sheet.exchanged(visit))
-
-    def again(self, visit: Visit, text: str, status: int) -> web.Response:
-        """The first page, with what went wrong."""
-        return self.sheet.asked(visit, text, status)
-
-    async def _written(self, visit: Visit) -> web.Response:
-        token = self.sheet.token(visit)
-        if token is None:
-            return links.gone(visit)
+    async def written(self, visit: Visit, token: Secret) -> web.Response:
+        """What came of it; the form once more when it is no address."""
         address = as_address(visit.fields.get(INPUT.name, ""))
         if address is None:
             return self.sheet.again(visit, "page.address_bad")

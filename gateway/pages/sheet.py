@@ -1,5 +1,6 @@
 """Sheets: a form behind a link. The link's token is posted once; what the form carries is a slip, sealed."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -58,6 +59,30 @@ class Sheet:
     def done(self, visit: Visit, text: str) -> web.Response:
         """Good news."""
         return answers.page(visit, self.title, markup.done(visit, text))
+
+
+@dataclass(frozen=True, slots=True)
+class SheetPage:
+    """The page of a sheet: first the link's token, then what the form carries."""
+
+    sheet: Sheet
+    written: Callable[[Visit, Secret], Awaitable[web.Response]]
+    """Takes what was written, for the link whose token the slip stood for."""
+
+    async def view(self, visit: Visit) -> web.Response:
+        """The page the link leads to."""
+        return self.sheet.asked(visit)
+
+    async def submit(self, visit: Visit) -> web.Response:
+        """The token, answered with the form; or the form."""
+        if not visit.fields.get(SLIP):
+            return await self.sheet.exchanged(visit)
+        token = self.sheet.token(visit)
+        return links.gone(visit) if token is None else await self.written(visit, token)
+
+    def again(self, visit: Visit, text: str, status: int) -> web.Response:
+        """The first page, with what went wrong."""
+        return self.sheet.asked(visit, text, status)
 
 
 def _label(visit: Visit) -> str:

@@ -12,13 +12,11 @@ from flows.ports import Tallies
 from flows.records import Secret
 from flows.shelf import Shelf
 from gateway.pages import address, answers, bill, file, links, mailbox
-from gateway.pages.address import AddressPage
 from gateway.pages.bill import BillPage
 from gateway.pages.confirm import ConfirmPage
 from gateway.pages.entrance import Entrance, Handler, Page
 from gateway.pages.file import FilePage
 from gateway.pages.forms import Cookies, Forms
-from gateway.pages.mailbox import MailboxPage
 from gateway.pages.sealed import Envelope
 from gateway.pages.sheet import SLIP
 from gateway.pages.source import remote
@@ -64,8 +62,8 @@ class Pages:
         latest = BillPage(cookies, signed, envelope, self.token)
         pages: dict[str, Page] = {
             "bill": latest,
-            "address": AddressPage.of(signed, envelope),
-            "mailbox": MailboxPage.of(signed, envelope),
+            "address": address.page(signed, envelope),
+            "mailbox": mailbox.page(signed, envelope),
             "confirm": ConfirmPage(signed),
             "file": FilePage(envelope, self.token),
         }

@@ -34,7 +34,7 @@ AT_ONCE = 100
 TIMEOUT_SECONDS = 2.4
 """One call, all tries of it: a little less than a turn has for all its actions."""
 CONNECT_SECONDS = 1.0
-FILE_SECONDS = 10.0
+DOCUMENT_SECONDS = 10.0
 """One document, which a page waits for longer than a call does."""
 PASSING = frozenset({502, 503, 504})
 """Answers of a proxy whose server is being changed: a read is tried once more."""
@@ -48,21 +48,19 @@ _PLAIN = re.compile(r"[A-Za-z0-9._~,:-]*").fullmatch
 """What stands in a query as it is."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """How to reach a BSS, beside its address."""
+    """How to reach a BSS, beside its address; the settings every backend over HTTP has."""
 
     timeout_seconds: float = TIMEOUT_SECONDS
     connect_seconds: float = CONNECT_SECONDS
+    document_seconds: float = DOCUMENT_SECONDS
     ca_file: str = ""
     """The authority the BSS's certificate is checked against; empty means the system's."""
     cert_file: str = ""
     """Our certificate for mutual TLS, PEM."""
     key_file: str = field(default="", repr=False)
     """Its key; empty when the certificate's file holds it."""
-    file_seconds: float = FILE_SECONDS
-    reach: Reach = field(default_factory=Reach)
-    """Where documents may lie besides the BSS itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,10 @@ class Call:
 
 
 class Http:
-    """Calls to one BSS. `headers` go with each; `tokens` adds a bearer token. Other hosts get neither."""
+    """Calls to one BSS. `headers` go with each; `tokens` adds a bearer token. Other hosts get neither.
+
+    `reach` says where documents may lie besides the BSS itself.
+    """
 
     def __init__(
         self,
@@ -91,13 +92,14 @@ class Http:
         tokens: Tokens | None = None,
         clock: Callable[[], float] = time.monotonic,
         names: AbstractResolver | None = None,
+        reach: Reach | None = None,
     ) -> None:
         self.base = checked(base)
         self._line, self._headers, self._tokens = line, dict(headers or {}), tokens
         self._clock, self._breaker = clock, Breaker()
         self._breakers: dict[str | None, Breaker] = {}
         self._tls, self._tls_elsewhere = _tls(line), _tls(line, known=False)
-        self._names = names
+        self._names, self._reach = names, reach or Reach()
         self._opened: dict[bool, ClientSession] = {}
 
     async def get(self, path: str, query: Mapping[str, str] | None = None) -> Answer:
@@ -123,7 +125,7 @@ class Http:
             "GET",
             url,
             _reading.file,
-            self._line.file_seconds,
+            self._line.document_seconds,
             tries=2,
             headers={"Accept": accept},
             elsewhere=url.origin() != URL(self.base).origin(),
@@ -211,7 +213,7 @@ class Http:
     def _connector(self, *, elsewhere: bool) -> TCPConnector:
         if not elsewhere:
             return TCPConnector(limit=AT_ONCE, ssl=self._tls)
-        names = Names(self._line.reach, *filter(None, [self._names]))
+        names = Names(self._reach, *filter(None, [self._names]))
         return TCPConnector(limit=AT_ONCE, ssl=self._tls_elsewhere, resolver=names, use_dns_cache=False)
 
     def _url(self, path: str, query: Mapping[str, str] | None) -> URL:
@@ -228,7 +230,7 @@ class Http:
             own = url.origin() == base.origin() and not url.user
         except ValueError:
             raise Down("the BSS gave no address of a document") from None
-        listed = self._line.reach.listed(url) and url.scheme in {"https", base.scheme}
+        listed = self._reach.listed(url) and url.scheme in {"https", base.scheme}
         if not own and not listed:
             raise Down("the BSS gave the address of a document on a host that is not listed")
         return url

@@ -17,7 +17,7 @@ from flows.records import Bill, BillLine, Capability, Document, Entries, Entry, 
 from storage.billing import Site, _killbill
 from storage.billing._documents import ACCEPT, Attached, document
 from storage.billing._fields import table, tables, text, told, wrong
-from storage.billing._http import CONNECT_SECONDS, FILE_SECONDS, TIMEOUT_SECONDS, Http, Line, segment
+from storage.billing._http import Http, Line, segment
 from storage.billing._kept import FRESH_SECONDS, Kept
 from storage.billing._options import read
 
@@ -28,8 +28,8 @@ PAGE = 200
 AS_HTML = Attached("", "", "text/html", "HTML")
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options(Line):
     """The table `bss` of an operator whose billing is `killbill+https://host`."""
 
     api_key: Secret = field(repr=False)
@@ -45,13 +45,7 @@ class Options:
     """The line's kind by product name; `mobile` for any other."""
     rubrics: Mapping[str, str] = field(default_factory=dict)
     """Rubric by product, plan or usage name, or by item type."""
-    document_seconds: float = FILE_SECONDS
-    timeout_seconds: float = TIMEOUT_SECONDS
-    connect_seconds: float = CONNECT_SECONDS
     cache_seconds: float = FRESH_SECONDS
-    ca_file: str = ""
-    cert_file: str = ""
-    key_file: str = field(default="", repr=False)
 
 
 class KillBill:
@@ -185,19 +179,11 @@ def _newest(bill: Bill) -> tuple[date, str]:
 def connect(address: str, site: Site) -> Kept:
     """A Kill Bill server at `address`; ValueError names a wrong setting."""
     options = read(Options, site.options)
-    line = Line(
-        options.timeout_seconds,
-        options.connect_seconds,
-        options.ca_file,
-        options.cert_file,
-        options.key_file,
-        options.document_seconds,
-    )
     headers = {
         "X-Killbill-ApiKey": options.api_key.value,
         "X-Killbill-ApiSecret": options.api_secret.value,
         "X-Killbill-CreatedBy": CREATED_BY,
         "Authorization": encode_basic_auth(options.user, options.password.value),
     }
-    http = Http(address, line, headers)
+    http = Http(address, options, headers)
     return Kept(KillBill(http, site, options), site.today, options.cache_seconds)

@@ -11,7 +11,7 @@ from flows.records import Bill, BillLine, Capability, Document, Entries, Entry, 
 from storage.billing import Site, _tmf
 from storage.billing._documents import ACCEPT, decoded, document
 from storage.billing._fields import name, table, tables, wrong
-from storage.billing._http import CONNECT_SECONDS, FILE_SECONDS, TIMEOUT_SECONDS, Http, Line, checked, segment
+from storage.billing._http import Http, Line, checked, segment
 from storage.billing._kept import FRESH_SECONDS, Kept
 from storage.billing._oauth import Tokens
 from storage.billing._options import read
@@ -25,8 +25,8 @@ ENTRIES: Mapping[Entries, str] = {"usage": "communications", "purchases": "third
 """The rubric of what is on no bill yet, by what is asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options(Line):
     """The table `bss` of an operator whose billing is `tmf678+https://host/path`."""
 
     dialect: str = "v4"
@@ -56,18 +56,12 @@ class Options:
     """Hosts besides the BSS's own where a bill's `billDocument` may lie; with the port if it is their own."""
     document_networks: tuple[str, ...] = ()
     """Networks inside, `10.1.0.0/16`, in which those hosts may be; otherwise they must be public."""
-    document_seconds: float = FILE_SECONDS
     platform: str = ""
     """Where the legal originals lie, when the BSS gives out copies."""
     hub_token: Secret = field(default=Secret(""), repr=False)
     """The secret part of the path where the BSS's events arrive; empty takes none. Used by the gateway."""
-    timeout_seconds: float = TIMEOUT_SECONDS
-    connect_seconds: float = CONNECT_SECONDS
     cache_seconds: float = FRESH_SECONDS
     """How long an answer serves a session, 900 at most."""
-    ca_file: str = ""
-    cert_file: str = ""
-    key_file: str = field(default="", repr=False)
 
 
 class Tmf678:
@@ -276,16 +270,8 @@ def connect(address: str, site: Site) -> Kept:
         raise ValueError("bss.dialect: must be v4 or v5")
     if not set(options.serves) <= set(get_args(Capability)):
         raise ValueError(f"bss.serves: may name {', '.join(get_args(Capability))}")
-    line = Line(
-        options.timeout_seconds,
-        options.connect_seconds,
-        options.ca_file,
-        options.cert_file,
-        options.key_file,
-        options.document_seconds,
-        Reach(options.document_hosts, options.document_networks),
-    )
-    http = Http(address, line, tokens=_tokens(options))
+    reach = Reach(options.document_hosts, options.document_networks)
+    http = Http(address, options, tokens=_tokens(options), reach=reach)
     return Kept(Tmf678(http, site, options), site.today, options.cache_seconds)
 
 

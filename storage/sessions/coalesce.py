@@ -56,8 +56,8 @@ class Coalescer:
 
     A call waits `budget_seconds` at most, counted from the oldest call of its pipeline. At most
     `lanes` pipelines are on their way at once; what comes meanwhile gathers for the next one: under load
-    two make it larger than four do, and a turn a fifth cheaper. A
-    caller that is cancelled changes nothing for the others. `guides` are closed with it.
+    two make it larger than four do, and a turn a fifth cheaper. A caller that is cancelled changes nothing
+    for the others. `guides` are closed with it.
     """
 
     def __init__(
