@@ -26,7 +26,7 @@ FALLBACK_SECONDS = 1.0
 
 
 @value
-class Hop:
+class Frame:
     """One turn's frame: the menu it runs on, whom it is about, until when, and the key its effects share."""
 
     menu: Menu = field(repr=False)
@@ -46,69 +46,69 @@ class Hop:
     """What each answer did."""
 
 
-async def act(hop: Hop, session: Session, node: Node, typed: str, *, promise: bool = True) -> Outcome:
+async def act(frame: Frame, session: Session, node: Node, typed: str, *, promise: bool = True) -> Outcome:
     """Run one step; never raises a Failure or a timeout. `promise` lets a slow one become an errand."""
-    action = hop.actions[node.action]
+    action = frame.actions[node.action]
     if promise and action.later:
-        return await _promise(hop, session, node)
+        return await _promise(frame, session, node)
     try:
-        async with asyncio.timeout_at(hop.until):
-            outcome = await _run(action, hop, session, node, typed)
+        async with asyncio.timeout_at(frame.until):
+            outcome = await _run(action, frame, session, node, typed)
     except Failure as failure:
         outcome = _failed(node, failure)
     except TimeoutError:
         outcome = Outcome("slow")
     if promise and outcome.name == "slow" and node.on["slow"] == LATE:
-        return await _promise(hop, session, node)
+        return await _promise(frame, session, node)
     return outcome
 
 
-async def _run(action: Action, hop: Hop, session: Session, node: Node, typed: str) -> Outcome:
+async def _run(action: Action, frame: Frame, session: Session, node: Node, typed: str) -> Outcome:
     """The action, unless the rules bar it; what a late answer shows to be unproven is not run either."""
-    ask = _ask(hop, session, node, typed, await _person(hop, session))
+    ask = _ask(frame, session, node, typed, await _person(frame, session))
     if not action.private:
         return await action.run(ask)
     kind = ask.subscriber.kind if ask.subscriber else session.kind
-    if not hop.menu.moves.met(node.needs, kind, session.proofs):
+    if not frame.menu.moves.met(node.needs, kind, session.proofs):
         raise Down
     outcome = (None if action.for_all else barred(ask)) or await action.run(ask)
     if any(isinstance(fact, Money | Rows) for fact in outcome.facts.values()):
-        _read(hop, session, node, outcome)
+        _read(frame, session, node, outcome)
     return outcome
 
 
-def _read(hop: Hop, session: Session, node: Node, outcome: Outcome) -> None:
+def _read(frame: Frame, session: Session, node: Node, outcome: Outcome) -> None:
     """The audit trail hears of every answer with amounts or lists in it."""
     bill = outcome.facts.get("bill") or session.facts.get("bill")
-    hop.people.world.ledger.note(
+    frame.people.world.ledger.note(
         Deed(
             operator=session.operator,
             actor=session.number,
             action=node.action,
-            at=hop.people.world.now(),
+            at=frame.people.world.now(),
             channel=session.channel,
             object=bill.value if isinstance(bill, Text) else "",
             outcome=outcome.name,
-            correlation=hop.key,
+            correlation=frame.key,
         )
     )
 
 
-async def _person(hop: Hop, session: Session) -> Person:
+async def _person(frame: Frame, session: Session) -> Person:
     """Who stands behind the line; nobody when it is of another kind than was said.
 
     Whom the first screen did not wait for, a step waits for: it has the turn's time.
     """
-    here = session.number == hop.number and hop.person.failure is not Slow
-    person = hop.person if here else await hop.people.find(session.number, None)
+    here = session.number == frame.number and frame.person.failure is not Slow
+    person = frame.person if here else await frame.people.find(session.number, None)
     known = person.subscriber
     return Person() if known and session.subject and known.kind != session.kind else person
 
 
-def _ask(hop: Hop, session: Session, node: Node, typed: str, person: Person) -> Ask:
-    world = hop.people.world
+def _ask(frame: Frame, session: Session, node: Node, typed: str, person: Person) -> Ask:
+    world = frame.people.world
     return Ask(
-        menu=hop.menu,
+        menu=frame.menu,
         world=world,
         subscriber=person.subscriber,
         missing=person.failure,
@@ -119,10 +119,10 @@ def _ask(hop: Hop, session: Session, node: Node, typed: str, person: Person) -> 
         given=node.given,
         typed=typed,
         facts=session.facts,
-        key=f"{hop.key}/{node.name}",
+        key=f"{frame.key}/{node.name}",
         now=world.now(),
         subject=session.subject,
-        trusted=hop.trusted,
+        trusted=frame.trusted,
     )
 
 
@@ -132,16 +132,16 @@ def _failed(node: Node, failure: Failure) -> Outcome:
     return Outcome(failure.outcome if failure.outcome in node.on else "down")
 
 
-async def _promise(hop: Hop, session: Session, node: Node) -> Outcome:
+async def _promise(frame: Frame, session: Session, node: Node) -> Outcome:
     """Put the step into the outbox, once; only a promise written down may be made."""
-    now = hop.people.world.now()
-    key = f"{hop.key}/{node.name}/errand"
+    now = frame.people.world.now()
+    key = f"{frame.key}/{node.name}/errand"
     errand = Errand(key, session.operator, node.name, session.dump(), now + ERRAND_LIFE)
-    subscription = hop.person.subscriber.id if hop.person.subscriber else ""
+    subscription = frame.person.subscriber.id if frame.person.subscriber else ""
     change = Change(key, session.operator, subscription, now, "slow", errands=(errand,))
     try:
         async with asyncio.timeout(FALLBACK_SECONDS):
-            return Outcome(await hop.people.world.ledger.commit(change))
+            return Outcome(await frame.people.world.ledger.commit(change))
     except (Failure, TimeoutError):
         log.error("promise not kept", extra={"node": node.name})
         return Outcome("down")

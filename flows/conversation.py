@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from flows.acting import Hop
+from flows.acting import Frame
 from flows.actions import Action
 from flows.hearing import listen
 from flows.hops import Keys, note, unheard
@@ -109,14 +109,14 @@ class Conversations:
 
     async def _framed(
         self, inbound: Inbound, effects: str, opened: Opened, began: float
-    ) -> tuple[Hop, Session, str]:
+    ) -> tuple[Frame, Session, str]:
         """Whom the turn is about and the session it goes on with; with a note when its screen is gone."""
         people, kept = self.people[inbound.operator], loaded(opened.session)
         person = await people.find(kept.number if kept else inbound.caller)
         if kept and changed_hands(kept, person):
             kept, person = None, await people.find(inbound.caller)
         menu, session, message = resumed(self.shelf, inbound, kept, person)
-        frame = Hop(
+        frame = Frame(
             menu=menu,
             people=people,
             person=person,
@@ -129,7 +129,7 @@ class Conversations:
         return frame, session, message
 
     def _watched(
-        self, frame: Hop, session: Session, reply: Reply, key: SessionKey, origin: str, began: float
+        self, frame: Frame, session: Session, reply: Reply, key: SessionKey, origin: str, began: float
     ) -> None:
         if not self.watchers:
             return
@@ -151,7 +151,7 @@ class Conversations:
         for watcher in self.watchers:
             watcher(turn)
 
-    async def _mannered(self, frame: Hop, session: Session, inbound: Inbound, reply: Reply) -> Reply:
+    async def _mannered(self, frame: Frame, session: Session, inbound: Inbound, reply: Reply) -> Reply:
         """The reply; an empty one where another message would feed a loop or a flood (T13)."""
         if not SURFACES[inbound.channel].messages:
             return reply

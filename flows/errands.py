@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 
-from flows.acting import Hop, act
+from flows.acting import Frame, act
 from flows.actions import Action
 from flows.failures import TryLater
 from flows.people import People
@@ -31,24 +31,24 @@ async def run(errand: Errand, shelf: Shelf, people: People, actions: Mapping[str
     session.channel = "sms"
     until = asyncio.get_running_loop().time() + PATIENCE_SECONDS
     number = session.number
-    hop = Hop(menu, people, await people.find(number), actions, errand.key, until, number)
+    frame = Frame(menu, people, await people.find(number), actions, errand.key, until, number)
     for _ in range(MOST_STEPS):
         node = menu.nodes[session.state]
         if node.rests:
             break
-        outcome = await act(hop, session, node, "", promise=False)
+        outcome = await act(frame, session, node, "", promise=False)
         if outcome.name in ("slow", "down") or AS_OF in outcome.facts:
             raise TryLater
         take(menu, session, outcome.name, outcome.facts, outcome.proof)
-    await _text(hop, errand, session.caller, told(menu, session), session.language)
+    await _text(frame, errand, session.caller, told(menu, session), session.language)
 
 
-async def _text(hop: Hop, errand: Errand, caller: str, body: str, language: str) -> None:
+async def _text(frame: Frame, errand: Errand, caller: str, body: str, language: str) -> None:
     """The key is the errand's own: a second run of the same errand texts nothing, and so does no text."""
     if not body:
         return
     key = f"{errand.key}/told"
     notice = Notice(key, errand.operator, caller, "sms", "reply", body, language, expires_at=errand.expires_at)
-    world = hop.people.world
-    subscription = hop.person.subscriber.id if hop.person.subscriber else ""
+    world = frame.people.world
+    subscription = frame.person.subscriber.id if frame.person.subscriber else ""
     await world.ledger.commit(Change(key, errand.operator, subscription, world.now(), notices=(notice,)))

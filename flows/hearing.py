@@ -1,6 +1,6 @@
 """Hearing: the answers of one turn, fed to the session one at a time, and the steps they lead through."""
 
-from flows.acting import Hop, act
+from flows.acting import Frame, act
 from flows.actions import Outcome
 from flows.manners import card
 from flows.people import Person
@@ -16,7 +16,7 @@ MOST_STEPS = 8
 NOTES = {"wrong": "note.wrong", "empty": "note.empty"}
 
 
-async def listen(frame: Hop, session: Session, answers: list[str | None]) -> str:
+async def listen(frame: Frame, session: Session, answers: list[str | None]) -> str:
     """Feed the answers; the name of the note to begin the next screen with, or empty.
 
     None is silence. It stops at a wrong answer, at the end, and at what must be confirmed.
@@ -35,7 +35,7 @@ async def listen(frame: Hop, session: Session, answers: list[str | None]) -> str
     return message or ("note.as_of" if AS_OF in session.facts else "")
 
 
-async def _one(frame: Hop, session: Session, answer: str | None) -> Heard:
+async def _one(frame: Frame, session: Session, answer: str | None) -> Heard:
     origin = session.state
     session.facts.pop(AS_OF, None)
     heard = _heard(frame, session, answer)
@@ -47,14 +47,14 @@ async def _one(frame: Hop, session: Session, answer: str | None) -> Heard:
     return heard
 
 
-def _heard(frame: Hop, session: Session, answer: str | None) -> Heard:
+def _heard(frame: Frame, session: Session, answer: str | None) -> Heard:
     if answer is None:
         return silent(frame.menu, session)
     texted = SURFACES[session.channel].messages
     return (text_in if texted else hear)(frame.menu, session, answer)
 
 
-async def _walk(frame: Hop, session: Session, typed: str) -> None:
+async def _walk(frame: Frame, session: Session, typed: str) -> None:
     """Run steps until the session rests on a screen."""
     for _ in range(MOST_STEPS):
         node = frame.menu.nodes[session.state]
@@ -71,7 +71,7 @@ async def _walk(frame: Hop, session: Session, typed: str) -> None:
     raise RuntimeError(f"steps without end at {session.state}")
 
 
-async def _turn_to(frame: Hop, session: Session, outcome: Outcome) -> None:
+async def _turn_to(frame: Frame, session: Session, outcome: Outcome) -> None:
     """Go on with another line, if the outcome says so; its kind is what was said, or what is known."""
     to = outcome.subject
     if to is None or to.number == session.number:

@@ -1,6 +1,6 @@
 """Stopping: a texted STOP ends all notices to the sender's own number, START brings them back."""
 
-from flows.acting import Hop
+from flows.acting import Frame
 from flows.inbound import Inbound
 from menus.alphabet import plain, prepare
 from menus.reply import Reply
@@ -11,7 +11,7 @@ from menus.surface import SURFACES
 TEXTS = {"stop": "house.stopped", "start": "house.started"}
 
 
-async def heard(frame: Hop, session: Session, inbound: Inbound, text: str) -> Reply | None:
+async def heard(frame: Frame, session: Session, inbound: Inbound, text: str) -> Reply | None:
     """The confirmation, once; an empty reply for a repeat; None for any other text.
 
     Only the sender of the text can be meant: nothing in it names another number. A pack that has such a
