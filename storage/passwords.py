@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import cache
 from typing import Any, Literal, TypeVar
 
 from argon2 import PasswordHasher, Type
@@ -25,6 +26,7 @@ ROUNDS = 2
 WAITING = 32
 """Checks that may be under way or wait, about 25 ms each; the next is shed."""
 
+HASHER = PasswordHasher(ROUNDS, MEMORY_KIB, parallelism=1, type=Type.ID)
 TRIES = Tries(password_tries)
 _THIS = tuple(passwords.c[name] == bindparam(name) for name in ("operator", "number", "kind"))
 LOOK = select(passwords.c.hash).where(*_THIS)
@@ -39,9 +41,15 @@ FORGIVE = delete(password_tries).where(
 PURGE = delete(password_tries).where(password_tries.c.since < bindparam("before"))
 
 
-def _same(hasher: PasswordHasher, stored: str, given: str) -> bool:
+@cache
+def _nobodys() -> str:
+    """What the password of an unknown number is compared with: it takes as long, and is never right."""
+    return HASHER.hash(os.urandom(16))
+
+
+def _same(stored: str, given: str) -> bool:
     try:
-        return hasher.verify(stored, given)
+        return HASHER.verify(stored, given)
     except (VerificationError, InvalidHashError):
         return False
 
@@ -51,8 +59,7 @@ class SqlPasswords:
 
     def __init__(self, database: Database, workers: int | None = None, waiting: int = WAITING) -> None:
         self._database = database
-        self._hasher = PasswordHasher(ROUNDS, MEMORY_KIB, parallelism=1, type=Type.ID)
-        self._nobodys = self._hasher.hash(os.urandom(16))
+        self._nobodys = _nobodys()
         self._pool = ThreadPoolExecutor(workers or max(1, (os.cpu_count() or 1) - 1), "argon2")
         self._waiting = waiting
         self._inside = 0
@@ -72,7 +79,7 @@ class SqlPasswords:
             if stored is None:
                 return "locked"
             known = stored or self._nobodys
-            same = await self._hashing(lambda: _same(self._hasher, known, secret.value))
+            same = await self._hashing(lambda: _same(known, secret.value))
         finally:
             self._inside -= 1
         if not (same and stored):
@@ -85,7 +92,7 @@ class SqlPasswords:
         key = {"operator": operator, "number": number, "kind": kind}
         self._let_in()
         try:
-            fresh = await self._hashing(lambda: self._hasher.hash(secret.value))
+            fresh = await self._hashing(lambda: HASHER.hash(secret.value))
         finally:
             self._inside -= 1
         row = {**key, "hash": fresh, "at": now}
