@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,9 @@ class Runs:
             return Played(brought, await world.counts(), moves.fired)
 
 
+@cache
 def load(path: Path) -> Dialog:
+    """A dialog as its file stood when it was first asked for."""
     return read(path.read_text(encoding="utf-8"), str(path.relative_to(FOLDER.parent)))
 
 

@@ -32,7 +32,7 @@ async def test_dialog(path: Path, runs: Runs, request: pytest.FixtureRequest) ->
     written = write(dialog, (await runs.of(path)).brought)
     if request.config.getoption("--rewrite"):
         keep(path, written)
-    assert written == "\n".join([*load(path).lines, ""])
+    assert written == path.read_text(encoding="utf-8")
 
 
 async def walked(operator: str, channel: str, runs: Runs) -> set[Move]:
