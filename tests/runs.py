@@ -49,7 +49,12 @@ class Runs:
 @cache
 def load(path: Path) -> Dialog:
     """A dialog as its file stood when it was first asked for."""
-    return read(path.read_text(encoding="utf-8"), str(path.relative_to(FOLDER.parent)))
+    return read(kept(path), str(path.relative_to(FOLDER.parent)))
+
+
+def kept(path: Path) -> str:
+    """What the file holds now."""
+    return path.read_text(encoding="utf-8")
 
 
 def keep(path: Path, written: str) -> None:

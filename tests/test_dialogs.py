@@ -8,7 +8,7 @@ import pytest
 from gateway import packs
 from gateway.dialog import write
 from tests.moves import Move, Pack
-from tests.runs import PATHS, Runs, keep, load, named, of_operator
+from tests.runs import PATHS, Runs, keep, kept, load, named, of_operator
 from tests.world import CHANNELS
 
 LEFT: Mapping[Move, str] = {
@@ -32,7 +32,7 @@ async def test_dialog(path: Path, runs: Runs, request: pytest.FixtureRequest) ->
     written = write(dialog, (await runs.of(path)).brought)
     if request.config.getoption("--rewrite"):
         keep(path, written)
-    assert written == path.read_text(encoding="utf-8")
+    assert written == kept(path)
 
 
 async def walked(operator: str, channel: str, runs: Runs) -> set[Move]:

@@ -2,10 +2,10 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from tests.faults.family import Gateway
 from tests.services import eventually
 
 HOOKS = "/hooks/orange-ro/africastalking/demo"
@@ -13,6 +13,13 @@ MENU = ("", "1", "1*1", "1*1*3")
 """*100#, Buget, Factura, Factura electronica: the question whether to switch."""
 YES = "1*1*3*1"
 GONE = (ClientError, TimeoutError, OSError)
+
+
+class Web(Protocol):
+    """A web process, by the port it listens on."""
+
+    @property
+    def port(self) -> int: ...
 
 
 @dataclass
@@ -24,13 +31,13 @@ class Phone:
     session_id: str = "ATUid_1"
     seen: list[str] = field(default_factory=list)
 
-    async def step(self, web: Gateway, text: str) -> str:
+    async def step(self, web: Web, text: str) -> str:
         """The screen, `CON ...` or `END ...`; ClientError and the like when the process is gone."""
         form = {"sessionId": self.session_id, "serviceCode": "*100#", "phoneNumber": self.caller, "text": text}
         self.seen.append(await self._posted(web, f"{HOOKS}/ussd", form))
         return self.seen[-1]
 
-    async def text(self, web: Gateway, message_id: str, body: str) -> bytes | None:
+    async def text(self, web: Web, message_id: str, body: str) -> bytes | None:
         """Text 477; the answer, or None where it was told to come again or the process is gone."""
         form = {"id": message_id, "from": self.caller, "to": "477", "text": body, "date": "2026-03-14 09:26:53"}
         try:
@@ -40,13 +47,13 @@ class Phone:
         except GONE:
             return None
 
-    async def walk(self, *webs: Gateway, texts: tuple[str, ...] = MENU) -> str:
+    async def walk(self, *webs: Web, texts: tuple[str, ...] = MENU) -> str:
         """Step through, each step at the next of the processes; the last screen."""
         for number, text in enumerate(texts):
             await self.step(webs[number % len(webs)], text)
         return self.seen[-1]
 
-    async def _posted(self, web: Gateway, path: str, form: dict[str, str]) -> str:
+    async def _posted(self, web: Web, path: str, form: dict[str, str]) -> str:
         async with self.session.post(f"http://127.0.0.1:{web.port}{path}", data=form) as answer:
             body = await answer.text()
             assert answer.status == 200, (answer.status, body)
@@ -58,7 +65,7 @@ def line() -> ClientSession:
     return ClientSession(timeout=ClientTimeout(total=10))
 
 
-async def serves(*webs: Gateway) -> None:
+async def serves(*webs: Web) -> None:
     """Wait until every process listens."""
     for web in webs:
 
