@@ -21,8 +21,6 @@ log = logging.getLogger("dialtree.turn")
 LATE = "house.late"
 """A step whose `slow` leads here is promised: an errand runs it again and texts what it shows."""
 ERRAND_LIFE = timedelta(hours=24)
-FALLBACK_SECONDS = 1.0
-"""What writing down a promise may take after the action's time is over."""
 
 
 @value
@@ -100,7 +98,7 @@ async def _person(frame: Frame, session: Session) -> Person:
     Whom the first screen did not wait for, a step waits for: it has the turn's time.
     """
     here = session.number == frame.number and frame.person.failure is not Slow
-    person = frame.person if here else await frame.people.find(session.number, None)
+    person = frame.person if here else await frame.people.find(session.number)
     known = person.subscriber
     return Person() if known and session.subject and known.kind != session.kind else person
 
@@ -140,7 +138,7 @@ async def _promise(frame: Frame, session: Session, node: Node) -> Outcome:
     subscription = frame.person.subscriber.id if frame.person.subscriber else ""
     change = Change(key, session.operator, subscription, now, "slow", errands=(errand,))
     try:
-        async with asyncio.timeout(FALLBACK_SECONDS):
+        async with asyncio.timeout(frame.people.patience.promise):
             return Outcome(await frame.people.world.ledger.commit(change))
     except (Failure, TimeoutError):
         log.error("promise not kept", extra={"node": node.name})

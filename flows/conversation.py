@@ -28,14 +28,6 @@ Write = Callable[[Reply | None], bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
-    """Seconds a turn may take."""
-
-    action: float = 2.5
-    """All actions together; then the answer is promised by SMS."""
-
-
-@dataclass(frozen=True, slots=True)
 class Conversations:
     """Everything a turn needs, for all operators."""
 
@@ -45,7 +37,6 @@ class Conversations:
     actions: Mapping[str, Action]
     keys: Keys
     manners: Manners = field(repr=False)
-    budget: Budget = field(default_factory=Budget)
     watchers: list[Watcher] = field(default_factory=list, repr=False)
     leavers: list[Callable[[str], None]] = field(default_factory=list, repr=False)
     """Told of conversations the network closed."""
@@ -112,9 +103,9 @@ class Conversations:
     ) -> tuple[Frame, Session, str]:
         """Whom the turn is about and the session it goes on with; with a note when its screen is gone."""
         people, kept = self.people[inbound.operator], loaded(opened.session)
-        person = await people.find(kept.number if kept else inbound.caller)
+        person = await people.glimpse(kept.number if kept else inbound.caller)
         if kept and changed_hands(kept, person):
-            kept, person = None, await people.find(inbound.caller)
+            kept, person = None, await people.glimpse(inbound.caller)
         menu, session, message = resumed(self.shelf, inbound, kept, person)
         frame = Frame(
             menu=menu,
@@ -122,7 +113,7 @@ class Conversations:
             person=person,
             actions=self.actions,
             key=effects,
-            until=began + self.budget.action,
+            until=began + people.patience.action,
             number=session.number,
             trusted=inbound.trust == "line" and bool(inbound.caller),
         )

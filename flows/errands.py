@@ -31,7 +31,7 @@ async def run(errand: Errand, shelf: Shelf, people: People, actions: Mapping[str
     session.channel = "sms"
     until = asyncio.get_running_loop().time() + PATIENCE_SECONDS
     number = session.number
-    frame = Frame(menu, people, await people.find(number), actions, errand.key, until, number)
+    frame = Frame(menu, people, await people.glimpse(number), actions, errand.key, until, number)
     for _ in range(MOST_STEPS):
         node = menu.nodes[session.state]
         if node.rests:

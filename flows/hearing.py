@@ -76,6 +76,6 @@ async def _turn_to(frame: Frame, session: Session, outcome: Outcome) -> None:
     to = outcome.subject
     if to is None or to.number == session.number:
         return
-    person = Person() if to.kind else await frame.people.find(to.number)
+    person = Person() if to.kind else await frame.people.glimpse(to.number)
     kind = to.kind or (person.subscriber.kind if person.subscriber else "")
     turn_to(session, to.number, kind, trusted=frame.trusted)

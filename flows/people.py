@@ -8,12 +8,11 @@ from datetime import datetime, timedelta
 from flows.actions import World
 from flows.failures import Down, Failure, NotFound, Slow
 from flows.hops import Keys
+from flows.patience import Patience
 from flows.records import Subscriber
 from menus.value import value
 
 LIFE = timedelta(seconds=60)
-PATIENCE_SECONDS = 0.8
-"""A first screen does not wait longer for a name and a language."""
 MOST = 50_000
 """Callers remembered at once; the longest unasked go first."""
 
@@ -38,22 +37,28 @@ class People:
 
     world: World
     keys: Keys = field(repr=False)
+    patience: Patience = field(default_factory=Patience)
     known: OrderedDict[str, tuple[datetime, Person]] = field(default_factory=OrderedDict, repr=False)
     asking: dict[str, asyncio.Task[Person]] = field(default_factory=dict, repr=False)
 
-    async def find(self, number: str, patience: float | None = PATIENCE_SECONDS) -> Person:
-        """Who this is. Waits `patience` seconds, or as long as it takes when None.
-
-        A question that is given up goes on behind, for whoever asks next.
-        """
-        found = self.known.get(number)
-        if found and found[0] > self.world.now():
-            return found[1]
-        if not number:
-            return Person()
+    async def glimpse(self, number: str) -> Person:
+        """Who this is, unless it takes longer than a first screen waits; the question goes on behind."""
+        found = self._remembered(number)
+        if found:
+            return found
         try:
-            return await asyncio.wait_for(asyncio.shield(self._asked(number)), patience)
-        except (TimeoutError, Slow):
+            return await asyncio.wait_for(self.find(number), self.patience.name)
+        except TimeoutError:
+            return Person(failure=Slow)
+
+    async def find(self, number: str) -> Person:
+        """Who this is; whoever asks meanwhile shares the question, and it outlives who gives up."""
+        found = self._remembered(number)
+        if found:
+            return found
+        try:
+            return await asyncio.shield(self._asked(number))
+        except Slow:
             return Person(failure=Slow)
         except Failure:
             return Person(failure=Down)
@@ -61,6 +66,12 @@ class People:
     def forget(self, number: str) -> None:
         """Something about them changed: ask again next time."""
         self.known.pop(number, None)
+
+    def _remembered(self, number: str) -> Person | None:
+        if not number:
+            return Person()
+        found = self.known.get(number)
+        return found[1] if found and found[0] > self.world.now() else None
 
     def _asked(self, number: str) -> asyncio.Task[Person]:
         """One question per caller at a time."""

@@ -17,6 +17,7 @@ from flows.conversation import Conversations
 from flows.failures import Failure, Unavailable
 from flows.hops import Keys
 from flows.manners import Manners
+from flows.patience import Patience
 from flows.people import People
 from flows.ports import Billing, Sessions
 from flows.records import Errand, Notice, Secret
@@ -63,6 +64,7 @@ class Given:
     token: Callable[[], str] = lambda: secrets.token_urlsafe(16)
     sessions: Sessions | None = None
     """In place of those the settings name."""
+    patience: Patience = field(default_factory=Patience)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +200,7 @@ async def _conversations(
     for name in settings.operators:
         world = _world(settings, shelf.current(name), notebook, passwords, given)
         stack.push_async_callback(_closed, world.billing)
-        people[name] = People(world, keys)
+        people[name] = People(world, keys, given.patience)
     live, tallies = await inward.live(settings, given.now, stack)
     return Conversations(shelf, given.sessions or live, people, packs.actions(), keys, Manners(tallies))
 

@@ -97,6 +97,10 @@ async def served(app: web.Application) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{port}"
 
 
+UNHURRIED = {"timeout_seconds": 30.0, "connect_seconds": 30.0}
+"""Settings of a backend over HTTP where its slowness is not what is looked at."""
+
+
 @asynccontextmanager
 async def behind(
     name: str, folder: Path, kept: Book, today: Callable[[], date], more: Mapping[str, Any] | None = None

@@ -15,7 +15,7 @@ from storage.billing.sql import SqlBilling
 from storage.demo_more import ORIGINAL, document
 from storage.sql.engine import connect
 from storage.sql.upgrade import upgrade
-from tests.bss import Backend, behind, book, fill
+from tests.bss import UNHURRIED, Backend, behind, book, fill
 
 TODAY = date(2026, 3, 10)
 ANA, BARBU, FIRMA, CLARA, DAN = (f"+4074000010{digit}" for digit in range(1, 6))
@@ -35,7 +35,7 @@ async def backend(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     kept = book()
     kept.rows.documents.append(document("orange-ro", f"{PAPERS}-0103"))
     if request.param != "postgres":
-        async with behind(request.param, tmp_path, kept, lambda: TODAY) as billing:
+        async with behind(request.param, tmp_path, kept, lambda: TODAY, UNHURRIED) as billing:
             yield Backend(request.param, billing, kept)
         return
     database = connect(str(request.getfixturevalue("postgres_database")))

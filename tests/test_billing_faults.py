@@ -19,7 +19,7 @@ from storage.billing import connect
 from storage.billing._breaker import Breaker
 from storage.billing._kept import Kept
 from storage.sql.engine import connect as opened
-from tests.bss import Backend, behind, book, served, site
+from tests.bss import UNHURRIED, Backend, behind, book, served, site
 from tests.test_billing_dialogs import world_behind
 from tests.world import Worlds
 from tests.world import worlds as worlds
@@ -32,7 +32,7 @@ TODAY = date(2026, 3, 10)
 async def tmf(tmp_path: Path) -> AsyncIterator[Backend]:
     """A TM Forum backend."""
     kept = book()
-    async with behind("tmf678-v4", tmp_path, kept, lambda: TODAY) as billing:
+    async with behind("tmf678-v4", tmp_path, kept, lambda: TODAY, UNHURRIED) as billing:
         yield Backend("tmf678", billing, kept)
 
 

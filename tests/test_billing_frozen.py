@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.people import PATIENCE_SECONDS
+from flows.patience import Patience
 from gateway.dialog import Dialog
 from gateway.direct import Direct
 from gateway.player import Shown
@@ -48,7 +48,7 @@ async def timed(answer: Awaitable[Shown]) -> tuple[Shown, float]:
 async def test_F30_F32_frozen_for_five_seconds_is_an_end_within_three_and_one_text(
     name: str, channel: str, met: str, worlds: Worlds, tmp_path: Path
 ) -> None:
-    async with world_behind(name, worlds, SCENE, tmp_path) as (world, bss):
+    async with world_behind(name, worlds, SCENE, tmp_path, hasty=True) as (world, bss):
         line = world.direct({"voice": "line"})
         if met == "before":
             await line.text(ANA, "477", "AJUTOR")
@@ -67,9 +67,9 @@ async def test_F30_F32_frozen_for_five_seconds_is_an_end_within_three_and_one_te
 
 async def test_a_step_waits_for_whom_the_first_screen_did_not(worlds: Worlds, tmp_path: Path) -> None:
     """Who it is comes later than a greeting may wait, yet within the turn: the answer is the bill itself."""
-    async with world_behind("tmf678-v4", worlds, SCENE, tmp_path) as (world, bss):
+    async with world_behind("tmf678-v4", worlds, SCENE, tmp_path, hasty=True) as (world, bss):
         bss.freeze()
-        asyncio.get_running_loop().call_later(PATIENCE_SECONDS * 1.5, bss.thaw)
+        asyncio.get_running_loop().call_later(Patience().name * 1.5, bss.thaw)
         said = await world.direct().text(ANA, "477", "FACTURA")
         assert await world.post.collect() == []
     assert "79,90" in said.lines[0]

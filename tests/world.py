@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from flows.patience import Patience
 from flows.ports import Sessions
 from gateway import packs
 from gateway.dialog import Dialog, read, write
@@ -42,6 +43,9 @@ HOOK_TOKEN, AUTH_TOKEN = "hook-token", "auth-token"
 CHANNELS = ("ussd", "sms", "voice")
 COUNTED = ("outbox", "consents", "preferences")
 """Tables whose rows show what was done, and how often."""
+
+PATIENT = Patience(60, 60, 60)
+"""A shared machine is slow now and then: what is slow in a test says so itself."""
 
 Fired = tuple[str, str, str]
 """A move made: channel, trigger, and the node it left."""
@@ -123,13 +127,14 @@ class Worlds:
         trust: dict[str, str] | None = None,
         operator: str = OPERATOR,
         more: dict[str, Any] | None = None,
+        patience: Patience = PATIENT,
     ) -> AsyncIterator[World]:
         """A world of its own, as it stands at a local time; `more` settings go over the usual ones."""
         zone = self.menu(packs.folder(operator, self.operators)).form.time_zone
         clock = Clock(datetime.fromisoformat(at).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC))
         settings = _settings(await self._copied(str(clock()), clock()), trust or {}, operator, more or {})
         fragile = FragileSessions()
-        given = _given(clock, None if settings.redis_url else fragile.sessions)
+        given = _given(clock, None if settings.redis_url else fragile.sessions, patience)
         async with house(settings, self.operators, given, self.menu) as built:
             people = built.conversations.people[operator]
             weather = Weather(people.world.billing)
@@ -179,7 +184,7 @@ def _settings(path: Path, trust: dict[str, str], operator: str, more: dict[str, 
     return load(discover(), Path("no such file"), {}, merged(base, more))
 
 
-def _given(clock: Callable[[], datetime], sessions: Sessions | None) -> Given:
+def _given(clock: Callable[[], datetime], sessions: Sessions | None, patience: Patience) -> Given:
     """The same digits and tokens in every run."""
     dice = random.Random(7)
     return Given(
@@ -187,6 +192,7 @@ def _given(clock: Callable[[], datetime], sessions: Sessions | None) -> Given:
         sessions=sessions,
         digits=lambda count: f"{dice.randrange(10**count):0{count}}",
         token=lambda: f"{dice.getrandbits(128):032x}",
+        patience=patience,
     )
 
 
