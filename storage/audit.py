@@ -6,16 +6,17 @@ not missed; all others are. What was cut off at the end shows in the last number
 `dialtree audit verify` prints to be noted elsewhere.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from json.encoder import encode_basestring
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select, text, update
 
 from flows.records import Deed, Secret
-from storage.seal import derived, mark
+from storage.seal import Marker, derived
 from storage.sql import together
 from storage.sql.engine import Database
 from storage.sql.trail import audit
@@ -25,7 +26,8 @@ KEEP = timedelta(days=365)
 PAGE = 1_000
 """Lines chained in one transaction, or verified at once."""
 FIELDS = ("operator", "actor", "channel", "action", "object", "outcome", "correlation")
-MOST = {name: audit.c[name].type.length for name in FIELDS}  # type: ignore[attr-defined]
+MOST = tuple(audit.c[name].type.length for name in FIELDS)  # type: ignore[attr-defined]
+_TOLD = attrgetter(*FIELDS)
 LOCK = text("SELECT pg_advisory_xact_lock(:number)")
 LOCK_NUMBER = 0x41554454
 """One process chains at a time."""
@@ -80,33 +82,35 @@ class Auditor:
     """Writes lines inside somebody's transaction."""
 
     secret: Secret
-    key: bytes = field(init=False, repr=False)
+    marker: Marker = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "key", derived(self.secret, "audit"))
+        object.__setattr__(self, "marker", Marker(derived(self.secret, "audit")))
 
     def actor(self, operator: str, who: str) -> str:
         """The pseudonym of a number or subscription: 128 bits of a keyed hash."""
-        return mark(self.key, "actor", operator, who).hex()[:32]
+        return self.marker.mark("actor", operator, who).hex()[:32]
 
     def write(self, connection: Connection, deeds: Sequence[Deed]) -> None:
         """Append these lines."""
         if deeds:
             together.execute(connection, ADD, ADD_ALL, [self._row(deed) for deed in deeds])
 
-    def mac(self, row: dict[str, Any]) -> bytes:
-        """What vouches for a line's own words."""
-        at = row["at"].astimezone(UTC).isoformat(timespec="microseconds")
-        return mark(self.key, "line", json.dumps([at, *(row[name] for name in FIELDS)], ensure_ascii=False))
+    def mac(self, at: datetime, words: Sequence[str]) -> bytes:
+        """What vouches for a line: when it was, and its words in the order of `FIELDS`, as JSON."""
+        instant = at.astimezone(UTC).isoformat(timespec="microseconds")
+        return self.marker.mark("line", f"[{', '.join(map(encode_basestring, (instant, *words)))}]")
 
     def link(self, before: bytes, seq: int, mac: bytes) -> bytes:
         """The hash of a line, given that of the line before."""
-        return mark(self.key, "link", before.hex(), str(seq), mac.hex())
+        return self.marker.mark("link", before.hex(), str(seq), mac.hex())
 
-    def _row(self, deed: Deed) -> dict[str, Any]:
-        row: dict[str, Any] = {name: getattr(deed, name)[: MOST[name]] for name in FIELDS if name != "actor"}
-        row |= {"actor": self.actor(deed.operator, deed.actor), "at": deed.at}
-        return {**row, "mac": self.mac(row)}
+    def _row(self, deed: Deed) -> together.Row:
+        """The line as `ADD_ALL` takes it."""
+        operator, who, *others = _TOLD(deed)
+        told = (operator, self.actor(operator, who), *others)
+        words = [word[:most] for word, most in zip(told, MOST, strict=True)]
+        return deed.at, *words, self.mac(deed.at, words)
 
 
 class SqlAudit:
@@ -139,7 +143,7 @@ class SqlAudit:
 
     def _checked(self, row: Any, seq: int, before: bytes, now: datetime) -> Iterator[str]:
         """The first line left by retention is taken as it is, if it is as old as that."""
-        if self._auditor.mac(row._mapping) != row.mac:
+        if self._auditor.mac(row.at, _TOLD(row)) != row.mac:
             yield f"line {row.seq}: altered"
         if seq == 0 and row.seq > 1:
             if row.at > now - KEEP:
@@ -158,7 +162,7 @@ class SqlAudit:
         rows = []
         for loose in connection.execute(LOOSE).all():
             seq, before = seq + 1, self._auditor.link(before, seq + 1, loose.mac)
-            rows.append({"this": loose.id, "next_seq": seq, "next_hash": before})
+            rows.append((loose.id, seq, before))
         if rows:
             together.execute(connection, CHAIN, CHAIN_ALL, rows)
         return len(rows)

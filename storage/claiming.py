@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, and_, bindparam, case, exists, select, union_all, update
 
@@ -26,13 +26,30 @@ _HELD_BACK = and_(
 )
 _NOW = bindparam("now", type_=_ROW.due_at.type)
 _MOST = bindparam("most", type_=_ROW.attempt.type)
-_TAKEN = tuple(
-    outbox.c[name]
-    for name in (
-        *("id", "fence", "attempt", "state", "reason", "key", "operator", "form", "kind", "to", "route"),
-        *("language", "step", "payload", "expires_at"),
-    )
-)
+
+
+class _Due(NamedTuple):
+    """A row that is due, as `DUE` reads it; the driver's own rows take ten times as long to be asked."""
+
+    id: int
+    fence: int
+    attempt: int
+    state: str
+    reason: str
+    key: str
+    operator: str
+    form: str
+    kind: str
+    to: str
+    route: str
+    language: str
+    step: str
+    payload: bytes | None
+    expires_at: datetime | None
+    unwanted: bool
+
+
+_TAKEN = tuple(outbox.c[name] for name in _Due._fields[:-1])
 
 
 def _due(priority: int) -> Select[Any]:
@@ -115,7 +132,7 @@ def claim(connection: Connection, seal: Seal, most: int, now: datetime) -> list[
     together.by_index(connection, "synchronous_commit")
     parcels: list[Parcel] = []
     while (left := most - len(parcels)) > 0:
-        rows = connection.execute(DUE, {"now": now, "most": left}).all()
+        rows = [_Due(*row) for row in connection.execute(DUE, {"now": now, "most": left})]
         parcels += _sorted_out(connection, seal, rows, now)
         if len(rows) < left:
             break
@@ -125,7 +142,7 @@ def claim(connection: Connection, seal: Seal, most: int, now: datetime) -> list[
 def hold(connection: Connection, parcels: Collection[Parcel], now: datetime, *, sending: bool) -> set[int]:
     """Hold on to rows; the ids still ours."""
     together.by_index(connection)
-    rows = [{"this": each.id, "at_fence": each.fence} for each in sorted(parcels, key=_by_id)]
+    rows = sorted((each.id, each.fence) for each in parcels)
     lease: dict[str, Any] = {"until": now + LEASE}
     if not sending:
         return together.found(connection, HOLD, HOLD_ALL, rows, **lease)
@@ -136,14 +153,11 @@ def hold(connection: Connection, parcels: Collection[Parcel], now: datetime, *, 
 def put_back(connection: Connection, later: Sequence[tuple[Parcel, datetime]], now: datetime) -> None:
     """Give rows back untried, each until its instant."""
     together.by_index(connection)
-    rows = [
-        {"this": each.id, "at_fence": each.fence, "back_at": at}
-        for each, at in sorted(later, key=lambda pair: pair[0].id)
-    ]
+    rows = sorted((each.id, each.fence, at) for each, at in later)
     together.execute(connection, PUT_BACK, PUT_ALL_BACK, rows, now=now)
 
 
-def _sorted_out(connection: Connection, seal: Seal, rows: Sequence[Any], now: datetime) -> list[Parcel]:
+def _sorted_out(connection: Connection, seal: Seal, rows: Sequence[_Due], now: datetime) -> list[Parcel]:
     """Close what must not go out; put the rest under our lease."""
     parcels: list[Parcel] = []
     closed: dict[tuple[str, str], list[int]] = {}
@@ -159,7 +173,7 @@ def _sorted_out(connection: Connection, seal: Seal, rows: Sequence[Any], now: da
     return parcels
 
 
-def _taken(row: Any, seal: Seal, parcels: list[Parcel], now: datetime) -> tuple[str, str] | None:
+def _taken(row: _Due, seal: Seal, parcels: list[Parcel], now: datetime) -> tuple[str, str] | None:
     """Add the row's parcel; one that does not open is dead, so that the queue moves on."""
     try:
         item = packed(row, seal)
@@ -170,11 +184,7 @@ def _taken(row: Any, seal: Seal, parcels: list[Parcel], now: datetime) -> tuple[
     return None
 
 
-def _by_id(parcel: Parcel) -> int:
-    return parcel.id
-
-
-def _verdict(row: Any, now: datetime) -> tuple[str, str] | None:
+def _verdict(row: _Due, now: datetime) -> tuple[str, str] | None:
     if row.expires_at is not None and row.expires_at <= now:
         return "expired", "expired before it was sent"
     if row.unwanted:

@@ -11,8 +11,9 @@ from flows.records import Parcel, Receipt, Secret, Settlement
 from storage import claiming
 from storage.audit import Auditor
 from storage.enqueue import PURPOSE
+from storage.hearing import hear
 from storage.seal import Seal
-from storage.settling import Settler, hear
+from storage.settling import Settler
 from storage.sql.bell import toll
 from storage.sql.engine import Database
 from storage.sql.schema import outbox, receipts

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import repeat
 from typing import Any
 
 from sqlalchemy import (
@@ -27,6 +28,9 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
+
+Row = tuple[Any, ...]
+"""The values of one row, in the order of its statement's columns."""
 
 
 def _texts(values: Sequence[str]) -> str:
@@ -132,9 +136,15 @@ class Many:
         table = f"unnest({arrays}) AS given({names})"
         object.__setattr__(self, "clause", text(self.statement.replace("{rows}", table)))
 
-    def arrays(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    def arrays(self, rows: Sequence[Row]) -> dict[str, str]:
         """The rows turned on their side, an array a column."""
-        return {name: literal([row[name] for row in rows], kind) for name, kind in self.types.items()}
+        columns = zip(*rows, strict=True) if rows else repeat(())
+        pairs = zip(self.types.items(), columns, strict=False)
+        return {name: literal(column, kind) for (name, kind), column in pairs}
+
+    def named(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
+        """The rows as a statement for a single one takes them."""
+        return [dict(zip(self.types, row, strict=True)) for row in rows]
 
 
 def unnested(statement: str, **types: str) -> Many:
@@ -142,9 +152,7 @@ def unnested(statement: str, **types: str) -> Many:
     return Many(statement, types)
 
 
-def execute(
-    connection: Connection, one: Executable, many: Many, rows: Sequence[Mapping[str, Any]], **shared: Any
-) -> None:
+def execute(connection: Connection, one: Executable, many: Many, rows: Sequence[Row], **shared: Any) -> None:
     """Run `one` for each row, or `many` for all of them where the engine has it; both mean the same.
 
     `shared` is what all rows have in common.
@@ -152,13 +160,11 @@ def execute(
     if connection.dialect.name == "postgresql":
         connection.execute(many.clause, many.arrays(rows) | shared)
     else:
-        connection.execute(one, [{**row, **shared} for row in rows])
+        connection.execute(one, [row | shared for row in many.named(rows)])
 
 
-def found(
-    connection: Connection, one: Executable, many: Many, rows: Sequence[Mapping[str, Any]], **shared: Any
-) -> set[int]:
+def found(connection: Connection, one: Executable, many: Many, rows: Sequence[Row], **shared: Any) -> set[int]:
     """`execute` for statements that return the id of each row they found: those."""
     if connection.dialect.name == "postgresql":
         return set(connection.execute(many.clause, many.arrays(rows) | shared).scalars())
-    return {row_id for row in rows for row_id in connection.scalars(one, {**row, **shared})}
+    return {row_id for row in many.named(rows) for row_id in connection.scalars(one, row | shared)}

@@ -1,0 +1,28 @@
+"""Marks and audit lines: the quick spellings are those of `hmac` and `json`, so that old lines verify."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from flows.records import Secret
+from storage.audit import Auditor
+from storage.seal import Marker, derived, mark
+
+KEY = derived(Secret("a secret of the test"), "audit")
+AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("key", [b"", b"short", KEY, bytes(range(64))])
+@pytest.mark.parametrize("parts", [(), ("",), ("line", "ș €"), ("a", "b" * 200)])
+def test_a_marker_marks_as_hmac_does(key: bytes, parts: tuple[str, ...]) -> None:
+    assert Marker(key).mark(*parts) == mark(key, *parts)
+
+
+@pytest.mark.parametrize(
+    "word", ["", "plain", 'quo"te', "back\\slash", "line\nbreak", "\x00\x1f\x7f", "ș €", "\u2028"]
+)
+def test_a_line_is_vouched_for_as_json(word: str) -> None:
+    words = ["orange-ro", "f" * 32, "sms", "deliver", word, "sent", "n1"]
+    line = json.dumps(["2026-03-01T12:00:00.000000+00:00", *words], ensure_ascii=False)
+    assert Auditor(Secret("a secret of the test")).mac(AT, words) == mark(KEY, "line", line)
