@@ -22,12 +22,13 @@ from sqlalchemy import Connection, insert, text
 from flows.billday import Announcer
 from flows.hops import Keys
 from flows.records import Secret
-from gateway import app, demo, packs
+from gateway import demo, packs
 from gateway.demo_bss.book import Book
 from gateway.demo_bss.tmf_resources import account, bill, product
 from gateway.direct import Direct
 from gateway.notify_run import Progress, Run
 from gateway.providers import discover
+from gateway.serving import listening
 from gateway.settings import load
 from gateway.wiring import house
 from storage.billing import Remote, Site, connect
@@ -66,7 +67,7 @@ async def bss(late: float) -> None:
 
     served = web.Application()
     served.router.add_get("/{tail:.+}", answer)
-    async with app.listening(served, "127.0.0.1", 0) as port:
+    async with listening(served, "127.0.0.1", 0) as port:
         print(port, flush=True)
         await asyncio.Event().wait()
 

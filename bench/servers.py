@@ -14,7 +14,7 @@ from pathlib import Path
 from aiohttp import web
 from sqlalchemy import Connection, insert
 
-from gateway import app, demo, log
+from gateway import app, demo, log, serving
 from gateway.providers import discover
 from gateway.settings import load
 from gateway.wiring import House, house
@@ -34,7 +34,7 @@ async def bare() -> None:
 
     application = web.Application()
     application.router.add_post("/hooks/{operator}/{provider}/{tail:.+}", handle)
-    async with app.listening(application, "127.0.0.1", 0) as port:
+    async with serving.listening(application, "127.0.0.1", 0) as port:
         print(port, flush=True)
         await asyncio.Event().wait()
 
@@ -51,7 +51,7 @@ async def ours(folder: Path, redis_url: str) -> None:
     async with house(load(discover(), Path("none"), {}, settings)) as built:
         await _people(built)
         app.settle_memory()
-        async with app.listening(app.public(built), "127.0.0.1", 0) as port:
+        async with serving.listening(app.public(built), "127.0.0.1", 0) as port:
             print(port, flush=True)
             await asyncio.Event().wait()
 

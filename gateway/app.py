@@ -7,25 +7,25 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from aiohttp import web
 
 from flows.failures import Failure
-from gateway import hooks, listener, prompts
+from flows.records import Secret
+from gateway import hooks, hops, listener, prompts
 from gateway.openapi import document
+from gateway.pages.site import Pages
+from gateway.serving import listening
 from gateway.wiring import House
 
 log = logging.getLogger("dialtree.server")
 Handler = Callable[[web.Request], Awaitable[web.Response]]
-DRAIN_SECONDS = 10.0
-"""What turns under way may still take after SIGTERM; deliveries have as long."""
 INTERNAL_ABOVE = 1010
 """The internal listener's distance from the public one: 9090 beside 8080."""
 READY_SECONDS = 1.0
 """Records that do not answer a small question in this time are out."""
-KEEP_ALIVE_SECONDS = 75.0
 
 
 @dataclass(slots=True)
@@ -55,8 +55,16 @@ def public(house: House) -> web.Application:
     app.router.add_get("/openapi.json", _openapi(house))
     recordings = prompts.Prompts(house.conversations.shelf, house.settings.operators.keys())
     app.router.add_get(prompts.PATH, recordings.serve)
-    app.add_routes(house.pages.routes())
+    app.add_routes(_pages(house).routes())
     return app
+
+
+def _pages(house: House) -> Pages:
+    """What subscribers open in a browser; only who serves them needs what draws their documents."""
+    conversations, settings = house.conversations, house.settings
+    secret, tallies = Secret(settings.secret_key.get_secret_value()), conversations.manners.tallies
+    source = hops.sources(house.hooks.guard.proxies)
+    return Pages(conversations.shelf, conversations.people, secret, settings.public_url, tallies, source)
 
 
 def internal(house: House, health: Health) -> web.Application:
@@ -97,24 +105,6 @@ def settle_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(70_000, 10, 10)
-
-
-@contextlib.asynccontextmanager
-async def listening(app: web.Application, host: str, port: int, *, shared: bool = False) -> AsyncIterator[int]:
-    """Serve an app; yields the port it got. aiohttp's access log stays off: turns have their own line.
-
-    `shared` lets other processes listen on the same port: the kernel deals out connections.
-    """
-    runner = web.AppRunner(
-        app, access_log=None, keepalive_timeout=KEEP_ALIVE_SECONDS, shutdown_timeout=DRAIN_SECONDS
-    )
-    await runner.setup()
-    site = web.TCPSite(runner, host, port, reuse_port=shared or None)
-    try:
-        await site.start()
-        yield int(runner.addresses[0][1])
-    finally:
-        await runner.cleanup()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from gateway import packs, prompts, tours
+from gateway import packs, tours
 from gateway.dialog import Dialog, DialogError
+from gateway.packs_cli import add_packs
 from menus import faults
 from menus.check import ALWAYS_THERE, reachable
 from menus.pack import Draft, draft
@@ -27,9 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dialogs", type=Path, metavar="FOLDER", help="play these dialogs; name screens that none reaches"
     )
+    parser.add_argument("--prompts", action="store_true", help="print the recordings a pack could still bring")
+    add_packs(parser)
 
 
-def run(args: argparse.Namespace) -> int:
+def main(args: argparse.Namespace) -> int:
     """0 when nothing was found, 1 when something was, 2 when a folder or a dialog cannot be read."""
     if args.schema:
         print(json.dumps(json_schema(), indent=2))
@@ -47,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         return UNUSABLE
     found = [finding for folder in folders for finding in _findings(folder, dialogs)]
     if args.prompts and not found:
-        print("\n".join(line for pack in folders for line in prompts.missing(pack)))
+        print("\n".join(line for pack in folders for line in packs.unrecorded(pack)))
     _print(folders, found, as_json=args.json)
     return FAULTY if found else CLEAN
 

@@ -53,9 +53,9 @@ async def settle(house: House) -> None:
 
 
 def world(house: House) -> dict[str, Any]:
-    """The demo world, with generic people for the operators it does not know."""
-    strangers = house.settings.operators.keys() - known().keys()
-    return {**known(), **{name: generic(_where(house, name)) for name in sorted(strangers)}}
+    """The demo world of the operators that are served, with generic people for those it does not know."""
+    served = sorted(house.settings.operators)
+    return {name: known()[name] if name in known() else generic(_where(house, name)) for name in served}
 
 
 def _where(house: House, operator: str) -> Where:

@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 
+from menus.unusable import Unusable
+
 MARKS = "|~?="
 INDENT = "  "
 WAIT = r"\d+ (second|minute|hour|day)s?( \d+ (second|minute|hour|day)s?)*"
@@ -53,7 +55,7 @@ store that all processes share (Redis) does not answer."""
 VERBS: Mapping[str, tuple[str, str]] = {**HEADER, **ACTIONS}
 
 
-class DialogError(ValueError):
+class DialogError(Unusable):
     """A dialog that cannot be read or played; one finding a line, as `file:line: what to write`."""
 
 

@@ -2,11 +2,13 @@
 
 import argparse
 import sys
+from functools import cache
 from pathlib import Path
 
 from gateway import packs, tours
 from gateway.chart import mermaid, svg
 from gateway.dialog import DialogError
+from gateway.packs_cli import add_packs
 from menus.chart import chart
 from menus.pack import draft
 from menus.schema import CHANNELS
@@ -21,9 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     form.add_argument("--mermaid", action="store_true", help="as Mermaid text")
     parser.add_argument("--dialog", type=Path, metavar="FILE", help="highlight the path of a dialog")
     parser.add_argument("-o", dest="output", type=Path, metavar="FILE", help="write there instead of printing")
+    add_packs(parser)
 
 
-def run(args: argparse.Namespace) -> int:
+def main(args: argparse.Namespace) -> int:
     """0 when it was drawn, 2 when the operator or the dialog is unknown; PackError for a broken pack."""
     folder = (
         Path(args.operator) if Path(args.operator).is_dir() else packs.located(args.operator, args.beside or "")
@@ -35,7 +38,8 @@ def run(args: argparse.Namespace) -> int:
         )
         return 2
     try:
-        path = tours.toured(tours.found(args.dialog), lambda _: packs.menu(folder))[0] if args.dialog else []
+        dialogs = tours.found(args.dialog)[:1] if args.dialog else []
+        path = next(iter(tours.toured(dialogs, cache(lambda _: packs.menu(folder)))), [])
     except (DialogError, OSError) as error:
         print(error, file=sys.stderr)
         return 2

@@ -7,6 +7,7 @@ from pathlib import Path
 from string import Template
 
 from gateway import packs
+from menus.unusable import Unusable
 
 STARTER = Path(__file__).parent / "starter"
 LANGUAGES = tuple(sorted(path.stem for path in (STARTER / "languages").glob("*.yaml")))
@@ -26,7 +27,7 @@ STEP = """  language.%(tag)s:
 FIRST = "dialogs/first-{}.dialog"
 
 
-class NewError(ValueError):
+class NewError(Unusable):
     """A pack cannot be begun; the message says why."""
 
 
@@ -45,10 +46,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
 
 
-def run(args: Namespace) -> str:
-    """Write the pack; what to do with it."""
-    pack = begin(args.name, args.into, args.languages.split(","))
-    return _welcome(args.name, args.into, pack, args.languages.split(",")[0])
+def main(args: Namespace) -> int:
+    """Write the pack, and say what to do with it; NewError when it cannot be begun."""
+    languages = args.languages.split(",")
+    print(_welcome(args.name, args.into, begin(args.name, args.into, languages), languages[0]))
+    return 0
 
 
 def begin(name: str, into: Path, languages: Sequence[str]) -> Path:

@@ -7,10 +7,9 @@ from zoneinfo import ZoneInfo
 from flows.failures import Failure
 from flows.ports import Cycles
 from gateway.notify_run import Progress, Run, cycle
+from gateway.running import inside, settings
 from gateway.wiring import House
 from storage.billing import Announcing
-
-HELP = "tell the subscribers of an operator that their bills are there"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--listen", action="store_true", help="only ask the BSS to tell us of bills from now on"
     )
+
+
+def main(args: argparse.Namespace) -> int:
+    """The status of `run`, in a house of our own."""
+    return inside(settings(demo_world=args.demo), lambda built: run(args, built))
 
 
 async def run(args: argparse.Namespace, house: House) -> int:

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 
+from gateway.running import inside, settings
 from storage.outbox import STATES, OutboxRow, SqlOutbox
 
 Command = Callable[[SqlOutbox, argparse.Namespace, datetime], Awaitable[int]]
@@ -27,6 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     purge.add_argument(
         "--days", type=int, required=True, help=f"older than so many days, at least {FEWEST_DAYS}"
     )
+
+
+def main(args: argparse.Namespace) -> int:
+    """The status of `run`, in a house of our own."""
+    return inside(settings(), lambda built: run(built.outbox, args, built.hooks.now()))
 
 
 async def run(outbox: SqlOutbox, args: argparse.Namespace, now: datetime) -> int:

@@ -76,3 +76,17 @@ def menu(pack: Path) -> Menu:
 def specs() -> Mapping[str, ActionSpec]:
     """What the checks need to know of the actions."""
     return {name: ActionSpec(action.outcomes, action.private) for name, action in actions().items()}
+
+
+def unrecorded(pack: Path) -> list[str]:
+    """The files a pack could bring for the fixed words of its calls, and does not."""
+    made = menu(pack)
+    fixed = {node.text for node in made.nodes.values() if node.rests} | {"nav.keys", "note.wrong", "note.empty"}
+    return [
+        f"{pack.name}/prompts/{language}/{name}.wav is missing: {' '.join(words.split())!r}"
+        for language in made.form.languages
+        for name in sorted(fixed)
+        if (language, name) not in made.recordings
+        and not (template := made.tongues[language].catalogue.template(name, "voice")).slots
+        and (words := template.parts[0])
+    ]

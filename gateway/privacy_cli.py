@@ -1,34 +1,47 @@
 """`dialtree export`, `dialtree erase`, `dialtree audit`: what we hold about somebody, and who looked."""
 
-import argparse
 import json
+from argparse import ArgumentParser, Namespace
 from datetime import datetime
 from typing import Any
 
 from flows.failures import Failure, NotFound
 from flows.records import Deed
+from gateway.running import inside, settings
 from gateway.wiring import House
 from menus.typed import as_msisdn
 from storage.holdings import Owner
 
 
-def add_arguments(commands: Any) -> None:
-    """Declare the three commands."""
-    two = []
-    for name, words in (("export", "show what is held about a number"), ("erase", "let go of it")):
-        command = commands.add_parser(name, help=words)
-        command.add_argument("msisdn")
-        command.add_argument("--operator", help="by default the only one served, or the one whose country fits")
-        two.append(command)
-        if name == "erase":
-            command.add_argument("--yes", action="store_true", help="do it; without this nothing is changed")
-    audit = commands.add_parser("audit", help="look after the audit trail")
-    audit.add_argument("what", choices=["verify"])
-    for each in (*two, audit):
-        each.add_argument("--demo", action="store_true", help="of the demo world")
+def add_export(parser: ArgumentParser) -> None:
+    """The arguments of `dialtree export`."""
+    parser.add_argument("msisdn")
+    parser.add_argument("--operator", help="by default the only one served, or the one whose country fits")
+    _add_demo(parser)
 
 
-async def run(built: House, args: argparse.Namespace) -> int:
+def add_erase(parser: ArgumentParser) -> None:
+    """The arguments of `dialtree erase`."""
+    add_export(parser)
+    parser.add_argument("--yes", action="store_true", help="do it; without this nothing is changed")
+
+
+def add_audit(parser: ArgumentParser) -> None:
+    """The arguments of `dialtree audit`."""
+    parser.add_argument("what", choices=["verify"])
+    _add_demo(parser)
+
+
+def _add_demo(parser: ArgumentParser) -> None:
+    parser.add_argument("--demo", action="store_true", help="of the demo world")
+
+
+def main(args: Namespace) -> int:
+    """The status of `run`, in a house of our own."""
+    return inside(settings(demo_world=args.demo), lambda built: run(built, args))
+
+
+async def run(built: House, args: Namespace) -> int:
     """Run one; 0 when all is well, 1 when the chain has faults, 2 when the number cannot be used."""
     now = built.hooks.now()
     if args.command == "audit":

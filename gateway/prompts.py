@@ -6,7 +6,6 @@ from pathlib import Path
 from aiohttp import web
 
 from flows.shelf import Shelf
-from gateway import packs
 
 PATH = "/prompts/{operator}/{language}/{file}"
 TYPES = {".wav": "audio/wav", ".mp3": "audio/mpeg"}
@@ -33,17 +32,3 @@ class Prompts:
             return None
         menu = self._shelf.current(operator)
         return menu.folder / "prompts" / file if file in menu.recordings.values() else None
-
-
-def missing(pack: Path) -> list[str]:
-    """The files a pack could bring for the fixed words of its calls, and does not."""
-    menu = packs.menu(pack)
-    fixed = {node.text for node in menu.nodes.values() if node.rests} | {"nav.keys", "note.wrong", "note.empty"}
-    return [
-        f"{pack.name}/prompts/{language}/{name}.wav is missing: {' '.join(words.split())!r}"
-        for language in menu.form.languages
-        for name in sorted(fixed)
-        if (language, name) not in menu.recordings
-        and not (template := menu.tongues[language].catalogue.template(name, "voice")).slots
-        and (words := template.parts[0])
-    ]

@@ -10,13 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from gateway.hops import networks
 from gateway.providers.contract import Provider
+from menus.unusable import Unusable
 
 PREFIX = "DIALTREE_"
 PLAIN = {"DATABASE_URL": "database_url", "REDIS_URL": "redis_url", "PORT": "port"}
 """Variables every platform names alike."""
 
 
-class SettingsError(ValueError):
+class SettingsError(Unusable):
     """The settings cannot be used; the message names the field and never a value."""
 
 

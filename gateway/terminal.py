@@ -3,8 +3,7 @@
 import os
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from difflib import unified_diff
 from pathlib import Path
@@ -22,7 +21,7 @@ from gateway.inward import DEFAULT_TRUST
 from gateway.keyboard import Keyboard, keyboard
 from gateway.player import Clock, Player, Post
 from gateway.secrecy import secret
-from gateway.settings import Settings
+from gateway.settings import OperatorSettings, Settings
 from gateway.weather import spoiled
 from gateway.wiring import Given, House
 from menus.alphabet import measure
@@ -53,21 +52,29 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--save", type=Path, metavar="FILE", help="write the conversation as a dialog")
 
 
-def scene(args: Namespace, settings: Settings) -> tuple[Settings, Given, FragileSessions | None]:
+def scene(
+    args: Namespace, settings: Settings, load: Callable[[Path], Menu]
+) -> tuple[Settings, Given, FragileSessions | None]:
     """A script plays in a world of its own: its clock, its sessions, and nothing done before it.
 
-    Anything else in ours.
+    Anything else in ours. Either way only the operator that is dialled is served; DialogError when it is none.
     """
     if args.script is None:
-        return settings, Given(), None
-    clock = Clock(datetime.now(UTC))
-    with suppress(DialogError):  # `run` says what is wrong with it
-        dialog = _script(args.script)
-        if dialog.first("at"):
-            pack = packs.menu(packs.located(dialog.first("operator", args.operator), settings.packs))
-            clock.set(moment(dialog.first("at")), pack.form.time_zone)
-    own, fragile = settings.model_copy(update={"database_url": "sqlite://"}), FragileSessions()
+        return settings.model_copy(update={"operators": _only(args.operator, settings)}), Given(), None
+    dialog, clock = _script(args.script), Clock(datetime.now(UTC))
+    operators = _only(dialog.first("operator", args.operator), settings)
+    own = settings.model_copy(update={"database_url": "sqlite://", "operators": operators})
+    if dialog.first("at"):
+        (operator,) = operators
+        clock.set(moment(dialog.first("at")), load(packs.located(operator, settings.packs)).form.time_zone)
+    fragile = FragileSessions()
     return own, Given(now=clock, sessions=fragile.sessions), fragile
+
+
+def _only(operator: str, settings: Settings) -> Mapping[str, OperatorSettings]:
+    if operator not in settings.operators:
+        raise DialogError(f"no operator {operator!r}; write one of: {', '.join(settings.operators)}")
+    return {operator: settings.operators[operator]}
 
 
 async def run(args: Namespace, house: House, sessions: FragileSessions | None = None) -> int:
@@ -75,11 +82,7 @@ async def run(args: Namespace, house: House, sessions: FragileSessions | None = 
 
     `sessions` are a script's own.
     """
-    try:
-        return await (_played(args, house, sessions) if sessions else _typed(args, house))
-    except DialogError as error:
-        print(Colours.of(sys.stderr, os.environ).paint(str(error), "fault"), file=sys.stderr)
-        return 2
+    return await (_played(args, house, sessions) if sessions else _typed(args, house))
 
 
 async def choose_language(house: House, operator: str, number: str, language: str) -> None:
@@ -105,7 +108,7 @@ async def _played(args: Namespace, house: House, sessions: FragileSessions) -> i
     operator, caller = dialog.first("operator", args.operator), dialog.first("from", args.caller)
     if dialog.first("language"):
         await choose_language(house, operator, caller, dialog.first("language"))
-    player = _player(house, _menu(house, operator), caller, dialog.trust)
+    player = _player(house, house.conversations.shelf.current(operator), caller, dialog.trust)
     player.clock = house.hooks.now if isinstance(house.hooks.now, Clock) else None
     weather = spoiled(house.conversations.people[operator])
     player.spoil = {"billing": weather.become, "sessions": sessions.become}
@@ -118,13 +121,15 @@ def _compared(dialog: Dialog, written: str) -> int:
     expected = [line.rstrip() for line in dialog.lines]
     differing = list(unified_diff(expected, written.splitlines(), dialog.name, "played", lineterm=""))
     if not differing:
+        told = f"{dialog.name}: passes, {len(dialog.cues)} lines done and all of it came as written"
+        print(Colours.of(sys.stderr, os.environ).paint(told, "arrived"), file=sys.stderr)
         return 0
     print("\n" + Colours.of(sys.stderr, os.environ).diff(differing), file=sys.stderr)
     return 1
 
 
 async def _typed(args: Namespace, house: House) -> int:
-    menu = _menu(house, args.operator)
+    menu = house.conversations.shelf.current(args.operator)
     channel = args.channel or _channel(menu, args.address)
     address = args.address or str(getattr(menu.form.numbers, channel))
     if args.language:
@@ -222,12 +227,6 @@ def _player(house: House, menu: Menu, caller: str, trust: dict[str, str]) -> Pla
     token = house.conversations.people[menu.name].world.token()
     line = Direct(house.conversations, menu, DEFAULT_TRUST | trust, f"{NAME}-{token}")
     return Player(line, Post.of(house.delivery, house.recorder), menu.form.time_zone, caller=caller)
-
-
-def _menu(house: House, operator: str) -> Menu:
-    if operator not in house.settings.operators:
-        raise DialogError(f"no operator {operator!r}; write one of: {', '.join(house.settings.operators)}")
-    return house.conversations.shelf.current(operator)
 
 
 def _channel(menu: Menu, address: str) -> str:

@@ -3,14 +3,18 @@
 import asyncio
 import tempfile
 from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flows.turns import Turn
 from gateway import packs
 from gateway.dialog import Dialog, DialogError, read
-from gateway.stage import Stages, scene_of
 from menus.menu import Menu
+
+if TYPE_CHECKING:
+    from gateway.stage import Stage
 
 BETWEEN = ""
 """Stands in a path between two conversations: no move leads over it."""
@@ -30,19 +34,21 @@ def toured(dialogs: Iterable[Dialog], load: Callable[[Path], Menu] = packs.menu)
 
 
 async def _toured(dialogs: list[Dialog], load: Callable[[Path], Menu]) -> list[list[str]]:
+    from gateway.stage import Stages, scene_of  # noqa: PLC0415 - a whole house: most checks and maps need none
+
     with tempfile.TemporaryDirectory(prefix="dialtree-tour-") as folder:
-        stages = Stages(Path(folder), load)
-        return [await _path(stages, dialog) for dialog in dialogs]
+        stages, now = Stages(Path(folder), load), datetime.now().astimezone()
+        return [await _path(stages.open(scene_of(dialog, now)), dialog) for dialog in dialogs]
 
 
-async def _path(stages: Stages, dialog: Dialog) -> list[str]:
+async def _path(opening: "AbstractAsyncContextManager[Stage]", dialog: Dialog) -> list[str]:
     path: list[str] = []
 
     def passed(turn: Turn) -> None:
         path.extend([BETWEEN] if turn.said == "begun" else [])
         path.extend([turn.origin, *(step for step, _ in turn.steps), turn.screen])
 
-    async with stages.open(scene_of(dialog, datetime.now().astimezone())) as stage:
+    async with opening as stage:
         stage.house.conversations.watchers.append(passed)
         await stage.player(stage.direct()).play(dialog)
     return path

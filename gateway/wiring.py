@@ -22,14 +22,13 @@ from flows.people import People
 from flows.ports import Billing, Sessions
 from flows.records import Errand, Notice, Secret
 from flows.shelf import Shelf
-from gateway import hops, inward, outward, packs
+from gateway import inward, outward, packs
 from gateway.clock import Steady
 from gateway.counting import Counting
 from gateway.delivery import Delivery
 from gateway.hooks import Hooks
 from gateway.listener import Listener
 from gateway.metrics import Metrics
-from gateway.pages.site import Pages
 from gateway.recorder import Recorder
 from gateway.settings import Settings, SettingsError
 from gateway.upkeep import Upkeep
@@ -75,7 +74,6 @@ class House:
     database: Database = field(repr=False)
     conversations: Conversations = field(repr=False)
     hooks: Hooks = field(repr=False)
-    pages: Pages = field(repr=False)
     outbox: SqlOutbox = field(repr=False)
     delivery: Delivery = field(repr=False)
     recorder: Recorder = field(repr=False)
@@ -168,13 +166,11 @@ async def _built(
     tallies = conversations.manners.tallies
     guard = inward.guard(settings, connections, tallies)
     hooks = Hooks(guard, conversations, outbox, given.now, metrics, counting.reported)
-    pages = Pages(shelf, people, secret, settings.public_url, tallies, hops.sources(guard.proxies))
     return House(
         settings=settings,
         database=database,
         conversations=conversations,
         hooks=hooks,
-        pages=pages,
         outbox=outbox,
         delivery=delivery,
         recorder=recorder,

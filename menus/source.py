@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from menus import faults
+from menus.unusable import Unusable
 
 Loader = Any
 """One of PyYAML's readers; the swift one is missing where it was built without libyaml."""
@@ -42,7 +43,7 @@ class Finding:
         return f"{self.file}:{self.line}:{self.column}: {self.what}"
 
 
-class PackError(ValueError):
+class PackError(Unusable):
     """A pack cannot be used; `findings` say why."""
 
     def __init__(self, findings: list[Finding]) -> None:

@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from flows.ports import Billing
-from gateway.app import listening
 from gateway.demo_bss.book import Book
 from gateway.demo_bss.killbill import KillBillBss
 from gateway.demo_bss.stand_in import killbill_settings, tmf_settings
 from gateway.demo_bss.tmf import TmfBss
+from gateway.serving import listening
 from storage.billing import Remote, Site, connect
 from storage.billing.memory import MemoryBilling
 from storage.demo import ADD_BILL, ADD_DOCUMENT, ADD_ENTRY, ADD_LINE, ADD_SUBSCRIBER, rows

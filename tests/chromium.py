@@ -13,11 +13,12 @@ import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
 from gateway import packs
-from gateway.app import listening, public
+from gateway.app import public
 from gateway.demo import OPERATOR
 from gateway.phone.opening import phone
 from gateway.phone.site import PhoneSite
 from gateway.providers import discover
+from gateway.serving import listening
 from gateway.settings import load
 from gateway.wiring import house
 from menus.menu import Menu

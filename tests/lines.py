@@ -12,10 +12,11 @@ from xml.etree.ElementTree import Element, fromstring
 from aiohttp import ClientSession
 from twilio.request_validator import RequestValidator
 
-from gateway.app import listening, public
+from gateway.app import public
 from gateway.dialog import DialogError
 from gateway.direct import dialled_ahead, gathered, reached
 from gateway.player import Post, Shown
+from gateway.serving import listening
 from menus.menu import Menu
 from menus.reply import Gather
 from tests.world import AUTH_TOKEN, HOOK_TOKEN, PUBLIC_URL, World

@@ -12,9 +12,9 @@ import pytest
 from aiohttp import web
 
 from flows.records import Secret
-from gateway.app import listening
 from gateway.direct import Direct
 from gateway.pages.site import Pages
+from gateway.serving import listening
 from tests.world import World
 from tests.world import world as world
 from tests.world import worlds as worlds

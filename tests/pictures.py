@@ -37,6 +37,6 @@ if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
     drawing = Namespace(operator="orange-ro", beside="", channel="ussd", mermaid=False, dialog=DIALOG)
     drawing.output = FOLDER / "map.svg"
-    status = draw_cli.run(drawing)
+    status = draw_cli.main(drawing)
     asyncio.run(main())
     sys.exit(status)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from flows.failures import BadRequest
 from gateway import decode
-from gateway.app import listening, public
+from gateway.app import public
+from gateway.serving import listening
 from tests.world import HOOK_TOKEN, World
 from tests.world import world as world
 from tests.world import worlds as worlds

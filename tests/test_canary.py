@@ -13,8 +13,9 @@ from aiohttp import ClientSession
 from redis.asyncio import from_url
 from sqlalchemy import text
 
-from gateway.app import listening, public
+from gateway.app import public
 from gateway.log import JsonLines
+from gateway.serving import listening
 from storage.demo import seed
 from storage.sessions.body import unpacked
 from storage.sql.engine import Database

@@ -11,7 +11,8 @@ import schemathesis
 from aiohttp import ClientSession, CookieJar
 from hypothesis import HealthCheck, Phase, given, settings
 
-from gateway.app import listening, public
+from gateway.app import public
+from gateway.serving import listening
 from tests.world import HOOK_TOKEN, World, Worlds
 
 HIDDEN = re.compile(r'<input type="hidden" name="(form_token|slip)" value="([^"]*)">')

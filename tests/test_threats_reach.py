@@ -17,8 +17,9 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from twilio.request_validator import RequestValidator
 
 from flows.failures import Down
-from gateway.app import listening, public
+from gateway.app import public
 from gateway.pages.site import FORMS
+from gateway.serving import listening
 from storage.billing._http import Http, Line
 from storage.billing._reach import Reach
 from tests.world import AUTH_TOKEN, HOOK_TOKEN, PUBLIC_URL, World, Worlds

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from flows.vocabulary import VOCABULARY
 from gateway import packs
 from gateway.app import public
-from gateway.prompts import missing
+from gateway.packs import unrecorded
 from gateway.providers import discover
 from gateway.providers.contract import Connection
 from menus.check import reachable
@@ -94,7 +94,7 @@ def test_a_text_with_slots_is_never_a_recording(pack: Path) -> None:
 
 def test_the_check_tells_which_recordings_are_missing(pack: Path) -> None:
     recorded(pack)
-    told = "\n".join(missing(pack))
+    told = "\n".join(unrecorded(pack))
     assert "orange_ro/prompts/en/bill.wav is missing: 'Information about your bill.'" in told
     assert "prompts/en/home.wav" not in told and "invoice.show" not in told
 

@@ -1,14 +1,19 @@
 """Standing in: a demo BSS for every operator on loopback ports, and the settings that point them there."""
 
+import os
+from argparse import ArgumentParser
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway.app import listening
+from gateway import demo
 from gateway.demo_bss.book import Book
 from gateway.demo_bss.killbill import KillBillBss
 from gateway.demo_bss.tmf import TmfBss
+from gateway.providers import discover
+from gateway.serving import listening
+from gateway.settings import Settings, config_path, load, merged
 from storage.demo import known, rows
 from storage.demo_more import PLATFORM
 
@@ -16,6 +21,21 @@ RUBRICS = ("options", "communications", "prorata", "third_party", "equipment")
 LINES = ("mobile", "fixed", "internet", "data_key")
 KINDS = ("memory", "tmf678", "killbill")
 CLIENT, CLIENT_SECRET, HUB_TOKEN = "demo-client", "demo-client-secret", "demo-hub"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """The argument `--billing`."""
+    parser.add_argument(
+        "--billing", choices=KINDS, default="", help="read bills from a BSS of this kind instead"
+    )
+
+
+@asynccontextmanager
+async def demo_settings(kind: str) -> AsyncIterator[Settings]:
+    """The demo's settings, with a BSS of its own of this kind; empty for none."""
+    async with standing_in(kind) as told:
+        base = merged(demo.base(os.environ), told)
+        yield load(discover(), config_path(os.environ), os.environ, base)
 
 
 @asynccontextmanager

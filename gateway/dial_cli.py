@@ -1,0 +1,32 @@
+"""The command `dialtree dial`: the terminal phone in a house of its own."""
+
+import asyncio
+import functools
+from argparse import ArgumentParser, Namespace
+
+from gateway import demo, packs, terminal
+from gateway.demo_bss import stand_in
+from gateway.packs_cli import add_packs
+from gateway.wiring import house
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """The arguments of `dialtree dial`."""
+    terminal.add_arguments(parser)
+    stand_in.add_arguments(parser)
+    add_packs(parser)
+
+
+def main(args: Namespace) -> int:
+    """0 when all went as it should, 1 when a script differs, 2 when it cannot be dialled or played."""
+    return asyncio.run(_dialled(args))
+
+
+async def _dialled(args: Namespace) -> int:
+    async with stand_in.demo_settings(args.billing) as told:
+        menu = functools.cache(packs.menu)
+        settings, given, fragile = terminal.scene(args, told, menu)
+        async with house(settings, given=given, load=menu) as built:
+            await demo.settle(built)
+            args.caller = args.caller or demo.phone(built, args.operator)
+            return await terminal.run(args, built, fragile)

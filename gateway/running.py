@@ -1,0 +1,28 @@
+"""Running: what commands share, the settings they read, and the house they work in."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar
+
+from gateway import demo
+from gateway.providers import discover
+from gateway.settings import Settings, config_path, load
+from gateway.wiring import House, house
+
+Brought = TypeVar("Brought")
+
+
+def settings(environ: Mapping[str, str] = os.environ, *, demo_world: bool = False) -> Settings:
+    """The settings of this machine; the demo's own values where they leave one out, for the demo world."""
+    return load(discover(), config_path(environ), environ, demo.base(environ) if demo_world else {})
+
+
+def inside(told: Settings, run: Callable[[House], Awaitable[Brought]]) -> Brought:
+    """Run something in a house built from settings; what it brought."""
+
+    async def housed() -> Brought:
+        async with house(told) as built:
+            return await run(built)
+
+    return asyncio.run(housed())
