@@ -54,8 +54,9 @@ async def settle(house: House) -> None:
 
 def world(house: House) -> dict[str, Any]:
     """The demo world of the operators that are served, with generic people for those it does not know."""
-    served = sorted(house.settings.operators)
-    return {name: known()[name] if name in known() else generic(_where(house, name)) for name in served}
+    served = house.settings.operators.keys()
+    ours = {name: told for name, told in known().items() if name in served}
+    return {**ours, **{name: generic(_where(house, name)) for name in sorted(served - known().keys())}}
 
 
 def _where(house: House, operator: str) -> Where:

@@ -48,20 +48,27 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--language", default="", help="the language the subscriber has chosen, e.g. en")
     parser.add_argument("--channel", choices=list(VERBS), help="dial the operator's own number on this channel")
-    parser.add_argument("--script", type=Path, metavar="FILE", help="play a dialog; status 1 when it differs")
+    parser.add_argument(
+        "--script",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="play dialogs, each in a world of its own; status 1 when one differs",
+    )
     parser.add_argument("--save", type=Path, metavar="FILE", help="write the conversation as a dialog")
 
 
 def scene(
-    args: Namespace, settings: Settings, load: Callable[[Path], Menu]
+    args: Namespace, script: Path | None, settings: Settings, load: Callable[[Path], Menu]
 ) -> tuple[Settings, Given, FragileSessions | None]:
     """A script plays in a world of its own: its clock, its sessions, and nothing done before it.
 
     Anything else in ours. Either way only the operator that is dialled is served; DialogError when it is none.
     """
-    if args.script is None:
+    if script is None:
         return settings.model_copy(update={"operators": _only(args.operator, settings)}), Given(), None
-    dialog, clock = _script(args.script), Clock(datetime.now(UTC))
+    dialog, clock = _read(script), Clock(datetime.now(UTC))
     operators = _only(dialog.first("operator", args.operator), settings)
     own = settings.model_copy(update={"database_url": "sqlite://", "operators": operators})
     if dialog.first("at"):
@@ -77,14 +84,6 @@ def _only(operator: str, settings: Settings) -> Mapping[str, OperatorSettings]:
     return {operator: settings.operators[operator]}
 
 
-async def run(args: Namespace, house: House, sessions: FragileSessions | None = None) -> int:
-    """Be the phone `--from` names until the conversation or the input is over; 0 when all went as it should.
-
-    `sessions` are a script's own.
-    """
-    return await (_played(args, house, sessions) if sessions else _typed(args, house))
-
-
 async def choose_language(house: House, operator: str, number: str, language: str) -> None:
     """The subscriber has chosen this language before; nothing happens for a stranger."""
     world = house.conversations.people[operator].world
@@ -96,15 +95,16 @@ async def choose_language(house: House, operator: str, number: str, language: st
     await world.ledger.commit(Change(key, operator, known.id, world.now(), preference=Preference(language)))
 
 
-def _script(path: Path) -> Dialog:
+def _read(path: Path) -> Dialog:
     try:
         return read(path.read_text(encoding="utf-8"), str(path))
     except OSError as error:
         raise DialogError(f"{path}: {error.strerror}") from error
 
 
-async def _played(args: Namespace, house: House, sessions: FragileSessions) -> int:
-    dialog = _script(args.script)
+async def play(args: Namespace, script: Path, house: House, sessions: FragileSessions) -> int:
+    """Play a dialog; 0 when all came as it is written, 1 when something differs. `sessions` are its own."""
+    dialog = _read(script)
     operator, caller = dialog.first("operator", args.operator), dialog.first("from", args.caller)
     if dialog.first("language"):
         await choose_language(house, operator, caller, dialog.first("language"))
@@ -128,7 +128,8 @@ def _compared(dialog: Dialog, written: str) -> int:
     return 1
 
 
-async def _typed(args: Namespace, house: House) -> int:
+async def talk(args: Namespace, house: House) -> int:
+    """Be the phone `--from` names until the conversation or the input is over; 0, however it ended."""
     menu = house.conversations.shelf.current(args.operator)
     channel = args.channel or _channel(menu, args.address)
     address = args.address or str(getattr(menu.form.numbers, channel))

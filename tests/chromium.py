@@ -22,7 +22,7 @@ from gateway.serving import listening
 from gateway.settings import load
 from gateway.wiring import house
 from menus.menu import Menu
-from tests.world import Worlds
+from tests.world import Worlds, replayed
 
 OPTIONS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -38,6 +38,7 @@ BASE: dict[str, Any] = {
 }
 
 
+CODE = re.compile(r"\b\d{6}\b")
 PICTURES = Path(os.environ.get("PICTURES") or Path(__file__).parent.parent / "var" / "pictures")
 """Where each test leaves a picture of what it saw last."""
 
@@ -73,6 +74,12 @@ class Phone:
         await self.the("go").click()
         await expect(self.the("screen")).to_contain_text(shown)
 
+    async def send(self, typed: str) -> None:
+        """Type into the phone's line, and wait for whatever comes."""
+        turn = await self.page.get_attribute("body", "data-turn")
+        await self.enter(typed, "")
+        await expect(self.page.locator("body")).not_to_have_attribute("data-turn", turn or "")
+
     async def spoil(self, what: str, state: str) -> None:
         """Press a switch, and wait until it is done."""
         await self.page.click(f"[data-spoil={what}][data-state={state}]")
@@ -87,12 +94,25 @@ class Phone:
         await self.page.click("#texting button")
         await expect(self.the("thread")).to_contain_text(shown)
 
-    async def saved(self) -> str:
-        """What "Save as test" downloads."""
+    async def code(self) -> str:
+        """The code in the messages, once it has come."""
+        await expect(self.the("thread")).to_contain_text(CODE)
+        (code,) = CODE.findall(await self.the("thread").inner_text())
+        return str(code)
+
+    async def saved(self, folder: Path) -> Path:
+        """What "Save as test" downloads, under the name it proposes."""
         async with self.page.expect_download() as download:
             await self.the("save").click()
-        path = await (await download.value).path()
-        return path.read_text(encoding="utf-8")
+        path = folder / (await download.value).suggested_filename
+        await (await download.value).save_as(path)
+        return path
+
+    async def passes(self, worlds: Worlds) -> str:
+        """What "Save as test" downloads, which must pass when it is played."""
+        text = (await self.saved(PICTURES)).read_text(encoding="utf-8")
+        assert await replayed(worlds, text) == text
+        return text
 
 
 @asynccontextmanager

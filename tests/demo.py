@@ -37,13 +37,17 @@ class Demo:
 
     def dial(self, address: str, caller: str, *keys: str) -> str:
         """What the terminal phone prints when somebody dials and types."""
-        command = [DIALTREE, "dial", address, "--operator", "orange-ro", "--from", caller]
         typed = "".join(f"{key}\n" for key in keys)
+        return self.run("dial", address, "--operator", "orange-ro", "--from", caller, typed=typed).stdout
+
+    def run(self, *words: str, typed: str = "") -> "subprocess.CompletedProcess[str]":
+        """A command in the demo's folder, which must end well."""
+        command = [DIALTREE, *words]
         done = subprocess.run(
             command, cwd=self.folder, env=self.environ, input=typed, capture_output=True, text=True, timeout=60
         )
         assert done.returncode == 0, done.stderr
-        return done.stdout
+        return done
 
     def code(self, address: str, caller: str, *keys: str) -> str:
         """The code that asking on a channel brings: to this phone, or to the demo's own terminal."""

@@ -8,7 +8,7 @@ from playwright.async_api import expect
 from gateway import packs
 from storage.demo import cast
 from tests.chromium import Phone, Show
-from tests.world import Worlds, replayed
+from tests.world import Worlds
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 ANA = "+40740000101"
@@ -25,8 +25,7 @@ async def test_activation_by_ussd_is_shown_counted_and_saved(page: Phone, worlds
     await expect(page.the("outbox")).to_contain_text("notice by sms")
     await expect(page.the("thread")).to_contain_text("you switched to e-invoicing")
     await expect(page.the("wire")).to_contain_text("/hooks/orange-ro/africastalking/•••/ussd")
-    text = await page.saved()
-    assert await replayed(worlds, text) == text
+    await page.passes(worlds)
 
 
 async def test_a_call_is_shown_and_its_code_keyed_in(page: Phone, worlds: Worlds) -> None:
@@ -34,14 +33,12 @@ async def test_a_call_is_shown_and_its_code_keyed_in(page: Phone, worlds: Worlds
     await page.enter("411", "For bills, press 1.")
     await page.press("1", "For e-invoice, press 2.")
     await page.press("2", "Type the code")
-    told = await page.the("thread").inner_text()
-    code = re.findall(r"\d{6}", told)[0]
+    code = await page.code()
     await page.enter(f"{code}#", "Do you want to switch")
     await page.press("1", "E-invoicing is on")
     assert code not in await page.the("wire").inner_text()
-    text = await page.saved()
+    text = await page.passes(worlds)
     assert "> {code}#" in text
-    assert await replayed(worlds, text) == text
 
 
 async def test_texts_are_a_thread_and_a_password_stays_off_the_wire(page: Phone, worlds: Worlds) -> None:
@@ -50,8 +47,7 @@ async def test_texts_are_a_thread_and_a_password_stays_off_the_wire(page: Phone,
     await page.text("ThankYou1", "your code is")
     await expect(page.the("wire")).to_contain_text("Body=•••")
     await expect(page.the("wire")).not_to_contain_text("ThankYou1")
-    text = await page.saved()
-    assert await replayed(worlds, text) == text
+    await page.passes(worlds)
 
 
 async def test_a_keyboard_is_enough(page: Phone) -> None:

@@ -1,12 +1,10 @@
 """The switches beside the phone: bad networks, bad days, and what a subscriber sees of them."""
 
-import re
-
 import pytest
 from playwright.async_api import expect
 
 from tests.chromium import Phone
-from tests.world import Worlds, replayed
+from tests.world import Worlds
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 ANA, BARBU = "+40740000101", "+40740000102"
@@ -19,9 +17,8 @@ async def test_a_lost_reply_is_asked_for_again_and_nothing_moves_twice(page: Pho
     await page.enter("1", "Budget")
     await expect(page.the("wire")).to_contain_text("asked again")
     await expect(page.page.locator("[data-trick=lost]")).to_have_attribute("aria-pressed", "false")
-    text = await page.saved()
+    text = await page.passes(worlds)
     assert text.count("again\n") == 1
-    assert await replayed(worlds, text) == text
 
 
 async def test_a_double_delivery_activates_once(page: Phone, worlds: Worlds) -> None:
@@ -31,8 +28,7 @@ async def test_a_double_delivery_activates_once(page: Phone, worlds: Worlds) -> 
     await page.enter("1", "Done!")
     await expect(page.the("wire")).to_contain_text("delivered twice")
     await expect(page.page.locator("#thread li")).to_have_count(1)
-    text = await page.saved()
-    assert await replayed(worlds, text) == text
+    await page.passes(worlds)
 
 
 async def test_slow_billing_is_a_promise_by_text(page: Phone, worlds: Worlds) -> None:
@@ -40,8 +36,7 @@ async def test_slow_billing_is_a_promise_by_text(page: Phone, worlds: Worlds) ->
     await page.spoil("billing", "slow")
     await page.enter("*100*1*1*1#", "prin SMS")
     await expect(page.the("outbox")).to_contain_text("errand")
-    text = await page.saved()
-    assert await replayed(worlds, text) == text
+    await page.passes(worlds)
 
 
 async def test_billing_that_is_down_is_an_apology_and_comes_back(page: Phone, worlds: Worlds) -> None:
@@ -52,8 +47,7 @@ async def test_billing_that_is_down_is_an_apology_and_comes_back(page: Phone, wo
     await page.spoil("billing", "down")
     await page.enter("*100*1*1*3#", "Switch")
     await page.enter("1", "Done!")
-    text = await page.saved()
-    assert await replayed(worlds, text) == text
+    await page.passes(worlds)
 
 
 async def test_without_redis_a_call_begins_again_and_goes_on(page: Phone, worlds: Worlds) -> None:
@@ -65,8 +59,7 @@ async def test_without_redis_a_call_begins_again_and_goes_on(page: Phone, worlds
     await page.press("1", "For e-invoice")
     await page.spoil("sessions", "down")
     await page.press("2", "Type the code")
-    text = await page.saved()
-    assert await replayed(worlds, text) == text
+    await page.passes(worlds)
 
 
 async def test_without_redis_ussd_goes_on_by_what_the_network_repeats(page: Phone, worlds: Worlds) -> None:
@@ -75,8 +68,7 @@ async def test_without_redis_ussd_goes_on_by_what_the_network_repeats(page: Phon
     await page.enter("1", "Budget")
     await page.spoil("sessions", "down")
     await page.enter("1", "Latest bill")
-    text = await page.saved()
-    assert await replayed(worlds, text) == text
+    await page.passes(worlds)
 
 
 async def test_a_dropped_call_is_over(page: Phone, worlds: Worlds) -> None:
@@ -86,8 +78,7 @@ async def test_a_dropped_call_is_over(page: Phone, worlds: Worlds) -> None:
     await expect(page.the("dialog")).to_contain_text("hang up")
     await expect(page.the("drop")).to_be_disabled()
     await expect(page.the("wire")).to_contain_text("ussd-ended")
-    text = await page.saved()
-    assert await replayed(worlds, text) == text
+    await page.passes(worlds)
 
 
 async def test_the_clock_goes_forward_and_the_code_is_too_old(page: Phone, worlds: Worlds) -> None:
@@ -95,9 +86,8 @@ async def test_the_clock_goes_forward_and_the_code_is_too_old(page: Phone, world
     await page.enter("411", "For bills")
     await page.press("1", "press 2")
     await page.press("2", "Type the code")
-    code = re.findall(r"\d{6}", await page.the("thread").inner_text())[0]
+    code = await page.code()
     await page.page.click("[data-wait]")
     await expect(page.the("dialog")).to_contain_text("wait 16 minutes")
     await page.enter(f"{code}#", "not right")
-    text = await page.saved()
-    assert await replayed(worlds, text) == text
+    await page.passes(worlds)

@@ -2,17 +2,23 @@
 
 import re
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.async_api import Browser, expect
 
+from tests.chromium import Phone, holding
 from tests.demo import Demo, demonstrating
 from tests.services import until
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"```console\n(.*?)```", re.S)
 DIALOG = re.compile(r"```dialog\n(.*?)```", re.S)
+ROW = re.compile(r"^\| (?:USSD|a call|SMS) \| `([^`]+)`.*?\|(.*)\| (.+) \|$", re.M)
+"""A row of the walk in the browser: what it begins with, what is keyed in, what is shown at last."""
+PATIENCE_SECONDS = 120
 CHANGING = re.compile(r"\d+")
 """Dates and codes differ from day to day; everything else must print as written."""
 
@@ -48,6 +54,31 @@ def test_every_console_block_prints_what_it_says(demo: Demo) -> None:
     assert [printed(output) for output in heard[:-1]] == [
         printed(block.replace("8080", str(port))) for block in blocks()
     ]
+
+
+async def walk(page: Phone, begin: str, keys: list[str], shown: str) -> None:
+    """One row, keyed in as it is printed, on a new phone."""
+    await page.be("+40740000101", "en")
+    if begin.isalpha():
+        await page.text(begin, shown)
+        return
+    for key in (begin, *keys):
+        await page.send(key.replace("{code}", await page.code()) if "{code}" in key else key)
+    await expect(page.the("screen")).to_contain_text(shown)
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_its_walk_activates_on_three_channels_and_each_saved_test_passes(
+    demo: Demo, browser: Browser
+) -> None:
+    began, saved = time.monotonic(), list[str]()
+    async with holding(browser, demo.url, "readme") as page:
+        for begin, keys, shown in ROW.findall((ROOT / "README.md").read_text()):
+            await walk(page, begin, re.findall(r"`([^`]+)`", keys), shown)
+            saved.append((await page.saved(demo.folder)).name)
+    assert time.monotonic() - began < PATIENCE_SECONDS
+    assert saved == ["orange-ro-ussd.dialog", "orange-ro-voice.dialog", "orange-ro-sms.dialog"]
+    assert demo.run("dial", "--script", *saved).stderr.count(": passes") == 3
 
 
 def test_every_conversation_it_shows_is_one_that_is_tested() -> None:

@@ -21,6 +21,8 @@ VERBS = frozenset({"dial", "call", "text", ">", "silence", "hang", "wait", "bill
 TRICKS = frozenset({"lost", "twice"})
 SPEAKING = frozenset({"dial", "call", "text", ">", "silence"})
 """What sends a request that a network may repeat."""
+BEGUN = {"dial": "ussd", "call": "voice", "text": "sms"}
+"""By what begins a conversation, the channel it is on."""
 BETWEEN = "1 minute"
 """The clock stands while a conversation goes on; before the next one begins it moves a little."""
 MOST_WAITING = 200
@@ -74,7 +76,15 @@ class Handset:
             "billing": self.stage.weather.state,
             "sessions": self.stage.sessions.state,
             "dialog": self.dialog(),
+            "file": self.file,
         }
+
+    @property
+    def file(self) -> str:
+        """What the dialog is saved as: the operator and the channels it is on, in the order they were used."""
+        verbs = (line.partition(" ")[0] for line, _ in self.cues)
+        channels = dict.fromkeys(BEGUN[verb] for verb in verbs if verb in BEGUN)
+        return f"{'-'.join([self.stage.scene.operator, *channels])}.dialog"
 
     def dialog(self) -> str:
         """What was done so far, as a dialog that passes when it is played."""
@@ -100,7 +110,7 @@ class Handset:
         return queue
 
     async def _moved_on(self, verb: str) -> None:
-        if verb in ("dial", "call", "text") and self.cues:
+        if verb in BEGUN and self.cues:
             self._note(f"wait {BETWEEN}", await self.player.act("wait", BETWEEN), repeated=False)
 
     def _note(self, line: str, brought: tuple[str, ...], *, repeated: bool) -> None:

@@ -1,7 +1,7 @@
 // The phone's page: keys go to the gateway, what comes back is shown and spoken.
 const at = (id) => document.getElementById(id);
 const KEYS = "123456789*0#";
-const phone = { name: "", world: [], state: null, trick: "", numbers: {}, events: null, turn: Promise.resolve(), spoken: 0 };
+const phone = { name: "", world: [], state: null, trick: "", operator: null, events: null, turn: Promise.resolve(), spoken: 0 };
 
 async function ask(path, body) {
   const how = body && { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
@@ -36,25 +36,25 @@ function offerPeople() {
 }
 
 async function start() {
-  const { name, numbers } = operator();
+  const { name, title, numbers, words, pack: served } = operator();
   if (phone.events) phone.events.close();
   complain();
   const asked = { operator: name, caller: person().number, language: at("language").value };
   const opened = await ask("/phone/handsets", asked);
-  Object.assign(phone, { name: opened.name, numbers, trick: "" });
+  Object.assign(phone, { name: opened.name, operator: operator(), trick: "" });
   document.body.dataset.phone = opened.name;
-  at("title").textContent = operator().title;
+  at("title").textContent = title;
   at("knows").textContent = person().knows && `${person().name}: ${person().knows}.`;
   at("map-link").href = `/phone/map?operator=${name}`;
   at("thread-name").textContent = `Messages with ${numbers.sms}`;
-  at("thread").dataset.hint = `Nothing yet. Text for example ${operator().words.join(", ")}.`;
+  at("thread").dataset.hint = `Nothing yet. Text for example ${words.join(", ")}.`;
   at("save").href = `/phone/handsets/${phone.name}/dialog`;
   for (const id of ["thread", "wire", "screen"]) at(id).replaceChildren();
   at("size").textContent = "Nothing yet.";
   at("room").hidden = true;
   hush();
   place(null);
-  pack(operator().pack);
+  pack(served);
   listen();
   show(opened.state);
 }
@@ -86,6 +86,7 @@ function show(state, fresh) {
   const { screen } = state;
   at("clock").textContent = state.at;
   at("dialog").textContent = state.dialog;
+  at("again").textContent = `.venv/bin/dialtree dial --script ${state.file}`;
   if (screen.channel === "sms") sms(screen, fresh);
   else reading(screen, fresh);
   const calling = state.open && screen.channel === "voice";
@@ -107,7 +108,7 @@ function reading(screen, fresh) {
   const lines = calling ? screen.prompts : screen.text ? [[screen.text, ""]] : [];
   const shown = lines.map(([words, file]) => Object.assign(made("p", words, file && "recorded"), { dir: "auto" }));
   if (screen.transfer) shown.push(made("p", `Put through to ${screen.transfer}`, "end"));
-  if (screen.ends && lines.length) shown.push(made("p", "The conversation is over.", "end"));
+  if (screen.ends && lines.length) shown.push(made("p", "The conversation is over.", "end"), ...doors());
   if (screen.gather) shown.push(made("p", keysWanted(screen.gather), "end"));
   at("screen").replaceChildren(...(shown.length ? shown : [idle()]));
   at("screen").scrollTop = 0;
@@ -118,15 +119,20 @@ function reading(screen, fresh) {
   if (fresh && calling) speak(screen.prompts);
 }
 
-function idle() {
-  const { ussd, voice } = phone.numbers;
-  const asleep = made("div", undefined, "idle");
-  const dialled = [["dial", ussd, `Dial ${ussd}`], ["call", voice, `Call ${voice}`]].map(([verb, number, words]) => {
+// The two ways to begin on the handset itself.
+function doors() {
+  const { ussd, voice } = phone.operator.numbers;
+  return [["dial", ussd, `Dial ${ussd}`], ["call", voice, `Call ${voice}`]].map(([verb, number, words]) => {
     const button = Object.assign(made("button", words), { type: "button" });
     button.addEventListener("click", () => inTurn(() => act(verb, number)).then(() => at("line").focus()));
     return button;
   });
-  asleep.append(made("b", operator().title), ...dialled, made("p", `or text ${phone.numbers.sms}`));
+}
+
+function idle() {
+  const { title, numbers } = phone.operator;
+  const asleep = made("div", undefined, "idle");
+  asleep.append(made("b", title), ...doors(), made("p", `or text ${numbers.sms}`));
   return asleep;
 }
 
@@ -215,7 +221,7 @@ function place(told) {
   if (!told) return at("place").replaceChildren("Nowhere yet: dial, call or text.");
   const stops = told.path.slice(0, -1).map((name) => [made("span", name, "stop"), "› "]);
   at("place").replaceChildren(...stops.flat(), made("b", told.screen, "stop"));
-  const asked = new URLSearchParams({ operator: operator().name, channel: told.channel, path: told.passed.join(" ") });
+  const asked = new URLSearchParams({ operator: phone.operator.name, channel: told.channel, path: told.passed.join(" ") });
   at("here").href = `/phone/map?${asked}#${told.screen}`;
   const old = told.revision === told.newest ? "" : ` The pack has changed since: a new conversation gets ${told.newest}.`;
   at("steps").textContent = `${told.steps.length ? `By way of ${told.steps.join(", ")}. ` : ""}Revision ${told.revision}, ${told.ms} ms.${old}`;
@@ -240,7 +246,7 @@ function exchange(told) {
 }
 
 function pack(told) {
-  if (told.operator !== at("operator").value) return;
+  if (told.operator !== phone.operator.name) return;
   const broken = told.findings.length > 0;
   const word = broken ? `The pack on disk is broken; revision ${told.revision} stays:\n${told.findings.join("\n")}` : `Revision ${told.revision} is served`;
   at("pack").textContent = word;
@@ -300,7 +306,7 @@ function texted(event) {
   if (!body) return;
   at("body").value = "";
   bubble(body, "", true);
-  inTurn(() => act("text", `${phone.numbers.sms} ${body}`));
+  inTurn(() => act("text", `${phone.operator.numbers.sms} ${body}`));
 }
 
 function switched({ target }) {
@@ -314,7 +320,7 @@ function switched({ target }) {
 
 async function begin() {
   phone.world = (await ask("/phone/world")).operators;
-  choices(at("operator"), phone.world.map((each) => [each.name, each.title]));
+  choices(at("operator"), phone.world.map((each) => [each.name, `${each.title} ${each.numbers.ussd}`]));
   offerPeople();
   wire();
   await start();

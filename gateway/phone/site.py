@@ -153,9 +153,9 @@ class PhoneSite:
         return response
 
     async def _dialog(self, request: web.Request) -> web.StreamResponse:
-        name = 'attachment; filename="phone.dialog"'
-        text = self._handset(request).dialog()
-        return web.Response(text=text, headers={**HEADERS, "Content-Disposition": name})
+        handset = self._handset(request)
+        name = f'attachment; filename="{handset.file}"'
+        return web.Response(text=handset.dialog(), headers={**HEADERS, "Content-Disposition": name})
 
     async def _map(self, request: web.Request) -> web.StreamResponse:
         asked = request.query
