@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from flows.acting import Frame
 from flows.actions import Action
+from flows.crowd import Crowd
 from flows.hearing import listen
 from flows.hops import Keys, note, unheard
 from flows.inbound import Inbound
@@ -37,6 +38,7 @@ class Conversations:
     actions: Mapping[str, Action]
     keys: Keys
     manners: Manners = field(repr=False)
+    crowd: Crowd = field(default_factory=Crowd)
     watchers: list[Watcher] = field(default_factory=list, repr=False)
     leavers: list[Callable[[str], None]] = field(default_factory=list, repr=False)
     """Told of conversations the network closed."""
@@ -44,16 +46,17 @@ class Conversations:
     async def turn(self, inbound: Inbound, write: Write) -> bytes:
         """Answer one request once: a repeat gets the same bytes and moves nothing."""
         key, hop = self._key(inbound), self.keys.hop(inbound)
-        opened = await self.sessions.open(key, hop)
-        if opened.reply is not None and opened.status in ("replay", "ended"):
-            return opened.reply
-        if opened.status in ("busy", "limited"):
-            return write(self.sorry(inbound.operator, inbound.channel))
-        try:
-            return await self._answered(inbound, write, key, hop, opened)
-        except BaseException:
-            await asyncio.shield(self.sessions.release(key, opened))
-            raise
+        with self.crowd:
+            opened = await self.sessions.open(key, hop)
+            if opened.reply is not None and opened.status in ("replay", "ended"):
+                return opened.reply
+            if opened.status in ("busy", "limited"):
+                return write(self.sorry(inbound.operator, inbound.channel))
+            try:
+                return await self._admitted(inbound, write, key, hop, opened)
+            except BaseException:
+                await asyncio.shield(self.sessions.release(key, opened))
+                raise
 
     def sorry(self, operator: str, channel: Channel) -> Reply:
         """The closing apology, in the pack's first language: nothing is known of the caller."""
@@ -70,6 +73,16 @@ class Conversations:
         return self.keys.session(
             inbound.operator, inbound.provider, inbound.channel, inbound.session_id, inbound.caller
         )
+
+    async def _admitted(
+        self, inbound: Inbound, write: Write, key: SessionKey, hop: str, opened: Opened
+    ) -> bytes:
+        """Whoever begins while too much is under way is turned away; a text may take its time."""
+        hurried = opened.status == "new" and not SURFACES[inbound.channel].messages
+        if hurried and self.crowd.turns_away():
+            await self.sessions.release(key, opened)
+            return write(self.sorry(inbound.operator, inbound.channel))
+        return await self._answered(inbound, write, key, hop, opened)
 
     async def _answered(
         self, inbound: Inbound, write: Write, key: SessionKey, hop: str, opened: Opened

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
-from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from flows.conversation import Conversations
+from flows.crowd import Crowd
 from flows.failures import Failure
 from flows.records import Notice, Parcel, Receipt, Settlement
 from flows.turns import Turn
@@ -61,7 +62,8 @@ class Counting:
         self.journal.saw(turn)
 
     def watch(self, conversations: Conversations) -> None:
-        """Count what is said in these conversations."""
+        """Count what is said in these conversations, and how many are turned away."""
+        self.registry.register(Crowded(conversations.crowd))
         conversations.watchers.append(self.saw)
         conversations.leavers.append(self.journal.gone)
 
@@ -107,6 +109,18 @@ class Screens(Collector):
             )
             _fill(family, word, rows)
             yield family
+
+
+@dataclass(eq=False, slots=True)
+class Crowded(Collector):
+    """The crowd as Prometheus reads it."""
+
+    crowd: Crowd
+
+    def collect(self) -> Iterator[Metric]:
+        """How many turns are under way, and how many were turned away."""
+        yield GaugeMetricFamily("dialtree_turns_under_way", "Turns under way", self.crowd.inside)
+        yield CounterMetricFamily("dialtree_turned_away", "Conversations not begun", self.crowd.turned_away)
 
 
 def _fill(family: CounterMetricFamily, word: str, rows: Collection[tuple[tuple[str, str, str], Count]]) -> None:

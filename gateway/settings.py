@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
+from flows.crowd import AT_ONCE
 from gateway.hops import networks
 from gateway.providers.contract import Provider
 from menus.unusable import Unusable
@@ -127,6 +128,8 @@ class Settings(Section):
     """Refused requests (wrong token, wrong signature) of one source before it is turned away unread."""
     turns_per_minute: int = Field(120, ge=1)
     """Requests one subscriber may make a minute."""
+    turns_at_once: int = Field(AT_ONCE, ge=1)
+    """Turns each process may have under way before it asks those who begin to dial again later."""
 
     @field_validator("trusted_proxies")
     @classmethod

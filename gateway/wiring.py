@@ -14,6 +14,7 @@ from flows import errands
 from flows.actions import World
 from flows.billday import Announcer
 from flows.conversation import Conversations
+from flows.crowd import Crowd
 from flows.failures import Failure, Unavailable
 from flows.hops import Keys
 from flows.manners import Manners
@@ -198,7 +199,8 @@ async def _conversations(
         stack.push_async_callback(_closed, world.billing)
         people[name] = People(world, keys, given.patience)
     live, tallies = await inward.live(settings, given.now, stack)
-    return Conversations(shelf, given.sessions or live, people, packs.actions(), keys, Manners(tallies))
+    manners, crowd = Manners(tallies), Crowd(settings.turns_at_once)
+    return Conversations(shelf, given.sessions or live, people, packs.actions(), keys, manners, crowd)
 
 
 def _listener(settings: Settings, conversations: Conversations, given: Given) -> Listener:

@@ -38,9 +38,9 @@ class Stage:
     promised: list[str] = field(default_factory=list)
     own: list[Gateway] = field(default_factory=list)
 
-    def worker(self, point: str = "", *, role: str = "worker", redis_url: str = "") -> Gateway:
+    def worker(self, point: str = "", *, role: str = "worker", redis_url: str = "", **more: int) -> Gateway:
         """Start one more process; `role` may be `web` or `both`."""
-        told = settings(self.url, self.fake.url, redis_url, capable=self.fake.capable)
+        told = settings(self.url, self.fake.url, redis_url, capable=self.fake.capable, **more)
         self.own.append(self.family.start(role, told, point))
         return self.own[-1]
 

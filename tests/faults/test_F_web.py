@@ -108,16 +108,25 @@ async def test_F29_of_two_steps_at_once_one_wins_and_both_are_answered_alike(
     assert await effects(world) == (1, 1)
 
 
-async def test_F37_four_hundred_callers_at_once_are_all_answered_and_nobody_by_another(
+async def test_F37_a_spike_turns_newcomers_away_and_nobody_who_has_begun(
     world: Stage, phone: Phone, redis_url: str
 ) -> None:
-    web = world.worker(role="web", redis_url=redis_url)
+    web = world.worker(role="web", redis_url=redis_url, turns_at_once=20)
     await serves(web)
-    callers = [Phone(phone.session, f"+4074000{number:04}", f"spike-{number}") for number in range(400)]
-    screens = await asyncio.gather(*(caller.walk(web, texts=MENU[:2]) for caller in callers))
-    assert {screen[:3] for screen in screens} == {"CON"}
-    ours = await phone.walk(web)
-    assert ours.startswith("CON Treceti") and web.status is None
+    begun, spike = crowd(phone, "begun", 15), crowd(phone, "spike", 400)
+    await asyncio.gather(*(caller.walk(web, texts=MENU[:2]) for caller in begun))
+    storm = asyncio.gather(*(caller.step(web, "") for caller in spike))
+    await asyncio.gather(*(caller.walk(web, texts=MENU[2:]) for caller in begun))
+    said = {screen[:3] for screen in await storm}
+    assert {screen[:11] for caller in begun for screen in caller.seen[-1:]} == {"CON Treceti"}
+    assert said == {"CON", "END"}
+    assert (await phone.walk(web)).startswith("CON Treceti") and web.status is None
+
+
+def crowd(phone: Phone, name: str, many: int) -> list[Phone]:
+    """So many strangers with a session each."""
+    named = f"{name}-{phone.session_id}"
+    return [Phone(phone.session, f"+407400{number:05}", f"{named}-{number}") for number in range(many)]
 
 
 async def test_readyz_is_red_while_the_records_are_out(world: Stage, phone: Phone) -> None:

@@ -1,0 +1,31 @@
+"""Too many turns at once: those who begin are asked to dial again, those who have begun go on."""
+
+from tests.world import World
+
+ANA, BARBU = "+40740000101", "+40740000102"
+
+
+async def test_F37_a_full_house_turns_away_whoever_begins(world: World) -> None:
+    crowd = world.house.conversations.crowd
+    ours, theirs = world.direct(), world.direct()
+    await ours.dial(ANA, "*100#")
+    crowd.most = 0
+    turned = await theirs.dial(BARBU, "*100#")
+    assert turned.ends and turned.lines[0].startswith("Serviciul nu")
+    assert not (await ours.press("1")).ends
+    assert (crowd.inside, crowd.turned_away) == (0, 1)
+    assert "dialtree_turned_away_total 1.0" in world.house.hooks.metrics.page().decode()
+
+
+async def test_F37_once_there_is_room_the_same_step_is_answered(world: World) -> None:
+    crowd, line = world.house.conversations.crowd, world.direct()
+    crowd.most = 0
+    assert (await line.dial(ANA, "*100#")).ends
+    crowd.most = 1
+    assert not (await line.dial(ANA, "*100#")).ends
+
+
+async def test_F37_a_text_is_never_turned_away(world: World) -> None:
+    world.house.conversations.crowd.most = 0
+    said = await world.direct().text(ANA, "477", "FACTURA")
+    assert "79,90" in said.lines[0]
