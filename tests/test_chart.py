@@ -1,8 +1,6 @@
 """Maps: the SVG is well-formed, its nodes are the machine's, and a dialog's path is drawn over it."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from xml.etree.ElementTree import fromstring
 
@@ -10,15 +8,15 @@ import pytest
 
 from gateway import packs
 from gateway.chart import mermaid, svg
+from gateway.cli import run
 from menus.chart import Chart, chart
 from menus.check import reachable
 from menus.pack import Draft, draft
 from tests.world import CHANNELS
 
-ROOT = Path(__file__).parent.parent
 SVG = "{http://www.w3.org/2000/svg}"
 DRAFTS = {name: draft(packs.folder(name), packs.PLACES) for name in packs.names()}
-DIALOG = "tests/dialogs/ussd/einvoice-en.dialog"
+DIALOG = str(Path(__file__).parent / "dialogs/ussd/einvoice-en.dialog")
 
 
 def drawn_in(text: str) -> set[str]:
@@ -59,15 +57,9 @@ def test_proofs_steps_and_outcomes_are_told_apart() -> None:
     assert [forms[name] for name in named] == ["proof", "step", "outcome", "screen"]
 
 
-def dialtree(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "gateway", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
-
-
-def test_a_dialog_s_path_is_drawn_over_the_map() -> None:
-    done = dialtree("draw", "orange-ro", "--dialog", DIALOG)
-    assert done.returncode == 0, done.stderr
-    paths = [path for path in fromstring(done.stdout).iter(f"{SVG}path") if path.get("data-path")]
+def test_a_dialog_s_path_is_drawn_over_the_map(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["draw", "orange-ro", "--dialog", DIALOG]) == 0
+    paths = [path for path in fromstring(capsys.readouterr().out).iter(f"{SVG}path") if path.get("data-path")]
     assert len(paths) >= 5
 
 
@@ -77,16 +69,17 @@ def test_no_move_leads_from_one_conversation_to_the_next() -> None:
 
 
 def test_an_operator_nobody_knows_is_status_2() -> None:
-    assert dialtree("draw", "nobody").returncode == 2
+    assert run(["draw", "nobody"]) == 2
 
 
-def test_check_tells_machines_and_names_screens_without_a_dialog() -> None:
-    done = dialtree("check", "--json", "--dialogs", DIALOG, str(packs.folder("orange-ro")))
-    told = [finding["what"] for finding in json.loads(done.stdout)["findings"]]
-    assert done.returncode == 1
+def test_check_tells_machines_and_names_screens_without_a_dialog(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["check", "--json", "--dialogs", DIALOG, str(packs.folder("orange-ro"))]) == 1
+    told = [finding["what"] for finding in json.loads(capsys.readouterr().out)["findings"]]
     assert "invoice.none: no dialog comes by here; write one, or save one" in told
     assert not any(what.startswith("einvoice.done:") for what in told)
 
 
 def test_a_folder_that_is_not_there_is_status_2() -> None:
-    assert dialtree("check", "no/such/folder").returncode == 2
+    assert run(["check", "no/such/folder"]) == 2
