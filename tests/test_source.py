@@ -112,9 +112,9 @@ def test_a_slip_reads_alike(seed: int) -> None:
     assert told(text, swiftly=True) == told(text, swiftly=False)
 
 
-def test_most_shipped_files_are_read_swiftly() -> None:
-    swift = [path for path in SHIPPED if _swiftly(path.read_text())]
-    assert len(swift) > 0.9 * len(SHIPPED)
+def test_every_shipped_file_is_read_swiftly() -> None:
+    """A text with a question mark stands in quotes, and is read ten times as fast."""
+    assert not [str(path) for path in SHIPPED if not _swiftly(path.read_text())]
 
 
 def _swiftly(text: str) -> bool:
