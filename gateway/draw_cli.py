@@ -38,8 +38,7 @@ def main(args: argparse.Namespace) -> int:
         )
         return 2
     try:
-        dialogs = tours.found(args.dialog)[:1] if args.dialog else []
-        path = next(iter(tours.toured(dialogs, cache(lambda _: packs.menu(folder)))), [])
+        path = _path(args.dialog, folder) if args.dialog else []
     except (DialogError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -50,3 +49,8 @@ def main(args: argparse.Namespace) -> int:
     else:
         print(text, end="")
     return 0
+
+
+def _path(dialog: Path, folder: Path) -> list[str]:
+    """The nodes a dialog comes by; DialogError when it cannot be read or played."""
+    return tours.toured(tours.found(dialog)[:1], cache(lambda _: packs.menu(folder)))[0]
