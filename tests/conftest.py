@@ -15,6 +15,8 @@ from tests.runs import told as told
 from tests.services import Missing, Postgres, Redis, found, serving
 from tests.sql import database as database
 from tests.sql import database_url as database_url
+from tests.sql import migrate
+from tests.sql import sqlite_migrated as sqlite_migrated
 from tests.world import world as world
 from tests.world import worlds as worlds
 
@@ -106,9 +108,16 @@ def postgres_url(postgres_server: Postgres) -> str:
     return postgres_server.url
 
 
+@pytest.fixture(scope="session")
+def postgres_migrated(postgres_server: Postgres) -> str:
+    """The name of a migrated database with nothing in it, to be copied."""
+    migrate(postgres_server.create("migrated"))
+    return "migrated"
+
+
 @pytest.fixture
-def postgres_database(postgres_server: Postgres) -> Iterator[str]:
-    """The URL of an empty database that is this test's alone."""
+def postgres_database(postgres_server: Postgres, postgres_migrated: str) -> Iterator[str]:
+    """The URL of a migrated database that is this test's alone."""
     name = f"t{uuid.uuid4().hex}"
-    yield postgres_server.create(name)
+    yield postgres_server.create(name, postgres_migrated)
     postgres_server.drop(name)

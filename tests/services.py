@@ -196,9 +196,9 @@ class Postgres(Server):
             return len(lines) > 7 and lines[0] == str(pid) and lines[7].strip() == "ready"
         return False
 
-    def create(self, name: str) -> str:
-        """Make an empty database and answer its URL."""
-        run([found("createdb"), *self._as_owner(), name], self.folder, self.user)
+    def create(self, name: str, like: str = "template1") -> str:
+        """Make a database, empty or a copy of another, and answer its URL."""
+        run([found("createdb"), *self._as_owner(), "--template", like, name], self.folder, self.user)
         return self.database(name)
 
     def drop(self, name: str) -> None:

@@ -1,6 +1,9 @@
 """A migrated database for each test: SQLite always, PostgreSQL where it is installed."""
 
+import asyncio
+import shutil
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,7 +12,7 @@ from sqlalchemy import text
 
 from flows.records import Secret
 from storage.sql.engine import Database, connect
-from storage.sql.upgrade import upgrade
+from storage.sql.upgrade import upgrade_url
 
 NOW = datetime(2026, 3, 14, 9, 26, 53, tzinfo=UTC)
 SECRET = Secret("a secret for the tests, nowhere else")
@@ -17,19 +20,33 @@ SECRET = Secret("a secret for the tests, nowhere else")
 ENGINES = [pytest.param("sqlite"), pytest.param("postgres", marks=pytest.mark.postgres)]
 
 
+def migrate(url: str) -> None:
+    """Bring a database to this release, from a fixture that may itself be asked for inside a loop."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, upgrade_url(url)).result()
+
+
+@pytest.fixture(scope="session")
+def sqlite_migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated file with nothing in it, to be copied."""
+    path = tmp_path_factory.mktemp("sqlite") / "migrated.db"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
 @pytest.fixture(params=ENGINES)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty database that is this test's alone."""
+    """The URL of a migrated database that is this test's alone."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'dialtree.db'}"
+        copied = shutil.copy(request.getfixturevalue("sqlite_migrated"), tmp_path / "dialtree.db")
+        return f"sqlite:///{copied}"
     return str(request.getfixturevalue("postgres_database"))
 
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    """The same, migrated and open."""
+    """The same, open."""
     opened = connect(database_url)
-    await upgrade(opened)
     yield opened
     await opened.close()
 

@@ -13,7 +13,6 @@ from storage.ledger import SqlLedger
 from storage.posting import SqlPosting
 from storage.sql.bell import CHANNEL
 from storage.sql.engine import Database, connect
-from storage.sql.upgrade import upgrade
 from tests.sql import NOW, SECRET
 from tests.test_outbox import enqueue, notice
 
@@ -29,7 +28,6 @@ OTHERS = text(
 async def web(postgres_database: str) -> AsyncIterator[Database]:
     """The database as a web process has it open."""
     opened = connect(postgres_database)
-    await upgrade(opened)
     yield opened
     await opened.close()
 

@@ -14,7 +14,6 @@ from flows.records import Bill, Entries
 from storage.billing.sql import SqlBilling
 from storage.demo_more import ORIGINAL, document
 from storage.sql.engine import connect
-from storage.sql.upgrade import upgrade
 from tests.bss import UNHURRIED, Backend, behind, book, fill
 
 TODAY = date(2026, 3, 10)
@@ -39,7 +38,6 @@ async def backend(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
             yield Backend(request.param, billing, kept)
         return
     database = connect(str(request.getfixturevalue("postgres_database")))
-    await upgrade(database)
     await fill(database, kept)
     yield Backend("postgres", SqlBilling(database, "orange-ro", lambda: TODAY), kept)
     await database.close()

@@ -13,7 +13,6 @@ from storage.outbox import SqlOutbox
 from storage.seal import Seal
 from storage.sql.engine import Database, connect
 from storage.sql.together import Many, literal
-from storage.sql.upgrade import upgrade
 from tests.sql import NOW, SECRET
 from tests.test_outbox import notice
 
@@ -32,7 +31,6 @@ MOVED = text("SELECT n_tup_upd - n_tup_hot_upd FROM pg_stat_xact_user_tables WHE
 async def deep(postgres_database: str) -> AsyncIterator[Database]:
     """A queue nobody has taken statistics of."""
     database = connect(postgres_database)
-    await upgrade(database)
     items = tuple(notice(f"n{number}") for number in range(WAITING))
     await SqlLedger(database, SECRET).commit(Change("k", "orange-ro", "s", NOW, notices=items))
     yield database
