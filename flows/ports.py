@@ -217,8 +217,11 @@ class Passwords(Protocol):
 class Outbox(Protocol):
     """Notices and errands on their way out; enqueued by `Ledger.commit` and `Codes.issue`."""
 
-    async def claim(self, most: int, now: datetime) -> Sequence[Parcel]:
-        """Take due rows under a lease of seconds: codes first, then replies, notices, campaigns."""
+    async def claim(self, most: int, now: datetime, full: Collection[tuple[str, str]] = ()) -> Sequence[Parcel]:
+        """Take due rows under a lease of seconds: codes first, then replies, notices, campaigns.
+
+        `full`: operators and routes whose notices and campaigns could not go out now, and are left.
+        """
 
     async def hold(self, parcels: Sequence[Parcel], now: datetime, *, sending: bool) -> Collection[int]:
         """Renew the lease of claimed rows; the ids of those that are still ours.

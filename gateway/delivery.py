@@ -72,7 +72,8 @@ class Delivery:
         while not self.stopping.is_set():
             try:
                 if not await self._more():
-                    await self._idle(self.outbox.wait(POLL_SECONDS))
+                    rest = CROWDED.total_seconds() if self._full() else POLL_SECONDS
+                    await self._idle(self.outbox.wait(rest))
             except Failure as failure:
                 log.warning("outbox out of reach", extra={"failure": type(failure).__name__})
                 await self._idle(asyncio.sleep(REST_SECONDS))
@@ -95,7 +96,7 @@ class Delivery:
         if free <= 0:
             await asyncio.wait(self.tasks, return_when=asyncio.FIRST_COMPLETED)
             return 1
-        parcels = await self.outbox.claim(free, self.now())
+        parcels = await self.outbox.claim(free, self.now(), self._full())
         self.batch = DEEP_BATCH if len(parcels) >= BATCH else BATCH
         self.held |= {parcel.id: parcel for parcel in parcels}
         for tray in trays(parcels, self.lanes):
@@ -103,6 +104,10 @@ class Delivery:
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
         return len(parcels)
+
+    def _full(self) -> set[tuple[str, str]]:
+        """The lanes whose notices and campaigns would be put back."""
+        return {name for name, lane in self.lanes.items() if lane.full}
 
     async def _put_back(self, later: list[Later]) -> None:
         self.batch = BATCH

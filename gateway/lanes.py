@@ -120,6 +120,11 @@ class Lane:
         """Do equal bodies go in one call? Not where each message must carry its own key."""
         return isinstance(self.ways[0].sender, BulkSender) and not self.deduplicates
 
+    @property
+    def full(self) -> bool:
+        """Can no notice go now, whatever the rate? Only what is urgent is worth claiming."""
+        return self.room.full or self.opens_at() is not None
+
     def later(self, notice: Notice) -> datetime | None:
         """When to come again, if this notice cannot go now; None when it can, and a token is used."""
         urgent = notice.kind in URGENT

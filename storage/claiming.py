@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, and_, bindparam, case, exists, select, union_all, update
+from sqlalchemy import Connection, and_, bindparam, case, exists, select, text, update
 
 from flows.records import Parcel
 from storage.enqueue import PRIORITY, packed
@@ -52,20 +53,52 @@ class _Due(NamedTuple):
 _TAKEN = tuple(outbox.c[name] for name in _Due._fields[:-1])
 
 
-def _due(priority: int) -> Select[Any]:
-    """The rows of one priority that are due: a range of the index, whatever waits in the others."""
-    rows = (
-        select(*_TAKEN, _HELD_BACK.label("unwanted"))
-        .where(_ROW.due_at.is_not(None), _ROW.priority == priority, _ROW.due_at <= _NOW)
-        .order_by(_ROW.due_at, _ROW.id)
-        .limit(_MOST)
-        .with_for_update(skip_locked=True, of=outbox)
+DUE = (
+    select(*_TAKEN, _HELD_BACK.label("unwanted"))
+    .where(
+        _ROW.due_at.is_not(None),
+        _ROW.priority == bindparam("priority"),
+        _ROW.operator == bindparam("operator"),
+        _ROW.route == bindparam("route"),
+        _ROW.due_at <= _NOW,
     )
-    return select(rows.subquery(f"priority_{priority}"))
+    .order_by(_ROW.due_at, _ROW.id)
+    .limit(_MOST)
+    .with_for_update(skip_locked=True, of=outbox)
+)
+"""What is due in one lane: a range of the index, whatever waits in the others."""
+
+PATIENT = PRIORITY["notice"]
+"""From this priority on nobody sits waiting: these rows are left where they are while their lane is full."""
 
 
-DUE = union_all(*(_due(priority) for priority in sorted(set(PRIORITY.values())))).limit(_MOST)
-"""One priority after the other; of each no more rows are read and locked than there is room left for."""
+class _Lane(NamedTuple):
+    """Rows of one priority, operator and route."""
+
+    priority: int
+    operator: str
+    route: str
+
+
+_PARTS = tuple(outbox.c[name] for name in _Lane._fields)
+LANES = select(*_PARTS).where(_ROW.due_at.is_not(None)).distinct().order_by(*_PARTS)
+LANES_BY_STEPS = text(
+    """
+    WITH RECURSIVE lane AS (
+        (SELECT priority, operator, route FROM outbox WHERE due_at IS NOT NULL
+            ORDER BY priority, operator, route LIMIT 1)
+        UNION ALL
+        SELECT following.* FROM lane CROSS JOIN LATERAL (
+            SELECT each.priority, each.operator, each.route FROM outbox AS each
+            WHERE each.due_at IS NOT NULL
+                AND (each.priority, each.operator, each.route) > (lane.priority, lane.operator, lane.route)
+            ORDER BY each.priority, each.operator, each.route LIMIT 1
+        ) AS following
+    )
+    SELECT priority, operator, route FROM lane
+    """
+)
+"""The lanes anything waits in, each found from the one before: for `LANES` PostgreSQL reads the whole queue."""
 
 _THESE = among(_ROW.id, "ids")
 CLAIM = (
@@ -125,18 +158,46 @@ CLOSE = (
 )
 
 
-def claim(connection: Connection, seal: Seal, most: int, now: datetime) -> list[Parcel]:
-    """Take up to `most` due rows under a lease; those that must not go out are closed."""
+def claim(
+    connection: Connection, seal: Seal, most: int, now: datetime, full: Collection[tuple[str, str]] = ()
+) -> list[Parcel]:
+    """Take up to `most` due rows under a lease, none of lanes that are `full`; close what must not go out."""
     # A claim need not be on the disk: one that a power cut takes back is made again, and nothing
     # of it was handed over, for that waits for the disk.
     together.by_index(connection, "synchronous_commit")
     parcels: list[Parcel] = []
-    while (left := most - len(parcels)) > 0:
-        rows = [_Due(*row) for row in connection.execute(DUE, {"now": now, "most": left})]
+    lanes = [lane for lane in _lanes(connection) if lane.priority < PATIENT or lane[1:] not in full]
+    while lanes and (left := most - len(parcels)) > 0:
+        abreast = [lane for lane in lanes if lane.priority == lanes[0].priority]
+        rows, deep = _shared(connection, abreast, left, now)
         parcels += _sorted_out(connection, seal, rows, now)
-        if len(rows) < left:
-            break
+        lanes = deep + lanes[len(abreast) :]
     return parcels
+
+
+def _lanes(connection: Connection) -> list[_Lane]:
+    """Where anything waits, by priority."""
+    steps = connection.dialect.name == "postgresql"
+    return [_Lane._make(row) for row in connection.execute(LANES_BY_STEPS if steps else LANES)]
+
+
+def _shared(
+    connection: Connection, lanes: Sequence[_Lane], most: int, now: datetime
+) -> tuple[list[_Due], list[_Lane]]:
+    """Up to `most` rows, as many of each lane as of the others while it has them; and the lanes with more.
+
+    No row is read and locked that there is no room for, and no operator's billing day delays another's.
+    """
+    rows: list[_Due] = []
+    deep: list[_Lane] = []
+    for index, lane in enumerate(lanes):
+        share = ceil((most - len(rows)) / (len(lanes) - index))
+        found = connection.execute(DUE, {**lane._asdict(), "now": now, "most": share})
+        taken = [_Due._make(row) for row in found]
+        rows += taken
+        if len(taken) == share:
+            deep.append(lane)
+    return rows, deep
 
 
 def hold(connection: Connection, parcels: Collection[Parcel], now: datetime, *, sending: bool) -> set[int]:

@@ -94,12 +94,15 @@ class SqlOutbox:
         self._seal = Seal(secret, PURPOSE)
         self._settler = Settler(database, Auditor(secret))
 
-    async def claim(self, most: int, now: datetime) -> Sequence[Parcel]:
+    async def claim(self, most: int, now: datetime, full: Collection[tuple[str, str]] = ()) -> Sequence[Parcel]:
         """Take up to `most` due rows for `LEASE`, codes first; two workers never hold the same one.
 
-        Rows past their expiry, of recipients who opted out, or that do not open are closed here.
+        Notices and campaigns of an operator and route that are `full` are left; the others share the
+        batch. Rows past their expiry, of recipients who opted out, or that do not open are closed here.
         """
-        return await self._database.write(lambda connection: claiming.claim(connection, self._seal, most, now))
+        return await self._database.write(
+            lambda connection: claiming.claim(connection, self._seal, most, now, full)
+        )
 
     async def hold(self, parcels: Sequence[Parcel], now: datetime, *, sending: bool) -> Collection[int]:
         """Hold on to claimed rows for another `LEASE`; the ids still ours, to be called before it runs out.

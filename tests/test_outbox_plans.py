@@ -48,6 +48,16 @@ async def test_a_claim_reads_its_batch_and_not_the_queue(deep: Database) -> None
     assert scanned == 0 and fetched <= 100
 
 
+async def test_a_full_lane_is_not_read(deep: Database) -> None:
+    def job(connection: Connection) -> tuple[int, int]:
+        assert claim(connection, Seal(SECRET, PURPOSE), 10, NOW, {("orange-ro", "sms")}) == []
+        scanned, fetched = connection.execute(READ).one()
+        return scanned, fetched
+
+    scanned, fetched = await deep.write(job)
+    assert scanned == 0 and fetched <= 10
+
+
 async def test_what_is_handed_over_stays_on_its_page(deep: Database) -> None:
     parcels = await SqlOutbox(deep, SECRET).claim(10, NOW)
 

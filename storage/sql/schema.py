@@ -206,8 +206,10 @@ outbox = Table(
         name="state",
     ),
     Index(
-        "ix_outbox_due",
+        "ix_outbox_lanes",
         "priority",
+        "operator",
+        "route",
         "due_at",
         "id",
         postgresql_where=text("due_at IS NOT NULL"),

@@ -33,8 +33,8 @@ class PointedOutbox:
     def __init__(self, inner: Outbox, point: Point) -> None:
         self.inner, self.point = inner, point
 
-    async def claim(self, most: int, now: datetime) -> Sequence[Parcel]:
-        parcels = await self.inner.claim(most, now)
+    async def claim(self, most: int, now: datetime, full: Collection[tuple[str, str]] = ()) -> Sequence[Parcel]:
+        parcels = await self.inner.claim(most, now, full)
         if parcels:
             self.point.reached("claimed")
         return parcels

@@ -1,0 +1,15 @@
+"""What is due in the outbox by operator and route: a claim leaves alone what could not go out anyway."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0007"
+down_revision = "0006"
+
+
+def upgrade() -> None:
+    """Swap one index for another: a gateway of the release before goes on, but reads all that waits."""
+    waits = sa.text("due_at IS NOT NULL")
+    columns = ["priority", "operator", "route", "due_at", "id"]
+    op.create_index("ix_outbox_lanes", "outbox", columns, postgresql_where=waits, sqlite_where=waits)
+    op.drop_index("ix_outbox_due", "outbox")
