@@ -109,6 +109,19 @@ async def test_a_code_overtakes_a_campaign_that_is_over_its_rate(tmp_path: Path)
         assert await post.state("code") == "sent"
 
 
+async def test_what_a_resting_provider_could_not_take_is_not_claimed(tmp_path: Path) -> None:
+    sender = Bulk()
+    async with posted(tmp_path) as post:
+        by(post, sender)
+        post.delivery.lanes["orange-ro", "sms"].ways[0].breaker.rest(60)
+        await post.put("patient")
+        await post.rounds(2, seconds=1)
+        assert sender.calls == [] and await post.state("patient") == "pending"
+        post.clock.pass_(seconds=60)
+        await post.delivery.once()
+        assert await post.state("patient") == "sent"
+
+
 async def test_slow_errands_hold_up_no_code_and_no_more_than_a_few_run(tmp_path: Path) -> None:
     running, free = [0], asyncio.Event()
 

@@ -48,7 +48,9 @@ SET_MEDIA = (
     )
     .values(media=bindparam("wanted"))
 )
-_ISSUED: Select[Any] = select(bills).where(
+_TOLD = ("id", "number", "account", "issued", "due", "total", "tax", "remaining", "cancelled")
+_BILL = [bills.c[name] for name in _TOLD]
+_ISSUED: Select[Any] = select(*_BILL).where(
     bills.c.operator == bindparam("operator"),
     bills.c.account == bindparam("account"),
     bills.c.issued <= bindparam("today"),
@@ -81,7 +83,7 @@ DOCUMENT = select(documents.c.data, documents.c.sha256, documents.c.format, docu
 
 
 CYCLE = (
-    select(bills)
+    select(*_BILL)
     .where(
         bills.c.operator == bindparam("operator"),
         bills.c.issued.between(bindparam("first"), bindparam("last")),
@@ -126,8 +128,7 @@ class SqlBilling:
 
     async def subscriber(self, msisdn: str) -> Subscriber:
         """Who stands behind a number; NotFound when nobody does."""
-        row = await self._first(WHO, msisdn=msisdn)
-        return Subscriber(**row._mapping)
+        return _subscriber(await self._first(WHO, msisdn=msisdn))
 
     async def bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
         """Issued bills, newest first; one dated in the future does not exist yet."""
@@ -169,15 +170,15 @@ class SqlBilling:
         """Bills of these days with their holders, by the bill's id; memory holds one page."""
         today, after = self._today(), ""
         while rows := await self._all(CYCLE, first=first, last=min(last, today), after=after, most=PAGE):
-            after = rows[-1].id
-            found = await self._all(HOLDERS, accounts=[row.account for row in rows])
-            holders = {row.account: row for row in found}
-            own = [row for row in rows if row.account in holders]
-            yield [(_bill(row, today), _subscriber(holders[row.account])) for row in own]
+            page = [_bill(row, today) for row in rows]
+            after = page[-1].id
+            found = await self._all(HOLDERS, accounts=[bill.account for bill in page])
+            holders = {holder.account: holder for holder in map(_subscriber, found)}
+            yield [(bill, holders[bill.account]) for bill in page if bill.account in holders]
 
     async def holder(self, account: str) -> Subscriber:
         """Who is told of this account's bills; NotFound when nobody is."""
-        return Subscriber(**(await self._first(HOLDER, account=account))._mapping)
+        return _subscriber(await self._first(HOLDER, account=account))
 
     async def _all(self, statement: Select[Any], **given: Any) -> Sequence[Any]:
         values = {"operator": self._operator, **given}
@@ -202,22 +203,15 @@ def _line(row: Any) -> BillLine:
 
 
 def _subscriber(row: Any) -> Subscriber:
-    return Subscriber(**row._mapping)
+    """Of a row of `_PERSON`; asked by name, the driver's rows take ten times as long."""
+    return Subscriber(**dict(zip(_NAMES, row, strict=True)))
 
 
 def _bill(row: Any, today: date) -> Bill:
-    state = state_of(row.total, row.remaining, row.due, today, cancelled=row.cancelled)
-    return Bill(
-        id=row.id,
-        number=row.number,
-        account=row.account,
-        issued=row.issued,
-        due=row.due,
-        total=row.total,
-        tax=row.tax,
-        remaining=row.remaining,
-        state=state,
-    )
+    """Of a row of `_BILL`."""
+    name, number, account, issued, due, total, tax, remaining, cancelled = row
+    state = state_of(total, remaining, due, today, cancelled=cancelled)
+    return Bill(name, number, account, issued, due, total, tax, remaining, state)
 
 
 def connect(_address: str, site: Site) -> SqlBilling:
