@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from storage.sql.schema import OUTBOX_FILL
+
 revision = "0007"
 down_revision = "0006"
 
@@ -13,3 +15,5 @@ def upgrade() -> None:
     columns = ["priority", "operator", "route", "due_at", "id"]
     op.create_index("ix_outbox_lanes", "outbox", columns, postgresql_where=waits, sqlite_where=waits)
     op.drop_index("ix_outbox_due", "outbox")
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(f"ALTER TABLE outbox SET (fillfactor = {OUTBOX_FILL})")
