@@ -15,7 +15,7 @@ _Status = Literal["new", "live", "ended", "replay", "busy", "limited"]
 _STATUS: tuple[_Status, ...] = ("new", "live", "ended", "replay", "busy", "limited")
 _NEW, _BUSY = 0, 4
 _LIVE, _ENDED = 0xD1, 0xD2
-_HOP_BYTES = 24
+_HOP_BYTES = 12
 _POLL_SECONDS = (0.01, 0.015, 0.02)
 
 
@@ -129,4 +129,4 @@ def _bucket(key: SessionKey) -> str:
 def _short(hop: str) -> bytes:
     """The hop, or its hash where a provider makes it long."""
     plain = hop.encode()
-    return plain if len(plain) <= _HOP_BYTES else hashlib.blake2b(plain, digest_size=16).digest()
+    return plain if len(plain) <= _HOP_BYTES else hashlib.blake2b(plain, digest_size=_HOP_BYTES).digest()
