@@ -18,6 +18,7 @@ from gateway.bounded import within
 from gateway.guard import Door, Doors, Guard
 from gateway.metrics import Metrics
 from gateway.providers.contract import Ended, Event, OptOut
+from gateway.reply import Written
 
 log = logging.getLogger("dialtree.hooks")
 PATH = "/hooks/{operator}/{provider}/{tail:[^/]+(?:/[^/]+)?}"
@@ -127,4 +128,4 @@ def _again() -> web.Response:
 def _response(door: Door, body: bytes | None) -> web.Response:
     """The provider's answer; without a body its empty acknowledgement."""
     empty = door.empty
-    return web.Response(body=empty.body if body is None else body, headers={"Content-Type": empty.content_type})
+    return Written(empty.body if body is None else body, empty.content_type)
