@@ -32,12 +32,11 @@ def main() -> None:
 
 
 numbers = itertools.count()
-Server = tuple[int, int]
 Figures = tuple[float, float]
 """CPU microseconds per answered request, and the p99 in milliseconds."""
 
 
-def _round(args: argparse.Namespace, bare: Server, ours: Server) -> list[Figures]:
+def _round(args: argparse.Namespace, bare: servers.Server, ours: servers.Server) -> list[Figures]:
     """One after the other, so that what else the machine does falls on all three alike."""
     return [
         _measured(args, bare, MENUS, KNOWN),
@@ -46,7 +45,7 @@ def _round(args: argparse.Namespace, bare: Server, ours: Server) -> list[Figures
     ]
 
 
-def _measured(args: argparse.Namespace, server: Server, answers: list[str], callers: int) -> Figures:
+def _measured(args: argparse.Namespace, server: servers.Server, answers: list[str], callers: int) -> Figures:
     pid, port = server
     before = servers.cpu_seconds(pid)
     journey = load.ussd_journey(PATH, answers, callers)

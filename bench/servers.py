@@ -22,6 +22,8 @@ from storage.sql.schema import billing_bills, billing_subscribers
 
 CALLERS = 20_000
 """Subscribers of the bench: more than a run asks, so that every journey meets a cold cache."""
+Server = tuple[int, int]
+"""Its process id and port."""
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -39,8 +41,8 @@ async def bare() -> None:
         await asyncio.Event().wait()
 
 
-async def ours(folder: Path, redis_url: str) -> None:
-    """The gateway with every protection on."""
+async def ours(folder: Path, redis_url: str, port: int) -> None:
+    """The gateway with every protection on; on a port of its own choice, or sharing this one."""
     log.start()
     settings = {
         **demo.base({}),
@@ -51,7 +53,7 @@ async def ours(folder: Path, redis_url: str) -> None:
     async with house(load(discover(), Path("none"), {}, settings)) as built:
         await _people(built)
         app.settle_memory()
-        async with serving.listening(app.public(built), "127.0.0.1", 0) as port:
+        async with serving.listening(app.public(built), "127.0.0.1", port, shared=True) as port:
             print(port, flush=True)
             await asyncio.Event().wait()
 
@@ -95,10 +97,10 @@ def _bill(number: int) -> dict[str, object]:
 
 
 @contextmanager
-def process(which: str, core: int, redis_url: str = "") -> Iterator[tuple[int, int]]:
-    """Start a server on a core; yields its process id and port."""
+def process(which: str, core: int, redis_url: str = "", port: int = 0) -> Iterator[Server]:
+    """Start a server on a core, beside others on the same port if one is given."""
     with tempfile.TemporaryDirectory() as folder, (Path(folder) / "log").open("wb") as errors:
-        command = [sys.executable, "-m", "bench.servers", which, folder, redis_url]
+        command = [sys.executable, "-m", "bench.servers", which, folder, redis_url, str(port)]
         child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors)
         try:
             os.sched_setaffinity(child.pid, {core})
@@ -115,5 +117,5 @@ def cpu_seconds(pid: int) -> float:
 
 
 if __name__ == "__main__":
-    which, folder, redis_url = sys.argv[1:]
-    asyncio.run(bare() if which == "bare" else ours(Path(folder), redis_url))
+    which, folder, redis_url, port = sys.argv[1:]
+    asyncio.run(bare() if which == "bare" else ours(Path(folder), redis_url, int(port)))
