@@ -225,7 +225,7 @@ async def test_full_it_is_down_and_memory_serves(
     sessions: RedisSessions, guarded: FallbackSessions, key: SessionKey
 ) -> None:
     opened = await guarded.open(key, "1")
-    with pytest.raises(Down, match="OOM"):
+    with pytest.raises(Down, match="OutOfMemory"):
         for number in range(3000):
             await turn(sessions, SessionKey(f"{number}", "a"), "1", bytes(range(256)) * 8)
     assert await guarded.save(key, opened, "1", b"moved", b"reply")

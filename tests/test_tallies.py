@@ -10,7 +10,7 @@ from redis.asyncio import from_url
 
 from flows.ports import Tallies
 from storage.sessions import reach
-from storage.sessions.calls import Caller
+from storage.sessions.coalesce import Caller
 from storage.sessions.tallies import FallbackTallies, MemoryTallies, RedisTallies
 from tests.services import Redis, eventually, serving
 from tests.sql import SECRET

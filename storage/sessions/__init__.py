@@ -10,9 +10,7 @@ from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 from redis.maint_notifications import MaintNotificationsConfig
 
-from storage.sessions.calls import Caller
-from storage.sessions.cluster import Direct
-from storage.sessions.coalesce import Coalescer
+from storage.sessions.coalesce import Caller, Coalescer, Direct
 from storage.sessions.rate import Rate
 from storage.sessions.redis import RedisSessions
 

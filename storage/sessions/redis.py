@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from flows.ports import Opened, SessionKey
 from storage.sessions.body import packed, unpacked
-from storage.sessions.calls import Caller
+from storage.sessions.coalesce import Caller
 from storage.sessions.rate import Rate
 from storage.sessions.scripts import DROP, FORGET, OPEN, RELEASE, SAVE
 

@@ -10,7 +10,7 @@ the record, or the whole of Redis, was lost. A lease that ends further away than
 written under another clock, and does not count. A string that is none of ours counts as nothing.
 """
 
-from storage.sessions.calls import Script
+from storage.sessions.coalesce import Script
 
 _READ = """
 local function read(key)

@@ -9,8 +9,8 @@ from flows.failures import Unavailable
 from flows.ports import Tallies
 from flows.records import Secret
 from storage.seal import derived, mark
-from storage.sessions.calls import Caller
 from storage.sessions.circuit import Circuit
+from storage.sessions.coalesce import Caller
 from storage.sessions.scripts import TALLY
 
 MOST = 100_000
