@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, insert, select, text, update
 
 from flows.records import Deed, Secret
-from storage.seal import Marker, derived
+from storage.seal import derived, mark
 from storage.sql import together
 from storage.sql.engine import Database
 from storage.sql.trail import audit
@@ -82,14 +82,14 @@ class Auditor:
     """Writes lines inside somebody's transaction."""
 
     secret: Secret
-    marker: Marker = field(init=False, repr=False)
+    key: bytes = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "marker", Marker(derived(self.secret, "audit")))
+        object.__setattr__(self, "key", derived(self.secret, "audit"))
 
     def actor(self, operator: str, who: str) -> str:
         """The pseudonym of a number or subscription: 128 bits of a keyed hash."""
-        return self.marker.mark("actor", operator, who).hex()[:32]
+        return mark(self.key, "actor", operator, who).hex()[:32]
 
     def write(self, connection: Connection, deeds: Sequence[Deed]) -> None:
         """Append these lines."""
@@ -99,11 +99,11 @@ class Auditor:
     def mac(self, at: datetime, words: Sequence[str]) -> bytes:
         """What vouches for a line: when it was, and its words in the order of `FIELDS`, as JSON."""
         instant = at.astimezone(UTC).isoformat(timespec="microseconds")
-        return self.marker.mark("line", f"[{', '.join(map(encode_basestring, (instant, *words)))}]")
+        return mark(self.key, "line", f"[{', '.join(map(encode_basestring, (instant, *words)))}]")
 
     def link(self, before: bytes, seq: int, mac: bytes) -> bytes:
         """The hash of a line, given that of the line before."""
-        return self.marker.mark("link", before.hex(), str(seq), mac.hex())
+        return mark(self.key, "link", before.hex(), str(seq), mac.hex())
 
     def _row(self, deed: Deed) -> together.Row:
         """The line as `ADD_ALL` takes it."""
