@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+import redis
 from hypothesis import settings
 
 from tests.chromium import browser as browser
@@ -87,8 +88,11 @@ def redis_server() -> Iterator[Redis]:
         leave_out(program)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def redis_url(redis_server: Redis) -> str:
+    """The URL of a Redis in which nothing is left of other tests: they play the same subscribers."""
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.flushall()
     return redis_server.url
 
 
