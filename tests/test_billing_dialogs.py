@@ -12,7 +12,7 @@ from flows.patience import Patience
 from gateway.demo_bss.book import Book
 from gateway.dialog import Dialog, read, write
 from gateway.terminal import choose_language
-from tests.bss import UNHURRIED, behind, book
+from tests.bss import behind, book
 from tests.runs import CALLS, FOLDER, keep, load, named
 from tests.world import AT, OPERATOR, PATIENT, World, Worlds
 from tests.world import worlds as worlds
@@ -32,20 +32,20 @@ _REFERENCE = re.compile(r"\b[A-Z2-7]{8}\b")
 
 @asynccontextmanager
 async def world_behind(
-    name: str, worlds: Worlds, dialog: Dialog, folder: Path, *, hasty: bool = False
+    name: str, worlds: Worlds, dialog: Dialog, folder: Path, patience: Patience = PATIENT
 ) -> AsyncIterator[tuple[World, Book]]:
     """A dialog's world whose bills come from another backend, and the book that one is kept in.
 
-    A `hasty` one waits as long as in earnest, and no longer.
+    A call to it may take as long as a turn waits.
     """
-    operator, patience = dialog.first("operator", OPERATOR), Patience() if hasty else PATIENT
+    operator = dialog.first("operator", OPERATOR)
     async with worlds.open(dialog.first("at", AT), dialog.trust, operator, patience=patience) as world:
         kept = book(world.clock(), operator)
 
         def today() -> date:
             return world.clock().astimezone(kept.rows.zone).date()
 
-        async with behind(name, folder, kept, today, {} if hasty else UNHURRIED) as billing:
+        async with behind(name, folder, kept, today, {"timeout_seconds": patience.action}) as billing:
             world.weather.inner = billing
             if language := dialog.first("language"):
                 await choose_language(world.house, operator, dialog.first("from"), language)
