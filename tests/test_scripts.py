@@ -26,7 +26,7 @@ ARABIC = range(0x0600, 0x0700)
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
 
-@pytest.fixture(params=OPERATORS)
+@pytest.fixture(params=OPERATORS, scope="module")
 def menu(request: pytest.FixtureRequest) -> Menu:
     return packs.menu(packs.folder(request.param))
 
