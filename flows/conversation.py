@@ -46,17 +46,16 @@ class Conversations:
     async def turn(self, inbound: Inbound, write: Write) -> bytes:
         """Answer one request once: a repeat gets the same bytes and moves nothing."""
         key, hop = self._key(inbound), self.keys.hop(inbound)
-        with self.crowd:
-            opened = await self.sessions.open(key, hop)
-            if opened.reply is not None and opened.status in ("replay", "ended"):
-                return opened.reply
-            if opened.status in ("busy", "limited"):
-                return write(self.sorry(inbound.operator, inbound.channel))
-            try:
-                return await self._admitted(inbound, write, key, hop, opened)
-            except BaseException:
-                await asyncio.shield(self.sessions.release(key, opened))
-                raise
+        opened = await self.sessions.open(key, hop)
+        if opened.reply is not None and opened.status in ("replay", "ended"):
+            return opened.reply
+        if opened.status in ("busy", "limited"):
+            return write(self.sorry(inbound.operator, inbound.channel))
+        try:
+            return await self._admitted(inbound, write, key, hop, opened)
+        except BaseException:
+            await asyncio.shield(self.sessions.release(key, opened))
+            raise
 
     def sorry(self, operator: str, channel: Channel) -> Reply:
         """The closing apology, in the pack's first language: nothing is known of the caller."""
@@ -82,7 +81,8 @@ class Conversations:
         if hurried and self.crowd.turns_away():
             await self.sessions.release(key, opened)
             return write(self.sorry(inbound.operator, inbound.channel))
-        return await self._answered(inbound, write, key, hop, opened)
+        with self.crowd:
+            return await self._answered(inbound, write, key, hop, opened)
 
     async def _answered(
         self, inbound: Inbound, write: Write, key: SessionKey, hop: str, opened: Opened

@@ -8,7 +8,10 @@ AT_ONCE = 500
 
 @dataclass(slots=True)
 class Crowd:
-    """Turns under way in this process. Conversations that have begun are never turned away."""
+    """Turns under way in this process. Conversations that have begun are never turned away.
+
+    A turn counts from when it is let in: of those who come at one moment, `most` are served.
+    """
 
     most: int = AT_ONCE
     inside: int = 0
@@ -22,6 +25,6 @@ class Crowd:
 
     def turns_away(self) -> bool:
         """Is there no room for a conversation that begins? Then it is counted."""
-        full = self.inside > self.most
+        full = self.inside >= self.most
         self.turned_away += full
         return full
