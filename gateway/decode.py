@@ -1,7 +1,6 @@
 """The strict decoder in front of every webhook: whatever comes in, fields or a clear 4xx come out."""
 
 import asyncio
-import re
 from collections.abc import Mapping
 from urllib.parse import unquote
 
@@ -82,12 +81,13 @@ def _plain(text: str) -> str:
     """Its escapes undone; those of ASCII, nearly all there are, by a table in a third of `unquote`'s time."""
     if "%" not in text:
         return text
-    return unquote(text, errors="strict") if _WIDE.search(text) else _NARROW.sub(_letter, text)
+    first, *rest = text.split("%")
+    try:
+        for part in rest:
+            first += _LETTERS[part[:2]] + part[2:]
+        return first
+    except KeyError:  # wide or broken
+        return unquote(text, errors="strict")
 
 
-_WIDE, _NARROW = re.compile("%[89A-Fa-f]"), re.compile("%[0-7][0-9A-Fa-f]")
-_LETTERS = {f"%{code:02{case}}": chr(code) for code in range(128) for case in "xX"}
-
-
-def _letter(escape: re.Match[str]) -> str:
-    return _LETTERS[escape[0]]
+_LETTERS = {f"{code:02{case}}": chr(code) for code in range(128) for case in "xX"}
