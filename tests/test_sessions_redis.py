@@ -11,6 +11,7 @@ from redis.asyncio import Redis as Client
 from flows.failures import Down
 from flows.ports import SessionKey
 from storage.sessions import connect
+from storage.sessions.body import PLAIN_BYTES
 from storage.sessions.rate import Rate
 from storage.sessions.redis import RedisSessions
 from tests.services import Redis, serving
@@ -55,6 +56,17 @@ async def test_a_live_session_takes_at_most_400_bytes(
     under_way = await sessions.open(key, "4:nW3xkq0fJvTz")
     assert under_way.session == SESSION
     assert (await client.memory_usage(f"{{{key.tag}}}{key.name}") or 0) <= 400
+
+
+@pytest.mark.parametrize("more", range(-12, 12, 2))
+async def test_a_body_takes_no_bigger_block_because_it_went_plain(
+    sessions: RedisSessions, client: Client, key: SessionKey, more: int
+) -> None:
+    """Around the size where bodies begin to be compressed."""
+    reply = (REPLY + REPLY)[: PLAIN_BYTES + more - len(SESSION)]
+    opened = await sessions.open(key, "3:nW3xkq0fJvTz")
+    assert await sessions.save(key, opened, "3:nW3xkq0fJvTz", SESSION, reply)
+    assert (await client.memory_usage(f"{{{key.tag}}}{key.name}") or 0) <= 360
 
 
 async def test_all_keys_of_a_session_share_its_hash_tag(

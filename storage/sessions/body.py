@@ -2,8 +2,8 @@
 
 import zlib
 
-PLAIN_BYTES = 228
-"""With key and head a plain body of this size still gets Redis's 256 byte block."""
+PLAIN_BYTES = 220
+"""At most so many go plain: with the head, a hop's hash and a byte of ours, Redis's 256 byte block is full."""
 MOST_BYTES = 1 << 20
 """No body is longer once unpacked; what claims to be is not ours."""
 
@@ -24,7 +24,7 @@ def packed(session: bytes | None, reply: bytes) -> bytes:
     """Both in one; `unpacked` takes them apart."""
     kept = session or b""
     plain = len(kept).to_bytes(3) + kept + reply
-    if len(plain) < PLAIN_BYTES:
+    if len(plain) <= PLAIN_BYTES:
         return _PLAIN + plain
     pack = _PACK.copy()
     short = pack.compress(plain) + pack.flush()
