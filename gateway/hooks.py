@@ -14,7 +14,7 @@ from flows.inbound import Inbound
 from flows.ports import Outbox
 from flows.records import Receipt
 from gateway import guard
-from gateway.bounded import Limit
+from gateway.bounded import within
 from gateway.guard import Door, Doors, Guard
 from gateway.metrics import Metrics
 from gateway.providers.contract import Ended, Event, OptOut
@@ -39,7 +39,6 @@ class Hooks:
     metrics: Metrics = field(default_factory=Metrics, repr=False)
     reported: Callable[[Receipt], None] = field(default=lambda receipt: None, repr=False)
     """Counts what providers report."""
-    limit: Limit = field(default_factory=lambda: Limit(HARD_SECONDS), repr=False)
 
     @property
     def doors(self) -> Doors:
@@ -71,7 +70,7 @@ class Hooks:
 
     async def _answered(self, door: Door, event: Event) -> web.Response:
         try:
-            return _response(door, await self.limit.within(self._taken(door, event)))
+            return _response(door, await within(HARD_SECONDS, self._taken(door, event)))
         except (Exception, TimeoutError) as error:
             # the process edge: whatever broke, the caller gets words and the log the reason
             expected = isinstance(error, (Failure, TimeoutError))
