@@ -5,6 +5,8 @@ BIN := .venv/bin
 SCRATCH := $(if $(wildcard /dev/shm/.),/dev/shm,/tmp)
 STAMP := .venv/.installed
 RUNS := .venv/.runs
+# Compiling every module that is installed takes longer than installing it; what is imported is compiled then.
+INSTALL := $(BIN)/python -m pip install --quiet --no-compile --editable
 # These kill, stop and time real processes: they are not among the others.
 ALONE := tests/faults tests/test_running.py
 
@@ -49,11 +51,11 @@ services: $(STAMP)
 $(RUNS): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Dialtree needs Python 3.11 or newer")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --editable .
+	$(INSTALL) .
 	touch $(RUNS)
 
 $(STAMP): $(RUNS)
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(INSTALL) '.[dev]'
 	touch $(STAMP)
 
 clean:
