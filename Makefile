@@ -7,7 +7,7 @@ STAMP := .venv/.installed
 RUNS := .venv/.runs
 # Compiling every module that is installed takes longer than installing it; what is imported is compiled then.
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile --editable
-# These kill, stop and time real processes: they are not among the others.
+# These kill, stop and time real processes: they have the machine to themselves.
 ALONE := tests/faults tests/test_running.py
 
 # Half of the tests each, in their order; who is done first takes some of the other's last.
@@ -26,7 +26,7 @@ test: $(STAMP) services
 	$(BIN)/mypy
 	$(BIN)/dialtree check
 	TMPDIR=$(SCRATCH) $(BIN)/python -m pytest $(TWO) --durations 30 $(ALONE:%=--ignore=%)
-	TMPDIR=$(SCRATCH) $(BIN)/python -m pytest $(TWO) $(ALONE)
+	TMPDIR=$(SCRATCH) $(BIN)/python -m pytest $(ALONE)
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -93,7 +93,7 @@ async def live(
     counts = MemoryTallies(lambda: now().timestamp())
     if not settings.redis_url:
         return memory, counts
-    caller = sessions.reach(settings.redis_url)
+    caller = sessions.reach(settings.redis_url, settings.redis_seconds)
     shared = RedisSessions(caller, limit=limit, wait_seconds=TWIN_SECONDS, lease_seconds=TURN_SECONDS)
     stack.push_async_callback(shared.aclose)
     with suppress(Failure):  # Redis may come later: until then turns are served from memory

@@ -109,6 +109,8 @@ class Settings(Section):
     """`sqlite:///path` or `postgresql://...`."""
     redis_url: str = Field("", repr=False)
     """`redis://...` for live sessions shared by several processes; empty keeps them in memory."""
+    redis_seconds: float = Field(0.1, ge=0.01, le=2)
+    """How long a turn waits for Redis before it is served from this process's memory."""
     host: str = "0.0.0.0"  # noqa: S104 - a gateway listens where its proxy can reach it
     """The address the public listener binds."""
     port: int = Field(8080, ge=0, le=65535)

@@ -27,6 +27,7 @@ CONFIG = f"""
 public_url = "https://gw.example.net"
 secret_key = "{SECRET}"
 red_seconds = 0
+redis_seconds = 1.0
 [operators.orange-ro]
 routes = {{sms = "twilio"}}
 [operators.orange-ro.twilio]
