@@ -1,20 +1,11 @@
 """The bench: the five-step journey against a bare aiohttp handler, interleaved, as ratios of one run."""
 
 import argparse
-import asyncio
-import itertools
 import os
 from statistics import median
 
-from bench import load, servers
-
-PATH = "/hooks/orange-ro/africastalking/demo/ussd"
-MENUS = ["", "1", "1", "3", "0"]
-"""*100#, Buget, Factura, factura electronica, back: what the gateway itself does."""
-BILL = ["", "1", "1", "1", "0"]
-"""*100#, Buget, Factura, ultima factura, back: three reads of SQLite in five steps."""
-KNOWN = 50
-"""Callers who come back within the minute their name and language are remembered."""
+from bench import servers
+from bench.measure import BILL, KNOWN, MENUS, Figures, measured
 
 
 def main() -> None:
@@ -31,35 +22,20 @@ def main() -> None:
     _report(rows)
 
 
-numbers = itertools.count()
-Figures = tuple[float, float]
-"""CPU microseconds per answered request, and the p99 in milliseconds."""
-
-
 def _round(args: argparse.Namespace, bare: servers.Server, ours: servers.Server) -> list[Figures]:
     """One after the other, so that what else the machine does falls on all three alike."""
     return [
-        _measured(args, bare, MENUS, KNOWN),
-        _measured(args, ours, MENUS, KNOWN),
-        _measured(args, ours, BILL, servers.CALLERS),
+        measured(args, [bare], MENUS, KNOWN),
+        measured(args, [ours], MENUS, KNOWN),
+        measured(args, [ours], BILL, servers.CALLERS),
     ]
 
 
-def _measured(args: argparse.Namespace, server: servers.Server, answers: list[str], callers: int) -> Figures:
-    pid, port = server
-    before = servers.cpu_seconds(pid)
-    journey = load.ussd_journey(PATH, answers, callers)
-    tally = asyncio.run(load.run(port, journey, numbers, args.connections, args.seconds))
-    if tally.wrong:
-        raise SystemExit(f"{tally.wrong} of {tally.answered} answers were no 200")
-    return (servers.cpu_seconds(pid) - before) / tally.answered * 1e6, tally.p99_ms()
-
-
 def _report(rounds: list[list[Figures]]) -> None:
-    bare, *ours = [tuple(map(median, zip(*column, strict=True))) for column in zip(*rounds, strict=True)]
-    print(f"bare aiohttp, constant reply        {bare[0]:7.1f} us CPU a request, p99 {bare[1]:6.1f} ms")
-    for name, (cpu, p99) in zip(("menus, caller known", "latest bill, caller new"), ours, strict=True):
-        ratio, slower = bare[0] / cpu, p99 / bare[1]
+    bare, *ours = [Figures(*map(median, zip(*column, strict=True))) for column in zip(*rounds, strict=True)]
+    print(f"bare aiohttp, constant reply        {bare.cpu:7.1f} us CPU a request, p99 {bare.p99:6.1f} ms")
+    for name, (cpu, p99, _) in zip(("menus, caller known", "latest bill, caller new"), ours, strict=True):
+        ratio, slower = bare.cpu / cpu, p99 / bare.p99
         print(
             f"{name:35} {cpu:7.1f} us CPU a request, p99 {p99:6.1f} ms: {ratio:.2f} of bare, p99 {slower:.1f}x"
         )

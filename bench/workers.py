@@ -6,14 +6,11 @@ but for what a request costs more of when they share. What many cores do to each
 """
 
 import argparse
-import asyncio
 import os
 from statistics import median
 
-from bench import load, servers
-from bench.__main__ import KNOWN, MENUS, PATH, numbers
-
-Workers = list[servers.Server]
+from bench import servers
+from bench.measure import KNOWN, MENUS, Figures, measured
 
 
 def main() -> None:
@@ -27,29 +24,18 @@ def main() -> None:
     os.sched_setaffinity(0, {1})
     with servers.process("ours", 0, args.redis) as alone, servers.process("ours", 0, args.redis) as first:
         with servers.process("ours", 1, args.redis, first[1]) as second:
-            rows = [(_measured(args, [alone]), _measured(args, [first, second])) for _ in range(args.rounds)]
+            rows = [
+                [measured(args, workers, MENUS, KNOWN) for workers in ([alone], [first, second])]
+                for _ in range(args.rounds)
+            ]
     _report(rows)
 
 
-def _measured(args: argparse.Namespace, workers: Workers) -> tuple[float, float]:
-    """Microseconds of all workers' CPU per answered request, and answers a second."""
-    before = _cpu_seconds(workers)
-    journey = load.ussd_journey(PATH, MENUS, KNOWN)
-    tally = asyncio.run(load.run(workers[0][1], journey, numbers, args.connections, args.seconds))
-    if tally.wrong:
-        raise SystemExit(f"{tally.wrong} of {tally.answered} answers were no 200")
-    return (_cpu_seconds(workers) - before) / tally.answered * 1e6, tally.answered / args.seconds
-
-
-def _cpu_seconds(workers: Workers) -> float:
-    return sum(servers.cpu_seconds(pid) for pid, _ in workers)
-
-
-def _report(rows: list[tuple[tuple[float, float], tuple[float, float]]]) -> None:
+def _report(rows: list[list[Figures]]) -> None:
     for name, column in zip(("one worker", "two workers"), zip(*rows, strict=True), strict=True):
-        cpu, rate = map(median, zip(*column, strict=True))
+        cpu, _, rate = map(median, zip(*column, strict=True))
         print(f"{name:12} {cpu:7.1f} us CPU a request; {rate:6.0f} answers a second, load and Redis beside")
-    print(f"two do {median(2 * one[0] / two[0] for one, two in rows):.2f}x the work of one, with a core each")
+    print(f"two do {median(2 * one.cpu / two.cpu for one, two in rows):.2f}x the work of one, with a core each")
 
 
 if __name__ == "__main__":

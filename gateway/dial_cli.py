@@ -31,7 +31,7 @@ async def _dialled(args: Namespace, script: Path | None, menu: Callable[[Path], 
         settings, given, fragile = terminal.scene(args, script, told, menu)
         async with house(settings, given=given, load=menu) as built:
             await demo.settle(built)
-            args.caller = args.caller or demo.phone(built, args.operator)
+            own = Namespace(**vars(args) | {"caller": args.caller or demo.phone(built, args.operator)})
             if script and fragile:
-                return await terminal.play(args, script, built, fragile)
-            return await terminal.talk(args, built)
+                return await terminal.play(own, script, built, fragile)
+            return await terminal.talk(own, built)

@@ -18,7 +18,7 @@ from gateway.bounded import within
 from gateway.guard import Door, Doors, Guard
 from gateway.metrics import Metrics
 from gateway.providers.contract import Ended, Event, OptOut
-from gateway.reply import Written
+from gateway.reply import OnePiece
 
 log = logging.getLogger("dialtree.hooks")
 PATH = "/hooks/{operator}/{provider}/{tail:[^/]+(?:/[^/]+)?}"
@@ -128,4 +128,4 @@ def _again() -> web.Response:
 def _response(door: Door, body: bytes | None) -> web.Response:
     """The provider's answer; without a body its empty acknowledgement."""
     empty = door.empty
-    return Written(empty.body if body is None else body, empty.content_type)
+    return OnePiece(empty.body if body is None else body, empty.content_type)

@@ -11,7 +11,7 @@ from aiohttp.web_request import BaseRequest
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: %d\r\nDate: %b\r\n\r\n%b"
 
 
-class Written(web.Response):
+class OnePiece(web.Response):
     """A 200 with a short body, in aiohttp's stead where the connection is an ordinary HTTP/1.1 one.
 
     aiohttp puts together the headers of each response anew, which costs a twelfth of a turn. Whatever

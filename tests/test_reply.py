@@ -6,7 +6,7 @@ from email.utils import parsedate_to_datetime
 import pytest
 from aiohttp import web
 
-from gateway.reply import Written
+from gateway.reply import OnePiece
 from gateway.serving import listening
 
 WORDS = "CON Bună ziua\n1 Buget".encode()
@@ -17,7 +17,7 @@ async def answers(times: int, version: str = "1.1", more: str = "") -> list[tupl
     """What one connection hears that asks so many times: status line, headers, body."""
 
     async def handle(request: web.Request) -> web.Response:
-        return Written(WORDS, "text/plain; charset=utf-8")
+        return OnePiece(WORDS, "text/plain; charset=utf-8")
 
     app = web.Application()
     app.router.add_post("/", handle)
