@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -41,11 +42,32 @@ async def eventually(holds: Callable[[], Awaitable[bool]], seconds: float = 10.0
             await asyncio.sleep(0.01)
 
 
-def free_port() -> int:
-    """A loopback port nobody listens on right now; `Server.start` checks who got it."""
+def free_port(*above: int) -> int:
+    """A loopback port nobody has right now, nor those so far above it; `Server.start` checks who got it.
+
+    It is not one of those the kernel gives to clients: who asks such a port over and over whether a server
+    is there yet is one day given the port itself, connects to itself, and the server cannot have it for the
+    minute the kernel remembers that connection.
+    """
+    while True:
+        port = random.randrange(10_000, clients_ports() - max(above, default=0))
+        if all(is_free(each) for each in (port, *(port + each for each in above))):
+            return port
+
+
+def clients_ports() -> int:
+    """The first of the ports the kernel gives to clients; IANA's first dynamic port where it does not say."""
+    told = Path("/proc/sys/net/ipv4/ip_local_port_range")
+    return int(told.read_text().split()[0]) if told.exists() else 49_152
+
+
+def is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 class Server:

@@ -95,7 +95,7 @@ async def test_two_processes_share_a_port_and_a_killed_one_comes_back(
 ) -> None:
     port = free_port()
     places = {"DATABASE_URL": postgres_database, "REDIS_URL": redis_server.url, "PORT": str(port)}
-    internal = free_port()
+    internal = free_port(1)
     group = await started(tmp_path, "serve", "--workers", "2", DIALTREE_INTERNAL_PORT=str(internal), **places)
 
     async def ready() -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.app import INTERNAL_ABOVE
 from tests.faults.family import SECRET
 from tests.faults.phone import GONE, MENU, YES, Phone, line, serves
 from tests.faults.stage import Stage
@@ -95,7 +96,7 @@ async def honcho(folder: Path, stage: Stage, redis_url: str) -> AsyncIterator[Ma
     own = Path(sys.executable).parent
     started = await asyncio.create_subprocess_exec(
         own / "honcho",
-        *("start", "-c", "web=2,worker=2", "-p", str(free_port())),
+        *("start", "-c", "web=2,worker=2", "-p", str(free_port(1, INTERNAL_ABOVE, INTERNAL_ABOVE + 1))),
         cwd=ROOT,
         env=os.environ | stores | {"PATH": f"{own}:{os.environ['PATH']}"},
         start_new_session=True,
