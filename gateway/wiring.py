@@ -65,6 +65,7 @@ class Given:
     sessions: Sessions | None = None
     """In place of those the settings name."""
     patience: Patience = field(default_factory=Patience)
+    passwords: Callable[[Database], SqlPasswords] = SqlPasswords
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ async def _built(
     settings: Settings, shelf: Shelf, given: Given, database: Database, stack: AsyncExitStack
 ) -> House:
     secret = Secret(settings.secret_key.get_secret_value())
-    passwords = SqlPasswords(database)
+    passwords = given.passwords(database)
     stack.callback(passwords.close)
     notebook = Notebook(database, Auditor(secret))
     stack.push_async_callback(notebook.close)

@@ -42,9 +42,9 @@ PURGE = delete(password_tries).where(password_tries.c.since < bindparam("before"
 
 
 @cache
-def _nobodys() -> str:
+def _nobodys(hasher: PasswordHasher) -> str:
     """What the password of an unknown number is compared with: it takes as long, and is never right."""
-    return HASHER.hash(os.urandom(16))
+    return hasher.hash(os.urandom(16))
 
 
 def _same(stored: str, given: str) -> bool:
@@ -55,11 +55,21 @@ def _same(stored: str, given: str) -> bool:
 
 
 class SqlPasswords:
-    """The `Passwords` port. `workers` hash at a time (one core is left free), `waiting` are let in."""
+    """The `Passwords` port. `workers` hash at a time (one core is left free), `waiting` are let in.
 
-    def __init__(self, database: Database, workers: int | None = None, waiting: int = WAITING) -> None:
+    `hasher` says what a new hash costs; what is stored says by itself what it cost.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        workers: int | None = None,
+        waiting: int = WAITING,
+        hasher: PasswordHasher = HASHER,
+    ) -> None:
         self._database = database
-        self._nobodys = _nobodys()
+        self._hasher = hasher
+        self._nobodys = _nobodys(hasher)
         self._pool = ThreadPoolExecutor(workers or max(1, (os.cpu_count() or 1) - 1), "argon2")
         self._waiting = waiting
         self._inside = 0
@@ -92,7 +102,7 @@ class SqlPasswords:
         key = {"operator": operator, "number": number, "kind": kind}
         self._let_in()
         try:
-            fresh = await self._hashing(lambda: HASHER.hash(secret.value))
+            fresh = await self._hashing(lambda: self._hasher.hash(secret.value))
         finally:
             self._inside -= 1
         row = {**key, "hash": fresh, "at": now}

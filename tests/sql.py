@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from sqlalchemy import text
 
 from flows.records import Secret
@@ -16,6 +17,8 @@ from storage.sql.upgrade import upgrade_url
 
 NOW = datetime(2026, 3, 14, 9, 26, 53, tzinfo=UTC)
 SECRET = Secret("a secret for the tests, nowhere else")
+LIGHT = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+"""What a hash costs in tests: at the full price they would spend a quarter of their time on hashing."""
 
 ENGINES = [pytest.param("sqlite"), pytest.param("postgres", marks=pytest.mark.postgres)]
 

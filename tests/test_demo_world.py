@@ -11,7 +11,7 @@ from storage.billing.sql import SqlBilling
 from storage.demo import known, seed
 from storage.passwords import SqlPasswords
 from storage.sql.engine import Database
-from tests.sql import NOW, rows_in
+from tests.sql import LIGHT, NOW, rows_in
 
 TODAY = date(2026, 3, 14)
 DAYS = [datetime(2026, 3, day, 12, tzinfo=UTC) for day in (1, 2, 14, 15, 16, 31)]
@@ -19,8 +19,8 @@ DAYS += [datetime(2026, 1, 1, 0, 30, tzinfo=UTC), datetime(2025, 12, 31, 23, 30,
 
 
 async def sown(database: Database, *operators: str, now: datetime = NOW) -> None:
-    """The demo world, or only these operators' people: every secret takes its time to hash."""
-    passwords, world = SqlPasswords(database, workers=2), known()
+    """The demo world, or only these operators' people."""
+    passwords, world = SqlPasswords(database, hasher=LIGHT), known()
     await seed(database, passwords, now, {name: world[name] for name in operators or world})
     passwords.close()
 
@@ -49,14 +49,14 @@ async def test_secrets_are_those_of_the_file(
     database: Database, operator: str, msisdn: str, kind: str, secret: str
 ) -> None:
     await sown(database, operator)
-    passwords = SqlPasswords(database, workers=1)
+    passwords = SqlPasswords(database, hasher=LIGHT)
     assert await passwords.check(operator, msisdn, Secret(secret), kind, NOW) == "ok"
     passwords.close()
 
 
 async def test_what_was_changed_in_the_demo_stays_changed(database: Database) -> None:
     await sown(database, "orange-ro")
-    billing, passwords = backend(database, "orange-ro"), SqlPasswords(database, workers=1)
+    billing, passwords = backend(database, "orange-ro"), SqlPasswords(database, hasher=LIGHT)
     await billing.set_media("40740000101", "email")
     await passwords.put("orange-ro", "+40740000101", Secret("Another1"), "password", NOW)
     await sown(database, "orange-ro")

@@ -11,7 +11,7 @@ from flows.failures import Overloaded
 from flows.records import Secret
 from storage.passwords import SqlPasswords
 from storage.sql.engine import Database
-from tests.sql import NOW
+from tests.sql import LIGHT, NOW
 
 ANA = "+40740000101"
 RIGHT, WRONG = Secret("ThankYou1"), Secret("thankyou1")
@@ -19,7 +19,7 @@ RIGHT, WRONG = Secret("ThankYou1"), Secret("thankyou1")
 
 @pytest.fixture
 def passwords(database: Database) -> Iterator[SqlPasswords]:
-    opened = SqlPasswords(database, workers=2)
+    opened = SqlPasswords(database, workers=2, hasher=LIGHT)
     yield opened
     opened.close()
 
@@ -82,7 +82,7 @@ async def test_parallel_guesses_never_pass_the_limit(passwords: SqlPasswords) ->
 
 
 async def test_what_does_not_fit_is_shed_and_counts_nothing(database: Database) -> None:
-    narrow = SqlPasswords(database, workers=1, waiting=1)
+    narrow = SqlPasswords(database, workers=1, waiting=1, hasher=LIGHT)
     await put(narrow)
     told = await asyncio.gather(*(check(narrow, RIGHT) for _ in range(20)), return_exceptions=True)
     assert [each for each in told if isinstance(each, str)] == ["ok"]
@@ -91,8 +91,10 @@ async def test_what_does_not_fit_is_shed_and_counts_nothing(database: Database) 
     narrow.close()
 
 
-async def test_the_table_holds_argon2id_19_mib_two_rounds(passwords: SqlPasswords, database: Database) -> None:
+async def test_the_table_holds_argon2id_19_mib_two_rounds(database: Database) -> None:
+    passwords = SqlPasswords(database)
     await put(passwords)
+    passwords.close()
     stored = await database.read(lambda c: c.execute(text("SELECT hash FROM passwords")).scalar_one())
     assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -32,7 +33,7 @@ from storage.demo import seed
 from storage.passwords import SqlPasswords
 from storage.sql.engine import connect
 from storage.sql.upgrade import upgrade
-from tests.sql import rows_in
+from tests.sql import LIGHT, rows_in
 
 T = TypeVar("T")
 OPERATOR = "orange-ro"
@@ -160,7 +161,7 @@ class Worlds:
 async def _seeded(path: Path, now: datetime) -> Path:
     database = connect(f"sqlite:///{path}")
     await upgrade(database)
-    passwords = SqlPasswords(database)
+    passwords = SqlPasswords(database, hasher=LIGHT)
     await seed(database, passwords, now)
     passwords.close()
     await database.close()
@@ -193,6 +194,7 @@ def _given(clock: Callable[[], datetime], sessions: Sessions | None, patience: P
         digits=lambda count: f"{dice.randrange(10**count):0{count}}",
         token=lambda: f"{dice.getrandbits(128):032x}",
         patience=patience,
+        passwords=partial(SqlPasswords, hasher=LIGHT),
     )
 
 

@@ -21,6 +21,7 @@ from tests.faults.history import Verdict, judged, states_in
 from tests.faults.phone import Phone, serves
 from tests.faults.provider import RecordingTwilio
 from tests.services import eventually, free_port
+from tests.sql import LIGHT
 
 ANA = "+40740000101"
 
@@ -46,7 +47,7 @@ class Stage:
 
     async def seed(self) -> None:
         """The demo world, so that there is somebody to dial as."""
-        passwords = SqlPasswords(self.database)
+        passwords = SqlPasswords(self.database, hasher=LIGHT)
         await seed(self.database, passwords, datetime.now(UTC))
         passwords.close()
 
