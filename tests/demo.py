@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.services import free_port, until
+from tests.ports import free_port
+from tests.services import until
 
 DIALTREE = ".venv/bin/dialtree"
 CODE = re.compile(r"(?:cod|code)\D{1,40}(\d{6})\b")

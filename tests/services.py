@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import random
 import shutil
 import signal
 import socket
@@ -12,9 +11,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
+
+import asyncpg
+
+from tests.ports import free_port
 
 AnyServer = TypeVar("AnyServer", bound="Server")
 
@@ -40,34 +44,6 @@ async def eventually(holds: Callable[[], Awaitable[bool]], seconds: float = 10.0
     async with asyncio.timeout(seconds):
         while not await holds():  # noqa: ASYNC110 - what is waited for happens in another process
             await asyncio.sleep(0.01)
-
-
-def free_port(*above: int) -> int:
-    """A loopback port nobody has right now, nor those so far above it; `Server.start` checks who got it.
-
-    It is not one of those the kernel gives to clients: who asks such a port over and over whether a server
-    is there yet is one day given the port itself, connects to itself, and the server cannot have it for the
-    minute the kernel remembers that connection.
-    """
-    while True:
-        port = random.randrange(10_000, clients_ports() - max(above, default=0))
-        if all(is_free(each) for each in (port, *(port + each for each in above))):
-            return port
-
-
-def clients_ports() -> int:
-    """The first of the ports the kernel gives to clients; IANA's first dynamic port where it does not say."""
-    told = Path("/proc/sys/net/ipv4/ip_local_port_range")
-    return int(told.read_text().split()[0]) if told.exists() else 49_152
-
-
-def is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 class Server:
@@ -220,15 +196,30 @@ class Postgres(Server):
 
     def create(self, name: str, like: str = "template1") -> str:
         """Make a database, empty or a copy of another, and answer its URL."""
-        run([found("createdb"), *self._as_owner(), "--template", like, name], self.folder, self.user)
+        self._told(f'CREATE DATABASE "{name}" TEMPLATE "{like}"')
         return self.database(name)
 
     def drop(self, name: str) -> None:
         """Throw a database away, and whoever is still connected to it."""
-        run([found("dropdb"), *self._as_owner(), "--force", "--if-exists", name], self.folder, self.user)
+        self._told(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
-    def _as_owner(self) -> list[str]:
-        return ["-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres"]
+    def _told(self, statement: str) -> None:
+        """By a connection: to start a program takes a process of this size three times as long."""
+
+        async def tell() -> None:
+            connection = await asyncpg.connect(self.url)
+            try:
+                await connection.execute(statement)
+            finally:
+                await connection.close()
+
+        apart(tell)
+
+
+def apart(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Do it in a loop of its own, from where a loop may be running."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(lambda: asyncio.run(work())).result()
 
 
 def run(command: list[str], folder: Path, user: str | None) -> None:

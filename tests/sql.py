@@ -1,9 +1,7 @@
 """A migrated database for each test: SQLite always, PostgreSQL where it is installed."""
 
-import asyncio
 import shutil
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from sqlalchemy import text
 from flows.records import Secret
 from storage.sql.engine import Database, connect
 from storage.sql.upgrade import upgrade_url
+from tests.services import apart
 
 NOW = datetime(2026, 3, 14, 9, 26, 53, tzinfo=UTC)
 SECRET = Secret("a secret for the tests, nowhere else")
@@ -24,9 +23,8 @@ ENGINES = [pytest.param("sqlite"), pytest.param("postgres", marks=pytest.mark.po
 
 
 def migrate(url: str) -> None:
-    """Bring a database to this release, from a fixture that may itself be asked for inside a loop."""
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(asyncio.run, upgrade_url(url)).result()
+    """Bring a database to this release."""
+    apart(lambda: upgrade_url(url))
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,8 @@ from storage.ledger import SqlLedger
 from storage.outbox import SqlOutbox
 from storage.sql.engine import Database, connect
 from storage.sql.upgrade import upgrade
-from tests.services import Redis, eventually, free_port, until
+from tests.ports import free_port
+from tests.services import Redis, eventually, until
 from tests.sql import NOW, SECRET
 from tests.test_outbox import enqueue, notice
 

@@ -19,7 +19,8 @@ from flows.failures import Down, Unavailable
 from flows.ports import Opened, SessionKey
 from storage.sessions import connect
 from storage.sessions.redis import RedisSessions
-from tests.services import Redis, eventually, free_port, serving
+from tests.ports import free_port
+from tests.services import Redis, eventually, serving
 from tests.test_sessions import turn
 
 pytestmark = pytest.mark.redis

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.services import free_port, until
+from tests.ports import free_port
+from tests.services import until
 
 SECRET = "a secret for the fault tests, nowhere else"
 

@@ -20,7 +20,8 @@ from tests.faults.family import SECRET, Gateway, Nursery, settings
 from tests.faults.history import Verdict, judged, states_in
 from tests.faults.phone import Phone, serves
 from tests.faults.provider import RecordingTwilio
-from tests.services import eventually, free_port
+from tests.ports import free_port
+from tests.services import eventually
 from tests.sql import LIGHT
 
 ANA = "+40740000101"

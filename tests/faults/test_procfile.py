@@ -15,7 +15,8 @@ from gateway.app import INTERNAL_ABOVE
 from tests.faults.family import SECRET
 from tests.faults.phone import GONE, MENU, YES, Phone, line, serves
 from tests.faults.stage import Stage
-from tests.services import eventually, free_port
+from tests.ports import free_port
+from tests.services import eventually
 from tests.sql import rows_in
 
 pytestmark = [pytest.mark.postgres, pytest.mark.redis]
