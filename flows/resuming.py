@@ -42,7 +42,7 @@ def resumed(
         session.kind, session.language = person.subscriber.kind, menu.language(person.language)
     if session.state in menu.nodes:
         return menu, session, ""
-    session.state, session.trail, session.facts, session.page = HOME, (), {}, 0
+    session.state, session.trail, session.facts, session.page, session.notes = HOME, (), {}, 0, ()
     return menu, session, "note.restarted"
 
 

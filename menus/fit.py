@@ -1,7 +1,7 @@
 """The paginator: cuts a screen into pages none of which outgrows its surface."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -72,8 +72,12 @@ def one_page(text: str, budget: Budget) -> str:
     return page
 
 
-def pages(blocks: Sequence[Block], feet: Feet, budget: Budget) -> tuple[str, ...]:
+def pages(
+    blocks: Sequence[Block], feet: Feet, budget: Budget, notes: Sequence[tuple[int, str]] = ()
+) -> tuple[str, ...]:
     """The fewest pages that hold the blocks in order, one a line, as they go out.
+
+    Each of the `notes` opens the page it counts, from 0; pages before it are what they were without it.
 
     A page whose letters all fold into GSM-7 has the gsm7 budget, any other the ucs2 one. Where it
     costs no page, breaks fall between blocks, else between lines, else between words.
@@ -82,17 +86,25 @@ def pages(blocks: Sequence[Block], feet: Feet, budget: Budget) -> tuple[str, ...
     tidy = [Block(text, block.whole) for block in blocks if (text := _tidy(block.text))]
     ends = Feet(_tidy(feet.only), _tidy(feet.first), _tidy(feet.middle), _tidy(feet.last))
     alone = _page(_joined([block.text for block in tidy], ends.only), budget)
-    return _several(tidy, ends, budget) if alone is None else (alone,)
+    if not notes:
+        return _several(tidy, ends, budget, {})[1] if alone is None else (alone,)
+    # The grain must not change with a later note, or what was on one page is on none.
+    opening = notes[:1] if alone is not None else ()
+    grain, _ = _several(tidy, ends, budget, dict(opening))
+    return _filled(_pieces(tidy, grain), ends, budget, dict(notes))
 
 
-def _several(blocks: Sequence[Block], feet: Feet, budget: Budget) -> tuple[str, ...]:
-    finest = _filled(_pieces(blocks, "word"), feet, budget)
+def _several(
+    blocks: Sequence[Block], feet: Feet, budget: Budget, notes: Mapping[int, str]
+) -> tuple["Grain", tuple[str, ...]]:
+    """The coarsest grain that costs no page, and its pages."""
+    finest = _filled(_pieces(blocks, "word"), feet, budget, notes)
     coarser: tuple[Grain, ...] = ("block", "line")
     for grain in () if all(block.whole for block in blocks) else coarser:
-        kinder = _tried(_pieces(blocks, grain), feet, budget)
+        kinder = _tried(_pieces(blocks, grain), feet, budget, notes)
         if len(kinder) == len(finest):
-            return kinder
-    return finest
+            return grain, kinder
+    return "word", finest
 
 
 def _tidy(text: str) -> str:
@@ -111,24 +123,29 @@ def _broken(block: Block, grain: Grain) -> list[_Piece]:
     return [_Piece("\n", opening), *[_Piece(gap, text) for gap, text in others]]
 
 
-def _tried(pieces: Sequence[_Piece], feet: Feet, budget: Budget) -> tuple[str, ...]:
+def _tried(pieces: Sequence[_Piece], feet: Feet, budget: Budget, notes: Mapping[int, str]) -> tuple[str, ...]:
     try:
-        return _filled(pieces, feet, budget)
+        return _filled(pieces, feet, budget, notes)
     except Overflow:
         return ()
 
 
-def _filled(pieces: Sequence[_Piece], feet: Feet, budget: Budget) -> tuple[str, ...]:
+def _filled(pieces: Sequence[_Piece], feet: Feet, budget: Budget, notes: Mapping[int, str]) -> tuple[str, ...]:
     """As few pages as these pieces allow: each takes all it can, the last keeps at least one."""
     done: list[str] = []
-    rest = pieces
+    rest = _opened(pieces, notes, 0)
     while (last := _page(_text(rest, feet.last if done else feet.only), budget)) is None:
         if len(rest) < 2:
             raise _lone(rest, feet.last if done else feet.only, budget)
         taken, page = _most(rest, feet.middle if done else feet.first, budget)
         done.append(page)
-        rest = rest[taken:]
+        rest = _opened(rest[taken:], notes, len(done))
     return (*done, last)
+
+
+def _opened(rest: Sequence[_Piece], notes: Mapping[int, str], page: int) -> Sequence[_Piece]:
+    """What is left, behind the note that opens this page."""
+    return [_Piece("\n", _tidy(notes[page])), *rest] if page in notes else rest
 
 
 def _most(rest: Sequence[_Piece], foot: str, budget: Budget) -> tuple[int, str]:

@@ -83,7 +83,7 @@ class Menu:
     """Language and text -> the file under the pack's `prompts/` that says it."""
     folder: Path = Path()
     """Where the pack lies."""
-    pages: dict[tuple[str, str, str, str, int], tuple[str, ...]] = field(
+    pages: dict[tuple[str, str, str, int], tuple[str, ...]] = field(
         default_factory=dict, repr=False, compare=False
     )
     """Pages of screens that show no fact, kept from their first use: as many as there are screens."""

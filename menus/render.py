@@ -17,10 +17,15 @@ from menus.voice import spoken
 
 
 def show(menu: Menu, session: Session, note: str = "") -> Reply:
-    """The reply for the screen the session rests on; `note` names a text said before it."""
+    """The reply for the screen the session rests on; `note` names a text said before it.
+
+    The session keeps the note: it moved what follows to later pages.
+    """
     if session.channel == "voice":
         return spoken(menu, session, note)
-    node, texts = menu.nodes[session.state], written(menu, session, note)
+    if note or session.notes:
+        remark(menu, session, note)
+    node, texts = menu.nodes[session.state], written(menu, session)
     channel = SURFACES[session.channel].channel
     page = texts[min(session.page, len(texts) - 1)]
     return Reply(channel, session.language, node.name, session.turn, page, ends=node.closes)
@@ -37,31 +42,37 @@ def page_count(menu: Menu, session: Session) -> int:
     """How many pages the screen has."""
     if session.channel == "voice":
         return hearings(menu, session, menu.nodes[session.state])
-    return len(written(menu, session, ""))
+    return len(written(menu, session))
 
 
-def written(menu: Menu, session: Session, note: str) -> tuple[str, ...]:
+def remark(menu: Menu, session: Session, note: str) -> None:
+    """Say a note before the page the session is on; what was said there, or further on, is gone."""
+    before = tuple(said for said in session.notes if said[0] < session.page)
+    words = _words(menu, session, note, session.facts) if note else ""
+    session.notes = (*before, (session.page, words)) if words else before
+
+
+def written(menu: Menu, session: Session) -> tuple[str, ...]:
     """All pages of the screen on a surface that is read; those that show no fact are kept."""
-    if not menu.fixed(session.state, session.language, session.channel):
-        return _pages(menu, session, note)
-    key = (session.state, session.language, session.channel, note, min(len(session.trail), 2))
+    if session.notes or not menu.fixed(session.state, session.language, session.channel):
+        return _pages(menu, session)
+    key = (session.state, session.language, session.channel, min(len(session.trail), 2))
     kept = menu.pages.get(key)
     if kept is None:
-        kept = menu.pages[key] = _pages(menu, session, note)
+        kept = menu.pages[key] = _pages(menu, session)
     return kept
 
 
-def _pages(menu: Menu, session: Session, note: str) -> tuple[str, ...]:
+def _pages(menu: Menu, session: Session) -> tuple[str, ...]:
     node, surface = menu.nodes[session.state], SURFACES[session.channel]
-    blocks = list(_blocks(menu, session, node, note))
-    return pages(blocks, _feet(menu, session, node), surface.budget)
+    blocks = list(_blocks(menu, session, node))
+    return pages(blocks, _feet(menu, session, node), surface.budget, session.notes)
 
 
-def _blocks(menu: Menu, session: Session, node: Node, note: str) -> Iterator[Block]:
-    for name in (note, node.text):
-        text = _words(menu, session, name, session.facts) if name else ""
-        if text:
-            yield Block(text, whole=False)
+def _blocks(menu: Menu, session: Session, node: Node) -> Iterator[Block]:
+    text = _words(menu, session, node.text, session.facts)
+    if text:
+        yield Block(text, whole=False)
     for line in lines(menu, session, node):
         yield Block(line, whole=True)
     for key, text in options(menu, session, node):

@@ -29,6 +29,8 @@ class Session:
     trail: tuple[str, ...] = ()
     """The screens behind this one, nearest last; never one that asked for a secret."""
     page: int = 0
+    notes: tuple[tuple[int, str], ...] = ()
+    """What was said before pages of this screen, up to the one shown: on which, and its words."""
     misses: int = 0
     """Wrong answers in a row."""
     silences: int = 0
@@ -55,7 +57,7 @@ class Session:
 
 _PLAIN = tuple(name for name in Session.__slots__ if name != "facts")
 _FIELDS = attrgetter(*_PLAIN)
-_PROOFS, _TRAIL = _PLAIN.index("proofs"), _PLAIN.index("trail")
+_PROOFS, _TRAIL, _NOTES = _PLAIN.index("proofs"), _PLAIN.index("trail"), _PLAIN.index("notes")
 
 
 def load(data: bytes) -> Session:
@@ -65,6 +67,7 @@ def load(data: bytes) -> Session:
         if len(row) != len(_PLAIN) + 1:
             raise ValueError("these bytes hold more or less than a session does")
         row[_PROOFS], row[_TRAIL] = tuple(row[_PROOFS]), tuple(row[_TRAIL])
+        row[_NOTES] = tuple((int(page), str(words)) for page, words in row[_NOTES])
         row[-1] = {name: recalled(form) for name, form in row[-1].items()}
         return Session(*row)
     except (TypeError, IndexError, KeyError, AttributeError) as error:

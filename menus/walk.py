@@ -71,7 +71,7 @@ def _given_up(menu: Menu, session: Session, goodbye: str) -> Heard:
 
 def enter(menu: Menu, session: Session, meaning: Meaning) -> Heard:
     """A keyword: leave wherever we were and go where it leads."""
-    session.state, session.trail, session.page, session.facts = HOME, (), 0, {}
+    session.state, session.trail, session.page, session.notes, session.facts = HOME, (), 0, (), {}
     if meaning.keep:
         session.facts[meaning.keep] = Text(meaning.typed)
     menu.moves.fire(f"enter {meaning.to}", session)
@@ -110,13 +110,14 @@ def turn_to(session: Session, number: str, kind: str, *, trusted: bool) -> None:
     """Make the conversation about another line: what was proven and shown for the one before is gone."""
     session.subject, session.kind = "" if number == session.caller else number, kind
     session.proofs = ("line",) if trusted and not session.subject and number else ()
-    session.trail, session.page, session.facts, session.then = (), 0, {}, ""
+    session.trail, session.page, session.notes, session.facts, session.then = (), 0, (), {}, ""
     session.owner = ""
 
 
 def settle(menu: Menu, session: Session, origin: str) -> None:
     """The session rests on a new screen: note what lies behind it."""
     session.page = session.misses = session.silences = 0
+    session.notes = ()
     here = session.state
     if here == HOME:
         session.trail, session.facts = (), {}

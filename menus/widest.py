@@ -10,7 +10,7 @@ from menus.facts import Fact, Rows, Word
 from menus.fit import Overflow
 from menus.menu import SCRIPTED, Menu, Tongue
 from menus.pack import Draft
-from menus.render import written
+from menus.render import remark, written
 from menus.screen import Node
 from menus.session import Session
 from menus.source import Finding
@@ -79,7 +79,8 @@ def _screen(
     for note in NOTES[:1] if node.closes else NOTES:
         session = _standing(menu, tongue, channel, node, facts)
         try:
-            texts = written(menu, session, note)
+            remark(menu, session, note)
+            texts = written(menu, session)
         except Overflow as error:
             told: dict[str, object] = {"units": error.units, "most": error.budget, "text": error.text}
             yield _blamed(menu, tongue, session, error.text, faults.OVERFLOW, told)

@@ -79,6 +79,25 @@ def test_all_words_come_out_in_order_and_whole(blocks: list[Block]) -> None:
     assert shown == ""
 
 
+@given(st.lists(st.one_of(PARAGRAPHS, OPTIONS), min_size=1, max_size=6), st.integers(0, 3), st.integers(0, 3))
+def test_a_note_loses_nothing_and_leaves_the_pages_before_it_alone(
+    blocks: list[Block], first: int, then: int
+) -> None:
+    feet = Feet("F", "F", "F", "F")
+    notes = [(first, "Nota."), (first + then, "Alta.")] if then else [(first, "Nota.")]
+    plain_pages, before = pages(blocks, feet, USSD), pages(blocks, feet, USSD, notes[:-1])
+    noted = pages(blocks, feet, USSD, notes)
+    page = notes[-1][0]
+    assert noted[:page] == before[:page] or page >= len(before)
+    unsaid = [word for word in folded_words(noted) if word not in ("Nota.", "Alta.")]
+    assert unsaid == folded_words(plain_pages)
+
+
+def folded_words(texts: tuple[str, ...]) -> list[str]:
+    """The words of all pages, each folded alone: what else is on a page decides whether it folds."""
+    return [plain(prepare(word)) for body in bodies(texts) for word in body.split()]
+
+
 @given(st.lists(st.integers(0, 10**9), min_size=30, max_size=60))
 def test_amounts_stay_in_one_piece(cents: list[int]) -> None:
     amounts = [f"{cent // 100:,}".replace(",", "\u00a0") + f",{cent % 100:02d}\u00a0lei" for cent in cents]
