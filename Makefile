@@ -7,10 +7,8 @@ STAMP := .venv/.installed
 RUNS := .venv/.runs
 # Compiling every module that is installed takes longer than installing it; what is imported is compiled then.
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile --editable
-# These kill, stop and time real processes: they have the machine to themselves.
-ALONE := tests/faults tests/test_running.py
-
-# Half of the tests each, in their order; who is done first takes some of the other's last.
+# Half of the tests each, in their order; who is done first takes some of the other's last. Those marked
+# `alone` kill, stop and time real processes: they have the machine to themselves.
 TWO := -n 2 --dist worksteal
 
 KILLS ?= 1000
@@ -25,8 +23,8 @@ test: $(STAMP) services
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/dialtree check
-	TMPDIR=$(SCRATCH) $(BIN)/python -m pytest $(TWO) --durations 30 $(ALONE:%=--ignore=%)
-	TMPDIR=$(SCRATCH) $(BIN)/python -m pytest $(ALONE)
+	TMPDIR=$(SCRATCH) $(BIN)/python -m pytest $(TWO) --durations 30 -m "not alone"
+	TMPDIR=$(SCRATCH) $(BIN)/python -m pytest -m alone
 
 check: $(STAMP)
 	$(BIN)/ruff check .

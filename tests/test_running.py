@@ -89,6 +89,7 @@ async def session() -> AsyncIterator[ClientSession]:
         yield opened
 
 
+@pytest.mark.alone
 @pytest.mark.redis
 @pytest.mark.postgres
 async def test_two_processes_share_a_port_and_a_killed_one_comes_back(

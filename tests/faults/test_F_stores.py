@@ -25,7 +25,7 @@ from tests.faults.stage import ANA, Stage, staged
 from tests.services import Postgres, Redis, eventually, serving
 from tests.sql import SECRET, rows_in
 
-pytestmark = [pytest.mark.postgres, pytest.mark.redis]
+pytestmark = [pytest.mark.postgres, pytest.mark.redis, pytest.mark.alone]
 AOF = ("--appendonly", "yes", "--appendfsync", "everysec")
 
 
@@ -249,7 +249,6 @@ def batched(callers: list[Phone]) -> list[list[Phone]]:
     return [callers[start : start + 10] for start in range(0, len(callers), 10)]
 
 
-@pytest.mark.slow
 async def test_F6_twelve_kills_of_workers_and_of_the_records_lose_nothing_and_double_nothing(
     family: Nursery,
 ) -> None:

@@ -13,7 +13,7 @@ from tests.faults.stage import Stage
 from tests.services import eventually
 from tests.sql import rows_in
 
-pytestmark = [pytest.mark.postgres, pytest.mark.redis]
+pytestmark = [pytest.mark.postgres, pytest.mark.redis, pytest.mark.alone]
 
 
 @pytest.fixture

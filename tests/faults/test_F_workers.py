@@ -8,10 +8,9 @@ import pytest
 
 from flows.records import NoticeClass
 from tests.faults.family import stopped
-from tests.faults.soak import Soak
 from tests.faults.stage import Stage
 
-pytestmark = pytest.mark.postgres
+pytestmark = [pytest.mark.postgres, pytest.mark.alone]
 RECOVERY_SECONDS = 5.0
 
 
@@ -94,10 +93,3 @@ async def test_F8_the_late_word_of_a_zombie_is_refused(stage: Stage) -> None:
     assert await stage.ended(zombie) == 0
     (row,) = await stage.outbox.list_rows("sent", 10)
     assert (row.message_id, row.changed_at) == (heirs.message_id, heirs.changed_at)
-
-
-@pytest.mark.slow
-async def test_F5_two_hundred_kills_lose_nothing_and_double_nothing(stage: Stage) -> None:
-    soak = Soak(stage, kills=200, seed=20260314)
-    verdict = await soak.run()
-    assert verdict.spotless and verdict.accepted > 200

@@ -19,7 +19,7 @@ from tests.ports import free_port
 from tests.services import eventually
 from tests.sql import rows_in
 
-pytestmark = [pytest.mark.postgres, pytest.mark.redis]
+pytestmark = [pytest.mark.postgres, pytest.mark.redis, pytest.mark.alone]
 
 ROOT = Path(__file__).parents[2]
 NAMES = {"release.1", "web.1", "web.2", "worker.1", "worker.2"}

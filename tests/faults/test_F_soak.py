@@ -1,0 +1,13 @@
+"""The sample of `make soak` in every run: it mostly waits, and a busy machine decides nothing in it."""
+
+import pytest
+
+from tests.faults.soak import Soak
+from tests.faults.stage import Stage
+
+
+@pytest.mark.postgres
+async def test_F5_two_hundred_kills_lose_nothing_and_double_nothing(stage: Stage) -> None:
+    soak = Soak(stage, kills=200, seed=20260314)
+    verdict = await soak.run()
+    assert verdict.spotless and verdict.accepted > 200
