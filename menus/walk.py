@@ -183,8 +183,9 @@ def _chosen(menu: Menu, session: Session, node: Node, key: str) -> Heard | None:
         menu.moves.fire(f"{session.channel} {key}", session)
         return Heard("moved", _agreed(session) if node.reads_back else "")
     rows = session.facts.get(node.each.of) if node.each and node.each.to else None
-    if isinstance(rows, Rows) and as_digits(key, 1, 2) and 0 < int(key) <= len(rows.rows):
-        session.facts.update(rows.row(int(key) - 1))
+    place = int(as_digits(key, 1, 2) or 0)
+    if isinstance(rows, Rows) and 0 < place <= len(rows.rows):
+        session.facts.update(rows.row(place - 1))
         menu.moves.fire("pick", session)
         return Heard("moved")
     return None

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from flows.vocabulary import VOCABULARY
 from gateway import packs
 from menus.alphabet import measure
-from menus.facts import Fact, Rows
+from menus.facts import Fact, Rows, Text
 from menus.machine import HOME
 from menus.menu import Menu
 from menus.render import show
@@ -45,7 +45,7 @@ PROVES = {"code.check": "code"}
 KEYS = st.sampled_from([*"0123456789*#", "00", "99", "10"])
 WORDS = st.sampled_from(["FACTURA", "factúri", "fact 6", "LIMBA", "NOTIF EMAIL a@b.ro", "AJUTOR", "HARTIE"])
 JUNK = st.sampled_from(
-    ["", " ", "1*1", "\u0661", "\uff11", "\u06f2", "²", "x" * 500, "{code}", "\u202e1", "ا", "😀"]
+    ["", " ", "1*1", "1 2", "\u0661", "\uff11", "\u06f2", "²", "x" * 500, "{code}", "\u202e1", "ا", "😀"]
 )
 ANSWERS = KEYS | KEYS | WORDS | JUNK | st.sampled_from(SECRETS) | st.text(max_size=20)
 
@@ -166,3 +166,14 @@ TestUssd.settings = TestSms.settings = TestVoice.settings = SHAPE
 def test_a_fresh_session_is_small(channel: str) -> None:
     fresh = Session(OPERATOR, channel, "+40740000101", menu().revision, HOME, "ro")
     assert len(fresh.dump()) < 200
+
+
+@pytest.mark.parametrize(("typed", "bill"), [("1 2", "b12"), (" 7 ", "b7"), ("1 3", ""), ("1 2 3", "")])
+def test_a_row_is_picked_whatever_spaces_stand_between_its_digits(typed: str, bill: str) -> None:
+    session = Session(OPERATOR, "ussd", "+40740000101", menu().revision, "invoice.choose", "ro", "mobile")
+    session.proofs = ("line",)
+    session.facts["bills"] = Rows(("bill",), tuple((Text(f"b{place}"),) for place in range(1, 13)))
+
+    heard = hear(menu(), session, typed)
+
+    assert (heard.what, session.facts.get("bill")) == (("moved", Text(bill)) if bill else ("wrong", None))
