@@ -11,10 +11,11 @@ from typing import Any
 from aiohttp import web
 
 from flows.billday import Announcer
-from flows.failures import NotPublished, Refused, Unavailable
+from flows.failures import BadRequest, NotPublished, Refused, Unavailable
 from flows.people import People
 from flows.ports import Cycles
 from flows.records import Change
+from gateway import decode
 from storage.billing import Fresh
 
 log = logging.getLogger("dialtree.listener")
@@ -22,7 +23,6 @@ PATH = "/hooks/{operator}/tmf678/{token}/listener/{event}"
 EVENTS = frozenset({"customerBillCreateEvent", "customerBillStateChangeEvent"})
 """The events that are announced; the others the standard has are answered and left."""
 OTHERS = frozenset({"customerBillOnDemandCreateEvent", "customerBillOnDemandStateChangeEvent"})
-MOST_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,14 @@ class Listener:
     now: Callable[[], datetime]
 
     async def handle(self, request: web.Request) -> web.Response:
-        """204 when it is done or nothing is to be done, 503 when the BSS should say it again."""
+        """204 when it is done or nothing is to be done, 4xx for what is no event, 503 when it should be said again."""
         match = request.match_info
         if not self._admits(match["operator"], match["token"]) or match["event"] not in EVENTS | OTHERS:
             return web.Response(status=404)
         try:
-            account, bill = named(await request.content.read(MOST_BYTES + 1))
+            account, bill = named(await decode.body(request))
+        except BadRequest as bad:
+            return web.Response(status=bad.status)
         except ValueError:
             return web.Response(status=400)
         if match["event"] in OTHERS:
@@ -92,9 +94,7 @@ class Listener:
 
 
 def named(data: bytes) -> tuple[str, str]:
-    """Account and id of an event's bill; ValueError when it does not name them, or is too large."""
-    if len(data) > MOST_BYTES:
-        raise ValueError
+    """Account and id of an event's bill; ValueError when it does not name them."""
     try:
         bill: Any = json.loads(data)["event"]["customerBill"]
         account, name = bill["billingAccount"]["id"], bill["id"]

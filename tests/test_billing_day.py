@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -202,7 +203,7 @@ BILL = {"id": "ORO-202603-0101", "billingAccount": {"id": "40740000101"}}
         ("customerBillCreateEvent", {"event": {}}, 400),
         ("customerBillCreateEvent", [], 400),
         ("customerBillCreateEvent", {"event": {"customerBill": {**BILL, "id": 7}}}, 400),
-        ("customerBillCreateEvent", {"event": {"customerBill": BILL}, "more": "x" * 70_000}, 400),
+        ("customerBillCreateEvent", {"event": {"customerBill": BILL}, "more": "x" * 70_000}, 413),
         ("../listener/customerBillCreateEvent", {"event": {"customerBill": BILL}}, 204),
     ],
 )
@@ -211,6 +212,21 @@ async def test_a_forged_event_tells_nobody_anything(world: World, path: str, bod
         async with session.post(f"{callback}/{path}", json=body) as response:
             assert response.status == status
         assert len(await world.post.collect()) == (path.startswith(".."))
+
+
+async def test_an_event_is_read_to_its_end_however_its_bytes_arrive(world: World) -> None:
+    body = json.dumps({"event": {"customerBill": BILL}}).encode()
+
+    async def halves() -> AsyncIterator[bytes]:
+        yield body[:9]
+        for _ in range(20):
+            await asyncio.sleep(0)
+        yield body[9:]
+
+    async with listening(world) as (_, callback), ClientSession() as session:
+        async with session.post(f"{callback}/customerBillCreateEvent", data=halves()) as response:
+            assert response.status == 204
+        assert len(await world.post.collect()) == 1
 
 
 async def test_a_wrong_token_opens_nothing(world: World) -> None:

@@ -1,20 +1,20 @@
 """OAuth2 client credentials: one token for everybody, fetched before it expires."""
 
 import asyncio
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from aiohttp import ClientSession, encode_basic_auth
 
 from flows.failures import Down
 from flows.records import Secret
+from storage.billing._reading import answer
 
 EARLY_SECONDS = 30.0
 """A token is renewed so long before it expires."""
 SHORTEST_SECONDS, LONGEST_SECONDS = 30.0, 86_400.0
-MOST_BYTES = 64 * 1024
 
 
 @dataclass(slots=True)
@@ -31,7 +31,7 @@ class Tokens:
     fetching: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     async def bearer(self, session: ClientSession) -> str:
-        """The header's value; raises Down when the server gives none."""
+        """The header's value; raises Down when the server gives none, and aiohttp's own when it is not there."""
         async with self.fetching:
             if not self.token or self.clock() >= self.until:
                 await self._fetch(session)
@@ -47,14 +47,13 @@ class Tokens:
         async with session.post(self.url, data=form, headers=headers, allow_redirects=False) as response:
             if response.status != 200:
                 raise Down(f"the authorization server answered {response.status}")
-            data = await response.content.read(MOST_BYTES)
-        self.token, life = _token(data)
+            told = await answer(response)
+        self.token, life = _token(told.body)
         self.until = self.clock() + max(SHORTEST_SECONDS, life - EARLY_SECONDS)
 
 
-def _token(data: bytes) -> tuple[str, float]:
+def _token(told: Any) -> tuple[str, float]:
     try:
-        told = json.loads(data)
         token, life = told["access_token"], float(told.get("expires_in", 300))
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise Down("the authorization server gave no token") from error
