@@ -148,7 +148,7 @@ class Http:
         except TimeoutError as error:
             breaker.broke(self._clock())
             raise Slow("the BSS took too long") from error
-        except Down:
+        except (Down, Slow):
             breaker.broke(self._clock())
             raise
         except (NotFound, NotEligible, Overloaded):
