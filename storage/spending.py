@@ -34,7 +34,8 @@ class SqlSpending:
         if now.date() != self._day:
             self._day, self._left = now.date(), 0
         if self._left < parts:
-            self._left += await self._more(max(parts, min(CHUNK, self._most // 10)), now)
+            more = await self._more(max(parts, min(CHUNK, self._most // 10)), now)
+            self._left += more  # to what is left by now: others took and added meanwhile
         if self._left < parts:
             return False
         self._left -= parts

@@ -1,5 +1,6 @@
 """Threats to codes and to the purse: guessing, spraying, lock-out, swapped SIMs, pumping, loops, STOP."""
 
+import asyncio
 import uuid
 from collections import Counter
 from dataclasses import replace
@@ -150,6 +151,13 @@ async def test_T12_spending_never_passes_the_cap_however_many_processes(database
     spent = sum(1 + n % 2 for n, taken in enumerate(told) if taken)
     assert 150 <= spent <= 250
     assert await workers[0].take(1, NOW + timedelta(days=1))
+
+
+async def test_T12_the_cap_is_spent_whole_and_no_further_by_all_who_send_at_once(database: Database) -> None:
+    spending = SqlSpending(database, "orange-ro", "sms", 250)
+    told = await asyncio.gather(*(spending.take(1, NOW) for _ in range(10)))
+    told += [await spending.take(1, NOW) for _ in range(300)]
+    assert sum(told) == 250
 
 
 async def texts(world: World, caller: str, bodies: list[str], first: int = 1) -> list[str]:
