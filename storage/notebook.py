@@ -33,6 +33,8 @@ class Notebook:
     deeds: list[Deed] = field(default_factory=list, repr=False)
     jobs: list[Job] = field(default_factory=list, repr=False)
     writing: asyncio.Task[None] | None = field(default=None, repr=False)
+    alone: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
+    """Held while notes are written: nobody else writes the same ones."""
 
     def note(self, deed: Deed) -> None:
         """Add a line; a microsecond, and never an error."""
@@ -50,7 +52,11 @@ class Notebook:
         await self.flush()
 
     async def flush(self) -> None:
-        """Write what there is now; it stays when the database is out."""
+        """Write what there is now, after what is being written; it stays when the database is out."""
+        async with self.alone:
+            await self._flush()
+
+    async def _flush(self) -> None:
         deeds, jobs = self.deeds[:], self.jobs[:]
         if not deeds and not jobs:
             return
@@ -79,5 +85,5 @@ class Notebook:
         pause = GATHER_SECONDS
         while self.deeds or self.jobs:
             await asyncio.sleep(pause)
-            await self.flush()
+            await asyncio.shield(self.flush())  # broken off, its notes would be written a second time
             pause = AGAIN_SECONDS

@@ -1,12 +1,13 @@
 """What is held about a line: shown, let go of, kept under a pseudonym; the trail nobody can edit unseen."""
 
+import asyncio
 from argparse import Namespace
 from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 from redis.asyncio import from_url
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from flows.failures import Failure
 from flows.records import Change, Consent, Deed, Notice, Preference, Registration, Secret, Subscriber
@@ -16,6 +17,7 @@ from storage import retention
 from storage.audit import Auditor, SqlAudit
 from storage.holdings import Owner
 from storage.ledger import SqlLedger
+from storage.notebook import Notebook
 from storage.passwords import SqlPasswords
 from storage.privacy import SqlPrivacy
 from storage.sql.engine import Database
@@ -43,6 +45,24 @@ def change(key: str, owner: str = "s-1") -> Change:
         notices=(notice,),
         deeds=(deed,),
     )
+
+
+async def test_a_line_being_written_at_the_end_is_written_once(database: Database) -> None:
+    notebook, loop = Notebook(database, Auditor(SECRET)), asyncio.get_running_loop()
+    closing: asyncio.Future[asyncio.Task[None]] = loop.create_future()
+
+    def close() -> None:
+        if not closing.done():
+            closing.set_result(loop.create_task(notebook.close()))
+
+    def job(connection: Connection) -> None:
+        loop.call_soon_threadsafe(close)
+
+    notebook.note(Deed("orange-ro", ANA, "invoice.latest", NOW, "ussd"))
+    notebook.later(job)
+    await (await closing)
+
+    assert await rows_in(database, "audit") == 1
 
 
 async def kept(database: Database) -> SqlLedger:
