@@ -31,7 +31,7 @@ class BulkSender(Protocol):
     """A sender that takes one body for several numbers in one call."""
 
     async def send_many(self, notices: Sequence[Notice]) -> list[Sent | Undelivered]:
-        """The outcomes in the notices' order; nothing is raised for a single recipient."""
+        """The outcomes in the notices' order; what is raised, a Failure, is of all of them: none has left."""
 
 
 @dataclass(slots=True)
@@ -84,12 +84,12 @@ class Way:
         return outcomes
 
     async def _called(self, notices: Sequence[Notice]) -> list[Outcome]:
-        if len(notices) > 1 and isinstance(self.sender, BulkSender):
-            return [*await self.sender.send_many(notices)]
         try:
+            if len(notices) > 1 and isinstance(self.sender, BulkSender):
+                return [*await self.sender.send_many(notices)]
             return [await self.sender.send(notices[0])]
         except Failure as failure:
-            return [failure]
+            return [failure] * len(notices)
 
     def _learn(self, outcome: Outcome) -> None:
         if isinstance(outcome, TryLater) and outcome.after_seconds:

@@ -13,7 +13,10 @@ from gateway.breaker import FAILURES, FIRST_WAIT, Breaker
 from gateway.bucket import Bucket
 from gateway.delivery import ERRANDS_AT_ONCE
 from gateway.lanes import Lane, Room, Way
-from gateway.providers.contract import Sent
+from gateway.providers.contract import Sender, Sent
+from gateway.thrift import thrifty
+from storage.spending import SqlSpending
+from storage.sql.engine import connect
 from tests.faults.test_F_providers import ANA, Clock, Post, posted
 
 
@@ -37,7 +40,7 @@ class Bulk:
     async def close(self) -> None: ...
 
 
-def by(post: Post, sender: Bulk, **how: object) -> Post:
+def by(post: Post, sender: Sender, **how: object) -> Post:
     """The same post with another sender at the end of its lane."""
     lane = replace(post.lane, ways=(Way(sender, Breaker("bulk", post.clock)),), **how)  # type: ignore[arg-type]
     post.delivery.lanes = {("orange-ro", "sms"): lane}
@@ -61,6 +64,16 @@ async def test_equal_bodies_leave_in_one_call_and_each_has_its_own_verdict(tmp_p
         await post.delivery.once()
         assert sorted(map(len, sender.calls)) == [1, 5]
         assert [await post.state(f"equal{n}") for n in (0, 1)] == ["sent", "opted_out"]
+
+
+async def test_a_bulk_call_that_the_records_keep_back_comes_again(tmp_path: Path) -> None:
+    records, sender = connect("sqlite://"), Bulk()
+    await records.close()
+    async with posted(tmp_path) as post:
+        spending = SqlSpending(records, "orange-ro", "sms", 10)
+        await numbered(by(post, thrifty(sender, "orange-ro", ("+40",), post.clock, spending)), 5, "equal")
+        await post.delivery.once()
+        assert [await post.state(f"equal{n}") for n in range(5)] == ["again"] * 5 and not sender.calls
 
 
 async def test_who_opted_out_at_the_provider_is_remembered(tmp_path: Path) -> None:
