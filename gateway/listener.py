@@ -39,7 +39,7 @@ class Listener:
     now: Callable[[], datetime]
 
     async def handle(self, request: web.Request) -> web.Response:
-        """204 when it is done or nothing is to be done, 4xx for what is no event, 503 when it should be said again."""
+        """204 when there is nothing left to do, 4xx for what is no event, 503 when it is to be said again."""
         match = request.match_info
         if not self._admits(match["operator"], match["token"]) or match["event"] not in EVENTS | OTHERS:
             return web.Response(status=404)

@@ -20,6 +20,8 @@ TODAY = date(2026, 3, 10)
 ANA, BARBU, FIRMA, CLARA, DAN = (f"+4074000010{digit}" for digit in range(1, 6))
 PAPERS = "ORO-202603"
 """The bills of March, by how their numbers begin."""
+NOBODYS = f"{PAPERS}-9999"
+"""The last bill of an account whose line is gone: a billing day tells nobody of it, and goes on."""
 NAMES = ["memory", "sqlite", "mapped", "tmf678-v4", "tmf678-v5", "killbill"]
 READ_ONLY = {"mapped"}
 """Somebody else's tables: what would be written there is refused, and what is so already is no write."""
@@ -33,6 +35,7 @@ BACKENDS = [*map(pytest.param, NAMES), pytest.param("postgres", marks=pytest.mar
 async def backend(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Backend]:
     kept = book()
     kept.rows.documents.append(document("orange-ro", f"{PAPERS}-0103"))
+    kept.rows.bills.append(kept.rows.bills[0] | {"id": NOBODYS, "number": NOBODYS, "account": "40740009999"})
     if request.param != "postgres":
         async with behind(request.param, tmp_path, kept, lambda: TODAY, UNHURRIED) as billing:
             yield Backend(request.param, billing, kept)

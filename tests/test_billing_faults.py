@@ -2,26 +2,22 @@
 
 import asyncio
 import itertools
-import json
-import socket
 from collections.abc import AsyncIterator, Callable
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from aiohttp import ClientSession, web
+from aiohttp import web
 
 from flows.failures import Down, Failure, NotEligible, NotFound, NotPublished, Overloaded, Slow
 from flows.ports import Billing
-from flows.records import Secret
 from gateway.demo_bss.tmf import TmfBss
 from gateway.dialog import Dialog
 from gateway.direct import Direct
 from storage.billing import connect
 from storage.billing._breaker import Breaker
 from storage.billing._kept import Kept
-from storage.billing._oauth import Tokens
 from storage.sql.engine import connect as opened
 from tests.bss import UNHURRIED, Backend, behind, book, served, site
 from tests.test_billing_dialogs import world_behind
@@ -123,20 +119,6 @@ async def test_five_silences_open_the_breaker_and_then_nothing_waits(hasty: Back
     assert len(hasty.book.asked) == asked
 
 
-async def test_connections_nobody_takes_open_the_breaker_too(tmp_path: Path) -> None:
-    """A machine that is gone, or a firewall: packets are dropped, nothing is refused."""
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, socket.create_connection(full.getsockname()):
-        where = f"tmf678+http://127.0.0.1:{full.getsockname()[1]}"
-        there = site(opened("sqlite://"), lambda: TODAY, {"connect_seconds": 0.05})
-        billing = connect(where, there)
-        for name in "abcde":
-            with pytest.raises(Slow):
-                await billing.bills(name, 1)
-        with pytest.raises(Down):
-            await billing.bills("f", 1)
-        await closed(billing)
-
-
 async def test_a_session_asks_once(tmf: Backend) -> None:
     latest, *_ = await tmf.billing.bills(ACCOUNT, 2)
     await tmf.billing.bills(ACCOUNT, 7)
@@ -228,29 +210,6 @@ async def test_a_token_is_fetched_once_and_again_when_it_is_refused() -> None:
         await billing.subscriber(ANA)
         await closed(billing)
     assert [path for _, path in kept.asked].count("/token") == 2
-
-
-async def test_a_token_is_read_to_its_end_however_its_bytes_arrive() -> None:
-    token = "t" * 3_000
-
-    async def answered(request: web.Request) -> web.StreamResponse:
-        return await in_two_pieces(request, json.dumps({"access_token": token, "expires_in": 300}).encode())
-
-    app = web.Application()
-    app.router.add_post("/token", answered)
-    async with served(app) as url, ClientSession() as session:
-        assert await Tokens(f"{url}/token", "us", Secret("ours")).bearer(session) == f"Bearer {token}"
-
-
-async def in_two_pieces(request: web.Request, body: bytes) -> web.StreamResponse:
-    """An answer whose second half leaves when the first has arrived."""
-    response = web.StreamResponse(headers={"Content-Length": str(len(body))})
-    await response.prepare(request)
-    await response.write(body[:99])
-    for _ in range(20):
-        await asyncio.sleep(0)
-    await response.write(body[99:])
-    return response
 
 
 async def closed(billing: Billing) -> None:

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from flows.failures import NotFound
 from flows.records import Bill, BillLine, Kind, Media, Subscriber
-from storage.billing._fields import amount, day, moment, name, part, table, tables, text, told
+from storage.billing._fields import amount, day, moment, name, part, tables, text, told
 from storage.billing.sql import state_of
 
 TAX = "TAX"
@@ -97,6 +97,15 @@ def media(fields: Sequence[Mapping[str, str]], wanted: str) -> Media:
     return "email" if any(each["name"] == wanted and each["value"] == "email" for each in fields) else "paper"
 
 
+def bundle_of(found: object) -> Mapping[str, Any]:
+    """Of an answer's bundles the first that goes on, else the first; an empty one for none.
+
+    A line that was closed and opened anew, and an account that gave up one of its lines, have both kinds.
+    """
+    bundles = [*tables(found), *tables([found])]
+    return next((each for each in bundles if _base(each)), next(iter(bundles), {}))
+
+
 def holder_of(bundle: Mapping[str, Any]) -> str:
     """The account a bundle is charged to."""
     return name(bundle.get("accountId"), "accountId")
@@ -115,6 +124,8 @@ def subscriber(
     NotFound for a bundle without a subscription that has started: nobody knows since when it is theirs.
     """
     line = _base(bundle)
+    if line is None:
+        raise NotFound
     kind, email = kinds.get(text(line.get("productName")), "mobile"), text(account.get("email"), 320)
     words = {each["name"]: each["value"] for each in fields}
     return Subscriber(
@@ -135,10 +146,10 @@ def subscriber(
     )
 
 
-def _base(bundle: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The subscription the others in a bundle hang on; one that is over is nobody's."""
+def _base(bundle: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The subscription the others in a bundle hang on; None when there is none, or it is over."""
     for each in tables(bundle.get("subscriptions")):
         going = each.get("startDate") and each.get("state") != "CANCELLED"
         if going and each.get("productCategory") != "ADD_ON":
-            return table(each)
-    raise NotFound
+            return each
+    return None

@@ -31,7 +31,7 @@ class Tokens:
     fetching: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     async def bearer(self, session: ClientSession) -> str:
-        """The header's value; raises Down when the server gives none, and aiohttp's own when it is not there."""
+        """The header's value; raises Down when the server gives none, ClientError when it is not there."""
         async with self.fetching:
             if not self.token or self.clock() >= self.until:
                 await self._fetch(session)

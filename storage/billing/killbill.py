@@ -6,6 +6,7 @@ own, so it is the invoice date plus `due_days`.
 """
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -59,10 +60,7 @@ class KillBill:
     async def subscriber(self, msisdn: str) -> Subscriber:
         """Who stands behind a number: the bundle with that external key, then its account."""
         found = (await self._http.get("1.0/kb/bundles", {"externalKey": msisdn})).body
-        bundle = next(tables(found), table(found))
-        if not bundle:
-            raise NotFound
-        return await self._subscriber(bundle)
+        return await self._subscriber(_killbill.bundle_of(found))
 
     async def bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
         """Committed invoices, newest first, and those made void; drafts are not published."""
@@ -140,21 +138,28 @@ class KillBill:
         while found := await self._page(offset):
             offset += len(found)
             bills = [self._bill(each) for each in found if _killbill.published(each)]
-            yield [(bill, await self.holder(bill.account)) for bill in bills if first <= bill.issued <= last]
+            yield await self._with_holders([bill for bill in bills if first <= bill.issued <= last])
 
     async def holder(self, account: str) -> Subscriber:
-        """Who is told of this account's bills: its first bundle."""
+        """Who is told of this account's bills: its first bundle that goes on."""
         found = (await self._http.get(f"1.0/kb/accounts/{segment(account)}/bundles")).body
-        bundle = next(tables(found), None)
-        if bundle is None:
-            raise NotFound
-        return await self._subscriber(bundle)
+        return await self._subscriber(_killbill.bundle_of(found))
+
+    async def _with_holders(self, bills: Sequence[Bill]) -> list[tuple[Bill, Subscriber]]:
+        """Each bill's holder; bills nobody holds, as the last of a line that was given up, are left out."""
+        held: list[tuple[Bill, Subscriber]] = []
+        for bill in bills:
+            with suppress(NotFound):
+                held.append((bill, await self.holder(bill.account)))
+        return held
 
     async def _page(self, offset: int) -> list[Mapping[str, Any]]:
         query = {"offset": str(offset), "limit": str(PAGE)}
         return list(tables((await self._http.get("1.0/kb/invoices/pagination", query)).body))
 
     async def _subscriber(self, bundle: Mapping[str, Any]) -> Subscriber:
+        if not bundle:
+            raise NotFound
         account = _killbill.holder_of(bundle)
         holder = table((await self._http.get(f"1.0/kb/accounts/{segment(account)}")).body)
         fields, kinds = await self._fields(account), self._options.kinds

@@ -74,8 +74,8 @@ class MemoryBilling:
 
     async def issued(self, first: date, last: date) -> AsyncIterator[Sequence[tuple[Bill, Subscriber]]]:
         """Bills of these days with their holders, a page at a time."""
-        today = min(last, self._today())
-        found = [row for row in self._rows.bills if first <= row["issued"] <= today]
+        today, held = min(last, self._today()), {row["account"] for row in self._rows.people}
+        found = [row for row in self._rows.bills if first <= row["issued"] <= today and row["account"] in held]
         for start in range(0, len(found), PAGE):
             page = found[start : start + PAGE]
             yield [(self._bill(row), await self.holder(row["account"])) for row in page]

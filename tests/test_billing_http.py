@@ -1,0 +1,84 @@
+"""HTTP to a BSS below its answers: bytes that come in pieces, packets that do not, lines given up."""
+
+import asyncio
+import json
+import socket
+from datetime import date
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession, web
+
+from flows.failures import Down, Slow
+from flows.records import Secret
+from storage.billing import connect
+from storage.billing._kept import Kept
+from storage.billing._killbill import bundle_of
+from storage.billing._oauth import Tokens
+from storage.sql.engine import connect as opened
+from tests.bss import served, site
+
+TODAY = date(2026, 3, 10)
+
+
+async def test_a_token_is_read_to_its_end_however_its_bytes_arrive() -> None:
+    token = "t" * 3_000
+
+    async def answered(request: web.Request) -> web.StreamResponse:
+        return await in_two_pieces(request, json.dumps({"access_token": token, "expires_in": 300}).encode())
+
+    app = web.Application()
+    app.router.add_post("/token", answered)
+    async with served(app) as url, ClientSession() as session:
+        assert await Tokens(f"{url}/token", "us", Secret("ours")).bearer(session) == f"Bearer {token}"
+
+
+async def in_two_pieces(request: web.Request, body: bytes) -> web.StreamResponse:
+    """An answer whose second half leaves when the first has arrived."""
+    response = web.StreamResponse(headers={"Content-Length": str(len(body))})
+    await response.prepare(request)
+    await response.write(body[:99])
+    for _ in range(20):
+        await asyncio.sleep(0)
+    await response.write(body[99:])
+    return response
+
+
+async def test_connections_nobody_takes_open_the_breaker_too() -> None:
+    """A machine that is gone, or a firewall: packets are dropped, nothing is refused."""
+    with (
+        socket.create_server(("127.0.0.1", 0), backlog=0) as full,
+        socket.create_connection(full.getsockname()),
+    ):
+        where = f"tmf678+http://127.0.0.1:{full.getsockname()[1]}"
+        there = site(opened("sqlite://"), lambda: TODAY, {"connect_seconds": 0.05})
+        billing = connect(where, there)
+        for name in "abcde":
+            with pytest.raises(Slow):
+                await billing.bills(name, 1)
+        with pytest.raises(Down):
+            await billing.bills("f", 1)
+        assert isinstance(billing, Kept)
+        await billing.close()
+
+
+def bundle(name: str, **line: str) -> dict[str, Any]:
+    return {"bundleId": name, "subscriptions": [{"startDate": "2020-01-01", "state": "ACTIVE", **line}]}
+
+
+OVER, ADDED = bundle("over", state="CANCELLED"), bundle("added", productCategory="ADD_ON")
+
+
+@pytest.mark.parametrize(
+    ("found", "name"),
+    [
+        ([OVER, bundle("goes on")], "goes on"),
+        ([ADDED, bundle("goes on"), bundle("too")], "goes on"),
+        (bundle("alone"), "alone"),
+        ([OVER], "over"),
+        ([], None),
+        (None, None),
+    ],
+)
+def test_a_line_opened_anew_is_its_new_bundle(found: object, name: str | None) -> None:
+    assert bundle_of(found).get("bundleId") == name
