@@ -98,11 +98,12 @@ def months_later(day: date, months: int) -> date:
 
 
 def nothing(bills: Sequence[Bill], ask: Ask) -> Outcome:
-    """Why there is no bill to show: there is none at all, or its day has not come."""
-    if not bills:
+    """Why there is no bill to show: there is none but old ones, or the day of the next has not come."""
+    waiting = bills[: len(bills) - len(published(bills, ask))]
+    if not waiting:
         return Outcome("none")
-    available: date = bills[-1].issued + timedelta(days=ask.menu.form.rules.publish_delay_days)
-    return Outcome("early", {"available": available, "month": Month.of(bills[-1].issued)})
+    available: date = waiting[-1].issued + timedelta(days=ask.menu.form.rules.publish_delay_days)
+    return Outcome("early", {"available": available, "month": Month.of(waiting[-1].issued)})
 
 
 def _row(bill: Bill) -> tuple[Fact, ...]:
