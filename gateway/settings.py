@@ -69,22 +69,21 @@ class Link(Section):
     """Per channel what the connection proves: by default USSD and SMS the line, voice nothing."""
     sources: tuple[str, ...] = ()
     """Networks requests may come from, as CIDR; empty allows any."""
+    deduplicates: bool = False
+    """Does it take a message once per key of ours? Then a send of unknown outcome is simply repeated."""
+    settings: Any = Field(repr=False)
+    """The provider's own settings."""
 
     @field_validator("sources")
     @classmethod
     def _networks(cls, given: tuple[str, ...]) -> tuple[str, ...]:
         return networks_told(given)
 
-    deduplicates: bool = False
-    """Does it take a message once per key of ours? Then a send of unknown outcome is simply repeated."""
-    settings: Any = Field(repr=False)
-    """The provider's own settings."""
-
 
 class OperatorSettings(Section):
     """One operator we serve."""
 
-    billing: str = "sql"
+    billing: str = Field("sql", repr=False)
     """`sql` for the project's own tables, or a backend's URL: `tmf678+https://...`, `killbill+https://...`."""
     bss: Mapping[str, Any] = Field(default_factory=dict, repr=False)
     """What that backend needs besides; the backend checks it. docs/billing.md has it field by field."""
@@ -105,9 +104,11 @@ class Settings(Section):
     """How providers and subscribers reach us, without a trailing slash; signatures are checked against it."""
     secret_key: SecretStr = Field(min_length=32)
     """The key of all keyed hashes and sealed bodies; 32 characters or more, the same on every process."""
-    database_url: str = "sqlite:///var/dialtree.db"
-    """`sqlite:///path` or `postgresql://...`."""
-    redis_url: str = Field("", repr=False)
+    database_url: str = Field(
+        "sqlite:///var/dialtree.db", pattern=r"^(sqlite|postgres(ql)?(\+\w+)?)://", repr=False
+    )
+    """`sqlite:///path` or `postgresql://...`, which may hold a password."""
+    redis_url: str = Field("", pattern=r"^(rediss?(\+(sentinel|cluster))?://\S+)?$", repr=False)
     """`redis://...` for live sessions shared by several processes; empty keeps them in memory."""
     redis_seconds: float = Field(0.1, ge=0.01, le=2)
     """How long a turn waits for Redis before it is served from this process's memory."""
@@ -132,18 +133,17 @@ class Settings(Section):
     """Requests one subscriber may make a minute."""
     turns_at_once: int = Field(AT_ONCE, ge=1)
     """Turns each process may have under way before it asks those who begin to dial again later."""
-
-    @field_validator("trusted_proxies")
-    @classmethod
-    def _networks(cls, given: tuple[str, ...]) -> tuple[str, ...]:
-        return networks_told(given)
-
     demo: bool = False
     """The demo world: loopback only, messages recorded in the process."""
     packs: str = ""
     """A folder of packs beside the ones we ship; one of the same name goes before ours."""
     operators: Mapping[str, OperatorSettings] = Field(min_length=1)
     """By the operator's name, e.g. `orange-ro`."""
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        return networks_told(given)
 
 
 def load(
@@ -152,7 +152,7 @@ def load(
     """Read the file and the environment over `base`; raises SettingsError naming the field."""
     raw = merged(base, _file(path))
     raw = merged(raw, _environment(environ))
-    operators = raw.get("operators", {})
+    operators = _table("operators", raw.get("operators", {}))
     raw["operators"] = {name: _operator(name, section, providers) for name, section in operators.items()}
     try:
         return Settings.model_validate(raw)
@@ -205,8 +205,16 @@ def _nested(path: list[str], value: str) -> dict[str, Any]:
     return {head: _nested(rest, value) if rest else value}
 
 
-def _operator(name: str, section: Mapping[str, Any], providers: Mapping[str, Provider]) -> OperatorSettings:
+def _table(place: str, told: Any) -> Mapping[str, Any]:
+    """What was told, which must be a table; SettingsError otherwise."""
+    if not isinstance(told, Mapping):
+        raise SettingsError(f"{place}: must be a table")
+    return told
+
+
+def _operator(name: str, told: Any, providers: Mapping[str, Provider]) -> OperatorSettings:
     place = f"operators.{name}"
+    section = _table(place, told)
     links = {key: _link(f"{place}.{key}", section[key], providers[key]) for key in section if key in providers}
     rest = {key: value for key, value in section.items() if key not in providers}
     try:
@@ -218,7 +226,8 @@ def _operator(name: str, section: Mapping[str, Any], providers: Mapping[str, Pro
     return operator
 
 
-def _link(place: str, section: Mapping[str, Any], provider: Provider) -> Link:
+def _link(place: str, told: Any, provider: Provider) -> Link:
+    section = _table(place, told)
     ours = {key: section[key] for key in ("trust", "sources", "deduplicates") if key in section}
     theirs = {key: value for key, value in section.items() if key not in ours}
     try:

@@ -79,8 +79,26 @@ def test_a_silly_value_is_named_and_not_repeated(right: str, wrong: str, named: 
     assert "very-secret" not in str(caught.value) and "short" not in str(caught.value).replace("shorter", "")
 
 
+@pytest.mark.parametrize(
+    ("variable", "named"),
+    [
+        ("DIALTREE_OPERATORS", "operators"),
+        ("DIALTREE_OPERATORS__ORANGE_RO", "operators.orange-ro"),
+        ("DIALTREE_OPERATORS__ORANGE_RO__AFRICASTALKING", "operators.orange-ro.africastalking"),
+        ("DATABASE_URL", "database_url"),
+        ("REDIS_URL", "redis_url"),
+    ],
+)
+def test_a_word_in_place_of_a_table_or_an_address_is_named(variable: str, named: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=f"^{named}: ") as caught:
+        read(tmp_path, GOOD, {variable: "mysql-secret"})
+    assert "mysql" not in str(caught.value)
+
+
 def test_secrets_do_not_show_in_a_repr(tmp_path: Path) -> None:
-    shown = repr(read(tmp_path))
+    passwords = {"DATABASE_URL": "postgresql://u:very-secret-1@h/d", "REDIS_URL": "redis://:very-secret-2@h"}
+    billing = {"DIALTREE_OPERATORS__ORANGE_RO__BILLING": "mapped+postgresql://u:very-secret-3@h/d"}
+    shown = repr(read(tmp_path, GOOD, passwords | billing))
     assert "very-secret" not in shown and "0123456789abcdef" not in shown
 
 
