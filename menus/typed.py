@@ -25,6 +25,7 @@ _EMAIL = re.compile(rf"(?=.{{1,64}}@)({_ATOM}(?:\.{_ATOM})*)@((?:{_LABEL}\.)+[a-
 _EMAIL_LIMIT = 254
 _DATE = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})|(\d{2})(\d{2})(\d{4})", re.ASCII)
 _MONTH = re.compile(r"(\d{1,2})[./-](\d{4}|\d{2})|(\d{2})(\d{4}|\d{2})", re.ASCII)
+_KEYED = re.compile(r"(\d{1,2}) ?[#.)]", re.ASCII)
 _DIALLED = re.compile(r"(\+?)(\d+)", re.ASCII)
 _LONGEST = 15
 _SHORTEST = 8
@@ -40,6 +41,13 @@ def digits_of(text: str) -> str:
     """
     marked = text.translate(_BIDI).strip()
     return marked if marked.isascii() else "".join(map(_digit, marked))
+
+
+def key_of(text: str) -> str:
+    """The key typed, without the `#`, full stop or bracket people put behind a number they choose."""
+    typed = digits_of(text)
+    marked = _KEYED.fullmatch(typed)
+    return marked[1] if marked else typed
 
 
 def _digit(letter: str) -> str:
@@ -63,8 +71,8 @@ def _kept(letter: str) -> str:
 
 
 def as_digits(text: str, least: int, most: int) -> str | None:
-    """The ASCII digits typed, spaces between them forgiven; None unless `least` to `most` of them."""
-    typed = "".join(digits_of(text).split())
+    """The ASCII digits typed, spaces between and a `#` behind them forgiven; None unless `least` to `most`."""
+    typed = "".join(digits_of(text).split()).removesuffix("#")
     fits = typed.isascii() and typed.isdigit() and least <= len(typed) <= most
     return typed if fits else None
 

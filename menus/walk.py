@@ -14,7 +14,7 @@ from menus.schema import AcceptForm
 from menus.screen import SAID, Node
 from menus.session import Session
 from menus.surface import SURFACES, Surface
-from menus.typed import as_date, as_digits, as_email, as_msisdn, digits_of, month_like
+from menus.typed import as_date, as_digits, as_email, as_msisdn, key_of, month_like
 from menus.value import value
 
 MOST_TRAIL = 12
@@ -39,8 +39,8 @@ def hear(menu: Menu, session: Session, text: str) -> Heard:
     if not text.strip():
         return _missed(menu, session, "empty")
     return (
-        _navigated(menu, session, node, surface, digits_of(text))
-        or _chosen(menu, session, node, digits_of(text))
+        _navigated(menu, session, node, surface, key_of(text))
+        or _chosen(menu, session, node, key_of(text))
         or _typed(menu, session, node, text)
         or _missed(menu, session, "wrong")
     )
@@ -255,7 +255,7 @@ def _answering(menu: Menu, session: Session, body: str) -> Heard | None:
     node = menu.nodes[session.state]
     if session.turn == 0 or not body.strip():
         return None
-    key = digits_of(body)
+    key = key_of(body)
     return (
         _navigated(menu, session, node, SURFACES["sms"], key)
         or _chosen(menu, session, node, key)

@@ -17,6 +17,7 @@ from menus.typed import (
     digits_of,
     folded,
     is_card_like,
+    key_of,
 )
 
 TODAY = date(2026, 3, 15)
@@ -73,11 +74,23 @@ def test_folding_twice_changes_nothing(text: str) -> None:
     assert once == " ".join(once.split())
 
 
+@pytest.mark.parametrize("text", ["3", " 3 ", "3#", "3.", "3)", "3 #", "٣", "٣.", "\u200f٣"])
+def test_a_key_may_have_a_mark_behind_it(text: str) -> None:
+    assert key_of(text) == "3"
+
+
+@pytest.mark.parametrize("text", ["#", "*", "3*1", "3.1", "#3", "3##", "123#", "oui"])
+def test_what_is_no_key_stays_what_it_is(text: str) -> None:
+    assert key_of(text) == text
+
+
 @pytest.mark.parametrize(
     ("text", "read"),
     [
         pytest.param("8844 1207", "88441207", id="spaces between"),
         pytest.param("٨٨٤٤١٢٠٧", "88441207", id="Arabic digits"),
+        pytest.param("88441207#", "88441207", id="a hash behind"),
+        pytest.param("8844#1207", None, id="a hash inside"),
         pytest.param("123", None, id="too few"),
         pytest.param("123456789", None, id="too many"),
         pytest.param("1234a", None, id="a letter"),
