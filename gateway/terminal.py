@@ -27,6 +27,7 @@ from gateway.wiring import Given, House
 from menus.alphabet import measure
 from menus.menu import Menu
 from menus.surface import SURFACES
+from menus.typed import as_msisdn
 
 VERBS = {"ussd": "dial", "voice": "call", "sms": "text"}
 HINTS = {
@@ -133,11 +134,12 @@ async def talk(args: Namespace, house: House) -> int:
     menu = house.conversations.shelf.current(args.operator)
     channel = args.channel or _channel(menu, args.address)
     address = args.address or str(getattr(menu.form.numbers, channel))
+    caller = caller_of(args, menu)
     if args.language:
-        await choose_language(house, args.operator, args.caller, args.language)
-    head = [f"operator {menu.name}", f"from {args.caller}", f"at {_local(house, menu)}"]
+        await choose_language(house, args.operator, caller, args.language)
+    head = [f"operator {menu.name}", f"from {caller or 'withheld'}", f"at {_local(house, menu)}"]
     head += [f"language {args.language}"] if args.language else []
-    phone = Phone(_player(house, menu, args.caller, {}), menu, VERBS[channel], keyboard(os.environ))
+    phone = Phone(_player(house, menu, caller, {}), menu, VERBS[channel], keyboard(os.environ))
     house.conversations.watchers.append(phone.stands)
     try:
         await phone.talk(address)
@@ -145,6 +147,21 @@ async def talk(args: Namespace, house: House) -> int:
         if args.save:
             args.save.write_text("\n".join([*head, *phone.written, ""]), encoding="utf-8")
     return 0
+
+
+def caller_of(args: Namespace, menu: Menu) -> str:
+    """The phone's number in E.164, empty for none; DialogError when something given cannot be."""
+    form = menu.form
+    number = as_msisdn(args.caller, form.country_code, form.trunk) if args.caller else ""
+    if number is None:
+        raise DialogError(f"--from {args.caller!r} is no number; write it like +{form.country_code}700000101")
+    if args.language and args.language not in menu.tongues:
+        raise DialogError(
+            f"{menu.name} has no language {args.language!r}; write one of: {', '.join(menu.tongues)}"
+        )
+    if args.save and not args.save.absolute().parent.is_dir():
+        raise DialogError(f"{args.save.parent}: no such folder")
+    return number
 
 
 class Phone:

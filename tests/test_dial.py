@@ -2,17 +2,23 @@
 
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
 import sys
 import termios
 import time
+from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+from gateway import packs
+from gateway.dialog import DialogError
+from gateway.terminal import caller_of
 
 UP, END_OF_INPUT = "\x1b[A", "\x04"
 SECONDS = 60.0
@@ -142,3 +148,26 @@ def test_a_texted_password_is_never_in_the_history(terminal: Terminal) -> None:
     terminal.type(END_OF_INPUT, "\n")
     assert terminal.ended() == 0
     assert terminal.history == "FACTURA\n"
+
+
+def asked(**given: object) -> Namespace:
+    return Namespace(**{"caller": "+40740000101", "language": "", "save": None} | given)
+
+
+@pytest.mark.parametrize("caller", ["+40740000101", "0740000101", "0040 740 000 101"])
+def test_the_number_may_be_written_as_people_write_it(caller: str) -> None:
+    menu = packs.menu(packs.folder("orange-ro"))
+    assert caller_of(asked(caller=caller), menu) == "+40740000101"
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"caller": "ana"}, "--from 'ana' is no number; write it like +40700000101"),
+        ({"language": "xx"}, "orange-ro has no language 'xx'; write one of: ro, en"),
+        ({"save": Path("/nowhere/call.dialog")}, "/nowhere: no such folder"),
+    ],
+)
+def test_what_cannot_be_dialled_with_is_named(given: dict[str, object], told: str) -> None:
+    with pytest.raises(DialogError, match=re.escape(told)):
+        caller_of(asked(**given), packs.menu(packs.folder("orange-ro")))
