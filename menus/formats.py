@@ -14,7 +14,7 @@ from babel import Locale
 from menus import masking
 from menus.alphabet import KEEP, clean
 from menus.facts import Code, Count, Email, Fact, Money, Month, Number, Rows, Text
-from menus.numerals import alone, measured, tongue, words
+from menus.numerals import alone, measured, tongue, words, year_words
 
 _STEPS = tuple(Decimal(1).scaleb(-decimals) for decimals in range(5))
 
@@ -225,7 +225,7 @@ class Spoken(Formats):
         return self.month(month)
 
     def _year(self, year: int) -> str:
-        return alone(year, self._language, "year")
+        return year_words(year, self._language)
 
     def count(self, value: int) -> str:
         return alone(value, self._language)

@@ -25,6 +25,8 @@ class Tongue:
     """Patterns in the library's words, with what is said instead."""
     mend_alone: tuple[tuple[str, str], ...] = ()
     """The same for numbers that no noun follows."""
+    mend_year: tuple[tuple[str, str], ...] = ()
+    """The same, after those, for years: Arabic has the word for year in mind, which the number follows."""
 
 
 _TONGUES: Mapping[str, Tongue] = {
@@ -45,6 +47,7 @@ _TONGUES: Mapping[str, Tongue] = {
         measured={"one": "{unit} واحد", "two": "{unit}"},
         mend=((" و ", " و"),),
         mend_alone=((r"مئتا$", "مئتان"), (r"ألفا$", "ألفان"), (r"مليونا$", "مليونان")),
+        mend_year=((r"ان\b", "ين"), (r"ون\b", "ين"), (r"اثنا عشر$", "اثني عشر")),
     ),
 }
 
@@ -68,6 +71,11 @@ def words(value: int, language: str, kind: str = "cardinal") -> str:
 def alone(value: int, language: str, kind: str = "cardinal") -> str:
     """A whole number in words when no noun follows."""
     return _mended(words(value, language, kind), tongue(language).mend_alone)
+
+
+def year_words(value: int, language: str) -> str:
+    """A year in words, as it stands behind a month."""
+    return _mended(alone(value, language, "year"), tongue(language).mend_year)
 
 
 def measured(value: int, language: str, category: str, units: Mapping[str, str]) -> str:
