@@ -33,6 +33,7 @@ AT_MOST = "{given} is too much; write {bound} or less"
 UNFIT = "{field} is not as it should be: {why}"
 NO_ZONE = "{given} is not a time zone; write one like Europe/Bucharest"
 UNKNOWN_FLOW = "unknown flow {flow!r}; {instead}"
+NO_TONGUE = "{language} can be neither written nor spoken: {why}; mend its locale, day, money or units"
 NO_FALLBACK = "cannot fall back to {to!r}; name another language of the pack, and no circle"
 
 # A screen that does not fit the others.

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from babel import UnknownLocaleError
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
@@ -111,12 +112,12 @@ def draft(folder: Path, places: Places) -> Draft:
     keywords = Keywords(_valid(KeywordsFile, words))
     texts = {language: _texts(_chain(form, pack, language), folder, places) for language in form.languages}
     tongues = {
-        language: _tongue(form, language, form.languages[language], sources)
+        language: _tongue(form, pack, language, form.languages[language], sources)
         for language, sources in texts.items()
     }
     for name, language, spec in _scripts(form):
         texts[name] = [*texts[language], *_catalogues(name, folder, places)]
-        tongues[name] = replace(_tongue(form, name, spec, texts[name]), native=language)
+        tongues[name] = replace(_tongue(form, pack, name, spec, texts[name]), native=language)
     everything = [pack, words, *screens, *(source for sources in texts.values() for source in sources)]
     return Draft(
         folder,
@@ -184,11 +185,16 @@ def _nodes(sources: list[Source]) -> dict[str, Node]:
     return nodes | {back.name: back for asking in nodes.values() for back in read_back(asking)}
 
 
-def _tongue(form: PackFile, language: str, spec: LanguageForm, sources: list[Source]) -> Tongue:
+def _tongue(form: PackFile, pack: Source, language: str, spec: LanguageForm, sources: list[Source]) -> Tongue:
+    """How a language is written and spoken; PackError for a locale, pattern or unit that cannot be used."""
     currency = _currency(form, spec)
     country, trunk = form.country_code, form.trunk
-    written = Written(spec.locale, currency, day=spec.day, country_code=country, trunk=trunk)
-    spoken = Spoken(spec.locale, currency, country_code=country, trunk=trunk)
+    try:
+        written = Written(spec.locale, currency, day=spec.day, country_code=country, trunk=trunk)
+        spoken = Spoken(spec.locale, currency, country_code=country, trunk=trunk)
+    except (ValueError, UnknownLocaleError) as error:
+        what = faults.NO_TONGUE.format(language=language, why=error)
+        raise PackError([pack.finding(("languages", language), what)]) from error
     return Tongue(language, language, catalogue(language, sources), written, spoken, ear(spec.locale))
 
 

@@ -275,6 +275,15 @@ BROKEN: dict[str, Fault] = {
         "orange_ro/texts/en.yaml:9:16: einvoice.done on ussd: a last screen has one page, this has 2;"
         " shorten it",
     ),
+    "a date pattern nobody knows": (
+        "pack.yaml", "day: d MMM yyyy", "day: d QQ yyyy",
+        "orange_ro/pack.yaml:16:5: en can be neither written nor spoken: a date pattern knows nothing of"
+        " 'QQ'; mend its locale, day, money or units",
+    ),
+    "a locale nobody knows": (
+        "pack.yaml", "locale: en_GB", "locale: xx_YY", "orange_ro/pack.yaml:16:5: en can be neither"
+        " written nor spoken: unknown locale 'xx_YY'; mend its locale, day, money or units",
+    ),
     "a recording in a language that is not spoken": (
         "prompts/de/home.wav", "", "RIFF",
         "orange_ro/prompts/de/home.wav:1:1: the pack does not speak 'de'; take the folder out",
