@@ -1,9 +1,12 @@
 """The logging door: JSON lines with listed fields, one line a record, nothing about a person."""
 
+import ast
 import json
 import logging
+from collections.abc import Iterator
+from pathlib import Path
 
-from gateway.log import JsonLines
+from gateway.log import FIELDS, JsonLines
 
 NUMBER = "+40740000101"
 
@@ -37,3 +40,17 @@ def test_line_breaks_and_colours_in_a_field_stay_in_one_line() -> None:
 def test_other_libraries_messages_are_not_repeated() -> None:
     made = logging.LogRecord("aiohttp.server", logging.ERROR, __file__, 1, f"Error for {NUMBER}", None, None)
     assert NUMBER not in JsonLines().format(made)
+
+
+def fields_named(path: Path) -> Iterator[str]:
+    """The fields a module gives to its log lines where it gives them."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.keyword) and node.arg == "extra" and isinstance(node.value, ast.Dict):
+            yield from (str(key.value) for key in node.value.keys if isinstance(key, ast.Constant))
+
+
+def test_every_field_that_is_given_is_on_the_list() -> None:
+    root = Path(__file__).parent.parent
+    modules = [path for floor in ("flows", "gateway", "storage") for path in (root / floor).rglob("*.py")]
+    named = {name for path in modules for name in fields_named(path)}
+    assert "operator" in named and named <= FIELDS
