@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import stat
 import zipfile
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -86,6 +87,7 @@ async def test_B11_the_archive_holds_every_original(avenue: Street) -> None:
     archive = zipfile.ZipFile(io.BytesIO((await opened(avenue, await avenue.link())).body))
     assert archive.namelist() == ["BT-202603-0103.pdf", "BT-202602-0103.pdf"]
     assert {archive.read(name) for name in archive.namelist()} == {ORIGINAL.read_bytes()}
+    assert {stat.filemode(member.external_attr >> 16) for member in archive.infolist()} == {"-rw-r--r--"}
 
 
 async def test_F6_a_bill_comes_as_a_document(avenue: Street) -> None:

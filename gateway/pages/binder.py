@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import io
+import stat
 import zipfile
 from dataclasses import dataclass, field
 
@@ -13,6 +14,9 @@ from flows.records import Document
 from gateway.pages.pdf import Press
 from gateway.pages.statement import statement
 from gateway.pages.visit import Visit
+
+READABLE = stat.S_IFREG | 0o644
+"""What an unpacked file is: one its owner may write and everybody read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,9 @@ async def _original(visit: Visit, account: str, bill: str) -> Document:
 
 def _zipped(originals: dict[str, bytes]) -> bytes:
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(out, "w") as archive:
         for name, data in originals.items():
-            archive.writestr(zipfile.ZipInfo(name), data)
+            member = zipfile.ZipInfo(name)
+            member.external_attr = READABLE << 16  # a bare ZipInfo unpacks to files nobody may open
+            archive.writestr(member, data, zipfile.ZIP_DEFLATED)
     return out.getvalue()
