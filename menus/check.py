@@ -1,6 +1,6 @@
 """Checks: what must hold between a pack's files before anybody may dial it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 
@@ -40,28 +40,27 @@ SAID = ("msisdn", "digits")
 """Types of input a caller may say."""
 
 Actions = Mapping[str, ActionSpec]
-Check = Callable[[Draft, Actions], Iterator[Finding]]
 
 
 def graph(draft: Draft, actions: Actions) -> list[Finding]:
     """Everything wrong with the pack's shape; empty when it may be compiled."""
     broken = [
-        *_shapes(draft, actions),
-        *_targets(draft, actions),
-        *_keys(draft, actions),
-        *_words(draft, actions),
+        *_shapes(draft),
+        *_targets(draft),
+        *_keys(draft),
+        *_words(draft),
     ]
     broken = broken or list(_steps(draft, actions))
     if broken:
         return broken
-    return [*_reach(draft, actions), *_proofs(draft, actions), *_texts(draft, actions)]
+    return [*_reach(draft), *_proofs(draft, actions), *_texts(draft)]
 
 
 def _at(node: Node, fault: str, *path: str | int, **told: str) -> Finding:
     return node.source.finding((*node.path, *path), fault.format(node=node.name, **told))
 
 
-def _shapes(draft: Draft, actions: Actions) -> Iterator[Finding]:
+def _shapes(draft: Draft) -> Iterator[Finding]:
     for node in draft.nodes.values():
         if node.kind == "choice" and not (node.options or node.each):
             yield _at(node, faults.NO_OPTIONS)
@@ -77,7 +76,7 @@ def _shapes(draft: Draft, actions: Actions) -> Iterator[Finding]:
             yield _at(node, faults.NOT_SAID, "accept", "speech")
 
 
-def _targets(draft: Draft, actions: Actions) -> Iterator[Finding]:
+def _targets(draft: Draft) -> Iterator[Finding]:
     for name in ALWAYS_THERE:
         if name not in draft.nodes:
             yield draft.pack.finding((), faults.NO_SCREEN.format(name=name))
@@ -111,7 +110,7 @@ def _keyword_targets(draft: Draft) -> Iterator[tuple[tuple[str | int, ...], str]
         yield ("password", "to"), form.password.to
 
 
-def _keys(draft: Draft, actions: Actions) -> Iterator[Finding]:
+def _keys(draft: Draft) -> Iterator[Finding]:
     for node in draft.nodes.values():
         seen: set[tuple[str, str]] = set()
         for index, option in enumerate(node.options):
@@ -129,7 +128,7 @@ def _navigation(channel: str) -> set[str]:
     return {surface.back, surface.home, surface.repeat, surface.agent} - {""}
 
 
-def _words(draft: Draft, actions: Actions) -> Iterator[Finding]:
+def _words(draft: Draft) -> Iterator[Finding]:
     seen: set[str] = set()
     for index, keyword in enumerate(draft.keywords.form.keywords):
         for place, words in enumerate(keyword.words):
@@ -153,7 +152,7 @@ def _steps(draft: Draft, actions: Actions) -> Iterator[Finding]:
             yield _at(node, faults.NO_EDGE, "on", outcome=outcome)
 
 
-def _reach(draft: Draft, actions: Actions) -> Iterator[Finding]:
+def _reach(draft: Draft) -> Iterator[Finding]:
     reached = {channel: reachable(draft, channel) for channel in CHANNELS}
     anywhere = set(chain.from_iterable(reached.values()))
     for name in sorted(draft.nodes.keys() - anywhere):
@@ -201,7 +200,7 @@ def _proofs(draft: Draft, actions: Actions) -> Iterator[Finding]:
                 yield draft.pack.finding(("gates",), faults.NO_GATE.format(node=node.name, proof=proof))
 
 
-def _texts(draft: Draft, actions: Actions) -> Iterator[Finding]:
+def _texts(draft: Draft) -> Iterator[Finding]:
     for language, tongue in draft.tongues.items():
         for name in NEEDED_TEXTS:
             if name not in tongue.catalogue:

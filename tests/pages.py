@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 
 from flows.records import Secret
+from gateway import hops
 from gateway.direct import Direct
 from gateway.pages.site import Pages
 from gateway.serving import listening
@@ -126,9 +127,8 @@ class Street:
 def pages(world: World, public_url: str = "http://127.0.0.1", posts_a_minute: int = 100_000) -> Pages:
     """The pages of a world's house."""
     house = world.house.conversations
-    return Pages(
-        house.shelf, house.people, SECRET, public_url, house.manners.tallies, posts_a_minute=posts_a_minute
-    )
+    tallies, source = house.manners.tallies, hops.sources(())
+    return Pages(house.shelf, house.people, SECRET, public_url, tallies, source, posts_a_minute=posts_a_minute)
 
 
 def two_operators(world: World) -> Pages:

@@ -4,10 +4,12 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 
 from flows.records import Secret
+from gateway import hops
 from gateway.pages.forms import Forms
 from gateway.pages.sealed import Envelope
-from gateway.pages.source import remote
 from tests.sql import SECRET
+
+remote = hops.sources(())
 
 
 def test_sealed_words_open_under_their_label_only() -> None:

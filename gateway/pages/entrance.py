@@ -141,11 +141,7 @@ class Entrance:
 
 async def _fields(request: web.Request) -> Mapping[str, str]:
     """What was posted; BadRequest for anything no form of ours sends."""
-    try:
-        data = await decode.body(request)
-    except web.RequestPayloadError as error:
-        raise BadRequest("the body is not what its encoding says") from error
-    return decode.form(data, request.content_type, request.charset)
+    return decode.form(await decode.body(request), request.content_type, request.charset)
 
 
 def _limited(page: Page, visit: Visit) -> web.Response:

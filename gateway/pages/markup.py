@@ -120,10 +120,7 @@ def table(caption: str, rows: Iterable[tuple[str, str]], head: tuple[str, str] |
     top = ""
     if head:
         top = f'<tr><th scope="col">{escape(head[0])}</th><th scope="col">{escape(head[1])}</th></tr>'
-    body = "".join(
-        f'<tr><th scope="row">{escape(name)}</th><td><bdi>{escape(value)}</bdi></td></tr>'
-        for name, value in rows
-    )
+    body = "".join(_row(name, value) for name, value in rows)
     return f"<table><caption>{escape(caption)}</caption>{top}{body}</table>"
 
 

@@ -19,7 +19,6 @@ from gateway.pages.file import FilePage
 from gateway.pages.forms import Cookies, Forms
 from gateway.pages.sealed import Envelope
 from gateway.pages.sheet import SLIP
-from gateway.pages.source import remote
 from storage.seal import derived
 
 FOLDER = Path(__file__).parent
@@ -45,7 +44,7 @@ class Pages:
     public_url: str
     tallies: Tallies = field(repr=False)
     """Counts posts, of all processes."""
-    source: Callable[[web.Request], str] = remote
+    source: Callable[[web.Request], str]
     """Names where a request comes from, to count its posts."""
     token: Callable[[], str] = field(default=lambda: secrets.token_urlsafe(32), repr=False)
     """A URL-safe token of 256 random bits."""
