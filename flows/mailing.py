@@ -18,9 +18,9 @@ def validation(ask: Ask, address: str, subscription: str = "") -> tuple[tuple[Li
     link = Link(token, "email", ask.menu.name, whose, address, expires)
     url = Text(f"{ask.world.links_url}/confirm#{token.value}")
     mail = ask.email("notify.email", address, {"link": url})
-    return (link,), (replace(mail, key=f"{mail.key}/{_mark(mail.key, whose)}"),)
+    return (link,), (replace(mail, key=f"{mail.key}/{mark(mail.key, whose)}"),)
 
 
-def _mark(key: str, whose: str) -> str:
-    """Tells the lines of one wish apart; the audit trail keeps keys, so no subscription stands in one."""
+def mark(key: str, whose: str) -> str:
+    """Tells the lines of one wish apart: keys outlive `erase`, so neither number nor subscription is in one."""
     return blake2b(f"{key}\x00{whose}".encode(), digest_size=8).hexdigest()

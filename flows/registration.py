@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from flows.actions import Ask, Outcome, action
-from flows.mailing import validation
+from flows.mailing import mark, validation
 from flows.records import CodeRequest, Consent, Preference, Registration, Secret, Subscriber
 from menus.facts import Email, Fact, Facts, Number, Rows, Text, Word
 
@@ -78,7 +78,7 @@ async def _mailed(ask: Ask, lines: Sequence[Registration], address: str) -> Outc
     for each in lines:
         links, notices = validation(ask, address, each.subscription)
         change = ask.change(
-            part=f"/{each.line}",
+            part=f"/{mark(ask.key, each.line)}",
             subscription=each.subscription,
             preference=Preference(notify="email", email=address),
             consents=(_consent(ask),),

@@ -10,6 +10,7 @@ from flows.records import Preference
 from gateway.pages.words import direction
 from storage.holdings import Owner
 from tests.pages import ADDRESS, Browser, Seen, Street, outline, pages, serving
+from tests.sql import dumped
 from tests.world import Worlds
 from tests.world import worlds as worlds
 
@@ -83,6 +84,12 @@ async def test_T7_a_caller_gets_the_link_for_the_line_he_proved(street: Street) 
     ledger = street.world.house.conversations.people["tunisie-telecom"].world.ledger
     assert (await ledger.preference("tunisie-telecom", hers)).email == "leila.new@example.test"
     assert (await chosen(street)).email == ""
+
+
+async def test_T7_no_key_of_what_was_changed_holds_a_number(street: Street) -> None:
+    browser, _page = await sheet(street, await invited(street))
+    await browser.submit(MAILBOX, mailbox=MAIL)
+    assert AMINE[1:] not in await dumped(street.world.house.database, "changes")
 
 
 @pytest.mark.parametrize(
