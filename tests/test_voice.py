@@ -99,10 +99,12 @@ def test_the_check_tells_which_recordings_are_missing(pack: Path) -> None:
     assert "prompts/en/home.wav" not in told and "invoice.show" not in told
 
 
-async def test_recordings_are_served_to_be_kept_and_nothing_else_is(pack: Path) -> None:
+async def test_recordings_are_served_to_be_kept_and_nothing_else_is(pack: Path, worlds: Worlds) -> None:
     recorded(pack)
-    worlds = Worlds(pack.parent, pack.parent)
-    async with worlds.open() as world, TestClient(TestServer(public(world.house))) as client:
+    async with (
+        worlds.serving(pack.parent, pack.parent).open() as world,
+        TestClient(TestServer(public(world.house))) as client,
+    ):
         answer = await client.get("/prompts/orange-ro/en/home.wav")
         assert answer.status == 200 and answer.headers["Cache-Control"] == "public, max-age=86400"
         for path in ("orange-ro/en/bill.wav", "orange-ro/..%2f/pack.yaml", "nobody/en/home.wav"):
@@ -196,10 +198,10 @@ def test_opening_hours(case: str) -> None:
 
 
 @pytest.mark.parametrize(("at", "there"), [("2026-03-10 09:00", True), ("2026-03-15 09:00", False)])
-async def test_nobody_is_put_through_out_of_hours(*, at: str, there: bool, pack: Path) -> None:
+async def test_nobody_is_put_through_out_of_hours(*, at: str, there: bool, pack: Path, worlds: Worlds) -> None:
     told = 'voice: {agent_hours: {days: mon-sat, from: "08:00", to: "20:00"}}\nrules:\n'
     edited(pack, "pack.yaml", "rules:\n", told)
-    async with Worlds(pack.parent, pack.parent).open(at) as world:
+    async with worlds.serving(pack.parent, pack.parent).open(at) as world:
         player = world.player(world.direct(), "+40740000102")
         await player.act("call", "411")
         lines = await player.act(">", "0")

@@ -32,7 +32,6 @@ from menus.session import Session
 from storage.demo import seed
 from storage.passwords import SqlPasswords
 from storage.sql.engine import connect
-from storage.sql.upgrade import upgrade
 from tests.sql import LIGHT, rows_in
 
 T = TypeVar("T")
@@ -103,6 +102,8 @@ class Worlds:
     """Where worlds come from: a seeded file for each day, copied for each world."""
 
     folder: Path
+    migrated: Path
+    """A database with nothing in it."""
     operators: Path = packs.OPERATORS
     seeded: dict[str, Path] = field(default_factory=dict)
     menus: dict[Path, Menu] = field(default_factory=dict)
@@ -120,6 +121,10 @@ class Worlds:
         moves = self.menu(packs.folder(operator, self.operators)).moves
         assert isinstance(moves, Watched)
         return moves
+
+    def serving(self, operators: Path, folder: Path) -> "Worlds":
+        """The same people, served by other packs; files of these worlds go into a folder of their own."""
+        return replace(self, operators=operators, folder=folder)
 
     @asynccontextmanager
     async def open(
@@ -153,14 +158,14 @@ class Worlds:
 
     async def _copied(self, at: str, now: datetime) -> Path:
         if at not in self.seeded:
-            self.seeded[at] = await _seeded(self.folder / f"seeded-{len(self.seeded)}.db", now)
+            path = self.folder / f"seeded-{len(self.seeded)}.db"
+            self.seeded[at] = await _seeded(Path(shutil.copy(self.migrated, path)), now)
         self.opened += 1
         return Path(shutil.copy(self.seeded[at], self.folder / f"world-{self.opened}.db"))
 
 
 async def _seeded(path: Path, now: datetime) -> Path:
     database = connect(f"sqlite:///{path}")
-    await upgrade(database)
     passwords = SqlPasswords(database, hasher=LIGHT)
     await seed(database, passwords, now)
     passwords.close()
@@ -206,9 +211,9 @@ async def replayed(worlds: Worlds, text: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def worlds(tmp_path_factory: pytest.TempPathFactory) -> Worlds:
+def worlds(tmp_path_factory: pytest.TempPathFactory, sqlite_migrated: Path) -> Worlds:
     """Where this run's worlds come from."""
-    return Worlds(tmp_path_factory.mktemp("worlds"))
+    return Worlds(tmp_path_factory.mktemp("worlds"), sqlite_migrated)
 
 
 @pytest.fixture
