@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from flows.acting import Frame
 from flows.actions import Action
 from flows.crowd import Crowd
+from flows.failures import Failure
 from flows.hearing import listen
 from flows.hops import Keys, note, unheard
 from flows.inbound import Inbound
@@ -53,8 +54,8 @@ class Conversations:
             return write(self.sorry(inbound.operator, inbound.channel))
         try:
             return await self._admitted(inbound, write, key, hop, opened)
-        except BaseException:
-            await asyncio.shield(self.sessions.release(key, opened))
+        except BaseException as broken:
+            await asyncio.shield(self._given_up(key, opened, broken))
             raise
 
     def sorry(self, operator: str, channel: Channel) -> Reply:
@@ -67,6 +68,13 @@ class Conversations:
         await self.sessions.drop(key)
         for leaver in self.leavers:
             leaver(key.name)
+
+    async def _given_up(self, key: SessionKey, opened: Opened, broken: BaseException) -> None:
+        """What failed or was cancelled may be tried again. What broke in a way nobody foresaw would break once
+        more on the same session (T33): it is forgotten, and the caller begins anew.
+        """
+        foreseen = isinstance(broken, Failure | TimeoutError) or not isinstance(broken, Exception)
+        await (self.sessions.release(key, opened) if foreseen else self.sessions.drop(key))
 
     def _key(self, inbound: Inbound) -> SessionKey:
         return self.keys.session(
@@ -115,7 +123,7 @@ class Conversations:
         self, inbound: Inbound, effects: str, opened: Opened, began: float
     ) -> tuple[Frame, Session, str]:
         """Whom the turn is about and the session it goes on with; with a note when its screen is gone."""
-        people, kept = self.people[inbound.operator], loaded(opened.session)
+        people, kept = self.people[inbound.operator], loaded(opened.session, inbound)
         person = await people.glimpse(kept.number if kept else inbound.caller)
         if kept and changed_hands(kept, person):
             kept, person = None, await people.glimpse(inbound.caller)

@@ -35,10 +35,14 @@ class File:
 
 def named(text: str) -> File:
     """The file a link names; ValueError when it names none."""
-    kind, *rest = map(str, json.loads(text))
+    try:
+        kind, *rest = map(str, json.loads(text))
+        file = File(cast(Kind, kind), *rest)
+    except (TypeError, RecursionError) as error:
+        raise ValueError("this names no file") from error
     if kind not in get_args(Kind):
         raise ValueError("no such kind of file")
-    return File(cast(Kind, kind), *rest)
+    return file
 
 
 def by_sms(ask: Ask, file: File, text: str, facts: Facts) -> Change:

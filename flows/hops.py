@@ -13,6 +13,7 @@ from flows.inbound import Inbound
 from flows.ports import SessionKey
 from flows.records import Subscriber
 from menus.session import Session
+from menus.typed import as_digits
 
 STARS = "*"
 
@@ -89,8 +90,9 @@ def _single(session: Session, inbound: Inbound) -> list[str | None] | None:
 
 
 def _after(keys: Keys, session: Session, text: str) -> list[str | None] | None:
-    heard = int(session.heard.partition(":")[0] or 0)
-    if len(text) <= heard or not hmac.compare_digest(keys.watermark(text[:heard]), session.heard):
+    heard = int(as_digits(session.heard.partition(":")[0], 1, 4) or 0)
+    known = keys.watermark(text[:heard]).encode()
+    if len(text) <= heard or not hmac.compare_digest(known, session.heard.encode()):
         return None
     if heard == 0:
         return [text]

@@ -14,13 +14,21 @@ from menus.surface import SURFACES
 log = logging.getLogger("dialtree.turn")
 
 
-def loaded(data: bytes | None) -> Session | None:
-    """The session in these bytes; None when there is none, or none that can be read."""
+def loaded(data: bytes | None, inbound: Inbound) -> Session | None:
+    """The session in these bytes; None when there is none, none that can be read, or another caller's."""
     try:
-        return load(data) if data else None
+        session = load(data) if data else None
     except ValueError:
         log.error("session not readable")
         return None
+    if session and _whose(session) != _whose(inbound):
+        log.error("session of another caller", extra={"operator": inbound.operator})
+        return None
+    return session
+
+
+def _whose(told: Session | Inbound) -> tuple[str, str, str]:
+    return told.operator, told.channel, told.caller
 
 
 def changed_hands(session: Session, person: Person) -> bool:
@@ -36,7 +44,7 @@ def resumed(
     if session is None:
         return current, _begun(current, inbound, person), ""
     menu = shelf.of(inbound.operator, session.revision) or current
-    session.revision = menu.revision
+    session.revision, session.language = menu.revision, menu.language(session.language)
     session.owner = session.owner or person.owner
     if person.subscriber and not session.kind:  # billing did not say in time at first
         session.kind, session.language = person.subscriber.kind, menu.language(person.language)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +99,28 @@ _WRITE = {
     Email: lambda fact: f"e{fact.value}",
 }
 
+MOST_PLACES = 30
+"""An amount has fewer digits before its point and after it: written out, 1E+999999999 would fill the memory."""
+
+
+def _money(body: str) -> Money:
+    try:
+        amount = Decimal(body)
+    except InvalidOperation as error:
+        raise ValueError("this is no amount") from error
+    if not amount.is_finite() or abs(amount.adjusted()) > MOST_PLACES:
+        raise ValueError("an amount is finite, and not as long as that")
+    return Money(amount)
+
+
+def _month(year: int, month: int) -> Month:
+    return Month.of(date(year, month, 1))
+
+
 _READ: Mapping[str, Callable[[str], Fact]] = {
-    "m": lambda body: Money(Decimal(body)),
+    "m": _money,
     "d": date.fromisoformat,
-    "y": lambda body: Month(*map(int, body.split("-"))),
+    "y": lambda body: _month(*map(int, body.split("-"))),
     "t": Text,
     "i": lambda body: Count(int(body)),
     "w": Word,
@@ -126,10 +144,13 @@ def _cell(text: str) -> Fact:
 
 
 def recalled(form: Stored) -> Fact | Rows:
-    """The fact a stored form stands for."""
+    """The fact a stored form stands for; ValueError, TypeError, KeyError or IndexError when it is of none."""
     if isinstance(form, str):
         return _cell(form)
     columns, *rows = form
     if not isinstance(columns, str):
         raise ValueError("a list of rows opens with its columns")
-    return Rows(tuple(columns.split()), tuple(tuple(map(_cell, row)) for row in rows))
+    names = tuple(columns.split())
+    if any(len(row) != len(names) for row in rows):
+        raise ValueError("a row has a cell for each column")
+    return Rows(names, tuple(tuple(map(_cell, row)) for row in rows))

@@ -58,17 +58,27 @@ class Session:
 _PLAIN = tuple(name for name in Session.__slots__ if name != "facts")
 _FIELDS = attrgetter(*_PLAIN)
 _PROOFS, _TRAIL, _NOTES = _PLAIN.index("proofs"), _PLAIN.index("trail"), _PLAIN.index("notes")
+_COUNTS = ("page", "misses", "silences", "turn")
+_JSON = {"proofs": list, "trail": list, "notes": list, "facts": dict, **dict.fromkeys(_COUNTS, int)}
+_SHAPE = tuple(_JSON.get(name, str) for name in Session.__slots__)
+"""The types of what `dump` writes: whoever can write to the store may have put anything in their place."""
 
 
 def load(data: bytes) -> Session:
     """The session `dump` wrote; ValueError when the bytes are not one."""
     try:
         row = from_json(data, cache_strings="keys")
-        if len(row) != len(_PLAIN) + 1:
-            raise ValueError("these bytes hold more or less than a session does")
-        row[_PROOFS], row[_TRAIL] = tuple(row[_PROOFS]), tuple(row[_TRAIL])
+        if tuple(map(type, row)) != _SHAPE:
+            raise ValueError("these bytes hold something else than a session does")
+        row[_PROOFS], row[_TRAIL] = _names(row[_PROOFS]), _names(row[_TRAIL])
         row[_NOTES] = tuple((int(page), str(words)) for page, words in row[_NOTES])
         row[-1] = {name: recalled(form) for name, form in row[-1].items()}
         return Session(*row)
     except (TypeError, IndexError, KeyError, AttributeError) as error:
         raise ValueError("these bytes are not a session") from error
+
+
+def _names(words: list[str]) -> tuple[str, ...]:
+    """As they are; TypeError when one is no string."""
+    "".join(words)
+    return tuple(words)

@@ -1,7 +1,7 @@
 """One-time codes on SQL: keyed hashes, and counts that no number of parallel guesses gets past."""
 
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hmac import compare_digest
 from typing import Any, Literal
 
@@ -69,6 +69,16 @@ def refusal(times: list[datetime], now: datetime) -> Literal["", "soon", "many"]
     return ""
 
 
+def sends(stored: str, now: datetime) -> list[datetime]:
+    """When codes were sent, newest first. What cannot be read counts as many, just now: none is sent until
+    the row goes, a day after its last send.
+    """
+    try:
+        return [datetime.fromisoformat(time).astimezone(UTC) for time in json.loads(stored)]
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        return [now] * MOST_SENDS
+
+
 class SqlCodes:
     """The `Codes` port. `secret` keys every hash: without it six digits cannot be tried offline."""
 
@@ -123,8 +133,7 @@ class SqlCodes:
         """The key is taken last: two twins wait for each other at the number's own row."""
         who = subject(self._key, request.operator, request.number)
         row = {"subject": who, "since": request.at, "times": "[]"}
-        stored = json.loads(connection.execute(LOCK_SENDS, row).scalar_one())
-        times = [datetime.fromisoformat(time) for time in stored]
+        times = sends(connection.execute(LOCK_SENDS, row).scalar_one(), request.at)
         outcome = refusal(times, request.at) or "ok"
         first = changes.first_outcome(connection, request.key, outcome, None, request.at)
         if first is not None:

@@ -49,10 +49,11 @@ class FilePage:
     async def _asked(self, visit: Visit) -> web.Response:
         token = links.typed(visit)
         link = await links.opened(visit, token, PURPOSE)
-        if link is None:
+        file = _named(link)
+        if file is None:
             return links.gone(visit)
-        await self._send(visit, files.named(link.value))
-        return self._form(visit, link, self.envelope.close((token.value,), _label(visit)))
+        await self._send(visit, file)
+        return self._form(visit, file, self.envelope.close((token.value,), _label(visit)))
 
     async def _send(self, visit: Visit, file: files.File) -> None:
         """A code to the line the link was made for; a number that is nobody's any more gets none."""
@@ -65,11 +66,11 @@ class FilePage:
     async def _given(self, visit: Visit, slip: str) -> web.Response:
         words = self.envelope.open(slip, _label(visit))
         link = await links.opened(visit, Secret(words[0]), PURPOSE) if words else None
-        if link is None:
+        file = _named(link)
+        if link is None or file is None:
             return links.gone(visit)
-        file = files.named(link.value)
         if not await _redeemed(visit, file.number):
-            return self._form(visit, link, slip, "page.refused")
+            return self._form(visit, file, slip, "page.refused")
         return await self._opened(visit, link, file)
 
     async def _opened(self, visit: Visit, link: Link, file: files.File) -> web.Response:
@@ -82,13 +83,21 @@ class FilePage:
         log.info("file opened", extra={"operator": visit.operator})
         return answers.attachment(sheet.data, sheet.name, sheet.suffix)
 
-    def _form(self, visit: Visit, link: Link, slip: str, wrong: str = "") -> web.Response:
-        number = Number(files.named(link.value).number)
-        told = f"<p>{visit.words('page.file_code', {'line': number})}</p>"
+    def _form(self, visit: Visit, file: files.File, slip: str, wrong: str = "") -> web.Response:
+        told = f"<p>{visit.words('page.file_code', {'line': Number(file.number)})}</p>"
         form = markup.form(
             visit, INPUTS, "page.file_download", wrong=bool(wrong), more=markup.hidden(SLIP, slip)
         )
         return answers.page(visit, "page.file_title", markup.alert(visit, wrong, INPUTS) + told + form)
+
+
+def _named(link: Link | None) -> files.File | None:
+    """The file a link leads to; None when it leads to none."""
+    try:
+        return files.named(link.value) if link else None
+    except ValueError:
+        log.error("link not readable")
+        return None
 
 
 async def _redeemed(visit: Visit, number: str) -> bool:

@@ -7,7 +7,9 @@ never saved, 0xD1 live, 0xD2 ended.
 
 Tokens grow with the server's clock in microseconds, so that none is ever given twice, not even after
 the record, or the whole of Redis, was lost. A lease that ends further away than leases last was
-written under another clock, and does not count. A string that is none of ours counts as nothing.
+written under another clock, and does not count. A string that is none of ours counts as nothing, and no
+string makes a script fail: it would look as if Redis were out, to everybody (`math.max(now, empty)` is
+`now` where the bucket holds "nan"; the other way round it is not; above 2^53 a number skips some).
 """
 
 from storage.sessions.coalesce import Script
@@ -17,7 +19,7 @@ local function read(key)
   local record = redis.pcall('GET', key)
   if type(record) ~= 'string' or #record < 19 then return nil end
   local kind, version, token, until_ms, length = struct.unpack('>I1I4I7I6I1', record)
-  if kind < 0xD0 or kind > 0xD2 or #record < 19 + length then return nil end
+  if kind < 0xD0 or kind > 0xD2 or token >= 2^53 or #record < 19 + length then return nil end
   return {kind, version, token, until_ms, record:sub(20, 19 + length), record:sub(20 + length)}
 end
 local function write(key, kind, version, token, until_ms, hop, body, ttl)
@@ -41,7 +43,7 @@ if kind == 0xD2 then return {2, version, 0, body} end
 if until_ms > ms and until_ms <= ms + lease_ms then return {4} end
 if interval > 0 then
   local empty = tonumber(redis.pcall('GET', KEYS[2]) or 0) or 0
-  local filled = math.max(math.min(empty, now + window), now) + interval
+  local filled = math.min(math.max(now, empty), now + window) + interval
   if filled > now + window then return {5} end
   redis.call('SET', KEYS[2], string.format('%.0f', filled), 'PX', math.ceil((filled - now) / 1000))
 end
@@ -75,7 +77,7 @@ RELEASE = Script(
 local was = read(KEYS[1])
 if not was or was[3] ~= tonumber(ARGV[1]) or was[4] == 0 then return 0 end
 if was[1] == 0xD0 then return redis.call('DEL', KEYS[1]) end
-write(KEYS[1], was[1], was[2], was[3], 0, was[5], was[6], redis.call('PTTL', KEYS[1]))
+write(KEYS[1], was[1], was[2], was[3], 0, was[5], was[6], math.max(1, redis.call('PTTL', KEYS[1])))
 return 1
 """,
     keys=1,
@@ -102,7 +104,11 @@ the bucket's own name. Words: where to go on. Answers where to go on, 0 at the e
 
 TALLY = Script(
     """
-local count = redis.call('INCR', KEYS[1])
+local count = redis.pcall('INCR', KEYS[1])
+if type(count) ~= 'number' then
+  redis.call('DEL', KEYS[1])
+  count = redis.call('INCR', KEYS[1])
+end
 if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return count
 """,
