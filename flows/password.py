@@ -1,26 +1,30 @@
 """The life of a PIN: proven with, set after a first password, changed, forgotten (M5, M7, M8, F1, F7)."""
 
-from itertools import pairwise
+import re
 
 from flows.account import FIRST
 from flows.actions import Ask, Outcome, action
 from flows.records import Secret
 
 PIN_DIGITS = range(4, 7)
-LEAST_PASSWORD = 8
+RUNS = ("01234567890", "09876543210", "2580", "0852")
+"""A PIN that lies in one of these is a common one: runs up and down, the middle of a keypad."""
+COMMON = re.compile(
+    r"(\d{1,3})\1+"  # 0000, 1212, 123123
+    r"|(\d)\2+(\d)\3+((\d)\5+)?"  # 1122, 11222, 112233
+    r"|(19|20)\d\d"  # a year
+)
+"""And one that is, as a whole, made like this."""
 DRAFT = "draft"
 """The kind a new PIN is kept under, hashed, until it has been typed a second time."""
 
 
-def pin_holds(pin: str) -> bool:
-    """Four to six digits that are neither all the same nor a run up or down."""
-    steps = {int(after) - int(before) for before, after in pairwise(pin)}
-    return pin.isdigit() and len(pin) in PIN_DIGITS and steps not in ({0}, {1}, {-1})
-
-
-def password_holds(password: str) -> bool:
-    """Eight characters or more, not all the same: what a web form may set."""
-    return len(password) >= LEAST_PASSWORD and len(set(password)) > 1
+def pin_holds(pin: str, number: str) -> bool:
+    """Four to six ASCII digits, not a common PIN, and not how the line's own number ends."""
+    if not (pin.isascii() and pin.isdecimal() and len(pin) in PIN_DIGITS):
+        return False
+    common = COMMON.fullmatch(pin) or any(pin in run for run in RUNS)
+    return not common and not number.endswith(pin)
 
 
 async def check(ask: Ask) -> Outcome:
@@ -35,7 +39,7 @@ async def check(ask: Ask) -> Outcome:
 async def draft(ask: Ask) -> Outcome:
     """A new PIN, typed once: kept aside, hashed, if it holds."""
     ask.known()
-    if not pin_holds(ask.typed):
+    if not pin_holds(ask.typed, ask.line):
         return Outcome("weak")
     await _put(ask, DRAFT, ask.typed)
     return Outcome("ok")

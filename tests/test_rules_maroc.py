@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from flows.password import password_holds, pin_holds
+from flows.password import PIN_DIGITS, pin_holds
 from tests.runs import Runs
 from tests.runs import runs as runs
 from tests.test_rules_orange_ro import steps, words
@@ -14,6 +14,7 @@ FIRST = {"fr": "Mot de passe initial", "ar": "كلمة سر أولى"}
 AGENCY = {"fr": "agence commerciale", "ar": "الوكالة التجارية"}
 WAIT = {"fr": "le mois prochain", "ar": "الشهر القادم"}
 CHOOSE = {"fr": "Choisissez un", "ar": "اختاروا رقما"}
+WEAK = {"fr": "Trop simple", "ar": "سهل جدا"}
 YOUSSEF = "+212661000101"
 both = pytest.mark.parametrize("language", ["fr", "ar"])
 written = pytest.mark.parametrize("channel", ["ussd", "sms"])
@@ -148,15 +149,33 @@ async def test_M8_old_new_and_again_on_ussd(runs: Runs) -> None:
 
 @pytest.mark.parametrize(
     ("pin", "holds"),
-    [("4071", True), ("123456", False), ("4321", False), ("0000", False), ("407", False), ("1357", True)],
+    [("4071", True), ("407", False), ("1357", True), ("4071838", False), ("24680", True), ("1821", True)]
+    + [
+        (pin, False)
+        for pin in ("0000", "999999", "1212", "123123", "6969", "121212", "1122", "111222", "112233")
+    ]
+    + [(pin, False) for pin in ("1234", "123456", "4321", "7890", "0987", "2580", "1987", "2031")]
+    + [("201987", True), ("000101", False), ("0101", False), ("40101", True)]
+    + [(pin, False) for pin in ("", "407²", "²²²²", "٤٠٧١", "40 71", "-407", "407a")],
 )
 def test_M8_what_a_pin_may_be(pin: str, *, holds: bool) -> None:
-    assert pin_holds(pin) is holds
+    """Of +212661000101: neither a common one nor the end of its number, and ASCII digits only."""
+    assert pin_holds(pin, "+212661000101") is holds
 
 
-@pytest.mark.parametrize(("password", "holds"), [("Zellige7", True), ("short1", False), ("a" * 9, False)])
-def test_M8_what_a_password_may_be(password: str, *, holds: bool) -> None:
-    assert password_holds(password) is holds
+@both
+async def test_M8_a_common_pin_and_the_end_of_ones_number_are_refused_in_words(
+    language: str, runs: Runs
+) -> None:
+    for pin in ("2580", "0101"):
+        assert WEAK[language] in await told(runs, "ussd-forgotten", pin, language)
+
+
+def test_M8_few_pins_are_refused() -> None:
+    """So few that refusing them tells a guesser nothing worth having: under one in twenty of each length."""
+    for digits in PIN_DIGITS:
+        refused = sum(not pin_holds(f"{pin:0{digits}}", "+212661000101") for pin in range(10**digits))
+        assert 0 < refused < 10**digits / 20
 
 
 async def test_M9_profile_behind_the_pin_on_ussd(runs: Runs) -> None:
