@@ -13,7 +13,7 @@ TWO := -n 2 --dist worksteal
 
 KILLS ?= 1000
 
-.PHONY: demo test check bench soak pictures services clean
+.PHONY: demo test check bench soak pictures services lock clean
 
 demo: $(RUNS)
 	$(BIN)/dialtree demo
@@ -42,6 +42,12 @@ soak: $(STAMP) services
 # The pictures of the README: the phone in a browser, and the map of *100#.
 pictures: $(STAMP) services
 	$(BIN)/python -m tests.pictures
+
+# The newest versions pyproject.toml permits, with the hash of every file the index offers of each.
+lock: $(RUNS)
+	$(BIN)/python -m pip install --quiet 'uv>=0.9'
+	$(BIN)/uv --no-config pip compile pyproject.toml --group build --universal --generate-hashes --upgrade \
+		--quiet --custom-compile-command 'make lock' --output-file requirements.lock
 
 services: $(STAMP)
 	$(BIN)/python -m tests.services install
