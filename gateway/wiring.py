@@ -43,6 +43,7 @@ from storage.outbox import SqlOutbox
 from storage.passwords import SqlPasswords
 from storage.posting import SqlPosting
 from storage.privacy import SqlPrivacy
+from storage.seal import derived
 from storage.sql.clock import server_time
 from storage.sql.engine import Database, connect
 from storage.sql.upgrade import upgrade
@@ -194,7 +195,8 @@ async def _conversations(
     passwords: SqlPasswords,
     stack: AsyncExitStack,
 ) -> Conversations:
-    people, keys = {}, Keys(settings.secret_key.get_secret_value().encode()[:64])
+    secret = Secret(settings.secret_key.get_secret_value())
+    people, keys = {}, Keys(derived(secret, "conversations"))
     for name in settings.operators:
         world = _world(settings, shelf.current(name), notebook, passwords, given)
         stack.push_async_callback(_closed, world.billing)

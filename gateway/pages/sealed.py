@@ -18,7 +18,7 @@ class Envelope:
     @classmethod
     def of(cls, secret: Secret) -> "Envelope":
         """The pages' own, from the one secret of the house."""
-        return cls(Seal(secret, "pages"))
+        return cls(Seal(secret, "slips"))
 
     def close(self, words: Sequence[str], label: str) -> str:
         """The words as URL-safe text."""

@@ -1,0 +1,136 @@
+"""docs/security.md lists every key, every use of cryptography and all that is logged, as the code does."""
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import BaseModel, SecretStr
+
+from gateway.log import FIELDS
+from gateway.providers import discover
+from gateway.settings import OperatorSettings, Settings
+from storage.enqueue import PURPOSE
+
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs" / "security.md").read_text()
+CRYPTOGRAPHY = {"argon2", "cryptography", "hashlib", "hmac", "secrets"}
+LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
+
+
+def trees() -> Iterator[tuple[str, ast.Module]]:
+    for floor in ("gateway", "storage", "flows", "menus"):
+        for path in sorted((ROOT / floor).rglob("*.py")):
+            yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text())
+
+
+TREES = dict(trees())
+
+
+def table(head: str) -> dict[str, list[str]]:
+    """The cells of the rows under a heading of columns, by the first of them."""
+    (body,) = re.findall(rf"^\| {head} \|.*\n\|[-|]+\n((?:\|.*\n)+)", PAGE, re.MULTILINE)
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in body.splitlines()]
+    return {row[0].strip(): [cell.strip(" |") for cell in row[1:]] for row in rows}
+
+
+def calls(tree: ast.AST) -> Iterator[ast.Call]:
+    yield from (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+
+
+def purposes() -> Iterator[str]:
+    """What the second argument of `derived` and `Seal` says, wherever they are called."""
+    for name, tree in TREES.items():
+        for call in calls(tree):
+            if isinstance(call.func, ast.Name) and call.func.id in ("derived", "Seal"):
+                said = call.args[1]
+                if isinstance(said, ast.Constant):
+                    yield str(said.value)
+                elif name != "storage/seal.py":
+                    assert isinstance(said, ast.Name) and said.id == "PURPOSE", name
+                    yield PURPOSE
+
+
+def test_every_purpose_of_a_key_is_on_the_page() -> None:
+    listed = {name.strip("`") for name in table("purpose")}
+    assert listed == set(purposes())
+
+
+def test_no_purpose_keys_both_a_cipher_and_a_hash() -> None:
+    ciphers = {name.strip("`") for name, cells in table("purpose").items() if "AES" in cells[1]}
+    sealing = {call.args[1] for tree in TREES.values() for call in calls(tree) if _named(call, "Seal")}
+    said = {each.value if isinstance(each, ast.Constant) else PURPOSE for each in sealing}
+    hashing = {call.args[1] for tree in TREES.values() for call in calls(tree) if _named(call, "derived")}
+    assert ciphers == said
+    assert not said & {each.value for each in hashing if isinstance(each, ast.Constant)}
+
+
+def _named(call: ast.Call, name: str) -> bool:
+    return isinstance(call.func, ast.Name) and call.func.id == name
+
+
+def test_every_module_with_cryptography_is_on_the_page() -> None:
+    using = {name for name, tree in TREES.items() if imported(tree) & CRYPTOGRAPHY}
+    listed = [name for cells in table("algorithm").values() for name in cells[0].split(", ")]
+    assert sorted(listed) == sorted(using)
+
+
+def imported(tree: ast.AST) -> set[str]:
+    """The packages a module imports."""
+    plain = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    froms = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    return {name.partition(".")[0] for name in plain | froms}
+
+
+def test_every_secret_of_the_settings_is_on_the_page() -> None:
+    models: list[type[BaseModel]] = [
+        Settings,
+        OperatorSettings,
+        *(provider.Settings for provider in discover().values()),
+    ]
+    secret = {
+        name
+        for model in models
+        for name, field in model.model_fields.items()
+        if "SecretStr" in str(field.annotation) or field.annotation is SecretStr
+    }
+    listed = {name for row in table("setting") for name in re.findall(r"`(\w+)`", row)}
+    assert secret - {"secret_key"} <= listed
+
+
+def events() -> Iterator[tuple[str, str, ast.Call]]:
+    """Logger, event and call of everything that is logged."""
+    for tree in TREES.values():
+        loggers = {
+            node.targets[0].id: node.value.args[0].value
+            for node in tree.body
+            if isinstance(node, ast.Assign)
+            and isinstance(node.targets[0], ast.Name)
+            and isinstance(node.value, ast.Call)
+            and getattr(node.value.func, "attr", "") == "getLogger"
+            and isinstance(node.value.args[0], ast.Constant)
+        }
+        for call in calls(tree):
+            name, _, level = ast.unparse(call.func).partition(".")
+            if name in loggers and level in LEVELS:
+                assert isinstance(call.args[0], ast.Constant)
+                yield str(loggers[name]), str(call.args[0].value), call
+
+
+def test_every_event_is_on_the_page_under_its_logger() -> None:
+    found = defaultdict(set)
+    for logger, event, _ in events():
+        found[logger].add(event)
+    assert {logger: set(cells[0].split("; ")) for logger, cells in table("logger").items()} == found
+
+
+def test_every_field_is_on_the_page() -> None:
+    assert {name for row in table("field") for name in row.split(", ")} == FIELDS
+
+
+def test_no_event_brings_a_field_that_is_dropped() -> None:
+    for logger, event, call in events():
+        extras = [each.value for each in call.keywords if each.arg == "extra"]
+        keys = [key for extra in extras if isinstance(extra, ast.Dict) for key in extra.keys]
+        assert {key.value for key in keys if isinstance(key, ast.Constant)} <= FIELDS, (logger, event)
