@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from menus.masking import scrubbed
 
 FIELDS = frozenset(
-    {"node", "failure", "door", "row", "state", "operator", "provider", "channel", "status", "ms", "kind"}
+    {"node", "failure", "door", "row", "state", "operator", "provider", "channel", "status", "ms"}
     | {"subscriber", "revision", "language", "path", "turns", "outcome", "findings"}
 )
 """What a record may carry besides its action name; anything else is dropped, not printed.

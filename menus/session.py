@@ -74,7 +74,7 @@ def load(data: bytes) -> Session:
         row[_NOTES] = tuple((int(page), str(words)) for page, words in row[_NOTES])
         row[-1] = {name: recalled(form) for name, form in row[-1].items()}
         return Session(*row)
-    except (TypeError, IndexError, KeyError, AttributeError) as error:
+    except (TypeError, IndexError, KeyError, AttributeError, OverflowError) as error:
         raise ValueError("these bytes are not a session") from error
 
 

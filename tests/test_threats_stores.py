@@ -85,7 +85,6 @@ DECODERS: dict[str, list[Decoder]] = {
 CALLS = {"loads", "from_json", "decompress", "fromisoformat", "b64decode", "urlsafe_b64decode", "literal_eval"}
 ELSEWHERE = {
     "storage/billing/_fields.py",  # what billing answers: tests/test_billing_fuzz.py
-    "storage/billing/_oauth.py",
     "storage/billing/_documents.py",
     "flows/document.py",  # the pack's own data
     "gateway/pages/sheet.py",  # words that opened under our own key
