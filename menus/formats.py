@@ -14,7 +14,7 @@ from babel import Locale
 from menus import masking
 from menus.alphabet import KEEP, clean
 from menus.facts import Code, Count, Email, Fact, Money, Month, Number, Rows, Text
-from menus.numerals import alone, measured, tongue, words, year_words
+from menus.numerals import alone, idiom, measured, words, year_words
 
 _STEPS = tuple(Decimal(1).scaleb(-decimals) for decimals in range(5))
 
@@ -187,7 +187,7 @@ class Spoken(Formats):
         if "other" not in currency.unit or (currency.decimals and "other" not in currency.subunit):
             raise ValueError(f"{currency.code} has no spoken words in {locale}")
         self._language = known.language
-        self._tongue = tongue(known.language)
+        self._idiom = idiom(known.language)
         self._currency = currency
         self._and = known.list_patterns["standard"]["2"]
         self._names = _months(known, "wide")
@@ -198,7 +198,7 @@ class Spoken(Formats):
         exact = self._currency.rounded(amount)
         whole, rest = divmod(abs(int(exact.scaleb(self._currency.decimals))), 10**self._currency.decimals)
         spoken = self._parts(whole, rest)
-        return f"{self._tongue.minus} {spoken}" if exact < 0 else spoken
+        return f"{self._idiom.minus} {spoken}" if exact < 0 else spoken
 
     def _parts(self, whole: int, rest: int) -> str:
         if not rest:
@@ -210,8 +210,8 @@ class Spoken(Formats):
         return measured(value, self._language, self.plural(value), units)
 
     def day(self, day: date) -> str:
-        first = self._tongue.first if day.day == 1 else ""
-        return self._tongue.day.format(
+        first = self._idiom.first if day.day == 1 else ""
+        return self._idiom.day.format(
             day=first or words(day.day, self._language),
             nth=words(day.day, self._language, "ordinal"),
             month=self._names[day.month],
@@ -236,8 +236,8 @@ class Spoken(Formats):
 
     def email(self, address: str) -> str:
         """The first letter and the domain, its signs by name."""
-        spoken = masking.email(address).replace("***@", f" {self._tongue.at} ")
-        return spoken.replace(".", f" {self._tongue.dot} ")
+        spoken = masking.email(address).replace("***@", f" {self._idiom.at} ")
+        return spoken.replace(".", f" {self._idiom.dot} ")
 
     def code(self, digits: str) -> str:
         return " ".join(digits)

@@ -9,7 +9,7 @@ from num2words import CONVERTER_CLASSES, num2words
 
 
 @dataclass(frozen=True, slots=True)
-class Tongue:
+class Idiom:
     """How one language speaks around its numbers."""
 
     minus: str = "minus"
@@ -29,17 +29,17 @@ class Tongue:
     """The same, after those, for years: Arabic has the word for year in mind, which the number follows."""
 
 
-_TONGUES: Mapping[str, Tongue] = {
-    "ro": Tongue(
+_IDIOMS: Mapping[str, Idiom] = {
+    "ro": Idiom(
         at="arond",
         dot="punct",
         first="întâi",
         measured={"one": "un {unit}"},
         mend=((r"\bunu de mii\b", "una de mii"), (r"\bdoi de mii\b", "două mii")),
     ),
-    "fr": Tongue(minus="moins", at="arobase", dot="point", first="premier"),
-    "en": Tongue(at="at", dot="dot", day="the {nth} of {month} {year}", mend=((",", ""),)),
-    "ar": Tongue(
+    "fr": Idiom(minus="moins", at="arobase", dot="point", first="premier"),
+    "en": Idiom(at="at", dot="dot", day="the {nth} of {month} {year}", mend=((",", ""),)),
+    "ar": Idiom(
         minus="ناقص",
         at="آت",
         dot="نقطة",
@@ -52,17 +52,17 @@ _TONGUES: Mapping[str, Tongue] = {
 }
 
 
-def tongue(language: str) -> Tongue:
+def idiom(language: str) -> Idiom:
     """How a language speaks, plainly for one not in the table; ValueError when numbers have no words."""
     if language not in CONVERTER_CLASSES:
         raise ValueError(f"numbers cannot be spoken in {language!r}")
-    return _TONGUES.get(language, Tongue())
+    return _IDIOMS.get(language, Idiom())
 
 
 @lru_cache(maxsize=4096)
 def words(value: int, language: str, kind: str = "cardinal") -> str:
     """A whole number in words as they stand before a noun; `kind` is `cardinal`, `ordinal` or `year`."""
-    spoken = tongue(language)
+    spoken = idiom(language)
     if value < 0:
         return f"{spoken.minus} {words(-value, language, kind)}"
     return _mended(str(num2words(value, lang=language, to=kind)), spoken.mend)
@@ -70,17 +70,17 @@ def words(value: int, language: str, kind: str = "cardinal") -> str:
 
 def alone(value: int, language: str, kind: str = "cardinal") -> str:
     """A whole number in words when no noun follows."""
-    return _mended(words(value, language, kind), tongue(language).mend_alone)
+    return _mended(words(value, language, kind), idiom(language).mend_alone)
 
 
 def year_words(value: int, language: str) -> str:
     """A year in words, as it stands behind a month."""
-    return _mended(alone(value, language, "year"), tongue(language).mend_year)
+    return _mended(alone(value, language, "year"), idiom(language).mend_year)
 
 
 def measured(value: int, language: str, category: str, units: Mapping[str, str]) -> str:
     """A whole number with its unit, which `units` holds by CLDR plural category (`other` for the rest)."""
-    pattern = tongue(language).measured.get(category, "{n} {unit}")
+    pattern = idiom(language).measured.get(category, "{n} {unit}")
     return pattern.format(n=words(value, language), unit=units.get(category, units["other"]))
 
 

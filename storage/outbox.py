@@ -11,7 +11,7 @@ from flows.records import Parcel, Receipt, Secret, Settlement
 from storage import claiming
 from storage.audit import Auditor
 from storage.enqueue import PURPOSE
-from storage.hearing import hear
+from storage.receipts import hear
 from storage.seal import Seal
 from storage.settling import Settler
 from storage.sql.bell import toll

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, case, func, select, update
 
 from flows.records import Deed, Notice, Parcel, Settlement
 from storage.audit import Auditor
-from storage.hearing import FORWARD, ID_LENGTH, KEY, MEETING, MOVE, TEXT_LENGTH, WEIGHT, kept
+from storage.receipts import FORWARD, ID_LENGTH, KEY, MEETING, MOVE, TEXT_LENGTH, WEIGHT, kept
 from storage.sql import together
 from storage.sql.engine import Database
 from storage.sql.schema import outbox, receipts

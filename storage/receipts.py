@@ -1,4 +1,4 @@
-"""Hearing: what a provider says became of a message, and whether that moves its row."""
+"""Receipts: what a provider says became of a message, and whether that moves its row."""
 
 from collections.abc import Mapping
 from datetime import datetime
