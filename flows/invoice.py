@@ -24,6 +24,7 @@ def shown(bill: Bill, line: str) -> dict[str, Fact | Rows]:
         "line": Number(line),
         "total": Money(bill.total),
         "tax": Money(bill.tax),
+        "paid": Money(bill.total - bill.remaining),
         "remaining": Money(bill.remaining),
         "due": bill.due,
         "issued": bill.issued,

@@ -31,7 +31,7 @@ VOCABULARY: Mapping[str, tuple[Fact | Rows, ...]] = {
     "short_month": (Text("12/28"),),
     "line": (Number("+40740000101"),),
     "said": (Number("+40740000101"),),
-    **dict.fromkeys(("total", "tax", "remaining", "amount"), (AMOUNT,)),
+    **dict.fromkeys(("total", "tax", "paid", "remaining", "amount"), (AMOUNT,)),
     "subscriptions": (AMOUNT,),
     **dict.fromkeys(
         ("options", "communications", "equipment", "one_off", "third_party"), (Money(Decimal("9999.99")),)

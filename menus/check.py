@@ -225,9 +225,9 @@ def _plurals(tongue: Tongue) -> Iterator[Finding]:
     needed = {tongue.written.plural(count) for count in range(COUNTED)}
     for entry in tongue.catalogue.entries.values():
         for channel, template in entry.variants.items():
-            if template.forms and (missing := sorted(needed - template.forms.keys())):
+            if template.counts and (missing := sorted(needed - template.forms.keys())):
                 yield entry.finding(_counted(faults.NO_COUNT, entry.name, missing[0], tongue), channel)
-            if spare := sorted(template.forms.keys() - needed - {"many"}):
+            if template.counts and (spare := sorted(template.forms.keys() - needed - {"many"})):
                 yield entry.finding(_counted(faults.SPARE_COUNT, entry.name, spare[0], tongue), channel)
             if template.by and template.by not in template.slots:
                 yield entry.finding(faults.NO_SLOT.format(name=entry.name, by=template.by), channel)

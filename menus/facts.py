@@ -46,6 +46,11 @@ class Word:
 
     name: str
 
+    @property
+    def last(self) -> str:
+        """What tells it from its like: `part` of `state.part`."""
+        return self.name.rpartition(".")[2]
+
 
 @dataclass(frozen=True, slots=True)
 class Number:

@@ -149,10 +149,13 @@ class Menu:
         return template.fill(lambda slot: self._slot(tongue, slot, channel, facts))
 
     def _template(self, tongue: Tongue, name: str, channel: str, facts: Mapping[str, Fact | Rows]) -> Template:
-        """The text's template; where a count decides its words, those for this count."""
+        """The text's template; where a count or a word decides what it says, that for this one."""
         template = tongue.catalogue.template(name, channel)
         if not template.forms:
             return template
+        word = facts.get(template.by)
+        if isinstance(word, Word):
+            return template.form(word.last)
         deciding = (template.by,) if template.by else template.slots
         counts = (self._count(slot, facts) for slot in deciding)
         count = next((value for value in counts if value is not None), None)

@@ -23,9 +23,9 @@ class Template:
     parts: tuple[str, ...]
     """Literals at even places, slot names at odd ones."""
     forms: Mapping[str, "Template"] = field(default_factory=dict)
-    """By CLDR plural category, where a count decides the words; `parts` are then those of `other`."""
+    """By CLDR plural category, or by a word's last name; `parts` are then those of `other`."""
     by: str = ""
-    """The count that decides; the first one in the text by default."""
+    """The count or the word that decides; the first count in the text by default."""
 
     @property
     def slots(self) -> tuple[str, ...]:
@@ -39,8 +39,13 @@ class Template:
         own = self.parts[::2]
         return own + tuple(part for form in self.forms.values() for part in form.parts[::2])
 
+    @property
+    def counts(self) -> bool:
+        """Does a count decide its words?"""
+        return bool(self.forms) and self.forms.keys() <= set(PLURALS)
+
     def form(self, category: str) -> "Template":
-        """The words of a plural category; those of `other` where it has none of its own."""
+        """The words of a category; those of `other` where it has none of its own."""
         return self.forms.get(category, self)
 
     def fill(self, value: Callable[[str], str]) -> str:
@@ -116,12 +121,12 @@ def _variants(source: Source, name: str, value: object) -> Mapping[str, Template
 
 
 def _worded(source: Source, path: Path_, value: object) -> Template:
-    """A string, or strings by plural category."""
+    """A string, or strings by plural category; which words `by` may name, `menus.widest` knows."""
     if isinstance(value, str):
         return template(value)
     if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
         raise PackError([source.finding(path, faults.NOT_WORDED)])
-    unknown = sorted(value.keys() - {*PLURALS, "by"})
+    unknown = [] if "by" in value else sorted(value.keys() - set(PLURALS))
     if unknown or "other" not in value:
         fault = faults.UNKNOWN_COUNT if unknown else faults.NO_OTHER
         what = fault.format(category="".join(unknown[:1]), known=", ".join(PLURALS))

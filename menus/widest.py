@@ -14,6 +14,7 @@ from menus.render import remark, written
 from menus.screen import Node
 from menus.session import Session
 from menus.source import Finding
+from menus.texts import Template
 
 Vocabulary = Mapping[str, tuple[Fact | Rows, ...]]
 """Every fact a text may name, with its widest values."""
@@ -25,7 +26,7 @@ NOTES = ("", "note.wrong", "note.empty", "note.restarted", "note.as_of", "note.c
 
 def overflows(draft: Draft, menu: Menu, vocabulary: Vocabulary) -> Iterator[Finding]:
     """Screens that do not fit, ends that need a second page, letters that force UCS-2, unknown slots."""
-    unknown = list(_unknown_slots(draft, menu, vocabulary))
+    unknown = [*_unknown_slots(draft, menu, vocabulary), *_unknown_words(menu, vocabulary)]
     yield from unknown
     if unknown:
         return
@@ -34,8 +35,8 @@ def overflows(draft: Draft, menu: Menu, vocabulary: Vocabulary) -> Iterator[Find
         facts = widest(tongue, vocabulary)
         for channel in ("ussd", "sms"):
             for name in sorted(reachable(draft, channel)):
-                if menu.nodes[name].rests:
-                    yield from _screen(menu, tongue, channel, menu.nodes[name], facts)
+                for case in _cases(tongue, channel, menu.nodes[name], facts, vocabulary):
+                    yield from _screen(menu, tongue, channel, menu.nodes[name], case)
 
 
 def _unscripted(tongue: Tongue) -> Iterator[Finding]:
@@ -71,6 +72,32 @@ def _unknown_slots(draft: Draft, menu: Menu, vocabulary: Vocabulary) -> Iterator
                         faults.NO_FACT.format(name=entry.name, slot=slot, instead=faults.instead(slot, known)),
                         channel,
                     )
+
+
+def _unknown_words(menu: Menu, vocabulary: Vocabulary) -> Iterator[Finding]:
+    """Words a text has other words for, and its `by:` never is."""
+    for tongue in menu.tongues.values():
+        for entry in tongue.catalogue.entries.values():
+            for channel, template in entry.variants.items():
+                known = {word.last for word in _deciding(template, vocabulary)} | {"other"}
+                for category in sorted(template.forms.keys() - known) if not template.counts else ():
+                    told = {"category": category, "known": ", ".join(sorted(known))}
+                    yield entry.finding(faults.UNKNOWN_COUNT.format(**told), channel)
+
+
+def _deciding(template: Template, vocabulary: Vocabulary) -> list[Word]:
+    """The words that may decide what a text says."""
+    return [fact for fact in vocabulary.get(template.by, ()) if isinstance(fact, Word)]
+
+
+def _cases(
+    tongue: Tongue, channel: str, node: Node, facts: Mapping[str, Fact | Rows], vocabulary: Vocabulary
+) -> Iterator[Mapping[str, Fact | Rows]]:
+    """The facts to show a screen with: once, or once for each word that decides its text; no step is shown."""
+    if node.rests:
+        template = tongue.catalogue.template(node.text, channel)
+        words = _deciding(template, vocabulary)
+        yield from ({**facts, template.by: word} for word in words) if words else (facts,)
 
 
 def _screen(

@@ -1,0 +1,76 @@
+"""Part-paid bills: every operator says what is left, in every language, wherever a bill is shown."""
+
+import shutil
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from flows.invoice import shown
+from flows.records import Bill, BillState
+from gateway import packs
+from menus.facts import Fact, Money, Rows, Text, Word
+from menus.menu import Menu
+from menus.schema import CHANNELS
+
+BILL = Bill(
+    id="b1",
+    number="X-202603",
+    account="a1",
+    issued=date(2026, 3, 1),
+    due=date(2026, 3, 20),
+    total=Decimal("89.90"),
+    tax=Decimal("14.98"),
+    remaining=Decimal("39.90"),
+    state="part",
+)
+MENUS = {name: packs.menu(packs.folder(name)) for name in packs.names()}
+TOLD = [(name, language, channel) for name in MENUS for language in MENUS[name].tongues for channel in CHANNELS]
+
+
+@pytest.fixture
+def pack(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(packs.folder("orange-ro"), tmp_path / "orange_ro"))
+
+
+def facts(bill: Bill) -> dict[str, Fact | Rows]:
+    return {**shown(bill, "+33600000102"), "customer": Text("***102")}
+
+
+def words(menu: Menu, language: str, channel: str, state: BillState) -> str:
+    return menu.words("invoice.show", language, channel, facts(replace(BILL, state=state)))
+
+
+@pytest.mark.parametrize(("operator", "language", "channel"), TOLD)
+@pytest.mark.parametrize("state", ["part", "overdue"])
+def test_a_bill_paid_in_part_says_what_is_left(
+    operator: str, language: str, channel: str, state: BillState
+) -> None:
+    menu = MENUS[operator]
+    left = menu.tongue(language, channel).show(Money(BILL.remaining), channel)
+    assert left in words(menu, language, channel, state)
+
+
+@pytest.mark.parametrize(("operator", "language", "channel"), TOLD)
+def test_one_that_is_overdue_says_so(operator: str, language: str, channel: str) -> None:
+    menu = MENUS[operator]
+    overdue = menu.tongue(language, channel).show(Word("state.overdue"), channel)
+    assert overdue in words(menu, language, channel, "overdue")
+
+
+def written(pack: Path, text: str) -> str:
+    texts = pack / "texts" / "en.yaml"
+    texts.write_text(f"{texts.read_text()}\n{text}\n")
+    return "\n".join(map(str, packs.findings(pack)))
+
+
+def test_words_no_fact_brings_are_a_finding(pack: Path) -> None:
+    found = written(pack, "invoice.show: {by: state, partly: '{state}', other: '{state}'}")
+    assert "unknown category 'partly'" in found and "part, paid" in found
+
+
+def test_each_form_of_a_text_must_fit(pack: Path) -> None:
+    found = written(pack, f"einvoice.done: {{by: state, part: {'x' * 200}, other: '{{state}}'}}")
+    assert "einvoice.done on ussd: 2" in found
