@@ -125,6 +125,7 @@ async def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT; then turn red, finish what is under way, and return.
 
+    A delivery that breaks ends it the same way, and is raised at the end: who runs us starts us again.
     `mount` adds to the public app; `served` is called once it can be reached.
     """
     settle_memory()
@@ -144,7 +145,7 @@ async def serve(
         if served:
             served()
         worker = asyncio.create_task(deliver(house)) if part.deliver else None
-        await stopped.wait()
+        await _either(stopped, worker)
         health.draining = True
         house.delivery.stop()
         await asyncio.sleep(settings.red_seconds)
@@ -176,11 +177,17 @@ async def work(house: House) -> None:
     """Deliver until SIGTERM or SIGINT; what is under way is finished."""
     stopped = _told_to_stop()
     worker = asyncio.create_task(deliver(house))
-    stopping = asyncio.create_task(stopped.wait())
-    await asyncio.wait({worker, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    await _either(stopped, worker)
     house.delivery.stop()
-    stopping.cancel()
     await worker
+
+
+async def _either(stopped: asyncio.Event, worker: asyncio.Task[None] | None) -> None:
+    """Wait until we are told to stop, or until delivery ends by itself, which is never well."""
+    stopping = asyncio.create_task(stopped.wait())
+    waiting = {stopping, worker} if worker else {stopping}
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
 
 
 def _told_to_stop() -> asyncio.Event:

@@ -68,17 +68,21 @@ class Delivery:
 
     async def run(self) -> None:
         """Until `stop`; what is under way then is finished first, for `DRAIN_SECONDS` at most."""
-        renewing = asyncio.create_task(self._renew())
-        while not self.stopping.is_set():
-            try:
-                if not await self._more():
-                    rest = CROWDED.total_seconds() if self._full() else POLL_SECONDS
-                    await self._idle(self.outbox.wait(rest))
-            except Failure as failure:
-                log.warning("outbox out of reach", extra={"failure": type(failure).__name__})
-                await self._idle(asyncio.sleep(REST_SECONDS))
-        await self._drained()
-        renewing.cancel()
+        async with asyncio.TaskGroup() as group:
+            renewing = group.create_task(self._renew())
+            while not self.stopping.is_set():
+                await self._round()
+            await self._drained()
+            renewing.cancel()
+
+    async def _round(self) -> None:
+        try:
+            if not await self._more():
+                rest = CROWDED.total_seconds() if self._full() else POLL_SECONDS
+                await self._idle(self.outbox.wait(rest))
+        except Failure as failure:
+            log.warning("outbox out of reach", extra={"failure": type(failure).__name__})
+            await self._idle(asyncio.sleep(REST_SECONDS))
 
     async def once(self) -> int:
         """Deliver one batch and wait for it; how many parcels it had."""

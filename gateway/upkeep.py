@@ -27,13 +27,15 @@ class Upkeep:
     now: Callable[[], datetime]
 
     async def run(self) -> None:
-        """Round after round; a database that is out is waited for."""
+        """Round after round; a database that is out is waited for, and what breaks one round ends no other."""
         turn = 0
         while True:
             try:
                 await self.round(retain=turn % RETENTION_EVERY == 0)
             except Failure as failure:
                 log.warning("upkeep waits", extra={"failure": type(failure).__name__})
+            except Exception:  # the process edge of upkeep: it must neither end unseen nor end delivery
+                log.exception("upkeep broke")
             turn += 1
             await asyncio.sleep(CHAIN_SECONDS)
 

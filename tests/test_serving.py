@@ -1,0 +1,63 @@
+"""Serving: a process does not go on as if it did all of its work when a part of it broke."""
+
+import asyncio
+import gc
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
+
+import pytest
+
+from flows.records import Parcel
+from gateway.app import Part, serve
+from gateway.upkeep import Upkeep
+from storage.audit import SqlAudit
+from storage.outbox import SqlOutbox
+from tests.sql import SECRET
+from tests.world import World, Worlds
+
+LONG_SECONDS = 20.0
+"""More than ending takes, however slow the machine."""
+
+
+class BrokenOutbox(SqlOutbox):
+    """An outbox with a bug: what it raises is none of the failures that delivery waits for."""
+
+    async def claim(self, most: int, now: datetime, full: Collection[tuple[str, str]] = ()) -> Sequence[Parcel]:
+        raise LookupError("claim")
+
+
+class BrokenAudit(SqlAudit):
+    """The same of the audit trail; says when it was asked."""
+
+    asked: asyncio.Event
+
+    async def chain(self) -> int:
+        self.asked.set()
+        raise LookupError("chain")
+
+
+@pytest.fixture(autouse=True)
+def thawed() -> Iterator[None]:
+    """Serving tells the collector what stays for good; in a test nothing does."""
+    usual = gc.get_threshold()
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*usual)
+
+
+async def test_serving_ends_when_its_delivery_broke(worlds: Worlds) -> None:
+    async with worlds.open(more={"port": 0, "red_seconds": 0}) as world:
+        world.house.delivery.outbox = BrokenOutbox(world.house.database, SECRET)
+        with pytest.RaisesGroup(LookupError):
+            await asyncio.wait_for(serve(world.house, Part(deliver=True)), LONG_SECONDS)
+
+
+async def test_a_round_of_upkeep_that_broke_ends_no_other(world: World) -> None:
+    audit = BrokenAudit(world.house.database, world.house.notebook.auditor)
+    audit.asked = asyncio.Event()
+    running = asyncio.create_task(Upkeep(world.house.database, audit, world.clock).run())
+    await audit.asked.wait()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not running.done()
+    running.cancel()
