@@ -112,6 +112,13 @@ def altered(good: bytes) -> st.SearchStrategy[bytes]:
     return st.one_of(st.binary(max_size=200), cut)
 
 
+TRIED = [
+    pytest.param(*each, id=f"{name}-{number}")
+    for name, tried in DECODERS.items()
+    for number, each in enumerate(tried)
+]
+
+
 def trees() -> Iterator[tuple[str, ast.Module]]:
     for floor in ("gateway", "storage", "flows", "menus"):
         for path in sorted((ROOT / floor).rglob("*.py")):
@@ -140,12 +147,12 @@ def test_T33_nothing_that_could_run_code_is_ever_used_to_read() -> None:
         assert not called(tree, ast.Name) & {"eval", "exec", "compile", "__import__"}, name
 
 
-@pytest.mark.parametrize(("decode", "good"), [each for tried in DECODERS.values() for each in tried])
+@pytest.mark.parametrize(("decode", "good"), TRIED)
 def test_T33_what_we_wrote_is_read(decode: Callable[[bytes], object], good: bytes) -> None:
     assert decode(good) is not None
 
 
-@pytest.mark.parametrize(("decode", "good"), [each for tried in DECODERS.values() for each in tried])
+@pytest.mark.parametrize(("decode", "good"), TRIED)
 @given(data=st.data())
 @settings(max_examples=400)
 def test_T33_altered_and_random_bytes_are_read_or_a_value_error(
