@@ -57,6 +57,16 @@ class Guard:
             await self._refuse(request)
             raise
 
+    async def event(self, request: web.Request, tokens: tuple[bytes, ...]) -> bytes:
+        """The body of an event at a listener; BadRequest 404 for a token in its path that is none of these.
+
+        It comes from a BSS, which no provider's door is for; a wrong token counts as it does there.
+        """
+        if not fits(request.match_info["token"], tokens):
+            await self._refuse(request)
+            raise BadRequest("no such place", 404)
+        return await decode.body(request)
+
     async def admitted(self, door: Door, request: web.Request) -> Webhook:
         """The request's fields once every check has passed; BadRequest otherwise."""
         if door.sources and not self._listed(door, request):
@@ -93,11 +103,17 @@ def door(doors: Doors, operator: str, provider: str, tail: str) -> Door:
     token, _, last = tail.rpartition("/")
     found = doors.get((operator, provider, last))
     expected = found.tokens if found else (b"-",)
-    given = token.encode("utf-8", "surrogateescape")
-    matches = [hmac.compare_digest(given, known) for known in expected] if expected else [token == ""]
-    if found is None or not any(matches):
+    matches = fits(token, expected) if expected else token == ""
+    if found is None or not matches:
         raise BadRequest("no such place", 404)
     return found
+
+
+def fits(token: str, expected: tuple[bytes, ...]) -> bool:
+    """Is it one of those expected? Each is compared in constant time."""
+    given = token.encode("utf-8", "surrogateescape")
+    matches = [hmac.compare_digest(given, known) for known in expected]
+    return any(matches)
 
 
 async def _proven(door: Door, request: web.Request) -> Webhook:

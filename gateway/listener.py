@@ -1,6 +1,5 @@
 """The listener: a BSS says that a bill was created or changed, and its holder is told, once."""
 
-import hmac
 import json
 import logging
 from collections.abc import Callable, Mapping
@@ -15,7 +14,7 @@ from flows.failures import BadRequest, NotPublished, Refused, Unavailable
 from flows.people import People
 from flows.ports import Cycles
 from flows.records import Change
-from gateway import decode
+from gateway.guard import Guard
 from storage.billing import Fresh
 
 log = logging.getLogger("dialtree.listener")
@@ -32,19 +31,21 @@ class Listener:
     An event is only a hint: the bill is read from the BSS again, so that a forged one tells nobody anything.
     """
 
+    guard: Guard = field(repr=False)
     people: Mapping[str, People] = field(repr=False)
     announcers: Mapping[str, Announcer] = field(repr=False)
-    tokens: Mapping[str, bytes] = field(repr=False)
-    """The secret part of the path, by operator; none takes no events."""
+    tokens: Mapping[str, tuple[bytes, ...]] = field(repr=False)
+    """The secret part of the path, by operator; without one no events are taken."""
     now: Callable[[], datetime]
 
     async def handle(self, request: web.Request) -> web.Response:
         """204 when there is nothing left to do, 4xx for what is no event, 503 when it is to be said again."""
         match = request.match_info
-        if not self._admits(match["operator"], match["token"]) or match["event"] not in EVENTS | OTHERS:
-            return web.Response(status=404)
         try:
-            account, bill = named(await decode.body(request))
+            body = await self.guard.event(request, self.tokens.get(match["operator"], ()))
+            if match["event"] not in EVENTS | OTHERS:
+                return web.Response(status=404)
+            account, bill = named(body)
         except BadRequest as bad:
             return web.Response(status=bad.status)
         except ValueError:
@@ -55,14 +56,8 @@ class Listener:
 
     def callback(self, public_url: str, operator: str) -> str:
         """The address a BSS is given, to which it adds the event's name; empty when no token is set."""
-        token = self.tokens.get(operator, b"").decode()
-        return f"{public_url}/hooks/{operator}/tmf678/{token}/listener" if token else ""
-
-    def _admits(self, operator: str, token: str) -> bool:
-        expected = self.tokens.get(operator, b"")
-        return hmac.compare_digest(token.encode("utf-8", "surrogateescape"), expected or b"\0") and bool(
-            expected
-        )
+        tokens = self.tokens.get(operator)
+        return f"{public_url}/hooks/{operator}/tmf678/{tokens[0].decode()}/listener" if tokens else ""
 
     async def _told(self, operator: str, account: str, bill_id: str) -> int:
         try:

@@ -27,6 +27,7 @@ from gateway import inward, outward, packs
 from gateway.clock import Steady
 from gateway.counting import Counting
 from gateway.delivery import Delivery
+from gateway.guard import Guard
 from gateway.hooks import Hooks
 from gateway.listener import Listener
 from gateway.metrics import Metrics
@@ -178,7 +179,7 @@ async def _built(
         delivery=delivery,
         recorder=recorder,
         passwords=passwords,
-        listener=_listener(settings, conversations, given),
+        listener=_listener(settings, guard, conversations, given),
         posting=SqlPosting(database, secret),
         notebook=notebook,
         audit=SqlAudit(database, notebook.auditor),
@@ -206,14 +207,15 @@ async def _conversations(
     return Conversations(shelf, given.sessions or live, people, packs.actions(), keys, manners, crowd)
 
 
-def _listener(settings: Settings, conversations: Conversations, given: Given) -> Listener:
+def _listener(settings: Settings, guard: Guard, conversations: Conversations, given: Given) -> Listener:
     """Where BSSs announce bills: their announcers serve the billing-day run too."""
     tokens = {name: str(section.bss.get("hub_token", "")) for name, section in settings.operators.items()}
     shelf, keys = conversations.shelf, conversations.keys
     return Listener(
+        guard,
         conversations.people,
         {name: Announcer(shelf.current(name), keys) for name in settings.operators},
-        {name: token.encode() for name, token in tokens.items()},
+        {name: (token.encode(),) for name, token in tokens.items() if token},
         given.now,
     )
 

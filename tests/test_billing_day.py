@@ -147,8 +147,8 @@ async def test_the_command_tells_and_counts(world: World, capsys: pytest.Capture
 async def listening(world: World) -> AsyncIterator[tuple[TmfBss, str]]:
     """A BSS, and us listening to it; the address its events go to."""
     bss, people = TmfBss(book(world.clock())), world.house.conversations.people
-    tokens = {OPERATOR: TOKEN.encode()}
-    listener = Listener(people, world.house.listener.announcers, tokens, world.clock)
+    tokens = {OPERATOR: (TOKEN.encode(),)}
+    listener = Listener(world.house.hooks.guard, people, world.house.listener.announcers, tokens, world.clock)
     house = replace(world.house, listener=listener)
     async with served(bss.app()) as there, served(app.public(house)) as here:
         today = world.clock().date
@@ -234,3 +234,13 @@ async def test_a_wrong_token_opens_nothing(world: World) -> None:
         for wrong in (callback.replace(TOKEN, "guess"), callback.replace(OPERATOR, "nobody")):
             async with session.post(f"{wrong}/customerBillCreateEvent", json={}) as response:
                 assert response.status == 404
+
+
+async def test_wrong_tokens_are_shed_and_the_right_one_is_not(world: World) -> None:
+    world.house.hooks.guard.refusals.most = 3
+    async with listening(world) as (_, callback), ClientSession() as session:
+        told = []
+        for place in [callback.replace(TOKEN, "guess")] * 5 + [callback]:
+            async with session.post(f"{place}/customerBillCreateEvent", json={"event": {}}) as response:
+                told.append(response.status)
+    assert told == [404] * 3 + [429] * 2 + [400]
