@@ -44,6 +44,8 @@ class World:
     passwords: Passwords
     now: Callable[[], datetime]
     """The instant, UTC."""
+    today: Callable[[], date]
+    """The day in the operator's time zone."""
     digits: Callable[[int], str]
     """So many random decimal digits, from a cryptographic source."""
     token: Callable[[], str]

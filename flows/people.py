@@ -90,10 +90,11 @@ class People:
             self.known.popitem(last=False)
 
     async def _ask(self, number: str) -> Person:
+        today = self.world.today()  # before billing answers: it may mean the same day, and midnight may come
         try:
             subscriber = await self.world.billing.subscriber(number)
         except NotFound:
             return Person()
-        chosen = await self.world.ledger.welcome(number, subscriber, self.world.now())
+        chosen = await self.world.ledger.welcome(number, subscriber, self.world.now(), today)
         language = chosen.language or subscriber.language
         return Person(subscriber, language, owner=self.keys.owner(subscriber))

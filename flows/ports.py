@@ -159,11 +159,12 @@ class Ledger(Protocol):
     async def preference(self, operator: str, subscription: str) -> Preference:
         """What this subscription chose; an empty Preference when nothing."""
 
-    async def welcome(self, number: str, owner: Subscriber, now: datetime) -> Preference:
+    async def welcome(self, number: str, owner: Subscriber, now: datetime, today: date) -> Preference:
         """What the one behind this number chose; called when billing has said who that is.
 
         When the number has a new owner, or the subscription began anew, passwords, codes, links,
-        preferences and consents of the one before are gone when this returns.
+        preferences and consents of the one before are gone when this returns. `today` is the operator's
+        day: a subscription that began on it may have begun on a day billing does not know.
         """
 
     def note(self, deed: Deed) -> None:

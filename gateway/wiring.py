@@ -236,6 +236,7 @@ def _world(settings: Settings, menu: Menu, notebook: Notebook, passwords: SqlPas
         codes=SqlCodes(database, secret),
         passwords=passwords,
         now=given.now,
+        today=today,
         digits=given.digits,
         token=given.token,
         links_url=f"{settings.public_url}/{menu.name}",

@@ -1,7 +1,7 @@
 """Whose a number is: when it changes hands, what was bound to the one before is dropped and nobody is told."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, text, update
@@ -55,21 +55,23 @@ class Bindings:
         """How a number is called here."""
         return mark(self._key, "line", operator, number)
 
-    def moved(self, connection: Connection, number: str, owner: Subscriber, now: datetime) -> bool | None:
+    def moved(self, connection: Connection, number: str, owner: Subscriber, today: date) -> bool | None:
         """Has the number changed hands since we last heard of it? None when we never heard of it."""
         row = connection.execute(BOUND, {"this": self.line(owner.operator, number)}).first()
-        return None if row is None else _other(row, owner, now)
+        return None if row is None else _other(row, owner, today)
 
     def bind(self, connection: Connection, number: str, owner: Subscriber, now: datetime) -> None:
         """Remember whose it is, unless we do already."""
         row = {"line": self.line(owner.operator, number), "operator": owner.operator}
         connection.execute(BIND, {**row, "subscription": owner.id, "since": owner.since, "at": now})
 
-    def rebind(self, connection: Connection, number: str, owner: Subscriber, now: datetime) -> tuple[Deed, ...]:
+    def rebind(
+        self, connection: Connection, number: str, owner: Subscriber, now: datetime, today: date
+    ) -> tuple[Deed, ...]:
         """Drop what was bound to the one before; what the audit trail says of it, once."""
         this = self.line(owner.operator, number)
         row = connection.execute(LOCKED, {"this": this}).first()
-        if row is None or not _other(row, owner, now):
+        if row is None or not _other(row, owner, today):
             return ()
         self._drop(connection, Owner(owner.operator, number, row.subscription))
         _withdraw(connection, {"operator": owner.operator, "owner": row.subscription}, now)
@@ -100,14 +102,14 @@ class Bindings:
         connection.execute(CALL_BACK, {"of": owner.operator, "number": owner.number})
 
 
-def _other(row: Any, owner: Subscriber, now: datetime) -> bool:
+def _other(row: Any, owner: Subscriber, today: date) -> bool:
     """Another subscription, or the same id begun anew.
 
-    A backend that does not know the first day says today: that alone is no new owner.
+    A backend that does not know the first day says today, by the operator's clock: that is no new owner.
     """
     if row.subscription != owner.id:
         return True
-    return bool(owner.since > row.since and owner.since < now.date())
+    return bool(owner.since > row.since and owner.since < today)
 
 
 def _withdraw(connection: Connection, given: Mapping[str, str], now: datetime) -> None:

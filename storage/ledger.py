@@ -1,6 +1,6 @@
 """The ledger on SQL: what a change writes, it writes in one transaction and once."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, delete, func, insert, or_, select, update
@@ -120,22 +120,23 @@ class SqlLedger(Registered):
         row = await self._database.read(lambda connection: connection.execute(PREFERENCE, given).first())
         return Preference() if row is None else Preference(**row._mapping)
 
-    async def welcome(self, number: str, owner: Subscriber, now: datetime) -> Preference:
+    async def welcome(self, number: str, owner: Subscriber, now: datetime, today: date) -> Preference:
         """What the one behind this number chose, now that we know who it is.
 
-        When the number has a new owner, what was bound to the one before is dropped first.
+        When the number has a new owner, what was bound to the one before is dropped first. `today` is the
+        operator's day, not that of `now`.
         """
         known = {"operator": owner.operator, "subscription": owner.id}
 
         def look(connection: Connection) -> tuple[bool | None, Any]:
-            moved = self._bindings.moved(connection, number, owner, now)
+            moved = self._bindings.moved(connection, number, owner, today)
             return moved, connection.execute(PREFERENCE, known).first()
 
         moved, row = await self._database.read(look)
         if moved is None:
             self._notebook.later(lambda connection: self._bindings.bind(connection, number, owner, now))
         if moved:
-            await self._database.write(lambda connection: self._rebind(connection, number, owner, now))
+            await self._database.write(lambda connection: self._rebind(connection, number, owner, now, today))
             return await self.preference(owner.operator, owner.id)
         return Preference() if row is None else Preference(**row._mapping)
 
@@ -183,8 +184,10 @@ class SqlLedger(Registered):
 
         await self._database.write(job)
 
-    def _rebind(self, connection: Connection, number: str, owner: Subscriber, now: datetime) -> None:
-        self._auditor.write(connection, self._bindings.rebind(connection, number, owner, now))
+    def _rebind(
+        self, connection: Connection, number: str, owner: Subscriber, now: datetime, today: date
+    ) -> None:
+        self._auditor.write(connection, self._bindings.rebind(connection, number, owner, now, today))
 
     def _link_named(self, token: Secret, purpose: str, now: datetime) -> dict[str, Any]:
         return {"hash": mark(self._key, token.value), "as_purpose": purpose, "now": now}

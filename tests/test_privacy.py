@@ -68,7 +68,7 @@ async def test_a_line_being_written_at_the_end_is_written_once(database: Databas
 async def kept(database: Database) -> SqlLedger:
     """A ledger that knows Ana."""
     ledger = SqlLedger(database, SECRET)
-    await ledger.welcome(ANA, SUBSCRIBER, NOW)
+    await ledger.welcome(ANA, SUBSCRIBER, NOW, NOW.date())
     await ledger._notebook.flush()
     await ledger.commit(change("k"))
     return ledger
@@ -146,7 +146,7 @@ async def test_T8_a_recycled_number_knows_nothing_of_the_one_before(database: Da
     ledger, passwords = await kept(database), SqlPasswords(database, workers=1)
     await passwords.put("orange-ro", ANA, Secret("ThankYou1"), "password", NOW)
     heir = replace(SUBSCRIBER, id="s-2", since=date(2026, 3, 1))
-    assert await ledger.welcome(ANA, heir, NOW) == Preference()
+    assert await ledger.welcome(ANA, heir, NOW, NOW.date()) == Preference()
     assert await passwords.check("orange-ro", ANA, Secret("ThankYou1"), "password", NOW) == "wrong"
     assert await rows_in(database, "preferences") == 0
     assert "line.reassigned" in await dumped(database, "consents")
@@ -159,7 +159,7 @@ async def test_T8_registrations_of_and_from_a_recycled_number_are_gone(database:
         phone = "+40740000777" if key == "elsewhere" else ANA
         made = Registration(phone, line, owner, f"a-{owner}")
         await ledger.commit(Change(key, "orange-ro", owner, NOW, registration=made))
-    await ledger.welcome(ANA, replace(SUBSCRIBER, id="s-2", since=date(2026, 3, 1)), NOW)
+    await ledger.welcome(ANA, replace(SUBSCRIBER, id="s-2", since=date(2026, 3, 1)), NOW, NOW.date())
     assert await ledger.registrations("orange-ro", ANA) == []
     assert [made.line for made in await ledger.registrations("orange-ro", "+40740000777")] == [OTHER]
 
@@ -190,9 +190,9 @@ async def test_T8_a_number_that_moves_in_the_middle_of_a_session_begins_anew(wor
 
 async def test_the_same_subscriber_keeps_what_was_chosen(database: Database) -> None:
     ledger = await kept(database)
-    assert (await ledger.welcome(ANA, SUBSCRIBER, NOW)).language == "ro"
+    assert (await ledger.welcome(ANA, SUBSCRIBER, NOW, NOW.date())).language == "ro"
     today = replace(SUBSCRIBER, since=NOW.date())
-    assert (await ledger.welcome(ANA, today, NOW)).language == "ro"
+    assert (await ledger.welcome(ANA, today, NOW, NOW.date())).language == "ro"
 
 
 async def test_retention_lets_go_of_each_kind_at_its_term(database: Database) -> None:

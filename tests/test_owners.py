@@ -1,0 +1,51 @@
+"""Whose a number is, where backends know little of it and clocks differ."""
+
+import shutil
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from flows.records import Secret, Subscriber
+from gateway import packs
+from tests.world import World, Worlds
+
+ANA = "+40740000101"
+
+
+class Unknowing:
+    """A backend that does not know since when a number is whose, and says today."""
+
+    def __init__(self, world: World, zone: str) -> None:
+        self.inner, self.clock, self.zone = world.weather, world.clock, ZoneInfo(zone)
+
+    async def subscriber(self, msisdn: str) -> Subscriber:
+        found = await self.inner.subscriber(msisdn)
+        return replace(found, since=self.clock().astimezone(self.zone).date())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+
+@pytest.mark.parametrize("zone", ["America/Martinique", "Europe/Bucharest", "Pacific/Noumea"])
+async def test_a_backend_that_says_today_makes_no_new_owner_anywhere(
+    zone: str, worlds: Worlds, tmp_path: Path
+) -> None:
+    shutil.copytree(packs.OPERATORS, tmp_path / "packs")
+    pack = tmp_path / "packs/orange_ro/pack.yaml"
+    pack.write_text(pack.read_text().replace("time_zone: Europe/Bucharest", f"time_zone: {zone}"))
+    async with worlds.serving(tmp_path / "packs", tmp_path).open("2026-03-10 20:30") as world:
+        people = world.house.conversations.people["orange-ro"]
+        people.world = replace(people.world, billing=Unknowing(world, zone))
+        await people.find(ANA)
+        await world.house.notebook.flush()
+        await people.world.passwords.put("orange-ro", ANA, Secret("ThankYou1"), "password", world.clock())
+        world.clock.wait(timedelta(days=1))
+        await people.find(ANA)
+        told = await people.world.passwords.check(
+            "orange-ro", ANA, Secret("ThankYou1"), "password", world.clock()
+        )
+        assert told == "ok"
