@@ -4,7 +4,6 @@ from flows.actions import Ask, Outcome, Subject, action
 from flows.failures import NotFound
 from flows.records import Secret
 from menus.facts import Number
-from menus.typed import as_msisdn
 
 
 async def own(ask: Ask) -> Outcome:
@@ -39,8 +38,7 @@ async def with_code(ask: Ask) -> Outcome:
 
 
 def _number(ask: Ask, typed: str) -> str:
-    form = ask.menu.form
-    return as_msisdn(typed, form.country_code, form.trunk) or ""
+    return ask.menu.msisdn(typed) or ""
 
 
 async def _kind(ask: Ask, number: str) -> str:

@@ -9,7 +9,6 @@ from flows.failures import Failure, NotFound
 from flows.records import Deed
 from gateway.running import inside, settings
 from gateway.wiring import House
-from menus.typed import as_msisdn
 from storage.holdings import Owner
 
 
@@ -111,8 +110,7 @@ async def _owner(built: House, operator: str, typed: str) -> Owner | None:
     people = built.conversations.people.get(operator)
     if people is None:
         return None
-    form = built.conversations.shelf.current(operator).form
-    number = as_msisdn(typed, form.country_code, form.trunk)
+    number = built.conversations.shelf.current(operator).msisdn(typed)
     if number is None:
         return None
     try:

@@ -27,7 +27,6 @@ from gateway.wiring import Given, House
 from menus.alphabet import measure
 from menus.menu import Menu
 from menus.surface import SURFACES
-from menus.typed import as_msisdn
 
 VERBS = {"ussd": "dial", "voice": "call", "sms": "text"}
 HINTS = {
@@ -151,10 +150,9 @@ async def talk(args: Namespace, house: House) -> int:
 
 def caller_of(args: Namespace, menu: Menu) -> str:
     """The phone's number in E.164, empty for none; DialogError when something given cannot be."""
-    form = menu.form
-    number = as_msisdn(args.caller, form.country_code, form.trunk) if args.caller else ""
+    number = menu.msisdn(args.caller) if args.caller else ""
     if number is None:
-        raise DialogError(f"--from {args.caller!r} is no number; write it like +{form.country_code}700000101")
+        raise DialogError(f"--from {args.caller!r} is no number; write it like {_example(menu)}")
     if args.language and args.language not in menu.tongues:
         raise DialogError(
             f"{menu.name} has no language {args.language!r}; write one of: {', '.join(menu.tongues)}"
@@ -162,6 +160,12 @@ def caller_of(args: Namespace, menu: Menu) -> str:
     if args.save and not args.save.absolute().parent.is_dir():
         raise DialogError(f"{args.save.parent}: no such folder")
     return number
+
+
+def _example(menu: Menu) -> str:
+    """A number as the operator's country has them."""
+    digits = (menu.form.number_digits or [9])[0]
+    return f"+{menu.form.country_code}{'7'.ljust(digits - 3, '0')}101"
 
 
 class Phone:

@@ -12,6 +12,7 @@ from menus.machine import Moves
 from menus.schema import PackFile
 from menus.screen import Node
 from menus.texts import Catalogue, Template
+from menus.typed import as_msisdn
 
 COUNTS = ("code_minutes", "code_digits", "list_depth", "document_months")
 """Slots of the pack's own that count something: spoken in words."""
@@ -94,6 +95,11 @@ class Menu:
     def name(self) -> str:
         """The operator's name outside, e.g. `orange-ro`."""
         return self.form.name
+
+    def msisdn(self, typed: str) -> str | None:
+        """A number as people here write it, in E.164; None when there can be no such number."""
+        form = self.form
+        return as_msisdn(typed, form.country_code, form.trunk, form.number_digits)
 
     def language(self, wished: str) -> str:
         """A language the pack speaks: the wished one, or its first."""

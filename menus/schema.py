@@ -243,6 +243,9 @@ class PackFile(Form):
     country: Annotated[str, StringConstraints(pattern=COUNTRY)]
     country_code: Annotated[str, StringConstraints(pattern=COUNTRY_CODE)]
     trunk: str = Field("0", description="The national prefix, shown before masked numbers.")
+    number_digits: list[Annotated[int, Field(ge=5, le=14)]] = Field(
+        [], description="How many digits numbers of the country have behind its code; any by default."
+    )
     time_zone: Annotated[str, AfterValidator(_known_zone)]
     languages: dict[str, LanguageForm] = Field(min_length=1, description="The first is the default.")
     currency: CurrencyForm

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import date
 from itertools import accumulate
 
@@ -87,14 +87,20 @@ def as_email(text: str) -> str | None:
     return address if len(address) <= _EMAIL_LIMIT and _EMAIL.fullmatch(address) else None
 
 
-def as_msisdn(text: str, country_code: str, trunk: str) -> str | None:
-    """The number in E.164 with its plus, from any way people write it; None outside 8 to 15 digits."""
+def as_msisdn(text: str, country_code: str, trunk: str, national: Collection[int] = ()) -> str | None:
+    """The number in E.164 with its plus, from any way people write it; None outside 8 to 15 digits.
+
+    `national` says how many digits numbers of the country have behind its code, any when empty; what
+    other countries have is not known here.
+    """
     dialled = _DIALLED.fullmatch(re.sub(r"[\s().\-/]", "", digits_of(text)))
     if dialled is None:
         return None
     number = _international(dialled[2], country_code, trunk, plus=bool(dialled[1]))
-    fits = _SHORTEST <= len(number) <= _LONGEST and number[0] != "0"
-    return f"+{number}" if fits else None
+    if not _SHORTEST <= len(number) <= _LONGEST or number[0] == "0":
+        return None
+    ours = number.startswith(country_code)
+    return None if ours and national and len(number) - len(country_code) not in national else f"+{number}"
 
 
 def _international(digits: str, country_code: str, trunk: str, *, plus: bool) -> str:

@@ -14,7 +14,7 @@ from menus.schema import AcceptForm
 from menus.screen import SAID, Node
 from menus.session import Session
 from menus.surface import SURFACES, Surface
-from menus.typed import as_date, as_digits, as_email, as_msisdn, key_of, month_like
+from menus.typed import as_date, as_digits, as_email, key_of, month_like
 from menus.value import value
 
 MOST_TRAIL = 12
@@ -225,13 +225,12 @@ _KEPT: Mapping[str, Callable[[str], Fact]] = {"email": Email, "msisdn": Number}
 
 def accepted(menu: Menu, accept: AcceptForm, text: str) -> str | None:
     """The value an input screen takes from a text; None when it is not of its type."""
-    form = menu.form
     if accept.type == "digits":
         return as_digits(text, accept.least, accept.most)
     if accept.type == "email":
         return as_email(text)
     if accept.type == "msisdn":
-        return as_msisdn(text, form.country_code, form.trunk)
+        return menu.msisdn(text)
     if accept.type == "month":
         return month_like(text)
     if accept.type == "date":

@@ -77,11 +77,11 @@ BROKEN: dict[str, Fault] = {
     ),
     "unknown flow": (
         "pack.yaml", "flows: [invoice,", "flows: [invoices,",
-        "orange_ro/pack.yaml:28:9: unknown flow 'invoices'; did you mean 'invoice'?",
+        "orange_ro/pack.yaml:29:9: unknown flow 'invoices'; did you mean 'invoice'?",
     ),
     "a time zone nobody knows": (
         "pack.yaml", "Europe/Bucharest", "Europe/Bucuresti",
-        "orange_ro/pack.yaml:6:12: 'Europe/Bucuresti' is not a time zone; write one like Europe/Bucharest",
+        "orange_ro/pack.yaml:7:12: 'Europe/Bucuresti' is not a time zone; write one like Europe/Bucharest",
     ),
     "an alias": (
         "pack.yaml", "title: Orange", "title: &t Orange\ncountryy: *t",
@@ -139,7 +139,7 @@ BROKEN: dict[str, Fault] = {
     ),
     "a word for a number": (
         "pack.yaml", "list_depth: 6", "list_depth: six",
-        "orange_ro/pack.yaml:32:15: 'six' is no whole number; write one like 3",
+        "orange_ro/pack.yaml:33:15: 'six' is no whole number; write one like 3",
     ),
     "neither yes nor no": (
         "screens.yaml", "with: ro\n", "with: ro\n    confirm: maybe\n",
@@ -152,12 +152,12 @@ BROKEN: dict[str, Fault] = {
     ),
     "a text for fields": (
         "pack.yaml", "{code: RON, decimals: 2}", "RON",
-        "orange_ro/pack.yaml:22:11: 'currency' takes fields; write them indented below it, each as"
+        "orange_ro/pack.yaml:23:11: 'currency' takes fields; write them indented below it, each as"
         " `name: value`",
     ),
     "a text for words by count": (
         "pack.yaml", "{one: ban, few: bani, other: de bani}", "bani",
-        "orange_ro/pack.yaml:14:14: 'subunit' takes fields; write them indented below it, each as"
+        "orange_ro/pack.yaml:15:14: 'subunit' takes fields; write them indented below it, each as"
         " `name: value`",
     ),
     "an empty list": (
@@ -166,15 +166,15 @@ BROKEN: dict[str, Fault] = {
     ),
     "too little": (
         "pack.yaml", "list_depth: 6", "list_depth: 0",
-        "orange_ro/pack.yaml:32:15: '0' is too little; write 1 or more",
+        "orange_ro/pack.yaml:33:15: '0' is too little; write 1 or more",
     ),
     "too much": (
         "pack.yaml", "list_depth: 6", "list_depth: 99",
-        "orange_ro/pack.yaml:32:15: '99' is too much; write 36 or less",
+        "orange_ro/pack.yaml:33:15: '99' is too much; write 36 or less",
     ),
     "a language to fall back on that is not spoken": (
         "pack.yaml", "    locale: ro_RO", "    falls_back_to: de\n    locale: ro_RO",
-        "orange_ro/pack.yaml:9:20: cannot fall back to 'de'; name another language of the pack, and no"
+        "orange_ro/pack.yaml:10:20: cannot fall back to 'de'; name another language of the pack, and no"
         " circle",
     ),
     "a choice of nothing": (
@@ -219,11 +219,11 @@ BROKEN: dict[str, Fault] = {
     ),
     "a gate that leads nowhere": (
         "pack.yaml", "code: code.prove", "code: code.proof",
-        "orange_ro/pack.yaml:30:9: leads to 'code.proof', which is no screen; name one that exists",
+        "orange_ro/pack.yaml:31:9: leads to 'code.proof', which is no screen; name one that exists",
     ),
     "a flow nothing leads to": (
         "pack.yaml", "help, language]", "help, language, usage]",
-        "orange_ro/pack.yaml:28:8: flow 'usage' is listed and nothing leads to it; link it or take it out",
+        "orange_ro/pack.yaml:29:8: flow 'usage' is listed and nothing leads to it; link it or take it out",
     ),
     "a catalogue that is a list": (
         "texts/en.yaml", "", "- home",
@@ -255,7 +255,7 @@ BROKEN: dict[str, Fault] = {
     ),
     "a text for an agency that is missing": (
         "pack.yaml", "gates:", 'agencies: {"0740": near}\ngates:',
-        "orange_ro/pack.yaml:29:20: text 'near' is missing in en; write it in texts/en.yaml",
+        "orange_ro/pack.yaml:30:20: text 'near' is missing in en; write it in texts/en.yaml",
     ),
     "no words for one": (
         "texts/en.yaml", "budget: Budget\n", "budget: {other: B}\n",
@@ -277,11 +277,11 @@ BROKEN: dict[str, Fault] = {
     ),
     "a date pattern nobody knows": (
         "pack.yaml", "day: d MMM yyyy", "day: d QQ yyyy",
-        "orange_ro/pack.yaml:16:5: en can be neither written nor spoken: a date pattern knows nothing of"
+        "orange_ro/pack.yaml:17:5: en can be neither written nor spoken: a date pattern knows nothing of"
         " 'QQ'; mend its locale, day, money or units",
     ),
     "a locale nobody knows": (
-        "pack.yaml", "locale: en_GB", "locale: xx_YY", "orange_ro/pack.yaml:16:5: en can be neither"
+        "pack.yaml", "locale: en_GB", "locale: xx_YY", "orange_ro/pack.yaml:17:5: en can be neither"
         " written nor spoken: unknown locale 'xx_YY'; mend its locale, day, money or units",
     ),
     "a recording in a language that is not spoken": (

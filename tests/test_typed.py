@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway import packs
 from menus.facts import Month
 from menus.typed import (
     as_date,
@@ -151,6 +152,32 @@ def test_email(text: str, read: str | None) -> None:
 )
 def test_msisdn(text: str, country: str, trunk: str, read: str | None) -> None:
     assert as_msisdn(text, country, trunk) == read
+
+
+@pytest.mark.parametrize(
+    ("text", "country", "trunk", "national", "read"),
+    [
+        pytest.param("99999", "216", "", [8], None, id="too short"),
+        pytest.param("710001020", "216", "", [8], None, id="too long"),
+        pytest.param("+216 99999", "216", "", [8], None, id="too short with its code"),
+        pytest.param("71000102", "216", "", [8], "+21671000102", id="as they are"),
+        pytest.param("0740 000 101", "40", "0", [9], "+40740000101", id="its trunk counts for nothing"),
+        pytest.param("740 000 10", "40", "0", [8, 9], "+4074000010", id="one of two lengths"),
+        pytest.param("+33600000101", "216", "", [8], "+33600000101", id="another country's"),
+    ],
+)
+def test_a_country_knows_how_long_its_numbers_are(
+    text: str, country: str, trunk: str, national: list[int], read: str | None
+) -> None:
+    assert as_msisdn(text, country, trunk, national) == read
+
+
+@pytest.mark.parametrize("operator", packs.names())
+def test_every_pack_we_ship_says_how_long_its_numbers_are(operator: str) -> None:
+    menu = packs.menu(packs.folder(operator))
+    digits = {"orange-fr": 9, "bouygues": 9, "orange-ro": 9, "maroc-telecom": 9, "tunisie-telecom": 8}[operator]
+    assert menu.msisdn("7" * digits) == f"+{menu.form.country_code}{'7' * digits}"
+    assert menu.msisdn("7" * (digits - 1)) is None
 
 
 @pytest.mark.parametrize("text", ["05.03.2026", "05/03/2026", "5-3-2026", "05032026", " ٠٥/٠٣/٢٠٢٦ "])

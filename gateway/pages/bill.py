@@ -22,7 +22,7 @@ from gateway.pages.sealed import Envelope
 from gateway.pages.statement import Statement, statement
 from gateway.pages.visit import Visit
 from menus.facts import Text
-from menus.typed import as_msisdn, digits_of
+from menus.typed import digits_of
 
 log = logging.getLogger("dialtree.pages")
 COOKIE = "bill"
@@ -186,8 +186,7 @@ async def _bound(visit: Visit, sitting: Sitting) -> Sitting | str:
 
 def _number(visit: Visit) -> str:
     """The number typed, national or international; empty when it is none, which is then nobody's."""
-    form = visit.menu.form
-    return as_msisdn(visit.fields.get("number", ""), form.country_code, form.trunk) or ""
+    return visit.menu.msisdn(visit.fields.get("number", "")) or ""
 
 
 def _bill(visit: Visit, found: Statement) -> str:
