@@ -33,17 +33,24 @@ class Heard:
 
 def hear(menu: Menu, session: Session, text: str) -> Heard:
     """Take one answer on the current screen."""
-    node, surface = menu.nodes[session.state], SURFACES[session.channel]
     if over(menu, session):
         return Heard("moved")
     if not text.strip():
         return _missed(menu, session, "empty")
-    return (
-        _navigated(menu, session, node, surface, key_of(text))
-        or _chosen(menu, session, node, key_of(text))
+    return _taken(menu, session, text) or _missed(menu, session, "wrong")
+
+
+def _taken(menu: Menu, session: Session, text: str) -> Heard | None:
+    """What a valid answer does, wherever it leads: with it misses and silences are no longer in a row."""
+    node, key = menu.nodes[session.state], key_of(text)
+    heard = (
+        _navigated(menu, session, node, SURFACES[session.channel], key)
+        or _chosen(menu, session, node, key)
         or _typed(menu, session, node, text)
-        or _missed(menu, session, "wrong")
     )
+    if heard:
+        session.misses = session.silences = 0
+    return heard
 
 
 def silent(menu: Menu, session: Session) -> Heard:
@@ -251,12 +258,4 @@ def text_in(menu: Menu, session: Session, body: str) -> Heard:
 
 def _answering(menu: Menu, session: Session, body: str) -> Heard | None:
     """An answer to the screen a conversation by SMS stands on; a wrong one is no try."""
-    node = menu.nodes[session.state]
-    if session.turn == 0 or not body.strip():
-        return None
-    key = key_of(body)
-    return (
-        _navigated(menu, session, node, SURFACES["sms"], key)
-        or _chosen(menu, session, node, key)
-        or _typed(menu, session, node, body)
-    )
+    return _taken(menu, session, body) if session.turn and body.strip() else None

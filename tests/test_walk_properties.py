@@ -25,7 +25,7 @@ SECRETS = ("48151623", "Kanarie77")
 """Typed at every turn, into secret inputs too; no reply and no session may ever hold one."""
 MOST_BYTES = 1024
 MOST_BACKS = 13
-BILL = ("bill", "month", "line", "total", "tax", "remaining", "due", "state")
+BILL = ("bill", "month", "line", "total", "tax", "paid", "remaining", "due", "state")
 RUBRICS = ("subscriptions", "options", "communications", "equipment", "one_off", "third_party")
 BRINGS = {
     "invoice.latest": (*BILL, "available"),
