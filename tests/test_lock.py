@@ -134,9 +134,9 @@ def test_T37_pip_refuses_an_altered_wheel(tmp_path: Path) -> None:
     assert not (tmp_path / "here").exists()
 
 
-@pytest.mark.parametrize("unpinned", ["lamp==1.0\n", "lamp --hash=sha256:{}\n", "lamp>=1.0 --hash=sha256:{}\n"])
-def test_T37_pip_refuses_what_is_not_pinned(tmp_path: Path, unpinned: str) -> None:
-    digest = sha256(wheel(tmp_path, "lit").read_bytes()).hexdigest()
-    told = installed(tmp_path, unpinned.format(digest))
+@pytest.mark.parametrize("unlocked", ["lamp==1.0\n", "lamp>=1.0\n", "lamp\n"])
+def test_T37_pip_refuses_what_has_no_hash(tmp_path: Path, unlocked: str) -> None:
+    wheel(tmp_path, "lit")
+    told = installed(tmp_path, unlocked)
     assert told.returncode != 0 and "hash" in told.stderr
     assert not (tmp_path / "here").exists()
