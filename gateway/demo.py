@@ -9,6 +9,7 @@ from flows.records import Notice
 from gateway import packs
 from gateway.settings import Settings, packs_folder
 from gateway.wiring import House
+from menus.masking import recipient
 from storage.demo import known, seed
 from storage.demo_people import Where, generic
 
@@ -73,7 +74,7 @@ def phone(house: House, operator: str) -> str:
 
 def told(notice: Notice) -> str:
     """A recorded message as the terminal prints it: this is the demo, so codes and all."""
-    to = f"...{notice.to[-4:]}" if notice.route == "sms" else notice.to
+    to = recipient(notice.to) if notice.route == "sms" else notice.to
     return f"{'to' if notice.route == 'sms' else 'mail to'} {to}: {notice.body}"
 
 

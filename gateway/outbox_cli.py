@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 
 from gateway.running import inside, settings
+from menus.masking import recipient
 from storage.outbox import STATES, OutboxRow, SqlOutbox
 
 Command = Callable[[SqlOutbox, argparse.Namespace, datetime], Awaitable[int]]
@@ -40,17 +41,12 @@ async def run(outbox: SqlOutbox, args: argparse.Namespace, now: datetime) -> int
     return await COMMANDS[args.what](outbox, args, now)
 
 
-def masked(to: str) -> str:
-    """Enough of a number or an address to recognise it, not enough to use it."""
-    if "@" in to:
-        return f"{to[:1]}***@{to.rpartition('@')[2]}"
-    return f"...{to[-4:]}" if to else "-"
-
-
 async def _list(outbox: SqlOutbox, args: argparse.Namespace, now: datetime) -> int:
     rows = await outbox.list_rows(args.state, args.limit)
     for row in rows:
-        print(f"{row.id:>8}  {row.kind:<8}  {masked(row.to):<24}  try {row.attempt}  {row.reason or row.state}")
+        print(
+            f"{row.id:>8}  {row.kind:<8}  {recipient(row.to):<24}  try {row.attempt}  {row.reason or row.state}"
+        )
     print(f"{len(rows)} {args.state}")
     return 0
 
@@ -68,7 +64,7 @@ async def _show(outbox: SqlOutbox, args: argparse.Namespace, now: datetime) -> i
 def _told(row: OutboxRow) -> Mapping[str, object]:
     fields = {name: getattr(row, name) for name in OutboxRow.__slots__ if name != "key"}
     return {name: "-" if value in (None, "") else value for name, value in fields.items()} | {
-        "to": masked(row.to)
+        "to": recipient(row.to)
     }
 
 

@@ -2,6 +2,8 @@
 
 import re
 
+SHORTEST = 8
+"""Digits of a number of which some may be shown: of fewer, too few would be hidden."""
 _LONG = re.compile(r"\+?\d(?:[ .\-]?\d){7,}")
 _ADDRESS = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+")
 
@@ -18,7 +20,7 @@ def number(msisdn: str, country_code: str = "", trunk: str = "") -> str:
     digits = msisdn.removeprefix("+")
     home = bool(country_code) and digits.startswith(country_code)
     shown = whole(msisdn, country_code, trunk) if home else digits
-    if len(shown) < 8:  # too short to hide behind five digits
+    if len(shown) < SHORTEST:
         return "***"
     return f"{'' if home else '+'}{shown[:2]}***{shown[-3:]}"
 
@@ -27,6 +29,18 @@ def email(address: str) -> str:
     """The first letter and the domain."""
     local, _, domain = address.rpartition("@")
     return f"{local[:1]}***@{domain}"
+
+
+def recipient(to: str) -> str:
+    """A number or an address as those who run the house see it: enough to recognise it, not to use it.
+
+    A dash for nobody: not every row of the outbox is a message.
+    """
+    if not to:
+        return "-"
+    if "@" in to:
+        return email(to)
+    return f"...{to[-4:]}" if len(to.removeprefix("+")) >= SHORTEST else "***"
 
 
 def scrubbed(text: str) -> str:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from menus import masking
 from menus.facts import Code, Count, Email, Fact, Money, Month, Number, Rows, Text, Word
 from menus.formats import Currency, Formats, Spoken, Written
 
@@ -190,6 +191,19 @@ def test_months(formats: Formats, month: str, short: str) -> None:
 def test_numbers_are_masked(language: str, msisdn: str, shown: str, spoken: str) -> None:
     formats: list[Formats] = [WRITTEN[language], SPOKEN[language]]
     assert [each.number(msisdn) for each in formats] == [shown, spoken]
+
+
+@pytest.mark.parametrize(
+    ("to", "shown"),
+    [
+        pytest.param("+40740000101", "...0101", id="number"),
+        pytest.param("ana@x.ro", "a***@x.ro", id="address"),
+        pytest.param("+40411", "***", id="too short to mask"),
+        pytest.param("", "-", id="nobody"),
+    ],
+)
+def test_recipients_are_recognised_by_the_staff(to: str, shown: str) -> None:
+    assert masking.recipient(to) == shown
 
 
 @given(st.from_regex(r"\+(40|33|216)[0-9]{5,12}", fullmatch=True))

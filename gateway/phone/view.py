@@ -6,9 +6,9 @@ from typing import Any
 
 from flows.records import Notice
 from flows.turns import Turn
-from gateway.outbox_cli import masked
 from gateway.player import Shown
 from menus.alphabet import measure, offending, segments
+from menus.masking import recipient
 from menus.menu import Menu
 from menus.surface import SURFACES
 from storage.outbox import OutboxRow
@@ -74,7 +74,7 @@ def parcels(rows: Sequence[OutboxRow]) -> list[View]:
             "id": row.id,
             "kind": row.kind,
             "route": row.route,
-            "to": masked(row.to),
+            "to": recipient(row.to),
             "step": row.step,
             "state": row.state,
             "attempt": row.attempt,
