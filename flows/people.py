@@ -14,7 +14,7 @@ from menus.value import value
 
 LIFE = timedelta(seconds=60)
 MOST = 50_000
-"""Callers remembered at once; the longest unasked go first."""
+"""Callers remembered at once; those billing was asked about longest ago go first."""
 
 
 @value
@@ -86,6 +86,7 @@ class People:
         if done.cancelled() or done.exception():
             return
         self.known[number] = (self.world.now() + LIFE, done.result())
+        self.known.move_to_end(number)
         if len(self.known) > MOST:
             self.known.popitem(last=False)
 
