@@ -1,6 +1,7 @@
 """HTTP to a BSS below its answers: bytes that come in pieces, packets that do not, lines given up."""
 
 import asyncio
+import itertools
 import json
 import socket
 from datetime import date
@@ -12,6 +13,7 @@ from aiohttp import ClientSession, web
 from flows.failures import Down, Slow
 from flows.records import Secret
 from storage.billing import connect
+from storage.billing._http import Http, Line
 from storage.billing._kept import Kept
 from storage.billing._killbill import bundle_of
 from storage.billing._oauth import Tokens
@@ -42,6 +44,30 @@ async def in_two_pieces(request: web.Request, body: bytes) -> web.StreamResponse
         await asyncio.sleep(0)
     await response.write(body[99:])
     return response
+
+
+async def test_a_refusal_that_comes_late_does_not_cost_the_token_fetched_meanwhile() -> None:
+    given, renewed = itertools.count(1), asyncio.Event()
+
+    async def token(request: web.Request) -> web.Response:
+        return web.json_response({"access_token": f"t{next(given)}", "expires_in": 300})
+
+    async def told(request: web.Request) -> web.Response:
+        if request.headers["Authorization"] == "Bearer t1":
+            if request.path == "/late":
+                await renewed.wait()
+            return web.Response(status=401)
+        renewed.set()
+        return web.json_response({})
+
+    app = web.Application()
+    app.add_routes([web.post("/token", token), web.get("/{place}", told)])
+    async with served(app) as url:
+        tokens = Tokens(f"{url}/token", "us", Secret("ours"))
+        http = Http(url, Line(timeout_seconds=30, connect_seconds=30), tokens=tokens)
+        await asyncio.gather(http.get("soon"), http.get("late"))
+        await http.close()
+    assert next(given) == 3
 
 
 async def test_connections_nobody_takes_open_the_breaker_too() -> None:

@@ -171,22 +171,29 @@ class Http:
 
     async def _once(self, call: Call, *, last: bool) -> Any:
         """One exchange, two when the token was stale; None when it is worth another try."""
-        status, answer = await self._exchanged(call)
-        if status == 401 and self._tokens and not call.elsewhere:
-            self._tokens.forget()
-            status, answer = await self._exchanged(call)
+        bearer = await self._bearer(call)
+        status, answer = await self._exchanged(call, bearer)
+        if status == 401 and self._tokens and bearer:
+            self._tokens.forget(bearer)
+            status, answer = await self._exchanged(call, await self._bearer(call))
         if status in PASSING and not last:
             return None
         if answer is None:
             _refused(status)
         return answer
 
-    async def _exchanged(self, call: Call) -> tuple[int, Any]:
+    async def _bearer(self, call: Call) -> str:
+        """The token to show; empty where none is needed, or it would go to a stranger."""
+        if self._tokens is None or call.elsewhere:
+            return ""
+        return await self._tokens.bearer(self._session(elsewhere=False))
+
+    async def _exchanged(self, call: Call, bearer: str) -> tuple[int, Any]:
         session, headers = self._session(elsewhere=call.elsewhere), {} if call.elsewhere else self._headers
         if call.headers:
             headers = {**headers, **call.headers}
-        if self._tokens and not call.elsewhere:
-            headers = {**headers, "Authorization": await self._tokens.bearer(session)}
+        if bearer:
+            headers = {**headers, "Authorization": bearer}
         tls = self._tls_elsewhere if call.elsewhere else self._tls
         async with session.request(
             call.method, call.url, data=call.data, headers=headers, allow_redirects=False, ssl=tls

@@ -35,11 +35,15 @@ class Tokens:
         async with self.fetching:
             if not self.token or self.clock() >= self.until:
                 await self._fetch(session)
-        return f"Bearer {self.token}"
+        return self._bearer()
 
-    def forget(self) -> None:
-        """The BSS did not take it: fetch another."""
-        self.token = ""
+    def forget(self, bearer: str) -> None:
+        """The BSS did not take this one: fetch another, unless that was done meanwhile."""
+        if bearer == self._bearer():
+            self.token = ""
+
+    def _bearer(self) -> str:
+        return f"Bearer {self.token}"
 
     async def _fetch(self, session: ClientSession) -> None:
         form = {"grant_type": "client_credentials", **({"scope": self.scope} if self.scope else {})}
