@@ -19,6 +19,9 @@ from storage.sql.engine import Database
 from storage.sql.guards import ERASED
 from storage.sql.schema import consents, outbox, preferences
 
+UNREADABLE = "unreadable"
+"""In place of a text that no longer opens."""
+
 
 class SqlPrivacy:
     """Finds, shows and erases. `tags` are how the number and its subscription are called in keys."""
@@ -88,5 +91,12 @@ class SqlPrivacy:
     def _message(self, row: Any) -> dict[str, Any]:
         shown = {name: getattr(row, name) for name in ("created_at", "kind", "route", "state")}
         if row.payload is not None and row.kind != "code":
-            shown["text"] = getattr(packed(row, self._seal), "body", "")
+            shown["text"] = self._text(row)
         return shown
+
+    def _text(self, row: Any) -> str:
+        """What a message says; a row written under another secret does not keep the rest from its owner."""
+        try:
+            return str(getattr(packed(row, self._seal), "body", ""))
+        except ValueError:
+            return UNREADABLE

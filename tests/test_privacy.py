@@ -82,6 +82,18 @@ async def test_an_export_shows_everything_and_no_secret(database: Database) -> N
     assert found["audit"][0]["action"] == "einvoice.activate"
 
 
+async def test_an_export_says_what_no_longer_opens_and_shows_the_rest(database: Database) -> None:
+    ledger = await kept(database)
+    await SqlLedger(database, Secret("the secret before this one, now gone")).commit(change("older"))
+    await ledger.commit(change("newer"))
+    found = await SqlPrivacy(database, SECRET).export(Owner("orange-ro", ANA, "s-1"))
+    assert [message["text"] for message in found["messages"]] == [
+        "Factura 79,90",
+        "unreadable",
+        "Factura 79,90",
+    ]
+
+
 async def test_a_dry_erase_changes_nothing(database: Database) -> None:
     await kept(database)
     report = await SqlPrivacy(database, SECRET).erase(Owner("orange-ro", ANA, "s-1"), ("tag",), yes=False)
