@@ -1,18 +1,25 @@
 """Files behind links: only with a code sent apart, five times in 72 hours, originals byte for byte."""
 
+import asyncio
 import csv
 import io
 import re
 import stat
 import zipfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
+from hashlib import sha256
 
 import pytest
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation import async_validate_pdf_signature
 from pyhanko_certvalidator import ValidationContext
 
+from flows.files import File
+from flows.records import Bill, Document
+from gateway.pages.binder import Binder
+from gateway.pages.visit import Visit
 from storage.demo_more import ORIGINAL
 from storage.holdings import Owner
 from tests.pages import Browser, Seen, Street, pages, serving
@@ -88,6 +95,48 @@ async def test_B11_the_archive_holds_every_original(avenue: Street) -> None:
     assert archive.namelist() == ["BT-202603-0103.pdf", "BT-202602-0103.pdf"]
     assert {archive.read(name) for name in archive.namelist()} == {ORIGINAL.read_bytes()}
     assert {stat.filemode(member.external_attr >> 16) for member in archive.infolist()} == {"-rw-r--r--"}
+
+
+class Hoard:
+    """A backend whose bills have these numbers; it knows how many documents were asked for at once."""
+
+    def __init__(self, bill: Bill, numbers: Sequence[str]) -> None:
+        self.found = [replace(bill, id=str(place), number=number) for place, number in enumerate(numbers)]
+        self.under_way = self.most = 0
+
+    async def bills(self, account: str, limit: int) -> Sequence[Bill]:
+        return self.found[:limit]
+
+    async def document(self, account: str, bill: str) -> Document:
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        await asyncio.sleep(0)
+        self.under_way -= 1
+        return Document(bill.encode(), sha256(bill.encode()).hexdigest(), "PDF")
+
+
+async def archived(avenue: Street, numbers: Sequence[str]) -> tuple[Hoard, dict[str, bytes]]:
+    """The archive of an account with such bills: names and what is in them."""
+    people = avenue.world.house.conversations.people["bouygues"]
+    account = (await people.world.billing.subscriber(ATELIER)).account
+    [bill] = await people.world.billing.bills(account, 1)
+    hoard = Hoard(bill, numbers)
+    people.world = replace(people.world, billing=hoard)  # type: ignore[arg-type]
+    visit = Visit(avenue.world.menu, people.world, FILE, "fr", ("fr",), asked=False, form_token="", sitting="")
+    data = (await Binder().sheet(visit, File("archive", account, ATELIER))).data
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return hoard, {name: archive.read(name) for name in archive.namelist()}
+
+
+async def test_an_archive_is_fetched_a_few_at_a_time(avenue: Street) -> None:
+    hoard, found = await archived(avenue, [f"BT-{number}" for number in range(10)])
+    assert hoard.most == 4
+    assert found == {f"BT-{number}.pdf": str(number).encode() for number in range(10)}
+
+
+async def test_no_name_in_an_archive_is_a_path_or_another_bills(avenue: Street) -> None:
+    _, found = await archived(avenue, ["../../etc/cron", "a/b", "a-b", "C:\\x"])
+    assert found == {"------etc-cron.pdf": b"0", "a-b.pdf": b"1", "a-b-2.pdf": b"2", "C--x.pdf": b"3"}
 
 
 async def test_F6_a_bill_comes_as_a_document(avenue: Street) -> None:

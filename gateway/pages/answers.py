@@ -58,9 +58,13 @@ def document(data: bytes, name: str) -> web.Response:
 
 def attachment(data: bytes, name: str, suffix: str) -> web.Response:
     """A file to keep, under a name of letters, digits and dashes."""
-    safe = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in name)[:64]
-    headers = {**HEADERS, "Content-Disposition": f'attachment; filename="{safe}.{suffix}"'}
+    headers = {**HEADERS, "Content-Disposition": f'attachment; filename="{filed(name)}.{suffix}"'}
     return web.Response(body=data, content_type=KINDS[suffix], headers=headers)
+
+
+def filed(name: str) -> str:
+    """A name, of a bill or of whatever its issuer calls it, that is no path and no command anywhere."""
+    return "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in name)[:64]
 
 
 def asset(data: bytes, content_type: str) -> web.Response:

@@ -5,18 +5,22 @@ import hashlib
 import io
 import stat
 import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from flows import export
 from flows.failures import Down, NotFound
 from flows.files import File
-from flows.records import Document
+from flows.records import Bill, Document
+from gateway.pages import answers
 from gateway.pages.pdf import Press
 from gateway.pages.statement import statement
 from gateway.pages.visit import Visit
 
 READABLE = stat.S_IFREG | 0o644
 """What an unpacked file is: one its owner may write and everybody read."""
+AT_ONCE = 4
+"""Originals of an archive fetched together, and held in memory beside what is packed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +65,22 @@ async def _exported(visit: Visit, file: File) -> Sheet:
 
 async def _archive(visit: Visit, file: File) -> Sheet:
     """Every original there is, as one ZIP (B11)."""
-    months = visit.menu.form.rules.document_months
-    originals = {}
-    for bill in await visit.world.billing.bills(file.account, months):
-        try:
-            original = await _original(visit, file.account, bill.id)
-        except NotFound:
-            continue
-        originals[f"{bill.number}.{original.suffix}"] = original.data
-    return Sheet(await asyncio.to_thread(_zipped, originals), f"{visit.operator}-archive", "zip")
+    bills = await visit.world.billing.bills(file.account, visit.menu.form.rules.document_months)
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for first in range(0, len(bills), AT_ONCE):
+            few = bills[first : first + AT_ONCE]
+            found = await asyncio.gather(*(_held(visit, file.account, bill.id) for bill in few))
+            await asyncio.to_thread(_add, archive, zip(few, found, strict=True))
+    return Sheet(out.getvalue(), f"{visit.operator}-archive", "zip")
+
+
+async def _held(visit: Visit, account: str, bill: str) -> Document | None:
+    """A bill's original; None when there is none."""
+    try:
+        return await _original(visit, account, bill)
+    except NotFound:
+        return None
 
 
 async def _original(visit: Visit, account: str, bill: str) -> Document:
@@ -80,11 +91,13 @@ async def _original(visit: Visit, account: str, bill: str) -> Document:
     return document
 
 
-def _zipped(originals: dict[str, bytes]) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        for name, data in originals.items():
-            member = zipfile.ZipInfo(name)
-            member.external_attr = READABLE << 16  # a bare ZipInfo unpacks to files nobody may open
-            archive.writestr(member, data, zipfile.ZIP_DEFLATED)
-    return out.getvalue()
+def _add(archive: zipfile.ZipFile, originals: Iterable[tuple[Bill, Document | None]]) -> None:
+    for bill, original in originals:
+        if original is None:
+            continue
+        name, taken = answers.filed(bill.number), archive.namelist()
+        if f"{name}.{original.suffix}" in taken:
+            name += f"-{len(taken)}"
+        member = zipfile.ZipInfo(f"{name}.{original.suffix}")
+        member.external_attr = READABLE << 16  # a bare ZipInfo unpacks to files nobody may open
+        archive.writestr(member, original.data, zipfile.ZIP_DEFLATED)
