@@ -15,6 +15,9 @@ from menus.session import Session
 from menus.surface import SURFACES, Surface
 from menus.voice import spoken
 
+CALLS = ("agent", "voice")
+"""Where a hand-over that says whom to call leads: where help is, it has said."""
+
 
 def show(menu: Menu, session: Session, note: str = "") -> Reply:
     """The reply for the screen the session rests on; `note` names a text said before it.
@@ -88,7 +91,7 @@ def _feet(menu: Menu, session: Session, node: Node) -> Feet:
     if session.channel == "sms" and (node.closes or node.kind == "message"):
         return Feet()
     if node.closes:
-        foot = "" if node.via else _words(menu, session, "nav.help", {})
+        foot = "" if node.via in CALLS else _words(menu, session, "nav.help", {})
         return Feet(foot, foot, foot, foot)
     surface = SURFACES[session.channel]
     back = f"{surface.back} {_words(menu, session, 'nav.back', {})}"

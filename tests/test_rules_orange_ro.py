@@ -110,7 +110,7 @@ async def test_R9_every_code_comes_with_a_warning(runs: Runs) -> None:
 
 
 async def test_R10_the_end_of_a_menu_says_where_help_is(runs: Runs) -> None:
-    for name in ("ussd/leave-ro", "ussd/wrong-keys-en", "sms/help-ro"):
+    for name in ("ussd/leave-ro", "ussd/wrong-keys-en", "ussd/notify-email-unknown-ro", "sms/help-ro"):
         assert "411" in (await steps(runs, name))[-1][2]
 
 
