@@ -35,15 +35,24 @@ async def build(ask: Ask) -> Outcome:
 
     The link holds what to export; its bytes are made again from the bill when it is opened.
     """
-    found = await _newest(ask)
-    if found is None:
-        return Outcome("none")
-    wanted = File("export", found.account, ask.caller, found.id, _root(ask), ask.given)
-    rows = kept(await ask.world.billing.lines(found.account, found.id), wanted)
+    wanted, rows = await _wanted(ask)
     if not rows:
         return Outcome("none")
     change = files.by_sms(ask, wanted, "export.notice", {"lines": Count(len(rows))})
     return Outcome(await ask.world.ledger.commit(change))
+
+
+async def found(ask: Ask) -> Outcome:
+    """Is there anything to export? Asked before a link is promised to whoever chose from no list of roots."""
+    _, rows = await _wanted(ask)
+    return Outcome("ok" if rows else "none")
+
+
+async def _wanted(ask: Ask) -> tuple[File, list[BillLine]]:
+    """What to export of the newest bill, and its lines: none without a bill or with no centre asked for."""
+    newest, number, account = await _newest(ask), ask.caller, ask.known().account
+    wanted = File("export", account, number, newest.id if newest else "", _root(ask), ask.given)
+    return wanted, kept(await ask.world.billing.lines(account, newest.id), wanted) if newest else []
 
 
 async def _newest(ask: Ask) -> Bill | None:
@@ -101,5 +110,6 @@ def _cells(bill: Bill, line: BillLine, currency: str) -> tuple[str, ...]:
 
 ACTIONS = {
     "export.roots": action(roots, "ok none"),
+    "export.found": action(found, "ok none"),
     "export.build": action(build, "ok none", later=True),
 }

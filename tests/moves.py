@@ -17,7 +17,7 @@ ASKING = frozenset(
     [
         *("invoice.latest", "invoice.list", "invoice.open", "invoice.lines", "invoice.month", "invoice.next"),
         *("invoice.users", "invoice.user", "invoice.why", "contest.lines", "contest.by_reference"),
-        *("document.status", "export.roots", "usage.last", "purchases.list"),
+        *("document.status", "export.roots", "export.found", "usage.last", "purchases.list"),
         *("registration.begin", "einvoice.activate", "paper.revert"),
     ]
 )
