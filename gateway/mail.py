@@ -16,6 +16,7 @@ from gateway.providers.contract import Sent
 
 NAME = "smtp"
 PORTS = {"smtp": 587, "smtps": 465}
+EXPECTED = "must be smtp://host:port or smtps://user:password@host"
 ABOUT_US = frozenset({530, 534, 535, 538})
 """Replies about our login: no message fares better before a person has looked."""
 
@@ -36,11 +37,14 @@ class Mailbox:
 
 def mailbox(url: str, sender: str) -> Mailbox:
     """`smtp[s]://[user:password@]host[:port]`; ValueError for anything else, without showing it."""
-    parts = urlsplit(url)
-    if parts.scheme not in PORTS or not parts.hostname:
-        raise ValueError("must be smtp://host:port or smtps://user:password@host")
+    try:
+        parts = urlsplit(url)
+        port = parts.port or PORTS[parts.scheme]
+    except (ValueError, KeyError):
+        raise ValueError(EXPECTED) from None  # its message would show the address
+    if not parts.hostname:
+        raise ValueError(EXPECTED)
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
-    port = parts.port or PORTS[parts.scheme]
     return Mailbox(parts.hostname, port, user, password, parts.scheme == "smtps", sender)
 
 

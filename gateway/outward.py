@@ -13,7 +13,7 @@ from gateway.mail import Mail, mailbox
 from gateway.providers import discover
 from gateway.providers.contract import Connection, Sender
 from gateway.recorder import Recorder
-from gateway.settings import OperatorSettings, Settings
+from gateway.settings import OperatorSettings, Settings, SettingsError
 from gateway.thrift import thrifty
 from storage.spending import SqlSpending
 from storage.sql.engine import Database
@@ -85,9 +85,13 @@ async def _texting(
 
 
 def _mailing(settings: Settings, operator: str, recorder: Recorder) -> dict[str, Sender]:
-    """The mail sender; in the demo a recorder where no relay is set."""
+    """The mail sender; in the demo a recorder where no relay is set. SettingsError for what is no relay."""
     routes = settings.operators[operator].routes
     if not routes.email:
         return {"recorder": recorder} if settings.demo else {}
     host = urlsplit(settings.public_url).hostname
-    return {"smtp": Mail(mailbox(routes.email, routes.email_from or f"no-reply@{host}"))}
+    try:
+        box = mailbox(routes.email, routes.email_from or f"no-reply@{host}")
+    except ValueError as error:
+        raise SettingsError(f"operators.{operator}.routes.email: {error}") from None
+    return {"smtp": Mail(box)}

@@ -126,7 +126,9 @@ def test_the_url_says_how() -> None:
     assert "p@ss" not in repr(box)
 
 
-@pytest.mark.parametrize("url", ["http://mail", "smtp://", "mail.example.net:25"])
+@pytest.mark.parametrize(
+    "url", ["http://mail", "smtp://", "mail.example.net:25", "smtp://mail:99999", "smtp://mail:x", "smtp://["]
+)
 def test_other_urls_are_refused(url: str) -> None:
     with pytest.raises(ValueError, match="smtp://"):
         mailbox(url, "a@b")

@@ -59,6 +59,7 @@ async def said(child: asyncio.subprocess.Process) -> tuple[int | None, str]:
         (("serve", "--workers", "2"), 'sms = "africastalking"', "redis_url"),
         (("worker",), 'sms = "twilio"', "operators.orange-ro.routes.sms"),
         (("worker",), 'email = "http://relay"', "operators.orange-ro.routes.email"),
+        (("worker",), 'email = "smtp://relay:99999"', "operators.orange-ro.routes.email"),
     ],
 )
 async def test_settings_that_cannot_work_stop_the_start(
