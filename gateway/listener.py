@@ -33,7 +33,8 @@ class Listener:
 
     guard: Guard = field(repr=False)
     people: Mapping[str, People] = field(repr=False)
-    announcers: Mapping[str, Announcer] = field(repr=False)
+    announcer: Callable[[str], Announcer] = field(repr=False)
+    """An operator's, of the menu that is current."""
     tokens: Mapping[str, tuple[bytes, ...]] = field(repr=False)
     """The secret part of the path, by operator; without one no events are taken."""
     now: Callable[[], datetime]
@@ -81,7 +82,7 @@ class Listener:
             return
         holder = await world.billing.holder(account)
         chosen = await world.ledger.preference(operator, holder.id)
-        announcer = self.announcers[operator]
+        announcer = self.announcer(operator)
         notices = announcer.notices(bill, holder, chosen, self.now())
         if notices:
             key = announcer.key(bill, holder)

@@ -59,7 +59,7 @@ async def _over(args: argparse.Namespace, house: House) -> int:
         return _said("--cycle: must be a month, as in 2026-03", 2)
     if not isinstance(world.billing, Cycles):
         return _said("this backend cannot list a whole cycle", 2)
-    announcer = house.listener.announcers[args.operator]
+    announcer = house.listener.announcer(args.operator)
     done = await Run(args.operator, world.billing, announcer, house.posting, world.now).over(first, last, _told)
     return _said(f"{args.operator} {first:%Y-%m}: {done.line()} in {done.seconds:.1f} s", 0)
 

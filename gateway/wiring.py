@@ -208,13 +208,16 @@ async def _conversations(
 
 
 def _listener(settings: Settings, guard: Guard, conversations: Conversations, given: Given) -> Listener:
-    """Where BSSs announce bills: their announcers serve the billing-day run too."""
+    """Where BSSs announce bills: its announcers serve the billing-day run too."""
     tokens = {name: str(section.bss.get("hub_token", "")) for name, section in settings.operators.items()}
-    shelf, keys = conversations.shelf, conversations.keys
+
+    def announcer(operator: str) -> Announcer:
+        return Announcer(conversations.shelf.current(operator), conversations.keys)
+
     return Listener(
         guard,
         conversations.people,
-        {name: Announcer(shelf.current(name), keys) for name in settings.operators},
+        announcer,
         {name: (token.encode(),) for name, token in tokens.items() if token},
         given.now,
     )

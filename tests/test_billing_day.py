@@ -3,10 +3,12 @@
 import argparse
 import asyncio
 import json
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -148,7 +150,7 @@ async def listening(world: World) -> AsyncIterator[tuple[TmfBss, str]]:
     """A BSS, and us listening to it; the address its events go to."""
     bss, people = TmfBss(book(world.clock())), world.house.conversations.people
     tokens = {OPERATOR: (TOKEN.encode(),)}
-    listener = Listener(world.house.hooks.guard, people, world.house.listener.announcers, tokens, world.clock)
+    listener = Listener(world.house.hooks.guard, people, world.house.listener.announcer, tokens, world.clock)
     house = replace(world.house, listener=listener)
     async with served(bss.app()) as there, served(app.public(house)) as here:
         today = world.clock().date
@@ -179,6 +181,18 @@ async def test_an_event_about_an_unpublished_bill_waits_for_its_change_of_state(
         bss.states["ORO-202603-0101"] = "sent"
         assert await bss.announce("ORO-202603-0101", "customerBillStateChangeEvent") == [204]
         assert len(await world.post.collect()) == 1
+
+
+async def test_a_bill_is_announced_in_the_words_that_are_published_now(world: World, tmp_path: Path) -> None:
+    shutil.copytree(packs.OPERATORS, tmp_path / "packs")
+    pack = tmp_path / "packs/orange_ro"
+    with (pack / "texts/ro.yaml").open("a") as texts:
+        texts.write('billday.sms_notice: "Nou! {operator}: {month} {total} {due} {ussd}."\n')
+    async with listening(world) as (bss, _):
+        world.house.conversations.shelf.publish(packs.menu(pack))
+        assert await bss.announce("ORO-202603-0101") == [204]
+        (notice,) = await world.post.collect()
+    assert notice.body.startswith("Nou! ")
 
 
 async def test_events_of_an_absent_bss_are_asked_for_again(world: World) -> None:
