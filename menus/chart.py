@@ -82,6 +82,8 @@ def _keyword_ways(draft: Draft) -> Iterator[Way]:
     form = draft.keywords.form
     for keyword in form.keywords:
         yield Way(HOME, keyword.to, keyword.words[0])
+        if keyword.otherwise:
+            yield Way(HOME, keyword.otherwise, f"{keyword.words[0]} and anything else")
     if form.password:
         yield Way(HOME, form.password.to, "password")
     yield Way(HOME, form.otherwise, "anything else")

@@ -104,7 +104,10 @@ def _named(node: Node) -> Iterator[tuple[tuple[str | int, ...], str]]:
 
 def _keyword_targets(draft: Draft) -> Iterator[tuple[tuple[str | int, ...], str]]:
     form = draft.keywords.form
-    yield from ((("keywords", index, "to"), keyword.to) for index, keyword in enumerate(form.keywords))
+    for index, keyword in enumerate(form.keywords):
+        yield ("keywords", index, "to"), keyword.to
+        if keyword.otherwise:
+            yield ("keywords", index, "otherwise"), keyword.otherwise
     yield ("otherwise",), form.otherwise
     if form.password:
         yield ("password", "to"), form.password.to

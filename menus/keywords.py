@@ -60,6 +60,13 @@ class Keywords:
         object.__setattr__(self, "plain", plain)
         object.__setattr__(self, "taking", taking)
 
+    @property
+    def targets(self) -> list[str]:
+        """Every node a text may lead to."""
+        words = [to for keyword in self.form.keywords for to in (keyword.to, keyword.otherwise) if to]
+        password = [self.form.password.to] if self.form.password else []
+        return [*words, self.form.otherwise, *password]
+
     def meaning(self, body: str) -> Meaning | None:
         """What the body asks for; None when it is no keyword."""
         to = self.plain.get(squeezed(body))
@@ -74,13 +81,16 @@ class Keywords:
         return Meaning(form.to, text, secret=True) if mixed else None
 
     def _with_argument(self, tokens: list[str]) -> Meaning | None:
+        """What the words ask for with what follows them; where they lead otherwise, if none takes that."""
+        otherwise = None
         for words, form in self.taking:
             head, rest = tokens[: len(words)], tokens[len(words) :]
             if rest and [folded(token) for token in head] == words:
                 value = ARGUMENTS[form.takes or ""](" ".join(rest))
                 if value:
                     return Meaning(form.to, value, form.keep or "", secret=form.takes in SECRETS)
-        return None
+                otherwise = otherwise or form.otherwise
+        return Meaning(otherwise) if otherwise else None
 
 
 def squeezed(words: str) -> str:

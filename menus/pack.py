@@ -86,10 +86,7 @@ class Draft:
     def menu(self) -> Menu:
         """Compile. The checks of `menus.check` must have found nothing."""
         form = self.form
-        targets = [keyword.to for keyword in self.keywords.form.keywords]
-        targets += [self.keywords.form.otherwise]
-        targets += [self.keywords.form.password.to] if self.keywords.form.password else []
-        moves = Moves(self.nodes, form.gates, form.rules.proof, targets, form.rules.vouched)
+        moves = Moves(self.nodes, form.gates, form.rules.proof, self.keywords.targets, form.rules.vouched)
         return Menu(
             form,
             self.revision,

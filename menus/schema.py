@@ -110,6 +110,7 @@ class KeywordForm(Form):
         None, description="What must follow the words."
     )
     keep: Name | None = None
+    otherwise: Name | None = Field(None, description="Where they lead when something else follows.")
 
 
 class PasswordForm(Form):

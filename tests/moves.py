@@ -73,10 +73,7 @@ class Pack:
     def _starts(self) -> Iterator[str]:
         yield from ALWAYS_THERE
         if self.channel == "sms":
-            keywords = self.written.keywords.form
-            yield from (keyword.to for keyword in keywords.keywords)
-            yield keywords.otherwise
-            yield from [keywords.password.to] if keywords.password else []
+            yield from self.written.keywords.targets
 
     def _gates(self, node: Node) -> Iterator[str]:
         form = self.written.form

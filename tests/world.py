@@ -55,10 +55,8 @@ class Watched(Moves):
     """The moves of a menu, each noted as it is made."""
 
     def __init__(self, menu: Menu) -> None:
-        keywords = menu.keywords.form
-        entries = [*(keyword.to for keyword in keywords.keywords), keywords.otherwise]
-        entries += [keywords.password.to] if keywords.password else []
-        super().__init__(menu.nodes, menu.form.gates, menu.form.rules.proof, entries, menu.form.rules.vouched)
+        form, entries = menu.form, menu.keywords.targets
+        super().__init__(menu.nodes, form.gates, form.rules.proof, entries, form.rules.vouched)
         self.fired: set[Fired] = set()
 
     def fire(self, trigger: str, session: Session) -> None:
