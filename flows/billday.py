@@ -8,6 +8,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from flows.hops import Keys
+from flows.mailing import own
 from flows.records import Bill, Notice, Preference, Subscriber
 from menus.alphabet import plain, prepare
 from menus.facts import Facts, Money, Month, Text
@@ -115,9 +116,7 @@ class Announcer:
 
 def ways(holder: Subscriber, chosen: Preference) -> Iterator[tuple[Route, str]]:
     """The routes and addresses a subscriber chose; by SMS until an e-mail address is confirmed."""
-    address, validated = (
-        (chosen.email, chosen.email_validated) if chosen.email else (holder.email, holder.email_validated)
-    )
+    address, validated = own(chosen, holder)
     texts, mails = holder.kind in TEXTS_BY_SMS, bool(address) and validated
     wanted = chosen.notify or "sms"
     if mails and (wanted in ("email", "both") or not texts):

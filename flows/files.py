@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Literal, cast, get_args
 
 from flows.actions import Ask
+from flows.mailing import own
 from flows.records import Change, Link, Notice
 from menus.facts import Email, Facts, Text
 
@@ -62,8 +63,8 @@ async def address(ask: Ask) -> Email | None:
     """The subscriber's own, validated e-mail address."""
     known = ask.known()
     kept = await ask.world.ledger.preference(known.operator, known.id)
-    chosen = kept if kept.email else known
-    return Email(chosen.email) if chosen.email and chosen.email_validated else None
+    found, validated = own(kept, known)
+    return Email(found) if found and validated else None
 
 
 def _link(ask: Ask, file: File) -> Link:

@@ -5,10 +5,19 @@ from datetime import timedelta
 from hashlib import blake2b
 
 from flows.actions import Ask
-from flows.records import Link, Notice, Secret
+from flows.records import Link, Notice, Preference, Secret, Subscriber
 from menus.facts import Text
 
 LINK_LIFE = timedelta(hours=72)
+
+
+def own(kept: Preference, known: Subscriber) -> tuple[str, bool]:
+    """A subscriber's e-mail address, the one kept with us or else billing's, and whether it is validated.
+
+    Empty where there is none.
+    """
+    chosen = kept if kept.email else known
+    return chosen.email, chosen.email_validated
 
 
 def validation(ask: Ask, address: str, subscription: str = "") -> tuple[tuple[Link, ...], tuple[Notice, ...]]:

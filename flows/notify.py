@@ -3,7 +3,7 @@
 from typing import Literal, cast
 
 from flows.actions import Ask, Outcome, action
-from flows.mailing import validation
+from flows.mailing import own, validation
 from flows.records import Preference
 from menus.facts import Email, Facts, Word
 
@@ -14,9 +14,7 @@ async def choose(ask: Ask) -> Outcome:
     """Keep the choice; e-mail needs an address, and an address needs its owner's click."""
     known = ask.known()
     kept = await ask.world.ledger.preference(known.operator, known.id)
-    address, validated = (
-        (kept.email, kept.email_validated) if kept.email else (known.email, known.email_validated)
-    )
+    address, validated = own(kept, known)
     if ask.given != "sms" and not address:
         return Outcome("address")
     outcome = "ok" if ask.given == "sms" or validated else "pending"

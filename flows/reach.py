@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from flows.actions import Ask
+from flows.mailing import own
 from flows.records import Notice, Subscriber
 from menus.facts import Facts
 
@@ -29,6 +30,6 @@ async def notice(ask: Ask, text: str, facts: Facts, life: timedelta) -> Notice |
 
 
 async def address_of(ask: Ask, person: Subscriber) -> str:
-    """The subscriber's e-mail address: the one validated with us, else the one in the contract."""
-    kept = await ask.world.ledger.preference(person.operator, person.id)
-    return kept.email if kept.email_validated else person.email
+    """Where a code goes: the subscriber's validated address, else the contract's, never one only typed here."""
+    found, validated = own(await ask.world.ledger.preference(person.operator, person.id), person)
+    return found if validated else person.email

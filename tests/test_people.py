@@ -1,11 +1,30 @@
 """People: who a caller is, remembered for a while, and no more of them than there is room for."""
 
+from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from flows import people
+from flows.mailing import own
+from flows.records import Preference
+from tests.test_billing_day import HOLDER
 from tests.world import OPERATOR, World
 
 ANA, BARBU = "+40740000101", "+40740000102"
+
+
+@pytest.mark.parametrize(
+    ("kept", "found"),
+    [
+        (Preference(), ("bill@x.ro", True)),
+        (Preference(email_validated=True), ("bill@x.ro", True)),
+        (Preference(email="new@x.ro"), ("new@x.ro", False)),
+        (Preference(email="new@x.ro", email_validated=True), ("new@x.ro", True)),
+    ],
+)
+def test_the_address_kept_with_us_goes_before_billings(kept: Preference, found: tuple[str, bool]) -> None:
+    assert own(kept, replace(HOLDER, email="bill@x.ro", email_validated=True)) == found
 
 
 async def test_whoever_was_asked_about_longest_ago_goes_first(world: World) -> None:
