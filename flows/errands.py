@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from flows.acting import Frame, act
 from flows.actions import Action
 from flows.failures import TryLater
+from flows.invoice import AS_OF
 from flows.people import People
 from flows.records import Change, Errand, Notice
 from flows.shelf import Shelf
-from flows.vocabulary import AS_OF
 from menus.render import told
 from menus.session import load
 from menus.walk import take

@@ -2,9 +2,9 @@
 
 from flows.acting import Frame, act
 from flows.actions import Outcome
+from flows.invoice import AS_OF
 from flows.manners import card
 from flows.people import Person
-from flows.vocabulary import AS_OF
 from menus.hours import attend
 from menus.machine import RESUME
 from menus.session import Session

@@ -8,9 +8,10 @@ from decimal import Decimal
 
 from flows.actions import Ask, Outcome, action
 from flows.records import Bill, BillLine
-from flows.vocabulary import AS_OF
 from menus.facts import Fact, Facts, Money, Month, Number, Rows, Text, Word
 
+AS_OF = "as_of"
+"""The fact that holds the day of an answer which is not today's."""
 COLUMNS = ("short_month", "row_month", "amount", "short_state", "bill", "bill_number")
 RUBRICS = ("subscriptions", "options", "communications", "equipment", "one_off", "third_party", "prorata")
 CHARGED = ("rubric", "charge")

@@ -4,28 +4,22 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 
+from flows import contest, detail, invoice, registration, usage
 from menus.facts import Code, Count, Email, Fact, Money, Month, Number, Rows, Text, Word
 
 AMOUNT = Money(Decimal("99999.99"))
 DAY = date(2028, 12, 28)
 STATES = ("due", "part", "overdue", "paid", "credit", "cancelled")
 LINK = "https://gateway.example.net/tunisie-telecom/address#" + "A" * 22
-USED = ("when", "what", "quantity", "unit")
-KINDS = ("subscriptions", "options", "communications", "equipment", "one_off", "third_party", "prorata")
-RUBRICS = tuple(Word(f"page.rubric_{kind}") for kind in KINDS)
-CATEGORIES = tuple(
-    Word(f"purchase.{name}") for name in ("content", "transport", "parking", "donations", "streaming", "other")
-)
-COLUMNS = ("short_month", "row_month", "amount", "short_state", "bill", "bill_number")
+RUBRICS = tuple(map(invoice.rubric_word, invoice.RUBRICS))
+CATEGORIES = tuple(Word(f"purchase.{name}") for name in usage.CATEGORIES)
 ROW = (Text("12/28"), Month(2028, 12), AMOUNT, Word("short.overdue"), *(Text("TT-202812-0101"),) * 2)
+LAST = (Text("28/12"), Word("usage.data"), Count(99999), Word("usage.data_unit"))
 COVERED = (Number("+40740000101"), Word("registration.pending"))
-
-AS_OF = "as_of"
-"""The fact that holds the day of an answer which is not today's."""
 
 VOCABULARY: Mapping[str, tuple[Fact | Rows, ...]] = {
     **dict.fromkeys(("bill", "bill_number"), (Text("TT-202812-0101"),)),
-    "bills": (Rows(COLUMNS, (ROW,) * 6),),
+    "bills": (Rows(invoice.COLUMNS, (ROW,) * 6),),
     "month": (Month(2028, 12),),
     "row_month": (Month(2028, 12),),
     "short_month": (Text("12/28"),),
@@ -37,7 +31,7 @@ VOCABULARY: Mapping[str, tuple[Fact | Rows, ...]] = {
         ("options", "communications", "equipment", "one_off", "third_party"), (Money(Decimal("9999.99")),)
     ),
     "due": (DAY,),
-    AS_OF: (DAY,),
+    invoice.AS_OF: (DAY,),
     "available": (DAY,),
     "state": tuple(Word(f"state.{state}") for state in STATES),
     "short_state": tuple(Word(f"short.{state}") for state in STATES),
@@ -53,17 +47,17 @@ VOCABULARY: Mapping[str, tuple[Fact | Rows, ...]] = {
     "days": (Count(28),),
     "of_days": (Count(31),),
     "user": (Number("+40740000101"),),
-    "users": (Rows(("user", "share"), ((Number("+40740000101"), AMOUNT),) * 6),),
+    "users": (Rows(detail.USERS, ((Number("+40740000101"), AMOUNT),) * 6),),
     "rubric": RUBRICS,
-    "charged": (Rows(("rubric", "charge"), tuple((rubric, AMOUNT) for rubric in RUBRICS)),),
-    "billed": (Rows(("rubric", "charge"), tuple((rubric, AMOUNT) for rubric in RUBRICS)),),
+    "charged": (Rows(invoice.CHARGED, tuple((rubric, AMOUNT) for rubric in RUBRICS)),),
+    "billed": (Rows(contest.COLUMNS, tuple((rubric, AMOUNT, Text("L-1")) for rubric in RUBRICS)),),
     "when": (Text("28/12"),),
     "what": (Word("usage.data"), Word("usage.call"), Word("usage.text")),
     "quantity": (Count(99999),),
     "unit": (Word("usage.data_unit"), Word("usage.call_unit")),
-    "usage": (Rows(USED, ((Text("28/12"), Word("usage.data"), Count(99999), Word("usage.data_unit")),) * 5),),
+    "usage": (Rows(usage.COLUMNS, (LAST,) * 5),),
     "category": CATEGORIES,
-    "bought": (Rows(("category", "charge"), tuple((category, AMOUNT) for category in CATEGORIES)),),
+    "bought": (Rows(usage.BOUGHT, tuple((category, AMOUNT) for category in CATEGORIES)),),
     "root": (Text("CF-100-ILE-DE-FRANCE"),),
     "roots": (Rows(("root",), ((Text("CF-100-ILE-DE-FRANCE"),),) * 9),),
     "lines": (Count(99999),),
@@ -72,7 +66,7 @@ VOCABULARY: Mapping[str, tuple[Fact | Rows, ...]] = {
     "platform": (Text("PA-0042 Exemple"),),
     "covered": (Number("+40740000101"),),
     "covered_state": tuple(Word(f"registration.{state}") for state in ("open", "pending", "done")),
-    "covered_lines": (Rows(("covered", "covered_state"), (COVERED,) * 4),),
+    "covered_lines": (Rows(registration.COLUMNS, (COVERED,) * 4),),
     "emails": (Rows(("email",), ((Email("someone.with.a.long.name@mail.example.net"),),) * 2),),
     "challenge": (Text("4, 7, 2"),),
     "net": (AMOUNT,),
