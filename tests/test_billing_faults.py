@@ -108,6 +108,13 @@ async def test_a_frozen_bss_is_slow_then_left_alone_then_asked_again() -> None:
     assert breaker.admits(17.0)
 
 
+def test_calls_under_way_when_it_opens_do_not_lengthen_the_first_rest() -> None:
+    breaker = Breaker()
+    for _ in range(20):
+        breaker.broke(0.0)
+    assert not breaker.admits(4.9) and breaker.admits(5.0)
+
+
 async def test_five_silences_open_the_breaker_and_then_nothing_waits(hasty: Backend) -> None:
     hasty.book.freeze()
     for name in "abcde":

@@ -15,6 +15,7 @@ class Breaker:
     failed: int = field(default=0, init=False)
     rest: float = field(default=0.0, init=False)
     asked_again_at: float | None = field(default=None, init=False)
+    probing: bool = field(default=False, init=False)
 
     def admits(self, now: float) -> bool:
         """May a call go now? The one that finds the rest over is the probe; the others wait for its end."""
@@ -22,17 +23,17 @@ class Breaker:
             return True
         if now < self.asked_again_at:
             return False
-        self.asked_again_at = now + self.rest
+        self.asked_again_at, self.probing = now + self.rest, True
         return True
 
     def worked(self) -> None:
         """The BSS answered, whatever it said."""
-        self.failed, self.rest, self.asked_again_at = 0, 0.0, None
+        self.failed, self.rest, self.asked_again_at, self.probing = 0, 0.0, None, False
 
     def broke(self, now: float) -> None:
-        """The BSS did not answer."""
+        """The BSS did not answer. Calls that were under way when it opened say nothing new."""
         self.failed += 1
-        if self.failed < self.failures:
+        if self.failed < self.failures or (self.asked_again_at is not None and not self.probing):
             return
         self.rest = min(self.longest_seconds, self.rest * 2 or self.rest_seconds)
-        self.asked_again_at = now + self.rest
+        self.asked_again_at, self.probing = now + self.rest, False
