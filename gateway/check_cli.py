@@ -81,4 +81,8 @@ def _print(folders: list[Path], found: list[Finding], *, as_json: bool) -> None:
         return
     for finding in found:
         print(finding)
-    print(f"{len(folders)} packs, {len(found)} findings")
+    print(f"{_counted(len(folders), 'pack')}, {_counted(len(found), 'finding')}")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

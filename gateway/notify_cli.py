@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from flows.failures import Failure
 from flows.ports import Cycles
 from gateway.notify_run import Progress, Run, cycle
-from gateway.running import inside, settings
+from gateway.running import add_demo, inside, settings
 from gateway.wiring import House
 from storage.billing import Announcing
 
@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cycle", default="", metavar="YYYY-MM", help="bills issued in this month; by default now"
     )
-    parser.add_argument("--demo", action="store_true", help="of the demo's own database and settings")
+    add_demo(parser)
     parser.add_argument(
         "--listen", action="store_true", help="only ask the BSS to tell us of bills from now on"
     )

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 
-from gateway.running import inside, settings
+from gateway.running import add_demo, inside, settings
 from menus.masking import recipient
 from storage.outbox import STATES, OutboxRow, SqlOutbox
 
@@ -29,11 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     purge.add_argument(
         "--days", type=int, required=True, help=f"older than so many days, at least {FEWEST_DAYS}"
     )
+    for kind in kinds.choices.values():
+        add_demo(kind)
 
 
 def main(args: argparse.Namespace) -> int:
     """The status of `run`, in a house of our own."""
-    return inside(settings(), lambda built: run(built.outbox, args, built.hooks.now()))
+    return inside(settings(demo_world=args.demo), lambda built: run(built.outbox, args, built.hooks.now()))
 
 
 async def run(outbox: SqlOutbox, args: argparse.Namespace, now: datetime) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 from flows.failures import Failure, NotFound
 from flows.records import Deed
-from gateway.running import inside, settings
+from gateway.running import add_demo, inside, settings
 from gateway.wiring import House
 from storage.holdings import Owner
 
@@ -16,7 +16,7 @@ def add_export(parser: ArgumentParser) -> None:
     """The arguments of `dialtree export`."""
     parser.add_argument("msisdn")
     parser.add_argument("--operator", help="by default the only one served, or the one whose country fits")
-    _add_demo(parser)
+    add_demo(parser)
 
 
 def add_erase(parser: ArgumentParser) -> None:
@@ -28,11 +28,7 @@ def add_erase(parser: ArgumentParser) -> None:
 def add_audit(parser: ArgumentParser) -> None:
     """The arguments of `dialtree audit`."""
     parser.add_argument("what", choices=["verify"])
-    _add_demo(parser)
-
-
-def _add_demo(parser: ArgumentParser) -> None:
-    parser.add_argument("--demo", action="store_true", help="of the demo world")
+    add_demo(parser)
 
 
 def main(args: Namespace) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from argparse import ArgumentParser
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
@@ -11,6 +12,11 @@ from gateway.settings import Settings, config_path, load
 from gateway.wiring import House, house
 
 Brought = TypeVar("Brought")
+
+
+def add_demo(parser: ArgumentParser) -> None:
+    """The switch of every command that may look after the demo world instead."""
+    parser.add_argument("--demo", action="store_true", help="of the demo's own database and settings")
 
 
 def settings(environ: Mapping[str, str] = os.environ, *, demo_world: bool = False) -> Settings:

@@ -157,7 +157,7 @@ def load(
     try:
         return Settings.model_validate(raw)
     except ValidationError as error:
-        raise SettingsError(_told(error, "")) from error
+        raise SettingsError(_told(error, "") + _unread(path)) from error
 
 
 def config_path(environ: Mapping[str, str] = os.environ) -> Path:
@@ -186,6 +186,13 @@ def _file(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: not TOML: {error}") from error
+
+
+def _unread(path: Path) -> str:
+    """Where the settings file was looked for, if that is why something is missing."""
+    if path.is_file():
+        return ""
+    return f"\nno {path.name} in {path.absolute().parent}; write one there, or name yours with DIALTREE_CONFIG"
 
 
 def _environment(environ: Mapping[str, str]) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def dialtree(folder: Path, *words: str, keys: str = "") -> str:
 
 def test_a_sixth_operator_is_made_and_dialled_without_touching_python(tmp_path: Path) -> None:
     assert "dialtree dial" in dialtree(tmp_path, "new", "operator", "acme-tel", "--languages", "fr,en")
-    assert dialtree(tmp_path, "check", "packs") == "1 packs, 0 findings\n"
+    assert dialtree(tmp_path, "check", "packs") == "1 pack, 0 findings\n"
     told = dialtree(tmp_path, "dial", "*123#", "--operator", "acme-tel", "--packs", "packs", keys="6\n2\n")
     assert "Bienvenue chez Acme Tel" in told and "From now on we answer in English." in told
     assert not list((tmp_path / "packs").rglob("*.py"))

@@ -36,6 +36,19 @@ def test_a_file_is_enough(tmp_path: Path) -> None:
     assert link.settings.username == "sandbox"
 
 
+def test_no_file_is_said_with_where_it_was_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load(PROVIDERS, tmp_path / "dialtree.toml", {}, {})
+    assert "public_url: Field required" in str(refused.value)
+    assert f"no dialtree.toml in {tmp_path}; " in str(refused.value) and "DIALTREE_CONFIG" in str(refused.value)
+
+
+def test_a_file_that_was_read_is_not_said_to_be_missing(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as refused:
+        read(tmp_path, 'secret_key = "short"')
+    assert "DIALTREE_CONFIG" not in str(refused.value)
+
+
 def test_the_environment_goes_over_the_file(tmp_path: Path) -> None:
     environ = {
         "PORT": "9000",

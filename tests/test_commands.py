@@ -1,0 +1,37 @@
+"""Commands as they are typed: what they print, and the status they end with."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from gateway import packs
+from gateway.cli import run
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder without settings."""
+    monkeypatch.chdir(tmp_path)
+
+
+def test_without_settings_a_command_says_where_it_looked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["outbox", "list"]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("public_url: Field required") and f"no dialtree.toml in {tmp_path}" in told
+
+
+@pytest.mark.parametrize("words", ["list", "show 1", "replay 1", "purge --days 1"])
+def test_the_outbox_of_the_demo_needs_no_settings(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["outbox", *words.split(), "--demo"]) in (0, 1)
+    assert capsys.readouterr().err == ""
+
+
+def test_one_finding_is_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = shutil.copytree(packs.folder("orange-ro"), tmp_path / "orange_ro")
+    english = folder / "texts" / "en.yaml"
+    english.write_text(english.read_text().replace("budget: Budget\n", ""))
+    assert run(["check", str(folder)]) == 1
+    assert capsys.readouterr().out.endswith("\n1 pack, 1 finding\n")
