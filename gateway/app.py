@@ -14,7 +14,7 @@ from aiohttp import web
 
 from flows.failures import Failure
 from flows.records import Secret
-from gateway import hooks, hops, listener, prompts
+from gateway import hooks, listener, origins, prompts
 from gateway.openapi import document
 from gateway.pages.site import Pages
 from gateway.serving import listening
@@ -63,7 +63,7 @@ def _pages(house: House) -> Pages:
     """What subscribers open in a browser; only who serves them needs what draws their documents."""
     conversations, settings = house.conversations, house.settings
     secret, tallies = Secret(settings.secret_key.get_secret_value()), conversations.manners.tallies
-    source = hops.sources(house.hooks.guard.proxies)
+    source = origins.sources(house.hooks.guard.proxies)
     return Pages(conversations.shelf, conversations.people, secret, settings.public_url, tallies, source)
 
 

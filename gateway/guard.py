@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from flows.failures import BadRequest
-from gateway import decode, hops
-from gateway.hops import Networks
+from gateway import decode, origins
+from gateway.origins import Networks
 from gateway.providers.contract import Answer, Connection, Provider, Raw, Route, Webhook
 from gateway.refusals import Refusals
 
@@ -82,11 +82,11 @@ class Guard:
             raise
 
     def _listed(self, door: Door, request: web.Request) -> bool:
-        address = hops.origin(request, self.proxies)
-        return address is not None and hops.listed(address, door.sources)
+        address = origins.origin(request, self.proxies)
+        return address is not None and origins.listed(address, door.sources)
 
     def _source(self, request: web.Request) -> str:
-        return hops.named(hops.origin(request, self.proxies))
+        return origins.named(origins.origin(request, self.proxies))
 
     async def _refuse(self, request: web.Request) -> None:
         source = self._source(request)

@@ -10,7 +10,7 @@ from flows.ports import Sessions, Tallies
 from flows.records import Secret
 from flows.shelf import Shelf
 from gateway.guard import Door, Guard
-from gateway.hops import networks
+from gateway.origins import networks
 from gateway.providers import discover
 from gateway.providers.contract import Connection, Provider
 from gateway.refusals import Refusals

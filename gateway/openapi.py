@@ -12,6 +12,7 @@ from gateway.pages.site import ASSETS, FORMS
 Description = dict[str, Any]
 MALFORMED = {"400": "malformed", "404": "no such place", "408": "too slow", "413": "too large"}
 FORMED = {**MALFORMED, "415": "not a form"}
+SHED = {"429": "refused too often"}
 
 
 def document(doors: Doors, operators: Collection[str]) -> str:
@@ -28,7 +29,7 @@ def document(doors: Doors, operators: Collection[str]) -> str:
 def _door(door: Door) -> tuple[str, Description]:
     operator, provider, route = door.name.split("/")
     token = "/{token}" if door.tokens else ""
-    codes = {"200": "answered", "403": "unsigned", **FORMED}
+    codes = {"200": "answered", "403": "unsigned", **SHED, **FORMED}
     post = _operation(door.name, [_parameter("token")] if token else [], codes)
     schema = _schema(door.route.required, required=door.route.required)
     return f"/hooks/{operator}/{provider}{token}/{route}", {"post": post | _body(FORM, schema)}
@@ -44,7 +45,7 @@ def _event(whose: Description) -> Description:
     }
     inner = {"type": "object", "required": ["customerBill"], "properties": {"customerBill": bill}}
     schema = {"type": "object", "required": ["event"], "properties": {"event": inner}}
-    codes = {"204": "done, or nothing to do", "503": "say it again later", **MALFORMED}
+    codes = {"204": "done, or nothing to do", "503": "say it again later", **SHED, **MALFORMED}
     operation = _operation("tmf678/listener", [whose, _parameter("token"), event], codes)
     return operation | _body("application/json", schema)
 

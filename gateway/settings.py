@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from flows.crowd import AT_ONCE
-from gateway.hops import networks
+from gateway.origins import networks
 from gateway.providers.contract import Provider
 from menus.unusable import Unusable
 

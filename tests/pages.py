@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from flows.records import Secret
-from gateway import hops
+from gateway import origins
 from gateway.direct import Direct
 from gateway.pages.site import Pages
 from gateway.serving import listening
@@ -127,7 +127,7 @@ class Street:
 def pages(world: World, public_url: str = "http://127.0.0.1", posts_a_minute: int = 100_000) -> Pages:
     """The pages of a world's house."""
     house = world.house.conversations
-    tallies, source = house.manners.tallies, hops.sources(())
+    tallies, source = house.manners.tallies, origins.sources(())
     return Pages(house.shelf, house.people, SECRET, public_url, tallies, source, posts_a_minute=posts_a_minute)
 
 

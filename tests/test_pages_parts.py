@@ -4,12 +4,12 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 
 from flows.records import Secret
-from gateway import hops
+from gateway import origins
 from gateway.pages.forms import Forms
 from gateway.pages.sealed import Envelope
 from tests.sql import SECRET
 
-remote = hops.sources(())
+remote = origins.sources(())
 
 
 def test_sealed_words_open_under_their_label_only() -> None:

@@ -105,13 +105,13 @@ async def test_two_processes_share_a_port_and_a_killed_one_comes_back(
         return all([await green(session, internal + number) for number in range(2)])
 
     try:
-        await eventually(ready, 60)
+        await eventually(ready, 120)
         members = children(group.pid)
         os.kill(members[0], signal.SIGKILL)
         await asyncio.to_thread(
             until, lambda: len(set(children(group.pid)) - {members[0]}) == 2, 20, "a new one"
         )
-        await eventually(ready, 60)
+        await eventually(ready, 120)
         group.send_signal(signal.SIGTERM)
         assert (await said(group))[0] == 0
     finally:

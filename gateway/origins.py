@@ -1,4 +1,4 @@
-"""Hops: where a request comes from, believing only the proxies the settings name."""
+"""Origins: where a request comes from, believing only the proxies the settings name."""
 
 from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
