@@ -11,6 +11,9 @@ INSTALL := $(BIN)/python -m pip install --quiet --no-compile --editable
 # `alone` kill, stop and time real processes: they have the machine to themselves.
 TWO := -n 2 --dist worksteal
 
+# Tests and the demo start Python by the dozen: what one of them has compiled the others need not.
+unexport PYTHONDONTWRITEBYTECODE
+
 KILLS ?= 1000
 
 .PHONY: demo test check bench soak pictures services lock clean

@@ -46,12 +46,12 @@ BROKEN: dict[str, Fault] = {
         f" write one of: {', '.join(sorted(packs.specs()))}",
     ),
     "reserved word": (
-        "keywords.yaml", "[AJUTOR]", "[HELP]",
+        "keywords.yaml", "[AJUTOR, ASSIST]", "[HELP]",
         "orange_ro/keywords.yaml:10:14: 'HELP' is answered by the networks themselves and never"
         " reaches a menu; choose another",
     ),
     "keyword twice": (
-        "keywords.yaml", "[AJUTOR]", "[factură]",
+        "keywords.yaml", "[AJUTOR, ASSIST]", "[factură]",
         "orange_ro/keywords.yaml:10:14: 'factură' stands twice; keep one",
     ),
     "missing text": (
@@ -146,7 +146,7 @@ BROKEN: dict[str, Fault] = {
         "orange_ro/screens.yaml:32:14: 'maybe' is neither yes nor no; write true or false",
     ),
     "a text for a list": (
-        "keywords.yaml", "words: [AJUTOR]", "words: AJUTOR",
+        "keywords.yaml", "words: [AJUTOR, ASSIST]", "words: AJUTOR",
         "orange_ro/keywords.yaml:10:13: 'words' takes a list; write each of its rows on a line of its"
         " own, beginning with -",
     ),
@@ -161,7 +161,7 @@ BROKEN: dict[str, Fault] = {
         " `name: value`",
     ),
     "an empty list": (
-        "keywords.yaml", "words: [AJUTOR]", "words: []",
+        "keywords.yaml", "words: [AJUTOR, ASSIST]", "words: []",
         "orange_ro/keywords.yaml:10:13: 'words' is empty; write at least one",
     ),
     "too little": (
