@@ -14,6 +14,7 @@ from storage.demo import seed
 from storage.ledger import SqlLedger
 from storage.outbox import SqlOutbox
 from storage.passwords import SqlPasswords
+from storage.seal import derived
 from storage.sql.engine import Database, connect
 from storage.sql.upgrade import upgrade
 from tests.faults.family import SECRET, Gateway, Nursery, settings
@@ -82,7 +83,7 @@ class Stage:
 
     async def replies(self, phone: Phone, message_ids: Sequence[str]) -> Verdict:
         """The history of texted questions: each is answered by one message of a key we can tell beforehand."""
-        keys = Keys(SECRET.encode()[:64])
+        keys = Keys(derived(Secret(SECRET), "conversations"))
         marks = [keys.mark("message", "orange-ro", "africastalking", each) for each in message_ids]
         self.promised = [f"{mark}/reply" for mark in marks]
         return await self.quiet(60)
