@@ -19,26 +19,27 @@ from zoneinfo import ZoneInfo
 from aiohttp import ClientSession, web
 from sqlalchemy import Connection, insert, text
 
-from flows.billday import Announcer
-from flows.hops import Keys
-from flows.records import Secret
-from gateway import demo, packs
-from gateway.demo_bss.book import Book
-from gateway.demo_bss.tmf_resources import account, bill, product
-from gateway.direct import Direct
-from gateway.notify_run import Progress, Run
-from gateway.providers import discover
-from gateway.serving import listening
+from flows.domain.pseudonyms import Keys
+from flows.domain.records import Secret
+from flows.services.bill_notices import Announcer
+from gateway.delivery.bill_run import Progress, Run
+from gateway.demo import world
+from gateway.demo.bss.data import Book
+from gateway.demo.bss.tmf_resources import account, bill, product
+from gateway.dialogs.direct_line import Direct
+from gateway.http.listening import listening
+from gateway.providers.discovery import discover
+from gateway.publishing import pack_compiler
 from gateway.settings import load
-from gateway.wiring import house
-from storage.billing import Remote, Site, connect
+from gateway.wiring.container import house
+from storage.billing.backend import Remote, Site, connect
 from storage.billing.sql import SqlBilling
-from storage.demo import rows
-from storage.posting import SqlPosting
+from storage.demo.world import rows
+from storage.outbox.bulk_enqueue import SqlPosting
 from storage.sql.engine import Database
 from storage.sql.engine import connect as opened
+from storage.sql.migrate import upgrade
 from storage.sql.schema import billing_bills, billing_subscribers
-from storage.sql.upgrade import upgrade
 from tests.services import Postgres, serving
 
 OPERATOR, ZONE = "orange-ro", ZoneInfo("Europe/Bucharest")
@@ -126,7 +127,7 @@ async def _timed(call: Callable[[], Awaitable[None]], count: int = 400) -> tuple
 async def summary() -> None:
     """200 callers at once ask for their latest bill; meanwhile others turn pages that need no billing."""
     with process(LATE_SECONDS) as url, tempfile.TemporaryDirectory() as folder:
-        told = demo.base({}) | {"database_url": f"sqlite:///{folder}/b.db", "turns_per_minute": 100_000}
+        told = world.base({}) | {"database_url": f"sqlite:///{folder}/b.db", "turns_per_minute": 100_000}
         told["operators"] = {OPERATOR: told["operators"][OPERATOR] | {"billing": f"tmf678+{url}"}}
         async with house(load(discover(), Path("none"), {}, told)) as built:
             menu = built.conversations.shelf.current(OPERATOR)
@@ -174,7 +175,9 @@ async def cycle(url: str) -> None:
     database = opened(url)
     await upgrade(database)
     await _filled(database)
-    announcer = Announcer(packs.menu(packs.folder(OPERATOR)), Keys(b"a key for the bench, nowhere else"))
+    announcer = Announcer(
+        pack_compiler.menu(pack_compiler.folder(OPERATOR)), Keys(b"a key for the bench, nowhere else")
+    )
     billing = SqlBilling(database, OPERATOR, lambda: datetime.now(ZONE).date())
     posting = SqlPosting(database, Secret("a key for the bench, nowhere else"))
     for name in ("first run", "run again"):

@@ -20,13 +20,13 @@ from statistics import median
 from sqlalchemy import Connection, text
 
 from bench.servers import cpu_seconds
-from flows.records import Notice, Parcel, Secret, Settlement
-from gateway.delivery import DEEP_BATCH
-from storage.enqueue import PURPOSE, enqueue
-from storage.outbox import SqlOutbox
-from storage.seal import Seal
+from flows.domain.records import Notice, Parcel, Secret, Settlement
+from gateway.delivery.worker import DEEP_BATCH
+from storage.crypto import Seal
+from storage.outbox.enqueue import PURPOSE, enqueue
+from storage.outbox.store import SqlOutbox
 from storage.sql.engine import Database, connect
-from storage.sql.upgrade import upgrade
+from storage.sql.migrate import upgrade
 from tests.services import Postgres, serving
 
 SECRET = Secret("a secret for the bench, nowhere else")

@@ -14,10 +14,13 @@ from pathlib import Path
 from aiohttp import web
 from sqlalchemy import Connection, insert
 
-from gateway import app, demo, log, serving
-from gateway.providers import discover
+from gateway.demo import world
+from gateway.http import listening
+from gateway.observability import logging
+from gateway.providers.discovery import discover
+from gateway.server import app
 from gateway.settings import load
-from gateway.wiring import House, house
+from gateway.wiring.container import House, house
 from storage.sql.schema import billing_bills, billing_subscribers
 
 CALLERS = 20_000
@@ -36,16 +39,16 @@ async def bare() -> None:
 
     application = web.Application()
     application.router.add_post("/hooks/{operator}/{provider}/{tail:.+}", handle)
-    async with serving.listening(application, "127.0.0.1", 0) as port:
+    async with listening.listening(application, "127.0.0.1", 0) as port:
         print(port, flush=True)
         await asyncio.Event().wait()
 
 
 async def ours(folder: Path, redis_url: str, port: int) -> None:
     """The gateway with every protection on; on a port of its own choice, or sharing this one."""
-    log.start()
+    logging.start()
     settings = {
-        **demo.base({}),
+        **world.base({}),
         "database_url": f"sqlite:///{folder}/bench.db",
         "redis_url": redis_url,
         "turns_per_minute": 6000,
@@ -53,7 +56,7 @@ async def ours(folder: Path, redis_url: str, port: int) -> None:
     async with house(load(discover(), Path("none"), {}, settings)) as built:
         await _people(built)
         app.settle_memory()
-        async with serving.listening(app.public(built), "127.0.0.1", port, shared=True) as port:
+        async with listening.listening(app.public(built), "127.0.0.1", port, shared=True) as port:
             print(port, flush=True)
             await asyncio.Event().wait()
 

@@ -11,10 +11,10 @@ from collections.abc import Awaitable, Callable
 
 from redis.asyncio import Redis as Client
 
-from flows.ports import SessionKey, Sessions
-from storage.sessions import connect
-from storage.sessions.memory import MemorySessions
-from storage.sessions.rate import Rate
+from flows.domain.ports import SessionKey, Sessions
+from storage.sessions.connect import connect
+from storage.sessions.leaky_bucket import Rate
+from storage.sessions.memory_store import MemorySessions
 from tests.services import Redis, serving
 from tests.test_sessions_redis import REPLY, SESSION
 

@@ -1,0 +1,1 @@
+"""Gateway: HTTP edge, providers, delivery, pages, command line; the composition root puts all together."""

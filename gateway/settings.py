@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
-from flows.crowd import AT_ONCE
-from gateway.origins import networks
+from flows.engine.load_shedding import AT_ONCE
+from gateway.http.client_address import networks
 from gateway.providers.contract import Provider
-from menus.unusable import Unusable
+from menus.model.errors import Unusable
 
 PREFIX = "DIALTREE_"
 PLAIN = {"DATABASE_URL": "database_url", "REDIS_URL": "redis_url", "PORT": "port"}

@@ -1,0 +1,1 @@
+"""Storage: sessions, ledger, outbox, credentials, audit, privacy and billing backends."""

@@ -1,6 +1,6 @@
 """Broken packs: Orange România's with one fault each, and the exact line `dialtree check` prints for it."""
 
-from gateway import packs
+from gateway.publishing import pack_compiler
 
 Fault = tuple[str, str, str | None, str]
 """A file, what is right in it (empty: all of it), what stands there instead (None: none), and the finding."""
@@ -43,7 +43,7 @@ BROKEN: dict[str, Fault] = {
     "unknown action": (
         "screens.yaml", "action: language.choose\n    with: ro", "action: language.chose",
         "orange_ro/screens.yaml:30:13: language.ro: unknown action 'language.chose';"
-        f" write one of: {', '.join(sorted(packs.specs()))}",
+        f" write one of: {', '.join(sorted(pack_compiler.specs()))}",
     ),
     "reserved word": (
         "keywords.yaml", "[AJUTOR, ASSIST]", "[HELP]",

@@ -10,18 +10,18 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from flows.ports import Billing
-from gateway.demo_bss.book import Book
-from gateway.demo_bss.killbill import KillBillBss
-from gateway.demo_bss.stand_in import killbill_settings, tmf_settings
-from gateway.demo_bss.tmf import TmfBss
-from gateway.serving import listening
-from storage.billing import Remote, Site, connect
+from flows.domain.ports import Billing
+from gateway.demo.bss.data import Book
+from gateway.demo.bss.killbill import KillBillBss
+from gateway.demo.bss.server import killbill_settings, tmf_settings
+from gateway.demo.bss.tmf import TmfBss
+from gateway.http.listening import listening
+from storage.billing.backend import Remote, Site, connect
 from storage.billing.memory import MemoryBilling
-from storage.demo import ADD_BILL, ADD_DOCUMENT, ADD_ENTRY, ADD_LINE, ADD_SUBSCRIBER, rows
+from storage.demo.world import ADD_BILL, ADD_DOCUMENT, ADD_ENTRY, ADD_LINE, ADD_SUBSCRIBER, rows
 from storage.sql.engine import Database
 from storage.sql.engine import connect as opened
-from storage.sql.upgrade import upgrade
+from storage.sql.migrate import upgrade
 
 OPERATOR = "orange-ro"
 ZONE = ZoneInfo("Europe/Bucharest")

@@ -12,16 +12,16 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
-from gateway import packs
-from gateway.app import public
-from gateway.demo import OPERATOR
-from gateway.phone.opening import phone
-from gateway.phone.site import PhoneSite
-from gateway.providers import discover
-from gateway.serving import listening
+from gateway.demo.world import OPERATOR
+from gateway.http.listening import listening
+from gateway.phone.lifecycle import phone
+from gateway.phone.routes import PhoneSite
+from gateway.providers.discovery import discover
+from gateway.publishing import pack_compiler
+from gateway.server.app import public
 from gateway.settings import load
-from gateway.wiring import house
-from menus.menu import Menu
+from gateway.wiring.container import house
+from menus.machine.menu import Menu
 from tests.world import Worlds, replayed
 
 OPTIONS = (
@@ -146,9 +146,9 @@ class Show:
 
 
 @asynccontextmanager
-async def showing(menu: Callable[[Path], Menu], root: Path = packs.OPERATORS) -> AsyncIterator[Show]:
+async def showing(menu: Callable[[Path], Menu], root: Path = pack_compiler.OPERATORS) -> AsyncIterator[Show]:
     """A demo of the packs in a folder for as long as the block runs."""
-    operators = {name: dict(OPERATOR) for name in packs.names(root)}
+    operators = {name: dict(OPERATOR) for name in pack_compiler.names(root)}
     settings = load(discover(), Path("no such file"), {}, {**BASE, "operators": operators})
     async with house(settings, root, load=menu) as built, phone(built, root) as site:
         app = public(built)

@@ -12,13 +12,13 @@ from xml.etree.ElementTree import Element, fromstring
 from aiohttp import ClientSession
 from twilio.request_validator import RequestValidator
 
-from gateway.app import public
-from gateway.dialog import DialogError
-from gateway.direct import dialled_ahead, gathered, reached
-from gateway.player import Post, Shown
-from gateway.serving import listening
-from menus.menu import Menu
-from menus.reply import Gather
+from gateway.dialogs.direct_line import dialled_ahead, gathered, reached
+from gateway.dialogs.format import DialogError
+from gateway.dialogs.player import Post, Shown
+from gateway.http.listening import listening
+from gateway.server.app import public
+from menus.machine.menu import Menu
+from menus.model.reply import Gather
 from tests.world import AUTH_TOKEN, HOOK_TOKEN, PUBLIC_URL, World
 
 Fields = dict[str, str]

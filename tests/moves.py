@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from flows.actions import Action
-from gateway import packs
-from menus.check import ALWAYS_THERE
-from menus.machine import BY_RULES, forward
-from menus.pack import Draft, draft
-from menus.screen import Node
+from flows.domain.actions import Action
+from gateway.publishing import pack_compiler
+from menus.machine.screen import Node
+from menus.machine.transitions_table import BY_RULES, forward
+from menus.packs.graph_checks import ALWAYS_THERE
+from menus.packs.loader import Draft, draft
 
 Move = tuple[str, str]
 """A trigger and the node it leaves."""
@@ -37,7 +37,12 @@ class Pack:
     @classmethod
     def of(cls, operator: str, channel: str) -> "Pack":
         """The pack of an operator."""
-        return cls(operator, channel, draft(packs.folder(operator), packs.PLACES), packs.actions())
+        return cls(
+            operator,
+            channel,
+            draft(pack_compiler.folder(operator), pack_compiler.PLACES),
+            pack_compiler.actions(),
+        )
 
     def moves(self) -> set[Move]:
         """Every move somebody can make."""

@@ -11,11 +11,11 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from flows.records import Secret
-from gateway import origins
-from gateway.direct import Direct
-from gateway.pages.site import Pages
-from gateway.serving import listening
+from flows.domain.records import Secret
+from gateway.dialogs.direct_line import Direct
+from gateway.http import client_address
+from gateway.http.listening import listening
+from gateway.pages.routes import Pages
 from tests.world import World
 from tests.world import world as world
 from tests.world import worlds as worlds
@@ -127,7 +127,7 @@ class Street:
 def pages(world: World, public_url: str = "http://127.0.0.1", posts_a_minute: int = 100_000) -> Pages:
     """The pages of a world's house."""
     house = world.house.conversations
-    tallies, source = house.manners.tallies, origins.sources(())
+    tallies, source = house.manners.tallies, client_address.sources(())
     return Pages(house.shelf, house.people, SECRET, public_url, tallies, source, posts_a_minute=posts_a_minute)
 
 

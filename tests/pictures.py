@@ -7,7 +7,8 @@ from pathlib import Path
 
 from playwright.async_api import Browser
 
-from gateway import draw_cli, packs
+from gateway.cli import draw
+from gateway.publishing import pack_compiler
 from tests.chromium import Phone, browsing, showing
 from tests.services import found
 
@@ -29,7 +30,7 @@ async def photograph(browser: Browser, url: str) -> None:
 
 
 async def main() -> None:
-    async with showing(packs.menu) as show, browsing(found("chromium")) as browser:
+    async with showing(pack_compiler.menu) as show, browsing(found("chromium")) as browser:
         await photograph(browser, show.url)
 
 
@@ -37,6 +38,6 @@ if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
     drawing = Namespace(operator="orange-ro", beside="", channel="ussd", mermaid=False, dialog=DIALOG)
     drawing.output = FOLDER / "map.svg"
-    status = draw_cli.main(drawing)
+    status = draw.main(drawing)
     asyncio.run(main())
     sys.exit(status)

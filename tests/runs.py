@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.dialog import Dialog, read
+from gateway.dialogs.format import Dialog, read
 from tests.world import Fired, Worlds
 
 FOLDER = Path(__file__).parent / "dialogs"

@@ -9,9 +9,9 @@ import pytest
 from argon2 import PasswordHasher
 from sqlalchemy import text
 
-from flows.records import Secret
+from flows.domain.records import Secret
 from storage.sql.engine import Database, connect
-from storage.sql.upgrade import upgrade_url
+from storage.sql.migrate import upgrade_url
 from tests.services import apart
 
 NOW = datetime(2026, 3, 14, 9, 26, 53, tzinfo=UTC)

@@ -8,7 +8,7 @@ import smsutil
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from menus.alphabet import (
+from menus.text.gsm import (
     Size,
     fold,
     gsm7_decode,

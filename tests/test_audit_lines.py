@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from flows.records import Secret
-from storage.audit import Auditor
-from storage.seal import derived, mark
+from flows.domain.records import Secret
+from storage.audit.trail import Auditor
+from storage.crypto import derived, mark
 
 KEY = derived(Secret("a secret of the test"), "audit")
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -9,16 +9,16 @@ from aiohttp import ClientSession
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.failures import BadRequest
-from gateway import decode
-from gateway.app import public
-from gateway.serving import listening
+from flows.domain.failures import BadRequest
+from gateway.http import decoding
+from gateway.http.listening import listening
+from gateway.server.app import public
 from tests.world import HOOK_TOKEN, World
 from tests.world import world as world
 from tests.world import worlds as worlds
 
 AT = f"/hooks/orange-ro/africastalking/{HOOK_TOKEN}"
-FORM = {"Content-Type": decode.FORM}
+FORM = {"Content-Type": decoding.FORM}
 GOOD = {
     "sessionId": "s",
     "serviceCode": "*100#",
@@ -31,15 +31,15 @@ MALFORMED = {
     "wrong content type": ("application/json", b'{"sessionId": "s"}', 415),
     "no content type": ("application/octet-stream", urlencode(GOOD).encode(), 415),
     "multipart without boundary": ("multipart/form-data", b"--x", 415),
-    "charset that smuggles": (f"{decode.FORM}; charset=utf-7", urlencode(GOOD).encode(), 415),
-    "charset nobody knows": (f"{decode.FORM}; charset=klingon", urlencode(GOOD).encode(), 415),
-    "bytes that are no UTF-8": (decode.FORM, b"sessionId=\xff\xfe", 400),
-    "escapes that are no UTF-8": (decode.FORM, b"sessionId=%ff%fe", 400),
-    "a NUL": (decode.FORM, b"sessionId=a%00b&phoneNumber=%2B40740000101", 400),
-    "a field twice": (decode.FORM, b"sessionId=a&sessionId=b&phoneNumber=%2B40740000101", 400),
-    "two hundred fields": (decode.FORM, "&".join(f"f{n}=1" for n in range(200)).encode(), 400),
-    "a field of 5,000 characters": (decode.FORM, urlencode(GOOD | {"text": "1" * 5000}).encode(), 400),
-    "a body of 1 MB": (decode.FORM, b"text=" + b"1" * 1_000_000, 413),
+    "charset that smuggles": (f"{decoding.FORM}; charset=utf-7", urlencode(GOOD).encode(), 415),
+    "charset nobody knows": (f"{decoding.FORM}; charset=klingon", urlencode(GOOD).encode(), 415),
+    "bytes that are no UTF-8": (decoding.FORM, b"sessionId=\xff\xfe", 400),
+    "escapes that are no UTF-8": (decoding.FORM, b"sessionId=%ff%fe", 400),
+    "a NUL": (decoding.FORM, b"sessionId=a%00b&phoneNumber=%2B40740000101", 400),
+    "a field twice": (decoding.FORM, b"sessionId=a&sessionId=b&phoneNumber=%2B40740000101", 400),
+    "two hundred fields": (decoding.FORM, "&".join(f"f{n}=1" for n in range(200)).encode(), 400),
+    "a field of 5,000 characters": (decoding.FORM, urlencode(GOOD | {"text": "1" * 5000}).encode(), 400),
+    "a body of 1 MB": (decoding.FORM, b"text=" + b"1" * 1_000_000, 413),
 }
 
 
@@ -49,7 +49,7 @@ async def url(world: World) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{port}"
 
 
-async def post(url: str, data: bytes | dict[str, str], content_type: str = decode.FORM) -> tuple[int, str]:
+async def post(url: str, data: bytes | dict[str, str], content_type: str = decoding.FORM) -> tuple[int, str]:
     body = urlencode(data).encode() if isinstance(data, dict) else data
     async with (
         ClientSession() as client,
@@ -136,7 +136,7 @@ async def test_two_thousand_bodies_of_garbage_never_break_anything(url: str) -> 
 @given(st.binary(max_size=300), st.sampled_from([None, "utf-8", "latin-1", "utf-7", "x"]))
 def test_the_decoder_is_total(data: bytes, charset: str | None) -> None:
     try:
-        fields = decode.form(data, decode.FORM, charset)
+        fields = decoding.form(data, decoding.FORM, charset)
     except BadRequest as bad:
         assert 400 <= bad.status < 500
     else:
@@ -151,4 +151,4 @@ def test_the_decoder_is_total(data: bytes, charset: str | None) -> None:
     )
 )
 def test_what_a_client_encodes_is_what_is_read(fields: dict[str, str]) -> None:
-    assert decode.form(urlencode(fields).encode(), decode.FORM, None) == fields
+    assert decoding.form(urlencode(fields).encode(), decoding.FORM, None) == fields

@@ -8,11 +8,11 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from flows.records import Change, Errand
-from storage.ledger import SqlLedger
-from storage.posting import SqlPosting
-from storage.sql.bell import CHANNEL
+from flows.domain.records import Change, Errand
+from storage.ledger.store import SqlLedger
+from storage.outbox.bulk_enqueue import SqlPosting
 from storage.sql.engine import Database, connect
+from storage.sql.wakeup import CHANNEL
 from tests.sql import NOW, SECRET
 from tests.test_outbox import enqueue, notice
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from flows.failures import NotEligible, NotFound, Refused
-from flows.ports import Cycles
-from flows.records import Bill, Entries
+from flows.domain.failures import NotEligible, NotFound, Refused
+from flows.domain.ports import Cycles
+from flows.domain.records import Bill, Entries
 from storage.billing.sql import SqlBilling
-from storage.demo_more import ORIGINAL, document
+from storage.demo.extras import ORIGINAL, document
 from storage.sql.engine import connect
 from tests.bss import UNHURRIED, Backend, behind, book, fill
 

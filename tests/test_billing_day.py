@@ -14,17 +14,19 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, web
 
-from flows.billday import Announcer, ways
-from flows.hops import Keys
-from flows.records import Preference, Subscriber
-from gateway import app, notify_cli, packs
-from gateway.demo_bss.tmf import TmfBss
-from gateway.listener import Listener
-from gateway.notify_run import Run, cycle
-from storage.billing import connect
+from flows.domain.pseudonyms import Keys
+from flows.domain.records import Preference, Subscriber
+from flows.services.bill_notices import Announcer, ways
+from gateway.cli import notify
+from gateway.delivery.bill_run import Run, cycle
+from gateway.demo.bss.tmf import TmfBss
+from gateway.http.bss_events import Listener
+from gateway.publishing import pack_compiler
+from gateway.server import app
+from storage.billing.backend import connect
 from storage.billing.sql import SqlBilling
-from storage.ledger import SqlLedger
-from storage.posting import SqlPosting
+from storage.ledger.store import SqlLedger
+from storage.outbox.bulk_enqueue import SqlPosting
 from storage.sql.engine import Database
 from storage.sql.engine import connect as opened
 from tests.bss import OPERATOR, book, fill, served, site
@@ -56,7 +58,7 @@ HOLDER = Subscriber(
 
 @pytest.fixture(scope="module")
 def announcer() -> Announcer:
-    return Announcer(packs.menu(packs.folder(OPERATOR)), Keys(b"a key for the tests"))
+    return Announcer(pack_compiler.menu(pack_compiler.folder(OPERATOR)), Keys(b"a key for the tests"))
 
 
 @pytest.fixture
@@ -137,12 +139,10 @@ async def test_the_command_tells_and_counts(world: World, capsys: pytest.Capture
     people.world = replace(people.world, billing=world.weather.inner)
     for told in ("3 notices", "0 notices"):
         args = argparse.Namespace(operator=OPERATOR, cycle="", listen=False)
-        assert await notify_cli.run(args, world.house) == 0
+        assert await notify.run(args, world.house) == 0
         assert told in capsys.readouterr().out
-    assert await notify_cli.run(argparse.Namespace(operator="x", cycle="", listen=False), world.house) == 2
-    assert (
-        await notify_cli.run(argparse.Namespace(operator=OPERATOR, cycle="x", listen=False), world.house) == 2
-    )
+    assert await notify.run(argparse.Namespace(operator="x", cycle="", listen=False), world.house) == 2
+    assert await notify.run(argparse.Namespace(operator=OPERATOR, cycle="x", listen=False), world.house) == 2
 
 
 @asynccontextmanager
@@ -168,7 +168,7 @@ async def test_a_bill_announced_thrice_and_then_run_by_hand_is_told_once(world: 
         for event in ("customerBillCreateEvent", "customerBillCreateEvent", "customerBillStateChangeEvent"):
             assert await bss.announce("ORO-202603-0101", event) == [204]
         args = argparse.Namespace(operator=OPERATOR, cycle="2026-03", listen=False)
-        assert await notify_cli.run(args, world.house) == 0
+        assert await notify.run(args, world.house) == 0
         told = await world.post.collect()
     assert sorted(notice.to for notice in told) == [ANA, BARBU, "+40740000103"]
 
@@ -184,12 +184,12 @@ async def test_an_event_about_an_unpublished_bill_waits_for_its_change_of_state(
 
 
 async def test_a_bill_is_announced_in_the_words_that_are_published_now(world: World, tmp_path: Path) -> None:
-    shutil.copytree(packs.OPERATORS, tmp_path / "packs")
+    shutil.copytree(pack_compiler.OPERATORS, tmp_path / "packs")
     pack = tmp_path / "packs/orange_ro"
     with (pack / "texts/ro.yaml").open("a") as texts:
         texts.write('billday.sms_notice: "Nou! {operator}: {month} {total} {due} {ussd}."\n')
     async with listening(world) as (bss, _):
-        world.house.conversations.shelf.publish(packs.menu(pack))
+        world.house.conversations.shelf.publish(pack_compiler.menu(pack))
         assert await bss.announce("ORO-202603-0101") == [204]
         (notice,) = await world.post.collect()
     assert notice.body.startswith("Nou! ")

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from flows.patience import Patience
-from gateway.demo_bss.book import Book
-from gateway.dialog import Dialog, read, write
-from gateway.terminal import choose_language
+from flows.engine.deadlines import Patience
+from gateway.demo.bss.data import Book
+from gateway.dialogs.format import Dialog, read, write
+from gateway.dialogs.sandbox import choose_language
 from tests.bss import behind, book
 from tests.runs import CALLS, FOLDER, keep, load, named
 from tests.world import AT, OPERATOR, PATIENT, World, Worlds

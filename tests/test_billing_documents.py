@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from flows.failures import Down, NotFound
-from flows.ports import Billing
-from storage.billing import Remote, connect
-from storage.billing._reading import MOST_FILE_BYTES
+from flows.domain.failures import Down, NotFound
+from flows.domain.ports import Billing
+from storage.billing._client.body_reader import MOST_FILE_BYTES
+from storage.billing.backend import Remote, connect
 from storage.sql.engine import connect as opened
 from tests.bss import served, site
 

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from flows.failures import Down, Failure, NotEligible, NotFound, NotPublished, Overloaded, Slow
-from flows.ports import Billing
-from gateway.demo_bss.tmf import TmfBss
-from gateway.dialog import Dialog
-from gateway.direct import Direct
-from storage.billing import connect
-from storage.billing._breaker import Breaker
-from storage.billing._kept import Kept
+from flows.domain.failures import Down, Failure, NotEligible, NotFound, NotPublished, Overloaded, Slow
+from flows.domain.ports import Billing
+from gateway.demo.bss.tmf import TmfBss
+from gateway.dialogs.direct_line import Direct
+from gateway.dialogs.format import Dialog
+from storage.billing._client.breaker import Breaker
+from storage.billing._client.caching import Kept
+from storage.billing.backend import connect
 from storage.sql.engine import connect as opened
 from tests.bss import UNHURRIED, Backend, behind, book, served, site
 from tests.test_billing_dialogs import world_behind

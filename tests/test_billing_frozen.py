@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from flows.patience import Patience
-from gateway.dialog import Dialog
-from gateway.direct import Direct
-from gateway.player import Shown
+from flows.engine.deadlines import Patience
+from gateway.dialogs.direct_line import Direct
+from gateway.dialogs.format import Dialog
+from gateway.dialogs.player import Shown
 from tests.test_billing_dialogs import world_behind
 from tests.test_billing_faults import ANA
 from tests.world import Worlds

@@ -7,7 +7,7 @@ from aiohttp import web
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from menus.alphabet import measure
+from menus.text.gsm import measure
 from tests.test_billing_dialogs import world_behind
 from tests.test_billing_faults import ACCOUNT, SCENE, answering, pressed
 from tests.world import Worlds

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, web
 
-from flows.failures import Down, Slow
-from flows.records import Secret
-from storage.billing import connect
-from storage.billing._http import Http, Line
-from storage.billing._kept import Kept
-from storage.billing._killbill import bundle_of
-from storage.billing._oauth import Tokens
+from flows.domain.failures import Down, Slow
+from flows.domain.records import Secret
+from storage.billing._client.caching import Kept
+from storage.billing._client.http import Http, Line
+from storage.billing._client.oauth import Tokens
+from storage.billing._killbill_mapping import bundle_of
+from storage.billing.backend import connect
 from storage.sql.engine import connect as opened
 from tests.bss import served, site
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.failures import NotEligible
-from flows.ports import Billing
+from flows.domain.failures import NotEligible
+from flows.domain.ports import Billing
 from tests.bss import behind, book
 
 ANA, BARBU = "40740000101", "40740000102"

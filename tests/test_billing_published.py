@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession
 
-from flows.failures import NotFound
-from gateway.demo_bss.killbill import KillBillBss
-from gateway.demo_bss.stand_in import killbill_settings, tmf_settings
-from gateway.demo_bss.tmf import BILLS, TmfBss
-from gateway.demo_bss.tmf_resources import event
-from storage.billing import Remote, connect
-from storage.billing._kept import Kept
-from storage.demo_more import document
+from flows.domain.failures import NotFound
+from gateway.demo.bss.killbill import KillBillBss
+from gateway.demo.bss.server import killbill_settings, tmf_settings
+from gateway.demo.bss.tmf import BILLS, TmfBss
+from gateway.demo.bss.tmf_resources import event
+from storage.billing._client.caching import Kept
+from storage.billing.backend import Remote, connect
+from storage.demo.extras import document
 from storage.sql.engine import connect as opened
 from tests.bss import book, served, site
 from tests.published import Inspector, faults

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Table
 
-from flows.failures import NotFound
-from flows.records import Bill, BillLine
-from storage.billing import Site, connect
+from flows.domain.failures import NotFound
+from flows.domain.records import Bill, BillLine
+from storage.billing.backend import Site, connect
 from storage.billing.sql import SqlBilling
 from storage.sql.engine import Database
 from storage.sql.schema import billing_bills, billing_lines, billing_subscribers

@@ -14,11 +14,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from flows.failures import Down
-from gateway.demo_bss.killbill import KillBillBss
-from gateway.demo_bss.stand_in import killbill_settings, tmf_settings
-from gateway.demo_bss.tmf import TmfBss
-from storage.billing import Remote, connect
+from flows.domain.failures import Down
+from gateway.demo.bss.killbill import KillBillBss
+from gateway.demo.bss.server import killbill_settings, tmf_settings
+from gateway.demo.bss.tmf import TmfBss
+from storage.billing.backend import Remote, connect
 from storage.sql.engine import connect as opened
 from tests.bss import book, site
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from gateway.bounded import within
+from gateway.http.deadline import within
 
 
 async def waiting(turns: int, answer: str = "done") -> str:

@@ -4,10 +4,10 @@ import hashlib
 
 import pytest
 
-from flows.failures import NotFound
-from flows.records import Change, Ticket
+from flows.domain.failures import NotFound
+from flows.domain.records import Change, Ticket
 from storage.billing.sql import SqlBilling
-from storage.ledger import SqlLedger
+from storage.ledger.store import SqlLedger
 from storage.sql.engine import Database
 from tests.sql import NOW, SECRET, rows_in
 from tests.test_demo_world import backend, sown

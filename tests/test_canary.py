@@ -13,11 +13,11 @@ from aiohttp import ClientSession
 from redis.asyncio import from_url
 from sqlalchemy import text
 
-from gateway.app import public
-from gateway.log import JsonLines
-from gateway.serving import listening
-from storage.demo import seed
-from storage.sessions.body import unpacked
+from gateway.http.listening import listening
+from gateway.observability.logging import JsonLines
+from gateway.server.app import public
+from storage.demo.world import seed
+from storage.sessions.codec import unpacked
 from storage.sql.engine import Database
 from storage.sql.schema import metadata
 from tests.lines import OverAfricasTalking, OverTwilio, wired

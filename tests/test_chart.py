@@ -6,16 +6,16 @@ from xml.etree.ElementTree import fromstring
 
 import pytest
 
-from gateway import packs
-from gateway.chart import mermaid, svg
-from gateway.cli import run
-from menus.chart import Chart, chart
-from menus.check import reachable
-from menus.pack import Draft, draft
+from gateway.cli.main import run
+from gateway.menu_map import mermaid, svg
+from gateway.publishing import pack_compiler
+from menus.packs.graph import Chart, chart
+from menus.packs.graph_checks import reachable
+from menus.packs.loader import Draft, draft
 from tests.world import CHANNELS
 
 SVG = "{http://www.w3.org/2000/svg}"
-DRAFTS = {name: draft(packs.folder(name), packs.PLACES) for name in packs.names()}
+DRAFTS = {name: draft(pack_compiler.folder(name), pack_compiler.PLACES) for name in pack_compiler.names()}
 DIALOG = str(Path(__file__).parent / "dialogs/ussd/einvoice-en.dialog")
 
 
@@ -75,7 +75,7 @@ def test_an_operator_nobody_knows_is_status_2() -> None:
 def test_check_tells_machines_and_names_screens_without_a_dialog(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert run(["check", "--json", "--dialogs", DIALOG, str(packs.folder("orange-ro"))]) == 1
+    assert run(["check", "--json", "--dialogs", DIALOG, str(pack_compiler.folder("orange-ro"))]) == 1
     told = [finding["what"] for finding in json.loads(capsys.readouterr().out)["findings"]]
     assert "invoice.none: no dialog comes by here; write one, or save one" in told
     assert not any(what.startswith("einvoice.done:") for what in told)

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from gateway import packs
-from menus import faults
-from menus.schema import EXAMPLES, json_schema
+from gateway.publishing import pack_compiler
+from menus.packfile import messages
+from menus.packfile.schema import EXAMPLES, json_schema
 from tests.broken import BROKEN
 
-KINDS = {name: words for name, words in vars(faults).items() if name.isupper()}
+KINDS = {name: words for name, words in vars(messages).items() if name.isupper()}
 
 
 @pytest.fixture
 def pack(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(packs.folder("orange-ro"), tmp_path / "orange_ro"))
+    return Path(shutil.copytree(pack_compiler.folder("orange-ro"), tmp_path / "orange_ro"))
 
 
 def spoil(path: Path, right: str, wrong: str | None) -> None:
@@ -36,7 +36,7 @@ def spoil(path: Path, right: str, wrong: str | None) -> None:
 def test_each_fault_is_named_with_its_place(fault: str, pack: Path) -> None:
     file, right, wrong, expected = BROKEN[fault]
     spoil(pack / file, right, wrong)
-    assert expected in list(map(str, packs.findings(pack)))
+    assert expected in list(map(str, pack_compiler.findings(pack)))
 
 
 def test_every_kind_of_finding_is_in_the_table() -> None:
@@ -63,6 +63,6 @@ def test_what_has_a_form_has_an_example() -> None:
     assert patterns == EXAMPLES.keys()
 
 
-@pytest.mark.parametrize("operator", packs.names())
+@pytest.mark.parametrize("operator", pack_compiler.names())
 def test_the_packs_we_ship_have_no_findings(operator: str) -> None:
-    assert packs.findings(packs.folder(operator)) == []
+    assert pack_compiler.findings(pack_compiler.folder(operator)) == []

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from flows.failures import Overloaded
-from flows.records import CodeRequest, Notice, Secret
-from storage.codes import SqlCodes
+from flows.domain.failures import Overloaded
+from flows.domain.records import CodeRequest, Notice, Secret
+from storage.credentials.one_time_codes import SqlCodes
 from storage.sql.engine import Database
 from tests.sql import NOW, SECRET, dumped, rows_in
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway import packs
-from gateway.cli import run
+from gateway.cli.main import run
+from gateway.publishing import pack_compiler
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +30,7 @@ def test_the_outbox_of_the_demo_needs_no_settings(words: str, capsys: pytest.Cap
 
 
 def test_one_finding_is_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = shutil.copytree(packs.folder("orange-ro"), tmp_path / "orange_ro")
+    folder = shutil.copytree(pack_compiler.folder("orange-ro"), tmp_path / "orange_ro")
     english = folder / "texts" / "en.yaml"
     english.write_text(english.read_text().replace("budget: Budget\n", ""))
     assert run(["check", str(folder)]) == 1

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.direct import Direct
+from gateway.dialogs.direct_line import Direct
 from tests.world import World
 
 ANA = "+40740000101"

@@ -14,12 +14,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Column, Connection, Integer, MetaData, Table, text
 
-from flows.failures import Down, NotFound, Overloaded, Slow
-from storage.sql import lite, writer
+from flows.domain.failures import Down, NotFound, Overloaded, Slow
+from storage.sql import sqlite, sqlite_writer
 from storage.sql.engine import Database, connect
+from storage.sql.migrate import upgrade, upgrade_url
 from storage.sql.schema import metadata
 from storage.sql.types import Money, UtcTime
-from storage.sql.upgrade import upgrade, upgrade_url
 from tests.sql import ENGINES
 
 things = Table(
@@ -156,8 +156,8 @@ async def test_a_file_that_cannot_be_opened_is_down(tmp_path: Path) -> None:
 
 
 async def test_too_many_waiting_writers_are_shed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "WAITING", 0)
-    monkeypatch.setattr(lite, "WAITING", 0)
+    monkeypatch.setattr(sqlite_writer, "WAITING", 0)
+    monkeypatch.setattr(sqlite, "WAITING", 0)
     database = connect(f"sqlite:///{tmp_path / 'db'}")
     with pytest.raises(Overloaded):
         await database.write(count)

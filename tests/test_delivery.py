@@ -7,15 +7,15 @@ from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
-from flows.failures import Misconfigured, OptedOut, TryLater, Undelivered
-from flows.records import Change, Errand, Notice
-from gateway.breaker import FAILURES, FIRST_WAIT, Breaker
-from gateway.bucket import Bucket
-from gateway.delivery import ERRANDS_AT_ONCE
-from gateway.lanes import Lane, Room, Way
+from flows.domain.circuit_breaker import FAILURES, FIRST_WAIT, Breaker
+from flows.domain.failures import Misconfigured, OptedOut, TryLater, Undelivered
+from flows.domain.records import Change, Errand, Notice
+from gateway.delivery.route import Lane, Room, Way
+from gateway.delivery.spend_limit import thrifty
+from gateway.delivery.token_bucket import Bucket
+from gateway.delivery.worker import ERRANDS_AT_ONCE
 from gateway.providers.contract import Sender, Sent
-from gateway.thrift import thrifty
-from storage.spending import SqlSpending
+from storage.outbox.sms_spend import SqlSpending
 from storage.sql.engine import connect
 from tests.faults.test_F_providers import ANA, Clock, Post, posted
 

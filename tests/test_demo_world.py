@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from flows.records import Secret
+from flows.domain.records import Secret
 from storage.billing.sql import SqlBilling
-from storage.demo import known, seed
-from storage.passwords import SqlPasswords
+from storage.credentials.passwords import SqlPasswords
+from storage.demo.world import known, seed
 from storage.sql.engine import Database
 from tests.sql import LIGHT, NOW, rows_in
 

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway import packs
-from gateway.dialog import DialogError
-from gateway.terminal import caller_of
+from gateway.cli.terminal_phone import caller_of
+from gateway.dialogs.format import DialogError
+from gateway.publishing import pack_compiler
 
 UP, END_OF_INPUT = "\x1b[A", "\x04"
 SECONDS = 60.0
@@ -156,7 +156,7 @@ def asked(**given: object) -> Namespace:
 
 @pytest.mark.parametrize("caller", ["+40740000101", "0740000101", "0040 740 000 101"])
 def test_the_number_may_be_written_as_people_write_it(caller: str) -> None:
-    menu = packs.menu(packs.folder("orange-ro"))
+    menu = pack_compiler.menu(pack_compiler.folder("orange-ro"))
     assert caller_of(asked(caller=caller), menu) == "+40740000101"
 
 
@@ -170,4 +170,4 @@ def test_the_number_may_be_written_as_people_write_it(caller: str) -> None:
 )
 def test_what_cannot_be_dialled_with_is_named(given: dict[str, object], told: str) -> None:
     with pytest.raises(DialogError, match=re.escape(told)):
-        caller_of(asked(**given), packs.menu(packs.folder("orange-ro")))
+        caller_of(asked(**given), pack_compiler.menu(pack_compiler.folder("orange-ro")))

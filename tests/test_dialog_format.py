@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.dialog import DialogError, duration, read, write
+from gateway.dialogs.format import DialogError, duration, read, write
 from tests.runs import PATHS, load, named
 from tests.world import World
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway import packs
-from gateway.dialog import write
+from gateway.dialogs.format import write
+from gateway.publishing import pack_compiler
 from tests.moves import Move, Pack
 from tests.runs import PATHS, Runs, keep, kept, load, named, of_operator
 from tests.world import CHANNELS
@@ -23,7 +23,7 @@ LEFT_BY_TEXT: Mapping[Move, str] = {
     for who in ("agency", "newcomer")
     for step in ("password.draft", "profile.email", "profile.invite")
 }
-CASES = [(operator, channel) for operator in packs.names() for channel in CHANNELS]
+CASES = [(operator, channel) for operator in pack_compiler.names() for channel in CHANNELS]
 
 
 @pytest.mark.parametrize("path", PATHS, ids=named)

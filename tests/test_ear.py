@@ -2,7 +2,7 @@
 
 import pytest
 
-from menus.ear import ear
+from menus.text.spoken_digits import ear
 
 SAID = {
     "digits": ("ro_RO", "zero șapte patru zero", "0740"),

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.export import FORMULA, HEAD, guarded, kept, root, table, written
-from flows.files import File, named
-from flows.records import Bill, BillLine
+from flows.domain.records import Bill, BillLine
+from flows.selfcare.export import FORMULA, HEAD, guarded, kept, root, table, written
+from flows.services.file_links import File, named
 
 CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20)
 ROWS = st.lists(st.lists(CELLS, min_size=1, max_size=5).filter(lambda row: row != [""]), max_size=8)

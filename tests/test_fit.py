@@ -4,8 +4,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from menus.alphabet import clean, measure, plain, prepare
-from menus.fit import Block, Budget, Feet, Overflow, one_page, pages
+from menus.text.gsm import clean, measure, plain, prepare
+from menus.text.paginate import Block, Budget, Feet, Overflow, one_page, pages
 
 USSD = Budget()
 FEET = Feet(only="0 Inapoi", first="9 Mai mult 0 Inapoi", middle="9 Mai mult 0 Inapoi", last="0 Inapoi")

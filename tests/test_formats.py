@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from menus import masking
-from menus.facts import Code, Count, Email, Fact, Money, Month, Number, Rows, Text, Word
-from menus.formats import Currency, Formats, Spoken, Written
+from menus.model.facts import Code, Count, Email, Fact, Money, Month, Number, Rows, Text, Word
+from menus.text import masking
+from menus.text.formats import Currency, Formats, Spoken, Written
 
 LEI = Currency(
     "RON",

@@ -11,8 +11,8 @@ import schemathesis
 from aiohttp import ClientSession, CookieJar
 from hypothesis import HealthCheck, Phase, given, settings
 
-from gateway.app import public
-from gateway.serving import listening
+from gateway.http.listening import listening
+from gateway.server.app import public
 from tests.world import HOOK_TOKEN, World, Worlds
 
 HIDDEN = re.compile(r'<input type="hidden" name="(form_token|slip)" value="([^"]*)">')

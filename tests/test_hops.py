@@ -2,9 +2,10 @@
 
 import pytest
 
-from flows.hops import Keys, note, unheard
-from flows.inbound import Inbound
-from menus.session import Session
+from flows.domain.pseudonyms import Keys
+from flows.engine.inbound import Inbound
+from flows.engine.replay import note, request_key, unheard
+from menus.model.session import Session
 
 KEYS = Keys(b"a key for the tests")
 
@@ -20,7 +21,7 @@ def voice(text: str | None, hop: str) -> Inbound:
 def standing(heard: str | None) -> Session:
     session = Session("orange-ro", "ussd", "+40740000101", "r", "home", "ro")
     if heard is not None:
-        note(session, ussd(heard), KEYS.hop(ussd(heard)))
+        note(session, ussd(heard), request_key(KEYS, ussd(heard)))
         session.turn = 1
     return session
 

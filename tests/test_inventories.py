@@ -8,10 +8,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, SecretStr
 
-from gateway.log import FIELDS
-from gateway.providers import discover
+from gateway.observability.logging import FIELDS
+from gateway.providers.discovery import discover
 from gateway.settings import OperatorSettings, Settings
-from storage.enqueue import PURPOSE
+from storage.outbox.enqueue import PURPOSE
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "security.md").read_text()
@@ -47,7 +47,7 @@ def purposes() -> Iterator[str]:
                 said = call.args[1]
                 if isinstance(said, ast.Constant):
                     yield str(said.value)
-                elif name != "storage/seal.py":
+                elif name != "storage/crypto.py":
                     assert isinstance(said, ast.Name) and said.id == "PURPOSE", name
                     yield PURPOSE
 

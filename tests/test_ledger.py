@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from flows.records import Change, Consent, Errand, Link, Notice, Preference, Secret
-from storage.ledger import SqlLedger
+from flows.domain.records import Change, Consent, Errand, Link, Notice, Preference, Secret
+from storage.ledger.store import SqlLedger
 from storage.sql.engine import Database
 from tests.sql import NOW, SECRET, rows_in
 

@@ -5,22 +5,22 @@ from pathlib import Path
 
 import pytest
 
-from flows.shelf import Shelf
-from gateway import packs
-from gateway.live import Live
-from menus.source import Finding
+from flows.engine.menu_versions import Shelf
+from gateway.publishing import pack_compiler
+from gateway.publishing.hot_reload import Live
+from menus.packfile.yaml_source import Finding
 from tests.world import OPERATOR, World
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A folder of packs that may be edited."""
-    shutil.copytree(packs.folder(OPERATOR), packs.folder(OPERATOR, tmp_path))
+    shutil.copytree(pack_compiler.folder(OPERATOR), pack_compiler.folder(OPERATOR, tmp_path))
     return tmp_path
 
 
 def edit(root: Path, old: str, new: str) -> None:
-    path = packs.folder(OPERATOR, root) / "texts" / "ro.yaml"
+    path = pack_compiler.folder(OPERATOR, root) / "texts" / "ro.yaml"
     text = path.read_text(encoding="utf-8")
     assert old in text
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
@@ -28,7 +28,7 @@ def edit(root: Path, old: str, new: str) -> None:
 
 async def test_an_edit_is_published_and_a_conversation_stays_on_its_revision(root: Path, world: World) -> None:
     line, shelf = world.direct(), world.house.conversations.shelf
-    live = Live(shelf, lambda name: packs.folder(name, root))
+    live = Live(shelf, lambda name: pack_compiler.folder(name, root))
     await line.dial("+40740000101", "*100#")
     edit(root, "budget: ", "budget: Nou ")
     await live.look()
@@ -39,8 +39,8 @@ async def test_an_edit_is_published_and_a_conversation_stays_on_its_revision(roo
 
 async def test_a_broken_edit_keeps_the_old_one_and_says_where(root: Path) -> None:
     shelf, heard = Shelf(), list[Finding]()
-    shelf.publish(packs.menu(packs.folder(OPERATOR, root)))
-    live, before = Live(shelf, lambda name: packs.folder(name, root)), shelf.current(OPERATOR)
+    shelf.publish(pack_compiler.menu(pack_compiler.folder(OPERATOR, root)))
+    live, before = Live(shelf, lambda name: pack_compiler.folder(name, root)), shelf.current(OPERATOR)
     live.broken.append(lambda _, found: heard.extend(found))
     edit(root, "budget.bill_option: ", f"budget.bill_option: {'Lung' * 60}")
     await live.look()
@@ -51,7 +51,7 @@ async def test_a_broken_edit_keeps_the_old_one_and_says_where(root: Path) -> Non
 
 async def test_nothing_changed_is_nothing_read(root: Path) -> None:
     shelf = Shelf()
-    shelf.publish(packs.menu(packs.folder(OPERATOR, root)))
-    live, before = Live(shelf, lambda name: packs.folder(name, root)), shelf.current(OPERATOR)
+    shelf.publish(pack_compiler.menu(pack_compiler.folder(OPERATOR, root)))
+    live, before = Live(shelf, lambda name: pack_compiler.folder(name, root)), shelf.current(OPERATOR)
     await live.look()
     assert shelf.current(OPERATOR) is before

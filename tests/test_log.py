@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-from gateway.log import FIELDS, JsonLines
+from gateway.observability.logging import FIELDS, JsonLines
 
 NUMBER = "+40740000101"
 

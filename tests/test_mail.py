@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope
 
-from flows.failures import Failure, Misconfigured, OutcomeUnknown, Rejected, TryLater
-from flows.records import Notice
-from gateway.mail import Mail, mailbox
+from flows.domain.failures import Failure, Misconfigured, OutcomeUnknown, Rejected, TryLater
+from flows.domain.records import Notice
+from gateway.delivery.smtp import Mail, mailbox
 
 NOTICE = Notice(
     "turn 7/é", "orange-ro", "ana@example.net", "email", "notice", "Factura: 79,90 lei\n.\nȘtiți", "ro",

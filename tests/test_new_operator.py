@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway import packs
-from gateway.demo import settle
-from gateway.dialog import read, write
-from gateway.newcomer import LANGUAGES, NewError, begin
+from gateway.cli.new_operator import LANGUAGES, NewError, begin
+from gateway.demo.world import settle
+from gateway.dialogs.format import read, write
+from gateway.publishing import pack_compiler
 from tests.world import Worlds
 
 ROOT = Path(__file__).parent.parent
@@ -52,7 +52,7 @@ async def test_its_first_dialog_passes(language: str, tmp_path: Path, worlds: Wo
 
 
 def test_every_language_it_may_begin_with_has_no_findings(tmp_path: Path) -> None:
-    assert packs.findings(begin("acme-tel", tmp_path, LANGUAGES)) == []
+    assert pack_compiler.findings(begin("acme-tel", tmp_path, LANGUAGES)) == []
 
 
 @pytest.mark.parametrize("case", REFUSED)

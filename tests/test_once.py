@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway import packs
-from gateway.dialog import Dialog
-from menus.pack import draft
+from gateway.dialogs.format import Dialog
+from gateway.publishing import pack_compiler
+from menus.packs.loader import draft
 from tests.lines import OverAfricasTalking, OverTwilio, Wire, wired
 from tests.runs import CALLS, Runs, load, named
 from tests.world import World, Worlds
@@ -34,8 +34,8 @@ CARRIED = {
 }
 INVITES = frozenset(
     tongue.catalogue.template("said.invite", "voice").fill(str)
-    for operator in packs.names()
-    for tongue in draft(packs.folder(operator), packs.PLACES).tongues.values()
+    for operator in pack_compiler.names()
+    for tongue in draft(pack_compiler.folder(operator), pack_compiler.PLACES).tongues.values()
 )
 SPACED = re.compile(r"(?<=\d) (?=\d)")
 CASES = [

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from flows.records import Change, Errand, Notice, NoticeClass, Parcel, Receipt, Settlement
-from storage.claiming import LEASE
-from storage.ledger import SqlLedger
-from storage.outbox import SqlOutbox, State
+from flows.domain.records import Change, Errand, Notice, NoticeClass, Parcel, Receipt, Settlement
+from storage.ledger.store import SqlLedger
+from storage.outbox.claim import LEASE
+from storage.outbox.store import SqlOutbox, State
 from storage.sql.engine import Database
 from tests.sql import NOW, SECRET, dumped
 

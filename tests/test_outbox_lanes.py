@@ -5,9 +5,9 @@ from typing import Literal
 
 import pytest
 
-from flows.records import Change, Notice, NoticeClass
-from storage.ledger import SqlLedger
-from storage.outbox import SqlOutbox
+from flows.domain.records import Change, Notice, NoticeClass
+from storage.ledger.store import SqlLedger
+from storage.outbox.store import SqlOutbox
 from tests.sql import NOW
 from tests.test_outbox import claimed, notice
 from tests.test_outbox import ledger as ledger

@@ -4,10 +4,10 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
-from flows.records import Change
-from storage.claiming import LEASE
-from storage.ledger import SqlLedger
-from storage.outbox import SqlOutbox
+from flows.domain.records import Change
+from storage.ledger.store import SqlLedger
+from storage.outbox.claim import LEASE
+from storage.outbox.store import SqlOutbox
 from storage.sql.engine import Database
 from tests.sql import NOW, SECRET
 from tests.test_outbox import SENT, claimed, enqueue, notice, one

@@ -5,14 +5,14 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import Connection, text
 
-from flows.records import Change
-from storage.claiming import claim, hold
-from storage.enqueue import PURPOSE
-from storage.ledger import SqlLedger
-from storage.outbox import SqlOutbox
-from storage.seal import Seal
+from flows.domain.records import Change
+from storage.crypto import Seal
+from storage.ledger.store import SqlLedger
+from storage.outbox.claim import claim, hold
+from storage.outbox.enqueue import PURPOSE
+from storage.outbox.store import SqlOutbox
+from storage.sql.bulk import Many, literal
 from storage.sql.engine import Database, connect
-from storage.sql.together import Many, literal
 from tests.sql import NOW, SECRET
 from tests.test_outbox import notice
 

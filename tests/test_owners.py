@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from flows.records import Secret, Subscriber
-from gateway import packs
+from flows.domain.records import Secret, Subscriber
+from gateway.publishing import pack_compiler
 from tests.world import World, Worlds
 
 ANA = "+40740000101"
@@ -34,7 +34,7 @@ class Unknowing:
 async def test_a_backend_that_says_today_makes_no_new_owner_anywhere(
     zone: str, worlds: Worlds, tmp_path: Path
 ) -> None:
-    shutil.copytree(packs.OPERATORS, tmp_path / "packs")
+    shutil.copytree(pack_compiler.OPERATORS, tmp_path / "packs")
     pack = tmp_path / "packs/orange_ro/pack.yaml"
     pack.write_text(pack.read_text().replace("time_zone: Europe/Bucharest", f"time_zone: {zone}"))
     async with worlds.serving(tmp_path / "packs", tmp_path).open("2026-03-10 20:30") as world:

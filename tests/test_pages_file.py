@@ -16,12 +16,12 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation import async_validate_pdf_signature
 from pyhanko_certvalidator import ValidationContext
 
-from flows.files import File
-from flows.records import Bill, Document
-from gateway.pages.binder import Binder
-from gateway.pages.visit import Visit
-from storage.demo_more import ORIGINAL
-from storage.holdings import Owner
+from flows.domain.records import Bill, Document
+from flows.services.file_links import File
+from gateway.pages.file_builder import Binder
+from gateway.pages.page_request import Visit
+from storage.demo.extras import ORIGINAL
+from storage.privacy.data_map import Owner
 from tests.pages import Browser, Seen, Street, pages, serving
 from tests.world import Worlds
 

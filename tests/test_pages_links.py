@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from flows.records import Preference
-from storage.holdings import Owner
+from flows.domain.records import Preference
+from storage.privacy.data_map import Owner
 from tests.pages import ADDRESS, ANA, BARBU, BILL, CONFIRM, Browser, Seen, Street, outline
 from tests.pages import street as street
 from tests.pages import world as world

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from flows.records import Preference
-from gateway.pages.words import direction
-from storage.holdings import Owner
+from flows.domain.records import Preference
+from gateway.pages.languages import direction
+from storage.privacy.data_map import Owner
 from tests.pages import ADDRESS, Browser, Seen, Street, outline, pages, serving
 from tests.sql import dumped
 from tests.world import Worlds

@@ -3,13 +3,13 @@
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from flows.records import Secret
-from gateway import origins
-from gateway.pages.forms import Forms
-from gateway.pages.sealed import Envelope
+from flows.domain.records import Secret
+from gateway.http import client_address
+from gateway.pages.csrf import Forms
+from gateway.pages.sealed_token import Envelope
 from tests.sql import SECRET
 
-remote = origins.sources(())
+remote = client_address.sources(())
 
 
 def test_sealed_words_open_under_their_label_only() -> None:

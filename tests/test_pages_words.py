@@ -10,15 +10,15 @@ import pytest
 from pypdf import PdfReader
 
 import gateway.pages as package
-from gateway import packs
-from gateway.pages import markup
+from gateway.pages import html
 from gateway.pages.bill import INPUTS
-from gateway.pages.pdf import drawn
-from gateway.pages.statement import Statement
-from gateway.pages.visit import Visit
-from gateway.pages.words import TEXTS, negotiated, offered
-from menus.menu import Menu
-from menus.texts import Catalogue
+from gateway.pages.bill_pdf import drawn
+from gateway.pages.bill_view import Statement
+from gateway.pages.languages import TEXTS, negotiated, offered
+from gateway.pages.page_request import Visit
+from gateway.publishing import pack_compiler
+from menus.machine.menu import Menu
+from menus.text.catalogue import Catalogue
 from tests.pages import ADDRESS, ANA, BILL, CONFIRM, MAILBOX, Outline, Street, outline
 from tests.pages import street as street
 from tests.pages import world as world
@@ -49,9 +49,9 @@ def test_a_visitor_gets_the_language_asked_for(asked: str, header: str, language
     assert negotiated(LANGUAGES, asked, header) == language
 
 
-@pytest.mark.parametrize("operator", packs.names())
+@pytest.mark.parametrize("operator", pack_compiler.names())
 def test_every_language_of_every_pack_has_the_words_of_the_pages(operator: str) -> None:
-    menu = packs.menu(packs.folder(operator))
+    menu = pack_compiler.menu(pack_compiler.folder(operator))
     missing = {
         language: [name for name in TEXTS if name not in tongue.catalogue]
         for language, tongue in menu.tongues.items()
@@ -68,8 +68,8 @@ def test_the_list_of_texts_is_what_the_pages_say() -> None:
     assert said | built == set(TEXTS)
 
 
-def _others() -> tuple[markup.Input, ...]:
-    return markup.Input("link", 1), markup.Input("address", 1), markup.Input("mailbox", 1)
+def _others() -> tuple[html.Input, ...]:
+    return html.Input("link", 1), html.Input("address", 1), html.Input("mailbox", 1)
 
 
 @pytest.mark.parametrize("path", [BILL, ADDRESS, MAILBOX, CONFIRM])
@@ -151,7 +151,7 @@ def test_the_document_joins_arabic_letters() -> None:
 
 
 def test_whatever_stands_in_a_bill_is_escaped(world: World) -> None:
-    table = markup.table("<i>", [("a&b", '"><script>')], ("x", "y"))
+    table = html.table("<i>", [("a&b", '"><script>')], ("x", "y"))
     assert "<script>" not in table and "&lt;i&gt;" in table and "a&amp;b" in table
     Outline(table)
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from flows.invoice import shown
-from flows.records import Bill, BillState
-from gateway import packs
-from menus.facts import Fact, Money, Rows, Text, Word
-from menus.menu import Menu
-from menus.schema import CHANNELS
+from flows.domain.records import Bill, BillState
+from flows.selfcare.invoice import shown
+from gateway.publishing import pack_compiler
+from menus.machine.menu import Menu
+from menus.model.facts import Fact, Money, Rows, Text, Word
+from menus.packfile.schema import CHANNELS
 
 BILL = Bill(
     id="b1",
@@ -26,13 +26,13 @@ BILL = Bill(
     remaining=Decimal("39.90"),
     state="part",
 )
-MENUS = {name: packs.menu(packs.folder(name)) for name in packs.names()}
+MENUS = {name: pack_compiler.menu(pack_compiler.folder(name)) for name in pack_compiler.names()}
 TOLD = [(name, language, channel) for name in MENUS for language in MENUS[name].tongues for channel in CHANNELS]
 
 
 @pytest.fixture
 def pack(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(packs.folder("orange-ro"), tmp_path / "orange_ro"))
+    return Path(shutil.copytree(pack_compiler.folder("orange-ro"), tmp_path / "orange_ro"))
 
 
 def facts(bill: Bill) -> dict[str, Fact | Rows]:
@@ -63,7 +63,7 @@ def test_one_that_is_overdue_says_so(operator: str, language: str, channel: str)
 def written(pack: Path, text: str) -> str:
     texts = pack / "texts" / "en.yaml"
     texts.write_text(f"{texts.read_text()}\n{text}\n")
-    return "\n".join(map(str, packs.findings(pack)))
+    return "\n".join(map(str, pack_compiler.findings(pack)))
 
 
 def test_words_no_fact_brings_are_a_finding(pack: Path) -> None:

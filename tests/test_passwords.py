@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from flows.failures import Overloaded
-from flows.records import Secret
-from storage.passwords import SqlPasswords
+from flows.domain.failures import Overloaded
+from flows.domain.records import Secret
+from storage.credentials.passwords import SqlPasswords
 from storage.sql.engine import Database
 from tests.sql import LIGHT, NOW
 

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from flows import people
-from flows.mailing import own
-from flows.records import Preference
+from flows.domain.records import Preference
+from flows.engine import subscriber_cache
+from flows.services.email_validation import own
 from tests.test_billing_day import HOLDER
 from tests.world import OPERATOR, World
 
@@ -31,10 +31,10 @@ async def test_whoever_was_asked_about_longest_ago_goes_first(world: World) -> N
     known = world.house.conversations.people[OPERATOR]
     await known.find(ANA)
     remembered = known.known[ANA]
-    known.known |= {f"+4075{number:07}": remembered for number in range(people.MOST - 1)}
+    known.known |= {f"+4075{number:07}": remembered for number in range(subscriber_cache.MOST - 1)}
 
     world.clock.wait(timedelta(seconds=61))
     await known.find(ANA)
     await known.find(BARBU)
 
-    assert len(known.known) == people.MOST and {ANA, BARBU} <= known.known.keys()
+    assert len(known.known) == subscriber_cache.MOST and {ANA, BARBU} <= known.known.keys()

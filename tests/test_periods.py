@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.invoice import months_later
-from flows.periods import next_day
-from menus.facts import Month
-from menus.typed import as_month, month_like
+from flows.selfcare.invoice import months_later
+from flows.selfcare.periods import next_day
+from menus.model.facts import Month
+from menus.text.input_parsing import as_month, month_like
 
 DAYS = st.dates(date(2001, 1, 1), date(2098, 12, 31))
 TODAY = date(2026, 3, 10)

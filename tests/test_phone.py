@@ -5,14 +5,14 @@ import re
 import pytest
 from playwright.async_api import expect
 
-from gateway import packs
-from storage.demo import cast
+from gateway.publishing import pack_compiler
+from storage.demo.world import cast
 from tests.chromium import Phone, Show
 from tests.world import Worlds
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 ANA = "+40740000101"
-ARABIC = [path.parent.parent.name.replace("_", "-") for path in packs.OPERATORS.glob("*/texts/ar.yaml")]
+ARABIC = [path.parent.parent.name.replace("_", "-") for path in pack_compiler.OPERATORS.glob("*/texts/ar.yaml")]
 
 
 async def test_activation_by_ussd_is_shown_counted_and_saved(page: Phone, worlds: Worlds) -> None:

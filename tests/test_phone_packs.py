@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, expect
 
-from gateway import packs
+from gateway.publishing import pack_compiler
 from tests.chromium import called, holding, showing
 from tests.demo import Demo, demonstrating
 from tests.services import until
@@ -31,7 +31,7 @@ HEARD = """() => new Promise((heard) => {
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A folder with one pack that may be edited."""
-    shutil.copytree(packs.folder("orange-ro"), packs.folder("orange-ro", tmp_path / "packs"))
+    shutil.copytree(pack_compiler.folder("orange-ro"), pack_compiler.folder("orange-ro", tmp_path / "packs"))
     return tmp_path / "packs"
 
 
@@ -49,8 +49,8 @@ def tone(path: Path) -> None:
 async def test_a_recording_is_played_and_its_words_are_shown(
     root: Path, browser: Browser, request: pytest.FixtureRequest
 ) -> None:
-    tone(packs.folder("orange-ro", root) / "prompts" / "en" / "home.wav")
-    async with showing(packs.menu, root) as show, holding(browser, show.url, called(request)) as page:
+    tone(pack_compiler.folder("orange-ro", root) / "prompts" / "en" / "home.wav")
+    async with showing(pack_compiler.menu, root) as show, holding(browser, show.url, called(request)) as page:
         await page.be(ANA, "en")
         await page.enter("411", "For bills, press 1.")
         await expect(page.page.locator("#screen .recorded")).to_have_text("Welcome to Orange.")
@@ -82,7 +82,7 @@ def said(demo: Demo, words: str) -> str:
 async def test_an_edit_that_overflows_is_refused_where_it_stands_and_a_fixed_one_is_served(
     root: Path, served: Demo, browser: Browser, request: pytest.FixtureRequest
 ) -> None:
-    texts = packs.folder("orange-ro", root) / "texts" / "en.yaml"
+    texts = pack_compiler.folder("orange-ro", root) / "texts" / "en.yaml"
     whole = texts.read_text()
     async with holding(browser, served.url, called(request)) as page:
         await page.be(ANA, "en")

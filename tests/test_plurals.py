@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway import packs
-from menus.facts import Count, Money, Text
-from menus.menu import Menu
+from gateway.publishing import pack_compiler
+from menus.machine.menu import Menu
+from menus.model.facts import Count, Money, Text
 
 SAID = {
     "one line": ("orange-fr", "en", "export.notice", {"lines": Count(1)}, "(1 line)"),
@@ -29,7 +29,7 @@ COUNTING = (1, 2, 5, 15, 20, 100)
 
 @pytest.fixture
 def pack(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(packs.folder("orange-ro"), tmp_path / "orange_ro"))
+    return Path(shutil.copytree(pack_compiler.folder("orange-ro"), tmp_path / "orange_ro"))
 
 
 def spoken(menu: Menu, language: str, name: str, facts: dict[str, Count]) -> str:
@@ -40,7 +40,7 @@ def spoken(menu: Menu, language: str, name: str, facts: dict[str, Count]) -> str
 @pytest.mark.parametrize("case", SAID)
 def test_the_count_chooses_the_words(case: str) -> None:
     operator, language, name, facts, said = SAID[case]
-    assert said in spoken(packs.menu(packs.folder(operator)), language, name, facts)
+    assert said in spoken(pack_compiler.menu(pack_compiler.folder(operator)), language, name, facts)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -48,27 +48,27 @@ def test_what_a_language_cannot_count_with_is_a_finding(fault: str, pack: Path) 
     text, what = FAULTS[fault]
     texts = pack / "texts" / "ro.yaml"
     texts.write_text(f"{texts.read_text()}\nstate.due: {text}\n")
-    assert what in "\n".join(map(str, packs.findings(pack)))
+    assert what in "\n".join(map(str, pack_compiler.findings(pack)))
 
 
 def test_a_language_borrows_what_it_lacks(pack: Path) -> None:
     english = pack / "texts" / "en.yaml"
     english.write_text(english.read_text().replace("budget: Budget\n", ""))
-    assert packs.findings(pack)
+    assert pack_compiler.findings(pack)
     form = pack / "pack.yaml"
     form.write_text(form.read_text().replace("  en:\n", "  en:\n    falls_back_to: ro\n"))
-    assert packs.menu(pack).words("budget", "en", "ussd", {}) == "Buget"
+    assert pack_compiler.menu(pack).words("budget", "en", "ussd", {}) == "Buget"
 
 
 @pytest.mark.parametrize("to", ["en", "tlh"])
 def test_a_fallback_leads_to_another_language_of_the_pack(to: str, pack: Path) -> None:
     form = pack / "pack.yaml"
     form.write_text(form.read_text().replace("  en:\n", f"  en:\n    falls_back_to: {to}\n"))
-    assert f"cannot fall back to '{to}'" in str(packs.findings(pack)[0])
+    assert f"cannot fall back to '{to}'" in str(pack_compiler.findings(pack)[0])
 
 
 @pytest.mark.parametrize("language", ["ro", "en"])
 def test_amounts_are_spoken_without_a_digit(language: str) -> None:
-    tongue = packs.menu(packs.folder("orange-ro")).tongues[language]
+    tongue = pack_compiler.menu(pack_compiler.folder("orange-ro")).tongues[language]
     for count in COUNTING:
         assert not any(map(str.isdigit, tongue.show(Money(Decimal(count) / 4), "voice")))

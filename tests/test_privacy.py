@@ -9,17 +9,17 @@ import pytest
 from redis.asyncio import from_url
 from sqlalchemy import Connection, text
 
-from flows.failures import Failure
-from flows.records import Change, Consent, Deed, Notice, Preference, Registration, Secret, Subscriber
-from gateway import notify_cli, privacy_cli
-from gateway.demo_bss.tmf import TmfBss
-from storage import retention
-from storage.audit import Auditor, SqlAudit
-from storage.holdings import Owner
-from storage.ledger import SqlLedger
-from storage.notebook import Notebook
-from storage.passwords import SqlPasswords
-from storage.privacy import SqlPrivacy
+from flows.domain.failures import Failure
+from flows.domain.records import Change, Consent, Deed, Notice, Preference, Registration, Secret, Subscriber
+from gateway.cli import notify, privacy
+from gateway.demo.bss.tmf import TmfBss
+from storage.audit.trail import Auditor, SqlAudit
+from storage.audit.write_behind import Notebook
+from storage.credentials.passwords import SqlPasswords
+from storage.ledger.store import SqlLedger
+from storage.privacy import retention
+from storage.privacy.data_map import Owner
+from storage.privacy.export_erase import SqlPrivacy
 from storage.sql.engine import Database
 from storage.sql.schema import metadata
 from tests.sql import NOW, SECRET, dumped, rows_in
@@ -235,7 +235,7 @@ async def lived(world: World) -> None:
 async def billed(world: World, bss: TmfBss) -> None:
     """A billing day run by hand, and a BSS that announces one of its bills after it; all of it goes out."""
     args = Namespace(operator="orange-ro", cycle="2026-03", listen=False)
-    assert await notify_cli.run(args, world.house) == 0
+    assert await notify.run(args, world.house) == 0
     assert await bss.announce("ORO-202603-0101") == [204]
     await world.post.collect()
 
@@ -259,7 +259,7 @@ async def test_erase_leaves_nothing_of_a_line_anywhere_but_with_billing(
         assert {"preferences", "consents", "registrations", "outbox", "passwords", "opt_outs"} <= set(before)
         assert [key async for key in client.scan_iter(f"{{{tag}}}*")]
         args = Namespace(command="erase", msisdn=ANA, operator="", yes=True)
-        assert await privacy_cli.run(world.house, args) == 0
+        assert await privacy.run(world.house, args) == 0
         assert not await traces(world)
         assert not [key async for key in client.scan_iter(f"{{{tag}}}*")]
         await client.aclose()
@@ -277,5 +277,5 @@ async def test_erase_finds_bills_told_to_an_address_only_billing_knows(worlds: W
         await billed(world, bss)
         assert "barbu@example.test" in await dumped(world.house.database, "outbox")
         args = Namespace(command="erase", msisdn=OTHER, operator="", yes=True)
-        assert await privacy_cli.run(world.house, args) == 0
+        assert await privacy.run(world.house, args) == 0
         assert "barbu@example.test" not in await dumped(world.house.database, "outbox")

@@ -6,17 +6,17 @@ from itertools import chain, combinations
 
 import pytest
 
-from flows.actions import Subject
-from flows.records import Change, Registration
-from gateway import packs
-from menus.check import reachable
-from menus.machine import SATISFIES, NoMoveError
-from menus.menu import Menu
-from menus.pack import draft
-from menus.screen import Node
-from menus.session import Session, load
-from menus.walk import Heard, held, hold, take, turn_to
-from storage.ledger import SqlLedger
+from flows.domain.actions import Subject
+from flows.domain.records import Change, Registration
+from gateway.publishing import pack_compiler
+from menus.machine.menu import Menu
+from menus.machine.screen import Node
+from menus.machine.transitions_table import SATISFIES, NoMoveError
+from menus.model.session import Session, load
+from menus.packs.graph_checks import reachable
+from menus.packs.loader import draft
+from menus.step import Heard, held, hold, take, turn_to
+from storage.ledger.store import SqlLedger
 from storage.sql.engine import Database
 from tests.sql import NOW, SECRET
 from tests.sql import database as database
@@ -32,7 +32,7 @@ TUNISIE = "tunisie-telecom"
 
 @cache
 def menu(operator: str) -> Menu:
-    return packs.menu(packs.folder(operator))
+    return pack_compiler.menu(pack_compiler.folder(operator))
 
 
 def standing(pack: Menu, state: str, kind: str, proofs: tuple[str, ...], channel: str = "ussd") -> Session:
@@ -43,7 +43,7 @@ def standing(pack: Menu, state: str, kind: str, proofs: tuple[str, ...], channel
 
 def private(pack: Menu) -> set[str]:
     """Steps that touch billing data or change an account."""
-    actions = packs.actions()
+    actions = pack_compiler.actions()
     return {name for name, node in pack.nodes.items() if node.action and actions[node.action].private}
 
 
@@ -61,7 +61,10 @@ def enough(pack: Menu, node: Node, kind: str, proofs: tuple[str, ...]) -> bool:
 
 def arrivals(pack: Menu, channel: str) -> Iterator[tuple[str, str, str]]:
     """Every move on a channel that aims at a private step: trigger, from, the step."""
-    reached, aims = reachable(draft(packs.folder(pack.name), packs.PLACES), channel), private(pack)
+    reached, aims = (
+        reachable(draft(pack_compiler.folder(pack.name), pack_compiler.PLACES), channel),
+        private(pack),
+    )
     for trigger, origin, target in pack.moves.edges():
         proving = trigger.startswith("resume ") and channel != CHANNELS[0]  # the same on every channel
         if target in aims and origin in reached and not proving:
@@ -69,7 +72,7 @@ def arrivals(pack: Menu, channel: str) -> Iterator[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
-@pytest.mark.parametrize("operator", packs.names())
+@pytest.mark.parametrize("operator", pack_compiler.names())
 def test_a_private_step_is_entered_only_with_the_proof_of_the_rules(operator: str, channel: str) -> None:
     pack = menu(operator)
     for trigger, origin, target in arrivals(pack, channel):
@@ -81,7 +84,7 @@ def test_a_private_step_is_entered_only_with_the_proof_of_the_rules(operator: st
                 assert (session.state == target) is proven, (trigger, origin, target, kind, proofs)
 
 
-@pytest.mark.parametrize("operator", packs.names())
+@pytest.mark.parametrize("operator", pack_compiler.names())
 def test_an_open_way_is_the_one_the_machine_would_go(operator: str) -> None:
     pack = menu(operator)
     for trigger, origin, _ in pack.moves.edges():
@@ -92,7 +95,7 @@ def test_an_open_way_is_the_one_the_machine_would_go(operator: str) -> None:
             assert moved == asked, (trigger, origin, proofs)
 
 
-@pytest.mark.parametrize("operator", packs.names())
+@pytest.mark.parametrize("operator", pack_compiler.names())
 def test_a_line_not_proven_is_asked_for_the_proof_of_its_kind(operator: str) -> None:
     pack = menu(operator)
     for kind, proof in pack.form.rules.proof.items():

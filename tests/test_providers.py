@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from flows.failures import BadRequest
-from gateway.providers import OWED, africastalking, checked, discover, twilio
-from gateway.providers._numbers import e164, is_e164
-from gateway.providers._xml import legal
+from flows.domain.failures import BadRequest
+from gateway.providers import africastalking, twilio
+from gateway.providers._shared.numbers import e164, is_e164
+from gateway.providers._shared.xml import legal
 from gateway.providers.contract import Answer, Connection, Provider, Route, Webhook
-from menus.reply import Gather, Prompt, Reply
+from gateway.providers.discovery import OWED, checked, discover
+from menus.model.reply import Gather, Prompt, Reply
 
 SETTINGS: Mapping[str, Mapping[str, object]] = {
     "africastalking": {"username": "sandbox", "api_key": "s3cret-a", "hook_token": "s3cret-b", "sender": "477"},

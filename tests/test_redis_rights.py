@@ -8,8 +8,8 @@ import pytest
 from redis.asyncio import Redis as Client
 from redis.exceptions import NoPermissionError
 
-from storage.sessions import connect, reach
-from storage.sessions.tallies import RedisTallies
+from storage.sessions.connect import connect, reach
+from storage.sessions.counters import RedisTallies
 from tests.lines import OverAfricasTalking, wired
 from tests.services import Redis, serving
 from tests.sql import SECRET

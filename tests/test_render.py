@@ -4,9 +4,9 @@ from datetime import date
 
 import pytest
 
-from gateway import packs
-from menus import render
-from menus.session import Session
+from gateway.publishing import pack_compiler
+from menus.model.session import Session
+from menus.render import screen
 
 ANA = "+40740000101"
 
@@ -14,10 +14,10 @@ ANA = "+40740000101"
 @pytest.mark.parametrize("channel", ["ussd", "sms"])
 def test_a_page_that_is_kept_holds_no_note_of_another_callers(channel: str) -> None:
     """The home screen shows no fact, so its pages are kept; the day in the note is one caller's own."""
-    menu = packs.menu(packs.folder("orange-ro"))
+    menu = pack_compiler.menu(pack_compiler.folder("orange-ro"))
     texts = []
     for day in (date(2026, 3, 1), date(2026, 3, 2)):
         session = Session("orange-ro", channel, ANA, menu.revision, "home", "ro", facts={"as_of": day})
-        texts.append(render.show(menu, session, "note.as_of").text)
+        texts.append(screen.show(menu, session, "note.as_of").text)
     assert menu.fixed("home", "ro", channel)
     assert "01.03.2026" in texts[0] and texts[1] == texts[0].replace("01.03.2026", "02.03.2026")

@@ -6,8 +6,8 @@ from email.utils import parsedate_to_datetime
 import pytest
 from aiohttp import web
 
-from gateway.reply import OnePiece
-from gateway.serving import listening
+from gateway.http.fast_response import OnePiece
+from gateway.http.listening import listening
 
 WORDS = "CON Bună ziua\n1 Buget".encode()
 ASKED = "POST / HTTP/{version}\r\nHost: gw\r\nContent-Length: 0\r\n{more}\r\n"

@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from flows.failures import (
+from flows.domain.failures import (
     Down,
     Failure,
     Misconfigured,
@@ -17,8 +17,8 @@ from flows.failures import (
     Rejected,
     TryLater,
 )
-from flows.records import Errand, Notice, NoticeClass, Parcel
-from flows.retry import WAITS, lapsed, settled
+from flows.domain.records import Errand, Notice, NoticeClass, Parcel
+from flows.domain.retry import WAITS, lapsed, settled
 from tests.sql import NOW
 
 CLASSES: tuple[NoticeClass, ...] = get_args(NoticeClass)

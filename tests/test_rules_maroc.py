@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from flows.password import PIN_DIGITS, pin_holds
+from flows.selfcare.password import PIN_DIGITS, pin_holds
 from tests.runs import Runs
 from tests.runs import runs as runs
 from tests.test_rules_orange_ro import steps, words

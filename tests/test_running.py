@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientError, ClientSession
 
-from flows.records import Settlement
-from gateway import outbox_cli
-from storage.ledger import SqlLedger
-from storage.outbox import SqlOutbox
+from flows.domain.records import Settlement
+from gateway.cli import outbox as outbox_cli
+from storage.ledger.store import SqlLedger
+from storage.outbox.store import SqlOutbox
 from storage.sql.engine import Database, connect
-from storage.sql.upgrade import upgrade
+from storage.sql.migrate import upgrade
 from tests.ports import free_port
 from tests.services import Redis, eventually, until
 from tests.sql import NOW, SECRET

@@ -8,17 +8,17 @@ from typing import Literal
 
 import pytest
 
-from flows.billday import Announcer
-from flows.hops import Keys
-from flows.records import Bill, Notice, Preference, Subscriber
-from flows.vocabulary import VOCABULARY
-from gateway import packs
-from gateway.packs import unrecorded
-from gateway.pages.words import offered
-from menus.alphabet import measure, plain, prepare, segments
-from menus.facts import Month, Rows
-from menus.menu import Menu
-from menus.widest import widest
+from flows.domain.pseudonyms import Keys
+from flows.domain.records import Bill, Notice, Preference, Subscriber
+from flows.selfcare.sample_facts import VOCABULARY
+from flows.services.bill_notices import Announcer
+from gateway.pages.languages import offered
+from gateway.publishing import pack_compiler
+from gateway.publishing.pack_compiler import unrecorded
+from menus.machine.menu import Menu
+from menus.model.facts import Month, Rows
+from menus.packs.overflow_checks import widest
+from menus.text.gsm import measure, plain, prepare, segments
 
 OPERATORS = {"tunisie-telecom": "-12,500 DT", "maroc-telecom": "-12,50 DH"}
 """Who offers Arabic in Latin letters, and how it writes a credit."""
@@ -28,12 +28,12 @@ NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
 @pytest.fixture(params=OPERATORS, scope="module")
 def menu(request: pytest.FixtureRequest) -> Menu:
-    return packs.menu(packs.folder(request.param))
+    return pack_compiler.menu(pack_compiler.folder(request.param))
 
 
 @pytest.fixture
 def pack(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(packs.folder("tunisie-telecom"), tmp_path / "tunisie_telecom"))
+    return Path(shutil.copytree(pack_compiler.folder("tunisie-telecom"), tmp_path / "tunisie_telecom"))
 
 
 def arabic(text: str) -> bool:
@@ -116,17 +116,17 @@ def test_the_other_script_in_a_text_is_a_finding(line: str, pack: Path) -> None:
     name = line.partition(":")[0]
     kept = [each for each in texts.read_text().splitlines() if not each.startswith(f"{name}:")]
     texts.write_text("\n".join([*kept, line, ""]))
-    assert f"text '{name}' is not in GSM-7 in ar-Latn" in "\n".join(map(str, packs.findings(pack)))
+    assert f"text '{name}' is not in GSM-7 in ar-Latn" in "\n".join(map(str, pack_compiler.findings(pack)))
 
 
 def test_a_text_forgotten_in_a_second_script_is_a_finding(pack: Path) -> None:
     texts = pack / "texts" / "ar-Latn.yaml"
     kept = [each for each in texts.read_text().splitlines() if not each.startswith("line.chosen:")]
     texts.write_text("\n".join(kept))
-    assert "text 'line.chosen' is not in GSM-7 in ar-Latn" in "\n".join(map(str, packs.findings(pack)))
+    assert "text 'line.chosen' is not in GSM-7 in ar-Latn" in "\n".join(map(str, pack_compiler.findings(pack)))
 
 
 def test_a_script_is_named_by_its_code(pack: Path) -> None:
     form = pack / "pack.yaml"
     form.write_text(form.read_text().replace("Latn:", "latin:"))
-    assert "like Latn" in "\n".join(map(str, packs.findings(pack)))
+    assert "like Latn" in "\n".join(map(str, pack_compiler.findings(pack)))

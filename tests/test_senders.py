@@ -7,12 +7,20 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from flows.failures import Misconfigured, NotNow, OptedOut, OutcomeUnknown, Rejected, TryLater, Undelivered
-from flows.records import Notice
-from gateway.providers._africastalking_send import Account as AtAccount
-from gateway.providers._africastalking_send import AfricasTalkingSms
-from gateway.providers._twilio_send import Account as TwilioAccount
-from gateway.providers._twilio_send import TwilioSms
+from flows.domain.failures import (
+    Misconfigured,
+    NotNow,
+    OptedOut,
+    OutcomeUnknown,
+    Rejected,
+    TryLater,
+    Undelivered,
+)
+from flows.domain.records import Notice
+from gateway.providers._africastalking.sms import Account as AtAccount
+from gateway.providers._africastalking.sms import AfricasTalkingSms
+from gateway.providers._twilio.sms import Account as TwilioAccount
+from gateway.providers._twilio.sms import TwilioSms
 from gateway.providers.contract import Sender, Sent
 from tests.fakes.africastalking import FakeAfricasTalking
 from tests.fakes.twilio import FakeTwilio

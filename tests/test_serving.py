@@ -7,11 +7,11 @@ from datetime import datetime
 
 import pytest
 
-from flows.records import Parcel
-from gateway.app import Part, serve
-from gateway.upkeep import Upkeep
-from storage.audit import SqlAudit
-from storage.outbox import SqlOutbox
+from flows.domain.records import Parcel
+from gateway.delivery.maintenance import Upkeep
+from gateway.server.app import Part, serve
+from storage.audit.trail import SqlAudit
+from storage.outbox.store import SqlOutbox
 from tests.sql import SECRET
 from tests.world import World, Worlds
 

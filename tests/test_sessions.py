@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from _pytest.fixtures import FixtureRequest
 
-from flows.ports import Opened, SessionKey, Sessions
-from storage.sessions import connect
-from storage.sessions.memory import MemorySessions
-from storage.sessions.rate import Rate
+from flows.domain.ports import Opened, SessionKey, Sessions
+from storage.sessions.connect import connect
+from storage.sessions.leaky_bucket import Rate
+from storage.sessions.memory_store import MemorySessions
 from tests.services import eventually
 
 Make = Callable[..., Sessions]

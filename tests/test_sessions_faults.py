@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from flows.failures import Down, Overloaded, Slow, Unavailable
-from flows.ports import Opened, SessionKey
-from storage.sessions import connect
+from flows.domain.failures import Down, Overloaded, Slow, Unavailable
+from flows.domain.ports import Opened, SessionKey
+from storage.sessions.connect import connect
 from storage.sessions.fallback import FallbackSessions
-from storage.sessions.memory import MemorySessions
-from storage.sessions.redis import RedisSessions
+from storage.sessions.memory_store import MemorySessions
+from storage.sessions.redis_store import RedisSessions
 from tests.faultproxy import FaultProxy
 from tests.services import Redis, eventually, serving
 from tests.test_sessions import turn

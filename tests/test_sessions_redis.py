@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis as Client
 
-from flows.failures import Down
-from flows.ports import SessionKey
-from storage.sessions import connect
-from storage.sessions.body import PLAIN_BYTES
-from storage.sessions.rate import Rate
-from storage.sessions.redis import RedisSessions
+from flows.domain.failures import Down
+from flows.domain.ports import SessionKey
+from storage.sessions.codec import PLAIN_BYTES
+from storage.sessions.connect import connect
+from storage.sessions.leaky_bucket import Rate
+from storage.sessions.redis_store import RedisSessions
 from tests.services import Redis, serving
 from tests.test_sessions import turn
 

@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from redis.asyncio import Redis as Client
 
-from flows.failures import Down, Unavailable
-from flows.ports import Opened, SessionKey
-from storage.sessions import connect
-from storage.sessions.redis import RedisSessions
+from flows.domain.failures import Down, Unavailable
+from flows.domain.ports import Opened, SessionKey
+from storage.sessions.connect import connect
+from storage.sessions.redis_store import RedisSessions
 from tests.ports import free_port
 from tests.services import Redis, eventually, serving
 from tests.test_sessions import turn

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.providers import discover
+from gateway.providers.discovery import discover
 from gateway.settings import Settings, SettingsError, load
 
 PROVIDERS = discover()

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-import flows
-from gateway import packs
-from menus import source
-from menus.source import Finding, PackError, Source, parse, parsed
+from flows.selfcare import discovery
+from gateway.publishing import pack_compiler
+from menus.packfile import yaml_source
+from menus.packfile.yaml_source import Finding, PackError, Source, parse, parsed
 from tests.broken import BROKEN
 
-SHIPPED = sorted([*packs.HOUSE.rglob("*.yaml"), *flows.FOLDER.glob("*.yaml")])
-OPERATOR = packs.folder("orange-ro")
+SHIPPED = sorted([*pack_compiler.HOUSE.rglob("*.yaml"), *discovery.FOLDER.glob("*.yaml")])
+OPERATOR = pack_compiler.folder("orange-ro")
 STRAY = [
     *":-?{}[],&*!|>%@`#'\"\\ \t\n~<=/.0a\u00e9\u0628\u2028\x85\ufeff\x7f\r",
     *(
@@ -51,8 +51,8 @@ ODDITIES = {
     "tag": "a: !!python/object:os.system b",
     "two documents": "a: b\n---\nc: d",
     "twice": "a: b\na: c",
-    "deep": "[" * (source.MOST_DEPTH + 1),
-    "many": "[" + "a, " * source.MOST_NODES + "]",
+    "deep": "[" * (yaml_source.MOST_DEPTH + 1),
+    "many": "[" + "a, " * yaml_source.MOST_NODES + "]",
     "control letter": "a: \x07",
     "line separators": "a: \u2028 b\nc: [d\x85, e]",
     "beyond the first plane": "a: {\U0001f600: b, c: d}",
@@ -84,7 +84,7 @@ def slipped(chance: random.Random) -> str:
 
 @pytest.fixture(autouse=True)
 def libyaml() -> None:
-    if source.SWIFT is None:
+    if yaml_source.SWIFT is None:
         pytest.fail("PyYAML was built without libyaml: nothing is compared")
 
 
@@ -119,19 +119,19 @@ def test_every_shipped_file_is_read_swiftly() -> None:
 
 def _swiftly(text: str) -> bool:
     try:
-        return bool(parsed(text, "", source.SWIFT).marks) and not source.ODD.search(text)
+        return bool(parsed(text, "", yaml_source.SWIFT).marks) and not yaml_source.ODD.search(text)
     except PackError:
         return False
 
 
 def test_a_file_that_packs_share_is_parsed_once() -> None:
-    shared = packs.PLACES.texts / "fr.yaml"
-    assert source.read(shared) is source.read(shared)
+    shared = pack_compiler.PLACES.texts / "fr.yaml"
+    assert yaml_source.read(shared) is yaml_source.read(shared)
 
 
 def test_an_edited_file_is_read_again(tmp_path: Path) -> None:
     def edited(text: str) -> Source:
         (tmp_path / "pack.yaml").write_text(text)
-        return source.read(tmp_path / "pack.yaml")
+        return yaml_source.read(tmp_path / "pack.yaml")
 
     assert [edited("a: b").value, edited("a: c").value] == [{"a": "b"}, {"a": "c"}]

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import from_url
 
-from flows.ports import Tallies
-from storage.sessions import reach
-from storage.sessions.coalesce import Caller
-from storage.sessions.tallies import FallbackTallies, MemoryTallies, RedisTallies
+from flows.domain.ports import Tallies
+from storage.sessions.connect import reach
+from storage.sessions.counters import FallbackTallies, MemoryTallies, RedisTallies
+from storage.sessions.pipelining import Caller
 from tests.services import Redis, eventually, serving
 from tests.sql import SECRET
 

@@ -9,12 +9,12 @@ from itertools import count
 
 import pytest
 
-from flows.ports import Billing
-from flows.records import CodeRequest, Secret, Subscriber
-from gateway.direct import Direct
-from storage.budgets import Budget
-from storage.codes import SqlCodes
-from storage.spending import SqlSpending
+from flows.domain.ports import Billing
+from flows.domain.records import CodeRequest, Secret, Subscriber
+from gateway.dialogs.direct_line import Direct
+from storage.credentials.attempt_budgets import Budget
+from storage.credentials.one_time_codes import SqlCodes
+from storage.outbox.sms_spend import SqlSpending
 from storage.sql.engine import Database, connect
 from tests.lines import OverAfricasTalking, wired
 from tests.sql import NOW, SECRET, rows_in

@@ -10,8 +10,8 @@ import pytest
 from aiohttp import ClientSession
 from twilio.request_validator import RequestValidator
 
-from gateway.app import public
-from gateway.serving import listening
+from gateway.http.listening import listening
+from gateway.server.app import public
 from tests.lines import OverAfricasTalking, OverTwilio, wired
 from tests.world import AUTH_TOKEN, HOOK_TOKEN, PUBLIC_URL, World, Worlds
 

@@ -16,12 +16,12 @@ from aiohttp import ClientSession
 from aiohttp.abc import AbstractResolver, ResolveResult
 from twilio.request_validator import RequestValidator
 
-from flows.failures import Down
-from gateway.app import public
-from gateway.pages.site import FORMS
-from gateway.serving import listening
-from storage.billing._http import Http, Line
-from storage.billing._reach import Reach
+from flows.domain.failures import Down
+from gateway.http.listening import listening
+from gateway.pages.routes import FORMS
+from gateway.server.app import public
+from storage.billing._client.http import Http, Line
+from storage.billing._client.ssrf_guard import Reach
 from tests.world import AUTH_TOKEN, HOOK_TOKEN, PUBLIC_URL, World, Worlds
 
 ANA = "+40740000101"

@@ -17,22 +17,22 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis as Client
 from sqlalchemy import select, update
 
-from flows.files import File, named
-from flows.ports import SessionKey
-from flows.records import Errand, Notice, Secret
-from gateway.direct import Direct
-from gateway.pages.sealed import Envelope
-from menus.facts import Count, Fact, Money, Month, Rows, Text, stored
-from menus.session import Session, load
-from storage.codes import sends
-from storage.enqueue import PURPOSE, packed, sealed
-from storage.passwords import SqlPasswords
-from storage.seal import Seal
-from storage.sessions import connect, reach
-from storage.sessions.body import packed as body_of
-from storage.sessions.body import unpacked
-from storage.sessions.rate import Rate
-from storage.sessions.tallies import RedisTallies
+from flows.domain.ports import SessionKey
+from flows.domain.records import Errand, Notice, Secret
+from flows.services.file_links import File, named
+from gateway.dialogs.direct_line import Direct
+from gateway.pages.sealed_token import Envelope
+from menus.model.facts import Count, Fact, Money, Month, Rows, Text, stored
+from menus.model.session import Session, load
+from storage.credentials.one_time_codes import sends
+from storage.credentials.passwords import SqlPasswords
+from storage.crypto import Seal
+from storage.outbox.enqueue import PURPOSE, packed, sealed
+from storage.sessions.codec import packed as body_of
+from storage.sessions.codec import unpacked
+from storage.sessions.connect import connect, reach
+from storage.sessions.counters import RedisTallies
+from storage.sessions.leaky_bucket import Rate
 from storage.sql.engine import Database
 from storage.sql.schema import passwords
 from tests.sql import NOW, SECRET
@@ -65,29 +65,33 @@ def row(form: str, payload: bytes) -> Any:
 
 Decoder = tuple[Callable[[bytes], object], bytes]
 DECODERS: dict[str, list[Decoder]] = {
-    "menus/session.py": [(load, SESSION.dump())],
-    "menus/facts.py": [(lambda data: load(_with_facts(data)), json.dumps(stored(ROWS)).encode())],
-    "storage/sessions/body.py": [
+    "menus/model/session.py": [(load, SESSION.dump())],
+    "menus/model/facts.py": [(lambda data: load(_with_facts(data)), json.dumps(stored(ROWS)).encode())],
+    "storage/sessions/codec.py": [
         (unpacked, body_of(SESSION.dump(), b"reply")),
         (unpacked, body_of(SESSION.dump() * 3, b"reply" * 40)),
     ],
-    "storage/enqueue.py": [
+    "storage/outbox/enqueue.py": [
         (lambda data: packed(row("notice", data), SEAL), sealed(NOTICE, SEAL)),
         (lambda data: packed(row("errand", data), SEAL), SEAL.close(ERRAND.session, LABEL)),
     ],
-    "storage/codes.py": [(lambda data: sends(_text(data), NOW), b'["2026-03-01T09:00:00+00:00"]')],
-    "gateway/pages/sealed.py": [
+    "storage/credentials/one_time_codes.py": [
+        (lambda data: sends(_text(data), NOW), b'["2026-03-01T09:00:00+00:00"]')
+    ],
+    "gateway/pages/sealed_token.py": [
         (lambda data: ENVELOPE.open(_text(data), LABEL), ENVELOPE.close(("a", "b"), LABEL).encode())
     ],
-    "flows/files.py": [(lambda data: named(_text(data)), File("pdf", "A1", ANA, "B1").text().encode())],
+    "flows/services/file_links.py": [
+        (lambda data: named(_text(data)), File("pdf", "A1", ANA, "B1").text().encode())
+    ],
 }
 """What reads back bytes a store gave us, by module, each with bytes it can read."""
 CALLS = {"loads", "from_json", "decompress", "fromisoformat", "b64decode", "urlsafe_b64decode", "literal_eval"}
 ELSEWHERE = {
-    "storage/billing/_fields.py",  # what billing answers: tests/test_billing_fuzz.py
-    "storage/billing/_documents.py",
-    "flows/document.py",  # the pack's own data
-    "gateway/pages/sheet.py",  # words that opened under our own key
+    "storage/billing/_client/fields.py",  # what billing answers: tests/test_billing_fuzz.py
+    "storage/billing/_client/documents.py",
+    "flows/selfcare/document.py",  # the pack's own data
+    "gateway/pages/link_form.py",  # words that opened under our own key
 }
 """Modules that decode what comes from no store, or what was already opened."""
 NEVER = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "jsonpickle"}

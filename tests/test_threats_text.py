@@ -13,15 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.export import guarded
-from flows.failures import NotFound
-from flows.records import Bill, CodeRequest, Secret
-from gateway.log import JsonLines
-from gateway.providers._xml import add, document, legal
-from menus.alphabet import measure, segments, split_parts
-from menus.source import PackError, read
-from menus.typed import as_digits, digits_of
-from storage.codes import SqlCodes
+from flows.domain.failures import NotFound
+from flows.domain.records import Bill, CodeRequest, Secret
+from flows.selfcare.export import guarded
+from gateway.observability.logging import JsonLines
+from gateway.providers._shared.xml import add, document, legal
+from menus.packfile.yaml_source import PackError, read
+from menus.text.gsm import measure, segments, split_parts
+from menus.text.input_parsing import as_digits, digits_of
+from storage.credentials.one_time_codes import SqlCodes
 from storage.sql.engine import Database
 from tests.lines import OverAfricasTalking, wired
 from tests.sql import NOW, SECRET, rows_in

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert
 
-from gateway import packs
+from gateway.publishing import pack_compiler
 from storage.sql.schema import billing_subscribers
 from tests.world import World, Worlds
 
@@ -79,13 +79,13 @@ async def toy(pack: Path, worlds: Worlds) -> AsyncIterator[World]:
 
 
 def test_nothing_is_wrong_with_it(pack: Path) -> None:
-    assert packs.findings(pack) == []
+    assert pack_compiler.findings(pack) == []
     assert not list(pack.rglob("*.py"))
 
 
 def test_it_is_found_by_its_folder(pack: Path) -> None:
-    assert packs.names(pack.parent) == [TOY]
-    assert packs.menu(packs.folder(TOY, pack.parent)).form.title == "Toytel"
+    assert pack_compiler.names(pack.parent) == [TOY]
+    assert pack_compiler.menu(pack_compiler.folder(TOY, pack.parent)).form.title == "Toytel"
 
 
 async def test_it_answers_its_own_code(toy: World) -> None:

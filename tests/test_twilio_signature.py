@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from multidict import MultiDict
 from twilio.request_validator import RequestValidator
 
-from flows.failures import BadRequest
+from flows.domain.failures import BadRequest
 from gateway.providers import twilio
-from gateway.providers._twilio_signature import Keys, genuine
+from gateway.providers._twilio.signature import Keys, genuine
 from gateway.providers.contract import Connection, Raw, Webhook
 
 TOKEN, HOST, TARGET = "12345", "https://mycompany.com", "/myapp.php?foo=1&bar=2"

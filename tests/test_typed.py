@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import packs
-from menus.facts import Month
-from menus.typed import (
+from gateway.publishing import pack_compiler
+from menus.model.facts import Month
+from menus.text.input_parsing import (
     as_date,
     as_digits,
     as_email,
@@ -172,9 +172,9 @@ def test_a_country_knows_how_long_its_numbers_are(
     assert as_msisdn(text, country, trunk, national) == read
 
 
-@pytest.mark.parametrize("operator", packs.names())
+@pytest.mark.parametrize("operator", pack_compiler.names())
 def test_every_pack_we_ship_says_how_long_its_numbers_are(operator: str) -> None:
-    menu = packs.menu(packs.folder(operator))
+    menu = pack_compiler.menu(pack_compiler.folder(operator))
     digits = {"orange-fr": 9, "bouygues": 9, "orange-ro": 9, "maroc-telecom": 9, "tunisie-telecom": 8}[operator]
     assert menu.msisdn("7" * digits) == f"+{menu.form.country_code}{'7' * digits}"
     assert menu.msisdn("7" * (digits - 1)) is None

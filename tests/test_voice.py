@@ -13,27 +13,27 @@ from aiohttp.test_utils import TestClient, TestServer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.vocabulary import VOCABULARY
-from gateway import packs
-from gateway.app import public
-from gateway.packs import unrecorded
-from gateway.providers import discover
+from flows.selfcare.sample_facts import VOCABULARY
 from gateway.providers.contract import Connection
-from menus.check import reachable
-from menus.facts import Count, Money, Month, Rows
-from menus.hours import attended
-from menus.menu import Menu
-from menus.pack import draft
-from menus.reply import Prompt, Reply
-from menus.schema import HoursForm
-from menus.session import Session
-from menus.voice import spoken
-from menus.walk import hear, silent
-from menus.widest import widest
+from gateway.providers.discovery import discover
+from gateway.publishing import pack_compiler
+from gateway.publishing.pack_compiler import unrecorded
+from gateway.server.app import public
+from menus.machine.menu import Menu
+from menus.machine.opening_hours import attended
+from menus.model.facts import Count, Money, Month, Rows
+from menus.model.reply import Prompt, Reply
+from menus.model.session import Session
+from menus.packfile.schema import HoursForm
+from menus.packs.graph_checks import reachable
+from menus.packs.loader import draft
+from menus.packs.overflow_checks import widest
+from menus.render.voice import spoken
+from menus.step import hear, silent
 from tests.world import Worlds
 
-RO = packs.folder("orange-ro")
-TONGUES = tuple(draft(RO, packs.PLACES).tongues.values())
+RO = pack_compiler.folder("orange-ro")
+TONGUES = tuple(draft(RO, pack_compiler.PLACES).tongues.values())
 GUESSED = (Money, Month, Count, date)
 """Facts whose digits a synthesizer would read as it likes."""
 HOURS = {
@@ -56,7 +56,7 @@ def edited(pack: Path, file: str, old: str, new: str) -> Menu:
     path = pack / file
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new, 1))
-    return packs.menu(pack)
+    return pack_compiler.menu(pack)
 
 
 def on(menu: Menu, state: str = "home", language: str = "en") -> Session:
@@ -76,7 +76,7 @@ def recorded(pack: Path, name: str = "home") -> Path:
 
 def test_a_recording_is_played_where_there_is_one_and_the_rest_is_spoken(pack: Path) -> None:
     recorded(pack)
-    menu = packs.menu(pack)
+    menu = pack_compiler.menu(pack)
     kinds = [prompt.kind for prompt in spoken(menu, on(menu)).prompts]
     assert kinds == ["play", "say", "say", "say"]
     assert spoken(menu, on(menu, language="ro")).prompts[0].kind == "say"
@@ -84,12 +84,12 @@ def test_a_recording_is_played_where_there_is_one_and_the_rest_is_spoken(pack: P
 
 def test_a_recording_nothing_would_play_is_a_finding(pack: Path) -> None:
     recorded(pack, "hom")
-    assert "orange_ro/prompts/en/hom.wav:1:1: no text is called 'hom'" in str(packs.findings(pack)[0])
+    assert "orange_ro/prompts/en/hom.wav:1:1: no text is called 'hom'" in str(pack_compiler.findings(pack)[0])
 
 
 def test_a_text_with_slots_is_never_a_recording(pack: Path) -> None:
     recorded(pack, "invoice.show")
-    assert "has slots" in str(packs.findings(pack)[0])
+    assert "has slots" in str(pack_compiler.findings(pack)[0])
 
 
 def test_the_check_tells_which_recordings_are_missing(pack: Path) -> None:
@@ -130,7 +130,7 @@ def keys_heard(menu: Menu, session: Session) -> list[str]:
     [(3, 1, "", 1), (4, 2, "9", 1), (8, 3, "9", 1), (9, 3, "99", 2), (12, 4, "99", 2)],
 )
 def test_M10_a_list_is_read_three_rows_at_a_time_on_voice(rows: int, pages: int, more: str, most: int) -> None:
-    menu = packs.menu(RO)
+    menu = pack_compiler.menu(RO)
     session, heard = listing(menu, rows), list[str]()
     for page in range(1, pages + 1):
         gather, told = spoken(menu, session).gather, keys_heard(menu, session)
@@ -147,12 +147,12 @@ def test_M10_how_many_rows_are_read_is_data_on_voice(pack: Path) -> None:
 
 
 def test_numbers_are_said_digit_by_digit() -> None:
-    menu = packs.menu(RO)
+    menu = pack_compiler.menu(RO)
     assert Prompt("digits", "477") in spoken(menu, on(menu, "notify.address")).prompts
 
 
 def test_after_a_silence_only_the_options_are_heard() -> None:
-    menu = packs.menu(RO)
+    menu = pack_compiler.menu(RO)
     session = on(menu)
     assert silent(menu, session).what == "empty" and (session.silences, session.misses) == (1, 0)
     assert texts(spoken(menu, session, "note.empty"))[1:] == ["For bills, press 1.", "For an agent, press 0."]
@@ -219,9 +219,9 @@ def test_a_sip_agent_is_told_where_the_caller_comes_from() -> None:
     assert fromstring(body).findtext("Dial/Sip") == "sip:a@b.example?X-Screen=bill&X-Language=en"
 
 
-@pytest.mark.parametrize("operator", packs.names())
+@pytest.mark.parametrize("operator", pack_compiler.names())
 def test_no_screen_leaves_an_amount_or_a_date_to_the_synthesizer(operator: str) -> None:
-    pack = draft(packs.folder(operator), packs.PLACES)
+    pack = draft(pack_compiler.folder(operator), pack_compiler.PLACES)
     menu = pack.menu()
     for language, tongue in menu.tongues.items():
         facts = widest(tongue, VOCABULARY)

@@ -7,18 +7,18 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from flows.vocabulary import VOCABULARY
-from gateway import packs
-from menus.alphabet import measure
-from menus.facts import Fact, Rows, Text
-from menus.machine import HOME
-from menus.menu import Menu
-from menus.render import show
-from menus.reply import Reply
-from menus.screen import Node
-from menus.session import Session, load
-from menus.surface import SURFACES
-from menus.walk import Heard, hear, settle, silent, take, text_in
+from flows.selfcare.sample_facts import VOCABULARY
+from gateway.publishing import pack_compiler
+from menus.machine.menu import Menu
+from menus.machine.screen import Node
+from menus.machine.surface import SURFACES
+from menus.machine.transitions_table import HOME
+from menus.model.facts import Fact, Rows, Text
+from menus.model.reply import Reply
+from menus.model.session import Session, load
+from menus.render.screen import show
+from menus.step import Heard, hear, settle, silent, take, text_in
+from menus.text.gsm import measure
 from tests.world import OPERATOR
 
 SECRETS = ("48151623", "Kanarie77")
@@ -52,7 +52,7 @@ ANSWERS = KEYS | KEYS | WORDS | JUNK | st.sampled_from(SECRETS) | st.text(max_si
 
 @cache
 def menu() -> Menu:
-    return packs.menu(packs.folder(OPERATOR))
+    return pack_compiler.menu(pack_compiler.folder(OPERATOR))
 
 
 class Walk(RuleBasedStateMachine):
@@ -106,7 +106,9 @@ class Walk(RuleBasedStateMachine):
             node = menu().nodes[self.session.state]
             if node.rests:
                 return
-            outcome = data.draw(st.sampled_from(sorted(packs.actions()[node.action].outcomes)), node.name)
+            outcome = data.draw(
+                st.sampled_from(sorted(pack_compiler.actions()[node.action].outcomes)), node.name
+            )
             proof = PROVES.get(node.action, "") if outcome == "ok" else ""
             take(menu(), self.session, outcome, _facts(node, outcome, data), proof)
         raise AssertionError("steps without end")

@@ -24,10 +24,10 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from flows.failures import BadRequest
-from gateway.providers import discover
+from flows.domain.failures import BadRequest
 from gateway.providers.contract import Connection, Event, Raw, Route, Webhook
-from menus.reply import Gather, Prompt, Reply
+from gateway.providers.discovery import discover
+from menus.model.reply import Gather, Prompt, Reply
 
 WIRES = Path(__file__).parent / "wires"
 SETTINGS: dict[str, dict[str, str]] = {

@@ -13,24 +13,24 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from flows.patience import Patience
-from flows.ports import Sessions
-from gateway import packs
-from gateway.dialog import Dialog, read, write
-from gateway.direct import Direct
-from gateway.fragile import FragileSessions
-from gateway.inward import DEFAULT_TRUST
-from gateway.player import Clock, Line, Player, Post
-from gateway.providers import discover
+from flows.domain.ports import Sessions
+from flows.engine.deadlines import Patience
+from gateway.demo.faulty_billing import Weather as Weather
+from gateway.demo.faulty_sessions import FragileSessions
+from gateway.dialogs.direct_line import Direct
+from gateway.dialogs.format import Dialog, read, write
+from gateway.dialogs.player import Clock, Line, Player, Post
+from gateway.dialogs.sandbox import choose_language
+from gateway.providers.discovery import discover
+from gateway.publishing import pack_compiler
 from gateway.settings import Settings, load, merged
-from gateway.terminal import choose_language
-from gateway.weather import Weather as Weather
-from gateway.wiring import Given, House, house
-from menus.machine import Moves
-from menus.menu import Menu
-from menus.session import Session
-from storage.demo import seed
-from storage.passwords import SqlPasswords
+from gateway.wiring.container import Given, House, house
+from gateway.wiring.inbound import DEFAULT_TRUST
+from menus.machine.menu import Menu
+from menus.machine.transitions_table import Moves
+from menus.model.session import Session
+from storage.credentials.passwords import SqlPasswords
+from storage.demo.world import seed
 from storage.sql.engine import connect
 from tests.sql import LIGHT, rows_in
 
@@ -102,7 +102,7 @@ class Worlds:
     folder: Path
     migrated: Path
     """A database with nothing in it."""
-    operators: Path = packs.OPERATORS
+    operators: Path = pack_compiler.OPERATORS
     seeded: dict[str, Path] = field(default_factory=dict)
     menus: dict[Path, Menu] = field(default_factory=dict)
     opened: int = 0
@@ -110,13 +110,13 @@ class Worlds:
     def menu(self, pack: Path) -> Menu:
         """A pack compiled once, its moves watched."""
         if pack not in self.menus:
-            menu = packs.menu(pack)
+            menu = pack_compiler.menu(pack)
             self.menus[pack] = replace(menu, moves=Watched(menu))
         return self.menus[pack]
 
     def watched(self, operator: str = OPERATOR) -> Watched:
         """The moves made so far in an operator's menus."""
-        moves = self.menu(packs.folder(operator, self.operators)).moves
+        moves = self.menu(pack_compiler.folder(operator, self.operators)).moves
         assert isinstance(moves, Watched)
         return moves
 
@@ -134,7 +134,7 @@ class Worlds:
         patience: Patience = PATIENT,
     ) -> AsyncIterator[World]:
         """A world of its own, as it stands at a local time; `more` settings go over the usual ones."""
-        zone = self.menu(packs.folder(operator, self.operators)).form.time_zone
+        zone = self.menu(pack_compiler.folder(operator, self.operators)).form.time_zone
         clock = Clock(datetime.fromisoformat(at).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC))
         settings = _settings(await self._copied(str(clock()), clock()), trust or {}, operator, more or {})
         fragile = FragileSessions()

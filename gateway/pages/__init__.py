@@ -1,0 +1,1 @@
+"""Subscriber web pages: bill, file downloads, e-mail confirmation, postal address."""

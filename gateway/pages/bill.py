@@ -9,20 +9,20 @@ from html import escape
 
 from aiohttp import web
 
-from flows import invoice
-from flows.eligible import barred
-from flows.failures import Failure, NotFound
-from flows.records import Change, Deed, Link, LinkPurpose, Secret
-from gateway.pages import answers, markup
-from gateway.pages.asking import ask
-from gateway.pages.forms import Cookies, Forms
-from gateway.pages.markup import Input
-from gateway.pages.pdf import Press
-from gateway.pages.sealed import Envelope
-from gateway.pages.statement import Statement, statement
-from gateway.pages.visit import Visit
-from menus.facts import Text
-from menus.typed import digits_of
+from flows.domain.failures import Failure, NotFound
+from flows.domain.records import Change, Deed, Link, LinkPurpose, Secret
+from flows.selfcare import invoice
+from flows.services.eligibility import barred
+from gateway.pages import html, responses
+from gateway.pages.action_request import ask
+from gateway.pages.bill_pdf import Press
+from gateway.pages.bill_view import Statement, statement
+from gateway.pages.csrf import Cookies, Forms
+from gateway.pages.html import Input
+from gateway.pages.page_request import Visit
+from gateway.pages.sealed_token import Envelope
+from menus.model.facts import Text
+from menus.text.input_parsing import digits_of
 
 log = logging.getLogger("dialtree.pages")
 COOKIE = "bill"
@@ -81,12 +81,12 @@ class BillPage:
     def again(self, visit: Visit, text: str, status: int) -> web.Response:
         """The form, with what went wrong. What was typed is not repeated: it may be somebody's number."""
         body = (
-            markup.alert(visit, text, INPUTS)
-            + markup.paragraph(visit, "page.bill_how")
-            + markup.paragraph(visit, "page.bill_life")
-            + markup.form(visit, INPUTS, "page.see", wrong=text == "page.refused")
+            html.alert(visit, text, INPUTS)
+            + html.paragraph(visit, "page.bill_how")
+            + html.paragraph(visit, "page.bill_life")
+            + html.form(visit, INPUTS, "page.see", wrong=text == "page.refused")
         )
-        return answers.page(visit, "page.bill_title", body, status)
+        return responses.page(visit, "page.bill_title", body, status)
 
     async def download(self, visit: Visit) -> web.Response:
         """The bill as a PDF; without a sitting, back to the form."""
@@ -96,8 +96,8 @@ class BillPage:
         except NotFound:
             found = ""
         if not isinstance(found, Statement):
-            return answers.see_other(visit.here)
-        return answers.document(await self.press.drawn(found, visit.now), found.number)
+            return responses.see_other(visit.here)
+        return responses.document(await self.press.drawn(found, visit.now), found.number)
 
     async def _sitting(self, visit: Visit) -> Sitting | None:
         """The visitor's sitting, if there is one and its time is not over."""
@@ -112,7 +112,7 @@ class BillPage:
         """A new token for every sitting: one planted before is worth nothing."""
         token = self.token()
         await visit.world.ledger.commit(self._kept(visit, Secret(token), sitting))
-        response = answers.see_other(visit.here)
+        response = responses.see_other(visit.here)
         self.cookies.give(response, COOKIE, token, int(SITTING_LIFE.total_seconds()))
         log.info("bill opened", extra={"operator": visit.operator})
         return response
@@ -129,7 +129,7 @@ class BillPage:
     async def _left(self, visit: Visit) -> web.Response:
         if visit.sitting:
             await visit.world.ledger.use_link(Secret(visit.sitting), PURPOSE, visit.now)
-        response = answers.see_other(visit.here)
+        response = responses.see_other(visit.here)
         self.cookies.take(response, COOKIE)
         return response
 
@@ -139,9 +139,9 @@ class BillPage:
         except NotFound:
             return self.again(visit, "page.refused", 200)
         body = _bill(visit, found) if isinstance(found, Statement) else f"<p>{escape(found)}</p>"
-        leave = markup.form(visit, (), "page.leave", more=markup.hidden(LEAVE, "1"))
-        hint = markup.paragraph(visit, "page.leave_hint")
-        return answers.page(visit, "page.bill_title", f"{body}\n{leave}\n{hint}")
+        leave = html.form(visit, (), "page.leave", more=html.hidden(LEAVE, "1"))
+        hint = html.paragraph(visit, "page.leave_hint")
+        return responses.page(visit, "page.bill_title", f"{body}\n{leave}\n{hint}")
 
 
 async def _first(visit: Visit, sitting: Sitting) -> Sitting:
@@ -192,5 +192,5 @@ def _number(visit: Visit) -> str:
 def _bill(visit: Visit, found: Statement) -> str:
     query = f"?lang={visit.language}" if visit.asked else ""
     link = f'<p><a href="/{visit.operator}/bill.pdf{query}">{visit.words("page.pdf")}</a></p>'
-    detail = markup.table(found.detail_title, found.detail, found.head)
-    return f"{markup.table(found.title, found.rows)}\n{detail}\n{link}"
+    detail = html.table(found.detail_title, found.detail, found.head)
+    return f"{html.table(found.title, found.rows)}\n{detail}\n{link}"

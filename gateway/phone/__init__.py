@@ -1,0 +1,1 @@
+"""Browser phone of the demo: handsets that speak the providers' webhooks, and the map page."""

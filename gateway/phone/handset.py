@@ -6,16 +6,16 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flows.records import Notice
-from flows.turns import Turn
-from gateway.dialog import INDENT, Dialog, DialogError, read, write
-from gateway.phone import view
-from gateway.phone.air import Air
-from gateway.phone.wire import Exchange, Trick
-from gateway.player import Player
-from gateway.secrecy import secret
-from gateway.stage import Stage
-from storage.outbox import STATES
+from flows.domain.records import Notice
+from flows.engine.turn_event import Turn
+from gateway.dialogs.format import INDENT, Dialog, DialogError, read, write
+from gateway.dialogs.player import Player
+from gateway.dialogs.sandbox import Stage
+from gateway.dialogs.secret_input import secret
+from gateway.phone import json_view
+from gateway.phone.provider_line import Air
+from gateway.phone.webhook_client import Exchange, Trick
+from storage.outbox.store import STATES
 
 VERBS = frozenset({"dial", "call", "text", ">", "silence", "hang", "wait", "billing", "sessions"})
 TRICKS = frozenset({"lost", "twice"})
@@ -50,7 +50,7 @@ class Handset:
         if self.player.caller == "withheld":
             self.player.caller = ""
 
-    async def act(self, verb: str, said: str, trick: Trick) -> view.View:
+    async def act(self, verb: str, said: str, trick: Trick) -> json_view.View:
         """Do one thing, and tell everybody who watches; DialogError when it cannot be done."""
         line = _line(verb, " ".join(said.split("\n")))
         async with self.acting:
@@ -63,16 +63,16 @@ class Handset:
         self.tell("state", state)
         return state
 
-    async def state(self) -> view.View:
+    async def state(self) -> json_view.View:
         """Everything the page shows."""
         outbox = self.stage.house.outbox
         rows = [row for state in STATES for row in await outbox.list_rows(state, 20)]
         return {
             "at": f"{self.stage.clock().astimezone(ZoneInfo(self.player.zone)):%Y-%m-%d %H:%M}",
             "open": bool(self.air.channel) and not self.air.shown.ends,
-            "screen": view.screen(self.air.shown, self.air.channel or "ussd"),
-            "place": view.place(self.turn, self.stage.menu),
-            "outbox": view.parcels(rows),
+            "screen": json_view.screen(self.air.shown, self.air.channel or "ussd"),
+            "place": json_view.place(self.turn, self.stage.menu),
+            "outbox": json_view.parcels(rows),
             "billing": self.stage.weather.state,
             "sessions": self.stage.sessions.state,
             "dialog": self.dialog(),
@@ -131,12 +131,12 @@ class Handset:
 
     def _turned(self, turn: Turn) -> None:
         self.turn = turn
-        self.tell("place", view.place(turn, self.stage.menu))
+        self.tell("place", json_view.place(turn, self.stage.menu))
 
     def _arrived(self, notice: Notice) -> None:
         if notice.kind == "code":
             self.air.wire.secrets |= set(re.findall(r"\b\d{6,8}\b", notice.body))
-        self.tell("message", view.message(notice))
+        self.tell("message", json_view.message(notice))
 
 
 def _line(verb: str, said: str) -> str:

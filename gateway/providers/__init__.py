@@ -1,34 +1,4 @@
-"""Discovery: the providers are the modules found in this package."""
+"""Provider adapters: one module per HTTP provider, found by its file name.
 
-from collections.abc import Mapping
-from importlib import import_module
-from pkgutil import iter_modules
-from types import MappingProxyType, ModuleType
-from typing import cast
-
-from gateway.providers.contract import Provider
-
-OWED = ("NAME", "Settings", "ROUTES", "authentic", "connect_sender")
-
-
-def discover() -> Mapping[str, Provider]:
-    """Every provider here, by name. Found is not enabled: settings decide.
-
-    Modules that begin with an underscore belong to the provider beside them.
-    Raises TypeError, naming module and constant, when one owes something.
-    """
-    names = [found.name for found in iter_modules(__path__)]
-    modules = [f"{__name__}.{name}" for name in names if name != "contract" and not name.startswith("_")]
-    providers = [checked(import_module(module)) for module in modules]
-    return MappingProxyType({provider.NAME: provider for provider in providers})
-
-
-def checked(module: ModuleType) -> Provider:
-    """The module as a provider; TypeError when it lacks a constant or is named otherwise."""
-    missing = [name for name in OWED if not hasattr(module, name)]
-    if missing:
-        raise TypeError(f"provider module {module.__name__} must define {', '.join(missing)}")
-    name: str = module.__name__.rpartition(".")[2]
-    if name != module.NAME:
-        raise TypeError(f"provider module {module.__name__} must be called like its NAME, {module.NAME!r}")
-    return cast(Provider, module)
+In: a decoded request of the provider. Out: an `Inbound` event, and the bytes of the reply.
+"""

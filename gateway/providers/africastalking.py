@@ -10,15 +10,15 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from flows.failures import BadRequest
-from flows.inbound import Inbound
-from flows.records import Receipt
-from gateway.providers._africastalking_send import Account, AfricasTalkingSms
-from gateway.providers._africastalking_voice import write_voice
-from gateway.providers._fields import demanded
-from gateway.providers._numbers import e164
+from flows.domain.failures import BadRequest
+from flows.domain.records import Receipt
+from flows.engine.inbound import Inbound
+from gateway.providers._africastalking.sms import Account, AfricasTalkingSms
+from gateway.providers._africastalking.voice_xml import write_voice
+from gateway.providers._shared.fields import demanded
+from gateway.providers._shared.numbers import e164
 from gateway.providers.contract import Answer, Connection, Ended, Event, OptOut, Raw, Route, Sender, Webhook
-from menus.reply import Reply
+from menus.model.reply import Reply
 
 NAME = "africastalking"
 

@@ -9,10 +9,10 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel
 
-from flows.inbound import Inbound
-from flows.records import Notice, Receipt
-from menus.reply import Reply
-from menus.value import value
+from flows.domain.records import Notice, Receipt
+from flows.engine.inbound import Inbound
+from menus.model.reply import Reply
+from menus.model.value import value
 
 
 @value
@@ -112,7 +112,7 @@ class Sender(Protocol):
     """Sends notices. One attempt a call, no retry, under a total deadline of its own."""
 
     async def send(self, notice: Notice) -> Sent:
-        """Raises a `flows.failures.Undelivered`; OutcomeUnknown when the request left unanswered."""
+        """Raises a `flows.domain.failures.Undelivered`; OutcomeUnknown when the request left unanswered."""
 
     async def close(self) -> None:
         """Give connections and threads back."""

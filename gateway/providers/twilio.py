@@ -11,17 +11,17 @@ from xml.etree.ElementTree import Element
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from flows.failures import BadRequest
-from flows.inbound import Inbound
-from flows.records import Receipt
-from gateway.providers._fields import demanded
-from gateway.providers._numbers import e164
-from gateway.providers._twilio_send import Account, TwilioSms
-from gateway.providers._twilio_signature import Keys, genuine
-from gateway.providers._twilio_voice import XML, write_voice
-from gateway.providers._xml import add, document
+from flows.domain.failures import BadRequest
+from flows.domain.records import Receipt
+from flows.engine.inbound import Inbound
+from gateway.providers._shared.fields import demanded
+from gateway.providers._shared.numbers import e164
+from gateway.providers._shared.xml import add, document
+from gateway.providers._twilio.signature import Keys, genuine
+from gateway.providers._twilio.sms import Account, TwilioSms
+from gateway.providers._twilio.twiml import XML, write_voice
 from gateway.providers.contract import Answer, Connection, Ended, Event, OptOut, Raw, Route, Sender, Webhook
-from menus.reply import Reply
+from menus.model.reply import Reply
 
 NAME = "twilio"
 

@@ -13,14 +13,15 @@ from typing import Any
 
 from aiohttp import encode_basic_auth
 
-from flows.failures import NotFound, NotPublished
-from flows.records import Bill, BillLine, Capability, Document, Entries, Entry, Media, Secret, Subscriber
-from storage.billing import Site, _killbill
-from storage.billing._documents import ACCEPT, Attached, document
-from storage.billing._fields import table, tables, text, told, wrong
-from storage.billing._http import Http, Line, segment
-from storage.billing._kept import FRESH_SECONDS, Kept
-from storage.billing._options import read
+from flows.domain.failures import NotFound, NotPublished
+from flows.domain.records import Bill, BillLine, Capability, Document, Entries, Entry, Media, Secret, Subscriber
+from storage.billing import _killbill_mapping
+from storage.billing._client.caching import FRESH_SECONDS, Kept
+from storage.billing._client.documents import ACCEPT, Attached, document
+from storage.billing._client.fields import table, tables, text, told, wrong
+from storage.billing._client.http import Http, Line, segment
+from storage.billing._client.options import read
+from storage.billing.backend import Site
 
 CREATED_BY = "dialtree"
 """Whom Kill Bill's audit names for what we change."""
@@ -60,7 +61,7 @@ class KillBill:
     async def subscriber(self, msisdn: str) -> Subscriber:
         """Who stands behind a number: the bundle with that external key, then its account."""
         found = (await self._http.get("1.0/kb/bundles", {"externalKey": msisdn})).body
-        return await self._subscriber(_killbill.bundle_of(found))
+        return await self._subscriber(_killbill_mapping.bundle_of(found))
 
     async def bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
         """Committed invoices, newest first, and those made void; drafts are not published."""
@@ -69,7 +70,7 @@ class KillBill:
         if not isinstance(found, list):
             raise wrong("invoices")
         own = [each for each in tables(found) if told(each.get("accountId")) == account]
-        bills = [self._bill(each) for each in own if _killbill.published(each)]
+        bills = [self._bill(each) for each in own if _killbill_mapping.published(each)]
         issued = sorted(
             (bill for bill in bills if bill.issued <= self._site.today()), key=_newest, reverse=True
         )
@@ -82,16 +83,16 @@ class KillBill:
     async def lines(self, account: str, bill_id: str) -> Sequence[BillLine]:
         """The invoice's items, each with its tax; NotFound for any other account's bill."""
         found = await self._invoice(account, bill_id)
-        return _killbill.lines(found, self._options.rubrics, await self._numbers(account))
+        return _killbill_mapping.lines(found, self._options.rubrics, await self._numbers(account))
 
     async def media(self, account: str) -> Media:
         """How bills reach this account today: its custom field."""
-        return _killbill.media(await self._fields(account), self._options.media_field)
+        return _killbill_mapping.media(await self._fields(account), self._options.media_field)
 
     async def set_media(self, account: str, media: Media) -> bool:
         """Set the account's custom field; False when it was so already."""
         fields, wanted = await self._fields(account), self._options.media_field
-        if _killbill.media(fields, wanted) == media:
+        if _killbill_mapping.media(fields, wanted) == media:
             return False
         path = f"1.0/kb/accounts/{segment(account)}/customFields"
         known = next((each for each in fields if each["name"] == wanted), None)
@@ -137,13 +138,13 @@ class KillBill:
         last, offset = min(last, self._site.today()), 0
         while found := await self._page(offset):
             offset += len(found)
-            bills = [self._bill(each) for each in found if _killbill.published(each)]
+            bills = [self._bill(each) for each in found if _killbill_mapping.published(each)]
             yield await self._with_holders([bill for bill in bills if first <= bill.issued <= last])
 
     async def holder(self, account: str) -> Subscriber:
         """Who is told of this account's bills: its first bundle that goes on."""
         found = (await self._http.get(f"1.0/kb/accounts/{segment(account)}/bundles")).body
-        return await self._subscriber(_killbill.bundle_of(found))
+        return await self._subscriber(_killbill_mapping.bundle_of(found))
 
     async def _with_holders(self, bills: Sequence[Bill]) -> list[tuple[Bill, Subscriber]]:
         """Each bill's holder; bills nobody holds, as the last of a line that was given up, are left out."""
@@ -160,21 +161,21 @@ class KillBill:
     async def _subscriber(self, bundle: Mapping[str, Any]) -> Subscriber:
         if not bundle:
             raise NotFound
-        account = _killbill.holder_of(bundle)
+        account = _killbill_mapping.holder_of(bundle)
         holder = table((await self._http.get(f"1.0/kb/accounts/{segment(account)}")).body)
         fields, kinds = await self._fields(account), self._options.kinds
-        return _killbill.subscriber(bundle, holder, fields, kinds, self._site.operator, self._site.zone)
+        return _killbill_mapping.subscriber(bundle, holder, fields, kinds, self._site.operator, self._site.zone)
 
     async def _invoice(self, account: str, bill_id: str) -> Mapping[str, Any]:
         found = table((await self._http.get(f"1.0/kb/invoices/{segment(bill_id)}")).body)
         if told(found.get("accountId")) != account or found.get("invoiceId") != bill_id:
             raise NotFound
-        if not _killbill.published(found) or self._bill(found).issued > self._site.today():
+        if not _killbill_mapping.published(found) or self._bill(found).issued > self._site.today():
             raise NotPublished
         return found
 
     def _bill(self, found: Mapping[str, Any]) -> Bill:
-        return _killbill.bill(found, self._options.due_days, self._site.today(), self._site.zone)
+        return _killbill_mapping.bill(found, self._options.due_days, self._site.today(), self._site.zone)
 
 
 def _newest(bill: Bill) -> tuple[date, str]:

@@ -8,11 +8,11 @@ from typing import Any, get_args
 
 from sqlalchemy import ColumnElement, Connection, Select, column, select, table
 
-from flows.failures import NotEligible, NotFound
-from flows.records import Bill, BillLine, Capability, Document, Entries, Entry, Kind, Media, Subscriber
-from storage.billing import Site
-from storage.billing._fields import amount, day, name, text
-from storage.billing._options import read
+from flows.domain.failures import NotEligible, NotFound
+from flows.domain.records import Bill, BillLine, Capability, Document, Entries, Entry, Kind, Media, Subscriber
+from storage.billing._client.fields import amount, day, name, text
+from storage.billing._client.options import read
+from storage.billing.backend import Site
 from storage.billing.sql import state_of
 from storage.sql.engine import Database
 from storage.sql.engine import connect as opened

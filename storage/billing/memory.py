@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 
 import yaml
 
-from flows.failures import NotFound
-from flows.records import Bill, BillLine, Capability, Document, Entries, Entry, Media, Subscriber
-from storage.billing import Site
+from flows.domain.failures import NotFound
+from flows.domain.records import Bill, BillLine, Capability, Document, Entries, Entry, Media, Subscriber
+from storage.billing.backend import Site
 from storage.billing.sql import state_of
-from storage.demo import Rows, known, rows
+from storage.demo.world import Rows, known, rows
 
 T = TypeVar("T")
 PAGE = 1_000

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, bindparam, select, update
 
-from flows.failures import NotFound
-from flows.records import (
+from flows.domain.failures import NotFound
+from flows.domain.records import (
     Bill,
     BillLine,
     BillState,
@@ -20,14 +20,14 @@ from flows.records import (
     Media,
     Subscriber,
 )
-from storage.billing import Site
+from storage.billing.backend import Site
+from storage.sql.bulk import among
 from storage.sql.engine import Database
 from storage.sql.schema import billing_bills as bills
 from storage.sql.schema import billing_documents as documents
 from storage.sql.schema import billing_entries as entries
 from storage.sql.schema import billing_lines as lines
 from storage.sql.schema import billing_subscribers as subscribers
-from storage.sql.together import among
 
 T = TypeVar("T")
 PAGE = 2_000

@@ -6,17 +6,18 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, cast, get_args
 
-from flows.failures import Down, Failure, NotFound, NotPublished
-from flows.records import Bill, BillLine, Capability, Document, Entries, Entry, Media, Secret, Subscriber
-from storage.billing import Site, _tmf
-from storage.billing._documents import ACCEPT, decoded, document
-from storage.billing._fields import name, table, tables, wrong
-from storage.billing._http import Http, Line, checked, segment
-from storage.billing._kept import FRESH_SECONDS, Kept
-from storage.billing._oauth import Tokens
-from storage.billing._options import read
-from storage.billing._reach import Reach
-from storage.billing._reading import Answer
+from flows.domain.failures import Down, Failure, NotFound, NotPublished
+from flows.domain.records import Bill, BillLine, Capability, Document, Entries, Entry, Media, Secret, Subscriber
+from storage.billing import _tmf_mapping
+from storage.billing._client.body_reader import Answer
+from storage.billing._client.caching import FRESH_SECONDS, Kept
+from storage.billing._client.documents import ACCEPT, decoded, document
+from storage.billing._client.fields import name, table, tables, wrong
+from storage.billing._client.http import Http, Line, checked, segment
+from storage.billing._client.oauth import Tokens
+from storage.billing._client.options import read
+from storage.billing._client.ssrf_guard import Reach
+from storage.billing.backend import Site
 
 PAGE = 50
 MOST_PAGES = 10
@@ -80,14 +81,14 @@ class Tmf678:
         product = next(tables(found), table(found))
         if not product:
             raise NotFound
-        account = await self._account(_tmf.holder(product))
-        return _tmf.subscriber(product, account, self._site.operator, msisdn, self._site.zone)
+        account = await self._account(_tmf_mapping.holder(product))
+        return _tmf_mapping.subscriber(product, account, self._site.operator, msisdn, self._site.zone)
 
     async def bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
         """Issued bills, newest first whatever the BSS's own order."""
         today = self._site.today()
-        found = [each for each in await self._whole(await self._pages(account)) if _tmf.published(each)]
-        own = [self._bill(each, account) for each in found if _tmf.whose(each) == account]
+        found = [each for each in await self._whole(await self._pages(account)) if _tmf_mapping.published(each)]
+        own = [self._bill(each, account) for each in found if _tmf_mapping.whose(each) == account]
         issued = sorted((bill for bill in own if bill.issued <= today), key=_newest, reverse=True)
         return issued[offset : offset + limit]
 
@@ -97,9 +98,9 @@ class Tmf678:
 
     def _shown(self, answer: Answer, account: str, bill_id: str) -> Bill:
         found = table(answer.body)
-        if _tmf.whose(found) != account or found.get("id") != bill_id:
+        if _tmf_mapping.whose(found) != account or found.get("id") != bill_id:
             raise NotFound
-        if not _tmf.published(found):
+        if not _tmf_mapping.published(found):
             raise NotPublished
         bill = self._bill(found, account)
         if bill.issued > self._site.today():
@@ -109,25 +110,29 @@ class Tmf678:
     async def lines(self, account: str, bill_id: str) -> Sequence[BillLine]:
         """The bill's detail by rubric and user; NotFound for any other account's bill."""
         await self.bill(account, bill_id)
-        query = {"bill.id": bill_id, "isBilled": "true", "fields": _tmf.RATE_FIELDS[self._options.dialect]}
+        query = {
+            "bill.id": bill_id,
+            "isBilled": "true",
+            "fields": _tmf_mapping.RATE_FIELDS[self._options.dialect],
+        }
         found = await self._all("appliedCustomerBillingRate", query)
         return [
-            _tmf.line(each, self._options.currency, self._options.rubrics, self._site.zone)
+            _tmf_mapping.line(each, self._options.currency, self._options.rubrics, self._site.zone)
             for each in found
             if table(each.get("bill")).get("id", bill_id) == bill_id
         ]
 
     async def media(self, account: str) -> Media:
         """How bills reach this account today: TMF666 `billStructure.presentationMedia`."""
-        return _tmf.media(await self._account(account), self._options.media)
+        return _tmf_mapping.media(await self._account(account), self._options.media)
 
     async def set_media(self, account: str, media: Media) -> bool:
         """PATCH the account's presentation media, its others kept; False when it was so already."""
         found = await self._account(account)
-        if _tmf.media(found, self._options.media) == media:
+        if _tmf_mapping.media(found, self._options.media) == media:
             return False
         names = self._options.media
-        others = [each for each in _tmf.presented(found) if not _tmf.medium(each, names)]
+        others = [each for each in _tmf_mapping.presented(found) if not _tmf_mapping.medium(each, names)]
         wanted = {"name": names.get(media, media), "isRef": False}
         structure = {**table(found.get("billStructure")), "presentationMedia": [*others, wanted]}
         # the published update names these two as required, so they go back as they came
@@ -142,23 +147,23 @@ class Tmf678:
         """What was used or bought and is on no bill yet, newest first: rates that are not billed."""
         if what not in self.capabilities:
             raise NotFound
-        fields = _tmf.RATE_FIELDS[self._options.dialect]
+        fields = _tmf_mapping.RATE_FIELDS[self._options.dialect]
         query = {"billingAccount.id": account, "isBilled": "false", "fields": fields, "sort": "-date"}
         found = [
             each for each in await self._all("appliedCustomerBillingRate", query) if not each.get("isBilled")
         ]
-        own = [each for each in found if _tmf.whose(each) == account]
-        shown = [each for each in own if _tmf.rubric(each, self._options.rubrics) == ENTRIES[what]]
+        own = [each for each in found if _tmf_mapping.whose(each) == account]
+        shown = [each for each in own if _tmf_mapping.rubric(each, self._options.rubrics) == ENTRIES[what]]
         shown.sort(key=lambda each: str(each.get("date")), reverse=True)
-        return [_tmf.entry(each, self._options.currency, self._site.zone) for each in shown[:limit]]
+        return [_tmf_mapping.entry(each, self._options.currency, self._site.zone) for each in shown[:limit]]
 
     async def document(self, account: str, bill_id: str) -> Document:
         """The bill's `billDocument`, out of the bill itself or from where it says it is."""
         if "documents" not in self.capabilities:
             raise NotFound
-        answer = await self._bill_answer(bill_id, f"{_tmf.BILL_FIELDS},billDocument")
+        answer = await self._bill_answer(bill_id, f"{_tmf_mapping.BILL_FIELDS},billDocument")
         self._shown(answer, account, bill_id)
-        attached = _tmf.attachment(table(answer.body))
+        attached = _tmf_mapping.attachment(table(answer.body))
         sent = decoded(attached) if attached.content else await self._http.file(attached.where, ACCEPT)
         return document(sent, attached, self._options.platform)
 
@@ -167,13 +172,13 @@ class Tmf678:
         query = {
             "billDate.gte": first.isoformat(),
             "billDate.lt": (last + timedelta(days=1)).isoformat(),
-            "fields": _tmf.BILL_FIELDS,
+            "fields": _tmf_mapping.BILL_FIELDS,
         }
         offset = 0
         while found := list(tables((await self._page("customerBill", query, offset)).body)):
             offset += len(found)
-            shown = [each for each in await self._whole(found) if _tmf.published(each)]
-            bills = [self._bill(each, _tmf.whose(each)) for each in shown if _tmf.whose(each)]
+            shown = [each for each in await self._whole(found) if _tmf_mapping.published(each)]
+            bills = [self._bill(each, _tmf_mapping.whose(each)) for each in shown if _tmf_mapping.whose(each)]
             own = [bill for bill in bills if first <= bill.issued <= min(last, self._site.today())]
             yield await self._with_holders(own)
 
@@ -183,8 +188,8 @@ class Tmf678:
         product = next(tables(found), None)
         if product is None:
             raise NotFound
-        whole, number = await self._account(account), _tmf.number(product)
-        return _tmf.subscriber(product, whole, self._site.operator, number, self._site.zone)
+        whole, number = await self._account(account), _tmf_mapping.number(product)
+        return _tmf_mapping.subscriber(product, whole, self._site.operator, number, self._site.zone)
 
     async def listen(self, callback: str) -> None:
         """Ask the BSS to tell `callback` of new bills and of those whose state changes."""
@@ -205,7 +210,7 @@ class Tmf678:
         await self._http.close()
 
     def _bill(self, found: Mapping[str, Any], account: str) -> Bill:
-        return _tmf.bill(found, account, self._site.today(), self._site.zone, self._options.currency)
+        return _tmf_mapping.bill(found, account, self._site.today(), self._site.zone, self._options.currency)
 
     async def _account(self, account: str) -> Mapping[str, Any]:
         answer = await self._http.get(f"{self._accounts}/billingAccount/{segment(account)}")
@@ -214,11 +219,11 @@ class Tmf678:
             raise wrong("billingAccount")
         return found
 
-    async def _bill_answer(self, bill_id: str, fields: str = _tmf.BILL_FIELDS) -> Answer:
+    async def _bill_answer(self, bill_id: str, fields: str = _tmf_mapping.BILL_FIELDS) -> Answer:
         return await self._http.get(f"{self._bills}/customerBill/{segment(bill_id)}", {"fields": fields})
 
     async def _pages(self, account: str) -> list[Mapping[str, Any]]:
-        query = {"billingAccount.id": account, "fields": _tmf.BILL_FIELDS, "sort": "-billDate"}
+        query = {"billingAccount.id": account, "fields": _tmf_mapping.BILL_FIELDS, "sort": "-billDate"}
         return await self._all("customerBill", query)
 
     async def _all(self, resource: str, query: Mapping[str, str]) -> list[Mapping[str, Any]]:
@@ -238,7 +243,7 @@ class Tmf678:
 
     async def _whole(self, found: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         """Bills with the fields a list left out; the newest `PAGE` of them at most."""
-        short = [each for each in found if not _tmf.complete(each)][:PAGE]
+        short = [each for each in found if not _tmf_mapping.complete(each)][:PAGE]
         if not short:
             return found
         asked = [self._bill_answer(name(each.get("id"))) for each in short]

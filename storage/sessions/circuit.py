@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 
-from flows.failures import Unavailable
+from flows.domain.failures import Unavailable
 
 _log = logging.getLogger("dialtree.sessions")
 

@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from flows.failures import Overloaded, Unavailable
-from flows.ports import Opened, SessionKey, Sessions
+from flows.domain.failures import Overloaded, Unavailable
+from flows.domain.ports import Opened, SessionKey, Sessions
 from storage.sessions.circuit import Circuit
-from storage.sessions.memory import MemorySessions
+from storage.sessions.memory_store import MemorySessions
 
 _log = logging.getLogger("dialtree.sessions")
 T = TypeVar("T")

@@ -1,0 +1,1 @@
+"""SQL: engines for SQLite and PostgreSQL, tables, migrations."""

@@ -7,9 +7,9 @@ from typing import Protocol, TypeVar
 
 from sqlalchemy import URL, Connection, make_url
 
-from storage.sql.bell import Bell
-from storage.sql.lite import Lite
 from storage.sql.postgres import Postgres
+from storage.sql.sqlite import Lite
+from storage.sql.wakeup import Bell
 
 T = TypeVar("T")
 

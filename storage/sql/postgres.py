@@ -10,8 +10,8 @@ from sqlalchemy import URL, Connection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from storage.sql.bell import CHANNEL, Bell
-from storage.sql.faults import transient, translated
+from storage.sql.errors import transient, translated
+from storage.sql.wakeup import CHANNEL, Bell
 
 T = TypeVar("T")
 

@@ -14,17 +14,17 @@ from sqlalchemy import (
     text,
 )
 
+from storage.sql.audit_schema import audit as audit
+from storage.sql.audit_schema import bindings as bindings
+from storage.sql.audit_schema import code_budgets as code_budgets
+from storage.sql.audit_schema import spends as spends
 from storage.sql.base import ROW_ID
 from storage.sql.base import metadata as metadata
-from storage.sql.bills import billing_bills as billing_bills
-from storage.sql.bills import billing_documents as billing_documents
-from storage.sql.bills import billing_entries as billing_entries
-from storage.sql.bills import billing_lines as billing_lines
-from storage.sql.bills import billing_subscribers as billing_subscribers
-from storage.sql.trail import audit as audit
-from storage.sql.trail import bindings as bindings
-from storage.sql.trail import code_budgets as code_budgets
-from storage.sql.trail import spends as spends
+from storage.sql.billing_schema import billing_bills as billing_bills
+from storage.sql.billing_schema import billing_documents as billing_documents
+from storage.sql.billing_schema import billing_entries as billing_entries
+from storage.sql.billing_schema import billing_lines as billing_lines
+from storage.sql.billing_schema import billing_subscribers as billing_subscribers
 from storage.sql.types import UtcTime
 
 preferences = Table(
@@ -55,7 +55,7 @@ consents = Table(
     Column("at", UtcTime, nullable=False),
     Index(None, "operator", "subscription", "id"),
 )
-"""Append-only: triggers refuse everything else but the erase path (`storage.sql.guards`)."""
+"""Append-only: triggers refuse everything else but the erase path (`storage.sql.consent_triggers`)."""
 
 registrations = Table(
     "registrations",

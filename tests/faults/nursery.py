@@ -18,11 +18,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from gateway import app, log, packs
-from gateway.providers import discover
+from gateway.observability import logging
+from gateway.providers.discovery import discover
+from gateway.publishing import pack_compiler
+from gateway.server import app
 from gateway.settings import load
-from gateway.wiring import House, house
-from menus.menu import Menu
+from gateway.wiring.container import House, house
+from menus.machine.menu import Menu
 from tests.faults.points import armed
 
 PR_SET_PDEATHSIG = 1
@@ -63,7 +65,7 @@ def born(command: Mapping[str, Any], menus: Mapping[str, Menu]) -> int:
             os.dup2(nothing.fileno(), 0)
             os.dup2(out.fileno(), 1)
             os.dup2(out.fileno(), 2)
-        log.start()
+        logging.start()
         asyncio.run(gateway(command["start"], command["settings"], command["point"], menus))
         status = 0
     except BaseException:
@@ -75,7 +77,10 @@ def born(command: Mapping[str, Any], menus: Mapping[str, Menu]) -> int:
 
 def main() -> None:
     """Answer commands until standard input ends."""
-    menus = {packs.folder(name).name: packs.menu(packs.folder(name)) for name in ("orange-ro",)}
+    menus = {
+        pack_compiler.folder(name).name: pack_compiler.menu(pack_compiler.folder(name))
+        for name in ("orange-ro",)
+    }
     gc.freeze()
     print("ready", flush=True)
     with contextlib.suppress(KeyboardInterrupt):

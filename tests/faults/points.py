@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from flows.ports import Ledger, Outbox
-from flows.records import Change, Parcel, Receipt, Settlement
-from gateway.wiring import House
+from flows.domain.ports import Ledger, Outbox
+from flows.domain.records import Change, Parcel, Receipt, Settlement
+from gateway.wiring.container import House
 
 HOW = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 

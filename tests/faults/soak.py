@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, field
 from functools import partial
 
-from flows.failures import Failure
+from flows.domain.failures import Failure
 from tests.faults.family import Gateway, nursery
 from tests.faults.history import Verdict
 from tests.faults.stage import Stage, staged

@@ -8,15 +8,15 @@ from datetime import UTC, datetime
 
 from aiohttp import ClientSession
 
-from flows.hops import Keys
-from flows.records import Change, Notice, NoticeClass, Secret
-from storage.demo import seed
-from storage.ledger import SqlLedger
-from storage.outbox import SqlOutbox
-from storage.passwords import SqlPasswords
-from storage.seal import derived
+from flows.domain.pseudonyms import Keys
+from flows.domain.records import Change, Notice, NoticeClass, Secret
+from storage.credentials.passwords import SqlPasswords
+from storage.crypto import derived
+from storage.demo.world import seed
+from storage.ledger.store import SqlLedger
+from storage.outbox.store import SqlOutbox
 from storage.sql.engine import Database, connect
-from storage.sql.upgrade import upgrade
+from storage.sql.migrate import upgrade
 from tests.faults.family import SECRET, Gateway, Nursery, settings
 from tests.faults.history import Verdict, judged, states_in
 from tests.faults.phone import Phone, serves

@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from flows.records import Change, Errand, Notice, NoticeClass, Receipt
-from gateway import lanes
-from gateway.breaker import Breaker
-from gateway.bucket import Bucket
-from gateway.delivery import Delivery
-from gateway.lanes import Lane, Way
-from gateway.providers._twilio_send import Account, TwilioSms
+from flows.domain.circuit_breaker import Breaker
+from flows.domain.records import Change, Errand, Notice, NoticeClass, Receipt
+from gateway.delivery import route
+from gateway.delivery.route import Lane, Way
+from gateway.delivery.token_bucket import Bucket
+from gateway.delivery.worker import Delivery
+from gateway.providers._twilio.sms import Account, TwilioSms
 from gateway.providers.contract import Sent
-from storage.ledger import SqlLedger
-from storage.outbox import SqlOutbox, State
+from storage.ledger.store import SqlLedger
+from storage.outbox.store import SqlOutbox, State
 from storage.sql.engine import connect
-from storage.sql.upgrade import upgrade
+from storage.sql.migrate import upgrade
 from tests.faultproxy import FaultProxy
 from tests.faults.provider import RecordingTwilio
 from tests.sql import NOW, SECRET
@@ -119,7 +119,7 @@ async def test_F22_a_failing_provider_is_left_alone_and_drains_without_surge(tmp
         await post.rounds(1, seconds=1)
         burst = len(fake.requests)
         await post.rounds(4, seconds=1)
-        assert burst <= lanes.AT_ONCE and len(fake.requests) == burst
+        assert burst <= route.AT_ONCE and len(fake.requests) == burst
         fake.script.clear()
         await post.rounds(400, seconds=1)
         assert set(fake.received.values()) == {1} and len(fake.received) == 100

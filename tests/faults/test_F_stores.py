@@ -12,11 +12,11 @@ import pytest
 from redis.asyncio import Redis as Client
 from sqlalchemy import Connection, TextClause, text
 
-from flows.failures import Overloaded
-from flows.records import CodeRequest, Secret
+from flows.domain.failures import Overloaded
+from flows.domain.records import CodeRequest, Secret
 from gateway.clock import Steady
-from storage.codes import SqlCodes
-from storage.sql.clock import server_time
+from storage.credentials.one_time_codes import SqlCodes
+from storage.sql.server_clock import server_time
 from tests.faultproxy import FaultProxy
 from tests.faults.family import Gateway, Nursery
 from tests.faults.phone import MENU, YES, Phone, line, serves

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from flows.records import NoticeClass
+from flows.domain.records import NoticeClass
 from tests.faults.family import stopped
 from tests.faults.stage import Stage
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.app import INTERNAL_ABOVE
+from gateway.server.app import INTERNAL_ABOVE
 from tests.faults.family import SECRET
 from tests.faults.phone import GONE, MENU, YES, Phone, line, serves
 from tests.faults.stage import Stage

@@ -1,4 +1,4 @@
-"""Runs the migrations on the connection `storage.sql.upgrade` hands over, inside its transaction."""
+"""Runs the migrations on the connection `storage.sql.migrate` hands over, inside its transaction."""
 
 from alembic import context
 

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from storage.sql.guards import POSTGRES, SQLITE
+from storage.sql.consent_triggers import POSTGRES, SQLITE
 from storage.sql.types import UtcTime
 
 revision = "0004"

@@ -1,0 +1,1 @@
+"""Domain: records, ports, actions, failures, retry policy. What every other package may rely on."""

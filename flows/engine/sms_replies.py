@@ -1,0 +1,47 @@
+"""Texting: a message is answered once, whatever became of its session, and its answer may go by the outbox."""
+
+from flows.domain.pseudonyms import Keys
+from flows.domain.records import Change, Notice
+from flows.engine.inbound import Inbound
+from flows.engine.subscriber_cache import People, Person
+from menus.machine.surface import SURFACES
+from menus.model.reply import Reply
+
+
+async def told_before(keys: Keys, people: People, inbound: Inbound) -> bytes | None:
+    """A message answered once in the last seven days is answered alike, its session long gone or moved on.
+
+    Asked once the session is open: a repeat it still knows costs no look into the records.
+    """
+    if not _named(inbound):
+        return None
+    return await people.world.ledger.reply(_key(keys, inbound))
+
+
+async def tell(keys: Keys, people: People, person: Person, inbound: Inbound, reply: Reply, body: bytes) -> None:
+    """Remember the answer to a message; send it by the outbox when it cannot ride on the response."""
+    if not _named(inbound):
+        return
+    key, now = _key(keys, inbound), people.world.now()
+    notice = Notice(
+        key=f"{key}/reply",
+        operator=inbound.operator,
+        to=inbound.caller,
+        route="sms",
+        kind="reply",
+        body=reply.text,
+        language=reply.language,
+    )
+    notices = (notice,) if reply.text and not inbound.inline else ()
+    subscription = person.subscriber.id if person.subscriber else ""
+    change = Change(key, inbound.operator, subscription, now, notices=notices, reply=body)
+    await people.world.ledger.commit(change)
+
+
+def _named(inbound: Inbound) -> bool:
+    """Is it a message that carries an id of its own?"""
+    return SURFACES[inbound.channel].messages and bool(inbound.hop)
+
+
+def _key(keys: Keys, inbound: Inbound) -> str:
+    return keys.mark("message", inbound.operator, inbound.provider, inbound.hop)

@@ -1,0 +1,75 @@
+"""Contesting a bill: a ticket with the bill and the line, and a message with its reference (F13)."""
+
+import re
+from base64 import b32encode
+from hashlib import blake2b
+
+from flows.domain.actions import Ask, Outcome, action
+from flows.domain.records import Bill, BillLine, Ticket
+from flows.selfcare.invoice import RUBRICS, picked, rubric_word
+from menus.model.facts import Fact, Facts, Money, Month, Rows, Text
+from menus.text.input_parsing import as_month
+
+COLUMNS = ("rubric", "charge", "billed_line")
+MOST_LINES = 99
+MOST_BILLS = 36
+_REFERENCE = re.compile(r"(\S+)(?:\s+(\d{1,2}))?")
+"""A bill's number or month, then perhaps which of its lines."""
+
+
+async def lines(ask: Ask) -> Outcome:
+    """The bill's lines to choose one from."""
+    found = await ask.world.billing.lines(ask.known().account, picked(ask))
+    rows = tuple(_row(line) for line in found[:MOST_LINES])
+    return Outcome("ok" if rows else "none", {"billed": Rows(COLUMNS, rows)})
+
+
+async def opened(ask: Ask) -> Outcome:
+    """A ticket for the line picked."""
+    line, number = ask.facts.get("billed_line"), picked(ask, "bill_number")
+    return await _ticket(ask, picked(ask), number, line.value if isinstance(line, Text) else "")
+
+
+async def by_reference(ask: Ask) -> Outcome:
+    """A ticket for what was texted: the bill's number or month, and the line's place on it."""
+    known, said = ask.known(), _REFERENCE.fullmatch(ask.typed.strip())
+    bills = await ask.world.billing.bills(known.account, MOST_BILLS) if said else []
+    bill = next((each for each in bills if said and _is(each, said[1], ask)), None)
+    if bill is None or said is None:
+        return Outcome("none")
+    if not said[2]:
+        return await _ticket(ask, bill.id, bill.number, "")
+    found = await ask.world.billing.lines(known.account, bill.id)
+    place = int(said[2])
+    if not 0 < place <= len(found):
+        return Outcome("none")
+    return await _ticket(ask, bill.id, bill.number, found[place - 1].id)
+
+
+def _is(bill: Bill, said: str, ask: Ask) -> bool:
+    return bill.number.casefold() == said.casefold() or Month.of(bill.issued) == as_month(said, ask.today)
+
+
+def _row(line: BillLine) -> tuple[Fact, ...]:
+    rubric = line.rubric if line.rubric in RUBRICS else "other"
+    return rubric_word(rubric), Money(line.amount), Text(line.id)
+
+
+async def _ticket(ask: Ask, bill: str, number: str, line: str) -> Outcome:
+    ticket = Ticket(_reference(ask, bill, line), "contest", bill, line, ask.channel)
+    facts: Facts = {"reference": Text(ticket.reference), "bill": Text(bill), "bill_number": Text(number)}
+    change = ask.change(tickets=(ticket,), notices=(ask.sms("contest.notice", facts, "reply"),))
+    return Outcome(await ask.world.ledger.commit(change), facts)
+
+
+def _reference(ask: Ask, bill: str, line: str) -> str:
+    """Eight letters and digits: the same line contested twice on one day is one ticket."""
+    what = "\x00".join((ask.menu.name, ask.known().id, bill, line, ask.today.isoformat()))
+    return b32encode(blake2b(what.encode(), digest_size=5).digest()).decode()
+
+
+ACTIONS = {
+    "contest.lines": action(lines, "ok none"),
+    "contest.open": action(opened, "ok"),
+    "contest.by_reference": action(by_reference, "ok none"),
+}

@@ -1,0 +1,149 @@
+"""Reading bills: the latest, the list, one with its detail."""
+
+from calendar import monthrange
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+
+from flows.domain.actions import AS_OF, Ask, Outcome, action
+from flows.domain.records import Bill, BillLine
+from menus.model.facts import Fact, Facts, Money, Month, Number, Rows, Text, Word
+
+COLUMNS = ("short_month", "row_month", "amount", "short_state", "bill", "bill_number")
+RUBRICS = ("subscriptions", "options", "communications", "equipment", "one_off", "third_party", "prorata")
+CHARGED = ("rubric", "charge")
+
+
+def shown(bill: Bill, line: str) -> dict[str, Fact | Rows]:
+    """A bill's facts, as every screen and notice names them."""
+    return {
+        **named(bill),
+        "month": Month.of(bill.issued),
+        "line": Number(line),
+        "total": Money(bill.total),
+        "tax": Money(bill.tax),
+        "paid": Money(bill.total - bill.remaining),
+        "remaining": Money(bill.remaining),
+        "due": bill.due,
+        "issued": bill.issued,
+        "net": Money(bill.total - bill.tax),
+        "state": Word(f"state.{bill.state}"),
+        **dated(bill),
+    }
+
+
+def told(bill: Bill, ask: Ask) -> dict[str, Fact | Rows]:
+    """The facts of a bill of the one asking, and the end of the number they know their account by."""
+    known = ask.known()
+    number = known.account_number or known.account
+    return {**shown(bill, ask.line), "customer": Text(f"***{number[-3:]}")}
+
+
+def named(bill: Bill) -> dict[str, Fact]:
+    """The id billing knows the bill by, and the number its subscriber does."""
+    return {"bill": Text(bill.id), "bill_number": Text(bill.number)}
+
+
+def dated(bill: Bill) -> dict[str, Fact | Rows]:
+    """The day billing said so, when it cannot be asked now: the screen begins with it."""
+    return {AS_OF: bill.seen} if bill.seen else {}
+
+
+async def latest(ask: Ask) -> Outcome:
+    """The newest bill (R1: as soon as it is issued); before its delay is over, when it comes (B1)."""
+    bills = await ask.world.billing.bills(ask.known().account, 1)
+    if not published(bills, ask):
+        return nothing(bills, ask)
+    return Outcome("ok", told(bills[0], ask))
+
+
+async def listing(ask: Ask) -> Outcome:
+    """The newest bills, as many as the rules list (R5, M10: six; F4: twelve)."""
+    depth = ask.menu.form.rules.list_depth
+    bills = await ask.world.billing.bills(ask.known().account, depth + 1)
+    visible = [bill for bill in published(bills, ask) if readable(bill, ask)][:depth]
+    if not visible:
+        return nothing(bills, ask)
+    return Outcome("ok", {"bills": Rows(COLUMNS, tuple(map(_row, visible))), **dated(visible[0])})
+
+
+async def opened(ask: Ask) -> Outcome:
+    """The bill picked from the list; only ever one of the asking account."""
+    bill = await ask.world.billing.bill(ask.known().account, picked(ask))
+    return Outcome("ok", told(bill, ask))
+
+
+async def detail(ask: Ask) -> Outcome:
+    """The bill by rubric."""
+    lines = await ask.world.billing.lines(ask.known().account, picked(ask))
+    return Outcome("ok", by_rubric(lines))
+
+
+def published(bills: Sequence[Bill], ask: Ask) -> list[Bill]:
+    """The bills whose publication delay is over, newest first."""
+    delay = timedelta(days=ask.menu.form.rules.publish_delay_days)
+    return [bill for bill in bills if bill.issued + delay <= ask.today]
+
+
+def readable(bill: Bill, ask: Ask) -> bool:
+    """May its document still be read (F5: 24 months after issue)?"""
+    return months_later(bill.issued, ask.menu.form.rules.document_months) >= ask.today
+
+
+def months_later(day: date, months: int) -> date:
+    """The same day so many months on, or the last of a shorter month."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+def nothing(bills: Sequence[Bill], ask: Ask) -> Outcome:
+    """Why there is no bill to show: there is none but old ones, or the day of the next has not come."""
+    waiting = bills[: len(bills) - len(published(bills, ask))]
+    if not waiting:
+        return Outcome("none")
+    available: date = waiting[-1].issued + timedelta(days=ask.menu.form.rules.publish_delay_days)
+    return Outcome("early", {"available": available, "month": Month.of(waiting[-1].issued)})
+
+
+def _row(bill: Bill) -> tuple[Fact, ...]:
+    month = Month.of(bill.issued)
+    return (
+        Text(f"{month.month:02}/{month.year % 100:02}"),
+        month,
+        Money(bill.total),
+        _short(bill),
+        *named(bill).values(),
+    )
+
+
+def _short(bill: Bill) -> Word:
+    return Word(f"short.{bill.state}")
+
+
+def picked(ask: Ask, fact: str = "bill") -> str:
+    """The id of the bill the subscriber stands on, or its `bill_number`."""
+    bill = ask.facts[fact]
+    return bill.value if isinstance(bill, Text) else ""
+
+
+def by_rubric(lines: Sequence[BillLine]) -> Facts:
+    """Each rubric's sum, and as rows those that are not zero; a rubric without a name is a one-off."""
+    sums: dict[str, Decimal] = defaultdict(Decimal)
+    for line in lines:
+        sums[line.rubric if line.rubric in RUBRICS else "one_off"] += line.amount
+    rows = tuple((rubric_word(rubric), Money(sums[rubric])) for rubric in RUBRICS if sums[rubric])
+    return {**{rubric: Money(sums[rubric]) for rubric in RUBRICS}, "charged": Rows(CHARGED, rows)}
+
+
+def rubric_word(rubric: str) -> Word:
+    """A rubric by its name in the catalogue."""
+    return Word(f"page.rubric_{rubric}")
+
+
+ACTIONS = {
+    "invoice.latest": action(latest, "ok none early"),
+    "invoice.list": action(listing, "ok none early"),
+    "invoice.open": action(opened, "ok"),
+    "invoice.lines": action(detail, "ok"),
+}

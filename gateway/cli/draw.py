@@ -1,0 +1,60 @@
+"""The command `dialtree draw`: the map of an operator's menus, as SVG or Mermaid."""
+
+import argparse
+import sys
+from functools import cache
+from pathlib import Path
+
+from gateway.cli.pack_options import add_packs
+from gateway.dialogs import coverage
+from gateway.dialogs.format import DialogError
+from gateway.menu_map import mermaid, svg
+from gateway.publishing import pack_compiler
+from menus.packfile.schema import CHANNELS
+from menus.packs.graph import chart
+from menus.packs.loader import draft
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `dialtree draw`."""
+    parser.add_argument("operator", help="an operator's name, or the folder of a pack")
+    parser.add_argument("--channel", choices=CHANNELS, default="ussd")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--svg", action="store_true", help="as SVG (the default)")
+    form.add_argument("--mermaid", action="store_true", help="as Mermaid text")
+    parser.add_argument("--dialog", type=Path, metavar="FILE", help="highlight the path of a dialog")
+    parser.add_argument("-o", dest="output", type=Path, metavar="FILE", help="write there instead of printing")
+    add_packs(parser)
+
+
+def main(args: argparse.Namespace) -> int:
+    """0 when it was drawn, 2 when the operator or the dialog is unknown; PackError for a broken pack."""
+    folder = (
+        Path(args.operator)
+        if Path(args.operator).is_dir()
+        else pack_compiler.located(args.operator, args.beside or "")
+    )
+    if not folder.is_dir():
+        print(
+            f"no operator {args.operator!r}; write one of: "
+            f"{', '.join(pack_compiler.served(args.beside or ''))}",
+            file=sys.stderr,
+        )
+        return 2
+    try:
+        path = _path(args.dialog, folder) if args.dialog else []
+    except (DialogError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    drawn = chart(draft(folder, pack_compiler.PLACES), args.channel)
+    text = mermaid.draw(drawn, path) if args.mermaid else svg.draw(drawn, svg.Marks(path))
+    if args.output:
+        args.output.write_text(text, encoding="utf-8")
+    else:
+        print(text, end="")
+    return 0
+
+
+def _path(dialog: Path, folder: Path) -> list[str]:
+    """The nodes a dialog comes by; DialogError when it cannot be read or played."""
+    return coverage.toured(coverage.found(dialog)[:1], cache(lambda _: pack_compiler.menu(folder)))[0]

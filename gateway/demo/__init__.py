@@ -1,0 +1,1 @@
+"""Demo: settings, fault injection and the fake billing systems of `dialtree demo`."""

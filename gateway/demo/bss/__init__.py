@@ -1,0 +1,1 @@
+"""Fake billing systems (TM Forum and Kill Bill) as real HTTP servers on loopback."""

@@ -1,0 +1,1 @@
+"""Menu map: draws the menu graph of a pack as SVG or Mermaid."""

@@ -1,0 +1,53 @@
+"""A chart as Mermaid text, which many wikis and repositories draw by themselves."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+
+from menus.packs.graph import Chart, Form, Spot, Way
+
+SHAPES: Mapping[Form, tuple[str, str]] = {
+    "screen": ("[", "]"),
+    "input": ("[/", "/]"),
+    "proof": ("{{", "}}"),
+    "step": ("([", "])"),
+    "outcome": ("((", "))"),
+}
+STYLES: Mapping[str, str] = {
+    "screen": "fill:#e8f0fe,stroke:#3367d6",
+    "input": "fill:#e6f4ea,stroke:#188038",
+    "proof": "fill:#fef7e0,stroke:#b06000",
+    "step": "fill:#f1f3f4,stroke:#5f6368",
+    "outcome": "fill:#fce8e6,stroke:#c5221f",
+    "passed": "stroke:#d01884,stroke-width:4px",
+}
+
+
+def draw(chart: Chart, path: Sequence[str] = ()) -> str:
+    """The flowchart; moves that only a missing proof makes are dashed, a dialog's path is thick."""
+    passed = frozenset(pairwise(path))
+    known = {spot.name for spot in chart.spots}
+    lines = [f"%% {chart.operator} on {chart.channel}, revision {chart.revision}", "flowchart LR"]
+    lines += [f"  {_spot(spot)}" for spot in chart.spots]
+    lines += [f"  {_way(way, passed)}" for way in chart.ways]
+    lines += [f"  classDef {name} {style}" for name, style in STYLES.items()]
+    lines += [f"  {line}" for line in _passed(name for name in dict.fromkeys(path) if name in known)]
+    return "\n".join(lines) + "\n"
+
+
+def _id(name: str) -> str:
+    """Dots mean nothing to Mermaid, and `end` means too much."""
+    return "n_" + name.replace(".", "__")
+
+
+def _spot(spot: Spot) -> str:
+    opening, closing = SHAPES[spot.form]
+    return f'{_id(spot.name)}{opening}"{spot.name}"{closing}:::{spot.form}'
+
+
+def _way(way: Way, passed: frozenset[tuple[str, str]]) -> str:
+    arrow = "-.->" if way.gate else "==>" if (way.origin, way.target) in passed else "-->"
+    return f'{_id(way.origin)} {arrow}|"{way.label.replace(chr(34), "")}"| {_id(way.target)}'
+
+
+def _passed(names: Iterator[str]) -> Iterator[str]:
+    yield from (f"class {_id(name)} passed" for name in names)

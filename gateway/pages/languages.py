@@ -1,0 +1,55 @@
+"""The words of the pages: which texts a language needs, and which language a visitor gets."""
+
+import re
+from collections.abc import Sequence
+
+from menus.machine.menu import Menu
+
+RUBRICS = ("subscriptions", "options", "communications", "equipment", "one_off", "third_party", "prorata")
+"""The rubrics of a bill that have a name on the page, in the order they stand there."""
+TEXTS = (
+    *("page.language", "page.problem", "page.help", "page.go_on", "page.limited", "page.stale"),
+    *("page.bill_title", "page.bill_how", "page.bill_life", "page.number", "page.number_hint", "page.code"),
+    *("page.code_hint", "page.see", "page.refused", "page.line", "page.bill_number", "page.total", "page.tax"),
+    *("page.remaining", "page.due", "page.state", "page.detail", "page.rubric", "page.amount"),
+    *(f"page.rubric_{rubric}" for rubric in (*RUBRICS, "other")),
+    *("page.pdf", "page.leave", "page.leave_hint", "page.link", "page.link_hint", "page.gone_title"),
+    *("page.gone", "page.address_title", "page.address", "page.address_hint", "page.address_bad"),
+    *("page.address_send", "page.address_done", "page.confirm_title", "page.confirm_send"),
+    *("page.mailbox_title", "page.mailbox", "page.mailbox_hint", "page.mailbox_bad", "page.mailbox_send"),
+    *("page.mailbox_sent", "page.mailbox_soon", "page.mailbox_done"),
+    *("page.confirm_done", "page.confirm_other"),
+    *("page.file_title", "page.file_send", "page.file_code", "page.file_download"),
+)
+"""Every text the pages show of their own; a language without all of them is not offered."""
+RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
+_WISH = re.compile(r"([a-z]{2,3})(?:-[a-z0-9-]*)?(?:;q=([01](?:\.[0-9]{0,3})?))?", re.IGNORECASE)
+_MOST_CHARACTERS = 200
+
+
+def offered(menu: Menu) -> tuple[str, ...]:
+    """The languages of a pack that have all the words of the pages, the pack's first one first."""
+    return tuple(
+        language
+        for language in menu.form.languages
+        if all(name in menu.tongues[language].catalogue for name in TEXTS)
+    )
+
+
+def negotiated(languages: Sequence[str], asked: str, header: str) -> str:
+    """One of the languages: the one asked for, else the best of Accept-Language, else the first."""
+    if asked in languages:
+        return asked
+    wishes = (_WISH.fullmatch("".join(part.split())) for part in header[:_MOST_CHARACTERS].split(","))
+    ranked = [(-float(wish[2] or 1), wish[1].lower()) for wish in wishes if wish]
+    fits = [language for quality, language in sorted(ranked, key=_quality) if quality and language in languages]
+    return fits[0] if fits else languages[0]
+
+
+def _quality(wish: tuple[float, str]) -> float:
+    return wish[0]
+
+
+def direction(language: str) -> str:
+    """How the language runs, as HTML's `dir` says it."""
+    return "rtl" if language in RIGHT_TO_LEFT else "ltr"

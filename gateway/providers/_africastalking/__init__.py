@@ -1,0 +1,1 @@
+"""What only the Africa's Talking adapter uses: its SMS client and voice XML."""

@@ -1,0 +1,237 @@
+"""Sending SMS with Africa's Talking's SDK, kept on a short leash.
+
+The SDK is synchronous, follows redirects with the key in its headers, hides HTTP statuses, and times out per
+read only (2.0.3, measured). So: its calls run in a pool of their own, under a total deadline, shed when full.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import BoundedSemaphore
+from types import MappingProxyType
+from typing import Any
+
+import requests
+from africastalking.SMS import SMSService
+from urllib3.exceptions import MaxRetryError, NewConnectionError
+
+from flows.domain.failures import (
+    Misconfigured,
+    NotNow,
+    OptedOut,
+    OutcomeUnknown,
+    Rejected,
+    TryLater,
+    Undelivered,
+)
+from flows.domain.records import Notice
+from gateway.providers._shared.numbers import e164, is_e164
+from gateway.providers._shared.retry_after import retry_after
+from gateway.providers.contract import Sent
+
+CONNECT_SECONDS = 3.0
+MOST_BYTES = 64 * 1024
+
+ACCEPTED = frozenset({100, 101, 102})
+"""Processed, Sent, Queued."""
+
+REFUSALS: Mapping[int, tuple[type[Undelivered], str]] = MappingProxyType(
+    {
+        401: (Misconfigured, "RiskHold"),
+        402: (Misconfigured, "InvalidSenderId"),
+        403: (Rejected, "InvalidPhoneNumber"),
+        404: (Rejected, "UnsupportedNumberType"),
+        405: (Misconfigured, "InsufficientBalance"),
+        406: (OptedOut, "UserInBlacklist"),
+        407: (Rejected, "CouldNotRoute"),
+        409: (NotNow, "DoNotDisturbRejection"),
+        500: (TryLater, "InternalServerError"),
+        501: (TryLater, "GatewayError"),
+        502: (Rejected, "RejectedByGateway"),
+    }
+)
+"""A recipient's `statusCode` and what it means for us; HTTP 201 says nothing about a recipient."""
+
+STATUSES: Mapping[int, type[Undelivered]] = MappingProxyType(
+    {400: Rejected, 401: Misconfigured, 402: Misconfigured, 403: Misconfigured, 409: NotNow, 429: TryLater}
+)
+"""HTTP statuses that came without recipients: other 4xx and redirects need a person, 5xx stay unknown."""
+
+NOBODY: Mapping[str, type[Undelivered]] = MappingProxyType(
+    {"InvalidSenderId": Misconfigured, "InsufficientBalance": Misconfigured}
+)
+"""`Message` of an answer whose list of recipients is empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Whose messages these are."""
+
+    username: str
+    api_key: str = field(repr=False)
+    sender: str = ""
+    api_url: str = ""
+    """Empty means the vendor's own host."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Response:
+    status: int
+    body: bytes = field(repr=False)
+    retry_after: str | None = None
+
+
+class _Service(SMSService):  # type: ignore[misc]  # the SDK has no types
+    """The SDK's SMS service with our base URL, the HTTP status, and no redirects."""
+
+    def __init__(self, account: Account, deadline_seconds: float) -> None:
+        self._api_url = account.api_url.rstrip("/")
+        self._seconds = deadline_seconds
+        super().__init__(account.username, account.api_key)
+
+    def _init_service(self) -> None:
+        super()._init_service()
+        if self._api_url:
+            self._baseUrl = self._contentUrl = f"{self._api_url}/version1"
+
+    def _make_request(self, url: str, method: str, headers: Any, data: Any, **_: object) -> _Response:
+        """Called by the SDK. A redirect is an answer here: followed, it would carry the key elsewhere."""
+        until = time.monotonic() + self._seconds
+        with requests.request(
+            method,
+            url,
+            headers=headers,
+            data=data,
+            timeout=(min(CONNECT_SECONDS, self._seconds), self._seconds),
+            allow_redirects=False,
+            stream=True,
+        ) as response:
+            return _Response(response.status_code, _body(response, until), response.headers.get("Retry-After"))
+
+
+def _body(response: requests.Response, until: float) -> bytes:
+    """The body, given up on when it is too long or too late: a thread hangs on it.
+
+    Read byte by byte, for a longer read waits until it is full, and answers are some hundred bytes.
+    """
+    body = b""
+    for chunk in response.iter_content(1):
+        body += chunk
+        if len(body) > MOST_BYTES or time.monotonic() > until:
+            raise requests.exceptions.ReadTimeout
+    return body
+
+
+class AfricasTalkingSms:
+    """Sends notices as SMS: one POST a call, at most `most` at once, each under a total deadline."""
+
+    def __init__(self, account: Account, deadline_seconds: float = 9.0, most: int = 16) -> None:
+        self._service = _Service(account, deadline_seconds)
+        self._sender = account.sender or None
+        self.most = most
+        self._seconds = deadline_seconds
+        self._free = BoundedSemaphore(most)
+        self._pool = ThreadPoolExecutor(most, thread_name_prefix="africastalking")
+
+    async def send(self, notice: Notice) -> Sent:
+        """See `Sender.send`."""
+        outcome = (await self.send_many([notice]))[0]
+        if isinstance(outcome, Undelivered):
+            raise outcome
+        return outcome
+
+    async def send_many(self, notices: Sequence[Notice]) -> list[Sent | Undelivered]:
+        """One body to several recipients in one POST; the outcomes in the notices' order.
+
+        Raises ValueError when the bodies differ; failures come back, they are not raised.
+        """
+        if len({notice.body for notice in notices}) > 1:
+            raise ValueError("notices sent together must have one body")
+        good = [notice.to for notice in notices if is_e164(notice.to)]
+        verdicts = await self._verdicts(notices[0].body, good) if good else {}
+        bad = Rejected("the recipient is not a number")
+        return [verdicts.get(notice.to, bad) for notice in notices]
+
+    async def close(self) -> None:
+        """Give idle threads back; one still waiting for an answer ends by its own deadline."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _verdicts(self, body: str, numbers: list[str]) -> Mapping[str, Sent | Undelivered]:
+        try:
+            return _read(await self._post(body, numbers), numbers)
+        except Undelivered as failure:
+            return dict.fromkeys(numbers, failure)
+
+    async def _post(self, body: str, numbers: list[str]) -> _Response:
+        """Ours to wait for only until the deadline; the thread's place is free when the thread is."""
+        if not self._free.acquire(blocking=False):
+            raise TryLater("too many messages are on their way")
+        call = self._pool.submit(self._call, body, numbers)
+        call.add_done_callback(lambda _: self._free.release())
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await asyncio.wrap_future(call)
+        except TimeoutError as late:
+            raise OutcomeUnknown("no answer in time") from late
+
+    def _call(self, body: str, numbers: list[str]) -> _Response:
+        """In a thread of the pool."""
+        try:
+            response: _Response = self._service.send(body, numbers, self._sender)
+            return response
+        except requests.exceptions.RequestException as error:
+            raise _broken(error) from error
+
+
+def _broken(error: requests.exceptions.RequestException) -> Undelivered:
+    """Nothing left when no connection was made; after that, nobody knows."""
+    cause = error.args[0] if error.args else None
+    refused = isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
+    if refused or isinstance(error, requests.exceptions.ConnectTimeout):
+        return TryLater("no connection")
+    return OutcomeUnknown("the connection broke off")
+
+
+def _read(response: _Response, numbers: list[str]) -> Mapping[str, Sent | Undelivered]:
+    """The verdict on each recipient. The body comes first: HTTP 409 brings a normal one."""
+    message, recipients = _decoded(response.body)
+    if not recipients and response.status == 429:
+        return dict.fromkeys(numbers, TryLater("HTTP 429", retry_after(response.retry_after)))
+    if not recipients:
+        return dict.fromkeys(numbers, _refusal(response.status, message))
+    verdicts = {e164(str(item.get("number", ""))): _verdict(item) for item in recipients}
+    if len(numbers) == len(recipients) == 1:
+        return dict.fromkeys(numbers, *verdicts.values())
+    silent = OutcomeUnknown("the answer does not name the recipient")
+    return {number: verdicts.get(number, silent) for number in numbers}
+
+
+def _decoded(body: bytes) -> tuple[str, list[dict[str, object]]]:
+    """Message and recipients, both empty when the body is not what it should be."""
+    try:
+        answer = json.loads(body)["SMSMessageData"]
+        recipients = [item for item in answer.get("Recipients") or () if isinstance(item, dict)]
+        return str(answer.get("Message", "")), recipients
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return "", []
+
+
+def _refusal(status: int, message: str) -> Undelivered:
+    """Nobody was named: the HTTP status speaks, or, after success, the message."""
+    kind = NOBODY.get(message.strip(), OutcomeUnknown)
+    if 300 <= status < 500:
+        kind = STATUSES.get(status, Misconfigured)
+    return kind(f"HTTP {status} and no recipients")
+
+
+def _verdict(item: Mapping[str, object]) -> Sent | Undelivered:
+    text = str(item.get("statusCode", ""))
+    code = int(text) if len(text) == 3 and text.isdecimal() else 0
+    if code in ACCEPTED:
+        message_id = str(item.get("messageId") or "")
+        return Sent("africastalking", "" if message_id == "None" else message_id)
+    kind, name = REFUSALS.get(code, (OutcomeUnknown, "unknown"))
+    return kind(f"status {code} {name}")

@@ -1,0 +1,1 @@
+"""What provider adapters share: required fields, phone numbers, Retry-After, XML."""

@@ -1,0 +1,13 @@
+"""Fields of a webhook, demanded or normalised."""
+
+from collections.abc import Mapping
+
+from flows.domain.failures import BadRequest
+
+
+def demanded(form: Mapping[str, str], name: str) -> str:
+    """The field's value; BadRequest, naming only the field, when it is absent or blank."""
+    value = form.get(name, "")
+    if not value.strip():
+        raise BadRequest(f"{name} is missing")
+    return value

@@ -1,0 +1,1 @@
+"""What only the Twilio adapter uses: its SMS client, TwiML and request signature."""

@@ -1,0 +1,1 @@
+"""Publishing: compiles packs with the flows' actions, and hot reload."""

@@ -1,0 +1,1 @@
+"""Processes: the aiohttp applications, their OpenAPI document, and the supervisor of several processes."""

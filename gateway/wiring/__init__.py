@@ -1,0 +1,1 @@
+"""Composition root: builds the container from settings. Objects are put together here and nowhere else."""

@@ -1,0 +1,1 @@
+"""State machine: screens, options and the transitions table of a compiled pack."""

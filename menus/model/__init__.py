@@ -1,0 +1,1 @@
+"""Values that all menu code shares: session, reply, facts, user errors."""

@@ -1,0 +1,1 @@
+"""Pack files: YAML with positions, the schema, and the checker's messages."""

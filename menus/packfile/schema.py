@@ -1,0 +1,267 @@
+"""The schema of a pack's files: what may be written, in which form."""
+
+import functools
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from menus.model.reply import Channel
+
+NAME, PRESS = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$", r"^([0-9]{1,2}|\*|#)$"
+OPERATOR, COUNTRY, COUNTRY_CODE = r"^[a-z][a-z0-9-]*$", r"^[A-Z]{2}$", r"^[1-9][0-9]{0,2}$"
+CURRENCY, USSD, DATE = r"^[A-Z]{3}$", r"^\*[0-9*]+#$", r"^\d{4}-\d\d-\d\d$"
+SCRIPT = r"^[A-Z][a-z]{3}$"
+HOUR = r"^([01][0-9]|2[0-4]):[0-5][0-9]$"
+DAYS = r"^(mon|tue|wed|thu|fri|sat|sun)(-(mon|tue|wed|thu|fri|sat|sun))?$"
+Name = Annotated[str, StringConstraints(pattern=NAME)]
+Press = Annotated[str, StringConstraints(pattern=PRESS)]
+Proof = Literal["line", "code", "password", "pin", "customer_code"]
+Needs = Literal["none", "line", "secret", "code", "password", "pin", "customer_code"]
+"""`line`: the line on a trusted leg, or the rules' proof. `secret`: more than the bare line."""
+Kind = Literal["choice", "input", "message", "step", "hand-over", "end"]
+
+
+EXAMPLES: Mapping[str, str] = {
+    NAME: "small letters, digits and _, with dots between words, like bill.show",
+    PRESS: "a key: one or two digits, * or #",
+    CURRENCY: "three capitals, like EUR",
+    USSD: "a code between * and #, like *100#",
+    HOUR: "an hour from 00:00 to 24:00, like 08:30",
+    DAYS: "a day or two with - between, like mon-fri",
+    SCRIPT: "an ISO 15924 code, like Latn",
+    DATE: "year-month-day, like 2026-09-01",
+    OPERATOR: "small letters, digits and -, like orange-ro",
+    COUNTRY: "two capitals, like RO",
+    COUNTRY_CODE: "one to three digits, like 40",
+}
+"""By form what to write, for people who do not read patterns."""
+
+
+class Form(BaseModel):
+    """Anything in a pack: unknown fields are refused, values are frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class OptionForm(Form):
+    """One option of a screen; a channel without a key does not show it."""
+
+    text: Name
+    to: Name
+    key: Press | None = Field(None, description="The key on every channel that names none of its own.")
+    ussd: Press | None = None
+    sms: Press | None = None
+    voice: Press | None = None
+
+
+class EachForm(Form):
+    """One option for each row of a list, numbered from 1; or, without `to`, one line for each."""
+
+    of: Name = Field(description="The fact that holds the rows.")
+    text: Name
+    to: Name | None = Field(None, description="Where a picked row leads; without it rows are only told.")
+
+
+class AcceptForm(Form):
+    """What an input screen takes."""
+
+    type: Literal["digits", "text", "email", "date", "msisdn", "month", "password"]
+    least: int = Field(1, ge=1, le=160)
+    most: int = Field(160, ge=1, le=160)
+    secret: bool = Field(default=False, description="Never stored, logged or returned to.")
+    keep: Name | None = Field(None, description="The fact it is kept as; a secret keeps none.")
+    speech: bool = Field(
+        default=False, description="May a caller say it? A call reads back what it heard before going on."
+    )
+    to: Name
+
+
+class ScreenForm(Form):
+    """One screen or step."""
+
+    kind: Kind
+    text: Name | None = Field(None, description="Its text's name; the screen's own name by default.")
+    options: list[OptionForm] = []
+    each: EachForm | None = None
+    accept: AcceptForm | None = None
+    action: Name | None = None
+    given: str = Field("", alias="with", description="A word handed to the action.")
+    on: dict[str, Name] = {}
+    needs: Needs = "none"
+    confirm: bool = Field(default=False, description="Dialling ahead stops here.")
+    via: Literal["agent", "sms", "voice", "ussd"] | None = None
+
+
+class ScreensFile(Form):
+    """A file of screens."""
+
+    screens: dict[Name, ScreenForm] = {}
+    otherwise: dict[str, Name] = Field({}, description="Where an outcome leads when the step names no edge.")
+
+
+class KeywordForm(Form):
+    """Words a subscriber may text, and where they lead."""
+
+    words: list[str] = Field(min_length=1)
+    to: Name
+    takes: Literal["email", "digits", "msisdn", "msisdn_code", "month", "text"] | None = Field(
+        None, description="What must follow the words."
+    )
+    keep: Name | None = None
+    otherwise: Name | None = Field(None, description="Where they lead when something else follows.")
+
+
+class PasswordForm(Form):
+    """What a body must look like to be taken for a password."""
+
+    to: Name
+    least: int = Field(8, ge=4)
+    most: int = Field(64, le=128)
+
+
+class KeywordsFile(Form):
+    """The SMS side of a pack."""
+
+    keywords: list[KeywordForm] = []
+    password: PasswordForm | None = None
+    otherwise: Name
+
+
+class EarFile(Form):
+    """How the digits of numbers are said in a language, beside its number words."""
+
+    below: int = Field(10, ge=10, le=1000, description="Numbers below this are said whole: 40, not 4 and 0.")
+    also: dict[str, int] = Field({}, description="Further words for numbers: oh, una.")
+    times: dict[str, int] = Field({}, description="Words that repeat the next digit: double seven.")
+    vary: dict[str, str] = Field({}, description="Patterns in the number words, and what is said instead.")
+
+
+Script = Annotated[str, StringConstraints(pattern=SCRIPT)]
+
+
+class ScriptForm(Form):
+    """How a language is written in a second script, where a phone may lack its own."""
+
+    money: str = Field(description="Pattern around {amount}.")
+
+
+class LanguageForm(Form):
+    """How one language is written and spoken."""
+
+    locale: str = Field(description="Babel's name, e.g. ro_RO.")
+    speech: str = Field(description="BCP 47 tag for speech, e.g. ro-RO.")
+    day: str = Field(description="Date pattern, e.g. dd.MM.yyyy.")
+    money: str = Field(description="Pattern around {amount}.")
+    unit: dict[str, str] = Field(description="Spoken unit by CLDR plural category.")
+    subunit: dict[str, str]
+    falls_back_to: str | None = Field(None, description="The language whose texts stand in for missing ones.")
+    scripts: dict[Script, ScriptForm] = Field(
+        {}, description="Second scripts for USSD and SMS; `Latn` under `ar` is offered as `ar-Latn`."
+    )
+
+
+class CurrencyForm(Form):
+    """The operator's currency."""
+
+    code: Annotated[str, StringConstraints(pattern=CURRENCY)]
+    decimals: int = Field(ge=0, le=3)
+
+
+class NumbersForm(Form):
+    """Where subscribers reach the operator."""
+
+    ussd: Annotated[str, StringConstraints(pattern=USSD)]
+    voice: str
+    sms: str
+    agent: str = Field(description="Where calls for a person are put through.")
+
+
+Hour = Annotated[str, StringConstraints(pattern=HOUR)]
+Days = Annotated[str, StringConstraints(pattern=DAYS)]
+
+
+class HoursForm(Form):
+    """When somebody is there, in the operator's time zone."""
+
+    days: Days = Field("mon-sun", description="A day, or from one to another: mon-sat.")
+    start: Hour = Field(alias="from")
+    end: Hour = Field(alias="to")
+
+
+class VoiceForm(Form):
+    """How long a call waits, and what it lasts at most."""
+
+    first_seconds: int = Field(8, ge=1, le=60, description="To the first key.")
+    between_seconds: int = Field(4, ge=1, le=30, description="Between two keys.")
+    barge_in: bool = Field(default=True, description="May a key cut a prompt short?")
+    rows: int = Field(3, ge=1, le=9, description="Rows to pick from read before 'more' is offered.")
+    most_turns: int = Field(60, ge=5, le=500, description="Answers in one call; then we say goodbye.")
+    agent_minutes: int = Field(60, ge=1, le=240, description="A call put through lasts so long at most.")
+    agent_hours: HoursForm | None = Field(None, description="When calls are put through; always by default.")
+
+
+class RulesForm(Form):
+    """The operator's profile: what differs between operators and is not a text."""
+
+    list_depth: int = Field(6, ge=1, le=36, description="Bills listed.")
+    document_months: int = Field(24, ge=1, description="Months a document stays readable.")
+    code_digits: int = Field(6, ge=6, le=8)
+    code_digits_web: int | None = Field(None, ge=6, le=8, description="Digits of codes for the bill page.")
+    code_minutes: int = Field(10, ge=1, le=15, description="Life of a one-time code; OWASP and NIST say 10.")
+    publish_delay_days: int = Field(0, ge=0)
+    newcomer_wait: bool = Field(default=False, description="New subscriptions wait until the next month.")
+    originals_elsewhere_from: Annotated[str, StringConstraints(pattern=DATE)] | None = Field(
+        None, description="Bills of businesses issued since are copies: the law keeps originals on a platform."
+    )
+    business: Literal["allow", "refuse", "agency", "certified"] = "allow"
+    proof: dict[str, Proof] = Field(description="Kind of line (mobile, fixed, internet, data_key) -> proof.")
+    vouched: list[str] | None = Field(
+        None, description="Kinds of line a trusted leg proves by itself; all by default."
+    )
+    reach: dict[str, Literal["sms", "email"]] = Field(
+        {}, description="Kind of line -> how codes and first passwords reach it; sms by default."
+    )
+    misses: int = Field(3, ge=1, le=9, description="Wrong answers in a row before we say goodbye.")
+    lost: Literal["goodbye", "agent"] = Field("goodbye", description="Where a call goes after them.")
+
+
+_zones = functools.cache(available_timezones)  # it walks through a thousand files
+
+
+def _known_zone(name: str) -> str:
+    if name not in _zones():
+        raise ValueError("not a time zone; write one like Europe/Bucharest")
+    return name
+
+
+class PackFile(Form):
+    """`pack.yaml`: who the operator is and what its rules are."""
+
+    name: Annotated[str, StringConstraints(pattern=OPERATOR)]
+    title: str
+    country: Annotated[str, StringConstraints(pattern=COUNTRY)]
+    country_code: Annotated[str, StringConstraints(pattern=COUNTRY_CODE)]
+    trunk: str = Field("0", description="The national prefix, shown before masked numbers.")
+    number_digits: list[Annotated[int, Field(ge=5, le=14)]] = Field(
+        [], description="How many digits numbers of the country have behind its code; any by default."
+    )
+    time_zone: Annotated[str, AfterValidator(_known_zone)]
+    languages: dict[str, LanguageForm] = Field(min_length=1, description="The first is the default.")
+    currency: CurrencyForm
+    numbers: NumbersForm
+    voice: VoiceForm = Field(default_factory=lambda: VoiceForm.model_validate({}))
+    flows: list[Name] = []
+    gates: dict[str, Name] = Field({}, description="Per proof the node that asks for it.")
+    agencies: dict[str, Name] = Field({}, description="How numbers begin -> the text of the nearest agency.")
+    rules: RulesForm
+
+
+CHANNELS: tuple[Channel, ...] = ("ussd", "sms", "voice")
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of each file of a pack, for editors."""
+    files: dict[str, type[BaseModel]] = {"pack": PackFile, "screens": ScreensFile, "keywords": KeywordsFile}
+    return {name: form.model_json_schema(by_alias=True) for name, form in files.items()}

@@ -1,0 +1,1 @@
+"""Packs: load, check and describe an operator's menu pack."""

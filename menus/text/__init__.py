@@ -1,0 +1,1 @@
+"""Text: alphabets, pagination, formats, catalogues, parsing of what subscribers type or say."""

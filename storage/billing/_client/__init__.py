@@ -1,0 +1,1 @@
+"""What HTTP billing backends share: client, OAuth token, documents, caching, options."""

@@ -1,0 +1,1 @@
+"""Credentials: one-time codes, passwords, attempt counters and budgets."""

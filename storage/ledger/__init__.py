@@ -1,0 +1,1 @@
+"""Ledger: preferences, consents, registrations and links, changed under idempotency keys."""

@@ -1,0 +1,1 @@
+"""Outbox: enqueue, claim under a lease, settle outcomes, receipts, daily SMS spend."""

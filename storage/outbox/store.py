@@ -1,0 +1,174 @@
+"""The outbox on SQL: claimed under a lease, settled under a fence, receipts only ever move it forward."""
+
+from collections.abc import Awaitable, Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, get_args
+
+from sqlalchemy import Connection, bindparam, func, select, update
+
+from flows.domain.records import Parcel, Receipt, Secret, Settlement
+from storage.audit.trail import Auditor
+from storage.crypto import Seal
+from storage.outbox import claim
+from storage.outbox.enqueue import PURPOSE
+from storage.outbox.receipts import hear
+from storage.outbox.settle import Settler
+from storage.sql.engine import Database
+from storage.sql.schema import outbox, receipts
+from storage.sql.wakeup import toll
+
+POLL_SECONDS = 1.0
+"""The table is the truth: it is looked at this often, bell or no bell."""
+
+State = Literal[
+    "pending", "claimed", "again", "unknown", "sent", "delivered", "failed", "dead", "expired", "opted_out"
+]
+STATES: tuple[State, ...] = get_args(State)
+
+_ROW = outbox.c
+_NOW = bindparam("now", type_=_ROW.due_at.type)
+OLDEST = select(func.min(_ROW.created_at).label("first")).where(_ROW.due_at.is_not(None), _ROW.due_at <= _NOW)
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """A row as people may look at it: never its text."""
+
+    id: int
+    key: str
+    operator: str
+    kind: str
+    to: str = field(repr=False)
+    route: str
+    step: str
+    state: State
+    attempt: int
+    provider: str
+    message_id: str
+    reason: str
+    due_at: datetime | None
+    expires_at: datetime | None
+    created_at: datetime
+    changed_at: datetime
+    readable: bool
+    """Is its text still there, so that it can be replayed?"""
+
+
+_PLAIN = [name for name in OutboxRow.__slots__ if name != "readable"]
+_SHOWN = select(*(outbox.c[name] for name in _PLAIN), _ROW.payload.is_not(None).label("readable"))
+LIST = (
+    _SHOWN.where(_ROW.state == bindparam("state"))
+    .order_by(_ROW.id.desc())
+    .limit(bindparam("most", type_=_ROW.attempt.type))
+)
+SHOW = _SHOWN.where(_ROW.id == bindparam("id"))
+REPLAY = (
+    update(outbox)
+    .where(
+        _ROW.id == bindparam("row"),
+        _ROW.state.in_(("dead", "failed", "unknown", "expired")),
+        _ROW.payload.is_not(None),
+    )
+    .values(
+        state="pending",
+        attempt=0,
+        message_id="",
+        expires_at=None,
+        due_at=bindparam("again_at"),
+        changed_at=bindparam("again_at"),
+    )
+)
+_DONE = ("sent", "delivered", "failed", "dead", "expired", "opted_out", "unknown")
+PURGE = (
+    outbox.delete().where(_ROW.state.in_(_DONE), _ROW.due_at.is_(None), _ROW.changed_at < bindparam("before")),
+    receipts.delete().where(receipts.c.at < bindparam("before")),
+)
+
+
+class SqlOutbox:
+    """The `Outbox` port and what people do to it. `secret` opens what was sealed at enqueueing."""
+
+    def __init__(self, database: Database, secret: Secret) -> None:
+        self._database = database
+        self._seal = Seal(secret, PURPOSE)
+        self._settler = Settler(database, Auditor(secret))
+
+    async def claim(self, most: int, now: datetime, full: Collection[tuple[str, str]] = ()) -> Sequence[Parcel]:
+        """Take up to `most` due rows for `LEASE`, codes first; two workers never hold the same one.
+
+        Notices and campaigns of an operator and route that are `full` are left; the others share the
+        batch. Rows past their expiry, of recipients who opted out, or that do not open are closed here.
+        """
+        return await self._database.write(
+            lambda connection: claim.claim(connection, self._seal, most, now, full)
+        )
+
+    async def hold(self, parcels: Sequence[Parcel], now: datetime, *, sending: bool) -> Collection[int]:
+        """Hold on to claimed rows for another `LEASE`; the ids still ours, to be called before it runs out.
+
+        `sending` records that they are about to leave, and holds on for half a lease at least: should
+        this worker fall silent, whoever claims them next is told by `Parcel.lapsed`.
+        """
+        return await self._database.write(
+            lambda connection: claim.hold(connection, parcels, now, sending=sending)
+        )
+
+    async def put_back(self, later: Sequence[tuple[Parcel, datetime]], now: datetime) -> None:
+        """Give claimed rows back untried, each until its instant: no attempt is counted."""
+        await self._database.write(lambda connection: claim.put_back(connection, later, now))
+
+    def settle(self, parcel: Parcel, settlement: Settlement, now: datetime) -> Awaitable[bool]:
+        """Record what became of it; False when the fence is stale. Calls under way share a transaction.
+
+        `unknown` with an `again_at` is up for claiming then, unless a receipt comes before.
+        """
+        return self._settler.settle(parcel, settlement, now)
+
+    async def receipt(self, receipt: Receipt, now: datetime) -> None:
+        """Record a provider's word; states only move forward, unknown ids are parked."""
+        await self._database.write(lambda connection: hear(connection, receipt, now))
+
+    async def wait(self, seconds: float) -> None:
+        """Return when something was enqueued, here or where we hear of it; after 1 s or `seconds` at most."""
+        await self._database.bell.wait(min(seconds, POLL_SECONDS))
+
+    async def list_rows(self, state: State, limit: int) -> Sequence[OutboxRow]:
+        """Rows in this state, newest first."""
+        given = {"state": state, "most": limit}
+        rows = await self._database.read(lambda connection: connection.execute(LIST, given).all())
+        return [OutboxRow(**row._mapping) for row in rows]
+
+    async def show(self, row_id: int) -> OutboxRow | None:
+        """One row; None when there is none."""
+        row = await self._database.read(lambda connection: connection.execute(SHOW, {"id": row_id}).first())
+        return None if row is None else OutboxRow(**row._mapping)
+
+    async def oldest(self, now: datetime) -> float:
+        """Seconds since the oldest row that is due was written down; 0 when nothing waits."""
+        first = await self._database.read(lambda connection: connection.execute(OLDEST, {"now": now}).scalar())
+        return max((now - first).total_seconds(), 0.0) if first else 0.0
+
+    async def replay(self, row_id: int, now: datetime) -> bool:
+        """Send a dead, failed, unknown or expired row again, now and without expiry.
+
+        False when there is no such row or its text is gone: codes are blanked and never replayed.
+        """
+
+        def job(connection: Connection) -> int:
+            toll(connection)
+            return connection.execute(REPLAY, {"row": row_id, "again_at": now}).rowcount
+
+        done = await self._database.write(job)
+        if done:
+            self._database.bell.ring()
+        return bool(done)
+
+    async def purge(self, before: datetime) -> int:
+        """Delete rows that were done with before this instant, and receipts as old; how many rows."""
+
+        def job(connection: Connection) -> int:
+            counts = [connection.execute(statement, {"before": before}).rowcount for statement in PURGE]
+            return int(counts[0])
+
+        return await self._database.write(job, seconds=60)

@@ -1,0 +1,1 @@
+"""Privacy: data map, export and erase, number ownership, retention."""

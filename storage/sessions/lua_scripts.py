@@ -1,0 +1,117 @@
+"""What Redis runs for us: one script to open a turn, one to save it.
+
+A session is one string under `{tag}name`, smaller than a hash of the same fields (which leaves its
+compact form above 64 bytes a field): kind, version (4 bytes), fencing token (7), end of the lease in
+ms (6), length of the hop, the hop, and a body the scripts do not look into. Kinds: 0xD0 leased and
+never saved, 0xD1 live, 0xD2 ended.
+
+Tokens grow with the server's clock in microseconds, so that none is ever given twice, not even after
+the record, or the whole of Redis, was lost. A lease that ends further away than leases last was
+written under another clock, and does not count. A string that is none of ours counts as nothing, and no
+string makes a script fail: it would look as if Redis were out, to everybody (`math.max(now, empty)` is
+`now` where the bucket holds "nan"; the other way round it is not; above 2^53 a number skips some).
+"""
+
+from storage.sessions.pipelining import Script
+
+_READ = """
+local function read(key)
+  local record = redis.pcall('GET', key)
+  if type(record) ~= 'string' or #record < 19 then return nil end
+  local kind, version, token, until_ms, length = struct.unpack('>I1I4I7I6I1', record)
+  if kind < 0xD0 or kind > 0xD2 or token >= 2^53 or #record < 19 + length then return nil end
+  return {kind, version, token, until_ms, record:sub(20, 19 + length), record:sub(20 + length)}
+end
+local function write(key, kind, version, token, until_ms, hop, body, ttl)
+  local head = struct.pack('>I1I4I7I6I1', kind, version, token, until_ms, #hop)
+  redis.call('SET', key, head .. hop .. body, 'PX', ttl)
+end
+"""
+
+OPEN = Script(
+    _READ
+    + """
+local hop, lease_ms, ttl_ms, interval, window =
+  ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local ms = math.floor(now / 1000)
+local was = read(KEYS[1]) or {0xD0, 0, 0, 0, '', ''}
+local kind, version, token, until_ms, body = was[1], was[2], was[3], was[4], was[6]
+if kind ~= 0xD0 and was[5] == hop then return {3, version, 0, body} end
+if kind == 0xD2 then return {2, version, 0, body} end
+if until_ms > ms and until_ms <= ms + lease_ms then return {4} end
+if interval > 0 then
+  local empty = tonumber(redis.pcall('GET', KEYS[2]) or 0) or 0
+  local filled = math.min(math.max(now, empty), now + window) + interval
+  if filled > now + window then return {5} end
+  redis.call('SET', KEYS[2], string.format('%.0f', filled), 'PX', math.ceil((filled - now) / 1000))
+end
+token = math.max(token + 1, now)
+write(KEYS[1], kind, version, token, ms + lease_ms, was[5], body, ttl_ms)
+return {kind == 0xD1 and 1 or 0, version, token, body}
+""",
+    keys=2,
+)
+"""Keys: session, bucket. Words: hop, lease ms, time to live ms, us a turn (0: no limit), us of the window.
+
+Answers status (0 new, 1 live, 2 ended, 3 replay, 4 busy, 5 limited), version, token, body.
+"""
+
+SAVE = Script(
+    _READ
+    + """
+local was = read(KEYS[1])
+if not was or was[2] ~= tonumber(ARGV[1]) or was[3] ~= tonumber(ARGV[2]) or was[4] == 0 then return 0 end
+local version = (was[2] + 1) % 4294967296
+write(KEYS[1], tonumber(ARGV[3]), version, was[3], 0, ARGV[4], ARGV[5], ARGV[6])
+return 1
+""",
+    keys=1,
+)
+"""Words: version, token, kind, hop, body, time to live ms. Answers 1, or 0 when the lease was lost."""
+
+RELEASE = Script(
+    _READ
+    + """
+local was = read(KEYS[1])
+if not was or was[3] ~= tonumber(ARGV[1]) or was[4] == 0 then return 0 end
+if was[1] == 0xD0 then return redis.call('DEL', KEYS[1]) end
+write(KEYS[1], was[1], was[2], was[3], 0, was[5], was[6], math.max(1, redis.call('PTTL', KEYS[1])))
+return 1
+""",
+    keys=1,
+)
+"""Words: token."""
+
+DROP = Script("return redis.call('DEL', KEYS[1])", keys=1)
+
+FORGET = Script(
+    """
+local found = redis.call('SCAN', ARGV[1], 'MATCH', KEYS[1] .. '*', 'COUNT', 2000)
+local gone = 0
+for _, key in ipairs(found[2]) do
+  if key ~= KEYS[1] then gone = gone + redis.call('DEL', key) end
+end
+redis.call('DEL', KEYS[1])
+return {found[1], gone}
+""",
+    keys=1,
+)
+"""Key: the tag in its braces, by which a cluster finds the one node that has all its keys, and which is
+the bucket's own name. Words: where to go on. Answers where to go on, 0 at the end, and how many went.
+"""
+
+TALLY = Script(
+    """
+local count = redis.pcall('INCR', KEYS[1])
+if type(count) ~= 'number' then
+  redis.call('DEL', KEYS[1])
+  count = redis.call('INCR', KEYS[1])
+end
+if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+return count
+""",
+    keys=1,
+)
+"""Words: the window, ms."""
