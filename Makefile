@@ -1,12 +1,13 @@
 # Two commands are enough: `make demo` and `make test`. Both set up what they need.
 PYTHON ?= python3
-BIN := .venv/bin
+VENV ?= .venv
+BIN := $(VENV)/bin
 # The tests kill processes, not machines: files in memory show the same and spare the disk.
 SCRATCH := $(if $(wildcard /dev/shm/.),/dev/shm,/tmp)
-STAMP := .venv/.installed
-RUNS := .venv/.runs
-# Compiling every module that is installed takes longer than installing it; what is imported is compiled then.
-INSTALL := $(BIN)/python -m pip install --quiet --no-compile --editable
+STAMP := $(VENV)/.installed
+RUNS := $(VENV)/.runs
+LOCKS := pyproject.toml requirements.lock $(wildcard requirements/*.lock) $(wildcard tools/install.py)
+INSTALL := $(PYTHON) -m tools.install --environment $(VENV)
 # Half of the tests each, in their order; who is done first takes some of the other's last. Those marked
 # `alone` kill, stop and time real processes: they have the machine to themselves.
 TWO := -n 2 --dist worksteal
@@ -14,26 +15,36 @@ TWO := -n 2 --dist worksteal
 # Tests and the demo start Python by the dozen: what one of them has compiled the others need not.
 unexport PYTHONDONTWRITEBYTECODE
 
+# Prints how long a part takes.
+TIMED := $(BIN)/python -m tools.timed
+SMOKE := tests/test_dialogs.py tests/test_providers.py tests/test_commands.py tests/test_sessions.py \
+	tests/test_codes.py tests/test_check.py tests/test_lock.py tests/test_wheel.py
+
 KILLS ?= 1000
 
-.PHONY: demo test check bench soak pictures services lock clean
+.PHONY: demo test check lint bench soak pictures services lock outdated audit dist smoke clean
 
 demo: $(RUNS)
 	$(BIN)/dialtree demo
 
 test: $(STAMP) services
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/dialtree check
-	TMPDIR=$(SCRATCH) $(BIN)/python -m pytest $(TWO) --durations 30 -m "not alone"
-	TMPDIR=$(SCRATCH) $(BIN)/python -m pytest -m alone
+	$(TIMED) lint $(MAKE) lint
+	$(TIMED) types $(BIN)/mypy
+	$(TIMED) packs $(BIN)/dialtree check
+	$(TIMED) tests env TMPDIR=$(SCRATCH) $(BIN)/python -m pytest $(TWO) --durations 30 -m "not alone"
+	$(TIMED) tests-alone env TMPDIR=$(SCRATCH) $(BIN)/python -m pytest -m alone
 
-check: $(STAMP)
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+check: $(STAMP) lint
 	$(BIN)/mypy
 	$(BIN)/dialtree check
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# A subset without servers, to run on another Python: `make smoke PYTHON=python3.14 VENV=.venv-3.14`.
+smoke: $(STAMP)
+	$(TIMED) smoke env TMPDIR=$(SCRATCH) $(BIN)/python -m pytest $(TWO) $(SMOKE)
 
 bench: $(STAMP)
 	$(BIN)/python -m bench
@@ -47,23 +58,34 @@ pictures: $(STAMP) services
 	$(BIN)/python -m tests.pictures
 
 # The newest versions pyproject.toml permits, with the hash of every file the index offers of each.
-lock: $(RUNS)
-	$(BIN)/python -m pip install --quiet 'uv>=0.9'
-	$(BIN)/uv --no-config pip compile pyproject.toml --group build --universal --generate-hashes --upgrade \
-		--quiet --custom-compile-command 'make lock' --output-file requirements.lock
+# KEEP=1: only what pyproject.toml demands changes.
+lock: $(STAMP)
+	$(BIN)/python -m tools.lock renew $(if $(KEEP),--keep)
+
+# Shows what `make lock` would renew, and the newer releases pyproject.toml does not permit.
+outdated: $(STAMP)
+	$(BIN)/python -m tools.lock outdated
+
+# Asks a public database for known vulnerabilities of what the lock pins; says so when it cannot be asked.
+audit: $(STAMP)
+	$(BIN)/python -m tools.audit
+
+# The wheel and the source archive, in dist/.
+dist: $(STAMP)
+	rm -rf dist
+	$(BIN)/python -m hatchling build
 
 services: $(STAMP)
 	$(BIN)/python -m tests.services install
 
-$(RUNS): pyproject.toml
-	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Dialtree needs Python 3.11 or newer")'
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(INSTALL) .
+$(RUNS): $(LOCKS)
+	$(INSTALL) runtime
+	rm -f $(STAMP)
 	touch $(RUNS)
 
-$(STAMP): $(RUNS)
-	$(INSTALL) '.[dev]'
-	touch $(STAMP)
+$(STAMP): $(LOCKS)
+	$(INSTALL) all
+	touch $(RUNS) $(STAMP)
 
 clean:
-	rm -rf .venv var .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv* .installer dist var .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,15 +1,17 @@
-"""The lock of what the gateway runs on (T37): whole, current with pyproject.toml, and kept by pip."""
+"""The lock (T37): it agrees with pyproject.toml and itself; a newer release on the index changes nothing."""
 
+import functools
 import os
 import re
 import subprocess
 import sys
+import threading
 import tomllib
 import zipfile
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
-from importlib.metadata import requires
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,89 +19,100 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tools import install
+from tools.install import Installer, create_environment
+
 ROOT = Path(__file__).parent.parent
-LOCK = (ROOT / "requirements.lock").read_text()
+LOCKS = {
+    path.name: path.read_text() for path in (ROOT / "requirements.lock", *ROOT.glob("requirements/*.lock"))
+}
+PARTS = sorted(LOCKS.keys() - {"requirements.lock"})
 PINNED = re.compile(
-    r"^([a-z0-9-]+)==(\S+)(?: ; [^\n]+?)?((?: \\\n    --hash=sha256:[0-9a-f]{64})+)$", re.MULTILINE
+    r"^([a-z0-9-]+)==(\S+)(?: ; ([^\n\\]+?))?((?: \\\n    --hash=sha256:[0-9a-f]{64})+)$", re.MULTILINE
 )
 
 
 class Pin(NamedTuple):
-    """One package of the lock."""
+    """One version of a package, and the platforms it is for."""
 
+    name: str
     version: str
-    hashes: frozenset[str]
+    marker: str
+    hashes: str
 
 
-PINS: Mapping[str, Pin] = {
-    name: Pin(version, frozenset(re.findall(r"[0-9a-f]{64}", hashes)))
-    for name, version, hashes in PINNED.findall(LOCK)
+def pins(lock: str) -> set[Pin]:
+    return {Pin(*found) for found in PINNED.findall(LOCKS[lock])}
+
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+GROUPS: Mapping[str, list[str]] = {
+    "product": PROJECT["project"]["dependencies"],
+    **PROJECT["project"]["optional-dependencies"],
+    **PROJECT["dependency-groups"],
 }
+NEEDED = [(group, text) for group, texts in GROUPS.items() for text in texts]
 
 
-def closure(name: str) -> dict[str, list[Requirement]]:
-    """Everything a package needs here, and as whom each of its users asks for it."""
-    found: dict[str, list[Requirement]] = {}
-    todo = list(asked(name, set()))
-    while todo:
-        requirement = todo.pop()
-        known = found.setdefault(canonicalize_name(requirement.name), [])
-        if not any(requirement.extras <= each.extras for each in known):
-            todo += asked(requirement.name, requirement.extras)
-        known.append(requirement)
-    return found
-
-
-def asked(name: str, extras: set[str]) -> Iterator[Requirement]:
-    """What a package asks for on this machine, with these extras of its own."""
-    for requirement in map(Requirement, requires(name) or ()):
-        marker = requirement.marker
-        if marker is None or any(marker.evaluate({"extra": extra}) for extra in ("", *extras)):
-            yield requirement
-
-
-NEEDED = closure("dialtree")
-
-
-def test_T37_the_lock_is_pins_with_hashes_and_nothing_else() -> None:
+@pytest.mark.parametrize("lock", LOCKS)
+def test_T37_a_lock_is_pins_with_hashes_and_nothing_else(lock: str) -> None:
     """No index, no option, no package without a version: comments aside."""
-    plain = "\n".join(line for line in LOCK.splitlines() if not line.lstrip().startswith("#"))
-    assert not PINNED.sub("", plain).strip()
-    assert len(PINS) == len(re.findall(r"^\S+==", plain, re.MULTILINE))
-    assert "://" not in LOCK
+    plain = re.sub(r"^ *#.*\n", "", LOCKS[lock], flags=re.MULTILINE)
+    assert pins(lock) and not PINNED.sub("", plain).strip()
+    assert "://" not in LOCKS[lock]
 
 
-def test_T37_the_lock_names_everything_the_gateway_needs() -> None:
-    assert len(NEEDED) > 30
-    assert NEEDED.keys() <= PINS.keys()
+@pytest.mark.parametrize(("group", "text"), NEEDED)
+def test_T37_the_lock_pins_what_pyproject_needs(group: str, text: str) -> None:
+    needed = Requirement(text)
+    found = [pin for pin in pins("requirements.lock") if pin.name == canonicalize_name(needed.name)]
+    assert found and all(needed.specifier.contains(pin.version) for pin in found)
 
 
-@pytest.mark.parametrize("name", sorted(NEEDED))
-def test_T37_each_pin_is_a_version_everybody_permits(name: str) -> None:
-    pin = PINS[name]
-    assert all(asked.specifier.contains(pin.version) for asked in NEEDED[name])
-    assert pin.hashes
+def test_T37_each_pin_is_needed_by_another_or_by_pyproject() -> None:
+    """The comments say by which, and all of those are pinned, too."""
+    named = re.findall(r"^ +#(?: via|  ) +([a-z0-9-]+)(?: \(|$)", LOCKS["requirements.lock"], re.MULTILINE)
+    assert len(named) > len(pins("requirements.lock")) / 2
+    assert set(named) <= {"dialtree", *(pin.name for pin in pins("requirements.lock"))}
+
+
+@pytest.mark.parametrize("lock", PARTS)
+def test_T37_a_part_has_the_pins_and_hashes_of_the_whole(lock: str) -> None:
+    """The markers may differ: a package may be for one platform here and for all in the whole."""
+    whole = {pin._replace(marker="") for pin in pins("requirements.lock")}
+    assert {pin._replace(marker="") for pin in pins(lock)} < whole
+
+
+@pytest.mark.parametrize(
+    ("lock", "groups"),
+    [("runtime.lock", ("product", "build")), ("build.lock", ("build",)), ("installer.lock", ("installer",))],
+)
+def test_T37_a_part_pins_what_its_groups_need(lock: str, groups: tuple[str, ...]) -> None:
+    needed = {canonicalize_name(Requirement(text).name) for group in groups for text in GROUPS[group]}
+    assert needed <= {pin.name for pin in pins(lock)}
+
+
+def test_T37_nothing_that_only_developers_need_is_installed_to_run() -> None:
+    assert not {"pytest", "ruff", "pip-audit", "uv", "mkdocs"} & {pin.name for pin in pins("runtime.lock")}
 
 
 def test_T37_what_builds_the_gateway_is_locked_too() -> None:
-    told = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    assert told["dependency-groups"]["build"] == told["build-system"]["requires"]
-    assert all(Requirement(text).name in PINS for text in told["build-system"]["requires"])
+    assert set(PROJECT["build-system"]["requires"]) <= set(GROUPS["build"])
 
 
-def wheel(folder: Path, word: str) -> Path:
+def wheel(folder: Path, word: str, version: str = "1.0") -> Path:
     """A package of one module."""
-    info = "lamp-1.0.dist-info"
+    info = f"lamp-{version}.dist-info"
     files = {
         "lamp.py": f"WORD = {word!r}\n",
-        f"{info}/METADATA": "Metadata-Version: 2.1\nName: lamp\nVersion: 1.0\n",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: lamp\nVersion: {version}\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
     digests = {
         name: urlsafe_b64encode(sha256(text.encode()).digest()).rstrip(b"=") for name, text in files.items()
     }
     lines = [f"{name},sha256={digests[name].decode()},{len(text)}" for name, text in files.items()]
-    path = folder / "lamp-1.0-py3-none-any.whl"
+    path = folder / f"lamp-{version}-py3-none-any.whl"
     with zipfile.ZipFile(path, "w") as archive:
         for name, text in (*files.items(), (f"{info}/RECORD", "\n".join([*lines, f"{info}/RECORD,,", ""]))):
             archive.writestr(zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0)), text)
@@ -140,3 +153,50 @@ def test_T37_pip_refuses_what_has_no_hash(tmp_path: Path, unlocked: str) -> None
     told = installed(tmp_path, unlocked)
     assert told.returncode != 0 and "hash" in told.stderr
     assert not (tmp_path / "here").exists()
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[str]:
+    """A simple index on loopback that offers releases 1.0 and 2.0; its URL."""
+    offered = tmp_path / "index" / "lamp"
+    offered.mkdir(parents=True)
+    names = [wheel(offered, "lit").name, wheel(offered, "brighter", "2.0").name]
+    (offered / "index.html").write_text("".join(f'<a href="{name}">{name}</a>\n' for name in names))
+    serve = functools.partial(SimpleHTTPRequestHandler, directory=tmp_path / "index")
+    with ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@pytest.fixture(params=["uv", "pip"])
+def installer(request: pytest.FixtureRequest, index: str, monkeypatch: pytest.MonkeyPatch) -> Installer:
+    """What `make demo` and `make test` install with, told of the index as pip is."""
+    for name in [name for name in os.environ if name.startswith(("PIP_", "UV_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_INDEX_URL", index)
+    made = Installer(Path(sys.prefix))
+    made.uv = made.uv if request.param == "uv" else Path("none")
+    made.read_index_settings()
+    return made
+
+
+def test_T37_a_newer_release_on_the_index_changes_nothing(
+    installer: Installer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = tmp_path / "lock"
+    lock.write_text(locked(tmp_path / "index" / "lamp" / "lamp-1.0-py3-none-any.whl"))
+    monkeypatch.setattr(install, "BUILD_LOCK", lock)
+    create_environment(tmp_path / "here", "--without-pip")
+    installer.install(tmp_path / "here" / "bin" / "python", lock)
+    (found,) = (tmp_path / "here").rglob("lamp.py")
+    assert found.read_text() == "WORD = 'lit'\n"
+
+
+def test_T37_without_the_lock_the_newer_release_is_installed(index: str, tmp_path: Path) -> None:
+    """What the index offers is seen: only the lock keeps it out."""
+    options = ["--index-url", index, "--target", str(tmp_path / "here"), "lamp"]
+    command = [sys.executable, "-m", "pip", "--isolated", "install", *options]
+    subprocess.run(command, env={**os.environ, "PIP_CONFIG_FILE": os.devnull}, capture_output=True, check=True)
+    assert (tmp_path / "here" / "lamp.py").read_text() == "WORD = 'brighter'\n"
