@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.metadata import version
 from types import ModuleType
 
 from flows.domain.failures import Unavailable
@@ -71,6 +72,7 @@ def _parser(typed: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="dialtree", description="A USSD, SMS and voice gateway for e-billing."
     )
+    parser.add_argument("--version", action="version", version=f"dialtree {version('dialtree')}")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, command in COMMANDS.items():
         named = commands.add_parser(name, help=command.help)
