@@ -247,7 +247,7 @@ async def test_F16_of_two_crossed_transactions_both_end_well(postgres_database: 
 CHILD = """
 import asyncio, sys
 from datetime import UTC, datetime
-from flows.records import Change, Notice, Secret
+from flows.domain.records import Change, Notice, Secret
 from storage.ledger import SqlLedger
 from storage.sql.engine import connect
 
