@@ -64,9 +64,9 @@ class Demo:
 
 
 @contextmanager
-def demonstrating(folder: Path, *arguments: str) -> Iterator[Demo]:
-    """Serve it for as long as the block runs."""
-    (folder / ".venv").symlink_to(Path(sys.prefix))
+def demonstrating(folder: Path, *arguments: str, environment: Path = Path(sys.prefix)) -> Iterator[Demo]:
+    """Serve it for as long as the block runs, by what is installed in a virtual environment."""
+    (folder / ".venv").symlink_to(environment)
     (folder / "dialtree.toml").write_text('trusted_proxies = ["127.0.0.1"]\n')  # visitors from anywhere
     demo = Demo(folder, free_port())
     with (folder / "out").open("wb") as out:
