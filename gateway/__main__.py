@@ -1,4 +1,4 @@
-"""`python -m gateway` is the command `dialtree`."""
+"""Entry point of `python -m gateway`: the command `dialtree`."""
 
 from gateway.cli.main import main
 

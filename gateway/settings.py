@@ -1,4 +1,4 @@
-"""Settings: one frozen value, read once from a file and the environment; silly values stop the start."""
+"""Settings: a frozen model read from dialtree.toml and the environment; invalid values stop the start."""
 
 import os
 import tomllib
@@ -15,7 +15,7 @@ from menus.model.errors import Unusable
 
 PREFIX = "DIALTREE_"
 PLAIN = {"DATABASE_URL": "database_url", "REDIS_URL": "redis_url", "PORT": "port"}
-"""Variables every platform names alike."""
+"""Environment variables with their platform-wide names."""
 
 
 class SettingsError(Unusable):
@@ -23,54 +23,57 @@ class SettingsError(Unusable):
 
 
 class Section(BaseModel):
-    """Anything in the settings: unknown fields are refused, values are frozen, inputs stay out of errors."""
+    """Base of all settings: frozen, unknown fields are errors, input values stay out of messages."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 def networks_told(given: tuple[str, ...]) -> tuple[str, ...]:
-    """The same, if they are networks; ValueError otherwise."""
+    """Return the values if they are CIDR networks; ValueError otherwise."""
     networks(given)
     return given
 
 
 class Routes(Section):
-    """Which provider carries what goes out."""
+    """Which provider sends SMS, and which relay sends e-mail."""
 
     sms: tuple[str, ...] = ()
-    """Providers by which SMS leave, e.g. `africastalking`: the first, and those to turn to when it is out."""
+    """SMS providers in order of preference, e.g. `africastalking`; the others are used on failover."""
     email: str = Field(default="", pattern=r"^(smtps?://[^/\s]+)?$", repr=False)
-    """Where e-mail leaves: `smtp://host:port` or `smtps://user:password@host`."""
+    """Mail relay: `smtp://host:port` or `smtps://user:password@host`."""
     email_from: str = ""
-    """The From of e-mail; by default `no-reply@` and the host of `public_url`."""
+    """From address of e-mail; by default `no-reply@` and the host of `public_url`."""
 
     @field_validator("sms", mode="before")
     @classmethod
     def _listed(cls, given: Any) -> Any:
-        """One name, names between commas, or a list."""
+        """Accept one name, comma-separated names or a list."""
         if not isinstance(given, str):
             return given
         return tuple(name.strip() for name in given.split(",") if name.strip())
 
 
 class Rates(Section):
-    """Messages a second that each delivering process sends by a route; 0 for no limit."""
+    """Rate limit of each route, in messages per second and worker process; 0 for no limit."""
 
     sms: float = Field(default=0.0, ge=0)
-    """What the SMS providers permit, divided by the number of workers."""
+    """The SMS providers' limit, divided by the number of workers."""
     email: float = Field(default=0.0, ge=0)
-    """What the mail relay permits, likewise."""
+    """The mail relay's limit, divided by the number of workers."""
 
 
 class Link(Section):
     """One operator's connection to one provider."""
 
     trust: Mapping[Literal["ussd", "sms", "voice"], Literal["line", "none"]] = Field(default_factory=dict)
-    """Per channel what the connection proves: by default USSD and SMS the line, voice nothing."""
+    """What the connection proves, by channel; by default USSD and SMS the line, voice nothing."""
     sources: tuple[str, ...] = ()
-    """Networks requests may come from, as CIDR; empty allows any."""
+    """Networks that requests may come from, as CIDR; empty allows any."""
     deduplicates: bool = False
-    """Does it take a message once per key of ours? Then a send of unknown outcome is simply repeated."""
+    """Whether the provider accepts a message once per idempotency key.
+
+    If so, a send of unknown outcome is simply repeated.
+    """
     settings: Any = Field(repr=False)
     """The provider's own settings."""
 
@@ -81,64 +84,64 @@ class Link(Section):
 
 
 class OperatorSettings(Section):
-    """One operator we serve."""
+    """Settings of one operator."""
 
     billing: str = Field("sql", repr=False)
     """`sql` for the project's own tables, or a backend's URL: `tmf678+https://...`, `killbill+https://...`."""
     bss: Mapping[str, Any] = Field(default_factory=dict, repr=False)
-    """What that backend needs besides; the backend checks it. docs/billing.md has it field by field."""
+    """The billing backend's own settings, which it validates; docs/billing.md lists the fields."""
     routes: Routes = Routes()
     rates: Rates = Rates()
     sms_prefixes: tuple[str, ...] = ()
-    """How numbers we text must begin, e.g. `+40`; by default with the operator's own country code."""
+    """Allowed prefixes of SMS recipients, e.g. `+40`; by default the operator's country code."""
     sms_parts_a_day: int = Field(default=0, ge=0)
-    """Message parts that may leave by SMS in one day (UTC), whatever asks for them; 0 for no cap."""
+    """Daily cap (UTC) of SMS message parts, for all purposes together; 0 for none."""
     links: Mapping[str, Link] = Field(default_factory=dict, repr=False)
-    """By provider."""
+    """Connections, by provider."""
 
 
 class Settings(Section):
-    """Everything the gateway is told from outside."""
+    """All settings of the gateway."""
 
     public_url: str = Field(pattern=r"^https?://[^/\s]+$")
-    """How providers and subscribers reach us, without a trailing slash; signatures are checked against it."""
+    """URL by which providers and subscribers reach us, without a trailing slash; signatures use it."""
     secret_key: SecretStr = Field(min_length=32)
-    """The key of all keyed hashes and sealed bodies; 32 characters or more, the same on every process."""
+    """Key of all keyed hashes and encrypted bodies: 32 characters or more, equal on all processes."""
     database_url: str = Field(
         "sqlite:///var/dialtree.db", pattern=r"^(sqlite|postgres(ql)?(\+\w+)?)://", repr=False
     )
     """`sqlite:///path` or `postgresql://...`, which may hold a password."""
     redis_url: str = Field("", pattern=r"^(rediss?(\+(sentinel|cluster))?://\S+)?$", repr=False)
-    """`redis://...` for live sessions shared by several processes; empty keeps them in memory."""
+    """`redis://...` for sessions shared by several processes; empty keeps them in memory."""
     redis_seconds: float = Field(0.1, ge=0.01, le=2)
-    """How long a turn waits for Redis before it is served from this process's memory."""
-    host: str = "0.0.0.0"  # noqa: S104 - a gateway listens where its proxy can reach it
-    """The address the public listener binds."""
+    """Timeout of Redis in a turn, in seconds; then this process's memory is used."""
+    host: str = "0.0.0.0"  # noqa: S104 - the reverse proxy must be able to reach it
+    """Address the public listener binds."""
     port: int = Field(8080, ge=0, le=65535)
-    """The public listener."""
+    """Port of the public listener."""
     internal_port: int | None = Field(None, ge=0, le=65535)
-    """The listener of /healthz, /readyz and /metrics; by default 1010 above `port`: 9090 beside 8080."""
+    """Port of /healthz, /readyz and /metrics; by default 1010 above `port`: 9090 for 8080."""
     internal_host: str = "127.0.0.1"
-    """The address the internal listener binds."""
+    """Address the internal listener binds."""
     red_seconds: float = Field(1.0, ge=0, le=60)
-    """How long /readyz says red before the public listener closes, so that a balancer looks elsewhere."""
+    """How long /readyz fails before the public listener closes, so that load balancers notice."""
     trusted_proxies: tuple[str, ...] = ()
-    """Networks of our own proxies, as CIDR: only what they say in X-Forwarded-For is believed.
+    """Networks of our own proxies, as CIDR; only their X-Forwarded-For is believed.
 
-    Behind a proxy that is not listed, all requests seem to come from one source and share its limits.
+    Behind a proxy that is not listed, all requests seem to have one client address and share its limits.
     """
     refused_per_minute: int = Field(300, ge=1)
-    """Refused requests (wrong token, wrong signature) of one source before it is turned away unread."""
+    """Rate limit of rejected requests (token, signature) per client address; further ones are not read."""
     turns_per_minute: int = Field(120, ge=1)
-    """Requests one subscriber may make a minute."""
+    """Rate limit of requests per subscriber."""
     turns_at_once: int = Field(AT_ONCE, ge=1)
-    """Turns each process may have under way before it asks those who begin to dial again later."""
+    """Concurrent turns of a process; above it, load shedding asks new callers to dial again later."""
     demo: bool = False
-    """The demo world: loopback only, messages recorded in the process."""
+    """The demo world: loopback only, messages are recorded and not sent."""
     packs: str = ""
-    """A folder of packs beside the ones we ship; one of the same name goes before ours."""
+    """Folder of packs beside the shipped ones; a pack of the same name takes precedence."""
     operators: Mapping[str, OperatorSettings] = Field(min_length=1)
-    """By the operator's name, e.g. `orange-ro`."""
+    """Operators by name, e.g. `orange-ro`."""
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -149,7 +152,10 @@ class Settings(Section):
 def load(
     providers: Mapping[str, Provider], path: Path, environ: Mapping[str, str], base: dict[str, Any]
 ) -> Settings:
-    """Read the file and the environment over `base`; raises SettingsError naming the field."""
+    """Load the settings: `base`, overridden by the file, overridden by the environment.
+
+    Raises SettingsError that names the field.
+    """
     raw = merged(base, _file(path))
     raw = merged(raw, _environment(environ))
     operators = _table("operators", raw.get("operators", {}))
@@ -161,17 +167,17 @@ def load(
 
 
 def config_path(environ: Mapping[str, str] = os.environ) -> Path:
-    """The settings file: `DIALTREE_CONFIG`, or `dialtree.toml` here."""
+    """Return the settings file: `DIALTREE_CONFIG`, or `dialtree.toml` in the current folder."""
     return Path(environ.get("DIALTREE_CONFIG", "dialtree.toml"))
 
 
 def packs_folder(environ: Mapping[str, str]) -> str:
-    """The folder of packs beside the shipped ones, before anything else of the settings is read."""
+    """Return the folder of further packs, read before the rest of the settings."""
     return str(merged(_file(config_path(environ)), _environment(environ)).get("packs", ""))
 
 
 def merged(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
-    """`high` over `low`, table by table."""
+    """Return `high` over `low`, merged table by table."""
     both = {**low, **high}
     tables = [
         key for key in low.keys() & high.keys() if isinstance(low[key], dict) and isinstance(high[key], dict)
@@ -189,22 +195,22 @@ def _file(path: Path) -> dict[str, Any]:
 
 
 def _unread(path: Path) -> str:
-    """Where the settings file was looked for, if that is why something is missing."""
+    """Return where the settings file was looked for, if it is missing."""
     if path.is_file():
         return ""
     return f"\nno {path.name} in {path.absolute().parent}; write one there, or name yours with DIALTREE_CONFIG"
 
 
 def _environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    """`DIALTREE_SECTION__FIELD` as nested tables; operators' names are written with underscores."""
-    found: dict[str, Any] = {field: environ[name] for name, field in PLAIN.items() if environ.get(name)}
+    """Return `DIALTREE_SECTION__FIELD` as nested tables; operators' hyphens are underscores there."""
+    values: dict[str, Any] = {field: environ[name] for name, field in PLAIN.items() if environ.get(name)}
     for name in sorted(environ):
         if name.startswith(PREFIX) and name != "DIALTREE_CONFIG":
             path = name.removeprefix(PREFIX).lower().split("__")
             if path[0] == "operators" and len(path) > 1:
                 path[1] = path[1].replace("_", "-")
-            found = merged(found, _nested(path, environ[name]))
-    return found
+            values = merged(values, _nested(path, environ[name]))
+    return values
 
 
 def _nested(path: list[str], value: str) -> dict[str, Any]:
@@ -213,7 +219,7 @@ def _nested(path: list[str], value: str) -> dict[str, Any]:
 
 
 def _table(place: str, told: Any) -> Mapping[str, Any]:
-    """What was told, which must be a table; SettingsError otherwise."""
+    """Return the value, which must be a table; SettingsError otherwise."""
     if not isinstance(told, Mapping):
         raise SettingsError(f"{place}: must be a table")
     return told
@@ -244,7 +250,7 @@ def _link(place: str, told: Any, provider: Provider) -> Link:
 
 
 def _told(error: ValidationError, place: str) -> str:
-    """Each field and what is wrong with it, never what was written there."""
+    """Return each invalid field with its error, never with its value."""
     lines = []
     for detail in error.errors(include_input=False, include_url=False):
         field = ".".join([*filter(None, [place]), *map(str, detail["loc"])])

@@ -1,4 +1,4 @@
-"""The command `dialtree check`: faults in packs, for people and for machines."""
+"""Command `dialtree check`: linter of operator packs, with text or JSON output."""
 
 import argparse
 import functools
@@ -18,11 +18,11 @@ from menus.packs.graph_checks import ALWAYS_THERE, reachable
 from menus.packs.loader import Draft, draft
 
 CLEAN, FAULTY, UNUSABLE = 0, 1, 2
-"""Exit codes: nothing found, findings, and a request that makes no sense."""
+"""Exit codes: nothing found, findings, and a folder or dialog that cannot be read."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `dialtree check`."""
+    """Declare the arguments of `dialtree check`."""
     parser.add_argument("packs", nargs="*", type=Path, help="packs or folders of packs; ours by default")
     parser.add_argument("--schema", action="store_true", help="print the JSON Schema of a pack's files")
     parser.add_argument("--json", action="store_true", help="findings as JSON")
@@ -34,12 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """0 when nothing was found, 1 when something was, 2 when a folder or a dialog cannot be read."""
+    """Check packs and return 0 (nothing found), 1 (findings) or 2 (a folder or dialog cannot be read)."""
     if args.schema:
         print(json.dumps(json_schema(), indent=2))
         return CLEAN
-    given = [*args.packs, *([Path(args.beside)] if args.beside else [])]
-    folders = [pack for path in given or [pack_compiler.OPERATORS] for pack in pack_compiler.within(path)]
+    requested = [*args.packs, *([Path(args.beside)] if args.beside else [])]
+    folders = [pack for path in requested or [pack_compiler.OPERATORS] for pack in pack_compiler.within(path)]
     missing = [folder for folder in folders if not folder.is_dir()]
     try:
         dialogs = coverage.found(args.dialogs) if args.dialogs else None
@@ -49,36 +49,36 @@ def main(args: argparse.Namespace) -> int:
     if missing:
         print("\n".join(f"{folder}: no such folder" for folder in missing))
         return UNUSABLE
-    found = [finding for folder in folders for finding in _findings(folder, dialogs)]
-    if args.prompts and not found:
+    findings = [finding for folder in folders for finding in _findings(folder, dialogs)]
+    if args.prompts and not findings:
         print("\n".join(line for pack in folders for line in pack_compiler.unrecorded(pack)))
-    _print(folders, found, as_json=args.json)
-    return FAULTY if found else CLEAN
+    _print(folders, findings, as_json=args.json)
+    return FAULTY if findings else CLEAN
 
 
 def _findings(folder: Path, dialogs: list[Dialog] | None) -> list[Finding]:
-    found = pack_compiler.findings(folder)
-    if found or dialogs is None:
-        return found
-    written = draft(folder, pack_compiler.PLACES)
-    own = [dialog for dialog in dialogs if dialog.first("operator") == written.form.name]
-    return sorted(_unreached(written, own))
+    findings = pack_compiler.findings(folder)
+    if findings or dialogs is None:
+        return findings
+    pack = draft(folder, pack_compiler.PLACES)
+    own_dialogs = [dialog for dialog in dialogs if dialog.first("operator") == pack.form.name]
+    return sorted(_unreached(pack, own_dialogs))
 
 
 def _unreached(written: Draft, dialogs: list[Dialog]) -> Iterator[Finding]:
-    """Screens no dialog comes by; the house's own words are not asked for."""
+    """Yield a finding for each screen that no dialog visits; the shared `house.` screens are exempt."""
     menu = functools.cache(pack_compiler.menu)
-    passed = {name for path in coverage.toured(dialogs, lambda _: menu(written.folder)) for name in path}
-    named = {name for channel in CHANNELS for name in reachable(written, channel)} - set(ALWAYS_THERE)
-    for name in sorted(named - passed):
+    visited = {name for path in coverage.toured(dialogs, lambda _: menu(written.folder)) for name in path}
+    required = {name for channel in CHANNELS for name in reachable(written, channel)} - set(ALWAYS_THERE)
+    for name in sorted(required - visited):
         node = written.nodes[name]
         yield node.source.finding(node.path, messages.NO_DIALOG.format(node=name))
 
 
 def _print(folders: list[Path], found: list[Finding], *, as_json: bool) -> None:
     if as_json:
-        told = [asdict(finding) for finding in found]
-        print(json.dumps({"packs": list(map(str, folders)), "findings": told}, ensure_ascii=False, indent=2))
+        rows = [asdict(finding) for finding in found]
+        print(json.dumps({"packs": list(map(str, folders)), "findings": rows}, ensure_ascii=False, indent=2))
         return
     for finding in found:
         print(finding)

@@ -1,4 +1,4 @@
-"""Running: what commands share, the settings they read, and the house they work in."""
+"""Settings loading, container start and the `--demo` option that the commands share."""
 
 import asyncio
 import os
@@ -15,20 +15,20 @@ Brought = TypeVar("Brought")
 
 
 def add_demo(parser: ArgumentParser) -> None:
-    """The switch of every command that may look after the demo world instead."""
+    """Add `--demo`, which runs a command on the demo's database and settings."""
     parser.add_argument("--demo", action="store_true", help="of the demo's own database and settings")
 
 
 def settings(environ: Mapping[str, str] = os.environ, *, demo_world: bool = False) -> Settings:
-    """The settings of this machine; the demo's own values where they leave one out, for the demo world."""
+    """Load the settings from file and environment; `demo_world` fills gaps with the demo's defaults."""
     return load(discover(), config_path(environ), environ, world.base(environ) if demo_world else {})
 
 
 def inside(told: Settings, run: Callable[[House], Awaitable[Brought]]) -> Brought:
-    """Run something in a house built from settings; what it brought."""
+    """Build a container from settings, run a coroutine with it and return its result."""
 
-    async def housed() -> Brought:
-        async with house(told) as built:
-            return await run(built)
+    async def run_inside() -> Brought:
+        async with house(told) as container:
+            return await run(container)
 
-    return asyncio.run(housed())
+    return asyncio.run(run_inside())

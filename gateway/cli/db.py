@@ -1,4 +1,4 @@
-"""The command `dialtree db`: brings the database to what this release needs."""
+"""Command `dialtree db`: upgrades the database schema to this release (Alembic)."""
 
 import asyncio
 from argparse import ArgumentParser, Namespace
@@ -8,11 +8,11 @@ from storage.sql.migrate import upgrade_url
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """The arguments of `dialtree db`."""
+    """Declare the arguments of `dialtree db`."""
     parser.add_argument("what", choices=["upgrade"])
 
 
 def main(args: Namespace) -> int:
-    """0 when the database is up to date."""
+    """Upgrade the database schema and return 0."""
     asyncio.run(upgrade_url(settings().database_url))
     return 0

@@ -1,4 +1,4 @@
-"""The command `dialtree demo`: the demo world, served on loopback with its phone."""
+"""Command `dialtree demo`: serves the demo world and its browser phone on loopback."""
 
 import asyncio
 import functools
@@ -14,22 +14,22 @@ from gateway.wiring.container import house
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """The arguments of `dialtree demo`."""
+    """Declare the arguments of `dialtree demo`."""
     server.add_arguments(parser)
     add_packs(parser)
 
 
 def main(args: Namespace) -> int:
-    """0 when it was told to stop."""
+    """Serve the demo until SIGTERM or SIGINT and return 0."""
     logging.start()
     asyncio.run(_serve(args))
     return 0
 
 
 async def _serve(args: Namespace) -> None:
-    async with server.demo_settings(args.billing) as settings, house(settings) as built:
-        await world.settle(built)
-        built.recorder.listeners.append(lambda notice: print(world.told(notice), flush=True))
-        async with phone(built, tell=functools.partial(print, flush=True)) as site:
-            greet = functools.partial(print, world.welcome(built, settings.port), flush=True)
-            await app.serve(built, app.Part(deliver=True), site.mount, greet)
+    async with server.demo_settings(args.billing) as settings, house(settings) as container:
+        await world.settle(container)
+        container.recorder.listeners.append(lambda notice: print(world.told(notice), flush=True))
+        async with phone(container, tell=functools.partial(print, flush=True)) as site:
+            greet = functools.partial(print, world.welcome(container, settings.port), flush=True)
+            await app.serve(container, app.Part(deliver=True), site.mount, greet)

@@ -1,4 +1,4 @@
-"""The command `dialtree draw`: the map of an operator's menus, as SVG or Mermaid."""
+"""Command `dialtree draw`: draws an operator's menu graph as SVG or Mermaid."""
 
 import argparse
 import sys
@@ -16,7 +16,7 @@ from menus.packs.loader import draft
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `dialtree draw`."""
+    """Declare the arguments of `dialtree draw`."""
     parser.add_argument("operator", help="an operator's name, or the folder of a pack")
     parser.add_argument("--channel", choices=CHANNELS, default="ussd")
     form = parser.add_mutually_exclusive_group()
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """0 when it was drawn, 2 when the operator or the dialog is unknown; PackError for a broken pack."""
+    """Draw the graph and return 0, or 2 for an unknown operator or dialog; PackError for a broken pack."""
     folder = (
         Path(args.operator)
         if Path(args.operator).is_dir()
@@ -46,8 +46,8 @@ def main(args: argparse.Namespace) -> int:
     except (DialogError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
-    drawn = chart(draft(folder, pack_compiler.PLACES), args.channel)
-    text = mermaid.draw(drawn, path) if args.mermaid else svg.draw(drawn, svg.Marks(path))
+    menu_graph = chart(draft(folder, pack_compiler.PLACES), args.channel)
+    text = mermaid.draw(menu_graph, path) if args.mermaid else svg.draw(menu_graph, svg.Marks(path))
     if args.output:
         args.output.write_text(text, encoding="utf-8")
     else:
@@ -56,5 +56,5 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _path(dialog: Path, folder: Path) -> list[str]:
-    """The nodes a dialog comes by; DialogError when it cannot be read or played."""
+    """Return the nodes a dialog visits; DialogError when it cannot be read or played."""
     return coverage.toured(coverage.found(dialog)[:1], cache(lambda _: pack_compiler.menu(folder)))[0]

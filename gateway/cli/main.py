@@ -1,4 +1,4 @@
-"""The command `dialtree`: every way to run the gateway and to look after it."""
+"""Command line entry point of `dialtree`: command table, argument parser and exit codes."""
 
 import argparse
 import os
@@ -16,15 +16,15 @@ from menus.model.errors import Unusable
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command: what it is for, and the module that has its arguments and its `main`.
+    """A subcommand: its help text and the module that holds its arguments and `main`.
 
-    Only the module of the command that is run is imported: to check a pack takes no database.
+    Only the module of the command that runs is imported: checking a pack needs no database driver.
     """
 
     help: str
     module: str
     arguments: str = "add_arguments"
-    """The function of the module that declares the arguments."""
+    """Name of the module's function that declares the arguments."""
 
 
 COMMANDS: Mapping[str, Command] = {
@@ -42,18 +42,22 @@ COMMANDS: Mapping[str, Command] = {
     "audit": Command("look after the audit trail", "privacy", "add_audit"),
     "db": Command("look after the database", "db"),
 }
-"""By name, in the order of `--help`."""
+"""Subcommands by name, in the order of `--help`."""
 
 
 def main() -> None:
-    """Run the command that was typed."""
+    """Run the command on `sys.argv` and exit with its status."""
     sys.exit(run(sys.argv[1:]))
 
 
 def run(words: Sequence[str]) -> int:
-    """Run a command; its status. What cannot be used, settings or packs, ends it with 2 and the findings."""
+    """Run a command and return its exit status.
+
+    Unusable settings, packs or arguments print their findings and return 2; an unreachable database
+    returns 1, Ctrl-C 130.
+    """
     args = _parser(next(iter(words), "")).parse_args(words)
-    if getattr(args, "beside", None):  # the processes we start need it, too
+    if getattr(args, "beside", None):  # inherited by worker processes
         os.environ["DIALTREE_PACKS"] = args.beside
     try:
         return int(_module(args.command).main(args))
@@ -68,16 +72,16 @@ def run(words: Sequence[str]) -> int:
 
 
 def _parser(typed: str) -> argparse.ArgumentParser:
-    """Knows all commands by name, and the arguments of the one that was typed."""
+    """Build a parser that knows all commands by name and the arguments of the given one."""
     parser = argparse.ArgumentParser(
         prog="dialtree", description="A USSD, SMS and voice gateway for e-billing."
     )
     parser.add_argument("--version", action="version", version=f"dialtree {version('dialtree')}")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, command in COMMANDS.items():
-        named = commands.add_parser(name, help=command.help)
+        subparser = commands.add_parser(name, help=command.help)
         if name == typed:
-            getattr(_module(name), command.arguments)(named)
+            getattr(_module(name), command.arguments)(subparser)
     return parser
 
 

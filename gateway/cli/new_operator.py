@@ -1,4 +1,4 @@
-"""A new operator: a pack to start from, written from the starter with its first dialog."""
+"""Command `dialtree new operator`: scaffold of a pack, with a first dialog as its test."""
 
 import re
 from argparse import ArgumentParser, Namespace
@@ -11,12 +11,12 @@ from menus.model.errors import Unusable
 
 STARTER = Path(__file__).parent / "starter"
 LANGUAGES = tuple(sorted(path.stem for path in (STARTER / "languages").glob("*.yaml")))
-"""Languages there is a house catalogue and a beginning for."""
+"""Languages that have a shared catalogue and starter files."""
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 LATIN = {"ar": "Arabiya"}
-"""In the catalogues of other scripts."""
+"""Language names in Latin script, for catalogues of other scripts."""
 NAMES = {"ar": "العربية", "en": "English", "fr": "Français", "ro": "Română"}
-"""Languages as those who speak them call them."""
+"""Name of each language in that language."""
 OPTION = '      - {text: language.%(tag)s_option, key: "%(key)d", to: language.%(tag)s}'
 STEP = """  language.%(tag)s:
     kind: step
@@ -28,11 +28,11 @@ FIRST = "dialogs/first-{}.dialog"
 
 
 class NewError(Unusable):
-    """A pack cannot be begun; the message says why."""
+    """The pack cannot be created; the message says why."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """The arguments of `dialtree new`."""
+    """Declare the arguments of `dialtree new`."""
     parser.add_argument("what", choices=["operator"])
     parser.add_argument("name", help="its name outside, e.g. acme-tel")
     parser.add_argument(
@@ -47,14 +47,17 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def main(args: Namespace) -> int:
-    """Write the pack, and say what to do with it; NewError when it cannot be begun."""
+    """Write the pack and print the next steps; ScaffoldError when it cannot be created."""
     languages = args.languages.split(",")
     print(_welcome(args.name, args.into, begin(args.name, args.into, languages), languages[0]))
     return 0
 
 
 def begin(name: str, into: Path, languages: Sequence[str]) -> Path:
-    """The new pack's folder; NewError when the name or a language will not do, or it is there already."""
+    """Write a new pack and return its folder.
+
+    Raises ScaffoldError when the name or a language is not valid, or the pack exists.
+    """
     pack = pack_compiler.folder(name, into)
     _refuse(name, pack, languages)
     for path, text in _files(name, languages):
@@ -88,20 +91,20 @@ def _files(name: str, languages: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def _words(name: str, languages: Sequence[str]) -> dict[str, str]:
-    numbered = [{"tag": tag, "key": key} for key, tag in enumerate(languages, 1)]
+    numbered_languages = [{"tag": tag, "key": key} for key, tag in enumerate(languages, 1)]
     return {
         "name": name,
         "title": name.replace("-", " ").title(),
         "languages": "\n".join(_read(f"languages/{tag}.yaml").rstrip() for tag in languages),
-        "options": "\n".join(OPTION % each for each in numbered),
-        "steps": "\n".join(STEP % each for each in numbered),
+        "options": "\n".join(OPTION % each for each in numbered_languages),
+        "steps": "\n".join(STEP % each for each in numbered_languages),
     }
 
 
 def _tongues(language: str, languages: Sequence[str]) -> str:
-    """The options of the language screen, in letters the handset of this language has."""
-    named = NAMES if language == "ar" else NAMES | LATIN
-    return "\n".join(f"language.{tag}_option: {named[tag]}" for tag in languages)
+    """Return the options of the language screen, in a script that this language's handsets can show."""
+    names = NAMES if language == "ar" else NAMES | LATIN
+    return "\n".join(f"language.{tag}_option: {names[tag]}" for tag in languages)
 
 
 def _filled(file: str, words: dict[str, str]) -> str:

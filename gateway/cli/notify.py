@@ -1,4 +1,4 @@
-"""`dialtree notify`: the billing-day run by hand, and the BSS asked to announce bills itself."""
+"""Command `dialtree notify`: run a billing cycle's notices, or subscribe to the BSS's bill events."""
 
 import argparse
 import sys
@@ -13,7 +13,7 @@ from storage.billing.backend import Announcing
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the command takes."""
+    """Declare the arguments of `dialtree notify`."""
     parser.add_argument("operator", help="e.g. orange-ro")
     parser.add_argument(
         "--cycle", default="", metavar="YYYY-MM", help="bills issued in this month; by default now"
@@ -25,12 +25,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """The status of `run`, in a house of our own."""
+    """Run the command in a container of its own and return its exit status."""
     return inside(settings(demo_world=args.demo), lambda built: run(args, built))
 
 
 async def run(args: argparse.Namespace, house: House) -> int:
-    """0 when all is enqueued, 1 when the backend failed on the way, 2 for what is not known."""
+    """Run the command.
+
+    Returns 0 when all is enqueued, 1 when the billing backend failed, 2 for an unknown operator or month.
+    """
     if args.operator not in house.settings.operators:
         return _said(f"no operator {args.operator!r}; there are {', '.join(house.settings.operators)}", 2)
     try:
@@ -60,12 +63,14 @@ async def _over(args: argparse.Namespace, house: House) -> int:
     if not isinstance(world.billing, Cycles):
         return _said("this backend cannot list a whole cycle", 2)
     announcer = house.listener.announcer(args.operator)
-    done = await Run(args.operator, world.billing, announcer, house.posting, world.now).over(first, last, _told)
-    return _said(f"{args.operator} {first:%Y-%m}: {done.line()} in {done.seconds:.1f} s", 0)
+    result = await Run(args.operator, world.billing, announcer, house.posting, world.now).over(
+        first, last, _told
+    )
+    return _said(f"{args.operator} {first:%Y-%m}: {result.line()} in {result.seconds:.1f} s", 0)
 
 
 def _told(progress: Progress) -> None:
-    """One line that is written over."""
+    """Overwrite the progress line on stderr, if that is a terminal."""
     if sys.stderr.isatty():
         print(f"\r{progress.line()}", end="", file=sys.stderr, flush=True)
 

@@ -1,4 +1,4 @@
-"""The command `dialtree outbox`: look at what went out and what did not, send it again, throw it away."""
+"""Command `dialtree outbox`: list, show, replay and purge outbox messages."""
 
 import argparse
 from collections.abc import Awaitable, Callable, Mapping
@@ -10,36 +10,36 @@ from storage.outbox.store import STATES, OutboxRow, SqlOutbox
 
 Command = Callable[[SqlOutbox, argparse.Namespace, datetime], Awaitable[int]]
 FEWEST_DAYS = 1
-"""Younger rows are kept: a repeated request must still find its message."""
+"""Minimum age of purged rows, in days: a repeated request must still find its message."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`list STATE`, `show ID`, `replay ID...` or `replay --all STATE`, `purge --days N`."""
+    """Declare `list STATE`, `show ID`, `replay ID...`, `replay --all STATE` and `purge --days N`."""
     kinds = parser.add_subparsers(dest="what", required=True)
-    listed = kinds.add_parser("list", help="rows in a state, newest first")
-    listed.add_argument("state", nargs="?", choices=STATES, default="dead")
-    listed.add_argument("--limit", type=int, default=50)
+    list_parser = kinds.add_parser("list", help="rows in a state, newest first")
+    list_parser.add_argument("state", nargs="?", choices=STATES, default="dead")
+    list_parser.add_argument("--limit", type=int, default=50)
     kinds.add_parser("show", help="all about one row, save its text").add_argument("id", type=int)
-    replay = kinds.add_parser("replay", help="send rows that are dead, failed, unknown or expired again")
-    replay.add_argument("id", type=int, nargs="*")
-    replay.add_argument(
+    replay_parser = kinds.add_parser("replay", help="send rows that are dead, failed, unknown or expired again")
+    replay_parser.add_argument("id", type=int, nargs="*")
+    replay_parser.add_argument(
         "--all", choices=("dead", "failed", "unknown", "expired"), help="every row in this state"
     )
-    purge = kinds.add_parser("purge", help="delete what was done with long ago")
-    purge.add_argument(
+    purge_parser = kinds.add_parser("purge", help="delete what was done with long ago")
+    purge_parser.add_argument(
         "--days", type=int, required=True, help=f"older than so many days, at least {FEWEST_DAYS}"
     )
-    for kind in kinds.choices.values():
-        add_demo(kind)
+    for parser_of_kind in kinds.choices.values():
+        add_demo(parser_of_kind)
 
 
 def main(args: argparse.Namespace) -> int:
-    """The status of `run`, in a house of our own."""
+    """Run the command in a container of its own and return its exit status."""
     return inside(settings(demo_world=args.demo), lambda built: run(built.outbox, args, built.hooks.now()))
 
 
 async def run(outbox: SqlOutbox, args: argparse.Namespace, now: datetime) -> int:
-    """Run a command; 0 when it did what was asked."""
+    """Run the chosen action and return its exit status: 0 when it did what was asked."""
     return await COMMANDS[args.what](outbox, args, now)
 
 
@@ -74,12 +74,12 @@ async def _replay(outbox: SqlOutbox, args: argparse.Namespace, now: datetime) ->
     ids = [*args.id]
     if args.all:
         ids += [row.id for row in await outbox.list_rows(args.all, 10_000)]
-    done = [await outbox.replay(each, now) for each in ids]
-    for each, replayed in zip(ids, done, strict=True):
+    results = [await outbox.replay(each, now) for each in ids]
+    for each, replayed in zip(ids, results, strict=True):
         if not replayed:
             print(f"{each}: not replayed; it is not there, not dead, or its text is gone")
-    print(f"{sum(done)} will be sent again")
-    return 0 if all(done) else 1
+    print(f"{sum(results)} will be sent again")
+    return 0 if all(results) else 1
 
 
 async def _purge(outbox: SqlOutbox, args: argparse.Namespace, now: datetime) -> int:

@@ -1,10 +1,10 @@
-"""The argument `--packs`, which several commands take."""
+"""The option `--packs` (a folder of further packs), shared by several commands."""
 
 from argparse import ArgumentParser
 
 
 def add_packs(parser: ArgumentParser) -> None:
-    """A folder of packs beside ours; `beside` in what is parsed."""
+    """Add `--packs`, a folder of packs beside the shipped ones; parsed into `beside`."""
     parser.add_argument(
         "--packs", dest="beside", metavar="FOLDER", help="a folder of packs beside the ones we ship"
     )

@@ -1,4 +1,4 @@
-"""`dialtree export`, `dialtree erase`, `dialtree audit`: what we hold about somebody, and who looked."""
+"""Commands `dialtree export`, `erase` and `audit`: GDPR export and erasure, audit log check."""
 
 import json
 from argparse import ArgumentParser, Namespace
@@ -13,31 +13,34 @@ from storage.privacy.data_map import Owner
 
 
 def add_export(parser: ArgumentParser) -> None:
-    """The arguments of `dialtree export`."""
+    """Declare the arguments of `dialtree export`."""
     parser.add_argument("msisdn")
     parser.add_argument("--operator", help="by default the only one served, or the one whose country fits")
     add_demo(parser)
 
 
 def add_erase(parser: ArgumentParser) -> None:
-    """The arguments of `dialtree erase`."""
+    """Declare the arguments of `dialtree erase`."""
     add_export(parser)
     parser.add_argument("--yes", action="store_true", help="do it; without this nothing is changed")
 
 
 def add_audit(parser: ArgumentParser) -> None:
-    """The arguments of `dialtree audit`."""
+    """Declare the arguments of `dialtree audit`."""
     parser.add_argument("what", choices=["verify"])
     add_demo(parser)
 
 
 def main(args: Namespace) -> int:
-    """The status of `run`, in a house of our own."""
+    """Run the command in a container of its own and return its exit status."""
     return inside(settings(demo_world=args.demo), lambda built: run(built, args))
 
 
 async def run(built: House, args: Namespace) -> int:
-    """Run one; 0 when all is well, 1 when the chain has faults, 2 when the number cannot be used."""
+    """Run one of the commands.
+
+    Returns 0 on success, 1 when the audit chain has faults, 2 when the number cannot be used.
+    """
     now = built.hooks.now()
     if args.command == "audit":
         return await _verified(built, now)
@@ -79,14 +82,14 @@ async def _erased(built: House, owner: Owner, now: datetime, *, yes: bool) -> in
         return 0
     print(f"live sessions dropped: {await _ended(built, tag)}")
     built.conversations.people[owner.operator].forget(owner.number)
-    deed = Deed(owner.operator, owner.number, "privacy.erase", now, "house")
-    built.notebook.note(deed)
+    entry = Deed(owner.operator, owner.number, "privacy.erase", now, "house")
+    built.notebook.note(entry)
     await built.notebook.flush()
     return 0
 
 
 async def _ended(built: House, tag: str) -> str:
-    """How many; or that the store could not be asked, and they end by themselves."""
+    """Drop the live sessions and return how many, or a text when Redis does not answer."""
     try:
         return str(await built.conversations.sessions.forget(tag))
     except Failure:
@@ -94,7 +97,7 @@ async def _ended(built: House, tag: str) -> str:
 
 
 def _operator(built: House, typed: str) -> str:
-    """The only operator, or the first whose country the number is of."""
+    """Return the only operator, or the first whose country code the number has; empty for none."""
     names = list(built.conversations.people)
     if len(names) == 1:
         return names[0]

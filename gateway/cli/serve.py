@@ -1,4 +1,4 @@
-"""The command `dialtree serve`: webhooks and pages, in one process or several on one port."""
+"""Command `dialtree serve`: HTTP server of webhooks and pages, in one or several processes."""
 
 import argparse
 import asyncio
@@ -15,7 +15,7 @@ from gateway.wiring.container import House
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `dialtree serve`."""
+    """Declare the arguments of `dialtree serve`."""
     add_packs(parser)
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="so many processes on one port")
     parser.add_argument("--deliver", action="store_true", help="deliver what is due, too")
@@ -24,15 +24,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """0 when it was told to stop; of several processes, the status the supervisor ends with."""
+    """Serve until SIGTERM or SIGINT; return 0, or the supervisor's status with several processes."""
     logging.start()
-    told = settings()
+    gateway_settings = settings()
     if args.workers > 1:
-        _shareable(told)
+        _shareable(gateway_settings)
         command = functools.partial(supervisor.member_command, deliver=args.deliver, watch=args.watch)
         return asyncio.run(supervisor.Supervisor(args.workers, command).run())
-    part = app.Part(deliver=args.deliver, member=args.member)
-    inside(told, lambda built: _served(built, part, watch=args.watch))
+    role = app.Part(deliver=args.deliver, member=args.member)
+    inside(gateway_settings, lambda built: _served(built, role, watch=args.watch))
     return 0
 
 
@@ -42,7 +42,7 @@ async def _served(built: House, part: app.Part, *, watch: bool) -> None:
 
 
 def _shareable(told: Settings) -> None:
-    """May several processes serve this? Else SettingsError names the field."""
+    """Raise SettingsError if the settings do not permit several processes on one port."""
     if not told.redis_url:
         raise SettingsError(
             "redis_url: several workers need REDIS_URL, or each would know its own sessions only"

@@ -1,4 +1,4 @@
-"""The terminal phone: USSD, calls and texts typed line by line, and dialogs played and saved."""
+"""Terminal phone: dial, call and text line by line; play and save dialogs."""
 
 import os
 import sys
@@ -33,13 +33,13 @@ HINTS = {
     "call": "(calling {}: type keys and Enter, Enter alone to say nothing; Ctrl-D hangs up)",
     "text": "(texting {}: type a message and Enter; Ctrl-D leaves)",
 }
-"""By verb what a person at a terminal may type."""
-STYLES: Mapping[str, Style] = {"~": "arrived", "?": "dim", "=": "dim"}
-"""How the lines of a dialog are shown; those of the screen itself as they are."""
+"""Help line shown to a person at a terminal, by verb."""
+STYLES: Mapping[str, Style] = {"~": "message", "?": "dim", "=": "dim"}
+"""Style of a dialog's result line, by its mark; lines of the screen itself are not coloured."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """The arguments of `dialtree dial`."""
+    """Declare the arguments of the terminal phone."""
     parser.add_argument("address", nargs="?", default="", help="what to dial: '*100#', 411, 477")
     parser.add_argument("--operator", default="orange-ro")
     parser.add_argument(
@@ -61,22 +61,23 @@ def add_arguments(parser: ArgumentParser) -> None:
 def scene(
     args: Namespace, script: Path | None, settings: Settings, load: Callable[[Path], Menu]
 ) -> tuple[Settings, Given, FragileSessions | None]:
-    """A script plays in a world of its own: its clock, its sessions, and nothing done before it.
+    """Return the settings, overrides and faulty sessions of a run; only the dialled operator is served.
 
-    Anything else in ours. Either way only the operator that is dialled is served; DialogError when it is none.
+    A script gets its own clock, sessions and empty database; an interactive run uses the given settings.
+    Raises DialogError for an unknown operator.
     """
     if script is None:
         return settings.model_copy(update={"operators": _only(args.operator, settings)}), Given(), None
     dialog, clock = _read(script), Clock(datetime.now(UTC))
     operators = _only(dialog.first("operator", args.operator), settings)
-    own = settings.model_copy(update={"database_url": "sqlite://", "operators": operators})
+    script_settings = settings.model_copy(update={"database_url": "sqlite://", "operators": operators})
     if dialog.first("at"):
         (operator,) = operators
         clock.set(
             moment(dialog.first("at")), load(pack_compiler.located(operator, settings.packs)).form.time_zone
         )
-    fragile = FragileSessions()
-    return own, Given(now=clock, sessions=fragile.sessions), fragile
+    faulty_sessions = FragileSessions()
+    return script_settings, Given(now=clock, sessions=faulty_sessions.sessions), faulty_sessions
 
 
 def _only(operator: str, settings: Settings) -> Mapping[str, OperatorSettings]:
@@ -93,53 +94,56 @@ def _read(path: Path) -> Dialog:
 
 
 async def play(args: Namespace, script: Path, house: House, sessions: FragileSessions) -> int:
-    """Play a dialog; 0 when all came as it is written, 1 when something differs. `sessions` are its own."""
+    """Play a dialog and print it with its results; 0 if they are as written, 1 if any differs.
+
+    `sessions` is the switchable store of this run's container.
+    """
     dialog = _read(script)
     operator, caller = dialog.first("operator", args.operator), dialog.first("from", args.caller)
     if dialog.first("language"):
         await choose_language(house, operator, caller, dialog.first("language"))
     player = _player(house, house.conversations.shelf.current(operator), caller, dialog.trust)
     player.clock = house.hooks.now if isinstance(house.hooks.now, Clock) else None
-    weather = spoiled(house.conversations.people[operator])
-    player.spoil = {"billing": weather.become, "sessions": sessions.become}
-    written = write(dialog, await player.play(dialog))
-    print(written, end="")
-    return _compared(dialog, written)
+    faulty_billing = spoiled(house.conversations.people[operator])
+    player.spoil = {"billing": faulty_billing.become, "sessions": sessions.become}
+    played = write(dialog, await player.play(dialog))
+    print(played, end="")
+    return _compared(dialog, played)
 
 
 def _compared(dialog: Dialog, written: str) -> int:
     expected = [line.rstrip() for line in dialog.lines]
-    differing = list(unified_diff(expected, written.splitlines(), dialog.name, "played", lineterm=""))
-    if not differing:
-        told = f"{dialog.name}: passes, {len(dialog.cues)} lines done and all of it came as written"
-        print(Colours.of(sys.stderr, os.environ).paint(told, "arrived"), file=sys.stderr)
+    diff = list(unified_diff(expected, written.splitlines(), dialog.name, "played", lineterm=""))
+    if not diff:
+        message = f"{dialog.name}: passes, {len(dialog.cues)} lines done and all of it came as written"
+        print(Colours.of(sys.stderr, os.environ).paint(message, "message"), file=sys.stderr)
         return 0
-    print("\n" + Colours.of(sys.stderr, os.environ).diff(differing), file=sys.stderr)
+    print("\n" + Colours.of(sys.stderr, os.environ).diff(diff), file=sys.stderr)
     return 1
 
 
 async def talk(args: Namespace, house: House) -> int:
-    """Be the phone `--from` names until the conversation or the input is over; 0, however it ended."""
+    """Run an interactive conversation from `--from` until it or the input ends; always 0."""
     menu = house.conversations.shelf.current(args.operator)
     channel = args.channel or _channel(menu, args.address)
     address = args.address or str(getattr(menu.form.numbers, channel))
     caller = caller_of(args, menu)
     if args.language:
         await choose_language(house, args.operator, caller, args.language)
-    head = [f"operator {menu.name}", f"from {caller or 'withheld'}", f"at {_local(house, menu)}"]
-    head += [f"language {args.language}"] if args.language else []
+    header = [f"operator {menu.name}", f"from {caller or 'withheld'}", f"at {_local(house, menu)}"]
+    header += [f"language {args.language}"] if args.language else []
     phone = Phone(_player(house, menu, caller, {}), menu, VERBS[channel], keyboard(os.environ))
     house.conversations.watchers.append(phone.stands)
     try:
         await phone.talk(address)
     finally:
         if args.save:
-            args.save.write_text("\n".join([*head, *phone.written, ""]), encoding="utf-8")
+            args.save.write_text("\n".join([*header, *phone.written, ""]), encoding="utf-8")
     return 0
 
 
 def caller_of(args: Namespace, menu: Menu) -> str:
-    """The phone's number in E.164, empty for none; DialogError when something given cannot be."""
+    """Return the caller's number in E.164, empty for none; DialogError for an unusable option."""
     number = menu.msisdn(args.caller) if args.caller else ""
     if number is None:
         raise DialogError(f"--from {args.caller!r} is no number; write it like {_example(menu)}")
@@ -153,13 +157,13 @@ def caller_of(args: Namespace, menu: Menu) -> str:
 
 
 def _example(menu: Menu) -> str:
-    """A number as the operator's country has them."""
+    """Return an example number in the operator's country format."""
     digits = (menu.form.number_digits or [9])[0]
     return f"+{menu.form.country_code}{'7'.ljust(digits - 3, '0')}101"
 
 
 class Phone:
-    """What is typed, done; what comes of it, printed and kept as a dialog's lines."""
+    """An interactive phone: performs typed input, prints results and records both as a dialog."""
 
     def __init__(self, player: Player, menu: Menu, verb: str, keys: Keyboard) -> None:
         self._player, self._menu, self._verb, self._keys = player, menu, verb, keys
@@ -168,23 +172,23 @@ class Phone:
         self.written: list[str] = []
 
     def stands(self, turn: Turn) -> None:
-        """Watch where the conversation stands."""
+        """Remember the screen the conversation is at (a turn watcher)."""
         self._screen = turn.screen
 
     async def talk(self, address: str) -> None:
-        """Until the conversation ends or nothing more is typed."""
+        """Read and perform input until the conversation or the input ends."""
         if self._keys.history:
             print(self._colours.paint(HINTS[self._verb].format(address), "dim"))
         over = self._verb != "text" and await self._do(self._verb, address)
         while not over:
-            typed = await self._keys.line()
-            if typed is None:
+            line = await self._keys.line()
+            if line is None:
                 await self._leave()
                 return
-            over = await self._do(*self._meant(typed, address))
+            over = await self._do(*self._meant(line, address))
 
     def _meant(self, typed: str, address: str) -> tuple[str, str]:
-        """The verb and what it is said with; remembered, unless it is a secret."""
+        """Return the verb and argument of a line; add it to the history unless it is a secret."""
         if self._verb == "text":
             verb, said = "text", f"{address} {typed}"
         else:
@@ -194,43 +198,43 @@ class Phone:
         return verb, said
 
     async def _do(self, verb: str, said: str) -> bool:
-        """One thing done; is the conversation over?"""
-        brought = await self._player.act(verb, said)
-        hidden = said.replace(self._player.code, "{code}") if self._player.code else said
-        self.written += [f"{verb} {hidden}".rstrip(), *(f"{INDENT}{line}" for line in brought)]
-        for line in brought:
+        """Perform one action and return whether the conversation ended."""
+        results = await self._player.act(verb, said)
+        masked = said.replace(self._player.code, "{code}") if self._player.code else said
+        self.written += [f"{verb} {masked}".rstrip(), *(f"{INDENT}{line}" for line in results)]
+        for line in results:
             print(self._shown(line), flush=True)
-        self._print_size(brought)
-        return "= end" in brought
+        self._print_size(results)
+        return "= end" in results
 
     async def _leave(self) -> None:
         if self._keys.history:
-            print()  # Ctrl-D leaves the cursor behind the prompt
+            print()  # Ctrl-D leaves the cursor after the prompt
         if self._verb != "text":
             await self._player.act("hang", "up")
             self.written.append("hang up")
 
     def _shown(self, line: str) -> str:
-        """The phone's own screen shows codes as they are."""
-        mark, _, told = line.replace("{code}", self._player.code).partition(" ")
+        """Return a result line as it is printed; one-time codes are shown in clear."""
+        mark, _, text = line.replace("{code}", self._player.code).partition(" ")
         if mark == "|":
-            return told
-        return self._colours.paint(_arrived(told) if mark == "~" else f"({told})", STYLES[mark])
+            return text
+        return self._colours.paint(_arrived(text) if mark == "~" else f"({text})", STYLES[mark])
 
     def _print_size(self, brought: Sequence[str]) -> None:
-        """What the screen took of its room, where there is room to run out of."""
+        """Print how much of the channel's limit the screen used; nothing on a call."""
         text = "\n".join(line.removeprefix("|").removeprefix(" ") for line in brought if line[0] == "|")
         if self._verb == "call" or not text:
             return
         size = measure(text)
         budget = SURFACES["sms" if self._verb == "text" else "ussd"].budget
-        most, unit = (budget.gsm7, "septets") if size.alphabet == "gsm7" else (budget.ucs2, "UCS-2 units")
-        told = f"({len(text)} characters, {size.units} of {most} {unit})"
-        print(self._colours.paint(told, "dim"), flush=True)
+        limit, unit = (budget.gsm7, "septets") if size.alphabet == "gsm7" else (budget.ucs2, "UCS-2 units")
+        summary = f"({len(text)} characters, {size.units} of {limit} {unit})"
+        print(self._colours.paint(summary, "dim"), flush=True)
 
 
 def _arrived(told: str) -> str:
-    """What came to a phone or a mailbox; a second line of it stands as it is."""
+    """Format a received message; lines after its first are unchanged."""
     route, to, body = told.split(" ", 2) if told.count(" ") > 1 else ("", "", told)
     return f"{route} to ...{to[-5:]} {body}" if route == "sms" else told
 

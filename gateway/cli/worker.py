@@ -1,4 +1,4 @@
-"""The command `dialtree worker`: delivers what is due."""
+"""Command `dialtree worker`: delivers the outbox without an HTTP server."""
 
 from argparse import ArgumentParser, Namespace
 
@@ -8,11 +8,11 @@ from gateway.server import app
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """It takes none."""
+    """Declare no arguments."""
 
 
 def main(args: Namespace) -> int:
-    """0 when it was told to stop."""
+    """Deliver until SIGTERM or SIGINT and return 0."""
     logging.start()
     inside(settings(), app.work)
     return 0

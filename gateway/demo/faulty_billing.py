@@ -1,4 +1,4 @@
-"""The weather of billing: a backend behind a line that can be spoiled, for the demo and the tests."""
+"""Fault-injecting billing backend: up, slow or down, for the demo and the tests."""
 
 from collections.abc import Awaitable, Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,54 +14,54 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Weather:
-    """Billing that is up, slow or down as it is told."""
+    """A billing backend whose state `up`, `slow` or `down` can be switched."""
 
     inner: Billing = field(repr=False)
     state: str = "up"
 
     def become(self, state: str) -> None:
-        """`up`, `slow` or `down` from now on."""
+        """Set the state to `up`, `slow` or `down`."""
         self.state = state
 
     async def subscriber(self, msisdn: str) -> Subscriber:
-        """Who stands behind a number."""
+        """Return the subscriber of a number."""
         return await self._through(self.inner.subscriber(msisdn))
 
     async def bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
-        """Issued bills."""
+        """Return issued bills."""
         return await self._through(self.inner.bills(account, limit, offset))
 
     async def bill(self, account: str, bill_id: str) -> Bill:
-        """One bill."""
+        """Return one bill."""
         return await self._through(self.inner.bill(account, bill_id))
 
     async def lines(self, account: str, bill_id: str) -> Sequence[BillLine]:
-        """The bill's detail."""
+        """Return the lines of a bill."""
         return await self._through(self.inner.lines(account, bill_id))
 
     async def media(self, account: str) -> Media:
-        """How bills reach the account."""
+        """Return how bills are delivered to the account."""
         return await self._through(self.inner.media(account))
 
     async def set_media(self, account: str, media: Media) -> bool:
-        """Ask for paper or e-mail."""
+        """Request paper or e-mail bills."""
         return await self._through(self.inner.set_media(account, media))
 
     @property
     def capabilities(self) -> Collection[Capability]:
-        """What the backend can do besides."""
+        """Return the optional capabilities of the backend."""
         return self.inner.capabilities
 
     async def entries(self, account: str, what: Entries, limit: int) -> Sequence[Entry]:
-        """What was used or bought."""
+        """Return usage or purchases."""
         return await self._through(self.inner.entries(account, what, limit))
 
     async def document(self, account: str, bill_id: str) -> Document:
-        """The issuer's own document."""
+        """Return the issuer's bill document."""
         return await self._through(self.inner.document(account, bill_id))
 
     async def _through(self, asked: Awaitable[T]) -> T:
-        """What a backend says when its own timeout is over, or when nobody answers."""
+        """Await the backend, then raise Slow (its own timeout) or Down (no answer) if so set."""
         answer = await asked
         if self.state == "slow":
             raise Slow
@@ -71,7 +71,7 @@ class Weather:
 
 
 def spoiled(people: People) -> Weather:
-    """Put the weather between an operator's people and their billing."""
+    """Put a fault-injecting backend in front of an operator's billing and return it."""
     weather = Weather(people.world.billing)
     people.world = replace(people.world, billing=weather)
     return weather

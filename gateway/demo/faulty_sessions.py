@@ -1,4 +1,4 @@
-"""Fragile sessions: in memory, and they fail over as those in Redis do, for the demo and the tests."""
+"""Fault-injecting session store with the failover used for Redis, for the demo and the tests."""
 
 import time
 from dataclasses import dataclass, field
@@ -11,31 +11,31 @@ from storage.sessions.memory_store import MemorySessions
 
 @dataclass(slots=True)
 class Absent:
-    """The shared store as it is when nobody answers at its address, and as it was again afterwards."""
+    """A shared session store that can be switched off: it then raises Down, as an unreachable Redis."""
 
     inner: Sessions
     state: str = "up"
 
     async def open(self, key: SessionKey, hop: str) -> Opened:
-        """As `Sessions.open` says; Down while it is gone."""
+        """See `Sessions.open`; Down while switched off."""
         return await self._answering().open(key, hop)
 
     async def save(
         self, key: SessionKey, opened: Opened, hop: str, session: bytes | None, reply: bytes
     ) -> bool:
-        """Keep both; Down while it is gone."""
+        """Store session and reply; Down while switched off."""
         return await self._answering().save(key, opened, hop, session, reply)
 
     async def release(self, key: SessionKey, opened: Opened) -> None:
-        """Give the lease back; Down while it is gone."""
+        """Release the lease; Down while switched off."""
         await self._answering().release(key, opened)
 
     async def drop(self, key: SessionKey) -> None:
-        """Forget it; Down while it is gone."""
+        """Delete the session; Down while switched off."""
         await self._answering().drop(key)
 
     async def forget(self, tag: str) -> int:
-        """Forget a subscriber; Down while it is gone."""
+        """Delete a subscriber's sessions; Down while switched off."""
         return await self._answering().forget(tag)
 
     def _answering(self) -> Sessions:
@@ -46,14 +46,15 @@ class Absent:
 
 @dataclass(slots=True)
 class FragileSessions:
-    """A shared store that can be taken away, before the very fallback that stands before Redis.
+    """A switchable shared store behind the same memory fallback that Redis has.
 
-    It is tried on every turn, without a pause after failures: what a dialog shows does not hang on the time.
+    The shared store is tried on every turn, without a cool-down after failures, so that a dialog's result
+    does not depend on timing.
     """
 
     store: Absent = field(default_factory=lambda: Absent(MemorySessions(time.monotonic)), repr=False)
     sessions: Sessions = field(init=False, repr=False)
-    """What conversations are given."""
+    """The store that conversations use."""
 
     def __post_init__(self) -> None:
         spare = MemorySessions(time.monotonic)
@@ -61,9 +62,9 @@ class FragileSessions:
 
     @property
     def state(self) -> str:
-        """`up` or `down`."""
+        """Return `up` or `down`."""
         return self.store.state
 
     def become(self, state: str) -> None:
-        """`up` or `down` from now on."""
+        """Set the state to `up` or `down`."""
         self.store.state = state

@@ -1,4 +1,4 @@
-"""The demo: settings that leave nothing to set, and the demo world behind them."""
+"""Demo world: default settings, seeding of the demo subscribers, and start-up text."""
 
 import secrets
 from collections.abc import Mapping
@@ -22,11 +22,11 @@ OPERATOR: Mapping[str, Any] = {
     "africastalking": {"username": "sandbox", "api_key": "demo", "hook_token": HOOK_TOKEN},
     "twilio": {"account_sid": "ACdemo", "auth_token": AUTH_TOKEN, "sender": "+15005550006"},
 }
-"""What each operator of the demo is set to."""
+"""Settings of each operator in the demo."""
 
 
 def base(environ: Mapping[str, str]) -> dict[str, Any]:
-    """What the settings may leave out in the demo; the file and the environment go over it."""
+    """Return the demo's default settings; the file and the environment override them."""
     port = environ.get("PORT") or "8080"
     return {
         "demo": True,
@@ -40,7 +40,7 @@ def base(environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _secret() -> str:
-    """One per machine: codes and links of the demo survive its restart."""
+    """Return the secret key of this machine, so that codes and links survive a restart of the demo."""
     FOLDER.mkdir(exist_ok=True)
     if not SECRET.exists():
         SECRET.write_text(secrets.token_hex(32))
@@ -49,15 +49,15 @@ def _secret() -> str:
 
 
 async def settle(house: House) -> None:
-    """Put the demo world into the house's tables."""
+    """Seed the container's database with the demo subscribers."""
     await seed(house.database, house.passwords, house.hooks.now(), world(house))
 
 
 def world(house: House) -> dict[str, Any]:
-    """The demo world of the operators that are served, with generic people for those it does not know."""
+    """Return the demo data of the served operators; generic people for operators without their own."""
     served = house.settings.operators.keys()
-    ours = {name: told for name, told in known().items() if name in served}
-    return {**ours, **{name: generic(_where(house, name)) for name in sorted(served - known().keys())}}
+    known_data = {name: data for name, data in known().items() if name in served}
+    return {**known_data, **{name: generic(_where(house, name)) for name in sorted(served - known().keys())}}
 
 
 def _where(house: House, operator: str) -> Where:
@@ -67,19 +67,19 @@ def _where(house: House, operator: str) -> Where:
 
 
 def phone(house: House, operator: str) -> str:
-    """The number of the operator's first person; empty for one that is not served."""
-    told = world(house).get(operator)
-    return str(told["subscribers"][0]["msisdn"]) if told else ""
+    """Return the number of the operator's first subscriber; empty for an operator not served."""
+    data = world(house).get(operator)
+    return str(data["subscribers"][0]["msisdn"]) if data else ""
 
 
 def told(notice: Notice) -> str:
-    """A recorded message as the terminal prints it: this is the demo, so codes and all."""
+    """Return a recorded message as the terminal prints it; the demo shows codes in clear."""
     to = recipient(notice.to) if notice.route == "sms" else notice.to
     return f"{'to' if notice.route == 'sms' else 'mail to'} {to}: {notice.body}"
 
 
 def welcome(house: House, port: int) -> str:
-    """What to try, once the demo serves."""
+    """Return the start-up text: what to try once the demo serves."""
     url = f"http://127.0.0.1:{port}"
     hook = f"{url}/hooks/orange-ro/africastalking/demo/ussd"
     return f"""
@@ -101,7 +101,7 @@ Messages that would go out appear below. Stop with Ctrl-C.
 
 
 def behind(settings: Settings) -> str:
-    """Where the BSSs are that bills are read from; docs/billing.md asks them what became of a change."""
+    """Return the lines that name the BSS URLs; docs/billing.md queries them to see what a change did."""
     remote = {name: each.billing for name, each in settings.operators.items() if "+http" in each.billing}
     served = (f"  {name}: {billing}" for name, billing in remote.items())
     return "\n".join(["", "Bills are read from:", *served, ""]) if remote else ""

@@ -1,4 +1,4 @@
-"""Tours: dialogs played each in a world of its own, for the nodes they come by."""
+"""Dialog coverage: plays each dialog in a sandbox and returns the menu nodes it visits."""
 
 import asyncio
 import tempfile
@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from gateway.dialogs.sandbox import Stage
 
 BETWEEN = ""
-"""Stands in a path between two conversations: no move leads over it."""
+"""Separator between two conversations in a path; no menu edge crosses it."""
 
 
 def found(folder: Path) -> list[Dialog]:
-    """The dialogs of a folder and those beneath it; DialogError when there is none or one cannot be read."""
+    """Read the dialogs of a file or of a folder and its subfolders.
+
+    Raises DialogError when there is none or one cannot be read.
+    """
     paths = [folder] if folder.is_file() else sorted(folder.rglob("*.dialog"))
     if not paths:
         raise DialogError(f"{folder}: no dialogs here; a dialog's name ends in .dialog")
@@ -29,12 +32,12 @@ def found(folder: Path) -> list[Dialog]:
 
 
 def toured(dialogs: Iterable[Dialog], load: Callable[[Path], Menu] = pack_compiler.menu) -> list[list[str]]:
-    """For each dialog the nodes it comes by, in order, with BETWEEN before each conversation."""
+    """Return, for each dialog, the nodes it visits in order, CONVERSATION_BREAK before each conversation."""
     return asyncio.run(_toured(list(dialogs), load))
 
 
 async def _toured(dialogs: list[Dialog], load: Callable[[Path], Menu]) -> list[list[str]]:
-    from gateway.dialogs.sandbox import Stages, scene_of  # noqa: PLC0415 - a whole gateway: most checks and maps need none
+    from gateway.dialogs.sandbox import Stages, scene_of  # noqa: PLC0415 - imports the whole gateway, which most commands do not need
 
     with tempfile.TemporaryDirectory(prefix="dialtree-tour-") as folder:
         stages, now = Stages(Path(folder), load), datetime.now().astimezone()
@@ -44,11 +47,11 @@ async def _toured(dialogs: list[Dialog], load: Callable[[Path], Menu]) -> list[l
 async def _path(opening: "AbstractAsyncContextManager[Stage]", dialog: Dialog) -> list[str]:
     path: list[str] = []
 
-    def passed(turn: Turn) -> None:
+    def record_turn(turn: Turn) -> None:
         path.extend([BETWEEN] if turn.said == "begun" else [])
         path.extend([turn.origin, *(step for step, _ in turn.steps), turn.screen])
 
     async with opening as stage:
-        stage.house.conversations.watchers.append(passed)
+        stage.house.conversations.watchers.append(record_turn)
         await stage.player(stage.direct()).play(dialog)
     return path

@@ -1,4 +1,4 @@
-"""The direct line: a phone without a network, straight into the conversations."""
+"""In-process phone line: calls the conversation engine without HTTP or a provider."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -18,36 +18,38 @@ NAME = "dial"
 
 @dataclass(slots=True)
 class Direct:
-    """A phone of one operator. `trust` is, per channel, what its network proves about a caller."""
+    """A phone line of one operator. `trust` says, per channel, what the network proves of a caller."""
 
     conversations: Conversations = field(repr=False)
     menu: Menu = field(repr=False)
     trust: Mapping[str, str]
     name: str = NAME
-    """What its session ids begin with: two phones of one world must not share any, or one's requests
-    would count as repeats of the other's."""
+    """Prefix of its session ids. Two lines of one container need different prefixes.
+
+    Otherwise the requests of one would count as repeats of the other's.
+    """
     numbered: Iterator[int] = field(default_factory=lambda: count(1), repr=False)
     last: Inbound | None = field(default=None, repr=False)
     reply: Reply | None = field(default=None, repr=False)
 
     async def dial(self, caller: str, code: str) -> Shown:
-        """Begin by USSD; what follows the operator's code is dialled ahead."""
+        """Start a USSD session; what follows the operator's code is dialled ahead."""
         ahead = dialled_ahead(self.menu, code)
         return await self._sent(self._begun("ussd", caller, ahead))
 
     async def call(self, caller: str, number: str) -> Shown:
-        """Begin by voice."""
+        """Start a voice call."""
         reached(self.menu.form.numbers.voice, number)
         return await self._sent(self._begun("voice", caller, ""))
 
     async def text(self, caller: str, number: str, body: str) -> Shown:
-        """Text a message."""
+        """Send an SMS."""
         reached(self.menu.form.numbers.sms, number)
         message = self._begun("sms", caller, body)
         return await self._sent(replace(message, session_id="", hop=message.session_id))
 
     async def press(self, keys: str) -> Shown:
-        """Answer in the open conversation."""
+        """Send keys to the open conversation."""
         last = self._open()
         if last.channel == "sms":
             return await self.text(last.caller, self.menu.form.numbers.sms, keys)
@@ -56,21 +58,21 @@ class Direct:
         return await self._sent(replace(last, text=gathered(self.reply, keys), hop=str(self._turn())))
 
     async def say(self, words: str) -> Shown:
-        """Speak: only a call hears that."""
+        """Speak words on a call; DialogError on other channels."""
         last = self._called("words; write what is pressed after `>`")
         return await self._sent(replace(last, text=words, hop=str(self._turn()), spoken=True))
 
     async def silence(self) -> Shown:
-        """Press nothing: only a call hears that."""
+        """Let the input of a call time out; DialogError on other channels."""
         last = self._called("silence; write `hang up`")
         return await self._sent(replace(last, text=None, hop=str(self._turn())))
 
     async def again(self) -> Shown:
-        """The last request once more."""
+        """Repeat the last request unchanged."""
         return await self._sent(self._open())
 
     async def hang_up(self) -> None:
-        """Leave: the session is forgotten, as when a network says so."""
+        """End the session as a network's end notification does."""
         last = self._open()
         keys = self.conversations.keys
         key = keys.session(last.operator, last.provider, last.channel, last.session_id, last.caller)
@@ -107,7 +109,7 @@ class Direct:
         return last
 
     def _asked(self) -> bool:
-        """Has anything been answered yet? The first answer stands without a star."""
+        """Return whether anything was answered yet: the first answer is sent without a star."""
         return self._turn() > 1 or bool(self._open().text)
 
     def _turn(self) -> int:
@@ -115,7 +117,10 @@ class Direct:
 
 
 def dialled_ahead(menu: Menu, code: str) -> str:
-    """What a code carries behind the operator's own; DialogError when it is another's."""
+    """Return what a USSD code carries after the operator's own code.
+
+    Raises DialogError for another operator's code.
+    """
     own = menu.form.numbers.ussd.removesuffix("#")
     if code != f"{own}#" and not code.startswith(f"{own}*"):
         raise DialogError(f"{menu.name} answers {own}#; write `dial {own}#`")
@@ -123,13 +128,13 @@ def dialled_ahead(menu: Menu, code: str) -> str:
 
 
 def reached(own: str, number: str) -> None:
-    """Is this the operator's number? DialogError when it is not."""
+    """Raise DialogError if the number is not the operator's own."""
     if number != own:
         raise DialogError(f"nobody answers {number}; write {own}")
 
 
 def gathered(reply: Reply | Shown | None, keys: str) -> str | None:
-    """The keys as a provider hands them on: without the key that ends them; None when nothing is left."""
+    """Return the keys as a provider reports them, without the finish key; None if none are left."""
     gather = reply.gather if reply else None
     return keys.removesuffix(gather.finish if gather else "") or None
 
@@ -139,7 +144,7 @@ def _written(reply: Reply | None) -> bytes:
 
 
 def _read(body: bytes) -> Reply:
-    told = json.loads(body)
-    told["prompts"] = tuple(Prompt(**prompt) for prompt in told["prompts"])
-    told["gather"] = Gather(**told["gather"]) if told["gather"] else None
-    return Reply(**told)
+    fields = json.loads(body)
+    fields["prompts"] = tuple(Prompt(**prompt) for prompt in fields["prompts"])
+    fields["gather"] = Gather(**fields["gather"]) if fields["gather"] else None
+    return Reply(**fields)

@@ -1,20 +1,20 @@
-"""Dialogs: a call written as plain text, read and written.
+"""The .dialog format: parser and writer of scripted conversations in plain text.
 
-One line is one thing done; the lines indented under it are what must come of it:
+An unindented line is an action; the lines indented under it are its expected results:
 
     # Activation by USSD                     a comment
     operator orange-ro
-    from +40740000101                        who holds the phone; `from withheld` hides the number
-    at 2026-03-10 09:00                      the operator's local time; it stands unless moved
+    from +40740000101                        the caller; `from withheld` hides the number
+    at 2026-03-10 09:00                      operator's local time; the clock stands until moved
     dial *100#                               or: dial *100*1*1#, call 411, text 477 FACTURA
-      | Bine ati venit la Orange!            what is read or heard, a line each
-      ? 1 key                                on a call: the keys waited for
+      | Bine ati venit la Orange!            text shown or spoken, one line each
+      ? 1 key                                on a call: the number of keys awaited
     say zero seven four                      a spoken answer
     > 1                                      an answer; `>` alone is an empty one
-      ~ sms +40740000101: Orange: ...        what arrived at a phone or in a mailbox
-      = end                                  the conversation is over
+      ~ sms +40740000101: Orange: ...        a message that arrived by SMS or e-mail
+      = end                                  the conversation ended
 
-A one-time code shows as `{code}` and is typed as `{code}`, a link with a secret shows as `{link}`.
+A one-time code is written `{code}` both where shown and where typed; a link with a secret is `{link}`.
 """
 
 import re
@@ -34,7 +34,7 @@ HEADER: Mapping[str, tuple[str, str]] = {
     "trust": (r"(ussd|sms|voice) (line|none)", "trust voice line"),
     "language": (r"[a-z]{2}(-[A-Z][a-z]{3})?", "language en"),
 }
-"""Lines that set the scene: by their first word the form of the rest, and what to write."""
+"""Header lines: per first word, the pattern of the rest and an example."""
 ACTIONS: Mapping[str, tuple[str, str]] = {
     "from": (r"\+\d{7,15}|withheld", "from +40740000101"),
     "at": (r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?", "at 2026-03-10 09:00"),
@@ -50,18 +50,21 @@ ACTIONS: Mapping[str, tuple[str, str]] = {
     "billing": (r"up|slow|down", "billing slow"),
     "sessions": (r"up|down", "sessions down"),
 }
-"""Lines that do something; `again` sends the last request once more, byte for byte; with `sessions down` the
-store that all processes share (Redis) does not answer."""
+"""Action lines: per verb, the pattern of its argument and an example.
+
+`again` repeats the last request byte for byte; after `sessions down` the shared session store (Redis)
+does not answer.
+"""
 VERBS: Mapping[str, tuple[str, str]] = {**HEADER, **ACTIONS}
 
 
 class DialogError(Unusable):
-    """A dialog that cannot be read or played; one finding a line, as `file:line: what to write`."""
+    """A dialog cannot be read or played; one finding per line, as `file:line: what to write`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """One thing done, and what must come of it."""
+    """One action line of a dialog and its expected result lines."""
 
     line: int
     verb: str
@@ -71,52 +74,58 @@ class Cue:
 
 @dataclass(frozen=True, slots=True)
 class Dialog:
-    """A dialog as read: its cues, and its lines for writing it again."""
+    """A parsed dialog: its steps, and its lines for writing it again."""
 
     name: str
     lines: tuple[str, ...]
     cues: tuple[Cue, ...]
 
     def said(self, verb: str) -> list[str]:
-        """Everything said with this verb, in order."""
+        """Return the arguments of all lines with this verb, in order."""
         return [cue.said for cue in self.cues if cue.verb == verb]
 
     def first(self, verb: str, otherwise: str = "") -> str:
-        """What was said first with this verb."""
+        """Return the argument of the first line with this verb, or the default."""
         return next(iter(self.said(verb)), otherwise)
 
     @property
     def trust(self) -> dict[str, str]:
-        """Per channel what this dialog's connection proves, where it says so."""
+        """Return what the connection proves of a caller, by channel, where the dialog says so."""
         return dict(re.findall(r"(\w+) (\w+)", " ".join(self.said("trust"))))
 
 
 def read(text: str, name: str) -> Dialog:
-    """The dialog a file holds; DialogError naming every line that is not understood."""
+    """Parse a dialog; DialogError names every line that is not understood."""
     lines = tuple(text.splitlines())
-    wrong = [f"{name}:{number}: {what}" for number, what in _wrong(lines)]
-    if wrong:
-        raise DialogError("\n".join(wrong))
+    faults = [f"{name}:{number}: {what}" for number, what in _wrong(lines)]
+    if faults:
+        raise DialogError("\n".join(faults))
     return Dialog(name, lines, tuple(_cues(lines)))
 
 
 def write(dialog: Dialog, brought: Sequence[tuple[str, ...]]) -> str:
-    """The dialog's text with what each cue brought in place of what was expected."""
-    under = {cue.line: lines for cue, lines in zip(dialog.cues, brought, strict=True)}
-    written: list[str] = []
+    """Return the dialog's text with the actual results in place of the expected ones.
+
+    `results` holds the result lines of each step, in order.
+    """
+    results_by_line = {cue.line: lines for cue, lines in zip(dialog.cues, brought, strict=True)}
+    output: list[str] = []
     for number, line in enumerate(dialog.lines, 1):
         if not _expects(line):
-            written += [line.rstrip(), *(f"{INDENT}{told}".rstrip() for told in under.get(number, ()))]
-    return "\n".join(written) + "\n"
+            output += [
+                line.rstrip(),
+                *(f"{INDENT}{result}".rstrip() for result in results_by_line.get(number, ())),
+            ]
+    return "\n".join(output) + "\n"
 
 
 def moment(said: str) -> datetime:
-    """The local time of an `at` line."""
+    """Return the local time of an `at` line, without a time zone."""
     return datetime.fromisoformat(said)
 
 
 def duration(said: str) -> timedelta:
-    """How long a `wait` line waits."""
+    """Return the duration of a `wait` line."""
     parts = {f"{unit}s": int(count) for count, unit in re.findall(r"(\d+) (second|minute|hour|day)", said)}
     return timedelta(**parts)
 
@@ -145,7 +154,7 @@ def _expects(line: str) -> bool:
 
 
 def _split(line: str) -> tuple[str, str]:
-    """The verb and the rest; what is typed after `>` keeps its inner and trailing spaces."""
+    """Split a line into verb and argument; after `>` inner and trailing spaces are kept."""
     if line.startswith(">"):
         return ">", line[1:].removeprefix(" ")
     verb, _, said = line.partition(" ")
@@ -153,12 +162,12 @@ def _split(line: str) -> tuple[str, str]:
 
 
 def _wrong(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
-    done = False
+    has_action = False
     for number, line in enumerate(lines, 1):
-        what = _fault(line, done=done)
-        if what:
-            yield number, what
-        done = done or _acts(line)
+        fault = _fault(line, done=has_action)
+        if fault:
+            yield number, fault
+        has_action = has_action or _acts(line)
 
 
 def _fault(line: str, *, done: bool) -> str:

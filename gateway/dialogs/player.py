@@ -1,4 +1,4 @@
-"""The player: does what a dialog says on a line, and writes down what came of it."""
+"""Dialog player: performs a dialog's actions on a phone line and returns the result lines."""
 
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -19,109 +19,109 @@ _CODE = re.compile(r"\b\d{6,8}\b", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a phone shows or says after one thing was done."""
+    """What a phone shows or plays after one action."""
 
     lines: tuple[str, ...] = ()
     gather: Gather | None = None
     transfer: str = ""
     ends: bool = False
     recordings: tuple[str, ...] = ()
-    """On a call, by line, where the recording is that says it; empty where it is spoken."""
+    """On a call, the path of each line's recording; empty for synthesised speech."""
 
 
 def shown(reply: Reply) -> Shown:
-    """A reply as a phone shows it; a conversation by SMS has no end."""
-    spoken = tuple(prompt.text for prompt in reply.prompts)
-    lines = spoken or tuple(reply.text.split("\n") if reply.text else ())
+    """Convert a reply to a phone display; an SMS conversation never ends."""
+    prompt_lines = tuple(prompt.text for prompt in reply.prompts)
+    lines = prompt_lines or tuple(reply.text.split("\n") if reply.text else ())
     return Shown(lines, reply.gather, reply.transfer, reply.ends and reply.channel != "sms")
 
 
 class Line(Protocol):
-    """A way to reach the gateway. One conversation by USSD or voice is open at a time."""
+    """A phone line to the gateway; at most one USSD session or call is open at a time."""
 
     async def dial(self, caller: str, code: str) -> Shown:
-        """Begin by USSD, with what is dialled ahead inside the code."""
+        """Start a USSD session; the code may hold dialled-ahead answers."""
 
     async def call(self, caller: str, number: str) -> Shown:
-        """Begin by voice."""
+        """Start a voice call."""
 
     async def text(self, caller: str, number: str, body: str) -> Shown:
-        """Text a message."""
+        """Send an SMS."""
 
     async def press(self, keys: str) -> Shown:
-        """Answer what the open conversation asks."""
+        """Send keys to the open conversation."""
 
     async def say(self, words: str) -> Shown:
-        """Speak to the open call."""
+        """Speak words on the open call."""
 
     async def silence(self) -> Shown:
-        """Press nothing until the call's patience is over."""
+        """Press nothing until the call's input times out."""
 
     async def again(self) -> Shown:
-        """The last request once more, byte for byte."""
+        """Repeat the last request byte for byte."""
 
     async def hang_up(self) -> None:
-        """Leave; the network says so."""
+        """End the conversation as the network reports it."""
 
 
 @dataclass(slots=True)
 class Clock:
-    """A clock that stands until it is moved."""
+    """A clock that stands still until it is moved, for sandboxes and tests."""
 
     instant: datetime
 
     def __call__(self) -> datetime:
-        """The instant, UTC."""
+        """Return the current instant in UTC."""
         return self.instant
 
     def wait(self, time: timedelta) -> None:
-        """Let time pass."""
+        """Move the clock forward."""
         self.instant += time
 
     def set(self, local: datetime, zone: str) -> None:
-        """Make it this local time."""
+        """Set the clock to a local time in a time zone."""
         self.instant = local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
 
 
 @dataclass(slots=True)
 class Post:
-    """What arrives at phones and in mailboxes."""
+    """Collects messages that reach phones and mailboxes."""
 
     delivery: Delivery = field(repr=False)
     arrived: list[Notice] = field(default_factory=list, repr=False)
 
     @classmethod
     def of(cls, delivery: Delivery, recorder: Recorder) -> "Post":
-        """The post of a house whose messages go to a recorder."""
+        """Return a collector of what an outbox worker sends to a recording sender."""
         post = cls(delivery)
         recorder.listeners.append(post.arrived.append)
         return post
 
     async def collect(self) -> list[Notice]:
-        """Deliver everything due and take what arrived since the last time."""
+        """Deliver all due messages and return those that arrived since the last call."""
         while await self.delivery.once():
             pass
-        taken = list(self.arrived)
+        notices = list(self.arrived)
         self.arrived.clear()
-        return taken
+        return notices
 
 
 @dataclass(slots=True)
 class Player:
-    """Plays dialogs on a line; what the dialog asks of its world and the world cannot do is an error."""
+    """Plays dialogs on a phone line; DialogError for a fault or clock that cannot be set here."""
 
     line: Line
     post: Post
     zone: str
     clock: Clock | None = None
     spoil: Mapping[str, Callable[[str], None]] = field(default_factory=dict, repr=False)
-    """What can be spoiled here: makes billing `slow`, `down` or `up`, and sessions `down` or `up`."""
+    """Fault switches by name: `billing` takes up, slow or down, `sessions` takes up or down."""
     caller: str = field(default="", repr=False)
     code: str = field(default="", repr=False)
     """The last one-time code that arrived."""
 
     async def play(self, dialog: Dialog) -> list[tuple[str, ...]]:
-        """What each cue brought, as the dialog's own expectations are written."""
+        """Play a dialog and return each step's result lines, in the form of its expectations."""
         return [await self._played(dialog, cue) for cue in dialog.cues]
 
     async def _played(self, dialog: Dialog, cue: Cue) -> tuple[str, ...]:
@@ -133,18 +133,18 @@ class Player:
             raise DialogError(f"{dialog.name}:{cue.line}: {error}") from error
 
     async def act(self, verb: str, said: str) -> tuple[str, ...]:
-        """Do one thing; what it brought, line by line."""
-        done = await _ACTIONS[verb](self, said.replace("{code}", self.code))
+        """Perform one action and return its result lines; codes are replaced by `{code}`."""
+        display = await _ACTIONS[verb](self, said.replace("{code}", self.code))
         return tuple(
-            line.replace(self.code, "{code}") if self.code else line for line in await self._told(done)
+            line.replace(self.code, "{code}") if self.code else line for line in await self._told(display)
         )
 
     async def _told(self, done: Shown | None) -> list[str]:
-        arrived = await self.post.collect()
-        for notice in arrived:
-            found = _CODE.search(notice.body) if notice.kind == "code" else None
-            self.code = found[0] if found else self.code
-        return [*_screen(done or Shown()), *(line for notice in arrived for line in _message(notice))]
+        notices = await self.post.collect()
+        for notice in notices:
+            match = _CODE.search(notice.body) if notice.kind == "code" else None
+            self.code = match[0] if match else self.code
+        return [*_screen(done or Shown()), *(line for notice in notices for line in _message(notice))]
 
     async def _from(self, said: str) -> None:
         self.caller = "" if said == "withheld" else said

@@ -1,4 +1,4 @@
-"""Stages: demo worlds of their own, with a clock that stands and billing that can be spoiled."""
+"""Sandbox: an isolated gateway with a seeded database, a manual clock and fault injection."""
 
 import shutil
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -31,33 +31,35 @@ from storage.sql.migrate import upgrade
 
 
 async def choose_language(house: House, operator: str, number: str, language: str) -> None:
-    """The subscriber has chosen this language before; nothing happens for a stranger."""
-    world = house.conversations.people[operator].world
+    """Store the subscriber's language preference; no effect for an unknown number."""
+    ports = house.conversations.people[operator].world
     try:
-        known = await world.billing.subscriber(number)
+        subscriber = await ports.billing.subscriber(number)
     except Refused:
         return
-    key = f"dial/{number}/{language}/{world.now().isoformat()}"
-    await world.ledger.commit(Change(key, operator, known.id, world.now(), preference=Preference(language)))
+    key = f"dial/{number}/{language}/{ports.now().isoformat()}"
+    await ports.ledger.commit(
+        Change(key, operator, subscriber.id, ports.now(), preference=Preference(language))
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """How a world begins."""
+    """Initial state of a sandbox."""
 
     operator: str
     at: str
     """The operator's local time, as a dialog writes it."""
     caller: str = field(default="", repr=False)
     language: str = ""
-    """What the caller has chosen before; empty for nothing."""
+    """The caller's stored language preference; empty for none."""
     trust: tuple[tuple[str, str], ...] = ()
     public_url: str = "http://127.0.0.1:8080"
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One world: a house nobody else is in."""
+    """An isolated gateway of one operator, with its clock, messages and fault switches."""
 
     house: House = field(repr=False)
     scene: Scene
@@ -68,15 +70,15 @@ class Stage:
 
     @property
     def menu(self) -> Menu:
-        """The operator's current menu."""
+        """Return the operator's current menu."""
         return self.house.conversations.shelf.current(self.scene.operator)
 
     def direct(self) -> Direct:
-        """A line without a network."""
+        """Return an in-process phone line."""
         return Direct(self.house.conversations, self.menu, DEFAULT_TRUST | dict(self.scene.trust))
 
     def player(self, line: Line) -> Player:
-        """Plays dialogs on a line of this world."""
+        """Return a dialog player on a phone line of this sandbox."""
         spoil = {"billing": self.weather.become, "sessions": self.sessions.become}
         zone = self.menu.form.time_zone
         return Player(line, self.post, zone, self.clock, spoil, caller=self.scene.caller)
@@ -84,32 +86,42 @@ class Stage:
 
 @dataclass(slots=True)
 class Stages:
-    """Where worlds come from: a file seeded once an hour, copied for each. One `open` at a time."""
+    """Creates sandboxes from a database that is seeded once per hour of their time and copied for each.
+
+    Only one `open` may run at a time.
+    """
 
     folder: Path
     load: Callable[[Path], Menu] = pack_compiler.menu
     people: Mapping[str, Any] | None = field(default=None, repr=False)
-    """The world that is put there; the demo's by default."""
+    """Data set the database is seeded with; the demo's by default."""
     seeded: dict[datetime, Path] = field(default_factory=dict, repr=False)
     numbers: Callable[[], int] = field(default_factory=lambda: count(1).__next__, repr=False)
 
     @asynccontextmanager
     async def open(self, scene: Scene) -> AsyncIterator[Stage]:
-        """A world of its own, for as long as the block runs."""
+        """Open a sandbox for the duration of the block."""
         zone = ZoneInfo(self.load(pack_compiler.folder(scene.operator)).form.time_zone)
         clock = Clock(moment(scene.at).replace(tzinfo=zone).astimezone(UTC))
         path = self.folder / f"world-{self.numbers()}.db"
         shutil.copy(await self._template(clock()), path)
         settings = load(discover(), Path("no such file"), {}, _settings(scene, path))
-        fragile = FragileSessions()
-        given = Given(now=clock, sessions=fragile.sessions)
-        async with house(settings, given=given, load=self.load) as built:
-            weather = spoiled(built.conversations.people[scene.operator])
+        faulty_sessions = FragileSessions()
+        overrides = Given(now=clock, sessions=faulty_sessions.sessions)
+        async with house(settings, given=overrides, load=self.load) as container:
+            faulty_billing = spoiled(container.conversations.people[scene.operator])
             if scene.language:
-                await choose_language(built, scene.operator, scene.caller, scene.language)
-            yield Stage(built, scene, clock, Post.of(built.delivery, built.recorder), weather, fragile)
-        for left in self.folder.glob(f"{path.name}*"):
-            left.unlink()
+                await choose_language(container, scene.operator, scene.caller, scene.language)
+            yield Stage(
+                container,
+                scene,
+                clock,
+                Post.of(container.delivery, container.recorder),
+                faulty_billing,
+                faulty_sessions,
+            )
+        for leftover in self.folder.glob(f"{path.name}*"):
+            leftover.unlink()
 
     async def _template(self, now: datetime) -> Path:
         hour = now.replace(minute=0, second=0, microsecond=0)
@@ -121,7 +133,7 @@ class Stages:
 
 
 def scene_of(dialog: Dialog, now: datetime) -> Scene:
-    """How a dialog's world begins; it stands at `now` when the dialog names no time."""
+    """Return the initial state a dialog asks for; its time is `now` if it names none."""
     return Scene(
         operator=dialog.first("operator", "orange-ro"),
         at=dialog.first("at") or f"{now:%Y-%m-%d %H:%M}",

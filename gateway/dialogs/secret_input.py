@@ -1,10 +1,10 @@
-"""Secrecy: whether something typed or texted is a secret, so that no history and no page keeps it."""
+"""Secret input detection: keeps passwords and codes out of histories and shown requests."""
 
 from menus.machine.menu import Menu
 
 
 def secret(menu: Menu, screen: str, verb: str, said: str) -> bool:
-    """Is an answer at a screen, or a text of an operator's number (`477 ThankYou1`), a secret?"""
+    """Return whether an answer at a screen or an SMS (`477 ThankYou1`) is a secret."""
     node = menu.nodes.get(screen)
     if verb in (">", "text") and node is not None and node.secret:
         return True
@@ -12,6 +12,6 @@ def secret(menu: Menu, screen: str, verb: str, said: str) -> bool:
 
 
 def _password(menu: Menu, body: str) -> bool:
-    """A text that is shaped like a password, or that brings a code behind its keyword."""
+    """Return whether an SMS is shaped like a password or carries a code after its keyword."""
     meaning = menu.keywords.meaning(body) or menu.keywords.password(body)
     return meaning is not None and meaning.secret

@@ -1,4 +1,4 @@
-"""The layout of a chart: a tree from left to right, each screen beside the one that leads to it first."""
+"""Tree layout of a menu graph, left to right; each node beside the first that leads to it."""
 
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -8,32 +8,32 @@ from menus.machine.transitions_table import HOME
 from menus.packs.graph import Chart, Way
 
 HOUSE = "house."
-"""Screens of the house are led to from nearly everywhere: they stand apart, and only keys to them are drawn."""
+"""Prefix of shared screens, drawn apart: nearly all screens lead there; only keys to them are drawn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where each node stands: column and row, the row in halves where it is between two."""
+    """Position of each node: column and row; the row is a half between two children."""
 
     places: Mapping[str, tuple[int, float]]
     drawn: tuple[Way, ...]
-    """The moves that are drawn as lines, several between the same two as one."""
+    """Edges drawn as lines; parallel edges are merged into one."""
     tree: frozenset[tuple[str, str]]
-    """The moves that hang a node where it stands."""
+    """Edges that determine a node's position."""
     rows: int
     columns: int
 
 
 @dataclass(slots=True)
 class _Pen:
-    """What has been placed so far."""
+    """Assigns rows and columns to the nodes of a tree."""
 
     children: Mapping[str, list[str]]
     places: dict[str, tuple[int, float]] = field(default_factory=dict)
     row: int = 0
 
     def place(self, name: str, column: int) -> float:
-        """A node in the middle of its children's rows; one without children takes a row of its own."""
+        """Place a subtree and return its row: the middle of its children, or a new row for a leaf."""
         rows = [self.place(child, column + 1) for child in self.children[name]]
         if not rows:
             rows, self.row = [float(self.row)], self.row + 1
@@ -43,53 +43,53 @@ class _Pen:
 
 
 def layout(chart: Chart) -> Layout:
-    """Place every node of a chart."""
-    names = [spot.name for spot in chart.spots]
-    drawn = _merged(way for way in chart.ways if not way.gate and not _common(way, chart))
-    roots, children = _forest(names, drawn)
-    pen = _Pen(children)
-    apart = [root for root in roots if root.startswith(HOUSE) and not children[root]]
+    """Place every node of a graph."""
+    names = [node.name for node in chart.spots]
+    edges = _merged(edge for edge in chart.ways if not edge.gate and not _common(edge, chart))
+    roots, children = _forest(names, edges)
+    placer = _Pen(children)
+    detached = [root for root in roots if root.startswith(HOUSE) and not children[root]]
     for root in roots:
-        if root not in apart:
-            pen.place(root, 0)
-    columns = 1 + max(column for column, _ in pen.places.values())
-    for index, name in enumerate(apart):
-        pen.places[name] = index % columns, pen.row + 0.5 + index // columns
-    rows = pen.row + 1 + -(-len(apart) // columns)
-    tree = frozenset((name, child) for name, below in children.items() for child in below)
-    return Layout(pen.places, drawn, tree, rows, columns)
+        if root not in detached:
+            placer.place(root, 0)
+    columns = 1 + max(column for column, _ in placer.places.values())
+    for index, name in enumerate(detached):
+        placer.places[name] = index % columns, placer.row + 0.5 + index // columns
+    rows = placer.row + 1 + -(-len(detached) // columns)
+    tree_edges = frozenset((name, child) for name, below in children.items() for child in below)
+    return Layout(placer.places, edges, tree_edges, rows, columns)
 
 
 def _common(way: Way, chart: Chart) -> bool:
-    """An outcome that leads to the house: refusals, apologies and promises every step has."""
+    """Return whether an edge is an outcome common to all steps: refusal, apology or promise."""
     return way.target.startswith(HOUSE) and not way.label.isdigit()
 
 
 def _merged(ways: Iterable[Way]) -> tuple[Way, ...]:
     labels: dict[tuple[str, str], list[str]] = {}
-    for way in ways:
-        labels.setdefault((way.origin, way.target), []).append(way.label)
-    return tuple(Way(origin, target, ", ".join(told)) for (origin, target), told in labels.items())
+    for edge in ways:
+        labels.setdefault((edge.origin, edge.target), []).append(edge.label)
+    return tuple(Way(origin, target, ", ".join(texts)) for (origin, target), texts in labels.items())
 
 
 def _forest(names: list[str], drawn: Iterable[Way]) -> tuple[list[str], Mapping[str, list[str]]]:
-    """The first way that leads to a node makes it a child; what nothing leads to is a root."""
-    onward: dict[str, list[str]] = {name: [] for name in names}
-    led = set()
-    for way in drawn:
-        onward[way.origin].append(way.target)
-        led.add(way.target)
-    roots = [HOME, *(name for name in names if name not in led and name != HOME)]
+    """Return roots and children; a node's first incoming edge sets its parent, none makes it a root."""
+    targets: dict[str, list[str]] = {name: [] for name in names}
+    has_parent = set()
+    for edge in drawn:
+        targets[edge.origin].append(edge.target)
+        has_parent.add(edge.target)
+    roots = [HOME, *(name for name in names if name not in has_parent and name != HOME)]
     children: dict[str, list[str]] = {name: [] for name in names}
-    seen: set[str] = set()
-    found = [root for root in [*roots, *names] if _grow(root, onward, children, seen)]
-    return found, children
+    visited: set[str] = set()
+    tree_roots = [root for root in [*roots, *names] if _grow(root, targets, children, visited)]
+    return tree_roots, children
 
 
 def _grow(
     root: str, onward: Mapping[str, list[str]], children: Mapping[str, list[str]], seen: set[str]
 ) -> bool:
-    """Breadth first, so that a node hangs where the fewest keys lead to it; False when it hangs already."""
+    """Add a root's nodes breadth first, each by its shortest way; False when it is in a tree already."""
     if root in seen:
         return False
     seen.add(root)

@@ -1,4 +1,4 @@
-"""A chart as Mermaid text, which many wikis and repositories draw by themselves."""
+"""Mermaid writer of a menu graph, which many wikis and repositories render."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -23,19 +23,19 @@ STYLES: Mapping[str, str] = {
 
 
 def draw(chart: Chart, path: Sequence[str] = ()) -> str:
-    """The flowchart; moves that only a missing proof makes are dashed, a dialog's path is thick."""
-    passed = frozenset(pairwise(path))
-    known = {spot.name for spot in chart.spots}
+    """Return a Mermaid flowchart; proof redirects are dashed, the dialog's path is thick."""
+    path_edges = frozenset(pairwise(path))
+    node_names = {node.name for node in chart.spots}
     lines = [f"%% {chart.operator} on {chart.channel}, revision {chart.revision}", "flowchart LR"]
-    lines += [f"  {_spot(spot)}" for spot in chart.spots]
-    lines += [f"  {_way(way, passed)}" for way in chart.ways]
+    lines += [f"  {_spot(node)}" for node in chart.spots]
+    lines += [f"  {_way(edge, path_edges)}" for edge in chart.ways]
     lines += [f"  classDef {name} {style}" for name, style in STYLES.items()]
-    lines += [f"  {line}" for line in _passed(name for name in dict.fromkeys(path) if name in known)]
+    lines += [f"  {line}" for line in _passed(name for name in dict.fromkeys(path) if name in node_names)]
     return "\n".join(lines) + "\n"
 
 
 def _id(name: str) -> str:
-    """Dots mean nothing to Mermaid, and `end` means too much."""
+    """Return a Mermaid node id: dots are not allowed and `end` is reserved."""
     return "n_" + name.replace(".", "__")
 
 

@@ -1,4 +1,4 @@
-"""A chart as SVG: plain attributes and no script, so that it may stand in any page."""
+"""SVG writer of a menu graph; plain attributes and no script, so that any page may embed it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,11 +9,11 @@ from gateway.menu_map.layout import Layout, layout
 from menus.packs.graph import Chart, Form, Spot, Way
 
 WIDE, HIGH, COLUMN, ROW, EDGE, HEAD = 236, 30, 332, 42, 20, 84
-"""Pixels: a node's size, the distance of columns and rows, the margin, and the room of the heading."""
+"""Pixels: node width and height, distance of columns and rows, margin, height of the heading."""
 LETTER, SMALL = 7, 6
-"""Pixels a letter takes at most on average, in a node and on a line."""
+"""Average letter width in pixels, in a node and on an edge."""
 LABEL = (COLUMN - WIDE - 6) // SMALL
-"""Letters that have room on a line."""
+"""Letters that fit on an edge."""
 COLOURS: Mapping[Form, tuple[str, str]] = {
     "screen": ("#e8f0fe", "#3367d6"),
     "input": ("#e6f4ea", "#188038"),
@@ -28,39 +28,39 @@ FONT = "font-family=\"system-ui, 'DejaVu Sans', sans-serif\""
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """What is drawn over the map."""
+    """What is drawn over the graph: a path and notes on nodes."""
 
     path: Sequence[str] = ()
-    """Nodes in the order they were passed; what is none of the chart's parts two conversations."""
+    """Visited nodes in order; a name that is not in the graph separates two conversations."""
     notes: Mapping[str, str] = field(default_factory=dict)
-    """By node a few words under its name."""
+    """Short text under a node's name, by node."""
 
 
 def draw(chart: Chart, marks: Marks | None = None) -> str:
-    """The whole document."""
+    """Return the SVG document."""
     plan, marks = layout(chart), marks or Marks()
-    wide = EDGE * 2 + (plan.columns - 1) * COLUMN + WIDE
-    high = EDGE * 2 + HEAD + plan.rows * ROW
+    width = EDGE * 2 + (plan.columns - 1) * COLUMN + WIDE
+    height = EDGE * 2 + HEAD + plan.rows * ROW
     title = escape(f"{chart.operator} on {chart.channel}")
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {high}" width="{wide}"'
-            f' height="{high}" role="img" {FONT} font-size="12">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}"'
+            f' height="{height}" role="img" {FONT} font-size="12">',
             f"<title>{title}</title>",
-            f'<rect width="{wide}" height="{high}" fill="#ffffff"/>',
+            f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
             f'<text x="{EDGE}" y="34" font-size="18" font-weight="bold" fill="{INK}">{title}</text>',
             *_legend(),
-            *(_way(plan, way) for way in plan.drawn),
+            *(_way(plan, edge) for edge in plan.drawn),
             *_path(plan, marks.path),
-            *(_label(plan, way) for way in plan.drawn if (way.origin, way.target) in plan.tree),
-            *(_spot(chart, plan, spot, marks) for spot in chart.spots),
+            *(_label(plan, edge) for edge in plan.drawn if (edge.origin, edge.target) in plan.tree),
+            *(_spot(chart, plan, node, marks) for node in chart.spots),
             "</svg>\n",
         ]
     )
 
 
 def _at(plan: Layout, name: str) -> tuple[float, float]:
-    """The upper left corner of a node."""
+    """Return the upper left corner of a node."""
     column, row = plan.places[name]
     return EDGE + column * COLUMN, EDGE + HEAD + row * ROW
 
@@ -75,13 +75,13 @@ def _legend() -> Iterator[str]:
 
 
 def _way(plan: Layout, way: Way) -> str:
-    """The moves that hang a node where it stands are seen first."""
+    """Return an edge's line; edges of the tree are darker than the others."""
     ink = FAINT if (way.origin, way.target) in plan.tree else FAINTER
     return f'<path d="{_curve(plan, way.origin, way.target)}" fill="none" stroke="{ink}"/>'
 
 
 def _label(plan: Layout, way: Way) -> str:
-    """Beside the node it leads to; its white edge keeps lines that cross off it."""
+    """Return an edge's label beside its target; a white outline keeps crossing lines off it."""
     x1, y1 = _at(plan, way.target)
     words = escape(way.label if len(way.label) <= LABEL else f"{way.label[: LABEL - 1]}…")
     place = f'x="{x1 - 6:g}" y="{y1 + HIGH / 2 - 4:g}" text-anchor="end" font-size="10" fill="{INK}"'
@@ -89,7 +89,7 @@ def _label(plan: Layout, way: Way) -> str:
 
 
 def _curve(plan: Layout, origin: str, target: str) -> str:
-    """From the right of one to the left of the other; backwards round the outside."""
+    """Return an SVG path from the right of one node to the left of another; below both if backwards."""
     (x, y), (x1, y1) = _at(plan, origin), _at(plan, target)
     start, end, bend = (x + WIDE, y + HIGH / 2), (x1, y1 + HIGH / 2), 28.0
     if x1 <= x:
@@ -103,7 +103,7 @@ def _curve(plan: Layout, origin: str, target: str) -> str:
 
 
 def _path(plan: Layout, path: Sequence[str]) -> Iterator[str]:
-    """The way a dialog took, even where no line is drawn: proofs and the house's words."""
+    """Yield the edges of a dialog's path, also those drawn nowhere else (proofs, shared screens)."""
     for origin, target in dict.fromkeys(pairwise(path)):
         if origin != target and {origin, target} <= plan.places.keys():
             curve = _curve(plan, origin, target)
@@ -112,15 +112,15 @@ def _path(plan: Layout, path: Sequence[str]) -> Iterator[str]:
 
 def _spot(chart: Chart, plan: Layout, spot: Spot, marks: Marks) -> str:
     (x, y), (fill, line) = _at(plan, spot.name), COLOURS[spot.form]
-    passed = spot.name in marks.path
+    on_path = spot.name in marks.path
     note, badge = escape(marks.notes.get(spot.name, "")), "◆ " if spot.needs != "none" else ""
     name, middle = escape(spot.name), x + WIDE / 2
-    about = escape("; ".join(f"{way.label}: {way.target}" for way in chart.ways if way.origin == spot.name))
+    about = escape("; ".join(f"{edge.label}: {edge.target}" for edge in chart.ways if edge.origin == spot.name))
     words = f'text-anchor="middle" fill="{INK}"'
     below = f'<text x="{middle:g}" y="{y + 25:g}" font-size="9" {words}>{note}</text>' if note else ""
     return (
         f'<g id="{name}" data-node="{name}" data-form="{spot.form}"><title>{name} ({spot.form}) {about}</title>'
         f'<rect x="{x:g}" y="{y:g}" width="{WIDE}" height="{HIGH}" rx="{ROUND[spot.form]}" fill="{fill}"'
-        f' stroke="{PATH if passed else line}" stroke-width="{3 if passed else 1.2}"/>'
+        f' stroke="{PATH if on_path else line}" stroke-width="{3 if on_path else 1.2}"/>'
         f'<text x="{middle:g}" y="{y + (13 if note else 19):g}" {words}>{badge}{name}</text>{below}</g>'
     )

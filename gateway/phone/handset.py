@@ -1,4 +1,4 @@
-"""A handset: one phone in a world of its own; all that is done with it is written down as a dialog."""
+"""A browser phone: performs actions in a sandbox, streams events and records a dialog."""
 
 import asyncio
 import re
@@ -20,19 +20,19 @@ from storage.outbox.store import STATES
 VERBS = frozenset({"dial", "call", "text", ">", "silence", "hang", "wait", "billing", "sessions"})
 TRICKS = frozenset({"lost", "twice"})
 SPEAKING = frozenset({"dial", "call", "text", ">", "silence"})
-"""What sends a request that a network may repeat."""
+"""Verbs that send a request, which a network may repeat."""
 BEGUN = {"dial": "ussd", "call": "voice", "text": "sms"}
-"""By what begins a conversation, the channel it is on."""
+"""Channel of each verb that starts a conversation."""
 BETWEEN = "1 minute"
-"""The clock stands while a conversation goes on; before the next one begins it moves a little."""
+"""How far the clock moves before each further conversation; it stands during one."""
 MOST_WAITING = 200
-"""Events kept for a page that is slow to read."""
+"""Events queued for a page that reads slowly; the oldest are dropped."""
 Event = tuple[str, Any]
 
 
 @dataclass(slots=True)
 class Handset:
-    """A phone, what was done with it, and who watches."""
+    """One browser phone: its sandbox, its line, the steps done and the pages that watch it."""
 
     stage: Stage
     air: Air
@@ -51,20 +51,20 @@ class Handset:
             self.player.caller = ""
 
     async def act(self, verb: str, said: str, trick: Trick) -> json_view.View:
-        """Do one thing, and tell everybody who watches; DialogError when it cannot be done."""
+        """Perform one action and send the new state to all pages; DialogError when it is not possible."""
         line = _line(verb, " ".join(said.split("\n")))
         async with self.acting:
             await self._moved_on(verb)
             self._hide(verb, said)
             self.air.wire.trick = trick if verb in SPEAKING else ""
-            brought = await self.player.act(verb, said)
-            self._note(line, brought, repeated=bool(trick) and verb in SPEAKING)
+            results = await self.player.act(verb, said)
+            self._note(line, results, repeated=bool(trick) and verb in SPEAKING)
             state = await self.state()
         self.tell("state", state)
         return state
 
     async def state(self) -> json_view.View:
-        """Everything the page shows."""
+        """Return everything the page shows."""
         outbox = self.stage.house.outbox
         rows = [row for state in STATES for row in await outbox.list_rows(state, 20)]
         return {
@@ -81,30 +81,30 @@ class Handset:
 
     @property
     def file(self) -> str:
-        """What the dialog is saved as: the operator and the channels it is on, in the order they were used."""
+        """Return the dialog's file name: the operator and its channels in order of use."""
         verbs = (line.partition(" ")[0] for line, _ in self.cues)
         channels = dict.fromkeys(BEGUN[verb] for verb in verbs if verb in BEGUN)
         return f"{'-'.join([self.stage.scene.operator, *channels])}.dialog"
 
     def dialog(self) -> str:
-        """What was done so far, as a dialog that passes when it is played."""
+        """Return the steps so far as a dialog that passes when played."""
         scene = self.stage.scene
-        head = ["# Saved from the phone", f"operator {scene.operator}", f"from {scene.caller}"]
-        head += [f"language {scene.language}"] if scene.language else []
-        lines = (*head, f"at {scene.at}", *(line for line, _ in self.cues))
+        header = ["# Saved from the phone", f"operator {scene.operator}", f"from {scene.caller}"]
+        header += [f"language {scene.language}"] if scene.language else []
+        lines = (*header, f"at {scene.at}", *(line for line, _ in self.cues))
         dialog: Dialog = read("\n".join(lines), "phone")
-        set_up = len(dialog.cues) - len(self.cues)
-        return write(dialog, [()] * set_up + [brought for _, brought in self.cues])
+        setup_count = len(dialog.cues) - len(self.cues)
+        return write(dialog, [()] * setup_count + [results for _, results in self.cues])
 
     def tell(self, kind: str, what: Any) -> None:
-        """Everybody who watches hears it; who does not read loses the oldest."""
+        """Send an event to every page; a page whose queue is full loses its oldest event."""
         for queue in self.watching:
             if queue.full():
                 queue.get_nowait()
             queue.put_nowait((kind, what))
 
     def watch(self) -> "asyncio.Queue[Event]":
-        """A place to hear from; given back with `watching.discard`."""
+        """Return a new event queue; give it back with `event_queues.discard`."""
         queue: asyncio.Queue[Event] = asyncio.Queue(MOST_WAITING)
         self.watching.add(queue)
         return queue
@@ -114,17 +114,17 @@ class Handset:
             self._note(f"wait {BETWEEN}", await self.player.act("wait", BETWEEN), repeated=False)
 
     def _note(self, line: str, brought: tuple[str, ...], *, repeated: bool) -> None:
-        """A code is written as `{code}`: the next time it will be another."""
+        """Record a step; a one-time code is written as `{code}`, because it differs each time."""
         code = self.player.code
         self.cues.append((line.replace(code, "{code}") if code else line, brought))
         if repeated:
-            self.cues.append(("again", tuple(told for told in brought if told[0] != "~")))
+            self.cues.append(("again", tuple(result for result in brought if result[0] != "~")))
 
     def _hide(self, verb: str, said: str) -> None:
-        """What is typed where a secret is asked, and a text that is a password, is never shown on the wire."""
+        """Mask secret input, such as a password sent by SMS, in the requests shown to the page."""
         if secret(self.stage.menu, self.turn.screen if self.turn else "", verb, said):
-            typed = said.partition(" ")[2] if verb == "text" else said
-            self.air.wire.secrets |= {typed, typed.rstrip("#")}
+            secret_text = said.partition(" ")[2] if verb == "text" else said
+            self.air.wire.secrets |= {secret_text, secret_text.rstrip("#")}
 
     def _exchanged(self, exchange: Exchange) -> None:
         self.tell("exchange", asdict(exchange))
@@ -140,7 +140,7 @@ class Handset:
 
 
 def _line(verb: str, said: str) -> str:
-    """The line of a dialog; DialogError when there is no such line."""
+    """Return the dialog line of an action; DialogError when there is no such line."""
     if verb not in VERBS:
         raise DialogError(f"a phone cannot {verb!r}")
     line = f"{verb} {said}".rstrip() if verb != ">" else f"> {said}"

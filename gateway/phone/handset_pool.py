@@ -1,4 +1,4 @@
-"""The booth: the handsets that are in use, each with a world and a gateway of its own."""
+"""Pool of browser phones, each with its own sandbox and HTTP server on loopback."""
 
 import asyncio
 import secrets
@@ -18,22 +18,22 @@ from gateway.server.app import public
 from menus.machine.menu import Menu
 
 MOST = 8
-"""Handsets at once; the oldest goes first."""
+"""Handsets open at the same time; the oldest is closed first."""
 LOOPBACK = "127.0.0.1"
 
 
 @dataclass(slots=True)
 class Booth:
-    """Hands phones out, and takes them back."""
+    """Opens and closes the handsets of the phone site."""
 
     stages: Stages
     watch: Callable[[Conversations], None] = field(default=lambda conversations: None, repr=False)
-    """Puts what is said on the phones into the funnel."""
+    """Registers the funnel's counters on a handset's conversations."""
     handsets: dict[str, tuple[Handset, AsyncExitStack]] = field(default_factory=dict, repr=False)
     opening: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     async def open(self, scene: Scene) -> str:
-        """A new handset; its name cannot be guessed."""
+        """Open a handset and return its unguessable name."""
         async with self.opening:
             while len(self.handsets) >= MOST:
                 await self.close(next(iter(self.handsets)))
@@ -43,28 +43,28 @@ class Booth:
             return name
 
     def handset(self, name: str) -> Handset | None:
-        """The handset of a name."""
+        """Return the handset of a name, or None."""
         return self.handsets[name][0] if name in self.handsets else None
 
     async def close(self, name: str) -> None:
-        """Give a handset's world back."""
+        """Close a handset and its sandbox."""
         handset, stack = self.handsets.pop(name)
         handset.tell("closed", {})
         await stack.aclose()
 
     async def close_all(self) -> None:
-        """At the end."""
+        """Close all handsets."""
         for name in list(self.handsets):
             await self.close(name)
 
     def published(self, menu: Menu) -> None:
-        """A pack has changed: conversations under way stay on their revision."""
+        """Publish a changed menu to its operator's handsets; open conversations keep their revision."""
         for handset, _ in self.handsets.values():
             if handset.stage.scene.operator == menu.name:
                 handset.stage.house.conversations.shelf.publish(menu)
 
     def tell(self, kind: str, what: object) -> None:
-        """Every page hears it."""
+        """Send an event to the pages of all handsets."""
         for handset, _ in self.handsets.values():
             handset.tell(kind, what)
 
@@ -84,4 +84,4 @@ class Booth:
 
 
 def _unheard(exchange: Exchange) -> None:
-    """Nobody watches yet."""
+    """Ignore an exchange; replaced when the handset is created."""

@@ -1,4 +1,4 @@
-"""The view: what the phone's page is told, as plain values for JSON."""
+"""JSON view models of the browser phone's page."""
 
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
@@ -17,7 +17,7 @@ View = Mapping[str, Any]
 
 
 def size(text: str, channel: str) -> View:
-    """What a text costs: characters, alphabet, units of the room it has, messages it would fill."""
+    """Return a text's size: characters, alphabet, units used of the channel's limit, SMS segments."""
     cost = measure(text)
     budget = SURFACES[channel].budget
     return {
@@ -31,20 +31,20 @@ def size(text: str, channel: str) -> View:
 
 
 def screen(shown: Shown, channel: str) -> View:
-    """What the phone shows or says."""
+    """Return what the phone shows or plays."""
     text = "\n".join(shown.lines)
     gather = shown.gather and {"most": shown.gather.most, "finish": shown.gather.finish}
     cost = size(text, channel) if text and channel != "voice" else None
     prompts = zip_longest(shown.lines, shown.recordings, fillvalue="")
-    told = {"channel": channel, "text": text, "prompts": list(prompts), "gather": gather, "size": cost}
-    return told | {"transfer": shown.transfer, "ends": shown.ends}
+    view = {"channel": channel, "text": text, "prompts": list(prompts), "gather": gather, "size": cost}
+    return view | {"transfer": shown.transfer, "ends": shown.ends}
 
 
 def place(turn: Turn | None, menu: Menu) -> View | None:
-    """Where the conversation stands in the tree."""
+    """Return the conversation's position in the menu graph; None before the first turn."""
     if turn is None:
         return None
-    spoken = menu.form.languages.get(turn.language)
+    language_form = menu.form.languages.get(turn.language)
     return {
         "screen": turn.screen,
         "origin": turn.origin,
@@ -53,7 +53,7 @@ def place(turn: Turn | None, menu: Menu) -> View | None:
         "passed": [*turn.trail, *(name for name, _ in turn.steps), turn.screen],
         "steps": [f"{name}: {outcome}" for name, outcome in turn.steps],
         "language": turn.language,
-        "speech": spoken.speech if spoken else turn.language,
+        "speech": language_form.speech if language_form else turn.language,
         "revision": turn.revision,
         "newest": menu.revision,
         "ms": round(turn.seconds * 1000),
@@ -61,14 +61,14 @@ def place(turn: Turn | None, menu: Menu) -> View | None:
 
 
 def message(notice: Notice) -> View:
-    """A message that arrived; this is the demo, so codes and all."""
+    """Return a message that arrived, one-time codes in clear: only the demo uses this."""
     cost = size(notice.body, "sms") if notice.route == "sms" else None
-    told = {"route": notice.route, "to": notice.to, "subject": notice.subject, "body": notice.body}
-    return told | {"kind": notice.kind, "language": notice.language, "size": cost}
+    view = {"route": notice.route, "to": notice.to, "subject": notice.subject, "body": notice.body}
+    return view | {"kind": notice.kind, "language": notice.language, "size": cost}
 
 
 def parcels(rows: Sequence[OutboxRow]) -> list[View]:
-    """The outbox, newest first."""
+    """Return the outbox rows, newest first, recipients masked."""
     return [
         {
             "id": row.id,

@@ -1,4 +1,4 @@
-"""Opening the phone: the site of a demo, with the packs it shows kept live."""
+"""Start and stop of the browser phone site and of pack hot reload."""
 
 import asyncio
 import tempfile
@@ -21,37 +21,39 @@ from menus.machine.menu import Menu
 async def phone(
     house: House, root: Path = pack_compiler.OPERATORS, tell: Callable[[str], None] = lambda line: None
 ) -> AsyncIterator[PhoneSite]:
-    """The phone beside a house: its worlds run on the house's packs, and its funnel counts with the house's.
+    """Open the phone site for the duration of the block; it uses the container's packs and funnel.
 
-    `tell` is told, as a person reads it, what becomes of edited packs.
+    `report` receives a readable line for each published or broken pack.
     """
-    shelf, counting = house.conversations.shelf, house.counting
+    menu_versions, metrics = house.conversations.shelf, house.counting
     with tempfile.TemporaryDirectory(prefix="dialtree-phone-") as folder:
-        people = world.world(house)
-        booth = Booth(Stages(Path(folder), lambda pack: _menu(house, pack), people), counting.show)
-        maps = Maps(shelf, counting.funnel, _where(house, root))
-        site = PhoneSite(booth, shelf, house.hooks.now, maps, people)
-        async with watching(house, root) as live:
-            live.published.append(site.published)
-            live.published.append(lambda menu: tell(f"{menu.name}: revision {menu.revision} is served"))
-            live.broken.append(lambda name, found: site.broken(name, [str(each) for each in found]))
-            live.broken.append(lambda _, found: tell("\n".join(map(str, found))) if found else None)
+        dataset = world.world(house)
+        pool = Booth(Stages(Path(folder), lambda pack: _menu(house, pack), dataset), metrics.show)
+        map_page = Maps(menu_versions, metrics.funnel, _where(house, root))
+        site = PhoneSite(pool, menu_versions, house.hooks.now, map_page, dataset)
+        async with watching(house, root) as reloader:
+            reloader.published.append(site.published)
+            reloader.published.append(lambda menu: tell(f"{menu.name}: revision {menu.revision} is served"))
+            reloader.broken.append(lambda name, findings: site.broken(name, [str(each) for each in findings]))
+            reloader.broken.append(
+                lambda _, findings: tell("\n".join(map(str, findings))) if findings else None
+            )
             try:
                 yield site
             finally:
-                await booth.close_all()
+                await pool.close_all()
 
 
 @asynccontextmanager
 async def watching(house: House, root: Path = pack_compiler.OPERATORS) -> AsyncIterator[Live]:
-    """Keep a house's packs live for as long as the block runs."""
-    live = Live(house.conversations.shelf, _where(house, root))
-    running = asyncio.create_task(live.run())
+    """Reload the container's packs when they are edited, for the duration of the block."""
+    reloader = Live(house.conversations.shelf, _where(house, root))
+    task = asyncio.create_task(reloader.run())
     try:
-        yield live
+        yield reloader
     finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def _where(house: House, root: Path) -> Callable[[str], Path]:
@@ -59,5 +61,5 @@ def _where(house: House, root: Path) -> Callable[[str], Path]:
 
 
 def _menu(house: House, pack: Path) -> Menu:
-    """The pack as the house serves it, whatever stands on disk just now."""
+    """Return the pack's published menu, whatever the file on disk holds."""
     return house.conversations.shelf.current(pack.name.replace("_", "-"))

@@ -1,4 +1,4 @@
-"""The page of maps: an operator's menus on a channel, and how many reached, left or failed on each screen."""
+"""Menu map page: an operator's menu graph with funnel counts (reached, left, failed)."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,14 +17,14 @@ from menus.packs.loader import draft
 
 @dataclass(frozen=True, slots=True)
 class Maps:
-    """Draws maps with the funnel on them."""
+    """Renders the menu map with the funnel on it."""
 
     shelf: Shelf = field(repr=False)
     funnel: Funnel = field(repr=False)
     where: Callable[[str], Path] = pack_compiler.folder
 
     def page(self, operator: str, channel: str, path: Sequence[str] = ()) -> str:
-        """A map with a path marked; the first operator's USSD where nothing sensible is asked for."""
+        """Return the page with a path highlighted; an unknown operator or channel gets the first one."""
         operator = operator if operator in self.shelf.menus else next(iter(self.shelf.menus))
         channel = channel if channel in CHANNELS else "ussd"
         counts = self.funnel.counts(operator, channel)
@@ -46,9 +46,9 @@ def _drawing(pack: Path, channel: str, counts: Mapping[str, Count], path: Sequen
 
 
 def _note(count: Count) -> str:
-    told = [f"{count.reached} reached"]
-    told += [f"{count.left} left"] if count.left else []
-    return ", ".join(told + ([f"{count.failed} failed"] if count.failed else []))
+    parts = [f"{count.reached} reached"]
+    parts += [f"{count.left} left"] if count.left else []
+    return ", ".join(parts + ([f"{count.failed} failed"] if count.failed else []))
 
 
 def _option(name: str, chosen: str) -> str:

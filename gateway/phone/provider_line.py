@@ -1,4 +1,4 @@
-"""The air: a phone's line through real webhooks; USSD by Africa's Talking, calls and texts by Twilio."""
+"""Phone line over provider webhooks: USSD by Africa's Talking, calls and SMS by Twilio."""
 
 import secrets
 from collections.abc import Iterator
@@ -16,48 +16,48 @@ from menus.machine.menu import Menu
 from menus.model.reply import Gather
 
 WITHHELD = "+266696687"
-"""ANONYMOUS on a keypad: what Twilio says of a caller without a number."""
+"""What Twilio sends as the number of an anonymous caller (ANONYMOUS on a keypad)."""
 
 
 @dataclass(slots=True)
 class Air:
-    """A line; one conversation by USSD or voice is open at a time."""
+    """A phone line through the gateway's HTTP webhooks; one USSD session or call is open at a time."""
 
     wire: Wire
     menu: Menu = field(repr=False)
     numbered: Iterator[int] = field(default_factory=lambda: count(1), repr=False)
     tag: str = field(default_factory=lambda: secrets.token_hex(4))
-    """Tells this phone's sessions from every other's."""
+    """Distinguishes this line's session ids from those of other lines."""
     caller: str = field(default="", repr=False)
     session: str = ""
     channel: str = ""
     heard: str = field(default="", repr=False)
-    """Everything answered in a USSD session."""
+    """All answers of the USSD session, joined by stars as Africa's Talking sends them."""
     shown: Shown = field(default_factory=Shown)
     action: str = ""
-    """Where a call's keys go."""
+    """Path the call's keys are sent to (TwiML `action`)."""
 
     async def dial(self, caller: str, code: str) -> Shown:
-        """Begin by USSD."""
+        """Start a USSD session."""
         ahead = dialled_ahead(self.menu, code)
         self._begin("ussd", caller, "ATUid_")
         return await self._ussd(ahead)
 
     async def call(self, caller: str, number: str) -> Shown:
-        """Begin by voice."""
+        """Start a voice call."""
         reached(self.menu.form.numbers.voice, number)
         self._begin("voice", caller, "CA")
         return await self._voice(self._path("twilio", "voice"), {"CallStatus": "ringing"})
 
     async def text(self, caller: str, number: str, body: str) -> Shown:
-        """Text a message."""
+        """Send an SMS."""
         reached(self.menu.form.numbers.sms, number)
         self._begin("sms", caller, "SM")
         fields = {"MessageSid": self.session, "AccountSid": "ACdemo", "From": caller, "To": number}
         return self._read(await self.wire.send(self._path("twilio", "sms"), fields | {"Body": body}))
 
     async def press(self, keys: str) -> Shown:
-        """Answer what is asked."""
+        """Send keys to the open conversation."""
         if self.channel == "voice":
             return await self._voice(self.action, {"Digits": gathered(self.shown, keys) or ""})
         if self.channel == "sms":
@@ -66,28 +66,28 @@ class Air:
         return await self._ussd(f"{self.heard}*{keys}" if self.heard else keys)
 
     async def say(self, words: str) -> Shown:
-        """Speak."""
+        """Speak words on a call; DialogError on other channels."""
         if self.channel != "voice":
             raise DialogError("only a call hears words")
         return await self._voice(self.action, {"SpeechResult": words, "Confidence": "0.9"})
 
     async def silence(self) -> Shown:
-        """Press nothing."""
+        """Press nothing on a call; DialogError on other channels."""
         if self.channel != "voice":
             raise DialogError("only a call hears silence")
         return await self._voice(self.action, {"Digits": ""})
 
     async def again(self) -> Shown:
-        """The last request once more."""
+        """Repeat the last request."""
         return self._read(await self.wire.again())
 
     async def hang_up(self) -> None:
-        """Leave; the network says so."""
+        """End the conversation and report it by the provider's status webhook."""
         self._open()
         if self.channel == "voice":
-            ended = {"CallSid": self.session, "AccountSid": "ACdemo", "From": self.caller or WITHHELD}
+            call_fields = {"CallSid": self.session, "AccountSid": "ACdemo", "From": self.caller or WITHHELD}
             path = self._path("twilio", "voice-status")
-            await self.wire.send(path, ended | {"CallStatus": "completed", "CallDuration": "9"})
+            await self.wire.send(path, call_fields | {"CallStatus": "completed", "CallDuration": "9"})
         if self.channel == "ussd":
             fields = {"sessionId": self.session, "phoneNumber": self.caller, "status": "Incomplete"}
             await self.wire.send(self._path("africastalking", "ussd-ended"), fields)
@@ -117,7 +117,7 @@ class Air:
         return self._read(await self.wire.send(path, {**fields, **more}))
 
     def _read(self, body: str) -> Shown:
-        """Whatever answered, as the phone shows it."""
+        """Parse the response of the open channel into a display."""
         readers = {"ussd": self._read_ussd, "voice": self._heard, "sms": self._texted}
         self.shown = readers[self.channel](body)
         return self.shown
@@ -129,15 +129,17 @@ class Air:
     def _heard(self, body: str) -> Shown:
         root = fromstring(body)  # noqa: S314 - our own gateway wrote it
         prompts = [self._prompt(each) for each in root.iter() if each.tag in ("Say", "Play")]
-        said, played = tuple(words for words, _ in prompts), tuple(file for _, file in prompts)
-        asked, dial = root.find("Gather"), root.find("Dial")
-        if asked is None:
-            return Shown(said, None, "" if dial is None else dial.text or "", ends=True, recordings=played)
-        self.action = local(asked.get("action", ""))
-        return Shown(said, _gather(asked), recordings=played)
+        spoken_lines, recordings = tuple(words for words, _ in prompts), tuple(file for _, file in prompts)
+        gather, dial = root.find("Gather"), root.find("Dial")
+        if gather is None:
+            return Shown(
+                spoken_lines, None, "" if dial is None else dial.text or "", ends=True, recordings=recordings
+            )
+        self.action = local(gather.get("action", ""))
+        return Shown(spoken_lines, _gather(gather), recordings=recordings)
 
     def _prompt(self, told: Element) -> tuple[str, str]:
-        """What is heard in words, and where the recording is that says it."""
+        """Return a prompt's words and the path of its recording, empty for synthesised speech."""
         words = "".join(told.itertext())
         if told.tag == "Say":
             return words, ""

@@ -1,4 +1,4 @@
-"""The phone's site: its page, what the page asks for, and the map; for the demo, on loopback only."""
+"""HTTP routes of the browser phone (demo only, loopback only): page, API, events and map."""
 
 import asyncio
 import json
@@ -37,11 +37,11 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
-"""The only names it answers to: a page elsewhere whose name is pointed here gets nothing."""
+"""Host names it answers to: protects against DNS rebinding."""
 STILL_SECONDS = 15.0
-"""How often a silent stream says that it is still there."""
+"""Interval of keep-alive comments on an idle event stream."""
 WORDS = 3
-"""Keywords that are offered to somebody who has texted nothing yet."""
+"""Number of SMS keywords suggested before the first text."""
 STRANGERS = ("withheld",)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -55,32 +55,32 @@ class PhoneSite:
     now: Callable[[], datetime]
     maps: Maps = field(repr=False)
     people: Mapping[str, Any] = field(repr=False)
-    """The world the phones are in, by operator."""
+    """Demo data set of the phones, by operator."""
     news: dict[str, list[str]] = field(default_factory=dict, repr=False)
-    """By operator what is wrong with its pack on disk; empty when nothing is."""
+    """Findings in the pack on disk, by operator; empty when it is valid."""
 
     def mount(self, app: web.Application) -> None:
-        """Put the routes into an app, and give the phones back with it."""
+        """Add the routes to an application and close the handsets at its shutdown."""
         routes = [web.get(path, _local(_file(*what))) for path, what in FILES.items()]
-        one = "/phone/handsets/{name}"
+        handset_path = "/phone/handsets/{name}"
         routes += [
             web.get("/phone/world", _local(self._world)),
             web.get("/phone/map", _local(self._map)),
             web.post("/phone/handsets", _local(self._open)),
-            web.post(f"{one}/act", _local(self._act)),
-            web.get(f"{one}/events", _local(self._events)),
-            web.get(f"{one}/dialog", _local(self._dialog)),
+            web.post(f"{handset_path}/act", _local(self._act)),
+            web.get(f"{handset_path}/events", _local(self._events)),
+            web.get(f"{handset_path}/dialog", _local(self._dialog)),
         ]
         app.add_routes(routes)
         app.on_shutdown.append(self._closed)
 
     def broken(self, operator: str, findings: list[str]) -> None:
-        """A pack on disk was read again: tell every page what is wrong with it, if anything is."""
+        """Send a pack's findings to all pages; an empty list means that it is valid again."""
         self.news[operator] = findings
         self.booth.tell("pack", self._pack(operator))
 
     def published(self, menu: Menu) -> None:
-        """A pack was changed and is served from now on."""
+        """Publish a changed menu to the handsets and clear its findings."""
         self.booth.published(menu)
         self.broken(menu.name, [])
 
@@ -92,20 +92,20 @@ class PhoneSite:
         await self.booth.close_all()
 
     async def _world(self, request: web.Request) -> web.StreamResponse:
-        known = [name for name in self.people if name in self.shelf.menus]
-        others = [name for name in self.shelf.menus if name not in known]
-        return _json({"operators": [self._operator(name) for name in [*known, *others]]})
+        with_people = [name for name in self.people if name in self.shelf.menus]
+        others = [name for name in self.shelf.menus if name not in with_people]
+        return _json({"operators": [self._operator(name) for name in [*with_people, *others]]})
 
     def _operator(self, name: str) -> dict[str, Any]:
         menu = self.shelf.current(name)
-        form, texted = menu.form, menu.keywords.form.keywords
+        form, keywords = menu.form, menu.keywords.form.keywords
         numbers = {"ussd": form.numbers.ussd, "voice": form.numbers.voice, "sms": form.numbers.sms}
         return {
             "name": name,
             "title": form.title,
             "numbers": numbers,
             "languages": list(menu.tongues),
-            "words": [each.words[0] for each in texted if not each.takes][:WORDS],
+            "words": [each.words[0] for each in keywords if not each.takes][:WORDS],
             "people": [
                 *cast(self.people[name]),
                 {"number": "withheld", "name": "withheld number", "knows": ""},
@@ -114,14 +114,14 @@ class PhoneSite:
         }
 
     async def _open(self, request: web.Request) -> web.StreamResponse:
-        asked = await request.json()
-        operator, language = str(asked.get("operator")), str(asked.get("language", ""))
+        body = await request.json()
+        operator, language = str(body.get("operator")), str(body.get("language", ""))
         if operator not in self.shelf.menus:
             return _json({"error": f"no operator {operator!r}"}, 400)
         menu = self.shelf.current(operator)
-        caller = str(asked.get("caller"))
-        known = [person["number"] for person in cast(self.people[operator])]
-        if caller not in (*known, *STRANGERS) or language not in ("", *menu.tongues):
+        caller = str(body.get("caller"))
+        numbers = [person["number"] for person in cast(self.people[operator])]
+        if caller not in (*numbers, *STRANGERS) or language not in ("", *menu.tongues):
             return _json({"error": "choose a person and a language of this operator"}, 400)
         at = f"{self.now().astimezone(ZoneInfo(menu.form.time_zone)):%Y-%m-%d %H:%M}"
         name = await self.booth.open(Scene(operator, at, caller, language))
@@ -129,11 +129,13 @@ class PhoneSite:
         return _json({"name": name, "state": await handset.state() if handset else {}})
 
     async def _act(self, request: web.Request) -> web.StreamResponse:
-        handset, asked = self._handset(request), await request.json()
-        trick = asked.get("trick", "")
+        handset, body = self._handset(request), await request.json()
+        network_fault = body.get("trick", "")
         try:
             state = await handset.act(
-                str(asked.get("verb")), str(asked.get("said", "")), trick if trick in TRICKS else ""
+                str(body.get("verb")),
+                str(body.get("said", "")),
+                network_fault if network_fault in TRICKS else "",
             )
         except DialogError as error:
             return _json({"error": str(error)})
@@ -147,7 +149,7 @@ class PhoneSite:
             await response.prepare(request)
             await _stream(response, queue)
         except ConnectionResetError:
-            pass  # the page is gone: nobody is left to tell
+            pass  # the page was closed
         finally:
             handset.watching.discard(queue)
         return response
@@ -158,9 +160,9 @@ class PhoneSite:
         return web.Response(text=handset.dialog(), headers={**HEADERS, "Content-Disposition": name})
 
     async def _map(self, request: web.Request) -> web.StreamResponse:
-        asked = request.query
-        path = asked.get("path", "").split()
-        page = self.maps.page(asked.get("operator", ""), asked.get("channel", "ussd"), path)
+        query = request.query
+        path = query.get("path", "").split()
+        page = self.maps.page(query.get("operator", ""), query.get("channel", "ussd"), path)
         return web.Response(text=page, content_type="text/html", headers=HEADERS)
 
     def _handset(self, request: web.Request) -> Handset:
@@ -171,7 +173,7 @@ class PhoneSite:
 
 
 async def _stream(response: web.StreamResponse, queue: "asyncio.Queue[tuple[str, Any]]") -> None:
-    """Events as they happen, until the handset is given back."""
+    """Write events to the stream until the handset is closed."""
     kind: str = ""
     await response.write(b": here\n\n")
     while kind != "closed":
@@ -185,7 +187,7 @@ async def _stream(response: web.StreamResponse, queue: "asyncio.Queue[tuple[str,
 
 
 def _local(handler: Handler) -> Handler:
-    """Only for this machine's own pages: by its own name, and no form of another site can post here."""
+    """Allow requests by a loopback host name only; POST must be JSON, so that forms elsewhere cannot post."""
 
     async def serve(request: web.Request) -> web.StreamResponse:
         host = request.host.rsplit(":", 1)[0] if not request.host.endswith("]") else request.host

@@ -1,4 +1,4 @@
-"""The wire: webhooks as the providers send them, with what was sent and what came back kept to be shown."""
+"""Webhook HTTP client that acts as the providers and reports each exchange with secrets masked."""
 
 import asyncio
 import time
@@ -16,14 +16,14 @@ from gateway.http.decoding import FORM
 
 Fields = Mapping[str, str]
 Trick = Literal["", "lost", "twice"]
-"""What the network does to a request: loses its reply, so that it comes again, or delivers it twice."""
+"""Network fault of one request: its reply is lost and it is retried, or it is delivered twice."""
 SIGNATURE = "X-Twilio-Signature"
 HIDDEN = "•••"
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request of a provider and its answer, as people may look at them."""
+    """One webhook request and its response, masked for display."""
 
     provider: str
     path: str
@@ -36,23 +36,23 @@ class Exchange:
 
 @dataclass(slots=True)
 class Wire:
-    """Sends webhooks to a gateway on loopback."""
+    """Sends provider webhooks to a gateway on loopback, signed where the provider signs."""
 
     client: ClientSession = field(repr=False)
     base: str
     tell: Callable[[Exchange], None] = field(repr=False)
     trick: Trick = ""
     secrets: set[str] = field(default_factory=set, repr=False)
-    """Values never shown: what was typed where a secret is asked, codes."""
+    """Values that are masked: secret input and one-time codes."""
     last: tuple[str, Fields] | None = field(default=None, repr=False)
 
     async def send(self, path: str, fields: Fields) -> str:
-        """The answer, after whatever the network does to this one request."""
-        self.last, trick, self.trick = (path, fields), self.trick, ""
-        if trick == "lost":
+        """Send a request, with the pending network fault if any, and return the response body."""
+        self.last, network_fault, self.trick = (path, fields), self.trick, ""
+        if network_fault == "lost":
             await self._post(path, fields, "the reply was lost")
             return await self._post(path, fields, "asked again")
-        if trick == "twice":
+        if network_fault == "twice":
             answer, _ = await asyncio.gather(
                 self._post(path, fields), self._post(path, fields, "delivered twice")
             )
@@ -60,19 +60,19 @@ class Wire:
         return await self._post(path, fields)
 
     async def again(self) -> str:
-        """The last request once more."""
+        """Repeat the last request."""
         if self.last is None:
             raise DialogError("nothing was sent; dial, call or text first")
         return await self._post(*self.last, "once more")
 
     async def _post(self, path: str, fields: Fields, note: str = "") -> str:
-        headers, began = {"Content-Type": FORM}, time.perf_counter()
+        headers, start = {"Content-Type": FORM}, time.perf_counter()
         if "/twilio/" in path:
             validator = RequestValidator(AUTH_TOKEN)
             headers[SIGNATURE] = validator.compute_signature(self.base + path, dict(fields))
         async with self.client.post(self.base + path, data=urlencode(fields), headers=headers) as answer:
             body = await answer.text()
-        ms = round((time.perf_counter() - began) * 1000)
+        ms = round((time.perf_counter() - start) * 1000)
         self.tell(self._masked(Exchange(path.split("/")[3], path, fields, answer.status, body, ms, note)))
         return body
 
@@ -85,18 +85,18 @@ class Wire:
         return Exchange(seen.provider, path, fields, seen.status, answer, seen.ms, seen.note)
 
     def _covered(self, text: str) -> str:
-        """The text without the secrets; the longest first, for one may hold another."""
+        """Return the text with secrets masked, the longest first: one may contain another."""
         for secret in sorted(filter(_long_enough, self.secrets), key=len, reverse=True):
             text = text.replace(secret, HIDDEN)
         return text
 
 
 def _long_enough(secret: str) -> bool:
-    """A key of a menu is no secret."""
+    """Return whether a value is long enough to be a secret; menu keys of 1 or 2 digits are not."""
     return len(secret) > 2
 
 
 def local(url: str) -> str:
-    """Path and query of one of the gateway's own URLs."""
+    """Return path and query of one of the gateway's own URLs."""
     parts = urlsplit(url)
     return f"{parts.path}?{parts.query}" if parts.query else parts.path

@@ -1,4 +1,4 @@
-"""Live packs: an edited pack is checked and published without a restart; a broken edit keeps the old one."""
+"""Hot reload of packs: an edited pack is checked and published without a restart."""
 
 import asyncio
 import logging
@@ -13,36 +13,39 @@ from menus.packfile.yaml_source import Finding, PackError
 
 log = logging.getLogger("dialtree.packs")
 LOOK_SECONDS = 1.0
-"""How often the files' times are looked at."""
+"""Interval between two checks of the files."""
 
 Marks = Mapping[Path, tuple[int, int]]
-"""By file its time of change and its size."""
+"""Modification time (ns) and size, by file."""
 
 
 @dataclass(slots=True)
 class Live:
-    """Watches the packs of a shelf. Conversations under way stay on the revision they began with."""
+    """Reloads changed packs into the published menus; a pack with findings leaves the old one in place.
+
+    Conversations under way stay on the revision they began with.
+    """
 
     shelf: Shelf = field(repr=False)
     where: Callable[[str], Path] = pack_compiler.folder
-    """By operator the folder of its pack."""
+    """Returns the pack folder of an operator."""
     published: list[Callable[[Menu], None]] = field(default_factory=list, repr=False)
-    """Told of every new revision."""
+    """Callbacks that receive each newly published menu."""
     broken: list[Callable[[str, list[Finding]], object]] = field(default_factory=list, repr=False)
-    """Told what is wrong with an operator's pack on disk, and with nothing when it is whole again."""
+    """Callbacks that receive an operator's findings; an empty list when its pack is valid again."""
     marks: dict[str, Marks] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         self.marks = {name: self._marks(name) for name in self.shelf.menus}
 
     async def run(self) -> None:
-        """For ever."""
+        """Check the files every POLL_SECONDS, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             await self.look()
 
     async def look(self) -> None:
-        """Read again what has changed since the last look."""
+        """Reload the packs whose files changed since the last call."""
         for name in list(self.shelf.menus):
             marks = self._marks(name)
             if marks != self.marks[name]:
@@ -57,25 +60,25 @@ class Live:
             return
         if menu.revision != self.shelf.current(name).revision:
             self.shelf.publish(menu)
-            log.info("pack published", extra={"operator": name, "revision": menu.revision})
-            for tell in self.published:
-                tell(menu)
-        for hear in self.broken:
-            hear(name, [])
+            log.info("packs.published", extra={"operator": name, "revision": menu.revision})
+            for on_published in self.published:
+                on_published(menu)
+        for on_findings in self.broken:
+            on_findings(name, [])
 
     def _refuse(self, name: str, findings: list[Finding]) -> None:
-        kept = self.shelf.current(name).revision
-        told = {"operator": name, "revision": kept, "findings": "; ".join(map(str, findings))}
-        log.error("pack refused", extra=told)
-        for hear in self.broken:
-            hear(name, findings)
+        revision = self.shelf.current(name).revision
+        fields = {"operator": name, "revision": revision, "findings": "; ".join(map(str, findings))}
+        log.error("packs.rejected", extra=fields)
+        for callback in self.broken:
+            callback(name, findings)
 
     def _marks(self, name: str) -> Marks:
         return dict(_marked(self.where(name)))
 
 
 def _marked(folder: Path) -> Iterator[tuple[Path, tuple[int, int]]]:
-    """A pack's own files and the ones all packs share; one that vanishes while we look is gone."""
+    """Yield the stamps of a pack's own and shared files; files deleted meanwhile are skipped."""
     shared = [*pack_compiler.PLACES.flows.glob("*.yaml"), *pack_compiler.PLACES.texts.glob("*.yaml")]
     for path in [*sorted(folder.rglob("*.yaml")), *sorted(shared)]:
         try:

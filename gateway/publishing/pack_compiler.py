@@ -1,4 +1,4 @@
-"""The packs we ship, checked and compiled."""
+"""Pack compiler: finds, checks and compiles packs with the flows' actions."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,73 +20,77 @@ PLACES = Places(discovery.FOLDER, HOUSE / "texts")
 
 
 def actions() -> Mapping[str, Action]:
-    """Every action of every flow, by name."""
+    """Return every action of every flow, by name."""
     return cast(Mapping[str, Action], discovery.discover())
 
 
 def folder(operator: str, root: Path = OPERATORS) -> Path:
-    """Where an operator's pack lies: `orange-ro` in `orange_ro`."""
+    """Return an operator's pack folder: `orange-ro` is in `orange_ro`."""
     return root / operator.replace("-", "_")
 
 
 def names(root: Path = OPERATORS) -> list[str]:
-    """The operators there are packs for."""
+    """Return the operators that have a pack in a folder of packs."""
     return sorted(path.parent.name.replace("_", "-") for path in root.glob("*/pack.yaml"))
 
 
 def located(operator: str, beside: str = "", root: Path = OPERATORS) -> Path:
-    """An operator's pack in the folder beside ours, or among ours."""
+    """Return an operator's pack folder: in `beside` if it is there, otherwise in `root`."""
     own = folder(operator, Path(beside)) if beside else root
     return own if beside and (own / "pack.yaml").is_file() else folder(operator, root)
 
 
 def served(beside: str = "") -> list[str]:
-    """All operators there are packs for, ours and those beside."""
+    """Return all operators that have a pack, shipped or in the folder `beside`."""
     return sorted({*names(), *(names(Path(beside)) if beside else ())})
 
 
 def within(path: Path) -> list[Path]:
-    """A pack's folder itself, or the packs in a folder of packs."""
-    inside = [] if (path / "pack.yaml").is_file() else [found.parent for found in path.glob("*/pack.yaml")]
-    return sorted(inside) or [path]
+    """Return the pack at a path, or the packs in a folder of packs."""
+    packs = [] if (path / "pack.yaml").is_file() else [file.parent for file in path.glob("*/pack.yaml")]
+    return sorted(packs) or [path]
 
 
 def findings(pack: Path) -> list[Finding]:
-    """Everything wrong with a pack; empty when it may be dialled."""
+    """Return all findings in a pack; empty when it may be served."""
     try:
-        written = draft(pack, PLACES)
+        pack_draft = draft(pack, PLACES)
     except PackError as error:
         return error.findings
-    return sorted(graph(written, specs())) or sorted(overflows(written, written.menu(), VOCABULARY))
+    return sorted(graph(pack_draft, specs())) or sorted(overflows(pack_draft, pack_draft.menu(), VOCABULARY))
 
 
 def menu(pack: Path) -> Menu:
-    """The compiled pack; PackError with every finding when there is one."""
-    written: Draft = draft(pack, PLACES)
-    found = graph(written, specs())
-    if found:
-        raise PackError(found)
-    compiled = written.menu()
-    found = list(overflows(written, compiled, VOCABULARY))
-    if found:
-        raise PackError(found)
+    """Compile a pack; PackError holds all findings when there is any."""
+    pack_draft: Draft = draft(pack, PLACES)
+    findings = graph(pack_draft, specs())
+    if findings:
+        raise PackError(findings)
+    compiled = pack_draft.menu()
+    findings = list(overflows(pack_draft, compiled, VOCABULARY))
+    if findings:
+        raise PackError(findings)
     return compiled
 
 
 def specs() -> Mapping[str, ActionSpec]:
-    """What the checks need to know of the actions."""
+    """Return what the checks need to know of each action: its outcomes and whether it is private."""
     return {name: ActionSpec(action.outcomes, action.private) for name, action in actions().items()}
 
 
 def unrecorded(pack: Path) -> list[str]:
-    """The files a pack could bring for the fixed words of its calls, and does not."""
-    made = menu(pack)
-    fixed = {node.text for node in made.nodes.values() if node.rests} | {"nav.keys", "note.wrong", "note.empty"}
+    """Return one line for each recording of a fixed prompt that the pack lacks."""
+    compiled = menu(pack)
+    prompt_names = {node.text for node in compiled.nodes.values() if node.rests} | {
+        "nav.keys",
+        "note.wrong",
+        "note.empty",
+    }
     return [
         f"{pack.name}/prompts/{language}/{name}.wav is missing: {' '.join(words.split())!r}"
-        for language in made.form.languages
-        for name in sorted(fixed)
-        if (language, name) not in made.recordings
-        and not (template := made.tongues[language].catalogue.template(name, "voice")).slots
+        for language in compiled.form.languages
+        for name in sorted(prompt_names)
+        if (language, name) not in compiled.recordings
+        and not (template := compiled.tongues[language].catalogue.template(name, "voice")).slots
         and (words := template.parts[0])
     ]

@@ -1,4 +1,4 @@
-"""The HTTP side: the public listener of webhooks and pages, the internal one of health and metrics."""
+"""aiohttp applications (public and internal listener), health checks and process lifecycle."""
 
 import asyncio
 import contextlib
@@ -24,20 +24,20 @@ from gateway.wiring.container import House
 log = logging.getLogger("dialtree.server")
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 INTERNAL_ABOVE = 1010
-"""The internal listener's distance from the public one: 9090 beside 8080."""
+"""Default distance of the internal port from the public one: 9090 for 8080."""
 READY_SECONDS = 1.0
-"""Records that do not answer a small question in this time are out."""
+"""Readiness fails when the database does not answer a small query in this time."""
 
 
 @dataclass(slots=True)
 class Health:
-    """Whether this process should be sent traffic."""
+    """Readiness of this process."""
 
     house: House = field(repr=False)
     draining: bool = False
 
     async def ready(self) -> bool:
-        """Not stopping, and the records answer."""
+        """Return whether the process may receive traffic: not draining, and the database answers."""
         if self.draining:
             return False
         try:
@@ -49,9 +49,9 @@ class Health:
 
 
 def public(house: House) -> web.Application:
-    """The app providers and subscribers reach."""
+    """Build the application that providers and subscribers reach."""
     app = web.Application(client_max_size=64 * 1024)
-    app.router.add_post(webhooks.PATH, house.hooks.handle)  # first: the router tries one after the other
+    app.router.add_post(webhooks.PATH, house.hooks.handle)  # first: routes are tried in order
     app.router.add_post(bss_events.PATH, house.listener.handle)
     app.router.add_get("/openapi.json", _openapi(house))
     recordings = prompts.Prompts(house.conversations.shelf, house.settings.operators.keys())
@@ -61,7 +61,7 @@ def public(house: House) -> web.Application:
 
 
 def _pages(house: House) -> Pages:
-    """What subscribers open in a browser; only who serves them needs what draws their documents."""
+    """Build the subscriber pages; only processes that serve them load the document renderers."""
     conversations, settings = house.conversations, house.settings
     secret, tallies = Secret(settings.secret_key.get_secret_value()), conversations.manners.tallies
     source = client_address.sources(house.hooks.guard.proxies)
@@ -69,7 +69,7 @@ def _pages(house: House) -> Pages:
 
 
 def internal(house: House, health: Health) -> web.Application:
-    """The app only the platform reaches."""
+    """Build the application for the platform: /healthz, /readyz and /metrics."""
 
     async def healthz(request: web.Request) -> web.Response:
         return web.Response(text="ok\n")
@@ -99,9 +99,9 @@ def _openapi(house: House) -> Handler:
 
 
 def settle_memory() -> None:
-    """Once everything is loaded: what will live as long as the process is not looked through again.
+    """Tune the garbage collector after start: freeze long-lived objects, collect 100 times less often.
 
-    A turn leaves no cycles behind, so the collector may come by a hundred times more rarely.
+    A turn leaves no reference cycles.
     """
     gc.collect()
     gc.freeze()
@@ -110,12 +110,12 @@ def settle_memory() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one process does of serving."""
+    """What one process of the gateway does."""
 
     deliver: bool = False
-    """Does it deliver what is due, too? Otherwise `dialtree worker` does."""
+    """Whether it also delivers the outbox; otherwise `dialtree worker` does."""
     member: int | None = None
-    """Its number among several on one port; None when it is alone."""
+    """Number of the process among several on one port; None when there is only one."""
 
 
 async def serve(
@@ -124,15 +124,16 @@ async def serve(
     mount: Callable[[web.Application], None] | None = None,
     served: Callable[[], None] | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT; then turn red, finish what is under way, and return.
+    """Serve until SIGTERM or SIGINT, then fail readiness, drain (graceful shutdown) and return.
 
-    A delivery that breaks ends it the same way, and is raised at the end: who runs us starts us again.
-    `mount` adds to the public app; `served` is called once it can be reached.
+    If the outbox worker fails, the process drains the same way and raises the error at the end, so that
+    its supervisor restarts it. `mount` adds routes to the public application; `on_ready` is called once
+    both listeners accept connections.
     """
     settle_memory()
-    settings, health, stopped = house.settings, Health(house), _told_to_stop()
+    settings, health, stop = house.settings, Health(house), _told_to_stop()
     if part.member is not None:
-        _stop_with_parent(stopped)
+        _stop_with_parent(stop)
     shared = part.member is not None
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(
@@ -146,7 +147,7 @@ async def serve(
         if served:
             served()
         worker = asyncio.create_task(deliver(house)) if part.deliver else None
-        await _either(stopped, worker)
+        await _either(stop, worker)
         health.draining = True
         house.delivery.stop()
         await asyncio.sleep(settings.red_seconds)
@@ -155,18 +156,18 @@ async def serve(
 
 
 async def deliver(house: House) -> None:
-    """Deliver, and keep the records in order meanwhile."""
-    beside = [asyncio.create_task(each) for each in (house.upkeep.run(), house.database.listen())]
+    """Run the outbox worker, with maintenance and database wake-ups beside it."""
+    background = [asyncio.create_task(each) for each in (house.upkeep.run(), house.database.listen())]
     try:
         await house.delivery.run()
     finally:
-        for task in beside:
+        for task in background:
             task.cancel()
-        await asyncio.gather(*beside, return_exceptions=True)
+        await asyncio.gather(*background, return_exceptions=True)
 
 
 def internal_port(house: House, part: Part) -> int:
-    """Where health and metrics are: each process of a group has its own, one above the other."""
+    """Return the port of health and metrics; the processes of a group count up from the first."""
     settings = house.settings
     port = settings.internal_port
     if port is None:
@@ -175,16 +176,16 @@ def internal_port(house: House, part: Part) -> int:
 
 
 async def work(house: House) -> None:
-    """Deliver until SIGTERM or SIGINT; what is under way is finished."""
-    stopped = _told_to_stop()
+    """Deliver the outbox until SIGTERM or SIGINT; sends under way are finished."""
+    stop = _told_to_stop()
     worker = asyncio.create_task(deliver(house))
-    await _either(stopped, worker)
+    await _either(stop, worker)
     house.delivery.stop()
     await worker
 
 
 async def _either(stopped: asyncio.Event, worker: asyncio.Task[None] | None) -> None:
-    """Wait until we are told to stop, or until delivery ends by itself, which is never well."""
+    """Wait for the stop event or for the outbox worker to end, which only a failure makes it do."""
     stopping = asyncio.create_task(stopped.wait())
     waiting = {stopping, worker} if worker else {stopping}
     await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -192,19 +193,19 @@ async def _either(stopped: asyncio.Event, worker: asyncio.Task[None] | None) -> 
 
 
 def _told_to_stop() -> asyncio.Event:
-    loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stopped.set)
-    return stopped
+        loop.add_signal_handler(name, stop.set)
+    return stop
 
 
 def _stop_with_parent(stopped: asyncio.Event) -> None:
-    """The supervisor holds the other end of our standard input: it closes when the supervisor is gone."""
+    """Set the stop event when stdin closes: the supervisor holds the other end of the pipe."""
     loop, stdin = asyncio.get_running_loop(), sys.stdin.fileno()
 
-    def gone() -> None:
+    def on_stdin_readable() -> None:
         if not os.read(stdin, 1024):
             loop.remove_reader(stdin)
             stopped.set()
 
-    loop.add_reader(stdin, gone)
+    loop.add_reader(stdin, on_stdin_readable)

@@ -1,4 +1,4 @@
-"""The OpenAPI description of the public surface, made from the doors and pages that exist."""
+"""OpenAPI 3.1 document of the public surface, built from the webhook endpoints and pages."""
 
 import json
 from collections.abc import Collection, Iterator, Sequence
@@ -16,7 +16,7 @@ SHED = {"429": "refused too often"}
 
 
 def document(doors: Doors, operators: Collection[str]) -> str:
-    """The description as JSON. Path tokens are parameters: the document holds no secret."""
+    """Return the document as JSON. Path tokens are parameters, so it holds no secret."""
     whose = _parameter("operator", enum=sorted(operators))
     paths = dict(_door(door) for door in doors.values())
     paths |= {bss_events.PATH: {"post": _event(whose)}}

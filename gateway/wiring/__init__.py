@@ -1,1 +1,1 @@
-"""Composition root: builds the container from settings. Objects are put together here and nowhere else."""
+"""Composition root: builds the application container from settings; the only place that creates objects."""

@@ -1,4 +1,4 @@
-"""Wiring: the one place where objects are put together."""
+"""Composition root: builds the application container from settings."""
 
 import asyncio
 import logging
@@ -53,27 +53,27 @@ from storage.sql.server_clock import server_time
 log = logging.getLogger("dialtree.server")
 
 START_SECONDS, AGAIN_SECONDS = 30.0, 0.5
-"""How long a start waits for the records, and between two tries."""
+"""Time a start waits for the database, and the pause between two attempts, in seconds."""
 FOLLOW_SECONDS = 60.0
-"""How often a process asks the database for the time."""
+"""Interval of reading the time from the database."""
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What comes from outside: the clock, the sources of chance, where live sessions are kept."""
+    """Replaceable sources of time, randomness and session storage, for sandboxes and tests."""
 
     now: Callable[[], datetime] = field(default_factory=Steady)
     digits: Callable[[int], str] = lambda count: f"{secrets.randbelow(10**count):0{count}}"
     token: Callable[[], str] = lambda: secrets.token_urlsafe(16)
     sessions: Sessions | None = None
-    """In place of those the settings name."""
+    """Session store to use instead of the one the settings name."""
     patience: Patience = field(default_factory=Patience)
     passwords: Callable[[Database], SqlPasswords] = SqlPasswords
 
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """Everything, put together."""
+    """Application container: all long-lived objects of one process."""
 
     settings: Settings
     database: Database = field(repr=False)
@@ -92,7 +92,7 @@ class House:
 
     @property
     def upkeep(self) -> Upkeep:
-        """What the worker does beside delivering."""
+        """Return the maintenance job that runs beside delivery: audit chaining and retention."""
         return Upkeep(self.database, self.audit, self.hooks.now)
 
 
@@ -103,7 +103,11 @@ async def house(
     given: Given | None = None,
     load: Callable[[Path], Menu] = pack_compiler.menu,
 ) -> AsyncIterator[House]:
-    """Build everything from the settings; give it all back at the end. `load` compiles a pack's folder."""
+    """Build the container from settings and close everything at the end of the block.
+
+    `load` compiles a pack's folder. Raises SettingsError, PackError, or Unavailable when the database does
+    not answer within STARTUP_WAIT_SECONDS.
+    """
     given = given or Given()
     async with AsyncExitStack() as stack:
         database = connect(settings.database_url)
@@ -111,14 +115,14 @@ async def house(
         await _upgraded(database)
         if isinstance(given.now, Steady):
             await stack.enter_async_context(_following(given.now, database))
-        shelf = Shelf()
+        menu_versions = Shelf()
         for name in settings.operators:
-            shelf.publish(load(pack_compiler.located(name, settings.packs, root)))
-        yield await _built(settings, shelf, given, database, stack)
+            menu_versions.publish(load(pack_compiler.located(name, settings.packs, root)))
+        yield await _built(settings, menu_versions, given, database, stack)
 
 
 async def _upgraded(database: Database) -> None:
-    """Bring the records up to date; those that do not answer are given time: servers start in any order."""
+    """Upgrade the schema, retrying while the database is unreachable: servers start in any order."""
     loop = asyncio.get_running_loop()
     until = loop.time() + START_SECONDS
     while True:
@@ -127,26 +131,26 @@ async def _upgraded(database: Database) -> None:
         except Unavailable as failure:
             if loop.time() > until:
                 raise
-            log.warning("records out of reach", extra={"failure": type(failure).__name__})
+            log.warning("server.database_unreachable", extra={"failure": type(failure).__name__})
         await asyncio.sleep(AGAIN_SECONDS)
 
 
 @asynccontextmanager
 async def _following(clock: Steady, database: Database) -> AsyncIterator[None]:
-    """Keep to the time the database tells: leases and expiries mean the same to every process."""
+    """Synchronise the clock with the database, so that leases and expiries agree across processes."""
 
-    async def follow() -> None:
+    async def synchronise_forever() -> None:
         while True:
             with suppress(Failure):
                 if instant := await server_time(database):
                     clock.follow(instant)
             await asyncio.sleep(FOLLOW_SECONDS)
 
-    following = asyncio.create_task(follow())
+    task = asyncio.create_task(synchronise_forever())
     try:
         yield
     finally:
-        following.cancel()
+        task.cancel()
 
 
 async def _built(
@@ -155,37 +159,37 @@ async def _built(
     secret = Secret(settings.secret_key.get_secret_value())
     passwords = given.passwords(database)
     stack.callback(passwords.close)
-    notebook = Notebook(database, Auditor(secret))
-    stack.push_async_callback(notebook.close)
-    conversations = await _conversations(settings, shelf, given, notebook, passwords, stack)
+    write_behind = Notebook(database, Auditor(secret))
+    stack.push_async_callback(write_behind.close)
+    conversations = await _conversations(settings, shelf, given, write_behind, passwords, stack)
     people = conversations.people
     outbox, recorder = SqlOutbox(database, secret), Recorder()
     connections = inbound.connections(settings, shelf)
-    thrift = outbound.thrift(settings, shelf, database, given.now)
-    lanes = await outbound.lanes(settings, connections, recorder, given.now, stack, thrift)
-    metrics = Metrics()
-    counting = Counting(metrics.registry, lanes)
-    counting.watch(conversations)
-    errand, opting_out = _errands(conversations), _opting_out(people)
-    delivery = Delivery(outbox, lanes, errand, given.now, opting_out, counting.settled)
+    wrap_sender = outbound.thrift(settings, shelf, database, given.now)
+    routes = await outbound.lanes(settings, connections, recorder, given.now, stack, wrap_sender)
+    metrics_registry = Metrics()
+    metrics = Counting(metrics_registry.registry, routes)
+    metrics.watch(conversations)
+    run_deferred, record_opt_out = _errands(conversations), _opting_out(people)
+    outbox_worker = Delivery(outbox, routes, run_deferred, given.now, record_opt_out, metrics.settled)
     tallies = conversations.manners.tallies
     guard = inbound.guard(settings, connections, tallies)
-    hooks = Hooks(guard, conversations, outbox, given.now, metrics, counting.reported)
+    webhooks = Hooks(guard, conversations, outbox, given.now, metrics_registry, metrics.reported)
     return House(
         settings=settings,
         database=database,
         conversations=conversations,
-        hooks=hooks,
+        hooks=webhooks,
         outbox=outbox,
-        delivery=delivery,
+        delivery=outbox_worker,
         recorder=recorder,
         passwords=passwords,
         listener=_listener(settings, guard, conversations, given),
         posting=SqlPosting(database, secret),
-        notebook=notebook,
-        audit=SqlAudit(database, notebook.auditor),
+        notebook=write_behind,
+        audit=SqlAudit(database, write_behind.auditor),
         privacy=SqlPrivacy(database, secret),
-        counting=counting,
+        counting=metrics,
     )
 
 
@@ -200,16 +204,18 @@ async def _conversations(
     secret = Secret(settings.secret_key.get_secret_value())
     people, keys = {}, Keys(derived(secret, "conversations"))
     for name in settings.operators:
-        world = _world(settings, shelf.current(name), notebook, passwords, given)
-        stack.push_async_callback(_closed, world.billing)
-        people[name] = People(world, keys, given.patience)
-    live, tallies = await inbound.live(settings, given.now, stack)
-    manners, crowd = Manners(tallies), Crowd(settings.turns_at_once)
-    return Conversations(shelf, given.sessions or live, people, pack_compiler.actions(), keys, manners, crowd)
+        ports = _world(settings, shelf.current(name), notebook, passwords, given)
+        stack.push_async_callback(_closed, ports.billing)
+        people[name] = People(ports, keys, given.patience)
+    sessions, tallies = await inbound.live(settings, given.now, stack)
+    flood_guard, load_shedder = Manners(tallies), Crowd(settings.turns_at_once)
+    return Conversations(
+        shelf, given.sessions or sessions, people, pack_compiler.actions(), keys, flood_guard, load_shedder
+    )
 
 
 def _listener(settings: Settings, guard: Guard, conversations: Conversations, given: Given) -> Listener:
-    """Where BSSs announce bills: its announcers serve the billing-day run too."""
+    """Build the endpoint of bill events; its announcers also serve `dialtree notify`."""
     tokens = {name: str(section.bss.get("hub_token", "")) for name, section in settings.operators.items()}
 
     def announcer(operator: str) -> Announcer:
@@ -248,13 +254,13 @@ def _world(settings: Settings, menu: Menu, notebook: Notebook, passwords: SqlPas
 
 
 async def _closed(backend: Billing) -> None:
-    """Only a backend that holds connections has something to give back."""
+    """Close a billing backend that holds connections; others have nothing to close."""
     if isinstance(backend, billing.Remote):
         await backend.close()
 
 
 def _billing(settings: Settings, site: billing.Site) -> Billing:
-    """The operator's backend; SettingsError names the setting it cannot use."""
+    """Connect the operator's billing backend; SettingsError names the setting it cannot use."""
     try:
         return billing.connect(settings.operators[site.operator].billing, site)
     except ValueError as error:
@@ -262,17 +268,17 @@ def _billing(settings: Settings, site: billing.Site) -> Billing:
 
 
 def _opting_out(people: Mapping[str, People]) -> Callable[[Notice, datetime], Awaitable[None]]:
-    """A provider that refuses for a recipient's sake tells us what the recipient told it."""
+    """Return a callback that records an opt-out which a provider reports for a recipient."""
 
-    async def opted_out(notice: Notice, now: datetime) -> None:
+    async def record_opt_out(notice: Notice, now: datetime) -> None:
         await people[notice.operator].world.ledger.opt_out(notice.operator, notice.to, out=True, now=now)
 
-    return opted_out
+    return record_opt_out
 
 
 def _errands(conversations: Conversations) -> Callable[[Errand], Awaitable[None]]:
-    def run(errand: Errand) -> Awaitable[None]:
+    def run_deferred(errand: Errand) -> Awaitable[None]:
         people = conversations.people[errand.operator]
         return deferred_steps.run(errand, conversations.shelf, people, conversations.actions)
 
-    return run
+    return run_deferred

@@ -1,4 +1,4 @@
-"""Wiring, inward: connections to providers, the doors requests come in by, where live sessions are kept."""
+"""Inbound wiring: provider connections, webhook endpoints, the guard and the session stores."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -24,15 +24,15 @@ from storage.sessions.memory_store import MemorySessions
 from storage.sessions.redis_store import RedisSessions
 
 TURN_SECONDS = 5.0
-"""The lease of a session: no turn takes longer (0.8 s to know who, 2.5 s to act, 1 s to promise)."""
+"""Session lease: no turn takes longer (0.8 s lookup, 2.5 s action, 1 s deferred step)."""
 TWIN_SECONDS = 6.0
-"""What a repeat waits for the turn before it: longer than a lease, so that a killed process's runs out."""
+"""How long a repeated request waits for the first: longer than the lease of a killed process."""
 DEFAULT_TRUST = {"ussd": "line", "sms": "line", "voice": "none"}
-"""USSD and SMS reach us over the operator's legs; a voice caller's number proves nothing."""
+"""USSD and SMS arrive by the operator's network and prove the line; a voice caller id does not."""
 
 
 def connections(settings: Settings, shelf: Shelf) -> dict[tuple[str, str], Connection]:
-    """Each operator's enabled connections, by operator and provider."""
+    """Return each enabled connection, by operator and provider."""
     providers = discover()
     return {
         (operator, name): _connection(settings, shelf.current(operator), providers[name], link)
@@ -56,50 +56,50 @@ def _connection(settings: Settings, menu: Menu, provider: Provider, link: Link) 
 
 
 def _tokens(link: Link) -> tuple[bytes, ...]:
-    """The path tokens a provider's settings hold: the current one first."""
-    held = (getattr(link.settings, name, None) for name in ("hook_token", "old_hook_token"))
-    return tuple(token.get_secret_value().encode() for token in held if token)
+    """Return the path tokens of a provider's settings, the current one first."""
+    secrets = (getattr(link.settings, name, None) for name in ("hook_token", "old_hook_token"))
+    return tuple(token.get_secret_value().encode() for token in secrets if token)
 
 
 def doors(
     settings: Settings, connections: Mapping[tuple[str, str], Connection]
 ) -> dict[tuple[str, str, str], Door]:
-    """A door for every webhook of every connection."""
+    """Return an endpoint for each webhook of each connection, by operator, provider and route."""
     providers = discover()
-    found = {}
+    endpoints = {}
     for (operator, name), connection in connections.items():
         link = settings.operators[operator].links[name]
         sources = networks(link.sources)
         for route_name, route in providers[name].ROUTES.items():
             place = f"{operator}/{name}/{route_name}"
             empty = route.write(None, connection)
-            door = Door(place, providers[name], route, connection, _tokens(link), empty, sources)
-            found[operator, name, route_name] = door
-    return found
+            endpoint = Door(place, providers[name], route, connection, _tokens(link), empty, sources)
+            endpoints[operator, name, route_name] = endpoint
+    return endpoints
 
 
 def guard(settings: Settings, connections: Mapping[tuple[str, str], Connection], tallies: Tallies) -> Guard:
-    """The guard in front of all doors."""
-    refusals = Refusals(settings.refused_per_minute, tallies)
-    return Guard(doors(settings, connections), refusals, networks(settings.trusted_proxies))
+    """Build the guard in front of all webhook endpoints."""
+    rejection_limiter = Refusals(settings.refused_per_minute, tallies)
+    return Guard(doors(settings, connections), rejection_limiter, networks(settings.trusted_proxies))
 
 
 async def live(
     settings: Settings, now: Callable[[], datetime], stack: AsyncExitStack
 ) -> tuple[Sessions, Tallies]:
-    """In memory, or in Redis with this process's memory to fall back on."""
+    """Return session store and counters: in memory, or in Redis with a memory fallback."""
     limit = Rate(settings.turns_per_minute, 60)
-    memory = MemorySessions(time.monotonic, limit=limit)
-    counts = MemoryTallies(lambda: now().timestamp())
+    memory_sessions = MemorySessions(time.monotonic, limit=limit)
+    local_tallies = MemoryTallies(lambda: now().timestamp())
     if not settings.redis_url:
-        return memory, counts
-    caller = connect.reach(settings.redis_url, settings.redis_seconds)
-    shared = RedisSessions(caller, limit=limit, wait_seconds=TWIN_SECONDS, lease_seconds=TURN_SECONDS)
-    stack.push_async_callback(shared.aclose)
-    with suppress(Failure):  # Redis may come later: until then turns are served from memory
-        await shared.ready()
-    common = RedisTallies(caller, Secret(settings.secret_key.get_secret_value()))
+        return memory_sessions, local_tallies
+    scripts = connect.reach(settings.redis_url, settings.redis_seconds)
+    redis_sessions = RedisSessions(scripts, limit=limit, wait_seconds=TWIN_SECONDS, lease_seconds=TURN_SECONDS)
+    stack.push_async_callback(redis_sessions.aclose)
+    with suppress(Failure):  # until Redis answers, turns are served from memory
+        await redis_sessions.ready()
+    redis_tallies = RedisTallies(scripts, Secret(settings.secret_key.get_secret_value()))
     return (
-        FallbackSessions(shared, memory, time.monotonic),
-        FallbackTallies(common, counts, time.monotonic),
+        FallbackSessions(redis_sessions, memory_sessions, time.monotonic),
+        FallbackTallies(redis_tallies, local_tallies, time.monotonic),
     )

@@ -1,4 +1,4 @@
-"""Wiring, outward: the senders notices leave by, in lanes that know their providers' limits."""
+"""Outbound wiring: SMS and e-mail senders, and the routes with their limits and failover."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
@@ -27,37 +27,44 @@ async def lanes(
     stack: AsyncExitStack,
     thrift: Callable[[str, Sender], Sender],
 ) -> dict[tuple[str, str], Lane]:
-    """Per operator and route its lane; one that no route is set for has none, save in the demo."""
-    found: dict[tuple[str, str], Lane] = {}
+    """Return the outbound routes, by operator and route; without a provider there is no route.
+
+    In the demo a recording sender takes the place of a provider that is not configured.
+    """
+    routes: dict[tuple[str, str], Lane] = {}
     for operator, section in settings.operators.items():
-        texting = await _texting(settings, operator, connections, recorder, stack)
-        senders = {"sms": {name: thrift(operator, sender) for name, sender in texting.items()}}
+        sms_senders = await _texting(settings, operator, connections, recorder, stack)
+        senders = {"sms": {name: thrift(operator, sender) for name, sender in sms_senders.items()}}
         senders["email"] = _mailing(settings, operator, recorder)
         rates: dict[str, float] = section.rates.model_dump()
-        for route, ways_of in senders.items():
-            ways = [
+        for route, senders_by_name in senders.items():
+            providers = [
                 Way(sender, Breaker(f"{operator}/{route}/{name}", now), _deduplicating(section, name))
-                for name, sender in ways_of.items()
+                for name, sender in senders_by_name.items()
             ]
-            if ways:
-                room = Room(min(getattr(way.sender, "most", AT_ONCE) for way in ways))
-                found[operator, route] = Lane(tuple(ways), Bucket(rates[route], now), room)
-    return found
+            if providers:
+                concurrency = Room(min(getattr(provider.sender, "most", AT_ONCE) for provider in providers))
+                routes[operator, route] = Lane(tuple(providers), Bucket(rates[route], now), concurrency)
+    return routes
 
 
 def thrift(
     settings: Settings, shelf: Shelf, database: Database, now: Callable[[], datetime]
 ) -> Callable[[str, Sender], Sender]:
-    """SMS go to the operator's own country unless the settings say more, and cost no more than they say."""
+    """Return a function that wraps an operator's SMS sender with its spending limits.
+
+    Allowed are numbers of `sms_prefixes` (by default the operator's country code), and at most
+    `sms_parts_a_day` message parts a day.
+    """
     caps = {name: section.sms_parts_a_day for name, section in settings.operators.items()}
     spending = {name: SqlSpending(database, name, "sms", most) for name, most in caps.items() if most}
 
-    def saving(operator: str, sender: Sender) -> Sender:
-        own = (f"+{shelf.current(operator).form.country_code}",)
-        prefixes = settings.operators[operator].sms_prefixes or own
+    def wrap_sender(operator: str, sender: Sender) -> Sender:
+        home_prefix = (f"+{shelf.current(operator).form.country_code}",)
+        prefixes = settings.operators[operator].sms_prefixes or home_prefix
         return thrifty(sender, operator, prefixes, now, spending.get(operator))
 
-    return saving
+    return wrap_sender
 
 
 def _deduplicating(section: OperatorSettings, name: str) -> bool:
@@ -71,7 +78,7 @@ async def _texting(
     recorder: Recorder,
     stack: AsyncExitStack,
 ) -> dict[str, Sender]:
-    """SMS senders in order of preference; in the demo a recorder where a provider's URL is not set."""
+    """Return SMS senders in order of preference; in the demo a recorder where no URL is set."""
     providers = discover()
     senders: dict[str, Sender] = {}
     for name in settings.operators[operator].routes.sms:
@@ -85,13 +92,16 @@ async def _texting(
 
 
 def _mailing(settings: Settings, operator: str, recorder: Recorder) -> dict[str, Sender]:
-    """The mail sender; in the demo a recorder where no relay is set. SettingsError for what is no relay."""
+    """Return the SMTP sender; in the demo a recorder where no relay is set.
+
+    Raises SettingsError for a URL that is no mail relay.
+    """
     routes = settings.operators[operator].routes
     if not routes.email:
         return {"recorder": recorder} if settings.demo else {}
     host = urlsplit(settings.public_url).hostname
     try:
-        box = mailbox(routes.email, routes.email_from or f"no-reply@{host}")
+        mail_server = mailbox(routes.email, routes.email_from or f"no-reply@{host}")
     except ValueError as error:
         raise SettingsError(f"operators.{operator}.routes.email: {error}") from None
-    return {"smtp": Mail(box)}
+    return {"smtp": Mail(mail_server)}

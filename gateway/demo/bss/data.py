@@ -1,4 +1,4 @@
-"""The book a demo BSS is kept in: one operator of the demo world, and what may go wrong with the server."""
+"""In-memory records of the fake BSS servers: one operator of the demo world, and fault hooks."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -16,12 +16,12 @@ Row = dict[str, Any]
 
 @dataclass(slots=True)
 class Book:
-    """Accounts, bills and lines by their ids; `frozen` and `answer` let a test spoil the server."""
+    """Accounts, bills and lines of one operator, with a request log and fault hooks for tests."""
 
     rows: Rows
     moving: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     answer: Callable[[web.Request], web.StreamResponse | None] = field(default=lambda request: None, repr=False)
-    """What is answered instead; None lets the request through."""
+    """Returns a response to send instead; None lets the request through."""
     asked: list[tuple[str, str]] = field(default_factory=list, repr=False)
     """Method and path of every request."""
 
@@ -29,41 +29,41 @@ class Book:
         self.moving.set()
 
     def freeze(self) -> None:
-        """From now on requests wait."""
+        """Make requests wait until `thaw`."""
         self.moving.clear()
 
     def thaw(self) -> None:
-        """Answer those that waited, and go on."""
+        """Answer the waiting requests and continue."""
         self.moving.set()
 
     def account(self, account: str) -> Row | None:
-        """The person who holds an account."""
+        """Return the person who holds an account."""
         return next((each for each in self.rows.people if each["account"] == account), None)
 
     def bills(self, account: str = "") -> Iterator[Row]:
-        """The bills of an account, or all."""
+        """Return the bills of an account, or all."""
         return (each for each in self.rows.bills if account in ("", each["account"]))
 
     def bill(self, number: str) -> Row | None:
-        """A bill by its number."""
+        """Return a bill by its number."""
         return next((each for each in self.rows.bills if each["number"] == number), None)
 
     def lines(self, number: str = "") -> Iterator[tuple[int, Row]]:
-        """The lines of a bill, or all, with their places in the book."""
+        """Return the lines of a bill, or all, each with its index."""
         return (pair for pair in enumerate(self.rows.lines) if number in ("", pair[1]["bill"]))
 
     def entries(self) -> Iterator[tuple[int, Row]]:
-        """What was used and bought and is on no bill, with its place in the book."""
+        """Return usage and purchases not billed yet, each with its index."""
         return enumerate(self.rows.entries)
 
     def document(self, number: str) -> Row | None:
-        """The issuer's document of a bill."""
+        """Return the issuer's document of a bill."""
         return next((each for each in self.rows.documents if each["bill"] == number), None)
 
     def part(self, row: Row) -> tuple[date, date] | None:
-        """The days a line covers, the last left out; None for whole months.
+        """Return the days a line covers, as first day and exclusive end; None for whole months.
 
-        They end with the newest month before its bill that has as many days as the line says.
+        They end with the newest month before the bill that has as many days as the line says.
         """
         bill = self.bill(row["bill"])
         if not row["days"] or bill is None:
@@ -74,24 +74,24 @@ class Book:
         return end - timedelta(days=row["days"]), end
 
     def instant(self, day: date) -> str:
-        """The day's beginning in the operator's time zone."""
+        """Return the start of a day in the operator's time zone, ISO 8601."""
         return datetime.combine(day, time(), self.rows.zone).isoformat()
 
     def app(self, routes: list[web.RouteDef]) -> web.Application:
-        """The server's application: every request is noted, then waits while the book is frozen."""
+        """Build the server's application: each request is logged, and waits while the server is frozen."""
 
         @web.middleware
-        async def noted(request: web.Request, handler: Any) -> web.StreamResponse:
+        async def record_request(request: web.Request, handler: Any) -> web.StreamResponse:
             self.asked.append((request.method, request.path))
             await self.moving.wait()
-            instead = self.answer(request)
-            return instead if instead is not None else await handler(request)
+            override = self.answer(request)
+            return override if override is not None else await handler(request)
 
-        app = web.Application(middlewares=[noted])
+        app = web.Application(middlewares=[record_request])
         app.add_routes(routes)
         return app
 
 
 def plain(amount: Decimal) -> float:
-    """An amount as a JSON number, as such servers write it."""
+    """Return an amount as a JSON number, as such servers write it."""
     return float(amount)

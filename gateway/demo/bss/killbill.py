@@ -1,4 +1,4 @@
-"""A demo BSS that answers as Kill Bill does: tenants, bundles, accounts, invoices, custom fields."""
+"""Fake Kill Bill server: tenants, bundles, accounts, invoices, custom fields."""
 
 import base64
 import uuid
@@ -18,13 +18,13 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def identity(kind: str, name: str) -> str:
-    """A UUID that is the same every time."""
+    """Return a UUID that is the same for each kind and name."""
     return str(uuid.uuid5(NAMES, f"{kind}/{name}"))
 
 
 @dataclass(slots=True)
 class KillBillBss:
-    """One server with one tenant."""
+    """A Kill Bill server with one tenant."""
 
     book: Book
     api_key: str = "demo"
@@ -33,7 +33,7 @@ class KillBillBss:
     password: str = field(default="password", repr=False)
 
     def app(self) -> web.Application:
-        """The application to serve."""
+        """Build the application to serve."""
         account = "/1.0/kb/accounts/{account}"
         return self.book.app(
             [
@@ -53,7 +53,7 @@ class KillBillBss:
     def _known(self, handler: Handler) -> Handler:
         basic = "Basic " + base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
 
-        async def asked(request: web.Request) -> web.StreamResponse:
+        async def authenticated(request: web.Request) -> web.StreamResponse:
             keys = [request.headers.get(f"X-Killbill-Api{part}") for part in ("Key", "Secret")]
             if request.headers.get("Authorization") != basic or keys != [self.api_key, self.api_secret]:
                 return web.Response(status=401)
@@ -61,7 +61,7 @@ class KillBillBss:
                 return web.json_response({"message": "createdBy is missing"}, status=400)
             return await handler(request)
 
-        return asked
+        return authenticated
 
     def _person(self, request: web.Request) -> Row | None:
         wanted = request.match_info["account"]
@@ -69,7 +69,7 @@ class KillBillBss:
         return next((each for each in people if identity("account", each["account"]) == wanted), None)
 
     async def _bundles(self, request: web.Request) -> web.StreamResponse:
-        """By external key: the line's number; an empty list for one nobody has."""
+        """Return bundles by external key, the line's number; an empty list for an unknown one."""
         wanted = request.query.get("externalKey", "")
         return web.json_response([_bundle(each) for each in self.book.rows.people if each["msisdn"] == wanted])
 
@@ -93,10 +93,10 @@ class KillBillBss:
         person = self._person(request)
         if person is None:
             return web.json_response([])
-        whole = request.query.get("includeInvoiceComponents") == "true"
-        void = request.query.get("includeVoidedInvoices") == "true"
-        rows = [each for each in self.book.bills(person["account"]) if void or not each.get("cancelled")]
-        return web.json_response([self._told(row, whole=whole) for row in rows])
+        with_items = request.query.get("includeInvoiceComponents") == "true"
+        with_void = request.query.get("includeVoidedInvoices") == "true"
+        rows = [each for each in self.book.bills(person["account"]) if with_void or not each.get("cancelled")]
+        return web.json_response([self._told(row, whole=with_items) for row in rows])
 
     async def _all_invoices(self, request: web.Request) -> web.StreamResponse:
         start, most = int(request.query.get("offset", 0)), int(request.query.get("limit", 100))
@@ -117,13 +117,13 @@ class KillBillBss:
         return web.json_response(self._told(row, whole=True))
 
     async def _rendered(self, request: web.Request) -> web.StreamResponse:
-        """The invoice by the tenant's template."""
+        """Return the invoice rendered by the tenant's template."""
         row = self._row(request)
         if row is None:
             return web.json_response({"message": "no such invoice"}, status=404)
-        told = f"{row['issued']}: {row['total']} {self.book.rows.currency}"
+        summary = f"{row['issued']}: {row['total']} {self.book.rows.currency}"
         return web.Response(
-            text=f"<html><body><h1>{row['number']}</h1><p>{told}</p></body></html>", content_type="text/html"
+            text=f"<html><body><h1>{row['number']}</h1><p>{summary}</p></body></html>", content_type="text/html"
         )
 
     async def _fields(self, request: web.Request) -> web.StreamResponse:
@@ -135,7 +135,7 @@ class KillBillBss:
         return web.json_response([_field(person, name, value) for name, value in values.items() if value])
 
     async def _set_field(self, request: web.Request) -> web.StreamResponse:
-        """POST adds, and answers with what was added; PUT changes, and answers nothing."""
+        """Add (POST, returns what was added) or change (PUT, returns nothing) custom fields."""
         person, fields = self._person(request), await request.json()
         if person is None:
             return web.json_response({"message": "no such account"}, status=404)
@@ -147,7 +147,7 @@ class KillBillBss:
         return web.json_response(added, status=201)
 
     def _told(self, row: Row, *, whole: bool) -> Row:
-        """An invoice; Kill Bill counts them, and gives the items where asked to."""
+        """Return an invoice; Kill Bill numbers them, and includes items only on request."""
         number = 1 + self.book.rows.bills.index(row)
         return {
             "invoiceId": identity("invoice", row["number"]),
@@ -166,7 +166,7 @@ class KillBillBss:
         }
 
     def _items(self, row: Row) -> list[Row]:
-        """Each line without its tax, then the tax of each."""
+        """Return each line without its tax, then the tax of each line."""
         lines = [line for _, line in self.book.lines(row["number"])]
         taxes = shares(row["tax"], [line["amount"] for line in lines], self.book.rows.shop.unit)
         nets = [line["amount"] - tax for line, tax in zip(lines, taxes, strict=True)]
@@ -177,13 +177,13 @@ class KillBillBss:
 
 
 def shares(whole: Decimal, parts: list[Decimal], unit: Decimal) -> list[Decimal]:
-    """`whole` divided as the parts are to each other, rounded so that it adds up."""
-    total, given = sum(parts, Decimal(0)), Decimal(0)
-    shared = []
+    """Divide `whole` in proportion to the parts, rounded to `unit` so that the sum is exact."""
+    total, assigned = sum(parts, Decimal(0)), Decimal(0)
+    results = []
     for part in parts[:-1]:
-        shared.append((whole * part / total).quantize(unit))
-        given += shared[-1]
-    return [*shared, whole - given] if parts else []
+        results.append((whole * part / total).quantize(unit))
+        assigned += results[-1]
+    return [*results, whole - assigned] if parts else []
 
 
 def _item(book: Book, row: Row, place: int, line: Row, net: Decimal) -> Row:

@@ -1,4 +1,4 @@
-"""Standing in: a demo BSS for every operator on loopback ports, and the settings that point them there."""
+"""Starts the fake BSS servers on loopback ports and returns settings that use them."""
 
 import os
 from argparse import ArgumentParser
@@ -24,7 +24,7 @@ CLIENT, CLIENT_SECRET, HUB_TOKEN = "demo-client", "demo-client-secret", "demo-hu
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """The argument `--billing`."""
+    """Add the option `--billing`."""
     parser.add_argument(
         "--billing", choices=KINDS, default="", help="read bills from a BSS of this kind instead"
     )
@@ -32,23 +32,23 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 @asynccontextmanager
 async def demo_settings(kind: str) -> AsyncIterator[Settings]:
-    """The demo's settings, with a BSS of its own of this kind; empty for none."""
-    async with standing_in(kind) as told:
-        base = merged(world.base(os.environ), told)
+    """Yield the demo's settings with a fake BSS of this kind; an empty kind starts none."""
+    async with standing_in(kind) as bss_settings:
+        base = merged(world.base(os.environ), bss_settings)
         yield load(discover(), config_path(os.environ), os.environ, base)
 
 
 @asynccontextmanager
 async def standing_in(kind: str, now: datetime | None = None) -> AsyncIterator[dict[str, Any]]:
-    """Serve a BSS with the demo world in it; what the settings need to use it. Empty serves none."""
+    """Serve a fake BSS per demo operator and yield the settings that use it; empty serves none."""
     async with AsyncExitStack() as stack:
-        told = {}
+        operators = {}
         for operator in known() if kind else ():
-            told[operator] = {"billing": "memory"}
+            operators[operator] = {"billing": "memory"}
             if kind != "memory":
                 book = Book(rows(operator, now or datetime.now(UTC)))
-                told[operator] = await stack.enter_async_context(_served(kind, book))
-        yield {"operators": told} if told else {}
+                operators[operator] = await stack.enter_async_context(_served(kind, book))
+        yield {"operators": operators} if operators else {}
 
 
 @asynccontextmanager
@@ -61,7 +61,7 @@ async def _served(kind: str, book: Book) -> AsyncIterator[dict[str, Any]]:
 
 
 def tmf_settings(book: Book) -> dict[str, Any]:
-    """The table `bss` for the demo BSS that speaks TM Forum."""
+    """Return the settings table `bss` for the fake TM Forum server."""
     return {
         "currency": book.rows.currency,
         "serves": ["documents", "usage", "purchases"],
@@ -70,13 +70,16 @@ def tmf_settings(book: Book) -> dict[str, Any]:
 
 
 def tokens(url: str) -> dict[str, Any]:
-    """What the table needs besides, where clients must be known."""
+    """Return the OAuth2 and hub credentials of that table."""
     credentials = {"client_id": CLIENT, "client_secret": CLIENT_SECRET}
     return {"token_url": f"{url}/token", **credentials, "hub_token": HUB_TOKEN}
 
 
 def killbill_settings(book: Book) -> dict[str, Any]:
-    """The table `bss` for the demo BSS that answers as Kill Bill; its plans are named as our rubrics."""
+    """Return the settings table `bss` for the fake Kill Bill server.
+
+    Its plans are named as our rubrics.
+    """
     return {
         "api_key": "demo",
         "api_secret": "demo-secret",

@@ -1,4 +1,4 @@
-"""A demo BSS that speaks TM Forum: TMF678 in its v4 or v5 dialect, TMF666, and enough of TMF637."""
+"""Fake TM Forum server: TMF678 (v4 or v5 dialect), TMF666 and a part of TMF637."""
 
 import base64
 import secrets
@@ -21,7 +21,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(slots=True)
 class TmfBss:
-    """One BSS. `client` and `secret`, when set, must fetch a token first."""
+    """A TM Forum BSS. With `client_id` and `client_secret` set, requests need a token."""
 
     book: Book
     dialect: str = "v4"
@@ -31,10 +31,10 @@ class TmfBss:
     hubs: dict[str, Row] = field(default_factory=dict)
     demands: dict[str, Row] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
-    """States set by PATCH, by bill."""
+    """Bill states set by PATCH, by bill."""
 
     def app(self) -> web.Application:
-        """The application to serve."""
+        """Build the application to serve."""
         bills = f"{BILLS}/{self.dialect}"
         collections: dict[str, Callable[[], Iterable[Row]]] = {
             f"{bills}/customerBill": self.bills,
@@ -58,39 +58,39 @@ class TmfBss:
         return self.book.app(routes)
 
     def bills(self) -> list[Row]:
-        """Every customerBill."""
+        """Return every customerBill."""
         return [resources.bill(self.book, row, self.dialect, self.states) for row in self.book.bills()]
 
     def rates(self) -> list[Row]:
-        """Every appliedCustomerBillingRate."""
+        """Return every appliedCustomerBillingRate."""
         billed = [resources.rate(self.book, place, row, self.dialect) for place, row in self.book.lines()]
         return billed + [resources.unbilled(self.book, *each, self.dialect) for each in self.book.entries()]
 
     def accounts(self) -> list[Row]:
-        """Every billingAccount."""
+        """Return every billingAccount."""
         return [resources.account(self.book, person) for person in self.book.rows.people]
 
     def products(self) -> list[Row]:
-        """Every product: a line."""
+        """Return every product; a product is a line."""
         return [resources.product(self.book, person) for person in self.book.rows.people]
 
     async def announce(self, bill_id: str, event: str = "customerBillCreateEvent") -> list[int]:
-        """Tell every listener of a bill; the statuses they answered."""
-        found = next(each for each in self.bills() if each["id"] == bill_id)
-        told = resources.event(event, found, self.dialect)
+        """Post a bill event to every registered listener and return the statuses they answered."""
+        bill = next(each for each in self.bills() if each["id"] == bill_id)
+        payload = resources.event(event, bill, self.dialect)
         async with ClientSession() as session:
-            return [await _posted(session, f"{hub['callback']}/{event}", told) for hub in self.hubs.values()]
+            return [await _posted(session, f"{hub['callback']}/{event}", payload) for hub in self.hubs.values()]
 
     def _known(self, handler: Handler) -> Handler:
-        """Ask for a token, where clients have to bring one."""
+        """Require a bearer token where client credentials are set."""
 
-        async def asked(request: web.Request) -> web.StreamResponse:
-            given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-            if self.client and given not in self.tokens:
+        async def authenticated(request: web.Request) -> web.StreamResponse:
+            token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+            if self.client and token not in self.tokens:
                 return _refused(401, "who are you?")
             return await handler(request)
 
-        return asked
+        return authenticated
 
     async def _token(self, request: web.Request) -> web.StreamResponse:
         expected = base64.b64encode(f"{self.client}:{self.secret}".encode()).decode()
@@ -108,33 +108,34 @@ class TmfBss:
         async def listing(request: web.Request) -> web.StreamResponse:
             query = dict(request.query)
             fields = query.pop("fields", "")
-            start, most = int(query.pop("offset", 0)), int(query.pop("limit", 100))
-            found = _sorted([row for row in rows() if _fits(row, query)], query.get("sort", ""))
+            start, limit = int(query.pop("offset", 0)), int(query.pop("limit", 100))
+            matching = _sorted([row for row in rows() if _fits(row, query)], query.get("sort", ""))
             page = [
-                resources.chosen(row, fields, self.dialect, listed=True) for row in found[start : start + most]
+                resources.chosen(row, fields, self.dialect, listed=True)
+                for row in matching[start : start + limit]
             ]
-            counts = {"X-Total-Count": str(len(found)), "X-Result-Count": str(len(page))}
+            counts = {"X-Total-Count": str(len(matching)), "X-Result-Count": str(len(page))}
             return web.json_response(page, headers=counts)
 
         return listing
 
     def _one(self, rows: Callable[[], Iterable[Row]]) -> Handler:
         async def one(request: web.Request) -> web.StreamResponse:
-            found = _by_id(rows(), request)
-            if found is None:
+            row = _by_id(rows(), request)
+            if row is None:
                 return _refused(404, "not found")
             fields = request.query.get("fields", "")
-            return web.json_response(resources.chosen(found, fields, self.dialect, listed=False))
+            return web.json_response(resources.chosen(row, fields, self.dialect, listed=False))
 
         return one
 
     async def _patch_bill(self, request: web.Request) -> web.StreamResponse:
-        found, body = _by_id(self.bills(), request), await request.json()
-        if found is None:
+        bill, body = _by_id(self.bills(), request), await request.json()
+        if bill is None:
             return _refused(404, "not found")
         if body.get("state") not in STATES:
             return _refused(400, "only the state may change")
-        self.states[found["id"]] = body["state"]
+        self.states[bill["id"]] = body["state"]
         return web.json_response(_by_id(self.bills(), request))
 
     async def _document(self, request: web.Request) -> web.StreamResponse:
@@ -165,8 +166,8 @@ class TmfBss:
         return web.json_response(self.hubs[identity], status=201)
 
     async def _unsubscribe(self, request: web.Request) -> web.StreamResponse:
-        known = self.hubs.pop(request.match_info["id"], None)
-        return web.Response(status=204) if known else _refused(404, "not found")
+        listener = self.hubs.pop(request.match_info["id"], None)
+        return web.Response(status=204) if listener else _refused(404, "not found")
 
 
 async def _posted(session: ClientSession, url: str, told: Row) -> int:
@@ -183,14 +184,14 @@ def _by_id(rows: Iterable[Row], request: web.Request) -> Row | None:
 
 
 def _sorted(rows: list[Row], by: str) -> list[Row]:
-    """By one field, `-` first for the last to come first."""
+    """Sort by one field; a leading `-` means descending."""
     return (
         sorted(rows, key=lambda row: str(row.get(by.lstrip("-"))), reverse=by.startswith("-")) if by else rows
     )
 
 
 def _fits(row: Row, query: dict[str, str]) -> bool:
-    """Does a row have all the values asked for, by dotted names and comparisons?"""
+    """Return whether a row matches all filters, given by dotted names with optional comparisons."""
     return all(_holds(row, name, wanted) for name, wanted in query.items() if name != "sort")
 
 
@@ -199,12 +200,12 @@ def _holds(row: Row, name: str, wanted: str) -> bool:
     value: Any = row
     for part in name.removesuffix(ending).split("."):
         value = value.get(part) if isinstance(value, dict) else None
-    told = str(value).lower() if isinstance(value, bool) else str(value)
-    compared = {
-        ".gte": told >= wanted,
-        ".gt": told > wanted,
-        ".lte": told <= wanted,
-        ".lt": told < wanted,
-        "": told == wanted,
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    results = {
+        ".gte": text >= wanted,
+        ".gt": text > wanted,
+        ".lte": text <= wanted,
+        ".lt": text < wanted,
+        "": text == wanted,
     }
-    return compared[ending]
+    return results[ending]

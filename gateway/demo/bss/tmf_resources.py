@@ -1,4 +1,4 @@
-"""The demo BSS's rows as TM Forum resources, ids and hrefs everywhere."""
+"""Maps the demo's rows to TM Forum resources, ids and hrefs included."""
 
 from datetime import datetime, time
 from decimal import Decimal
@@ -14,7 +14,7 @@ RATE_TYPES = {
 }
 ALWAYS = ("id", "href", "@type")
 V5_LISTED = (*ALWAYS, "billingAccount")
-"""What the published v5 example lists of a bill, whatever fields are asked for."""
+"""Fields of a bill in a v5 list, whatever fields are asked for (as in the published example)."""
 V5_TYPES = {
     "billingAccount": "BillingAccountRef",
     "billDocument": "Attachment",
@@ -23,16 +23,16 @@ V5_TYPES = {
     "bill": "BillRef",
     "characteristic": "StringCharacteristic",
 }
-"""In v5 every object says what it is."""
+"""The `@type` that v5 requires on every nested object, by field."""
 
 
 def bill(book: Book, row: Row, dialect: str, states: dict[str, str]) -> Row:
-    """A customerBill."""
+    """Return a customerBill."""
     name, rate = row["number"], book.rows.shop.tax_percent
-    place = f"/tmf-api/customerBillManagement/{dialect}/customerBill/{name}"
-    found: Row = {
+    url = f"/tmf-api/customerBillManagement/{dialect}/customerBill/{name}"
+    resource: Row = {
         "id": name,
-        "href": place,
+        "href": url,
         "billNo": name,
         "billDate": book.instant(row["issued"]),
         "category": "credit note" if row["total"] < 0 else "normal",
@@ -44,32 +44,32 @@ def bill(book: Book, row: Row, dialect: str, states: dict[str, str]) -> Row:
         "taxIncludedAmount": _money(book, row["total"]),
         "taxExcludedAmount": _money(book, row["total"] - row["tax"]),
         "taxItem": [{"taxCategory": "VAT", "taxRate": plain(rate), "taxAmount": _money(book, row["tax"])}],
-        "billDocument": _documents(book, name, f"{place}/document"),
+        "billDocument": _documents(book, name, f"{url}/document"),
         "billingAccount": _account_ref(row["account"]),
         "state": states.get(name) or _state(row),
         "@type": "CustomerBill",
     }
-    return _typed(found) if dialect == "v5" else found
+    return _typed(resource) if dialect == "v5" else resource
 
 
 def rate(book: Book, place: int, row: Row, dialect: str) -> Row:
-    """An appliedCustomerBillingRate on a bill: one of its lines."""
+    """Return an appliedCustomerBillingRate on a bill: one of its lines."""
     bills, days = f"/tmf-api/customerBillManagement/{dialect}", book.part(row)
     kind = RATE_TYPES.get(row["rubric"], "oneTimeCharge")
     words = {"rubric": row["rubric"], "user": row["user"], "centre": row["centre"]}
-    found = {
+    fields = {
         "name": row["rubric"],
         "isBilled": True,
         "bill": {"id": row["bill"], "href": f"{bills}/customerBill/{row['bill']}"},
     }
     if days:
         first, last = map(book.instant, days)
-        found["periodCoverage"] = {"startDateTime": first, "endDateTime": last}
-    return _rate(book, f"R{place}", dialect, kind, {**row, "words": words}, found)
+        fields["periodCoverage"] = {"startDateTime": first, "endDateTime": last}
+    return _rate(book, f"R{place}", dialect, kind, {**row, "words": words}, fields)
 
 
 def unbilled(book: Book, place: int, row: Row, dialect: str) -> Row:
-    """An appliedCustomerBillingRate on no bill yet: something used, or bought on the bill."""
+    """Return an appliedCustomerBillingRate not billed yet: usage or a purchase."""
     used = row["what"] == "usage"
     words = {
         "rubric": "communications" if used else "third_party",
@@ -77,18 +77,18 @@ def unbilled(book: Book, place: int, row: Row, dialect: str) -> Row:
         "quantity": str(row["quantity"]),
     }
     at = datetime.combine(row["at"], time(minute=place % 60), book.rows.zone)
-    found = {
+    fields = {
         "name": row["kind"],
         "isBilled": False,
         "date": at.isoformat(),
         "billingAccount": _account_ref(row["account"]),
     }
     kind = "usageCharge" if used else "oneTimeCharge"
-    return _rate(book, f"U{place}", dialect, kind, {**row, "words": words}, found)
+    return _rate(book, f"U{place}", dialect, kind, {**row, "words": words}, fields)
 
 
 def _rate(book: Book, name: str, dialect: str, kind: str, row: Row, more: Row) -> Row:
-    found: Row = {
+    resource: Row = {
         "id": name,
         "href": f"/tmf-api/customerBillManagement/{dialect}/appliedCustomerBillingRate/{name}",
         "description": row["label"],
@@ -98,11 +98,11 @@ def _rate(book: Book, name: str, dialect: str, kind: str, row: Row, more: Row) -
         "@type": "AppliedCustomerBillingRate",
         **more,
     }
-    return _typed(found) if dialect == "v5" else found
+    return _typed(resource) if dialect == "v5" else resource
 
 
 def account(book: Book, person: Row) -> Row:
-    """A TMF666 billingAccount."""
+    """Return a TMF666 billingAccount."""
     href = f"/tmf-api/accountManagement/v4/billingAccount/{person['account']}"
     since = {"startDateTime": book.instant(person["since"])}
     characteristic = {
@@ -125,7 +125,7 @@ def account(book: Book, person: Row) -> Row:
 
 
 def product(book: Book, person: Row) -> Row:
-    """A TMF637 product: the line, by its public identifier."""
+    """Return a TMF637 product: a line, with its number as public identifier."""
     return {
         "id": person["id"],
         "href": f"/tmf-api/productInventory/v4/product/{person['id']}",
@@ -144,7 +144,7 @@ def product(book: Book, person: Row) -> Row:
 
 
 def event(name: str, found: Row, dialect: str) -> Row:
-    """An event about a bill; beside the bill it says nothing the bill does not."""
+    """Return a bill event; it holds nothing beside the bill."""
     kind = name[0].upper() + name[1:]
     return {
         "eventId": f"{kind}-{found['id']}-{found['state']}",
@@ -156,7 +156,7 @@ def event(name: str, found: Row, dialect: str) -> Row:
 
 
 def chosen(row: Row, fields: str, dialect: str, *, listed: bool) -> Row:
-    """The fields asked for; a v5 list of bills shows but a few whatever is asked."""
+    """Return the fields asked for; a v5 list of bills always has the same few."""
     if listed and dialect == "v5" and row["@type"] == "CustomerBill":
         return {name: row[name] for name in V5_LISTED}
     wanted = {*fields.split(","), *ALWAYS} if fields else row.keys()
@@ -164,7 +164,7 @@ def chosen(row: Row, fields: str, dialect: str, *, listed: bool) -> Row:
 
 
 def _documents(book: Book, name: str, place: str) -> list[Row]:
-    """The issuer's document of a bill: where it is served."""
+    """Return the reference to a bill's document, if there is one."""
     document = book.document(name)
     if document is None:
         return []
@@ -174,7 +174,7 @@ def _documents(book: Book, name: str, place: str) -> list[Row]:
 
 
 def _money(book: Book, amount: Decimal) -> dict[str, Any]:
-    """Money is documented as positive: the sign is the category's."""
+    """Return an amount as Money, documented as positive: the bill's category carries the sign."""
     return {"unit": book.rows.currency, "value": plain(abs(amount))}
 
 
@@ -194,7 +194,7 @@ def _party(person: Row) -> dict[str, str]:
 
 
 def _typed(found: Row) -> Row:
-    """The same with the types v5 wants on every object within."""
+    """Add the `@type` that v5 requires to every nested object."""
     for name, kind in V5_TYPES.items():
         for each in found.get(name, []) if isinstance(found.get(name), list) else [found.get(name)]:
             if each is not None:
