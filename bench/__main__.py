@@ -1,4 +1,4 @@
-"""The bench: the five-step journey against a bare aiohttp handler, interleaved, as ratios of one run."""
+"""Benchmark of the five-step journey against a bare aiohttp handler, interleaved, as ratios."""
 
 import argparse
 import os
@@ -23,7 +23,7 @@ def main() -> None:
 
 
 def _round(args: argparse.Namespace, bare: servers.Server, ours: servers.Server) -> list[Figures]:
-    """One after the other, so that what else the machine does falls on all three alike."""
+    """Measure the three loads one after the other, so that other load on the machine hits them alike."""
     return [
         measured(args, [bare], MENUS, KNOWN),
         measured(args, [ours], MENUS, KNOWN),

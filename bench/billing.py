@@ -1,4 +1,4 @@
-"""Billing measured: the adapter against a bare GET, the summary behind a 50 ms BSS, the billing-day run."""
+"""Billing benchmarks: adapter overhead over a bare GET, summary behind a 50 ms BSS, the bill run."""
 
 import argparse
 import asyncio
@@ -50,7 +50,7 @@ CYCLE = datetime.now(UTC).date().replace(day=1)
 
 
 async def bss(late: float) -> None:
-    """A BSS of one person whose answers are made beforehand, each sent after so many seconds."""
+    """Serve a BSS of one subscriber with prebuilt answers, each sent after `late` seconds."""
     book = Book(rows(OPERATOR, datetime.now(UTC)))
     person = book.rows.people[0]
     answers = {
@@ -75,7 +75,7 @@ async def bss(late: float) -> None:
 
 @contextmanager
 def process(late: float) -> Iterator[str]:
-    """The BSS in a process of its own; its address."""
+    """Run the BSS in a process of its own and yield its URL."""
     child = Popen([sys.executable, "-m", "bench.billing", "bss", str(late)], stdout=PIPE)
     try:
         assert child.stdout
@@ -90,7 +90,7 @@ def site(options: dict[str, Any]) -> Site:
 
 
 async def overhead() -> None:
-    """Our processor time and time a call, against reading the same bytes with a bare session."""
+    """Compare time and CPU time of a call with reading the same bytes over a bare session."""
     with process(0.0) as url:
         billing = connect(f"tmf678+{url}", site({"cache_seconds": 1e-9}))
         assert isinstance(billing, Remote)
@@ -116,7 +116,7 @@ async def overhead() -> None:
 
 
 async def _timed(call: Callable[[], Awaitable[None]], count: int = 400) -> tuple[float, float]:
-    """Microseconds a call, one after the other: by the clock, and of our processor's."""
+    """Return microseconds a call, sequentially: wall clock and our CPU time."""
     await call()
     began, busy = time.perf_counter(), time.process_time()
     for _ in range(count):
@@ -125,7 +125,7 @@ async def _timed(call: Callable[[], Awaitable[None]], count: int = 400) -> tuple
 
 
 async def summary() -> None:
-    """200 callers at once ask for their latest bill; meanwhile others turn pages that need no billing."""
+    """Time 200 concurrent callers asking for their latest bill, while others page without billing."""
     with process(LATE_SECONDS) as url, tempfile.TemporaryDirectory() as folder:
         told = world.base({}) | {"database_url": f"sqlite:///{folder}/b.db", "turns_per_minute": 100_000}
         told["operators"] = {OPERATOR: told["operators"][OPERATOR] | {"billing": f"tmf678+{url}"}}
@@ -149,7 +149,7 @@ async def summary() -> None:
 
 
 async def _latest(line: Direct, number: int) -> tuple[float, str]:
-    """Seconds from dialling to the bill, and its first line."""
+    """Return the seconds from dialling to the bill, and its first line."""
     began = time.perf_counter()
     await line.dial(f"+4074{number:07}", "*100#")
     for key in ("1", "1"):
@@ -159,7 +159,7 @@ async def _latest(line: Direct, number: int) -> tuple[float, str]:
 
 
 async def _turns(line: Direct, count: int) -> float:
-    """Seconds a turn takes that needs no billing."""
+    """Return the median seconds of a turn that needs no billing."""
     await line.dial("+40749999999", "*100#")
     times = []
     for index in range(count):
@@ -171,7 +171,7 @@ async def _turns(line: Direct, count: int) -> float:
 
 
 async def cycle(url: str) -> None:
-    """The billing-day run over a hundred thousand bills on PostgreSQL."""
+    """Time the bill run over a hundred thousand bills on PostgreSQL."""
     database = opened(url)
     await upgrade(database)
     await _filled(database)
@@ -193,11 +193,11 @@ async def cycle(url: str) -> None:
 
 
 def _quiet(progress: Progress) -> None:
-    """Nothing on the way."""
+    """Ignore a progress report."""
 
 
 def _memory() -> float:
-    """The most this process has ever held, in MB."""
+    """Return the peak resident memory of this process, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
@@ -243,7 +243,7 @@ def _bill(number: int) -> dict[str, object]:
 
 
 def main() -> None:
-    """Run what is asked for, by default all."""
+    """Run the benchmarks named on the command line, by default all."""
     parser = argparse.ArgumentParser(prog="python -m bench.billing")
     parser.add_argument("what", nargs="*", default=["overhead", "summary", "cycle"])
     args = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Load: keep-alive connections that each walk journeys, cheap enough to leave the server the bottleneck."""
+"""Load generator: keep-alive connections that walk journeys, cheap enough that the server saturates."""
 
 import asyncio
 import itertools
@@ -14,26 +14,26 @@ HEAD = "POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: {kind}\r\nContent-L
 
 @dataclass(slots=True)
 class Tally:
-    """What one run saw."""
+    """The result of one run."""
 
     answered: int = 0
     wrong: int = 0
-    """Answers that are no 200."""
+    """Responses with a status other than 200."""
     latencies: list[float] = field(default_factory=list)
 
     def p99_ms(self) -> float:
-        """The 99th percentile of the latency, in milliseconds."""
+        """Return the 99th percentile of the latency, in milliseconds."""
         return sorted(self.latencies)[int(len(self.latencies) * 0.99)] * 1000
 
 
 def request(path: str, fields: dict[str, str]) -> bytes:
-    """One form post as it goes over the wire."""
+    """Return a form post as it goes over the wire."""
     body = urlencode(fields).encode()
     return HEAD.format(path=path, kind=FORM, size=len(body)).encode() + body
 
 
 def ussd_journey(path: str, answers: list[str], callers: int) -> Journey:
-    """A USSD session of an aggregator: each request repeats all answers so far."""
+    """Return the journey of an aggregator's USSD session: each request repeats all answers so far."""
 
     def journey(number: int) -> list[bytes]:
         caller = f"+4074{number % callers:07}"
@@ -53,7 +53,7 @@ def _joined(heard: str, answer: str) -> str:
 
 
 async def run(port: int, journey: Journey, numbers: Iterator[int], connections: int, seconds: float) -> Tally:
-    """Load the server for so long."""
+    """Load the server for the given number of seconds."""
     tally, end = Tally(), time.perf_counter() + seconds
     await asyncio.gather(*(_connection(port, journey, numbers, end, tally) for _ in range(connections)))
     return tally

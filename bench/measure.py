@@ -1,4 +1,4 @@
-"""Measuring: journeys walked against servers, and the CPU their answers cost."""
+"""Measure the CPU and latency of servers under load."""
 
 import argparse
 import asyncio
@@ -10,22 +10,22 @@ from bench import load, servers
 
 PATH = "/hooks/orange-ro/africastalking/demo/ussd"
 MENUS = ["", "1", "1", "3", "0"]
-"""*100#, Buget, Factura, factura electronica, back: what the gateway itself does."""
+"""*100#, Buget, Factura, factura electronica, back: menus only, no billing."""
 BILL = ["", "1", "1", "1", "0"]
 """*100#, Buget, Factura, ultima factura, back: three reads of SQLite in five steps."""
 KNOWN = 50
-"""Callers who come back within the minute their name and language are remembered."""
+"""Callers who return within the minute their name and language are cached."""
 
 numbers = itertools.count()
 
 
 class Figures(NamedTuple):
-    """What a round showed."""
+    """The figures of a round."""
 
     cpu: float
     """Microseconds of all servers' CPU per answered request."""
     p99: float
-    """Milliseconds."""
+    """99th percentile of the latency, in milliseconds."""
     rate: float
     """Answers a second."""
 
@@ -33,7 +33,7 @@ class Figures(NamedTuple):
 def measured(
     args: argparse.Namespace, told: Sequence[servers.Server], answers: list[str], callers: int
 ) -> Figures:
-    """Load servers that share a port over `connections` for `seconds`; an answer that is no 200 ends it."""
+    """Load servers that share a port over `connections` for `seconds`; a status other than 200 ends it."""
     before = _cpu_seconds(told)
     journey = load.ussd_journey(PATH, answers, callers)
     tally = asyncio.run(load.run(told[0][1], journey, numbers, args.connections, args.seconds))

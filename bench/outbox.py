@@ -1,9 +1,9 @@
-"""The outbox drained on PostgreSQL: claimed, handed over and settled, no provider, rows a second.
+"""Outbox benchmark on PostgreSQL: claim, hand over and settle without a provider, rows a second.
 
-All of a row's database work and no more: opt-outs looked up, its text opened, leases, fences, the receipt
-it may meet, its line in the audit trail, every commit on the disk but the claim's. Workers claim as many
-as `gateway.delivery` does while its lanes take everything. Rates are those of a machine with nothing
-else to do; processor time a row, ours and the server's, says more on one that is shared.
+It does all of a row's database work and no more: opt-out lookup, decryption, leases, fencing, the receipt
+it may meet, its line in the audit trail, every commit on disk except the claim's. Workers claim as many
+as `gateway.delivery` does while its routes accept everything. Rates hold for a machine with nothing else
+to do; CPU time a row, ours and the server's, says more on a shared one.
 
 Run: python -m bench.outbox [--rows 20000] [--workers 4] [--rounds 3]
 """
@@ -33,7 +33,7 @@ SECRET = Secret("a secret for the bench, nowhere else")
 
 
 def filled(connection: Connection, rows: int, at: datetime) -> None:
-    """An outbox with so many notices due."""
+    """Fill the outbox with the given number of due notices."""
     connection.execute(text("TRUNCATE outbox, receipts"))
     seal = Seal(SECRET, PURPOSE)
     for start in range(0, rows, 1000):
@@ -42,13 +42,13 @@ def filled(connection: Connection, rows: int, at: datetime) -> None:
 
 
 def notice(number: int) -> Notice:
-    """A notice as a bill's day brings them."""
+    """Return a notice as a bill run makes it."""
     body = f"Factura {number}: 79,90 lei, scadenta 15.03.2026, neachitata."
     return Notice(f"n{number}", "orange-ro", f"+4074{number:07}", "sms", "notice", body, "ro")
 
 
 async def drain(outbox: SqlOutbox, spent: dict[str, float]) -> None:
-    """One worker's database work until nothing is due."""
+    """Do one worker's database work until nothing is due."""
 
     async def timed(name: str, work: Awaitable[object]) -> object:
         began = time.perf_counter()
@@ -65,21 +65,21 @@ async def drain(outbox: SqlOutbox, spent: dict[str, float]) -> None:
 
 
 async def settled(outbox: SqlOutbox, parcels: Sequence[Parcel]) -> None:
-    """All of a batch, as concurrent sends report."""
+    """Settle a batch as concurrent sends do."""
     now = datetime.now(UTC)
     reports = (outbox.settle(each, Settlement("sent", "bench", f"id{each.id}"), now) for each in parcels)
     await asyncio.gather(*reports)
 
 
 def family_seconds(parent: int) -> float:
-    """Processor time of a server's own children: it works in them."""
+    """Return the CPU seconds of a server's child processes, in which it does its work."""
     tasks = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
     return sum(cpu_seconds(int(pid)) for pid in tasks)
 
 
 @dataclass(frozen=True)
 class Drain:
-    """One drain: rows a second, and processor microseconds a row."""
+    """The figures of one drain: rows a second, and CPU microseconds a row."""
 
     rate: float
     ours: float
@@ -87,7 +87,7 @@ class Drain:
 
 
 async def drained(database: Database, server: int, rows: int, workers: int, spent: dict[str, float]) -> Drain:
-    """One outbox filled, and drained by so many workers."""
+    """Fill the outbox and drain it with the given number of workers."""
     at = datetime.now(UTC)
     await database.write(lambda connection: filled(connection, rows, at), seconds=120)
     began = time.perf_counter(), time.process_time(), family_seconds(server)
@@ -98,7 +98,7 @@ async def drained(database: Database, server: int, rows: int, workers: int, spen
 
 
 async def measured(url: str, server: int, args: argparse.Namespace) -> None:
-    """The rounds, and their medians."""
+    """Run the rounds and print their medians."""
     database = connect(url)
     await upgrade(database)
     spent: dict[str, float] = {}
@@ -113,7 +113,7 @@ async def measured(url: str, server: int, args: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Start a PostgreSQL of our own and measure on it."""
+    """Start a PostgreSQL and measure on it."""
     parser = argparse.ArgumentParser(prog="python -m bench.outbox")
     for name, default in (("rows", 20_000), ("workers", 4), ("rounds", 3)):
         parser.add_argument(f"--{name}", type=int, default=default)

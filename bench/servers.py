@@ -1,4 +1,4 @@
-"""Servers: what is measured, each in a process of its own on one core."""
+"""Servers under measurement, each in a process of its own on one core."""
 
 import asyncio
 import os
@@ -24,14 +24,14 @@ from gateway.wiring.container import House, house
 from storage.sql.schema import billing_bills, billing_subscribers
 
 CALLERS = 20_000
-"""Subscribers of the bench: more than a run asks, so that every journey meets a cold cache."""
+"""Subscribers of the benchmark: more than a run uses, so that every journey meets a cold cache."""
 Server = tuple[int, int]
-"""Its process id and port."""
+"""A server's process id and port."""
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
 async def bare() -> None:
-    """The ceiling: aiohttp as its documentation begins, with a constant reply."""
+    """Serve the ceiling: aiohttp as its documentation begins, with a constant reply."""
 
     async def handle(request: web.Request) -> web.Response:
         await request.post()
@@ -45,7 +45,7 @@ async def bare() -> None:
 
 
 async def ours(folder: Path, redis_url: str, port: int) -> None:
-    """The gateway with every protection on; on a port of its own choice, or sharing this one."""
+    """Serve the gateway with every protection on; on a port of its own choice, or sharing this one."""
     logging.start()
     settings = {
         **world.base({}),
@@ -101,7 +101,7 @@ def _bill(number: int) -> dict[str, object]:
 
 @contextmanager
 def process(which: str, core: int, redis_url: str = "", port: int = 0) -> Iterator[Server]:
-    """Start a server on a core, beside others on the same port if one is given."""
+    """Start a server on a core; with `port`, it shares that port with others."""
     with tempfile.TemporaryDirectory() as folder, (Path(folder) / "log").open("wb") as errors:
         command = [sys.executable, "-m", "bench.servers", which, folder, redis_url, str(port)]
         child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors)
@@ -114,7 +114,7 @@ def process(which: str, core: int, redis_url: str = "", port: int = 0) -> Iterat
 
 
 def cpu_seconds(pid: int) -> float:
-    """Processor time a process has used, user and system, all its threads."""
+    """Return the CPU seconds of a process, user and system, all its threads."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
 

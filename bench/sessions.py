@@ -1,4 +1,4 @@
-"""What a session costs a step: our open and save against a plain GET and SET, interleaved, as ratios.
+"""Session store benchmark: open and save against a plain GET and SET, interleaved, as ratios.
 
 Run: python -m bench.sessions [rounds]. CPU of this process only; Redis runs beside it.
 """
@@ -40,7 +40,7 @@ def plain(client: Client) -> Step:
 
 
 async def cpu(step: Step, sitting: int) -> float:
-    """Microseconds of CPU a step, with 32 callers at a time."""
+    """Return the CPU microseconds of a step, with 32 concurrent callers."""
 
     async def caller(number: int) -> None:
         key = SessionKey(f"{number:022}", f"{number:022}")

@@ -1,8 +1,8 @@
-"""Two workers against one, on one port and one Redis: how much more the second lets them do.
+"""Scaling benchmark: two workers against one, on one port and one Redis.
 
-Run: python -m bench.workers --redis redis://... Where load and Redis want the second core, too, answers a
-second show little, so what is compared is the work: two workers of a core each do twice what one does,
-but for what a request costs more of when they share. What many cores do to each other is not shown.
+Run: python -m bench.workers --redis redis://... Where the load and Redis need the second core, too, answers
+a second show little, so the work is compared: two workers with a core each do twice the work of one, less
+what a request costs more when they share. What many cores do to each other is not shown.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from bench.measure import KNOWN, MENUS, Figures, measured
 
 
 def main() -> None:
-    """Interleave the rounds of one and of two, and print the medians."""
+    """Interleave the rounds of one and of two workers, and print the medians."""
     parser = argparse.ArgumentParser(prog="python -m bench.workers")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=2.0)

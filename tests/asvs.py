@@ -1,4 +1,4 @@
-"""The table of OWASP ASVS 5.0: `python -m tests.asvs` writes docs/asvs.md from tests/asvs.tsv."""
+"""Write docs/asvs.md, the OWASP ASVS 5.0 compliance table: `python -m tests.asvs`."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ outside has looked. Written from tests/asvs.tsv by `python -m tests.asvs`.
 
 @dataclass(frozen=True)
 class Item:
-    """One requirement."""
+    """One ASVS requirement with its state and the evidence for it."""
 
     number: str
     level: int
@@ -35,7 +35,7 @@ class Item:
 
 
 def items() -> Iterator[Item]:
-    """Every requirement; lines of the table name several where the same is to be said."""
+    """Yield every requirement; a line of the table may name several requirements with the same state."""
     for line in (ROOT / "tests" / "asvs.tsv").read_text().splitlines():
         numbers, about, state, shown = line.split("\t")
         for each in numbers.split():
@@ -44,7 +44,7 @@ def items() -> Iterator[Item]:
 
 
 def page() -> str:
-    """The whole page."""
+    """Return the whole page as Markdown."""
     found = sorted(items(), key=lambda item: item.order)
     counts = Counter(item.state for item in found)
     told = ", ".join(f"{counts[state]} {state}" for state in STATES)

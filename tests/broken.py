@@ -1,9 +1,9 @@
-"""Broken packs: Orange România's with one fault each, and the exact line `dialtree check` prints for it."""
+"""Broken packs: Orange România's with one fault each, and the exact finding `dialtree check` prints."""
 
 from gateway.publishing import pack_compiler
 
 Fault = tuple[str, str, str | None, str]
-"""A file, what is right in it (empty: all of it), what stands there instead (None: none), and the finding."""
+"""A file, the correct text in it (empty: the whole file), its replacement (None: no file), and the finding."""
 BROKEN: dict[str, Fault] = {
     "unknown target": (
         "screens.yaml", "to: budget}", "to: budgett}",

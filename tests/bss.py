@@ -1,4 +1,4 @@
-"""Backends for the tests: the same three people behind every kind of billing there is."""
+"""Billing backends for the contract tests: the same demo subscribers behind every kind of backend."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -62,20 +62,20 @@ MAPPED: Mapping[str, Any] = {
 
 @dataclass(slots=True)
 class Backend:
-    """One backend with the demo world's people of one operator behind it."""
+    """A backend filled with the demo subscribers of one operator."""
 
     name: str
     billing: Billing = field(repr=False)
     book: Book = field(repr=False)
-    """What it was filled from; of a BSS over HTTP also what it is served from."""
+    """The rows it was filled from; a BSS over HTTP is also served from them."""
 
     async def account(self, msisdn: str) -> str:
-        """The account behind a number, as this backend calls it."""
+        """Return the account of a number in this backend's own spelling."""
         return (await self.billing.subscriber(msisdn)).account
 
 
 def book(at: datetime = AT, operator: str = OPERATOR) -> Book:
-    """An operator of the demo world on a day."""
+    """Return an operator's demo data as of a day."""
     return Book(rows(operator, at))
 
 
@@ -85,27 +85,27 @@ def site(
     options: Mapping[str, Any] | None = None,
     kept: Book | None = None,
 ) -> Site:
-    """Where a backend of the tests works."""
+    """Return the site (operator, database, clock, options) a backend is connected with."""
     operator, zone = (kept.rows.shop.name, kept.rows.zone) if kept else (OPERATOR, ZONE)
     return Site(operator, database, today, zone, options or {})
 
 
 @asynccontextmanager
 async def served(app: web.Application) -> AsyncIterator[str]:
-    """An application on a loopback port; its address."""
+    """Serve an application on a loopback port and yield its URL."""
     async with listening(app, "127.0.0.1", 0) as port:
         yield f"http://127.0.0.1:{port}"
 
 
 UNHURRIED = {"timeout_seconds": 30.0, "connect_seconds": 30.0}
-"""Settings of a backend over HTTP where its slowness is not what is looked at."""
+"""Timeouts (seconds) of an HTTP backend for tests that are not about slowness."""
 
 
 @asynccontextmanager
 async def behind(
     name: str, folder: Path, kept: Book, today: Callable[[], date], more: Mapping[str, Any] | None = None
 ) -> AsyncIterator[Billing]:
-    """A backend over HTTP, in memory or on its own file, by its name: `sqlite`, `mapped`, `tmf678-v4`..."""
+    """Open a backend by name: `memory`, `sqlite`, `mapped`, `tmf678-v4`, `tmf678-v5` or `killbill`."""
     kind, _, dialect = name.partition("-")
     if kind == "memory":
         yield MemoryBilling(kept.rows, today)
@@ -140,7 +140,7 @@ async def _filled(path: Path, kept: Book) -> AsyncIterator[Database]:
 
 
 async def fill(database: Database, kept: Book) -> None:
-    """Put the book into our own tables."""
+    """Insert the demo rows into our own billing tables."""
 
     def job(connection: Any) -> None:
         connection.execute(ADD_SUBSCRIBER, kept.rows.people)
@@ -163,4 +163,4 @@ VIEWS = [
     _view("their_bills", "billing_bills", MAPPED["bills"]),
     _view("their_detail", "billing_lines", MAPPED["lines"]),
 ]
-"""An operator's own names for everything."""
+"""Views that show our tables under an operator's own table and column names."""

@@ -1,4 +1,4 @@
-"""A real browser on the phone's page: every complaint of its console fails the test."""
+"""A real Chromium on the browser phone's page; any console error or page error fails the test."""
 
 import os
 import re
@@ -40,17 +40,17 @@ BASE: dict[str, Any] = {
 
 CODE = re.compile(r"\b\d{6}\b")
 PICTURES = Path(os.environ.get("PICTURES") or Path(__file__).parent.parent / "var" / "pictures")
-"""Where each test leaves a picture of what it saw last."""
+"""Folder that receives a screenshot at the end of each test (environment variable PICTURES)."""
 
 
 @dataclass(slots=True)
 class Phone:
-    """The page, as a person uses it."""
+    """The phone page, driven as a person would use it."""
 
     page: Page = field(repr=False)
     url: str
     said: list[str] = field(default_factory=list)
-    """What the browser complained of."""
+    """Console messages and page errors of the browser."""
 
     def the(self, name: str) -> Locator:
         return self.page.locator(f"#{name}")
@@ -60,7 +60,7 @@ class Phone:
         await self.page.wait_for_selector("body[data-turn]")
 
     async def be(self, person: str, language: str) -> None:
-        """Take a new phone in hand."""
+        """Take a new phone as a demo subscriber, in a language."""
         await self.the("person").select_option(person)
         await self.the("language").select_option(language)
         held = await self.page.get_attribute("body", "data-phone")
@@ -69,19 +69,19 @@ class Phone:
         await expect(self.the("dialog")).to_contain_text(f"from {person}\nlanguage {language}")
 
     async def enter(self, typed: str, shown: str) -> None:
-        """Type into the phone's line, and wait for what must come."""
+        """Type into the phone's line and wait until the screen shows the expected text."""
         await self.the("line").fill(typed)
         await self.the("go").click()
         await expect(self.the("screen")).to_contain_text(shown)
 
     async def send(self, typed: str) -> None:
-        """Type into the phone's line, and wait for whatever comes."""
+        """Type into the phone's line and wait for the next turn, whatever it shows."""
         turn = await self.page.get_attribute("body", "data-turn")
         await self.enter(typed, "")
         await expect(self.page.locator("body")).not_to_have_attribute("data-turn", turn or "")
 
     async def spoil(self, what: str, state: str) -> None:
-        """Press a switch, and wait until it is done."""
+        """Press a fault switch and wait until it has taken effect."""
         await self.page.click(f"[data-spoil={what}][data-state={state}]")
         await expect(self.the("dialog")).to_contain_text(re.compile(rf"{what} (up|{state})\n*$"))
 
@@ -95,13 +95,13 @@ class Phone:
         await expect(self.the("thread")).to_contain_text(shown)
 
     async def code(self) -> str:
-        """The code in the messages, once it has come."""
+        """Return the one-time code in the messages, once it has arrived."""
         await expect(self.the("thread")).to_contain_text(CODE)
         (code,) = CODE.findall(await self.the("thread").inner_text())
         return str(code)
 
     async def saved(self, folder: Path) -> Path:
-        """What "Save as test" downloads, under the name it proposes."""
+        """Download what "Save as test" offers and return its path, with the proposed file name."""
         async with self.page.expect_download() as download:
             await self.the("save").click()
         path = folder / (await download.value).suggested_filename
@@ -109,7 +109,7 @@ class Phone:
         return path
 
     async def passes(self, worlds: Worlds) -> str:
-        """What "Save as test" downloads, which must pass when it is played."""
+        """Download what "Save as test" offers, check that it passes when replayed, and return its text."""
         text = (await self.saved(PICTURES)).read_text(encoding="utf-8")
         assert await replayed(worlds, text) == text
         return text
@@ -117,7 +117,7 @@ class Phone:
 
 @asynccontextmanager
 async def browsing(chromium: str) -> AsyncIterator[Browser]:
-    """A browser for as long as the block runs."""
+    """Run a headless browser for the duration of the block."""
     async with async_playwright() as play:
         browser = await play.chromium.launch(executable_path=chromium, args=list(OPTIONS))
         yield browser
@@ -126,7 +126,7 @@ async def browsing(chromium: str) -> AsyncIterator[Browser]:
 
 @asynccontextmanager
 async def holding(browser: Browser, url: str, name: str) -> AsyncIterator[Phone]:
-    """The phone in a fresh page; a picture of it stays, and whatever the console said is a fault."""
+    """Open the phone in a fresh page; take a screenshot at the end and fail on console errors."""
     opened = Phone(await browser.new_page(), url)
     opened.page.on("console", lambda told: opened.said.append(told.text))
     opened.page.on("pageerror", lambda error: opened.said.append(str(error)))
@@ -139,7 +139,7 @@ async def holding(browser: Browser, url: str, name: str) -> AsyncIterator[Phone]
 
 @dataclass(slots=True)
 class Show:
-    """A demo, and where its site is."""
+    """A running demo with its URL and phone site."""
 
     url: str
     site: PhoneSite = field(repr=False)
@@ -147,7 +147,7 @@ class Show:
 
 @asynccontextmanager
 async def showing(menu: Callable[[Path], Menu], root: Path = pack_compiler.OPERATORS) -> AsyncIterator[Show]:
-    """A demo of the packs in a folder for as long as the block runs."""
+    """Serve a demo of the packs in a folder for the duration of the block."""
     operators = {name: dict(OPERATOR) for name in pack_compiler.names(root)}
     settings = load(discover(), Path("no such file"), {}, {**BASE, "operators": operators})
     async with house(settings, root, load=menu) as built, phone(built, root) as site:
@@ -159,25 +159,25 @@ async def showing(menu: Callable[[Path], Menu], root: Path = pack_compiler.OPERA
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser(chromium: str) -> AsyncIterator[Browser]:
-    """One browser for the whole run."""
+    """Provide one browser for the whole run."""
     async with browsing(chromium) as opened:
         yield opened
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def show(worlds: Worlds) -> AsyncIterator[Show]:
-    """One demo for all tests of the phone: each takes a phone of its own."""
+    """Provide one demo for all browser tests; each test takes a phone of its own."""
     async with showing(worlds.menu) as opened:
         yield opened
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def page(browser: Browser, show: Show, request: pytest.FixtureRequest) -> AsyncIterator[Phone]:
-    """The phone in a fresh page."""
+    """Provide the phone in a fresh page."""
     async with holding(browser, show.url, called(request)) as opened:
         yield opened
 
 
 def called(request: pytest.FixtureRequest) -> str:
-    """A test's name as a file's."""
+    """Return a test's name as a file name."""
     return re.sub(r"[^\w-]+", "-", request.node.name.removeprefix("test_")).strip("-")

@@ -1,4 +1,4 @@
-"""What every test stands on: a clean environment, and real servers where they are asked for."""
+"""Fixtures and options for all tests: a clean environment, and real Redis, PostgreSQL and Chromium."""
 
 import os
 import uuid
@@ -25,18 +25,18 @@ LEAKS = ("DATABASE_URL", "REDIS_URL", "PORT", "ALL_PROXY", "HTTP_PROXY", "HTTPS_
 LEAKING_PREFIXES = ("DIALTREE_", "TWILIO_", "PG")
 
 
-# A shared machine is slow now and then: how long an example takes decides nothing.
+# No deadline per Hypothesis example: a shared machine is slow now and then.
 settings.register_profile("dialtree", deadline=None)
 settings.load_profile("dialtree")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The switch that writes the dialogs anew."""
+    """Add the option that rewrites the expected screens of the dialogs."""
     parser.addoption("--rewrite", action="store_true", help="write down in tests/dialogs what is said now")
 
 
 def pytest_configure() -> None:
-    """What the developer's shell says must not decide how a test ends."""
+    """Remove environment variables of the developer's shell that would influence a test."""
     for name in list(os.environ):
         if name.upper() in LEAKS or name.startswith(LEAKING_PREFIXES):
             del os.environ[name]
@@ -50,7 +50,7 @@ def leave_out(program: Missing) -> None:
 
 
 def walked(terminalreporter: pytest.TerminalReporter) -> list[str]:
-    """A line for each operator and channel whose moves were counted."""
+    """Return a line for each operator and channel with its dialog coverage."""
     done = [report for word in ("passed", "failed") for report in terminalreporter.stats.get(word, [])]
     return sorted(
         f"dialogs walk {value}" for report in done for name, value in report.user_properties if name == "walked"
@@ -58,7 +58,7 @@ def walked(terminalreporter: pytest.TerminalReporter) -> list[str]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how much of the packs the dialogs walk, and what was left out where nobody can overlook it."""
+    """Print dialog coverage and, in red, the tests left out because a program is missing."""
     for line in walked(terminalreporter):
         terminalreporter.write_line(line)
     skipped = terminalreporter.stats.get("skipped", [])
@@ -70,7 +70,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """Where the browser is."""
+    """Return the path of Chromium; skip (in CI: fail) when it is not installed."""
     try:
         return found("chromium")
     except Missing as program:
@@ -80,7 +80,7 @@ def chromium() -> str:
 
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[Redis]:
-    """One Redis for the whole run; a test that harms its server starts its own with `serving(Redis)`."""
+    """Run one Redis for all tests; a test that harms its server starts its own."""
     try:
         with serving(Redis) as server:
             yield server
@@ -90,7 +90,7 @@ def redis_server() -> Iterator[Redis]:
 
 @pytest.fixture
 def redis_url(redis_server: Redis) -> str:
-    """The URL of a Redis in which nothing is left of other tests: they play the same subscribers."""
+    """Return the URL of an emptied Redis: other tests play the same subscribers."""
     with redis.Redis.from_url(redis_server.url) as client:
         client.flushall()
     return redis_server.url
@@ -98,7 +98,7 @@ def redis_url(redis_server: Redis) -> str:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Postgres]:
-    """One PostgreSQL for the whole run; a test that harms its server starts its own."""
+    """Run one PostgreSQL for all tests; a test that harms its server starts its own."""
     try:
         with serving(Postgres) as server:
             yield server
@@ -108,20 +108,20 @@ def postgres_server() -> Iterator[Postgres]:
 
 @pytest.fixture(scope="session")
 def postgres_url(postgres_server: Postgres) -> str:
-    """The cluster's own `postgres` database: to look, not to write; tests write to `postgres_database`."""
+    """Return the URL of the cluster's `postgres` database, for reading only."""
     return postgres_server.url
 
 
 @pytest.fixture(scope="session")
 def postgres_migrated(postgres_server: Postgres) -> str:
-    """The name of a migrated database with nothing in it, to be copied."""
+    """Return the name of a migrated, empty database that serves as a template."""
     migrate(postgres_server.create("migrated"))
     return "migrated"
 
 
 @pytest.fixture
 def postgres_database(postgres_server: Postgres, postgres_migrated: str) -> Iterator[str]:
-    """The URL of a migrated database that is this test's alone."""
+    """Provide the URL of a migrated database that belongs to this test alone."""
     name = f"t{uuid.uuid4().hex}"
     yield postgres_server.create(name, postgres_migrated)
     postgres_server.drop(name)

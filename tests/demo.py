@@ -1,4 +1,4 @@
-"""The demo as `make demo` starts it, in a folder of its own: a process, its phones, its bill page."""
+"""The demo as `make demo` starts it: a process in its own folder, its terminal phone and bill page."""
 
 import os
 import re
@@ -18,7 +18,7 @@ CODE = re.compile(r"(?:cod|code)\D{1,40}(\d{6})\b")
 
 @dataclass(frozen=True)
 class Demo:
-    """A demo that serves."""
+    """A demo process that serves."""
 
     folder: Path
     port: int
@@ -29,7 +29,7 @@ class Demo:
 
     @property
     def said(self) -> str:
-        """What it printed so far."""
+        """What the process has printed so far."""
         return (self.folder / "out").read_text()
 
     @property
@@ -37,12 +37,12 @@ class Demo:
         return {**os.environ, "PORT": str(self.port)}
 
     def dial(self, address: str, caller: str, *keys: str) -> str:
-        """What the terminal phone prints when somebody dials and types."""
+        """Dial with the terminal phone, type the keys, and return what it prints."""
         typed = "".join(f"{key}\n" for key in keys)
         return self.run("dial", address, "--operator", "orange-ro", "--from", caller, typed=typed).stdout
 
     def run(self, *words: str, typed: str = "") -> "subprocess.CompletedProcess[str]":
-        """A command in the demo's folder, which must end well."""
+        """Run a command in the demo's folder and check that it exits with status 0."""
         command = [DIALTREE, *words]
         done = subprocess.run(
             command, cwd=self.folder, env=self.environ, input=typed, capture_output=True, text=True, timeout=60
@@ -51,12 +51,12 @@ class Demo:
         return done
 
     def code(self, address: str, caller: str, *keys: str) -> str:
-        """The code that asking on a channel brings: to this phone, or to the demo's own terminal."""
+        """Request a one-time code on a channel; return it from the phone or the demo's output."""
         before = len(self.said)
         return self.told(before, self.dial(address, caller, *keys))
 
     def told(self, before: int, shown: str = "") -> str:
-        """The code in what is shown, or in what the demo prints after so much of its output."""
+        """Return the code in the given screen or in the demo's output after the given offset."""
         until(lambda: CODE.search(shown + self.said[before:]) is not None, 10, "the code arrives")
         found = CODE.search(shown + self.said[before:])
         assert found
@@ -65,9 +65,9 @@ class Demo:
 
 @contextmanager
 def demonstrating(folder: Path, *arguments: str, environment: Path = Path(sys.prefix)) -> Iterator[Demo]:
-    """Serve it for as long as the block runs, by what is installed in a virtual environment."""
+    """Run the demo installed in a virtual environment, for the duration of the block."""
     (folder / ".venv").symlink_to(environment)
-    (folder / "dialtree.toml").write_text('trusted_proxies = ["127.0.0.1"]\n')  # visitors from anywhere
+    (folder / "dialtree.toml").write_text('trusted_proxies = ["127.0.0.1"]\n')  # clients from any address
     demo = Demo(folder, free_port())
     with (folder / "out").open("wb") as out:
         child = subprocess.Popen(

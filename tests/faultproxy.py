@@ -1,4 +1,4 @@
-"""A TCP proxy that misbehaves on demand, in toxiproxy's words, so that toxiproxy can take its place."""
+"""Fault-injecting TCP proxy with toxiproxy's vocabulary, so that toxiproxy can replace it."""
 
 import asyncio
 import contextlib
@@ -12,28 +12,28 @@ from types import TracebackType
 
 @dataclass(slots=True)
 class Toxics:
-    """What is wrong now; every field may change while connections are open.
+    """The active faults; every field may change while connections are open.
 
-    Toxiproxy's `downstream` toxics: they act on what the server sends, except `timeout`, which stops
-    both directions.
+    These are toxiproxy's `downstream` toxics: they act on what the server sends, except `timeout`,
+    which stops both directions.
     """
 
     latency_ms: int = 0
-    """Every piece comes so much later."""
+    """Delay of every piece, in milliseconds."""
     jitter_ms: int = 0
-    """... and up to so much later still."""
+    """Upper bound of a random further delay, in milliseconds."""
     timeout: bool = False
     """Nothing passes in either direction; connections stay open."""
     limit_bytes: int | None = None
-    """limit_data: a connection is closed after so many bytes."""
+    """limit_data: close a connection after this many bytes."""
     reset_peer: bool = False
-    """Connections are reset (RST) at the next piece from the server."""
+    """Reset the connection (RST) at the next piece from the server."""
     slice_bytes: int = 0
-    """slicer: pieces of so many bytes, each sent on its own."""
+    """slicer: cut into pieces of this many bytes, each sent on its own."""
 
 
 class FaultProxy:
-    """Listens on a free loopback port and passes everything on to one server."""
+    """TCP proxy on a free loopback port in front of one server."""
 
     def __init__(self, port: int, host: str = "127.0.0.1", seed: int = 0) -> None:
         self.upstream = (host, port)
@@ -55,35 +55,35 @@ class FaultProxy:
         await self.down()
 
     async def up(self) -> None:
-        """Listen, on the same port as the last time."""
+        """Listen, on the same port as before if it listened already."""
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def down(self) -> None:
-        """toxiproxy's `down`: refuse new connections and cut those open."""
+        """Refuse new connections and cut the open ones (toxiproxy's `down`)."""
         server, self._server = self._server, None
         if server is None:
             return
         server.close()
         for link, writer in self._links.items():
             link.cancel()
-            # A task cancelled before its first step would never do it.
+            # A task cancelled before its first step would never close it.
             writer.close()
         await asyncio.gather(*self._links, return_exceptions=True)
         await server.wait_closed()
 
     def hang(self) -> None:
-        """The `timeout` toxic: hold everything back until `heal`."""
+        """Hold back all traffic until `remove_toxics` (toxiproxy's `timeout`)."""
         self.toxics.timeout = True
         self._flowing.clear()
 
     def heal(self) -> None:
-        """Take every toxic away; what was held back goes on."""
+        """Remove every toxic; traffic that was held back continues."""
         self.toxics = Toxics()
         self._flowing.set()
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Not a coroutine: `down` must know of a link before its task has run for the first time."""
+        """Accept a connection; no coroutine: `take_down` must know it before its task first runs."""
         if self._server is None:
             writer.transport.abort()
             return
@@ -107,7 +107,7 @@ class FaultProxy:
         try:
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            # First what needs no waiting: `down` may cancel us again here.
+            # First what needs no waiting: `take_down` may cancel again here.
             ours.close()
             for pump in pumps:
                 pump.cancel()
@@ -149,7 +149,7 @@ def _sliced(piece: bytes, size: int) -> list[bytes]:
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
-    """SO_LINGER of zero: closing sends RST instead of FIN."""
+    """Reset the connection: SO_LINGER of zero makes closing send RST instead of FIN."""
     link = writer.get_extra_info("socket")
     link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()

@@ -1,4 +1,4 @@
-"""Lines over HTTP: the same phone, through each provider's real requests."""
+"""Phones over HTTP: Africa's Talking and Twilio webhooks as each provider sends them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -27,7 +27,7 @@ Firing = Literal["once", "thrice"]
 
 @dataclass(slots=True)
 class Wire:
-    """Sends webhooks: each goes out once, or twice at the same time and then once more."""
+    """Sends webhooks once, or twice concurrently and once more (`thrice`)."""
 
     client: ClientSession = field(repr=False)
     base: str
@@ -35,7 +35,7 @@ class Wire:
     last: tuple[str, Fields] | None = None
 
     async def send(self, path: str, fields: Fields) -> str:
-        """The answer; however often it was sent, the same bytes."""
+        """Send a webhook and return the answer; every repeat must bring the same bytes."""
         self.last = path, fields
         answers = (
             [await self._post(path, fields)] if self.firing == "once" else await self._thrice(path, fields)
@@ -44,7 +44,7 @@ class Wire:
         return answers[0].decode()
 
     async def again(self) -> str:
-        """The last request once more."""
+        """Send the last request again."""
         if self.last is None:
             raise DialogError("nothing was sent")
         return await self.send(*self.last)
@@ -64,14 +64,14 @@ class Wire:
 
 @asynccontextmanager
 async def wired(world: World, firing: Firing = "once") -> AsyncIterator[Wire]:
-    """A server of this world's house on loopback, and the wire to it."""
+    """Serve the sandbox's webhooks on loopback and yield a sender to it."""
     async with listening(public(world.house), "127.0.0.1", 0) as port, ClientSession() as client:
         yield Wire(client, f"http://127.0.0.1:{port}", firing)
 
 
 @dataclass(slots=True)
 class _Phone:
-    """What both providers' phones share: one conversation open at a time."""
+    """What both providers' phones share: one conversation at a time."""
 
     wire: Wire
     menu: Menu = field(repr=False)
@@ -81,7 +81,7 @@ class _Phone:
     session: str = ""
     channel: str = ""
     heard: str | None = None
-    """Everything answered in a USSD session."""
+    """All answers of a USSD session so far, joined by `*`."""
     shown: Shown = field(default_factory=Shown)
     answer_to: str = ""
     silent_to: str = ""
@@ -98,7 +98,7 @@ class _Phone:
         return shown
 
     def heard_in(self, body: str) -> Shown:
-        """A voice document as a phone says it."""
+        """Parse a voice XML document into what the caller hears."""
         root = fromstring(body)
         asked = next((each for each in root if each.tag in ("GetDigits", "Gather")), None)
         said = tuple("".join(each.itertext()) for each in root.iter("Say"))
@@ -190,7 +190,7 @@ class OverAfricasTalking(_Phone):
         return self.heard_in(body) if body else Shown()
 
     async def _reply(self) -> str:
-        """The answer to a text comes by SMS: it is taken out of the post."""
+        """Take the reply to a text out of the collected messages: it comes by SMS."""
         arrived = await self.post.collect()
         replies = [notice for notice in arrived if notice.key.endswith("/reply") and notice.kind == "reply"]
         self.post.arrived += [notice for notice in arrived if notice not in replies]

@@ -1,4 +1,4 @@
-"""Moves: what each kind of caller can do in a pack, worked out from its table; dialogs must do all of it."""
+"""Transitions reachable in a pack for each kind of caller; the dialogs must cover all of them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,13 +21,13 @@ ASKING = frozenset(
         *("registration.begin", "einvoice.activate", "paper.revert"),
     ]
 )
-"""Actions that ask billing more than who is calling: it may fail them however far a caller has come."""
+"""Actions that read billing beyond the caller's identity, so billing may fail in them at any point."""
 PROVING = frozenset({"code.check", "proof.check", "password.check", "line.with_code"})
 
 
 @dataclass(frozen=True)
 class Pack:
-    """A pack as its callers find it on one channel."""
+    """A pack as callers meet it on one channel."""
 
     operator: str
     channel: str
@@ -36,7 +36,7 @@ class Pack:
 
     @classmethod
     def of(cls, operator: str, channel: str) -> "Pack":
-        """The pack of an operator."""
+        """Load the pack of an operator."""
         return cls(
             operator,
             channel,
@@ -45,14 +45,14 @@ class Pack:
         )
 
     def moves(self) -> set[Move]:
-        """Every move somebody can make."""
+        """Return every transition that some caller can make."""
         kinds = ("", *self._barring(), "unknown", *FAULTS)
         made = {move for only in kinds for move in self._made_by(only)}
         asking = {name for _, name in made if self.written.nodes[name].action in ASKING}
         return made | {(fault, name) for name in asking for fault in FAULTS}
 
     def _barring(self) -> Iterator[str]:
-        """The outcomes by which the rules leave somebody out."""
+        """Yield the outcomes by which the eligibility rules exclude a caller."""
         rules = self.written.form.rules
         if rules.business in ("refuse", "agency"):
             yield "refused" if rules.business == "refuse" else "agency"
@@ -60,7 +60,7 @@ class Pack:
             yield "newcomer"
 
     def _made_by(self, only: str) -> Iterator[Move]:
-        """What a caller makes for whom every step on an account answers `only`; a subscriber, when empty."""
+        """Yield the transitions of a caller whose account steps answer `only` (empty: a subscriber)."""
         found, todo = set[str](), list(self._starts())
         while todo:
             name = todo.pop()
@@ -96,11 +96,11 @@ class Pack:
     def _answers(self, node: Node, outcome: str, only: str) -> bool:
         action = self.actions[node.action]
         if action.later:
-            return outcome == "slow"  # promised to everybody; what comes of it is texted
+            return outcome == "slow"  # promised to every caller; the result is texted
         if only and self._touched(action, only):
             return outcome == only
         if only == "unknown" and node.action in PROVING and outcome in ("ok", "first"):
-            return False  # nobody's number has nothing to prove with
+            return False  # an unknown number has nothing to prove itself with
         return outcome in self._usual(node, action)
 
     def _touched(self, action: Action, only: str) -> bool:
@@ -109,7 +109,7 @@ class Pack:
         return action.private
 
     def _usual(self, node: Node, action: Action) -> set[str]:
-        """The outcomes a step answers a subscriber, billing being well."""
+        """Return the outcomes of a step for a subscriber while billing works."""
         rules, declared = self.written.form.rules, set(action.outcomes)
         declared -= {"agency", "newcomer", "unknown", *FAULTS}
         declared -= set() if node.action == "code.by_password" else {"refused"}
@@ -120,13 +120,13 @@ class Pack:
         return declared - self._never(node)
 
     def _never(self, node: Node) -> set[str]:
-        """What the way to a step leaves out."""
+        """Return the outcomes that the path to a step rules out."""
         never = set[str]()
         texted = {keyword.to for keyword in self.written.keywords.form.keywords if self.channel == "sms"}
         if node.action == "line.other" and node.name not in texted:
-            never.add("wrong")  # an input takes numbers only; what follows a keyword may be any
+            never.add("wrong")  # an input accepts numbers only; a keyword may be followed by anything
         if node.action == "account.create" and node.name not in texted:
-            never.add("challenge")  # the way leads by the challenge
+            never.add("challenge")  # this path goes through the challenge
         if node.action == "account.create":
             never.add("ok" if self.written.form.rules.reach.get(node.given) == "email" else "mailed")
         return never

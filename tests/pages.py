@@ -1,4 +1,4 @@
-"""A browser for the tests, and the pages of a world on a real port of loopback."""
+"""HTTP client for the web pages, and the pages of a sandbox served on a loopback port."""
 
 import re
 from collections.abc import AsyncIterator
@@ -31,7 +31,7 @@ _TOKEN = re.compile(r'(name="(?:form_token|slip)" value=")[^"]*')
 
 @dataclass(frozen=True)
 class Seen:
-    """A response as a browser has it."""
+    """A response as the visitor's browser has it."""
 
     status: int
     headers: dict[str, str]
@@ -43,12 +43,12 @@ class Seen:
 
     @property
     def words(self) -> str:
-        """What stands on the page, without markup."""
+        """The visible text of the page, without markup."""
         return " ".join(unescape(re.sub(r"<[^>]*>", " ", self.text)).split()).replace("\xa0", " ")
 
     @property
     def bare(self) -> tuple[int, str]:
-        """Status and bytes without what differs between any two forms."""
+        """Status and body without the token that differs between any two forms."""
         return self.status, _TOKEN.sub(r"\1", self.text)
 
     @property
@@ -58,7 +58,7 @@ class Seen:
 
 @dataclass
 class Browser:
-    """One visitor with one set of cookies; forms are sent as they were last seen."""
+    """One visitor with one cookie jar; forms are sent with the hidden fields last seen."""
 
     session: aiohttp.ClientSession
     url: str
@@ -69,7 +69,7 @@ class Browser:
             return await self._seen(response)
 
     async def submit(self, path: str, **fields: str) -> Seen:
-        """Fill in the form in sight, or one fetched first, and post it."""
+        """Fill in the form last seen, or fetch it first, and post it."""
         page = self.last if self.last and self.last.hidden else await self.get(path)
         return await self.post(path, page.hidden | fields)
 
@@ -84,7 +84,7 @@ class Browser:
 
 @dataclass
 class Street:
-    """A world with its pages served."""
+    """A sandbox whose pages are served."""
 
     world: World
     url: str
@@ -92,13 +92,13 @@ class Street:
     sessions: list[aiohttp.ClientSession] = field(default_factory=list)
 
     def browser(self) -> Browser:
-        """A visitor nobody has seen before."""
+        """Return a visitor without cookies."""
         session = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
         self.sessions.append(session)
         return Browser(session, self.url)
 
     async def code(self, caller: str = ANA) -> str:
-        """Text the password to 477 and read the code that comes back (R8)."""
+        """Text the password to 477 and return the code that comes back (R8)."""
         await self.phone.text(caller, "477", PASSWORDS[caller])
         notice = (await self.world.post.collect())[-1]
         assert notice.to == caller
@@ -107,32 +107,32 @@ class Street:
         return found[0]
 
     async def link(self) -> str:
-        """The token of the link that arrived last, whichever way."""
+        """Return the token of the link that arrived last, by SMS or e-mail."""
         found = re.search(r"#(\S+)", (await self.world.post.collect())[-1].body)
         assert found
         return found[1]
 
     async def address_link(self, caller: str = ANA) -> str:
-        """Ask on the menu for a link to type another address (R14)."""
+        """Request on the menu a link for entering another postal address (R14)."""
         await self.phone.dial(caller, "*100*1*1*4#")
         await self.phone.press("2")
         return await self.link()
 
     async def email_link(self, address: str, caller: str = ANA) -> str:
-        """Give an e-mail address by SMS (T7)."""
+        """Give an e-mail address by SMS and return the token of the link (T7)."""
         await self.phone.text(caller, "477", f"NOTIF EMAIL {address}")
         return await self.link()
 
 
 def pages(world: World, public_url: str = "http://127.0.0.1", posts_a_minute: int = 100_000) -> Pages:
-    """The pages of a world's house."""
+    """Build the pages of a sandbox."""
     house = world.house.conversations
     tallies, source = house.manners.tallies, client_address.sources(())
     return Pages(house.shelf, house.people, SECRET, public_url, tallies, source, posts_a_minute=posts_a_minute)
 
 
 def two_operators(world: World) -> Pages:
-    """The same house under two names: what is bound to one must be worth nothing at the other."""
+    """Build the pages of one operator under two names: tokens of one must be worthless at the other."""
     site, menu = pages(world), world.menu
     twin = replace(menu, form=menu.form.model_copy(update={"name": "twin"}))
     site.shelf.publish(twin)
@@ -141,7 +141,7 @@ def two_operators(world: World) -> Pages:
 
 @asynccontextmanager
 async def serving(world: World, site: Pages) -> AsyncIterator[Street]:
-    """Serve them on a free port."""
+    """Serve the pages on a free port."""
     app = web.Application(client_max_size=64 * 1024)
     app.add_routes(site.routes())
     async with listening(app, "127.0.0.1", 0) as port:
@@ -158,7 +158,7 @@ async def street(world: World) -> AsyncIterator[Street]:
 
 
 class Outline(HTMLParser):
-    """Reads a page strictly: every element closed in its turn, every field labelled, every id once."""
+    """Strict HTML parser: every element closed in order, every field labelled, every id unique."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -189,7 +189,7 @@ class Outline(HTMLParser):
 
 
 def outline(page: Seen) -> Outline:
-    """The page, read strictly."""
+    """Parse a page strictly and return the result."""
     read = Outline(page.text)
     assert page.text.startswith("<!DOCTYPE html>")
     assert read.fields == read.labels

@@ -1,4 +1,4 @@
-"""The pictures of the README, taken anew: `make pictures`."""
+"""Take the README's screenshots anew: `make pictures`."""
 
 import asyncio
 import sys
@@ -18,7 +18,7 @@ ACTIVATION = (("*100#", "Welcome"), ("1", "Budget"), ("1", "E-invoice"), ("3", "
 
 
 async def photograph(browser: Browser, url: str) -> None:
-    """An activation by USSD, and what goes on behind it."""
+    """Take a screenshot of a USSD activation with the dialog beside it."""
     page = await browser.new_page(viewport={"width": 1280, "height": 860})
     phone = Phone(page, url)
     await phone.visit()

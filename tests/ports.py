@@ -1,4 +1,4 @@
-"""Ports for servers of our own."""
+"""Free loopback ports for test servers."""
 
 import random
 import socket
@@ -8,11 +8,11 @@ from pathlib import Path
 
 
 def free_port(*above: int) -> int:
-    """A loopback port nobody has right now, nor those so far above it; `Server.start` checks who got it.
+    """Return a free loopback port whose offsets `above` are free, too; the server checks who got it.
 
-    It is not one of those the kernel gives to clients: who asks such a port over and over whether a server
-    is there yet is one day given the port itself, connects to itself, and the server cannot have it for the
-    minute the kernel remembers that connection.
+    It avoids the ephemeral ports the kernel gives to clients: a client that polls such a port until a
+    server listens may be given that very port itself and connect to itself, and then the server cannot
+    have it for the minute the kernel remembers that connection.
     """
     while True:
         port = random.choice(ours())
@@ -22,13 +22,13 @@ def free_port(*above: int) -> int:
 
 @cache
 def ours() -> Sequence[int]:
-    """Where servers may be; anywhere, on a machine that gives clients every port."""
+    """Return the ports servers may use: all of them on a machine that makes every port ephemeral."""
     everywhere = range(10_000, 60_000)
     return [port for port in everywhere if port not in clients()] or everywhere
 
 
 def clients() -> range:
-    """The ports the kernel gives to clients; IANA's dynamic ones where it does not say."""
+    """Return the kernel's ephemeral port range; IANA's dynamic ports where it is not readable."""
     told = Path("/proc/sys/net/ipv4/ip_local_port_range")
     first, last = map(int, told.read_text().split()) if told.exists() else (49_152, 65_535)
     return range(first, last + 1)

@@ -1,4 +1,4 @@
-"""The published descriptions as JSON Schema: what goes over the wire is held against them."""
+"""TM Forum's published OpenAPI files as JSON Schema, to validate what goes over the wire."""
 
 import json
 from collections.abc import Callable
@@ -24,12 +24,12 @@ NAMES = {
     "customerBillOnDemand": "CustomerBillOnDemand",
     "hub": "EventSubscription",
 }
-"""The definition of each resource's answers."""
+"""The schema definition of each resource's response."""
 
 
 @cache
 def description(which: str) -> dict[str, Any]:
-    """A published file."""
+    """Load a published file."""
     text = FILES[which].read_text("utf-8")
     found: dict[str, Any] = json.loads(text) if text.startswith("{") else yaml.safe_load(text)
     _loosen(found)
@@ -37,7 +37,7 @@ def description(which: str) -> dict[str, Any]:
 
 
 def _loosen(value: Any) -> None:
-    """OpenAPI picks one of several by its discriminator; JSON Schema knows none, so any of them may fit."""
+    """Turn `oneOf` into `anyOf`: OpenAPI decides by a discriminator, which JSON Schema does not know."""
     for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         _loosen(each)
     if isinstance(value, dict) and "oneOf" in value:
@@ -46,14 +46,14 @@ def _loosen(value: Any) -> None:
 
 @cache
 def validator(which: str, definition: str) -> Draft4Validator:
-    """What holds a value against one definition of a file, references resolved within it."""
+    """Build a validator for one definition of a file, references resolved within the file."""
     whole = description(which)
     place = "definitions" if "definitions" in whole else "components/schemas"
     return Draft4Validator({**whole, "$ref": f"#/{place}/{definition}"})
 
 
 def faults(which: str, definition: str, value: Any) -> list[str]:
-    """What is wrong with a value, each with its place."""
+    """Return the schema errors of a value, each with its path."""
     found = validator(which, definition).iter_errors(value)
     return [f"{definition}/{'/'.join(map(str, each.absolute_path))}: {each.message}" for each in found]
 
@@ -61,7 +61,7 @@ def faults(which: str, definition: str, value: Any) -> list[str]:
 def read_along(
     app: web.Application, exchange: Callable[[web.Request, Any, web.Response], None]
 ) -> web.Application:
-    """The same application; `exchange` is shown every request, the JSON it brought, and its answer."""
+    """Add a middleware that passes each request, its JSON and its response to `exchange`."""
 
     @web.middleware
     async def inspected(request: web.Request, handler: Any) -> web.StreamResponse:
@@ -77,15 +77,15 @@ def read_along(
 
 @dataclass(slots=True)
 class Inspector:
-    """Reads along: every request and answer of a TM Forum server, held against the published files."""
+    """Validates every request and response of a TM Forum server against the published files."""
 
     dialect: str
     seen: set[tuple[str, str, int]] = field(default_factory=set)
-    """Method, resource and status of what was inspected."""
+    """Method, resource and status of each inspected exchange."""
     wrong: list[str] = field(default_factory=list)
 
     def over(self, app: web.Application) -> web.Application:
-        """The same application, read along."""
+        """Return the application with this inspector in front."""
         return read_along(app, self._exchange)
 
     def _exchange(self, request: web.Request, sent: Any, response: web.Response) -> None:
@@ -106,7 +106,7 @@ class Inspector:
             self._note(which, self._asked(which, request.method, resource), sent, partial=False)
 
     def _asked(self, which: str, method: str, resource: str) -> str:
-        """The definition of a request's body."""
+        """Return the definition of a request's body."""
         if resource == "hub":
             return "EventSubscriptionInput" if which.endswith("v4") else "Hub_FVO"
         parts = {"PATCH": ("_Update", "_MVO"), "POST": ("_Create", "_FVO")}[method]
@@ -116,6 +116,6 @@ class Inspector:
         return "Hub" if resource == "hub" and self.dialect == "v5" else NAMES[resource]
 
     def _note(self, which: str, name: str, value: Any, *, partial: bool) -> None:
-        """Fields that were not asked for may be missing; nothing that is there may be wrong."""
+        """Record schema errors; with `fields` in the query (`partial`), missing fields are no error."""
         found = faults(which, name, value)
         self.wrong += [each for each in found if not (partial and "is a required property" in each)]

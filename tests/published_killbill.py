@@ -1,4 +1,4 @@
-"""Kill Bill's published resources: what adapter and demo BSS say to each other is held against them."""
+"""Kill Bill's published resources as JSON Schema, to validate adapter and demo BSS."""
 
 import json
 import re
@@ -22,18 +22,18 @@ FORMATS = {
 }
 CURRENCY = {"type": "string", "pattern": "^[A-Z]{3}$"}
 NAME = re.compile(r"(?<=s/)(?!pagination)[^/]+")
-"""The part of a path that says whose it is."""
+"""The part of a path that identifies a resource."""
 
 
 @cache
 def published() -> dict[str, Any]:
-    """The file."""
+    """Load the file of resources."""
     found: dict[str, Any] = yaml.safe_load(FILE.read_text("utf-8"))
     return found
 
 
 def _schema(told: Any) -> dict[str, Any]:
-    """The JSON Schema of one word of the file: a type, a resource, a list of them, or a set of words."""
+    """Return the JSON Schema of one entry: a type, a resource, a list of them, or an enumeration."""
     if isinstance(told, list):
         return {"type": "array", "items": _schema(told[0])}
     if isinstance(told, Mapping):
@@ -65,21 +65,21 @@ def _validator(what: str) -> Draft202012Validator:
 
 
 def faults(what: Any, value: Any) -> list[str]:
-    """What is wrong with a value said to be a resource, or a list of them (`["Invoice"]`)."""
+    """Return the schema errors of a value said to be a resource, or a list of them (`["Invoice"]`)."""
     found = _validator(json.dumps(what)).iter_errors(value)
     return [f"{what}/{'/'.join(map(str, each.absolute_path))}: {each.message}" for each in found]
 
 
 @dataclass(slots=True)
 class KillBillInspector:
-    """Reads along: every request and answer of a server, held against the file."""
+    """Validates every request and response of a server against the published resources."""
 
     seen: set[tuple[str, int]] = field(default_factory=set)
-    """The calls that were inspected, and their statuses."""
+    """The inspected calls and their statuses."""
     wrong: list[str] = field(default_factory=list)
 
     def over(self, app: web.Application) -> web.Application:
-        """The same application, read along."""
+        """Return the application with this inspector in front."""
         return read_along(app, self._exchange)
 
     def _exchange(self, request: web.Request, sent: Any, response: web.Response) -> None:

@@ -1,4 +1,4 @@
-"""The table of rules: `python -m tests.rules` writes docs/rules.md from the rules and their tests."""
+"""Write docs/rules.md, the table of service rules and their tests: `python -m tests.rules`."""
 
 import ast
 import re
@@ -9,7 +9,10 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "rules.md"
 WHERE = ("test_rules_*.py", "test_pages_*.py")
-"""Elsewhere T is a threat and F a fault; the pages know threats too, all of them above T10."""
+"""Files whose T and F numbers are rules; elsewhere T is a threat and F a fault.
+
+In the tests of the pages a number above T10 is a threat.
+"""
 NAMED = re.compile(r"^test_([TMRFB]\d+)_")
 LATER: Mapping[str, str] = {
     "M14": "with payment; the menu says so",
@@ -30,14 +33,14 @@ M Maroc Telecom, R Orange România, F Orange France, B Bouygues Telecom. Written
 
 
 def rules() -> Iterator[tuple[str, str, str]]:
-    """Every rule as (id, promise, channels)."""
+    """Yield every rule as (id, promise, channels)."""
     for line in (ROOT / "tests" / "rules.tsv").read_text().splitlines():
         name, promise, channels = line.split("\t")
         yield name, promise, channels.strip()
 
 
 def shown() -> Mapping[str, list[str]]:
-    """The tests that carry a rule's id, by rule."""
+    """Return the tests that carry a rule's id in their name, by rule."""
     found: dict[str, list[str]] = defaultdict(list)
     known = {name for name, _, _ in rules()}
     for path in sorted(path for where in WHERE for path in (ROOT / "tests").glob(where)):
@@ -50,7 +53,7 @@ def shown() -> Mapping[str, list[str]]:
 
 
 def page() -> str:
-    """The whole table."""
+    """Return the whole table as Markdown."""
     tests = shown()
     return HEAD + "".join(f"{_row(*rule, tests)}\n" for rule in rules())
 

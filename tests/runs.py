@@ -1,4 +1,4 @@
-"""Runs: the dialogs, each played once in a test run whoever asks."""
+"""Dialog runs: every dialog is played once per test run and its result shared."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -13,12 +13,12 @@ from tests.world import Fired, Worlds
 FOLDER = Path(__file__).parent / "dialogs"
 PATHS = sorted(FOLDER.glob("*/*.dialog"))
 CALLS = [path for path in PATHS if path.parent.name != "walks"]
-"""Without the walks, which only see to it that every move of every menu is made: once is enough for them."""
+"""Dialogs without those of `walks`, which exist only to cover every transition and are played once."""
 
 
 @dataclass(slots=True)
 class Played:
-    """What one dialog brought."""
+    """The result of one played dialog."""
 
     brought: list[tuple[str, ...]]
     counts: tuple[int, ...]
@@ -27,13 +27,13 @@ class Played:
 
 @dataclass(slots=True)
 class Runs:
-    """Dialogs played on the direct line, each once in a run."""
+    """Plays dialogs on the direct line, each once per run."""
 
     worlds: Worlds
     done: dict[Path, Played] = field(default_factory=dict)
 
     async def of(self, path: Path) -> Played:
-        """What a dialog brings."""
+        """Return the result of a dialog, playing it at first use."""
         if path not in self.done:
             self.done[path] = await self._play(load(path))
         return self.done[path]
@@ -48,12 +48,12 @@ class Runs:
 
 @cache
 def load(path: Path) -> Dialog:
-    """A dialog as its file stood when it was first asked for."""
+    """Load a dialog as its file was at first use."""
     return read(kept(path), str(path.relative_to(FOLDER.parent)))
 
 
 def kept(path: Path) -> str:
-    """What the file holds now."""
+    """Return the current text of the file."""
     return path.read_text(encoding="utf-8")
 
 
@@ -62,7 +62,7 @@ def keep(path: Path, written: str) -> None:
 
 
 def of_operator(operator: str) -> list[Path]:
-    """The dialogs with one operator."""
+    """Return the dialogs of one operator."""
     return [path for path in PATHS if load(path).first("operator") == operator]
 
 
@@ -72,17 +72,17 @@ def named(path: Path) -> str:
 
 @pytest.fixture(scope="session")
 def runs(worlds: Worlds) -> Runs:
-    """The dialogs of this run."""
+    """Provide the dialog runs of this test run."""
     return Runs(worlds)
 
 
 Told = Callable[[str], Awaitable[list[str]]]
-"""What a dialog brings, by its name: a text for each thing done that brought anything."""
+"""Returns what a dialog brings, by its name: a text for each action that brought anything."""
 
 
 @pytest.fixture
 def told(runs: Runs) -> Told:
-    """Plays a dialog once and tells what it brought."""
+    """Provide a function that plays a dialog once and returns its texts."""
 
     async def words(name: str) -> list[str]:
         brought = (await runs.of(FOLDER / f"{name}.dialog")).brought

@@ -1,4 +1,4 @@
-"""Real Redis and PostgreSQL servers, started by the tests as their own children on free loopback ports."""
+"""Real Redis and PostgreSQL servers for tests, as child processes on free loopback ports."""
 
 import asyncio
 import contextlib
@@ -27,11 +27,11 @@ STOP_SECONDS = 10.0
 
 
 class Missing(Exception):  # noqa: N818 - it reads as a statement where it is caught
-    """The server's programs are not on this machine."""
+    """Raised when a program is not installed on this machine."""
 
 
 def until(holds: Callable[[], bool], seconds: float, what: str) -> None:
-    """Wait in 10 ms steps until a condition holds; TimeoutError after so many seconds."""
+    """Wait in 10 ms steps until a condition holds; TimeoutError after `seconds`."""
     end = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > end:
@@ -40,14 +40,14 @@ def until(holds: Callable[[], bool], seconds: float, what: str) -> None:
 
 
 async def eventually(holds: Callable[[], Awaitable[bool]], seconds: float = 10.0) -> None:
-    """Wait in 10 ms steps until an awaited condition holds; TimeoutError after so many seconds."""
+    """Wait in 10 ms steps until an awaited condition holds; TimeoutError after `seconds`."""
     async with asyncio.timeout(seconds):
         while not await holds():  # noqa: ASYNC110 - what is waited for happens in another process
             await asyncio.sleep(0.01)
 
 
 class Server:
-    """A child process that serves one port from one folder; kill, pause and start it again at will."""
+    """A child process that serves one port from one folder; it can be killed, paused and restarted."""
 
     user: ClassVar[str | None] = None
     farewell: ClassVar[signal.Signals] = signal.SIGTERM
@@ -66,14 +66,14 @@ class Server:
         raise NotImplementedError
 
     def ready(self, pid: int) -> bool:
-        """Does the child with this pid, and nobody else, answer on our port?"""
+        """Return whether the child with this pid, and no other process, answers on our port."""
         raise NotImplementedError
 
     def start(self) -> None:
-        """Start, or start again on the same port; returns when our own child answers there.
+        """Start, or restart on the same port; return once our own child answers there.
 
-        A child that gives up at once is tried again: after `kill` PostgreSQL refuses its first start
-        while the dead one's helpers still hold shared memory.
+        A child that exits at once is tried again: after `kill` PostgreSQL refuses its first start
+        while helpers of the dead one still hold shared memory.
         """
         end = time.monotonic() + START_SECONDS
         while not self._up():
@@ -86,7 +86,7 @@ class Server:
         return child.poll() is None
 
     def stop(self) -> None:
-        """Ask it to end, insist after ten seconds."""
+        """Ask the process to end; kill it after ten seconds."""
         child, self.child = self.child, None
         if child is None:
             return
@@ -99,13 +99,13 @@ class Server:
             child.wait()
 
     def kill(self) -> None:
-        """kill -9, as a power cut would."""
+        """Send SIGKILL, as a power cut would end it."""
         if self.child is not None:
             self.child.kill()
             self.child.wait()
 
     def pause(self) -> None:
-        """SIGSTOP: the socket stays open and nothing answers."""
+        """Send SIGSTOP: the socket stays open and nothing answers."""
         assert self.child is not None
         self.child.send_signal(signal.SIGSTOP)
 
@@ -126,12 +126,12 @@ def spawn(command: list[str], log: Path, user: str | None) -> subprocess.Popen[b
 
 
 def account(user: str | None) -> str | None:
-    """PostgreSQL refuses to run as root; anybody else runs it as themselves."""
+    """Return the account to run as: PostgreSQL refuses root; any other user runs it as themselves."""
     return user if os.geteuid() == 0 else None
 
 
 class Redis(Server):
-    """A Redis that keeps nothing on disk; options are its own: `"--maxmemory", "3mb"`."""
+    """A Redis without persistence; options are Redis's own, such as `"--maxmemory", "3mb"`."""
 
     @property
     def url(self) -> str:
@@ -145,7 +145,7 @@ class Redis(Server):
         return self.answers(pid)
 
     def answers(self, pid: int, tls: ssl.SSLContext | None = None) -> bool:
-        """Does it say that it is this process?"""
+        """Return whether the server that answers is the process with this pid."""
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=1) as plain:
                 with tls.wrap_socket(plain, server_hostname="127.0.0.1") if tls else plain as link:
@@ -156,7 +156,7 @@ class Redis(Server):
 
 
 class Postgres(Server):
-    """A PostgreSQL cluster of its own, fsync on, everybody on loopback trusted."""
+    """A PostgreSQL cluster of its own, fsync on, loopback trusted."""
 
     user = "postgres"
     farewell = signal.SIGINT
@@ -170,7 +170,7 @@ class Postgres(Server):
         return self.folder / "data"
 
     def database(self, name: str) -> str:
-        """The URL of one database of this cluster."""
+        """Return the URL of one database of this cluster."""
         return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
 
     def command(self) -> list[str]:
@@ -188,23 +188,23 @@ class Postgres(Server):
         run([found("initdb"), "-D", str(self.data), *how], self.folder, self.user)
 
     def ready(self, pid: int) -> bool:
-        """postmaster.pid holds the owner's pid, data, start, port... and in line 8 its state."""
+        """Return whether postmaster.pid names this pid (line 1) and the state `ready` (line 8)."""
         with contextlib.suppress(OSError):
             lines = (self.data / "postmaster.pid").read_text().splitlines()
             return len(lines) > 7 and lines[0] == str(pid) and lines[7].strip() == "ready"
         return False
 
     def create(self, name: str, like: str = "template1") -> str:
-        """Make a database, empty or a copy of another, and answer its URL."""
+        """Create a database, empty or a copy of another, and return its URL."""
         self._told(f'CREATE DATABASE "{name}" TEMPLATE "{like}"')
         return self.database(name)
 
     def drop(self, name: str) -> None:
-        """Throw a database away, and whoever is still connected to it."""
+        """Drop a database and cut the connections to it."""
         self._told(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
     def _told(self, statement: str) -> None:
-        """By a connection: to start a program takes a process of this size three times as long."""
+        """Execute a statement over a connection: starting psql would take three times as long."""
 
         async def tell() -> None:
             connection = await asyncpg.connect(self.url)
@@ -217,7 +217,7 @@ class Postgres(Server):
 
 
 def apart(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Do it in a loop of its own, from where a loop may be running."""
+    """Run a coroutine in a loop of its own, callable where another loop is running."""
     with ThreadPoolExecutor(1) as thread:
         thread.submit(lambda: asyncio.run(work())).result()
 
@@ -230,7 +230,7 @@ def run(command: list[str], folder: Path, user: str | None) -> None:
 
 
 def found(program: str) -> str:
-    """The program's path, also where Debian hides PostgreSQL's; Missing when it is not installed."""
+    """Return a program's path, also in Debian's PostgreSQL folders; ProgramMissing when it is not installed."""
     debian = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"), reverse=True)
     path = shutil.which(program) or next(map(str, debian), None)
     if path is None:
@@ -240,7 +240,7 @@ def found(program: str) -> str:
 
 @contextlib.contextmanager
 def serving(kind: type[AnyServer], *options: str) -> Iterator[AnyServer]:
-    """A server for as long as the block runs, in a folder that goes with it."""
+    """Run a server for the duration of the block, in a temporary folder."""
     folder = Path(tempfile.mkdtemp(prefix="dialtree-"))
     server = kind(folder, *options)
     try:
@@ -255,7 +255,7 @@ PACKAGES = {"redis-server": "redis-server", "postgres": "postgresql", "chromium"
 
 
 def missing() -> list[str]:
-    """The Debian packages whose programs are not here."""
+    """Return the Debian packages whose programs are not installed."""
     absent = []
     for program, package in PACKAGES.items():
         try:
@@ -266,7 +266,7 @@ def missing() -> list[str]:
 
 
 def install() -> int:
-    """Install what is missing where we may; only in CI is it an error when something stays missing."""
+    """Install missing packages if allowed; what stays missing is an error (status 1) only in CI."""
     absent = missing()
     if absent and os.geteuid() == 0 and shutil.which("apt-get"):
         quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}

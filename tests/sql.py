@@ -17,19 +17,19 @@ from tests.services import apart
 NOW = datetime(2026, 3, 14, 9, 26, 53, tzinfo=UTC)
 SECRET = Secret("a secret for the tests, nowhere else")
 LIGHT = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-"""What a hash costs in tests: at the full price they would spend a quarter of their time on hashing."""
+"""Password hasher with minimal cost: at full cost the tests would spend a quarter of their time hashing."""
 
 ENGINES = [pytest.param("sqlite"), pytest.param("postgres", marks=pytest.mark.postgres)]
 
 
 def migrate(url: str) -> None:
-    """Bring a database to this release."""
+    """Migrate a database to the current schema."""
     apart(lambda: upgrade_url(url))
 
 
 @pytest.fixture(scope="session")
 def sqlite_migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated file with nothing in it, to be copied."""
+    """Return a migrated, empty SQLite file that serves as a template."""
     path = tmp_path_factory.mktemp("sqlite") / "migrated.db"
     migrate(f"sqlite:///{path}")
     return path
@@ -37,7 +37,7 @@ def sqlite_migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(params=ENGINES)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a migrated database that is this test's alone."""
+    """Return the URL of a migrated database that belongs to this test alone."""
     if request.param == "sqlite":
         copied = shutil.copy(request.getfixturevalue("sqlite_migrated"), tmp_path / "dialtree.db")
         return f"sqlite:///{copied}"
@@ -46,19 +46,19 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    """The same, open."""
+    """Provide that database, open."""
     opened = connect(database_url)
     yield opened
     await opened.close()
 
 
 async def rows_in(database: Database, table: str) -> int:
-    """How many rows a table has."""
+    """Return the number of rows of a table."""
     count = text(f"SELECT count(*) FROM {table}")
     return await database.read(lambda connection: int(connection.execute(count).scalar_one()))
 
 
 async def dumped(database: Database, table: str) -> str:
-    """Everything a table holds, as text to search."""
+    """Return the whole content of a table as text, for searching."""
     everything = text(f"SELECT * FROM {table}")
     return repr(await database.read(lambda connection: connection.execute(everything).all()))

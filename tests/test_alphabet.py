@@ -1,4 +1,4 @@
-"""The alphabets: what texts cost, how they fold, and where long ones part."""
+"""GSM-7 and UCS-2: message cost in septets, folding, and where long messages are segmented."""
 
 import csv
 from pathlib import Path

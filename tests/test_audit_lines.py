@@ -1,4 +1,4 @@
-"""Audit lines: their quick spelling is that of `json`, so that old lines verify."""
+"""Audit lines: the fast serialiser writes what `json` writes, so that old lines verify."""
 
 import json
 from datetime import UTC, datetime

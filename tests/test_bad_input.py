@@ -1,4 +1,4 @@
-"""Bad input: a clear 4xx or, for a USSD caller, polite words; never 5xx, nothing stored."""
+"""Malformed requests: a clear 4xx, or a polite END for USSD; never 5xx, nothing stored."""
 
 import random
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""The bell between processes: a commit on one connection wakes the worker that listens on another."""
+"""LISTEN/NOTIFY wake-up: a commit on one connection wakes a worker that listens on another."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -26,7 +26,7 @@ OTHERS = text(
 
 @pytest.fixture
 async def web(postgres_database: str) -> AsyncIterator[Database]:
-    """The database as a web process has it open."""
+    """Provide the database as a web process has it open."""
     opened = connect(postgres_database)
     yield opened
     await opened.close()
@@ -34,7 +34,7 @@ async def web(postgres_database: str) -> AsyncIterator[Database]:
 
 @asynccontextmanager
 async def worker(url: str) -> AsyncIterator[Database]:
-    """The same as a worker has it, once it listens: it rings then."""
+    """Yield the database of a worker that listens, once it does: it is woken then."""
     opened = connect(url)
     listening = asyncio.create_task(opened.listen())
     await rung(opened)
@@ -44,7 +44,7 @@ async def worker(url: str) -> AsyncIterator[Database]:
 
 
 async def rung(database: Database) -> None:
-    """Fails when the bell is silent for ten seconds."""
+    """Fail when no wake-up arrives within ten seconds."""
     async with asyncio.timeout(10):
         await database.bell.wait(LONG)
 

@@ -1,4 +1,4 @@
-"""The billing contract: the same people, bills and refusals whatever stands behind the port."""
+"""Billing contract: the same subscribers, bills and failures from every backend."""
 
 import hashlib
 from collections.abc import AsyncIterator
@@ -19,15 +19,15 @@ from tests.bss import UNHURRIED, Backend, behind, book, fill
 TODAY = date(2026, 3, 10)
 ANA, BARBU, FIRMA, CLARA, DAN = (f"+4074000010{digit}" for digit in range(1, 6))
 PAPERS = "ORO-202603"
-"""The bills of March, by how their numbers begin."""
+"""Prefix of the numbers of March's bills."""
 NOBODYS = f"{PAPERS}-9999"
-"""The last bill of an account whose line is gone: a billing day tells nobody of it, and goes on."""
+"""The last bill of an account whose line no longer exists: a bill run skips it and goes on."""
 NAMES = ["memory", "sqlite", "mapped", "tmf678-v4", "tmf678-v5", "killbill"]
 READ_ONLY = {"mapped"}
-"""Somebody else's tables: what would be written there is refused, and what is so already is no write."""
+"""Backends of tables we do not own: writes are refused, and setting what is set already is no write."""
 ALL = frozenset(("usage", "purchases", "documents"))
 CAN = {"killbill": frozenset(("documents",)), "mapped": frozenset[str]()}
-"""What each can do besides bills; the others can do all."""
+"""What each backend supports besides bills; those not listed support everything."""
 BACKENDS = [*map(pytest.param, NAMES), pytest.param("postgres", marks=pytest.mark.postgres)]
 
 

@@ -1,4 +1,4 @@
-"""The billing day: each bill is told once, by the way its holder chose, whether by event or by hand."""
+"""Bill run and bill events: each bill is announced once, by the channel its holder chose."""
 
 import argparse
 import asyncio
@@ -63,7 +63,7 @@ def announcer() -> Announcer:
 
 @pytest.fixture
 async def run(database: Database, announcer: Announcer) -> Run:
-    """A run over the demo world's bills in our own tables."""
+    """Provide a bill run over the demo data in our own tables."""
     await fill(database, book())
     billing = SqlBilling(database, OPERATOR, lambda: TODAY)
     return Run(OPERATOR, billing, announcer, SqlPosting(database, SECRET), lambda: NOW)
@@ -147,7 +147,7 @@ async def test_the_command_tells_and_counts(world: World, capsys: pytest.Capture
 
 @asynccontextmanager
 async def listening(world: World) -> AsyncIterator[tuple[TmfBss, str]]:
-    """A BSS, and us listening to it; the address its events go to."""
+    """Serve a BSS and our event endpoint; yield the URL its events go to."""
     bss, people = TmfBss(book(world.clock())), world.house.conversations.people
     tokens = {OPERATOR: (TOKEN.encode(),)}
     listener = Listener(world.house.hooks.guard, people, world.house.listener.announcer, tokens, world.clock)

@@ -1,4 +1,4 @@
-"""The same conversations, whatever billing stands behind them: the dialogs of all packs."""
+"""The dialogs of all packs, played against every billing backend."""
 
 import re
 from collections.abc import AsyncIterator
@@ -18,25 +18,25 @@ from tests.world import AT, OPERATOR, PATIENT, World, Worlds
 from tests.world import worlds as worlds
 
 INSTEAD = Path(__file__).parent / "dialogs_instead"
-"""`BACKEND/OPERATOR/NAME.dialog`: the same call where that backend cannot serve it, with its honest answer."""
+"""`BACKEND/OPERATOR/NAME.dialog`: the dialog as that backend can serve it, with its honest answer."""
 OTHER_LANGUAGES = ("-en", "-ar")
-"""What a backend answers does not depend on the language: each call is played in one."""
+"""A backend's answers do not depend on the language: each dialog is played in one language."""
 ONCE = [path for path in CALLS if not path.stem.endswith(OTHER_LANGUAGES)]
 DIALLED = [path for path in ONCE if "sms" not in named(path) and "voice" not in named(path)]
-"""By USSD: where `memory` and the second dialect answer otherwise, they would on any channel."""
+"""USSD only: where `memory` and the second dialect differ, they would differ on any channel."""
 PLAYED = {"memory": DIALLED, "tmf678-v4": ONCE, "tmf678-v5": DIALLED, "killbill": ONCE}
 CASES = [pytest.param(name, path, id=f"{name}-{named(path)}") for name in PLAYED for path in PLAYED[name]]
 _REFERENCE = re.compile(r"\b[A-Z2-7]{8}\b")
-"""A dispute's: it is made of the backend's own ids, so each backend has another."""
+"""A dispute reference: it derives from the backend's own ids and differs between backends."""
 
 
 @asynccontextmanager
 async def world_behind(
     name: str, worlds: Worlds, dialog: Dialog, folder: Path, patience: Patience = PATIENT
 ) -> AsyncIterator[tuple[World, Book]]:
-    """A dialog's world whose bills come from another backend, and the book that one is kept in.
+    """Open the sandbox of a dialog with bills from another backend; yield it and the backend's data.
 
-    A call to it may take as long as a turn waits.
+    A call to the backend may take as long as the turn's action budget.
     """
     operator = dialog.first("operator", OPERATOR)
     async with worlds.open(dialog.first("at", AT), dialog.trust, operator, patience=patience) as world:
@@ -53,13 +53,13 @@ async def world_behind(
 
 
 def instead(name: str, path: Path) -> Path:
-    """Where the call is written with what this backend answers, if that is not what `sql` does."""
+    """Return the dialog's file for this backend if it has its own, else the usual file."""
     own = INSTEAD / name.partition("-")[0] / path.relative_to(FOLDER)
     return own if own.exists() else path
 
 
 def renamed(name: str, kept: Book, text: str) -> str:
-    """A call as it is with Kill Bill, which counts its invoices."""
+    """Return the dialog's text as Kill Bill answers it: it numbers its invoices 1, 2, 3."""
     if name != "killbill":
         return text
     for place, row in enumerate(kept.rows.bills):
@@ -89,5 +89,5 @@ def test_what_a_backend_answers_instead_is_asked_of_it(path: Path) -> None:
 
 
 def cues(path: Path) -> list[str]:
-    """What is done in a dialog."""
+    """Return the actions of a dialog, without their results."""
     return [line for line in path.read_text("utf-8").split("\n") if line[:1].strip()]

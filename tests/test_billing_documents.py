@@ -1,4 +1,4 @@
-"""Documents of a BSS: from where they may come, what they may be, and who is shown our credentials there."""
+"""Bill documents of a BSS: allowed hosts (SSRF), content types, and where our token is sent."""
 
 import base64
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ KIND = {"mimeType": "application/pdf", "attachmentType": "PAdES"}
 
 @dataclass(slots=True)
 class Shelf:
-    """A server with one bill and one file; who asked for the file said so."""
+    """A server with one bill and one file; it records who requested the file."""
 
     attached: list[dict[str, Any]] = field(default_factory=list)
     data: bytes = PDF

@@ -1,4 +1,4 @@
-"""A BSS that is slow, out, strange or hostile: what its subscribers see, and what goes out afterwards."""
+"""A BSS that is slow, down, wrong or hostile: what subscribers see and what is sent afterwards."""
 
 import asyncio
 import itertools
@@ -30,7 +30,7 @@ TODAY = date(2026, 3, 10)
 
 @pytest.fixture
 async def tmf(tmp_path: Path) -> AsyncIterator[Backend]:
-    """A TM Forum backend."""
+    """Provide a TM Forum backend."""
     kept = book()
     async with behind("tmf678-v4", tmp_path, kept, lambda: TODAY, UNHURRIED) as billing:
         yield Backend("tmf678", billing, kept)
@@ -38,7 +38,7 @@ async def tmf(tmp_path: Path) -> AsyncIterator[Backend]:
 
 @pytest.fixture
 async def hasty(tmp_path: Path) -> AsyncIterator[Backend]:
-    """The same with little patience, for a BSS that never answers."""
+    """Provide a TM Forum backend with short timeouts, for a BSS that never answers."""
     kept = book()
     async with behind("tmf678-v4", tmp_path, kept, lambda: TODAY, {"timeout_seconds": 0.2}) as billing:
         yield Backend("tmf678", billing, kept)
@@ -193,7 +193,7 @@ async def test_another_currency_is_refused(tmf: Backend) -> None:
 
 
 def changed(backend: Backend, field: str, value: object) -> None:
-    """One bill asked for by its id, one field of it changed."""
+    """Fetch one bill by its id from a BSS that returns one field changed."""
     bill = {
         "id": BILL,
         "state": "sent",
@@ -248,7 +248,7 @@ SCENE = Dialog("faults", (), ())
 
 
 async def pressed(line: Direct, *keys: str) -> list[str]:
-    """The lines of the last screen."""
+    """Dial, press keys and return the lines of the last screen."""
     shown = await line.dial(ANA, "*100#")
     for key in keys:
         shown = await line.press(key)
@@ -270,6 +270,6 @@ async def test_F31_down_is_the_last_answer_with_its_day_or_an_honest_word(
 
 
 def stale(billing: Billing) -> None:
-    """Everything it remembers is no longer fresh."""
+    """Let every cached answer expire."""
     assert isinstance(billing, Kept)
     billing.fresh_seconds = 0.0

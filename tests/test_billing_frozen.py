@@ -1,4 +1,4 @@
-"""A BSS that takes connections and answers nothing for five seconds: an end within three, one text after."""
+"""A BSS that accepts connections and answers nothing for 5 s: END within 3 s, one SMS afterwards."""
 
 import asyncio
 import time
@@ -19,16 +19,16 @@ from tests.world import worlds as worlds
 
 BACKENDS = ("tmf678-v4", "killbill")
 EARNEST, QUICK = Patience(), Patience(name=0.2, action=0.6, promise=0.5)
-"""How long a turn waits: one case as it is, the others a quarter of it, for what they show is the same."""
+"""Time budgets of a turn: one case with the real ones, the others with a quarter of them."""
 CALLS = {"ussd": ("*100#", "1", "1", "1"), "voice": ("411", "1", "1"), "sms": ("477",)}
-"""What is dialled, and what is pressed until the newest bill is asked for."""
+"""By channel: what is dialled, then pressed, until the newest bill is requested."""
 SCENE = Dialog("frozen", (), ())
 LATER = timedelta(minutes=1)
-"""When an errand that did not get its answer is tried again."""
+"""When a deferred step that got no answer is retried."""
 
 
 async def asked(line: Direct, channel: str) -> tuple[Shown, float]:
-    """The last answer to a call for the newest bill, and how long the slowest took (s)."""
+    """Request the newest bill; return the last answer and the slowest turn in seconds."""
     address, *keys = CALLS[channel]
     begin = {"ussd": line.dial, "voice": line.call}
     first = line.text(ANA, address, "FACTURA") if channel == "sms" else begin[channel](ANA, address)
@@ -69,7 +69,7 @@ async def test_F30_F32_frozen_for_five_seconds_is_an_end_within_three_and_one_te
 
 
 async def test_a_step_waits_for_whom_the_first_screen_did_not(worlds: Worlds, tmp_path: Path) -> None:
-    """Who it is comes later than a greeting may wait, yet within the turn: the answer is the bill itself."""
+    """The lookup takes longer than the greeting waits but less than the turn: the answer is the bill itself."""
     async with world_behind("tmf678-v4", worlds, SCENE, tmp_path, EARNEST) as (world, bss):
         bss.freeze()
         asyncio.get_running_loop().call_later(EARNEST.name * 1.5, bss.thaw)

@@ -1,4 +1,4 @@
-"""Answers no BSS should give, after the published description: the screen fits all the same."""
+"""Fuzzed billing answers: whatever a BSS returns, the subscriber gets a screen that fits."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,7 @@ FIELDS = {
     "billNo": st.text(max_size=300) | JSON,
     "taxItem": st.lists(st.fixed_dictionaries({"taxAmount": MONEY | JSON}), max_size=3) | JSON,
 }
-"""The fields of a bill by the published description: now and then what they should be, mostly not."""
+"""Fields of a bill by the published schema: rarely of the right type, mostly not."""
 
 
 @settings(max_examples=60, suppress_health_check=list(HealthCheck))

@@ -1,4 +1,4 @@
-"""HTTP to a BSS below its answers: bytes that come in pieces, packets that do not, lines given up."""
+"""BSS HTTP client: split bodies, dropped packets, token refresh, connection failures."""
 
 import asyncio
 import itertools
@@ -36,7 +36,7 @@ async def test_a_token_is_read_to_its_end_however_its_bytes_arrive() -> None:
 
 
 async def in_two_pieces(request: web.Request, body: bytes) -> web.StreamResponse:
-    """An answer whose second half leaves when the first has arrived."""
+    """Send an answer whose second half leaves only after the first has arrived."""
     response = web.StreamResponse(headers={"Content-Length": str(len(body))})
     await response.prepare(request)
     await response.write(body[:99])
@@ -71,7 +71,7 @@ async def test_a_refusal_that_comes_late_does_not_cost_the_token_fetched_meanwhi
 
 
 async def test_connections_nobody_takes_open_the_breaker_too() -> None:
-    """A machine that is gone, or a firewall: packets are dropped, nothing is refused."""
+    """A host that is gone, or a firewall: packets are dropped, nothing is refused."""
     with (
         socket.create_server(("127.0.0.1", 0), backlog=0) as full,
         socket.create_connection(full.getsockname()),

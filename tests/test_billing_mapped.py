@@ -1,4 +1,4 @@
-"""Somebody else's tables: read under their names, never written."""
+"""The `mapped` backend: an operator's own tables, read under their names and never written."""
 
 from collections.abc import AsyncIterator
 from datetime import date

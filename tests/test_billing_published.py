@@ -1,4 +1,4 @@
-"""TM Forum's published files: what adapter and demo BSS say to each other is what they describe."""
+"""Adapter and demo BSS validated against the published TM Forum and Kill Bill schemas."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,7 +29,7 @@ DIALECTS = ("v4", "v5")
 
 @asynccontextmanager
 async def watched(dialect: str) -> AsyncIterator[tuple[Remote, Inspector, str]]:
-    """An adapter and a BSS, and who reads along."""
+    """Yield a backend connected to a demo BSS, and the inspector of their traffic."""
     inspector, kept = Inspector(dialect), book()
     kept.rows.documents.append(document("orange-ro", PAPER))
     async with served(inspector.over(TmfBss(kept, dialect).app())) as url:

@@ -1,4 +1,4 @@
-"""Bills from our own tables: whose, how much, and what state they are in today."""
+"""The `sql` backend: bills from our own tables, their amounts and their state as of today."""
 
 from datetime import date
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Mutual TLS with a BSS: a real handshake, certificates made here."""
+"""Mutual TLS with a BSS: real handshakes with certificates made in the test."""
 
 import ssl
 from collections.abc import AsyncIterator
@@ -26,12 +26,12 @@ ANA = "+40740000101"
 KINDS = ("tmf678", "killbill")
 LIFE = timedelta(days=1)
 Door = tuple[str, dict[str, object]]
-"""What `billing` says of a BSS, and its settings."""
+"""The `billing` setting of a BSS and its options."""
 
 
 @dataclass(slots=True)
 class Authority:
-    """Signs certificates and leaves them in a folder, key beside certificate."""
+    """Certificate authority that writes certificates and keys into a folder."""
 
     name: str
     folder: Path
@@ -42,16 +42,16 @@ class Authority:
 
     @property
     def file(self) -> Path:
-        """Its own certificate."""
+        """Path of the authority's own certificate."""
         return self.folder / f"{self.name}.pem"
 
     def issue(self, name: str) -> tuple[str, str]:
-        """A certificate for somebody, and its key: where they lie."""
+        """Issue a certificate and return the paths of certificate and key."""
         key = ec.generate_private_key(ec.SECP256R1())
         return self._keep(name, self._signed(name, key, ca=False), key)
 
     def together(self, cert: str, key: str) -> str:
-        """Both in one file."""
+        """Write certificate and key into one file and return its path."""
         both = self.folder / "both.pem"
         both.write_text(Path(key).read_text() + Path(cert).read_text())
         return str(both)
@@ -93,7 +93,7 @@ def authority(tmp_path: Path) -> Authority:
 
 @pytest.fixture(params=KINDS)
 async def bss(request: pytest.FixtureRequest, authority: Authority) -> AsyncIterator[Door]:
-    """A BSS that takes nobody without a certificate of the authority's."""
+    """Provide a BSS that requires a client certificate of the authority."""
     kept = book()
     app = KillBillBss(kept).app() if request.param == "killbill" else TmfBss(kept).app()
     demands = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(authority.file))
@@ -109,7 +109,7 @@ async def bss(request: pytest.FixtureRequest, authority: Authority) -> AsyncIter
 
 
 async def called(bss: Door, tls: dict[str, str]) -> str:
-    """Whom the BSS says stands behind a number."""
+    """Connect and return the subscriber the BSS reports for Ana's number."""
     where, options = bss
     billing = connect(where, site(opened("sqlite://"), lambda: date(2026, 3, 10), {**options, **tls}))
     assert isinstance(billing, Remote)

@@ -1,4 +1,4 @@
-"""Bounded waits: a deadline for what waits, with every way a wait can end."""
+"""Timeouts of awaited work: every way a bounded wait can end."""
 
 import asyncio
 
@@ -58,7 +58,7 @@ async def test_what_a_wait_raises_reaches_the_work() -> None:
 
 
 async def test_a_deadline_within_is_its_own() -> None:
-    """An inner timeout begun before the outer one ends only what it bounds."""
+    """An inner timeout that begins before the outer one ends only what it bounds."""
 
     async def patient() -> str:
         try:

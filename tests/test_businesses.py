@@ -1,4 +1,4 @@
-"""What the tables know besides bills: tickets, usage, purchases, originals, billing centres."""
+"""Business data in our own tables: disputes, usage, purchases, certified originals, cost centres."""
 
 import hashlib
 

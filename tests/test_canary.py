@@ -1,4 +1,4 @@
-"""The canary: known secrets and numbers go in everywhere; every byte written is searched for them."""
+"""Secret leak test: known secrets go in everywhere; every byte written is searched for them."""
 
 import base64
 import logging
@@ -29,13 +29,13 @@ SECRETS = ("ThankYou1", "Kanarek77", "918273645546", "4111111111111111", "canary
 AT = f"/hooks/orange-ro/africastalking/{HOOK_TOKEN}"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 HEAD = 19
-"""Bytes before the hop in what Redis holds of a session; the last of them is the hop's length."""
+"""Bytes before the hop in a Redis session value; the last of them is the hop's length."""
 PATHS = ("ussd", "ussd-ended", "sms", "sms-report", "sms-optout", "voice", "voice-event")
 FIELDS = ("sessionId", "serviceCode", "networkCode", "text", "linkId", "to", "dtmfDigits", "input")
 
 
 def forms(secret: str) -> Iterator[bytes]:
-    """A secret as it may lie somewhere: plain or UCS-2, escaped, in base64 at any offset, in hex, backwards."""
+    """Return a secret's encodings: plain, UCS-2, escaped, base64 at any offset, hex, reversed."""
     for data in (secret.encode(), secret.encode("utf-16-be"), secret.encode("utf-16-le")):
         yield from (data, data.hex().encode(), data.hex().upper().encode(), data[::-1])
         for shift in range(3):
@@ -46,7 +46,7 @@ def forms(secret: str) -> Iterator[bytes]:
 
 
 def found(secrets: tuple[str, ...], *places: bytes) -> list[str]:
-    """Which of them lie in which place, whatever the form."""
+    """Return which secrets occur in which place, in any encoding."""
     return [
         f"{secret} as {form!r} in place {index}"
         for secret in secrets
@@ -58,7 +58,7 @@ def found(secrets: tuple[str, ...], *places: bytes) -> list[str]:
 
 @pytest.fixture
 def logged() -> Iterator[StringIO]:
-    """What the logging door lets out, at its most talkative."""
+    """Capture the log at its most verbose level."""
     out, root = StringIO(), logging.getLogger("dialtree")
     handler = logging.StreamHandler(out)
     handler.setFormatter(JsonLines())
@@ -69,7 +69,7 @@ def logged() -> Iterator[StringIO]:
 
 
 async def everywhere(world: World) -> bytes:
-    """Put every secret into every field of every webhook, page and screen; the answers."""
+    """Send every secret in every field of every webhook, page and screen; return the answers."""
     answers = b""
     async with listening(public(world.house), "127.0.0.1", 0) as port, ClientSession() as client:
         base = f"http://127.0.0.1:{port}"
@@ -90,7 +90,7 @@ async def everywhere(world: World) -> bytes:
 
 
 async def spoken(world: World) -> None:
-    """The same on the phones: as a text, as a key, as a spoken answer."""
+    """Send every secret by phone: as a text, as keys and as speech; return the answers."""
     async with wired(world) as wire:
         for line in (OverAfricasTalking, OverTwilio):
             phone = line(wire, world.menu, world.post)
@@ -101,7 +101,7 @@ async def spoken(world: World) -> None:
 
 
 def written(world: World) -> bytes:
-    """The database, its log included."""
+    """Return the bytes of the database and of its write-ahead log."""
     path = world.house.settings.database_url.removeprefix("sqlite:///")
     return b"".join(file.read_bytes() for file in Path(path).parent.glob(f"{Path(path).name}*"))
 
@@ -147,14 +147,14 @@ async def test_T15_postgres_holds_no_secret(worlds: Worlds, postgres_database: s
 
 
 async def laid_out(database: Database, table: str) -> bytes:
-    """Everything a table holds, its bytes as they are."""
+    """Return the raw bytes of everything a table holds."""
     everything = text(f'SELECT * FROM "{table}"')
     rows = await database.read(lambda connection: connection.execute(everything).all())
     return b" ".join(each if isinstance(each, bytes) else str(each).encode() for row in rows for each in row)
 
 
 async def held_by(url: str) -> tuple[bytes, bytes]:
-    """Every key; and every value, with what is packed in it unpacked (DUMP would compress it once more)."""
+    """Return every Redis key and value, packed values unpacked (DUMP would compress them again)."""
     client: Any = from_url(url)
     keys = values = b""
     async for key in client.scan_iter():

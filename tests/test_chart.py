@@ -1,4 +1,4 @@
-"""Maps: the SVG is well-formed, its nodes are the machine's, and a dialog's path is drawn over it."""
+"""Menu map: well-formed SVG, nodes equal to the state machine's, and a dialog's path drawn over it."""
 
 import json
 from pathlib import Path

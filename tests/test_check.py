@@ -1,4 +1,4 @@
-"""Checks: a broken pack never starts; each fault is named with its place and what to write instead."""
+"""Pack checks: a broken pack does not start; each finding names the place and the correction."""
 
 import re
 import shutil
@@ -20,7 +20,7 @@ def pack(tmp_path: Path) -> Path:
 
 
 def spoil(path: Path, right: str, wrong: str | None) -> None:
-    """Write one fault into a file: in place of what is right there, or in place of the whole file."""
+    """Replace a text in a file by a faulty one, or the whole file."""
     if wrong is None:
         path.unlink()
         return
@@ -51,7 +51,7 @@ def test_every_kind_of_finding_is_in_the_table() -> None:
 
 
 def form(words: str) -> str:
-    """A sentence with anything where it is filled in."""
+    """Return a pattern that matches a message with anything in its placeholders."""
     literals = re.split(r"\{\{?\w+(?:!r)?\}?\}", words)
     return "(?s:.+)".join(map(re.escape, literals))
 

@@ -1,4 +1,4 @@
-"""One-time codes: lifetime, uses, tries and sends, each at its boundary and in parallel."""
+"""One-time codes: lifetime, uses, attempts and sends, each at its boundary and concurrently."""
 
 import asyncio
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Commands as they are typed: what they print, and the status they end with."""
+"""The command line: what commands print, and their exit status."""
 
 import shutil
 from pathlib import Path
@@ -11,7 +11,7 @@ from gateway.publishing import pack_compiler
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder without settings."""
+    """Change to a folder without settings."""
     monkeypatch.chdir(tmp_path)
 
 

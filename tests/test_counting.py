@@ -1,4 +1,4 @@
-"""Counters, the funnel and the journal: what is told of conversations, and never of whom."""
+"""Metrics, funnel and conversation log: what is recorded of conversations, without any number."""
 
 import json
 import logging
@@ -17,7 +17,7 @@ DASHBOARD = Path(__file__).parent.parent / "docs" / "grafana.json"
 
 @pytest.fixture
 async def after(world: World, caplog: pytest.LogCaptureFixture) -> World:
-    """A world in which somebody switched to e-invoicing, and somebody left."""
+    """Provide a sandbox after one activation of e-invoicing and one abandoned session."""
     caplog.set_level(logging.INFO, "dialtree.conversation")
     await walk(world.direct(), "1", "1", "3", "1")
     line = world.direct()

@@ -1,4 +1,4 @@
-"""Too many turns at once: those who begin are asked to dial again, those who have begun go on."""
+"""Load shedding: with too many concurrent turns new sessions are refused and live ones continue."""
 
 from tests.world import World
 

@@ -1,4 +1,4 @@
-"""The two engines behind one port: transactions, errors, migrations, types, crashes."""
+"""SQLite and PostgreSQL behind one interface: transactions, errors, migrations, types, crashes."""
 
 import asyncio
 import subprocess
@@ -45,7 +45,7 @@ def count(connection: Connection) -> int:
 
 
 async def differences(url: str) -> list[object]:
-    """Between the schema that is there and the one in the code."""
+    """Return the differences between the migrated schema and the one in the code."""
 
     def compared(connection: Connection) -> list[object]:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
@@ -60,7 +60,7 @@ async def differences(url: str) -> list[object]:
 
 @pytest.fixture(params=ENGINES)
 def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of a database with nothing in it."""
+    """Return the URL of an empty database."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'empty.db'}"
         return
@@ -268,7 +268,7 @@ asyncio.run(main(sys.argv[1]))
 
 
 def killed_while_committing(url: str) -> list[str]:
-    """The keys of the changes the child said were committed before it died."""
+    """Kill the child while it commits; return the keys it reported as committed."""
     child = subprocess.Popen([sys.executable, "-c", CHILD, url], stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
     told = [child.stdout.readline().strip() for _ in range(200)]

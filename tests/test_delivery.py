@@ -1,4 +1,4 @@
-"""Delivery: rates, breakers, rooms and bulk calls, seen from what leaves and when."""
+"""Outbound routes: rate limit, circuit breaker, concurrency limit and bulk calls."""
 
 import asyncio
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from tests.faults.test_F_providers import ANA, Clock, Post, posted
 
 @dataclass
 class Bulk:
-    """A provider that takes one body for many, and says what it is told to."""
+    """A bulk provider that answers as it is told."""
 
     calls: list[list[str]] = field(default_factory=list)
     failures: dict[str, Undelivered] = field(default_factory=dict)
@@ -41,14 +41,14 @@ class Bulk:
 
 
 def by(post: Post, sender: Sender, **how: object) -> Post:
-    """The same post with another sender at the end of its lane."""
+    """Replace the sender at the end of the route."""
     lane = replace(post.lane, ways=(Way(sender, Breaker("bulk", post.clock)),), **how)  # type: ignore[arg-type]
     post.delivery.lanes = {("orange-ro", "sms"): lane}
     return post
 
 
 async def numbered(post: Post, count: int, body: str) -> None:
-    """One body for so many numbers."""
+    """Return notices with one body for the given number of recipients."""
     notices = tuple(
         Notice(f"{body}{n}", "orange-ro", f"+407400001{n:02}", "sms", "notice", body, "ro")
         for n in range(count)

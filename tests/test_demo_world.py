@@ -1,4 +1,4 @@
-"""The demo world: what the README says about it is so, on any day of the month."""
+"""The demo data is as the README describes it, on any day of the month."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -19,7 +19,7 @@ DAYS += [datetime(2026, 1, 1, 0, 30, tzinfo=UTC), datetime(2025, 12, 31, 23, 30,
 
 
 async def sown(database: Database, *operators: str, now: datetime = NOW) -> None:
-    """The demo world, or only these operators' people."""
+    """Insert the demo data, or only that of the given operators."""
     passwords, world = SqlPasswords(database, hasher=LIGHT), known()
     await seed(database, passwords, now, {name: world[name] for name in operators or world})
     passwords.close()

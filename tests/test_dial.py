@@ -1,4 +1,4 @@
-"""`dialtree dial` at a real terminal: colours, arrows, a history without secrets, dialogs."""
+"""`dialtree dial` on a pseudo-terminal: colours, arrow keys, history without secrets, dialogs."""
 
 import os
 import pty
@@ -25,13 +25,13 @@ SECONDS = 60.0
 
 
 def heeding() -> None:
-    """Ctrl-C means something: whoever is started in the background is told to ignore it, children too."""
+    """Restore SIGINT: a process started in the background ignores it, and its children too."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @dataclass
 class Terminal:
-    """A pseudo-terminal with `dialtree dial` in it."""
+    """A pseudo-terminal that runs `dialtree dial`."""
 
     folder: Path
     environ: dict[str, str]
@@ -56,7 +56,7 @@ class Terminal:
         )
 
     def see(self, words: str) -> None:
-        """Wait until this is on the screen behind what was seen before."""
+        """Wait until the text appears after what was seen before."""
         until = time.monotonic() + SECONDS
         while words not in self.shown[self.seen :]:
             ready = select.select([self.ends[0]], [], [], max(0.0, until - time.monotonic()))[0]
@@ -65,7 +65,7 @@ class Terminal:
         self.seen = self.shown.index(words, self.seen) + len(words)
 
     def type(self, keys: str, words: str) -> None:
-        """What a person types at the prompt, and what must come of it."""
+        """Type at the prompt and wait for the expected text."""
         self.see("> ")
         os.write(self.ends[0], keys.encode())
         self.see(words)
@@ -76,7 +76,7 @@ class Terminal:
 
     @property
     def kept(self) -> Path:
-        """Where the history is."""
+        """Path of the history file."""
         return self.folder / "state" / "dialtree" / "history"
 
     @property

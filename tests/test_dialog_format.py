@@ -1,4 +1,4 @@
-"""The dialog format: what a tester may write, and what they are told when it is not understood."""
+"""The dialog format: what may be written, and the messages for lines that cannot be read."""
 
 from datetime import timedelta
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Every dialog, played; `pytest tests/test_dialogs.py --rewrite` writes down what is said now."""
+"""Plays every dialog; `pytest tests/test_dialogs.py --rewrite` writes down the current output."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,7 +17,7 @@ LEFT: Mapping[Move, str] = {
     ("already", "registration.begin"): "the address is validated on a page, which no dialog opens",
     ("ok", "registration.choose"): "the address is validated on a page, which no dialog opens",
 }
-"""Moves of the tables no dialog can make, and why."""
+"""Transitions that no dialog can make, and why."""
 LEFT_BY_TEXT: Mapping[Move, str] = {
     (who, step): "by text a PIN is asked first, and who is left out gets none"
     for who in ("agency", "newcomer")
@@ -36,7 +36,7 @@ async def test_dialog(path: Path, runs: Runs, request: pytest.FixtureRequest) ->
 
 
 async def walked(operator: str, channel: str, runs: Runs) -> set[Move]:
-    """The moves an operator's dialogs make on a channel."""
+    """Return the transitions that an operator's dialogs make on a channel."""
     played = [await runs.of(path) for path in of_operator(operator)]
     return {(trigger, origin) for run in played for on, trigger, origin in run.fired if on == channel}
 
@@ -53,6 +53,6 @@ async def test_every_move_of_every_pack_is_in_a_dialog(
 
 
 def told(there: set[Move], made: set[Move]) -> str:
-    """How much of what is there is walked: places first, then the moves from them."""
+    """Return the coverage as text: screens first, then the transitions from them."""
     places, been = {origin for _, origin in there}, {origin for _, origin in there & made}
     return f"{len(been)} of {len(places)} places, {len(there & made)} of {len(there)} moves"

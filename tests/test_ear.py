@@ -1,4 +1,4 @@
-"""Digits as people say them, and the call that reads them back (R4)."""
+"""Spoken digits in each language, and the call that reads them back (R4)."""
 
 import pytest
 

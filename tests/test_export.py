@@ -1,4 +1,4 @@
-"""The export: a reader gets back what was written, and no cell is a formula."""
+"""CSV export: a reader gets back what was written, and no cell is a formula."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""The fault proxy does what its words say."""
+"""The fault-injecting proxy: each toxic does what its name says."""
 
 import asyncio
 from collections.abc import AsyncIterator

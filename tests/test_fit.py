@@ -1,4 +1,4 @@
-"""The paginator: nothing lost, nothing split that must not be, and no page too long."""
+"""Pagination: no text lost, no amount or option split, no page over its budget."""
 
 import pytest
 from hypothesis import assume, given
@@ -33,7 +33,7 @@ def words(text: str) -> list[str]:
 
 
 def bodies(texts: tuple[str, ...]) -> list[str]:
-    """The pages without the feet `F`."""
+    """Return the pages without their footer `F`."""
     return [text.removesuffix("\nF") for text in texts]
 
 
@@ -94,7 +94,7 @@ def test_a_note_loses_nothing_and_leaves_the_pages_before_it_alone(
 
 
 def folded_words(texts: tuple[str, ...]) -> list[str]:
-    """The words of all pages, each folded alone: what else is on a page decides whether it folds."""
+    """Return the words of all pages, each page folded alone: its other letters decide whether it folds."""
     return [plain(prepare(word)) for body in bodies(texts) for word in body.split()]
 
 
@@ -115,7 +115,7 @@ def test_no_other_cut_needs_fewer_pages(lengths: list[int], inner: int, last: in
 
 
 def fewest(lengths: list[int], inner: int, last: int) -> int:
-    """By trying every cut: best[k] is the fewest pages that hold all from the k-th block on."""
+    """Return the fewest pages by trying every cut: best[k] holds all from the k-th block on."""
     best = [0] * len(lengths) + [0]
     for start in reversed(range(len(lengths))):
         rest = [start + 1 + cut for cut in range(len(lengths) - start)]

@@ -1,4 +1,4 @@
-"""Facts as they are written and spoken, language by language."""
+"""Amounts, dates, numbers and counts as written and as spoken, in each language."""
 
 from datetime import date, datetime
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Fuzz: whatever is sent to whatever the API description names, and to every page, nothing answers 5xx."""
+"""Fuzz every route of the OpenAPI document and every page: nothing answers 5xx."""
 
 import json
 import random
@@ -22,7 +22,7 @@ BYTES = 60
 
 
 def drawn(operation: Any) -> list[Any]:
-    """Cases of one operation, the same in every run."""
+    """Draw cases of one operation, the same in every run."""
     cases: list[Any] = []
     quiet = settings(
         max_examples=EXAMPLES,
@@ -36,7 +36,7 @@ def drawn(operation: Any) -> list[Any]:
 
 
 def sown(case: Any) -> tuple[str, Any]:
-    """Path and body of a drawn request, as they go out; its path token is the right one every other time."""
+    """Return path and body of a drawn request; its path token is the valid one every second time."""
     right, path = len(str(case.body)) % 2, case.path
     for name, value in case.path_parameters.items():
         plain = "".join(filter(str.isalnum, str(value)))[:40] or "x"
@@ -48,7 +48,7 @@ def sown(case: Any) -> tuple[str, Any]:
 
 
 async def answered(client: ClientSession, base: str, case: Any) -> int:
-    """The status of one drawn request; a page's form is one of ours every other time."""
+    """Send a drawn request and return its status; a page's form has a valid token every second time."""
     path, fields = sown(case)
     if case.media_type == "application/json":
         async with client.request(case.method, base + path, data=json.dumps(fields)) as got:

@@ -1,4 +1,4 @@
-"""Hops: the watermark over accumulated text, row by row."""
+"""Replay detection: the watermark over accumulated USSD text, case by case."""
 
 import pytest
 

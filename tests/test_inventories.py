@@ -1,4 +1,4 @@
-"""docs/security.md lists every key, every use of cryptography and all that is logged, as the code does."""
+"""docs/security.md lists every key, every use of cryptography and every log event of the code."""
 
 import ast
 import re
@@ -29,7 +29,7 @@ TREES = dict(trees())
 
 
 def table(head: str) -> dict[str, list[str]]:
-    """The cells of the rows under a heading of columns, by the first of them."""
+    """Return the rows of the table under a heading, by their first cell."""
     (body,) = re.findall(rf"^\| {head} \|.*\n\|[-|]+\n((?:\|.*\n)+)", PAGE, re.MULTILINE)
     rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in body.splitlines()]
     return {row[0].strip(): [cell.strip(" |") for cell in row[1:]] for row in rows}
@@ -40,7 +40,7 @@ def calls(tree: ast.AST) -> Iterator[ast.Call]:
 
 
 def purposes() -> Iterator[str]:
-    """What the second argument of `derived` and `Seal` says, wherever they are called."""
+    """Return the purposes given to `derived` and `Seal` wherever they are called."""
     for name, tree in TREES.items():
         for call in calls(tree):
             if isinstance(call.func, ast.Name) and call.func.id in ("derived", "Seal"):
@@ -77,7 +77,7 @@ def test_every_module_with_cryptography_is_on_the_page() -> None:
 
 
 def imported(tree: ast.AST) -> set[str]:
-    """The packages a module imports."""
+    """Return the packages a module imports."""
     plain = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     froms = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     return {name.partition(".")[0] for name in plain | froms}
@@ -100,7 +100,7 @@ def test_every_secret_of_the_settings_is_on_the_page() -> None:
 
 
 def events() -> Iterator[tuple[str, str, ast.Call]]:
-    """Logger, event and call of everything that is logged."""
+    """Yield logger, event and call of every log statement."""
     for tree in TREES.values():
         loggers = {
             node.targets[0].id: node.value.args[0].value

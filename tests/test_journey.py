@@ -1,4 +1,4 @@
-"""The 477 journey in the demo itself: a code by each channel, the latest bill behind it, each refusal alike."""
+"""The 477 journey in a running demo: a code by each channel, the latest bill, uniform refusals."""
 
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -26,7 +26,7 @@ ASKING = {
     "ussd": ("*100#", BARBU, ("1", "1", "5"), "45.00 lei"),
     "voice": ("411", FIRM, ("1", "4"), "1.210,00 lei"),
 }
-"""By channel: what is dialled, by whom, what is typed, and the latest bill of whoever asks."""
+"""By channel: what is dialled, the caller, what is typed, and a text of the caller's latest bill."""
 HOOKS = "/hooks/orange-ro/africastalking/demo"
 AN_HOUR = timedelta(minutes=61)
 visitors = count(1)
@@ -40,14 +40,14 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 @asynccontextmanager
 async def visiting(demo: Demo) -> AsyncIterator[Browser]:
-    """A visitor of the demo nobody has seen before, from where nobody was."""
+    """Provide a visitor with a new address and no cookies."""
     jar, origin = aiohttp.CookieJar(unsafe=True), {"X-Forwarded-For": f"203.0.113.{next(visitors)}"}
     async with aiohttp.ClientSession(cookie_jar=jar, headers=origin) as session:
         yield Browser(session, demo.url)
 
 
 async def refused(demo: Demo, number: str, code: str) -> tuple[int, str]:
-    """What a new visitor gets for number and code."""
+    """Return what a new visitor reads after entering number and code."""
     async with visiting(demo) as browser:
         page = await browser.submit(BILL, number=number, code=code)
         assert "Numărul sau codul nu este bun" in page.words
@@ -55,7 +55,7 @@ async def refused(demo: Demo, number: str, code: str) -> tuple[int, str]:
 
 
 async def asked(demo: Demo, caller: str) -> str:
-    """A code by USSD, dialled in one go."""
+    """Request a code by USSD in one dialled string and return it."""
     before, told = len(demo.said), {"phoneNumber": caller, "serviceCode": "*100#", "text": "1*1*5"}
     async with visiting(demo) as browser:
         await browser.post(f"{HOOKS}/ussd", {**told, "sessionId": f"journey-{next(visitors)}"})
@@ -63,7 +63,7 @@ async def asked(demo: Demo, caller: str) -> str:
 
 
 async def elapse(demo: Demo, time: timedelta) -> None:
-    """Time passes for codes: the demo keeps the machine's time, so what it remembers of them grows older."""
+    """Age the stored codes by `time`: the demo runs on the machine's clock."""
 
     def job(connection: Connection) -> None:
         for row in connection.execute(select(codes)).all():

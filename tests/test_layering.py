@@ -1,4 +1,4 @@
-"""Layering: imports go down only, between layers and between packages; libraries stay in place."""
+"""Layering: imports go down only, between layers and packages; third-party libraries stay in place."""
 
 import ast
 import sys
@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "flows": {"flows", "menus"},
     "menus": {"menus"},
 }
-"""What each layer may import of ours."""
+"""Our packages that each layer may import."""
 PACKAGES = (
     *("gateway.__main__", "gateway.cli", "gateway.phone", "gateway.dialogs", "gateway.demo", "gateway.server"),
     *("gateway.wiring", "gateway.pages", "gateway.settings", "gateway.http", "gateway.observability"),
@@ -29,7 +29,7 @@ PACKAGES = (
     *("menus.packs", "menus.step", "menus.render", "menus.machine", "menus.text", "menus.packfile"),
     "menus.model",
 )
-"""Packages from the top: each imports only those after it."""
+"""Packages from top to bottom: each imports only those after it."""
 LIBRARIES = {
     "gateway": {
         *("aiohttp", "africastalking", "twilio", "pydantic", "prometheus_client", "requests", "urllib3"),

@@ -1,4 +1,4 @@
-"""The ledger: everything of a change in one transaction, once per key."""
+"""Ledger: everything of a change in one transaction, once per idempotency key."""
 
 import asyncio
 from dataclasses import replace

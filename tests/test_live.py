@@ -1,4 +1,4 @@
-"""Live packs: an edit is published, a broken one keeps the old revision, conversations stay on theirs."""
+"""Hot reload of packs: an edit is published, a broken one is not, sessions keep their revision."""
 
 import shutil
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.world import OPERATOR, World
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A folder of packs that may be edited."""
+    """Return a folder of packs that may be edited."""
     shutil.copytree(pack_compiler.folder(OPERATOR), pack_compiler.folder(OPERATOR, tmp_path))
     return tmp_path
 

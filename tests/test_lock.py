@@ -1,4 +1,4 @@
-"""The lock (T37): it agrees with pyproject.toml and itself; a newer release on the index changes nothing."""
+"""Lock files (T37): complete, hashed, consistent with pyproject.toml; newer releases change nothing."""
 
 import functools
 import os
@@ -56,7 +56,7 @@ NEEDED = [(group, text) for group, texts in GROUPS.items() for text in texts]
 
 @pytest.mark.parametrize("lock", LOCKS)
 def test_T37_a_lock_is_pins_with_hashes_and_nothing_else(lock: str) -> None:
-    """No index, no option, no package without a version: comments aside."""
+    """No index, no option, no package without a version; comments aside."""
     plain = re.sub(r"^ *#.*\n", "", LOCKS[lock], flags=re.MULTILINE)
     assert pins(lock) and not PINNED.sub("", plain).strip()
     assert "://" not in LOCKS[lock]
@@ -70,7 +70,7 @@ def test_T37_the_lock_pins_what_pyproject_needs(group: str, text: str) -> None:
 
 
 def test_T37_each_pin_is_needed_by_another_or_by_pyproject() -> None:
-    """The comments say by which, and all of those are pinned, too."""
+    """The comments name the packages that need it, and all of those are pinned, too."""
     named = re.findall(r"^ +#(?: via|  ) +([a-z0-9-]+)(?: \(|$)", LOCKS["requirements.lock"], re.MULTILINE)
     assert len(named) > len(pins("requirements.lock")) / 2
     assert set(named) <= {"dialtree", *(pin.name for pin in pins("requirements.lock"))}
@@ -101,7 +101,7 @@ def test_T37_what_builds_the_gateway_is_locked_too() -> None:
 
 
 def wheel(folder: Path, word: str, version: str = "1.0") -> Path:
-    """A package of one module."""
+    """Build a wheel with one module."""
     info = f"lamp-{version}.dist-info"
     files = {
         "lamp.py": f"WORD = {word!r}\n",
@@ -120,7 +120,7 @@ def wheel(folder: Path, word: str, version: str = "1.0") -> Path:
 
 
 def installed(folder: Path, lock: str) -> subprocess.CompletedProcess[str]:
-    """What pip makes of a lock, with the wheels of this folder and no index."""
+    """Install a lock with pip from this folder's wheels, without an index, and return the result."""
     (folder / "lock").write_text(lock)
     options = ["--no-index", "--find-links", str(folder), "--require-hashes", "--target", str(folder / "here")]
     command = [sys.executable, "-m", "pip", "--isolated", "install", *options, "-r", str(folder / "lock")]
@@ -139,7 +139,7 @@ def test_T37_pip_installs_what_the_lock_says(tmp_path: Path) -> None:
 
 
 def test_T37_pip_refuses_an_altered_wheel(tmp_path: Path) -> None:
-    """Altered with its own RECORD in order: only the lock tells."""
+    """Altered with a correct RECORD: only the hash in the lock reveals it."""
     lock = locked(wheel(tmp_path, "lit"))
     wheel(tmp_path, "out")
     told = installed(tmp_path, lock)
@@ -157,7 +157,7 @@ def test_T37_pip_refuses_what_has_no_hash(tmp_path: Path, unlocked: str) -> None
 
 @pytest.fixture
 def index(tmp_path: Path) -> Iterator[str]:
-    """A simple index on loopback that offers releases 1.0 and 2.0; its URL."""
+    """Serve a package index on loopback with releases 1.0 and 2.0; yield its URL."""
     offered = tmp_path / "index" / "lamp"
     offered.mkdir(parents=True)
     names = [wheel(offered, "lit").name, wheel(offered, "brighter", "2.0").name]
@@ -171,7 +171,7 @@ def index(tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture(params=["uv", "pip"])
 def installer(request: pytest.FixtureRequest, index: str, monkeypatch: pytest.MonkeyPatch) -> Installer:
-    """What `make demo` and `make test` install with, told of the index as pip is."""
+    """Provide the installer of `make demo` and `make test`, configured with the index as pip is."""
     for name in [name for name in os.environ if name.startswith(("PIP_", "UV_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
@@ -195,7 +195,7 @@ def test_T37_a_newer_release_on_the_index_changes_nothing(
 
 
 def test_T37_without_the_lock_the_newer_release_is_installed(index: str, tmp_path: Path) -> None:
-    """What the index offers is seen: only the lock keeps it out."""
+    """The index is in use: only the lock keeps the newer release out."""
     options = ["--index-url", index, "--target", str(tmp_path / "here"), "lamp"]
     command = [sys.executable, "-m", "pip", "--isolated", "install", *options]
     subprocess.run(command, env={**os.environ, "PIP_CONFIG_FILE": os.devnull}, capture_output=True, check=True)

@@ -1,4 +1,4 @@
-"""The logging door: JSON lines with listed fields, one line a record, nothing about a person."""
+"""JSON logging: one line a record, allow-listed fields only, nothing about a person."""
 
 import ast
 import json
@@ -43,7 +43,7 @@ def test_other_libraries_messages_are_not_repeated() -> None:
 
 
 def fields_named(path: Path) -> Iterator[str]:
-    """The fields a module gives to its log lines where it gives them."""
+    """Return the field names a module passes to its log calls."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.keyword) and node.arg == "extra" and isinstance(node.value, ast.Dict):
             yield from (str(key.value) for key in node.value.keys if isinstance(key, ast.Constant))

@@ -1,4 +1,4 @@
-"""E-mail against a real SMTP server in the process: what is written, and what each answer means."""
+"""SMTP sender against a real SMTP server: the message written, and what each response means."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ NOTICE = Notice(
 
 @dataclass
 class Relay:
-    """Takes mail, or answers a command as told."""
+    """SMTP server that accepts mail, or answers a command as told."""
 
     answers: dict[str, str] = field(default_factory=dict)
     taken: list[Envelope] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""A new operator, begun and dialled as a newcomer would: by the command line, in an empty folder."""
+"""`dialtree new operator`: a pack scaffold made, checked and dialled from an empty folder."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ REFUSED = {
 
 
 def dialtree(folder: Path, *words: str, keys: str = "") -> str:
-    """What the command prints; it must end well."""
+    """Run the command, check that it exits with 0, and return what it prints."""
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "gateway", *words]
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Once: every webhook of every dialog sent thrice, twice of them at the same time, has one effect."""
+"""Exactly once: every webhook of every dialog sent three times, twice concurrently, has one effect."""
 
 import asyncio
 import re
@@ -14,7 +14,7 @@ from tests.runs import CALLS, Runs, load, named
 from tests.world import World, Worlds
 
 ONE_LANGUAGE = [path for path in CALLS if not path.stem.endswith("-en")]
-"""What a provider carries does not depend on the language."""
+"""One language a dialog: what a provider transports does not depend on it."""
 ANA, BARBU = "+40740000101", "+40740000102"
 Transcript = list[tuple[str, ...]]
 
@@ -24,7 +24,7 @@ def does(path: Path, *verbs: str) -> bool:
 
 
 def carried_otherwise(path: Path) -> bool:
-    """Africa's Talking hears no speech, and a text delivered again is not answered again there."""
+    """Return whether Africa's Talking cannot carry it: speech, or a redelivered text that is answered again."""
     return does(path, "say") or (does(path, "text") and does(path, "again"))
 
 
@@ -44,17 +44,17 @@ CASES = [
 
 
 def joined(brought: Transcript) -> list[str]:
-    """A transcript in which it does not matter how many elements a voice document says its words in.
+    """Join a transcript's elements: providers differ in how many a voice document uses.
 
-    Nor how digits said one by one are set: one provider spaces them out, another marks them up. Nor
-    whether a caller is invited to speak: one provider hears no speech.
+    They also differ in how digits said one by one are written (spaces or markup) and in whether the
+    caller is invited to speak (one provider recognises no speech).
     """
     heard = [[line.removeprefix("| ") for line in lines] for lines in brought]
     return [SPACED.sub("", " ".join(line for line in lines if line not in INVITES)) for lines in heard]
 
 
 def replies(dialog: Dialog, brought: Transcript) -> int:
-    """Answers to texts: over Africa's Talking each is one more row in the outbox."""
+    """Count the SMS replies: over Africa's Talking each is one more row in the outbox."""
     texted = zip(dialog.cues, brought, strict=True)
     return sum(cue.verb == "text" and lines[:1] != () and lines[0][0] == "|" for cue, lines in texted)
 

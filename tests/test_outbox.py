@@ -1,4 +1,4 @@
-"""The outbox: order, leases, fences, receipts in any order, opt-outs, blanked codes, people's commands."""
+"""Outbox: order, leases, fencing tokens, receipts in any order, opt-outs, erased codes, replay."""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Lanes of the outbox: what cannot go out is left, and what can shares the batch."""
+"""Outbox claim: full routes are skipped, and the others share the batch fairly."""
 
 from dataclasses import replace
 from typing import Literal

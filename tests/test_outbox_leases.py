@@ -1,4 +1,4 @@
-"""Leases of the outbox: held on to, given back, run out, and what a later worker is told."""
+"""Outbox leases: renewed, released, expired, and what the next worker is told."""
 
 import asyncio
 from dataclasses import replace

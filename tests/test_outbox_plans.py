@@ -1,4 +1,4 @@
-"""What the outbox reads on PostgreSQL: what it takes and no more, whatever waits and statistics say."""
+"""Outbox query plans on PostgreSQL: a claim reads its batch only, whatever the queue or statistics."""
 
 from collections.abc import AsyncIterator
 
@@ -22,14 +22,14 @@ READ = text(
     "SELECT coalesce(seq_tup_read, 0), coalesce(idx_tup_fetch, 0) FROM pg_stat_xact_user_tables"
     " WHERE relname = 'outbox'"
 )
-"""Rows of the outbox this transaction has read so far: from end to end, and by an index."""
+"""Rows of the outbox this transaction has read: by sequential scan and by index."""
 
 MOVED = text("SELECT n_tup_upd - n_tup_hot_upd FROM pg_stat_xact_user_tables WHERE relname = 'outbox'")
 
 
 @pytest.fixture
 async def deep(postgres_database: str) -> AsyncIterator[Database]:
-    """A queue nobody has taken statistics of."""
+    """Provide a deep queue without statistics (no ANALYZE)."""
     database = connect(postgres_database)
     items = tuple(notice(f"n{number}") for number in range(WAITING))
     await SqlLedger(database, SECRET).commit(Change("k", "orange-ro", "s", NOW, notices=items))

@@ -1,4 +1,4 @@
-"""Whose a number is, where backends know little of it and clocks differ."""
+"""Number owner detection with backends that do not know when a number changed hands."""
 
 import shutil
 from dataclasses import replace
@@ -17,7 +17,7 @@ ANA = "+40740000101"
 
 
 class Unknowing:
-    """A backend that does not know since when a number is whose, and says today."""
+    """A backend that does not know since when a subscriber has a number and says today."""
 
     def __init__(self, world: World, zone: str) -> None:
         self.inner, self.clock, self.zone = world.weather, world.clock, ZoneInfo(zone)

@@ -1,4 +1,4 @@
-"""The page of the latest bill: the 477 journey from the password to the document, and every refusal."""
+"""The bill page: the 477 journey from the password to the PDF, and every refusal."""
 
 from datetime import timedelta
 from io import BytesIO
@@ -19,7 +19,7 @@ REFUSED = "Numărul sau codul nu este bun"
 
 
 async def entered(street: Street, caller: str = ANA, number: str = "") -> tuple[Browser, Seen]:
-    """A browser with the bill of a caller open."""
+    """Return a visitor with a caller's bill open."""
     browser = street.browser()
     return browser, await browser.submit(BILL, number=number or caller, code=await street.code(caller))
 
@@ -62,7 +62,7 @@ async def test_R6_without_a_sitting_there_is_no_document(street: Street) -> None
 
 
 async def refusals(street: Street, tries: list[tuple[str, str]]) -> list[tuple[int, str]]:
-    """Status and bytes of each try, in one browser."""
+    """Return status and body of each attempt by one visitor."""
     browser = street.browser()
     return [(await browser.submit(BILL, number=number, code=code)).bare for number, code in tries]
 

@@ -1,4 +1,4 @@
-"""Files behind links: only with a code sent apart, five times in 72 hours, originals byte for byte."""
+"""Files behind links: opened by a separately sent code, five times in 72 hours, byte for byte."""
 
 import asyncio
 import csv
@@ -37,7 +37,7 @@ async def avenue(worlds: Worlds) -> AsyncIterator[Street]:
 
 
 async def asked(street: Street, words: str, caller: str = ATELIER) -> str:
-    """Text a keyword that brings a link; the link's token."""
+    """Text a keyword that brings a link and return the link's token."""
     await street.phone.text(caller, SMS, words)
     return await street.link()
 
@@ -98,7 +98,7 @@ async def test_B11_the_archive_holds_every_original(avenue: Street) -> None:
 
 
 class Hoard:
-    """A backend whose bills have these numbers; it knows how many documents were asked for at once."""
+    """A backend with the given bill numbers that counts concurrent document requests."""
 
     def __init__(self, bill: Bill, numbers: Sequence[str]) -> None:
         self.found = [replace(bill, id=str(place), number=number) for place, number in enumerate(numbers)]
@@ -116,7 +116,7 @@ class Hoard:
 
 
 async def archived(avenue: Street, numbers: Sequence[str]) -> tuple[Hoard, dict[str, bytes]]:
-    """The archive of an account with such bills: names and what is in them."""
+    """Return the archive of an account with such bills: names and contents."""
     people = avenue.world.house.conversations.people["bouygues"]
     account = (await people.world.billing.subscriber(ATELIER)).account
     [bill] = await people.world.billing.bills(account, 1)

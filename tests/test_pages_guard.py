@@ -1,4 +1,4 @@
-"""What stands in front of every page: forms of ours only, counted sources, strict headers, clear answers."""
+"""Protection of all pages: CSRF tokens, rate limit per address, strict headers, clear errors."""
 
 import asyncio
 import gzip
@@ -24,7 +24,7 @@ POLICY = (
 
 
 def strict(headers: dict[str, str], cache: str = "no-store") -> bool:
-    """Does a response carry what every response must?"""
+    """Return whether a response carries every required header."""
     return (
         headers["Content-Security-Policy"] == POLICY
         and headers["Cache-Control"] == cache

@@ -1,4 +1,4 @@
-"""Pages behind links: another address for paper bills, and the owner's word for an e-mail address."""
+"""Pages behind magic links: postal address for paper bills, confirmation of an e-mail address."""
 
 import asyncio
 from datetime import timedelta
@@ -20,7 +20,7 @@ SUBSCRIPTION = "orange-ro-40740000101"
 
 
 async def chosen(street: Street) -> Preference:
-    """What Ana chose."""
+    """Return Ana's stored preference."""
     people = street.world.house.conversations.people["orange-ro"]
     return await people.world.ledger.preference("orange-ro", SUBSCRIPTION)
 
@@ -30,7 +30,7 @@ async def media(street: Street, account: str) -> str:
 
 
 async def sheet(street: Street, token: str) -> tuple[Browser, Seen]:
-    """A browser with the form for the address open."""
+    """Return a visitor with the address form open."""
     browser = street.browser()
     return browser, await browser.submit(ADDRESS, link=token)
 

@@ -1,4 +1,4 @@
-"""The e-mail address typed behind a link that came by SMS: what registration on a keypad leaves out (T7)."""
+"""The e-mail page behind an SMS link: the address that registration on a keypad leaves out (T7)."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -29,13 +29,13 @@ async def street(worlds: Worlds) -> AsyncIterator[Street]:
 
 
 async def invited(street: Street) -> str:
-    """The token of a link asked for on the menu."""
+    """Request a link on the menu and return its token."""
     await street.phone.dial(AMINE, "*101*1*1*1#")
     return await street.link()
 
 
 async def sheet(street: Street, token: str, language: str = "fr") -> tuple[Browser, Seen]:
-    """A browser with the form for the address open."""
+    """Return a visitor with the e-mail form open."""
     browser = street.browser()
     return browser, await browser.submit(f"{MAILBOX}?lang={language}", link=token)
 

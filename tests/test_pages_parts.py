@@ -1,4 +1,4 @@
-"""The small parts behind the pages: what is sealed, what is signed, and where a request comes from."""
+"""Building blocks of the pages: sealed tokens, signed forms, client addresses."""
 
 import pytest
 from aiohttp.test_utils import make_mocked_request

@@ -1,4 +1,4 @@
-"""The words of the pages: languages, direction, and everything said by name in every pack."""
+"""Languages of the pages: selection, text direction, and every text present in every pack."""
 
 import re
 from dataclasses import replace
@@ -101,7 +101,7 @@ async def test_the_browser_says_which_language_it_likes(street: Street) -> None:
 
 
 def arabic(menu: Menu) -> Menu:
-    """The pack with a toy Arabic next to its languages: every text is the same word."""
+    """Return the pack with a toy Arabic added, in which every text is the same word."""
     english = menu.tongues["en"]
     entries = {
         name: replace(entry, variants={"all": replace(entry.on("web"), parts=("فاتورة <&> 7",))})
@@ -173,7 +173,7 @@ def test_visits_show_no_secret(world: World) -> None:
 
 
 def contrast(one: str, other: str) -> float:
-    """WCAG's contrast of two colours written #rrggbb."""
+    """Return WCAG's contrast ratio of two colours written #rrggbb."""
     lights = sorted((_light(one), _light(other)), reverse=True)
     return (lights[0] + 0.05) / (lights[1] + 0.05)
 

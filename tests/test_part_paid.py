@@ -1,4 +1,4 @@
-"""Part-paid bills: every operator says what is left, in every language, wherever a bill is shown."""
+"""Part-paid bills: every operator states the remaining amount, in every language and channel."""
 
 import shutil
 from dataclasses import replace

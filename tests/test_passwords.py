@@ -1,4 +1,4 @@
-"""Passwords: right, wrong, locked and shed, with the same work for a number nobody has."""
+"""Passwords: right, wrong, locked and shed; an unknown number takes the same work."""
 
 import asyncio
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""People: who a caller is, remembered for a while, and no more of them than there is room for."""
+"""Subscriber cache: who a caller is, for a limited time and a limited number of callers."""
 
 from dataclasses import replace
 from datetime import timedelta

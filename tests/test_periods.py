@@ -1,4 +1,4 @@
-"""Months: read as people type them, kept as long as the rules say, made on the same day of each."""
+"""Billing months: parsed as typed, available as long as the rules say, next bill date."""
 
 from datetime import date, timedelta
 

@@ -1,4 +1,4 @@
-"""The phone in the browser: every channel, and conversations saved as tests."""
+"""The browser phone: every channel, and conversations saved as dialogs."""
 
 import re
 

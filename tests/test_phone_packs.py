@@ -1,4 +1,4 @@
-"""The phone on packs of one's own: recordings are heard, and an edit is served or refused while it goes on."""
+"""The browser phone on edited packs: recordings are played; edits are hot-reloaded or refused."""
 
 import asyncio
 import math
@@ -25,18 +25,18 @@ HEARD = """() => new Promise((heard) => {
     if (recording.ended) heard(recording.duration);
     recording.addEventListener("ended", () => heard(recording.duration));
 })"""
-"""How long the recording was, once it has been heard to its end."""
+"""Duration of the recording, once it has been played to its end."""
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A folder with one pack that may be edited."""
+    """Return a folder with one pack that may be edited."""
     shutil.copytree(pack_compiler.folder("orange-ro"), pack_compiler.folder("orange-ro", tmp_path / "packs"))
     return tmp_path / "packs"
 
 
 def tone(path: Path) -> None:
-    """A tenth of a second of 440 Hz, as a telephone plays it."""
+    """Write a tenth of a second of 440 Hz in telephone quality."""
     path.parent.mkdir(parents=True)
     samples = (round(9000 * math.sin(math.tau * 440 * at / RATE)) for at in range(RATE // 10))
     with wave.open(str(path), "wb") as file:
@@ -62,13 +62,13 @@ async def test_a_recording_is_played_and_its_words_are_shown(
 
 @pytest.fixture
 def served(root: Path, tmp_path: Path) -> Iterator[Demo]:
-    """`dialtree demo --packs` on that folder."""
+    """Run `dialtree demo --packs` on that folder."""
     with demonstrating(tmp_path, "--packs", "packs") as demo:
         yield demo
 
 
 def said(demo: Demo, words: str) -> str:
-    """The line the demo printed that begins with these words, once it has."""
+    """Wait for the demo to print a line that begins with these words and return it."""
     found: list[str] = []
 
     def printed() -> bool:

@@ -1,4 +1,4 @@
-"""The switches beside the phone: bad networks, bad days, and what a subscriber sees of them."""
+"""Fault switches of the browser phone: lost replies, slow or failed billing and Redis, the clock."""
 
 import pytest
 from playwright.async_api import expect

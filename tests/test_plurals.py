@@ -1,4 +1,4 @@
-"""Plurals and fallbacks: a text has words for every count, and a language borrows what it lacks."""
+"""Plural forms (CLDR) and language fallback in text catalogues."""
 
 import shutil
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""What is held about a line: shown, let go of, kept under a pseudonym; the trail nobody can edit unseen."""
+"""Privacy: export, erasure, retention and pseudonyms of a line's data; tamper-evident audit trail."""
 
 import asyncio
 from argparse import Namespace
@@ -66,7 +66,7 @@ async def test_a_line_being_written_at_the_end_is_written_once(database: Databas
 
 
 async def kept(database: Database) -> SqlLedger:
-    """A ledger that knows Ana."""
+    """Return a ledger with Ana's data."""
     ledger = SqlLedger(database, SECRET)
     await ledger.welcome(ANA, SUBSCRIBER, NOW, NOW.date())
     await ledger._notebook.flush()
@@ -177,7 +177,7 @@ async def test_T8_registrations_of_and_from_a_recycled_number_are_gone(database:
 
 
 async def reassigned(world: World, number: str) -> None:
-    """The operator gives a number to somebody new."""
+    """Reassign a number to a new subscriber."""
     new = text(
         "UPDATE billing_subscribers SET id = 'heir', account = 'heir', since = :day WHERE msisdn = :number"
     )
@@ -220,7 +220,7 @@ async def test_retention_lets_go_of_each_kind_at_its_term(database: Database) ->
 
 
 async def lived(world: World) -> None:
-    """Somebody does a little of everything: changes, codes, an address, a registration, STOP, live sessions."""
+    """Create data of every kind: changes, codes, address, registration, opt-out, live sessions."""
     phone = world.direct()
     for body in ("ThankYou1", "WrongOne1", "EFACTURA", "NOTIF EMAIL ana@mail.example.net", "STOP", "FACTURA"):
         await phone.text(ANA, "477", body)
@@ -233,7 +233,7 @@ async def lived(world: World) -> None:
 
 
 async def billed(world: World, bss: TmfBss) -> None:
-    """A billing day run by hand, and a BSS that announces one of its bills after it; all of it goes out."""
+    """Run a bill run by hand, then a BSS event about one of its bills; send everything."""
     args = Namespace(operator="orange-ro", cycle="2026-03", listen=False)
     assert await notify.run(args, world.house) == 0
     assert await bss.announce("ORO-202603-0101") == [204]
@@ -241,7 +241,7 @@ async def billed(world: World, bss: TmfBss) -> None:
 
 
 async def traces(world: World) -> list[str]:
-    """The tables, but for those of billing, in which the number, its subscription or the address still is."""
+    """Return the tables, except billing's, that still hold the number, its subscription or the address."""
     own = [name for name in metadata.tables if not name.startswith("billing_")]
     rows = {name: await dumped(world.house.database, f'"{name}"') for name in own}
     return [name for name, row in rows.items() if "740000101" in row or "ana@mail" in row]

@@ -1,4 +1,4 @@
-"""Proofs: on no path, on no channel, with no set of proofs does a private step run unproven."""
+"""Proofs of identity: no private step runs unproven, by any path, channel or set of proofs."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -42,13 +42,13 @@ def standing(pack: Menu, state: str, kind: str, proofs: tuple[str, ...], channel
 
 
 def private(pack: Menu) -> set[str]:
-    """Steps that touch billing data or change an account."""
+    """Yield the steps that read billing data or change an account."""
     actions = pack_compiler.actions()
     return {name for name, node in pack.nodes.items() if node.action and actions[node.action].private}
 
 
 def enough(pack: Menu, node: Node, kind: str, proofs: tuple[str, ...]) -> bool:
-    """What the rules say, written down a second time."""
+    """Restate the proof rules independently of the code."""
     rules = pack.form.rules
     asked = SATISFIES[rules.proof[kind]]
     if node.needs == "secret":
@@ -60,7 +60,7 @@ def enough(pack: Menu, node: Node, kind: str, proofs: tuple[str, ...]) -> bool:
 
 
 def arrivals(pack: Menu, channel: str) -> Iterator[tuple[str, str, str]]:
-    """Every move on a channel that aims at a private step: trigger, from, the step."""
+    """Yield every transition on a channel into a private step: trigger, origin, step."""
     reached, aims = (
         reachable(draft(pack_compiler.folder(pack.name), pack_compiler.PLACES), channel),
         private(pack),

@@ -1,4 +1,4 @@
-"""What every provider owes, whichever it is."""
+"""The provider contract: what every provider module must define and do."""
 
 from collections.abc import Mapping
 from types import ModuleType
@@ -30,7 +30,7 @@ PROVIDERS = discover()
 ROUTES = [(name, path) for name, provider in PROVIDERS.items() for path in provider.ROUTES]
 SPEAKING = [each for each in ROUTES if each[1] in ("ussd", "sms", "voice")]
 EMPTY = ("", "END ")
-"""What an acknowledgement without XML may say; a USSD body must begin with its verb."""
+"""What an acknowledgement without XML may contain; a USSD body must begin with its verb."""
 
 
 def connection(name: str) -> Connection:

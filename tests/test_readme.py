@@ -1,4 +1,4 @@
-"""The README: its console blocks are run as printed against a demo of their own."""
+"""The README's console blocks, run as printed against a demo."""
 
 import re
 import subprocess
@@ -17,10 +17,10 @@ ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"```console\n(.*?)```", re.S)
 DIALOG = re.compile(r"```dialog\n(.*?)```", re.S)
 ROW = re.compile(r"^\| (?:USSD|a call|SMS) \| `([^`]+)`.*?\|(.*)\| (.+) \|$", re.M)
-"""A row of the walk in the browser: what it begins with, what is keyed in, what is shown at last."""
+"""A row of the table of journeys: what is dialled, the keys, and the last screen."""
 PATIENCE_SECONDS = 120
 CHANGING = re.compile(r"\d+")
-"""Dates and codes differ from day to day; everything else must print as written."""
+"""Numbers that differ from day to day (dates, codes); the rest must print as written."""
 
 
 def blocks() -> list[str]:
@@ -32,7 +32,7 @@ def commands(block: str) -> str:
 
 
 def printed(block: str) -> str:
-    """What follows the commands, numbers as N; an SMS may reach the other terminal's phone instead."""
+    """Return the output after the commands, numbers as N; an SMS may reach the other terminal's phone."""
     lines = [line for line in block.splitlines() if not line.startswith(("$ ", "sms to "))]
     return CHANGING.sub("N", "\n".join(lines)).strip()
 
@@ -57,7 +57,7 @@ def test_every_console_block_prints_what_it_says(demo: Demo) -> None:
 
 
 async def walk(page: Phone, begin: str, keys: list[str], shown: str) -> None:
-    """One row, keyed in as it is printed, on a new phone."""
+    """Play one row, keyed in as printed, on a new phone."""
     await page.be("+40740000101", "en")
     if begin.isalpha():
         await page.text(begin, shown)

@@ -1,4 +1,4 @@
-"""The rights docs/running.md gives the gateway's user in Redis: enough for all it does, and none too many."""
+"""Redis ACL of docs/running.md: it permits all the gateway does and nothing more."""
 
 import re
 from collections.abc import AsyncIterator
@@ -22,23 +22,23 @@ pytestmark = pytest.mark.redis
 PAGE = Path(__file__).parent.parent / "docs" / "running.md"
 ANA = "+40740000101"
 BY_URL = {"select"}
-"""Only where the URL names a database other than 0."""
+"""Needed only where the URL names a database other than 0."""
 
 
 def granted() -> tuple[str, ...]:
-    """The rule of the page, with a password."""
+    """Return the ACL rule of the page, with a password."""
     (rule,) = re.findall(r"^ACL SETUSER dialtree on (.+)$", PAGE.read_text(), re.MULTILINE)
     return tuple(rule.replace("PASSWORD", "secret").split())
 
 
 def in_a_cluster() -> tuple[str, ...]:
-    """What the page adds for a cluster."""
+    """Return the rule the page adds for a cluster."""
     (more,) = re.findall(r"in a cluster add `([^`]+)`", PAGE.read_text())
     return tuple(more.split())
 
 
 async def give(server: Redis, *rules: str) -> None:
-    """Make the user, and begin to count what is run."""
+    """Create the user and begin to count commands."""
     async with Client.from_url(server.url) as admin:
         await admin.execute_command("ACL", "SETUSER", "dialtree", "on", *rules)  # type: ignore[no-untyped-call]
         await admin.config_resetstat()
@@ -46,14 +46,14 @@ async def give(server: Redis, *rules: str) -> None:
 
 @pytest.fixture
 async def limited() -> AsyncIterator[Redis]:
-    """A Redis of its own, where nobody else's commands are counted, with the user of the page."""
+    """Provide a Redis of this test alone, with the user of the page."""
     with serving(Redis) as server:
         await give(server, *granted())
         yield server
 
 
 async def used(server: Redis) -> tuple[set[str], list[str]]:
-    """The commands run since, without our own; and what was refused."""
+    """Return the commands run since, without our own, and those refused."""
     async with Client.from_url(server.url) as admin:
         stats = await admin.info("commandstats")
         refused = [f"{entry['reason']} {entry['object']}" for entry in await admin.acl_log()]
@@ -79,7 +79,7 @@ async def test_T33_the_rights_of_the_page_serve_whole_conversations(limited: Red
 
 
 async def test_T33_the_rights_of_the_page_are_all_used(limited: Redis) -> None:
-    """Every script on every way through it, with and without Redis knowing it."""
+    """Run every script on every path, with and without the script cached in Redis."""
     sessions = connect(as_dialtree(limited), budget_seconds=5.0)
     caller, key = reach(as_dialtree(limited), 5.0), new_key()
     await turn(sessions, key, "1")

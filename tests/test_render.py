@@ -1,4 +1,4 @@
-"""Pages that are made once: only what reads the same for everybody."""
+"""Cached screens: only screens that read the same for every caller are cached."""
 
 from datetime import date
 
@@ -13,7 +13,7 @@ ANA = "+40740000101"
 
 @pytest.mark.parametrize("channel", ["ussd", "sms"])
 def test_a_page_that_is_kept_holds_no_note_of_another_callers(channel: str) -> None:
-    """The home screen shows no fact, so its pages are kept; the day in the note is one caller's own."""
+    """The home screen shows no fact, so its pages are cached; the day in the note is one caller's own."""
     menu = pack_compiler.menu(pack_compiler.folder("orange-ro"))
     texts = []
     for day in (date(2026, 3, 1), date(2026, 3, 2)):

@@ -1,4 +1,4 @@
-"""Answers written in one piece: ordinary connections, and those left to aiohttp."""
+"""Fast HTTP responses: written in one piece on ordinary connections, otherwise by aiohttp."""
 
 import asyncio
 from email.utils import parsedate_to_datetime
@@ -14,7 +14,7 @@ ASKED = "POST / HTTP/{version}\r\nHost: gw\r\nContent-Length: 0\r\n{more}\r\n"
 
 
 async def answers(times: int, version: str = "1.1", more: str = "") -> list[tuple[str, dict[str, str], bytes]]:
-    """What one connection hears that asks so many times: status line, headers, body."""
+    """Return the responses of one connection to repeated requests: status line, headers, body."""
 
     async def handle(request: web.Request) -> web.Response:
         return OnePiece(WORDS, "text/plain; charset=utf-8")

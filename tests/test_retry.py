@@ -1,4 +1,4 @@
-"""What becomes of an attempt: every class of message against every kind of failure, as a table of seconds."""
+"""Retry policy: every message class against every failure, as a table of seconds."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -33,7 +33,7 @@ def parcel(kind: str, attempt: int = 1, expires_at: datetime | None = None) -> P
 
 
 def told(kind: str, failure: Failure, attempt: int, **how: bool) -> tuple[str, float | None]:
-    """The state, and the seconds until the next try."""
+    """Return the state and the seconds until the next attempt."""
     settlement = settled(parcel(kind, attempt), failure, NOW, **how)
     return settlement.state, (settlement.again_at - NOW).total_seconds() if settlement.again_at else None
 

@@ -1,4 +1,4 @@
-"""Bouygues Telecom's rules, each on every channel that serves it, shown on the dialogs it is about."""
+"""Bouygues Telecom's rules (B), each shown on its dialogs on every channel that serves it."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Maroc Telecom's rules, each shown on the dialogs it is about, by channel."""
+"""Maroc Telecom's rules (M), each shown on its dialogs, by channel."""
 
 import re
 
@@ -25,7 +25,7 @@ async def played(runs: Runs, name: str, language: str = "fr") -> str:
 
 
 async def told(runs: Runs, name: str, said: str, language: str = "fr") -> str:
-    """What came of the last time this was said."""
+    """Return the reply to the last time this was said."""
     done = await steps(runs, f"maroc_telecom/{name}-{language}")
     return [brought for _, each, brought in done if each == said][-1]
 
@@ -159,7 +159,7 @@ async def test_M8_old_new_and_again_on_ussd(runs: Runs) -> None:
     + [(pin, False) for pin in ("", "407²", "²²²²", "٤٠٧١", "40 71", "-407", "407a")],
 )
 def test_M8_what_a_pin_may_be(pin: str, *, holds: bool) -> None:
-    """Of +212661000101: neither a common one nor the end of its number, and ASCII digits only."""
+    """For +212661000101: no common PIN, not the end of its number, ASCII digits only."""
     assert pin_holds(pin, "+212661000101") is holds
 
 
@@ -172,7 +172,7 @@ async def test_M8_a_common_pin_and_the_end_of_ones_number_are_refused_in_words(
 
 
 def test_M8_few_pins_are_refused() -> None:
-    """So few that refusing them tells a guesser nothing worth having: under one in twenty of each length."""
+    """The refused PINs are too few to help a guesser: under one in twenty of each length."""
     for digits in PIN_DIGITS:
         refused = sum(not pin_holds(f"{pin:0{digits}}", "+212661000101") for pin in range(10**digits))
         assert 0 < refused < 10**digits / 20

@@ -1,4 +1,4 @@
-"""Orange France's rules, each on every channel that serves it, shown on the dialogs it is about."""
+"""Orange France's rules (F), each shown on its dialogs on every channel that serves it."""
 
 import re
 

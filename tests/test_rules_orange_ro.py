@@ -1,4 +1,4 @@
-"""Orange Romania's rules, each shown on the dialogs it is about."""
+"""Orange România's rules (R), each shown on its dialogs."""
 
 import re
 from collections.abc import Sequence
@@ -9,11 +9,11 @@ from tests.runs import FOLDER, PATHS, Runs, load
 from tests.world import COUNTED, World
 
 Step = tuple[str, str, str]
-"""What was done, with what, and what it brought."""
+"""The verb, its argument, and the text it brought."""
 
 
 async def steps(runs: Runs, name: str) -> list[Step]:
-    """A dialog as it plays."""
+    """Play a dialog and return its steps."""
     path = FOLDER / f"{name}.dialog"
     brought = (await runs.of(path)).brought
     return [(cue.verb, cue.said, "\n".join(told)) for cue, told in zip(load(path).cues, brought, strict=True)]

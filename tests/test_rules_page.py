@@ -1,4 +1,4 @@
-"""docs/rules.md: all 74 rules, each with its state, and written from the tests there are."""
+"""docs/rules.md lists all 74 rules with their state and is generated from the tests."""
 
 from tests import rules
 

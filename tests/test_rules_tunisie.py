@@ -1,4 +1,4 @@
-"""Tunisie Telecom's rules, each shown on the dialogs it is about, by channel."""
+"""Tunisie Telecom's rules (T), each shown on its dialogs, by channel."""
 
 import pytest
 
@@ -23,7 +23,7 @@ async def played(runs: Runs, name: str, language: str) -> str:
 
 
 async def told(runs: Runs, name: str, said: str, language: str = "fr") -> str:
-    """What came of the first time this was said."""
+    """Return the reply to the first time this was said."""
     done = await steps(runs, f"tunisie_telecom/{name}-{language}")
     return next(brought for _, each, brought in done if each == said)
 

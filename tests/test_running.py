@@ -1,4 +1,4 @@
-"""Running it: settings that stop a start, several processes on one port, the outbox's command."""
+"""Processes: settings that stop the start, several processes on one port, `dialtree outbox`."""
 
 import argparse
 import asyncio
@@ -39,7 +39,7 @@ hook_token = "demo"
 async def started(
     folder: Path, *command: str, routes: str = 'sms = "africastalking"', **environ: str
 ) -> asyncio.subprocess.Process:
-    """`dialtree ...` with a settings file of its own."""
+    """Start a `dialtree` command with a settings file of its own."""
     (folder / "dialtree.toml").write_text(CONFIG.format(routes=routes))
     told = {**os.environ, "DIALTREE_CONFIG": str(folder / "dialtree.toml"), **environ}
     told.setdefault("DATABASE_URL", f"sqlite:///{folder / 'own.db'}")
@@ -48,7 +48,7 @@ async def started(
 
 
 async def said(child: asyncio.subprocess.Process) -> tuple[int | None, str]:
-    """How it ended, and its last words."""
+    """Wait for the end; return the exit status and the last lines of output."""
     _, errors = await asyncio.wait_for(child.communicate(), 30)
     return child.returncode, errors.decode()
 

@@ -1,4 +1,4 @@
-"""A second script: Arabic in Latin letters where a phone lacks the font, in Arabic letters everywhere else."""
+"""Arabic in Latin letters (GSM-7) on phones, in Arabic letters in e-mail, calls and pages."""
 
 import shutil
 from datetime import UTC, date, datetime
@@ -21,7 +21,7 @@ from menus.packs.overflow_checks import widest
 from menus.text.gsm import measure, plain, prepare, segments
 
 OPERATORS = {"tunisie-telecom": "-12,500 DT", "maroc-telecom": "-12,50 DH"}
-"""Who offers Arabic in Latin letters, and how it writes a credit."""
+"""Operators with Arabic in Latin letters, and how each writes a credit."""
 ARABIC = range(0x0600, 0x0700)
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
@@ -41,7 +41,7 @@ def arabic(text: str) -> bool:
 
 
 def billed(menu: Menu, notify: Literal["sms", "email"]) -> Notice:
-    """What the billing day sends to somebody who chose Latin letters."""
+    """Return the bill notice to a subscriber who chose Latin letters."""
     number, first = f"+{menu.form.country_code}98000101", date(2026, 3, 1)
     holder = Subscriber(
         "s1",

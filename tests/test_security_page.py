@@ -1,4 +1,4 @@
-"""docs/security.md and docs/asvs.md: threats and requirements have their rows, and what a row names exists."""
+"""docs/security.md and docs/asvs.md: every threat and requirement has a row that names real tests."""
 
 import ast
 import re
@@ -11,13 +11,13 @@ from tests import asvs
 
 ROOT = Path(__file__).parent.parent
 THREATS = [f"T{number}" for number in range(1, 38)]
-"""Those of the model."""
+"""The threats of the threat model."""
 NAMED = re.compile(r"`(test_\w+\*?)`|\b(test_\w+)\b")
 FILES = re.compile(r"\b((?:tests|storage|gateway|docs)/[\w/]+\.(?:py|md))")
 
 
 def functions() -> Iterator[tuple[str, str]]:
-    """Every test with its file; rules are numbered T1 to T10, too, in files of their own."""
+    """Yield every test with its file, except the rules' tests, which use T1 to T10 for rules."""
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
@@ -28,14 +28,14 @@ KNOWN: Mapping[str, str] = dict(functions())
 
 
 def shown(threat: str) -> list[str]:
-    """The tests that carry a threat's id."""
+    """Return the tests that carry a threat's id."""
     own = re.compile(rf"test_(?:T\d+_)*{threat}_")
     rules = ("test_rules_", "test_pages_links")
     return [name for name, file in KNOWN.items() if own.match(name) and not file.startswith(rules)]
 
 
 def rows() -> Mapping[str, str]:
-    """The rows of the table of threats, by id."""
+    """Return the rows of the table of threats, by id."""
     found: dict[str, str] = {}
     for line in (ROOT / "docs" / "security.md").read_text().splitlines():
         cells = line.split("|")

@@ -1,4 +1,4 @@
-"""Senders against fakes of their vendors: one POST, a deadline that holds, failures in our words."""
+"""SMS senders against fake vendor APIs: one POST, a total deadline, failures translated."""
 
 import asyncio
 import time
@@ -29,7 +29,7 @@ from tests.fakes.vendor import Vendor
 TO, OTHER = "+254711000111", "+254711000222"
 DEADLINE = 0.2
 SLACK = 0.25
-"""What a busy machine may add to a deadline."""
+"""What a busy machine may add to a deadline, in seconds."""
 
 
 def notice(to: str = TO, body: str = "héllo & 1+1", key: str = "turn 7/é?") -> Notice:

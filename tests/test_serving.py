@@ -1,4 +1,4 @@
-"""Serving: a process does not go on as if it did all of its work when a part of it broke."""
+"""Process supervision: a process ends when an essential part of it fails."""
 
 import asyncio
 import gc
@@ -16,18 +16,18 @@ from tests.sql import SECRET
 from tests.world import World, Worlds
 
 LONG_SECONDS = 20.0
-"""More than ending takes, however slow the machine."""
+"""Longer than ending takes on the slowest machine, in seconds."""
 
 
 class BrokenOutbox(SqlOutbox):
-    """An outbox with a bug: what it raises is none of the failures that delivery waits for."""
+    """An outbox with a bug: it raises an error that delivery does not handle."""
 
     async def claim(self, most: int, now: datetime, full: Collection[tuple[str, str]] = ()) -> Sequence[Parcel]:
         raise LookupError("claim")
 
 
 class BrokenAudit(SqlAudit):
-    """The same of the audit trail; says when it was asked."""
+    """An audit trail with the same bug; it signals when it is called."""
 
     asked: asyncio.Event
 
@@ -38,7 +38,7 @@ class BrokenAudit(SqlAudit):
 
 @pytest.fixture(autouse=True)
 def thawed() -> Iterator[None]:
-    """Serving tells the collector what stays for good; in a test nothing does."""
+    """Unfreeze the garbage collector: serving freezes objects for good, which a test must not."""
     usual = gc.get_threshold()
     yield
     gc.unfreeze()

@@ -1,4 +1,4 @@
-"""The Sessions port: the same cases over memory and Redis."""
+"""Sessions contract: the same cases over memory and Redis."""
 
 import asyncio
 import time
@@ -21,14 +21,14 @@ STORES = ("memory", pytest.param("redis", marks=pytest.mark.redis))
 
 @pytest.fixture(params=STORES)
 async def make(request: FixtureRequest) -> AsyncIterator[Make]:
-    """Builds a store of each kind: `make(wait_seconds=..., limit=...)`."""
+    """Provide a builder of session stores: `make(wait_seconds=..., limit=...)`."""
     url = request.getfixturevalue("redis_url") if request.param == "redis" else ""
     opened: list[Any] = []
 
     def build(**options: Any) -> Sessions:
         if not url:
             return MemorySessions(time.monotonic, **options)
-        # A busy machine must not fail the contract; the budget has cases of its own.
+        # A busy machine must not fail the contract; the budget has its own tests.
         opened.append(connect(url, budget_seconds=5.0, **options))
         return opened[-1]  # type: ignore[no-any-return]
 
@@ -48,7 +48,7 @@ def key() -> SessionKey:
 
 
 async def turn(sessions: Sessions, key: SessionKey, hop: str, session: bytes | None = b"at home") -> Opened:
-    """One whole turn, whose reply names the hop."""
+    """Take one whole turn, whose reply names the hop."""
     opened = await sessions.open(key, hop)
     assert opened.status in ("new", "live")
     assert await sessions.save(key, opened, hop, session, f"reply {hop}".encode())
@@ -119,7 +119,7 @@ async def test_the_next_hop_waits_and_is_live(sessions: Sessions, key: SessionKe
 
 
 async def idle_or_done(task: asyncio.Task[Opened]) -> bool:
-    """Has the task run up to the point where it waits?"""
+    """Return whether the task is done or has reached the point where it waits."""
     await asyncio.sleep(0)
     return task.get_coro().cr_await is not None or task.done()  # type: ignore[union-attr]
 

@@ -1,4 +1,4 @@
-"""Sessions when Redis is slow, full, gone, stopped or started again empty."""
+"""Session fallback: Redis slow, full, gone, stopped or restarted empty."""
 
 import asyncio
 import time
@@ -21,7 +21,7 @@ redis = pytest.mark.redis
 
 
 class Clock:
-    """Seconds that pass when a test says so."""
+    """Monotonic seconds that pass only when a test says so."""
 
     def __init__(self) -> None:
         self.seconds = 1000.0
@@ -31,7 +31,7 @@ class Clock:
 
 
 class Moody:
-    """A store that fails on demand, with a memory of its own while it does not."""
+    """A session store that fails on demand, and otherwise keeps sessions in memory."""
 
     def __init__(self) -> None:
         self.inner = MemorySessions(time.monotonic)

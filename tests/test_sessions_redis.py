@@ -1,4 +1,4 @@
-"""What Redis adds to the Sessions port: sizes, hash tags, garbage, clusters, sentinels, cancellation."""
+"""Redis session store: sizes, hash tags, garbage values, pipelining, sentinels, cancellation."""
 
 import asyncio
 import os

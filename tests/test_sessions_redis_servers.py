@@ -1,4 +1,4 @@
-"""Redis as operators run it: over TLS, behind sentinels that fail over, in a cluster of three."""
+"""Redis deployments: TLS, Sentinel failover, a cluster of three nodes."""
 
 import ssl
 import uuid
@@ -36,7 +36,7 @@ def key() -> SessionKey:
 
 
 def certified(folder: Path) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 that vouches for itself, and its key."""
+    """Create a self-signed certificate for 127.0.0.1 and its key."""
     own = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "redis under test")])
     now, place = datetime.now(UTC), x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
@@ -51,7 +51,7 @@ def certified(folder: Path) -> tuple[Path, Path]:
 
 
 class Sealed(Redis):
-    """A Redis that speaks TLS only."""
+    """A Redis that accepts TLS only."""
 
     @property
     def certificate(self) -> Path:
@@ -68,7 +68,7 @@ class Sealed(Redis):
         return [*super().command(), *doors, *files]
 
     def ready(self, pid: int) -> bool:
-        """The server's own word comes encrypted, too."""
+        """Return whether the server answers over TLS with this pid."""
         context = ssl.create_default_context(cafile=str(self.certificate))
         return self.answers(pid, context)
 
@@ -104,7 +104,7 @@ async def test_an_unknown_certificate_and_plain_speech_are_down(
 
 
 class Watchful(Redis):
-    """A sentinel that replaces its master soon after it falls silent."""
+    """A sentinel that replaces its master soon after it stops answering."""
 
     def command(self) -> list[str]:
         conf = self.folder / "sentinel.conf"
@@ -125,7 +125,7 @@ async def caught_up(client: Client) -> bool:
 
 
 async def known(sentinel: Redis) -> bool:
-    """Does the sentinel know of somebody to put in the master's place?"""
+    """Return whether the sentinel knows a replica to promote."""
     async with Client.from_url(sentinel.url.removesuffix("/0")) as client:
         return bool(await client.sentinel_slaves("bills"))
 
@@ -148,7 +148,7 @@ async def test_a_failover_by_sentinels_carries_sessions_on(key: SessionKey) -> N
 
 
 async def served(sessions: RedisSessions, key: SessionKey, hop: str) -> Opened:
-    """The first turn the store takes again; until then it fails politely and nothing else."""
+    """Take the first turn the store accepts again; until then it may only raise its declared failure."""
     taken: list[Opened] = []
 
     async def tried() -> bool:
@@ -164,7 +164,7 @@ async def served(sessions: RedisSessions, key: SessionKey, hop: str) -> Opened:
 
 @pytest.fixture
 async def cluster() -> AsyncIterator[list[Redis]]:
-    """Three nodes that share the slots. A node's own talk would be 10,000 above, which may be taken."""
+    """Provide three nodes that share the slots; the bus port is chosen: 10,000 above may be taken."""
     with ExitStack() as servers:
         talks = [free_port() for _ in range(3)]
         options = [("--cluster-enabled", "yes", "--cluster-port", str(talk)) for talk in talks]

@@ -1,4 +1,4 @@
-"""Settings: read once, from a file and the environment; what is missing stops the start by its name."""
+"""Settings: read once from file and environment; an invalid or missing one stops the start by name."""
 
 from pathlib import Path
 from typing import Any

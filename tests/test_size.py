@@ -1,4 +1,4 @@
-"""The size budget: short functions, short files, and a docstring on everything public."""
+"""Code size limits: short functions, short files, and a docstring on every public name."""
 
 import ast
 from collections.abc import Iterator

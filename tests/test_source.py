@@ -1,4 +1,4 @@
-"""Source files are read alike with libyaml and without: the same values, places and words of refusal."""
+"""The YAML reader gives the same values, positions and findings with and without libyaml."""
 
 import random
 from pathlib import Path
@@ -33,9 +33,9 @@ STRAY = [
         "\n  ",
     ),
 ]
-"""What a slip of the hand, or of an editor, leaves in a file."""
+"""Characters that a typing or editing mistake leaves in a file."""
 FAULTY = [label for label, (file, *_) in BROKEN.items() if file.endswith(".yaml") and label != "not UTF-8"]
-"""Faults in what is YAML at all; bytes that are no text come to neither reader."""
+"""Faults in valid UTF-8; bytes that are no text reach neither reader."""
 ODDITIES = {
     "no": "answer: no",
     "octal": "code: 0700",
@@ -63,7 +63,7 @@ Told = tuple[object, object] | list[Finding]
 
 
 def told(text: str, *, swiftly: bool) -> Told:
-    """What a reader makes of a text: values and places, or findings."""
+    """Return what a reader makes of a text: values and positions, or findings."""
     try:
         found = parse(text.encode(), "pack.yaml") if swiftly else parsed(text, "pack.yaml", yaml.SafeLoader)
     except PackError as error:
@@ -72,7 +72,7 @@ def told(text: str, *, swiftly: bool) -> Told:
 
 
 def slipped(chance: random.Random) -> str:
-    """A few lines of a pack with one to three slips in them."""
+    """Return a few lines of a pack with one to three typing mistakes in them."""
     lines = chance.choice(SHIPPED).read_text().splitlines(keepends=True)
     first = chance.randrange(len(lines))
     text = "".join(lines[first : first + chance.randint(1, 7)])
@@ -113,7 +113,7 @@ def test_a_slip_reads_alike(seed: int) -> None:
 
 
 def test_every_shipped_file_is_read_swiftly() -> None:
-    """A text with a question mark stands in quotes, and is read ten times as fast."""
+    """A text with a question mark is quoted, and so is read ten times as fast."""
     assert not [str(path) for path in SHIPPED if not _swiftly(path.read_text())]
 
 

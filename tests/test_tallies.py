@@ -1,4 +1,4 @@
-"""Tallies: counts of nuisances, alike in memory and in Redis, shared by processes, never back at nought."""
+"""Windowed counters: the same in memory and in Redis, shared by processes, never reset by an outage."""
 
 import asyncio
 import time
@@ -20,7 +20,7 @@ WINDOW = 60.0
 
 
 class Clock:
-    """Seconds that stand until they are moved."""
+    """Monotonic seconds that stand until they are moved."""
 
     def __init__(self) -> None:
         self.now = 1_000.0
@@ -72,7 +72,7 @@ async def test_what_a_window_holds_does_not_move_its_end() -> None:
 
 
 def shared(caller: Caller) -> FallbackTallies:
-    """As a process that has a Redis counts."""
+    """Count as a process with Redis does."""
     return FallbackTallies(RedisTallies(caller, SECRET), MemoryTallies(time.monotonic), time.monotonic)
 
 

@@ -1,4 +1,4 @@
-"""Threats to codes and to the purse: guessing, spraying, lock-out, swapped SIMs, pumping, loops, STOP."""
+"""Threats to codes and SMS spend: guessing, spraying, lock-out, SIM swap, pumping, loops, STOP."""
 
 import asyncio
 import uuid
@@ -111,7 +111,7 @@ Shown = list[tuple[str, ...]]
 
 
 async def asked(world: World, phone: Direct, caller: str, password: str) -> tuple[Shown, list[str]]:
-    """What each channel shows somebody who asks for a code, and what kinds of message come."""
+    """Request a code on each channel; return what is shown and the kinds of message sent."""
     shown, came = [], list[str]()
     for channel in ("sms", "ussd", "voice"):
         if channel == "sms":
@@ -161,7 +161,7 @@ async def test_T12_the_cap_is_spent_whole_and_no_further_by_all_who_send_at_once
 
 
 async def texts(world: World, caller: str, bodies: list[str], first: int = 1) -> list[str]:
-    """What comes back for each text."""
+    """Return the replies to each text."""
     async with wired(world) as wire:
         phone = OverAfricasTalking(wire, world.menu, world.post, count(first))
         return ["\n".join((await phone.text(caller, "477", body)).lines) for body in bodies]

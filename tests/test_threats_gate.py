@@ -1,4 +1,4 @@
-"""Threats at the gate: forged, replayed, large and slow requests; secrets being changed; proxies that lie."""
+"""Threats to webhooks: forged, replayed, large and slow requests; secret rotation; lying proxies."""
 
 import asyncio
 import random
@@ -21,7 +21,7 @@ SMS = "/hooks/orange-ro/twilio/sms"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 TEXT = {"MessageSid": "SM1", "From": ANA, "To": "477", "Body": "FACTURA"}
 BILLING = ("79,90", "79.90", "ORO-2026", "lei")
-"""Strings of Ana's bill."""
+"""Strings that appear only in Ana's bill."""
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ async def sent(url: str, path: str, body: str, headers: dict[str, str]) -> tuple
 
 
 def mutated(body: str, dice: random.Random) -> str:
-    """The body with one character changed."""
+    """Return the body with one character changed."""
     place = dice.randrange(len(body))
     other = dice.choice([letter for letter in "abcXYZ0189&=+%" if letter != body[place]])
     return body[:place] + other + body[place + 1 :]

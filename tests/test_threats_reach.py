@@ -1,4 +1,4 @@
-"""Threats by address (T19): nothing that came in from outside is ever looked up, or connected to."""
+"""SSRF (T19): no address from outside is ever looked up or connected to."""
 
 import asyncio
 import json
@@ -50,13 +50,13 @@ IDENTITY = {
     "twilio": {"From": ANA, "To": "477", "AccountSid": "AC1"},
 }
 BEARING = ("MediaUrl0", "RecordingUrl", "recordingUrl", "callbackUrl", "Url", "StatusCallback", "FallbackUrl")
-"""Fields in which providers name addresses."""
+"""Fields in which providers send URLs."""
 STEPS = {"isActive": "1", "CallStatus": "in-progress", "status": "Success", "MessageStatus": "sent"}
 
 
 @dataclass
 class Lookout:
-    """Sees every connection and every look-up this process tries, while it looks."""
+    """Records every connection and DNS lookup of this process while active."""
 
     looking: bool = False
     seen: list[tuple[str, Any]] = field(default_factory=list)
@@ -66,14 +66,14 @@ class Lookout:
             self.seen.append((event, told[1] if event == "socket.connect" else told[:2]))
 
     def towards(self, port: int) -> list[tuple[str, Any]]:
-        """What was tried with the port, the names or the addresses of the table."""
+        """Return the attempts towards the port, names or addresses of the table."""
         marks = (f"{port}", "169.254", *NAMES)
         return [each for each in self.seen if any(mark in repr(each) for mark in marks)]
 
 
 @pytest.fixture(scope="module")
 def hooked() -> Lookout:
-    """An audit hook cannot be taken back: one for the module."""
+    """Install the audit hook once per module: it cannot be removed."""
     lookout = Lookout()
     sys.addaudithook(lookout)
     return lookout
@@ -89,7 +89,7 @@ def lookout(hooked: Lookout) -> Iterator[Lookout]:
 
 @asynccontextmanager
 async def forbidden() -> AsyncIterator[tuple[int, list[bytes]]]:
-    """A place nobody may come to: its port, and what was asked there."""
+    """Serve a port nobody may contact; yield it and the requests it received."""
     came: list[bytes] = []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -104,7 +104,7 @@ async def forbidden() -> AsyncIterator[tuple[int, list[bytes]]]:
 
 
 def requests(world: World, place: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """Every webhook with the place in its fields: in those it needs, in those that bear addresses, in all."""
+    """Yield every webhook with the URL in its required fields, in its URL fields, and in all fields."""
     for door in world.house.hooks.doors.values():
         operator, provider, route = door.name.split("/")
         token = f"/{HOOK_TOKEN}" if door.tokens else ""
@@ -180,7 +180,7 @@ UNLISTED = (
 
 
 class Told(AbstractResolver):
-    """A name server that answers what it is told to, one answer after the other."""
+    """A name server that answers as told, one answer after the other."""
 
     def __init__(self, *answers: str) -> None:
         self.answers = list(answers)

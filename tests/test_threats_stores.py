@@ -1,4 +1,4 @@
-"""Threats from the stores (T33): whoever writes to Redis or the database runs nothing and stops nobody."""
+"""Tampered stores (T33): whoever writes to Redis or the database runs no code and blocks nobody."""
 
 import ast
 import json
@@ -58,7 +58,7 @@ ERRAND = Errand(LABEL, "orange-ro", "invoice.latest", SESSION.dump(), NOW)
 
 
 def row(form: str, payload: bytes) -> Any:
-    """A row of the outbox as delivery reads it."""
+    """Return an outbox row as delivery reads it."""
     told = {name: getattr(NOTICE, name) for name in ("key", "operator", "to", "route", "kind", "language")}
     return SimpleNamespace(**told, form=form, payload=payload, step=ERRAND.step, expires_at=NOW)
 
@@ -85,15 +85,15 @@ DECODERS: dict[str, list[Decoder]] = {
         (lambda data: named(_text(data)), File("pdf", "A1", ANA, "B1").text().encode())
     ],
 }
-"""What reads back bytes a store gave us, by module, each with bytes it can read."""
+"""Decoders of stored bytes, by module, each with bytes it can decode."""
 CALLS = {"loads", "from_json", "decompress", "fromisoformat", "b64decode", "urlsafe_b64decode", "literal_eval"}
 ELSEWHERE = {
     "storage/billing/_client/fields.py",  # what billing answers: tests/test_billing_fuzz.py
     "storage/billing/_client/documents.py",
-    "flows/selfcare/document.py",  # the pack's own data
-    "gateway/pages/link_form.py",  # words that opened under our own key
+    "flows/selfcare/document.py",  # the pack's own files
+    "gateway/pages/link_form.py",  # texts sealed under our own key
 }
-"""Modules that decode what comes from no store, or what was already opened."""
+"""Modules that decode nothing from a store, or only what was authenticated before."""
 NEVER = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "jsonpickle"}
 
 
@@ -102,7 +102,7 @@ def _text(data: bytes) -> str:
 
 
 def _with_facts(data: bytes) -> bytes:
-    """A session whose one fact is whatever these bytes say."""
+    """Return a session whose one fact is decoded from these bytes."""
     return SESSION.dump()[: -len(json.dumps({}))].rpartition(b",{")[0] + b',{"fact":' + data + b"}]"
 
 
@@ -110,7 +110,7 @@ TEARS = (b"[" * 5_000, b"9" * 5_000, b'"m1e999999999"', b"\\ud800")
 
 
 def altered(good: bytes) -> st.SearchStrategy[bytes]:
-    """Random bytes, and good ones with a piece of them put in another's place."""
+    """Return random bytes, or good ones with a piece moved to another place."""
     place, piece = st.integers(0, len(good)), st.one_of(st.binary(max_size=8), st.sampled_from(TEARS))
     cut = st.tuples(place, place, piece).map(lambda at: good[: at[0]] + at[2] + good[at[1] :])
     return st.one_of(st.binary(max_size=200), cut)
@@ -130,7 +130,7 @@ def trees() -> Iterator[tuple[str, ast.Module]]:
 
 
 def called(tree: ast.AST, how: Any = ast.Name | ast.Attribute) -> set[str]:
-    """The last word of everything that is called, or of what is called by its bare name."""
+    """Yield the last name of everything called, or only of bare-name calls."""
     calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
     return {getattr(each, "attr", "") or getattr(each, "id", "") for each in calls if isinstance(each, how)}
 
@@ -176,7 +176,7 @@ EXAMPLES = 400
 
 
 async def test_T33_an_altered_session_holds_up_no_conversation(world: World) -> None:
-    """A turn may break on it, once; the next one is answered."""
+    """A turn may fail on it once; the next one is answered."""
     dice, broke = random.Random(33), 0
     phone = world.direct()
     for _ in range(EXAMPLES):
@@ -192,7 +192,7 @@ async def test_T33_an_altered_session_holds_up_no_conversation(world: World) -> 
 
 
 async def altered_session(world: World, phone: Direct, dice: random.Random) -> bytes:
-    """The session of an open conversation on some screen, one of its fields another."""
+    """Return the session of an open conversation on some screen, with one field altered."""
     opened = await sessions_of(phone).open(key_of(phone), "look")
     row = json.loads(opened.session)
     row[Session.__slots__.index("state")] = dice.choice(sorted(world.menu.nodes))
@@ -215,20 +215,20 @@ def key_of(phone: Direct) -> SessionKey:
 
 
 async def kept(phone: Direct, session: bytes | None) -> None:
-    """Put these bytes where the conversation's session is."""
+    """Store these bytes as the conversation's session."""
     opened = await sessions_of(phone).open(key_of(phone), "put")
     assert await sessions_of(phone).save(key_of(phone), opened, "put", session, b"")
 
 
 async def forgotten(phone: Direct) -> bool:
-    """Does the next turn begin anew?"""
+    """Return whether the next turn starts a new session."""
     opened = await sessions_of(phone).open(key_of(phone), "see")
     await sessions_of(phone).release(key_of(phone), opened)
     return bool(opened.status == "new")
 
 
 async def test_T33_anothers_session_put_in_its_place_is_nobodys(world: World) -> None:
-    """Ana's proven session under Dan's key shows Dan nothing of Ana."""
+    """Ana's proven session stored under Dan's key shows Dan nothing of Ana."""
     ana, dan = world.direct(), world.direct()
     ana.name, dan.name = "a", "b"
     await ana.dial(ANA, "*100#")
@@ -245,7 +245,7 @@ HASHES = ("", "x", "é", "m=-1", "m=4294967295", "t=4294967295", "t=99999999999"
 
 @pytest.mark.parametrize("change", HASHES)
 async def test_T33_no_stored_hash_takes_the_memory_or_the_time(database: Database, change: str) -> None:
-    """A hash says itself how much of both it wants."""
+    """A hash string itself sets the memory and time its check takes."""
     store = SqlPasswords(database)
     await store.put("orange-ro", ANA, Secret("right"), "pin", NOW)
     good = await database.read(lambda connection: str(connection.execute(select(passwords.c.hash)).scalar()))
@@ -263,7 +263,7 @@ HEADS = (b"\xd0", b"\xd1" + b"\xff" * 11, b"\xd1" + b"\x00" * 17, b"\xd2\x00", b
 @pytest.mark.redis
 @pytest.mark.parametrize("life", [60_000, None])
 async def test_T33_no_value_in_redis_makes_a_script_fail(redis_url: str, life: int | None) -> None:
-    """It would look as if Redis were out, to everybody; with an expiry of its own, and without."""
+    """A failing script would look like a Redis outage to everybody; with and without an expiry."""
     dice, key = random.Random(33), SessionKey("tag", "a")
     chance = [dice.choice(HEADS) + dice.randbytes(dice.randrange(60)) for _ in range(200)]
     sessions = connect(redis_url, limit=Rate(50, 10), wait_seconds=0.05, budget_seconds=5.0)

@@ -1,4 +1,4 @@
-"""Threats in what is typed, said and answered: markup, templates, look-alikes, races, clocks, odd bills."""
+"""Hostile input: markup, templates, look-alike digits, races, clock steps, odd billing data."""
 
 import asyncio
 import logging
@@ -129,7 +129,7 @@ def test_T32_a_log_line_stays_one_line(text: str) -> None:
 
 
 class Lying(Weather):
-    """A backend that answers with anything."""
+    """A backend that answers with arbitrary values."""
 
     async def bills(self, account: str, limit: int, offset: int = 0) -> list[Bill]:
         (bill, *_) = await super().bills(account, limit, offset)

@@ -1,4 +1,4 @@
-"""A toy operator: a folder of data and not a line of Python, checked and dialled."""
+"""A toy operator: a folder of data without a line of Python, checked and dialled."""
 
 from collections.abc import AsyncIterator
 from datetime import date
@@ -69,7 +69,7 @@ def pack(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def toy(pack: Path, worlds: Worlds) -> AsyncIterator[World]:
-    """The toy operator served, with one subscriber who has no bills yet."""
+    """Serve the toy operator with one subscriber who has no bills yet."""
     row = {"id": "toy-1", "operator": TOY, "msisdn": OWNER, "account": "254700000101", "name": "Toy Owner"}
     row |= {"kind": "mobile", "segment": "residential", "language": "en", "media": "paper"}
     more = {"email": "", "email_validated": False, "address": "", "since": date(2021, 3, 1)}

@@ -1,4 +1,4 @@
-"""Twilio's signature: the vendor's vectors, its traps, and what a valid one does not prove."""
+"""Twilio's request signature: the vendor's test vectors, its pitfalls, and what it does not prove."""
 
 import hashlib
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What subscribers type, as it is read."""
+"""Input parsing: digits, keywords, e-mail addresses, MSISDNs, days, months, card numbers."""
 
 import unicodedata
 from datetime import date

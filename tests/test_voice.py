@@ -1,4 +1,4 @@
-"""Voice: what a caller hears, how long the call waits, and who it is put through to."""
+"""Voice: prompts and recordings, timeouts and lengths of a call, and hand-over to an agent."""
 
 import re
 import shutil
@@ -35,7 +35,7 @@ from tests.world import Worlds
 RO = pack_compiler.folder("orange-ro")
 TONGUES = tuple(draft(RO, pack_compiler.PLACES).tongues.values())
 GUESSED = (Money, Month, Count, date)
-"""Facts whose digits a synthesizer would read as it likes."""
+"""Facts whose digits a speech synthesizer would pronounce in its own way."""
 HOURS = {
     "in them": ("mon-sat", "08:00", "20:00", "2026-03-10 09:00", True),
     "at the very end": ("mon-sat", "08:00", "20:00", "2026-03-10 20:00", False),
@@ -112,7 +112,7 @@ async def test_recordings_are_served_to_be_kept_and_nothing_else_is(pack: Path, 
 
 
 def listing(menu: Menu, rows: int) -> Session:
-    """A call about to hear a list of so many bills."""
+    """Return a call that is about to hear a list of the given number of bills."""
     session, bills = on(menu, "invoice.choose"), VOCABULARY["bills"][0]
     assert isinstance(bills, Rows)
     session.facts["bills"] = Rows(bills.columns, bills.rows[:1] * rows)
@@ -120,7 +120,7 @@ def listing(menu: Menu, rows: int) -> Session:
 
 
 def keys_heard(menu: Menu, session: Session) -> list[str]:
-    """The keys of the options a caller is told."""
+    """Return the keys of the options read to the caller."""
     said = [re.search(r"press (\d+)\.", text) for text in texts(spoken(menu, session))]
     return [found[1] for found in said if found]
 

@@ -1,4 +1,4 @@
-"""The pack of Orange Romania walked at random on every channel, its actions answered by chance."""
+"""Random walks through Orange România's pack on every channel, action outcomes drawn at random."""
 
 from functools import cache
 
@@ -22,7 +22,7 @@ from menus.text.gsm import measure
 from tests.world import OPERATOR
 
 SECRETS = ("48151623", "Kanarie77")
-"""Typed at every turn, into secret inputs too; no reply and no session may ever hold one."""
+"""Typed at every turn, also into secret inputs; no reply and no session may contain one."""
 MOST_BYTES = 1024
 MOST_BACKS = 13
 BILL = ("bill", "month", "line", "total", "tax", "paid", "remaining", "due", "state")
@@ -37,9 +37,9 @@ BRINGS = {
     "notify.choose": ("way", "email"),
     "notify.address": ("email",),
 }
-"""By action the facts it brings, here with their widest values."""
+"""The facts each action brings, here with their widest values."""
 BARRING = {"agency": ("agency",), "newcomer": ("available",)}
-"""By outcome what the rules on who may use the service bring, before any action runs."""
+"""By outcome, the facts the eligibility rules bring before any action runs."""
 PROVES = {"code.check": "code"}
 
 KEYS = st.sampled_from([*"0123456789*#", "00", "99", "10"])
@@ -56,7 +56,7 @@ def menu() -> Menu:
 
 
 class Walk(RuleBasedStateMachine):
-    """One phone and one session; conversations that end begin anew."""
+    """One phone with one session; when a session ends, a new one begins."""
 
     channel = "ussd"
 
@@ -135,7 +135,7 @@ class Walk(RuleBasedStateMachine):
 
     @invariant()
     def home_can_be_reached(self) -> None:
-        """By its key; a call goes back there step by step."""
+        """Home is reached by its key; a call returns there step by step."""
         copy, key = load(self.session.dump()), "*" if self.channel == "voice" else "00"
         for _ in range(MOST_BACKS):
             if copy.state == HOME:

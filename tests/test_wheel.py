@@ -1,4 +1,4 @@
-"""The wheel: installed without the source tree, with the packages of the runtime lock and no others."""
+"""The wheel, installed without the source tree and with only the packages of the runtime lock."""
 
 import os
 import re
@@ -26,7 +26,7 @@ NOT_OURS = {**os.environ, "PIP_CONFIG_FILE": os.devnull, "PYTHONPATH": ""}
 
 
 def build(source: Path, folder: Path) -> Path:
-    """Build the wheel and the source archive of a source tree; the folder they are in."""
+    """Build the wheel and the source archive of a source tree and return their folder."""
     command = [sys.executable, "-m", "hatchling", "build", "--directory", str(folder)]
     subprocess.run(command, cwd=source, check=True, capture_output=True)
     return folder
@@ -43,7 +43,7 @@ def contents(wheel: Path) -> dict[str, bytes]:
 
 
 def add_packages(site: Path) -> None:
-    """Link in what the runtime lock pins, from the environment of the tests."""
+    """Link the packages of the runtime lock from the environment of the tests."""
     lock = (ROOT / "requirements" / "runtime.lock").read_text()
     for name, marker in PINNED.findall(lock):
         if marker and not Marker(marker).evaluate():
@@ -56,7 +56,7 @@ def add_packages(site: Path) -> None:
 
 @pytest.fixture(scope="module")
 def environment(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A virtual environment with the wheel and what it needs; pip fetches nothing."""
+    """Provide a virtual environment with the wheel and its dependencies; pip downloads nothing."""
     folder = tmp_path_factory.mktemp("installed") / "environment"
     create_environment(folder, "--without-pip")
     (site,) = folder.glob("lib/python*/site-packages")
@@ -90,7 +90,7 @@ def test_the_version_has_one_source(environment: Path, dist: Path) -> None:
     assert printed.stdout.split() == wheel.name.split("-")[:2]
 
 
-def test_neither_the_source_tree_nor_what_developers_need_is_seen(environment: Path) -> None:
+def test_neither_source_tree_nor_development_packages_are_importable(environment: Path) -> None:
     asked = "import gateway; from importlib.util import find_spec as find\n"
     asked += "print(gateway.__file__, find('tests'), find('pytest'))"
     command = [str(environment / "bin" / "python"), "-c", asked]
@@ -111,7 +111,7 @@ async def dial(browser: Browser, session: str, text: str) -> str:
 
 
 async def test_the_wheel_alone_serves_a_conversation_and_a_bill(demo: Demo) -> None:
-    """Packs and texts answer, migrations made the database, and the font is in the PDF."""
+    """Packs and texts load, the database is migrated, and the font is in the PDF."""
     async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
         browser, before = Browser(session, demo.url), len(demo.said)
         assert (await dial(browser, "wheel-1", "")).startswith("CON Welcome to Orange!")

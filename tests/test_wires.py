@@ -37,7 +37,7 @@ SETTINGS: dict[str, dict[str, str]] = {
 ADDRESSES = {"ussd": "*100#", "voice": "411", "sms": "477"}
 LOCALES = {"fr": "fr-FR", "ro": "ro-RO"}
 IMPLIED = ("provider", "operator")
-"""Fields the request's path has said already."""
+"""Fields that the request's path already states."""
 SPELLINGS = ((None, "(silence)"), (True, "yes"), (False, "no"))
 KINDS: tuple[Literal["say", "digits", "play", "invite"], ...] = ("say", "digits", "play", "invite")
 PUBLIC_URL = "https://gw.example"
@@ -45,7 +45,7 @@ PUBLIC_URL = "https://gw.example"
 
 @dataclass(frozen=True)
 class Wire:
-    """One exchange, cut into its parts."""
+    """One recorded exchange, split into its parts."""
 
     provider: str
     title: str
@@ -107,7 +107,7 @@ def opened(wire: Wire) -> tuple[Route, Webhook, Connection]:
 
 
 def shown(event: Event | BadRequest) -> tuple[str, list[str]]:
-    """The event as a wire spells it."""
+    """Return the event as an exchange file spells it."""
     if event is None:
         return "nothing", []
     if isinstance(event, BadRequest):
@@ -133,7 +133,7 @@ def read(wire: Wire) -> Event | BadRequest:
 
 
 def replied(lines: list[str]) -> Reply | None:
-    """The reply a wire describes; None when it describes none."""
+    """Return the reply an exchange describes, or None."""
     if not lines:
         return None
     pairs = [line.replace("\\n", "\n").split("=", 1) for line in lines]
@@ -158,7 +158,7 @@ def replied(lines: list[str]) -> Reply | None:
 
 
 def awaited(plain: dict[str, str]) -> Gather | None:
-    """`keys=1 8 3` or `keys=6 8 3 #`: most, first seconds, between seconds, finishing key."""
+    """Parse `keys=1 8 3` or `keys=6 8 3 #`: digits, first and inter-digit seconds, finishing key."""
     if "keys" not in plain:
         return None
     most, first, between, *finish = plain["keys"].split(" ")

@@ -1,4 +1,4 @@
-"""A house for the tests: the demo world, seeded once and copied, with a clock and a chance of its own."""
+"""Gateway sandbox for tests: demo data seeded once and copied, a manual clock, fixed randomness."""
 
 import random
 import shutil
@@ -37,22 +37,22 @@ from tests.sql import LIGHT, rows_in
 T = TypeVar("T")
 OPERATOR = "orange-ro"
 AT = "2026-03-10 09:00"
-"""When a dialog plays that names no time of its own."""
+"""Local time of a dialog that sets none."""
 PUBLIC_URL = "https://gw.example.net"
 HOOK_TOKEN, AUTH_TOKEN = "hook-token", "auth-token"
 CHANNELS = ("ussd", "sms", "voice")
 COUNTED = ("outbox", "consents", "preferences")
-"""Tables whose rows show what was done, and how often."""
+"""Tables whose row counts show what was done, and how often."""
 
 PATIENT = Patience(60, 60, 60)
-"""A shared machine is slow now and then: what is slow in a test says so itself."""
+"""Time budgets nobody exceeds on a slow shared machine; tests of slowness set their own."""
 
 Fired = tuple[str, str, str]
-"""A move made: channel, trigger, and the node it left."""
+"""A transition made: channel, trigger, and the node it left."""
 
 
 class Watched(Moves):
-    """The moves of a menu, each noted as it is made."""
+    """Records every transition of a menu."""
 
     def __init__(self, menu: Menu) -> None:
         form, entries = menu.form, menu.keywords.targets
@@ -67,7 +67,7 @@ class Watched(Moves):
 
 @dataclass(slots=True)
 class World:
-    """A house with everything a dialog may ask of it."""
+    """A gateway with everything a dialog may need: clock, messages, faulty billing and sessions."""
 
     house: House = field(repr=False)
     clock: Clock
@@ -91,37 +91,37 @@ class World:
         return Player(line, self.post, zone, self.clock, spoil, caller=caller)
 
     async def counts(self) -> tuple[int, ...]:
-        """How many rows the tables have that show what was done."""
+        """Return the row counts of the tables that show what was done."""
         return tuple([await rows_in(self.house.database, table) for table in COUNTED])
 
 
 @dataclass(slots=True)
 class Worlds:
-    """Where worlds come from: a seeded file for each day, copied for each world."""
+    """Creates sandboxes: one seeded database file per day, copied for each sandbox."""
 
     folder: Path
     migrated: Path
-    """A database with nothing in it."""
+    """An empty migrated database."""
     operators: Path = pack_compiler.OPERATORS
     seeded: dict[str, Path] = field(default_factory=dict)
     menus: dict[Path, Menu] = field(default_factory=dict)
     opened: int = 0
 
     def menu(self, pack: Path) -> Menu:
-        """A pack compiled once, its moves watched."""
+        """Compile a pack once, with its transitions recorded."""
         if pack not in self.menus:
             menu = pack_compiler.menu(pack)
             self.menus[pack] = replace(menu, moves=Watched(menu))
         return self.menus[pack]
 
     def watched(self, operator: str = OPERATOR) -> Watched:
-        """The moves made so far in an operator's menus."""
+        """Return the transitions made so far in an operator's menus."""
         moves = self.menu(pack_compiler.folder(operator, self.operators)).moves
         assert isinstance(moves, Watched)
         return moves
 
     def serving(self, operators: Path, folder: Path) -> "Worlds":
-        """The same people, served by other packs; files of these worlds go into a folder of their own."""
+        """Return a factory with the same subscribers, other packs and a folder of its own."""
         return replace(self, operators=operators, folder=folder)
 
     @asynccontextmanager
@@ -133,7 +133,7 @@ class Worlds:
         more: dict[str, Any] | None = None,
         patience: Patience = PATIENT,
     ) -> AsyncIterator[World]:
-        """A world of its own, as it stands at a local time; `more` settings go over the usual ones."""
+        """Open a sandbox at a local time; `more` settings override the usual ones."""
         zone = self.menu(pack_compiler.folder(operator, self.operators)).form.time_zone
         clock = Clock(datetime.fromisoformat(at).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC))
         settings = _settings(await self._copied(str(clock()), clock()), trust or {}, operator, more or {})
@@ -147,7 +147,7 @@ class Worlds:
 
     @asynccontextmanager
     async def of(self, dialog: Dialog) -> AsyncIterator[World]:
-        """The world a dialog begins in."""
+        """Open the sandbox a dialog starts in."""
         async with self.open(dialog.first("at", AT), dialog.trust, dialog.first("operator")) as world:
             language = dialog.first("language")
             if language:
@@ -189,7 +189,7 @@ def _settings(path: Path, trust: dict[str, str], operator: str, more: dict[str, 
 
 
 def _given(clock: Callable[[], datetime], sessions: Sessions | None, patience: Patience) -> Given:
-    """The same digits and tokens in every run."""
+    """Return overrides that give the same digits and tokens in every run."""
     dice = random.Random(7)
     return Given(
         now=clock,
@@ -202,7 +202,7 @@ def _given(clock: Callable[[], datetime], sessions: Sessions | None, patience: P
 
 
 async def replayed(worlds: Worlds, text: str) -> str:
-    """What a conversation saved from a phone brings in a world of its own."""
+    """Replay a saved dialog in a sandbox and return it as written again."""
     dialog = read(text, "saved")
     async with worlds.of(dialog) as world:
         return write(dialog, await world.player(world.direct(dialog.trust)).play(dialog))
@@ -210,12 +210,12 @@ async def replayed(worlds: Worlds, text: str) -> str:
 
 @pytest.fixture(scope="session")
 def worlds(tmp_path_factory: pytest.TempPathFactory, sqlite_migrated: Path) -> Worlds:
-    """Where this run's worlds come from."""
+    """Provide the sandbox factory of this run."""
     return Worlds(tmp_path_factory.mktemp("worlds"), sqlite_migrated)
 
 
 @pytest.fixture
 async def world(worlds: Worlds) -> AsyncIterator[World]:
-    """A world of this test's own."""
+    """Provide a sandbox of this test alone."""
     async with worlds.open() as opened:
         yield opened

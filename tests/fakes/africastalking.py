@@ -1,4 +1,4 @@
-"""Africa's Talking's messaging interface, as far as a sender sees it."""
+"""Fake Africa's Talking messaging API (`/version1/messaging`), as far as a sender uses it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from tests.fakes.vendor import Vendor
 
 @dataclass
 class FakeAfricasTalking(Vendor):
-    """Takes every message, save for the numbers in `codes`, which get that recipient status."""
+    """Accepts every message; numbers in `codes` get that recipient status code."""
 
     codes: dict[str, int] = field(default_factory=dict)
     message: str = "Sent"
@@ -19,7 +19,7 @@ class FakeAfricasTalking(Vendor):
         return self._answered(201, form)
 
     def refuse(self, status: int, form: Mapping[str, str]) -> web.Response:
-        """HTTP 409 brings a normal body: the vendor's way to say do-not-disturb."""
+        """Return a refusal; HTTP 409 carries a normal body, the vendor's way to report do-not-disturb."""
         return self._answered(status, form) if status == 409 else super().refuse(status, form)
 
     def _answered(self, status: int, form: Mapping[str, str]) -> web.Response:

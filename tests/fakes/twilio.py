@@ -1,4 +1,4 @@
-"""Twilio's REST interface, as far as a sender sees it."""
+"""Fake Twilio Messages REST API, as far as a sender uses it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from tests.fakes.vendor import Vendor
 
 @dataclass
 class FakeTwilio(Vendor):
-    """Creates every message, or refuses with `code` when the script says a status."""
+    """Accepts every message, or refuses with the Twilio error `code` when the script says an HTTP status."""
 
     code: int = 0
     made: int = 0

@@ -1,4 +1,4 @@
-"""A vendor's interface on loopback: it records every request and misbehaves as told."""
+"""Fake vendor API on loopback: records every request and answers or fails by script."""
 
 import asyncio
 from collections import deque
@@ -14,7 +14,7 @@ DRIP_SECONDS = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One request as it came."""
+    """One recorded HTTP request."""
 
     method: str
     path: str
@@ -24,26 +24,27 @@ class Recorded:
 
 @dataclass
 class Vendor:
-    """Answers by script: each entry once, in order, then `ok` for ever.
+    """Answers by script: each entry once, in order, then `ok` for every further request.
 
-    ok, hang, drip, reset, garbage, redirect, or a status such as `500`, whose body `refusal` writes.
+    Entries: ok, hang, drip, reset, garbage, redirect, or an HTTP status such as `500`, whose body
+    `refuse_request` writes.
     """
 
     script: deque[str] = field(default_factory=deque)
     requests: list[Recorded] = field(default_factory=list)
     url: str = ""
     retry_after: str = ""
-    """What a 429 says in `Retry-After`."""
+    """Value of the `Retry-After` header of a 429."""
 
     def succeed(self, form: Mapping[str, str]) -> web.Response:
-        """The answer to a good request."""
+        """Return the response to a good request."""
         raise NotImplementedError
 
     async def think(self) -> None:
-        """What passes before the answer."""
+        """Wait before the response is sent; a subclass may add a delay."""
 
     def refuse(self, status: int, form: Mapping[str, str]) -> web.Response:
-        """The answer with this HTTP status."""
+        """Return the response with this HTTP status."""
         return web.Response(status=status, text="no")
 
     async def __aenter__(self) -> Self:
@@ -90,7 +91,7 @@ class Vendor:
         return web.Response()
 
     async def _drip(self, request: web.Request) -> web.StreamResponse:
-        """A byte at a time, so that no single read ever times out."""
+        """Send one byte at a time, so that no single read ever times out."""
         response = web.StreamResponse(status=201, headers={"Content-Type": "application/json"})
         await response.prepare(request)
         while not self._closing.is_set():

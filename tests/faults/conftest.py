@@ -1,4 +1,4 @@
-"""A stage for faults: a nursery, a recording provider, an empty PostgreSQL database, and promises to keep."""
+"""Fixtures for fault tests: gateway processes, a recording provider, an empty PostgreSQL database."""
 
 from collections.abc import AsyncIterator, Iterator
 

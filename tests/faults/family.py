@@ -1,4 +1,4 @@
-"""A family of gateways under test: real processes on real stores, killed and stopped at will."""
+"""Gateway processes under test on real stores, killed and stopped at will."""
 
 import contextlib
 import json
@@ -21,7 +21,7 @@ SECRET = "a secret for the fault tests, nowhere else"
 
 @dataclass
 class Gateway:
-    """One process of ours."""
+    """One gateway process."""
 
     pid: int
     port: int
@@ -32,24 +32,24 @@ class Gateway:
         os.kill(self.pid, number)
 
     def ended(self) -> int:
-        """Wait for its end; the exit status, negative for the signal that killed it."""
+        """Wait for the end of the process; return its exit status, negative for a signal."""
         if self.status is None:
             self.status = self.nursery.ask({"wait": self.pid})
         return self.status
 
     def kill(self) -> None:
-        """kill -9; fine when it has killed itself already."""
+        """Send SIGKILL; a process that has ended already is no error."""
         if self.status is None:
             self.signal(signal.SIGKILL)
             self.ended()
 
     def stopped(self) -> bool:
-        """Has it stopped itself (SIGSTOP)?"""
+        """Return whether the process has stopped itself (SIGSTOP)."""
         return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
 class Nursery:
-    """Starts gateways; all of them end with it."""
+    """Starts gateway processes through the fork server; all of them end with it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -73,7 +73,7 @@ class Nursery:
         return int(self._line())
 
     def start(self, role: str, settings: dict[str, Any], point: str = "") -> Gateway:
-        """A new process; returns at once."""
+        """Start a process and return at once."""
         port = free_port()
         told = {"internal_port": 0, "host": "127.0.0.1"} | settings | {"port": port}
         pid = self.ask({"start": role, "settings": told, "point": point, "log": str(self.log)})
@@ -96,7 +96,7 @@ class Nursery:
 
 @contextlib.contextmanager
 def nursery() -> Iterator[Nursery]:
-    """A nursery for as long as the block runs."""
+    """Run a launcher for the duration of the block."""
     folder = Path(tempfile.mkdtemp(prefix="dialtree-faults-"))
     made = Nursery(folder)
     try:
@@ -109,7 +109,7 @@ def nursery() -> Iterator[Nursery]:
 def settings(
     database_url: str, provider_url: str, redis_url: str = "", *, capable: bool = True, **more: Any
 ) -> dict[str, Any]:
-    """Orange România's settings, texting by a Twilio that is ours and, when `capable`, knows repeats."""
+    """Return Orange România's settings with our fake Twilio; `deduplicates`: it recognises repeated keys."""
     twilio = {
         "account_sid": "AC0",
         "auth_token": "fault-token",
@@ -125,7 +125,7 @@ def settings(
         "database_url": database_url,
         "redis_url": redis_url,
         "red_seconds": 0,
-        "redis_seconds": 1.0,  # a shared machine stands still for 100 ms now and then
+        "redis_seconds": 1.0,  # a shared machine pauses for 100 ms now and then
         "turns_per_minute": 6000,
         "operators": {"orange-ro": operator},
         **more,

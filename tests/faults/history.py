@@ -1,4 +1,4 @@
-"""The history check: every promise made has its effect exactly once, or waits where a person can see it."""
+"""Exactly-once history check: each committed message arrives once or is visible in the outbox."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -10,29 +10,29 @@ from storage.sql.schema import outbox
 
 WAITING = frozenset({"pending", "claimed", "again"})
 SEEN = frozenset({"unknown", "dead", "failed", "expired", "opted_out"})
-"""States `dialtree outbox list` shows to people."""
+"""Outbox states that `dialtree outbox list` shows to people."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of the promises."""
+    """The result of a history check."""
 
     accepted: int
     lost: frozenset[str]
-    """Neither received, nor in the outbox, nor a dead letter."""
+    """Keys neither received, nor in the outbox, nor dead-lettered."""
     duplicated: frozenset[str]
     unknown: int
-    """Sends nobody could tell the outcome of, settled by their class's policy."""
+    """Sends whose outcome nobody could tell; the message class's policy decided."""
     waiting: int
 
     @property
     def spotless(self) -> bool:
-        """Nothing lost, nothing twice."""
+        """Whether no message was lost and none arrived twice."""
         return not self.lost and not self.duplicated
 
 
 def judged(promised: Collection[str], received: Mapping[str, int], states: Mapping[str, str]) -> Verdict:
-    """Compare what was promised, what the provider's own recorder noted, and what the outbox says."""
+    """Compare the committed keys, the provider's own record and the outbox states."""
     kept = WAITING | SEEN
     return Verdict(
         accepted=len(promised),
@@ -44,7 +44,7 @@ def judged(promised: Collection[str], received: Mapping[str, int], states: Mappi
 
 
 async def states_in(database: Database) -> dict[str, str]:
-    """Each key's state in the outbox."""
+    """Return the outbox state of each key."""
     statement = select(outbox.c.key, outbox.c.state)
     rows = await database.read(lambda connection: connection.execute(statement).all(), seconds=30)
     return {row.key: row.state for row in rows}

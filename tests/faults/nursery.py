@@ -1,7 +1,8 @@
-"""The nursery: a process that has everything imported and forks gateways in a moment, tests only.
+"""Fork server for fault tests: imports everything once and forks gateway processes quickly.
 
-It reads one JSON command a line and answers one: `{"start": role, "settings": {...}, "point": "kill@handed"}`
-with the pid, `{"wait": pid}` with the exit status (negative: the signal). Its children die with it.
+It reads one JSON command a line and answers one line: `{"start": role, "settings": {...}, "point":
+"kill@handed"}` with the pid, `{"wait": pid}` with the exit status (negative: the signal). Its children
+end with it.
 """
 
 import asyncio
@@ -31,7 +32,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def newer(built: House) -> House:
-    """A deploy: the same menus under a newer revision, on top of the one live sessions know."""
+    """Publish the same menus under a newer revision, as a deploy does while sessions are live."""
     shelf = built.conversations.shelf
     for name in built.settings.operators:
         shelf.publish(replace(shelf.current(name), revision="newer"))
@@ -47,14 +48,14 @@ ROLES: Mapping[str, Callable[[House], Awaitable[None]]] = {
 
 
 async def gateway(role: str, settings: dict[str, Any], point: str, menus: Mapping[str, Menu]) -> None:
-    """What `dialtree serve` and `dialtree worker` do, with a failpoint in it."""
+    """Run what `dialtree serve` and `dialtree worker` run, with a failpoint in it."""
     told = load(discover(), Path("none"), {}, settings)
     async with house(told, load=lambda folder: menus[folder.name]) as built:
         await ROLES[role](armed(built, point))
 
 
 def born(command: Mapping[str, Any], menus: Mapping[str, Menu]) -> int:
-    """Fork a gateway; its pid."""
+    """Fork a gateway and return its pid."""
     pid = os.fork()
     if pid:
         return pid

@@ -1,4 +1,4 @@
-"""A phone behind an aggregator: USSD steps and texts posted to any of several web processes."""
+"""USSD and SMS phone behind an aggregator, posting to any of several web processes."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -10,13 +10,13 @@ from tests.services import eventually
 
 HOOKS = "/hooks/orange-ro/africastalking/demo"
 MENU = ("", "1", "1*1", "1*1*3")
-"""*100#, Buget, Factura, Factura electronica: the question whether to switch."""
+"""*100#, Buget, Factura, Factura electronica: up to the question whether to switch."""
 YES = "1*1*3*1"
 GONE = (ClientError, TimeoutError, OSError)
 
 
 class Web(Protocol):
-    """A web process, by the port it listens on."""
+    """A web process, known by its port."""
 
     @property
     def port(self) -> int: ...
@@ -24,7 +24,7 @@ class Web(Protocol):
 
 @dataclass
 class Phone:
-    """One caller. `step` posts what an aggregator posts: all answers so far."""
+    """One caller; `post_step` posts what an aggregator posts: all answers so far."""
 
     session: ClientSession
     caller: str = "+40740000101"
@@ -32,13 +32,13 @@ class Phone:
     seen: list[str] = field(default_factory=list)
 
     async def step(self, web: Web, text: str) -> str:
-        """The screen, `CON ...` or `END ...`; ClientError and the like when the process is gone."""
+        """Post a USSD step and return the screen, `CON ...` or `END ...`; raises when the process is gone."""
         form = {"sessionId": self.session_id, "serviceCode": "*100#", "phoneNumber": self.caller, "text": text}
         self.seen.append(await self._posted(web, f"{HOOKS}/ussd", form))
         return self.seen[-1]
 
     async def text(self, web: Web, message_id: str, body: str) -> bytes | None:
-        """Text 477; the answer, or None where it was told to come again or the process is gone."""
+        """Text 477; return the response body, or None on 503 or when the process is gone."""
         form = {"id": message_id, "from": self.caller, "to": "477", "text": body, "date": "2026-03-14 09:26:53"}
         try:
             async with self.session.post(f"http://127.0.0.1:{web.port}{HOOKS}/sms", data=form) as answer:
@@ -48,7 +48,7 @@ class Phone:
             return None
 
     async def walk(self, *webs: Web, texts: tuple[str, ...] = MENU) -> str:
-        """Step through, each step at the next of the processes; the last screen."""
+        """Post the steps, each to the next process in turn, and return the last screen."""
         for number, text in enumerate(texts):
             await self.step(webs[number % len(webs)], text)
         return self.seen[-1]
@@ -61,7 +61,7 @@ class Phone:
 
 
 def line() -> ClientSession:
-    """An HTTP client that gives up after ten seconds, as aggregators do."""
+    """Return an HTTP client with a timeout of ten seconds, as aggregators use."""
     return ClientSession(timeout=ClientTimeout(total=10))
 
 

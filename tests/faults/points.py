@@ -1,4 +1,4 @@
-"""Failpoints: where a gateway under test kills or stops itself; nothing of this is in the product."""
+"""Failpoints: places where a gateway under test kills or stops itself; test code only."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ HOW = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 
 @dataclass(slots=True)
 class Point:
-    """`kill@sent`: how, and where. Each point fires once."""
+    """`kill@sent`: a signal and a place. Each failpoint fires once."""
 
     how: str
     where: str
@@ -28,7 +28,7 @@ class Point:
 
 
 class PointedOutbox:
-    """An outbox that fires when rows are `claimed`, `handed` (not yet sent) and `sent` (not yet settled)."""
+    """Outbox that fires when rows are `claimed`, `handed` (not yet sent) and `sent` (not yet settled)."""
 
     def __init__(self, inner: Outbox, point: Point) -> None:
         self.inner, self.point = inner, point
@@ -60,7 +60,7 @@ class PointedOutbox:
 
 
 class PointedLedger:
-    """A ledger that fires when a change is `committed` and nobody has been told yet."""
+    """Ledger that fires when a change is `committed` and no response has been sent yet."""
 
     def __init__(self, inner: Ledger, point: Point) -> None:
         self.inner, self.point = inner, point
@@ -76,7 +76,7 @@ class PointedLedger:
 
 
 def armed(built: House, point: str) -> House:
-    """The house with its failpoint; `point` may be empty."""
+    """Install the failpoint in a container; an empty string installs none."""
     if not point:
         return built
     how, _, where = point.partition("@")

@@ -1,4 +1,4 @@
-"""The recorder at the other end: a Twilio that notes every message by our key, apart from all we store."""
+"""Recording Twilio: counts every message by our key, independently of all the gateway stores."""
 
 import asyncio
 from collections import Counter
@@ -13,13 +13,13 @@ from tests.fakes.twilio import FakeTwilio
 
 @dataclass
 class RecordingTwilio(FakeTwilio):
-    """What a subscriber would have received, per key. A `capable` one takes each key once."""
+    """What a subscriber would have received, per key; with `deduplicates`, each key once."""
 
     capable: bool = True
     received: Counter[str] = field(default_factory=Counter)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     wait_seconds: float = 0.0
-    """How long it thinks before it takes a message and answers."""
+    """Seconds before it accepts a message and responds."""
     begun: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def think(self) -> None:
@@ -27,7 +27,7 @@ class RecordingTwilio(FakeTwilio):
         await asyncio.sleep(self.wait_seconds)
 
     async def busy(self) -> None:
-        """Return when a message is on its way."""
+        """Wait until a message is being sent."""
         await asyncio.wait_for(self.begun.wait(), 10)
 
     def succeed(self, form: Mapping[str, str]) -> web.Response:
@@ -38,7 +38,7 @@ class RecordingTwilio(FakeTwilio):
         return super().succeed(form)
 
     async def hears(self, key: str, seconds: float = 20.0) -> None:
-        """Return when a message with this key has arrived."""
+        """Wait until a message with this key has arrived."""
         async with asyncio.timeout(seconds):
             while not self.received[key]:
                 self.arrived.clear()

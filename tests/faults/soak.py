@@ -1,4 +1,4 @@
-"""The soak: workers killed at random instants while promises come in; then the history is checked.
+"""Soak test: workers are killed at random while messages are committed; then the history check.
 
 Run: python -m tests.faults.soak --kills 1000 [--seed 1] [--incapable] [--stores]
 """
@@ -19,22 +19,22 @@ from tests.services import Postgres, Server, eventually, serving
 
 WORKERS = 3
 LIVES = (0.1, 0.35)
-"""Seconds between two kills, at random; a worker is at work a quarter of a second after its start."""
+"""Seconds between two kills (random); a worker delivers a quarter of a second after its start."""
 PATIENCE_SECONDS = 30.0
-"""How long a promise is asked for again while the records are out."""
+"""How long a commit is retried while the database is out, in seconds."""
 PROMISES_EACH = 3
-"""Promises made between two kills."""
+"""Messages committed between two kills."""
 
 
 @dataclass
 class Soak:
-    """A run of so many kills; the same seed kills at the same distances."""
+    """A run of the given number of kills; the same seed kills at the same intervals."""
 
     stage: Stage
     kills: int
     seed: int
     server: Postgres | None = None
-    """Killed like a worker, and started again, when it is given."""
+    """PostgreSQL server that is killed like a worker and restarted, when given."""
     chance: random.Random = field(init=False)
     workers: list[Gateway] = field(default_factory=list)
 
@@ -42,7 +42,7 @@ class Soak:
         self.chance = random.Random(self.seed)
 
     async def run(self) -> Verdict:
-        """Kill so often, then let the last workers finish; the verdict."""
+        """Kill the given number of times, let the last workers finish, and return the history check."""
         self.workers = [self.stage.worker() for _ in range(WORKERS)]
         for number in range(self.kills):
             until = time.monotonic() + self.chance.uniform(*LIVES)
@@ -51,14 +51,14 @@ class Soak:
         return await self.stage.quiet(60)
 
     async def _promised(self, number: int, until: float) -> None:
-        """Promises spread over the time to the next kill."""
+        """Commit messages spread over the time to the next kill."""
         for part in range(PROMISES_EACH):
             await eventually(partial(self._acknowledged, f"p{number}.{part}"), PATIENCE_SECONDS)
             pause = (until - time.monotonic()) / (PROMISES_EACH - part)
             await asyncio.sleep(max(0.0, pause))
 
     async def _acknowledged(self, key: str) -> bool:
-        """Whether the promise was; asking for the same change again is harmless."""
+        """Try to commit and return whether it was acknowledged; repeating the same change is harmless."""
         try:
             await self.stage.promise(key)
         except Failure:
@@ -76,21 +76,21 @@ class Soak:
 
 
 def reborn(server: Server | None) -> None:
-    """kill -9, then up again."""
+    """Kill the server with SIGKILL and start it again."""
     assert server
     server.kill()
     server.start()
 
 
 async def soaked(url: str, args: argparse.Namespace, server: Postgres | None) -> Verdict:
-    """A soak on an empty database, with a family of its own."""
+    """Run a soak on an empty database, with a launcher of its own."""
     with nursery() as family:
         async with staged(family, url, capable=not args.incapable) as stage:
             return await Soak(stage, args.kills, args.seed, server).run()
 
 
 def main() -> int:
-    """Print kills, accepted, lost, duplicated, unknown and the seed; 1 when something was lost or doubled."""
+    """Print kills, accepted, lost, duplicated, unknown and the seed; return 1 if any was lost or duplicated."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults.soak")
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 31))

@@ -1,4 +1,4 @@
-"""The stage: promises go into real records, gateways deliver them, a recorder notes what arrived."""
+"""Harness of the fault tests: commit messages, run gateway processes, compare with what arrived."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -30,7 +30,7 @@ ANA = "+40740000101"
 
 @dataclass
 class Stage:
-    """Everything a fault test looks at."""
+    """Everything a fault test uses: launcher, database, provider, committed keys."""
 
     family: Nursery
     url: str
@@ -42,19 +42,19 @@ class Stage:
     own: list[Gateway] = field(default_factory=list)
 
     def worker(self, point: str = "", *, role: str = "worker", redis_url: str = "", **more: int) -> Gateway:
-        """Start one more process; `role` may be `web` or `both`."""
+        """Start one more process; `role` may be `worker`, `web`, `newer` or `both`."""
         told = settings(self.url, self.fake.url, redis_url, capable=self.fake.capable, **more)
         self.own.append(self.family.start(role, told, point))
         return self.own[-1]
 
     async def seed(self) -> None:
-        """The demo world, so that there is somebody to dial as."""
+        """Insert the demo data, so that there are subscribers to dial as."""
         passwords = SqlPasswords(self.database, hasher=LIGHT)
         await seed(self.database, passwords, datetime.now(UTC))
         passwords.close()
 
     async def readyz(self, session: ClientSession) -> str:
-        """Start a web process whose internal listener we know; its /readyz."""
+        """Start a web process with an internal listener and return the URL of its /readyz."""
         port = free_port()
         told = settings(self.url, self.fake.url) | {"internal_port": port}
         self.own.append(self.family.start("web", told, ""))
@@ -62,18 +62,18 @@ class Stage:
         return f"http://127.0.0.1:{port}/readyz"
 
     async def promise(self, *keys: str, kind: NoticeClass = "notice") -> None:
-        """Commit a notice for each key in one change; promised once the commit is acknowledged."""
+        """Commit one message per key in one change; keys count once the commit is acknowledged."""
         now = datetime.now(UTC)
         notices = tuple(Notice(key, "orange-ro", ANA, "sms", kind, f"text {key}", "ro") for key in keys)
         await self.ledger.commit(Change(f"put {keys[0]}", "orange-ro", "s", now, notices=notices))
         self.promised += keys
 
     async def verdict(self) -> Verdict:
-        """The history so far."""
+        """Return the history check as of now."""
         return judged(self.promised, self.fake.received, await states_in(self.database))
 
     async def quiet(self, seconds: float = 30.0) -> Verdict:
-        """The history once nothing waits any more."""
+        """Wait until no message waits any more and return the history check."""
 
         async def nothing_waits() -> bool:
             return (await self.verdict()).waiting == 0
@@ -82,14 +82,14 @@ class Stage:
         return await self.verdict()
 
     async def replies(self, phone: Phone, message_ids: Sequence[str]) -> Verdict:
-        """The history of texted questions: each is answered by one message of a key we can tell beforehand."""
+        """Return the history check of SMS replies; a reply's key derives from its message id."""
         keys = Keys(derived(Secret(SECRET), "conversations"))
         marks = [keys.mark("message", "orange-ro", "africastalking", each) for each in message_ids]
         self.promised = [f"{mark}/reply" for mark in marks]
         return await self.quiet(60)
 
     async def ended(self, gateway: Gateway) -> int:
-        """The exit status of a process that ends by itself."""
+        """Return the exit status of a process that ends by itself."""
         return await asyncio.to_thread(gateway.ended)
 
     def clear(self) -> None:
@@ -99,7 +99,7 @@ class Stage:
 
 @asynccontextmanager
 async def staged(family: Nursery, url: str, *, capable: bool = True) -> AsyncIterator[Stage]:
-    """A stage on an empty database."""
+    """Open a harness on an empty database."""
     database = connect(url)
     await upgrade(database)
     secret = Secret(SECRET)

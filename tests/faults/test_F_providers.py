@@ -1,4 +1,4 @@
-"""Providers that refuse, fail, fall silent and talk nonsense: what is sent, what waits, what is given up."""
+"""Provider failures: refusals, timeouts, lost answers, garbage; what is sent, retried, given up."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -30,7 +30,7 @@ ANA = "+40740000101"
 
 @dataclass
 class Clock:
-    """An instant that moves when told."""
+    """A clock that moves only by `advance`."""
 
     now: datetime = NOW
 
@@ -43,7 +43,7 @@ class Clock:
 
 @dataclass
 class Post:
-    """A delivery on records of its own, with recording providers at the end of its lane."""
+    """An outbox worker on its own database, with recording providers at the end of its route."""
 
     delivery: Delivery
     ledger: SqlLedger
@@ -68,7 +68,7 @@ class Post:
         raise AssertionError(key)
 
     async def rounds(self, count: int, **apart: float) -> None:
-        """Deliver so often, with the clock moved in between."""
+        """Deliver the given number of times and advance the clock after each."""
         for _ in range(count):
             await self.delivery.once()
             self.clock.pass_(**apart)
@@ -219,7 +219,7 @@ def poisoned(way: Way) -> Way:
 
 @dataclass
 class Choking:
-    """A sender with a bug that one body brings out."""
+    """A sender with a bug that one message body triggers."""
 
     good: Callable[[Notice], Awaitable[Sent]]
 

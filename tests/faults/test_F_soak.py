@@ -1,4 +1,4 @@
-"""The sample of `make soak` in every run: it mostly waits, and a busy machine decides nothing in it."""
+"""A short soak test in every run; its time is mostly waiting, so a busy machine does not matter."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Stores that are killed, stopped, emptied and full: polite answers meanwhile, and every promise kept after."""
+"""Stores killed, stopped, emptied and full: polite answers meanwhile, and no message lost."""
 
 import asyncio
 import random
@@ -42,7 +42,7 @@ async def world(stage: Stage) -> Stage:
 
 
 async def dialled(phone: Phone, stage: Stage, redis: Redis, *texts: str) -> str:
-    """A web process on this Redis, and a caller who has walked so far with it."""
+    """Start a web process on this Redis and post the given steps; return the last screen."""
     web = stage.worker(role="web", redis_url=redis.url)
     await serves(web)
     return await phone.walk(web, texts=texts)
@@ -88,7 +88,7 @@ async def test_F11_failover_to_a_replica_that_lags_has_one_effect_and_the_same_a
 
 
 async def copied(master: Redis) -> bool:
-    """Has its replica everything?"""
+    """Return whether the replica has everything."""
     return int(await asked(master, "WAIT", 1, 100)) >= 1
 
 
@@ -116,7 +116,7 @@ async def test_F13_a_redis_that_hangs_costs_a_tenth_of_a_second(world: Stage, ph
 
 @pytest.fixture
 async def mortal(family: Nursery) -> AsyncIterator[tuple[Stage, Postgres]]:
-    """A stage on a PostgreSQL that this test may kill."""
+    """Provide a harness on a PostgreSQL that this test may kill."""
     with serving(Postgres) as server:
         async with staged(family, server.create("faults")) as made:
             await made.seed()
@@ -143,7 +143,7 @@ async def test_F14_postgres_killed_is_answered_in_words_and_every_promise_is_kep
 
 
 async def until_answered(phone: Phone, web: Gateway, texts: list[str]) -> None:
-    """Each from a number of its own (floods are not answered), again and again until it is answered 200."""
+    """Post each text until it is answered 200, each from its own number (the flood guard would drop them)."""
     for index, message_id in enumerate(texts):
         caller = replace(phone, caller=f"+4074888{index:04}")
         await eventually(partial(_answered, caller, web, message_id), 30)
@@ -245,14 +245,14 @@ async def test_F34_a_deploy_drops_none_of_two_hundred_sessions(
 
 
 def batched(callers: list[Phone]) -> list[list[Phone]]:
-    """Ten at a time: all are live, not all press at once."""
+    """Split into groups of ten: all sessions are live, but not all press at once."""
     return [callers[start : start + 10] for start in range(0, len(callers), 10)]
 
 
 async def test_F6_twelve_kills_of_workers_and_of_the_records_lose_nothing_and_double_nothing(
     family: Nursery,
 ) -> None:
-    """Scaled down: `make soak KILLS=200 STORES=1` is the long run. Sessions are in none of it."""
+    """Twelve kills; the long run is `make soak KILLS=200 STORES=1`. Sessions take no part."""
     with serving(Postgres) as server:
         async with staged(family, server.create("faults")) as stage:
             verdict = await Soak(stage, 12, 6, server).run()

@@ -1,4 +1,4 @@
-"""Web processes that die, repeat, race and stand in for each other: one effect, one answer."""
+"""Web processes killed, raced and restarted in the middle of sessions: one effect, one answer."""
 
 import asyncio
 import random
@@ -29,7 +29,7 @@ async def world(stage: Stage) -> Stage:
 
 
 async def effects(stage: Stage) -> tuple[int, int]:
-    """Consents given and messages promised: one each for one activation."""
+    """Return the number of consents and of outbox messages: one each for one activation."""
     return await rows_in(stage.database, "consents"), await rows_in(stage.database, "outbox")
 
 
@@ -124,7 +124,7 @@ async def test_F37_a_spike_turns_newcomers_away_and_nobody_who_has_begun(
 
 
 def crowd(phone: Phone, name: str, many: int) -> list[Phone]:
-    """So many strangers with a session each."""
+    """Return the given number of unknown callers, each with a session of its own."""
     named = f"{name}-{phone.session_id}"
     return [Phone(phone.session, f"+407400{number:05}", f"{named}-{number}") for number in range(many)]
 

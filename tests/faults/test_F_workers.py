@@ -1,4 +1,4 @@
-"""Workers that are killed, stopped and told to go: nothing lost, and nothing twice where a repeat is known."""
+"""Workers killed, stopped and terminated: nothing lost; nothing twice where the provider deduplicates."""
 
 import asyncio
 import signal

@@ -1,4 +1,4 @@
-"""The Procfile by honcho, two of each: a conversation crosses processes; one killed in a step loses nothing."""
+"""The Procfile under honcho, two processes of each: sessions cross processes and survive a kill."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.postgres, pytest.mark.redis, pytest.mark.alone]
 ROOT = Path(__file__).parents[2]
 NAMES = {"release.1", "web.1", "web.2", "worker.1", "worker.2"}
 LISTEN = "0A"
-"""A listening socket's state in /proc/net/tcp."""
+"""State of a listening socket in /proc/net/tcp."""
 CONFIG = f"""
 public_url = "https://gw.example.net"
 secret_key = "{SECRET}"
@@ -47,24 +47,24 @@ hook_token = "demo"
 
 @dataclass(frozen=True)
 class Child:
-    """A process of ours that honcho started."""
+    """A gateway process that honcho started."""
 
     pid: int
     port: int
 
     def listens(self) -> bool:
-        """Is it this very process that listens on its port?"""
+        """Return whether this very process listens on its port."""
         rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
         sockets = {row[9] for row in rows if row[1].endswith(f":{self.port:04X}") and row[3] == LISTEN}
         try:
             own = {each.readlink().name for each in Path(f"/proc/{self.pid}/fd").iterdir()}
-        except FileNotFoundError:  # it closed one while we looked
+        except FileNotFoundError:  # it closed one meanwhile
             return False
         return any(f"socket:[{inode}]" in own for inode in sockets)
 
 
 def proc(pid: int, name: str) -> str:
-    """What the kernel tells of a process; nothing of one that has ended meanwhile."""
+    """Return a file of the process in /proc; empty once the process has ended."""
     try:
         return Path(f"/proc/{pid}/{name}").read_bytes().decode()
     except OSError:
@@ -72,14 +72,14 @@ def proc(pid: int, name: str) -> str:
 
 
 def below(pid: int) -> Iterator[int]:
-    """Every process a process has started, and theirs."""
+    """Yield the ids of all descendants of a process."""
     for each in proc(pid, f"task/{pid}/children").split():
         yield int(each)
         yield from below(int(each))
 
 
 def children(honcho: int) -> Mapping[str, Child]:
-    """The processes of ours by honcho's names for them."""
+    """Return our processes by honcho's names for them."""
     found = {}
     for pid in below(honcho):
         environ = dict(each.split("=", 1) for each in proc(pid, "environ").split("\0") if "=" in each)
@@ -90,7 +90,7 @@ def children(honcho: int) -> Mapping[str, Child]:
 
 @asynccontextmanager
 async def honcho(folder: Path, stage: Stage, redis_url: str) -> AsyncIterator[Mapping[str, Child]]:
-    """`honcho start`, two of each, until all have started."""
+    """Run `honcho start` with two of each until all have started, for the duration of the block."""
     config = folder / "dialtree.toml"
     config.write_text(CONFIG.replace("PROVIDER", stage.fake.url))
     stores = {"DATABASE_URL": stage.url, "REDIS_URL": redis_url, "DIALTREE_CONFIG": str(config)}
