@@ -42,7 +42,7 @@ class Seen:
         return self.body.decode()
 
     @property
-    def words(self) -> str:
+    def visible_text(self) -> str:
         """The visible text of the page, without markup."""
         return " ".join(unescape(re.sub(r"<[^>]*>", " ", self.text)).split()).replace("\xa0", " ")
 

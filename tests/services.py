@@ -62,7 +62,7 @@ class Server:
     def url(self) -> str:
         raise NotImplementedError
 
-    def command(self) -> list[str]:
+    def command_line(self) -> list[str]:
         raise NotImplementedError
 
     def ready(self, pid: int) -> bool:
@@ -81,7 +81,7 @@ class Server:
                 raise RuntimeError((self.folder / "server.log").read_text()[-2000:])
 
     def _up(self) -> bool:
-        child = self.child = spawn(self.command(), self.folder / "server.log", self.user)
+        child = self.child = spawn(self.command_line(), self.folder / "server.log", self.user)
         until(lambda: child.poll() is not None or self.ready(child.pid), START_SECONDS, "server up")
         return child.poll() is None
 
@@ -137,7 +137,7 @@ class Redis(Server):
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
 
-    def command(self) -> list[str]:
+    def command_line(self) -> list[str]:
         plain = ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder), "--save", ""]
         return [found("redis-server"), *plain, "--appendonly", "no", *self.options]
 
@@ -173,7 +173,7 @@ class Postgres(Server):
         """Return the URL of one database of this cluster."""
         return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
 
-    def command(self) -> list[str]:
+    def command_line(self) -> list[str]:
         if not self.data.exists():
             self.initialise()
         places = ["-p", str(self.port), "-c", "listen_addresses=127.0.0.1", "-k", str(self.data)]

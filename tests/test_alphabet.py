@@ -63,7 +63,7 @@ def test_worked_screens_cost_what_they_say(screen: list[str]) -> None:
         pytest.param("\x1b", Size("ucs2", 1), id="the escape is no letter"),
     ],
 )
-def test_sizes(text: str, size: Size) -> None:
+def test_message_sizes_are_as_the_standard_says(text: str, size: Size) -> None:
     assert measure(text) == size
 
 
@@ -99,7 +99,7 @@ def test_parts_agree_with_smsutil(text: str) -> None:
         pytest.param("ș" * 66 + "😀" * 3, [66, 3], id="a surrogate pair is not split"),
     ],
 )
-def test_where_long_texts_part(text: str, lengths: list[int]) -> None:
+def test_long_texts_are_segmented_at_these_places(text: str, lengths: list[int]) -> None:
     assert [len(part) for part in split_parts(text)] == lengths
 
 
@@ -144,7 +144,7 @@ def test_what_is_not_gsm7_is_refused() -> None:
         pytest.param("1\u202f234,50\u00a0€", "1 234,50 €", id="special spaces"),
     ],
 )
-def test_folds(text: str, folded: str) -> None:
+def test_text_is_folded_to_gsm7(text: str, folded: str) -> None:
     assert fold(text) == folded
 
 
@@ -160,7 +160,7 @@ def test_folds(text: str, folded: str) -> None:
         pytest.param("e\u0301te\u0302", "éte", id="accents written apart come together first"),
     ],
 )
-def test_prepares(text: str, ready: str) -> None:
+def test_text_is_prepared_for_sending(text: str, ready: str) -> None:
     assert prepare(text) == ready
 
 
@@ -173,7 +173,7 @@ def test_prepared_texts_stay_prepared_and_can_be_sent(text: str) -> None:
 
 
 @given(ANY)
-def test_offending_letters_are_what_makes_it_ucs2(text: str) -> None:
+def test_offending_letters_are_those_that_force_ucs2(text: str) -> None:
     letters = offending(text)
     assert bool(letters) == (measure(prepare(text)).alphabet == "ucs2")
     assert len(set(letters)) == len(letters)

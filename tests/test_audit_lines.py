@@ -16,7 +16,7 @@ AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 @pytest.mark.parametrize(
     "word", ["", "plain", 'quo"te', "back\\slash", "line\nbreak", "\x00\x1f\x7f", "ș €", "\u2028"]
 )
-def test_a_line_is_vouched_for_as_json(word: str) -> None:
+def test_an_audit_line_is_serialised_as_json_does(word: str) -> None:
     words = ["orange-ro", "f" * 32, "sms", "deliver", word, "sent", "n1"]
     line = json.dumps(["2026-03-01T12:00:00.000000+00:00", *words], ensure_ascii=False)
     assert Auditor(Secret("a secret of the test")).mac(AT, words) == mark(KEY, "line", line)

@@ -106,14 +106,14 @@ async def test_anothers_session_id_finds_nothing(url: str) -> None:
     assert theirs.startswith("CON Welcome to Orange!")
 
 
-async def test_digits_of_another_script_choose_like_ours(url: str) -> None:
+async def test_digits_of_another_script_select_options(url: str) -> None:
     await post(f"{url}{AT}/ussd", GOOD)
     _, words = await post(f"{url}{AT}/ussd", GOOD | {"text": "١"})
     assert words.startswith("CON Buget")
 
 
 @pytest.mark.parametrize("text", ["1*", "9", "²", "1*1*", "abc", "*", "**", "1" * 300])
-async def test_odd_answers_are_answered_in_words(text: str, url: str) -> None:
+async def test_odd_answers_get_a_screen(text: str, url: str) -> None:
     await post(f"{url}{AT}/ussd", GOOD)
     status, words = await post(f"{url}{AT}/ussd", GOOD | {"text": text})
     assert status == 200 and words[:4] in ("CON ", "END ")
@@ -125,7 +125,7 @@ async def test_a_body_that_is_not_what_its_encoding_says_is_400(url: str) -> Non
         assert answer.status == 400
 
 
-async def test_two_thousand_bodies_of_garbage_never_break_anything(url: str) -> None:
+async def test_two_thousand_garbage_bodies_cause_no_5xx(url: str) -> None:
     dice = random.Random(1)
     async with ClientSession() as client:
         for _ in range(2000):
@@ -134,7 +134,7 @@ async def test_two_thousand_bodies_of_garbage_never_break_anything(url: str) -> 
 
 
 @given(st.binary(max_size=300), st.sampled_from([None, "utf-8", "latin-1", "utf-7", "x"]))
-def test_the_decoder_is_total(data: bytes, charset: str | None) -> None:
+def test_the_decoder_accepts_or_refuses_any_bytes(data: bytes, charset: str | None) -> None:
     try:
         fields = decoding.form(data, decoding.FORM, charset)
     except BadRequest as bad:

@@ -63,7 +63,7 @@ async def test_a_listener_that_is_cut_off_listens_again(web: Database, postgres_
         await rung(other)
 
 
-async def test_a_transaction_rings_once_and_says_nothing(web: Database, postgres_database: str) -> None:
+async def test_a_transaction_notifies_once_without_a_payload(web: Database, postgres_database: str) -> None:
     heard: asyncio.Queue[str] = asyncio.Queue()
     ear = await asyncpg.connect(postgres_database)
     await ear.add_listener(CHANNEL, lambda *said: heard.put_nowait(said[-1]))
@@ -75,7 +75,7 @@ async def test_a_transaction_rings_once_and_says_nothing(web: Database, postgres
     await ear.close()
 
 
-async def test_a_change_that_sends_nothing_rings_nobody(web: Database, postgres_database: str) -> None:
+async def test_a_change_without_messages_notifies_nobody(web: Database, postgres_database: str) -> None:
     async with worker(postgres_database) as other:
         await SqlLedger(web, SECRET).commit(Change("k", "orange-ro", "s", NOW))
         with pytest.raises(TimeoutError):
@@ -83,7 +83,7 @@ async def test_a_change_that_sends_nothing_rings_nobody(web: Database, postgres_
                 await other.bell.wait(LONG)
 
 
-async def test_a_page_of_a_billing_day_rings_once_and_one_already_there_not_at_all(
+async def test_a_bulk_insert_notifies_once_and_a_repeated_one_not_at_all(
     web: Database, postgres_database: str
 ) -> None:
     heard: asyncio.Queue[str] = asyncio.Queue()

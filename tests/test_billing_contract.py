@@ -50,7 +50,7 @@ async def bills(backend: Backend, msisdn: str, limit: int = 12, offset: int = 0)
     return [*await backend.billing.bills(await backend.account(msisdn), limit, offset)]
 
 
-async def test_who_stands_behind_a_number(backend: Backend) -> None:
+async def test_a_number_returns_its_subscriber(backend: Backend) -> None:
     found = await backend.billing.subscriber(BARBU)
     told = (
         found.name,
@@ -65,7 +65,7 @@ async def test_who_stands_behind_a_number(backend: Backend) -> None:
     assert told == expected and found.msisdn == BARBU and found.operator == "orange-ro"
 
 
-async def test_an_account_is_shown_as_its_holder_knows_it(backend: Backend) -> None:
+async def test_an_account_is_spelt_as_its_holder_knows_it(backend: Backend) -> None:
     found = await backend.billing.subscriber(ANA)
     assert (found.account_number or found.account) == "40740000101"
 
@@ -76,7 +76,7 @@ async def test_a_business_and_a_newcomer_are_known_as_such(backend: Backend) -> 
 
 
 @pytest.mark.parametrize("number", ["+40740999999", "+4074000010", "", "*", "+40740000101' OR '1'='1", "../x"])
-async def test_nobody_is_not_found(backend: Backend, number: str) -> None:
+async def test_an_unknown_number_is_not_found(backend: Backend, number: str) -> None:
     with pytest.raises(NotFound):
         await backend.billing.subscriber(number)
 
@@ -87,23 +87,23 @@ async def test_bills_come_newest_first(backend: Backend) -> None:
     assert [bill.total for bill in found][:3] == [Decimal("79.9"), Decimal("65"), Decimal("92.4")]
 
 
-async def test_a_page_of_bills_is_cut_out_of_all(backend: Backend) -> None:
+async def test_bills_are_paged_by_limit_and_offset(backend: Backend) -> None:
     assert [bill.issued.month for bill in await bills(backend, ANA, 2, 1)] == [2, 1]
     assert await bills(backend, ANA, 5, 8) == [] == await bills(backend, CLARA)
 
 
-async def test_a_bill_to_pay(backend: Backend) -> None:
+async def test_an_unpaid_bill_has_its_remaining_amount(backend: Backend) -> None:
     bill = (await bills(backend, ANA))[0]
     assert (bill.state, bill.due, bill.remaining) == ("due", date(2026, 3, 15), Decimal("79.9"))
     assert bill.tax == Decimal("13.87") and bill.account == await backend.account(ANA) and bill.seen is None
 
 
-async def test_overdue_follows_from_the_day_and_paid_from_the_amounts(backend: Backend) -> None:
+async def test_overdue_follows_from_the_date_and_paid_from_the_amounts(backend: Backend) -> None:
     assert [bill.state for bill in await bills(backend, DAN)] == ["overdue", "paid"]
     assert {bill.state for bill in await bills(backend, BARBU)} == {"paid"}
 
 
-async def test_a_bill_by_itself_is_the_one_of_the_list(backend: Backend) -> None:
+async def test_a_single_bill_equals_the_one_in_the_list(backend: Backend) -> None:
     listed = (await bills(backend, ANA))[2]
     assert await backend.billing.bill(listed.account, listed.id) == listed
 
@@ -119,13 +119,13 @@ async def test_T18_nobody_sees_another_accounts_bill(backend: Backend) -> None:
 @pytest.mark.parametrize(
     "name", ["", ".", "..", "../customerBill", "x?y=1", "x#", "%2e%2e", "\x00", "x" * 5000]
 )
-async def test_a_bill_by_no_name_is_refused(backend: Backend, name: str) -> None:
+async def test_an_invalid_bill_id_is_refused(backend: Backend, name: str) -> None:
     account = await backend.account(ANA)
     with pytest.raises(Refused):
         await backend.billing.bill(account, name)
 
 
-async def test_the_detail_adds_up(backend: Backend) -> None:
+async def test_bill_lines_add_up_to_the_total(backend: Backend) -> None:
     for bill in await bills(backend, ANA):
         lines = await backend.billing.lines(bill.account, bill.id)
         assert sum(line.amount for line in lines) == bill.total
@@ -149,7 +149,7 @@ async def test_media_changes_once_and_for_one_account(backend: Backend) -> None:
     assert await backend.billing.set_media(ana, "paper") and await backend.billing.media(ana) == "paper"
 
 
-async def test_media_of_nobody_is_not_found(backend: Backend) -> None:
+async def test_media_of_an_unknown_account_is_not_found(backend: Backend) -> None:
     with pytest.raises(NotFound):
         await backend.billing.media("nobody")
     with pytest.raises((NotFound, NotEligible)):
@@ -165,7 +165,7 @@ async def test_a_whole_cycle_comes_with_its_holders(backend: Backend) -> None:
     assert holder == await backend.billing.subscriber(ANA)
 
 
-async def test_what_a_backend_cannot_do_it_does_not_name(backend: Backend) -> None:
+async def test_a_backend_declares_only_what_it_supports(backend: Backend) -> None:
     account = await backend.account(ANA)
     assert set(backend.billing.capabilities) == CAN.get(backend.name, ALL)
     asked: tuple[Entries, ...] = ("usage", "purchases")

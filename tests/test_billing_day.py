@@ -79,18 +79,18 @@ def replace_progress(run: Run) -> Run:
     return Run(run.operator, run.cycles, run.announcer, run.posting, run.now)
 
 
-async def test_a_cycle_is_told_once_however_often_it_is_run(run: Run, database: Database) -> None:
+async def test_a_cycle_is_announced_once_however_often_it_runs(run: Run, database: Database) -> None:
     assert await over(run) == (3, 3, 0, 0)
     assert await over(run) == (3, 0, 3, 0)
     assert await rows_in(database, "outbox") == 3
 
 
-async def test_two_runs_at_once_tell_once(run: Run, database: Database) -> None:
+async def test_two_concurrent_runs_announce_once(run: Run, database: Database) -> None:
     done = await asyncio.gather(over(run), over(run))
     assert sum(told for _, told, _, _ in done) == 3 == await rows_in(database, "outbox")
 
 
-async def test_nobody_who_opted_out_is_told(run: Run, database: Database) -> None:
+async def test_opted_out_subscribers_get_no_notice(run: Run, database: Database) -> None:
     await SqlLedger(database, SECRET).opt_out(OPERATOR, ANA, out=True, now=NOW)
     assert (await over(run))[1] == 2
 
@@ -121,7 +121,7 @@ async def test_what_goes_out_is_the_bill_and_nothing_about_its_holder(run: Run, 
         (Preference(), {"kind": "fixed", "email_validated": False}, []),
     ],
 )
-def test_the_way_is_the_holders_choice_and_never_an_unconfirmed_address(
+def test_notices_use_the_chosen_channel_and_never_an_unconfirmed_address(
     chosen: Preference, holder: dict[str, Any], routes: list[str]
 ) -> None:
     assert [route for route, _ in ways(replace(HOLDER, **holder), chosen)] == routes
@@ -134,7 +134,9 @@ def test_a_cycle_is_a_month() -> None:
         cycle("soon", TODAY)
 
 
-async def test_the_command_tells_and_counts(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_the_command_announces_and_prints_counts(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
     people = world.house.conversations.people[OPERATOR]
     people.world = replace(people.world, billing=world.weather.inner)
     for told in ("3 notices", "0 notices"):
@@ -163,7 +165,7 @@ async def listening(world: World) -> AsyncIterator[tuple[TmfBss, str]]:
             await billing.close()  # type: ignore[attr-defined]
 
 
-async def test_a_bill_announced_thrice_and_then_run_by_hand_is_told_once(world: World) -> None:
+async def test_a_bill_of_three_events_and_a_manual_run_is_announced_once(world: World) -> None:
     async with listening(world) as (bss, _):
         for event in ("customerBillCreateEvent", "customerBillCreateEvent", "customerBillStateChangeEvent"):
             assert await bss.announce("ORO-202603-0101", event) == [204]
@@ -183,7 +185,7 @@ async def test_an_event_about_an_unpublished_bill_waits_for_its_change_of_state(
         assert len(await world.post.collect()) == 1
 
 
-async def test_a_bill_is_announced_in_the_words_that_are_published_now(world: World, tmp_path: Path) -> None:
+async def test_a_bill_is_announced_with_the_currently_published_texts(world: World, tmp_path: Path) -> None:
     shutil.copytree(pack_compiler.OPERATORS, tmp_path / "packs")
     pack = tmp_path / "packs/orange_ro"
     with (pack / "texts/ro.yaml").open("a") as texts:
@@ -195,7 +197,7 @@ async def test_a_bill_is_announced_in_the_words_that_are_published_now(world: Wo
     assert notice.body.startswith("Nou! ")
 
 
-async def test_events_of_an_absent_bss_are_asked_for_again(world: World) -> None:
+async def test_events_of_an_unavailable_bss_are_answered_for_redelivery(world: World) -> None:
     async with listening(world) as (bss, _):
         bss.book.answer = lambda request: web.Response(status=500)
         assert await bss.announce("ORO-202603-0101") == [503]
@@ -221,7 +223,7 @@ BILL = {"id": "ORO-202603-0101", "billingAccount": {"id": "40740000101"}}
         ("../listener/customerBillCreateEvent", {"event": {"customerBill": BILL}}, 204),
     ],
 )
-async def test_a_forged_event_tells_nobody_anything(world: World, path: str, body: Any, status: int) -> None:
+async def test_a_forged_event_announces_nothing(world: World, path: str, body: Any, status: int) -> None:
     async with listening(world) as (_, callback), ClientSession() as session:
         async with session.post(f"{callback}/{path}", json=body) as response:
             assert response.status == status
@@ -243,14 +245,14 @@ async def test_an_event_is_read_to_its_end_however_its_bytes_arrive(world: World
         assert len(await world.post.collect()) == 1
 
 
-async def test_a_wrong_token_opens_nothing(world: World) -> None:
+async def test_a_wrong_token_is_refused(world: World) -> None:
     async with listening(world) as (_, callback), ClientSession() as session:
         for wrong in (callback.replace(TOKEN, "guess"), callback.replace(OPERATOR, "nobody")):
             async with session.post(f"{wrong}/customerBillCreateEvent", json={}) as response:
                 assert response.status == 404
 
 
-async def test_wrong_tokens_are_shed_and_the_right_one_is_not(world: World) -> None:
+async def test_wrong_tokens_are_rate_limited_and_the_right_one_is_not(world: World) -> None:
     world.house.hooks.guard.refusals.most = 3
     async with listening(world) as (_, callback), ClientSession() as session:
         told = []

@@ -68,7 +68,7 @@ def renamed(name: str, kept: Book, text: str) -> str:
 
 
 @pytest.mark.parametrize(("name", "path"), CASES)
-async def test_dialog_behind(
+async def test_dialog_has_the_same_screens_behind_every_backend(
     name: str, path: Path, worlds: Worlds, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     path = instead(name, path)
@@ -82,7 +82,7 @@ async def test_dialog_behind(
 
 
 @pytest.mark.parametrize("path", sorted(INSTEAD.rglob("*.dialog")), ids=lambda path: path.stem)
-def test_what_a_backend_answers_instead_is_asked_of_it(path: Path) -> None:
+def test_a_backend_specific_dialog_has_the_actions_of_the_usual_one(path: Path) -> None:
     backend, *_ = path.relative_to(INSTEAD).parts
     asked = iter(cues(FOLDER / path.relative_to(INSTEAD / backend)))
     assert all(cue in asked for cue in cues(path))

@@ -81,7 +81,7 @@ async def billing(shelf: tuple[Shelf, str]) -> AsyncIterator[Billing]:
 
 
 @pytest.mark.parametrize("where", ["/file", "{url}/file", "../../../file"])
-async def test_at_the_bss_itself_it_is_asked_for_with_our_token(
+async def test_a_document_at_the_bss_is_requested_with_our_token(
     shelf: tuple[Shelf, str], billing: Billing, where: str
 ) -> None:
     kept, url = shelf
@@ -90,7 +90,9 @@ async def test_at_the_bss_itself_it_is_asked_for_with_our_token(
     assert (found.data, found.format, found.suffix, kept.asked) == (PDF, "PAdES", "pdf", ["Bearer ours"])
 
 
-async def test_at_a_listed_host_our_token_is_not_shown(shelf: tuple[Shelf, str], billing: Billing) -> None:
+async def test_a_document_at_an_allowed_host_is_requested_without_our_token(
+    shelf: tuple[Shelf, str], billing: Billing
+) -> None:
     kept, url = shelf
     kept.attached = [{"url": url.replace("127.0.0.1", "localhost") + "/file?signature=s", **KIND}]
     assert (await billing.document(ACCOUNT, BILL)).data == PDF
@@ -110,7 +112,9 @@ async def test_at_a_listed_host_our_token_is_not_shown(shelf: tuple[Shelf, str],
         "/away",
     ],
 )
-async def test_nothing_is_asked_of_anybody_else(shelf: tuple[Shelf, str], billing: Billing, where: str) -> None:
+async def test_documents_at_other_hosts_are_not_requested(
+    shelf: tuple[Shelf, str], billing: Billing, where: str
+) -> None:
     kept, _ = shelf
     kept.attached = [{"url": where, **KIND}]
     with pytest.raises(Down) as told:
@@ -118,13 +122,13 @@ async def test_nothing_is_asked_of_anybody_else(shelf: tuple[Shelf, str], billin
     assert kept.asked == [] and where not in str(told.value)
 
 
-async def test_a_document_may_stand_in_the_bill(shelf: tuple[Shelf, str], billing: Billing) -> None:
+async def test_a_document_may_be_embedded_in_the_bill(shelf: tuple[Shelf, str], billing: Billing) -> None:
     kept, _ = shelf
     kept.attached = [{"content": base64.b64encode(PDF).decode(), **KIND}]
     assert (await billing.document(ACCOUNT, BILL)).data == PDF and kept.asked == []
 
 
-async def test_of_several_the_pdf_is_taken_and_without_any_there_is_none(
+async def test_of_several_attachments_the_pdf_is_the_document(
     shelf: tuple[Shelf, str], billing: Billing
 ) -> None:
     kept, _ = shelf
@@ -145,7 +149,7 @@ async def test_of_several_the_pdf_is_taken_and_without_any_there_is_none(
         ("application/pdf", PDF + b" " * MOST_FILE_BYTES),
     ],
 )
-async def test_what_is_no_document_is_not_handed_out(
+async def test_other_content_types_are_refused(
     shelf: tuple[Shelf, str], billing: Billing, kind: str, data: bytes
 ) -> None:
     kept, _ = shelf
@@ -154,9 +158,7 @@ async def test_what_is_no_document_is_not_handed_out(
         await billing.document(ACCOUNT, BILL)
 
 
-async def test_a_server_that_does_not_say_is_taken_at_the_bills_word(
-    shelf: tuple[Shelf, str], billing: Billing
-) -> None:
+async def test_without_a_content_type_the_bills_own_is_used(shelf: tuple[Shelf, str], billing: Billing) -> None:
     kept, _ = shelf
     kept.attached, kept.kind = [{"url": "/file", **KIND}], "application/octet-stream"
     assert (await billing.document(ACCOUNT, BILL)).suffix == "pdf"

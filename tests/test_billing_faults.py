@@ -63,7 +63,7 @@ def answering(response: Callable[[], web.StreamResponse]) -> Callable[[web.Reque
         (503, Down),
     ],
 )
-async def test_every_status_has_its_failure(tmf: Backend, status: int, failure: type[Failure]) -> None:
+async def test_every_http_status_maps_to_its_failure(tmf: Backend, status: int, failure: type[Failure]) -> None:
     tmf.book.answer = answering(lambda: web.Response(status=status, headers={"Location": "/elsewhere"}))
     with pytest.raises(failure) as told:
         await tmf.billing.bills(ACCOUNT, 3)
@@ -77,7 +77,7 @@ async def test_no_redirect_is_followed(tmf: Backend) -> None:
     assert {path for _, path in tmf.book.asked} == {"/tmf-api/productInventory/v4/product"}
 
 
-async def test_a_read_is_tried_once_more_when_a_proxys_server_was_away(tmf: Backend) -> None:
+async def test_a_read_is_retried_once_on_a_gateway_error(tmf: Backend) -> None:
     away = iter([web.Response(status=503)])
     tmf.book.answer = lambda request: next(away, None)
     assert len(await tmf.billing.bills(ACCOUNT, 3)) == 3
@@ -95,7 +95,7 @@ async def test_what_is_no_list_of_bills_is_never_shown(tmf: Backend, body: str) 
         assert isinstance(failure, Down)
 
 
-async def test_a_frozen_bss_is_slow_then_left_alone_then_asked_again() -> None:
+async def test_a_frozen_bss_is_slow_then_skipped_then_probed() -> None:
     clock = iter(itertools.count(0.0, 0.5)).__next__
     breaker = Breaker(failures=2)
     breaker.broke(clock())
@@ -108,14 +108,14 @@ async def test_a_frozen_bss_is_slow_then_left_alone_then_asked_again() -> None:
     assert breaker.admits(17.0)
 
 
-def test_calls_under_way_when_it_opens_do_not_lengthen_the_first_rest() -> None:
+def test_calls_in_flight_when_the_circuit_opens_do_not_extend_its_first_pause() -> None:
     breaker = Breaker()
     for _ in range(20):
         breaker.broke(0.0)
     assert not breaker.admits(4.9) and breaker.admits(5.0)
 
 
-async def test_five_silences_open_the_breaker_and_then_nothing_waits(hasty: Backend) -> None:
+async def test_five_timeouts_open_the_circuit_and_then_nothing_waits(hasty: Backend) -> None:
     hasty.book.freeze()
     for name in "abcde":
         with pytest.raises(Slow):
@@ -126,19 +126,19 @@ async def test_five_silences_open_the_breaker_and_then_nothing_waits(hasty: Back
     assert len(hasty.book.asked) == asked
 
 
-async def test_a_session_asks_once(tmf: Backend) -> None:
+async def test_a_session_reads_billing_once(tmf: Backend) -> None:
     latest, *_ = await tmf.billing.bills(ACCOUNT, 2)
     await tmf.billing.bills(ACCOUNT, 7)
     assert await tmf.billing.bill(ACCOUNT, latest.id) == latest
     assert len(tmf.book.asked) == 1
 
 
-async def test_callers_of_one_account_share_a_question(tmf: Backend) -> None:
+async def test_concurrent_reads_of_one_account_are_coalesced(tmf: Backend) -> None:
     await asyncio.gather(*(tmf.billing.bills(ACCOUNT, 6) for _ in range(20)))
     assert len(tmf.book.asked) == 1
 
 
-async def test_what_is_changed_is_not_remembered(tmf: Backend) -> None:
+async def test_a_write_invalidates_the_cache(tmf: Backend) -> None:
     assert await tmf.billing.media(ACCOUNT) == "paper"
     assert await tmf.billing.set_media(ACCOUNT, "email")
     assert await tmf.billing.media(ACCOUNT) == "email"
@@ -169,13 +169,15 @@ async def test_F31_when_billing_is_down_the_last_answer_is_shown_with_its_day(tm
         ("remainingAmount", {"unit": "RON", "value": 0}, "paid"),
     ],
 )
-async def test_a_bills_state_by_the_table(tmf: Backend, field: str, value: object, state: str) -> None:
+async def test_a_bills_state_follows_the_status_table(
+    tmf: Backend, field: str, value: object, state: str
+) -> None:
     changed(tmf, field, value)
     assert (await tmf.billing.bill(ACCOUNT, BILL)).state == state
 
 
 @pytest.mark.parametrize("state", ["new", "onHold", "validated", "lost", "", None, 7])
-async def test_what_is_not_sent_is_not_published(tmf: Backend, state: object) -> None:
+async def test_a_bill_in_preparation_is_not_published(tmf: Backend, state: object) -> None:
     changed(tmf, "state", state)
     with pytest.raises(NotPublished):
         await tmf.billing.bill(ACCOUNT, BILL)
@@ -206,7 +208,7 @@ def changed(backend: Backend, field: str, value: object) -> None:
     backend.book.answer = answering(lambda: web.json_response(bill))
 
 
-async def test_a_token_is_fetched_once_and_again_when_it_is_refused() -> None:
+async def test_an_oauth_token_is_cached_and_refreshed_when_refused() -> None:
     kept = book()
     bss = TmfBss(kept, client="us", secret="ours")
     async with served(bss.app()) as url:

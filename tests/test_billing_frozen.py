@@ -68,7 +68,7 @@ async def test_F30_F32_frozen_for_five_seconds_is_an_end_within_three_and_one_te
     assert told[0].to == ANA and "79,90" in told[0].body
 
 
-async def test_a_step_waits_for_whom_the_first_screen_did_not(worlds: Worlds, tmp_path: Path) -> None:
+async def test_a_step_waits_for_a_lookup_the_first_screen_did_not(worlds: Worlds, tmp_path: Path) -> None:
     """The lookup takes longer than the greeting waits but less than the turn: the answer is the bill itself."""
     async with world_behind("tmf678-v4", worlds, SCENE, tmp_path, EARNEST) as (world, bss):
         bss.freeze()

@@ -46,7 +46,7 @@ async def in_two_pieces(request: web.Request, body: bytes) -> web.StreamResponse
     return response
 
 
-async def test_a_refusal_that_comes_late_does_not_cost_the_token_fetched_meanwhile() -> None:
+async def test_a_late_401_does_not_discard_a_newer_token() -> None:
     given, renewed = itertools.count(1), asyncio.Event()
 
     async def token(request: web.Request) -> web.Response:
@@ -70,7 +70,7 @@ async def test_a_refusal_that_comes_late_does_not_cost_the_token_fetched_meanwhi
     assert next(given) == 3
 
 
-async def test_connections_nobody_takes_open_the_breaker_too() -> None:
+async def test_connection_timeouts_open_the_circuit() -> None:
     """A host that is gone, or a firewall: packets are dropped, nothing is refused."""
     with (
         socket.create_server(("127.0.0.1", 0), backlog=0) as full,
@@ -106,5 +106,5 @@ OVER, ADDED = bundle("over", state="CANCELLED"), bundle("added", productCategory
         (None, None),
     ],
 )
-def test_a_line_opened_anew_is_its_new_bundle(found: object, name: str | None) -> None:
+def test_a_reopened_line_is_its_new_bundle(found: object, name: str | None) -> None:
     assert bundle_of(found).get("bundleId") == name

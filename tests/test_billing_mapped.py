@@ -19,7 +19,7 @@ async def mapped(tmp_path: Path) -> AsyncIterator[Billing]:
         yield billing
 
 
-async def test_media_are_read_and_another_way_is_refused(mapped: Billing) -> None:
+async def test_bill_media_are_read_and_a_change_is_refused(mapped: Billing) -> None:
     assert (await mapped.media(ANA), await mapped.media(BARBU)) == ("paper", "email")
     assert not await mapped.set_media(BARBU, "email")
     with pytest.raises(NotEligible):

@@ -80,7 +80,7 @@ async def billing(database: Database) -> SqlBilling:
     return SqlBilling(database, "tunisie-telecom", lambda: TODAY)
 
 
-async def test_who_stands_behind_a_number(billing: SqlBilling) -> None:
+async def test_a_number_returns_its_subscriber(billing: SqlBilling) -> None:
     amine = await billing.subscriber(AMINE)
     assert (amine.account, amine.since, amine.email, amine.email_validated) == (
         "a1",
@@ -90,7 +90,7 @@ async def test_who_stands_behind_a_number(billing: SqlBilling) -> None:
     )
 
 
-async def test_nobody_is_not_found(billing: SqlBilling, database: Database) -> None:
+async def test_an_unknown_number_is_not_found(billing: SqlBilling, database: Database) -> None:
     with pytest.raises(NotFound):
         await billing.subscriber("+21698999999")
     with pytest.raises(NotFound):
@@ -159,7 +159,7 @@ async def test_media_changes_once_and_for_the_whole_account(billing: SqlBilling)
     assert (await billing.media("a1"), await billing.media("a2")) == ("email", "paper")
 
 
-async def test_media_of_nobody_is_not_found(billing: SqlBilling) -> None:
+async def test_media_of_an_unknown_account_is_not_found(billing: SqlBilling) -> None:
     with pytest.raises(NotFound):
         await billing.media("a9")
     with pytest.raises(NotFound):

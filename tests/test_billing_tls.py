@@ -119,7 +119,7 @@ async def called(bss: Door, tls: dict[str, str]) -> str:
         await billing.close()
 
 
-async def test_with_our_certificate_we_are_let_in(bss: Door, authority: Authority) -> None:
+async def test_our_client_certificate_is_accepted(bss: Door, authority: Authority) -> None:
     cert, key = authority.issue("us")
     assert (
         await called(bss, {"ca_file": str(authority.file), "cert_file": cert, "key_file": key}) == "Ana Ionescu"
@@ -133,7 +133,7 @@ async def test_a_key_may_stand_in_the_certificates_file(bss: Door, authority: Au
 
 
 @pytest.mark.parametrize("given", ["no certificate", "another authority's", "an authority we do not trust"])
-async def test_without_the_right_one_we_are_down_and_nothing_is_told(
+async def test_with_a_wrong_certificate_billing_is_down_and_nothing_is_disclosed(
     bss: Door, authority: Authority, tmp_path: Path, given: str
 ) -> None:
     (tmp_path / "other").mkdir()

@@ -18,7 +18,7 @@ async def test_it_returns_what_the_work_returns(turns: int) -> None:
     assert await within(60, waiting(turns)) == "done"
 
 
-async def test_what_never_ends_is_stopped_and_may_clean_up() -> None:
+async def test_work_over_its_deadline_is_cancelled_and_may_clean_up() -> None:
     left: list[str] = []
 
     async def for_ever() -> None:
@@ -33,7 +33,7 @@ async def test_what_never_ends_is_stopped_and_may_clean_up() -> None:
 
 
 @pytest.mark.parametrize("turns", [0, 2])
-async def test_what_the_work_raises_comes_out(turns: int) -> None:
+async def test_an_exception_of_the_work_is_raised(turns: int) -> None:
     async def broken() -> None:
         await waiting(turns)
         raise LookupError("mine")
@@ -42,7 +42,7 @@ async def test_what_the_work_raises_comes_out(turns: int) -> None:
         await within(60, broken())
 
 
-async def test_what_a_wait_raises_reaches_the_work() -> None:
+async def test_an_exception_of_an_awaited_future_reaches_the_work() -> None:
     told: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     async def hopeful() -> str:
@@ -57,7 +57,7 @@ async def test_what_a_wait_raises_reaches_the_work() -> None:
     assert await task == "another way"
 
 
-async def test_a_deadline_within_is_its_own() -> None:
+async def test_a_nested_deadline_is_independent() -> None:
     """An inner timeout that begins before the outer one ends only what it bounds."""
 
     async def patient() -> str:

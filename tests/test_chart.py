@@ -68,11 +68,11 @@ def test_no_move_leads_from_one_conversation_to_the_next() -> None:
     assert text.count("data-path") == 1
 
 
-def test_an_operator_nobody_knows_is_status_2() -> None:
+def test_an_unknown_operator_exits_with_status_2() -> None:
     assert run(["draw", "nobody"]) == 2
 
 
-def test_check_tells_machines_and_names_screens_without_a_dialog(
+def test_check_prints_json_and_names_screens_without_a_dialog(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert run(["check", "--json", "--dialogs", DIALOG, str(pack_compiler.folder("orange-ro"))]) == 1
@@ -81,5 +81,5 @@ def test_check_tells_machines_and_names_screens_without_a_dialog(
     assert not any(what.startswith("einvoice.done:") for what in told)
 
 
-def test_a_folder_that_is_not_there_is_status_2() -> None:
+def test_a_missing_folder_exits_with_status_2() -> None:
     assert run(["check", "no/such/folder"]) == 2

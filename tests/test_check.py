@@ -56,7 +56,7 @@ def form(words: str) -> str:
     return "(?s:.+)".join(map(re.escape, literals))
 
 
-def test_what_has_a_form_has_an_example() -> None:
+def test_every_pattern_of_the_schema_has_an_example() -> None:
     patterns = set(
         re.findall(r"'pattern(?:Properties)?': {?'([^']*)'", str(json_schema()).replace("\\\\", "\\"))
     )

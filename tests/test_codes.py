@@ -111,7 +111,7 @@ async def at_once(codes: SqlCodes, tries: list[str]) -> Counter[str]:
     return Counter(each if isinstance(each, str) else type(each).__name__ for each in told)
 
 
-async def test_of_64_parallel_uses_one_is_ok(codes: SqlCodes) -> None:
+async def test_of_64_concurrent_uses_one_succeeds(codes: SqlCodes) -> None:
     await codes.issue(request())
     assert (await at_once(codes, ["482913"] * 64))["ok"] == 1
 
@@ -155,7 +155,9 @@ async def test_of_parallel_requests_one_is_sent(codes: SqlCodes, database: Datab
     assert await rows_in(database, "outbox") == 1
 
 
-async def test_a_repeated_key_is_told_the_same_and_sends_nothing(codes: SqlCodes, database: Database) -> None:
+async def test_a_repeated_key_gets_the_same_answer_and_sends_nothing(
+    codes: SqlCodes, database: Database
+) -> None:
     assert await codes.issue(request("111111", key="k")) == "ok"
     again = request("222222", NOW + timedelta(minutes=5), key="k")
     assert await codes.issue(again) == "ok"
@@ -188,7 +190,7 @@ async def test_another_secret_recognises_nothing(codes: SqlCodes, database: Data
     assert await redeem(SqlCodes(database, Secret("another"))) == "wrong"
 
 
-async def test_purge_forgets_what_is_over(codes: SqlCodes, database: Database) -> None:
+async def test_purge_deletes_expired_codes(codes: SqlCodes, database: Database) -> None:
     await codes.issue(request())
     await redeem(codes, "000000")
     await codes.purge(NOW + timedelta(days=1))

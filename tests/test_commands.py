@@ -29,7 +29,7 @@ def test_the_outbox_of_the_demo_needs_no_settings(words: str, capsys: pytest.Cap
     assert capsys.readouterr().err == ""
 
 
-def test_one_finding_is_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_finding_exits_with_status_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = shutil.copytree(pack_compiler.folder("orange-ro"), tmp_path / "orange_ro")
     english = folder / "texts" / "en.yaml"
     english.write_text(english.read_text().replace("budget: Budget\n", ""))

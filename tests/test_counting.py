@@ -53,7 +53,7 @@ def test_no_label_is_a_number_of_a_person(after: World) -> None:
     assert not [label for label in labels if re.search(r"\d{6}", label)]
 
 
-def test_each_conversation_that_is_over_is_one_record(after: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_each_finished_conversation_is_one_log_record(after: World, caplog: pytest.LogCaptureFixture) -> None:
     ended, left = [record.__dict__ for record in caplog.get_records("setup") if record.msg == "conversation"]
     assert ended["path"] == "home budget bill einvoice.confirm einvoice.activate einvoice.done"
     assert [ended["outcome"], left["outcome"], left["path"]] == ["einvoice.done", "left", "home budget"]
@@ -71,7 +71,7 @@ def asked() -> set[str]:
     return {re.sub("_(bucket|total)$", "", name) for each in told for name in re.findall(r"dialtree_\w+", each)}
 
 
-def test_what_steps_came_to_is_counted(after: World) -> None:
+def test_step_outcomes_are_counted(after: World) -> None:
     labels = 'channel="ussd",operator="orange-ro",outcome="ok",step="einvoice.activate"'
     assert f"dialtree_outcomes_total{{{labels}}} 1.0" in page(after)
 

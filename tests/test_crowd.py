@@ -5,7 +5,7 @@ from tests.world import World
 ANA, BARBU = "+40740000101", "+40740000102"
 
 
-async def test_F37_a_full_house_turns_away_whoever_begins(world: World) -> None:
+async def test_F37_at_the_turn_limit_new_sessions_are_refused(world: World) -> None:
     crowd = world.house.conversations.crowd
     ours, theirs = world.direct(), world.direct()
     await ours.dial(ANA, "*100#")
@@ -17,7 +17,7 @@ async def test_F37_a_full_house_turns_away_whoever_begins(world: World) -> None:
     assert "dialtree_turned_away_total 1.0" in world.house.hooks.metrics.page().decode()
 
 
-async def test_F37_once_there_is_room_the_same_step_is_answered(world: World) -> None:
+async def test_F37_below_the_turn_limit_the_same_step_is_answered(world: World) -> None:
     crowd, line = world.house.conversations.crowd, world.direct()
     crowd.most = 0
     assert (await line.dial(ANA, "*100#")).ends
@@ -25,7 +25,7 @@ async def test_F37_once_there_is_room_the_same_step_is_answered(world: World) ->
     assert not (await line.dial(ANA, "*100#")).ends
 
 
-async def test_F37_a_text_is_never_turned_away(world: World) -> None:
+async def test_F37_an_sms_is_never_refused(world: World) -> None:
     world.house.conversations.crowd.most = 0
     said = await world.direct().text(ANA, "477", "FACTURA")
     assert "79,90" in said.lines[0]

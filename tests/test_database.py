@@ -69,7 +69,7 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     server.drop("empty")
 
 
-async def test_four_starters_at_once_are_one_upgrade(empty_url: str) -> None:
+async def test_four_concurrent_starts_are_one_upgrade(empty_url: str) -> None:
     await asyncio.gather(*(upgrade_url(empty_url) for _ in range(4)))
     assert await differences(empty_url) == []
 
@@ -78,7 +78,7 @@ async def test_upgrading_twice_changes_nothing(database: Database) -> None:
     await upgrade(database)
 
 
-async def test_a_failed_job_leaves_nothing_and_its_neighbours_everything(database: Database) -> None:
+async def test_a_failed_job_is_rolled_back_and_its_neighbours_are_committed(database: Database) -> None:
     await database.write(make)
 
     def half(connection: Connection) -> None:

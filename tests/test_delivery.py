@@ -56,7 +56,7 @@ async def numbered(post: Post, count: int, body: str) -> None:
     await post.ledger.commit(Change(f"put {body}", "orange-ro", "s", post.clock(), notices=notices))
 
 
-async def test_equal_bodies_leave_in_one_call_and_each_has_its_own_verdict(tmp_path: Path) -> None:
+async def test_equal_bodies_leave_in_one_call_and_each_has_its_own_outcome(tmp_path: Path) -> None:
     sender = Bulk(failures={"+40740000101": OptedOut()})
     async with posted(tmp_path) as post:
         await numbered(by(post, sender), 5, "equal")
@@ -66,7 +66,7 @@ async def test_equal_bodies_leave_in_one_call_and_each_has_its_own_verdict(tmp_p
         assert [await post.state(f"equal{n}") for n in (0, 1)] == ["sent", "opted_out"]
 
 
-async def test_a_bulk_call_that_the_records_keep_back_comes_again(tmp_path: Path) -> None:
+async def test_a_bulk_call_refused_by_the_database_is_retried(tmp_path: Path) -> None:
     records, sender = connect("sqlite://"), Bulk()
     await records.close()
     async with posted(tmp_path) as post:
@@ -96,7 +96,7 @@ async def test_a_number_is_named_once_in_a_call(tmp_path: Path) -> None:
     assert sender.calls == [[ANA], [ANA]]
 
 
-async def test_no_more_leaves_than_the_rate_and_no_attempt_is_counted_for_waiting(tmp_path: Path) -> None:
+async def test_sends_stay_under_the_rate_and_waiting_counts_no_attempt(tmp_path: Path) -> None:
     sender = Bulk()
     async with posted(tmp_path) as post:
         by(post, sender, bucket=Bucket(2, post.clock))
@@ -122,7 +122,7 @@ async def test_a_code_overtakes_a_campaign_that_is_over_its_rate(tmp_path: Path)
         assert await post.state("code") == "sent"
 
 
-async def test_what_a_resting_provider_could_not_take_is_not_claimed(tmp_path: Path) -> None:
+async def test_messages_of_an_open_circuit_are_not_claimed(tmp_path: Path) -> None:
     sender = Bulk()
     async with posted(tmp_path) as post:
         by(post, sender)
@@ -135,7 +135,7 @@ async def test_what_a_resting_provider_could_not_take_is_not_claimed(tmp_path: P
         assert await post.state("patient") == "sent"
 
 
-async def test_slow_errands_hold_up_no_code_and_no_more_than_a_few_run(tmp_path: Path) -> None:
+async def test_slow_deferred_steps_delay_no_code_and_few_run_at_once(tmp_path: Path) -> None:
     running, free = [0], asyncio.Event()
 
     async def slow(errand: Errand) -> None:
@@ -175,7 +175,7 @@ def test_a_breaker_opens_after_failures_in_a_row_or_at_once_and_probes_one() -> 
     assert breaker.admits()
 
 
-async def test_a_lane_counts_only_what_the_provider_is_to_blame_for() -> None:
+async def test_a_route_counts_only_failures_of_the_provider() -> None:
     clock, sender = Clock(), Bulk(failures={ANA: OptedOut()})
     way = Way(sender, Breaker("a", clock))
     lane = Lane((way,), Bucket(0, clock), Room(1))
@@ -189,7 +189,7 @@ async def test_a_lane_counts_only_what_the_provider_is_to_blame_for() -> None:
     assert await lane.send([notice]) == [None]
 
 
-async def test_rest_asked_for_is_given() -> None:
+async def test_retry_after_pauses_the_route() -> None:
     clock, sender = Clock(), Bulk(failures={ANA: TryLater("", 90)})
     lane = Lane((Way(sender, Breaker("a", clock)),), Bucket(0, clock))
     await lane.send([Notice("k", "orange-ro", ANA, "sms", "notice", "b", "ro")])

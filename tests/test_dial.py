@@ -168,6 +168,6 @@ def test_the_number_may_be_written_as_people_write_it(caller: str) -> None:
         ({"save": Path("/nowhere/call.dialog")}, "/nowhere: no such folder"),
     ],
 )
-def test_what_cannot_be_dialled_with_is_named(given: dict[str, object], told: str) -> None:
+def test_an_option_that_cannot_be_used_is_named(given: dict[str, object], told: str) -> None:
     with pytest.raises(DialogError, match=re.escape(told)):
         caller_of(asked(**given), pack_compiler.menu(pack_compiler.folder("orange-ro")))

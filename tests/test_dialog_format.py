@@ -47,7 +47,7 @@ def test_what_is_read_is_what_was_written() -> None:
     assert write(dialog, [cue.expected for cue in dialog.cues]) == CALL
 
 
-def test_what_comes_replaces_what_was_expected() -> None:
+def test_rewriting_replaces_the_expected_lines() -> None:
     dialog = read(CALL, "d")
     assert write(dialog, [(), ("| Hello",), ()]) == CALL.replace("Welcome", "Hello").replace("  = end\n", "")
 
@@ -69,7 +69,7 @@ def test_every_fault_is_told_at_once() -> None:
     ("said", "seconds"),
     [("16 minutes", 960), ("1 second", 1), ("14 minutes 59 seconds", 899), ("1 day", 86400)],
 )
-def test_how_long_a_wait_is(said: str, seconds: int) -> None:
+def test_waits_are_parsed_as_durations(said: str, seconds: int) -> None:
     assert duration(said) == timedelta(seconds=seconds)
 
 
@@ -84,6 +84,6 @@ def test_every_dialog_is_written_as_it_is_read(path: Path) -> None:
 
 
 @pytest.mark.parametrize(("verb", "said", "told"), UNPLAYABLE)
-async def test_what_cannot_be_done_is_told(verb: str, said: str, told: str, world: World) -> None:
+async def test_an_impossible_action_is_reported(verb: str, said: str, told: str, world: World) -> None:
     with pytest.raises(DialogError, match=told.replace("*", r"\*")):
         await world.player(world.direct(), "+40740000101").act(verb, said)

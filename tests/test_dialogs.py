@@ -27,7 +27,7 @@ CASES = [(operator, channel) for operator in pack_compiler.names() for channel i
 
 
 @pytest.mark.parametrize("path", PATHS, ids=named)
-async def test_dialog(path: Path, runs: Runs, request: pytest.FixtureRequest) -> None:
+async def test_dialog_plays_as_written(path: Path, runs: Runs, request: pytest.FixtureRequest) -> None:
     dialog = load(path)
     written = write(dialog, (await runs.of(path)).brought)
     if request.config.getoption("--rewrite"):

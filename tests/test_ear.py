@@ -29,12 +29,12 @@ SAID = {
 
 
 @pytest.mark.parametrize(("locale", "said", "digits"), SAID.values(), ids=SAID)
-def test_digits_said(locale: str, said: str, digits: str) -> None:
+def test_spoken_digits_are_recognised(locale: str, said: str, digits: str) -> None:
     assert ear(locale).digits(said) == digits
 
 
 @pytest.mark.parametrize("locale", ["ro_RO", "en_GB", "fr_FR", "ar_TN"])
-def test_every_number_said_whole_is_heard(locale: str) -> None:
+def test_every_number_said_as_a_whole_is_recognised(locale: str) -> None:
     heard = ear(locale)
     assert all(heard.digits(said) == digits for said, digits in heard.known.items())
     assert {str(number) for number in range(100)} <= set(heard.known.values())

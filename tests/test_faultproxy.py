@@ -41,7 +41,7 @@ async def caller(proxy: FaultProxy) -> AsyncIterator[Caller]:
     writer.close()
 
 
-async def test_healthy_it_passes_everything_on(caller: Caller) -> None:
+async def test_without_toxics_everything_passes(caller: Caller) -> None:
     assert await caller.ask(b"x" * 100_000) == b"x" * 100_000
 
 

@@ -147,11 +147,11 @@ def foot_room(length: int) -> int:
         ),
     ],
 )
-def test_pages(blocks: list[Block], feet: Feet, shown: list[str]) -> None:
+def test_texts_are_paginated_as_listed(blocks: list[Block], feet: Feet, shown: list[str]) -> None:
     assert list(pages(blocks, feet, USSD)) == shown
 
 
-def test_inner_pages_have_the_middle_foot() -> None:
+def test_inner_pages_have_the_middle_footer() -> None:
     texts = pages(options(9, "x" * 70), Feet("only", "first", "middle", "last"), USSD)
     assert [text.rpartition("\n")[2] for text in texts] == ["first", *["middle"] * (len(texts) - 2), "last"]
 
@@ -193,7 +193,7 @@ def test_what_cannot_be_broken_overflows(block: Block, units: int) -> None:
     assert block.text not in str(caught.value)
 
 
-def test_the_last_page_keeps_room_for_its_own_foot() -> None:
+def test_the_last_page_reserves_room_for_its_footer() -> None:
     texts = pages(options(2, "x" * 70), Feet("", "", "", "y" * 60), Budget(150, 70))
     assert texts == ("1 " + "x" * 70 + "\n2 " + "x" * 70,)
     texts = pages(options(2, "x" * 70), Feet("y" * 60, "", "", "y" * 60), Budget(150, 70))

@@ -174,7 +174,7 @@ def test_spoken_days(language: str, first: str, other: str) -> None:
         pytest.param(SPOKEN["en"], "March twenty twenty-six", "March twenty twenty-six", id="spoken English"),
     ],
 )
-def test_months(formats: Formats, month: str, short: str) -> None:
+def test_months_are_written_and_spoken(formats: Formats, month: str, short: str) -> None:
     march = Month(2026, 3)
     assert (formats.month(march), formats.short_month(march)) == (month, short)
 

@@ -66,7 +66,7 @@ async def answered(client: ClientSession, base: str, case: Any) -> int:
         return got.status
 
 
-async def test_every_described_route_survives_what_is_drawn_for_it(worlds: Worlds) -> None:
+async def test_every_described_route_survives_generated_requests(worlds: Worlds) -> None:
     more = {"operators": {"orange-ro": {"bss": {"hub_token": HOOK_TOKEN}}}}
     jar, seen = CookieJar(unsafe=True), Counter[int]()
     async with worlds.open(more=more) as world, listening(public(world.house), "127.0.0.1", 0) as port:

@@ -42,7 +42,7 @@ def standing(heard: str | None) -> Session:
         pytest.param("1", "12", None, id="grown without a star"),
     ],
 )
-def test_what_a_request_adds_to_what_was_heard(heard: str | None, text: str, answers: list[str] | None) -> None:
+def test_a_request_adds_only_its_new_answers(heard: str | None, text: str, answers: list[str] | None) -> None:
     assert unheard(KEYS, standing(heard), ussd(text)) == answers
 
 
@@ -73,6 +73,6 @@ def test_a_call_whose_session_was_lost_begins_again_and_presses_nothing() -> Non
     assert unheard(KEYS, standing(None), voice("1", "4")) == []
 
 
-def test_a_picture_without_words_is_an_empty_text() -> None:
+def test_a_message_without_text_is_empty() -> None:
     picture = Inbound("twilio", "sms", "orange-ro", "", "+40740000101", "477", "", hop="SM1")
     assert unheard(KEYS, standing(None), picture) == [""]

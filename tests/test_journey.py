@@ -50,7 +50,7 @@ async def refused(demo: Demo, number: str, code: str) -> tuple[int, str]:
     """Return what a new visitor reads after entering number and code."""
     async with visiting(demo) as browser:
         page = await browser.submit(BILL, number=number, code=code)
-        assert "Numărul sau codul nu este bun" in page.words
+        assert "Numărul sau codul nu este bun" in page.visible_text
         return page.bare
 
 
@@ -92,7 +92,7 @@ async def test_the_journey_and_every_refusal(demo: Demo, channel: str) -> None:
         page = await browser.submit(
             f"{BILL}?lang={'en' if caller == BARBU else 'ro'}", number=caller, code=code
         )
-        assert amount in page.words
+        assert amount in page.visible_text
         got = await browser.get(f"{BILL}.pdf?lang={'en' if caller == BARBU else 'ro'}")
     assert got.headers["Content-Type"] == "application/pdf" and amount in said_in(got.body)
     seen.append(await refused(demo, caller, code))

@@ -109,6 +109,6 @@ def test_every_package_says_what_it_is_for_and_exports_nothing(folder: Path) -> 
     assert len(tree.body) == 1
 
 
-def test_only_one_module_of_menus_knows_transitions() -> None:
+def test_only_one_module_of_menus_imports_transitions() -> None:
     knowing = [path.name for path in (ROOT / "menus").rglob("*.py") if "from transitions" in path.read_text()]
     assert knowing == ["transitions_table.py"]

@@ -104,7 +104,7 @@ async def test_a_link_opens_as_often_as_it_says(ledger: SqlLedger) -> None:
     assert await ledger.open_link(LINK.token, "email", NOW) is None
 
 
-async def test_of_parallel_users_only_so_many_succeed(ledger: SqlLedger) -> None:
+async def test_concurrent_uses_of_a_link_stop_at_its_limit(ledger: SqlLedger) -> None:
     await ledger.commit(CHANGE)
     uses = await asyncio.gather(
         *(ledger.use_link(LINK.token, "email", NOW) for _ in range(20)), return_exceptions=True
@@ -149,7 +149,7 @@ async def test_old_keys_are_forgotten_young_ones_kept(ledger: SqlLedger) -> None
     assert (await ledger.reply("old"), await ledger.reply("young")) == (None, b"young")
 
 
-async def test_enqueueing_rings_the_bell(ledger: SqlLedger, database: Database) -> None:
+async def test_enqueueing_wakes_the_workers(ledger: SqlLedger, database: Database) -> None:
     async with asyncio.timeout(5):
         waiting = asyncio.create_task(database.bell.wait(60))
         await ledger.commit(CHANGE)

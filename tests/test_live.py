@@ -49,7 +49,7 @@ async def test_a_broken_edit_keeps_the_old_one_and_says_where(root: Path) -> Non
     assert "units of 160" in heard[0].what
 
 
-async def test_nothing_changed_is_nothing_read(root: Path) -> None:
+async def test_unchanged_packs_are_not_read_again(root: Path) -> None:
     shelf = Shelf()
     shelf.publish(pack_compiler.menu(pack_compiler.folder(OPERATOR, root)))
     live, before = Live(shelf, lambda name: pack_compiler.folder(name, root)), shelf.current(OPERATOR)

@@ -109,7 +109,7 @@ async def test_answers_mean_what_the_table_says(command: str, answer: str, failu
     assert type(raised.value) is failure and "ana@" not in str(raised.value)
 
 
-async def test_nobody_there_is_later() -> None:
+async def test_a_refused_connection_means_try_later() -> None:
     with pytest.raises(TryLater):
         await mail(9, 1.0).send(NOTICE)
 

@@ -60,7 +60,7 @@ def replies(dialog: Dialog, brought: Transcript) -> int:
 
 
 @pytest.mark.parametrize(("line", "path"), CASES)
-async def test_thrice_is_once(
+async def test_a_webhook_sent_three_times_has_one_effect(
     line: type[OverAfricasTalking | OverTwilio], path: Path, worlds: Worlds, runs: Runs
 ) -> None:
     dialog, expected = load(path), await runs.of(path)

@@ -85,7 +85,7 @@ async def test_nothing_goes_before_it_is_due(outbox: SqlOutbox, ledger: SqlLedge
     assert await claimed(outbox, later) == ["n"]
 
 
-async def test_what_is_worthless_is_not_sent(outbox: SqlOutbox, ledger: SqlLedger) -> None:
+async def test_an_expired_message_is_not_sent(outbox: SqlOutbox, ledger: SqlLedger) -> None:
     await enqueue(
         ledger, replace(notice("gone"), expires_at=NOW), replace(notice("ok"), expires_at=NOW + LEASE)
     )
@@ -93,7 +93,7 @@ async def test_what_is_worthless_is_not_sent(outbox: SqlOutbox, ledger: SqlLedge
     assert [row.key for row in await outbox.list_rows("expired", 10)] == ["gone"]
 
 
-async def test_again_comes_back_at_its_time(outbox: SqlOutbox, ledger: SqlLedger) -> None:
+async def test_a_retry_is_due_at_its_time(outbox: SqlOutbox, ledger: SqlLedger) -> None:
     await enqueue(ledger, notice())
     at = NOW + timedelta(minutes=5)
     assert await outbox.settle(await one(outbox), Settlement("again", again_at=at, reason="429"), NOW)
@@ -102,13 +102,13 @@ async def test_again_comes_back_at_its_time(outbox: SqlOutbox, ledger: SqlLedger
 
 
 @pytest.mark.parametrize("end", ["sent", "dead", "unknown", "expired", "opted_out"])
-async def test_what_is_done_never_comes_back(outbox: SqlOutbox, ledger: SqlLedger, end: str) -> None:
+async def test_a_settled_message_is_never_claimed_again(outbox: SqlOutbox, ledger: SqlLedger, end: str) -> None:
     await enqueue(ledger, notice())
     await outbox.settle(await one(outbox), Settlement(end), NOW)  # type: ignore[arg-type]
     assert await claimed(outbox, NOW + timedelta(days=30)) == []
 
 
-async def test_an_unknown_one_with_a_time_comes_back_unless_a_receipt_comes_first(
+async def test_an_unknown_send_is_retried_unless_a_receipt_arrives_first(
     outbox: SqlOutbox, ledger: SqlLedger
 ) -> None:
     await enqueue(ledger, notice("lost"), notice("found"))
@@ -133,7 +133,7 @@ MOVES: list[tuple[list[Receipt], State]] = [
 
 
 @pytest.mark.parametrize(("receipts", "end"), MOVES)
-async def test_receipts_only_move_it_forward(
+async def test_receipts_only_move_a_state_forward(
     outbox: SqlOutbox, ledger: SqlLedger, receipts: Sequence[Receipt], end: State
 ) -> None:
     await enqueue(ledger, notice())
@@ -168,7 +168,7 @@ async def test_a_receipt_at_the_very_moment_of_the_answer_is_not_lost(
     assert len(await outbox.list_rows("delivered", 100)) == 40
 
 
-async def test_F23_an_unknown_one_is_found_by_our_own_id(outbox: SqlOutbox, ledger: SqlLedger) -> None:
+async def test_F23_an_unknown_send_is_matched_by_our_own_id(outbox: SqlOutbox, ledger: SqlLedger) -> None:
     await enqueue(ledger, notice("before"), notice("after"))
     before, after = sorted(await outbox.claim(2, NOW), key=lambda parcel: parcel.item.key == "after")
     await outbox.receipt(replace(DELIVERED, message_id="ATXid_2", our_id="before"), NOW)
@@ -179,7 +179,7 @@ async def test_F23_an_unknown_one_is_found_by_our_own_id(outbox: SqlOutbox, ledg
 
 
 @pytest.mark.parametrize(("word", "end"), [(FAILED, "sent"), (DELIVERED, "delivered")])
-async def test_a_word_about_an_earlier_attempt_may_deliver_but_not_fail_the_later(
+async def test_a_receipt_of_an_earlier_attempt_may_deliver_but_not_fail_a_later_one(
     outbox: SqlOutbox, ledger: SqlLedger, word: Receipt, end: State
 ) -> None:
     await enqueue(ledger, notice())
@@ -191,7 +191,9 @@ async def test_a_word_about_an_earlier_attempt_may_deliver_but_not_fail_the_late
     assert await state(outbox, second.id) == end
 
 
-async def test_receipts_of_strangers_are_kept_and_hurt_nobody(outbox: SqlOutbox, database: Database) -> None:
+async def test_receipts_of_unknown_messages_are_kept_without_effect(
+    outbox: SqlOutbox, database: Database
+) -> None:
     hostile = Receipt("africastalking", "x" * 5000, "delivered", "\0" * 9 + "y" * 9000, "\0")
     await outbox.receipt(hostile, NOW)
     await outbox.receipt(hostile, NOW)
@@ -215,7 +217,7 @@ async def test_the_same_key_goes_out_once(outbox: SqlOutbox, ledger: SqlLedger) 
     assert await claimed(outbox) == ["same"]
 
 
-async def test_text_is_sealed_and_a_settled_code_is_gone(
+async def test_text_is_encrypted_and_a_settled_code_is_erased(
     outbox: SqlOutbox, ledger: SqlLedger, database: Database
 ) -> None:
     await enqueue(ledger, notice("c", "code"))
@@ -227,14 +229,14 @@ async def test_text_is_sealed_and_a_settled_code_is_gone(
     assert not await outbox.replay(parcel.id, NOW)
 
 
-async def test_a_code_that_goes_again_keeps_its_text(outbox: SqlOutbox, ledger: SqlLedger) -> None:
+async def test_a_code_to_be_retried_keeps_its_text(outbox: SqlOutbox, ledger: SqlLedger) -> None:
     await enqueue(ledger, notice("c", "code"))
     await outbox.settle(await one(outbox), Settlement("again", again_at=NOW), NOW)
     item = (await one(outbox)).item
     assert isinstance(item, Notice) and "482913" in item.body
 
 
-async def test_F36_a_row_that_does_not_open_is_dead_and_the_queue_moves_on(
+async def test_F36_an_undecryptable_row_is_dead_and_the_queue_moves_on(
     ledger: SqlLedger, database: Database
 ) -> None:
     from_another_key = SqlOutbox(database, replace(SECRET, value="another"))
@@ -279,13 +281,13 @@ async def test_show_of_nothing_is_none(outbox: SqlOutbox) -> None:
     assert await outbox.show(1) is None
 
 
-async def test_looking_shows_no_text_and_no_number(outbox: SqlOutbox, ledger: SqlLedger) -> None:
+async def test_listing_shows_no_text_and_no_number(outbox: SqlOutbox, ledger: SqlLedger) -> None:
     await enqueue(ledger, notice())
     (row,) = await outbox.list_rows("pending", 1)
     assert row.to == ANA and ANA not in repr(row)
 
 
-async def test_waiting_ends_with_the_bell(outbox: SqlOutbox, ledger: SqlLedger) -> None:
+async def test_waiting_ends_with_a_wake_up(outbox: SqlOutbox, ledger: SqlLedger) -> None:
     await outbox.wait(0)
     waiting = asyncio.create_task(outbox.wait(60))
     await enqueue(ledger, notice())

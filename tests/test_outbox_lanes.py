@@ -28,7 +28,7 @@ async def keys(outbox: SqlOutbox, most: int, *full: tuple[str, str]) -> list[str
     return [parcel.item.key for parcel in await outbox.claim(most, NOW, full)]
 
 
-async def test_a_full_lane_is_left_and_comes_when_it_has_room(outbox: SqlOutbox, ledger: SqlLedger) -> None:
+async def test_a_full_route_is_skipped_until_it_has_capacity(outbox: SqlOutbox, ledger: SqlLedger) -> None:
     mail, other = of("mail", "orange-ro", "email"), of("other", "tunisie-telecom")
     await put(ledger, *(notice(f"n{number}") for number in range(50)), mail, other)
     assert sorted(await keys(outbox, 10, SMS)) == ["mail", "other"]
@@ -37,7 +37,7 @@ async def test_a_full_lane_is_left_and_comes_when_it_has_room(outbox: SqlOutbox,
 
 
 @pytest.mark.parametrize(("kind", "left"), [("code", 0), ("reply", 0), ("notice", 1), ("campaign", 1)])
-async def test_what_somebody_waits_for_is_claimed_all_the_same(
+async def test_codes_and_replies_are_claimed_on_a_full_route(
     outbox: SqlOutbox, ledger: SqlLedger, kind: NoticeClass, left: int
 ) -> None:
     await put(ledger, notice("one", kind))
@@ -50,7 +50,9 @@ async def test_one_operators_billing_day_does_not_delay_anothers(outbox: SqlOutb
     assert await keys(outbox, 8) == ["n0", "n1", "n2", "n3", "t0", "t1", "t2", "n4"]
 
 
-async def test_a_batch_is_filled_from_whoever_has_more(outbox: SqlOutbox, ledger: SqlLedger) -> None:
+async def test_a_batch_is_filled_from_operators_with_more_messages(
+    outbox: SqlOutbox, ledger: SqlLedger
+) -> None:
     theirs = [of(f"t{number}", "tunisie-telecom") for number in range(20)]
     await put(ledger, notice("n"), *theirs)
     assert sorted(await keys(outbox, 10)) == ["n", *(f"t{number}" for number in range(9))]

@@ -49,7 +49,7 @@ async def test_two_workers_never_claim_the_same_row(
     assert len(ids) == len(set(ids)) == 300
 
 
-async def test_a_lease_held_on_to_goes_on(outbox: SqlOutbox, ledger: SqlLedger) -> None:
+async def test_a_renewed_lease_continues(outbox: SqlOutbox, ledger: SqlLedger) -> None:
     await enqueue(ledger, notice())
     parcel = await one(outbox)
     assert await outbox.hold([parcel], NOW + LEASE - SECOND, sending=False) == {parcel.id}
@@ -57,7 +57,7 @@ async def test_a_lease_held_on_to_goes_on(outbox: SqlOutbox, ledger: SqlLedger) 
     assert not (await one(outbox, NOW + 2 * LEASE)).lapsed
 
 
-async def test_F8_what_another_worker_holds_is_not_held_and_not_put_back(
+async def test_F8_a_lost_lease_can_be_neither_renewed_nor_released(
     outbox: SqlOutbox, ledger: SqlLedger
 ) -> None:
     await enqueue(ledger, notice())
@@ -68,7 +68,7 @@ async def test_F8_what_another_worker_holds_is_not_held_and_not_put_back(
     assert await outbox.hold([zombie, heir], NOW + LEASE, sending=True) == {heir.id}
 
 
-async def test_F4_the_heir_of_what_had_been_handed_over_is_told(outbox: SqlOutbox, ledger: SqlLedger) -> None:
+async def test_F4_the_next_worker_learns_that_a_send_had_begun(outbox: SqlOutbox, ledger: SqlLedger) -> None:
     await enqueue(ledger, notice("begun"), notice("not begun"))
     first, second = await outbox.claim(2, NOW)
     await outbox.hold([first], NOW, sending=True)
@@ -79,7 +79,7 @@ async def test_F4_the_heir_of_what_had_been_handed_over_is_told(outbox: SqlOutbo
     assert not (await one(outbox, NOW + LEASE)).lapsed
 
 
-async def test_what_is_put_back_comes_again_at_its_time_and_was_no_attempt(
+async def test_a_released_message_is_due_at_its_time_and_counts_no_attempt(
     outbox: SqlOutbox, ledger: SqlLedger
 ) -> None:
     await enqueue(ledger, notice("a"), notice("b"))

@@ -48,7 +48,7 @@ async def test_a_claim_reads_its_batch_and_not_the_queue(deep: Database) -> None
     assert scanned == 0 and fetched <= 100
 
 
-async def test_a_full_lane_is_not_read(deep: Database) -> None:
+async def test_a_full_route_is_not_read(deep: Database) -> None:
     def job(connection: Connection) -> tuple[int, int]:
         assert claim(connection, Seal(SECRET, PURPOSE), 10, NOW, {("orange-ro", "sms")}) == []
         scanned, fetched = connection.execute(READ).one()
@@ -58,7 +58,7 @@ async def test_a_full_lane_is_not_read(deep: Database) -> None:
     assert scanned == 0 and fetched <= 10
 
 
-async def test_what_is_handed_over_stays_on_its_page(deep: Database) -> None:
+async def test_marking_as_sending_is_a_hot_update(deep: Database) -> None:
     parcels = await SqlOutbox(deep, SECRET).claim(10, NOW)
 
     def job(connection: Connection) -> int:
@@ -83,7 +83,7 @@ TEXTS = ["", "plain", 'quo"te', "back\\slash", "{a,b}", "NULL", "€ ș", "line\
         ("integer", []),
     ],
 )
-async def test_a_list_arrives_as_it_was(deep: Database, kind: str, values: list[object]) -> None:
+async def test_an_array_parameter_arrives_unchanged(deep: Database, kind: str, values: list[object]) -> None:
     many = Many("SELECT given.a FROM {rows}", {"a": kind})
     given = {"a": literal(values, kind)}
     back = await deep.read(lambda connection: list(connection.execute(many.clause, given).scalars()))

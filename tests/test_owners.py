@@ -31,7 +31,7 @@ class Unknowing:
 
 
 @pytest.mark.parametrize("zone", ["America/Martinique", "Europe/Bucharest", "Pacific/Noumea"])
-async def test_a_backend_that_says_today_makes_no_new_owner_anywhere(
+async def test_a_backend_that_says_today_causes_no_owner_change(
     zone: str, worlds: Worlds, tmp_path: Path
 ) -> None:
     shutil.copytree(pack_compiler.OPERATORS, tmp_path / "packs")

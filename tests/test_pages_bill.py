@@ -26,11 +26,11 @@ async def entered(street: Street, caller: str = ANA, number: str = "") -> tuple[
 
 async def test_R6_latest_bill_only_with_number_and_code(street: Street) -> None:
     _browser, page = await entered(street)
-    assert page.status == 200 and "79,90 lei" in page.words and "ORO-202603-0101" in page.words
-    assert "65,00" not in page.words and "ORO-202602" not in page.text
-    assert "07***101" in page.words
+    assert page.status == 200 and "79,90 lei" in page.visible_text and "ORO-202603-0101" in page.visible_text
+    assert "65,00" not in page.visible_text and "ORO-202602" not in page.text
+    assert "07***101" in page.visible_text
     assert "740000101" not in page.text and "Ionescu" not in page.text
-    assert "Abonament 63,92 lei" in page.words and "Convorbiri 15,98 lei" in page.words
+    assert "Abonament 63,92 lei" in page.visible_text and "Convorbiri 15,98 lei" in page.visible_text
     outline(page)
 
 
@@ -47,16 +47,16 @@ async def test_R2_the_document_says_what_the_page_says(street: Street) -> None:
 @pytest.mark.parametrize("number", [NATIONAL, "0740 000 101", "+40740000101", "0040740000101", "40740000101"])
 async def test_R6_number_in_any_form(street: Street, number: str) -> None:
     _browser, page = await entered(street, ANA, number)
-    assert "79,90 lei" in page.words
+    assert "79,90 lei" in page.visible_text
 
 
 async def test_R6_no_bill_yet_is_said_behind_the_code(street: Street) -> None:
     browser, page = await entered(street, NEWCOMER)
-    assert "Nu există încă nicio factură" in page.words
+    assert "Nu există încă nicio factură" in page.visible_text
     assert (await browser.get("/orange-ro/bill.pdf")).headers["Content-Type"].startswith("text/html")
 
 
-async def test_R6_without_a_sitting_there_is_no_document(street: Street) -> None:
+async def test_R6_without_a_login_there_is_no_document(street: Street) -> None:
     got = await street.browser().get("/orange-ro/bill.pdf")
     assert "%PDF" not in got.text and 'name="code"' in got.text
 
@@ -104,7 +104,7 @@ async def test_R7_the_sixth_try_is_refused_with_the_right_code(street: Street) -
 async def test_no_number_is_looked_up_before_its_code_is_right(street: Street, number: str) -> None:
     street.world.weather.become("down")
     page = await street.browser().submit(BILL, number=number, code="1")
-    assert page.status == 200 and REFUSED in page.words
+    assert page.status == 200 and REFUSED in page.visible_text
 
 
 async def test_a_locked_number_looks_like_any_other(street: Street) -> None:
@@ -114,11 +114,15 @@ async def test_a_locked_number_looks_like_any_other(street: Street) -> None:
 
 async def test_R7_the_page_says_how_long_a_code_lives(street: Street) -> None:
     page = await street.browser().get(BILL)
-    assert "Codul este valabil 15 minute" in page.words and "477" in page.words and "411" in page.words
+    assert (
+        "Codul este valabil 15 minute" in page.visible_text
+        and "477" in page.visible_text
+        and "411" in page.visible_text
+    )
     outline(page)
 
 
-async def test_a_sitting_ends_after_ten_minutes(street: Street) -> None:
+async def test_a_login_ends_after_ten_minutes(street: Street) -> None:
     browser, _page = await entered(street)
     street.world.clock.wait(timedelta(minutes=10, seconds=-1))
     assert "79,90" in (await browser.get(BILL)).text
@@ -127,7 +131,7 @@ async def test_a_sitting_ends_after_ten_minutes(street: Street) -> None:
     assert not (await browser.get("/orange-ro/bill.pdf")).body.startswith(b"%PDF")
 
 
-async def test_logging_out_ends_the_sitting_on_our_side_too(street: Street) -> None:
+async def test_logging_out_ends_the_login_on_the_server_too(street: Street) -> None:
     browser, _page = await entered(street)
     cookies = {cookie.key: cookie.value for cookie in browser.session.cookie_jar}
     left = await browser.submit(BILL)
@@ -137,7 +141,7 @@ async def test_logging_out_ends_the_sitting_on_our_side_too(street: Street) -> N
     assert "79,90" not in (await thief.get(BILL)).text
 
 
-async def test_another_process_shows_the_same_sitting_and_takes_the_same_forms(street: Street) -> None:
+async def test_another_process_accepts_the_same_login_and_forms(street: Street) -> None:
     browser, page = await entered(street)
     async with serving(street.world, pages(street.world)) as next_door:
         browser.url = next_door.url
@@ -147,7 +151,7 @@ async def test_another_process_shows_the_same_sitting_and_takes_the_same_forms(s
     assert "79,90" not in (await browser.get(BILL)).text
 
 
-async def test_a_sitting_is_stored_without_token_number_or_account(street: Street) -> None:
+async def test_a_login_is_stored_without_token_number_or_account(street: Street) -> None:
     browser, _page = await entered(street)
     rows = await dumped(street.world.house.database, "links") + await dumped(
         street.world.house.database, "changes"
@@ -156,7 +160,7 @@ async def test_a_sitting_is_stored_without_token_number_or_account(street: Stree
     assert tokens and not any(secret in rows for secret in (*tokens, "740000101"))
 
 
-async def test_a_sitting_is_a_cookie_scripts_and_other_sites_never_see(street: Street) -> None:
+async def test_a_login_cookie_is_httponly_and_samesite(street: Street) -> None:
     browser, code = street.browser(), await street.code()
     form = await browser.get(BILL)
     fields = form.hidden | {"number": ANA, "code": code}
@@ -176,24 +180,24 @@ async def test_over_https_cookies_are_host_bound_and_secure(world: World) -> Non
 
 
 @pytest.mark.parametrize("state", ["slow", "down"])
-async def test_billing_out_for_a_moment_costs_no_code(street: Street, state: str) -> None:
+async def test_a_billing_outage_uses_up_no_code(street: Street, state: str) -> None:
     browser, code = street.browser(), await street.code()
     street.world.weather.become(state)
     page = await browser.submit(BILL, number=ANA, code=code)
-    assert page.status == 503 and "Serviciul nu răspunde acum" in page.words
+    assert page.status == 503 and "Serviciul nu răspunde acum" in page.visible_text
     outline(page)
     street.world.weather.become("up")
     assert "79,90" in (await browser.get(BILL)).text
 
 
-async def test_T18_a_sitting_of_one_caller_shows_no_other_bill(street: Street) -> None:
+async def test_T18_a_login_of_one_caller_shows_no_other_bill(street: Street) -> None:
     ana, _page = await entered(street, ANA)
     _barbu, page = await entered(street, BARBU)
-    assert "45,00 lei" in page.words and "79,90" not in page.words
+    assert "45,00 lei" in page.visible_text and "79,90" not in page.visible_text
     assert "79,90" in (await ana.get(BILL)).text
 
 
-async def test_T16_guessed_sittings_find_nothing(street: Street) -> None:
+async def test_T16_guessed_logins_find_nothing(street: Street) -> None:
     await entered(street)
     jar = aiohttp.DummyCookieJar()
     async with aiohttp.ClientSession(cookie_jar=jar) as session:

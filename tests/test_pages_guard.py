@@ -54,7 +54,7 @@ async def test_a_form_that_is_not_ours_is_refused(street: Street, path: str, tok
     await browser.get(path)
     fields = {"number": ANA, "code": code, "link": "x"} | ({} if token is None else {"form_token": token})
     page = await browser.post(path, fields)
-    assert page.status == 403 and "Încercați din nou" in page.words
+    assert page.status == 403 and "Încercați din nou" in page.visible_text
     outline(page)
     assert "79,90" in (await street.browser().submit(BILL, number=ANA, code=code)).text
 
@@ -70,7 +70,7 @@ async def test_a_token_is_bound_to_its_cookie_and_its_page(street: Street, path:
     assert (await mine.post(path, fields)).status in (200, 404)
 
 
-async def test_a_planted_cookie_signs_nothing(street: Street) -> None:
+async def test_a_planted_cookie_validates_no_form(street: Street) -> None:
     browser = street.browser()
     for planted in ("", "short", "x" * 65, "ä" * 20):
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
@@ -129,19 +129,19 @@ async def test_random_bodies_and_queries_never_break_a_page(street: Street) -> N
         assert got.status in (200, 400)
 
 
-async def test_T17_a_source_gets_twenty_posts_a_minute(world: World) -> None:
+async def test_T17_a_client_address_gets_twenty_posts_a_minute(world: World) -> None:
     async with serving(world, pages(world, posts_a_minute=20)) as street:
         browser, code = street.browser(), await street.code()
         form = await browser.get(BILL)
         seen = [await browser.post(BILL, form.hidden | {"number": NOBODY, "code": "1"}) for _ in range(22)]
         assert [page.status for page in seen] == [200] * 20 + [429] * 2
-        assert "Așteptați un minut" in seen[-1].words and seen[-1].headers["Retry-After"] == "60"
+        assert "Așteptați un minut" in seen[-1].visible_text and seen[-1].headers["Retry-After"] == "60"
         outline(seen[-1])
         late = await browser.post(BILL, form.hidden | {"number": ANA, "code": code})
         assert late.bare == seen[-1].bare
 
 
-async def test_T11_sources_are_counted_apart(world: World) -> None:
+async def test_T11_client_addresses_are_counted_separately(world: World) -> None:
     def named(request: web.Request) -> str:
         return request.headers.get("X-Source", "")
 
@@ -152,7 +152,7 @@ async def test_T11_sources_are_counted_apart(world: World) -> None:
     assert told == [200, 429, 200, 429, 429]
 
 
-async def test_a_stalled_body_is_not_waited_for(street: Street) -> None:
+async def test_a_stalled_body_times_out(street: Street) -> None:
     host, port = street.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(
@@ -169,7 +169,7 @@ async def test_an_operator_we_do_not_serve_has_no_pages(street: Street, path: st
     assert (await street.browser().get(path)).status == 404
 
 
-async def test_T18_sittings_and_links_are_worth_nothing_at_another_operator(world: World) -> None:
+async def test_T18_logins_and_links_are_worthless_at_another_operator(world: World) -> None:
     async with serving(world, two_operators(world)) as street:
         browser = street.browser()
         assert "79,90" in (await browser.submit(BILL, number=ANA, code=await street.code())).text

@@ -39,10 +39,10 @@ async def test_R14_paper_to_any_address(street: Street) -> None:
     await street.phone.dial(BARBU, "*100#")
     token = await street.address_link(BARBU)
     browser, page = await sheet(street, token)
-    assert page.status == 200 and "Adresa" in page.words and token not in page.text
+    assert page.status == 200 and "Adresa" in page.visible_text and token not in page.text
     outline(page)
     done = await browser.submit(ADDRESS, address=HOME)
-    assert done.status == 200 and "Gata! Factura vine de acum pe hârtie" in done.words
+    assert done.status == 200 and "Gata! Factura vine de acum pe hârtie" in done.visible_text
     outline(done)
     assert await media(street, BARBU[1:]) == "paper"
     people = street.world.house.conversations.people["orange-ro"]
@@ -56,7 +56,7 @@ async def test_R14_a_used_link_is_gone(street: Street) -> None:
     browser, _page = await sheet(street, token)
     await browser.submit(ADDRESS, address=HOME)
     _browser, page = await sheet(street, token)
-    assert page.status == 404 and GONE in page.words
+    assert page.status == 404 and GONE in page.visible_text
     outline(page)
 
 
@@ -86,9 +86,9 @@ async def test_R14_bad_used_and_expired_links_are_one_page(street: Street) -> No
 async def test_R14_what_is_no_address_may_be_typed_again(street: Street, address: str) -> None:
     browser, _page = await sheet(street, await street.address_link())
     page = await browser.submit(ADDRESS, address=address)
-    assert page.status == 200 and 'role="alert"' in page.text and "Gata!" not in page.words
+    assert page.status == 200 and 'role="alert"' in page.text and "Gata!" not in page.visible_text
     outline(page)
-    assert "Gata!" in (await browser.submit(ADDRESS, address=HOME)).words
+    assert "Gata!" in (await browser.submit(ADDRESS, address=HOME)).visible_text
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ async def test_R14_what_is_no_address_may_be_typed_again(street: Street, address
 )
 async def test_R14_an_address_is_kept_on_one_line(street: Street, address: str, kept: str) -> None:
     browser, _page = await sheet(street, await street.address_link())
-    assert "Gata!" in (await browser.submit(ADDRESS, address=address)).words
+    assert "Gata!" in (await browser.submit(ADDRESS, address=address)).visible_text
     assert (await chosen(street)).address == kept
 
 
@@ -129,7 +129,7 @@ async def test_T30_parallel_submits_change_the_address_once(street: Street) -> N
     assert await rows_in(street.world.house.database, "consents") == 1
 
 
-async def test_R14_a_slip_of_paper_is_worth_nothing_elsewhere_or_later(street: Street) -> None:
+async def test_R14_a_form_slip_is_worthless_elsewhere_or_later(street: Street) -> None:
     browser, page = await sheet(street, await street.address_link())
     assert (await browser.submit(ADDRESS, slip="A" * 43, address=HOME)).status == 404
     street.world.clock.wait(timedelta(minutes=30))
@@ -137,13 +137,13 @@ async def test_R14_a_slip_of_paper_is_worth_nothing_elsewhere_or_later(street: S
     assert (await chosen(street)).address == ""
 
 
-async def test_R14_billing_out_for_a_moment_costs_no_link(street: Street) -> None:
+async def test_R14_a_billing_outage_uses_up_no_link(street: Street) -> None:
     browser, page = await sheet(street, await street.address_link())
     street.world.weather.become("down")
     fields = page.hidden | {"address": HOME}
     assert (await browser.post(ADDRESS, fields)).status == 503
     street.world.weather.become("up")
-    assert "Gata!" in (await browser.post(ADDRESS, fields)).words
+    assert "Gata!" in (await browser.post(ADDRESS, fields)).visible_text
 
 
 async def confirmed(street: Street, token: str) -> Seen:
@@ -154,7 +154,9 @@ async def test_T8_the_link_validates_the_address_once(street: Street) -> None:
     token = await street.email_link(MAIL)
     assert (await chosen(street)).email_validated is False
     page = await confirmed(street, token)
-    assert page.status == 200 and "Adresa de e-mail este confirmată" in page.words and MAIL not in page.text
+    assert (
+        page.status == 200 and "Adresa de e-mail este confirmată" in page.visible_text and MAIL not in page.text
+    )
     outline(page)
     assert await chosen(street) == Preference(notify="email", email=MAIL, email_validated=True)
     assert (await confirmed(street, token)).status == 404
@@ -171,9 +173,9 @@ async def test_T8_looking_at_the_page_validates_nothing(street: Street) -> None:
 async def test_T8_a_link_to_an_address_replaced_since_says_so(street: Street) -> None:
     old, new = await street.email_link(MAIL), await street.email_link("ana.noua@example.test")
     page = await confirmed(street, old)
-    assert page.status == 200 and "altă adresă" in page.words
+    assert page.status == 200 and "altă adresă" in page.visible_text
     assert (await chosen(street)).email_validated is False
-    assert "confirmată" in (await confirmed(street, new)).words
+    assert "confirmată" in (await confirmed(street, new)).visible_text
 
 
 async def test_T8_links_live_72_hours(street: Street) -> None:
@@ -185,14 +187,14 @@ async def test_T8_links_live_72_hours(street: Street) -> None:
 
 async def test_T8_the_whole_link_typed_by_hand_is_fine(street: Street) -> None:
     token = await street.email_link(MAIL)
-    assert "confirmată" in (await confirmed(street, f" https://gw.example.net{CONFIRM}#{token} ")).words
+    assert "confirmată" in (await confirmed(street, f" https://gw.example.net{CONFIRM}#{token} ")).visible_text
 
 
 async def test_T8_parallel_confirmations_agree(street: Street) -> None:
     browser, token = street.browser(), await street.email_link(MAIL)
     fields = (await browser.get(CONFIRM)).hidden | {"link": token}
     told = await asyncio.gather(*(browser.post(CONFIRM, fields) for _ in range(8)))
-    assert any("confirmată" in seen.words for seen in told)
+    assert any("confirmată" in seen.visible_text for seen in told)
     assert (await chosen(street)).email_validated is True
 
 
@@ -213,7 +215,7 @@ async def test_links_of_one_purpose_open_no_other_page(street: Street) -> None:
     assert "79,90" not in (await street.browser().get(f"{BILL}?lang=ro&link={token}")).text
 
 
-async def test_what_is_read_and_changed_on_pages_is_in_the_chain(street: Street) -> None:
+async def test_reads_and_changes_on_pages_are_in_the_audit_trail(street: Street) -> None:
     await street.browser().submit(CONFIRM, link=await street.email_link(MAIL))
     browser, _ = await sheet(street, await street.address_link(BARBU))
     await browser.submit(ADDRESS, address=HOME)

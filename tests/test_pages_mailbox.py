@@ -55,14 +55,14 @@ async def test_T7_the_address_is_typed_behind_the_link_and_waits_for_its_validat
     assert "script-src 'self'" in page.headers["Content-Security-Policy"]
     assert outline(page).root["dir"] == direction(language)
     done = await browser.submit(f"{MAILBOX}?lang={language}", mailbox=MAIL)
-    assert done.status == 200 and PENDING[language] in done.words and MAIL not in done.words
+    assert done.status == 200 and PENDING[language] in done.visible_text and MAIL not in done.visible_text
     outline(done)
     kept = await chosen(street)
     assert (kept.email, kept.email_validated) == (MAIL, False)
     assert "98***101 à valider" in (await street.phone.text(AMINE, "85000", "ETAT")).lines
 
 
-async def test_T7_T8_the_letter_goes_out_and_its_link_ends_the_registration(street: Street) -> None:
+async def test_T7_T8_the_email_is_sent_and_its_link_completes_the_registration(street: Street) -> None:
     browser, _page = await sheet(street, await invited(street))
     await browser.submit(MAILBOX, mailbox=MAIL)
     letter = (await street.world.post.collect())[-1]
@@ -79,7 +79,7 @@ async def test_T7_a_caller_gets_the_link_for_the_line_he_proved(street: Street) 
         await street.phone.press(key)
     await street.phone.press("1")
     browser, _page = await sheet(street, await street.link())
-    assert PENDING["fr"] in (await browser.submit(MAILBOX, mailbox="leila.new@example.test")).words
+    assert PENDING["fr"] in (await browser.submit(MAILBOX, mailbox="leila.new@example.test")).visible_text
     hers = (await billing.subscriber(LEILA)).id
     ledger = street.world.house.conversations.people["tunisie-telecom"].world.ledger
     assert (await ledger.preference("tunisie-telecom", hers)).email == "leila.new@example.test"
@@ -98,9 +98,9 @@ async def test_T7_no_key_of_what_was_changed_holds_a_number(street: Street) -> N
 async def test_T7_what_is_no_address_may_be_typed_again(street: Street, typed: str) -> None:
     browser, _page = await sheet(street, await invited(street))
     page = await browser.submit(MAILBOX, mailbox=typed)
-    assert page.status == 200 and "ne convient pas" in page.words and "aria-invalid" in page.text
+    assert page.status == 200 and "ne convient pas" in page.visible_text and "aria-invalid" in page.text
     outline(page)
-    assert PENDING["fr"] in (await browser.submit(MAILBOX, mailbox=MAIL)).words
+    assert PENDING["fr"] in (await browser.submit(MAILBOX, mailbox=MAIL)).visible_text
 
 
 async def test_T7_bad_used_foreign_and_expired_links_are_one_page(street: Street) -> None:
@@ -122,7 +122,7 @@ async def test_T7_a_form_that_is_not_ours_changes_nothing(street: Street) -> Non
     assert stolen.status == 403 and (await chosen(street)).email == ""
 
 
-async def test_T7_a_slip_lives_half_an_hour_and_nowhere_else(street: Street) -> None:
+async def test_T7_a_form_slip_lives_half_an_hour_and_on_its_page_only(street: Street) -> None:
     browser, page = await sheet(street, await invited(street))
     assert (await browser.submit(MAILBOX, slip="A" * 43, mailbox=MAIL)).status == 404
     street.world.clock.wait(timedelta(minutes=30))
@@ -140,31 +140,33 @@ async def test_T30_the_same_address_again_is_told_the_same_and_sends_nothing(str
     assert [each.to for each in letters] == [MAIL]
 
 
-async def test_T30_of_parallel_addresses_one_gets_a_letter(street: Street) -> None:
+async def test_T30_of_concurrent_addresses_one_gets_an_email(street: Street) -> None:
     browser, page = await sheet(street, await invited(street))
     wishes = [page.hidden | {"mailbox": f"a{number % 2}@example.test"} for number in range(8)]
     told = await asyncio.gather(*(browser.post(MAILBOX, fields) for fields in wishes))
-    winners = {wish["mailbox"] for wish, seen in zip(wishes, told, strict=True) if PENDING["fr"] in seen.words}
+    winners = {
+        wish["mailbox"] for wish, seen in zip(wishes, told, strict=True) if PENDING["fr"] in seen.visible_text
+    }
     letters = [each.to for each in await street.world.post.collect() if each.route == "email"]
     assert winners == {(await chosen(street)).email} == set(letters) and len(letters) == 1
 
 
-async def test_T7_letters_are_counted_and_the_link_is_not_lost(street: Street) -> None:
+async def test_T7_emails_are_rate_limited_and_the_link_is_not_used_up(street: Street) -> None:
     browser, page = await sheet(street, await invited(street))
     await street.phone.text(AMINE, "85000", "EMAIL first@example.test")
     fields = page.hidden | {"mailbox": MAIL}
-    assert "vient de partir" in (await browser.post(MAILBOX, fields)).words
+    assert "vient de partir" in (await browser.post(MAILBOX, fields)).visible_text
     street.world.clock.wait(timedelta(minutes=1))
-    assert PENDING["fr"] in (await browser.post(MAILBOX, fields)).words
+    assert PENDING["fr"] in (await browser.post(MAILBOX, fields)).visible_text
 
 
-async def test_T7_billing_out_for_a_moment_costs_no_link(street: Street) -> None:
+async def test_T7_a_billing_outage_uses_up_no_link(street: Street) -> None:
     browser, page = await sheet(street, await invited(street))
     street.world.weather.become("down")
     fields = page.hidden | {"mailbox": MAIL}
     assert (await browser.post(MAILBOX, fields)).status == 503
     street.world.weather.become("up")
-    assert PENDING["fr"] in (await browser.post(MAILBOX, fields)).words
+    assert PENDING["fr"] in (await browser.post(MAILBOX, fields)).visible_text
 
 
 async def test_T7_a_link_for_one_page_opens_no_other(street: Street) -> None:
@@ -173,7 +175,7 @@ async def test_T7_a_link_for_one_page_opens_no_other(street: Street) -> None:
         assert (await street.browser().submit(path, link=token)).status == 404
 
 
-async def test_T7_what_is_given_on_the_page_is_in_the_chain_and_in_no_log(
+async def test_T7_an_address_given_on_the_page_is_in_the_audit_trail_and_in_no_log(
     street: Street, caplog: pytest.LogCaptureFixture
 ) -> None:
     token = await invited(street)

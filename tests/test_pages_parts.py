@@ -12,7 +12,7 @@ from tests.sql import SECRET
 remote = client_address.sources(())
 
 
-def test_sealed_words_open_under_their_label_only() -> None:
+def test_a_sealed_token_opens_under_its_label_only() -> None:
     envelope = Envelope.of(SECRET)
     closed = envelope.close(("one", "două"), "label")
     assert envelope.open(closed, "label") == ["one", "două"]
@@ -22,7 +22,7 @@ def test_sealed_words_open_under_their_label_only() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "x", "é", "A" * 43, "=", "😀" * 20])
-def test_what_we_did_not_seal_does_not_open(text: str) -> None:
+def test_a_foreign_token_does_not_open(text: str) -> None:
     assert Envelope.of(SECRET).open(text, "label") is None
 
 
@@ -35,18 +35,18 @@ def test_what_we_did_not_seal_does_not_open(text: str) -> None:
         ("", ""),
     ],
 )
-def test_a_source_is_an_address(address: str, source: str) -> None:
+def test_a_rate_limit_key_is_an_ipv4_address(address: str, source: str) -> None:
     assert remote(make_mocked_request("GET", "/").clone(remote=address)) == source
 
 
-def test_an_ipv6_network_is_one_source() -> None:
+def test_an_ipv6_network_is_one_rate_limit_key() -> None:
     request = make_mocked_request("GET", "/")
     one, two, other = ("2001:db8::1", "2001:db8::ffff%eth0", "2001:db8:0:1::1")
     assert remote(request.clone(remote=one)) == remote(request.clone(remote=two))
     assert remote(request.clone(remote=one)) != remote(request.clone(remote=other))
 
 
-def test_marks_of_links_tell_nothing_of_them() -> None:
+def test_log_ids_of_links_reveal_nothing() -> None:
     forms, token = Forms(b"k" * 32), Secret("a-token")
     assert forms.mark("address", token) != forms.mark("confirm", token)
     assert "a-token" not in forms.mark("address", token) and len(forms.mark("address", token)) == 64

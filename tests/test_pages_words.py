@@ -86,10 +86,10 @@ async def test_the_language_chosen_stays_through_the_whole_journey(street: Stree
     browser = street.browser()
     await browser.get(f"{BILL}?lang=en")
     wrong = await browser.submit(f"{BILL}?lang=en", number=ANA, code="1")
-    assert "The number or the code is wrong" in wrong.words
+    assert "The number or the code is wrong" in wrong.visible_text
     assert 'role="alert"' in wrong.text and '<a href="#code">' in wrong.text and "aria-invalid" in wrong.text
     page = await browser.submit(f"{BILL}?lang=en", number=ANA, code=await street.code())
-    assert "Left to pay 79.90 lei" in page.words and "unpaid" in page.words
+    assert "Left to pay 79.90 lei" in page.visible_text and "unpaid" in page.visible_text
     assert "/orange-ro/bill.pdf?lang=en" in page.text
     document = await browser.get("/orange-ro/bill.pdf?lang=en")
     assert "Left to pay" in PdfReader(BytesIO(document.body)).pages[0].extract_text()
@@ -97,7 +97,7 @@ async def test_the_language_chosen_stays_through_the_whole_journey(street: Stree
 
 async def test_the_browser_says_which_language_it_likes(street: Street) -> None:
     page = await street.browser().get(BILL, **{"Accept-Language": "en-US,en;q=0.8"})
-    assert "Phone number" in page.words and f'action="{BILL}"' in page.text
+    assert "Phone number" in page.visible_text and f'action="{BILL}"' in page.text
 
 
 def arabic(menu: Menu) -> Menu:
@@ -156,7 +156,7 @@ def test_whatever_stands_in_a_bill_is_escaped(world: World) -> None:
     Outline(table)
 
 
-def test_visits_show_no_secret(world: World) -> None:
+def test_page_requests_show_no_secret_in_repr(world: World) -> None:
     people = world.house.conversations.people["orange-ro"]
     visit = Visit(
         world.menu,

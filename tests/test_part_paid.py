@@ -66,7 +66,7 @@ def written(pack: Path, text: str) -> str:
     return "\n".join(map(str, pack_compiler.findings(pack)))
 
 
-def test_words_no_fact_brings_are_a_finding(pack: Path) -> None:
+def test_a_plural_form_no_fact_can_select_is_a_finding(pack: Path) -> None:
     found = written(pack, "invoice.show: {by: state, partly: '{state}', other: '{state}'}")
     assert "unknown category 'partly'" in found and "overdue, paid, part" in found
 

@@ -43,7 +43,7 @@ async def test_T27_passwords_are_compared_as_they_are(passwords: SqlPasswords) -
         assert await check(passwords, Secret(other)) == "wrong"
 
 
-async def test_kinds_and_operators_are_apart(passwords: SqlPasswords) -> None:
+async def test_kinds_and_operators_are_separate(passwords: SqlPasswords) -> None:
     await put(passwords)
     assert await check(passwords, RIGHT, "pin") == "wrong"
     assert await passwords.check("orange-fr", ANA, RIGHT, "password", NOW) == "wrong"
@@ -81,7 +81,7 @@ async def test_parallel_guesses_never_pass_the_limit(passwords: SqlPasswords) ->
     assert told.count("wrong") == 9
 
 
-async def test_what_does_not_fit_is_shed_and_counts_nothing(database: Database) -> None:
+async def test_checks_over_the_limit_are_shed_and_count_no_attempt(database: Database) -> None:
     narrow = SqlPasswords(database, workers=1, waiting=1, hasher=LIGHT)
     await put(narrow)
     told = await asyncio.gather(*(check(narrow, RIGHT) for _ in range(20)), return_exceptions=True)
@@ -99,7 +99,7 @@ async def test_the_table_holds_argon2id_19_mib_two_rounds(database: Database) ->
     assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
 
 
-async def test_known_says_what_is_there(passwords: SqlPasswords) -> None:
+async def test_known_lists_the_kinds_that_are_set(passwords: SqlPasswords) -> None:
     await put(passwords)
     assert await passwords.known("orange-ro", ANA, "password")
     assert not await passwords.known("orange-ro", ANA, "pin")

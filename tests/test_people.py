@@ -23,11 +23,11 @@ ANA, BARBU = "+40740000101", "+40740000102"
         (Preference(email="new@x.ro", email_validated=True), ("new@x.ro", True)),
     ],
 )
-def test_the_address_kept_with_us_goes_before_billings(kept: Preference, found: tuple[str, bool]) -> None:
+def test_our_stored_address_precedes_that_of_billing(kept: Preference, found: tuple[str, bool]) -> None:
     assert own(kept, replace(HOLDER, email="bill@x.ro", email_validated=True)) == found
 
 
-async def test_whoever_was_asked_about_longest_ago_goes_first(world: World) -> None:
+async def test_the_least_recently_used_caller_is_evicted_first(world: World) -> None:
     known = world.house.conversations.people[OPERATOR]
     await known.find(ANA)
     remembered = known.known[ANA]

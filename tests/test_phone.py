@@ -75,7 +75,7 @@ async def test_all_of_it_fits_a_small_window(page: Phone) -> None:
     assert wide == 390
 
 
-async def test_where_it_stands_is_marked_on_the_map(page: Phone) -> None:
+async def test_the_current_screen_is_marked_on_the_map(page: Phone) -> None:
     await page.enter("*100#", "Bine ati venit")
     await page.enter("1", "Buget")
     await page.the("here").click()
@@ -84,7 +84,7 @@ async def test_where_it_stands_is_marked_on_the_map(page: Phone) -> None:
     await expect(page.page.locator("path[data-path]")).to_have_count(1)
 
 
-async def test_a_wrong_number_is_told(page: Phone) -> None:
+async def test_a_wrong_number_is_reported(page: Phone) -> None:
     await page.the("line").fill("999")
     await page.the("go").click()
     await expect(page.the("error")).to_contain_text("nobody answers 999")

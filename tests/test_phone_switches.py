@@ -31,7 +31,7 @@ async def test_a_double_delivery_activates_once(page: Phone, worlds: Worlds) -> 
     await page.passes(worlds)
 
 
-async def test_slow_billing_is_a_promise_by_text(page: Phone, worlds: Worlds) -> None:
+async def test_slow_billing_is_answered_by_sms_later(page: Phone, worlds: Worlds) -> None:
     await page.be(ANA, "ro")
     await page.spoil("billing", "slow")
     await page.enter("*100*1*1*1#", "prin SMS")

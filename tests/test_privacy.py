@@ -101,7 +101,7 @@ async def test_a_dry_erase_changes_nothing(database: Database) -> None:
     assert await rows_in(database, "preferences") == 1
 
 
-async def test_erase_leaves_a_skeleton_without_a_name(database: Database) -> None:
+async def test_erase_keeps_pseudonymous_rows_only(database: Database) -> None:
     await kept(database)
     await SqlPrivacy(database, SECRET).erase(Owner("orange-ro", ANA, "s-1"), ("tag",), yes=True)
     for table in ("preferences", "passwords", "outbox", "bindings", "links"):
@@ -129,7 +129,7 @@ async def chained(database: Database, lines: int = 5) -> SqlAudit:
     return audit
 
 
-async def test_an_untouched_chain_holds(database: Database) -> None:
+async def test_an_untampered_audit_trail_verifies(database: Database) -> None:
     verdict = await (await chained(database)).verify(NOW)
     assert (verdict.lines, verdict.waiting, verdict.faults) == (5, 0, ())
 
@@ -143,13 +143,13 @@ async def test_an_untouched_chain_holds(database: Database) -> None:
         ("UPDATE audit SET seq = 30 WHERE seq = 3", "line 4: lines before it are missing"),
     ],
 )
-async def test_a_touched_chain_shows_where(statement: str, fault: str, database: Database) -> None:
+async def test_a_tampered_audit_trail_shows_where(statement: str, fault: str, database: Database) -> None:
     audit = await chained(database)
     await database.write(lambda connection: connection.execute(text(statement)).close())
     assert fault in (await audit.verify(NOW)).faults
 
 
-async def test_the_trail_holds_no_number(database: Database) -> None:
+async def test_the_audit_trail_holds_no_number(database: Database) -> None:
     await chained(database)
     assert "740000101" not in await dumped(database, "audit")
 
@@ -207,7 +207,7 @@ async def test_the_same_subscriber_keeps_what_was_chosen(database: Database) -> 
     assert (await ledger.welcome(ANA, today, NOW, NOW.date())).language == "ro"
 
 
-async def test_retention_lets_go_of_each_kind_at_its_term(database: Database) -> None:
+async def test_retention_deletes_each_kind_after_its_period(database: Database) -> None:
     await kept(database)
     await chained(database, lines=3)
     assert set((await retention.run(database, NOW)).values()) == {0}

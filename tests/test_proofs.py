@@ -85,7 +85,7 @@ def test_a_private_step_is_entered_only_with_the_proof_of_the_rules(operator: st
 
 
 @pytest.mark.parametrize("operator", pack_compiler.names())
-def test_an_open_way_is_the_one_the_machine_would_go(operator: str) -> None:
+def test_the_lookup_of_open_moves_agrees_with_the_machine(operator: str) -> None:
     pack = menu(operator)
     for trigger, origin, _ in pack.moves.edges():
         for proofs in ((), ("line",), ("code",), ("password",)):
@@ -116,7 +116,7 @@ def test_another_line_loses_every_proof(proofs: tuple[str, ...]) -> None:
     assert (session.number, session.kind, session.proofs, session.facts) == (OTHER, "fixed", (), {})
 
 
-def test_back_on_ones_own_line_the_trusted_leg_counts_again_and_nothing_else() -> None:
+def test_back_on_the_own_line_the_trusted_connection_counts_again_and_nothing_else() -> None:
     session = standing(menu(TUNISIE), "home", "mobile", ("line",))
     turn_to(session, OTHER, "fixed", trusted=True)
     session.proofs = ("customer_code",)
@@ -124,7 +124,7 @@ def test_back_on_ones_own_line_the_trusted_leg_counts_again_and_nothing_else() -
     assert (session.subject, session.proofs) == ("", ("line",))
 
 
-def test_an_untrusted_leg_proves_not_even_ones_own_line() -> None:
+def test_an_untrusted_connection_proves_not_even_the_own_line() -> None:
     session = standing(menu(TUNISIE), "home", "mobile", ("line",))
     turn_to(session, CALLER, "mobile", trusted=False)
     assert session.proofs == ()
@@ -150,7 +150,7 @@ def test_an_open_answer_waits_for_its_proof_and_a_secret_does_not() -> None:
     assert (held(session), held(session)) == ("0226", "")
 
 
-def test_a_number_of_another_kind_than_was_said_is_nobodys() -> None:
+def test_a_number_of_another_kind_than_stated_is_unknown() -> None:
     assert Subject(OTHER, "mobile") != Subject(OTHER, "fixed") and OTHER not in repr(Subject(OTHER))
 
 

@@ -50,7 +50,7 @@ def test_both_providers_are_found_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("constant", OWED)
-def test_a_module_that_owes_a_constant_is_named_with_it(constant: str) -> None:
+def test_a_module_without_a_required_constant_is_named_with_it(constant: str) -> None:
     module = complete()
     delattr(module, constant)
     with pytest.raises(TypeError, match=rf"gateway\.providers\.acme must define {constant}$"):

@@ -12,7 +12,7 @@ ANA = "+40740000101"
 
 
 @pytest.mark.parametrize("channel", ["ussd", "sms"])
-def test_a_page_that_is_kept_holds_no_note_of_another_callers(channel: str) -> None:
+def test_a_cached_page_holds_no_note_of_another_caller(channel: str) -> None:
     """The home screen shows no fact, so its pages are cached; the day in the note is one caller's own."""
     menu = pack_compiler.menu(pack_compiler.folder("orange-ro"))
     texts = []

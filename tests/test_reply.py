@@ -44,7 +44,7 @@ async def test_an_ordinary_connection_is_answered_again_and_again() -> None:
 
 
 @pytest.mark.parametrize(("version", "more"), [("1.0", ""), ("1.1", "Connection: close\r\n")])
-async def test_a_client_that_closes_hears_the_same_and_the_end(version: str, more: str) -> None:
+async def test_a_closing_client_gets_the_same_response_and_the_end(version: str, more: str) -> None:
     [(status, headers, body)] = await answers(1, version, more)
     assert (status, body) == (f"HTTP/{version} 200 OK", WORDS)
     assert headers["Content-Type"] == "text/plain; charset=utf-8"

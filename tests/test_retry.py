@@ -66,12 +66,12 @@ def test_every_attempt_ends_as_the_table_says(
 
 
 @pytest.mark.parametrize("kind", CLASSES)
-def test_where_repeats_are_known_an_unknown_one_goes_again(kind: NoticeClass) -> None:
+def test_a_deduplicating_provider_gets_an_unknown_send_again(kind: NoticeClass) -> None:
     assert told(kind, OutcomeUnknown(), 1, repeatable=True) == ("again", WAITS[kind][0])
 
 
 @pytest.mark.parametrize("kind", WAITS)
-def test_what_would_come_too_late_expires(kind: str) -> None:
+def test_a_message_past_its_expiry_expires(kind: str) -> None:
     short = parcel(kind, expires_at=NOW + timedelta(seconds=1))
     assert settled(short, TryLater(), NOW).state == "expired"
 
@@ -79,10 +79,10 @@ def test_what_would_come_too_late_expires(kind: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "attempt", "comes_again"), [("code", 2, 0), ("notice", 2, 1), ("notice", 3, 0)]
 )
-def test_what_a_silent_worker_had_begun_is_unknown(kind: str, attempt: int, comes_again: int) -> None:
+def test_a_send_begun_by_a_lost_worker_is_unknown(kind: str, attempt: int, comes_again: int) -> None:
     settlement = lapsed(replace(parcel(kind, attempt), lapsed=True), NOW)
     assert (settlement.state, settlement.again_at is not None) == ("unknown", bool(comes_again))
 
 
-def test_nothing_is_tried_for_ever() -> None:
+def test_every_retry_schedule_ends() -> None:
     assert all(told(kind, TryLater(), len(waits) + 1) == ("dead", None) for kind, waits in WAITS.items())

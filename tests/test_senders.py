@@ -133,7 +133,7 @@ async def longest_pause_until(task: asyncio.Task[object]) -> float:
     return longest
 
 
-async def test_nobody_listening_means_try_later(vendor: tuple[Vendor, Make]) -> None:
+async def test_a_refused_connection_means_try_later(vendor: tuple[Vendor, Make]) -> None:
     _, make = vendor
     async with FakeTwilio() as gone:
         url = gone.url
@@ -151,7 +151,7 @@ async def test_what_is_no_number_is_never_posted(vendor: tuple[Vendor, Make]) ->
     assert fake.requests == []
 
 
-async def test_more_than_so_many_at_once_are_shed(vendor: tuple[Vendor, Make]) -> None:
+async def test_sends_over_the_concurrency_limit_are_shed(vendor: tuple[Vendor, Make]) -> None:
     fake, make = vendor
     fake.script.extend(["hang"] * 3)
     sender = make(fake.url, 3)
@@ -161,7 +161,7 @@ async def test_more_than_so_many_at_once_are_shed(vendor: tuple[Vendor, Make]) -
     assert len(fake.requests) == 3
 
 
-async def test_places_are_free_again_after_failures(vendor: tuple[Vendor, Make]) -> None:
+async def test_failures_release_the_concurrency_limit(vendor: tuple[Vendor, Make]) -> None:
     fake, make = vendor
     fake.script.extend(["garbage", "500", "reset"])
     sender = make(fake.url, 1)

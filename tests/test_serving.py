@@ -45,14 +45,14 @@ def thawed() -> Iterator[None]:
     gc.set_threshold(*usual)
 
 
-async def test_serving_ends_when_its_delivery_broke(worlds: Worlds) -> None:
+async def test_serving_ends_when_its_delivery_fails(worlds: Worlds) -> None:
     async with worlds.open(more={"port": 0, "red_seconds": 0}) as world:
         world.house.delivery.outbox = BrokenOutbox(world.house.database, SECRET)
         with pytest.RaisesGroup(LookupError):
             await asyncio.wait_for(serve(world.house, Part(deliver=True)), LONG_SECONDS)
 
 
-async def test_a_round_of_upkeep_that_broke_ends_no_other(world: World) -> None:
+async def test_a_failed_maintenance_round_stops_no_other(world: World) -> None:
     audit = BrokenAudit(world.house.database, world.house.notebook.auditor)
     audit.asked = asyncio.Event()
     running = asyncio.create_task(Upkeep(world.house.database, audit, world.clock).run())

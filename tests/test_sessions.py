@@ -55,12 +55,12 @@ async def turn(sessions: Sessions, key: SessionKey, hop: str, session: bytes | N
     return opened
 
 
-async def test_nothing_there_is_new(sessions: Sessions, key: SessionKey) -> None:
+async def test_an_unknown_session_is_new(sessions: Sessions, key: SessionKey) -> None:
     opened = await sessions.open(key, "1")
     assert (opened.status, opened.version, opened.session, opened.reply) == ("new", 0, None, None)
 
 
-async def test_the_next_hop_finds_it_live(sessions: Sessions, key: SessionKey) -> None:
+async def test_the_next_hop_finds_the_session_live(sessions: Sessions, key: SessionKey) -> None:
     await turn(sessions, key, "1", b"\x00 any bytes \xff")
     opened = await sessions.open(key, "2")
     assert (opened.status, opened.version, opened.session) == ("live", 1, b"\x00 any bytes \xff")
@@ -100,7 +100,7 @@ async def test_busy_when_the_first_does_not_finish(make: Make, key: SessionKey) 
     assert (await sessions.open(key, "1")).status == "busy"
 
 
-async def test_a_waiting_twin_gets_the_reply_of_the_first(sessions: Sessions, key: SessionKey) -> None:
+async def test_a_concurrent_repeat_gets_the_reply_of_the_first(sessions: Sessions, key: SessionKey) -> None:
     first = await sessions.open(key, "1")
     twin = asyncio.create_task(sessions.open(key, "1"))
     await eventually(lambda: idle_or_done(twin))
@@ -162,7 +162,7 @@ async def test_a_late_save_is_taken_while_nobody_else_came(make: Make, key: Sess
     assert await sessions.save(key, late, "1", b"late", b"late")
 
 
-async def test_it_expires(make: Make, key: SessionKey) -> None:
+async def test_an_idle_session_expires(make: Make, key: SessionKey) -> None:
     sessions = make(ttl_seconds=0.05)
     await turn(sessions, key, "0")
 
@@ -172,7 +172,7 @@ async def test_it_expires(make: Make, key: SessionKey) -> None:
     await eventually(gone)
 
 
-async def test_dropped_it_is_forgotten_and_its_turn_cannot_save(sessions: Sessions, key: SessionKey) -> None:
+async def test_a_dropped_session_is_gone_and_its_turn_cannot_save(sessions: Sessions, key: SessionKey) -> None:
     await turn(sessions, key, "1")
     under_way = await sessions.open(key, "2")
     await sessions.drop(key)
@@ -264,7 +264,7 @@ async def test_long_hops_and_long_sessions_come_back_whole(sessions: Sessions, k
     assert (await sessions.open(key, "x" * 500 + "1")).status == "replay"
 
 
-async def test_a_cancelled_twin_leaves_the_others_alone(sessions: Sessions, key: SessionKey) -> None:
+async def test_a_cancelled_repeat_does_not_affect_the_others(sessions: Sessions, key: SessionKey) -> None:
     first = await sessions.open(key, "1")
     twins = [asyncio.create_task(sessions.open(key, "1")) for _ in range(3)]
     await eventually(lambda: idle_or_done(twins[0]))
@@ -275,7 +275,7 @@ async def test_a_cancelled_twin_leaves_the_others_alone(sessions: Sessions, key:
     assert [each.reply for each in done[1:] if isinstance(each, Opened)] == [b"for all"] * 2
 
 
-async def test_a_subscriber_who_asks_is_forgotten_and_nobody_else(sessions: Sessions) -> None:
+async def test_forgetting_a_subscriber_deletes_only_their_sessions(sessions: Sessions) -> None:
     mine, other = uuid.uuid4().hex[:22], SessionKey(uuid.uuid4().hex[:22], "a")
     for key in (SessionKey(mine, "a"), SessionKey(mine, "b"), other):
         await turn(sessions, key, "1")

@@ -178,7 +178,7 @@ def guarded(sessions: RedisSessions) -> FallbackSessions:
 
 
 @redis
-async def test_killed_and_back_empty_it_starts_again_and_nobody_sees_a_failure(
+async def test_a_redis_restarted_empty_serves_again_without_a_visible_failure(
     guarded: FallbackSessions, server: Redis, key: SessionKey
 ) -> None:
     await turn(guarded, key, "1")
@@ -196,7 +196,7 @@ async def test_killed_and_back_empty_it_starts_again_and_nobody_sees_a_failure(
 
 
 @redis
-async def test_stopped_it_costs_a_tenth_of_a_second_and_then_memory_serves(
+async def test_a_stopped_redis_delays_a_tenth_of_a_second_and_then_memory_serves(
     sessions: RedisSessions, guarded: FallbackSessions, server: Redis, key: SessionKey
 ) -> None:
     await turn(guarded, key, "1")
@@ -221,7 +221,7 @@ async def answers(sessions: RedisSessions) -> bool:
 
 
 @redis
-async def test_full_it_is_down_and_memory_serves(
+async def test_a_full_redis_is_down_and_memory_serves(
     sessions: RedisSessions, guarded: FallbackSessions, key: SessionKey
 ) -> None:
     opened = await guarded.open(key, "1")
@@ -235,7 +235,7 @@ async def test_full_it_is_down_and_memory_serves(
 
 @redis
 @pytest.mark.parametrize("toxic", ["reset_peer", "limit_bytes", "down"])
-async def test_broken_off_it_is_down_at_once_and_well_again_with_the_line(
+async def test_a_broken_connection_is_down_at_once_and_recovers_with_it(
     redis_url: str, redis_server: Redis, key: SessionKey, toxic: str
 ) -> None:
     async with FaultProxy(redis_server.port) as proxy:

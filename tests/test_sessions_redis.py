@@ -59,7 +59,7 @@ async def test_a_live_session_takes_at_most_400_bytes(
 
 
 @pytest.mark.parametrize("more", range(-12, 12, 2))
-async def test_a_body_takes_no_bigger_block_because_it_went_plain(
+async def test_an_uncompressed_body_uses_no_larger_memory_block(
     sessions: RedisSessions, client: Client, key: SessionKey, more: int
 ) -> None:
     """Around the size where bodies begin to be compressed."""
@@ -85,7 +85,7 @@ async def test_every_key_expires(sessions: RedisSessions, client: Client, key: S
 
 
 @pytest.mark.parametrize("head", [b"", b"\xd0", b"\xd1", b"\xd2"])
-async def test_random_bytes_are_nothing(
+async def test_random_bytes_are_no_session(
     sessions: RedisSessions, client: Client, key: SessionKey, head: bytes
 ) -> None:
     name, bucket = f"{{{key.tag}}}{key.name}", f"{{{key.tag}}}"
@@ -98,7 +98,7 @@ async def test_random_bytes_are_nothing(
         assert (await sessions.open(key, "1")).reply == b"whole"
 
 
-async def test_a_key_of_another_type_is_nothing(
+async def test_a_redis_key_of_another_type_is_no_session(
     sessions: RedisSessions, client: Client, key: SessionKey
 ) -> None:
     await client.hset(f"{{{key.tag}}}{key.name}", "a", "b")
@@ -114,7 +114,7 @@ async def test_a_forgotten_script_is_sent_again(
     await turn(sessions, key, "2")
 
 
-async def test_calls_of_one_loop_turn_travel_together(redis_url: str, client: Client) -> None:
+async def test_calls_of_one_loop_iteration_are_pipelined(redis_url: str, client: Client) -> None:
     sessions = connect(redis_url, budget_seconds=5.0)
     await sessions.ready()
     before = (await client.info("clients"))["connected_clients"]
@@ -134,7 +134,7 @@ async def test_a_cancelled_call_leaves_the_others_of_its_pipeline_alone(sessions
     assert {getattr(each, "status", each) for each in done} == {"new"}
 
 
-async def test_closed_it_is_down_and_nobody_waits_for_ever(redis_url: str, key: SessionKey) -> None:
+async def test_a_closed_store_is_down_and_nobody_waits_forever(redis_url: str, key: SessionKey) -> None:
     sessions = connect(redis_url)
     call = asyncio.create_task(sessions.open(key, "1"))
     await asyncio.sleep(0)
@@ -146,10 +146,10 @@ async def test_closed_it_is_down_and_nobody_waits_for_ever(redis_url: str, key: 
 class Sentinel(Redis):
     """A sentinel that watches one master, alone."""
 
-    def command(self) -> list[str]:
+    def command_line(self) -> list[str]:
         conf = self.folder / "sentinel.conf"
         conf.write_text(f"sentinel monitor bills 127.0.0.1 {self.options[0]} 1\n")
-        binary, *rest = super().command()
+        binary, *rest = super().command_line()
         kept = rest[: rest.index("--save")]
         return [binary, str(conf), "--sentinel", *kept]
 

@@ -61,11 +61,11 @@ class Sealed(Redis):
     def url(self) -> str:
         return f"rediss://127.0.0.1:{self.port}/0"
 
-    def command(self) -> list[str]:
+    def command_line(self) -> list[str]:
         crt, own = certified(self.folder)
         files = ["--tls-cert-file", str(crt), "--tls-key-file", str(own), "--tls-ca-cert-file", str(crt)]
         doors = ["--port", "0", "--tls-port", str(self.port), "--tls-auth-clients", "no"]
-        return [*super().command(), *doors, *files]
+        return [*super().command_line(), *doors, *files]
 
     def ready(self, pid: int) -> bool:
         """Return whether the server answers over TLS with this pid."""
@@ -80,7 +80,7 @@ def sealed() -> Iterator[Sealed]:
 
 
 @pytest.mark.parametrize("named", ["in the URL", "in the environment"])
-async def test_rediss_speaks_tls_to_whom_the_certificate_says(
+async def test_rediss_verifies_the_certificate(
     sealed: Sealed, key: SessionKey, monkeypatch: pytest.MonkeyPatch, named: str
 ) -> None:
     url = f"{sealed.url}?ssl_ca_certs={sealed.certificate}"
@@ -106,11 +106,11 @@ async def test_an_unknown_certificate_and_plain_speech_are_down(
 class Watchful(Redis):
     """A sentinel that replaces its master soon after it stops answering."""
 
-    def command(self) -> list[str]:
+    def command_line(self) -> list[str]:
         conf = self.folder / "sentinel.conf"
         rules = (f"monitor bills 127.0.0.1 {self.options[0]} 1", "down-after-milliseconds bills 300")
         conf.write_text("".join(f"sentinel {rule}\n" for rule in (*rules, "failover-timeout bills 3000")))
-        binary, *rest = super().command()
+        binary, *rest = super().command_line()
         return [binary, str(conf), "--sentinel", *rest[: rest.index("--save")]]
 
 

@@ -39,14 +39,14 @@ async def tallies(request: pytest.FixtureRequest) -> AsyncIterator[Tallies]:
     await caller.aclose()
 
 
-async def test_each_is_counted_apart(tallies: Tallies) -> None:
+async def test_keys_are_counted_separately(tallies: Tallies) -> None:
     who = uuid.uuid4().hex
     assert [await tallies.count("help", who, WINDOW) for _ in range(3)] == [1, 2, 3]
     assert await tallies.count("replies", who, WINDOW) == 1
     assert await tallies.count("help", f"{who}x", WINDOW) == 1
 
 
-async def test_none_of_many_at_once_is_missed(tallies: Tallies) -> None:
+async def test_concurrent_counts_are_all_counted(tallies: Tallies) -> None:
     who = uuid.uuid4().hex
     counts = await asyncio.gather(*(tallies.count("help", who, WINDOW) for _ in range(64)))
     assert sorted(counts) == list(range(1, 65))
@@ -62,7 +62,7 @@ async def test_a_window_ends_and_the_count_begins_anew(tallies: Tallies) -> None
     await eventually(fresh)
 
 
-async def test_what_a_window_holds_does_not_move_its_end() -> None:
+async def test_counting_does_not_extend_the_window() -> None:
     clock = Clock()
     tallies = MemoryTallies(clock)
     for _ in range(6):
@@ -77,7 +77,7 @@ def shared(caller: Caller) -> FallbackTallies:
 
 
 @pytest.mark.redis
-async def test_two_processes_count_together_and_redis_shows_nobody(redis_url: str) -> None:
+async def test_two_processes_share_counts_and_redis_holds_no_number(redis_url: str) -> None:
     who, callers = f"+4074{uuid.uuid4().int % 10**7:07}", [reach(redis_url, 5.0) for _ in range(2)]
     both = [
         FallbackTallies(RedisTallies(each, SECRET), MemoryTallies(time.monotonic), time.monotonic)
@@ -92,7 +92,7 @@ async def test_two_processes_count_together_and_redis_shows_nobody(redis_url: st
 
 
 @pytest.mark.redis
-async def test_when_redis_is_gone_each_goes_on_from_what_it_counted() -> None:
+async def test_without_redis_each_process_continues_from_its_counts() -> None:
     with serving(Redis) as server:
         caller = reach(server.url, 5.0)
         tallies = shared(caller)

@@ -50,7 +50,7 @@ async def test_T9_guesses_never_pass_the_limit_not_even_across_restarts(
     assert told == {"wrong": 9, "locked": 21}
 
 
-async def test_T10_spraying_many_numbers_is_throttled_and_told(
+async def test_T10_spraying_many_numbers_is_throttled_and_reported(
     database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     codes = SqlCodes(database, SECRET, source=Budget(5, LIFE), operator=Budget(12, LIFE))
@@ -168,7 +168,7 @@ async def texts(world: World, caller: str, bodies: list[str], first: int = 1) ->
 
 
 @pytest.mark.parametrize(("caller", "most"), [(ANA, 2), (NOBODY, 1)])
-async def test_T13_two_gateways_fall_silent(caller: str, most: int, world: World) -> None:
+async def test_T13_two_gateways_stop_answering_each_other(caller: str, most: int, world: World) -> None:
     body, messages = "We do not understand you.", 0
     for turn in range(6):
         (answer,) = await texts(world, caller, [body], turn + 1)

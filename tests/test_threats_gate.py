@@ -118,7 +118,7 @@ async def test_T24_large_bodies_are_refused_at_once(body: str, status: int, url:
     assert time.perf_counter() - began < 1
 
 
-async def test_T25_slow_bodies_hold_up_nobody(url: str) -> None:
+async def test_T25_slow_bodies_delay_no_other_request(url: str) -> None:
     host, port = url.removeprefix("http://").split(":")
     length = f"Content-Type: {FORM['Content-Type']}\r\nContent-Length: 99"
     head = f"POST {AT}/ussd HTTP/1.1\r\nHost: x\r\n{length}\r\n\r\na"
@@ -163,7 +163,7 @@ async def test_T36_two_secrets_live_while_one_is_changed(worlds: Worlds) -> None
             assert (await sent(url, SMS, urlencode(TEXT), signed(TEXT, token=token)))[0] == status
 
 
-async def test_wrong_tokens_are_shed_and_the_right_one_is_not(world: World, url: str) -> None:
+async def test_wrong_tokens_are_rate_limited_and_the_right_one_is_not(world: World, url: str) -> None:
     world.house.hooks.guard.refusals.most = 10
     wrong = "/hooks/orange-ro/africastalking/guess/ussd"
     told = [(await sent(url, wrong, "text=", FORM))[0] for _ in range(12)]

@@ -154,7 +154,7 @@ async def test_T19_no_address_from_outside_is_looked_up_or_connected_to(
         assert not came and not lookout.towards(port)
 
 
-async def test_T19_the_lookout_sees_what_it_looks_for(lookout: Lookout) -> None:
+async def test_T19_the_connection_monitor_sees_connections_and_lookups(lookout: Lookout) -> None:
     async with forbidden() as (port, came), ClientSession() as client:
         async with client.get(f"http://localhost:{port}/", allow_redirects=False) as got:
             assert got.status == 302

@@ -175,7 +175,7 @@ KEPT = ("bill", "bills", "email", "total", "held", "said", "line", "month")
 EXAMPLES = 400
 
 
-async def test_T33_an_altered_session_holds_up_no_conversation(world: World) -> None:
+async def test_T33_an_altered_session_blocks_no_conversation(world: World) -> None:
     """A turn may fail on it once; the next one is answered."""
     dice, broke = random.Random(33), 0
     phone = world.direct()
@@ -244,7 +244,7 @@ HASHES = ("", "x", "é", "m=-1", "m=4294967295", "t=4294967295", "t=99999999999"
 
 
 @pytest.mark.parametrize("change", HASHES)
-async def test_T33_no_stored_hash_takes_the_memory_or_the_time(database: Database, change: str) -> None:
+async def test_T33_no_stored_hash_exhausts_memory_or_time(database: Database, change: str) -> None:
     """A hash string itself sets the memory and time its check takes."""
     store = SqlPasswords(database)
     await store.put("orange-ro", ANA, Secret("right"), "pin", NOW)

@@ -99,7 +99,7 @@ def test_what_is_no_key_stays_what_it_is(text: str) -> None:
         pytest.param("", None, id="nothing"),
     ],
 )
-def test_digits(text: str, read: str | None) -> None:
+def test_digit_inputs_are_parsed(text: str, read: str | None) -> None:
     assert as_digits(text, 4, 8) == read
 
 
@@ -126,7 +126,7 @@ def test_digits(text: str, read: str | None) -> None:
         ("a@" + ".".join(["b" * 62] * 4) + ".tn", None),
     ],
 )
-def test_email(text: str, read: str | None) -> None:
+def test_email_inputs_are_parsed(text: str, read: str | None) -> None:
     assert as_email(text) == read
 
 
@@ -150,7 +150,7 @@ def test_email(text: str, read: str | None) -> None:
         pytest.param("", "40", "0", None, id="nothing"),
     ],
 )
-def test_msisdn(text: str, country: str, trunk: str, read: str | None) -> None:
+def test_msisdn_inputs_are_parsed(text: str, country: str, trunk: str, read: str | None) -> None:
     assert as_msisdn(text, country, trunk) == read
 
 
@@ -222,10 +222,10 @@ def test_two_digits_mean_the_nearest_year(short: str, year: int) -> None:
         pytest.param("+40740000101", False, id="a phone number"),
     ],
 )
-def test_cards_are_noticed(text: str, *, card: bool) -> None:
+def test_card_numbers_are_detected(text: str, *, card: bool) -> None:
     assert is_card_like(text) is card
 
 
 @given(st.integers(10**11, 10**18 - 1))
-def test_one_check_digit_in_ten_makes_a_card(body: int) -> None:
+def test_one_check_digit_in_ten_is_valid(body: int) -> None:
     assert sum(is_card_like(f"{body}{check}") for check in range(10)) == 1

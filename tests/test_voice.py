@@ -166,7 +166,7 @@ def test_a_second_hearing_has_the_short_words_where_the_text_has_some(pack: Path
 
 
 @pytest.mark.parametrize(("lost", "state"), [("goodbye", "house.lost"), ("agent", "house.agent")])
-def test_the_rules_say_where_a_lost_caller_goes(lost: str, state: str, pack: Path) -> None:
+def test_the_rules_set_the_target_of_a_lost_caller(lost: str, state: str, pack: Path) -> None:
     menu = edited(pack, "pack.yaml", "rules:\n", f"rules:\n  lost: {lost}\n")
     session = on(menu)
     for _ in range(3):
@@ -174,7 +174,7 @@ def test_the_rules_say_where_a_lost_caller_goes(lost: str, state: str, pack: Pat
     assert session.state == state
 
 
-def test_patience_is_data(pack: Path) -> None:
+def test_call_timeouts_are_read_from_the_pack(pack: Path) -> None:
     told = "voice: {first_seconds: 12, between_seconds: 3, barge_in: false}\nrules:\n"
     menu = edited(pack, "pack.yaml", "rules:\n", told)
     gather = spoken(menu, on(menu)).gather
@@ -182,7 +182,7 @@ def test_patience_is_data(pack: Path) -> None:
 
 
 @pytest.mark.parametrize("answer", [lambda m, s: hear(m, s, "1"), silent])
-def test_a_call_has_an_end(answer: Callable[[Menu, Session], object], pack: Path) -> None:
+def test_a_call_has_a_maximum_length(answer: Callable[[Menu, Session], object], pack: Path) -> None:
     menu = edited(pack, "pack.yaml", "rules:\n", "voice: {most_turns: 5}\nrules:\n")
     session = on(menu)
     session.turn = 5
@@ -198,7 +198,7 @@ def test_opening_hours(case: str) -> None:
 
 
 @pytest.mark.parametrize(("at", "there"), [("2026-03-10 09:00", True), ("2026-03-15 09:00", False)])
-async def test_nobody_is_put_through_out_of_hours(*, at: str, there: bool, pack: Path, worlds: Worlds) -> None:
+async def test_no_call_is_transferred_out_of_hours(*, at: str, there: bool, pack: Path, worlds: Worlds) -> None:
     told = 'voice: {agent_hours: {days: mon-sat, from: "08:00", to: "20:00"}}\nrules:\n'
     edited(pack, "pack.yaml", "rules:\n", told)
     async with worlds.serving(pack.parent, pack.parent).open(at) as world:

@@ -168,7 +168,7 @@ def awaited(plain: dict[str, str]) -> Gather | None:
 
 
 @pytest.mark.parametrize("wire", ALL, ids=[f"{wire.provider}: {wire.title}" for wire in ALL])
-def test_wire(wire: Wire) -> None:
+def test_recorded_exchange_is_read_and_answered(wire: Wire) -> None:
     route, webhook, ours = opened(wire)
     raw = Raw(wire.target, wire.headers, wire.body.encode())
     assert discover()[wire.provider].authentic(raw, webhook.form, ours)
@@ -181,6 +181,6 @@ def test_wire(wire: Wire) -> None:
         assert answer.content_type.partition(";")[0] == wire.content_type
 
 
-def test_every_route_has_a_wire() -> None:
+def test_every_route_has_a_recorded_exchange() -> None:
     wired = {(wire.provider, wire.target.partition("?")[0].rpartition("/")[2]) for wire in ALL}
     assert wired == {(name, route) for name, provider in discover().items() for route in provider.ROUTES}

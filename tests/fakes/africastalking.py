@@ -15,12 +15,12 @@ class FakeAfricasTalking(Vendor):
     codes: dict[str, int] = field(default_factory=dict)
     message: str = "Sent"
 
-    def succeed(self, form: Mapping[str, str]) -> web.Response:
+    def accept_request(self, form: Mapping[str, str]) -> web.Response:
         return self._answered(201, form)
 
-    def refuse(self, status: int, form: Mapping[str, str]) -> web.Response:
+    def refuse_request(self, status: int, form: Mapping[str, str]) -> web.Response:
         """Return a refusal; HTTP 409 carries a normal body, the vendor's way to report do-not-disturb."""
-        return self._answered(status, form) if status == 409 else super().refuse(status, form)
+        return self._answered(status, form) if status == 409 else super().refuse_request(status, form)
 
     def _answered(self, status: int, form: Mapping[str, str]) -> web.Response:
         numbers = [] if self.message != "Sent" else form["to"].split(",")

@@ -36,14 +36,14 @@ class Vendor:
     retry_after: str = ""
     """Value of the `Retry-After` header of a 429."""
 
-    def succeed(self, form: Mapping[str, str]) -> web.Response:
+    def accept_request(self, form: Mapping[str, str]) -> web.Response:
         """Return the response to a good request."""
         raise NotImplementedError
 
     async def think(self) -> None:
         """Wait before the response is sent; a subclass may add a delay."""
 
-    def refuse(self, status: int, form: Mapping[str, str]) -> web.Response:
+    def refuse_request(self, status: int, form: Mapping[str, str]) -> web.Response:
         """Return the response with this HTTP status."""
         return web.Response(status=status, text="no")
 
@@ -71,7 +71,7 @@ class Vendor:
         word = self.script.popleft() if self.script else "ok"
         await self.think()
         if word.isdecimal():
-            return self._marked(self.refuse(int(word), form))
+            return self._marked(self.refuse_request(int(word), form))
         tricks: Mapping[str, Callable[[web.Request], Awaitable[web.StreamResponse]]] = {
             "hang": self._hang,
             "drip": self._drip,
@@ -79,7 +79,7 @@ class Vendor:
             "garbage": self._garbage,
             "redirect": self._redirect,
         }
-        return await tricks[word](request) if word in tricks else self.succeed(form)
+        return await tricks[word](request) if word in tricks else self.accept_request(form)
 
     def _marked(self, answer: web.Response) -> web.Response:
         if answer.status == 429 and self.retry_after:

@@ -30,12 +30,12 @@ class RecordingTwilio(FakeTwilio):
         """Wait until a message is being sent."""
         await asyncio.wait_for(self.begun.wait(), 10)
 
-    def succeed(self, form: Mapping[str, str]) -> web.Response:
+    def accept_request(self, form: Mapping[str, str]) -> web.Response:
         key = parse_qs(urlsplit(form["StatusCallback"]).query)["id"][0]
         if not (self.capable and self.received[key]):
             self.received[key] += 1
         self.arrived.set()
-        return super().succeed(form)
+        return super().accept_request(form)
 
     async def hears(self, key: str, seconds: float = 20.0) -> None:
         """Wait until a message with this key has arrived."""

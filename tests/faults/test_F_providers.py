@@ -112,7 +112,7 @@ async def test_F21_retry_after_is_obeyed_and_nothing_else_is_sent_meanwhile(tmp_
         assert fake.received == {"first": 1, "second": 1}
 
 
-async def test_F22_a_failing_provider_is_left_alone_and_drains_without_surge(tmp_path: Path) -> None:
+async def test_F22_a_failing_provider_opens_the_circuit_and_drains_without_surge(tmp_path: Path) -> None:
     async with RecordingTwilio() as fake, posted(tmp_path, fake.url, capable=True) as post:
         fake.script.extend(["503"] * 20)
         await post.put(*(f"p{number}" for number in range(100)))
@@ -126,7 +126,7 @@ async def test_F22_a_failing_provider_is_left_alone_and_drains_without_surge(tmp
         assert await post.state("p7") == "sent"
 
 
-async def test_F22_it_is_probed_by_one_message_at_a_time_ever_more_rarely(tmp_path: Path) -> None:
+async def test_F22_an_open_circuit_is_probed_by_one_message_with_growing_intervals(tmp_path: Path) -> None:
     async with RecordingTwilio() as fake, posted(tmp_path, fake.url, capable=True) as post:
         fake.script.extend(["503"] * 1000)
         await post.put(*(f"p{number}" for number in range(60)), kind="reply")
@@ -136,7 +136,7 @@ async def test_F22_it_is_probed_by_one_message_at_a_time_ever_more_rarely(tmp_pa
         assert 5 <= len(fake.requests) - burst <= 15
 
 
-async def test_a_second_provider_takes_over_what_the_first_did_not_take(tmp_path: Path) -> None:
+async def test_a_second_provider_sends_what_the_first_refused(tmp_path: Path) -> None:
     async with RecordingTwilio() as first, RecordingTwilio() as second:
         async with posted(tmp_path, first.url, second.url) as post:
             first.script.extend(["401", "429"])
@@ -145,7 +145,7 @@ async def test_a_second_provider_takes_over_what_the_first_did_not_take(tmp_path
     assert second.received == {"p": 1, "q": 1} and not first.received
 
 
-async def test_what_the_first_may_have_taken_never_goes_to_the_second(tmp_path: Path) -> None:
+async def test_what_the_first_may_have_accepted_never_goes_to_the_second(tmp_path: Path) -> None:
     async with RecordingTwilio() as first, RecordingTwilio() as second:
         async with posted(tmp_path, first.url, second.url) as post:
             first.script.append("reset")
@@ -169,7 +169,7 @@ async def test_F23_an_answer_that_is_lost_is_unknown_and_its_class_decides(
     assert fake.received["p"] == sends
 
 
-async def test_F24_silence_is_cut_off_and_holds_up_nobody_else(tmp_path: Path) -> None:
+async def test_F24_a_hanging_send_times_out_and_delays_no_other(tmp_path: Path) -> None:
     async with RecordingTwilio() as fake, posted(tmp_path, fake.url) as post:
         fake.script.append("hang")
         await post.put("silent", "heard")
@@ -200,7 +200,7 @@ async def test_F26_a_receipt_before_the_answer_is_matched_later(tmp_path: Path) 
         assert await post.state("p") == "delivered"
 
 
-async def test_F36_poison_is_dead_at_once_and_the_queue_moves_on(tmp_path: Path) -> None:
+async def test_F36_a_poison_message_is_dead_lettered_and_the_queue_moves_on(tmp_path: Path) -> None:
     async with RecordingTwilio() as fake, posted(tmp_path, fake.url) as post:
         post.delivery.lanes = {("orange-ro", "sms"): replace(post.lane, ways=(poisoned(post.lane.ways[0]),))}
         await post.put("bad", "good")

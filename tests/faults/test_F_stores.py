@@ -97,12 +97,12 @@ async def asked(server: Redis, *words: str | int) -> Any:
         return await client.execute_command(*words)  # type: ignore[no-untyped-call]
 
 
-async def test_F12_a_full_redis_costs_nobody_their_answer(world: Stage, phone: Phone) -> None:
+async def test_F12_a_full_redis_loses_no_answer(world: Stage, phone: Phone) -> None:
     with serving(Redis, "--maxmemory", "1mb", "--maxmemory-policy", "noeviction") as redis:
         assert (await dialled(phone, world, redis, *MENU, YES)).startswith("END Gata!")
 
 
-async def test_F13_a_redis_that_hangs_costs_a_tenth_of_a_second(world: Stage, phone: Phone) -> None:
+async def test_F13_a_hanging_redis_delays_a_turn_by_a_tenth_of_a_second(world: Stage, phone: Phone) -> None:
     loop = asyncio.get_running_loop()
     with serving(Redis) as redis:
         await dialled(phone, world, redis, MENU[0])
@@ -123,7 +123,7 @@ async def mortal(family: Nursery) -> AsyncIterator[tuple[Stage, Postgres]]:
             yield made, server
 
 
-async def test_F14_postgres_killed_is_answered_in_words_and_every_promise_is_kept(
+async def test_F14_while_postgres_is_killed_answers_are_polite_and_no_message_is_lost(
     mortal: tuple[Stage, Postgres], phone: Phone
 ) -> None:
     stage, server = mortal
@@ -205,7 +205,7 @@ async def held(stage: Stage, hold: TextClause) -> None:
     await stage.database.read(lambda connection: connection.execute(hold).close())
 
 
-async def test_F20_a_worker_whose_connections_are_terminated_goes_on(stage: Stage) -> None:
+async def test_F20_a_worker_survives_terminated_connections(stage: Stage) -> None:
     worker = stage.worker()
     others = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
     for number in range(5):
@@ -214,7 +214,7 @@ async def test_F20_a_worker_whose_connections_are_terminated_goes_on(stage: Stag
     assert (await stage.quiet()).spotless and worker.status is None
 
 
-async def test_F33_a_step_of_the_wall_clock_expires_nothing_and_revives_nothing(stage: Stage) -> None:
+async def test_F33_a_wall_clock_step_neither_expires_nor_revives_a_code(stage: Stage) -> None:
     wall, seconds = datetime.now(UTC), [0.0]
     clock = Steady(lambda: wall, lambda: seconds[0])
     codes, code, life = SqlCodes(stage.database, SECRET), Secret("48291357"), timedelta(minutes=10)
@@ -249,7 +249,7 @@ def batched(callers: list[Phone]) -> list[list[Phone]]:
     return [callers[start : start + 10] for start in range(0, len(callers), 10)]
 
 
-async def test_F6_twelve_kills_of_workers_and_of_the_records_lose_nothing_and_double_nothing(
+async def test_F6_twelve_kills_of_workers_and_postgres_lose_and_duplicate_nothing(
     family: Nursery,
 ) -> None:
     """Twelve kills; the long run is `make soak KILLS=200 STORES=1`. Sessions take no part."""

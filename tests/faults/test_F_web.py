@@ -33,7 +33,7 @@ async def effects(stage: Stage) -> tuple[int, int]:
     return await rows_in(stage.database, "consents"), await rows_in(stage.database, "outbox")
 
 
-async def test_F1_web_killed_in_a_step_is_redialled_and_loses_nothing(
+async def test_F1_after_a_web_process_is_killed_in_a_step_a_redial_loses_nothing(
     world: Stage, phone: Phone, redis_url: str
 ) -> None:
     doomed, other = (world.worker(role="web", redis_url=redis_url) for _ in range(2))
@@ -65,9 +65,7 @@ async def test_F2_killed_between_commit_and_answer_the_repeat_gets_the_answer_an
     assert await effects(world) == (1, 1)
 
 
-async def test_a_conversation_alternates_between_two_processes_without_a_seam(
-    world: Stage, phone: Phone, redis_url: str
-) -> None:
+async def test_a_session_alternates_between_two_processes(world: Stage, phone: Phone, redis_url: str) -> None:
     webs = [world.worker(role="web", redis_url=redis_url) for _ in range(2)]
     await serves(*webs)
     assert (await phone.walk(*webs, texts=(*MENU, YES))).startswith("END Gata!")
@@ -108,7 +106,7 @@ async def test_F29_of_two_steps_at_once_one_wins_and_both_are_answered_alike(
     assert await effects(world) == (1, 1)
 
 
-async def test_F37_a_spike_turns_newcomers_away_and_nobody_who_has_begun(
+async def test_F37_a_spike_refuses_new_sessions_and_no_live_one(
     world: Stage, phone: Phone, redis_url: str
 ) -> None:
     web = world.worker(role="web", redis_url=redis_url, turns_at_once=20)
@@ -129,7 +127,7 @@ def crowd(phone: Phone, name: str, many: int) -> list[Phone]:
     return [Phone(phone.session, f"+407400{number:05}", f"{named}-{number}") for number in range(many)]
 
 
-async def test_readyz_is_red_while_the_records_are_out(world: Stage, phone: Phone) -> None:
+async def test_readyz_is_503_while_the_database_fails(world: Stage, phone: Phone) -> None:
     url = await world.readyz(phone.session)
     async with phone.session.get(url) as answer:
         assert answer.status == 200

@@ -28,7 +28,7 @@ async def test_F3_worker_killed_before_send(stage: Stage) -> None:
     assert time.monotonic() - killed < RECOVERY_SECONDS
 
 
-async def test_F4_worker_killed_after_send_is_no_duplicate_where_repeats_are_known(stage: Stage) -> None:
+async def test_F4_worker_killed_after_send_is_no_duplicate_with_a_deduplicating_provider(stage: Stage) -> None:
     doomed = stage.worker("kill@sent")
     await stage.promise("p", kind="code")
     assert await stage.ended(doomed) == -signal.SIGKILL
@@ -42,7 +42,7 @@ COMES_AGAIN: dict[NoticeClass, bool] = {"code": False, "reply": False, "notice":
 
 
 @pytest.mark.parametrize("kind", COMES_AGAIN)
-async def test_F4_where_repeats_are_not_known_the_class_decides(stage: Stage, kind: NoticeClass) -> None:
+async def test_F4_without_deduplication_the_message_class_decides(stage: Stage, kind: NoticeClass) -> None:
     stage.fake.capable = False
     doomed = stage.worker("kill@sent")
     await stage.promise("p", kind=kind)
@@ -55,7 +55,7 @@ async def test_F4_where_repeats_are_not_known_the_class_decides(stage: Stage, ki
     assert len(stage.fake.requests) == 1
 
 
-async def test_F7_told_to_go_it_finishes_its_sends_and_takes_no_more(stage: Stage) -> None:
+async def test_F7_on_sigterm_a_worker_finishes_its_sends_and_claims_no_more(stage: Stage) -> None:
     stage.fake.wait_seconds = 0.5
     worker = stage.worker()
     await stage.promise(*(f"p{number}" for number in range(40)))
@@ -68,7 +68,7 @@ async def test_F7_told_to_go_it_finishes_its_sends_and_takes_no_more(stage: Stag
     assert "claimed" not in {row.state for row in await stage.outbox.list_rows("claimed", 100)}
 
 
-async def test_F8_a_zombie_that_wakes_sends_nothing_it_no_longer_holds(stage: Stage) -> None:
+async def test_F8_a_resumed_worker_sends_nothing_whose_lease_it_lost(stage: Stage) -> None:
     zombie = stage.worker("stop@claimed")
     await stage.promise("p")
     await asyncio.to_thread(stopped, zombie)
@@ -81,7 +81,7 @@ async def test_F8_a_zombie_that_wakes_sends_nothing_it_no_longer_holds(stage: St
     assert len(stage.fake.requests) == 2
 
 
-async def test_F8_the_late_word_of_a_zombie_is_refused(stage: Stage) -> None:
+async def test_F8_a_late_settlement_of_a_resumed_worker_is_refused(stage: Stage) -> None:
     zombie = stage.worker("stop@sent")
     await stage.promise("p")
     await asyncio.to_thread(stopped, zombie)
