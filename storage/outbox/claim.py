@@ -124,7 +124,9 @@ HOLD_ALL = bulk.unnested(
     """,
     **_CLAIM,
 )
-_RENEWED = case((_ROW.due_at < bindparam("renewed_before"), bindparam("until")), else_=_ROW.due_at)
+_UNTIL = bindparam("until", type_=_ROW.due_at.type)
+"""Typed by hand: in a `case` nothing tells the type, and SQLite would be given a form of its own."""
+_RENEWED = case((_ROW.due_at < bindparam("renewed_before"), _UNTIL), else_=_ROW.due_at)
 HAND_OVER = HOLD.values(reason=bindparam("said"), due_at=_RENEWED)
 HAND_ALL_OVER = bulk.unnested(
     """
