@@ -108,10 +108,10 @@ class Phone:
         await (await download.value).save_as(path)
         return path
 
-    async def passes(self, worlds: Worlds) -> str:
+    async def passes(self, sandboxes: Worlds) -> str:
         """Download what "Save as test" offers, check that it passes when replayed, and return its text."""
         text = (await self.saved(PICTURES)).read_text(encoding="utf-8")
-        assert await replayed(worlds, text) == text
+        assert await replayed(sandboxes, text) == text
         return text
 
 
@@ -165,16 +165,16 @@ async def browser(chromium: str) -> AsyncIterator[Browser]:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def show(worlds: Worlds) -> AsyncIterator[Show]:
+async def demo_site(sandboxes: Worlds) -> AsyncIterator[Show]:
     """Provide one demo for all browser tests; each test takes a phone of its own."""
-    async with showing(worlds.menu) as opened:
+    async with showing(sandboxes.menu) as opened:
         yield opened
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def page(browser: Browser, show: Show, request: pytest.FixtureRequest) -> AsyncIterator[Phone]:
+async def page(browser: Browser, demo_site: Show, request: pytest.FixtureRequest) -> AsyncIterator[Phone]:
     """Provide the phone in a fresh page."""
-    async with holding(browser, show.url, called(request)) as opened:
+    async with holding(browser, demo_site.url, called(request)) as opened:
         yield opened
 
 

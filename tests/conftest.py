@@ -9,17 +9,17 @@ import redis
 from hypothesis import settings
 
 from tests.chromium import browser as browser
+from tests.chromium import demo_site as demo_site
 from tests.chromium import page as page
-from tests.chromium import show as show
-from tests.runs import runs as runs
-from tests.runs import told as told
+from tests.runs import dialog_runs as dialog_runs
+from tests.runs import play_dialog as play_dialog
 from tests.services import Missing, Postgres, Redis, found, serving
 from tests.sql import database as database
 from tests.sql import database_url as database_url
 from tests.sql import migrate
 from tests.sql import sqlite_migrated as sqlite_migrated
-from tests.world import world as world
-from tests.world import worlds as worlds
+from tests.world import sandbox as sandbox
+from tests.world import sandboxes as sandboxes
 
 LEAKS = ("DATABASE_URL", "REDIS_URL", "PORT", "ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 LEAKING_PREFIXES = ("DIALTREE_", "TWILIO_", "PG")

@@ -63,9 +63,9 @@ class Wire:
 
 
 @asynccontextmanager
-async def wired(world: World, firing: Firing = "once") -> AsyncIterator[Wire]:
+async def wired(sandbox: World, firing: Firing = "once") -> AsyncIterator[Wire]:
     """Serve the sandbox's webhooks on loopback and yield a sender to it."""
-    async with listening(public(world.house), "127.0.0.1", 0) as port, ClientSession() as client:
+    async with listening(public(sandbox.house), "127.0.0.1", 0) as port, ClientSession() as client:
         yield Wire(client, f"http://127.0.0.1:{port}", firing)
 
 

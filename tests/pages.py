@@ -17,8 +17,8 @@ from gateway.http import client_address
 from gateway.http.listening import listening
 from gateway.pages.routes import Pages
 from tests.world import World
-from tests.world import world as world
-from tests.world import worlds as worlds
+from tests.world import sandbox as sandbox
+from tests.world import sandboxes as sandboxes
 
 ANA, BARBU, NOBODY, NEWCOMER = "+40740000101", "+40740000102", "+40740000999", "+40740000104"
 PASSWORDS = {ANA: "ThankYou1", BARBU: "Albastru77", NEWCOMER: "ClaraNou4"}
@@ -86,7 +86,7 @@ class Browser:
 class Street:
     """A sandbox whose pages are served."""
 
-    world: World
+    sandbox: World
     url: str
     phone: Direct
     sessions: list[aiohttp.ClientSession] = field(default_factory=list)
@@ -100,7 +100,7 @@ class Street:
     async def code(self, caller: str = ANA) -> str:
         """Text the password to 477 and return the code that comes back (R8)."""
         await self.phone.text(caller, "477", PASSWORDS[caller])
-        notice = (await self.world.post.collect())[-1]
+        notice = (await self.sandbox.post.collect())[-1]
         assert notice.to == caller
         found = re.search(r"\b\d{6}\b", notice.body)
         assert found
@@ -108,7 +108,7 @@ class Street:
 
     async def link(self) -> str:
         """Return the token of the link that arrived last, by SMS or e-mail."""
-        found = re.search(r"#(\S+)", (await self.world.post.collect())[-1].body)
+        found = re.search(r"#(\S+)", (await self.sandbox.post.collect())[-1].body)
         assert found
         return found[1]
 
@@ -124,36 +124,36 @@ class Street:
         return await self.link()
 
 
-def pages(world: World, public_url: str = "http://127.0.0.1", posts_a_minute: int = 100_000) -> Pages:
+def pages(sandbox: World, public_url: str = "http://127.0.0.1", posts_a_minute: int = 100_000) -> Pages:
     """Build the pages of a sandbox."""
-    house = world.house.conversations
+    house = sandbox.house.conversations
     tallies, source = house.manners.tallies, client_address.sources(())
     return Pages(house.shelf, house.people, SECRET, public_url, tallies, source, posts_a_minute=posts_a_minute)
 
 
-def two_operators(world: World) -> Pages:
+def two_operators(sandbox: World) -> Pages:
     """Build the pages of one operator under two names: tokens of one must be worthless at the other."""
-    site, menu = pages(world), world.menu
+    site, menu = pages(sandbox), sandbox.menu
     twin = replace(menu, form=menu.form.model_copy(update={"name": "twin"}))
     site.shelf.publish(twin)
     return replace(site, people={**site.people, "twin": site.people[menu.name]})
 
 
 @asynccontextmanager
-async def serving(world: World, site: Pages) -> AsyncIterator[Street]:
+async def serving(sandbox: World, site: Pages) -> AsyncIterator[Street]:
     """Serve the pages on a free port."""
     app = web.Application(client_max_size=64 * 1024)
     app.add_routes(site.routes())
     async with listening(app, "127.0.0.1", 0) as port:
-        street = Street(world, f"http://127.0.0.1:{port}", world.direct())
-        yield street
-        for session in street.sessions:
+        page_server = Street(sandbox, f"http://127.0.0.1:{port}", sandbox.direct())
+        yield page_server
+        for session in page_server.sessions:
             await session.close()
 
 
 @pytest.fixture
-async def street(world: World) -> AsyncIterator[Street]:
-    async with serving(world, pages(world)) as served:
+async def page_server(sandbox: World) -> AsyncIterator[Street]:
+    async with serving(sandbox, pages(sandbox)) as served:
         yield served
 
 

@@ -30,8 +30,8 @@ async def photograph(browser: Browser, url: str) -> None:
 
 
 async def main() -> None:
-    async with showing(pack_compiler.menu) as show, browsing(found("chromium")) as browser:
-        await photograph(browser, show.url)
+    async with showing(pack_compiler.menu) as demo_site, browsing(found("chromium")) as browser:
+        await photograph(browser, demo_site.url)
 
 
 if __name__ == "__main__":

@@ -41,9 +41,9 @@ class Runs:
     async def _play(self, dialog: Dialog) -> Played:
         moves = self.worlds.watched(dialog.first("operator"))
         moves.fired = set()
-        async with self.worlds.of(dialog) as world:
-            brought = await world.player(world.direct(dialog.trust)).play(dialog)
-            return Played(brought, await world.counts(), moves.fired)
+        async with self.worlds.of(dialog) as sandbox:
+            brought = await sandbox.player(sandbox.direct(dialog.trust)).play(dialog)
+            return Played(brought, await sandbox.counts(), moves.fired)
 
 
 @cache
@@ -71,9 +71,9 @@ def named(path: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def runs(worlds: Worlds) -> Runs:
+def dialog_runs(sandboxes: Worlds) -> Runs:
     """Provide the dialog runs of this test run."""
-    return Runs(worlds)
+    return Runs(sandboxes)
 
 
 Told = Callable[[str], Awaitable[list[str]]]
@@ -81,11 +81,11 @@ Told = Callable[[str], Awaitable[list[str]]]
 
 
 @pytest.fixture
-def told(runs: Runs) -> Told:
+def play_dialog(dialog_runs: Runs) -> Told:
     """Provide a function that plays a dialog once and returns its texts."""
 
     async def words(name: str) -> list[str]:
-        brought = (await runs.of(FOLDER / f"{name}.dialog")).brought
+        brought = (await dialog_runs.of(FOLDER / f"{name}.dialog")).brought
         return ["\n".join(lines) for lines in brought if lines]
 
     return words

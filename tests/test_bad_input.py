@@ -14,8 +14,8 @@ from gateway.http import decoding
 from gateway.http.listening import listening
 from gateway.server.app import public
 from tests.world import HOOK_TOKEN, World
-from tests.world import world as world
-from tests.world import worlds as worlds
+from tests.world import sandbox as sandbox
+from tests.world import sandboxes as sandboxes
 
 AT = f"/hooks/orange-ro/africastalking/{HOOK_TOKEN}"
 FORM = {"Content-Type": decoding.FORM}
@@ -44,8 +44,8 @@ MALFORMED = {
 
 
 @pytest.fixture
-async def url(world: World) -> AsyncIterator[str]:
-    async with listening(public(world.house), "127.0.0.1", 0) as port:
+async def url(sandbox: World) -> AsyncIterator[str]:
+    async with listening(public(sandbox.house), "127.0.0.1", 0) as port:
         yield f"http://127.0.0.1:{port}"
 
 
@@ -59,16 +59,16 @@ async def post(url: str, data: bytes | dict[str, str], content_type: str = decod
 
 
 @pytest.mark.parametrize("case", MALFORMED)
-async def test_malformed_requests_get_a_clear_4xx(case: str, url: str, world: World) -> None:
+async def test_malformed_requests_get_a_clear_4xx(case: str, url: str, sandbox: World) -> None:
     content_type, body, expected = MALFORMED[case]
-    before = await world.counts()
+    before = await sandbox.counts()
     status, words = await post(f"{url}{AT}/ussd", body, content_type)
     assert status == expected and words.strip()
-    assert await world.counts() == before
+    assert await sandbox.counts() == before
 
 
 @pytest.mark.parametrize("missing", ["sessionId", "phoneNumber"])
-async def test_a_ussd_request_without_its_fields_ends_politely(missing: str, url: str, world: World) -> None:
+async def test_a_ussd_request_without_its_fields_ends_politely(missing: str, url: str, sandbox: World) -> None:
     fields = {name: value for name, value in GOOD.items() if name != missing}
     status, words = await post(f"{url}{AT}/ussd", fields)
     assert status == 200 and words.startswith("END Serviciul nu raspunde acum.")

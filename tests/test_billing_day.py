@@ -34,8 +34,8 @@ from tests.sql import NOW, SECRET, rows_in
 from tests.sql import database as database
 from tests.sql import database_url as database_url
 from tests.world import World
-from tests.world import world as world
-from tests.world import worlds as worlds
+from tests.world import sandbox as sandbox
+from tests.world import sandboxes as sandboxes
 
 ANA, BARBU = "+40740000101", "+40740000102"
 TODAY = date(2026, 3, 14)
@@ -135,27 +135,29 @@ def test_a_cycle_is_a_month() -> None:
 
 
 async def test_the_command_announces_and_prints_counts(
-    world: World, capsys: pytest.CaptureFixture[str]
+    sandbox: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    people = world.house.conversations.people[OPERATOR]
-    people.world = replace(people.world, billing=world.weather.inner)
+    people = sandbox.house.conversations.people[OPERATOR]
+    people.world = replace(people.world, billing=sandbox.weather.inner)
     for told in ("3 notices", "0 notices"):
         args = argparse.Namespace(operator=OPERATOR, cycle="", listen=False)
-        assert await notify.run(args, world.house) == 0
+        assert await notify.run(args, sandbox.house) == 0
         assert told in capsys.readouterr().out
-    assert await notify.run(argparse.Namespace(operator="x", cycle="", listen=False), world.house) == 2
-    assert await notify.run(argparse.Namespace(operator=OPERATOR, cycle="x", listen=False), world.house) == 2
+    assert await notify.run(argparse.Namespace(operator="x", cycle="", listen=False), sandbox.house) == 2
+    assert await notify.run(argparse.Namespace(operator=OPERATOR, cycle="x", listen=False), sandbox.house) == 2
 
 
 @asynccontextmanager
-async def listening(world: World) -> AsyncIterator[tuple[TmfBss, str]]:
+async def listening(sandbox: World) -> AsyncIterator[tuple[TmfBss, str]]:
     """Serve a BSS and our event endpoint; yield the URL its events go to."""
-    bss, people = TmfBss(book(world.clock())), world.house.conversations.people
+    bss, people = TmfBss(book(sandbox.clock())), sandbox.house.conversations.people
     tokens = {OPERATOR: (TOKEN.encode(),)}
-    listener = Listener(world.house.hooks.guard, people, world.house.listener.announcer, tokens, world.clock)
-    house = replace(world.house, listener=listener)
+    listener = Listener(
+        sandbox.house.hooks.guard, people, sandbox.house.listener.announcer, tokens, sandbox.clock
+    )
+    house = replace(sandbox.house, listener=listener)
     async with served(bss.app()) as there, served(app.public(house)) as here:
-        today = world.clock().date
+        today = sandbox.clock().date
         billing = connect(f"tmf678+{there}", site(opened("sqlite://"), today))
         people[OPERATOR].world = replace(people[OPERATOR].world, billing=billing)
         await billing.listen(listener.callback(here, OPERATOR))  # type: ignore[attr-defined]
@@ -165,45 +167,45 @@ async def listening(world: World) -> AsyncIterator[tuple[TmfBss, str]]:
             await billing.close()  # type: ignore[attr-defined]
 
 
-async def test_a_bill_of_three_events_and_a_manual_run_is_announced_once(world: World) -> None:
-    async with listening(world) as (bss, _):
+async def test_a_bill_of_three_events_and_a_manual_run_is_announced_once(sandbox: World) -> None:
+    async with listening(sandbox) as (bss, _):
         for event in ("customerBillCreateEvent", "customerBillCreateEvent", "customerBillStateChangeEvent"):
             assert await bss.announce("ORO-202603-0101", event) == [204]
         args = argparse.Namespace(operator=OPERATOR, cycle="2026-03", listen=False)
-        assert await notify.run(args, world.house) == 0
-        told = await world.post.collect()
+        assert await notify.run(args, sandbox.house) == 0
+        told = await sandbox.post.collect()
     assert sorted(notice.to for notice in told) == [ANA, BARBU, "+40740000103"]
 
 
-async def test_an_event_about_an_unpublished_bill_waits_for_its_change_of_state(world: World) -> None:
-    async with listening(world) as (bss, _):
+async def test_an_event_about_an_unpublished_bill_waits_for_its_change_of_state(sandbox: World) -> None:
+    async with listening(sandbox) as (bss, _):
         bss.states["ORO-202603-0101"] = "validated"
         assert await bss.announce("ORO-202603-0101") == [204]
-        assert await world.post.collect() == []
+        assert await sandbox.post.collect() == []
         bss.states["ORO-202603-0101"] = "sent"
         assert await bss.announce("ORO-202603-0101", "customerBillStateChangeEvent") == [204]
-        assert len(await world.post.collect()) == 1
+        assert len(await sandbox.post.collect()) == 1
 
 
-async def test_a_bill_is_announced_with_the_currently_published_texts(world: World, tmp_path: Path) -> None:
+async def test_a_bill_is_announced_with_the_currently_published_texts(sandbox: World, tmp_path: Path) -> None:
     shutil.copytree(pack_compiler.OPERATORS, tmp_path / "packs")
     pack = tmp_path / "packs/orange_ro"
     with (pack / "texts/ro.yaml").open("a") as texts:
         texts.write('billday.sms_notice: "Nou! {operator}: {month} {total} {due} {ussd}."\n')
-    async with listening(world) as (bss, _):
-        world.house.conversations.shelf.publish(pack_compiler.menu(pack))
+    async with listening(sandbox) as (bss, _):
+        sandbox.house.conversations.shelf.publish(pack_compiler.menu(pack))
         assert await bss.announce("ORO-202603-0101") == [204]
-        (notice,) = await world.post.collect()
+        (notice,) = await sandbox.post.collect()
     assert notice.body.startswith("Nou! ")
 
 
-async def test_events_of_an_unavailable_bss_are_answered_for_redelivery(world: World) -> None:
-    async with listening(world) as (bss, _):
+async def test_events_of_an_unavailable_bss_are_answered_for_redelivery(sandbox: World) -> None:
+    async with listening(sandbox) as (bss, _):
         bss.book.answer = lambda request: web.Response(status=500)
         assert await bss.announce("ORO-202603-0101") == [503]
         bss.book.answer = lambda request: None
         assert await bss.announce("ORO-202603-0101") == [204]
-        assert len(await world.post.collect()) == 1
+        assert len(await sandbox.post.collect()) == 1
 
 
 BILL = {"id": "ORO-202603-0101", "billingAccount": {"id": "40740000101"}}
@@ -223,14 +225,14 @@ BILL = {"id": "ORO-202603-0101", "billingAccount": {"id": "40740000101"}}
         ("../listener/customerBillCreateEvent", {"event": {"customerBill": BILL}}, 204),
     ],
 )
-async def test_a_forged_event_announces_nothing(world: World, path: str, body: Any, status: int) -> None:
-    async with listening(world) as (_, callback), ClientSession() as session:
+async def test_a_forged_event_announces_nothing(sandbox: World, path: str, body: Any, status: int) -> None:
+    async with listening(sandbox) as (_, callback), ClientSession() as session:
         async with session.post(f"{callback}/{path}", json=body) as response:
             assert response.status == status
-        assert len(await world.post.collect()) == (path.startswith(".."))
+        assert len(await sandbox.post.collect()) == (path.startswith(".."))
 
 
-async def test_an_event_is_read_to_its_end_however_its_bytes_arrive(world: World) -> None:
+async def test_an_event_is_read_to_its_end_however_its_bytes_arrive(sandbox: World) -> None:
     body = json.dumps({"event": {"customerBill": BILL}}).encode()
 
     async def halves() -> AsyncIterator[bytes]:
@@ -239,22 +241,22 @@ async def test_an_event_is_read_to_its_end_however_its_bytes_arrive(world: World
             await asyncio.sleep(0)
         yield body[9:]
 
-    async with listening(world) as (_, callback), ClientSession() as session:
+    async with listening(sandbox) as (_, callback), ClientSession() as session:
         async with session.post(f"{callback}/customerBillCreateEvent", data=halves()) as response:
             assert response.status == 204
-        assert len(await world.post.collect()) == 1
+        assert len(await sandbox.post.collect()) == 1
 
 
-async def test_a_wrong_token_is_refused(world: World) -> None:
-    async with listening(world) as (_, callback), ClientSession() as session:
+async def test_a_wrong_token_is_refused(sandbox: World) -> None:
+    async with listening(sandbox) as (_, callback), ClientSession() as session:
         for wrong in (callback.replace(TOKEN, "guess"), callback.replace(OPERATOR, "nobody")):
             async with session.post(f"{wrong}/customerBillCreateEvent", json={}) as response:
                 assert response.status == 404
 
 
-async def test_wrong_tokens_are_rate_limited_and_the_right_one_is_not(world: World) -> None:
-    world.house.hooks.guard.refusals.most = 3
-    async with listening(world) as (_, callback), ClientSession() as session:
+async def test_wrong_tokens_are_rate_limited_and_the_right_one_is_not(sandbox: World) -> None:
+    sandbox.house.hooks.guard.refusals.most = 3
+    async with listening(sandbox) as (_, callback), ClientSession() as session:
         told = []
         for place in [callback.replace(TOKEN, "guess")] * 5 + [callback]:
             async with session.post(f"{place}/customerBillCreateEvent", json={"event": {}}) as response:

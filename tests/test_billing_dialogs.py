@@ -15,7 +15,7 @@ from gateway.dialogs.sandbox import choose_language
 from tests.bss import behind, book
 from tests.runs import CALLS, FOLDER, keep, load, named
 from tests.world import AT, OPERATOR, PATIENT, World, Worlds
-from tests.world import worlds as worlds
+from tests.world import sandboxes as sandboxes
 
 INSTEAD = Path(__file__).parent / "dialogs_instead"
 """`BACKEND/OPERATOR/NAME.dialog`: the dialog as that backend can serve it, with its honest answer."""
@@ -32,24 +32,24 @@ _REFERENCE = re.compile(r"\b[A-Z2-7]{8}\b")
 
 @asynccontextmanager
 async def world_behind(
-    name: str, worlds: Worlds, dialog: Dialog, folder: Path, patience: Patience = PATIENT
+    name: str, sandboxes: Worlds, dialog: Dialog, folder: Path, patience: Patience = PATIENT
 ) -> AsyncIterator[tuple[World, Book]]:
     """Open the sandbox of a dialog with bills from another backend; yield it and the backend's data.
 
     A call to the backend may take as long as the turn's action budget.
     """
     operator = dialog.first("operator", OPERATOR)
-    async with worlds.open(dialog.first("at", AT), dialog.trust, operator, patience=patience) as world:
-        kept = book(world.clock(), operator)
+    async with sandboxes.open(dialog.first("at", AT), dialog.trust, operator, patience=patience) as sandbox:
+        kept = book(sandbox.clock(), operator)
 
         def today() -> date:
-            return world.clock().astimezone(kept.rows.zone).date()
+            return sandbox.clock().astimezone(kept.rows.zone).date()
 
         async with behind(name, folder, kept, today, {"timeout_seconds": patience.action}) as billing:
-            world.weather.inner = billing
+            sandbox.weather.inner = billing
             if language := dialog.first("language"):
-                await choose_language(world.house, operator, dialog.first("from"), language)
-            yield world, kept
+                await choose_language(sandbox.house, operator, dialog.first("from"), language)
+            yield sandbox, kept
 
 
 def instead(name: str, path: Path) -> Path:
@@ -69,12 +69,12 @@ def renamed(name: str, kept: Book, text: str) -> str:
 
 @pytest.mark.parametrize(("name", "path"), CASES)
 async def test_dialog_has_the_same_screens_behind_every_backend(
-    name: str, path: Path, worlds: Worlds, tmp_path: Path, request: pytest.FixtureRequest
+    name: str, path: Path, sandboxes: Worlds, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     path = instead(name, path)
-    async with world_behind(name, worlds, load(path), tmp_path) as (world, kept):
+    async with world_behind(name, sandboxes, load(path), tmp_path) as (sandbox, kept):
         dialog = read(renamed(name, kept, path.read_text(encoding="utf-8")), path.name)
-        brought = await world.player(world.direct(dialog.trust)).play(dialog)
+        brought = await sandbox.player(sandbox.direct(dialog.trust)).play(dialog)
     told = write(dialog, brought)
     if request.config.getoption("--rewrite") and path.is_relative_to(INSTEAD):
         keep(path, told)

@@ -57,15 +57,15 @@ async def _token(request: web.Request) -> web.StreamResponse:
 
 
 @pytest.fixture
-async def shelf() -> AsyncIterator[tuple[Shelf, str]]:
+async def document_server() -> AsyncIterator[tuple[Shelf, str]]:
     kept = Shelf()
     async with served(kept.app()) as url:
         yield kept, url
 
 
 @pytest.fixture
-async def billing(shelf: tuple[Shelf, str]) -> AsyncIterator[Billing]:
-    _, url = shelf
+async def billing(document_server: tuple[Shelf, str]) -> AsyncIterator[Billing]:
+    _, url = document_server
     elsewhere = url.replace("http://127.0.0.1", "localhost")
     options = {
         "token_url": f"{url}/token",
@@ -82,18 +82,18 @@ async def billing(shelf: tuple[Shelf, str]) -> AsyncIterator[Billing]:
 
 @pytest.mark.parametrize("where", ["/file", "{url}/file", "../../../file"])
 async def test_a_document_at_the_bss_is_requested_with_our_token(
-    shelf: tuple[Shelf, str], billing: Billing, where: str
+    document_server: tuple[Shelf, str], billing: Billing, where: str
 ) -> None:
-    kept, url = shelf
+    kept, url = document_server
     kept.attached = [{"url": where.format(url=url), **KIND}]
     found = await billing.document(ACCOUNT, BILL)
     assert (found.data, found.format, found.suffix, kept.asked) == (PDF, "PAdES", "pdf", ["Bearer ours"])
 
 
 async def test_a_document_at_an_allowed_host_is_requested_without_our_token(
-    shelf: tuple[Shelf, str], billing: Billing
+    document_server: tuple[Shelf, str], billing: Billing
 ) -> None:
-    kept, url = shelf
+    kept, url = document_server
     kept.attached = [{"url": url.replace("127.0.0.1", "localhost") + "/file?signature=s", **KIND}]
     assert (await billing.document(ACCOUNT, BILL)).data == PDF
     assert kept.asked == [""]
@@ -113,25 +113,27 @@ async def test_a_document_at_an_allowed_host_is_requested_without_our_token(
     ],
 )
 async def test_documents_at_other_hosts_are_not_requested(
-    shelf: tuple[Shelf, str], billing: Billing, where: str
+    document_server: tuple[Shelf, str], billing: Billing, where: str
 ) -> None:
-    kept, _ = shelf
+    kept, _ = document_server
     kept.attached = [{"url": where, **KIND}]
     with pytest.raises(Down) as told:
         await billing.document(ACCOUNT, BILL)
     assert kept.asked == [] and where not in str(told.value)
 
 
-async def test_a_document_may_be_embedded_in_the_bill(shelf: tuple[Shelf, str], billing: Billing) -> None:
-    kept, _ = shelf
+async def test_a_document_may_be_embedded_in_the_bill(
+    document_server: tuple[Shelf, str], billing: Billing
+) -> None:
+    kept, _ = document_server
     kept.attached = [{"content": base64.b64encode(PDF).decode(), **KIND}]
     assert (await billing.document(ACCOUNT, BILL)).data == PDF and kept.asked == []
 
 
 async def test_of_several_attachments_the_pdf_is_the_document(
-    shelf: tuple[Shelf, str], billing: Billing
+    document_server: tuple[Shelf, str], billing: Billing
 ) -> None:
-    kept, _ = shelf
+    kept, _ = document_server
     kept.attached = [{"url": "/x", "mimeType": "application/xml"}, {"url": "/file", **KIND}]
     assert (await billing.document(ACCOUNT, BILL)).data == PDF
     kept.attached = [{"id": "named but nowhere"}]
@@ -150,25 +152,27 @@ async def test_of_several_attachments_the_pdf_is_the_document(
     ],
 )
 async def test_other_content_types_are_refused(
-    shelf: tuple[Shelf, str], billing: Billing, kind: str, data: bytes
+    document_server: tuple[Shelf, str], billing: Billing, kind: str, data: bytes
 ) -> None:
-    kept, _ = shelf
+    kept, _ = document_server
     kept.attached, kept.kind, kept.data = [{"url": "/file", **KIND}], kind, data
     with pytest.raises(Down):
         await billing.document(ACCOUNT, BILL)
 
 
-async def test_without_a_content_type_the_bills_own_is_used(shelf: tuple[Shelf, str], billing: Billing) -> None:
-    kept, _ = shelf
+async def test_without_a_content_type_the_bills_own_is_used(
+    document_server: tuple[Shelf, str], billing: Billing
+) -> None:
+    kept, _ = document_server
     kept.attached, kept.kind = [{"url": "/file", **KIND}], "application/octet-stream"
     assert (await billing.document(ACCOUNT, BILL)).suffix == "pdf"
 
 
 @pytest.mark.parametrize("content", ["not base64!", "A" * (MOST_FILE_BYTES * 4 // 3 + 8)])
 async def test_content_that_cannot_be_read_is_refused(
-    shelf: tuple[Shelf, str], billing: Billing, content: str
+    document_server: tuple[Shelf, str], billing: Billing, content: str
 ) -> None:
-    kept, _ = shelf
+    kept, _ = document_server
     kept.attached = [{"content": content, **KIND}]
     with pytest.raises(Down):
         await billing.document(ACCOUNT, BILL)

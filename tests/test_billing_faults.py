@@ -22,7 +22,7 @@ from storage.sql.engine import connect as opened
 from tests.bss import UNHURRIED, Backend, behind, book, served, site
 from tests.test_billing_dialogs import world_behind
 from tests.world import Worlds
-from tests.world import worlds as worlds
+from tests.world import sandboxes as sandboxes
 
 ANA, ACCOUNT, BILL = "+40740000101", "40740000101", "ORO-202603-0101"
 TODAY = date(2026, 3, 10)
@@ -37,7 +37,7 @@ async def tmf(tmp_path: Path) -> AsyncIterator[Backend]:
 
 
 @pytest.fixture
-async def hasty(tmp_path: Path) -> AsyncIterator[Backend]:
+async def impatient_backend(tmp_path: Path) -> AsyncIterator[Backend]:
     """Provide a TM Forum backend with short timeouts, for a BSS that never answers."""
     kept = book()
     async with behind("tmf678-v4", tmp_path, kept, lambda: TODAY, {"timeout_seconds": 0.2}) as billing:
@@ -115,15 +115,15 @@ def test_calls_in_flight_when_the_circuit_opens_do_not_extend_its_first_pause() 
     assert not breaker.admits(4.9) and breaker.admits(5.0)
 
 
-async def test_five_timeouts_open_the_circuit_and_then_nothing_waits(hasty: Backend) -> None:
-    hasty.book.freeze()
+async def test_five_timeouts_open_the_circuit_and_then_nothing_waits(impatient_backend: Backend) -> None:
+    impatient_backend.book.freeze()
     for name in "abcde":
         with pytest.raises(Slow):
-            await hasty.billing.bills(name, 1)
-    asked = len(hasty.book.asked)
+            await impatient_backend.billing.bills(name, 1)
+    asked = len(impatient_backend.book.asked)
     with pytest.raises(Down):
-        await hasty.billing.bills("f", 1)
-    assert len(hasty.book.asked) == asked
+        await impatient_backend.billing.bills("f", 1)
+    assert len(impatient_backend.book.asked) == asked
 
 
 async def test_a_session_reads_billing_once(tmf: Backend) -> None:
@@ -258,13 +258,13 @@ async def pressed(line: Direct, *keys: str) -> list[str]:
 
 
 async def test_F31_down_is_the_last_answer_with_its_day_or_an_honest_word(
-    worlds: Worlds, tmp_path: Path
+    sandboxes: Worlds, tmp_path: Path
 ) -> None:
-    async with world_behind("tmf678-v4", worlds, SCENE, tmp_path) as (world, bss):
-        line = world.direct()
+    async with world_behind("tmf678-v4", sandboxes, SCENE, tmp_path) as (sandbox, bss):
+        line = sandbox.direct()
         before = await pressed(line, "1", "1", "1")
         bss.answer = answering(lambda: web.Response(status=500))
-        stale(world.weather.inner)
+        stale(sandbox.weather.inner)
         after = await pressed(line, "1", "1", "1")
         honest = await pressed(line, "1", "1", "3", "1")
     assert after[0] == "La data de 10.03.2026:" and after[1 : len(before) - 2] == before[: len(before) - 3]

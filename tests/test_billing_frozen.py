@@ -15,7 +15,7 @@ from gateway.dialogs.player import Shown
 from tests.test_billing_dialogs import world_behind
 from tests.test_billing_faults import ANA
 from tests.world import Worlds
-from tests.world import worlds as worlds
+from tests.world import sandboxes as sandboxes
 
 BACKENDS = ("tmf678-v4", "killbill")
 EARNEST, QUICK = Patience(), Patience(name=0.2, action=0.6, promise=0.5)
@@ -48,31 +48,31 @@ async def timed(answer: Awaitable[Shown]) -> tuple[Shown, float]:
 @pytest.mark.parametrize("channel", CALLS)
 @pytest.mark.parametrize("name", BACKENDS)
 async def test_F30_F32_frozen_for_five_seconds_is_an_end_within_three_and_one_text(
-    name: str, channel: str, met: str, worlds: Worlds, tmp_path: Path
+    name: str, channel: str, met: str, sandboxes: Worlds, tmp_path: Path
 ) -> None:
     patience = EARNEST if (name, channel) == ("tmf678-v4", "ussd") else QUICK
-    async with world_behind(name, worlds, SCENE, tmp_path, patience) as (world, bss):
-        line = world.direct({"voice": "line"})
+    async with world_behind(name, sandboxes, SCENE, tmp_path, patience) as (sandbox, bss):
+        line = sandbox.direct({"voice": "line"})
         if met == "before":
             await line.text(ANA, "477", "AJUTOR")
-            await world.weather.subscriber(ANA)
-        await world.post.collect()
+            await sandbox.weather.subscriber(ANA)
+        await sandbox.post.collect()
         bss.freeze()
         said, took = await asked(line, channel)
-        while_frozen = await world.post.collect()
+        while_frozen = await sandbox.post.collect()
         bss.thaw()
-        world.clock.wait(LATER)
-        told = [*await world.post.collect(), *await world.post.collect()]
+        sandbox.clock.wait(LATER)
+        told = [*await sandbox.post.collect(), *await sandbox.post.collect()]
     assert took < 3 and "SMS" in said.lines[0] and said.ends is (channel != "sms")
     assert while_frozen == [] and len(told) == 1
     assert told[0].to == ANA and "79,90" in told[0].body
 
 
-async def test_a_step_waits_for_a_lookup_the_first_screen_did_not(worlds: Worlds, tmp_path: Path) -> None:
+async def test_a_step_waits_for_a_lookup_the_first_screen_did_not(sandboxes: Worlds, tmp_path: Path) -> None:
     """The lookup takes longer than the greeting waits but less than the turn: the answer is the bill itself."""
-    async with world_behind("tmf678-v4", worlds, SCENE, tmp_path, EARNEST) as (world, bss):
+    async with world_behind("tmf678-v4", sandboxes, SCENE, tmp_path, EARNEST) as (sandbox, bss):
         bss.freeze()
         asyncio.get_running_loop().call_later(EARNEST.name * 1.5, bss.thaw)
-        said = await world.direct().text(ANA, "477", "FACTURA")
-        assert await world.post.collect() == []
+        said = await sandbox.direct().text(ANA, "477", "FACTURA")
+        assert await sandbox.post.collect() == []
     assert "79,90" in said.lines[0]

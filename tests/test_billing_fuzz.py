@@ -11,7 +11,7 @@ from menus.text.gsm import measure
 from tests.test_billing_dialogs import world_behind
 from tests.test_billing_faults import ACCOUNT, SCENE, answering, pressed
 from tests.world import Worlds
-from tests.world import worlds as worlds
+from tests.world import sandboxes as sandboxes
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=40),
@@ -34,14 +34,14 @@ FIELDS = {
 @settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(odd=st.fixed_dictionaries({}, optional=FIELDS))
 async def test_T35_whatever_billing_answers_the_subscriber_gets_a_fitting_screen(
-    odd: dict[str, object], worlds: Worlds, tmp_path: Path
+    odd: dict[str, object], sandboxes: Worlds, tmp_path: Path
 ) -> None:
     days = {"billDate": "2026-03-01", "paymentDueDate": "2026-03-15"}
     bill: dict[str, object] = {**days, "state": "sent", "id": "b"}
     bill |= {"taxIncludedAmount": {"unit": "RON", "value": 79.9}, "billingAccount": {"id": ACCOUNT}}
     text = json.dumps([{**bill, **odd}])
-    async with world_behind("tmf678-v4", worlds, SCENE, tmp_path) as (world, bss):
-        line = world.direct()
+    async with world_behind("tmf678-v4", sandboxes, SCENE, tmp_path) as (sandbox, bss):
+        line = sandbox.direct()
         await pressed(line)
         bss.answer = answering(lambda: web.Response(text=text, content_type="application/json"))
         lines = await pressed(line, "1", "1", "1")
@@ -49,9 +49,9 @@ async def test_T35_whatever_billing_answers_the_subscriber_gets_a_fitting_screen
     assert lines and measure(shown).units <= 182 and all(each.isprintable() for each in lines)
 
 
-async def test_T35_ten_megabytes_are_not_read(worlds: Worlds, tmp_path: Path) -> None:
-    async with world_behind("tmf678-v4", worlds, SCENE, tmp_path) as (world, bss):
-        line = world.direct()
+async def test_T35_ten_megabytes_are_not_read(sandboxes: Worlds, tmp_path: Path) -> None:
+    async with world_behind("tmf678-v4", sandboxes, SCENE, tmp_path) as (sandbox, bss):
+        line = sandbox.direct()
         await pressed(line)
         bss.answer = answering(
             lambda: web.Response(text="[" + " " * 10_000_000 + "]", content_type="application/json")

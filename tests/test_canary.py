@@ -57,7 +57,7 @@ def found(secrets: tuple[str, ...], *places: bytes) -> list[str]:
 
 
 @pytest.fixture
-def logged() -> Iterator[StringIO]:
+def captured_log() -> Iterator[StringIO]:
     """Capture the log at its most verbose level."""
     out, root = StringIO(), logging.getLogger("dialtree")
     handler = logging.StreamHandler(out)
@@ -68,10 +68,10 @@ def logged() -> Iterator[StringIO]:
     root.removeHandler(handler)
 
 
-async def everywhere(world: World) -> bytes:
+async def everywhere(sandbox: World) -> bytes:
     """Send every secret in every field of every webhook, page and screen; return the answers."""
     answers = b""
-    async with listening(public(world.house), "127.0.0.1", 0) as port, ClientSession() as client:
+    async with listening(public(sandbox.house), "127.0.0.1", 0) as port, ClientSession() as client:
         base = f"http://127.0.0.1:{port}"
         for secret in SECRETS:
             fields = dict.fromkeys(FIELDS, secret)
@@ -89,42 +89,42 @@ async def everywhere(world: World) -> bytes:
     return answers
 
 
-async def spoken(world: World) -> None:
+async def spoken(sandbox: World) -> None:
     """Send every secret by phone: as a text, as keys and as speech; return the answers."""
-    async with wired(world) as wire:
+    async with wired(sandbox) as wire:
         for line in (OverAfricasTalking, OverTwilio):
-            phone = line(wire, world.menu, world.post)
+            phone = line(wire, sandbox.menu, sandbox.post)
             for secret in SECRETS:
                 await phone.text(ANA, "477", secret)
                 await phone.call(ANA, "411")
                 await phone.press(secret[-6:])
 
 
-def written(world: World) -> bytes:
+def written(sandbox: World) -> bytes:
     """Return the bytes of the database and of its write-ahead log."""
-    path = world.house.settings.database_url.removeprefix("sqlite:///")
+    path = sandbox.house.settings.database_url.removeprefix("sqlite:///")
     return b"".join(file.read_bytes() for file in Path(path).parent.glob(f"{Path(path).name}*"))
 
 
 async def test_T15_no_secret_is_written_anywhere(
-    world: World, logged: StringIO, capfd: pytest.CaptureFixture[str]
+    sandbox: World, captured_log: StringIO, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    answers = await everywhere(world)
-    notices = [notice.body for notice in await world.post.collect()]
-    await spoken(world)
-    notices += [notice.body for notice in await world.post.collect()]
-    await world.house.notebook.flush()
-    told = logged.getvalue().encode()
+    answers = await everywhere(sandbox)
+    notices = [notice.body for notice in await sandbox.post.collect()]
+    await spoken(sandbox)
+    notices += [notice.body for notice in await sandbox.post.collect()]
+    await sandbox.house.notebook.flush()
+    told = captured_log.getvalue().encode()
     out = "".join(capfd.readouterr()).encode()
-    assert not found(SECRETS, answers, *(body.encode() for body in notices), told, out, written(world))
+    assert not found(SECRETS, answers, *(body.encode() for body in notices), told, out, written(sandbox))
     assert not found((ANA[3:], STRANGER[3:]), answers, told, out)
 
 
-async def test_T15_redis_holds_no_secret_and_names_nobody(worlds: Worlds, redis_server: Redis) -> None:
-    async with worlds.open(more={"redis_url": redis_server.url}) as world:
-        await everywhere(world)
-        await world.post.collect()
-        await spoken(world)
+async def test_T15_redis_holds_no_secret_and_names_nobody(sandboxes: Worlds, redis_server: Redis) -> None:
+    async with sandboxes.open(more={"redis_url": redis_server.url}) as sandbox:
+        await everywhere(sandbox)
+        await sandbox.post.collect()
+        await spoken(sandbox)
         keys, values = await held_by(redis_server.url)
     assert len(keys) > 500 and len(values) > 500
     assert not found(SECRETS, keys, values)
@@ -132,15 +132,15 @@ async def test_T15_redis_holds_no_secret_and_names_nobody(worlds: Worlds, redis_
 
 
 @pytest.mark.postgres
-async def test_T15_postgres_holds_no_secret(worlds: Worlds, postgres_database: str) -> None:
-    async with worlds.open(more={"database_url": postgres_database}) as world:
-        database = world.house.database
-        await seed(database, world.house.passwords, world.clock())
-        await everywhere(world)
-        await world.post.collect()
-        await spoken(world)
-        await world.post.collect()
-        await world.house.notebook.flush()
+async def test_T15_postgres_holds_no_secret(sandboxes: Worlds, postgres_database: str) -> None:
+    async with sandboxes.open(more={"database_url": postgres_database}) as sandbox:
+        database = sandbox.house.database
+        await seed(database, sandbox.house.passwords, sandbox.clock())
+        await everywhere(sandbox)
+        await sandbox.post.collect()
+        await spoken(sandbox)
+        await sandbox.post.collect()
+        await sandbox.house.notebook.flush()
         tables = {name: await laid_out(database, name) for name in metadata.tables}
     assert all(tables[name] for name in ("outbox", "audit", "codes", "password_tries", "changes"))
     assert not found(SECRETS, *tables.values())

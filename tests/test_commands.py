@@ -10,7 +10,7 @@ from gateway.publishing import pack_compiler
 
 
 @pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Change to a folder without settings."""
     monkeypatch.chdir(tmp_path)
 

@@ -16,17 +16,17 @@ DASHBOARD = Path(__file__).parent.parent / "docs" / "grafana.json"
 
 
 @pytest.fixture
-async def after(world: World, caplog: pytest.LogCaptureFixture) -> World:
+async def used_sandbox(sandbox: World, caplog: pytest.LogCaptureFixture) -> World:
     """Provide a sandbox after one activation of e-invoicing and one abandoned session."""
     caplog.set_level(logging.INFO, "dialtree.conversation")
-    await walk(world.direct(), "1", "1", "3", "1")
-    line = world.direct()
+    await walk(sandbox.direct(), "1", "1", "3", "1")
+    line = sandbox.direct()
     line.numbered = count(2)
     await walk(line, "7", "1")
     await line.hang_up()
-    await world.post.collect()
-    await world.house.counting.look(world.house.outbox, world.clock())
-    return world
+    await sandbox.post.collect()
+    await sandbox.house.counting.look(sandbox.house.outbox, sandbox.clock())
+    return sandbox
 
 
 async def walk(line: Direct, *keys: str) -> None:
@@ -35,12 +35,12 @@ async def walk(line: Direct, *keys: str) -> None:
         await line.press(key)
 
 
-def page(world: World) -> str:
-    return world.house.hooks.metrics.page().decode()
+def page(sandbox: World) -> str:
+    return sandbox.house.hooks.metrics.page().decode()
 
 
-def test_turns_screens_and_deliveries_are_counted(after: World) -> None:
-    told, where = page(after), 'channel="ussd",operator="orange-ro"'
+def test_turns_screens_and_deliveries_are_counted(used_sandbox: World) -> None:
+    told, where = page(used_sandbox), 'channel="ussd",operator="orange-ro"'
     assert f'dialtree_turns_total{{{where},outcome="moved",screen="home"}} 2.0' in told
     assert f'dialtree_screens_left_total{{{where},screen="budget"}} 1.0' in told
     assert f'dialtree_screens_failed_total{{{where},screen="home"}} 1.0' in told
@@ -48,21 +48,23 @@ def test_turns_screens_and_deliveries_are_counted(after: World) -> None:
     assert "dialtree_outbox_age_seconds 0.0" in told
 
 
-def test_no_label_is_a_number_of_a_person(after: World) -> None:
-    labels = re.findall(r'="([^"]*)"', page(after))
+def test_no_label_is_a_number_of_a_person(used_sandbox: World) -> None:
+    labels = re.findall(r'="([^"]*)"', page(used_sandbox))
     assert not [label for label in labels if re.search(r"\d{6}", label)]
 
 
-def test_each_finished_conversation_is_one_log_record(after: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_each_finished_conversation_is_one_log_record(
+    used_sandbox: World, caplog: pytest.LogCaptureFixture
+) -> None:
     ended, left = [record.__dict__ for record in caplog.get_records("setup") if record.msg == "conversation"]
     assert ended["path"] == "home budget bill einvoice.confirm einvoice.activate einvoice.done"
     assert [ended["outcome"], left["outcome"], left["path"]] == ["einvoice.done", "left", "home budget"]
-    assert ended["subscriber"] == after.house.conversations.keys.mark("orange-ro", ANA)
+    assert ended["subscriber"] == used_sandbox.house.conversations.keys.mark("orange-ro", ANA)
     assert ANA[1:] not in str([ended, left])
 
 
-def counted(world: World) -> set[str]:
-    return {name.removesuffix("_total") for name in re.findall(r"^# TYPE (\w+)", page(world), re.M)}
+def counted(sandbox: World) -> set[str]:
+    return {name.removesuffix("_total") for name in re.findall(r"^# TYPE (\w+)", page(sandbox), re.M)}
 
 
 def asked() -> set[str]:
@@ -71,11 +73,11 @@ def asked() -> set[str]:
     return {re.sub("_(bucket|total)$", "", name) for each in told for name in re.findall(r"dialtree_\w+", each)}
 
 
-def test_step_outcomes_are_counted(after: World) -> None:
+def test_step_outcomes_are_counted(used_sandbox: World) -> None:
     labels = 'channel="ussd",operator="orange-ro",outcome="ok",step="einvoice.activate"'
-    assert f"dialtree_outcomes_total{{{labels}}} 1.0" in page(after)
+    assert f"dialtree_outcomes_total{{{labels}}} 1.0" in page(used_sandbox)
 
 
-def test_the_dashboard_asks_for_what_is_counted_and_for_all_of_it(after: World) -> None:
-    created = {name for name in counted(after) if name.endswith("_created")}
-    assert asked() == counted(after) - created
+def test_the_dashboard_asks_for_what_is_counted_and_for_all_of_it(used_sandbox: World) -> None:
+    created = {name for name in counted(used_sandbox) if name.endswith("_created")}
+    assert asked() == counted(used_sandbox) - created

@@ -84,6 +84,6 @@ def test_every_dialog_is_written_as_it_is_read(path: Path) -> None:
 
 
 @pytest.mark.parametrize(("verb", "said", "told"), UNPLAYABLE)
-async def test_an_impossible_action_is_reported(verb: str, said: str, told: str, world: World) -> None:
+async def test_an_impossible_action_is_reported(verb: str, said: str, told: str, sandbox: World) -> None:
     with pytest.raises(DialogError, match=told.replace("*", r"\*")):
-        await world.player(world.direct(), "+40740000101").act(verb, said)
+        await sandbox.player(sandbox.direct(), "+40740000101").act(verb, said)

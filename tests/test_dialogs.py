@@ -27,25 +27,25 @@ CASES = [(operator, channel) for operator in pack_compiler.names() for channel i
 
 
 @pytest.mark.parametrize("path", PATHS, ids=named)
-async def test_dialog_plays_as_written(path: Path, runs: Runs, request: pytest.FixtureRequest) -> None:
+async def test_dialog_plays_as_written(path: Path, dialog_runs: Runs, request: pytest.FixtureRequest) -> None:
     dialog = load(path)
-    written = write(dialog, (await runs.of(path)).brought)
+    written = write(dialog, (await dialog_runs.of(path)).brought)
     if request.config.getoption("--rewrite"):
         keep(path, written)
     assert written == kept(path)
 
 
-async def walked(operator: str, channel: str, runs: Runs) -> set[Move]:
+async def walked(operator: str, channel: str, dialog_runs: Runs) -> set[Move]:
     """Return the transitions that an operator's dialogs make on a channel."""
-    played = [await runs.of(path) for path in of_operator(operator)]
+    played = [await dialog_runs.of(path) for path in of_operator(operator)]
     return {(trigger, origin) for run in played for on, trigger, origin in run.fired if on == channel}
 
 
 @pytest.mark.parametrize(("operator", "channel"), CASES)
 async def test_every_move_of_every_pack_is_in_a_dialog(
-    operator: str, channel: str, runs: Runs, record_property: Callable[[str, object], None]
+    operator: str, channel: str, dialog_runs: Runs, record_property: Callable[[str, object], None]
 ) -> None:
-    there, made = Pack.of(operator, channel).moves(), await walked(operator, channel, runs)
+    there, made = Pack.of(operator, channel).moves(), await walked(operator, channel, dialog_runs)
     record_property("walked", f"{operator} {channel}: {told(there, made)}")
     left = LEFT.keys() | (LEFT_BY_TEXT.keys() if channel == "sms" else set())
     assert there - made - left == set()

@@ -66,10 +66,10 @@ async def answered(client: ClientSession, base: str, case: Any) -> int:
         return got.status
 
 
-async def test_every_described_route_survives_generated_requests(worlds: Worlds) -> None:
+async def test_every_described_route_survives_generated_requests(sandboxes: Worlds) -> None:
     more = {"operators": {"orange-ro": {"bss": {"hub_token": HOOK_TOKEN}}}}
     jar, seen = CookieJar(unsafe=True), Counter[int]()
-    async with worlds.open(more=more) as world, listening(public(world.house), "127.0.0.1", 0) as port:
+    async with sandboxes.open(more=more) as sandbox, listening(public(sandbox.house), "127.0.0.1", 0) as port:
         async with ClientSession(cookie_jar=jar) as client:
             base = f"http://127.0.0.1:{port}"
             async with client.get(f"{base}/openapi.json") as got:
@@ -82,14 +82,14 @@ async def test_every_described_route_survives_generated_requests(worlds: Worlds)
     assert {200, 204, 400, 403, 404} <= seen.keys()
 
 
-async def test_every_route_is_described(world: World) -> None:
-    app = public(world.house)
+async def test_every_route_is_described(sandbox: World) -> None:
+    app = public(sandbox.house)
     async with listening(app, "127.0.0.1", 0) as port, ClientSession() as client:
         async with client.get(f"http://127.0.0.1:{port}/openapi.json") as got:
             paths = (await got.json())["paths"]
     described = {(method.upper(), path) for path, methods in paths.items() for method in methods}
     hooks = {f"/hooks/{place}" for place in ("orange-ro/twilio/sms", "orange-ro/africastalking/{token}/ussd")}
-    assert hooks <= paths.keys() and len(world.house.hooks.doors) == sum(
+    assert hooks <= paths.keys() and len(sandbox.house.hooks.doors) == sum(
         "/tmf678/" not in path and path.startswith("/hooks/") for path in paths
     )
     served = {(route.method, route.resource.canonical) for route in app.router.routes() if route.resource}
@@ -99,9 +99,9 @@ async def test_every_route_is_described(world: World) -> None:
         assert "post" not in methods or "requestBody" in methods["post"], path
 
 
-async def test_every_page_survives_random_bytes(world: World) -> None:
+async def test_every_page_survives_random_bytes(sandbox: World) -> None:
     dice = random.Random(20260310)
-    async with listening(public(world.house), "127.0.0.1", 0) as port, ClientSession() as client:
+    async with listening(public(sandbox.house), "127.0.0.1", 0) as port, ClientSession() as client:
         for page in PAGES * 20:
             url, body = f"http://127.0.0.1:{port}/orange-ro/{page}", dice.randbytes(BYTES)
             async with client.post(url, data=body) as got:

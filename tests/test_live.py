@@ -26,8 +26,10 @@ def edit(root: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
-async def test_an_edit_is_published_and_a_conversation_stays_on_its_revision(root: Path, world: World) -> None:
-    line, shelf = world.direct(), world.house.conversations.shelf
+async def test_an_edit_is_published_and_a_conversation_stays_on_its_revision(
+    root: Path, sandbox: World
+) -> None:
+    line, shelf = sandbox.direct(), sandbox.house.conversations.shelf
     live = Live(shelf, lambda name: pack_compiler.folder(name, root))
     await line.dial("+40740000101", "*100#")
     edit(root, "budget: ", "budget: Nou ")

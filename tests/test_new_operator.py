@@ -42,12 +42,12 @@ def test_a_sixth_operator_is_made_and_dialled_without_touching_python(tmp_path: 
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-async def test_its_first_dialog_passes(language: str, tmp_path: Path, worlds: Worlds) -> None:
+async def test_its_first_dialog_passes(language: str, tmp_path: Path, sandboxes: Worlds) -> None:
     first = begin("acme-tel", tmp_path, [language]) / f"dialogs/first-{language}.dialog"
     dialog = read(first.read_text(encoding="utf-8"), first.name)
-    async with worlds.serving(tmp_path, tmp_path).open(dialog.first("at"), operator="acme-tel") as world:
-        await settle(world.house)
-        brought = await world.player(world.direct(), dialog.first("from")).play(dialog)
+    async with sandboxes.serving(tmp_path, tmp_path).open(dialog.first("at"), operator="acme-tel") as sandbox:
+        await settle(sandbox.house)
+        brought = await sandbox.player(sandbox.direct(), dialog.first("from")).play(dialog)
     assert write(dialog, brought) == first.read_text(encoding="utf-8")
 
 

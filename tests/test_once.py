@@ -61,21 +61,21 @@ def replies(dialog: Dialog, brought: Transcript) -> int:
 
 @pytest.mark.parametrize(("line", "path"), CASES)
 async def test_a_webhook_sent_three_times_has_one_effect(
-    line: type[OverAfricasTalking | OverTwilio], path: Path, worlds: Worlds, runs: Runs
+    line: type[OverAfricasTalking | OverTwilio], path: Path, sandboxes: Worlds, dialog_runs: Runs
 ) -> None:
-    dialog, expected = load(path), await runs.of(path)
-    async with worlds.of(dialog) as world, wired(world, "thrice") as wire:
-        brought = await world.player(line(wire, world.menu, world.post)).play(dialog)
-        outbox, *rest = await world.counts()
+    dialog, expected = load(path), await dialog_runs.of(path)
+    async with sandboxes.of(dialog) as sandbox, wired(sandbox, "thrice") as wire:
+        brought = await sandbox.player(line(wire, sandbox.menu, sandbox.post)).play(dialog)
+        outbox, *rest = await sandbox.counts()
     own = replies(dialog, brought) if line is OverAfricasTalking else 0
     assert joined(brought) == joined(expected.brought)
     assert (outbox - own, *rest) == expected.counts
 
 
-async def test_two_subscribers_side_by_side_never_see_each_other(world: World) -> None:
-    async with wired(world) as wire:
-        ana = OverAfricasTalking(wire, world.menu, world.post)
-        barbu = OverAfricasTalking(Wire(wire.client, wire.base), world.menu, world.post)
+async def test_two_subscribers_side_by_side_never_see_each_other(sandbox: World) -> None:
+    async with wired(sandbox) as wire:
+        ana = OverAfricasTalking(wire, sandbox.menu, sandbox.post)
+        barbu = OverAfricasTalking(Wire(wire.client, wire.base), sandbox.menu, sandbox.post)
         seen = [await asyncio.gather(ana.dial(ANA, "*100#"), barbu.dial(BARBU, "*100#"))]
         seen += [await asyncio.gather(ana.press("1"), barbu.press("1")) for _ in range(3)]
     first, second = ("\n".join("\n".join(pair[who].lines) for pair in seen) for who in (0, 1))
@@ -83,27 +83,27 @@ async def test_two_subscribers_side_by_side_never_see_each_other(world: World) -
     assert "45.00" in second and "07***102" in second and "101" not in second and "Factura" not in second
 
 
-async def test_two_texters_side_by_side_never_see_each_other(world: World) -> None:
-    async with wired(world) as wire:
-        ana, barbu = (OverTwilio(Wire(wire.client, wire.base), world.menu, world.post) for _ in range(2))
+async def test_two_texters_side_by_side_never_see_each_other(sandbox: World) -> None:
+    async with wired(sandbox) as wire:
+        ana, barbu = (OverTwilio(Wire(wire.client, wire.base), sandbox.menu, sandbox.post) for _ in range(2))
         barbu.numbered = iter(range(100, 200))
         await asyncio.gather(ana.text(ANA, "477", "FACTURI"), barbu.text(BARBU, "477", "BILLS"))
         picked = await asyncio.gather(ana.press("1"), barbu.press("1"))
     assert "79,90" in picked[0].lines[0] and "45.00" in picked[1].lines[0]
 
 
-async def test_somebody_elses_session_id_finds_nothing(world: World) -> None:
-    async with wired(world) as wire:
-        ana, thief = (OverAfricasTalking(wire, world.menu, world.post) for _ in range(2))
+async def test_somebody_elses_session_id_finds_nothing(sandbox: World) -> None:
+    async with wired(sandbox) as wire:
+        ana, thief = (OverAfricasTalking(wire, sandbox.menu, sandbox.post) for _ in range(2))
         await ana.dial(ANA, "*100*1*1*1#")
         thief.caller, thief.channel, thief.session, thief.heard = BARBU, "ussd", ana.session, "1*1*1"
         stolen = await thief.press("1")
     assert "79" not in "\n".join(stolen.lines)
 
 
-async def test_a_stale_hop_gets_the_current_screen(world: World) -> None:
-    async with wired(world) as wire:
-        phone = OverAfricasTalking(wire, world.menu, world.post)
+async def test_a_stale_hop_gets_the_current_screen(sandbox: World) -> None:
+    async with wired(sandbox) as wire:
+        phone = OverAfricasTalking(wire, sandbox.menu, sandbox.post)
         await phone.dial(ANA, "*100#")
         await phone.press("1")
         old, current = wire.last, await phone.press("1")
@@ -111,9 +111,9 @@ async def test_a_stale_hop_gets_the_current_screen(world: World) -> None:
         assert await wire.send(*old) == "CON " + "\n".join(current.lines)
 
 
-async def test_a_stale_key_of_a_call_gets_the_current_prompt(world: World) -> None:
-    async with wired(world) as wire:
-        phone = OverTwilio(wire, world.menu, world.post)
+async def test_a_stale_key_of_a_call_gets_the_current_prompt(sandbox: World) -> None:
+    async with wired(sandbox) as wire:
+        phone = OverTwilio(wire, sandbox.menu, sandbox.post)
         await phone.call(ANA, "411")
         await phone.press("1")
         old, current = wire.last, await phone.press("4")
@@ -121,22 +121,22 @@ async def test_a_stale_key_of_a_call_gets_the_current_prompt(world: World) -> No
         assert phone.heard_in(await wire.send(*old)) == current
 
 
-async def test_an_old_text_delivered_again_after_others_is_answered_as_it_was(world: World) -> None:
-    async with wired(world) as wire:
-        phone = OverTwilio(wire, world.menu, world.post)
+async def test_an_old_text_delivered_again_after_others_is_answered_as_it_was(sandbox: World) -> None:
+    async with wired(sandbox) as wire:
+        phone = OverTwilio(wire, sandbox.menu, sandbox.post)
         first = await phone.text(ANA, "477", "EFACTURA")
         old = wire.last
         await phone.text(ANA, "477", "FACTURI")
         await phone.text(ANA, "477", "HARTIE")
-        before, after = await world.counts(), await wire.send(*old) if old else ""
+        before, after = await sandbox.counts(), await wire.send(*old) if old else ""
         assert first.lines[0] in after
-        assert await world.counts() == before
+        assert await sandbox.counts() == before
 
 
-async def test_a_password_is_checked_once_however_often_its_text_is_delivered(world: World) -> None:
-    async with wired(world, "thrice") as wire:
-        phone = OverAfricasTalking(wire, world.menu, world.post)
+async def test_a_password_is_checked_once_however_often_its_text_is_delivered(sandbox: World) -> None:
+    async with wired(sandbox, "thrice") as wire:
+        phone = OverAfricasTalking(wire, sandbox.menu, sandbox.post)
         for _ in range(5):
             await phone.text(ANA, "477", "WrongOne1")
         await phone.text(ANA, "477", "ThankYou1")
-        assert [notice.kind for notice in await world.post.collect()] == ["code"]
+        assert [notice.kind for notice in await sandbox.post.collect()] == ["code"]

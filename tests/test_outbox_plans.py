@@ -28,7 +28,7 @@ MOVED = text("SELECT n_tup_upd - n_tup_hot_upd FROM pg_stat_xact_user_tables WHE
 
 
 @pytest.fixture
-async def deep(postgres_database: str) -> AsyncIterator[Database]:
+async def deep_queue(postgres_database: str) -> AsyncIterator[Database]:
     """Provide a deep queue without statistics (no ANALYZE)."""
     database = connect(postgres_database)
     items = tuple(notice(f"n{number}") for number in range(WAITING))
@@ -37,36 +37,36 @@ async def deep(postgres_database: str) -> AsyncIterator[Database]:
     await database.close()
 
 
-async def test_a_claim_reads_its_batch_and_not_the_queue(deep: Database) -> None:
+async def test_a_claim_reads_its_batch_and_not_the_queue(deep_queue: Database) -> None:
     def job(connection: Connection) -> tuple[int, int]:
         parcels = claim(connection, Seal(SECRET, PURPOSE), 10, NOW)
         assert len(hold(connection, parcels, NOW, sending=True)) == 10
         scanned, fetched = connection.execute(READ).one()
         return scanned, fetched
 
-    scanned, fetched = await deep.write(job)
+    scanned, fetched = await deep_queue.write(job)
     assert scanned == 0 and fetched <= 100
 
 
-async def test_a_full_route_is_not_read(deep: Database) -> None:
+async def test_a_full_route_is_not_read(deep_queue: Database) -> None:
     def job(connection: Connection) -> tuple[int, int]:
         assert claim(connection, Seal(SECRET, PURPOSE), 10, NOW, {("orange-ro", "sms")}) == []
         scanned, fetched = connection.execute(READ).one()
         return scanned, fetched
 
-    scanned, fetched = await deep.write(job)
+    scanned, fetched = await deep_queue.write(job)
     assert scanned == 0 and fetched <= 10
 
 
-async def test_marking_as_sending_is_a_hot_update(deep: Database) -> None:
-    parcels = await SqlOutbox(deep, SECRET).claim(10, NOW)
+async def test_marking_as_sending_is_a_hot_update(deep_queue: Database) -> None:
+    parcels = await SqlOutbox(deep_queue, SECRET).claim(10, NOW)
 
     def job(connection: Connection) -> int:
         before = connection.execute(MOVED).scalar_one()
         hold(connection, parcels, NOW, sending=True)
         return int(connection.execute(MOVED).scalar_one()) - int(before)
 
-    assert await deep.write(job) == 0
+    assert await deep_queue.write(job) == 0
 
 
 TEXTS = ["", "plain", 'quo"te', "back\\slash", "{a,b}", "NULL", "€ ș", "line\nbreak", " "]
@@ -83,8 +83,10 @@ TEXTS = ["", "plain", 'quo"te', "back\\slash", "{a,b}", "NULL", "€ ș", "line\
         ("integer", []),
     ],
 )
-async def test_an_array_parameter_arrives_unchanged(deep: Database, kind: str, values: list[object]) -> None:
+async def test_an_array_parameter_arrives_unchanged(
+    deep_queue: Database, kind: str, values: list[object]
+) -> None:
     many = Many("SELECT given.a FROM {rows}", {"a": kind})
     given = {"a": literal(values, kind)}
-    back = await deep.read(lambda connection: list(connection.execute(many.clause, given).scalars()))
+    back = await deep_queue.read(lambda connection: list(connection.execute(many.clause, given).scalars()))
     assert back == values

@@ -19,8 +19,8 @@ ANA = "+40740000101"
 class Unknowing:
     """A backend that does not know since when a subscriber has a number and says today."""
 
-    def __init__(self, world: World, zone: str) -> None:
-        self.inner, self.clock, self.zone = world.weather, world.clock, ZoneInfo(zone)
+    def __init__(self, sandbox: World, zone: str) -> None:
+        self.inner, self.clock, self.zone = sandbox.weather, sandbox.clock, ZoneInfo(zone)
 
     async def subscriber(self, msisdn: str) -> Subscriber:
         found = await self.inner.subscriber(msisdn)
@@ -32,20 +32,20 @@ class Unknowing:
 
 @pytest.mark.parametrize("zone", ["America/Martinique", "Europe/Bucharest", "Pacific/Noumea"])
 async def test_a_backend_that_says_today_causes_no_owner_change(
-    zone: str, worlds: Worlds, tmp_path: Path
+    zone: str, sandboxes: Worlds, tmp_path: Path
 ) -> None:
     shutil.copytree(pack_compiler.OPERATORS, tmp_path / "packs")
     pack = tmp_path / "packs/orange_ro/pack.yaml"
     pack.write_text(pack.read_text().replace("time_zone: Europe/Bucharest", f"time_zone: {zone}"))
-    async with worlds.serving(tmp_path / "packs", tmp_path).open("2026-03-10 20:30") as world:
-        people = world.house.conversations.people["orange-ro"]
-        people.world = replace(people.world, billing=Unknowing(world, zone))
+    async with sandboxes.serving(tmp_path / "packs", tmp_path).open("2026-03-10 20:30") as sandbox:
+        people = sandbox.house.conversations.people["orange-ro"]
+        people.world = replace(people.world, billing=Unknowing(sandbox, zone))
         await people.find(ANA)
-        await world.house.notebook.flush()
-        await people.world.passwords.put("orange-ro", ANA, Secret("ThankYou1"), "password", world.clock())
-        world.clock.wait(timedelta(days=1))
+        await sandbox.house.notebook.flush()
+        await people.world.passwords.put("orange-ro", ANA, Secret("ThankYou1"), "password", sandbox.clock())
+        sandbox.clock.wait(timedelta(days=1))
         await people.find(ANA)
         told = await people.world.passwords.check(
-            "orange-ro", ANA, Secret("ThankYou1"), "password", world.clock()
+            "orange-ro", ANA, Secret("ThankYou1"), "password", sandbox.clock()
         )
         assert told == "ok"

@@ -8,9 +8,9 @@ import pytest
 from pypdf import PdfReader
 
 from tests.pages import ANA, BARBU, BILL, NEWCOMER, NOBODY, Browser, Seen, Street, outline, pages, serving
-from tests.pages import street as street
-from tests.pages import world as world
-from tests.pages import worlds as worlds
+from tests.pages import page_server as page_server
+from tests.pages import sandbox as sandbox
+from tests.pages import sandboxes as sandboxes
 from tests.sql import dumped
 from tests.world import World
 
@@ -18,14 +18,14 @@ NATIONAL = "0740000101"
 REFUSED = "Numărul sau codul nu este bun"
 
 
-async def entered(street: Street, caller: str = ANA, number: str = "") -> tuple[Browser, Seen]:
+async def entered(page_server: Street, caller: str = ANA, number: str = "") -> tuple[Browser, Seen]:
     """Return a visitor with a caller's bill open."""
-    browser = street.browser()
-    return browser, await browser.submit(BILL, number=number or caller, code=await street.code(caller))
+    browser = page_server.browser()
+    return browser, await browser.submit(BILL, number=number or caller, code=await page_server.code(caller))
 
 
-async def test_R6_latest_bill_only_with_number_and_code(street: Street) -> None:
-    _browser, page = await entered(street)
+async def test_R6_latest_bill_only_with_number_and_code(page_server: Street) -> None:
+    _browser, page = await entered(page_server)
     assert page.status == 200 and "79,90 lei" in page.visible_text and "ORO-202603-0101" in page.visible_text
     assert "65,00" not in page.visible_text and "ORO-202602" not in page.text
     assert "07***101" in page.visible_text
@@ -34,8 +34,8 @@ async def test_R6_latest_bill_only_with_number_and_code(street: Street) -> None:
     outline(page)
 
 
-async def test_R2_the_document_says_what_the_page_says(street: Street) -> None:
-    browser, _page = await entered(street)
+async def test_R2_the_document_says_what_the_page_says(page_server: Street) -> None:
+    browser, _page = await entered(page_server)
     got = await browser.get("/orange-ro/bill.pdf")
     assert got.headers["Content-Type"] == "application/pdf" and got.body.startswith(b"%PDF")
     assert got.headers["Content-Disposition"] == 'attachment; filename="ORO-202603-0101.pdf"'
@@ -45,75 +45,75 @@ async def test_R2_the_document_says_what_the_page_says(street: Street) -> None:
 
 
 @pytest.mark.parametrize("number", [NATIONAL, "0740 000 101", "+40740000101", "0040740000101", "40740000101"])
-async def test_R6_number_in_any_form(street: Street, number: str) -> None:
-    _browser, page = await entered(street, ANA, number)
+async def test_R6_number_in_any_form(page_server: Street, number: str) -> None:
+    _browser, page = await entered(page_server, ANA, number)
     assert "79,90 lei" in page.visible_text
 
 
-async def test_R6_no_bill_yet_is_said_behind_the_code(street: Street) -> None:
-    browser, page = await entered(street, NEWCOMER)
+async def test_R6_no_bill_yet_is_said_behind_the_code(page_server: Street) -> None:
+    browser, page = await entered(page_server, NEWCOMER)
     assert "Nu există încă nicio factură" in page.visible_text
     assert (await browser.get("/orange-ro/bill.pdf")).headers["Content-Type"].startswith("text/html")
 
 
-async def test_R6_without_a_login_there_is_no_document(street: Street) -> None:
-    got = await street.browser().get("/orange-ro/bill.pdf")
+async def test_R6_without_a_login_there_is_no_document(page_server: Street) -> None:
+    got = await page_server.browser().get("/orange-ro/bill.pdf")
     assert "%PDF" not in got.text and 'name="code"' in got.text
 
 
-async def refusals(street: Street, tries: list[tuple[str, str]]) -> list[tuple[int, str]]:
+async def refusals(page_server: Street, tries: list[tuple[str, str]]) -> list[tuple[int, str]]:
     """Return status and body of each attempt by one visitor."""
-    browser = street.browser()
+    browser = page_server.browser()
     return [(await browser.submit(BILL, number=number, code=code)).bare for number, code in tries]
 
 
-async def test_R6_every_refusal_is_the_same_bytes(street: Street) -> None:
-    used, code = await street.code(BARBU), await street.code(ANA)
-    await street.browser().submit(BILL, number=BARBU, code=used)
+async def test_R6_every_refusal_is_the_same_bytes(page_server: Street) -> None:
+    used, code = await page_server.code(BARBU), await page_server.code(ANA)
+    await page_server.browser().submit(BILL, number=BARBU, code=used)
     wrong = "000000" if code != "000000" else "111111"
     tries = [(BARBU, used), (BARBU, code), (NOBODY, code), (ANA, wrong), (ANA, ""), ("", ""), ("hello", code)]
-    seen = await refusals(street, [*tries, ("12", code), (ANA, "x" * 500), ("\u202e<script>", "'\"")])
+    seen = await refusals(page_server, [*tries, ("12", code), (ANA, "x" * 500), ("\u202e<script>", "'\"")])
     assert len(set(seen)) == 1
     status, text = seen[0]
     assert status == 200 and REFUSED in text
 
 
-async def test_R7_a_code_is_good_for_fifteen_minutes_and_no_longer(street: Street) -> None:
-    code = await street.code()
-    street.world.clock.wait(timedelta(minutes=15, seconds=-1))
-    assert "79,90" in (await street.browser().submit(BILL, number=NATIONAL, code=code)).text
-    code = await street.code()
-    street.world.clock.wait(timedelta(minutes=15))
-    assert REFUSED in (await street.browser().submit(BILL, number=NATIONAL, code=code)).text
+async def test_R7_a_code_is_good_for_fifteen_minutes_and_no_longer(page_server: Street) -> None:
+    code = await page_server.code()
+    page_server.sandbox.clock.wait(timedelta(minutes=15, seconds=-1))
+    assert "79,90" in (await page_server.browser().submit(BILL, number=NATIONAL, code=code)).text
+    code = await page_server.code()
+    page_server.sandbox.clock.wait(timedelta(minutes=15))
+    assert REFUSED in (await page_server.browser().submit(BILL, number=NATIONAL, code=code)).text
 
 
-async def test_R7_second_use_is_refused(street: Street) -> None:
-    code = await street.code()
-    assert "79,90" in (await street.browser().submit(BILL, number=NATIONAL, code=code)).text
-    assert REFUSED in (await street.browser().submit(BILL, number=NATIONAL, code=code)).text
+async def test_R7_second_use_is_refused(page_server: Street) -> None:
+    code = await page_server.code()
+    assert "79,90" in (await page_server.browser().submit(BILL, number=NATIONAL, code=code)).text
+    assert REFUSED in (await page_server.browser().submit(BILL, number=NATIONAL, code=code)).text
 
 
-async def test_R7_the_sixth_try_is_refused_with_the_right_code(street: Street) -> None:
-    code = await street.code()
+async def test_R7_the_sixth_try_is_refused_with_the_right_code(page_server: Street) -> None:
+    code = await page_server.code()
     wrong = [(ANA, f"{guess:06}") for guess in range(6) if f"{guess:06}" != code][:5]
-    seen = await refusals(street, [*wrong, (ANA, code)])
+    seen = await refusals(page_server, [*wrong, (ANA, code)])
     assert len(set(seen)) == 1 and REFUSED in seen[0][1]
 
 
 @pytest.mark.parametrize("number", [ANA, NOBODY, "hello"])
-async def test_no_number_is_looked_up_before_its_code_is_right(street: Street, number: str) -> None:
-    street.world.weather.become("down")
-    page = await street.browser().submit(BILL, number=number, code="1")
+async def test_no_number_is_looked_up_before_its_code_is_right(page_server: Street, number: str) -> None:
+    page_server.sandbox.weather.become("down")
+    page = await page_server.browser().submit(BILL, number=number, code="1")
     assert page.status == 200 and REFUSED in page.visible_text
 
 
-async def test_a_locked_number_looks_like_any_other(street: Street) -> None:
-    seen = await refusals(street, [(NOBODY, f"{guess:06}") for guess in range(12)])
+async def test_a_locked_number_looks_like_any_other(page_server: Street) -> None:
+    seen = await refusals(page_server, [(NOBODY, f"{guess:06}") for guess in range(12)])
     assert len(set(seen)) == 1
 
 
-async def test_R7_the_page_says_how_long_a_code_lives(street: Street) -> None:
-    page = await street.browser().get(BILL)
+async def test_R7_the_page_says_how_long_a_code_lives(page_server: Street) -> None:
+    page = await page_server.browser().get(BILL)
     assert (
         "Codul este valabil 15 minute" in page.visible_text
         and "477" in page.visible_text
@@ -122,49 +122,49 @@ async def test_R7_the_page_says_how_long_a_code_lives(street: Street) -> None:
     outline(page)
 
 
-async def test_a_login_ends_after_ten_minutes(street: Street) -> None:
-    browser, _page = await entered(street)
-    street.world.clock.wait(timedelta(minutes=10, seconds=-1))
+async def test_a_login_ends_after_ten_minutes(page_server: Street) -> None:
+    browser, _page = await entered(page_server)
+    page_server.sandbox.clock.wait(timedelta(minutes=10, seconds=-1))
     assert "79,90" in (await browser.get(BILL)).text
-    street.world.clock.wait(timedelta(seconds=1))
+    page_server.sandbox.clock.wait(timedelta(seconds=1))
     assert "79,90" not in (await browser.get(BILL)).text
     assert not (await browser.get("/orange-ro/bill.pdf")).body.startswith(b"%PDF")
 
 
-async def test_logging_out_ends_the_login_on_the_server_too(street: Street) -> None:
-    browser, _page = await entered(street)
+async def test_logging_out_ends_the_login_on_the_server_too(page_server: Street) -> None:
+    browser, _page = await entered(page_server)
     cookies = {cookie.key: cookie.value for cookie in browser.session.cookie_jar}
     left = await browser.submit(BILL)
     assert 'name="code"' in left.text and "79,90" not in left.text
-    thief = street.browser()
+    thief = page_server.browser()
     thief.session.cookie_jar.update_cookies({"bill": cookies["bill"]})
     assert "79,90" not in (await thief.get(BILL)).text
 
 
-async def test_another_process_accepts_the_same_login_and_forms(street: Street) -> None:
-    browser, page = await entered(street)
-    async with serving(street.world, pages(street.world)) as next_door:
+async def test_another_process_accepts_the_same_login_and_forms(page_server: Street) -> None:
+    browser, page = await entered(page_server)
+    async with serving(page_server.sandbox, pages(page_server.sandbox)) as next_door:
         browser.url = next_door.url
         assert (await browser.get(BILL)).body == page.body
         await browser.submit(BILL)
-    browser.url = street.url
+    browser.url = page_server.url
     assert "79,90" not in (await browser.get(BILL)).text
 
 
-async def test_a_login_is_stored_without_token_number_or_account(street: Street) -> None:
-    browser, _page = await entered(street)
-    rows = await dumped(street.world.house.database, "links") + await dumped(
-        street.world.house.database, "changes"
+async def test_a_login_is_stored_without_token_number_or_account(page_server: Street) -> None:
+    browser, _page = await entered(page_server)
+    rows = await dumped(page_server.sandbox.house.database, "links") + await dumped(
+        page_server.sandbox.house.database, "changes"
     )
     tokens = [cookie.value for cookie in browser.session.cookie_jar]
     assert tokens and not any(secret in rows for secret in (*tokens, "740000101"))
 
 
-async def test_a_login_cookie_is_httponly_and_samesite(street: Street) -> None:
-    browser, code = street.browser(), await street.code()
+async def test_a_login_cookie_is_httponly_and_samesite(page_server: Street) -> None:
+    browser, code = page_server.browser(), await page_server.code()
     form = await browser.get(BILL)
     fields = form.hidden | {"number": ANA, "code": code}
-    async with browser.session.post(street.url + BILL, data=fields, allow_redirects=False) as response:
+    async with browser.session.post(page_server.url + BILL, data=fields, allow_redirects=False) as response:
         assert (response.status, response.headers["Location"]) == (303, BILL)
         cookie = response.headers["Set-Cookie"]
     assert cookie.startswith("bill=") and len(cookie.split(";")[0]) >= 5 + 43
@@ -172,36 +172,36 @@ async def test_a_login_cookie_is_httponly_and_samesite(street: Street) -> None:
     assert "Secure" not in cookie
 
 
-async def test_over_https_cookies_are_host_bound_and_secure(world: World) -> None:
-    async with serving(world, pages(world, "https://gw.example.net")) as street:
-        got = await street.browser().get(BILL)
+async def test_over_https_cookies_are_host_bound_and_secure(sandbox: World) -> None:
+    async with serving(sandbox, pages(sandbox, "https://gw.example.net")) as page_server:
+        got = await page_server.browser().get(BILL)
     assert got.headers["Set-Cookie"].startswith("__Host-form=") and "Secure" in got.headers["Set-Cookie"]
     assert got.headers["Strict-Transport-Security"] == "max-age=31536000"
 
 
 @pytest.mark.parametrize("state", ["slow", "down"])
-async def test_a_billing_outage_uses_up_no_code(street: Street, state: str) -> None:
-    browser, code = street.browser(), await street.code()
-    street.world.weather.become(state)
+async def test_a_billing_outage_uses_up_no_code(page_server: Street, state: str) -> None:
+    browser, code = page_server.browser(), await page_server.code()
+    page_server.sandbox.weather.become(state)
     page = await browser.submit(BILL, number=ANA, code=code)
     assert page.status == 503 and "Serviciul nu răspunde acum" in page.visible_text
     outline(page)
-    street.world.weather.become("up")
+    page_server.sandbox.weather.become("up")
     assert "79,90" in (await browser.get(BILL)).text
 
 
-async def test_T18_a_login_of_one_caller_shows_no_other_bill(street: Street) -> None:
-    ana, _page = await entered(street, ANA)
-    _barbu, page = await entered(street, BARBU)
+async def test_T18_a_login_of_one_caller_shows_no_other_bill(page_server: Street) -> None:
+    ana, _page = await entered(page_server, ANA)
+    _barbu, page = await entered(page_server, BARBU)
     assert "45,00 lei" in page.visible_text and "79,90" not in page.visible_text
     assert "79,90" in (await ana.get(BILL)).text
 
 
-async def test_T16_guessed_logins_find_nothing(street: Street) -> None:
-    await entered(street)
+async def test_T16_guessed_logins_find_nothing(page_server: Street) -> None:
+    await entered(page_server)
     jar = aiohttp.DummyCookieJar()
     async with aiohttp.ClientSession(cookie_jar=jar) as session:
         for guess in range(200):
             headers = {"Cookie": f"bill={guess:043}"}
-            async with session.get(street.url + BILL, headers=headers) as response:
+            async with session.get(page_server.url + BILL, headers=headers) as response:
                 assert "79,90" not in await response.text()

@@ -10,9 +10,9 @@ import pytest
 from aiohttp import web
 
 from tests.pages import ADDRESS, ANA, BILL, CONFIRM, NOBODY, Street, outline, pages, serving, two_operators
-from tests.pages import street as street
-from tests.pages import world as world
-from tests.pages import worlds as worlds
+from tests.pages import page_server as page_server
+from tests.pages import sandbox as sandbox
+from tests.pages import sandboxes as sandboxes
 from tests.world import World
 
 FORM = "application/x-www-form-urlencoded"
@@ -34,13 +34,13 @@ def strict(headers: dict[str, str], cache: str = "no-store") -> bool:
     )
 
 
-async def test_every_answer_carries_the_strict_headers(street: Street) -> None:
-    browser = street.browser()
+async def test_every_answer_carries_the_strict_headers(page_server: Street) -> None:
+    browser = page_server.browser()
     for path in (*PAGES, "/orange-ro/bill.pdf", f"{BILL}?lang=en", "/nobody-xx/bill", f"{BILL}?a=1&a=2"):
         assert strict((await browser.get(path)).headers), path
     for fields in ({"link": "x"}, b"%ff"):
         assert strict((await browser.post(CONFIRM, fields)).headers)
-    got = await browser.submit(BILL, number=ANA, code=await street.code())
+    got = await browser.submit(BILL, number=ANA, code=await page_server.code())
     assert strict(got.headers) and strict((await browser.get("/orange-ro/bill.pdf")).headers)
     for name in ("style.css", "link.js"):
         got = await browser.get(f"/orange-ro/{name}")
@@ -49,19 +49,19 @@ async def test_every_answer_carries_the_strict_headers(street: Street) -> None:
 
 @pytest.mark.parametrize("path", PAGES)
 @pytest.mark.parametrize("token", [None, "", "0" * 64, "é"], ids=["missing", "empty", "wrong", "letters"])
-async def test_a_form_that_is_not_ours_is_refused(street: Street, path: str, token: str | None) -> None:
-    browser, code = street.browser(), await street.code()
+async def test_a_form_that_is_not_ours_is_refused(page_server: Street, path: str, token: str | None) -> None:
+    browser, code = page_server.browser(), await page_server.code()
     await browser.get(path)
     fields = {"number": ANA, "code": code, "link": "x"} | ({} if token is None else {"form_token": token})
     page = await browser.post(path, fields)
     assert page.status == 403 and "Încercați din nou" in page.visible_text
     outline(page)
-    assert "79,90" in (await street.browser().submit(BILL, number=ANA, code=code)).text
+    assert "79,90" in (await page_server.browser().submit(BILL, number=ANA, code=code)).text
 
 
 @pytest.mark.parametrize("path", PAGES)
-async def test_a_token_is_bound_to_its_cookie_and_its_page(street: Street, path: str) -> None:
-    mine, yours = street.browser(), street.browser()
+async def test_a_token_is_bound_to_its_cookie_and_its_page(page_server: Street, path: str) -> None:
+    mine, yours = page_server.browser(), page_server.browser()
     fields = (await mine.get(path)).hidden
     await yours.get(path)
     assert (await yours.post(path, fields)).status == 403
@@ -70,14 +70,16 @@ async def test_a_token_is_bound_to_its_cookie_and_its_page(street: Street, path:
     assert (await mine.post(path, fields)).status in (200, 404)
 
 
-async def test_a_planted_cookie_validates_no_form(street: Street) -> None:
-    browser = street.browser()
+async def test_a_planted_cookie_validates_no_form(page_server: Street) -> None:
+    browser = page_server.browser()
     for planted in ("", "short", "x" * 65, "ä" * 20):
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
             headers = {"Cookie": f"form={planted}; bill={planted}"}
-            async with session.post(street.url + BILL, data={"form_token": "0" * 64}, headers=headers) as got:
+            async with session.post(
+                page_server.url + BILL, data={"form_token": "0" * 64}, headers=headers
+            ) as got:
                 assert got.status == 403 and "form=" in got.headers["Set-Cookie"]
-            async with session.get(street.url + BILL, headers=headers) as got:
+            async with session.get(page_server.url + BILL, headers=headers) as got:
                 assert got.status == 200
     assert (await browser.submit(BILL, number=ANA, code="1")).status == 200
 
@@ -104,21 +106,23 @@ GARBAGE = [
     ("body", "kind", "status"), [row[1:] for row in GARBAGE], ids=[row[0] for row in GARBAGE]
 )
 async def test_garbage_gets_a_clear_answer(
-    street: Street, path: str, body: bytes, kind: str, status: int
+    page_server: Street, path: str, body: bytes, kind: str, status: int
 ) -> None:
-    got = await street.browser().post(path, body, **{"Content-Type": kind})
+    got = await page_server.browser().post(path, body, **{"Content-Type": kind})
     assert got.status == status and strict(got.headers)
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br"])
-async def test_a_body_that_is_not_what_its_encoding_says_is_refused(street: Street, encoding: str) -> None:
+async def test_a_body_that_is_not_what_its_encoding_says_is_refused(page_server: Street, encoding: str) -> None:
     for body in (b"junk", gzip.compress(b"0" * 1_000_000)):
-        got = await street.browser().post(BILL, body, **{"Content-Type": FORM, "Content-Encoding": encoding})
+        got = await page_server.browser().post(
+            BILL, body, **{"Content-Type": FORM, "Content-Encoding": encoding}
+        )
         assert got.status in (400, 413)
 
 
-async def test_random_bodies_and_queries_never_break_a_page(street: Street) -> None:
-    dice, browser = random.Random(11), street.browser()
+async def test_random_bodies_and_queries_never_break_a_page(page_server: Street) -> None:
+    dice, browser = random.Random(11), page_server.browser()
     for _ in range(150):
         path = dice.choice(PAGES)
         got = await browser.post(path, dice.randbytes(dice.randrange(80)), **{"Content-Type": FORM})
@@ -129,9 +133,9 @@ async def test_random_bodies_and_queries_never_break_a_page(street: Street) -> N
         assert got.status in (200, 400)
 
 
-async def test_T17_a_client_address_gets_twenty_posts_a_minute(world: World) -> None:
-    async with serving(world, pages(world, posts_a_minute=20)) as street:
-        browser, code = street.browser(), await street.code()
+async def test_T17_a_client_address_gets_twenty_posts_a_minute(sandbox: World) -> None:
+    async with serving(sandbox, pages(sandbox, posts_a_minute=20)) as page_server:
+        browser, code = page_server.browser(), await page_server.code()
         form = await browser.get(BILL)
         seen = [await browser.post(BILL, form.hidden | {"number": NOBODY, "code": "1"}) for _ in range(22)]
         assert [page.status for page in seen] == [200] * 20 + [429] * 2
@@ -141,19 +145,19 @@ async def test_T17_a_client_address_gets_twenty_posts_a_minute(world: World) -> 
         assert late.bare == seen[-1].bare
 
 
-async def test_T11_client_addresses_are_counted_separately(world: World) -> None:
+async def test_T11_client_addresses_are_counted_separately(sandbox: World) -> None:
     def named(request: web.Request) -> str:
         return request.headers.get("X-Source", "")
 
-    async with serving(world, replace(pages(world, posts_a_minute=1), source=named)) as street:
-        browser = street.browser()
+    async with serving(sandbox, replace(pages(sandbox, posts_a_minute=1), source=named)) as page_server:
+        browser = page_server.browser()
         fields = (await browser.get(BILL)).hidden
         told = [(await browser.post(BILL, fields, **{"X-Source": name})).status for name in "aabba"]
     assert told == [200, 429, 200, 429, 429]
 
 
-async def test_a_stalled_body_times_out(street: Street) -> None:
-    host, port = street.url.removeprefix("http://").split(":")
+async def test_a_stalled_body_times_out(page_server: Street) -> None:
+    host, port = page_server.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     writer.write(
         f"POST {BILL} HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\nContent-Length: 99999\r\n\r\n".encode()
@@ -165,32 +169,32 @@ async def test_a_stalled_body_times_out(street: Street) -> None:
 
 
 @pytest.mark.parametrize("path", ["/orange-fr/bill", "/nobody/bill.pdf", "/hooks/confirm"])
-async def test_an_operator_we_do_not_serve_has_no_pages(street: Street, path: str) -> None:
-    assert (await street.browser().get(path)).status == 404
+async def test_an_operator_we_do_not_serve_has_no_pages(page_server: Street, path: str) -> None:
+    assert (await page_server.browser().get(path)).status == 404
 
 
-async def test_T18_logins_and_links_are_worthless_at_another_operator(world: World) -> None:
-    async with serving(world, two_operators(world)) as street:
-        browser = street.browser()
-        assert "79,90" in (await browser.submit(BILL, number=ANA, code=await street.code())).text
+async def test_T18_logins_and_links_are_worthless_at_another_operator(sandbox: World) -> None:
+    async with serving(sandbox, two_operators(sandbox)) as page_server:
+        browser = page_server.browser()
+        assert "79,90" in (await browser.submit(BILL, number=ANA, code=await page_server.code())).text
         assert "79,90" not in (await browser.get("/twin/bill")).text
         assert "79,90" in (await browser.get(BILL)).text
         for path, token in (
-            ("address", await street.address_link()),
-            ("confirm", await street.email_link("a@x.test")),
+            ("address", await page_server.address_link()),
+            ("confirm", await page_server.email_link("a@x.test")),
         ):
-            assert (await street.browser().submit(f"/twin/{path}", link=token)).status == 404
+            assert (await page_server.browser().submit(f"/twin/{path}", link=token)).status == 404
 
 
-async def test_nothing_of_a_visitor_is_logged(street: Street, caplog: pytest.LogCaptureFixture) -> None:
+async def test_nothing_of_a_visitor_is_logged(page_server: Street, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("DEBUG", "dialtree"):
-        code, token = await street.code(), await street.address_link()
-        browser = street.browser()
+        code, token = await page_server.code(), await page_server.address_link()
+        browser = page_server.browser()
         await browser.submit(BILL, number=NOBODY, code=code)
         await browser.submit(BILL, number=ANA, code=code)
-        street.world.weather.become("down")
+        page_server.sandbox.weather.become("down")
         await browser.get(BILL)
-        await street.browser().submit(ADDRESS, link=token)
+        await page_server.browser().submit(ADDRESS, link=token)
     told = repr([record.__dict__ for record in caplog.records if record.name == "dialtree.pages"])
     assert "bill opened" in told and "page failed" in told
     assert not any(secret in told for secret in (code, token, "740000101", "740000999"))

@@ -20,9 +20,9 @@ from gateway.publishing import pack_compiler
 from menus.machine.menu import Menu
 from menus.text.catalogue import Catalogue
 from tests.pages import ADDRESS, ANA, BILL, CONFIRM, MAILBOX, Outline, Street, outline
-from tests.pages import street as street
-from tests.pages import world as world
-from tests.pages import worlds as worlds
+from tests.pages import page_server as page_server
+from tests.pages import sandbox as sandbox
+from tests.pages import sandboxes as sandboxes
 from tests.world import World
 
 FOLDER = Path(package.__file__).parent
@@ -74,29 +74,29 @@ def _others() -> tuple[html.Input, ...]:
 
 @pytest.mark.parametrize("path", [BILL, ADDRESS, MAILBOX, CONFIRM])
 @pytest.mark.parametrize("language", ["ro", "en"])
-async def test_every_page_is_well_formed_and_labelled(street: Street, path: str, language: str) -> None:
-    page = await street.browser().get(f"{path}?lang={language}")
+async def test_every_page_is_well_formed_and_labelled(page_server: Street, path: str, language: str) -> None:
+    page = await page_server.browser().get(f"{path}?lang={language}")
     read = outline(page)
     assert (read.root["lang"], read.root["dir"]) == (language, "ltr")
     assert page.headers["Content-Language"] == language
     assert f'action="{path}?lang={language}"' in page.text and 'aria-current="true"' in page.text
 
 
-async def test_the_language_chosen_stays_through_the_whole_journey(street: Street) -> None:
-    browser = street.browser()
+async def test_the_language_chosen_stays_through_the_whole_journey(page_server: Street) -> None:
+    browser = page_server.browser()
     await browser.get(f"{BILL}?lang=en")
     wrong = await browser.submit(f"{BILL}?lang=en", number=ANA, code="1")
     assert "The number or the code is wrong" in wrong.visible_text
     assert 'role="alert"' in wrong.text and '<a href="#code">' in wrong.text and "aria-invalid" in wrong.text
-    page = await browser.submit(f"{BILL}?lang=en", number=ANA, code=await street.code())
+    page = await browser.submit(f"{BILL}?lang=en", number=ANA, code=await page_server.code())
     assert "Left to pay 79.90 lei" in page.visible_text and "unpaid" in page.visible_text
     assert "/orange-ro/bill.pdf?lang=en" in page.text
     document = await browser.get("/orange-ro/bill.pdf?lang=en")
     assert "Left to pay" in PdfReader(BytesIO(document.body)).pages[0].extract_text()
 
 
-async def test_the_browser_says_which_language_it_likes(street: Street) -> None:
-    page = await street.browser().get(BILL, **{"Accept-Language": "en-US,en;q=0.8"})
+async def test_the_browser_says_which_language_it_likes(page_server: Street) -> None:
+    page = await page_server.browser().get(BILL, **{"Accept-Language": "en-US,en;q=0.8"})
     assert "Phone number" in page.visible_text and f'action="{BILL}"' in page.text
 
 
@@ -113,16 +113,16 @@ def arabic(menu: Menu) -> Menu:
     return replace(menu, form=form, tongues={**menu.tongues, "ar": tongue})
 
 
-async def test_arabic_runs_from_the_right(world: World, street: Street) -> None:
-    world.house.conversations.shelf.publish(replace(arabic(world.menu), revision="toy"))
-    page = await street.browser().get(f"{BILL}?lang=ar")
+async def test_arabic_runs_from_the_right(sandbox: World, page_server: Street) -> None:
+    sandbox.house.conversations.shelf.publish(replace(arabic(sandbox.menu), revision="toy"))
+    page = await page_server.browser().get(f"{BILL}?lang=ar")
     read = outline(page)
     assert (read.root["lang"], read.root["dir"]) == ("ar", "rtl")
     assert "فاتورة &lt;&amp;&gt; 7" in page.text and "<&>" not in page.text
 
 
-def test_a_language_without_all_the_words_is_not_offered(world: World) -> None:
-    toy = arabic(world.menu)
+def test_a_language_without_all_the_words_is_not_offered(sandbox: World) -> None:
+    toy = arabic(sandbox.menu)
     assert offered(toy) == ("ro", "en", "ar")
     entries = {name: entry for name, entry in toy.tongues["ar"].catalogue.entries.items() if name != TEXTS[-1]}
     poor = replace(toy.tongues["ar"], catalogue=Catalogue("ar", entries))
@@ -150,16 +150,16 @@ def test_the_document_joins_arabic_letters() -> None:
     assert "فاتورة" in text and "79.90" in text and "07***101" in text
 
 
-def test_whatever_stands_in_a_bill_is_escaped(world: World) -> None:
+def test_whatever_stands_in_a_bill_is_escaped(sandbox: World) -> None:
     table = html.table("<i>", [("a&b", '"><script>')], ("x", "y"))
     assert "<script>" not in table and "&lt;i&gt;" in table and "a&amp;b" in table
     Outline(table)
 
 
-def test_page_requests_show_no_secret_in_repr(world: World) -> None:
-    people = world.house.conversations.people["orange-ro"]
+def test_page_requests_show_no_secret_in_repr(sandbox: World) -> None:
+    people = sandbox.house.conversations.people["orange-ro"]
     visit = Visit(
-        world.menu,
+        sandbox.menu,
         people.world,
         BILL,
         "ro",

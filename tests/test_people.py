@@ -27,13 +27,13 @@ def test_our_stored_address_precedes_that_of_billing(kept: Preference, found: tu
     assert own(kept, replace(HOLDER, email="bill@x.ro", email_validated=True)) == found
 
 
-async def test_the_least_recently_used_caller_is_evicted_first(world: World) -> None:
-    known = world.house.conversations.people[OPERATOR]
+async def test_the_least_recently_used_caller_is_evicted_first(sandbox: World) -> None:
+    known = sandbox.house.conversations.people[OPERATOR]
     await known.find(ANA)
     remembered = known.known[ANA]
     known.known |= {f"+4075{number:07}": remembered for number in range(subscriber_cache.MOST - 1)}
 
-    world.clock.wait(timedelta(seconds=61))
+    sandbox.clock.wait(timedelta(seconds=61))
     await known.find(ANA)
     await known.find(BARBU)
 

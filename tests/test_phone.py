@@ -15,7 +15,7 @@ ANA = "+40740000101"
 ARABIC = [path.parent.parent.name.replace("_", "-") for path in pack_compiler.OPERATORS.glob("*/texts/ar.yaml")]
 
 
-async def test_activation_by_ussd_is_shown_counted_and_saved(page: Phone, worlds: Worlds) -> None:
+async def test_activation_by_ussd_is_shown_counted_and_saved(page: Phone, sandboxes: Worlds) -> None:
     await page.be(ANA, "en")
     await page.enter("*100#", "Welcome to Orange!")
     await expect(page.the("size")).to_contain_text("34 characters, GSM-7: 34 of 160")
@@ -25,10 +25,10 @@ async def test_activation_by_ussd_is_shown_counted_and_saved(page: Phone, worlds
     await expect(page.the("outbox")).to_contain_text("notice by sms")
     await expect(page.the("thread")).to_contain_text("you switched to e-invoicing")
     await expect(page.the("wire")).to_contain_text("/hooks/orange-ro/africastalking/•••/ussd")
-    await page.passes(worlds)
+    await page.passes(sandboxes)
 
 
-async def test_a_call_is_shown_and_its_code_keyed_in(page: Phone, worlds: Worlds) -> None:
+async def test_a_call_is_shown_and_its_code_keyed_in(page: Phone, sandboxes: Worlds) -> None:
     await page.be(ANA, "en")
     await page.enter("411", "For bills, press 1.")
     await page.press("1", "For e-invoice, press 2.")
@@ -37,17 +37,17 @@ async def test_a_call_is_shown_and_its_code_keyed_in(page: Phone, worlds: Worlds
     await page.enter(f"{code}#", "Do you want to switch")
     await page.press("1", "E-invoicing is on")
     assert code not in await page.the("wire").inner_text()
-    text = await page.passes(worlds)
+    text = await page.passes(sandboxes)
     assert "> {code}#" in text
 
 
-async def test_texts_are_a_thread_and_a_password_stays_off_the_wire(page: Phone, worlds: Worlds) -> None:
+async def test_texts_are_a_thread_and_a_password_stays_off_the_wire(page: Phone, sandboxes: Worlds) -> None:
     await page.be(ANA, "en")
     await page.text("EFACTURA", "Done! E-invoicing is on")
     await page.text("ThankYou1", "your code is")
     await expect(page.the("wire")).to_contain_text("Body=•••")
     await expect(page.the("wire")).not_to_contain_text("ThankYou1")
-    await page.passes(worlds)
+    await page.passes(sandboxes)
 
 
 async def test_a_keyboard_is_enough(page: Phone) -> None:
@@ -99,8 +99,8 @@ async def test_the_map_has_the_funnel(page: Phone) -> None:
 
 
 @pytest.mark.parametrize("operator", ARABIC)
-async def test_arabic_runs_from_right_to_left(page: Phone, show: Show, operator: str) -> None:
+async def test_arabic_runs_from_right_to_left(page: Phone, demo_site: Show, operator: str) -> None:
     await page.the("operator").select_option(operator)
-    await page.be(cast(show.site.people[operator])[0]["number"], "ar")
-    await page.enter(show.site.shelf.current(operator).form.numbers.ussd, "1")
+    await page.be(cast(demo_site.site.people[operator])[0]["number"], "ar")
+    await page.enter(demo_site.site.shelf.current(operator).form.numbers.ussd, "1")
     await expect(page.the("screen").locator("p").first).to_have_css("direction", "rtl")

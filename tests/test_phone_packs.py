@@ -50,7 +50,10 @@ async def test_a_recording_is_played_and_its_words_are_shown(
     root: Path, browser: Browser, request: pytest.FixtureRequest
 ) -> None:
     tone(pack_compiler.folder("orange-ro", root) / "prompts" / "en" / "home.wav")
-    async with showing(pack_compiler.menu, root) as show, holding(browser, show.url, called(request)) as page:
+    async with (
+        showing(pack_compiler.menu, root) as demo_site,
+        holding(browser, demo_site.url, called(request)) as page,
+    ):
         await page.be(ANA, "en")
         await page.enter("411", "For bills, press 1.")
         await expect(page.page.locator("#screen .recorded")).to_have_text("Welcome to Orange.")

@@ -176,26 +176,26 @@ async def test_T8_registrations_of_and_from_a_recycled_number_are_gone(database:
     assert [made.line for made in await ledger.registrations("orange-ro", "+40740000777")] == [OTHER]
 
 
-async def reassigned(world: World, number: str) -> None:
+async def reassigned(sandbox: World, number: str) -> None:
     """Reassign a number to a new subscriber."""
     new = text(
         "UPDATE billing_subscribers SET id = 'heir', account = 'heir', since = :day WHERE msisdn = :number"
     )
     heir = {"number": number, "day": "2026-03-09"}
-    await world.house.database.write(lambda connection: connection.execute(new, heir).close())
+    await sandbox.house.database.write(lambda connection: connection.execute(new, heir).close())
 
 
-async def test_T8_a_number_that_moves_in_the_middle_of_a_session_begins_anew(world: World) -> None:
-    phone = world.direct()
+async def test_T8_a_number_that_moves_in_the_middle_of_a_session_begins_anew(sandbox: World) -> None:
+    phone = sandbox.direct()
     await phone.call(ANA, "411")
     await phone.press("1")
     await phone.press("1")
-    (notice,) = await world.post.collect()
+    (notice,) = await sandbox.post.collect()
     code = "".join(filter(str.isdigit, notice.body))[:6]
     assert "de lei" in " ".join((await phone.press(f"{code}#")).lines)
-    await world.house.notebook.flush()
-    await reassigned(world, ANA)
-    world.clock.wait(timedelta(seconds=61))
+    await sandbox.house.notebook.flush()
+    await reassigned(sandbox, ANA)
+    sandbox.clock.wait(timedelta(seconds=61))
     shown = await phone.press("1")
     assert shown.lines[0] == "Bine ați venit la Orange."
 
@@ -219,63 +219,63 @@ async def test_retention_deletes_each_kind_after_its_period(database: Database) 
     assert (await audit.verify(NOW + timedelta(days=366))).faults == ()
 
 
-async def lived(world: World) -> None:
+async def lived(sandbox: World) -> None:
     """Create data of every kind: changes, codes, address, registration, opt-out, live sessions."""
-    phone = world.direct()
+    phone = sandbox.direct()
     for body in ("ThankYou1", "WrongOne1", "EFACTURA", "NOTIF EMAIL ana@mail.example.net", "STOP", "FACTURA"):
         await phone.text(ANA, "477", body)
     await phone.dial(ANA, "*100*1*1#")
-    await world.post.collect()
+    await sandbox.post.collect()
     made = Registration(ANA, OTHER, "orange-ro-40740000101", "40740000101")
-    ledger = world.house.conversations.people["orange-ro"].world.ledger
-    await ledger.commit(Change("r", "orange-ro", made.subscription, world.clock(), registration=made))
-    await world.house.notebook.flush()
+    ledger = sandbox.house.conversations.people["orange-ro"].world.ledger
+    await ledger.commit(Change("r", "orange-ro", made.subscription, sandbox.clock(), registration=made))
+    await sandbox.house.notebook.flush()
 
 
-async def billed(world: World, bss: TmfBss) -> None:
+async def billed(sandbox: World, bss: TmfBss) -> None:
     """Run a bill run by hand, then a BSS event about one of its bills; send everything."""
     args = Namespace(operator="orange-ro", cycle="2026-03", listen=False)
-    assert await notify.run(args, world.house) == 0
+    assert await notify.run(args, sandbox.house) == 0
     assert await bss.announce("ORO-202603-0101") == [204]
-    await world.post.collect()
+    await sandbox.post.collect()
 
 
-async def traces(world: World) -> list[str]:
+async def traces(sandbox: World) -> list[str]:
     """Return the tables, except billing's, that still hold the number, its subscription or the address."""
     own = [name for name in metadata.tables if not name.startswith("billing_")]
-    rows = {name: await dumped(world.house.database, f'"{name}"') for name in own}
+    rows = {name: await dumped(sandbox.house.database, f'"{name}"') for name in own}
     return [name for name, row in rows.items() if "740000101" in row or "ana@mail" in row]
 
 
 @pytest.mark.redis
 async def test_erase_leaves_nothing_of_a_line_anywhere_but_with_billing(
-    worlds: Worlds, redis_url: str, capsys: pytest.CaptureFixture[str]
+    sandboxes: Worlds, redis_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with worlds.open(more={"redis_url": redis_url}) as world, listening(world) as (bss, _):
-        await billed(world, bss)
-        await lived(world)
-        tag, client = world.house.conversations.keys.mark("orange-ro", ANA), from_url(redis_url)
-        before = await traces(world)
+    async with sandboxes.open(more={"redis_url": redis_url}) as sandbox, listening(sandbox) as (bss, _):
+        await billed(sandbox, bss)
+        await lived(sandbox)
+        tag, client = sandbox.house.conversations.keys.mark("orange-ro", ANA), from_url(redis_url)
+        before = await traces(sandbox)
         assert {"preferences", "consents", "registrations", "outbox", "passwords", "opt_outs"} <= set(before)
         assert [key async for key in client.scan_iter(f"{{{tag}}}*")]
         args = Namespace(command="erase", msisdn=ANA, operator="", yes=True)
-        assert await privacy.run(world.house, args) == 0
-        assert not await traces(world)
+        assert await privacy.run(sandbox.house, args) == 0
+        assert not await traces(sandbox)
         assert not [key async for key in client.scan_iter(f"{{{tag}}}*")]
         await client.aclose()
-        left = await world.house.privacy.export(Owner("orange-ro", ANA, "orange-ro-40740000101"))
+        left = await sandbox.house.privacy.export(Owner("orange-ro", ANA, "orange-ro-40740000101"))
     assert {name for name, rows in left.items() if rows} == {"audit"}
     assert "live sessions dropped: 2" in capsys.readouterr().out
 
 
-async def test_erase_finds_bills_told_to_an_address_only_billing_knows(worlds: Worlds) -> None:
+async def test_erase_finds_bills_told_to_an_address_only_billing_knows(sandboxes: Worlds) -> None:
     barbu = "orange-ro-40740000102"
-    async with worlds.open() as world, listening(world) as (bss, _):
-        ledger = world.house.conversations.people["orange-ro"].world.ledger
+    async with sandboxes.open() as sandbox, listening(sandbox) as (bss, _):
+        ledger = sandbox.house.conversations.people["orange-ro"].world.ledger
         preference = Preference(notify="email")
-        await ledger.commit(Change("k", "orange-ro", barbu, world.clock(), preference=preference))
-        await billed(world, bss)
-        assert "barbu@example.test" in await dumped(world.house.database, "outbox")
+        await ledger.commit(Change("k", "orange-ro", barbu, sandbox.clock(), preference=preference))
+        await billed(sandbox, bss)
+        assert "barbu@example.test" in await dumped(sandbox.house.database, "outbox")
         args = Namespace(command="erase", msisdn=OTHER, operator="", yes=True)
-        assert await privacy.run(world.house, args) == 0
-        assert "barbu@example.test" not in await dumped(world.house.database, "outbox")
+        assert await privacy.run(sandbox.house, args) == 0
+        assert "barbu@example.test" not in await dumped(sandbox.house.database, "outbox")

@@ -22,7 +22,7 @@ from tests.sql import NOW, SECRET
 from tests.sql import database as database
 from tests.sql import database_url as database_url
 from tests.world import CHANNELS, Worlds
-from tests.world import worlds as worlds
+from tests.world import sandboxes as sandboxes
 
 PROOFS = ("line", "code", "password", "pin", "customer_code")
 SETS = [*chain.from_iterable(combinations(PROOFS, size) for size in range(len(PROOFS) + 1))]
@@ -154,17 +154,17 @@ def test_a_number_of_another_kind_than_stated_is_unknown() -> None:
     assert Subject(OTHER, "mobile") != Subject(OTHER, "fixed") and OTHER not in repr(Subject(OTHER))
 
 
-async def test_a_fixed_line_said_to_be_mobile_proves_nothing_and_gets_no_code(worlds: Worlds) -> None:
-    async with worlds.open(operator=TUNISIE) as world:
-        phone = world.direct()
+async def test_a_fixed_line_said_to_be_mobile_proves_nothing_and_gets_no_code(sandboxes: Worlds) -> None:
+    async with sandboxes.open(operator=TUNISIE) as sandbox:
+        phone = sandbox.direct()
         await phone.dial(CALLER, "*101*5*1*71000102#")
         assert "Tapez le code" in (await phone.press("2")).lines[0]
-        assert await world.post.collect() == []
+        assert await sandbox.post.collect() == []
 
 
-async def test_a_proof_of_one_line_opens_no_other(worlds: Worlds) -> None:
-    async with worlds.open(operator=TUNISIE) as world:
-        phone = world.direct()
+async def test_a_proof_of_one_line_opens_no_other(sandboxes: Worlds) -> None:
+    async with sandboxes.open(operator=TUNISIE) as sandbox:
+        phone = sandbox.direct()
         await phone.dial(CALLER, "*101*5*2*71000102*2*88441207#")
         await phone.press("00")
         seen = [await phone.press(key) for key in ("5", "3", "20000103", "2")]

@@ -45,7 +45,7 @@ async def give(server: Redis, *rules: str) -> None:
 
 
 @pytest.fixture
-async def limited() -> AsyncIterator[Redis]:
+async def limited_redis() -> AsyncIterator[Redis]:
     """Provide a Redis of this test alone, with the user of the page."""
     with serving(Redis) as server:
         await give(server, *granted())
@@ -65,23 +65,28 @@ def as_dialtree(server: Redis) -> str:
     return server.url.replace("//", "//dialtree:secret@")
 
 
-async def test_T33_the_rights_of_the_page_serve_whole_conversations(limited: Redis, worlds: Worlds) -> None:
-    async with worlds.open(more={"redis_url": as_dialtree(limited)}) as world, wired(world) as wire:
-        phone = OverAfricasTalking(wire, world.menu, world.post)
+async def test_T33_the_rights_of_the_page_serve_whole_conversations(
+    limited_redis: Redis, sandboxes: Worlds
+) -> None:
+    async with (
+        sandboxes.open(more={"redis_url": as_dialtree(limited_redis)}) as sandbox,
+        wired(sandbox) as wire,
+    ):
+        phone = OverAfricasTalking(wire, sandbox.menu, sandbox.post)
         await phone.dial(ANA, "*100#")
         first = await phone.press("1")
         await phone.again()
         await phone.text(ANA, "477", "ThankYou1")
         await phone.call(ANA, "411")
-    ran, refused = await used(limited)
+    ran, refused = await used(limited_redis)
     assert first.lines and {"evalsha", "get", "set", "time"} <= ran
     assert not refused
 
 
-async def test_T33_the_rights_of_the_page_are_all_used(limited: Redis) -> None:
+async def test_T33_the_rights_of_the_page_are_all_used(limited_redis: Redis) -> None:
     """Run every script on every path, with and without the script cached in Redis."""
-    sessions = connect(as_dialtree(limited), budget_seconds=5.0)
-    caller, key = reach(as_dialtree(limited), 5.0), new_key()
+    sessions = connect(as_dialtree(limited_redis), budget_seconds=5.0)
+    caller, key = reach(as_dialtree(limited_redis), 5.0), new_key()
     await turn(sessions, key, "1")
     await sessions.ready()
     opened = await sessions.open(key, "2")
@@ -90,7 +95,7 @@ async def test_T33_the_rights_of_the_page_are_all_used(limited: Redis) -> None:
     assert await sessions.forget(key.tag) > 0
     await sessions.aclose()
     await caller.aclose()
-    ran, refused = await used(limited)
+    ran, refused = await used(limited_redis)
     allowed = {rule.removeprefix("+") for rule in granted() if rule.startswith("+")}
     assert not refused
     assert ran == allowed - BY_URL
@@ -99,22 +104,22 @@ async def test_T33_the_rights_of_the_page_are_all_used(limited: Redis) -> None:
 @pytest.mark.parametrize(
     "command", [("FLUSHALL",), ("KEYS", "*"), ("CONFIG", "GET", "*"), ("GET", "another's")]
 )
-async def test_T33_all_else_is_refused(limited: Redis, command: tuple[str, ...]) -> None:
-    async with Client.from_url(as_dialtree(limited)) as client:
+async def test_T33_all_else_is_refused(limited_redis: Redis, command: tuple[str, ...]) -> None:
+    async with Client.from_url(as_dialtree(limited_redis)) as client:
         with pytest.raises(NoPermissionError):
             await client.execute_command(*command)  # type: ignore[no-untyped-call]
 
 
 async def test_T33_another_database_and_a_cluster_are_served_with_what_the_page_adds(
-    limited: Redis, cluster: list[Redis]
+    limited_redis: Redis, cluster: list[Redis]
 ) -> None:
     for node in cluster:
         await give(node, *granted(), *in_a_cluster())
     nodes = f"redis+cluster://dialtree:secret@127.0.0.1:{cluster[0].port}"
-    for url in (as_dialtree(limited).replace("/0", "/1"), nodes):
+    for url in (as_dialtree(limited_redis).replace("/0", "/1"), nodes):
         sessions = connect(url, budget_seconds=5.0)
         await sessions.ready()
         for key in [new_key() for _ in range(10)]:
             await turn(sessions, key, "1")
         await sessions.aclose()
-    assert [await used(node) for node in (limited, *cluster)] and not (await used(cluster[0]))[1]
+    assert [await used(node) for node in (limited_redis, *cluster)] and not (await used(cluster[0]))[1]

@@ -37,7 +37,7 @@ class BrokenAudit(SqlAudit):
 
 
 @pytest.fixture(autouse=True)
-def thawed() -> Iterator[None]:
+def unfrozen_gc() -> Iterator[None]:
     """Unfreeze the garbage collector: serving freezes objects for good, which a test must not."""
     usual = gc.get_threshold()
     yield
@@ -45,17 +45,17 @@ def thawed() -> Iterator[None]:
     gc.set_threshold(*usual)
 
 
-async def test_serving_ends_when_its_delivery_fails(worlds: Worlds) -> None:
-    async with worlds.open(more={"port": 0, "red_seconds": 0}) as world:
-        world.house.delivery.outbox = BrokenOutbox(world.house.database, SECRET)
+async def test_serving_ends_when_its_delivery_fails(sandboxes: Worlds) -> None:
+    async with sandboxes.open(more={"port": 0, "red_seconds": 0}) as sandbox:
+        sandbox.house.delivery.outbox = BrokenOutbox(sandbox.house.database, SECRET)
         with pytest.RaisesGroup(LookupError):
-            await asyncio.wait_for(serve(world.house, Part(deliver=True)), LONG_SECONDS)
+            await asyncio.wait_for(serve(sandbox.house, Part(deliver=True)), LONG_SECONDS)
 
 
-async def test_a_failed_maintenance_round_stops_no_other(world: World) -> None:
-    audit = BrokenAudit(world.house.database, world.house.notebook.auditor)
+async def test_a_failed_maintenance_round_stops_no_other(sandbox: World) -> None:
+    audit = BrokenAudit(sandbox.house.database, sandbox.house.notebook.auditor)
     audit.asked = asyncio.Event()
-    running = asyncio.create_task(Upkeep(world.house.database, audit, world.clock).run())
+    running = asyncio.create_task(Upkeep(sandbox.house.database, audit, sandbox.clock).run())
     await audit.asked.wait()
     for _ in range(5):
         await asyncio.sleep(0)

@@ -68,13 +68,13 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def moody() -> Moody:
+def failing_sessions() -> Moody:
     return Moody()
 
 
 @pytest.fixture
-def both(moody: Moody, clock: Clock) -> FallbackSessions:
-    return FallbackSessions(moody, MemorySessions(clock, entries=2), clock)
+def both(failing_sessions: Moody, clock: Clock) -> FallbackSessions:
+    return FallbackSessions(failing_sessions, MemorySessions(clock, entries=2), clock)
 
 
 @pytest.fixture
@@ -83,47 +83,49 @@ def key() -> SessionKey:
 
 
 async def test_a_turn_the_primary_does_not_open_is_served_from_memory(
-    both: FallbackSessions, moody: Moody, key: SessionKey
+    both: FallbackSessions, failing_sessions: Moody, key: SessionKey
 ) -> None:
-    moody.failure = Slow()
+    failing_sessions.failure = Slow()
     await turn(both, key, "1")
     assert (await both.open(key, "1")).status == "replay"
-    moody.failure = None
+    failing_sessions.failure = None
     await turn(both, key, "2", None)
-    assert ((await both.open(key, "3")).status, len(moody.inner)) == ("ended", 0)
+    assert ((await both.open(key, "3")).status, len(failing_sessions.inner)) == ("ended", 0)
 
 
 async def test_a_turn_the_primary_does_not_save_goes_on_in_memory(
-    both: FallbackSessions, moody: Moody, key: SessionKey
+    both: FallbackSessions, failing_sessions: Moody, key: SessionKey
 ) -> None:
     opened = await both.open(key, "1")
-    moody.failure = Down()
+    failing_sessions.failure = Down()
     assert await both.save(key, opened, "1", b"moved", b"reply")
-    moody.failure = None
+    failing_sessions.failure = None
     assert (await both.open(key, "1")).reply == b"reply"
     assert (await both.open(key, "2")).session == b"moved"
 
 
-async def test_what_memory_opened_memory_saves(both: FallbackSessions, moody: Moody, key: SessionKey) -> None:
-    moody.failure = Down()
+async def test_what_memory_opened_memory_saves(
+    both: FallbackSessions, failing_sessions: Moody, key: SessionKey
+) -> None:
+    failing_sessions.failure = Down()
     opened = await both.open(key, "1")
-    moody.failure = None
+    failing_sessions.failure = None
     assert await both.save(key, opened, "1", b"here", b"reply")
     assert not await both.save(key, opened, "1", b"twice", b"reply")
-    assert len(moody.inner) == 0
+    assert len(failing_sessions.inner) == 0
 
 
 async def test_after_three_failures_the_primary_is_left_alone_and_then_tried_once(
-    both: FallbackSessions, moody: Moody, clock: Clock, key: SessionKey
+    both: FallbackSessions, failing_sessions: Moody, clock: Clock, key: SessionKey
 ) -> None:
-    moody.failure = Down()
+    failing_sessions.failure = Down()
     for _ in range(9):
         await both.drop(key)
-    assert (moody.asked, both.degraded) == (3, True)
+    assert (failing_sessions.asked, both.degraded) == (3, True)
     clock.seconds += 1
     await asyncio.gather(*(both.drop(key) for _ in range(9)))
-    assert moody.asked == 4
-    moody.failure = None
+    assert failing_sessions.asked == 4
+    failing_sessions.failure = None
     clock.seconds += 1
     await both.drop(key)
     assert not both.degraded
@@ -135,19 +137,19 @@ async def test_a_refused_save_is_still_refused(both: FallbackSessions, key: Sess
 
 
 async def test_released_in_memory_it_may_be_tried_again(
-    both: FallbackSessions, moody: Moody, key: SessionKey
+    both: FallbackSessions, failing_sessions: Moody, key: SessionKey
 ) -> None:
-    moody.failure = Down()
+    failing_sessions.failure = Down()
     await both.release(key, await both.open(key, "1"))
     assert (await both.open(key, "1")).status == "new"
 
 
 async def test_a_full_memory_sheds_new_sessions_and_keeps_those_alive(
-    both: FallbackSessions, moody: Moody, clock: Clock
+    both: FallbackSessions, failing_sessions: Moody, clock: Clock
 ) -> None:
     one, two, three = (SessionKey(name, "a") for name in ("one", "two", "three"))
     owed = await both.open(three, "1")
-    moody.failure = Down()
+    failing_sessions.failure = Down()
     await turn(both, one, "1")
     await turn(both, two, "1")
     assert await both.save(three, owed, "1", b"lost", b"but answered")
@@ -173,40 +175,40 @@ async def sessions(server: Redis) -> AsyncIterator[RedisSessions]:
 
 
 @pytest.fixture
-def guarded(sessions: RedisSessions) -> FallbackSessions:
+def guarded_sessions(sessions: RedisSessions) -> FallbackSessions:
     return FallbackSessions(sessions, MemorySessions(time.monotonic), time.monotonic, cool_down_seconds=0.05)
 
 
 @redis
 async def test_a_redis_restarted_empty_serves_again_without_a_visible_failure(
-    guarded: FallbackSessions, server: Redis, key: SessionKey
+    guarded_sessions: FallbackSessions, server: Redis, key: SessionKey
 ) -> None:
-    await turn(guarded, key, "1")
+    await turn(guarded_sessions, key, "1")
     server.kill()
     other = SessionKey("another", "conversation")
-    await turn(guarded, other, "1")
+    await turn(guarded_sessions, other, "1")
     server.start()
 
     async def back() -> bool:
-        return (await guarded.open(SessionKey(uuid.uuid4().hex, "a"), "1")).lease > 0
+        return (await guarded_sessions.open(SessionKey(uuid.uuid4().hex, "a"), "1")).lease > 0
 
     await eventually(back)
-    assert (await guarded.open(key, "2")).status == "new"
-    assert (await guarded.open(other, "2")).status == "live"
+    assert (await guarded_sessions.open(key, "2")).status == "new"
+    assert (await guarded_sessions.open(other, "2")).status == "live"
 
 
 @redis
 async def test_a_stopped_redis_delays_a_tenth_of_a_second_and_then_memory_serves(
-    sessions: RedisSessions, guarded: FallbackSessions, server: Redis, key: SessionKey
+    sessions: RedisSessions, guarded_sessions: FallbackSessions, server: Redis, key: SessionKey
 ) -> None:
-    await turn(guarded, key, "1")
+    await turn(guarded_sessions, key, "1")
     server.pause()
     try:
         began = time.monotonic()
         with pytest.raises(Slow):
             await sessions.open(key, "2")
         assert 0.09 <= time.monotonic() - began < 0.5
-        await turn(guarded, key, "2")
+        await turn(guarded_sessions, key, "2")
     finally:
         server.resume()
     await eventually(lambda: answers(sessions))
@@ -222,15 +224,15 @@ async def answers(sessions: RedisSessions) -> bool:
 
 @redis
 async def test_a_full_redis_is_down_and_memory_serves(
-    sessions: RedisSessions, guarded: FallbackSessions, key: SessionKey
+    sessions: RedisSessions, guarded_sessions: FallbackSessions, key: SessionKey
 ) -> None:
-    opened = await guarded.open(key, "1")
+    opened = await guarded_sessions.open(key, "1")
     with pytest.raises(Down, match="OutOfMemory"):
         for number in range(3000):
             await turn(sessions, SessionKey(f"{number}", "a"), "1", bytes(range(256)) * 8)
-    assert await guarded.save(key, opened, "1", b"moved", b"reply")
-    await turn(guarded, key, "2")
-    await guarded.drop(key)
+    assert await guarded_sessions.save(key, opened, "1", b"moved", b"reply")
+    await turn(guarded_sessions, key, "2")
+    await guarded_sessions.drop(key)
 
 
 @redis

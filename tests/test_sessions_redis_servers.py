@@ -74,19 +74,19 @@ class Sealed(Redis):
 
 
 @pytest.fixture
-def sealed() -> Iterator[Sealed]:
+def tls_redis() -> Iterator[Sealed]:
     with serving(Sealed) as server:
         yield server
 
 
 @pytest.mark.parametrize("named", ["in the URL", "in the environment"])
 async def test_rediss_verifies_the_certificate(
-    sealed: Sealed, key: SessionKey, monkeypatch: pytest.MonkeyPatch, named: str
+    tls_redis: Sealed, key: SessionKey, monkeypatch: pytest.MonkeyPatch, named: str
 ) -> None:
-    url = f"{sealed.url}?ssl_ca_certs={sealed.certificate}"
+    url = f"{tls_redis.url}?ssl_ca_certs={tls_redis.certificate}"
     if named == "in the environment":
-        url = sealed.url
-        monkeypatch.setenv("SSL_CERT_FILE", str(sealed.certificate))
+        url = tls_redis.url
+        monkeypatch.setenv("SSL_CERT_FILE", str(tls_redis.certificate))
     sessions = connect(url, budget_seconds=5.0)
     await turn(sessions, key, "1")
     assert (await sessions.open(key, "1")).status == "replay"
@@ -95,9 +95,9 @@ async def test_rediss_verifies_the_certificate(
 
 @pytest.mark.parametrize("scheme", ["rediss", "redis"])
 async def test_an_unknown_certificate_and_plain_speech_are_down(
-    sealed: Sealed, key: SessionKey, scheme: str
+    tls_redis: Sealed, key: SessionKey, scheme: str
 ) -> None:
-    sessions = connect(f"{scheme}://127.0.0.1:{sealed.port}/0", budget_seconds=5.0)
+    sessions = connect(f"{scheme}://127.0.0.1:{tls_redis.port}/0", budget_seconds=5.0)
     with pytest.raises(Down):
         await sessions.open(key, "1")
     await sessions.aclose()

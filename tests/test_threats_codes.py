@@ -94,23 +94,23 @@ def swapped(billing: Billing, changed: datetime) -> Billing:
     return later
 
 
-async def test_T7_a_fresh_sim_gets_no_code_in_the_same_words(world: World) -> None:
-    people = world.house.conversations.people["orange-ro"]
+async def test_T7_a_fresh_sim_gets_no_code_in_the_same_words(sandbox: World) -> None:
+    people = sandbox.house.conversations.people["orange-ro"]
     answers = []
     for hours in (100, 1):
-        changed = world.clock() - timedelta(hours=hours)
+        changed = sandbox.clock() - timedelta(hours=hours)
         people.world = replace(people.world, billing=swapped(people.world.billing, changed))
         people.known.clear()
-        answers.append((await world.direct().text(ANA, "477", "ThankYou1")).lines)
-        answers.append(tuple(notice.kind for notice in await world.post.collect()))
-        world.clock.wait(timedelta(minutes=5))
+        answers.append((await sandbox.direct().text(ANA, "477", "ThankYou1")).lines)
+        answers.append(tuple(notice.kind for notice in await sandbox.post.collect()))
+        sandbox.clock.wait(timedelta(minutes=5))
     assert answers == [answers[0], ("code",), answers[0], ()]
 
 
 Shown = list[tuple[str, ...]]
 
 
-async def asked(world: World, phone: Direct, caller: str, password: str) -> tuple[Shown, list[str]]:
+async def asked(sandbox: World, phone: Direct, caller: str, password: str) -> tuple[Shown, list[str]]:
     """Request a code on each channel; return what is shown and the kinds of message sent."""
     shown, came = [], list[str]()
     for channel in ("sms", "ussd", "voice"):
@@ -120,29 +120,29 @@ async def asked(world: World, phone: Direct, caller: str, password: str) -> tupl
             await (phone.dial(caller, "*100*1*1#") if channel == "ussd" else phone.call(caller, "411"))
             keys = ("5",) if channel == "ussd" else ("1", "4")
             shown += [(await phone.press(key)).lines for key in keys]
-        came += [notice.kind for notice in await world.post.collect()]
-        world.clock.wait(timedelta(minutes=2))
+        came += [notice.kind for notice in await sandbox.post.collect()]
+        sandbox.clock.wait(timedelta(minutes=2))
     return shown, came
 
 
-async def test_T7_billing_says_swapped_an_hour_ago_and_no_channel_tells(world: World) -> None:
-    phone = world.direct()
-    elena, sent = await asked(world, phone, ELENA, "ElenaSim6")
-    dan, usual = await asked(world, phone, DAN, "DanRest5")
+async def test_T7_billing_says_swapped_an_hour_ago_and_no_channel_tells(sandbox: World) -> None:
+    phone = sandbox.direct()
+    elena, sent = await asked(sandbox, phone, ELENA, "ElenaSim6")
+    dan, usual = await asked(sandbox, phone, DAN, "DanRest5")
     assert elena == dan and (sent, usual) == ([], ["code", "code", "code"])
-    assert await rows_in(world.house.database, "codes") == 2
+    assert await rows_in(sandbox.house.database, "codes") == 2
 
 
-async def test_T7_after_three_days_the_sim_is_believed(world: World) -> None:
-    world.clock.wait(timedelta(hours=71, minutes=1))
-    _, sent = await asked(world, world.direct(), ELENA, "ElenaSim6")
+async def test_T7_after_three_days_the_sim_is_believed(sandbox: World) -> None:
+    sandbox.clock.wait(timedelta(hours=71, minutes=1))
+    _, sent = await asked(sandbox, sandbox.direct(), ELENA, "ElenaSim6")
     assert sent == ["code", "code", "code"]
 
 
-async def test_T12_strangers_and_foreign_prefixes_cost_nothing(world: World) -> None:
+async def test_T12_strangers_and_foreign_prefixes_cost_nothing(sandbox: World) -> None:
     for caller in (NOBODY, "+882139999999", "+5355512345"):
-        await world.direct().text(caller, "477", "ThankYou1")
-    assert not [notice for notice in await world.post.collect() if notice.kind == "code"]
+        await sandbox.direct().text(caller, "477", "ThankYou1")
+    assert not [notice for notice in await sandbox.post.collect() if notice.kind == "code"]
 
 
 async def test_T12_spending_never_passes_the_cap_however_many_processes(database: Database) -> None:
@@ -160,47 +160,47 @@ async def test_T12_the_cap_is_spent_whole_and_no_further_by_all_who_send_at_once
     assert sum(told) == 250
 
 
-async def texts(world: World, caller: str, bodies: list[str], first: int = 1) -> list[str]:
+async def texts(sandbox: World, caller: str, bodies: list[str], first: int = 1) -> list[str]:
     """Return the replies to each text."""
-    async with wired(world) as wire:
-        phone = OverAfricasTalking(wire, world.menu, world.post, count(first))
+    async with wired(sandbox) as wire:
+        phone = OverAfricasTalking(wire, sandbox.menu, sandbox.post, count(first))
         return ["\n".join((await phone.text(caller, "477", body)).lines) for body in bodies]
 
 
 @pytest.mark.parametrize(("caller", "most"), [(ANA, 2), (NOBODY, 1)])
-async def test_T13_two_gateways_stop_answering_each_other(caller: str, most: int, world: World) -> None:
+async def test_T13_two_gateways_stop_answering_each_other(caller: str, most: int, sandbox: World) -> None:
     body, messages = "We do not understand you.", 0
     for turn in range(6):
-        (answer,) = await texts(world, caller, [body], turn + 1)
+        (answer,) = await texts(sandbox, caller, [body], turn + 1)
         messages += bool(answer)
         body = answer or body
     assert messages == most <= 3
 
 
-async def test_T13_a_flood_of_keywords_is_answered_twenty_times(world: World) -> None:
-    answers = await texts(world, ANA, ["FACTURA"] * 25)
+async def test_T13_a_flood_of_keywords_is_answered_twenty_times(sandbox: World) -> None:
+    answers = await texts(sandbox, ANA, ["FACTURA"] * 25)
     assert sum(map(bool, answers)) == 20
-    world.clock.wait(timedelta(minutes=10))
-    assert await texts(world, ANA, ["FACTURA"], 99) != [""]
+    sandbox.clock.wait(timedelta(minutes=10))
+    assert await texts(sandbox, ANA, ["FACTURA"], 99) != [""]
 
 
 @pytest.mark.redis
-async def test_T13_processes_count_a_flood_together(worlds: Worlds, redis_url: str) -> None:
+async def test_T13_processes_count_a_flood_together(sandboxes: Worlds, redis_url: str) -> None:
     more, caller = {"redis_url": redis_url}, f"+4079{uuid.uuid4().int % 10**7:07}"
-    async with worlds.open(more=more) as one, worlds.open(more=more) as other:
+    async with sandboxes.open(more=more) as one, sandboxes.open(more=more) as other:
         answers = await texts(one, caller, ["FACTURA"] * 12) + await texts(other, caller, ["FACTURA"] * 12, 50)
     assert sum(map(bool, answers)) == 20
 
 
-async def test_T14_no_secret_comes_back(world: World) -> None:
-    answers = await texts(world, ANA, ["ThankYou1", "WrongOne1", "ThankYou1 again"])
+async def test_T14_no_secret_comes_back(sandbox: World) -> None:
+    answers = await texts(sandbox, ANA, ["ThankYou1", "WrongOne1", "ThankYou1 again"])
     assert not any("ThankYou1" in answer or "WrongOne1" in answer for answer in answers)
 
 
 async def test_T28_a_card_is_dropped_with_a_warning_on_every_channel(
-    world: World, caplog: pytest.LogCaptureFixture
+    sandbox: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    phone, answers = world.direct(), []
+    phone, answers = sandbox.direct(), []
     answers.append(await phone.text(ANA, "477", CARD))
     await phone.dial(ANA, "*100#")
     answers.append(await phone.press(CARD))
@@ -209,13 +209,13 @@ async def test_T28_a_card_is_dropped_with_a_warning_on_every_channel(
 
 
 @pytest.mark.parametrize("word", ["STOP", "stop!", "Arrêt", "توقف", "إلغاء", "OPREȘTE", "Unsubscribe"])
-async def test_T34_stop_in_any_language_is_confirmed_once(word: str, world: World) -> None:
-    told = await texts(world, ANA, [word, word, "START", "START"])
+async def test_T34_stop_in_any_language_is_confirmed_once(word: str, sandbox: World) -> None:
+    told = await texts(sandbox, ANA, [word, word, "START", "START"])
     assert [bool(each) for each in told] == [True, False, True, False]
-    assert await rows_in(world.house.database, "opt_outs") == 0
+    assert await rows_in(sandbox.house.database, "opt_outs") == 0
 
 
-async def test_T34_nobody_stops_another(world: World) -> None:
-    await texts(world, NOBODY, ["STOP", f"STOP {ANA}"])
-    ledger = world.house.conversations.people["orange-ro"].world.ledger
-    assert await ledger.opt_out("orange-ro", ANA, out=True, now=world.clock())
+async def test_T34_nobody_stops_another(sandbox: World) -> None:
+    await texts(sandbox, NOBODY, ["STOP", f"STOP {ANA}"])
+    ledger = sandbox.house.conversations.people["orange-ro"].world.ledger
+    assert await ledger.opt_out("orange-ro", ANA, out=True, now=sandbox.clock())

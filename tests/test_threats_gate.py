@@ -25,8 +25,8 @@ BILLING = ("79,90", "79.90", "ORO-2026", "lei")
 
 
 @pytest.fixture
-async def url(world: World) -> AsyncIterator[str]:
-    async with listening(public(world.house), "127.0.0.1", 0) as port:
+async def url(sandbox: World) -> AsyncIterator[str]:
+    async with listening(public(sandbox.house), "127.0.0.1", 0) as port:
         yield f"http://127.0.0.1:{port}"
 
 
@@ -46,9 +46,9 @@ def mutated(body: str, dice: random.Random) -> str:
     return body[:place] + other + body[place + 1 :]
 
 
-async def test_T1_mutated_signed_requests_are_never_accepted(world: World, url: str) -> None:
+async def test_T1_mutated_signed_requests_are_never_accepted(sandbox: World, url: str) -> None:
     dice, body, headers = random.Random(1), urlencode(TEXT), signed(TEXT)
-    world.house.hooks.guard.refusals.most = 10_000
+    sandbox.house.hooks.guard.refusals.most = 10_000
     async with ClientSession() as client:
         for forged in (mutated(body, dice) for _ in range(1_000)):
             async with client.post(url + SMS, data=forged, headers=headers) as answer:
@@ -75,26 +75,26 @@ async def test_T3_a_header_cannot_choose_the_algorithm(url: str) -> None:
         assert (await sent(url, SMS, urlencode(TEXT), headers))[0] == 403
 
 
-async def test_T4_a_replay_is_answered_alike_and_done_once(world: World, url: str) -> None:
+async def test_T4_a_replay_is_answered_alike_and_done_once(sandbox: World, url: str) -> None:
     body, headers = urlencode(TEXT | {"Body": "EFACTURA"}), signed(TEXT | {"Body": "EFACTURA"})
     first = await sent(url, SMS, body, headers)
-    before = await world.counts()
+    before = await sandbox.counts()
     together = await asyncio.gather(*(sent(url, SMS, body, headers) for _ in range(50)))
-    assert set(together) == {first} and await world.counts() == before
+    assert set(together) == {first} and await sandbox.counts() == before
 
 
-async def test_T5_T6_a_spoofed_caller_hears_nothing_of_the_account(world: World) -> None:
-    async with wired(world) as wire:
+async def test_T5_T6_a_spoofed_caller_hears_nothing_of_the_account(sandbox: World) -> None:
+    async with wired(sandbox) as wire:
         for keys in ("1", "2", "3"):
-            phone = OverTwilio(wire, world.menu, world.post)
+            phone = OverTwilio(wire, sandbox.menu, sandbox.post)
             await phone.call(ANA, "411")
             said = " ".join((await phone.press(keys)).lines)
             assert not any(word in said for word in BILLING)
 
 
-async def test_T16_a_guessed_session_id_attaches_to_nobody(world: World, url: str) -> None:
-    async with wired(world) as wire:
-        phone = OverAfricasTalking(wire, world.menu, world.post)
+async def test_T16_a_guessed_session_id_attaches_to_nobody(sandbox: World, url: str) -> None:
+    async with wired(sandbox) as wire:
+        phone = OverAfricasTalking(wire, sandbox.menu, sandbox.post)
         await phone.dial(ANA, "*100#")
         shown = await phone.press("1")
     for guess in (phone.session, *(f"ATUid_{number}" for number in range(100))):
@@ -147,13 +147,13 @@ async def test_T26_a_request_that_two_readers_would_cut_apart_is_refused(url: st
     writer.close()
 
 
-async def test_T36_two_secrets_live_while_one_is_changed(worlds: Worlds) -> None:
+async def test_T36_two_secrets_live_while_one_is_changed(sandboxes: Worlds) -> None:
     links = {
         "africastalking": {"hook_token": "new-token", "old_hook_token": HOOK_TOKEN},
         "twilio": {"auth_token": "new-auth", "old_auth_token": AUTH_TOKEN},
     }
     more = {"operators": {"orange-ro": links}}
-    async with worlds.open(more=more) as world, listening(public(world.house), "127.0.0.1", 0) as port:
+    async with sandboxes.open(more=more) as sandbox, listening(public(sandbox.house), "127.0.0.1", 0) as port:
         url = f"http://127.0.0.1:{port}"
         for token, status in ((HOOK_TOKEN, 200), ("new-token", 200), ("other", 404)):
             path = f"/hooks/orange-ro/africastalking/{token}/ussd"
@@ -163,8 +163,8 @@ async def test_T36_two_secrets_live_while_one_is_changed(worlds: Worlds) -> None
             assert (await sent(url, SMS, urlencode(TEXT), signed(TEXT, token=token)))[0] == status
 
 
-async def test_wrong_tokens_are_rate_limited_and_the_right_one_is_not(world: World, url: str) -> None:
-    world.house.hooks.guard.refusals.most = 10
+async def test_wrong_tokens_are_rate_limited_and_the_right_one_is_not(sandbox: World, url: str) -> None:
+    sandbox.house.hooks.guard.refusals.most = 10
     wrong = "/hooks/orange-ro/africastalking/guess/ussd"
     told = [(await sent(url, wrong, "text=", FORM))[0] for _ in range(12)]
     assert told == [404] * 10 + [429] * 2
@@ -183,10 +183,10 @@ async def test_wrong_tokens_are_rate_limited_and_the_right_one_is_not(world: Wor
     ],
 )
 async def test_only_listed_proxies_are_believed(
-    proxies: tuple[str, ...], told: str, status: int, worlds: Worlds
+    proxies: tuple[str, ...], told: str, status: int, sandboxes: Worlds
 ) -> None:
     links = {"orange-ro": {"africastalking": {"sources": ["10.0.0.0/8"]}}}
     more = {"trusted_proxies": list(proxies), "operators": links}
-    async with worlds.open(more=more) as world, listening(public(world.house), "127.0.0.1", 0) as port:
+    async with sandboxes.open(more=more) as sandbox, listening(public(sandbox.house), "127.0.0.1", 0) as port:
         headers = FORM | {"X-Forwarded-For": told}
         assert (await sent(f"http://127.0.0.1:{port}", f"{AT}/ussd", "text=", headers))[0] == status

@@ -72,19 +72,19 @@ class Lookout:
 
 
 @pytest.fixture(scope="module")
-def hooked() -> Lookout:
+def audit_hook() -> Lookout:
     """Install the audit hook once per module: it cannot be removed."""
-    lookout = Lookout()
-    sys.addaudithook(lookout)
-    return lookout
+    connection_monitor = Lookout()
+    sys.addaudithook(connection_monitor)
+    return connection_monitor
 
 
 @pytest.fixture
-def lookout(hooked: Lookout) -> Iterator[Lookout]:
-    hooked.seen.clear()
-    hooked.looking = True
-    yield hooked
-    hooked.looking = False
+def connection_monitor(audit_hook: Lookout) -> Iterator[Lookout]:
+    audit_hook.seen.clear()
+    audit_hook.looking = True
+    yield audit_hook
+    audit_hook.looking = False
 
 
 @asynccontextmanager
@@ -103,9 +103,9 @@ async def forbidden() -> AsyncIterator[tuple[int, list[bytes]]]:
         yield server.sockets[0].getsockname()[1], came
 
 
-def requests(world: World, place: str) -> Iterator[tuple[str, dict[str, str]]]:
+def requests(sandbox: World, place: str) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield every webhook with the URL in its required fields, in its URL fields, and in all fields."""
-    for door in world.house.hooks.doors.values():
+    for door in sandbox.house.hooks.doors.values():
         operator, provider, route = door.name.split("/")
         token = f"/{HOOK_TOKEN}" if door.tokens else ""
         needed = dict.fromkeys((*door.route.required, "Body", "text"), place)
@@ -115,10 +115,10 @@ def requests(world: World, place: str) -> Iterator[tuple[str, dict[str, str]]]:
             yield f"/hooks/{operator}/{provider}{token}/{route}", fields
 
 
-async def webhooks(client: ClientSession, base: str, world: World, place: str) -> None:
+async def webhooks(client: ClientSession, base: str, sandbox: World, place: str) -> None:
     headers = {"Host": place.split("/")[2] or "x", "X-Forwarded-Host": place, "Referer": place, "Origin": place}
     taken: Counter[str] = Counter()
-    for path, fields in requests(world, place):
+    for path, fields in requests(sandbox, place):
         signature = RequestValidator(AUTH_TOKEN).compute_signature(PUBLIC_URL + path, fields)
         signed = {**FORM, **headers, "X-Twilio-Signature": signature}
         async with client.post(base + path, data=urlencode(fields), headers=signed) as got:
@@ -142,23 +142,23 @@ async def others(client: ClientSession, base: str, place: str) -> None:
 
 @pytest.mark.parametrize("name", PLACES)
 async def test_T19_no_address_from_outside_is_looked_up_or_connected_to(
-    name: str, worlds: Worlds, lookout: Lookout
+    name: str, sandboxes: Worlds, connection_monitor: Lookout
 ) -> None:
     more = {"operators": {"orange-ro": {"bss": {"hub_token": HOOK_TOKEN}}}, "refused_per_minute": 10_000}
-    async with forbidden() as (port, came), worlds.open(more=more) as world:
+    async with forbidden() as (port, came), sandboxes.open(more=more) as sandbox:
         place = PLACES[name].format(port=port)
-        async with listening(public(world.house), "127.0.0.1", 0) as own, ClientSession() as client:
-            await webhooks(client, f"http://127.0.0.1:{own}", world, place)
+        async with listening(public(sandbox.house), "127.0.0.1", 0) as own, ClientSession() as client:
+            await webhooks(client, f"http://127.0.0.1:{own}", sandbox, place)
             await others(client, f"http://127.0.0.1:{own}", place)
-        await world.post.collect()
-        assert not came and not lookout.towards(port)
+        await sandbox.post.collect()
+        assert not came and not connection_monitor.towards(port)
 
 
-async def test_T19_the_connection_monitor_sees_connections_and_lookups(lookout: Lookout) -> None:
+async def test_T19_the_connection_monitor_sees_connections_and_lookups(connection_monitor: Lookout) -> None:
     async with forbidden() as (port, came), ClientSession() as client:
         async with client.get(f"http://localhost:{port}/", allow_redirects=False) as got:
             assert got.status == 302
-        assert len(came) == 1 and {event for event, _ in lookout.towards(port)} == {
+        assert len(came) == 1 and {event for event, _ in connection_monitor.towards(port)} == {
             "socket.connect",
             "socket.getaddrinfo",
         }
@@ -205,12 +205,12 @@ async def refused(http: Http, where: str) -> bool:
 
 
 @pytest.mark.parametrize("address", INSIDE)
-async def test_T19_no_listed_name_leads_inside(address: str, lookout: Lookout) -> None:
+async def test_T19_no_listed_name_leads_inside(address: str, connection_monitor: Lookout) -> None:
     reach = Reach(("docs.example",))
     assert not reach.admits(address)
     http = Http("https://bss.example", Line(), names=Told(address), reach=reach)
     assert await refused(http, "https://docs.example/bill.pdf")
-    assert not lookout.seen
+    assert not connection_monitor.seen
 
 
 @pytest.mark.parametrize("address", OUTSIDE)
@@ -219,28 +219,30 @@ def test_T19_public_addresses_are_admitted(address: str) -> None:
 
 
 @pytest.mark.parametrize("where", UNLISTED)
-async def test_T19_documents_are_fetched_from_listed_hosts_only(where: str, lookout: Lookout) -> None:
+async def test_T19_documents_are_fetched_from_listed_hosts_only(
+    where: str, connection_monitor: Lookout
+) -> None:
     reach = Reach(("docs.example",), ("127.0.0.0/8",))
     assert await refused(Http("https://bss.example", Line(), names=Told("127.0.0.1"), reach=reach), where)
-    assert not lookout.seen
+    assert not connection_monitor.seen
 
 
-async def test_T19_the_address_that_was_checked_is_the_one_connected_to(lookout: Lookout) -> None:
+async def test_T19_the_address_that_was_checked_is_the_one_connected_to(connection_monitor: Lookout) -> None:
     async with forbidden() as (port, came):
         reach = Reach((f"docs.example:{port}",), ("127.0.0.2/32",))
         names = Told("127.0.0.2", "127.0.0.1")
         http = Http("http://bss.example", Line(), names=names, reach=reach)
         assert await refused(http, f"http://docs.example:{port}/bill.pdf")
-        assert not came and {address[0] for _, address in lookout.towards(port)} <= {"127.0.0.2"}
+        assert not came and {address[0] for _, address in connection_monitor.towards(port)} <= {"127.0.0.2"}
 
 
-async def test_T19_a_redirect_to_metadata_is_not_followed(lookout: Lookout) -> None:
+async def test_T19_a_redirect_to_metadata_is_not_followed(connection_monitor: Lookout) -> None:
     async with forbidden() as (port, came):
         reach = Reach((f"docs.example:{port}",), ("127.0.0.1/32",))
         names = Told("127.0.0.1")
         http = Http("http://bss.example", Line(), names=names, reach=reach)
         assert await refused(http, f"http://docs.example:{port}/bill.pdf")
-        assert came and "169.254" not in repr(lookout.seen)
+        assert came and "169.254" not in repr(connection_monitor.seen)
 
 
 def test_T19_a_network_that_is_none_names_its_setting() -> None:

@@ -175,13 +175,13 @@ KEPT = ("bill", "bills", "email", "total", "held", "said", "line", "month")
 EXAMPLES = 400
 
 
-async def test_T33_an_altered_session_blocks_no_conversation(world: World) -> None:
+async def test_T33_an_altered_session_blocks_no_conversation(sandbox: World) -> None:
     """A turn may fail on it once; the next one is answered."""
     dice, broke = random.Random(33), 0
-    phone = world.direct()
+    phone = sandbox.direct()
     for _ in range(EXAMPLES):
         await phone.dial(ANA, "*100#")
-        await kept(phone, await altered_session(world, phone, dice))
+        await kept(phone, await altered_session(sandbox, phone, dice))
         try:
             await phone.press(dice.choice("0123"))
         except Exception:
@@ -191,11 +191,11 @@ async def test_T33_an_altered_session_blocks_no_conversation(world: World) -> No
     assert broke < EXAMPLES / 4
 
 
-async def altered_session(world: World, phone: Direct, dice: random.Random) -> bytes:
+async def altered_session(sandbox: World, phone: Direct, dice: random.Random) -> bytes:
     """Return the session of an open conversation on some screen, with one field altered."""
     opened = await sessions_of(phone).open(key_of(phone), "look")
     row = json.loads(opened.session)
-    row[Session.__slots__.index("state")] = dice.choice(sorted(world.menu.nodes))
+    row[Session.__slots__.index("state")] = dice.choice(sorted(sandbox.menu.nodes))
     where = dice.randrange(len(row))
     cell, odd = dice.choice(CELLS), dice.choice(AWKWARD)
     facts = {dice.choice(KEPT): dice.choice((cell, ["bill total", [cell, cell]]))}
@@ -227,9 +227,9 @@ async def forgotten(phone: Direct) -> bool:
     return bool(opened.status == "new")
 
 
-async def test_T33_anothers_session_put_in_its_place_is_nobodys(world: World) -> None:
+async def test_T33_anothers_session_put_in_its_place_is_nobodys(sandbox: World) -> None:
     """Ana's proven session stored under Dan's key shows Dan nothing of Ana."""
-    ana, dan = world.direct(), world.direct()
+    ana, dan = sandbox.direct(), sandbox.direct()
     ana.name, dan.name = "a", "b"
     await ana.dial(ANA, "*100#")
     hers = await sessions_of(ana).open(key_of(ana), "look")

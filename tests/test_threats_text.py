@@ -39,8 +39,8 @@ NASTY = (
 )
 
 
-async def test_T18_no_account_reaches_anothers_bill(world: World) -> None:
-    billing = world.house.conversations.people["orange-ro"].world.billing
+async def test_T18_no_account_reaches_anothers_bill(sandbox: World) -> None:
+    billing = sandbox.house.conversations.people["orange-ro"].world.billing
     mine, yours = [(await billing.subscriber(number)).account for number in (ANA, BARBU)]
     (bill,) = await billing.bills(yours, 1)
     for asked in (billing.bill(mine, bill.id), billing.lines(mine, bill.id), billing.document(mine, bill.id)):
@@ -58,9 +58,9 @@ def test_T20_call_xml_survives_any_text(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", NASTY)
-async def test_T21_nothing_typed_is_ever_run(text: str, world: World) -> None:
-    async with wired(world) as wire:
-        phone = OverAfricasTalking(wire, world.menu, world.post)
+async def test_T21_nothing_typed_is_ever_run(text: str, sandbox: World) -> None:
+    async with wired(sandbox) as wire:
+        phone = OverAfricasTalking(wire, sandbox.menu, sandbox.post)
         answer = "\n".join((await phone.text(ANA, "477", text)).lines)
         await phone.dial(ANA, "*100#")
         answer += "\n".join((await phone.press(text)).lines)
@@ -102,14 +102,14 @@ def test_T28_parts_hold_the_whole_text(text: str) -> None:
     assert "".join(parts) == text and (not text or len(parts) == segments(text))
 
 
-async def test_T29_T30_a_hundred_activations_at_once_are_one(world: World) -> None:
-    async with wired(world) as wire:
-        phone = OverAfricasTalking(wire, world.menu, world.post)
+async def test_T29_T30_a_hundred_activations_at_once_are_one(sandbox: World) -> None:
+    async with wired(sandbox) as wire:
+        phone = OverAfricasTalking(wire, sandbox.menu, sandbox.post)
         await phone.text(ANA, "477", "EFACTURA")
         assert wire.last
-        before = await world.counts()
+        before = await sandbox.counts()
         await asyncio.gather(*(wire.send(*wire.last) for _ in range(100)))
-    assert await world.counts() == before
+    assert await sandbox.counts() == before
 
 
 @pytest.mark.parametrize(("seconds", "told"), [(-3600, "ok"), (899, "ok"), (901, "wrong"), (86_400, "wrong")])
@@ -137,16 +137,16 @@ class Lying(Weather):
         return [replace(bill, **{name: value}) for name, value in odd.items()][: limit or 1]  # type: ignore[arg-type]
 
 
-async def test_T35_odd_billing_data_still_ends_in_words(world: World) -> None:
-    people = world.house.conversations.people["orange-ro"]
+async def test_T35_odd_billing_data_still_ends_in_words(sandbox: World) -> None:
+    people = sandbox.house.conversations.people["orange-ro"]
     people.world = replace(people.world, billing=Lying(people.world.billing))
-    async with wired(world) as wire:
-        phone = OverAfricasTalking(wire, world.menu, world.post)
+    async with wired(sandbox) as wire:
+        phone = OverAfricasTalking(wire, sandbox.menu, sandbox.post)
         shown = await phone.dial(ANA, "*100*1*1*1#")
     assert shown.lines and measure("\n".join(shown.lines)).units <= 182
 
 
-async def test_T15_the_database_holds_no_secret_typed(world: World) -> None:
-    await world.direct().text(ANA, "477", "ThankYou1")
-    assert await rows_in(world.house.database, "codes") == 1
-    assert Counter(notice.kind for notice in await world.post.collect()) == {"code": 1}
+async def test_T15_the_database_holds_no_secret_typed(sandbox: World) -> None:
+    await sandbox.direct().text(ANA, "477", "ThankYou1")
+    assert await rows_in(sandbox.house.database, "codes") == 1
+    assert Counter(notice.kind for notice in await sandbox.post.collect()) == {"code": 1}

@@ -68,14 +68,14 @@ def pack(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def toy(pack: Path, worlds: Worlds) -> AsyncIterator[World]:
+async def toy(pack: Path, sandboxes: Worlds) -> AsyncIterator[World]:
     """Serve the toy operator with one subscriber who has no bills yet."""
     row = {"id": "toy-1", "operator": TOY, "msisdn": OWNER, "account": "254700000101", "name": "Toy Owner"}
     row |= {"kind": "mobile", "segment": "residential", "language": "en", "media": "paper"}
     more = {"email": "", "email_validated": False, "address": "", "since": date(2021, 3, 1)}
-    async with worlds.serving(pack.parent, pack.parent.parent).open(operator=TOY) as world:
-        await world.house.database.write(lambda c: c.execute(insert(billing_subscribers), row | more).close())
-        yield world
+    async with sandboxes.serving(pack.parent, pack.parent.parent).open(operator=TOY) as sandbox:
+        await sandbox.house.database.write(lambda c: c.execute(insert(billing_subscribers), row | more).close())
+        yield sandbox
 
 
 def test_nothing_is_wrong_with_it(pack: Path) -> None:

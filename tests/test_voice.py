@@ -99,11 +99,11 @@ def test_the_check_tells_which_recordings_are_missing(pack: Path) -> None:
     assert "prompts/en/home.wav" not in told and "invoice.show" not in told
 
 
-async def test_recordings_are_served_to_be_kept_and_nothing_else_is(pack: Path, worlds: Worlds) -> None:
+async def test_recordings_are_served_to_be_kept_and_nothing_else_is(pack: Path, sandboxes: Worlds) -> None:
     recorded(pack)
     async with (
-        worlds.serving(pack.parent, pack.parent).open() as world,
-        TestClient(TestServer(public(world.house))) as client,
+        sandboxes.serving(pack.parent, pack.parent).open() as sandbox,
+        TestClient(TestServer(public(sandbox.house))) as client,
     ):
         answer = await client.get("/prompts/orange-ro/en/home.wav")
         assert answer.status == 200 and answer.headers["Cache-Control"] == "public, max-age=86400"
@@ -198,11 +198,13 @@ def test_opening_hours(case: str) -> None:
 
 
 @pytest.mark.parametrize(("at", "there"), [("2026-03-10 09:00", True), ("2026-03-15 09:00", False)])
-async def test_no_call_is_transferred_out_of_hours(*, at: str, there: bool, pack: Path, worlds: Worlds) -> None:
+async def test_no_call_is_transferred_out_of_hours(
+    *, at: str, there: bool, pack: Path, sandboxes: Worlds
+) -> None:
     told = 'voice: {agent_hours: {days: mon-sat, from: "08:00", to: "20:00"}}\nrules:\n'
     edited(pack, "pack.yaml", "rules:\n", told)
-    async with worlds.serving(pack.parent, pack.parent).open(at) as world:
-        player = world.player(world.direct(), "+40740000102")
+    async with sandboxes.serving(pack.parent, pack.parent).open(at) as sandbox:
+        player = sandbox.player(sandbox.direct(), "+40740000102")
         await player.act("call", "411")
         lines = await player.act(">", "0")
     assert ("= put through to +40740000411" in lines) is there

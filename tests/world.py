@@ -148,11 +148,11 @@ class Worlds:
     @asynccontextmanager
     async def of(self, dialog: Dialog) -> AsyncIterator[World]:
         """Open the sandbox a dialog starts in."""
-        async with self.open(dialog.first("at", AT), dialog.trust, dialog.first("operator")) as world:
+        async with self.open(dialog.first("at", AT), dialog.trust, dialog.first("operator")) as sandbox:
             language = dialog.first("language")
             if language:
-                await choose_language(world.house, world.operator, dialog.first("from"), language)
-            yield world
+                await choose_language(sandbox.house, sandbox.operator, dialog.first("from"), language)
+            yield sandbox
 
     async def _copied(self, at: str, now: datetime) -> Path:
         if at not in self.seeded:
@@ -201,21 +201,21 @@ def _given(clock: Callable[[], datetime], sessions: Sessions | None, patience: P
     )
 
 
-async def replayed(worlds: Worlds, text: str) -> str:
+async def replayed(sandboxes: Worlds, text: str) -> str:
     """Replay a saved dialog in a sandbox and return it as written again."""
     dialog = read(text, "saved")
-    async with worlds.of(dialog) as world:
-        return write(dialog, await world.player(world.direct(dialog.trust)).play(dialog))
+    async with sandboxes.of(dialog) as sandbox:
+        return write(dialog, await sandbox.player(sandbox.direct(dialog.trust)).play(dialog))
 
 
 @pytest.fixture(scope="session")
-def worlds(tmp_path_factory: pytest.TempPathFactory, sqlite_migrated: Path) -> Worlds:
+def sandboxes(tmp_path_factory: pytest.TempPathFactory, sqlite_migrated: Path) -> Worlds:
     """Provide the sandbox factory of this run."""
     return Worlds(tmp_path_factory.mktemp("worlds"), sqlite_migrated)
 
 
 @pytest.fixture
-async def world(worlds: Worlds) -> AsyncIterator[World]:
+async def sandbox(sandboxes: Worlds) -> AsyncIterator[World]:
     """Provide a sandbox of this test alone."""
-    async with worlds.open() as opened:
+    async with sandboxes.open() as opened:
         yield opened

@@ -9,12 +9,12 @@ from tests.faults.stage import Stage, staged
 
 
 @pytest.fixture(scope="session")
-def family() -> Iterator[Nursery]:
+def launcher() -> Iterator[Nursery]:
     with nursery() as made:
         yield made
 
 
 @pytest.fixture
-async def stage(family: Nursery, postgres_database: str) -> AsyncIterator[Stage]:
-    async with staged(family, postgres_database) as made:
+async def harness(launcher: Nursery, postgres_database: str) -> AsyncIterator[Stage]:
+    async with staged(launcher, postgres_database) as made:
         yield made

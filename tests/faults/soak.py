@@ -84,9 +84,9 @@ def reborn(server: Server | None) -> None:
 
 async def soaked(url: str, args: argparse.Namespace, server: Postgres | None) -> Verdict:
     """Run a soak on an empty database, with a launcher of its own."""
-    with nursery() as family:
-        async with staged(family, url, capable=not args.incapable) as stage:
-            return await Soak(stage, args.kills, args.seed, server).run()
+    with nursery() as launcher:
+        async with staged(launcher, url, capable=not args.incapable) as harness:
+            return await Soak(harness, args.kills, args.seed, server).run()
 
 
 def main() -> int:

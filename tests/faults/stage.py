@@ -98,15 +98,15 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(family: Nursery, url: str, *, capable: bool = True) -> AsyncIterator[Stage]:
+async def staged(launcher: Nursery, url: str, *, capable: bool = True) -> AsyncIterator[Stage]:
     """Open a harness on an empty database."""
     database = connect(url)
     await upgrade(database)
     secret = Secret(SECRET)
     async with RecordingTwilio(capable=capable) as fake:
-        stage = Stage(family, url, database, fake, SqlLedger(database, secret), SqlOutbox(database, secret))
+        harness = Stage(launcher, url, database, fake, SqlLedger(database, secret), SqlOutbox(database, secret))
         try:
-            yield stage
+            yield harness
         finally:
-            stage.clear()
+            harness.clear()
             await database.close()

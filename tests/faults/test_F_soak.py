@@ -7,7 +7,7 @@ from tests.faults.stage import Stage
 
 
 @pytest.mark.postgres
-async def test_F5_two_hundred_kills_lose_and_duplicate_nothing(stage: Stage) -> None:
-    soak = Soak(stage, kills=200, seed=20260314)
+async def test_F5_two_hundred_kills_lose_and_duplicate_nothing(harness: Stage) -> None:
+    soak = Soak(harness, kills=200, seed=20260314)
     verdict = await soak.run()
     assert verdict.spotless and verdict.accepted > 200

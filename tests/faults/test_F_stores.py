@@ -36,55 +36,55 @@ async def phone() -> AsyncIterator[Phone]:
 
 
 @pytest.fixture
-async def world(stage: Stage) -> Stage:
-    await stage.seed()
-    return stage
+async def seeded_harness(harness: Stage) -> Stage:
+    await harness.seed()
+    return harness
 
 
-async def dialled(phone: Phone, stage: Stage, redis: Redis, *texts: str) -> str:
+async def dialled(phone: Phone, harness: Stage, redis: Redis, *texts: str) -> str:
     """Start a web process on this Redis and post the given steps; return the last screen."""
-    web = stage.worker(role="web", redis_url=redis.url)
+    web = harness.worker(role="web", redis_url=redis.url)
     await serves(web)
     return await phone.walk(web, texts=texts)
 
 
-async def test_F9_redis_back_empty_is_polite_and_resets_no_counter(world: Stage, phone: Phone) -> None:
-    codes, now = SqlCodes(world.database, SECRET), datetime.now(UTC)
+async def test_F9_redis_back_empty_is_polite_and_resets_no_counter(seeded_harness: Stage, phone: Phone) -> None:
+    codes, now = SqlCodes(seeded_harness.database, SECRET), datetime.now(UTC)
     for _ in range(9):
         await codes.redeem("orange-ro", ANA, "proof", Secret("000000"), now)
     with serving(Redis) as redis:
-        await dialled(phone, world, redis, *MENU)
+        await dialled(phone, seeded_harness, redis, *MENU)
         await asyncio.to_thread(reborn, redis)
-        screen = await phone.step(world.own[-1], YES)
+        screen = await phone.step(seeded_harness.own[-1], YES)
     assert screen.startswith(("CON", "END"))
     assert await codes.redeem("orange-ro", ANA, "proof", Secret("000000"), now) == "locked"
 
 
-async def test_F10_redis_killed_with_its_log_on_loses_no_step(world: Stage, phone: Phone) -> None:
+async def test_F10_redis_killed_with_its_log_on_loses_no_step(seeded_harness: Stage, phone: Phone) -> None:
     with serving(Redis, *AOF) as redis:
-        await dialled(phone, world, redis, *MENU)
+        await dialled(phone, seeded_harness, redis, *MENU)
         await asyncio.to_thread(reborn, redis)
-        assert (await phone.step(world.own[-1], YES)).startswith("END Gata!")
-    assert await rows_in(world.database, "consents") == 1
+        assert (await phone.step(seeded_harness.own[-1], YES)).startswith("END Gata!")
+    assert await rows_in(seeded_harness.database, "consents") == 1
 
 
 async def test_F11_failover_to_a_replica_that_lags_has_one_effect_and_the_same_answer(
-    world: Stage, phone: Phone
+    seeded_harness: Stage, phone: Phone
 ) -> None:
     with serving(Redis) as master:
         async with FaultProxy(master.port) as link:
             with serving(Redis, "--replicaof", "127.0.0.1", str(link.port)) as replica:
                 await eventually(partial(copied, master), 30)
-                await dialled(phone, world, master, *MENU)
+                await dialled(phone, seeded_harness, master, *MENU)
                 await eventually(partial(copied, master), 30)
                 link.toxics.timeout = True
-                answered = await phone.step(world.own[-1], YES)
+                answered = await phone.step(seeded_harness.own[-1], YES)
                 master.kill()
                 await asked(replica, "REPLICAOF", "NO", "ONE")
-                heir = world.worker(role="web", redis_url=replica.url)
+                heir = seeded_harness.worker(role="web", redis_url=replica.url)
                 await serves(heir)
                 assert await phone.step(heir, YES) == answered
-    assert [await rows_in(world.database, each) for each in ("consents", "outbox")] == [1, 1]
+    assert [await rows_in(seeded_harness.database, each) for each in ("consents", "outbox")] == [1, 1]
 
 
 async def copied(master: Redis) -> bool:
@@ -97,48 +97,50 @@ async def asked(server: Redis, *words: str | int) -> Any:
         return await client.execute_command(*words)  # type: ignore[no-untyped-call]
 
 
-async def test_F12_a_full_redis_loses_no_answer(world: Stage, phone: Phone) -> None:
+async def test_F12_a_full_redis_loses_no_answer(seeded_harness: Stage, phone: Phone) -> None:
     with serving(Redis, "--maxmemory", "1mb", "--maxmemory-policy", "noeviction") as redis:
-        assert (await dialled(phone, world, redis, *MENU, YES)).startswith("END Gata!")
+        assert (await dialled(phone, seeded_harness, redis, *MENU, YES)).startswith("END Gata!")
 
 
-async def test_F13_a_hanging_redis_delays_a_turn_by_a_tenth_of_a_second(world: Stage, phone: Phone) -> None:
+async def test_F13_a_hanging_redis_delays_a_turn_by_a_tenth_of_a_second(
+    seeded_harness: Stage, phone: Phone
+) -> None:
     loop = asyncio.get_running_loop()
     with serving(Redis) as redis:
-        await dialled(phone, world, redis, MENU[0])
+        await dialled(phone, seeded_harness, redis, MENU[0])
         redis.pause()
         began = loop.time()
-        await phone.walk(world.own[-1], texts=MENU[1:3])
+        await phone.walk(seeded_harness.own[-1], texts=MENU[1:3])
         took = loop.time() - began
         redis.resume()
     assert took < 1.5 and all(screen[:3] == "CON" for screen in phone.seen)
 
 
 @pytest.fixture
-async def mortal(family: Nursery) -> AsyncIterator[tuple[Stage, Postgres]]:
+async def killable_postgres(launcher: Nursery) -> AsyncIterator[tuple[Stage, Postgres]]:
     """Provide a harness on a PostgreSQL that this test may kill."""
     with serving(Postgres) as server:
-        async with staged(family, server.create("faults")) as made:
+        async with staged(launcher, server.create("faults")) as made:
             await made.seed()
             yield made, server
 
 
 async def test_F14_while_postgres_is_killed_answers_are_polite_and_no_message_is_lost(
-    mortal: tuple[Stage, Postgres], phone: Phone
+    killable_postgres: tuple[Stage, Postgres], phone: Phone
 ) -> None:
-    stage, server = mortal
-    both = stage.worker(role="both")
+    harness, server = killable_postgres
+    both = harness.worker(role="both")
     await serves(both)
     texts = [f"m{number}" for number in range(60)]
     posting = asyncio.create_task(until_answered(phone, both, texts))
-    await stage.fake.busy()
+    await harness.fake.busy()
     await asyncio.to_thread(server.kill)
     screen = await replace(phone, session_id="other").step(both, "")
     await asyncio.to_thread(server.start)
     await posting
-    verdict = await stage.replies(phone, texts)
+    verdict = await harness.replies(phone, texts)
     assert screen.startswith(("CON", "END"))
-    assert stage.fake.received.total() == 60
+    assert harness.fake.received.total() == 60
     assert verdict.spotless
 
 
@@ -154,9 +156,9 @@ async def _answered(caller: Phone, web: Gateway, message_id: str) -> bool:
 
 
 async def test_F15_restarted_within_a_transaction_the_job_runs_once_more_and_writes_once(
-    mortal: tuple[Stage, Postgres],
+    killable_postgres: tuple[Stage, Postgres],
 ) -> None:
-    stage, server = mortal
+    harness, server = killable_postgres
     runs: list[int] = []
 
     def job(connection: Connection) -> None:
@@ -167,14 +169,14 @@ async def test_F15_restarted_within_a_transaction_the_job_runs_once_more_and_wri
             server.start()
             connection.execute(text("SELECT 1"))
 
-    await stage.database.write(job, seconds=30)
+    await harness.database.write(job, seconds=30)
     found = text("SELECT count(*) FROM changes WHERE key = 'once'")
     assert len(runs) == 2
-    assert await stage.database.read(lambda connection: connection.execute(found).scalar_one()) == 1
+    assert await harness.database.read(lambda connection: connection.execute(found).scalar_one()) == 1
 
 
-async def test_F16_crossed_transactions_both_end_with_one_effect_each(stage: Stage) -> None:
-    await stage.promise("a", "b")
+async def test_F16_crossed_transactions_both_end_with_one_effect_each(harness: Stage) -> None:
+    await harness.promise("a", "b")
     change = text("UPDATE outbox SET reason = reason || 'x' WHERE key = :key")
 
     async def crossed(first: str, second: str) -> None:
@@ -183,57 +185,57 @@ async def test_F16_crossed_transactions_both_end_with_one_effect_each(stage: Sta
             connection.execute(text("SELECT pg_sleep(0.2)"))
             connection.execute(change, {"key": second})
 
-        await stage.database.write(job)
+        await harness.database.write(job)
 
     await asyncio.gather(crossed("a", "b"), crossed("b", "a"))
-    assert {row.reason for row in await stage.outbox.list_rows("pending", 10)} == {"xx"}
+    assert {row.reason for row in await harness.outbox.list_rows("pending", 10)} == {"xx"}
 
 
-async def test_F19_an_exhausted_pool_sheds_and_recovers(stage: Stage) -> None:
+async def test_F19_an_exhausted_pool_sheds_and_recovers(harness: Stage) -> None:
     hold, loop = text("SELECT pg_sleep(1)"), asyncio.get_running_loop()
-    holders = [asyncio.create_task(held(stage, hold)) for _ in range(10)]
+    holders = [asyncio.create_task(held(harness, hold)) for _ in range(10)]
     await asyncio.sleep(0.2)
     began = loop.time()
     with pytest.raises(Overloaded):
-        await stage.promise("shed")
+        await harness.promise("shed")
     assert loop.time() - began < 0.6
     await asyncio.gather(*holders)
-    await stage.promise("kept")
+    await harness.promise("kept")
 
 
-async def held(stage: Stage, hold: TextClause) -> None:
-    await stage.database.read(lambda connection: connection.execute(hold).close())
+async def held(harness: Stage, hold: TextClause) -> None:
+    await harness.database.read(lambda connection: connection.execute(hold).close())
 
 
-async def test_F20_a_worker_survives_terminated_connections(stage: Stage) -> None:
-    worker = stage.worker()
+async def test_F20_a_worker_survives_terminated_connections(harness: Stage) -> None:
+    worker = harness.worker()
     others = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
     for number in range(5):
-        await stage.promise(f"p{number}")
-        await stage.database.read(lambda connection: connection.execute(others).close())
-    assert (await stage.quiet()).spotless and worker.status is None
+        await harness.promise(f"p{number}")
+        await harness.database.read(lambda connection: connection.execute(others).close())
+    assert (await harness.quiet()).spotless and worker.status is None
 
 
-async def test_F33_a_wall_clock_step_neither_expires_nor_revives_a_code(stage: Stage) -> None:
+async def test_F33_a_wall_clock_step_neither_expires_nor_revives_a_code(harness: Stage) -> None:
     wall, seconds = datetime.now(UTC), [0.0]
     clock = Steady(lambda: wall, lambda: seconds[0])
-    codes, code, life = SqlCodes(stage.database, SECRET), Secret("48291357"), timedelta(minutes=10)
+    codes, code, life = SqlCodes(harness.database, SECRET), Secret("48291357"), timedelta(minutes=10)
     await codes.issue(CodeRequest("k", "orange-ro", ANA, "proof", code, clock(), clock() + life, None))
     wall += timedelta(hours=1)
     seconds[0] = 599.0
     assert clock() < wall
     assert await codes.redeem("orange-ro", ANA, "proof", code, clock()) == "ok"
-    told = await server_time(stage.database)
+    told = await server_time(harness.database)
     assert told is not None
     clock.follow(told)
     assert clock() == told
 
 
 async def test_F34_a_deploy_drops_none_of_two_hundred_sessions(
-    world: Stage, phone: Phone, redis_url: str
+    seeded_harness: Stage, phone: Phone, redis_url: str
 ) -> None:
-    old = world.worker(role="web", redis_url=redis_url)
-    new = world.worker(role="newer", redis_url=redis_url)
+    old = seeded_harness.worker(role="web", redis_url=redis_url)
+    new = seeded_harness.worker(role="newer", redis_url=redis_url)
     await serves(old, new)
     name = f"deploy-{phone.session_id}"
     callers = [Phone(phone.session, f"+4074999{number:04}", f"{name}-{number}") for number in range(200)]
@@ -250,10 +252,10 @@ def batched(callers: list[Phone]) -> list[list[Phone]]:
 
 
 async def test_F6_twelve_kills_of_workers_and_postgres_lose_and_duplicate_nothing(
-    family: Nursery,
+    launcher: Nursery,
 ) -> None:
     """Twelve kills; the long run is `make soak KILLS=200 STORES=1`. Sessions take no part."""
     with serving(Postgres) as server:
-        async with staged(family, server.create("faults")) as stage:
-            verdict = await Soak(stage, 12, 6, server).run()
+        async with staged(launcher, server.create("faults")) as harness:
+            verdict = await Soak(harness, 12, 6, server).run()
     assert verdict.spotless and verdict.accepted == 36

@@ -89,11 +89,11 @@ def children(honcho: int) -> Mapping[str, Child]:
 
 
 @asynccontextmanager
-async def honcho(folder: Path, stage: Stage, redis_url: str) -> AsyncIterator[Mapping[str, Child]]:
+async def honcho(folder: Path, harness: Stage, redis_url: str) -> AsyncIterator[Mapping[str, Child]]:
     """Run `honcho start` with two of each until all have started, for the duration of the block."""
     config = folder / "dialtree.toml"
-    config.write_text(CONFIG.replace("PROVIDER", stage.fake.url))
-    stores = {"DATABASE_URL": stage.url, "REDIS_URL": redis_url, "DIALTREE_CONFIG": str(config)}
+    config.write_text(CONFIG.replace("PROVIDER", harness.fake.url))
+    stores = {"DATABASE_URL": harness.url, "REDIS_URL": redis_url, "DIALTREE_CONFIG": str(config)}
     own = Path(sys.executable).parent
     started = await asyncio.create_subprocess_exec(
         own / "honcho",
@@ -116,10 +116,10 @@ async def honcho(folder: Path, stage: Stage, redis_url: str) -> AsyncIterator[Ma
 
 
 async def test_a_conversation_over_honchos_processes_and_one_killed_in_a_step(
-    stage: Stage, redis_url: str, tmp_path: Path
+    harness: Stage, redis_url: str, tmp_path: Path
 ) -> None:
-    await stage.seed()
-    async with line() as session, honcho(tmp_path, stage, redis_url) as there:
+    await harness.seed()
+    async with line() as session, honcho(tmp_path, harness, redis_url) as there:
         phone, webs = Phone(session, session_id="honcho"), (there["web.1"], there["web.2"])
         await phone.walk(*webs)
         assert len(set(phone.seen)) == len(MENU)
@@ -129,12 +129,12 @@ async def test_a_conversation_over_honchos_processes_and_one_killed_in_a_step(
         await asyncio.wait({pressing})
         assert pressing.exception() is None or isinstance(pressing.exception(), GONE)
     async with line() as session:
-        later = stage.worker(role="both", redis_url=redis_url)
+        later = harness.worker(role="both", redis_url=redis_url)
         await serves(later)
         again = await Phone(session, session_id="honcho").step(later, YES)
         assert again.startswith("END Gata!")
-        await asyncio.wait_for(stage.fake.arrived.wait(), 20)
+        await asyncio.wait_for(harness.fake.arrived.wait(), 20)
         later.signal(signal.SIGTERM)
-        assert await stage.ended(later) == 0
-    assert await rows_in(stage.database, "consents") == 1
-    assert list(stage.fake.received.values()) == [1]
+        assert await harness.ended(later) == 0
+    assert await rows_in(harness.database, "consents") == 1
+    assert list(harness.fake.received.values()) == [1]
