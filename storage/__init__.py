@@ -1,1 +1,1 @@
-"""Storage: sessions, ledger, outbox, credentials, audit, privacy and billing backends."""
+"""Storage layer: sessions, ledger, outbox, credentials, audit trail, privacy, billing backends."""

@@ -1,4 +1,4 @@
-"""Keys made from the one secret: to hash what must only be recognised, to seal what must be read again."""
+"""Key derivation (HKDF), keyed hashes (HMAC-SHA-256) and authenticated encryption (AES-256-GCM)."""
 
 import hashlib
 import hmac
@@ -15,36 +15,38 @@ NONCE_BYTES = 12
 
 
 def derived(secret: Secret, purpose: str) -> bytes:
-    """A 32-byte key for one purpose; those of two purposes tell nothing about each other."""
+    """Derive the 32-byte key of one purpose from the secret; keys of different purposes are independent."""
     label = f"dialtree {purpose}".encode()
     return HKDF(SHA256(), length=32, salt=None, info=label).derive(secret.value.encode())
 
 
 def mark(key: bytes, *parts: str) -> bytes:
-    """HMAC-SHA256 over the parts; lengths go in, so that no two lists of parts read the same."""
+    """Return the HMAC-SHA-256 of the parts, each with its length, so that no two lists encode alike."""
     text = b"".join([b"%d:%b" % (len(part), part) for part in map(str.encode, parts)])
     return hmac.digest(key, text, hashlib.sha256)
 
 
 def subject(key: bytes, operator: str, number: str) -> bytes:
-    """How a number is called in these tables."""
+    """Return the keyed hash that stands for a number in the tables of codes."""
     return mark(key, "subject", operator, number)
 
 
 class Seal:
-    """AES-256-GCM, bound to a label: a sealed text moved to another row does not open."""
+    """AES-256-GCM encryption bound to a label (associated data): moved to another row it does not decrypt."""
 
     def __init__(self, secret: Secret, purpose: str) -> None:
         self._cipher = AESGCM(derived(secret, purpose))
 
     def close(self, text: bytes, label: str) -> bytes:
-        """Seal; the nonce (96 random bits) goes in front."""
+        """Encrypt; the result begins with the nonce (96 random bits)."""
         nonce = os.urandom(NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, text, label.encode())
 
     def open(self, sealed: bytes, label: str) -> bytes:
-        """Read what `close` sealed; ValueError when it was altered, moved or sealed with another secret."""
+        """Decrypt; ValueError when it was altered, moved to another label or encrypted with another secret."""
         try:
             return self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], label.encode())
         except InvalidTag as error:
-            raise ValueError("this does not open with our key") from error
+            raise ValueError(
+                "decryption failed: altered, of another row, or encrypted with another secret_key"
+            ) from error

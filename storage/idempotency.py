@@ -1,4 +1,4 @@
-"""The keys of changes already made, and what each was answered: the memory behind `once`."""
+"""Idempotency keys: which changes were made, with the outcome and reply of each."""
 
 from datetime import datetime
 
@@ -16,9 +16,9 @@ PURGE = delete(changes).where(changes.c.at < bindparam("before"))
 def first_outcome(
     connection: Connection, key: str, outcome: str, reply: bytes | None, at: datetime
 ) -> str | None:
-    """None when the key is new and now taken; what it was answered first when it is not.
+    """Reserve an idempotency key; return None when it is new, else the outcome stored with it.
 
-    A twin in a transaction still open is waited for.
+    Waits for a concurrent transaction that reserves the same key.
     """
     row = {"key": key, "outcome": outcome, "reply": reply, "at": at}
     if connection.execute(ADD, row).first() is not None:

@@ -156,8 +156,8 @@ async def test_a_file_that_cannot_be_opened_is_down(tmp_path: Path) -> None:
 
 
 async def test_too_many_waiting_writers_are_shed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite_writer, "WAITING", 0)
-    monkeypatch.setattr(sqlite, "WAITING", 0)
+    monkeypatch.setattr(sqlite_writer, "MAX_WAITING", 0)
+    monkeypatch.setattr(sqlite, "MAX_WAITING", 0)
     database = connect(f"sqlite:///{tmp_path / 'db'}")
     with pytest.raises(Overloaded):
         await database.write(count)

@@ -56,7 +56,7 @@ async def test_T10_spraying_many_numbers_is_throttled_and_reported(
     codes = SqlCodes(database, SECRET, source=Budget(5, LIFE), operator=Budget(12, LIFE))
     told = [await tried(codes, "000000", f"+4074{n:07}", source=f"s{n // 10}") for n in range(30)]
     assert Counter(told) == {"wrong": 12, "locked": 18}
-    alarms = [record for record in caplog.records if record.message == "codes are being guessed"]
+    alarms = [record for record in caplog.records if record.message == "codes.budget_exhausted"]
     assert [getattr(alarm, "state") for alarm in alarms] == ["source", "source", "operator"]  # noqa: B009
 
 

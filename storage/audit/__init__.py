@@ -1,1 +1,1 @@
-"""Audit log: tamper-evident trail and the write-behind buffer in front of it."""
+"""Audit log: the tamper-evident trail and the write-behind buffer in front of it."""

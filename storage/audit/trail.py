@@ -1,9 +1,9 @@
-"""The audit trail: who read, received or changed what, each line vouched for and chained to the one before.
+"""Tamper-evident audit trail: each entry has a keyed MAC and a hash chained to the previous entry.
 
-A line is written in the transaction of what it tells, with a keyed MAC of its own, and chained a moment
-later by the worker: nobody who writes waits for anybody else. Lines deleted before they are chained are
-not missed; all others are. What was cut off at the end shows in the last number and hash, which
-`dialtree audit verify` prints to be noted elsewhere.
+An entry is written in the transaction of the change it records, with a MAC of its own; the worker chains
+it a moment later, so that writers never wait for each other. Deletion of an entry before it is chained is
+not detected; any later deletion is. Truncation at the end shows in the last sequence number and hash (the
+head), which `dialtree audit verify` prints to be noted elsewhere.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,15 +22,15 @@ from storage.sql.audit_schema import audit
 from storage.sql.engine import Database
 
 KEEP = timedelta(days=365)
-"""Retention of the trail."""
+"""Retention period of the audit trail."""
 PAGE = 1_000
-"""Lines chained in one transaction, or verified at once."""
+"""Entries chained in one transaction, or verified at a time."""
 FIELDS = ("operator", "actor", "channel", "action", "object", "outcome", "correlation")
 MOST = tuple(audit.c[name].type.length for name in FIELDS)  # type: ignore[attr-defined]
 _TOLD = attrgetter(*FIELDS)
 LOCK = text("SELECT pg_advisory_xact_lock(:number)")
 LOCK_NUMBER = 0x41554454
-"""One process chains at a time."""
+"""PostgreSQL advisory lock id: one process chains at a time."""
 
 ADD = insert(audit)
 ADD_ALL = bulk.unnested(
@@ -67,19 +67,19 @@ WAITING = select(func.count()).select_from(audit).where(audit.c.seq.is_(None))
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a walk along the chain found."""
+    """Result of verifying the chain."""
 
     lines: int
     waiting: int
-    """Lines not chained yet."""
+    """Entries not chained yet."""
     head: str
-    """The last line's number and hash: note them elsewhere, and a cut end shows."""
+    """Sequence number and hash of the last entry; noted elsewhere, they reveal a truncated trail."""
     faults: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Auditor:
-    """Writes lines inside somebody's transaction."""
+    """Appends audit entries within the caller's transaction."""
 
     secret: Secret
     key: bytes = field(init=False, repr=False)
@@ -88,40 +88,40 @@ class Auditor:
         object.__setattr__(self, "key", derived(self.secret, "audit"))
 
     def actor(self, operator: str, who: str) -> str:
-        """The pseudonym of a number or subscription: 128 bits of a keyed hash."""
+        """Return the pseudonym of a number or subscription: 128 bits of a keyed hash, in hex."""
         return mark(self.key, "actor", operator, who).hex()[:32]
 
     def write(self, connection: Connection, deeds: Sequence[Deed]) -> None:
-        """Append these lines."""
+        """Append these entries."""
         if deeds:
             bulk.execute(connection, ADD, ADD_ALL, [self._row(deed) for deed in deeds])
 
     def mac(self, at: datetime, words: Sequence[str]) -> bytes:
-        """What vouches for a line: when it was, and its words in the order of `FIELDS`, as JSON."""
+        """Return an entry's MAC: over its time and its values in the order of `ENTRY_FIELDS`, as JSON."""
         instant = at.astimezone(UTC).isoformat(timespec="microseconds")
         return mark(self.key, "line", f"[{', '.join(map(encode_basestring, (instant, *words)))}]")
 
     def link(self, before: bytes, seq: int, mac: bytes) -> bytes:
-        """The hash of a line, given that of the line before."""
+        """Return the chained hash of an entry, given that of the previous entry."""
         return mark(self.key, "link", before.hex(), str(seq), mac.hex())
 
     def _row(self, deed: Deed) -> bulk.Row:
-        """The line as `ADD_ALL` takes it."""
-        operator, who, *others = _TOLD(deed)
-        told = (operator, self.actor(operator, who), *others)
-        words = [word[:most] for word, most in zip(told, MOST, strict=True)]
+        """Return the entry as the values of `INSERT_ENTRY_BULK`, cut to the columns' lengths."""
+        actor = self.actor(deed.operator, deed.actor)
+        values = (deed.operator, actor, deed.channel, deed.action, deed.object, deed.outcome, deed.correlation)
+        words = [value[:length] for value, length in zip(values, MOST, strict=True)]
         return deed.at, *words, self.mac(deed.at, words)
 
 
 class SqlAudit:
-    """Chains and verifies the trail."""
+    """Chains new entries and verifies the chain."""
 
     def __init__(self, database: Database, auditor: Auditor) -> None:
         self._database = database
         self._auditor = auditor
 
     async def chain(self) -> int:
-        """Chain the lines written since; how many. Run by the worker every few seconds."""
+        """Chain the entries written since the last call and return how many; the worker runs it regularly."""
         count = chained = await self._database.write(self._chain)
         while chained == PAGE:
             chained = await self._database.write(self._chain)
@@ -129,7 +129,7 @@ class SqlAudit:
         return count
 
     async def verify(self, now: datetime) -> Verdict:
-        """Walk the whole chain; its faults, none when nobody touched it."""
+        """Verify the whole chain and return its faults; there are none when no entry was changed."""
         lines, seq, before, faults = 0, 0, b"", list[str]()
         while rows := await self._page(seq):
             for row in rows:
@@ -142,7 +142,10 @@ class SqlAudit:
         return await self._database.read(lambda c: c.execute(WALK, {"after": after}).all())
 
     def _checked(self, row: Any, seq: int, before: bytes, now: datetime) -> Iterator[str]:
-        """The first line left by retention is taken as it is, if it is as old as that."""
+        """Yield the faults of one entry.
+
+        The oldest entry that retention left has no predecessor; it is accepted if it is that old.
+        """
         if self._auditor.mac(row.at, _TOLD(row)) != row.mac:
             yield f"line {row.seq}: altered"
         if seq == 0 and row.seq > 1:

@@ -1,4 +1,4 @@
-"""The notebook: what need not be on the disk before an answer, gathered for a moment, written together."""
+"""Write-behind buffer: audit entries and small jobs flushed in one transaction every 0.2 s."""
 
 import asyncio
 import logging
@@ -15,10 +15,10 @@ from storage.sql.engine import Database
 
 log = logging.getLogger("dialtree.audit")
 GATHER_SECONDS = 0.2
-"""How long a note waits for others; a process that dies loses that much."""
+"""Time between flushes; a process that crashes loses the entries of that time."""
 AGAIN_SECONDS = 1.0
 MOST = 20_000
-"""Notes kept while the database is out; more are lost, and the log says so."""
+"""Entries, and jobs, buffered while the database is unavailable; more are dropped and logged."""
 
 Job = Callable[[Connection], None]
 T = TypeVar("T")
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Notebook:
-    """Lines of the audit trail and small jobs, one transaction for all that came in a moment."""
+    """Buffers audit entries and small jobs and writes them together."""
 
     database: Database = field(repr=False)
     auditor: Auditor
@@ -34,25 +34,25 @@ class Notebook:
     jobs: list[Job] = field(default_factory=list, repr=False)
     writing: asyncio.Task[None] | None = field(default=None, repr=False)
     alone: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
-    """Held while notes are written: nobody else writes the same ones."""
+    """Held during a flush, so that no entry is written twice."""
 
     def note(self, deed: Deed) -> None:
-        """Add a line; a microsecond, and never an error."""
+        """Add an audit entry; takes a microsecond and raises nothing."""
         self._add(self.deeds, deed)
 
     def later(self, job: Job) -> None:
-        """Run a small job soon: one that may be lost, and run twice."""
+        """Run a small job at the next flush; it may be lost in a crash and may run twice."""
         self._add(self.jobs, job)
 
     async def close(self) -> None:
-        """Write what is left."""
+        """Stop the flush task and write what is buffered."""
         if self.writing is not None:
             self.writing.cancel()
             await asyncio.gather(self.writing, return_exceptions=True)
         await self.flush()
 
     async def flush(self) -> None:
-        """Write what there is now, after what is being written; it stays when the database is out."""
+        """Write what is buffered now, after a running flush; it stays buffered if the database fails."""
         async with self.alone:
             await self._flush()
 
@@ -69,13 +69,13 @@ class Notebook:
         try:
             await self.database.write(write)
         except Failure as failure:
-            log.error("notes wait", extra={"failure": type(failure).__name__})
+            log.error("audit.flush_failed", extra={"failure": type(failure).__name__})
             return
         del self.deeds[: len(deeds)], self.jobs[: len(jobs)]
 
     def _add(self, notes: list[T], one: T) -> None:
         if len(notes) >= MOST:
-            log.error("note lost")
+            log.error("audit.entry_dropped")
             return
         notes.append(one)
         if self.writing is None or self.writing.done():
@@ -85,5 +85,5 @@ class Notebook:
         pause = GATHER_SECONDS
         while self.deeds or self.jobs:
             await asyncio.sleep(pause)
-            await asyncio.shield(self.flush())  # broken off, its notes would be written a second time
+            await asyncio.shield(self.flush())  # a flush cancelled half-way would write its entries again
             pause = AGAIN_SECONDS

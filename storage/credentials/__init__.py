@@ -1,1 +1,1 @@
-"""Credentials: one-time codes, passwords, attempt counters and budgets."""
+"""Credentials: one-time codes, passwords, and the counters that limit wrong attempts."""

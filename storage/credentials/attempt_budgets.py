@@ -1,7 +1,7 @@
-"""Budgets of wrong codes: by source and for a whole operator, so that many numbers cannot be tried once each.
+"""Brute-force limits on one-time codes, by source and by operator (against password spraying).
 
-They bind only tries that came from somewhere one can be anybody (the web): whoever asks from their own
-handset is never shut out by what strangers do.
+They stop an attacker who tries few codes on many numbers. They apply only to attempts over the web, where
+the caller is not authenticated: subscribers on their own handset are never locked out by strangers.
 """
 
 import logging
@@ -23,20 +23,20 @@ SPENT = select(code_budgets.c.wrong).where(
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """So many wrong codes in so long."""
+    """Allowed wrong codes per time window."""
 
     most: int
     window: timedelta
 
 
 SOURCE = Budget(100, timedelta(days=1))
-"""Wrong codes from one source; many subscribers may share an address of a mobile network."""
+"""Wrong codes from one source; high, because subscribers of a mobile network may share an address."""
 OPERATOR = Budget(1_000, timedelta(hours=1))
-"""Wrong codes from all sources together at one operator; then all of them wait; an alarm is logged."""
+"""Wrong codes from all sources at one operator; then every source is refused and an error is logged."""
 
 
 class Budgets:
-    """Counts kept in SQL: neither a restart nor the loss of Redis forgives anything."""
+    """Counters in SQL: they survive a restart and the loss of Redis."""
 
     def __init__(self, key: bytes, source: Budget = SOURCE, operator: Budget = OPERATOR) -> None:
         self._key = key
@@ -44,22 +44,25 @@ class Budgets:
         self._tries = {name: Tries(code_budgets, budget.window) for name, budget in self._of.items()}
 
     def open(self, connection: Connection, operator: str, source: str, now: datetime) -> bool:
-        """May this source try? Its own row is held until the commit: parallel tries stand in line."""
-        mine = {"subject": self._subject("source", operator, source)}
-        if self._tries["source"].lock(connection, mine, now) >= self._of["source"].most:
+        """Return whether this source may try a code.
+
+        Locks the source's row until the commit, so that parallel attempts run one after another.
+        """
+        source_key = {"subject": self._subject("source", operator, source)}
+        if self._tries["source"].lock(connection, source_key, now) >= self._of["source"].most:
             return False
         budget = self._of["operator"]
-        given = {"this": self._subject("operator", operator, ""), "after": now - budget.window}
-        return (connection.execute(SPENT, given).scalar() or 0) < budget.most
+        parameters = {"this": self._subject("operator", operator, ""), "after": now - budget.window}
+        return (connection.execute(SPENT, parameters).scalar() or 0) < budget.most
 
     def count(self, connection: Connection, operator: str, source: str, now: datetime) -> None:
-        """One more wrong code; the one that uses up a budget is an alarm."""
+        """Count a wrong code; log an error when it uses up a budget."""
         for name, who in (("source", source), ("operator", "")):
             row = {"subject": self._subject(name, operator, who)}
             wrong = self._tries[name].lock(connection, row, now) + 1
             self._tries[name].add(connection, row, 1)
             if wrong == self._of[name].most:
-                log.error("codes are being guessed", extra={"operator": operator, "state": name})
+                log.error("codes.budget_exhausted", extra={"operator": operator, "state": name})
 
     def _subject(self, name: str, operator: str, who: str) -> bytes:
         return mark(self._key, f"budget {name}", operator, who)

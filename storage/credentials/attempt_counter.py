@@ -1,4 +1,4 @@
-"""Counting wrong tries in SQL: one row a subject, locked by its own update, starting over after a day."""
+"""Failed-attempt counter in SQL: one row per subject, locked while it is checked, reset after a day."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -7,13 +7,13 @@ from sqlalchemy import Connection, Table, bindparam, case, update
 from sqlalchemy.dialects.postgresql import insert
 
 WINDOW = timedelta(days=1)
-"""Counted from the first wrong try, not from midnight: nobody can wait for the date to change."""
+"""Counted from the first wrong attempt, not from midnight, so that waiting for midnight gains nothing."""
 
 WRONG_A_DAY = 9
 
 
 class Tries:
-    """The statements over one table of counters with the columns `since` and `wrong`."""
+    """Counts attempts in a table with the columns `since` and `wrong`."""
 
     def __init__(self, table: Table, window: timedelta = WINDOW) -> None:
         self._window = window
@@ -35,11 +35,11 @@ class Tries:
         return locking.returning(table.c.wrong)
 
     def lock(self, connection: Connection, key: dict[str, Any], now: datetime) -> int:
-        """Wrong tries so far in this window; until the commit nobody else counts for the same key."""
+        """Lock the key's row until the commit and return its wrong attempts in this window."""
         row = {**key, "since": now, "wrong": 0, "day_ago": now - self._window}
         return int(connection.execute(self._locked, row).scalar_one())
 
     def add(self, connection: Connection, key: dict[str, Any], more: int) -> None:
-        """Count `more` (negative gives back)."""
-        named = {f"the_{name}": key[name] for name in self._names}
-        connection.execute(self._add, {**named, "more": more})
+        """Add `delta` to the count; a negative value takes attempts back."""
+        key_values = {f"the_{name}": key[name] for name in self._names}
+        connection.execute(self._add, {**key_values, "more": more})

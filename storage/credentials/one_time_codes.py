@@ -1,4 +1,4 @@
-"""One-time codes on SQL: keyed hashes, and counts that no number of parallel guesses gets past."""
+"""One-time codes (OTP) in SQL: stored as keyed hashes, with limits that hold for parallel attempts."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -24,11 +24,11 @@ LIMITS: tuple[tuple[int, timedelta, Literal["soon", "many"]], ...] = (
     (3, timedelta(hours=1), "many"),
     (6, timedelta(days=1), "many"),
 )
-"""No more than so many sends within so long, and what the next is told."""
+"""Rate limit of sends: (most sends, within this time, outcome of the next send)."""
 
-MOST_SENDS = max(count for count, _within, _told in LIMITS)
+MOST_SENDS = max(count for count, _within, _outcome in LIMITS)
 NOBODYS_HASH = bytes(32)
-"""Compared with when there is no code, so that both ways do the same work."""
+"""Compared with when there is no code, so that both cases take the same time."""
 
 TRIES = Tries(code_tries)
 _ADDING = insert(code_sends)
@@ -57,16 +57,18 @@ PURGE = (
 
 
 def refusal(times: list[datetime], now: datetime) -> Literal["", "soon", "many"]:
-    """What the next send is told, given those before it, newest first; empty when it may go."""
-    for count, within, told in LIMITS:
+    """Return why the next send is refused, given the times of those before, newest first; empty if allowed."""
+    for count, within, outcome in LIMITS:
         if len(times) >= count and now - times[count - 1] < within:
-            return told
+            return outcome
     return ""
 
 
 def sends(stored: str, now: datetime) -> list[datetime]:
-    """When codes were sent, newest first. What cannot be read counts as many, just now: none is sent until
-    the row goes, a day after its last send.
+    """Parse the stored send times, newest first.
+
+    An unreadable value counts as the maximum of sends just now (fail closed): no code is sent until the
+    row is purged, a day after its last send.
     """
     try:
         return [datetime.fromisoformat(time).astimezone(UTC) for time in json.loads(stored)]
@@ -75,7 +77,10 @@ def sends(stored: str, now: datetime) -> list[datetime]:
 
 
 class SqlCodes:
-    """The `Codes` port. `secret` keys every hash: without it six digits cannot be tried offline."""
+    """Implements the `OneTimeCodes` port.
+
+    The hashes are keyed by `secret`: without it six digits cannot be brute-forced offline.
+    """
 
     def __init__(
         self, database: Database, secret: Secret, source: Budget = SOURCE, operator: Budget = OPERATOR
@@ -86,7 +91,7 @@ class SqlCodes:
         self._seal = Seal(secret, PURPOSE)
 
     async def issue(self, request: CodeRequest) -> Literal["ok", "soon", "many"]:
-        """Remember a code and enqueue its notice; sends are counted per number, all purposes together."""
+        """Store a code and enqueue its message; sends are counted per number over all purposes."""
         outcome = await self._database.write(lambda connection: self._issue(connection, request))
         if outcome == "ok" and request.notice is not None:
             self._database.bell.ring()
@@ -97,26 +102,26 @@ class SqlCodes:
     ) -> Literal["ok", "wrong", "locked"]:
         """Use a code once, before (not at) `expires_at`.
 
-        Wrong tries are counted per number and purpose, code or no code: a stranger who exhausts the
-        web page's tries leaves those on the subscriber's own handset. With a source, the budgets of
-        that source and of the whole operator bind too.
+        Wrong attempts are counted per number and purpose, whether a code exists or not: a stranger who
+        exhausts the attempts on the web page does not affect those on the subscriber's own handset.
+        With a source, the budgets of that source and of the whole operator apply too.
         """
-        who = subject(self._key, operator, number)
-        given = mark(self._key, "code", operator, number, purpose, code.value)
-        key = {"subject": who, "purpose": purpose}
+        subject_key = subject(self._key, operator, number)
+        code_hash = mark(self._key, "code", operator, number, purpose, code.value)
+        key = {"subject": subject_key, "purpose": purpose}
 
         def job(connection: Connection) -> Literal["ok", "wrong", "locked"]:
             if source and not self._budgets.open(connection, operator, source, now):
                 return "locked"
-            told = _redeem(connection, key, given, now)
-            if source and told != "ok":
+            outcome = _redeem(connection, key, code_hash, now)
+            if source and outcome != "ok":
                 self._budgets.count(connection, operator, source, now)
-            return told
+            return outcome
 
         return await self._database.write(job)
 
     async def purge(self, before: datetime) -> None:
-        """Forget codes expired and counters begun before this instant: 24 hours ago or earlier."""
+        """Delete codes that expired and counters that began before this instant (24 hours ago or earlier)."""
 
         def job(connection: Connection) -> None:
             for statement in PURGE:
@@ -125,45 +130,50 @@ class SqlCodes:
         await self._database.write(job)
 
     def _issue(self, connection: Connection, request: CodeRequest) -> Literal["ok", "soon", "many"]:
-        """The key is taken last: two twins wait for each other at the number's own row."""
-        who = subject(self._key, request.operator, request.number)
-        row = {"subject": who, "since": request.at, "times": "[]"}
+        """Check the send limits, reserve the key, store the code.
+
+        The number's row is locked first, so that concurrent requests with one key wait for each other.
+        """
+        subject_key = subject(self._key, request.operator, request.number)
+        row = {"subject": subject_key, "since": request.at, "times": "[]"}
         times = sends(connection.execute(LOCK_SENDS, row).scalar_one(), request.at)
         outcome = refusal(times, request.at) or "ok"
-        first = idempotency.first_outcome(connection, request.key, outcome, None, request.at)
-        if first is not None:
-            return first  # type: ignore[return-value]
+        first_outcome = idempotency.first_outcome(connection, request.key, outcome, None, request.at)
+        if first_outcome is not None:
+            return first_outcome  # type: ignore[return-value]
         if outcome == "ok":
-            self._remember(connection, request, who)
-            _count(connection, who, [request.at, *times])
+            self._remember(connection, request, subject_key)
+            _count(connection, subject_key, [request.at, *times])
         return outcome
 
     def _remember(self, connection: Connection, request: CodeRequest, who: bytes) -> None:
-        given = mark(self._key, "code", request.operator, request.number, request.purpose, request.code.value)
-        row = {"subject": who, "purpose": request.purpose, "hash": given, "wrong": 0}
+        code_hash = mark(
+            self._key, "code", request.operator, request.number, request.purpose, request.code.value
+        )
+        row = {"subject": who, "purpose": request.purpose, "hash": code_hash, "wrong": 0}
         connection.execute(ISSUE, {**row, "expires_at": request.expires_at})
         if request.notice is not None:
             enqueue(connection, self._seal, (request.notice,), request.at)
 
 
 def _count(connection: Connection, who: bytes, times: list[datetime]) -> None:
-    kept = json.dumps([time.isoformat() for time in times[:MOST_SENDS]])
-    connection.execute(SENT, {"who": who, "times": kept, "since": times[0]})
+    stored = json.dumps([time.isoformat() for time in times[:MOST_SENDS]])
+    connection.execute(SENT, {"who": who, "times": stored, "since": times[0]})
 
 
 def _redeem(
     connection: Connection, key: dict[str, Any], given: bytes, now: datetime
 ) -> Literal["ok", "wrong", "locked"]:
-    """Locks the number's counter first: from there on, parallel tries stand in line."""
+    """Check a code under the lock of the number's counter: parallel attempts run one after another."""
     if TRIES.lock(connection, key, now) >= WRONG_A_DAY:
         return "locked"
-    this = {"who": key["subject"], "what": key["purpose"]}
-    row = connection.execute(LOOK, this).first()
-    live = row is not None and row.wrong < WRONG_A_CODE and now < row.expires_at
-    same = compare_digest(row.hash if row is not None else NOBODYS_HASH, given)
-    if live and same:
-        connection.execute(USE, this)
+    code_key = {"who": key["subject"], "what": key["purpose"]}
+    row = connection.execute(LOOK, code_key).first()
+    usable = row is not None and row.wrong < WRONG_A_CODE and now < row.expires_at
+    matches = compare_digest(row.hash if row is not None else NOBODYS_HASH, given)
+    if usable and matches:
+        connection.execute(USE, code_key)
         return "ok"
-    connection.execute(MISS, this)
+    connection.execute(MISS, code_key)
     TRIES.add(connection, key, 1)
     return "wrong"

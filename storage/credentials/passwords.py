@@ -1,4 +1,4 @@
-"""Passwords and PINs on SQL: argon2id in a bounded pool, tries counted before any hashing."""
+"""Passwords and PINs in SQL: argon2id in a bounded thread pool, attempts counted before hashing."""
 
 import asyncio
 import os
@@ -24,9 +24,9 @@ T = TypeVar("T")
 MEMORY_KIB = 19 * 1024
 ROUNDS = 2
 MOST_MEMORY_KIB, MOST_ROUNDS = 64 * 1024, 10
-"""A stored hash that asks for more is no password's."""
+"""Limits on the cost parameters of a stored hash; a hash above them is never verified (denial of service)."""
 WAITING = 32
-"""Checks that may be under way or wait, about 25 ms each; the next is shed."""
+"""Checks that may run or wait at once, about 25 ms each; the next raises Overloaded (load shedding)."""
 
 HASHER = PasswordHasher(ROUNDS, MEMORY_KIB, parallelism=1, type=Type.ID)
 TRIES = Tries(password_tries)
@@ -45,7 +45,7 @@ PURGE = delete(password_tries).where(password_tries.c.since < bindparam("before"
 
 @cache
 def _nobodys(hasher: PasswordHasher) -> str:
-    """What the password of an unknown number is compared with: it takes as long, and is never right."""
+    """Return a random hash to verify for unknown numbers: it takes as long and never matches."""
     return hasher.hash(os.urandom(16))
 
 
@@ -57,18 +57,21 @@ def _same(stored: str, given: str) -> bool:
 
 
 def _bearable(stored: str) -> bool:
-    """May this be compared with? A hash says itself how long it takes, and whoever wrote it may be anybody."""
+    """Return whether a stored hash may be verified: its own parameters set the cost, and it may be forged."""
     try:
-        told = extract_parameters(stored)
+        parameters = extract_parameters(stored)
     except ValueError:
         return False
-    return told.memory_cost <= MOST_MEMORY_KIB and told.time_cost <= MOST_ROUNDS and stored.isascii()
+    return (
+        parameters.memory_cost <= MOST_MEMORY_KIB and parameters.time_cost <= MOST_ROUNDS and stored.isascii()
+    )
 
 
 class SqlPasswords:
-    """The `Passwords` port. `workers` hash at a time (one core is left free), `waiting` are let in.
+    """Implements the `Passwords` port.
 
-    `hasher` says what a new hash costs; what is stored says by itself what it cost.
+    `workers` threads hash (default: all cores but one); at most `max_checks` checks run or wait.
+    `hasher` sets the cost of new hashes; a stored hash carries its own cost parameters.
     """
 
     def __init__(
@@ -88,10 +91,10 @@ class SqlPasswords:
     async def check(
         self, operator: str, number: str, secret: Secret, kind: str, now: datetime
     ) -> Literal["ok", "wrong", "locked"]:
-        """Compare; the try is counted before it is judged and given back when it was right.
+        """Verify a secret; the attempt is counted before it is verified and taken back when it matches.
 
-        Nine wrong ones within a day of the first lock this kind of secret of this number; `locked`
-        comes without hashing. A shed check counts nothing.
+        Nine wrong attempts within a day of the first lock this kind of secret of this number; `locked`
+        is returned without hashing. Raises Overloaded when too many checks wait; that counts nothing.
         """
         key = {"operator": operator, "number": number, "kind": kind}
         self._let_in()
@@ -99,38 +102,41 @@ class SqlPasswords:
             stored = await self._database.write(lambda connection: _begin(connection, key, now))
             if stored is None:
                 return "locked"
-            known = stored if _bearable(stored) else self._nobodys
-            same = await self._hashing(lambda: _same(known, secret.value))
+            verified_hash = stored if _bearable(stored) else self._nobodys
+            matches = await self._hashing(lambda: _same(verified_hash, secret.value))
         finally:
             self._inside -= 1
-        if not same or known != stored:
+        if not matches or verified_hash != stored:
             return "wrong"
         await self._database.write(lambda connection: TRIES.add(connection, key, -1))
         return "ok"
 
     async def put(self, operator: str, number: str, secret: Secret, kind: str, now: datetime) -> None:
-        """Set or replace; wrong tries at the one before are forgiven. Raises Overloaded when shed."""
+        """Set or replace a secret and reset its wrong attempts; Overloaded when too many checks wait."""
         key = {"operator": operator, "number": number, "kind": kind}
         self._let_in()
         try:
-            fresh = await self._hashing(lambda: self._hasher.hash(secret.value))
+            new_hash = await self._hashing(lambda: self._hasher.hash(secret.value))
         finally:
             self._inside -= 1
-        row = {**key, "hash": fresh, "at": now}
+        row = {**key, "hash": new_hash, "at": now}
         await self._database.write(lambda connection: _put(connection, key, row))
 
     async def known(self, operator: str, number: str, kind: str) -> bool:
-        """Is there a secret of this kind? For set-up only: answering this to a caller is an oracle."""
+        """Return whether the number has a secret of this kind; for set-up only.
+
+        Never show the answer to a caller: it would tell which numbers exist (enumeration oracle).
+        """
         key = {"operator": operator, "number": number, "kind": kind}
         row = await self._database.read(lambda connection: connection.execute(LOOK, key).first())
         return row is not None
 
     async def purge(self, before: datetime) -> None:
-        """Forget counters begun before this instant: 24 hours ago or earlier."""
+        """Delete counters that began before this instant (24 hours ago or earlier)."""
         await self._database.write(lambda connection: connection.execute(PURGE, {"before": before}).close())
 
     def close(self) -> None:
-        """End the pool's threads; blocks until the checks under way are done."""
+        """Stop the pool's threads; blocks until the running checks are done."""
         self._pool.shutdown()
 
     def _let_in(self) -> None:
@@ -143,7 +149,7 @@ class SqlPasswords:
 
 
 def _begin(connection: Connection, key: dict[str, Any], now: datetime) -> str | None:
-    """Count the try and fetch the hash: None when locked, empty when the number has none."""
+    """Count the attempt and return the stored hash: None when locked, empty when there is none."""
     if TRIES.lock(connection, key, now) >= WRONG_A_DAY:
         return None
     TRIES.add(connection, key, 1)

@@ -1,1 +1,1 @@
-"""Ledger: preferences, consents, registrations and links, changed under idempotency keys."""
+"""Ledger: preferences, consents, registrations and links, each change made once per idempotency key."""

@@ -1,4 +1,4 @@
-"""Lines registered for bills by e-mail, by the phone they were registered from."""
+"""Registrations for e-mail bills: which lines, and the phone each was registered from."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -27,24 +27,33 @@ BY_SUBSCRIPTION = _OF.order_by(registrations.c.at.desc()).limit(1)
 
 
 def register(connection: Connection, change: Change, made: Registration) -> None:
-    """Keep a registration, once per phone and line."""
-    row: dict[str, Any] = {name: getattr(made, name) for name in _FIELDS}
-    connection.execute(ADD, {"operator": change.operator, "at": change.at, **row})
+    """Save a registration; one row per phone and line."""
+    row: dict[str, Any] = {
+        "operator": change.operator,
+        "by": made.by,
+        "line": made.line,
+        "subscription": made.subscription,
+        "account": made.account,
+        "at": change.at,
+    }
+    connection.execute(ADD, row)
 
 
 class Registered:
-    """The part of the `Ledger` port that answers what is registered."""
+    """The queries of the `Ledger` port on registrations."""
 
     _database: Database
 
     async def registrations(self, operator: str, by: str) -> Sequence[Registration]:
-        """The lines registered for bills by e-mail from this phone, oldest first."""
-        given = {"operator": operator, "phone": by}
-        rows = await self._database.read(lambda connection: connection.execute(BY_PHONE, given).all())
+        """Return the lines registered for bills by e-mail from this phone, oldest first."""
+        parameters = {"operator": operator, "phone": by}
+        rows = await self._database.read(lambda connection: connection.execute(BY_PHONE, parameters).all())
         return [Registration(*row) for row in rows]
 
     async def registered(self, operator: str, subscription: str) -> Registration | None:
-        """How this subscription was registered; None when it was not."""
-        given = {"operator": operator, "subscription": subscription}
-        row = await self._database.read(lambda connection: connection.execute(BY_SUBSCRIPTION, given).first())
+        """Return the latest registration of this subscription; None when there is none."""
+        parameters = {"operator": operator, "subscription": subscription}
+        row = await self._database.read(
+            lambda connection: connection.execute(BY_SUBSCRIPTION, parameters).first()
+        )
         return None if row is None else Registration(*row)

@@ -1,4 +1,4 @@
-"""The ledger on SQL: what a change writes, it writes in one transaction and once."""
+"""Ledger in SQL: each change is written in one transaction, once per idempotency key."""
 
 from datetime import date, datetime
 from typing import Any
@@ -21,20 +21,23 @@ _FIELDS = ("language", "notify", "email", "address")
 
 
 def _merge() -> Any:
-    """Fields that are not empty replace the stored ones; a new e-mail brings its own validation along."""
-    adding = upsert(preferences)
-    new, old = adding.excluded, preferences.c
-    kept: dict[str, Any] = {name: func.coalesce(func.nullif(new[name], ""), old[name]) for name in _FIELDS}
-    told = or_(new.email != "", new.email_validated)
-    kept["email_validated"] = case((told, new.email_validated), else_=old.email_validated)
-    kept["at"] = new.at
-    return adding.on_conflict_do_update(index_elements=[old.operator, old.subscription], set_=kept)
+    """Return the upsert of preferences.
+
+    Fields that are not empty replace the stored ones; a new e-mail address brings its own validation.
+    """
+    statement = upsert(preferences)
+    new, old = statement.excluded, preferences.c
+    merged: dict[str, Any] = {name: func.coalesce(func.nullif(new[name], ""), old[name]) for name in _FIELDS}
+    has_email = or_(new.email != "", new.email_validated)
+    merged["email_validated"] = case((has_email, new.email_validated), else_=old.email_validated)
+    merged["at"] = new.at
+    return statement.on_conflict_do_update(index_elements=[old.operator, old.subscription], set_=merged)
 
 
 PREFER = _merge()
-PREFERENCE = select(
-    *(preferences.c[name] for name in ("language", "notify", "email", "email_validated", "address"))
-).where(
+_PREFERENCE_COLUMNS = ("language", "notify", "email", "email_validated", "address")
+"""The columns of a Preference, in the order of its fields."""
+PREFERENCE = select(*(preferences.c[name] for name in _PREFERENCE_COLUMNS)).where(
     preferences.c.operator == bindparam("operator"), preferences.c.subscription == bindparam("subscription")
 )
 CONSENT = insert(consents)
@@ -83,8 +86,16 @@ def _ticket(change: Change, ticket: Ticket) -> dict[str, Any]:
 
 
 def _preference(change: Change, preference: Preference) -> dict[str, Any]:
-    chosen = {name: getattr(preference, name) for name in (*_FIELDS, "email_validated")}
-    return {"operator": change.operator, "subscription": change.subscription, "at": change.at, **chosen}
+    return {
+        "operator": change.operator,
+        "subscription": change.subscription,
+        "language": preference.language,
+        "notify": preference.notify,
+        "email": preference.email,
+        "email_validated": preference.email_validated,
+        "address": preference.address,
+        "at": change.at,
+    }
 
 
 def _link(row: Any, token: Secret) -> Link | None:
@@ -94,7 +105,7 @@ def _link(row: Any, token: Secret) -> Link | None:
 
 
 class SqlLedger(Registered):
-    """The `Ledger` port. `secret` keys the hashes of link tokens and seals what goes into the outbox."""
+    """Implements the `Ledger` port; `secret` keys the hashes of link tokens and encrypts outbox payloads."""
 
     def __init__(self, database: Database, secret: Secret, notebook: Notebook | None = None) -> None:
         self._database = database
@@ -105,9 +116,9 @@ class SqlLedger(Registered):
         self._seal = Seal(secret, PURPOSE)
 
     async def commit(self, change: Change) -> str:
-        """Write it all in one transaction, once per key; the outcome kept with the key.
+        """Write a change in one transaction, once per key; return the outcome stored with the key.
 
-        Keys are kept until `purge`, at least 7 days.
+        Keys are kept for at least 7 days (`purge_expired`).
         """
         outcome = await self._database.write(lambda connection: self._commit(connection, change))
         if change.notices or change.errands:
@@ -115,68 +126,68 @@ class SqlLedger(Registered):
         return outcome
 
     async def preference(self, operator: str, subscription: str) -> Preference:
-        """What this subscription chose; an empty Preference when nothing."""
-        given = {"operator": operator, "subscription": subscription}
-        row = await self._database.read(lambda connection: connection.execute(PREFERENCE, given).first())
-        return Preference() if row is None else Preference(**row._mapping)
+        """Return the preferences of this subscription; an empty Preference when none are stored."""
+        parameters = {"operator": operator, "subscription": subscription}
+        row = await self._database.read(lambda connection: connection.execute(PREFERENCE, parameters).first())
+        return Preference() if row is None else Preference(*row)
 
     async def welcome(self, number: str, owner: Subscriber, now: datetime, today: date) -> Preference:
-        """What the one behind this number chose, now that we know who it is.
+        """Bind a number to its owner and return the owner's preferences.
 
-        When the number has a new owner, what was bound to the one before is dropped first. `today` is the
-        operator's day, not that of `now`.
+        When the number has a new owner (recycled number), the previous owner's data is deleted first.
+        `today` is the date in the operator's time zone, not that of `now`.
         """
-        known = {"operator": owner.operator, "subscription": owner.id}
+        parameters = {"operator": owner.operator, "subscription": owner.id}
 
         def look(connection: Connection) -> tuple[bool | None, Any]:
-            moved = self._bindings.moved(connection, number, owner, today)
-            return moved, connection.execute(PREFERENCE, known).first()
+            owner_changed = self._bindings.moved(connection, number, owner, today)
+            return owner_changed, connection.execute(PREFERENCE, parameters).first()
 
-        moved, row = await self._database.read(look)
-        if moved is None:
+        owner_changed, row = await self._database.read(look)
+        if owner_changed is None:
             self._notebook.later(lambda connection: self._bindings.bind(connection, number, owner, now))
-        if moved:
+        if owner_changed:
             await self._database.write(lambda connection: self._rebind(connection, number, owner, now, today))
             return await self.preference(owner.operator, owner.id)
-        return Preference() if row is None else Preference(**row._mapping)
+        return Preference() if row is None else Preference(*row)
 
     def note(self, deed: Deed) -> None:
-        """Add a line to the audit trail, written within a fifth of a second."""
+        """Add an entry to the audit trail; it is written within 0.2 s."""
         self._notebook.note(deed)
 
     async def reply(self, key: str) -> bytes | None:
-        """The answer kept with a change's key, if that change was made before."""
+        """Return the reply stored with a change's key; None when that change was not made."""
         return await self._database.read(
             lambda connection: connection.execute(idempotency.REPLY, {"key": key}).scalar()
         )
 
     async def open_link(self, token: Secret, purpose: str, now: datetime) -> Link | None:
-        """Look a link up without using it; its `opens` are those still left."""
-        given = self._link_named(token, purpose, now)
-        row = await self._database.read(lambda connection: connection.execute(LOOK, given).first())
+        """Look up a link without using it; its `opens` is the number of uses left."""
+        parameters = self._link_named(token, purpose, now)
+        row = await self._database.read(lambda connection: connection.execute(LOOK, parameters).first())
         return _link(row, token)
 
     async def use_link(self, token: Secret, purpose: str, now: datetime) -> Link | None:
-        """Use a link once; its `opens` are those left after this one."""
-        given = self._link_named(token, purpose, now)
-        row = await self._database.write(lambda connection: connection.execute(USE, given).first())
+        """Use a link once; its `opens` is the number of uses left after this one."""
+        parameters = self._link_named(token, purpose, now)
+        row = await self._database.write(lambda connection: connection.execute(USE, parameters).first())
         return _link(row, token)
 
     async def opt_out(self, operator: str, number: str, *, out: bool, now: datetime) -> bool:
-        """Remember STOP (or START) from this number; False when it was so already."""
-        given = {"operator": operator, "number": number}
-        statement, row = (OUT, {**given, "at": now}) if out else (IN, given)
-        deed = Deed(operator, number, "messages.stop" if out else "messages.start", now, "sms")
+        """Record STOP (or START) from this number; False when nothing changed."""
+        recipient = {"operator": operator, "number": number}
+        statement, row = (OUT, {**recipient, "at": now}) if out else (IN, recipient)
+        entry = Deed(operator, number, "messages.stop" if out else "messages.start", now, "sms")
 
         def job(connection: Connection) -> bool:
             changed = bool(connection.execute(statement, row).rowcount)
-            self._auditor.write(connection, (deed,) if changed else ())
+            self._auditor.write(connection, (entry,) if changed else ())
             return changed
 
         return await self._database.write(job)
 
     async def purge(self, before: datetime) -> None:
-        """Forget keys of changes made, and links expired, before this instant: 7 days ago or earlier."""
+        """Delete idempotency keys, and expired links, older than this instant (7 days ago or earlier)."""
 
         def job(connection: Connection) -> None:
             connection.execute(idempotency.PURGE, {"before": before})
@@ -193,9 +204,11 @@ class SqlLedger(Registered):
         return {"hash": mark(self._key, token.value), "as_purpose": purpose, "now": now}
 
     def _commit(self, connection: Connection, change: Change) -> str:
-        known = idempotency.first_outcome(connection, change.key, change.outcome, change.reply, change.at)
-        if known is not None:
-            return known
+        first_outcome = idempotency.first_outcome(
+            connection, change.key, change.outcome, change.reply, change.at
+        )
+        if first_outcome is not None:
+            return first_outcome
         if change.preference is not None:
             connection.execute(PREFER, _preference(change, change.preference))
         if change.registration is not None:

@@ -1,1 +1,1 @@
-"""Outbox: enqueue, claim under a lease, settle outcomes, receipts, daily SMS spend."""
+"""Transactional outbox: enqueue, claim under a lease, settle, delivery receipts, daily SMS spend."""

@@ -1,4 +1,4 @@
-"""Posting: many notices of one operator into the outbox at once, those who opted out left aside."""
+"""Bulk insert into the outbox: many notices of one operator, without recipients who opted out."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -33,7 +33,7 @@ ADD_ALL = bulk.unnested(
         CAST(:at AS timestamptz), CAST(:at AS timestamptz)
     FROM {{rows}}
     ON CONFLICT (key) DO NOTHING
-    """,  # noqa: S608 - the one value in it is our own number
+    """,  # noqa: S608 - its only value is our own constant
     key="varchar",
     to="varchar",
     route="varchar",
@@ -42,45 +42,46 @@ ADD_ALL = bulk.unnested(
     due_at="timestamptz",
     expires_at="timestamptz",
 )
-"""One statement a page: PostgreSQL would answer each row by itself."""
+"""One statement for a page of notices, which saves PostgreSQL a response for each row."""
 
 
 class SqlPosting:
-    """The way into the outbox for a billing day. `secret` seals what goes in."""
+    """Enqueues the notices of a bill run; `secret` encrypts the payloads."""
 
     def __init__(self, database: Database, secret: Secret) -> None:
         self._database = database
         self._seal = Seal(secret, PURPOSE)
 
     async def chosen(self, operator: str, subscriptions: Sequence[str]) -> Mapping[str, Preference]:
-        """What these subscriptions chose; those that chose nothing are left out."""
-        given = {"operator": operator, "subscriptions": list(subscriptions)}
-        rows = await self._database.read(lambda connection: connection.execute(CHOSEN, given).all())
+        """Return the preferences of these subscriptions by id; those without any are left out."""
+        parameters = {"operator": operator, "subscriptions": list(subscriptions)}
+        rows = await self._database.read(lambda connection: connection.execute(CHOSEN, parameters).all())
         return {row[0]: Preference(*row[1:]) for row in rows}
 
     async def post(self, operator: str, notices: Sequence[Notice], at: datetime) -> int:
-        """Enqueue an operator's notices, each key once ever; how many of them are new.
+        """Enqueue an operator's notices, each key only once ever; return how many are new.
 
-        Those to numbers and addresses that opted out are left aside. Workers everywhere hear of new ones.
+        Notices to numbers and addresses that opted out are skipped. The workers of all processes are
+        notified of new ones.
         """
         if not notices:
             return 0
-        new = await self._database.write(
+        new_count = await self._database.write(
             lambda connection: self._post(connection, operator, notices, at), seconds=WRITE_SECONDS
         )
-        if new:
+        if new_count:
             self._database.bell.ring()
-        return new
+        return new_count
 
     def _post(self, connection: Connection, operator: str, notices: Sequence[Notice], at: datetime) -> int:
         bulk.by_index(connection)
-        given = {"operator": operator, "numbers": [notice.to for notice in notices]}
-        out = set(connection.execute(OUT, given).scalars())
-        wanted = [notice for notice in notices if notice.to not in out]
-        new = self._added(connection, operator, wanted, at) if wanted else 0
-        if new:
+        parameters = {"operator": operator, "numbers": [notice.to for notice in notices]}
+        opted_out = set(connection.execute(OUT, parameters).scalars())
+        wanted = [notice for notice in notices if notice.to not in opted_out]
+        new_count = self._added(connection, operator, wanted, at) if wanted else 0
+        if new_count:
             toll(connection)
-        return new
+        return new_count
 
     def _added(self, connection: Connection, operator: str, wanted: Sequence[Notice], at: datetime) -> int:
         if connection.dialect.name == "postgresql":
@@ -90,6 +91,6 @@ class SqlPosting:
         return sum(connection.execute(ADD, row).rowcount for row in rows)
 
     def _row(self, notice: Notice, at: datetime) -> bulk.Row:
-        """What tells one notice of a page from another, as `ADD_ALL` takes it."""
+        """Return the values of a notice that differ within a page, as `INSERT_NOTICE_BULK` takes them."""
         payload, due_at = sealed(notice, self._seal), notice.due_at or at
         return notice.key, notice.to, notice.route, notice.language, payload, due_at, notice.expires_at

@@ -1,4 +1,4 @@
-"""Claiming: rows of the outbox taken under a lease, held on to, handed over, given back."""
+"""Outbox claim: take due rows under a lease with a fencing token, renew leases, release rows."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -15,10 +15,10 @@ from storage.sql.bulk import among
 from storage.sql.schema import opt_outs, outbox
 
 LEASE = timedelta(seconds=4)
-"""How long a claimed row is one worker's unless held on to; then it is up again and the old fence refused."""
+"""Lease of a claimed row, unless renewed; afterwards others may claim it and the old fence is refused."""
 
 HANDED = "handed over"
-"""The reason of a claimed row whose worker has begun to send it: from here on its outcome may be unknown."""
+"""Reason of a claimed row whose worker began to send it: its outcome may be unknown from here on."""
 
 _ROW = outbox.c
 _HELD_BACK = and_(
@@ -30,7 +30,7 @@ _MOST = bindparam("most", type_=_ROW.attempt.type)
 
 
 class _Due(NamedTuple):
-    """A row that is due, as `DUE` reads it; the driver's own rows take ten times as long to be asked."""
+    """A due row, as `SELECT_DUE` reads it; attribute access on the driver's rows takes ten times as long."""
 
     id: int
     fence: int
@@ -66,14 +66,14 @@ DUE = (
     .limit(_MOST)
     .with_for_update(skip_locked=True, of=outbox)
 )
-"""What is due in one lane: a range of the index, whatever waits in the others."""
+"""The due rows of one partition: an index range scan, independent of what waits in other partitions."""
 
 PATIENT = PRIORITY["notice"]
-"""From this priority on nobody sits waiting: these rows are left where they are while their lane is full."""
+"""From this priority on rows can wait: they are not claimed while their route is saturated."""
 
 
 class _Lane(NamedTuple):
-    """Rows of one priority, operator and route."""
+    """The outbox rows of one priority, operator and route."""
 
     priority: int
     operator: str
@@ -98,7 +98,10 @@ LANES_BY_STEPS = text(
     SELECT priority, operator, route FROM lane
     """
 )
-"""The lanes anything waits in, each found from the one before: for `LANES` PostgreSQL reads the whole queue."""
+"""Partitions with waiting rows, by a loose index scan (skip scan).
+
+For `SELECT_PARTITIONS` PostgreSQL would read the whole queue.
+"""
 
 _THESE = among(_ROW.id, "ids")
 CLAIM = (
@@ -138,7 +141,7 @@ HAND_ALL_OVER = bulk.unnested(
     """,
     **_CLAIM,
 )
-"""A lease not half through is left as it is: a row none of whose indexed columns changes costs half."""
+"""A lease in its first half is not renewed: an update that changes no indexed column costs half (HOT)."""
 PUT_BACK = (
     update(outbox)
     .where(*_OURS)
@@ -163,22 +166,29 @@ CLOSE = (
 def claim(
     connection: Connection, seal: Seal, most: int, now: datetime, full: Collection[tuple[str, str]] = ()
 ) -> list[Parcel]:
-    """Take up to `most` due rows under a lease, none of lanes that are `full`; close what must not go out."""
-    # A claim need not be on the disk: one that a power cut takes back is made again, and nothing
-    # of it was handed over, for that waits for the disk.
+    """Claim up to `limit` due rows under a lease and close those that must not be sent.
+
+    `saturated`: operators and routes whose deferrable rows are not claimed.
+    """
+    # Commit asynchronously: a claim lost in a power cut is made again. None of its rows was handed
+    # over, because that commit is synchronous.
     bulk.by_index(connection, "synchronous_commit")
-    parcels: list[Parcel] = []
-    lanes = [lane for lane in _lanes(connection) if lane.priority < PATIENT or lane[1:] not in full]
-    while lanes and (left := most - len(parcels)) > 0:
-        abreast = [lane for lane in lanes if lane.priority == lanes[0].priority]
-        rows, deep = _shared(connection, abreast, left, now)
-        parcels += _sorted_out(connection, seal, rows, now)
-        lanes = deep + lanes[len(abreast) :]
-    return parcels
+    messages: list[Parcel] = []
+    partitions = [
+        partition
+        for partition in _lanes(connection)
+        if partition.priority < PATIENT or partition[1:] not in full
+    ]
+    while partitions and (remaining := most - len(messages)) > 0:
+        same_priority = [partition for partition in partitions if partition.priority == partitions[0].priority]
+        rows, with_more = _shared(connection, same_priority, remaining, now)
+        messages += _sorted_out(connection, seal, rows, now)
+        partitions = with_more + partitions[len(same_priority) :]
+    return messages
 
 
 def _lanes(connection: Connection) -> list[_Lane]:
-    """Where anything waits, by priority."""
+    """Return the partitions with waiting rows, ordered by priority."""
     steps = connection.dialect.name == "postgresql"
     return [_Lane._make(row) for row in connection.execute(LANES_BY_STEPS if steps else LANES)]
 
@@ -186,24 +196,27 @@ def _lanes(connection: Connection) -> list[_Lane]:
 def _shared(
     connection: Connection, lanes: Sequence[_Lane], most: int, now: datetime
 ) -> tuple[list[_Due], list[_Lane]]:
-    """Up to `most` rows, as many of each lane as of the others while it has them; and the lanes with more.
+    """Select up to `limit` due rows in equal shares of the partitions; also return those with more rows.
 
-    No row is read and locked that there is no room for, and no operator's billing day delays another's.
+    No more rows are read and locked than are claimed, and no operator's bill run delays another's.
     """
     rows: list[_Due] = []
-    deep: list[_Lane] = []
-    for index, lane in enumerate(lanes):
+    with_more: list[_Lane] = []
+    for index, partition in enumerate(lanes):
         share = ceil((most - len(rows)) / (len(lanes) - index))
-        found = connection.execute(DUE, {**lane._asdict(), "now": now, "most": share})
-        taken = [_Due._make(row) for row in found]
-        rows += taken
-        if len(taken) == share:
-            deep.append(lane)
-    return rows, deep
+        result = connection.execute(DUE, {**partition._asdict(), "now": now, "most": share})
+        due_rows = [_Due._make(row) for row in result]
+        rows += due_rows
+        if len(due_rows) == share:
+            with_more.append(partition)
+    return rows, with_more
 
 
 def hold(connection: Connection, parcels: Collection[Parcel], now: datetime, *, sending: bool) -> set[int]:
-    """Hold on to rows; the ids still ours."""
+    """Renew the leases of claimed rows; return the ids whose lease is still held.
+
+    `sending` also marks the rows as handed over.
+    """
     bulk.by_index(connection)
     rows = sorted((each.id, each.fence) for each in parcels)
     lease: dict[str, Any] = {"until": now + LEASE}
@@ -214,30 +227,30 @@ def hold(connection: Connection, parcels: Collection[Parcel], now: datetime, *, 
 
 
 def put_back(connection: Connection, later: Sequence[tuple[Parcel, datetime]], now: datetime) -> None:
-    """Give rows back untried, each until its instant."""
+    """Release claimed rows unsent, each until its instant; no attempt is counted."""
     bulk.by_index(connection)
     rows = sorted((each.id, each.fence, at) for each, at in later)
     bulk.execute(connection, PUT_BACK, PUT_ALL_BACK, rows, now=now)
 
 
 def _sorted_out(connection: Connection, seal: Seal, rows: Sequence[_Due], now: datetime) -> list[Parcel]:
-    """Close what must not go out; put the rest under our lease."""
-    parcels: list[Parcel] = []
-    closed: dict[tuple[str, str], list[int]] = {}
+    """Close the rows that must not be sent and claim the others."""
+    messages: list[Parcel] = []
+    closing: dict[tuple[str, str], list[int]] = {}
     for row in rows:
-        verdict = _verdict(row, now) or _taken(row, seal, parcels, now)
-        if verdict is not None:
-            closed.setdefault(verdict, []).append(row.id)
-    for (state, reason), ids in closed.items():
+        final = _verdict(row, now) or _taken(row, seal, messages, now)
+        if final is not None:
+            closing.setdefault(final, []).append(row.id)
+    for (state, reason), ids in closing.items():
         connection.execute(CLOSE, {"ids": ids, "final": state, "why": reason, "now": now})
-    if parcels:
-        given = {"ids": [parcel.id for parcel in parcels], "until": now + LEASE, "now": now}
-        connection.execute(CLAIM, given)
-    return parcels
+    if messages:
+        parameters = {"ids": [message.id for message in messages], "until": now + LEASE, "now": now}
+        connection.execute(CLAIM, parameters)
+    return messages
 
 
 def _taken(row: _Due, seal: Seal, parcels: list[Parcel], now: datetime) -> tuple[str, str] | None:
-    """Add the row's parcel; one that does not open is dead, so that the queue moves on."""
+    """Decrypt a row into `messages`; return the state `dead` when it cannot be decrypted."""
     try:
         item = packed(row, seal)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The one way into the outbox, used inside a write job so that a notice shares its cause's transaction."""
+"""Outbox insert, within the transaction of the change that causes the message."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -14,13 +14,13 @@ from storage.sql.schema import outbox
 from storage.sql.wakeup import toll
 
 PURPOSE = "outbox"
-"""Names the key that seals payloads."""
+"""Purpose of the derived key that encrypts payloads."""
 
 PRIORITY: Mapping[str, int] = {"code": 0, "reply": 1, "errand": 1, "notice": 2, "campaign": 3}
-"""Lower goes first."""
+"""Kind of row -> priority; lower is sent first."""
 
 ADD = insert(outbox).on_conflict_do_nothing(index_elements=[outbox.c.key])
-"""PostgreSQL's spelling, which SQLite shares: a key seen before changes nothing."""
+"""ON CONFLICT DO NOTHING (PostgreSQL and SQLite): a key seen before changes nothing."""
 
 
 def _common(item: Notice | Errand, kind: str, payload: bytes, at: datetime) -> dict[str, Any]:
@@ -46,13 +46,13 @@ WRITTEN = json.JSONEncoder(ensure_ascii=False)
 
 
 def sealed(notice: Notice, seal: Seal) -> bytes:
-    """A notice's subject and body as they are stored."""
+    """Return a message's subject and body encrypted, as they are stored."""
     text = WRITTEN.encode([notice.subject, notice.body])
     return seal.close(text.encode("utf-8", "surrogatepass"), notice.key)
 
 
 def row_of(notice: Notice, seal: Seal, at: datetime) -> dict[str, Any]:
-    """A notice as a row of the outbox."""
+    """Return a message as a row of the outbox."""
     return {
         **_common(notice, notice.kind, sealed(notice, seal), at),
         "form": "notice",
@@ -77,9 +77,9 @@ def _errand(errand: Errand, seal: Seal, at: datetime) -> dict[str, Any]:
 
 
 def enqueue(connection: Connection, seal: Seal, items: Iterable[Notice | Errand], at: datetime) -> int:
-    """Put notices and errands into the outbox, each key once; how many were offered.
+    """Insert messages and deferred steps into the outbox, each key once; return how many were given.
 
-    Other processes hear of it at the commit; ring the database's bell after it.
+    Other processes are notified at the commit; after it, signal the database's own `wakeup`.
     """
     rows = [row_of(item, seal, at) if isinstance(item, Notice) else _errand(item, seal, at) for item in items]
     if rows:
@@ -89,9 +89,12 @@ def enqueue(connection: Connection, seal: Seal, items: Iterable[Notice | Errand]
 
 
 def packed(row: Any, seal: Seal) -> Notice | Errand:
-    """The notice or errand a row holds; ValueError when its payload is blanked or does not open."""
+    """Return the message or deferred step of a row.
+
+    Raises ValueError when its payload was deleted (retention) or cannot be decrypted.
+    """
     if row.payload is None:
-        raise ValueError("the payload was blanked")
+        raise ValueError("the payload of this row was deleted")
     text = seal.open(row.payload, row.key)
     if row.form == "errand":
         return Errand(row.key, row.operator, row.step, text, row.expires_at)

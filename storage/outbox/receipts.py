@@ -1,4 +1,4 @@
-"""Receipts: what a provider says became of a message, and whether that moves its row."""
+"""Delivery receipts (DLR): store what a provider reports and move the outbox row forward."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,7 +12,7 @@ from storage.sql.schema import outbox, receipts
 
 ID_LENGTH = 160
 TEXT_LENGTH = 1_000
-"""Of what providers say no more is kept."""
+"""Longest text of a provider that is stored, in characters; the rest is cut off."""
 
 FORWARD: Mapping[tuple[str, str], str] = {
     ("again", "in_transit"): "sent",
@@ -25,13 +25,13 @@ FORWARD: Mapping[tuple[str, str], str] = {
     ("unknown", "failed"): "failed",
     ("sent", "failed"): "failed",
 }
-"""(row's state, provider's word) -> the state it moves to; every other pair changes nothing.
+"""(row's state, reported state) -> the row's new state; any other pair changes nothing.
 
-A claimed row is its worker's: the word waits for the settlement.
+A claimed row belongs to its worker: its receipt is applied when the worker settles the row.
 """
 
 WEIGHT = {"unknown": 0, "in_transit": 1, "failed": 2, "delivered": 2}
-"""A word replaces a lighter one only: the first final word stands."""
+"""Rank of reported states; a report replaces only one of lower rank, so the first final report stands."""
 
 MEETING = insert(receipts)
 _new, _old = MEETING.excluded, receipts.c
@@ -66,22 +66,22 @@ MOVE = (
 
 
 def kept(word: str, most: int) -> str:
-    """A provider's own text as a column takes it: no NUL, no more than fits."""
+    """Make a provider's text fit its column: without NUL characters, cut to `max_length`."""
     return word.replace("\0", "")[:most]
 
 
 def hear(connection: Connection, receipt: Receipt, now: datetime) -> None:
-    """Keep the provider's word where the send will meet it, and move the row if it is known already.
+    """Store a receipt and move its outbox row, if the send was recorded already.
 
-    A receipt that names our own row locks it first: whoever settles at the same moment comes before
-    or after, and either way one of the two sees the other.
+    A receipt with our own id locks its row first: a concurrent settlement runs before or after it, so
+    that one of the two always sees the other.
     """
-    named = connection.execute(NAMED, {"our_id": receipt.our_id}).scalar() if receipt.our_id else None
-    if named is not None:
-        connection.execute(STANDS, {"row": named})
-    met = connection.execute(MEET_WORD, _word_row(receipt, named, now)).one()
-    if met.row is not None and met.state is not None:
-        _advance(connection, met.row, met.state, receipt, now)
+    row_id = connection.execute(NAMED, {"our_id": receipt.our_id}).scalar() if receipt.our_id else None
+    if row_id is not None:
+        connection.execute(STANDS, {"row": row_id})
+    stored = connection.execute(MEET_WORD, _word_row(receipt, row_id, now)).one()
+    if stored.row is not None and stored.state is not None:
+        _advance(connection, stored.row, stored.state, receipt, now)
 
 
 def _word_row(receipt: Receipt, named: int | None, now: datetime) -> dict[str, Any]:
@@ -97,12 +97,10 @@ def _word_row(receipt: Receipt, named: int | None, now: datetime) -> dict[str, A
 
 
 def _advance(connection: Connection, row_id: int, word: str, receipt: Receipt, now: datetime) -> None:
-    stands = connection.execute(STANDS, {"row": row_id}).first()
-    if stands is None or (
-        word != "delivered" and stands.message_id not in ("", kept(receipt.message_id, ID_LENGTH))
-    ):
-        return  # purged, or the word is about an attempt before the last
-    state = FORWARD.get((stands.state, word))
+    row = connection.execute(STANDS, {"row": row_id}).first()
+    if row is None or (word != "delivered" and row.message_id not in ("", kept(receipt.message_id, ID_LENGTH))):
+        return  # the row was purged, or the receipt is about an earlier attempt
+    state = FORWARD.get((row.state, word))
     if state is not None:
         why = kept(receipt.reason, TEXT_LENGTH) if state == "failed" else ""
         connection.execute(MOVE, {"this": row_id, "to_state": state, "why": why, "now": now})

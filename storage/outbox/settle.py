@@ -1,4 +1,4 @@
-"""Settling the outbox: what workers report of their rows, many in a transaction, each under its fence."""
+"""Outbox settlement: record delivery outcomes in batches, each checked against its fencing token."""
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
@@ -18,10 +18,10 @@ from storage.sql.engine import Database
 from storage.sql.schema import outbox, receipts
 
 TOGETHER = 500
-"""Settlements that may share a transaction."""
+"""Largest number of outcomes in one transaction."""
 
 WAITS = frozenset({"again", "unknown"})
-"""The settlements after which a row may be up for another try."""
+"""Outcomes after which a row may be claimed again."""
 
 MEET_SEND = MEETING.values(raw="", reason="").on_conflict_do_update(
     index_elements=KEY, set_={"row": MEETING.excluded.row}
@@ -73,7 +73,7 @@ SETTLE_ALL = bulk.unnested(
     their_id="text",
     why="text",
 )
-"""All in one statement and in the order of their ids, as `hold` takes them: the two never wait in a ring."""
+"""One statement for all rows, in the order of their ids, as `renew_leases` locks them: no deadlock."""
 
 
 @dataclass(slots=True)
@@ -85,7 +85,7 @@ class _Report:
 
 
 class Settler:
-    """Collects the settlements that come while one transaction is under way into the next."""
+    """Batches outcomes: those that arrive while a transaction runs share the next one."""
 
     def __init__(self, database: Database, auditor: Auditor) -> None:
         self._database = database
@@ -94,7 +94,10 @@ class Settler:
         self._flushing: asyncio.Task[None] | None = None
 
     def settle(self, parcel: Parcel, settlement: Settlement, now: datetime) -> asyncio.Future[bool]:
-        """Answered after the commit. A future, for a task for each of a batch would cost more than its row."""
+        """Record an outcome; the future resolves after the commit, to False when the fence is stale.
+
+        It is a plain future, because a task for each outcome would cost more than writing its row.
+        """
         done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._reports.append(_Report(parcel, settlement, now, done))
         if self._flushing is None or self._flushing.done():
@@ -106,62 +109,62 @@ class Settler:
             batch, self._reports = self._reports[:TOGETHER], self._reports[TOGETHER:]
             latest = _latest(batch)
             try:
-                ours = await self._database.write(partial(self._settle, latest=latest))
-            except Exception as error:  # each caller gets it, this task has none
+                settled_ids = await self._database.write(partial(self._settle, latest=latest))
+            except Exception as error:  # passed to each caller; this task has none
                 for report in _unanswered(batch):
                     report.done.set_exception(error)
             else:
                 for report in _unanswered(batch):
                     row_id = report.parcel.id
-                    report.done.set_result(row_id in ours and latest[row_id] is report)
+                    report.done.set_result(row_id in settled_ids and latest[row_id] is report)
 
     def _settle(self, connection: Connection, latest: Mapping[int, _Report]) -> set[int]:
         bulk.by_index(connection)
-        ours = _settled(connection, latest)
-        reports = [latest[row_id] for row_id in sorted(ours)]
+        settled_ids = _settled(connection, latest)
+        reports = [latest[row_id] for row_id in sorted(settled_ids)]
         if reports:
             _meet(connection, reports)
             self._auditor.write(connection, [_deed(report) for report in reports])
-        return ours
+        return settled_ids
 
 
 def _latest(reports: Sequence[_Report]) -> dict[int, _Report]:
-    """The one report of each row that may be its worker's to make, by the row's id and in their order."""
+    """Return the report with the highest fence of each row, by row id in ascending order."""
     latest: dict[int, _Report] = {}
     for report in reports:
-        known = latest.get(report.parcel.id)
-        if known is None or known.parcel.fence < report.parcel.fence:
+        previous = latest.get(report.parcel.id)
+        if previous is None or previous.parcel.fence < report.parcel.fence:
             latest[report.parcel.id] = report
     return dict(sorted(latest.items()))
 
 
 def _unanswered(reports: Sequence[_Report]) -> list[_Report]:
-    """Those whose caller still waits."""
+    """Return the reports whose caller still waits."""
     return [report for report in reports if not report.done.done()]
 
 
 def _settled(connection: Connection, latest: Mapping[int, _Report]) -> set[int]:
-    """Write what is reported; the ids of the rows that were still their workers'."""
+    """Write the outcomes; return the ids of the rows whose lease was still held."""
     now = max(report.now for report in latest.values())
     rows = [_row(report) for report in latest.values()]
     return bulk.found(connection, SETTLE, SETTLE_ALL, rows, now=now)
 
 
 def _row(report: _Report) -> tuple[Any, ...]:
-    """A report as `SETTLE_ALL` takes it; what the provider did not say stays as it was."""
-    parcel, told = report.parcel, report.settlement
-    next_at = _next_at(told, report.now) if told.state in WAITS else None
-    theirs, why = kept(told.message_id, ID_LENGTH), kept(told.reason, TEXT_LENGTH)
-    return parcel.id, parcel.fence, told.state, next_at, told.provider, theirs, why
+    """Return a report as the values of `SETTLE_ROW_BULK`; empty provider fields keep the stored values."""
+    message, outcome = report.parcel, report.settlement
+    next_at = _next_at(outcome, report.now) if outcome.state in WAITS else None
+    their_id, why = kept(outcome.message_id, ID_LENGTH), kept(outcome.reason, TEXT_LENGTH)
+    return message.id, message.fence, outcome.state, next_at, outcome.provider, their_id, why
 
 
 def _next_at(told: Settlement, now: datetime) -> datetime | None:
-    """`again` without a time means now; `unknown` without one waits for a receipt."""
+    """Return when to try again: `again` without a time means now, `unknown` without one waits for a receipt."""
     return told.again_at or (now if told.state == "again" else None)
 
 
 def _meet(connection: Connection, reports: Sequence[_Report]) -> None:
-    """Leave each message's id where its receipt will look; what the receipts said before now moves the rows."""
+    """Store the message ids for later receipts and apply the receipts that arrived before."""
     now = max(report.now for report in reports)
     sends = [
         (report.settlement.provider, kept(report.settlement.message_id, ID_LENGTH), report.parcel.id)
@@ -169,9 +172,9 @@ def _meet(connection: Connection, reports: Sequence[_Report]) -> None:
         if report.settlement.message_id
     ]
     if sends:
-        # a provider may give one id twice, and one statement may not meet one receipt twice
-        once = {send[:2]: send for send in sends}
-        bulk.execute(connection, MEET_SEND, MEET_SENDS, sorted(once.values()), at=now)
+        # a provider may give one id twice, and a statement must not upsert one receipt twice
+        by_id = {send[:2]: send for send in sends}
+        bulk.execute(connection, MEET_SEND, MEET_SENDS, sorted(by_id.values()), at=now)
     moves = [
         {"this": row_id, "to_state": state, "why": "", "now": now}
         for row_id, state in _moved(connection, reports)
@@ -181,27 +184,29 @@ def _meet(connection: Connection, reports: Sequence[_Report]) -> None:
 
 
 def _moved(connection: Connection, reports: Sequence[_Report]) -> Collection[tuple[int, str]]:
-    """The rows a word was waiting for, and the state it moves each to."""
+    """Return the rows whose receipt arrived before the outcome, with the state it moves each to."""
     by_id = {report.parcel.id: report for report in reports}
-    words: dict[int, str] = {}
+    states: dict[int, str] = {}
     for row in connection.execute(WORDS, {"ids": list(by_id)}):
         if _concerns(row, by_id[row.row]):
-            words[row.row] = max(row.state, words.get(row.row, row.state), key=WEIGHT.__getitem__)
-    ends = ((row_id, FORWARD.get((by_id[row_id].settlement.state, words[row_id]))) for row_id in sorted(words))
-    return [(row_id, state) for row_id, state in ends if state is not None]
+            states[row.row] = max(row.state, states.get(row.row, row.state), key=WEIGHT.__getitem__)
+    moves = (
+        (row_id, FORWARD.get((by_id[row_id].settlement.state, states[row_id]))) for row_id in sorted(states)
+    )
+    return [(row_id, state) for row_id, state in moves if state is not None]
 
 
 def _concerns(word: Any, report: _Report) -> bool:
-    """Delivered is delivered, whichever attempt it was; any other word must be about this attempt."""
+    """Return whether a receipt applies: `delivered` for any attempt, other states only for this attempt."""
     if word.state == "delivered":
         return True
-    ours = kept(report.settlement.message_id, ID_LENGTH)
-    return bool(word.message_id == ours if ours else word.at >= report.parcel.claimed_at)
+    our_message_id = kept(report.settlement.message_id, ID_LENGTH)
+    return bool(word.message_id == our_message_id if our_message_id else word.at >= report.parcel.claimed_at)
 
 
 def _deed(report: _Report) -> Deed:
-    """What the audit trail says of an attempt to deliver."""
+    """Return the audit entry of a delivery attempt."""
     item, settlement = report.parcel.item, report.settlement
     to, route = (item.to, item.route) if isinstance(item, Notice) else ("", "")
-    thing, outcome = f"row {report.parcel.id}", settlement.state
-    return Deed(item.operator, to, "deliver", report.now, route, thing, outcome, item.key)
+    object_id, outcome = f"row {report.parcel.id}", settlement.state
+    return Deed(item.operator, to, "deliver", report.now, route, object_id, outcome, item.key)

@@ -1,4 +1,4 @@
-"""What SMS may cost a day: parts are set aside in SQL before they are sent, a chunk at a time."""
+"""Daily SMS spend limit: message parts are reserved in SQL before sending, a chunk at a time."""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from storage.sql.engine import Database
 from storage.sql.schema import spends
 
 CHUNK = 100
-"""Parts one process sets aside at once; what a process did not use up when it stopped counts as spent."""
+"""Parts a process reserves at once; those it did not use when it stopped count as spent."""
 
 _ADDING = insert(spends)
 _KEY = [spends.c.operator, spends.c.route, spends.c.day]
@@ -20,7 +20,7 @@ TAKE = _ADDING.on_conflict_do_update(
 
 
 class SqlSpending:
-    """One operator's route: never more than `most` parts a day (UTC), by however many processes."""
+    """Counts the parts of an operator's route: at most `max_parts` a day (UTC) over all processes."""
 
     def __init__(self, database: Database, operator: str, route: str, most: int) -> None:
         self._database = database
@@ -30,12 +30,12 @@ class SqlSpending:
         self._left = 0
 
     async def take(self, parts: int, now: datetime) -> bool:
-        """Set parts aside; False when the day's are used up."""
+        """Reserve parts for a message; False when the daily limit is used up."""
         if now.date() != self._day:
             self._day, self._left = now.date(), 0
         if self._left < parts:
             more = await self._more(max(parts, min(CHUNK, self._most // 10)), now)
-            self._left += more  # to what is left by now: others took and added meanwhile
+            self._left += more  # read again after the await: concurrent calls changed it
         if self._left < parts:
             return False
         self._left -= parts

@@ -1,4 +1,4 @@
-"""The outbox on SQL: claimed under a lease, settled under a fence, receipts only ever move it forward."""
+"""Outbox in SQL: claims under a lease, settlement under a fencing token, receipts, inspection, replay."""
 
 from collections.abc import Awaitable, Collection, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from storage.sql.schema import outbox, receipts
 from storage.sql.wakeup import toll
 
 POLL_SECONDS = 1.0
-"""The table is the truth: it is looked at this often, bell or no bell."""
+"""Workers poll the table this often, whether they are notified or not."""
 
 State = Literal[
     "pending", "claimed", "again", "unknown", "sent", "delivered", "failed", "dead", "expired", "opted_out"
@@ -33,7 +33,7 @@ OLDEST = select(func.min(_ROW.created_at).label("first")).where(_ROW.due_at.is_n
 
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
-    """A row as people may look at it: never its text."""
+    """An outbox row for inspection, without its text."""
 
     id: int
     key: str
@@ -52,7 +52,7 @@ class OutboxRow:
     created_at: datetime
     changed_at: datetime
     readable: bool
-    """Is its text still there, so that it can be replayed?"""
+    """Whether its text is still stored, so that it can be replayed."""
 
 
 _PLAIN = [name for name in OutboxRow.__slots__ if name != "readable"]
@@ -87,7 +87,7 @@ PURGE = (
 
 
 class SqlOutbox:
-    """The `Outbox` port and what people do to it. `secret` opens what was sealed at enqueueing."""
+    """Implements the `Outbox` port, inspection and replay; `secret` decrypts the payloads."""
 
     def __init__(self, database: Database, secret: Secret) -> None:
         self._database = database
@@ -95,77 +95,81 @@ class SqlOutbox:
         self._settler = Settler(database, Auditor(secret))
 
     async def claim(self, most: int, now: datetime, full: Collection[tuple[str, str]] = ()) -> Sequence[Parcel]:
-        """Take up to `most` due rows for `LEASE`, codes first; two workers never hold the same one.
+        """Claim up to `most` due rows for `LEASE`, codes first; no row is claimed by two workers.
 
-        Notices and campaigns of an operator and route that are `full` are left; the others share the
-        batch. Rows past their expiry, of recipients who opted out, or that do not open are closed here.
+        Notices and campaigns of operators and routes in `full` (saturated) are not claimed; the others
+        share the batch equally. Rows that expired, whose recipient opted out, or that cannot be
+        decrypted are closed instead.
         """
         return await self._database.write(
             lambda connection: claim.claim(connection, self._seal, most, now, full)
         )
 
     async def hold(self, parcels: Sequence[Parcel], now: datetime, *, sending: bool) -> Collection[int]:
-        """Hold on to claimed rows for another `LEASE`; the ids still ours, to be called before it runs out.
+        """Renew leases for another `LEASE`, before they run out; return the ids whose lease is still held.
 
-        `sending` records that they are about to leave, and holds on for half a lease at least: should
-        this worker fall silent, whoever claims them next is told by `Parcel.lapsed`.
+        `sending` records that the rows are about to be sent and leaves at least half a lease: if this
+        worker dies, the next claim marks the messages as `lease_expired`.
         """
         return await self._database.write(
             lambda connection: claim.hold(connection, parcels, now, sending=sending)
         )
 
     async def put_back(self, later: Sequence[tuple[Parcel, datetime]], now: datetime) -> None:
-        """Give claimed rows back untried, each until its instant: no attempt is counted."""
+        """Release claimed rows unsent, each until its instant; no attempt is counted."""
         await self._database.write(lambda connection: claim.put_back(connection, later, now))
 
     def settle(self, parcel: Parcel, settlement: Settlement, now: datetime) -> Awaitable[bool]:
-        """Record what became of it; False when the fence is stale. Calls under way share a transaction.
+        """Record a delivery outcome; False when the fence is stale. Concurrent calls share a transaction.
 
-        `unknown` with an `again_at` is up for claiming then, unless a receipt comes before.
+        `unknown` with a time to try again can be claimed then, unless a receipt arrives before.
         """
         return self._settler.settle(parcel, settlement, now)
 
     async def receipt(self, receipt: Receipt, now: datetime) -> None:
-        """Record a provider's word; states only move forward, unknown ids are parked."""
+        """Record a delivery receipt; states only move forward, receipts of unknown ids are stored for later."""
         await self._database.write(lambda connection: hear(connection, receipt, now))
 
     async def wait(self, seconds: float) -> None:
-        """Return when something was enqueued, here or where we hear of it; after 1 s or `seconds` at most."""
+        """Return when a row was enqueued (in any notified process), after 1 s or `seconds` at most."""
         await self._database.bell.wait(min(seconds, POLL_SECONDS))
 
     async def list_rows(self, state: State, limit: int) -> Sequence[OutboxRow]:
-        """Rows in this state, newest first."""
-        given = {"state": state, "most": limit}
-        rows = await self._database.read(lambda connection: connection.execute(LIST, given).all())
+        """Return up to `limit` rows in this state, newest first."""
+        parameters = {"state": state, "most": limit}
+        rows = await self._database.read(lambda connection: connection.execute(LIST, parameters).all())
         return [OutboxRow(**row._mapping) for row in rows]
 
     async def show(self, row_id: int) -> OutboxRow | None:
-        """One row; None when there is none."""
+        """Return a row by id; None when there is none."""
         row = await self._database.read(lambda connection: connection.execute(SHOW, {"id": row_id}).first())
         return None if row is None else OutboxRow(**row._mapping)
 
     async def oldest(self, now: datetime) -> float:
-        """Seconds since the oldest row that is due was written down; 0 when nothing waits."""
-        first = await self._database.read(lambda connection: connection.execute(OLDEST, {"now": now}).scalar())
-        return max((now - first).total_seconds(), 0.0) if first else 0.0
+        """Return the age in seconds of the oldest due row, since it was enqueued; 0 when none is due."""
+        created_at = await self._database.read(
+            lambda connection: connection.execute(OLDEST, {"now": now}).scalar()
+        )
+        return max((now - created_at).total_seconds(), 0.0) if created_at else 0.0
 
     async def replay(self, row_id: int, now: datetime) -> bool:
         """Send a dead, failed, unknown or expired row again, now and without expiry.
 
-        False when there is no such row or its text is gone: codes are blanked and never replayed.
+        False when there is no such row or its text was deleted: texts of codes are, so codes are never
+        replayed.
         """
 
         def job(connection: Connection) -> int:
             toll(connection)
             return connection.execute(REPLAY, {"row": row_id, "again_at": now}).rowcount
 
-        done = await self._database.write(job)
-        if done:
+        replayed_count = await self._database.write(job)
+        if replayed_count:
             self._database.bell.ring()
-        return bool(done)
+        return bool(replayed_count)
 
     async def purge(self, before: datetime) -> int:
-        """Delete rows that were done with before this instant, and receipts as old; how many rows."""
+        """Delete rows finished before this instant, and receipts as old; return the number of rows."""
 
         def job(connection: Connection) -> int:
             counts = [connection.execute(statement, {"before": before}).rowcount for statement in PURGE]

@@ -1,1 +1,1 @@
-"""Privacy: data map, export and erase, number ownership, retention."""
+"""Privacy (GDPR): personal-data map, export and erasure, number owners, retention schedule."""

@@ -1,4 +1,4 @@
-"""Holdings: every table that knows something of a line, and how a line's rows in it are found."""
+"""Personal-data map: each table with data of a line, how its rows are found, what erasure does."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,38 +23,38 @@ from storage.sql.schema import (
 )
 
 By = str
-"""How rows are found: by the column of this name."""
+"""Name of the column that identifies a line in a table."""
 Found = Mapping[By, Sequence[str | bytes]]
-"""What a line is called in each such column; nothing where that is not known."""
+"""The values that identify a line, by key column; an empty list where they are not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """One table, how its rows are found, which columns are shown, what becomes of them."""
+    """A table with personal data: its key column, exported columns and treatment on erasure."""
 
     table: Table
     by: By
     shown: tuple[str, ...]
     fate: Literal["deleted", "kept"] = "deleted"
-    """When the line's owner asks to be forgotten."""
+    """What happens to the rows when the subscriber asks for erasure."""
     bound: bool = True
-    """Does it go when the number gets a new owner?"""
+    """Whether the rows are deleted when the number gets a new owner."""
 
     @property
     def name(self) -> str:
-        """How the report calls it."""
+        """Name in reports."""
         return self.table.name if self.by != "by" else f"{self.table.name} from it"
 
     @property
     def where(self) -> ColumnElement[bool]:
-        """The rows of one line, for `given`'s values."""
+        """Condition that selects one line's rows, with the parameters of `filter_values`."""
         own = self.table.c[self.by].in_(bindparam("values", expanding=True))
         if "operator" not in self.table.c:
             return own
         return and_(own, self.table.c.operator == bindparam("of"))
 
     def given(self, operator: str, found: Found) -> dict[str, Any]:
-        """What `where` is to be given."""
+        """Return the bind parameters of `row_filter`."""
         values = {"values": list(found[self.by])}
         return values if "operator" not in self.table.c else {**values, "of": operator}
 
@@ -76,16 +76,17 @@ HOLDINGS: Sequence[Holding] = (
     Holding(consents, "subscription", CONSENT, "kept", bound=False),
     Holding(audit, "actor", ("at", "channel", "action", "object", "outcome"), "kept", bound=False),
 )
-"""`kept`: under a pseudonym, as long as the law has us prove what was agreed and shown.
+"""All tables with personal data of a line, besides the outbox (`storage.privacy.export_erase`).
 
-Not `bound`: an open question stays its asker's, who is told of it nowhere but on their own line; whose the
-number is, is written anew; and what is kept is kept.
+`kept` rows stay under a pseudonym, for as long as the law requires proof of what was agreed and shown.
+Kept when the number gets a new owner: tickets, which remain with the subscriber who opened them and are
+answered on their line only; bindings, which are overwritten; consents and the audit trail.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose records: the number, its subscription (empty when billing knows nobody)."""
+    """A data subject: a number and its subscription (empty when billing does not know the number)."""
 
     operator: str
     number: str = field(repr=False)
@@ -93,23 +94,23 @@ class Owner:
 
 
 def known(found: Found) -> Iterator[Holding]:
-    """The holdings that can be looked into; without a subscription, those of the number only."""
+    """Return the tables that can be searched; without a subscription, those keyed by number only."""
     return (each for each in HOLDINGS if found[each.by])
 
 
 def rows(connection: Connection, holding: Holding, operator: str, found: Found) -> list[dict[str, Any]]:
-    """What is shown of a line's rows."""
+    """Return the exported columns of a line's rows."""
     columns = [holding.table.c[name] for name in holding.shown]
     statement = select(*columns).where(holding.where)
     return [dict(row._mapping) for row in connection.execute(statement, holding.given(operator, found))]
 
 
 def count(connection: Connection, holding: Holding, operator: str, found: Found) -> int:
-    """How many rows a line has."""
+    """Return the number of rows of a line."""
     statement = select(func.count()).select_from(holding.table).where(holding.where)
     return int(connection.execute(statement, holding.given(operator, found)).scalar_one())
 
 
 def drop(connection: Connection, holding: Holding, operator: str, found: Found) -> None:
-    """Delete a line's rows."""
+    """Delete the rows of a line."""
     connection.execute(delete(holding.table).where(holding.where), holding.given(operator, found))

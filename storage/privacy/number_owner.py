@@ -1,4 +1,4 @@
-"""Whose a number is: when it changes hands, what was bound to the one before is dropped and nobody is told."""
+"""Number ownership: detect recycled numbers and delete the previous owner's data."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -43,7 +43,7 @@ WITHDRAWN = insert(consents)
 
 
 class Bindings:
-    """The statements about one secret's marks."""
+    """Binds numbers to subscriptions; numbers are stored as keyed hashes."""
 
     def __init__(self, secret: Secret) -> None:
         self._key = derived(secret, "lines")
@@ -51,35 +51,35 @@ class Bindings:
         self._auditor = Auditor(secret)
 
     def line(self, operator: str, number: str) -> bytes:
-        """How a number is called here."""
+        """Return the keyed hash that stands for a number in `bindings`."""
         return mark(self._key, "line", operator, number)
 
     def moved(self, connection: Connection, number: str, owner: Subscriber, today: date) -> bool | None:
-        """Has the number changed hands since we last heard of it? None when we never heard of it."""
+        """Return whether the number has a new owner since it was last seen; None when it was never seen."""
         row = connection.execute(BOUND, {"this": self.line(owner.operator, number)}).first()
         return None if row is None else _other(row, owner, today)
 
     def bind(self, connection: Connection, number: str, owner: Subscriber, now: datetime) -> None:
-        """Remember whose it is, unless we do already."""
+        """Store the owner of a number, unless one is stored already."""
         row = {"line": self.line(owner.operator, number), "operator": owner.operator}
         connection.execute(BIND, {**row, "subscription": owner.id, "since": owner.since, "at": now})
 
     def rebind(
         self, connection: Connection, number: str, owner: Subscriber, now: datetime, today: date
     ) -> tuple[Deed, ...]:
-        """Drop what was bound to the one before; what the audit trail says of it, once."""
-        this = self.line(owner.operator, number)
-        row = connection.execute(LOCKED, {"this": this}).first()
+        """Delete the previous owner's data, store the new owner and return the audit entry, once per change."""
+        line_hash = self.line(owner.operator, number)
+        row = connection.execute(LOCKED, {"this": line_hash}).first()
         if row is None or not _other(row, owner, today):
             return ()
         self._drop(connection, Owner(owner.operator, number, row.subscription))
         _withdraw(connection, {"operator": owner.operator, "owner": row.subscription}, now)
-        fresh = {"this": this, "subscription": owner.id, "since": owner.since, "at": now}
-        connection.execute(REBIND, fresh)
+        binding = {"this": line_hash, "subscription": owner.id, "since": owner.since, "at": now}
+        connection.execute(REBIND, binding)
         return (Deed(owner.operator, number, "line.reassigned", now, "house"),)
 
     def found(self, owner: Owner) -> Found:
-        """What a line is called wherever something is held about it."""
+        """Return the values that identify a line in each key column."""
         who = owner.operator, owner.number
         return {
             "subscription": [owner.subscription] if owner.subscription else [],
@@ -93,18 +93,18 @@ class Bindings:
         }
 
     def _drop(self, connection: Connection, owner: Owner) -> None:
-        """Delete what was bound to a line, and call back what is on its way to the number."""
-        found = self.found(owner)
-        for holding in known(found):
-            if holding.bound:
-                drop(connection, holding, owner.operator, found)
+        """Delete the previous owner's data and cancel the messages waiting for the number."""
+        keys = self.found(owner)
+        for personal in known(keys):
+            if personal.bound:
+                drop(connection, personal, owner.operator, keys)
         connection.execute(CALL_BACK, {"of": owner.operator, "number": owner.number})
 
 
 def _other(row: Any, owner: Subscriber, today: date) -> bool:
-    """Another subscription, or the same id begun anew.
+    """Return whether the owner is another subscription, or the same id with a later first day.
 
-    A backend that does not know the first day says today, by the operator's clock: that is no new owner.
+    A backend that does not know the first day reports today (operator's time zone); that is not a change.
     """
     if row.subscription != owner.id:
         return True
@@ -112,7 +112,7 @@ def _other(row: Any, owner: Subscriber, today: date) -> bool:
 
 
 def _withdraw(connection: Connection, given: Mapping[str, str], now: datetime) -> None:
-    """Consent dies with the subscription: the record says so, in a line of its own."""
+    """Record the withdrawal of the previous owner's consents: they end with the subscription."""
     rows = [
         {
             "operator": given["operator"],

@@ -1,4 +1,4 @@
-"""Retention: how long each kind of record is kept, as a table, run by the worker every hour."""
+"""Retention schedule: how long each kind of record is kept; the worker applies it every hour."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,7 +30,7 @@ _OLDEST_KEPT = select(func.max(audit.c.seq)).where(audit.c.at < _BEFORE).scalar_
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One row of the table."""
+    """How long one kind of record is kept, and the statement that deletes it."""
 
     what: str
     keep: timedelta
@@ -59,19 +59,19 @@ TERMS = (
     Term("receipts", 365 * DAY, delete(receipts).where(receipts.c.at < _BEFORE)),
     Term("audit trail", trail.KEEP, delete(audit).where(audit.c.seq < _OLDEST_KEPT)),
 )
-"""`keep` counts from expiry for codes and links, from the last change for the rest.
+"""The retention rules; `period` counts from expiry for codes and links, else from the last change.
 
-Links live 72 hours: what they held goes with them, the hash of their token a month later. Of the audit
-trail the youngest line past its term stays, for the chain to begin with. Consents, preferences and
-bindings stay as long as the account.
+Links are valid for 72 hours: their value is deleted at expiry, the hash of their token 30 days later. The
+youngest expired audit entry is kept as the start of the chain. Consents, preferences and bindings are kept
+as long as the account.
 """
 
 
 async def run(database: Database, now: datetime) -> dict[str, int]:
-    """Let go of what is past its term; how many rows of each kind."""
+    """Delete what is past its retention period; return the number of rows of each kind."""
     counts: dict[str, int] = {}
-    for term in TERMS:
-        counts[term.what] = await database.write(lambda c, term=term: _run(c, term, now), seconds=60)  # type: ignore[misc]
+    for rule in TERMS:
+        counts[rule.what] = await database.write(lambda c, rule=rule: _run(c, rule, now), seconds=60)  # type: ignore[misc]
     return counts
 
 

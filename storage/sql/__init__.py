@@ -1,1 +1,1 @@
-"""SQL: engines for SQLite and PostgreSQL, tables, migrations."""
+"""SQL databases: engines for SQLite and PostgreSQL, table schema, migrations, bulk statements."""

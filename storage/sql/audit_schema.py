@@ -1,4 +1,4 @@
-"""The tables of proof and protection: the audit trail, whose number is whose, and what is used up."""
+"""SQL schema of the audit trail, number owners, code budgets and the daily SMS spend."""
 
 from sqlalchemy import BigInteger, Column, Date, Index, Integer, LargeBinary, String, Table, text
 
@@ -29,7 +29,7 @@ audit = Table(
         sqlite_where=text("seq IS NULL"),
     ),
 )
-"""`mac` vouches for a line from the moment it is written; `seq` and `hash` chain it to the one before."""
+"""Audit trail: `mac` authenticates an entry when it is written; `seq` and `hash` chain it to the previous."""
 
 bindings = Table(
     "bindings",
@@ -41,7 +41,7 @@ bindings = Table(
     Column("at", UtcTime, nullable=False),
     Index(None, "operator", "subscription"),
 )
-"""Whose a number was when we last heard of it; `line` is a keyed hash of operator and number."""
+"""Last known owner of each number; `line` is a keyed hash of operator and number."""
 
 code_budgets = Table(
     "code_budgets",
@@ -51,7 +51,7 @@ code_budgets = Table(
     Column("wrong", Integer, nullable=False),
     Index(None, "since"),
 )
-"""Wrong codes by source and by operator; `subject` is a keyed hash."""
+"""Wrong codes by source and by operator (attempt budgets); `subject` is a keyed hash."""
 
 spends = Table(
     "spends",
@@ -61,4 +61,4 @@ spends = Table(
     Column("day", Date, primary_key=True),
     Column("parts", Integer, nullable=False),
 )
-"""Message parts set aside for sending on each day (UTC)."""
+"""SMS spend: message parts reserved for sending on each day (UTC)."""

@@ -1,4 +1,4 @@
-"""What all tables have in common: how their constraints are named, and where they are gathered."""
+"""SQLAlchemy metadata of all tables and the naming convention of their constraints."""
 
 from sqlalchemy import BigInteger, Integer, MetaData
 
@@ -9,9 +9,9 @@ NAMES = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s",
     "pk": "pk_%(table_name)s",
 }
-"""Constraints carry the same names everywhere, so that a later migration can find them."""
+"""Naming convention: a constraint has the same name on every engine, so that migrations can refer to it."""
 
 metadata = MetaData(naming_convention=NAMES)
 
 ROW_ID = BigInteger().with_variant(Integer, "sqlite")
-"""Only INTEGER counts up by itself on SQLite."""
+"""Type of generated row ids: 64 bits; INTEGER on SQLite, where no other type auto-increments."""

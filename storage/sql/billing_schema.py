@@ -1,4 +1,4 @@
-"""The tables of our own billing: for the demo, for small operators, for the tests."""
+"""SQL schema of the built-in billing tables, for the demo, small operators and the tests."""
 
 from sqlalchemy import (
     Boolean,
@@ -91,7 +91,7 @@ billing_entries = Table(
     Column("quantity", Integer, nullable=False, server_default="0"),
     Index(None, "operator", "account", "what", "at"),
 )
-"""What was used (`usage`) or bought on the bill (`purchases`)."""
+"""Usage records and purchases on the bill: `what` is `usage` or `purchases`."""
 
 billing_documents = Table(
     "billing_documents",
@@ -106,4 +106,4 @@ billing_documents = Table(
         ["operator", "bill"], ["billing_bills.operator", "billing_bills.id"], ondelete="CASCADE"
     ),
 )
-"""The issuer's documents as they came; nothing in this package writes into one."""
+"""Bill documents as the issuer delivered them; they are never modified."""

@@ -1,7 +1,7 @@
-"""Many rows in one statement, whose text is the same however many they are: parsed and planned once.
+"""Array-bound bulk statements: any number of rows in one statement with one text, planned once.
 
-Lists travel to PostgreSQL as array literals, for the driver takes ten times as long over a list of its
-own (it asks of every element whether that is a list too); to SQLite as JSON.
+Lists go to PostgreSQL as array literals and to SQLite as JSON. asyncpg takes ten times as long to bind
+a Python list, because it checks every element for being a list too.
 """
 
 import json
@@ -30,11 +30,11 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 Row = tuple[Any, ...]
-"""The values of one row, in the order of its statement's columns."""
+"""The values of one row, in the order of the statement's columns."""
 
 
 def _texts(values: Sequence[str]) -> str:
-    """Quoted; what must be escaped is rare, and looked for in all of them at once."""
+    """Quote strings; characters to escape are rare, so they are searched for in all strings at once."""
     plain = '","'.join(values)
     if "\\" in plain or plain.count('"') > 2 * (len(values) - 1):
         plain = '","'.join([each.replace("\\", "\\\\").replace('"', '\\"') for each in values])
@@ -62,24 +62,25 @@ SPELLED: Mapping[str, Callable[[Any], str]] = {
     "timestamptz": _instants,
     "bytea": _bytes,
 }
-"""How PostgreSQL reads values of each type within an array literal."""
+"""PostgreSQL type -> function that writes its values as elements of an array literal."""
 
 BY_INDEX = ("enable_seqscan", "enable_bitmapscan", "enable_sort", "enable_hashjoin", "enable_mergejoin", "jit")
-"""What is off for the rest of a transaction that says `by_index`."""
+"""Planner settings that `force_index_scans` turns off."""
 
 
 def by_index(connection: Connection, *off: str) -> None:
-    """From here to the end of the transaction read by index and in its order; `off` turns more settings off.
+    """Make PostgreSQL read by index, in index order, until the end of the transaction.
 
-    Statistics are of no use to a queue: taken when it was empty, they make the planner collect and sort
-    all that is due for every batch, or read a table from end to end that was small when it planned.
+    `off` names further settings to turn off. Table statistics mislead the planner about a queue: taken
+    when it was empty, they make it collect and sort all due rows for every batch, or scan sequentially
+    a table that was small when they were taken. No effect on SQLite.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(select(*(func.set_config(name, "off", true()) for name in (*BY_INDEX, *off))))
 
 
 def literal(values: Sequence[Any], kind: str) -> str:
-    """An array of PostgreSQL as it is written."""
+    """Return a PostgreSQL array literal of values of one type."""
     return f"{{{SPELLED[kind](values) if values else ''}}}"
 
 
@@ -92,7 +93,7 @@ class _Listed(TypeDecorator[Sequence[Any]]):
         self.kind = kind
 
     def process_bind_param(self, value: Sequence[Any] | None, dialect: Dialect) -> str:
-        """To the engine's own form."""
+        """Convert a list to an array literal (PostgreSQL) or JSON (SQLite)."""
         return literal(value or (), self.kind) if dialect.name == "postgresql" else json.dumps(value)
 
 
@@ -104,7 +105,7 @@ class _Among(FunctionElement[bool]):
 @compiles(_Among)
 def _among_json(element: _Among, compiler: SQLCompiler, **how: Any) -> str:
     column, listed = (compiler.process(each, **how) for each in element.clauses)
-    return f"{column} IN (SELECT value FROM json_each({listed}))"  # noqa: S608 - the compiler's own words
+    return f"{column} IN (SELECT value FROM json_each({listed}))"  # noqa: S608 - compiled SQL, no input
 
 
 @compiles(_Among, "postgresql")
@@ -118,13 +119,16 @@ def _kind(column: ColumnElement[Any]) -> str:
 
 
 def among(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
-    """Is the column one of the values given under this name? Strings or whole numbers."""
+    """Return the condition `column IN (values)`; the list (of str or int) is bound to one parameter."""
     return _Among(column, bindparam(name, type_=_Listed(_kind(column))))
 
 
 @dataclass(frozen=True, slots=True)
 class Many:
-    """A statement for PostgreSQL in which `{rows}` stands for a table `given` with these columns and types."""
+    """A PostgreSQL bulk statement over `unnest` of one array per column.
+
+    In its text `{rows}` stands for the table `given`, whose columns have these names and types.
+    """
 
     statement: str
     types: Mapping[str, str]
@@ -137,25 +141,26 @@ class Many:
         object.__setattr__(self, "clause", text(self.statement.replace("{rows}", table)))
 
     def arrays(self, rows: Sequence[Row]) -> dict[str, str]:
-        """The rows turned on their side, an array a column."""
+        """Return the rows as bind parameters: one array literal for each column."""
         columns = zip(*rows, strict=True) if rows else repeat(())
         pairs = zip(self.types.items(), columns, strict=False)
         return {name: literal(column, kind) for (name, kind), column in pairs}
 
     def named(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
-        """The rows as a statement for a single one takes them."""
+        """Return the rows as bind parameters of a single-row statement, one dict for each row."""
         return [dict(zip(self.types, row, strict=True)) for row in rows]
 
 
 def unnested(statement: str, **types: str) -> Many:
-    """See `Many`."""
+    """Return an `ArrayStatement` with these column types."""
     return Many(statement, types)
 
 
 def execute(connection: Connection, one: Executable, many: Many, rows: Sequence[Row], **shared: Any) -> None:
-    """Run `one` for each row, or `many` for all of them where the engine has it; both mean the same.
+    """Run a write for every row: one array statement on PostgreSQL, executemany on SQLite.
 
-    `shared` is what all rows have in common.
+    The single-row statement and the array statement must do the same. `shared` holds the parameters
+    that all rows have in common.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(many.clause, many.arrays(rows) | shared)
@@ -164,7 +169,7 @@ def execute(connection: Connection, one: Executable, many: Many, rows: Sequence[
 
 
 def found(connection: Connection, one: Executable, many: Many, rows: Sequence[Row], **shared: Any) -> set[int]:
-    """`execute` for statements that return the id of each row they found: those."""
+    """Run like `execute_rows` and return the ids of the rows that the statements matched (RETURNING id)."""
     if connection.dialect.name == "postgresql":
         return set(connection.execute(many.clause, many.arrays(rows) | shared).scalars())
     return {row_id for row in many.named(rows) for row_id in connection.scalars(one, row | shared)}

@@ -1,9 +1,9 @@
-"""Triggers that keep the consent record append-only, in both engines' words."""
+"""Triggers that keep the consent table append-only, in the SQL of SQLite and PostgreSQL."""
 
 from collections.abc import Sequence
 
 ERASED = "erased:"
-"""How the subscription of a consent begins once its owner was erased."""
+"""Prefix of the pseudonym in `consents.subscription` after the subscriber was erased."""
 
 _SAME = ("operator", "what", "text", "language", "channel", "proof", "at", "given")
 _CHANGED_LITE = " OR ".join(f'OLD."{name}" IS NOT NEW."{name}"' for name in _SAME)
@@ -37,4 +37,7 @@ POSTGRES: Sequence[str] = (
     FOR EACH ROW EXECUTE FUNCTION consents_guarded()
     """,
 )
-"""The only update lets go of who it was (the erase path); only what was let go of may be deleted."""
+"""The only update allowed replaces the subscription by a pseudonym (the erase path).
+
+Only rows with a pseudonym may be deleted.
+"""

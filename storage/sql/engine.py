@@ -1,4 +1,4 @@
-"""A database: synchronous jobs on one connection each, run away from the event loop."""
+"""Database interface: run synchronous SQL jobs off the event loop; connect by URL."""
 
 import re
 from collections.abc import Callable
@@ -15,25 +15,27 @@ T = TypeVar("T")
 
 
 class Database(Protocol):
-    """Runs jobs. A job is synchronous, touches nothing but its connection, and may be run twice.
+    """Runs jobs, each on one connection.
 
-    Every call raises Overloaded when too many wait already, Slow after `seconds`, Down otherwise.
+    A job is synchronous, uses nothing but its connection, and may be run twice (retry). `read` and
+    `write` raise Overloaded when too many jobs wait already, Slow after `seconds`, and Down for any
+    other database error.
     """
 
     bell: Bell
-    """Rung by those who enqueue, after their commit."""
+    """Wakes this process's outbox workers; callers that enqueue signal it after the commit."""
 
     async def read(self, job: Callable[[Connection], T], *, seconds: float = 5.0) -> T:
-        """Run a job that changes nothing."""
+        """Run a read-only job and return its result."""
 
     async def write(self, job: Callable[[Connection], T], *, seconds: float = 5.0) -> T:
-        """Run a job in a transaction; back only after it is committed."""
+        """Run a job in a transaction and return its result once it is committed."""
 
     async def listen(self) -> None:
-        """Pass on the rings of other processes to `bell`, where the engine can; run beside a worker."""
+        """Forward the wake-ups of other processes to `wakeup` (PostgreSQL only); run it beside a worker."""
 
     async def close(self) -> None:
-        """Finish what waits, then give threads and connections back."""
+        """Finish the waiting jobs, then release threads and connections."""
 
 
 def _postgres(url: URL) -> Postgres:
@@ -50,10 +52,10 @@ def _lite(url: URL) -> Lite:
 
 
 def connect(url: str) -> Database:
-    """The database behind a URL, opened at first use.
+    """Return the database behind a URL; it is opened at first use.
 
-    `sqlite:///path`, `sqlite://` (memory), `postgresql://...` or `postgres://...`, `sslmode` included.
-    ValueError for any other.
+    Accepted: `sqlite:///path`, `sqlite://` (in memory), `postgresql://...` and `postgres://...`, with
+    `sslmode`. Raises ValueError for any other URL.
     """
     parsed = make_url(re.sub(r"^postgres:", "postgresql:", url))
     name = parsed.get_backend_name()
@@ -61,4 +63,4 @@ def connect(url: str) -> Database:
         return _lite(parsed)
     if name == "postgresql":
         return _postgres(parsed)
-    raise ValueError("the database must be sqlite:// or postgresql://")
+    raise ValueError(f"database URL has scheme {name!r}: use sqlite:// or postgresql://")

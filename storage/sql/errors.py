@@ -1,4 +1,4 @@
-"""What goes wrong in a database, in the words of `flows.domain.failures`."""
+"""Database errors: translate driver exceptions into failures and classify transient ones by SQLSTATE."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -9,23 +9,26 @@ from sqlalchemy import exc
 from flows.domain.failures import Down, Overloaded, Slow
 
 TRANSIENT = frozenset({"40001", "40P01", "55P03", "57P01", "57P02", "57P03"})
-"""Serialization, deadlock, lock not free, server stopped, crashed, starting: the next try may pass."""
+"""SQLSTATEs after which a retry may succeed.
+
+Serialization failure, deadlock, lock not available, admin shutdown, crash shutdown, server starting.
+"""
 
 SLOW = frozenset({"57014"})
-"""Stopped by the statement's own time limit."""
+"""SQLSTATE query_canceled: the statement exceeded `statement_timeout`."""
 
 CROWDED = frozenset({"53300", "55P03"})
-"""Too many connections; a lock that did not come free."""
+"""SQLSTATEs too_many_connections and lock_not_available: reported as Overloaded."""
 
 
 def sqlstate(error: BaseException) -> str:
-    """PostgreSQL's five-letter code of an error, empty when it has none."""
+    """Return PostgreSQL's five-character SQLSTATE of an error, or an empty string."""
     cause = getattr(error, "orig", error)
     return str(getattr(cause, "sqlstate", None) or "")
 
 
 def transient(error: BaseException) -> bool:
-    """May the same job pass when it is run once more?"""
+    """Return whether the same job may succeed when it is retried at once."""
     if isinstance(error, exc.TimeoutError | TimeoutError):
         return False
     if isinstance(error, OSError):
@@ -43,7 +46,7 @@ def _crowded(error: BaseException) -> bool:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn whatever the driver raises into Slow, Overloaded or Down; failures pass as they are."""
+    """Translate driver exceptions into Slow, Overloaded or Down; other exceptions pass unchanged."""
     try:
         yield
     except exc.TimeoutError as error:

@@ -1,4 +1,4 @@
-"""Brings a database to the schema this release needs; several starters at once are one upgrade."""
+"""Alembic runner: upgrade a database to this release's schema, safely from several processes at once."""
 
 from pathlib import Path
 
@@ -11,15 +11,18 @@ from storage.sql.engine import Database, connect
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 PATIENCE_SECONDS = 600.0
-"""A starter waits this long for another one's upgrade."""
+"""How long a starting process waits for another process's upgrade."""
 
 LOCK = text("SELECT pg_advisory_xact_lock(:number)")
 LOCK_NUMBER = 0x4469616C
-"""Known to every release: whoever holds it migrates, the others find nothing left to do."""
+"""PostgreSQL advisory lock id of migrations, the same in every release.
+
+The process that holds it migrates; the others wait, then find nothing left to do.
+"""
 
 
 def configured(connection: Connection) -> Config:
-    """Alembic's configuration over one connection."""
+    """Return Alembic's configuration bound to one connection."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
@@ -27,7 +30,7 @@ def configured(connection: Connection) -> Config:
 
 
 def _migrate(connection: Connection) -> None:
-    """On SQLite the write job itself holds the file's one write lock."""
+    """Upgrade under an advisory lock; on SQLite the write job already holds the file's only write lock."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET LOCAL statement_timeout = 0"))
         connection.execute(text("SET LOCAL lock_timeout = 0"))
@@ -36,12 +39,12 @@ def _migrate(connection: Connection) -> None:
 
 
 async def upgrade(database: Database) -> None:
-    """Run what is missing in one transaction: all of it or, when one step fails, nothing."""
+    """Run the missing migrations in one transaction: all of them or, when one fails, none."""
     await database.write(_migrate, seconds=PATIENCE_SECONDS)
 
 
 async def upgrade_url(url: str) -> None:
-    """`upgrade` for a database nobody has open yet."""
+    """Open the database behind a URL, upgrade it and close it."""
     database = connect(url)
     try:
         await upgrade(database)

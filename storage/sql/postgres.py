@@ -1,4 +1,4 @@
-"""PostgreSQL through asyncpg: a bounded pool, short waits, one more try when a job was unlucky."""
+"""PostgreSQL database by asyncpg: bounded connection pool, timeouts, one retry of transient errors."""
 
 import asyncio
 from collections.abc import Callable
@@ -17,10 +17,10 @@ T = TypeVar("T")
 
 CONNECTIONS = 10
 WAIT_SECONDS = 0.2
-"""How long a job waits for a connection before it is shed."""
+"""How long a job waits for a free connection; then it raises Overloaded."""
 
 AGAIN_SECONDS = 1.0
-"""Until a connection that listened and broke is made again; meanwhile the outbox is polled as ever."""
+"""Pause before a broken LISTEN connection is reopened; meanwhile workers poll the outbox."""
 
 SERVER_SETTINGS = {
     "application_name": "dialtree",
@@ -28,7 +28,7 @@ SERVER_SETTINGS = {
     "lock_timeout": "2000",
     "idle_in_transaction_session_timeout": "10000",
 }
-"""Milliseconds: what the server stops by itself when one of us hangs."""
+"""Session settings; timeouts in milliseconds, enforced by the server when a client hangs."""
 
 
 def _engine(url: URL, ssl: str | None) -> AsyncEngine:
@@ -46,7 +46,7 @@ def _engine(url: URL, ssl: str | None) -> AsyncEngine:
 
 
 class Postgres:
-    """A `Database` on a PostgreSQL server."""
+    """Implements `Database` on a PostgreSQL server."""
 
     def __init__(self, url: URL, ssl: str | None = None) -> None:
         self.bell = Bell()
@@ -54,15 +54,15 @@ class Postgres:
         self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
     async def read(self, job: Callable[[Connection], T], *, seconds: float = 5.0) -> T:
-        """Run a job that changes nothing, without the round trips of a transaction."""
+        """Run a read-only job in autocommit mode, which saves the round trips of a transaction."""
         return await self._patiently(self._read, job, seconds)
 
     async def write(self, job: Callable[[Connection], T], *, seconds: float = 5.0) -> T:
-        """Run a job in a transaction of its own; run again once when the server asks for it."""
+        """Run a job in a transaction of its own; retry it once after a transient error."""
         return await self._patiently(self._write, job, seconds)
 
     async def listen(self) -> None:
-        """Ring the bell when another process enqueues, until cancelled, on a connection beside the pool."""
+        """Signal `wakeup` when another process enqueues, until cancelled, on a connection outside the pool."""
         while True:
             with suppress(SQLAlchemyError, PostgresError, InterfaceError, OSError, TimeoutError):
                 await self._heard()
@@ -91,12 +91,12 @@ class Postgres:
             return await connection.run_sync(job)
 
     async def _heard(self) -> None:
-        """Until the connection breaks. Rings once it listens: nobody told us what came before."""
+        """Listen until the connection breaks; wake once at the start, for notifications missed before."""
         async with self._engine.connect() as connection:
-            wire: Any = (await connection.get_raw_connection()).driver_connection
+            driver: Any = (await connection.get_raw_connection()).driver_connection
             await connection.run_sync(lambda pooled: pooled.detach())
             broken = asyncio.Event()
-            wire.add_termination_listener(lambda _: broken.set())
-            await wire.add_listener(CHANNEL, lambda *_: self.bell.ring())
+            driver.add_termination_listener(lambda _: broken.set())
+            await driver.add_listener(CHANNEL, lambda *_: self.bell.ring())
             self.bell.ring()
             await broken.wait()

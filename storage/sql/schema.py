@@ -1,4 +1,4 @@
-"""The tables, and for each query used the index it runs on."""
+"""SQL schema: the tables (SQLAlchemy) and the indexes that the queries use."""
 
 from sqlalchemy import (
     Boolean,
@@ -55,7 +55,7 @@ consents = Table(
     Column("at", UtcTime, nullable=False),
     Index(None, "operator", "subscription", "id"),
 )
-"""Append-only: triggers refuse everything else but the erase path (`storage.sql.consent_triggers`)."""
+"""Consent record, append-only: triggers refuse all but the erase path (`storage.sql.consent_triggers`)."""
 
 registrations = Table(
     "registrations",
@@ -68,7 +68,7 @@ registrations = Table(
     Column("at", UtcTime, nullable=False),
     Index(None, "operator", "subscription"),
 )
-"""Which lines get their bills by e-mail, and the phone each was registered from."""
+"""Lines registered for bills by e-mail, and the phone each was registered from."""
 
 changes = Table(
     "changes",
@@ -94,7 +94,7 @@ links = Table(
     Index(None, "operator", "subscription"),
     Index(None, "expires_at"),
 )
-"""`token` is a keyed hash; `opens` counts down."""
+"""Magic links: `token` is a keyed hash; `opens`, the uses left, counts down."""
 
 opt_outs = Table(
     "opt_outs",
@@ -117,7 +117,7 @@ tickets = Table(
     Column("at", UtcTime, nullable=False),
     Index(None, "operator", "subscription", "at"),
 )
-"""Questions a person must answer."""
+"""Support tickets: questions that an agent must answer."""
 
 codes = Table(
     "codes",
@@ -129,7 +129,7 @@ codes = Table(
     Column("expires_at", UtcTime, nullable=False),
     Index(None, "expires_at"),
 )
-"""`subject` is a keyed hash of operator and number, here and in the two tables below."""
+"""One-time codes; `subject` is a keyed hash of operator and number, as in the next two tables."""
 
 code_tries = Table(
     "code_tries",
@@ -149,7 +149,7 @@ code_sends = Table(
     Column("times", Text, nullable=False),
     Index(None, "since"),
 )
-"""`times`: when the last codes were sent, ISO instants, newest first; `since` the newest of them."""
+"""Send times of codes (rate limit): `times` are ISO instants, newest first; `since` is the newest."""
 
 passwords = Table(
     "passwords",
@@ -173,9 +173,10 @@ password_tries = Table(
 )
 
 OUTBOX_FILL = 33
-"""Percent of a page that new rows of the outbox may fill: enqueued, claimed and handed over, all on one page.
+"""PostgreSQL fillfactor of the outbox, in percent.
 
-Less room (50) is enough only while nobody's open transaction keeps what was claimed over from being cleared.
+A row is updated when it is claimed and when it is handed over; at 33 % all its versions fit on one page
+(HOT updates). 50 suffices only while no open transaction keeps the old versions from being pruned.
 """
 
 outbox = Table(
@@ -226,7 +227,10 @@ outbox = Table(
         sqlite_where=text("state IN ('dead', 'failed', 'unknown')"),
     ),
 )
-"""A row is up for claiming while `due_at` is set: when it is due, or when its worker's lease runs out."""
+"""Transactional outbox: a row can be claimed while `due_at` is set.
+
+`due_at` is when the row is due or, while it is claimed, when the lease expires.
+"""
 
 receipts = Table(
     "receipts",
@@ -245,8 +249,8 @@ receipts = Table(
         sqlite_where=text("state IS NOT NULL"),
     ),
 )
-"""Where a send (`row`) and a provider's word (`state`) meet, whichever comes first.
+"""Delivery receipts, joined to outbox rows: the send sets `row`, the receipt sets `state`, in any order.
 
-Both write the same row, so the later transaction waits for the earlier and sees it: a receipt that
-comes before the send's answer is parked here, and none slips between two transactions.
+Both write the same record, so the later transaction waits for the earlier and sees it. A receipt that
+arrives before the send's response is stored here, and none is lost between the two transactions.
 """

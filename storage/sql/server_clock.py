@@ -1,4 +1,4 @@
-"""The time a database server tells, the same for every process that asks it."""
+"""Database server clock: one time source shared by all processes."""
 
 from datetime import datetime
 
@@ -17,5 +17,5 @@ def _told(connection: Connection) -> datetime | None:
 
 
 async def server_time(database: Database) -> datetime | None:
-    """The server's instant; None on SQLite, which has no clock of its own."""
+    """Return the server's current instant; None on SQLite, which has no server clock."""
     return await database.read(_told)

@@ -1,4 +1,4 @@
-"""SQLite: readers in worker threads, one writer thread that commits in groups."""
+"""SQLite database: a pool of reader threads and one group-commit writer thread."""
 
 import asyncio
 import sqlite3
@@ -21,23 +21,26 @@ from storage.sql.wakeup import Bell
 T = TypeVar("T")
 
 READERS = 4
-WAITING = 1_000
-"""Reads that may wait for a thread; the next is shed."""
+MAX_WAITING = 1_000
+"""Reads that may wait or run at once; the next raises Overloaded."""
 
 PRAGMAS = (
     "PRAGMA busy_timeout = 5000",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
 )
-"""FULL: an acknowledged commit is on the disk."""
+"""Settings of each connection; `synchronous = FULL`: an acknowledged commit is on the disk."""
 
 OPENINGS = 200
 OPENING_SECONDS = 0.02
-"""The switch to WAL is refused at once, whatever the timeout, while another process opens the same file."""
+"""Pause between attempts to switch to WAL.
+
+SQLite refuses the switch at once, whatever `busy_timeout`, while another process opens the same file.
+"""
 
 
 def _opened(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # transactions are begun by us, not guessed by the driver
+    connection.isolation_level = None  # we begin transactions ourselves; the driver must not
     for pragma in PRAGMAS:
         connection.execute(pragma)
     for _ in range(OPENINGS):
@@ -56,7 +59,7 @@ def _engine(path: Path | None) -> Engine:
 
 
 class Lite:
-    """A `Database` in one file, or in memory when there is no path."""
+    """Implements `Database` in one file, or in memory when `path` is None."""
 
     def __init__(self, path: Path | None) -> None:
         self.bell = Bell()
@@ -69,10 +72,10 @@ class Lite:
         self._reading = 0
 
     async def read(self, job: Callable[[Connection], T], *, seconds: float = 5.0) -> T:
-        """Run a job that changes nothing, beside the writer (in memory: in its queue)."""
+        """Run a read-only job in a reader thread (in memory: in the writer's queue)."""
         if self._shared:
             return await self.write(job, seconds=seconds)
-        if self._reading >= WAITING:
+        if self._reading >= MAX_WAITING:
             raise Overloaded
         self._reading += 1
         try:
@@ -81,16 +84,16 @@ class Lite:
             self._reading -= 1
 
     async def write(self, job: Callable[[Connection], T], *, seconds: float = 5.0) -> T:
-        """Run a job in a savepoint of the next group; back after the group's commit."""
+        """Run a job in a savepoint of the next group commit; return after that commit."""
         with translated():
             async with asyncio.timeout(seconds):
                 return await self._writer.run(job)
 
     async def listen(self) -> None:
-        """Nothing to hear: other processes on the same file are found by looking."""
+        """Return at once: SQLite has no notifications, workers poll for rows of other processes."""
 
     async def close(self) -> None:
-        """Commit what waits, end the threads, close every connection."""
+        """Commit the waiting jobs, stop the threads, close every connection."""
         await asyncio.to_thread(self._end)
 
     def _end(self) -> None:

@@ -1,4 +1,4 @@
-"""The one writer of an SQLite file: jobs queue up, share a commit, and are answered after it."""
+"""Group commit for SQLite: one writer thread runs queued jobs and commits them together."""
 
 import asyncio
 import queue
@@ -16,9 +16,9 @@ T = TypeVar("T")
 Job = Callable[[Connection], Any]
 
 GROUP = 256
-"""Jobs that may share one commit."""
-WAITING = 4_096
-"""Jobs that may wait; the next is shed."""
+"""Largest number of jobs in one commit."""
+MAX_WAITING = 4_096
+"""Jobs that may wait in the queue; the next raises Overloaded."""
 
 
 @dataclass(slots=True)
@@ -41,17 +41,17 @@ def _tell(tasks: list[_Task]) -> None:
 
 
 def _answer(tasks: list[_Task]) -> None:
-    """Wake each event loop once for all its tasks; a closed loop has nobody left to tell."""
+    """Resolve the tasks' futures, with one wake-up for each event loop; closed loops are skipped."""
     groups: dict[asyncio.AbstractEventLoop, list[_Task]] = defaultdict(list)
     for task in tasks:
         groups[task.loop].append(task)
-    for loop, own in groups.items():
+    for loop, loop_tasks in groups.items():
         if not loop.is_closed():
-            loop.call_soon_threadsafe(_tell, own)
+            loop.call_soon_threadsafe(_tell, loop_tasks)
 
 
 class Writer:
-    """One thread, started at the first job."""
+    """The only writer of a database file: one thread, started at the first job."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -60,10 +60,13 @@ class Writer:
         self._ended = False
 
     async def run(self, job: Callable[[Connection], T]) -> T:
-        """The job's result, after the commit; Overloaded when too many wait, Down once ended."""
+        """Queue a job and return its result after the commit.
+
+        Raises Overloaded when too many jobs wait, Down once the writer was stopped.
+        """
         if self._ended:
             raise Down
-        if self._queue.qsize() >= WAITING:
+        if self._queue.qsize() >= MAX_WAITING:
             raise Overloaded
         self._start()
         loop = asyncio.get_running_loop()
@@ -72,7 +75,7 @@ class Writer:
         return await future
 
     def end(self) -> None:
-        """Commit what waits, then stop."""
+        """Commit the waiting jobs, then stop the thread; blocks until it ended."""
         self._ended = True
         if self._thread is not None:
             self._queue.put(None)
@@ -85,16 +88,16 @@ class Writer:
 
     def _work(self) -> None:
         connection: Connection | None = None
-        going = True
-        while going:
-            tasks, going = self._group()
+        running = True
+        while running:
+            tasks, running = self._group()
             connection = self._commit(connection, tasks)
             _answer(tasks)
         if connection is not None:
             connection.close()
 
     def _group(self) -> tuple[list[_Task], bool]:
-        """The next jobs to commit together, and whether there may be more after them."""
+        """Return the next jobs to commit together, and False when the writer must stop after them."""
         tasks: list[_Task] = []
         task = self._queue.get()
         while task is not None:
@@ -105,13 +108,13 @@ class Writer:
         return tasks, False
 
     def _commit(self, connection: Connection | None, tasks: list[_Task]) -> Connection | None:
-        """Run and commit a group; when the commit itself fails, every job of it failed."""
+        """Run and commit a group; when the commit fails, every job in it gets the error."""
         if not tasks:
             return connection
         try:
             connection = connection or self._engine.connect()
             _run_all(connection, [task for task in tasks if not task.future.cancelled()])
-        except Exception as error:  # the edge of this thread
+        except Exception as error:  # the edge of this thread: its callers get the error
             for task in tasks:
                 task.error = error
             if connection is not None:
@@ -127,7 +130,7 @@ def _run_all(connection: Connection, tasks: list[_Task]) -> None:
 
 
 def _run(connection: Connection, task: _Task) -> None:
-    """One job in its own savepoint, so that one that fails takes nothing of the others with it."""
+    """Run one job in a savepoint, so that its failure rolls back nothing of the other jobs."""
     connection.exec_driver_sql("SAVEPOINT job")
     try:
         task.value = task.job(connection)

@@ -1,4 +1,4 @@
-"""Column types that mean the same on SQLite and PostgreSQL: instants in UTC, amounts exact."""
+"""Column types with the same meaning on SQLite and PostgreSQL: UTC instants, exact decimal amounts."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -8,31 +8,31 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 
 class UtcTime(TypeDecorator[datetime]):
-    """An instant: aware UTC going in and coming out; a naive one is refused with ValueError.
+    """Column type of an instant: stored and returned as aware UTC; ValueError for a naive datetime.
 
-    SQLite has no time zones and would hand back naive values that compare with nothing.
+    SQLite has no time zones and would return naive values, which cannot be compared with aware ones.
     """
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """To the engine's own form."""
+        """Convert a value to the form the engine stores."""
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError("an instant needs its time zone")
+            raise ValueError("naive datetime: give every instant a time zone (tzinfo)")
         return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Back to aware UTC."""
+        """Convert a stored value to aware UTC."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 class Money(TypeDecorator[Decimal]):
-    """An amount with the decimals it was written with: 45.230 stays 45.230.
+    """Column type of an amount that keeps its number of decimals: 45.230 stays 45.230.
 
     NUMERIC without a scale on PostgreSQL; text on SQLite, which has no decimal type.
     """
@@ -41,15 +41,15 @@ class Money(TypeDecorator[Decimal]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Decimal] | TypeEngine[str]:
-        """Text where the engine would turn decimals into floats."""
+        """Choose text on SQLite, which would store decimals as floats."""
         return String(40) if dialect.name == "sqlite" else Numeric(asdecimal=True)
 
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Decimal | str | None:
-        """To the engine's own form."""
+        """Convert a value to the form the engine stores."""
         if value is None or dialect.name != "sqlite":
             return value
         return str(value)
 
     def process_result_value(self, value: Decimal | str | None, dialect: Dialect) -> Decimal | None:
-        """Back to a Decimal."""
+        """Convert a stored value to Decimal."""
         return None if value is None else Decimal(value)

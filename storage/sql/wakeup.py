@@ -1,35 +1,36 @@
-"""A bell: rung when something was put into the outbox, heard by the workers of this process and of others."""
+"""Outbox wake-up: wakes workers when a row is enqueued, across processes by LISTEN/NOTIFY."""
 
 import asyncio
 
 from sqlalchemy import Connection, text
 
 CHANNEL = "dialtree_outbox"
-"""Where PostgreSQL passes a ring on to other processes."""
+"""PostgreSQL notification channel that carries wake-ups between processes."""
 TOLL = text(f"SELECT pg_notify('{CHANNEL}', '')")
 
 
 def toll(connection: Connection) -> None:
-    """Ring in the other processes, too, at this transaction's commit: once, however often it is asked for.
+    """Notify the workers of all processes when this transaction commits (PostgreSQL only).
 
-    PostgreSQL only. It says nothing but that there is something: the table is the truth, and polled.
+    PostgreSQL sends one notification a transaction, however often this is called. It has no payload:
+    workers read the table, which they also poll.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(TOLL)
 
 
 class Bell:
-    """Wakes every waiter of its event loop; a ring nobody waits for is kept for the next one."""
+    """Wake-up signal within one event loop; a signal without a waiter is kept for the next `wait`."""
 
     def __init__(self) -> None:
         self._rung = asyncio.Event()
 
     def ring(self) -> None:
-        """Called after the commit, on the event loop's thread."""
+        """Wake every waiter; call it after the commit, on the event loop's thread."""
         self._rung.set()
 
     async def wait(self, seconds: float) -> None:
-        """Return at the first ring, at the latest after so many seconds."""
+        """Return at the next wake-up, at the latest after `seconds`."""
         try:
             async with asyncio.timeout(seconds):
                 await self._rung.wait()

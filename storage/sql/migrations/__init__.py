@@ -1,1 +1,1 @@
-"""Alembic migrations of the project's own tables."""
+"""Alembic migrations of Dialtree's own tables."""

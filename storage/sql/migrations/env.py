@@ -1,4 +1,4 @@
-"""Runs the migrations on the connection `storage.sql.migrate` hands over, inside its transaction."""
+"""Alembic environment: run migrations within the connection and transaction of `storage.sql.migrate`."""
 
 from alembic import context
 

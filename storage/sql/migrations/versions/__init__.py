@@ -1,1 +1,1 @@
-"""One module per migration, in order."""
+"""Alembic revisions, one module each, numbered in order."""

@@ -1,4 +1,4 @@
-"""The first schema: everything."""
+"""Migration 0001: create the first schema."""
 
 import sqlalchemy as sa
 from alembic import op

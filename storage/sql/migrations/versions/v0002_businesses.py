@@ -1,4 +1,4 @@
-"""Billing centres, part months, usage, purchases, certified documents, tickets: added, nothing changed."""
+"""Migration 0002: add billing centres, prorata, usage, purchases, certified documents, tickets."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,7 +12,7 @@ ROW_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Add columns and tables; a gateway of the release before goes on as it was."""
+    """Add columns and tables; the previous release keeps working on this schema."""
     siret = sa.Column("siret", sa.String(length=14), server_default="", nullable=False)
     op.add_column("billing_subscribers", siret)
     _lines()

@@ -1,4 +1,4 @@
-"""Lines registered for bills by e-mail: added, nothing changed."""
+"""Migration 0003: add the table of lines registered for bills by e-mail."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Add a table; a gateway of the release before goes on as it was."""
+    """Add a table; the previous release keeps working on this schema."""
     op.create_table(
         "registrations",
         sa.Column("operator", sa.String(length=64), nullable=False),

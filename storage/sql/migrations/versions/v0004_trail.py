@@ -1,4 +1,4 @@
-"""The audit trail, number bindings, budgets; triggers that keep consents append-only: only added."""
+"""Migration 0004: add audit trail, number owners, budgets and append-only triggers on consents."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,7 +13,7 @@ ROW_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Add tables and triggers; a gateway of the release before goes on as it was."""
+    """Add tables and triggers; the previous release keeps working on this schema."""
     _audit()
     _bindings()
     _budgets()

@@ -1,4 +1,4 @@
-"""Room beside each row of the outbox, and a cheaper index over the audit trail; PostgreSQL only."""
+"""Migration 0005 (PostgreSQL only): fillfactor of the outbox, BRIN index on the audit trail."""
 
 from alembic import op
 
@@ -9,7 +9,7 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    """Change how rows are laid out, not what they say: a gateway of the release before goes on as it was."""
+    """Change the physical layout only; the previous release keeps working on this schema."""
     if op.get_bind().dialect.name != "postgresql":
         return
     op.execute(f"ALTER TABLE outbox SET (fillfactor = {OUTBOX_FILL})")

@@ -1,4 +1,4 @@
-"""When the SIM of a line was last changed, for bills in our own tables: added, nothing changed."""
+"""Migration 0006: add the time of the last SIM change to the built-in billing tables."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,5 +10,5 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Add a column that may be empty; a gateway of the release before goes on as it was."""
+    """Add a nullable column; the previous release keeps working on this schema."""
     op.add_column("billing_subscribers", sa.Column("sim_changed_at", UtcTime(), nullable=True))

@@ -1,4 +1,4 @@
-"""What is due in the outbox by operator and route: a claim leaves alone what could not go out anyway."""
+"""Migration 0007: index due outbox rows by operator and route, so that a claim skips saturated routes."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ down_revision = "0006"
 
 
 def upgrade() -> None:
-    """Swap one index for another: a gateway of the release before goes on, but reads all that waits."""
+    """Replace an index; the previous release keeps working, but its claims read all waiting rows."""
     waits = sa.text("due_at IS NOT NULL")
     columns = ["priority", "operator", "route", "due_at", "id"]
     op.create_index("ix_outbox_lanes", "outbox", columns, postgresql_where=waits, sqlite_where=waits)
