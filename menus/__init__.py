@@ -1,1 +1,5 @@
-"""Menus: packs of an operator compiled to one state machine, the pure step, and rendering. Knows no flow."""
+"""Menu engine: packs compiled to a state machine, the pure step function and screen rendering.
+
+In go an operator's pack folder, a session and an answer; out come the changed session and a `Reply`.
+It imports no flow, no storage and no gateway code.
+"""

@@ -1,4 +1,4 @@
-"""The step: (session, what was typed) -> the session on its next screen or step. Pure."""
+"""Menu step function: one answer moves the session to its next screen or step. No I/O."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import field
@@ -18,21 +18,22 @@ from menus.text.input_parsing import as_date, as_digits, as_email, key_of, month
 from menus.text.keywords import Meaning
 
 MOST_TRAIL = 12
-"""Screens remembered behind the current one; older ones are forgotten first."""
+"""Most screens kept in a session's back trail; the oldest are dropped first."""
 
 
 @value
 class Heard:
-    """What an answer did: moved the session, turned a page, or changed nothing and why."""
+    """Result of one answer: the session moved, a page was turned, or nothing changed and why."""
 
     what: Literal["moved", "page", "again", "empty", "wrong"]
     typed: str = field(default="", repr=False)
-    """The value for the next step; kept only while that step's proof is asked, and no secret ever is."""
+    """Value for the next step. Stored only while that step's proof is asked, and never when it is a secret."""
     secret: bool = False
+    """Whether the value is a secret (password, code)."""
 
 
 def hear(menu: Menu, session: Session, text: str) -> Heard:
-    """Take one answer on the current screen."""
+    """Apply one answer to the current screen; a wrong or empty one is counted."""
     if over(menu, session):
         return Heard("moved")
     if not text.strip():
@@ -41,20 +42,23 @@ def hear(menu: Menu, session: Session, text: str) -> Heard:
 
 
 def _taken(menu: Menu, session: Session, text: str) -> Heard | None:
-    """What a valid answer does, wherever it leads: with it misses and silences are no longer in a row."""
+    """Apply an answer if it is valid and reset the counts of wrong answers and silences; None if it is not."""
     node, key = menu.nodes[session.state], key_of(text)
-    heard = (
+    result = (
         _navigated(menu, session, node, SURFACES[session.channel], key)
         or _chosen(menu, session, node, key)
         or _typed(menu, session, node, text)
     )
-    if heard:
+    if result:
         session.misses = session.silences = 0
-    return heard
+    return result
 
 
 def silent(menu: Menu, session: Session) -> Heard:
-    """The caller pressed nothing: counted apart from wrong keys."""
+    """Count a time-out without input in a call; silences are counted apart from wrong keys.
+
+    After as many in a row as the pack's `rules.misses` the call is given up.
+    """
     session.silences += 1
     if session.silences >= menu.form.rules.misses:
         return _given_up(menu, session, "bye")
@@ -62,7 +66,7 @@ def silent(menu: Menu, session: Session) -> Heard:
 
 
 def over(menu: Menu, session: Session) -> bool:
-    """Has the call lasted as long as a call may? Then goodbye."""
+    """End a call that has had `voice.most_turns` answers; return whether it did."""
     if session.channel != "voice" or session.turn < menu.form.voice.most_turns:
         return False
     menu.moves.fire("bye", session)
@@ -70,14 +74,17 @@ def over(menu: Menu, session: Session) -> bool:
 
 
 def _given_up(menu: Menu, session: Session, goodbye: str) -> Heard:
-    """Enough wrong answers or silences: a person, where the rules have one for callers, or goodbye."""
+    """Give up after too many wrong answers or silences.
+
+    A call goes to an agent where the pack's rules say so; otherwise `fallback_trigger` is fired.
+    """
     agent = session.channel == "voice" and menu.form.rules.lost == "agent"
     menu.moves.fire("agent" if agent else goodbye, session)
     return Heard("moved")
 
 
 def enter(menu: Menu, session: Session, meaning: Meaning) -> Heard:
-    """A keyword: leave wherever we were and go where it leads."""
+    """Leave the current screen and go where a keyword leads; trail, notes and facts are dropped."""
     session.state, session.trail, session.page, session.notes, session.facts = HOME, (), 0, (), {}
     if meaning.keep:
         session.facts[meaning.keep] = Text(meaning.typed)
@@ -86,23 +93,26 @@ def enter(menu: Menu, session: Session, meaning: Meaning) -> Heard:
 
 
 HELD = "held"
-"""The fact an open answer waits under while its step's proof is asked."""
+"""Name of the fact that keeps a pending answer while its step's proof is asked."""
 
 
 def hold(menu: Menu, session: Session, heard: Heard) -> None:
-    """Keep an answer whose step waits behind a proof; a secret is never kept."""
+    """Keep an answer in the session while the proof its step needs is asked; a secret is never kept."""
     if heard.typed and not heard.secret and session.state in menu.form.gates.values():
         session.facts[HELD] = Text(heard.typed)
 
 
 def held(session: Session) -> str:
-    """The answer that waited, once."""
-    waiting = session.facts.pop(HELD, None)
-    return waiting.value if isinstance(waiting, Text) else ""
+    """Remove and return the pending answer; empty when there is none."""
+    pending = session.facts.pop(HELD, None)
+    return pending.value if isinstance(pending, Text) else ""
 
 
 def take(menu: Menu, session: Session, outcome: str, facts: Mapping[str, Fact | Rows], proof: str) -> None:
-    """A step's outcome: keep what it found and follow the edge the table gives it."""
+    """Store a step's facts and proof and follow the edge of its outcome.
+
+    An edge to `resume` leads to the screen or step that waited for the proof (`session.resume_node`).
+    """
     session.facts.update(facts)
     if proof and proof not in session.proofs:
         session.proofs = (*session.proofs, proof)
@@ -114,7 +124,10 @@ def take(menu: Menu, session: Session, outcome: str, facts: Mapping[str, Fact | 
 
 
 def turn_to(session: Session, number: str, kind: str, *, trusted: bool) -> None:
-    """Make the conversation about another line: what was proven and shown for the one before is gone."""
+    """Make the session about another line (E.164 `number`); proofs, facts and trail of the last are dropped.
+
+    `trusted`: the connection vouches for the caller's number, which proves the caller's own line.
+    """
     session.subject, session.kind = "" if number == session.caller else number, kind
     session.proofs = ("line",) if trusted and not session.subject and number else ()
     session.trail, session.page, session.notes, session.facts, session.then = (), 0, (), {}, ""
@@ -122,23 +135,28 @@ def turn_to(session: Session, number: str, kind: str, *, trusted: bool) -> None:
 
 
 def settle(menu: Menu, session: Session, origin: str) -> None:
-    """The session rests on a new screen: note what lies behind it."""
+    """Update the back trail after the session came to a new screen from `origin`.
+
+    Page, notes and error counts are reset; at home the trail and the facts are cleared, too.
+    """
     session.page = session.misses = session.silences = 0
     session.notes = ()
-    here = session.state
-    if here == HOME:
+    current = session.state
+    if current == HOME:
         session.trail, session.facts = (), {}
-    elif here in session.trail:
-        session.trail = session.trail[: session.trail.index(here)]
-    elif _may_return(menu.nodes[origin]) and origin != here:
+    elif current in session.trail:
+        session.trail = session.trail[: session.trail.index(current)]
+    elif _may_return(menu.nodes[origin]) and origin != current:
         session.trail = (*session.trail, origin)[-MOST_TRAIL:]
 
 
 def _may_return(node: Node) -> bool:
+    """Return whether `back` may lead to the node."""
     return node.rests and not node.passing and not node.closes
 
 
 def _missed(menu: Menu, session: Session, why: Literal["empty", "wrong"]) -> Heard:
+    """Count a wrong or empty answer and give up at the pack's limit of answers in a row."""
     session.misses += 1
     if session.misses < menu.form.rules.misses:
         return Heard(why)
@@ -146,6 +164,7 @@ def _missed(menu: Menu, session: Session, why: Literal["empty", "wrong"]) -> Hea
 
 
 def _navigated(menu: Menu, session: Session, node: Node, surface: Surface, key: str) -> Heard | None:
+    """Apply a navigation key (repeat, more, home, agent, back); None if it is none or an option has it."""
     if (session.channel, key) in node.keys:
         return None
     if key == surface.repeat:
@@ -162,76 +181,85 @@ def _navigated(menu: Menu, session: Session, node: Node, surface: Surface, key: 
 
 
 def _go(word: str) -> Callable[[Menu, Session], Heard]:
-    def go(menu: Menu, session: Session) -> Heard:
+    """Build the function that fires one trigger."""
+
+    def fire_trigger(menu: Menu, session: Session) -> Heard:
         menu.moves.fire(word, session)
         return Heard("moved")
 
-    return go
+    return fire_trigger
 
 
 def _back(menu: Menu, session: Session) -> Heard:
+    """Go to the previous page or screen; without one go home, or leave from home where the surface allows."""
     if session.page:
         session.page -= 1
         return Heard("page")
     if not session.trail:
-        leave = SURFACES[session.channel].leave and session.state == HOME
-        menu.moves.fire("bye" if leave else "home", session)
+        leaves = SURFACES[session.channel].leave and session.state == HOME
+        menu.moves.fire("bye" if leaves else "home", session)
         return Heard("moved")
     try:
         menu.moves.fire(f"back {session.trail[-1]}", session)
     except NoMoveError:
-        # the trail was written by another revision of this pack
+        # The trail was written by another revision of this pack.
         menu.moves.fire("home", session)
     return Heard("moved")
 
 
 def _chosen(menu: Menu, session: Session, node: Node, key: str) -> Heard | None:
+    """Choose the option or the row of a key; None if the key has neither."""
     if (session.channel, key) in node.keys:
         menu.moves.fire(f"{session.channel} {key}", session)
         return Heard("moved", _agreed(session) if node.reads_back else "")
     rows = session.facts.get(node.each.of) if node.each and node.each.to else None
-    place = int(as_digits(key, 1, 2) or 0)
-    if isinstance(rows, Rows) and 0 < place <= len(rows.rows):
-        session.facts.update(rows.row(place - 1))
+    position = int(as_digits(key, 1, 2) or 0)
+    if isinstance(rows, Rows) and 0 < position <= len(rows.rows):
+        session.facts.update(rows.row(position - 1))
         menu.moves.fire("pick", session)
         return Heard("moved")
     return None
 
 
 def _typed(menu: Menu, session: Session, node: Node, text: str) -> Heard | None:
+    """Accept the value of an input screen; None if the screen takes none or the text is not of its type."""
     if node.accept is None:
         return None
-    taken = accepted(menu, node.accept, text) or _heard(menu, session, node.accept, text)
-    if taken is None:
+    value_given = accepted(menu, node.accept, text) or _heard(menu, session, node.accept, text)
+    if value_given is None:
         return None
     if node.accept.keep and not node.accept.secret:
-        session.facts[node.accept.keep] = _KEPT.get(node.accept.type, Text)(taken)
+        session.facts[node.accept.keep] = _KEPT.get(node.accept.type, Text)(value_given)
     if not node.accept.speech:
         menu.moves.fire("typed", session)
-        return Heard("moved", taken, node.secret)
-    session.facts[SAID] = _KEPT.get(node.accept.type, Text)(taken)
+        return Heard("moved", value_given, node.secret)
+    session.facts[SAID] = _KEPT.get(node.accept.type, Text)(value_given)
     menu.moves.fire(f"{session.channel} typed", session)
-    return Heard("moved", taken)
+    return Heard("moved", value_given)
 
 
 def _heard(menu: Menu, session: Session, accept: AcceptForm, text: str) -> str | None:
-    """The value of what a caller said, where it may be said."""
+    """Return the value of a spoken answer in a call; None where speech is not accepted or not understood."""
     if session.channel != "voice" or not accept.speech:
         return None
     return accepted(menu, accept, menu.tongues[session.language].ear.digits(text))
 
 
 def _agreed(session: Session) -> str:
-    """What was read back and is right."""
-    said = session.facts.get(SAID)
-    return said.value if isinstance(said, Number | Text) else ""
+    """Return the answer that was read back and confirmed."""
+    answer = session.facts.get(SAID)
+    return answer.value if isinstance(answer, Number | Text) else ""
 
 
 _KEPT: Mapping[str, Callable[[str], Fact]] = {"email": Email, "msisdn": Number}
+"""Fact type by input type; `Text` for all others."""
 
 
 def accepted(menu: Menu, accept: AcceptForm, text: str) -> str | None:
-    """The value an input screen takes from a text; None when it is not of its type."""
+    """Parse the value of an input screen; None when the text is not of its type or length.
+
+    Dates come back in ISO 8601, MSISDNs in E.164; a password keeps its outer spaces.
+    """
     if accept.type == "digits":
         return as_digits(text, accept.least, accept.most)
     if accept.type == "email":
@@ -248,14 +276,14 @@ def accepted(menu: Menu, accept: AcceptForm, text: str) -> str | None:
 
 
 def text_in(menu: Menu, session: Session, body: str) -> Heard:
-    """A texted body: a keyword first, then an answer to the open screen, then a password, else help."""
+    """Apply an SMS body: a keyword, else an answer to the open screen, else a password, else help."""
     keywords = menu.keywords
-    meaning = keywords.meaning(body) or _answering(menu, session, body) or keywords.password(body)
-    if isinstance(meaning, Heard):
-        return meaning
-    return enter(menu, session, meaning or Meaning(keywords.form.otherwise))
+    found = keywords.meaning(body) or _answering(menu, session, body) or keywords.password(body)
+    if isinstance(found, Heard):
+        return found
+    return enter(menu, session, found or Meaning(keywords.form.otherwise))
 
 
 def _answering(menu: Menu, session: Session, body: str) -> Heard | None:
-    """An answer to the screen a conversation by SMS stands on; a wrong one is no try."""
+    """Apply an SMS as an answer to the open screen; None, and not counted as wrong, if it is not valid."""
     return _taken(menu, session, body) if session.turn and body.strip() else None

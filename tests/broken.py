@@ -277,7 +277,7 @@ BROKEN: dict[str, Fault] = {
     ),
     "a date pattern nobody knows": (
         "pack.yaml", "day: d MMM yyyy", "day: d QQ yyyy",
-        "orange_ro/pack.yaml:17:5: en can be neither written nor spoken: a date pattern knows nothing of"
+        "orange_ro/pack.yaml:17:5: en can be neither written nor spoken: a date pattern cannot contain"
         " 'QQ'; mend its locale, day, money or units",
     ),
     "a locale nobody knows": (

@@ -1,1 +1,4 @@
-"""State machine: screens, options and the transitions table of a compiled pack."""
+"""State machine of a compiled pack: screens, options, surfaces and the transition table.
+
+Built once per pack revision by `menus.packs` and shared by all sessions.
+"""

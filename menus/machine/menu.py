@@ -1,4 +1,4 @@
-"""A menu: one pack, compiled; shared by every session that runs on its revision."""
+"""Compiled menu of an operator's pack, with its language packs; shared by all its sessions."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,43 +15,43 @@ from menus.text.keywords import Keywords
 from menus.text.spoken_digits import Ear
 
 COUNTS = ("code_minutes", "code_digits", "list_depth", "document_months")
-"""Slots of the pack's own that count something: spoken in words."""
+"""Pack constants that are counts: spoken as words in a call."""
 SCRIPTED = ("ussd", "sms")
-"""Channels on which a language may come in a second script."""
+"""Channels on which a language may be written in a second script (`ar-Latn`)."""
 SINGLY = ("sms", "voice")
-"""Slots of the pack's own that are numbers to dial."""
+"""Pack constants that are numbers to dial: spoken digit by digit."""
 
 
 @dataclass(frozen=True)
 class Tongue:
-    """One language of a pack: its texts and how it writes and speaks facts."""
+    """One language of a pack: its text catalogue and its formatters."""
 
     language: str
     native: str
-    """The language that is spoken, mailed and on the pages: `ar` where this is `ar-Latn`, else itself."""
+    """The language used in calls, e-mails and web pages: `ar` when this is `ar-Latn`, else `language`."""
     catalogue: Catalogue
     written: Written
     spoken: Spoken
     ear: Ear
 
     def show(self, fact: Fact, channel: str) -> str:
-        """A fact as words for a channel."""
+        """Format a fact for a channel."""
         if isinstance(fact, Word):
             return self.catalogue.template(fact.name, channel).fill(lambda slot: "")
         return self.spoken.show(fact) if channel == "voice" else self.written.show(fact)
 
     def bare(self, fact: Fact, channel: str) -> str:
-        """An amount without its currency where it is read; heard it keeps its units."""
+        """Format an amount without its currency; spoken in a call it keeps its units."""
         if channel == "voice" or not isinstance(fact, Money):
             return self.show(fact, channel)
         return self.written.bare(fact.amount)
 
     def whole(self, fact: Fact, channel: str) -> str:
-        """A number in full, for reading it back to whoever has just given it."""
+        """Format a phone number unmasked, to read it back to the subscriber who has just typed it."""
         return self.written.whole(fact.value) if isinstance(fact, Number) else self.show(fact, channel)
 
     def of(self, fact: Fact, channel: str) -> str:
-        """A month as it is heard behind a word for `of`."""
+        """Format a month as spoken after a preposition "of" (French `d'avril`)."""
         if channel != "voice" or not isinstance(fact, Month):
             return self.show(fact, channel)
         name = self.catalogue.template(f"month.of_{fact.month}", channel)
@@ -64,12 +64,12 @@ FORMS: Mapping[str, Callable[[Tongue, Fact, str], str]] = {
     "digits": Tongue.whole,
     "of": Tongue.of,
 }
-"""What stands behind a slot's colon."""
+"""Formatter by the suffix after a slot's colon: `{total:bare}`, `{said:digits}`, `{month:of}`."""
 
 
 @dataclass(frozen=True)
 class Menu:
-    """A compiled pack. Nothing in it changes after loading."""
+    """A compiled pack; immutable after loading, except for its two caches."""
 
     form: PackFile
     revision: str
@@ -79,44 +79,46 @@ class Menu:
     keywords: Keywords = field(repr=False)
     tongues: Mapping[str, Tongue] = field(repr=False)
     constants: Mapping[str, str] = field(repr=False)
-    """Slots every text may use: the operator's own numbers and rules."""
+    """Values of the slots every text may use: the operator's own numbers and rules."""
     recordings: Mapping[tuple[str, str], str] = field(default_factory=dict, repr=False)
-    """Language and text -> the file under the pack's `prompts/` that says it."""
+    """Recorded prompt by (language, text name), relative to the pack's `prompts/`."""
     folder: Path = Path()
-    """Where the pack lies."""
+    """The pack's folder."""
     pages: dict[tuple[str, str, str, int], tuple[str, ...]] = field(
         default_factory=dict, repr=False, compare=False
     )
-    """Pages of screens that show no fact, kept from their first use: as many as there are screens."""
+    """Cache of the pages of static screens by (node, language, channel, trail length up to 2); bounded by
+    the number of screens."""
     fixtures: dict[tuple[str, str, str], bool] = field(default_factory=dict, repr=False, compare=False)
-    """Which screens those are."""
+    """Cache of `is_static` by (node, language, channel)."""
 
     @property
     def name(self) -> str:
-        """The operator's name outside, e.g. `orange-ro`."""
+        """The operator's public name, e.g. `orange-ro`."""
         return self.form.name
 
     def msisdn(self, typed: str) -> str | None:
-        """A number as people here write it, in E.164; None when there can be no such number."""
-        form = self.form
-        return as_msisdn(typed, form.country_code, form.trunk, form.number_digits)
+        """Parse a phone number in the country's notation to E.164; None when it is not valid."""
+        config = self.form
+        return as_msisdn(typed, config.country_code, config.trunk, config.number_digits)
 
     def language(self, wished: str) -> str:
-        """A language the pack speaks: the wished one, or its first."""
+        """Return the preferred language if the pack has it, else the pack's first."""
         return wished if wished in self.tongues else next(iter(self.tongues))
 
     def tongue(self, language: str, channel: str) -> Tongue:
-        """How a channel puts a language: in a second script on phones' screens, in its own elsewhere."""
-        tongue = self.tongues[language]
-        return tongue if channel in SCRIPTED else self.tongues[tongue.native]
+        """Return the language pack for a channel: second scripts for USSD and SMS only, else the native one."""
+        chosen = self.tongues[language]
+        return chosen if channel in SCRIPTED else self.tongues[chosen.native]
 
     def fixed(self, state: str, language: str, channel: str) -> bool:
-        """Does the screen read the same for everybody? Then its pages are made once."""
+        """Return whether the screen shows no facts, so that its pages are the same for all sessions."""
         key = (state, language, channel)
-        known = self.fixtures.get(key)
-        if known is None:
-            known = self.fixtures[key] = self._fixed(self.nodes[state], self.tongue(language, channel), channel)
-        return known
+        cached = self.fixtures.get(key)
+        if cached is None:
+            cached = self._fixed(self.nodes[state], self.tongue(language, channel), channel)
+            self.fixtures[key] = cached
+        return cached
 
     def _fixed(self, node: Node, tongue: Tongue, channel: str) -> bool:
         names = [node.text, *(option.text for option in node.options)]
@@ -126,36 +128,36 @@ class Menu:
     def heard(
         self, name: str, language: str, channel: str, facts: Mapping[str, Fact | Rows]
     ) -> Iterator[tuple[str, bool]]:
-        """A text as a caller hears it, piece by piece; True for digits said one by one."""
-        tongue = self.tongue(language, channel)
-        for index, part in enumerate(self._template(tongue, name, channel, facts).parts):
+        """Yield the pieces of a text as spoken; True for digits said one by one."""
+        language_pack = self.tongue(language, channel)
+        for index, part in enumerate(self._template(language_pack, name, channel, facts).parts):
             if index % 2 == 0:
                 yield part, False
                 continue
-            text = self._slot(tongue, part, "voice", facts)
+            text = self._slot(language_pack, part, "voice", facts)
             digits = text.replace(" ", "")
             yield (digits, True) if self._said_singly(part, digits, facts) else (text, False)
 
     def said_by(self, file: str) -> str:
-        """The words of a recording; its bare name when the pack brings no such file."""
-        names = (key for key, each in self.recordings.items() if each == file)
+        """Return the words of a recording; the file name when the pack has no such recording."""
+        names = (key for key, recording in self.recordings.items() if recording == file)
         language, name = next(names, ("", ""))
         return " ".join(self.words(name, language, "voice", {}).split()) if name else file
 
     def _said_singly(self, slot: str, digits: str, facts: Mapping[str, Fact | Rows]) -> bool:
-        """Is it a code or a number, and no amount or count?"""
+        """Return whether a slot's digits are a code or a phone number, not an amount or a count."""
         if not digits.isdecimal():
             return False
         return slot in SINGLY or slot.endswith(":digits") or isinstance(facts.get(slot), Code | Number)
 
     def words(self, name: str, language: str, channel: str, facts: Mapping[str, Fact | Rows]) -> str:
-        """A text of the catalogue with its slots filled."""
-        tongue = self.tongue(language, channel)
-        template = self._template(tongue, name, channel, facts)
-        return template.fill(lambda slot: self._slot(tongue, slot, channel, facts))
+        """Return a catalogue text with its slots filled; KeyError for an unknown text or fact."""
+        language_pack = self.tongue(language, channel)
+        template = self._template(language_pack, name, channel, facts)
+        return template.fill(lambda slot: self._slot(language_pack, slot, channel, facts))
 
     def _template(self, tongue: Tongue, name: str, channel: str, facts: Mapping[str, Fact | Rows]) -> Template:
-        """The text's template; where a count or a word decides what it says, that for this one."""
+        """Return the text's template; where a count or a text reference selects a form, that form."""
         template = tongue.catalogue.template(name, channel)
         if not template.forms:
             return template
@@ -168,6 +170,7 @@ class Menu:
         return template if count is None else template.form(tongue.written.plural(count))
 
     def _count(self, slot: str, facts: Mapping[str, Fact | Rows]) -> int | None:
+        """Return the count in a slot; None when the slot holds none."""
         fact = facts.get(slot)
         if isinstance(fact, Count):
             return fact.value
@@ -186,7 +189,7 @@ class Menu:
 
 
 def constants(form: PackFile) -> dict[str, str]:
-    """The slots a pack itself fills."""
+    """Return the slot values that come from the pack itself."""
     numbers, rules = form.numbers, form.rules
     return {
         "operator": form.title,

@@ -1,4 +1,4 @@
-"""Choices: the numbered options of a screen, the same on every surface."""
+"""Numbered options of a screen and their keys: rows of a list, own options, the "more" key."""
 
 from collections.abc import Iterator
 from math import ceil
@@ -11,25 +11,25 @@ from menus.model.session import Session
 
 
 def listed(node: Node, session: Session) -> list[dict[str, Fact | Rows]]:
-    """The rows of an `each` screen, as facts."""
+    """Return the rows of an `each` screen as facts by column name."""
     rows = session.facts.get(node.each.of) if node.each else None
     return [rows.row(index) for index in range(len(rows.rows))] if isinstance(rows, Rows) else []
 
 
 def offered(node: Node, session: Session) -> list[dict[str, Fact | Rows]]:
-    """The rows that may be picked: none where they are only told."""
+    """Return the rows that may be picked; none where the rows lead nowhere."""
     return listed(node, session) if node.each and node.each.to else []
 
 
 def told(menu: Menu, session: Session, node: Node) -> Iterator[str]:
-    """The rows that are only told, one line each."""
+    """Yield one line for each row that is shown but cannot be picked."""
     if node.each and not node.each.to:
         for row in listed(node, session):
             yield menu.words(node.each.text, session.language, session.channel, row)
 
 
 def options(menu: Menu, session: Session, node: Node) -> Iterator[tuple[str, str]]:
-    """The screen's options on the session's channel as (key, text), rows first."""
+    """Yield the choices on the session's channel as (key, text): rows, numbered from 1, then own options."""
     channel, language = session.channel, session.language
     if node.each:
         for index, row in enumerate(offered(node, session), 1):
@@ -40,18 +40,18 @@ def options(menu: Menu, session: Session, node: Node) -> Iterator[tuple[str, str
 
 
 def hearings(menu: Menu, session: Session, node: Node) -> int:
-    """How many pages a caller hears: rows to pick from by as many as the pack says, others all at once."""
+    """Return the number of pages in a call: selectable rows are read `voice.rows` at a time."""
     return max(1, ceil(len(offered(node, session)) / menu.form.voice.rows))
 
 
 def heard(menu: Menu, session: Session) -> slice:
-    """The rows to pick from that a caller hears on the page the session is on."""
+    """Return the slice of selectable rows that is read on the session's page of a call."""
     first = session.page * menu.form.voice.rows
     return slice(first, first + menu.form.voice.rows)
 
 
 def more_key(node: Node, session: Session) -> str:
-    """The key that turns the page: out of the way of the screen's own options."""
+    """Return the key for the next page: the surface's longer one when an option has the usual key."""
     surface = SURFACES[session.channel]
-    taken = len(offered(node, session)) >= 9 or (session.channel, surface.more) in node.keys
-    return surface.wide_more if taken else surface.more
+    in_use = len(offered(node, session)) >= 9 or (session.channel, surface.more) in node.keys
+    return surface.wide_more if in_use else surface.more

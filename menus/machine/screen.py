@@ -1,4 +1,4 @@
-"""Screens: the compiled form of what a subscriber sees and presses."""
+"""Screens and steps: the nodes of a compiled menu, with their options and keys."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -8,15 +8,16 @@ from menus.packfile.schema import CHANNELS, AcceptForm, Kind, OptionForm, Screen
 from menus.packfile.yaml_source import Path_, Source
 
 READ_BACK = "said.read_back"
-"""The text of every screen that reads an answer back."""
+"""Name of the text of all read-back screens."""
 SAID = "said"
-"""The fact that holds the answer until the caller has agreed to it."""
+"""Name of the fact that holds a spoken answer until the caller has confirmed it."""
 RESTING = ("choice", "input", "message", "hand-over", "end")
+"""Node kinds on which a turn stops and a screen is shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option: its text, its key per channel, where it leads."""
+    """One option of a screen: its text, its target node, its key per channel."""
 
     text: str
     to: str
@@ -25,16 +26,17 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Each:
-    """One option for each row of a list; one line for each when it leads nowhere."""
+    """One option for each row of a list, or one line for each when `to` is empty."""
 
     of: str
+    """Name of the fact that holds the rows."""
     text: str
     to: str
 
 
 @dataclass(frozen=True)
 class Node:
-    """A screen or a step, with the place it was written at."""
+    """A compiled screen or step. Fields named as in the pack's YAML; empty where the file has none."""
 
     name: str
     kind: Kind
@@ -52,42 +54,42 @@ class Node:
 
     @property
     def path(self) -> Path_:
-        """Where its file writes it."""
+        """Its path in the YAML file."""
         return ("screens", self.name)
 
     @cached_property
     def keys(self) -> Mapping[tuple[str, str], Option]:
-        """Options by channel and key."""
+        """Options by (channel, key)."""
         return {(channel, key): option for option in self.options for channel, key in option.keys.items()}
 
     @property
     def rests(self) -> bool:
-        """Is this somewhere a turn may stop?"""
+        """Whether a turn may stop here; false for steps."""
         return self.kind in RESTING
 
     @property
     def closes(self) -> bool:
-        """Does the conversation end here?"""
+        """Whether the session ends here."""
         return self.kind in ("end", "hand-over")
 
     @property
     def secret(self) -> bool:
-        """Does it ask for something that must never be returned to?"""
+        """Whether it asks for a secret (password, code)."""
         return bool(self.accept and self.accept.secret)
 
     @property
     def reads_back(self) -> bool:
-        """Does it tell a caller what was heard?"""
+        """Whether it reads a spoken answer back for confirmation."""
         return self.text == READ_BACK
 
     @property
     def passing(self) -> bool:
-        """Is it never returned to?"""
+        """Whether `back` must never lead here: screens that ask a secret or read an answer back."""
         return self.secret or self.reads_back
 
 
 def node(name: str, form: ScreenForm, source: Source, otherwise: Mapping[str, str]) -> Node:
-    """Compile one screen; `otherwise` completes a step's edges."""
+    """Compile one screen; `otherwise` holds the targets of outcomes for which a step names no edge."""
     return Node(
         name=name,
         kind=form.kind,
@@ -106,7 +108,7 @@ def node(name: str, form: ScreenForm, source: Source, otherwise: Mapping[str, st
 
 
 def read_back(asking: Node) -> Iterator[Node]:
-    """The screen behind an input that may be said: is that what was meant, or once more?"""
+    """Yield the read-back screen of an input that may be spoken: 1 confirms, 2 asks again."""
     if asking.accept and asking.accept.speech:
         right = Option("said.right_option", asking.accept.to, {"voice": "1"})
         again = Option("said.again_option", asking.name, {"voice": "2"})
@@ -116,13 +118,14 @@ def read_back(asking: Node) -> Iterator[Node]:
 
 
 def back_of(asking: Node) -> str:
-    """The name of the screen that reads an input's answer back."""
+    """Return the name of an input's read-back screen."""
     return f"{asking.name}.read_back"
 
 
 def _option(form: OptionForm) -> Option:
+    """Compile an option; `key` is the key of every channel that names none of its own."""
     own: dict[str, str | None] = {channel: getattr(form, channel) for channel in CHANNELS}
-    named = {channel: key for channel, key in own.items() if key}
+    keys = {channel: key for channel, key in own.items() if key}
     if form.key:
-        named = {channel: key or form.key for channel, key in own.items()}
-    return Option(form.text, form.to, named)
+        keys = {channel: key or form.key for channel, key in own.items()}
+    return Option(form.text, form.to, keys)

@@ -1,4 +1,4 @@
-"""Surfaces: what each channel can show, and the keys every screen has by rule."""
+"""Channel capabilities (surfaces): page size and navigation keys of USSD, SMS and voice."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,24 +9,24 @@ from menus.text.paginate import Budget
 
 @dataclass(frozen=True, slots=True)
 class Surface:
-    """A channel's room and its navigation keys; an empty key is not offered."""
+    """A channel's page size and its navigation keys; an empty key is not offered."""
 
     channel: Channel
     budget: Budget
-    """Most units of one screen. USSD: 160 of the 182 septets a network carries, since some append
-    text and some handsets cut there. SMS: two parts."""
+    """Largest page. USSD: 160 of the 182 septets a network carries, since some networks append text and
+    some handsets cut at 160. SMS: two concatenated segments."""
     back: str = ""
     home: str = ""
     leave: str = ""
-    """Leaves from home, where there is nothing to go back to."""
+    """Ends the session from the home screen, where there is nothing to go back to."""
     more: str = ""
     wide_more: str = ""
-    """`more` on a screen whose own options need that key."""
+    """Replaces `more` on a screen whose own options use that key."""
     repeat: str = ""
     agent: str = ""
     messages: bool = False
-    """Does each answer travel as a message of its own? It costs, whoever sent the question may be a
-    machine, and the conversation has no end."""
+    """Whether each reply is a message of its own (SMS): it costs money, the sender may be a machine, and the
+    conversation has no end."""
 
 
 SURFACES: Mapping[str, Surface] = {
@@ -36,4 +36,4 @@ SURFACES: Mapping[str, Surface] = {
         "voice", Budget(100_000, 100_000), back="*", repeat="#", agent="0", more="9", wide_more="99"
     ),
 }
-"""By channel. Voice pages by the rows of a list alone; its budget only bounds a runaway text."""
+"""Surface by channel. Voice is paged by list rows only; its budget just bounds a text of excessive length."""

@@ -1,7 +1,7 @@
-"""The machine: every move a session can make, compiled once per pack revision.
+"""State machine: the transition table of a pack, compiled once per revision with `transitions`.
 
-The only module that knows `transitions`. The machine has no models: a session is a plain object
-on which events are fired, so nothing is registered per session and nothing can leak between two.
+The only module that imports `transitions`. The machine has no models: a session is a plain object on
+which events are fired, so nothing is registered per session and no state can leak between sessions.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -14,13 +14,14 @@ from menus.machine.screen import Node, back_of
 from menus.model.session import Session
 
 RESUME = "resume"
-"""An outcome that leads here goes on to the screen that waited behind the proof."""
+"""Target of an outcome that resumes the node that waited for the proof."""
 
 Condition = Callable[[Any], bool | None]
+"""Guard condition of `transitions`: takes the event data, whose `model` is the session."""
 
 HOME, LOST, BYE, AGENT = "home", "house.lost", "house.bye", "house.agent"
 ALWAYS: Mapping[str, str] = {"home": HOME, "lost": LOST, "bye": BYE, "agent": AGENT}
-"""Moves every open screen has by rule."""
+"""Target by trigger of the moves that every screen has unless it ends the session."""
 
 SATISFIES: Mapping[str, frozenset[str]] = {
     "line": frozenset({"line"}),
@@ -30,17 +31,17 @@ SATISFIES: Mapping[str, frozenset[str]] = {
     "customer_code": frozenset({"customer_code"}),
     "secret": frozenset({"code", "password", "pin", "customer_code"}),
 }
-"""Which proofs meet a need. A trusted leg proves the line and nothing more: never a `secret`."""
+"""Proofs that meet each need. A trusted connection proves only the line, never a `secret`."""
 BY_RULES = ("line", "secret")
-"""Needs for which the rules name, per kind of line, the proof that is asked."""
+"""Needs whose proof the pack's `rules.proof` names per kind of line."""
 
 
 class NoMoveError(ValueError):
-    """The table has no such move from here."""
+    """The transition table has no edge for this trigger from the current node."""
 
 
 class Moves:
-    """The transition table of one pack revision."""
+    """Transition table of one pack revision: fires triggers on sessions and lists the edges."""
 
     def __init__(
         self,
@@ -50,13 +51,15 @@ class Moves:
         entries: Iterable[str] = (),
         vouched: Iterable[str] | None = None,
     ) -> None:
-        """`gates`: proof -> node that asks for it; `proofs`: kind of line -> the proof its rules name;
-        `entries`: the nodes a keyword may lead to straight from home; `vouched`: the kinds of line a
-        trusted leg may prove by itself, all by default.
+        """Compile the nodes to a machine.
+
+        `gates`: node that asks for a proof, by proof. `proofs`: proof the rules name, by kind of line.
+        `keyword_targets`: nodes a keyword may lead to from home. `trusted_kinds`: kinds of line that a
+        trusted connection proves by itself; all by default.
         """
         self._nodes, self._gates, self._proofs = nodes, gates, proofs
-        self._entries = sorted(set(entries))
-        self._vouched = frozenset(proofs if vouched is None else vouched)
+        self._keyword_targets = sorted(set(entries))
+        self._trusted_kinds = frozenset(proofs if vouched is None else vouched)
         self._machine = Machine(
             model=None,
             states=list(nodes),
@@ -65,26 +68,26 @@ class Moves:
             send_event=True,
             model_attribute="state",
         )
-        self._ways: dict[tuple[str, str], tuple[str, str]] = {}
+        self._open_edges: dict[tuple[str, str], tuple[str, str]] = {}
         for trigger, origin, target in self.edges():
             self._add(trigger, origin, target)
-            self._ways.setdefault((trigger, origin), (self._nodes[target].needs, target))
+            self._open_edges.setdefault((trigger, origin), (self._nodes[target].needs, target))
         self._events = dict(self._machine.events)
 
     def fire(self, trigger: str, session: Session) -> None:
-        """Move the session, or raise NoMoveError and leave it where it is.
+        """Move the session along a trigger's edge; NoTransitionError, and no move, if there is none.
 
-        An open way, as most are, is looked up: the first the machine would try, met by the same rule. Asking
-        the machine costs 12 to 70 us a move; it is asked where a gate is closed.
+        An edge whose need is met, as most are, is looked up in a dictionary: it is the first the machine would
+        try, under the same rule. The machine, used where a proof is missing, takes 12 to 70 us a move.
         """
-        needs, target = self._ways.get((trigger, session.state), ("", ""))
+        needs, target = self._open_edges.get((trigger, session.state), ("", ""))
         if target and self.met(needs, session.kind, session.proofs):
             session.state = target
             return
         self.ask(trigger, session)
 
     def ask(self, trigger: str, session: Session) -> None:
-        """Let the machine itself move the session; NoMoveError when it knows no way."""
+        """Move the session with the machine itself; NoTransitionError when it has no edge."""
         event = self._events.get(trigger)
         if event is None:
             raise NoMoveError(trigger)
@@ -94,74 +97,77 @@ class Moves:
             raise NoMoveError(trigger) from error
 
     def edges(self) -> Iterator[tuple[str, str, str]]:
-        """Every move as (trigger, from, to), before the gates."""
+        """Yield every edge as (trigger, origin, target), without the detours to the gates."""
         for node in self._nodes.values():
             yield from forward(node)
-        resting = [node for node in self._nodes.values() if node.rests]
-        for here, behind in self._backs(resting):
-            yield f"back {behind}", here, behind
+        waiting = [node for node in self._nodes.values() if node.rests]
+        for screen, previous in self._backs(waiting):
+            yield f"back {previous}", screen, previous
         yield from (
-            (word, node.name, target)
-            for word, target in ALWAYS.items()
-            for node in resting
+            (trigger, node.name, target)
+            for trigger, target in ALWAYS.items()
+            for node in waiting
             if target in self._nodes and not node.closes
         )
-        for target in self._entries:
+        for target in self._keyword_targets:
             yield f"enter {target}", HOME, target
         for step, target in self._resumes():
             yield f"{RESUME} {target}", step, target
 
     def gate(self, needs: str, kind: str) -> str:
-        """The node that asks a kind of line for the proof of a need."""
+        """Return the node that asks a kind of line for the proof of a need; empty when there is none."""
         return self._gates.get(self._wanted(kind) if needs in BY_RULES else needs, "")
 
     def met(self, needs: str, kind: str, proofs: Iterable[str]) -> bool:
-        """Do these proofs meet a need for a kind of line? `line` means the rules' own proof will do."""
+        """Return whether the proofs meet a need for a kind of line; `line` also accepts the rules' proof."""
         if needs == "none":
             return True
-        enough = SATISFIES[needs]
+        sufficient = SATISFIES[needs]
         if needs == "line":
-            by_leg = enough if kind in self._vouched or not kind else frozenset[str]()
-            enough = by_leg | SATISFIES[self._wanted(kind)]
-        return not enough.isdisjoint(proofs)
+            by_connection = sufficient if kind in self._trusted_kinds or not kind else frozenset[str]()
+            sufficient = by_connection | SATISFIES[self._wanted(kind)]
+        return not sufficient.isdisjoint(proofs)
 
     def _wanted(self, kind: str) -> str:
-        """The proof the rules name for a kind of line; the first one's where it is not known."""
+        """Return the proof the rules name for a kind of line; that of the first kind when it is not known."""
         return self._proofs.get(kind, next(iter(self._proofs.values()), "line"))
 
     def _resumes(self) -> Iterator[tuple[str, str]]:
-        guarded = [node.name for node in self._nodes.values() if node.needs != "none"]
-        provers = [node.name for node in self._nodes.values() if RESUME in node.on.values()]
-        return ((prover, target) for prover in provers for target in guarded)
+        """Yield (step that verifies a proof, node that needs a proof)."""
+        targets = [node.name for node in self._nodes.values() if node.needs != "none"]
+        verifiers = [node.name for node in self._nodes.values() if RESUME in node.on.values()]
+        return ((verifier, target) for verifier in verifiers for target in targets)
 
     def _backs(self, resting: list[Node]) -> Iterator[tuple[str, str]]:
-        """Pairs (here, there) where `there` may lie directly behind `here`."""
+        """Yield pairs (screen, previous) where `previous` may come directly before `screen`."""
         for node in resting:
             if node.passing or node.closes:
                 continue
-            for found in self._reached(node):
-                yield found, node.name
+            for ahead in self._reached(node):
+                yield ahead, node.name
 
     def _reached(self, node: Node) -> set[str]:
-        """Resting screens one answer away; steps and screens never returned to are passed through."""
-        found: set[str] = set()
-        todo = [target for _, _, target in forward(node)]
-        while todo:
-            name = todo.pop()
+        """Return the screens one answer away; the search goes on through steps and transient screens."""
+        visited: set[str] = set()
+        pending = [target for _, _, target in forward(node)]
+        while pending:
+            name = pending.pop()
             target = self._nodes.get(name)
-            if target is None or name in found:
+            if target is None or name in visited:
                 continue
-            found.add(name)
-            todo.extend(self._beyond(target))
-        return {name for name in found if self._nodes[name].rests and name != node.name}
+            visited.add(name)
+            pending.extend(self._beyond(target))
+        return {name for name in visited if self._nodes[name].rests and name != node.name}
 
     def _beyond(self, node: Node) -> Iterator[str]:
+        """Yield where the search goes on from a node: gates; from steps and transient nodes their targets."""
         if node.needs != "none":
             yield from filter(None, (self.gate(node.needs, kind) for kind in self._proofs))
         if node.kind == "step" or node.passing:
             yield from (target for _, _, target in forward(node))
 
     def _add(self, trigger: str, origin: str, target: str) -> None:
+        """Add an edge to the machine, and detours to the gates for the kinds of line without the proof."""
         needs = self._nodes[target].needs
         if needs == "none":
             self._machine.add_transition(trigger, origin, target)
@@ -172,7 +178,11 @@ class Moves:
         self._gated(trigger, origin, target, self.gate(needs, ""), [])
 
     def _shown(self, needs: str) -> Condition:
-        return lambda event: self.met(needs, event.model.kind, event.model.proofs)
+        def is_need_met(event: Any) -> bool:
+            session: Session = event.model
+            return self.met(needs, session.kind, session.proofs)
+
+        return is_need_met
 
     def _gated(
         self, trigger: str, origin: str, target: str, gate: str, conditions: list[str | Condition]
@@ -182,7 +192,7 @@ class Moves:
 
 
 def forward(node: Node) -> Iterator[tuple[str, str, str]]:
-    """The moves a screen writes itself: keys, picks, inputs, outcomes; `resume` is left out."""
+    """Return the edges a node defines itself: keys, picks, inputs, outcomes; `resume` is left out."""
     keys = ((f"{channel} {key}", option.to) for (channel, key), option in node.keys.items())
     pick = [("pick", node.each.to)] if node.each and node.each.to else []
     outcomes = ((outcome, to) for outcome, to in node.on.items() if to != RESUME)
@@ -190,7 +200,7 @@ def forward(node: Node) -> Iterator[tuple[str, str, str]]:
 
 
 def _typed(node: Node) -> Iterator[tuple[str, str]]:
-    """An answer leads on, from a call by way of the screen that reads it back."""
+    """Yield the edges of an input; a spoken answer goes by way of the read-back screen."""
     if node.accept and not node.accept.speech:
         yield "typed", node.accept.to
     elif node.accept:
@@ -200,11 +210,18 @@ def _typed(node: Node) -> Iterator[tuple[str, str]]:
 
 
 def _of_kind(kind: str) -> Condition:
-    return lambda event: bool(event.model.kind == kind)
+    def is_of_kind(event: Any) -> bool:
+        session: Session = event.model
+        return session.kind == kind
+
+    return is_of_kind
 
 
 def _remember(target: str) -> Callable[[Any], None]:
-    def remember(event: Any) -> None:
-        event.model.then = target
+    """Build the callback that stores the node to resume after the proof."""
 
-    return remember
+    def remember_target(event: Any) -> None:
+        session: Session = event.model
+        session.then = target
+
+    return remember_target

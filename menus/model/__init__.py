@@ -1,1 +1,4 @@
-"""Values that all menu code shares: session, reply, facts, user errors."""
+"""Values shared by all menu code: session state, reply, facts (template values), user errors.
+
+No dependencies on the other menu packages; the storage layer imports these values, too.
+"""

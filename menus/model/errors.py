@@ -1,5 +1,5 @@
-"""Unusable: what somebody wrote or asked for, which a command cannot go on with."""
+"""User errors: bad input from a person (pack, setting, argument) that stops a command."""
 
 
-class Unusable(ValueError):  # noqa: N818 - what is raised is a finding somebody mends, not an accident
-    """What was given cannot be used; the message says why, and where to mend it."""
+class Unusable(ValueError):  # noqa: N818
+    """Input that cannot be used; the message says why and where to correct it."""

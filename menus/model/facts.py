@@ -1,4 +1,4 @@
-"""Facts: the typed values that fill the slots of a text, small enough to live in a session."""
+"""Facts: typed values for the slots of text templates, with their JSON form in a session."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """An amount in the pack's currency; never a float."""
+    """An amount in the currency of the pack; never a float."""
 
     amount: Decimal
 
@@ -22,33 +22,33 @@ class Month:
 
     @classmethod
     def of(cls, day: date) -> "Month":
-        """The month a day lies in."""
+        """Return the month of a day."""
         return cls(day.year, day.month)
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Words that go out as they are (never what a subscriber typed into a secret input)."""
+    """Words shown as they are (never the value of a secret input)."""
 
     value: str
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """A whole number, spelled by the language's plural rules."""
+    """A whole number; the texts around it follow the language's plural rules."""
 
     value: int
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """The name of a catalogue text, so that a stored fact follows a change of language."""
+    """A reference to a catalogue text by name, so that a stored fact follows a change of language."""
 
     name: str
 
     @property
     def last(self) -> str:
-        """What tells it from its like: `part` of `state.part`."""
+        """The last component of the name: `part` of `state.part`."""
         return self.name.rpartition(".")[2]
 
 
@@ -68,7 +68,7 @@ class Email:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A one-time code on its way into a message; it has no stored form, so no session can keep it."""
+    """A one-time code for a message; it cannot be encoded, so no session can keep it."""
 
     value: str
 
@@ -81,18 +81,20 @@ Fact = Money | date | Month | Text | Count | Word | Number | Email | Code
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A list a subscriber may pick from: the columns' names, then one tuple of facts a row."""
+    """A table a subscriber may pick a row from: column names and one tuple of facts per row."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Fact, ...], ...]
 
     def row(self, index: int) -> dict[str, "Fact | Rows"]:
-        """The facts of one row by column name; `index` counts from 0."""
+        """Return the facts of one row by column name; `index` counts from 0."""
         return dict(zip(self.columns, self.rows[index], strict=True))
 
 
 Facts = Mapping[str, Fact | Rows]
+"""Facts by slot name."""
 
+# Stored form of a fact: a type letter and its value. `_READ` reverses it.
 _WRITE = {
     Money: lambda fact: f"m{fact.amount}",
     date: lambda fact: f"d{fact.isoformat()}",
@@ -105,20 +107,21 @@ _WRITE = {
 }
 
 MOST_PLACES = 30
-"""An amount has fewer digits before its point and after it: written out, 1E+999999999 would fill the memory."""
+"""Largest decimal exponent of a stored amount: written out, 1E+999999999 would exhaust the memory."""
 
 
 def _money(body: str) -> Money:
     try:
         amount = Decimal(body)
     except InvalidOperation as error:
-        raise ValueError("this is no amount") from error
+        raise ValueError("stored amount is not a number") from error
     if not amount.is_finite() or abs(amount.adjusted()) > MOST_PLACES:
-        raise ValueError("an amount is finite, and not as long as that")
+        raise ValueError(f"stored amount is not finite or has an exponent above {MOST_PLACES}")
     return Money(amount)
 
 
 def _month(year: int, month: int) -> Month:
+    """Build a month; ValueError when there is no such month."""
     return Month.of(date(year, month, 1))
 
 
@@ -134,10 +137,11 @@ _READ: Mapping[str, Callable[[str], Fact]] = {
 }
 
 Stored = str | list[str | list[str]]
+"""JSON form of a fact: a string; of rows a list, the column names first."""
 
 
 def stored(fact: Fact | Rows) -> Stored:
-    """The JSON form of a fact; a Code has none and raises KeyError."""
+    """Encode a fact for JSON; KeyError for a `OneTimeCode`, which must not be stored."""
     if isinstance(fact, Rows):
         rows: list[str | list[str]] = [[_WRITE[type(cell)](cell) for cell in row] for row in fact.rows]
         return [" ".join(fact.columns), *rows]
@@ -149,13 +153,13 @@ def _cell(text: str) -> Fact:
 
 
 def recalled(form: Stored) -> Fact | Rows:
-    """The fact a stored form stands for; ValueError, TypeError, KeyError or IndexError when it is of none."""
+    """Decode a stored fact; ValueError, TypeError, KeyError or IndexError when it is malformed."""
     if isinstance(form, str):
         return _cell(form)
     columns, *rows = form
     if not isinstance(columns, str):
-        raise ValueError("a list of rows opens with its columns")
+        raise ValueError("stored rows must begin with the column names")
     names = tuple(columns.split())
     if any(len(row) != len(names) for row in rows):
-        raise ValueError("a row has a cell for each column")
+        raise ValueError("a stored row must have one cell per column")
     return Rows(names, tuple(tuple(map(_cell, row)) for row in rows))

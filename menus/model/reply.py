@@ -1,4 +1,4 @@
-"""What one turn answers, before a provider writes it in its own form."""
+"""Reply of one turn, independent of the provider: text, voice prompts, keys to gather."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,50 +10,54 @@ Channel = Literal["ussd", "sms", "voice"]
 
 @value
 class Prompt:
-    """One thing a caller hears: spoken text, digits said one by one, or a recording."""
+    """One voice prompt: spoken text, digits said one by one, or a recording."""
 
     kind: Literal["say", "digits", "play", "invite"]
-    """`invite` is said only where the answer may be spoken."""
+    """`invite` is played only by providers with speech recognition."""
     text: str
-    """The words or the digits; of a recording the words it says."""
+    """The words or the digits; for a recording, the words it says."""
     file: str = ""
-    """The recording's file name relative to the pack's `prompts/`."""
+    """File of the recording, relative to the pack's `prompts/`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gather:
-    """Which keys the caller may press next, and how long we wait."""
+    """DTMF input of a call: how many keys, the finish key, time-outs, speech recognition."""
 
     most: int
-    """Keys at most; the answer is taken as soon as so many came."""
+    """Most keys; the answer is complete as soon as this many were pressed."""
     finish: str
-    """The key that ends a longer answer (`#`), or empty when the first key answers."""
+    """The key that ends an answer of several keys (`#`), or empty when one key is the answer."""
     first_seconds: int
+    """Time-out before the first key."""
     between_seconds: int
+    """Time-out between two keys."""
     barge_in: bool = True
+    """Whether a key interrupts a prompt."""
     speech: bool = False
-    """May the answer be spoken? Where a provider hears no speech, keys still do."""
+    """Whether the answer may be spoken; keys work in any case."""
     hints: tuple[str, ...] = ()
-    """Words a spoken answer is made of, for who has to recognise it."""
+    """Words a spoken answer consists of, as hints for speech recognition."""
 
 
 @value
 class Reply:
-    """One answer, fitted to its surface. USSD and SMS use `text`, voice uses `prompts`."""
+    """Reply of one turn, fitted to its channel. USSD and SMS use `text`, voice uses `prompts`."""
 
     channel: Channel
     language: str
     node: str
     """The screen it shows: a label for logs and maps, never sent to the subscriber."""
     turn: int
-    """How many turns the session has had: the step nonce of voice action URLs."""
+    """Number of turns the session has had; the step nonce in the action URLs of a call."""
     text: str = ""
     prompts: tuple[Prompt, ...] = ()
     gather: Gather | None = None
     transfer: str = ""
     """The number to connect the call to after the prompts, in E.164, a short code, or a `sip:` address."""
     transfer_seconds: int = 0
-    """How long the call may last once put through; 0 for no limit."""
+    """Longest duration of the transferred call; 0 for no limit."""
     context: str = ""
-    """For whom answers it: the screen the caller came from."""
+    """The screen the caller came from, for the agent who takes the call."""
     ends: bool = False
+    """Whether the session ends with this reply."""

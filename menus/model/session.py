@@ -1,4 +1,4 @@
-"""A session: where one subscriber stands in one conversation."""
+"""Session: the state of one subscriber's conversation, and its JSON form in the session store."""
 
 from dataclasses import dataclass, field
 from operator import attrgetter
@@ -10,47 +10,51 @@ from menus.model.facts import Fact, Rows, recalled, stored
 
 @dataclass(slots=True)
 class Session:
-    """The one mutable value of a turn; it holds no secret and nothing that cannot be rebuilt."""
+    """Session state, the one mutable value of a turn; no secrets, nothing that cannot be rebuilt."""
 
     operator: str
     channel: str
     caller: str = field(repr=False)
-    """E.164, or empty when the network withheld it."""
+    """The caller's MSISDN (E.164), or empty when the network withheld it."""
     revision: str
-    """The pack revision this conversation runs on until it ends."""
+    """The pack revision this session runs on until it ends."""
     state: str
+    """Name of the current node."""
     language: str
     kind: str = ""
-    """The kind of the subject's line (mobile, fixed...), empty until known: it decides which proof is asked."""
+    """Kind of the subject's line (mobile, fixed...), empty until known; it decides which proof is asked."""
     proofs: tuple[str, ...] = ()
-    """What the caller has shown for the subject so far: `line`, `code`, `password`..."""
+    """Proofs given for the subject so far: `line`, `code`, `password`..."""
     then: str = ""
-    """The screen that waits behind the proof being asked."""
+    """The node to resume once the proof being asked is given."""
     trail: tuple[str, ...] = ()
-    """The screens behind this one, nearest last; never one that asked for a secret."""
+    """The screens that `back` leads to, nearest last; never one that asked for a secret."""
     page: int = 0
+    """Page of the current screen, from 0."""
     notes: tuple[tuple[int, str], ...] = ()
-    """What was said before pages of this screen, up to the one shown: on which, and its words."""
+    """Notes shown before pages of this screen, up to the current one: (page, words)."""
     misses: int = 0
     """Wrong answers in a row."""
     silences: int = 0
-    """Times in a row the caller said nothing."""
+    """Voice time-outs without input in a row."""
     turn: int = 0
+    """Number of turns so far."""
     heard: str = ""
-    """The watermark of the accumulated text at the last hop (Africa's Talking); the text may hold secrets."""
+    """Watermark (keyed hash) of the accumulated text at the last hop of Africa's Talking; the text itself
+    may hold secrets."""
     subject: str = field(default="", repr=False)
-    """The number it is about (E.164), when that is not the caller's own."""
+    """The number the session is about (E.164), when that is not the caller's own."""
     owner: str = ""
-    """Whose that number was when this began: a keyed hash, empty until known."""
+    """Keyed hash of that number's owner when the session began, empty until known (recycled numbers)."""
     facts: dict[str, Fact | Rows] = field(default_factory=dict, repr=False)
 
     @property
     def number(self) -> str:
-        """The number of the line it is about: the subject's, else the caller's own."""
+        """The number of the line the session is about: the subject's, else the caller's own."""
         return self.subject or self.caller
 
     def dump(self) -> bytes:
-        """Compact JSON: the fields in order, without their names."""
+        """Encode as compact JSON: the field values in order, without their names."""
         facts = {name: stored(fact) for name, fact in self.facts.items()}
         return to_json((*_FIELDS(self), facts))
 
@@ -61,24 +65,24 @@ _PROOFS, _TRAIL, _NOTES = _PLAIN.index("proofs"), _PLAIN.index("trail"), _PLAIN.
 _COUNTS = ("page", "misses", "silences", "turn")
 _JSON = {"proofs": list, "trail": list, "notes": list, "facts": dict, **dict.fromkeys(_COUNTS, int)}
 _SHAPE = tuple(_JSON.get(name, str) for name in Session.__slots__)
-"""The types of what `dump` writes: whoever can write to the store may have put anything in their place."""
+"""JSON types of the values `dump` writes, checked on load: the content of the store is not trusted."""
 
 
 def load(data: bytes) -> Session:
-    """The session `dump` wrote; ValueError when the bytes are not one."""
+    """Decode a session written by `Session.dump`; ValueError when the bytes are not one."""
     try:
         row = from_json(data, cache_strings="keys")
         if tuple(map(type, row)) != _SHAPE:
-            raise ValueError("these bytes hold something else than a session does")
+            raise ValueError("stored session has fields of other types or another number of them")
         row[_PROOFS], row[_TRAIL] = _names(row[_PROOFS]), _names(row[_TRAIL])
         row[_NOTES] = tuple((int(page), str(words)) for page, words in row[_NOTES])
         row[-1] = {name: recalled(form) for name, form in row[-1].items()}
         return Session(*row)
     except (TypeError, IndexError, KeyError, AttributeError, OverflowError) as error:
-        raise ValueError("these bytes are not a session") from error
+        raise ValueError("stored session is malformed") from error
 
 
 def _names(words: list[str]) -> tuple[str, ...]:
-    """As they are; TypeError when one is no string."""
-    "".join(words)
+    """Return the names as a tuple; TypeError when one is not a string."""
+    "".join(words)  # the fastest check that all are strings
     return tuple(words)

@@ -1,4 +1,4 @@
-"""Values: what is made on every turn, frozen as far as the type checker sees, at no cost while running."""
+"""Cheap frozen dataclasses: immutability is checked by the type checker, not at run time."""
 
 from dataclasses import dataclass, field
 from typing import TypeVar, dataclass_transform
@@ -8,9 +8,9 @@ T = TypeVar("T")
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def value(cls: type[T]) -> type[T]:
-    """A frozen, slotted dataclass, its frozenness kept by mypy --strict alone.
+    """Make a slotted dataclass that mypy --strict treats as frozen; for values created on every turn.
 
-    `frozen=True` sets each field through `object.__setattr__`: over a turn's dozen values that was a
-    sixteenth of the whole request, aiohttp's part included.
+    `frozen=True` sets each field through `object.__setattr__`: for the dozen values of a turn that took
+    1/16 of the time of a whole request, aiohttp included.
     """
     return dataclass(slots=True, unsafe_hash=True)(cls)

@@ -1,1 +1,4 @@
-"""Pack files: YAML with positions, the schema, and the checker's messages."""
+"""Pack files: YAML reader with positions, pydantic schema, messages of `dialtree check`.
+
+Knows single files only; `menus.packs` loads and checks whole packs.
+"""

@@ -1,6 +1,6 @@
-"""Faults: every sentence `dialtree check` may say of a pack, for people who never programmed.
+"""Messages of the pack linter (`dialtree check`), for operators' staff who do not program.
 
-Each says what is wrong, then what to write instead. Words in braces are filled in where the fault is found.
+Each says what is wrong, then what to write instead. Names in braces are filled in where the fault is found.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ TOO_DEEP = "nested deeper than {most}; flatten it"
 TOO_MANY = "more than {most} values; split the file"
 KEY_TWICE = "duplicate key {name!r}; keep one of them"
 
-# A field that is not as its file wants it.
+# A field that does not match the schema of its file.
 UNKNOWN_FIELD = "unknown field {name!r}; {instead}"
 MISSING_FIELD = "{name!r} is missing; write it"
 NOT_ONE_OF = "{given} is not known here; write one of: {known}"
@@ -36,7 +36,7 @@ UNKNOWN_FLOW = "unknown flow {flow!r}; {instead}"
 NO_TONGUE = "{language} can be neither written nor spoken: {why}; mend its locale, day, money or units"
 NO_FALLBACK = "cannot fall back to {to!r}; name another language of the pack, and no circle"
 
-# A screen that does not fit the others.
+# A node that is incomplete or does not match the others.
 NO_OPTIONS = "{node}: a choice without options; write `options:` or make it a message"
 MISPLACED_ACCEPT = "{node}: `accept:` belongs to an input, and every input needs one"
 MISPLACED_ACTION = "{node}: `action:` belongs to a step, and every step needs one"
@@ -84,7 +84,7 @@ SLOTS = "{name!r} has slots, and a recording cannot fill them; take the file out
 
 
 def instead(word: str, known: Iterable[str]) -> str:
-    """What was meant, or what there is."""
+    """Suggest the most similar known name, or list all of them."""
     names = sorted(known)
     close = get_close_matches(word, names, 1)
     return f"did you mean {close[0]!r}?" if close else f"write one of: {', '.join(names)}"

@@ -1,4 +1,4 @@
-"""The schema of a pack's files: what may be written, in which form."""
+"""Schema of the pack files (pydantic), also published as JSON Schema for editors."""
 
 import functools
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ Name = Annotated[str, StringConstraints(pattern=NAME)]
 Press = Annotated[str, StringConstraints(pattern=PRESS)]
 Proof = Literal["line", "code", "password", "pin", "customer_code"]
 Needs = Literal["none", "line", "secret", "code", "password", "pin", "customer_code"]
-"""`line`: the line on a trusted leg, or the rules' proof. `secret`: more than the bare line."""
+"""`line`: the line on a trusted connection, or the proof the rules name. `secret`: any proof but the line."""
 Kind = Literal["choice", "input", "message", "step", "hand-over", "end"]
 
 
@@ -36,11 +36,11 @@ EXAMPLES: Mapping[str, str] = {
     COUNTRY: "two capitals, like RO",
     COUNTRY_CODE: "one to three digits, like 40",
 }
-"""By form what to write, for people who do not read patterns."""
+"""What to write, by pattern, for people who do not read regular expressions."""
 
 
 class Form(BaseModel):
-    """Anything in a pack: unknown fields are refused, values are frozen."""
+    """Base model of all pack structures: unknown fields are rejected, values are immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -61,7 +61,9 @@ class EachForm(Form):
 
     of: Name = Field(description="The fact that holds the rows.")
     text: Name
-    to: Name | None = Field(None, description="Where a picked row leads; without it rows are only told.")
+    to: Name | None = Field(
+        None, description="Where a picked row leads; without it rows are shown but cannot be picked."
+    )
 
 
 class AcceptForm(Form):
@@ -71,9 +73,9 @@ class AcceptForm(Form):
     least: int = Field(1, ge=1, le=160)
     most: int = Field(160, ge=1, le=160)
     secret: bool = Field(default=False, description="Never stored, logged or returned to.")
-    keep: Name | None = Field(None, description="The fact it is kept as; a secret keeps none.")
+    keep: Name | None = Field(None, description="Name of the fact it is stored as; not allowed for a secret.")
     speech: bool = Field(
-        default=False, description="May a caller say it? A call reads back what it heard before going on."
+        default=False, description="Whether a caller may say it; the call reads it back for confirmation."
     )
     to: Name
 
@@ -87,10 +89,12 @@ class ScreenForm(Form):
     each: EachForm | None = None
     accept: AcceptForm | None = None
     action: Name | None = None
-    given: str = Field("", alias="with", description="A word handed to the action.")
+    given: str = Field("", alias="with", description="Argument of the action.")
     on: dict[str, Name] = {}
     needs: Needs = "none"
-    confirm: bool = Field(default=False, description="Dialling ahead stops here.")
+    confirm: bool = Field(
+        default=False, description="Keys dialled ahead stop here: the subscriber must confirm."
+    )
     via: Literal["agent", "sms", "voice", "ussd"] | None = None
 
 
@@ -114,7 +118,7 @@ class KeywordForm(Form):
 
 
 class PasswordForm(Form):
-    """What a body must look like to be taken for a password."""
+    """The form an SMS must have to be taken for a password: one word of `least` to `most` characters."""
 
     to: Name
     least: int = Field(8, ge=4)
@@ -122,7 +126,7 @@ class PasswordForm(Form):
 
 
 class KeywordsFile(Form):
-    """The SMS side of a pack."""
+    """`keywords.yaml`: the SMS keywords of a pack."""
 
     keywords: list[KeywordForm] = []
     password: PasswordForm | None = None
@@ -130,25 +134,29 @@ class KeywordsFile(Form):
 
 
 class EarFile(Form):
-    """How the digits of numbers are said in a language, beside its number words."""
+    """`digits/LANGUAGE.yaml`: how digits are spoken in a language, beyond its number words."""
 
-    below: int = Field(10, ge=10, le=1000, description="Numbers below this are said whole: 40, not 4 and 0.")
+    below: int = Field(
+        10, ge=10, le=1000, description="Numbers below this may be spoken as one number: 40, not 4 and 0."
+    )
     also: dict[str, int] = Field({}, description="Further words for numbers: oh, una.")
     times: dict[str, int] = Field({}, description="Words that repeat the next digit: double seven.")
-    vary: dict[str, str] = Field({}, description="Patterns in the number words, and what is said instead.")
+    vary: dict[str, str] = Field(
+        {}, description="Patterns in the number words, and the variant that is spoken."
+    )
 
 
 Script = Annotated[str, StringConstraints(pattern=SCRIPT)]
 
 
 class ScriptForm(Form):
-    """How a language is written in a second script, where a phone may lack its own."""
+    """How a language is written in a second script, for phones that lack its native one."""
 
     money: str = Field(description="Pattern around {amount}.")
 
 
 class LanguageForm(Form):
-    """How one language is written and spoken."""
+    """How one language is written and spoken: locale, date and money patterns, units, fallback."""
 
     locale: str = Field(description="Babel's name, e.g. ro_RO.")
     speech: str = Field(description="BCP 47 tag for speech, e.g. ro-RO.")
@@ -175,7 +183,7 @@ class NumbersForm(Form):
     ussd: Annotated[str, StringConstraints(pattern=USSD)]
     voice: str
     sms: str
-    agent: str = Field(description="Where calls for a person are put through.")
+    agent: str = Field(description="Number that calls to an agent are transferred to.")
 
 
 Hour = Annotated[str, StringConstraints(pattern=HOUR)]
@@ -183,7 +191,7 @@ Days = Annotated[str, StringConstraints(pattern=DAYS)]
 
 
 class HoursForm(Form):
-    """When somebody is there, in the operator's time zone."""
+    """Opening hours, in the operator's time zone."""
 
     days: Days = Field("mon-sun", description="A day, or from one to another: mon-sat.")
     start: Hour = Field(alias="from")
@@ -191,25 +199,29 @@ class HoursForm(Form):
 
 
 class VoiceForm(Form):
-    """How long a call waits, and what it lasts at most."""
+    """Time-outs and limits of calls."""
 
     first_seconds: int = Field(8, ge=1, le=60, description="To the first key.")
     between_seconds: int = Field(4, ge=1, le=30, description="Between two keys.")
-    barge_in: bool = Field(default=True, description="May a key cut a prompt short?")
+    barge_in: bool = Field(default=True, description="Whether a key interrupts a prompt.")
     rows: int = Field(3, ge=1, le=9, description="Rows to pick from read before 'more' is offered.")
-    most_turns: int = Field(60, ge=5, le=500, description="Answers in one call; then we say goodbye.")
-    agent_minutes: int = Field(60, ge=1, le=240, description="A call put through lasts so long at most.")
-    agent_hours: HoursForm | None = Field(None, description="When calls are put through; always by default.")
+    most_turns: int = Field(60, ge=5, le=500, description="Most answers in one call; then it is ended.")
+    agent_minutes: int = Field(60, ge=1, le=240, description="Longest duration of a transferred call.")
+    agent_hours: HoursForm | None = Field(
+        None, description="When calls are transferred to an agent; always by default."
+    )
 
 
 class RulesForm(Form):
-    """The operator's profile: what differs between operators and is not a text."""
+    """The operator's rules: limits, proofs and policies that differ between operators."""
 
     list_depth: int = Field(6, ge=1, le=36, description="Bills listed.")
     document_months: int = Field(24, ge=1, description="Months a document stays readable.")
     code_digits: int = Field(6, ge=6, le=8)
     code_digits_web: int | None = Field(None, ge=6, le=8, description="Digits of codes for the bill page.")
-    code_minutes: int = Field(10, ge=1, le=15, description="Life of a one-time code; OWASP and NIST say 10.")
+    code_minutes: int = Field(
+        10, ge=1, le=15, description="Lifetime of a one-time code; OWASP and NIST recommend 10."
+    )
     publish_delay_days: int = Field(0, ge=0)
     newcomer_wait: bool = Field(default=False, description="New subscriptions wait until the next month.")
     originals_elsewhere_from: Annotated[str, StringConstraints(pattern=DATE)] | None = Field(
@@ -218,19 +230,22 @@ class RulesForm(Form):
     business: Literal["allow", "refuse", "agency", "certified"] = "allow"
     proof: dict[str, Proof] = Field(description="Kind of line (mobile, fixed, internet, data_key) -> proof.")
     vouched: list[str] | None = Field(
-        None, description="Kinds of line a trusted leg proves by itself; all by default."
+        None, description="Kinds of line a trusted connection proves by itself; all by default."
     )
     reach: dict[str, Literal["sms", "email"]] = Field(
         {}, description="Kind of line -> how codes and first passwords reach it; sms by default."
     )
-    misses: int = Field(3, ge=1, le=9, description="Wrong answers in a row before we say goodbye.")
-    lost: Literal["goodbye", "agent"] = Field("goodbye", description="Where a call goes after them.")
+    misses: int = Field(3, ge=1, le=9, description="Wrong answers in a row before the session is given up.")
+    lost: Literal["goodbye", "agent"] = Field(
+        "goodbye", description="Where a call goes after too many wrong answers."
+    )
 
 
-_zones = functools.cache(available_timezones)  # it walks through a thousand files
+_zones = functools.cache(available_timezones)  # it reads about a thousand files
 
 
 def _known_zone(name: str) -> str:
+    """Return the name if it is a time zone of the IANA database; ValueError otherwise."""
     if name not in _zones():
         raise ValueError("not a time zone; write one like Europe/Bucharest")
     return name
@@ -253,8 +268,10 @@ class PackFile(Form):
     numbers: NumbersForm
     voice: VoiceForm = Field(default_factory=lambda: VoiceForm.model_validate({}))
     flows: list[Name] = []
-    gates: dict[str, Name] = Field({}, description="Per proof the node that asks for it.")
-    agencies: dict[str, Name] = Field({}, description="How numbers begin -> the text of the nearest agency.")
+    gates: dict[str, Name] = Field({}, description="Node that asks for a proof, by proof.")
+    agencies: dict[str, Name] = Field(
+        {}, description="Prefix of a number -> name of the text about the nearest agency."
+    )
     rules: RulesForm
 
 
@@ -262,6 +279,6 @@ CHANNELS: tuple[Channel, ...] = ("ussd", "sms", "voice")
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON Schema of each file of a pack, for editors."""
+    """Return the JSON Schema of each pack file, for editors."""
     files: dict[str, type[BaseModel]] = {"pack": PackFile, "screens": ScreensFile, "keywords": KeywordsFile}
     return {name: form.model_json_schema(by_alias=True) for name, form in files.items()}

@@ -1,4 +1,4 @@
-"""Source files: YAML read safely, every value a string that knows where it stands."""
+"""Safe YAML reader for pack files: every scalar is a string, every value has its line and column."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -14,25 +14,29 @@ from menus.model.errors import Unusable
 from menus.packfile import messages
 
 Loader = Any
-"""One of PyYAML's readers; the swift one is missing where it was built without libyaml."""
+"""Class of a PyYAML loader; PyYAML has no types for it."""
 MOST_BYTES = 256 * 1024
+"""Largest file."""
 MOST_DEPTH = 20
+"""Deepest nesting of mappings and lists."""
 MOST_NODES = 20_000
+"""Most YAML events of a file."""
 KEPT = 256
-"""Files kept parsed: more than there are, and few enough that edits under watch do not pile up."""
+"""Parsed files in the cache: more than there are, few enough for the old versions under hot reload."""
 SWIFT: Loader | None = getattr(yaml, "CSafeLoader", None)
-"""libyaml's reader, ten times as fast, where PyYAML was built with it."""
+"""The loader of libyaml, ten times as fast; None where PyYAML was built without it."""
 ODD = re.compile("[\t\ufeff]|[|>][-+0-9]*#")
-"""What libyaml takes where PyYAML's own reader does not: tabs, byte order marks, comments at a block's sign."""
+"""What libyaml accepts and PyYAML's own loader does not: tabs, byte order marks, a comment right behind a
+block indicator."""
 
 Path_ = tuple[str | int, ...]
-"""The keys and indexes that lead to a value."""
+"""Keys and indexes that lead to a value."""
 Value = str | list["Value"] | dict[str, "Value"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
-    """One thing wrong with a pack: where, what, and what to write instead."""
+    """One fault of a pack: file, line, column, and the message with what to write instead."""
 
     file: str
     line: int
@@ -44,7 +48,7 @@ class Finding:
 
 
 class PackError(Unusable):
-    """A pack cannot be used; `findings` say why."""
+    """A pack is invalid; `findings` holds the faults, sorted by place."""
 
     def __init__(self, findings: list[Finding]) -> None:
         self.findings = sorted(findings)
@@ -53,14 +57,16 @@ class PackError(Unusable):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One file's values, and the place of each."""
+    """The values of one YAML file and the position of each."""
 
     file: str
+    """File name in findings."""
     value: Value
     marks: Mapping[Path_, tuple[int, int]]
+    """Line and column by path, both from 1."""
 
     def finding(self, path: Path_, what: str) -> Finding:
-        """A finding at a value, or at the nearest thing around it that stands in the file."""
+        """Build a finding at a value, or at the nearest enclosing one that the file has."""
         while path and path not in self.marks:
             path = path[:-1]
         line, column = self.marks.get(path, (1, 1))
@@ -68,7 +74,7 @@ class Source:
 
 
 def read(path: Path, shown: str = "") -> Source:
-    """Read one YAML file; `shown` is the name findings use. Raises PackError."""
+    """Read one YAML file; findings use the display name, the path by default. Raises PackError."""
     file = shown or str(path)
     if not path.is_file():
         raise PackError([Finding(file, 1, 1, messages.NO_FILE)])
@@ -80,10 +86,10 @@ def read(path: Path, shown: str = "") -> Source:
 
 @lru_cache(maxsize=KEPT)
 def parse(data: bytes, file: str) -> Source:
-    """Parse YAML bytes, once for all the packs that share a file: nobody changes a source.
+    """Parse YAML bytes; cached, since packs share files and sources are immutable.
 
-    Raises PackError for anything but plain mappings, lists and scalars. What libyaml refuses is read again
-    without it, so that findings are the same words at the same places whatever is installed.
+    Raises PackError for anything but plain mappings, lists and scalars. A file that libyaml rejects is parsed
+    again without it, so that findings have the same text and place with or without libyaml.
     """
     try:
         text = data.decode()
@@ -96,7 +102,7 @@ def parse(data: bytes, file: str) -> Source:
 
 
 def parsed(text: str, file: str, loader: Loader) -> Source:
-    """Parse with one of PyYAML's two readers; raises PackError."""
+    """Parse with one of PyYAML's two loaders; raises PackError."""
     try:
         _refuse(text, file, loader)
         root = yaml.compose(text, Loader=loader)
@@ -107,6 +113,7 @@ def parsed(text: str, file: str, loader: Loader) -> Source:
 
 
 def _broken(file: str, error: yaml.YAMLError) -> Finding:
+    """Convert a YAML syntax error to a finding at its place."""
     mark = getattr(error, "problem_mark", None)
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     problem = getattr(error, "problem", None) or "unreadable character"
@@ -114,13 +121,14 @@ def _broken(file: str, error: yaml.YAMLError) -> Finding:
 
 
 def _at(file: str, event: yaml.Event, what: str) -> PackError:
+    """Build the error for a YAML event at its place."""
     mark = event.start_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     return PackError([Finding(file, line, column, what)])
 
 
 def _refuse(text: str, file: str, loader: Loader) -> None:
-    """Look at the events alone, before any tree exists: bombs cost nothing."""
+    """Reject aliases, tags and excessive size or depth from the event stream, before a tree is built."""
     depth = 0
     for count, event in enumerate(yaml.parse(text, Loader=loader)):
         if isinstance(event, yaml.AliasEvent):
@@ -137,11 +145,12 @@ def _refuse(text: str, file: str, loader: Loader) -> None:
 
 
 def _odd(event: yaml.Event) -> bool:
-    """May libyaml have read, or placed, this in its own way? Bare question marks and empty values, it may."""
+    """Return whether libyaml may read or place a scalar differently: empty values and plain question marks."""
     return isinstance(event, yaml.ScalarEvent) and not event.style and (not event.value or "?" in event.value)
 
 
 def _value(node: yaml.Node, path: Path_, marks: dict[Path_, tuple[int, int]], file: str) -> Value:
+    """Convert a YAML node to plain values and record their positions."""
     marks[path] = (node.start_mark.line + 1, node.start_mark.column + 1)
     if isinstance(node, yaml.SequenceNode):
         return [_value(item, (*path, index), marks, file) for index, item in enumerate(node.value)]
@@ -153,6 +162,7 @@ def _value(node: yaml.Node, path: Path_, marks: dict[Path_, tuple[int, int]], fi
 def _pairs(
     node: yaml.MappingNode, path: Path_, marks: dict[Path_, tuple[int, int]], file: str
 ) -> Iterator[tuple[str, Value]]:
+    """Yield the pairs of a mapping; PackError for a duplicate key."""
     seen = set()
     for key, value in node.value:
         name = str(key.value)

@@ -1,4 +1,4 @@
-"""The chart of a pack: what a subscriber can come to on a channel, and the moves between."""
+"""Menu graph of a pack: the nodes a subscriber can reach on a channel and the edges between them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,33 +10,33 @@ from menus.packs.graph_checks import reachable
 from menus.packs.loader import Draft
 
 Form = Literal["screen", "input", "proof", "step", "outcome"]
-"""Screens that ask or tell, inputs, what asks for a proof, steps that act, and last words."""
+"""Role of a node: choice or message, input, asks for or verifies a proof, runs an action, ends the session."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """One node of the chart."""
+    """One node of the menu graph."""
 
     name: str
     form: Form
     needs: str
-    """The proof it needs; `none` for none."""
+    """Proof it needs; `none` for none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One move: a key, an input, an outcome, a proof that is asked first, or where a proof leads on."""
+    """One edge: a key, an input, an outcome, a keyword, or the detour to a proof."""
 
     origin: str
     target: str
     label: str
     gate: bool = False
-    """Does it only lead through a proof?"""
+    """Whether it is the detour to the node that asks for a proof."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """The map of one channel of one pack revision."""
+    """Nodes and edges of one channel of one pack revision."""
 
     operator: str
     channel: str
@@ -46,17 +46,18 @@ class Chart:
 
 
 def chart(draft: Draft, channel: str) -> Chart:
-    """Draw a pack up. The nodes are those the machine can reach on this channel."""
+    """Build the graph of a pack from the nodes that can be reached on the channel."""
     names = reachable(draft, channel)
-    provers = {to for to in draft.form.gates.values() if to in names}
-    spots = tuple(
-        Spot(name, _form(node, provers), node.needs) for name, node in draft.nodes.items() if name in names
+    gates = {to for to in draft.form.gates.values() if to in names}
+    nodes = tuple(
+        Spot(name, _form(node, gates), node.needs) for name, node in draft.nodes.items() if name in names
     )
-    ways = dict.fromkeys(way for name in draft.nodes if name in names for way in _ways(draft, name, channel))
-    return Chart(draft.form.name, channel, draft.revision, spots, tuple(ways))
+    edges = dict.fromkeys(edge for name in draft.nodes if name in names for edge in _ways(draft, name, channel))
+    return Chart(draft.form.name, channel, draft.revision, nodes, tuple(edges))
 
 
 def _form(node: Node, provers: set[str]) -> Form:
+    """Return the node's role; `gates` holds the nodes that ask for a proof."""
     if node.name in provers or node.secret or RESUME in node.on.values():
         return "proof"
     if node.closes:
@@ -65,25 +66,26 @@ def _form(node: Node, provers: set[str]) -> Form:
 
 
 def _ways(draft: Draft, name: str, channel: str) -> Iterator[Way]:
+    """Yield the edges that leave a node, and at the SMS home those of the keywords."""
     gates = draft.form.gates
     for trigger, origin, target in forward(draft.nodes[name]):
         if " " in trigger and not trigger.startswith(f"{channel} "):
             continue
         yield Way(origin, target, trigger.removeprefix(f"{channel} "))
         needs = draft.nodes[target].needs
-        asked = set(draft.form.rules.proof.values()) if needs in BY_RULES else {needs}
-        for proof in sorted(asked & gates.keys()):
+        proofs = set(draft.form.rules.proof.values()) if needs in BY_RULES else {needs}
+        for proof in sorted(proofs & gates.keys()):
             yield Way(origin, gates[proof], f"needs {proof}", gate=True)
     if name == HOME and channel == "sms":
         yield from _keyword_ways(draft)
 
 
 def _keyword_ways(draft: Draft) -> Iterator[Way]:
-    form = draft.keywords.form
-    for keyword in form.keywords:
+    file = draft.keywords.form
+    for keyword in file.keywords:
         yield Way(HOME, keyword.to, keyword.words[0])
         if keyword.otherwise:
             yield Way(HOME, keyword.otherwise, f"{keyword.words[0]} and anything else")
-    if form.password:
-        yield Way(HOME, form.password.to, "password")
-    yield Way(HOME, form.otherwise, "anything else")
+    if file.password:
+        yield Way(HOME, file.password.to, "password")
+    yield Way(HOME, file.otherwise, "anything else")

@@ -1,4 +1,4 @@
-"""Packs: an operator's folder read, validated and compiled into a menu."""
+"""Pack loader: reads an operator's folder, validates each file, compiles the draft to a menu."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -54,24 +54,24 @@ FIELDS = frozenset(
     )
     for name, field in form.model_fields.items()
 )
-"""Every field a pack may have, to guess which one was meant."""
+"""Every field a pack may have, to suggest the one that was meant."""
 HOUSE = "house"
-"""The flow every pack has: goodbye, sorry, late, lost, agent."""
+"""The flow every pack includes: goodbye, apology, time-out, too many wrong answers, agent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where the files lie that every pack shares."""
+    """Folders of the files that all packs share."""
 
     flows: Path
-    """Screens of the flows, one YAML file a flow."""
+    """Screens of the flows, one YAML file per flow."""
     texts: Path
-    """The house catalogue, one YAML file a language; a pack's own texts replace its."""
+    """The common text catalogue, one YAML file per language; a pack's own texts override it."""
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A pack's files, validated one by one and not yet checked against each other."""
+    """A pack whose files are valid each by itself and not yet checked against each other."""
 
     folder: Path
     form: PackFile
@@ -84,56 +84,67 @@ class Draft:
     recordings: Recordings
 
     def menu(self) -> Menu:
-        """Compile. The checks of `menus.packs.graph_checks` must have found nothing."""
-        form = self.form
-        moves = Moves(self.nodes, form.gates, form.rules.proof, self.keywords.targets, form.rules.vouched)
+        """Compile the draft to a menu; the checks of `menus.packs.graph_checks` must have found nothing."""
+        config = self.form
+        table = Moves(self.nodes, config.gates, config.rules.proof, self.keywords.targets, config.rules.vouched)
         return Menu(
-            form,
+            config,
             self.revision,
             self.nodes,
-            moves,
+            table,
             self.keywords,
             self.tongues,
-            constants(form),
+            constants(config),
             self.recordings,
             self.folder,
         )
 
 
 def draft(folder: Path, places: Places) -> Draft:
-    """Read and validate a pack's folder; raises PackError with every finding of the first bad file."""
-    pack = read(folder / "pack.yaml", f"{folder.name}/pack.yaml")
-    form = _valid(PackFile, pack)
-    screens = [*_flow_screens(form, pack, places), read(folder / "screens.yaml", f"{folder.name}/screens.yaml")]
-    words = read(folder / "keywords.yaml", f"{folder.name}/keywords.yaml")
-    keywords = Keywords(_valid(KeywordsFile, words))
-    texts = {language: _texts(_chain(form, pack, language), folder, places) for language in form.languages}
-    tongues = {
-        language: _tongue(form, pack, language, form.languages[language], sources)
+    """Read and validate a pack's folder; PackError with every finding of the first invalid file."""
+    pack_source = read(folder / "pack.yaml", f"{folder.name}/pack.yaml")
+    config = _valid(PackFile, pack_source)
+    screens = [
+        *_flow_screens(config, pack_source, places),
+        read(folder / "screens.yaml", f"{folder.name}/screens.yaml"),
+    ]
+    keyword_source = read(folder / "keywords.yaml", f"{folder.name}/keywords.yaml")
+    keywords = Keywords(_valid(KeywordsFile, keyword_source))
+    texts = {
+        language: _texts(_chain(config, pack_source, language), folder, places) for language in config.languages
+    }
+    language_packs = {
+        language: _tongue(config, pack_source, language, config.languages[language], sources)
         for language, sources in texts.items()
     }
-    for name, language, spec in _scripts(form):
+    for name, language, spec in _scripts(config):
         texts[name] = [*texts[language], *_catalogues(name, folder, places)]
-        tongues[name] = replace(_tongue(form, pack, name, spec, texts[name]), native=language)
-    everything = [pack, words, *screens, *(source for sources in texts.values() for source in sources)]
+        language_packs[name] = replace(_tongue(config, pack_source, name, spec, texts[name]), native=language)
+    all_sources = [
+        pack_source,
+        keyword_source,
+        *screens,
+        *(source for sources in texts.values() for source in sources),
+    ]
     return Draft(
         folder,
-        form,
-        pack,
+        config,
+        pack_source,
         _nodes(screens),
         keywords,
-        words,
-        tongues,
-        _revision(everything),
-        recordings(folder, {language: tongues[language] for language in form.languages}),
+        keyword_source,
+        language_packs,
+        _revision(all_sources),
+        recordings(folder, {language: language_packs[language] for language in config.languages}),
     )
 
 
 def _flow_screens(form: PackFile, pack: Source, places: Places) -> Iterator[Source]:
-    known = {path.stem for path in places.flows.glob("*.yaml")}
+    """Read the screens of the pack's flows, the common flow first; PackError for an unknown flow."""
+    available = {path.stem for path in places.flows.glob("*.yaml")}
     for index, flow in enumerate(form.flows):
-        if flow not in known:
-            hint = messages.instead(flow, known)
+        if flow not in available:
+            hint = messages.instead(flow, available)
             raise PackError(
                 [pack.finding(("flows", index), messages.UNKNOWN_FLOW.format(flow=flow, instead=hint))]
             )
@@ -142,57 +153,59 @@ def _flow_screens(form: PackFile, pack: Source, places: Places) -> Iterator[Sour
 
 
 def _chain(form: PackFile, pack: Source, language: str) -> list[str]:
-    """The language, then those that stand in for it; PackError for one unknown or come by twice."""
+    """Return the language and its fallback languages; PackError for an unknown one or a cycle."""
     chain = [language]
-    while following := form.languages[chain[-1]].falls_back_to:
-        if following not in form.languages or following in chain:
-            what = messages.NO_FALLBACK.format(to=following)
-            raise PackError([pack.finding(("languages", chain[-1], "falls_back_to"), what)])
-        chain.append(following)
+    while fallback := form.languages[chain[-1]].falls_back_to:
+        if fallback not in form.languages or fallback in chain:
+            message = messages.NO_FALLBACK.format(to=fallback)
+            raise PackError([pack.finding(("languages", chain[-1], "falls_back_to"), message)])
+        chain.append(fallback)
     return chain
 
 
 def _texts(chain: list[str], folder: Path, places: Places) -> list[Source]:
-    """The catalogues of a language; its own come last and replace those of the languages behind it."""
+    """Read the catalogues of a fallback chain; the language's own come last and override the others."""
     return [source for language in reversed(chain) for source in _catalogues(language, folder, places)]
 
 
 def _catalogues(language: str, folder: Path, places: Places) -> list[Source]:
-    house = places.texts / f"{language}.yaml"
+    """Read a language's common catalogue, if there is one, and the pack's own."""
+    common = places.texts / f"{language}.yaml"
     own = read(folder / "texts" / f"{language}.yaml", f"{folder.name}/texts/{language}.yaml")
-    return [read(house, f"texts/{language}.yaml"), own] if house.is_file() else [own]
+    return [read(common, f"texts/{language}.yaml"), own] if common.is_file() else [own]
 
 
 def _scripts(form: PackFile) -> Iterator[tuple[str, str, LanguageForm]]:
-    """The second scripts: what each is called, the language it writes, and how."""
+    """Yield the second scripts as (name, language, spec): `ar-Latn`, `ar`, with the script's money pattern."""
     for language, spec in form.languages.items():
-        for script, written in spec.scripts.items():
-            yield f"{language}-{script}", language, spec.model_copy(update={"money": written.money})
+        for script, script_form in spec.scripts.items():
+            yield f"{language}-{script}", language, spec.model_copy(update={"money": script_form.money})
 
 
 def _nodes(sources: list[Source]) -> dict[str, Node]:
-    """All screens; a pack's own replace a flow's of the same name."""
+    """Compile all screens; a pack's own override those of the flows with the same name."""
     files = [(source, _valid(ScreensFile, source)) for source in sources]
-    otherwise = {outcome: to for _, form in files for outcome, to in form.otherwise.items()}
+    otherwise = {outcome: to for _, file in files for outcome, to in file.otherwise.items()}
     nodes = {
         name: node(name, screen, source, otherwise)
-        for source, form in files
-        for name, screen in form.screens.items()
+        for source, file in files
+        for name, screen in file.screens.items()
     }
-    return nodes | {back.name: back for asking in nodes.values() for back in read_back(asking)}
+    return nodes | {added.name: added for each in nodes.values() for added in read_back(each)}
 
 
 def _tongue(form: PackFile, pack: Source, language: str, spec: LanguageForm, sources: list[Source]) -> Tongue:
-    """How a language is written and spoken; PackError for a locale, pattern or unit that cannot be used."""
+    """Build the language pack; PackError for a locale, pattern or unit that cannot be used."""
     currency = _currency(form, spec)
     country, trunk = form.country_code, form.trunk
     try:
-        written = Written(spec.locale, currency, day=spec.day, country_code=country, trunk=trunk)
-        spoken = Spoken(spec.locale, currency, country_code=country, trunk=trunk)
+        written_formatter = Written(spec.locale, currency, day=spec.day, country_code=country, trunk=trunk)
+        spoken_formatter = Spoken(spec.locale, currency, country_code=country, trunk=trunk)
     except (ValueError, UnknownLocaleError) as error:
-        what = messages.NO_TONGUE.format(language=language, why=error)
-        raise PackError([pack.finding(("languages", language), what)]) from error
-    return Tongue(language, language, catalogue(language, sources), written, spoken, ear(spec.locale))
+        message = messages.NO_TONGUE.format(language=language, why=error)
+        raise PackError([pack.finding(("languages", language), message)]) from error
+    texts, recogniser = catalogue(language, sources), ear(spec.locale)
+    return Tongue(language, language, texts, written_formatter, spoken_formatter, recogniser)
 
 
 def _currency(form: PackFile, spec: LanguageForm) -> Currency:
@@ -200,6 +213,7 @@ def _currency(form: PackFile, spec: LanguageForm) -> Currency:
 
 
 def _revision(sources: list[Source]) -> str:
+    """Return the pack revision: eight hex digits of a SHA-256 hash over all files."""
     digest = hashlib.sha256()
     for source in sources:
         digest.update(repr((source.file, source.value)).encode())
@@ -207,6 +221,7 @@ def _revision(sources: list[Source]) -> str:
 
 
 def _valid(form: type[F], source: Source) -> F:
+    """Validate a file against its schema; PackError with one finding per invalid field."""
     try:
         return form.model_validate(source.value)
     except ValidationError as error:
@@ -214,6 +229,7 @@ def _valid(form: type[F], source: Source) -> F:
 
 
 def _finding(source: Source, form: type[Form], detail: ErrorDetails) -> Finding:
+    """Convert a pydantic error to a finding at the field's place in the file."""
     path: Path_ = tuple(part for part in detail["loc"] if part != "[key]")
     return source.finding(path, _what(detail, path))
 
@@ -236,10 +252,11 @@ FAULTS: Mapping[str, str] = {
     "less_than_equal": messages.AT_MOST,
     "value_error": messages.NO_ZONE,
 }
-"""By pydantic's kind of error what is said of it; a time zone is the only value checked by hand."""
+"""Message by pydantic's error type; `value_error` is only raised for a time zone."""
 
 
 def _what(detail: ErrorDetails, path: Path_) -> str:
+    """Return the checker's message for a pydantic error."""
     last, context = path[-1] if path else "", detail.get("ctx", {})
     return FAULTS.get(detail["type"], messages.UNFIT).format(
         name=last,

@@ -1,4 +1,4 @@
-"""Recordings: the prompts a pack brings as files, by language and text."""
+"""Recorded voice prompts of a pack: audio files by language and text name."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -8,21 +8,21 @@ from menus.packfile import messages
 from menus.packfile.yaml_source import Finding, PackError
 
 Recordings = Mapping[tuple[str, str], str]
-"""Language and text -> the file below `prompts/`."""
+"""File below `prompts/` by (language, text name)."""
 KINDS = (".wav", ".mp3")
 
 
 def recordings(folder: Path, tongues: Mapping[str, Tongue]) -> Recordings:
-    """The files under `prompts/LANGUAGE/TEXT.wav`; PackError for one that no text would play."""
-    found = dict(_found(folder))
-    wrong = [
-        Finding(f"{folder.name}/prompts/{file}", 1, 1, why)
-        for (language, name), file in found.items()
-        if (why := _unplayed(tongues.get(language), language, name))
+    """Find the files `prompts/LANGUAGE/TEXT.wav` or `.mp3`; PackError for one that no text would play."""
+    files = dict(_found(folder))
+    findings = [
+        Finding(f"{folder.name}/prompts/{file}", 1, 1, reason)
+        for (language, name), file in files.items()
+        if (reason := _unplayed(tongues.get(language), language, name))
     ]
-    if wrong:
-        raise PackError(wrong)
-    return found
+    if findings:
+        raise PackError(findings)
+    return files
 
 
 def _found(folder: Path) -> Iterator[tuple[tuple[str, str], str]]:
@@ -32,6 +32,7 @@ def _found(folder: Path) -> Iterator[tuple[tuple[str, str], str]]:
 
 
 def _unplayed(tongue: Tongue | None, language: str, name: str) -> str:
+    """Return why a recording would never be played; empty when it would."""
     if tongue is None:
         return messages.NOT_SPOKEN.format(language=language)
     if name not in tongue.catalogue:

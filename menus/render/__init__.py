@@ -1,1 +1,4 @@
-"""Rendering: a screen and its facts to a reply that fits the channel."""
+"""Screen rendering: a session's current screen to a `Reply` that fits the channel.
+
+`screen` writes pages of text for USSD and SMS, `voice` writes prompts and keys to gather for calls.
+"""

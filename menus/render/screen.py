@@ -1,4 +1,4 @@
-"""Rendering: a session's screen as it fits its surface."""
+"""Screen renderer for USSD and SMS: pages of text with options and navigation keys."""
 
 from collections.abc import Iterator
 
@@ -16,13 +16,13 @@ from menus.text.gsm import plain, prepare
 from menus.text.paginate import Block, Feet, pages
 
 CALLS = ("agent", "voice")
-"""Where a hand-over that says whom to call leads: where help is, it has said."""
+"""Targets of a hand-over whose text already says whom to call: its screen has no help line."""
 
 
 def show(menu: Menu, session: Session, note: str = "") -> Reply:
-    """The reply for the screen the session rests on; `note` names a text said before it.
+    """Render the reply for the session's screen; `note` names a text shown before it.
 
-    The session keeps the note: it moved what follows to later pages.
+    The session keeps the note, because it moves the text after it to later pages.
     """
     if session.channel == "voice":
         return spoken(menu, session, note)
@@ -35,35 +35,35 @@ def show(menu: Menu, session: Session, note: str = "") -> Reply:
 
 
 def told(menu: Menu, session: Session) -> str:
-    """The screen as a message nobody answers: its words and rows, without keys."""
+    """Render the screen as a message that cannot be answered: its text and rows, without keys."""
     node = menu.nodes[session.state]
     rows = [_words(menu, session, node.each.text, row) for row in listed(node, session)] if node.each else []
     return plain(prepare("\n".join([_words(menu, session, node.text, session.facts), *rows])))
 
 
 def page_count(menu: Menu, session: Session) -> int:
-    """How many pages the screen has."""
+    """Return the number of pages of the session's screen."""
     if session.channel == "voice":
         return hearings(menu, session, menu.nodes[session.state])
     return len(written(menu, session))
 
 
 def remark(menu: Menu, session: Session, note: str) -> None:
-    """Say a note before the page the session is on; what was said there, or further on, is gone."""
-    before = tuple(said for said in session.notes if said[0] < session.page)
+    """Show a note before the session's current page; notes on this and later pages are dropped."""
+    before = tuple(earlier for earlier in session.notes if earlier[0] < session.page)
     words = _words(menu, session, note, session.facts) if note else ""
     session.notes = (*before, (session.page, words)) if words else before
 
 
 def written(menu: Menu, session: Session) -> tuple[str, ...]:
-    """All pages of the screen on a surface that is read; those that show no fact are kept."""
+    """Return all pages of the screen for USSD or SMS; pages of static screens are cached in the menu."""
     if session.notes or not menu.fixed(session.state, session.language, session.channel):
         return _pages(menu, session)
     key = (session.state, session.language, session.channel, min(len(session.trail), 2))
-    kept = menu.pages.get(key)
-    if kept is None:
-        kept = menu.pages[key] = _pages(menu, session)
-    return kept
+    cached = menu.pages.get(key)
+    if cached is None:
+        cached = menu.pages[key] = _pages(menu, session)
+    return cached
 
 
 def _pages(menu: Menu, session: Session) -> tuple[str, ...]:
@@ -73,6 +73,7 @@ def _pages(menu: Menu, session: Session) -> tuple[str, ...]:
 
 
 def _blocks(menu: Menu, session: Session, node: Node) -> Iterator[Block]:
+    """Yield the screen's text, which may be broken, then each row and option, which may not."""
     text = _words(menu, session, node.text, session.facts)
     if text:
         yield Block(text, whole=False)
@@ -87,20 +88,20 @@ def _words(menu: Menu, session: Session, name: str, facts: dict[str, Fact | Rows
 
 
 def _feet(menu: Menu, session: Session, node: Node) -> Feet:
-    """The navigation line by rule: more, back or exit, home. A closing screen says where help is (R10)."""
+    """Return the navigation lines: more, back or exit, home. A final screen says where help is (R10)."""
     if session.channel == "sms" and (node.closes or node.kind == "message"):
         return Feet()
     if node.closes:
-        foot = "" if node.via in CALLS else _words(menu, session, "nav.help", {})
-        return Feet(foot, foot, foot, foot)
+        help_line = "" if node.via in CALLS else _words(menu, session, "nav.help", {})
+        return Feet(help_line, help_line, help_line, help_line)
     surface = SURFACES[session.channel]
     back = f"{surface.back} {_words(menu, session, 'nav.back', {})}"
-    behind = back if session.state != HOME else _leave(menu, session, surface)
+    back_or_leave = back if session.state != HOME else _leave(menu, session, surface)
     home = f" {surface.home} {_words(menu, session, 'nav.home', {})}" if len(session.trail) > 1 else ""
     more = f"{more_key(node, session)} {_words(menu, session, 'nav.more', {})} "
-    return Feet(behind + home, more + behind + home, more + back + home, back + home)
+    return Feet(back_or_leave + home, more + back_or_leave + home, more + back + home, back + home)
 
 
 def _leave(menu: Menu, session: Session, surface: Surface) -> str:
-    """The way out of home; texting has none."""
+    """Return the label that ends the session from home; empty for SMS, which has none."""
     return f"{surface.leave} {_words(menu, session, 'nav.leave', {})}" if surface.leave else ""

@@ -1,4 +1,4 @@
-"""Voice: a session's screen as prompts to speak and keys to wait for."""
+"""Screen renderer for voice calls (IVR): prompts to speak and DTMF keys to gather."""
 
 import re
 from collections.abc import Iterator
@@ -10,19 +10,19 @@ from menus.model.reply import Gather, Prompt, Reply
 from menus.model.session import Session
 
 MOST_KEYS = 20
-"""Keys one spoken input gathers at most."""
+"""Most keys gathered for one input."""
 MONTH_KEYS = 4
-"""A month is keyed in as MMYY."""
+"""Keys of a month, entered as MMYY."""
 SILENT, WRONG = "note.empty", "note.wrong"
-"""Notes after which a screen is heard a second time, and shorter."""
+"""Notes after which a screen is repeated in a shorter form."""
 UNCLEAR = "said.unclear"
-"""What is said of an answer that was spoken, perhaps, and made no sense."""
+"""Text said instead of the wrong-key note where the answer may have been spoken."""
 _SPACES = re.compile(r"\s+")
 _SAYS = re.compile(r"\w")
 
 
 def spoken(menu: Menu, session: Session, note: str = "") -> Reply:
-    """The reply a caller hears. After a wrong key or a silence only the choices are said again."""
+    """Render the reply of a call. After a wrong key or a silence only the choices are repeated."""
     node, voice = menu.nodes[session.state], menu.form.voice
     agent = menu.form.numbers.agent if node.via == "agent" else ""
     return Reply(
@@ -40,34 +40,35 @@ def spoken(menu: Menu, session: Session, note: str = "") -> Reply:
 
 
 def _said(menu: Menu, session: Session, node: Node, note: str) -> Iterator[Prompt]:
-    again = note in (SILENT, WRONG)
+    """Yield the prompts in order: note, screen text, invitation to speak, rows, choices, navigation keys."""
+    is_repeated = note in (SILENT, WRONG)
     choices = list(_choices(menu, session, node))
-    said = bool(node.accept and node.accept.speech)
+    takes_speech = bool(node.accept and node.accept.speech)
     if note:
-        yield from _text(menu, session, UNCLEAR if said and note == WRONG else note)
-    yield from _opening(menu, session, node, note if choices or not again else "")
-    if said:
+        yield from _text(menu, session, UNCLEAR if takes_speech and note == WRONG else note)
+    yield from _opening(menu, session, node, note if choices or not is_repeated else "")
+    if takes_speech:
         yield Prompt("invite", menu.words("said.invite", session.language, "voice", {}))
     for line in told(menu, session, node):
         yield from _say(line)
     for key, text in choices:
         yield from _say(_option(menu, session, key, text))
-    if not node.closes and not again:
+    if not node.closes and not is_repeated:
         yield from _text(menu, session, "nav.keys")
 
 
 def _choices(menu: Menu, session: Session, node: Node) -> Iterator[tuple[str, str]]:
-    """The rows of this page, each with the key it has on any; then "more", or on the last the screen's own."""
-    every, rows = list(options(menu, session, node)), len(offered(node, session))
-    yield from every[:rows][heard(menu, session)]
+    """Yield this page's rows, numbered as in the whole list, then "more"; on the last page the own options."""
+    choices, rows = list(options(menu, session, node)), len(offered(node, session))
+    yield from choices[:rows][heard(menu, session)]
     if session.page + 1 < hearings(menu, session, node):
         yield more_key(node, session), menu.words("nav.more", session.language, "voice", {})
     else:
-        yield from every[rows:]
+        yield from choices[rows:]
 
 
 def _opening(menu: Menu, session: Session, node: Node, note: str) -> Iterator[Prompt]:
-    """The screen's own words on its first page; the second time its short ones, or none before options."""
+    """Yield the screen's text on its first page; repeated, its short variant, or nothing before options."""
     if session.page:
         return
     if note not in (SILENT, WRONG):
@@ -81,7 +82,7 @@ def _short(menu: Menu, session: Session, name: str) -> bool:
 
 
 def _text(menu: Menu, session: Session, name: str, *, short: bool = False) -> Iterator[Prompt]:
-    """A text of the catalogue: its recording, or its words with the digits of numbers one by one."""
+    """Yield the prompts of a catalogue text: its recording, or its words with numbers digit by digit."""
     file = menu.recordings.get((menu.tongue(session.language, "voice").language, name))
     if file and not short:
         yield Prompt("play", menu.said_by(file), file)
@@ -99,14 +100,14 @@ def _text(menu: Menu, session: Session, name: str, *, short: bool = False) -> It
 
 
 def _say(text: str) -> Iterator[Prompt]:
-    """Words, unless there is nothing in them to say."""
+    """Yield a prompt that says the words, or nothing when there is no letter or digit in them."""
     words = _SPACES.sub(" ", text).strip()
     if _SAYS.search(words):
         yield Prompt("say", words)
 
 
 def _option(menu: Menu, session: Session, key: str, text: str) -> str:
-    """One prompt per option, in the order the language says it: what first, then which key."""
+    """Return the words of one option, in the language's order: its text, then its key."""
     template = menu.tongue(session.language, "voice").catalogue.template("nav.option", "voice")
     return template.fill(lambda slot: key if slot == "key" else text)
 
@@ -120,11 +121,11 @@ def _gather(menu: Menu, node: Node, session: Session) -> Gather:
 
 
 def _keys(menu: Menu, node: Node, session: Session) -> tuple[int, str]:
-    """How many keys answer the screen at most, and the one that ends a longer answer."""
+    """Return the most keys that answer the screen, and the key that ends an answer of several keys."""
     if not node.accept:
-        paged = hearings(menu, session, node) > 1
-        wide = len(offered(node, session)) > 9 or (paged and len(more_key(node, session)) > 1)
-        return (2, "#") if wide else (1, "")
+        has_pages = hearings(menu, session, node) > 1
+        two_keys = len(offered(node, session)) > 9 or (has_pages and len(more_key(node, session)) > 1)
+        return (2, "#") if two_keys else (1, "")
     if node.accept.type == "month":
         return MONTH_KEYS, "#"
     return min(node.accept.most, MOST_KEYS) if node.accept.type == "digits" else MOST_KEYS, "#"

@@ -1,1 +1,4 @@
-"""Text: alphabets, pagination, formats, catalogues, parsing of what subscribers type or say."""
+"""Text handling: GSM-7/UCS-2, pagination, formatting, text catalogues, input parsing, masking.
+
+Functions and values without session or menu; the other layers use them, too.
+"""

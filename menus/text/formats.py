@@ -1,8 +1,8 @@
-"""How facts are written on a screen and spoken in a call, compiled once per pack and language."""
+"""Formatting of money, dates and numbers, written and spoken; compiled once per pack and language."""
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
@@ -17,82 +17,82 @@ from menus.text.gsm import KEEP, clean
 from menus.text.number_words import alone, idiom, measured, words, year_words
 
 _STEPS = tuple(Decimal(1).scaleb(-decimals) for decimals in range(5))
+"""Rounding quantum by number of decimals: 1, 0.1 ... 0.0001."""
 
 
 @dataclass(frozen=True, slots=True)
 class Currency:
-    """A currency as one language writes and speaks it."""
+    """A currency as written and spoken in one language."""
 
     code: str
     """ISO 4217."""
     decimals: int
-    """Digits of the subunit, ISO 4217: 2 for RON, MAD and EUR, 3 for TND; at most 4."""
+    """Minor-unit digits, ISO 4217: 2 for RON, MAD and EUR, 3 for TND; at most 4."""
     written: str
-    """The amount in its place: `{amount} lei`; the spaces in it never break."""
+    """Pattern around the amount: `{amount} lei`; its spaces become no-break spaces."""
     unit: Mapping[str, str] = field(default_factory=dict)
-    """Spoken words by CLDR plural category, `other` at least: `leu`, `lei`, `de lei`."""
+    """Spoken unit by CLDR plural category, `other` at least: `leu`, `lei`, `de lei`."""
     subunit: Mapping[str, str] = field(default_factory=dict)
-    """The same for the hundredth or thousandth: `ban`, `bani`, `de bani`."""
+    """Spoken hundredth or thousandth by CLDR plural category: `ban`, `bani`, `de bani`."""
 
     def rounded(self, amount: Decimal) -> Decimal:
-        """The amount at the currency's own precision, halves away from zero."""
+        """Round an amount to the currency's decimals, halves away from zero."""
         return amount.quantize(_STEPS[self.decimals], ROUND_HALF_UP)
 
 
 class Formats(Protocol):
-    """One way of putting facts to a subscriber."""
+    """Formats facts for a subscriber, in writing or in speech."""
 
     def money(self, amount: Decimal) -> str:
-        """An amount with its currency."""
+        """Format an amount with its currency."""
 
     def day(self, day: date) -> str:
-        """A full date."""
+        """Format a full date."""
 
     def month(self, month: Month) -> str:
-        """A billing month with its whole year."""
+        """Format a billing month with its four-digit year."""
 
     def short_month(self, month: Month) -> str:
-        """A billing month where room is scarce."""
+        """Format a billing month in as few characters as possible."""
 
     def count(self, value: int) -> str:
-        """A whole number."""
+        """Format a whole number."""
 
     def number(self, msisdn: str) -> str:
-        """A phone number (E.164), masked."""
+        """Format a phone number (E.164), masked."""
 
     def email(self, address: str) -> str:
-        """An e-mail address, masked."""
+        """Format an e-mail address, masked."""
 
     def code(self, digits: str) -> str:
-        """A one-time code, whole."""
+        """Format a one-time code, unmasked."""
 
     def text(self, text: str) -> str:
-        """Words as they are, on one line and without invisible marks."""
+        """Put a text on one line, without invisible characters."""
 
     def plural(self, value: int) -> str:
-        """The CLDR plural category of a count: `one`, `few`, `other`..."""
+        """Return the CLDR plural category of a count: `one`, `few`, `other`..."""
 
     def show(self, fact: Fact | Rows) -> str:
-        """Any fact but Word and Rows, which only a catalogue can put into words: TypeError."""
-        kind = _KINDS.get(type(fact))
-        if kind is None:
-            raise TypeError(f"a {type(fact).__name__} has no form of its own")
-        method, slot = kind
-        value: Any = getattr(fact, slot) if slot else fact
-        return str(getattr(self, method)(value))
+        """Format any fact; TypeError for `TextRef` and `Rows`, which need a catalogue."""
+        format_value = _KINDS.get(type(fact))
+        if format_value is None:
+            raise TypeError(f"cannot format a {type(fact).__name__} without a text catalogue")
+        return format_value(self, fact)
 
 
-# By exact type: a datetime is no billing day, though Python calls it a date.
-_KINDS: Mapping[type, tuple[str, str]] = {
-    Money: ("money", "amount"),
-    date: ("day", ""),
-    Month: ("month", ""),
-    Text: ("text", "value"),
-    Count: ("count", "value"),
-    Number: ("number", "value"),
-    Email: ("email", "value"),
-    Code: ("code", "value"),
+# By exact type: a datetime is a date in Python but not a billing day.
+_KINDS: Mapping[type, Callable[[Formats, Any], str]] = {
+    Money: lambda formatter, fact: formatter.money(fact.amount),
+    date: lambda formatter, fact: formatter.day(fact),
+    Month: lambda formatter, fact: formatter.month(fact),
+    Text: lambda formatter, fact: formatter.text(fact.value),
+    Count: lambda formatter, fact: formatter.count(fact.value),
+    Number: lambda formatter, fact: formatter.number(fact.value),
+    Email: lambda formatter, fact: formatter.email(fact.value),
+    Code: lambda formatter, fact: formatter.code(fact.value),
 }
+# Letters of a date pattern, as in CLDR.
 _DAY_PARTS = {
     "d": "{day}",
     "dd": "{day:02d}",
@@ -106,7 +106,7 @@ _DAY_PARTS = {
 
 
 class Written(Formats):
-    """Facts as a screen, a text message or a page shows them; the spaces inside never break."""
+    """Formats facts for screens, SMS and web pages, with no-break spaces inside."""
 
     def __init__(
         self,
@@ -117,32 +117,37 @@ class Written(Formats):
         country_code: str = "",
         trunk: str = "",
     ) -> None:
-        """`day` takes d, dd, M, MM, MMM, MMMM, yy and yyyy; ValueError for any other letter."""
-        known = _locale(locale)
+        """Compile the formats of a language.
+
+        `day`: date pattern of d, dd, M, MM, MMM, MMMM, yy and yyyy; ValueError for any other letter.
+        `trunk`: national prefix, shown instead of the country code.
+        """
+        parsed_locale = _locale(locale)
         self._currency = currency
-        self._marks = _marks(known)
-        self._signed = _signed(currency.written)
+        self._marks = _marks(parsed_locale)
+        self._amount_patterns = _signed(currency.written)
         self._day = _day_template(day)
-        self._short, self._names = _months(known, "abbreviated"), _months(known, "wide")
+        self._short_names = _months(parsed_locale, "abbreviated")
+        self._names = _months(parsed_locale, "wide")
         self._country_code, self._trunk = country_code, trunk
-        self._plural = lru_cache(maxsize=1024)(known.plural_form)
+        self._plural = lru_cache(maxsize=1024)(parsed_locale.plural_form)
 
     def bare(self, amount: Decimal) -> str:
-        """An amount whose currency is known already."""
+        """Format an amount without its currency."""
         exact = self._currency.rounded(amount)
         return f"{exact:,f}".translate(self._marks)
 
     def money(self, amount: Decimal) -> str:
         exact = self._currency.rounded(amount)
         digits = f"{abs(exact):,f}".translate(self._marks)
-        return self._signed[exact < 0].format(amount=digits)
+        return self._amount_patterns[exact < 0].format(amount=digits)
 
     def day(self, day: date) -> str:
         month = day.month
         return self._day.format(
             day=day.day,
             month=month,
-            short=self._short[month],
+            short=self._short_names[month],
             name=self._names[month],
             century=day.year % 100,
             year=day.year,
@@ -158,11 +163,11 @@ class Written(Formats):
         return f"{value:,d}".translate(self._marks)
 
     def number(self, msisdn: str) -> str:
-        """The first two and last three digits of the national form; a foreign number keeps its plus."""
+        """Mask a number: first two and last three digits of the national form; a foreign one keeps its plus."""
         return masking.number(msisdn, self._country_code, self._trunk)
 
     def whole(self, msisdn: str) -> str:
-        """All digits of a number as it is dialled at home."""
+        """Format a number unmasked, as dialled in its own country."""
         return masking.whole(msisdn, self._country_code, self._trunk)
 
     def email(self, address: str) -> str:
@@ -179,20 +184,20 @@ class Written(Formats):
 
 
 class Spoken(Formats):
-    """Facts as a caller hears them: amounts and dates in words, numbers and codes digit by digit."""
+    """Formats facts for speech: amounts and dates in words, phone numbers and codes digit by digit."""
 
     def __init__(self, locale: str, currency: Currency, *, country_code: str = "", trunk: str = "") -> None:
-        """ValueError when the language has no number words or the currency no spoken units."""
-        known = _locale(locale)
+        """Compile the formats; ValueError when the language has no number words or the currency no units."""
+        parsed_locale = _locale(locale)
         if "other" not in currency.unit or (currency.decimals and "other" not in currency.subunit):
             raise ValueError(f"{currency.code} has no spoken words in {locale}")
-        self._language = known.language
-        self._idiom = idiom(known.language)
+        self._language = parsed_locale.language
+        self._idiom = idiom(parsed_locale.language)
         self._currency = currency
-        self._and = known.list_patterns["standard"]["2"]
-        self._names = _months(known, "wide")
+        self._and_pattern = parsed_locale.list_patterns["standard"]["2"]
+        self._names = _months(parsed_locale, "wide")
         self._country_code, self._trunk = country_code, trunk
-        self._plural = lru_cache(maxsize=1024)(known.plural_form)
+        self._plural = lru_cache(maxsize=1024)(parsed_locale.plural_form)
 
     def money(self, amount: Decimal) -> str:
         exact = self._currency.rounded(amount)
@@ -201,10 +206,12 @@ class Spoken(Formats):
         return f"{self._idiom.minus} {spoken}" if exact < 0 else spoken
 
     def _parts(self, whole: int, rest: int) -> str:
+        """Spell whole units and subunits; units that are zero are left out before subunits."""
         if not rest:
             return self._measured(whole, self._currency.unit)
-        small = self._measured(rest, self._currency.subunit)
-        return self._and.format(self._measured(whole, self._currency.unit), small) if whole else small
+        subunits = self._measured(rest, self._currency.subunit)
+        units = self._measured(whole, self._currency.unit)
+        return self._and_pattern.format(units, subunits) if whole else subunits
 
     def _measured(self, value: int, units: Mapping[str, str]) -> str:
         return measured(value, self._language, self.plural(value), units)
@@ -231,11 +238,11 @@ class Spoken(Formats):
         return alone(value, self._language)
 
     def number(self, msisdn: str) -> str:
-        """The digits the mask leaves at the end: the others would only puzzle the ear."""
+        """Spell the digits the mask leaves at the end; the first two would only confuse the caller."""
         return " ".join(masking.number(msisdn, self._country_code, self._trunk).rpartition("*")[2])
 
     def email(self, address: str) -> str:
-        """The first letter and the domain, its signs by name."""
+        """Spell the first letter and the domain, with "at" and "dot" in words."""
         spoken = masking.email(address).replace("***@", f" {self._idiom.at} ")
         return spoken.replace(".", f" {self._idiom.dot} ")
 
@@ -254,20 +261,21 @@ def _locale(name: str) -> Locale:
 
 
 def _marks(locale: Locale) -> dict[int, str]:
-    """From the marks Python writes to those of the language, digits staying Western."""
+    """Return the translation from Python's group and decimal marks to the language's; digits stay Western."""
     symbols = locale.number_symbols["latn"]
     return {ord(","): _solid(symbols["group"]), ord("."): _solid(symbols["decimal"])}
 
 
 def _solid(text: str) -> str:
+    """Replace the spaces of a text by no-break spaces."""
     return clean(text).replace(" ", KEEP)
 
 
 def _signed(pattern: str) -> tuple[str, str]:
-    """The pattern of a positive amount, then of a negative one, its sign where the script wants it."""
+    """Return the patterns of a positive and a negative amount; right-to-left scripts put the sign behind."""
     solid = _solid(pattern)
     if solid.count("{") != 1 or "{amount}" not in solid:
-        raise ValueError(f"an amount is written around one {{amount}}, not as {pattern!r}")
+        raise ValueError(f"a money pattern needs {{amount}} exactly once, not {pattern!r}")
     if any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in solid):
         return solid, solid.replace("{amount}", "{amount}-")
     return solid, f"-{solid}"
@@ -278,7 +286,7 @@ def _day_template(pattern: str) -> str:
     try:
         return re.sub(r"([A-Za-z])\1*", lambda part: _DAY_PARTS[part[0]], solid)
     except KeyError as error:
-        raise ValueError(f"a date pattern knows nothing of {error.args[0]!r}") from None
+        raise ValueError(f"a date pattern cannot contain {error.args[0]!r}") from None
 
 
 def _months(locale: Locale, width: str) -> dict[int, str]:

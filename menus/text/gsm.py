@@ -1,4 +1,4 @@
-"""The two alphabets a handset reads: what a text costs in each, and how it is made to fit the cheap one."""
+"""GSM-7 and UCS-2: encoding, length in septets or code units, SMS segmentation, folding to GSM-7."""
 
 import re
 import unicodedata
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Literal
 
-# 3GPP TS 23.038, 6.2.1: the default alphabet by code, 0x1B being the escape to the extension table.
+# 3GPP TS 23.038, 6.2.1: the default alphabet by code; 0x1B is the escape to the extension table.
 _BASIC = (
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
-# 3GPP TS 23.038, 6.2.1.1: the extension table; each of these letters is sent as escape plus code.
+# 3GPP TS 23.038, 6.2.1.1: the extension table; each of these letters is sent as escape and code.
 _EXTENSION = {
     "\f": 0x0A,
     "^": 0x14,
@@ -35,7 +35,9 @@ _GSM7 = re.compile(f"[{re.escape(''.join(_CODES))}]*")
 _TWICE = re.compile(f"[{re.escape(''.join(_EXTENSION))}]")
 
 KEEP = "\u00a0"
-"""The no-break space: inside our texts it says "do not break here"; on the wire it is a plain space."""
+"""U+00A0: prevents a line or page break inside our texts; it is sent as a plain space."""
+
+# Letters outside GSM-7, each with its replacement.
 
 _FOLDS = {
     **dict(zip("ăâîșşțţĂÂÎȘŞȚŢ", "aaissttAAISSTT", strict=True)),
@@ -56,14 +58,14 @@ _GONE = [
 ]
 _CLEAN: dict[int, str | None] = dict.fromkeys(_GONE)
 _CLEAN |= dict.fromkeys(_SPACES, " ") | dict.fromkeys(_SOLID, KEEP) | dict.fromkeys((0x2028, 0x2029), "\n")
-# Walking every letter through a table is slow: patterns find the few that change.
+# Translating every letter is slow: patterns find the few texts and letters that change.
 _UNCLEAN = re.compile(f"[{re.escape(''.join(map(chr, _CLEAN)))}]")
 _FOLDABLE = re.compile(f"[{''.join(_FOLDS)}]")
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """What a text costs: septets in `gsm7`, UTF-16 code units in `ucs2`."""
+    """Length of a text: septets in `gsm7`, UTF-16 code units in `ucs2`."""
 
     alphabet: Literal["gsm7", "ucs2"]
     units: int
@@ -71,21 +73,23 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class _Room:
+    """Units one SMS carries: alone, and as a segment of a concatenated message."""
+
     alone: int
     part: int
 
 
-# 3GPP TS 23.040, 9.2.3.24.1: 140 octets, of which a joined part gives 6 to its header.
+# 3GPP TS 23.040, 9.2.3.24.1: 140 octets, 6 of which are the header of a concatenated segment.
 _ROOM = {"gsm7": _Room(160, 153), "ucs2": _Room(70, 67)}
 
 
 def plain(text: str) -> str:
-    """The text as it goes on the wire: no-break spaces become plain ones, one for one."""
+    """Return the text as it is sent: each no-break space becomes a plain one."""
     return text.replace(KEEP, " ").replace("\u202f", " ")
 
 
 def septets(text: str) -> int | None:
-    """Septets in the default alphabet of 3GPP TS 23.038; None when a letter is in neither table."""
+    """Count the septets in the GSM-7 alphabet (3GPP TS 23.038); None when a letter is in neither table."""
     if _CHEAP.fullmatch(text):
         return len(text)
     if _GSM7.fullmatch(text):
@@ -94,29 +98,29 @@ def septets(text: str) -> int | None:
 
 
 def ucs2_units(text: str) -> int:
-    """UTF-16 code units; a letter outside the basic plane takes two."""
+    """Count the UTF-16 code units; a letter outside the basic plane takes two."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def fold(text: str) -> str:
-    """The text in letters of GSM-7 where a plain likeness exists; é è à ù and the like stay."""
+    """Replace letters outside GSM-7 by similar ones in it where they exist; é è à ù are in GSM-7 and stay."""
     return plain(_folded(text))
 
 
 def _folded(text: str) -> str:
-    return _FOLDABLE.sub(lambda found: _FOLDS[found[0]], text)
+    return _FOLDABLE.sub(lambda match: _FOLDS[match[0]], text)
 
 
 def clean(text: str) -> str:
-    """The text without controls and invisible marks; odd spaces plain, unbreakable ones U+00A0."""
-    rid = text.translate(_CLEAN) if _UNCLEAN.search(text) else text
-    return unicodedata.normalize("NFC", rid)
+    """Remove controls and invisible characters; unusual spaces become plain ones or U+00A0. NFC."""
+    translated = text.translate(_CLEAN) if _UNCLEAN.search(text) else text
+    return unicodedata.normalize("NFC", translated)
 
 
 def prepare(text: str) -> str:
-    """The cleaned text, folded when that brings all of it into GSM-7, else in its own letters.
+    """Clean the text, and fold it if that brings all of it into GSM-7; otherwise its letters stay.
 
-    U+00A0 stays: it still has to keep words together. `plain` takes it away at the very end.
+    U+00A0 stays, because pages are still to be broken; `to_wire_text` replaces it at the end.
     """
     native = clean(text)
     if septets(plain(native)) is not None:
@@ -126,50 +130,50 @@ def prepare(text: str) -> str:
 
 
 def measure(text: str) -> Size:
-    """What the text costs as it stands, U+00A0 counted as the plain space it becomes."""
-    sent = plain(text)
-    cost = septets(sent)
-    return Size("ucs2", ucs2_units(sent)) if cost is None else Size("gsm7", cost)
+    """Measure the text as it stands, without folding; U+00A0 counts as a plain space."""
+    wire_text = plain(text)
+    units = septets(wire_text)
+    return Size("ucs2", ucs2_units(wire_text)) if units is None else Size("gsm7", units)
 
 
 def offending(text: str) -> str:
-    """The letters, each once in order of appearance, which even folded push the text into UCS-2."""
+    """Return the letters, each once, that force the text into UCS-2 even when folded."""
     return "".join(dict.fromkeys(letter for letter in fold(clean(text)) if letter not in _CODES))
 
 
 def segments(text: str) -> int:
-    """How many SMS carry the text: 160 septets or 70 units alone, 153 or 67 in each joined part."""
+    """Count the SMS segments: 160 septets or 70 units in one SMS, 153 or 67 in each concatenated segment."""
     size = measure(text)
     return 1 if size.units <= _ROOM[size.alphabet].alone else len(split_parts(text))
 
 
 def split_parts(text: str) -> list[str]:
-    """The text of each SMS, plain; neither an escaped letter nor a surrogate pair is ever split."""
-    sent, size = plain(text), measure(text)
-    room = _ROOM[size.alphabet]
-    if size.units <= room.alone:
-        return [sent]
-    costs = [_cost(letter, size.alphabet) for letter in sent]
-    return _cut(sent, costs, room.part)
+    """Split the text into SMS segments; an escaped letter or a surrogate pair is never split."""
+    wire_text, size = plain(text), measure(text)
+    segment = _ROOM[size.alphabet]
+    if size.units <= segment.alone:
+        return [wire_text]
+    units = [_cost(letter, size.alphabet) for letter in wire_text]
+    return _cut(wire_text, units, segment.part)
 
 
 def _cost(letter: str, alphabet: str) -> int:
-    double = letter in _EXTENSION if alphabet == "gsm7" else letter > "\uffff"
-    return 2 if double else 1
+    takes_two = letter in _EXTENSION if alphabet == "gsm7" else letter > "\uffff"
+    return 2 if takes_two else 1
 
 
 def _cut(text: str, costs: Iterable[int], room: int) -> list[str]:
-    borders, spent, before = [0], 0, 0
+    starts, full, previous = [0], 0, 0
     for index, total in enumerate(accumulate(costs)):
-        if total - spent > room:
-            borders.append(index)
-            spent = before
-        before = total
-    return [text[start:end] for start, end in zip(borders, [*borders[1:], len(text)], strict=True)]
+        if total - full > room:
+            starts.append(index)
+            full = previous
+        previous = total
+    return [text[start:end] for start, end in zip(starts, [*starts[1:], len(text)], strict=True)]
 
 
 def gsm7_encode(text: str) -> bytes:
-    """The text's unpacked septets, one a byte, U+00A0 as a space; ValueError outside GSM-7."""
+    """Encode to unpacked septets, one per byte, U+00A0 as a space; ValueError outside GSM-7."""
     try:
         return b"".join([_CODES[letter] for letter in plain(text)])
     except KeyError as error:
@@ -177,13 +181,13 @@ def gsm7_encode(text: str) -> bytes:
 
 
 def gsm7_decode(data: bytes) -> str:
-    """The text of unpacked septets; ValueError when a byte has more than seven bits.
+    """Decode unpacked septets; ValueError when a byte has more than seven bits.
 
-    As 3GPP TS 23.038 asks of a receiver, an unknown escaped code shows its default letter,
-    and an escape that leads nowhere shows a space.
+    As 3GPP TS 23.038 requires of a receiver, an unknown escaped code becomes its letter in the default
+    alphabet, and a double or final escape becomes a space.
     """
     if any(code > 0x7F for code in data):
-        raise ValueError("a septet has seven bits")
+        raise ValueError("a septet has seven bits; a byte here is above 0x7F")
     codes = iter(data)
     return "".join(_BASIC[code] if code != _ESCAPE else _escaped(next(codes, _ESCAPE)) for code in codes)
 

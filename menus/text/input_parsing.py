@@ -1,4 +1,7 @@
-"""What subscribers type, read generously: any script's digits, any accents, and nothing half valid."""
+"""Input parsing: keys, digits, e-mail addresses, MSISDNs, dates and months as subscribers type them.
+
+Digits of any script, accents and Arabic letter variants are accepted; an invalid value gives None.
+"""
 
 import re
 import unicodedata
@@ -8,10 +11,10 @@ from itertools import accumulate
 
 from menus.model.facts import Month
 
-# Nothing here is cached: what passes through may be a password or a code.
+# Nothing here is cached: an input may be a password or a code.
 
 _BIDI = dict.fromkeys([0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF])
-# Letters Unicode does not take apart, each with the form that keywords are compared in.
+# Letters that Unicode does not decompose, each with the form that keywords are compared in.
 _ALIKE = str.maketrans(
     {
         **dict(zip("ٱکیىة", "اكييه", strict=True)),
@@ -35,19 +38,19 @@ _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 
 
 def digits_of(text: str) -> str:
-    """The text with the decimal digits of any script in ASCII, bidi marks and outer spaces gone.
+    """Convert the decimal digits of any script to ASCII; bidi marks and outer spaces are removed.
 
-    Only what Unicode calls a decimal digit counts: a superscript two stays what it is.
+    Only Unicode decimal digits are converted: a superscript two stays as it is.
     """
-    marked = text.translate(_BIDI).strip()
-    return marked if marked.isascii() else "".join(map(_digit, marked))
+    stripped = text.translate(_BIDI).strip()
+    return stripped if stripped.isascii() else "".join(map(_digit, stripped))
 
 
 def key_of(text: str) -> str:
-    """The key typed, without the `#`, full stop or bracket people put behind a number they choose."""
-    typed = digits_of(text)
-    marked = _KEYED.fullmatch(typed)
-    return marked[1] if marked else typed
+    """Return the key typed, without a `#`, full stop or bracket behind its number."""
+    text = digits_of(text)
+    match = _KEYED.fullmatch(text)
+    return match[1] if match else text
 
 
 def _digit(letter: str) -> str:
@@ -56,29 +59,30 @@ def _digit(letter: str) -> str:
 
 
 def folded(word: str) -> str:
-    """The form keywords are compared in: no case, accents, punctuation or Arabic letter variants."""
-    split = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", word).casefold())
-    return " ".join("".join(map(_kept, split.translate(_ALIKE))).split())
+    """Fold a text for comparison: no case, accents, punctuation or Arabic letter variants."""
+    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", word).casefold())
+    return " ".join("".join(map(_kept, decomposed.translate(_ALIKE))).split())
 
 
 def _kept(letter: str) -> str:
-    kind = unicodedata.category(letter)
-    if kind[0] == "L":
+    """Keep a letter, convert a digit, drop a mark; anything else becomes a space."""
+    category = unicodedata.category(letter)
+    if category[0] == "L":
         return letter
-    if kind[0] == "M" or kind == "Cf":
+    if category[0] == "M" or category == "Cf":
         return ""
-    return _digit(letter) if kind == "Nd" else " "
+    return _digit(letter) if category == "Nd" else " "
 
 
 def as_digits(text: str, least: int, most: int) -> str | None:
-    """The ASCII digits typed, spaces between and a `#` behind them forgiven; None unless `least` to `most`."""
-    typed = "".join(digits_of(text).split()).removesuffix("#")
-    fits = typed.isascii() and typed.isdigit() and least <= len(typed) <= most
-    return typed if fits else None
+    """Parse digits, ignoring spaces and a final `#`; None unless there are `least` to `most` of them."""
+    digits = "".join(digits_of(text).split()).removesuffix("#")
+    is_valid = digits.isascii() and digits.isdigit() and least <= len(digits) <= most
+    return digits if is_valid else None
 
 
 def as_email(text: str) -> str | None:
-    """The address with its domain in lower case; None when RFC 5321 or a plain reading forbids it.
+    """Parse an e-mail address, its domain to lower case; None when it is not valid (RFC 5321).
 
     ASCII only, at most 254 characters, 64 before the @, no quotes, no comments, a domain with a dot.
     """
@@ -88,27 +92,29 @@ def as_email(text: str) -> str | None:
 
 
 def as_msisdn(text: str, country_code: str, trunk: str, national: Collection[int] = ()) -> str | None:
-    """The number in E.164 with its plus, from any way people write it; None outside 8 to 15 digits.
+    """Parse a phone number in national or international notation to E.164; None outside 8 to 15 digits.
 
-    `national` says how many digits numbers of the country have behind its code, any when empty; what
-    other countries have is not known here.
+    `national_lengths`: allowed numbers of digits after the own country's code; empty allows any. Lengths
+    in other countries are not checked.
     """
-    dialled = _DIALLED.fullmatch(re.sub(r"[\s().\-/]", "", digits_of(text)))
-    if dialled is None:
+    match = _DIALLED.fullmatch(re.sub(r"[\s().\-/]", "", digits_of(text)))
+    if match is None:
         return None
-    number = _international(dialled[2], country_code, trunk, plus=bool(dialled[1]))
+    number = _international(match[2], country_code, trunk, plus=bool(match[1]))
     if not _SHORTEST <= len(number) <= _LONGEST or number[0] == "0":
         return None
-    ours = number.startswith(country_code)
-    return None if ours and national and len(number) - len(country_code) not in national else f"+{number}"
+    if number.startswith(country_code) and national and len(number) - len(country_code) not in national:
+        return None
+    return f"+{number}"
 
 
 def _international(digits: str, country_code: str, trunk: str, *, plus: bool) -> str:
+    """Return the digits with the country code, without international or trunk prefix."""
     if not plus and digits.startswith("00"):
         return _international(digits[2:], country_code, trunk, plus=True)
-    # A bare national number may open like the country code: only a longer one holds it.
-    bare = digits.startswith(country_code) and len(digits) >= len(country_code) + _SHORTEST
-    if not plus and not bare:
+    # A national number may begin with the digits of the country code: only a longer one contains the code.
+    has_code = digits.startswith(country_code) and len(digits) >= len(country_code) + _SHORTEST
+    if not plus and not has_code:
         return country_code + digits.removeprefix(trunk)
     if not digits.startswith(country_code):
         return digits
@@ -116,11 +122,11 @@ def _international(digits: str, country_code: str, trunk: str, *, plus: bool) ->
 
 
 def as_date(text: str) -> date | None:
-    """The day typed as dd.mm.yyyy, dd/mm/yyyy, dd-mm-yyyy or ddmmyyyy; None when there is none such."""
-    found = _DATE.fullmatch(digits_of(text))
-    if found is None:
+    """Parse dd.mm.yyyy, dd/mm/yyyy, dd-mm-yyyy or ddmmyyyy; None when there is no such date."""
+    match = _DATE.fullmatch(digits_of(text))
+    if match is None:
         return None
-    day, month, year = (found[1], found[3], found[4]) if found[1] else (found[5], found[6], found[7])
+    day, month, year = (match[1], match[3], match[4]) if match[1] else (match[5], match[6], match[7])
     try:
         return date(int(year), int(month), int(day))
     except ValueError:
@@ -128,42 +134,44 @@ def as_date(text: str) -> date | None:
 
 
 def as_month(text: str, today: date) -> Month | None:
-    """The month typed as mmyy, mm/yy, mmyyyy or mm/yyyy; two digits mean the year nearest to today's."""
-    found = _MONTH.fullmatch(digits_of(text))
-    if found is None:
+    """Parse mmyy, mm/yy, mmyyyy or mm/yyyy; a two-digit year is the one nearest to today's."""
+    match = _MONTH.fullmatch(digits_of(text))
+    if match is None:
         return None
-    month, year = (found[1], found[2]) if found[1] else (found[3], found[4])
-    whole = int(year) if len(year) == 4 else _nearest(int(year), today.year)
-    return Month(whole, int(month)) if 1 <= int(month) <= 12 and whole else None
+    month, year = (match[1], match[2]) if match[1] else (match[3], match[4])
+    full_year = int(year) if len(year) == 4 else _nearest(int(year), today.year)
+    return Month(full_year, int(month)) if 1 <= int(month) <= 12 and full_year else None
 
 
 def number_like(text: str) -> str | None:
-    """What was typed, when it can be a phone number; `as_msisdn` says which, for whoever knows the country."""
+    """Return the text in ASCII digits if it can be a phone number; `parse_msisdn` needs the country."""
     return digits_of(text) if as_msisdn(text, "1", "0") else None
 
 
 def month_like(text: str) -> str | None:
-    """What was typed, when it can be a month; `as_month` says which, for whoever knows the day."""
-    typed = "".join(digits_of(text).split())
-    return typed if as_month(typed, date(2000, 1, 1)) else None
+    """Return the text in ASCII digits if it can be a month; `parse_month` needs today's date."""
+    digits = "".join(digits_of(text).split())
+    return digits if as_month(digits, date(2000, 1, 1)) else None
 
 
 def _nearest(short: int, year: int) -> int:
+    """Return the year nearest to `year` that ends in the two digits `short`."""
     return year - 50 + (short - year + 50) % 100
 
 
 def is_card_like(text: str) -> bool:
-    """Do 13 to 19 digits, spaces and dashes aside, pass Luhn's check (ISO/IEC 7812-1)?
+    """Return whether the text contains 13 to 19 digits that pass the Luhn check (ISO/IEC 7812-1).
 
-    Digits that stand before or after them, set off by a space or a dash, hide nothing. One other
-    number of that length in ten passes too: this may refuse a text, never prove a card.
+    Spaces and dashes between the digits are ignored; further digits set off by a space or a dash do not
+    hide them. One in ten other numbers of that length passes, too: use it to reject a text, not as proof
+    of a card.
     """
     runs = [re.split("[ -]+", run.strip(" -")) for run in _DIGIT_RUN.findall(digits_of(text))]
     return any(_luhn(digits) for groups in runs for digits in _card_sized(groups))
 
 
 def _card_sized(groups: list[str]) -> Iterator[str]:
-    """Neighbouring groups of digits, joined, where they come to a card's length."""
+    """Yield neighbouring groups of digits, joined, that have the length of a card number."""
     for start in range(len(groups)):
         for digits in accumulate(groups[start : start + _CARD_DIGITS.stop]):
             if len(digits) in _CARD_DIGITS:

@@ -1,40 +1,40 @@
-"""Masking: the one place that says how much of a number or an address anybody else may see."""
+"""Masking of personal data (PII): phone numbers and e-mail addresses on screens, in logs and traces."""
 
 import re
 
 SHORTEST = 8
-"""Digits of a number of which some may be shown: of fewer, too few would be hidden."""
+"""Fewest digits of a number of which some are shown; shorter numbers are masked entirely."""
 _LONG = re.compile(r"\+?\d(?:[ .\-]?\d){7,}")
 _ADDRESS = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+")
 
 
 def whole(msisdn: str, country_code: str = "", trunk: str = "") -> str:
-    """The number as it is dialled at home, unmasked: only for whoever has just given it."""
+    """Return a number unmasked, as dialled in its own country; only for the subscriber who just typed it."""
     digits = msisdn.removeprefix("+")
-    home = bool(country_code) and digits.startswith(country_code)
-    return trunk + digits.removeprefix(country_code) if home else f"00{digits}"
+    is_national = bool(country_code) and digits.startswith(country_code)
+    return trunk + digits.removeprefix(country_code) if is_national else f"00{digits}"
 
 
 def number(msisdn: str, country_code: str = "", trunk: str = "") -> str:
-    """The first two and last three digits of the national form; a foreign number keeps its plus."""
+    """Mask a number: first two and last three digits of the national form; a foreign one keeps its plus."""
     digits = msisdn.removeprefix("+")
-    home = bool(country_code) and digits.startswith(country_code)
-    shown = whole(msisdn, country_code, trunk) if home else digits
-    if len(shown) < SHORTEST:
+    is_national = bool(country_code) and digits.startswith(country_code)
+    dialled = whole(msisdn, country_code, trunk) if is_national else digits
+    if len(dialled) < SHORTEST:
         return "***"
-    return f"{'' if home else '+'}{shown[:2]}***{shown[-3:]}"
+    return f"{'' if is_national else '+'}{dialled[:2]}***{dialled[-3:]}"
 
 
 def email(address: str) -> str:
-    """The first letter and the domain."""
+    """Mask an e-mail address: its first letter and the domain remain."""
     local, _, domain = address.rpartition("@")
     return f"{local[:1]}***@{domain}"
 
 
 def recipient(to: str) -> str:
-    """A number or an address as those who run the house see it: enough to recognise it, not to use it.
+    """Mask a recipient for the operator's staff: the last four digits, or a masked e-mail address.
 
-    A dash for nobody: not every row of the outbox is a message.
+    A dash when empty: not every row of the outbox is a message.
     """
     if not to:
         return "-"
@@ -44,8 +44,8 @@ def recipient(to: str) -> str:
 
 
 def scrubbed(text: str) -> str:
-    """Words for a log or a trace: whatever looks like a number of 8 digits or an address is masked."""
+    """Mask every number of 8 digits or more and every e-mail address in a text for a log or a trace."""
     if text.isalpha():
         return text
-    without = _ADDRESS.sub(lambda found: email(found[0]), text)
-    return _LONG.sub(lambda found: number(re.sub(r"\D", "", found[0])), without)
+    without_addresses = _ADDRESS.sub(lambda match: email(match[0]), text)
+    return _LONG.sub(lambda match: number(re.sub(r"\D", "", match[0])), without_addresses)

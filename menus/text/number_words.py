@@ -1,4 +1,4 @@
-"""Numbers in words: what num2words knows, and a small table of what it gets wrong or leaves out."""
+"""Numbers in words: num2words, with a table of corrections and additions per language."""
 
 import re
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from num2words import CONVERTER_CLASSES, num2words
 
 @dataclass(frozen=True, slots=True)
 class Idiom:
-    """How one language speaks around its numbers."""
+    """Words and patterns that one language uses with numbers, and corrections to num2words."""
 
     minus: str = "minus"
     at: str = "@"
@@ -18,15 +18,15 @@ class Idiom:
     day: str = "{day} {month} {year}"
     """A date: `{day}` in words, `{nth}` as an ordinal, `{month}` by name, `{year}` in words."""
     first: str = ""
-    """The first of a month, where it has a word of its own."""
+    """The first day of a month, where it has a word of its own."""
     measured: Mapping[str, str] = field(default_factory=dict)
-    """A number with its unit where the rule `{n} {unit}` fails, by CLDR plural category."""
+    """Patterns of a number with its unit other than `{n} {unit}`, by CLDR plural category."""
     mend: tuple[tuple[str, str], ...] = ()
-    """Patterns in the library's words, with what is said instead."""
+    """Corrections to the words of num2words: pattern and replacement."""
     mend_alone: tuple[tuple[str, str], ...] = ()
-    """The same for numbers that no noun follows."""
+    """Further corrections to numbers without a noun behind them."""
     mend_year: tuple[tuple[str, str], ...] = ()
-    """The same, after those, for years: Arabic has the word for year in mind, which the number follows."""
+    """Further corrections to years, after those: Arabic puts them in the genitive, as if after "year"."""
 
 
 _IDIOMS: Mapping[str, Idiom] = {
@@ -53,7 +53,7 @@ _IDIOMS: Mapping[str, Idiom] = {
 
 
 def idiom(language: str) -> Idiom:
-    """How a language speaks, plainly for one not in the table; ValueError when numbers have no words."""
+    """Return a language's entry, or an empty one; ValueError when num2words does not know the language."""
     if language not in CONVERTER_CLASSES:
         raise ValueError(f"numbers cannot be spoken in {language!r}")
     return _IDIOMS.get(language, Idiom())
@@ -61,25 +61,25 @@ def idiom(language: str) -> Idiom:
 
 @lru_cache(maxsize=4096)
 def words(value: int, language: str, kind: str = "cardinal") -> str:
-    """A whole number in words as they stand before a noun; `kind` is `cardinal`, `ordinal` or `year`."""
-    spoken = idiom(language)
+    """Spell a whole number as before a noun; `kind` is `cardinal`, `ordinal` or `year`."""
+    language_idiom = idiom(language)
     if value < 0:
-        return f"{spoken.minus} {words(-value, language, kind)}"
-    return _mended(str(num2words(value, lang=language, to=kind)), spoken.mend)
+        return f"{language_idiom.minus} {words(-value, language, kind)}"
+    return _mended(str(num2words(value, lang=language, to=kind)), language_idiom.mend)
 
 
 def alone(value: int, language: str, kind: str = "cardinal") -> str:
-    """A whole number in words when no noun follows."""
+    """Spell a whole number without a noun behind it."""
     return _mended(words(value, language, kind), idiom(language).mend_alone)
 
 
 def year_words(value: int, language: str) -> str:
-    """A year in words, as it stands behind a month."""
+    """Spell a year as after the name of a month."""
     return _mended(alone(value, language, "year"), idiom(language).mend_year)
 
 
 def measured(value: int, language: str, category: str, units: Mapping[str, str]) -> str:
-    """A whole number with its unit, which `units` holds by CLDR plural category (`other` for the rest)."""
+    """Spell a whole number with its unit; `units`: words by CLDR plural category, `other` for the rest."""
     pattern = idiom(language).measured.get(category, "{n} {unit}")
     return pattern.format(n=words(value, language), unit=units.get(category, units["other"]))
 

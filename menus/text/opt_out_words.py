@@ -1,10 +1,10 @@
-"""STOP and START: the words that end all notices and bring them back, in every language we speak."""
+"""Opt-out and opt-in words (STOP, START) in every supported language."""
 
 from typing import Literal
 
 from menus.text.keywords import squeezed
 
-STOP = frozenset(
+STOP_WORDS = frozenset(
     map(
         squeezed,
         (
@@ -15,21 +15,20 @@ STOP = frozenset(
         ),
     )
 )
-"""Twilio's default list, then French, Romanian and Arabic; accents and letter variants fold away."""
-START = frozenset(
+"""Words that end all notices: Twilio's default list, then French, Romanian and Arabic; normalised."""
+START_WORDS = frozenset(
     map(squeezed, ("START", "UNSTOP", "REPRENDRE", "DÉMARRER", "RELUARE", "ابدأ", "استئناف", "تفعيل الرسائل"))
 )
+"""Words that allow notices again; normalised."""
+MOST = 40
+"""Most characters of a text that is compared with these words."""
 
 
 def wish(body: str) -> Literal["", "stop", "start"]:
-    """What the whole text asks for; empty when it asks for something else."""
+    """Return what the whole SMS body asks for; empty when it is no opt-out or opt-in word."""
     if len(body) > MOST:
         return ""
     word = squeezed(body)
-    if word in STOP:
+    if word in STOP_WORDS:
         return "stop"
-    return "start" if word in START else ""
-
-
-MOST = 40
-"""Characters: a longer text is none of these words."""
+    return "start" if word in START_WORDS else ""

@@ -1,4 +1,4 @@
-"""The paginator: cuts a screen into pages none of which outgrows its surface."""
+"""Pagination: splits a screen's text into the fewest pages that fit a channel's page size."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,10 +10,10 @@ from menus.text.gsm import Size, clean, measure, plain, prepare
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How long a page may be; below the 182 septets or 80 units of a USSD string (3GPP TS 23.038, 24.090)."""
+    """Page size; below the 182 septets or 80 code units of a USSD string (3GPP TS 23.038, 24.090)."""
 
     gsm7: int = 160
-    """Septets: some networks append text of their own, and some handsets cut at 160."""
+    """Septets. Some networks append text of their own, and some handsets cut at 160."""
     ucs2: int = 70
     """UTF-16 code units."""
 
@@ -24,12 +24,12 @@ class Block:
 
     text: str
     whole: bool = True
-    """True keeps it on one page; False lets it break at line ends, or else at spaces, never at U+00A0."""
+    """True keeps it on one page; False allows breaks at line ends, else at spaces, never at U+00A0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Feet:
-    """The navigation on the last line: of a lone page, or of the first, inner and last of several."""
+    """Navigation line at the foot: of a single page, or of the first, middle and last of several."""
 
     only: str = ""
     first: str = ""
@@ -37,26 +37,30 @@ class Feet:
     last: str = ""
 
 
-class Overflow(ValueError):  # noqa: N818 - the word the checks and the screens use
-    """A piece that may not be broken outgrows a page; the message leaves the text itself out."""
+class Overflow(ValueError):  # noqa: N818
+    """An unbreakable piece does not fit on a page; the message does not contain the text itself."""
 
     def __init__(self, text: str, units: int, budget: int) -> None:
         super().__init__(f"a piece of {len(text)} characters makes a page of {units} units, {budget} allowed")
         self.text = text
         self.units = units
-        """Units of the smallest page that holds the piece, its foot included."""
+        """Units of the smallest page that holds the piece, footer included."""
         self.budget = budget
-        """Units that page may take."""
+        """Most units of a page."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
+    """A part of a block that is not broken further."""
+
     gap: str
-    """What stands before the piece unless it opens a page."""
+    """Spaces or line end before the piece, unless it is the first on its page."""
     text: str
 
 
 Grain = Literal["block", "line", "word"]
+"""Where pages may break: between blocks, lines or words."""
+# Separator and text of each piece of a block.
 _CUTS: dict[Grain, re.Pattern[str]] = {
     "line": re.compile(r"([ \n]*)([^ \n][^\n]*)"),
     "word": re.compile(r"([ \n]*)([^ \n]+)"),
@@ -65,7 +69,7 @@ _TRAILING = re.compile("[ \u00a0]+(?=\n|\\Z)|\u00a0+(?= )")
 
 
 def one_page(text: str, budget: Budget) -> str:
-    """The text as it goes out, for a screen that ends; Overflow when it takes more than one page."""
+    """Return the text as it is sent; PageOverflowError when it takes more than one page."""
     page = _page(_tidy(text), budget)
     if page is None:
         raise _overflow(text, text, budget)
@@ -75,55 +79,57 @@ def one_page(text: str, budget: Budget) -> str:
 def pages(
     blocks: Sequence[Block], feet: Feet, budget: Budget, notes: Sequence[tuple[int, str]] = ()
 ) -> tuple[str, ...]:
-    """The fewest pages that hold the blocks in order, one a line, as they go out.
+    """Split blocks, one per line, into the fewest pages in order, as they are sent.
 
-    Each of the `notes` opens the page it counts, from 0; pages before it are what they were without it.
+    Each note is (page from 0, text) and comes first on its page; the pages before it do not change.
 
-    A page whose letters all fold into GSM-7 has the gsm7 budget, any other the ucs2 one. Where it
-    costs no page, breaks fall between blocks, else between lines, else between words.
-    Overflow when one option, or one word of a paragraph, cannot share a page with the foot.
+    A page whose letters all fold into GSM-7 has the gsm7 size, any other the ucs2 one. Pages break
+    between blocks where that takes no further page, else between lines, else between words.
+    PageOverflowError when one option, or one word of a paragraph, does not fit on a page with the footer.
     """
     tidy = [Block(text, block.whole) for block in blocks if (text := _tidy(block.text))]
-    ends = Feet(_tidy(feet.only), _tidy(feet.first), _tidy(feet.middle), _tidy(feet.last))
-    alone = _page(_joined([block.text for block in tidy], ends.only), budget)
+    tidy_feet = Feet(_tidy(feet.only), _tidy(feet.first), _tidy(feet.middle), _tidy(feet.last))
+    single = _page(_joined([block.text for block in tidy], tidy_feet.only), budget)
     if not notes:
-        return _several(tidy, ends, budget, {})[1] if alone is None else (alone,)
-    # The grain must not change with a later note, or what was on one page is on none.
-    opening = notes[:1] if alone is not None else ()
-    grain, _ = _several(tidy, ends, budget, dict(opening))
-    return _filled(_pieces(tidy, grain), ends, budget, dict(notes))
+        return _several(tidy, tidy_feet, budget, {})[1] if single is None else (single,)
+    # The break level must not depend on later notes, or text of an earlier page could be on no page.
+    first_note = notes[:1] if single is not None else ()
+    level, _ = _several(tidy, tidy_feet, budget, dict(first_note))
+    return _filled(_pieces(tidy, level), tidy_feet, budget, dict(notes))
 
 
 def _several(
     blocks: Sequence[Block], feet: Feet, budget: Budget, notes: Mapping[int, str]
-) -> tuple["Grain", tuple[str, ...]]:
-    """The coarsest grain that costs no page, and its pages."""
-    finest = _filled(_pieces(blocks, "word"), feet, budget, notes)
+) -> tuple[Grain, tuple[str, ...]]:
+    """Return the coarsest break level that takes no more pages than breaks between words, and its pages."""
+    by_word = _filled(_pieces(blocks, "word"), feet, budget, notes)
     coarser: tuple[Grain, ...] = ("block", "line")
-    for grain in () if all(block.whole for block in blocks) else coarser:
-        kinder = _tried(_pieces(blocks, grain), feet, budget, notes)
-        if len(kinder) == len(finest):
-            return grain, kinder
-    return "word", finest
+    for level in () if all(block.whole for block in blocks) else coarser:
+        pages_at_level = _tried(_pieces(blocks, level), feet, budget, notes)
+        if len(pages_at_level) == len(by_word):
+            return level, pages_at_level
+    return "word", by_word
 
 
 def _tidy(text: str) -> str:
+    """Clean the text and remove spaces at line ends."""
     return _TRAILING.sub("", clean(text)).strip(" \n")
 
 
 def _pieces(blocks: Sequence[Block], grain: Grain) -> list[_Piece]:
-    """The blocks in pieces no larger than the grain, where they may break at all."""
+    """Split breakable blocks into pieces of the given level."""
     return [piece for block in blocks for piece in _broken(block, grain)]
 
 
 def _broken(block: Block, grain: Grain) -> list[_Piece]:
     if block.whole or grain == "block":
         return [_Piece("\n", block.text)]
-    (_, opening), *others = _CUTS[grain].findall(block.text)
-    return [_Piece("\n", opening), *[_Piece(gap, text) for gap, text in others]]
+    (_, first), *others = _CUTS[grain].findall(block.text)
+    return [_Piece("\n", first), *[_Piece(separator, text) for separator, text in others]]
 
 
 def _tried(pieces: Sequence[_Piece], feet: Feet, budget: Budget, notes: Mapping[int, str]) -> tuple[str, ...]:
+    """Fill pages with the pieces; no pages when one piece is too long."""
     try:
         return _filled(pieces, feet, budget, notes)
     except Overflow:
@@ -131,37 +137,37 @@ def _tried(pieces: Sequence[_Piece], feet: Feet, budget: Budget, notes: Mapping[
 
 
 def _filled(pieces: Sequence[_Piece], feet: Feet, budget: Budget, notes: Mapping[int, str]) -> tuple[str, ...]:
-    """As few pages as these pieces allow: each takes all it can, the last keeps at least one."""
-    done: list[str] = []
+    """Fill as few pages as the pieces allow; each page takes all it can, the last keeps at least one piece."""
+    filled: list[str] = []
     rest = _opened(pieces, notes, 0)
-    while (last := _page(_text(rest, feet.last if done else feet.only), budget)) is None:
+    while (last := _page(_text(rest, feet.last if filled else feet.only), budget)) is None:
         if len(rest) < 2:
-            raise _lone(rest, feet.last if done else feet.only, budget)
-        taken, page = _most(rest, feet.middle if done else feet.first, budget)
-        done.append(page)
-        rest = _opened(rest[taken:], notes, len(done))
-    return (*done, last)
+            raise _lone(rest, feet.last if filled else feet.only, budget)
+        count, page = _most(rest, feet.middle if filled else feet.first, budget)
+        filled.append(page)
+        rest = _opened(rest[count:], notes, len(filled))
+    return (*filled, last)
 
 
 def _opened(rest: Sequence[_Piece], notes: Mapping[int, str], page: int) -> Sequence[_Piece]:
-    """What is left, behind the note that opens this page."""
+    """Put the note of this page, if there is one, before the pieces."""
     return [_Piece("\n", _tidy(notes[page])), *rest] if page in notes else rest
 
 
 def _most(rest: Sequence[_Piece], foot: str, budget: Budget) -> tuple[int, str]:
-    """How many of the pieces one page takes, all but the last at most, with the page itself."""
+    """Return how many pieces fit on one page, at most all but the last, and the page (galloping search)."""
     page = _page(_text(rest[:1], foot), budget)
     if page is None:
         raise _lone(rest, foot, budget)
-    fits, beyond, step = 1, len(rest), 1
-    while fits + 1 < beyond:
-        count = min(fits + step, (fits + beyond) // 2)
+    fitting, too_many, step = 1, len(rest), 1
+    while fitting + 1 < too_many:
+        count = min(fitting + step, (fitting + too_many) // 2)
         longer = _page(_text(rest[:count], foot), budget)
         if longer is None:
-            beyond, step = count, 1
+            too_many, step = count, 1
         else:
-            fits, page, step = count, longer, step * 2
-    return fits, page
+            fitting, page, step = count, longer, step * 2
+    return fitting, page
 
 
 def _text(pieces: Sequence[_Piece], foot: str) -> str:
@@ -173,12 +179,12 @@ def _joined(texts: Sequence[str], foot: str) -> str:
 
 
 def _page(tidy: str, budget: Budget) -> str | None:
-    """The page as it goes out, or None when it does not fit."""
-    if len(tidy) > max(budget.gsm7, budget.ucs2):  # folding never shortens
+    """Return the page as it is sent, or None when it does not fit."""
+    if len(tidy) > max(budget.gsm7, budget.ucs2):  # folding never shortens a text
         return None
-    ready = plain(prepare(tidy))
-    size = measure(ready)
-    return ready if size.units <= _limit(size, budget) else None
+    wire_text = plain(prepare(tidy))
+    size = measure(wire_text)
+    return wire_text if size.units <= _limit(size, budget) else None
 
 
 def _limit(size: Size, budget: Budget) -> int:

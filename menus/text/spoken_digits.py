@@ -1,4 +1,4 @@
-"""The ear: digits as people say them, by the number words of their language and a file beside its texts."""
+"""Spoken-digit parser: digits from speech recognition, by a language's number words and its YAML file."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -13,41 +13,41 @@ from menus.text.number_words import words
 
 FOLDER = Path(__file__).parents[1] / "digits"
 SILENT = EarFile.model_validate({})
-"""For a language without a file: its digits are heard when they are said as its number words."""
+"""Rules of a language without a file: number words only."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ear:
-    """How one language says digits."""
+    """Recognises digits in one language's words."""
 
     known: Mapping[str, str]
-    """What is said, folded, and its digits: longer words win over shorter ones."""
+    """Digits by spoken phrase, folded; longer phrases win over shorter ones."""
     times: Mapping[str, int]
-    """Words that repeat the next digit."""
+    """Words that repeat the next number ("double"), with how many times."""
     longest: int
-    """Words in the longest that is known."""
+    """Words in the longest phrase."""
     hints: tuple[str, ...]
-    """The words of single digits as they are written."""
+    """Words of the single digits as written, as hints for speech recognition."""
 
     def digits(self, said: str) -> str:
-        """The digits said, or nothing at all when one word is none; digits already written stay.
+        """Return the digits spoken, or an empty string when a word is no number; written digits stay.
 
         Words joined by a dash belong together: `quarante quatre-vingt` is 40 and 80, not 44 and 20.
         """
-        heard = [folded(word) for word in digits_of(said).replace("+", " 00 ").split()]
-        found = ""
-        while heard:
-            times = self.times.get(heard[0], 1)
-            heard = heard[1:] if times > 1 else heard
-            taken, digits = self._first(heard)
-            if not digits:
+        words_left = [folded(word) for word in digits_of(said).replace("+", " 00 ").split()]
+        digits = ""
+        while words_left:
+            times = self.times.get(words_left[0], 1)
+            words_left = words_left[1:] if times > 1 else words_left
+            count, number = self._first(words_left)
+            if not number:
                 return ""
-            found += digits * times
-            heard = heard[taken:]
-        return found
+            digits += number * times
+            words_left = words_left[count:]
+        return digits
 
     def _first(self, heard: list[str]) -> tuple[int, str]:
-        """How many words the longest number at the front has, and its digits."""
+        """Return the number of words in the longest phrase at the front, and its digits; (0, "") for none."""
         for count in range(min(self.longest, len(heard)), 0, -1):
             digits = self.known.get(" ".join(heard[:count]))
             if digits:
@@ -57,24 +57,25 @@ class Ear:
 
 
 def ear(locale: str) -> Ear:
-    """The ear of a language: `fr_TN` hears French."""
+    """Return the recogniser of a locale's language: that of French for `fr_TN`."""
     return _ear(locale.partition("_")[0])
 
 
 @cache
 def _ear(language: str) -> Ear:
     path = FOLDER / f"{language}.yaml"
-    form = EarFile.model_validate(read(path, f"digits/{language}.yaml").value) if path.is_file() else SILENT
-    known = dict(_known(language, form))
-    hints = tuple(words(digit, language) for digit in range(10)) + tuple(form.also) + tuple(form.times)
-    times = {folded(word): count for word, count in form.times.items()}
-    return Ear(known, times, max(len(said.split()) for said in known), hints)
+    rules = EarFile.model_validate(read(path, f"digits/{language}.yaml").value) if path.is_file() else SILENT
+    phrases = dict(_known(language, rules))
+    hints = tuple(words(digit, language) for digit in range(10)) + tuple(rules.also) + tuple(rules.times)
+    repeat_words = {folded(word): count for word, count in rules.times.items()}
+    return Ear(phrases, repeat_words, max(len(phrase.split()) for phrase in phrases), hints)
 
 
 def _known(language: str, form: EarFile) -> Iterator[tuple[str, str]]:
+    """Yield (folded phrase, digits) for the number words, their variants and the additional words."""
     for number in range(form.below):
-        said = words(number, language)
-        yield folded(said), str(number)
-        for heard, instead in form.vary.items():
-            yield folded(re.sub(heard, instead, said)), str(number)
+        phrase = words(number, language)
+        yield folded(phrase), str(number)
+        for pattern, replacement in form.vary.items():
+            yield folded(re.sub(pattern, replacement, phrase)), str(number)
     yield from ((folded(word), str(number)) for word, number in form.also.items())
