@@ -209,9 +209,8 @@ class Spoken(Formats):
         """Spell whole units and subunits; units that are zero are left out before subunits."""
         if not rest:
             return self._measured(whole, self._currency.unit)
-        subunits = self._measured(rest, self._currency.subunit)
-        units = self._measured(whole, self._currency.unit)
-        return self._and_pattern.format(units, subunits) if whole else subunits
+        small = self._measured(rest, self._currency.subunit)
+        return self._and_pattern.format(self._measured(whole, self._currency.unit), small) if whole else small
 
     def _measured(self, value: int, units: Mapping[str, str]) -> str:
         return measured(value, self._language, self.plural(value), units)
