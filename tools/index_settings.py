@@ -6,8 +6,7 @@ uv does not read pip's configuration, and no index is written into the project.
 import ast
 import re
 import subprocess
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 
@@ -35,10 +34,9 @@ PRECEDENCE = ("global", "install", ":env:")
 LINE = re.compile(r"^(global|install|:env:)\.([\w-]+)=(.*)$", re.MULTILINE)
 
 
-def read_pip_settings(python: Path) -> dict[str, str]:
+def read_pip_settings(pip: Sequence[str]) -> dict[str, str]:
     """Return the settings of pip by name, as its files and PIP_* variables give them together."""
-    command = [str(python), "-m", "pip", "config", "list"]
-    printed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    printed = subprocess.run([*pip, "config", "list"], capture_output=True, text=True, check=False).stdout
     return parse_pip_settings(printed)
 
 

@@ -33,22 +33,31 @@ class Installer:
     """uv and pip in an environment of their own, with the index settings of this machine."""
 
     def __init__(self, folder: Path) -> None:
-        self.python = folder / "bin" / "python"
+        self.folder = folder
         self.uv = folder / "bin" / "uv"
         self.uv_environment: Mapping[str, str] = {}
 
+    @property
+    def pip(self) -> list[str]:
+        """The command of pip: its own, or else that of the Python that runs this."""
+        own = self.folder / "bin" / "python"
+        return [str(own if (self.folder / "bin" / "pip").exists() else sys.executable), "-m", "pip"]
+
     def prepare(self) -> None:
         """Create the environment and install uv; without uv, pip remains."""
-        if not self.python.exists():
-            create_environment(self.python.parents[1], "--clear")
+        python = self.folder / "bin" / "python"
+        if not python.exists():
+            create_environment(self.folder, "--without-pip", "--clear")
+            if not run([*self.pip, "--python", str(python), "--version"], quiet=True):
+                create_environment(self.folder, "--clear")  # takes five seconds more
         if not self._has_pinned_uv():
             self.uv.unlink(missing_ok=True)
-            self._pip(self.python, "install", "--require-hashes", "--requirement", str(INSTALLER_LOCK))
+            self._pip(python, "install", "--require-hashes", "--requirement", str(INSTALLER_LOCK))
         self.read_index_settings()
 
     def read_index_settings(self) -> None:
         """Pass on to uv the indexes pip is configured to use."""
-        self.uv_environment = make_uv_environment(read_pip_settings(self.python), os.environ)
+        self.uv_environment = make_uv_environment(read_pip_settings(self.pip), os.environ)
 
     def _has_pinned_uv(self) -> bool:
         command = [str(self.uv), "--version"]
@@ -78,13 +87,14 @@ class Installer:
         return self.uv.exists() and run(called, self.uv_environment)
 
     def _pip(self, python: Path, command: str, *arguments: str) -> bool:
-        called = [str(self.python), "-m", "pip", "--python", str(python), command, *QUIET, *arguments]
-        return run(called)
+        return run([*self.pip, "--python", str(python), command, *QUIET, *arguments])
 
 
-def run(command: list[str], environment: Mapping[str, str] | None = None) -> bool:
+def run(command: list[str], environment: Mapping[str, str] | None = None, *, quiet: bool = False) -> bool:
     """Run a command in the folder of the project; true when it ended well."""
-    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode == 0
+    output = subprocess.DEVNULL if quiet else None
+    done = subprocess.run(command, cwd=ROOT, env=environment, stdout=output, stderr=output, check=False)
+    return done.returncode == 0
 
 
 def create_environment(folder: Path, *options: str) -> None:

@@ -38,7 +38,7 @@ UV = Path(sys.prefix) / "bin" / "uv"
 
 def call_uv(*arguments: str, folder: Path = ROOT) -> str:
     """Run uv with the index of this machine; its output. Ends the command when uv fails."""
-    settings = read_pip_settings(Path(sys.executable))
+    settings = read_pip_settings([sys.executable, "-m", "pip"])
     environment = make_uv_environment(settings, os.environ, main_index_only=True)
     done = subprocess.run(
         [str(UV), "pip", *arguments],
