@@ -1,1 +1,1 @@
-"""Flows: the turn engine, self-care actions and services over the domain. Knows no network and no database."""
+"""Flows: the turn engine, self-care actions and services over the domain; no network, no database."""

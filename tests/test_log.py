@@ -18,8 +18,8 @@ def record(message: str, **extra: object) -> logging.LogRecord:
 
 
 def test_listed_fields_are_printed_and_others_dropped() -> None:
-    line = json.loads(JsonLines().format(record("step failed", node="invoice.latest", caller=NUMBER)))
-    assert line["node"] == "invoice.latest" and line["action"] == "step failed"
+    line = json.loads(JsonLines().format(record("step.failed", node="invoice.latest", caller=NUMBER)))
+    assert line["node"] == "invoice.latest" and line["action"] == "step.failed"
     assert NUMBER not in json.dumps(line)
 
 

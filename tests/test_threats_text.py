@@ -122,7 +122,7 @@ async def test_T31_a_clock_that_jumps_opens_no_code_late(database: Database, sec
 
 @pytest.mark.parametrize("text", NASTY)
 def test_T32_a_log_line_stays_one_line(text: str) -> None:
-    record = logging.LogRecord("dialtree.turn", logging.ERROR, __file__, 1, "step failed", None, None)
+    record = logging.LogRecord("dialtree.turn", logging.ERROR, __file__, 1, "step.failed", None, None)
     record.__dict__["node"] = text
     line = JsonLines().format(record)
     assert len(line.splitlines()) == 1 and "\x1b" not in line

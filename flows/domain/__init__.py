@@ -1,1 +1,1 @@
-"""Domain: records, ports, actions, failures, retry policy. What every other package may rely on."""
+"""Domain layer: records, ports, actions, failures and retry policy, used by every other package."""

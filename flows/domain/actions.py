@@ -1,4 +1,4 @@
-"""Actions: what a step is given, what it may answer, and the table that names it."""
+"""Action interface: the request a step's action gets, the outcome it returns, and the action table."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -29,73 +29,73 @@ from menus.model.value import value
 from menus.text.gsm import plain, prepare
 
 ANY = frozenset({"slow", "down", "unknown", "refused"})
-"""Outcomes every action may answer, because every failure has one of them."""
+"""Outcomes any action may return, because every failure maps to one of them."""
 AS_OF = "as_of"
-"""The fact that holds the day of an answer which is not today's."""
+"""Fact with the day of a cached answer, shown when billing is down."""
 BARRED = frozenset({"agency", "newcomer"})
-"""Outcomes of the rules on who may use the service, answered before a private action runs."""
+"""Outcomes of the eligibility rules, checked before a private action runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The ports of one operator, the clock and the sources of chance."""
+    """The ports of one operator, its clock and its random sources."""
 
     billing: Billing
     ledger: Ledger
     codes: Codes
     passwords: Passwords
     now: Callable[[], datetime]
-    """The instant, UTC."""
+    """Returns the current time, UTC."""
     today: Callable[[], date]
-    """The day in the operator's time zone."""
+    """Returns the current day in the operator's time zone."""
     digits: Callable[[int], str]
-    """So many random decimal digits, from a cryptographic source."""
+    """Returns n random decimal digits from a cryptographic source."""
     token: Callable[[], str]
-    """A URL-safe token of at least 128 random bits."""
+    """Returns a URL-safe token of at least 128 random bits."""
     links_url: str
-    """Where the operator's pages are, e.g. `https://gw.example.net/orange-ro`."""
+    """Base URL of the operator's pages, e.g. `https://gw.example.net/orange-ro`."""
 
 
 @value
 class Ask:
-    """What one action is given. `typed` may be a secret: it goes nowhere but into a port."""
+    """Input of one action. `input_text` may be a secret: pass it to a port only, never store or log it."""
 
     menu: Menu = field(repr=False)
     world: World = field(repr=False)
     subscriber: Subscriber | None = field(repr=False)
-    """Who stands behind the line; None when the number is nobody's, or billing has not said."""
+    """The line's subscriber; None when the number is unknown or billing has not answered."""
     missing: type[Failure]
-    """Why there is no subscriber."""
+    """Failure that explains a missing subscriber."""
     caller: str = field(repr=False)
-    """The phone in use: the line it is about may be another."""
+    """The phone in use, E.164; the line in question may be another."""
     channel: str
     language: str
     proofs: tuple[str, ...]
     given: str
-    """The word the screen hands to the action (`with:`)."""
+    """The argument the screen passes to the action (`with:`)."""
     typed: str = field(repr=False)
     facts: Facts = field(repr=False)
     key: str
-    """Idempotency key of this action in this hop."""
+    """Idempotency key of this action in this request."""
     now: datetime
     subject: str = field(default="", repr=False)
-    """The number it is about, when that is not the caller's own."""
+    """The line's number (E.164), when it is not the caller's own."""
     trusted: bool = False
-    """Does the connection prove the phone in use, whatever the line?"""
+    """Whether the connection authenticates the phone in use, whatever the line."""
 
     @property
     def line(self) -> str:
-        """The number it is about."""
+        """The number (E.164) of the line in question."""
         return self.subject or self.caller
 
     def able(self, what: Capability) -> Billing:
-        """Billing, when it can do this; NotEligible when it cannot, for no answer is not an empty one."""
+        """Return billing if it has a capability; NotEligible otherwise, as no answer is not an empty one."""
         if what not in self.world.billing.capabilities:
             raise NotEligible
         return self.world.billing
 
     def known(self) -> Subscriber:
-        """The subscriber, or why there is none: every action on an account begins here."""
+        """Return the subscriber, or raise why there is none. Every action on an account calls it first."""
         if self.subscriber is None:
             raise self.missing
         return self.subscriber
@@ -106,13 +106,13 @@ class Ask:
         return self.now.astimezone(ZoneInfo(self.menu.form.time_zone)).date()
 
     def words(self, name: str, facts: Facts, channel: str = "sms") -> str:
-        """A catalogue text in the subscriber's language."""
+        """Render a catalogue text in the subscriber's language."""
         return self.menu.words(name, self.language, channel, facts)
 
     def sms(
         self, text: str, facts: Facts, kind: NoticeClass = "notice", life: timedelta | None = None
     ) -> Notice:
-        """A notice to the caller's own number."""
+        """Build an SMS of the text `text` to the caller's own number, dropped after `lifetime`."""
         return Notice(
             key=f"{self.key}/{text}",
             operator=self.menu.name,
@@ -125,7 +125,7 @@ class Ask:
         )
 
     def email(self, text: str, to: str, facts: Facts) -> Notice:
-        """A notice to an e-mail address, its subject being the text named `TEXT_subject`."""
+        """Build an e-mail from the texts named `TEXT_notice` (body) and `TEXT_subject`."""
         return Notice(
             key=f"{self.key}/{text}",
             operator=self.menu.name,
@@ -138,7 +138,7 @@ class Ask:
         )
 
     def consent(self, what: str, text: str, *, given: bool) -> Consent:
-        """A line for the consent record."""
+        """Build an entry for the consent record."""
         return Consent(what, given, text, self.language, self.channel, ",".join(self.proofs) or "none")
 
     def change(
@@ -155,15 +155,15 @@ class Ask:
         registration: Registration | None = None,
         subscription: str = "",
     ) -> Change:
-        """All that this action writes, under its idempotency key; `part` names one of several writes.
+        """Build the change set of this action under its idempotency key; `part` names one of several.
 
-        For the line's own subscription, unless another is named.
+        It is for the line's own subscription unless `subscription` names another.
         """
-        known = self.known()
+        subscriber = self.known()
         return Change(
             self.key + part,
-            known.operator,
-            subscription or known.id,
+            subscriber.operator,
+            subscription or subscriber.id,
             self.now,
             outcome,
             preference,
@@ -177,19 +177,19 @@ class Ask:
         )
 
     def _deed(self, outcome: str) -> Deed:
-        """What the audit trail says of this action's change."""
-        hop, _, node = self.key.rpartition("/")
-        return Deed(self.menu.name, self.line, node, self.now, self.channel, "", outcome, hop)
+        """Return the audit log entry of this action's change set."""
+        request, _, node = self.key.rpartition("/")
+        return Deed(self.menu.name, self.line, node, self.now, self.channel, "", outcome, request)
 
     def link(self, purpose: LinkPurpose, value: str, life: timedelta, opens: int = 1) -> Link:
-        """A fresh short link bound to the subscription."""
-        known, token = self.known(), Secret(self.world.token())
-        return Link(token, purpose, known.operator, known.id, value, self.now + life, opens)
+        """Build a magic link with a new token, bound to the subscription."""
+        subscriber, token = self.known(), Secret(self.world.token())
+        return Link(token, purpose, subscriber.operator, subscriber.id, value, self.now + life, opens)
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A line to turn to: its number, and its kind as it was said (empty for the caller's own)."""
+    """A switch to another line: its number and the kind the caller stated (empty for the caller's own)."""
 
     number: str = field(repr=False)
     kind: str = ""
@@ -197,16 +197,16 @@ class Subject:
 
 @value
 class Outcome:
-    """What an action answers: a name with an edge in the table, and the facts the next screen shows."""
+    """Result of an action: an outcome name with an edge in the menu, and the next screen's facts."""
 
     name: str
     facts: Facts = field(default_factory=dict, repr=False)
     proof: str = ""
-    """What the subscriber has just proven."""
+    """The proof of identity the subscriber has just given."""
     subject: Subject | None = field(default=None, repr=False)
-    """The line to go on with, where it is another than before."""
+    """The line to continue with, when it changes."""
     language: str = ""
-    """The language to go on in."""
+    """The language to continue in, when it changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,11 +216,11 @@ class Action:
     run: Callable[[Ask], Awaitable[Outcome]]
     outcomes: frozenset[str]
     private: bool = True
-    """Does it touch billing data or change an account? Then its screens must ask for a proof."""
+    """Whether it reads billing data or changes an account: its screens must then require a proof."""
     for_all: bool = False
-    """Is it also for subscribers whom the operator's rules leave out?"""
+    """Whether subscribers who are not eligible by the operator's rules may run it too."""
     later: bool = False
-    """Is it too long for a turn? Then it always becomes an errand, and the turn is answered `slow`."""
+    """Whether it takes longer than a turn: it always runs as a deferred step, and the turn gets `slow`."""
 
 
 def action(
@@ -231,9 +231,9 @@ def action(
     for_all: bool = False,
     later: bool = False,
 ) -> Action:
-    """A row: the function, and the outcomes it may answer besides those of failures and rules."""
-    barring = BARRED if private and not for_all else frozenset[str]()
-    return Action(run, frozenset(outcomes.split()) | ANY | barring, private, for_all, later)
+    """Build a row: the function and its outcomes, besides those of failures and eligibility rules."""
+    extra = BARRED if private and not for_all else frozenset[str]()
+    return Action(run, frozenset(outcomes.split()) | ANY | extra, private, for_all, later)
 
 
 Actions = Mapping[str, Action]

@@ -1,4 +1,4 @@
-"""A circuit breaker: a provider that is out is left alone, and asked again by one message at a time."""
+"""Circuit breaker of an SMS or e-mail provider; while half open it lets one message at a time through."""
 
 import logging
 from collections.abc import Callable
@@ -7,28 +7,31 @@ from datetime import datetime, timedelta
 
 log = logging.getLogger("dialtree.delivery")
 FAILURES = 5
-"""Transport failures in a row that open it."""
+"""Consecutive transport failures that open the circuit."""
 FIRST_WAIT = timedelta(seconds=5)
 LONGEST_WAIT = timedelta(seconds=60)
 LONGEST_REST = timedelta(hours=1)
-"""A provider may not silence us for longer, whatever it asks."""
+"""Longest pause a provider's `Retry-After` can ask for."""
 
 
 @dataclass(slots=True)
 class Breaker:
-    """Closed; open until `probe_at`; half open while a probe is under way. A failed probe doubles the wait."""
+    """Circuit breaker: closed, open until `probe_at`, or half open during a probe.
+
+    A failed probe doubles the wait, up to `MAX_WAIT`.
+    """
 
     name: str
-    """`operator/route/provider`, for the log."""
+    """`operator/route/provider`, for log events."""
     now: Callable[[], datetime]
     failures: int = 0
     wait: timedelta = FIRST_WAIT
     probe_at: datetime | None = None
-    """When an open one may be asked again; None while it is closed."""
+    """Time of the next probe while the circuit is open; None while it is closed."""
     probing: bool = False
 
     def admits(self) -> bool:
-        """May a message go now? Of those that ask an open one, the first after the wait may."""
+        """Return whether a message may be sent now; while open, the first call after the wait is the probe."""
         if self.probe_at is None:
             return True
         if self.now() < self.probe_at:
@@ -37,13 +40,13 @@ class Breaker:
         return True
 
     def worked(self) -> None:
-        """The provider did its work, whatever it said of the message."""
+        """Record that the provider works, whatever it answered about the message; closes the circuit."""
         if self.probe_at is not None:
-            log.warning("route closed", extra={"provider": self.name})
+            log.warning("provider.circuit_closed", extra={"provider": self.name})
         self.failures, self.wait, self.probe_at, self.probing = 0, FIRST_WAIT, None, False
 
     def failed(self, *, at_once: bool = False) -> None:
-        """The provider did not do its work; `at_once` when no other message can fare better."""
+        """Record a transport failure; `at_once` opens the circuit without waiting for the threshold."""
         self.failures = FAILURES if at_once else self.failures + 1
         if self.probing:
             self.wait = min(self.wait * 2, LONGEST_WAIT)
@@ -52,10 +55,10 @@ class Breaker:
         self._open(self.wait)
 
     def rest(self, seconds: float) -> None:
-        """The provider asks to be left alone for so long (`Retry-After`)."""
+        """Open the circuit for the time the provider asks for (`Retry-After`)."""
         self._open(min(timedelta(seconds=seconds), LONGEST_REST))
 
     def _open(self, wait: timedelta) -> None:
         if self.probe_at is None:
-            log.error("route opened", extra={"provider": self.name})
+            log.error("provider.circuit_opened", extra={"provider": self.name})
         self.probe_at, self.probing = self.now() + wait, False

@@ -1,56 +1,56 @@
-"""Failures: one tree; each says whether to try again, whether to log, and which screen is shown.
+"""Failures: the exception tree; each class says whether to retry, to log, and which outcome to show.
 
 Failure
-  Refused                what was asked may not be done; asking again changes nothing
-    NotFound             nobody and nothing by that name
-    NotEligible          the operator's rules leave this subscriber out
+  Refused                the request is not allowed; a retry changes nothing
+    NotFound             no such subscriber or object
+    NotEligible          the operator's rules exclude this subscriber
     NotPublished         the bill exists but may not be shown yet
-  Unavailable            a part we depend on did not answer
+  Unavailable            a dependency did not answer
     Slow                 it took longer than the turn allows
-    Down                 it refused, broke off, or is known to be out
-    Overloaded           we shed this piece of work ourselves
-  Undelivered            a notice did not go out
-    TryLater             the provider asks for another time, or failed before taking it
-      NotNow             the recipient cannot be reached just now; the provider is well
-    Rejected             the recipient cannot be reached this way
+    Down                 it refused or broke the connection, or its circuit is open
+    Overloaded           load shedding: we dropped this work ourselves
+  Undelivered            a message was not sent
+    TryLater             the provider asks to retry later, or failed before accepting the message
+      NotNow             the recipient is unreachable for the moment; the provider works
+    Rejected             the recipient cannot be reached by this route
     OptedOut             the recipient does not want messages
-    Misconfigured        sender, credentials or region are wrong: a person must look, then it may go
-    OutcomeUnknown       the request left and no answer came
-  BadRequest             an inbound request that is not what its contract says
+    Misconfigured        sender, credentials or region are wrong: retried once somebody fixed them
+    OutcomeUnknown       the request was sent and no answer came
+  BadRequest             an inbound request that violates its contract
 """
 
 from typing import ClassVar
 
 
 class Failure(Exception):  # noqa: N818 - the tree's names are the words screens and logs use
-    """Something went wrong."""
+    """The operation failed."""
 
     again: ClassVar[bool] = False
-    """May the same work be tried again?"""
+    """Whether the same work may be retried."""
     logged: ClassVar[bool] = True
-    """Is it worth a log line?"""
+    """Whether to log it."""
     outcome: ClassVar[str] = "down"
-    """The outcome a step reports, hence the screen the subscriber sees."""
+    """Outcome name of the step, which selects the screen the subscriber sees."""
 
     def __init__(self, message: str = "") -> None:
         super().__init__(message or (type(self).__doc__ or "").strip())
 
 
 class Refused(Failure):
-    """This may not be done."""
+    """The request is not allowed."""
 
     logged = False
     outcome = "refused"
 
 
 class NotFound(Refused):
-    """Nothing is known by that name."""
+    """No such subscriber or object."""
 
     outcome = "unknown"
 
 
 class NotEligible(Refused):
-    """The operator's rules leave this subscriber out."""
+    """The operator's rules exclude this subscriber."""
 
 
 class NotPublished(Refused):
@@ -60,7 +60,7 @@ class NotPublished(Refused):
 
 
 class Unavailable(Failure):
-    """A part we depend on did not answer."""
+    """A dependency did not answer."""
 
     again = True
 
@@ -72,19 +72,19 @@ class Slow(Unavailable):
 
 
 class Down(Unavailable):
-    """A part we depend on is out."""
+    """A dependency is down."""
 
 
 class Overloaded(Unavailable):
-    """Too much work at once."""
+    """Load shedding: too much work at once."""
 
 
 class Undelivered(Failure):
-    """The notice did not go out."""
+    """The message was not sent."""
 
 
 class TryLater(Undelivered):
-    """The provider asks for another time."""
+    """The provider asks to retry later."""
 
     again = True
 
@@ -94,11 +94,11 @@ class TryLater(Undelivered):
 
 
 class NotNow(TryLater):
-    """The recipient cannot be reached just now."""
+    """The recipient is unreachable for the moment."""
 
 
 class Rejected(Undelivered):
-    """The recipient cannot be reached this way."""
+    """The recipient cannot be reached by this route."""
 
 
 class OptedOut(Rejected):
@@ -114,11 +114,11 @@ class Misconfigured(Undelivered):
 
 
 class OutcomeUnknown(Undelivered):
-    """The request left and no answer came."""
+    """The request was sent and no answer came."""
 
 
 class BadRequest(Failure):
-    """The request is not what its contract says."""
+    """The inbound request violates its contract."""
 
     logged = False
 

@@ -1,4 +1,4 @@
-"""Ports: what the flows need from the world, each with at least two implementations."""
+"""Ports: the interfaces to billing and storage that the flows use, each with several implementations."""
 
 from collections.abc import AsyncIterator, Awaitable, Collection, Sequence
 from dataclasses import field
@@ -29,216 +29,222 @@ from menus.model.value import value
 
 
 class Billing(Protocol):
-    """The operator's bills. Called under the turn's deadline; raises Refused or Unavailable only."""
+    """Billing backend (BSS) of one operator.
+
+    Called under the turn's deadline; raises subclasses of `Refused` and `Unavailable` only.
+    """
 
     @property
     def capabilities(self) -> Collection[Capability]:
-        """What this backend can do besides bills; what is not named here is never asked of it."""
+        """Optional features of this backend; methods of a feature that is not listed are never called."""
 
     async def subscriber(self, msisdn: str) -> Subscriber:
-        """Who stands behind a number; NotFound when nobody does."""
+        """Return the subscriber of a number (E.164); NotFound when there is none."""
 
     async def bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
-        """Issued bills, newest first."""
+        """Return up to `limit` issued bills from `offset` on, newest first."""
 
     async def bill(self, account: str, bill_id: str) -> Bill:
-        """One bill of this account; NotFound for any other account's."""
+        """Return one bill of this account; NotFound for a bill of any other account."""
 
     async def lines(self, account: str, bill_id: str) -> Sequence[BillLine]:
-        """The bill's detail by rubric and user."""
+        """Return the bill's charge lines by rubric and user."""
 
     async def media(self, account: str) -> Media:
-        """How bills reach this account today."""
+        """Return how bills are delivered to this account today: on paper or by e-mail."""
 
     async def set_media(self, account: str, media: Media) -> bool:
-        """Ask for paper or e-mail; False when it was so already. Idempotent."""
+        """Switch bill delivery to paper or e-mail; False when it was set already. Idempotent."""
 
     async def entries(self, account: str, what: Entries, limit: int) -> Sequence[Entry]:
-        """What was used or bought, newest first; asked only with the capability of that name."""
+        """Return usage records or purchases, newest first; needs the capability of that name."""
 
     async def document(self, account: str, bill_id: str) -> Document:
-        """The issuer's own document; NotFound when there is none. Asked only with `documents`."""
+        """Return the issuer's document of a bill; NotFound when there is none. Needs `documents`."""
 
 
 @runtime_checkable
 class Cycles(Protocol):
-    """Whole cycles of bills, for the billing day; a backend that cannot list them does without."""
+    """Billing cycles: lists the bills of a period, to announce them. Optional for a backend."""
 
     def issued(self, first: date, last: date) -> AsyncIterator[Sequence[tuple[Bill, Subscriber]]]:
-        """Published bills issued between two days, both included, each with its account's holder.
+        """Yield pages of the bills issued from `first` to `last` inclusive, each with its account's holder.
 
-        Page by page; an account nobody holds is left out.
+        Accounts without a holder are left out.
         """
 
     async def holder(self, account: str) -> Subscriber:
-        """Who is told of this account's bills; NotFound when nobody is."""
+        """Return the subscriber notified of this account's bills; NotFound when there is none."""
 
 
 @value
 class SessionKey:
-    """Where a session is kept: both parts are keyed hashes, so a store never shows a number."""
+    """Storage key of a session. Both parts are keyed hashes, so a store never holds a phone number."""
 
     tag: str
-    """Of operator and caller: one subscriber's keys share it (Redis hash tag, rate bucket)."""
+    """Hash of operator and caller, shared by a subscriber's keys (Redis hash tag, rate limit bucket)."""
     name: str
-    """Of provider, channel and the provider's session id."""
+    """Hash of provider, channel and the provider's session id."""
 
 
 @value
 class Opened:
-    """What `Sessions.open` found.
+    """Result of `SessionStore.open`.
 
-    new      nothing there; the lease is ours
-    live     a session is there; the lease is ours
+    new      no session stored; the lease is ours
+    live     session loaded; the lease is ours
     ended    the conversation is over; `reply` is its last answer; no lease
-    replay   this very hop was answered before with `reply`; no lease
+    replay   this request was answered before with `reply`; no lease
     busy     another turn holds the lease and did not finish in time
-    limited  this subscriber has used up the allowed turns
+    limited  this subscriber is over the rate limit
     """
 
     status: Literal["new", "live", "ended", "replay", "busy", "limited"]
     version: int = 0
     lease: int = 0
-    """Fencing token of the lease."""
+    """Fencing token of the session lease."""
     session: bytes | None = field(default=None, repr=False)
     reply: bytes | None = field(default=None, repr=False)
 
 
 class Sessions(Protocol):
-    """Live sessions. One `open` and one `save` a turn; each is one round trip."""
+    """Session store with leases. One `open` and one `save` a turn; each is one round trip."""
 
     async def open(self, key: SessionKey, hop: str) -> Opened:
-        """Load, lease, check for replay and count against the rate limit, in one step.
+        """Load and lease the session, detect a replayed request and apply the rate limit, atomically.
 
-        A concurrent twin waits here, bounded, for the first to save.
+        A concurrent duplicate waits here, for a bounded time, until the first one saves.
         """
 
     async def save(
         self, key: SessionKey, opened: Opened, hop: str, session: bytes | None, reply: bytes
     ) -> bool:
-        """Keep session and reply and give the lease back; False when the lease was lost.
+        """Store session and reply and release the lease; False when the lease was lost.
 
-        `session` None ends the conversation: only the reply is kept, for repeats.
+        `session` None ends the conversation: only the reply is kept, for duplicates.
         """
 
     async def release(self, key: SessionKey, opened: Opened) -> None:
-        """Give the lease back without saving: the turn failed and may be tried again."""
+        """Release the lease without saving: the turn failed and may be retried."""
 
     async def drop(self, key: SessionKey) -> None:
-        """The network says the conversation is over: forget it. Unknown keys are fine."""
+        """Delete a session that the network has ended; an unknown key is ignored."""
 
     async def forget(self, tag: str) -> int:
-        """Forget everything of one subscriber, who asked for it; how many conversations were live here."""
+        """Delete all data of one subscriber (right to erasure); return how many sessions were live here."""
 
 
 class Tallies(Protocol):
-    """How often somebody did something lately, counted by all processes together.
+    """Windowed event counters shared by all processes, for abuse limits.
 
-    For what is merely a nuisance. A guess at a secret is counted in SQL (`Codes`, `Passwords`).
+    Attempts to guess a secret are counted in SQL instead (`OneTimeCodes`, `Passwords`).
     """
 
     async def count(self, what: str, who: str, seconds: float) -> int:
-        """One more; how many there were in the `seconds` that began with the first. Raises nothing.
+        """Count one event and return the total in the window of `seconds` that its first event opened.
 
-        `who` may be a number or an address: no store shows it.
+        `who` may be a phone number or an address: stores keep a hash of it. Never raises.
         """
 
 
 class Ledger(Protocol):
-    """What must not be lost: preferences, consents, links, the keys of changes already made."""
+    """Durable store of preferences, consents, registrations, magic links and idempotency keys."""
 
     async def commit(self, change: Change) -> str:
-        """Write it all in one transaction, once per key; answers the outcome kept with the key."""
+        """Write a change set in one transaction, once per key; return the outcome stored with the key."""
 
     async def registrations(self, operator: str, by: str) -> Sequence[Registration]:
-        """The lines registered for bills by e-mail from this phone, oldest first."""
+        """Return the lines registered for e-mail bills from the phone `by`, oldest first."""
 
     async def registered(self, operator: str, subscription: str) -> Registration | None:
-        """How this subscription was registered; None when it was not."""
+        """Return the registration of a subscription; None when there is none."""
 
     async def preference(self, operator: str, subscription: str) -> Preference:
-        """What this subscription chose; an empty Preference when nothing."""
+        """Return the stored preference of a subscription; an empty one when there is none."""
 
     async def welcome(self, number: str, owner: Subscriber, now: datetime, today: date) -> Preference:
-        """What the one behind this number chose; called when billing has said who that is.
+        """Bind a number to the owner that billing reports; return the owner's preference.
 
-        When the number has a new owner, or the subscription began anew, passwords, codes, links,
-        preferences and consents of the one before are gone when this returns. `today` is the operator's
-        day: a subscription that began on it may have begun on a day billing does not know.
+        When the number has a new owner (recycled number) or the subscription started anew, the previous
+        owner's passwords, codes, links, preferences and consents are deleted before this returns. `today`
+        is the operator's day: backends that do not know the start of a subscription report that day.
         """
 
     def note(self, deed: Deed) -> None:
-        """Add a line to the audit trail soon: for what is read. What is changed brings its own."""
+        """Queue an audit log entry for a read; change sets carry the entries of their writes."""
 
     async def reply(self, key: str) -> bytes | None:
-        """The answer kept with a change's key, if that change was made before."""
+        """Return the reply stored with an idempotency key; None when there is none."""
 
     async def open_link(self, token: Secret, purpose: str, now: datetime) -> Link | None:
-        """Look a link up without using it; None when unknown, used up or expired."""
+        """Look up a magic link without using it; None when unknown, used up or expired."""
 
     async def use_link(self, token: Secret, purpose: str, now: datetime) -> Link | None:
-        """Use a link once; of parallel users at most `opens` succeed."""
+        """Use a magic link once; of parallel uses at most `opens_left` succeed, the others get None."""
 
     async def opt_out(self, operator: str, number: str, *, out: bool, now: datetime) -> bool:
-        """Remember STOP (or START) from this number; False when it was so already."""
+        """Store STOP (`out`) or START from a number; False when it was set already."""
 
 
 class Codes(Protocol):
-    """One-time codes, kept as keyed hashes; every count is atomic."""
+    """One-time codes (OTP), stored as keyed hashes; every counter is atomic."""
 
     async def issue(self, request: CodeRequest) -> Literal["ok", "soon", "many"]:
-        """Remember a code and enqueue its notice in one transaction; the new one kills the old.
+        """Store a code and enqueue its message in one transaction; the previous code becomes invalid.
 
-        `soon`: less than 30 s after the last. `many`: 3 an hour or 6 a day are used up.
-        A repeated `key` answers what it answered first.
+        `soon`: less than 30 s after the last. `many`: over the limit of 3 an hour or 6 a day.
+        A repeated `key` returns the first result.
         """
 
     async def redeem(
         self, operator: str, number: str, purpose: str, code: Secret, now: datetime, source: str = ""
     ) -> Literal["ok", "wrong", "locked"]:
-        """Use a code once. Five wrong tries kill a code, nine a day lock the number's codes.
+        """Check a code and use it up. Five wrong attempts invalidate it, nine a day lock the number.
 
-        `source` names where a try came from that may be anybody's (the web): it has a budget of its own.
+        `source` identifies an unauthenticated origin (the web), which has an attempt budget of its own.
         Unknown, expired and used codes are `wrong`; of two parallel uses one is `ok`.
         """
 
 
 class Passwords(Protocol):
-    """Passwords and PINs as argon2id hashes, checked in a bounded pool."""
+    """Passwords and PINs, stored as argon2id hashes and verified in a bounded pool."""
 
     async def check(
         self, operator: str, number: str, secret: Secret, kind: str, now: datetime
     ) -> Literal["ok", "wrong", "locked"]:
-        """Compare; an unknown number takes as long as a known one. Raises Overloaded when shed."""
+        """Verify a secret of the given kind; raises Overloaded when the pool sheds load.
+
+        An unknown number takes as long as a known one.
+        """
 
     async def put(self, operator: str, number: str, secret: Secret, kind: str, now: datetime) -> None:
-        """Set or replace."""
+        """Set or replace the number's secret of the given kind."""
 
 
 class Outbox(Protocol):
-    """Notices and errands on their way out; enqueued by `Ledger.commit` and `Codes.issue`."""
+    """Transactional outbox; `Ledger.commit` and `OneTimeCodes.issue_code` fill it."""
 
     async def claim(self, most: int, now: datetime, full: Collection[tuple[str, str]] = ()) -> Sequence[Parcel]:
-        """Take due rows under a lease of seconds: codes first, then replies, notices, campaigns.
+        """Lease up to `limit` due rows for some seconds: codes first, then replies, notices, campaigns.
 
-        `full`: operators and routes whose notices and campaigns could not go out now, and are left.
+        `full` lists (operator, route) pairs without capacity: their notices and campaigns are skipped.
         """
 
     async def hold(self, parcels: Sequence[Parcel], now: datetime, *, sending: bool) -> Collection[int]:
-        """Renew the lease of claimed rows; the ids of those that are still ours.
+        """Renew the leases of claimed rows; return the ids that are still ours.
 
-        With `sending` before a row is given to its provider, and again while it is under way: only
-        then may a later worker know that this one may have sent it (`Parcel.lapsed`).
+        Pass `sending` before a row is handed to its provider and while the call runs: after a crash
+        the next worker then knows that it may have been sent (`ClaimedMessage.lease_expired`).
         """
 
     async def put_back(self, later: Sequence[tuple[Parcel, datetime]], now: datetime) -> None:
-        """Give back what was claimed and not tried, each until an instant; no attempt is counted."""
+        """Return rows that were claimed and not attempted, each due again at its time; counts no attempt."""
 
     def settle(self, parcel: Parcel, settlement: Settlement, now: datetime) -> Awaitable[bool]:
-        """Record what became of it; False when the fence is stale (another worker took over)."""
+        """Record a delivery outcome; False when the fencing token is stale (another worker took over)."""
 
     async def receipt(self, receipt: Receipt, now: datetime) -> None:
-        """Record a provider's word; states only move forward, unknown ids are parked."""
+        """Record a delivery receipt; states only move forward, receipts of unknown ids are stored aside."""
 
     async def wait(self, seconds: float) -> None:
-        """Return when something may be due, at the latest after so many seconds."""
+        """Return when a row may be due, at the latest after `seconds`."""

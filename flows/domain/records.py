@@ -1,4 +1,4 @@
-"""Records: the values that cross the ports, all frozen."""
+"""Domain records: frozen values that cross the ports (subscriber, bill, message, change set...)."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -12,12 +12,12 @@ LinkPurpose = Literal["address", "mailbox", "email", "bill", "file"]
 Entries = Literal["usage", "purchases"]
 Capability = Literal["usage", "purchases", "documents"]
 NoticeClass = Literal["code", "reply", "notice", "campaign"]
-"""Sent in this order; `code` is never re-sent blindly, `notice` at most once after an unknown outcome."""
+"""In sending order. After an unknown outcome a `code` is never re-sent, a `notice` at most once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A value that never shows itself: not in repr, str, logs or errors."""
+    """A secret string that repr, str, logs and error messages never show."""
 
     value: str = field(repr=False)
 
@@ -27,7 +27,7 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """Who stands behind a number: the subscription, not the number, is what bindings hold on to."""
+    """A subscription at the billing backend. Data is bound to the subscription, not to its phone number."""
 
     id: str
     """Subscription id at the billing backend."""
@@ -39,20 +39,20 @@ class Subscriber:
     segment: Literal["residential", "business"]
     language: str
     since: date
-    """First day of the subscription; a change means the number has a new owner."""
+    """First day of the subscription; when it changes, the number has a new owner."""
     email: str = field(default="", repr=False)
     email_validated: bool = False
     address: str = field(default="", repr=False)
     sim_changed_at: datetime | None = field(default=None, repr=False)
-    """When the SIM was last changed or the number ported; None when the backend does not say."""
+    """Last SIM swap or number port (UTC); None when the backend does not report it."""
     siret: str = field(default="", repr=False)
     account_number: str = field(default="", repr=False)
-    """What its holder knows the account by; empty when that is `account`."""
+    """Account number printed on bills; empty when it equals `account`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """One bill; amounts in the operator's currency, tax included unless named otherwise."""
+    """One bill. Amounts are in the operator's currency, tax included unless the field says otherwise."""
 
     id: str
     number: str
@@ -64,29 +64,29 @@ class Bill:
     remaining: Decimal
     state: BillState
     seen: date | None = None
-    """The day billing said so, when it cannot be asked now; None when it has just said it."""
+    """Day the backend last reported this, when it is down and the answer is cached; None when current."""
 
 
 @dataclass(frozen=True, slots=True)
 class BillLine:
-    """One line of a bill's detail."""
+    """One charge line of a bill's detail."""
 
     rubric: str
-    """Catalogue name of the rubric: `subscriptions`, `options`, `communications`..."""
+    """Charge category, as the text catalogue names it: `subscriptions`, `options`, `communications`..."""
     user: str = field(repr=False)
     amount: Decimal
     id: str = ""
     label: str = field(default="", repr=False)
     centre: str = ""
-    """The billing centre of a business account, e.g. `CF-100-A`."""
+    """Billing centre of a business account, e.g. `CF-100-A`."""
     days: int = 0
     of_days: int = 0
-    """A part month (prorata): days of the days it has; 0 for whole months."""
+    """Pro-rata month: `days` charged of `of_days`; both 0 for whole months."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing used (a `call`, `data`, `text`), or bought on the bill (by its category)."""
+    """One usage record (`call`, `data`, `text`) or one purchase on the bill (`kind` is its category)."""
 
     at: date
     kind: str
@@ -97,19 +97,19 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The issuer's own document of a bill, byte for byte, with its hash, format and file name's ending."""
+    """The issuer's document of a bill, byte for byte, with its hash, format and file name suffix."""
 
     data: bytes = field(repr=False)
     sha256: str
     format: str
     platform: str = ""
-    """Where the legal original lies, when this is a copy."""
+    """Platform that holds the legal original, when this is a copy."""
     suffix: str = "pdf"
 
 
 @dataclass(frozen=True, slots=True)
 class Preference:
-    """What a subscriber chose with us; empty means never chosen."""
+    """A subscriber's preferences stored by the gateway; an empty field was never chosen."""
 
     language: str = ""
     notify: Literal["", "sms", "email", "both"] = ""
@@ -120,36 +120,36 @@ class Preference:
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """One line of the append-only consent record."""
+    """One entry of the append-only consent record."""
 
     what: str
     given: bool
     text: str
-    """Name of the text that was agreed to."""
+    """Catalogue name of the text agreed to."""
     language: str
     channel: str
     proof: str
-    """How the subscriber was known: `line`, `code`..."""
+    """How the subscriber was authenticated: `line`, `code`..."""
 
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """A line registered for bills by e-mail, and the phone it was registered from."""
+    """A line registered for e-mail bills, and the phone it was registered from."""
 
     by: str = field(repr=False)
-    """The phone in use, E.164."""
+    """Phone used to register, E.164."""
     line: str = field(repr=False)
-    """The line that is billed, E.164."""
+    """Billed line, E.164."""
     subscription: str
     account: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One message going out."""
+    """A message for the outbox."""
 
     key: str
-    """Unique: the same key enqueued twice goes out once."""
+    """Idempotency key: a key enqueued twice is sent once."""
     operator: str
     to: str = field(repr=False)
     """E.164 number or e-mail address."""
@@ -159,139 +159,139 @@ class Notice:
     language: str
     subject: str = field(default="", repr=False)
     due_at: datetime | None = None
-    """Not before this instant (UTC); None means now."""
+    """Earliest sending time (UTC); None means now."""
     expires_at: datetime | None = None
-    """Worthless after this instant (UTC): it is dropped, not sent."""
+    """Time (UTC) after which the message is dropped, not sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """Work promised for later: run a step again and text what it shows."""
+    """A menu step to run later; its result is sent by SMS."""
 
     key: str
     operator: str
     step: str
     session: bytes = field(repr=False)
-    """The session at the moment of the promise, secrets never in it."""
+    """The serialised session when the step was deferred; it holds no secrets."""
     expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A short link's binding; only the keyed hash of its token is stored."""
+    """A magic link: what its token is bound to. Only the keyed hash of the token is stored."""
 
     token: Secret
     purpose: LinkPurpose
     operator: str
     subscription: str
     value: str = field(repr=False)
-    """What opening it confirms, e.g. the address to validate."""
+    """What opening the link confirms, e.g. the e-mail address to validate."""
     expires_at: datetime
     opens: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A question a person must answer."""
+    """A support ticket that the operator's staff must answer."""
 
     reference: str
-    """What the subscriber is told, to ask again by."""
+    """Reference given to the subscriber for later enquiries."""
     kind: str
     bill: str
     line: str = ""
-    """Empty means the whole bill."""
+    """Id of the disputed bill line; empty for the whole bill."""
     channel: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """One line of the audit trail: who did what to which object. No amounts, no text of anybody's."""
+    """One audit log entry: who did what to which object. It holds no amounts and no message text."""
 
     operator: str
     actor: str = field(repr=False)
-    """The number or subscription; only its keyed hash is stored."""
+    """Phone number or subscription id; only its keyed hash is stored."""
     action: str
     at: datetime
     channel: str = ""
     object: str = ""
-    """The id of what was read, sent or changed."""
+    """Id of what was read, sent or changed."""
     outcome: str = "ok"
     correlation: str = ""
-    """What the lines of one cause share: the key of a hop or of a message."""
+    """Correlation id shared by the entries of one request or one message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """All that one action writes, in one transaction, once per key."""
+    """Everything one action writes: committed in one transaction, once per idempotency key."""
 
     key: str
-    """Idempotency key: session, hop and action. A key seen before writes nothing."""
+    """Idempotency key: session, request and action. A key seen before writes nothing."""
     operator: str
     subscription: str
     at: datetime
     outcome: str = "ok"
-    """Kept with the key: a repeat is told what the first one was told."""
+    """Stored with the key; a repeat returns the outcome of the first commit."""
     preference: Preference | None = None
-    """The fields that are not empty replace the stored ones."""
+    """Non-empty fields replace the stored ones."""
     consents: tuple[Consent, ...] = ()
     registration: Registration | None = None
-    """Kept once per phone and line."""
+    """Stored once per phone and line."""
     links: tuple[Link, ...] = ()
     notices: tuple[Notice, ...] = ()
     errands: tuple[Errand, ...] = ()
     tickets: tuple[Ticket, ...] = ()
     reply: bytes | None = field(default=None, repr=False)
-    """The provider's answer bytes to an inbound message, kept to be repeated."""
+    """Response bytes to an inbound message, stored for duplicates of it."""
     deeds: tuple[Deed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class CodeRequest:
-    """A one-time code to be remembered, and the notice that carries it, in one transaction."""
+    """A one-time code to store and the message that carries it, written in one transaction."""
 
     key: str
     operator: str
     number: str = field(repr=False)
     purpose: str
-    """What it opens: `proof` (this conversation) or `bill` (the web page)."""
+    """What the code authenticates for: `proof` (this conversation), `bill` (the web page)..."""
     code: Secret
     at: datetime
     expires_at: datetime
     notice: Notice | None
-    """None when nothing may be sent (the number is nobody's): counted all the same."""
+    """None when nothing may be sent (unknown number); the request still counts towards the limits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a provider says became of a message; `our_id` when it echoes the key we gave."""
+    """A delivery receipt; `our_id` is set when the provider echoes the key we sent."""
 
     provider: str
     message_id: str
     state: Literal["in_transit", "delivered", "failed", "unknown"]
     raw: str
-    """The provider's own word, kept for people to read."""
+    """Status as the provider wrote it, for operators to read."""
     reason: str = ""
     our_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A claimed outbox row: one notice or errand in the hands of one worker."""
+    """An outbox row (message or deferred step) leased to one worker."""
 
     id: int
     fence: int
-    """Fencing token: a settlement with an older one is refused."""
+    """Fencing token: an outcome recorded with an older token is rejected."""
     attempt: int
-    """1 for the first try."""
+    """Attempt number, 1 for the first."""
     item: Notice | Errand
     claimed_at: datetime
     lapsed: bool = False
-    """The attempt before this one was begun by a worker that fell silent: nobody knows what became of it."""
+    """True when the previous attempt's worker lost its lease while sending: its outcome is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What became of one attempt."""
+    """Outcome of one delivery attempt."""
 
     state: Literal["sent", "again", "dead", "unknown", "expired", "opted_out"]
     provider: str = ""

@@ -1,4 +1,4 @@
-"""Retry: what becomes of an attempt, as a pure function of its failure, its number and its message's class."""
+"""Retry policy: back-off schedule and outcome of a failed attempt, as pure functions."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,22 +14,22 @@ WAITS: Mapping[str, tuple[int, ...]] = {
     "campaign": (60, 600, 3600),
     "errand": (2, 5, 15, 60, 300, 900, 3600),
 }
-"""Seconds before the second, third... attempt; after the last the row is dead."""
+"""Seconds before the second, third... attempt, by message class; after the last one the row is `dead`."""
 RESENT_AFTER_UNKNOWN = frozenset({"notice"})
-"""Classes sent once more, at most, when the first outcome stayed unknown; a code is never re-sent blindly."""
+"""Classes re-sent, at most once, after an unknown first outcome; a code is never re-sent blindly."""
 UNKNOWN_WAIT = timedelta(minutes=10)
-"""How long a receipt may still tell what became of it."""
+"""How long to wait for a delivery receipt before re-sending after an unknown outcome."""
 
 
 def kind(parcel: Parcel) -> str:
-    """The class of a parcel, as the tables name it."""
+    """Return the row of the schedule for a claimed message: its message class, or `errand`."""
     return parcel.item.kind if isinstance(parcel.item, Notice) else "errand"
 
 
 def settled(parcel: Parcel, failure: Failure, now: datetime, *, repeatable: bool = False) -> Settlement:
-    """What to record after a failed attempt.
+    """Return the outcome to record after a failed attempt: retry at a time, dead, expired or unknown.
 
-    `repeatable`: the provider takes a message once per key, so one of unknown outcome is sent again.
+    `repeatable`: the provider deduplicates by key, so an unknown outcome is retried like a failure.
     """
     reason = type(failure).__name__
     if isinstance(failure, OptedOut):
@@ -42,7 +42,7 @@ def settled(parcel: Parcel, failure: Failure, now: datetime, *, repeatable: bool
 
 
 def lapsed(parcel: Parcel, now: datetime) -> Settlement:
-    """What to record of an attempt begun by a worker that fell silent: its outcome is unknown."""
+    """Return the outcome to record for an attempt whose worker lost its lease: it is unknown."""
     return settled(replace(parcel, attempt=parcel.attempt - 1), OutcomeUnknown(), now)
 
 
@@ -50,11 +50,11 @@ def _again(parcel: Parcel, failure: Failure, now: datetime, reason: str) -> Sett
     waits = WAITS[kind(parcel)]
     if parcel.attempt > len(waits):
         return Settlement("dead", reason=reason)
-    asked = failure.after_seconds if isinstance(failure, TryLater) else None
-    at = now + timedelta(seconds=max(waits[parcel.attempt - 1], asked or 0))
-    if _too_late(parcel, at):
+    retry_after = failure.after_seconds if isinstance(failure, TryLater) else None
+    next_at = now + timedelta(seconds=max(waits[parcel.attempt - 1], retry_after or 0))
+    if _too_late(parcel, next_at):
         return Settlement("expired", reason=reason)
-    return Settlement("again", again_at=at, reason=reason)
+    return Settlement("again", again_at=next_at, reason=reason)
 
 
 def _unknown(parcel: Parcel, now: datetime, reason: str) -> Settlement:

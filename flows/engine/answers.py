@@ -1,4 +1,4 @@
-"""Hearing: the answers of one turn, fed to the session one at a time, and the steps they lead through."""
+"""Apply a turn's answers to the session, one at a time, and run the menu steps they lead to."""
 
 from flows.domain.actions import AS_OF, Outcome
 from flows.engine.flood_guard import card
@@ -11,50 +11,51 @@ from menus.model.session import Session
 from menus.step import Heard, hear, held, hold, settle, silent, take, text_in, turn_to
 
 MOST_STEPS = 8
-"""Steps one answer may pass through; more is a loop in the pack."""
+"""Steps one answer may run; more means a loop in the pack."""
 NOTES = {"wrong": "note.wrong", "empty": "note.empty"}
 
 
 async def listen(frame: Frame, session: Session, answers: list[str | None]) -> str:
-    """Feed the answers; the name of the note to begin the next screen with, or empty.
+    """Apply the answers; return the name of the note to show above the next screen, or an empty string.
 
-    None is silence. It stops at a wrong answer, at the end, and at what must be confirmed.
+    An answer of None is silence. Stops at a wrong answer, at the end of the conversation, and before a
+    screen that must be confirmed.
     """
-    message = ""
+    note = ""
     for index, answer in enumerate(answers):
         if index and frame.menu.nodes[session.state].confirm:
             break
         if answer and card(frame.menu, session, answer):
             return "note.card"
-        heard = await _one(frame, session, answer)
-        frame.said.append(heard.what)
-        message = NOTES.get(heard.what, "")
-        if message or frame.menu.nodes[session.state].closes:
+        result = await _one(frame, session, answer)
+        frame.said.append(result.what)
+        note = NOTES.get(result.what, "")
+        if note or frame.menu.nodes[session.state].closes:
             break
-    return message or ("note.as_of" if AS_OF in session.facts else "")
+    return note or ("note.as_of" if AS_OF in session.facts else "")
 
 
 async def _one(frame: Frame, session: Session, answer: str | None) -> Heard:
     origin = session.state
     session.facts.pop(AS_OF, None)
-    heard = _heard(frame, session, answer)
-    if heard.what == "moved":
-        hold(frame.menu, session, heard)
-        await _walk(frame, session, heard.typed)
+    result = _heard(frame, session, answer)
+    if result.what == "moved":
+        hold(frame.menu, session, result)
+        await _walk(frame, session, result.typed)
         attend(frame.menu, session, frame.people.world.now)
         settle(frame.menu, session, origin)
-    return heard
+    return result
 
 
 def _heard(frame: Frame, session: Session, answer: str | None) -> Heard:
     if answer is None:
         return silent(frame.menu, session)
-    texted = SURFACES[session.channel].messages
-    return (text_in if texted else hear)(frame.menu, session, answer)
+    is_sms = SURFACES[session.channel].messages
+    return (text_in if is_sms else hear)(frame.menu, session, answer)
 
 
 async def _walk(frame: Frame, session: Session, typed: str) -> None:
-    """Run steps until the session rests on a screen."""
+    """Run steps until the session waits on a screen."""
     for _ in range(MOST_STEPS):
         node = frame.menu.nodes[session.state]
         if node.rests:
@@ -67,14 +68,17 @@ async def _walk(frame: Frame, session: Session, typed: str) -> None:
         if outcome.language:
             session.language = frame.menu.language(outcome.language)
             frame.people.forget(session.number)
-    raise RuntimeError(f"steps without end at {session.state}")
+    raise RuntimeError(f"the pack loops: more than {MOST_STEPS} steps without a screen, at {session.state}")
 
 
 async def _turn_to(frame: Frame, session: Session, outcome: Outcome) -> None:
-    """Go on with another line, if the outcome says so; its kind is what was said, or what is known."""
-    to = outcome.subject
-    if to is None or to.number == session.number:
+    """Switch the session to another line if the outcome asks for it.
+
+    The line's kind is the one the caller stated, else the one billing reports.
+    """
+    target = outcome.subject
+    if target is None or target.number == session.number:
         return
-    person = Person() if to.kind else await frame.people.glimpse(to.number)
-    kind = to.kind or (person.subscriber.kind if person.subscriber else "")
-    turn_to(session, to.number, kind, trusted=frame.trusted)
+    profile = Person() if target.kind else await frame.people.glimpse(target.number)
+    kind = target.kind or (profile.subscriber.kind if profile.subscriber else "")
+    turn_to(session, target.number, kind, trusted=frame.trusted)

@@ -1,15 +1,15 @@
-"""Patience: how long a turn waits for what it depends on."""
+"""Time budgets of a turn: how long it waits for billing and storage before it answers without."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds; a gateway of an aggregator hangs up after 10 or so, and a caller before that."""
+    """Time budgets in seconds. An aggregator's gateway hangs up after about 10 s, a caller earlier."""
 
     name: float = 0.8
-    """For a caller's name and language, before a first screen is shown without."""
+    """For the caller's name and language; after it the first screen is shown without them."""
     action: float = 2.5
-    """For all actions of a turn together, from its beginning; then the answer is promised by SMS."""
+    """For all actions of a turn together, from its start; after it the step is deferred, answered by SMS."""
     promise: float = 1.0
-    """For writing that promise down, beyond the time of the actions."""
+    """For storing a deferred step, on top of the action budget."""

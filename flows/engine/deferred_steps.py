@@ -1,4 +1,4 @@
-"""Errands: a step that was promised is run again, and what it shows is texted, once."""
+"""Deferred steps: run a step again from the outbox and send its result by SMS, once."""
 
 import asyncio
 import logging
@@ -16,16 +16,17 @@ from menus.step import take
 
 log = logging.getLogger("dialtree.errand")
 PATIENCE_SECONDS = 30.0
-"""Nobody waits on the line any more, so billing may take its time."""
+"""No caller is waiting, so billing gets more time than in a turn."""
 MOST_STEPS = 8
+"""Steps one deferred step may run; more means a loop in the pack."""
 
 
 async def run(errand: Errand, shelf: Shelf, people: People, actions: Mapping[str, Action]) -> None:
-    """Run the promised step; raises TryLater while what it needs is still out."""
+    """Run a deferred step; raises TryLater while billing is still down or answers from its cache."""
     session = load(errand.session)
     menu = shelf.of(errand.operator, session.revision) or shelf.current(errand.operator)
     if errand.step not in menu.nodes:
-        log.warning("promised step is gone", extra={"node": errand.step})
+        log.warning("deferred_step.node_missing", extra={"node": errand.step})
         return
     session.channel = "sms"
     until = asyncio.get_running_loop().time() + PATIENCE_SECONDS
@@ -43,7 +44,10 @@ async def run(errand: Errand, shelf: Shelf, people: People, actions: Mapping[str
 
 
 async def _text(frame: Frame, errand: Errand, caller: str, body: str, language: str) -> None:
-    """The key is the errand's own: a second run of the same errand texts nothing, and so does no text."""
+    """Enqueue the result as SMS under the step's own key, so that a second run sends nothing more.
+
+    An empty result sends nothing.
+    """
     if not body:
         return
     key = f"{errand.key}/told"

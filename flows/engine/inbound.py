@@ -1,4 +1,4 @@
-"""Inbound: what a provider read, in our words."""
+"""Normalised inbound event: what a provider adapter reads from a webhook request."""
 
 from dataclasses import field
 
@@ -8,26 +8,26 @@ from menus.model.value import value
 
 @value
 class Inbound:
-    """One thing a subscriber did, whatever the provider calls it."""
+    """One subscriber input (dialled code, key press, speech or SMS), independent of the provider."""
 
     provider: str
     channel: Channel
     operator: str
     session_id: str
-    """The provider's own session or call id; empty for SMS, whose conversation is the sender's."""
+    """The provider's session or call id; empty for SMS, where the sender identifies the conversation."""
     caller: str = field(repr=False)
-    """E.164 with its plus, or empty when withheld or not a number."""
+    """E.164 with its plus; empty when withheld or not a number."""
     address: str
-    """What was dialled or texted to: `*100#`, `411`, `477`."""
+    """Service code or short code that was dialled or texted: `*100#`, `411`, `477`."""
     text: str | None = field(repr=False)
-    """What was typed, pressed or texted; None when the caller stayed silent."""
+    """The input; None when the caller stayed silent."""
     accumulated: bool = False
-    """True when `text` repeats every answer of the session, joined with `*`."""
+    """Whether `text` repeats every answer of the session, joined with `*` (Africa's Talking)."""
     hop: str = ""
-    """The provider's own id of this step or message; empty when it has none."""
+    """The provider's id of this request or message; empty when it has none."""
     inline: bool = True
-    """May the answer ride on the response? False sends it through the outbox."""
+    """Whether the reply may be the HTTP response; False sends it through the outbox."""
     trust: str = "none"
-    """What the connection proves about the caller: `line` or `none`."""
+    """What the connection authenticates about the caller: `line` or `none`."""
     spoken: bool = False
-    """True when `text` is recognised speech."""
+    """Whether `text` is recognised speech."""

@@ -1,16 +1,17 @@
-"""Crowd: how many turns a process has under way, and when whoever begins is asked to dial again."""
+"""Load shedding: limits concurrent turns per process; new sessions are refused when it is full."""
 
 from dataclasses import dataclass
 
 AT_ONCE = 500
-"""A turn takes about 1 ms of a processor: more at once would keep everybody waiting beyond half a second."""
+"""A turn takes about 1 ms of CPU: with more at once everybody would wait over half a second."""
 
 
 @dataclass(slots=True)
 class Crowd:
-    """Turns under way in this process. Conversations that have begun are never turned away.
+    """Limit on concurrent turns in this process, used as a context manager around each turn.
 
-    A turn counts from when it is let in: of those who come at one moment, `most` are served.
+    Running conversations are never refused. A turn counts from its admission: of a burst of new sessions
+    `max_turns` are served.
     """
 
     most: int = AT_ONCE
@@ -24,7 +25,7 @@ class Crowd:
         self.inside -= 1
 
     def turns_away(self) -> bool:
-        """Is there no room for a conversation that begins? Then it is counted."""
+        """Return whether a new session must be refused; counts the refusal."""
         full = self.inside >= self.most
         self.turned_away += full
         return full

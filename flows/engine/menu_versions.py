@@ -1,4 +1,4 @@
-"""The shelf: every published menu revision, so that a conversation ends on the one it began with."""
+"""Published menu revisions: a conversation stays on the revision it started with."""
 
 from dataclasses import dataclass, field
 
@@ -7,14 +7,14 @@ from menus.machine.menu import Menu
 
 @dataclass(slots=True)
 class Shelf:
-    """Menus by operator and revision; the newest of each operator is the current one."""
+    """Menus by operator and revision; the last one published is the operator's current menu."""
 
     menus: dict[str, dict[str, Menu]] = field(default_factory=dict)
     keep: int = 8
-    """Revisions kept per operator; a conversation lives minutes, so old ones need no more."""
+    """Revisions kept per operator; a conversation lasts minutes, so this is enough."""
 
     def publish(self, menu: Menu) -> None:
-        """Make a menu the current one of its operator; live sessions stay on theirs."""
+        """Make a menu its operator's current one and drop the oldest; live sessions stay on their revision."""
         revisions = self.menus.setdefault(menu.name, {})
         revisions.pop(menu.revision, None)
         revisions[menu.revision] = menu
@@ -22,9 +22,9 @@ class Shelf:
             del revisions[next(iter(revisions))]
 
     def current(self, operator: str) -> Menu:
-        """The newest menu; KeyError for an operator we do not serve."""
+        """Return the operator's current menu; KeyError for an unknown operator."""
         return next(reversed(self.menus[operator].values()))
 
     def of(self, operator: str, revision: str) -> Menu | None:
-        """The menu of a revision, if it is still on the shelf."""
+        """Return the menu of a revision; None when it is no longer kept."""
         return self.menus[operator].get(revision)

@@ -1,4 +1,4 @@
-"""Stopping: a texted STOP ends all notices to the sender's own number, START brings them back."""
+"""Opt-out by SMS: STOP ends all notices to the sender's own number, START resumes them."""
 
 from flows.engine.inbound import Inbound
 from flows.engine.step_runner import Frame
@@ -12,16 +12,16 @@ TEXTS = {"stop": "house.stopped", "start": "house.started"}
 
 
 async def heard(frame: Frame, session: Session, inbound: Inbound, text: str) -> Reply | None:
-    """The confirmation, once; an empty reply for a repeat; None for any other text.
+    """Store STOP or START and return its confirmation; None for any other text.
 
-    Only the sender of the text can be meant: nothing in it names another number. A pack that has such a
-    word as a keyword of its own keeps it.
+    A repeat gets an empty reply. Only the sender's own number changes, as no text names another one.
+    An operator's own keyword takes precedence over an opt-out word.
     """
-    asked = wish(text) if SURFACES[inbound.channel].messages and inbound.caller else ""
-    if not asked or frame.menu.keywords.meaning(text):
+    intent = wish(text) if SURFACES[inbound.channel].messages and inbound.caller else ""
+    if not intent or frame.menu.keywords.meaning(text):
         return None
-    world, out = frame.people.world, asked == "stop"
+    world, out = frame.people.world, intent == "stop"
     changed = await world.ledger.opt_out(frame.menu.name, inbound.caller, out=out, now=world.now())
-    words = frame.menu.words(TEXTS[asked], session.language, inbound.channel, {}) if changed else ""
+    words = frame.menu.words(TEXTS[intent], session.language, inbound.channel, {}) if changed else ""
     body = plain(prepare(words)) if words else ""
-    return Reply(inbound.channel, session.language, TEXTS[asked], session.turn, text=body, ends=True)
+    return Reply(inbound.channel, session.language, TEXTS[intent], session.turn, text=body, ends=True)

@@ -1,7 +1,7 @@
-"""Hops: which answers of a request are new, given what the conversation has heard before.
+"""Replay detection: which answers of a request are new to the session.
 
 Africa's Talking repeats every answer of the session in each request, secrets included; so the
-watermark of what was heard is a length and a keyed hash, never the text.
+watermark of the text received so far is a length and a keyed hash, never the text.
 """
 
 import hmac
@@ -15,16 +15,16 @@ STARS = "*"
 
 
 def request_key(keys: Keys, inbound: Inbound) -> str:
-    """Return what two deliveries of the same request have in common."""
+    """Return the idempotency key that two deliveries of the same request share."""
     if inbound.hop and not inbound.accumulated:
         return inbound.hop
     return keys.watermark(inbound.text or "")
 
 
 def unheard(keys: Keys, session: Session, inbound: Inbound) -> list[str | None] | None:
-    """The answers this request adds; None when it is an old one come late.
+    """Return the answers this request adds; None when it is an old request that arrives late.
 
-    A first request may bring several at once (a code dialled with its answers); later ones bring one,
+    A first request may bring several answers (a service code dialled with them); later ones bring one,
     which may itself contain a star.
     """
     text = inbound.text
@@ -37,27 +37,28 @@ def unheard(keys: Keys, session: Session, inbound: Inbound) -> list[str | None] 
 
 
 def _single(session: Session, inbound: Inbound) -> list[str | None] | None:
-    """One request, one answer: a text, or a step of a call that carries the nonce we gave out."""
+    """Return the one answer of a request: an SMS, or a step of a call that carries our nonce."""
     if inbound.channel == "sms":
         return [inbound.text or ""]
     if not inbound.hop:
         return [inbound.text] if inbound.text or session.turn else []
-    if session.turn == 0:  # the call goes on and its session is gone: begin again, hear nothing
+    if session.turn == 0:  # the call continues but its session was lost: start again, ignore the answer
         return []
     return [inbound.text] if inbound.hop == str(session.turn) else None
 
 
 def _after(keys: Keys, session: Session, text: str) -> list[str | None] | None:
-    heard = int(as_digits(session.heard.partition(":")[0], 1, 4) or 0)
-    known = keys.watermark(text[:heard]).encode()
-    if len(text) <= heard or not hmac.compare_digest(known, session.heard.encode()):
+    """Return the answer that follows the watermark in the accumulated text; None when it does not match."""
+    length = int(as_digits(session.heard.partition(":")[0], 1, 4) or 0)
+    expected = keys.watermark(text[:length]).encode()
+    if len(text) <= length or not hmac.compare_digest(expected, session.heard.encode()):
         return None
-    if heard == 0:
+    if length == 0:
         return [text]
-    return [text[heard + 1 :]] if text[heard] == STARS else None
+    return [text[length + 1 :]] if text[length] == STARS else None
 
 
 def note(session: Session, inbound: Inbound, hop: str) -> None:
-    """Move the watermark up to this request."""
+    """Advance the session's watermark to this request."""
     if inbound.accumulated:
         session.heard = hop

@@ -1,4 +1,4 @@
-"""Resuming: the session a turn goes on with, as it was left or begun anew, and what is left of it after."""
+"""Session restore: decode the stored session or start a new one, and serialise it after the turn."""
 
 import logging
 
@@ -15,38 +15,44 @@ log = logging.getLogger("dialtree.turn")
 
 
 def loaded(data: bytes | None, inbound: Inbound) -> Session | None:
-    """The session in these bytes; None when there is none, none that can be read, or another caller's."""
+    """Decode a stored session; None when there is none, it is unreadable, or it is another caller's."""
     try:
         session = load(data) if data else None
     except ValueError:
-        log.error("session not readable")
+        log.error("session.decode_failed")
         return None
     if session and _whose(session) != _whose(inbound):
-        log.error("session of another caller", extra={"operator": inbound.operator})
+        log.error("session.caller_mismatch", extra={"operator": inbound.operator})
         return None
     return session
 
 
-def _whose(told: Session | Inbound) -> tuple[str, str, str]:
-    return told.operator, told.channel, told.caller
+def _whose(source: Session | Inbound) -> tuple[str, str, str]:
+    return source.operator, source.channel, source.caller
 
 
 def changed_hands(session: Session, person: Person) -> bool:
-    """Has the number a new owner since this began (T8)? What was said and proven before is not theirs."""
+    """Return whether the number has a new owner since the session started (T8).
+
+    The new owner must not get what the previous one entered or proved.
+    """
     return bool(person.owner and session.owner and person.owner != session.owner)
 
 
 def resumed(
     shelf: Shelf, inbound: Inbound, session: Session | None, person: Person
 ) -> tuple[Menu, Session, str]:
-    """The session as it was left, or a new one; with a note when its screen is gone."""
+    """Return the menu, the restored or new session, and the name of a note to show (or an empty string).
+
+    A session whose screen no longer exists restarts at home with the note `note.restarted`.
+    """
     current = shelf.current(inbound.operator)
     if session is None:
         return current, _begun(current, inbound, person), ""
     menu = shelf.of(inbound.operator, session.revision) or current
     session.revision, session.language = menu.revision, menu.language(session.language)
     session.owner = session.owner or person.owner
-    if person.subscriber and not session.kind:  # billing did not say in time at first
+    if person.subscriber and not session.kind:  # billing did not answer in time on an earlier turn
         session.kind, session.language = person.subscriber.kind, menu.language(person.language)
     if session.state in menu.nodes:
         return menu, session, ""
@@ -69,7 +75,7 @@ def _begun(menu: Menu, inbound: Inbound, person: Person) -> Session:
 
 
 def left(session: Session, reply: Reply) -> bytes | None:
-    """What stays of the session: nothing after an end, except where a conversation has none."""
+    """Serialise the session; None once it has ended (an SMS conversation restarts at home instead)."""
     if reply.ends and not SURFACES[session.channel].messages:
         return None
     if reply.ends:

@@ -1,4 +1,4 @@
-"""Texting: a message is answered once, whatever became of its session, and its answer may go by the outbox."""
+"""SMS de-duplication: a message id is answered once; the reply is stored and may go by the outbox."""
 
 from flows.domain.pseudonyms import Keys
 from flows.domain.records import Change, Notice
@@ -9,9 +9,9 @@ from menus.model.reply import Reply
 
 
 async def told_before(keys: Keys, people: People, inbound: Inbound) -> bytes | None:
-    """A message answered once in the last seven days is answered alike, its session long gone or moved on.
+    """Return the stored reply to a message id seen in the last 7 days, whatever became of its session.
 
-    Asked once the session is open: a repeat it still knows costs no look into the records.
+    Call it after the session is open: a duplicate that the session store recognises costs no query.
     """
     if not _named(inbound):
         return None
@@ -19,7 +19,7 @@ async def told_before(keys: Keys, people: People, inbound: Inbound) -> bytes | N
 
 
 async def tell(keys: Keys, people: People, person: Person, inbound: Inbound, reply: Reply, body: bytes) -> None:
-    """Remember the answer to a message; send it by the outbox when it cannot ride on the response."""
+    """Store the reply to a message; enqueue it as SMS when it cannot be the HTTP response."""
     if not _named(inbound):
         return
     key, now = _key(keys, inbound), people.world.now()
@@ -39,7 +39,7 @@ async def tell(keys: Keys, people: People, person: Person, inbound: Inbound, rep
 
 
 def _named(inbound: Inbound) -> bool:
-    """Is it a message that carries an id of its own?"""
+    """Return whether it is an SMS with a message id."""
     return SURFACES[inbound.channel].messages and bool(inbound.hop)
 
 

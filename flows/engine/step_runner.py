@@ -1,4 +1,4 @@
-"""Acting: running a step's action under the turn's deadline, every failure turned into its outcome."""
+"""Step runner: runs a step's action under the turn's deadline and maps failures to outcomes."""
 
 import asyncio
 import logging
@@ -19,13 +19,13 @@ from menus.model.value import value
 
 log = logging.getLogger("dialtree.turn")
 LATE = "house.late"
-"""A step whose `slow` leads here is promised: an errand runs it again and texts what it shows."""
+"""A step whose `slow` outcome leads here is deferred: it runs again later and its result goes by SMS."""
 ERRAND_LIFE = timedelta(hours=24)
 
 
 @value
 class Frame:
-    """One turn's frame: the menu it runs on, whom it is about, until when, and the key its effects share."""
+    """Context of one turn: menu, caller, deadline and the idempotency key its effects share."""
 
     menu: Menu = field(repr=False)
     people: People = field(repr=False)
@@ -33,19 +33,22 @@ class Frame:
     actions: Mapping[str, Action] = field(repr=False)
     key: str
     until: float
-    """Loop time after which actions are too late."""
+    """Event loop time (seconds) at which actions time out."""
     number: str = field(default="", repr=False)
-    """The number `person` was found by."""
+    """The number `profile` was looked up by."""
     trusted: bool = False
-    """Does the connection prove the caller's own line?"""
+    """Whether the connection authenticates the caller's own line."""
     passed: list[tuple[str, str]] = field(default_factory=list, repr=False)
-    """The steps run so far, each with its outcome."""
+    """Steps run so far, each with its outcome."""
     said: list[str] = field(default_factory=list, repr=False)
-    """What each answer did."""
+    """Result of each answer."""
 
 
 async def act(frame: Frame, session: Session, node: Node, typed: str, *, promise: bool = True) -> Outcome:
-    """Run one step; never raises a Failure or a timeout. `promise` lets a slow one become an errand."""
+    """Run one step's action and return its outcome; never raises a `Failure` or `TimeoutError`.
+
+    With `may_defer` a slow step becomes a deferred step.
+    """
     action = frame.actions[node.action]
     if promise and action.later:
         return await _promise(frame, session, node)
@@ -62,7 +65,10 @@ async def act(frame: Frame, session: Session, node: Node, typed: str, *, promise
 
 
 async def _run(action: Action, frame: Frame, session: Session, node: Node, typed: str) -> Outcome:
-    """The action, unless the rules bar it; what a late answer shows to be unproven is not run either."""
+    """Run the action if the subscriber is eligible and has the proof that the line's kind requires.
+
+    The proof is checked again here, as billing may report the kind only now.
+    """
     ask = _ask(frame, session, node, typed, await _person(frame, session))
     if not action.private:
         return await action.run(ask)
@@ -76,7 +82,7 @@ async def _run(action: Action, frame: Frame, session: Session, node: Node, typed
 
 
 def _read(frame: Frame, session: Session, node: Node, outcome: Outcome) -> None:
-    """The audit trail hears of every answer with amounts or lists in it."""
+    """Record an audit log entry for a read: any outcome with amounts or lists."""
     bill = outcome.facts.get("bill") or session.facts.get("bill")
     frame.people.world.ledger.note(
         Deed(
@@ -93,14 +99,15 @@ def _read(frame: Frame, session: Session, node: Node, outcome: Outcome) -> None:
 
 
 async def _person(frame: Frame, session: Session) -> Person:
-    """Who stands behind the line; nobody when it is of another kind than was said.
+    """Return the line's profile; an empty one when billing reports another kind than the caller stated.
 
-    Whom the first screen did not wait for, a step waits for: it has the turn's time.
+    If the first lookup timed out, wait for it here: a step may use the whole action budget.
     """
-    here = session.number == frame.number and frame.person.failure is not Slow
-    person = frame.person if here else await frame.people.find(session.number)
-    known = person.subscriber
-    return Person() if known and session.subject and known.kind != session.kind else person
+    is_current = session.number == frame.number and frame.person.failure is not Slow
+    profile = frame.person if is_current else await frame.people.find(session.number)
+    subscriber = profile.subscriber
+    is_other_kind = subscriber and session.subject and subscriber.kind != session.kind
+    return Person() if is_other_kind else profile
 
 
 def _ask(frame: Frame, session: Session, node: Node, typed: str, person: Person) -> Ask:
@@ -126,12 +133,15 @@ def _ask(frame: Frame, session: Session, node: Node, typed: str, person: Person)
 
 def _failed(node: Node, failure: Failure) -> Outcome:
     if failure.logged:
-        log.warning("step failed", extra={"node": node.name, "failure": type(failure).__name__})
+        log.warning("step.failed", extra={"node": node.name, "failure": type(failure).__name__})
     return Outcome(failure.outcome if failure.outcome in node.on else "down")
 
 
 async def _promise(frame: Frame, session: Session, node: Node) -> Outcome:
-    """Put the step into the outbox, once; only a promise written down may be made."""
+    """Enqueue the step as a deferred step, once; the outcome is `down` when that fails.
+
+    The subscriber is promised an SMS only after the commit.
+    """
     now = frame.people.world.now()
     key = f"{frame.key}/{node.name}/errand"
     errand = Errand(key, session.operator, node.name, session.dump(), now + ERRAND_LIFE)
@@ -141,5 +151,5 @@ async def _promise(frame: Frame, session: Session, node: Node) -> Outcome:
         async with asyncio.timeout(frame.people.patience.promise):
             return Outcome(await frame.people.world.ledger.commit(change))
     except (Failure, TimeoutError):
-        log.error("promise not kept", extra={"node": node.name})
+        log.error("step.deferral_failed", extra={"node": node.name})
         return Outcome("down")

@@ -1,4 +1,4 @@
-"""People: who a caller is, remembered for a minute so that a conversation asks billing once."""
+"""Subscriber lookup cache: caller profiles kept for 60 s, so that a conversation asks billing once."""
 
 import asyncio
 from collections import OrderedDict
@@ -14,26 +14,26 @@ from menus.model.value import value
 
 LIFE = timedelta(seconds=60)
 MOST = 50_000
-"""Callers remembered at once; those billing was asked about longest ago go first."""
+"""Most profiles cached; the oldest lookups are evicted first."""
 
 
 @value
 class Person:
-    """A caller as a conversation needs them."""
+    """What a conversation needs to know of the caller."""
 
     subscriber: Subscriber | None = field(default=None, repr=False)
-    """None when nobody has that number, or when billing has not said yet."""
+    """None when the number is unknown or billing has not answered yet."""
     language: str = ""
-    """What they chose with us, else what billing says, else empty."""
+    """The stored preference, else billing's language, else empty."""
     failure: type[Failure] = NotFound
-    """Why there is no subscriber."""
+    """Failure that explains a missing subscriber."""
     owner: str = ""
-    """A keyed hash of whose number it is; empty while nobody is known."""
+    """Keyed hash of the number's owner; empty while unknown."""
 
 
 @dataclass(slots=True)
 class People:
-    """The callers of one operator."""
+    """Cached, coalesced subscriber lookups of one operator."""
 
     world: World
     keys: Keys = field(repr=False)
@@ -42,20 +42,26 @@ class People:
     asking: dict[str, asyncio.Task[Person]] = field(default_factory=dict, repr=False)
 
     async def glimpse(self, number: str) -> Person:
-        """Who this is, unless it takes longer than a first screen waits; the question goes on behind."""
-        found = self._remembered(number)
-        if found:
-            return found
+        """Return the profile within `lookup_seconds`, else an empty one with the failure `Slow`.
+
+        A lookup that takes longer continues in the background.
+        """
+        cached = self._remembered(number)
+        if cached:
+            return cached
         try:
             return await asyncio.wait_for(self.find(number), self.patience.name)
         except TimeoutError:
             return Person(failure=Slow)
 
     async def find(self, number: str) -> Person:
-        """Who this is; whoever asks meanwhile shares the question, and it outlives who gives up."""
-        found = self._remembered(number)
-        if found:
-            return found
+        """Return the profile; concurrent callers share one lookup, which a cancelled caller does not stop.
+
+        When billing fails the profile is empty and carries the failure (`Slow` or `Down`).
+        """
+        cached = self._remembered(number)
+        if cached:
+            return cached
         try:
             return await asyncio.shield(self._asked(number))
         except Slow:
@@ -64,17 +70,17 @@ class People:
             return Person(failure=Down)
 
     def forget(self, number: str) -> None:
-        """Something about them changed: ask again next time."""
+        """Drop a cached profile, because its data changed."""
         self.known.pop(number, None)
 
     def _remembered(self, number: str) -> Person | None:
         if not number:
             return Person()
-        found = self.known.get(number)
-        return found[1] if found and found[0] > self.world.now() else None
+        entry = self.known.get(number)
+        return entry[1] if entry and entry[0] > self.world.now() else None
 
     def _asked(self, number: str) -> asyncio.Task[Person]:
-        """One question per caller at a time."""
+        """Return the pending lookup of a number, or start one."""
         task = self.asking.get(number)
         if task is None:
             task = self.asking[number] = asyncio.create_task(self._ask(number))
@@ -91,11 +97,11 @@ class People:
             self.known.popitem(last=False)
 
     async def _ask(self, number: str) -> Person:
-        today = self.world.today()  # before billing answers: it may mean the same day, and midnight may come
+        today = self.world.today()  # read first: billing may report the same day, and midnight may pass
         try:
             subscriber = await self.world.billing.subscriber(number)
         except NotFound:
             return Person()
-        chosen = await self.world.ledger.welcome(number, subscriber, self.world.now(), today)
-        language = chosen.language or subscriber.language
+        preference = await self.world.ledger.welcome(number, subscriber, self.world.now(), today)
+        language = preference.language or subscriber.language
         return Person(subscriber, language, owner=self.keys.owner(subscriber))

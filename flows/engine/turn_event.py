@@ -1,4 +1,4 @@
-"""Turns as they are watched: what one answer did, without a number or a word of the subscriber."""
+"""Turn event: emitted after every turn for metrics and logs; holds no phone number and no input text."""
 
 from collections.abc import Callable
 
@@ -7,29 +7,29 @@ from menus.model.value import value
 
 @value
 class Turn:
-    """One answered request that moved a conversation or failed to."""
+    """One answered request, whether or not it moved the conversation."""
 
     operator: str
     channel: str
     conversation: str
-    """A keyed hash: the same for every turn of a conversation."""
+    """Keyed hash shared by all turns of a conversation."""
     subscriber: str
-    """A keyed hash of the number; empty when it was withheld."""
+    """Keyed hash of the caller's number; empty when withheld."""
     revision: str
     language: str
     origin: str
-    """The screen it was answered on."""
+    """Screen before the turn."""
     screen: str
-    """The screen it led to."""
+    """Screen after the turn."""
     said: str
-    """What the last answer did: moved, page, again, empty, wrong; `begun` when there was none."""
+    """Result of the last answer: moved, page, again, empty, wrong; `begun` when there was none."""
     steps: tuple[tuple[str, str], ...]
-    """The steps passed on the way, each with its outcome."""
+    """Steps run in the turn, each with its outcome."""
     trail: tuple[str, ...]
-    """The screens behind the one it led to."""
+    """Screens that "back" returns to, nearest last."""
     seconds: float
     ends: bool
 
 
 Watcher = Callable[[Turn], None]
-"""Told of every turn once it is answered; it must neither wait nor raise."""
+"""Called after every turn; must neither block nor raise."""

@@ -1,1 +1,1 @@
-"""Self-care flows: one module per flow with its `ACTIONS` table, and its screens in the YAML file beside it."""
+"""Self-care flows: one module per flow with its `ACTIONS` table, and its screens in a YAML file."""

@@ -1,4 +1,4 @@
-"""Opening an account: implicit, keyed on the line; what it takes is a first password (M1 to M6)."""
+"""Account opening: an account is implicit in the line and starts with a first password (M1 to M6)."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -12,27 +12,27 @@ from menus.model.facts import Text
 FIRST_LIFE = timedelta(hours=72)
 FIRST_DIGITS = 8
 FIRST = "first"
-"""A first password is a code: it goes to the line itself, works once, and must be replaced at once."""
+"""Purpose of a first password: a one-time code sent to the line itself, to be replaced by a PIN at once."""
 
 
 async def challenge(ask: Ask) -> Outcome:
-    """Three digits to repeat, where nothing vouches for the caller: it keeps machines out (M4)."""
+    """Ask an unauthenticated caller to repeat three digits, a CAPTCHA (M4)."""
     if ask.trusted or ask.proofs:
         return Outcome("ok")
     return Outcome("challenge", {"challenge": Text(", ".join(ask.world.digits(3)))})
 
 
 async def answer(ask: Ask) -> Outcome:
-    """The digits repeated; wrong ones bring new ones."""
-    asked = ask.facts.get("challenge")
-    right = isinstance(asked, Text) and asked.value.replace(", ", "") == ask.typed
-    return Outcome("ok", {"human": Text("yes")}) if right else Outcome("wrong")
+    """Check the repeated digits; `wrong` leads to new ones."""
+    expected = ask.facts.get("challenge")
+    is_right = isinstance(expected, Text) and expected.value.replace(", ", "") == ask.typed
+    return Outcome("ok", {"human": Text("yes")}) if is_right else Outcome("wrong")
 
 
 async def create(ask: Ask) -> Outcome:
-    """A first password to the line, by the way its kind is reached (M3, M5).
+    """Send a first password to the line, by the route of its kind (M3, M5).
 
-    Why the rules leave a line out is told only to who holds it.
+    The reason why a line is not eligible is shown only to a caller who has proved to hold it.
     """
     if not ask.line:
         return Outcome("hidden")
@@ -41,9 +41,9 @@ async def create(ask: Ask) -> Outcome:
     refusal = barred(ask) or _mismatch(ask)
     if refusal and ask.proofs:
         return refusal
-    asking = replace(ask, subscriber=None if refusal else ask.subscriber, given=FIRST)
-    sent = await issue(asking, "account", FIRST_DIGITS, FIRST_LIFE)
-    return Outcome("mailed" if sent == "ok" and code_delivery.by_email(ask, ask.given) else sent)
+    code_request = replace(ask, subscriber=None if refusal else ask.subscriber, given=FIRST)
+    result = await issue(code_request, "account", FIRST_DIGITS, FIRST_LIFE)
+    return Outcome("mailed" if result == "ok" and code_delivery.by_email(ask, ask.given) else result)
 
 
 def _mismatch(ask: Ask) -> Outcome | None:

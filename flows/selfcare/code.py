@@ -1,4 +1,4 @@
-"""One-time codes: asked for, proven with, or earned with a password."""
+"""One-time codes (OTP): send one to the line, check it, or send one for a correct password."""
 
 from datetime import timedelta
 
@@ -9,24 +9,25 @@ from flows.services import code_delivery
 from menus.model.facts import Code
 
 FRESH_SIM = timedelta(hours=72)
+"""After a SIM swap no codes are sent for this long."""
 
 
 async def send(ask: Ask) -> Outcome:
-    """A code to the line's own number; a stranger hears the same and nothing is sent (R7, T6)."""
+    """Send a code to the line's own number; an unknown number gets the same answer but no code (R7, T6)."""
     if not ask.line:
         return Outcome("hidden")
     if ask.subscriber is None and ask.missing is not NotFound:
-        raise ask.missing  # nobody knows yet who this is: promise nothing, count nothing
+        raise ask.missing  # the lookup failed: send nothing and count nothing towards the limits
     rules = ask.menu.form.rules
     life = timedelta(minutes=rules.code_minutes)
     return Outcome(await issue(ask, "code", rules.code_digits, life))
 
 
 async def issue(ask: Ask, text: str, digits: int, life: timedelta) -> str:
-    """Remember a fresh code for the line, for the purpose the screen names, and send it there."""
+    """Store a new code for the purpose the screen names and send it to the line."""
     web = ask.menu.form.rules.code_digits_web if ask.given == "bill" else None
     code = ask.world.digits(web or digits)
-    request = CodeRequest(
+    code_request = CodeRequest(
         key=ask.key,
         operator=ask.menu.name,
         number=ask.line,
@@ -36,25 +37,25 @@ async def issue(ask: Ask, text: str, digits: int, life: timedelta) -> str:
         expires_at=ask.now + life,
         notice=None if _fresh_sim(ask) else await code_delivery.notice(ask, text, {"code": Code(code)}, life),
     )
-    return await ask.world.codes.issue(request)
+    return await ask.world.codes.issue(code_request)
 
 
 def _fresh_sim(ask: Ask) -> bool:
-    """Was the SIM changed so lately that a code might reach a thief? Then none is sent, in the same words."""
-    changed = ask.subscriber.sim_changed_at if ask.subscriber else None
-    return changed is not None and ask.now - changed < FRESH_SIM
+    """Return whether the SIM was swapped too recently to send a code (SIM-swap fraud)."""
+    changed_at = ask.subscriber.sim_changed_at if ask.subscriber else None
+    return changed_at is not None and ask.now - changed_at < FRESH_SIM
 
 
 async def check(ask: Ask) -> Outcome:
-    """The code keyed in; right once, within its life."""
+    """Check the code entered; a code is valid once, within its lifetime."""
     answer = await ask.world.codes.redeem(ask.menu.name, ask.line, ask.given, Secret(ask.typed), ask.now)
     return Outcome(answer, proof="code" if answer == "ok" else "")
 
 
 async def by_password(ask: Ask) -> Outcome:
-    """The password alone, texted: it earns a code to the same number and nothing else (R8).
+    """Check a password received by SMS and send a code to the same number, nothing else (R8).
 
-    An unknown number, a wrong password and a locked account answer alike.
+    An unknown number, a wrong password and a locked account get the same answer.
     """
     answer = await ask.world.passwords.check(ask.menu.name, ask.line, Secret(ask.typed), "password", ask.now)
     if answer != "ok":

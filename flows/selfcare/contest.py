@@ -1,4 +1,4 @@
-"""Contesting a bill: a ticket with the bill and the line, and a message with its reference (F13)."""
+"""Bill dispute: open a support ticket for a bill or one of its lines and text its reference (F13)."""
 
 import re
 from base64 import b32encode
@@ -14,40 +14,40 @@ COLUMNS = ("rubric", "charge", "billed_line")
 MOST_LINES = 99
 MOST_BILLS = 36
 _REFERENCE = re.compile(r"(\S+)(?:\s+(\d{1,2}))?")
-"""A bill's number or month, then perhaps which of its lines."""
+"""A bill's number or month, optionally followed by the position of a line on it."""
 
 
 async def lines(ask: Ask) -> Outcome:
-    """The bill's lines to choose one from."""
-    found = await ask.world.billing.lines(ask.known().account, picked(ask))
-    rows = tuple(_row(line) for line in found[:MOST_LINES])
+    """List the bill's lines, to choose the disputed one."""
+    bill_lines = await ask.world.billing.lines(ask.known().account, picked(ask))
+    rows = tuple(_row(line) for line in bill_lines[:MOST_LINES])
     return Outcome("ok" if rows else "none", {"billed": Rows(COLUMNS, rows)})
 
 
 async def opened(ask: Ask) -> Outcome:
-    """A ticket for the line picked."""
+    """Open a ticket for the selected line."""
     line, number = ask.facts.get("billed_line"), picked(ask, "bill_number")
     return await _ticket(ask, picked(ask), number, line.value if isinstance(line, Text) else "")
 
 
 async def by_reference(ask: Ask) -> Outcome:
-    """A ticket for what was texted: the bill's number or month, and the line's place on it."""
-    known, said = ask.known(), _REFERENCE.fullmatch(ask.typed.strip())
-    bills = await ask.world.billing.bills(known.account, MOST_BILLS) if said else []
-    bill = next((each for each in bills if said and _is(each, said[1], ask)), None)
-    if bill is None or said is None:
+    """Open a ticket for a texted reference: a bill's number or month, and a line's position on it."""
+    subscriber, match = ask.known(), _REFERENCE.fullmatch(ask.typed.strip())
+    bills = await ask.world.billing.bills(subscriber.account, MOST_BILLS) if match else []
+    bill = next((each for each in bills if match and _is(each, match[1], ask)), None)
+    if bill is None or match is None:
         return Outcome("none")
-    if not said[2]:
+    if not match[2]:
         return await _ticket(ask, bill.id, bill.number, "")
-    found = await ask.world.billing.lines(known.account, bill.id)
-    place = int(said[2])
-    if not 0 < place <= len(found):
+    bill_lines = await ask.world.billing.lines(subscriber.account, bill.id)
+    position = int(match[2])
+    if not 0 < position <= len(bill_lines):
         return Outcome("none")
-    return await _ticket(ask, bill.id, bill.number, found[place - 1].id)
+    return await _ticket(ask, bill.id, bill.number, bill_lines[position - 1].id)
 
 
-def _is(bill: Bill, said: str, ask: Ask) -> bool:
-    return bill.number.casefold() == said.casefold() or Month.of(bill.issued) == as_month(said, ask.today)
+def _is(bill: Bill, text: str, ask: Ask) -> bool:
+    return bill.number.casefold() == text.casefold() or Month.of(bill.issued) == as_month(text, ask.today)
 
 
 def _row(line: BillLine) -> tuple[Fact, ...]:
@@ -63,9 +63,9 @@ async def _ticket(ask: Ask, bill: str, number: str, line: str) -> Outcome:
 
 
 def _reference(ask: Ask, bill: str, line: str) -> str:
-    """Eight letters and digits: the same line contested twice on one day is one ticket."""
-    what = "\x00".join((ask.menu.name, ask.known().id, bill, line, ask.today.isoformat()))
-    return b32encode(blake2b(what.encode(), digest_size=5).digest()).decode()
+    """Return the ticket's reference, 8 letters and digits, the same for a line disputed twice on one day."""
+    source = "\x00".join((ask.menu.name, ask.known().id, bill, line, ask.today.isoformat()))
+    return b32encode(blake2b(source.encode(), digest_size=5).digest()).decode()
 
 
 ACTIONS = {

@@ -1,4 +1,4 @@
-"""A bill's detail: by user, by rubric, and why it is what it is."""
+"""Bill detail: charges by user and by rubric, and the pro-rata part that explains the amount."""
 
 from collections import defaultdict
 from decimal import Decimal
@@ -9,11 +9,11 @@ from menus.model.facts import Count, Money, Number, Rows
 
 USERS = ("user", "share")
 MOST_USERS = 99
-"""Users that can be chosen by two digits."""
+"""Most users listed: options of two digits."""
 
 
 async def users(ask: Ask) -> Outcome:
-    """Everybody on the bill with what they come to (B3, M13)."""
+    """List the users on the bill, each with the sum of their charges (B3, M13)."""
     sums: dict[str, Decimal] = defaultdict(Decimal)
     for line in await ask.world.billing.lines(ask.known().account, picked(ask)):
         sums[line.user] += line.amount
@@ -22,15 +22,15 @@ async def users(ask: Ask) -> Outcome:
 
 
 async def of_user(ask: Ask) -> Outcome:
-    """One user's part of the bill by rubric (B3)."""
+    """Show one user's charges by rubric (B3)."""
     lines = await ask.world.billing.lines(ask.known().account, picked(ask))
     user = ask.facts["user"]
-    whose = user.value if isinstance(user, Number) else ""
-    return Outcome("ok", by_rubric([line for line in lines if line.user == whose]))
+    number = user.value if isinstance(user, Number) else ""
+    return Outcome("ok", by_rubric([line for line in lines if line.user == number]))
 
 
 async def why(ask: Ask) -> Outcome:
-    """The part month on the bill (B7); `whole` when every month is charged in full."""
+    """Show the pro-rata month on the bill (B7); `whole` when every month is charged in full."""
     lines = await ask.world.billing.lines(ask.known().account, picked(ask))
     part = next((line for line in lines if line.days), None)
     if part is None:

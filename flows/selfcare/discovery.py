@@ -1,4 +1,4 @@
-"""Discovery of the flows: every module here with an ACTIONS table, and the screens beside it."""
+"""Flow discovery: collects the `ACTIONS` tables of the modules in this folder."""
 
 import pkgutil
 from collections.abc import Mapping
@@ -6,18 +6,22 @@ from importlib import import_module
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-"""Where the flows' screens lie, one YAML file a flow."""
+"""Folder of the flows' screens, one YAML file per flow."""
 
 
 def discover() -> Mapping[str, object]:
-    """Every action by name (values are `flows.domain.actions.Action`); a name defined twice is an error."""
-    found: dict[str, object] = {}
+    """Return every action by name (values are `flows.domain.actions.Action`).
+
+    ValueError when two modules define the same name.
+    """
+    actions: dict[str, object] = {}
     for module in pkgutil.iter_modules([str(FOLDER)]):
         if module.name == Path(__file__).stem:
             continue
         table = getattr(import_module(f"{__package__}.{module.name}"), "ACTIONS", {})
-        twice = found.keys() & table.keys()
-        if twice:
-            raise ValueError(f"flows/selfcare/{module.name}.py names again: {', '.join(sorted(twice))}")
-        found.update(table)
-    return found
+        duplicates = actions.keys() & table.keys()
+        if duplicates:
+            names = ", ".join(sorted(duplicates))
+            raise ValueError(f"flows/selfcare/{module.name}.py defines actions that exist already: {names}")
+        actions.update(table)
+    return actions

@@ -1,4 +1,4 @@
-"""Documents of bills: a link to the PDF, a duplicate, the certified original, the archive."""
+"""Bill documents: send a link to the PDF, a duplicate, the certified original or the archive."""
 
 from datetime import date
 from typing import cast
@@ -12,17 +12,17 @@ from flows.services.file_links import File, Kind
 from menus.model.facts import Text
 
 SIGNED = frozenset({"PAdES", "XAdES", "CAdES", "JAdES"})
-"""Formats whose bill bears its issuer's signature; no other is called certified."""
+"""Formats signed by the issuer; only these are called certified."""
 
 
 async def texted(ask: Ask) -> Outcome:
-    """A link by SMS to what the screen names: `pdf`, `original`, `copy`, `archive` (R2, M12, F6, B8)."""
+    """Send an SMS link to the file the screen names: `pdf`, `original`, `copy`, `archive` (R2, M12, F6, B8)."""
     change = file_links.by_sms(ask, _file(ask), f"document.{ask.given}_notice", ask.facts)
     return Outcome(await ask.world.ledger.commit(change))
 
 
 async def mailed(ask: Ask) -> Outcome:
-    """The same by e-mail, to the validated address on file (F10)."""
+    """Send the link by e-mail to the validated address on file; `address` when there is none (F10)."""
     to = await file_links.address(ask)
     if to is None:
         return Outcome("address")
@@ -31,15 +31,15 @@ async def mailed(ask: Ask) -> Outcome:
 
 
 async def status(ask: Ask) -> Outcome:
-    """Is the newest bill certified (B8, B9), or a copy of an original kept elsewhere?
+    """Report whether the newest bill is certified (B8, B9): `ok`, or `copy` if the original is elsewhere.
 
-    `none` for those who are not a business; NotEligible for one whose bills nobody signs.
+    `none` for subscribers who are not a business; NotEligible when the bills are not signed.
     """
-    known = ask.known()
-    if not known.siret:
+    subscriber = ask.known()
+    if not subscriber.siret:
         return Outcome("none")
     ask.able("documents")
-    visible = published(await ask.world.billing.bills(known.account, 2), ask)
+    visible = published(await ask.world.billing.bills(subscriber.account, 2), ask)
     document = await _document(ask, visible[0].id) if visible else None
     if document is None or document.format not in SIGNED:
         raise NotEligible

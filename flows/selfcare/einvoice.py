@@ -1,11 +1,11 @@
-"""Switching to e-invoicing."""
+"""E-invoicing: switch from paper bills to bills by e-mail."""
 
 from flows.domain.actions import Ask, Outcome, action
 from flows.services.bill_media import switch
 
 
 async def activate(ask: Ask) -> Outcome:
-    """Bills by e-mail instead of paper, from the next one on (R11 to R13)."""
+    """Switch to bills by e-mail, from the next bill on (R11 to R13)."""
     return await switch(ask, "email", "einvoice")
 
 

@@ -1,4 +1,4 @@
-"""The export of a bill over several billing centres as CSV: asked for now, made and linked later (B4, B5)."""
+"""CSV export of a bill over several billing centres, built when its link is opened (B4, B5)."""
 
 import csv
 import io
@@ -16,43 +16,43 @@ from menus.model.facts import Count, Rows, Text
 
 HEAD = ("bill", "issued", "centre", "user", "rubric", "label", "amount", "currency")
 FORMULA = tuple("=+-@\t\r\n'＝＋－＠")
-"""How a cell begins that a spreadsheet might run, or that we have quoted ourselves."""
+"""First characters of a cell that a spreadsheet might run as a formula; ' because we quote with it."""
 _AMOUNT = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 MOST_ROOTS = 9
 
 
 async def roots(ask: Ask) -> Outcome:
-    """The roots ("radicaux") of the account's billing centres, to choose one (B4)."""
-    found = await _newest(ask)
-    lines = await ask.world.billing.lines(found.account, found.id) if found else []
+    """List the roots ("radicaux") of the account's billing centres, to choose one (B4)."""
+    newest = await _newest(ask)
+    lines = await ask.world.billing.lines(newest.account, newest.id) if newest else []
     names = sorted({root(line.centre) for line in lines if line.centre})
     rows = tuple((Text(name),) for name in names[:MOST_ROOTS])
     return Outcome("ok" if rows else "none", {"roots": Rows(("root",), rows)})
 
 
 async def build(ask: Ask) -> Outcome:
-    """See that there is something to export, then text the link to it. Runs as an errand.
+    """Send the export's link by SMS, or `none` when there is nothing to export. Runs as a deferred step.
 
-    The link holds what to export; its bytes are made again from the bill when it is opened.
+    The link holds what to export; the file is built from the bill when the link is opened.
     """
-    wanted, rows = await _wanted(ask)
+    file, rows = await _wanted(ask)
     if not rows:
         return Outcome("none")
-    change = file_links.by_sms(ask, wanted, "export.notice", {"lines": Count(len(rows))})
+    change = file_links.by_sms(ask, file, "export.notice", {"lines": Count(len(rows))})
     return Outcome(await ask.world.ledger.commit(change))
 
 
 async def found(ask: Ask) -> Outcome:
-    """Is there anything to export? Asked before a link is promised to whoever chose from no list of roots."""
+    """Check that there is anything to export, before promising a link for a texted root."""
     _, rows = await _wanted(ask)
     return Outcome("ok" if rows else "none")
 
 
 async def _wanted(ask: Ask) -> tuple[File, list[BillLine]]:
-    """What to export of the newest bill, and its lines: none without a bill or with no centre asked for."""
+    """Return the file to link to and the newest bill's lines in it; none without a bill or matching centre."""
     newest, number, account = await _newest(ask), ask.caller, ask.known().account
-    wanted = File("export", account, number, newest.id if newest else "", _root(ask), ask.given)
-    return wanted, kept(await ask.world.billing.lines(account, newest.id), wanted) if newest else []
+    file = File("export", account, number, newest.id if newest else "", _root(ask), ask.given)
+    return file, kept(await ask.world.billing.lines(account, newest.id), file) if newest else []
 
 
 async def _newest(ask: Ask) -> Bill | None:
@@ -61,37 +61,37 @@ async def _newest(ask: Ask) -> Bill | None:
 
 
 def _root(ask: Ask) -> str:
-    """The root picked, or the one texted; empty means all."""
-    picked = ask.facts.get("root")
-    return (picked.value if isinstance(picked, Text) else "").upper()
+    """Return the root selected or texted, in upper case; empty means all."""
+    chosen = ask.facts.get("root")
+    return (chosen.value if isinstance(chosen, Text) else "").upper()
 
 
 def root(centre: str) -> str:
-    """A billing centre's name without its last part: `CF-100` of `CF-100-A`."""
+    """Return a billing centre's name without its last part: `CF-100` of `CF-100-A`."""
     return centre.rpartition("-")[0] or centre
 
 
 def kept(lines: Iterable[BillLine], file: File) -> list[BillLine]:
-    """The lines of the centres asked for; those without a centre are none of an export's."""
+    """Return the lines of the requested centres; lines without a centre are never exported."""
     return [line for line in lines if line.centre and (not file.root or root(line.centre) == file.root)]
 
 
 def written(bill: Bill, lines: Sequence[BillLine], file: File, currency: str) -> bytes:
-    """The export as CSV (RFC 4180, UTF-8): every line, or each centre's rubrics summed."""
+    """Return the export as CSV (RFC 4180, UTF-8): every line, or sums per centre and rubric (`totals`)."""
     rows = kept(lines, file)
     rows = list(_summed(rows)) if file.level == "totals" else rows
     return table([HEAD, *(_cells(bill, line, currency) for line in rows)])
 
 
 def table(rows: Iterable[Iterable[str]]) -> bytes:
-    """Rows as CSV; no cell is a formula to whatever opens it."""
+    """Encode rows as CSV with every cell safe from spreadsheet formula injection."""
     out = io.StringIO(newline="")
     csv.writer(out, lineterminator="\r\n").writerows([guarded(cell) for cell in row] for row in rows)
     return out.getvalue().encode("utf-8", "replace")
 
 
 def guarded(cell: str) -> str:
-    """The cell with an apostrophe before what a spreadsheet might run; plain amounts stay numbers."""
+    """Prefix a cell with an apostrophe when a spreadsheet might run it; plain amounts stay numbers."""
     return f"'{cell}" if cell.startswith(FORMULA) and not _AMOUNT.fullmatch(cell) else cell
 
 

@@ -1,4 +1,4 @@
-"""Reading bills: the latest, the list, one with its detail."""
+"""Reading bills: show the latest bill, the list of bills, and one bill with its charges."""
 
 from calendar import monthrange
 from collections import defaultdict
@@ -16,7 +16,7 @@ CHARGED = ("rubric", "charge")
 
 
 def shown(bill: Bill, line: str) -> dict[str, Fact | Rows]:
-    """A bill's facts, as every screen and notice names them."""
+    """Return a bill's facts under the names that screens and notices use."""
     return {
         **named(bill),
         "month": Month.of(bill.issued),
@@ -34,24 +34,24 @@ def shown(bill: Bill, line: str) -> dict[str, Fact | Rows]:
 
 
 def told(bill: Bill, ask: Ask) -> dict[str, Fact | Rows]:
-    """The facts of a bill of the one asking, and the end of the number they know their account by."""
-    known = ask.known()
-    number = known.account_number or known.account
+    """Return the facts of the requester's bill, with the last three digits of their account number."""
+    subscriber = ask.known()
+    number = subscriber.account_number or subscriber.account
     return {**shown(bill, ask.line), "customer": Text(f"***{number[-3:]}")}
 
 
 def named(bill: Bill) -> dict[str, Fact]:
-    """The id billing knows the bill by, and the number its subscriber does."""
+    """Return billing's id of the bill and the number printed on it."""
     return {"bill": Text(bill.id), "bill_number": Text(bill.number)}
 
 
 def dated(bill: Bill) -> dict[str, Fact | Rows]:
-    """The day billing said so, when it cannot be asked now: the screen begins with it."""
+    """Return the day of a cached answer, which the screen shows first; empty when billing just answered."""
     return {AS_OF: bill.seen} if bill.seen else {}
 
 
 async def latest(ask: Ask) -> Outcome:
-    """The newest bill (R1: as soon as it is issued); before its delay is over, when it comes (B1)."""
+    """Show the newest bill (R1), or when it will be published (B1)."""
     bills = await ask.world.billing.bills(ask.known().account, 1)
     if not published(bills, ask):
         return nothing(bills, ask)
@@ -59,7 +59,7 @@ async def latest(ask: Ask) -> Outcome:
 
 
 async def listing(ask: Ask) -> Outcome:
-    """The newest bills, as many as the rules list (R5, M10: six; F4: twelve)."""
+    """List the newest bills, as many as the operator's rules allow (R5, M10: six; F4: twelve)."""
     depth = ask.menu.form.rules.list_depth
     bills = await ask.world.billing.bills(ask.known().account, depth + 1)
     visible = [bill for bill in published(bills, ask) if readable(bill, ask)][:depth]
@@ -69,41 +69,41 @@ async def listing(ask: Ask) -> Outcome:
 
 
 async def opened(ask: Ask) -> Outcome:
-    """The bill picked from the list; only ever one of the asking account."""
+    """Show the bill selected from the list; billing returns only bills of the requesting account."""
     bill = await ask.world.billing.bill(ask.known().account, picked(ask))
     return Outcome("ok", told(bill, ask))
 
 
 async def detail(ask: Ask) -> Outcome:
-    """The bill by rubric."""
+    """Show the bill's charges by rubric."""
     lines = await ask.world.billing.lines(ask.known().account, picked(ask))
     return Outcome("ok", by_rubric(lines))
 
 
 def published(bills: Sequence[Bill], ask: Ask) -> list[Bill]:
-    """The bills whose publication delay is over, newest first."""
+    """Return the bills whose publication delay is over, newest first."""
     delay = timedelta(days=ask.menu.form.rules.publish_delay_days)
     return [bill for bill in bills if bill.issued + delay <= ask.today]
 
 
 def readable(bill: Bill, ask: Ask) -> bool:
-    """May its document still be read (F5: 24 months after issue)?"""
+    """Return whether the bill's document may still be read (F5: 24 months after issue)."""
     return months_later(bill.issued, ask.menu.form.rules.document_months) >= ask.today
 
 
 def months_later(day: date, months: int) -> date:
-    """The same day so many months on, or the last of a shorter month."""
+    """Return the same day some months later, or the last day of a shorter month."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
 def nothing(bills: Sequence[Bill], ask: Ask) -> Outcome:
-    """Why there is no bill to show: there is none but old ones, or the day of the next has not come."""
-    waiting = bills[: len(bills) - len(published(bills, ask))]
-    if not waiting:
+    """Return why there is no bill to show: `early` before the publication day, else `none`."""
+    unpublished = bills[: len(bills) - len(published(bills, ask))]
+    if not unpublished:
         return Outcome("none")
-    available: date = waiting[-1].issued + timedelta(days=ask.menu.form.rules.publish_delay_days)
-    return Outcome("early", {"available": available, "month": Month.of(waiting[-1].issued)})
+    available: date = unpublished[-1].issued + timedelta(days=ask.menu.form.rules.publish_delay_days)
+    return Outcome("early", {"available": available, "month": Month.of(unpublished[-1].issued)})
 
 
 def _row(bill: Bill) -> tuple[Fact, ...]:
@@ -122,13 +122,13 @@ def _short(bill: Bill) -> Word:
 
 
 def picked(ask: Ask, fact: str = "bill") -> str:
-    """The id of the bill the subscriber stands on, or its `bill_number`."""
+    """Return the id of the selected bill, or another text fact of it such as `bill_number`."""
     bill = ask.facts[fact]
     return bill.value if isinstance(bill, Text) else ""
 
 
 def by_rubric(lines: Sequence[BillLine]) -> Facts:
-    """Each rubric's sum, and as rows those that are not zero; a rubric without a name is a one-off."""
+    """Return each rubric's sum, and rows of those that are not zero; an unknown rubric counts as one-off."""
     sums: dict[str, Decimal] = defaultdict(Decimal)
     for line in lines:
         sums[line.rubric if line.rubric in RUBRICS else "one_off"] += line.amount
@@ -137,7 +137,7 @@ def by_rubric(lines: Sequence[BillLine]) -> Facts:
 
 
 def rubric_word(rubric: str) -> Word:
-    """A rubric by its name in the catalogue."""
+    """Return a rubric's name in the text catalogue."""
     return Word(f"page.rubric_{rubric}")
 
 

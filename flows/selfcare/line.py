@@ -1,4 +1,4 @@
-"""Choosing the line: the phone's own, or another one that is billed (T4)."""
+"""Line choice: the phone's own line or another billed line (T4)."""
 
 from flows.domain.actions import Ask, Outcome, Subject, action
 from flows.domain.failures import NotFound
@@ -7,17 +7,17 @@ from menus.model.facts import Number
 
 
 async def own(ask: Ask) -> Outcome:
-    """Go on with the phone's own line."""
+    """Continue with the phone's own line."""
     return Outcome("ok", {"line": Number(ask.caller)}, subject=Subject(ask.caller))
 
 
 async def proven(ask: Ask) -> Outcome:
-    """Go on with the line this conversation has proven; one whose proof was never given is let go."""
+    """Continue with the line proved in this conversation, else with the phone's own."""
     return Outcome("ok") if ask.proofs else await own(ask)
 
 
 async def other(ask: Ask) -> Outcome:
-    """Go on with the number given, of the kind it is said to be; whether it exists is not told here."""
+    """Continue with the number entered, of the stated kind; does not reveal whether it exists."""
     number = _number(ask, ask.typed)
     if not number:
         return Outcome("wrong")
@@ -26,9 +26,9 @@ async def other(ask: Ask) -> Outcome:
 
 
 async def with_code(ask: Ask) -> Outcome:
-    """A number and its customer code in one text; whatever is wrong is answered alike (T5)."""
-    given, _, code = ask.typed.partition(" ")
-    number = _number(ask, given)
+    """Continue with a line given as number and customer code in one SMS; all errors look alike (T5)."""
+    digits, _, code = ask.typed.partition(" ")
+    number = _number(ask, digits)
     world, operator = ask.world, ask.menu.name
     answer = await world.passwords.check(operator, number, Secret(code), "customer_code", ask.now)
     kind = await _kind(ask, number) if answer == "ok" else ""

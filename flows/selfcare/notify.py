@@ -1,4 +1,4 @@
-"""How a subscriber hears of a new bill: by SMS, by e-mail, or both (R3, R4)."""
+"""Notification preference: announce new bills by SMS, e-mail or both (R3, R4)."""
 
 from typing import Literal, cast
 
@@ -11,34 +11,33 @@ Way = Literal["sms", "email", "both"]
 
 
 async def choose(ask: Ask) -> Outcome:
-    """Keep the choice; e-mail needs an address, and an address needs its owner's click."""
-    known = ask.known()
-    kept = await ask.world.ledger.preference(known.operator, known.id)
-    address, validated = own(kept, known)
-    if ask.given != "sms" and not address:
+    """Store the choice; `address` when e-mail has no address, `pending` until the address is validated."""
+    subscriber = ask.known()
+    stored = await ask.world.ledger.preference(subscriber.operator, subscriber.id)
+    email, validated = own(stored, subscriber)
+    if ask.given != "sms" and not email:
         return Outcome("address")
     outcome = "ok" if ask.given == "sms" or validated else "pending"
-    preference = Preference(notify=cast(Way, ask.given))
-    facts: Facts = {"way": Word(f"way.{ask.given}"), "email": Email(address)}
-    link, notice = validation(ask, address) if outcome == "pending" else ((), ())
+    facts: Facts = {"way": Word(f"way.{ask.given}"), "email": Email(email)}
+    links, notices = validation(ask, email) if outcome == "pending" else ((), ())
     change = ask.change(
         outcome=outcome,
-        preference=preference,
+        preference=Preference(notify=cast(Way, ask.given)),
         consents=(ask.consent("bill-notice", "notify.choose", given=True),),
-        links=link,
-        notices=notice,
+        links=links,
+        notices=notices,
     )
     return Outcome(await ask.world.ledger.commit(change), facts)
 
 
 async def address(ask: Ask) -> Outcome:
-    """A new address: nothing goes to it until the link sent there is opened."""
-    link, notice = validation(ask, ask.typed)
+    """Store a new e-mail address; it is used only after the link sent to it is opened."""
+    links, notices = validation(ask, ask.typed)
     change = ask.change(
         preference=Preference(notify="email", email=ask.typed),
         consents=(ask.consent("bill-notice", "notify.email", given=True),),
-        links=link,
-        notices=notice,
+        links=links,
+        notices=notices,
     )
     await ask.world.ledger.commit(change)
     return Outcome("ok", {"email": Email(ask.typed)})

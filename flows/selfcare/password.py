@@ -1,4 +1,4 @@
-"""The life of a PIN: proven with, set after a first password, changed, forgotten (M5, M7, M8, F1, F7)."""
+"""PIN life cycle: check, set after a first password, change, reset (M5, M7, M8, F1, F7)."""
 
 import re
 
@@ -8,27 +8,27 @@ from flows.selfcare.account import FIRST
 
 PIN_DIGITS = range(4, 7)
 RUNS = ("01234567890", "09876543210", "2580", "0852")
-"""A PIN that lies in one of these is a common one: runs up and down, the middle of a keypad."""
+"""A PIN contained in one of these is too common: ascending, descending, the keypad's middle column."""
 COMMON = re.compile(
     r"(\d{1,3})\1+"  # 0000, 1212, 123123
     r"|(\d)\2+(\d)\3+((\d)\5+)?"  # 1122, 11222, 112233
     r"|(19|20)\d\d"  # a year
 )
-"""And one that is, as a whole, made like this."""
+"""A PIN that matches this as a whole is too common."""
 DRAFT = "draft"
-"""The kind a new PIN is kept under, hashed, until it has been typed a second time."""
+"""Secret kind of a new PIN, stored hashed until it is entered a second time."""
 
 
 def pin_holds(pin: str, number: str) -> bool:
-    """Four to six ASCII digits, not a common PIN, and not how the line's own number ends."""
+    """Return whether a PIN is acceptable: 4 to 6 ASCII digits, not common, not the end of the number."""
     if not (pin.isascii() and pin.isdecimal() and len(pin) in PIN_DIGITS):
         return False
-    common = COMMON.fullmatch(pin) or any(pin in run for run in RUNS)
-    return not common and not number.endswith(pin)
+    is_common = COMMON.fullmatch(pin) or any(pin in run for run in RUNS)
+    return not is_common and not number.endswith(pin)
 
 
 async def check(ask: Ask) -> Outcome:
-    """The PIN, or the first password, which is only good for choosing a PIN; all else answers alike."""
+    """Check a PIN, or a first password, which only lets the caller choose a PIN; all errors look alike."""
     if len(ask.typed) in PIN_DIGITS:
         return Outcome("ok", proof="pin") if await _is(ask, "pin") else Outcome("wrong")
     world, typed = ask.world, Secret(ask.typed)
@@ -37,7 +37,7 @@ async def check(ask: Ask) -> Outcome:
 
 
 async def draft(ask: Ask) -> Outcome:
-    """A new PIN, typed once: kept aside, hashed, if it holds."""
+    """Store a new PIN as a draft, hashed; `weak` when it is not acceptable."""
     ask.known()
     if not pin_holds(ask.typed, ask.line):
         return Outcome("weak")
@@ -46,7 +46,7 @@ async def draft(ask: Ask) -> Outcome:
 
 
 async def settle(ask: Ask) -> Outcome:
-    """The new PIN, typed again: it holds from now on, and the line is told."""
+    """Make the draft PIN valid when it is entered again, and notify the line by SMS."""
     if not await _is(ask, DRAFT):
         return Outcome("wrong")
     await _put(ask, "pin", ask.typed)

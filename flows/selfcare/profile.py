@@ -1,4 +1,4 @@
-"""The profile: an e-mail address to be changed, by text (M9)."""
+"""Profile: change the e-mail address by SMS (M9)."""
 
 from flows.domain.actions import Ask, Outcome, action
 from flows.domain.records import Preference
@@ -7,9 +7,9 @@ from menus.model.facts import Email, Text
 
 
 async def email(ask: Ask) -> Outcome:
-    """A new address: nothing goes to it until the link sent there is opened."""
-    given = ask.facts.get("address")
-    address = given.value if isinstance(given, Text) else ""
+    """Store a new e-mail address; it is used only after the link sent to it is opened."""
+    fact = ask.facts.get("address")
+    address = fact.value if isinstance(fact, Text) else ""
     links, notices = validation(ask, address)
     change = ask.change(
         preference=Preference(notify="email", email=address),
@@ -22,7 +22,7 @@ async def email(ask: Ask) -> Outcome:
 
 
 async def invite(ask: Ask) -> Outcome:
-    """How to send the address: a text is easier typed than a keypad's letters."""
+    """Send an SMS that explains how to text the address, easier than letters on a keypad."""
     change = ask.change(notices=(ask.sms("profile.invitation", {}, "reply"),))
     return Outcome(await ask.world.ledger.commit(change))
 

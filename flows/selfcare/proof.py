@@ -1,11 +1,11 @@
-"""Proofs by something the subscriber knows: a customer code, a PIN or a password of the line."""
+"""Knowledge-based authentication: verify a line's customer code, PIN or password."""
 
 from flows.domain.actions import Ask, Outcome, action
 from flows.domain.records import Secret
 
 
 async def check(ask: Ask) -> Outcome:
-    """Compare; a number nobody has, a wrong secret and a locked one are answered alike (T5, F1)."""
+    """Verify a secret; an unknown number, a wrong secret and a locked one get the same answer (T5, F1)."""
     answer = await ask.world.passwords.check(ask.menu.name, ask.line, Secret(ask.typed), ask.given, ask.now)
     return Outcome("ok", proof=ask.given) if answer == "ok" else Outcome("wrong")
 

@@ -1,4 +1,4 @@
-"""Registering for bills by e-mail: proven, addressed, and done once the address is validated (T1 to T10)."""
+"""Registration for e-mail bills: prove the line, choose an address, validate the address (T1 to T10)."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -13,66 +13,70 @@ INVITATION_LIFE = timedelta(hours=72)
 
 
 async def begin(ask: Ask) -> Outcome:
-    """The line is proven: remember who asks for it, and look for addresses we know (T7)."""
-    person = ask.known()
-    kept = await ask.world.ledger.preference(person.operator, person.id)
-    done = kept.email_validated and await ask.world.billing.media(person.account) == "email"
-    addresses = tuple(dict.fromkeys(filter(None, (kept.email, person.email))))
-    outcome = "already" if done else "pick" if addresses else "none"
-    change = ask.change(outcome=outcome, registration=_registration(ask, person))
+    """Store the registration of a proved line and list the known e-mail addresses (T7)."""
+    subscriber = ask.known()
+    preference = await ask.world.ledger.preference(subscriber.operator, subscriber.id)
+    is_done = preference.email_validated and await ask.world.billing.media(subscriber.account) == "email"
+    addresses = tuple(dict.fromkeys(filter(None, (preference.email, subscriber.email))))
+    outcome = "already" if is_done else "pick" if addresses else "none"
+    change = ask.change(outcome=outcome, registration=_registration(ask, subscriber))
     rows = Rows(("email",), tuple((Email(address),) for address in addresses))
     facts: Facts = {"emails": rows, "email": Email(addresses[0] if addresses else ""), "line": Number(ask.line)}
     return Outcome(await ask.world.ledger.commit(change), facts)
 
 
 async def choose(ask: Ask) -> Outcome:
-    """The address picked or typed on a page: at once when it is validated, else by the link sent there (T8)."""
-    person, address = ask.known(), _fact(ask)
-    kept = await ask.world.ledger.preference(person.operator, person.id)
-    if not (kept.email_validated and kept.email == address):
-        return await _mailed(ask, (_registration(ask, person),), address)
-    await ask.world.billing.set_media(person.account, "email")
+    """Use the address selected or entered on a page: at once when validated, else after validation (T8)."""
+    subscriber, address = ask.known(), _fact(ask)
+    preference = await ask.world.ledger.preference(subscriber.operator, subscriber.id)
+    if not (preference.email_validated and preference.email == address):
+        return await _mailed(ask, (_registration(ask, subscriber),), address)
+    await ask.world.billing.set_media(subscriber.account, "email")
     return Outcome(await ask.world.ledger.commit(ask.change(consents=(_consent(ask),))))
 
 
 async def given(ask: Ask) -> Outcome:
-    """An address by text: for every line proven from this phone and not done yet, else for its own (T9)."""
-    person, address = ask.known(), _fact(ask)
-    waiting = [each for each, kept in await _covered(ask) if not kept.email_validated and kept.email != address]
-    return await _mailed(ask, waiting or [_registration(ask, person)], address)
+    """Use a texted address for all open lines registered from this phone, else for its own line (T9)."""
+    subscriber, address = ask.known(), _fact(ask)
+    lines = [
+        each
+        for each, preference in await _covered(ask)
+        if not preference.email_validated and preference.email != address
+    ]
+    return await _mailed(ask, lines or [_registration(ask, subscriber)], address)
 
 
 async def resend(ask: Ask) -> Outcome:
-    """The validation e-mail once more, for each line that still waits for it (T8)."""
+    """Send the validation e-mail again for each pending line with the first one's address (T8)."""
     ask.known()
-    waiting = [(each, kept) for each, kept in await _covered(ask) if _state(kept) == "pending"]
-    if not waiting:
+    pending = [(each, chosen) for each, chosen in await _covered(ask) if _state(chosen) == "pending"]
+    if not pending:
         return Outcome("none")
-    address = waiting[0][1].email
-    return await _mailed(ask, [each for each, kept in waiting if kept.email == address], address)
+    address = pending[0][1].email
+    return await _mailed(ask, [each for each, chosen in pending if chosen.email == address], address)
 
 
 async def invite(ask: Ask) -> Outcome:
-    """A link to a page that takes the address, or its keyword by text: a keypad's letters are painful (T7)."""
+    """Send an SMS link to a page that takes the e-mail address, hard to enter on a keypad (T7)."""
     if not ask.caller:
         return Outcome("hidden")
-    bound = ask.link("mailbox", ask.known().account, INVITATION_LIFE)
-    url = Text(f"{ask.world.links_url}/mailbox#{bound.token.value}")
+    link = ask.link("mailbox", ask.known().account, INVITATION_LIFE)
+    url = Text(f"{ask.world.links_url}/mailbox#{link.token.value}")
     notice = ask.sms("registration.invitation", {"link": url}, "reply", INVITATION_LIFE)
-    change = ask.change(links=(bound,), notices=(notice,))
+    change = ask.change(links=(link,), notices=(notice,))
     return Outcome(await ask.world.ledger.commit(change))
 
 
 async def status(ask: Ask) -> Outcome:
-    """The lines registered from this phone, each with how far it is (T8, T9)."""
+    """List the lines registered from this phone, each with its state (T8, T9)."""
     ask.known()
     covered = await _covered(ask)
-    rows = tuple((Number(each.line), Word(f"registration.{_state(kept)}")) for each, kept in covered)
+    rows = tuple((Number(each.line), Word(f"registration.{_state(chosen)}")) for each, chosen in covered)
     return Outcome("ok", {"covered_lines": Rows(COLUMNS, rows)}) if rows else Outcome("none")
 
 
 async def _mailed(ask: Ask, lines: Sequence[Registration], address: str) -> Outcome:
-    """A link for each line to the address, which counts for none of them before it is opened."""
+    """Send the address one validation link per line; `soon` when over the limit of e-mails."""
     if await _counted(ask) != "ok":
         return Outcome("soon")
     for each in lines:
@@ -91,7 +95,7 @@ async def _mailed(ask: Ask, lines: Sequence[Registration], address: str) -> Outc
 
 
 async def _counted(ask: Ask) -> str:
-    """Letters are counted like codes: nobody's mailbox is flooded from here."""
+    """Count a validation e-mail against the limits of one-time codes, so that no mailbox is flooded."""
     return await ask.world.codes.issue(
         CodeRequest(
             key=f"{ask.key}/count",
@@ -107,14 +111,14 @@ async def _counted(ask: Ask) -> str:
 
 
 async def _covered(ask: Ask) -> list[tuple[Registration, Preference]]:
-    """The lines registered from this phone, each with the address chosen for it."""
+    """Return the lines registered from this phone, each with its stored preference."""
     ledger, operator = ask.world.ledger, ask.menu.name
     rows = await ledger.registrations(operator, ask.caller)
     return [(row, await ledger.preference(operator, row.subscription)) for row in rows]
 
 
 def _state(kept: Preference) -> str:
-    """How far a line is: `open` without an address, `pending` until it is validated, `done`."""
+    """Return a line's state: `open` without an address, `pending` until it is validated, then `done`."""
     if not kept.email:
         return "open"
     return "done" if kept.email_validated else "pending"

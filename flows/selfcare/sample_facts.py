@@ -1,4 +1,4 @@
-"""The vocabulary: every fact a text may name, with its widest plausible values."""
+"""Sample facts: the widest plausible value of every fact a text may name, for the overflow check."""
 
 from collections.abc import Mapping
 from datetime import date

@@ -1,4 +1,4 @@
-"""What was used and what was bought on the bill: read only (F2, B17, B22)."""
+"""Usage and purchases on the bill, read only (F2, B17, B22)."""
 
 from collections import defaultdict
 from decimal import Decimal
@@ -15,14 +15,14 @@ MOST_PURCHASES = 200
 
 
 async def last(ask: Ask) -> Outcome:
-    """The last things used, as many as the screen names."""
+    """List the last usage records, as many as the screen asks for."""
     account = ask.known().account
-    found = await ask.able("usage").entries(account, "usage", int(ask.given))
-    return Outcome("ok" if found else "none", {"usage": Rows(COLUMNS, tuple(map(_row, found)))})
+    entries = await ask.able("usage").entries(account, "usage", int(ask.given))
+    return Outcome("ok" if entries else "none", {"usage": Rows(COLUMNS, tuple(map(_row, entries)))})
 
 
 async def purchases(ask: Ask) -> Outcome:
-    """What was bought on the bill, by category."""
+    """Show the sums of purchases on the bill by category."""
     account = ask.known().account
     sums: dict[str, Decimal] = defaultdict(Decimal)
     for entry in await ask.able("purchases").entries(account, "purchases", MOST_PURCHASES):

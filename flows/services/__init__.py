@@ -1,1 +1,1 @@
-"""Services that several flows use: eligibility, bill media, code delivery, file links, bill notices."""
+"""Services that several flows share: eligibility, bill media, code delivery, file links, bill notices."""

@@ -1,4 +1,4 @@
-"""The billing day: what goes out when a bill is issued, by each subscriber's own choice (R3, B10)."""
+"""Bill notices: announce issued bills by each subscriber's notification preference (R3, B10)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,33 +15,33 @@ from menus.model.facts import Facts, Money, Month, Text
 from menus.text.gsm import plain, prepare
 
 LIFE = timedelta(days=5)
-"""A notice older than this tells nobody anything new."""
+"""A notice not sent within this time expires."""
 RECENT = timedelta(days=31)
-"""A bill older than this is not announced any more."""
+"""Bills issued longer ago are not announced."""
 MORNING = time(9)
-"""When bills are announced that the rules publish some days after their issue, in the operator's time zone."""
+"""Local time of the notice for bills published some days after issue (`publish_delay_days`)."""
 TOLD = frozenset({"due", "part", "overdue", "paid"})
-"""States of bills that are announced; credit notes and cancelled bills are not."""
+"""Bill states that are announced; credit notes and cancelled bills are not."""
 TEXTS_BY_SMS = frozenset({"mobile"})
-"""Kinds of line that can receive a text."""
+"""Kinds of line that can receive an SMS."""
 TOTAL = "{total}"
-"""Where the amount comes in a text that is kept."""
+"""Placeholder of the amount in a cached text."""
 
 Route = Literal["sms", "email"]
 
 
 @dataclass(slots=True)
 class Announcer:
-    """Writes the notices of one operator's bills. Bills of a month read alike: their texts are kept."""
+    """Builds the notices of one operator's bills; texts are cached, as bills of a month share them."""
 
     menu: Menu = field(repr=False)
     keys: Keys = field(repr=False)
     kept: dict[tuple[object, ...], tuple[str, str]] = field(default_factory=dict, repr=False)
 
     def notices(self, bill: Bill, holder: Subscriber, chosen: Preference, now: datetime) -> tuple[Notice, ...]:
-        """What to send of a bill: nothing of one too old, cancelled, or to addresses nobody confirmed.
+        """Return the notices of a bill; none for one too old or cancelled, nor to unconfirmed addresses.
 
-        The keys mark bill, subscription and route, so that however often it is asked for, it goes out once.
+        Their idempotency keys name bill, subscription and route, so each is sent once however often built.
         """
         if bill.state not in TOLD or bill.issued < self._today(now) - RECENT:
             return ()
@@ -52,9 +52,9 @@ class Announcer:
         )
 
     def key(self, bill: Bill, holder: Subscriber) -> str:
-        """A bill and its subscription, by keyed marks: receipts and the audit trail keep keys after `erase`.
+        """Return the idempotency key: keyed hashes, because receipts and audit log keep keys after `erase`.
 
-        The subscription's comes first, by which `erase` finds what was sent to addresses only billing knows.
+        The subscription's hash comes first, so that `erase` finds messages to addresses only billing knows.
         """
         operator = holder.operator
         return f"{self.keys.mark(operator, holder.id)}/bill/{self.keys.mark(operator, bill.id)}"
@@ -81,7 +81,7 @@ class Announcer:
         )
 
     def _published(self, bill: Bill, now: datetime) -> datetime | None:
-        """When the operator's rules let the bill be seen (B1); None when they do already."""
+        """Return when the operator's rules publish the bill (B1); None when it is published already."""
         delay = self.menu.form.rules.publish_delay_days
         if not delay:
             return None
@@ -90,20 +90,20 @@ class Announcer:
         return opens if opens > now else None
 
     def _words(self, bill: Bill, route: Route, language: str) -> tuple[str, str]:
-        """Subject and body; nothing in them says whose bill it is."""
+        """Return subject and body; they do not identify the subscriber."""
         key = (bill.issued.year, bill.issued.month, bill.due, route, language)
-        found = self.kept.get(key)
-        if found is None:
-            found = self.kept[key] = self._written(bill, route, language)
-        subject, body = found
+        texts = self.kept.get(key)
+        if texts is None:
+            texts = self.kept[key] = self._written(bill, route, language)
+        subject, body = texts
         return subject, body.replace(TOTAL, self._total(bill.total, language))
 
     def _total(self, total: Decimal, language: str) -> str:
-        """An amount as it stands in a text."""
+        """Format an amount for a text."""
         return plain(prepare(self.menu.tongues[language].show(Money(total), "sms")))
 
     def _written(self, bill: Bill, route: Route, language: str) -> tuple[str, str]:
-        """The texts of all bills of a month that are due on one day, the amount left open."""
+        """Render subject and body shared by a month's bills due on one day, with a placeholder amount."""
         facts: Facts = {"month": Month.of(bill.issued), "total": Text(TOTAL), "due": bill.due}
         if route == "sms":
             return "", plain(prepare(self.menu.words("billday.sms_notice", language, "sms", facts)))
@@ -115,11 +115,11 @@ class Announcer:
 
 
 def ways(holder: Subscriber, chosen: Preference) -> Iterator[tuple[Route, str]]:
-    """The routes and addresses a subscriber chose; by SMS until an e-mail address is confirmed."""
+    """Yield the routes and recipients a subscriber chose; SMS until an e-mail address is validated."""
     address, validated = own(chosen, holder)
-    texts, mails = holder.kind in TEXTS_BY_SMS, bool(address) and validated
-    wanted = chosen.notify or "sms"
-    if mails and (wanted in ("email", "both") or not texts):
+    by_sms, by_email = holder.kind in TEXTS_BY_SMS, bool(address) and validated
+    choice = chosen.notify or "sms"
+    if by_email and (choice in ("email", "both") or not by_sms):
         yield "email", address
-    if texts and (wanted in ("sms", "both") or not mails):
+    if by_sms and (choice in ("sms", "both") or not by_email):
         yield "sms", holder.msisdn

@@ -1,4 +1,4 @@
-"""Reach: how codes and first passwords come to a line itself, never to the phone that asked for them."""
+"""Deliver codes and first passwords to the line they are for, by SMS or e-mail."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -10,26 +10,30 @@ from menus.model.facts import Facts
 
 
 def by_email(ask: Ask, kind: str) -> bool:
-    """Are lines of this kind reached by e-mail, having no screen of their own (M5)?"""
+    """Return whether lines of this kind get codes by e-mail, because they cannot receive SMS (M5)."""
     return ask.menu.form.rules.reach.get(kind) == "email"
 
 
 async def notice(ask: Ask, text: str, facts: Facts, life: timedelta) -> Notice | None:
-    """The message that carries a code to the line; None when nobody can be reached there.
+    """Build the message that carries a code to the line; None for an unknown line or one without address.
 
-    By SMS it is the text named `TEXT.notice`, by e-mail `TEXT.mail_notice` under `TEXT.mail_subject`.
+    It never goes to the phone that asked. SMS uses the text `TEXT.notice`, e-mail `TEXT.mail_notice`
+    with the subject `TEXT.mail_subject`. It expires after `lifetime`.
     """
-    person = ask.subscriber
-    if person is None:
+    subscriber = ask.subscriber
+    if subscriber is None:
         return None
-    if not by_email(ask, person.kind):
+    if not by_email(ask, subscriber.kind):
         return replace(ask.sms(f"{text}.notice", facts, "code", life), to=ask.line)
-    address = await address_of(ask, person)
+    address = await address_of(ask, subscriber)
     mail = ask.email(f"{text}.mail", address, facts)
     return replace(mail, kind="code", expires_at=ask.now + life) if address else None
 
 
 async def address_of(ask: Ask, person: Subscriber) -> str:
-    """Where a code goes: the subscriber's validated address, else the contract's, never one only typed here."""
-    found, validated = own(await ask.world.ledger.preference(person.operator, person.id), person)
-    return found if validated else person.email
+    """Return the e-mail address for codes: the validated one, else the contract's; empty when none.
+
+    An address that was entered here and not validated is never used.
+    """
+    address, validated = own(await ask.world.ledger.preference(person.operator, person.id), person)
+    return address if validated else person.email

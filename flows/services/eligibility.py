@@ -1,4 +1,4 @@
-"""Eligible: who may use the service by the operator's rules, asked before anything private is done."""
+"""Eligibility rules: which subscribers an operator lets use the service."""
 
 from datetime import date
 
@@ -8,31 +8,31 @@ from menus.model.facts import Text, Word
 
 
 def barred(ask: Ask) -> Outcome | None:
-    """Why the rules leave this subscriber out, in their order; None when they do not.
+    """Return the outcome that explains why the subscriber is not eligible; None when eligible.
 
-    Business customers first (T2, M2), then newcomers (M6); whether a bill is published yet is asked
-    by what shows it (B1).
+    It is checked before every private action: business customers first (T2, M2), then newcomers (M6).
+    Whether a bill is published yet is checked where bills are shown (B1).
     """
-    person, rules = ask.subscriber, ask.menu.form.rules
-    if person is None:
+    subscriber, rules = ask.subscriber, ask.menu.form.rules
+    if subscriber is None:
         return None
-    if person.segment == "business" and rules.business in ("refuse", "agency"):
+    if subscriber.segment == "business" and rules.business in ("refuse", "agency"):
         return _business(ask)
-    waits = rules.newcomer_wait and next_month(person.since) > ask.today
-    return Outcome("newcomer", {"available": next_month(person.since)}) if waits else None
+    must_wait = rules.newcomer_wait and next_month(subscriber.since) > ask.today
+    return Outcome("newcomer", {"available": next_month(subscriber.since)}) if must_wait else None
 
 
 def next_month(day: date) -> date:
-    """The first day of the month after."""
+    """Return the first day of the following month."""
     year, month = divmod(day.year * 12 + day.month, 12)
     return date(year, month + 1, 1)
 
 
 def nearest(ask: Ask, person: Subscriber) -> Word | Text:
-    """The agency for this number: the one whose numbers begin most like it."""
+    """Return the agency for a subscriber's number, by longest prefix match; empty when none matches."""
     agencies = ask.menu.form.agencies
-    found = max((start for start in agencies if person.msisdn.startswith(start)), key=len, default="")
-    return Word(agencies[found]) if found else Text("")
+    prefix = max((start for start in agencies if person.msisdn.startswith(start)), key=len, default="")
+    return Word(agencies[prefix]) if prefix else Text("")
 
 
 def _business(ask: Ask) -> Outcome:

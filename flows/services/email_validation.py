@@ -1,4 +1,4 @@
-"""Mailing: an e-mail address counts once its owner has opened the link sent there (T7, T8)."""
+"""E-mail validation: an address is used only after its owner opens the link sent to it (T7, T8)."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -12,24 +12,30 @@ LINK_LIFE = timedelta(hours=72)
 
 
 def own(kept: Preference, known: Subscriber) -> tuple[str, bool]:
-    """A subscriber's e-mail address, the one kept with us or else billing's, and whether it is validated.
+    """Return a subscriber's e-mail address and whether it is validated; empty when there is none.
 
-    Empty where there is none.
+    The stored preference takes precedence over billing.
     """
     chosen = kept if kept.email else known
     return chosen.email, chosen.email_validated
 
 
 def validation(ask: Ask, address: str, subscription: str = "") -> tuple[tuple[Link, ...], tuple[Notice, ...]]:
-    """A fresh link for a subscription (the line's own by default), and the e-mail that carries it."""
-    whose = subscription or ask.known().id
+    """Build a magic link that validates an address, and the e-mail that carries it.
+
+    It is for the line's own subscription unless `subscription` names another.
+    """
+    owner_id = subscription or ask.known().id
     token, expires = Secret(ask.world.token()), ask.now + LINK_LIFE
-    link = Link(token, "email", ask.menu.name, whose, address, expires)
+    link = Link(token, "email", ask.menu.name, owner_id, address, expires)
     url = Text(f"{ask.world.links_url}/confirm#{token.value}")
     mail = ask.email("notify.email", address, {"link": url})
-    return (link,), (replace(mail, key=f"{mail.key}/{mark(mail.key, whose)}"),)
+    return (link,), (replace(mail, key=f"{mail.key}/{mark(mail.key, owner_id)}"),)
 
 
 def mark(key: str, whose: str) -> str:
-    """Tells the lines of one wish apart: keys outlive `erase`, so neither number nor subscription is in one."""
+    """Return a hash that makes one request's keys distinct per line or subscription.
+
+    Keys outlive `erase`, so they contain neither a number nor a subscription id.
+    """
     return blake2b(f"{key}\x00{whose}".encode(), digest_size=8).hexdigest()

@@ -1,4 +1,4 @@
-"""Files behind links: a bill's document, the issuer's original, the archive, an export."""
+"""File links: magic links to a bill's PDF, the issuer's original, the archive or a CSV export."""
 
 import json
 from dataclasses import dataclass, field
@@ -11,60 +11,60 @@ from flows.services.email_validation import own
 from menus.model.facts import Email, Facts, Text
 
 LIFE, OPENS = timedelta(hours=72), 5
-"""How long a link lives and how often it opens; each time asks for a code sent apart."""
+"""Lifetime of a link and how often it can be opened; each opening needs a code sent separately."""
 Kind = Literal["pdf", "original", "archive", "export"]
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """What a link leads to. The file itself is made, or fetched, when the link is opened."""
+    """The file a link leads to; it is built or fetched when the link is opened."""
 
     kind: Kind
     account: str = field(repr=False)
     number: str = field(repr=False)
-    """Where the code for opening it is sent."""
+    """Phone number (E.164) that gets the code for opening it."""
     bill: str = ""
     root: str = ""
-    """Of an export: the billing centres, by how their names begin."""
+    """Exports only: the common prefix of the billing centres; empty for all."""
     level: str = ""
-    """Of an export: `lines` or `totals`."""
+    """Exports only: `lines` or `totals`."""
 
     def text(self) -> str:
-        """As a link keeps it."""
+        """Serialise to the JSON stored in the link."""
         return json.dumps([self.kind, self.account, self.number, self.bill, self.root, self.level])
 
 
 def named(text: str) -> File:
-    """The file a link names; ValueError when it names none."""
+    """Parse the JSON stored in a link; ValueError when it names no file."""
     try:
         kind, *rest = map(str, json.loads(text))
         file = File(cast(Kind, kind), *rest)
     except (TypeError, RecursionError) as error:
-        raise ValueError("this names no file") from error
+        raise ValueError("the stored link value is not a file description") from error
     if kind not in get_args(Kind):
-        raise ValueError("no such kind of file")
+        raise ValueError(f"unknown kind of file; known are {', '.join(get_args(Kind))}")
     return file
 
 
 def by_sms(ask: Ask, file: File, text: str, facts: Facts) -> Change:
-    """The link to a file, texted to the caller."""
+    """Build the change set that sends a file link to the caller by SMS."""
     link = _link(ask, file)
     notice = ask.sms(text, {**facts, "link": _url(ask, link)}, "reply", LIFE)
     return _change(ask, link, notice)
 
 
 def by_email(ask: Ask, file: File, text: str, to: str, facts: Facts) -> Change:
-    """The link to a file, mailed to an address known to be the subscriber's."""
+    """Build the change set that sends a file link by e-mail; `to` must be a validated address."""
     link = _link(ask, file)
     return _change(ask, link, ask.email(text, to, {**facts, "link": _url(ask, link)}))
 
 
 async def address(ask: Ask) -> Email | None:
-    """The subscriber's own, validated e-mail address."""
-    known = ask.known()
-    kept = await ask.world.ledger.preference(known.operator, known.id)
-    found, validated = own(kept, known)
-    return Email(found) if found and validated else None
+    """Return the subscriber's validated e-mail address; None when there is none."""
+    subscriber = ask.known()
+    preference = await ask.world.ledger.preference(subscriber.operator, subscriber.id)
+    own_address, validated = own(preference, subscriber)
+    return Email(own_address) if own_address and validated else None
 
 
 def _link(ask: Ask, file: File) -> Link:
