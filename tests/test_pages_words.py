@@ -60,7 +60,7 @@ def test_every_language_of_every_pack_has_the_words_of_the_pages(operator: str) 
 
 
 def test_the_list_of_texts_is_what_the_pages_say() -> None:
-    source = "".join(path.read_text() for path in FOLDER.glob("*.py") if path.name != "words.py")
+    source = "".join(path.read_text() for path in FOLDER.glob("*.py") if path.name != "languages.py")
     said = set(re.findall(r'["\'](page\.[a-z_]+)["\']', source))
     built = {f"page.{each.name}{tail}" for each in (*INPUTS, *_others()) for tail in ("", "_hint")}
     built |= {name for name in TEXTS if name.startswith("page.rubric_")}

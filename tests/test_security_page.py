@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import asvs
+from tests.asvs import PAGE, STATES, items, page
 
 ROOT = Path(__file__).parent.parent
 THREATS = [f"T{number}" for number in range(1, 38)]
@@ -61,18 +61,18 @@ def _there(name: str) -> bool:
 
 
 def test_there_are_two_hundred_and_fifty_three_requirements() -> None:
-    found = list(asvs.items())
+    found = list(items())
     assert len({item.number for item in found}) == len(found) == 253
     assert sum(item.level == 1 for item in found) == 70
 
 
 def test_each_requirement_has_a_state_and_a_test_or_a_reason() -> None:
-    for item in asvs.items():
-        assert item.state in asvs.STATES and len(item.shown) > 3
+    for item in items():
+        assert item.state in STATES and len(item.shown) > 3
         for name in re.findall(r"\btest_\w+\b", item.shown):
             assert name in KNOWN or (ROOT / "tests" / f"{name}.py").exists(), item
         assert all((ROOT / file).exists() for file in FILES.findall(item.shown)), item
 
 
 def test_the_page_of_requirements_is_what_the_table_says() -> None:
-    assert asvs.PAGE.read_text() == asvs.page(), "run: python -m tests.asvs"
+    assert PAGE.read_text() == page(), "run: python -m tests.asvs"
