@@ -25,7 +25,8 @@ LATER: Mapping[str, str] = {
 HEAD = """# Rules
 
 What the five model services promise, each with its state and a test that shows it. T is Tunisie Telecom,
-M Maroc Telecom, R Orange România, F Orange France, B Bouygues Telecom. Written by `python -m tests.rules`.
+M Maroc Telecom, R Orange România, F Orange France, B Bouygues Telecom.
+Written by `python -m tests.rules`.
 
 | rule | promise | channels | state | test |
 |---|---|---|---|---|

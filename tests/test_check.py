@@ -40,9 +40,7 @@ def test_each_fault_is_named_with_its_place(fault: str, pack: Path) -> None:
 
 
 def test_every_kind_of_finding_is_in_the_table() -> None:
-    """All but three: one needs dialogs (tests/test_chart.py), one a second script (tests/test_scripts.py), one
-    is for what no field of ours can have.
-    """
+    """Expect all but three: one needs dialogs, one a second script, one a field that none of ours is."""
     told = [expected.split(": ", 1)[1] for *_, expected in BROKEN.values()]
     unseen = {words for words in KINDS.values() if not any(re.fullmatch(form(words), what) for what in told)}
     assert unseen == {messages.NO_DIALOG, messages.UNFIT, messages.UNSCRIPTED}
