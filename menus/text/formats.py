@@ -117,18 +117,13 @@ class Written(Formats):
         country_code: str = "",
         trunk: str = "",
     ) -> None:
-        """Compile the formats of a language.
-
-        `day`: date pattern of d, dd, M, MM, MMM, MMMM, yy and yyyy; ValueError for any other letter.
-        `trunk`: national prefix, shown instead of the country code.
-        """
+        """Compile a language; `day`: pattern of d, dd, M, MM, MMM, MMMM, yy, yyyy, ValueError for others."""
         parsed_locale = _locale(locale)
         self._currency = currency
         self._marks = _marks(parsed_locale)
         self._amount_patterns = _signed(currency.written)
         self._day = _day_template(day)
-        self._short_names = _months(parsed_locale, "abbreviated")
-        self._names = _months(parsed_locale, "wide")
+        self._short_names, self._names = _months(parsed_locale, "abbreviated"), _months(parsed_locale, "wide")
         self._country_code, self._trunk = country_code, trunk
         self._plural = lru_cache(maxsize=1024)(parsed_locale.plural_form)
 
