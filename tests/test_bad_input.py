@@ -86,7 +86,7 @@ async def test_a_ussd_request_without_its_fields_ends_politely(missing: str, url
     ],
 )
 async def test_unknown_places_are_all_the_same_404(path: str, url: str) -> None:
-    assert await post(url + path, GOOD) == (404, "no such place\n")
+    assert await post(url + path, GOOD) == (404, "no such endpoint\n")
 
 
 async def test_an_unsigned_twilio_request_is_403(url: str) -> None:

@@ -42,9 +42,12 @@ def page(sandbox: World) -> str:
 def test_turns_screens_and_deliveries_are_counted(used_sandbox: World) -> None:
     told, where = page(used_sandbox), 'channel="ussd",operator="orange-ro"'
     assert f'dialtree_turns_total{{{where},outcome="moved",screen="home"}} 2.0' in told
-    assert f'dialtree_screens_left_total{{{where},screen="budget"}} 1.0' in told
-    assert f'dialtree_screens_failed_total{{{where},screen="home"}} 1.0' in told
-    assert 'dialtree_deliveries_total{kind="notice",operator="orange-ro",route="sms",state="sent"} 1.0' in told
+    assert f'dialtree_screen_abandonments_total{{{where},screen="budget"}} 1.0' in told
+    assert f'dialtree_screen_failures_total{{{where},screen="home"}} 1.0' in told
+    assert (
+        'dialtree_delivery_attempts_total{kind="notice",operator="orange-ro",route="sms",state="sent"} 1.0'
+        in told
+    )
     assert "dialtree_outbox_age_seconds 0.0" in told
 
 
@@ -56,9 +59,11 @@ def test_no_label_is_a_number_of_a_person(used_sandbox: World) -> None:
 def test_each_finished_conversation_is_one_log_record(
     used_sandbox: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    ended, left = [record.__dict__ for record in caplog.get_records("setup") if record.msg == "conversation"]
+    ended, left = [
+        record.__dict__ for record in caplog.get_records("setup") if record.msg == "conversation.ended"
+    ]
     assert ended["path"] == "home budget bill einvoice.confirm einvoice.activate einvoice.done"
-    assert [ended["outcome"], left["outcome"], left["path"]] == ["einvoice.done", "left", "home budget"]
+    assert [ended["outcome"], left["outcome"], left["path"]] == ["einvoice.done", "abandoned", "home budget"]
     assert ended["subscriber"] == used_sandbox.house.conversations.keys.mark("orange-ro", ANA)
     assert ANA[1:] not in str([ended, left])
 
@@ -75,7 +80,7 @@ def asked() -> set[str]:
 
 def test_step_outcomes_are_counted(used_sandbox: World) -> None:
     labels = 'channel="ussd",operator="orange-ro",outcome="ok",step="einvoice.activate"'
-    assert f"dialtree_outcomes_total{{{labels}}} 1.0" in page(used_sandbox)
+    assert f"dialtree_step_outcomes_total{{{labels}}} 1.0" in page(used_sandbox)
 
 
 def test_the_dashboard_asks_for_what_is_counted_and_for_all_of_it(used_sandbox: World) -> None:

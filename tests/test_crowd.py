@@ -14,7 +14,7 @@ async def test_F37_at_the_turn_limit_new_sessions_are_refused(sandbox: World) ->
     assert turned.ends and turned.lines[0].startswith("Serviciul nu")
     assert not (await ours.press("1")).ends
     assert (crowd.inside, crowd.turned_away) == (0, 1)
-    assert "dialtree_turned_away_total 1.0" in sandbox.house.hooks.metrics.page().decode()
+    assert "dialtree_sessions_shed_total 1.0" in sandbox.house.hooks.metrics.page().decode()
 
 
 async def test_F37_below_the_turn_limit_the_same_step_is_answered(sandbox: World) -> None:

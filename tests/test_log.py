@@ -19,7 +19,7 @@ def record(message: str, **extra: object) -> logging.LogRecord:
 
 def test_listed_fields_are_printed_and_others_dropped() -> None:
     line = json.loads(JsonLines().format(record("step.failed", node="invoice.latest", caller=NUMBER)))
-    assert line["node"] == "invoice.latest" and line["action"] == "step.failed"
+    assert line["node"] == "invoice.latest" and line["event"] == "step.failed"
     assert NUMBER not in json.dumps(line)
 
 
@@ -27,13 +27,13 @@ def test_an_exception_shows_its_type_and_places_and_not_its_message() -> None:
     try:
         raise ValueError(f"password of {NUMBER}")
     except ValueError as error:
-        made = record("turn failed", exc_info=(type(error), error, error.__traceback__))
+        made = record("webhook.failed", exc_info=(type(error), error, error.__traceback__))
     text = JsonLines().format(made)
     assert "ValueError" in text and Path(__file__).name in text and NUMBER not in text
 
 
 def test_line_breaks_and_colours_in_a_field_stay_in_one_line() -> None:
-    text = JsonLines().format(record("turn failed", node="a\r\n\x1b[31mb"))
+    text = JsonLines().format(record("webhook.failed", node="a\r\n\x1b[31mb"))
     assert len(text.splitlines()) == 1 and "\x1b" not in text
 
 

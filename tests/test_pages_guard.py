@@ -196,5 +196,5 @@ async def test_nothing_of_a_visitor_is_logged(page_server: Street, caplog: pytes
         await browser.get(BILL)
         await page_server.browser().submit(ADDRESS, link=token)
     told = repr([record.__dict__ for record in caplog.records if record.name == "dialtree.pages"])
-    assert "bill opened" in told and "page failed" in told
+    assert "pages.bill_opened" in told and "pages.request_failed" in told
     assert not any(secret in told for secret in (code, token, "740000101", "740000999"))

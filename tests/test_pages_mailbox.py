@@ -186,7 +186,7 @@ async def test_T7_an_address_given_on_the_page_is_in_the_audit_trail_and_in_no_l
         browser, _page = await sheet(page_server, token)
         await browser.submit(MAILBOX, mailbox=MAIL)
     told = repr([record.__dict__ for record in caplog.records])
-    assert "mailbox given" in told and MAIL not in told and token not in told
+    assert "pages.email_entered" in told and MAIL not in told and token not in told
     house = page_server.sandbox.house
     await house.notebook.flush()
     await house.audit.chain()

@@ -1,4 +1,4 @@
-"""Trays: the parcels of a batch that go out in one call, by themselves unless a provider takes many."""
+"""Group claimed messages with equal bodies into bulk calls."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -7,20 +7,24 @@ from gateway.delivery.route import TOGETHER, Lane
 
 
 def trays(parcels: Sequence[Parcel], lanes: Mapping[tuple[str, str], Lane]) -> Iterator[list[Parcel]]:
-    """Equal bodies through a bulk lane share a tray, each number once in it; the batch's order is kept."""
-    open_trays: dict[tuple[str, str, str], dict[str, Parcel]] = {}
-    for parcel in parcels:
-        item = parcel.item
+    """Yield groups to send in one call each, in the order of the batch.
+
+    Notices with equal bodies on a route that supports bulk share a group, each number once and at most
+    `MAX_BULK_RECIPIENTS`; every other message is a group of one.
+    """
+    groups: dict[tuple[str, str, str], dict[str, Parcel]] = {}
+    for message in parcels:
+        item = message.item
         if not isinstance(item, Notice) or not _bulk(lanes.get((item.operator, item.route))):
-            yield [parcel]
+            yield [message]
             continue
-        tray = open_trays.setdefault((item.operator, item.route, item.body), {})
-        if item.to in tray or len(tray) == TOGETHER:
-            yield [parcel]
+        group = groups.setdefault((item.operator, item.route, item.body), {})
+        if item.to in group or len(group) == TOGETHER:
+            yield [message]
         else:
-            tray[item.to] = parcel
-    for tray in open_trays.values():
-        yield list(tray.values())
+            group[item.to] = message
+    for group in groups.values():
+        yield list(group.values())
 
 
 def _bulk(lane: Lane | None) -> bool:

@@ -1,4 +1,4 @@
-"""Together: what is asked while a call is under way goes out as one next call."""
+"""Coalesce items submitted while a call is running into one next call."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,7 +9,7 @@ R = TypeVar("R")
 
 
 class Together(Generic[T, R]):
-    """Collects single items into calls of `run`; everybody is given the answer to the call they were in."""
+    """Collects single items into batched calls of `run`; every caller gets the result of its call."""
 
     def __init__(self, run: Callable[[list[T]], Awaitable[R]]) -> None:
         self._run = run
@@ -17,7 +17,7 @@ class Together(Generic[T, R]):
         self._flushing: asyncio.Task[None] | None = None
 
     async def add(self, item: T) -> R:
-        """The answer to the call this item was part of, or its exception."""
+        """Submit an item; return the result of the call it was part of, or raise that call's exception."""
         answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, answer))
         if self._flushing is None or self._flushing.done():
@@ -29,7 +29,7 @@ class Together(Generic[T, R]):
             batch, self._waiting = self._waiting, []
             try:
                 result = await self._run([item for item, _ in batch])
-            except Exception as error:  # each caller gets it, this task has none
+            except Exception as error:  # raised again in every caller; nobody awaits this task
                 for _, answer in batch:
                     if not answer.done():
                         answer.set_exception(error)

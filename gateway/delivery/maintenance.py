@@ -1,4 +1,4 @@
-"""Upkeep: what the worker does beside delivering: chain the audit trail, let go of what is past its term."""
+"""Periodic maintenance: hash-chain new audit entries and apply the retention schedule."""
 
 import asyncio
 import logging
@@ -11,39 +11,39 @@ from storage.audit.trail import SqlAudit
 from storage.privacy import retention
 from storage.sql.engine import Database
 
-log = logging.getLogger("dialtree.upkeep")
+log = logging.getLogger("dialtree.maintenance")
 CHAIN_SECONDS = 5.0
-"""How long a line of the audit trail may wait to be chained."""
+"""Interval of the rounds, and the longest an audit entry waits to be chained."""
 RETENTION_EVERY = 720
-"""Rounds between two looks at what is past its term: an hour."""
+"""Rounds between two retention runs: one hour."""
 
 
 @dataclass(slots=True)
 class Upkeep:
-    """Runs until it is cancelled; several workers may, one at a time has something to do."""
+    """Runs maintenance rounds until cancelled; several workers may run it, as one at a time finds work."""
 
     database: Database = field(repr=False)
     audit: SqlAudit = field(repr=False)
     now: Callable[[], datetime]
 
     async def run(self) -> None:
-        """Round after round; a database that is out is waited for, and what breaks one round ends no other."""
-        turn = 0
+        """Run rounds forever; a failed round is logged and the next one follows."""
+        rounds = 0
         while True:
             try:
-                await self.round(retain=turn % RETENTION_EVERY == 0)
+                await self.round(retain=rounds % RETENTION_EVERY == 0)
             except Failure as failure:
-                log.warning("upkeep waits", extra={"failure": type(failure).__name__})
-            except Exception:  # the process edge of upkeep: it must neither end unseen nor end delivery
-                log.exception("upkeep broke")
-            turn += 1
+                log.warning("maintenance.postponed", extra={"failure": type(failure).__name__})
+            except Exception:  # outermost handler: an error must neither end maintenance nor stop delivery
+                log.exception("maintenance.failed")
+            rounds += 1
             await asyncio.sleep(CHAIN_SECONDS)
 
     async def round(self, *, retain: bool) -> None:
-        """Chain what is new and, if so told, let go of what is old."""
+        """Chain new audit entries and, with `apply_retention`, delete rows past their retention term."""
         await self.audit.chain()
         if retain:
             counts = await retention.run(self.database, self.now())
             for what, count in counts.items():
                 if count:
-                    log.info("let go", extra={"row": count, "state": what})
+                    log.info("retention.rows_deleted", extra={"count": count, "table": what})

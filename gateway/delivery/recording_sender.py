@@ -1,4 +1,4 @@
-"""The recorder: stands in for a provider in the demo; what it is given is kept, and told to whoever listens."""
+"""Sender for demo and tests that records messages instead of sending them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -7,18 +7,18 @@ from flows.domain.records import Notice
 from gateway.providers.contract import Sent
 
 MOST = 1000
-"""Messages kept; the oldest go first."""
+"""Messages kept; the oldest are dropped first."""
 
 
 @dataclass(slots=True)
 class Recorder:
-    """A sender that reaches nobody."""
+    """Keeps notices and passes each to its listeners."""
 
     listeners: list[Callable[[Notice], None]] = field(default_factory=list)
     messages: list[Notice] = field(default_factory=list, repr=False)
 
     async def send(self, notice: Notice) -> Sent:
-        """Keep it and tell the listeners."""
+        """Keep the notice and call the listeners."""
         self.messages.append(notice)
         del self.messages[:-MOST]
         for listener in self.listeners:
@@ -26,4 +26,4 @@ class Recorder:
         return Sent("recorder", f"rec-{notice.key}")
 
     async def close(self) -> None:
-        """Nothing to give back."""
+        """Do nothing: no resources are held."""

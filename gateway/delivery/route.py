@@ -1,4 +1,4 @@
-"""Lanes: one operator's way out by one route, its providers in order of preference, no more than they bear."""
+"""Outbound route of an operator: ordered providers with failover, rate limit and concurrency limit."""
 
 import asyncio
 from collections.abc import Sequence
@@ -13,15 +13,15 @@ from gateway.delivery.token_bucket import Bucket
 from gateway.providers.contract import Sender, Sent
 
 CALL_SECONDS = 9.0
-"""No call to a provider takes longer; then its outcome is unknown."""
+"""Time limit of a provider call; past it the outcome is unknown."""
 URGENT = frozenset({"code", "reply"})
-"""Somebody is waiting for these: they may queue where others are put back."""
+"""Message kinds somebody is waiting for: they may queue where others are postponed."""
 CROWDED = timedelta(seconds=0.25)
-"""What finds no room comes again so much later."""
+"""Delay of a message that is postponed because the route is at its concurrency limit."""
 AT_ONCE = 16
-"""Messages under way to one provider at once, unless its sender says otherwise."""
+"""Concurrent calls to a provider whose sender names no limit of its own."""
 TOGETHER = 100
-"""Recipients of one bulk call."""
+"""Most recipients of one bulk call."""
 
 Outcome = Sent | Failure
 
@@ -31,12 +31,12 @@ class BulkSender(Protocol):
     """A sender that takes one body for several numbers in one call."""
 
     async def send_many(self, notices: Sequence[Notice]) -> list[Sent | Undelivered]:
-        """The outcomes in the notices' order; what is raised, a Failure, is of all of them: none has left."""
+        """Send and return the outcomes in the notices' order; a raised Failure means that none was sent."""
 
 
 @dataclass(slots=True)
 class Room:
-    """Places for work under way, and as many to wait for one."""
+    """A concurrency limit with a bounded queue: as many may wait as may run."""
 
     most: int
     taken: int = 0
@@ -47,7 +47,7 @@ class Room:
 
     @property
     def full(self) -> bool:
-        """Is every place taken, and every place to wait?"""
+        """Return whether every running place and every waiting place is taken."""
         return self.taken >= 2 * self.most
 
     async def __aenter__(self) -> None:
@@ -65,15 +65,15 @@ class Room:
 
 @dataclass(slots=True)
 class Way:
-    """One provider of a lane, behind its breaker."""
+    """One provider of a route, behind its circuit breaker."""
 
     sender: Sender
     breaker: Breaker
     deduplicates: bool = False
-    """Does it take a message once per key of ours? Then nothing is unknown: it is simply sent again."""
+    """Whether the provider sends a message once per key; then an unknown outcome is simply sent again."""
 
     async def send(self, notices: Sequence[Notice]) -> list[Outcome]:
-        """One call, its outcomes in the notices' order; the breaker learns of them."""
+        """Make one call and return the outcomes in the notices' order; the circuit breaker counts them."""
         try:
             async with asyncio.timeout(CALL_SECONDS):
                 outcomes = await self._called(notices)
@@ -84,6 +84,7 @@ class Way:
         return outcomes
 
     async def _called(self, notices: Sequence[Notice]) -> list[Outcome]:
+        """Call the sender; a Failure raised for the call is the outcome of every notice."""
         try:
             if len(notices) > 1 and isinstance(self.sender, BulkSender):
                 return [*await self.sender.send_many(notices)]
@@ -92,6 +93,7 @@ class Way:
             return [failure] * len(notices)
 
     def _learn(self, outcome: Outcome) -> None:
+        """Report an outcome to the circuit breaker; a refusal by the recipient counts as a working provider."""
         if isinstance(outcome, TryLater) and outcome.after_seconds:
             self.breaker.rest(outcome.after_seconds)
         elif isinstance(outcome, Misconfigured):
@@ -104,33 +106,34 @@ class Way:
 
 @dataclass(slots=True)
 class Lane:
-    """What leaves through here leaves at `bucket`'s rate, by the first of `ways` that takes it."""
+    """Sends notices at the token bucket's rate through the first provider that takes them."""
 
     ways: tuple[Way, ...]
+    """In order of preference."""
     bucket: Bucket
     room: Room = field(default_factory=lambda: Room(AT_ONCE))
 
     @property
     def deduplicates(self) -> bool:
-        """May a message whose outcome is unknown be sent again without harm?"""
-        return all(way.deduplicates for way in self.ways)
+        """Return whether a message of unknown outcome may be sent again without harm."""
+        return all(provider.deduplicates for provider in self.ways)
 
     @property
     def bulk(self) -> bool:
-        """Do equal bodies go in one call? Not where each message must carry its own key."""
+        """Return whether equal bodies go in one call; not where each message must carry its own key."""
         return isinstance(self.ways[0].sender, BulkSender) and not self.deduplicates
 
     @property
     def full(self) -> bool:
-        """Can no notice go now, whatever the rate? Only what is urgent is worth claiming."""
+        """Return whether only urgent notices are worth claiming: all others would be postponed."""
         return self.room.full or self.opens_at() is not None
 
     def later(self, notice: Notice) -> datetime | None:
-        """When to come again, if this notice cannot go now; None when it can, and a token is used."""
+        """Use a token and return None when the notice may go now, otherwise return when to try it again."""
         urgent = notice.kind in URGENT
-        opens = self.opens_at()
-        if opens is not None:
-            return opens if urgent else max(opens, self.bucket.appointment())
+        probe_at = self.opens_at()
+        if probe_at is not None:
+            return probe_at if urgent else max(probe_at, self.bucket.appointment())
         if self.room.full and not urgent:
             return self.bucket.now() + CROWDED
         if self.bucket.take():
@@ -138,32 +141,35 @@ class Lane:
         return self.bucket.soon() if urgent else self.bucket.appointment()
 
     def opens_at(self) -> datetime | None:
-        """When the first of the ways, all of them left alone now, may be tried; None while one is open."""
+        """Return when the first provider may be probed; None while one of them can be used."""
         now = self.bucket.now()
-        probes = [way.breaker.probe_at for way in self.ways]
+        probes = [provider.breaker.probe_at for provider in self.ways]
         if any(at is None or at <= now for at in probes):
             return None
         return min(at for at in probes if at is not None)
 
     async def send(self, notices: Sequence[Notice]) -> list[Outcome | None]:
-        """Each notice's outcome; None for one that no way was open for.
+        """Return each notice's outcome; None for a notice that no provider was available for.
 
-        What one way did not take goes to the next; what it may have taken never does.
+        A notice one provider refused goes to the next; one it may have taken is never sent again here.
         """
         outcomes: list[Outcome | None] = [None] * len(notices)
-        left = list(range(len(notices)))
-        for way in self.ways:
-            if left and way.breaker.admits():
-                tried = await way.send([notices[index] for index in left])
-                outcomes = _merged(outcomes, left, tried)
-                left = [index for index in left if isinstance(outcomes[index], TryLater | Misconfigured)]
+        remaining = list(range(len(notices)))
+        for provider in self.ways:
+            if remaining and provider.breaker.admits():
+                results = await provider.send([notices[index] for index in remaining])
+                outcomes = _merged(outcomes, remaining, results)
+                remaining = [
+                    index for index in remaining if isinstance(outcomes[index], TryLater | Misconfigured)
+                ]
         return outcomes
 
 
 def _merged(
     before: Sequence[Outcome | None], left: Sequence[int], tried: Sequence[Outcome]
 ) -> list[Outcome | None]:
-    after = list(before)
+    """Return the outcomes with the results of one call filled in at their indexes."""
+    merged = list(before)
     for index, outcome in zip(left, tried, strict=True):
-        after[index] = outcome
-    return after
+        merged[index] = outcome
+    return merged

@@ -1,4 +1,4 @@
-"""Sending e-mail: one message a call over SMTP, under a total deadline, failures in our words."""
+"""SMTP sender: one e-mail per connection, under a total deadline, with errors mapped to failures."""
 
 import asyncio
 import hashlib
@@ -18,12 +18,12 @@ NAME = "smtp"
 PORTS = {"smtp": 587, "smtps": 465}
 EXPECTED = "must be smtp://host:port or smtps://user:password@host"
 ABOUT_US = frozenset({530, 534, 535, 538})
-"""Replies about our login: no message fares better before a person has looked."""
+"""SMTP replies about our login: no message will pass before a person has looked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
-    """Where mail leaves and whose it is."""
+    """SMTP server, login and From header."""
 
     host: str
     port: int
@@ -36,27 +36,38 @@ class Mailbox:
 
 
 def mailbox(url: str, sender: str) -> Mailbox:
-    """`smtp[s]://[user:password@]host[:port]`; ValueError for anything else, without showing it."""
+    """Parse `smtp[s]://[user:password@]host[:port]`; ValueError for anything else, without showing it."""
     try:
         parts = urlsplit(url)
         port = parts.port or PORTS[parts.scheme]
     except (ValueError, KeyError):
-        raise ValueError(EXPECTED) from None  # its message would show the address
+        raise ValueError(EXPECTED) from None  # its message would show the URL
     if not parts.hostname:
         raise ValueError(EXPECTED)
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     return Mailbox(parts.hostname, port, user, password, parts.scheme == "smtps", sender)
 
 
+@dataclass(slots=True)
+class _Attempt:
+    """How far one attempt got."""
+
+    given: bool = False
+    """Whether the body has begun to leave; from then on only the server's reply tells the outcome."""
+
+
 class Mail:
-    """Sends notices as e-mail to addresses its caller has seen validated."""
+    """Sends notices as e-mail; the caller has made sure that the address is validated."""
 
     def __init__(self, mailbox: Mailbox, deadline_seconds: float = 9.0) -> None:
         self._box = mailbox
         self._seconds = deadline_seconds
 
     async def send(self, notice: Notice) -> Sent:
-        """See `Sender.send`. The Message-ID is made of the notice's key: a repeat is the same message."""
+        """Send one notice, see `Sender.send`.
+
+        The Message-ID is a hash of the notice's key, so a repeat is the same message.
+        """
         message = written(notice, self._box.sender)
         attempt = _Attempt()
         try:
@@ -67,21 +78,22 @@ class Mail:
         return Sent(NAME, str(message["Message-ID"]))
 
     async def close(self) -> None:
-        """Nothing is kept open between messages."""
+        """Do nothing: no connection is kept between messages."""
 
-    async def _through(self, message: EmailMessage, to: str, attempt: "_Attempt") -> None:
-        box = self._box
+    async def _through(self, message: EmailMessage, to: str, attempt: _Attempt) -> None:
+        """Connect, log in and transmit the message, noting when its data begins to leave."""
+        account = self._box
         client = aiosmtplib.SMTP(
-            hostname=box.host,
-            port=box.port,
-            use_tls=box.tls,
-            username=box.user or None,
-            password=box.password or None,
+            hostname=account.host,
+            port=account.port,
+            use_tls=account.tls,
+            username=account.user or None,
+            password=account.password or None,
             timeout=None,
         )
         try:
             await client.connect()
-            await client.mail(parseaddr(box.sender)[1])
+            await client.mail(parseaddr(account.sender)[1])
             await client.rcpt(to)
             attempt.given = True
             await client.data(message.as_bytes(policy=WIRE))
@@ -89,29 +101,21 @@ class Mail:
             client.close()
 
 
-@dataclass(slots=True)
-class _Attempt:
-    """How far one attempt got."""
-
-    given: bool = False
-    """Has the body begun to leave? From then on only the server's word says what became of it."""
-
-
 def written(notice: Notice, sender: str) -> EmailMessage:
-    """The notice as a message; its subject is kept to one line."""
+    """Build the e-mail of a notice; its subject is kept to one line."""
     message = EmailMessage()
     message["From"], message["To"] = sender, notice.to
     message["Subject"] = " ".join(notice.subject.split()) or notice.operator
     message["Content-Language"] = notice.language
-    mark = hashlib.sha256(notice.key.encode()).hexdigest()[:32]
-    message["Message-ID"] = f"<{mark}@{parseaddr(sender)[1].rpartition('@')[2]}>"
+    digest = hashlib.sha256(notice.key.encode()).hexdigest()[:32]
+    message["Message-ID"] = f"<{digest}@{parseaddr(sender)[1].rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(notice.body)
     return message
 
 
 def _failure(error: Exception, attempt: _Attempt) -> Undelivered:
-    """By the server's code where it gave one: 4xx later, 5xx never; a lost line by how far we got."""
+    """Map an error to a failure: by the server's code if it gave one, otherwise by how far the attempt got."""
     code = getattr(error, "code", None)
     if isinstance(error, aiosmtplib.SMTPResponseException) and isinstance(code, int) and code >= 400:
         return _refusal(code)
@@ -123,6 +127,7 @@ def _failure(error: Exception, attempt: _Attempt) -> Undelivered:
 
 
 def _refusal(code: int) -> Undelivered:
+    """Map an SMTP code to a failure: 4xx is retried, 5xx is not."""
     if code in ABOUT_US:
         return Misconfigured(f"SMTP {code}")
     return TryLater(f"SMTP {code}") if code < 500 else Rejected(f"SMTP {code}")

@@ -1,4 +1,4 @@
-"""Thrift: a sender that texts no foreign prefix and spends no more than the day allows."""
+"""SMS spend limit: destination-prefix allow-list and daily cap on message parts."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -17,43 +17,44 @@ log = logging.getLogger("dialtree.delivery")
 
 @dataclass(slots=True)
 class Thrift:
-    """In front of a sender; what it refuses is dead in the outbox, to be replayed by a person."""
+    """Wraps a sender; rejects other prefixes and messages over the daily cap (state `dead`, replay by hand)."""
 
     inner: Sender = field(repr=False)
     operator: str
     prefixes: tuple[str, ...]
     now: Callable[[], datetime]
     spending: SqlSpending | None = field(default=None, repr=False)
-    """None for no cap."""
+    """Parts used today; None for no cap."""
 
     @property
-    def most(self) -> int:
-        """Calls the sender bears at once; AttributeError when it does not say."""
-        return int(self.inner.most)  # type: ignore[attr-defined]
+    def max_concurrent_calls(self) -> int:
+        """Concurrent calls the wrapped sender allows; AttributeError when it does not say."""
+        return int(self.inner.max_concurrent_calls)  # type: ignore[attr-defined]
 
     async def send(self, notice: Notice) -> Sent:
-        """Send; Rejected for a prefix that is not ours to pay for, or when the day's parts are used up."""
+        """Send; Rejected for a prefix that is not allowed, or when the day's parts are used up."""
         await self._allow(notice)
         return await self.inner.send(notice)
 
     async def close(self) -> None:
-        """Give back what the sender holds."""
+        """Close the wrapped sender."""
         await self.inner.close()
 
     async def _allow(self, notice: Notice) -> None:
+        """Set the notice's parts aside for today; Rejected when it must not be sent."""
         if not notice.to.startswith(self.prefixes):
-            raise Rejected("a prefix we do not text")
+            raise Rejected("destination prefix not allowed")
         if self.spending and not await self.spending.take(segments(notice.body), self.now()):
-            log.error("the day's messages are used up", extra={"operator": self.operator})
+            log.error("spend_limit.daily_cap_reached", extra={"operator": self.operator})
             raise Rejected("the day's messages are used up")
 
 
 @dataclass(slots=True)
 class BulkThrift(Thrift):
-    """The same in front of a sender that takes many at once."""
+    """The same in front of a sender that supports bulk calls."""
 
     async def send_many(self, notices: Sequence[Notice]) -> list[Sent | Undelivered]:
-        """Those that may go, in one call; the outcomes in the notices' order."""
+        """Send the allowed notices in one call; return the outcomes in the notices' order."""
         outcomes: list[Sent | Undelivered | None] = []
         for notice in notices:
             try:
@@ -61,10 +62,10 @@ class BulkThrift(Thrift):
                 outcomes.append(None)
             except Rejected as rejected:
                 outcomes.append(rejected)
-        going = [notice for notice, told in zip(notices, outcomes, strict=True) if told is None]
+        allowed = [notice for notice, outcome in zip(notices, outcomes, strict=True) if outcome is None]
         sender = self.inner
-        sent = iter(await sender.send_many(going) if going and isinstance(sender, BulkSender) else [])
-        return [next(sent) if told is None else told for told in outcomes]
+        sent = iter(await sender.send_many(allowed) if allowed and isinstance(sender, BulkSender) else [])
+        return [next(sent) if outcome is None else outcome for outcome in outcomes]
 
 
 def thrifty(
@@ -74,6 +75,6 @@ def thrifty(
     now: Callable[[], datetime],
     spending: SqlSpending | None,
 ) -> Sender:
-    """The sender behind its limits."""
+    """Wrap the sender in its limits, keeping its support for bulk calls."""
     kind = BulkThrift if isinstance(sender, BulkSender) else Thrift
     return kind(sender, operator, prefixes, now, spending)

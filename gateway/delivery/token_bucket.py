@@ -1,29 +1,30 @@
-"""A token bucket: how many messages a second a route may take, and when the next place is free."""
+"""Token bucket: limits a route's messages per second and spreads the excess over the time it takes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 PACE = 500.0
-"""Messages a second that what was put back is spread over when a route has no rate of its own."""
+"""Messages per second that postponed messages are spread over on a route without a rate of its own."""
 
 
 @dataclass(slots=True)
 class Bucket:
-    """`rate` messages a second, 0 for no limit; what was not used in one second may be used in the next."""
+    """Holds up to one second's tokens; a rate of 0 means no limit."""
 
     rate: float
     now: Callable[[], datetime]
     tokens: float = field(init=False)
     filled_at: datetime = field(init=False)
     booked_until: datetime = field(init=False)
+    """Time of the last slot given out."""
 
     def __post_init__(self) -> None:
         self.tokens = max(self.rate, 1.0)
         self.filled_at = self.booked_until = self.now()
 
     def take(self) -> bool:
-        """Use one token, if there is one."""
+        """Use one token; False when there is none."""
         if not self.rate:
             return True
         self._fill()
@@ -33,16 +34,17 @@ class Bucket:
         return True
 
     def soon(self) -> datetime:
-        """When the next token drops: for what cannot wait its turn."""
+        """Return when the next token is due, for messages that do not wait for a slot."""
         return self.now() + timedelta(seconds=1 / (self.rate or PACE))
 
     def appointment(self) -> datetime:
-        """A place behind everybody who was given one: a long queue is spread over the time it takes."""
+        """Book the next free slot: a long queue is spread over the time its sending takes."""
         step = timedelta(seconds=1 / (self.rate or PACE))
         self.booked_until = max(self.booked_until, self.now()) + step
         return self.booked_until
 
     def _fill(self) -> None:
+        """Add the tokens gained since the last call."""
         now = self.now()
         gained = max(0.0, (now - self.filled_at).total_seconds()) * self.rate
         self.tokens = min(max(self.rate, 1.0), self.tokens + gained)

@@ -1,4 +1,4 @@
-"""Delivery: takes what is due from the outbox, hands it to its lane, records what became of it."""
+"""Outbox worker: claim due messages under a lease, send them by their route, record the outcomes."""
 
 import asyncio
 import logging
@@ -19,55 +19,61 @@ from gateway.providers.contract import Sent
 
 log = logging.getLogger("dialtree.delivery")
 BATCH = 100
-"""Parcels claimed at once."""
+"""Messages claimed at once."""
 DEEP_BATCH = 400
-"""The same, while the queue is deep and the lanes take all that comes: a claim costs little more for it."""
+"""The same while the queue is deep and no message is postponed: a larger claim costs little more."""
 MOST_HELD = 1000
-"""Parcels in this worker's hands at once, waiting for a place or under way."""
+"""Claimed messages per worker, waiting or being sent."""
 ERRANDS_AT_ONCE = 8
-"""Per operator: a slow billing holds up no more than this."""
+"""Deferred steps run at once per operator, so that a slow billing backend blocks no more than this."""
 POLL_SECONDS = 0.5
-"""The clock is the truth, wake-ups only make it faster."""
+"""Interval of polling the outbox; wake-ups only make it faster."""
 REST_SECONDS = 0.5
 """Pause after the outbox itself failed."""
 RENEW_SECONDS = 1.0
-"""How often leases are renewed: twice may fail before one runs out."""
+"""Interval of lease renewals: two in a row may fail before a lease runs out."""
 DRAIN_SECONDS = 10.0
-"""What is under way may still take after `stop`: longer than any call to a provider."""
+"""Time messages being sent may still take after `stop`: longer than any call to a provider."""
 
 Later = tuple[Parcel, datetime]
+"""A message and when to claim it again."""
 
 
 @dataclass(slots=True)
 class Delivery:
-    """One worker. Several may run at once: the outbox leases rows."""
+    """One worker; several may run at once, as the outbox leases rows."""
 
     outbox: Outbox = field(repr=False)
     lanes: Mapping[tuple[str, str], Lane] = field(repr=False)
     """By operator and route (`sms`, `email`)."""
     errand: Callable[[Errand], Awaitable[None]] = field(repr=False)
+    """Runs a deferred step."""
     now: Callable[[], datetime]
     opted_out: Callable[[Notice, datetime], Awaitable[None]] = field(repr=False)
-    """Told when a provider says that a recipient wants nothing more."""
+    """Called when a provider reports that a recipient has opted out."""
     settled: Callable[[Parcel, Settlement], None] = field(default=lambda parcel, settlement: None, repr=False)
-    """Told of every attempt once it is recorded."""
+    """Called with every attempt once it is recorded."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     batch: int = BATCH
-    """How many to claim next."""
+    """How many messages to claim next."""
     held: dict[int, Parcel] = field(default_factory=dict, repr=False)
+    """Claimed messages by row id, whose leases are renewed."""
     tasks: set[asyncio.Task[None]] = field(default_factory=set, repr=False)
     rooms: dict[str, Room] = field(
         default_factory=lambda: defaultdict(lambda: Room(ERRANDS_AT_ONCE)), repr=False
     )
+    """Concurrency limit of deferred steps by operator."""
     handing: Together[Parcel, Collection[int]] = field(init=False, repr=False)
+    """Confirms leases and marks rows as being sent; returns the ids still ours."""
     returning: Together[Later, None] = field(init=False, repr=False)
+    """Gives messages back to the outbox until a later time."""
 
     def __post_init__(self) -> None:
         self.handing = Together(lambda parcels: self.outbox.hold(parcels, self.now(), sending=True))
         self.returning = Together(self._put_back)
 
     async def run(self) -> None:
-        """Until `stop`; what is under way then is finished first, for `DRAIN_SECONDS` at most."""
+        """Deliver until `stop`; then finish what is being sent, for at most `DRAIN_SECONDS`."""
         async with asyncio.TaskGroup() as group:
             renewing = group.create_task(self._renew())
             while not self.stopping.is_set():
@@ -76,57 +82,60 @@ class Delivery:
             renewing.cancel()
 
     async def _round(self) -> None:
+        """Claim a batch, or wait for work; an outbox that is unavailable is logged and retried."""
         try:
             if not await self._more():
                 rest = CROWDED.total_seconds() if self._full() else POLL_SECONDS
                 await self._idle(self.outbox.wait(rest))
         except Failure as failure:
-            log.warning("outbox out of reach", extra={"failure": type(failure).__name__})
+            log.warning("outbox.unavailable", extra={"failure": type(failure).__name__})
             await self._idle(asyncio.sleep(REST_SECONDS))
 
     async def once(self) -> int:
-        """Deliver one batch and wait for it; how many parcels it had."""
+        """Deliver one batch, wait for it and return how many messages it had."""
         count = await self._more()
         await asyncio.gather(*self.tasks)
         return count
 
     def stop(self) -> None:
-        """Take nothing more."""
+        """Claim nothing more."""
         self.stopping.set()
 
     async def _more(self) -> int:
-        """Claim what there is room for and set it going."""
-        free = min(self.batch, MOST_HELD - len(self.held))
-        if free <= 0:
+        """Claim as many messages as there is room for, start delivering them and return their number."""
+        count = min(self.batch, MOST_HELD - len(self.held))
+        if count <= 0:
             await asyncio.wait(self.tasks, return_when=asyncio.FIRST_COMPLETED)
             return 1
-        parcels = await self.outbox.claim(free, self.now(), self._full())
-        self.batch = DEEP_BATCH if len(parcels) >= BATCH else BATCH
-        self.held |= {parcel.id: parcel for parcel in parcels}
-        for tray in trays(parcels, self.lanes):
-            task = asyncio.create_task(self._deliver(tray))
+        messages = await self.outbox.claim(count, self.now(), self._full())
+        self.batch = DEEP_BATCH if len(messages) >= BATCH else BATCH
+        self.held |= {message.id: message for message in messages}
+        for group in trays(messages, self.lanes):
+            task = asyncio.create_task(self._deliver(group))
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
-        return len(parcels)
+        return len(messages)
 
     def _full(self) -> set[tuple[str, str]]:
-        """The lanes whose notices and campaigns would be put back."""
-        return {name for name, lane in self.lanes.items() if lane.full}
+        """Return the routes whose notices and campaigns would only be postponed."""
+        return {name for name, route in self.lanes.items() if route.full}
 
     async def _put_back(self, later: list[Later]) -> None:
+        """Give messages back until a later time, and claim normal batches again."""
         self.batch = BATCH
         await self.outbox.put_back(later, self.now())
 
     async def _idle(self, rest: Awaitable[None]) -> None:
+        """Wait until `rest` is over or the worker is stopped."""
         waiting = asyncio.ensure_future(rest)
         stopping = asyncio.create_task(self.stopping.wait())
-        _, left = await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        for task in left:
+        _, pending = await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
             task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        await asyncio.gather(*pending, return_exceptions=True)
 
     async def _renew(self) -> None:
-        """Hold on to what is in our hands, so that its lease runs out only when this worker is gone."""
+        """Renew the leases of claimed messages every second."""
         while True:
             await asyncio.sleep(RENEW_SECONDS)
             with suppress(Failure):
@@ -134,6 +143,7 @@ class Delivery:
                     await self.outbox.hold(list(self.held.values()), self.now(), sending=False)
 
     async def _drained(self) -> None:
+        """Wait for the messages being sent, then cancel what is left."""
         if self.tasks:
             await asyncio.wait(self.tasks, timeout=DRAIN_SECONDS)
         for task in self.tasks:
@@ -141,60 +151,69 @@ class Delivery:
         await asyncio.gather(*self.tasks, return_exceptions=True)
 
     async def _deliver(self, tray: Sequence[Parcel]) -> None:
+        """Deliver one group; what cannot be recorded is claimed again once its lease runs out."""
         try:
             await self._delivered(tray)
         except Failure as failure:
-            # the lease runs out and the rows come again: recorded nowhere is never lost
-            for parcel in tray:
-                log.error("not recorded", extra={"row": parcel.id, "failure": type(failure).__name__})
+            # nothing is lost: the lease runs out and the rows are claimed again
+            for message in tray:
+                log.error("outbox.not_recorded", extra={"row": message.id, "failure": type(failure).__name__})
         finally:
-            for parcel in tray:
-                self.held.pop(parcel.id, None)
+            for message in tray:
+                self.held.pop(message.id, None)
 
     async def _delivered(self, tray: Sequence[Parcel]) -> None:
+        """Run a deferred step, or send a group of notices by its route."""
         if isinstance(tray[0].item, Errand):
             await self._run(tray[0], tray[0].item)
             return
-        lane = self.lanes.get((tray[0].item.operator, tray[0].item.route))
-        if lane is None:
+        route = self.lanes.get((tray[0].item.operator, tray[0].item.route))
+        if route is None:
             failure = Misconfigured(f"no {tray[0].item.route} route for {tray[0].item.operator}")
-            await self._each(self._settle(parcel, failure) for parcel in tray)
+            await self._each(self._settle(message, failure) for message in tray)
             return
-        ready = await self._admitted(lane, tray)
+        ready = await self._admitted(route, tray)
         if ready:
-            async with lane.room:
-                await self._send(lane, ready)
+            async with route.room:
+                await self._send(route, ready)
 
     async def _admitted(self, lane: Lane, tray: Sequence[Parcel]) -> list[Parcel]:
-        """Those that may go now; the others are put back, or settled when nobody knows what became of them."""
+        """Return the messages that may go now; postpone the others.
+
+        A message whose lease ran out while it was being sent has an unknown outcome and is settled as such,
+        unless the route deduplicates.
+        """
         if not lane.deduplicates:
-            silent = [parcel for parcel in tray if parcel.lapsed]
-            await self._each(self._record(each, lapsed(each, self.now())) for each in silent)
-            tray = [parcel for parcel in tray if not parcel.lapsed]
-        times = [(parcel, lane.later(_notice(parcel))) for parcel in tray]
-        await self._each(self.returning.add((parcel, at)) for parcel, at in times if at is not None)
-        return [parcel for parcel, at in times if at is None]
+            abandoned = [message for message in tray if message.lapsed]
+            await self._each(self._record(each, lapsed(each, self.now())) for each in abandoned)
+            tray = [message for message in tray if not message.lapsed]
+        times = [(message, lane.later(_notice(message))) for message in tray]
+        await self._each(self.returning.add((message, at)) for message, at in times if at is not None)
+        return [message for message, at in times if at is None]
 
     async def _send(self, lane: Lane, tray: Sequence[Parcel]) -> None:
+        """Confirm the leases, send what is still ours and record the outcomes."""
         if self.stopping.is_set():
-            await self._each(self.returning.add((parcel, self.now())) for parcel in tray)
+            await self._each(self.returning.add((message, self.now())) for message in tray)
             return
-        ours = await asyncio.gather(*(self.handing.add(parcel) for parcel in tray))
-        tray = [parcel for parcel, held in zip(tray, ours, strict=True) if parcel.id in held]
+        confirmed = await asyncio.gather(*(self.handing.add(message) for message in tray))
+        tray = [message for message, ids in zip(tray, confirmed, strict=True) if message.id in ids]
         if not tray:
             return
         outcomes = await self._outcomes(lane, tray)
         pairs = zip(tray, outcomes, strict=True)
-        await self._each(self._tell(lane, parcel, outcome) for parcel, outcome in pairs)
+        await self._each(self._tell(lane, message, outcome) for message, outcome in pairs)
 
     async def _outcomes(self, lane: Lane, tray: Sequence[Parcel]) -> Sequence[Outcome | Settlement | None]:
+        """Return the outcomes of the call; an unexpected error makes its messages dead."""
         try:
-            return await lane.send([_notice(parcel) for parcel in tray])
-        except Exception as error:  # the process edge of a delivery: one bad row must not stop the others
-            log.exception("delivery broke", extra={"row": tray[0].id})
+            return await lane.send([_notice(message) for message in tray])
+        except Exception as error:  # outermost handler of a delivery: one bad row must not stop the others
+            log.exception("delivery.failed", extra={"row": tray[0].id})
             return [Settlement("dead", reason=f"broke: {type(error).__name__}")] * len(tray)
 
     async def _tell(self, lane: Lane, parcel: Parcel, outcome: Outcome | Settlement | None) -> None:
+        """Record the outcome of one message; without one, postpone it until a provider may be probed."""
         if outcome is None:
             await self.returning.add((parcel, lane.opens_at() or self.now() + CROWDED))
         elif isinstance(outcome, Sent):
@@ -205,38 +224,41 @@ class Delivery:
             await self._settle(parcel, outcome, repeatable=lane.deduplicates)
 
     async def _run(self, parcel: Parcel, errand: Errand) -> None:
-        room = self.rooms[errand.operator]
-        if room.full:
+        """Run a deferred step within the operator's concurrency limit and record its outcome."""
+        limit = self.rooms[errand.operator]
+        if limit.full:
             await self.returning.add((parcel, self.now() + timedelta(seconds=1)))
             return
-        async with room:
+        async with limit:
             try:
                 await self.errand(errand)
             except Failure as failure:
                 await self._settle(parcel, failure)
-            except Exception as error:  # the process edge of an errand
-                log.exception("errand broke", extra={"row": parcel.id})
+            except Exception as error:  # outermost handler of a deferred step
+                log.exception("deferred_step.failed", extra={"row": parcel.id})
                 await self._record(parcel, Settlement("dead", reason=f"broke: {type(error).__name__}"))
             else:
                 await self._record(parcel, Settlement("sent"))
 
     async def _settle(self, parcel: Parcel, failure: Failure, *, repeatable: bool = False) -> None:
+        """Record a failed attempt by the retry policy, and an opt-out the provider reported."""
         settlement = settled(parcel, failure, self.now(), repeatable=repeatable)
         if failure.logged:
             extra = {"row": parcel.id, "failure": type(failure).__name__, "state": settlement.state}
-            log.warning("not delivered", extra=extra)
+            log.warning("delivery.not_delivered", extra=extra)
         if isinstance(failure, OptedOut):
             await self.opted_out(_notice(parcel), self.now())
         await self._record(parcel, settlement)
 
     async def _record(self, parcel: Parcel, settlement: Settlement) -> None:
+        """Record the outcome, unless another worker has taken the message over."""
         if not await self.outbox.settle(parcel, settlement, self.now()):
-            log.warning("another worker took over", extra={"row": parcel.id})
+            log.warning("outbox.lease_lost", extra={"row": parcel.id})
             return
         self.settled(parcel, settlement)
 
     async def _each(self, work: Iterable[Awaitable[None]]) -> None:
-        """All of it, whatever fails; then the first failure."""
+        """Await all, whatever fails; then raise the first exception."""
         results = await asyncio.gather(*work, return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
@@ -244,5 +266,6 @@ class Delivery:
 
 
 def _notice(parcel: Parcel) -> Notice:
-    assert isinstance(parcel.item, Notice)  # noqa: S101 - trays never mix errands in
+    """Return the message's notice; groups never mix in deferred steps."""
+    assert isinstance(parcel.item, Notice)  # noqa: S101 - groups hold notices only
     return parcel.item

@@ -1,1 +1,1 @@
-"""HTTP edge: webhook endpoints, authentication and admission, body decoding, client address, BSS events."""
+"""HTTP edge: webhooks, authentication and admission, body decoding, client address, BSS events."""

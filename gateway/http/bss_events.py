@@ -1,4 +1,4 @@
-"""The listener: a BSS says that a bill was created or changed, and its holder is told, once."""
+"""TMF678 event listener: announce a created or changed bill to its holder, once."""
 
 import json
 import logging
@@ -17,38 +17,39 @@ from flows.services.bill_notices import Announcer
 from gateway.http.guard import Guard
 from storage.billing.backend import Fresh
 
-log = logging.getLogger("dialtree.listener")
+log = logging.getLogger("dialtree.bss_events")
 PATH = "/hooks/{operator}/tmf678/{token}/listener/{event}"
 EVENTS = frozenset({"customerBillCreateEvent", "customerBillStateChangeEvent"})
-"""The events that are announced; the others the standard has are answered and left."""
+"""Event types whose bill is announced."""
 OTHERS = frozenset({"customerBillOnDemandCreateEvent", "customerBillOnDemandStateChangeEvent"})
+"""Event types of the standard that are acknowledged with 204 and ignored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """The one handler behind `PATH`, for all operators.
+    """aiohttp handler of `EVENT_PATH`, for all operators.
 
-    An event is only a hint: the bill is read from the BSS again, so that a forged one tells nobody anything.
+    An event is only a hint: the bill is read from the BSS again, so a forged event discloses nothing.
     """
 
     guard: Guard = field(repr=False)
     people: Mapping[str, People] = field(repr=False)
     announcer: Callable[[str], Announcer] = field(repr=False)
-    """An operator's, of the menu that is current."""
+    """Returns the announcer of an operator, built on its current menu."""
     tokens: Mapping[str, tuple[bytes, ...]] = field(repr=False)
-    """The secret part of the path, by operator; without one no events are taken."""
+    """Accepted path tokens by operator; an operator without one accepts no events."""
     now: Callable[[], datetime]
 
     async def handle(self, request: web.Request) -> web.Response:
-        """204 when there is nothing left to do, 4xx for what is no event, 503 when it is to be said again."""
+        """Answer one event: 204 when nothing is left to do, 4xx for a bad event, 503 to have it sent again."""
         match = request.match_info
         try:
             body = await self.guard.event(request, self.tokens.get(match["operator"], ()))
             if match["event"] not in EVENTS | OTHERS:
                 return web.Response(status=404)
             account, bill = named(body)
-        except BadRequest as bad:
-            return web.Response(status=bad.status)
+        except BadRequest as error:
+            return web.Response(status=error.status)
         except ValueError:
             return web.Response(status=400)
         if match["event"] in OTHERS:
@@ -56,41 +57,45 @@ class Listener:
         return web.Response(status=await self._told(match["operator"], account, bill))
 
     def callback(self, public_url: str, operator: str) -> str:
-        """The address a BSS is given, to which it adds the event's name; empty when no token is set."""
+        """Return the URL to register at the BSS, which appends the event type; empty when no token is set."""
         tokens = self.tokens.get(operator)
         return f"{public_url}/hooks/{operator}/tmf678/{tokens[0].decode()}/listener" if tokens else ""
 
     async def _told(self, operator: str, account: str, bill_id: str) -> int:
+        """Announce the bill; return the HTTP status: 503 while a dependency is unavailable, else 204."""
         try:
             await self._announce(operator, account, bill_id)
         except NotPublished:
             return 204
         except Refused as refused:
-            log.warning("event of no bill", extra={"operator": operator, "failure": type(refused).__name__})
+            log.warning("bss.event_ignored", extra={"operator": operator, "failure": type(refused).__name__})
         except Unavailable as failure:
-            log.warning("event put off", extra={"operator": operator, "failure": type(failure).__name__})
+            log.warning("bss.event_deferred", extra={"operator": operator, "failure": type(failure).__name__})
             return 503
         return 204
 
     async def _announce(self, operator: str, account: str, bill_id: str) -> None:
-        """Read bill and holder anew; the key of the change is the bill's, so a second event changes nothing."""
-        world = self.people[operator].world
-        if isinstance(world.billing, Fresh):
-            world.billing.forget(account)
-        bill = await world.billing.bill(account, bill_id)
-        if not isinstance(world.billing, Cycles):
+        """Read bill and holder again and enqueue the notices.
+
+        The change is keyed by the bill, so a repeated event enqueues nothing.
+        """
+        ports = self.people[operator].world
+        if isinstance(ports.billing, Fresh):
+            ports.billing.forget(account)
+        bill = await ports.billing.bill(account, bill_id)
+        if not isinstance(ports.billing, Cycles):
             return
-        holder = await world.billing.holder(account)
-        chosen = await world.ledger.preference(operator, holder.id)
+        holder = await ports.billing.holder(account)
+        preference = await ports.ledger.preference(operator, holder.id)
         announcer = self.announcer(operator)
-        notices = announcer.notices(bill, holder, chosen, self.now())
+        notices = announcer.notices(bill, holder, preference, self.now())
         if notices:
             key = announcer.key(bill, holder)
-            await world.ledger.commit(Change(key, operator, holder.id, self.now(), notices=notices))
+            await ports.ledger.commit(Change(key, operator, holder.id, self.now(), notices=notices))
 
 
 def named(data: bytes) -> tuple[str, str]:
-    """Account and id of an event's bill; ValueError when it does not name them."""
+    """Return the account id and bill id of an event; ValueError when the body does not contain them."""
     try:
         bill: Any = json.loads(data)["event"]["customerBill"]
         account, name = bill["billingAccount"]["id"], bill["id"]

@@ -1,4 +1,4 @@
-"""Origins: where a request comes from, believing only the proxies the settings name."""
+"""Client address of a request, trusting X-Forwarded-For only from the configured proxies."""
 
 from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -8,43 +8,43 @@ from aiohttp import web
 Address = IPv4Address | IPv6Address
 Networks = tuple[IPv4Network | IPv6Network, ...]
 NEIGHBOURS = 64
-"""Bits of an IPv6 address that name a subscriber's network; the rest they choose themselves."""
+"""Bits of the IPv6 prefix a rate limit counts by; subscribers choose the remaining bits themselves."""
 HEADER = "X-Forwarded-For"
 MOST_HOPS = 16
-"""Addresses read from the header, the nearest first."""
+"""Addresses read from the header, counted from the right (the nearest hop first)."""
 
 
 def networks(names: Iterable[str]) -> Networks:
-    """CIDR texts as networks; ValueError for any other."""
-    return tuple(ip_network(name) for name in names)
+    """Parse CIDR texts; ValueError for anything else."""
+    return tuple(ip_network(cidr) for cidr in names)
 
 
 def listed(address: Address, among: Networks) -> bool:
-    """Is it in one of these networks?"""
+    """Return whether the address is in one of the networks."""
     return any(address.version == network.version and address in network for network in among)
 
 
 def origin(request: web.Request, proxies: Networks) -> Address | None:
-    """The first address, seen from here, that is no listed proxy; None when the peer has none.
+    """Return the nearest address that is not a trusted proxy; None when the peer has no address.
 
-    What stands in the header before that address was written by strangers and counts for nothing.
+    Header entries to the left of that address were written by untrusted clients and are ignored.
     """
-    here = parsed(request.remote or "")
-    if here is None or not proxies or not listed(here, proxies):
-        return here
-    told = ",".join(request.headers.getall(HEADER, ())).split(",")[-MOST_HOPS:]
-    for name in reversed(told):
-        there = parsed(name)
-        if there is None:
-            return here
-        here = there
-        if not listed(here, proxies):
-            return here
-    return here
+    nearest = parsed(request.remote or "")
+    if nearest is None or not proxies or not listed(nearest, proxies):
+        return nearest
+    hops = ",".join(request.headers.getall(HEADER, ())).split(",")[-MOST_HOPS:]
+    for text in reversed(hops):
+        address = parsed(text)
+        if address is None:
+            return nearest
+        nearest = address
+        if not listed(nearest, proxies):
+            return nearest
+    return nearest
 
 
 def parsed(name: str) -> Address | None:
-    """An address as it is written in a header, mapped ones as IPv4; None when it is none."""
+    """Parse an address as written in a header, IPv4-mapped IPv6 as IPv4; None when it is not an address."""
     try:
         address = ip_address(name.strip().partition("%")[0].strip("[]"))
     except ValueError:
@@ -53,12 +53,12 @@ def parsed(name: str) -> Address | None:
 
 
 def named(address: Address | None) -> str:
-    """How a source is counted: an IPv6 one by its network; empty when there is none."""
+    """Return the key an address is rate-limited by: an IPv6 address by its /64; empty without an address."""
     if isinstance(address, IPv6Address):
         return str(int(address) >> (128 - NEIGHBOURS))
     return "" if address is None else str(address)
 
 
 def sources(proxies: Networks) -> Callable[[web.Request], str]:
-    """What names the source of a request, to count by."""
+    """Return a function from a request to its rate-limit key."""
     return lambda request: named(origin(request, proxies))

@@ -1,4 +1,4 @@
-"""Bounded: awaiting something under a deadline, with a timer only for what really waits."""
+"""Timeout for a coroutine that arms its timer only once the coroutine blocks."""
 
 import asyncio
 import types
@@ -10,32 +10,33 @@ Steps = Coroutine[Any, Any, T]
 
 
 async def within(seconds: float, work: Steps[T]) -> T:
-    """What `work` returns; TimeoutError once it has waited so long.
+    """Return the coroutine's result; TimeoutError once it has blocked for `timeout_seconds`.
 
-    It runs up to its first wait before a timer is made: a turn that never waits, as most, costs none.
+    The coroutine runs up to its first suspension before a timer is created: most turns never suspend and pay
+    nothing for the timeout.
     """
     try:
-        waited = work.send(None)
+        pending = work.send(None)
     except StopIteration as done:
         result: T = done.value
         return result
     async with asyncio.timeout(seconds):
-        return await _rest(work, waited)
+        return await _rest(work, pending)
 
 
 @types.coroutine
 def _rest(work: Steps[T], waited: Any) -> Generator[Any, Any, T]:
-    """Go on with a coroutine that already waits: hand its wait up, and hand it down what comes of it."""
+    """Continue a started coroutine: yield what it waits for and pass results and exceptions back into it."""
     while True:
         try:
-            came, broken = (yield waited), None
+            sent, raised = (yield waited), None
         except GeneratorExit:
             work.close()
             raise
         except BaseException as error:
-            came, broken = None, error
+            sent, raised = None, error
         try:
-            waited = work.throw(broken) if broken else work.send(came)
+            waited = work.throw(raised) if raised else work.send(sent)
         except StopIteration as done:
             result: T = done.value
             return result

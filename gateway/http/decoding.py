@@ -1,4 +1,4 @@
-"""The strict decoder in front of every webhook: whatever comes in, fields or a clear 4xx come out."""
+"""Form-body decoder with limits: returns single-valued fields or raises a 4xx BadRequest."""
 
 import asyncio
 from collections.abc import Mapping
@@ -11,74 +11,82 @@ from flows.domain.failures import BadRequest
 MOST_BYTES = 64 * 1024
 MOST_FIELDS = 64
 MOST_CHARACTERS = 4096
-"""Of one value; Twilio's longest is a Body of 1,600."""
+"""Longest single value; Twilio's longest is a Body of 1,600 characters."""
 READ_SECONDS = 5.0
-"""aiohttp has no deadline for bodies of its own."""
+"""Time limit for reading a body; aiohttp has none of its own."""
 FORM = "application/x-www-form-urlencoded"
 CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "iso-8859-1", "latin-1"})
-"""aiohttp would honour any codec Python knows, utf-7 among them."""
+"""Accepted charsets; aiohttp would accept any codec Python knows, utf-7 among them."""
 
 
 async def body(request: web.Request) -> bytes:
-    """The raw body, bounded in size and time; BadRequest 413 or 408 otherwise."""
+    """Return the raw body; BadRequest 413 when it is too large, 408 when it arrives too slowly."""
     if (request.content_length or 0) > MOST_BYTES:
         raise BadRequest("the body is too large", 413)
     try:
-        if request.content.is_eof():  # it came with the head, as small bodies do: nothing to wait for
+        if request.content.is_eof():  # arrived with the headers, as small bodies do
             return _sized(request.content.read_nowait())
         async with asyncio.timeout(READ_SECONDS):
             return await request.read()
     except TimeoutError as error:
-        raise BadRequest("the body came too slowly", 408) from error
+        raise BadRequest("the body arrived too slowly", 408) from error
     except web.HTTPRequestEntityTooLarge as error:
         raise BadRequest("the body is too large", 413) from error
     except web.RequestPayloadError as error:
-        raise BadRequest("the body is not what its encoding says") from error
+        raise BadRequest("the body does not match its transfer encoding") from error
 
 
 def _sized(data: bytes) -> bytes:
+    """Return the body; BadRequest 413 when it is larger than `MAX_BODY_BYTES`."""
     if len(data) > MOST_BYTES:
         raise BadRequest("the body is too large", 413)
     return data
 
 
 def form(data: bytes, content_type: str, charset: str | None) -> Mapping[str, str]:
-    """The fields of a form body; BadRequest 415 for any other kind of body."""
+    """Return the fields of a form body; BadRequest 415 for any other content type or charset."""
     if content_type != FORM:
         raise BadRequest(f"send {FORM}", 415)
     if charset and charset.lower() not in CHARSETS:
-        raise BadRequest("this charset is not taken; send UTF-8", 415)
+        raise BadRequest("unsupported charset; send UTF-8", 415)
     try:
         return fields(data.decode(charset or "utf-8"))
     except UnicodeDecodeError as error:
-        raise BadRequest("the body is not what its charset says") from error
+        raise BadRequest("the body does not match its charset") from error
 
 
 def fields(text: str) -> Mapping[str, str]:
-    """Single-valued fields, blank ones kept; BadRequest for repeats, NULs, floods and broken escapes."""
+    """Parse single-valued fields, keeping blank ones.
+
+    Raises BadRequest for repeated fields, NULs, too many fields, too long values and broken escapes.
+    """
     pairs = text.replace("+", " ").split("&") if text else []
     if len(pairs) > MOST_FIELDS:
         raise BadRequest("too many fields")
     try:
-        found = dict(map(_pair, pairs))
+        values = dict(map(_pair, pairs))
     except UnicodeDecodeError as error:
         raise BadRequest("an escape is not UTF-8") from error
-    if len(found) != len(pairs):
+    if len(values) != len(pairs):
         raise BadRequest("a field is repeated")
     if "\x00" in text or "%00" in text:
         raise BadRequest("a field has a NUL")
-    if len(text) > MOST_CHARACTERS and any(len(value) > MOST_CHARACTERS for value in found.values()):
+    if len(text) > MOST_CHARACTERS and any(len(value) > MOST_CHARACTERS for value in values.values()):
         raise BadRequest("a field is too long")
-    return found
+    return values
 
 
 def _pair(pair: str) -> tuple[str, str]:
+    """Split `name=value` and undo its escapes."""
     name, _, value = pair.partition("=")
     return (_plain(name), _plain(value)) if "%" in pair else (name, value)
 
 
 def _plain(text: str) -> str:
-    """Its escapes undone; those of ASCII, nearly all there are, by a table in a third of `unquote`'s time."""
+    """Undo percent escapes.
+
+    ASCII escapes, nearly all there are, go through a table in a third of the time of `unquote`.
+    """
     if "%" not in text:
         return text
     first, *rest = text.split("%")
@@ -86,7 +94,7 @@ def _plain(text: str) -> str:
         for part in rest:
             first += _LETTERS[part[:2]] + part[2:]
         return first
-    except KeyError:  # wide or broken
+    except KeyError:  # not ASCII, or a broken escape
         return unquote(text, errors="strict")
 
 

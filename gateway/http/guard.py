@@ -1,7 +1,7 @@
-"""The guard: every webhook passes here, in one order, before anything reads it.
+"""Webhook guard: authentication and admission of every webhook request, in one fixed order.
 
-known door -> path token -> source -> refusals so far -> size and time -> fields -> the provider's own check
--> required fields
+known endpoint -> path token -> source network -> rejection limit -> size and time -> fields
+-> the provider's own check (signature) -> required fields
 """
 
 import hmac
@@ -19,7 +19,7 @@ from gateway.providers.contract import Answer, Connection, Provider, Raw, Route,
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """One webhook of one operator's connection."""
+    """One webhook route of one operator's connection to a provider."""
 
     name: str
     """`operator/provider/route`, for logs and metrics."""
@@ -27,28 +27,30 @@ class Door:
     route: Route = field(repr=False)
     connection: Connection = field(repr=False)
     tokens: tuple[bytes, ...] = field(repr=False)
-    """Path tokens accepted now: two while one is being replaced; none when the provider signs."""
+    """Path tokens accepted now: two while one is being replaced; none when the provider signs its requests."""
     empty: Answer = field(repr=False)
-    """The provider's empty acknowledgement; its content type is every answer's."""
+    """The provider's empty acknowledgement; its content type is used for every answer."""
     sources: Networks = ()
+    """Networks requests must come from; empty allows all."""
 
 
 Doors = Mapping[tuple[str, str, str], Door]
-"""By operator, provider and route."""
+"""Endpoints by operator, provider and route."""
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """The doors, whose word is taken about where a request comes from, and who was refused too often."""
+    """Authenticates and admits webhook requests; counts rejections per client address."""
 
     doors: Doors = field(repr=False)
     refusals: Refusals
     proxies: Networks = ()
 
     async def door(self, request: web.Request) -> Door:
-        """The door a path names. A wrong token, operator or route all answer 404, the body unread.
+        """Return the endpoint of the path; BadRequest 404 for a wrong token, operator or route.
 
-        A request with the right token is never shed for what others of its source did.
+        The body is not read. A request with the right token is never rejected for what other clients of its
+        address did.
         """
         match = request.match_info
         try:
@@ -58,77 +60,81 @@ class Guard:
             raise
 
     async def event(self, request: web.Request, tokens: tuple[bytes, ...]) -> bytes:
-        """The body of an event at a listener; BadRequest 404 for a token in its path that is none of these.
+        """Return the body of a BSS event; BadRequest 404 when its path token is not in `path_tokens`.
 
-        It comes from a BSS, which no provider's door is for; a wrong token counts as it does there.
+        A BSS is no provider and has no endpoint here; a wrong token counts as a rejection all the same.
         """
         if not fits(request.match_info["token"], tokens):
             await self._refuse(request)
-            raise BadRequest("no such place", 404)
+            raise BadRequest("no such endpoint", 404)
         return await decoding.body(request)
 
     async def admitted(self, door: Door, request: web.Request) -> Webhook:
-        """The request's fields once every check has passed; BadRequest otherwise."""
+        """Return the decoded request once every check has passed; BadRequest otherwise."""
         if door.sources and not self._listed(door, request):
             await self._refuse(request)
-            raise BadRequest("not from there", 403)
+            raise BadRequest("this source address is not allowed", 403)
         if not door.tokens and self.refusals.counts and self.refusals.over(self._source(request)):
-            raise BadRequest("too many refused requests", 429)
+            raise BadRequest("too many rejected requests", 429)
         try:
             return await _proven(door, request)
-        except BadRequest as bad:
-            if bad.status == FORGED:
+        except BadRequest as error:
+            if error.status == FORGED:
                 await self._refuse(request)
             raise
 
     def _listed(self, door: Door, request: web.Request) -> bool:
+        """Return whether the client address is in the endpoint's networks."""
         address = client_address.origin(request, self.proxies)
         return address is not None and client_address.listed(address, door.sources)
 
     def _source(self, request: web.Request) -> str:
+        """Return the rate-limit key of the request's client address."""
         return client_address.named(client_address.origin(request, self.proxies))
 
     async def _refuse(self, request: web.Request) -> None:
+        """Count a rejection; BadRequest 429 once the client address has used up its limit."""
         source = self._source(request)
         if self.refusals.over(source):
-            raise BadRequest("too many refused requests", 429)
+            raise BadRequest("too many rejected requests", 429)
         await self.refusals.add(source)
 
 
 FORGED = 403
+"""HTTP status of a failed signature check, which counts as a rejection."""
 
 
 def door(doors: Doors, operator: str, provider: str, tail: str) -> Door:
-    """The door a path names, its token compared in constant time; BadRequest 404 otherwise."""
+    """Return the endpoint a path names, its token compared in constant time; BadRequest 404 otherwise."""
     token, _, last = tail.rpartition("/")
-    found = doors.get((operator, provider, last))
-    expected = found.tokens if found else (b"-",)
+    endpoint = doors.get((operator, provider, last))
+    expected = endpoint.tokens if endpoint else (b"-",)
     matches = fits(token, expected) if expected else token == ""
-    if found is None or not matches:
-        raise BadRequest("no such place", 404)
-    return found
+    if endpoint is None or not matches:
+        raise BadRequest("no such endpoint", 404)
+    return endpoint
 
 
 def fits(token: str, expected: tuple[bytes, ...]) -> bool:
-    """Is it one of those expected? Each is compared in constant time."""
-    given = token.encode("utf-8", "surrogateescape")
-    matches = [hmac.compare_digest(given, known) for known in expected]
+    """Return whether the token is one of the expected ones; each is compared in constant time."""
+    token_bytes = token.encode("utf-8", "surrogateescape")
+    matches = [hmac.compare_digest(token_bytes, known_token) for known_token in expected]
     return any(matches)
 
 
 async def _proven(door: Door, request: web.Request) -> Webhook:
-    """The body read and decoded, and the provider's own check passed."""
+    """Read and decode the body; BadRequest 403 when the provider's own check fails."""
     data = await decoding.body(request)
     query = decoding.fields(request.rel_url.raw_query_string)
     fields = decoding.form(data, request.content_type, request.charset)
     raw = Raw(request.raw_path, request.headers, data)
     if not door.provider.authentic(raw, fields, door.connection):
-        raise BadRequest("the signature does not fit", 403)
+        raise BadRequest("the signature does not match", FORGED)
     return Webhook(fields, query)
 
 
 def complete(door: Door, webhook: Webhook) -> None:
-    """Are all required fields there and filled? BadRequest names the first that is not."""
+    """Check that every required field is present and filled; BadRequest names the first that is not."""
     for name in door.route.required:
         if not webhook.form.get(name):
             raise BadRequest(f"the field {name} is missing")

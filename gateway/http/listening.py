@@ -1,4 +1,4 @@
-"""Serving: an app on a port, for as long as a block runs."""
+"""Serve an aiohttp application on a port while a context manager is open."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -6,15 +6,17 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 DRAIN_SECONDS = 10.0
-"""What requests under way may still take when it ends."""
+"""Time requests in progress may still take at shutdown."""
 KEEP_ALIVE_SECONDS = 75.0
 
 
 @asynccontextmanager
 async def listening(app: web.Application, host: str, port: int, *, shared: bool = False) -> AsyncIterator[int]:
-    """Serve an app; yields the port it got. aiohttp's access log stays off: turns have their own line.
+    """Serve an application and yield its port.
 
-    `shared` lets other processes listen on the same port: the kernel deals out connections.
+    aiohttp's access log is off: turns have a record of their own.
+
+    `share_port` sets SO_REUSEPORT: other processes may listen on the port and the kernel spreads connections.
     """
     runner = web.AppRunner(
         app, access_log=None, keepalive_timeout=KEEP_ALIVE_SECONDS, shutdown_timeout=DRAIN_SECONDS

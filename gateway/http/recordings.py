@@ -1,4 +1,4 @@
-"""Recorded prompts: the files of a pack, as a voice provider fetches them."""
+"""Serves the recorded voice prompts of the packs, for voice providers to fetch."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -10,17 +10,17 @@ from flows.engine.menu_versions import Shelf
 PATH = "/prompts/{operator}/{language}/{file}"
 TYPES = {".wav": "audio/wav", ".mp3": "audio/mpeg"}
 CACHE = "public, max-age=86400"
-"""A day: providers keep what they played, and a recording changes with a new name or a night."""
+"""One day: providers cache what they played; a changed recording needs a new file name or a day."""
 
 
 class Prompts:
-    """The recordings of every operator we serve; nothing else below its folder can be asked for."""
+    """aiohttp handler of the recordings of all operators; no other file of their folders can be fetched."""
 
     def __init__(self, shelf: Shelf, operators: Collection[str]) -> None:
         self._shelf, self._operators = shelf, operators
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        """The file with its kind and how long to keep it; 404 for all but a known recording."""
+        """Return the file with content type and cache time; 404 for anything but a known recording."""
         path = self._path(request.match_info["operator"], "{language}/{file}".format(**request.match_info))
         if path is None or not path.is_file():
             raise web.HTTPNotFound
@@ -28,6 +28,7 @@ class Prompts:
         return web.FileResponse(path, headers=headers)
 
     def _path(self, operator: str, file: str) -> Path | None:
+        """Return the path of a recording of the operator's current pack; None for any other file."""
         if operator not in self._operators:
             return None
         menu = self._shelf.current(operator)

@@ -1,4 +1,4 @@
-"""Refusals: sources that were refused too often are turned away before their bodies are read."""
+"""Rate limit on rejected requests per client address, checked before a body is read."""
 
 import time
 from collections import OrderedDict
@@ -9,32 +9,33 @@ from flows.domain.ports import Tallies
 
 WINDOW_SECONDS = 60.0
 MOST_SOURCES = 50_000
-"""Sources remembered; the one refused longest ago goes first."""
+"""Client addresses remembered; the one rejected longest ago is dropped first."""
 
 
 @dataclass(slots=True)
 class Refusals:
-    """Refused requests by source, of all processes; one never refused costs one look at an empty table.
+    """Counts rejected requests per client address, across processes.
 
-    Each process learns the common count when it refuses: of several, each lets one more be tried.
+    A process learns the shared count when it rejects a request, so each of several processes lets one more
+    attempt through. Before any rejection the check costs one look at an empty table.
     """
 
     most: int
-    """In a minute."""
+    """Rejections allowed per minute."""
     tallies: Tallies = field(repr=False)
     clock: Callable[[], float] = time.monotonic
     counts: OrderedDict[str, tuple[float, int]] = field(default_factory=OrderedDict, repr=False)
-    """What this process last heard of a source, and when."""
+    """By client address, when this process last learned its count, and the count."""
 
     def over(self, source: str) -> bool:
-        """Has this source used up its refusals?"""
+        """Return whether this client address has used up its rejections of the last minute."""
         if not self.counts:
             return False
-        heard, count = self.counts.get(source, (0.0, 0))
-        return count >= self.most and self.clock() - heard < WINDOW_SECONDS
+        learned_at, count = self.counts.get(source, (0.0, 0))
+        return count >= self.most and self.clock() - learned_at < WINDOW_SECONDS
 
     async def add(self, source: str) -> None:
-        """One more."""
+        """Count one rejection."""
         count = await self.tallies.count("refused", source, WINDOW_SECONDS)
         self.counts[source] = self.clock(), count
         self.counts.move_to_end(source)

@@ -1,4 +1,4 @@
-"""Hooks: the webhooks of all operators, from request to answer."""
+"""Webhook request handler: from the provider's request to a conversation turn and its answer."""
 
 import logging
 import time
@@ -20,66 +20,68 @@ from gateway.http.guard import Door, Doors, Guard
 from gateway.observability.metrics import Metrics
 from gateway.providers.contract import Ended, Event, OptOut
 
-log = logging.getLogger("dialtree.hooks")
+log = logging.getLogger("dialtree.webhooks")
 PATH = "/hooks/{operator}/{provider}/{tail:[^/]+(?:/[^/]+)?}"
-"""The tail is `token/route`, or only `route` where the provider signs its requests."""
+"""Route pattern; the tail is `token/route`, or only `route` where the provider signs its requests."""
 HARD_SECONDS = 8.0
-"""After so long a caller gets words whatever is still running; aggregators hang up at 10 to 15 s."""
+"""Hard limit of a turn, after which the caller gets an apology; aggregators hang up at 10 to 15 s."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """The one handler behind `/hooks/...`."""
+    """aiohttp handler of all webhooks (`WEBHOOK_PATH`)."""
 
     guard: Guard = field(repr=False)
     conversations: Conversations = field(repr=False)
     outbox: Outbox = field(repr=False)
     now: Callable[[], datetime]
-    """The instant, UTC."""
+    """Returns the current time, UTC."""
     metrics: Metrics = field(default_factory=Metrics, repr=False)
     reported: Callable[[Receipt], None] = field(default=lambda receipt: None, repr=False)
-    """Counts what providers report."""
+    """Called with each delivery receipt, to count it."""
 
     @property
     def doors(self) -> Doors:
-        """Every webhook there is."""
+        """All webhook endpoints."""
         return self.guard.doors
 
     async def handle(self, request: web.Request) -> web.Response:
-        """Answer a webhook: bad requests 4xx, 503 for what could not be recorded, everything else 200."""
-        began = time.perf_counter()
+        """Answer a webhook: 4xx for bad requests, 503 for what could not be recorded, otherwise 200."""
+        started_at = time.perf_counter()
         try:
-            door = await self.guard.door(request)
-        except BadRequest as bad:
-            return web.Response(status=bad.status, text=f"{bad}\n")
-        response = await self._admitted(door, request)
-        self.metrics.answered(door.name, response.status, time.perf_counter() - began)
+            endpoint = await self.guard.door(request)
+        except BadRequest as error:
+            return web.Response(status=error.status, text=f"{error}\n")
+        response = await self._admitted(endpoint, request)
+        self.metrics.answered(endpoint.name, response.status, time.perf_counter() - started_at)
         return response
 
     async def _admitted(self, door: Door, request: web.Request) -> web.Response:
+        """Admit the request, read its event and answer it; 4xx when either fails."""
         try:
             webhook = await self.guard.admitted(door, request)
-        except BadRequest as bad:
-            return web.Response(status=bad.status, text=f"{bad}\n")
+        except BadRequest as error:
+            return web.Response(status=error.status, text=f"{error}\n")
         try:
             guard.complete(door, webhook)
             event = door.route.read(webhook, door.connection)
-        except BadRequest as bad:
-            return self._refused(door, bad)
+        except BadRequest as error:
+            return self._refused(door, error)
         return await self._answered(door, event)
 
     async def _answered(self, door: Door, event: Event) -> web.Response:
+        """Run the event under the turn timeout; on any error log it and answer with an apology or 503."""
         try:
             return _response(door, await within(HARD_SECONDS, self._taken(door, event)))
         except (Exception, TimeoutError) as error:
-            # the process edge: whatever broke, the caller gets words and the log the reason
+            # outermost handler: the caller always gets an answer, the log gets the reason
             expected = isinstance(error, (Failure, TimeoutError))
-            log.error(
-                "turn failed", exc_info=not expected, extra={"door": door.name, "failure": type(error).__name__}
-            )
+            extra = {"endpoint": door.name, "failure": type(error).__name__}
+            log.error("webhook.failed", exc_info=not expected, extra=extra)
             return _response(door, self._sorry(door, event)) if _in_words(event) else _again()
 
     async def _taken(self, door: Door, event: Event) -> bytes | None:
+        """Pass the event to conversations, outbox or ledger; return the reply, None to acknowledge only."""
         if isinstance(event, Inbound):
             return await self.conversations.turn(
                 event, lambda reply: door.route.write(reply, door.connection).body
@@ -95,20 +97,21 @@ class Hooks:
         return None
 
     async def _ended(self, door: Door, event: Ended) -> None:
-        """The network closed the conversation: its session is of no use to anyone."""
+        """End the session of a conversation the network has closed."""
         keys, operator = self.conversations.keys, door.connection.operator
         key = keys.session(operator, door.provider.NAME, event.channel, event.session_id, event.caller)
         await self.conversations.leave(key)
 
     def _refused(self, door: Door, bad: BadRequest) -> web.Response:
-        """A USSD caller is answered in words even then; nothing is stored."""
+        """Answer a malformed request with 4xx, or with a closing USSD text; nothing is stored."""
         if door.route.polite is None:
             return web.Response(status=bad.status, text=f"{bad}\n")
-        words = self.conversations.sorry(door.connection.operator, "ussd").text
-        answer = door.route.polite(words, door.connection)
+        text = self.conversations.sorry(door.connection.operator, "ussd").text
+        answer = door.route.polite(text, door.connection)
         return web.Response(body=answer.body, headers={"Content-Type": answer.content_type})
 
     def _sorry(self, door: Door, event: Event) -> bytes | None:
+        """Return the apology in the provider's format; None unless the event is a conversation turn."""
         if not isinstance(event, Inbound):
             return None
         reply = self.conversations.sorry(event.operator, event.channel)
@@ -116,16 +119,16 @@ class Hooks:
 
 
 def _in_words(event: Event) -> bool:
-    """Is there somebody on the line to apologise to? Anything else was lost if we said yes to it."""
+    """Return whether the caller waits for a reply; anything else must be sent again, not acknowledged."""
     return isinstance(event, Inbound) and event.inline
 
 
 def _again() -> web.Response:
-    """What is not recorded is not accepted: the provider may bring it again."""
+    """Return a 503, so that the provider sends again what was not recorded."""
     return web.Response(status=503, text="try again\n", headers={"Retry-After": "5"})
 
 
 def _response(door: Door, body: bytes | None) -> web.Response:
-    """The provider's answer; without a body its empty acknowledgement."""
+    """Return a 200 with the body; without a body, the provider's empty acknowledgement."""
     empty = door.empty
     return OnePiece(empty.body if body is None else body, empty.content_type)

@@ -1,1 +1,1 @@
-"""Observability: structured logging with redaction, Prometheus metrics, funnels, conversation log."""
+"""Metrics, conversation log, drop-off funnel, and JSON logging with redaction."""

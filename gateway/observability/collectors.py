@@ -1,6 +1,6 @@
-"""Counting: turns, screens, deliveries and the outbox's age for Prometheus; no label names a person."""
+"""Prometheus metrics of turns, screens, deliveries, circuit breakers and the outbox; no personal labels."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -24,14 +24,21 @@ SCREEN = ("operator", "channel", "screen")
 OUTCOME = ("operator", "channel", "step", "outcome")
 DELIVERY = ("operator", "route", "kind", "state")
 BREAKER = ("operator", "route", "provider")
+SCREEN_METRICS: Sequence[tuple[str, str, Callable[[Count], int]]] = (
+    ("dialtree_screen_visits", "Conversations that reached the screen", lambda counts: counts.reached),
+    ("dialtree_screen_abandonments", "Conversations abandoned on the screen", lambda counts: counts.left),
+    ("dialtree_screen_failures", "Wrong answers and failed steps on the screen", lambda counts: counts.failed),
+)
+"""Counters of the funnel: name, help text, value."""
 
 
 @dataclass(slots=True)
 class Counting:
-    """Everything counted besides webhooks, in the gateway's own registry."""
+    """All metrics except those of webhooks; also feeds the funnel and the conversation log."""
 
     registry: CollectorRegistry = field(repr=False)
     lanes: Mapping[tuple[str, str], Lane] = field(repr=False)
+    """Outbound routes by operator and route name (`sms`, `email`)."""
     funnel: Funnel = field(default_factory=Funnel, repr=False)
     journal: Journal = field(init=False, repr=False)
     turns: Timed = field(init=False, repr=False)
@@ -44,17 +51,25 @@ class Counting:
     def __post_init__(self) -> None:
         registry = self.registry
         self.journal = Journal(self.funnel)
-        self.turns = Timed("dialtree_turn", "Turns by the screen answered", TURN, by=2)
-        self.outcomes = Counter("dialtree_outcomes", "What steps came to", OUTCOME, registry=registry)
-        self.deliveries = Counter("dialtree_deliveries", "Attempts settled", DELIVERY, registry=registry)
-        self.receipts = Counter("dialtree_receipts", "Reports", ("provider", "state"), registry=registry)
-        self.age = Gauge("dialtree_outbox_age_seconds", "Age of the oldest due row", registry=registry)
-        self.breakers = Gauge("dialtree_breaker_open", "1: open", BREAKER, registry=registry)
+        self.turns = Timed("dialtree_turn", "Turns answered, by screen and outcome", TURN, by=2)
+        self.outcomes = Counter(
+            "dialtree_step_outcomes", "Outcomes of the actions menus run", OUTCOME, registry=registry
+        )
+        self.deliveries = Counter(
+            "dialtree_delivery_attempts", "Delivery attempts recorded", DELIVERY, registry=registry
+        )
+        self.receipts = Counter(
+            "dialtree_delivery_receipts", "Delivery receipts", ("provider", "state"), registry=registry
+        )
+        self.age = Gauge("dialtree_outbox_age_seconds", "Age of the oldest due message", registry=registry)
+        self.breakers = Gauge(
+            "dialtree_circuit_breaker_open", "1 while the provider is not used", BREAKER, registry=registry
+        )
         registry.register(self.turns)
         registry.register(Screens(self.funnel))
 
     def saw(self, turn: Turn) -> None:
-        """A turn was answered."""
+        """Count an answered turn and the outcomes of its steps."""
         self.turns.add((turn.operator, turn.channel, turn.origin, turn.said), turn.seconds)
         for step, outcome in turn.steps:
             self.outcomes.labels(turn.operator, turn.channel, step, outcome).inc()
@@ -62,32 +77,32 @@ class Counting:
         self.journal.saw(turn)
 
     def watch(self, conversations: Conversations) -> None:
-        """Count what is said in these conversations, and how many are turned away."""
+        """Subscribe to the turns and ends of these conversations, and export their load."""
         self.registry.register(Crowded(conversations.crowd))
         conversations.watchers.append(self.saw)
         conversations.leavers.append(self.journal.gone)
 
     def show(self, conversations: Conversations) -> None:
-        """Put these conversations into the funnel too: they are counted and written down elsewhere."""
+        """Feed only the funnel from these conversations; another object counts and logs them."""
         conversations.watchers.append(self.funnel.saw)
         conversations.leavers.append(self.funnel.gone)
 
     def settled(self, parcel: Parcel, settlement: Settlement) -> None:
-        """An attempt to deliver was recorded."""
+        """Count a recorded delivery attempt."""
         item = parcel.item
-        route, kind = (item.route, item.kind) if isinstance(item, Notice) else ("errand", item.step)
+        route, kind = (item.route, item.kind) if isinstance(item, Notice) else ("deferred_step", item.step)
         self.deliveries.labels(item.operator, route, kind, settlement.state).inc()
 
     def reported(self, receipt: Receipt) -> None:
-        """A provider said what became of a message."""
+        """Count a delivery receipt."""
         self.receipts.labels(receipt.provider, receipt.state).inc()
 
     async def look(self, outbox: SqlOutbox, now: datetime) -> None:
-        """Measure what is only known when asked for; an outbox out of reach keeps its last age."""
-        for (operator, route), lane in self.lanes.items():
-            for way in lane.ways:
-                provider = way.breaker.name.rpartition("/")[2]
-                self.breakers.labels(operator, route, provider).set(way.breaker.probe_at is not None)
+        """Update the gauges that are measured on demand; an unreachable outbox keeps its last age."""
+        for (operator, route), outbound_route in self.lanes.items():
+            for route_provider in outbound_route.ways:
+                provider = route_provider.breaker.name.rpartition("/")[2]
+                self.breakers.labels(operator, route, provider).set(route_provider.breaker.probe_at is not None)
         try:
             self.age.set(await outbox.oldest(now))
         except Failure:
@@ -96,33 +111,30 @@ class Counting:
 
 @dataclass(eq=False, slots=True)
 class Screens(Collector):
-    """The funnel as Prometheus reads it."""
+    """Exports the funnel as Prometheus counters."""
 
     funnel: Funnel
 
     def collect(self) -> Iterator[Metric]:
-        """Three families, a row for each screen."""
+        """Yield three counters, each with one sample per screen."""
         rows = list(self.funnel.rows())
-        for word in Count.__slots__:
-            family = CounterMetricFamily(
-                f"dialtree_screens_{word}", f"Conversations that {word}", labels=SCREEN
-            )
-            _fill(family, word, rows)
+        for name, help_text, value_of in SCREEN_METRICS:
+            family = CounterMetricFamily(name, help_text, labels=SCREEN)
+            for screen, counts in rows:
+                family.add_metric(screen, value_of(counts))
             yield family
 
 
 @dataclass(eq=False, slots=True)
 class Crowded(Collector):
-    """The crowd as Prometheus reads it."""
+    """Exports the load shedder's state."""
 
     crowd: Crowd
+    """Counts and limits the concurrent turns of this process."""
 
     def collect(self) -> Iterator[Metric]:
-        """How many turns are under way, and how many were turned away."""
-        yield GaugeMetricFamily("dialtree_turns_under_way", "Turns under way", self.crowd.inside)
-        yield CounterMetricFamily("dialtree_turned_away", "Conversations not begun", self.crowd.turned_away)
-
-
-def _fill(family: CounterMetricFamily, word: str, rows: Collection[tuple[tuple[str, str, str], Count]]) -> None:
-    for screen, count in rows:
-        family.add_metric(screen, getattr(count, word))
+        """Yield the turns in progress and the sessions shed."""
+        yield GaugeMetricFamily("dialtree_turns_in_progress", "Concurrent turns", self.crowd.inside)
+        yield CounterMetricFamily(
+            "dialtree_sessions_shed", "New sessions refused by load shedding", self.crowd.turned_away
+        )

@@ -1,4 +1,4 @@
-"""The funnel: how many conversations reached each screen, left there, or failed there."""
+"""Drop-off funnel: per screen, how many conversations reached it, were abandoned or failed there."""
 
 from collections import Counter, OrderedDict
 from collections.abc import Iterator, Mapping
@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from flows.engine.turn_event import Turn
 
 FAULTS = frozenset({"slow", "down"})
+"""Step outcomes counted as failures: a dependency was slow or down."""
 MISSES = frozenset({"wrong", "empty"})
+"""Answers counted as failures of a screen: a wrong key, or none."""
 MOST_OPEN = 50_000
-"""Conversations whose last screen is remembered; the longest untouched go first, as left."""
+"""Conversations whose current screen is remembered; the longest idle are dropped first, as abandoned."""
 
 Screen = tuple[str, str, str]
 """Operator, channel, node."""
@@ -17,7 +19,7 @@ Screen = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """What became of the conversations that came to one screen."""
+    """Counts of one screen."""
 
     reached: int = 0
     left: int = 0
@@ -26,16 +28,16 @@ class Count:
 
 @dataclass(slots=True)
 class Funnel:
-    """Counts turns; holds no number, and no words."""
+    """Counts turns by screen; holds no numbers and no texts."""
 
     reached: Counter[Screen] = field(default_factory=Counter, repr=False)
     left: Counter[Screen] = field(default_factory=Counter, repr=False)
     failed: Counter[Screen] = field(default_factory=Counter, repr=False)
     standing: OrderedDict[str, Screen] = field(default_factory=OrderedDict, repr=False)
-    """By conversation the screen it stands on."""
+    """By conversation, the screen it is on."""
 
     def saw(self, turn: Turn) -> None:
-        """A turn was answered."""
+        """Count an answered turn."""
         where = turn.operator, turn.channel
         if turn.said in MISSES:
             self.failed[*where, turn.origin] += 1
@@ -47,12 +49,12 @@ class Funnel:
         self._stands(turn)
 
     def gone(self, conversation: str) -> None:
-        """The subscriber hung up, or never came back."""
+        """Count the conversation as abandoned on its current screen."""
         if (screen := self.standing.pop(conversation, None)) is not None:
             self.left[screen] += 1
 
     def counts(self, operator: str, channel: str) -> Mapping[str, Count]:
-        """By node, of one operator's channel."""
+        """Return the counts by node of one operator's channel."""
         return {
             screen[2]: Count(self.reached[screen], self.left[screen], self.failed[screen])
             for screen in self._screens()
@@ -60,14 +62,16 @@ class Funnel:
         }
 
     def rows(self) -> Iterator[tuple[Screen, Count]]:
-        """Every screen that was ever reached, left or failed on."""
+        """Yield every screen with a count, sorted."""
         for screen in self._screens():
             yield screen, Count(self.reached[screen], self.left[screen], self.failed[screen])
 
     def _screens(self) -> list[Screen]:
+        """Return every screen with a count, sorted."""
         return sorted(self.reached.keys() | self.left.keys() | self.failed.keys())
 
     def _stands(self, turn: Turn) -> None:
+        """Remember the screen the conversation is on now; nothing once the turn ended it."""
         self.standing.pop(turn.conversation, None)
         if not turn.ends:
             self.standing[turn.conversation] = turn.operator, turn.channel, turn.screen

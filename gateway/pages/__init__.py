@@ -1,1 +1,1 @@
-"""Subscriber web pages: bill, file downloads, e-mail confirmation, postal address."""
+"""Subscriber web pages: bill, file downloads, e-mail address and its confirmation, postal address."""

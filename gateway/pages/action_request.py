@@ -1,4 +1,4 @@
-"""Asking: a visit's question put as a step of a menu would put it."""
+"""Build the action request of a web page, as a menu step would."""
 
 from flows.domain.actions import Ask
 from flows.domain.failures import NotFound
@@ -7,7 +7,7 @@ from gateway.pages.page_request import Visit
 
 
 def ask(visit: Visit, person: Subscriber, given: str = "", key: str = "") -> Ask:
-    """The question of somebody who has proven with a code, or holds a link, that it is theirs to ask."""
+    """Build a request for a subscriber who has proven their identity by a code, or holds a link."""
     return Ask(
         menu=visit.menu,
         world=visit.world,

@@ -1,4 +1,4 @@
-"""The latest bill behind a phone number and a code by SMS (R6, R7): as a page, as a document."""
+"""Page: latest bill behind a phone number and a one-time code by SMS, as HTML and PDF (R6, R7)."""
 
 import asyncio
 import logging
@@ -26,9 +26,10 @@ from menus.text.input_parsing import digits_of
 
 log = logging.getLogger("dialtree.pages")
 COOKIE = "bill"
+"""Base name of the cookie that holds the login's token."""
 SITTING_LIFE = timedelta(minutes=10)
 PATIENCE_SECONDS = 2.5
-"""For billing while a code is taken; the page after it asks again."""
+"""Time billing has while a code is redeemed; the page after it asks again."""
 PURPOSE: LinkPurpose = "bill"
 INPUTS = (
     Input("number", 20, 'type="tel" inputmode="tel" autocomplete="tel"'),
@@ -40,8 +41,11 @@ LEAVE = "leave"
 
 @dataclass(frozen=True, slots=True)
 class Sitting:
-    """Ten minutes at one bill. A code is used up when it begins, so a billing backend that is out
-    at that moment costs nobody a second code: the bill is then looked for by each page."""
+    """A login at one bill, valid for ten minutes.
+
+    Account and bill are empty when billing was unavailable as the code was redeemed: each page then looks the
+    bill up again, so that an outage costs nobody a second code.
+    """
 
     number: str = field(repr=False)
     account: str = field(default="", repr=False)
@@ -50,8 +54,11 @@ class Sitting:
 
 @dataclass(frozen=True, slots=True)
 class BillPage:
-    """`/{operator}/bill` and `/{operator}/bill.pdf`. Sittings are kept in the ledger, as links only
-    their cookie opens: any process shows the bill, and logging out ends it for all of them."""
+    """`/{operator}/bill` and `/{operator}/bill.pdf`.
+
+    Logins are kept in the ledger, as links only their cookie opens: any process shows the bill, and logging out
+    ends the login for all of them.
+    """
 
     cookies: Cookies
     forms: Forms
@@ -60,26 +67,26 @@ class BillPage:
     press: Press = field(default_factory=Press, repr=False)
 
     async def view(self, visit: Visit) -> web.Response:
-        """The bill of the visitor's sitting; without one, the form."""
-        sitting = await self._sitting(visit)
-        if sitting is None:
+        """Show the bill of the visitor's login; without a login, the form."""
+        login = await self._sitting(visit)
+        if login is None:
             return self.again(visit, "", 200)
-        return await self._shown(visit, sitting)
+        return await self._shown(visit, login)
 
     async def submit(self, visit: Visit) -> web.Response:
-        """Number and code, or the wish to leave."""
+        """Redeem number and code, or log out."""
         if LEAVE in visit.fields:
             return await self._left(visit)
         number = _number(visit)
         code = Secret("".join(digits_of(visit.fields.get("code", "")).split()))
-        told = await visit.world.codes.redeem(visit.operator, number, "bill", code, visit.now, visit.source)
-        if told != "ok":
-            log.info("bill refused", extra={"operator": visit.operator})
+        result = await visit.world.codes.redeem(visit.operator, number, "bill", code, visit.now, visit.source)
+        if result != "ok":
+            log.info("pages.code_rejected", extra={"operator": visit.operator})
             return self.again(visit, "page.refused", 200)
         return await self._begun(visit, await _first(visit, Sitting(number)))
 
     def again(self, visit: Visit, text: str, status: int) -> web.Response:
-        """The form, with what went wrong. What was typed is not repeated: it may be somebody's number."""
+        """Show the form with an error text; the input is not repeated, as it may be somebody's number."""
         body = (
             html.alert(visit, text, INPUTS)
             + html.paragraph(visit, "page.bill_how")
@@ -89,18 +96,18 @@ class BillPage:
         return responses.page(visit, "page.bill_title", body, status)
 
     async def download(self, visit: Visit) -> web.Response:
-        """The bill as a PDF; without a sitting, back to the form."""
-        sitting = await self._sitting(visit)
+        """Return the bill as a PDF; without a login, redirect to the form."""
+        login = await self._sitting(visit)
         try:
-            found = await _found(visit, sitting, "web.document") if sitting else ""
+            result = await _found(visit, login, "web.document") if login else ""
         except NotFound:
-            found = ""
-        if not isinstance(found, Statement):
+            result = ""
+        if not isinstance(result, Statement):
             return responses.see_other(visit.here)
-        return responses.document(await self.press.drawn(found, visit.now), found.number)
+        return responses.document(await self.press.drawn(result, visit.now), result.number)
 
     async def _sitting(self, visit: Visit) -> Sitting | None:
-        """The visitor's sitting, if there is one and its time is not over."""
+        """Return the visitor's login; None when there is none or it has expired."""
         if not visit.sitting:
             return None
         token = Secret(visit.sitting)
@@ -109,24 +116,26 @@ class BillPage:
         return Sitting(*words) if words else None
 
     async def _begun(self, visit: Visit, sitting: Sitting) -> web.Response:
-        """A new token for every sitting: one planted before is worth nothing."""
+        """Start a login and redirect to the bill; a new token each time prevents session fixation."""
         token = self.token()
         await visit.world.ledger.commit(self._kept(visit, Secret(token), sitting))
         response = responses.see_other(visit.here)
         self.cookies.give(response, COOKIE, token, int(SITTING_LIFE.total_seconds()))
-        log.info("bill opened", extra={"operator": visit.operator})
+        log.info("pages.bill_opened", extra={"operator": visit.operator})
         return response
 
     def _kept(self, visit: Visit, token: Secret, sitting: Sitting) -> Change:
+        """Return the change that stores the login as a link, its content encrypted."""
         value = self.envelope.close((sitting.number, sitting.account, sitting.bill), self._label(visit, token))
         link = Link(token, PURPOSE, visit.operator, "", value, visit.now + SITTING_LIFE)
         return Change(self.forms.mark("sitting", token), visit.operator, "", visit.now, links=(link,))
 
     def _label(self, visit: Visit, token: Secret) -> str:
-        """Of one sitting at one operator: a link made for anything else, or elsewhere, opens no bill."""
+        """Return a seal label of one login at one operator: any other link opens no bill."""
         return self.forms.mark(f"sitting {visit.operator}", token)
 
     async def _left(self, visit: Visit) -> web.Response:
+        """End the login and delete its cookie."""
         if visit.sitting:
             await visit.world.ledger.use_link(Secret(visit.sitting), PURPOSE, visit.now)
         response = responses.see_other(visit.here)
@@ -134,18 +143,19 @@ class BillPage:
         return response
 
     async def _shown(self, visit: Visit, sitting: Sitting) -> web.Response:
+        """Show the bill, or the reason why there is none."""
         try:
-            found = await _found(visit, sitting, "web.bill")
+            result = await _found(visit, sitting, "web.bill")
         except NotFound:
             return self.again(visit, "page.refused", 200)
-        body = _bill(visit, found) if isinstance(found, Statement) else f"<p>{escape(found)}</p>"
-        leave = html.form(visit, (), "page.leave", more=html.hidden(LEAVE, "1"))
+        body = _bill(visit, result) if isinstance(result, Statement) else f"<p>{escape(result)}</p>"
+        logout = html.form(visit, (), "page.leave", more=html.hidden(LEAVE, "1"))
         hint = html.paragraph(visit, "page.leave_hint")
-        return responses.page(visit, "page.bill_title", f"{body}\n{leave}\n{hint}")
+        return responses.page(visit, "page.bill_title", f"{body}\n{logout}\n{hint}")
 
 
 async def _first(visit: Visit, sitting: Sitting) -> Sitting:
-    """The sitting bound to its account and bill; as it is when billing cannot say in time."""
+    """Return the login bound to account and bill; unchanged when billing does not answer in time."""
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             bound = await _bound(visit, sitting)
@@ -155,9 +165,9 @@ async def _first(visit: Visit, sitting: Sitting) -> Sitting:
 
 
 async def _found(visit: Visit, sitting: Sitting, reading: str) -> Statement | str:
-    """The bill of the sitting, or the words that say why there is none; NotFound for nobody's number.
+    """Return the login's bill, or the text that says why there is none; NotFound for an unknown number.
 
-    `reading` is what the audit trail calls it.
+    `audit_action` is the action recorded in the audit log.
     """
     bound = sitting if sitting.bill else await _bound(visit, sitting)
     if isinstance(bound, str):
@@ -165,27 +175,27 @@ async def _found(visit: Visit, sitting: Sitting, reading: str) -> Statement | st
     billing = visit.world.billing
     bill = await billing.bill(bound.account, bound.bill)
     lines = await billing.lines(bound.account, bound.bill)
-    read = Deed(visit.operator, bound.number, reading, visit.now, "web", bill.id)
-    visit.world.ledger.note(read)
+    entry = Deed(visit.operator, bound.number, reading, visit.now, "web", bill.id)
+    visit.world.ledger.note(entry)
     return statement(visit, bill, lines, bound.number)
 
 
 async def _bound(visit: Visit, sitting: Sitting) -> Sitting | str:
-    """The sitting with its account and latest bill, found as every channel finds it."""
-    person = await visit.world.billing.subscriber(sitting.number)
-    asked = ask(visit, person)
-    barring = barred(asked)
-    if barring:
-        return visit.said(f"house.{barring.name}", barring.facts)
-    outcome = await invoice.latest(asked)
-    found = outcome.facts.get("bill")
-    if not isinstance(found, Text):
+    """Return the login with account and latest bill, or a text that says why there is no bill."""
+    subscriber = await visit.world.billing.subscriber(sitting.number)
+    action_request = ask(visit, subscriber)
+    reason = barred(action_request)
+    if reason:
+        return visit.said(f"house.{reason.name}", reason.facts)
+    outcome = await invoice.latest(action_request)
+    bill = outcome.facts.get("bill")
+    if not isinstance(bill, Text):
         return visit.said(f"invoice.{outcome.name}", outcome.facts)
-    return replace(sitting, account=person.account, bill=found.value)
+    return replace(sitting, account=subscriber.account, bill=bill.value)
 
 
 def _number(visit: Visit) -> str:
-    """The number typed, national or international; empty when it is none, which is then nobody's."""
+    """Return the number typed, national or international; empty, which matches nobody, when it is not one."""
     return visit.menu.msisdn(visit.fields.get("number", "")) or ""
 
 

@@ -1,4 +1,4 @@
-"""The bill as a PDF: one page, the letters inside it, Arabic joined and running from the right."""
+"""Bill PDF: one page with an embedded font, Arabic shaped and laid out right to left."""
 
 import asyncio
 import unicodedata
@@ -17,34 +17,34 @@ FONT = Path(__file__).with_name("fonts") / "DejaVuSans.ttf"
 FAMILY = "DejaVu"
 LINE_MM = 8.0
 AT_ONCE = 2
-"""Documents drawn at the same time: each takes a fifth of a second of a processor."""
+"""Documents rendered at the same time; each takes a fifth of a second of a processor."""
 
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """Draws documents off the loop, few at a time."""
+    """Renders PDFs in threads, few at a time."""
 
     room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE), repr=False)
 
     async def drawn(self, statement: Statement, at: datetime) -> bytes:
-        """The document; `at` is the instant (UTC) it says it was made."""
+        """Return the document; `created_at` (UTC) is its creation date."""
         async with self.room:
             return await asyncio.to_thread(drawn, statement, at)
 
 
 def drawn(statement: Statement, at: datetime) -> bytes:
-    """Draw it. Takes about 0.2 s, the reading of the font above all."""
-    paper = FPDF(format="A4")
-    paper.set_lang(statement.language)
-    paper.set_title(f"{statement.operator} {statement.number}")
-    paper.set_creation_date(at)
-    paper.add_page()
-    paper.add_font(FAMILY, fname=FONT)
-    right = direction(statement.language) == "rtl"
-    if right:
-        paper.set_text_shaping(use_shaping_engine=True, direction="rtl")
-    _lines(paper, statement, Align.R if right else Align.L)
-    return bytes(paper.output())
+    """Render the document. Takes about 0.2 s, most of it reading the font."""
+    pdf = FPDF(format="A4")
+    pdf.set_lang(statement.language)
+    pdf.set_title(f"{statement.operator} {statement.number}")
+    pdf.set_creation_date(at)
+    pdf.add_page()
+    pdf.add_font(FAMILY, fname=FONT)
+    is_rtl = direction(statement.language) == "rtl"
+    if is_rtl:
+        pdf.set_text_shaping(use_shaping_engine=True, direction="rtl")
+    _lines(pdf, statement, Align.R if is_rtl else Align.L)
+    return bytes(pdf.output())
 
 
 def _lines(paper: FPDF, statement: Statement, start: Align) -> None:
@@ -62,7 +62,7 @@ def _line(paper: FPDF, text: str, size: int, start: Align) -> None:
 
 
 def _rows(paper: FPDF, rows: Iterable[Row], start: Align) -> None:
-    """Labels stand where the language starts, values on the other side."""
+    """Draw labels where the language starts, values on the other side."""
     paper.set_font(FAMILY, size=11)
     width = paper.epw / 2
     for label, value in rows:
@@ -74,7 +74,7 @@ def _rows(paper: FPDF, rows: Iterable[Row], start: Align) -> None:
 
 
 def _towards(paper: FPDF, text: str) -> None:
-    """Masked numbers, without a letter to say so, run from the left on a page that runs from the right."""
+    """Set the direction of a text on a right-to-left page; masked numbers have no letter to derive it from."""
     if paper.text_shaping:
         letters = any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in text)
         paper.set_text_shaping(use_shaping_engine=True, direction="rtl" if letters else "ltr")

@@ -1,4 +1,4 @@
-"""The statement: what a bill says in one language, the same rows for the page and for the document."""
+"""View model of a bill in one language, the same for the HTML page and the PDF."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -12,16 +12,16 @@ from gateway.pages.page_request import Visit
 from menus.model.facts import Fact, Money, Rows, Text
 
 Row = tuple[str, str]
-"""A label and its value, plain words."""
+"""A label and its value, plain text."""
 FACTS = ("line", "bill_number", "total", "tax", "remaining", "due", "state")
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One bill in words."""
+    """One bill as texts."""
 
     operator: str
-    """The operator's name as subscribers know it."""
+    """The operator's display name."""
     language: str
     title: str
     number: str
@@ -33,7 +33,7 @@ class Statement:
 
 
 def statement(visit: Visit, bill: Bill, lines: Sequence[BillLine], msisdn: str) -> Statement:
-    """The bill in the visitor's language; the number masked."""
+    """Build the bill's texts in the visitor's language, with the phone number masked."""
     facts = {**shown(bill, msisdn), "bill_number": Text(bill.number)}
     return Statement(
         operator=visit.menu.form.title,
@@ -54,7 +54,7 @@ def _worded(visit: Visit, fact: Fact | Rows) -> str:
 
 
 def _detail(visit: Visit, lines: Sequence[BillLine]) -> Iterator[Row]:
-    """The amounts by rubric; those without a name of their own come together at the end."""
+    """Yield the amounts by rubric; rubrics without a name on the page are summed up at the end."""
     sums: dict[str, Decimal] = defaultdict(Decimal)
     for line in lines:
         sums[line.rubric if line.rubric in RUBRICS else "other"] += line.amount

@@ -1,4 +1,4 @@
-"""Confirming an e-mail address: the link sent there is opened by its owner (T7, T8)."""
+"""Page: confirm an e-mail address through the link sent to it (T7, T8)."""
 
 import logging
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class ConfirmPage:
     forms: Forms
 
     async def view(self, visit: Visit) -> web.Response:
-        """The page the link leads to; looking at it confirms nothing (mail scanners look)."""
+        """Show the page the link leads to; viewing confirms nothing, as mail scanners follow links."""
         return self.again(visit, "", 200)
 
     async def submit(self, visit: Visit) -> web.Response:
@@ -29,39 +29,39 @@ class ConfirmPage:
         link = await magic_links.opened(visit, token, "email")
         if link is None:
             return magic_links.gone(visit)
-        told = await self._confirmed(visit, token, link)
-        return responses.page(visit, "page.confirm_title", html.done(visit, told))
+        text = await self._confirmed(visit, token, link)
+        return responses.page(visit, "page.confirm_title", html.done(visit, text))
 
     def again(self, visit: Visit, text: str, status: int) -> web.Response:
-        """The first page, with what went wrong."""
+        """Show the first page with an error text."""
         return magic_links.asked(visit, "page.confirm_title", "page.confirm_send", text, status)
 
     async def _confirmed(self, visit: Visit, token: Secret, link: Link) -> str:
-        """Validate the address if it is still the one chosen; the text that says what became of it.
+        """Validate the address if it is still the one chosen; return the name of the text to show.
 
-        The link is used up last: a crash before leaves it good for another try, which changes
-        nothing twice, for the change has the link's own key.
+        The link is used up last: a crash before that leaves it good for another try, which changes nothing
+        twice, as the change has the link's own key.
         """
         ledger = visit.world.ledger
-        kept = await ledger.preference(link.operator, link.subscription)
-        told = "page.confirm_done" if kept.email == link.value else "page.confirm_other"
-        if told == "page.confirm_done":
+        preference = await ledger.preference(link.operator, link.subscription)
+        is_current = preference.email == link.value
+        if is_current:
             await ledger.commit(self._change(visit, token, link))
             await _switched(visit, link)
         await ledger.use_link(token, "email", visit.now)
-        log.info("email confirmed", extra={"operator": visit.operator})
-        return told
+        log.info("pages.email_confirmed", extra={"operator": visit.operator})
+        return "page.confirm_done" if is_current else "page.confirm_other"
 
     def _change(self, visit: Visit, token: Secret, link: Link) -> Change:
-        """The address goes along: should another be chosen at this very moment, it is not validated instead."""
+        """Return the change; it names the address, so that another one chosen meanwhile is not validated."""
         key = self.forms.mark("confirm", token)
         preference = Preference(email=link.value, email_validated=True)
-        deed = Deed(link.operator, link.subscription, "web.confirm", visit.now, "web", "email")
-        return Change(key, link.operator, link.subscription, visit.now, preference=preference, deeds=(deed,))
+        entry = Deed(link.operator, link.subscription, "web.confirm", visit.now, "web", "email")
+        return Change(key, link.operator, link.subscription, visit.now, preference=preference, deeds=(entry,))
 
 
 async def _switched(visit: Visit, link: Link) -> None:
-    """Bills come by e-mail from now on, where the link ends a registration (T8, T9)."""
-    registered = await visit.world.ledger.registered(link.operator, link.subscription)
-    if registered:
-        await visit.world.billing.set_media(registered.account, "email")
+    """Switch bills to e-mail where the link ends a registration (T8, T9)."""
+    registration = await visit.world.ledger.registered(link.operator, link.subscription)
+    if registration:
+        await visit.world.billing.set_media(registration.account, "email")

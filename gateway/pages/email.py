@@ -1,4 +1,4 @@
-"""The e-mail address for the bills, typed behind a link sent by SMS (T7); it waits for its validation (T8)."""
+"""Page: enter the e-mail address for bills, behind a link sent by SMS (T7); validated afterwards (T8)."""
 
 import logging
 from dataclasses import dataclass, replace
@@ -21,24 +21,24 @@ from menus.text.input_parsing import as_email
 log = logging.getLogger("dialtree.pages")
 INPUT = Input("mailbox", 254, 'type="email" autocomplete="email" dir="ltr"')
 TOLD = {"ok": "page.mailbox_done", "pending": "page.mailbox_sent"}
-"""By the registration's outcome, what the page says; any other asks for patience."""
+"""The page's text by the registration's outcome; any other outcome asks to try later."""
 
 
 def page(forms: Forms, envelope: Envelope) -> SheetPage:
-    """`/{operator}/mailbox`; its form is sealed in this envelope."""
-    sheet = Sheet("mailbox", "page.mailbox_title", "page.mailbox_send", INPUT, envelope)
-    return SheetPage(sheet, Mailbox(forms, sheet).written)
+    """Build `/{operator}/mailbox`; its form is sealed by this sealer."""
+    link_form = Sheet("mailbox", "page.mailbox_title", "page.mailbox_send", INPUT, envelope)
+    return SheetPage(link_form, Mailbox(forms, link_form).written)
 
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
-    """What is done with the address."""
+    """Registers the address that was entered."""
 
     forms: Forms
     sheet: Sheet
 
     async def written(self, visit: Visit, token: Secret) -> web.Response:
-        """What came of it; the form once more when it is no address."""
+        """Register the address and show the result; show the form again when it is no address."""
         address = as_email(visit.fields.get(INPUT.name, ""))
         if address is None:
             return self.sheet.again(visit, "page.mailbox_bad")
@@ -50,37 +50,37 @@ class Mailbox:
         return self.sheet.done(visit, TOLD[outcome])
 
     async def _registered(self, visit: Visit, token: Secret, address: str) -> str:
-        """What became of the address, once per link; the very same again is told the same.
+        """Register the address once per link and return the outcome; the same address again gets the same.
 
-        Of two addresses posted at one moment the second is asked for patience, for letters are counted.
-        The link is used up last: a crash before leaves it good for another try, which counts as a new one.
+        Of two addresses posted at one moment the second is asked to try later, as letters are counted. The link
+        is used up last: a crash before that leaves it good for another try, which counts as a new one.
         """
         ledger, key = visit.world.ledger, self.forms.mark("mailbox", token)
-        mine = self.forms.mark("mailbox is", token, address)
-        kept = await ledger.reply(key)
-        if kept is None:
+        own_hash = self.forms.mark("mailbox is", token, address)
+        reply = await ledger.reply(key)
+        if reply is None:
             link = await magic_links.opened(visit, token, "mailbox")
             outcome = await _chosen(visit, link, address) if link else "gone"
             if link is None or outcome not in TOLD:
                 return outcome
-            await ledger.commit(_done(visit, link, key, f"{outcome} {mine}"))
+            await ledger.commit(_done(visit, link, key, f"{outcome} {own_hash}"))
             await ledger.use_link(token, "mailbox", visit.now)
-            log.info("mailbox given", extra={"operator": visit.operator})
-            kept = await ledger.reply(key)
-        outcome, _, whose = (kept or b"").decode().partition(" ")
-        return outcome if whose == mine else "gone"
+            log.info("pages.email_entered", extra={"operator": visit.operator})
+            reply = await ledger.reply(key)
+        outcome, _, stored_hash = (reply or b"").decode().partition(" ")
+        return outcome if stored_hash == own_hash else "gone"
 
 
 async def _chosen(visit: Visit, link: Link, address: str) -> str:
-    """Choose the address as on a screen, for the line the link was made for, while that is whose it was."""
-    made = await visit.world.ledger.registered(link.operator, link.subscription)
-    person = await _person(visit, made) if made else None
-    if made is None or person is None or person.id != link.subscription:
+    """Choose the address as on a screen, for the line the link was made for, while its owner is the same."""
+    record = await visit.world.ledger.registered(link.operator, link.subscription)
+    subscriber = await _person(visit, record) if record else None
+    if record is None or subscriber is None or subscriber.id != link.subscription:
         return "gone"
     facts: Facts = {"email": Email(address)}
-    mine = ask(visit, person, key=f"mailbox/{visit.world.token()}/web.mailbox")
-    wish = replace(mine, caller=made.by, subject=made.line, proofs=("link",), facts=facts)
-    return (await registration.choose(wish)).name
+    own = ask(visit, subscriber, key=f"mailbox/{visit.world.token()}/web.mailbox")
+    action_request = replace(own, caller=record.by, subject=record.line, proofs=("link",), facts=facts)
+    return (await registration.choose(action_request)).name
 
 
 async def _person(visit: Visit, made: Registration) -> Subscriber | None:

@@ -1,4 +1,4 @@
-"""Files behind links: the link alone shows nothing, a code sent apart opens it (B4, B8, F6)."""
+"""Page: file behind a magic link and a one-time code sent separately (B4, B8, F6)."""
 
 import logging
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from menus.text.input_parsing import digits_of
 log = logging.getLogger("dialtree.pages")
 PURPOSE: LinkPurpose = "file"
 SLIP = "slip"
-"""The field that stands for the link, sealed for this visitor."""
+"""The field that stands for the link's token, encrypted for this visitor."""
 INPUTS = (Input("code", 12, 'type="text" inputmode="numeric" autocomplete="one-time-code"'),)
 
 
@@ -35,19 +35,20 @@ class FilePage:
     binder: Binder = field(default_factory=Binder, repr=False)
 
     async def view(self, visit: Visit) -> web.Response:
-        """The page the link leads to; looking at it sends no code."""
+        """Show the page the link leads to; viewing it sends no code."""
         return self.again(visit, "", 200)
 
     async def submit(self, visit: Visit) -> web.Response:
-        """The token, answered with the form for the code; or the code, answered with the file."""
+        """Answer a token with the form for the code, or a code with the file."""
         slip = visit.fields.get(SLIP, "")
         return await self._given(visit, slip) if slip else await self._asked(visit)
 
     def again(self, visit: Visit, text: str, status: int) -> web.Response:
-        """The first page, with what went wrong."""
+        """Show the first page with an error text."""
         return magic_links.asked(visit, "page.file_title", "page.file_send", text, status)
 
     async def _asked(self, visit: Visit) -> web.Response:
+        """Exchange the posted token for the code form, and send the code."""
         token = magic_links.typed(visit)
         link = await magic_links.opened(visit, token, PURPOSE)
         file = _named(link)
@@ -57,14 +58,15 @@ class FilePage:
         return self._form(visit, file, self.envelope.close((token.value,), _label(visit)))
 
     async def _send(self, visit: Visit, file: file_links.File) -> None:
-        """A code to the line the link was made for; a number that is nobody's any more gets none."""
+        """Send a code to the line the link was made for; none to a number that has no subscriber any more."""
         try:
-            person = await visit.world.billing.subscriber(file.number)
+            subscriber = await visit.world.billing.subscriber(file.number)
         except NotFound:
             return
-        await code.send(ask(visit, person, PURPOSE, f"file/{self.token()}"))
+        await code.send(ask(visit, subscriber, PURPOSE, f"file/{self.token()}"))
 
     async def _given(self, visit: Visit, slip: str) -> web.Response:
+        """Redeem the code and send the file; show the form again for a wrong code."""
         words = self.envelope.open(slip, _label(visit))
         link = await magic_links.opened(visit, Secret(words[0]), PURPOSE) if words else None
         file = _named(link)
@@ -75,35 +77,38 @@ class FilePage:
         return await self._opened(visit, link, file)
 
     async def _opened(self, visit: Visit, link: Link, file: file_links.File) -> web.Response:
-        """The file is made first: an opening is only used up by a file that is there."""
-        sheet = await self.binder.sheet(visit, file)
+        """Send the file; it is built first, so that only a file that exists uses up an opening."""
+        built = await self.binder.sheet(visit, file)
         if await visit.world.ledger.use_link(link.token, PURPOSE, visit.now) is None:
             return magic_links.gone(visit)
-        read = Deed(visit.operator, file.number, f"web.file.{file.kind}", visit.now, "web", file.bill)
-        visit.world.ledger.note(read)
-        log.info("file opened", extra={"operator": visit.operator})
-        return responses.attachment(sheet.data, sheet.name, sheet.suffix)
+        entry = Deed(visit.operator, file.number, f"web.file.{file.kind}", visit.now, "web", file.bill)
+        visit.world.ledger.note(entry)
+        log.info("pages.file_opened", extra={"operator": visit.operator})
+        return responses.attachment(built.data, built.name, built.suffix)
 
     def _form(self, visit: Visit, file: file_links.File, slip: str, wrong: str = "") -> web.Response:
-        told = f"<p>{visit.words('page.file_code', {'line': Number(file.number)})}</p>"
+        """Show the form for the code."""
+        prompt = f"<p>{visit.words('page.file_code', {'line': Number(file.number)})}</p>"
         form = html.form(visit, INPUTS, "page.file_download", wrong=bool(wrong), more=html.hidden(SLIP, slip))
-        return responses.page(visit, "page.file_title", html.alert(visit, wrong, INPUTS) + told + form)
+        return responses.page(visit, "page.file_title", html.alert(visit, wrong, INPUTS) + prompt + form)
 
 
 def _named(link: Link | None) -> file_links.File | None:
-    """The file a link leads to; None when it leads to none."""
+    """Return the file a link leads to; None for no link or an unreadable one."""
     try:
         return file_links.named(link.value) if link else None
     except ValueError:
-        log.error("link not readable")
+        log.error("pages.link_unreadable")
         return None
 
 
 async def _redeemed(visit: Visit, number: str) -> bool:
-    given = Secret("".join(digits_of(visit.fields.get("code", "")).split()))
-    told = await visit.world.codes.redeem(visit.operator, number, PURPOSE, given, visit.now, visit.source)
-    return told == "ok"
+    """Redeem the posted code; return whether it was right."""
+    typed = Secret("".join(digits_of(visit.fields.get("code", "")).split()))
+    result = await visit.world.codes.redeem(visit.operator, number, PURPOSE, typed, visit.now, visit.source)
+    return result == "ok"
 
 
 def _label(visit: Visit) -> str:
+    """Return a seal label of this page and visitor."""
     return f"file {visit.path} {visit.form_token}"

@@ -1,4 +1,4 @@
-"""The binder: makes a file when its link is opened; the issuer's own documents it only passes on."""
+"""Build a download when its link is opened: PDF, CSV, ZIP archive, or the issuer's original."""
 
 import asyncio
 import hashlib
@@ -18,29 +18,29 @@ from gateway.pages.bill_view import statement
 from gateway.pages.page_request import Visit
 
 READABLE = stat.S_IFREG | 0o644
-"""What an unpacked file is: one its owner may write and everybody read."""
+"""Mode of an unpacked file: its owner may write, everybody may read."""
 AT_ONCE = 4
-"""Originals of an archive fetched together, and held in memory beside what is packed."""
+"""Originals of an archive fetched at once, and held in memory beside what is packed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A file as it is handed out."""
+    """A file as it is sent."""
 
     data: bytes = field(repr=False)
     name: str
     suffix: str
-    """`pdf`, `csv`, `zip`, or what an original is."""
+    """`pdf`, `csv`, `zip`, or the original's own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Binder:
-    """Makes the file a link names."""
+    """Builds the file a link names."""
 
     press: Press = field(default_factory=Press, repr=False)
 
     async def sheet(self, visit: Visit, file: File) -> Sheet:
-        """The file; NotFound when its bill is gone, Down when an original is not what its issuer signed for."""
+        """Build the file; NotFound when its bill is gone, Down when an original does not match its hash."""
         if file.kind == "pdf":
             return await self._drawn(visit, file)
         if file.kind == "original":
@@ -51,8 +51,8 @@ class Binder:
     async def _drawn(self, visit: Visit, file: File) -> Sheet:
         billing = visit.world.billing
         bill = await billing.bill(file.account, file.bill)
-        told = statement(visit, bill, await billing.lines(file.account, file.bill), file.number)
-        return Sheet(await self.press.drawn(told, visit.now), bill.number, "pdf")
+        view = statement(visit, bill, await billing.lines(file.account, file.bill), file.number)
+        return Sheet(await self.press.drawn(view, visit.now), bill.number, "pdf")
 
 
 async def _exported(visit: Visit, file: File) -> Sheet:
@@ -64,19 +64,19 @@ async def _exported(visit: Visit, file: File) -> Sheet:
 
 
 async def _archive(visit: Visit, file: File) -> Sheet:
-    """Every original there is, as one ZIP (B11)."""
+    """Build a ZIP of every original there is (B11)."""
     bills = await visit.world.billing.bills(file.account, visit.menu.form.rules.document_months)
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         for first in range(0, len(bills), AT_ONCE):
-            few = bills[first : first + AT_ONCE]
-            found = await asyncio.gather(*(_held(visit, file.account, bill.id) for bill in few))
-            await asyncio.to_thread(_add, archive, zip(few, found, strict=True))
+            batch = bills[first : first + AT_ONCE]
+            originals = await asyncio.gather(*(_held(visit, file.account, bill.id) for bill in batch))
+            await asyncio.to_thread(_add, archive, zip(batch, originals, strict=True))
     return Sheet(out.getvalue(), f"{visit.operator}-archive", "zip")
 
 
 async def _held(visit: Visit, account: str, bill: str) -> Document | None:
-    """A bill's original; None when there is none."""
+    """Return a bill's original; None when there is none."""
     try:
         return await _original(visit, account, bill)
     except NotFound:
@@ -84,7 +84,7 @@ async def _held(visit: Visit, account: str, bill: str) -> Document | None:
 
 
 async def _original(visit: Visit, account: str, bill: str) -> Document:
-    """The issuer's document, byte for byte: one that does not match its hash is not handed out."""
+    """Return the issuer's document unchanged; Down when it does not match its hash."""
     document = await visit.world.billing.document(account, bill)
     if hashlib.sha256(document.data).hexdigest() != document.sha256:
         raise Down
@@ -95,9 +95,9 @@ def _add(archive: zipfile.ZipFile, originals: Iterable[tuple[Bill, Document | No
     for bill, original in originals:
         if original is None:
             continue
-        name, taken = responses.filed(bill.number), archive.namelist()
-        if f"{name}.{original.suffix}" in taken:
-            name += f"-{len(taken)}"
+        name, names = responses.filed(bill.number), archive.namelist()
+        if f"{name}.{original.suffix}" in names:
+            name += f"-{len(names)}"
         member = zipfile.ZipInfo(f"{name}.{original.suffix}")
-        member.external_attr = READABLE << 16  # a bare ZipInfo unpacks to files nobody may open
+        member.external_attr = READABLE << 16  # a plain ZipInfo unpacks to files without any permission
         archive.writestr(member, original.data, zipfile.ZIP_DEFLATED)

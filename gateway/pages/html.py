@@ -1,4 +1,4 @@
-"""Markup: HTML for the oldest browsers, made of strings, every word escaped before it comes here."""
+"""HTML pages for old browsers, built from strings; the texts passed in are escaped already."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,15 +15,15 @@ class Input:
 
     name: str
     most: int
-    """Characters it takes at most."""
+    """In characters."""
     traits: str = ""
-    """Further attributes, as HTML: what kind of keyboard to show, what to fill in."""
+    """Further HTML attributes: keyboard type, autocompletion."""
     lines: int = 1
-    """More than one makes it a box."""
+    """More than one makes a text area."""
 
 
 def document(visit: Visit, title: str, body: str, *, script: bool = False) -> str:
-    """A whole page around its body; `script` adds the module that reads the address's fragment."""
+    """Return a whole page around its body; `script` adds the module that reads the URL's fragment."""
     name, words = escape(visit.menu.form.title), visit.words(title)
     module = f'<script type="module" src="/{visit.operator}/link.js"></script>' if script else ""
     return f"""<!DOCTYPE html>
@@ -50,7 +50,7 @@ def document(visit: Visit, title: str, body: str, *, script: bool = False) -> st
 
 
 def _languages(visit: Visit) -> str:
-    """Links to the page in its other languages."""
+    """Return links to the page in its other languages."""
     if len(visit.languages) < 2:
         return ""
     links = " ".join(_language(visit, language) for language in visit.languages)
@@ -64,7 +64,7 @@ def _language(visit: Visit, language: str) -> str:
 
 
 def alert(visit: Visit, text: str, inputs: Iterable[Input] = ()) -> str:
-    """What went wrong, read out at once, with links to the fields it is about; nothing without a text."""
+    """Return an error box with links to the fields it is about; empty without a text."""
     if not text:
         return ""
     links = "".join(
@@ -78,7 +78,7 @@ def alert(visit: Visit, text: str, inputs: Iterable[Input] = ()) -> str:
 
 
 def form(visit: Visit, inputs: Iterable[Input], button: str, *, wrong: bool = False, more: str = "") -> str:
-    """A form posted to where it stands; `more` is further HTML inside it, hidden fields for instance."""
+    """Return a form posted to the page's own URL; `extra_html` goes inside it, e.g. hidden fields."""
     fields = "\n".join(_field(visit, each, wrong=wrong) for each in inputs)
     return f"""<form method="post" action="{visit.here}" accept-charset="utf-8" autocomplete="on">
 {hidden(FIELD, visit.form_token)}{more}
@@ -88,7 +88,7 @@ def form(visit: Visit, inputs: Iterable[Input], button: str, *, wrong: bool = Fa
 
 
 def hidden(name: str, value: str) -> str:
-    """A field nobody sees."""
+    """Return a hidden field."""
     return f'<input type="hidden" name="{name}" value="{escape(value)}">'
 
 
@@ -106,17 +106,17 @@ def _field(visit: Visit, each: Input, *, wrong: bool) -> str:
 
 
 def paragraph(visit: Visit, text: str) -> str:
-    """A text of the catalogue on its own."""
+    """Return a text of the catalogue as a paragraph."""
     return f"<p>{visit.words(text)}</p>"
 
 
 def done(visit: Visit, text: str) -> str:
-    """Good news, read out when there is time."""
+    """Return a success text, announced by screen readers when they are idle."""
     return f'<p class="done" role="status">{visit.words(text)}</p>'
 
 
 def table(caption: str, rows: Iterable[tuple[str, str]], head: tuple[str, str] | None = None) -> str:
-    """Two columns of plain words; values stand apart from the direction of what is around them."""
+    """Return a table of two columns of plain texts; values are isolated from the surrounding direction."""
     top = ""
     if head:
         top = f'<tr><th scope="col">{escape(head[0])}</th><th scope="col">{escape(head[1])}</th></tr>'

@@ -1,4 +1,4 @@
-"""The words of the pages: which texts a language needs, and which language a visitor gets."""
+"""Page languages: texts a language must have, and content negotiation of a visitor's language."""
 
 import re
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from menus.machine.menu import Menu
 
 RUBRICS = ("subscriptions", "options", "communications", "equipment", "one_off", "third_party", "prorata")
-"""The rubrics of a bill that have a name on the page, in the order they stand there."""
+"""Bill rubrics that have a name on the page, in the order shown."""
 TEXTS = (
     *("page.language", "page.problem", "page.help", "page.go_on", "page.limited", "page.stale"),
     *("page.bill_title", "page.bill_how", "page.bill_life", "page.number", "page.number_hint", "page.code"),
@@ -21,14 +21,14 @@ TEXTS = (
     *("page.confirm_done", "page.confirm_other"),
     *("page.file_title", "page.file_send", "page.file_code", "page.file_download"),
 )
-"""Every text the pages show of their own; a language without all of them is not offered."""
+"""Every text the pages show; a language without all of them is not offered."""
 RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
 _WISH = re.compile(r"([a-z]{2,3})(?:-[a-z0-9-]*)?(?:;q=([01](?:\.[0-9]{0,3})?))?", re.IGNORECASE)
 _MOST_CHARACTERS = 200
 
 
 def offered(menu: Menu) -> tuple[str, ...]:
-    """The languages of a pack that have all the words of the pages, the pack's first one first."""
+    """Return the pack's languages that have all texts of the pages, in the pack's order."""
     return tuple(
         language
         for language in menu.form.languages
@@ -37,13 +37,13 @@ def offered(menu: Menu) -> tuple[str, ...]:
 
 
 def negotiated(languages: Sequence[str], asked: str, header: str) -> str:
-    """One of the languages: the one asked for, else the best of Accept-Language, else the first."""
+    """Return the language requested, else the best of Accept-Language, else the first."""
     if asked in languages:
         return asked
-    wishes = (_WISH.fullmatch("".join(part.split())) for part in header[:_MOST_CHARACTERS].split(","))
-    ranked = [(-float(wish[2] or 1), wish[1].lower()) for wish in wishes if wish]
-    fits = [language for quality, language in sorted(ranked, key=_quality) if quality and language in languages]
-    return fits[0] if fits else languages[0]
+    ranges = (_WISH.fullmatch("".join(part.split())) for part in header[:_MOST_CHARACTERS].split(","))
+    ranked = [(-float(match[2] or 1), match[1].lower()) for match in ranges if match]
+    matching = [language for rank, language in sorted(ranked, key=_quality) if rank and language in languages]
+    return matching[0] if matching else languages[0]
 
 
 def _quality(wish: tuple[float, str]) -> float:
@@ -51,5 +51,5 @@ def _quality(wish: tuple[float, str]) -> float:
 
 
 def direction(language: str) -> str:
-    """How the language runs, as HTML's `dir` says it."""
+    """Return the value of HTML's `dir` for the language."""
     return "rtl" if language in RIGHT_TO_LEFT else "ltr"

@@ -1,4 +1,4 @@
-"""A visit: one request for a page, with everything a page may ask."""
+"""Page request context: operator, language, login, form fields and ports of one request."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from menus.model.facts import Fact, Rows
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One request. What was typed (`fields`) may be secret and goes nowhere but into a port."""
+    """One request for a page. The form fields may hold secrets and are passed to ports only."""
 
     menu: Menu = field(repr=False)
     world: World = field(repr=False)
@@ -20,39 +20,39 @@ class Visit:
     """Where forms are posted: the page's own path, without a query."""
     language: str
     languages: tuple[str, ...]
-    """Those the page could be had in."""
+    """Languages the page is available in."""
     asked: bool
-    """Was the language asked for in the address? Then it is carried along."""
+    """Whether the URL names the language; it is then kept in links."""
     form_token: str = field(repr=False)
     sitting: str = field(repr=False)
-    """The token of the visitor's sitting at the bill; empty when there is none."""
+    """The token of the visitor's login at the bill; empty when there is none."""
     fields: Mapping[str, str] = field(default_factory=dict, repr=False)
     source: str = field(default="", repr=False)
-    """Where the request came from, to count by."""
+    """What the client address is rate-limited by."""
 
     @property
     def operator(self) -> str:
-        """The operator's name outside."""
+        """The operator's name in URLs."""
         return self.menu.name
 
     @property
     def now(self) -> datetime:
-        """The instant, UTC."""
+        """The current time, UTC."""
         return self.world.now()
 
     @property
     def here(self) -> str:
-        """The page's address with the language that was asked for."""
+        """The page's URL path, with the language if the request named one."""
         return f"{self.path}?lang={self.language}" if self.asked else self.path
 
     def said(self, name: str, facts: Mapping[str, Fact | Rows] | None = None) -> str:
-        """A text of the catalogue as plain words."""
+        """Return a text of the catalogue as plain text."""
         return self.menu.words(name, self.language, "web", facts or {})
 
     def words(self, name: str, facts: Mapping[str, Fact | Rows] | None = None) -> str:
-        """A text of the catalogue, ready to stand in HTML."""
+        """Return a text of the catalogue, escaped for HTML."""
         return escape(self.said(name, facts))
 
     def fact(self, fact: Fact) -> str:
-        """A fact as this language writes it, plain."""
+        """Return a fact as this language writes it, plain text."""
         return self.menu.tongues[self.language].show(fact, "web")

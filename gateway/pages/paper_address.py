@@ -1,4 +1,4 @@
-"""Another address for paper bills, typed behind a link sent to the subscriber (R14)."""
+"""Page: postal address for paper bills, behind a link sent to the subscriber (R14)."""
 
 import logging
 import unicodedata
@@ -23,20 +23,20 @@ INPUT = Input("address", MOST, 'autocomplete="street-address"', lines=3)
 
 
 def page(forms: Forms, envelope: Envelope) -> SheetPage:
-    """`/{operator}/address`; its form is sealed in this envelope."""
-    sheet = Sheet("address", "page.address_title", "page.address_send", INPUT, envelope)
-    return SheetPage(sheet, Address(forms, sheet).written)
+    """Build `/{operator}/address`; its form is sealed by this sealer."""
+    link_form = Sheet("address", "page.address_title", "page.address_send", INPUT, envelope)
+    return SheetPage(link_form, Address(forms, link_form).written)
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """What is done with the address."""
+    """Stores the address that was entered."""
 
     forms: Forms
     sheet: Sheet
 
     async def written(self, visit: Visit, token: Secret) -> web.Response:
-        """What came of it; the form once more when it is no address."""
+        """Store the address and show the result; show the form again when it is no address."""
         address = as_address(visit.fields.get(INPUT.name, ""))
         if address is None:
             return self.sheet.again(visit, "page.address_bad")
@@ -45,28 +45,28 @@ class Address:
         return self.sheet.done(visit, "page.address_done")
 
     async def _changed(self, visit: Visit, token: Secret, address: str) -> bool:
-        """Switch to paper and keep the address, once per link; True for a repeat of the very same.
+        """Switch to paper and store the address, once per link; True for a repeat of the very same address.
 
-        The change has the link's own key and carries a mark of the address: of two posts at the same
-        moment one changes the world, and the other learns whether that was its own wish. The link is
-        used up last, so a crash before leaves it good for another try.
+        The change has the link's own key and stores a keyed hash of the address: of two posts at the same
+        moment one changes the address, and the other learns whether it was its own. The link is used up last,
+        so a crash before that leaves it good for another try.
         """
         ledger, key = visit.world.ledger, self.forms.mark("address", token)
-        mine = self.forms.mark("address is", token, address).encode()
-        kept = await ledger.reply(key)
-        if kept is None:
+        own_hash = self.forms.mark("address is", token, address).encode()
+        reply = await ledger.reply(key)
+        if reply is None:
             link = await magic_links.opened(visit, token, "address")
             if link is None or not await _on_paper(visit, link):
                 return False
-            await ledger.commit(_change(visit, link, key, address, mine))
+            await ledger.commit(_change(visit, link, key, address, own_hash))
             await ledger.use_link(token, "address", visit.now)
-            kept = await ledger.reply(key)
-            log.info("address changed", extra={"operator": visit.operator})
-        return kept == mine
+            reply = await ledger.reply(key)
+            log.info("pages.address_changed", extra={"operator": visit.operator})
+        return reply == own_hash
 
 
 async def _on_paper(visit: Visit, link: Link) -> bool:
-    """Ask billing for paper, harmless to repeat; False when the account is nobody's any more."""
+    """Ask billing for paper, harmless to repeat; False when the account no longer exists."""
     try:
         await visit.world.billing.set_media(link.value, "paper")
     except NotFound:
@@ -91,7 +91,7 @@ def _change(visit: Visit, link: Link, key: str, address: str, mine: bytes) -> Ch
 
 
 def as_address(text: str) -> str | None:
-    """The address on one line, its lines joined by commas; None for 2 characters, 201, or a control."""
+    """Return the address on one line, its lines joined by commas; None for 2 characters, 201, or a control."""
     lines = (" ".join(line.split(" ")).strip() for line in text.replace("\r\n", "\n").split("\n"))
     address = unicodedata.normalize("NFC", ", ".join(filter(None, lines)))
     fits = LEAST <= len(address) <= MOST and not is_card_like(address)
@@ -99,4 +99,4 @@ def as_address(text: str) -> str | None:
 
 
 REFUSED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Controls, invisible marks, line separators and what is no character: nothing an envelope shows."""
+"""Unicode categories no postal address needs: controls, invisible marks, line separators, non-characters."""

@@ -1,4 +1,4 @@
-"""The entrance: what every request passes before a page answers it, and the edge where errors end."""
+"""Page middleware: operator, language, rate limit, CSRF check, time limit, error page."""
 
 import asyncio
 import logging
@@ -23,26 +23,26 @@ log = logging.getLogger("dialtree.pages")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Answer = Callable[[web.Request, Visit], Awaitable[web.Response]]
 HARD_SECONDS = 8.0
-"""After so long a visitor gets words whatever is still running."""
+"""Hard limit of a page request; then the visitor gets the error page."""
 FORM_COOKIE = "form"
 
 
 class Page(Protocol):
-    """What every page can do."""
+    """A page: what every one can show and accept."""
 
     async def view(self, visit: Visit) -> web.Response:
         """Answer a GET."""
 
     async def submit(self, visit: Visit) -> web.Response:
-        """Answer a POST whose form is known to be ours."""
+        """Answer a POST whose CSRF token is valid."""
 
     def again(self, visit: Visit, text: str, status: int) -> web.Response:
-        """The page's first form with the text named above it."""
+        """Show the page's first form with the named text above it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entrance:
-    """What every request passes: operator, language, source, form; and the edge where errors end."""
+    """Wraps pages in the steps every request passes; all errors end here."""
 
     shelf: Shelf = field(repr=False)
     people: Mapping[str, People] = field(repr=False)
@@ -54,97 +54,103 @@ class Entrance:
     posts_a_minute: int
 
     def viewing(self, page: Page) -> Handler:
-        """GET of a page."""
-        return self._served(lambda request, visit: page.view(visit))
+        """Return the handler of a page's GET."""
+        return self._served(lambda request, page_request: page.view(page_request))
 
     def posting(self, page: Page) -> Handler:
-        """POST to a page: counted, read, and only with a form of ours submitted."""
+        """Return the handler of a page's POST: rate-limited, and submitted only with a valid CSRF token."""
 
-        async def answer(request: web.Request, visit: Visit) -> web.Response:
+        async def answer(request: web.Request, page_request: Visit) -> web.Response:
             if not await self._counted(request):
-                return _limited(page, visit)
+                return _limited(page, page_request)
             fields = await _fields(request)
             seed = self.cookies.read(request, FORM_COOKIE)
-            if not self.forms.ours(seed, visit.path, fields.get(FIELD, "")):
-                return page.again(visit, "page.stale", 403)
-            return await page.submit(replace(visit, fields=fields))
+            if not self.forms.ours(seed, page_request.path, fields.get(FIELD, "")):
+                return page.again(page_request, "page.stale", 403)
+            return await page.submit(replace(page_request, fields=fields))
 
         return self._served(answer)
 
     def downloading(self, page: BillPage) -> Handler:
-        """GET of the document: counted like a post, for it costs more than a page."""
+        """Return the handler of the PDF's GET, rate-limited like a POST, as it costs more than a page."""
 
-        async def answer(request: web.Request, visit: Visit) -> web.Response:
+        async def answer(request: web.Request, page_request: Visit) -> web.Response:
             if not await self._counted(request):
-                return _limited(page, visit)
-            return await page.download(visit)
+                return _limited(page, page_request)
+            return await page.download(page_request)
 
         return self._served(answer)
 
     def _served(self, answer: Answer) -> Handler:
+        """Return a handler that builds the page request, sets the form cookie and adds HSTS."""
+
         async def serve(request: web.Request) -> web.StreamResponse:
             seed = self.cookies.read(request, FORM_COOKIE)
-            fresh = "" if is_seed(seed) else self.token()
+            new_seed = "" if is_seed(seed) else self.token()
             try:
-                visit = self._visit(request, fresh or seed)
-                response = await self._answered(answer, request, visit)
-            except BadRequest as bad:
-                return self._strict(responses.plain(bad.status, str(bad)))
-            if fresh:
-                self.cookies.give(response, FORM_COOKIE, fresh)
+                page_request = self._visit(request, new_seed or seed)
+                response = await self._answered(answer, request, page_request)
+            except BadRequest as error:
+                return self._strict(responses.plain(error.status, str(error)))
+            if new_seed:
+                self.cookies.give(response, FORM_COOKIE, new_seed)
             return self._strict(response)
 
         return serve
 
     async def _answered(self, answer: Answer, request: web.Request, visit: Visit) -> web.Response:
+        """Answer under the time limit; any other error is logged and becomes the error page."""
         try:
             async with asyncio.timeout(HARD_SECONDS):
                 return await answer(request, visit)
         except BadRequest:
             raise
         except (Exception, TimeoutError) as error:
-            # the process edge: whatever broke, the visitor gets words and the log the reason
+            # outermost handler: the visitor always gets a page, the log gets the reason
             expected = isinstance(error, (Failure, TimeoutError))
             extra = {"operator": visit.operator, "failure": type(error).__name__}
-            log.error("page failed", exc_info=not expected, extra=extra)
+            log.error("pages.request_failed", exc_info=not expected, extra=extra)
             return responses.sorry(visit)
 
     def _visit(self, request: web.Request, seed: str) -> Visit:
-        """Who is visited, and in which language; BadRequest 404 for an operator that has no pages."""
+        """Build the page request; BadRequest 404 for an operator that has no pages."""
         operator = request.match_info["operator"]
         languages = offered(self.shelf.current(operator)) if operator in self.people else ()
         if not languages:
-            raise BadRequest("no such place", 404)
-        asked = decoding.fields(request.rel_url.raw_query_string).get("lang", "")
-        sitting = self.cookies.read(request, COOKIE)
+            raise BadRequest("no such page", 404)
+        requested = decoding.fields(request.rel_url.raw_query_string).get("lang", "")
+        login_token = self.cookies.read(request, COOKIE)
         path = f"/{operator}/{request.path.rpartition('/')[2]}"
         return Visit(
             menu=self.shelf.current(operator),
             world=self.people[operator].world,
             path=path.removesuffix(".pdf"),
-            language=negotiated(languages, asked, request.headers.get("Accept-Language", "")),
+            language=negotiated(languages, requested, request.headers.get("Accept-Language", "")),
             languages=languages,
-            asked=asked in languages,
+            asked=requested in languages,
             form_token=self.forms.token(seed, path.removesuffix(".pdf")),
-            sitting=sitting if is_seed(sitting) else "",
+            sitting=login_token if is_seed(login_token) else "",
             source=self.source(request),
         )
 
     async def _counted(self, request: web.Request) -> bool:
+        """Count the request; return whether its client address is within the limit."""
         return await self.tallies.count("posts", self.source(request), 60) <= self.posts_a_minute
 
     def _strict(self, response: web.Response) -> web.Response:
+        """Add the HSTS header where subscribers reach us over https."""
         if self.cookies.secure:
             response.headers["Strict-Transport-Security"] = responses.STRICT_TRANSPORT
         return response
 
 
 async def _fields(request: web.Request) -> Mapping[str, str]:
-    """What was posted; BadRequest for anything no form of ours sends."""
+    """Return the posted fields; BadRequest for anything a browser's form would not send."""
     return decoding.form(await decoding.body(request), request.content_type, request.charset)
 
 
 def _limited(page: Page, visit: Visit) -> web.Response:
+    """Return the page with status 429."""
     response = page.again(visit, "page.limited", 429)
     response.headers["Retry-After"] = "60"
     return response

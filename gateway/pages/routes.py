@@ -1,4 +1,4 @@
-"""The site: the pages of all operators, as routes for whoever serves them."""
+"""Routes of the subscriber pages, for all operators."""
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -30,48 +30,48 @@ FORMS: Mapping[str, Sequence[str]] = {
     "confirm": (magic_links.INPUT.name,),
     "file": (magic_links.INPUT.name, file.SLIP, *(each.name for each in file.INPUTS)),
 }
-"""By page, the fields its forms have, beside the token each of them carries."""
+"""The fields of each page's forms, besides the CSRF token."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """The pages of a house; `routes` is called once, by whoever serves them."""
+    """The pages and their dependencies; `build_routes` is called once, by the server."""
 
     shelf: Shelf = field(repr=False)
     people: Mapping[str, People] = field(repr=False)
     secret: Secret
-    """Signs forms and marks links; the same on every process."""
+    """Signs forms and hashes link tokens; the same in every process."""
     public_url: str
     tallies: Tallies = field(repr=False)
-    """Counts posts, of all processes."""
+    """Counts POSTs across processes."""
     source: Callable[[web.Request], str]
-    """Names where a request comes from, to count its posts."""
+    """Returns what a request is rate-limited by."""
     token: Callable[[], str] = field(default=lambda: secrets.token_urlsafe(32), repr=False)
-    """A URL-safe token of 256 random bits."""
+    """Returns a URL-safe token of 256 random bits."""
     posts_a_minute: int = 20
-    """From one source; a document counts like a post."""
+    """Per client address; a PDF counts like a POST."""
 
     def routes(self) -> list[web.RouteDef]:
-        """The routes, for `Application.add_routes`; reads the style sheet and the script."""
+        """Return the routes for `Application.add_routes`; reads the style sheet and the script."""
         cookies = Cookies(self.public_url.startswith("https://"))
-        signed = Forms(derived(self.secret, "pages"))
-        counting = (self.tallies, self.posts_a_minute)
-        door = Entrance(self.shelf, self.people, cookies, signed, self.token, self.source, *counting)
-        envelope = Envelope.of(self.secret)
-        latest = BillPage(cookies, signed, envelope, self.token)
+        csrf_tokens = Forms(derived(self.secret, "pages"))
+        limit = (self.tallies, self.posts_a_minute)
+        pipeline = Entrance(self.shelf, self.people, cookies, csrf_tokens, self.token, self.source, *limit)
+        token_sealer = Envelope.of(self.secret)
+        bill_page = BillPage(cookies, csrf_tokens, token_sealer, self.token)
         pages: dict[str, Page] = {
-            "bill": latest,
-            "address": paper_address.page(signed, envelope),
-            "mailbox": email.page(signed, envelope),
-            "confirm": ConfirmPage(signed),
-            "file": FilePage(envelope, self.token),
+            "bill": bill_page,
+            "address": paper_address.page(csrf_tokens, token_sealer),
+            "mailbox": email.page(csrf_tokens, token_sealer),
+            "confirm": ConfirmPage(csrf_tokens),
+            "file": FilePage(token_sealer, self.token),
         }
-        here = "/{operator:[a-z][a-z0-9-]*}"
+        prefix = "/{operator:[a-z][a-z0-9-]*}"
         return [
-            *(web.get(f"{here}/{name}", door.viewing(page)) for name, page in pages.items()),
-            *(web.post(f"{here}/{name}", door.posting(page)) for name, page in pages.items()),
-            web.get(f"{here}/bill.pdf", door.downloading(latest)),
-            *(web.get(f"{here}/{name}", _asset(name, kind)) for name, kind in ASSETS.items()),
+            *(web.get(f"{prefix}/{name}", pipeline.viewing(page)) for name, page in pages.items()),
+            *(web.post(f"{prefix}/{name}", pipeline.posting(page)) for name, page in pages.items()),
+            web.get(f"{prefix}/bill.pdf", pipeline.downloading(bill_page)),
+            *(web.get(f"{prefix}/{name}", _asset(name, kind)) for name, kind in ASSETS.items()),
         ]
 
 

@@ -1,4 +1,4 @@
-"""Sealed words: what a page needs next time, for nobody else to read, whichever process reads it."""
+"""Encrypted token for a hidden form field or a stored login, readable by every process of ours."""
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -11,21 +11,21 @@ from storage.crypto import Seal
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """Closes and opens. A label binds to one use: sealed for another, it does not open."""
+    """Encrypts and decrypts lists of strings; a label binds a token to one use."""
 
     seal: Seal = field(repr=False)
 
     @classmethod
     def of(cls, secret: Secret) -> "Envelope":
-        """The pages' own, from the one secret of the house."""
+        """Build the pages' sealer from the gateway's secret."""
         return cls(Seal(secret, "slips"))
 
     def close(self, words: Sequence[str], label: str) -> str:
-        """The words as URL-safe text."""
+        """Return the strings as one encrypted, URL-safe text."""
         return urlsafe_b64encode(self.seal.close(json.dumps(list(words)).encode(), label)).decode()
 
     def open(self, text: str, label: str) -> list[str] | None:
-        """The words again; None for anything we did not close under this label."""
+        """Return the strings again; None for a text that was not sealed by us with this label."""
         try:
             words: list[str] = json.loads(self.seal.open(urlsafe_b64decode(text), label))
         except ValueError:

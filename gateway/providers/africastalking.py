@@ -1,7 +1,7 @@
-"""Africa's Talking: USSD, SMS and voice, in its words and ours.
+"""Africa's Talking adapter: USSD, SMS and voice.
 
-Fields and tables follow the vendor's pages (ussd, sms/deliveryreports, voice/callhandler) where they speak,
-and recorded requests where they do not. Fields we do not know are ignored, statuses too.
+Fields and tables follow the vendor's pages (ussd, sms/deliveryreports, voice/callhandler) where they are
+explicit, and recorded requests elsewhere. Unknown fields are ignored, unknown statuses too.
 """
 
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ STATES: Mapping[str, State] = MappingProxyType(
         "absentsubscriber": "failed",
     }
 )
-"""What a delivery report's status means; any other word is `unknown`. The vendor's letter case varies."""
+"""Delivery state by a delivery report's status; any other is `unknown`. The vendor's letter case varies."""
 
 
 class Settings(BaseModel):
@@ -49,31 +49,31 @@ class Settings(BaseModel):
     username: str = Field(min_length=1)
     """The application's user name; `sandbox` chooses the vendor's sandbox."""
     api_key: SecretStr = Field(min_length=1)
-    """The key our calls to the vendor carry."""
+    """Authenticates our calls to the vendor."""
     hook_token: SecretStr = Field(min_length=1)
-    """The secret part of our webhook paths, for Africa's Talking signs nothing."""
+    """The secret part of our webhook paths, as Africa's Talking signs nothing."""
     old_hook_token: SecretStr | None = Field(default=None, min_length=1)
     """The token before, still accepted while the vendor's dashboard is being changed."""
     sender: str = ""
     """The short code or name messages come from; empty leaves it to the account."""
     api_url: str = Field(default="", pattern=r"^(https?://\S+)?$")
-    """Where the vendor's interface is, e.g. a recorder; empty means the vendor's own host."""
+    """Base URL of the vendor's API, e.g. a test server; empty means the vendor's own host."""
 
 
 def authentic(raw: Raw, form: Mapping[str, str], connection: Connection) -> bool:
-    """Always: the vendor signs nothing, so the path token, compared before, is all there is."""
+    """Return True: the vendor signs nothing, so the path token, compared before, is the only check."""
     return True
 
 
 async def connect_sender(connection: Connection) -> Sender:
-    """A sender of SMS for this connection; nothing is opened before the first message."""
+    """Return an SMS sender for this connection; nothing is opened before the first message."""
     settings: Settings = connection.settings
     key = settings.api_key.get_secret_value()
     return AfricasTalkingSms(Account(settings.username, key, settings.sender, settings.api_url))
 
 
 def read_ussd(webhook: Webhook, connection: Connection) -> Event:
-    """A step of a USSD session: `text` repeats all answers so far, and the field may be absent at first."""
+    """Read a step of a USSD session: `text` repeats all answers so far, and may be absent at first."""
     return Inbound(
         provider=NAME,
         channel="ussd",
@@ -88,7 +88,7 @@ def read_ussd(webhook: Webhook, connection: Connection) -> Event:
 
 
 def write_ussd(reply: Reply | None, connection: Connection) -> Answer:
-    """`CON` keeps the session open, `END` closes it; a body that begins otherwise is an error there."""
+    """Write a reply: `CON` keeps the session open, `END` closes it; any other first word is an error there."""
     if reply is None:
         return polite("", connection)
     verb = "END" if reply.ends else "CON"
@@ -96,17 +96,17 @@ def write_ussd(reply: Reply | None, connection: Connection) -> Answer:
 
 
 def polite(text: str, connection: Connection) -> Answer:
-    """Closing words, for when there is no reply to write."""
+    """Write a closing text, for when there is no reply to write."""
     return _plain(f"END {text}")
 
 
 def read_ussd_ended(webhook: Webhook, connection: Connection) -> Event:
-    """The end notification. Its `input` repeats every typed secret and is not looked at."""
+    """Read the end notification; its `input` repeats every typed secret and is not read."""
     return _ended(webhook, "phoneNumber", "ussd")
 
 
 def read_sms(webhook: Webhook, connection: Connection) -> Event:
-    """A text message. `linkId` is often empty, `date` comes in two shapes: neither is needed."""
+    """Read a text message; `linkId` is often empty and `date` comes in two shapes, so neither is used."""
     return Inbound(
         provider=NAME,
         channel="sms",
@@ -122,7 +122,7 @@ def read_sms(webhook: Webhook, connection: Connection) -> Event:
 
 
 def read_report(webhook: Webhook, connection: Connection) -> Event:
-    """A delivery report."""
+    """Read a delivery report."""
     status = demanded(webhook.form, "status")
     return Receipt(
         provider=NAME,
@@ -134,7 +134,7 @@ def read_report(webhook: Webhook, connection: Connection) -> Event:
 
 
 def read_opt_out(webhook: Webhook, connection: Connection) -> Event:
-    """A recipient left the list of a sender name."""
+    """Read an opt-out: a recipient left the list of a sender name."""
     number = e164(demanded(webhook.form, "phoneNumber"))
     if not number:
         raise BadRequest("phoneNumber is not a number")
@@ -142,7 +142,7 @@ def read_opt_out(webhook: Webhook, connection: Connection) -> Event:
 
 
 def read_voice(webhook: Webhook, connection: Connection) -> Event:
-    """A step of a call. `callerNumber` is the subscriber in both directions."""
+    """Read a step of a call; `callerNumber` is the subscriber in both directions."""
     if demanded(webhook.form, "isActive") == "0":
         return _ended(webhook, "callerNumber", "voice")
     return Inbound(
@@ -159,21 +159,21 @@ def read_voice(webhook: Webhook, connection: Connection) -> Event:
 
 
 def read_voice_event(webhook: Webhook, connection: Connection) -> Event:
-    """A call event: only the end of a call matters to us."""
+    """Read a call event: only the end of a call is an event."""
     if webhook.form.get("isActive") != "0":
         return None
     return _ended(webhook, "callerNumber", "voice")
 
 
 def acknowledge(reply: Reply | None, connection: Connection) -> Answer:
-    """An empty body: nothing rides on these answers, replies to SMS go through the outbox."""
+    """Write an empty body: replies to SMS go through the outbox."""
     return _plain("")
 
 
 def _pressed(webhook: Webhook) -> str | None:
-    """Keys; None when none came in time; empty when the call has just begun.
+    """Return the keys; None when none came in time, empty when the call has just begun.
 
-    Only our own action URLs carry `hop`, and `noinput` is where a silent caller is redirected to.
+    Only our own action URLs carry `hop`, and `noinput` marks the redirect of a silent caller.
     """
     if "noinput" in webhook.query:
         return None
@@ -181,6 +181,7 @@ def _pressed(webhook: Webhook) -> str | None:
 
 
 def _ended(webhook: Webhook, caller: str, channel: str) -> Ended:
+    """Return the end of a conversation as an event."""
     number = e164(webhook.form.get(caller, ""))
     return Ended(demanded(webhook.form, "sessionId"), number, channel)
 

@@ -1,6 +1,6 @@
-"""The contract of a provider: what it reads, what it writes, what it must name.
+"""Provider interface: reading webhooks, writing replies, checking authenticity, connecting a sender.
 
-A provider module names `NAME`, `Settings`, `ROUTES`, `authentic` and `connect_sender`; discovery demands them.
+A provider module defines `NAME`, `Settings`, `ROUTES`, `authentic` and `connect_sender`; discovery checks it.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -17,7 +17,7 @@ from menus.model.value import value
 
 @value
 class Webhook:
-    """One request the guard let through: decoded once, every field a single value."""
+    """One request the guard admitted: decoded once, every field a single value."""
 
     form: Mapping[str, str] = field(repr=False)
     query: Mapping[str, str] = field(repr=False)
@@ -41,20 +41,20 @@ class Connection:
     settings: Any = field(repr=False)
     """The provider's own `Settings` value."""
     public_url: str
-    """Where the provider reaches us, e.g. `https://gw.example.net`; never taken from a request."""
+    """Base URL the provider reaches us at, e.g. `https://gw.example.net`; never taken from a request."""
     hooks_url: str = field(repr=False)
-    """`{public_url}/hooks/{operator}/{provider}[/{token}]`: the base of action URLs we hand out."""
+    """`{public_url}/hooks/{operator}/{provider}[/{token}]`: the base of action URLs sent to the provider."""
     trust: Mapping[str, str]
     """Per channel what the connection proves about a caller: `line` or `none`."""
     addresses: Mapping[str, str]
-    """Per channel the operator's own entry: ussd `*100#`, voice `411`, sms `477`."""
+    """Per channel the operator's own service code or number: ussd `*100#`, voice `411`, sms `477`."""
     locales: Mapping[str, str] = field(default_factory=dict)
     """Per language its BCP 47 tag for speech: `ro` -> `ro-RO`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The network says a conversation is over."""
+    """The network reports that a conversation is over."""
 
     session_id: str
     caller: str = field(repr=False)
@@ -67,15 +67,16 @@ class OptOut:
 
     number: str = field(repr=False)
     out: bool = True
+    """False when the recipient opted in again."""
 
 
 Event = Inbound | Ended | Receipt | OptOut | None
-"""None: understood, nothing to do."""
+"""What a webhook means; None for a request that needs no action."""
 
 
 @value
 class Answer:
-    """The HTTP answer, without its status: conversations always answer 200."""
+    """Body of the HTTP answer; its status is always 200."""
 
     body: bytes
     content_type: str
@@ -87,21 +88,21 @@ Write = Callable[[Reply | None, Connection], Answer]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A webhook: how its requests are read and answered. Both are pure and synchronous."""
+    """A webhook route: how its requests are read and answered. Both are pure and synchronous."""
 
     read: Read
     """Raises BadRequest when a required field is missing or malformed."""
     write: Write
-    """`None` writes the empty acknowledgement."""
+    """None writes the empty acknowledgement."""
     required: tuple[str, ...] = ()
-    """Field names the guard demands before `read` is called."""
+    """Field names the guard requires before `read` is called."""
     polite: Callable[[str, Connection], Answer] | None = None
-    """For channels that must always be answered in words (USSD): a text -> a closing answer."""
+    """Writes a text as a closing answer, for channels whose every answer is shown to a caller (USSD)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The provider took a message."""
+    """The provider accepted a message."""
 
     provider: str
     message_id: str
@@ -109,22 +110,22 @@ class Sent:
 
 
 class Sender(Protocol):
-    """Sends notices. One attempt a call, no retry, under a total deadline of its own."""
+    """Sends notices: one attempt per call, no retry, under a total deadline of its own."""
 
     async def send(self, notice: Notice) -> Sent:
-        """Raises a `flows.domain.failures.Undelivered`; OutcomeUnknown when the request left unanswered."""
+        """Send one notice; raises `flows.domain.failures.Undelivered`, OutcomeUnknown when no answer came."""
 
     async def close(self) -> None:
-        """Give connections and threads back."""
+        """Close connections and threads."""
 
 
 ConnectSender = Callable[[Connection], Awaitable[Sender]]
 Authentic = Callable[[Raw, Mapping[str, str], Connection], bool]
-"""A provider's own check on the raw request and its decoded form, after the path token: never raises."""
+"""A provider's own check of the raw request and its decoded form, after the path token; never raises."""
 
 
 class Provider(Protocol):
-    """What discovery hands out: a module that names these five."""
+    """A provider module, as discovery returns it."""
 
     NAME: str
     """The module's own name, as settings and webhook paths spell it."""

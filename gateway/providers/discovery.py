@@ -1,4 +1,4 @@
-"""Discovery: the providers are the modules found in this package."""
+"""Plugin discovery: every public module of this package is a provider."""
 
 from collections.abc import Mapping
 from importlib import import_module
@@ -10,27 +10,28 @@ from typing import cast
 from gateway.providers.contract import Provider
 
 OWED = ("NAME", "Settings", "ROUTES", "authentic", "connect_sender")
+"""What a provider module must define."""
 
 
 def discover() -> Mapping[str, Provider]:
-    """Every provider here, by name. Found is not enabled: settings decide.
+    """Return every provider by name; which ones are enabled is a matter of the settings.
 
-    Modules that begin with an underscore belong to the provider beside them.
-    Raises TypeError, naming module and constant, when one owes something.
+    Modules that begin with an underscore belong to the provider beside them. Raises TypeError, naming module
+    and constant, when a module lacks one.
     """
-    names = [found.name for found in iter_modules([str(Path(__file__).parent)])]
+    names = [module_info.name for module_info in iter_modules([str(Path(__file__).parent)])]
     modules = [f"{__package__}.{name}" for name in names if not _is_private(name)]
     providers = [checked(import_module(module)) for module in modules]
     return MappingProxyType({provider.NAME: provider for provider in providers})
 
 
 def _is_private(name: str) -> bool:
-    """Tell modules that are no providers: the interface, this one, and parts of a provider."""
+    """Return whether the module is no provider: the interface, this module, or a part of a provider."""
     return name in ("contract", "discovery") or name.startswith("_")
 
 
 def checked(module: ModuleType) -> Provider:
-    """The module as a provider; TypeError when it lacks a constant or is named otherwise."""
+    """Return the module as a provider; TypeError when it lacks a constant or NAME is not its file name."""
     missing = [name for name in OWED if not hasattr(module, name)]
     if missing:
         raise TypeError(f"provider module {module.__name__} must define {', '.join(missing)}")

@@ -1,4 +1,4 @@
-"""Twilio: SMS and voice, in its words and ours; it offers no USSD.
+"""Twilio adapter: SMS and voice (Twilio offers no USSD).
 
 Fields and tables follow twilio.com/docs (messaging/guides/webhook-request, usage/api message statuses,
 voice/twiml). Twilio adds fields without notice: unknown ones are signed and ignored.
@@ -41,19 +41,19 @@ STATES: Mapping[str, State] = MappingProxyType(
         "canceled": "failed",
     }
 )
-"""What a MessageStatus means; any other word (`partially_delivered` too) is `unknown`."""
+"""Delivery state by MessageStatus; any other status (`partially_delivered` too) is `unknown`."""
 
 OVER = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
-"""CallStatus values after which nothing more comes."""
+"""CallStatus values after which no request follows."""
 
 OPT_OUTS: Mapping[str, bool] = MappingProxyType({"STOP": True, "START": False})
-"""OptOutType: the recipient is out, or in again. `HELP` changes nothing: Twilio has answered it."""
+"""Opted out or in by OptOutType; `HELP` changes nothing, as Twilio has answered it."""
 
 WITHHELD = frozenset({"+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253"})
-"""ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN and UNAVAILABLE spelt on a keypad: not anybody's number."""
+"""Numbers sent for a withheld caller: ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN, UNAVAILABLE on a keypad."""
 
 SUBSCRIBER: Mapping[str, str] = MappingProxyType({"outbound-api": "To", "outbound-dial": "To"})
-"""By Direction the field that holds the subscriber; `From` for all others."""
+"""Field that holds the subscriber's number, by Direction; `From` for all others."""
 
 
 class Settings(BaseModel):
@@ -62,20 +62,23 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     account_sid: str = Field(min_length=1)
-    """The account, `AC...`; no secret."""
+    """The account, `AC...`; not secret."""
     auth_token: SecretStr = Field(min_length=1)
-    """The secret our calls to Twilio carry, which signs its requests to us unless `shared_keys` are set."""
+    """Authenticates our calls to Twilio, and signs its requests to us unless `shared_keys` are set."""
     old_auth_token: SecretStr | None = Field(default=None, min_length=1)
-    """What signed before, still accepted on requests while the secret is being changed."""
+    """The auth token before, still accepted on requests while it is being changed."""
     shared_keys: Mapping[str, SecretStr] = Field(default_factory=dict)
     """Twilio's shared keys by id; once set, requests must be signed by one of them with HMAC-SHA256."""
     sender: str = Field(min_length=1)
     """The number or name messages come from, or a messaging service `MG...`."""
     api_url: str = Field(default="", pattern=r"^(https?://\S+)?$")
-    """Where the REST interface is, e.g. a recorder or a region's host; empty means Twilio's own."""
+    """Base URL of the REST API, e.g. a test server or a region's host; empty means Twilio's own."""
 
     def keys(self) -> Keys:
-        """The secrets requests may be signed with; shared keys leave SHA-1 to the token of before only."""
+        """Return the secrets requests may be signed with.
+
+        Once shared keys are set, HMAC-SHA1 is accepted with the old auth token only.
+        """
         tokens = (self.old_auth_token,) if self.shared_keys else (self.auth_token, self.old_auth_token)
         return Keys(
             tokens=tuple(token.get_secret_value() for token in tokens if token),
@@ -84,13 +87,13 @@ class Settings(BaseModel):
 
 
 def authentic(raw: Raw, form: Mapping[str, str], connection: Connection) -> bool:
-    """Twilio's signature over the raw request, for the URL we are known by."""
+    """Check Twilio's signature of the raw request for our public URL."""
     settings: Settings = connection.settings
     return genuine(raw, form, connection.public_url, settings.keys())
 
 
 async def connect_sender(connection: Connection) -> Sender:
-    """A sender of SMS for this connection; call it inside the running loop."""
+    """Return an SMS sender for this connection; must be called inside the running loop."""
     settings: Settings = connection.settings
     token = settings.auth_token.get_secret_value()
     account = Account(settings.account_sid, token, settings.sender, settings.api_url)
@@ -98,7 +101,7 @@ async def connect_sender(connection: Connection) -> Sender:
 
 
 def read_sms(webhook: Webhook, connection: Connection) -> Event:
-    """A text message, or a stop word Twilio has answered already."""
+    """Read a text message, or an opt-out word Twilio has already answered."""
     caller = _party(webhook.form, "From")
     if kind := webhook.form.get("OptOutType", "").upper():
         return OptOut(caller, OPT_OUTS[kind]) if caller and kind in OPT_OUTS else None
@@ -118,7 +121,7 @@ def read_sms(webhook: Webhook, connection: Connection) -> Event:
 
 
 def write_sms(reply: Reply | None, connection: Connection) -> Answer:
-    """The reply as a Message; an empty Response says nothing."""
+    """Write the reply as a Message; an empty Response sends nothing."""
     root = Element("Response")
     if reply is not None and reply.text.strip():
         add(root, "Message", reply.text)
@@ -126,7 +129,7 @@ def write_sms(reply: Reply | None, connection: Connection) -> Answer:
 
 
 def read_status(webhook: Webhook, connection: Connection) -> Event:
-    """What became of a message; `id` in the query is our own, so this may come before we stored Twilio's."""
+    """Read a delivery status; `id` in the query is our key, as this may arrive before Twilio's id is stored."""
     status = demanded(webhook.form, "MessageStatus")
     return Receipt(
         provider=NAME,
@@ -139,7 +142,7 @@ def read_status(webhook: Webhook, connection: Connection) -> Event:
 
 
 def read_voice(webhook: Webhook, connection: Connection) -> Event:
-    """A step of a call. Twilio may call the action URL once more after the caller hung up."""
+    """Read a step of a call; Twilio may call the action URL once more after the caller hung up."""
     if _over(webhook):
         return _ended(webhook)
     text, spoken = _answered(webhook)
@@ -158,17 +161,17 @@ def read_voice(webhook: Webhook, connection: Connection) -> Event:
 
 
 def read_voice_status(webhook: Webhook, connection: Connection) -> Event:
-    """The progress of a call: only its end matters to us."""
+    """Read the progress of a call: only its end is an event."""
     return _ended(webhook) if _over(webhook) else None
 
 
 def acknowledge(reply: Reply | None, connection: Connection) -> Answer:
-    """An empty document: there is nothing to do."""
+    """Write an empty document."""
     return Answer(document(Element("Response")), XML)
 
 
 def _answered(webhook: Webhook) -> tuple[str | None, bool]:
-    """Keys or speech, and whether it was speech; None for silence; empty when the call has just begun.
+    """Return keys or speech, and whether it was speech; None for silence, empty at the start of a call.
 
     Only the action URLs of our own Gathers carry `hop`.
     """
@@ -180,9 +183,9 @@ def _answered(webhook: Webhook) -> tuple[str | None, bool]:
 
 
 def _party(form: Mapping[str, str], name: str) -> str:
-    """A number of an SMS. WhatsApp and RCS addresses (`whatsapp:+...`) are refused.
+    """Return a number of an SMS; WhatsApp and RCS addresses (`whatsapp:+...`) are rejected.
 
-    Their account outlives the SIM it was made with, so what a connection proves about SMS does not hold there.
+    Such an account outlives the SIM it was made with, so the trust of an SMS connection does not hold for it.
     """
     value = demanded(form, name)
     if ":" in value:
@@ -191,16 +194,19 @@ def _party(form: Mapping[str, str], name: str) -> str:
 
 
 def _caller(webhook: Webhook) -> str:
+    """Return the subscriber's number; empty when it is withheld."""
     field = SUBSCRIBER.get(webhook.form.get("Direction", ""), "From")
     number = e164(webhook.form.get(field, ""))
     return "" if number in WITHHELD else number
 
 
 def _over(webhook: Webhook) -> bool:
+    """Return whether the call has ended."""
     return webhook.form.get("CallStatus", "") in OVER
 
 
 def _ended(webhook: Webhook) -> Ended:
+    """Return the end of the call as an event."""
     return Ended(demanded(webhook.form, "CallSid"), _caller(webhook), "voice")
 
 

@@ -10,7 +10,7 @@ from gateway.http.guard import Door, Doors
 from gateway.pages.routes import ASSETS, FORMS
 
 Description = dict[str, Any]
-MALFORMED = {"400": "malformed", "404": "no such place", "408": "too slow", "413": "too large"}
+MALFORMED = {"400": "malformed", "404": "no such endpoint", "408": "too slow", "413": "too large"}
 FORMED = {**MALFORMED, "415": "not a form"}
 SHED = {"429": "refused too often"}
 

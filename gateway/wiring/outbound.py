@@ -43,7 +43,9 @@ async def lanes(
                 for name, sender in senders_by_name.items()
             ]
             if providers:
-                concurrency = Room(min(getattr(provider.sender, "most", AT_ONCE) for provider in providers))
+                concurrency = Room(
+                    min(getattr(provider.sender, "max_concurrent_calls", AT_ONCE) for provider in providers)
+                )
                 routes[operator, route] = Lane(tuple(providers), Bucket(rates[route], now), concurrency)
     return routes
 

@@ -1,1 +1,1 @@
-"""What only the Africa's Talking adapter uses: its SMS client and voice XML."""
+"""Parts of the Africa's Talking adapter: SMS client and voice XML."""

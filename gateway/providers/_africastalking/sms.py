@@ -1,7 +1,7 @@
-"""Sending SMS with Africa's Talking's SDK, kept on a short leash.
+"""Africa's Talking SMS client: the vendor's SDK in a thread pool, under a total deadline.
 
 The SDK is synchronous, follows redirects with the key in its headers, hides HTTP statuses, and times out per
-read only (2.0.3, measured). So: its calls run in a pool of their own, under a total deadline, shed when full.
+read only (2.0.3, measured). So its calls run in a thread pool of their own and are shed when it is full.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ CONNECT_SECONDS = 3.0
 MOST_BYTES = 64 * 1024
 
 ACCEPTED = frozenset({100, 101, 102})
-"""Processed, Sent, Queued."""
+"""Recipient status codes Processed, Sent, Queued."""
 
 REFUSALS: Mapping[int, tuple[type[Undelivered], str]] = MappingProxyType(
     {
@@ -53,22 +53,22 @@ REFUSALS: Mapping[int, tuple[type[Undelivered], str]] = MappingProxyType(
         502: (Rejected, "RejectedByGateway"),
     }
 )
-"""A recipient's `statusCode` and what it means for us; HTTP 201 says nothing about a recipient."""
+"""Failure by a recipient's `statusCode`; HTTP 201 says nothing about a recipient."""
 
 STATUSES: Mapping[int, type[Undelivered]] = MappingProxyType(
     {400: Rejected, 401: Misconfigured, 402: Misconfigured, 403: Misconfigured, 409: NotNow, 429: TryLater}
 )
-"""HTTP statuses that came without recipients: other 4xx and redirects need a person, 5xx stay unknown."""
+"""Failure by HTTP status of an answer without recipients: other 3xx and 4xx need a person, 5xx stay unknown."""
 
 NOBODY: Mapping[str, type[Undelivered]] = MappingProxyType(
     {"InvalidSenderId": Misconfigured, "InsufficientBalance": Misconfigured}
 )
-"""`Message` of an answer whose list of recipients is empty."""
+"""Failure by the `Message` of an answer whose list of recipients is empty."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whose messages these are."""
+    """An Africa's Talking application and the sender of its messages."""
 
     username: str
     api_key: str = field(repr=False)
@@ -79,13 +79,15 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class _Response:
+    """The vendor's HTTP answer."""
+
     status: int
     body: bytes = field(repr=False)
     retry_after: str | None = None
 
 
 class _Service(SMSService):  # type: ignore[misc]  # the SDK has no types
-    """The SDK's SMS service with our base URL, the HTTP status, and no redirects."""
+    """The SDK's SMS service with a configurable base URL, the HTTP status, and no redirects."""
 
     def __init__(self, account: Account, deadline_seconds: float) -> None:
         self._api_url = account.api_url.rstrip("/")
@@ -98,7 +100,7 @@ class _Service(SMSService):  # type: ignore[misc]  # the SDK has no types
             self._baseUrl = self._contentUrl = f"{self._api_url}/version1"
 
     def _make_request(self, url: str, method: str, headers: Any, data: Any, **_: object) -> _Response:
-        """Called by the SDK. A redirect is an answer here: followed, it would carry the key elsewhere."""
+        """Make one request for the SDK; redirects are not followed, as they would carry the key away."""
         until = time.monotonic() + self._seconds
         with requests.request(
             method,
@@ -113,9 +115,9 @@ class _Service(SMSService):  # type: ignore[misc]  # the SDK has no types
 
 
 def _body(response: requests.Response, until: float) -> bytes:
-    """The body, given up on when it is too long or too late: a thread hangs on it.
+    """Return the body; ReadTimeout when it is too long or too late, as it occupies a thread.
 
-    Read byte by byte, for a longer read waits until it is full, and answers are some hundred bytes.
+    It is read byte by byte: a longer read blocks until it is full, and answers are some hundred bytes.
     """
     body = b""
     for chunk in response.iter_content(1):
@@ -126,15 +128,15 @@ def _body(response: requests.Response, until: float) -> bytes:
 
 
 class AfricasTalkingSms:
-    """Sends notices as SMS: one POST a call, at most `most` at once, each under a total deadline."""
+    """Sends notices as SMS: one POST per call, each under a total deadline."""
 
-    def __init__(self, account: Account, deadline_seconds: float = 9.0, most: int = 16) -> None:
+    def __init__(self, account: Account, deadline_seconds: float = 9.0, max_concurrent_calls: int = 16) -> None:
         self._service = _Service(account, deadline_seconds)
         self._sender = account.sender or None
-        self.most = most
+        self.max_concurrent_calls = max_concurrent_calls
         self._seconds = deadline_seconds
-        self._free = BoundedSemaphore(most)
-        self._pool = ThreadPoolExecutor(most, thread_name_prefix="africastalking")
+        self._free = BoundedSemaphore(max_concurrent_calls)
+        self._pool = ThreadPoolExecutor(max_concurrent_calls, thread_name_prefix="africastalking")
 
     async def send(self, notice: Notice) -> Sent:
         """See `Sender.send`."""
@@ -144,31 +146,35 @@ class AfricasTalkingSms:
         return outcome
 
     async def send_many(self, notices: Sequence[Notice]) -> list[Sent | Undelivered]:
-        """One body to several recipients in one POST; the outcomes in the notices' order.
+        """Send one body to several recipients in one POST; return the outcomes in the notices' order.
 
-        Raises ValueError when the bodies differ; failures come back, they are not raised.
+        Raises ValueError when the bodies differ; failures are returned, not raised.
         """
         if len({notice.body for notice in notices}) > 1:
             raise ValueError("notices sent together must have one body")
-        good = [notice.to for notice in notices if is_e164(notice.to)]
-        verdicts = await self._verdicts(notices[0].body, good) if good else {}
-        bad = Rejected("the recipient is not a number")
-        return [verdicts.get(notice.to, bad) for notice in notices]
+        valid = [notice.to for notice in notices if is_e164(notice.to)]
+        outcomes = await self._verdicts(notices[0].body, valid) if valid else {}
+        invalid = Rejected("the recipient is not a number")
+        return [outcomes.get(notice.to, invalid) for notice in notices]
 
     async def close(self) -> None:
-        """Give idle threads back; one still waiting for an answer ends by its own deadline."""
+        """Close idle threads; one still waiting for an answer ends by its own deadline."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _verdicts(self, body: str, numbers: list[str]) -> Mapping[str, Sent | Undelivered]:
+        """Return the outcome by recipient; a failure of the call is the outcome of all."""
         try:
             return _read(await self._post(body, numbers), numbers)
         except Undelivered as failure:
             return dict.fromkeys(numbers, failure)
 
     async def _post(self, body: str, numbers: list[str]) -> _Response:
-        """Ours to wait for only until the deadline; the thread's place is free when the thread is."""
+        """Call the SDK in a thread, waiting only until the deadline; TryLater when all calls are in use.
+
+        The slot is released when the thread ends, not when the waiting does.
+        """
         if not self._free.acquire(blocking=False):
-            raise TryLater("too many messages are on their way")
+            raise TryLater("too many concurrent calls")
         call = self._pool.submit(self._call, body, numbers)
         call.add_done_callback(lambda _: self._free.release())
         try:
@@ -178,7 +184,7 @@ class AfricasTalkingSms:
             raise OutcomeUnknown("no answer in time") from late
 
     def _call(self, body: str, numbers: list[str]) -> _Response:
-        """In a thread of the pool."""
+        """Call the SDK; runs in a thread of the pool."""
         try:
             response: _Response = self._service.send(body, numbers, self._sender)
             return response
@@ -187,7 +193,7 @@ class AfricasTalkingSms:
 
 
 def _broken(error: requests.exceptions.RequestException) -> Undelivered:
-    """Nothing left when no connection was made; after that, nobody knows."""
+    """Map a network error: nothing was sent if no connection was made, otherwise the outcome is unknown."""
     cause = error.args[0] if error.args else None
     refused = isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
     if refused or isinstance(error, requests.exceptions.ConnectTimeout):
@@ -196,21 +202,21 @@ def _broken(error: requests.exceptions.RequestException) -> Undelivered:
 
 
 def _read(response: _Response, numbers: list[str]) -> Mapping[str, Sent | Undelivered]:
-    """The verdict on each recipient. The body comes first: HTTP 409 brings a normal one."""
+    """Return the outcome by recipient; the body is read before the status, as HTTP 409 brings a normal one."""
     message, recipients = _decoded(response.body)
     if not recipients and response.status == 429:
         return dict.fromkeys(numbers, TryLater("HTTP 429", retry_after(response.retry_after)))
     if not recipients:
         return dict.fromkeys(numbers, _refusal(response.status, message))
-    verdicts = {e164(str(item.get("number", ""))): _verdict(item) for item in recipients}
+    outcomes = {e164(str(item.get("number", ""))): _verdict(item) for item in recipients}
     if len(numbers) == len(recipients) == 1:
-        return dict.fromkeys(numbers, *verdicts.values())
-    silent = OutcomeUnknown("the answer does not name the recipient")
-    return {number: verdicts.get(number, silent) for number in numbers}
+        return dict.fromkeys(numbers, *outcomes.values())
+    unnamed = OutcomeUnknown("the answer does not name the recipient")
+    return {number: outcomes.get(number, unnamed) for number in numbers}
 
 
 def _decoded(body: bytes) -> tuple[str, list[dict[str, object]]]:
-    """Message and recipients, both empty when the body is not what it should be."""
+    """Return message and recipients of the body, both empty when it is malformed."""
     try:
         answer = json.loads(body)["SMSMessageData"]
         recipients = [item for item in answer.get("Recipients") or () if isinstance(item, dict)]
@@ -220,7 +226,7 @@ def _decoded(body: bytes) -> tuple[str, list[dict[str, object]]]:
 
 
 def _refusal(status: int, message: str) -> Undelivered:
-    """Nobody was named: the HTTP status speaks, or, after success, the message."""
+    """Map an answer without recipients: by HTTP status or, after success, by the message."""
     kind = NOBODY.get(message.strip(), OutcomeUnknown)
     if 300 <= status < 500:
         kind = STATUSES.get(status, Misconfigured)
@@ -228,6 +234,7 @@ def _refusal(status: int, message: str) -> Undelivered:
 
 
 def _verdict(item: Mapping[str, object]) -> Sent | Undelivered:
+    """Return the outcome of one recipient."""
     text = str(item.get("statusCode", ""))
     code = int(text) if len(text) == 3 and text.isdecimal() else 0
     if code in ACCEPTED:

@@ -1,4 +1,4 @@
-"""The XML documents Africa's Talking runs a call with (its pages voice/getdigits, voice/dial)."""
+"""Africa's Talking voice XML (vendor's pages voice/getdigits, voice/dial)."""
 
 from itertools import groupby
 from xml.etree.ElementTree import Element
@@ -11,7 +11,7 @@ XML = "text/xml; charset=utf-8"
 
 
 def write_voice(reply: Reply | None, connection: Connection) -> Answer:
-    """One turn of a call. The document's end hangs up, so a reply that ends says its words and no more."""
+    """Write one turn of a call; the end of the document hangs up, so an ending reply needs only its prompts."""
     root = Element("Response")
     if reply is not None and reply.gather:
         _ask(root, reply, reply.gather, connection)
@@ -24,10 +24,10 @@ def write_voice(reply: Reply | None, connection: Connection) -> Answer:
 
 
 def _ask(root: Element, reply: Reply, gather: Gather, connection: Connection) -> None:
-    """Prompts, then keys. A silent caller falls through GetDigits with no callback, hence the Redirect.
+    """Add prompts and GetDigits. A silent caller leaves GetDigits without a callback, hence the Redirect.
 
-    GetDigits hears keys only, and no other element speech: nobody is invited to speak.
-    GetDigits holds one Say or one Play: the last run of prompts, the earlier ones are told before it.
+    GetDigits takes keys only and no other element takes speech: invitations to speak are left out. GetDigits
+    holds one Say or one Play, so it gets the last group of prompts and the others come before it.
     """
     runs = _runs(tuple(prompt for prompt in reply.prompts if prompt.kind != "invite"))
     for run in runs[:-1]:
@@ -40,18 +40,19 @@ def _ask(root: Element, reply: Reply, gather: Gather, connection: Connection) ->
 
 
 def _keys(gather: Gather) -> dict[str, str]:
-    """The vendor's pages disagree on what ends an answer by default, so `numDigits` is always said."""
+    """Return the GetDigits attributes; `numDigits` is always set, as its documented defaults differ."""
     keys = {"numDigits": str(gather.most), "timeout": str(gather.first_seconds)}
     return keys | ({"finishOnKey": gather.finish} if gather.finish else {})
 
 
 def _runs(prompts: tuple[Prompt, ...]) -> list[tuple[Prompt, ...]]:
-    """The prompts in order, cut where one element ends: all that is spoken together, each recording alone."""
+    """Group the prompts in order: neighbouring spoken ones together, each recording alone."""
     spoken = groupby(enumerate(prompts), lambda item: item[0] if item[1].kind == "play" else -1)
     return [tuple(prompt for _, prompt in run) for _, run in spoken]
 
 
 def _tell(parent: Element, prompts: tuple[Prompt, ...], connection: Connection) -> None:
+    """Add each group of prompts as one element."""
     for run in _runs(prompts):
         if run[0].kind == "play":
             add(parent, "Play", attributes={"url": _url(run[0], connection)})
@@ -60,9 +61,10 @@ def _tell(parent: Element, prompts: tuple[Prompt, ...], connection: Connection) 
 
 
 def _words(prompt: Prompt) -> str:
-    """Digits are spaced out, or the voice reads a code as one big number."""
+    """Return the prompt's text; digits are spaced out, or a code would be read as one big number."""
     return " ".join(prompt.text) if prompt.kind == "digits" else prompt.text
 
 
 def _url(prompt: Prompt, connection: Connection) -> str:
+    """Return the URL of a recorded prompt."""
     return recording(connection.public_url, connection.operator, prompt.file)

@@ -1,1 +1,1 @@
-"""What provider adapters share: required fields, phone numbers, Retry-After, XML."""
+"""Parts shared by provider adapters: required fields, phone numbers, Retry-After, XML."""

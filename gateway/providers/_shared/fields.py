@@ -1,4 +1,4 @@
-"""Fields of a webhook, demanded or normalised."""
+"""Required form fields of a webhook."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ from flows.domain.failures import BadRequest
 
 
 def demanded(form: Mapping[str, str], name: str) -> str:
-    """The field's value; BadRequest, naming only the field, when it is absent or blank."""
+    """Return the field's value; BadRequest, naming only the field, when it is absent or blank."""
     value = form.get(name, "")
     if not value.strip():
         raise BadRequest(f"{name} is missing")

@@ -1,4 +1,4 @@
-"""Numbers as providers write them, brought to E.164."""
+"""E.164 normalisation of the phone numbers providers send."""
 
 import re
 
@@ -6,14 +6,14 @@ _E164 = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)
 
 
 def e164(number: str) -> str:
-    """The number with its plus, or empty when it is not one (withheld, a name, a short code).
+    """Return the number in E.164 with its plus; empty when it is not one (withheld, a name, a short code).
 
-    A form sends `+254...` unescaped now and then: the plus arrives as a space. A missing plus is fine too.
+    Accepts a leading space, which is the plus of `+254...` sent unescaped in a form, and a missing plus.
     """
     digits = number.strip(" ").removeprefix("+")
     return f"+{digits}" if _E164.fullmatch(digits) else ""
 
 
 def is_e164(number: str) -> bool:
-    """True when the number can be sent to as it stands."""
+    """Return whether the number is in E.164 as it stands."""
     return number != "" and number == e164(number)

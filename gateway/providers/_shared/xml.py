@@ -1,6 +1,6 @@
-"""The XML both voice providers run: elements, and the bytes of a document.
+"""XML for both voice providers: build elements and serialise the document.
 
-Our own few lines because neither builder is safe: Twilio's lets control characters through (error 12100),
+Own code because neither vendor's builder is safe: Twilio's lets control characters through (error 12100),
 Africa's Talking's escapes nothing.
 """
 
@@ -11,27 +11,27 @@ from urllib.parse import quote
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 _ILLEGAL = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""All that is not an XML 1.0 Char; the carriage return goes too, for parsers turn it into a newline."""
+"""Characters that are not an XML 1.0 Char, and the carriage return, which parsers turn into a newline."""
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
 def legal(text: str) -> str:
-    """The text without the characters XML cannot carry."""
+    """Return the text without the characters XML cannot carry."""
     return _ILLEGAL.sub("", text)
 
 
 def add(parent: Element, tag: str, text: str = "", attributes: Mapping[str, str] = _NONE) -> Element:
-    """A new last child of `parent`; text and attributes are filtered here and escaped on writing."""
+    """Append a child to `parent`; text and attributes are filtered here and escaped on writing."""
     child = SubElement(parent, tag, {name: legal(value) for name, value in attributes.items()})
     child.text = legal(text) or None
     return child
 
 
 def document(root: Element) -> bytes:
-    """The document in UTF-8, with its declaration."""
+    """Serialise the document in UTF-8, with its declaration."""
     return b'<?xml version="1.0" encoding="UTF-8"?>' + tostring(root, encoding="unicode").encode()
 
 
 def recording(public_url: str, operator: str, file: str) -> str:
-    """Where a provider fetches a recorded prompt."""
+    """Return the URL a provider fetches a recorded prompt from."""
     return f"{public_url.rstrip('/')}/prompts/{operator}/{quote(legal(file))}"

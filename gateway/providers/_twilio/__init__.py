@@ -1,1 +1,1 @@
-"""What only the Twilio adapter uses: its SMS client, TwiML and request signature."""
+"""Parts of the Twilio adapter: SMS client, TwiML and request signature."""

@@ -1,13 +1,13 @@
-"""Twilio's request signature, checked on the raw bytes.
+"""Twilio request signature check on the raw bytes.
 
 The signed text is the URL as Twilio called it, then every form field sorted by name, each name followed by its
 value; for other bodies the URL alone, whose `bodySHA256` holds the body's hash. HMAC-SHA1 with the auth token,
 or HMAC-SHA256 with a shared key named in a second header (twilio.com/docs/usage/webhooks/webhooks-security).
 
-A valid signature is not a valid structure: nothing separates names from values, so `Body=PAY&From=%2B4` and
-`Body=PAYFrom%2B4` sign alike, and equal repeats count once. Hence the check of names here, the single values
-the guard demands, and the fields each reading demands. There is no timestamp: message and call ids stop
-replays.
+A valid signature does not prove the structure: nothing separates names from values, so `Body=PAY&From=%2B4` and
+`Body=PAYFrom%2B4` have the same signature, and equal repeats count once. Hence the check of names here, the
+single values the guard requires, and the fields each reader requires. There is no timestamp: message and call
+ids prevent replays.
 """
 
 import base64
@@ -31,9 +31,9 @@ MOST_FIELDS = 200
 DEFAULT_PORTS = {"https": 443, "http": 80}
 
 FREE = frozenset({"Body", "SpeechResult", "UnstableSpeechResult"})
-"""Fields that hold whatever somebody said or wrote."""
+"""Fields that hold text a subscriber wrote or said."""
 NEXT = frozenset(
-    word
+    name
     for line in (
         "ButtonPayload ButtonText CallSid CallStatus CallToken CallbackSource Called CalledCity",
         "CalledCountry CalledState CalledZip Caller CallerCity CallerCountry CallerName CallerState",
@@ -43,18 +43,18 @@ NEXT = frozenset(
         "MessagingServiceSid Stability StirPassportToken StirVerstat To ToCity ToCountry ToState",
         "ToZip UnstableSpeechResult",
     )
-    for word in line.split()
+    for name in line.split()
 )
-"""Names Twilio documents that may come right after those."""
+"""Field names Twilio documents that can follow those in signing order."""
 
 _NAME = re.compile(r"[A-Za-z0-9_.\-]+", re.ASCII)
-"""Field names as Twilio writes them; SIP headers bring dashes, nothing brings a plus or a space."""
+"""Field names as Twilio writes them; SIP headers contain dashes, nothing contains a plus or a space."""
 _MAC = re.compile(r"[A-Za-z0-9+/]{20,60}={0,2}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The secrets a request may be signed with; with none of them nothing is genuine."""
+    """The secrets a request may be signed with; with none of them no request is genuine."""
 
     tokens: tuple[str, ...] = field(repr=False)
     """Auth tokens, for HMAC-SHA1; two while one is being changed."""
@@ -63,20 +63,21 @@ class Keys:
 
 
 def genuine(raw: Raw, form: Mapping[str, str], public_url: str, keys: Keys) -> bool:
-    """Did Twilio sign this very request for `public_url`? Never raises.
+    """Return whether Twilio signed this very request for `public_url`; never raises.
 
     `form` is what will be read: it must be what was signed.
     """
     try:
         return _genuine(raw, form, public_url, keys)
-    except ValueError:  # bytes that are not UTF-8, far too many fields, a host that is none
+    except ValueError:  # not UTF-8, too many fields, or an invalid host
         return False
 
 
 def _genuine(raw: Raw, form: Mapping[str, str], public_url: str, keys: Keys) -> bool:
-    given = _header(raw, SIGNATURE)
+    """Check the fields and compare the signature with each allowed secret; ValueError for undecodable input."""
+    signature = _header(raw, SIGNATURE)
     fields = _signed_fields(raw)
-    if not _MAC.fullmatch(given) or fields is None or not _same(fields, form) or _cut(fields):
+    if not _MAC.fullmatch(signature) or fields is None or not _same(fields, form) or _cut(fields):
         return False
     tail = raw.target + "".join(name + value for name, value in fields)
     macs = [
@@ -84,18 +85,22 @@ def _genuine(raw: Raw, form: Mapping[str, str], public_url: str, keys: Keys) -> 
         for secret, algorithm in _secrets(raw, keys)
         for base in _bases(public_url)
     ]
-    return any(hmac.compare_digest(mac, given) for mac in macs)
+    return any(hmac.compare_digest(mac, signature) for mac in macs)
 
 
 def _same(fields: list[tuple[str, str]], form: Mapping[str, str]) -> bool:
-    """Repeats are the guard's to refuse: here any one of them may be read."""
+    """Return whether the form holds the signed fields, with any one of repeated values.
+
+    Repeats are rejected by the guard.
+    """
     return form.keys() == dict(fields).keys() and form.items() <= set(fields)
 
 
 def _cut(fields: list[tuple[str, str]]) -> bool:
-    """Might the end of a subscriber's words have been made a field of its own? It would sign alike.
+    """Return whether the end of a subscriber's text may have been split off as a field of its own.
 
-    Only the field next in signing order can have been cut off, so only that one must be known by name.
+    Such a request has the same signature. Only the field next in signing order can have been split off, so only
+    that one must have a known name.
     """
     names = [name for name, _ in fields]
     following = {after for name, after in pairwise(names) if name in FREE}
@@ -103,15 +108,15 @@ def _cut(fields: list[tuple[str, str]]) -> bool:
 
 
 def _header(raw: Raw, name: str) -> str:
-    """The header's value; empty when it is missing, and when it comes twice: then no one knows which counts."""
+    """Return the header's value; empty when it is missing, or ambiguous because it is repeated."""
     values = [value for key, value in raw.headers.items() if key.lower() == name]
     return values[0] if len(values) == 1 else ""
 
 
 def _signed_fields(raw: Raw) -> list[tuple[str, str]] | None:
-    """The form's fields in signing order, none for other bodies; None refuses the request.
+    """Return the form's fields in signing order, none for other bodies; None rejects the request.
 
-    A body that is no form must prove itself by its hash, or it would ride along unsigned.
+    A body that is no form must match its signed hash, or it would be accepted unsigned.
     """
     kind = _header(raw, "content-type").partition(";")[0].strip().lower()
     if kind == FORM or not raw.body:
@@ -120,19 +125,26 @@ def _signed_fields(raw: Raw) -> list[tuple[str, str]] | None:
 
 
 def _fields(body: bytes) -> list[tuple[str, str]] | None:
-    """Blank values count, equal repeats count once, and nothing undecodable passes as something else."""
+    """Parse and sort the fields; None for a name Twilio does not write, ValueError for undecodable input.
+
+    Blank values count; equal repeats count once.
+    """
     pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
-    named = all(_NAME.fullmatch(name) for name, _ in pairs)
-    return sorted(set(pairs)) if named else None
+    names_valid = all(_NAME.fullmatch(name) for name, _ in pairs)
+    return sorted(set(pairs)) if names_valid else None
 
 
 def _body_hash_holds(raw: Raw) -> bool:
+    """Return whether the query's single `bodySHA256` is the body's hash."""
     hashes = parse_qs(urlsplit(raw.target).query).get("bodySHA256", [])
     return len(hashes) == 1 and hmac.compare_digest(hashes[0].encode(), sha256(raw.body).hexdigest().encode())
 
 
 def _secrets(raw: Raw, keys: Keys) -> Iterator[tuple[str, Literal["sha1", "sha256"]]]:
-    """The secrets that may have signed this request: its header names a key, never an algorithm it likes."""
+    """Yield the secrets that may have signed this request.
+
+    The header names a key and never chooses the algorithm.
+    """
     if not any(name.lower() == SETTINGS for name in raw.headers):
         yield from ((token, "sha1") for token in keys.tokens if token)
         return
@@ -143,12 +155,13 @@ def _secrets(raw: Raw, keys: Keys) -> Iterator[tuple[str, Literal["sha1", "sha25
 
 
 def _mac(secret: str, text: str, algorithm: Literal["sha1", "sha256"]) -> str:
+    """Return the base64 HMAC of the text."""
     return base64.b64encode(hmac.digest(secret.encode(), text.encode(), algorithm)).decode()
 
 
 @lru_cache(maxsize=256)
 def _bases(public_url: str) -> tuple[str, ...]:
-    """The public URL with its port and without: Twilio signs either way."""
+    """Return the public URL with its port and without: Twilio signs either way."""
     url = urlsplit(public_url.rstrip("/"))
     host = url.netloc.removesuffix(f":{url.port}")
     port = url.port or DEFAULT_PORTS.get(url.scheme, 80)

@@ -1,7 +1,8 @@
-"""Sending SMS with Twilio's SDK over a client of our own.
+"""Twilio SMS client: the vendor's SDK over an HTTP client of our own.
 
-The SDK's asynchronous client ignores its timeout, can post a message again after a 500, and warns on every
-call (9.13, measured). Ours posts once, follows nothing, reads so much and no more, and takes our header.
+The SDK's asynchronous client ignores its timeout, can post a message again after a 500, and warns on every call
+(9.13, measured). This one posts once, follows no redirect, limits the answer's size and sets its own
+Authorization header.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from logging import getLogger
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote
 
 from aiohttp import ClientConnectorError, ClientError, ClientSession, ClientTimeout, TCPConnector
@@ -70,15 +71,15 @@ ERRORS: Mapping[int, type[Undelivered]] = MappingProxyType(
         30410: TryLater,  # carrier timeout
     }
 )
-"""Twilio's error codes (twilio.com/docs/api/errors) and what they mean for us."""
+"""Twilio's error codes (twilio.com/docs/api/errors) and the failure each means."""
 
 STATUSES: Mapping[int, type[Undelivered]] = MappingProxyType({400: Rejected, 429: TryLater})
-"""HTTP statuses whose code we do not know: other 3xx and 4xx need a person, 5xx stay unknown."""
+"""Failures by HTTP status when the code is unknown: other 3xx and 4xx need a person, 5xx stay unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whose messages these are."""
+    """A Twilio account and the sender of its messages."""
 
     sid: str
     token: str = field(repr=False)
@@ -88,14 +89,14 @@ class Account:
 
 
 class _Basic(AuthStrategy, CredentialProvider):  # type: ignore[misc]  # the SDK has no types
-    """Basic authentication as a header of ours: the SDK's way warns on every call."""
+    """Basic authentication as a fixed header; the SDK's own way warns on every call."""
 
     def __init__(self, account: Account) -> None:
         super().__init__(AuthType.BASIC)
         pair = f"{account.sid}:{account.token}".encode()
         self._header = f"Basic {b64encode(pair).decode()}"
 
-    def to_auth_strategy(self) -> "_Basic":
+    def to_auth_strategy(self) -> Self:
         return self
 
     def get_auth_string(self) -> str:
@@ -106,7 +107,7 @@ class _Basic(AuthStrategy, CredentialProvider):  # type: ignore[misc]  # the SDK
 
 
 class _Http(AsyncHttpClient):  # type: ignore[misc]  # the SDK has no types
-    """What the SDK's resources send their requests through."""
+    """The HTTP client the SDK's resources send their requests through."""
 
     def __init__(self, connect_seconds: float, most: int) -> None:
         super().__init__(getLogger(__name__), is_async=True)
@@ -116,7 +117,7 @@ class _Http(AsyncHttpClient):  # type: ignore[misc]  # the SDK has no types
     async def request(
         self, method: str, url: str, data: Any = None, headers: Any = None, **_: object
     ) -> Response:
-        """Called by the SDK; its wishes for timeout and redirects are left out on purpose."""
+        """Make one request for the SDK; its timeout and redirect arguments are ignored on purpose."""
         async with self._session.request(
             method, url, data=data, headers=headers, allow_redirects=False
         ) as response:
@@ -134,28 +135,28 @@ class _Http(AsyncHttpClient):  # type: ignore[misc]  # the SDK has no types
 
 
 class TwilioSms:
-    """Sends notices as SMS: one POST a call, at most `most` at once, each under a total deadline.
+    """Sends notices as SMS: one POST per call, each under a total deadline.
 
-    Made inside a running loop. Statuses come back to `status_url` with the notice's key as `id`.
+    Must be created inside a running loop. Statuses come back to `status_url` with the notice's key as `id`.
     """
 
     def __init__(
-        self, account: Account, status_url: str, deadline_seconds: float = 9.0, most: int = 100
+        self, account: Account, status_url: str, deadline_seconds: float = 9.0, max_concurrent_calls: int = 100
     ) -> None:
-        self._http = _Http(min(CONNECT_SECONDS, deadline_seconds), most)
+        self._http = _Http(min(CONNECT_SECONDS, deadline_seconds), max_concurrent_calls)
         self._client = _client(account, self._http)
         self._from = {_sender_field(account.sender): account.sender}
         self._status_url = status_url
         self._seconds = deadline_seconds
-        self._free = most
-        self.most = most
+        self._free = max_concurrent_calls
+        self.max_concurrent_calls = max_concurrent_calls
 
     async def send(self, notice: Notice) -> Sent:
-        """See `Sender.send`. Shed at once when `most` are on their way, lest they time out in a queue."""
+        """Send one notice, see `Sender.send`; TryLater at once, without queueing, when all calls are in use."""
         if not is_e164(notice.to):
             raise Rejected("the recipient is not a number")
         if not self._free:
-            raise TryLater("too many messages are on their way")
+            raise TryLater("too many concurrent calls")
         self._free -= 1
         try:
             return await self._post(notice)
@@ -163,10 +164,11 @@ class TwilioSms:
             self._free += 1
 
     async def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         await self._http.close()
 
     async def _post(self, notice: Notice) -> Sent:
+        """Create the message under the deadline, mapping vendor and network errors to failures."""
         try:
             async with asyncio.timeout(self._seconds):
                 return await self._create(notice)
@@ -178,11 +180,11 @@ class TwilioSms:
             raise OutcomeUnknown("no answer in time, or the connection broke off") from error
 
     async def _create(self, notice: Notice) -> Sent:
-        """What comes back with a success and is no message leaves us in the dark."""
-        back = f"{self._status_url}?id={quote(notice.key, safe='')}"
+        """Create the message; OutcomeUnknown when a successful answer is not a message."""
+        callback = f"{self._status_url}?id={quote(notice.key, safe='')}"
         try:
             message = await self._client.messages.create_async(
-                to=notice.to, body=notice.body, status_callback=back, **self._from
+                to=notice.to, body=notice.body, status_callback=callback, **self._from
             )
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise OutcomeUnknown("the answer is not a message") from error
@@ -192,7 +194,10 @@ class TwilioSms:
 
 
 def _client(account: Account, http: _Http) -> Client:
-    """The SDK's client, deaf to edge and region in the environment: they mangle the host of `api_url`."""
+    """Build the SDK's client.
+
+    Edge and region of the environment are ignored, as they alter the host of `api_url`.
+    """
     client = Client(
         account_sid=account.sid,
         http_client=http,
@@ -205,11 +210,12 @@ def _client(account: Account, http: _Http) -> Client:
 
 
 def _sender_field(sender: str) -> str:
+    """Return the API field for the sender: a messaging service (`MG...`) or a number."""
     return "messaging_service_sid" if sender.startswith("MG") else "from_"
 
 
 def _refusal(error: TwilioRestException | TwilioServiceException) -> Undelivered:
-    """By Twilio's code, else by HTTP status."""
+    """Map an error to a failure by Twilio's code, else by HTTP status."""
     code, status = error.code, error.status
     kind = ERRORS.get(code) if isinstance(code, int) else None
     if kind is None:

@@ -1,4 +1,4 @@
-"""The TwiML Twilio runs a call with (twilio.com/docs/voice/twiml: Gather, Say, Play, Dial, Hangup)."""
+"""TwiML of a voice call (twilio.com/docs/voice/twiml: Gather, Say, Play, Dial, Hangup)."""
 
 from urllib.parse import urlencode
 from xml.etree.ElementTree import Element
@@ -11,7 +11,7 @@ XML = "text/xml; charset=utf-8"
 
 
 def write_voice(reply: Reply | None, connection: Connection) -> Answer:
-    """One turn of a call."""
+    """Write one turn of a call."""
     root = Element("Response")
     if reply is not None:
         _say_all(_listener(root, reply, connection), reply, connection)
@@ -23,17 +23,17 @@ def write_voice(reply: Reply | None, connection: Connection) -> Answer:
 
 
 def _dial(root: Element, reply: Reply) -> None:
-    """A telephone number takes no context with it; a SIP address does, as headers."""
+    """Add a transfer; a SIP address gets the context as headers, a telephone number gets none."""
     limit = {"timeLimit": str(reply.transfer_seconds)} if reply.transfer_seconds else {}
     if not reply.transfer.startswith("sip:"):
         add(root, "Dial", reply.transfer, limit)
         return
-    told = urlencode({"X-Screen": reply.context, "X-Language": reply.language})
-    add(add(root, "Dial", attributes=limit), "Sip", f"{reply.transfer}?{told}")
+    headers = urlencode({"X-Screen": reply.context, "X-Language": reply.language})
+    add(add(root, "Dial", attributes=limit), "Sip", f"{reply.transfer}?{headers}")
 
 
 def _listener(root: Element, reply: Reply, connection: Connection) -> Element:
-    """Where the prompts go: into a Gather when keys are awaited, so that they may be cut short."""
+    """Return the element for the prompts: a Gather while keys are awaited, so that keys interrupt them."""
     if reply.gather is None:
         return root
     action = f"{connection.hooks_url}/voice?hop={reply.turn}"
@@ -42,9 +42,9 @@ def _listener(root: Element, reply: Reply, connection: Connection) -> Element:
 
 
 def _keys(gather: Gather) -> dict[str, str]:
-    """The answer's shape. An empty `finishOnKey` lets star and hash arrive as digits.
+    """Return the Gather's attributes; an empty `finishOnKey` lets star and hash arrive as digits.
 
-    Without `actionOnEmptyResult` a silent caller would fall out of the document and be hung up on.
+    Without `actionOnEmptyResult` a silent caller would reach the end of the document and be hung up on.
     """
     keys = {
         "input": "dtmf speech" if gather.speech else "dtmf",
@@ -59,6 +59,7 @@ def _keys(gather: Gather) -> dict[str, str]:
 
 
 def _say_all(parent: Element, reply: Reply, connection: Connection) -> None:
+    """Add every prompt, recorded or spoken."""
     for prompt in reply.prompts:
         if prompt.kind == "play":
             add(parent, "Play", recording(connection.public_url, connection.operator, prompt.file))
@@ -67,7 +68,7 @@ def _say_all(parent: Element, reply: Reply, connection: Connection) -> None:
 
 
 def _say(parent: Element, prompt: Prompt, language: dict[str, str]) -> None:
-    """Digits go through `say-as`, or the voice reads a code as one big number."""
+    """Add a spoken prompt; digits use `say-as`, or a code would be read as one big number."""
     if prompt.kind != "digits":
         add(parent, "Say", prompt.text, language)
     else:
@@ -76,6 +77,6 @@ def _say(parent: Element, prompt: Prompt, language: dict[str, str]) -> None:
 
 
 def _language(reply: Reply, connection: Connection) -> dict[str, str]:
-    """Empty when the pack names no spoken form of the language: then Twilio's default speaks."""
+    """Return the language attribute; empty, for Twilio's default, when the pack names no speech tag."""
     tag = connection.locales.get(reply.language, "")
     return {"language": tag} if tag else {}
