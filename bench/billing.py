@@ -111,7 +111,8 @@ async def overhead() -> None:
         plain, adapted = (median(each[index] for each in column) for column in zip(*rounds, strict=True))
         print(
             f"{name}: bare aiohttp GET {plain:.0f} us, adapter {adapted:.0f} us:"
-            f" {median(ratios):.2f} times (bar 2), {min(ratios):.2f} to {max(ratios):.2f} in {ROUNDS} rounds"
+            f" {median(ratios):.2f} times (bar 2),"
+            f" {min(ratios):.2f} to {max(ratios):.2f} in {ROUNDS} rounds"
         )
 
 

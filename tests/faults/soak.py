@@ -103,7 +103,8 @@ def main() -> int:
         took = time.monotonic() - began
     print(
         f"kills {args.kills}  accepted {verdict.accepted}  lost {len(verdict.lost)}  "
-        f"duplicated {len(verdict.duplicated)}  unknown {verdict.unknown}  seed {args.seed}  ({took:.0f} s)"
+        f"duplicated {len(verdict.duplicated)}  unknown {verdict.unknown}  "
+        f"seed {args.seed}  ({took:.0f} s)"
     )
     return int(bool(verdict.lost or (verdict.duplicated and not args.incapable)))
 
