@@ -200,3 +200,13 @@ def test_T37_without_the_lock_the_newer_release_is_installed(index: str, tmp_pat
     command = [sys.executable, "-m", "pip", "--isolated", "install", *options]
     subprocess.run(command, env={**os.environ, "PIP_CONFIG_FILE": os.devnull}, capture_output=True, check=True)
     assert (tmp_path / "here" / "lamp.py").read_text() == "WORD = 'brighter'\n"
+
+
+def test_T37_docs_running_installs_from_the_lock_only() -> None:
+    page = (ROOT / "docs" / "running.md").read_text()
+    commands = re.findall(r"^pip install (.+)$", page, re.MULTILINE)
+    assert commands == [
+        "--require-hashes -r requirements/build.lock",
+        "--require-hashes --no-build-isolation -r requirements/runtime.lock",
+        "--no-deps --no-build-isolation .",
+    ]
