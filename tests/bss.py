@@ -18,7 +18,8 @@ from gateway.demo.bss.tmf import TmfBss
 from gateway.http.listening import listening
 from storage.billing.backend import Remote, Site, connect
 from storage.billing.memory import MemoryBilling
-from storage.demo.world import ADD_BILL, ADD_DOCUMENT, ADD_ENTRY, ADD_LINE, ADD_SUBSCRIBER, rows
+from storage.demo.statements import ADD_BILL, ADD_DOCUMENT, ADD_ENTRY, ADD_LINE, ADD_SUBSCRIBER
+from storage.demo.world import rows
 from storage.sql.engine import Database
 from storage.sql.engine import connect as opened
 from storage.sql.migrate import upgrade

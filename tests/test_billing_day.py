@@ -160,7 +160,7 @@ async def listening(sandbox: World) -> AsyncIterator[tuple[TmfBss, str]]:
         today = sandbox.clock().date
         billing = connect(f"tmf678+{there}", site(opened("sqlite://"), today))
         people[OPERATOR].world = replace(people[OPERATOR].world, billing=billing)
-        await billing.listen(listener.callback(here, OPERATOR))  # type: ignore[attr-defined]
+        await billing.register_callback(listener.callback(here, OPERATOR))  # type: ignore[attr-defined]
         try:
             yield bss, listener.callback(here, OPERATOR)
         finally:

@@ -54,7 +54,7 @@ async def test_everything_exchanged_is_as_published(dialect: str) -> None:
         with pytest.raises(NotFound):
             await billing.bill(account, "no-such-bill")
         [page async for page in billing.issued(date(2026, 3, 1), date(2026, 3, 31))]
-        await billing.listen("http://127.0.0.1:1/listener")  # type: ignore[attr-defined]
+        await billing.register_callback("http://127.0.0.1:1/listener")  # type: ignore[attr-defined]
     assert not inspector.wrong
     expected = {("GET", "customerBill", 200), ("GET", "customerBill", 404), ("PATCH", "billingAccount", 200)}
     assert expected | {("GET", "appliedCustomerBillingRate", 200), ("POST", "hub", 201)} <= inspector.seen

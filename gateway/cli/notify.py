@@ -49,7 +49,7 @@ async def _listen(args: argparse.Namespace, house: House) -> int:
         return _said(
             f"operators.{args.operator}.bss.hub_token: missing, or a backend that announces nothing", 2
         )
-    await world.billing.listen(callback)
+    await world.billing.register_callback(callback)
     return _said("the BSS tells us of bills from now on", 0)
 
 

@@ -81,7 +81,7 @@ class Listener:
         """
         ports = self.people[operator].world
         if isinstance(ports.billing, Fresh):
-            ports.billing.forget(account)
+            ports.billing.invalidate_account(account)
         bill = await ports.billing.bill(account, bill_id)
         if not isinstance(ports.billing, Cycles):
             return

@@ -1,4 +1,4 @@
-"""Kill Bill's bundles, accounts, invoices and items as our records."""
+"""Map Kill Bill's bundles, accounts, invoices and items to our records."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, timedelta, tzinfo
@@ -17,18 +17,18 @@ RUBRICS: Mapping[str, str] = {
     "FIXED": "one_off",
     "EXTERNAL_CHARGE": "one_off",
 }
-"""Rubric by item type; adjustments, repairs and credits are `one_off` too."""
+"""Rubric by item type; others (adjustments, repairs, credits) are `one_off`."""
 KINDS: tuple[Kind, ...] = get_args(Kind)
 ADDRESS = ("address1", "address2", "postalCode", "city", "country")
 
 
 def published(found: Mapping[str, Any]) -> bool:
-    """A draft is not published; nor is a state we do not know."""
+    """Return whether an invoice may be shown: committed or void, not a draft or an unknown state."""
     return found.get("status") in ("COMMITTED", "VOID")
 
 
 def bill(found: Mapping[str, Any], due_days: int, today: date, zone: tzinfo) -> Bill:
-    """An invoice that may be shown; Down when what is shown of it cannot be used."""
+    """Parse a published invoice; Down when a field that is shown cannot be used."""
     identity = name(found.get("invoiceId"), "invoiceId")
     issued = day(found.get("invoiceDate"), zone, "invoiceDate")
     due = issued + timedelta(days=due_days)
@@ -49,18 +49,18 @@ def bill(found: Mapping[str, Any], due_days: int, today: date, zone: tzinfo) -> 
 
 
 def lines(found: Mapping[str, Any], rubrics: Mapping[str, str], numbers: Mapping[str, str]) -> list[BillLine]:
-    """The items, each with the tax linked to it; tax that is linked to none is a line of its own.
+    """Parse the items, each with the tax linked to it; unlinked tax is a line of its own.
 
-    `numbers` are those of the account's bundles: whose line an item is.
+    `numbers`: phone number by bundle id, to say which line an item belongs to.
     """
     items, taxes = list(tables(found.get("items"))), dict[str, Decimal]()
     for each in items:
         if each.get("itemType") == TAX:
             linked = told(each.get("linkedInvoiceItemId"))
             taxes[linked] = taxes.get(linked, Decimal(0)) + amount(each.get("amount"), "amount")
-    shown = [_line(each, rubrics, taxes, numbers) for each in items if each.get("itemType") != TAX]
+    bill_lines = [_line(each, rubrics, taxes, numbers) for each in items if each.get("itemType") != TAX]
     rest = sum(taxes.values(), Decimal(0))
-    return [*shown, BillLine("one_off", "", rest)] if rest else shown
+    return [*bill_lines, BillLine("one_off", "", rest)] if rest else bill_lines
 
 
 def _line(
@@ -71,11 +71,11 @@ def _line(
 ) -> BillLine:
     identity = told(found.get("invoiceItemId"))
     words = [text(found.get(each)) for each in ("productName", "planName", "usageName", "itemType")]
-    own = next((rubrics[word] for word in words if word in rubrics), "")
-    shown = own or RUBRICS.get(words[-1], "one_off")
+    by_settings = next((rubrics[word] for word in words if word in rubrics), "")
+    rubric = by_settings or RUBRICS.get(words[-1], "one_off")
     days, of_days = part(_date(found.get("startDate")), _date(found.get("endDate")))
     return BillLine(
-        "prorata" if days and shown == "subscriptions" else shown,
+        "prorata" if days and rubric == "subscriptions" else rubric,
         numbers.get(told(found.get("bundleId")), ""),
         amount(found.get("amount"), "amount") + taxes.pop(identity, Decimal(0)),
         identity,
@@ -87,27 +87,27 @@ def _line(
 
 
 def _date(value: object) -> date | None:
-    """A local date; None for anything that is none."""
-    found = moment(value, UTC)
-    return found.date() if found else None
+    """Parse a date; None when invalid."""
+    instant = moment(value, UTC)
+    return instant.date() if instant else None
 
 
 def media(fields: Sequence[Mapping[str, str]], wanted: str) -> Media:
-    """How bills reach an account: what its custom field says, else on paper."""
+    """Return how bills reach an account: `email` if its custom field says so, else `paper`."""
     return "email" if any(each["name"] == wanted and each["value"] == "email" for each in fields) else "paper"
 
 
 def bundle_of(found: object) -> Mapping[str, Any]:
-    """Of an answer's bundles the first that goes on, else the first; an empty one for none.
+    """Return the first bundle with a running base subscription, else the first; empty when none.
 
-    A line that was closed and opened anew, and an account that gave up one of its lines, have both kinds.
+    A line that was closed and reopened, or an account that closed one of its lines, has both kinds.
     """
     bundles = [*tables(found), *tables([found])]
     return next((each for each in bundles if _base(each)), next(iter(bundles), {}))
 
 
 def holder_of(bundle: Mapping[str, Any]) -> str:
-    """The account a bundle is charged to."""
+    """Return the id of the account a bundle is charged to."""
     return name(bundle.get("accountId"), "accountId")
 
 
@@ -119,9 +119,9 @@ def subscriber(
     operator: str,
     zone: tzinfo,
 ) -> Subscriber:
-    """Who holds a bundle: the bundle is the subscription, its account says who they are.
+    """Build the subscriber of a bundle; names and addresses come from its account.
 
-    NotFound for a bundle without a subscription that has started: nobody knows since when it is theirs.
+    NotFound for a bundle without a running base subscription, as the start of ownership is unknown.
     """
     line = _base(bundle)
     if line is None:
@@ -147,9 +147,9 @@ def subscriber(
 
 
 def _base(bundle: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The subscription the others in a bundle hang on; None when there is none, or it is over."""
+    """Return the base subscription of a bundle; None when there is none or it is cancelled."""
     for each in tables(bundle.get("subscriptions")):
-        going = each.get("startDate") and each.get("state") != "CANCELLED"
-        if going and each.get("productCategory") != "ADD_ON":
+        is_running = each.get("startDate") and each.get("state") != "CANCELLED"
+        if is_running and each.get("productCategory") != "ADD_ON":
             return each
     return None

@@ -1,4 +1,4 @@
-"""Billing backends: each is one module of this folder, found by its file's name."""
+"""Billing backend interface and loader: a backend is one module of this package, found by name."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,58 +14,61 @@ from storage.sql.engine import Database
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where a backend works: whose bills, on which calendar, with which settings."""
+    """What a backend is given: the operator, our database, the operator's calendar and its settings."""
 
     operator: str
     database: Database = field(repr=False)
-    """The project's own."""
+    """Our own database."""
     today: Callable[[], date]
-    """The date in the operator's time zone."""
+    """Returns the date in the operator's time zone."""
     zone: tzinfo = UTC
-    """The operator's time zone: a bill's instants become days there."""
+    """The operator's time zone, in which the instants of a bill become dates."""
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    """The table `bss` of the operator's settings."""
+    """The `bss` table of the operator's settings."""
 
 
 @runtime_checkable
 class Remote(Billing, Cycles, Protocol):
-    """A backend that holds connections and lists whole cycles."""
+    """A backend that holds connections and can list whole billing cycles."""
 
     async def close(self) -> None:
-        """Give them back."""
+        """Close the connections."""
 
 
 @runtime_checkable
 class Fresh(Protocol):
-    """A backend that keeps answers for a while."""
+    """A backend with a cache whose answers for an account can be invalidated."""
 
-    def forget(self, account: str) -> None:
-        """Something about the account's bills changed: ask again."""
+    def invalidate_account(self, account: str) -> None:
+        """Drop the cached answers of an account, because its bills changed."""
 
 
 @runtime_checkable
 class Announcing(Protocol):
-    """A backend whose BSS tells us of bills by itself."""
+    """A backend whose BSS sends events about new and changed bills."""
 
-    async def listen(self, callback: str) -> None:
-        """Ask it to; it will post to addresses that begin with `callback`. NotEligible when it cannot."""
+    async def register_callback(self, callback: str) -> None:
+        """Subscribe to bill events; the BSS will post to addresses that begin with `callback`.
+
+        Raises NotEligible when this BSS sends no events.
+        """
 
 
 def connect(where: str, site: Site) -> Billing:
-    """The backend `where` names: `sql`, or a module's name and its address, `tmf678+https://...`.
+    """Return the backend at a location: `sql`, or a module's name and an address, `tmf678+https://...`.
 
-    A module answers to `connect(address, site)`; one that holds connections has an async `close()`.
-    ValueError names the backends there are, or the setting that is wrong, never its value.
+    A backend module defines `connect(address, context)`; one that holds connections has an async `close()`.
+    Raises ValueError that names the backends there are, or the setting that is wrong, never its value.
     """
     name, _, address = where.partition("+")
-    known = _backend_names()
-    if name not in known:
-        raise ValueError(f"no billing backend {name!r}; there are {', '.join(known)}")
+    available = _backend_names()
+    if name not in available:
+        raise ValueError(f"no billing backend {name!r}; there are {', '.join(available)}")
     backend: Billing = import_module(f"{__package__}.{name}").connect(address, site)
     return backend
 
 
 def _backend_names() -> list[str]:
-    """Return the modules of this folder that are backends: all but private ones and this one."""
+    """Return the names of the backend modules: all of this package but private ones and this one."""
     names = [module.name for module in iter_modules([str(Path(__file__).parent)])]
     return sorted(name for name in names if not name.startswith("_") and name != Path(__file__).stem)

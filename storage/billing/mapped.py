@@ -1,4 +1,4 @@
-"""Bills in an operator's own tables or views, mapped by settings and only ever read."""
+"""Mapped billing backend: an operator's own tables or views, mapped by settings, read-only."""
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,17 +15,18 @@ from storage.billing._client.options import read
 from storage.billing.backend import Site
 from storage.billing.sql import state_of
 from storage.sql.engine import Database
-from storage.sql.engine import connect as opened
+from storage.sql.engine import connect as open_database
 
 PAGE = 1_000
+"""Bills per page of a billing cycle."""
 MOST = 600
-"""Bills of one account that are looked at."""
+"""Newest bills read of one account."""
 NEEDED: Mapping[str, tuple[str, ...]] = {
     "subscribers": ("id", "msisdn", "account", "since"),
     "bills": ("id", "account", "issued", "due", "total", "remaining"),
     "lines": ("bill", "rubric", "amount"),
 }
-"""The columns each mapping must name; the others may be left out and read as their default."""
+"""Columns each mapping must name."""
 MORE: Mapping[str, Mapping[str, Any]] = {
     "subscribers": {
         "name": "",
@@ -41,35 +42,36 @@ MORE: Mapping[str, Mapping[str, Any]] = {
     "bills": {"number": None, "tax": Decimal(0), "cancelled": False, "published": True},
     "lines": {"user": ""},
 }
+"""Columns a mapping may leave out, with the value they then have."""
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The table `bss` of an operator whose billing is `mapped`, or `mapped+postgresql://...` elsewhere.
+    """The `bss` settings of an operator whose billing is `mapped`, or `mapped+postgresql://...` elsewhere.
 
-    Each mapping has `table` (or view, `schema.table`), and column by column what it is called there.
+    Each mapping has `table` (a table or view, `schema.table`) and for each of our columns its name there.
     """
 
     subscribers: Mapping[str, Any]
     bills: Mapping[str, Any]
     lines: Mapping[str, Any] = field(default_factory=dict)
-    """Left out: bills have no detail."""
+    """Without it bills have no detail."""
     electronic: str = "email"
-    """What the `media` column says when bills come by e-mail."""
+    """Value of the `media` column that means e-mail."""
 
 
 class Columns:
-    """One mapped table: its columns by our names."""
+    """One mapped table, its columns under our names. ValueError names a missing or unknown setting."""
 
     def __init__(self, what: str, told: Mapping[str, Any]) -> None:
-        known = {*NEEDED[what], *MORE[what], "table"}
+        allowed = {*NEEDED[what], *MORE[what], "table"}
         for part in (*NEEDED[what], "table"):
             if not isinstance(told.get(part), str) or not told[part]:
                 raise ValueError(f"bss.{what}.{part}: missing")
         for part in told:
-            if part not in known:
-                raise ValueError(f"bss.{what}.{part}: not known here; there are {', '.join(sorted(known))}")
+            if part not in allowed:
+                raise ValueError(f"bss.{what}.{part}: not known here; there are {', '.join(sorted(allowed))}")
         self._defaults = MORE[what]
         self.columns: dict[str, ColumnElement[Any]] = {
             ours: column(str(theirs)) for ours, theirs in told.items() if ours != "table"
@@ -78,16 +80,16 @@ class Columns:
         self._table = table(last, *self.columns.values(), schema=schema or None)  # type: ignore[arg-type]
 
     def query(self) -> Select[Any]:
-        """Every mapped column under our name for it."""
+        """Select every mapped column, labelled with our name."""
         return select(*(each.label(ours) for ours, each in self.columns.items())).select_from(self._table)
 
     def row(self, found: Any) -> dict[str, Any]:
-        """A row with what is not mapped at its default."""
+        """Return a row with the defaults of the columns that are not mapped."""
         return {**self._defaults, **found._mapping}
 
 
 class MappedBilling:
-    """The `Billing` port over somebody else's tables. Paper or e-mail is theirs to change: NotEligible."""
+    """Read-only `Billing` port over the operator's tables; changing the media raises NotEligible."""
 
     capabilities: Collection[Capability] = ()
 
@@ -98,7 +100,7 @@ class MappedBilling:
         self._lines = Columns("lines", options.lines) if options.lines else None
 
     async def subscriber(self, msisdn: str) -> Subscriber:
-        """Who stands behind a number; NotFound when nobody does."""
+        """Return the subscriber of a number; NotFound when there is none."""
         return self._subscriber(await self._one(self._people, "msisdn", msisdn))
 
     def _subscriber(self, row: Mapping[str, Any]) -> Subscriber:
@@ -120,7 +122,7 @@ class MappedBilling:
         )
 
     async def bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
-        """Issued bills, newest first."""
+        """Return issued bills, newest first."""
         query = self._bills.query().where(self._bills.columns["account"] == account)
         query = query.order_by(self._bills.columns["issued"].desc()).limit(MOST)
         rows = [self._bills.row(row) for row in await self._all(query)]
@@ -128,7 +130,7 @@ class MappedBilling:
         return [bill for bill in bills if bill.issued <= self._site.today()][offset : offset + limit]
 
     async def bill(self, account: str, bill_id: str) -> Bill:
-        """One bill of this account; NotFound for any other account's."""
+        """Return one bill of this account; NotFound for another account's."""
         row = await self._one(self._bills, "id", bill_id)
         bill = self._bill(row)
         if bill.account != account or not row["published"] or bill.issued > self._site.today():
@@ -136,7 +138,7 @@ class MappedBilling:
         return bill
 
     async def lines(self, account: str, bill_id: str) -> Sequence[BillLine]:
-        """The bill's detail; none when no table is mapped for it."""
+        """Return the bill's detail; empty when no table is mapped for it."""
         await self.bill(account, bill_id)
         if self._lines is None:
             return []
@@ -145,50 +147,50 @@ class MappedBilling:
         return [BillLine(text(row["rubric"]), text(row["user"]), _amount(row["amount"])) for row in rows]
 
     async def media(self, account: str) -> Media:
-        """How bills reach this account today; NotFound for an account nobody has."""
-        found = (await self._one(self._people, "account", account))["media"]
-        return "email" if str(found) == self._electronic else "paper"
+        """Return how bills reach this account today; NotFound for an unknown account."""
+        media = (await self._one(self._people, "account", account))["media"]
+        return "email" if str(media) == self._electronic else "paper"
 
     async def set_media(self, account: str, media: Media) -> bool:
-        """False when it was so already; otherwise NotEligible: these tables are only read."""
+        """Return False when it is already set, else raise NotEligible: these tables are read-only."""
         if await self.media(account) == media:
             return False
-        raise NotEligible("bills of this operator are only read")
+        raise NotEligible("the billing tables of this operator are read-only")
 
     async def entries(self, account: str, what: Entries, limit: int) -> Sequence[Entry]:
-        """Nothing of the kind is read here."""
+        """Raise NotFound: not available from mapped tables."""
         raise NotFound
 
     async def document(self, account: str, bill_id: str) -> Document:
-        """Nothing of the kind is read here."""
+        """Raise NotFound: not available from mapped tables."""
         raise NotFound
 
     async def issued(self, first: date, last: date) -> AsyncIterator[Sequence[tuple[Bill, Subscriber]]]:
-        """Bills of these days with their holders, by the bill's id; memory holds one page."""
+        """Iterate over the bills of these days with their holders, by bill id, one page in memory."""
         columns, after = self._bills.columns, ""
         days = columns["issued"].between(first, min(last, self._site.today()))
         query = self._bills.query().where(days).order_by(columns["id"]).limit(PAGE)
         while rows := [self._bills.row(row) for row in await self._all(query.where(columns["id"] > after))]:
             after = rows[-1]["id"]
-            shown = [self._bill(row) for row in rows if row["published"]]
-            holders = await self._holders({bill.account for bill in shown})
-            yield [(bill, holders[bill.account]) for bill in shown if bill.account in holders]
+            bills = [self._bill(row) for row in rows if row["published"]]
+            holders = await self._holders({bill.account for bill in bills})
+            yield [(bill, holders[bill.account]) for bill in bills if bill.account in holders]
 
     async def holder(self, account: str) -> Subscriber:
-        """Who is told of this account's bills; NotFound when nobody is."""
+        """Return the subscriber who is notified of this account's bills; NotFound when there is none."""
         holders = await self._holders({account})
         if account not in holders:
             raise NotFound
         return holders[account]
 
     async def _holders(self, accounts: set[str]) -> dict[str, Subscriber]:
-        """The first line of each account."""
+        """Return the subscriber with the smallest id of each account."""
         columns = self._people.columns
         query = self._people.query().where(columns["account"].in_(accounts)).order_by(columns["id"].desc())
         return {str(row.account): self._subscriber(self._people.row(row)) for row in await self._all(query)}
 
     async def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections of a database of its own."""
         if self._database is not self._site.database:
             await self._database.close()
 
@@ -226,11 +228,11 @@ class MappedBilling:
 
 
 def _amount(value: object) -> Decimal:
-    """A numeric column, or the digits of a text one; a float's shortest digits."""
+    """Parse a numeric or text column; a float is read by its shortest digits."""
     return amount(value if isinstance(value, Decimal) else str(value), "amount")
 
 
 def connect(address: str, site: Site) -> MappedBilling:
-    """Tables in the database at `address`, or in our own; ValueError names a wrong setting."""
+    """Return the backend for tables at `address`, or in our database; ValueError names a wrong setting."""
     options = read(Options, site.options)
-    return MappedBilling(opened(address) if address else site.database, site, options)
+    return MappedBilling(open_database(address) if address else site.database, site, options)

@@ -1,4 +1,4 @@
-"""Bills in memory: of the demo world, or of people written down in a file, gone when the process ends."""
+"""In-memory billing backend: bills of the demo world or of a YAML file, lost when the process ends."""
 
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
@@ -16,12 +16,12 @@ from storage.demo.world import Rows, known, rows
 
 T = TypeVar("T")
 PAGE = 1_000
-"""Bills of one page of a cycle."""
+"""Bills per page of a billing cycle."""
 Row = Mapping[str, Any]
 
 
 class MemoryBilling:
-    """The `Billing` port over rows in memory: what the other backends are held against."""
+    """`Billing` port over rows in memory: the reference the contract tests compare others with."""
 
     capabilities: Collection[Capability] = ("usage", "purchases", "documents")
 
@@ -29,31 +29,31 @@ class MemoryBilling:
         self._rows, self._today = found, today
 
     async def subscriber(self, msisdn: str) -> Subscriber:
-        """Who stands behind a number; NotFound when nobody does."""
+        """Return the subscriber of a number; NotFound when there is none."""
         return _as(Subscriber, _one(self._rows.people, msisdn=msisdn))
 
     async def bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
-        """Issued bills, newest first; one dated in the future does not exist yet."""
+        """Return issued bills, newest first; bills dated in the future are left out."""
         own = sorted(self._issued(account), key=lambda row: (row["issued"], row["id"]), reverse=True)
         return [self._bill(row) for row in own[offset : offset + limit]]
 
     async def bill(self, account: str, bill_id: str) -> Bill:
-        """One bill of this account; NotFound for any other account's."""
+        """Return one bill of this account; NotFound for another account's."""
         return self._bill(_one(self._issued(account), id=bill_id))
 
     async def lines(self, account: str, bill_id: str) -> Sequence[BillLine]:
-        """The bill's detail by rubric and user; NotFound for any other account's bill."""
+        """Return the bill's detail by rubric and user; NotFound for another account's bill."""
         await self.bill(account, bill_id)
         numbered = enumerate(self._rows.lines)
         return [_as(BillLine, {**row, "id": str(place)}) for place, row in numbered if row["bill"] == bill_id]
 
     async def media(self, account: str) -> Media:
-        """How bills reach this account today; NotFound for an account nobody has."""
+        """Return how bills reach this account today; NotFound for an unknown account."""
         media: Media = _one(self._rows.people, account=account)["media"]
         return media
 
     async def set_media(self, account: str, media: Media) -> bool:
-        """Ask for paper or e-mail; False when it was so already."""
+        """Set paper or e-mail; False when it is already set."""
         if await self.media(account) == media:
             return False
         for person in self._rows.people:
@@ -62,26 +62,28 @@ class MemoryBilling:
         return True
 
     async def entries(self, account: str, what: Entries, limit: int) -> Sequence[Entry]:
-        """What was used or bought, newest first."""
+        """Return usage or purchases, newest first."""
         own = [row for row in self._rows.entries if row["account"] == account and row["what"] == what]
         newest = sorted(enumerate(own), key=lambda placed: (placed[1]["at"], placed[0]), reverse=True)
         return [_as(Entry, row) for _, row in newest[:limit]]
 
     async def document(self, account: str, bill_id: str) -> Document:
-        """The issuer's document as it came; NotFound for any other account's bill."""
+        """Return the issuer's document unchanged; NotFound for another account's bill."""
         await self.bill(account, bill_id)
         return _as(Document, _one(self._rows.documents, bill=bill_id))
 
     async def issued(self, first: date, last: date) -> AsyncIterator[Sequence[tuple[Bill, Subscriber]]]:
-        """Bills of these days with their holders, a page at a time."""
-        today, held = min(last, self._today()), {row["account"] for row in self._rows.people}
-        found = [row for row in self._rows.bills if first <= row["issued"] <= today and row["account"] in held]
-        for start in range(0, len(found), PAGE):
-            page = found[start : start + PAGE]
+        """Iterate over the bills of these days with their holders, a page at a time."""
+        end, accounts = min(last, self._today()), {row["account"] for row in self._rows.people}
+        bills = [
+            row for row in self._rows.bills if first <= row["issued"] <= end and row["account"] in accounts
+        ]
+        for start in range(0, len(bills), PAGE):
+            page = bills[start : start + PAGE]
             yield [(self._bill(row), await self.holder(row["account"])) for row in page]
 
     async def holder(self, account: str) -> Subscriber:
-        """Who is told of this account's bills: its first line; NotFound when nobody is."""
+        """Return the subscriber who is notified of this account's bills: its first line; else NotFound."""
         return _as(Subscriber, _one(self._rows.people, account=account))
 
     def _issued(self, account: str) -> list[Row]:
@@ -95,7 +97,7 @@ class MemoryBilling:
 
 
 def _one(found: Iterable[Row], **wanted: str) -> Row:
-    """The first row with these values; NotFound when there is none."""
+    """Return the first row with these values; NotFound when there is none."""
     for row in found:
         if all(row[name] == value for name, value in wanted.items()):
             return row
@@ -103,19 +105,19 @@ def _one(found: Iterable[Row], **wanted: str) -> Row:
 
 
 def _as(cls: type[T], row: Row) -> T:
-    """A record of the fields the row has for it."""
+    """Build a record from those keys of the row that are its fields."""
     return cls(**{each.name: row[each.name] for each in fields(cls) if each.name in row})  # type: ignore[arg-type]
 
 
 def connect(path: str, site: Site) -> MemoryBilling:
-    """The demo world's people of this operator, or those a file tells of in the demo world's own form.
+    """Return the backend for this operator's people in the demo world, or in a YAML file of the same form.
 
-    Their bills stand as of the day the process starts. ValueError when nobody is told of.
+    Bills are computed as of the day the process starts. ValueError when the operator is not in it.
     """
     now = datetime.combine(site.today(), time(12), site.zone)
     try:
         world = yaml.safe_load(Path(path).read_text(encoding="utf-8")) if path else known()
         return MemoryBilling(rows(site.operator, now, world), site.today)
     except (OSError, yaml.YAMLError, LookupError, TypeError, ValueError) as error:
-        where = path or "the demo world"
-        raise ValueError(f"billing: {where} does not tell of {site.operator}, or not in its form") from error
+        source = path or "the demo world"
+        raise ValueError(f"billing: {source} does not tell of {site.operator}, or not in its form") from error

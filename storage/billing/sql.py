@@ -1,10 +1,10 @@
-"""Bills in our own tables: for the demo, for small operators, for the tests."""
+"""SQL billing backend: bills in our own tables, for the demo, small operators and tests."""
 
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import fields
 from datetime import date
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, select, update
 
@@ -29,9 +29,8 @@ from storage.sql.schema import billing_entries as entries
 from storage.sql.schema import billing_lines as lines
 from storage.sql.schema import billing_subscribers as subscribers
 
-T = TypeVar("T")
 PAGE = 2_000
-"""Bills of one page of a cycle."""
+"""Bills per page of a billing cycle."""
 
 _NAMES = [each.name for each in fields(Subscriber) if each.name in subscribers.c]
 _PERSON = [subscribers.c[name] for name in _NAMES]
@@ -104,7 +103,7 @@ HOLDER = (
 
 
 def state_of(total: Decimal, remaining: Decimal, due: date, today: date, *, cancelled: bool) -> BillState:
-    """What a bill is on this day; the first that holds. Overdue is derived, never stored."""
+    """Return a bill's state on a day, the first that applies. Overdue is derived, never stored."""
     if cancelled:
         return "cancelled"
     if total < 0:
@@ -117,7 +116,7 @@ def state_of(total: Decimal, remaining: Decimal, due: date, today: date, *, canc
 
 
 class SqlBilling:
-    """The `Billing` port for one operator. `today` is the date in the operator's time zone."""
+    """`Billing` port on our own tables, for one operator. `today` returns the date in its time zone."""
 
     capabilities: Collection[Capability] = ("usage", "purchases", "documents")
 
@@ -127,57 +126,57 @@ class SqlBilling:
         self._today = today
 
     async def subscriber(self, msisdn: str) -> Subscriber:
-        """Who stands behind a number; NotFound when nobody does."""
+        """Return the subscriber of a number; NotFound when there is none."""
         return _subscriber(await self._first(WHO, msisdn=msisdn))
 
     async def bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
-        """Issued bills, newest first; one dated in the future does not exist yet."""
+        """Return issued bills, newest first; bills dated in the future are left out."""
         today = self._today()
-        given = {"account": account, "today": today, "most": limit, "skipped": offset}
-        return [_bill(row, today) for row in await self._all(NEWEST, **given)]
+        values = {"account": account, "today": today, "most": limit, "skipped": offset}
+        return [_bill(row, today) for row in await self._all(NEWEST, **values)]
 
     async def bill(self, account: str, bill_id: str) -> Bill:
-        """One bill of this account; NotFound for any other account's."""
+        """Return one bill of this account; NotFound for another account's."""
         today = self._today()
         return _bill(await self._first(ONE, account=account, today=today, bill=bill_id), today)
 
     async def lines(self, account: str, bill_id: str) -> Sequence[BillLine]:
-        """The bill's detail by rubric and user; NotFound for any other account's bill."""
+        """Return the bill's detail by rubric and user; NotFound for another account's bill."""
         await self.bill(account, bill_id)
         return [_line(row) for row in await self._all(LINES, bill=bill_id)]
 
     async def media(self, account: str) -> Media:
-        """How bills reach this account today; NotFound for an account nobody has."""
+        """Return how bills reach this account today; NotFound for an unknown account."""
         return (await self._first(MEDIA, account=account)).media  # type: ignore[no-any-return]
 
     async def set_media(self, account: str, media: Media) -> bool:
-        """Ask for paper or e-mail; False when it was so already."""
+        """Set paper or e-mail; False when it is already set."""
         await self.media(account)
-        given = {"here": self._operator, "whose": account, "wanted": media}
-        changed = await self._database.write(lambda connection: connection.execute(SET_MEDIA, given).rowcount)
-        return bool(changed)
+        values = {"here": self._operator, "whose": account, "wanted": media}
+        count = await self._database.write(lambda connection: connection.execute(SET_MEDIA, values).rowcount)
+        return bool(count)
 
     async def entries(self, account: str, what: Entries, limit: int) -> Sequence[Entry]:
-        """What was used or bought, newest first."""
+        """Return usage or purchases, newest first."""
         return [Entry(*row) for row in await self._all(ENTRIES, account=account, what=what, most=limit)]
 
     async def document(self, account: str, bill_id: str) -> Document:
-        """The issuer's document as it came; NotFound for any other account's bill."""
+        """Return the issuer's document unchanged; NotFound for another account's bill."""
         await self.bill(account, bill_id)
         return Document(*await self._first(DOCUMENT, bill=bill_id))
 
     async def issued(self, first: date, last: date) -> AsyncIterator[Sequence[tuple[Bill, Subscriber]]]:
-        """Bills of these days with their holders, by the bill's id; memory holds one page."""
+        """Iterate over the bills of these days with their holders, by bill id, one page in memory."""
         today, after = self._today(), ""
         while rows := await self._all(CYCLE, first=first, last=min(last, today), after=after, most=PAGE):
             page = [_bill(row, today) for row in rows]
             after = page[-1].id
-            found = await self._all(HOLDERS, accounts=[bill.account for bill in page])
-            holders = {holder.account: holder for holder in map(_subscriber, found)}
+            holder_rows = await self._all(HOLDERS, accounts=[bill.account for bill in page])
+            holders = {holder.account: holder for holder in map(_subscriber, holder_rows)}
             yield [(bill, holders[bill.account]) for bill in page if bill.account in holders]
 
     async def holder(self, account: str) -> Subscriber:
-        """Who is told of this account's bills; NotFound when nobody is."""
+        """Return the subscriber who is notified of this account's bills; NotFound when there is none."""
         return _subscriber(await self._first(HOLDER, account=account))
 
     async def _all(self, statement: Select[Any], **given: Any) -> Sequence[Any]:
@@ -189,7 +188,7 @@ class SqlBilling:
         return await self._database.read(job)
 
     async def _first(self, statement: Select[Any], **given: Any) -> Any:
-        """The row by that name; PostgreSQL knows no text with a NUL in it, so nothing is called that."""
+        """Return the first row; NotFound when there is none or a value holds a NUL (refused by PostgreSQL)."""
         if any("\0" in value for value in given.values() if isinstance(value, str)):
             raise NotFound
         rows = await self._all(statement, **given)
@@ -203,17 +202,17 @@ def _line(row: Any) -> BillLine:
 
 
 def _subscriber(row: Any) -> Subscriber:
-    """Of a row of `_PERSON`; asked by name, the driver's rows take ten times as long."""
+    """Build from a row of `_SUBSCRIBER_COLUMNS`, by position: access by name takes ten times as long."""
     return Subscriber(**dict(zip(_NAMES, row, strict=True)))
 
 
 def _bill(row: Any, today: date) -> Bill:
-    """Of a row of `_BILL`."""
+    """Build from a row of `_BILL_COLUMNS`."""
     name, number, account, issued, due, total, tax, remaining, cancelled = row
     state = state_of(total, remaining, due, today, cancelled=cancelled)
     return Bill(name, number, account, issued, due, total, tax, remaining, state)
 
 
 def connect(_address: str, site: Site) -> SqlBilling:
-    """The backend named `sql`: the bills are in our own database, there is no other address."""
+    """Return the backend named `sql`, on our own database; the address is ignored."""
     return SqlBilling(site.database, site.operator, site.today)

@@ -1,1 +1,4 @@
-"""Demo data set: people, bills and usage for a database that the demo itself created."""
+"""Demo data set: invented subscribers, secrets, bills, usage and documents.
+
+In: an operator's definition (`world.yaml`, `people.yaml`) and a time. Out: rows, or a filled database.
+"""

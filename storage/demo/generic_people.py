@@ -1,4 +1,4 @@
-"""Generic people, for an operator the demo world does not know."""
+"""Generic demo subscribers for an operator that is not in the demo world."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,26 +11,26 @@ PEOPLE = Path(__file__).parent / "people.yaml"
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """What an operator's people have in common."""
+    """What the generic subscribers of an operator have in common."""
 
     country_code: str
     time_zone: str
     currency: str
     kind: str
-    """The kind of line they have."""
+    """Kind of their lines."""
     language: str
 
 
 def generic(where: Where) -> dict[str, Any]:
-    """An operator of the demo world, as its file would tell it."""
-    told = yaml.safe_load(PEOPLE.read_text(encoding="utf-8"))
+    """Build an operator's definition from `people.yaml`, in the form of `world.yaml`."""
+    people = yaml.safe_load(PEOPLE.read_text(encoding="utf-8"))
     return {
         "time_zone": where.time_zone,
         "currency": where.currency,
-        "tax_percent": told["tax_percent"],
-        "bill_prefix": told["prefix"],
-        "due_days": told["due_days"],
-        "subscribers": [_settled(person, where) for person in told["subscribers"]],
+        "tax_percent": people["tax_percent"],
+        "bill_prefix": people["prefix"],
+        "due_days": people["due_days"],
+        "subscribers": [_settled(person, where) for person in people["subscribers"]],
     }
 
 

@@ -1,4 +1,4 @@
-"""The demo world: invented people, their passwords and their bills, put where a real operator's would be."""
+"""Demo world: subscribers, secrets and bills computed from `world.yaml` and written to the database."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,66 +10,54 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import yaml
-from sqlalchemy import Connection, bindparam, delete, insert, update
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import Connection
 
 from flows.domain.records import Secret
 from storage.credentials.passwords import SqlPasswords
 from storage.demo import extras
-from storage.sql.engine import Database
-from storage.sql.schema import (
-    billing_bills,
-    billing_documents,
-    billing_entries,
-    billing_lines,
-    billing_subscribers,
+from storage.demo.statements import (
+    ADD_BILL,
+    ADD_DOCUMENT,
+    ADD_ENTRY,
+    ADD_LINE,
+    ADD_SUBSCRIBER,
+    DROP_BILLS,
+    DROP_ENTRIES,
+    RENEW,
 )
+from storage.sql.engine import Database
 
 SWIFT = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml's reader, ten times as fast, where PyYAML was built with it."""
+"""libyaml's loader, ten times as fast, where PyYAML was built with it."""
 WORLD = Path(__file__).parent / "world.yaml"
 
 SECRETS = ("password", "pin", "customer_code")
-"""Kinds of secret a person of the demo world may have, by their name in the file."""
+"""Kinds of secret a person may have, by their key in the file."""
 
 DECIMALS: Mapping[str, Decimal] = {"TND": Decimal("0.001")}
-"""Currencies that do not count in hundredths."""
+"""Smallest unit of the currencies that do not have hundredths."""
 
 CUSTOMER_SINCE = date(2021, 3, 1)
-"""Of everybody but this month's newcomers: a fixed day, for another day would mean another owner."""
+"""Subscription start, except of this month's newcomers: fixed, as another day would mean another owner."""
 
 DAYS_TO_PAY = timedelta(days=3)
-"""A bill still to pay is due in three days at the earliest, whatever today's date."""
-
-ADD_SUBSCRIBER = upsert(billing_subscribers).on_conflict_do_nothing(index_elements=[billing_subscribers.c.id])
-RENEW = (
-    update(billing_subscribers)
-    .where(billing_subscribers.c.id == bindparam("whose"))
-    .values(since=bindparam("from_day"), sim_changed_at=bindparam("changed"))
-)
-ADD_BILL, ADD_LINE = insert(billing_bills), insert(billing_lines)
-ADD_ENTRY, ADD_DOCUMENT = insert(billing_entries), insert(billing_documents)
-DROP_ENTRIES = delete(billing_entries).where(
-    billing_entries.c.operator == bindparam("operator"), billing_entries.c.account == bindparam("account")
-)
-DROP_BILLS = delete(billing_bills).where(
-    billing_bills.c.operator == bindparam("operator"), billing_bills.c.account == bindparam("account")
-)
+"""An unpaid bill is due in three days at the earliest, whatever today's date."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """An operator of the demo world, on one day in its own time zone."""
+    """An operator of the demo world on one day, `today` in its own time zone."""
 
     name: str
     prefix: str
     due_after: timedelta
     tax_percent: Decimal
     unit: Decimal
+    """The smallest unit of its currency."""
     today: date
 
     def money(self, amount: object) -> Decimal:
-        """An amount with exactly the currency's decimals."""
+        """Round an amount to the currency's decimals."""
         return Decimal(str(amount)).quantize(self.unit, ROUND_HALF_UP)
 
 
@@ -85,15 +73,15 @@ def _shop(name: str, told: Mapping[str, Any], now: datetime) -> Shop:
 
 
 def months_before(day: date, months: int) -> date:
-    """The first of the month so many months before."""
+    """Return the first day of the month that is `months` before that of `day`."""
     year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
     return date(year, month + 1, 1)
 
 
 def first_bill(shop: Shop, state: str) -> date:
-    """When the newest bill was issued: on the first of this month.
+    """Return the issue date of the newest bill: the first of this month.
 
-    One that must be overdue is last month's when this month's is not yet due.
+    For state `overdue` it is the first of last month while this month's bill is not yet due.
     """
     this_month = months_before(shop.today, 0)
     early = state == "overdue" and this_month + shop.due_after >= shop.today
@@ -101,27 +89,27 @@ def first_bill(shop: Shop, state: str) -> date:
 
 
 def account_of(msisdn: str) -> str:
-    """The account number: the line's own digits."""
+    """Return the account number: the digits of the line's number."""
     return msisdn.removeprefix("+")
 
 
 def amounts_of(person: Mapping[str, Any]) -> list[Any]:
-    """What each bill comes to, newest first."""
+    """Return the totals of a person's bills, newest first."""
     repeat = person.get("repeat")
     return [repeat["amount"]] * repeat["months"] if repeat else list(person["amounts"])
 
 
 def bills_of(shop: Shop, person: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The person's bills, newest first; all but the newest are paid."""
+    """Build the rows of a person's bills, newest first; all but the newest are paid."""
     state = person.get("first_state", "paid")
     start = first_bill(shop, state)
-    dated = [(months_before(start, index), amount) for index, amount in enumerate(amounts_of(person))]
-    rows = [_bill(shop, person, issued, shop.money(amount)) for issued, amount in dated]
-    if rows and state != "paid":
-        rows[0]["remaining"] = rows[0]["total"] - shop.money(person.get("paid", 0))
-    if rows and state in ("due", "partial"):
-        rows[0]["due"] = max(rows[0]["due"], shop.today + DAYS_TO_PAY)
-    return rows
+    months = [(months_before(start, index), amount) for index, amount in enumerate(amounts_of(person))]
+    bills = [_bill(shop, person, issued, shop.money(amount)) for issued, amount in months]
+    if bills and state != "paid":
+        bills[0]["remaining"] = bills[0]["total"] - shop.money(person.get("paid", 0))
+    if bills and state in ("due", "partial"):
+        bills[0]["due"] = max(bills[0]["due"], shop.today + DAYS_TO_PAY)
+    return bills
 
 
 def _bill(shop: Shop, person: Mapping[str, Any], issued: date, total: Decimal) -> dict[str, Any]:
@@ -140,7 +128,7 @@ def _bill(shop: Shop, person: Mapping[str, Any], issued: date, total: Decimal) -
 
 
 def split(shop: Shop, person: Mapping[str, Any], total: Decimal, *, newest: bool) -> dict[str, Decimal]:
-    """A bill's amount by rubric: as listed for the newest, else four fifths subscription; it adds up."""
+    """Split a bill's total by rubric: as listed for the newest, else four fifths subscription."""
     if newest and "lines" in person:
         return {rubric: shop.money(amount) for rubric, amount in person["lines"].items() if amount}
     parts: dict[str, Decimal] = {}
@@ -153,14 +141,14 @@ def split(shop: Shop, person: Mapping[str, Any], total: Decimal, *, newest: bool
 
 
 def lines_of(shop: Shop, person: Mapping[str, Any], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The detail of all these bills."""
+    """Build the detail rows of all these bills, newest bill first."""
     return [line for index, row in enumerate(rows) for line in _lines_of(shop, person, row, newest=index == 0)]
 
 
 def _lines_of(
     shop: Shop, person: Mapping[str, Any], row: Mapping[str, Any], *, newest: bool
 ) -> Iterator[dict[str, Any]]:
-    """One bill's lines: everybody on the account has a share of it, split by rubric."""
+    """Yield one bill's detail rows: an equal share per user of the account, split by rubric."""
     users = extras.users_of(person)
     for (centre, user), share in zip(users, extras.shares(row["total"], len(users), shop.unit), strict=True):
         for rubric, amount in split(shop, person, share, newest=newest).items():
@@ -169,9 +157,9 @@ def _lines_of(
 
 
 def subscriber_of(shop: Shop, person: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """The person as a subscriber of the shop, at an instant."""
+    """Build the row of a person as a subscriber of the operator at `now`."""
     account = account_of(person["msisdn"])
-    newcomer = person.get("subscribed") == "this_month"
+    is_newcomer = person.get("subscribed") == "this_month"
     return {
         "id": f"{shop.name}-{account}",
         "operator": shop.name,
@@ -181,7 +169,7 @@ def subscriber_of(shop: Shop, person: Mapping[str, Any], now: datetime) -> dict[
         "kind": person["kind"],
         "segment": person["segment"],
         "language": person["language"],
-        "since": months_before(shop.today, 0) if newcomer else CUSTOMER_SINCE,
+        "since": months_before(shop.today, 0) if is_newcomer else CUSTOMER_SINCE,
         "email": person.get("email", ""),
         "email_validated": person.get("email_validated", False),
         "address": "",
@@ -197,15 +185,15 @@ def _sim_changed(person: Mapping[str, Any], now: datetime) -> datetime | None:
 
 
 def _settle_in(connection: Connection, shop: Shop, person: Mapping[str, Any], now: datetime) -> None:
-    """Write one person: what they chose since the last seeding stays, their bills follow the calendar."""
+    """Write one person; their own choices since the last seeding stay, their bills follow the calendar."""
     row = subscriber_of(shop, person, now)
     bills = bills_of(shop, person)
     connection.execute(ADD_SUBSCRIBER, row)
-    renewed = {"whose": row["id"], "from_day": row["since"], "changed": row["sim_changed_at"]}
-    connection.execute(RENEW, renewed)
-    whose = {"operator": shop.name, "account": row["account"]}
-    connection.execute(DROP_BILLS, whose)
-    connection.execute(DROP_ENTRIES, whose)
+    dates = {"whose": row["id"], "from_day": row["since"], "changed": row["sim_changed_at"]}
+    connection.execute(RENEW, dates)
+    account = {"operator": shop.name, "account": row["account"]}
+    connection.execute(DROP_BILLS, account)
+    connection.execute(DROP_ENTRIES, account)
     entries = list(extras.entries_of(shop.name, row["account"], person, shop.today, shop.unit))
     if entries:
         connection.execute(ADD_ENTRY, entries)
@@ -218,7 +206,7 @@ def _settle_in(connection: Connection, shop: Shop, person: Mapping[str, Any], no
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """One operator of the demo world, as the rows of its tables."""
+    """One operator of the demo world as rows of the billing tables."""
 
     shop: Shop
     zone: ZoneInfo
@@ -231,23 +219,23 @@ class Rows:
 
 
 def rows(operator: str, now: datetime, world: Mapping[str, Any] | None = None) -> Rows:
-    """An operator's people and what is theirs as they stand at `now` (aware), in the demo world or another."""
-    told = (known() if world is None else world)[operator]
-    found = Rows(_shop(operator, told, now), ZoneInfo(told["time_zone"]), told["currency"])
-    for person in told["subscribers"]:
-        bills = bills_of(found.shop, person)
-        found.people.append(subscriber_of(found.shop, person, now))
-        found.bills.extend(bills)
-        found.lines.extend(lines_of(found.shop, person, bills))
-        account, shop = account_of(person["msisdn"]), found.shop
-        found.entries.extend(extras.entries_of(operator, account, person, shop.today, shop.unit))
-        found.documents.extend(extras.document(operator, bill["id"]) for bill in bills if "siret" in person)
-    return found
+    """Build an operator's rows as of `now` (aware), from the demo world or another definition."""
+    definition = (known() if world is None else world)[operator]
+    result = Rows(_shop(operator, definition, now), ZoneInfo(definition["time_zone"]), definition["currency"])
+    for person in definition["subscribers"]:
+        bills = bills_of(result.shop, person)
+        result.people.append(subscriber_of(result.shop, person, now))
+        result.bills.extend(bills)
+        result.lines.extend(lines_of(result.shop, person, bills))
+        account, today, unit = account_of(person["msisdn"]), result.shop.today, result.shop.unit
+        result.entries.extend(extras.entries_of(operator, account, person, today, unit))
+        result.documents.extend(extras.document(operator, bill["id"]) for bill in bills if "siret" in person)
+    return result
 
 
 @cache
 def known() -> dict[str, Any]:
-    """The demo world as its file tells it, by operator."""
+    """Load `world.yaml`, cached: definitions by operator."""
     world: dict[str, Any] = yaml.load(WORLD.read_text(encoding="utf-8"), SWIFT)  # noqa: S506 - safe, both
     return world
 
@@ -255,22 +243,24 @@ def known() -> dict[str, Any]:
 async def seed(
     database: Database, passwords: SqlPasswords, now: datetime, world: Mapping[str, Any] | None = None
 ) -> None:
-    """Put the demo world there as it stands at `now` (aware). Repeating it is harmless.
+    """Write the demo world as of `now` (aware) to the database. Idempotent.
 
     Secrets are set only where there are none, so one changed in the demo stays changed.
     """
     world = known() if world is None else world
     people = [
-        (_shop(name, told, now), person) for name, told in world.items() for person in told["subscribers"]
+        (_shop(name, definition, now), person)
+        for name, definition in world.items()
+        for person in definition["subscribers"]
     ]
 
     def job(connection: Connection) -> None:
-        for shop, person in people:
-            _settle_in(connection, shop, person, now)
+        for operator, person in people:
+            _settle_in(connection, operator, person, now)
 
     await database.write(job, seconds=60)
-    for shop, person in people:
-        await _secrets(passwords, shop.name, person, now)
+    for operator, person in people:
+        await _secrets(passwords, operator.name, person, now)
 
 
 async def _secrets(passwords: SqlPasswords, operator: str, person: Mapping[str, Any], now: datetime) -> None:
@@ -280,11 +270,11 @@ async def _secrets(passwords: SqlPasswords, operator: str, person: Mapping[str, 
 
 
 def cast(told: Mapping[str, Any]) -> list[dict[str, str]]:
-    """The people of an operator as a world tells them: number, name, language, and the secrets they know."""
+    """Return the people of an operator: number, name, language, and what they know."""
     return [_role(person) for person in told["subscribers"]]
 
 
 def _role(person: Mapping[str, Any]) -> dict[str, str]:
-    known = (f"{kind.replace('_', ' ')} {person[kind]}" for kind in SECRETS if kind in person)
+    secrets = (f"{kind.replace('_', ' ')} {person[kind]}" for kind in SECRETS if kind in person)
     role = {"number": person["msisdn"], "name": person["name"], "language": person["language"]}
-    return {**role, "knows": ", ".join([person["kind"], person["segment"], *known])}
+    return {**role, "knows": ", ".join([person["kind"], person["segment"], *secrets])}

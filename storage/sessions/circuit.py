@@ -1,4 +1,4 @@
-"""The circuit in front of a store that others can stand in for: left alone for a while when it fails."""
+"""Circuit breaker of a shared Redis store that has a fallback in memory."""
 
 import logging
 from collections.abc import Callable
@@ -9,7 +9,7 @@ _log = logging.getLogger("dialtree.sessions")
 
 
 class Circuit:
-    """Closed, or broken with one try each cool-down."""
+    """Closed until `failure_threshold` failures in a row; open with one probe call each cool-down."""
 
     def __init__(self, now: Callable[[], float], failures: int, cool_down_seconds: float) -> None:
         self._now = now
@@ -20,11 +20,11 @@ class Circuit:
 
     @property
     def broken(self) -> bool:
-        """Did it fail too often in a row?"""
+        """Whether the circuit is open."""
         return self._failures >= self._most
 
     def closed(self) -> bool:
-        """May the primary be asked? Of those who ask a broken one, the first after the cool-down may."""
+        """Return whether a call may go now; when open, only the first one after the cool-down may."""
         if not self.broken:
             return True
         if self._now() < self._try_at:
@@ -33,14 +33,15 @@ class Circuit:
         return True
 
     def failed(self, failure: Unavailable) -> None:
-        """It did not answer, once more."""
+        """Count a failed call; when it opens the circuit, log `sessions.circuit_opened`: memory serves now."""
         self._failures += 1
         self._try_at = self._now() + self._cool_down
         if self._failures == self._most:
-            _log.warning("sessions.degraded: serving from memory (%s)", failure)
+            cause = failure.__cause__ or failure
+            _log.warning("sessions.circuit_opened", extra={"failure": type(cause).__name__})
 
     def worked(self) -> None:
-        """It answered."""
+        """Close the circuit; log `sessions.circuit_closed` if it was open."""
         if self.broken:
-            _log.warning("sessions.restored: the shared store answers again")
+            _log.warning("sessions.circuit_closed")
         self._failures = 0

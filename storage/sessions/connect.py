@@ -1,4 +1,4 @@
-"""Live sessions in Redis by URL, and in this process's memory."""
+"""Redis clients and session stores from a URL: single server, Sentinel or Cluster."""
 
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -26,12 +26,12 @@ def connect(
     lease_seconds: float = 10.0,
     budget_seconds: float = 0.1,
 ) -> RedisSessions:
-    """Sessions in the Redis behind a URL; nothing is opened before the first call.
+    """Return a session store for a Redis URL; no connection is opened before the first call.
 
     redis://[user:password@]host[:port][/db]                     one server; rediss:// over TLS
-    redis+sentinel://[...@]host:port,host:port/service[/db]      whichever master the sentinels name
+    redis+sentinel://[...@]host:port,host:port/service[/db]      the sentinels' current master
     redis+cluster://[...@]host:port,host:port                    a cluster
-    (and rediss+sentinel, rediss+cluster). `?sentinel_password=` is for sentinels that ask for their own.
+    (and rediss+sentinel, rediss+cluster). `?sentinel_password=` is for sentinels with their own password.
     Every call waits `budget_seconds` at most. ValueError for any other URL; it does not repeat the URL,
     which may hold a password.
     """
@@ -39,7 +39,7 @@ def connect(
 
 
 def reach(url: str, budget_seconds: float = 0.1) -> Caller:
-    """A way to run scripts in the Redis behind a URL, as `connect` reads it."""
+    """Return a script client for a Redis URL in the form `build_redis_sessions` describes."""
     scheme, _, kind = urlsplit(url).scheme.partition("+")
     if scheme not in ("redis", "rediss") or kind not in ("", "sentinel", "cluster"):
         raise ValueError("a Redis URL begins with redis://, rediss://, redis+sentinel:// or redis+cluster://")
@@ -52,29 +52,30 @@ def reach(url: str, budget_seconds: float = 0.1) -> Caller:
 
 
 def _once() -> dict[str, Any]:
-    """A script is never sent twice: the second would meet the first one's lease. No timeouts of redis-py's
-    own either: a call's budget covers connecting, sending and reading.
+    """Turn off redis-py's retries and timeouts.
+
+    A script sent twice would find its own first lease; a call's budget covers connecting, sending and reading.
     """
     return {"retry": Retry(NoBackoff(), 0), "socket_timeout": None, "socket_connect_timeout": None}
 
 
 def _quiet() -> dict[str, Any]:
-    """With notices about maintenance on, redis-py would hand out connections the server has closed."""
+    """Turn off maintenance notifications: with them redis-py hands out connections the server has closed."""
     return {"protocol": 2, "maint_notifications_config": MaintNotificationsConfig(enabled=False)}
 
 
 def _by_sentinel(url: str) -> list[Redis]:
-    """The master, and the sentinels who know where it is."""
+    """Return the client of the master, and those of its sentinels."""
     service, *rest = urlsplit(url).path.strip("/").split("/")
     if not service:
         raise ValueError("a Sentinel URL ends with the name of the service: redis+sentinel://host:26379/NAME")
     login = _login(url)
-    asked = parse_qs(urlsplit(url).query).get("sentinel_password")
-    doors = {"ssl": True} if "ssl" in login else {}
-    lookup = {**_once(), **doors, **({"password": asked[0]} if asked else {})}
+    password = parse_qs(urlsplit(url).query).get("sentinel_password")
+    tls = {"ssl": True} if "ssl" in login else {}
+    lookup = {**_once(), **tls, **({"password": password[0]} if password else {})}
     sentinel = Sentinel(_hosts(url, _SENTINEL_PORT), sentinel_kwargs=lookup)  # type: ignore[no-untyped-call]
-    place: dict[str, Any] = {"db": int(rest[0]) if rest else 0}
-    master: Redis = sentinel.master_for(service, **place, **login, **_once(), **_quiet())
+    database: dict[str, Any] = {"db": int(rest[0]) if rest else 0}
+    master: Redis = sentinel.master_for(service, **database, **login, **_once(), **_quiet())
     return [master, *sentinel.sentinels]
 
 
@@ -88,12 +89,12 @@ def _login(url: str) -> dict[str, Any]:
     parts = urlsplit(url)
     user, _, password = parts.netloc.rpartition("@")[0].partition(":")
     login = {"username": unquote(user) or None, "password": unquote(password) or None}
-    given: dict[str, Any] = {name: value for name, value in login.items() if value}
-    return given | ({"ssl": True} if parts.scheme.startswith("rediss") else {})
+    filled: dict[str, Any] = {name: value for name, value in login.items() if value}
+    return filled | ({"ssl": True} if parts.scheme.startswith("rediss") else {})
 
 
 def _hosts(url: str, port: int) -> list[tuple[str, int]]:
-    """`a:1,b` as pairs; IPv6 addresses stand in brackets."""
+    """Parse `a:1,b` into pairs of host and port; IPv6 addresses are in brackets."""
     places = urlsplit(url).netloc.rpartition("@")[2].split(",")
-    found = [urlsplit(f"//{place}") for place in places]
-    return [(each.hostname or "127.0.0.1", each.port or port) for each in found]
+    addresses = [urlsplit(f"//{place}") for place in places]
+    return [(each.hostname or "127.0.0.1", each.port or port) for each in addresses]

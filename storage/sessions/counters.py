@@ -1,4 +1,4 @@
-"""Tallies: counts of nuisances in this process's memory, in Redis, and in both so that neither is needed."""
+"""Windowed counters for flood and abuse limits: in memory, in Redis, and in both with fallback."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -14,19 +14,19 @@ from storage.sessions.lua_scripts import TALLY
 from storage.sessions.pipelining import Caller
 
 MOST = 100_000
-"""Counts one process remembers; the one begun longest ago goes first."""
+"""Counters one process holds; the one whose window began first is evicted first."""
 
 
 @dataclass(slots=True)
 class MemoryTallies:
-    """The `Tallies` port for one process. `now` in seconds."""
+    """The windowed-counter port for one process. `now` in seconds."""
 
     now: Callable[[], float]
     begun: OrderedDict[tuple[str, str], tuple[float, int]] = field(default_factory=OrderedDict, repr=False)
-    """When the window of each count ends, and the count."""
+    """End of the window and count, by kind and subject."""
 
     async def count(self, what: str, who: str, seconds: float) -> int:
-        """As `Tallies.count`."""
+        """Count one more; return the count in the current window."""
         name, now = (what, who), self.now()
         ends, count = self.begun.get(name, (0.0, 0))
         if ends <= now:
@@ -39,27 +39,27 @@ class MemoryTallies:
 
 
 class RedisTallies:
-    """Counts in Redis, shared by any number of processes, under keyed hashes; raises Slow and Down."""
+    """Windowed counters in Redis, shared by all processes, under keyed hashes; raises Slow and Down."""
 
     def __init__(self, caller: Caller, secret: Secret) -> None:
         self._caller = caller
         self._key = derived(secret, "tallies")
 
     async def count(self, what: str, who: str, seconds: float) -> int:
-        """As `Tallies.count`, but that it raises when Redis does not answer."""
+        """Count one more; return the count in the current window. Slow or Down when Redis does not answer."""
         name = mark(self._key, what, who)[:12].hex()
         return int(await self._caller.call(TALLY, f"tally:{name}", ceil(seconds * 1000)))
 
 
 class FallbackTallies:
-    """Counts in both, and the larger one counts: when the shared store is gone nobody begins at nought."""
+    """Count in both and return the larger: without Redis the counts of this process still apply."""
 
     def __init__(self, primary: RedisTallies, spare: Tallies, now: Callable[[], float]) -> None:
         self._primary, self._spare = primary, spare
         self._circuit = Circuit(now, failures=3, cool_down_seconds=1.0)
 
     async def count(self, what: str, who: str, seconds: float) -> int:
-        """As `Tallies.count`."""
+        """Count one more; return the count in the current window."""
         own = await self._spare.count(what, who, seconds)
         if not self._circuit.closed():
             return own

@@ -1,4 +1,4 @@
-"""Live sessions that go on, in this process's memory, when the shared store does not answer."""
+"""Session store with fallback to this process's memory while the shared store does not answer."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -15,18 +15,18 @@ T = TypeVar("T")
 
 
 class FallbackSessions:
-    """A shared store with this process's memory behind it, so that no caller meets its failures.
+    """A shared session store (`primary`) with this process's memory as the fallback.
 
-    When the primary is slow, full, read-only, gone or failing over, the turn is served from `spare`. After
-    `failures` in a row the primary is left alone for `cool_down_seconds` of `now`, then one turn tries
-    it. A session stays where it was opened: what `spare` holds is served from there until it ends
-    or expires, and a turn whose save the primary did not take goes on in `spare`.
+    When the primary is slow, full, read-only, gone or failing over, the turn is served from `memory`. After
+    `failure_threshold` failures in a row the primary is not called for `cool_down_seconds`, then by one turn.
+    A session stays where it was opened: one held in `memory` is served from there until it ends
+    or expires, and a turn whose save to the primary failed continues in `memory`.
 
-    What this may lose, for as long as the primary is out: a session it alone knew starts again at
-    home; so does one whose next turn reaches another process; two processes may each answer a
-    repeat of one hop, once each (what they change carries its own key and happens once); each process
-    counts its own rate; the network's word that a conversation is over does not reach the primary, where it
-    expires. Nothing that must not be lost is kept in sessions. Overloaded is raised when `spare` is full.
+    What may be lost while the primary is out: a session only the primary had starts again at home; so does
+    one whose next turn reaches another process; two processes may each answer a repeat of one hop, once
+    each (changes carry an idempotency key and happen once); each process applies its own rate limit; the
+    network's end of a conversation does not reach the primary, where the session expires. Nothing that must
+    not be lost is in sessions. Raises Overloaded when `memory` is full.
     """
 
     def __init__(
@@ -43,23 +43,23 @@ class FallbackSessions:
 
     @property
     def degraded(self) -> bool:
-        """Is the primary being left alone? For readiness and metrics."""
+        """Whether the circuit of the primary is open. For readiness and metrics."""
         return self._circuit.broken
 
     async def open(self, key: SessionKey, hop: str) -> Opened:
-        """As `Sessions.open` says, from whichever store has the session."""
+        """Implement `Sessions.open`, from the store that has the session."""
         if not self._spare.holds(key):
             opened = await self._try(lambda: self._primary.open(key, hop))
             if opened is not None:
                 return opened
-        # A lease below zero is the spare's: the save finds its way back by it.
+        # A negative lease marks a session opened in memory, so that save and release go there too.
         opened = await self._spare.open(key, hop)
         return replace(opened, lease=-opened.lease)
 
     async def save(
         self, key: SessionKey, opened: Opened, hop: str, session: bytes | None, reply: bytes
     ) -> bool:
-        """Keep both where the session was opened; in `spare` when that store does not take them."""
+        """Store both where the session was opened; in `memory` when the primary fails."""
         if opened.lease < 0:
             return await self._spare.save(key, _spares(opened), hop, session, reply)
         saved = await self._try(lambda: self._primary.save(key, opened, hop, session, reply))
@@ -68,30 +68,30 @@ class FallbackSessions:
         return saved is not False
 
     async def release(self, key: SessionKey, opened: Opened) -> None:
-        """Give the lease back; one the primary does not hear of runs out."""
+        """Release the lease; if the primary cannot be called, the lease expires there."""
         if opened.lease < 0:
             await self._spare.release(key, _spares(opened))
             return
         await self._try(lambda: self._primary.release(key, opened))
 
     async def drop(self, key: SessionKey) -> None:
-        """Forget it in both stores; what the primary does not hear of expires."""
+        """Delete the session in both stores; if the primary cannot be called, it expires there."""
         await self._spare.drop(key)
         await self._try(lambda: self._primary.drop(key))
 
     async def forget(self, tag: str) -> int:
-        """Forget it in both; Unavailable when the primary cannot be asked: whoever asks must know."""
+        """Delete a subscriber's sessions in both stores; Unavailable when the primary cannot be called."""
         return await self._spare.forget(tag) + await self._primary.forget(tag)
 
     def _keep(self, key: SessionKey, opened: Opened, hop: str, session: bytes | None, reply: bytes) -> None:
-        """The turn is done and its reply is owed: a full spare costs the session, not the reply."""
+        """Store the finished turn in memory; when memory is full only the session is lost, not the reply."""
         try:
             self._spare.keep(key, opened.version, hop, session, reply)
         except Overloaded:
-            _log.warning("sessions.lost: the store did not save and memory is full")
+            _log.warning("sessions.session_lost")
 
     async def _try(self, work: Callable[[], Awaitable[T]]) -> T | None:
-        """What the primary answers; None when it does not, or is not to be asked."""
+        """Return the primary's answer; None when it fails or its circuit is open."""
         if not self._circuit.closed():
             return None
         try:

@@ -1,4 +1,4 @@
-"""How many turns a subscriber may take: a leaky bucket, one number per subscriber."""
+"""Rate limit of turns per subscriber: a leaky bucket, one number each."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -6,25 +6,25 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """At most `turns` in any `seconds`, then one each `seconds / turns`."""
+    """At most `max_turns` at once in `window_seconds`, then one each `interval_seconds`."""
 
     turns: int
     seconds: float
 
     def __post_init__(self) -> None:
         if self.turns < 1 or self.seconds <= 0:
-            raise ValueError("a rate needs at least one turn in a positive time")
+            raise ValueError("a turn rate limit needs at least one turn and a positive time")
 
     @property
     def interval(self) -> float:
-        """Seconds one turn takes to leak out."""
+        """Seconds after which one more turn is allowed."""
         return self.seconds / self.turns
 
 
 class Buckets:
-    """The buckets of this process: for each tag the moment when it will have run empty.
+    """Turn rate limiter of one process: for each tag the time when its bucket will be empty.
 
-    At most `entries` are kept; beyond that the one untouched the longest is forgotten.
+    At most `max_entries` are kept; beyond that the least recently used one is evicted.
     """
 
     def __init__(self, rate: Rate, entries: int) -> None:
@@ -34,7 +34,7 @@ class Buckets:
         self._empty_at: OrderedDict[str, float] = OrderedDict()
 
     def take(self, tag: str, now: float) -> bool:
-        """Count one turn; False, and nothing counted, when there is no room for it."""
+        """Count one turn; False, with nothing counted, when it is over the limit."""
         filled = max(self._empty_at.get(tag, now), now) + self._interval
         if filled - now > self._room:
             return False
@@ -50,4 +50,4 @@ class Buckets:
 
 
 _ROUNDING = 1 + 1e-9
-"""Ten times a tenth must not be more than one."""
+"""Tolerance for floating-point sums: ten times a tenth must not exceed one."""

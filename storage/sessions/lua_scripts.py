@@ -1,15 +1,15 @@
-"""What Redis runs for us: one script to open a turn, one to save it.
+"""Lua scripts for Redis: open, save, release and delete a session; count in a window.
 
 A session is one string under `{tag}name`, smaller than a hash of the same fields (which leaves its
 compact form above 64 bytes a field): kind, version (4 bytes), fencing token (7), end of the lease in
-ms (6), length of the hop, the hop, and a body the scripts do not look into. Kinds: 0xD0 leased and
-never saved, 0xD1 live, 0xD2 ended.
+ms (6), length of the hop, the hop, and a body opaque to the scripts. Kinds: 0xD0 leased and never
+saved, 0xD1 live, 0xD2 ended.
 
-Tokens grow with the server's clock in microseconds, so that none is ever given twice, not even after
-the record, or the whole of Redis, was lost. A lease that ends further away than leases last was
-written under another clock, and does not count. A string that is none of ours counts as nothing, and no
-string makes a script fail: it would look as if Redis were out, to everybody (`math.max(now, empty)` is
-`now` where the bucket holds "nan"; the other way round it is not; above 2^53 a number skips some).
+Tokens grow with the server's clock in microseconds, so that none is issued twice, not even after the
+record, or all of Redis, was lost. A lease that ends later than `lease_ms` from now was written under
+another clock and is ignored. A value in another format is treated as absent, and no value makes a script
+fail: every caller would take that for a Redis outage (`math.max(now, empty)` is `now` where the bucket
+holds "nan", with the arguments swapped it is not; above 2^53 integers are no longer exact).
 """
 
 from storage.sessions.pipelining import Script
@@ -53,9 +53,9 @@ return {kind == 0xD1 and 1 or 0, version, token, body}
 """,
     keys=2,
 )
-"""Keys: session, bucket. Words: hop, lease ms, time to live ms, us a turn (0: no limit), us of the window.
+"""Keys: session, bucket. Arguments: hop, lease ms, TTL ms, interval us (0: no limit), window us.
 
-Answers status (0 new, 1 live, 2 ended, 3 replay, 4 busy, 5 limited), version, token, body.
+Returns status (0 new, 1 live, 2 ended, 3 replay, 4 busy, 5 limited), version, token, body.
 """
 
 SAVE = Script(
@@ -69,7 +69,7 @@ return 1
 """,
     keys=1,
 )
-"""Words: version, token, kind, hop, body, time to live ms. Answers 1, or 0 when the lease was lost."""
+"""Arguments: version, token, kind, hop, body, TTL ms. Returns 1, or 0 when the lease was lost."""
 
 RELEASE = Script(
     _READ
@@ -82,9 +82,10 @@ return 1
 """,
     keys=1,
 )
-"""Words: token."""
+"""Arguments: token. Keeps a saved session and its remaining TTL; deletes one never saved."""
 
 DROP = Script("return redis.call('DEL', KEYS[1])", keys=1)
+"""Delete the session, leased or not."""
 
 FORGET = Script(
     """
@@ -98,8 +99,8 @@ return {found[1], gone}
 """,
     keys=1,
 )
-"""Key: the tag in its braces, by which a cluster finds the one node that has all its keys, and which is
-the bucket's own name. Words: where to go on. Answers where to go on, 0 at the end, and how many went.
+"""One SCAN step. Key: `{tag}`, which is the bucket's key and selects the cluster node of this tag's keys.
+Argument: the cursor. Returns the next cursor, 0 at the end, and how many sessions were deleted.
 """
 
 TALLY = Script(
@@ -114,4 +115,4 @@ return count
 """,
     keys=1,
 )
-"""Words: the window, ms."""
+"""Argument: the window in ms, which begins with the first count. Returns the count."""

@@ -1,4 +1,4 @@
-"""Live sessions in this process's memory."""
+"""In-memory session store of one process."""
 
 import asyncio
 import contextlib
@@ -21,19 +21,19 @@ class _Entry:
     version: int = 0
     lease: int = 0
     until: float = 0.0
-    """When the lease runs out; 0 when nobody holds it."""
+    """When the lease expires; 0 when it is free."""
     hop: str | None = None
     session: bytes | None = None
     reply: bytes | None = None
     freed: asyncio.Event | None = None
-    """Made by the first twin that has to wait."""
+    """Set when the lease is released; created by the first concurrent request that waits."""
 
     def found(self) -> Opened:
-        """Ours to move: with what was there before, if anything was."""
+        """Return the leased session: `live` with its bytes, or `new`."""
         return Opened("live" if self.version else "new", self.version, self.lease, self.session)
 
     def free(self) -> None:
-        """Nobody holds the lease; whoever waits looks again."""
+        """Free the lease and wake the waiting requests."""
         self.until = 0.0
         if self.freed is not None:
             self.freed.set()
@@ -41,11 +41,11 @@ class _Entry:
 
 
 class MemorySessions:
-    """The `Sessions` port for one process: everything is gone when it ends.
+    """The `Sessions` port for one process: everything is lost when it ends.
 
-    Times are seconds of `now`, a clock that never runs backward. A session lives `ttl_seconds` from
-    its last turn. A lease runs out after `lease_seconds`; a twin waits `wait_seconds` for it.
-    At `entries` sessions the next new one raises Overloaded; those alive go on.
+    Times are seconds of `now`, a monotonic clock. A session expires `ttl_seconds` after its last turn.
+    A lease expires after `lease_seconds`; a concurrent request waits `wait_seconds` for it.
+    At `max_entries` sessions a new one raises Overloaded; existing ones continue.
     """
 
     def __init__(
@@ -64,26 +64,26 @@ class MemorySessions:
         self._limit = Buckets(limit, 2 * entries) if limit else None
         self._most = entries
         self._fences = count(1)
-        # The one touched longest ago first: every turn gives the same time to live.
+        # Least recently used first, which is also the order of expiry: every turn gives the same TTL.
         self._entries: OrderedDict[tuple[str, str], _Entry] = OrderedDict()
 
     def __len__(self) -> int:
-        """Sessions kept, some of them perhaps expired and not yet swept out."""
+        """Return the number of stored sessions, including expired ones not yet evicted."""
         return len(self._entries)
 
     def holds(self, key: SessionKey) -> bool:
-        """Is something kept under this key?"""
+        """Return whether an unexpired session is stored under this key."""
         return self._alive((key.tag, key.name), self._now()) is not None if self._entries else False
 
     async def open(self, key: SessionKey, hop: str) -> Opened:
-        """Load, lease, check for replay and count, as `Sessions.open` says; Overloaded when full."""
+        """Implement `Sessions.open`: load, lease, replay check and rate limit; Overloaded when full."""
         opened = self._open(key, hop)
         return opened if opened is not _BUSY else await self._wait(key, hop)
 
     async def save(
         self, key: SessionKey, opened: Opened, hop: str, session: bytes | None, reply: bytes
     ) -> bool:
-        """Keep both if lease and version are still those of `opened`; None ends the conversation."""
+        """Store both if lease and version are still those of `opened`; None ends the conversation."""
         name, now = (key.tag, key.name), self._now()
         entry = self._held(name, opened, now)
         if entry is None or entry.version != opened.version:
@@ -94,7 +94,7 @@ class MemorySessions:
         return True
 
     async def release(self, key: SessionKey, opened: Opened) -> None:
-        """Give the lease back, if it is still ours."""
+        """Release the lease if it is still ours."""
         name = (key.tag, key.name)
         entry = self._held(name, opened, self._now())
         if entry is None:
@@ -104,20 +104,20 @@ class MemorySessions:
         entry.free()
 
     async def drop(self, key: SessionKey) -> None:
-        """Forget it; whoever holds its lease can no longer save."""
+        """Delete the session; the holder of its lease can no longer save."""
         entry = self._entries.pop((key.tag, key.name), None)
         if entry is not None:
             entry.free()
 
     async def forget(self, tag: str) -> int:
-        """Forget a subscriber's conversations, as `Sessions.forget` says: those of this process."""
+        """Delete a subscriber's sessions in this process; return how many there were."""
         names = [name for name in self._entries if name[0] == tag]
         for name in names:
             self._entries.pop(name).free()
         return len(names)
 
     def keep(self, key: SessionKey, version: int, hop: str, session: bytes | None, reply: bytes) -> None:
-        """Take over a turn made elsewhere, whatever was here before; Overloaded when full."""
+        """Store a turn that was opened in another store, replacing what is here; Overloaded when full."""
         name, now = (key.tag, key.name), self._now()
         entry = self._alive(name, now) or self._add(name, now)
         entry.version = version
@@ -155,7 +155,7 @@ class MemorySessions:
         return opened
 
     async def _freed(self, entry: _Entry) -> None:
-        """Return when the lease is given back, or when it has run out."""
+        """Return when the lease is released or expired."""
         entry.freed = entry.freed or asyncio.Event()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(entry.until - self._now()):
@@ -171,18 +171,18 @@ class MemorySessions:
 
     def _held(self, name: tuple[str, str], opened: Opened, now: float) -> _Entry | None:
         entry = self._alive(name, now)
-        ours = entry is not None and entry.until and entry.lease == opened.lease
-        return entry if ours else None
+        is_ours = entry is not None and entry.until and entry.lease == opened.lease
+        return entry if is_ours else None
 
     def _add(self, name: tuple[str, str], now: float) -> _Entry:
         self._sweep(now)
         if len(self._entries) >= self._most:
-            raise Overloaded("as many sessions as this process may hold")
+            raise Overloaded("memory sessions: the limit of this process is reached")
         entry = self._entries[name] = _Entry(now + self._ttl)
         return entry
 
     def _sweep(self, now: float) -> None:
-        """Two out for one in: the dead never pile up, and no turn pays for more than two."""
+        """Evict at most two expired sessions per new one: they do not pile up, at a bounded cost per turn."""
         for _ in range(min(2, len(self._entries))):
             oldest = next(iter(self._entries))
             if self._entries[oldest].expires > now:

@@ -1,4 +1,4 @@
-"""Script calls to Redis, those of one turn of the event loop sent as one pipeline."""
+"""Redis script client with automatic pipelining: calls of one event-loop iteration share a round trip."""
 
 import asyncio
 import hashlib
@@ -20,28 +20,31 @@ Word = str | bytes | int
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A Lua script and the name Redis knows it by; it touches keys of one hash tag only."""
+    """A Lua script with its SHA-1 for EVALSHA; it uses keys of one hash tag only."""
 
     source: str = field(repr=False)
     keys: int
     sha: str = field(init=False)
 
     def __post_init__(self) -> None:
-        name = hashlib.sha1(self.source.encode(), usedforsecurity=False).hexdigest()
-        object.__setattr__(self, "sha", name)
+        digest = hashlib.sha1(self.source.encode(), usedforsecurity=False).hexdigest()
+        object.__setattr__(self, "sha", digest)
 
 
 class Caller(Protocol):
-    """A way to run scripts."""
+    """A client that runs Lua scripts in Redis."""
 
     async def call(self, script: Script, *words: Word) -> Any:
-        """Run it; Slow when no answer came within the budget, Down when Redis said no or broke off."""
+        """Run a script with its keys and arguments, and return the answer.
+
+        Raises Slow when no answer came within the budget, Down on an error answer or a lost connection.
+        """
 
     async def load(self, *scripts: Script) -> None:
-        """Make the scripts known ahead of their first use; fails as `call` does."""
+        """Load scripts before their first use; raises as `run_script` does."""
 
     async def aclose(self) -> None:
-        """Close the connections; what is still under way fails with Down."""
+        """Close the connections; calls under way fail with Down."""
 
 
 @dataclass(slots=True)
@@ -52,12 +55,12 @@ class _Call:
 
 
 class Coalescer:
-    """One Redis (or a Sentinel's current master), a few connections, one pipeline for many calls.
+    """Script client of one Redis (or a Sentinel's current master) that pipelines concurrent calls.
 
     A call waits `budget_seconds` at most, counted from the oldest call of its pipeline. At most
-    `lanes` pipelines are on their way at once; what comes meanwhile gathers for the next one: under load
-    two make it larger than four do, and a turn a fifth cheaper. A caller that is cancelled changes nothing
-    for the others. `guides` are closed with it.
+    `max_pipelines` are under way at once; calls made meanwhile join the next one: under load two make
+    it larger than four do, and a turn a fifth cheaper. A cancelled caller does not affect the others.
+    The `sentinels` are closed with the client.
     """
 
     def __init__(
@@ -72,7 +75,7 @@ class Coalescer:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def call(self, script: Script, *words: Word) -> Any:
-        """As `Caller.call`."""
+        """Implement `ScriptClient.run_script`."""
         loop = asyncio.get_running_loop()
         call = _Call(script, words, loop.create_future())
         if not self._calls:
@@ -82,7 +85,7 @@ class Coalescer:
         return await call.answer
 
     async def load(self, *scripts: Script) -> None:
-        """As `Caller.load`, with ten times the budget: the connection may still have to be made."""
+        """Implement `ScriptClient.load_scripts`, with ten times the budget: it may have to connect first."""
         try:
             async with asyncio.timeout(10 * self._budget):
                 for script in scripts:
@@ -91,11 +94,11 @@ class Coalescer:
             raise failure(error) from error
 
     async def aclose(self) -> None:
-        """As `Caller.aclose`."""
+        """Implement `ScriptClient.aclose`."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        _fail(self._calls, Down("redis: closed"))
+        _fail(self._calls, Down("redis: client closed"))
         for client in (self._client, *self._guides):
             await client.aclose()
 
@@ -114,14 +117,14 @@ class Coalescer:
         self._depart()
 
     async def _travel(self, calls: list[_Call], deadline: float) -> None:
-        """Whatever happens, every call gets an answer or a failure of its own."""
+        """Send the calls as one pipeline; every call ends with an answer or a failure of its own."""
         try:
             async with asyncio.timeout_at(deadline):
                 await self._deliver([call for call in calls if not call.answer.done()])
         except (TimeoutError, RedisError, OSError) as error:
             _fail(calls, error)
         finally:
-            _fail(calls, Down("redis: broken off"))
+            _fail(calls, Down("redis: pipeline cancelled"))
 
     async def _deliver(self, calls: list[_Call]) -> None:
         unknown = _settle(calls, await self._exchange(calls, known=True))
@@ -129,14 +132,14 @@ class Coalescer:
             _settle(unknown, await self._exchange(unknown, known=False))
 
     async def _exchange(self, calls: list[_Call], *, known: bool) -> list[Any]:
-        """One round trip; scripts Redis has not seen (a restart, a new master) go in full."""
+        """Make one round trip; without `scripts_loaded` (restart, new master) scripts are sent in full."""
         pool = self._client.connection_pool
         connection = await pool.get_connection()  # type: ignore[no-untyped-call]
         try:
             await connection.send_packed_command(_packed(calls, known=known), check_health=False)
             return [await _answer(connection) for _ in calls]
         except BaseException:
-            # Answers still to come must not meet the connection's next user.
+            # Answers still outstanding must not be read by the connection's next user.
             await connection.disconnect(nowait=True)
             raise
         finally:
@@ -144,23 +147,23 @@ class Coalescer:
 
 
 class Direct:
-    """A Redis Cluster: every call goes on its own to the node that holds its keys."""
+    """Script client of a Redis Cluster: each call goes unpipelined to the node that holds its keys."""
 
     def __init__(self, client: RedisCluster, budget_seconds: float = 0.1) -> None:
         self._client = client
         self._budget = budget_seconds
 
     async def call(self, script: Script, *words: Word) -> Any:
-        """As `Caller.call`."""
+        """Implement `ScriptClient.run_script`."""
         return await self._bounded(self._run(script, *words), self._budget)
 
     async def load(self, *scripts: Script) -> None:
-        """As `Caller.load`, with ten times the budget: the nodes have to be found first."""
+        """Implement `ScriptClient.load_scripts`, with ten times the budget: it discovers the nodes first."""
         for script in scripts:
             await self._bounded(self._client.script_load(script.source), 10 * self._budget)
 
     async def aclose(self) -> None:
-        """As `Caller.aclose`."""
+        """Implement `ScriptClient.aclose`."""
         await self._client.aclose()
 
     async def _run(self, script: Script, *words: Word) -> Any:
@@ -178,12 +181,12 @@ class Direct:
 
 
 def _packed(calls: list[_Call], *, known: bool) -> bytes:
-    """All commands in one piece, by hiredis: redis-py's own asyncio packer is most of a turn's cost."""
+    """Pack all commands with hiredis: redis-py's own asyncio packer is most of a turn's cost."""
     pieces = []
     for call in calls:
         script = call.script
         head = ("EVALSHA", script.sha) if known else ("EVAL", script.source)
-        # Its stub says a tuple of one.
+        # The stub of hiredis declares a tuple of one item.
         pieces.append(pack_command((*head, script.keys, *call.words)))  # type: ignore[arg-type]
     return b"".join(pieces)
 
@@ -196,7 +199,7 @@ async def _answer(connection: AbstractConnection) -> Any:
 
 
 def failure(error: Exception) -> Unavailable:
-    """What a Redis error means to us: no answer is Slow; full, gone, read-only or loading is Down."""
+    """Translate a Redis error: no answer in time is Slow; full, gone, read-only or loading is Down."""
     if isinstance(error, Unavailable):
         return type(error)(str(error))
     if isinstance(error, TimeoutError | RedisTimeout):
@@ -205,7 +208,7 @@ def failure(error: Exception) -> Unavailable:
 
 
 def _settle(calls: list[_Call], answers: list[Any]) -> list[_Call]:
-    """Hand out the answers; returns the calls whose script Redis does not know."""
+    """Deliver the answers; return the calls whose script Redis does not have."""
     unknown = []
     for call, answer in zip(calls, answers, strict=True):
         if isinstance(answer, NoScriptError):

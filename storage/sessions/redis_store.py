@@ -1,4 +1,4 @@
-"""Live sessions in Redis: one script opens a turn, one saves it."""
+"""Redis session store: one Lua script opens a turn (load, lease, rate limit), one saves it."""
 
 import asyncio
 import hashlib
@@ -22,12 +22,12 @@ _POLL_SECONDS = (0.01, 0.015, 0.02)
 class RedisSessions:
     """The `Sessions` port on Redis 7, shared by any number of processes.
 
-    Raises Slow and Down only. Times are the server's: a session lives `ttl_seconds` from its last turn,
-    a lease `lease_seconds`; a twin asks again every 10 to 20 ms for `wait_seconds`. A hop must hold
-    nothing secret. Redis shows keyed hashes and, in the session's own bytes, what the session holds.
+    Raises Slow and Down only. Times are the server's: a session expires `ttl_seconds` after its last turn,
+    a lease after `lease_seconds`; a concurrent request polls every 10 to 20 ms for `wait_seconds`. A hop
+    must hold nothing secret. Stored in Redis: keyed hashes as keys, and the bytes of session and reply.
 
     Measured (Redis 7.0, jemalloc, MEMORY USAGE): a session of 191 bytes with a reply of 142 takes 360
-    bytes, key and all; without compression it would take 488. The bucket takes 72 for some seconds.
+    bytes including its key; without compression 488. The rate-limit key takes 72 for some seconds.
     """
 
     def __init__(
@@ -46,37 +46,37 @@ class RedisSessions:
         self._limits = (ceil(lease_seconds * 1000), self._ttl_ms, interval_us, window_us)
 
     async def open(self, key: SessionKey, hop: str) -> Opened:
-        """As `Sessions.open` says; bytes that are no session of ours are forgotten, and it is new."""
+        """Implement `Sessions.open`; a session that cannot be decoded is deleted and started anew."""
         opened = await self._opened(key, hop)
         return opened if opened is not None else await self._wait(key, hop)
 
     async def save(
         self, key: SessionKey, opened: Opened, hop: str, session: bytes | None, reply: bytes
     ) -> bool:
-        """Keep both if lease and version are still those of `opened`; None ends the conversation."""
+        """Store both if lease and version are still those of `opened`; None ends the conversation."""
         kind = _ENDED if session is None else _LIVE
         proof = (opened.version, opened.lease, kind, _short(hop))
         return bool(await self._caller.call(SAVE, _name(key), *proof, packed(session, reply), self._ttl_ms))
 
     async def release(self, key: SessionKey, opened: Opened) -> None:
-        """Give the lease back, if it is still ours."""
+        """Release the lease if it is still ours."""
         await self._caller.call(RELEASE, _name(key), opened.lease)
 
     async def drop(self, key: SessionKey) -> None:
-        """Forget it; whoever holds its lease can no longer save."""
+        """Delete the session; the holder of its lease can no longer save."""
         await self._caller.call(DROP, _name(key))
 
     async def forget(self, tag: str) -> int:
-        """Look through all of Redis, some thousand keys a step, and delete what is the subscriber's."""
-        place, gone = "0", 0
+        """Delete a subscriber's sessions by SCAN over all of Redis, about 2000 keys a step; return how many."""
+        cursor, count = "0", 0
         while True:
-            place, more = await self._caller.call(FORGET, f"{{{tag}}}", place)
-            gone += int(more)
-            if place == b"0":
-                return gone
+            cursor, deleted = await self._caller.call(FORGET, f"{{{tag}}}", cursor)
+            count += int(deleted)
+            if cursor == b"0":
+                return count
 
     async def ready(self) -> None:
-        """Connect and load the scripts, with ten times a turn's budget; Slow or Down when it cannot."""
+        """Connect and load the scripts within ten times a call's budget; Slow or Down when that fails."""
         await self._caller.load(OPEN, SAVE, RELEASE, DROP)
 
     async def aclose(self) -> None:
@@ -84,19 +84,19 @@ class RedisSessions:
         await self._caller.aclose()
 
     async def _wait(self, key: SessionKey, hop: str) -> Opened:
-        """Bounded polling: a wake-up from Redis would cost every turn, and twins are rare."""
+        """Poll for the lease: notifications would cost every turn, and concurrent requests are rare."""
         loop = asyncio.get_running_loop()
-        end, tries = loop.time() + self._wait_seconds, 0
+        end, attempts = loop.time() + self._wait_seconds, 0
         while loop.time() < end:
-            await asyncio.sleep(_POLL_SECONDS[min(tries, len(_POLL_SECONDS) - 1)])
-            tries += 1
+            await asyncio.sleep(_POLL_SECONDS[min(attempts, len(_POLL_SECONDS) - 1)])
+            attempts += 1
             opened = await self._opened(key, hop)
             if opened is not None:
                 return opened
         return Opened("busy")
 
     async def _opened(self, key: SessionKey, hop: str) -> Opened | None:
-        """One look; None when another turn holds the lease."""
+        """Run the open script once; None when another turn holds the lease."""
         names = (_name(key), _bucket(key))
         answer = await self._caller.call(OPEN, *names, _short(hop), *self._limits)
         try:
@@ -127,6 +127,6 @@ def _bucket(key: SessionKey) -> str:
 
 
 def _short(hop: str) -> bytes:
-    """The hop, or its hash where a provider makes it long."""
+    """Return the hop, or a 12-byte hash of a longer one."""
     plain = hop.encode()
     return plain if len(plain) <= _HOP_BYTES else hashlib.blake2b(plain, digest_size=_HOP_BYTES).digest()

@@ -1,4 +1,4 @@
-"""Reading what a BSS sends: never more than a limit, JSON with exact numbers, files by their type."""
+"""Bounded reader of HTTP response bodies: JSON with exact decimal numbers, and files."""
 
 import json
 from collections.abc import Callable
@@ -11,14 +11,14 @@ from aiohttp import ClientResponse
 from flows.domain.failures import Down
 
 MOST_BYTES = 2 * 1024 * 1024
-"""No answer is read further, unpacked."""
+"""Size limit of a JSON answer, after decompression."""
 MOST_FILE_BYTES = 10 * 1024 * 1024
-"""Nor any document: a bill with thousands of lines has less."""
+"""Size limit of a document; a bill with thousands of lines is smaller."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A BSS's answer: the JSON with exact numbers, and how many there are in all, if it said so."""
+    """A JSON answer with exact numbers, and the total number of items if `X-Total-Count` gave it."""
 
     body: Any = field(repr=False)
     total: int | None = None
@@ -26,14 +26,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A file as it came, with the media type it was sent as."""
+    """A downloaded file, byte for byte, with the media type of the response."""
 
     data: bytes = field(repr=False)
     kind: str
 
 
 async def answer(response: ClientResponse) -> Answer:
-    """The body as JSON; Down when it is none, or too much."""
+    """Read the body as JSON; Down when it is not JSON or over the size limit."""
     data = await _read(response, MOST_BYTES)
     total = response.headers.get("X-Total-Count", "")
     return Answer(
@@ -42,7 +42,7 @@ async def answer(response: ClientResponse) -> Answer:
 
 
 async def file(response: ClientResponse) -> Sent:
-    """The body byte for byte; Down when it is too much."""
+    """Read the body byte for byte; Down when it is over the size limit."""
     return Sent(bytes(await _read(response, MOST_FILE_BYTES)), response.content_type)
 
 
@@ -51,22 +51,22 @@ async def _read(response: ClientResponse, most: int) -> bytearray:
     while chunk := await response.content.readany():
         data += chunk
         if len(data) > most:
-            raise Down("the BSS answered too much")
+            raise Down("the BSS answered more than the size limit")
     return data
 
 
-def _no_number(word: str) -> NoReturn:
-    raise ValueError("no number")
+def _no_number(_word: str) -> NoReturn:
+    raise ValueError("not a finite number")
 
 
 _DECODE: Callable[[str], Any] = json.JSONDecoder(
     parse_float=Decimal, parse_int=Decimal, parse_constant=_no_number
 ).decode
-"""JSON whose numbers keep their digits; no infinities, no not-a-numbers."""
+"""Decodes JSON with numbers as Decimal; Infinity and NaN are refused."""
 
 
 def _parsed(data: bytearray) -> Any:
     try:
         return _DECODE(data.decode("utf-8-sig"))
     except (ValueError, RecursionError, ArithmeticError) as error:
-        raise Down("the BSS answered what is no JSON") from error
+        raise Down("the BSS answered something that is not JSON") from error

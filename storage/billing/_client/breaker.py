@@ -1,24 +1,27 @@
-"""A breaker: a BSS that is out is left alone for a while, then asked by one call."""
+"""Circuit breaker of a BSS: after repeated failures no calls for a while, then one probe call."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
 class Breaker:
-    """Closed; open until `asked_again_at`; then one call probes. Times are seconds of one steady clock."""
+    """Closed until `failure_threshold` failures in a row; open until `probe_at`; then one call probes.
+
+    Times are seconds of one monotonic clock.
+    """
 
     failures: int = 5
-    """In a row, before it opens."""
+    """Failures in a row that open it."""
     rest_seconds: float = 5.0
     longest_seconds: float = 60.0
-    """Each failed probe doubles the rest, up to here."""
+    """Each failed probe doubles the wait, up to this limit."""
     failed: int = field(default=0, init=False)
     rest: float = field(default=0.0, init=False)
     asked_again_at: float | None = field(default=None, init=False)
     probing: bool = field(default=False, init=False)
 
     def admits(self, now: float) -> bool:
-        """May a call go now? The one that finds the rest over is the probe; the others wait for its end."""
+        """Return whether a call may go now; when open, only the first call after the wait (the probe) may."""
         if self.asked_again_at is None:
             return True
         if now < self.asked_again_at:
@@ -27,11 +30,11 @@ class Breaker:
         return True
 
     def worked(self) -> None:
-        """The BSS answered, whatever it said."""
+        """Close the circuit: the BSS answered, whatever the answer was."""
         self.failed, self.rest, self.asked_again_at, self.probing = 0, 0.0, None, False
 
     def broke(self, now: float) -> None:
-        """The BSS did not answer. Calls that were under way when it opened say nothing new."""
+        """Count a call without an answer; ignored while open unless it was the probe."""
         self.failed += 1
         if self.failed < self.failures or (self.asked_again_at is not None and not self.probing):
             return

@@ -1,4 +1,4 @@
-"""Kept answers: a backend asked once a session, and what it last said when it cannot be asked."""
+"""Read-through cache of a billing backend with request coalescing and stale-if-error."""
 
 import asyncio
 import time
@@ -14,20 +14,20 @@ from storage.billing.backend import Announcing, Remote
 
 T = TypeVar("T")
 FRESH_SECONDS = 180.0
-"""As long as a session lives: a conversation asks once."""
+"""Time an answer is fresh: the lifetime of a session, so that a conversation reads once."""
 FRESHEST_SECONDS = 900.0
-"""The most that may be set."""
+"""Upper limit of the setting `cache_seconds`."""
 STALE_SECONDS = 86_400.0
-"""So old may an answer be that is shown, with its date, while the BSS is down."""
+"""Maximum age of an answer shown, with its date, while the BSS is down."""
 BLOCK = 12
-"""Bills are asked for so many at a time, so that the latest, the list and one of it are one question."""
+"""Bills are read in multiples of this, so that the latest, the list and one of it are one request."""
 MOST = 20_000
-"""Accounts and numbers remembered; those asked for the longest ago go first."""
+"""Accounts and numbers cached; the least recently read are evicted first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An answer, and when it was given: on the steady clock, and as a date."""
+    """A cached answer, with its time on the monotonic clock and its date."""
 
     value: Any = field(repr=False)
     at: float
@@ -36,10 +36,10 @@ class Answered:
 
 @dataclass(slots=True)
 class Kept:
-    """The `Billing` port in front of a backend over the network.
+    """Cache in front of a backend over the network; implements the `Billing` port.
 
-    A question under way is joined, not asked twice, and goes on when who asked has left: the answer that
-    comes after the caller was promised it is there for the errand. What `set_media` changes is forgotten.
+    Concurrent equal reads share one request. It continues when its caller gives up, so that a late answer
+    is there for the deferred step. `set_media` drops the account's cached answers.
     """
 
     inner: Remote = field(repr=False)
@@ -50,70 +50,70 @@ class Kept:
     asking: dict[tuple[str, str], asyncio.Task[Any]] = field(default_factory=dict, repr=False)
 
     async def subscriber(self, msisdn: str) -> Subscriber:
-        """Who stands behind a number; who stood there, while the backend is down."""
+        """Return the subscriber of a number; the last known one while the backend is down."""
         value, _ = await self._asked(msisdn, "who", lambda: self.inner.subscriber(msisdn), stale=True)
         return value
 
     async def bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
-        """Issued bills, newest first; with their date while the backend is down."""
-        most = -(-(limit + offset) // BLOCK) * BLOCK
+        """Return issued bills, newest first; cached ones with their date while the backend is down."""
+        read_limit = -(-(limit + offset) // BLOCK) * BLOCK
         value, seen = await self._asked(
-            account, f"bills {most}", lambda: self.inner.bills(account, most), stale=True
+            account, f"bills {read_limit}", lambda: self.inner.bills(account, read_limit), stale=True
         )
         return [_dated(bill, seen) for bill in value[offset : offset + limit]]
 
     async def bill(self, account: str, bill_id: str) -> Bill:
-        """One bill of this account, out of its list when that was just read."""
-        listed = self._listed(account, bill_id, self._freshest)
-        if listed:
-            return cast(Bill, listed.value)
+        """Return one bill of this account, from its cached list when that is fresh."""
+        cached = self._listed(account, bill_id, self._freshest)
+        if cached:
+            return cast(Bill, cached.value)
         try:
             value, seen = await self._asked(
                 account, f"bill {bill_id}", lambda: self.inner.bill(account, bill_id), stale=True
             )
         except Down:
-            listed = self._listed(account, bill_id, STALE_SECONDS)
-            if listed is None:
+            cached = self._listed(account, bill_id, STALE_SECONDS)
+            if cached is None:
                 raise
-            value, seen = listed.value, listed.day
+            value, seen = cached.value, cached.day
         return _dated(value, seen)
 
     async def lines(self, account: str, bill_id: str) -> Sequence[BillLine]:
-        """The bill's detail, which does not change once issued."""
+        """Return the bill's detail, which does not change once issued."""
         value, _ = await self._asked(
             account, f"lines {bill_id}", lambda: self.inner.lines(account, bill_id), stale=True
         )
         return value
 
     async def media(self, account: str) -> Media:
-        """How bills reach this account today; never an old answer."""
+        """Return how bills reach this account today; never a stale answer."""
         value, _ = await self._asked(account, "media", lambda: self.inner.media(account), stale=False)
         return value
 
     async def set_media(self, account: str, media: Media) -> bool:
-        """Ask for paper or e-mail; whatever comes of it, the next read is a fresh one."""
+        """Set paper or e-mail, then drop the account's cached answers, also after a failure."""
         try:
             return await self.inner.set_media(account, media)
         finally:
             self.known.pop(account, None)
 
     def issued(self, first: date, last: date) -> AsyncIterator[Sequence[tuple[Bill, Subscriber]]]:
-        """A whole cycle, page by page; nothing of it is kept."""
+        """Iterate over a whole billing cycle page by page, uncached."""
         return self.inner.issued(first, last)
 
     async def holder(self, account: str) -> Subscriber:
-        """Who is told of this account's bills."""
+        """Return the subscriber who is notified of this account's bills."""
         value, _ = await self._asked(account, "holder", lambda: self.inner.holder(account), stale=False)
         return value
 
-    async def listen(self, callback: str) -> None:
-        """Ask the BSS to tell us of bills; NotEligible when this one cannot."""
+    async def register_callback(self, callback: str) -> None:
+        """Subscribe to the BSS's bill events; NotEligible when the backend has none."""
         if not isinstance(self.inner, Announcing):
-            raise NotEligible("this backend announces nothing")
-        await self.inner.listen(callback)
+            raise NotEligible("this backend sends no bill events")
+        await self.inner.register_callback(callback)
 
-    def forget(self, account: str) -> None:
-        """Something about the account's bills changed: ask again."""
+    def invalidate_account(self, account: str) -> None:
+        """Drop the cached answers of an account, because its bills changed."""
         self.known.pop(account, None)
 
     @property
@@ -122,18 +122,18 @@ class Kept:
         return self.inner.capabilities
 
     async def entries(self, account: str, what: Entries, limit: int) -> Sequence[Entry]:
-        """What was used or bought, newest first."""
+        """Return usage or purchases, newest first."""
         value, _ = await self._asked(
             account, f"{what} {limit}", lambda: self.inner.entries(account, what, limit), stale=False
         )
         return value
 
     async def document(self, account: str, bill_id: str) -> Document:
-        """The issuer's document; too large to keep."""
+        """Return the issuer's document, uncached because of its size."""
         return await self.inner.document(account, bill_id)
 
     async def close(self) -> None:
-        """End what is under way and the backend's connections."""
+        """Cancel the reads under way and close the backend's connections."""
         for task in self.asking.values():
             task.cancel()
         await asyncio.gather(*self.asking.values(), return_exceptions=True)
@@ -144,27 +144,27 @@ class Kept:
         return min(self.fresh_seconds, FRESHEST_SECONDS)
 
     def _listed(self, account: str, bill_id: str, seconds: float) -> Answered | None:
-        """A bill as a list not older than this showed it."""
-        for what, kept in self.known.get(account, {}).items():
-            if what.startswith("bills ") and self.clock() - kept.at < seconds:
-                for bill in kept.value:
+        """Return a bill from a cached list younger than `max_age_seconds`, else None."""
+        for what, cached in self.known.get(account, {}).items():
+            if what.startswith("bills ") and self.clock() - cached.at < seconds:
+                for bill in cached.value:
                     if bill.id == bill_id:
-                        return replace(kept, value=bill)
+                        return replace(cached, value=bill)
         return None
 
     async def _asked(
         self, whose: str, what: str, ask: Callable[[], Awaitable[T]], *, stale: bool
     ) -> tuple[T, date | None]:
-        """The answer, and the day it is of when it is not today's word."""
-        kept = self.known.get(whose, {}).get(what)
-        if kept and self.clock() - kept.at < self._freshest:
-            return kept.value, None
+        """Return a fresh answer and None, or while the backend is down a stale one and its date."""
+        cached = self.known.get(whose, {}).get(what)
+        if cached and self.clock() - cached.at < self._freshest:
+            return cached.value, None
         try:
             return await asyncio.shield(self._task(whose, what, ask)), None
         except Down:
-            if not (stale and kept and self.clock() - kept.at < STALE_SECONDS):
+            if not (stale and cached and self.clock() - cached.at < STALE_SECONDS):
                 raise
-            return kept.value, kept.day
+            return cached.value, cached.day
 
     def _task(self, whose: str, what: str, ask: Callable[[], Awaitable[T]]) -> asyncio.Task[T]:
         task = self.asking.get((whose, what))
@@ -174,6 +174,7 @@ class Kept:
         return task
 
     async def _answered(self, whose: str, what: str, ask: Callable[[], Awaitable[T]]) -> T:
+        # An answer is cached only if no invalidation replaced this dictionary while it was read.
         before = self.known.setdefault(whose, {})
         if len(self.known) > MOST:
             self.known.popitem(last=False)
@@ -187,7 +188,7 @@ class Kept:
         return value
 
     def _keep(self, whose: str, what: str, answer: Answered) -> None:
-        """Unless it was forgotten meanwhile: an answer asked for before a change may not outlive it."""
+        """Cache an answer and mark its account or number as recently read."""
         self.known[whose][what] = answer
         self.known.move_to_end(whose)
 

@@ -1,4 +1,4 @@
-"""Documents of bills as a BSS sends them: what they may be, and their hash."""
+"""Bill documents sent by a BSS: allowed media types, base64 attachments and SHA-256 hash."""
 
 import base64
 import hashlib
@@ -15,27 +15,27 @@ SUFFIXES: Mapping[str, str] = {
     "text/xml": "xml",
     "text/html": "html",
 }
-"""What may be handed out, by its media type."""
+"""File suffix by media type; other types are refused."""
 PDF = b"%PDF-"
 ACCEPT = ", ".join(SUFFIXES)
 UNNAMED = frozenset({"", "application/octet-stream", "binary/octet-stream"})
-"""Media types of servers that do not say what they send."""
+"""Media types that say nothing about the content; the bill's own media type is used instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """A document as a bill names it: where it is or, in base64, what it is."""
+    """A bill's reference to its document: a URL, or the content itself in base64."""
 
     where: str = field(repr=False)
     content: str = field(repr=False)
     kind: str
-    """Its media type; empty when the bill does not say."""
+    """Media type; empty when the bill does not give one."""
     format: str
-    """The BSS's own name of the format, `PAdES`; empty when it has none."""
+    """The BSS's own name of the format, such as `PAdES`; empty when it has none."""
 
 
 def document(sent: Sent, attached: Attached, platform: str) -> Document:
-    """What was sent, byte for byte; Down when it is not what the bill or its own media type says."""
+    """Return the file as a document, byte for byte; Down when it is empty or not of an allowed type."""
     kind = attached.kind if sent.kind in UNNAMED else sent.kind
     suffix = SUFFIXES.get(kind)
     if suffix is None or not sent.data or (suffix == "pdf" and not sent.data.startswith(PDF)):
@@ -45,7 +45,7 @@ def document(sent: Sent, attached: Attached, platform: str) -> Document:
 
 
 def decoded(attached: Attached) -> Sent:
-    """The document that stands in the bill itself."""
+    """Decode the document embedded in a bill; Down when it is too large or not base64."""
     if len(attached.content) > MOST_FILE_BYTES * 4 // 3 + 4:
         raise wrong("document")
     try:

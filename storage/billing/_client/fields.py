@@ -1,4 +1,4 @@
-"""Fields of a BSS's answer: strict where a subscriber sees the value, lenient everywhere else."""
+"""Field parsers of BSS answers: strict where a subscriber sees the value, lenient everywhere else."""
 
 import unicodedata
 from calendar import monthrange
@@ -11,7 +11,7 @@ from typing import Any
 from flows.domain.failures import Down
 
 MOST_AMOUNT = Decimal(10) ** 9
-"""No bill of one subscriber comes to a thousand million."""
+"""Larger amounts are refused: no bill of one subscriber reaches 10^9."""
 FINEST, ZERO = Decimal("0.0001"), Decimal(0)
 MOST_TEXT = 200
 MOST_ID = 128
@@ -19,28 +19,28 @@ EARLIEST, LATEST = date(1990, 1, 1), date(2100, 1, 1)
 
 
 def wrong(what: str) -> Down:
-    """The failure for an answer that may not be shown; it names the field, never the value."""
+    """Return the Down failure for a field that cannot be used; it names the field, never the value."""
     return Down(f"the BSS answered an unusable {what}")
 
 
 def table(value: object) -> Mapping[str, Any]:
-    """An object, or an empty one in place of anything else."""
+    """Return a JSON object, or an empty one in place of anything else."""
     return value if isinstance(value, dict) else {}
 
 
 def tables(value: object) -> Iterator[Mapping[str, Any]]:
-    """The objects of a list; anything else in it is passed over."""
+    """Return the JSON objects of a list; its other items are skipped, and anything but a list is empty."""
     return (each for each in value if isinstance(each, dict)) if isinstance(value, list) else iter(())
 
 
 def text(value: object, most: int = MOST_TEXT) -> str:
-    """Words in one line without control characters, cut to a length; empty for anything but a string."""
+    """Return a string as one line without control characters, cut to `max_chars`; else empty."""
     if not isinstance(value, str):
         return ""
     if value.isascii() and value.isprintable():
         return value[:most].strip()
-    kept = (" " if each.isspace() else each for each in value[: most * 4] if _printed(each))
-    return " ".join("".join(kept).split())[:most]
+    characters = (" " if each.isspace() else each for each in value[: most * 4] if _printed(each))
+    return " ".join("".join(characters).split())[:most]
 
 
 def _printed(character: str) -> bool:
@@ -48,14 +48,14 @@ def _printed(character: str) -> bool:
 
 
 def told(value: object) -> str:
-    """An identifier as it came, a whole number as its digits; empty for anything else."""
+    """Return an identifier: a string unchanged, a whole number as its digits; else empty."""
     if isinstance(value, Decimal):
         return str(int(value)) if abs(value) < MOST_AMOUNT and value == int(value) else ""
     return value if isinstance(value, str) else ""
 
 
 def name(value: object, what: str = "id") -> str:
-    """An identifier, strictly: printable and not too long."""
+    """Return an identifier; Down unless it is printable and at most 128 characters long."""
     identity = told(value)
     if not identity or len(identity) > MOST_ID or not identity.isprintable():
         raise wrong(what)
@@ -63,7 +63,10 @@ def name(value: object, what: str = "id") -> str:
 
 
 def amount(value: object, what: str) -> Decimal:
-    """An amount, strictly: a number or a string of one, finite, of a size a bill can have."""
+    """Parse an amount, given as a number or a string; Down unless finite and below 10^9.
+
+    Rounded to four decimals.
+    """
     try:
         number = value if isinstance(value, Decimal) else Decimal(value) if isinstance(value, str) else None
     except InvalidOperation:
@@ -75,18 +78,18 @@ def amount(value: object, what: str) -> Decimal:
 
 
 def moment(value: object, zone: tzinfo) -> datetime | None:
-    """An instant, UTC or of the operator's time zone; None for anything that is none."""
+    """Parse an ISO 8601 instant; without an offset it is in the operator's time zone. None if invalid."""
     try:
-        found = datetime.fromisoformat(value) if isinstance(value, str) else None
+        instant = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
         return None
-    if found is None or not EARLIEST < found.date() < LATEST:
+    if instant is None or not EARLIEST < instant.date() < LATEST:
         return None
-    return found if found.tzinfo else found.replace(tzinfo=zone)
+    return instant if instant.tzinfo else instant.replace(tzinfo=zone)
 
 
 def day(value: object, zone: tzinfo, what: str) -> date:
-    """A day, strictly: of a date as it is, of an instant in the operator's time zone."""
+    """Parse a date, or an instant as its date in the operator's time zone; Down when invalid."""
     if not isinstance(value, str) or not 8 <= len(value) <= 40:
         raise wrong(what)
     try:
@@ -97,17 +100,17 @@ def day(value: object, zone: tzinfo, what: str) -> date:
 
 @lru_cache(maxsize=4096)
 def _day(value: str, zone: tzinfo) -> date:
-    """The bills of a cycle bear the same few days."""
-    moment = datetime.fromisoformat(value)
-    local = moment.astimezone(zone) if moment.tzinfo and EARLIEST < moment.date() < LATEST else moment
+    """Parse with a cache: the bills of a cycle share a few dates."""
+    instant = datetime.fromisoformat(value)
+    local = instant.astimezone(zone) if instant.tzinfo and EARLIEST < instant.date() < LATEST else instant
     if not EARLIEST < local.date() < LATEST:
         raise ValueError
     return local.date()
 
 
 def part(first: date | None, end: date | None) -> tuple[int, int]:
-    """The days a charge covers, `end` left out, of those its month has; none of none for whole months."""
+    """Return the days a charge covers (`end` excluded) and the days of its month; (0, 0) for whole months."""
     if first is None or end is None:
         return 0, 0
-    days, whole = (end - first).days, monthrange(first.year, first.month)[1]
-    return (days, whole) if 0 < days < whole else (0, 0)
+    days, of_days = (end - first).days, monthrange(first.year, first.month)[1]
+    return (days, of_days) if 0 < days < of_days else (0, 0)

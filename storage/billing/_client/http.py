@@ -1,4 +1,7 @@
-"""HTTP to a BSS: one pool, hard limits on time and size; faults become `flows.domain.failures`."""
+"""HTTP client of a BSS: pool, time and size limits, retry, circuit breaker, mutual TLS.
+
+Errors become the failures of `flows.domain.failures`.
+"""
 
 import asyncio
 import json
@@ -10,14 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 from urllib.parse import quote, quote_plus, urlsplit
 
-from aiohttp import (
-    ClientError,
-    ClientResponse,
-    ClientSession,
-    ClientTimeout,
-    DummyCookieJar,
-    TCPConnector,
-)
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
@@ -30,14 +26,14 @@ from storage.billing._client.ssrf_guard import Names, Reach
 
 MOST_NAME = 128
 AT_ONCE = 100
-"""Connections to one BSS."""
+"""Connections in one pool."""
 TIMEOUT_SECONDS = 2.4
-"""One call, all tries of it: a little less than a turn has for all its actions."""
+"""One call with all its attempts: a little less than the 2.5 s a turn has for its actions."""
 CONNECT_SECONDS = 1.0
 DOCUMENT_SECONDS = 10.0
-"""One document, which a page waits for longer than a call does."""
+"""One document download: a web page waits longer than a USSD turn."""
 PASSING = frozenset({502, 503, 504})
-"""Answers of a proxy whose server is being changed: a read is tried once more."""
+"""Statuses of a proxy whose server is being replaced: a read is tried once more."""
 REFUSALS: Mapping[int, type[NotFound] | type[NotEligible]] = {
     404: NotFound,
     410: NotFound,
@@ -45,27 +41,27 @@ REFUSALS: Mapping[int, type[NotFound] | type[NotEligible]] = {
     422: NotEligible,
 }
 _PLAIN = re.compile(r"[A-Za-z0-9._~,:-]*").fullmatch
-"""What stands in a query as it is."""
+"""Matches query values that need no percent-encoding."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """How to reach a BSS, beside its address; the settings every backend over HTTP has."""
+    """Timeouts and TLS files of the connections to a BSS: settings shared by every HTTP backend."""
 
     timeout_seconds: float = TIMEOUT_SECONDS
     connect_seconds: float = CONNECT_SECONDS
     document_seconds: float = DOCUMENT_SECONDS
     ca_file: str = ""
-    """The authority the BSS's certificate is checked against; empty means the system's."""
+    """CA file the BSS's certificate is verified with; empty means the system's."""
     cert_file: str = ""
-    """Our certificate for mutual TLS, PEM."""
+    """Our client certificate for mutual TLS, PEM."""
     key_file: str = field(default="", repr=False)
-    """Its key; empty when the certificate's file holds it."""
+    """The key of `cert_file`; empty when that file holds it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call, with how its answer is read and how long all its tries may take."""
+    """One HTTP call, the reader of its body and the time limit of all its attempts."""
 
     method: str
     url: URL
@@ -75,13 +71,14 @@ class Call:
     data: bytes | None = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     elsewhere: bool = False
-    """Not at the BSS: none of our credentials go there."""
+    """On a host other than the BSS: none of our credentials are sent."""
 
 
 class Http:
-    """Calls to one BSS. `headers` go with each; `tokens` adds a bearer token. Other hosts get neither.
+    """HTTP client of one BSS.
 
-    `reach` says where documents may lie besides the BSS itself.
+    `headers` are sent with each call and `token_source` adds a bearer token; other hosts get neither.
+    `allow_list` says on which other hosts documents may be.
     """
 
     def __init__(
@@ -103,23 +100,21 @@ class Http:
         self._opened: dict[bool, ClientSession] = {}
 
     async def get(self, path: str, query: Mapping[str, str] | None = None) -> Answer:
-        """Read; tried once more when the connection broke or a proxy's server was away."""
-        found: Answer = await self._guarded(
-            Call("GET", self._url(path, query), body_reader.answer, self._line.timeout_seconds, tries=2)
-        )
-        return found
+        """GET a JSON answer; retried once after a connection error or a transient proxy status."""
+        url, seconds = self._url(path, query), self._line.timeout_seconds
+        answer: Answer = await self._guarded(Call("GET", url, body_reader.answer, seconds, tries=2))
+        return answer
 
     async def send(self, method: str, path: str, body: Any, kind: str = "application/json") -> Answer:
-        """Write, once; the body is JSON."""
+        """Send a JSON body with `method`, without retry."""
         data, headers = json.dumps(body, default=str).encode(), {"Content-Type": kind}
-        call = Call(
-            method, self._url(path, None), body_reader.answer, self._line.timeout_seconds, 1, data, headers
-        )
-        found: Answer = await self._guarded(call)
-        return found
+        url, seconds = self._url(path, None), self._line.timeout_seconds
+        call = Call(method, url, body_reader.answer, seconds, 1, data, headers)
+        answer: Answer = await self._guarded(call)
+        return answer
 
     async def file(self, where: str, accept: str) -> Sent:
-        """A document, at the BSS or at a listed host; `where` may be relative to the BSS's address."""
+        """Download a document from the BSS or a listed host; `location` may be relative to the BSS."""
         url = self._placed(where)
         call = Call(
             "GET",
@@ -130,18 +125,20 @@ class Http:
             headers={"Accept": accept},
             elsewhere=url.origin() != URL(self.base).origin(),
         )
-        found: Sent = await self._guarded(call)
-        return found
+        sent: Sent = await self._guarded(call)
+        return sent
 
     async def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         for session in self._opened.values():
             await session.close()
 
     async def _guarded(self, call: Call) -> Any:
-        breaker = self._breakers.setdefault(call.url.host, Breaker()) if call.elsewhere else self._breaker
+        breaker = self._breaker
+        if call.elsewhere:
+            breaker = self._breakers.setdefault(call.url.host, Breaker())
         if not breaker.admits(self._clock()):
-            raise Down("the BSS is left alone for a while")
+            raise Down("the circuit of the BSS is open")
         try:
             async with asyncio.timeout(call.seconds):
                 answer = await self._tried(call)
@@ -170,7 +167,7 @@ class Http:
         raise Down
 
     async def _once(self, call: Call, *, last: bool) -> Any:
-        """One exchange, two when the token was stale; None when it is worth another try."""
+        """Exchange once, and again with a new token after a 401; None when a retry is worthwhile."""
         bearer = await self._bearer(call)
         status, answer = await self._exchanged(call, bearer)
         if status == 401 and self._tokens and bearer:
@@ -183,13 +180,14 @@ class Http:
         return answer
 
     async def _bearer(self, call: Call) -> str:
-        """The token to show; empty where none is needed, or it would go to a stranger."""
+        """Return the `Authorization` value; empty without OAuth and for other hosts."""
         if self._tokens is None or call.elsewhere:
             return ""
         return await self._tokens.bearer(self._session(elsewhere=False))
 
     async def _exchanged(self, call: Call, bearer: str) -> tuple[int, Any]:
-        session, headers = self._session(elsewhere=call.elsewhere), {} if call.elsewhere else self._headers
+        session = self._session(elsewhere=call.elsewhere)
+        headers = {} if call.elsewhere else self._headers
         if call.headers:
             headers = {**headers, **call.headers}
         if bearer:
@@ -203,9 +201,9 @@ class Http:
             return response.status, await call.read(response)
 
     def _session(self, *, elsewhere: bool) -> ClientSession:
-        """The pool, opened by the first call; proxies of the environment and cookies are left out of it.
+        """Return the connection pool, opened by the first call; it uses no environment proxies and no cookies.
 
-        The one for elsewhere looks each name up for the very connection, and says no to addresses inside.
+        The pool for other hosts resolves each name for its connection and refuses internal addresses.
         """
         if elsewhere not in self._opened:
             timeout = ClientTimeout(total=None, sock_connect=self._line.connect_seconds)
@@ -224,22 +222,22 @@ class Http:
         return TCPConnector(limit=AT_ONCE, ssl=self._tls_elsewhere, resolver=names, use_dns_cache=False)
 
     def _url(self, path: str, query: Mapping[str, str] | None) -> URL:
-        asked = f"{self.base}/{path}"
+        address = f"{self.base}/{path}"
         if query:
-            asked += "?" + "&".join([f"{name}={_quoted(value)}" for name, value in query.items()])
-        return URL(asked, encoded=True)
+            address += "?" + "&".join([f"{name}={_quoted(value)}" for name, value in query.items()])
+        return URL(address, encoded=True)
 
     def _placed(self, where: str) -> URL:
-        """A document's address; Down for one that is neither the BSS's own nor on a listed host."""
+        """Return the URL of a document; Down when it is neither on the BSS nor on a listed host."""
         base = URL(self.base)
         try:
             url = base.join(URL(where)).with_fragment(None)
-            own = url.origin() == base.origin() and not url.user
+            on_bss = url.origin() == base.origin() and not url.user
         except ValueError:
-            raise Down("the BSS gave no address of a document") from None
-        listed = self._reach.listed(url) and url.scheme in {"https", base.scheme}
-        if not own and not listed:
-            raise Down("the BSS gave the address of a document on a host that is not listed")
+            raise Down("the BSS gave an invalid document address") from None
+        on_listed_host = self._reach.listed(url) and url.scheme in {"https", base.scheme}
+        if not on_bss and not on_listed_host:
+            raise Down("the BSS gave a document address on a host that is not in document_hosts")
         return url
 
 
@@ -248,14 +246,14 @@ def _quoted(value: str) -> str:
 
 
 def segment(name: str) -> str:
-    """A name as one segment of a path; NotFound for one that could not be one, as nothing is called that."""
+    """Quote a name as one path segment; NotFound for a name no resource can have."""
     if not 0 < len(name) <= MOST_NAME or name.strip(".") == "" or not name.isprintable():
         raise NotFound
     return quote(name, safe="")
 
 
 def checked(base: str) -> str:
-    """An address without its last slash; ValueError when it is none, or carries a password."""
+    """Return an address without its last slash; ValueError unless http(s) without password and query."""
     parts = urlsplit(base)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
         raise ValueError("billing: the address must be https://host/path, without a password or a query")
@@ -263,7 +261,7 @@ def checked(base: str) -> str:
 
 
 def _tls(line: Line, *, known: bool = True) -> ssl.SSLContext | bool:
-    """How a server is checked and, where we are `known`, our own certificate shown."""
+    """Return the TLS settings: the CA to verify with and, if wanted, our client certificate."""
     if not (line.ca_file or line.cert_file):
         return True
     try:
@@ -282,7 +280,7 @@ def _broken(error: Exception) -> NoReturn:
 
 
 def _refused(status: int) -> NoReturn:
-    """Of a refusal only the number is told: its words may hold somebody's data."""
+    """Raise the failure of a status; the body is not quoted, it may hold personal data."""
     if status == 429:
-        raise Overloaded("the BSS asks for less")
+        raise Overloaded("the BSS answered 429")
     raise REFUSALS.get(status, Down)(f"the BSS answered {status}")

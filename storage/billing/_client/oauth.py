@@ -1,4 +1,4 @@
-"""OAuth2 client credentials: one token for everybody, fetched before it expires."""
+"""OAuth2 client credentials: one shared access token, renewed before it expires."""
 
 import asyncio
 import time
@@ -13,13 +13,14 @@ from flows.domain.records import Secret
 from storage.billing._client.body_reader import answer
 
 EARLY_SECONDS = 30.0
-"""A token is renewed so long before it expires."""
+"""A token is renewed this long before it expires."""
 SHORTEST_SECONDS, LONGEST_SECONDS = 30.0, 86_400.0
+"""Bounds of the time a token is used, whatever `expires_in` says."""
 
 
 @dataclass(slots=True)
 class Tokens:
-    """The bearer token of one client at one authorization server."""
+    """Source of the access token of one client at one authorization server (RFC 6749, 4.4)."""
 
     url: str
     client_id: str
@@ -31,14 +32,17 @@ class Tokens:
     fetching: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     async def bearer(self, session: ClientSession) -> str:
-        """The header's value; raises Down when the server gives none, ClientError when it is not there."""
+        """Return the `Authorization` value, fetching a token when there is none or it expires soon.
+
+        Raises Down when the server gives no token, ClientError when it cannot be reached.
+        """
         async with self.fetching:
             if not self.token or self.clock() >= self.until:
                 await self._fetch(session)
         return self._bearer()
 
     def forget(self, bearer: str) -> None:
-        """The BSS did not take this one: fetch another, unless that was done meanwhile."""
+        """Discard a token the BSS rejected, unless it was replaced meanwhile."""
         if bearer == self._bearer():
             self.token = ""
 
@@ -51,8 +55,8 @@ class Tokens:
         async with session.post(self.url, data=form, headers=headers, allow_redirects=False) as response:
             if response.status != 200:
                 raise Down(f"the authorization server answered {response.status}")
-            told = await answer(response)
-        self.token, life = _token(told.body)
+            token_answer = await answer(response)
+        self.token, life = _token(token_answer.body)
         self.until = self.clock() + max(SHORTEST_SECONDS, life - EARLY_SECONDS)
 
 

@@ -1,4 +1,4 @@
-"""Options: a settings table read into a backend's own dataclass, every field named when it is wrong."""
+"""Parse a backend's settings table into its options dataclass; errors name the field."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, fields
@@ -23,7 +23,7 @@ def _seconds(given: object) -> float:
 
 
 def _words(given: object) -> tuple[str, ...]:
-    """A list, or words between commas as the environment gives them."""
+    """Parse a list, or a comma-separated string from an environment variable."""
     if isinstance(given, str):
         return tuple(word.strip() for word in given.split(",") if word.strip())
     return tuple(map(str, given))  # type: ignore[call-overload]
@@ -33,22 +33,22 @@ READ: Mapping[Any, Callable[[Any], Any]] = {
     str: str,
     int: int,
     float: _seconds,
-    Secret: lambda given: Secret(str(given)),
+    Secret: lambda value: Secret(str(value)),
     tuple[str, ...]: _words,
     Mapping[str, str]: _table,
     Mapping[str, Any]: _table,
 }
-"""By a field's type; a float is always seconds, more than none."""
+"""Parser by field type; a float is always a time, above 0 and below 86400 seconds."""
 
 
 def read(cls: type[T], given: Mapping[str, Any]) -> T:
-    """A dataclass filled from a table; ValueError names the first field that is unknown, missing or wrong."""
-    known: dict[str, Field[Any]] = {each.name: each for each in fields(cls)}  # type: ignore[arg-type]
+    """Build a dataclass from a table; ValueError names the first unknown, missing or invalid field."""
+    options: dict[str, Field[Any]] = {each.name: each for each in fields(cls)}  # type: ignore[arg-type]
     for name in given:
-        if name not in known:
-            raise ValueError(f"bss.{name}: not known here; there are {', '.join(known)}")
-    values = {name: _value(known[name], given[name]) for name in given}
-    for name, each in known.items():
+        if name not in options:
+            raise ValueError(f"bss.{name}: not known here; there are {', '.join(options)}")
+    values = {name: _value(options[name], given[name]) for name in given}
+    for name, each in options.items():
         if name not in values and each.default is MISSING and each.default_factory is MISSING:
             raise ValueError(f"bss.{name}: missing")
     return cls(**values)

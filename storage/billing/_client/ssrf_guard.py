@@ -1,8 +1,8 @@
-"""Reach: what may be called at an address that came from a BSS's data and not from settings (T19).
+"""SSRF guard: allow-list and address check of URLs from a BSS's data, not from settings (T19).
 
-Its host must be listed, with its port when that is not the scheme's own. Its name is resolved once, for the
-connection itself, so a name that is another address the second time gains nothing; and no address of it may
-lie inside: private, loopback, link-local (cloud metadata), mapped or translated into any of these.
+The host must be listed, with its port when that is not the scheme's default. The name is resolved once, for the
+connection itself, so DNS rebinding gains nothing; and none of its addresses may be internal: private, loopback,
+link-local (cloud metadata), or an IPv6 form mapped or translated into any of these.
 """
 
 from collections.abc import Collection, Sequence
@@ -15,12 +15,12 @@ from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
 TRANSLATED = IPv6Network("64:ff9b::/96")
-"""IPv4 addresses as a NAT64 writes them: the last 32 bits."""
+"""NAT64 prefix (RFC 6052): the last 32 bits are an IPv4 address."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """The hosts that are listed, and networks of the operator's own in which they may lie nevertheless."""
+    """The allowed hosts, and the operator's internal networks in which their addresses may lie."""
 
     hosts: Collection[str] = ()
     networks: Sequence[str] = ()
@@ -32,12 +32,12 @@ class Reach:
             raise ValueError("bss.document_networks: must be networks such as 10.1.0.0/16") from None
 
     def listed(self, url: URL) -> bool:
-        """Is it the address of a listed host, and of nobody's login?"""
+        """Return whether the URL is on a listed host and carries no user name."""
         place = url.host if url.is_default_port() else f"{url.host}:{url.port}"
         return place in self.hosts and not url.user
 
     def admits(self, address: str) -> bool:
-        """May this address be connected to?"""
+        """Return whether an IP address may be connected to: public, or in one of `networks`."""
         there = _plain(ip_address(address.partition("%")[0]))
         if any(there in ip_network(network) for network in self.networks):
             return True
@@ -45,7 +45,7 @@ class Reach:
 
 
 def _plain(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """What an address of the new kind stands for, where it stands for one of the old."""
+    """Return the IPv4 address an IPv6 address embeds (mapped, 6to4, NAT64), else the address itself."""
     if not isinstance(address, IPv6Address):
         return address
     if address in TRANSLATED:
@@ -55,18 +55,18 @@ def _plain(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
 
 @dataclass(slots=True)
 class Names(AbstractResolver):
-    """Looks names up for connections that go outside; OSError for one with an address that is not admitted."""
+    """DNS resolver for connections to other hosts; OSError for a name with an address that is not allowed."""
 
     reach: Reach
     names: AbstractResolver = field(default_factory=ThreadedResolver)
 
     async def resolve(self, host: str, port: int = 0, family: AddressFamily = AF_INET) -> list[ResolveResult]:
-        """The addresses, all of them admitted; they are what is connected to."""
-        found = await self.names.resolve(host, port, family)
-        if not all(self.reach.admits(each["host"]) for each in found):
-            raise OSError("a listed host has an address inside")
-        return found
+        """Return the name's addresses if all are allowed; the connection uses exactly these."""
+        addresses = await self.names.resolve(host, port, family)
+        if not all(self.reach.admits(each["host"]) for each in addresses):
+            raise OSError("a listed host resolves to an internal address")
+        return addresses
 
     async def close(self) -> None:
-        """Give the inner resolver back."""
+        """Close the inner resolver."""
         await self.names.close()
