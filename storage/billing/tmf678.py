@@ -2,22 +2,22 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, cast, get_args
 
 from flows.domain.failures import Down, Failure, NotFound, NotPublished
-from flows.domain.records import Bill, BillLine, Capability, Document, Entries, Entry, Media, Secret, Subscriber
+from flows.domain.records import Bill, BillLine, Capability, Document, Entries, Entry, Media, Subscriber
 from storage.billing import _tmf_account_mapping as accounts
 from storage.billing import _tmf_mapping as tmf
 from storage.billing._client.body_reader import Answer
-from storage.billing._client.caching import FRESH_SECONDS, Kept
+from storage.billing._client.caching import Kept
 from storage.billing._client.documents import ACCEPT, decoded, document
 from storage.billing._client.fields import name, table, tables, wrong
-from storage.billing._client.http import Http, Line, checked, segment
+from storage.billing._client.http import Http, checked, segment
 from storage.billing._client.oauth import Tokens
 from storage.billing._client.options import read
 from storage.billing._client.ssrf_guard import Reach
+from storage.billing._tmf_options import Options
 from storage.billing.backend import Site
 
 PAGE = 50
@@ -26,45 +26,6 @@ MOST_PAGES = 10
 """Pages read of one list: 500 bills are forty years of months."""
 ENTRIES: Mapping[Entries, str] = {"usage": "communications", "purchases": "third_party"}
 """Rubric of the unbilled rates that answer each kind of entry."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options(Line):
-    """The `bss` settings of an operator whose billing is `tmf678+https://host/path`."""
-
-    dialect: str = "v4"
-    """`v4` or `v5`."""
-    bills: str = "tmf-api/customerBillManagement/{dialect}"
-    """Path of TMF678 below the address."""
-    accounts: str = "tmf-api/accountManagement/v4"
-    """Path of TMF666."""
-    resolver: str = "tmf-api/productInventory/v4/product?publicIdentifier={msisdn}"
-    """Query that finds a number's product; `{msisdn}` is E.164 with its plus, `{digits}` without."""
-    holder: str = "tmf-api/productInventory/v4/product?billingAccount.id={account}&limit=1"
-    """Query that finds an account's first product, for bill notices."""
-    token_url: str = ""
-    """OAuth2 token endpoint for client credentials; empty sends no token."""
-    client_id: str = ""
-    client_secret: Secret = field(default=Secret(""), repr=False)
-    scope: str = ""
-    currency: str = ""
-    """ISO 4217 code; amounts in another currency are refused. Empty accepts any."""
-    media: Mapping[str, str] = field(default_factory=dict)
-    """The BSS's own names of the media: `paper = "..."`, `email = "..."`."""
-    rubrics: Mapping[str, str] = field(default_factory=dict)
-    """Rubric by the BSS's own rate name or rate type."""
-    serves: tuple[str, ...] = ("documents",)
-    """Capabilities besides bills: `documents`, and from unbilled rates `usage`, `purchases`."""
-    document_hosts: tuple[str, ...] = ()
-    """Other hosts a bill's `billDocument` may be on; with the port unless it is the default."""
-    document_networks: tuple[str, ...] = ()
-    """Internal networks, such as `10.1.0.0/16`, those hosts may be in; otherwise they must be public."""
-    platform: str = ""
-    """Platform that holds the legal originals, when the BSS delivers copies."""
-    hub_token: Secret = field(default=Secret(""), repr=False)
-    """Secret path segment of the BSS event endpoint; empty accepts no events. Used by the gateway."""
-    cache_seconds: float = FRESH_SECONDS
-    """Time an answer is served from the cache, 900 at most."""
 
 
 class Tmf678:
@@ -113,11 +74,8 @@ class Tmf678:
     async def lines(self, account: str, bill_id: str) -> Sequence[BillLine]:
         """Return the bill's detail by rubric and user; NotFound for another account's bill."""
         await self.bill(account, bill_id)
-        query = {
-            "bill.id": bill_id,
-            "isBilled": "true",
-            "fields": tmf.RATE_FIELDS[self._options.dialect],
-        }
+        fields = tmf.RATE_FIELDS[self._options.dialect]
+        query = {"bill.id": bill_id, "isBilled": "true", "fields": fields}
         rates = await self._all("appliedCustomerBillingRate", query)
         return [
             tmf.line(each, self._options.currency, self._options.rubrics, self._site.zone)
@@ -141,9 +99,8 @@ class Tmf678:
         # The TMF666 update schema requires these two, so they are sent back unchanged.
         required = {part: resource[part] for part in ("name", "relatedParty") if part in resource}
         path = f"{self._accounts}/billingAccount/{segment(account)}"
-        await self._http.send(
-            "PATCH", path, {**required, "billStructure": structure}, "application/json;charset=utf-8"
-        )
+        change = {**required, "billStructure": structure}
+        await self._http.send("PATCH", path, change, "application/json;charset=utf-8")
         return True
 
     async def entries(self, account: str, what: Entries, limit: int) -> Sequence[Entry]:
@@ -165,16 +122,15 @@ class Tmf678:
         answer = await self._bill_answer(bill_id, f"{tmf.BILL_FIELDS},billDocument")
         self._shown(answer, account, bill_id)
         attachment = tmf.attachment(table(answer.body))
-        file = decoded(attachment) if attachment.content else await self._http.file(attachment.where, ACCEPT)
+        if attachment.content:
+            return document(decoded(attachment), attachment, self._options.platform)
+        file = await self._http.file(attachment.where, ACCEPT)
         return document(file, attachment, self._options.platform)
 
     async def issued(self, first: date, last: date) -> AsyncIterator[Sequence[tuple[Bill, Subscriber]]]:
         """Iterate over the bills of these days with their holders, in the BSS's order, one page in memory."""
-        query = {
-            "billDate.gte": first.isoformat(),
-            "billDate.lt": (last + timedelta(days=1)).isoformat(),
-            "fields": tmf.BILL_FIELDS,
-        }
+        end = (last + timedelta(days=1)).isoformat()
+        query = {"billDate.gte": first.isoformat(), "billDate.lt": end, "fields": tmf.BILL_FIELDS}
         offset = 0
         while page := list(tables((await self._page("customerBill", query, offset)).body)):
             offset += len(page)
@@ -196,7 +152,8 @@ class Tmf678:
         """Register `callback` at the TMF678 hub for new bills and bill state changes."""
         query = "eventType=CustomerBillCreateEvent&eventType=CustomerBillStateChangeEvent"
         kind = {"@type": "Hub"} if self._options.dialect == "v5" else {}
-        await self._http.send("POST", f"{self._bills}/hub", {"callback": callback, "query": query, **kind})
+        hub = {"callback": callback, "query": query, **kind}
+        await self._http.send("POST", f"{self._bills}/hub", hub)
 
     async def _with_holders(self, bills: Sequence[Bill]) -> list[tuple[Bill, Subscriber]]:
         """Pair each bill with its holder, read concurrently; bills without a holder are left out."""

@@ -14,17 +14,7 @@ from sqlalchemy import Connection
 
 from flows.domain.records import Secret
 from storage.credentials.passwords import SqlPasswords
-from storage.demo import extras
-from storage.demo.statements import (
-    ADD_BILL,
-    ADD_DOCUMENT,
-    ADD_ENTRY,
-    ADD_LINE,
-    ADD_SUBSCRIBER,
-    DROP_BILLS,
-    DROP_ENTRIES,
-    RENEW,
-)
+from storage.demo import extras, statements
 from storage.sql.engine import Database
 
 SWIFT = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -150,10 +140,11 @@ def _lines_of(
 ) -> Iterator[dict[str, Any]]:
     """Yield one bill's detail rows: an equal share per user of the account, split by rubric."""
     users = extras.users_of(person)
-    for (centre, user), share in zip(users, extras.shares(row["total"], len(users), shop.unit), strict=True):
+    shares = extras.shares(row["total"], len(users), shop.unit)
+    for (centre, user), share in zip(users, shares, strict=True):
+        line = {"operator": shop.name, "bill": row["id"], "label": "", "centre": centre, "user": user}
         for rubric, amount in split(shop, person, share, newest=newest).items():
-            line = {"operator": shop.name, "bill": row["id"], "rubric": rubric, "user": user, "amount": amount}
-            yield {**line, "label": "", "centre": centre, **extras.part_of(person, rubric)}
+            yield {**line, "rubric": rubric, "amount": amount, **extras.part_of(person, rubric)}
 
 
 def subscriber_of(shop: Shop, person: Mapping[str, Any], now: datetime) -> dict[str, Any]:
@@ -188,20 +179,22 @@ def _settle_in(connection: Connection, shop: Shop, person: Mapping[str, Any], no
     """Write one person; their own choices since the last seeding stay, their bills follow the calendar."""
     row = subscriber_of(shop, person, now)
     bills = bills_of(shop, person)
-    connection.execute(ADD_SUBSCRIBER, row)
+    connection.execute(statements.ADD_SUBSCRIBER, row)
     dates = {"whose": row["id"], "from_day": row["since"], "changed": row["sim_changed_at"]}
-    connection.execute(RENEW, dates)
+    connection.execute(statements.RENEW, dates)
     account = {"operator": shop.name, "account": row["account"]}
-    connection.execute(DROP_BILLS, account)
-    connection.execute(DROP_ENTRIES, account)
-    entries = list(extras.entries_of(shop.name, row["account"], person, shop.today, shop.unit))
+    connection.execute(statements.DROP_BILLS, account)
+    connection.execute(statements.DROP_ENTRIES, account)
+    usage = extras.entries_of(shop.name, row["account"], person, shop.today, shop.unit)
+    entries = list(usage)
     if entries:
-        connection.execute(ADD_ENTRY, entries)
+        connection.execute(statements.ADD_ENTRY, entries)
     if bills:
-        connection.execute(ADD_BILL, bills)
-        connection.execute(ADD_LINE, lines_of(shop, person, bills))
+        connection.execute(statements.ADD_BILL, bills)
+        connection.execute(statements.ADD_LINE, lines_of(shop, person, bills))
     if bills and "siret" in person:
-        connection.execute(ADD_DOCUMENT, [extras.document(shop.name, bill["id"]) for bill in bills])
+        documents = [extras.document(shop.name, bill["id"]) for bill in bills]
+        connection.execute(statements.ADD_DOCUMENT, documents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +220,8 @@ def rows(operator: str, now: datetime, world: Mapping[str, Any] | None = None) -
         result.people.append(subscriber_of(result.shop, person, now))
         result.bills.extend(bills)
         result.lines.extend(lines_of(result.shop, person, bills))
-        account, today, unit = account_of(person["msisdn"]), result.shop.today, result.shop.unit
+        account = account_of(person["msisdn"])
+        today, unit = result.shop.today, result.shop.unit
         result.entries.extend(extras.entries_of(operator, account, person, today, unit))
         result.documents.extend(extras.document(operator, bill["id"]) for bill in bills if "siret" in person)
     return result
