@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 import pytest
 
@@ -45,6 +46,7 @@ def twilio(url: str, most: int = 16, sender: str = "+40700000477") -> TwilioSms:
     return TwilioSms(account, "https://gw.example/hooks/orange-ro/twilio/sms-status", DEADLINE, most)
 
 
+AnySender = TypeVar("AnySender", bound=Sender)
 Make = Callable[..., Sender]
 VENDORS: dict[str, tuple[type[Vendor], Make]] = {
     "africastalking": (FakeAfricasTalking, at),
@@ -53,9 +55,9 @@ VENDORS: dict[str, tuple[type[Vendor], Make]] = {
 
 
 @asynccontextmanager
-async def closing(sender: Sender) -> AsyncIterator[None]:
+async def closing(sender: AnySender) -> AsyncIterator[AnySender]:
     try:
-        yield
+        yield sender
     finally:
         await sender.close()
 
@@ -76,8 +78,7 @@ async def outcome(sending: Awaitable[Sent]) -> Sent | Undelivered:
 
 async def test_a_message_goes_out_once_and_brings_its_id(vendor: tuple[Vendor, Make]) -> None:
     fake, make = vendor
-    sender = make(fake.url)
-    async with closing(sender):
+    async with closing(make(fake.url)) as sender:
         sent = await sender.send(notice())
     assert sent.message_id
     assert len(fake.requests) == 1
@@ -103,8 +104,7 @@ FAILURES: dict[str, type[Undelivered]] = {
 async def test_a_bad_answer_is_one_post_and_one_failure(vendor: tuple[Vendor, Make], word: str) -> None:
     fake, make = vendor
     fake.script.append(word)
-    sender = make(fake.url)
-    async with closing(sender):
+    async with closing(make(fake.url)) as sender:
         failure = await outcome(sender.send(notice()))
     assert type(failure) is FAILURES[word]
     assert [request.method for request in fake.requests] == ["POST"]
@@ -115,8 +115,7 @@ async def test_a_bad_answer_is_one_post_and_one_failure(vendor: tuple[Vendor, Ma
 async def test_the_deadline_is_total_and_the_loop_runs_on(vendor: tuple[Vendor, Make], word: str) -> None:
     fake, make = vendor
     fake.script.append(word)
-    sender = make(fake.url)
-    async with closing(sender):
+    async with closing(make(fake.url)) as sender:
         began = time.monotonic()
         sending = asyncio.create_task(outcome(sender.send(notice())))
         longest = await longest_pause_until(sending)
@@ -137,15 +136,13 @@ async def test_a_refused_connection_means_try_later(vendor: tuple[Vendor, Make])
     _, make = vendor
     async with FakeTwilio() as gone:
         url = gone.url
-    sender = make(url)
-    async with closing(sender):
+    async with closing(make(url)) as sender:
         assert type(await outcome(sender.send(notice()))) is TryLater
 
 
 async def test_what_is_no_number_is_never_posted(vendor: tuple[Vendor, Make]) -> None:
     fake, make = vendor
-    sender = make(fake.url)
-    async with closing(sender):
+    async with closing(make(fake.url)) as sender:
         for to in ("", "MTN", "+254711000111\n", "254711000111", "+٢٥٤٧١١٠٠٠١١١"):
             assert type(await outcome(sender.send(notice(to)))) is Rejected
     assert fake.requests == []
@@ -154,8 +151,7 @@ async def test_what_is_no_number_is_never_posted(vendor: tuple[Vendor, Make]) ->
 async def test_sends_over_the_concurrency_limit_are_shed(vendor: tuple[Vendor, Make]) -> None:
     fake, make = vendor
     fake.script.extend(["hang"] * 3)
-    sender = make(fake.url, 3)
-    async with closing(sender):
+    async with closing(make(fake.url, 3)) as sender:
         outcomes = await asyncio.gather(*(outcome(sender.send(notice())) for _ in range(5)))
     assert [type(one) for one in outcomes] == [OutcomeUnknown] * 3 + [TryLater] * 2
     assert len(fake.requests) == 3
@@ -164,16 +160,14 @@ async def test_sends_over_the_concurrency_limit_are_shed(vendor: tuple[Vendor, M
 async def test_failures_release_the_concurrency_limit(vendor: tuple[Vendor, Make]) -> None:
     fake, make = vendor
     fake.script.extend(["garbage", "500", "reset"])
-    sender = make(fake.url, 1)
-    async with closing(sender):
+    async with closing(make(fake.url, 1)) as sender:
         outcomes = [await outcome(sender.send(notice())) for _ in range(4)]
     assert isinstance(outcomes[-1], Sent)
 
 
 async def test_africas_talking_gets_what_its_page_asks_for() -> None:
     async with FakeAfricasTalking() as fake:
-        sender = at(fake.url)
-        async with closing(sender):
+        async with closing(at(fake.url)) as sender:
             assert await sender.send(notice()) == Sent("africastalking", "ATXid_254711000111")
     (request,) = fake.requests
     assert request.path == "/version1/messaging"
@@ -206,46 +200,40 @@ CODES: dict[int, type[Undelivered]] = {
 @pytest.mark.parametrize("code", CODES)
 async def test_http_201_says_nothing_about_a_recipient(code: int) -> None:
     async with FakeAfricasTalking(codes={TO: code}) as fake:
-        sender = at(fake.url)
-        async with closing(sender):
+        async with closing(at(fake.url)) as sender:
             assert type(await outcome(sender.send(notice()))) is CODES[code]
 
 
 async def test_do_not_disturb_may_come_as_http_409() -> None:
     async with FakeAfricasTalking(codes={TO: 409}) as fake:
         fake.script.append("409")
-        sender = at(fake.url)
-        async with closing(sender):
+        async with closing(at(fake.url)) as sender:
             assert type(await outcome(sender.send(notice()))) is NotNow
 
 
 async def test_an_answer_without_recipients_names_the_sender() -> None:
     async with FakeAfricasTalking(message="InvalidSenderId") as fake:
-        sender = at(fake.url)
-        async with closing(sender):
+        async with closing(at(fake.url)) as sender:
             assert type(await outcome(sender.send(notice()))) is Misconfigured
 
 
 async def test_one_body_to_many_is_one_post_with_a_verdict_each() -> None:
     async with FakeAfricasTalking(codes={OTHER: 406}) as fake:
-        sender = at(fake.url)
-        async with closing(sender):
+        async with closing(at(fake.url)) as sender:
             outcomes = await sender.send_many([notice(), notice(OTHER), notice("MTN")])
     assert [type(one) for one in outcomes] == [Sent, OptedOut, Rejected]
     assert [request.form["to"] for request in fake.requests] == [f"{TO},{OTHER}"]
 
 
 async def test_different_bodies_are_not_sent_together() -> None:
-    sender = at("http://127.0.0.1:9")
-    async with closing(sender):
+    async with closing(at("http://127.0.0.1:9")) as sender:
         with pytest.raises(ValueError, match="one body"):
             await sender.send_many([notice(), notice(body="other")])
 
 
 async def test_twilio_gets_what_its_page_asks_for() -> None:
     async with FakeTwilio() as fake:
-        sender = twilio(fake.url)
-        async with closing(sender):
+        async with closing(twilio(fake.url)) as sender:
             await sender.send(notice())
     (request,) = fake.requests
     assert request.path == "/2010-04-01/Accounts/AC0/Messages.json"
@@ -260,8 +248,7 @@ async def test_twilio_gets_what_its_page_asks_for() -> None:
 
 async def test_a_messaging_service_chooses_the_number() -> None:
     async with FakeTwilio() as fake:
-        sender = twilio(fake.url, sender="MG1")
-        async with closing(sender):
+        async with closing(twilio(fake.url, sender="MG1")) as sender:
             await sender.send(notice())
     assert fake.requests[0].form["MessagingServiceSid"] == "MG1"
     assert "From" not in fake.requests[0].form
@@ -273,8 +260,7 @@ async def test_edge_and_region_of_the_environment_do_not_bend_the_host(
     monkeypatch.setenv("TWILIO_EDGE", "dublin")
     monkeypatch.setenv("TWILIO_REGION", "ie1")
     async with FakeTwilio() as fake:
-        sender = twilio(fake.url)
-        async with closing(sender):
+        async with closing(twilio(fake.url)) as sender:
             assert await sender.send(notice())
 
 
@@ -296,8 +282,7 @@ TWILIO_CODES: dict[int, type[Undelivered]] = {
 async def test_twilio_codes_mean_what_the_table_says(code: int) -> None:
     async with FakeTwilio(code=code) as fake:
         fake.script.append("400")
-        sender = twilio(fake.url)
-        async with closing(sender):
+        async with closing(twilio(fake.url)) as sender:
             failure = await outcome(sender.send(notice()))
     assert type(failure) is TWILIO_CODES[code]
     assert TO not in str(failure)
