@@ -19,44 +19,44 @@ from zoneinfo import ZoneInfo
 from aiohttp import ClientSession, web
 from sqlalchemy import Connection, insert, text
 
-from flows.domain.pseudonyms import Keys
+from flows.domain.pseudonyms import Pseudonyms
 from flows.domain.records import Secret
-from flows.services.bill_notices import Announcer
-from gateway.delivery.bill_run import Progress, Run
+from flows.services.bill_notices import BillAnnouncer
+from gateway.delivery.bill_run import BillRun, BillRunProgress
 from gateway.demo import world
-from gateway.demo.bss.data import Book
-from gateway.demo.bss.tmf_resources import account, bill, product
-from gateway.dialogs.direct_line import Direct
-from gateway.http.listening import listening
-from gateway.providers.discovery import discover
+from gateway.demo.bss.data import BssRecords
+from gateway.demo.bss.tmf_resources import billing_account, customer_bill, line_product
+from gateway.dialogs.direct_line import DirectLine
+from gateway.http.listening import serve_app
+from gateway.providers.discovery import discover_providers
 from gateway.publishing import pack_compiler
-from gateway.settings import load
-from gateway.wiring.container import house
-from storage.billing.backend import Remote, Site, connect
+from gateway.settings import load_settings
+from gateway.wiring.container import build_container
+from storage.billing.backend import BackendContext, RemoteBilling, connect_backend
 from storage.billing.sql import SqlBilling
-from storage.demo.world import rows
-from storage.outbox.bulk_enqueue import SqlPosting
+from storage.demo.world import build_operator_rows
+from storage.outbox.bulk_enqueue import SqlBulkOutbox
 from storage.sql.engine import Database
 from storage.sql.engine import connect as opened
-from storage.sql.migrate import upgrade
+from storage.sql.migrate import upgrade_database
 from storage.sql.schema import billing_bills, billing_subscribers
-from tests.services import Postgres, serving
+from tests.services import PostgresServer, run_server
 
 OPERATOR, ZONE = "orange-ro", ZoneInfo("Europe/Bucharest")
-CALLERS, LATE_SECONDS, ROUNDS = 200, 0.05, 7
-BILLS = 100_000
+CALLER_COUNT, BSS_DELAY_SECONDS, ROUND_COUNT = 200, 0.05, 7
+BILL_COUNT = 100_000
 TRUST = {"ussd": "line"}
-CYCLE = datetime.now(UTC).date().replace(day=1)
+CYCLE_DATE = datetime.now(UTC).date().replace(day=1)
 
 
-async def bss(late: float) -> None:
+async def run_bss(late: float) -> None:
     """Serve a BSS of one subscriber with prebuilt answers, each sent after `late` seconds."""
-    book = Book(rows(OPERATOR, datetime.now(UTC)))
+    book = BssRecords(build_operator_rows(OPERATOR, datetime.now(UTC)))
     person = book.rows.people[0]
     answers = {
-        "customerBill": [bill(book, row, "v4", {}) for row in book.bills(person["account"])],
-        "billingAccount": account(book, person),
-        "product": [product(book, person)],
+        "customerBill": [customer_bill(book, row, "v4", {}) for row in book.bills_of(person["account"])],
+        "billingAccount": billing_account(book, person),
+        "product": [line_product(book, person)],
     }
     ready = {name: web.json_response(value).body for name, value in answers.items()}
 
@@ -68,13 +68,13 @@ async def bss(late: float) -> None:
 
     served = web.Application()
     served.router.add_get("/{tail:.+}", answer)
-    async with listening(served, "127.0.0.1", 0) as port:
+    async with serve_app(served, "127.0.0.1", 0) as port:
         print(port, flush=True)
         await asyncio.Event().wait()
 
 
 @contextmanager
-def process(late: float) -> Iterator[str]:
+def start_bss(late: float) -> Iterator[str]:
     """Run the BSS in a process of its own and yield its URL."""
     child = Popen([sys.executable, "-m", "bench.billing", "bss", str(late)], stdout=PIPE)
     try:
@@ -85,15 +85,15 @@ def process(late: float) -> Iterator[str]:
         child.communicate()
 
 
-def site(options: dict[str, Any]) -> Site:
-    return Site(OPERATOR, opened("sqlite://"), lambda: datetime.now(ZONE).date(), ZONE, options)
+def bench_site(options: dict[str, Any]) -> BackendContext:
+    return BackendContext(OPERATOR, opened("sqlite://"), lambda: datetime.now(ZONE).date(), ZONE, options)
 
 
-async def overhead() -> None:
+async def measure_overhead() -> None:
     """Compare time and CPU time of a call with reading the same bytes over a bare session."""
-    with process(0.0) as url:
-        billing = connect(f"tmf678+{url}", site({"cache_seconds": 1e-9}))
-        assert isinstance(billing, Remote)
+    with start_bss(0.0) as url:
+        billing = connect_backend(f"tmf678+{url}", bench_site({"cache_seconds": 1e-9}))
+        assert isinstance(billing, RemoteBilling)
         path = f"{url}/tmf-api/customerBillManagement/v4/customerBill"
         async with ClientSession() as session:
 
@@ -102,9 +102,9 @@ async def overhead() -> None:
                     await response.json()
 
             async def ours() -> None:
-                await billing.bills("40740000101", 12)
+                await billing.list_bills("40740000101", 12)
 
-            rounds = [(await _timed(bare), await _timed(ours)) for _ in range(ROUNDS)]
+            rounds = [(await _time_calls(bare), await _time_calls(ours)) for _ in range(ROUND_COUNT)]
         await billing.close()
     for name, index in (("time", 0), ("processor", 1)):
         ratios = [ours[index] / bare[index] for bare, ours in rounds]
@@ -112,11 +112,11 @@ async def overhead() -> None:
         print(
             f"{name}: bare aiohttp GET {plain:.0f} us, adapter {adapted:.0f} us:"
             f" {median(ratios):.2f} times (bar 2),"
-            f" {min(ratios):.2f} to {max(ratios):.2f} in {ROUNDS} rounds"
+            f" {min(ratios):.2f} to {max(ratios):.2f} in {ROUND_COUNT} rounds"
         )
 
 
-async def _timed(call: Callable[[], Awaitable[None]], count: int = 400) -> tuple[float, float]:
+async def _time_calls(call: Callable[[], Awaitable[None]], count: int = 400) -> tuple[float, float]:
     """Return microseconds a call, sequentially: wall clock and our CPU time."""
     await call()
     began, busy = time.perf_counter(), time.process_time()
@@ -125,31 +125,37 @@ async def _timed(call: Callable[[], Awaitable[None]], count: int = 400) -> tuple
     return (time.perf_counter() - began) / count * 1e6, (time.process_time() - busy) / count * 1e6
 
 
-async def summary() -> None:
+async def measure_summary() -> None:
     """Time 200 concurrent callers asking for their latest bill, while others page without billing."""
-    with process(LATE_SECONDS) as url, tempfile.TemporaryDirectory() as folder:
-        told = world.base({}) | {"database_url": f"sqlite:///{folder}/b.db", "turns_per_minute": 100_000}
+    with start_bss(BSS_DELAY_SECONDS) as url, tempfile.TemporaryDirectory() as folder:
+        told = world.default_settings({}) | {
+            "database_url": f"sqlite:///{folder}/b.db",
+            "turns_per_minute": 100_000,
+        }
         told["operators"] = {OPERATOR: told["operators"][OPERATOR] | {"billing": f"tmf678+{url}"}}
-        async with house(load(discover(), Path("none"), {}, told)) as built:
-            menu = built.conversations.shelf.current(OPERATOR)
-            lines = [Direct(built.conversations, menu, TRUST) for _ in range(CALLERS)]
+        async with build_container(load_settings(discover_providers(), Path("none"), {}, told)) as built:
+            menu = built.conversations.menu_versions.current_menu(OPERATOR)
+            lines = [DirectLine(built.conversations, menu, TRUST) for _ in range(CALLER_COUNT)]
             for number, line in enumerate(lines):
-                line.numbered = iter(range(number * 100, number * 100 + 100))
-            alone = await _turns(lines[0], 50)
+                line.session_numbers = iter(range(number * 100, number * 100 + 100))
+            alone = await _time_turns(lines[0], 50)
             together, seen = await asyncio.gather(
-                asyncio.gather(*(_latest(line, number) for number, line in enumerate(lines))),
-                _turns(Direct(built.conversations, menu, TRUST, numbered=iter(range(10**6, 2 * 10**6))), 50),
+                asyncio.gather(*(_time_latest_bill(line, number) for number, line in enumerate(lines))),
+                _time_turns(
+                    DirectLine(built.conversations, menu, TRUST, session_numbers=iter(range(10**6, 2 * 10**6))),
+                    50,
+                ),
             )
     ordered = sorted(took for took, _ in together)
     good = sum(text.startswith("Factura") for _, text in together)
     print(
-        f"summary behind {LATE_SECONDS * 1e3:.0f} ms, {CALLERS} callers at once: {good} shown,"
+        f"summary behind {BSS_DELAY_SECONDS * 1e3:.0f} ms, {CALLER_COUNT} callers at once: {good} shown,"
         f" median {median(ordered) * 1e3:.0f} ms, slowest {ordered[-1] * 1e3:.0f} ms;"
         f" other turns {alone * 1e3:.1f} ms alone, {seen * 1e3:.1f} ms beside them (median)"
     )
 
 
-async def _latest(line: Direct, number: int) -> tuple[float, str]:
+async def _time_latest_bill(line: DirectLine, number: int) -> tuple[float, str]:
     """Return the seconds from dialling to the bill, and its first line."""
     began = time.perf_counter()
     await line.dial(f"+4074{number:07}", "*100#")
@@ -159,7 +165,7 @@ async def _latest(line: Direct, number: int) -> tuple[float, str]:
     return time.perf_counter() - began, shown.lines[0]
 
 
-async def _turns(line: Direct, count: int) -> float:
+async def _time_turns(line: DirectLine, count: int) -> float:
     """Return the median seconds of a turn that needs no billing."""
     await line.dial("+40749999999", "*100#")
     times = []
@@ -171,49 +177,50 @@ async def _turns(line: Direct, count: int) -> float:
     return median(times)
 
 
-async def cycle(url: str) -> None:
+async def measure_bill_run(url: str) -> None:
     """Time the bill run over a hundred thousand bills on PostgreSQL."""
     database = opened(url)
-    await upgrade(database)
-    await _filled(database)
-    announcer = Announcer(
-        pack_compiler.menu(pack_compiler.folder(OPERATOR)), Keys(b"a key for the bench, nowhere else")
+    await upgrade_database(database)
+    await _fill_tables(database)
+    announcer = BillAnnouncer(
+        pack_compiler.compile_pack(pack_compiler.pack_folder(OPERATOR)),
+        Pseudonyms(b"a key for the bench, nowhere else"),
     )
     billing = SqlBilling(database, OPERATOR, lambda: datetime.now(ZONE).date())
-    posting = SqlPosting(database, Secret("a key for the bench, nowhere else"))
+    posting = SqlBulkOutbox(database, Secret("a key for the bench, nowhere else"))
     for name in ("first run", "run again"):
-        before = _memory()
-        run = Run(OPERATOR, billing, announcer, posting, lambda: datetime.now(UTC))
-        done = await run.over(CYCLE, CYCLE, _quiet)
+        before = _peak_memory_mb()
+        run = BillRun(OPERATOR, billing, announcer, posting, lambda: datetime.now(UTC))
+        done = await run.announce_bills(CYCLE_DATE, CYCLE_DATE, _ignore_progress)
         rate = done.bills / done.seconds
         print(
-            f"{name}: {done.line()} in {done.seconds:.2f} s, {rate:.0f} bills/s;"
-            f" memory +{_memory() - before:.0f} MB"
+            f"{name}: {done.format_line()} in {done.seconds:.2f} s, {rate:.0f} bills/s;"
+            f" memory +{_peak_memory_mb() - before:.0f} MB"
         )
     await database.close()
 
 
-def _quiet(progress: Progress) -> None:
+def _ignore_progress(progress: BillRunProgress) -> None:
     """Ignore a progress report."""
 
 
-def _memory() -> float:
+def _peak_memory_mb() -> float:
     """Return the peak resident memory of this process, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-async def _filled(database: Database) -> None:
+async def _fill_tables(database: Database) -> None:
     def job(connection: Connection) -> None:
-        for start in range(0, BILLS, 5_000):
+        for start in range(0, BILL_COUNT, 5_000):
             numbers = range(start, start + 5_000)
-            connection.execute(insert(billing_subscribers), [_person(number) for number in numbers])
-            connection.execute(insert(billing_bills), [_bill(number) for number in numbers])
+            connection.execute(insert(billing_subscribers), [_subscriber_row(number) for number in numbers])
+            connection.execute(insert(billing_bills), [_bill_row(number) for number in numbers])
         connection.execute(text("ANALYZE"))
 
     await database.write(job, seconds=300)
 
 
-def _person(number: int) -> dict[str, object]:
+def _subscriber_row(number: int) -> dict[str, object]:
     return {
         "operator": OPERATOR,
         "id": f"s{number:07}",
@@ -228,15 +235,15 @@ def _person(number: int) -> dict[str, object]:
     }
 
 
-def _bill(number: int) -> dict[str, object]:
+def _bill_row(number: int) -> dict[str, object]:
     total = Decimal(2000 + number * 7919 % 30_000) / 100
     return {
         "operator": OPERATOR,
         "id": f"b{number:07}",
         "number": f"b{number:07}",
         "account": f"a{number:07}",
-        "issued": CYCLE,
-        "due": CYCLE,
+        "issued": CYCLE_DATE,
+        "due": CYCLE_DATE,
         "total": total,
         "tax": Decimal("1.00"),
         "remaining": total,
@@ -250,14 +257,14 @@ def main() -> None:
     args = parser.parse_args()
     if args.what[0] == "bss":
         with suppress(KeyboardInterrupt):
-            asyncio.run(bss(float(args.what[1])))
+            asyncio.run(run_bss(float(args.what[1])))
         return
     for name in args.what:
         if name != "cycle":
-            asyncio.run({"overhead": overhead, "summary": summary}[name]())
+            asyncio.run({"overhead": measure_overhead, "summary": measure_summary}[name]())
             continue
-        with serving(Postgres) as server:
-            asyncio.run(cycle(server.create("bench")))
+        with run_server(PostgresServer) as server:
+            asyncio.run(measure_bill_run(server.create_database("bench")))
 
 
 if __name__ == "__main__":

@@ -8,28 +8,28 @@ from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 Journey = Callable[[int], list[bytes]]
-FORM = "application/x-www-form-urlencoded"
-HEAD = "POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: {kind}\r\nContent-Length: {size}\r\n\r\n"
+FORM_TYPE = "application/x-www-form-urlencoded"
+REQUEST_HEAD = "POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: {kind}\r\nContent-Length: {size}\r\n\r\n"
 
 
 @dataclass(slots=True)
-class Tally:
+class LoadResult:
     """The result of one run."""
 
-    answered: int = 0
-    wrong: int = 0
+    answer_count: int = 0
+    error_count: int = 0
     """Responses with a status other than 200."""
-    latencies: list[float] = field(default_factory=list)
+    latency_seconds: list[float] = field(default_factory=list)
 
-    def p99_ms(self) -> float:
+    def p99_milliseconds(self) -> float:
         """Return the 99th percentile of the latency, in milliseconds."""
-        return sorted(self.latencies)[int(len(self.latencies) * 0.99)] * 1000
+        return sorted(self.latency_seconds)[int(len(self.latency_seconds) * 0.99)] * 1000
 
 
-def request(path: str, fields: dict[str, str]) -> bytes:
+def build_request(path: str, fields: dict[str, str]) -> bytes:
     """Return a form post as it goes over the wire."""
     body = urlencode(fields).encode()
-    return HEAD.format(path=path, kind=FORM, size=len(body)).encode() + body
+    return REQUEST_HEAD.format(path=path, kind=FORM_TYPE, size=len(body)).encode() + body
 
 
 def ussd_journey(path: str, answers: list[str], callers: int) -> Journey:
@@ -43,36 +43,42 @@ def ussd_journey(path: str, answers: list[str], callers: int) -> Journey:
             "phoneNumber": caller,
             "networkCode": "99999",
         }
-        return [request(path, base | {"text": text}) for text in itertools.accumulate(answers, _joined)]
+        return [
+            build_request(path, base | {"text": text}) for text in itertools.accumulate(answers, _append_answer)
+        ]
 
     return journey
 
 
-def _joined(heard: str, answer: str) -> str:
+def _append_answer(heard: str, answer: str) -> str:
     return f"{heard}*{answer}" if heard else answer
 
 
-async def run(port: int, journey: Journey, numbers: Iterator[int], connections: int, seconds: float) -> Tally:
+async def run_load(
+    port: int, journey: Journey, numbers: Iterator[int], connections: int, seconds: float
+) -> LoadResult:
     """Load the server for the given number of seconds."""
-    tally, end = Tally(), time.perf_counter() + seconds
-    await asyncio.gather(*(_connection(port, journey, numbers, end, tally) for _ in range(connections)))
+    tally, end = LoadResult(), time.perf_counter() + seconds
+    await asyncio.gather(*(_run_connection(port, journey, numbers, end, tally) for _ in range(connections)))
     return tally
 
 
-async def _connection(port: int, journey: Journey, numbers: Iterator[int], end: float, tally: Tally) -> None:
+async def _run_connection(
+    port: int, journey: Journey, numbers: Iterator[int], end: float, tally: LoadResult
+) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     while time.perf_counter() < end:
         for data in journey(next(numbers)):
             began = time.perf_counter()
             writer.write(data)
             head = await reader.readuntil(b"\r\n\r\n")
-            await reader.readexactly(_length(head))
-            tally.latencies.append(time.perf_counter() - began)
-            tally.answered += 1
-            tally.wrong += not head.startswith(b"HTTP/1.1 200")
+            await reader.readexactly(_content_length(head))
+            tally.latency_seconds.append(time.perf_counter() - began)
+            tally.answer_count += 1
+            tally.error_count += not head.startswith(b"HTTP/1.1 200")
     writer.close()
 
 
-def _length(head: bytes) -> int:
+def _content_length(head: bytes) -> int:
     place = head.index(b"Content-Length: ") + 16
     return int(head[place : head.index(b"\r", place)])

@@ -8,18 +8,18 @@ from typing import NamedTuple
 
 from bench import load, servers
 
-PATH = "/hooks/orange-ro/africastalking/demo/ussd"
-MENUS = ["", "1", "1", "3", "0"]
+WEBHOOK_PATH = "/hooks/orange-ro/africastalking/demo/ussd"
+MENU_ANSWERS = ["", "1", "1", "3", "0"]
 """*100#, Buget, Factura, factura electronica, back: menus only, no billing."""
-BILL = ["", "1", "1", "1", "0"]
+BILL_ANSWERS = ["", "1", "1", "1", "0"]
 """*100#, Buget, Factura, ultima factura, back: three reads of SQLite in five steps."""
-KNOWN = 50
+KNOWN_CALLERS = 50
 """Callers who return within the minute their name and language are cached."""
 
-numbers = itertools.count()
+session_numbers = itertools.count()
 
 
-class Figures(NamedTuple):
+class RoundFigures(NamedTuple):
     """The figures of a round."""
 
     cpu: float
@@ -30,18 +30,20 @@ class Figures(NamedTuple):
     """Answers a second."""
 
 
-def measured(
-    args: argparse.Namespace, told: Sequence[servers.Server], answers: list[str], callers: int
-) -> Figures:
+def measure_load(
+    args: argparse.Namespace, told: Sequence[servers.ProcessAndPort], answers: list[str], callers: int
+) -> RoundFigures:
     """Load servers that share a port over `connections` for `seconds`; a status other than 200 ends it."""
-    before = _cpu_seconds(told)
-    journey = load.ussd_journey(PATH, answers, callers)
-    tally = asyncio.run(load.run(told[0][1], journey, numbers, args.connections, args.seconds))
-    if tally.wrong:
-        raise SystemExit(f"{tally.wrong} of {tally.answered} answers were no 200")
-    spent = _cpu_seconds(told) - before
-    return Figures(spent / tally.answered * 1e6, tally.p99_ms(), tally.answered / args.seconds)
+    before = _total_cpu_seconds(told)
+    journey = load.ussd_journey(WEBHOOK_PATH, answers, callers)
+    tally = asyncio.run(load.run_load(told[0][1], journey, session_numbers, args.connections, args.seconds))
+    if tally.error_count:
+        raise SystemExit(f"{tally.error_count} of {tally.answer_count} answers were no 200")
+    spent = _total_cpu_seconds(told) - before
+    return RoundFigures(
+        spent / tally.answer_count * 1e6, tally.p99_milliseconds(), tally.answer_count / args.seconds
+    )
 
 
-def _cpu_seconds(told: Sequence[servers.Server]) -> float:
+def _total_cpu_seconds(told: Sequence[servers.ProcessAndPort]) -> float:
     return sum(servers.cpu_seconds(pid) for pid, _ in told)

@@ -17,20 +17,20 @@ from sqlalchemy import Connection, insert
 from gateway.demo import world
 from gateway.http import listening
 from gateway.observability import logging
-from gateway.providers.discovery import discover
+from gateway.providers.discovery import discover_providers
 from gateway.server import app
-from gateway.settings import load
-from gateway.wiring.container import House, house
+from gateway.settings import load_settings
+from gateway.wiring.container import Container, build_container
 from storage.sql.schema import billing_bills, billing_subscribers
 
-CALLERS = 20_000
+CALLER_COUNT = 20_000
 """Subscribers of the benchmark: more than a run uses, so that every journey meets a cold cache."""
-Server = tuple[int, int]
+ProcessAndPort = tuple[int, int]
 """A server's process id and port."""
-TICKS = os.sysconf("SC_CLK_TCK")
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
-async def bare() -> None:
+async def run_bare_server() -> None:
     """Serve the ceiling: aiohttp as its documentation begins, with a constant reply."""
 
     async def handle(request: web.Request) -> web.Response:
@@ -39,37 +39,39 @@ async def bare() -> None:
 
     application = web.Application()
     application.router.add_post("/hooks/{operator}/{provider}/{tail:.+}", handle)
-    async with listening.listening(application, "127.0.0.1", 0) as port:
+    async with listening.serve_app(application, "127.0.0.1", 0) as port:
         print(port, flush=True)
         await asyncio.Event().wait()
 
 
-async def ours(folder: Path, redis_url: str, port: int) -> None:
+async def run_gateway(folder: Path, redis_url: str, port: int) -> None:
     """Serve the gateway with every protection on; on a port of its own choice, or sharing this one."""
-    logging.start()
+    logging.configure_logging()
     settings = {
-        **world.base({}),
+        **world.default_settings({}),
         "database_url": f"sqlite:///{folder}/bench.db",
         "redis_url": redis_url,
         "turns_per_minute": 6000,
     }
-    async with house(load(discover(), Path("none"), {}, settings)) as built:
-        await _people(built)
-        app.settle_memory()
-        async with listening.listening(app.public(built), "127.0.0.1", port, shared=True) as port:
+    async with build_container(load_settings(discover_providers(), Path("none"), {}, settings)) as built:
+        await _insert_subscribers(built)
+        app.tune_garbage_collector()
+        async with listening.serve_app(app.public_app(built), "127.0.0.1", port, share_port=True) as port:
             print(port, flush=True)
             await asyncio.Event().wait()
 
 
-async def _people(built: House) -> None:
+async def _insert_subscribers(built: Container) -> None:
     def job(connection: Connection) -> None:
-        connection.execute(insert(billing_subscribers), [_subscriber(number) for number in range(CALLERS)])
-        connection.execute(insert(billing_bills), [_bill(number) for number in range(CALLERS)])
+        connection.execute(
+            insert(billing_subscribers), [_subscriber_row(number) for number in range(CALLER_COUNT)]
+        )
+        connection.execute(insert(billing_bills), [_bill_row(number) for number in range(CALLER_COUNT)])
 
     await built.database.write(job, seconds=60)
 
 
-def _subscriber(number: int) -> dict[str, object]:
+def _subscriber_row(number: int) -> dict[str, object]:
     return {
         "operator": "orange-ro",
         "id": f"s{number}",
@@ -84,7 +86,7 @@ def _subscriber(number: int) -> dict[str, object]:
     }
 
 
-def _bill(number: int) -> dict[str, object]:
+def _bill_row(number: int) -> dict[str, object]:
     today = datetime.now(UTC).date().replace(day=1)
     return {
         "operator": "orange-ro",
@@ -100,7 +102,7 @@ def _bill(number: int) -> dict[str, object]:
 
 
 @contextmanager
-def process(which: str, core: int, redis_url: str = "", port: int = 0) -> Iterator[Server]:
+def start_server(which: str, core: int, redis_url: str = "", port: int = 0) -> Iterator[ProcessAndPort]:
     """Start a server on a core; with `port`, it shares that port with others."""
     with tempfile.TemporaryDirectory() as folder, (Path(folder) / "log").open("wb") as errors:
         command = [sys.executable, "-m", "bench.servers", which, folder, redis_url, str(port)]
@@ -116,9 +118,9 @@ def process(which: str, core: int, redis_url: str = "", port: int = 0) -> Iterat
 def cpu_seconds(pid: int) -> float:
     """Return the CPU seconds of a process, user and system, all its threads."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+    return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
 
 
 if __name__ == "__main__":
     which, folder, redis_url, port = sys.argv[1:]
-    asyncio.run(bare() if which == "bare" else ours(Path(folder), redis_url, int(port)))
+    asyncio.run(run_bare_server() if which == "bare" else run_gateway(Path(folder), redis_url, int(port)))

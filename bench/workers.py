@@ -10,7 +10,7 @@ import os
 from statistics import median
 
 from bench import servers
-from bench.measure import KNOWN, MENUS, Figures, measured
+from bench.measure import KNOWN_CALLERS, MENU_ANSWERS, RoundFigures, measure_load
 
 
 def main() -> None:
@@ -22,16 +22,22 @@ def main() -> None:
     parser.add_argument("--redis", required=True, help="where they keep their sessions")
     args = parser.parse_args()
     os.sched_setaffinity(0, {1})
-    with servers.process("ours", 0, args.redis) as alone, servers.process("ours", 0, args.redis) as first:
-        with servers.process("ours", 1, args.redis, first[1]) as second:
+    with (
+        servers.start_server("ours", 0, args.redis) as alone,
+        servers.start_server("ours", 0, args.redis) as first,
+    ):
+        with servers.start_server("ours", 1, args.redis, first[1]) as second:
             rows = [
-                [measured(args, workers, MENUS, KNOWN) for workers in ([alone], [first, second])]
+                [
+                    measure_load(args, workers, MENU_ANSWERS, KNOWN_CALLERS)
+                    for workers in ([alone], [first, second])
+                ]
                 for _ in range(args.rounds)
             ]
-    _report(rows)
+    _print_report(rows)
 
 
-def _report(rows: list[list[Figures]]) -> None:
+def _print_report(rows: list[list[RoundFigures]]) -> None:
     for name, column in zip(("one worker", "two workers"), zip(*rows, strict=True), strict=True):
         cpu, _, rate = map(median, zip(*column, strict=True))
         print(f"{name:12} {cpu:7.1f} us CPU a request; {rate:6.0f} answers a second, load and Redis beside")

@@ -8,17 +8,17 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
-from flows.engine.load_shedding import AT_ONCE
-from gateway.http.client_address import networks
+from flows.engine.load_shedding import MAX_CONCURRENT_TURNS
+from gateway.http.client_address import parse_networks
 from gateway.providers.contract import Provider
-from menus.model.errors import Unusable
+from menus.model.errors import UserError
 
-PREFIX = "DIALTREE_"
-PLAIN = {"DATABASE_URL": "database_url", "REDIS_URL": "redis_url", "PORT": "port"}
+ENV_PREFIX = "DIALTREE_"
+PLATFORM_VARIABLES = {"DATABASE_URL": "database_url", "REDIS_URL": "redis_url", "PORT": "port"}
 """Environment variables with their platform-wide names."""
 
 
-class SettingsError(Unusable):
+class SettingsError(UserError):
     """The settings cannot be used; the message names the field and never a value."""
 
 
@@ -28,13 +28,13 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
-def networks_told(given: tuple[str, ...]) -> tuple[str, ...]:
+def check_networks(cidrs: tuple[str, ...]) -> tuple[str, ...]:
     """Return the values if they are CIDR networks; ValueError otherwise."""
-    networks(given)
-    return given
+    parse_networks(cidrs)
+    return cidrs
 
 
-class Routes(Section):
+class RouteSettings(Section):
     """Which provider sends SMS, and which relay sends e-mail."""
 
     sms: tuple[str, ...] = ()
@@ -46,14 +46,14 @@ class Routes(Section):
 
     @field_validator("sms", mode="before")
     @classmethod
-    def _listed(cls, given: Any) -> Any:
+    def _split_names(cls, names: Any) -> Any:
         """Accept one name, comma-separated names or a list."""
-        if not isinstance(given, str):
-            return given
-        return tuple(name.strip() for name in given.split(",") if name.strip())
+        if not isinstance(names, str):
+            return names
+        return tuple(name.strip() for name in names.split(",") if name.strip())
 
 
-class Rates(Section):
+class RateSettings(Section):
     """Rate limit of each route, in messages per second and worker process; 0 for no limit."""
 
     sms: float = Field(default=0.0, ge=0)
@@ -62,7 +62,7 @@ class Rates(Section):
     """The mail relay's limit, divided by the number of workers."""
 
 
-class Link(Section):
+class ConnectionSettings(Section):
     """One operator's connection to one provider."""
 
     trust: Mapping[Literal["ussd", "sms", "voice"], Literal["line", "none"]] = Field(default_factory=dict)
@@ -79,8 +79,8 @@ class Link(Section):
 
     @field_validator("sources")
     @classmethod
-    def _networks(cls, given: tuple[str, ...]) -> tuple[str, ...]:
-        return networks_told(given)
+    def _check_networks(cls, cidrs: tuple[str, ...]) -> tuple[str, ...]:
+        return check_networks(cidrs)
 
 
 class OperatorSettings(Section):
@@ -90,13 +90,13 @@ class OperatorSettings(Section):
     """`sql` for the project's own tables, or a backend's URL: `tmf678+https://...`, `killbill+https://...`."""
     bss: Mapping[str, Any] = Field(default_factory=dict, repr=False)
     """The billing backend's own settings, which it validates; docs/billing.md lists the fields."""
-    routes: Routes = Routes()
-    rates: Rates = Rates()
+    routes: RouteSettings = RouteSettings()
+    rates: RateSettings = RateSettings()
     sms_prefixes: tuple[str, ...] = ()
     """Allowed prefixes of SMS recipients, e.g. `+40`; by default the operator's country code."""
     sms_parts_a_day: int = Field(default=0, ge=0)
     """Daily cap (UTC) of SMS message parts, for all purposes together; 0 for none."""
-    links: Mapping[str, Link] = Field(default_factory=dict, repr=False)
+    links: Mapping[str, ConnectionSettings] = Field(default_factory=dict, repr=False)
     """Connections, by provider."""
 
 
@@ -134,7 +134,7 @@ class Settings(Section):
     """Rate limit of rejected requests (token, signature) per client address; further ones are not read."""
     turns_per_minute: int = Field(120, ge=1)
     """Rate limit of requests per subscriber."""
-    turns_at_once: int = Field(AT_ONCE, ge=1)
+    turns_at_once: int = Field(MAX_CONCURRENT_TURNS, ge=1)
     """Concurrent turns of a process; above it, load shedding asks new callers to dial again later."""
     demo: bool = False
     """The demo world: loopback only, messages are recorded and not sent."""
@@ -145,25 +145,25 @@ class Settings(Section):
 
     @field_validator("trusted_proxies")
     @classmethod
-    def _networks(cls, given: tuple[str, ...]) -> tuple[str, ...]:
-        return networks_told(given)
+    def _check_networks(cls, cidrs: tuple[str, ...]) -> tuple[str, ...]:
+        return check_networks(cidrs)
 
 
-def load(
+def load_settings(
     providers: Mapping[str, Provider], path: Path, environ: Mapping[str, str], base: dict[str, Any]
 ) -> Settings:
     """Load the settings: `base`, overridden by the file, overridden by the environment.
 
     Raises SettingsError that names the field.
     """
-    raw = merged(base, _file(path))
-    raw = merged(raw, _environment(environ))
-    operators = _table("operators", raw.get("operators", {}))
-    raw["operators"] = {name: _operator(name, section, providers) for name, section in operators.items()}
+    raw = merge_tables(base, _read_file(path))
+    raw = merge_tables(raw, _read_environment(environ))
+    operators = _require_table("operators", raw.get("operators", {}))
+    raw["operators"] = {name: _parse_operator(name, section, providers) for name, section in operators.items()}
     try:
         return Settings.model_validate(raw)
     except ValidationError as error:
-        raise SettingsError(_told(error, "") + _unread(path)) from error
+        raise SettingsError(_format_errors(error, "") + _missing_file_hint(path)) from error
 
 
 def config_path(environ: Mapping[str, str] = os.environ) -> Path:
@@ -171,21 +171,21 @@ def config_path(environ: Mapping[str, str] = os.environ) -> Path:
     return Path(environ.get("DIALTREE_CONFIG", "dialtree.toml"))
 
 
-def packs_folder(environ: Mapping[str, str]) -> str:
+def read_packs_folder(environ: Mapping[str, str]) -> str:
     """Return the folder of further packs, read before the rest of the settings."""
-    return str(merged(_file(config_path(environ)), _environment(environ)).get("packs", ""))
+    return str(merge_tables(_read_file(config_path(environ)), _read_environment(environ)).get("packs", ""))
 
 
-def merged(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
+def merge_tables(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
     """Return `high` over `low`, merged table by table."""
     both = {**low, **high}
     tables = [
         key for key in low.keys() & high.keys() if isinstance(low[key], dict) and isinstance(high[key], dict)
     ]
-    return {**both, **{key: merged(low[key], high[key]) for key in tables}}
+    return {**both, **{key: merge_tables(low[key], high[key]) for key in tables}}
 
 
-def _file(path: Path) -> dict[str, Any]:
+def _read_file(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
@@ -194,62 +194,68 @@ def _file(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: not TOML: {error}") from error
 
 
-def _unread(path: Path) -> str:
+def _missing_file_hint(path: Path) -> str:
     """Return where the settings file was looked for, if it is missing."""
     if path.is_file():
         return ""
     return f"\nno {path.name} in {path.absolute().parent}; write one there, or name yours with DIALTREE_CONFIG"
 
 
-def _environment(environ: Mapping[str, str]) -> dict[str, Any]:
+def _read_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     """Return `DIALTREE_SECTION__FIELD` as nested tables; operators' hyphens are underscores there."""
-    values: dict[str, Any] = {field: environ[name] for name, field in PLAIN.items() if environ.get(name)}
+    values: dict[str, Any] = {
+        field: environ[name] for name, field in PLATFORM_VARIABLES.items() if environ.get(name)
+    }
     for name in sorted(environ):
-        if name.startswith(PREFIX) and name != "DIALTREE_CONFIG":
-            path = name.removeprefix(PREFIX).lower().split("__")
+        if name.startswith(ENV_PREFIX) and name != "DIALTREE_CONFIG":
+            path = name.removeprefix(ENV_PREFIX).lower().split("__")
             if path[0] == "operators" and len(path) > 1:
                 path[1] = path[1].replace("_", "-")
-            values = merged(values, _nested(path, environ[name]))
+            values = merge_tables(values, _nest_value(path, environ[name]))
     return values
 
 
-def _nested(path: list[str], value: str) -> dict[str, Any]:
+def _nest_value(path: list[str], value: str) -> dict[str, Any]:
     head, *rest = path
-    return {head: _nested(rest, value) if rest else value}
+    return {head: _nest_value(rest, value) if rest else value}
 
 
-def _table(place: str, told: Any) -> Mapping[str, Any]:
+def _require_table(place: str, raw: Any) -> Mapping[str, Any]:
     """Return the value, which must be a table; SettingsError otherwise."""
-    if not isinstance(told, Mapping):
+    if not isinstance(raw, Mapping):
         raise SettingsError(f"{place}: must be a table")
-    return told
+    return raw
 
 
-def _operator(name: str, told: Any, providers: Mapping[str, Provider]) -> OperatorSettings:
+def _parse_operator(name: str, raw: Any, providers: Mapping[str, Provider]) -> OperatorSettings:
     place = f"operators.{name}"
-    section = _table(place, told)
-    links = {key: _link(f"{place}.{key}", section[key], providers[key]) for key in section if key in providers}
+    section = _require_table(place, raw)
+    links = {
+        key: _parse_connection(f"{place}.{key}", section[key], providers[key])
+        for key in section
+        if key in providers
+    }
     rest = {key: value for key, value in section.items() if key not in providers}
     try:
         operator = OperatorSettings.model_validate({**rest, "links": links})
     except ValidationError as error:
-        raise SettingsError(_told(error, place)) from error
+        raise SettingsError(_format_errors(error, place)) from error
     if any(provider not in links for provider in operator.routes.sms):
         raise SettingsError(f"{place}.routes.sms: must name providers that have a section of their own here")
     return operator
 
 
-def _link(place: str, told: Any, provider: Provider) -> Link:
-    section = _table(place, told)
+def _parse_connection(place: str, raw: Any, provider: Provider) -> ConnectionSettings:
+    section = _require_table(place, raw)
     ours = {key: section[key] for key in ("trust", "sources", "deduplicates") if key in section}
     theirs = {key: value for key, value in section.items() if key not in ours}
     try:
-        return Link.model_validate({**ours, "settings": provider.Settings.model_validate(theirs)})
+        return ConnectionSettings.model_validate({**ours, "settings": provider.Settings.model_validate(theirs)})
     except ValidationError as error:
-        raise SettingsError(_told(error, place)) from error
+        raise SettingsError(_format_errors(error, place)) from error
 
 
-def _told(error: ValidationError, place: str) -> str:
+def _format_errors(error: ValidationError, place: str) -> str:
     """Return each invalid field with its error, never with its value."""
     lines = []
     for detail in error.errors(include_input=False, include_url=False):

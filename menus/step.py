@@ -6,109 +6,111 @@ from typing import Literal
 
 from menus.machine.menu import Menu
 from menus.machine.options import more_key
-from menus.machine.screen import SAID, Node
+from menus.machine.screen import SPOKEN_ANSWER_FACT, Node
 from menus.machine.surface import SURFACES, Surface
-from menus.machine.transitions_table import HOME, RESUME, NoMoveError
-from menus.model.facts import Email, Fact, Number, Rows, Text
+from menus.machine.transitions_table import HOME, RESUME, NoTransitionError
+from menus.model.facts import Email, Fact, PhoneNumber, Rows, Text
 from menus.model.session import Session
-from menus.model.value import value
+from menus.model.value import value_dataclass
 from menus.packfile.schema import AcceptForm
 from menus.render.screen import page_count
-from menus.text.input_parsing import as_date, as_digits, as_email, key_of, month_like
-from menus.text.keywords import Meaning
+from menus.text.input_parsing import parse_date, parse_digits, parse_email, parse_key, possible_month
+from menus.text.keywords import KeywordMatch
 
-MOST_TRAIL = 12
+MAX_TRAIL_LENGTH = 12
 """Most screens kept in a session's back trail; the oldest are dropped first."""
 
 
-@value
-class Heard:
+@value_dataclass
+class AnswerResult:
     """Result of one answer: the session moved, a page was turned, or nothing changed and why."""
 
-    what: Literal["moved", "page", "again", "empty", "wrong"]
-    typed: str = field(default="", repr=False)
+    effect: Literal["moved", "page", "again", "empty", "wrong"]
+    value: str = field(default="", repr=False)
     """Value for the next step. Stored only while that step's proof is asked, and never when it is a secret."""
-    secret: bool = False
+    is_secret: bool = False
     """Whether the value is a secret (password, code)."""
 
 
-def hear(menu: Menu, session: Session, text: str) -> Heard:
+def apply_answer(menu: Menu, session: Session, text: str) -> AnswerResult:
     """Apply one answer to the current screen; a wrong or empty one is counted."""
-    if over(menu, session):
-        return Heard("moved")
+    if end_long_call(menu, session):
+        return AnswerResult("moved")
     if not text.strip():
-        return _missed(menu, session, "empty")
-    return _taken(menu, session, text) or _missed(menu, session, "wrong")
+        return _count_wrong_answer(menu, session, "empty")
+    return _try_answer(menu, session, text) or _count_wrong_answer(menu, session, "wrong")
 
 
-def _taken(menu: Menu, session: Session, text: str) -> Heard | None:
+def _try_answer(menu: Menu, session: Session, text: str) -> AnswerResult | None:
     """Apply an answer if it is valid and reset the counts of wrong answers and silences; None if it is not."""
-    node, key = menu.nodes[session.state], key_of(text)
+    node, key = menu.nodes[session.state], parse_key(text)
     result = (
-        _navigated(menu, session, node, SURFACES[session.channel], key)
-        or _chosen(menu, session, node, key)
-        or _typed(menu, session, node, text)
+        _navigate(menu, session, node, SURFACES[session.channel], key)
+        or _choose_option(menu, session, node, key)
+        or _accept_input(menu, session, node, text)
     )
     if result:
         session.misses = session.silences = 0
     return result
 
 
-def silent(menu: Menu, session: Session) -> Heard:
+def apply_silence(menu: Menu, session: Session) -> AnswerResult:
     """Count a time-out without input in a call; silences are counted apart from wrong keys.
 
     After as many in a row as the pack's `rules.misses` the call is given up.
     """
     session.silences += 1
-    if session.silences >= menu.form.rules.misses:
-        return _given_up(menu, session, "bye")
-    return Heard("moved") if over(menu, session) else Heard("empty")
+    if session.silences >= menu.config.rules.misses:
+        return _give_up(menu, session, "bye")
+    return AnswerResult("moved") if end_long_call(menu, session) else AnswerResult("empty")
 
 
-def over(menu: Menu, session: Session) -> bool:
+def end_long_call(menu: Menu, session: Session) -> bool:
     """End a call that has had `voice.most_turns` answers; return whether it did."""
-    if session.channel != "voice" or session.turn < menu.form.voice.most_turns:
+    if session.channel != "voice" or session.turn < menu.config.voice.most_turns:
         return False
-    menu.moves.fire("bye", session)
+    menu.transition_table.fire("bye", session)
     return True
 
 
-def _given_up(menu: Menu, session: Session, goodbye: str) -> Heard:
+def _give_up(menu: Menu, session: Session, fallback_trigger: str) -> AnswerResult:
     """Give up after too many wrong answers or silences.
 
     A call goes to an agent where the pack's rules say so; otherwise `fallback_trigger` is fired.
     """
-    agent = session.channel == "voice" and menu.form.rules.lost == "agent"
-    menu.moves.fire("agent" if agent else goodbye, session)
-    return Heard("moved")
+    agent = session.channel == "voice" and menu.config.rules.lost == "agent"
+    menu.transition_table.fire("agent" if agent else fallback_trigger, session)
+    return AnswerResult("moved")
 
 
-def enter(menu: Menu, session: Session, meaning: Meaning) -> Heard:
+def follow_keyword(menu: Menu, session: Session, keyword: KeywordMatch) -> AnswerResult:
     """Leave the current screen and go where a keyword leads; trail, notes and facts are dropped."""
     session.state, session.trail, session.page, session.notes, session.facts = HOME, (), 0, (), {}
-    if meaning.keep:
-        session.facts[meaning.keep] = Text(meaning.typed)
-    menu.moves.fire(f"enter {meaning.to}", session)
-    return Heard("moved", meaning.typed, meaning.secret)
+    if keyword.fact_name:
+        session.facts[keyword.fact_name] = Text(keyword.argument)
+    menu.transition_table.fire(f"enter {keyword.target}", session)
+    return AnswerResult("moved", keyword.argument, keyword.is_secret)
 
 
-HELD = "held"
+PENDING_ANSWER_FACT = "held"
 """Name of the fact that keeps a pending answer while its step's proof is asked."""
 
 
-def hold(menu: Menu, session: Session, heard: Heard) -> None:
+def keep_pending_answer(menu: Menu, session: Session, result: AnswerResult) -> None:
     """Keep an answer in the session while the proof its step needs is asked; a secret is never kept."""
-    if heard.typed and not heard.secret and session.state in menu.form.gates.values():
-        session.facts[HELD] = Text(heard.typed)
+    if result.value and not result.is_secret and session.state in menu.config.gates.values():
+        session.facts[PENDING_ANSWER_FACT] = Text(result.value)
 
 
-def held(session: Session) -> str:
+def take_pending_answer(session: Session) -> str:
     """Remove and return the pending answer; empty when there is none."""
-    pending = session.facts.pop(HELD, None)
+    pending = session.facts.pop(PENDING_ANSWER_FACT, None)
     return pending.value if isinstance(pending, Text) else ""
 
 
-def take(menu: Menu, session: Session, outcome: str, facts: Mapping[str, Fact | Rows], proof: str) -> None:
+def follow_outcome(
+    menu: Menu, session: Session, outcome: str, facts: Mapping[str, Fact | Rows], proof: str
+) -> None:
     """Store a step's facts and proof and follow the edge of its outcome.
 
     An edge to `resume` leads to the screen or step that waited for the proof (`session.resume_node`).
@@ -117,24 +119,24 @@ def take(menu: Menu, session: Session, outcome: str, facts: Mapping[str, Fact | 
     if proof and proof not in session.proofs:
         session.proofs = (*session.proofs, proof)
     if menu.nodes[session.state].on[outcome] != RESUME:
-        menu.moves.fire(outcome, session)
+        menu.transition_table.fire(outcome, session)
         return
-    menu.moves.fire(f"{RESUME} {session.then}", session)
-    session.then = ""
+    menu.transition_table.fire(f"{RESUME} {session.resume_node}", session)
+    session.resume_node = ""
 
 
-def turn_to(session: Session, number: str, kind: str, *, trusted: bool) -> None:
+def switch_line(session: Session, number: str, kind: str, *, trusted: bool) -> None:
     """Make the session about another line (E.164 `number`); proofs, facts and trail of the last are dropped.
 
     `trusted`: the connection vouches for the caller's number, which proves the caller's own line.
     """
-    session.subject, session.kind = "" if number == session.caller else number, kind
+    session.subject, session.line_kind = "" if number == session.caller else number, kind
     session.proofs = ("line",) if trusted and not session.subject and number else ()
-    session.trail, session.page, session.notes, session.facts, session.then = (), 0, (), {}, ""
-    session.owner = ""
+    session.trail, session.page, session.notes, session.facts, session.resume_node = (), 0, (), {}, ""
+    session.owner_hash = ""
 
 
-def settle(menu: Menu, session: Session, origin: str) -> None:
+def record_arrival(menu: Menu, session: Session, origin: str) -> None:
     """Update the back trail after the session came to a new screen from `origin`.
 
     Page, notes and error counts are reset; at home the trail and the facts are cleared, too.
@@ -147,143 +149,149 @@ def settle(menu: Menu, session: Session, origin: str) -> None:
     elif current in session.trail:
         session.trail = session.trail[: session.trail.index(current)]
     elif _may_return(menu.nodes[origin]) and origin != current:
-        session.trail = (*session.trail, origin)[-MOST_TRAIL:]
+        session.trail = (*session.trail, origin)[-MAX_TRAIL_LENGTH:]
 
 
 def _may_return(node: Node) -> bool:
     """Return whether `back` may lead to the node."""
-    return node.rests and not node.passing and not node.closes
+    return node.is_waiting and not node.is_transient and not node.is_final
 
 
-def _missed(menu: Menu, session: Session, why: Literal["empty", "wrong"]) -> Heard:
+def _count_wrong_answer(menu: Menu, session: Session, reason: Literal["empty", "wrong"]) -> AnswerResult:
     """Count a wrong or empty answer and give up at the pack's limit of answers in a row."""
     session.misses += 1
-    if session.misses < menu.form.rules.misses:
-        return Heard(why)
-    return _given_up(menu, session, "lost")
+    if session.misses < menu.config.rules.misses:
+        return AnswerResult(reason)
+    return _give_up(menu, session, "lost")
 
 
-def _navigated(menu: Menu, session: Session, node: Node, surface: Surface, key: str) -> Heard | None:
+def _navigate(menu: Menu, session: Session, node: Node, surface: Surface, key: str) -> AnswerResult | None:
     """Apply a navigation key (repeat, more, home, agent, back); None if it is none or an option has it."""
-    if (session.channel, key) in node.keys:
+    if (session.channel, key) in node.options_by_key:
         return None
     if key == surface.repeat:
-        return Heard("again")
+        return AnswerResult("again")
     if key == more_key(node, session) and session.page + 1 < page_count(menu, session):
         session.page += 1
-        return Heard("page")
-    moves: Mapping[str, Callable[[Menu, Session], Heard]] = {
-        surface.home: _go("home"),
-        surface.agent: _go("agent"),
-        surface.back: _back,
+        return AnswerResult("page")
+    moves: Mapping[str, Callable[[Menu, Session], AnswerResult]] = {
+        surface.home: _move_by("home"),
+        surface.agent: _move_by("agent"),
+        surface.back: _go_back,
     }
     return moves[key](menu, session) if key and key in moves else None
 
 
-def _go(word: str) -> Callable[[Menu, Session], Heard]:
+def _move_by(trigger: str) -> Callable[[Menu, Session], AnswerResult]:
     """Build the function that fires one trigger."""
 
-    def fire_trigger(menu: Menu, session: Session) -> Heard:
-        menu.moves.fire(word, session)
-        return Heard("moved")
+    def fire_trigger(menu: Menu, session: Session) -> AnswerResult:
+        menu.transition_table.fire(trigger, session)
+        return AnswerResult("moved")
 
     return fire_trigger
 
 
-def _back(menu: Menu, session: Session) -> Heard:
+def _go_back(menu: Menu, session: Session) -> AnswerResult:
     """Go to the previous page or screen; without one go home, or leave from home where the surface allows."""
     if session.page:
         session.page -= 1
-        return Heard("page")
+        return AnswerResult("page")
     if not session.trail:
         leaves = SURFACES[session.channel].leave and session.state == HOME
-        menu.moves.fire("bye" if leaves else "home", session)
-        return Heard("moved")
+        menu.transition_table.fire("bye" if leaves else "home", session)
+        return AnswerResult("moved")
     try:
-        menu.moves.fire(f"back {session.trail[-1]}", session)
-    except NoMoveError:
+        menu.transition_table.fire(f"back {session.trail[-1]}", session)
+    except NoTransitionError:
         # The trail was written by another revision of this pack.
-        menu.moves.fire("home", session)
-    return Heard("moved")
+        menu.transition_table.fire("home", session)
+    return AnswerResult("moved")
 
 
-def _chosen(menu: Menu, session: Session, node: Node, key: str) -> Heard | None:
+def _choose_option(menu: Menu, session: Session, node: Node, key: str) -> AnswerResult | None:
     """Choose the option or the row of a key; None if the key has neither."""
-    if (session.channel, key) in node.keys:
-        menu.moves.fire(f"{session.channel} {key}", session)
-        return Heard("moved", _agreed(session) if node.reads_back else "")
-    rows = session.facts.get(node.each.of) if node.each and node.each.to else None
-    position = int(as_digits(key, 1, 2) or 0)
+    if (session.channel, key) in node.options_by_key:
+        menu.transition_table.fire(f"{session.channel} {key}", session)
+        return AnswerResult("moved", _confirmed_answer(session) if node.is_read_back else "")
+    rows = session.facts.get(node.each.rows_fact) if node.each and node.each.to else None
+    position = int(parse_digits(key, 1, 2) or 0)
     if isinstance(rows, Rows) and 0 < position <= len(rows.rows):
         session.facts.update(rows.row(position - 1))
-        menu.moves.fire("pick", session)
-        return Heard("moved")
+        menu.transition_table.fire("pick", session)
+        return AnswerResult("moved")
     return None
 
 
-def _typed(menu: Menu, session: Session, node: Node, text: str) -> Heard | None:
+def _accept_input(menu: Menu, session: Session, node: Node, text: str) -> AnswerResult | None:
     """Accept the value of an input screen; None if the screen takes none or the text is not of its type."""
     if node.accept is None:
         return None
-    value_given = accepted(menu, node.accept, text) or _heard(menu, session, node.accept, text)
+    value_given = parse_input(menu, node.accept, text) or _parse_speech(menu, session, node.accept, text)
     if value_given is None:
         return None
     if node.accept.keep and not node.accept.secret:
-        session.facts[node.accept.keep] = _KEPT.get(node.accept.type, Text)(value_given)
+        session.facts[node.accept.keep] = _FACT_TYPES.get(node.accept.type, Text)(value_given)
     if not node.accept.speech:
-        menu.moves.fire("typed", session)
-        return Heard("moved", value_given, node.secret)
-    session.facts[SAID] = _KEPT.get(node.accept.type, Text)(value_given)
-    menu.moves.fire(f"{session.channel} typed", session)
-    return Heard("moved", value_given)
+        menu.transition_table.fire("typed", session)
+        return AnswerResult("moved", value_given, node.is_secret)
+    session.facts[SPOKEN_ANSWER_FACT] = _FACT_TYPES.get(node.accept.type, Text)(value_given)
+    menu.transition_table.fire(f"{session.channel} typed", session)
+    return AnswerResult("moved", value_given)
 
 
-def _heard(menu: Menu, session: Session, accept: AcceptForm, text: str) -> str | None:
+def _parse_speech(menu: Menu, session: Session, accept: AcceptForm, text: str) -> str | None:
     """Return the value of a spoken answer in a call; None where speech is not accepted or not understood."""
     if session.channel != "voice" or not accept.speech:
         return None
-    return accepted(menu, accept, menu.tongues[session.language].ear.digits(text))
+    return parse_input(
+        menu, accept, menu.language_packs[session.language].digit_recogniser.recognise_digits(text)
+    )
 
 
-def _agreed(session: Session) -> str:
+def _confirmed_answer(session: Session) -> str:
     """Return the answer that was read back and confirmed."""
-    answer = session.facts.get(SAID)
-    return answer.value if isinstance(answer, Number | Text) else ""
+    answer = session.facts.get(SPOKEN_ANSWER_FACT)
+    return answer.value if isinstance(answer, PhoneNumber | Text) else ""
 
 
-_KEPT: Mapping[str, Callable[[str], Fact]] = {"email": Email, "msisdn": Number}
+_FACT_TYPES: Mapping[str, Callable[[str], Fact]] = {"email": Email, "msisdn": PhoneNumber}
 """Fact type by input type; `Text` for all others."""
 
 
-def accepted(menu: Menu, accept: AcceptForm, text: str) -> str | None:
+def parse_input(menu: Menu, accept: AcceptForm, text: str) -> str | None:
     """Parse the value of an input screen; None when the text is not of its type or length.
 
     Dates come back in ISO 8601, MSISDNs in E.164; a password keeps its outer spaces.
     """
     if accept.type == "digits":
-        return as_digits(text, accept.least, accept.most)
+        return parse_digits(text, accept.least, accept.most)
     if accept.type == "email":
-        return as_email(text)
+        return parse_email(text)
     if accept.type == "msisdn":
-        return menu.msisdn(text)
+        return menu.parse_msisdn(text)
     if accept.type == "month":
-        return month_like(text)
+        return possible_month(text)
     if accept.type == "date":
-        day = as_date(text)
+        day = parse_date(text)
         return day.isoformat() if day else None
     text = text if accept.type == "password" else text.strip()
     return text if accept.least <= len(text) <= accept.most else None
 
 
-def text_in(menu: Menu, session: Session, body: str) -> Heard:
+def answer_sms(menu: Menu, session: Session, body: str) -> AnswerResult:
     """Apply an SMS body: a keyword, else an answer to the open screen, else a password, else help."""
     keywords = menu.keywords
-    found = keywords.meaning(body) or _answering(menu, session, body) or keywords.password(body)
-    if isinstance(found, Heard):
+    found = (
+        keywords.match_keyword(body)
+        or _answer_open_screen(menu, session, body)
+        or keywords.match_password(body)
+    )
+    if isinstance(found, AnswerResult):
         return found
-    return enter(menu, session, found or Meaning(keywords.form.otherwise))
+    return follow_keyword(menu, session, found or KeywordMatch(keywords.config.otherwise))
 
 
-def _answering(menu: Menu, session: Session, body: str) -> Heard | None:
+def _answer_open_screen(menu: Menu, session: Session, body: str) -> AnswerResult | None:
     """Apply an SMS as an answer to the open screen; None, and not counted as wrong, if it is not valid."""
-    return _taken(menu, session, body) if session.turn and body.strip() else None
+    return _try_answer(menu, session, body) if session.turn and body.strip() else None

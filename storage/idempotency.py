@@ -7,13 +7,13 @@ from sqlalchemy.dialects.postgresql import insert
 
 from storage.sql.schema import changes
 
-ADD = insert(changes).on_conflict_do_nothing(index_elements=[changes.c.key]).returning(changes.c.key)
-OUTCOME = select(changes.c.outcome).where(changes.c.key == bindparam("key"))
-REPLY = select(changes.c.reply).where(changes.c.key == bindparam("key"))
-PURGE = delete(changes).where(changes.c.at < bindparam("before"))
+INSERT_KEY = insert(changes).on_conflict_do_nothing(index_elements=[changes.c.key]).returning(changes.c.key)
+SELECT_OUTCOME = select(changes.c.outcome).where(changes.c.key == bindparam("key"))
+SELECT_REPLY = select(changes.c.reply).where(changes.c.key == bindparam("key"))
+DELETE_OLD_KEYS = delete(changes).where(changes.c.at < bindparam("before"))
 
 
-def first_outcome(
+def reserve_key(
     connection: Connection, key: str, outcome: str, reply: bytes | None, at: datetime
 ) -> str | None:
     """Reserve an idempotency key; return None when it is new, else the outcome stored with it.
@@ -21,6 +21,6 @@ def first_outcome(
     Waits for a concurrent transaction that reserves the same key.
     """
     row = {"key": key, "outcome": outcome, "reply": reply, "at": at}
-    if connection.execute(ADD, row).first() is not None:
+    if connection.execute(INSERT_KEY, row).first() is not None:
         return None
-    return str(connection.execute(OUTCOME, {"key": key}).scalar_one())
+    return str(connection.execute(SELECT_OUTCOME, {"key": key}).scalar_one())

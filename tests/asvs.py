@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-PAGE = ROOT / "docs" / "asvs.md"
+PAGE_PATH = ROOT / "docs" / "asvs.md"
 STATES = ("met", "deviates", "open", "operator", "n/a")
-COLUMNS = "| item | level | about | state | shown by, or why |\n|---|---|---|---|---|\n"
-HEAD = """# OWASP ASVS 5.0, levels 1 and 2, item by item
+TABLE_HEAD = "| item | level | about | state | shown by, or why |\n|---|---|---|---|---|\n"
+PAGE_HEAD = """# OWASP ASVS 5.0, levels 1 and 2, item by item
 
 Every requirement of levels 1 and 2 by its number in the standard (whose own words are at <https://owasp.org/ASVS>),
 what it is about in ours, and where we stand: `met`, shown by a test or by what is said; `deviates`, on purpose;
@@ -20,39 +20,40 @@ outside has looked. Written from tests/asvs.tsv by `python -m tests.asvs`.
 
 
 @dataclass(frozen=True)
-class Item:
+class AsvsRequirement:
     """One ASVS requirement with its state and the evidence for it."""
 
     number: str
     level: int
-    about: str
+    subject: str
     state: str
-    shown: str
+    evidence: str
 
     @property
-    def order(self) -> tuple[int, ...]:
+    def sort_key(self) -> tuple[int, ...]:
         return tuple(map(int, self.number.split(".")))
 
 
-def items() -> Iterator[Item]:
+def load_requirements() -> Iterator[AsvsRequirement]:
     """Yield every requirement; a line of the table may name several requirements with the same state."""
     for line in (ROOT / "tests" / "asvs.tsv").read_text().splitlines():
         numbers, about, state, shown = line.split("\t")
         for each in numbers.split():
             number, _, level = each.partition(":")
-            yield Item(number, int(level), about, state, shown)
+            yield AsvsRequirement(number, int(level), about, state, shown)
 
 
-def page() -> str:
+def render_page() -> str:
     """Return the whole page as Markdown."""
-    found = sorted(items(), key=lambda item: item.order)
+    found = sorted(load_requirements(), key=lambda item: item.sort_key)
     counts = Counter(item.state for item in found)
     told = ", ".join(f"{counts[state]} {state}" for state in STATES)
     rows = "".join(
-        f"| {item.number} | {item.level} | {item.about} | {item.state} | {item.shown} |\n" for item in found
+        f"| {item.number} | {item.level} | {item.subject} | {item.state} | {item.evidence} |\n"
+        for item in found
     )
-    return f"{HEAD}{len(found)} items: {told}.\n\n{COLUMNS}{rows}"
+    return f"{PAGE_HEAD}{len(found)} items: {told}.\n\n{TABLE_HEAD}{rows}"
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page())
+    PAGE_PATH.write_text(render_page())

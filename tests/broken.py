@@ -2,9 +2,9 @@
 
 from gateway.publishing import pack_compiler
 
-Fault = tuple[str, str, str | None, str]
+PackFault = tuple[str, str, str | None, str]
 """A file, the correct text in it (empty: the whole file), its replacement (None: no file), and the finding."""
-BROKEN: dict[str, Fault] = {
+BROKEN_PACKS: dict[str, PackFault] = {
     "unknown target": (
         "screens.yaml", "to: budget}", "to: budgett}",
         "orange_ro/screens.yaml:6:51: home: leads to 'budgett', which is no screen; name one that exists",
@@ -43,7 +43,7 @@ BROKEN: dict[str, Fault] = {
     "unknown action": (
         "screens.yaml", "action: language.choose\n    with: ro", "action: language.chose",
         "orange_ro/screens.yaml:30:13: language.ro: unknown action 'language.chose';"
-        f" write one of: {', '.join(sorted(pack_compiler.specs()))}",
+        f" write one of: {', '.join(sorted(pack_compiler.action_specs()))}",
     ),
     "reserved word": (
         "keywords.yaml", "[AJUTOR, ASSIST]", "[HELP]",

@@ -11,23 +11,23 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from flows.domain.ports import Billing
-from gateway.demo.bss.data import Book
+from gateway.demo.bss.data import BssRecords
 from gateway.demo.bss.killbill import KillBillBss
 from gateway.demo.bss.server import killbill_settings, tmf_settings
 from gateway.demo.bss.tmf import TmfBss
-from gateway.http.listening import listening
-from storage.billing.backend import Remote, Site, connect
+from gateway.http.listening import serve_app
+from storage.billing.backend import BackendContext, RemoteBilling, connect_backend
 from storage.billing.memory import MemoryBilling
-from storage.demo.statements import ADD_BILL, ADD_DOCUMENT, ADD_ENTRY, ADD_LINE, ADD_SUBSCRIBER
-from storage.demo.world import rows
+from storage.demo.statements import INSERT_BILL, INSERT_DOCUMENT, INSERT_ENTRY, INSERT_LINE, INSERT_SUBSCRIBER
+from storage.demo.world import build_operator_rows
 from storage.sql.engine import Database
 from storage.sql.engine import connect as opened
-from storage.sql.migrate import upgrade
+from storage.sql.migrate import upgrade_database
 
 OPERATOR = "orange-ro"
 ZONE = ZoneInfo("Europe/Bucharest")
-AT = datetime(2026, 3, 10, 7, tzinfo=UTC)
-MAPPED: Mapping[str, Any] = {
+DEMO_TIME = datetime(2026, 3, 10, 7, tzinfo=UTC)
+MAPPED_TABLES: Mapping[str, Any] = {
     "subscribers": {
         "table": "their_lines",
         **{
@@ -62,49 +62,49 @@ MAPPED: Mapping[str, Any] = {
 
 
 @dataclass(slots=True)
-class Backend:
+class BackendUnderTest:
     """A backend filled with the demo subscribers of one operator."""
 
     name: str
     billing: Billing = field(repr=False)
-    book: Book = field(repr=False)
+    book: BssRecords = field(repr=False)
     """The rows it was filled from; a BSS over HTTP is also served from them."""
 
-    async def account(self, msisdn: str) -> str:
+    async def account_of(self, msisdn: str) -> str:
         """Return the account of a number in this backend's own spelling."""
-        return (await self.billing.subscriber(msisdn)).account
+        return (await self.billing.get_subscriber(msisdn)).account
 
 
-def book(at: datetime = AT, operator: str = OPERATOR) -> Book:
+def build_book(at: datetime = DEMO_TIME, operator: str = OPERATOR) -> BssRecords:
     """Return an operator's demo data as of a day."""
-    return Book(rows(operator, at))
+    return BssRecords(build_operator_rows(operator, at))
 
 
-def site(
+def backend_site(
     database: Database,
     today: Callable[[], date],
     options: Mapping[str, Any] | None = None,
-    kept: Book | None = None,
-) -> Site:
+    kept: BssRecords | None = None,
+) -> BackendContext:
     """Return the site (operator, database, clock, options) a backend is connected with."""
-    operator, zone = (kept.rows.shop.name, kept.rows.zone) if kept else (OPERATOR, ZONE)
-    return Site(operator, database, today, zone, options or {})
+    operator, zone = (kept.rows.operator.name, kept.rows.zone) if kept else (OPERATOR, ZONE)
+    return BackendContext(operator, database, today, zone, options or {})
 
 
 @asynccontextmanager
-async def served(app: web.Application) -> AsyncIterator[str]:
+async def serve_bss_app(app: web.Application) -> AsyncIterator[str]:
     """Serve an application on a loopback port and yield its URL."""
-    async with listening(app, "127.0.0.1", 0) as port:
+    async with serve_app(app, "127.0.0.1", 0) as port:
         yield f"http://127.0.0.1:{port}"
 
 
-UNHURRIED = {"timeout_seconds": 30.0, "connect_seconds": 30.0}
+LONG_TIMEOUTS = {"timeout_seconds": 30.0, "connect_seconds": 30.0}
 """Timeouts (seconds) of an HTTP backend for tests that are not about slowness."""
 
 
 @asynccontextmanager
-async def behind(
-    name: str, folder: Path, kept: Book, today: Callable[[], date], more: Mapping[str, Any] | None = None
+async def open_backend(
+    name: str, folder: Path, kept: BssRecords, today: Callable[[], date], more: Mapping[str, Any] | None = None
 ) -> AsyncIterator[Billing]:
     """Open a backend by name: `memory`, `sqlite`, `mapped`, `tmf678-v4`, `tmf678-v5` or `killbill`."""
     kind, _, dialect = name.partition("-")
@@ -112,16 +112,18 @@ async def behind(
         yield MemoryBilling(kept.rows, today)
         return
     if kind in ("sqlite", "mapped"):
-        async with _filled(folder / f"{name}.db", kept) as database:
-            options = MAPPED if kind == "mapped" else {}
-            yield connect("mapped" if kind == "mapped" else "sql", site(database, today, options, kept))
+        async with _filled_database(folder / f"{name}.db", kept) as database:
+            options = MAPPED_TABLES if kind == "mapped" else {}
+            yield connect_backend(
+                "mapped" if kind == "mapped" else "sql", backend_site(database, today, options, kept)
+            )
         return
-    app = KillBillBss(kept).app() if kind == "killbill" else TmfBss(kept, dialect).app()
+    app = KillBillBss(kept).create_app() if kind == "killbill" else TmfBss(kept, dialect).create_app()
     own = killbill_settings(kept) if kind == "killbill" else {**tmf_settings(kept), "dialect": dialect}
-    async with served(app) as url:
-        there = site(opened("sqlite://"), today, {**own, **(more or {})}, kept)
-        billing = connect(f"{kind}+{url}", there)
-        assert isinstance(billing, Remote)
+    async with serve_bss_app(app) as url:
+        there = backend_site(opened("sqlite://"), today, {**own, **(more or {})}, kept)
+        billing = connect_backend(f"{kind}+{url}", there)
+        assert isinstance(billing, RemoteBilling)
         try:
             yield billing
         finally:
@@ -129,39 +131,41 @@ async def behind(
 
 
 @asynccontextmanager
-async def _filled(path: Path, kept: Book) -> AsyncIterator[Database]:
+async def _filled_database(path: Path, kept: BssRecords) -> AsyncIterator[Database]:
     database = opened(f"sqlite:///{path}")
-    await upgrade(database)
-    await fill(database, kept)
-    await database.write(lambda connection: [connection.exec_driver_sql(view) for view in VIEWS] and None)
+    await upgrade_database(database)
+    await fill_tables(database, kept)
+    await database.write(
+        lambda connection: [connection.exec_driver_sql(view) for view in MAPPED_VIEWS] and None
+    )
     try:
         yield database
     finally:
         await database.close()
 
 
-async def fill(database: Database, kept: Book) -> None:
+async def fill_tables(database: Database, kept: BssRecords) -> None:
     """Insert the demo rows into our own billing tables."""
 
     def job(connection: Any) -> None:
-        connection.execute(ADD_SUBSCRIBER, kept.rows.people)
-        connection.execute(ADD_BILL, kept.rows.bills)
-        connection.execute(ADD_LINE, kept.rows.lines)
-        for add, found in ((ADD_ENTRY, kept.rows.entries), (ADD_DOCUMENT, kept.rows.documents)):
+        connection.execute(INSERT_SUBSCRIBER, kept.rows.people)
+        connection.execute(INSERT_BILL, kept.rows.bills)
+        connection.execute(INSERT_LINE, kept.rows.lines)
+        for add, found in ((INSERT_ENTRY, kept.rows.entries), (INSERT_DOCUMENT, kept.rows.documents)):
             if found:
                 connection.execute(add, found)
 
     await database.write(job)
 
 
-def _view(name: str, table: str, columns: Mapping[str, str]) -> str:
+def _view_statement(name: str, table: str, columns: Mapping[str, str]) -> str:
     told = ", ".join(f'"{ours}" AS "{theirs}"' for ours, theirs in columns.items() if ours != "table")
     return f'CREATE VIEW "{name}" AS SELECT {told} FROM "{table}"'
 
 
-VIEWS = [
-    _view("their_lines", "billing_subscribers", MAPPED["subscribers"]),
-    _view("their_bills", "billing_bills", MAPPED["bills"]),
-    _view("their_detail", "billing_lines", MAPPED["lines"]),
+MAPPED_VIEWS = [
+    _view_statement("their_lines", "billing_subscribers", MAPPED_TABLES["subscribers"]),
+    _view_statement("their_bills", "billing_bills", MAPPED_TABLES["bills"]),
+    _view_statement("their_detail", "billing_lines", MAPPED_TABLES["lines"]),
 ]
 """Views that show our tables under an operator's own table and column names."""

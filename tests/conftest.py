@@ -13,15 +13,15 @@ from tests.chromium import demo_site as demo_site
 from tests.chromium import page as page
 from tests.runs import dialog_runs as dialog_runs
 from tests.runs import play_dialog as play_dialog
-from tests.services import Missing, Postgres, Redis, found, serving
+from tests.services import PostgresServer, ProgramMissing, RedisServer, find_program, run_server
 from tests.sql import database as database
 from tests.sql import database_url as database_url
-from tests.sql import migrate
+from tests.sql import migrate_database
 from tests.sql import sqlite_migrated as sqlite_migrated
 from tests.world import sandbox as sandbox
 from tests.world import sandboxes as sandboxes
 
-LEAKS = ("DATABASE_URL", "REDIS_URL", "PORT", "ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+LEAKING_VARIABLES = ("DATABASE_URL", "REDIS_URL", "PORT", "ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 LEAKING_PREFIXES = ("DIALTREE_", "TWILIO_", "PG")
 
 
@@ -38,18 +38,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure() -> None:
     """Remove environment variables of the developer's shell that would influence a test."""
     for name in list(os.environ):
-        if name.upper() in LEAKS or name.startswith(LEAKING_PREFIXES):
+        if name.upper() in LEAKING_VARIABLES or name.startswith(LEAKING_PREFIXES):
             del os.environ[name]
 
 
-def leave_out(program: Missing) -> None:
+def skip_missing(program: ProgramMissing) -> None:
     reason = f"LEFT OUT: {program} is not installed (python -m tests.services install)"
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
 
 
-def walked(terminalreporter: pytest.TerminalReporter) -> list[str]:
+def coverage_lines(terminalreporter: pytest.TerminalReporter) -> list[str]:
     """Return a line for each operator and channel with its dialog coverage."""
     done = [report for word in ("passed", "failed") for report in terminalreporter.stats.get(word, [])]
     return sorted(
@@ -59,7 +59,7 @@ def walked(terminalreporter: pytest.TerminalReporter) -> list[str]:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print dialog coverage and, in red, the tests left out because a program is missing."""
-    for line in walked(terminalreporter):
+    for line in coverage_lines(terminalreporter):
         terminalreporter.write_line(line)
     skipped = terminalreporter.stats.get("skipped", [])
     reasons = [str(report.longrepr[2]) for report in skipped if isinstance(report.longrepr, tuple)]
@@ -72,24 +72,24 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def chromium() -> str:
     """Return the path of Chromium; skip (in CI: fail) when it is not installed."""
     try:
-        return found("chromium")
-    except Missing as program:
-        leave_out(program)
+        return find_program("chromium")
+    except ProgramMissing as program:
+        skip_missing(program)
         raise
 
 
 @pytest.fixture(scope="session")
-def redis_server() -> Iterator[Redis]:
+def redis_server() -> Iterator[RedisServer]:
     """Run one Redis for all tests; a test that harms its server starts its own."""
     try:
-        with serving(Redis) as server:
+        with run_server(RedisServer) as server:
             yield server
-    except Missing as program:
-        leave_out(program)
+    except ProgramMissing as program:
+        skip_missing(program)
 
 
 @pytest.fixture
-def redis_url(redis_server: Redis) -> str:
+def redis_url(redis_server: RedisServer) -> str:
     """Return the URL of an emptied Redis: other tests play the same subscribers."""
     with redis.Redis.from_url(redis_server.url) as client:
         client.flushall()
@@ -97,31 +97,31 @@ def redis_url(redis_server: Redis) -> str:
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[Postgres]:
+def postgres_server() -> Iterator[PostgresServer]:
     """Run one PostgreSQL for all tests; a test that harms its server starts its own."""
     try:
-        with serving(Postgres) as server:
+        with run_server(PostgresServer) as server:
             yield server
-    except Missing as program:
-        leave_out(program)
+    except ProgramMissing as program:
+        skip_missing(program)
 
 
 @pytest.fixture(scope="session")
-def postgres_url(postgres_server: Postgres) -> str:
+def postgres_url(postgres_server: PostgresServer) -> str:
     """Return the URL of the cluster's `postgres` database, for reading only."""
     return postgres_server.url
 
 
 @pytest.fixture(scope="session")
-def postgres_migrated(postgres_server: Postgres) -> str:
+def postgres_migrated(postgres_server: PostgresServer) -> str:
     """Return the name of a migrated, empty database that serves as a template."""
-    migrate(postgres_server.create("migrated"))
+    migrate_database(postgres_server.create_database("migrated"))
     return "migrated"
 
 
 @pytest.fixture
-def postgres_database(postgres_server: Postgres, postgres_migrated: str) -> Iterator[str]:
+def postgres_database(postgres_server: PostgresServer, postgres_migrated: str) -> Iterator[str]:
     """Provide the URL of a migrated database that belongs to this test alone."""
     name = f"t{uuid.uuid4().hex}"
-    yield postgres_server.create(name, postgres_migrated)
-    postgres_server.drop(name)
+    yield postgres_server.create_database(name, postgres_migrated)
+    postgres_server.drop_database(name)

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from flows.domain.actions import Action
 from gateway.publishing import pack_compiler
 from menus.machine.screen import Node
-from menus.machine.transitions_table import BY_RULES, forward
-from menus.packs.graph_checks import ALWAYS_THERE
-from menus.packs.loader import Draft, draft
+from menus.machine.transitions_table import NEEDS_SET_BY_RULES, outgoing_edges
+from menus.packs.graph_checks import REQUIRED_NODES
+from menus.packs.loader import PackDraft, load_draft
 
-Move = tuple[str, str]
+PackTransition = tuple[str, str]
 """A trigger and the node it leaves."""
-FAULTS = ("slow", "down")
-ASKING = frozenset(
+BILLING_FAULTS = ("slow", "down")
+BILLING_ACTIONS = frozenset(
     [
         *("invoice.latest", "invoice.list", "invoice.open", "invoice.lines", "invoice.month", "invoice.next"),
         *("invoice.users", "invoice.user", "invoice.why", "contest.lines", "contest.by_reference"),
@@ -22,111 +22,113 @@ ASKING = frozenset(
     ]
 )
 """Actions that read billing beyond the caller's identity, so billing may fail in them at any point."""
-PROVING = frozenset({"code.check", "proof.check", "password.check", "line.with_code"})
+PROOF_ACTIONS = frozenset({"code.check", "proof.check", "password.check", "line.with_code"})
 
 
 @dataclass(frozen=True)
-class Pack:
+class PackOnChannel:
     """A pack as callers meet it on one channel."""
 
     operator: str
     channel: str
-    written: Draft = field(repr=False)
+    pack_draft: PackDraft = field(repr=False)
     actions: Mapping[str, Action] = field(repr=False)
 
     @classmethod
-    def of(cls, operator: str, channel: str) -> "Pack":
+    def load_pack(cls, operator: str, channel: str) -> "PackOnChannel":
         """Load the pack of an operator."""
         return cls(
             operator,
             channel,
-            draft(pack_compiler.folder(operator), pack_compiler.PLACES),
-            pack_compiler.actions(),
+            load_draft(pack_compiler.pack_folder(operator), pack_compiler.SHARED_PLACES),
+            pack_compiler.load_actions(),
         )
 
-    def moves(self) -> set[Move]:
+    def reachable_transitions(self) -> set[PackTransition]:
         """Return every transition that some caller can make."""
-        kinds = ("", *self._barring(), "unknown", *FAULTS)
-        made = {move for only in kinds for move in self._made_by(only)}
-        asking = {name for _, name in made if self.written.nodes[name].action in ASKING}
-        return made | {(fault, name) for name in asking for fault in FAULTS}
+        kinds = ("", *self._exclusion_outcomes(), "unknown", *BILLING_FAULTS)
+        made = {move for only in kinds for move in self._transitions_with(only)}
+        asking = {name for _, name in made if self.pack_draft.nodes[name].action in BILLING_ACTIONS}
+        return made | {(fault, name) for name in asking for fault in BILLING_FAULTS}
 
-    def _barring(self) -> Iterator[str]:
+    def _exclusion_outcomes(self) -> Iterator[str]:
         """Yield the outcomes by which the eligibility rules exclude a caller."""
-        rules = self.written.form.rules
+        rules = self.pack_draft.config.rules
         if rules.business in ("refuse", "agency"):
             yield "refused" if rules.business == "refuse" else "agency"
         if rules.newcomer_wait:
             yield "newcomer"
 
-    def _made_by(self, only: str) -> Iterator[Move]:
+    def _transitions_with(self, only: str) -> Iterator[PackTransition]:
         """Yield the transitions of a caller whose account steps answer `only` (empty: a subscriber)."""
-        found, todo = set[str](), list(self._starts())
+        found, todo = set[str](), list(self._start_nodes())
         while todo:
             name = todo.pop()
             if name in found:
                 continue
             found.add(name)
-            node = self.written.nodes[name]
+            node = self.pack_draft.nodes[name]
             if only == "unknown" and node.needs not in ("none", "line"):
                 continue
-            for trigger, _, target in self._open(node, only):
+            for trigger, _, target in self._open_transitions(node, only):
                 yield trigger, name
                 todo.append(target)
-            todo.extend(self._gates(node))
+            todo.extend(self._gate_nodes(node))
 
-    def _starts(self) -> Iterator[str]:
-        yield from ALWAYS_THERE
+    def _start_nodes(self) -> Iterator[str]:
+        yield from REQUIRED_NODES
         if self.channel == "sms":
-            yield from self.written.keywords.targets
+            yield from self.pack_draft.keywords.targets
 
-    def _gates(self, node: Node) -> Iterator[str]:
-        form = self.written.form
-        wanted = set(form.rules.proof.values()) if node.needs in BY_RULES else {node.needs}
+    def _gate_nodes(self, node: Node) -> Iterator[str]:
+        form = self.pack_draft.config
+        wanted = set(form.rules.proof.values()) if node.needs in NEEDS_SET_BY_RULES else {node.needs}
         yield from (form.gates[proof] for proof in wanted if proof in form.gates)
 
-    def _open(self, node: Node, only: str) -> Iterator[tuple[str, str, str]]:
-        for trigger, origin, target in forward(node):
+    def _open_transitions(self, node: Node, only: str) -> Iterator[tuple[str, str, str]]:
+        for trigger, origin, target in outgoing_edges(node):
             if node.kind == "step":
-                if self._answers(node, trigger, only):
+                if self._can_answer(node, trigger, only):
                     yield trigger, origin, target
             elif " " not in trigger or trigger.startswith(f"{self.channel} "):
                 yield trigger, origin, target
 
-    def _answers(self, node: Node, outcome: str, only: str) -> bool:
+    def _can_answer(self, node: Node, outcome: str, only: str) -> bool:
         action = self.actions[node.action]
-        if action.later:
+        if action.is_deferred:
             return outcome == "slow"  # promised to every caller; the result is texted
-        if only and self._touched(action, only):
+        if only and self._is_affected(action, only):
             return outcome == only
-        if only == "unknown" and node.action in PROVING and outcome in ("ok", "first"):
+        if only == "unknown" and node.action in PROOF_ACTIONS and outcome in ("ok", "first"):
             return False  # an unknown number has nothing to prove itself with
-        return outcome in self._usual(node, action)
+        return outcome in self._usual_outcomes(node, action)
 
-    def _touched(self, action: Action, only: str) -> bool:
+    def _is_affected(self, action: Action, only: str) -> bool:
         if only in ("refused", "agency", "newcomer"):
-            return action.private and not action.for_all
-        return action.private
+            return action.is_private and not action.ignores_eligibility
+        return action.is_private
 
-    def _usual(self, node: Node, action: Action) -> set[str]:
+    def _usual_outcomes(self, node: Node, action: Action) -> set[str]:
         """Return the outcomes of a step for a subscriber while billing works."""
-        rules, declared = self.written.form.rules, set(action.outcomes)
-        declared -= {"agency", "newcomer", "unknown", *FAULTS}
+        rules, declared = self.pack_draft.config.rules, set(action.outcomes)
+        declared -= {"agency", "newcomer", "unknown", *BILLING_FAULTS}
         declared -= set() if node.action == "code.by_password" else {"refused"}
         if not rules.publish_delay_days:
             declared -= {"early"}
         if self.channel != "voice":
             declared -= {"hidden"}
-        return declared - self._never(node)
+        return declared - self._excluded_outcomes(node)
 
-    def _never(self, node: Node) -> set[str]:
+    def _excluded_outcomes(self, node: Node) -> set[str]:
         """Return the outcomes that the path to a step rules out."""
         never = set[str]()
-        texted = {keyword.to for keyword in self.written.keywords.form.keywords if self.channel == "sms"}
+        texted = {keyword.to for keyword in self.pack_draft.keywords.config.keywords if self.channel == "sms"}
         if node.action == "line.other" and node.name not in texted:
             never.add("wrong")  # an input accepts numbers only; a keyword may be followed by anything
         if node.action == "account.create" and node.name not in texted:
             never.add("challenge")  # this path goes through the challenge
         if node.action == "account.create":
-            never.add("ok" if self.written.form.rules.reach.get(node.given) == "email" else "mailed")
+            never.add(
+                "ok" if self.pack_draft.config.rules.reach.get(node.action_argument) == "email" else "mailed"
+            )
         return never

@@ -15,26 +15,26 @@ def free_port(*above: int) -> int:
     have it for the minute the kernel remembers that connection.
     """
     while True:
-        port = random.choice(ours())
-        if all(is_free(each) for each in (port, *(port + each for each in above))):
+        port = random.choice(allowed_ports())
+        if all(is_port_free(each) for each in (port, *(port + each for each in above))):
             return port
 
 
 @cache
-def ours() -> Sequence[int]:
+def allowed_ports() -> Sequence[int]:
     """Return the ports servers may use: all of them on a machine that makes every port ephemeral."""
     everywhere = range(10_000, 60_000)
-    return [port for port in everywhere if port not in clients()] or everywhere
+    return [port for port in everywhere if port not in ephemeral_ports()] or everywhere
 
 
-def clients() -> range:
+def ephemeral_ports() -> range:
     """Return the kernel's ephemeral port range; IANA's dynamic ports where it is not readable."""
     told = Path("/proc/sys/net/ipv4/ip_local_port_range")
     first, last = map(int, told.read_text().split()) if told.exists() else (49_152, 65_535)
     return range(first, last + 1)
 
 
-def is_free(port: int) -> bool:
+def is_port_free(port: int) -> bool:
     with socket.socket() as probe:
         try:
             probe.bind(("127.0.0.1", port))

@@ -7,85 +7,85 @@ from pathlib import Path
 
 import pytest
 
-from gateway.dialogs.format import Dialog, read
-from tests.world import Fired, Worlds
+from gateway.dialogs.format import Dialog, parse_dialog
+from tests.world import FiredTransition, SandboxFactory
 
-FOLDER = Path(__file__).parent / "dialogs"
-PATHS = sorted(FOLDER.glob("*/*.dialog"))
-CALLS = [path for path in PATHS if path.parent.name != "walks"]
+DIALOG_FOLDER = Path(__file__).parent / "dialogs"
+DIALOG_PATHS = sorted(DIALOG_FOLDER.glob("*/*.dialog"))
+SCENARIO_PATHS = [path for path in DIALOG_PATHS if path.parent.name != "walks"]
 """Dialogs without those of `walks`, which exist only to cover every transition and are played once."""
 
 
 @dataclass(slots=True)
-class Played:
+class PlayedDialog:
     """The result of one played dialog."""
 
-    brought: list[tuple[str, ...]]
-    counts: tuple[int, ...]
-    fired: set[Fired] = field(repr=False)
+    transcript: list[tuple[str, ...]]
+    row_counts: tuple[int, ...]
+    fired_transitions: set[FiredTransition] = field(repr=False)
 
 
 @dataclass(slots=True)
-class Runs:
+class DialogRuns:
     """Plays dialogs on the direct line, each once per run."""
 
-    worlds: Worlds
-    done: dict[Path, Played] = field(default_factory=dict)
+    sandboxes: SandboxFactory
+    played_dialogs: dict[Path, PlayedDialog] = field(default_factory=dict)
 
-    async def of(self, path: Path) -> Played:
+    async def play_once(self, path: Path) -> PlayedDialog:
         """Return the result of a dialog, playing it at first use."""
-        if path not in self.done:
-            self.done[path] = await self._play(load(path))
-        return self.done[path]
+        if path not in self.played_dialogs:
+            self.played_dialogs[path] = await self._play(load_dialog(path))
+        return self.played_dialogs[path]
 
-    async def _play(self, dialog: Dialog) -> Played:
-        moves = self.worlds.watched(dialog.first("operator"))
-        moves.fired = set()
-        async with self.worlds.of(dialog) as sandbox:
-            brought = await sandbox.player(sandbox.direct(dialog.trust)).play(dialog)
-            return Played(brought, await sandbox.counts(), moves.fired)
+    async def _play(self, dialog: Dialog) -> PlayedDialog:
+        moves = self.sandboxes.recorded_transitions(dialog.first_argument("operator"))
+        moves.fired_transitions = set()
+        async with self.sandboxes.open_for(dialog) as sandbox:
+            brought = await sandbox.dialog_player(sandbox.direct_line(dialog.trust)).play(dialog)
+            return PlayedDialog(brought, await sandbox.count_effects(), moves.fired_transitions)
 
 
 @cache
-def load(path: Path) -> Dialog:
+def load_dialog(path: Path) -> Dialog:
     """Load a dialog as its file was at first use."""
-    return read(kept(path), str(path.relative_to(FOLDER.parent)))
+    return parse_dialog(read_dialog_text(path), str(path.relative_to(DIALOG_FOLDER.parent)))
 
 
-def kept(path: Path) -> str:
+def read_dialog_text(path: Path) -> str:
     """Return the current text of the file."""
     return path.read_text(encoding="utf-8")
 
 
-def keep(path: Path, written: str) -> None:
+def write_dialog_text(path: Path, written: str) -> None:
     path.write_text(written, encoding="utf-8")
 
 
-def of_operator(operator: str) -> list[Path]:
+def paths_of_operator(operator: str) -> list[Path]:
     """Return the dialogs of one operator."""
-    return [path for path in PATHS if load(path).first("operator") == operator]
+    return [path for path in DIALOG_PATHS if load_dialog(path).first_argument("operator") == operator]
 
 
-def named(path: Path) -> str:
-    return str(path.relative_to(FOLDER).with_suffix(""))
+def dialog_name(path: Path) -> str:
+    return str(path.relative_to(DIALOG_FOLDER).with_suffix(""))
 
 
 @pytest.fixture(scope="session")
-def dialog_runs(sandboxes: Worlds) -> Runs:
+def dialog_runs(sandboxes: SandboxFactory) -> DialogRuns:
     """Provide the dialog runs of this test run."""
-    return Runs(sandboxes)
+    return DialogRuns(sandboxes)
 
 
-Told = Callable[[str], Awaitable[list[str]]]
+PlayDialog = Callable[[str], Awaitable[list[str]]]
 """Returns what a dialog brings, by its name: a text for each action that brought anything."""
 
 
 @pytest.fixture
-def play_dialog(dialog_runs: Runs) -> Told:
+def play_dialog(dialog_runs: DialogRuns) -> PlayDialog:
     """Provide a function that plays a dialog once and returns its texts."""
 
     async def words(name: str) -> list[str]:
-        brought = (await dialog_runs.of(FOLDER / f"{name}.dialog")).brought
+        brought = (await dialog_runs.play_once(DIALOG_FOLDER / f"{name}.dialog")).transcript
         return ["\n".join(lines) for lines in brought if lines]
 
     return words

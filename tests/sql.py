@@ -12,26 +12,26 @@ from sqlalchemy import text
 from flows.domain.records import Secret
 from storage.sql.engine import Database, connect
 from storage.sql.migrate import upgrade_url
-from tests.services import apart
+from tests.services import run_in_own_loop
 
 NOW = datetime(2026, 3, 14, 9, 26, 53, tzinfo=UTC)
 SECRET = Secret("a secret for the tests, nowhere else")
-LIGHT = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+CHEAP_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 """Password hasher with minimal cost: at full cost the tests would spend a quarter of their time hashing."""
 
 ENGINES = [pytest.param("sqlite"), pytest.param("postgres", marks=pytest.mark.postgres)]
 
 
-def migrate(url: str) -> None:
+def migrate_database(url: str) -> None:
     """Migrate a database to the current schema."""
-    apart(lambda: upgrade_url(url))
+    run_in_own_loop(lambda: upgrade_url(url))
 
 
 @pytest.fixture(scope="session")
 def sqlite_migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a migrated, empty SQLite file that serves as a template."""
     path = tmp_path_factory.mktemp("sqlite") / "migrated.db"
-    migrate(f"sqlite:///{path}")
+    migrate_database(f"sqlite:///{path}")
     return path
 
 
@@ -52,13 +52,13 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     await opened.close()
 
 
-async def rows_in(database: Database, table: str) -> int:
+async def count_rows(database: Database, table: str) -> int:
     """Return the number of rows of a table."""
     count = text(f"SELECT count(*) FROM {table}")
     return await database.read(lambda connection: int(connection.execute(count).scalar_one()))
 
 
-async def dumped(database: Database, table: str) -> str:
+async def dump_table(database: Database, table: str) -> str:
     """Return the whole content of a table as text, for searching."""
     everything = text(f"SELECT * FROM {table}")
     return repr(await database.read(lambda connection: connection.execute(everything).all()))

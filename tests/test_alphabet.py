@@ -9,21 +9,21 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from menus.text.gsm import (
-    Size,
-    fold,
-    gsm7_decode,
-    gsm7_encode,
-    measure,
-    offending,
-    plain,
-    prepare,
-    segments,
-    septets,
-    split_parts,
-    ucs2_units,
+    TextSize,
+    count_segments,
+    count_septets,
+    count_ucs2_units,
+    decode_gsm7,
+    encode_gsm7,
+    fold_to_gsm7,
+    measure_text,
+    prepare_text,
+    split_segments,
+    to_wire_text,
+    unencodable_letters,
 )
 
-GSM7 = "".join(gsm7_decode(bytes([code])) for code in range(0x80) if code != 0x1B) + "\f^{}\\[~]|€"
+GSM7 = "".join(decode_gsm7(bytes([code])) for code in range(0x80) if code != 0x1B) + "\f^{}\\[~]|€"
 LETTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\x1b\u00a0\u202f")
 IN_GSM7 = st.text(st.sampled_from(GSM7 + "^{}\\[~]|€" * 8), max_size=700)
 MIXED = st.text(st.one_of(st.sampled_from(GSM7 + "😀țș"), LETTERS), max_size=400)
@@ -47,24 +47,24 @@ def test_every_worked_screen_is_there() -> None:
 @pytest.mark.parametrize("screen", worked_screens(), ids=lambda row: f"{row[0]}: {row[1]}")
 def test_worked_screens_cost_what_they_say(screen: list[str]) -> None:
     _, _, alphabet, units, text = screen
-    found = measure(text.replace(" ⏎ ", "\n"))
+    found = measure_text(text.replace(" ⏎ ", "\n"))
     assert (found.alphabet, found.units) == (alphabet, int(units))
 
 
 @pytest.mark.parametrize(
     ("text", "size"),
     [
-        pytest.param("", Size("gsm7", 0), id="nothing"),
-        pytest.param("à è é ù ì ò ä ö ñ ü Ç É", Size("gsm7", 23), id="accents that are in GSM-7"),
-        pytest.param("€[]{}^~|\\", Size("gsm7", 18), id="the extension table costs double"),
-        pytest.param("79,90\u00a0lei", Size("gsm7", 9), id="a no-break space is a space"),
-        pytest.param("ç", Size("ucs2", 1), id="small c cedilla is not in GSM-7"),
-        pytest.param("aș😀", Size("ucs2", 4), id="outside the basic plane takes two"),
-        pytest.param("\x1b", Size("ucs2", 1), id="the escape is no letter"),
+        pytest.param("", TextSize("gsm7", 0), id="nothing"),
+        pytest.param("à è é ù ì ò ä ö ñ ü Ç É", TextSize("gsm7", 23), id="accents that are in GSM-7"),
+        pytest.param("€[]{}^~|\\", TextSize("gsm7", 18), id="the extension table costs double"),
+        pytest.param("79,90\u00a0lei", TextSize("gsm7", 9), id="a no-break space is a space"),
+        pytest.param("ç", TextSize("ucs2", 1), id="small c cedilla is not in GSM-7"),
+        pytest.param("aș😀", TextSize("ucs2", 4), id="outside the basic plane takes two"),
+        pytest.param("\x1b", TextSize("ucs2", 1), id="the escape is no letter"),
     ],
 )
-def test_message_sizes_are_as_the_standard_says(text: str, size: Size) -> None:
-    assert measure(text) == size
+def test_message_sizes_are_as_the_standard_says(text: str, size: TextSize) -> None:
+    assert measure_text(text) == size
 
 
 @given(MIXED)
@@ -73,8 +73,8 @@ def test_message_sizes_are_as_the_standard_says(text: str, size: Size) -> None:
 def test_costs_agree_with_smsutil(text: str) -> None:
     known = smsutil.is_valid_gsm(text) or not text
     oracle = smsutil.split(text)
-    assert (septets(text) is not None) == known
-    assert (septets(text) if known else ucs2_units(text) * 2) == oracle.total_bytes
+    assert (count_septets(text) is not None) == known
+    assert (count_septets(text) if known else count_ucs2_units(text) * 2) == oracle.total_bytes
 
 
 @given(st.one_of(MIXED, IN_GSM7))
@@ -84,8 +84,8 @@ def test_costs_agree_with_smsutil(text: str) -> None:
 @example("ș" * 71)
 def test_parts_agree_with_smsutil(text: str) -> None:
     oracle = [part.content for part in smsutil.split(text).parts]
-    assert split_parts(text) == oracle
-    assert segments(text) == len(oracle)
+    assert split_segments(text) == oracle
+    assert count_segments(text) == len(oracle)
 
 
 @pytest.mark.parametrize(
@@ -100,18 +100,18 @@ def test_parts_agree_with_smsutil(text: str) -> None:
     ],
 )
 def test_long_texts_are_segmented_at_these_places(text: str, lengths: list[int]) -> None:
-    assert [len(part) for part in split_parts(text)] == lengths
+    assert [len(part) for part in split_segments(text)] == lengths
 
 
 @given(IN_GSM7)
 def test_encoding_comes_back(text: str) -> None:
-    encoded = gsm7_encode(text)
-    assert gsm7_decode(encoded) == text
-    assert len(encoded) == septets(text)
+    encoded = encode_gsm7(text)
+    assert decode_gsm7(encoded) == text
+    assert len(encoded) == count_septets(text)
 
 
 def test_every_letter_has_a_code_of_its_own() -> None:
-    assert len({gsm7_encode(letter) for letter in GSM7}) == len(GSM7) == 137
+    assert len({encode_gsm7(letter) for letter in GSM7}) == len(GSM7) == 137
 
 
 @pytest.mark.parametrize(
@@ -124,14 +124,14 @@ def test_every_letter_has_a_code_of_its_own() -> None:
     ],
 )
 def test_odd_septets_show_as_the_standard_says(data: bytes, text: str) -> None:
-    assert gsm7_decode(data) == text
+    assert decode_gsm7(data) == text
 
 
 def test_what_is_not_gsm7_is_refused() -> None:
     with pytest.raises(ValueError, match="not in GSM-7"):
-        gsm7_encode("ș")
+        encode_gsm7("ș")
     with pytest.raises(ValueError, match="seven bits"):
-        gsm7_decode(b"\x80")
+        decode_gsm7(b"\x80")
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_what_is_not_gsm7_is_refused() -> None:
     ],
 )
 def test_text_is_folded_to_gsm7(text: str, folded: str) -> None:
-    assert fold(text) == folded
+    assert fold_to_gsm7(text) == folded
 
 
 @pytest.mark.parametrize(
@@ -161,23 +161,23 @@ def test_text_is_folded_to_gsm7(text: str, folded: str) -> None:
     ],
 )
 def test_text_is_prepared_for_sending(text: str, ready: str) -> None:
-    assert prepare(text) == ready
+    assert prepare_text(text) == ready
 
 
 @given(ANY)
 def test_prepared_texts_stay_prepared_and_can_be_sent(text: str) -> None:
-    ready = prepare(text)
-    assert prepare(ready) == ready
-    assert plain(ready).encode("utf-8").decode() == plain(ready)
+    ready = prepare_text(text)
+    assert prepare_text(ready) == ready
+    assert to_wire_text(ready).encode("utf-8").decode() == to_wire_text(ready)
     assert not set(ready) & set("\u200e\u200f\u061c\u202f\u200b\x00")
 
 
 @given(ANY)
 def test_offending_letters_are_those_that_force_ucs2(text: str) -> None:
-    letters = offending(text)
-    assert bool(letters) == (measure(prepare(text)).alphabet == "ucs2")
+    letters = unencodable_letters(text)
+    assert bool(letters) == (measure_text(prepare_text(text)).alphabet == "ucs2")
     assert len(set(letters)) == len(letters)
 
 
 def test_offending_names_the_letters() -> None:
-    assert offending("Țară ∑ și ∑ ب") == "∑ب"
+    assert unencodable_letters("Țară ∑ și ∑ ب") == "∑ب"

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 import pytest
 
 from flows.domain.records import Secret
-from storage.audit.trail import Auditor
-from storage.crypto import derived, mark
+from storage.audit.trail import AuditWriter
+from storage.crypto import derive_key, keyed_hash
 
-KEY = derived(Secret("a secret of the test"), "audit")
+KEY = derive_key(Secret("a secret of the test"), "audit")
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
@@ -19,4 +19,4 @@ AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 def test_an_audit_line_is_serialised_as_json_does(word: str) -> None:
     words = ["orange-ro", "f" * 32, "sms", "deliver", word, "sent", "n1"]
     line = json.dumps(["2026-03-01T12:00:00.000000+00:00", *words], ensure_ascii=False)
-    assert Auditor(Secret("a secret of the test")).mac(AT, words) == mark(KEY, "line", line)
+    assert AuditWriter(Secret("a secret of the test")).entry_mac(AT, words) == keyed_hash(KEY, "line", line)

@@ -14,26 +14,26 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, web
 
-from flows.domain.pseudonyms import Keys
+from flows.domain.pseudonyms import Pseudonyms
 from flows.domain.records import Preference, Subscriber
-from flows.services.bill_notices import Announcer, ways
+from flows.services.bill_notices import BillAnnouncer, notice_routes
 from gateway.cli import notify
-from gateway.delivery.bill_run import Run, cycle
+from gateway.delivery.bill_run import BillRun, parse_cycle
 from gateway.demo.bss.tmf import TmfBss
-from gateway.http.bss_events import Listener
+from gateway.http.bss_events import BillEventHandler
 from gateway.publishing import pack_compiler
 from gateway.server import app
-from storage.billing.backend import connect
+from storage.billing.backend import connect_backend
 from storage.billing.sql import SqlBilling
 from storage.ledger.store import SqlLedger
-from storage.outbox.bulk_enqueue import SqlPosting
+from storage.outbox.bulk_enqueue import SqlBulkOutbox
 from storage.sql.engine import Database
 from storage.sql.engine import connect as opened
-from tests.bss import OPERATOR, book, fill, served, site
-from tests.sql import NOW, SECRET, rows_in
+from tests.bss import OPERATOR, backend_site, build_book, fill_tables, serve_bss_app
+from tests.sql import NOW, SECRET, count_rows
 from tests.sql import database as database
 from tests.sql import database_url as database_url
-from tests.world import World
+from tests.world import GatewaySandbox
 from tests.world import sandbox as sandbox
 from tests.world import sandboxes as sandboxes
 
@@ -57,52 +57,58 @@ HOLDER = Subscriber(
 
 
 @pytest.fixture(scope="module")
-def announcer() -> Announcer:
-    return Announcer(pack_compiler.menu(pack_compiler.folder(OPERATOR)), Keys(b"a key for the tests"))
+def announcer() -> BillAnnouncer:
+    return BillAnnouncer(
+        pack_compiler.compile_pack(pack_compiler.pack_folder(OPERATOR)), Pseudonyms(b"a key for the tests")
+    )
 
 
 @pytest.fixture
-async def run(database: Database, announcer: Announcer) -> Run:
+async def run(database: Database, announcer: BillAnnouncer) -> BillRun:
     """Provide a bill run over the demo data in our own tables."""
-    await fill(database, book())
+    await fill_tables(database, build_book())
     billing = SqlBilling(database, OPERATOR, lambda: TODAY)
-    return Run(OPERATOR, billing, announcer, SqlPosting(database, SECRET), lambda: NOW)
+    return BillRun(OPERATOR, billing, announcer, SqlBulkOutbox(database, SECRET), lambda: NOW)
 
 
-async def over(run: Run) -> tuple[int, int, int, int]:
+async def run_march(run: BillRun) -> tuple[int, int, int, int]:
     again = replace_progress(run)
-    done = await again.over(*MARCH, lambda progress: None)
-    return done.bills, done.told, done.before, done.nobody
+    done = await again.announce_bills(*MARCH, lambda progress: None)
+    return done.bills, done.enqueued_count, done.known_count, done.skipped_bills
 
 
-def replace_progress(run: Run) -> Run:
-    return Run(run.operator, run.cycles, run.announcer, run.posting, run.now)
+def replace_progress(run: BillRun) -> BillRun:
+    return BillRun(run.operator, run.cycles, run.announcer, run.bulk_outbox, run.now)
 
 
-async def test_a_cycle_is_announced_once_however_often_it_runs(run: Run, database: Database) -> None:
-    assert await over(run) == (3, 3, 0, 0)
-    assert await over(run) == (3, 0, 3, 0)
-    assert await rows_in(database, "outbox") == 3
+async def test_a_cycle_is_announced_once_however_often_it_runs(run: BillRun, database: Database) -> None:
+    assert await run_march(run) == (3, 3, 0, 0)
+    assert await run_march(run) == (3, 0, 3, 0)
+    assert await count_rows(database, "outbox") == 3
 
 
-async def test_two_concurrent_runs_announce_once(run: Run, database: Database) -> None:
-    done = await asyncio.gather(over(run), over(run))
-    assert sum(told for _, told, _, _ in done) == 3 == await rows_in(database, "outbox")
+async def test_two_concurrent_runs_announce_once(run: BillRun, database: Database) -> None:
+    done = await asyncio.gather(run_march(run), run_march(run))
+    assert sum(told for _, told, _, _ in done) == 3 == await count_rows(database, "outbox")
 
 
-async def test_opted_out_subscribers_get_no_notice(run: Run, database: Database) -> None:
-    await SqlLedger(database, SECRET).opt_out(OPERATOR, ANA, out=True, now=NOW)
-    assert (await over(run))[1] == 2
+async def test_opted_out_subscribers_get_no_notice(run: BillRun, database: Database) -> None:
+    await SqlLedger(database, SECRET).set_opt_out(OPERATOR, ANA, out=True, now=NOW)
+    assert (await run_march(run))[1] == 2
 
 
-async def test_an_old_cycle_is_not_announced(run: Run) -> None:
-    done = await run.over(date(2025, 12, 1), date(2025, 12, 31), lambda progress: None)
-    assert done.told == 0 and done.nobody == done.bills > 0
+async def test_an_old_cycle_is_not_announced(run: BillRun) -> None:
+    done = await run.announce_bills(date(2025, 12, 1), date(2025, 12, 31), lambda progress: None)
+    assert done.enqueued_count == 0 and done.skipped_bills == done.bills > 0
 
 
-async def test_what_goes_out_is_the_bill_and_nothing_about_its_holder(run: Run, announcer: Announcer) -> None:
-    [page] = [page async for page in run.cycles.issued(*MARCH)]
-    notices = [each for bill, holder in page for each in announcer.notices(bill, holder, Preference(), NOW)]
+async def test_what_goes_out_is_the_bill_and_nothing_about_its_holder(
+    run: BillRun, announcer: BillAnnouncer
+) -> None:
+    [page] = [page async for page in run.cycles.list_issued_bills(*MARCH)]
+    notices = [
+        each for bill, holder in page for each in announcer.build_notices(bill, holder, Preference(), NOW)
+    ]
     assert [notice.to for notice in notices] == [ANA, BARBU, "+40740000103"]
     assert ("79,90" in notices[0].body and "martie" in notices[0].body.lower()) or "03/2026" in notices[0].body
     assert not any("Ana" in notice.body or "0740" in notice.body for notice in notices)
@@ -124,88 +130,104 @@ async def test_what_goes_out_is_the_bill_and_nothing_about_its_holder(run: Run, 
 def test_notices_use_the_chosen_channel_and_never_an_unconfirmed_address(
     chosen: Preference, holder: dict[str, Any], routes: list[str]
 ) -> None:
-    assert [route for route, _ in ways(replace(HOLDER, **holder), chosen)] == routes
+    assert [route for route, _ in notice_routes(replace(HOLDER, **holder), chosen)] == routes
 
 
 def test_a_cycle_is_a_month() -> None:
-    assert cycle("2026-02", TODAY) == (date(2026, 2, 1), date(2026, 2, 28))
-    assert cycle("", TODAY) == MARCH
+    assert parse_cycle("2026-02", TODAY) == (date(2026, 2, 1), date(2026, 2, 28))
+    assert parse_cycle("", TODAY) == MARCH
     with pytest.raises(ValueError, match="isoformat"):
-        cycle("soon", TODAY)
+        parse_cycle("soon", TODAY)
 
 
 async def test_the_command_announces_and_prints_counts(
-    sandbox: World, capsys: pytest.CaptureFixture[str]
+    sandbox: GatewaySandbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    people = sandbox.house.conversations.people[OPERATOR]
-    people.world = replace(people.world, billing=sandbox.weather.inner)
+    people = sandbox.container.conversations.subscriber_caches[OPERATOR]
+    people.ports = replace(people.ports, billing=sandbox.faulty_billing.inner)
     for told in ("3 notices", "0 notices"):
         args = argparse.Namespace(operator=OPERATOR, cycle="", listen=False)
-        assert await notify.run(args, sandbox.house) == 0
+        assert await notify.run_notify(args, sandbox.container) == 0
         assert told in capsys.readouterr().out
-    assert await notify.run(argparse.Namespace(operator="x", cycle="", listen=False), sandbox.house) == 2
-    assert await notify.run(argparse.Namespace(operator=OPERATOR, cycle="x", listen=False), sandbox.house) == 2
+    assert (
+        await notify.run_notify(argparse.Namespace(operator="x", cycle="", listen=False), sandbox.container)
+        == 2
+    )
+    assert (
+        await notify.run_notify(
+            argparse.Namespace(operator=OPERATOR, cycle="x", listen=False), sandbox.container
+        )
+        == 2
+    )
 
 
 @asynccontextmanager
-async def listening(sandbox: World) -> AsyncIterator[tuple[TmfBss, str]]:
+async def serve_bill_events(sandbox: GatewaySandbox) -> AsyncIterator[tuple[TmfBss, str]]:
     """Serve a BSS and our event endpoint; yield the URL its events go to."""
-    bss, people = TmfBss(book(sandbox.clock())), sandbox.house.conversations.people
+    bss, people = TmfBss(build_book(sandbox.clock())), sandbox.container.conversations.subscriber_caches
     tokens = {OPERATOR: (TOKEN.encode(),)}
-    listener = Listener(
-        sandbox.house.hooks.guard, people, sandbox.house.listener.announcer, tokens, sandbox.clock
+    listener = BillEventHandler(
+        sandbox.container.webhooks.guard,
+        people,
+        sandbox.container.bill_events.announcer_for,
+        tokens,
+        sandbox.clock,
     )
-    house = replace(sandbox.house, listener=listener)
-    async with served(bss.app()) as there, served(app.public(house)) as here:
+    house = replace(sandbox.container, bill_events=listener)
+    async with serve_bss_app(bss.create_app()) as there, serve_bss_app(app.public_app(house)) as here:
         today = sandbox.clock().date
-        billing = connect(f"tmf678+{there}", site(opened("sqlite://"), today))
-        people[OPERATOR].world = replace(people[OPERATOR].world, billing=billing)
-        await billing.register_callback(listener.callback(here, OPERATOR))  # type: ignore[attr-defined]
+        billing = connect_backend(f"tmf678+{there}", backend_site(opened("sqlite://"), today))
+        people[OPERATOR].ports = replace(people[OPERATOR].ports, billing=billing)
+        await billing.register_callback(listener.callback_url(here, OPERATOR))  # type: ignore[attr-defined]
         try:
-            yield bss, listener.callback(here, OPERATOR)
+            yield bss, listener.callback_url(here, OPERATOR)
         finally:
             await billing.close()  # type: ignore[attr-defined]
 
 
-async def test_a_bill_of_three_events_and_a_manual_run_is_announced_once(sandbox: World) -> None:
-    async with listening(sandbox) as (bss, _):
+async def test_a_bill_of_three_events_and_a_manual_run_is_announced_once(sandbox: GatewaySandbox) -> None:
+    async with serve_bill_events(sandbox) as (bss, _):
         for event in ("customerBillCreateEvent", "customerBillCreateEvent", "customerBillStateChangeEvent"):
-            assert await bss.announce("ORO-202603-0101", event) == [204]
+            assert await bss.announce_bill("ORO-202603-0101", event) == [204]
         args = argparse.Namespace(operator=OPERATOR, cycle="2026-03", listen=False)
-        assert await notify.run(args, sandbox.house) == 0
-        told = await sandbox.post.collect()
+        assert await notify.run_notify(args, sandbox.container) == 0
+        told = await sandbox.messages.collect_new()
     assert sorted(notice.to for notice in told) == [ANA, BARBU, "+40740000103"]
 
 
-async def test_an_event_about_an_unpublished_bill_waits_for_its_change_of_state(sandbox: World) -> None:
-    async with listening(sandbox) as (bss, _):
-        bss.states["ORO-202603-0101"] = "validated"
-        assert await bss.announce("ORO-202603-0101") == [204]
-        assert await sandbox.post.collect() == []
-        bss.states["ORO-202603-0101"] = "sent"
-        assert await bss.announce("ORO-202603-0101", "customerBillStateChangeEvent") == [204]
-        assert len(await sandbox.post.collect()) == 1
+async def test_an_event_about_an_unpublished_bill_waits_for_its_change_of_state(
+    sandbox: GatewaySandbox,
+) -> None:
+    async with serve_bill_events(sandbox) as (bss, _):
+        bss.patched_states["ORO-202603-0101"] = "validated"
+        assert await bss.announce_bill("ORO-202603-0101") == [204]
+        assert await sandbox.messages.collect_new() == []
+        bss.patched_states["ORO-202603-0101"] = "sent"
+        assert await bss.announce_bill("ORO-202603-0101", "customerBillStateChangeEvent") == [204]
+        assert len(await sandbox.messages.collect_new()) == 1
 
 
-async def test_a_bill_is_announced_with_the_currently_published_texts(sandbox: World, tmp_path: Path) -> None:
+async def test_a_bill_is_announced_with_the_currently_published_texts(
+    sandbox: GatewaySandbox, tmp_path: Path
+) -> None:
     shutil.copytree(pack_compiler.OPERATORS, tmp_path / "packs")
     pack = tmp_path / "packs/orange_ro"
     with (pack / "texts/ro.yaml").open("a") as texts:
         texts.write('billday.sms_notice: "Nou! {operator}: {month} {total} {due} {ussd}."\n')
-    async with listening(sandbox) as (bss, _):
-        sandbox.house.conversations.shelf.publish(pack_compiler.menu(pack))
-        assert await bss.announce("ORO-202603-0101") == [204]
-        (notice,) = await sandbox.post.collect()
+    async with serve_bill_events(sandbox) as (bss, _):
+        sandbox.container.conversations.menu_versions.publish(pack_compiler.compile_pack(pack))
+        assert await bss.announce_bill("ORO-202603-0101") == [204]
+        (notice,) = await sandbox.messages.collect_new()
     assert notice.body.startswith("Nou! ")
 
 
-async def test_events_of_an_unavailable_bss_are_answered_for_redelivery(sandbox: World) -> None:
-    async with listening(sandbox) as (bss, _):
-        bss.book.answer = lambda request: web.Response(status=500)
-        assert await bss.announce("ORO-202603-0101") == [503]
-        bss.book.answer = lambda request: None
-        assert await bss.announce("ORO-202603-0101") == [204]
-        assert len(await sandbox.post.collect()) == 1
+async def test_events_of_an_unavailable_bss_are_answered_for_redelivery(sandbox: GatewaySandbox) -> None:
+    async with serve_bill_events(sandbox) as (bss, _):
+        bss.records.override_response = lambda request: web.Response(status=500)
+        assert await bss.announce_bill("ORO-202603-0101") == [503]
+        bss.records.override_response = lambda request: None
+        assert await bss.announce_bill("ORO-202603-0101") == [204]
+        assert len(await sandbox.messages.collect_new()) == 1
 
 
 BILL = {"id": "ORO-202603-0101", "billingAccount": {"id": "40740000101"}}
@@ -225,14 +247,16 @@ BILL = {"id": "ORO-202603-0101", "billingAccount": {"id": "40740000101"}}
         ("../listener/customerBillCreateEvent", {"event": {"customerBill": BILL}}, 204),
     ],
 )
-async def test_a_forged_event_announces_nothing(sandbox: World, path: str, body: Any, status: int) -> None:
-    async with listening(sandbox) as (_, callback), ClientSession() as session:
+async def test_a_forged_event_announces_nothing(
+    sandbox: GatewaySandbox, path: str, body: Any, status: int
+) -> None:
+    async with serve_bill_events(sandbox) as (_, callback), ClientSession() as session:
         async with session.post(f"{callback}/{path}", json=body) as response:
             assert response.status == status
-        assert len(await sandbox.post.collect()) == (path.startswith(".."))
+        assert len(await sandbox.messages.collect_new()) == (path.startswith(".."))
 
 
-async def test_an_event_is_read_to_its_end_however_its_bytes_arrive(sandbox: World) -> None:
+async def test_an_event_is_read_to_its_end_however_its_bytes_arrive(sandbox: GatewaySandbox) -> None:
     body = json.dumps({"event": {"customerBill": BILL}}).encode()
 
     async def halves() -> AsyncIterator[bytes]:
@@ -241,22 +265,22 @@ async def test_an_event_is_read_to_its_end_however_its_bytes_arrive(sandbox: Wor
             await asyncio.sleep(0)
         yield body[9:]
 
-    async with listening(sandbox) as (_, callback), ClientSession() as session:
+    async with serve_bill_events(sandbox) as (_, callback), ClientSession() as session:
         async with session.post(f"{callback}/customerBillCreateEvent", data=halves()) as response:
             assert response.status == 204
-        assert len(await sandbox.post.collect()) == 1
+        assert len(await sandbox.messages.collect_new()) == 1
 
 
-async def test_a_wrong_token_is_refused(sandbox: World) -> None:
-    async with listening(sandbox) as (_, callback), ClientSession() as session:
+async def test_a_wrong_token_is_refused(sandbox: GatewaySandbox) -> None:
+    async with serve_bill_events(sandbox) as (_, callback), ClientSession() as session:
         for wrong in (callback.replace(TOKEN, "guess"), callback.replace(OPERATOR, "nobody")):
             async with session.post(f"{wrong}/customerBillCreateEvent", json={}) as response:
                 assert response.status == 404
 
 
-async def test_wrong_tokens_are_rate_limited_and_the_right_one_is_not(sandbox: World) -> None:
-    sandbox.house.hooks.guard.refusals.most = 3
-    async with listening(sandbox) as (_, callback), ClientSession() as session:
+async def test_wrong_tokens_are_rate_limited_and_the_right_one_is_not(sandbox: GatewaySandbox) -> None:
+    sandbox.container.webhooks.guard.rejection_limiter.max_per_minute = 3
+    async with serve_bill_events(sandbox) as (_, callback), ClientSession() as session:
         told = []
         for place in [callback.replace(TOKEN, "guess")] * 5 + [callback]:
             async with session.post(f"{place}/customerBillCreateEvent", json={"event": {}}) as response:

@@ -11,60 +11,60 @@ from aiohttp import web
 
 from flows.domain.failures import Down, NotFound
 from flows.domain.ports import Billing
-from storage.billing._client.body_reader import MOST_FILE_BYTES
-from storage.billing.backend import Remote, connect
+from storage.billing._client.body_reader import MAX_FILE_BYTES
+from storage.billing.backend import RemoteBilling, connect_backend
 from storage.sql.engine import connect as opened
-from tests.bss import served, site
+from tests.bss import backend_site, serve_bss_app
 
 ACCOUNT, BILL, PDF = "40740000101", "B1", b"%PDF-1.7 what was signed"
-KIND = {"mimeType": "application/pdf", "attachmentType": "PAdES"}
+PDF_ATTACHMENT = {"mimeType": "application/pdf", "attachmentType": "PAdES"}
 
 
 @dataclass(slots=True)
-class Shelf:
+class DocumentServer:
     """A server with one bill and one file; it records who requested the file."""
 
-    attached: list[dict[str, Any]] = field(default_factory=list)
-    data: bytes = PDF
-    kind: str = "application/pdf"
-    asked: list[str] = field(default_factory=list)
+    attachments: list[dict[str, Any]] = field(default_factory=list)
+    file_bytes: bytes = PDF
+    content_type: str = "application/pdf"
+    requests: list[str] = field(default_factory=list)
 
-    def app(self) -> web.Application:
+    def build_app(self) -> web.Application:
         app = web.Application()
-        app.router.add_get("/file", self._file)
-        app.router.add_get("/away", _away)
-        app.router.add_post("/token", _token)
-        app.router.add_get("/{tail:.+}", self._bill)
+        app.router.add_get("/file", self._serve_file)
+        app.router.add_get("/away", _redirect_away)
+        app.router.add_post("/token", _serve_token)
+        app.router.add_get("/{tail:.+}", self._serve_bill)
         return app
 
-    async def _file(self, request: web.Request) -> web.StreamResponse:
-        self.asked.append(request.headers.get("Authorization", ""))
-        return web.Response(body=self.data, headers={"Content-Type": self.kind})
+    async def _serve_file(self, request: web.Request) -> web.StreamResponse:
+        self.requests.append(request.headers.get("Authorization", ""))
+        return web.Response(body=self.file_bytes, headers={"Content-Type": self.content_type})
 
-    async def _bill(self, request: web.Request) -> web.StreamResponse:
+    async def _serve_bill(self, request: web.Request) -> web.StreamResponse:
         bill = {"id": BILL, "state": "sent", "billDate": "2026-03-01", "paymentDueDate": "2026-03-15"}
         money = {"taxIncludedAmount": {"unit": "RON", "value": 79.9}}
         account = {"billingAccount": {"id": ACCOUNT}}
-        return web.json_response({**bill, **money, **account, "billDocument": self.attached})
+        return web.json_response({**bill, **money, **account, "billDocument": self.attachments})
 
 
-async def _away(request: web.Request) -> web.StreamResponse:
+async def _redirect_away(request: web.Request) -> web.StreamResponse:
     return web.Response(status=302, headers={"Location": "/file"})
 
 
-async def _token(request: web.Request) -> web.StreamResponse:
+async def _serve_token(request: web.Request) -> web.StreamResponse:
     return web.json_response({"access_token": "ours"})
 
 
 @pytest.fixture
-async def document_server() -> AsyncIterator[tuple[Shelf, str]]:
-    kept = Shelf()
-    async with served(kept.app()) as url:
+async def document_server() -> AsyncIterator[tuple[DocumentServer, str]]:
+    kept = DocumentServer()
+    async with serve_bss_app(kept.build_app()) as url:
         yield kept, url
 
 
 @pytest.fixture
-async def billing(document_server: tuple[Shelf, str]) -> AsyncIterator[Billing]:
+async def billing(document_server: tuple[DocumentServer, str]) -> AsyncIterator[Billing]:
     _, url = document_server
     elsewhere = url.replace("http://127.0.0.1", "localhost")
     options = {
@@ -74,29 +74,31 @@ async def billing(document_server: tuple[Shelf, str]) -> AsyncIterator[Billing]:
         "document_hosts": [elsewhere],
         "document_networks": ["127.0.0.0/8", "::1/128"],
     }
-    backend = connect(f"tmf678+{url}", site(opened("sqlite://"), lambda: date(2026, 3, 10), options))
-    assert isinstance(backend, Remote)
+    backend = connect_backend(
+        f"tmf678+{url}", backend_site(opened("sqlite://"), lambda: date(2026, 3, 10), options)
+    )
+    assert isinstance(backend, RemoteBilling)
     yield backend
     await backend.close()
 
 
 @pytest.mark.parametrize("where", ["/file", "{url}/file", "../../../file"])
 async def test_a_document_at_the_bss_is_requested_with_our_token(
-    document_server: tuple[Shelf, str], billing: Billing, where: str
+    document_server: tuple[DocumentServer, str], billing: Billing, where: str
 ) -> None:
     kept, url = document_server
-    kept.attached = [{"url": where.format(url=url), **KIND}]
-    found = await billing.document(ACCOUNT, BILL)
-    assert (found.data, found.format, found.suffix, kept.asked) == (PDF, "PAdES", "pdf", ["Bearer ours"])
+    kept.attachments = [{"url": where.format(url=url), **PDF_ATTACHMENT}]
+    found = await billing.get_document(ACCOUNT, BILL)
+    assert (found.data, found.format, found.suffix, kept.requests) == (PDF, "PAdES", "pdf", ["Bearer ours"])
 
 
 async def test_a_document_at_an_allowed_host_is_requested_without_our_token(
-    document_server: tuple[Shelf, str], billing: Billing
+    document_server: tuple[DocumentServer, str], billing: Billing
 ) -> None:
     kept, url = document_server
-    kept.attached = [{"url": url.replace("127.0.0.1", "localhost") + "/file?signature=s", **KIND}]
-    assert (await billing.document(ACCOUNT, BILL)).data == PDF
-    assert kept.asked == [""]
+    kept.attachments = [{"url": url.replace("127.0.0.1", "localhost") + "/file?signature=s", **PDF_ATTACHMENT}]
+    assert (await billing.get_document(ACCOUNT, BILL)).data == PDF
+    assert kept.requests == [""]
 
 
 @pytest.mark.parametrize(
@@ -113,32 +115,32 @@ async def test_a_document_at_an_allowed_host_is_requested_without_our_token(
     ],
 )
 async def test_documents_at_other_hosts_are_not_requested(
-    document_server: tuple[Shelf, str], billing: Billing, where: str
+    document_server: tuple[DocumentServer, str], billing: Billing, where: str
 ) -> None:
     kept, _ = document_server
-    kept.attached = [{"url": where, **KIND}]
+    kept.attachments = [{"url": where, **PDF_ATTACHMENT}]
     with pytest.raises(Down) as told:
-        await billing.document(ACCOUNT, BILL)
-    assert kept.asked == [] and where not in str(told.value)
+        await billing.get_document(ACCOUNT, BILL)
+    assert kept.requests == [] and where not in str(told.value)
 
 
 async def test_a_document_may_be_embedded_in_the_bill(
-    document_server: tuple[Shelf, str], billing: Billing
+    document_server: tuple[DocumentServer, str], billing: Billing
 ) -> None:
     kept, _ = document_server
-    kept.attached = [{"content": base64.b64encode(PDF).decode(), **KIND}]
-    assert (await billing.document(ACCOUNT, BILL)).data == PDF and kept.asked == []
+    kept.attachments = [{"content": base64.b64encode(PDF).decode(), **PDF_ATTACHMENT}]
+    assert (await billing.get_document(ACCOUNT, BILL)).data == PDF and kept.requests == []
 
 
 async def test_of_several_attachments_the_pdf_is_the_document(
-    document_server: tuple[Shelf, str], billing: Billing
+    document_server: tuple[DocumentServer, str], billing: Billing
 ) -> None:
     kept, _ = document_server
-    kept.attached = [{"url": "/x", "mimeType": "application/xml"}, {"url": "/file", **KIND}]
-    assert (await billing.document(ACCOUNT, BILL)).data == PDF
-    kept.attached = [{"id": "named but nowhere"}]
+    kept.attachments = [{"url": "/x", "mimeType": "application/xml"}, {"url": "/file", **PDF_ATTACHMENT}]
+    assert (await billing.get_document(ACCOUNT, BILL)).data == PDF
+    kept.attachments = [{"id": "named but nowhere"}]
     with pytest.raises(NotFound):
-        await billing.document(ACCOUNT, BILL)
+        await billing.get_document(ACCOUNT, BILL)
 
 
 @pytest.mark.parametrize(
@@ -148,31 +150,31 @@ async def test_of_several_attachments_the_pdf_is_the_document(
         ("application/pdf", b""),
         ("text/plain", PDF),
         ("image/png", PDF),
-        ("application/pdf", PDF + b" " * MOST_FILE_BYTES),
+        ("application/pdf", PDF + b" " * MAX_FILE_BYTES),
     ],
 )
 async def test_other_content_types_are_refused(
-    document_server: tuple[Shelf, str], billing: Billing, kind: str, data: bytes
+    document_server: tuple[DocumentServer, str], billing: Billing, kind: str, data: bytes
 ) -> None:
     kept, _ = document_server
-    kept.attached, kept.kind, kept.data = [{"url": "/file", **KIND}], kind, data
+    kept.attachments, kept.content_type, kept.file_bytes = [{"url": "/file", **PDF_ATTACHMENT}], kind, data
     with pytest.raises(Down):
-        await billing.document(ACCOUNT, BILL)
+        await billing.get_document(ACCOUNT, BILL)
 
 
 async def test_without_a_content_type_the_bills_own_is_used(
-    document_server: tuple[Shelf, str], billing: Billing
+    document_server: tuple[DocumentServer, str], billing: Billing
 ) -> None:
     kept, _ = document_server
-    kept.attached, kept.kind = [{"url": "/file", **KIND}], "application/octet-stream"
-    assert (await billing.document(ACCOUNT, BILL)).suffix == "pdf"
+    kept.attachments, kept.content_type = [{"url": "/file", **PDF_ATTACHMENT}], "application/octet-stream"
+    assert (await billing.get_document(ACCOUNT, BILL)).suffix == "pdf"
 
 
-@pytest.mark.parametrize("content", ["not base64!", "A" * (MOST_FILE_BYTES * 4 // 3 + 8)])
+@pytest.mark.parametrize("content", ["not base64!", "A" * (MAX_FILE_BYTES * 4 // 3 + 8)])
 async def test_content_that_cannot_be_read_is_refused(
-    document_server: tuple[Shelf, str], billing: Billing, content: str
+    document_server: tuple[DocumentServer, str], billing: Billing, content: str
 ) -> None:
     kept, _ = document_server
-    kept.attached = [{"content": content, **KIND}]
+    kept.attachments = [{"content": content, **PDF_ATTACHMENT}]
     with pytest.raises(Down):
-        await billing.document(ACCOUNT, BILL)
+        await billing.get_document(ACCOUNT, BILL)

@@ -7,10 +7,10 @@ from aiohttp import web
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from menus.text.gsm import measure
-from tests.test_billing_dialogs import world_behind
-from tests.test_billing_faults import ACCOUNT, SCENE, answering, pressed
-from tests.world import Worlds
+from menus.text.gsm import measure_text
+from tests.test_billing_dialogs import open_with_backend
+from tests.test_billing_faults import ACCOUNT, EMPTY_DIALOG, dial_and_press, serve_response
+from tests.world import SandboxFactory
 from tests.world import sandboxes as sandboxes
 
 JSON = st.recursive(
@@ -34,27 +34,27 @@ FIELDS = {
 @settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(odd=st.fixed_dictionaries({}, optional=FIELDS))
 async def test_T35_whatever_billing_answers_the_subscriber_gets_a_fitting_screen(
-    odd: dict[str, object], sandboxes: Worlds, tmp_path: Path
+    odd: dict[str, object], sandboxes: SandboxFactory, tmp_path: Path
 ) -> None:
     days = {"billDate": "2026-03-01", "paymentDueDate": "2026-03-15"}
     bill: dict[str, object] = {**days, "state": "sent", "id": "b"}
     bill |= {"taxIncludedAmount": {"unit": "RON", "value": 79.9}, "billingAccount": {"id": ACCOUNT}}
     text = json.dumps([{**bill, **odd}])
-    async with world_behind("tmf678-v4", sandboxes, SCENE, tmp_path) as (sandbox, bss):
-        line = sandbox.direct()
-        await pressed(line)
-        bss.answer = answering(lambda: web.Response(text=text, content_type="application/json"))
-        lines = await pressed(line, "1", "1", "1")
+    async with open_with_backend("tmf678-v4", sandboxes, EMPTY_DIALOG, tmp_path) as (sandbox, bss):
+        line = sandbox.direct_line()
+        await dial_and_press(line)
+        bss.override_response = serve_response(lambda: web.Response(text=text, content_type="application/json"))
+        lines = await dial_and_press(line, "1", "1", "1")
     shown = "\n".join(line for line in lines if line != "= end")
-    assert lines and measure(shown).units <= 182 and all(each.isprintable() for each in lines)
+    assert lines and measure_text(shown).units <= 182 and all(each.isprintable() for each in lines)
 
 
-async def test_T35_ten_megabytes_are_not_read(sandboxes: Worlds, tmp_path: Path) -> None:
-    async with world_behind("tmf678-v4", sandboxes, SCENE, tmp_path) as (sandbox, bss):
-        line = sandbox.direct()
-        await pressed(line)
-        bss.answer = answering(
+async def test_T35_ten_megabytes_are_not_read(sandboxes: SandboxFactory, tmp_path: Path) -> None:
+    async with open_with_backend("tmf678-v4", sandboxes, EMPTY_DIALOG, tmp_path) as (sandbox, bss):
+        line = sandbox.direct_line()
+        await dial_and_press(line)
+        bss.override_response = serve_response(
             lambda: web.Response(text="[" + " " * 10_000_000 + "]", content_type="application/json")
         )
-        lines = await pressed(line, "1", "1", "1")
+        lines = await dial_and_press(line, "1", "1", "1")
     assert "nu raspunde" in lines[0]

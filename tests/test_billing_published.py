@@ -12,124 +12,138 @@ from aiohttp import ClientSession
 from flows.domain.failures import NotFound
 from gateway.demo.bss.killbill import KillBillBss
 from gateway.demo.bss.server import killbill_settings, tmf_settings
-from gateway.demo.bss.tmf import BILLS, TmfBss
-from gateway.demo.bss.tmf_resources import event
-from storage.billing._client.caching import Kept
-from storage.billing.backend import Remote, connect
-from storage.demo.extras import document
+from gateway.demo.bss.tmf import BILLS_PATH, TmfBss
+from gateway.demo.bss.tmf_resources import bill_event
+from storage.billing._client.caching import CachedBilling
+from storage.billing.backend import RemoteBilling, connect_backend
+from storage.demo.extras import build_document_row
 from storage.sql.engine import connect as opened
-from tests.bss import book, served, site
-from tests.published import Inspector, faults
+from tests.bss import backend_site, build_book, serve_bss_app
+from tests.published import TmfInspector, schema_errors
 from tests.published_killbill import KillBillInspector
-from tests.published_killbill import faults as killbill_faults
+from tests.published_killbill import resource_errors as killbill_faults
 
 ANA, PAPER = "+40740000101", "ORO-202603-0101"
 DIALECTS = ("v4", "v5")
 
 
 @asynccontextmanager
-async def watched(dialect: str) -> AsyncIterator[tuple[Remote, Inspector, str]]:
+async def inspect_backend(dialect: str) -> AsyncIterator[tuple[RemoteBilling, TmfInspector, str]]:
     """Yield a backend connected to a demo BSS, and the inspector of their traffic."""
-    inspector, kept = Inspector(dialect), book()
-    kept.rows.documents.append(document("orange-ro", PAPER))
-    async with served(inspector.over(TmfBss(kept, dialect).app())) as url:
+    inspector, kept = TmfInspector(dialect), build_book()
+    kept.rows.documents.append(build_document_row("orange-ro", PAPER))
+    async with serve_bss_app(inspector.attach_to(TmfBss(kept, dialect).create_app())) as url:
         options = {**tmf_settings(kept), "dialect": dialect}
-        there = site(opened("sqlite://"), lambda: date(2026, 3, 10), options)
-        billing = connect(f"tmf678+{url}", there)
-        assert isinstance(billing, Kept)
+        there = backend_site(opened("sqlite://"), lambda: date(2026, 3, 10), options)
+        billing = connect_backend(f"tmf678+{url}", there)
+        assert isinstance(billing, CachedBilling)
         try:
-            yield billing, inspector, f"{url}{BILLS}/{dialect}"
+            yield billing, inspector, f"{url}{BILLS_PATH}/{dialect}"
         finally:
             await billing.close()
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_everything_exchanged_is_as_published(dialect: str) -> None:
-    async with watched(dialect) as (billing, inspector, _):
-        account = (await billing.subscriber(ANA)).account
-        for bill in await billing.bills(account, 12):
-            assert await billing.lines(account, bill.id)
-        assert await billing.entries(account, "usage", 5) and await billing.document(account, PAPER)
+    async with inspect_backend(dialect) as (billing, inspector, _):
+        account = (await billing.get_subscriber(ANA)).account
+        for bill in await billing.list_bills(account, 12):
+            assert await billing.list_bill_lines(account, bill.id)
+        assert await billing.list_entries(account, "usage", 5) and await billing.get_document(account, PAPER)
         assert await billing.set_media(account, "email")
         with pytest.raises(NotFound):
-            await billing.bill(account, "no-such-bill")
-        [page async for page in billing.issued(date(2026, 3, 1), date(2026, 3, 31))]
+            await billing.get_bill(account, "no-such-bill")
+        [page async for page in billing.list_issued_bills(date(2026, 3, 1), date(2026, 3, 31))]
         await billing.register_callback("http://127.0.0.1:1/listener")  # type: ignore[attr-defined]
-    assert not inspector.wrong
+    assert not inspector.violations
     expected = {("GET", "customerBill", 200), ("GET", "customerBill", 404), ("PATCH", "billingAccount", 200)}
-    assert expected | {("GET", "appliedCustomerBillingRate", 200), ("POST", "hub", 201)} <= inspector.seen
+    assert (
+        expected | {("GET", "appliedCustomerBillingRate", 200), ("POST", "hub", 201)}
+        <= inspector.inspected_calls
+    )
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_the_demo_bss_itself_does_what_a_conformance_kit_asks(dialect: str) -> None:
-    async with watched(dialect) as (_, _inspector, url), ClientSession() as session:
-        bills = await got(session, f"{url}/customerBill?limit=100")
+    async with inspect_backend(dialect) as (_, _inspector, url), ClientSession() as session:
+        bills = await get_json(session, f"{url}/customerBill?limit=100")
         name = bills[0]["id"]
-        assert [bill["id"] for bill in await got(session, f"{url}/customerBill?id={name}")] == [name]
-        assert (await got(session, f"{url}/customerBill/{name}?fields=state")).keys() == {
+        assert [bill["id"] for bill in await get_json(session, f"{url}/customerBill?id={name}")] == [name]
+        assert (await get_json(session, f"{url}/customerBill/{name}?fields=state")).keys() == {
             "id",
             "href",
             "state",
             "@type",
         }
-        assert len(await got(session, f"{url}/appliedCustomerBillingRate?isBilled=true&limit=3")) == 3
-        unbilled = await got(session, f"{url}/appliedCustomerBillingRate?isBilled=false&limit=3")
+        assert len(await get_json(session, f"{url}/appliedCustomerBillingRate?isBilled=true&limit=3")) == 3
+        unbilled = await get_json(session, f"{url}/appliedCustomerBillingRate?isBilled=false&limit=3")
         assert [("bill" in each, "billingAccount" in each) for each in unbilled] == [(False, True)] * 3
-        assert await sent(session, "PATCH", f"{url}/customerBill/{name}", {"state": "onHold"}, dialect) == 200
-        assert await sent(session, "POST", f"{url}/customerBillOnDemand", {"name": "x"}, dialect) == 201
-        assert await sent(session, "PATCH", f"{url}/customerBill/none", {"state": "onHold"}, dialect) == 404
-        assert all(each["id"] and each["href"] for each in await got(session, f"{url}/customerBillOnDemand"))
+        assert (
+            await send_json(session, "PATCH", f"{url}/customerBill/{name}", {"state": "onHold"}, dialect) == 200
+        )
+        assert await send_json(session, "POST", f"{url}/customerBillOnDemand", {"name": "x"}, dialect) == 201
+        assert (
+            await send_json(session, "PATCH", f"{url}/customerBill/none", {"state": "onHold"}, dialect) == 404
+        )
+        assert all(
+            each["id"] and each["href"] for each in await get_json(session, f"{url}/customerBillOnDemand")
+        )
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_what_the_demo_bss_tells_is_as_published(dialect: str) -> None:
-    async with watched(dialect) as (_, inspector, url), ClientSession() as session:
+    async with inspect_backend(dialect) as (_, inspector, url), ClientSession() as session:
         for resource in ("customerBill", "appliedCustomerBillingRate"):
-            for each in await got(session, f"{url}/{resource}?limit=100"):
-                await got(session, f"{url}/{resource}/{each['id']}")
-    assert not inspector.wrong
+            for each in await get_json(session, f"{url}/{resource}?limit=100"):
+                await get_json(session, f"{url}/{resource}/{each['id']}")
+    assert not inspector.violations
 
 
 def test_events_are_as_published() -> None:
-    bill = TmfBss(book(), "v5").bills()[0]
-    told = event("customerBillCreateEvent", bill, "v5")
-    assert not faults("tmf678-v5", "CustomerBillCreateEvent", told)
+    bill = TmfBss(build_book(), "v5").list_bills()[0]
+    told = bill_event("customerBillCreateEvent", bill, "v5")
+    assert not schema_errors("tmf678-v5", "CustomerBillCreateEvent", told)
 
 
 def test_the_published_files_do_find_faults() -> None:
-    assert faults("tmf678-v4", "CustomerBill", {"amountDue": {"value": "much"}})
-    assert faults("tmf678-v4", "CustomerBill", {"state": "lost"})
+    assert schema_errors("tmf678-v4", "CustomerBill", {"amountDue": {"value": "much"}})
+    assert schema_errors("tmf678-v4", "CustomerBill", {"state": "lost"})
 
 
-async def got(session: ClientSession, url: str) -> Any:
+async def get_json(session: ClientSession, url: str) -> Any:
     async with session.get(url) as response:
         return await response.json()
 
 
-async def sent(session: ClientSession, method: str, url: str, body: dict[str, str], dialect: str) -> int:
+async def send_json(session: ClientSession, method: str, url: str, body: dict[str, str], dialect: str) -> int:
     kind = {"@type": "CustomerBill" if method == "PATCH" else "CustomerBillOnDemand"} if dialect == "v5" else {}
     async with session.request(method, url, json={**body, **kind}) as response:
         return response.status
 
 
 async def test_everything_exchanged_with_kill_bill_is_as_published() -> None:
-    inspector, kept = KillBillInspector(), book()
-    async with served(inspector.over(KillBillBss(kept).app())) as url:
-        there = site(opened("sqlite://"), lambda: date(2026, 3, 10), killbill_settings(kept))
-        billing = connect(f"killbill+{url}", there)
-        assert isinstance(billing, Kept)
-        account = (await billing.subscriber(ANA)).account
-        for bill in await billing.bills(account, 12):
-            assert await billing.lines(account, bill.id) and await billing.document(account, bill.id)
+    inspector, kept = KillBillInspector(), build_book()
+    async with serve_bss_app(inspector.attach_to(KillBillBss(kept).create_app())) as url:
+        there = backend_site(opened("sqlite://"), lambda: date(2026, 3, 10), killbill_settings(kept))
+        billing = connect_backend(f"killbill+{url}", there)
+        assert isinstance(billing, CachedBilling)
+        account = (await billing.get_subscriber(ANA)).account
+        for bill in await billing.list_bills(account, 12):
+            assert await billing.list_bill_lines(account, bill.id) and await billing.get_document(
+                account, bill.id
+            )
         for media in ("email", "paper", "email"):
             assert await billing.set_media(account, media)
         with pytest.raises(NotFound):
-            await billing.bill(account, "no-such-bill")
-        [page async for page in billing.issued(date(2026, 3, 1), date(2026, 3, 31))]
+            await billing.get_bill(account, "no-such-bill")
+        [page async for page in billing.list_issued_bills(date(2026, 3, 1), date(2026, 3, 31))]
         await billing.close()
-    assert not inspector.wrong
+    assert not inspector.violations
     changed = {("POST /1.0/kb/accounts/{}/customFields", 201), ("PUT /1.0/kb/accounts/{}/customFields", 204)}
-    assert changed | {("GET /1.0/kb/invoices/{}/html", 200), ("GET /1.0/kb/invoices/{}", 404)} <= inspector.seen
+    assert (
+        changed | {("GET /1.0/kb/invoices/{}/html", 200), ("GET /1.0/kb/invoices/{}", 404)}
+        <= inspector.inspected_calls
+    )
 
 
 def test_kill_bills_resources_do_find_faults() -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Table
 
 from flows.domain.failures import NotFound
 from flows.domain.records import Bill, BillLine
-from storage.billing.backend import Site, connect
+from storage.billing.backend import BackendContext, connect_backend
 from storage.billing.sql import SqlBilling
 from storage.sql.engine import Database
 from storage.sql.schema import billing_bills, billing_lines, billing_subscribers
@@ -18,7 +18,7 @@ TODAY = date(2026, 3, 14)
 AMINE = "+21698000101"
 
 
-def subscriber(msisdn: str, account: str, operator: str = "tunisie-telecom") -> dict[str, Any]:
+def subscriber_row(msisdn: str, account: str, operator: str = "tunisie-telecom") -> dict[str, Any]:
     return {
         "id": f"{operator}-{account}",
         "operator": operator,
@@ -33,7 +33,7 @@ def subscriber(msisdn: str, account: str, operator: str = "tunisie-telecom") -> 
     }
 
 
-def bill(name: str, account: str, issued: date, remaining: str = "45.230", **more: Any) -> dict[str, Any]:
+def bill_row(name: str, account: str, issued: date, remaining: str = "45.230", **more: Any) -> dict[str, Any]:
     row = {
         "operator": "tunisie-telecom",
         "id": name,
@@ -67,21 +67,23 @@ LINES = [
 ]
 
 
-async def insert(database: Database, table: Table, *rows: dict[str, Any]) -> None:
+async def insert_rows(database: Database, table: Table, *rows: dict[str, Any]) -> None:
     await database.write(lambda connection: connection.execute(table.insert(), list(rows)).close())
 
 
 @pytest.fixture
 async def billing(database: Database) -> SqlBilling:
-    await insert(database, billing_subscribers, subscriber(AMINE, "a1"), subscriber("+21671000102", "a2"))
-    months = [bill(f"TT-{month}", "a1", date(2026, month, 1)) for month in (1, 2, 3, 4)]
-    await insert(database, billing_bills, *months, bill("TT-other", "a2", date(2026, 3, 1)))
-    await insert(database, billing_lines, *LINES)
+    await insert_rows(
+        database, billing_subscribers, subscriber_row(AMINE, "a1"), subscriber_row("+21671000102", "a2")
+    )
+    months = [bill_row(f"TT-{month}", "a1", date(2026, month, 1)) for month in (1, 2, 3, 4)]
+    await insert_rows(database, billing_bills, *months, bill_row("TT-other", "a2", date(2026, 3, 1)))
+    await insert_rows(database, billing_lines, *LINES)
     return SqlBilling(database, "tunisie-telecom", lambda: TODAY)
 
 
 async def test_a_number_returns_its_subscriber(billing: SqlBilling) -> None:
-    amine = await billing.subscriber(AMINE)
+    amine = await billing.get_subscriber(AMINE)
     assert (amine.account, amine.since, amine.email, amine.email_validated) == (
         "a1",
         date(2021, 3, 1),
@@ -92,20 +94,20 @@ async def test_a_number_returns_its_subscriber(billing: SqlBilling) -> None:
 
 async def test_an_unknown_number_is_not_found(billing: SqlBilling, database: Database) -> None:
     with pytest.raises(NotFound):
-        await billing.subscriber("+21698999999")
+        await billing.get_subscriber("+21698999999")
     with pytest.raises(NotFound):
-        await SqlBilling(database, "orange-ro", lambda: TODAY).subscriber(AMINE)
+        await SqlBilling(database, "orange-ro", lambda: TODAY).get_subscriber(AMINE)
 
 
 async def test_bills_come_newest_first_and_the_future_has_none(billing: SqlBilling) -> None:
-    assert [each.id for each in await billing.bills("a1", 12)] == ["TT-3", "TT-2", "TT-1"]
-    assert [each.id for each in await billing.bills("a1", 1, 1)] == ["TT-2"]
+    assert [each.id for each in await billing.list_bills("a1", 12)] == ["TT-3", "TT-2", "TT-1"]
+    assert [each.id for each in await billing.list_bills("a1", 1, 1)] == ["TT-2"]
     with pytest.raises(NotFound):
-        await billing.bill("a1", "TT-4")
+        await billing.get_bill("a1", "TT-4")
 
 
 async def test_amounts_keep_the_millimes(billing: SqlBilling) -> None:
-    found = await billing.bill("a1", "TT-3")
+    found = await billing.get_bill("a1", "TT-3")
     expected = Bill(
         "TT-3",
         "TT-3",
@@ -122,16 +124,16 @@ async def test_amounts_keep_the_millimes(billing: SqlBilling) -> None:
 
 async def test_T18_nobody_sees_another_accounts_bill(billing: SqlBilling) -> None:
     with pytest.raises(NotFound):
-        await billing.bill("a1", "TT-other")
+        await billing.get_bill("a1", "TT-other")
     with pytest.raises(NotFound):
-        await billing.lines("a2", "TT-3")
+        await billing.list_bill_lines("a2", "TT-3")
 
 
 async def test_lines_come_in_their_order(billing: SqlBilling) -> None:
     subscriptions = BillLine("subscriptions", AMINE, Decimal("40"), id="1")
     options = BillLine("options", AMINE, Decimal("5.230"), id="2")
-    assert await billing.lines("a1", "TT-3") == [subscriptions, options]
-    assert await billing.lines("a1", "TT-2") == []
+    assert await billing.list_bill_lines("a1", "TT-3") == [subscriptions, options]
+    assert await billing.list_bill_lines("a1", "TT-2") == []
 
 
 @pytest.mark.parametrize(
@@ -149,29 +151,29 @@ async def test_lines_come_in_their_order(billing: SqlBilling) -> None:
 async def test_a_bills_state_follows_from_its_amounts_and_today(
     billing: SqlBilling, database: Database, changed: dict[str, Any], state: str
 ) -> None:
-    await insert(database, billing_bills, bill("TT-x", "a1", date(2026, 3, 2), **changed))
-    assert (await billing.bill("a1", "TT-x")).state == state
+    await insert_rows(database, billing_bills, bill_row("TT-x", "a1", date(2026, 3, 2), **changed))
+    assert (await billing.get_bill("a1", "TT-x")).state == state
 
 
 async def test_media_changes_once_and_for_the_whole_account(billing: SqlBilling) -> None:
-    assert await billing.media("a1") == "paper"
+    assert await billing.get_media("a1") == "paper"
     assert [await billing.set_media("a1", "email") for _ in range(2)] == [True, False]
-    assert (await billing.media("a1"), await billing.media("a2")) == ("email", "paper")
+    assert (await billing.get_media("a1"), await billing.get_media("a2")) == ("email", "paper")
 
 
 async def test_media_of_an_unknown_account_is_not_found(billing: SqlBilling) -> None:
     with pytest.raises(NotFound):
-        await billing.media("a9")
+        await billing.get_media("a9")
     with pytest.raises(NotFound):
         await billing.set_media("a9", "email")
 
 
 async def test_a_backend_is_found_by_its_files_name(database: Database) -> None:
-    await insert(database, billing_subscribers, subscriber(AMINE, "a1"))
-    found = connect("sql", Site("tunisie-telecom", database, lambda: TODAY))
-    assert (await found.subscriber(AMINE)).account == "a1"
+    await insert_rows(database, billing_subscribers, subscriber_row(AMINE, "a1"))
+    found = connect_backend("sql", BackendContext("tunisie-telecom", database, lambda: TODAY))
+    assert (await found.get_subscriber(AMINE)).account == "a1"
 
 
 async def test_an_unknown_backend_is_refused_by_name(database: Database) -> None:
     with pytest.raises(ValueError, match=r"no billing backend 'sap'; there are .*sql"):
-        connect("sap+https://example.test", Site("tunisie-telecom", database, lambda: TODAY))
+        connect_backend("sap+https://example.test", BackendContext("tunisie-telecom", database, lambda: TODAY))

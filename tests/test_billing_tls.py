@@ -18,19 +18,19 @@ from flows.domain.failures import Down
 from gateway.demo.bss.killbill import KillBillBss
 from gateway.demo.bss.server import killbill_settings, tmf_settings
 from gateway.demo.bss.tmf import TmfBss
-from storage.billing.backend import Remote, connect
+from storage.billing.backend import RemoteBilling, connect_backend
 from storage.sql.engine import connect as opened
-from tests.bss import book, site
+from tests.bss import backend_site, build_book
 
 ANA = "+40740000101"
-KINDS = ("tmf678", "killbill")
-LIFE = timedelta(days=1)
-Door = tuple[str, dict[str, object]]
+BACKEND_KINDS = ("tmf678", "killbill")
+CERTIFICATE_LIFETIME = timedelta(days=1)
+BssAddress = tuple[str, dict[str, object]]
 """The `billing` setting of a BSS and its options."""
 
 
 @dataclass(slots=True)
-class Authority:
+class CertificateAuthority:
     """Certificate authority that writes certificates and keys into a folder."""
 
     name: str
@@ -38,35 +38,35 @@ class Authority:
     key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
 
     def __post_init__(self) -> None:
-        self._keep(self.name, self._signed(self.name, self.key, ca=True), self.key)
+        self._write_files(self.name, self._sign_certificate(self.name, self.key, ca=True), self.key)
 
     @property
-    def file(self) -> Path:
+    def certificate_file(self) -> Path:
         """Path of the authority's own certificate."""
         return self.folder / f"{self.name}.pem"
 
-    def issue(self, name: str) -> tuple[str, str]:
+    def issue_certificate(self, name: str) -> tuple[str, str]:
         """Issue a certificate and return the paths of certificate and key."""
         key = ec.generate_private_key(ec.SECP256R1())
-        return self._keep(name, self._signed(name, key, ca=False), key)
+        return self._write_files(name, self._sign_certificate(name, key, ca=False), key)
 
-    def together(self, cert: str, key: str) -> str:
+    def combine_files(self, cert: str, key: str) -> str:
         """Write certificate and key into one file and return its path."""
         both = self.folder / "both.pem"
         both.write_text(Path(key).read_text() + Path(cert).read_text())
         return str(both)
 
-    def _signed(self, name: str, key: ec.EllipticCurvePrivateKey, *, ca: bool) -> x509.Certificate:
+    def _sign_certificate(self, name: str, key: ec.EllipticCurvePrivateKey, *, ca: bool) -> x509.Certificate:
         now, addresses = datetime.now(UTC), [x509.IPAddress(ip_address("127.0.0.1"))]
         own = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
         return (
             x509.CertificateBuilder()
-            .subject_name(_called(name))
-            .issuer_name(_called(self.name))
+            .subject_name(_common_name(name))
+            .issuer_name(_common_name(self.name))
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - LIFE)
-            .not_valid_after(now + LIFE)
+            .not_valid_before(now - CERTIFICATE_LIFETIME)
+            .not_valid_after(now + CERTIFICATE_LIFETIME)
             .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
             .add_extension(x509.SubjectAlternativeName(addresses), critical=False)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
@@ -74,7 +74,9 @@ class Authority:
             .sign(self.key, hashes.SHA256())
         )
 
-    def _keep(self, name: str, made: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> tuple[str, str]:
+    def _write_files(
+        self, name: str, made: x509.Certificate, key: ec.EllipticCurvePrivateKey
+    ) -> tuple[str, str]:
         encoding, plain = serialization.Encoding.PEM, serialization.NoEncryption()
         paths = self.folder / f"{name}.pem", self.folder / f"{name}.key"
         paths[0].write_bytes(made.public_bytes(encoding))
@@ -82,22 +84,22 @@ class Authority:
         return str(paths[0]), str(paths[1])
 
 
-def _called(name: str) -> x509.Name:
+def _common_name(name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 
 @pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority("authority", tmp_path)
+def authority(tmp_path: Path) -> CertificateAuthority:
+    return CertificateAuthority("authority", tmp_path)
 
 
-@pytest.fixture(params=KINDS)
-async def bss(request: pytest.FixtureRequest, authority: Authority) -> AsyncIterator[Door]:
+@pytest.fixture(params=BACKEND_KINDS)
+async def bss(request: pytest.FixtureRequest, authority: CertificateAuthority) -> AsyncIterator[BssAddress]:
     """Provide a BSS that requires a client certificate of the authority."""
-    kept = book()
-    app = KillBillBss(kept).app() if request.param == "killbill" else TmfBss(kept).app()
-    demands = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(authority.file))
-    demands.load_cert_chain(*authority.issue("bss"))
+    kept = build_book()
+    app = KillBillBss(kept).create_app() if request.param == "killbill" else TmfBss(kept).create_app()
+    demands = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(authority.certificate_file))
+    demands.load_cert_chain(*authority.issue_certificate("bss"))
     demands.verify_mode = ssl.CERT_REQUIRED
     runner = web.AppRunner(app)
     await runner.setup()
@@ -108,39 +110,49 @@ async def bss(request: pytest.FixtureRequest, authority: Authority) -> AsyncIter
     await runner.cleanup()
 
 
-async def called(bss: Door, tls: dict[str, str]) -> str:
+async def find_subscriber(bss: BssAddress, tls: dict[str, str]) -> str:
     """Connect and return the subscriber the BSS reports for Ana's number."""
     where, options = bss
-    billing = connect(where, site(opened("sqlite://"), lambda: date(2026, 3, 10), {**options, **tls}))
-    assert isinstance(billing, Remote)
+    billing = connect_backend(
+        where, backend_site(opened("sqlite://"), lambda: date(2026, 3, 10), {**options, **tls})
+    )
+    assert isinstance(billing, RemoteBilling)
     try:
-        return (await billing.subscriber(ANA)).name
+        return (await billing.get_subscriber(ANA)).name
     finally:
         await billing.close()
 
 
-async def test_our_client_certificate_is_accepted(bss: Door, authority: Authority) -> None:
-    cert, key = authority.issue("us")
+async def test_our_client_certificate_is_accepted(bss: BssAddress, authority: CertificateAuthority) -> None:
+    cert, key = authority.issue_certificate("us")
     assert (
-        await called(bss, {"ca_file": str(authority.file), "cert_file": cert, "key_file": key}) == "Ana Ionescu"
+        await find_subscriber(
+            bss, {"ca_file": str(authority.certificate_file), "cert_file": cert, "key_file": key}
+        )
+        == "Ana Ionescu"
     )
 
 
-async def test_a_key_may_stand_in_the_certificates_file(bss: Door, authority: Authority) -> None:
-    cert, key = authority.issue("us")
-    both = authority.together(cert, key)
-    assert await called(bss, {"ca_file": str(authority.file), "cert_file": both}) == "Ana Ionescu"
+async def test_a_key_may_stand_in_the_certificates_file(
+    bss: BssAddress, authority: CertificateAuthority
+) -> None:
+    cert, key = authority.issue_certificate("us")
+    both = authority.combine_files(cert, key)
+    assert (
+        await find_subscriber(bss, {"ca_file": str(authority.certificate_file), "cert_file": both})
+        == "Ana Ionescu"
+    )
 
 
 @pytest.mark.parametrize("given", ["no certificate", "another authority's", "an authority we do not trust"])
 async def test_with_a_wrong_certificate_billing_is_down_and_nothing_is_disclosed(
-    bss: Door, authority: Authority, tmp_path: Path, given: str
+    bss: BssAddress, authority: CertificateAuthority, tmp_path: Path, given: str
 ) -> None:
     (tmp_path / "other").mkdir()
-    other = Authority("other", tmp_path / "other")
-    cert, key = (other if given == "another authority's" else authority).issue("us")
-    trusted = (other if given == "an authority we do not trust" else authority).file
+    other = CertificateAuthority("other", tmp_path / "other")
+    cert, key = (other if given == "another authority's" else authority).issue_certificate("us")
+    trusted = (other if given == "an authority we do not trust" else authority).certificate_file
     ours = {} if given == "no certificate" else {"cert_file": cert, "key_file": key}
     with pytest.raises(Down) as told:
-        await called(bss, {"ca_file": str(trusted), **ours})
+        await find_subscriber(bss, {"ca_file": str(trusted), **ours})
     assert str(told.value) == "the BSS cannot be reached"

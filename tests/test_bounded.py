@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from gateway.http.deadline import within
+from gateway.http.deadline import with_timeout
 
 
-async def waiting(turns: int, answer: str = "done") -> str:
+async def wait_turns(turns: int, answer: str = "done") -> str:
     for _ in range(turns):
         await asyncio.sleep(0)
     return answer
@@ -15,7 +15,7 @@ async def waiting(turns: int, answer: str = "done") -> str:
 
 @pytest.mark.parametrize("turns", [0, 1, 3])
 async def test_it_returns_what_the_work_returns(turns: int) -> None:
-    assert await within(60, waiting(turns)) == "done"
+    assert await with_timeout(60, wait_turns(turns)) == "done"
 
 
 async def test_work_over_its_deadline_is_cancelled_and_may_clean_up() -> None:
@@ -28,18 +28,18 @@ async def test_work_over_its_deadline_is_cancelled_and_may_clean_up() -> None:
             left.append("cleaned")
 
     with pytest.raises(TimeoutError):
-        await within(0.01, for_ever())
+        await with_timeout(0.01, for_ever())
     assert left == ["cleaned"]
 
 
 @pytest.mark.parametrize("turns", [0, 2])
 async def test_an_exception_of_the_work_is_raised(turns: int) -> None:
     async def broken() -> None:
-        await waiting(turns)
+        await wait_turns(turns)
         raise LookupError("mine")
 
     with pytest.raises(LookupError, match="mine"):
-        await within(60, broken())
+        await with_timeout(60, broken())
 
 
 async def test_an_exception_of_an_awaited_future_reaches_the_work() -> None:
@@ -49,10 +49,10 @@ async def test_an_exception_of_an_awaited_future_reaches_the_work() -> None:
         try:
             return await told
         except ConnectionError:
-            return await waiting(1, "another way")
+            return await wait_turns(1, "another way")
 
-    task = asyncio.create_task(within(60, hopeful()))
-    await waiting(1)
+    task = asyncio.create_task(with_timeout(60, hopeful()))
+    await wait_turns(1)
     told.set_exception(ConnectionError())
     assert await task == "another way"
 
@@ -66,14 +66,14 @@ async def test_a_nested_deadline_is_independent() -> None:
                 await asyncio.Event().wait()
         except TimeoutError:
             pass
-        return await waiting(2, "went on")
+        return await wait_turns(2, "went on")
 
-    assert await within(60, patient()) == "went on"
+    assert await with_timeout(60, patient()) == "went on"
 
 
 async def test_cancelled_from_outside_is_no_timeout() -> None:
-    task = asyncio.create_task(within(60, waiting(1_000_000)))
-    await waiting(3)
+    task = asyncio.create_task(with_timeout(60, wait_turns(1_000_000)))
+    await wait_turns(3)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

@@ -8,18 +8,18 @@ import pytest
 
 from gateway.publishing import pack_compiler
 from menus.packfile import messages
-from menus.packfile.schema import EXAMPLES, json_schema
-from tests.broken import BROKEN
+from menus.packfile.schema import PATTERN_EXAMPLES, json_schema
+from tests.broken import BROKEN_PACKS
 
-KINDS = {name: words for name, words in vars(messages).items() if name.isupper()}
+FINDING_KINDS = {name: words for name, words in vars(messages).items() if name.isupper()}
 
 
 @pytest.fixture
 def pack(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(pack_compiler.folder("orange-ro"), tmp_path / "orange_ro"))
+    return Path(shutil.copytree(pack_compiler.pack_folder("orange-ro"), tmp_path / "orange_ro"))
 
 
-def spoil(path: Path, right: str, wrong: str | None) -> None:
+def break_file(path: Path, right: str, wrong: str | None) -> None:
     """Replace a text in a file by a faulty one, or the whole file."""
     if wrong is None:
         path.unlink()
@@ -32,21 +32,25 @@ def spoil(path: Path, right: str, wrong: str | None) -> None:
     path.write_text(wrong, encoding="utf-8", errors="surrogateescape")
 
 
-@pytest.mark.parametrize("fault", BROKEN)
+@pytest.mark.parametrize("fault", BROKEN_PACKS)
 def test_each_fault_is_named_with_its_place(fault: str, pack: Path) -> None:
-    file, right, wrong, expected = BROKEN[fault]
-    spoil(pack / file, right, wrong)
-    assert expected in list(map(str, pack_compiler.findings(pack)))
+    file, right, wrong, expected = BROKEN_PACKS[fault]
+    break_file(pack / file, right, wrong)
+    assert expected in list(map(str, pack_compiler.validate_pack(pack)))
 
 
 def test_every_kind_of_finding_is_in_the_table() -> None:
     """Expect all but three: one needs dialogs, one a second script, one a field that none of ours is."""
-    told = [expected.split(": ", 1)[1] for *_, expected in BROKEN.values()]
-    unseen = {words for words in KINDS.values() if not any(re.fullmatch(form(words), what) for what in told)}
-    assert unseen == {messages.NO_DIALOG, messages.UNFIT, messages.UNSCRIPTED}
+    told = [expected.split(": ", 1)[1] for *_, expected in BROKEN_PACKS.values()]
+    unseen = {
+        words
+        for words in FINDING_KINDS.values()
+        if not any(re.fullmatch(finding_pattern(words), what) for what in told)
+    }
+    assert unseen == {messages.MISSING_DIALOG, messages.INVALID_FIELD, messages.SCRIPT_OUTSIDE_GSM7}
 
 
-def form(words: str) -> str:
+def finding_pattern(words: str) -> str:
     """Return a pattern that matches a message with anything in its placeholders."""
     literals = re.split(r"\{\{?\w+(?:!r)?\}?\}", words)
     return "(?s:.+)".join(map(re.escape, literals))
@@ -56,9 +60,9 @@ def test_every_pattern_of_the_schema_has_an_example() -> None:
     patterns = set(
         re.findall(r"'pattern(?:Properties)?': {?'([^']*)'", str(json_schema()).replace("\\\\", "\\"))
     )
-    assert patterns == EXAMPLES.keys()
+    assert patterns == PATTERN_EXAMPLES.keys()
 
 
-@pytest.mark.parametrize("operator", pack_compiler.names())
+@pytest.mark.parametrize("operator", pack_compiler.shipped_operators())
 def test_the_packs_we_ship_have_no_findings(operator: str) -> None:
-    assert pack_compiler.findings(pack_compiler.folder(operator)) == []
+    assert pack_compiler.validate_pack(pack_compiler.pack_folder(operator)) == []

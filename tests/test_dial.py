@@ -16,148 +16,148 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli.terminal_phone import caller_of
+from gateway.cli.terminal_phone import parse_caller
 from gateway.dialogs.format import DialogError
 from gateway.publishing import pack_compiler
 
-UP, END_OF_INPUT = "\x1b[A", "\x04"
-SECONDS = 60.0
+ARROW_UP, END_OF_INPUT = "\x1b[A", "\x04"
+TIMEOUT_SECONDS = 60.0
 
 
-def heeding() -> None:
+def restore_interrupts() -> None:
     """Restore SIGINT: a process started in the background ignores it, and its children too."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @dataclass
-class Terminal:
+class TerminalSession:
     """A pseudo-terminal that runs `dialtree dial`."""
 
     folder: Path
-    environ: dict[str, str]
-    shown: str = ""
-    seen: int = 0
+    environment: dict[str, str]
+    screen_text: str = ""
+    seen_until: int = 0
     child: "subprocess.Popen[bytes] | None" = None
-    ends: tuple[int, ...] = field(default=())
+    file_descriptors: tuple[int, ...] = field(default=())
 
-    def run(self, *arguments: str) -> None:
-        self.ends, self.shown, self.seen = pty.openpty(), "", 0
+    def start_dial(self, *arguments: str) -> None:
+        self.file_descriptors, self.screen_text, self.seen_until = pty.openpty(), "", 0
         command = [sys.executable, "-m", "gateway", "dial", *arguments]
-        side = self.ends[1]
+        side = self.file_descriptors[1]
         self.child = subprocess.Popen(
             command,
             cwd=self.folder,
-            env=self.environ,
+            env=self.environment,
             stdin=side,
             stdout=side,
             stderr=side,
             start_new_session=True,
-            preexec_fn=heeding,
+            preexec_fn=restore_interrupts,
         )
 
-    def see(self, words: str) -> None:
+    def wait_for_text(self, words: str) -> None:
         """Wait until the text appears after what was seen before."""
-        until = time.monotonic() + SECONDS
-        while words not in self.shown[self.seen :]:
-            ready = select.select([self.ends[0]], [], [], max(0.0, until - time.monotonic()))[0]
-            assert ready, f"not seen: {words!r} in {self.shown!r}"
-            self.shown += os.read(self.ends[0], 4096).decode()
-        self.seen = self.shown.index(words, self.seen) + len(words)
+        until = time.monotonic() + TIMEOUT_SECONDS
+        while words not in self.screen_text[self.seen_until :]:
+            ready = select.select([self.file_descriptors[0]], [], [], max(0.0, until - time.monotonic()))[0]
+            assert ready, f"not seen: {words!r} in {self.screen_text!r}"
+            self.screen_text += os.read(self.file_descriptors[0], 4096).decode()
+        self.seen_until = self.screen_text.index(words, self.seen_until) + len(words)
 
-    def type(self, keys: str, words: str) -> None:
+    def type_keys(self, keys: str, words: str) -> None:
         """Type at the prompt and wait for the expected text."""
-        self.see("> ")
-        os.write(self.ends[0], keys.encode())
-        self.see(words)
+        self.wait_for_text("> ")
+        os.write(self.file_descriptors[0], keys.encode())
+        self.wait_for_text(words)
 
-    def ended(self) -> int:
+    def wait_for_exit(self) -> int:
         assert self.child
-        return self.child.wait(SECONDS)
+        return self.child.wait(TIMEOUT_SECONDS)
 
     @property
-    def kept(self) -> Path:
+    def history_path(self) -> Path:
         """Path of the history file."""
         return self.folder / "state" / "dialtree" / "history"
 
     @property
-    def history(self) -> str:
-        return self.kept.read_text()
+    def read_history(self) -> str:
+        return self.history_path.read_text()
 
 
 @pytest.fixture
-def terminal(tmp_path: Path) -> Iterator[Terminal]:
+def terminal(tmp_path: Path) -> Iterator[TerminalSession]:
     environ = {**os.environ, "TERM": "xterm", "XDG_STATE_HOME": str(tmp_path / "state")}
     environ.pop("NO_COLOR", None)
-    opened = Terminal(tmp_path, environ)
+    opened = TerminalSession(tmp_path, environ)
     yield opened
     if opened.child and opened.child.poll() is None:
         opened.child.kill()
         opened.child.wait()
-    for end in opened.ends:
+    for end in opened.file_descriptors:
         os.close(end)
 
 
-def test_arrows_colours_and_a_clean_end(terminal: Terminal) -> None:
-    terminal.run("*100#", "--language", "en")
-    terminal.see("\x1b[2m(")
-    terminal.see("0 Exit")
-    terminal.type("1\n", "1 Bill")
-    terminal.type(END_OF_INPUT, "\n")
-    assert terminal.ended() == 0
-    terminal.environ["NO_COLOR"] = "1"
-    terminal.run("*100#", "--language", "en")
-    before = termios.tcgetattr(terminal.ends[1])
-    terminal.see("0 Exit")
-    assert "\x1b[2m" not in terminal.shown
-    terminal.type(f"{UP}\n", "1 Bill")
-    terminal.see("> ")
+def test_arrows_colours_and_a_clean_end(terminal: TerminalSession) -> None:
+    terminal.start_dial("*100#", "--language", "en")
+    terminal.wait_for_text("\x1b[2m(")
+    terminal.wait_for_text("0 Exit")
+    terminal.type_keys("1\n", "1 Bill")
+    terminal.type_keys(END_OF_INPUT, "\n")
+    assert terminal.wait_for_exit() == 0
+    terminal.environment["NO_COLOR"] = "1"
+    terminal.start_dial("*100#", "--language", "en")
+    before = termios.tcgetattr(terminal.file_descriptors[1])
+    terminal.wait_for_text("0 Exit")
+    assert "\x1b[2m" not in terminal.screen_text
+    terminal.type_keys(f"{ARROW_UP}\n", "1 Bill")
+    terminal.wait_for_text("> ")
     assert terminal.child
     terminal.child.send_signal(signal.SIGINT)
-    assert terminal.ended() == 130
-    assert termios.tcgetattr(terminal.ends[1])[:4] == before[:4]
-    assert terminal.history == "1\n"
-    assert terminal.kept.stat().st_mode & 0o077 == 0
+    assert terminal.wait_for_exit() == 130
+    assert termios.tcgetattr(terminal.file_descriptors[1])[:4] == before[:4]
+    assert terminal.read_history == "1\n"
+    assert terminal.history_path.stat().st_mode & 0o077 == 0
 
 
-def test_a_secret_is_never_in_the_history_and_what_was_saved_plays_again(terminal: Terminal) -> None:
-    terminal.run("--channel", "voice", "--language", "en", "--save", "call.dialog")
-    terminal.see("calling 411")
-    terminal.see("(1 key)")
-    terminal.type("\n", "For bills")
-    terminal.type("1\n", "press 2")
-    terminal.type("2\n", "(8 keys then #)")
-    terminal.type("123456#\n", "not right")
-    terminal.type(END_OF_INPUT, "\n")
-    assert terminal.ended() == 0
-    assert terminal.history == "1\n2\n"
+def test_a_secret_is_never_in_the_history_and_what_was_saved_plays_again(terminal: TerminalSession) -> None:
+    terminal.start_dial("--channel", "voice", "--language", "en", "--save", "call.dialog")
+    terminal.wait_for_text("calling 411")
+    terminal.wait_for_text("(1 key)")
+    terminal.type_keys("\n", "For bills")
+    terminal.type_keys("1\n", "press 2")
+    terminal.type_keys("2\n", "(8 keys then #)")
+    terminal.type_keys("123456#\n", "not right")
+    terminal.type_keys(END_OF_INPUT, "\n")
+    assert terminal.wait_for_exit() == 0
+    assert terminal.read_history == "1\n2\n"
     saved = terminal.folder / "call.dialog"
     assert "silence\n" in saved.read_text() and saved.read_text().endswith("hang up\n")
     (terminal.folder / "odd.dialog").write_text(saved.read_text().replace("For bills", "For purses"))
-    terminal.run("--script", "call.dialog", "odd.dialog")
-    terminal.see("call.dialog: passes")
-    terminal.see("\x1b[31m-  | For purses")
-    terminal.see("\x1b[32m+  | For bills")
-    assert terminal.ended() == 1
+    terminal.start_dial("--script", "call.dialog", "odd.dialog")
+    terminal.wait_for_text("call.dialog: passes")
+    terminal.wait_for_text("\x1b[31m-  | For purses")
+    terminal.wait_for_text("\x1b[32m+  | For bills")
+    assert terminal.wait_for_exit() == 1
 
 
-def test_a_texted_password_is_never_in_the_history(terminal: Terminal) -> None:
-    terminal.run("477", "--language", "en")
-    terminal.see("texting 477")
-    terminal.type("FACTURA\n", "of 306")
-    terminal.type("ThankYou1\n", "\x1b[36msms to ...0101")
-    terminal.type(END_OF_INPUT, "\n")
-    assert terminal.ended() == 0
-    assert terminal.history == "FACTURA\n"
+def test_a_texted_password_is_never_in_the_history(terminal: TerminalSession) -> None:
+    terminal.start_dial("477", "--language", "en")
+    terminal.wait_for_text("texting 477")
+    terminal.type_keys("FACTURA\n", "of 306")
+    terminal.type_keys("ThankYou1\n", "\x1b[36msms to ...0101")
+    terminal.type_keys(END_OF_INPUT, "\n")
+    assert terminal.wait_for_exit() == 0
+    assert terminal.read_history == "FACTURA\n"
 
 
-def asked(**given: object) -> Namespace:
+def parse_options(**given: object) -> Namespace:
     return Namespace(**{"caller": "+40740000101", "language": "", "save": None} | given)
 
 
 @pytest.mark.parametrize("caller", ["+40740000101", "0740000101", "0040 740 000 101"])
 def test_the_number_may_be_written_as_people_write_it(caller: str) -> None:
-    menu = pack_compiler.menu(pack_compiler.folder("orange-ro"))
-    assert caller_of(asked(caller=caller), menu) == "+40740000101"
+    menu = pack_compiler.compile_pack(pack_compiler.pack_folder("orange-ro"))
+    assert parse_caller(parse_options(caller=caller), menu) == "+40740000101"
 
 
 @pytest.mark.parametrize(
@@ -170,4 +170,4 @@ def test_the_number_may_be_written_as_people_write_it(caller: str) -> None:
 )
 def test_an_option_that_cannot_be_used_is_named(given: dict[str, object], told: str) -> None:
     with pytest.raises(DialogError, match=re.escape(told)):
-        caller_of(asked(**given), pack_compiler.menu(pack_compiler.folder("orange-ro")))
+        parse_caller(parse_options(**given), pack_compiler.compile_pack(pack_compiler.pack_folder("orange-ro")))

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.dialogs.format import DialogError, duration, read, write
-from tests.runs import PATHS, load, named
-from tests.world import World
+from gateway.dialogs.format import DialogError, format_dialog, parse_dialog, parse_duration
+from tests.runs import DIALOG_PATHS, dialog_name, load_dialog
+from tests.world import GatewaySandbox
 
 CALL = """# A call
 operator orange-ro
@@ -38,30 +38,32 @@ UNPLAYABLE = [
 
 
 def test_what_is_read_is_what_was_written() -> None:
-    dialog = read(CALL, "d")
-    assert [(cue.line, cue.verb, cue.said) for cue in dialog.cues] == [
+    dialog = parse_dialog(CALL, "d")
+    assert [(cue.line, cue.verb, cue.argument) for cue in dialog.steps] == [
         (2, "operator", "orange-ro"),
         (4, "dial", "*100#"),
         (6, ">", "1"),
     ]
-    assert write(dialog, [cue.expected for cue in dialog.cues]) == CALL
+    assert format_dialog(dialog, [cue.expected for cue in dialog.steps]) == CALL
 
 
 def test_rewriting_replaces_the_expected_lines() -> None:
-    dialog = read(CALL, "d")
-    assert write(dialog, [(), ("| Hello",), ()]) == CALL.replace("Welcome", "Hello").replace("  = end\n", "")
+    dialog = parse_dialog(CALL, "d")
+    assert format_dialog(dialog, [(), ("| Hello",), ()]) == CALL.replace("Welcome", "Hello").replace(
+        "  = end\n", ""
+    )
 
 
 @pytest.mark.parametrize(("text", "told"), FAULTS, ids=[text for text, _ in FAULTS])
 def test_a_line_not_understood_is_named_and_mended(text: str, told: str) -> None:
     with pytest.raises(DialogError) as error:
-        read(text, "d")
+        parse_dialog(text, "d")
     assert str(error.value).startswith(told)
 
 
 def test_every_fault_is_told_at_once() -> None:
     with pytest.raises(DialogError) as error:
-        read("dail *100#\n\nwait", "d")
+        parse_dialog("dail *100#\n\nwait", "d")
     assert str(error.value).count("\n") == 1
 
 
@@ -70,20 +72,27 @@ def test_every_fault_is_told_at_once() -> None:
     [("16 minutes", 960), ("1 second", 1), ("14 minutes 59 seconds", 899), ("1 day", 86400)],
 )
 def test_waits_are_parsed_as_durations(said: str, seconds: int) -> None:
-    assert duration(said) == timedelta(seconds=seconds)
+    assert parse_duration(said) == timedelta(seconds=seconds)
 
 
 def test_what_is_typed_keeps_its_spaces() -> None:
-    assert [cue.said for cue in read("> 1 \n>\n>  2\ntext 477  a", "d").cues] == ["1 ", "", " 2", "477  a"]
+    assert [cue.argument for cue in parse_dialog("> 1 \n>\n>  2\ntext 477  a", "d").steps] == [
+        "1 ",
+        "",
+        " 2",
+        "477  a",
+    ]
 
 
-@pytest.mark.parametrize("path", PATHS, ids=named)
+@pytest.mark.parametrize("path", DIALOG_PATHS, ids=dialog_name)
 def test_every_dialog_is_written_as_it_is_read(path: Path) -> None:
-    dialog = load(path)
-    assert write(dialog, [cue.expected for cue in dialog.cues]).splitlines() == list(dialog.lines)
+    dialog = load_dialog(path)
+    assert format_dialog(dialog, [cue.expected for cue in dialog.steps]).splitlines() == list(dialog.lines)
 
 
 @pytest.mark.parametrize(("verb", "said", "told"), UNPLAYABLE)
-async def test_an_impossible_action_is_reported(verb: str, said: str, told: str, sandbox: World) -> None:
+async def test_an_impossible_action_is_reported(
+    verb: str, said: str, told: str, sandbox: GatewaySandbox
+) -> None:
     with pytest.raises(DialogError, match=told.replace("*", r"\*")):
-        await sandbox.player(sandbox.direct(), "+40740000101").act(verb, said)
+        await sandbox.dialog_player(sandbox.direct_line(), "+40740000101").perform(verb, said)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from menus.text.spoken_digits import ear
+from menus.text.spoken_digits import digit_recogniser_for
 
-SAID = {
+SPOKEN_NUMBERS = {
     "digits": ("ro_RO", "zero șapte patru zero", "0740"),
     "digits without accents": ("ro_RO", "zero sapte doua", "072"),
     "in threes": ("ro_RO", "zero șapte sute patruzeci zero zero zero o sută unu", "0740000101"),
@@ -28,13 +28,13 @@ SAID = {
 }
 
 
-@pytest.mark.parametrize(("locale", "said", "digits"), SAID.values(), ids=SAID)
+@pytest.mark.parametrize(("locale", "said", "digits"), SPOKEN_NUMBERS.values(), ids=SPOKEN_NUMBERS)
 def test_spoken_digits_are_recognised(locale: str, said: str, digits: str) -> None:
-    assert ear(locale).digits(said) == digits
+    assert digit_recogniser_for(locale).recognise_digits(said) == digits
 
 
 @pytest.mark.parametrize("locale", ["ro_RO", "en_GB", "fr_FR", "ar_TN"])
 def test_every_number_said_as_a_whole_is_recognised(locale: str) -> None:
-    heard = ear(locale)
-    assert all(heard.digits(said) == digits for said, digits in heard.known.items())
-    assert {str(number) for number in range(100)} <= set(heard.known.values())
+    heard = digit_recogniser_for(locale)
+    assert all(heard.recognise_digits(said) == digits for said, digits in heard.phrases.items())
+    assert {str(number) for number in range(100)} <= set(heard.phrases.values())

@@ -10,8 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.domain.records import Bill, BillLine
-from flows.selfcare.export import FORMULA, HEAD, guarded, kept, root, table, written
-from flows.services.file_links import File, named
+from flows.selfcare.export import (
+    CSV_HEADER,
+    FORMULA_PREFIXES,
+    centre_root,
+    encode_csv,
+    escape_formula,
+    export_csv,
+    lines_to_export,
+)
+from flows.services.file_links import LinkedFile, parse_file_link
 
 CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20)
 ROWS = st.lists(st.lists(CELLS, min_size=1, max_size=5).filter(lambda row: row != [""]), max_size=8)
@@ -27,74 +35,74 @@ LINES = [
 ]
 
 
-def read(data: bytes) -> list[list[str]]:
+def read_csv(data: bytes) -> list[list[str]]:
     return list(csv.reader(io.StringIO(data.decode(), newline=""), strict=True))
 
 
-def bare(cell: str) -> str:
+def without_quotes(cell: str) -> str:
     return cell[1:] if cell.startswith("'") else cell
 
 
-def file(root: str = "", level: str = "lines") -> File:
-    return File("export", "a1", "+33660000103", "B-1", root, level)
+def export_file(root: str = "", level: str = "lines") -> LinkedFile:
+    return LinkedFile("export", "a1", "+33660000103", "B-1", root, level)
 
 
 @given(ROWS)
 def test_what_is_written_is_read_again(rows: list[list[str]]) -> None:
-    assert [[bare(cell) for cell in row] for row in read(table(rows))] == rows
+    assert [[without_quotes(cell) for cell in row] for row in read_csv(encode_csv(rows))] == rows
 
 
-@given(st.sampled_from(FORMULA), CELLS)
+@given(st.sampled_from(FORMULA_PREFIXES), CELLS)
 def test_no_cell_begins_like_a_formula(first: str, rest: str) -> None:
-    cell = guarded(first + rest)
+    cell = escape_formula(first + rest)
     assert cell.startswith("'") or Decimal(cell) == Decimal(first + rest)
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=2, min_value=-(10**9), max_value=10**9))
 def test_amounts_stay_numbers(amount: Decimal) -> None:
-    assert guarded(str(amount)) == str(amount)
+    assert escape_formula(str(amount)) == str(amount)
 
 
 @pytest.mark.parametrize(
     "cell", ["+33660000103", "=cmd|' /C calc'!A0", "@SUM(1)", "-1+1", "\t=1", "\r=1", "'x"]
 )
 def test_what_a_spreadsheet_might_run_is_text(cell: str) -> None:
-    assert guarded(cell) == f"'{cell}"
+    assert escape_formula(cell) == f"'{cell}"
 
 
 def test_lines_end_as_the_standard_says() -> None:
-    data = written(BILL, LINES, file(), "EUR")
+    data = export_csv(BILL, LINES, export_file(), "EUR")
     assert data.count(b"\r\n") == data.count(b"\n") == 4
     assert data.startswith(b"bill,issued,centre,user,rubric,label,amount,currency\r\n")
 
 
 def test_every_line_of_a_centre_is_there() -> None:
-    head, first, credit, last = read(written(BILL, LINES, file(), "EUR"))
-    assert tuple(head) == HEAD
+    head, first, credit, last = read_csv(export_csv(BILL, LINES, export_file(), "EUR"))
+    assert tuple(head) == CSV_HEADER
     assert first == ["B-1", "2026-03-01", "CF-100-A", "'+33660000103", "subscriptions", "", "10.00", "EUR"]
     assert (credit[5:7], last[5]) == (["'=1+1", "-2.50"], 'a "b", c')
 
 
 def test_totals_add_up_by_centre_and_rubric() -> None:
-    rows = read(written(BILL, LINES, file(level="totals"), "EUR"))[1:]
+    rows = read_csv(export_csv(BILL, LINES, export_file(level="totals"), "EUR"))[1:]
     assert [(row[2], row[3], row[6]) for row in rows] == [("CF-100-A", "", "7.50"), ("CF-200-A", "", "22.50")]
 
 
 def test_a_root_takes_its_own_centres_only() -> None:
-    assert [line.centre for line in kept(LINES, file("CF-200"))] == ["CF-200-A"]
-    assert kept(LINES, file("CF")) == []
+    assert [line.centre for line in lines_to_export(LINES, export_file("CF-200"))] == ["CF-200-A"]
+    assert lines_to_export(LINES, export_file("CF")) == []
 
 
 def test_a_root_is_a_centre_without_its_last_part() -> None:
-    assert [root(centre) for centre in ("CF-100-A", "CF-100", "CF")] == ["CF-100", "CF", "CF"]
+    assert [centre_root(centre) for centre in ("CF-100-A", "CF-100", "CF")] == ["CF-100", "CF", "CF"]
 
 
 @given(CELLS, CELLS)
 def test_a_file_is_named_by_its_link(account: str, bill: str) -> None:
-    file = File("pdf", account, "+33600000101", bill)
-    assert named(file.text()) == file
+    file = LinkedFile("pdf", account, "+33600000101", bill)
+    assert parse_file_link(file.encode()) == file
 
 
 def test_a_link_names_no_other_kind_of_file() -> None:
     with pytest.raises(ValueError, match="no such kind"):
-        named('["etc","a","b","","",""]')
+        parse_file_link('["etc","a","b","","",""]')

@@ -11,21 +11,21 @@ import schemathesis
 from aiohttp import ClientSession, CookieJar
 from hypothesis import HealthCheck, Phase, given, settings
 
-from gateway.http.listening import listening
-from gateway.server.app import public
-from tests.world import HOOK_TOKEN, World, Worlds
+from gateway.http.listening import serve_app
+from gateway.server.app import public_app
+from tests.world import HOOK_TOKEN, GatewaySandbox, SandboxFactory
 
-HIDDEN = re.compile(r'<input type="hidden" name="(form_token|slip)" value="([^"]*)">')
+HIDDEN_INPUT = re.compile(r'<input type="hidden" name="(form_token|slip)" value="([^"]*)">')
 PAGES = ("bill", "address", "mailbox", "confirm", "file", "bill.pdf", "style.css", "link.js")
-EXAMPLES = 20
-BYTES = 60
+EXAMPLE_COUNT = 20
+BODY_BYTES = 60
 
 
-def drawn(operation: Any) -> list[Any]:
+def draw_cases(operation: Any) -> list[Any]:
     """Draw cases of one operation, the same in every run."""
     cases: list[Any] = []
     quiet = settings(
-        max_examples=EXAMPLES,
+        max_examples=EXAMPLE_COUNT,
         database=None,
         derandomize=True,
         suppress_health_check=list(HealthCheck),
@@ -35,7 +35,7 @@ def drawn(operation: Any) -> list[Any]:
     return cases
 
 
-def sown(case: Any) -> tuple[str, Any]:
+def request_of(case: Any) -> tuple[str, Any]:
     """Return path and body of a drawn request; its path token is the valid one every second time."""
     right, path = len(str(case.body)) % 2, case.path
     for name, value in case.path_parameters.items():
@@ -47,9 +47,9 @@ def sown(case: Any) -> tuple[str, Any]:
     return path, case.body
 
 
-async def answered(client: ClientSession, base: str, case: Any) -> int:
+async def send_case(client: ClientSession, base: str, case: Any) -> int:
     """Send a drawn request and return its status; a page's form has a valid token every second time."""
-    path, fields = sown(case)
+    path, fields = request_of(case)
     if case.media_type == "application/json":
         async with client.request(case.method, base + path, data=json.dumps(fields)) as got:
             return got.status
@@ -58,7 +58,7 @@ async def answered(client: ClientSession, base: str, case: Any) -> int:
             return got.status
     if isinstance(fields, dict) and "form_token" in fields and len(fields["form_token"]) % 2:
         async with client.get(base + path) as page:
-            fields |= dict(HIDDEN.findall(await page.text()))
+            fields |= dict(HIDDEN_INPUT.findall(await page.text()))
     pairs = fields.items() if isinstance(fields, dict) else [("body", repr(fields))]
     body = urlencode([*pairs], errors="replace")
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -66,30 +66,33 @@ async def answered(client: ClientSession, base: str, case: Any) -> int:
         return got.status
 
 
-async def test_every_described_route_survives_generated_requests(sandboxes: Worlds) -> None:
+async def test_every_described_route_survives_generated_requests(sandboxes: SandboxFactory) -> None:
     more = {"operators": {"orange-ro": {"bss": {"hub_token": HOOK_TOKEN}}}}
     jar, seen = CookieJar(unsafe=True), Counter[int]()
-    async with sandboxes.open(more=more) as sandbox, listening(public(sandbox.house), "127.0.0.1", 0) as port:
+    async with (
+        sandboxes.open(more=more) as sandbox,
+        serve_app(public_app(sandbox.container), "127.0.0.1", 0) as port,
+    ):
         async with ClientSession(cookie_jar=jar) as client:
             base = f"http://127.0.0.1:{port}"
             async with client.get(f"{base}/openapi.json") as got:
                 described = schemathesis.openapi.from_dict(await got.json())
             for operation in described.get_all_operations():
-                cases = drawn(operation.ok())  # type: ignore[union-attr]
-                statuses = [await answered(client, base, case) for case in cases]
+                cases = draw_cases(operation.ok())  # type: ignore[union-attr]
+                statuses = [await send_case(client, base, case) for case in cases]
                 assert statuses and max(statuses) < 500
                 seen.update(statuses)
     assert {200, 204, 400, 403, 404} <= seen.keys()
 
 
-async def test_every_route_is_described(sandbox: World) -> None:
-    app = public(sandbox.house)
-    async with listening(app, "127.0.0.1", 0) as port, ClientSession() as client:
+async def test_every_route_is_described(sandbox: GatewaySandbox) -> None:
+    app = public_app(sandbox.container)
+    async with serve_app(app, "127.0.0.1", 0) as port, ClientSession() as client:
         async with client.get(f"http://127.0.0.1:{port}/openapi.json") as got:
             paths = (await got.json())["paths"]
     described = {(method.upper(), path) for path, methods in paths.items() for method in methods}
     hooks = {f"/hooks/{place}" for place in ("orange-ro/twilio/sms", "orange-ro/africastalking/{token}/ussd")}
-    assert hooks <= paths.keys() and len(sandbox.house.hooks.doors) == sum(
+    assert hooks <= paths.keys() and len(sandbox.container.webhooks.endpoints) == sum(
         "/tmf678/" not in path and path.startswith("/hooks/") for path in paths
     )
     served = {(route.method, route.resource.canonical) for route in app.router.routes() if route.resource}
@@ -99,11 +102,11 @@ async def test_every_route_is_described(sandbox: World) -> None:
         assert "post" not in methods or "requestBody" in methods["post"], path
 
 
-async def test_every_page_survives_random_bytes(sandbox: World) -> None:
+async def test_every_page_survives_random_bytes(sandbox: GatewaySandbox) -> None:
     dice = random.Random(20260310)
-    async with listening(public(sandbox.house), "127.0.0.1", 0) as port, ClientSession() as client:
+    async with serve_app(public_app(sandbox.container), "127.0.0.1", 0) as port, ClientSession() as client:
         for page in PAGES * 20:
-            url, body = f"http://127.0.0.1:{port}/orange-ro/{page}", dice.randbytes(BYTES)
+            url, body = f"http://127.0.0.1:{port}/orange-ro/{page}", dice.randbytes(BODY_BYTES)
             async with client.post(url, data=body) as got:
                 assert got.status < 500
             async with client.get(f"{url}?{body.hex()}=%{body.hex()[:2]}") as got:

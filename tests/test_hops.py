@@ -2,26 +2,26 @@
 
 import pytest
 
-from flows.domain.pseudonyms import Keys
+from flows.domain.pseudonyms import Pseudonyms
 from flows.engine.inbound import Inbound
-from flows.engine.replay import note, request_key, unheard
+from flows.engine.replay import new_answers, remember_watermark, request_key
 from menus.model.session import Session
 
-KEYS = Keys(b"a key for the tests")
+KEYS = Pseudonyms(b"a key for the tests")
 
 
-def ussd(text: str | None) -> Inbound:
+def ussd_request(text: str | None) -> Inbound:
     return Inbound("africastalking", "ussd", "orange-ro", "s", "+40740000101", "*100#", text, accumulated=True)
 
 
-def voice(text: str | None, hop: str) -> Inbound:
+def voice_request(text: str | None, hop: str) -> Inbound:
     return Inbound("twilio", "voice", "orange-ro", "CA1", "+40740000101", "411", text, hop=hop)
 
 
-def standing(heard: str | None) -> Session:
+def session_with(heard: str | None) -> Session:
     session = Session("orange-ro", "ussd", "+40740000101", "r", "home", "ro")
     if heard is not None:
-        note(session, ussd(heard), request_key(KEYS, ussd(heard)))
+        remember_watermark(session, ussd_request(heard), request_key(KEYS, ussd_request(heard)))
         session.turn = 1
     return session
 
@@ -43,36 +43,36 @@ def standing(heard: str | None) -> Session:
     ],
 )
 def test_a_request_adds_only_its_new_answers(heard: str | None, text: str, answers: list[str] | None) -> None:
-    assert unheard(KEYS, standing(heard), ussd(text)) == answers
+    assert new_answers(KEYS, session_with(heard), ussd_request(text)) == answers
 
 
 def test_the_watermark_holds_no_typed_secret() -> None:
-    session = standing("1*secret42")
+    session = session_with("1*secret42")
     assert b"secret42" not in session.dump()
 
 
 @pytest.mark.parametrize(("hop", "fresh"), [("1", True), ("0", False), ("2", False)])
 def test_a_voice_step_counts_only_with_the_nonce_we_gave_out(hop: str, fresh: bool) -> None:  # noqa: FBT001
-    session = standing("")
-    assert (unheard(KEYS, session, voice("1", hop)) is not None) is fresh
+    session = session_with("")
+    assert (new_answers(KEYS, session, voice_request("1", hop)) is not None) is fresh
 
 
 def test_silence_on_the_phone_is_an_answer_and_a_fresh_call_is_none() -> None:
-    called, asked = standing(None), standing("")
-    assert unheard(KEYS, called, voice("", "")) == []
-    assert unheard(KEYS, asked, voice(None, "1")) == [None]
+    called, asked = session_with(None), session_with("")
+    assert new_answers(KEYS, called, voice_request("", "")) == []
+    assert new_answers(KEYS, asked, voice_request(None, "1")) == [None]
 
 
 def test_session_keys_are_bound_to_the_caller() -> None:
-    mine = KEYS.session("orange-ro", "africastalking", "ussd", "s", "+40740000101")
-    theirs = KEYS.session("orange-ro", "africastalking", "ussd", "s", "+40740000102")
-    assert mine.name != theirs.name and mine.tag != theirs.tag
+    mine = KEYS.session_key("orange-ro", "africastalking", "ussd", "s", "+40740000101")
+    theirs = KEYS.session_key("orange-ro", "africastalking", "ussd", "s", "+40740000102")
+    assert mine.session_hash != theirs.session_hash and mine.subscriber_hash != theirs.subscriber_hash
 
 
 def test_a_call_whose_session_was_lost_begins_again_and_presses_nothing() -> None:
-    assert unheard(KEYS, standing(None), voice("1", "4")) == []
+    assert new_answers(KEYS, session_with(None), voice_request("1", "4")) == []
 
 
 def test_a_message_without_text_is_empty() -> None:
     picture = Inbound("twilio", "sms", "orange-ro", "", "+40740000101", "477", "", hop="SM1")
-    assert unheard(KEYS, standing(None), picture) == [""]
+    assert new_answers(KEYS, session_with(None), picture) == [""]

@@ -16,53 +16,53 @@ from sqlalchemy import Connection, select, update
 
 from storage.sql.engine import connect
 from storage.sql.schema import code_sends, codes
-from tests.chromium import OPTIONS
-from tests.demo import Demo, demonstrating
-from tests.pages import BILL, Browser
+from tests.chromium import CHROMIUM_OPTIONS
+from tests.demo import DemoProcess, run_demo
+from tests.pages import BILL, PageVisitor
 
-ANA, BARBU, FIRM, DAN = "+40740000101", "+40740000102", "+40740000103", "+40740000105"
-ASKING = {
+ANA, BARBU, BUSINESS_NUMBER, DAN = "+40740000101", "+40740000102", "+40740000103", "+40740000105"
+REQUESTS_BY_CHANNEL = {
     "sms": ("477", ANA, ("ThankYou1",), "79,90 lei"),
     "ussd": ("*100#", BARBU, ("1", "1", "5"), "45.00 lei"),
-    "voice": ("411", FIRM, ("1", "4"), "1.210,00 lei"),
+    "voice": ("411", BUSINESS_NUMBER, ("1", "4"), "1.210,00 lei"),
 }
 """By channel: what is dialled, the caller, what is typed, and a text of the caller's latest bill."""
 HOOKS = "/hooks/orange-ro/africastalking/demo"
 AN_HOUR = timedelta(minutes=61)
-visitors = count(1)
+visitor_numbers = count(1)
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    with demonstrating(tmp_path_factory.mktemp("journey")) as served:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoProcess]:
+    with run_demo(tmp_path_factory.mktemp("journey")) as served:
         yield served
 
 
 @asynccontextmanager
-async def visiting(demo: Demo) -> AsyncIterator[Browser]:
+async def new_visitor(demo: DemoProcess) -> AsyncIterator[PageVisitor]:
     """Provide a visitor with a new address and no cookies."""
-    jar, origin = aiohttp.CookieJar(unsafe=True), {"X-Forwarded-For": f"203.0.113.{next(visitors)}"}
+    jar, origin = aiohttp.CookieJar(unsafe=True), {"X-Forwarded-For": f"203.0.113.{next(visitor_numbers)}"}
     async with aiohttp.ClientSession(cookie_jar=jar, headers=origin) as session:
-        yield Browser(session, demo.url)
+        yield PageVisitor(session, demo.url)
 
 
-async def refused(demo: Demo, number: str, code: str) -> tuple[int, str]:
+async def refusal_text(demo: DemoProcess, number: str, code: str) -> tuple[int, str]:
     """Return what a new visitor reads after entering number and code."""
-    async with visiting(demo) as browser:
+    async with new_visitor(demo) as browser:
         page = await browser.submit(BILL, number=number, code=code)
         assert "Numărul sau codul nu este bun" in page.visible_text
-        return page.bare
+        return page.without_tokens
 
 
-async def asked(demo: Demo, caller: str) -> str:
+async def request_ussd_code(demo: DemoProcess, caller: str) -> str:
     """Request a code by USSD in one dialled string and return it."""
-    before, told = len(demo.said), {"phoneNumber": caller, "serviceCode": "*100#", "text": "1*1*5"}
-    async with visiting(demo) as browser:
-        await browser.post(f"{HOOKS}/ussd", {**told, "sessionId": f"journey-{next(visitors)}"})
-    return demo.told(before)
+    before, told = len(demo.output), {"phoneNumber": caller, "serviceCode": "*100#", "text": "1*1*5"}
+    async with new_visitor(demo) as browser:
+        await browser.post(f"{HOOKS}/ussd", {**told, "sessionId": f"journey-{next(visitor_numbers)}"})
+    return demo.read_code(before)
 
 
-async def elapse(demo: Demo, time: timedelta) -> None:
+async def age_codes(demo: DemoProcess, time: timedelta) -> None:
     """Age the stored codes by `time`: the demo runs on the machine's clock."""
 
     def job(connection: Connection) -> None:
@@ -79,39 +79,39 @@ async def elapse(demo: Demo, time: timedelta) -> None:
     await database.close()
 
 
-def said_in(document: bytes) -> str:
+def pdf_text(document: bytes) -> str:
     return PdfReader(BytesIO(document)).pages[0].extract_text().replace("\xa0", " ")
 
 
-@pytest.mark.parametrize("channel", ASKING)
-async def test_the_journey_and_every_refusal(demo: Demo, channel: str) -> None:
-    address, caller, keys, amount = ASKING[channel]
-    code = demo.code(address, caller, *keys)
-    seen = [await refused(demo, DAN, code)]
-    async with visiting(demo) as browser:
+@pytest.mark.parametrize("channel", REQUESTS_BY_CHANNEL)
+async def test_the_journey_and_every_refusal(demo: DemoProcess, channel: str) -> None:
+    address, caller, keys, amount = REQUESTS_BY_CHANNEL[channel]
+    code = demo.request_code(address, caller, *keys)
+    seen = [await refusal_text(demo, DAN, code)]
+    async with new_visitor(demo) as browser:
         page = await browser.submit(
             f"{BILL}?lang={'en' if caller == BARBU else 'ro'}", number=caller, code=code
         )
         assert amount in page.visible_text
         got = await browser.get(f"{BILL}.pdf?lang={'en' if caller == BARBU else 'ro'}")
-    assert got.headers["Content-Type"] == "application/pdf" and amount in said_in(got.body)
-    seen.append(await refused(demo, caller, code))
-    await elapse(demo, AN_HOUR)
-    late = await asked(demo, caller)
-    await elapse(demo, timedelta(minutes=16))
-    seen.append(await refused(demo, caller, late))
-    await elapse(demo, AN_HOUR)
-    code = await asked(demo, caller)
+    assert got.headers["Content-Type"] == "application/pdf" and amount in pdf_text(got.body)
+    seen.append(await refusal_text(demo, caller, code))
+    await age_codes(demo, AN_HOUR)
+    late = await request_ussd_code(demo, caller)
+    await age_codes(demo, timedelta(minutes=16))
+    seen.append(await refusal_text(demo, caller, late))
+    await age_codes(demo, AN_HOUR)
+    code = await request_ussd_code(demo, caller)
     wrong = [f"{guess:06}" for guess in range(6) if f"{guess:06}" != code][:5]
-    seen += [await refused(demo, caller, each) for each in (*wrong, code)]
+    seen += [await refusal_text(demo, caller, each) for each in (*wrong, code)]
     assert len(set(seen)) == 1 and len(seen) == 9
 
 
-async def test_the_journey_in_a_real_browser(demo: Demo, chromium: str, tmp_path: Path) -> None:
-    await elapse(demo, timedelta(hours=25))
-    code = demo.code("477", DAN, "DanRest5")
+async def test_the_journey_in_a_real_browser(demo: DemoProcess, chromium: str, tmp_path: Path) -> None:
+    await age_codes(demo, timedelta(hours=25))
+    code = demo.request_code("477", DAN, "DanRest5")
     async with async_playwright() as play:
-        browser = await play.chromium.launch(executable_path=chromium, args=list(OPTIONS))
+        browser = await play.chromium.launch(executable_path=chromium, args=list(CHROMIUM_OPTIONS))
         page = await browser.new_page(locale="ro-RO")
         await page.goto(demo.url + BILL)
         await page.fill('input[name="number"]', "0740 000 105")
@@ -122,4 +122,4 @@ async def test_the_journey_in_a_real_browser(demo: Demo, chromium: str, tmp_path
             await page.click('a[href*="bill.pdf"]')
         await (await download.value).save_as(tmp_path / "bill.pdf")
         await browser.close()
-    assert "92,40 lei" in said_in((tmp_path / "bill.pdf").read_bytes())
+    assert "92,40 lei" in pdf_text((tmp_path / "bill.pdf").read_bytes())

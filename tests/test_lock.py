@@ -27,12 +27,12 @@ LOCKS = {
     path.name: path.read_text() for path in (ROOT / "requirements.lock", *ROOT.glob("requirements/*.lock"))
 }
 PARTS = sorted(LOCKS.keys() - {"requirements.lock"})
-PINNED = re.compile(
+PIN_PATTERN = re.compile(
     r"^([a-z0-9-]+)==(\S+)(?: ; ([^\n\\]+?))?((?: \\\n    --hash=sha256:[0-9a-f]{64})+)$", re.MULTILINE
 )
 
 
-class Pin(NamedTuple):
+class LockedPackage(NamedTuple):
     """One version of a package, and the platforms it is for."""
 
     name: str
@@ -41,8 +41,8 @@ class Pin(NamedTuple):
     hashes: str
 
 
-def pins(lock: str) -> set[Pin]:
-    return {Pin(*found) for found in PINNED.findall(LOCKS[lock])}
+def locked_packages(lock: str) -> set[LockedPackage]:
+    return {LockedPackage(*found) for found in PIN_PATTERN.findall(LOCKS[lock])}
 
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -58,29 +58,29 @@ NEEDED = [(group, text) for group, texts in GROUPS.items() for text in texts]
 def test_T37_a_lock_is_pins_with_hashes_and_nothing_else(lock: str) -> None:
     """No index, no option, no package without a version; comments aside."""
     plain = re.sub(r"^ *#.*\n", "", LOCKS[lock], flags=re.MULTILINE)
-    assert pins(lock) and not PINNED.sub("", plain).strip()
+    assert locked_packages(lock) and not PIN_PATTERN.sub("", plain).strip()
     assert "://" not in LOCKS[lock]
 
 
 @pytest.mark.parametrize(("group", "text"), NEEDED)
 def test_T37_the_lock_pins_what_pyproject_needs(group: str, text: str) -> None:
     needed = Requirement(text)
-    found = [pin for pin in pins("requirements.lock") if pin.name == canonicalize_name(needed.name)]
+    found = [pin for pin in locked_packages("requirements.lock") if pin.name == canonicalize_name(needed.name)]
     assert found and all(needed.specifier.contains(pin.version) for pin in found)
 
 
 def test_T37_each_pin_is_needed_by_another_or_by_pyproject() -> None:
     """The comments name the packages that need it, and all of those are pinned, too."""
     named = re.findall(r"^ +#(?: via|  ) +([a-z0-9-]+)(?: \(|$)", LOCKS["requirements.lock"], re.MULTILINE)
-    assert len(named) > len(pins("requirements.lock")) / 2
-    assert set(named) <= {"dialtree", *(pin.name for pin in pins("requirements.lock"))}
+    assert len(named) > len(locked_packages("requirements.lock")) / 2
+    assert set(named) <= {"dialtree", *(pin.name for pin in locked_packages("requirements.lock"))}
 
 
 @pytest.mark.parametrize("lock", PARTS)
 def test_T37_a_part_has_the_pins_and_hashes_of_the_whole(lock: str) -> None:
     """The markers may differ: a package may be for one platform here and for all in the whole."""
-    whole = {pin._replace(marker="") for pin in pins("requirements.lock")}
-    assert {pin._replace(marker="") for pin in pins(lock)} < whole
+    whole = {pin._replace(marker="") for pin in locked_packages("requirements.lock")}
+    assert {pin._replace(marker="") for pin in locked_packages(lock)} < whole
 
 
 @pytest.mark.parametrize(
@@ -89,18 +89,20 @@ def test_T37_a_part_has_the_pins_and_hashes_of_the_whole(lock: str) -> None:
 )
 def test_T37_a_part_pins_what_its_groups_need(lock: str, groups: tuple[str, ...]) -> None:
     needed = {canonicalize_name(Requirement(text).name) for group in groups for text in GROUPS[group]}
-    assert needed <= {pin.name for pin in pins(lock)}
+    assert needed <= {pin.name for pin in locked_packages(lock)}
 
 
 def test_T37_nothing_that_only_developers_need_is_installed_to_run() -> None:
-    assert not {"pytest", "ruff", "pip-audit", "uv", "mkdocs"} & {pin.name for pin in pins("runtime.lock")}
+    assert not {"pytest", "ruff", "pip-audit", "uv", "mkdocs"} & {
+        pin.name for pin in locked_packages("runtime.lock")
+    }
 
 
 def test_T37_what_builds_the_gateway_is_locked_too() -> None:
     assert set(PROJECT["build-system"]["requires"]) <= set(GROUPS["build"])
 
 
-def wheel(folder: Path, word: str, version: str = "1.0") -> Path:
+def build_wheel(folder: Path, word: str, version: str = "1.0") -> Path:
     """Build a wheel with one module."""
     info = f"lamp-{version}.dist-info"
     files = {
@@ -119,7 +121,7 @@ def wheel(folder: Path, word: str, version: str = "1.0") -> Path:
     return path
 
 
-def installed(folder: Path, lock: str) -> subprocess.CompletedProcess[str]:
+def pip_install(folder: Path, lock: str) -> subprocess.CompletedProcess[str]:
     """Install a lock with pip from this folder's wheels, without an index, and return the result."""
     (folder / "lock").write_text(lock)
     options = ["--no-index", "--find-links", str(folder), "--require-hashes", "--target", str(folder / "here")]
@@ -128,29 +130,29 @@ def installed(folder: Path, lock: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=quiet, capture_output=True, text=True, check=False)
 
 
-def locked(path: Path) -> str:
+def lock_wheel(path: Path) -> str:
     return f"lamp==1.0 --hash=sha256:{sha256(path.read_bytes()).hexdigest()}\n"
 
 
 def test_T37_pip_installs_what_the_lock_says(tmp_path: Path) -> None:
-    told = installed(tmp_path, locked(wheel(tmp_path, "lit")))
+    told = pip_install(tmp_path, lock_wheel(build_wheel(tmp_path, "lit")))
     assert told.returncode == 0, told.stderr
     assert (tmp_path / "here" / "lamp.py").read_text() == "WORD = 'lit'\n"
 
 
 def test_T37_pip_refuses_an_altered_wheel(tmp_path: Path) -> None:
     """Altered with a correct RECORD: only the hash in the lock reveals it."""
-    lock = locked(wheel(tmp_path, "lit"))
-    wheel(tmp_path, "out")
-    told = installed(tmp_path, lock)
+    lock = lock_wheel(build_wheel(tmp_path, "lit"))
+    build_wheel(tmp_path, "out")
+    told = pip_install(tmp_path, lock)
     assert told.returncode != 0 and "DO NOT MATCH THE HASHES" in told.stderr
     assert not (tmp_path / "here").exists()
 
 
 @pytest.mark.parametrize("unlocked", ["lamp==1.0\n", "lamp>=1.0\n", "lamp\n"])
 def test_T37_pip_refuses_what_has_no_hash(tmp_path: Path, unlocked: str) -> None:
-    wheel(tmp_path, "lit")
-    told = installed(tmp_path, unlocked)
+    build_wheel(tmp_path, "lit")
+    told = pip_install(tmp_path, unlocked)
     assert told.returncode != 0 and "hash" in told.stderr
     assert not (tmp_path / "here").exists()
 
@@ -160,7 +162,7 @@ def index(tmp_path: Path) -> Iterator[str]:
     """Serve a package index on loopback with releases 1.0 and 2.0; yield its URL."""
     offered = tmp_path / "index" / "lamp"
     offered.mkdir(parents=True)
-    names = [wheel(offered, "lit").name, wheel(offered, "brighter", "2.0").name]
+    names = [build_wheel(offered, "lit").name, build_wheel(offered, "brighter", "2.0").name]
     (offered / "index.html").write_text("".join(f'<a href="{name}">{name}</a>\n' for name in names))
     serve = functools.partial(SimpleHTTPRequestHandler, directory=tmp_path / "index")
     with ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
@@ -186,7 +188,7 @@ def test_T37_a_newer_release_on_the_index_changes_nothing(
     installer: Installer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lock = tmp_path / "lock"
-    lock.write_text(locked(tmp_path / "index" / "lamp" / "lamp-1.0-py3-none-any.whl"))
+    lock.write_text(lock_wheel(tmp_path / "index" / "lamp" / "lamp-1.0-py3-none-any.whl"))
     monkeypatch.setattr(install, "BUILD_LOCK", lock)
     create_environment(tmp_path / "here", "--without-pip")
     installer.install(tmp_path / "here" / "bin" / "python", lock)

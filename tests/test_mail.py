@@ -12,21 +12,21 @@ import pytest
 from aiosmtpd.smtp import SMTP, Envelope
 
 from flows.domain.failures import Failure, Misconfigured, OutcomeUnknown, Rejected, TryLater
-from flows.domain.records import Notice
-from gateway.delivery.smtp import Mail, mailbox
+from flows.domain.records import OutboundMessage
+from gateway.delivery.smtp import SmtpSender, parse_smtp_url
 
-NOTICE = Notice(
+NOTICE = OutboundMessage(
     "turn 7/é", "orange-ro", "ana@example.net", "email", "notice", "Factura: 79,90 lei\n.\nȘtiți", "ro",
     subject="Factură\r\nBcc: all@example.net",
 )  # fmt: skip
 
 
 @dataclass
-class Relay:
+class FakeSmtpServer:
     """SMTP server that accepts mail, or answers a command as told."""
 
     answers: dict[str, str] = field(default_factory=dict)
-    taken: list[Envelope] = field(default_factory=list)
+    received_envelopes: list[Envelope] = field(default_factory=list)
     port: int = 0
 
     async def handle_MAIL(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
@@ -42,13 +42,13 @@ class Relay:
             server.transport.close()
         if self.answers.get("DATA") == "hang":
             await asyncio.Event().wait()
-        self.taken.append(envelope)
+        self.received_envelopes.append(envelope)
         return self.answers.get("DATA", "250 OK")
 
 
 @contextlib.asynccontextmanager
-async def relay(**answers: str) -> AsyncIterator[Relay]:
-    made = Relay(answers)
+async def run_smtp_server(**answers: str) -> AsyncIterator[FakeSmtpServer]:
+    made = FakeSmtpServer(answers)
     loop = asyncio.get_running_loop()
     protocols: list[SMTP] = []
 
@@ -69,14 +69,14 @@ async def relay(**answers: str) -> AsyncIterator[Relay]:
         await asyncio.sleep(0)
 
 
-def mail(port: int, seconds: float = 5.0) -> Mail:
-    return Mail(mailbox(f"smtp://127.0.0.1:{port}", "Orange <no-reply@gw.example.net>"), seconds)
+def smtp_sender(port: int, seconds: float = 5.0) -> SmtpSender:
+    return SmtpSender(parse_smtp_url(f"smtp://127.0.0.1:{port}", "Orange <no-reply@gw.example.net>"), seconds)
 
 
 async def test_a_notice_arrives_as_it_was_written() -> None:
-    async with relay() as made:
-        sent = await mail(made.port).send(NOTICE)
-    (envelope,) = made.taken
+    async with run_smtp_server() as made:
+        sent = await smtp_sender(made.port).send(NOTICE)
+    (envelope,) = made.received_envelopes
     message = message_from_bytes(envelope.original_content or b"", policy=default)
     assert (envelope.mail_from, envelope.rcpt_tos) == ("no-reply@gw.example.net", ["ana@example.net"])
     assert message["Subject"] == "Factură Bcc: all@example.net" and message["Bcc"] is None
@@ -85,8 +85,8 @@ async def test_a_notice_arrives_as_it_was_written() -> None:
 
 
 async def test_a_repeat_is_the_same_message() -> None:
-    async with relay() as made:
-        assert await mail(made.port).send(NOTICE) == await mail(made.port).send(NOTICE)
+    async with run_smtp_server() as made:
+        assert await smtp_sender(made.port).send(NOTICE) == await smtp_sender(made.port).send(NOTICE)
 
 
 ANSWERS: list[tuple[str, str, type[Failure]]] = [
@@ -103,20 +103,20 @@ ANSWERS: list[tuple[str, str, type[Failure]]] = [
 
 @pytest.mark.parametrize(("command", "answer", "failure"), ANSWERS)
 async def test_answers_mean_what_the_table_says(command: str, answer: str, failure: type[Failure]) -> None:
-    async with relay(**{command: answer}) as made:
+    async with run_smtp_server(**{command: answer}) as made:
         with pytest.raises(failure) as raised:
-            await mail(made.port, 0.5).send(NOTICE)
+            await smtp_sender(made.port, 0.5).send(NOTICE)
     assert type(raised.value) is failure and "ana@" not in str(raised.value)
 
 
 async def test_a_refused_connection_means_try_later() -> None:
     with pytest.raises(TryLater):
-        await mail(9, 1.0).send(NOTICE)
+        await smtp_sender(9, 1.0).send(NOTICE)
 
 
 def test_the_url_says_how() -> None:
-    box = mailbox("smtps://ana:p%40ss@mail.example.net", "a@b")
-    assert (box.host, box.port, box.user, box.password, box.tls) == (
+    box = parse_smtp_url("smtps://ana:p%40ss@mail.example.net", "a@b")
+    assert (box.host, box.port, box.user, box.password, box.implicit_tls) == (
         "mail.example.net",
         465,
         "ana",
@@ -131,4 +131,4 @@ def test_the_url_says_how() -> None:
 )
 def test_other_urls_are_refused(url: str) -> None:
     with pytest.raises(ValueError, match="smtp://"):
-        mailbox(url, "a@b")
+        parse_smtp_url(url, "a@b")

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli.new_operator import LANGUAGES, NewError, begin
-from gateway.demo.world import settle
-from gateway.dialogs.format import read, write
+from gateway.cli.new_operator import LANGUAGES, ScaffoldError, write_pack
+from gateway.demo.world import seed_demo
+from gateway.dialogs.format import format_dialog, parse_dialog
 from gateway.publishing import pack_compiler
-from tests.world import Worlds
+from tests.world import SandboxFactory
 
 ROOT = Path(__file__).parent.parent
 REFUSED = {
@@ -22,7 +22,7 @@ REFUSED = {
 }
 
 
-def dialtree(folder: Path, *words: str, keys: str = "") -> str:
+def run_dialtree(folder: Path, *words: str, keys: str = "") -> str:
     """Run the command, check that it exits with 0, and return what it prints."""
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "gateway", *words]
@@ -34,36 +34,38 @@ def dialtree(folder: Path, *words: str, keys: str = "") -> str:
 
 
 def test_a_sixth_operator_is_made_and_dialled_without_touching_python(tmp_path: Path) -> None:
-    assert "dialtree dial" in dialtree(tmp_path, "new", "operator", "acme-tel", "--languages", "fr,en")
-    assert dialtree(tmp_path, "check", "packs") == "1 pack, 0 findings\n"
-    told = dialtree(tmp_path, "dial", "*123#", "--operator", "acme-tel", "--packs", "packs", keys="6\n2\n")
+    assert "dialtree dial" in run_dialtree(tmp_path, "new", "operator", "acme-tel", "--languages", "fr,en")
+    assert run_dialtree(tmp_path, "check", "packs") == "1 pack, 0 findings\n"
+    told = run_dialtree(tmp_path, "dial", "*123#", "--operator", "acme-tel", "--packs", "packs", keys="6\n2\n")
     assert "Bienvenue chez Acme Tel" in told and "From now on we answer in English." in told
     assert not list((tmp_path / "packs").rglob("*.py"))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-async def test_its_first_dialog_passes(language: str, tmp_path: Path, sandboxes: Worlds) -> None:
-    first = begin("acme-tel", tmp_path, [language]) / f"dialogs/first-{language}.dialog"
-    dialog = read(first.read_text(encoding="utf-8"), first.name)
-    async with sandboxes.serving(tmp_path, tmp_path).open(dialog.first("at"), operator="acme-tel") as sandbox:
-        await settle(sandbox.house)
-        brought = await sandbox.player(sandbox.direct(), dialog.first("from")).play(dialog)
-    assert write(dialog, brought) == first.read_text(encoding="utf-8")
+async def test_its_first_dialog_passes(language: str, tmp_path: Path, sandboxes: SandboxFactory) -> None:
+    first = write_pack("acme-tel", tmp_path, [language]) / f"dialogs/first-{language}.dialog"
+    dialog = parse_dialog(first.read_text(encoding="utf-8"), first.name)
+    async with sandboxes.with_operators(tmp_path, tmp_path).open(
+        dialog.first_argument("at"), operator="acme-tel"
+    ) as sandbox:
+        await seed_demo(sandbox.container)
+        brought = await sandbox.dialog_player(sandbox.direct_line(), dialog.first_argument("from")).play(dialog)
+    assert format_dialog(dialog, brought) == first.read_text(encoding="utf-8")
 
 
 def test_every_language_it_may_begin_with_has_no_findings(tmp_path: Path) -> None:
-    assert pack_compiler.findings(begin("acme-tel", tmp_path, LANGUAGES)) == []
+    assert pack_compiler.validate_pack(write_pack("acme-tel", tmp_path, LANGUAGES)) == []
 
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_cannot_be_begun_is_refused_before_a_file_exists(case: str, tmp_path: Path) -> None:
     name, languages, why = REFUSED[case]
-    with pytest.raises(NewError, match=why):
-        begin(name, tmp_path, languages)
+    with pytest.raises(ScaffoldError, match=why):
+        write_pack(name, tmp_path, languages)
     assert not list(tmp_path.iterdir())
 
 
 def test_nothing_is_written_over(tmp_path: Path) -> None:
-    begin("acme-tel", tmp_path, ["en"])
-    with pytest.raises(NewError, match="there already"):
-        begin("acme-tel", tmp_path, ["en"])
+    write_pack("acme-tel", tmp_path, ["en"])
+    with pytest.raises(ScaffoldError, match="there already"):
+        write_pack("acme-tel", tmp_path, ["en"])

@@ -5,43 +5,43 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import Connection, text
 
-from flows.domain.records import Change
-from storage.crypto import Seal
+from flows.domain.records import ChangeSet
+from storage.crypto import AeadCipher
 from storage.ledger.store import SqlLedger
-from storage.outbox.claim import claim, hold
-from storage.outbox.enqueue import PURPOSE
+from storage.outbox.claim import claim_rows, renew_leases
+from storage.outbox.enqueue import KEY_PURPOSE
 from storage.outbox.store import SqlOutbox
-from storage.sql.bulk import Many, literal
+from storage.sql.bulk import ArrayStatement, array_literal
 from storage.sql.engine import Database, connect
 from tests.sql import NOW, SECRET
-from tests.test_outbox import notice
+from tests.test_outbox import build_notice
 
 pytestmark = pytest.mark.postgres
-WAITING = 3_000
-READ = text(
+WAITING_ROWS = 3_000
+ROWS_READ = text(
     "SELECT coalesce(seq_tup_read, 0), coalesce(idx_tup_fetch, 0) FROM pg_stat_xact_user_tables"
     " WHERE relname = 'outbox'"
 )
 """Rows of the outbox this transaction has read: by sequential scan and by index."""
 
-MOVED = text("SELECT n_tup_upd - n_tup_hot_upd FROM pg_stat_xact_user_tables WHERE relname = 'outbox'")
+ROWS_MOVED = text("SELECT n_tup_upd - n_tup_hot_upd FROM pg_stat_xact_user_tables WHERE relname = 'outbox'")
 
 
 @pytest.fixture
 async def deep_queue(postgres_database: str) -> AsyncIterator[Database]:
     """Provide a deep queue without statistics (no ANALYZE)."""
     database = connect(postgres_database)
-    items = tuple(notice(f"n{number}") for number in range(WAITING))
-    await SqlLedger(database, SECRET).commit(Change("k", "orange-ro", "s", NOW, notices=items))
+    items = tuple(build_notice(f"n{number}") for number in range(WAITING_ROWS))
+    await SqlLedger(database, SECRET).commit(ChangeSet("k", "orange-ro", "s", NOW, messages=items))
     yield database
     await database.close()
 
 
 async def test_a_claim_reads_its_batch_and_not_the_queue(deep_queue: Database) -> None:
     def job(connection: Connection) -> tuple[int, int]:
-        parcels = claim(connection, Seal(SECRET, PURPOSE), 10, NOW)
-        assert len(hold(connection, parcels, NOW, sending=True)) == 10
-        scanned, fetched = connection.execute(READ).one()
+        parcels = claim_rows(connection, AeadCipher(SECRET, KEY_PURPOSE), 10, NOW)
+        assert len(renew_leases(connection, parcels, NOW, sending=True)) == 10
+        scanned, fetched = connection.execute(ROWS_READ).one()
         return scanned, fetched
 
     scanned, fetched = await deep_queue.write(job)
@@ -50,8 +50,8 @@ async def test_a_claim_reads_its_batch_and_not_the_queue(deep_queue: Database) -
 
 async def test_a_full_route_is_not_read(deep_queue: Database) -> None:
     def job(connection: Connection) -> tuple[int, int]:
-        assert claim(connection, Seal(SECRET, PURPOSE), 10, NOW, {("orange-ro", "sms")}) == []
-        scanned, fetched = connection.execute(READ).one()
+        assert claim_rows(connection, AeadCipher(SECRET, KEY_PURPOSE), 10, NOW, {("orange-ro", "sms")}) == []
+        scanned, fetched = connection.execute(ROWS_READ).one()
         return scanned, fetched
 
     scanned, fetched = await deep_queue.write(job)
@@ -62,9 +62,9 @@ async def test_marking_as_sending_is_a_hot_update(deep_queue: Database) -> None:
     parcels = await SqlOutbox(deep_queue, SECRET).claim(10, NOW)
 
     def job(connection: Connection) -> int:
-        before = connection.execute(MOVED).scalar_one()
-        hold(connection, parcels, NOW, sending=True)
-        return int(connection.execute(MOVED).scalar_one()) - int(before)
+        before = connection.execute(ROWS_MOVED).scalar_one()
+        renew_leases(connection, parcels, NOW, sending=True)
+        return int(connection.execute(ROWS_MOVED).scalar_one()) - int(before)
 
     assert await deep_queue.write(job) == 0
 
@@ -86,7 +86,7 @@ TEXTS = ["", "plain", 'quo"te', "back\\slash", "{a,b}", "NULL", "€ ș", "line\
 async def test_an_array_parameter_arrives_unchanged(
     deep_queue: Database, kind: str, values: list[object]
 ) -> None:
-    many = Many("SELECT given.a FROM {rows}", {"a": kind})
-    given = {"a": literal(values, kind)}
+    many = ArrayStatement("SELECT given.a FROM {rows}", {"a": kind})
+    given = {"a": array_literal(values, kind)}
     back = await deep_queue.read(lambda connection: list(connection.execute(many.clause, given).scalars()))
     assert back == values

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from flows.domain.records import Bill, BillState
-from flows.selfcare.invoice import shown
+from flows.selfcare.invoice import bill_facts
 from gateway.publishing import pack_compiler
 from menus.machine.menu import Menu
-from menus.model.facts import Fact, Money, Rows, Text, Word
+from menus.model.facts import Fact, Money, Rows, Text, TextRef
 from menus.packfile.schema import CHANNELS
 
 BILL = Bill(
@@ -26,51 +26,59 @@ BILL = Bill(
     remaining=Decimal("39.90"),
     state="part",
 )
-MENUS = {name: pack_compiler.menu(pack_compiler.folder(name)) for name in pack_compiler.names()}
-TOLD = [(name, language, channel) for name in MENUS for language in MENUS[name].tongues for channel in CHANNELS]
+MENUS = {
+    name: pack_compiler.compile_pack(pack_compiler.pack_folder(name))
+    for name in pack_compiler.shipped_operators()
+}
+TEXT_CASES = [
+    (name, language, channel)
+    for name in MENUS
+    for language in MENUS[name].language_packs
+    for channel in CHANNELS
+]
 
 
 @pytest.fixture
 def pack(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(pack_compiler.folder("orange-ro"), tmp_path / "orange_ro"))
+    return Path(shutil.copytree(pack_compiler.pack_folder("orange-ro"), tmp_path / "orange_ro"))
 
 
-def facts(bill: Bill) -> dict[str, Fact | Rows]:
-    return {**shown(bill, "+33600000102"), "customer": Text("***102")}
+def part_paid_facts(bill: Bill) -> dict[str, Fact | Rows]:
+    return {**bill_facts(bill, "+33600000102"), "customer": Text("***102")}
 
 
-def words(menu: Menu, language: str, channel: str, state: BillState) -> str:
-    return menu.words("invoice.show", language, channel, facts(replace(BILL, state=state)))
+def bill_text(menu: Menu, language: str, channel: str, state: BillState) -> str:
+    return menu.fill_text("invoice.show", language, channel, part_paid_facts(replace(BILL, state=state)))
 
 
-@pytest.mark.parametrize(("operator", "language", "channel"), TOLD)
+@pytest.mark.parametrize(("operator", "language", "channel"), TEXT_CASES)
 @pytest.mark.parametrize("state", ["part", "overdue"])
 def test_a_bill_paid_in_part_says_what_is_left(
     operator: str, language: str, channel: str, state: BillState
 ) -> None:
     menu = MENUS[operator]
-    left = menu.tongue(language, channel).show(Money(BILL.remaining), channel)
-    assert left in words(menu, language, channel, state)
+    left = menu.language_pack(language, channel).format_fact(Money(BILL.remaining), channel)
+    assert left in bill_text(menu, language, channel, state)
 
 
-@pytest.mark.parametrize(("operator", "language", "channel"), TOLD)
+@pytest.mark.parametrize(("operator", "language", "channel"), TEXT_CASES)
 def test_one_that_is_overdue_says_so(operator: str, language: str, channel: str) -> None:
     menu = MENUS[operator]
-    overdue = menu.tongue(language, channel).show(Word("state.overdue"), channel)
-    assert overdue in words(menu, language, channel, "overdue")
+    overdue = menu.language_pack(language, channel).format_fact(TextRef("state.overdue"), channel)
+    assert overdue in bill_text(menu, language, channel, "overdue")
 
 
-def written(pack: Path, text: str) -> str:
+def replace_text(pack: Path, text: str) -> str:
     texts = pack / "texts" / "en.yaml"
     texts.write_text(f"{texts.read_text()}\n{text}\n")
-    return "\n".join(map(str, pack_compiler.findings(pack)))
+    return "\n".join(map(str, pack_compiler.validate_pack(pack)))
 
 
 def test_a_plural_form_no_fact_can_select_is_a_finding(pack: Path) -> None:
-    found = written(pack, "invoice.show: {by: state, partly: '{state}', other: '{state}'}")
+    found = replace_text(pack, "invoice.show: {by: state, partly: '{state}', other: '{state}'}")
     assert "unknown category 'partly'" in found and "overdue, paid, part" in found
 
 
 def test_each_form_of_a_text_must_fit(pack: Path) -> None:
-    found = written(pack, f"einvoice.done: {{by: state, part: {'x' * 200}, other: '{{state}}'}}")
+    found = replace_text(pack, f"einvoice.done: {{by: state, part: {'x' * 200}, other: '{{state}}'}}")
     assert "einvoice.done on ussd: 2" in found

@@ -7,9 +7,9 @@ import pytest
 
 from flows.domain.records import Preference
 from flows.engine import subscriber_cache
-from flows.services.email_validation import own
+from flows.services.email_validation import email_of
 from tests.test_billing_day import HOLDER
-from tests.world import OPERATOR, World
+from tests.world import OPERATOR, GatewaySandbox
 
 ANA, BARBU = "+40740000101", "+40740000102"
 
@@ -24,17 +24,17 @@ ANA, BARBU = "+40740000101", "+40740000102"
     ],
 )
 def test_our_stored_address_precedes_that_of_billing(kept: Preference, found: tuple[str, bool]) -> None:
-    assert own(kept, replace(HOLDER, email="bill@x.ro", email_validated=True)) == found
+    assert email_of(kept, replace(HOLDER, email="bill@x.ro", email_validated=True)) == found
 
 
-async def test_the_least_recently_used_caller_is_evicted_first(sandbox: World) -> None:
-    known = sandbox.house.conversations.people[OPERATOR]
+async def test_the_least_recently_used_caller_is_evicted_first(sandbox: GatewaySandbox) -> None:
+    known = sandbox.container.conversations.subscriber_caches[OPERATOR]
     await known.find(ANA)
-    remembered = known.known[ANA]
-    known.known |= {f"+4075{number:07}": remembered for number in range(subscriber_cache.MOST - 1)}
+    remembered = known.profiles[ANA]
+    known.profiles |= {f"+4075{number:07}": remembered for number in range(subscriber_cache.MAX_PROFILES - 1)}
 
-    sandbox.clock.wait(timedelta(seconds=61))
+    sandbox.clock.advance(timedelta(seconds=61))
     await known.find(ANA)
     await known.find(BARBU)
 
-    assert len(known.known) == subscriber_cache.MOST and {ANA, BARBU} <= known.known.keys()
+    assert len(known.profiles) == subscriber_cache.MAX_PROFILES and {ANA, BARBU} <= known.profiles.keys()

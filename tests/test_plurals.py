@@ -10,7 +10,7 @@ from gateway.publishing import pack_compiler
 from menus.machine.menu import Menu
 from menus.model.facts import Count, Money, Text
 
-SAID = {
+SPOKEN_COUNTS = {
     "one line": ("orange-fr", "en", "export.notice", {"lines": Count(1)}, "(1 line)"),
     "two lines": ("orange-fr", "en", "export.notice", {"lines": Count(2)}, "(2 lines)"),
     "no line in French is singular": ("orange-fr", "fr", "export.notice", {"lines": Count(0)}, "(0 ligne)"),
@@ -29,18 +29,20 @@ COUNTING = (1, 2, 5, 15, 20, 100)
 
 @pytest.fixture
 def pack(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(pack_compiler.folder("orange-ro"), tmp_path / "orange_ro"))
+    return Path(shutil.copytree(pack_compiler.pack_folder("orange-ro"), tmp_path / "orange_ro"))
 
 
-def spoken(menu: Menu, language: str, name: str, facts: dict[str, Count]) -> str:
+def spoken_text(menu: Menu, language: str, name: str, facts: dict[str, Count]) -> str:
     channel = "voice" if name.startswith("code") else "sms"
-    return menu.words(name, language, channel, {"link": Text("L"), **facts})
+    return menu.fill_text(name, language, channel, {"link": Text("L"), **facts})
 
 
-@pytest.mark.parametrize("case", SAID)
+@pytest.mark.parametrize("case", SPOKEN_COUNTS)
 def test_the_count_chooses_the_words(case: str) -> None:
-    operator, language, name, facts, said = SAID[case]
-    assert said in spoken(pack_compiler.menu(pack_compiler.folder(operator)), language, name, facts)
+    operator, language, name, facts, said = SPOKEN_COUNTS[case]
+    assert said in spoken_text(
+        pack_compiler.compile_pack(pack_compiler.pack_folder(operator)), language, name, facts
+    )
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -48,27 +50,27 @@ def test_what_a_language_cannot_count_with_is_a_finding(fault: str, pack: Path) 
     text, what = FAULTS[fault]
     texts = pack / "texts" / "ro.yaml"
     texts.write_text(f"{texts.read_text()}\nstate.due: {text}\n")
-    assert what in "\n".join(map(str, pack_compiler.findings(pack)))
+    assert what in "\n".join(map(str, pack_compiler.validate_pack(pack)))
 
 
 def test_a_language_borrows_what_it_lacks(pack: Path) -> None:
     english = pack / "texts" / "en.yaml"
     english.write_text(english.read_text().replace("budget: Budget\n", ""))
-    assert pack_compiler.findings(pack)
+    assert pack_compiler.validate_pack(pack)
     form = pack / "pack.yaml"
     form.write_text(form.read_text().replace("  en:\n", "  en:\n    falls_back_to: ro\n"))
-    assert pack_compiler.menu(pack).words("budget", "en", "ussd", {}) == "Buget"
+    assert pack_compiler.compile_pack(pack).fill_text("budget", "en", "ussd", {}) == "Buget"
 
 
 @pytest.mark.parametrize("to", ["en", "tlh"])
 def test_a_fallback_leads_to_another_language_of_the_pack(to: str, pack: Path) -> None:
     form = pack / "pack.yaml"
     form.write_text(form.read_text().replace("  en:\n", f"  en:\n    falls_back_to: {to}\n"))
-    assert f"cannot fall back to '{to}'" in str(pack_compiler.findings(pack)[0])
+    assert f"cannot fall back to '{to}'" in str(pack_compiler.validate_pack(pack)[0])
 
 
 @pytest.mark.parametrize("language", ["ro", "en"])
 def test_amounts_are_spoken_without_a_digit(language: str) -> None:
-    tongue = pack_compiler.menu(pack_compiler.folder("orange-ro")).tongues[language]
+    tongue = pack_compiler.compile_pack(pack_compiler.pack_folder("orange-ro")).language_packs[language]
     for count in COUNTING:
-        assert not any(map(str.isdigit, tongue.show(Money(Decimal(count) / 4), "voice")))
+        assert not any(map(str.isdigit, tongue.format_fact(Money(Decimal(count) / 4), "voice")))

@@ -11,10 +11,10 @@ from pydantic import BaseModel, ValidationError
 
 from flows.domain.failures import BadRequest
 from gateway.providers import africastalking, twilio
-from gateway.providers._shared.numbers import e164, is_e164
-from gateway.providers._shared.xml import legal
-from gateway.providers.contract import Answer, Connection, Provider, Route, Webhook
-from gateway.providers.discovery import OWED, checked, discover
+from gateway.providers._shared.numbers import is_e164, to_e164
+from gateway.providers._shared.xml import strip_illegal
+from gateway.providers.contract import Connection, Provider, ProviderAnswer, Webhook, WebhookRoute
+from gateway.providers.discovery import REQUIRED_NAMES, check_provider, discover_providers
 from menus.model.reply import Gather, Prompt, Reply
 
 SETTINGS: Mapping[str, Mapping[str, object]] = {
@@ -26,21 +26,21 @@ SETTINGS: Mapping[str, Mapping[str, object]] = {
         "shared_keys": {"k": "s3cret-d"},
     },
 }
-PROVIDERS = discover()
+PROVIDERS = discover_providers()
 ROUTES = [(name, path) for name, provider in PROVIDERS.items() for path in provider.ROUTES]
-SPEAKING = [each for each in ROUTES if each[1] in ("ussd", "sms", "voice")]
-EMPTY = ("", "END ")
+CONVERSATION_ROUTES = [each for each in ROUTES if each[1] in ("ussd", "sms", "voice")]
+EMPTY_ANSWERS = ("", "END ")
 """What an acknowledgement without XML may contain; a USSD body must begin with its verb."""
 
 
-def connection(name: str) -> Connection:
+def build_connection(name: str) -> Connection:
     settings = PROVIDERS[name].Settings.model_validate(SETTINGS[name])
     hooks_url = f"https://gw.example/hooks/orange-ro/{name}/s3cret-b"
     addresses = {"ussd": "*100#", "voice": "411", "sms": "477"}
     return Connection("orange-ro", settings, "https://gw.example", hooks_url, {}, addresses, {"ro": "ro-RO"})
 
 
-def route_of(name: str, path: str) -> Route:
+def route_of(name: str, path: str) -> WebhookRoute:
     return PROVIDERS[name].ROUTES[path]
 
 
@@ -49,25 +49,25 @@ def test_both_providers_are_found_and_nothing_else() -> None:
     assert set(SETTINGS) == set(PROVIDERS)
 
 
-@pytest.mark.parametrize("constant", OWED)
+@pytest.mark.parametrize("constant", REQUIRED_NAMES)
 def test_a_module_without_a_required_constant_is_named_with_it(constant: str) -> None:
-    module = complete()
+    module = all_settings()
     delattr(module, constant)
     with pytest.raises(TypeError, match=rf"gateway\.providers\.acme must define {constant}$"):
-        checked(module)
+        check_provider(module)
 
 
 def test_a_module_that_is_called_otherwise_is_refused() -> None:
-    module = complete()
+    module = all_settings()
     vars(module)["NAME"] = "other"
     with pytest.raises(TypeError, match="acme must be called like its NAME, 'other'"):
-        checked(module)
+        check_provider(module)
 
 
-def complete() -> ModuleType:
+def all_settings() -> ModuleType:
     module = ModuleType("gateway.providers.acme")
-    vars(module).update(dict.fromkeys(OWED), NAME="acme")
-    checked(module)
+    vars(module).update(dict.fromkeys(REQUIRED_NAMES), NAME="acme")
+    check_provider(module)
     return module
 
 
@@ -75,7 +75,7 @@ def complete() -> ModuleType:
 def test_settings_are_frozen_show_no_secret_and_know_their_fields(provider: Provider) -> None:
     given_values = SETTINGS[provider.NAME]
     settings = provider.Settings.model_validate(given_values)
-    assert "s3cret" not in repr(settings) + str(settings.model_dump()) + repr(connection(provider.NAME))
+    assert "s3cret" not in repr(settings) + str(settings.model_dump()) + repr(build_connection(provider.NAME))
     with pytest.raises(ValidationError):
         settings.sender = "other"  # type: ignore[attr-defined]  # frozen: that is the point
     with pytest.raises(ValidationError, match="sendr"):
@@ -108,26 +108,28 @@ def test_an_empty_secret_stops_the_start(settings: type[BaseModel], field: str) 
 
 @pytest.mark.parametrize(("name", "path"), ROUTES)
 def test_an_acknowledgement_says_nothing(name: str, path: str) -> None:
-    answer = route_of(name, path).write(None, connection(name))
+    answer = route_of(name, path).write(None, build_connection(name))
     if "xml" in answer.content_type:
         assert list(ElementTree.fromstring(answer.body)) == []
     else:
-        assert answer.body.decode() in EMPTY
+        assert answer.body.decode() in EMPTY_ANSWERS
 
 
 @pytest.mark.parametrize(("name", "path"), ROUTES)
 def test_required_fields_are_demanded_by_the_reading_too(name: str, path: str) -> None:
     route = route_of(name, path)
-    for field in route.required:
-        form = {"Body": "", "CallStatus": "completed"} | dict.fromkeys(route.required, "1") | {field: " "}
+    for field in route.required_fields:
+        form = (
+            {"Body": "", "CallStatus": "completed"} | dict.fromkeys(route.required_fields, "1") | {field: " "}
+        )
         with pytest.raises(BadRequest, match=field):
-            route.read(Webhook(form, {}), connection(name))
+            route.read(Webhook(form, {}), build_connection(name))
 
 
 @pytest.mark.parametrize("name", PROVIDERS)
 def test_trust_is_what_the_connection_says(name: str) -> None:
     form = {"MessageSid": "1", "id": "1", "From": "+40700000101", "from": "+40700000101", "Body": ""}
-    untrusted = connection(name)
+    untrusted = build_connection(name)
     trusted = Connection(
         "orange-ro", untrusted.settings, "https://gw.example", "", {"sms": "line"}, untrusted.addresses
     )
@@ -154,10 +156,10 @@ REPLIES = st.builds(
 )
 
 
-@pytest.mark.parametrize(("name", "path"), SPEAKING)
+@pytest.mark.parametrize(("name", "path"), CONVERSATION_ROUTES)
 @given(reply=REPLIES)
 def test_any_reply_is_written_whole_and_the_same_twice(name: str, path: str, reply: Reply) -> None:
-    write, ours = route_of(name, path).write, connection(name)
+    write, ours = route_of(name, path).write, build_connection(name)
     answer = write(reply, ours)
     assert answer == write(reply, ours)
     if "xml" in answer.content_type:
@@ -168,23 +170,23 @@ def test_any_reply_is_written_whole_and_the_same_twice(name: str, path: str, rep
 @given(text=st.text())
 def test_text_comes_back_out_of_the_xml(text: str) -> None:
     reply = Reply("sms", "ro", "home", 1, text)
-    answer = route_of("twilio", "sms").write(reply, connection("twilio"))
-    expected = legal(text) if text.strip() else ""
+    answer = route_of("twilio", "sms").write(reply, build_connection("twilio"))
+    expected = strip_illegal(text) if text.strip() else ""
     assert "".join(ElementTree.fromstring(answer.body).itertext()) == expected
 
 
 @pytest.mark.parametrize("name", PROVIDERS)
 @given(reply=REPLIES.filter(lambda reply: reply.gather is not None))
 def test_a_question_leads_back_to_its_own_turn(name: str, reply: Reply) -> None:
-    answer = route_of(name, "voice").write(reply, connection(name))
+    answer = route_of(name, "voice").write(reply, build_connection(name))
     root = ElementTree.fromstring(answer.body)
     urls = [value for node in root.iter() for key, value in node.items() if key in ("action", "callbackUrl")]
-    assert urls == [f"{connection(name).hooks_url}/voice?hop={reply.turn}"]
+    assert urls == [f"{build_connection(name).hooks_url}/voice?hop={reply.turn}"]
 
 
 @given(reply=REPLIES.filter(lambda reply: reply.gather is not None))
 def test_get_digits_holds_one_prompt_at_most(reply: Reply) -> None:
-    answer = route_of("africastalking", "voice").write(reply, connection("africastalking"))
+    answer = route_of("africastalking", "voice").write(reply, build_connection("africastalking"))
     root = ElementTree.fromstring(answer.body)
     assert len(root.findall("GetDigits/*")) <= 1
     assert root[-1].tag == "Redirect"
@@ -195,16 +197,18 @@ TEMPLATES = ("{0.__class__}", "{{7*7}}", "%s", "${x}", "<!ENTITY x>", "]]>", "&l
 
 @pytest.mark.parametrize("text", TEMPLATES)
 def test_templates_come_out_as_they_are(text: str) -> None:
-    answer = route_of("twilio", "sms").write(Reply("sms", "ro", "home", 1, text), connection("twilio"))
+    answer = route_of("twilio", "sms").write(Reply("sms", "ro", "home", 1, text), build_connection("twilio"))
     assert "".join(ElementTree.fromstring(answer.body).itertext()) == text
 
 
 def test_ussd_is_always_answered_with_a_verb() -> None:
-    route, ours = route_of("africastalking", "ussd"), connection("africastalking")
-    assert route.polite is not None
-    assert route.polite("Merci.\ud800", ours) == Answer(b"END Merci.?", "text/plain; charset=utf-8")
+    route, ours = route_of("africastalking", "ussd"), build_connection("africastalking")
+    assert route.write_closing is not None
+    assert route.write_closing("Merci.\ud800", ours) == ProviderAnswer(
+        b"END Merci.?", "text/plain; charset=utf-8"
+    )
     assert route.write(Reply("ussd", "ro", "home", 1, "1. Da"), ours).body == b"CON 1. Da"
-    assert route.write(Reply("ussd", "ro", "home", 1, "Gata", ends=True), ours).body == b"END Gata"
+    assert route.write(Reply("ussd", "ro", "home", 1, "Gata", ends_session=True), ours).body == b"END Gata"
 
 
 NUMBERS = {
@@ -227,5 +231,5 @@ NUMBERS = {
 
 @pytest.mark.parametrize("written", NUMBERS)
 def test_numbers_become_e164_or_nothing(written: str) -> None:
-    assert e164(written) == NUMBERS[written]
+    assert to_e164(written) == NUMBERS[written]
     assert is_e164(written) is (written != "" and NUMBERS[written] == written)

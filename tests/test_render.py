@@ -14,10 +14,10 @@ ANA = "+40740000101"
 @pytest.mark.parametrize("channel", ["ussd", "sms"])
 def test_a_cached_page_holds_no_note_of_another_caller(channel: str) -> None:
     """The home screen shows no fact, so its pages are cached; the day in the note is one caller's own."""
-    menu = pack_compiler.menu(pack_compiler.folder("orange-ro"))
+    menu = pack_compiler.compile_pack(pack_compiler.pack_folder("orange-ro"))
     texts = []
     for day in (date(2026, 3, 1), date(2026, 3, 2)):
         session = Session("orange-ro", channel, ANA, menu.revision, "home", "ro", facts={"as_of": day})
-        texts.append(screen.show(menu, session, "note.as_of").text)
-    assert menu.fixed("home", "ro", channel)
+        texts.append(screen.render_reply(menu, session, "note.as_of").text)
+    assert menu.is_static("home", "ro", channel)
     assert "01.03.2026" in texts[0] and texts[1] == texts[0].replace("01.03.2026", "02.03.2026")

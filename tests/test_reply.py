@@ -6,26 +6,28 @@ from email.utils import parsedate_to_datetime
 import pytest
 from aiohttp import web
 
-from gateway.http.fast_response import OnePiece
-from gateway.http.listening import listening
+from gateway.http.fast_response import FastResponse
+from gateway.http.listening import serve_app
 
 WORDS = "CON Bună ziua\n1 Buget".encode()
-ASKED = "POST / HTTP/{version}\r\nHost: gw\r\nContent-Length: 0\r\n{more}\r\n"
+REQUEST_TEXT = "POST / HTTP/{version}\r\nHost: gw\r\nContent-Length: 0\r\n{more}\r\n"
 
 
-async def answers(times: int, version: str = "1.1", more: str = "") -> list[tuple[str, dict[str, str], bytes]]:
+async def read_answers(
+    times: int, version: str = "1.1", more: str = ""
+) -> list[tuple[str, dict[str, str], bytes]]:
     """Return the responses of one connection to repeated requests: status line, headers, body."""
 
     async def handle(request: web.Request) -> web.Response:
-        return OnePiece(WORDS, "text/plain; charset=utf-8")
+        return FastResponse(WORDS, "text/plain; charset=utf-8")
 
     app = web.Application()
     app.router.add_post("/", handle)
-    async with listening(app, "127.0.0.1", 0) as port:
+    async with serve_app(app, "127.0.0.1", 0) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         found = []
         for _ in range(times):
-            writer.write(ASKED.format(version=version, more=more).encode())
+            writer.write(REQUEST_TEXT.format(version=version, more=more).encode())
             status, *rest = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[:-2]
             headers = dict(line.split(": ", 1) for line in rest)
             found.append((status, headers, await reader.readexactly(int(headers["Content-Length"]))))
@@ -37,7 +39,7 @@ async def answers(times: int, version: str = "1.1", more: str = "") -> list[tupl
 
 
 async def test_an_ordinary_connection_is_answered_again_and_again() -> None:
-    for status, headers, body in await answers(3):
+    for status, headers, body in await read_answers(3):
         assert (status, body) == ("HTTP/1.1 200 OK", WORDS)
         assert headers["Content-Type"] == "text/plain; charset=utf-8"
         assert parsedate_to_datetime(headers["Date"]).tzinfo is not None
@@ -45,6 +47,6 @@ async def test_an_ordinary_connection_is_answered_again_and_again() -> None:
 
 @pytest.mark.parametrize(("version", "more"), [("1.0", ""), ("1.1", "Connection: close\r\n")])
 async def test_a_closing_client_gets_the_same_response_and_the_end(version: str, more: str) -> None:
-    [(status, headers, body)] = await answers(1, version, more)
+    [(status, headers, body)] = await read_answers(1, version, more)
     assert (status, body) == (f"HTTP/{version} 200 OK", WORDS)
     assert headers["Content-Type"] == "text/plain; charset=utf-8"

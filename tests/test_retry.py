@@ -17,25 +17,27 @@ from flows.domain.failures import (
     Rejected,
     TryLater,
 )
-from flows.domain.records import Errand, Notice, NoticeClass, Parcel
-from flows.domain.retry import WAITS, lapsed, settled
+from flows.domain.records import ClaimedMessage, DeferredStep, MessageClass, OutboundMessage
+from flows.domain.retry import WAITS_SECONDS, outcome_after_failure, outcome_after_lost_lease
 from tests.sql import NOW
 
-CLASSES: tuple[NoticeClass, ...] = get_args(NoticeClass)
+CLASSES: tuple[MessageClass, ...] = get_args(MessageClass)
 
 
-def parcel(kind: str, attempt: int = 1, expires_at: datetime | None = None) -> Parcel:
-    item: Notice | Errand = Errand("k", "orange-ro", "s", b"{}", expires_at or NOW + timedelta(days=2))
+def claimed_message(kind: str, attempt: int = 1, expires_at: datetime | None = None) -> ClaimedMessage:
+    item: OutboundMessage | DeferredStep = DeferredStep(
+        "k", "orange-ro", "s", b"{}", expires_at or NOW + timedelta(days=2)
+    )
     if kind != "errand":
-        name: NoticeClass = next(each for each in CLASSES if each == kind)
-        item = Notice("k", "orange-ro", "+40740000101", "sms", name, "b", "ro", expires_at=expires_at)
-    return Parcel(1, 1, attempt, item, NOW)
+        name: MessageClass = next(each for each in CLASSES if each == kind)
+        item = OutboundMessage("k", "orange-ro", "+40740000101", "sms", name, "b", "ro", expires_at=expires_at)
+    return ClaimedMessage(1, 1, attempt, item, NOW)
 
 
-def told(kind: str, failure: Failure, attempt: int, **how: bool) -> tuple[str, float | None]:
+def retry_decision(kind: str, failure: Failure, attempt: int, **how: bool) -> tuple[str, float | None]:
     """Return the state and the seconds until the next attempt."""
-    settlement = settled(parcel(kind, attempt), failure, NOW, **how)
-    return settlement.state, (settlement.again_at - NOW).total_seconds() if settlement.again_at else None
+    settlement = outcome_after_failure(claimed_message(kind, attempt), failure, NOW, **how)
+    return settlement.state, (settlement.retry_at - NOW).total_seconds() if settlement.retry_at else None
 
 
 TABLE: list[tuple[Failure, str, list[tuple[str, float | None]]]] = [
@@ -62,27 +64,30 @@ TABLE: list[tuple[Failure, str, list[tuple[str, float | None]]]] = [
 def test_every_attempt_ends_as_the_table_says(
     failure: Failure, kind: str, ends: list[tuple[str, float | None]]
 ) -> None:
-    assert [told(kind, failure, attempt) for attempt in range(1, len(ends) + 1)] == ends
+    assert [retry_decision(kind, failure, attempt) for attempt in range(1, len(ends) + 1)] == ends
 
 
 @pytest.mark.parametrize("kind", CLASSES)
-def test_a_deduplicating_provider_gets_an_unknown_send_again(kind: NoticeClass) -> None:
-    assert told(kind, OutcomeUnknown(), 1, repeatable=True) == ("again", WAITS[kind][0])
+def test_a_deduplicating_provider_gets_an_unknown_send_again(kind: MessageClass) -> None:
+    assert retry_decision(kind, OutcomeUnknown(), 1, repeatable=True) == ("again", WAITS_SECONDS[kind][0])
 
 
-@pytest.mark.parametrize("kind", WAITS)
+@pytest.mark.parametrize("kind", WAITS_SECONDS)
 def test_a_message_past_its_expiry_expires(kind: str) -> None:
-    short = parcel(kind, expires_at=NOW + timedelta(seconds=1))
-    assert settled(short, TryLater(), NOW).state == "expired"
+    short = claimed_message(kind, expires_at=NOW + timedelta(seconds=1))
+    assert outcome_after_failure(short, TryLater(), NOW).state == "expired"
 
 
 @pytest.mark.parametrize(
     ("kind", "attempt", "comes_again"), [("code", 2, 0), ("notice", 2, 1), ("notice", 3, 0)]
 )
 def test_a_send_begun_by_a_lost_worker_is_unknown(kind: str, attempt: int, comes_again: int) -> None:
-    settlement = lapsed(replace(parcel(kind, attempt), lapsed=True), NOW)
-    assert (settlement.state, settlement.again_at is not None) == ("unknown", bool(comes_again))
+    settlement = outcome_after_lost_lease(replace(claimed_message(kind, attempt), lease_expired=True), NOW)
+    assert (settlement.state, settlement.retry_at is not None) == ("unknown", bool(comes_again))
 
 
 def test_every_retry_schedule_ends() -> None:
-    assert all(told(kind, TryLater(), len(waits) + 1) == ("dead", None) for kind, waits in WAITS.items())
+    assert all(
+        retry_decision(kind, TryLater(), len(waits) + 1) == ("dead", None)
+        for kind, waits in WAITS_SECONDS.items()
+    )

@@ -7,13 +7,13 @@ from datetime import datetime
 
 import pytest
 
-from flows.domain.records import Parcel
-from gateway.delivery.maintenance import Upkeep
-from gateway.server.app import Part, serve
-from storage.audit.trail import SqlAudit
+from flows.domain.records import ClaimedMessage
+from gateway.delivery.maintenance import MaintenanceLoop
+from gateway.server.app import ProcessRole, serve
+from storage.audit.trail import SqlAuditChain
 from storage.outbox.store import SqlOutbox
 from tests.sql import SECRET
-from tests.world import World, Worlds
+from tests.world import GatewaySandbox, SandboxFactory
 
 LONG_SECONDS = 20.0
 """Longer than ending takes on the slowest machine, in seconds."""
@@ -22,17 +22,19 @@ LONG_SECONDS = 20.0
 class BrokenOutbox(SqlOutbox):
     """An outbox with a bug: it raises an error that delivery does not handle."""
 
-    async def claim(self, most: int, now: datetime, full: Collection[tuple[str, str]] = ()) -> Sequence[Parcel]:
+    async def claim(
+        self, most: int, now: datetime, full: Collection[tuple[str, str]] = ()
+    ) -> Sequence[ClaimedMessage]:
         raise LookupError("claim")
 
 
-class BrokenAudit(SqlAudit):
+class BrokenAudit(SqlAuditChain):
     """An audit trail with the same bug; it signals when it is called."""
 
-    asked: asyncio.Event
+    chain_requested: asyncio.Event
 
-    async def chain(self) -> int:
-        self.asked.set()
+    async def chain_entries(self) -> int:
+        self.chain_requested.set()
         raise LookupError("chain")
 
 
@@ -45,18 +47,18 @@ def unfrozen_gc() -> Iterator[None]:
     gc.set_threshold(*usual)
 
 
-async def test_serving_ends_when_its_delivery_fails(sandboxes: Worlds) -> None:
+async def test_serving_ends_when_its_delivery_fails(sandboxes: SandboxFactory) -> None:
     async with sandboxes.open(more={"port": 0, "red_seconds": 0}) as sandbox:
-        sandbox.house.delivery.outbox = BrokenOutbox(sandbox.house.database, SECRET)
+        sandbox.container.outbox_worker.outbox = BrokenOutbox(sandbox.container.database, SECRET)
         with pytest.RaisesGroup(LookupError):
-            await asyncio.wait_for(serve(sandbox.house, Part(deliver=True)), LONG_SECONDS)
+            await asyncio.wait_for(serve(sandbox.container, ProcessRole(delivers=True)), LONG_SECONDS)
 
 
-async def test_a_failed_maintenance_round_stops_no_other(sandbox: World) -> None:
-    audit = BrokenAudit(sandbox.house.database, sandbox.house.notebook.auditor)
-    audit.asked = asyncio.Event()
-    running = asyncio.create_task(Upkeep(sandbox.house.database, audit, sandbox.clock).run())
-    await audit.asked.wait()
+async def test_a_failed_maintenance_round_stops_no_other(sandbox: GatewaySandbox) -> None:
+    audit = BrokenAudit(sandbox.container.database, sandbox.container.write_behind.audit_writer)
+    audit.chain_requested = asyncio.Event()
+    running = asyncio.create_task(MaintenanceLoop(sandbox.container.database, audit, sandbox.clock).run())
+    await audit.chain_requested.wait()
     for _ in range(5):
         await asyncio.sleep(0)
     assert not running.done()

@@ -8,19 +8,19 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from flows.domain.failures import Down, Overloaded, Slow, Unavailable
-from flows.domain.ports import Opened, SessionKey
-from storage.sessions.connect import connect
+from flows.domain.ports import OpenedSession, SessionKey
+from storage.sessions.connect import build_redis_sessions
 from storage.sessions.fallback import FallbackSessions
 from storage.sessions.memory_store import MemorySessions
 from storage.sessions.redis_store import RedisSessions
 from tests.faultproxy import FaultProxy
-from tests.services import Redis, eventually, serving
-from tests.test_sessions import turn
+from tests.services import RedisServer, poll_until, run_server
+from tests.test_sessions import take_turn
 
 redis = pytest.mark.redis
 
 
-class Clock:
+class ManualSeconds:
     """Monotonic seconds that pass only when a test says so."""
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class Clock:
         return self.seconds
 
 
-class Moody:
+class FailingSessions:
     """A session store that fails on demand, and otherwise keeps sessions in memory."""
 
     def __init__(self) -> None:
@@ -38,43 +38,43 @@ class Moody:
         self.failure: Unavailable | None = None
         self.asked = 0
 
-    def mood(self) -> MemorySessions:
+    def raise_failure(self) -> MemorySessions:
         self.asked += 1
         if self.failure is not None:
             raise self.failure
         return self.inner
 
-    async def open(self, key: SessionKey, hop: str) -> Opened:
-        return await self.mood().open(key, hop)
+    async def open(self, key: SessionKey, hop: str) -> OpenedSession:
+        return await self.raise_failure().open(key, hop)
 
     async def save(
-        self, key: SessionKey, opened: Opened, hop: str, session: bytes | None, reply: bytes
+        self, key: SessionKey, opened: OpenedSession, hop: str, session: bytes | None, reply: bytes
     ) -> bool:
-        return await self.mood().save(key, opened, hop, session, reply)
+        return await self.raise_failure().save(key, opened, hop, session, reply)
 
-    async def release(self, key: SessionKey, opened: Opened) -> None:
-        await self.mood().release(key, opened)
+    async def release(self, key: SessionKey, opened: OpenedSession) -> None:
+        await self.raise_failure().release(key, opened)
 
-    async def drop(self, key: SessionKey) -> None:
-        await self.mood().drop(key)
+    async def delete_session(self, key: SessionKey) -> None:
+        await self.raise_failure().delete_session(key)
 
-    async def forget(self, tag: str) -> int:
-        return await self.mood().forget(tag)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+    async def forget_subscriber(self, tag: str) -> int:
+        return await self.raise_failure().forget_subscriber(tag)
 
 
 @pytest.fixture
-def failing_sessions() -> Moody:
-    return Moody()
+def clock() -> ManualSeconds:
+    return ManualSeconds()
 
 
 @pytest.fixture
-def both(failing_sessions: Moody, clock: Clock) -> FallbackSessions:
-    return FallbackSessions(failing_sessions, MemorySessions(clock, entries=2), clock)
+def failing_sessions() -> FailingSessions:
+    return FailingSessions()
+
+
+@pytest.fixture
+def both(failing_sessions: FailingSessions, clock: ManualSeconds) -> FallbackSessions:
+    return FallbackSessions(failing_sessions, MemorySessions(clock, max_entries=2), clock)
 
 
 @pytest.fixture
@@ -83,18 +83,18 @@ def key() -> SessionKey:
 
 
 async def test_a_turn_the_primary_does_not_open_is_served_from_memory(
-    both: FallbackSessions, failing_sessions: Moody, key: SessionKey
+    both: FallbackSessions, failing_sessions: FailingSessions, key: SessionKey
 ) -> None:
     failing_sessions.failure = Slow()
-    await turn(both, key, "1")
+    await take_turn(both, key, "1")
     assert (await both.open(key, "1")).status == "replay"
     failing_sessions.failure = None
-    await turn(both, key, "2", None)
+    await take_turn(both, key, "2", None)
     assert ((await both.open(key, "3")).status, len(failing_sessions.inner)) == ("ended", 0)
 
 
 async def test_a_turn_the_primary_does_not_save_goes_on_in_memory(
-    both: FallbackSessions, failing_sessions: Moody, key: SessionKey
+    both: FallbackSessions, failing_sessions: FailingSessions, key: SessionKey
 ) -> None:
     opened = await both.open(key, "1")
     failing_sessions.failure = Down()
@@ -105,7 +105,7 @@ async def test_a_turn_the_primary_does_not_save_goes_on_in_memory(
 
 
 async def test_what_memory_opened_memory_saves(
-    both: FallbackSessions, failing_sessions: Moody, key: SessionKey
+    both: FallbackSessions, failing_sessions: FailingSessions, key: SessionKey
 ) -> None:
     failing_sessions.failure = Down()
     opened = await both.open(key, "1")
@@ -116,28 +116,28 @@ async def test_what_memory_opened_memory_saves(
 
 
 async def test_after_three_failures_the_primary_is_left_alone_and_then_tried_once(
-    both: FallbackSessions, failing_sessions: Moody, clock: Clock, key: SessionKey
+    both: FallbackSessions, failing_sessions: FailingSessions, clock: ManualSeconds, key: SessionKey
 ) -> None:
     failing_sessions.failure = Down()
     for _ in range(9):
-        await both.drop(key)
-    assert (failing_sessions.asked, both.degraded) == (3, True)
+        await both.delete_session(key)
+    assert (failing_sessions.asked, both.is_degraded) == (3, True)
     clock.seconds += 1
-    await asyncio.gather(*(both.drop(key) for _ in range(9)))
+    await asyncio.gather(*(both.delete_session(key) for _ in range(9)))
     assert failing_sessions.asked == 4
     failing_sessions.failure = None
     clock.seconds += 1
-    await both.drop(key)
-    assert not both.degraded
+    await both.delete_session(key)
+    assert not both.is_degraded
 
 
 async def test_a_refused_save_is_still_refused(both: FallbackSessions, key: SessionKey) -> None:
-    opened = await turn(both, key, "1")
+    opened = await take_turn(both, key, "1")
     assert not await both.save(key, opened, "1", b"", b"")
 
 
 async def test_released_in_memory_it_may_be_tried_again(
-    both: FallbackSessions, failing_sessions: Moody, key: SessionKey
+    both: FallbackSessions, failing_sessions: FailingSessions, key: SessionKey
 ) -> None:
     failing_sessions.failure = Down()
     await both.release(key, await both.open(key, "1"))
@@ -145,31 +145,31 @@ async def test_released_in_memory_it_may_be_tried_again(
 
 
 async def test_a_full_memory_sheds_new_sessions_and_keeps_those_alive(
-    both: FallbackSessions, failing_sessions: Moody, clock: Clock
+    both: FallbackSessions, failing_sessions: FailingSessions, clock: ManualSeconds
 ) -> None:
     one, two, three = (SessionKey(name, "a") for name in ("one", "two", "three"))
     owed = await both.open(three, "1")
     failing_sessions.failure = Down()
-    await turn(both, one, "1")
-    await turn(both, two, "1")
+    await take_turn(both, one, "1")
+    await take_turn(both, two, "1")
     assert await both.save(three, owed, "1", b"lost", b"but answered")
     with pytest.raises(Overloaded):
         await both.open(three, "2")
-    await turn(both, one, "2")
+    await take_turn(both, one, "2")
     clock.seconds += 181
-    await turn(both, three, "2")
+    await take_turn(both, three, "2")
 
 
 @pytest.fixture
-def server() -> Iterator[Redis]:
-    with serving(Redis, "--maxmemory", "3mb", "--maxmemory-policy", "noeviction") as server:
+def server() -> Iterator[RedisServer]:
+    with run_server(RedisServer, "--maxmemory", "3mb", "--maxmemory-policy", "noeviction") as server:
         yield server
 
 
 @pytest.fixture
-async def sessions(server: Redis) -> AsyncIterator[RedisSessions]:
-    sessions = connect(server.url)
-    await sessions.ready()
+async def sessions(server: RedisServer) -> AsyncIterator[RedisSessions]:
+    sessions = build_redis_sessions(server.url)
+    await sessions.load_scripts()
     yield sessions
     await sessions.aclose()
 
@@ -181,42 +181,42 @@ def guarded_sessions(sessions: RedisSessions) -> FallbackSessions:
 
 @redis
 async def test_a_redis_restarted_empty_serves_again_without_a_visible_failure(
-    guarded_sessions: FallbackSessions, server: Redis, key: SessionKey
+    guarded_sessions: FallbackSessions, server: RedisServer, key: SessionKey
 ) -> None:
-    await turn(guarded_sessions, key, "1")
+    await take_turn(guarded_sessions, key, "1")
     server.kill()
     other = SessionKey("another", "conversation")
-    await turn(guarded_sessions, other, "1")
+    await take_turn(guarded_sessions, other, "1")
     server.start()
 
     async def back() -> bool:
-        return (await guarded_sessions.open(SessionKey(uuid.uuid4().hex, "a"), "1")).lease > 0
+        return (await guarded_sessions.open(SessionKey(uuid.uuid4().hex, "a"), "1")).fencing_token > 0
 
-    await eventually(back)
+    await poll_until(back)
     assert (await guarded_sessions.open(key, "2")).status == "new"
     assert (await guarded_sessions.open(other, "2")).status == "live"
 
 
 @redis
 async def test_a_stopped_redis_delays_a_tenth_of_a_second_and_then_memory_serves(
-    sessions: RedisSessions, guarded_sessions: FallbackSessions, server: Redis, key: SessionKey
+    sessions: RedisSessions, guarded_sessions: FallbackSessions, server: RedisServer, key: SessionKey
 ) -> None:
-    await turn(guarded_sessions, key, "1")
+    await take_turn(guarded_sessions, key, "1")
     server.pause()
     try:
         began = time.monotonic()
         with pytest.raises(Slow):
             await sessions.open(key, "2")
         assert 0.09 <= time.monotonic() - began < 0.5
-        await turn(guarded_sessions, key, "2")
+        await take_turn(guarded_sessions, key, "2")
     finally:
         server.resume()
-    await eventually(lambda: answers(sessions))
+    await poll_until(lambda: open_answers(sessions))
 
 
-async def answers(sessions: RedisSessions) -> bool:
+async def open_answers(sessions: RedisSessions) -> bool:
     try:
-        await sessions.drop(SessionKey("any", "a"))
+        await sessions.delete_session(SessionKey("any", "a"))
     except Unavailable:
         return False
     return True
@@ -229,34 +229,34 @@ async def test_a_full_redis_is_down_and_memory_serves(
     opened = await guarded_sessions.open(key, "1")
     with pytest.raises(Down, match="OutOfMemory"):
         for number in range(3000):
-            await turn(sessions, SessionKey(f"{number}", "a"), "1", bytes(range(256)) * 8)
+            await take_turn(sessions, SessionKey(f"{number}", "a"), "1", bytes(range(256)) * 8)
     assert await guarded_sessions.save(key, opened, "1", b"moved", b"reply")
-    await turn(guarded_sessions, key, "2")
-    await guarded_sessions.drop(key)
+    await take_turn(guarded_sessions, key, "2")
+    await guarded_sessions.delete_session(key)
 
 
 @redis
 @pytest.mark.parametrize("toxic", ["reset_peer", "limit_bytes", "down"])
 async def test_a_broken_connection_is_down_at_once_and_recovers_with_it(
-    redis_url: str, redis_server: Redis, key: SessionKey, toxic: str
+    redis_url: str, redis_server: RedisServer, key: SessionKey, toxic: str
 ) -> None:
     async with FaultProxy(redis_server.port) as proxy:
-        sessions = connect(f"redis://127.0.0.1:{proxy.port}")
-        await sessions.ready()
-        await turn(sessions, key, "1")
-        await spoil(proxy, toxic)
+        sessions = build_redis_sessions(f"redis://127.0.0.1:{proxy.port}")
+        await sessions.load_scripts()
+        await take_turn(sessions, key, "1")
+        await apply_toxic(proxy, toxic)
         with pytest.raises(Down):
             await sessions.open(key, "2")
-        proxy.heal()
+        proxy.remove_toxics()
         if toxic == "down":
-            await proxy.up()
-        await eventually(lambda: answers(sessions))
+            await proxy.bring_up()
+        await poll_until(lambda: open_answers(sessions))
         await sessions.aclose()
 
 
-async def spoil(proxy: FaultProxy, toxic: str) -> None:
+async def apply_toxic(proxy: FaultProxy, toxic: str) -> None:
     if toxic == "down":
-        await proxy.down()
+        await proxy.take_down()
     elif toxic == "reset_peer":
         proxy.toxics.reset_peer = True
     else:
@@ -264,19 +264,19 @@ async def spoil(proxy: FaultProxy, toxic: str) -> None:
 
 
 @redis
-async def test_answers_that_come_too_late_never_reach_another_caller(redis_server: Redis) -> None:
+async def test_answers_that_come_too_late_never_reach_another_caller(redis_server: RedisServer) -> None:
     async with FaultProxy(redis_server.port) as proxy:
-        sessions = connect(f"redis://127.0.0.1:{proxy.port}")
-        await sessions.ready()
+        sessions = build_redis_sessions(f"redis://127.0.0.1:{proxy.port}")
+        await sessions.load_scripts()
         keys = [SessionKey(uuid.uuid4().hex, "a") for _ in range(20)]
         for key in keys:
-            await turn(sessions, key, "1", key.tag.encode())
+            await take_turn(sessions, key, "1", key.subscriber_hash.encode())
         proxy.toxics.latency_ms, proxy.toxics.jitter_ms = 60, 80
         proxy.toxics.slice_bytes = 7
         for _ in range(5):
             calls = [sessions.open(key, "1") for key in keys]
             for key, found in zip(keys, await asyncio.gather(*calls, return_exceptions=True), strict=True):
                 assert isinstance(found, Slow) or (
-                    isinstance(found, Opened) and found.session == key.tag.encode()
+                    isinstance(found, OpenedSession) and found.session == key.subscriber_hash.encode()
                 )
         await sessions.aclose()

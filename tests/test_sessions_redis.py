@@ -10,12 +10,12 @@ from redis.asyncio import Redis as Client
 
 from flows.domain.failures import Down
 from flows.domain.ports import SessionKey
-from storage.sessions.codec import PLAIN_BYTES
-from storage.sessions.connect import connect
-from storage.sessions.leaky_bucket import Rate
+from storage.sessions.codec import MAX_PLAIN_BYTES
+from storage.sessions.connect import build_redis_sessions
+from storage.sessions.leaky_bucket import TurnRateLimit
 from storage.sessions.redis_store import RedisSessions
-from tests.services import Redis, serving
-from tests.test_sessions import turn
+from tests.services import RedisServer, run_server
+from tests.test_sessions import take_turn
 
 pytestmark = pytest.mark.redis
 
@@ -42,7 +42,9 @@ async def client(redis_url: str) -> AsyncIterator[Client]:
 
 @pytest.fixture
 async def sessions(redis_url: str) -> AsyncIterator[RedisSessions]:
-    sessions = connect(redis_url, limit=Rate(50, 10), wait_seconds=0.2, budget_seconds=5.0)
+    sessions = build_redis_sessions(
+        redis_url, rate_limit=TurnRateLimit(50, 10), wait_seconds=0.2, budget_seconds=5.0
+    )
     yield sessions
     await sessions.aclose()
 
@@ -55,7 +57,7 @@ async def test_a_live_session_takes_at_most_400_bytes(
     assert await sessions.save(key, opened, "3:nW3xkq0fJvTz", SESSION, REPLY)
     under_way = await sessions.open(key, "4:nW3xkq0fJvTz")
     assert under_way.session == SESSION
-    assert (await client.memory_usage(f"{{{key.tag}}}{key.name}") or 0) <= 400
+    assert (await client.memory_usage(f"{{{key.subscriber_hash}}}{key.session_hash}") or 0) <= 400
 
 
 @pytest.mark.parametrize("more", range(-12, 12, 2))
@@ -63,24 +65,24 @@ async def test_an_uncompressed_body_uses_no_larger_memory_block(
     sessions: RedisSessions, client: Client, key: SessionKey, more: int
 ) -> None:
     """Around the size where bodies begin to be compressed."""
-    reply = (REPLY + REPLY)[: PLAIN_BYTES + more - len(SESSION)]
+    reply = (REPLY + REPLY)[: MAX_PLAIN_BYTES + more - len(SESSION)]
     opened = await sessions.open(key, "3:nW3xkq0fJvTz")
     assert await sessions.save(key, opened, "3:nW3xkq0fJvTz", SESSION, reply)
-    assert (await client.memory_usage(f"{{{key.tag}}}{key.name}") or 0) <= 360
+    assert (await client.memory_usage(f"{{{key.subscriber_hash}}}{key.session_hash}") or 0) <= 360
 
 
 async def test_all_keys_of_a_session_share_its_hash_tag(
     sessions: RedisSessions, client: Client, key: SessionKey
 ) -> None:
-    await turn(sessions, key, "1")
-    names = [name async for name in client.scan_iter(f"*{key.tag}*")]
+    await take_turn(sessions, key, "1")
+    names = [name async for name in client.scan_iter(f"*{key.subscriber_hash}*")]
     assert len(names) == 2
-    assert all(name.startswith(f"{{{key.tag}}}".encode()) for name in names)
+    assert all(name.startswith(f"{{{key.subscriber_hash}}}".encode()) for name in names)
 
 
 async def test_every_key_expires(sessions: RedisSessions, client: Client, key: SessionKey) -> None:
     await sessions.open(key, "1")
-    names = [name async for name in client.scan_iter(f"*{key.tag}*")]
+    names = [name async for name in client.scan_iter(f"*{key.subscriber_hash}*")]
     assert all([0 < await client.pttl(name) <= 180_000 for name in names])
 
 
@@ -88,7 +90,7 @@ async def test_every_key_expires(sessions: RedisSessions, client: Client, key: S
 async def test_random_bytes_are_no_session(
     sessions: RedisSessions, client: Client, key: SessionKey, head: bytes
 ) -> None:
-    name, bucket = f"{{{key.tag}}}{key.name}", f"{{{key.tag}}}"
+    name, bucket = f"{{{key.subscriber_hash}}}{key.session_hash}", f"{{{key.subscriber_hash}}}"
     for size in range(0, 120, 3):
         await client.set(name, head + os.urandom(size))
         await client.set(bucket, os.urandom(size))
@@ -101,25 +103,25 @@ async def test_random_bytes_are_no_session(
 async def test_a_redis_key_of_another_type_is_no_session(
     sessions: RedisSessions, client: Client, key: SessionKey
 ) -> None:
-    await client.hset(f"{{{key.tag}}}{key.name}", "a", "b")
-    await client.hset(f"{{{key.tag}}}", "a", "b")
-    await turn(sessions, key, "1")
+    await client.hset(f"{{{key.subscriber_hash}}}{key.session_hash}", "a", "b")
+    await client.hset(f"{{{key.subscriber_hash}}}", "a", "b")
+    await take_turn(sessions, key, "1")
 
 
 async def test_a_forgotten_script_is_sent_again(
     sessions: RedisSessions, client: Client, key: SessionKey
 ) -> None:
-    await turn(sessions, key, "1")
+    await take_turn(sessions, key, "1")
     await client.script_flush()
-    await turn(sessions, key, "2")
+    await take_turn(sessions, key, "2")
 
 
 async def test_calls_of_one_loop_iteration_are_pipelined(redis_url: str, client: Client) -> None:
-    sessions = connect(redis_url, budget_seconds=5.0)
-    await sessions.ready()
+    sessions = build_redis_sessions(redis_url, budget_seconds=5.0)
+    await sessions.load_scripts()
     before = (await client.info("clients"))["connected_clients"]
     keys = [SessionKey(uuid.uuid4().hex, "a") for _ in range(500)]
-    await asyncio.gather(*(turn(sessions, key, "1") for key in keys))
+    await asyncio.gather(*(take_turn(sessions, key, "1") for key in keys))
     assert (await client.info("clients"))["connected_clients"] - before <= 4
     await sessions.aclose()
 
@@ -135,7 +137,7 @@ async def test_a_cancelled_call_leaves_the_others_of_its_pipeline_alone(sessions
 
 
 async def test_a_closed_store_is_down_and_nobody_waits_forever(redis_url: str, key: SessionKey) -> None:
-    sessions = connect(redis_url)
+    sessions = build_redis_sessions(redis_url)
     call = asyncio.create_task(sessions.open(key, "1"))
     await asyncio.sleep(0)
     await sessions.aclose()
@@ -143,7 +145,7 @@ async def test_a_closed_store_is_down_and_nobody_waits_forever(redis_url: str, k
         await call
 
 
-class Sentinel(Redis):
+class RedisSentinel(RedisServer):
     """A sentinel that watches one master, alone."""
 
     def command_line(self) -> list[str]:
@@ -154,14 +156,14 @@ class Sentinel(Redis):
         return [binary, str(conf), "--sentinel", *kept]
 
 
-async def test_sentinels_name_the_master(redis_server: Redis, key: SessionKey) -> None:
-    with serving(Sentinel, str(redis_server.port)) as sentinel:
+async def test_sentinels_name_the_master(redis_server: RedisServer, key: SessionKey) -> None:
+    with run_server(RedisSentinel, str(redis_server.port)) as sentinel:
         url = f"redis+sentinel://127.0.0.1:1,127.0.0.1:{sentinel.port}/bills/1"
-        sessions = connect(url, budget_seconds=5.0)
-        await turn(sessions, key, "1")
+        sessions = build_redis_sessions(url, budget_seconds=5.0)
+        await take_turn(sessions, key, "1")
         await sessions.aclose()
     async with Client.from_url(redis_server.url.replace("/0", "/1")) as client:
-        assert await client.exists(f"{{{key.tag}}}{key.name}")
+        assert await client.exists(f"{{{key.subscriber_hash}}}{key.session_hash}")
 
 
 @pytest.mark.parametrize(
@@ -169,5 +171,5 @@ async def test_sentinels_name_the_master(redis_server: Redis, key: SessionKey) -
 )
 def test_another_url_is_refused_without_showing_it(url: str) -> None:
     with pytest.raises(ValueError, match="URL") as refused:
-        connect(url)
+        build_redis_sessions(url)
     assert "secret" not in str(refused.value)

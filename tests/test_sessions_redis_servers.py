@@ -16,26 +16,26 @@ from cryptography.x509.oid import NameOID
 from redis.asyncio import Redis as Client
 
 from flows.domain.failures import Down, Unavailable
-from flows.domain.ports import Opened, SessionKey
-from storage.sessions.connect import connect
+from flows.domain.ports import OpenedSession, SessionKey
+from storage.sessions.connect import build_redis_sessions
 from storage.sessions.redis_store import RedisSessions
 from tests.ports import free_port
-from tests.services import Redis, eventually, serving
-from tests.test_sessions import turn
+from tests.services import RedisServer, poll_until, run_server
+from tests.test_sessions import take_turn
 
 pytestmark = pytest.mark.redis
 
 
-def new_key() -> SessionKey:
+def random_key() -> SessionKey:
     return SessionKey(uuid.uuid4().hex[:22], uuid.uuid4().hex[:22])
 
 
 @pytest.fixture
 def key() -> SessionKey:
-    return new_key()
+    return random_key()
 
 
-def certified(folder: Path) -> tuple[Path, Path]:
+def create_certificate(folder: Path) -> tuple[Path, Path]:
     """Create a self-signed certificate for 127.0.0.1 and its key."""
     own = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "redis under test")])
@@ -50,7 +50,7 @@ def certified(folder: Path) -> tuple[Path, Path]:
     return paths
 
 
-class Sealed(Redis):
+class TlsRedisServer(RedisServer):
     """A Redis that accepts TLS only."""
 
     @property
@@ -62,48 +62,48 @@ class Sealed(Redis):
         return f"rediss://127.0.0.1:{self.port}/0"
 
     def command_line(self) -> list[str]:
-        crt, own = certified(self.folder)
+        crt, own = create_certificate(self.folder)
         files = ["--tls-cert-file", str(crt), "--tls-key-file", str(own), "--tls-ca-cert-file", str(crt)]
         doors = ["--port", "0", "--tls-port", str(self.port), "--tls-auth-clients", "no"]
         return [*super().command_line(), *doors, *files]
 
-    def ready(self, pid: int) -> bool:
+    def is_ready(self, pid: int) -> bool:
         """Return whether the server answers over TLS with this pid."""
         context = ssl.create_default_context(cafile=str(self.certificate))
-        return self.answers(pid, context)
+        return self.is_answering(pid, context)
 
 
 @pytest.fixture
-def tls_redis() -> Iterator[Sealed]:
-    with serving(Sealed) as server:
+def tls_redis() -> Iterator[TlsRedisServer]:
+    with run_server(TlsRedisServer) as server:
         yield server
 
 
 @pytest.mark.parametrize("named", ["in the URL", "in the environment"])
 async def test_rediss_verifies_the_certificate(
-    tls_redis: Sealed, key: SessionKey, monkeypatch: pytest.MonkeyPatch, named: str
+    tls_redis: TlsRedisServer, key: SessionKey, monkeypatch: pytest.MonkeyPatch, named: str
 ) -> None:
     url = f"{tls_redis.url}?ssl_ca_certs={tls_redis.certificate}"
     if named == "in the environment":
         url = tls_redis.url
         monkeypatch.setenv("SSL_CERT_FILE", str(tls_redis.certificate))
-    sessions = connect(url, budget_seconds=5.0)
-    await turn(sessions, key, "1")
+    sessions = build_redis_sessions(url, budget_seconds=5.0)
+    await take_turn(sessions, key, "1")
     assert (await sessions.open(key, "1")).status == "replay"
     await sessions.aclose()
 
 
 @pytest.mark.parametrize("scheme", ["rediss", "redis"])
 async def test_an_unknown_certificate_and_plain_speech_are_down(
-    tls_redis: Sealed, key: SessionKey, scheme: str
+    tls_redis: TlsRedisServer, key: SessionKey, scheme: str
 ) -> None:
-    sessions = connect(f"{scheme}://127.0.0.1:{tls_redis.port}/0", budget_seconds=5.0)
+    sessions = build_redis_sessions(f"{scheme}://127.0.0.1:{tls_redis.port}/0", budget_seconds=5.0)
     with pytest.raises(Down):
         await sessions.open(key, "1")
     await sessions.aclose()
 
 
-class Watchful(Redis):
+class FailoverSentinel(RedisServer):
     """A sentinel that replaces its master soon after it stops answering."""
 
     def command_line(self) -> list[str]:
@@ -114,17 +114,17 @@ class Watchful(Redis):
         return [binary, str(conf), "--sentinel", *rest[: rest.index("--save")]]
 
 
-async def copied(master: Redis) -> None:
+async def wait_for_replica(master: RedisServer) -> None:
     """Wait until one replica has everything."""
     async with Client.from_url(master.url) as client:
-        await eventually(lambda: caught_up(client))
+        await poll_until(lambda: is_replicated(client))
 
 
-async def caught_up(client: Client) -> bool:
+async def is_replicated(client: Client) -> bool:
     return int(await client.wait(1, 100)) >= 1
 
 
-async def known(sentinel: Redis) -> bool:
+async def has_candidate(sentinel: RedisServer) -> bool:
     """Return whether the sentinel knows a replica to promote."""
     async with Client.from_url(sentinel.url.removesuffix("/0")) as client:
         return bool(await client.sentinel_slaves("bills"))
@@ -132,24 +132,24 @@ async def known(sentinel: Redis) -> bool:
 
 async def test_a_failover_by_sentinels_carries_sessions_on(key: SessionKey) -> None:
     with ExitStack() as servers:
-        master = servers.enter_context(serving(Redis))
-        servers.enter_context(serving(Redis, "--replicaof", "127.0.0.1", str(master.port)))
-        sentinel = servers.enter_context(serving(Watchful, str(master.port)))
-        sessions = connect(f"redis+sentinel://127.0.0.1:{sentinel.port}/bills", budget_seconds=1.0)
-        await turn(sessions, key, "1", b"at home")
-        await copied(master)
-        await eventually(lambda: known(sentinel))
+        master = servers.enter_context(run_server(RedisServer))
+        servers.enter_context(run_server(RedisServer, "--replicaof", "127.0.0.1", str(master.port)))
+        sentinel = servers.enter_context(run_server(FailoverSentinel, str(master.port)))
+        sessions = build_redis_sessions(f"redis+sentinel://127.0.0.1:{sentinel.port}/bills", budget_seconds=1.0)
+        await take_turn(sessions, key, "1", b"at home")
+        await wait_for_replica(master)
+        await poll_until(lambda: has_candidate(sentinel))
         master.kill()
-        opened = await served(sessions, key, "2")
+        opened = await open_when_back(sessions, key, "2")
         assert (opened.status, opened.session) == ("live", b"at home")
         assert await sessions.save(key, opened, "2", b"at bills", b"reply 2")
         assert (await sessions.open(key, "2")).status == "replay"
         await sessions.aclose()
 
 
-async def served(sessions: RedisSessions, key: SessionKey, hop: str) -> Opened:
+async def open_when_back(sessions: RedisSessions, key: SessionKey, hop: str) -> OpenedSession:
     """Take the first turn the store accepts again; until then it may only raise its declared failure."""
-    taken: list[Opened] = []
+    taken: list[OpenedSession] = []
 
     async def tried() -> bool:
         try:
@@ -158,42 +158,42 @@ async def served(sessions: RedisSessions, key: SessionKey, hop: str) -> Opened:
             return False
         return True
 
-    await eventually(tried, 30)
+    await poll_until(tried, 30)
     return taken[0]
 
 
 @pytest.fixture
-async def cluster() -> AsyncIterator[list[Redis]]:
+async def cluster() -> AsyncIterator[list[RedisServer]]:
     """Provide three nodes that share the slots; the bus port is chosen: 10,000 above may be taken."""
     with ExitStack() as servers:
         talks = [free_port() for _ in range(3)]
         options = [("--cluster-enabled", "yes", "--cluster-port", str(talk)) for talk in talks]
-        nodes = [servers.enter_context(serving(Redis, *each)) for each in options]
+        nodes = [servers.enter_context(run_server(RedisServer, *each)) for each in options]
         for number, node in enumerate(nodes):
             first, last = number * 16384 // 3, (number + 1) * 16384 // 3 - 1
-            await said(node, "CLUSTER", "ADDSLOTSRANGE", first, last)
-            await said(nodes[0], "CLUSTER", "MEET", "127.0.0.1", node.port, talks[number])
+            await run_on_node(node, "CLUSTER", "ADDSLOTSRANGE", first, last)
+            await run_on_node(nodes[0], "CLUSTER", "MEET", "127.0.0.1", node.port, talks[number])
         for node in nodes:
-            await eventually(lambda node=node: healthy(node))  # type: ignore[misc]
+            await poll_until(lambda node=node: is_cluster_healthy(node))  # type: ignore[misc]
         yield nodes
 
 
-async def said(node: Redis, *words: str | int) -> str:
+async def run_on_node(node: RedisServer, *words: str | int) -> str:
     async with Client.from_url(node.url) as client:
         return str(await client.execute_command(*words))  # type: ignore[no-untyped-call]
 
 
-async def healthy(node: Redis) -> bool:
-    told = await said(node, "CLUSTER", "INFO")
+async def is_cluster_healthy(node: RedisServer) -> bool:
+    told = await run_on_node(node, "CLUSTER", "INFO")
     return "cluster_state:ok" in told and "cluster_known_nodes:3" in told
 
 
-async def test_a_cluster_of_three_serves_every_session_where_its_tag_is(cluster: list[Redis]) -> None:
-    sessions = connect(f"redis+cluster://127.0.0.1:{cluster[0].port}", budget_seconds=5.0)
-    await sessions.ready()
-    for key in [new_key() for _ in range(40)]:
-        await turn(sessions, key, "1")
-        await turn(sessions, key, "2", None)
+async def test_a_cluster_of_three_serves_every_session_where_its_tag_is(cluster: list[RedisServer]) -> None:
+    sessions = build_redis_sessions(f"redis+cluster://127.0.0.1:{cluster[0].port}", budget_seconds=5.0)
+    await sessions.load_scripts()
+    for key in [random_key() for _ in range(40)]:
+        await take_turn(sessions, key, "1")
+        await take_turn(sessions, key, "2", None)
         assert (await sessions.open(key, "2")).status == "replay"
     await sessions.aclose()
-    assert all([int(await said(node, "DBSIZE")) > 0 for node in cluster])
+    assert all([int(await run_on_node(node, "DBSIZE")) > 0 for node in cluster])

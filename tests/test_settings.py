@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from gateway.providers.discovery import discover
-from gateway.settings import Settings, SettingsError, load
+from gateway.providers.discovery import discover_providers
+from gateway.settings import Settings, SettingsError, load_settings
 
-PROVIDERS = discover()
-GOOD = """
+PROVIDERS = discover_providers()
+VALID_TOML = """
 public_url = "https://gw.example.net"
 secret_key = "0123456789abcdef0123456789abcdef"
 [operators.orange-ro]
@@ -22,15 +22,15 @@ trust = {voice = "line"}
 """
 
 
-def read(tmp_path: Path, text: str = GOOD, environ: dict[str, str] | None = None) -> Settings:
+def read_settings(tmp_path: Path, text: str = VALID_TOML, environ: dict[str, str] | None = None) -> Settings:
     path = tmp_path / "dialtree.toml"
     path.write_text(text)
     base: dict[str, Any] = {}
-    return load(PROVIDERS, path, environ or {}, base)
+    return load_settings(PROVIDERS, path, environ or {}, base)
 
 
 def test_a_file_is_enough(tmp_path: Path) -> None:
-    settings = read(tmp_path)
+    settings = read_settings(tmp_path)
     link = settings.operators["orange-ro"].links["africastalking"]
     assert settings.port == 8080 and link.trust == {"voice": "line"}
     assert link.settings.username == "sandbox"
@@ -38,14 +38,14 @@ def test_a_file_is_enough(tmp_path: Path) -> None:
 
 def test_no_file_is_said_with_where_it_was_looked_for(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as refused:
-        load(PROVIDERS, tmp_path / "dialtree.toml", {}, {})
+        load_settings(PROVIDERS, tmp_path / "dialtree.toml", {}, {})
     assert "public_url: Field required" in str(refused.value)
     assert f"no dialtree.toml in {tmp_path}; " in str(refused.value) and "DIALTREE_CONFIG" in str(refused.value)
 
 
 def test_a_file_that_was_read_is_not_said_to_be_missing(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as refused:
-        read(tmp_path, 'secret_key = "short"')
+        read_settings(tmp_path, 'secret_key = "short"')
     assert "DIALTREE_CONFIG" not in str(refused.value)
 
 
@@ -56,7 +56,7 @@ def test_the_environment_goes_over_the_file(tmp_path: Path) -> None:
         "DIALTREE_OPERATORS__ORANGE_RO__AFRICASTALKING__USERNAME": "live",
         "DIALTREE_TURNS_PER_MINUTE": "7",
     }
-    settings = read(tmp_path, environ=environ)
+    settings = read_settings(tmp_path, environ=environ)
     assert (settings.port, settings.turns_per_minute) == (9000, 7)
     assert settings.database_url == "postgresql://db/x"
     assert settings.operators["orange-ro"].links["africastalking"].settings.username == "live"
@@ -73,7 +73,7 @@ def test_the_environment_goes_over_the_file(tmp_path: Path) -> None:
 )
 def test_a_missing_secret_stops_the_start_with_its_name(gone: str, named: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=named):
-        read(tmp_path, GOOD.replace(gone, ""))
+        read_settings(tmp_path, VALID_TOML.replace(gone, ""))
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_missing_secret_stops_the_start_with_its_name(gone: str, named: str, t
 )
 def test_a_silly_value_is_named_and_not_repeated(right: str, wrong: str, named: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
-        read(tmp_path, GOOD.replace(right, wrong))
+        read_settings(tmp_path, VALID_TOML.replace(right, wrong))
     assert named in str(caught.value)
     assert "very-secret" not in str(caught.value) and "short" not in str(caught.value).replace("shorter", "")
 
@@ -104,17 +104,17 @@ def test_a_silly_value_is_named_and_not_repeated(right: str, wrong: str, named: 
 )
 def test_a_word_in_place_of_a_table_or_an_address_is_named(variable: str, named: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=f"^{named}: ") as caught:
-        read(tmp_path, GOOD, {variable: "mysql-secret"})
+        read_settings(tmp_path, VALID_TOML, {variable: "mysql-secret"})
     assert "mysql" not in str(caught.value)
 
 
 def test_secrets_do_not_show_in_a_repr(tmp_path: Path) -> None:
     passwords = {"DATABASE_URL": "postgresql://u:very-secret-1@h/d", "REDIS_URL": "redis://:very-secret-2@h"}
     billing = {"DIALTREE_OPERATORS__ORANGE_RO__BILLING": "mapped+postgresql://u:very-secret-3@h/d"}
-    shown = repr(read(tmp_path, GOOD, passwords | billing))
+    shown = repr(read_settings(tmp_path, VALID_TOML, passwords | billing))
     assert "very-secret" not in shown and "0123456789abcdef" not in shown
 
 
 def test_a_broken_file_says_where(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="not TOML"):
-        read(tmp_path, "public_url = ")
+        read_settings(tmp_path, "public_url = ")

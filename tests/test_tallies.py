@@ -8,18 +8,18 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import from_url
 
-from flows.domain.ports import Tallies
-from storage.sessions.connect import reach
-from storage.sessions.counters import FallbackTallies, MemoryTallies, RedisTallies
-from storage.sessions.pipelining import Caller
-from tests.services import Redis, eventually, serving
+from flows.domain.ports import Counters
+from storage.sessions.connect import build_script_client
+from storage.sessions.counters import FallbackCounters, MemoryCounters, RedisCounters
+from storage.sessions.pipelining import ScriptClient
+from tests.services import RedisServer, poll_until, run_server
 from tests.sql import SECRET
 
 STORES = ("memory", pytest.param("redis", marks=pytest.mark.redis))
 WINDOW = 60.0
 
 
-class Clock:
+class SteppedSeconds:
     """Monotonic seconds that stand until they are moved."""
 
     def __init__(self) -> None:
@@ -30,60 +30,63 @@ class Clock:
 
 
 @pytest.fixture(params=STORES)
-async def tallies(request: pytest.FixtureRequest) -> AsyncIterator[Tallies]:
+async def tallies(request: pytest.FixtureRequest) -> AsyncIterator[Counters]:
     if request.param == "memory":
-        yield MemoryTallies(time.monotonic)
+        yield MemoryCounters(time.monotonic)
         return
-    caller = reach(request.getfixturevalue("redis_url"), 5.0)
-    yield RedisTallies(caller, SECRET)
+    caller = build_script_client(request.getfixturevalue("redis_url"), 5.0)
+    yield RedisCounters(caller, SECRET)
     await caller.aclose()
 
 
-async def test_keys_are_counted_separately(tallies: Tallies) -> None:
+async def test_keys_are_counted_separately(tallies: Counters) -> None:
     who = uuid.uuid4().hex
-    assert [await tallies.count("help", who, WINDOW) for _ in range(3)] == [1, 2, 3]
-    assert await tallies.count("replies", who, WINDOW) == 1
-    assert await tallies.count("help", f"{who}x", WINDOW) == 1
+    assert [await tallies.count_event("help", who, WINDOW) for _ in range(3)] == [1, 2, 3]
+    assert await tallies.count_event("replies", who, WINDOW) == 1
+    assert await tallies.count_event("help", f"{who}x", WINDOW) == 1
 
 
-async def test_concurrent_counts_are_all_counted(tallies: Tallies) -> None:
+async def test_concurrent_counts_are_all_counted(tallies: Counters) -> None:
     who = uuid.uuid4().hex
-    counts = await asyncio.gather(*(tallies.count("help", who, WINDOW) for _ in range(64)))
+    counts = await asyncio.gather(*(tallies.count_event("help", who, WINDOW) for _ in range(64)))
     assert sorted(counts) == list(range(1, 65))
 
 
-async def test_a_window_ends_and_the_count_begins_anew(tallies: Tallies) -> None:
+async def test_a_window_ends_and_the_count_begins_anew(tallies: Counters) -> None:
     who = uuid.uuid4().hex
-    await tallies.count("help", who, 0.05)
+    await tallies.count_event("help", who, 0.05)
 
     async def fresh() -> bool:
-        return await tallies.count("help", who, 0.05) == 1
+        return await tallies.count_event("help", who, 0.05) == 1
 
-    await eventually(fresh)
+    await poll_until(fresh)
 
 
 async def test_counting_does_not_extend_the_window() -> None:
-    clock = Clock()
-    tallies = MemoryTallies(clock)
+    clock = SteppedSeconds()
+    tallies = MemoryCounters(clock)
     for _ in range(6):
-        count = await tallies.count("help", "x", WINDOW)
+        count = await tallies.count_event("help", "x", WINDOW)
         clock.now += 10.5
-    assert count == 6 and await tallies.count("help", "x", WINDOW) == 1
+    assert count == 6 and await tallies.count_event("help", "x", WINDOW) == 1
 
 
-def shared(caller: Caller) -> FallbackTallies:
+def redis_counters(caller: ScriptClient) -> FallbackCounters:
     """Count as a process with Redis does."""
-    return FallbackTallies(RedisTallies(caller, SECRET), MemoryTallies(time.monotonic), time.monotonic)
+    return FallbackCounters(RedisCounters(caller, SECRET), MemoryCounters(time.monotonic), time.monotonic)
 
 
 @pytest.mark.redis
 async def test_two_processes_share_counts_and_redis_holds_no_number(redis_url: str) -> None:
-    who, callers = f"+4074{uuid.uuid4().int % 10**7:07}", [reach(redis_url, 5.0) for _ in range(2)]
+    who, callers = (
+        f"+4074{uuid.uuid4().int % 10**7:07}",
+        [build_script_client(redis_url, 5.0) for _ in range(2)],
+    )
     both = [
-        FallbackTallies(RedisTallies(each, SECRET), MemoryTallies(time.monotonic), time.monotonic)
+        FallbackCounters(RedisCounters(each, SECRET), MemoryCounters(time.monotonic), time.monotonic)
         for each in callers
     ]
-    assert [await both[turn % 2].count("help", who, WINDOW) for turn in range(6)] == [1, 2, 3, 4, 5, 6]
+    assert [await both[turn % 2].count_event("help", who, WINDOW) for turn in range(6)] == [1, 2, 3, 4, 5, 6]
     client = from_url(redis_url)
     assert not [key async for key in client.scan_iter(f"*{who[1:]}*")]
     await client.aclose()
@@ -93,10 +96,10 @@ async def test_two_processes_share_counts_and_redis_holds_no_number(redis_url: s
 
 @pytest.mark.redis
 async def test_without_redis_each_process_continues_from_its_counts() -> None:
-    with serving(Redis) as server:
-        caller = reach(server.url, 5.0)
-        tallies = shared(caller)
-        assert [await tallies.count("help", "x", WINDOW) for _ in range(3)] == [1, 2, 3]
+    with run_server(RedisServer) as server:
+        caller = build_script_client(server.url, 5.0)
+        tallies = redis_counters(caller)
+        assert [await tallies.count_event("help", "x", WINDOW) for _ in range(3)] == [1, 2, 3]
         server.kill()
-        assert [await tallies.count("help", "x", WINDOW) for _ in range(5)] == [4, 5, 6, 7, 8]
+        assert [await tallies.count_event("help", "x", WINDOW) for _ in range(5)] == [4, 5, 6, 7, 8]
         await caller.aclose()

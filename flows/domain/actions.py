@@ -6,17 +6,17 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from flows.domain.failures import Failure, NotEligible
-from flows.domain.ports import Billing, Codes, Ledger, Passwords
+from flows.domain.ports import Billing, Ledger, OneTimeCodes, Passwords
 from flows.domain.records import (
+    AuditEntry,
     Capability,
-    Change,
+    ChangeSet,
     Consent,
-    Deed,
-    Errand,
-    Link,
+    DeferredStep,
     LinkPurpose,
-    Notice,
-    NoticeClass,
+    MagicLink,
+    MessageClass,
+    OutboundMessage,
     Preference,
     Registration,
     Secret,
@@ -25,62 +25,62 @@ from flows.domain.records import (
 )
 from menus.machine.menu import Menu
 from menus.model.facts import Facts
-from menus.model.value import value
-from menus.text.gsm import plain, prepare
+from menus.model.value import value_dataclass
+from menus.text.gsm import prepare_text, to_wire_text
 
-ANY = frozenset({"slow", "down", "unknown", "refused"})
+COMMON_OUTCOMES = frozenset({"slow", "down", "unknown", "refused"})
 """Outcomes any action may return, because every failure maps to one of them."""
 AS_OF = "as_of"
 """Fact with the day of a cached answer, shown when billing is down."""
-BARRED = frozenset({"agency", "newcomer"})
+INELIGIBLE_OUTCOMES = frozenset({"agency", "newcomer"})
 """Outcomes of the eligibility rules, checked before a private action runs."""
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class OperatorPorts:
     """The ports of one operator, its clock and its random sources."""
 
     billing: Billing
     ledger: Ledger
-    codes: Codes
+    codes: OneTimeCodes
     passwords: Passwords
     now: Callable[[], datetime]
     """Returns the current time, UTC."""
     today: Callable[[], date]
     """Returns the current day in the operator's time zone."""
-    digits: Callable[[int], str]
+    random_digits: Callable[[int], str]
     """Returns n random decimal digits from a cryptographic source."""
-    token: Callable[[], str]
+    random_token: Callable[[], str]
     """Returns a URL-safe token of at least 128 random bits."""
     links_url: str
     """Base URL of the operator's pages, e.g. `https://gw.example.net/orange-ro`."""
 
 
-@value
-class Ask:
+@value_dataclass
+class ActionRequest:
     """Input of one action. `input_text` may be a secret: pass it to a port only, never store or log it."""
 
     menu: Menu = field(repr=False)
-    world: World = field(repr=False)
+    ports: OperatorPorts = field(repr=False)
     subscriber: Subscriber | None = field(repr=False)
     """The line's subscriber; None when the number is unknown or billing has not answered."""
-    missing: type[Failure]
+    lookup_failure: type[Failure]
     """Failure that explains a missing subscriber."""
     caller: str = field(repr=False)
     """The phone in use, E.164; the line in question may be another."""
     channel: str
     language: str
     proofs: tuple[str, ...]
-    given: str
+    argument: str
     """The argument the screen passes to the action (`with:`)."""
-    typed: str = field(repr=False)
+    input_text: str = field(repr=False)
     facts: Facts = field(repr=False)
     key: str
     """Idempotency key of this action in this request."""
     now: datetime
     subject: str = field(default="", repr=False)
     """The line's number (E.164), when it is not the caller's own."""
-    trusted: bool = False
+    is_caller_trusted: bool = False
     """Whether the connection authenticates the phone in use, whatever the line."""
 
     @property
@@ -88,79 +88,81 @@ class Ask:
         """The number (E.164) of the line in question."""
         return self.subject or self.caller
 
-    def able(self, what: Capability) -> Billing:
+    def billing_with(self, capability: Capability) -> Billing:
         """Return billing if it has a capability; NotEligible otherwise, as no answer is not an empty one."""
-        if what not in self.world.billing.capabilities:
+        if capability not in self.ports.billing.capabilities:
             raise NotEligible
-        return self.world.billing
+        return self.ports.billing
 
-    def known(self) -> Subscriber:
+    def require_subscriber(self) -> Subscriber:
         """Return the subscriber, or raise why there is none. Every action on an account calls it first."""
         if self.subscriber is None:
-            raise self.missing
+            raise self.lookup_failure
         return self.subscriber
 
     @property
     def today(self) -> date:
         """Today in the operator's time zone."""
-        return self.now.astimezone(ZoneInfo(self.menu.form.time_zone)).date()
+        return self.now.astimezone(ZoneInfo(self.menu.config.time_zone)).date()
 
-    def words(self, name: str, facts: Facts, channel: str = "sms") -> str:
+    def render_text(self, name: str, facts: Facts, channel: str = "sms") -> str:
         """Render a catalogue text in the subscriber's language."""
-        return self.menu.words(name, self.language, channel, facts)
+        return self.menu.fill_text(name, self.language, channel, facts)
 
-    def sms(
-        self, text: str, facts: Facts, kind: NoticeClass = "notice", life: timedelta | None = None
-    ) -> Notice:
+    def build_sms(
+        self, text: str, facts: Facts, kind: MessageClass = "notice", lifetime: timedelta | None = None
+    ) -> OutboundMessage:
         """Build an SMS of the text `text` to the caller's own number, dropped after `lifetime`."""
-        return Notice(
+        return OutboundMessage(
             key=f"{self.key}/{text}",
             operator=self.menu.name,
             to=self.caller,
             route="sms",
             kind=kind,
-            body=plain(prepare(self.words(text, facts))),
+            body=to_wire_text(prepare_text(self.render_text(text, facts))),
             language=self.language,
-            expires_at=self.now + life if life else None,
+            expires_at=self.now + lifetime if lifetime else None,
         )
 
-    def email(self, text: str, to: str, facts: Facts) -> Notice:
+    def build_email(self, text: str, to: str, facts: Facts) -> OutboundMessage:
         """Build an e-mail from the texts named `TEXT_notice` (body) and `TEXT_subject`."""
-        return Notice(
+        return OutboundMessage(
             key=f"{self.key}/{text}",
             operator=self.menu.name,
             to=to,
             route="email",
             kind="notice",
-            body=plain(self.words(f"{text}_notice", facts, "email")),
-            language=self.menu.tongue(self.language, "email").language,
-            subject=plain(self.words(f"{text}_subject", facts, "email")),
+            body=to_wire_text(self.render_text(f"{text}_notice", facts, "email")),
+            language=self.menu.language_pack(self.language, "email").language,
+            subject=to_wire_text(self.render_text(f"{text}_subject", facts, "email")),
         )
 
-    def consent(self, what: str, text: str, *, given: bool) -> Consent:
+    def build_consent(self, purpose: str, text_name: str, *, is_given: bool) -> Consent:
         """Build an entry for the consent record."""
-        return Consent(what, given, text, self.language, self.channel, ",".join(self.proofs) or "none")
+        return Consent(
+            purpose, is_given, text_name, self.language, self.channel, ",".join(self.proofs) or "none"
+        )
 
-    def change(
+    def build_change(
         self,
         *,
         part: str = "",
         outcome: str = "ok",
         preference: Preference | None = None,
         consents: tuple[Consent, ...] = (),
-        links: tuple[Link, ...] = (),
-        notices: tuple[Notice, ...] = (),
-        errands: tuple[Errand, ...] = (),
+        links: tuple[MagicLink, ...] = (),
+        messages: tuple[OutboundMessage, ...] = (),
+        deferred_steps: tuple[DeferredStep, ...] = (),
         tickets: tuple[Ticket, ...] = (),
         registration: Registration | None = None,
         subscription: str = "",
-    ) -> Change:
+    ) -> ChangeSet:
         """Build the change set of this action under its idempotency key; `part` names one of several.
 
         It is for the line's own subscription unless `subscription` names another.
         """
-        subscriber = self.known()
-        return Change(
+        subscriber = self.require_subscriber()
+        return ChangeSet(
             self.key + part,
             subscriber.operator,
             subscription or subscriber.id,
@@ -170,32 +172,36 @@ class Ask:
             consents,
             registration,
             links,
-            notices,
-            errands,
+            messages,
+            deferred_steps,
             tickets,
-            deeds=(self._deed(outcome),),
+            audit_entries=(self._audit_entry(outcome),),
         )
 
-    def _deed(self, outcome: str) -> Deed:
+    def _audit_entry(self, outcome: str) -> AuditEntry:
         """Return the audit log entry of this action's change set."""
         request, _, node = self.key.rpartition("/")
-        return Deed(self.menu.name, self.line, node, self.now, self.channel, "", outcome, request)
+        return AuditEntry(self.menu.name, self.line, node, self.now, self.channel, "", outcome, request)
 
-    def link(self, purpose: LinkPurpose, value: str, life: timedelta, opens: int = 1) -> Link:
+    def build_link(
+        self, purpose: LinkPurpose, value: str, lifetime: timedelta, opens_left: int = 1
+    ) -> MagicLink:
         """Build a magic link with a new token, bound to the subscription."""
-        subscriber, token = self.known(), Secret(self.world.token())
-        return Link(token, purpose, subscriber.operator, subscriber.id, value, self.now + life, opens)
+        subscriber, token = self.require_subscriber(), Secret(self.ports.random_token())
+        return MagicLink(
+            token, purpose, subscriber.operator, subscriber.id, value, self.now + lifetime, opens_left
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class LineSwitch:
     """A switch to another line: its number and the kind the caller stated (empty for the caller's own)."""
 
     number: str = field(repr=False)
     kind: str = ""
 
 
-@value
+@value_dataclass
 class Outcome:
     """Result of an action: an outcome name with an edge in the menu, and the next screen's facts."""
 
@@ -203,7 +209,7 @@ class Outcome:
     facts: Facts = field(default_factory=dict, repr=False)
     proof: str = ""
     """The proof of identity the subscriber has just given."""
-    subject: Subject | None = field(default=None, repr=False)
+    line_switch: LineSwitch | None = field(default=None, repr=False)
     """The line to continue with, when it changes."""
     language: str = ""
     """The language to continue in, when it changes."""
@@ -213,27 +219,29 @@ class Outcome:
 class Action:
     """One row of a flow's table."""
 
-    run: Callable[[Ask], Awaitable[Outcome]]
+    run: Callable[[ActionRequest], Awaitable[Outcome]]
     outcomes: frozenset[str]
-    private: bool = True
+    is_private: bool = True
     """Whether it reads billing data or changes an account: its screens must then require a proof."""
-    for_all: bool = False
+    ignores_eligibility: bool = False
     """Whether subscribers who are not eligible by the operator's rules may run it too."""
-    later: bool = False
+    is_deferred: bool = False
     """Whether it takes longer than a turn: it always runs as a deferred step, and the turn gets `slow`."""
 
 
-def action(
-    run: Callable[[Ask], Awaitable[Outcome]],
+def define_action(
+    run: Callable[[ActionRequest], Awaitable[Outcome]],
     outcomes: str,
     *,
-    private: bool = True,
-    for_all: bool = False,
-    later: bool = False,
+    is_private: bool = True,
+    ignores_eligibility: bool = False,
+    is_deferred: bool = False,
 ) -> Action:
     """Build a row: the function and its outcomes, besides those of failures and eligibility rules."""
-    extra = BARRED if private and not for_all else frozenset[str]()
-    return Action(run, frozenset(outcomes.split()) | ANY | extra, private, for_all, later)
+    extra = INELIGIBLE_OUTCOMES if is_private and not ignores_eligibility else frozenset[str]()
+    return Action(
+        run, frozenset(outcomes.split()) | COMMON_OUTCOMES | extra, is_private, ignores_eligibility, is_deferred
+    )
 
 
-Actions = Mapping[str, Action]
+ActionTable = Mapping[str, Action]

@@ -25,9 +25,9 @@ from typing import ClassVar
 class Failure(Exception):  # noqa: N818 - the tree's names are the words screens and logs use
     """The operation failed."""
 
-    again: ClassVar[bool] = False
+    is_retryable: ClassVar[bool] = False
     """Whether the same work may be retried."""
-    logged: ClassVar[bool] = True
+    should_log: ClassVar[bool] = True
     """Whether to log it."""
     outcome: ClassVar[str] = "down"
     """Outcome name of the step, which selects the screen the subscriber sees."""
@@ -39,7 +39,7 @@ class Failure(Exception):  # noqa: N818 - the tree's names are the words screens
 class Refused(Failure):
     """The request is not allowed."""
 
-    logged = False
+    should_log = False
     outcome = "refused"
 
 
@@ -62,7 +62,7 @@ class NotPublished(Refused):
 class Unavailable(Failure):
     """A dependency did not answer."""
 
-    again = True
+    is_retryable = True
 
 
 class Slow(Unavailable):
@@ -86,11 +86,11 @@ class Undelivered(Failure):
 class TryLater(Undelivered):
     """The provider asks to retry later."""
 
-    again = True
+    is_retryable = True
 
     def __init__(self, message: str = "", after_seconds: float | None = None) -> None:
         super().__init__(message)
-        self.after_seconds = after_seconds
+        self.retry_after_seconds = after_seconds
 
 
 class NotNow(TryLater):
@@ -104,13 +104,13 @@ class Rejected(Undelivered):
 class OptedOut(Rejected):
     """The recipient does not want messages."""
 
-    logged = False
+    should_log = False
 
 
 class Misconfigured(Undelivered):
     """Sender, credentials or region are wrong."""
 
-    again = True
+    is_retryable = True
 
 
 class OutcomeUnknown(Undelivered):
@@ -120,7 +120,7 @@ class OutcomeUnknown(Undelivered):
 class BadRequest(Failure):
     """The inbound request violates its contract."""
 
-    logged = False
+    should_log = False
 
     def __init__(self, message: str = "", status: int = 400) -> None:
         super().__init__(message)

@@ -6,26 +6,26 @@ from datetime import date, datetime
 from typing import Literal, Protocol, runtime_checkable
 
 from flows.domain.records import (
+    AuditEntry,
     Bill,
+    BillDocument,
     BillLine,
+    BillMedia,
     Capability,
-    Change,
+    ChangeSet,
+    ClaimedMessage,
     CodeRequest,
-    Deed,
-    Document,
-    Entries,
-    Entry,
-    Link,
-    Media,
-    Parcel,
+    DeliveryOutcome,
+    EntryType,
+    MagicLink,
     Preference,
     Receipt,
     Registration,
     Secret,
-    Settlement,
     Subscriber,
+    UsageEntry,
 )
-from menus.model.value import value
+from menus.model.value import value_dataclass
 
 
 class Billing(Protocol):
@@ -38,57 +38,57 @@ class Billing(Protocol):
     def capabilities(self) -> Collection[Capability]:
         """Optional features of this backend; methods of a feature that is not listed are never called."""
 
-    async def subscriber(self, msisdn: str) -> Subscriber:
+    async def get_subscriber(self, msisdn: str) -> Subscriber:
         """Return the subscriber of a number (E.164); NotFound when there is none."""
 
-    async def bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
+    async def list_bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
         """Return up to `limit` issued bills from `offset` on, newest first."""
 
-    async def bill(self, account: str, bill_id: str) -> Bill:
+    async def get_bill(self, account: str, bill_id: str) -> Bill:
         """Return one bill of this account; NotFound for a bill of any other account."""
 
-    async def lines(self, account: str, bill_id: str) -> Sequence[BillLine]:
+    async def list_bill_lines(self, account: str, bill_id: str) -> Sequence[BillLine]:
         """Return the bill's charge lines by rubric and user."""
 
-    async def media(self, account: str) -> Media:
+    async def get_media(self, account: str) -> BillMedia:
         """Return how bills are delivered to this account today: on paper or by e-mail."""
 
-    async def set_media(self, account: str, media: Media) -> bool:
+    async def set_media(self, account: str, media: BillMedia) -> bool:
         """Switch bill delivery to paper or e-mail; False when it was set already. Idempotent."""
 
-    async def entries(self, account: str, what: Entries, limit: int) -> Sequence[Entry]:
+    async def list_entries(self, account: str, what: EntryType, limit: int) -> Sequence[UsageEntry]:
         """Return usage records or purchases, newest first; needs the capability of that name."""
 
-    async def document(self, account: str, bill_id: str) -> Document:
+    async def get_document(self, account: str, bill_id: str) -> BillDocument:
         """Return the issuer's document of a bill; NotFound when there is none. Needs `documents`."""
 
 
 @runtime_checkable
-class Cycles(Protocol):
+class BillingCycles(Protocol):
     """Billing cycles: lists the bills of a period, to announce them. Optional for a backend."""
 
-    def issued(self, first: date, last: date) -> AsyncIterator[Sequence[tuple[Bill, Subscriber]]]:
+    def list_issued_bills(self, first: date, last: date) -> AsyncIterator[Sequence[tuple[Bill, Subscriber]]]:
         """Yield pages of the bills issued from `first` to `last` inclusive, each with its account's holder.
 
         Accounts without a holder are left out.
         """
 
-    async def holder(self, account: str) -> Subscriber:
+    async def get_account_holder(self, account: str) -> Subscriber:
         """Return the subscriber notified of this account's bills; NotFound when there is none."""
 
 
-@value
+@value_dataclass
 class SessionKey:
     """Storage key of a session. Both parts are keyed hashes, so a store never holds a phone number."""
 
-    tag: str
+    subscriber_hash: str
     """Hash of operator and caller, shared by a subscriber's keys (Redis hash tag, rate limit bucket)."""
-    name: str
+    session_hash: str
     """Hash of provider, channel and the provider's session id."""
 
 
-@value
-class Opened:
+@value_dataclass
+class OpenedSession:
     """Result of `SessionStore.open`.
 
     new      no session stored; the lease is ours
@@ -101,46 +101,46 @@ class Opened:
 
     status: Literal["new", "live", "ended", "replay", "busy", "limited"]
     version: int = 0
-    lease: int = 0
+    fencing_token: int = 0
     """Fencing token of the session lease."""
     session: bytes | None = field(default=None, repr=False)
     reply: bytes | None = field(default=None, repr=False)
 
 
-class Sessions(Protocol):
+class SessionStore(Protocol):
     """Session store with leases. One `open` and one `save` a turn; each is one round trip."""
 
-    async def open(self, key: SessionKey, hop: str) -> Opened:
+    async def open(self, key: SessionKey, request_id: str) -> OpenedSession:
         """Load and lease the session, detect a replayed request and apply the rate limit, atomically.
 
         A concurrent duplicate waits here, for a bounded time, until the first one saves.
         """
 
     async def save(
-        self, key: SessionKey, opened: Opened, hop: str, session: bytes | None, reply: bytes
+        self, key: SessionKey, opened: OpenedSession, request_id: str, session: bytes | None, reply: bytes
     ) -> bool:
         """Store session and reply and release the lease; False when the lease was lost.
 
         `session` None ends the conversation: only the reply is kept, for duplicates.
         """
 
-    async def release(self, key: SessionKey, opened: Opened) -> None:
+    async def release(self, key: SessionKey, opened: OpenedSession) -> None:
         """Release the lease without saving: the turn failed and may be retried."""
 
-    async def drop(self, key: SessionKey) -> None:
+    async def delete_session(self, key: SessionKey) -> None:
         """Delete a session that the network has ended; an unknown key is ignored."""
 
-    async def forget(self, tag: str) -> int:
+    async def forget_subscriber(self, tag: str) -> int:
         """Delete all data of one subscriber (right to erasure); return how many sessions were live here."""
 
 
-class Tallies(Protocol):
+class Counters(Protocol):
     """Windowed event counters shared by all processes, for abuse limits.
 
     Attempts to guess a secret are counted in SQL instead (`OneTimeCodes`, `Passwords`).
     """
 
-    async def count(self, what: str, who: str, seconds: float) -> int:
+    async def count_event(self, what: str, who: str, seconds: float) -> int:
         """Count one event and return the total in the window of `seconds` that its first event opened.
 
         `who` may be a phone number or an address: stores keep a hash of it. Never raises.
@@ -150,19 +150,19 @@ class Tallies(Protocol):
 class Ledger(Protocol):
     """Durable store of preferences, consents, registrations, magic links and idempotency keys."""
 
-    async def commit(self, change: Change) -> str:
+    async def commit(self, change: ChangeSet) -> str:
         """Write a change set in one transaction, once per key; return the outcome stored with the key."""
 
-    async def registrations(self, operator: str, by: str) -> Sequence[Registration]:
+    async def list_registrations(self, operator: str, by: str) -> Sequence[Registration]:
         """Return the lines registered for e-mail bills from the phone `by`, oldest first."""
 
-    async def registered(self, operator: str, subscription: str) -> Registration | None:
+    async def find_registration(self, operator: str, subscription: str) -> Registration | None:
         """Return the registration of a subscription; None when there is none."""
 
-    async def preference(self, operator: str, subscription: str) -> Preference:
+    async def get_preference(self, operator: str, subscription: str) -> Preference:
         """Return the stored preference of a subscription; an empty one when there is none."""
 
-    async def welcome(self, number: str, owner: Subscriber, now: datetime, today: date) -> Preference:
+    async def bind_number(self, number: str, owner: Subscriber, now: datetime, today: date) -> Preference:
         """Bind a number to the owner that billing reports; return the owner's preference.
 
         When the number has a new owner (recycled number) or the subscription started anew, the previous
@@ -170,33 +170,33 @@ class Ledger(Protocol):
         is the operator's day: backends that do not know the start of a subscription report that day.
         """
 
-    def note(self, deed: Deed) -> None:
+    def record_audit_entry(self, entry: AuditEntry) -> None:
         """Queue an audit log entry for a read; change sets carry the entries of their writes."""
 
-    async def reply(self, key: str) -> bytes | None:
+    async def find_reply(self, key: str) -> bytes | None:
         """Return the reply stored with an idempotency key; None when there is none."""
 
-    async def open_link(self, token: Secret, purpose: str, now: datetime) -> Link | None:
+    async def find_link(self, token: Secret, purpose: str, now: datetime) -> MagicLink | None:
         """Look up a magic link without using it; None when unknown, used up or expired."""
 
-    async def use_link(self, token: Secret, purpose: str, now: datetime) -> Link | None:
+    async def use_link(self, token: Secret, purpose: str, now: datetime) -> MagicLink | None:
         """Use a magic link once; of parallel uses at most `opens_left` succeed, the others get None."""
 
-    async def opt_out(self, operator: str, number: str, *, out: bool, now: datetime) -> bool:
+    async def set_opt_out(self, operator: str, number: str, *, out: bool, now: datetime) -> bool:
         """Store STOP (`out`) or START from a number; False when it was set already."""
 
 
-class Codes(Protocol):
+class OneTimeCodes(Protocol):
     """One-time codes (OTP), stored as keyed hashes; every counter is atomic."""
 
-    async def issue(self, request: CodeRequest) -> Literal["ok", "soon", "many"]:
+    async def issue_code(self, request: CodeRequest) -> Literal["ok", "soon", "many"]:
         """Store a code and enqueue its message in one transaction; the previous code becomes invalid.
 
         `soon`: less than 30 s after the last. `many`: over the limit of 3 an hour or 6 a day.
         A repeated `key` returns the first result.
         """
 
-    async def redeem(
+    async def redeem_code(
         self, operator: str, number: str, purpose: str, code: Secret, now: datetime, source: str = ""
     ) -> Literal["ok", "wrong", "locked"]:
         """Check a code and use it up. Five wrong attempts invalidate it, nine a day lock the number.
@@ -209,7 +209,7 @@ class Codes(Protocol):
 class Passwords(Protocol):
     """Passwords and PINs, stored as argon2id hashes and verified in a bounded pool."""
 
-    async def check(
+    async def verify_password(
         self, operator: str, number: str, secret: Secret, kind: str, now: datetime
     ) -> Literal["ok", "wrong", "locked"]:
         """Verify a secret of the given kind; raises Overloaded when the pool sheds load.
@@ -217,34 +217,40 @@ class Passwords(Protocol):
         An unknown number takes as long as a known one.
         """
 
-    async def put(self, operator: str, number: str, secret: Secret, kind: str, now: datetime) -> None:
+    async def set_password(self, operator: str, number: str, secret: Secret, kind: str, now: datetime) -> None:
         """Set or replace the number's secret of the given kind."""
 
 
 class Outbox(Protocol):
     """Transactional outbox; `Ledger.commit` and `OneTimeCodes.issue_code` fill it."""
 
-    async def claim(self, most: int, now: datetime, full: Collection[tuple[str, str]] = ()) -> Sequence[Parcel]:
+    async def claim(
+        self, limit: int, now: datetime, full: Collection[tuple[str, str]] = ()
+    ) -> Sequence[ClaimedMessage]:
         """Lease up to `limit` due rows for some seconds: codes first, then replies, notices, campaigns.
 
         `full` lists (operator, route) pairs without capacity: their notices and campaigns are skipped.
         """
 
-    async def hold(self, parcels: Sequence[Parcel], now: datetime, *, sending: bool) -> Collection[int]:
+    async def renew_leases(
+        self, messages: Sequence[ClaimedMessage], now: datetime, *, sending: bool
+    ) -> Collection[int]:
         """Renew the leases of claimed rows; return the ids that are still ours.
 
         Pass `sending` before a row is handed to its provider and while the call runs: after a crash
         the next worker then knows that it may have been sent (`ClaimedMessage.lease_expired`).
         """
 
-    async def put_back(self, later: Sequence[tuple[Parcel, datetime]], now: datetime) -> None:
+    async def release_unsent(self, releases: Sequence[tuple[ClaimedMessage, datetime]], now: datetime) -> None:
         """Return rows that were claimed and not attempted, each due again at its time; counts no attempt."""
 
-    def settle(self, parcel: Parcel, settlement: Settlement, now: datetime) -> Awaitable[bool]:
+    def record_outcome(
+        self, message: ClaimedMessage, outcome: DeliveryOutcome, now: datetime
+    ) -> Awaitable[bool]:
         """Record a delivery outcome; False when the fencing token is stale (another worker took over)."""
 
-    async def receipt(self, receipt: Receipt, now: datetime) -> None:
+    async def record_receipt(self, receipt: Receipt, now: datetime) -> None:
         """Record a delivery receipt; states only move forward, receipts of unknown ids are stored aside."""
 
-    async def wait(self, seconds: float) -> None:
+    async def wait_for_work(self, seconds: float) -> None:
         """Return when a row may be due, at the latest after `seconds`."""

@@ -9,7 +9,7 @@ from flows.domain.records import Subscriber
 
 
 @dataclass(frozen=True, slots=True)
-class Keys:
+class Pseudonyms:
     """Pseudonymisation by keyed hash: stores and logs see these instead of personal data."""
 
     secret: bytes = field(repr=False)
@@ -20,26 +20,28 @@ class Keys:
     def __post_init__(self) -> None:
         object.__setattr__(self, "seed", blake2b(key=self.secret, digest_size=12))
 
-    def mark(self, *parts: str) -> str:
+    def keyed_hash(self, *parts: str) -> str:
         """Return a 96-bit keyed hash as 24 hex digits; a separator keeps the parts apart."""
         return self._hash(parts).hex()
 
-    def short(self, *parts: str) -> str:
+    def short_hash(self, *parts: str) -> str:
         """Return the same hash in 16 characters, for values inside live sessions (memory in Redis)."""
         return urlsafe_b64encode(self._hash(parts)).decode()
 
-    def session(self, operator: str, provider: str, channel: str, session_id: str, caller: str) -> SessionKey:
+    def session_key(
+        self, operator: str, provider: str, channel: str, session_id: str, caller: str
+    ) -> SessionKey:
         """Return the storage key of a session, bound to the caller: a guessed session id finds nothing."""
-        tag = self.mark(operator, caller)
-        return SessionKey(tag, self.mark(provider, channel, session_id, caller))
+        tag = self.keyed_hash(operator, caller)
+        return SessionKey(tag, self.keyed_hash(provider, channel, session_id, caller))
 
-    def owner(self, known: Subscriber) -> str:
+    def owner_hash(self, subscriber: Subscriber) -> str:
         """Return the hash that identifies a number's owner: subscription id and its first day."""
-        return self.short("owner", known.id, known.since.isoformat())
+        return self.short_hash("owner", subscriber.id, subscriber.since.isoformat())
 
-    def watermark(self, text: str) -> str:
+    def text_watermark(self, text: str) -> str:
         """Return a text's length and hash: enough to recognise it as the beginning of a longer text."""
-        return f"{len(text)}:{self.short(text)}"
+        return f"{len(text)}:{self.short_hash(text)}"
 
     def _hash(self, parts: tuple[str, ...]) -> bytes:
         seed = self.seed.copy()

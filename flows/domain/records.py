@@ -5,13 +5,13 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
-Media = Literal["paper", "email"]
-Kind = Literal["mobile", "fixed", "internet", "data_key"]
+BillMedia = Literal["paper", "email"]
+LineKind = Literal["mobile", "fixed", "internet", "data_key"]
 BillState = Literal["due", "part", "overdue", "paid", "credit", "cancelled"]
 LinkPurpose = Literal["address", "mailbox", "email", "bill", "file"]
-Entries = Literal["usage", "purchases"]
+EntryType = Literal["usage", "purchases"]
 Capability = Literal["usage", "purchases", "documents"]
-NoticeClass = Literal["code", "reply", "notice", "campaign"]
+MessageClass = Literal["code", "reply", "notice", "campaign"]
 """In sending order. After an unknown outcome a `code` is never re-sent, a `notice` at most once."""
 
 
@@ -35,7 +35,7 @@ class Subscriber:
     msisdn: str = field(repr=False)
     account: str = field(repr=False)
     name: str = field(repr=False)
-    kind: Kind
+    kind: LineKind
     segment: Literal["residential", "business"]
     language: str
     since: date
@@ -63,7 +63,7 @@ class Bill:
     tax: Decimal
     remaining: Decimal
     state: BillState
-    seen: date | None = None
+    as_of: date | None = None
     """Day the backend last reported this, when it is down and the answer is cached; None when current."""
 
 
@@ -85,7 +85,7 @@ class BillLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class UsageEntry:
     """One usage record (`call`, `data`, `text`) or one purchase on the bill (`kind` is its category)."""
 
     at: date
@@ -96,7 +96,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class BillDocument:
     """The issuer's document of a bill, byte for byte, with its hash, format and file name suffix."""
 
     data: bytes = field(repr=False)
@@ -122,9 +122,9 @@ class Preference:
 class Consent:
     """One entry of the append-only consent record."""
 
-    what: str
-    given: bool
-    text: str
+    purpose: str
+    is_given: bool
+    text_name: str
     """Catalogue name of the text agreed to."""
     language: str
     channel: str
@@ -145,7 +145,7 @@ class Registration:
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class OutboundMessage:
     """A message for the outbox."""
 
     key: str
@@ -154,7 +154,7 @@ class Notice:
     to: str = field(repr=False)
     """E.164 number or e-mail address."""
     route: Literal["sms", "email"]
-    kind: NoticeClass
+    kind: MessageClass
     body: str = field(repr=False)
     language: str
     subject: str = field(default="", repr=False)
@@ -165,7 +165,7 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class DeferredStep:
     """A menu step to run later; its result is sent by SMS."""
 
     key: str
@@ -177,7 +177,7 @@ class Errand:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class MagicLink:
     """A magic link: what its token is bound to. Only the keyed hash of the token is stored."""
 
     token: Secret
@@ -187,7 +187,7 @@ class Link:
     value: str = field(repr=False)
     """What opening the link confirms, e.g. the e-mail address to validate."""
     expires_at: datetime
-    opens: int = 1
+    opens_left: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,21 +197,21 @@ class Ticket:
     reference: str
     """Reference given to the subscriber for later enquiries."""
     kind: str
-    bill: str
-    line: str = ""
+    bill_id: str
+    bill_line_id: str = ""
     """Id of the disputed bill line; empty for the whole bill."""
     channel: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class AuditEntry:
     """One audit log entry: who did what to which object. It holds no amounts and no message text."""
 
     operator: str
     actor: str = field(repr=False)
     """Phone number or subscription id; only its keyed hash is stored."""
     action: str
-    at: datetime
+    happened_at: datetime
     channel: str = ""
     object: str = ""
     """Id of what was read, sent or changed."""
@@ -221,14 +221,14 @@ class Deed:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ChangeSet:
     """Everything one action writes: committed in one transaction, once per idempotency key."""
 
     key: str
     """Idempotency key: session, request and action. A key seen before writes nothing."""
     operator: str
     subscription: str
-    at: datetime
+    changed_at: datetime
     outcome: str = "ok"
     """Stored with the key; a repeat returns the outcome of the first commit."""
     preference: Preference | None = None
@@ -236,13 +236,13 @@ class Change:
     consents: tuple[Consent, ...] = ()
     registration: Registration | None = None
     """Stored once per phone and line."""
-    links: tuple[Link, ...] = ()
-    notices: tuple[Notice, ...] = ()
-    errands: tuple[Errand, ...] = ()
+    links: tuple[MagicLink, ...] = ()
+    messages: tuple[OutboundMessage, ...] = ()
+    deferred_steps: tuple[DeferredStep, ...] = ()
     tickets: tuple[Ticket, ...] = ()
     reply: bytes | None = field(default=None, repr=False)
     """Response bytes to an inbound message, stored for duplicates of it."""
-    deeds: tuple[Deed, ...] = ()
+    audit_entries: tuple[AuditEntry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,9 +255,9 @@ class CodeRequest:
     purpose: str
     """What the code authenticates for: `proof` (this conversation), `bill` (the web page)..."""
     code: Secret
-    at: datetime
+    requested_at: datetime
     expires_at: datetime
-    notice: Notice | None
+    message: OutboundMessage | None
     """None when nothing may be sent (unknown number); the request still counts towards the limits."""
 
 
@@ -275,26 +275,26 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class ClaimedMessage:
     """An outbox row (message or deferred step) leased to one worker."""
 
     id: int
-    fence: int
+    fencing_token: int
     """Fencing token: an outcome recorded with an older token is rejected."""
     attempt: int
     """Attempt number, 1 for the first."""
-    item: Notice | Errand
+    item: OutboundMessage | DeferredStep
     claimed_at: datetime
-    lapsed: bool = False
+    lease_expired: bool = False
     """True when the previous attempt's worker lost its lease while sending: its outcome is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
-class Settlement:
+class DeliveryOutcome:
     """Outcome of one delivery attempt."""
 
     state: Literal["sent", "again", "dead", "unknown", "expired", "opted_out"]
     provider: str = ""
     message_id: str = ""
-    again_at: datetime | None = None
+    retry_at: datetime | None = None
     reason: str = ""

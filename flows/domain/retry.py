@@ -5,9 +5,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from flows.domain.failures import Failure, OptedOut, OutcomeUnknown, TryLater
-from flows.domain.records import Errand, Notice, Parcel, Settlement
+from flows.domain.records import ClaimedMessage, DeferredStep, DeliveryOutcome, OutboundMessage
 
-WAITS: Mapping[str, tuple[int, ...]] = {
+WAITS_SECONDS: Mapping[str, tuple[int, ...]] = {
     "code": (2, 5, 15),
     "reply": (2, 10, 30, 120),
     "notice": (10, 60, 300, 1800, 7200),
@@ -15,53 +15,55 @@ WAITS: Mapping[str, tuple[int, ...]] = {
     "errand": (2, 5, 15, 60, 300, 900, 3600),
 }
 """Seconds before the second, third... attempt, by message class; after the last one the row is `dead`."""
-RESENT_AFTER_UNKNOWN = frozenset({"notice"})
+RESENDABLE_CLASSES = frozenset({"notice"})
 """Classes re-sent, at most once, after an unknown first outcome; a code is never re-sent blindly."""
-UNKNOWN_WAIT = timedelta(minutes=10)
+RECEIPT_WAIT = timedelta(minutes=10)
 """How long to wait for a delivery receipt before re-sending after an unknown outcome."""
 
 
-def kind(parcel: Parcel) -> str:
+def schedule_class(message: ClaimedMessage) -> str:
     """Return the row of the schedule for a claimed message: its message class, or `errand`."""
-    return parcel.item.kind if isinstance(parcel.item, Notice) else "errand"
+    return message.item.kind if isinstance(message.item, OutboundMessage) else "errand"
 
 
-def settled(parcel: Parcel, failure: Failure, now: datetime, *, repeatable: bool = False) -> Settlement:
+def outcome_after_failure(
+    message: ClaimedMessage, failure: Failure, now: datetime, *, repeatable: bool = False
+) -> DeliveryOutcome:
     """Return the outcome to record after a failed attempt: retry at a time, dead, expired or unknown.
 
     `repeatable`: the provider deduplicates by key, so an unknown outcome is retried like a failure.
     """
     reason = type(failure).__name__
     if isinstance(failure, OptedOut):
-        return Settlement("opted_out", reason=reason)
+        return DeliveryOutcome("opted_out", reason=reason)
     if isinstance(failure, OutcomeUnknown) and not repeatable:
-        return _unknown(parcel, now, reason)
-    if not (failure.again or isinstance(failure, OutcomeUnknown)):
-        return Settlement("dead", reason=reason)
-    return _again(parcel, failure, now, reason)
+        return _unknown_outcome(message, now, reason)
+    if not (failure.is_retryable or isinstance(failure, OutcomeUnknown)):
+        return DeliveryOutcome("dead", reason=reason)
+    return _next_attempt(message, failure, now, reason)
 
 
-def lapsed(parcel: Parcel, now: datetime) -> Settlement:
+def outcome_after_lost_lease(message: ClaimedMessage, now: datetime) -> DeliveryOutcome:
     """Return the outcome to record for an attempt whose worker lost its lease: it is unknown."""
-    return settled(replace(parcel, attempt=parcel.attempt - 1), OutcomeUnknown(), now)
+    return outcome_after_failure(replace(message, attempt=message.attempt - 1), OutcomeUnknown(), now)
 
 
-def _again(parcel: Parcel, failure: Failure, now: datetime, reason: str) -> Settlement:
-    waits = WAITS[kind(parcel)]
-    if parcel.attempt > len(waits):
-        return Settlement("dead", reason=reason)
-    retry_after = failure.after_seconds if isinstance(failure, TryLater) else None
-    next_at = now + timedelta(seconds=max(waits[parcel.attempt - 1], retry_after or 0))
-    if _too_late(parcel, next_at):
-        return Settlement("expired", reason=reason)
-    return Settlement("again", again_at=next_at, reason=reason)
+def _next_attempt(message: ClaimedMessage, failure: Failure, now: datetime, reason: str) -> DeliveryOutcome:
+    waits = WAITS_SECONDS[schedule_class(message)]
+    if message.attempt > len(waits):
+        return DeliveryOutcome("dead", reason=reason)
+    retry_after = failure.retry_after_seconds if isinstance(failure, TryLater) else None
+    next_at = now + timedelta(seconds=max(waits[message.attempt - 1], retry_after or 0))
+    if _expires_before(message, next_at):
+        return DeliveryOutcome("expired", reason=reason)
+    return DeliveryOutcome("again", retry_at=next_at, reason=reason)
 
 
-def _unknown(parcel: Parcel, now: datetime, reason: str) -> Settlement:
-    resend = kind(parcel) in RESENT_AFTER_UNKNOWN and parcel.attempt == 1
-    return Settlement("unknown", again_at=now + UNKNOWN_WAIT if resend else None, reason=reason)
+def _unknown_outcome(message: ClaimedMessage, now: datetime, reason: str) -> DeliveryOutcome:
+    resend = schedule_class(message) in RESENDABLE_CLASSES and message.attempt == 1
+    return DeliveryOutcome("unknown", retry_at=now + RECEIPT_WAIT if resend else None, reason=reason)
 
 
-def _too_late(parcel: Parcel, at: datetime) -> bool:
-    item: Notice | Errand = parcel.item
+def _expires_before(message: ClaimedMessage, at: datetime) -> bool:
+    item: OutboundMessage | DeferredStep = message.item
     return item.expires_at is not None and at >= item.expires_at

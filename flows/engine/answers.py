@@ -1,21 +1,31 @@
 """Apply a turn's answers to the session, one at a time, and run the menu steps they lead to."""
 
 from flows.domain.actions import AS_OF, Outcome
-from flows.engine.flood_guard import card
-from flows.engine.step_runner import Frame, act
-from flows.engine.subscriber_cache import Person
-from menus.machine.opening_hours import attend
+from flows.engine.flood_guard import looks_like_card
+from flows.engine.step_runner import TurnContext, run_step
+from flows.engine.subscriber_cache import CallerProfile
+from menus.machine.opening_hours import close_out_of_hours
 from menus.machine.surface import SURFACES
 from menus.machine.transitions_table import RESUME
 from menus.model.session import Session
-from menus.step import Heard, hear, held, hold, settle, silent, take, text_in, turn_to
+from menus.step import (
+    AnswerResult,
+    answer_sms,
+    apply_answer,
+    apply_silence,
+    follow_outcome,
+    keep_pending_answer,
+    record_arrival,
+    switch_line,
+    take_pending_answer,
+)
 
-MOST_STEPS = 8
+MAX_STEPS = 8
 """Steps one answer may run; more means a loop in the pack."""
-NOTES = {"wrong": "note.wrong", "empty": "note.empty"}
+NOTE_TEXTS = {"wrong": "note.wrong", "empty": "note.empty"}
 
 
-async def listen(frame: Frame, session: Session, answers: list[str | None]) -> str:
+async def apply_answers(context: TurnContext, session: Session, answers: list[str | None]) -> str:
     """Apply the answers; return the name of the note to show above the next screen, or an empty string.
 
     An answer of None is silence. Stops at a wrong answer, at the end of the conversation, and before a
@@ -23,62 +33,62 @@ async def listen(frame: Frame, session: Session, answers: list[str | None]) -> s
     """
     note = ""
     for index, answer in enumerate(answers):
-        if index and frame.menu.nodes[session.state].confirm:
+        if index and context.menu.nodes[session.state].needs_confirmation:
             break
-        if answer and card(frame.menu, session, answer):
+        if answer and looks_like_card(context.menu, session, answer):
             return "note.card"
-        result = await _one(frame, session, answer)
-        frame.said.append(result.what)
-        note = NOTES.get(result.what, "")
-        if note or frame.menu.nodes[session.state].closes:
+        result = await _apply_answer(context, session, answer)
+        context.answer_results.append(result.effect)
+        note = NOTE_TEXTS.get(result.effect, "")
+        if note or context.menu.nodes[session.state].is_final:
             break
     return note or ("note.as_of" if AS_OF in session.facts else "")
 
 
-async def _one(frame: Frame, session: Session, answer: str | None) -> Heard:
+async def _apply_answer(context: TurnContext, session: Session, answer: str | None) -> AnswerResult:
     origin = session.state
     session.facts.pop(AS_OF, None)
-    result = _heard(frame, session, answer)
-    if result.what == "moved":
-        hold(frame.menu, session, result)
-        await _walk(frame, session, result.typed)
-        attend(frame.menu, session, frame.people.world.now)
-        settle(frame.menu, session, origin)
+    result = _interpret_answer(context, session, answer)
+    if result.effect == "moved":
+        keep_pending_answer(context.menu, session, result)
+        await _run_steps(context, session, result.value)
+        close_out_of_hours(context.menu, session, context.subscribers.ports.now)
+        record_arrival(context.menu, session, origin)
     return result
 
 
-def _heard(frame: Frame, session: Session, answer: str | None) -> Heard:
+def _interpret_answer(context: TurnContext, session: Session, answer: str | None) -> AnswerResult:
     if answer is None:
-        return silent(frame.menu, session)
-    is_sms = SURFACES[session.channel].messages
-    return (text_in if is_sms else hear)(frame.menu, session, answer)
+        return apply_silence(context.menu, session)
+    is_sms = SURFACES[session.channel].is_message_based
+    return (answer_sms if is_sms else apply_answer)(context.menu, session, answer)
 
 
-async def _walk(frame: Frame, session: Session, typed: str) -> None:
+async def _run_steps(context: TurnContext, session: Session, typed: str) -> None:
     """Run steps until the session waits on a screen."""
-    for _ in range(MOST_STEPS):
-        node = frame.menu.nodes[session.state]
-        if node.rests:
+    for _ in range(MAX_STEPS):
+        node = context.menu.nodes[session.state]
+        if node.is_waiting:
             return
-        outcome = await act(frame, session, node, typed)
-        frame.passed.append((node.name, outcome.name))
-        await _turn_to(frame, session, outcome)
-        take(frame.menu, session, outcome.name, outcome.facts, outcome.proof)
-        typed = held(session) if node.on[outcome.name] == RESUME else typed
+        outcome = await run_step(context, session, node, typed)
+        context.steps_run.append((node.name, outcome.name))
+        await _switch_line(context, session, outcome)
+        follow_outcome(context.menu, session, outcome.name, outcome.facts, outcome.proof)
+        typed = take_pending_answer(session) if node.on[outcome.name] == RESUME else typed
         if outcome.language:
-            session.language = frame.menu.language(outcome.language)
-            frame.people.forget(session.number)
-    raise RuntimeError(f"the pack loops: more than {MOST_STEPS} steps without a screen, at {session.state}")
+            session.language = context.menu.supported_language(outcome.language)
+            context.subscribers.forget(session.msisdn)
+    raise RuntimeError(f"the pack loops: more than {MAX_STEPS} steps without a screen, at {session.state}")
 
 
-async def _turn_to(frame: Frame, session: Session, outcome: Outcome) -> None:
+async def _switch_line(context: TurnContext, session: Session, outcome: Outcome) -> None:
     """Switch the session to another line if the outcome asks for it.
 
     The line's kind is the one the caller stated, else the one billing reports.
     """
-    target = outcome.subject
-    if target is None or target.number == session.number:
+    target = outcome.line_switch
+    if target is None or target.number == session.msisdn:
         return
-    profile = Person() if target.kind else await frame.people.glimpse(target.number)
+    profile = CallerProfile() if target.kind else await context.subscribers.find_quickly(target.number)
     kind = target.kind or (profile.subscriber.kind if profile.subscriber else "")
-    turn_to(session, target.number, kind, trusted=frame.trusted)
+    switch_line(session, target.number, kind, trusted=context.is_caller_trusted)

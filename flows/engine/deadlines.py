@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class TimeBudgets:
     """Time budgets in seconds. An aggregator's gateway hangs up after about 10 s, a caller earlier."""
 
-    name: float = 0.8
+    lookup_seconds: float = 0.8
     """For the caller's name and language; after it the first screen is shown without them."""
-    action: float = 2.5
+    action_seconds: float = 2.5
     """For all actions of a turn together, from its start; after it the step is deferred, answered by SMS."""
-    promise: float = 1.0
+    deferral_seconds: float = 1.0
     """For storing a deferred step, on top of the action budget."""

@@ -6,52 +6,67 @@ from collections.abc import Mapping
 
 from flows.domain.actions import AS_OF, Action
 from flows.domain.failures import TryLater
-from flows.domain.records import Change, Errand, Notice
-from flows.engine.menu_versions import Shelf
-from flows.engine.step_runner import Frame, act
-from flows.engine.subscriber_cache import People
-from menus.model.session import load
-from menus.render.screen import told
-from menus.step import take
+from flows.domain.records import ChangeSet, DeferredStep, OutboundMessage
+from flows.engine.menu_versions import MenuVersions
+from flows.engine.step_runner import TurnContext, run_step
+from flows.engine.subscriber_cache import SubscriberCache
+from menus.model.session import load_session
+from menus.render.screen import as_message
+from menus.step import follow_outcome
 
 log = logging.getLogger("dialtree.errand")
-PATIENCE_SECONDS = 30.0
+TIME_BUDGET_SECONDS = 30.0
 """No caller is waiting, so billing gets more time than in a turn."""
-MOST_STEPS = 8
+MAX_STEPS = 8
 """Steps one deferred step may run; more means a loop in the pack."""
 
 
-async def run(errand: Errand, shelf: Shelf, people: People, actions: Mapping[str, Action]) -> None:
+async def run_deferred_step(
+    deferred_step: DeferredStep,
+    menu_versions: MenuVersions,
+    subscribers: SubscriberCache,
+    actions: Mapping[str, Action],
+) -> None:
     """Run a deferred step; raises TryLater while billing is still down or answers from its cache."""
-    session = load(errand.session)
-    menu = shelf.of(errand.operator, session.revision) or shelf.current(errand.operator)
-    if errand.step not in menu.nodes:
-        log.warning("deferred_step.node_missing", extra={"node": errand.step})
+    session = load_session(deferred_step.session)
+    menu = menu_versions.find_revision(deferred_step.operator, session.revision) or menu_versions.current_menu(
+        deferred_step.operator
+    )
+    if deferred_step.step not in menu.nodes:
+        log.warning("deferred_step.node_missing", extra={"node": deferred_step.step})
         return
     session.channel = "sms"
-    until = asyncio.get_running_loop().time() + PATIENCE_SECONDS
-    number = session.number
-    frame = Frame(menu, people, await people.glimpse(number), actions, errand.key, until, number)
-    for _ in range(MOST_STEPS):
+    until = asyncio.get_running_loop().time() + TIME_BUDGET_SECONDS
+    number = session.msisdn
+    frame = TurnContext(
+        menu, subscribers, await subscribers.find_quickly(number), actions, deferred_step.key, until, number
+    )
+    for _ in range(MAX_STEPS):
         node = menu.nodes[session.state]
-        if node.rests:
+        if node.is_waiting:
             break
-        outcome = await act(frame, session, node, "", promise=False)
+        outcome = await run_step(frame, session, node, "", may_defer=False)
         if outcome.name in ("slow", "down") or AS_OF in outcome.facts:
             raise TryLater
-        take(menu, session, outcome.name, outcome.facts, outcome.proof)
-    await _text(frame, errand, session.caller, told(menu, session), session.language)
+        follow_outcome(menu, session, outcome.name, outcome.facts, outcome.proof)
+    await _send_result(frame, deferred_step, session.caller, as_message(menu, session), session.language)
 
 
-async def _text(frame: Frame, errand: Errand, caller: str, body: str, language: str) -> None:
+async def _send_result(
+    context: TurnContext, deferred_step: DeferredStep, caller: str, body: str, language: str
+) -> None:
     """Enqueue the result as SMS under the step's own key, so that a second run sends nothing more.
 
     An empty result sends nothing.
     """
     if not body:
         return
-    key = f"{errand.key}/told"
-    notice = Notice(key, errand.operator, caller, "sms", "reply", body, language, expires_at=errand.expires_at)
-    world = frame.people.world
-    subscription = frame.person.subscriber.id if frame.person.subscriber else ""
-    await world.ledger.commit(Change(key, errand.operator, subscription, world.now(), notices=(notice,)))
+    key = f"{deferred_step.key}/told"
+    notice = OutboundMessage(
+        key, deferred_step.operator, caller, "sms", "reply", body, language, expires_at=deferred_step.expires_at
+    )
+    world = context.subscribers.ports
+    subscription = context.profile.subscriber.id if context.profile.subscriber else ""
+    await world.ledger.commit(
+        ChangeSet(key, deferred_step.operator, subscription, world.now(), messages=(notice,))
+    )

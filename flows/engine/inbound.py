@@ -3,10 +3,10 @@
 from dataclasses import field
 
 from menus.model.reply import Channel
-from menus.model.value import value
+from menus.model.value import value_dataclass
 
 
-@value
+@value_dataclass
 class Inbound:
     """One subscriber input (dialled code, key press, speech or SMS), independent of the provider."""
 

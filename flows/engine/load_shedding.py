@@ -2,30 +2,30 @@
 
 from dataclasses import dataclass
 
-AT_ONCE = 500
+MAX_CONCURRENT_TURNS = 500
 """A turn takes about 1 ms of CPU: with more at once everybody would wait over half a second."""
 
 
 @dataclass(slots=True)
-class Crowd:
+class LoadShedder:
     """Limit on concurrent turns in this process, used as a context manager around each turn.
 
     Running conversations are never refused. A turn counts from its admission: of a burst of new sessions
     `max_turns` are served.
     """
 
-    most: int = AT_ONCE
-    inside: int = 0
-    turned_away: int = 0
+    max_turns: int = MAX_CONCURRENT_TURNS
+    active_turns: int = 0
+    shed_count: int = 0
 
     def __enter__(self) -> None:
-        self.inside += 1
+        self.active_turns += 1
 
     def __exit__(self, *raised: object) -> None:
-        self.inside -= 1
+        self.active_turns -= 1
 
-    def turns_away(self) -> bool:
+    def should_shed(self) -> bool:
         """Return whether a new session must be refused; counts the refusal."""
-        full = self.inside >= self.most
-        self.turned_away += full
+        full = self.active_turns >= self.max_turns
+        self.shed_count += full
         return full

@@ -6,11 +6,11 @@ from menus.machine.menu import Menu
 
 
 @dataclass(slots=True)
-class Shelf:
+class MenuVersions:
     """Menus by operator and revision; the last one published is the operator's current menu."""
 
     menus: dict[str, dict[str, Menu]] = field(default_factory=dict)
-    keep: int = 8
+    max_revisions: int = 8
     """Revisions kept per operator; a conversation lasts minutes, so this is enough."""
 
     def publish(self, menu: Menu) -> None:
@@ -18,13 +18,13 @@ class Shelf:
         revisions = self.menus.setdefault(menu.name, {})
         revisions.pop(menu.revision, None)
         revisions[menu.revision] = menu
-        while len(revisions) > self.keep:
+        while len(revisions) > self.max_revisions:
             del revisions[next(iter(revisions))]
 
-    def current(self, operator: str) -> Menu:
+    def current_menu(self, operator: str) -> Menu:
         """Return the operator's current menu; KeyError for an unknown operator."""
         return next(reversed(self.menus[operator].values()))
 
-    def of(self, operator: str, revision: str) -> Menu | None:
+    def find_revision(self, operator: str, revision: str) -> Menu | None:
         """Return the menu of a revision; None when it is no longer kept."""
         return self.menus[operator].get(revision)

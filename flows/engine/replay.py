@@ -6,22 +6,22 @@ watermark of the text received so far is a length and a keyed hash, never the te
 
 import hmac
 
-from flows.domain.pseudonyms import Keys
+from flows.domain.pseudonyms import Pseudonyms
 from flows.engine.inbound import Inbound
 from menus.model.session import Session
-from menus.text.input_parsing import as_digits
+from menus.text.input_parsing import parse_digits
 
-STARS = "*"
+ANSWER_SEPARATOR = "*"
 
 
-def request_key(keys: Keys, inbound: Inbound) -> str:
+def request_key(pseudonyms: Pseudonyms, inbound: Inbound) -> str:
     """Return the idempotency key that two deliveries of the same request share."""
     if inbound.hop and not inbound.accumulated:
         return inbound.hop
-    return keys.watermark(inbound.text or "")
+    return pseudonyms.text_watermark(inbound.text or "")
 
 
-def unheard(keys: Keys, session: Session, inbound: Inbound) -> list[str | None] | None:
+def new_answers(pseudonyms: Pseudonyms, session: Session, inbound: Inbound) -> list[str | None] | None:
     """Return the answers this request adds; None when it is an old request that arrives late.
 
     A first request may bring several answers (a service code dialled with them); later ones bring one,
@@ -29,14 +29,14 @@ def unheard(keys: Keys, session: Session, inbound: Inbound) -> list[str | None] 
     """
     text = inbound.text
     if not inbound.accumulated:
-        return _single(session, inbound)
+        return _single_answer(session, inbound)
     text = text or ""
     if session.turn == 0:
-        return list(text.split(STARS)) if text else []
-    return _after(keys, session, text)
+        return list(text.split(ANSWER_SEPARATOR)) if text else []
+    return _answers_after_watermark(pseudonyms, session, text)
 
 
-def _single(session: Session, inbound: Inbound) -> list[str | None] | None:
+def _single_answer(session: Session, inbound: Inbound) -> list[str | None] | None:
     """Return the one answer of a request: an SMS, or a step of a call that carries our nonce."""
     if inbound.channel == "sms":
         return [inbound.text or ""]
@@ -47,18 +47,18 @@ def _single(session: Session, inbound: Inbound) -> list[str | None] | None:
     return [inbound.text] if inbound.hop == str(session.turn) else None
 
 
-def _after(keys: Keys, session: Session, text: str) -> list[str | None] | None:
+def _answers_after_watermark(pseudonyms: Pseudonyms, session: Session, text: str) -> list[str | None] | None:
     """Return the answer that follows the watermark in the accumulated text; None when it does not match."""
-    length = int(as_digits(session.heard.partition(":")[0], 1, 4) or 0)
-    expected = keys.watermark(text[:length]).encode()
-    if len(text) <= length or not hmac.compare_digest(expected, session.heard.encode()):
+    length = int(parse_digits(session.watermark.partition(":")[0], 1, 4) or 0)
+    expected = pseudonyms.text_watermark(text[:length]).encode()
+    if len(text) <= length or not hmac.compare_digest(expected, session.watermark.encode()):
         return None
     if length == 0:
         return [text]
-    return [text[length + 1 :]] if text[length] == STARS else None
+    return [text[length + 1 :]] if text[length] == ANSWER_SEPARATOR else None
 
 
-def note(session: Session, inbound: Inbound, hop: str) -> None:
+def remember_watermark(session: Session, inbound: Inbound, request_id: str) -> None:
     """Advance the session's watermark to this request."""
     if inbound.accumulated:
-        session.heard = hop
+        session.watermark = request_id

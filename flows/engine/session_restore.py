@@ -3,81 +3,81 @@
 import logging
 
 from flows.engine.inbound import Inbound
-from flows.engine.menu_versions import Shelf
-from flows.engine.subscriber_cache import Person
+from flows.engine.menu_versions import MenuVersions
+from flows.engine.subscriber_cache import CallerProfile
 from menus.machine.menu import Menu
 from menus.machine.surface import SURFACES
 from menus.machine.transitions_table import HOME
 from menus.model.reply import Reply
-from menus.model.session import Session, load
+from menus.model.session import Session, load_session
 
 log = logging.getLogger("dialtree.turn")
 
 
-def loaded(data: bytes | None, inbound: Inbound) -> Session | None:
+def decode_session(data: bytes | None, inbound: Inbound) -> Session | None:
     """Decode a stored session; None when there is none, it is unreadable, or it is another caller's."""
     try:
-        session = load(data) if data else None
+        session = load_session(data) if data else None
     except ValueError:
         log.error("session.decode_failed")
         return None
-    if session and _whose(session) != _whose(inbound):
+    if session and _session_identity(session) != _session_identity(inbound):
         log.error("session.caller_mismatch", extra={"operator": inbound.operator})
         return None
     return session
 
 
-def _whose(source: Session | Inbound) -> tuple[str, str, str]:
+def _session_identity(source: Session | Inbound) -> tuple[str, str, str]:
     return source.operator, source.channel, source.caller
 
 
-def changed_hands(session: Session, person: Person) -> bool:
+def owner_changed(session: Session, profile: CallerProfile) -> bool:
     """Return whether the number has a new owner since the session started (T8).
 
     The new owner must not get what the previous one entered or proved.
     """
-    return bool(person.owner and session.owner and person.owner != session.owner)
+    return bool(profile.owner_hash and session.owner_hash and profile.owner_hash != session.owner_hash)
 
 
-def resumed(
-    shelf: Shelf, inbound: Inbound, session: Session | None, person: Person
+def restore_or_start(
+    menu_versions: MenuVersions, inbound: Inbound, session: Session | None, profile: CallerProfile
 ) -> tuple[Menu, Session, str]:
     """Return the menu, the restored or new session, and the name of a note to show (or an empty string).
 
     A session whose screen no longer exists restarts at home with the note `note.restarted`.
     """
-    current = shelf.current(inbound.operator)
+    current = menu_versions.current_menu(inbound.operator)
     if session is None:
-        return current, _begun(current, inbound, person), ""
-    menu = shelf.of(inbound.operator, session.revision) or current
-    session.revision, session.language = menu.revision, menu.language(session.language)
-    session.owner = session.owner or person.owner
-    if person.subscriber and not session.kind:  # billing did not answer in time on an earlier turn
-        session.kind, session.language = person.subscriber.kind, menu.language(person.language)
+        return current, _new_session(current, inbound, profile), ""
+    menu = menu_versions.find_revision(inbound.operator, session.revision) or current
+    session.revision, session.language = menu.revision, menu.supported_language(session.language)
+    session.owner_hash = session.owner_hash or profile.owner_hash
+    if profile.subscriber and not session.line_kind:  # billing did not answer in time on an earlier turn
+        session.line_kind, session.language = profile.subscriber.kind, menu.supported_language(profile.language)
     if session.state in menu.nodes:
         return menu, session, ""
     session.state, session.trail, session.facts, session.page, session.notes = HOME, (), {}, 0, ()
     return menu, session, "note.restarted"
 
 
-def _begun(menu: Menu, inbound: Inbound, person: Person) -> Session:
+def _new_session(menu: Menu, inbound: Inbound, profile: CallerProfile) -> Session:
     return Session(
         operator=inbound.operator,
         channel=inbound.channel,
         caller=inbound.caller,
         revision=menu.revision,
         state=HOME,
-        language=menu.language(person.language),
-        kind=person.subscriber.kind if person.subscriber else "",
+        language=menu.supported_language(profile.language),
+        line_kind=profile.subscriber.kind if profile.subscriber else "",
         proofs=("line",) if inbound.trust == "line" and inbound.caller else (),
-        owner=person.owner,
+        owner_hash=profile.owner_hash,
     )
 
 
-def left(session: Session, reply: Reply) -> bytes | None:
+def session_to_store(session: Session, reply: Reply) -> bytes | None:
     """Serialise the session; None once it has ended (an SMS conversation restarts at home instead)."""
-    if reply.ends and not SURFACES[session.channel].messages:
+    if reply.ends_session and not SURFACES[session.channel].is_message_based:
         return None
-    if reply.ends:
+    if reply.ends_session:
         session.state, session.trail, session.facts, session.turn = HOME, (), {}, 0
     return session.dump()

@@ -5,103 +5,103 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from flows.domain.actions import World
+from flows.domain.actions import OperatorPorts
 from flows.domain.failures import Down, Failure, NotFound, Slow
-from flows.domain.pseudonyms import Keys
+from flows.domain.pseudonyms import Pseudonyms
 from flows.domain.records import Subscriber
-from flows.engine.deadlines import Patience
-from menus.model.value import value
+from flows.engine.deadlines import TimeBudgets
+from menus.model.value import value_dataclass
 
-LIFE = timedelta(seconds=60)
-MOST = 50_000
+CACHE_LIFETIME = timedelta(seconds=60)
+MAX_PROFILES = 50_000
 """Most profiles cached; the oldest lookups are evicted first."""
 
 
-@value
-class Person:
+@value_dataclass
+class CallerProfile:
     """What a conversation needs to know of the caller."""
 
     subscriber: Subscriber | None = field(default=None, repr=False)
     """None when the number is unknown or billing has not answered yet."""
     language: str = ""
     """The stored preference, else billing's language, else empty."""
-    failure: type[Failure] = NotFound
+    lookup_failure: type[Failure] = NotFound
     """Failure that explains a missing subscriber."""
-    owner: str = ""
+    owner_hash: str = ""
     """Keyed hash of the number's owner; empty while unknown."""
 
 
 @dataclass(slots=True)
-class People:
+class SubscriberCache:
     """Cached, coalesced subscriber lookups of one operator."""
 
-    world: World
-    keys: Keys = field(repr=False)
-    patience: Patience = field(default_factory=Patience)
-    known: OrderedDict[str, tuple[datetime, Person]] = field(default_factory=OrderedDict, repr=False)
-    asking: dict[str, asyncio.Task[Person]] = field(default_factory=dict, repr=False)
+    ports: OperatorPorts
+    pseudonyms: Pseudonyms = field(repr=False)
+    time_budgets: TimeBudgets = field(default_factory=TimeBudgets)
+    profiles: OrderedDict[str, tuple[datetime, CallerProfile]] = field(default_factory=OrderedDict, repr=False)
+    pending_lookups: dict[str, asyncio.Task[CallerProfile]] = field(default_factory=dict, repr=False)
 
-    async def glimpse(self, number: str) -> Person:
+    async def find_quickly(self, number: str) -> CallerProfile:
         """Return the profile within `lookup_seconds`, else an empty one with the failure `Slow`.
 
         A lookup that takes longer continues in the background.
         """
-        cached = self._remembered(number)
+        cached = self._cached_profile(number)
         if cached:
             return cached
         try:
-            return await asyncio.wait_for(self.find(number), self.patience.name)
+            return await asyncio.wait_for(self.find(number), self.time_budgets.lookup_seconds)
         except TimeoutError:
-            return Person(failure=Slow)
+            return CallerProfile(lookup_failure=Slow)
 
-    async def find(self, number: str) -> Person:
+    async def find(self, number: str) -> CallerProfile:
         """Return the profile; concurrent callers share one lookup, which a cancelled caller does not stop.
 
         When billing fails the profile is empty and carries the failure (`Slow` or `Down`).
         """
-        cached = self._remembered(number)
+        cached = self._cached_profile(number)
         if cached:
             return cached
         try:
-            return await asyncio.shield(self._asked(number))
+            return await asyncio.shield(self._shared_lookup(number))
         except Slow:
-            return Person(failure=Slow)
+            return CallerProfile(lookup_failure=Slow)
         except Failure:
-            return Person(failure=Down)
+            return CallerProfile(lookup_failure=Down)
 
     def forget(self, number: str) -> None:
         """Drop a cached profile, because its data changed."""
-        self.known.pop(number, None)
+        self.profiles.pop(number, None)
 
-    def _remembered(self, number: str) -> Person | None:
+    def _cached_profile(self, number: str) -> CallerProfile | None:
         if not number:
-            return Person()
-        entry = self.known.get(number)
-        return entry[1] if entry and entry[0] > self.world.now() else None
+            return CallerProfile()
+        entry = self.profiles.get(number)
+        return entry[1] if entry and entry[0] > self.ports.now() else None
 
-    def _asked(self, number: str) -> asyncio.Task[Person]:
+    def _shared_lookup(self, number: str) -> asyncio.Task[CallerProfile]:
         """Return the pending lookup of a number, or start one."""
-        task = self.asking.get(number)
+        task = self.pending_lookups.get(number)
         if task is None:
-            task = self.asking[number] = asyncio.create_task(self._ask(number))
-            task.add_done_callback(lambda done: self._kept(number, done))
+            task = self.pending_lookups[number] = asyncio.create_task(self._look_up(number))
+            task.add_done_callback(lambda done: self._store_profile(number, done))
         return task
 
-    def _kept(self, number: str, done: asyncio.Task[Person]) -> None:
-        self.asking.pop(number, None)
+    def _store_profile(self, number: str, done: asyncio.Task[CallerProfile]) -> None:
+        self.pending_lookups.pop(number, None)
         if done.cancelled() or done.exception():
             return
-        self.known[number] = (self.world.now() + LIFE, done.result())
-        self.known.move_to_end(number)
-        if len(self.known) > MOST:
-            self.known.popitem(last=False)
+        self.profiles[number] = (self.ports.now() + CACHE_LIFETIME, done.result())
+        self.profiles.move_to_end(number)
+        if len(self.profiles) > MAX_PROFILES:
+            self.profiles.popitem(last=False)
 
-    async def _ask(self, number: str) -> Person:
-        today = self.world.today()  # read first: billing may report the same day, and midnight may pass
+    async def _look_up(self, number: str) -> CallerProfile:
+        today = self.ports.today()  # read first: billing may report the same day, and midnight may pass
         try:
-            subscriber = await self.world.billing.subscriber(number)
+            subscriber = await self.ports.billing.get_subscriber(number)
         except NotFound:
-            return Person()
-        preference = await self.world.ledger.welcome(number, subscriber, self.world.now(), today)
+            return CallerProfile()
+        preference = await self.ports.ledger.bind_number(number, subscriber, self.ports.now(), today)
         language = preference.language or subscriber.language
-        return Person(subscriber, language, owner=self.keys.owner(subscriber))
+        return CallerProfile(subscriber, language, owner_hash=self.pseudonyms.owner_hash(subscriber))

@@ -2,34 +2,34 @@
 
 from collections.abc import Callable
 
-from menus.model.value import value
+from menus.model.value import value_dataclass
 
 
-@value
-class Turn:
+@value_dataclass
+class TurnEvent:
     """One answered request, whether or not it moved the conversation."""
 
     operator: str
     channel: str
-    conversation: str
+    conversation_hash: str
     """Keyed hash shared by all turns of a conversation."""
-    subscriber: str
+    subscriber_hash: str
     """Keyed hash of the caller's number; empty when withheld."""
     revision: str
     language: str
-    origin: str
+    origin_screen: str
     """Screen before the turn."""
     screen: str
     """Screen after the turn."""
-    said: str
+    answer_result: str
     """Result of the last answer: moved, page, again, empty, wrong; `begun` when there was none."""
     steps: tuple[tuple[str, str], ...]
     """Steps run in the turn, each with its outcome."""
     trail: tuple[str, ...]
     """Screens that "back" returns to, nearest last."""
-    seconds: float
+    duration_seconds: float
     ends: bool
 
 
-Watcher = Callable[[Turn], None]
+TurnListener = Callable[[TurnEvent], None]
 """Called after every turn; must neither block nor raise."""

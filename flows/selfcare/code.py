@@ -2,69 +2,75 @@
 
 from datetime import timedelta
 
-from flows.domain.actions import Ask, Outcome, action
+from flows.domain.actions import ActionRequest, Outcome, define_action
 from flows.domain.failures import NotFound
 from flows.domain.records import CodeRequest, Secret
 from flows.services import code_delivery
-from menus.model.facts import Code
+from menus.model.facts import OneTimeCode
 
-FRESH_SIM = timedelta(hours=72)
+SIM_SWAP_WINDOW = timedelta(hours=72)
 """After a SIM swap no codes are sent for this long."""
 
 
-async def send(ask: Ask) -> Outcome:
+async def send_code(request: ActionRequest) -> Outcome:
     """Send a code to the line's own number; an unknown number gets the same answer but no code (R7, T6)."""
-    if not ask.line:
+    if not request.line:
         return Outcome("hidden")
-    if ask.subscriber is None and ask.missing is not NotFound:
-        raise ask.missing  # the lookup failed: send nothing and count nothing towards the limits
-    rules = ask.menu.form.rules
+    if request.subscriber is None and request.lookup_failure is not NotFound:
+        raise request.lookup_failure  # the lookup failed: send nothing and count nothing towards the limits
+    rules = request.menu.config.rules
     life = timedelta(minutes=rules.code_minutes)
-    return Outcome(await issue(ask, "code", rules.code_digits, life))
+    return Outcome(await issue_code(request, "code", rules.code_digits, life))
 
 
-async def issue(ask: Ask, text: str, digits: int, life: timedelta) -> str:
+async def issue_code(request: ActionRequest, text: str, digits: int, lifetime: timedelta) -> str:
     """Store a new code for the purpose the screen names and send it to the line."""
-    web = ask.menu.form.rules.code_digits_web if ask.given == "bill" else None
-    code = ask.world.digits(web or digits)
+    web = request.menu.config.rules.code_digits_web if request.argument == "bill" else None
+    code = request.ports.random_digits(web or digits)
     code_request = CodeRequest(
-        key=ask.key,
-        operator=ask.menu.name,
-        number=ask.line,
-        purpose=ask.given,
+        key=request.key,
+        operator=request.menu.name,
+        number=request.line,
+        purpose=request.argument,
         code=Secret(code),
-        at=ask.now,
-        expires_at=ask.now + life,
-        notice=None if _fresh_sim(ask) else await code_delivery.notice(ask, text, {"code": Code(code)}, life),
+        requested_at=request.now,
+        expires_at=request.now + lifetime,
+        message=None
+        if _is_recent_sim_swap(request)
+        else await code_delivery.build_code_message(request, text, {"code": OneTimeCode(code)}, lifetime),
     )
-    return await ask.world.codes.issue(code_request)
+    return await request.ports.codes.issue_code(code_request)
 
 
-def _fresh_sim(ask: Ask) -> bool:
+def _is_recent_sim_swap(request: ActionRequest) -> bool:
     """Return whether the SIM was swapped too recently to send a code (SIM-swap fraud)."""
-    changed_at = ask.subscriber.sim_changed_at if ask.subscriber else None
-    return changed_at is not None and ask.now - changed_at < FRESH_SIM
+    changed_at = request.subscriber.sim_changed_at if request.subscriber else None
+    return changed_at is not None and request.now - changed_at < SIM_SWAP_WINDOW
 
 
-async def check(ask: Ask) -> Outcome:
+async def check_code(request: ActionRequest) -> Outcome:
     """Check the code entered; a code is valid once, within its lifetime."""
-    answer = await ask.world.codes.redeem(ask.menu.name, ask.line, ask.given, Secret(ask.typed), ask.now)
+    answer = await request.ports.codes.redeem_code(
+        request.menu.name, request.line, request.argument, Secret(request.input_text), request.now
+    )
     return Outcome(answer, proof="code" if answer == "ok" else "")
 
 
-async def by_password(ask: Ask) -> Outcome:
+async def send_code_by_password(request: ActionRequest) -> Outcome:
     """Check a password received by SMS and send a code to the same number, nothing else (R8).
 
     An unknown number, a wrong password and a locked account get the same answer.
     """
-    answer = await ask.world.passwords.check(ask.menu.name, ask.line, Secret(ask.typed), "password", ask.now)
+    answer = await request.ports.passwords.verify_password(
+        request.menu.name, request.line, Secret(request.input_text), "password", request.now
+    )
     if answer != "ok":
         return Outcome("refused")
-    return await send(ask)
+    return await send_code(request)
 
 
 ACTIONS = {
-    "code.send": action(send, "ok soon many hidden", private=False),
-    "code.check": action(check, "ok wrong locked", private=False),
-    "code.by_password": action(by_password, "ok refused soon many hidden", private=False),
+    "code.send": define_action(send_code, "ok soon many hidden", is_private=False),
+    "code.check": define_action(check_code, "ok wrong locked", is_private=False),
+    "code.by_password": define_action(send_code_by_password, "ok refused soon many hidden", is_private=False),
 }

@@ -5,17 +5,17 @@ from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 
-FOLDER = Path(__file__).parent
+FLOWS_FOLDER = Path(__file__).parent
 """Folder of the flows' screens, one YAML file per flow."""
 
 
-def discover() -> Mapping[str, object]:
+def discover_actions() -> Mapping[str, object]:
     """Return every action by name (values are `flows.domain.actions.Action`).
 
     ValueError when two modules define the same name.
     """
     actions: dict[str, object] = {}
-    for module in pkgutil.iter_modules([str(FOLDER)]):
+    for module in pkgutil.iter_modules([str(FLOWS_FOLDER)]):
         if module.name == Path(__file__).stem:
             continue
         table = getattr(import_module(f"{__package__}.{module.name}"), "ACTIONS", {})

@@ -1,12 +1,12 @@
 """E-invoicing: switch from paper bills to bills by e-mail."""
 
-from flows.domain.actions import Ask, Outcome, action
-from flows.services.bill_media import switch
+from flows.domain.actions import ActionRequest, Outcome, define_action
+from flows.services.bill_media import switch_media
 
 
-async def activate(ask: Ask) -> Outcome:
+async def activate_einvoice(request: ActionRequest) -> Outcome:
     """Switch to bills by e-mail, from the next bill on (R11 to R13)."""
-    return await switch(ask, "email", "einvoice")
+    return await switch_media(request, "email", "einvoice")
 
 
-ACTIONS = {"einvoice.activate": action(activate, "ok already")}
+ACTIONS = {"einvoice.activate": define_action(activate_einvoice, "ok already")}

@@ -7,95 +7,101 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
-from flows.domain.actions import Ask, Outcome, action
+from flows.domain.actions import ActionRequest, Outcome, define_action
 from flows.domain.records import Bill, BillLine
-from flows.selfcare.invoice import published
+from flows.selfcare.invoice import published_bills
 from flows.services import file_links
-from flows.services.file_links import File
+from flows.services.file_links import LinkedFile
 from menus.model.facts import Count, Rows, Text
 
-HEAD = ("bill", "issued", "centre", "user", "rubric", "label", "amount", "currency")
-FORMULA = tuple("=+-@\t\r\n'＝＋－＠")
+CSV_HEADER = ("bill", "issued", "centre", "user", "rubric", "label", "amount", "currency")
+FORMULA_PREFIXES = tuple("=+-@\t\r\n'＝＋－＠")
 """First characters of a cell that a spreadsheet might run as a formula; ' because we quote with it."""
-_AMOUNT = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
-MOST_ROOTS = 9
+_AMOUNT_PATTERN = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
+MAX_ROOTS = 9
 
 
-async def roots(ask: Ask) -> Outcome:
+async def list_roots(request: ActionRequest) -> Outcome:
     """List the roots ("radicaux") of the account's billing centres, to choose one (B4)."""
-    newest = await _newest(ask)
-    lines = await ask.world.billing.lines(newest.account, newest.id) if newest else []
-    names = sorted({root(line.centre) for line in lines if line.centre})
-    rows = tuple((Text(name),) for name in names[:MOST_ROOTS])
+    newest = await _newest_bill(request)
+    lines = await request.ports.billing.list_bill_lines(newest.account, newest.id) if newest else []
+    names = sorted({centre_root(line.centre) for line in lines if line.centre})
+    rows = tuple((Text(name),) for name in names[:MAX_ROOTS])
     return Outcome("ok" if rows else "none", {"roots": Rows(("root",), rows)})
 
 
-async def build(ask: Ask) -> Outcome:
+async def send_export_link(request: ActionRequest) -> Outcome:
     """Send the export's link by SMS, or `none` when there is nothing to export. Runs as a deferred step.
 
     The link holds what to export; the file is built from the bill when the link is opened.
     """
-    file, rows = await _wanted(ask)
+    file, rows = await _select_export(request)
     if not rows:
         return Outcome("none")
-    change = file_links.by_sms(ask, file, "export.notice", {"lines": Count(len(rows))})
-    return Outcome(await ask.world.ledger.commit(change))
+    change = file_links.link_by_sms(request, file, "export.notice", {"lines": Count(len(rows))})
+    return Outcome(await request.ports.ledger.commit(change))
 
 
-async def found(ask: Ask) -> Outcome:
+async def check_exportable(request: ActionRequest) -> Outcome:
     """Check that there is anything to export, before promising a link for a texted root."""
-    _, rows = await _wanted(ask)
+    _, rows = await _select_export(request)
     return Outcome("ok" if rows else "none")
 
 
-async def _wanted(ask: Ask) -> tuple[File, list[BillLine]]:
+async def _select_export(request: ActionRequest) -> tuple[LinkedFile, list[BillLine]]:
     """Return the file to link to and the newest bill's lines in it; none without a bill or matching centre."""
-    newest, number, account = await _newest(ask), ask.caller, ask.known().account
-    file = File("export", account, number, newest.id if newest else "", _root(ask), ask.given)
-    return file, kept(await ask.world.billing.lines(account, newest.id), file) if newest else []
+    newest, number, account = await _newest_bill(request), request.caller, request.require_subscriber().account
+    file = LinkedFile(
+        "export", account, number, newest.id if newest else "", _requested_root(request), request.argument
+    )
+    return file, lines_to_export(
+        await request.ports.billing.list_bill_lines(account, newest.id), file
+    ) if newest else []
 
 
-async def _newest(ask: Ask) -> Bill | None:
-    visible = published(await ask.world.billing.bills(ask.known().account, 2), ask)
+async def _newest_bill(request: ActionRequest) -> Bill | None:
+    visible = published_bills(
+        await request.ports.billing.list_bills(request.require_subscriber().account, 2), request
+    )
     return visible[0] if visible else None
 
 
-def _root(ask: Ask) -> str:
+def _requested_root(request: ActionRequest) -> str:
     """Return the root selected or texted, in upper case; empty means all."""
-    chosen = ask.facts.get("root")
+    chosen = request.facts.get("root")
     return (chosen.value if isinstance(chosen, Text) else "").upper()
 
 
-def root(centre: str) -> str:
+def centre_root(centre: str) -> str:
     """Return a billing centre's name without its last part: `CF-100` of `CF-100-A`."""
     return centre.rpartition("-")[0] or centre
 
 
-def kept(lines: Iterable[BillLine], file: File) -> list[BillLine]:
+def lines_to_export(lines: Iterable[BillLine], file: LinkedFile) -> list[BillLine]:
     """Return the lines of the requested centres; lines without a centre are never exported."""
-    return [line for line in lines if line.centre and (not file.root or root(line.centre) == file.root)]
+    return [line for line in lines if line.centre and (not file.root or centre_root(line.centre) == file.root)]
 
 
-def written(bill: Bill, lines: Sequence[BillLine], file: File, currency: str) -> bytes:
+def export_csv(bill: Bill, lines: Sequence[BillLine], file: LinkedFile, currency: str) -> bytes:
     """Return the export as CSV (RFC 4180, UTF-8): every line, or sums per centre and rubric (`totals`)."""
-    rows = kept(lines, file)
-    rows = list(_summed(rows)) if file.level == "totals" else rows
-    return table([HEAD, *(_cells(bill, line, currency) for line in rows)])
+    rows = lines_to_export(lines, file)
+    rows = list(_sum_by_centre(rows)) if file.detail_level == "totals" else rows
+    return encode_csv([CSV_HEADER, *(_csv_cells(bill, line, currency) for line in rows)])
 
 
-def table(rows: Iterable[Iterable[str]]) -> bytes:
+def encode_csv(rows: Iterable[Iterable[str]]) -> bytes:
     """Encode rows as CSV with every cell safe from spreadsheet formula injection."""
     out = io.StringIO(newline="")
-    csv.writer(out, lineterminator="\r\n").writerows([guarded(cell) for cell in row] for row in rows)
+    csv.writer(out, lineterminator="\r\n").writerows([escape_formula(cell) for cell in row] for row in rows)
     return out.getvalue().encode("utf-8", "replace")
 
 
-def guarded(cell: str) -> str:
+def escape_formula(cell: str) -> str:
     """Prefix a cell with an apostrophe when a spreadsheet might run it; plain amounts stay numbers."""
-    return f"'{cell}" if cell.startswith(FORMULA) and not _AMOUNT.fullmatch(cell) else cell
+    return f"'{cell}" if cell.startswith(FORMULA_PREFIXES) and not _AMOUNT_PATTERN.fullmatch(cell) else cell
 
 
-def _summed(lines: Sequence[BillLine]) -> Iterator[BillLine]:
+def _sum_by_centre(lines: Sequence[BillLine]) -> Iterator[BillLine]:
     sums: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     for line in lines:
         sums[line.centre, line.rubric] += line.amount
@@ -103,13 +109,13 @@ def _summed(lines: Sequence[BillLine]) -> Iterator[BillLine]:
         yield BillLine(rubric, "", amount, centre=centre)
 
 
-def _cells(bill: Bill, line: BillLine, currency: str) -> tuple[str, ...]:
+def _csv_cells(bill: Bill, line: BillLine, currency: str) -> tuple[str, ...]:
     issued, amount = bill.issued.isoformat(), str(line.amount)
     return bill.number, issued, line.centre, line.user, line.rubric, line.label, amount, currency
 
 
 ACTIONS = {
-    "export.roots": action(roots, "ok none"),
-    "export.found": action(found, "ok none"),
-    "export.build": action(build, "ok none", later=True),
+    "export.roots": define_action(list_roots, "ok none"),
+    "export.found": define_action(check_exportable, "ok none"),
+    "export.build": define_action(send_export_link, "ok none", is_deferred=True),
 }

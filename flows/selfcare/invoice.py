@@ -6,21 +6,21 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
-from flows.domain.actions import AS_OF, Ask, Outcome, action
+from flows.domain.actions import AS_OF, ActionRequest, Outcome, define_action
 from flows.domain.records import Bill, BillLine
-from menus.model.facts import Fact, Facts, Money, Month, Number, Rows, Text, Word
+from menus.model.facts import Fact, Facts, Money, Month, PhoneNumber, Rows, Text, TextRef
 
-COLUMNS = ("short_month", "row_month", "amount", "short_state", "bill", "bill_number")
+LIST_COLUMNS = ("short_month", "row_month", "amount", "short_state", "bill", "bill_number")
 RUBRICS = ("subscriptions", "options", "communications", "equipment", "one_off", "third_party", "prorata")
-CHARGED = ("rubric", "charge")
+CHARGE_COLUMNS = ("rubric", "charge")
 
 
-def shown(bill: Bill, line: str) -> dict[str, Fact | Rows]:
+def bill_facts(bill: Bill, line: str) -> dict[str, Fact | Rows]:
     """Return a bill's facts under the names that screens and notices use."""
     return {
-        **named(bill),
-        "month": Month.of(bill.issued),
-        "line": Number(line),
+        **bill_id_facts(bill),
+        "month": Month.from_date(bill.issued),
+        "line": PhoneNumber(line),
         "total": Money(bill.total),
         "tax": Money(bill.tax),
         "paid": Money(bill.total - bill.remaining),
@@ -28,122 +28,126 @@ def shown(bill: Bill, line: str) -> dict[str, Fact | Rows]:
         "due": bill.due,
         "issued": bill.issued,
         "net": Money(bill.total - bill.tax),
-        "state": Word(f"state.{bill.state}"),
-        **dated(bill),
+        "state": TextRef(f"state.{bill.state}"),
+        **staleness_fact(bill),
     }
 
 
-def told(bill: Bill, ask: Ask) -> dict[str, Fact | Rows]:
+def account_bill_facts(bill: Bill, request: ActionRequest) -> dict[str, Fact | Rows]:
     """Return the facts of the requester's bill, with the last three digits of their account number."""
-    subscriber = ask.known()
+    subscriber = request.require_subscriber()
     number = subscriber.account_number or subscriber.account
-    return {**shown(bill, ask.line), "customer": Text(f"***{number[-3:]}")}
+    return {**bill_facts(bill, request.line), "customer": Text(f"***{number[-3:]}")}
 
 
-def named(bill: Bill) -> dict[str, Fact]:
+def bill_id_facts(bill: Bill) -> dict[str, Fact]:
     """Return billing's id of the bill and the number printed on it."""
     return {"bill": Text(bill.id), "bill_number": Text(bill.number)}
 
 
-def dated(bill: Bill) -> dict[str, Fact | Rows]:
+def staleness_fact(bill: Bill) -> dict[str, Fact | Rows]:
     """Return the day of a cached answer, which the screen shows first; empty when billing just answered."""
-    return {AS_OF: bill.seen} if bill.seen else {}
+    return {AS_OF: bill.as_of} if bill.as_of else {}
 
 
-async def latest(ask: Ask) -> Outcome:
+async def show_latest(request: ActionRequest) -> Outcome:
     """Show the newest bill (R1), or when it will be published (B1)."""
-    bills = await ask.world.billing.bills(ask.known().account, 1)
-    if not published(bills, ask):
-        return nothing(bills, ask)
-    return Outcome("ok", told(bills[0], ask))
+    bills = await request.ports.billing.list_bills(request.require_subscriber().account, 1)
+    if not published_bills(bills, request):
+        return no_bill_outcome(bills, request)
+    return Outcome("ok", account_bill_facts(bills[0], request))
 
 
-async def listing(ask: Ask) -> Outcome:
+async def list_bills(request: ActionRequest) -> Outcome:
     """List the newest bills, as many as the operator's rules allow (R5, M10: six; F4: twelve)."""
-    depth = ask.menu.form.rules.list_depth
-    bills = await ask.world.billing.bills(ask.known().account, depth + 1)
-    visible = [bill for bill in published(bills, ask) if readable(bill, ask)][:depth]
+    depth = request.menu.config.rules.list_depth
+    bills = await request.ports.billing.list_bills(request.require_subscriber().account, depth + 1)
+    visible = [bill for bill in published_bills(bills, request) if is_document_readable(bill, request)][:depth]
     if not visible:
-        return nothing(bills, ask)
-    return Outcome("ok", {"bills": Rows(COLUMNS, tuple(map(_row, visible))), **dated(visible[0])})
+        return no_bill_outcome(bills, request)
+    return Outcome(
+        "ok", {"bills": Rows(LIST_COLUMNS, tuple(map(_list_row, visible))), **staleness_fact(visible[0])}
+    )
 
 
-async def opened(ask: Ask) -> Outcome:
+async def open_bill(request: ActionRequest) -> Outcome:
     """Show the bill selected from the list; billing returns only bills of the requesting account."""
-    bill = await ask.world.billing.bill(ask.known().account, picked(ask))
-    return Outcome("ok", told(bill, ask))
+    bill = await request.ports.billing.get_bill(request.require_subscriber().account, selected_bill(request))
+    return Outcome("ok", account_bill_facts(bill, request))
 
 
-async def detail(ask: Ask) -> Outcome:
+async def show_charges(request: ActionRequest) -> Outcome:
     """Show the bill's charges by rubric."""
-    lines = await ask.world.billing.lines(ask.known().account, picked(ask))
-    return Outcome("ok", by_rubric(lines))
+    lines = await request.ports.billing.list_bill_lines(
+        request.require_subscriber().account, selected_bill(request)
+    )
+    return Outcome("ok", charges_by_rubric(lines))
 
 
-def published(bills: Sequence[Bill], ask: Ask) -> list[Bill]:
+def published_bills(bills: Sequence[Bill], request: ActionRequest) -> list[Bill]:
     """Return the bills whose publication delay is over, newest first."""
-    delay = timedelta(days=ask.menu.form.rules.publish_delay_days)
-    return [bill for bill in bills if bill.issued + delay <= ask.today]
+    delay = timedelta(days=request.menu.config.rules.publish_delay_days)
+    return [bill for bill in bills if bill.issued + delay <= request.today]
 
 
-def readable(bill: Bill, ask: Ask) -> bool:
+def is_document_readable(bill: Bill, request: ActionRequest) -> bool:
     """Return whether the bill's document may still be read (F5: 24 months after issue)."""
-    return months_later(bill.issued, ask.menu.form.rules.document_months) >= ask.today
+    return add_months(bill.issued, request.menu.config.rules.document_months) >= request.today
 
 
-def months_later(day: date, months: int) -> date:
+def add_months(day: date, months: int) -> date:
     """Return the same day some months later, or the last day of a shorter month."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
-def nothing(bills: Sequence[Bill], ask: Ask) -> Outcome:
+def no_bill_outcome(bills: Sequence[Bill], request: ActionRequest) -> Outcome:
     """Return why there is no bill to show: `early` before the publication day, else `none`."""
-    unpublished = bills[: len(bills) - len(published(bills, ask))]
+    unpublished = bills[: len(bills) - len(published_bills(bills, request))]
     if not unpublished:
         return Outcome("none")
-    available: date = unpublished[-1].issued + timedelta(days=ask.menu.form.rules.publish_delay_days)
-    return Outcome("early", {"available": available, "month": Month.of(unpublished[-1].issued)})
+    available: date = unpublished[-1].issued + timedelta(days=request.menu.config.rules.publish_delay_days)
+    return Outcome("early", {"available": available, "month": Month.from_date(unpublished[-1].issued)})
 
 
-def _row(bill: Bill) -> tuple[Fact, ...]:
-    month = Month.of(bill.issued)
+def _list_row(bill: Bill) -> tuple[Fact, ...]:
+    month = Month.from_date(bill.issued)
     return (
         Text(f"{month.month:02}/{month.year % 100:02}"),
         month,
         Money(bill.total),
-        _short(bill),
-        *named(bill).values(),
+        _short_state(bill),
+        *bill_id_facts(bill).values(),
     )
 
 
-def _short(bill: Bill) -> Word:
-    return Word(f"short.{bill.state}")
+def _short_state(bill: Bill) -> TextRef:
+    return TextRef(f"short.{bill.state}")
 
 
-def picked(ask: Ask, fact: str = "bill") -> str:
+def selected_bill(request: ActionRequest, fact: str = "bill") -> str:
     """Return the id of the selected bill, or another text fact of it such as `bill_number`."""
-    bill = ask.facts[fact]
+    bill = request.facts[fact]
     return bill.value if isinstance(bill, Text) else ""
 
 
-def by_rubric(lines: Sequence[BillLine]) -> Facts:
+def charges_by_rubric(lines: Sequence[BillLine]) -> Facts:
     """Return each rubric's sum, and rows of those that are not zero; an unknown rubric counts as one-off."""
     sums: dict[str, Decimal] = defaultdict(Decimal)
     for line in lines:
         sums[line.rubric if line.rubric in RUBRICS else "one_off"] += line.amount
     rows = tuple((rubric_word(rubric), Money(sums[rubric])) for rubric in RUBRICS if sums[rubric])
-    return {**{rubric: Money(sums[rubric]) for rubric in RUBRICS}, "charged": Rows(CHARGED, rows)}
+    return {**{rubric: Money(sums[rubric]) for rubric in RUBRICS}, "charged": Rows(CHARGE_COLUMNS, rows)}
 
 
-def rubric_word(rubric: str) -> Word:
+def rubric_word(rubric: str) -> TextRef:
     """Return a rubric's name in the text catalogue."""
-    return Word(f"page.rubric_{rubric}")
+    return TextRef(f"page.rubric_{rubric}")
 
 
 ACTIONS = {
-    "invoice.latest": action(latest, "ok none early"),
-    "invoice.list": action(listing, "ok none early"),
-    "invoice.open": action(opened, "ok"),
-    "invoice.lines": action(detail, "ok"),
+    "invoice.latest": define_action(show_latest, "ok none early"),
+    "invoice.list": define_action(list_bills, "ok none early"),
+    "invoice.open": define_action(open_bill, "ok"),
+    "invoice.lines": define_action(show_charges, "ok"),
 }

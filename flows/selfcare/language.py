@@ -1,13 +1,13 @@
 """Language choice."""
 
-from flows.domain.actions import Ask, Outcome, action
+from flows.domain.actions import ActionRequest, Outcome, define_action
 from flows.domain.records import Preference
 
 
-async def choose(ask: Ask) -> Outcome:
+async def choose_language(request: ActionRequest) -> Outcome:
     """Store the chosen language and continue in it, on every channel from now on."""
-    await ask.world.ledger.commit(ask.change(preference=Preference(language=ask.given)))
-    return Outcome("ok", language=ask.given)
+    await request.ports.ledger.commit(request.build_change(preference=Preference(language=request.argument)))
+    return Outcome("ok", language=request.argument)
 
 
-ACTIONS = {"language.choose": action(choose, "ok", for_all=True)}
+ACTIONS = {"language.choose": define_action(choose_language, "ok", ignores_eligibility=True)}

@@ -1,56 +1,56 @@
 """Line choice: the phone's own line or another billed line (T4)."""
 
-from flows.domain.actions import Ask, Outcome, Subject, action
+from flows.domain.actions import ActionRequest, LineSwitch, Outcome, define_action
 from flows.domain.failures import NotFound
 from flows.domain.records import Secret
-from menus.model.facts import Number
+from menus.model.facts import PhoneNumber
 
 
-async def own(ask: Ask) -> Outcome:
+async def choose_own_line(request: ActionRequest) -> Outcome:
     """Continue with the phone's own line."""
-    return Outcome("ok", {"line": Number(ask.caller)}, subject=Subject(ask.caller))
+    return Outcome("ok", {"line": PhoneNumber(request.caller)}, line_switch=LineSwitch(request.caller))
 
 
-async def proven(ask: Ask) -> Outcome:
+async def choose_proven_line(request: ActionRequest) -> Outcome:
     """Continue with the line proved in this conversation, else with the phone's own."""
-    return Outcome("ok") if ask.proofs else await own(ask)
+    return Outcome("ok") if request.proofs else await choose_own_line(request)
 
 
-async def other(ask: Ask) -> Outcome:
+async def choose_other_line(request: ActionRequest) -> Outcome:
     """Continue with the number entered, of the stated kind; does not reveal whether it exists."""
-    number = _number(ask, ask.typed)
+    number = _parse_number(request, request.input_text)
     if not number:
         return Outcome("wrong")
-    kind = "" if number == ask.caller else ask.given
-    return Outcome("ok", {"line": Number(number)}, subject=Subject(number, kind))
+    kind = "" if number == request.caller else request.argument
+    return Outcome("ok", {"line": PhoneNumber(number)}, line_switch=LineSwitch(number, kind))
 
 
-async def with_code(ask: Ask) -> Outcome:
+async def choose_line_by_code(request: ActionRequest) -> Outcome:
     """Continue with a line given as number and customer code in one SMS; all errors look alike (T5)."""
-    digits, _, code = ask.typed.partition(" ")
-    number = _number(ask, digits)
-    world, operator = ask.world, ask.menu.name
-    answer = await world.passwords.check(operator, number, Secret(code), "customer_code", ask.now)
-    kind = await _kind(ask, number) if answer == "ok" else ""
+    digits, _, code = request.input_text.partition(" ")
+    number = _parse_number(request, digits)
+    world, operator = request.ports, request.menu.name
+    answer = await world.passwords.verify_password(operator, number, Secret(code), "customer_code", request.now)
+    kind = await _find_line_kind(request, number) if answer == "ok" else ""
     if not kind:
         return Outcome("wrong")
-    return Outcome("ok", {"line": Number(number)}, "customer_code", subject=Subject(number, kind))
+    return Outcome("ok", {"line": PhoneNumber(number)}, "customer_code", line_switch=LineSwitch(number, kind))
 
 
-def _number(ask: Ask, typed: str) -> str:
-    return ask.menu.msisdn(typed) or ""
+def _parse_number(request: ActionRequest, typed: str) -> str:
+    return request.menu.parse_msisdn(typed) or ""
 
 
-async def _kind(ask: Ask, number: str) -> str:
+async def _find_line_kind(request: ActionRequest, number: str) -> str:
     try:
-        return (await ask.world.billing.subscriber(number)).kind
+        return (await request.ports.billing.get_subscriber(number)).kind
     except NotFound:
         return ""
 
 
 ACTIONS = {
-    "line.own": action(own, "ok", private=False),
-    "line.proven": action(proven, "ok", private=False),
-    "line.other": action(other, "ok wrong", private=False),
-    "line.with_code": action(with_code, "ok wrong", private=False),
+    "line.own": define_action(choose_own_line, "ok", is_private=False),
+    "line.proven": define_action(choose_proven_line, "ok", is_private=False),
+    "line.other": define_action(choose_other_line, "ok wrong", is_private=False),
+    "line.with_code": define_action(choose_line_by_code, "ok wrong", is_private=False),
 }

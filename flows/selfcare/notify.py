@@ -2,49 +2,49 @@
 
 from typing import Literal, cast
 
-from flows.domain.actions import Ask, Outcome, action
+from flows.domain.actions import ActionRequest, Outcome, define_action
 from flows.domain.records import Preference
-from flows.services.email_validation import own, validation
-from menus.model.facts import Email, Facts, Word
+from flows.services.email_validation import build_validation, email_of
+from menus.model.facts import Email, Facts, TextRef
 
-Way = Literal["sms", "email", "both"]
+NoticeChoice = Literal["sms", "email", "both"]
 
 
-async def choose(ask: Ask) -> Outcome:
+async def choose_notification(request: ActionRequest) -> Outcome:
     """Store the choice; `address` when e-mail has no address, `pending` until the address is validated."""
-    subscriber = ask.known()
-    stored = await ask.world.ledger.preference(subscriber.operator, subscriber.id)
-    email, validated = own(stored, subscriber)
-    if ask.given != "sms" and not email:
+    subscriber = request.require_subscriber()
+    stored = await request.ports.ledger.get_preference(subscriber.operator, subscriber.id)
+    email, validated = email_of(stored, subscriber)
+    if request.argument != "sms" and not email:
         return Outcome("address")
-    outcome = "ok" if ask.given == "sms" or validated else "pending"
-    facts: Facts = {"way": Word(f"way.{ask.given}"), "email": Email(email)}
-    links, notices = validation(ask, email) if outcome == "pending" else ((), ())
-    change = ask.change(
+    outcome = "ok" if request.argument == "sms" or validated else "pending"
+    facts: Facts = {"way": TextRef(f"way.{request.argument}"), "email": Email(email)}
+    links, notices = build_validation(request, email) if outcome == "pending" else ((), ())
+    change = request.build_change(
         outcome=outcome,
-        preference=Preference(notify=cast(Way, ask.given)),
-        consents=(ask.consent("bill-notice", "notify.choose", given=True),),
+        preference=Preference(notify=cast(NoticeChoice, request.argument)),
+        consents=(request.build_consent("bill-notice", "notify.choose", is_given=True),),
         links=links,
-        notices=notices,
+        messages=notices,
     )
-    return Outcome(await ask.world.ledger.commit(change), facts)
+    return Outcome(await request.ports.ledger.commit(change), facts)
 
 
-async def address(ask: Ask) -> Outcome:
+async def change_notice_email(request: ActionRequest) -> Outcome:
     """Store a new e-mail address; it is used only after the link sent to it is opened."""
-    links, notices = validation(ask, ask.typed)
-    change = ask.change(
-        preference=Preference(notify="email", email=ask.typed),
-        consents=(ask.consent("bill-notice", "notify.email", given=True),),
+    links, notices = build_validation(request, request.input_text)
+    change = request.build_change(
+        preference=Preference(notify="email", email=request.input_text),
+        consents=(request.build_consent("bill-notice", "notify.email", is_given=True),),
         links=links,
-        notices=notices,
+        messages=notices,
     )
-    await ask.world.ledger.commit(change)
-    return Outcome("ok", {"email": Email(ask.typed)})
+    await request.ports.ledger.commit(change)
+    return Outcome("ok", {"email": Email(request.input_text)})
 
 
 ACTIONS = {
-    "notify.by_sms": action(choose, "ok"),
-    "notify.choose": action(choose, "ok address pending"),
-    "notify.address": action(address, "ok"),
+    "notify.by_sms": define_action(choose_notification, "ok"),
+    "notify.choose": define_action(choose_notification, "ok address pending"),
+    "notify.address": define_action(change_notice_email, "ok"),
 }

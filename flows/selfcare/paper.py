@@ -2,24 +2,29 @@
 
 from datetime import timedelta
 
-from flows.domain.actions import Ask, Outcome, action
-from flows.services.bill_media import switch
+from flows.domain.actions import ActionRequest, Outcome, define_action
+from flows.services.bill_media import switch_media
 from menus.model.facts import Text
 
-LINK_LIFE = timedelta(hours=72)
+LINK_LIFETIME = timedelta(hours=72)
 
 
-async def revert(ask: Ask) -> Outcome:
+async def revert_to_paper(request: ActionRequest) -> Outcome:
     """Switch to paper bills to the address on file and withdraw the e-bill consent (R14)."""
-    return await switch(ask, "paper", "paper")
+    return await switch_media(request, "paper", "paper")
 
 
-async def link(ask: Ask) -> Outcome:
+async def send_address_link(request: ActionRequest) -> Outcome:
     """Send an SMS link to a page that takes another postal address, hard to enter on a keypad."""
-    magic_link = ask.link("address", ask.known().account, LINK_LIFE)
-    url = f"{ask.world.links_url}/address#{magic_link.token.value}"
-    notice = ask.sms("paper.link_notice", {"link": Text(url)}, "reply", LINK_LIFE)
-    return Outcome(await ask.world.ledger.commit(ask.change(links=(magic_link,), notices=(notice,))))
+    magic_link = request.build_link("address", request.require_subscriber().account, LINK_LIFETIME)
+    url = f"{request.ports.links_url}/address#{magic_link.token.value}"
+    notice = request.build_sms("paper.link_notice", {"link": Text(url)}, "reply", LINK_LIFETIME)
+    return Outcome(
+        await request.ports.ledger.commit(request.build_change(links=(magic_link,), messages=(notice,)))
+    )
 
 
-ACTIONS = {"paper.revert": action(revert, "ok already"), "paper.link": action(link, "ok")}
+ACTIONS = {
+    "paper.revert": define_action(revert_to_paper, "ok already"),
+    "paper.link": define_action(send_address_link, "ok"),
+}

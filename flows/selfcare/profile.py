@@ -1,30 +1,33 @@
 """Profile: change the e-mail address by SMS (M9)."""
 
-from flows.domain.actions import Ask, Outcome, action
+from flows.domain.actions import ActionRequest, Outcome, define_action
 from flows.domain.records import Preference
-from flows.services.email_validation import validation
+from flows.services.email_validation import build_validation
 from menus.model.facts import Email, Text
 
 
-async def email(ask: Ask) -> Outcome:
+async def change_email(request: ActionRequest) -> Outcome:
     """Store a new e-mail address; it is used only after the link sent to it is opened."""
-    fact = ask.facts.get("address")
+    fact = request.facts.get("address")
     address = fact.value if isinstance(fact, Text) else ""
-    links, notices = validation(ask, address)
-    change = ask.change(
+    links, notices = build_validation(request, address)
+    change = request.build_change(
         preference=Preference(notify="email", email=address),
-        consents=(ask.consent("bill-notice", "profile.email", given=True),),
+        consents=(request.build_consent("bill-notice", "profile.email", is_given=True),),
         links=links,
-        notices=notices,
+        messages=notices,
     )
-    await ask.world.ledger.commit(change)
+    await request.ports.ledger.commit(change)
     return Outcome("ok", {"email": Email(address)})
 
 
-async def invite(ask: Ask) -> Outcome:
+async def send_instructions(request: ActionRequest) -> Outcome:
     """Send an SMS that explains how to text the address, easier than letters on a keypad."""
-    change = ask.change(notices=(ask.sms("profile.invitation", {}, "reply"),))
-    return Outcome(await ask.world.ledger.commit(change))
+    change = request.build_change(messages=(request.build_sms("profile.invitation", {}, "reply"),))
+    return Outcome(await request.ports.ledger.commit(change))
 
 
-ACTIONS = {"profile.email": action(email, "ok"), "profile.invite": action(invite, "ok")}
+ACTIONS = {
+    "profile.email": define_action(change_email, "ok"),
+    "profile.invite": define_action(send_instructions, "ok"),
+}

@@ -1,13 +1,15 @@
 """Knowledge-based authentication: verify a line's customer code, PIN or password."""
 
-from flows.domain.actions import Ask, Outcome, action
+from flows.domain.actions import ActionRequest, Outcome, define_action
 from flows.domain.records import Secret
 
 
-async def check(ask: Ask) -> Outcome:
+async def verify_secret(request: ActionRequest) -> Outcome:
     """Verify a secret; an unknown number, a wrong secret and a locked one get the same answer (T5, F1)."""
-    answer = await ask.world.passwords.check(ask.menu.name, ask.line, Secret(ask.typed), ask.given, ask.now)
-    return Outcome("ok", proof=ask.given) if answer == "ok" else Outcome("wrong")
+    answer = await request.ports.passwords.verify_password(
+        request.menu.name, request.line, Secret(request.input_text), request.argument, request.now
+    )
+    return Outcome("ok", proof=request.argument) if answer == "ok" else Outcome("wrong")
 
 
-ACTIONS = {"proof.check": action(check, "ok wrong", private=False)}
+ACTIONS = {"proof.check": define_action(verify_secret, "ok wrong", is_private=False)}

@@ -3,145 +3,159 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from flows.domain.actions import Ask, Outcome, action
+from flows.domain.actions import ActionRequest, Outcome, define_action
 from flows.domain.records import CodeRequest, Consent, Preference, Registration, Secret, Subscriber
-from flows.services.email_validation import mark, validation
-from menus.model.facts import Email, Fact, Facts, Number, Rows, Text, Word
+from flows.services.email_validation import build_validation, key_suffix
+from menus.model.facts import Email, Fact, Facts, PhoneNumber, Rows, Text, TextRef
 
-COLUMNS = ("covered", "covered_state")
-INVITATION_LIFE = timedelta(hours=72)
+COVERED_COLUMNS = ("covered", "covered_state")
+INVITATION_LIFETIME = timedelta(hours=72)
 
 
-async def begin(ask: Ask) -> Outcome:
+async def begin_registration(request: ActionRequest) -> Outcome:
     """Store the registration of a proved line and list the known e-mail addresses (T7)."""
-    subscriber = ask.known()
-    preference = await ask.world.ledger.preference(subscriber.operator, subscriber.id)
-    is_done = preference.email_validated and await ask.world.billing.media(subscriber.account) == "email"
+    subscriber = request.require_subscriber()
+    preference = await request.ports.ledger.get_preference(subscriber.operator, subscriber.id)
+    is_done = (
+        preference.email_validated and await request.ports.billing.get_media(subscriber.account) == "email"
+    )
     addresses = tuple(dict.fromkeys(filter(None, (preference.email, subscriber.email))))
     outcome = "already" if is_done else "pick" if addresses else "none"
-    change = ask.change(outcome=outcome, registration=_registration(ask, subscriber))
+    change = request.build_change(outcome=outcome, registration=_new_registration(request, subscriber))
     rows = Rows(("email",), tuple((Email(address),) for address in addresses))
-    facts: Facts = {"emails": rows, "email": Email(addresses[0] if addresses else ""), "line": Number(ask.line)}
-    return Outcome(await ask.world.ledger.commit(change), facts)
+    facts: Facts = {
+        "emails": rows,
+        "email": Email(addresses[0] if addresses else ""),
+        "line": PhoneNumber(request.line),
+    }
+    return Outcome(await request.ports.ledger.commit(change), facts)
 
 
-async def choose(ask: Ask) -> Outcome:
+async def choose_address(request: ActionRequest) -> Outcome:
     """Use the address selected or entered on a page: at once when validated, else after validation (T8)."""
-    subscriber, address = ask.known(), _fact(ask)
-    preference = await ask.world.ledger.preference(subscriber.operator, subscriber.id)
+    subscriber, address = request.require_subscriber(), _address_fact(request)
+    preference = await request.ports.ledger.get_preference(subscriber.operator, subscriber.id)
     if not (preference.email_validated and preference.email == address):
-        return await _mailed(ask, (_registration(ask, subscriber),), address)
-    await ask.world.billing.set_media(subscriber.account, "email")
-    return Outcome(await ask.world.ledger.commit(ask.change(consents=(_consent(ask),))))
+        return await _send_validation(request, (_new_registration(request, subscriber),), address)
+    await request.ports.billing.set_media(subscriber.account, "email")
+    return Outcome(await request.ports.ledger.commit(request.build_change(consents=(_bill_consent(request),))))
 
 
-async def given(ask: Ask) -> Outcome:
+async def register_texted_address(request: ActionRequest) -> Outcome:
     """Use a texted address for all open lines registered from this phone, else for its own line (T9)."""
-    subscriber, address = ask.known(), _fact(ask)
+    subscriber, address = request.require_subscriber(), _address_fact(request)
     lines = [
         each
-        for each, preference in await _covered(ask)
+        for each, preference in await _covered_lines(request)
         if not preference.email_validated and preference.email != address
     ]
-    return await _mailed(ask, lines or [_registration(ask, subscriber)], address)
+    return await _send_validation(request, lines or [_new_registration(request, subscriber)], address)
 
 
-async def resend(ask: Ask) -> Outcome:
+async def resend_validation(request: ActionRequest) -> Outcome:
     """Send the validation e-mail again for each pending line with the first one's address (T8)."""
-    ask.known()
-    pending = [(each, chosen) for each, chosen in await _covered(ask) if _state(chosen) == "pending"]
+    request.require_subscriber()
+    pending = [
+        (each, chosen) for each, chosen in await _covered_lines(request) if _line_state(chosen) == "pending"
+    ]
     if not pending:
         return Outcome("none")
     address = pending[0][1].email
-    return await _mailed(ask, [each for each, chosen in pending if chosen.email == address], address)
+    return await _send_validation(
+        request, [each for each, chosen in pending if chosen.email == address], address
+    )
 
 
-async def invite(ask: Ask) -> Outcome:
+async def send_email_page_link(request: ActionRequest) -> Outcome:
     """Send an SMS link to a page that takes the e-mail address, hard to enter on a keypad (T7)."""
-    if not ask.caller:
+    if not request.caller:
         return Outcome("hidden")
-    link = ask.link("mailbox", ask.known().account, INVITATION_LIFE)
-    url = Text(f"{ask.world.links_url}/mailbox#{link.token.value}")
-    notice = ask.sms("registration.invitation", {"link": url}, "reply", INVITATION_LIFE)
-    change = ask.change(links=(link,), notices=(notice,))
-    return Outcome(await ask.world.ledger.commit(change))
+    link = request.build_link("mailbox", request.require_subscriber().account, INVITATION_LIFETIME)
+    url = Text(f"{request.ports.links_url}/mailbox#{link.token.value}")
+    notice = request.build_sms("registration.invitation", {"link": url}, "reply", INVITATION_LIFETIME)
+    change = request.build_change(links=(link,), messages=(notice,))
+    return Outcome(await request.ports.ledger.commit(change))
 
 
-async def status(ask: Ask) -> Outcome:
+async def list_covered_lines(request: ActionRequest) -> Outcome:
     """List the lines registered from this phone, each with its state (T8, T9)."""
-    ask.known()
-    covered = await _covered(ask)
-    rows = tuple((Number(each.line), Word(f"registration.{_state(chosen)}")) for each, chosen in covered)
-    return Outcome("ok", {"covered_lines": Rows(COLUMNS, rows)}) if rows else Outcome("none")
+    request.require_subscriber()
+    covered = await _covered_lines(request)
+    rows = tuple(
+        (PhoneNumber(each.line), TextRef(f"registration.{_line_state(chosen)}")) for each, chosen in covered
+    )
+    return Outcome("ok", {"covered_lines": Rows(COVERED_COLUMNS, rows)}) if rows else Outcome("none")
 
 
-async def _mailed(ask: Ask, lines: Sequence[Registration], address: str) -> Outcome:
+async def _send_validation(request: ActionRequest, lines: Sequence[Registration], address: str) -> Outcome:
     """Send the address one validation link per line; `soon` when over the limit of e-mails."""
-    if await _counted(ask) != "ok":
+    if await _count_validation(request) != "ok":
         return Outcome("soon")
     for each in lines:
-        links, notices = validation(ask, address, each.subscription)
-        change = ask.change(
-            part=f"/{mark(ask.key, each.line)}",
+        links, notices = build_validation(request, address, each.subscription)
+        change = request.build_change(
+            part=f"/{key_suffix(request.key, each.line)}",
             subscription=each.subscription,
             preference=Preference(notify="email", email=address),
-            consents=(_consent(ask),),
+            consents=(_bill_consent(request),),
             links=links,
-            notices=notices,
+            messages=notices,
             registration=each,
         )
-        await ask.world.ledger.commit(change)
-    return Outcome("pending", {"email": Email(address), "line": Number(lines[0].line)})
+        await request.ports.ledger.commit(change)
+    return Outcome("pending", {"email": Email(address), "line": PhoneNumber(lines[0].line)})
 
 
-async def _counted(ask: Ask) -> str:
+async def _count_validation(request: ActionRequest) -> str:
     """Count a validation e-mail against the limits of one-time codes, so that no mailbox is flooded."""
-    return await ask.world.codes.issue(
+    return await request.ports.codes.issue_code(
         CodeRequest(
-            key=f"{ask.key}/count",
-            operator=ask.menu.name,
-            number=ask.caller,
+            key=f"{request.key}/count",
+            operator=request.menu.name,
+            number=request.caller,
             purpose="letter",
-            code=Secret(ask.world.token()),
-            at=ask.now,
-            expires_at=ask.now,
-            notice=None,
+            code=Secret(request.ports.random_token()),
+            requested_at=request.now,
+            expires_at=request.now,
+            message=None,
         )
     )
 
 
-async def _covered(ask: Ask) -> list[tuple[Registration, Preference]]:
+async def _covered_lines(request: ActionRequest) -> list[tuple[Registration, Preference]]:
     """Return the lines registered from this phone, each with its stored preference."""
-    ledger, operator = ask.world.ledger, ask.menu.name
-    rows = await ledger.registrations(operator, ask.caller)
-    return [(row, await ledger.preference(operator, row.subscription)) for row in rows]
+    ledger, operator = request.ports.ledger, request.menu.name
+    rows = await ledger.list_registrations(operator, request.caller)
+    return [(row, await ledger.get_preference(operator, row.subscription)) for row in rows]
 
 
-def _state(kept: Preference) -> str:
+def _line_state(preference: Preference) -> str:
     """Return a line's state: `open` without an address, `pending` until it is validated, then `done`."""
-    if not kept.email:
+    if not preference.email:
         return "open"
-    return "done" if kept.email_validated else "pending"
+    return "done" if preference.email_validated else "pending"
 
 
-def _registration(ask: Ask, person: Subscriber) -> Registration:
-    return Registration(ask.caller or ask.line, ask.line, person.id, person.account)
+def _new_registration(request: ActionRequest, subscriber: Subscriber) -> Registration:
+    return Registration(request.caller or request.line, request.line, subscriber.id, subscriber.account)
 
 
-def _consent(ask: Ask) -> Consent:
-    return ask.consent("e-bill", "registration.begin", given=True)
+def _bill_consent(request: ActionRequest) -> Consent:
+    return request.build_consent("e-bill", "registration.begin", is_given=True)
 
 
-def _fact(ask: Ask) -> str:
-    address: Fact | Rows | None = ask.facts.get("email") if not ask.given else ask.facts.get("address")
+def _address_fact(request: ActionRequest) -> str:
+    address: Fact | Rows | None = (
+        request.facts.get("email") if not request.argument else request.facts.get("address")
+    )
     return address.value if isinstance(address, Email | Text) else ""
 
 
 ACTIONS = {
-    "registration.begin": action(begin, "pick none already"),
-    "registration.choose": action(choose, "ok pending soon"),
-    "registration.given": action(given, "pending soon"),
-    "registration.resend": action(resend, "pending soon none"),
-    "registration.invite": action(invite, "ok hidden"),
-    "registration.status": action(status, "ok none"),
+    "registration.begin": define_action(begin_registration, "pick none already"),
+    "registration.choose": define_action(choose_address, "ok pending soon"),
+    "registration.given": define_action(register_texted_address, "pending soon"),
+    "registration.resend": define_action(resend_validation, "pending soon none"),
+    "registration.invite": define_action(send_email_page_link, "ok hidden"),
+    "registration.status": define_action(list_covered_lines, "ok none"),
 }

@@ -6,72 +6,80 @@ from decimal import Decimal
 
 from flows.domain.actions import AS_OF
 from flows.selfcare import contest, detail, invoice, registration, usage
-from menus.model.facts import Code, Count, Email, Fact, Money, Month, Number, Rows, Text, Word
+from menus.model.facts import Count, Email, Fact, Money, Month, OneTimeCode, PhoneNumber, Rows, Text, TextRef
 
-AMOUNT = Money(Decimal("99999.99"))
-DAY = date(2028, 12, 28)
-STATES = ("due", "part", "overdue", "paid", "credit", "cancelled")
-LINK = "https://gateway.example.net/tunisie-telecom/address#" + "A" * 22
-RUBRICS = tuple(map(invoice.rubric_word, invoice.RUBRICS))
-CATEGORIES = tuple(Word(f"purchase.{name}") for name in usage.CATEGORIES)
-ROW = (Text("12/28"), Month(2028, 12), AMOUNT, Word("short.overdue"), *(Text("TT-202812-0101"),) * 2)
-LAST = (Text("28/12"), Word("usage.data"), Count(99999), Word("usage.data_unit"))
-COVERED = (Number("+40740000101"), Word("registration.pending"))
+WIDEST_AMOUNT = Money(Decimal("99999.99"))
+SAMPLE_DATE = date(2028, 12, 28)
+BILL_STATES = ("due", "part", "overdue", "paid", "credit", "cancelled")
+SAMPLE_LINK = "https://gateway.example.net/tunisie-telecom/address#" + "A" * 22
+RUBRIC_WORDS = tuple(map(invoice.rubric_word, invoice.RUBRICS))
+CATEGORY_WORDS = tuple(TextRef(f"purchase.{name}") for name in usage.PURCHASE_CATEGORIES)
+BILL_ROW = (
+    Text("12/28"),
+    Month(2028, 12),
+    WIDEST_AMOUNT,
+    TextRef("short.overdue"),
+    *(Text("TT-202812-0101"),) * 2,
+)
+USAGE_ROW = (Text("28/12"), TextRef("usage.data"), Count(99999), TextRef("usage.data_unit"))
+COVERED_ROW = (PhoneNumber("+40740000101"), TextRef("registration.pending"))
 
-VOCABULARY: Mapping[str, tuple[Fact | Rows, ...]] = {
+SAMPLE_FACTS: Mapping[str, tuple[Fact | Rows, ...]] = {
     **dict.fromkeys(("bill", "bill_number"), (Text("TT-202812-0101"),)),
-    "bills": (Rows(invoice.COLUMNS, (ROW,) * 6),),
+    "bills": (Rows(invoice.LIST_COLUMNS, (BILL_ROW,) * 6),),
     "month": (Month(2028, 12),),
     "row_month": (Month(2028, 12),),
     "short_month": (Text("12/28"),),
-    "line": (Number("+40740000101"),),
-    "said": (Number("+40740000101"),),
-    **dict.fromkeys(("total", "tax", "paid", "remaining", "amount"), (AMOUNT,)),
-    "subscriptions": (AMOUNT,),
+    "line": (PhoneNumber("+40740000101"),),
+    "said": (PhoneNumber("+40740000101"),),
+    **dict.fromkeys(("total", "tax", "paid", "remaining", "amount"), (WIDEST_AMOUNT,)),
+    "subscriptions": (WIDEST_AMOUNT,),
     **dict.fromkeys(
         ("options", "communications", "equipment", "one_off", "third_party"), (Money(Decimal("9999.99")),)
     ),
-    "due": (DAY,),
-    AS_OF: (DAY,),
-    "available": (DAY,),
-    "state": tuple(Word(f"state.{state}") for state in STATES),
-    "short_state": tuple(Word(f"short.{state}") for state in STATES),
-    "way": tuple(Word(f"way.{way}") for way in ("sms", "email", "both")),
+    "due": (SAMPLE_DATE,),
+    AS_OF: (SAMPLE_DATE,),
+    "available": (SAMPLE_DATE,),
+    "state": tuple(TextRef(f"state.{state}") for state in BILL_STATES),
+    "short_state": tuple(TextRef(f"short.{state}") for state in BILL_STATES),
+    "way": tuple(TextRef(f"way.{way}") for way in ("sms", "email", "both")),
     "email": (Email("someone.with.a.long.name@mail.example.net"),),
-    "code": (Code("00000000"),),
-    "link": (Text(LINK),),
+    "code": (OneTimeCode("00000000"),),
+    "link": (Text(SAMPLE_LINK),),
     "asked": (Month(2028, 12),),
-    "next": (DAY,),
-    "prorata": (AMOUNT,),
-    "share": (AMOUNT,),
-    "charge": (AMOUNT,),
+    "next": (SAMPLE_DATE,),
+    "prorata": (WIDEST_AMOUNT,),
+    "share": (WIDEST_AMOUNT,),
+    "charge": (WIDEST_AMOUNT,),
     "days": (Count(28),),
     "of_days": (Count(31),),
-    "user": (Number("+40740000101"),),
-    "users": (Rows(detail.USERS, ((Number("+40740000101"), AMOUNT),) * 6),),
-    "rubric": RUBRICS,
-    "charged": (Rows(invoice.CHARGED, tuple((rubric, AMOUNT) for rubric in RUBRICS)),),
-    "billed": (Rows(contest.COLUMNS, tuple((rubric, AMOUNT, Text("L-1")) for rubric in RUBRICS)),),
+    "user": (PhoneNumber("+40740000101"),),
+    "users": (Rows(detail.USER_COLUMNS, ((PhoneNumber("+40740000101"), WIDEST_AMOUNT),) * 6),),
+    "rubric": RUBRIC_WORDS,
+    "charged": (Rows(invoice.CHARGE_COLUMNS, tuple((rubric, WIDEST_AMOUNT) for rubric in RUBRIC_WORDS)),),
+    "billed": (
+        Rows(contest.LINE_COLUMNS, tuple((rubric, WIDEST_AMOUNT, Text("L-1")) for rubric in RUBRIC_WORDS)),
+    ),
     "when": (Text("28/12"),),
-    "what": (Word("usage.data"), Word("usage.call"), Word("usage.text")),
+    "what": (TextRef("usage.data"), TextRef("usage.call"), TextRef("usage.text")),
     "quantity": (Count(99999),),
-    "unit": (Word("usage.data_unit"), Word("usage.call_unit")),
-    "usage": (Rows(usage.COLUMNS, (LAST,) * 5),),
-    "category": CATEGORIES,
-    "bought": (Rows(usage.BOUGHT, tuple((category, AMOUNT) for category in CATEGORIES)),),
+    "unit": (TextRef("usage.data_unit"), TextRef("usage.call_unit")),
+    "usage": (Rows(usage.USAGE_COLUMNS, (USAGE_ROW,) * 5),),
+    "category": CATEGORY_WORDS,
+    "bought": (Rows(usage.PURCHASE_COLUMNS, tuple((category, WIDEST_AMOUNT) for category in CATEGORY_WORDS)),),
     "root": (Text("CF-100-ILE-DE-FRANCE"),),
     "roots": (Rows(("root",), ((Text("CF-100-ILE-DE-FRANCE"),),) * 9),),
     "lines": (Count(99999),),
     "reference": (Text("A" * 8),),
     "format": (Text("Factur-X"),),
     "platform": (Text("PA-0042 Exemple"),),
-    "covered": (Number("+40740000101"),),
-    "covered_state": tuple(Word(f"registration.{state}") for state in ("open", "pending", "done")),
-    "covered_lines": (Rows(registration.COLUMNS, (COVERED,) * 4),),
+    "covered": (PhoneNumber("+40740000101"),),
+    "covered_state": tuple(TextRef(f"registration.{state}") for state in ("open", "pending", "done")),
+    "covered_lines": (Rows(registration.COVERED_COLUMNS, (COVERED_ROW,) * 4),),
     "emails": (Rows(("email",), ((Email("someone.with.a.long.name@mail.example.net"),),) * 2),),
     "challenge": (Text("4, 7, 2"),),
-    "net": (AMOUNT,),
-    "issued": (DAY,),
+    "net": (WIDEST_AMOUNT,),
+    "issued": (SAMPLE_DATE,),
     "customer": (Text("***101"),),
     "agency": (Text("Agence commerciale, 128 avenue Mohammed V"),),
 }

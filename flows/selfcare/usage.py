@@ -3,38 +3,43 @@
 from collections import defaultdict
 from decimal import Decimal
 
-from flows.domain.actions import Ask, Outcome, action
-from flows.domain.records import Entry
-from menus.model.facts import Count, Fact, Money, Rows, Text, Word
+from flows.domain.actions import ActionRequest, Outcome, define_action
+from flows.domain.records import UsageEntry
+from menus.model.facts import Count, Fact, Money, Rows, Text, TextRef
 
-COLUMNS = ("when", "what", "quantity", "unit")
-KINDS = frozenset({"call", "data", "text"})
-BOUGHT = ("category", "charge")
-CATEGORIES = ("content", "transport", "parking", "donations", "streaming", "other")
-MOST_PURCHASES = 200
+USAGE_COLUMNS = ("when", "what", "quantity", "unit")
+USAGE_KINDS = frozenset({"call", "data", "text"})
+PURCHASE_COLUMNS = ("category", "charge")
+PURCHASE_CATEGORIES = ("content", "transport", "parking", "donations", "streaming", "other")
+MAX_PURCHASES = 200
 
 
-async def last(ask: Ask) -> Outcome:
+async def list_usage(request: ActionRequest) -> Outcome:
     """List the last usage records, as many as the screen asks for."""
-    account = ask.known().account
-    entries = await ask.able("usage").entries(account, "usage", int(ask.given))
-    return Outcome("ok" if entries else "none", {"usage": Rows(COLUMNS, tuple(map(_row, entries)))})
+    account = request.require_subscriber().account
+    entries = await request.billing_with("usage").list_entries(account, "usage", int(request.argument))
+    return Outcome("ok" if entries else "none", {"usage": Rows(USAGE_COLUMNS, tuple(map(_usage_row, entries)))})
 
 
-async def purchases(ask: Ask) -> Outcome:
+async def list_purchases(request: ActionRequest) -> Outcome:
     """Show the sums of purchases on the bill by category."""
-    account = ask.known().account
+    account = request.require_subscriber().account
     sums: dict[str, Decimal] = defaultdict(Decimal)
-    for entry in await ask.able("purchases").entries(account, "purchases", MOST_PURCHASES):
-        sums[entry.kind if entry.kind in CATEGORIES else "other"] += entry.amount
-    rows = tuple((Word(f"purchase.{name}"), Money(sums[name])) for name in CATEGORIES if name in sums)
-    return Outcome("ok" if rows else "none", {"bought": Rows(BOUGHT, rows)})
+    for entry in await request.billing_with("purchases").list_entries(account, "purchases", MAX_PURCHASES):
+        sums[entry.kind if entry.kind in PURCHASE_CATEGORIES else "other"] += entry.amount
+    rows = tuple(
+        (TextRef(f"purchase.{name}"), Money(sums[name])) for name in PURCHASE_CATEGORIES if name in sums
+    )
+    return Outcome("ok" if rows else "none", {"bought": Rows(PURCHASE_COLUMNS, rows)})
 
 
-def _row(entry: Entry) -> tuple[Fact, ...]:
-    kind = entry.kind if entry.kind in KINDS else "other"
+def _usage_row(entry: UsageEntry) -> tuple[Fact, ...]:
+    kind = entry.kind if entry.kind in USAGE_KINDS else "other"
     when = Text(f"{entry.at:%d/%m}")
-    return when, Word(f"usage.{kind}"), Count(entry.quantity), Word(f"usage.{kind}_unit")
+    return when, TextRef(f"usage.{kind}"), Count(entry.quantity), TextRef(f"usage.{kind}_unit")
 
 
-ACTIONS = {"usage.last": action(last, "ok none"), "purchases.list": action(purchases, "ok none")}
+ACTIONS = {
+    "usage.last": define_action(list_usage, "ok none"),
+    "purchases.list": define_action(list_purchases, "ok none"),
+}

@@ -3,37 +3,41 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from flows.domain.actions import Ask
-from flows.domain.records import Notice, Subscriber
-from flows.services.email_validation import own
+from flows.domain.actions import ActionRequest
+from flows.domain.records import OutboundMessage, Subscriber
+from flows.services.email_validation import email_of
 from menus.model.facts import Facts
 
 
-def by_email(ask: Ask, kind: str) -> bool:
+def is_reached_by_email(request: ActionRequest, kind: str) -> bool:
     """Return whether lines of this kind get codes by e-mail, because they cannot receive SMS (M5)."""
-    return ask.menu.form.rules.reach.get(kind) == "email"
+    return request.menu.config.rules.reach.get(kind) == "email"
 
 
-async def notice(ask: Ask, text: str, facts: Facts, life: timedelta) -> Notice | None:
+async def build_code_message(
+    request: ActionRequest, text: str, facts: Facts, life: timedelta
+) -> OutboundMessage | None:
     """Build the message that carries a code to the line; None for an unknown line or one without address.
 
     It never goes to the phone that asked. SMS uses the text `TEXT.notice`, e-mail `TEXT.mail_notice`
     with the subject `TEXT.mail_subject`. It expires after `lifetime`.
     """
-    subscriber = ask.subscriber
+    subscriber = request.subscriber
     if subscriber is None:
         return None
-    if not by_email(ask, subscriber.kind):
-        return replace(ask.sms(f"{text}.notice", facts, "code", life), to=ask.line)
-    address = await address_of(ask, subscriber)
-    mail = ask.email(f"{text}.mail", address, facts)
-    return replace(mail, kind="code", expires_at=ask.now + life) if address else None
+    if not is_reached_by_email(request, subscriber.kind):
+        return replace(request.build_sms(f"{text}.notice", facts, "code", life), to=request.line)
+    address = await email_for_codes(request, subscriber)
+    mail = request.build_email(f"{text}.mail", address, facts)
+    return replace(mail, kind="code", expires_at=request.now + life) if address else None
 
 
-async def address_of(ask: Ask, person: Subscriber) -> str:
+async def email_for_codes(request: ActionRequest, subscriber: Subscriber) -> str:
     """Return the e-mail address for codes: the validated one, else the contract's; empty when none.
 
     An address that was entered here and not validated is never used.
     """
-    address, validated = own(await ask.world.ledger.preference(person.operator, person.id), person)
-    return address if validated else person.email
+    address, validated = email_of(
+        await request.ports.ledger.get_preference(subscriber.operator, subscriber.id), subscriber
+    )
+    return address if validated else subscriber.email

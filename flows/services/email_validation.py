@@ -4,38 +4,40 @@ from dataclasses import replace
 from datetime import timedelta
 from hashlib import blake2b
 
-from flows.domain.actions import Ask
-from flows.domain.records import Link, Notice, Preference, Secret, Subscriber
+from flows.domain.actions import ActionRequest
+from flows.domain.records import MagicLink, OutboundMessage, Preference, Secret, Subscriber
 from menus.model.facts import Text
 
-LINK_LIFE = timedelta(hours=72)
+LINK_LIFETIME = timedelta(hours=72)
 
 
-def own(kept: Preference, known: Subscriber) -> tuple[str, bool]:
+def email_of(preference: Preference, subscriber: Subscriber) -> tuple[str, bool]:
     """Return a subscriber's e-mail address and whether it is validated; empty when there is none.
 
     The stored preference takes precedence over billing.
     """
-    chosen = kept if kept.email else known
+    chosen = preference if preference.email else subscriber
     return chosen.email, chosen.email_validated
 
 
-def validation(ask: Ask, address: str, subscription: str = "") -> tuple[tuple[Link, ...], tuple[Notice, ...]]:
+def build_validation(
+    request: ActionRequest, address: str, subscription: str = ""
+) -> tuple[tuple[MagicLink, ...], tuple[OutboundMessage, ...]]:
     """Build a magic link that validates an address, and the e-mail that carries it.
 
     It is for the line's own subscription unless `subscription` names another.
     """
-    owner_id = subscription or ask.known().id
-    token, expires = Secret(ask.world.token()), ask.now + LINK_LIFE
-    link = Link(token, "email", ask.menu.name, owner_id, address, expires)
-    url = Text(f"{ask.world.links_url}/confirm#{token.value}")
-    mail = ask.email("notify.email", address, {"link": url})
-    return (link,), (replace(mail, key=f"{mail.key}/{mark(mail.key, owner_id)}"),)
+    owner_id = subscription or request.require_subscriber().id
+    token, expires = Secret(request.ports.random_token()), request.now + LINK_LIFETIME
+    link = MagicLink(token, "email", request.menu.name, owner_id, address, expires)
+    url = Text(f"{request.ports.links_url}/confirm#{token.value}")
+    mail = request.build_email("notify.email", address, {"link": url})
+    return (link,), (replace(mail, key=f"{mail.key}/{key_suffix(mail.key, owner_id)}"),)
 
 
-def mark(key: str, whose: str) -> str:
+def key_suffix(key: str, owner: str) -> str:
     """Return a hash that makes one request's keys distinct per line or subscription.
 
     Keys outlive `erase`, so they contain neither a number nor a subscription id.
     """
-    return blake2b(f"{key}\x00{whose}".encode(), digest_size=8).hexdigest()
+    return blake2b(f"{key}\x00{owner}".encode(), digest_size=8).hexdigest()

@@ -7,17 +7,17 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from gateway.cli.pack_options import add_packs
+from gateway.cli.pack_options import add_packs_option
 from gateway.dialogs import coverage
 from gateway.dialogs.format import Dialog, DialogError
 from gateway.publishing import pack_compiler
 from menus.packfile import messages
 from menus.packfile.schema import CHANNELS, json_schema
 from menus.packfile.yaml_source import Finding
-from menus.packs.graph_checks import ALWAYS_THERE, reachable
-from menus.packs.loader import Draft, draft
+from menus.packs.graph_checks import REQUIRED_NODES, reachable_nodes
+from menus.packs.loader import PackDraft, load_draft
 
-CLEAN, FAULTY, UNUSABLE = 0, 1, 2
+EXIT_CLEAN, EXIT_FINDINGS, EXIT_UNUSABLE = 0, 1, 2
 """Exit codes: nothing found, findings, and a folder or dialog that cannot be read."""
 
 
@@ -30,60 +30,60 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--dialogs", type=Path, metavar="FOLDER", help="play these dialogs; name screens that none reaches"
     )
     parser.add_argument("--prompts", action="store_true", help="print the recordings a pack could still bring")
-    add_packs(parser)
+    add_packs_option(parser)
 
 
 def main(args: argparse.Namespace) -> int:
     """Check packs and return 0 (nothing found), 1 (findings) or 2 (a folder or dialog cannot be read)."""
     if args.schema:
         print(json.dumps(json_schema(), indent=2))
-        return CLEAN
+        return EXIT_CLEAN
     requested = [*args.packs, *([Path(args.beside)] if args.beside else [])]
-    folders = [pack for path in requested or [pack_compiler.OPERATORS] for pack in pack_compiler.within(path)]
+    folders = [pack for path in requested or [pack_compiler.OPERATORS] for pack in pack_compiler.packs_in(path)]
     missing = [folder for folder in folders if not folder.is_dir()]
     try:
-        dialogs = coverage.found(args.dialogs) if args.dialogs else None
+        dialogs = coverage.read_dialogs(args.dialogs) if args.dialogs else None
     except DialogError as error:
         print(error)
-        return UNUSABLE
+        return EXIT_UNUSABLE
     if missing:
         print("\n".join(f"{folder}: no such folder" for folder in missing))
-        return UNUSABLE
-    findings = [finding for folder in folders for finding in _findings(folder, dialogs)]
+        return EXIT_UNUSABLE
+    findings = [finding for folder in folders for finding in _find_faults(folder, dialogs)]
     if args.prompts and not findings:
-        print("\n".join(line for pack in folders for line in pack_compiler.unrecorded(pack)))
-    _print(folders, findings, as_json=args.json)
-    return FAULTY if findings else CLEAN
+        print("\n".join(line for pack in folders for line in pack_compiler.missing_recordings(pack)))
+    _print_findings(folders, findings, as_json=args.json)
+    return EXIT_FINDINGS if findings else EXIT_CLEAN
 
 
-def _findings(folder: Path, dialogs: list[Dialog] | None) -> list[Finding]:
-    findings = pack_compiler.findings(folder)
+def _find_faults(folder: Path, dialogs: list[Dialog] | None) -> list[Finding]:
+    findings = pack_compiler.validate_pack(folder)
     if findings or dialogs is None:
         return findings
-    pack = draft(folder, pack_compiler.PLACES)
-    own_dialogs = [dialog for dialog in dialogs if dialog.first("operator") == pack.form.name]
-    return sorted(_unreached(pack, own_dialogs))
+    pack = load_draft(folder, pack_compiler.SHARED_PLACES)
+    own_dialogs = [dialog for dialog in dialogs if dialog.first_argument("operator") == pack.config.name]
+    return sorted(_unvisited_screens(pack, own_dialogs))
 
 
-def _unreached(written: Draft, dialogs: list[Dialog]) -> Iterator[Finding]:
+def _unvisited_screens(pack: PackDraft, dialogs: list[Dialog]) -> Iterator[Finding]:
     """Yield a finding for each screen that no dialog visits; the shared `house.` screens are exempt."""
-    menu = functools.cache(pack_compiler.menu)
-    visited = {name for path in coverage.toured(dialogs, lambda _: menu(written.folder)) for name in path}
-    required = {name for channel in CHANNELS for name in reachable(written, channel)} - set(ALWAYS_THERE)
+    menu = functools.cache(pack_compiler.compile_pack)
+    visited = {name for path in coverage.screens_visited(dialogs, lambda _: menu(pack.folder)) for name in path}
+    required = {name for channel in CHANNELS for name in reachable_nodes(pack, channel)} - set(REQUIRED_NODES)
     for name in sorted(required - visited):
-        node = written.nodes[name]
-        yield node.source.finding(node.path, messages.NO_DIALOG.format(node=name))
+        node = pack.nodes[name]
+        yield node.source.finding_at(node.source_path, messages.MISSING_DIALOG.format(node=name))
 
 
-def _print(folders: list[Path], found: list[Finding], *, as_json: bool) -> None:
+def _print_findings(folders: list[Path], findings: list[Finding], *, as_json: bool) -> None:
     if as_json:
-        rows = [asdict(finding) for finding in found]
+        rows = [asdict(finding) for finding in findings]
         print(json.dumps({"packs": list(map(str, folders)), "findings": rows}, ensure_ascii=False, indent=2))
         return
-    for finding in found:
+    for finding in findings:
         print(finding)
-    print(f"{_counted(len(folders), 'pack')}, {_counted(len(found), 'finding')}")
+    print(f"{_pluralise(len(folders), 'pack')}, {_pluralise(len(findings), 'finding')}")
 
 
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+def _pluralise(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TextIO
 
-Style = Literal["dim", "message", "prompt", "fault", "removed", "added"]
-CODES: Mapping[Style, str] = {
+ColourStyle = Literal["dim", "message", "prompt", "fault", "removed", "added"]
+SGR_CODES: Mapping[ColourStyle, str] = {
     "dim": "2",
     "message": "36",
     "prompt": "1;34",
@@ -14,7 +14,7 @@ CODES: Mapping[Style, str] = {
     "added": "32",
 }
 """SGR (Select Graphic Rendition) codes of ECMA-48, by style."""
-BY_MARK: Mapping[str, Style] = {"-": "removed", "+": "added", "@": "dim"}
+DIFF_STYLES: Mapping[str, ColourStyle] = {"-": "removed", "+": "added", "@": "dim"}
 """Style of a line of a unified diff, by its first character."""
 
 
@@ -22,17 +22,19 @@ BY_MARK: Mapping[str, Style] = {"-": "removed", "+": "added", "@": "dim"}
 class Colours:
     """ANSI colouring of text for one stream; leaves the text unchanged when disabled."""
 
-    on: bool
+    enabled: bool
 
     @classmethod
-    def of(cls, stream: TextIO, environ: Mapping[str, str]) -> "Colours":
+    def for_stream(cls, stream: TextIO, environ: Mapping[str, str]) -> "Colours":
         """Return colours enabled if the stream is a terminal and NO_COLOR and TERM permit them."""
         return cls(stream.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb")
 
-    def paint(self, text: str, style: Style) -> str:
+    def paint(self, text: str, style: ColourStyle) -> str:
         """Return the text in a style."""
-        return f"\x1b[{CODES[style]}m{text}\x1b[0m" if self.on and text else text
+        return f"\x1b[{SGR_CODES[style]}m{text}\x1b[0m" if self.enabled and text else text
 
-    def diff(self, lines: list[str]) -> str:
+    def paint_diff(self, lines: list[str]) -> str:
         """Return the lines of a unified diff as coloured text."""
-        return "\n".join(self.paint(each, BY_MARK[each[0]]) if each[:1] in BY_MARK else each for each in lines)
+        return "\n".join(
+            self.paint(each, DIFF_STYLES[each[0]]) if each[:1] in DIFF_STYLES else each for each in lines
+        )

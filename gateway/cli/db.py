@@ -3,7 +3,7 @@
 import asyncio
 from argparse import ArgumentParser, Namespace
 
-from gateway.cli.common import settings
+from gateway.cli.common import read_settings
 from storage.sql.migrate import upgrade_url
 
 
@@ -14,5 +14,5 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def main(args: Namespace) -> int:
     """Upgrade the database schema and return 0."""
-    asyncio.run(upgrade_url(settings().database_url))
+    asyncio.run(upgrade_url(read_settings().database_url))
     return 0

@@ -7,19 +7,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gateway.cli import terminal_phone
-from gateway.cli.pack_options import add_packs
+from gateway.cli.pack_options import add_packs_option
 from gateway.demo import world
 from gateway.demo.bss import server
 from gateway.publishing import pack_compiler
-from gateway.wiring.container import house
+from gateway.wiring.container import build_container
 from menus.machine.menu import Menu
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the arguments of `dialtree dial`."""
-    terminal_phone.add_arguments(parser)
-    server.add_arguments(parser)
-    add_packs(parser)
+    terminal_phone.add_dial_options(parser)
+    server.add_billing_option(parser)
+    add_packs_option(parser)
 
 
 def main(args: Namespace) -> int:
@@ -28,18 +28,18 @@ def main(args: Namespace) -> int:
     Returns 0 when all went well and 1 when a script differs from what was played. Raises DialogError
     (exit status 2) when an address cannot be dialled or a script cannot be read.
     """
-    menu = functools.cache(pack_compiler.menu)
-    return max(asyncio.run(_dialled(args, script, menu)) for script in args.script or [None])
+    menu = functools.cache(pack_compiler.compile_pack)
+    return max(asyncio.run(_dial(args, script, menu)) for script in args.script or [None])
 
 
-async def _dialled(args: Namespace, script: Path | None, menu: Callable[[Path], Menu]) -> int:
+async def _dial(args: Namespace, script: Path | None, menu: Callable[[Path], Menu]) -> int:
     async with server.demo_settings(args.billing) as base_settings:
-        settings, overrides, faulty_sessions = terminal_phone.scene(args, script, base_settings, menu)
-        async with house(settings, given=overrides, load=menu) as container:
-            await world.settle(container)
+        settings, overrides, faulty_sessions = terminal_phone.prepare_run(args, script, base_settings, menu)
+        async with build_container(settings, overrides=overrides, load=menu) as container:
+            await world.seed_demo(container)
             phone_args = Namespace(
-                **vars(args) | {"caller": args.caller or world.phone(container, args.operator)}
+                **vars(args) | {"caller": args.caller or world.default_caller(container, args.operator)}
             )
             if script and faulty_sessions:
-                return await terminal_phone.play(phone_args, script, container, faulty_sessions)
-            return await terminal_phone.talk(phone_args, container)
+                return await terminal_phone.play_script(phone_args, script, container, faulty_sessions)
+            return await terminal_phone.run_interactive(phone_args, container)

@@ -5,14 +5,14 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from gateway.cli.pack_options import add_packs
+from gateway.cli.pack_options import add_packs_option
 from gateway.dialogs import coverage
 from gateway.dialogs.format import DialogError
 from gateway.menu_map import mermaid, svg
 from gateway.publishing import pack_compiler
 from menus.packfile.schema import CHANNELS
-from menus.packs.graph import chart
-from menus.packs.loader import draft
+from menus.packs.graph import build_menu_graph
+from menus.packs.loader import load_draft
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     form.add_argument("--mermaid", action="store_true", help="as Mermaid text")
     parser.add_argument("--dialog", type=Path, metavar="FILE", help="highlight the path of a dialog")
     parser.add_argument("-o", dest="output", type=Path, metavar="FILE", help="write there instead of printing")
-    add_packs(parser)
+    add_packs_option(parser)
 
 
 def main(args: argparse.Namespace) -> int:
@@ -32,22 +32,24 @@ def main(args: argparse.Namespace) -> int:
     folder = (
         Path(args.operator)
         if Path(args.operator).is_dir()
-        else pack_compiler.located(args.operator, args.beside or "")
+        else pack_compiler.find_pack(args.operator, args.beside or "")
     )
     if not folder.is_dir():
         print(
             f"no operator {args.operator!r}; write one of: "
-            f"{', '.join(pack_compiler.served(args.beside or ''))}",
+            f"{', '.join(pack_compiler.available_operators(args.beside or ''))}",
             file=sys.stderr,
         )
         return 2
     try:
-        path = _path(args.dialog, folder) if args.dialog else []
+        path = _read_path(args.dialog, folder) if args.dialog else []
     except (DialogError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
-    menu_graph = chart(draft(folder, pack_compiler.PLACES), args.channel)
-    text = mermaid.draw(menu_graph, path) if args.mermaid else svg.draw(menu_graph, svg.Marks(path))
+    menu_graph = build_menu_graph(load_draft(folder, pack_compiler.SHARED_PLACES), args.channel)
+    text = (
+        mermaid.draw_graph(menu_graph, path) if args.mermaid else svg.draw_graph(menu_graph, svg.Overlay(path))
+    )
     if args.output:
         args.output.write_text(text, encoding="utf-8")
     else:
@@ -55,6 +57,8 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
-def _path(dialog: Path, folder: Path) -> list[str]:
+def _read_path(dialog: Path, folder: Path) -> list[str]:
     """Return the nodes a dialog visits; DialogError when it cannot be read or played."""
-    return coverage.toured(coverage.found(dialog)[:1], cache(lambda _: pack_compiler.menu(folder)))[0]
+    return coverage.screens_visited(
+        coverage.read_dialogs(dialog)[:1], cache(lambda _: pack_compiler.compile_pack(folder))
+    )[0]

@@ -5,11 +5,11 @@ import sys
 from zoneinfo import ZoneInfo
 
 from flows.domain.failures import Failure
-from flows.domain.ports import Cycles
-from gateway.cli.common import add_demo, inside, settings
-from gateway.delivery.bill_run import Progress, Run, cycle
-from gateway.wiring.container import House
-from storage.billing.backend import Announcing
+from flows.domain.ports import BillingCycles
+from gateway.cli.common import add_demo_option, read_settings, run_in_container
+from gateway.delivery.bill_run import BillRun, BillRunProgress, parse_cycle
+from gateway.wiring.container import Container
+from storage.billing.backend import BillEventSource
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cycle", default="", metavar="YYYY-MM", help="bills issued in this month; by default now"
     )
-    add_demo(parser)
+    add_demo_option(parser)
     parser.add_argument(
         "--listen", action="store_true", help="only ask the BSS to tell us of bills from now on"
     )
@@ -26,55 +26,57 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run the command in a container of its own and return its exit status."""
-    return inside(settings(demo_world=args.demo), lambda built: run(args, built))
+    return run_in_container(read_settings(demo_world=args.demo), lambda built: run_notify(args, built))
 
 
-async def run(args: argparse.Namespace, house: House) -> int:
+async def run_notify(args: argparse.Namespace, container: Container) -> int:
     """Run the command.
 
     Returns 0 when all is enqueued, 1 when the billing backend failed, 2 for an unknown operator or month.
     """
-    if args.operator not in house.settings.operators:
-        return _said(f"no operator {args.operator!r}; there are {', '.join(house.settings.operators)}", 2)
+    if args.operator not in container.settings.operators:
+        return _print_result(
+            f"no operator {args.operator!r}; there are {', '.join(container.settings.operators)}", 2
+        )
     try:
-        return await (_listen if args.listen else _over)(args, house)
+        return await (_subscribe_to_bss if args.listen else _notify_cycle)(args, container)
     except Failure as failure:
-        return _said(f"stopped: {failure} Run it again: what is done is not done twice.", 1)
+        return _print_result(f"stopped: {failure} Run it again: what is done is not done twice.", 1)
 
 
-async def _listen(args: argparse.Namespace, house: House) -> int:
-    world = house.conversations.people[args.operator].world
-    callback = house.listener.callback(house.settings.public_url, args.operator)
-    if not isinstance(world.billing, Announcing) or not callback:
-        return _said(
+async def _subscribe_to_bss(args: argparse.Namespace, container: Container) -> int:
+    world = container.conversations.subscriber_caches[args.operator].ports
+    callback = container.bill_events.callback_url(container.settings.public_url, args.operator)
+    if not isinstance(world.billing, BillEventSource) or not callback:
+        return _print_result(
             f"operators.{args.operator}.bss.hub_token: missing, or a backend that announces nothing", 2
         )
     await world.billing.register_callback(callback)
-    return _said("the BSS tells us of bills from now on", 0)
+    return _print_result("the BSS tells us of bills from now on", 0)
 
 
-async def _over(args: argparse.Namespace, house: House) -> int:
-    world = house.conversations.people[args.operator].world
-    zone = ZoneInfo(house.conversations.shelf.current(args.operator).form.time_zone)
+async def _notify_cycle(args: argparse.Namespace, container: Container) -> int:
+    world = container.conversations.subscriber_caches[args.operator].ports
+    zone = ZoneInfo(container.conversations.menu_versions.current_menu(args.operator).config.time_zone)
     try:
-        first, last = cycle(args.cycle, world.now().astimezone(zone).date())
+        first, last = parse_cycle(args.cycle, world.now().astimezone(zone).date())
     except ValueError:
-        return _said("--cycle: must be a month, as in 2026-03", 2)
-    if not isinstance(world.billing, Cycles):
-        return _said("this backend cannot list a whole cycle", 2)
-    announcer = house.listener.announcer(args.operator)
-    result = await Run(args.operator, world.billing, announcer, house.posting, world.now).over(
-        first, last, _told
-    )
-    return _said(f"{args.operator} {first:%Y-%m}: {result.line()} in {result.seconds:.1f} s", 0)
+        return _print_result("--cycle: must be a month, as in 2026-03", 2)
+    if not isinstance(world.billing, BillingCycles):
+        return _print_result("this backend cannot list a whole cycle", 2)
+    announcer = container.bill_events.announcer_for(args.operator)
+    result = await BillRun(
+        args.operator, world.billing, announcer, container.bulk_outbox, world.now
+    ).announce_bills(first, last, _print_progress)
+    return _print_result(f"{args.operator} {first:%Y-%m}: {result.format_line()} in {result.seconds:.1f} s", 0)
 
 
-def _told(progress: Progress) -> None:
+def _print_progress(progress: BillRunProgress) -> None:
     """Overwrite the progress line on stderr, if that is a terminal."""
     if sys.stderr.isatty():
-        print(f"\r{progress.line()}", end="", file=sys.stderr, flush=True)
+        print(f"\r{progress.format_line()}", end="", file=sys.stderr, flush=True)
 
 
-def _said(words: str, status: int) -> int:
+def _print_result(words: str, status: int) -> int:
     print(words, file=sys.stderr if status else sys.stdout, flush=True)
     return status

@@ -4,12 +4,12 @@ import argparse
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 
-from gateway.cli.common import add_demo, inside, settings
-from menus.text.masking import recipient
-from storage.outbox.store import STATES, OutboxRow, SqlOutbox
+from gateway.cli.common import add_demo_option, read_settings, run_in_container
+from menus.text.masking import mask_recipient
+from storage.outbox.store import OUTBOX_STATES, OutboxRow, SqlOutbox
 
-Command = Callable[[SqlOutbox, argparse.Namespace, datetime], Awaitable[int]]
-FEWEST_DAYS = 1
+OutboxAction = Callable[[SqlOutbox, argparse.Namespace, datetime], Awaitable[int]]
+MIN_PURGE_DAYS = 1
 """Minimum age of purged rows, in days: a repeated request must still find its message."""
 
 
@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare `list STATE`, `show ID`, `replay ID...`, `replay --all STATE` and `purge --days N`."""
     kinds = parser.add_subparsers(dest="what", required=True)
     list_parser = kinds.add_parser("list", help="rows in a state, newest first")
-    list_parser.add_argument("state", nargs="?", choices=STATES, default="dead")
+    list_parser.add_argument("state", nargs="?", choices=OUTBOX_STATES, default="dead")
     list_parser.add_argument("--limit", type=int, default=50)
     kinds.add_parser("show", help="all about one row, save its text").add_argument("id", type=int)
     replay_parser = kinds.add_parser("replay", help="send rows that are dead, failed, unknown or expired again")
@@ -27,54 +27,56 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     purge_parser = kinds.add_parser("purge", help="delete what was done with long ago")
     purge_parser.add_argument(
-        "--days", type=int, required=True, help=f"older than so many days, at least {FEWEST_DAYS}"
+        "--days", type=int, required=True, help=f"older than so many days, at least {MIN_PURGE_DAYS}"
     )
     for parser_of_kind in kinds.choices.values():
-        add_demo(parser_of_kind)
+        add_demo_option(parser_of_kind)
 
 
 def main(args: argparse.Namespace) -> int:
     """Run the command in a container of its own and return its exit status."""
-    return inside(settings(demo_world=args.demo), lambda built: run(built.outbox, args, built.hooks.now()))
+    return run_in_container(
+        read_settings(demo_world=args.demo), lambda built: run_action(built.outbox, args, built.webhooks.now())
+    )
 
 
-async def run(outbox: SqlOutbox, args: argparse.Namespace, now: datetime) -> int:
+async def run_action(outbox: SqlOutbox, args: argparse.Namespace, now: datetime) -> int:
     """Run the chosen action and return its exit status: 0 when it did what was asked."""
-    return await COMMANDS[args.what](outbox, args, now)
+    return await OUTBOX_ACTIONS[args.what](outbox, args, now)
 
 
-async def _list(outbox: SqlOutbox, args: argparse.Namespace, now: datetime) -> int:
+async def _list_rows(outbox: SqlOutbox, args: argparse.Namespace, now: datetime) -> int:
     rows = await outbox.list_rows(args.state, args.limit)
     for row in rows:
         print(
-            f"{row.id:>8}  {row.kind:<8}  {recipient(row.to):<24}  try {row.attempt}  {row.reason or row.state}"
+            f"{row.id:>8}  {row.kind:<8}  {mask_recipient(row.to):<24}  try {row.attempt}  {row.reason or row.state}"
         )
     print(f"{len(rows)} {args.state}")
     return 0
 
 
-async def _show(outbox: SqlOutbox, args: argparse.Namespace, now: datetime) -> int:
-    row = await outbox.show(args.id)
+async def _show_row(outbox: SqlOutbox, args: argparse.Namespace, now: datetime) -> int:
+    row = await outbox.find_row(args.id)
     if row is None:
         print(f"there is no row {args.id}")
         return 1
-    for name, value in _told(row).items():
+    for name, value in _row_fields(row).items():
         print(f"{name:<11} {value}")
     return 0
 
 
-def _told(row: OutboxRow) -> Mapping[str, object]:
+def _row_fields(row: OutboxRow) -> Mapping[str, object]:
     fields = {name: getattr(row, name) for name in OutboxRow.__slots__ if name != "key"}
     return {name: "-" if value in (None, "") else value for name, value in fields.items()} | {
-        "to": recipient(row.to)
+        "to": mask_recipient(row.to)
     }
 
 
-async def _replay(outbox: SqlOutbox, args: argparse.Namespace, now: datetime) -> int:
+async def _replay_rows(outbox: SqlOutbox, args: argparse.Namespace, now: datetime) -> int:
     ids = [*args.id]
     if args.all:
         ids += [row.id for row in await outbox.list_rows(args.all, 10_000)]
-    results = [await outbox.replay(each, now) for each in ids]
+    results = [await outbox.replay_row(each, now) for each in ids]
     for each, replayed in zip(ids, results, strict=True):
         if not replayed:
             print(f"{each}: not replayed; it is not there, not dead, or its text is gone")
@@ -82,12 +84,17 @@ async def _replay(outbox: SqlOutbox, args: argparse.Namespace, now: datetime) ->
     return 0 if all(results) else 1
 
 
-async def _purge(outbox: SqlOutbox, args: argparse.Namespace, now: datetime) -> int:
-    if args.days < FEWEST_DAYS:
-        print(f"--days must be at least {FEWEST_DAYS}")
+async def _purge_rows(outbox: SqlOutbox, args: argparse.Namespace, now: datetime) -> int:
+    if args.days < MIN_PURGE_DAYS:
+        print(f"--days must be at least {MIN_PURGE_DAYS}")
         return 2
-    print(f"{await outbox.purge(now - timedelta(days=args.days))} rows deleted")
+    print(f"{await outbox.purge_finished(now - timedelta(days=args.days))} rows deleted")
     return 0
 
 
-COMMANDS: Mapping[str, Command] = {"list": _list, "show": _show, "replay": _replay, "purge": _purge}
+OUTBOX_ACTIONS: Mapping[str, OutboxAction] = {
+    "list": _list_rows,
+    "show": _show_row,
+    "replay": _replay_rows,
+    "purge": _purge_rows,
+}

@@ -6,17 +6,17 @@ from datetime import datetime
 from typing import Any
 
 from flows.domain.failures import Failure, NotFound
-from flows.domain.records import Deed
-from gateway.cli.common import add_demo, inside, settings
-from gateway.wiring.container import House
-from storage.privacy.data_map import Owner
+from flows.domain.records import AuditEntry
+from gateway.cli.common import add_demo_option, read_settings, run_in_container
+from gateway.wiring.container import Container
+from storage.privacy.data_map import DataSubject
 
 
 def add_export(parser: ArgumentParser) -> None:
     """Declare the arguments of `dialtree export`."""
     parser.add_argument("msisdn")
     parser.add_argument("--operator", help="by default the only one served, or the one whose country fits")
-    add_demo(parser)
+    add_demo_option(parser)
 
 
 def add_erase(parser: ArgumentParser) -> None:
@@ -28,51 +28,55 @@ def add_erase(parser: ArgumentParser) -> None:
 def add_audit(parser: ArgumentParser) -> None:
     """Declare the arguments of `dialtree audit`."""
     parser.add_argument("what", choices=["verify"])
-    add_demo(parser)
+    add_demo_option(parser)
 
 
 def main(args: Namespace) -> int:
     """Run the command in a container of its own and return its exit status."""
-    return inside(settings(demo_world=args.demo), lambda built: run(built, args))
+    return run_in_container(read_settings(demo_world=args.demo), lambda built: run_request(built, args))
 
 
-async def run(built: House, args: Namespace) -> int:
+async def run_request(container: Container, args: Namespace) -> int:
     """Run one of the commands.
 
     Returns 0 on success, 1 when the audit chain has faults, 2 when the number cannot be used.
     """
-    now = built.hooks.now()
+    now = container.webhooks.now()
     if args.command == "audit":
-        return await _verified(built, now)
-    operator = args.operator or _operator(built, args.msisdn)
-    owner = await _owner(built, operator, args.msisdn) if operator else None
+        return await _verify_audit(container, now)
+    operator = args.operator or _guess_operator(container, args.msisdn)
+    owner = await _find_owner(container, operator, args.msisdn) if operator else None
     if owner is None:
         print("not a number of an operator we serve; name it with --operator")
         return 2
-    await built.notebook.flush()
+    await container.write_behind.flush()
     if args.command == "export":
-        print(json.dumps(await built.privacy.export(owner), indent=2, ensure_ascii=False, default=_plain))
+        print(
+            json.dumps(
+                await container.privacy.export(owner), indent=2, ensure_ascii=False, default=_json_default
+            )
+        )
         return 0
-    return await _erased(built, owner, now, yes=args.yes)
+    return await _erase_owner(container, owner, now, yes=args.yes)
 
 
-async def _verified(built: House, now: datetime) -> int:
-    await built.notebook.flush()
-    await built.audit.chain()
-    verdict = await built.audit.verify(now)
+async def _verify_audit(container: Container, now: datetime) -> int:
+    await container.write_behind.flush()
+    await container.audit.chain_entries()
+    verdict = await container.audit.verify_chain(now)
     for fault in verdict.faults:
         print(fault)
     print(
-        f"{verdict.lines} lines, {verdict.waiting} waiting, {len(verdict.faults)} faults; head {verdict.head}"
+        f"{verdict.chained_count} lines, {verdict.unchained_count} waiting, {len(verdict.faults)} faults; head {verdict.head}"
     )
     return 1 if verdict.faults else 0
 
 
-async def _erased(built: House, owner: Owner, now: datetime, *, yes: bool) -> int:
-    keys = built.conversations.keys
-    tag = keys.mark(owner.operator, owner.number)
-    tags = (tag, keys.mark(owner.operator, owner.subscription)) if owner.subscription else (tag,)
-    report = await built.privacy.erase(owner, tags, yes=yes)
+async def _erase_owner(container: Container, owner: DataSubject, now: datetime, *, yes: bool) -> int:
+    keys = container.conversations.pseudonyms
+    tag = keys.keyed_hash(owner.operator, owner.number)
+    tags = (tag, keys.keyed_hash(owner.operator, owner.subscription)) if owner.subscription else (tag,)
+    report = await container.privacy.erase(owner, tags, confirmed=yes)
     for table, words in report.items():
         print(f"{table}: {words}")
     print("live sessions: those in Redis are dropped, those of a process alone end within three minutes")
@@ -80,46 +84,46 @@ async def _erased(built: House, owner: Owner, now: datetime, *, yes: bool) -> in
     if not yes:
         print("nothing was changed: --yes does it")
         return 0
-    print(f"live sessions dropped: {await _ended(built, tag)}")
-    built.conversations.people[owner.operator].forget(owner.number)
-    entry = Deed(owner.operator, owner.number, "privacy.erase", now, "house")
-    built.notebook.note(entry)
-    await built.notebook.flush()
+    print(f"live sessions dropped: {await _drop_sessions(container, tag)}")
+    container.conversations.subscriber_caches[owner.operator].forget(owner.number)
+    entry = AuditEntry(owner.operator, owner.number, "privacy.erase", now, "house")
+    container.write_behind.record_entry(entry)
+    await container.write_behind.flush()
     return 0
 
 
-async def _ended(built: House, tag: str) -> str:
+async def _drop_sessions(container: Container, tag: str) -> str:
     """Drop the live sessions and return how many, or a text when Redis does not answer."""
     try:
-        return str(await built.conversations.sessions.forget(tag))
+        return str(await container.conversations.sessions.forget_subscriber(tag))
     except Failure:
         return "none, Redis does not answer: they end by themselves within three minutes"
 
 
-def _operator(built: House, typed: str) -> str:
+def _guess_operator(container: Container, msisdn: str) -> str:
     """Return the only operator, or the first whose country code the number has; empty for none."""
-    names = list(built.conversations.people)
+    names = list(container.conversations.subscriber_caches)
     if len(names) == 1:
         return names[0]
-    menus = (built.conversations.shelf.current(name) for name in names)
-    return next((menu.name for menu in menus if typed.startswith(f"+{menu.form.country_code}")), "")
+    menus = (container.conversations.menu_versions.current_menu(name) for name in names)
+    return next((menu.name for menu in menus if msisdn.startswith(f"+{menu.config.country_code}")), "")
 
 
-async def _owner(built: House, operator: str, typed: str) -> Owner | None:
-    people = built.conversations.people.get(operator)
+async def _find_owner(container: Container, operator: str, msisdn: str) -> DataSubject | None:
+    people = container.conversations.subscriber_caches.get(operator)
     if people is None:
         return None
-    number = built.conversations.shelf.current(operator).msisdn(typed)
+    number = container.conversations.menu_versions.current_menu(operator).parse_msisdn(msisdn)
     if number is None:
         return None
     try:
-        return Owner(operator, number, (await people.world.billing.subscriber(number)).id)
+        return DataSubject(operator, number, (await people.ports.billing.get_subscriber(number)).id)
     except NotFound:
-        return Owner(operator, number)
+        return DataSubject(operator, number)
     except Failure:
         print("billing does not answer: only what hangs on the number itself is found")
-        return Owner(operator, number)
+        return DataSubject(operator, number)
 
 
-def _plain(value: Any) -> str:
+def _json_default(value: Any) -> str:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)

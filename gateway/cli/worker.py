@@ -2,7 +2,7 @@
 
 from argparse import ArgumentParser, Namespace
 
-from gateway.cli.common import inside, settings
+from gateway.cli.common import read_settings, run_in_container
 from gateway.observability import logging
 from gateway.server import app
 
@@ -13,6 +13,6 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def main(args: Namespace) -> int:
     """Deliver until SIGTERM or SIGINT and return 0."""
-    logging.start()
-    inside(settings(), app.work)
+    logging.configure_logging()
+    run_in_container(read_settings(), app.run_worker)
     return 0

@@ -2,24 +2,26 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from flows.domain.records import Notice, Parcel
-from gateway.delivery.route import TOGETHER, Lane
+from flows.domain.records import ClaimedMessage, OutboundMessage
+from gateway.delivery.route import MAX_BULK_RECIPIENTS, OutboundRoute
 
 
-def trays(parcels: Sequence[Parcel], lanes: Mapping[tuple[str, str], Lane]) -> Iterator[list[Parcel]]:
+def group_for_bulk(
+    messages: Sequence[ClaimedMessage], routes: Mapping[tuple[str, str], OutboundRoute]
+) -> Iterator[list[ClaimedMessage]]:
     """Yield groups to send in one call each, in the order of the batch.
 
     Notices with equal bodies on a route that supports bulk share a group, each number once and at most
     `MAX_BULK_RECIPIENTS`; every other message is a group of one.
     """
-    groups: dict[tuple[str, str, str], dict[str, Parcel]] = {}
-    for message in parcels:
+    groups: dict[tuple[str, str, str], dict[str, ClaimedMessage]] = {}
+    for message in messages:
         item = message.item
-        if not isinstance(item, Notice) or not _bulk(lanes.get((item.operator, item.route))):
+        if not isinstance(item, OutboundMessage) or not _supports_bulk(routes.get((item.operator, item.route))):
             yield [message]
             continue
         group = groups.setdefault((item.operator, item.route, item.body), {})
-        if item.to in group or len(group) == TOGETHER:
+        if item.to in group or len(group) == MAX_BULK_RECIPIENTS:
             yield [message]
         else:
             group[item.to] = message
@@ -27,5 +29,5 @@ def trays(parcels: Sequence[Parcel], lanes: Mapping[tuple[str, str], Lane]) -> I
         yield list(group.values())
 
 
-def _bulk(lane: Lane | None) -> bool:
-    return lane is not None and lane.bulk
+def _supports_bulk(route: OutboundRoute | None) -> bool:
+    return route is not None and route.supports_bulk

@@ -6,97 +6,99 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from flows.domain.ports import Cycles
-from flows.domain.records import Bill, Notice, Preference, Subscriber
-from flows.services.bill_notices import Announcer
-from storage.outbox.bulk_enqueue import SqlPosting
+from flows.domain.ports import BillingCycles
+from flows.domain.records import Bill, OutboundMessage, Preference, Subscriber
+from flows.services.bill_notices import BillAnnouncer
+from storage.outbox.bulk_enqueue import SqlBulkOutbox
 
-Page = Sequence[tuple[Bill, Subscriber]]
+CyclePage = Sequence[tuple[Bill, Subscriber]]
 
 
 @dataclass(slots=True)
-class Progress:
+class BillRunProgress:
     """Counts of a bill run so far."""
 
     bills: int = 0
     """Bills read."""
-    told: int = 0
+    enqueued_count: int = 0
     """Notices added to the outbox."""
-    before: int = 0
+    known_count: int = 0
     """Notices already there, from an earlier run or a BSS event; opted-out numbers count here too."""
-    nobody: int = 0
+    skipped_bills: int = 0
     """Bills without a notice: cancelled, too old, or without a confirmed address."""
     seconds: float = 0.0
     """Time since the run began."""
 
-    def line(self) -> str:
+    def format_line(self) -> str:
         """Return the progress as one line of text."""
-        rate = self.told / self.seconds if self.seconds else 0.0
+        rate = self.enqueued_count / self.seconds if self.seconds else 0.0
         return (
-            f"{self.bills} bills, {self.told} notices enqueued ({rate:.0f}/s),"
-            f" {self.before} known or opted out, {self.nobody} bills for nobody"
+            f"{self.bills} bills, {self.enqueued_count} notices enqueued ({rate:.0f}/s),"
+            f" {self.known_count} known or opted out, {self.skipped_bills} bills for nobody"
         )
 
 
 @dataclass(slots=True)
-class Run:
+class BillRun:
     """The bill run of one operator.
 
     A page is read while the one before is written; no more than that is held in memory.
     """
 
     operator: str
-    cycles: Cycles = field(repr=False)
-    announcer: Announcer = field(repr=False)
-    posting: SqlPosting = field(repr=False)
+    cycles: BillingCycles = field(repr=False)
+    announcer: BillAnnouncer = field(repr=False)
+    bulk_outbox: SqlBulkOutbox = field(repr=False)
     now: Callable[[], datetime]
     clock: Callable[[], float] = time.perf_counter
     """Monotonic time in seconds."""
-    progress: Progress = field(default_factory=Progress)
+    progress: BillRunProgress = field(default_factory=BillRunProgress)
 
-    async def over(self, first: date, last: date, report: Callable[[Progress], None]) -> Progress:
+    async def announce_bills(
+        self, first: date, last: date, on_progress: Callable[[BillRunProgress], None]
+    ) -> BillRunProgress:
         """Announce the bills issued from `first` to `last`, both included.
 
         `on_progress` is called after every page. An interrupted run is simply started again: notices already in
         the outbox are not added twice.
         """
         started_at = self.clock()
-        pages = self.cycles.issued(first, last)
+        pages = self.cycles.list_issued_bills(first, last)
         writing: asyncio.Task[None] | None = None
-        async for page in _each(pages):
-            notices = await self._written(page)
+        async for page in _prefetch_pages(pages):
+            notices = await self._build_notices(page)
             if writing:
                 await writing
-            writing = asyncio.create_task(self._posted(notices))
+            writing = asyncio.create_task(self._enqueue_notices(notices))
             self.progress.seconds = self.clock() - started_at
-            report(self.progress)
+            on_progress(self.progress)
         if writing:
             await writing
         self.progress.seconds = self.clock() - started_at
         return self.progress
 
-    async def _written(self, page: Page) -> list[Notice]:
+    async def _build_notices(self, page: CyclePage) -> list[OutboundMessage]:
         """Build the notices of a page by each holder's preference."""
-        preferences = await self.posting.chosen(self.operator, [holder.id for _, holder in page])
-        now, notices = self.now(), list[Notice]()
+        preferences = await self.bulk_outbox.load_preferences(self.operator, [holder.id for _, holder in page])
+        now, notices = self.now(), list[OutboundMessage]()
         for bill, holder in page:
-            built = self.announcer.notices(bill, holder, preferences.get(holder.id, NOTHING), now)
-            self.progress.nobody += not built
+            built = self.announcer.build_notices(bill, holder, preferences.get(holder.id, NO_PREFERENCE), now)
+            self.progress.skipped_bills += not built
             notices.extend(built)
         self.progress.bills += len(page)
         return notices
 
-    async def _posted(self, notices: Sequence[Notice]) -> None:
+    async def _enqueue_notices(self, notices: Sequence[OutboundMessage]) -> None:
         """Add the notices to the outbox and count those that are new."""
-        new_count = await self.posting.post(self.operator, notices, self.now())
-        self.progress.told += new_count
-        self.progress.before += len(notices) - new_count
+        new_count = await self.bulk_outbox.enqueue_notices(self.operator, notices, self.now())
+        self.progress.enqueued_count += new_count
+        self.progress.known_count += len(notices) - new_count
 
 
-NOTHING = Preference()
+NO_PREFERENCE = Preference()
 
 
-async def _each(pages: AsyncIterator[Page]) -> AsyncIterator[Page]:
+async def _prefetch_pages(pages: AsyncIterator[CyclePage]) -> AsyncIterator[CyclePage]:
     """Yield the pages, requesting each while the one before is worked on."""
     upcoming = asyncio.ensure_future(anext(pages, None))
     while (page := await upcoming) is not None:
@@ -104,7 +106,7 @@ async def _each(pages: AsyncIterator[Page]) -> AsyncIterator[Page]:
         yield page
 
 
-def cycle(name: str, today: date) -> tuple[date, date]:
+def parse_cycle(name: str, today: date) -> tuple[date, date]:
     """Return first and last day of a cycle `YYYY-MM`, the current month when empty; ValueError otherwise."""
     first = date.fromisoformat(f"{name}-01") if name else today.replace(day=1)
     next_month = (first + timedelta(days=32)).replace(day=1)

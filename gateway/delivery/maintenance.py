@@ -7,23 +7,23 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from flows.domain.failures import Failure
-from storage.audit.trail import SqlAudit
+from storage.audit.trail import SqlAuditChain
 from storage.privacy import retention
 from storage.sql.engine import Database
 
 log = logging.getLogger("dialtree.maintenance")
-CHAIN_SECONDS = 5.0
+CHAIN_INTERVAL_SECONDS = 5.0
 """Interval of the rounds, and the longest an audit entry waits to be chained."""
-RETENTION_EVERY = 720
+RETENTION_ROUNDS = 720
 """Rounds between two retention runs: one hour."""
 
 
 @dataclass(slots=True)
-class Upkeep:
+class MaintenanceLoop:
     """Runs maintenance rounds until cancelled; several workers may run it, as one at a time finds work."""
 
     database: Database = field(repr=False)
-    audit: SqlAudit = field(repr=False)
+    audit: SqlAuditChain = field(repr=False)
     now: Callable[[], datetime]
 
     async def run(self) -> None:
@@ -31,19 +31,19 @@ class Upkeep:
         rounds = 0
         while True:
             try:
-                await self.round(retain=rounds % RETENTION_EVERY == 0)
+                await self.run_once(apply_retention=rounds % RETENTION_ROUNDS == 0)
             except Failure as failure:
                 log.warning("maintenance.postponed", extra={"failure": type(failure).__name__})
             except Exception:  # outermost handler: an error must neither end maintenance nor stop delivery
                 log.exception("maintenance.failed")
             rounds += 1
-            await asyncio.sleep(CHAIN_SECONDS)
+            await asyncio.sleep(CHAIN_INTERVAL_SECONDS)
 
-    async def round(self, *, retain: bool) -> None:
+    async def run_once(self, *, apply_retention: bool) -> None:
         """Chain new audit entries and, with `apply_retention`, delete rows past their retention term."""
-        await self.audit.chain()
-        if retain:
-            counts = await retention.run(self.database, self.now())
+        await self.audit.chain_entries()
+        if apply_retention:
+            counts = await retention.apply_retention(self.database, self.now())
             for what, count in counts.items():
                 if count:
                     log.info("retention.rows_deleted", extra={"count": count, "table": what})

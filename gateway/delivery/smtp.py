@@ -11,82 +11,82 @@ from urllib.parse import unquote, urlsplit
 import aiosmtplib
 
 from flows.domain.failures import Misconfigured, OutcomeUnknown, Rejected, TryLater, Undelivered
-from flows.domain.records import Notice
-from gateway.providers.contract import Sent
+from flows.domain.records import OutboundMessage
+from gateway.providers.contract import SentMessage
 
 NAME = "smtp"
-PORTS = {"smtp": 587, "smtps": 465}
-EXPECTED = "must be smtp://host:port or smtps://user:password@host"
-ABOUT_US = frozenset({530, 534, 535, 538})
+DEFAULT_PORTS = {"smtp": 587, "smtps": 465}
+URL_ERROR = "must be smtp://host:port or smtps://user:password@host"
+AUTHENTICATION_CODES = frozenset({530, 534, 535, 538})
 """SMTP replies about our login: no message will pass before a person has looked."""
 
 
 @dataclass(frozen=True, slots=True)
-class Mailbox:
+class SmtpAccount:
     """SMTP server, login and From header."""
 
     host: str
     port: int
     user: str = field(repr=False)
     password: str = field(repr=False)
-    tls: bool
+    implicit_tls: bool
     """TLS from the first byte (`smtps`); otherwise STARTTLS when the server offers it."""
     sender: str
     """The From header, e.g. `Orange <no-reply@gw.example.net>`."""
 
 
-def mailbox(url: str, sender: str) -> Mailbox:
+def parse_smtp_url(url: str, sender: str) -> SmtpAccount:
     """Parse `smtp[s]://[user:password@]host[:port]`; ValueError for anything else, without showing it."""
     try:
         parts = urlsplit(url)
-        port = parts.port or PORTS[parts.scheme]
+        port = parts.port or DEFAULT_PORTS[parts.scheme]
     except (ValueError, KeyError):
-        raise ValueError(EXPECTED) from None  # its message would show the URL
+        raise ValueError(URL_ERROR) from None  # its message would show the URL
     if not parts.hostname:
-        raise ValueError(EXPECTED)
+        raise ValueError(URL_ERROR)
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
-    return Mailbox(parts.hostname, port, user, password, parts.scheme == "smtps", sender)
+    return SmtpAccount(parts.hostname, port, user, password, parts.scheme == "smtps", sender)
 
 
 @dataclass(slots=True)
-class _Attempt:
+class _SmtpAttempt:
     """How far one attempt got."""
 
-    given: bool = False
+    data_started: bool = False
     """Whether the body has begun to leave; from then on only the server's reply tells the outcome."""
 
 
-class Mail:
+class SmtpSender:
     """Sends notices as e-mail; the caller has made sure that the address is validated."""
 
-    def __init__(self, mailbox: Mailbox, deadline_seconds: float = 9.0) -> None:
-        self._box = mailbox
-        self._seconds = deadline_seconds
+    def __init__(self, account: SmtpAccount, deadline_seconds: float = 9.0) -> None:
+        self._account = account
+        self._deadline_seconds = deadline_seconds
 
-    async def send(self, notice: Notice) -> Sent:
+    async def send(self, notice: OutboundMessage) -> SentMessage:
         """Send one notice, see `Sender.send`.
 
         The Message-ID is a hash of the notice's key, so a repeat is the same message.
         """
-        message = written(notice, self._box.sender)
-        attempt = _Attempt()
+        message = build_message(notice, self._account.sender)
+        attempt = _SmtpAttempt()
         try:
-            async with asyncio.timeout(self._seconds):
-                await self._through(message, notice.to, attempt)
+            async with asyncio.timeout(self._deadline_seconds):
+                await self._transmit(message, notice.to, attempt)
         except (aiosmtplib.SMTPException, TimeoutError, OSError) as error:
-            raise _failure(error, attempt) from None  # its message may hold the address
-        return Sent(NAME, str(message["Message-ID"]))
+            raise _classify_error(error, attempt) from None  # its message may hold the address
+        return SentMessage(NAME, str(message["Message-ID"]))
 
     async def close(self) -> None:
         """Do nothing: no connection is kept between messages."""
 
-    async def _through(self, message: EmailMessage, to: str, attempt: _Attempt) -> None:
+    async def _transmit(self, message: EmailMessage, to: str, attempt: _SmtpAttempt) -> None:
         """Connect, log in and transmit the message, noting when its data begins to leave."""
-        account = self._box
+        account = self._account
         client = aiosmtplib.SMTP(
             hostname=account.host,
             port=account.port,
-            use_tls=account.tls,
+            use_tls=account.implicit_tls,
             username=account.user or None,
             password=account.password or None,
             timeout=None,
@@ -95,13 +95,13 @@ class Mail:
             await client.connect()
             await client.mail(parseaddr(account.sender)[1])
             await client.rcpt(to)
-            attempt.given = True
+            attempt.data_started = True
             await client.data(message.as_bytes(policy=WIRE))
         finally:
             client.close()
 
 
-def written(notice: Notice, sender: str) -> EmailMessage:
+def build_message(notice: OutboundMessage, sender: str) -> EmailMessage:
     """Build the e-mail of a notice; its subject is kept to one line."""
     message = EmailMessage()
     message["From"], message["To"] = sender, notice.to
@@ -114,20 +114,20 @@ def written(notice: Notice, sender: str) -> EmailMessage:
     return message
 
 
-def _failure(error: Exception, attempt: _Attempt) -> Undelivered:
+def _classify_error(error: Exception, attempt: _SmtpAttempt) -> Undelivered:
     """Map an error to a failure: by the server's code if it gave one, otherwise by how far the attempt got."""
     code = getattr(error, "code", None)
     if isinstance(error, aiosmtplib.SMTPResponseException) and isinstance(code, int) and code >= 400:
-        return _refusal(code)
+        return _classify_code(code)
     if isinstance(error, aiosmtplib.SMTPNotSupported):
         return Misconfigured("the mail server does not offer what is needed")
-    if attempt.given:
+    if attempt.data_started:
         return OutcomeUnknown("the connection broke off after DATA")
     return TryLater("no connection to the mail server")
 
 
-def _refusal(code: int) -> Undelivered:
+def _classify_code(code: int) -> Undelivered:
     """Map an SMTP code to a failure: 4xx is retried, 5xx is not."""
-    if code in ABOUT_US:
+    if code in AUTHENTICATION_CODES:
         return Misconfigured(f"SMTP {code}")
     return TryLater(f"SMTP {code}") if code < 500 else Rejected(f"SMTP {code}")

@@ -4,15 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-PACE = 500.0
+DEFAULT_RATE = 500.0
 """Messages per second that postponed messages are spread over on a route without a rate of its own."""
 
 
 @dataclass(slots=True)
-class Bucket:
+class TokenBucket:
     """Holds up to one second's tokens; a rate of 0 means no limit."""
 
-    rate: float
+    rate_per_second: float
     now: Callable[[], datetime]
     tokens: float = field(init=False)
     filled_at: datetime = field(init=False)
@@ -20,32 +20,32 @@ class Bucket:
     """Time of the last slot given out."""
 
     def __post_init__(self) -> None:
-        self.tokens = max(self.rate, 1.0)
+        self.tokens = max(self.rate_per_second, 1.0)
         self.filled_at = self.booked_until = self.now()
 
-    def take(self) -> bool:
+    def take_token(self) -> bool:
         """Use one token; False when there is none."""
-        if not self.rate:
+        if not self.rate_per_second:
             return True
-        self._fill()
+        self._refill()
         if self.tokens < 1:
             return False
         self.tokens -= 1
         return True
 
-    def soon(self) -> datetime:
+    def next_token_at(self) -> datetime:
         """Return when the next token is due, for messages that do not wait for a slot."""
-        return self.now() + timedelta(seconds=1 / (self.rate or PACE))
+        return self.now() + timedelta(seconds=1 / (self.rate_per_second or DEFAULT_RATE))
 
-    def appointment(self) -> datetime:
+    def book_slot(self) -> datetime:
         """Book the next free slot: a long queue is spread over the time its sending takes."""
-        step = timedelta(seconds=1 / (self.rate or PACE))
+        step = timedelta(seconds=1 / (self.rate_per_second or DEFAULT_RATE))
         self.booked_until = max(self.booked_until, self.now()) + step
         return self.booked_until
 
-    def _fill(self) -> None:
+    def _refill(self) -> None:
         """Add the tokens gained since the last call."""
         now = self.now()
-        gained = max(0.0, (now - self.filled_at).total_seconds()) * self.rate
-        self.tokens = min(max(self.rate, 1.0), self.tokens + gained)
+        gained = max(0.0, (now - self.filled_at).total_seconds()) * self.rate_per_second
+        self.tokens = min(max(self.rate_per_second, 1.0), self.tokens + gained)
         self.filled_at = now

@@ -10,139 +10,143 @@ from datetime import datetime, timedelta
 
 from flows.domain.failures import Failure, Misconfigured, OptedOut
 from flows.domain.ports import Outbox
-from flows.domain.records import Errand, Notice, Parcel, Settlement
-from flows.domain.retry import lapsed, settled
-from gateway.delivery.batching import trays
-from gateway.delivery.coalescer import Together
-from gateway.delivery.route import CROWDED, Lane, Outcome, Room
-from gateway.providers.contract import Sent
+from flows.domain.records import ClaimedMessage, DeferredStep, DeliveryOutcome, OutboundMessage
+from flows.domain.retry import outcome_after_failure, outcome_after_lost_lease
+from gateway.delivery.batching import group_for_bulk
+from gateway.delivery.coalescer import CallCoalescer
+from gateway.delivery.route import BUSY_DELAY, ConcurrencyLimit, OutboundRoute, SendOutcome
+from gateway.providers.contract import SentMessage
 
 log = logging.getLogger("dialtree.delivery")
-BATCH = 100
+BATCH_SIZE = 100
 """Messages claimed at once."""
-DEEP_BATCH = 400
+DEEP_BATCH_SIZE = 400
 """The same while the queue is deep and no message is postponed: a larger claim costs little more."""
-MOST_HELD = 1000
+MAX_HELD = 1000
 """Claimed messages per worker, waiting or being sent."""
-ERRANDS_AT_ONCE = 8
+MAX_DEFERRED_STEPS = 8
 """Deferred steps run at once per operator, so that a slow billing backend blocks no more than this."""
 POLL_SECONDS = 0.5
 """Interval of polling the outbox; wake-ups only make it faster."""
-REST_SECONDS = 0.5
+ERROR_PAUSE_SECONDS = 0.5
 """Pause after the outbox itself failed."""
-RENEW_SECONDS = 1.0
+LEASE_RENEWAL_SECONDS = 1.0
 """Interval of lease renewals: two in a row may fail before a lease runs out."""
 DRAIN_SECONDS = 10.0
 """Time messages being sent may still take after `stop`: longer than any call to a provider."""
 
-Later = tuple[Parcel, datetime]
+PostponedMessage = tuple[ClaimedMessage, datetime]
 """A message and when to claim it again."""
 
 
 @dataclass(slots=True)
-class Delivery:
+class OutboxWorker:
     """One worker; several may run at once, as the outbox leases rows."""
 
     outbox: Outbox = field(repr=False)
-    lanes: Mapping[tuple[str, str], Lane] = field(repr=False)
+    routes: Mapping[tuple[str, str], OutboundRoute] = field(repr=False)
     """By operator and route (`sms`, `email`)."""
-    errand: Callable[[Errand], Awaitable[None]] = field(repr=False)
+    run_deferred_step: Callable[[DeferredStep], Awaitable[None]] = field(repr=False)
     """Runs a deferred step."""
     now: Callable[[], datetime]
-    opted_out: Callable[[Notice, datetime], Awaitable[None]] = field(repr=False)
+    on_opt_out: Callable[[OutboundMessage, datetime], Awaitable[None]] = field(repr=False)
     """Called when a provider reports that a recipient has opted out."""
-    settled: Callable[[Parcel, Settlement], None] = field(default=lambda parcel, settlement: None, repr=False)
+    on_outcome: Callable[[ClaimedMessage, DeliveryOutcome], None] = field(
+        default=lambda parcel, settlement: None, repr=False
+    )
     """Called with every attempt once it is recorded."""
-    stopping: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
-    batch: int = BATCH
+    stop_event: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+    batch_size: int = BATCH_SIZE
     """How many messages to claim next."""
-    held: dict[int, Parcel] = field(default_factory=dict, repr=False)
+    held_messages: dict[int, ClaimedMessage] = field(default_factory=dict, repr=False)
     """Claimed messages by row id, whose leases are renewed."""
     tasks: set[asyncio.Task[None]] = field(default_factory=set, repr=False)
-    rooms: dict[str, Room] = field(
-        default_factory=lambda: defaultdict(lambda: Room(ERRANDS_AT_ONCE)), repr=False
+    step_limits: dict[str, ConcurrencyLimit] = field(
+        default_factory=lambda: defaultdict(lambda: ConcurrencyLimit(MAX_DEFERRED_STEPS)), repr=False
     )
     """Concurrency limit of deferred steps by operator."""
-    handing: Together[Parcel, Collection[int]] = field(init=False, repr=False)
+    lease_confirmer: CallCoalescer[ClaimedMessage, Collection[int]] = field(init=False, repr=False)
     """Confirms leases and marks rows as being sent; returns the ids still ours."""
-    returning: Together[Later, None] = field(init=False, repr=False)
+    postponer: CallCoalescer[PostponedMessage, None] = field(init=False, repr=False)
     """Gives messages back to the outbox until a later time."""
 
     def __post_init__(self) -> None:
-        self.handing = Together(lambda parcels: self.outbox.hold(parcels, self.now(), sending=True))
-        self.returning = Together(self._put_back)
+        self.lease_confirmer = CallCoalescer(
+            lambda parcels: self.outbox.renew_leases(parcels, self.now(), sending=True)
+        )
+        self.postponer = CallCoalescer(self._postpone_batch)
 
     async def run(self) -> None:
         """Deliver until `stop`; then finish what is being sent, for at most `DRAIN_SECONDS`."""
         async with asyncio.TaskGroup() as group:
-            renewing = group.create_task(self._renew())
-            while not self.stopping.is_set():
-                await self._round()
-            await self._drained()
+            renewing = group.create_task(self._renew_leases())
+            while not self.stop_event.is_set():
+                await self._run_round()
+            await self._drain_tasks()
             renewing.cancel()
 
-    async def _round(self) -> None:
+    async def _run_round(self) -> None:
         """Claim a batch, or wait for work; an outbox that is unavailable is logged and retried."""
         try:
-            if not await self._more():
-                rest = CROWDED.total_seconds() if self._full() else POLL_SECONDS
-                await self._idle(self.outbox.wait(rest))
+            if not await self._claim_batch():
+                rest = BUSY_DELAY.total_seconds() if self._full_routes() else POLL_SECONDS
+                await self._wait_or_stop(self.outbox.wait_for_work(rest))
         except Failure as failure:
             log.warning("outbox.unavailable", extra={"failure": type(failure).__name__})
-            await self._idle(asyncio.sleep(REST_SECONDS))
+            await self._wait_or_stop(asyncio.sleep(ERROR_PAUSE_SECONDS))
 
-    async def once(self) -> int:
+    async def run_once(self) -> int:
         """Deliver one batch, wait for it and return how many messages it had."""
-        count = await self._more()
+        count = await self._claim_batch()
         await asyncio.gather(*self.tasks)
         return count
 
     def stop(self) -> None:
         """Claim nothing more."""
-        self.stopping.set()
+        self.stop_event.set()
 
-    async def _more(self) -> int:
+    async def _claim_batch(self) -> int:
         """Claim as many messages as there is room for, start delivering them and return their number."""
-        count = min(self.batch, MOST_HELD - len(self.held))
+        count = min(self.batch_size, MAX_HELD - len(self.held_messages))
         if count <= 0:
             await asyncio.wait(self.tasks, return_when=asyncio.FIRST_COMPLETED)
             return 1
-        messages = await self.outbox.claim(count, self.now(), self._full())
-        self.batch = DEEP_BATCH if len(messages) >= BATCH else BATCH
-        self.held |= {message.id: message for message in messages}
-        for group in trays(messages, self.lanes):
-            task = asyncio.create_task(self._deliver(group))
+        messages = await self.outbox.claim(count, self.now(), self._full_routes())
+        self.batch_size = DEEP_BATCH_SIZE if len(messages) >= BATCH_SIZE else BATCH_SIZE
+        self.held_messages |= {message.id: message for message in messages}
+        for group in group_for_bulk(messages, self.routes):
+            task = asyncio.create_task(self._deliver_group(group))
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
         return len(messages)
 
-    def _full(self) -> set[tuple[str, str]]:
+    def _full_routes(self) -> set[tuple[str, str]]:
         """Return the routes whose notices and campaigns would only be postponed."""
-        return {name for name, route in self.lanes.items() if route.full}
+        return {name for name, route in self.routes.items() if route.is_full}
 
-    async def _put_back(self, later: list[Later]) -> None:
+    async def _postpone_batch(self, postponed_messages: list[PostponedMessage]) -> None:
         """Give messages back until a later time, and claim normal batches again."""
-        self.batch = BATCH
-        await self.outbox.put_back(later, self.now())
+        self.batch_size = BATCH_SIZE
+        await self.outbox.release_unsent(postponed_messages, self.now())
 
-    async def _idle(self, rest: Awaitable[None]) -> None:
+    async def _wait_or_stop(self, rest: Awaitable[None]) -> None:
         """Wait until `rest` is over or the worker is stopped."""
         waiting = asyncio.ensure_future(rest)
-        stopping = asyncio.create_task(self.stopping.wait())
+        stopping = asyncio.create_task(self.stop_event.wait())
         _, pending = await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
         for task in pending:
             task.cancel()
         await asyncio.gather(*pending, return_exceptions=True)
 
-    async def _renew(self) -> None:
+    async def _renew_leases(self) -> None:
         """Renew the leases of claimed messages every second."""
         while True:
-            await asyncio.sleep(RENEW_SECONDS)
+            await asyncio.sleep(LEASE_RENEWAL_SECONDS)
             with suppress(Failure):
-                if self.held:
-                    await self.outbox.hold(list(self.held.values()), self.now(), sending=False)
+                if self.held_messages:
+                    await self.outbox.renew_leases(list(self.held_messages.values()), self.now(), sending=False)
 
-    async def _drained(self) -> None:
+    async def _drain_tasks(self) -> None:
         """Wait for the messages being sent, then cancel what is left."""
         if self.tasks:
             await asyncio.wait(self.tasks, timeout=DRAIN_SECONDS)
@@ -150,114 +154,126 @@ class Delivery:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
 
-    async def _deliver(self, tray: Sequence[Parcel]) -> None:
+    async def _deliver_group(self, group: Sequence[ClaimedMessage]) -> None:
         """Deliver one group; what cannot be recorded is claimed again once its lease runs out."""
         try:
-            await self._delivered(tray)
+            await self._route_group(group)
         except Failure as failure:
             # nothing is lost: the lease runs out and the rows are claimed again
-            for message in tray:
+            for message in group:
                 log.error("outbox.not_recorded", extra={"row": message.id, "failure": type(failure).__name__})
         finally:
-            for message in tray:
-                self.held.pop(message.id, None)
+            for message in group:
+                self.held_messages.pop(message.id, None)
 
-    async def _delivered(self, tray: Sequence[Parcel]) -> None:
+    async def _route_group(self, group: Sequence[ClaimedMessage]) -> None:
         """Run a deferred step, or send a group of notices by its route."""
-        if isinstance(tray[0].item, Errand):
-            await self._run(tray[0], tray[0].item)
+        if isinstance(group[0].item, DeferredStep):
+            await self._run_step(group[0], group[0].item)
             return
-        route = self.lanes.get((tray[0].item.operator, tray[0].item.route))
+        route = self.routes.get((group[0].item.operator, group[0].item.route))
         if route is None:
-            failure = Misconfigured(f"no {tray[0].item.route} route for {tray[0].item.operator}")
-            await self._each(self._settle(message, failure) for message in tray)
+            failure = Misconfigured(f"no {group[0].item.route} route for {group[0].item.operator}")
+            await self._gather_all(self._record_failure(message, failure) for message in group)
             return
-        ready = await self._admitted(route, tray)
+        ready = await self._admit_messages(route, group)
         if ready:
-            async with route.room:
-                await self._send(route, ready)
+            async with route.concurrency_limit:
+                await self._send_group(route, ready)
 
-    async def _admitted(self, lane: Lane, tray: Sequence[Parcel]) -> list[Parcel]:
+    async def _admit_messages(
+        self, route: OutboundRoute, group: Sequence[ClaimedMessage]
+    ) -> list[ClaimedMessage]:
         """Return the messages that may go now; postpone the others.
 
         A message whose lease ran out while it was being sent has an unknown outcome and is settled as such,
         unless the route deduplicates.
         """
-        if not lane.deduplicates:
-            abandoned = [message for message in tray if message.lapsed]
-            await self._each(self._record(each, lapsed(each, self.now())) for each in abandoned)
-            tray = [message for message in tray if not message.lapsed]
-        times = [(message, lane.later(_notice(message))) for message in tray]
-        await self._each(self.returning.add((message, at)) for message, at in times if at is not None)
+        if not route.deduplicates:
+            abandoned = [message for message in group if message.lease_expired]
+            await self._gather_all(
+                self._record_outcome(each, outcome_after_lost_lease(each, self.now())) for each in abandoned
+            )
+            group = [message for message in group if not message.lease_expired]
+        times = [(message, route.reserve_or_delay(_notice_of(message))) for message in group]
+        await self._gather_all(self.postponer.submit((message, at)) for message, at in times if at is not None)
         return [message for message, at in times if at is None]
 
-    async def _send(self, lane: Lane, tray: Sequence[Parcel]) -> None:
+    async def _send_group(self, route: OutboundRoute, group: Sequence[ClaimedMessage]) -> None:
         """Confirm the leases, send what is still ours and record the outcomes."""
-        if self.stopping.is_set():
-            await self._each(self.returning.add((message, self.now())) for message in tray)
+        if self.stop_event.is_set():
+            await self._gather_all(self.postponer.submit((message, self.now())) for message in group)
             return
-        confirmed = await asyncio.gather(*(self.handing.add(message) for message in tray))
-        tray = [message for message, ids in zip(tray, confirmed, strict=True) if message.id in ids]
-        if not tray:
+        confirmed = await asyncio.gather(*(self.lease_confirmer.submit(message) for message in group))
+        group = [message for message, ids in zip(group, confirmed, strict=True) if message.id in ids]
+        if not group:
             return
-        outcomes = await self._outcomes(lane, tray)
-        pairs = zip(tray, outcomes, strict=True)
-        await self._each(self._tell(lane, message, outcome) for message, outcome in pairs)
+        outcomes = await self._call_route(route, group)
+        pairs = zip(group, outcomes, strict=True)
+        await self._gather_all(self._apply_outcome(route, message, outcome) for message, outcome in pairs)
 
-    async def _outcomes(self, lane: Lane, tray: Sequence[Parcel]) -> Sequence[Outcome | Settlement | None]:
+    async def _call_route(
+        self, route: OutboundRoute, group: Sequence[ClaimedMessage]
+    ) -> Sequence[SendOutcome | DeliveryOutcome | None]:
         """Return the outcomes of the call; an unexpected error makes its messages dead."""
         try:
-            return await lane.send([_notice(message) for message in tray])
+            return await route.send([_notice_of(message) for message in group])
         except Exception as error:  # outermost handler of a delivery: one bad row must not stop the others
-            log.exception("delivery.failed", extra={"row": tray[0].id})
-            return [Settlement("dead", reason=f"broke: {type(error).__name__}")] * len(tray)
+            log.exception("delivery.failed", extra={"row": group[0].id})
+            return [DeliveryOutcome("dead", reason=f"broke: {type(error).__name__}")] * len(group)
 
-    async def _tell(self, lane: Lane, parcel: Parcel, outcome: Outcome | Settlement | None) -> None:
+    async def _apply_outcome(
+        self, route: OutboundRoute, message: ClaimedMessage, outcome: SendOutcome | DeliveryOutcome | None
+    ) -> None:
         """Record the outcome of one message; without one, postpone it until a provider may be probed."""
         if outcome is None:
-            await self.returning.add((parcel, lane.opens_at() or self.now() + CROWDED))
-        elif isinstance(outcome, Sent):
-            await self._record(parcel, Settlement("sent", outcome.provider, outcome.message_id))
-        elif isinstance(outcome, Settlement):
-            await self._record(parcel, outcome)
+            await self.postponer.submit((message, route.next_probe_at() or self.now() + BUSY_DELAY))
+        elif isinstance(outcome, SentMessage):
+            await self._record_outcome(message, DeliveryOutcome("sent", outcome.provider, outcome.message_id))
+        elif isinstance(outcome, DeliveryOutcome):
+            await self._record_outcome(message, outcome)
         else:
-            await self._settle(parcel, outcome, repeatable=lane.deduplicates)
+            await self._record_failure(message, outcome, repeatable=route.deduplicates)
 
-    async def _run(self, parcel: Parcel, errand: Errand) -> None:
+    async def _run_step(self, message: ClaimedMessage, step: DeferredStep) -> None:
         """Run a deferred step within the operator's concurrency limit and record its outcome."""
-        limit = self.rooms[errand.operator]
-        if limit.full:
-            await self.returning.add((parcel, self.now() + timedelta(seconds=1)))
+        limit = self.step_limits[step.operator]
+        if limit.is_full:
+            await self.postponer.submit((message, self.now() + timedelta(seconds=1)))
             return
         async with limit:
             try:
-                await self.errand(errand)
+                await self.run_deferred_step(step)
             except Failure as failure:
-                await self._settle(parcel, failure)
+                await self._record_failure(message, failure)
             except Exception as error:  # outermost handler of a deferred step
-                log.exception("deferred_step.failed", extra={"row": parcel.id})
-                await self._record(parcel, Settlement("dead", reason=f"broke: {type(error).__name__}"))
+                log.exception("deferred_step.failed", extra={"row": message.id})
+                await self._record_outcome(
+                    message, DeliveryOutcome("dead", reason=f"broke: {type(error).__name__}")
+                )
             else:
-                await self._record(parcel, Settlement("sent"))
+                await self._record_outcome(message, DeliveryOutcome("sent"))
 
-    async def _settle(self, parcel: Parcel, failure: Failure, *, repeatable: bool = False) -> None:
+    async def _record_failure(
+        self, message: ClaimedMessage, failure: Failure, *, repeatable: bool = False
+    ) -> None:
         """Record a failed attempt by the retry policy, and an opt-out the provider reported."""
-        settlement = settled(parcel, failure, self.now(), repeatable=repeatable)
-        if failure.logged:
-            extra = {"row": parcel.id, "failure": type(failure).__name__, "state": settlement.state}
+        settlement = outcome_after_failure(message, failure, self.now(), repeatable=repeatable)
+        if failure.should_log:
+            extra = {"row": message.id, "failure": type(failure).__name__, "state": settlement.state}
             log.warning("delivery.not_delivered", extra=extra)
         if isinstance(failure, OptedOut):
-            await self.opted_out(_notice(parcel), self.now())
-        await self._record(parcel, settlement)
+            await self.on_opt_out(_notice_of(message), self.now())
+        await self._record_outcome(message, settlement)
 
-    async def _record(self, parcel: Parcel, settlement: Settlement) -> None:
+    async def _record_outcome(self, message: ClaimedMessage, outcome: DeliveryOutcome) -> None:
         """Record the outcome, unless another worker has taken the message over."""
-        if not await self.outbox.settle(parcel, settlement, self.now()):
-            log.warning("outbox.lease_lost", extra={"row": parcel.id})
+        if not await self.outbox.record_outcome(message, outcome, self.now()):
+            log.warning("outbox.lease_lost", extra={"row": message.id})
             return
-        self.settled(parcel, settlement)
+        self.on_outcome(message, outcome)
 
-    async def _each(self, work: Iterable[Awaitable[None]]) -> None:
+    async def _gather_all(self, work: Iterable[Awaitable[None]]) -> None:
         """Await all, whatever fails; then raise the first exception."""
         results = await asyncio.gather(*work, return_exceptions=True)
         for result in results:
@@ -265,7 +281,7 @@ class Delivery:
                 raise result
 
 
-def _notice(parcel: Parcel) -> Notice:
+def _notice_of(message: ClaimedMessage) -> OutboundMessage:
     """Return the message's notice; groups never mix in deferred steps."""
-    assert isinstance(parcel.item, Notice)  # noqa: S101 - groups hold notices only
-    return parcel.item
+    assert isinstance(message.item, OutboundMessage)  # noqa: S101 - groups hold notices only
+    return message.item

@@ -6,63 +6,72 @@ from typing import TypeVar
 
 from flows.domain.failures import Down, Slow
 from flows.domain.ports import Billing
-from flows.domain.records import Bill, BillLine, Capability, Document, Entries, Entry, Media, Subscriber
-from flows.engine.subscriber_cache import People
+from flows.domain.records import (
+    Bill,
+    BillDocument,
+    BillLine,
+    BillMedia,
+    Capability,
+    EntryType,
+    Subscriber,
+    UsageEntry,
+)
+from flows.engine.subscriber_cache import SubscriberCache
 
 T = TypeVar("T")
 
 
 @dataclass(slots=True)
-class Weather:
+class FaultyBilling:
     """A billing backend whose state `up`, `slow` or `down` can be switched."""
 
     inner: Billing = field(repr=False)
     state: str = "up"
 
-    def become(self, state: str) -> None:
+    def set_state(self, state: str) -> None:
         """Set the state to `up`, `slow` or `down`."""
         self.state = state
 
-    async def subscriber(self, msisdn: str) -> Subscriber:
+    async def get_subscriber(self, msisdn: str) -> Subscriber:
         """Return the subscriber of a number."""
-        return await self._through(self.inner.subscriber(msisdn))
+        return await self._with_fault(self.inner.get_subscriber(msisdn))
 
-    async def bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
+    async def list_bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
         """Return issued bills."""
-        return await self._through(self.inner.bills(account, limit, offset))
+        return await self._with_fault(self.inner.list_bills(account, limit, offset))
 
-    async def bill(self, account: str, bill_id: str) -> Bill:
+    async def get_bill(self, account: str, bill_id: str) -> Bill:
         """Return one bill."""
-        return await self._through(self.inner.bill(account, bill_id))
+        return await self._with_fault(self.inner.get_bill(account, bill_id))
 
-    async def lines(self, account: str, bill_id: str) -> Sequence[BillLine]:
+    async def list_bill_lines(self, account: str, bill_id: str) -> Sequence[BillLine]:
         """Return the lines of a bill."""
-        return await self._through(self.inner.lines(account, bill_id))
+        return await self._with_fault(self.inner.list_bill_lines(account, bill_id))
 
-    async def media(self, account: str) -> Media:
+    async def get_media(self, account: str) -> BillMedia:
         """Return how bills are delivered to the account."""
-        return await self._through(self.inner.media(account))
+        return await self._with_fault(self.inner.get_media(account))
 
-    async def set_media(self, account: str, media: Media) -> bool:
+    async def set_media(self, account: str, media: BillMedia) -> bool:
         """Request paper or e-mail bills."""
-        return await self._through(self.inner.set_media(account, media))
+        return await self._with_fault(self.inner.set_media(account, media))
 
     @property
     def capabilities(self) -> Collection[Capability]:
         """Return the optional capabilities of the backend."""
         return self.inner.capabilities
 
-    async def entries(self, account: str, what: Entries, limit: int) -> Sequence[Entry]:
+    async def list_entries(self, account: str, what: EntryType, limit: int) -> Sequence[UsageEntry]:
         """Return usage or purchases."""
-        return await self._through(self.inner.entries(account, what, limit))
+        return await self._with_fault(self.inner.list_entries(account, what, limit))
 
-    async def document(self, account: str, bill_id: str) -> Document:
+    async def get_document(self, account: str, bill_id: str) -> BillDocument:
         """Return the issuer's bill document."""
-        return await self._through(self.inner.document(account, bill_id))
+        return await self._with_fault(self.inner.get_document(account, bill_id))
 
-    async def _through(self, asked: Awaitable[T]) -> T:
+    async def _with_fault(self, call: Awaitable[T]) -> T:
         """Await the backend, then raise Slow (its own timeout) or Down (no answer) if so set."""
-        answer = await asked
+        answer = await call
         if self.state == "slow":
             raise Slow
         if self.state == "down":
@@ -70,8 +79,8 @@ class Weather:
         return answer
 
 
-def spoiled(people: People) -> Weather:
+def inject_faults(people: SubscriberCache) -> FaultyBilling:
     """Put a fault-injecting backend in front of an operator's billing and return it."""
-    weather = Weather(people.world.billing)
-    people.world = replace(people.world, billing=weather)
+    weather = FaultyBilling(people.ports.billing)
+    people.ports = replace(people.ports, billing=weather)
     return weather

@@ -4,56 +4,58 @@ import time
 from dataclasses import dataclass, field
 
 from flows.domain.failures import Down
-from flows.domain.ports import Opened, SessionKey, Sessions
+from flows.domain.ports import OpenedSession, SessionKey, SessionStore
 from storage.sessions.fallback import FallbackSessions
 from storage.sessions.memory_store import MemorySessions
 
 
 @dataclass(slots=True)
-class Absent:
+class SwitchableStore:
     """A shared session store that can be switched off: it then raises Down, as an unreachable Redis."""
 
-    inner: Sessions
+    inner: SessionStore
     state: str = "up"
 
-    async def open(self, key: SessionKey, hop: str) -> Opened:
+    async def open(self, key: SessionKey, request_id: str) -> OpenedSession:
         """See `Sessions.open`; Down while switched off."""
-        return await self._answering().open(key, hop)
+        return await self._require_up().open(key, request_id)
 
     async def save(
-        self, key: SessionKey, opened: Opened, hop: str, session: bytes | None, reply: bytes
+        self, key: SessionKey, opened: OpenedSession, request_id: str, session: bytes | None, reply: bytes
     ) -> bool:
         """Store session and reply; Down while switched off."""
-        return await self._answering().save(key, opened, hop, session, reply)
+        return await self._require_up().save(key, opened, request_id, session, reply)
 
-    async def release(self, key: SessionKey, opened: Opened) -> None:
+    async def release(self, key: SessionKey, opened: OpenedSession) -> None:
         """Release the lease; Down while switched off."""
-        await self._answering().release(key, opened)
+        await self._require_up().release(key, opened)
 
-    async def drop(self, key: SessionKey) -> None:
+    async def delete_session(self, key: SessionKey) -> None:
         """Delete the session; Down while switched off."""
-        await self._answering().drop(key)
+        await self._require_up().delete_session(key)
 
-    async def forget(self, tag: str) -> int:
+    async def forget_subscriber(self, tag: str) -> int:
         """Delete a subscriber's sessions; Down while switched off."""
-        return await self._answering().forget(tag)
+        return await self._require_up().forget_subscriber(tag)
 
-    def _answering(self) -> Sessions:
+    def _require_up(self) -> SessionStore:
         if self.state == "down":
             raise Down
         return self.inner
 
 
 @dataclass(slots=True)
-class FragileSessions:
+class FaultySessions:
     """A switchable shared store behind the same memory fallback that Redis has.
 
     The shared store is tried on every turn, without a cool-down after failures, so that a dialog's result
     does not depend on timing.
     """
 
-    store: Absent = field(default_factory=lambda: Absent(MemorySessions(time.monotonic)), repr=False)
-    sessions: Sessions = field(init=False, repr=False)
+    store: SwitchableStore = field(
+        default_factory=lambda: SwitchableStore(MemorySessions(time.monotonic)), repr=False
+    )
+    sessions: SessionStore = field(init=False, repr=False)
     """The store that conversations use."""
 
     def __post_init__(self) -> None:
@@ -65,6 +67,6 @@ class FragileSessions:
         """Return `up` or `down`."""
         return self.store.state
 
-    def become(self, state: str) -> None:
+    def set_state(self, state: str) -> None:
         """Set the state to `up` or `down`."""
         self.store.state = state

@@ -5,18 +5,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from flows.domain.records import Notice
+from flows.domain.records import OutboundMessage
 from gateway.publishing import pack_compiler
-from gateway.settings import Settings, packs_folder
-from gateway.wiring.container import House
-from menus.text.masking import recipient
-from storage.demo.generic_people import Where, generic
-from storage.demo.world import known, seed
+from gateway.settings import Settings, read_packs_folder
+from gateway.wiring.container import Container
+from menus.text.masking import mask_recipient
+from storage.demo.generic_people import OperatorProfile, build_generic_operator
+from storage.demo.world import load_demo_world, seed_demo_world
 
-FOLDER = Path("var")
-SECRET = FOLDER / "demo-secret"
+STATE_FOLDER = Path("var")
+SECRET_FILE = STATE_FOLDER / "demo-secret"
 HOOK_TOKEN, AUTH_TOKEN = "demo", "demo-auth-token"
-OPERATOR: Mapping[str, Any] = {
+OPERATOR_DEFAULTS: Mapping[str, Any] = {
     "billing": "sql",
     "routes": {"sms": "africastalking"},
     "africastalking": {"username": "sandbox", "api_key": "demo", "hook_token": HOOK_TOKEN},
@@ -25,7 +25,7 @@ OPERATOR: Mapping[str, Any] = {
 """Settings of each operator in the demo."""
 
 
-def base(environ: Mapping[str, str]) -> dict[str, Any]:
+def default_settings(environ: Mapping[str, str]) -> dict[str, Any]:
     """Return the demo's default settings; the file and the environment override them."""
     port = environ.get("PORT") or "8080"
     return {
@@ -33,57 +33,68 @@ def base(environ: Mapping[str, str]) -> dict[str, Any]:
         "host": "127.0.0.1",
         "public_url": f"http://127.0.0.1:{port}",
         "internal_port": "0",
-        "secret_key": _secret(),
-        "database_url": f"sqlite:///{FOLDER}/demo.db",
-        "operators": {name: dict(OPERATOR) for name in pack_compiler.served(packs_folder(environ))},
+        "secret_key": _machine_secret(),
+        "database_url": f"sqlite:///{STATE_FOLDER}/demo.db",
+        "operators": {
+            name: dict(OPERATOR_DEFAULTS)
+            for name in pack_compiler.available_operators(read_packs_folder(environ))
+        },
     }
 
 
-def _secret() -> str:
+def _machine_secret() -> str:
     """Return the secret key of this machine, so that codes and links survive a restart of the demo."""
-    FOLDER.mkdir(exist_ok=True)
-    if not SECRET.exists():
-        SECRET.write_text(secrets.token_hex(32))
-        SECRET.chmod(0o600)
-    return SECRET.read_text()
+    STATE_FOLDER.mkdir(exist_ok=True)
+    if not SECRET_FILE.exists():
+        SECRET_FILE.write_text(secrets.token_hex(32))
+        SECRET_FILE.chmod(0o600)
+    return SECRET_FILE.read_text()
 
 
-async def settle(house: House) -> None:
+async def seed_demo(container: Container) -> None:
     """Seed the container's database with the demo subscribers."""
-    await seed(house.database, house.passwords, house.hooks.now(), world(house))
+    await seed_demo_world(
+        container.database, container.passwords, container.webhooks.now(), build_dataset(container)
+    )
 
 
-def world(house: House) -> dict[str, Any]:
+def build_dataset(container: Container) -> dict[str, Any]:
     """Return the demo data of the served operators; generic people for operators without their own."""
-    served = house.settings.operators.keys()
-    known_data = {name: data for name, data in known().items() if name in served}
-    return {**known_data, **{name: generic(_where(house, name)) for name in sorted(served - known().keys())}}
+    served = container.settings.operators.keys()
+    known_data = {name: data for name, data in load_demo_world().items() if name in served}
+    return {
+        **known_data,
+        **{
+            name: build_generic_operator(_operator_profile(container, name))
+            for name in sorted(served - load_demo_world().keys())
+        },
+    }
 
 
-def _where(house: House, operator: str) -> Where:
-    form = house.conversations.shelf.current(operator).form
+def _operator_profile(container: Container, operator: str) -> OperatorProfile:
+    form = container.conversations.menu_versions.current_menu(operator).config
     kind, language = next(iter(form.rules.proof), "mobile"), next(iter(form.languages))
-    return Where(form.country_code, form.time_zone, form.currency.code, kind, language)
+    return OperatorProfile(form.country_code, form.time_zone, form.currency.code, kind, language)
 
 
-def phone(house: House, operator: str) -> str:
+def default_caller(container: Container, operator: str) -> str:
     """Return the number of the operator's first subscriber; empty for an operator not served."""
-    data = world(house).get(operator)
+    data = build_dataset(container).get(operator)
     return str(data["subscribers"][0]["msisdn"]) if data else ""
 
 
-def told(notice: Notice) -> str:
+def format_message(notice: OutboundMessage) -> str:
     """Return a recorded message as the terminal prints it; the demo shows codes in clear."""
-    to = recipient(notice.to) if notice.route == "sms" else notice.to
+    to = mask_recipient(notice.to) if notice.route == "sms" else notice.to
     return f"{'to' if notice.route == 'sms' else 'mail to'} {to}: {notice.body}"
 
 
-def welcome(house: House, port: int) -> str:
+def welcome_text(container: Container, port: int) -> str:
     """Return the start-up text: what to try once the demo serves."""
     url = f"http://127.0.0.1:{port}"
     hook = f"{url}/hooks/orange-ro/africastalking/demo/ussd"
     return f"""
-Dialtree serves {", ".join(house.settings.operators)} on {url} (loopback only).
+Dialtree serves {", ".join(container.settings.operators)} on {url} (loopback only).
 
 The phone, with keys, messages and what goes on behind them:
   {url}/phone
@@ -95,12 +106,12 @@ Dial in another terminal:
 
 Or be the aggregator:
   curl -s {hook} -d 'sessionId=ATUid_1&serviceCode=*100%23&phoneNumber=%2B40740000101&networkCode=99999&text='
-{behind(house.settings)}
+{billing_sources(container.settings)}
 Messages that would go out appear below. Stop with Ctrl-C.
 """
 
 
-def behind(settings: Settings) -> str:
+def billing_sources(settings: Settings) -> str:
     """Return the lines that name the BSS URLs; docs/billing.md queries them to see what a change did."""
     remote = {name: each.billing for name, each in settings.operators.items() if "+http" in each.billing}
     served = (f"  {name}: {billing}" for name, billing in remote.items())

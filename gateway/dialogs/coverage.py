@@ -8,19 +8,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows.engine.turn_event import Turn
-from gateway.dialogs.format import Dialog, DialogError, read
+from flows.engine.turn_event import TurnEvent
+from gateway.dialogs.format import Dialog, DialogError, parse_dialog
 from gateway.publishing import pack_compiler
 from menus.machine.menu import Menu
 
 if TYPE_CHECKING:
-    from gateway.dialogs.sandbox import Stage
+    from gateway.dialogs.sandbox import Sandbox
 
-BETWEEN = ""
+CONVERSATION_BREAK = ""
 """Separator between two conversations in a path; no menu edge crosses it."""
 
 
-def found(folder: Path) -> list[Dialog]:
+def read_dialogs(folder: Path) -> list[Dialog]:
     """Read the dialogs of a file or of a folder and its subfolders.
 
     Raises DialogError when there is none or one cannot be read.
@@ -28,30 +28,32 @@ def found(folder: Path) -> list[Dialog]:
     paths = [folder] if folder.is_file() else sorted(folder.rglob("*.dialog"))
     if not paths:
         raise DialogError(f"{folder}: no dialogs here; a dialog's name ends in .dialog")
-    return [read(path.read_text(encoding="utf-8"), str(path)) for path in paths]
+    return [parse_dialog(path.read_text(encoding="utf-8"), str(path)) for path in paths]
 
 
-def toured(dialogs: Iterable[Dialog], load: Callable[[Path], Menu] = pack_compiler.menu) -> list[list[str]]:
+def screens_visited(
+    dialogs: Iterable[Dialog], load: Callable[[Path], Menu] = pack_compiler.compile_pack
+) -> list[list[str]]:
     """Return, for each dialog, the nodes it visits in order, CONVERSATION_BREAK before each conversation."""
-    return asyncio.run(_toured(list(dialogs), load))
+    return asyncio.run(_play_all(list(dialogs), load))
 
 
-async def _toured(dialogs: list[Dialog], load: Callable[[Path], Menu]) -> list[list[str]]:
-    from gateway.dialogs.sandbox import Stages, scene_of  # noqa: PLC0415 - imports the whole gateway, which most commands do not need
+async def _play_all(dialogs: list[Dialog], load: Callable[[Path], Menu]) -> list[list[str]]:
+    from gateway.dialogs.sandbox import SandboxFactory, scenario_of  # noqa: PLC0415 - imports the whole gateway, which most commands do not need
 
     with tempfile.TemporaryDirectory(prefix="dialtree-tour-") as folder:
-        stages, now = Stages(Path(folder), load), datetime.now().astimezone()
-        return [await _path(stages.open(scene_of(dialog, now)), dialog) for dialog in dialogs]
+        stages, now = SandboxFactory(Path(folder), load), datetime.now().astimezone()
+        return [await _visited_nodes(stages.open(scenario_of(dialog, now)), dialog) for dialog in dialogs]
 
 
-async def _path(opening: "AbstractAsyncContextManager[Stage]", dialog: Dialog) -> list[str]:
+async def _visited_nodes(sandbox_context: "AbstractAsyncContextManager[Sandbox]", dialog: Dialog) -> list[str]:
     path: list[str] = []
 
-    def record_turn(turn: Turn) -> None:
-        path.extend([BETWEEN] if turn.said == "begun" else [])
-        path.extend([turn.origin, *(step for step, _ in turn.steps), turn.screen])
+    def record_turn(turn: TurnEvent) -> None:
+        path.extend([CONVERSATION_BREAK] if turn.answer_result == "begun" else [])
+        path.extend([turn.origin_screen, *(step for step, _ in turn.steps), turn.screen])
 
-    async with opening as stage:
-        stage.house.conversations.watchers.append(record_turn)
-        await stage.player(stage.direct()).play(dialog)
+    async with sandbox_context as stage:
+        stage.container.conversations.turn_listeners.append(record_turn)
+        await stage.create_player(stage.create_direct_line()).play(dialog)
     return path

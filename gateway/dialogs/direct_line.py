@@ -6,85 +6,87 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import count
 from typing import Any
 
-from flows.engine.conversation import Conversations
+from flows.engine.conversation import TurnEngine
 from flows.engine.inbound import Inbound
 from gateway.dialogs.format import DialogError
-from gateway.dialogs.player import Shown, shown
+from gateway.dialogs.player import PhoneDisplay, display_reply
 from menus.machine.menu import Menu
 from menus.model.reply import Gather, Prompt, Reply
 
-NAME = "dial"
+PROVIDER_NAME = "dial"
 
 
 @dataclass(slots=True)
-class Direct:
+class DirectLine:
     """A phone line of one operator. `trust` says, per channel, what the network proves of a caller."""
 
-    conversations: Conversations = field(repr=False)
+    conversations: TurnEngine = field(repr=False)
     menu: Menu = field(repr=False)
     trust: Mapping[str, str]
-    name: str = NAME
+    session_prefix: str = PROVIDER_NAME
     """Prefix of its session ids. Two lines of one container need different prefixes.
 
     Otherwise the requests of one would count as repeats of the other's.
     """
-    numbered: Iterator[int] = field(default_factory=lambda: count(1), repr=False)
-    last: Inbound | None = field(default=None, repr=False)
+    session_numbers: Iterator[int] = field(default_factory=lambda: count(1), repr=False)
+    last_request: Inbound | None = field(default=None, repr=False)
     reply: Reply | None = field(default=None, repr=False)
 
-    async def dial(self, caller: str, code: str) -> Shown:
+    async def dial(self, caller: str, code: str) -> PhoneDisplay:
         """Start a USSD session; what follows the operator's code is dialled ahead."""
-        ahead = dialled_ahead(self.menu, code)
-        return await self._sent(self._begun("ussd", caller, ahead))
+        ahead = parse_dialled_ahead(self.menu, code)
+        return await self._send(self._first_request("ussd", caller, ahead))
 
-    async def call(self, caller: str, number: str) -> Shown:
+    async def call(self, caller: str, number: str) -> PhoneDisplay:
         """Start a voice call."""
-        reached(self.menu.form.numbers.voice, number)
-        return await self._sent(self._begun("voice", caller, ""))
+        require_number(self.menu.config.numbers.voice, number)
+        return await self._send(self._first_request("voice", caller, ""))
 
-    async def text(self, caller: str, number: str, body: str) -> Shown:
+    async def send_text(self, caller: str, number: str, body: str) -> PhoneDisplay:
         """Send an SMS."""
-        reached(self.menu.form.numbers.sms, number)
-        message = self._begun("sms", caller, body)
-        return await self._sent(replace(message, session_id="", hop=message.session_id))
+        require_number(self.menu.config.numbers.sms, number)
+        message = self._first_request("sms", caller, body)
+        return await self._send(replace(message, session_id="", hop=message.session_id))
 
-    async def press(self, keys: str) -> Shown:
+    async def press(self, keys: str) -> PhoneDisplay:
         """Send keys to the open conversation."""
-        last = self._open()
+        last = self._require_open()
         if last.channel == "sms":
-            return await self.text(last.caller, self.menu.form.numbers.sms, keys)
+            return await self.send_text(last.caller, self.menu.config.numbers.sms, keys)
         if last.channel == "ussd":
-            return await self._sent(replace(last, text=f"{last.text}*{keys}" if self._asked() else keys))
-        return await self._sent(replace(last, text=gathered(self.reply, keys), hop=str(self._turn())))
+            return await self._send(replace(last, text=f"{last.text}*{keys}" if self._has_answer() else keys))
+        return await self._send(
+            replace(last, text=gathered_keys(self.reply, keys), hop=str(self._turn_number()))
+        )
 
-    async def say(self, words: str) -> Shown:
+    async def say(self, words: str) -> PhoneDisplay:
         """Speak words on a call; DialogError on other channels."""
-        last = self._called("words; write what is pressed after `>`")
-        return await self._sent(replace(last, text=words, hop=str(self._turn()), spoken=True))
+        last = self._require_call("words; write what is pressed after `>`")
+        return await self._send(replace(last, text=words, hop=str(self._turn_number()), spoken=True))
 
-    async def silence(self) -> Shown:
+    async def press_nothing(self) -> PhoneDisplay:
         """Let the input of a call time out; DialogError on other channels."""
-        last = self._called("silence; write `hang up`")
-        return await self._sent(replace(last, text=None, hop=str(self._turn())))
+        last = self._require_call("silence; write `hang up`")
+        return await self._send(replace(last, text=None, hop=str(self._turn_number())))
 
-    async def again(self) -> Shown:
+    async def repeat_last(self) -> PhoneDisplay:
         """Repeat the last request unchanged."""
-        return await self._sent(self._open())
+        return await self._send(self._require_open())
 
     async def hang_up(self) -> None:
         """End the session as a network's end notification does."""
-        last = self._open()
-        keys = self.conversations.keys
-        key = keys.session(last.operator, last.provider, last.channel, last.session_id, last.caller)
-        await self.conversations.leave(key)
+        last = self._require_open()
+        keys = self.conversations.pseudonyms
+        key = keys.session_key(last.operator, last.provider, last.channel, last.session_id, last.caller)
+        await self.conversations.end_session(key)
 
-    def _begun(self, channel: Any, caller: str, text: str) -> Inbound:
-        numbers = self.menu.form.numbers
+    def _first_request(self, channel: Any, caller: str, text: str) -> Inbound:
+        numbers = self.menu.config.numbers
         return Inbound(
-            provider=NAME,
+            provider=PROVIDER_NAME,
             channel=channel,
             operator=self.menu.name,
-            session_id=f"{self.name}-{next(self.numbered)}",
+            session_id=f"{self.session_prefix}-{next(self.session_numbers)}",
             caller=caller,
             address=str(getattr(numbers, channel)),
             text=text,
@@ -92,58 +94,58 @@ class Direct:
             trust=self.trust.get(channel, "none"),
         )
 
-    async def _sent(self, inbound: Inbound) -> Shown:
-        self.last = inbound
-        self.reply = _read(await self.conversations.turn(inbound, _written))
-        return shown(self.reply)
+    async def _send(self, inbound: Inbound) -> PhoneDisplay:
+        self.last_request = inbound
+        self.reply = _decode_reply(await self.conversations.run_turn(inbound, _encode_reply))
+        return display_reply(self.reply)
 
-    def _open(self) -> Inbound:
-        if self.last is None:
+    def _require_open(self) -> Inbound:
+        if self.last_request is None:
             raise DialogError("nothing is open; write `dial`, `call` or `text` first")
-        return self.last
+        return self.last_request
 
-    def _called(self, what: str) -> Inbound:
-        last = self._open()
+    def _require_call(self, what: str) -> Inbound:
+        last = self._require_open()
         if last.channel != "voice":
             raise DialogError(f"only a call hears {what}")
         return last
 
-    def _asked(self) -> bool:
+    def _has_answer(self) -> bool:
         """Return whether anything was answered yet: the first answer is sent without a star."""
-        return self._turn() > 1 or bool(self._open().text)
+        return self._turn_number() > 1 or bool(self._require_open().text)
 
-    def _turn(self) -> int:
+    def _turn_number(self) -> int:
         return self.reply.turn if self.reply else 0
 
 
-def dialled_ahead(menu: Menu, code: str) -> str:
+def parse_dialled_ahead(menu: Menu, code: str) -> str:
     """Return what a USSD code carries after the operator's own code.
 
     Raises DialogError for another operator's code.
     """
-    own = menu.form.numbers.ussd.removesuffix("#")
+    own = menu.config.numbers.ussd.removesuffix("#")
     if code != f"{own}#" and not code.startswith(f"{own}*"):
         raise DialogError(f"{menu.name} answers {own}#; write `dial {own}#`")
     return code.removeprefix(own).removesuffix("#").removeprefix("*")
 
 
-def reached(own: str, number: str) -> None:
+def require_number(own: str, number: str) -> None:
     """Raise DialogError if the number is not the operator's own."""
     if number != own:
         raise DialogError(f"nobody answers {number}; write {own}")
 
 
-def gathered(reply: Reply | Shown | None, keys: str) -> str | None:
+def gathered_keys(reply: Reply | PhoneDisplay | None, keys: str) -> str | None:
     """Return the keys as a provider reports them, without the finish key; None if none are left."""
     gather = reply.gather if reply else None
-    return keys.removesuffix(gather.finish if gather else "") or None
+    return keys.removesuffix(gather.finish_key if gather else "") or None
 
 
-def _written(reply: Reply | None) -> bytes:
+def _encode_reply(reply: Reply | None) -> bytes:
     return json.dumps(asdict(reply) if reply else None, ensure_ascii=False).encode()
 
 
-def _read(body: bytes) -> Reply:
+def _decode_reply(body: bytes) -> Reply:
     fields = json.loads(body)
     fields["prompts"] = tuple(Prompt(**prompt) for prompt in fields["prompts"])
     fields["gather"] = Gather(**fields["gather"]) if fields["gather"] else None

@@ -23,19 +23,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 
-from menus.model.errors import Unusable
+from menus.model.errors import UserError
 
-MARKS = "|~?="
+EXPECTATION_MARKS = "|~?="
 INDENT = "  "
-WAIT = r"\d+ (second|minute|hour|day)s?( \d+ (second|minute|hour|day)s?)*"
-HEADER: Mapping[str, tuple[str, str]] = {
+WAIT_PATTERN = r"\d+ (second|minute|hour|day)s?( \d+ (second|minute|hour|day)s?)*"
+HEADER_FORMS: Mapping[str, tuple[str, str]] = {
     "operator": (r"[a-z][a-z0-9-]*", "operator orange-ro"),
     "rules": (r"[A-Z]\d+( [A-Z]\d+)*", "rules R7 R8"),
     "trust": (r"(ussd|sms|voice) (line|none)", "trust voice line"),
     "language": (r"[a-z]{2}(-[A-Z][a-z]{3})?", "language en"),
 }
 """Header lines: per first word, the pattern of the rest and an example."""
-ACTIONS: Mapping[str, tuple[str, str]] = {
+ACTION_FORMS: Mapping[str, tuple[str, str]] = {
     "from": (r"\+\d{7,15}|withheld", "from +40740000101"),
     "at": (r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?", "at 2026-03-10 09:00"),
     "dial": (r"\*[0-9*]+#", "dial *100#"),
@@ -46,7 +46,7 @@ ACTIONS: Mapping[str, tuple[str, str]] = {
     "silence": (r"", "silence"),
     "again": (r"", "again"),
     "hang": (r"up", "hang up"),
-    "wait": (WAIT, "wait 16 minutes"),
+    "wait": (WAIT_PATTERN, "wait 16 minutes"),
     "billing": (r"up|slow|down", "billing slow"),
     "sessions": (r"up|down", "sessions down"),
 }
@@ -55,20 +55,20 @@ ACTIONS: Mapping[str, tuple[str, str]] = {
 `again` repeats the last request byte for byte; after `sessions down` the shared session store (Redis)
 does not answer.
 """
-VERBS: Mapping[str, tuple[str, str]] = {**HEADER, **ACTIONS}
+LINE_FORMS: Mapping[str, tuple[str, str]] = {**HEADER_FORMS, **ACTION_FORMS}
 
 
-class DialogError(Unusable):
+class DialogError(UserError):
     """A dialog cannot be read or played; one finding per line, as `file:line: what to write`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Cue:
+class DialogStep:
     """One action line of a dialog and its expected result lines."""
 
     line: int
     verb: str
-    said: str
+    argument: str
     expected: tuple[str, ...] = ()
 
 
@@ -78,40 +78,40 @@ class Dialog:
 
     name: str
     lines: tuple[str, ...]
-    cues: tuple[Cue, ...]
+    steps: tuple[DialogStep, ...]
 
-    def said(self, verb: str) -> list[str]:
+    def arguments_of(self, verb: str) -> list[str]:
         """Return the arguments of all lines with this verb, in order."""
-        return [cue.said for cue in self.cues if cue.verb == verb]
+        return [cue.argument for cue in self.steps if cue.verb == verb]
 
-    def first(self, verb: str, otherwise: str = "") -> str:
+    def first_argument(self, verb: str, default: str = "") -> str:
         """Return the argument of the first line with this verb, or the default."""
-        return next(iter(self.said(verb)), otherwise)
+        return next(iter(self.arguments_of(verb)), default)
 
     @property
     def trust(self) -> dict[str, str]:
         """Return what the connection proves of a caller, by channel, where the dialog says so."""
-        return dict(re.findall(r"(\w+) (\w+)", " ".join(self.said("trust"))))
+        return dict(re.findall(r"(\w+) (\w+)", " ".join(self.arguments_of("trust"))))
 
 
-def read(text: str, name: str) -> Dialog:
+def parse_dialog(text: str, name: str) -> Dialog:
     """Parse a dialog; DialogError names every line that is not understood."""
     lines = tuple(text.splitlines())
-    faults = [f"{name}:{number}: {what}" for number, what in _wrong(lines)]
+    faults = [f"{name}:{number}: {what}" for number, what in _line_faults(lines)]
     if faults:
         raise DialogError("\n".join(faults))
-    return Dialog(name, lines, tuple(_cues(lines)))
+    return Dialog(name, lines, tuple(_parse_steps(lines)))
 
 
-def write(dialog: Dialog, brought: Sequence[tuple[str, ...]]) -> str:
+def format_dialog(dialog: Dialog, results: Sequence[tuple[str, ...]]) -> str:
     """Return the dialog's text with the actual results in place of the expected ones.
 
     `results` holds the result lines of each step, in order.
     """
-    results_by_line = {cue.line: lines for cue, lines in zip(dialog.cues, brought, strict=True)}
+    results_by_line = {cue.line: lines for cue, lines in zip(dialog.steps, results, strict=True)}
     output: list[str] = []
     for number, line in enumerate(dialog.lines, 1):
-        if not _expects(line):
+        if not _is_expectation(line):
             output += [
                 line.rstrip(),
                 *(f"{INDENT}{result}".rstrip() for result in results_by_line.get(number, ())),
@@ -119,41 +119,41 @@ def write(dialog: Dialog, brought: Sequence[tuple[str, ...]]) -> str:
     return "\n".join(output) + "\n"
 
 
-def moment(said: str) -> datetime:
+def parse_local_time(text: str) -> datetime:
     """Return the local time of an `at` line, without a time zone."""
-    return datetime.fromisoformat(said)
+    return datetime.fromisoformat(text)
 
 
-def duration(said: str) -> timedelta:
+def parse_duration(text: str) -> timedelta:
     """Return the duration of a `wait` line."""
-    parts = {f"{unit}s": int(count) for count, unit in re.findall(r"(\d+) (second|minute|hour|day)", said)}
+    parts = {f"{unit}s": int(count) for count, unit in re.findall(r"(\d+) (second|minute|hour|day)", text)}
     return timedelta(**parts)
 
 
-def _cues(lines: Sequence[str]) -> Iterator[Cue]:
+def _parse_steps(lines: Sequence[str]) -> Iterator[DialogStep]:
     for number, line in enumerate(lines, 1):
-        if _acts(line):
-            verb, said = _split(line)
-            yield Cue(number, verb, said, tuple(_expected(lines[number:])))
+        if _is_action(line):
+            verb, said = _split_verb(line)
+            yield DialogStep(number, verb, said, tuple(_expected_lines(lines[number:])))
 
 
-def _expected(below: Sequence[str]) -> Iterator[str]:
-    for line in below:
-        if _acts(line):
+def _expected_lines(following_lines: Sequence[str]) -> Iterator[str]:
+    for line in following_lines:
+        if _is_action(line):
             return
-        if _expects(line):
+        if _is_expectation(line):
             yield line.strip()
 
 
-def _acts(line: str) -> bool:
+def _is_action(line: str) -> bool:
     return bool(line.strip()) and line[0] not in " \t#"
 
 
-def _expects(line: str) -> bool:
+def _is_expectation(line: str) -> bool:
     return line[:1] in (" ", "\t") and bool(line.strip())
 
 
-def _split(line: str) -> tuple[str, str]:
+def _split_verb(line: str) -> tuple[str, str]:
     """Split a line into verb and argument; after `>` inner and trailing spaces are kept."""
     if line.startswith(">"):
         return ">", line[1:].removeprefix(" ")
@@ -161,31 +161,33 @@ def _split(line: str) -> tuple[str, str]:
     return verb.rstrip(), said if verb == "text" else said.strip()
 
 
-def _wrong(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
+def _line_faults(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
     has_action = False
     for number, line in enumerate(lines, 1):
-        fault = _fault(line, done=has_action)
+        fault = _line_fault(line, has_action=has_action)
         if fault:
             yield number, fault
-        has_action = has_action or _acts(line)
+        has_action = has_action or _is_action(line)
 
 
-def _fault(line: str, *, done: bool) -> str:
-    if _expects(line):
-        return _expectation_fault(line.strip(), done=done)
-    return _cue_fault(*_split(line)) if _acts(line) else ""
+def _line_fault(line: str, *, has_action: bool) -> str:
+    if _is_expectation(line):
+        return _expectation_fault(line.strip(), has_action=has_action)
+    return _action_fault(*_split_verb(line)) if _is_action(line) else ""
 
 
-def _expectation_fault(told: str, *, done: bool) -> str:
-    if told[0] not in MARKS:
-        return f"an indented line is what must come; begin it with one of: {' '.join(MARKS)}"
-    return "" if done else "nothing has been done yet; write `dial *100#` (or call, text) above it"
+def _expectation_fault(expectation: str, *, has_action: bool) -> str:
+    if expectation[0] not in EXPECTATION_MARKS:
+        return f"an indented line is what must come; begin it with one of: {' '.join(EXPECTATION_MARKS)}"
+    return "" if has_action else "nothing has been done yet; write `dial *100#` (or call, text) above it"
 
 
-def _cue_fault(verb: str, said: str) -> str:
-    if verb not in VERBS:
-        close = get_close_matches(verb, VERBS, 1)
-        hint = f"did you mean `{VERBS[close[0]][1]}`?" if close else f"write one of: {', '.join(VERBS)}"
+def _action_fault(verb: str, argument: str) -> str:
+    if verb not in LINE_FORMS:
+        close = get_close_matches(verb, LINE_FORMS, 1)
+        hint = (
+            f"did you mean `{LINE_FORMS[close[0]][1]}`?" if close else f"write one of: {', '.join(LINE_FORMS)}"
+        )
         return f"{verb!r} is not known; {hint}"
-    form, example = VERBS[verb]
-    return "" if re.fullmatch(form, said) else f"`{verb}` has the wrong form; write it like `{example}`"
+    form, example = LINE_FORMS[verb]
+    return "" if re.fullmatch(form, argument) else f"`{verb}` has the wrong form; write it like `{example}`"

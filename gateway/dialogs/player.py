@@ -7,18 +7,25 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from flows.domain.records import Notice
-from gateway.delivery.recording_sender import Recorder
-from gateway.delivery.worker import Delivery
-from gateway.dialogs.format import HEADER, Cue, Dialog, DialogError, duration, moment
+from flows.domain.records import OutboundMessage
+from gateway.delivery.recording_sender import RecordingSender
+from gateway.delivery.worker import OutboxWorker
+from gateway.dialogs.format import (
+    HEADER_FORMS,
+    Dialog,
+    DialogError,
+    DialogStep,
+    parse_duration,
+    parse_local_time,
+)
 from menus.model.reply import Gather, Reply
 
-_LINK = re.compile(r"https?://\S+#[\w-]{16,}", re.ASCII)
-_CODE = re.compile(r"\b\d{6,8}\b", re.ASCII)
+_LINK_PATTERN = re.compile(r"https?://\S+#[\w-]{16,}", re.ASCII)
+_CODE_PATTERN = re.compile(r"\b\d{6,8}\b", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class PhoneDisplay:
     """What a phone shows or plays after one action."""
 
     lines: tuple[str, ...] = ()
@@ -29,35 +36,35 @@ class Shown:
     """On a call, the path of each line's recording; empty for synthesised speech."""
 
 
-def shown(reply: Reply) -> Shown:
+def display_reply(reply: Reply) -> PhoneDisplay:
     """Convert a reply to a phone display; an SMS conversation never ends."""
     prompt_lines = tuple(prompt.text for prompt in reply.prompts)
     lines = prompt_lines or tuple(reply.text.split("\n") if reply.text else ())
-    return Shown(lines, reply.gather, reply.transfer, reply.ends and reply.channel != "sms")
+    return PhoneDisplay(lines, reply.gather, reply.transfer_to, reply.ends_session and reply.channel != "sms")
 
 
-class Line(Protocol):
+class PhoneLine(Protocol):
     """A phone line to the gateway; at most one USSD session or call is open at a time."""
 
-    async def dial(self, caller: str, code: str) -> Shown:
+    async def dial(self, caller: str, code: str) -> PhoneDisplay:
         """Start a USSD session; the code may hold dialled-ahead answers."""
 
-    async def call(self, caller: str, number: str) -> Shown:
+    async def call(self, caller: str, number: str) -> PhoneDisplay:
         """Start a voice call."""
 
-    async def text(self, caller: str, number: str, body: str) -> Shown:
+    async def send_text(self, caller: str, number: str, body: str) -> PhoneDisplay:
         """Send an SMS."""
 
-    async def press(self, keys: str) -> Shown:
+    async def press(self, keys: str) -> PhoneDisplay:
         """Send keys to the open conversation."""
 
-    async def say(self, words: str) -> Shown:
+    async def say(self, words: str) -> PhoneDisplay:
         """Speak words on the open call."""
 
-    async def silence(self) -> Shown:
+    async def press_nothing(self) -> PhoneDisplay:
         """Press nothing until the call's input times out."""
 
-    async def again(self) -> Shown:
+    async def repeat_last(self) -> PhoneDisplay:
         """Repeat the last request byte for byte."""
 
     async def hang_up(self) -> None:
@@ -65,7 +72,7 @@ class Line(Protocol):
 
 
 @dataclass(slots=True)
-class Clock:
+class ManualClock:
     """A clock that stands still until it is moved, for sandboxes and tests."""
 
     instant: datetime
@@ -74,35 +81,35 @@ class Clock:
         """Return the current instant in UTC."""
         return self.instant
 
-    def wait(self, time: timedelta) -> None:
+    def advance(self, duration: timedelta) -> None:
         """Move the clock forward."""
-        self.instant += time
+        self.instant += duration
 
-    def set(self, local: datetime, zone: str) -> None:
+    def set_local_time(self, local: datetime, zone: str) -> None:
         """Set the clock to a local time in a time zone."""
         self.instant = local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
 
 
 @dataclass(slots=True)
-class Post:
+class MessageCollector:
     """Collects messages that reach phones and mailboxes."""
 
-    delivery: Delivery = field(repr=False)
-    arrived: list[Notice] = field(default_factory=list, repr=False)
+    outbox_worker: OutboxWorker = field(repr=False)
+    inbox: list[OutboundMessage] = field(default_factory=list, repr=False)
 
     @classmethod
-    def of(cls, delivery: Delivery, recorder: Recorder) -> "Post":
+    def for_worker(cls, outbox_worker: OutboxWorker, recorder: RecordingSender) -> "MessageCollector":
         """Return a collector of what an outbox worker sends to a recording sender."""
-        post = cls(delivery)
-        recorder.listeners.append(post.arrived.append)
+        post = cls(outbox_worker)
+        recorder.listeners.append(post.inbox.append)
         return post
 
-    async def collect(self) -> list[Notice]:
+    async def collect_new(self) -> list[OutboundMessage]:
         """Deliver all due messages and return those that arrived since the last call."""
-        while await self.delivery.once():
+        while await self.outbox_worker.run_once():
             pass
-        notices = list(self.arrived)
-        self.arrived.clear()
+        notices = list(self.inbox)
+        self.inbox.clear()
         return notices
 
 
@@ -110,96 +117,100 @@ class Post:
 class Player:
     """Plays dialogs on a phone line; DialogError for a fault or clock that cannot be set here."""
 
-    line: Line
-    post: Post
-    zone: str
-    clock: Clock | None = None
-    spoil: Mapping[str, Callable[[str], None]] = field(default_factory=dict, repr=False)
+    line: PhoneLine
+    messages: MessageCollector
+    time_zone: str
+    clock: ManualClock | None = None
+    fault_switches: Mapping[str, Callable[[str], None]] = field(default_factory=dict, repr=False)
     """Fault switches by name: `billing` takes up, slow or down, `sessions` takes up or down."""
     caller: str = field(default="", repr=False)
-    code: str = field(default="", repr=False)
+    last_code: str = field(default="", repr=False)
     """The last one-time code that arrived."""
 
     async def play(self, dialog: Dialog) -> list[tuple[str, ...]]:
         """Play a dialog and return each step's result lines, in the form of its expectations."""
-        return [await self._played(dialog, cue) for cue in dialog.cues]
+        return [await self._play_step(dialog, cue) for cue in dialog.steps]
 
-    async def _played(self, dialog: Dialog, cue: Cue) -> tuple[str, ...]:
-        if cue.verb in HEADER:
+    async def _play_step(self, dialog: Dialog, step: DialogStep) -> tuple[str, ...]:
+        if step.verb in HEADER_FORMS:
             return ()
         try:
-            return await self.act(cue.verb, cue.said)
+            return await self.perform(step.verb, step.argument)
         except DialogError as error:
-            raise DialogError(f"{dialog.name}:{cue.line}: {error}") from error
+            raise DialogError(f"{dialog.name}:{step.line}: {error}") from error
 
-    async def act(self, verb: str, said: str) -> tuple[str, ...]:
+    async def perform(self, verb: str, argument: str) -> tuple[str, ...]:
         """Perform one action and return its result lines; codes are replaced by `{code}`."""
-        display = await _ACTIONS[verb](self, said.replace("{code}", self.code))
+        display = await _ACTIONS_BY_VERB[verb](self, argument.replace("{code}", self.last_code))
         return tuple(
-            line.replace(self.code, "{code}") if self.code else line for line in await self._told(display)
+            line.replace(self.last_code, "{code}") if self.last_code else line
+            for line in await self._collect_lines(display)
         )
 
-    async def _told(self, done: Shown | None) -> list[str]:
-        notices = await self.post.collect()
+    async def _collect_lines(self, display: PhoneDisplay | None) -> list[str]:
+        notices = await self.messages.collect_new()
         for notice in notices:
-            match = _CODE.search(notice.body) if notice.kind == "code" else None
-            self.code = match[0] if match else self.code
-        return [*_screen(done or Shown()), *(line for notice in notices for line in _message(notice))]
+            match = _CODE_PATTERN.search(notice.body) if notice.kind == "code" else None
+            self.last_code = match[0] if match else self.last_code
+        return [
+            *_screen_lines(display or PhoneDisplay()),
+            *(line for notice in notices for line in _message_lines(notice)),
+        ]
 
-    async def _from(self, said: str) -> None:
-        self.caller = "" if said == "withheld" else said
+    async def _set_caller(self, number: str) -> None:
+        self.caller = "" if number == "withheld" else number
 
-    async def _at(self, said: str) -> None:
-        self._moved().set(moment(said), self.zone)
+    async def _set_time(self, local_time: str) -> None:
+        self._require_clock().set_local_time(parse_local_time(local_time), self.time_zone)
 
-    async def _wait(self, said: str) -> None:
-        self._moved().wait(duration(said))
+    async def _advance_time(self, text: str) -> None:
+        self._require_clock().advance(parse_duration(text))
 
-    async def _spoiled(self, what: str, said: str) -> None:
-        if what not in self.spoil:
+    async def _set_fault(self, what: str, state: str) -> None:
+        if what not in self.fault_switches:
             raise DialogError(f"{what} cannot be spoiled here; take the line out")
-        self.spoil[what](said)
+        self.fault_switches[what](state)
 
-    async def _text(self, said: str) -> Shown:
-        number, _, body = said.partition(" ")
-        return await self.line.text(self.caller, number, body)
+    async def _send_text(self, argument: str) -> PhoneDisplay:
+        number, _, body = argument.partition(" ")
+        return await self.line.send_text(self.caller, number, body)
 
-    def _moved(self) -> Clock:
+    def _require_clock(self) -> ManualClock:
         if self.clock is None:
             raise DialogError("the clock cannot be moved here; take the line out")
         return self.clock
 
 
-_ACTIONS: dict[str, Callable[[Player, str], Awaitable[Shown | None]]] = {
-    "from": Player._from,
-    "at": Player._at,
-    "wait": Player._wait,
-    "billing": lambda player, said: player._spoiled("billing", said),
-    "sessions": lambda player, said: player._spoiled("sessions", said),
+_ACTIONS_BY_VERB: dict[str, Callable[[Player, str], Awaitable[PhoneDisplay | None]]] = {
+    "from": Player._set_caller,
+    "at": Player._set_time,
+    "wait": Player._advance_time,
+    "billing": lambda player, said: player._set_fault("billing", said),
+    "sessions": lambda player, said: player._set_fault("sessions", said),
     "dial": lambda player, said: player.line.dial(player.caller, said),
     "call": lambda player, said: player.line.call(player.caller, said),
-    "text": Player._text,
+    "text": Player._send_text,
     ">": lambda player, said: player.line.press(said),
     "say": lambda player, said: player.line.say(said),
-    "silence": lambda player, said: player.line.silence(),
-    "again": lambda player, said: player.line.again(),
+    "silence": lambda player, said: player.line.press_nothing(),
+    "again": lambda player, said: player.line.repeat_last(),
     "hang": lambda player, said: player.line.hang_up(),
 }
 
 
-def _screen(done: Shown) -> Iterator[str]:
-    yield from (f"| {_LINK.sub('{link}', line)}".rstrip() for line in done.lines)
-    if done.gather:
-        finish = f" then {done.gather.finish}" if done.gather.finish else ""
-        yield f"? {done.gather.most} {'key' if done.gather.most == 1 else 'keys'}{finish}"
-    if done.transfer:
-        yield f"= put through to {done.transfer}"
-    if done.ends:
+def _screen_lines(display: PhoneDisplay) -> Iterator[str]:
+    yield from (f"| {_LINK_PATTERN.sub('{link}', line)}".rstrip() for line in display.lines)
+    if display.gather:
+        finish = f" then {display.gather.finish_key}" if display.gather.finish_key else ""
+        yield f"? {display.gather.max_keys} {'key' if display.gather.max_keys == 1 else 'keys'}{finish}"
+    if display.transfer:
+        yield f"= put through to {display.transfer}"
+    if display.ends:
         yield "= end"
 
 
-def _message(notice: Notice) -> Iterator[str]:
+def _message_lines(notice: OutboundMessage) -> Iterator[str]:
     head = f"{notice.subject}: " if notice.subject else ""
-    first, *rest = _LINK.sub("{link}", f"{head}{notice.body}").split("\n")
+    first, *rest = _LINK_PATTERN.sub("{link}", f"{head}{notice.body}").split("\n")
     yield f"~ {notice.route} {notice.to}: {first}"
     yield from (f"~   {line}".rstrip() for line in rest)

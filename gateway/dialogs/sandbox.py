@@ -11,44 +11,44 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from flows.domain.failures import Refused
-from flows.domain.records import Change, Preference
+from flows.domain.records import ChangeSet, Preference
 from gateway.demo import world
-from gateway.demo.faulty_billing import Weather, spoiled
-from gateway.demo.faulty_sessions import FragileSessions
-from gateway.dialogs.direct_line import Direct
-from gateway.dialogs.format import Dialog, moment
-from gateway.dialogs.player import Clock, Line, Player, Post
-from gateway.providers.discovery import discover
+from gateway.demo.faulty_billing import FaultyBilling, inject_faults
+from gateway.demo.faulty_sessions import FaultySessions
+from gateway.dialogs.direct_line import DirectLine
+from gateway.dialogs.format import Dialog, parse_local_time
+from gateway.dialogs.player import ManualClock, MessageCollector, PhoneLine, Player
+from gateway.providers.discovery import discover_providers
 from gateway.publishing import pack_compiler
-from gateway.settings import load, merged
-from gateway.wiring.container import Given, House, house
+from gateway.settings import load_settings, merge_tables
+from gateway.wiring.container import Container, Overrides, build_container
 from gateway.wiring.inbound import DEFAULT_TRUST
 from menus.machine.menu import Menu
 from storage.credentials.passwords import SqlPasswords
-from storage.demo.world import seed
+from storage.demo.world import seed_demo_world
 from storage.sql.engine import connect
-from storage.sql.migrate import upgrade
+from storage.sql.migrate import upgrade_database
 
 
-async def choose_language(house: House, operator: str, number: str, language: str) -> None:
+async def preset_language(container: Container, operator: str, number: str, language: str) -> None:
     """Store the subscriber's language preference; no effect for an unknown number."""
-    ports = house.conversations.people[operator].world
+    ports = container.conversations.subscriber_caches[operator].ports
     try:
-        subscriber = await ports.billing.subscriber(number)
+        subscriber = await ports.billing.get_subscriber(number)
     except Refused:
         return
     key = f"dial/{number}/{language}/{ports.now().isoformat()}"
     await ports.ledger.commit(
-        Change(key, operator, subscriber.id, ports.now(), preference=Preference(language))
+        ChangeSet(key, operator, subscriber.id, ports.now(), preference=Preference(language))
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class Scenario:
     """Initial state of a sandbox."""
 
     operator: str
-    at: str
+    local_time: str
     """The operator's local time, as a dialog writes it."""
     caller: str = field(default="", repr=False)
     language: str = ""
@@ -58,109 +58,111 @@ class Scene:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class Sandbox:
     """An isolated gateway of one operator, with its clock, messages and fault switches."""
 
-    house: House = field(repr=False)
-    scene: Scene
-    clock: Clock
-    post: Post = field(repr=False)
-    weather: Weather = field(repr=False)
-    sessions: FragileSessions = field(repr=False)
+    container: Container = field(repr=False)
+    scenario: Scenario
+    clock: ManualClock
+    messages: MessageCollector = field(repr=False)
+    faulty_billing: FaultyBilling = field(repr=False)
+    faulty_sessions: FaultySessions = field(repr=False)
 
     @property
     def menu(self) -> Menu:
         """Return the operator's current menu."""
-        return self.house.conversations.shelf.current(self.scene.operator)
+        return self.container.conversations.menu_versions.current_menu(self.scenario.operator)
 
-    def direct(self) -> Direct:
+    def create_direct_line(self) -> DirectLine:
         """Return an in-process phone line."""
-        return Direct(self.house.conversations, self.menu, DEFAULT_TRUST | dict(self.scene.trust))
+        return DirectLine(self.container.conversations, self.menu, DEFAULT_TRUST | dict(self.scenario.trust))
 
-    def player(self, line: Line) -> Player:
+    def create_player(self, line: PhoneLine) -> Player:
         """Return a dialog player on a phone line of this sandbox."""
-        spoil = {"billing": self.weather.become, "sessions": self.sessions.become}
-        zone = self.menu.form.time_zone
-        return Player(line, self.post, zone, self.clock, spoil, caller=self.scene.caller)
+        spoil = {"billing": self.faulty_billing.set_state, "sessions": self.faulty_sessions.set_state}
+        zone = self.menu.config.time_zone
+        return Player(line, self.messages, zone, self.clock, spoil, caller=self.scenario.caller)
 
 
 @dataclass(slots=True)
-class Stages:
+class SandboxFactory:
     """Creates sandboxes from a database that is seeded once per hour of their time and copied for each.
 
     Only one `open` may run at a time.
     """
 
     folder: Path
-    load: Callable[[Path], Menu] = pack_compiler.menu
-    people: Mapping[str, Any] | None = field(default=None, repr=False)
+    load: Callable[[Path], Menu] = pack_compiler.compile_pack
+    dataset: Mapping[str, Any] | None = field(default=None, repr=False)
     """Data set the database is seeded with; the demo's by default."""
-    seeded: dict[datetime, Path] = field(default_factory=dict, repr=False)
-    numbers: Callable[[], int] = field(default_factory=lambda: count(1).__next__, repr=False)
+    templates: dict[datetime, Path] = field(default_factory=dict, repr=False)
+    next_number: Callable[[], int] = field(default_factory=lambda: count(1).__next__, repr=False)
 
     @asynccontextmanager
-    async def open(self, scene: Scene) -> AsyncIterator[Stage]:
+    async def open(self, scenario: Scenario) -> AsyncIterator[Sandbox]:
         """Open a sandbox for the duration of the block."""
-        zone = ZoneInfo(self.load(pack_compiler.folder(scene.operator)).form.time_zone)
-        clock = Clock(moment(scene.at).replace(tzinfo=zone).astimezone(UTC))
-        path = self.folder / f"world-{self.numbers()}.db"
-        shutil.copy(await self._template(clock()), path)
-        settings = load(discover(), Path("no such file"), {}, _settings(scene, path))
-        faulty_sessions = FragileSessions()
-        overrides = Given(now=clock, sessions=faulty_sessions.sessions)
-        async with house(settings, given=overrides, load=self.load) as container:
-            faulty_billing = spoiled(container.conversations.people[scene.operator])
-            if scene.language:
-                await choose_language(container, scene.operator, scene.caller, scene.language)
-            yield Stage(
+        zone = ZoneInfo(self.load(pack_compiler.pack_folder(scenario.operator)).config.time_zone)
+        clock = ManualClock(parse_local_time(scenario.local_time).replace(tzinfo=zone).astimezone(UTC))
+        path = self.folder / f"world-{self.next_number()}.db"
+        shutil.copy(await self._seeded_template(clock()), path)
+        settings = load_settings(
+            discover_providers(), Path("no such file"), {}, _build_settings(scenario, path)
+        )
+        faulty_sessions = FaultySessions()
+        overrides = Overrides(now=clock, sessions=faulty_sessions.sessions)
+        async with build_container(settings, overrides=overrides, load=self.load) as container:
+            faulty_billing = inject_faults(container.conversations.subscriber_caches[scenario.operator])
+            if scenario.language:
+                await preset_language(container, scenario.operator, scenario.caller, scenario.language)
+            yield Sandbox(
                 container,
-                scene,
+                scenario,
                 clock,
-                Post.of(container.delivery, container.recorder),
+                MessageCollector.for_worker(container.outbox_worker, container.recorder),
                 faulty_billing,
                 faulty_sessions,
             )
         for leftover in self.folder.glob(f"{path.name}*"):
             leftover.unlink()
 
-    async def _template(self, now: datetime) -> Path:
+    async def _seeded_template(self, now: datetime) -> Path:
         hour = now.replace(minute=0, second=0, microsecond=0)
-        if hour not in self.seeded:
+        if hour not in self.templates:
             path = self.folder / f"seeded-{hour:%Y%m%dT%H}.db"
-            await _seed(path, now, self.people)
-            self.seeded[hour] = path
-        return self.seeded[hour]
+            await _seed_database(path, now, self.dataset)
+            self.templates[hour] = path
+        return self.templates[hour]
 
 
-def scene_of(dialog: Dialog, now: datetime) -> Scene:
+def scenario_of(dialog: Dialog, now: datetime) -> Scenario:
     """Return the initial state a dialog asks for; its time is `now` if it names none."""
-    return Scene(
-        operator=dialog.first("operator", "orange-ro"),
-        at=dialog.first("at") or f"{now:%Y-%m-%d %H:%M}",
-        caller=dialog.first("from"),
-        language=dialog.first("language"),
+    return Scenario(
+        operator=dialog.first_argument("operator", "orange-ro"),
+        local_time=dialog.first_argument("at") or f"{now:%Y-%m-%d %H:%M}",
+        caller=dialog.first_argument("from"),
+        language=dialog.first_argument("language"),
         trust=tuple(dialog.trust.items()),
     )
 
 
-async def _seed(path: Path, now: datetime, people: Mapping[str, Any] | None) -> None:
+async def _seed_database(path: Path, now: datetime, dataset: Mapping[str, Any] | None) -> None:
     database = connect(f"sqlite:///{path}")
-    await upgrade(database)
+    await upgrade_database(database)
     passwords = SqlPasswords(database)
-    await seed(database, passwords, now, people)
+    await seed_demo_world(database, passwords, now, dataset)
     passwords.close()
     await database.close()
 
 
-def _settings(scene: Scene, path: Path) -> dict[str, object]:
-    operator = merged(world.OPERATOR, {})
+def _build_settings(scenario: Scenario, path: Path) -> dict[str, object]:
+    operator = merge_tables(world.OPERATOR_DEFAULTS, {})
     for name in ("africastalking", "twilio"):
-        operator[name] = {**operator[name], "trust": dict(scene.trust)}
+        operator[name] = {**operator[name], "trust": dict(scenario.trust)}
     return {
         "demo": True,
-        "public_url": scene.public_url,
+        "public_url": scenario.public_url,
         "secret_key": "a world of its own, and nothing in it is secret",
         "database_url": f"sqlite:///{path}",
         "turns_per_minute": 100_000,
-        "operators": {scene.operator: operator},
+        "operators": {scenario.operator: operator},
     }

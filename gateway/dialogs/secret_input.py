@@ -3,15 +3,15 @@
 from menus.machine.menu import Menu
 
 
-def secret(menu: Menu, screen: str, verb: str, said: str) -> bool:
+def is_secret(menu: Menu, screen: str, verb: str, argument: str) -> bool:
     """Return whether an answer at a screen or an SMS (`477 ThankYou1`) is a secret."""
     node = menu.nodes.get(screen)
-    if verb in (">", "text") and node is not None and node.secret:
+    if verb in (">", "text") and node is not None and node.is_secret:
         return True
-    return verb == "text" and _password(menu, said.partition(" ")[2])
+    return verb == "text" and _is_password(menu, argument.partition(" ")[2])
 
 
-def _password(menu: Menu, body: str) -> bool:
+def _is_password(menu: Menu, body: str) -> bool:
     """Return whether an SMS is shaped like a password or carries a code after its keyword."""
-    meaning = menu.keywords.meaning(body) or menu.keywords.password(body)
-    return meaning is not None and meaning.secret
+    meaning = menu.keywords.match_keyword(body) or menu.keywords.match_password(body)
+    return meaning is not None and meaning.is_secret

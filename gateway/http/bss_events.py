@@ -10,61 +10,61 @@ from typing import Any
 from aiohttp import web
 
 from flows.domain.failures import BadRequest, NotPublished, Refused, Unavailable
-from flows.domain.ports import Cycles
-from flows.domain.records import Change
-from flows.engine.subscriber_cache import People
-from flows.services.bill_notices import Announcer
+from flows.domain.ports import BillingCycles
+from flows.domain.records import ChangeSet
+from flows.engine.subscriber_cache import SubscriberCache
+from flows.services.bill_notices import BillAnnouncer
 from gateway.http.guard import Guard
-from storage.billing.backend import Fresh
+from storage.billing.backend import CacheInvalidation
 
 log = logging.getLogger("dialtree.bss_events")
-PATH = "/hooks/{operator}/tmf678/{token}/listener/{event}"
-EVENTS = frozenset({"customerBillCreateEvent", "customerBillStateChangeEvent"})
+EVENT_PATH = "/hooks/{operator}/tmf678/{token}/listener/{event}"
+ANNOUNCED_EVENTS = frozenset({"customerBillCreateEvent", "customerBillStateChangeEvent"})
 """Event types whose bill is announced."""
-OTHERS = frozenset({"customerBillOnDemandCreateEvent", "customerBillOnDemandStateChangeEvent"})
+IGNORED_EVENTS = frozenset({"customerBillOnDemandCreateEvent", "customerBillOnDemandStateChangeEvent"})
 """Event types of the standard that are acknowledged with 204 and ignored."""
 
 
 @dataclass(frozen=True, slots=True)
-class Listener:
+class BillEventHandler:
     """aiohttp handler of `EVENT_PATH`, for all operators.
 
     An event is only a hint: the bill is read from the BSS again, so a forged event discloses nothing.
     """
 
     guard: Guard = field(repr=False)
-    people: Mapping[str, People] = field(repr=False)
-    announcer: Callable[[str], Announcer] = field(repr=False)
+    subscriber_caches: Mapping[str, SubscriberCache] = field(repr=False)
+    announcer_for: Callable[[str], BillAnnouncer] = field(repr=False)
     """Returns the announcer of an operator, built on its current menu."""
-    tokens: Mapping[str, tuple[bytes, ...]] = field(repr=False)
+    path_tokens: Mapping[str, tuple[bytes, ...]] = field(repr=False)
     """Accepted path tokens by operator; an operator without one accepts no events."""
     now: Callable[[], datetime]
 
-    async def handle(self, request: web.Request) -> web.Response:
+    async def handle_event(self, request: web.Request) -> web.Response:
         """Answer one event: 204 when nothing is left to do, 4xx for a bad event, 503 to have it sent again."""
         match = request.match_info
         try:
-            body = await self.guard.event(request, self.tokens.get(match["operator"], ()))
-            if match["event"] not in EVENTS | OTHERS:
+            body = await self.guard.read_event(request, self.path_tokens.get(match["operator"], ()))
+            if match["event"] not in ANNOUNCED_EVENTS | IGNORED_EVENTS:
                 return web.Response(status=404)
-            account, bill = named(body)
+            account, bill = parse_bill_event(body)
         except BadRequest as error:
             return web.Response(status=error.status)
         except ValueError:
             return web.Response(status=400)
-        if match["event"] in OTHERS:
+        if match["event"] in IGNORED_EVENTS:
             return web.Response(status=204)
-        return web.Response(status=await self._told(match["operator"], account, bill))
+        return web.Response(status=await self._announcement_status(match["operator"], account, bill))
 
-    def callback(self, public_url: str, operator: str) -> str:
+    def callback_url(self, public_url: str, operator: str) -> str:
         """Return the URL to register at the BSS, which appends the event type; empty when no token is set."""
-        tokens = self.tokens.get(operator)
+        tokens = self.path_tokens.get(operator)
         return f"{public_url}/hooks/{operator}/tmf678/{tokens[0].decode()}/listener" if tokens else ""
 
-    async def _told(self, operator: str, account: str, bill_id: str) -> int:
+    async def _announcement_status(self, operator: str, account: str, bill_id: str) -> int:
         """Announce the bill; return the HTTP status: 503 while a dependency is unavailable, else 204."""
         try:
-            await self._announce(operator, account, bill_id)
+            await self._announce_bill(operator, account, bill_id)
         except NotPublished:
             return 204
         except Refused as refused:
@@ -74,30 +74,30 @@ class Listener:
             return 503
         return 204
 
-    async def _announce(self, operator: str, account: str, bill_id: str) -> None:
+    async def _announce_bill(self, operator: str, account: str, bill_id: str) -> None:
         """Read bill and holder again and enqueue the notices.
 
         The change is keyed by the bill, so a repeated event enqueues nothing.
         """
-        ports = self.people[operator].world
-        if isinstance(ports.billing, Fresh):
+        ports = self.subscriber_caches[operator].ports
+        if isinstance(ports.billing, CacheInvalidation):
             ports.billing.invalidate_account(account)
-        bill = await ports.billing.bill(account, bill_id)
-        if not isinstance(ports.billing, Cycles):
+        bill = await ports.billing.get_bill(account, bill_id)
+        if not isinstance(ports.billing, BillingCycles):
             return
-        holder = await ports.billing.holder(account)
-        preference = await ports.ledger.preference(operator, holder.id)
-        announcer = self.announcer(operator)
-        notices = announcer.notices(bill, holder, preference, self.now())
+        holder = await ports.billing.get_account_holder(account)
+        preference = await ports.ledger.get_preference(operator, holder.id)
+        announcer = self.announcer_for(operator)
+        notices = announcer.build_notices(bill, holder, preference, self.now())
         if notices:
-            key = announcer.key(bill, holder)
-            await ports.ledger.commit(Change(key, operator, holder.id, self.now(), notices=notices))
+            key = announcer.notice_key(bill, holder)
+            await ports.ledger.commit(ChangeSet(key, operator, holder.id, self.now(), messages=notices))
 
 
-def named(data: bytes) -> tuple[str, str]:
+def parse_bill_event(body: bytes) -> tuple[str, str]:
     """Return the account id and bill id of an event; ValueError when the body does not contain them."""
     try:
-        bill: Any = json.loads(data)["event"]["customerBill"]
+        bill: Any = json.loads(body)["event"]["customerBill"]
         account, name = bill["billingAccount"]["id"], bill["id"]
     except (KeyError, TypeError, RecursionError) as error:
         raise ValueError from error

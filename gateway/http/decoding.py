@@ -8,24 +8,24 @@ from aiohttp import web
 
 from flows.domain.failures import BadRequest
 
-MOST_BYTES = 64 * 1024
-MOST_FIELDS = 64
-MOST_CHARACTERS = 4096
+MAX_BODY_BYTES = 64 * 1024
+MAX_FIELDS = 64
+MAX_VALUE_CHARACTERS = 4096
 """Longest single value; Twilio's longest is a Body of 1,600 characters."""
 READ_SECONDS = 5.0
 """Time limit for reading a body; aiohttp has none of its own."""
-FORM = "application/x-www-form-urlencoded"
-CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "iso-8859-1", "latin-1"})
+FORM_CONTENT_TYPE = "application/x-www-form-urlencoded"
+ALLOWED_CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "iso-8859-1", "latin-1"})
 """Accepted charsets; aiohttp would accept any codec Python knows, utf-7 among them."""
 
 
-async def body(request: web.Request) -> bytes:
+async def read_body(request: web.Request) -> bytes:
     """Return the raw body; BadRequest 413 when it is too large, 408 when it arrives too slowly."""
-    if (request.content_length or 0) > MOST_BYTES:
+    if (request.content_length or 0) > MAX_BODY_BYTES:
         raise BadRequest("the body is too large", 413)
     try:
         if request.content.is_eof():  # arrived with the headers, as small bodies do
-            return _sized(request.content.read_nowait())
+            return _check_size(request.content.read_nowait())
         async with asyncio.timeout(READ_SECONDS):
             return await request.read()
     except TimeoutError as error:
@@ -36,53 +36,53 @@ async def body(request: web.Request) -> bytes:
         raise BadRequest("the body does not match its transfer encoding") from error
 
 
-def _sized(data: bytes) -> bytes:
+def _check_size(data: bytes) -> bytes:
     """Return the body; BadRequest 413 when it is larger than `MAX_BODY_BYTES`."""
-    if len(data) > MOST_BYTES:
+    if len(data) > MAX_BODY_BYTES:
         raise BadRequest("the body is too large", 413)
     return data
 
 
-def form(data: bytes, content_type: str, charset: str | None) -> Mapping[str, str]:
+def decode_form(data: bytes, content_type: str, charset: str | None) -> Mapping[str, str]:
     """Return the fields of a form body; BadRequest 415 for any other content type or charset."""
-    if content_type != FORM:
-        raise BadRequest(f"send {FORM}", 415)
-    if charset and charset.lower() not in CHARSETS:
+    if content_type != FORM_CONTENT_TYPE:
+        raise BadRequest(f"send {FORM_CONTENT_TYPE}", 415)
+    if charset and charset.lower() not in ALLOWED_CHARSETS:
         raise BadRequest("unsupported charset; send UTF-8", 415)
     try:
-        return fields(data.decode(charset or "utf-8"))
+        return parse_fields(data.decode(charset or "utf-8"))
     except UnicodeDecodeError as error:
         raise BadRequest("the body does not match its charset") from error
 
 
-def fields(text: str) -> Mapping[str, str]:
+def parse_fields(text: str) -> Mapping[str, str]:
     """Parse single-valued fields, keeping blank ones.
 
     Raises BadRequest for repeated fields, NULs, too many fields, too long values and broken escapes.
     """
     pairs = text.replace("+", " ").split("&") if text else []
-    if len(pairs) > MOST_FIELDS:
+    if len(pairs) > MAX_FIELDS:
         raise BadRequest("too many fields")
     try:
-        values = dict(map(_pair, pairs))
+        values = dict(map(_split_pair, pairs))
     except UnicodeDecodeError as error:
         raise BadRequest("an escape is not UTF-8") from error
     if len(values) != len(pairs):
         raise BadRequest("a field is repeated")
     if "\x00" in text or "%00" in text:
         raise BadRequest("a field has a NUL")
-    if len(text) > MOST_CHARACTERS and any(len(value) > MOST_CHARACTERS for value in values.values()):
+    if len(text) > MAX_VALUE_CHARACTERS and any(len(value) > MAX_VALUE_CHARACTERS for value in values.values()):
         raise BadRequest("a field is too long")
     return values
 
 
-def _pair(pair: str) -> tuple[str, str]:
+def _split_pair(pair: str) -> tuple[str, str]:
     """Split `name=value` and undo its escapes."""
     name, _, value = pair.partition("=")
-    return (_plain(name), _plain(value)) if "%" in pair else (name, value)
+    return (_unescape(name), _unescape(value)) if "%" in pair else (name, value)
 
 
-def _plain(text: str) -> str:
+def _unescape(text: str) -> str:
     """Undo percent escapes.
 
     ASCII escapes, nearly all there are, go through a table in a third of the time of `unquote`.
@@ -92,10 +92,10 @@ def _plain(text: str) -> str:
     first, *rest = text.split("%")
     try:
         for part in rest:
-            first += _LETTERS[part[:2]] + part[2:]
+            first += _ASCII_ESCAPES[part[:2]] + part[2:]
         return first
     except KeyError:  # not ASCII, or a broken escape
         return unquote(text, errors="strict")
 
 
-_LETTERS = {f"{code:02{case}}": chr(code) for code in range(128) for case in "xX"}
+_ASCII_ESCAPES = {f"{code:02{case}}": chr(code) for code in range(128) for case in "xX"}

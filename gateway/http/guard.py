@@ -13,28 +13,28 @@ from aiohttp import web
 from flows.domain.failures import BadRequest
 from gateway.http import client_address, decoding
 from gateway.http.client_address import Networks
-from gateway.http.rejection_limit import Refusals
-from gateway.providers.contract import Answer, Connection, Provider, Raw, Route, Webhook
+from gateway.http.rejection_limit import RejectionLimiter
+from gateway.providers.contract import Connection, Provider, ProviderAnswer, RawRequest, Webhook, WebhookRoute
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class WebhookEndpoint:
     """One webhook route of one operator's connection to a provider."""
 
     name: str
     """`operator/provider/route`, for logs and metrics."""
     provider: Provider = field(repr=False)
-    route: Route = field(repr=False)
+    route: WebhookRoute = field(repr=False)
     connection: Connection = field(repr=False)
-    tokens: tuple[bytes, ...] = field(repr=False)
+    path_tokens: tuple[bytes, ...] = field(repr=False)
     """Path tokens accepted now: two while one is being replaced; none when the provider signs its requests."""
-    empty: Answer = field(repr=False)
+    empty_answer: ProviderAnswer = field(repr=False)
     """The provider's empty acknowledgement; its content type is used for every answer."""
-    sources: Networks = ()
+    allowed_networks: Networks = ()
     """Networks requests must come from; empty allows all."""
 
 
-Doors = Mapping[tuple[str, str, str], Door]
+WebhookEndpoints = Mapping[tuple[str, str, str], WebhookEndpoint]
 """Endpoints by operator, provider and route."""
 
 
@@ -42,11 +42,11 @@ Doors = Mapping[tuple[str, str, str], Door]
 class Guard:
     """Authenticates and admits webhook requests; counts rejections per client address."""
 
-    doors: Doors = field(repr=False)
-    refusals: Refusals
-    proxies: Networks = ()
+    endpoints: WebhookEndpoints = field(repr=False)
+    rejection_limiter: RejectionLimiter
+    trusted_proxies: Networks = ()
 
-    async def door(self, request: web.Request) -> Door:
+    async def find_endpoint(self, request: web.Request) -> WebhookEndpoint:
         """Return the endpoint of the path; BadRequest 404 for a wrong token, operator or route.
 
         The body is not read. A request with the right token is never rejected for what other clients of its
@@ -54,87 +54,91 @@ class Guard:
         """
         match = request.match_info
         try:
-            return door(self.doors, match["operator"], match["provider"], match["tail"])
+            return find_endpoint(self.endpoints, match["operator"], match["provider"], match["tail"])
         except BadRequest:
-            await self._refuse(request)
+            await self._count_rejection(request)
             raise
 
-    async def event(self, request: web.Request, tokens: tuple[bytes, ...]) -> bytes:
+    async def read_event(self, request: web.Request, path_tokens: tuple[bytes, ...]) -> bytes:
         """Return the body of a BSS event; BadRequest 404 when its path token is not in `path_tokens`.
 
         A BSS is no provider and has no endpoint here; a wrong token counts as a rejection all the same.
         """
-        if not fits(request.match_info["token"], tokens):
-            await self._refuse(request)
+        if not token_matches(request.match_info["token"], path_tokens):
+            await self._count_rejection(request)
             raise BadRequest("no such endpoint", 404)
-        return await decoding.body(request)
+        return await decoding.read_body(request)
 
-    async def admitted(self, door: Door, request: web.Request) -> Webhook:
+    async def admit_request(self, endpoint: WebhookEndpoint, request: web.Request) -> Webhook:
         """Return the decoded request once every check has passed; BadRequest otherwise."""
-        if door.sources and not self._listed(door, request):
-            await self._refuse(request)
+        if endpoint.allowed_networks and not self._is_allowed_source(endpoint, request):
+            await self._count_rejection(request)
             raise BadRequest("this source address is not allowed", 403)
-        if not door.tokens and self.refusals.counts and self.refusals.over(self._source(request)):
+        if (
+            not endpoint.path_tokens
+            and self.rejection_limiter.recent_counts
+            and self.rejection_limiter.is_blocked(self._rate_limit_key(request))
+        ):
             raise BadRequest("too many rejected requests", 429)
         try:
-            return await _proven(door, request)
+            return await _authenticate(endpoint, request)
         except BadRequest as error:
-            if error.status == FORGED:
-                await self._refuse(request)
+            if error.status == FORGED_STATUS:
+                await self._count_rejection(request)
             raise
 
-    def _listed(self, door: Door, request: web.Request) -> bool:
+    def _is_allowed_source(self, endpoint: WebhookEndpoint, request: web.Request) -> bool:
         """Return whether the client address is in the endpoint's networks."""
-        address = client_address.origin(request, self.proxies)
-        return address is not None and client_address.listed(address, door.sources)
+        address = client_address.resolve_client_ip(request, self.trusted_proxies)
+        return address is not None and client_address.in_networks(address, endpoint.allowed_networks)
 
-    def _source(self, request: web.Request) -> str:
+    def _rate_limit_key(self, request: web.Request) -> str:
         """Return the rate-limit key of the request's client address."""
-        return client_address.named(client_address.origin(request, self.proxies))
+        return client_address.rate_limit_key(client_address.resolve_client_ip(request, self.trusted_proxies))
 
-    async def _refuse(self, request: web.Request) -> None:
+    async def _count_rejection(self, request: web.Request) -> None:
         """Count a rejection; BadRequest 429 once the client address has used up its limit."""
-        source = self._source(request)
-        if self.refusals.over(source):
+        source = self._rate_limit_key(request)
+        if self.rejection_limiter.is_blocked(source):
             raise BadRequest("too many rejected requests", 429)
-        await self.refusals.add(source)
+        await self.rejection_limiter.record_rejection(source)
 
 
-FORGED = 403
+FORGED_STATUS = 403
 """HTTP status of a failed signature check, which counts as a rejection."""
 
 
-def door(doors: Doors, operator: str, provider: str, tail: str) -> Door:
+def find_endpoint(endpoints: WebhookEndpoints, operator: str, provider: str, path_tail: str) -> WebhookEndpoint:
     """Return the endpoint a path names, its token compared in constant time; BadRequest 404 otherwise."""
-    token, _, last = tail.rpartition("/")
-    endpoint = doors.get((operator, provider, last))
-    expected = endpoint.tokens if endpoint else (b"-",)
-    matches = fits(token, expected) if expected else token == ""
+    token, _, last = path_tail.rpartition("/")
+    endpoint = endpoints.get((operator, provider, last))
+    expected = endpoint.path_tokens if endpoint else (b"-",)
+    matches = token_matches(token, expected) if expected else token == ""
     if endpoint is None or not matches:
         raise BadRequest("no such endpoint", 404)
     return endpoint
 
 
-def fits(token: str, expected: tuple[bytes, ...]) -> bool:
+def token_matches(token: str, expected_tokens: tuple[bytes, ...]) -> bool:
     """Return whether the token is one of the expected ones; each is compared in constant time."""
     token_bytes = token.encode("utf-8", "surrogateescape")
-    matches = [hmac.compare_digest(token_bytes, known_token) for known_token in expected]
+    matches = [hmac.compare_digest(token_bytes, known_token) for known_token in expected_tokens]
     return any(matches)
 
 
-async def _proven(door: Door, request: web.Request) -> Webhook:
+async def _authenticate(endpoint: WebhookEndpoint, request: web.Request) -> Webhook:
     """Read and decode the body; BadRequest 403 when the provider's own check fails."""
-    data = await decoding.body(request)
-    query = decoding.fields(request.rel_url.raw_query_string)
-    fields = decoding.form(data, request.content_type, request.charset)
-    raw = Raw(request.raw_path, request.headers, data)
-    if not door.provider.authentic(raw, fields, door.connection):
-        raise BadRequest("the signature does not match", FORGED)
+    data = await decoding.read_body(request)
+    query = decoding.parse_fields(request.rel_url.raw_query_string)
+    fields = decoding.decode_form(data, request.content_type, request.charset)
+    raw = RawRequest(request.raw_path, request.headers, data)
+    if not endpoint.provider.authentic(raw, fields, endpoint.connection):
+        raise BadRequest("the signature does not match", FORGED_STATUS)
     return Webhook(fields, query)
 
 
-def complete(door: Door, webhook: Webhook) -> None:
+def require_fields(endpoint: WebhookEndpoint, webhook: Webhook) -> None:
     """Check that every required field is present and filled; BadRequest names the first that is not."""
-    for name in door.route.required:
+    for name in endpoint.route.required_fields:
         if not webhook.form.get(name):
             raise BadRequest(f"the field {name} is missing")

@@ -11,7 +11,9 @@ KEEP_ALIVE_SECONDS = 75.0
 
 
 @asynccontextmanager
-async def listening(app: web.Application, host: str, port: int, *, shared: bool = False) -> AsyncIterator[int]:
+async def serve_app(
+    app: web.Application, host: str, port: int, *, share_port: bool = False
+) -> AsyncIterator[int]:
     """Serve an application and yield its port.
 
     aiohttp's access log is off: turns have a record of their own.
@@ -22,7 +24,7 @@ async def listening(app: web.Application, host: str, port: int, *, shared: bool 
         app, access_log=None, keepalive_timeout=KEEP_ALIVE_SECONDS, shutdown_timeout=DRAIN_SECONDS
     )
     await runner.setup()
-    site = web.TCPSite(runner, host, port, reuse_port=shared or None)
+    site = web.TCPSite(runner, host, port, reuse_port=share_port or None)
     try:
         await site.start()
         yield int(runner.addresses[0][1])

@@ -11,124 +11,132 @@ from aiohttp import web
 from flows.domain.failures import BadRequest, Failure
 from flows.domain.ports import Outbox
 from flows.domain.records import Receipt
-from flows.engine.conversation import Conversations
+from flows.engine.conversation import TurnEngine
 from flows.engine.inbound import Inbound
 from gateway.http import guard
-from gateway.http.deadline import within
-from gateway.http.fast_response import OnePiece
-from gateway.http.guard import Door, Doors, Guard
-from gateway.observability.metrics import Metrics
-from gateway.providers.contract import Ended, Event, OptOut
+from gateway.http.deadline import with_timeout
+from gateway.http.fast_response import FastResponse
+from gateway.http.guard import Guard, WebhookEndpoint, WebhookEndpoints
+from gateway.observability.metrics import MetricsRegistry
+from gateway.providers.contract import ConversationEnded, OptOut, ProviderEvent
 
 log = logging.getLogger("dialtree.webhooks")
-PATH = "/hooks/{operator}/{provider}/{tail:[^/]+(?:/[^/]+)?}"
+WEBHOOK_PATH = "/hooks/{operator}/{provider}/{tail:[^/]+(?:/[^/]+)?}"
 """Route pattern; the tail is `token/route`, or only `route` where the provider signs its requests."""
-HARD_SECONDS = 8.0
+TURN_TIMEOUT_SECONDS = 8.0
 """Hard limit of a turn, after which the caller gets an apology; aggregators hang up at 10 to 15 s."""
 
 
 @dataclass(frozen=True, slots=True)
-class Hooks:
+class WebhookHandler:
     """aiohttp handler of all webhooks (`WEBHOOK_PATH`)."""
 
     guard: Guard = field(repr=False)
-    conversations: Conversations = field(repr=False)
+    conversations: TurnEngine = field(repr=False)
     outbox: Outbox = field(repr=False)
     now: Callable[[], datetime]
     """Returns the current time, UTC."""
-    metrics: Metrics = field(default_factory=Metrics, repr=False)
-    reported: Callable[[Receipt], None] = field(default=lambda receipt: None, repr=False)
+    metrics: MetricsRegistry = field(default_factory=MetricsRegistry, repr=False)
+    on_receipt: Callable[[Receipt], None] = field(default=lambda receipt: None, repr=False)
     """Called with each delivery receipt, to count it."""
 
     @property
-    def doors(self) -> Doors:
+    def endpoints(self) -> WebhookEndpoints:
         """All webhook endpoints."""
-        return self.guard.doors
+        return self.guard.endpoints
 
-    async def handle(self, request: web.Request) -> web.Response:
+    async def handle_webhook(self, request: web.Request) -> web.Response:
         """Answer a webhook: 4xx for bad requests, 503 for what could not be recorded, otherwise 200."""
         started_at = time.perf_counter()
         try:
-            endpoint = await self.guard.door(request)
+            endpoint = await self.guard.find_endpoint(request)
         except BadRequest as error:
             return web.Response(status=error.status, text=f"{error}\n")
-        response = await self._admitted(endpoint, request)
-        self.metrics.answered(endpoint.name, response.status, time.perf_counter() - started_at)
+        response = await self._respond(endpoint, request)
+        self.metrics.record_webhook(endpoint.name, response.status, time.perf_counter() - started_at)
         return response
 
-    async def _admitted(self, door: Door, request: web.Request) -> web.Response:
+    async def _respond(self, endpoint: WebhookEndpoint, request: web.Request) -> web.Response:
         """Admit the request, read its event and answer it; 4xx when either fails."""
         try:
-            webhook = await self.guard.admitted(door, request)
+            webhook = await self.guard.admit_request(endpoint, request)
         except BadRequest as error:
             return web.Response(status=error.status, text=f"{error}\n")
         try:
-            guard.complete(door, webhook)
-            event = door.route.read(webhook, door.connection)
+            guard.require_fields(endpoint, webhook)
+            event = endpoint.route.read(webhook, endpoint.connection)
         except BadRequest as error:
-            return self._refused(door, error)
-        return await self._answered(door, event)
+            return self._reject_request(endpoint, error)
+        return await self._run_event(endpoint, event)
 
-    async def _answered(self, door: Door, event: Event) -> web.Response:
+    async def _run_event(self, endpoint: WebhookEndpoint, event: ProviderEvent) -> web.Response:
         """Run the event under the turn timeout; on any error log it and answer with an apology or 503."""
         try:
-            return _response(door, await within(HARD_SECONDS, self._taken(door, event)))
+            return _ok_response(
+                endpoint, await with_timeout(TURN_TIMEOUT_SECONDS, self._dispatch_event(endpoint, event))
+            )
         except (Exception, TimeoutError) as error:
             # outermost handler: the caller always gets an answer, the log gets the reason
             expected = isinstance(error, (Failure, TimeoutError))
-            extra = {"endpoint": door.name, "failure": type(error).__name__}
+            extra = {"endpoint": endpoint.name, "failure": type(error).__name__}
             log.error("webhook.failed", exc_info=not expected, extra=extra)
-            return _response(door, self._sorry(door, event)) if _in_words(event) else _again()
+            return (
+                _ok_response(endpoint, self._apology_body(endpoint, event))
+                if _expects_reply(event)
+                else _try_again_response()
+            )
 
-    async def _taken(self, door: Door, event: Event) -> bytes | None:
+    async def _dispatch_event(self, endpoint: WebhookEndpoint, event: ProviderEvent) -> bytes | None:
         """Pass the event to conversations, outbox or ledger; return the reply, None to acknowledge only."""
         if isinstance(event, Inbound):
-            return await self.conversations.turn(
-                event, lambda reply: door.route.write(reply, door.connection).body
+            return await self.conversations.run_turn(
+                event, lambda reply: endpoint.route.write(reply, endpoint.connection).body
             )
-        if isinstance(event, Ended):
-            await self._ended(door, event)
+        if isinstance(event, ConversationEnded):
+            await self._end_conversation(endpoint, event)
         if isinstance(event, Receipt):
-            await self.outbox.receipt(event, self.now())
-            self.reported(event)
+            await self.outbox.record_receipt(event, self.now())
+            self.on_receipt(event)
         if isinstance(event, OptOut):
-            ledger = self.conversations.people[door.connection.operator].world.ledger
-            await ledger.opt_out(door.connection.operator, event.number, out=event.out, now=self.now())
+            ledger = self.conversations.subscriber_caches[endpoint.connection.operator].ports.ledger
+            await ledger.set_opt_out(
+                endpoint.connection.operator, event.number, out=event.opted_out, now=self.now()
+            )
         return None
 
-    async def _ended(self, door: Door, event: Ended) -> None:
+    async def _end_conversation(self, endpoint: WebhookEndpoint, event: ConversationEnded) -> None:
         """End the session of a conversation the network has closed."""
-        keys, operator = self.conversations.keys, door.connection.operator
-        key = keys.session(operator, door.provider.NAME, event.channel, event.session_id, event.caller)
-        await self.conversations.leave(key)
+        keys, operator = self.conversations.pseudonyms, endpoint.connection.operator
+        key = keys.session_key(operator, endpoint.provider.NAME, event.channel, event.session_id, event.caller)
+        await self.conversations.end_session(key)
 
-    def _refused(self, door: Door, bad: BadRequest) -> web.Response:
+    def _reject_request(self, endpoint: WebhookEndpoint, error: BadRequest) -> web.Response:
         """Answer a malformed request with 4xx, or with a closing USSD text; nothing is stored."""
-        if door.route.polite is None:
-            return web.Response(status=bad.status, text=f"{bad}\n")
-        text = self.conversations.sorry(door.connection.operator, "ussd").text
-        answer = door.route.polite(text, door.connection)
+        if endpoint.route.write_closing is None:
+            return web.Response(status=error.status, text=f"{error}\n")
+        text = self.conversations.apology_reply(endpoint.connection.operator, "ussd").text
+        answer = endpoint.route.write_closing(text, endpoint.connection)
         return web.Response(body=answer.body, headers={"Content-Type": answer.content_type})
 
-    def _sorry(self, door: Door, event: Event) -> bytes | None:
+    def _apology_body(self, endpoint: WebhookEndpoint, event: ProviderEvent) -> bytes | None:
         """Return the apology in the provider's format; None unless the event is a conversation turn."""
         if not isinstance(event, Inbound):
             return None
-        reply = self.conversations.sorry(event.operator, event.channel)
-        return door.route.write(reply, door.connection).body
+        reply = self.conversations.apology_reply(event.operator, event.channel)
+        return endpoint.route.write(reply, endpoint.connection).body
 
 
-def _in_words(event: Event) -> bool:
+def _expects_reply(event: ProviderEvent) -> bool:
     """Return whether the caller waits for a reply; anything else must be sent again, not acknowledged."""
     return isinstance(event, Inbound) and event.inline
 
 
-def _again() -> web.Response:
+def _try_again_response() -> web.Response:
     """Return a 503, so that the provider sends again what was not recorded."""
     return web.Response(status=503, text="try again\n", headers={"Retry-After": "5"})
 
 
-def _response(door: Door, body: bytes | None) -> web.Response:
+def _ok_response(endpoint: WebhookEndpoint, body: bytes | None) -> web.Response:
     """Return a 200 with the body; without a body, the provider's empty acknowledgement."""
-    empty = door.empty
-    return OnePiece(empty.body if body is None else body, empty.content_type)
+    empty = endpoint.empty_answer
+    return FastResponse(empty.body if body is None else body, empty.content_type)

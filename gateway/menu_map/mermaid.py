@@ -3,16 +3,16 @@
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
-from menus.packs.graph import Chart, Form, Spot, Way
+from menus.packs.graph import GraphEdge, GraphNode, MenuGraph, NodeRole
 
-SHAPES: Mapping[Form, tuple[str, str]] = {
+NODE_SHAPES: Mapping[NodeRole, tuple[str, str]] = {
     "screen": ("[", "]"),
     "input": ("[/", "/]"),
     "proof": ("{{", "}}"),
     "step": ("([", "])"),
     "outcome": ("((", "))"),
 }
-STYLES: Mapping[str, str] = {
+CLASS_STYLES: Mapping[str, str] = {
     "screen": "fill:#e8f0fe,stroke:#3367d6",
     "input": "fill:#e6f4ea,stroke:#188038",
     "proof": "fill:#fef7e0,stroke:#b06000",
@@ -22,32 +22,32 @@ STYLES: Mapping[str, str] = {
 }
 
 
-def draw(chart: Chart, path: Sequence[str] = ()) -> str:
+def draw_graph(graph: MenuGraph, path: Sequence[str] = ()) -> str:
     """Return a Mermaid flowchart; proof redirects are dashed, the dialog's path is thick."""
     path_edges = frozenset(pairwise(path))
-    node_names = {node.name for node in chart.spots}
-    lines = [f"%% {chart.operator} on {chart.channel}, revision {chart.revision}", "flowchart LR"]
-    lines += [f"  {_spot(node)}" for node in chart.spots]
-    lines += [f"  {_way(edge, path_edges)}" for edge in chart.ways]
-    lines += [f"  classDef {name} {style}" for name, style in STYLES.items()]
-    lines += [f"  {line}" for line in _passed(name for name in dict.fromkeys(path) if name in node_names)]
+    node_names = {node.name for node in graph.nodes}
+    lines = [f"%% {graph.operator} on {graph.channel}, revision {graph.revision}", "flowchart LR"]
+    lines += [f"  {_node_line(node)}" for node in graph.nodes]
+    lines += [f"  {_edge_line(edge, path_edges)}" for edge in graph.edges]
+    lines += [f"  classDef {name} {style}" for name, style in CLASS_STYLES.items()]
+    lines += [f"  {line}" for line in _path_classes(name for name in dict.fromkeys(path) if name in node_names)]
     return "\n".join(lines) + "\n"
 
 
-def _id(name: str) -> str:
+def _node_id(name: str) -> str:
     """Return a Mermaid node id: dots are not allowed and `end` is reserved."""
     return "n_" + name.replace(".", "__")
 
 
-def _spot(spot: Spot) -> str:
-    opening, closing = SHAPES[spot.form]
-    return f'{_id(spot.name)}{opening}"{spot.name}"{closing}:::{spot.form}'
+def _node_line(node: GraphNode) -> str:
+    opening, closing = NODE_SHAPES[node.role]
+    return f'{_node_id(node.name)}{opening}"{node.name}"{closing}:::{node.role}'
 
 
-def _way(way: Way, passed: frozenset[tuple[str, str]]) -> str:
-    arrow = "-.->" if way.gate else "==>" if (way.origin, way.target) in passed else "-->"
-    return f'{_id(way.origin)} {arrow}|"{way.label.replace(chr(34), "")}"| {_id(way.target)}'
+def _edge_line(edge: GraphEdge, path_edges: frozenset[tuple[str, str]]) -> str:
+    arrow = "-.->" if edge.is_gate else "==>" if (edge.origin, edge.target) in path_edges else "-->"
+    return f'{_node_id(edge.origin)} {arrow}|"{edge.label.replace(chr(34), "")}"| {_node_id(edge.target)}'
 
 
-def _passed(names: Iterator[str]) -> Iterator[str]:
-    yield from (f"class {_id(name)} passed" for name in names)
+def _path_classes(names: Iterator[str]) -> Iterator[str]:
+    yield from (f"class {_node_id(name)} passed" for name in names)

@@ -5,29 +5,29 @@ from dataclasses import dataclass, field
 from html import escape
 from itertools import pairwise
 
-from gateway.menu_map.layout import Layout, layout
-from menus.packs.graph import Chart, Form, Spot, Way
+from gateway.menu_map.layout import Layout, place_nodes
+from menus.packs.graph import GraphEdge, GraphNode, MenuGraph, NodeRole
 
-WIDE, HIGH, COLUMN, ROW, EDGE, HEAD = 236, 30, 332, 42, 20, 84
+NODE_WIDTH, NODE_HEIGHT, COLUMN_STEP, ROW_STEP, MARGIN, HEADING_HEIGHT = 236, 30, 332, 42, 20, 84
 """Pixels: node width and height, distance of columns and rows, margin, height of the heading."""
-LETTER, SMALL = 7, 6
+NODE_LETTER_WIDTH, LABEL_LETTER_WIDTH = 7, 6
 """Average letter width in pixels, in a node and on an edge."""
-LABEL = (COLUMN - WIDE - 6) // SMALL
+MAX_LABEL_LETTERS = (COLUMN_STEP - NODE_WIDTH - 6) // LABEL_LETTER_WIDTH
 """Letters that fit on an edge."""
-COLOURS: Mapping[Form, tuple[str, str]] = {
+FORM_COLOURS: Mapping[NodeRole, tuple[str, str]] = {
     "screen": ("#e8f0fe", "#3367d6"),
     "input": ("#e6f4ea", "#188038"),
     "proof": ("#fef7e0", "#b06000"),
     "step": ("#f1f3f4", "#5f6368"),
     "outcome": ("#fce8e6", "#c5221f"),
 }
-ROUND: Mapping[Form, int] = {"screen": 6, "input": 6, "proof": 6, "step": 15, "outcome": 0}
-INK, FAINT, FAINTER, PATH = "#202124", "#8a9099", "#c9ced5", "#d01884"
-FONT = "font-family=\"system-ui, 'DejaVu Sans', sans-serif\""
+CORNER_RADIUS: Mapping[NodeRole, int] = {"screen": 6, "input": 6, "proof": 6, "step": 15, "outcome": 0}
+TEXT_COLOUR, TREE_COLOUR, EDGE_COLOUR, PATH_COLOUR = "#202124", "#8a9099", "#c9ced5", "#d01884"
+FONT_ATTRIBUTE = "font-family=\"system-ui, 'DejaVu Sans', sans-serif\""
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
+class Overlay:
     """What is drawn over the graph: a path and notes on nodes."""
 
     path: Sequence[str] = ()
@@ -36,65 +36,69 @@ class Marks:
     """Short text under a node's name, by node."""
 
 
-def draw(chart: Chart, marks: Marks | None = None) -> str:
+def draw_graph(graph: MenuGraph, overlay: Overlay | None = None) -> str:
     """Return the SVG document."""
-    plan, marks = layout(chart), marks or Marks()
-    width = EDGE * 2 + (plan.columns - 1) * COLUMN + WIDE
-    height = EDGE * 2 + HEAD + plan.rows * ROW
-    title = escape(f"{chart.operator} on {chart.channel}")
+    plan, overlay = place_nodes(graph), overlay or Overlay()
+    width = MARGIN * 2 + (plan.columns - 1) * COLUMN_STEP + NODE_WIDTH
+    height = MARGIN * 2 + HEADING_HEIGHT + plan.rows * ROW_STEP
+    title = escape(f"{graph.operator} on {graph.channel}")
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}"'
-            f' height="{height}" role="img" {FONT} font-size="12">',
+            f' height="{height}" role="img" {FONT_ATTRIBUTE} font-size="12">',
             f"<title>{title}</title>",
             f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
-            f'<text x="{EDGE}" y="34" font-size="18" font-weight="bold" fill="{INK}">{title}</text>',
-            *_legend(),
-            *(_way(plan, edge) for edge in plan.drawn),
-            *_path(plan, marks.path),
-            *(_label(plan, edge) for edge in plan.drawn if (edge.origin, edge.target) in plan.tree),
-            *(_spot(chart, plan, node, marks) for node in chart.spots),
+            f'<text x="{MARGIN}" y="34" font-size="18" font-weight="bold" fill="{TEXT_COLOUR}">{title}</text>',
+            *_draw_legend(),
+            *(_draw_edge(plan, edge) for edge in plan.edges),
+            *_draw_path(plan, overlay.path),
+            *(_draw_label(plan, edge) for edge in plan.edges if (edge.origin, edge.target) in plan.tree_edges),
+            *(_draw_node(graph, plan, node, overlay) for node in graph.nodes),
             "</svg>\n",
         ]
     )
 
 
-def _at(plan: Layout, name: str) -> tuple[float, float]:
+def _node_corner(plan: Layout, name: str) -> tuple[float, float]:
     """Return the upper left corner of a node."""
-    column, row = plan.places[name]
-    return EDGE + column * COLUMN, EDGE + HEAD + row * ROW
+    column, row = plan.positions[name]
+    return MARGIN + column * COLUMN_STEP, MARGIN + HEADING_HEIGHT + row * ROW_STEP
 
 
-def _legend() -> Iterator[str]:
-    for index, (form, (fill, line)) in enumerate(COLOURS.items()):
-        x = EDGE + index * 110
-        box = f'x="{x}" y="52" width="22" height="16" rx="{ROUND[form] // 2}"'
+def _draw_legend() -> Iterator[str]:
+    for index, (form, (fill, line)) in enumerate(FORM_COLOURS.items()):
+        x = MARGIN + index * 110
+        box = f'x="{x}" y="52" width="22" height="16" rx="{CORNER_RADIUS[form] // 2}"'
         yield f'<rect {box} fill="{fill}" stroke="{line}"/>'
-        yield f'<text x="{x + 28}" y="65" fill="{INK}">{form}</text>'
-    yield f'<text x="{EDGE + 5 * 110}" y="65" fill="{INK}">◆ asks for a proof first</text>'
+        yield f'<text x="{x + 28}" y="65" fill="{TEXT_COLOUR}">{form}</text>'
+    yield f'<text x="{MARGIN + 5 * 110}" y="65" fill="{TEXT_COLOUR}">◆ asks for a proof first</text>'
 
 
-def _way(plan: Layout, way: Way) -> str:
+def _draw_edge(plan: Layout, edge: GraphEdge) -> str:
     """Return an edge's line; edges of the tree are darker than the others."""
-    ink = FAINT if (way.origin, way.target) in plan.tree else FAINTER
-    return f'<path d="{_curve(plan, way.origin, way.target)}" fill="none" stroke="{ink}"/>'
+    ink = TREE_COLOUR if (edge.origin, edge.target) in plan.tree_edges else EDGE_COLOUR
+    return f'<path d="{_edge_curve(plan, edge.origin, edge.target)}" fill="none" stroke="{ink}"/>'
 
 
-def _label(plan: Layout, way: Way) -> str:
+def _draw_label(plan: Layout, edge: GraphEdge) -> str:
     """Return an edge's label beside its target; a white outline keeps crossing lines off it."""
-    x1, y1 = _at(plan, way.target)
-    words = escape(way.label if len(way.label) <= LABEL else f"{way.label[: LABEL - 1]}…")
-    place = f'x="{x1 - 6:g}" y="{y1 + HIGH / 2 - 4:g}" text-anchor="end" font-size="10" fill="{INK}"'
+    x1, y1 = _node_corner(plan, edge.target)
+    words = escape(
+        edge.label if len(edge.label) <= MAX_LABEL_LETTERS else f"{edge.label[: MAX_LABEL_LETTERS - 1]}…"
+    )
+    place = (
+        f'x="{x1 - 6:g}" y="{y1 + NODE_HEIGHT / 2 - 4:g}" text-anchor="end" font-size="10" fill="{TEXT_COLOUR}"'
+    )
     return f'<text {place} paint-order="stroke" stroke="#ffffff" stroke-width="3">{words}</text>'
 
 
-def _curve(plan: Layout, origin: str, target: str) -> str:
+def _edge_curve(plan: Layout, origin: str, target: str) -> str:
     """Return an SVG path from the right of one node to the left of another; below both if backwards."""
-    (x, y), (x1, y1) = _at(plan, origin), _at(plan, target)
-    start, end, bend = (x + WIDE, y + HIGH / 2), (x1, y1 + HIGH / 2), 28.0
+    (x, y), (x1, y1) = _node_corner(plan, origin), _node_corner(plan, target)
+    start, end, bend = (x + NODE_WIDTH, y + NODE_HEIGHT / 2), (x1, y1 + NODE_HEIGHT / 2), 28.0
     if x1 <= x:
-        start, end, bend = (x + WIDE / 2, y + HIGH), (x1 + WIDE / 2, y1 + HIGH), 0.0
-        drop = max(y, y1) + HIGH + 22
+        start, end, bend = (x + NODE_WIDTH / 2, y + NODE_HEIGHT), (x1 + NODE_WIDTH / 2, y1 + NODE_HEIGHT), 0.0
+        drop = max(y, y1) + NODE_HEIGHT + 22
         return f"M{start[0]:g},{start[1]:g} C{start[0]:g},{drop:g} {end[0]:g},{drop:g} {end[0]:g},{end[1]:g}"
     return (
         f"M{start[0]:g},{start[1]:g} C{start[0] + bend:g},{start[1]:g}"
@@ -102,25 +106,27 @@ def _curve(plan: Layout, origin: str, target: str) -> str:
     )
 
 
-def _path(plan: Layout, path: Sequence[str]) -> Iterator[str]:
+def _draw_path(plan: Layout, path: Sequence[str]) -> Iterator[str]:
     """Yield the edges of a dialog's path, also those drawn nowhere else (proofs, shared screens)."""
     for origin, target in dict.fromkeys(pairwise(path)):
-        if origin != target and {origin, target} <= plan.places.keys():
-            curve = _curve(plan, origin, target)
-            yield f'<path data-path="1" d="{curve}" fill="none" stroke="{PATH}" stroke-width="3"/>'
+        if origin != target and {origin, target} <= plan.positions.keys():
+            curve = _edge_curve(plan, origin, target)
+            yield f'<path data-path="1" d="{curve}" fill="none" stroke="{PATH_COLOUR}" stroke-width="3"/>'
 
 
-def _spot(chart: Chart, plan: Layout, spot: Spot, marks: Marks) -> str:
-    (x, y), (fill, line) = _at(plan, spot.name), COLOURS[spot.form]
-    on_path = spot.name in marks.path
-    note, badge = escape(marks.notes.get(spot.name, "")), "◆ " if spot.needs != "none" else ""
-    name, middle = escape(spot.name), x + WIDE / 2
-    about = escape("; ".join(f"{edge.label}: {edge.target}" for edge in chart.ways if edge.origin == spot.name))
-    words = f'text-anchor="middle" fill="{INK}"'
+def _draw_node(graph: MenuGraph, plan: Layout, node: GraphNode, overlay: Overlay) -> str:
+    (x, y), (fill, line) = _node_corner(plan, node.name), FORM_COLOURS[node.role]
+    on_path = node.name in overlay.path
+    note, badge = escape(overlay.notes.get(node.name, "")), "◆ " if node.needs != "none" else ""
+    name, middle = escape(node.name), x + NODE_WIDTH / 2
+    about = escape(
+        "; ".join(f"{edge.label}: {edge.target}" for edge in graph.edges if edge.origin == node.name)
+    )
+    words = f'text-anchor="middle" fill="{TEXT_COLOUR}"'
     below = f'<text x="{middle:g}" y="{y + 25:g}" font-size="9" {words}>{note}</text>' if note else ""
     return (
-        f'<g id="{name}" data-node="{name}" data-form="{spot.form}"><title>{name} ({spot.form}) {about}</title>'
-        f'<rect x="{x:g}" y="{y:g}" width="{WIDE}" height="{HIGH}" rx="{ROUND[spot.form]}" fill="{fill}"'
-        f' stroke="{PATH if on_path else line}" stroke-width="{3 if on_path else 1.2}"/>'
+        f'<g id="{name}" data-node="{name}" data-form="{node.role}"><title>{name} ({node.role}) {about}</title>'
+        f'<rect x="{x:g}" y="{y:g}" width="{NODE_WIDTH}" height="{NODE_HEIGHT}" rx="{CORNER_RADIUS[node.role]}" fill="{fill}"'
+        f' stroke="{PATH_COLOUR if on_path else line}" stroke-width="{3 if on_path else 1.2}"/>'
         f'<text x="{middle:g}" y="{y + (13 if note else 19):g}" {words}>{badge}{name}</text>{below}</g>'
     )

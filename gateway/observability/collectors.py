@@ -9,132 +9,155 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from flows.domain.failures import Failure
-from flows.domain.records import Notice, Parcel, Receipt, Settlement
-from flows.engine.conversation import Conversations
-from flows.engine.load_shedding import Crowd
-from flows.engine.turn_event import Turn
-from gateway.delivery.route import Lane
-from gateway.observability.conversation_log import Journal
-from gateway.observability.funnel import Count, Funnel
-from gateway.observability.metrics import Timed
+from flows.domain.records import ClaimedMessage, DeliveryOutcome, OutboundMessage, Receipt
+from flows.engine.conversation import TurnEngine
+from flows.engine.load_shedding import LoadShedder
+from flows.engine.turn_event import TurnEvent
+from gateway.delivery.route import OutboundRoute
+from gateway.observability.conversation_log import ConversationLog
+from gateway.observability.funnel import Funnel, ScreenCounts
+from gateway.observability.metrics import TimedCounter
 from storage.outbox.store import SqlOutbox
 
-TURN = ("operator", "channel", "screen", "outcome")
-SCREEN = ("operator", "channel", "screen")
-OUTCOME = ("operator", "channel", "step", "outcome")
-DELIVERY = ("operator", "route", "kind", "state")
-BREAKER = ("operator", "route", "provider")
-SCREEN_METRICS: Sequence[tuple[str, str, Callable[[Count], int]]] = (
-    ("dialtree_screen_visits", "Conversations that reached the screen", lambda counts: counts.reached),
-    ("dialtree_screen_abandonments", "Conversations abandoned on the screen", lambda counts: counts.left),
-    ("dialtree_screen_failures", "Wrong answers and failed steps on the screen", lambda counts: counts.failed),
+TURN_LABELS = ("operator", "channel", "screen", "outcome")
+SCREEN_LABELS = ("operator", "channel", "screen")
+STEP_LABELS = ("operator", "channel", "step", "outcome")
+DELIVERY_LABELS = ("operator", "route", "kind", "state")
+BREAKER_LABELS = ("operator", "route", "provider")
+SCREEN_METRICS: Sequence[tuple[str, str, Callable[[ScreenCounts], int]]] = (
+    ("dialtree_screen_visits", "Conversations that reached the screen", lambda counts: counts.visits),
+    (
+        "dialtree_screen_abandonments",
+        "Conversations abandoned on the screen",
+        lambda counts: counts.abandonments,
+    ),
+    (
+        "dialtree_screen_failures",
+        "Wrong answers and failed steps on the screen",
+        lambda counts: counts.failures,
+    ),
 )
 """Counters of the funnel: name, help text, value."""
 
 
 @dataclass(slots=True)
-class Counting:
+class GatewayMetrics:
     """All metrics except those of webhooks; also feeds the funnel and the conversation log."""
 
     registry: CollectorRegistry = field(repr=False)
-    lanes: Mapping[tuple[str, str], Lane] = field(repr=False)
+    routes: Mapping[tuple[str, str], OutboundRoute] = field(repr=False)
     """Outbound routes by operator and route name (`sms`, `email`)."""
     funnel: Funnel = field(default_factory=Funnel, repr=False)
-    journal: Journal = field(init=False, repr=False)
-    turns: Timed = field(init=False, repr=False)
-    outcomes: Counter = field(init=False, repr=False)
+    conversation_log: ConversationLog = field(init=False, repr=False)
+    turns: TimedCounter = field(init=False, repr=False)
+    step_outcomes: Counter = field(init=False, repr=False)
     deliveries: Counter = field(init=False, repr=False)
     receipts: Counter = field(init=False, repr=False)
-    age: Gauge = field(init=False, repr=False)
-    breakers: Gauge = field(init=False, repr=False)
+    outbox_age: Gauge = field(init=False, repr=False)
+    open_breakers: Gauge = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         registry = self.registry
-        self.journal = Journal(self.funnel)
-        self.turns = Timed("dialtree_turn", "Turns answered, by screen and outcome", TURN, by=2)
-        self.outcomes = Counter(
-            "dialtree_step_outcomes", "Outcomes of the actions menus run", OUTCOME, registry=registry
+        self.conversation_log = ConversationLog(self.funnel)
+        self.turns = TimedCounter(
+            "dialtree_turn", "Turns answered, by screen and outcome", TURN_LABELS, histogram_label_count=2
+        )
+        self.step_outcomes = Counter(
+            "dialtree_step_outcomes", "Outcomes of the actions menus run", STEP_LABELS, registry=registry
         )
         self.deliveries = Counter(
-            "dialtree_delivery_attempts", "Delivery attempts recorded", DELIVERY, registry=registry
+            "dialtree_delivery_attempts", "Delivery attempts recorded", DELIVERY_LABELS, registry=registry
         )
         self.receipts = Counter(
             "dialtree_delivery_receipts", "Delivery receipts", ("provider", "state"), registry=registry
         )
-        self.age = Gauge("dialtree_outbox_age_seconds", "Age of the oldest due message", registry=registry)
-        self.breakers = Gauge(
-            "dialtree_circuit_breaker_open", "1 while the provider is not used", BREAKER, registry=registry
+        self.outbox_age = Gauge(
+            "dialtree_outbox_age_seconds", "Age of the oldest due message", registry=registry
+        )
+        self.open_breakers = Gauge(
+            "dialtree_circuit_breaker_open",
+            "1 while the provider is not used",
+            BREAKER_LABELS,
+            registry=registry,
         )
         registry.register(self.turns)
-        registry.register(Screens(self.funnel))
+        registry.register(ScreenCollector(self.funnel))
 
-    def saw(self, turn: Turn) -> None:
+    def record_turn(self, turn: TurnEvent) -> None:
         """Count an answered turn and the outcomes of its steps."""
-        self.turns.add((turn.operator, turn.channel, turn.origin, turn.said), turn.seconds)
+        self.turns.add_duration(
+            (turn.operator, turn.channel, turn.origin_screen, turn.answer_result), turn.duration_seconds
+        )
         for step, outcome in turn.steps:
-            self.outcomes.labels(turn.operator, turn.channel, step, outcome).inc()
-        self.funnel.saw(turn)
-        self.journal.saw(turn)
+            self.step_outcomes.labels(turn.operator, turn.channel, step, outcome).inc()
+        self.funnel.record_turn(turn)
+        self.conversation_log.record_turn(turn)
 
-    def watch(self, conversations: Conversations) -> None:
+    def watch_conversations(self, conversations: TurnEngine) -> None:
         """Subscribe to the turns and ends of these conversations, and export their load."""
-        self.registry.register(Crowded(conversations.crowd))
-        conversations.watchers.append(self.saw)
-        conversations.leavers.append(self.journal.gone)
+        self.registry.register(LoadCollector(conversations.load_shedder))
+        conversations.turn_listeners.append(self.record_turn)
+        conversations.close_listeners.append(self.conversation_log.record_end)
 
-    def show(self, conversations: Conversations) -> None:
+    def watch_funnel_only(self, conversations: TurnEngine) -> None:
         """Feed only the funnel from these conversations; another object counts and logs them."""
-        conversations.watchers.append(self.funnel.saw)
-        conversations.leavers.append(self.funnel.gone)
+        conversations.turn_listeners.append(self.funnel.record_turn)
+        conversations.close_listeners.append(self.funnel.record_end)
 
-    def settled(self, parcel: Parcel, settlement: Settlement) -> None:
+    def record_delivery(self, message: ClaimedMessage, outcome: DeliveryOutcome) -> None:
         """Count a recorded delivery attempt."""
-        item = parcel.item
-        route, kind = (item.route, item.kind) if isinstance(item, Notice) else ("deferred_step", item.step)
-        self.deliveries.labels(item.operator, route, kind, settlement.state).inc()
+        item = message.item
+        route, kind = (
+            (item.route, item.kind) if isinstance(item, OutboundMessage) else ("deferred_step", item.step)
+        )
+        self.deliveries.labels(item.operator, route, kind, outcome.state).inc()
 
-    def reported(self, receipt: Receipt) -> None:
+    def record_receipt(self, receipt: Receipt) -> None:
         """Count a delivery receipt."""
         self.receipts.labels(receipt.provider, receipt.state).inc()
 
-    async def look(self, outbox: SqlOutbox, now: datetime) -> None:
+    async def refresh_gauges(self, outbox: SqlOutbox, now: datetime) -> None:
         """Update the gauges that are measured on demand; an unreachable outbox keeps its last age."""
-        for (operator, route), outbound_route in self.lanes.items():
-            for route_provider in outbound_route.ways:
+        for (operator, route), outbound_route in self.routes.items():
+            for route_provider in outbound_route.providers:
                 provider = route_provider.breaker.name.rpartition("/")[2]
-                self.breakers.labels(operator, route, provider).set(route_provider.breaker.probe_at is not None)
+                self.open_breakers.labels(operator, route, provider).set(
+                    route_provider.breaker.probe_at is not None
+                )
         try:
-            self.age.set(await outbox.oldest(now))
+            self.outbox_age.set(await outbox.oldest_due_age(now))
         except Failure:
             return
 
 
 @dataclass(eq=False, slots=True)
-class Screens(Collector):
+class ScreenCollector(Collector):
     """Exports the funnel as Prometheus counters."""
 
     funnel: Funnel
 
     def collect(self) -> Iterator[Metric]:
         """Yield three counters, each with one sample per screen."""
-        rows = list(self.funnel.rows())
+        rows = list(self.funnel.all_counts())
         for name, help_text, value_of in SCREEN_METRICS:
-            family = CounterMetricFamily(name, help_text, labels=SCREEN)
+            family = CounterMetricFamily(name, help_text, labels=SCREEN_LABELS)
             for screen, counts in rows:
                 family.add_metric(screen, value_of(counts))
             yield family
 
 
 @dataclass(eq=False, slots=True)
-class Crowded(Collector):
+class LoadCollector(Collector):
     """Exports the load shedder's state."""
 
-    crowd: Crowd
+    load_shedder: LoadShedder
     """Counts and limits the concurrent turns of this process."""
 
     def collect(self) -> Iterator[Metric]:
         """Yield the turns in progress and the sessions shed."""
-        yield GaugeMetricFamily("dialtree_turns_in_progress", "Concurrent turns", self.crowd.inside)
+        yield GaugeMetricFamily(
+            "dialtree_turns_in_progress", "Concurrent turns", self.load_shedder.active_turns
+        )
         yield CounterMetricFamily(
-            "dialtree_sessions_shed", "New sessions refused by load shedding", self.crowd.turned_away
+            "dialtree_sessions_shed", "New sessions refused by load shedding", self.load_shedder.shed_count
         )

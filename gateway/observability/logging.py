@@ -6,16 +6,16 @@ import sys
 import traceback
 from datetime import UTC, datetime
 
-from menus.text.masking import scrubbed
+from menus.text.masking import redact_text
 
-FIELDS = frozenset(
+ALLOWED_FIELDS = frozenset(
     {"node", "failure", "endpoint", "row", "state", "operator", "provider", "channel", "status", "ms"}
     | {"subscriber", "revision", "language", "path", "turns", "outcome", "findings", "count", "table"}
 )
 """Extra fields a log record may carry; others are dropped. `subscriber` is a keyed hash of the number."""
 
 
-class JsonLines(logging.Formatter):
+class JsonFormatter(logging.Formatter):
     """Formats a record as one JSON line: UTC time, level, event and allowed fields.
 
     An exception is logged by its type and stack frames, never its message. Of other libraries' records only the
@@ -27,25 +27,27 @@ class JsonLines(logging.Formatter):
         line: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
-            "event": scrubbed(record.getMessage()) if record.name.startswith("dialtree") else record.name,
+            "event": redact_text(record.getMessage()) if record.name.startswith("dialtree") else record.name,
         }
-        line |= {name: scrubbed(str(getattr(record, name))) for name in FIELDS if hasattr(record, name)}
+        line |= {
+            name: redact_text(str(getattr(record, name))) for name in ALLOWED_FIELDS if hasattr(record, name)
+        }
         if record.exc_info and record.exc_info[0]:
             line["failure"] = record.exc_info[0].__name__
-            line["stack"] = _places(record)
+            line["stack"] = _stack_frames(record)
         return json.dumps(line, ensure_ascii=False)
 
 
-def _places(record: logging.LogRecord) -> list[str]:
+def _stack_frames(record: logging.LogRecord) -> list[str]:
     """Return file, line and function of the last 6 frames; messages and variables may hold secrets."""
     trace = record.exc_info[2] if record.exc_info else None
     return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(trace)[-6:]]
 
 
-def start(level: int = logging.INFO) -> None:
+def configure_logging(level: int = logging.INFO) -> None:
     """Send all loggers' records to standard error in this format; libraries from WARNING up."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(JsonFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

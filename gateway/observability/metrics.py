@@ -10,33 +10,35 @@ from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, M
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 8.0)
+BUCKET_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 8.0)
 """Histogram bounds in seconds; the last two are double the action budget and the hard limit of a USSD turn."""
-_BOUNDS = (*map(floatToGoString, BUCKETS), "+Inf")
-Labels = tuple[str, ...]
+_BUCKET_LABELS = (*map(floatToGoString, BUCKET_SECONDS), "+Inf")
+LabelValues = tuple[str, ...]
 
 
 @dataclass(slots=True)
-class Times:
+class DurationTally:
     """Number of events by duration: one row of a `TimedCounter`."""
 
-    counts: list[int] = field(default_factory=lambda: [0] * len(_BOUNDS))
+    bucket_counts: list[int] = field(default_factory=lambda: [0] * len(_BUCKET_LABELS))
     """One count per bound of `BUCKET_SECONDS`, and one for longer durations."""
-    seconds: float = 0.0
+    total_seconds: float = 0.0
 
-    def add(self, seconds: float) -> None:
+    def add_duration(self, seconds: float) -> None:
         """Count one event of this duration."""
-        self.counts[bisect_left(BUCKETS, seconds)] += 1
-        self.seconds += seconds
+        self.bucket_counts[bisect_left(BUCKET_SECONDS, seconds)] += 1
+        self.total_seconds += seconds
 
-    def merge(self, other: "Times") -> None:
+    def merge_tally(self, other: "DurationTally") -> None:
         """Add another tally's counts to this one."""
-        self.counts = [own + others for own, others in zip(self.counts, other.counts, strict=True)]
-        self.seconds += other.seconds
+        self.bucket_counts = [
+            own + others for own, others in zip(self.bucket_counts, other.bucket_counts, strict=True)
+        ]
+        self.total_seconds += other.total_seconds
 
 
 @dataclass(eq=False, slots=True)
-class Timed(Collector):
+class TimedCounter(Collector):
     """A counter by all labels and a histogram by the first few, kept in one table.
 
     The client library's own counter and histogram cost six times as much on every request; this table is
@@ -44,56 +46,58 @@ class Timed(Collector):
     """
 
     name: str
-    what: str
-    labels: Labels
-    by: int
+    help_text: str
+    label_names: LabelValues
+    histogram_label_count: int
     """How many of the labels, from the first, the histogram has."""
-    rows: dict[Labels, Times] = field(default_factory=dict, repr=False)
+    tallies: dict[LabelValues, DurationTally] = field(default_factory=dict, repr=False)
 
-    def add(self, labels: Labels, seconds: float) -> None:
+    def add_duration(self, labels: LabelValues, seconds: float) -> None:
         """Count one event of this duration."""
-        times = self.rows.get(labels)
+        times = self.tallies.get(labels)
         if times is None:
-            times = self.rows[labels] = Times()
-        times.add(seconds)
+            times = self.tallies[labels] = DurationTally()
+        times.add_duration(seconds)
 
     def collect(self) -> Iterator[Metric]:
         """Yield the counter `{name}s_total` and the histogram `{name}_seconds`."""
-        counter = CounterMetricFamily(f"{self.name}s", self.what, labels=self.labels)
-        merged: dict[Labels, Times] = {}
-        for labels, times in self.rows.items():
-            counter.add_metric(labels, sum(times.counts))
-            merged.setdefault(labels[: self.by], Times()).merge(times)
+        counter = CounterMetricFamily(f"{self.name}s", self.help_text, labels=self.label_names)
+        merged: dict[LabelValues, DurationTally] = {}
+        for labels, times in self.tallies.items():
+            counter.add_metric(labels, sum(times.bucket_counts))
+            merged.setdefault(labels[: self.histogram_label_count], DurationTally()).merge_tally(times)
         yield counter
         yield self._histogram(merged)
 
-    def _histogram(self, merged: dict[Labels, Times]) -> Metric:
+    def _histogram(self, merged: dict[LabelValues, DurationTally]) -> Metric:
         """Return the histogram of the merged tallies."""
-        name, what = f"{self.name}_seconds", f"{self.what}: duration in seconds"
-        histogram = HistogramMetricFamily(name, what, labels=self.labels[: self.by])
+        name, what = f"{self.name}_seconds", f"{self.help_text}: duration in seconds"
+        histogram = HistogramMetricFamily(name, what, labels=self.label_names[: self.histogram_label_count])
         for labels, times in merged.items():
-            buckets = list(zip(_BOUNDS, accumulate(times.counts), strict=True))
-            histogram.add_metric(labels, buckets, times.seconds)
+            buckets = list(zip(_BUCKET_LABELS, accumulate(times.bucket_counts), strict=True))
+            histogram.add_metric(labels, buckets, times.total_seconds)
         return histogram
 
 
 @dataclass(frozen=True, slots=True)
-class Metrics:
+class MetricsRegistry:
     """The gateway's Prometheus registry, with the webhook metrics."""
 
     registry: CollectorRegistry = field(default_factory=CollectorRegistry, repr=False)
-    webhooks: Timed = field(
-        default_factory=lambda: Timed("dialtree_webhook", "Webhooks answered", ("endpoint", "status"), by=1),
+    webhooks: TimedCounter = field(
+        default_factory=lambda: TimedCounter(
+            "dialtree_webhook", "Webhooks answered", ("endpoint", "status"), histogram_label_count=1
+        ),
         repr=False,
     )
 
     def __post_init__(self) -> None:
         self.registry.register(self.webhooks)
 
-    def answered(self, door: str, status: int, seconds: float) -> None:
+    def record_webhook(self, endpoint: str, status: int, seconds: float) -> None:
         """Count an answered webhook."""
-        self.webhooks.add((door, str(status)), seconds)
+        self.webhooks.add_duration((endpoint, str(status)), seconds)
 
-    def page(self) -> bytes:
+    def render_exposition(self) -> bytes:
         """Return the exposition text for a Prometheus scrape."""
         return generate_latest(self.registry)

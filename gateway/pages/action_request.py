@@ -1,25 +1,27 @@
 """Build the action request of a web page, as a menu step would."""
 
-from flows.domain.actions import Ask
+from flows.domain.actions import ActionRequest
 from flows.domain.failures import NotFound
 from flows.domain.records import Subscriber
-from gateway.pages.page_request import Visit
+from gateway.pages.page_request import PageRequest
 
 
-def ask(visit: Visit, person: Subscriber, given: str = "", key: str = "") -> Ask:
+def build_action_request(
+    request: PageRequest, subscriber: Subscriber, given: str = "", key: str = ""
+) -> ActionRequest:
     """Build a request for a subscriber who has proven their identity by a code, or holds a link."""
-    return Ask(
-        menu=visit.menu,
-        world=visit.world,
-        subscriber=person,
-        missing=NotFound,
-        caller=person.msisdn,
+    return ActionRequest(
+        menu=request.menu,
+        ports=request.ports,
+        subscriber=subscriber,
+        lookup_failure=NotFound,
+        caller=subscriber.msisdn,
         channel="web",
-        language=visit.language,
+        language=request.language,
         proofs=("code",),
-        given=given,
-        typed="",
+        argument=given,
+        input_text="",
         facts={},
         key=key,
-        now=visit.now,
+        now=request.now,
     )

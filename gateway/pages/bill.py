@@ -10,37 +10,37 @@ from html import escape
 from aiohttp import web
 
 from flows.domain.failures import Failure, NotFound
-from flows.domain.records import Change, Deed, Link, LinkPurpose, Secret
+from flows.domain.records import AuditEntry, ChangeSet, LinkPurpose, MagicLink, Secret
 from flows.selfcare import invoice
-from flows.services.eligibility import barred
+from flows.services.eligibility import ineligibility_outcome
 from gateway.pages import html, responses
-from gateway.pages.action_request import ask
-from gateway.pages.bill_pdf import Press
-from gateway.pages.bill_view import Statement, statement
-from gateway.pages.csrf import Cookies, Forms
-from gateway.pages.html import Input
-from gateway.pages.page_request import Visit
-from gateway.pages.sealed_token import Envelope
+from gateway.pages.action_request import build_action_request
+from gateway.pages.bill_pdf import PdfRenderer
+from gateway.pages.bill_view import Statement, build_statement
+from gateway.pages.csrf import CookieJar, CsrfTokens
+from gateway.pages.html import FormInput
+from gateway.pages.page_request import PageRequest
+from gateway.pages.sealed_token import TokenSealer
 from menus.model.facts import Text
-from menus.text.input_parsing import digits_of
+from menus.text.input_parsing import to_ascii_digits
 
 log = logging.getLogger("dialtree.pages")
-COOKIE = "bill"
+LOGIN_COOKIE = "bill"
 """Base name of the cookie that holds the login's token."""
-SITTING_LIFE = timedelta(minutes=10)
-PATIENCE_SECONDS = 2.5
+LOGIN_LIFETIME = timedelta(minutes=10)
+BILLING_TIMEOUT_SECONDS = 2.5
 """Time billing has while a code is redeemed; the page after it asks again."""
-PURPOSE: LinkPurpose = "bill"
-INPUTS = (
-    Input("number", 20, 'type="tel" inputmode="tel" autocomplete="tel"'),
-    Input("code", 12, 'type="text" inputmode="numeric" autocomplete="one-time-code"'),
+LINK_PURPOSE: LinkPurpose = "bill"
+FORM_INPUTS = (
+    FormInput("number", 20, 'type="tel" inputmode="tel" autocomplete="tel"'),
+    FormInput("code", 12, 'type="text" inputmode="numeric" autocomplete="one-time-code"'),
 )
-LEAVE = "leave"
+LOGOUT_FIELD = "leave"
 """The field of the log-out form."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sitting:
+class BillLogin:
     """A login at one bill, valid for ten minutes.
 
     Account and bill are empty when billing was unavailable as the code was redeemed: each page then looks the
@@ -60,147 +60,153 @@ class BillPage:
     ends the login for all of them.
     """
 
-    cookies: Cookies
-    forms: Forms
-    envelope: Envelope = field(repr=False)
-    token: Callable[[], str] = field(repr=False)
-    press: Press = field(default_factory=Press, repr=False)
+    cookies: CookieJar
+    csrf_tokens: CsrfTokens
+    token_sealer: TokenSealer = field(repr=False)
+    make_token: Callable[[], str] = field(repr=False)
+    pdf_renderer: PdfRenderer = field(default_factory=PdfRenderer, repr=False)
 
-    async def view(self, visit: Visit) -> web.Response:
+    async def view(self, request: PageRequest) -> web.Response:
         """Show the bill of the visitor's login; without a login, the form."""
-        login = await self._sitting(visit)
+        login = await self._find_login(request)
         if login is None:
-            return self.again(visit, "", 200)
-        return await self._shown(visit, login)
+            return self.show_form(request, "", 200)
+        return await self._show_bill(request, login)
 
-    async def submit(self, visit: Visit) -> web.Response:
+    async def submit(self, request: PageRequest) -> web.Response:
         """Redeem number and code, or log out."""
-        if LEAVE in visit.fields:
-            return await self._left(visit)
-        number = _number(visit)
-        code = Secret("".join(digits_of(visit.fields.get("code", "")).split()))
-        result = await visit.world.codes.redeem(visit.operator, number, "bill", code, visit.now, visit.source)
+        if LOGOUT_FIELD in request.form_fields:
+            return await self._log_out(request)
+        number = _typed_number(request)
+        code = Secret("".join(to_ascii_digits(request.form_fields.get("code", "")).split()))
+        result = await request.ports.codes.redeem_code(
+            request.operator, number, "bill", code, request.now, request.rate_limit_key
+        )
         if result != "ok":
-            log.info("pages.code_rejected", extra={"operator": visit.operator})
-            return self.again(visit, "page.refused", 200)
-        return await self._begun(visit, await _first(visit, Sitting(number)))
+            log.info("pages.code_rejected", extra={"operator": request.operator})
+            return self.show_form(request, "page.refused", 200)
+        return await self._start_login(request, await _bind_if_answered(request, BillLogin(number)))
 
-    def again(self, visit: Visit, text: str, status: int) -> web.Response:
+    def show_form(self, request: PageRequest, text: str, status: int) -> web.Response:
         """Show the form with an error text; the input is not repeated, as it may be somebody's number."""
         body = (
-            html.alert(visit, text, INPUTS)
-            + html.paragraph(visit, "page.bill_how")
-            + html.paragraph(visit, "page.bill_life")
-            + html.form(visit, INPUTS, "page.see", wrong=text == "page.refused")
+            html.render_alert(request, text, FORM_INPUTS)
+            + html.render_paragraph(request, "page.bill_how")
+            + html.render_paragraph(request, "page.bill_life")
+            + html.render_form(request, FORM_INPUTS, "page.see", has_error=text == "page.refused")
         )
-        return responses.page(visit, "page.bill_title", body, status)
+        return responses.html_page(request, "page.bill_title", body, status)
 
-    async def download(self, visit: Visit) -> web.Response:
+    async def download_pdf(self, request: PageRequest) -> web.Response:
         """Return the bill as a PDF; without a login, redirect to the form."""
-        login = await self._sitting(visit)
+        login = await self._find_login(request)
         try:
-            result = await _found(visit, login, "web.document") if login else ""
+            result = await _read_bill(request, login, "web.document") if login else ""
         except NotFound:
             result = ""
         if not isinstance(result, Statement):
-            return responses.see_other(visit.here)
-        return responses.document(await self.press.drawn(result, visit.now), result.number)
+            return responses.see_other(request.self_url)
+        return responses.pdf_file(await self.pdf_renderer.render(result, request.now), result.number)
 
-    async def _sitting(self, visit: Visit) -> Sitting | None:
+    async def _find_login(self, request: PageRequest) -> BillLogin | None:
         """Return the visitor's login; None when there is none or it has expired."""
-        if not visit.sitting:
+        if not request.login_token:
             return None
-        token = Secret(visit.sitting)
-        link = await visit.world.ledger.open_link(token, PURPOSE, visit.now)
-        words = self.envelope.open(link.value, self._label(visit, token)) if link else None
-        return Sitting(*words) if words else None
+        token = Secret(request.login_token)
+        link = await request.ports.ledger.find_link(token, LINK_PURPOSE, request.now)
+        words = self.token_sealer.unseal_words(link.value, self._seal_label(request, token)) if link else None
+        return BillLogin(*words) if words else None
 
-    async def _begun(self, visit: Visit, sitting: Sitting) -> web.Response:
+    async def _start_login(self, request: PageRequest, login: BillLogin) -> web.Response:
         """Start a login and redirect to the bill; a new token each time prevents session fixation."""
-        token = self.token()
-        await visit.world.ledger.commit(self._kept(visit, Secret(token), sitting))
-        response = responses.see_other(visit.here)
-        self.cookies.give(response, COOKIE, token, int(SITTING_LIFE.total_seconds()))
-        log.info("pages.bill_opened", extra={"operator": visit.operator})
+        token = self.make_token()
+        await request.ports.ledger.commit(self._login_change(request, Secret(token), login))
+        response = responses.see_other(request.self_url)
+        self.cookies.set_cookie(response, LOGIN_COOKIE, token, int(LOGIN_LIFETIME.total_seconds()))
+        log.info("pages.bill_opened", extra={"operator": request.operator})
         return response
 
-    def _kept(self, visit: Visit, token: Secret, sitting: Sitting) -> Change:
+    def _login_change(self, request: PageRequest, token: Secret, login: BillLogin) -> ChangeSet:
         """Return the change that stores the login as a link, its content encrypted."""
-        value = self.envelope.close((sitting.number, sitting.account, sitting.bill), self._label(visit, token))
-        link = Link(token, PURPOSE, visit.operator, "", value, visit.now + SITTING_LIFE)
-        return Change(self.forms.mark("sitting", token), visit.operator, "", visit.now, links=(link,))
+        value = self.token_sealer.seal_words(
+            (login.number, login.account, login.bill), self._seal_label(request, token)
+        )
+        link = MagicLink(token, LINK_PURPOSE, request.operator, "", value, request.now + LOGIN_LIFETIME)
+        return ChangeSet(
+            self.csrf_tokens.keyed_hash("sitting", token), request.operator, "", request.now, links=(link,)
+        )
 
-    def _label(self, visit: Visit, token: Secret) -> str:
+    def _seal_label(self, request: PageRequest, token: Secret) -> str:
         """Return a seal label of one login at one operator: any other link opens no bill."""
-        return self.forms.mark(f"sitting {visit.operator}", token)
+        return self.csrf_tokens.keyed_hash(f"sitting {request.operator}", token)
 
-    async def _left(self, visit: Visit) -> web.Response:
+    async def _log_out(self, request: PageRequest) -> web.Response:
         """End the login and delete its cookie."""
-        if visit.sitting:
-            await visit.world.ledger.use_link(Secret(visit.sitting), PURPOSE, visit.now)
-        response = responses.see_other(visit.here)
-        self.cookies.take(response, COOKIE)
+        if request.login_token:
+            await request.ports.ledger.use_link(Secret(request.login_token), LINK_PURPOSE, request.now)
+        response = responses.see_other(request.self_url)
+        self.cookies.delete_cookie(response, LOGIN_COOKIE)
         return response
 
-    async def _shown(self, visit: Visit, sitting: Sitting) -> web.Response:
+    async def _show_bill(self, request: PageRequest, login: BillLogin) -> web.Response:
         """Show the bill, or the reason why there is none."""
         try:
-            result = await _found(visit, sitting, "web.bill")
+            result = await _read_bill(request, login, "web.bill")
         except NotFound:
-            return self.again(visit, "page.refused", 200)
-        body = _bill(visit, result) if isinstance(result, Statement) else f"<p>{escape(result)}</p>"
-        logout = html.form(visit, (), "page.leave", more=html.hidden(LEAVE, "1"))
-        hint = html.paragraph(visit, "page.leave_hint")
-        return responses.page(visit, "page.bill_title", f"{body}\n{logout}\n{hint}")
+            return self.show_form(request, "page.refused", 200)
+        body = _bill_html(request, result) if isinstance(result, Statement) else f"<p>{escape(result)}</p>"
+        logout = html.render_form(request, (), "page.leave", extra_html=html.hidden_field(LOGOUT_FIELD, "1"))
+        hint = html.render_paragraph(request, "page.leave_hint")
+        return responses.html_page(request, "page.bill_title", f"{body}\n{logout}\n{hint}")
 
 
-async def _first(visit: Visit, sitting: Sitting) -> Sitting:
+async def _bind_if_answered(request: PageRequest, login: BillLogin) -> BillLogin:
     """Return the login bound to account and bill; unchanged when billing does not answer in time."""
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            bound = await _bound(visit, sitting)
+        async with asyncio.timeout(BILLING_TIMEOUT_SECONDS):
+            bound = await _bind_to_bill(request, login)
     except (Failure, TimeoutError):
-        return sitting
-    return sitting if isinstance(bound, str) else bound
+        return login
+    return login if isinstance(bound, str) else bound
 
 
-async def _found(visit: Visit, sitting: Sitting, reading: str) -> Statement | str:
+async def _read_bill(request: PageRequest, login: BillLogin, audit_action: str) -> Statement | str:
     """Return the login's bill, or the text that says why there is none; NotFound for an unknown number.
 
     `audit_action` is the action recorded in the audit log.
     """
-    bound = sitting if sitting.bill else await _bound(visit, sitting)
+    bound = login if login.bill else await _bind_to_bill(request, login)
     if isinstance(bound, str):
         return bound
-    billing = visit.world.billing
-    bill = await billing.bill(bound.account, bound.bill)
-    lines = await billing.lines(bound.account, bound.bill)
-    entry = Deed(visit.operator, bound.number, reading, visit.now, "web", bill.id)
-    visit.world.ledger.note(entry)
-    return statement(visit, bill, lines, bound.number)
+    billing = request.ports.billing
+    bill = await billing.get_bill(bound.account, bound.bill)
+    lines = await billing.list_bill_lines(bound.account, bound.bill)
+    entry = AuditEntry(request.operator, bound.number, audit_action, request.now, "web", bill.id)
+    request.ports.ledger.record_audit_entry(entry)
+    return build_statement(request, bill, lines, bound.number)
 
 
-async def _bound(visit: Visit, sitting: Sitting) -> Sitting | str:
+async def _bind_to_bill(request: PageRequest, login: BillLogin) -> BillLogin | str:
     """Return the login with account and latest bill, or a text that says why there is no bill."""
-    subscriber = await visit.world.billing.subscriber(sitting.number)
-    action_request = ask(visit, subscriber)
-    reason = barred(action_request)
+    subscriber = await request.ports.billing.get_subscriber(login.number)
+    action_request = build_action_request(request, subscriber)
+    reason = ineligibility_outcome(action_request)
     if reason:
-        return visit.said(f"house.{reason.name}", reason.facts)
-    outcome = await invoice.latest(action_request)
+        return request.plain_text(f"house.{reason.name}", reason.facts)
+    outcome = await invoice.show_latest(action_request)
     bill = outcome.facts.get("bill")
     if not isinstance(bill, Text):
-        return visit.said(f"invoice.{outcome.name}", outcome.facts)
-    return replace(sitting, account=subscriber.account, bill=bill.value)
+        return request.plain_text(f"invoice.{outcome.name}", outcome.facts)
+    return replace(login, account=subscriber.account, bill=bill.value)
 
 
-def _number(visit: Visit) -> str:
+def _typed_number(request: PageRequest) -> str:
     """Return the number typed, national or international; empty, which matches nobody, when it is not one."""
-    return visit.menu.msisdn(visit.fields.get("number", "")) or ""
+    return request.menu.parse_msisdn(request.form_fields.get("number", "")) or ""
 
 
-def _bill(visit: Visit, found: Statement) -> str:
-    query = f"?lang={visit.language}" if visit.asked else ""
-    link = f'<p><a href="/{visit.operator}/bill.pdf{query}">{visit.words("page.pdf")}</a></p>'
-    detail = html.table(found.detail_title, found.detail, found.head)
-    return f"{html.table(found.title, found.rows)}\n{detail}\n{link}"
+def _bill_html(request: PageRequest, statement: Statement) -> str:
+    query = f"?lang={request.language}" if request.language_requested else ""
+    link = f'<p><a href="/{request.operator}/bill.pdf{query}">{request.html_text("page.pdf")}</a></p>'
+    detail = html.render_table(statement.detail_title, statement.detail_rows, statement.detail_header)
+    return f"{html.render_table(statement.title, statement.rows)}\n{detail}\n{link}"

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from flows.domain.records import Bill, BillLine
-from flows.selfcare.invoice import shown
-from gateway.pages.languages import RUBRICS
-from gateway.pages.page_request import Visit
+from flows.selfcare.invoice import bill_facts
+from gateway.pages.languages import BILL_RUBRICS
+from gateway.pages.page_request import PageRequest
 from menus.model.facts import Fact, Money, Rows, Text
 
-Row = tuple[str, str]
+BillRow = tuple[str, str]
 """A label and its value, plain text."""
-FACTS = ("line", "bill_number", "total", "tax", "remaining", "due", "state")
+FACT_NAMES = ("line", "bill_number", "total", "tax", "remaining", "due", "state")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,38 +26,40 @@ class Statement:
     title: str
     number: str
     """The bill's own number."""
-    rows: tuple[Row, ...] = field(repr=False)
+    rows: tuple[BillRow, ...] = field(repr=False)
     detail_title: str
-    head: Row
-    detail: tuple[Row, ...] = field(repr=False)
+    detail_header: BillRow
+    detail_rows: tuple[BillRow, ...] = field(repr=False)
 
 
-def statement(visit: Visit, bill: Bill, lines: Sequence[BillLine], msisdn: str) -> Statement:
+def build_statement(request: PageRequest, bill: Bill, lines: Sequence[BillLine], msisdn: str) -> Statement:
     """Build the bill's texts in the visitor's language, with the phone number masked."""
-    facts = {**shown(bill, msisdn), "bill_number": Text(bill.number)}
+    facts = {**bill_facts(bill, msisdn), "bill_number": Text(bill.number)}
     return Statement(
-        operator=visit.menu.form.title,
-        language=visit.language,
-        title=f"{visit.said('page.bill_title')} {_worded(visit, facts['month'])}",
+        operator=request.menu.config.title,
+        language=request.language,
+        title=f"{request.plain_text('page.bill_title')} {_format_fact(request, facts['month'])}",
         number=bill.number,
-        rows=tuple((visit.said(f"page.{name}"), _worded(visit, facts[name])) for name in FACTS),
-        detail_title=visit.said("page.detail"),
-        head=(visit.said("page.rubric"), visit.said("page.amount")),
-        detail=tuple(_detail(visit, lines)),
+        rows=tuple(
+            (request.plain_text(f"page.{name}"), _format_fact(request, facts[name])) for name in FACT_NAMES
+        ),
+        detail_title=request.plain_text("page.detail"),
+        detail_header=(request.plain_text("page.rubric"), request.plain_text("page.amount")),
+        detail_rows=tuple(_detail_rows(request, lines)),
     )
 
 
-def _worded(visit: Visit, fact: Fact | Rows) -> str:
+def _format_fact(request: PageRequest, fact: Fact | Rows) -> str:
     if isinstance(fact, Rows):
         raise TypeError("a bill's facts are no lists")
-    return visit.fact(fact)
+    return request.format_fact(fact)
 
 
-def _detail(visit: Visit, lines: Sequence[BillLine]) -> Iterator[Row]:
+def _detail_rows(request: PageRequest, lines: Sequence[BillLine]) -> Iterator[BillRow]:
     """Yield the amounts by rubric; rubrics without a name on the page are summed up at the end."""
     sums: dict[str, Decimal] = defaultdict(Decimal)
     for line in lines:
-        sums[line.rubric if line.rubric in RUBRICS else "other"] += line.amount
-    for rubric in (*RUBRICS, "other"):
+        sums[line.rubric if line.rubric in BILL_RUBRICS else "other"] += line.amount
+    for rubric in (*BILL_RUBRICS, "other"):
         if sums.get(rubric):
-            yield visit.said(f"page.rubric_{rubric}"), visit.fact(Money(sums[rubric]))
+            yield request.plain_text(f"page.rubric_{rubric}"), request.format_fact(Money(sums[rubric]))

@@ -7,108 +7,128 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from flows.domain.failures import NotFound
-from flows.domain.records import Deed, Link, LinkPurpose, Secret
+from flows.domain.records import AuditEntry, LinkPurpose, MagicLink, Secret
 from flows.selfcare import code
 from flows.services import file_links
 from gateway.pages import html, magic_links, responses
-from gateway.pages.action_request import ask
-from gateway.pages.file_builder import Binder
-from gateway.pages.html import Input
-from gateway.pages.page_request import Visit
-from gateway.pages.sealed_token import Envelope
-from menus.model.facts import Number
-from menus.text.input_parsing import digits_of
+from gateway.pages.action_request import build_action_request
+from gateway.pages.file_builder import FileBuilder
+from gateway.pages.html import FormInput
+from gateway.pages.page_request import PageRequest
+from gateway.pages.sealed_token import TokenSealer
+from menus.model.facts import PhoneNumber
+from menus.text.input_parsing import to_ascii_digits
 
 log = logging.getLogger("dialtree.pages")
-PURPOSE: LinkPurpose = "file"
-SLIP = "slip"
+LINK_PURPOSE: LinkPurpose = "file"
+SEALED_LINK_FIELD = "slip"
 """The field that stands for the link's token, encrypted for this visitor."""
-INPUTS = (Input("code", 12, 'type="text" inputmode="numeric" autocomplete="one-time-code"'),)
+FORM_INPUTS = (FormInput("code", 12, 'type="text" inputmode="numeric" autocomplete="one-time-code"'),)
 
 
 @dataclass(frozen=True, slots=True)
 class FilePage:
     """`/{operator}/file`: first the link's token, then the code, then the file."""
 
-    envelope: Envelope = field(repr=False)
-    token: Callable[[], str] = field(repr=False)
-    binder: Binder = field(default_factory=Binder, repr=False)
+    token_sealer: TokenSealer = field(repr=False)
+    make_token: Callable[[], str] = field(repr=False)
+    file_builder: FileBuilder = field(default_factory=FileBuilder, repr=False)
 
-    async def view(self, visit: Visit) -> web.Response:
+    async def view(self, request: PageRequest) -> web.Response:
         """Show the page the link leads to; viewing it sends no code."""
-        return self.again(visit, "", 200)
+        return self.show_form(request, "", 200)
 
-    async def submit(self, visit: Visit) -> web.Response:
+    async def submit(self, request: PageRequest) -> web.Response:
         """Answer a token with the form for the code, or a code with the file."""
-        slip = visit.fields.get(SLIP, "")
-        return await self._given(visit, slip) if slip else await self._asked(visit)
+        slip = request.form_fields.get(SEALED_LINK_FIELD, "")
+        return await self._redeem_code(request, slip) if slip else await self._exchange_link(request)
 
-    def again(self, visit: Visit, text: str, status: int) -> web.Response:
+    def show_form(self, request: PageRequest, text: str, status: int) -> web.Response:
         """Show the first page with an error text."""
-        return magic_links.asked(visit, "page.file_title", "page.file_send", text, status)
+        return magic_links.show_link_form(request, "page.file_title", "page.file_send", text, status)
 
-    async def _asked(self, visit: Visit) -> web.Response:
+    async def _exchange_link(self, request: PageRequest) -> web.Response:
         """Exchange the posted token for the code form, and send the code."""
-        token = magic_links.typed(visit)
-        link = await magic_links.opened(visit, token, PURPOSE)
-        file = _named(link)
+        token = magic_links.posted_token(request)
+        link = await magic_links.find_link(request, token, LINK_PURPOSE)
+        file = _parse_link(link)
         if file is None:
-            return magic_links.gone(visit)
-        await self._send(visit, file)
-        return self._form(visit, file, self.envelope.close((token.value,), _label(visit)))
+            return magic_links.link_expired_page(request)
+        await self._send_code(request, file)
+        return self._code_form(
+            request, file, self.token_sealer.seal_words((token.value,), _seal_label(request))
+        )
 
-    async def _send(self, visit: Visit, file: file_links.File) -> None:
+    async def _send_code(self, request: PageRequest, file: file_links.LinkedFile) -> None:
         """Send a code to the line the link was made for; none to a number that has no subscriber any more."""
         try:
-            subscriber = await visit.world.billing.subscriber(file.number)
+            subscriber = await request.ports.billing.get_subscriber(file.number)
         except NotFound:
             return
-        await code.send(ask(visit, subscriber, PURPOSE, f"file/{self.token()}"))
+        await code.send_code(
+            build_action_request(request, subscriber, LINK_PURPOSE, f"file/{self.make_token()}")
+        )
 
-    async def _given(self, visit: Visit, slip: str) -> web.Response:
+    async def _redeem_code(self, request: PageRequest, sealed_link: str) -> web.Response:
         """Redeem the code and send the file; show the form again for a wrong code."""
-        words = self.envelope.open(slip, _label(visit))
-        link = await magic_links.opened(visit, Secret(words[0]), PURPOSE) if words else None
-        file = _named(link)
+        words = self.token_sealer.unseal_words(sealed_link, _seal_label(request))
+        link = await magic_links.find_link(request, Secret(words[0]), LINK_PURPOSE) if words else None
+        file = _parse_link(link)
         if link is None or file is None:
-            return magic_links.gone(visit)
-        if not await _redeemed(visit, file.number):
-            return self._form(visit, file, slip, "page.refused")
-        return await self._opened(visit, link, file)
+            return magic_links.link_expired_page(request)
+        if not await _code_is_valid(request, file.number):
+            return self._code_form(request, file, sealed_link, "page.refused")
+        return await self._send_file(request, link, file)
 
-    async def _opened(self, visit: Visit, link: Link, file: file_links.File) -> web.Response:
+    async def _send_file(
+        self, request: PageRequest, link: MagicLink, file: file_links.LinkedFile
+    ) -> web.Response:
         """Send the file; it is built first, so that only a file that exists uses up an opening."""
-        built = await self.binder.sheet(visit, file)
-        if await visit.world.ledger.use_link(link.token, PURPOSE, visit.now) is None:
-            return magic_links.gone(visit)
-        entry = Deed(visit.operator, file.number, f"web.file.{file.kind}", visit.now, "web", file.bill)
-        visit.world.ledger.note(entry)
-        log.info("pages.file_opened", extra={"operator": visit.operator})
-        return responses.attachment(built.data, built.name, built.suffix)
+        built = await self.file_builder.build_file(request, file)
+        if await request.ports.ledger.use_link(link.token, LINK_PURPOSE, request.now) is None:
+            return magic_links.link_expired_page(request)
+        entry = AuditEntry(
+            request.operator, file.number, f"web.file.{file.kind}", request.now, "web", file.bill_id
+        )
+        request.ports.ledger.record_audit_entry(entry)
+        log.info("pages.file_opened", extra={"operator": request.operator})
+        return responses.file_attachment(built.data, built.name, built.suffix)
 
-    def _form(self, visit: Visit, file: file_links.File, slip: str, wrong: str = "") -> web.Response:
+    def _code_form(
+        self, request: PageRequest, file: file_links.LinkedFile, sealed_link: str, error_text: str = ""
+    ) -> web.Response:
         """Show the form for the code."""
-        prompt = f"<p>{visit.words('page.file_code', {'line': Number(file.number)})}</p>"
-        form = html.form(visit, INPUTS, "page.file_download", wrong=bool(wrong), more=html.hidden(SLIP, slip))
-        return responses.page(visit, "page.file_title", html.alert(visit, wrong, INPUTS) + prompt + form)
+        prompt = f"<p>{request.html_text('page.file_code', {'line': PhoneNumber(file.number)})}</p>"
+        form = html.render_form(
+            request,
+            FORM_INPUTS,
+            "page.file_download",
+            has_error=bool(error_text),
+            extra_html=html.hidden_field(SEALED_LINK_FIELD, sealed_link),
+        )
+        return responses.html_page(
+            request, "page.file_title", html.render_alert(request, error_text, FORM_INPUTS) + prompt + form
+        )
 
 
-def _named(link: Link | None) -> file_links.File | None:
+def _parse_link(link: MagicLink | None) -> file_links.LinkedFile | None:
     """Return the file a link leads to; None for no link or an unreadable one."""
     try:
-        return file_links.named(link.value) if link else None
+        return file_links.parse_file_link(link.value) if link else None
     except ValueError:
         log.error("pages.link_unreadable")
         return None
 
 
-async def _redeemed(visit: Visit, number: str) -> bool:
+async def _code_is_valid(request: PageRequest, number: str) -> bool:
     """Redeem the posted code; return whether it was right."""
-    typed = Secret("".join(digits_of(visit.fields.get("code", "")).split()))
-    result = await visit.world.codes.redeem(visit.operator, number, PURPOSE, typed, visit.now, visit.source)
+    typed = Secret("".join(to_ascii_digits(request.form_fields.get("code", "")).split()))
+    result = await request.ports.codes.redeem_code(
+        request.operator, number, LINK_PURPOSE, typed, request.now, request.rate_limit_key
+    )
     return result == "ok"
 
 
-def _label(visit: Visit) -> str:
+def _seal_label(request: PageRequest) -> str:
     """Return a seal label of this page and visitor."""
-    return f"file {visit.path} {visit.form_token}"
+    return f"file {request.path} {request.form_token}"

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 
 from menus.machine.menu import Menu
 
-RUBRICS = ("subscriptions", "options", "communications", "equipment", "one_off", "third_party", "prorata")
+BILL_RUBRICS = ("subscriptions", "options", "communications", "equipment", "one_off", "third_party", "prorata")
 """Bill rubrics that have a name on the page, in the order shown."""
-TEXTS = (
+REQUIRED_TEXTS = (
     *("page.language", "page.problem", "page.help", "page.go_on", "page.limited", "page.stale"),
     *("page.bill_title", "page.bill_how", "page.bill_life", "page.number", "page.number_hint", "page.code"),
     *("page.code_hint", "page.see", "page.refused", "page.line", "page.bill_number", "page.total", "page.tax"),
     *("page.remaining", "page.due", "page.state", "page.detail", "page.rubric", "page.amount"),
-    *(f"page.rubric_{rubric}" for rubric in (*RUBRICS, "other")),
+    *(f"page.rubric_{rubric}" for rubric in (*BILL_RUBRICS, "other")),
     *("page.pdf", "page.leave", "page.leave_hint", "page.link", "page.link_hint", "page.gone_title"),
     *("page.gone", "page.address_title", "page.address", "page.address_hint", "page.address_bad"),
     *("page.address_send", "page.address_done", "page.confirm_title", "page.confirm_send"),
@@ -23,33 +23,36 @@ TEXTS = (
 )
 """Every text the pages show; a language without all of them is not offered."""
 RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
-_WISH = re.compile(r"([a-z]{2,3})(?:-[a-z0-9-]*)?(?:;q=([01](?:\.[0-9]{0,3})?))?", re.IGNORECASE)
-_MOST_CHARACTERS = 200
+_LANGUAGE_RANGE = re.compile(r"([a-z]{2,3})(?:-[a-z0-9-]*)?(?:;q=([01](?:\.[0-9]{0,3})?))?", re.IGNORECASE)
+_MAX_HEADER_CHARACTERS = 200
 
 
-def offered(menu: Menu) -> tuple[str, ...]:
+def offered_languages(menu: Menu) -> tuple[str, ...]:
     """Return the pack's languages that have all texts of the pages, in the pack's order."""
     return tuple(
         language
-        for language in menu.form.languages
-        if all(name in menu.tongues[language].catalogue for name in TEXTS)
+        for language in menu.config.languages
+        if all(name in menu.language_packs[language].catalogue for name in REQUIRED_TEXTS)
     )
 
 
-def negotiated(languages: Sequence[str], asked: str, header: str) -> str:
+def negotiate_language(languages: Sequence[str], requested: str, accept_language: str) -> str:
     """Return the language requested, else the best of Accept-Language, else the first."""
-    if asked in languages:
-        return asked
-    ranges = (_WISH.fullmatch("".join(part.split())) for part in header[:_MOST_CHARACTERS].split(","))
+    if requested in languages:
+        return requested
+    ranges = (
+        _LANGUAGE_RANGE.fullmatch("".join(part.split()))
+        for part in accept_language[:_MAX_HEADER_CHARACTERS].split(",")
+    )
     ranked = [(-float(match[2] or 1), match[1].lower()) for match in ranges if match]
-    matching = [language for rank, language in sorted(ranked, key=_quality) if rank and language in languages]
+    matching = [language for rank, language in sorted(ranked, key=_sort_key) if rank and language in languages]
     return matching[0] if matching else languages[0]
 
 
-def _quality(wish: tuple[float, str]) -> float:
-    return wish[0]
+def _sort_key(ranked: tuple[float, str]) -> float:
+    return ranked[0]
 
 
-def direction(language: str) -> str:
+def text_direction(language: str) -> str:
     """Return the value of HTML's `dir` for the language."""
     return "rtl" if language in RIGHT_TO_LEFT else "ltr"

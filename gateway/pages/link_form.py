@@ -8,83 +8,89 @@ from aiohttp import web
 
 from flows.domain.records import LinkPurpose, Secret
 from gateway.pages import html, magic_links, responses
-from gateway.pages.html import Input
-from gateway.pages.page_request import Visit
-from gateway.pages.sealed_token import Envelope
+from gateway.pages.html import FormInput
+from gateway.pages.page_request import PageRequest
+from gateway.pages.sealed_token import TokenSealer
 
-SLIP = "slip"
+SEALED_LINK_FIELD = "slip"
 """The field with the link's token encrypted for this visitor: no page contains the token itself."""
-SLIP_LIFE = timedelta(minutes=30)
+SEALED_LINK_LIFETIME = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class LinkForm:
     """A form with one field, for holders of a link of this purpose."""
 
     purpose: LinkPurpose
     title: str
     button: str
-    input: Input
-    envelope: Envelope = field(repr=False)
+    form_input: FormInput
+    token_sealer: TokenSealer = field(repr=False)
 
-    def asked(self, visit: Visit, text: str = "", status: int = 200) -> web.Response:
+    def show_link_form(self, request: PageRequest, text: str = "", status: int = 200) -> web.Response:
         """Show the page the link leads to, with an error text if any."""
-        return magic_links.asked(visit, self.title, "page.go_on", text, status)
+        return magic_links.show_link_form(request, self.title, "page.go_on", text, status)
 
-    async def exchanged(self, visit: Visit) -> web.Response:
+    async def exchange_token(self, request: PageRequest) -> web.Response:
         """Show the form for a posted token; this does not use up the link."""
-        token = magic_links.typed(visit)
-        if await magic_links.opened(visit, token, self.purpose) is None:
-            return magic_links.gone(visit)
-        expires_at = visit.now + SLIP_LIFE
-        return self.form(visit, self.envelope.close((expires_at.isoformat(), token.value), _label(visit)))
+        token = magic_links.posted_token(request)
+        if await magic_links.find_link(request, token, self.purpose) is None:
+            return magic_links.link_expired_page(request)
+        expires_at = request.now + SEALED_LINK_LIFETIME
+        return self.show_form(
+            request, self.token_sealer.seal_words((expires_at.isoformat(), token.value), _seal_label(request))
+        )
 
-    def token(self, visit: Visit) -> Secret | None:
+    def posted_link_token(self, request: PageRequest) -> Secret | None:
         """Return the link's token from the posted field; None when it is invalid or older than 30 minutes."""
-        words = self.envelope.open(visit.fields.get(SLIP, ""), _label(visit))
-        is_current = words and visit.now < datetime.fromisoformat(words[0])
+        words = self.token_sealer.unseal_words(
+            request.form_fields.get(SEALED_LINK_FIELD, ""), _seal_label(request)
+        )
+        is_current = words and request.now < datetime.fromisoformat(words[0])
         return Secret(words[1]) if words and is_current else None
 
-    def again(self, visit: Visit, wrong: str) -> web.Response:
+    def show_again(self, request: PageRequest, error_text: str) -> web.Response:
         """Show the form once more, with an error text."""
-        return self.form(visit, visit.fields.get(SLIP, ""), wrong)
+        return self.show_form(request, request.form_fields.get(SEALED_LINK_FIELD, ""), error_text)
 
-    def form(self, visit: Visit, slip: str, wrong: str = "") -> web.Response:
+    def show_form(self, request: PageRequest, sealed_link: str, error_text: str = "") -> web.Response:
         """Show the form with the encrypted token."""
-        alert = html.alert(visit, wrong, (self.input,))
-        hidden = html.hidden(SLIP, slip)
-        form = html.form(visit, (self.input,), self.button, wrong=bool(wrong), more=hidden)
-        return responses.page(visit, self.title, alert + form)
+        alert = html.render_alert(request, error_text, (self.form_input,))
+        hidden = html.hidden_field(SEALED_LINK_FIELD, sealed_link)
+        form = html.render_form(
+            request, (self.form_input,), self.button, has_error=bool(error_text), extra_html=hidden
+        )
+        return responses.html_page(request, self.title, alert + form)
 
-    def done(self, visit: Visit, text: str) -> web.Response:
+    def show_success(self, request: PageRequest, text: str) -> web.Response:
         """Show a success text."""
-        return responses.page(visit, self.title, html.done(visit, text))
+        return responses.html_page(request, self.title, html.render_success(request, text))
 
 
 @dataclass(frozen=True, slots=True)
-class SheetPage:
+class LinkFormPage:
     """The page of a link form: first the link's token, then the form's content."""
 
-    sheet: Sheet
-    written: Callable[[Visit, Secret], Awaitable[web.Response]]
+    link_form: LinkForm
+    on_submit: Callable[[PageRequest, Secret], Awaitable[web.Response]]
     """Takes the posted form, and the token of the link it stands for."""
 
-    async def view(self, visit: Visit) -> web.Response:
+    async def view(self, request: PageRequest) -> web.Response:
         """Show the page the link leads to."""
-        return self.sheet.asked(visit)
+        return self.link_form.show_link_form(request)
 
-    async def submit(self, visit: Visit) -> web.Response:
+    async def submit(self, request: PageRequest) -> web.Response:
         """Answer a token with the form, or the posted form with its result."""
-        if not visit.fields.get(SLIP):
-            return await self.sheet.exchanged(visit)
-        token = self.sheet.token(visit)
-        return magic_links.gone(visit) if token is None else await self.written(visit, token)
+        if not request.form_fields.get(SEALED_LINK_FIELD):
+            return await self.link_form.exchange_token(request)
+        token = self.link_form.posted_link_token(request)
+        return magic_links.link_expired_page(request) if token is None else await self.on_submit(request, token)
 
-    def again(self, visit: Visit, text: str, status: int) -> web.Response:
+    def show_form(self, request: PageRequest, text: str, status: int) -> web.Response:
         """Show the first page with an error text."""
-        return self.sheet.asked(visit, text, status)
+        return self.link_form.show_link_form(request, text, status)
 
 
-def _label(visit: Visit) -> str:
+def _seal_label(request: PageRequest) -> str:
     """Return a seal label of this page and visitor."""
-    return f"slip {visit.path} {visit.form_token}"
+    return f"slip {request.path} {request.form_token}"

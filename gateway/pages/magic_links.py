@@ -2,32 +2,34 @@
 
 from aiohttp import web
 
-from flows.domain.records import Link, LinkPurpose, Secret
+from flows.domain.records import LinkPurpose, MagicLink, Secret
 from gateway.pages import html, responses
-from gateway.pages.html import Input
-from gateway.pages.page_request import Visit
+from gateway.pages.html import FormInput
+from gateway.pages.page_request import PageRequest
 
-INPUT = Input("link", 200, 'type="text" autocomplete="off" autocapitalize="none" spellcheck="false"')
+LINK_INPUT = FormInput("link", 200, 'type="text" autocomplete="off" autocapitalize="none" spellcheck="false"')
 
 
-async def opened(visit: Visit, token: Secret, purpose: LinkPurpose) -> Link | None:
+async def find_link(request: PageRequest, token: Secret, purpose: LinkPurpose) -> MagicLink | None:
     """Return the link of the token at this operator, without using it; None when there is none."""
-    link = await visit.world.ledger.open_link(token, purpose, visit.now)
-    return link if link and link.operator == visit.operator else None
+    link = await request.ports.ledger.find_link(token, purpose, request.now)
+    return link if link and link.operator == request.operator else None
 
 
-def typed(visit: Visit) -> Secret:
+def posted_token(request: PageRequest) -> Secret:
     """Return the posted token; of a whole URL only the part after the # counts."""
-    return Secret(visit.fields.get(INPUT.name, "").strip().rpartition("#")[2])
+    return Secret(request.form_fields.get(LINK_INPUT.name, "").strip().rpartition("#")[2])
 
 
-def asked(visit: Visit, title: str, button: str, text: str = "", status: int = 200) -> web.Response:
+def show_link_form(
+    request: PageRequest, title: str, button: str, text: str = "", status: int = 200
+) -> web.Response:
     """Show the page a link leads to: its script posts the fragment; without scripts the token is typed."""
-    body = html.alert(visit, text) + html.form(visit, (INPUT,), button)
-    return responses.page(visit, title, body, status, script=True)
+    body = html.render_alert(request, text) + html.render_form(request, (LINK_INPUT,), button)
+    return responses.html_page(request, title, body, status, script=True)
 
 
-def gone(visit: Visit) -> web.Response:
+def link_expired_page(request: PageRequest) -> web.Response:
     """Show one and the same page for every link that opens nothing, whatever the reason."""
-    body = f'<div role="alert">{html.paragraph(visit, "page.gone")}</div>'
-    return responses.page(visit, "page.gone_title", body, 404)
+    body = f'<div role="alert">{html.render_paragraph(request, "page.gone")}</div>'
+    return responses.html_page(request, "page.gone_title", body, 404)

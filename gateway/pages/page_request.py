@@ -5,29 +5,29 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from html import escape
 
-from flows.domain.actions import World
+from flows.domain.actions import OperatorPorts
 from menus.machine.menu import Menu
 from menus.model.facts import Fact, Rows
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class PageRequest:
     """One request for a page. The form fields may hold secrets and are passed to ports only."""
 
     menu: Menu = field(repr=False)
-    world: World = field(repr=False)
+    ports: OperatorPorts = field(repr=False)
     path: str
     """Where forms are posted: the page's own path, without a query."""
     language: str
     languages: tuple[str, ...]
     """Languages the page is available in."""
-    asked: bool
+    language_requested: bool
     """Whether the URL names the language; it is then kept in links."""
     form_token: str = field(repr=False)
-    sitting: str = field(repr=False)
+    login_token: str = field(repr=False)
     """The token of the visitor's login at the bill; empty when there is none."""
-    fields: Mapping[str, str] = field(default_factory=dict, repr=False)
-    source: str = field(default="", repr=False)
+    form_fields: Mapping[str, str] = field(default_factory=dict, repr=False)
+    rate_limit_key: str = field(default="", repr=False)
     """What the client address is rate-limited by."""
 
     @property
@@ -38,21 +38,21 @@ class Visit:
     @property
     def now(self) -> datetime:
         """The current time, UTC."""
-        return self.world.now()
+        return self.ports.now()
 
     @property
-    def here(self) -> str:
+    def self_url(self) -> str:
         """The page's URL path, with the language if the request named one."""
-        return f"{self.path}?lang={self.language}" if self.asked else self.path
+        return f"{self.path}?lang={self.language}" if self.language_requested else self.path
 
-    def said(self, name: str, facts: Mapping[str, Fact | Rows] | None = None) -> str:
+    def plain_text(self, name: str, facts: Mapping[str, Fact | Rows] | None = None) -> str:
         """Return a text of the catalogue as plain text."""
-        return self.menu.words(name, self.language, "web", facts or {})
+        return self.menu.fill_text(name, self.language, "web", facts or {})
 
-    def words(self, name: str, facts: Mapping[str, Fact | Rows] | None = None) -> str:
+    def html_text(self, name: str, facts: Mapping[str, Fact | Rows] | None = None) -> str:
         """Return a text of the catalogue, escaped for HTML."""
-        return escape(self.said(name, facts))
+        return escape(self.plain_text(name, facts))
 
-    def fact(self, fact: Fact) -> str:
+    def format_fact(self, fact: Fact) -> str:
         """Return a fact as this language writes it, plain text."""
-        return self.menu.tongues[self.language].show(fact, "web")
+        return self.menu.language_packs[self.language].format_fact(fact, "web")

@@ -7,78 +7,86 @@ from pathlib import Path
 
 from aiohttp import web
 
-from flows.domain.ports import Tallies
+from flows.domain.ports import Counters
 from flows.domain.records import Secret
-from flows.engine.menu_versions import Shelf
-from flows.engine.subscriber_cache import People
+from flows.engine.menu_versions import MenuVersions
+from flows.engine.subscriber_cache import SubscriberCache
 from gateway.pages import bill, email, file, magic_links, paper_address, responses
 from gateway.pages.bill import BillPage
 from gateway.pages.confirm_email import ConfirmPage
-from gateway.pages.csrf import Cookies, Forms
+from gateway.pages.csrf import CookieJar, CsrfTokens
 from gateway.pages.file import FilePage
-from gateway.pages.link_form import SLIP
-from gateway.pages.request_pipeline import Entrance, Handler, Page
-from gateway.pages.sealed_token import Envelope
-from storage.crypto import derived
+from gateway.pages.link_form import SEALED_LINK_FIELD
+from gateway.pages.request_pipeline import Page, PageHandler, PagePipeline
+from gateway.pages.sealed_token import TokenSealer
+from storage.crypto import derive_key
 
-FOLDER = Path(__file__).parent
-ASSETS = {"style.css": "text/css", "link.js": "text/javascript"}
-FORMS: Mapping[str, Sequence[str]] = {
-    "bill": (*(each.name for each in bill.INPUTS), bill.LEAVE),
-    "address": (magic_links.INPUT.name, SLIP, paper_address.INPUT.name),
-    "mailbox": (magic_links.INPUT.name, SLIP, email.INPUT.name),
-    "confirm": (magic_links.INPUT.name,),
-    "file": (magic_links.INPUT.name, file.SLIP, *(each.name for each in file.INPUTS)),
+ASSET_FOLDER = Path(__file__).parent
+STATIC_ASSETS = {"style.css": "text/css", "link.js": "text/javascript"}
+FORM_FIELDS: Mapping[str, Sequence[str]] = {
+    "bill": (*(each.name for each in bill.FORM_INPUTS), bill.LOGOUT_FIELD),
+    "address": (magic_links.LINK_INPUT.name, SEALED_LINK_FIELD, paper_address.ADDRESS_INPUT.name),
+    "mailbox": (magic_links.LINK_INPUT.name, SEALED_LINK_FIELD, email.EMAIL_INPUT.name),
+    "confirm": (magic_links.LINK_INPUT.name,),
+    "file": (magic_links.LINK_INPUT.name, file.SEALED_LINK_FIELD, *(each.name for each in file.FORM_INPUTS)),
 }
 """The fields of each page's forms, besides the CSRF token."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pages:
+class SubscriberPages:
     """The pages and their dependencies; `build_routes` is called once, by the server."""
 
-    shelf: Shelf = field(repr=False)
-    people: Mapping[str, People] = field(repr=False)
+    menu_versions: MenuVersions = field(repr=False)
+    subscriber_caches: Mapping[str, SubscriberCache] = field(repr=False)
     secret: Secret
     """Signs forms and hashes link tokens; the same in every process."""
     public_url: str
-    tallies: Tallies = field(repr=False)
+    counters: Counters = field(repr=False)
     """Counts POSTs across processes."""
-    source: Callable[[web.Request], str]
+    rate_limit_key: Callable[[web.Request], str]
     """Returns what a request is rate-limited by."""
-    token: Callable[[], str] = field(default=lambda: secrets.token_urlsafe(32), repr=False)
+    make_token: Callable[[], str] = field(default=lambda: secrets.token_urlsafe(32), repr=False)
     """Returns a URL-safe token of 256 random bits."""
-    posts_a_minute: int = 20
+    posts_per_minute: int = 20
     """Per client address; a PDF counts like a POST."""
 
-    def routes(self) -> list[web.RouteDef]:
+    def build_routes(self) -> list[web.RouteDef]:
         """Return the routes for `Application.add_routes`; reads the style sheet and the script."""
-        cookies = Cookies(self.public_url.startswith("https://"))
-        csrf_tokens = Forms(derived(self.secret, "pages"))
-        limit = (self.tallies, self.posts_a_minute)
-        pipeline = Entrance(self.shelf, self.people, cookies, csrf_tokens, self.token, self.source, *limit)
-        token_sealer = Envelope.of(self.secret)
-        bill_page = BillPage(cookies, csrf_tokens, token_sealer, self.token)
+        cookies = CookieJar(self.public_url.startswith("https://"))
+        csrf_tokens = CsrfTokens(derive_key(self.secret, "pages"))
+        limit = (self.counters, self.posts_per_minute)
+        pipeline = PagePipeline(
+            self.menu_versions,
+            self.subscriber_caches,
+            cookies,
+            csrf_tokens,
+            self.make_token,
+            self.rate_limit_key,
+            *limit,
+        )
+        token_sealer = TokenSealer.from_secret(self.secret)
+        bill_page = BillPage(cookies, csrf_tokens, token_sealer, self.make_token)
         pages: dict[str, Page] = {
             "bill": bill_page,
-            "address": paper_address.page(csrf_tokens, token_sealer),
-            "mailbox": email.page(csrf_tokens, token_sealer),
+            "address": paper_address.build_page(csrf_tokens, token_sealer),
+            "mailbox": email.build_page(csrf_tokens, token_sealer),
             "confirm": ConfirmPage(csrf_tokens),
-            "file": FilePage(token_sealer, self.token),
+            "file": FilePage(token_sealer, self.make_token),
         }
         prefix = "/{operator:[a-z][a-z0-9-]*}"
         return [
-            *(web.get(f"{prefix}/{name}", pipeline.viewing(page)) for name, page in pages.items()),
-            *(web.post(f"{prefix}/{name}", pipeline.posting(page)) for name, page in pages.items()),
-            web.get(f"{prefix}/bill.pdf", pipeline.downloading(bill_page)),
-            *(web.get(f"{prefix}/{name}", _asset(name, kind)) for name, kind in ASSETS.items()),
+            *(web.get(f"{prefix}/{name}", pipeline.get_handler(page)) for name, page in pages.items()),
+            *(web.post(f"{prefix}/{name}", pipeline.post_handler(page)) for name, page in pages.items()),
+            web.get(f"{prefix}/bill.pdf", pipeline.download_handler(bill_page)),
+            *(web.get(f"{prefix}/{name}", _asset_handler(name, kind)) for name, kind in STATIC_ASSETS.items()),
         ]
 
 
-def _asset(name: str, kind: str) -> Handler:
-    data = (FOLDER / name).read_bytes()
+def _asset_handler(name: str, content_type: str) -> PageHandler:
+    data = (ASSET_FOLDER / name).read_bytes()
 
     async def serve(request: web.Request) -> web.Response:
-        return responses.asset(data, kind)
+        return responses.static_asset(data, content_type)
 
     return serve

@@ -6,148 +6,150 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flows.domain.records import Notice
-from flows.engine.turn_event import Turn
-from gateway.dialogs.format import INDENT, Dialog, DialogError, read, write
+from flows.domain.records import OutboundMessage
+from flows.engine.turn_event import TurnEvent
+from gateway.dialogs.format import INDENT, Dialog, DialogError, format_dialog, parse_dialog
 from gateway.dialogs.player import Player
-from gateway.dialogs.sandbox import Stage
-from gateway.dialogs.secret_input import secret
+from gateway.dialogs.sandbox import Sandbox
+from gateway.dialogs.secret_input import is_secret
 from gateway.phone import json_view
-from gateway.phone.provider_line import Air
-from gateway.phone.webhook_client import Exchange, Trick
-from storage.outbox.store import STATES
+from gateway.phone.provider_line import ProviderLine
+from gateway.phone.webhook_client import Exchange, NetworkFault
+from storage.outbox.store import OUTBOX_STATES
 
-VERBS = frozenset({"dial", "call", "text", ">", "silence", "hang", "wait", "billing", "sessions"})
-TRICKS = frozenset({"lost", "twice"})
-SPEAKING = frozenset({"dial", "call", "text", ">", "silence"})
+PHONE_VERBS = frozenset({"dial", "call", "text", ">", "silence", "hang", "wait", "billing", "sessions"})
+NETWORK_FAULTS = frozenset({"lost", "twice"})
+REQUEST_VERBS = frozenset({"dial", "call", "text", ">", "silence"})
 """Verbs that send a request, which a network may repeat."""
-BEGUN = {"dial": "ussd", "call": "voice", "text": "sms"}
+CHANNEL_OF_VERB = {"dial": "ussd", "call": "voice", "text": "sms"}
 """Channel of each verb that starts a conversation."""
-BETWEEN = "1 minute"
+CONVERSATION_GAP = "1 minute"
 """How far the clock moves before each further conversation; it stands during one."""
-MOST_WAITING = 200
+MAX_QUEUED_EVENTS = 200
 """Events queued for a page that reads slowly; the oldest are dropped."""
-Event = tuple[str, Any]
+PageEvent = tuple[str, Any]
 
 
 @dataclass(slots=True)
 class Handset:
     """One browser phone: its sandbox, its line, the steps done and the pages that watch it."""
 
-    stage: Stage
-    air: Air
+    sandbox: Sandbox
+    line: ProviderLine
     player: Player = field(init=False)
-    cues: list[tuple[str, tuple[str, ...]]] = field(default_factory=list, repr=False)
-    turn: Turn | None = None
-    watching: set[asyncio.Queue[Event]] = field(default_factory=set, repr=False)
-    acting: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
+    steps: list[tuple[str, tuple[str, ...]]] = field(default_factory=list, repr=False)
+    last_turn: TurnEvent | None = None
+    event_queues: set[asyncio.Queue[PageEvent]] = field(default_factory=set, repr=False)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     def __post_init__(self) -> None:
-        self.player = self.stage.player(self.air)
-        self.air.wire.tell = self._exchanged
-        self.stage.house.conversations.watchers.append(self._turned)
-        self.stage.house.recorder.listeners.append(self._arrived)
+        self.player = self.sandbox.create_player(self.line)
+        self.line.client.on_exchange = self._on_exchange
+        self.sandbox.container.conversations.turn_listeners.append(self._on_turn)
+        self.sandbox.container.recorder.listeners.append(self._on_message)
         if self.player.caller == "withheld":
             self.player.caller = ""
 
-    async def act(self, verb: str, said: str, trick: Trick) -> json_view.View:
+    async def perform(self, verb: str, argument: str, network_fault: NetworkFault) -> json_view.ViewModel:
         """Perform one action and send the new state to all pages; DialogError when it is not possible."""
-        line = _line(verb, " ".join(said.split("\n")))
-        async with self.acting:
-            await self._moved_on(verb)
-            self._hide(verb, said)
-            self.air.wire.trick = trick if verb in SPEAKING else ""
-            results = await self.player.act(verb, said)
-            self._note(line, results, repeated=bool(trick) and verb in SPEAKING)
-            state = await self.state()
-        self.tell("state", state)
+        line = _dialog_line(verb, " ".join(argument.split("\n")))
+        async with self.lock:
+            await self._advance_clock(verb)
+            self._hide_secret(verb, argument)
+            self.line.client.network_fault = network_fault if verb in REQUEST_VERBS else ""
+            results = await self.player.perform(verb, argument)
+            self._record_step(line, results, repeated=bool(network_fault) and verb in REQUEST_VERBS)
+            state = await self.read_state()
+        self.send_event("state", state)
         return state
 
-    async def state(self) -> json_view.View:
+    async def read_state(self) -> json_view.ViewModel:
         """Return everything the page shows."""
-        outbox = self.stage.house.outbox
-        rows = [row for state in STATES for row in await outbox.list_rows(state, 20)]
+        outbox = self.sandbox.container.outbox
+        rows = [row for state in OUTBOX_STATES for row in await outbox.list_rows(state, 20)]
         return {
-            "at": f"{self.stage.clock().astimezone(ZoneInfo(self.player.zone)):%Y-%m-%d %H:%M}",
-            "open": bool(self.air.channel) and not self.air.shown.ends,
-            "screen": json_view.screen(self.air.shown, self.air.channel or "ussd"),
-            "place": json_view.place(self.turn, self.stage.menu),
-            "outbox": json_view.parcels(rows),
-            "billing": self.stage.weather.state,
-            "sessions": self.stage.sessions.state,
-            "dialog": self.dialog(),
-            "file": self.file,
+            "at": f"{self.sandbox.clock().astimezone(ZoneInfo(self.player.time_zone)):%Y-%m-%d %H:%M}",
+            "open": bool(self.line.channel) and not self.line.display.ends,
+            "screen": json_view.screen_view(self.line.display, self.line.channel or "ussd"),
+            "place": json_view.position_view(self.last_turn, self.sandbox.menu),
+            "outbox": json_view.outbox_view(rows),
+            "billing": self.sandbox.faulty_billing.state,
+            "sessions": self.sandbox.faulty_sessions.state,
+            "dialog": self.dialog_text(),
+            "file": self.file_name,
         }
 
     @property
-    def file(self) -> str:
+    def file_name(self) -> str:
         """Return the dialog's file name: the operator and its channels in order of use."""
-        verbs = (line.partition(" ")[0] for line, _ in self.cues)
-        channels = dict.fromkeys(BEGUN[verb] for verb in verbs if verb in BEGUN)
-        return f"{'-'.join([self.stage.scene.operator, *channels])}.dialog"
+        verbs = (line.partition(" ")[0] for line, _ in self.steps)
+        channels = dict.fromkeys(CHANNEL_OF_VERB[verb] for verb in verbs if verb in CHANNEL_OF_VERB)
+        return f"{'-'.join([self.sandbox.scenario.operator, *channels])}.dialog"
 
-    def dialog(self) -> str:
+    def dialog_text(self) -> str:
         """Return the steps so far as a dialog that passes when played."""
-        scene = self.stage.scene
+        scene = self.sandbox.scenario
         header = ["# Saved from the phone", f"operator {scene.operator}", f"from {scene.caller}"]
         header += [f"language {scene.language}"] if scene.language else []
-        lines = (*header, f"at {scene.at}", *(line for line, _ in self.cues))
-        dialog: Dialog = read("\n".join(lines), "phone")
-        setup_count = len(dialog.cues) - len(self.cues)
-        return write(dialog, [()] * setup_count + [results for _, results in self.cues])
+        lines = (*header, f"at {scene.local_time}", *(line for line, _ in self.steps))
+        dialog: Dialog = parse_dialog("\n".join(lines), "phone")
+        setup_count = len(dialog.steps) - len(self.steps)
+        return format_dialog(dialog, [()] * setup_count + [results for _, results in self.steps])
 
-    def tell(self, kind: str, what: Any) -> None:
+    def send_event(self, kind: str, what: Any) -> None:
         """Send an event to every page; a page whose queue is full loses its oldest event."""
-        for queue in self.watching:
+        for queue in self.event_queues:
             if queue.full():
                 queue.get_nowait()
             queue.put_nowait((kind, what))
 
-    def watch(self) -> "asyncio.Queue[Event]":
+    def subscribe(self) -> "asyncio.Queue[PageEvent]":
         """Return a new event queue; give it back with `event_queues.discard`."""
-        queue: asyncio.Queue[Event] = asyncio.Queue(MOST_WAITING)
-        self.watching.add(queue)
+        queue: asyncio.Queue[PageEvent] = asyncio.Queue(MAX_QUEUED_EVENTS)
+        self.event_queues.add(queue)
         return queue
 
-    async def _moved_on(self, verb: str) -> None:
-        if verb in BEGUN and self.cues:
-            self._note(f"wait {BETWEEN}", await self.player.act("wait", BETWEEN), repeated=False)
+    async def _advance_clock(self, verb: str) -> None:
+        if verb in CHANNEL_OF_VERB and self.steps:
+            self._record_step(
+                f"wait {CONVERSATION_GAP}", await self.player.perform("wait", CONVERSATION_GAP), repeated=False
+            )
 
-    def _note(self, line: str, brought: tuple[str, ...], *, repeated: bool) -> None:
+    def _record_step(self, line: str, results: tuple[str, ...], *, repeated: bool) -> None:
         """Record a step; a one-time code is written as `{code}`, because it differs each time."""
-        code = self.player.code
-        self.cues.append((line.replace(code, "{code}") if code else line, brought))
+        code = self.player.last_code
+        self.steps.append((line.replace(code, "{code}") if code else line, results))
         if repeated:
-            self.cues.append(("again", tuple(result for result in brought if result[0] != "~")))
+            self.steps.append(("again", tuple(result for result in results if result[0] != "~")))
 
-    def _hide(self, verb: str, said: str) -> None:
+    def _hide_secret(self, verb: str, argument: str) -> None:
         """Mask secret input, such as a password sent by SMS, in the requests shown to the page."""
-        if secret(self.stage.menu, self.turn.screen if self.turn else "", verb, said):
-            secret_text = said.partition(" ")[2] if verb == "text" else said
-            self.air.wire.secrets |= {secret_text, secret_text.rstrip("#")}
+        if is_secret(self.sandbox.menu, self.last_turn.screen if self.last_turn else "", verb, argument):
+            secret_text = argument.partition(" ")[2] if verb == "text" else argument
+            self.line.client.hidden_values |= {secret_text, secret_text.rstrip("#")}
 
-    def _exchanged(self, exchange: Exchange) -> None:
-        self.tell("exchange", asdict(exchange))
+    def _on_exchange(self, exchange: Exchange) -> None:
+        self.send_event("exchange", asdict(exchange))
 
-    def _turned(self, turn: Turn) -> None:
-        self.turn = turn
-        self.tell("place", json_view.place(turn, self.stage.menu))
+    def _on_turn(self, turn: TurnEvent) -> None:
+        self.last_turn = turn
+        self.send_event("place", json_view.position_view(turn, self.sandbox.menu))
 
-    def _arrived(self, notice: Notice) -> None:
+    def _on_message(self, notice: OutboundMessage) -> None:
         if notice.kind == "code":
-            self.air.wire.secrets |= set(re.findall(r"\b\d{6,8}\b", notice.body))
-        self.tell("message", json_view.message(notice))
+            self.line.client.hidden_values |= set(re.findall(r"\b\d{6,8}\b", notice.body))
+        self.send_event("message", json_view.message_view(notice))
 
 
-def _line(verb: str, said: str) -> str:
+def _dialog_line(verb: str, argument: str) -> str:
     """Return the dialog line of an action; DialogError when there is no such line."""
-    if verb not in VERBS:
+    if verb not in PHONE_VERBS:
         raise DialogError(f"a phone cannot {verb!r}")
-    line = f"{verb} {said}".rstrip() if verb != ">" else f"> {said}"
+    line = f"{verb} {argument}".rstrip() if verb != ">" else f"> {argument}"
     if line.startswith((INDENT, "#")):
         raise DialogError("write something")
     try:
-        read(line, "phone")
+        parse_dialog(line, "phone")
     except DialogError as error:
         raise DialogError(str(error).removeprefix("phone:1: ")) from error
     return line

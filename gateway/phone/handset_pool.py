@@ -9,47 +9,47 @@ from dataclasses import dataclass, field, replace
 
 from aiohttp import ClientSession, web
 
-from flows.engine.conversation import Conversations
-from gateway.dialogs.sandbox import Scene, Stages
+from flows.engine.conversation import TurnEngine
+from gateway.dialogs.sandbox import SandboxFactory, Scenario
 from gateway.phone.handset import Handset
-from gateway.phone.provider_line import Air
-from gateway.phone.webhook_client import Exchange, Wire
-from gateway.server.app import public
+from gateway.phone.provider_line import ProviderLine
+from gateway.phone.webhook_client import Exchange, WebhookClient
+from gateway.server.app import public_app
 from menus.machine.menu import Menu
 
-MOST = 8
+MAX_HANDSETS = 8
 """Handsets open at the same time; the oldest is closed first."""
 LOOPBACK = "127.0.0.1"
 
 
 @dataclass(slots=True)
-class Booth:
+class HandsetPool:
     """Opens and closes the handsets of the phone site."""
 
-    stages: Stages
-    watch: Callable[[Conversations], None] = field(default=lambda conversations: None, repr=False)
+    sandboxes: SandboxFactory
+    watch_conversations: Callable[[TurnEngine], None] = field(default=lambda conversations: None, repr=False)
     """Registers the funnel's counters on a handset's conversations."""
     handsets: dict[str, tuple[Handset, AsyncExitStack]] = field(default_factory=dict, repr=False)
-    opening: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
-    async def open(self, scene: Scene) -> str:
+    async def open(self, scenario: Scenario) -> str:
         """Open a handset and return its unguessable name."""
-        async with self.opening:
-            while len(self.handsets) >= MOST:
+        async with self.lock:
+            while len(self.handsets) >= MAX_HANDSETS:
                 await self.close(next(iter(self.handsets)))
             stack, name = AsyncExitStack(), secrets.token_urlsafe(12)
-            handset = await stack.enter_async_context(self._handset(scene))
+            handset = await stack.enter_async_context(self._start_handset(scenario))
             self.handsets[name] = handset, stack
             return name
 
-    def handset(self, name: str) -> Handset | None:
+    def find_handset(self, name: str) -> Handset | None:
         """Return the handset of a name, or None."""
         return self.handsets[name][0] if name in self.handsets else None
 
     async def close(self, name: str) -> None:
         """Close a handset and its sandbox."""
         handset, stack = self.handsets.pop(name)
-        handset.tell("closed", {})
+        handset.send_event("closed", {})
         await stack.aclose()
 
     async def close_all(self) -> None:
@@ -57,31 +57,31 @@ class Booth:
         for name in list(self.handsets):
             await self.close(name)
 
-    def published(self, menu: Menu) -> None:
+    def publish_menu(self, menu: Menu) -> None:
         """Publish a changed menu to its operator's handsets; open conversations keep their revision."""
         for handset, _ in self.handsets.values():
-            if handset.stage.scene.operator == menu.name:
-                handset.stage.house.conversations.shelf.publish(menu)
+            if handset.sandbox.scenario.operator == menu.name:
+                handset.sandbox.container.conversations.menu_versions.publish(menu)
 
-    def tell(self, kind: str, what: object) -> None:
+    def broadcast(self, kind: str, what: object) -> None:
         """Send an event to the pages of all handsets."""
         for handset, _ in self.handsets.values():
-            handset.tell(kind, what)
+            handset.send_event(kind, what)
 
     @asynccontextmanager
-    async def _handset(self, scene: Scene) -> AsyncIterator[Handset]:
+    async def _start_handset(self, scenario: Scenario) -> AsyncIterator[Handset]:
         listener = socket.create_server((LOOPBACK, 0))
         url = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
-        async with self.stages.open(replace(scene, public_url=url)) as stage, ClientSession() as client:
-            runner = web.AppRunner(public(stage.house), access_log=None, shutdown_timeout=1.0)
+        async with self.sandboxes.open(replace(scenario, public_url=url)) as stage, ClientSession() as client:
+            runner = web.AppRunner(public_app(stage.container), access_log=None, shutdown_timeout=1.0)
             await runner.setup()
             await web.SockSite(runner, listener).start()
-            self.watch(stage.house.conversations)
+            self.watch_conversations(stage.container.conversations)
             try:
-                yield Handset(stage, Air(Wire(client, url, _unheard), stage.menu))
+                yield Handset(stage, ProviderLine(WebhookClient(client, url, _ignore_exchange), stage.menu))
             finally:
                 await runner.cleanup()
 
 
-def _unheard(exchange: Exchange) -> None:
+def _ignore_exchange(exchange: Exchange) -> None:
     """Ignore an exchange; replaced when the handset is created."""

@@ -7,36 +7,45 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from gateway.demo import world
-from gateway.dialogs.sandbox import Stages
-from gateway.phone.handset_pool import Booth
-from gateway.phone.map_page import Maps
+from gateway.dialogs.sandbox import SandboxFactory
+from gateway.phone.handset_pool import HandsetPool
+from gateway.phone.map_page import MapPage
 from gateway.phone.routes import PhoneSite
 from gateway.publishing import pack_compiler
-from gateway.publishing.hot_reload import Live
-from gateway.wiring.container import House
+from gateway.publishing.hot_reload import PackReloader
+from gateway.wiring.container import Container
 from menus.machine.menu import Menu
 
 
 @asynccontextmanager
-async def phone(
-    house: House, root: Path = pack_compiler.OPERATORS, tell: Callable[[str], None] = lambda line: None
+async def open_phone_site(
+    container: Container,
+    root: Path = pack_compiler.OPERATORS,
+    report: Callable[[str], None] = lambda line: None,
 ) -> AsyncIterator[PhoneSite]:
     """Open the phone site for the duration of the block; it uses the container's packs and funnel.
 
     `report` receives a readable line for each published or broken pack.
     """
-    menu_versions, metrics = house.conversations.shelf, house.counting
+    menu_versions, metrics = container.conversations.menu_versions, container.metrics
     with tempfile.TemporaryDirectory(prefix="dialtree-phone-") as folder:
-        dataset = world.world(house)
-        pool = Booth(Stages(Path(folder), lambda pack: _menu(house, pack), dataset), metrics.show)
-        map_page = Maps(menu_versions, metrics.funnel, _where(house, root))
-        site = PhoneSite(pool, menu_versions, house.hooks.now, map_page, dataset)
-        async with watching(house, root) as reloader:
-            reloader.published.append(site.published)
-            reloader.published.append(lambda menu: tell(f"{menu.name}: revision {menu.revision} is served"))
-            reloader.broken.append(lambda name, findings: site.broken(name, [str(each) for each in findings]))
-            reloader.broken.append(
-                lambda _, findings: tell("\n".join(map(str, findings))) if findings else None
+        dataset = world.build_dataset(container)
+        pool = HandsetPool(
+            SandboxFactory(Path(folder), lambda pack: _current_menu(container, pack), dataset),
+            metrics.watch_funnel_only,
+        )
+        map_page = MapPage(menu_versions, metrics.funnel, _pack_locator(container, root))
+        site = PhoneSite(pool, menu_versions, container.webhooks.now, map_page, dataset)
+        async with watch_packs(container, root) as reloader:
+            reloader.on_published.append(site.publish_menu)
+            reloader.on_published.append(
+                lambda menu: report(f"{menu.name}: revision {menu.revision} is served")
+            )
+            reloader.on_findings.append(
+                lambda name, findings: site.report_findings(name, [str(each) for each in findings])
+            )
+            reloader.on_findings.append(
+                lambda _, findings: report("\n".join(map(str, findings))) if findings else None
             )
             try:
                 yield site
@@ -45,9 +54,11 @@ async def phone(
 
 
 @asynccontextmanager
-async def watching(house: House, root: Path = pack_compiler.OPERATORS) -> AsyncIterator[Live]:
+async def watch_packs(
+    container: Container, root: Path = pack_compiler.OPERATORS
+) -> AsyncIterator[PackReloader]:
     """Reload the container's packs when they are edited, for the duration of the block."""
-    reloader = Live(house.conversations.shelf, _where(house, root))
+    reloader = PackReloader(container.conversations.menu_versions, _pack_locator(container, root))
     task = asyncio.create_task(reloader.run())
     try:
         yield reloader
@@ -56,10 +67,10 @@ async def watching(house: House, root: Path = pack_compiler.OPERATORS) -> AsyncI
         await asyncio.gather(task, return_exceptions=True)
 
 
-def _where(house: House, root: Path) -> Callable[[str], Path]:
-    return lambda name: pack_compiler.located(name, house.settings.packs, root)
+def _pack_locator(container: Container, root: Path) -> Callable[[str], Path]:
+    return lambda name: pack_compiler.find_pack(name, container.settings.packs, root)
 
 
-def _menu(house: House, pack: Path) -> Menu:
+def _current_menu(container: Container, pack: Path) -> Menu:
     """Return the pack's published menu, whatever the file on disk holds."""
-    return house.conversations.shelf.current(pack.name.replace("_", "-"))
+    return container.conversations.menu_versions.current_menu(pack.name.replace("_", "-"))

@@ -11,23 +11,23 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from flows.engine.menu_versions import Shelf
+from flows.engine.menu_versions import MenuVersions
 from gateway.dialogs.format import DialogError
-from gateway.dialogs.sandbox import Scene
-from gateway.phone.handset import TRICKS, Handset
-from gateway.phone.handset_pool import Booth
-from gateway.phone.map_page import Maps
+from gateway.dialogs.sandbox import Scenario
+from gateway.phone.handset import NETWORK_FAULTS, Handset
+from gateway.phone.handset_pool import HandsetPool
+from gateway.phone.map_page import MapPage
 from menus.machine.menu import Menu
-from storage.demo.world import cast
+from storage.demo.world import demo_people
 
-FOLDER = Path(__file__).parent
-FILES = {
+STATIC_FOLDER = Path(__file__).parent
+STATIC_FILES = {
     "/phone": ("phone.html", "text/html"),
     "/phone/phone.css": ("phone.css", "text/css"),
     "/phone/phone.js": ("phone.js", "text/javascript"),
     "/phone/icon.svg": ("icon.svg", "image/svg+xml"),
 }
-HEADERS = {
+SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self';"
         " media-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -36,149 +36,151 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 """Host names it answers to: protects against DNS rebinding."""
-STILL_SECONDS = 15.0
+KEEPALIVE_SECONDS = 15.0
 """Interval of keep-alive comments on an idle event stream."""
-WORDS = 3
+MAX_KEYWORDS = 3
 """Number of SMS keywords suggested before the first text."""
-STRANGERS = ("withheld",)
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+ANONYMOUS_CALLERS = ("withheld",)
+PhoneHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True, slots=True)
 class PhoneSite:
     """Serves `/phone`."""
 
-    booth: Booth
-    shelf: Shelf = field(repr=False)
+    pool: HandsetPool
+    menu_versions: MenuVersions = field(repr=False)
     now: Callable[[], datetime]
-    maps: Maps = field(repr=False)
-    people: Mapping[str, Any] = field(repr=False)
+    map_page: MapPage = field(repr=False)
+    dataset: Mapping[str, Any] = field(repr=False)
     """Demo data set of the phones, by operator."""
-    news: dict[str, list[str]] = field(default_factory=dict, repr=False)
+    pack_findings: dict[str, list[str]] = field(default_factory=dict, repr=False)
     """Findings in the pack on disk, by operator; empty when it is valid."""
 
     def mount(self, app: web.Application) -> None:
         """Add the routes to an application and close the handsets at its shutdown."""
-        routes = [web.get(path, _local(_file(*what))) for path, what in FILES.items()]
+        routes = [web.get(path, _loopback_only(_static_file(*what))) for path, what in STATIC_FILES.items()]
         handset_path = "/phone/handsets/{name}"
         routes += [
-            web.get("/phone/world", _local(self._world)),
-            web.get("/phone/map", _local(self._map)),
-            web.post("/phone/handsets", _local(self._open)),
-            web.post(f"{handset_path}/act", _local(self._act)),
-            web.get(f"{handset_path}/events", _local(self._events)),
-            web.get(f"{handset_path}/dialog", _local(self._dialog)),
+            web.get("/phone/world", _loopback_only(self._list_operators)),
+            web.get("/phone/map", _loopback_only(self._show_map)),
+            web.post("/phone/handsets", _loopback_only(self._open_handset)),
+            web.post(f"{handset_path}/act", _loopback_only(self._perform_action)),
+            web.get(f"{handset_path}/events", _loopback_only(self._stream_events)),
+            web.get(f"{handset_path}/dialog", _loopback_only(self._download_dialog)),
         ]
         app.add_routes(routes)
-        app.on_shutdown.append(self._closed)
+        app.on_shutdown.append(self._on_shutdown)
 
-    def broken(self, operator: str, findings: list[str]) -> None:
+    def report_findings(self, operator: str, findings: list[str]) -> None:
         """Send a pack's findings to all pages; an empty list means that it is valid again."""
-        self.news[operator] = findings
-        self.booth.tell("pack", self._pack(operator))
+        self.pack_findings[operator] = findings
+        self.pool.broadcast("pack", self._pack_view(operator))
 
-    def published(self, menu: Menu) -> None:
+    def publish_menu(self, menu: Menu) -> None:
         """Publish a changed menu to the handsets and clear its findings."""
-        self.booth.published(menu)
-        self.broken(menu.name, [])
+        self.pool.publish_menu(menu)
+        self.report_findings(menu.name, [])
 
-    def _pack(self, operator: str) -> dict[str, Any]:
-        revision = self.shelf.current(operator).revision
-        return {"operator": operator, "revision": revision, "findings": self.news.get(operator, [])}
+    def _pack_view(self, operator: str) -> dict[str, Any]:
+        revision = self.menu_versions.current_menu(operator).revision
+        return {"operator": operator, "revision": revision, "findings": self.pack_findings.get(operator, [])}
 
-    async def _closed(self, app: web.Application) -> None:
-        await self.booth.close_all()
+    async def _on_shutdown(self, app: web.Application) -> None:
+        await self.pool.close_all()
 
-    async def _world(self, request: web.Request) -> web.StreamResponse:
-        with_people = [name for name in self.people if name in self.shelf.menus]
-        others = [name for name in self.shelf.menus if name not in with_people]
-        return _json({"operators": [self._operator(name) for name in [*with_people, *others]]})
+    async def _list_operators(self, request: web.Request) -> web.StreamResponse:
+        with_people = [name for name in self.dataset if name in self.menu_versions.menus]
+        others = [name for name in self.menu_versions.menus if name not in with_people]
+        return _json_response({"operators": [self._operator_view(name) for name in [*with_people, *others]]})
 
-    def _operator(self, name: str) -> dict[str, Any]:
-        menu = self.shelf.current(name)
-        form, keywords = menu.form, menu.keywords.form.keywords
+    def _operator_view(self, name: str) -> dict[str, Any]:
+        menu = self.menu_versions.current_menu(name)
+        form, keywords = menu.config, menu.keywords.config.keywords
         numbers = {"ussd": form.numbers.ussd, "voice": form.numbers.voice, "sms": form.numbers.sms}
         return {
             "name": name,
             "title": form.title,
             "numbers": numbers,
-            "languages": list(menu.tongues),
-            "words": [each.words[0] for each in keywords if not each.takes][:WORDS],
+            "languages": list(menu.language_packs),
+            "words": [each.words[0] for each in keywords if not each.takes][:MAX_KEYWORDS],
             "people": [
-                *cast(self.people[name]),
+                *demo_people(self.dataset[name]),
                 {"number": "withheld", "name": "withheld number", "knows": ""},
             ],
-            "pack": self._pack(name),
+            "pack": self._pack_view(name),
         }
 
-    async def _open(self, request: web.Request) -> web.StreamResponse:
+    async def _open_handset(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
         operator, language = str(body.get("operator")), str(body.get("language", ""))
-        if operator not in self.shelf.menus:
-            return _json({"error": f"no operator {operator!r}"}, 400)
-        menu = self.shelf.current(operator)
+        if operator not in self.menu_versions.menus:
+            return _json_response({"error": f"no operator {operator!r}"}, 400)
+        menu = self.menu_versions.current_menu(operator)
         caller = str(body.get("caller"))
-        numbers = [person["number"] for person in cast(self.people[operator])]
-        if caller not in (*numbers, *STRANGERS) or language not in ("", *menu.tongues):
-            return _json({"error": "choose a person and a language of this operator"}, 400)
-        at = f"{self.now().astimezone(ZoneInfo(menu.form.time_zone)):%Y-%m-%d %H:%M}"
-        name = await self.booth.open(Scene(operator, at, caller, language))
-        handset = self.booth.handset(name)
-        return _json({"name": name, "state": await handset.state() if handset else {}})
+        numbers = [person["number"] for person in demo_people(self.dataset[operator])]
+        if caller not in (*numbers, *ANONYMOUS_CALLERS) or language not in ("", *menu.language_packs):
+            return _json_response({"error": "choose a person and a language of this operator"}, 400)
+        at = f"{self.now().astimezone(ZoneInfo(menu.config.time_zone)):%Y-%m-%d %H:%M}"
+        name = await self.pool.open(Scenario(operator, at, caller, language))
+        handset = self.pool.find_handset(name)
+        return _json_response({"name": name, "state": await handset.read_state() if handset else {}})
 
-    async def _act(self, request: web.Request) -> web.StreamResponse:
-        handset, body = self._handset(request), await request.json()
+    async def _perform_action(self, request: web.Request) -> web.StreamResponse:
+        handset, body = self._require_handset(request), await request.json()
         network_fault = body.get("trick", "")
         try:
-            state = await handset.act(
+            state = await handset.perform(
                 str(body.get("verb")),
                 str(body.get("said", "")),
-                network_fault if network_fault in TRICKS else "",
+                network_fault if network_fault in NETWORK_FAULTS else "",
             )
         except DialogError as error:
-            return _json({"error": str(error)})
-        return _json(state)
+            return _json_response({"error": str(error)})
+        return _json_response(state)
 
-    async def _events(self, request: web.Request) -> web.StreamResponse:
-        handset = self._handset(request)
-        response = web.StreamResponse(headers={**HEADERS, "Content-Type": "text/event-stream"})
-        queue = handset.watch()
+    async def _stream_events(self, request: web.Request) -> web.StreamResponse:
+        handset = self._require_handset(request)
+        response = web.StreamResponse(headers={**SECURITY_HEADERS, "Content-Type": "text/event-stream"})
+        queue = handset.subscribe()
         try:
             await response.prepare(request)
-            await _stream(response, queue)
+            await _write_events(response, queue)
         except ConnectionResetError:
             pass  # the page was closed
         finally:
-            handset.watching.discard(queue)
+            handset.event_queues.discard(queue)
         return response
 
-    async def _dialog(self, request: web.Request) -> web.StreamResponse:
-        handset = self._handset(request)
-        name = f'attachment; filename="{handset.file}"'
-        return web.Response(text=handset.dialog(), headers={**HEADERS, "Content-Disposition": name})
+    async def _download_dialog(self, request: web.Request) -> web.StreamResponse:
+        handset = self._require_handset(request)
+        name = f'attachment; filename="{handset.file_name}"'
+        return web.Response(
+            text=handset.dialog_text(), headers={**SECURITY_HEADERS, "Content-Disposition": name}
+        )
 
-    async def _map(self, request: web.Request) -> web.StreamResponse:
+    async def _show_map(self, request: web.Request) -> web.StreamResponse:
         query = request.query
         path = query.get("path", "").split()
-        page = self.maps.page(query.get("operator", ""), query.get("channel", "ussd"), path)
-        return web.Response(text=page, content_type="text/html", headers=HEADERS)
+        page = self.map_page.render(query.get("operator", ""), query.get("channel", "ussd"), path)
+        return web.Response(text=page, content_type="text/html", headers=SECURITY_HEADERS)
 
-    def _handset(self, request: web.Request) -> Handset:
-        handset = self.booth.handset(request.match_info["name"])
+    def _require_handset(self, request: web.Request) -> Handset:
+        handset = self.pool.find_handset(request.match_info["name"])
         if handset is None:
             raise web.HTTPNotFound(text=json.dumps({"error": "this phone was given back; reload the page"}))
         return handset
 
 
-async def _stream(response: web.StreamResponse, queue: "asyncio.Queue[tuple[str, Any]]") -> None:
+async def _write_events(response: web.StreamResponse, queue: "asyncio.Queue[tuple[str, Any]]") -> None:
     """Write events to the stream until the handset is closed."""
     kind: str = ""
     await response.write(b": here\n\n")
     while kind != "closed":
         try:
-            async with asyncio.timeout(STILL_SECONDS):
+            async with asyncio.timeout(KEEPALIVE_SECONDS):
                 kind, what = await queue.get()
         except TimeoutError:
             await response.write(b": still here\n\n")
@@ -186,28 +188,28 @@ async def _stream(response: web.StreamResponse, queue: "asyncio.Queue[tuple[str,
         await response.write(f"event: {kind}\ndata: {json.dumps(what, ensure_ascii=False)}\n\n".encode())
 
 
-def _local(handler: Handler) -> Handler:
+def _loopback_only(handler: PhoneHandler) -> PhoneHandler:
     """Allow requests by a loopback host name only; POST must be JSON, so that forms elsewhere cannot post."""
 
     async def serve(request: web.Request) -> web.StreamResponse:
         host = request.host.rsplit(":", 1)[0] if not request.host.endswith("]") else request.host
-        if host not in HOSTS:
-            return web.Response(status=403, text="only on loopback\n", headers=HEADERS)
+        if host not in LOOPBACK_HOSTS:
+            return web.Response(status=403, text="only on loopback\n", headers=SECURITY_HEADERS)
         if request.method == "POST" and request.content_type != "application/json":
-            return web.Response(status=415, text="send application/json\n", headers=HEADERS)
+            return web.Response(status=415, text="send application/json\n", headers=SECURITY_HEADERS)
         return await handler(request)
 
     return serve
 
 
-def _file(name: str, kind: str) -> Handler:
-    data = (FOLDER / name).read_bytes()
+def _static_file(name: str, kind: str) -> PhoneHandler:
+    data = (STATIC_FOLDER / name).read_bytes()
 
     async def serve(request: web.Request) -> web.StreamResponse:
-        return web.Response(body=data, content_type=kind, charset="utf-8", headers=HEADERS)
+        return web.Response(body=data, content_type=kind, charset="utf-8", headers=SECURITY_HEADERS)
 
     return serve
 
 
-def _json(what: Any, status: int = 200) -> web.Response:
-    return web.json_response(what, status=status, headers=HEADERS)
+def _json_response(what: Any, status: int = 200) -> web.Response:
+    return web.json_response(what, status=status, headers=SECURITY_HEADERS)

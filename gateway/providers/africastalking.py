@@ -13,20 +13,30 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from flows.domain.failures import BadRequest
 from flows.domain.records import Receipt
 from flows.engine.inbound import Inbound
-from gateway.providers._africastalking.sms import Account, AfricasTalkingSms
+from gateway.providers._africastalking.sms import AfricasTalkingAccount, AfricasTalkingSms
 from gateway.providers._africastalking.voice_xml import write_voice
-from gateway.providers._shared.fields import demanded
-from gateway.providers._shared.numbers import e164
-from gateway.providers.contract import Answer, Connection, Ended, Event, OptOut, Raw, Route, Sender, Webhook
+from gateway.providers._shared.fields import require_field
+from gateway.providers._shared.numbers import to_e164
+from gateway.providers.contract import (
+    Connection,
+    ConversationEnded,
+    OptOut,
+    ProviderAnswer,
+    ProviderEvent,
+    RawRequest,
+    Sender,
+    Webhook,
+    WebhookRoute,
+)
 from menus.model.reply import Reply
 
 NAME = "africastalking"
 
-PLAIN = "text/plain; charset=utf-8"
+TEXT_CONTENT_TYPE = "text/plain; charset=utf-8"
 
-State = Literal["in_transit", "delivered", "failed", "unknown"]
+ReportState = Literal["in_transit", "delivered", "failed", "unknown"]
 
-STATES: Mapping[str, State] = MappingProxyType(
+REPORT_STATES: Mapping[str, ReportState] = MappingProxyType(
     {
         "sent": "in_transit",
         "submitted": "in_transit",
@@ -60,7 +70,7 @@ class Settings(BaseModel):
     """Base URL of the vendor's API, e.g. a test server; empty means the vendor's own host."""
 
 
-def authentic(raw: Raw, form: Mapping[str, str], connection: Connection) -> bool:
+def authentic(raw: RawRequest, form: Mapping[str, str], connection: Connection) -> bool:
     """Return True: the vendor signs nothing, so the path token, compared before, is the only check."""
     return True
 
@@ -69,17 +79,17 @@ async def connect_sender(connection: Connection) -> Sender:
     """Return an SMS sender for this connection; nothing is opened before the first message."""
     settings: Settings = connection.settings
     key = settings.api_key.get_secret_value()
-    return AfricasTalkingSms(Account(settings.username, key, settings.sender, settings.api_url))
+    return AfricasTalkingSms(AfricasTalkingAccount(settings.username, key, settings.sender, settings.api_url))
 
 
-def read_ussd(webhook: Webhook, connection: Connection) -> Event:
+def read_ussd(webhook: Webhook, connection: Connection) -> ProviderEvent:
     """Read a step of a USSD session: `text` repeats all answers so far, and may be absent at first."""
     return Inbound(
         provider=NAME,
         channel="ussd",
         operator=connection.operator,
-        session_id=demanded(webhook.form, "sessionId"),
-        caller=e164(demanded(webhook.form, "phoneNumber")),
+        session_id=require_field(webhook.form, "sessionId"),
+        caller=to_e164(require_field(webhook.form, "phoneNumber")),
         address=connection.addresses.get("ussd", ""),
         text=webhook.form.get("text", ""),
         accumulated=True,
@@ -87,90 +97,90 @@ def read_ussd(webhook: Webhook, connection: Connection) -> Event:
     )
 
 
-def write_ussd(reply: Reply | None, connection: Connection) -> Answer:
+def write_ussd(reply: Reply | None, connection: Connection) -> ProviderAnswer:
     """Write a reply: `CON` keeps the session open, `END` closes it; any other first word is an error there."""
     if reply is None:
-        return polite("", connection)
-    verb = "END" if reply.ends else "CON"
-    return _plain(f"{verb} {reply.text}")
+        return write_closing("", connection)
+    verb = "END" if reply.ends_session else "CON"
+    return _text_answer(f"{verb} {reply.text}")
 
 
-def polite(text: str, connection: Connection) -> Answer:
+def write_closing(text: str, connection: Connection) -> ProviderAnswer:
     """Write a closing text, for when there is no reply to write."""
-    return _plain(f"END {text}")
+    return _text_answer(f"END {text}")
 
 
-def read_ussd_ended(webhook: Webhook, connection: Connection) -> Event:
+def read_ussd_ended(webhook: Webhook, connection: Connection) -> ProviderEvent:
     """Read the end notification; its `input` repeats every typed secret and is not read."""
-    return _ended(webhook, "phoneNumber", "ussd")
+    return _conversation_ended(webhook, "phoneNumber", "ussd")
 
 
-def read_sms(webhook: Webhook, connection: Connection) -> Event:
+def read_sms(webhook: Webhook, connection: Connection) -> ProviderEvent:
     """Read a text message; `linkId` is often empty and `date` comes in two shapes, so neither is used."""
     return Inbound(
         provider=NAME,
         channel="sms",
         operator=connection.operator,
         session_id="",
-        caller=e164(demanded(webhook.form, "from")),
+        caller=to_e164(require_field(webhook.form, "from")),
         address=connection.addresses.get("sms", ""),
         text=webhook.form.get("text", ""),
-        hop=demanded(webhook.form, "id"),
+        hop=require_field(webhook.form, "id"),
         inline=False,
         trust=connection.trust.get("sms", "none"),
     )
 
 
-def read_report(webhook: Webhook, connection: Connection) -> Event:
+def read_report(webhook: Webhook, connection: Connection) -> ProviderEvent:
     """Read a delivery report."""
-    status = demanded(webhook.form, "status")
+    status = require_field(webhook.form, "status")
     return Receipt(
         provider=NAME,
-        message_id=demanded(webhook.form, "id"),
-        state=STATES.get(status.strip().casefold(), "unknown"),
+        message_id=require_field(webhook.form, "id"),
+        state=REPORT_STATES.get(status.strip().casefold(), "unknown"),
         raw=status,
         reason=webhook.form.get("failureReason", ""),
     )
 
 
-def read_opt_out(webhook: Webhook, connection: Connection) -> Event:
+def read_opt_out(webhook: Webhook, connection: Connection) -> ProviderEvent:
     """Read an opt-out: a recipient left the list of a sender name."""
-    number = e164(demanded(webhook.form, "phoneNumber"))
+    number = to_e164(require_field(webhook.form, "phoneNumber"))
     if not number:
         raise BadRequest("phoneNumber is not a number")
     return OptOut(number)
 
 
-def read_voice(webhook: Webhook, connection: Connection) -> Event:
+def read_voice(webhook: Webhook, connection: Connection) -> ProviderEvent:
     """Read a step of a call; `callerNumber` is the subscriber in both directions."""
-    if demanded(webhook.form, "isActive") == "0":
-        return _ended(webhook, "callerNumber", "voice")
+    if require_field(webhook.form, "isActive") == "0":
+        return _conversation_ended(webhook, "callerNumber", "voice")
     return Inbound(
         provider=NAME,
         channel="voice",
         operator=connection.operator,
-        session_id=demanded(webhook.form, "sessionId"),
-        caller=e164(webhook.form.get("callerNumber", "")),
+        session_id=require_field(webhook.form, "sessionId"),
+        caller=to_e164(webhook.form.get("callerNumber", "")),
         address=connection.addresses.get("voice", ""),
-        text=_pressed(webhook),
+        text=_pressed_keys(webhook),
         hop=webhook.query.get("hop", ""),
         trust=connection.trust.get("voice", "none"),
     )
 
 
-def read_voice_event(webhook: Webhook, connection: Connection) -> Event:
+def read_voice_event(webhook: Webhook, connection: Connection) -> ProviderEvent:
     """Read a call event: only the end of a call is an event."""
     if webhook.form.get("isActive") != "0":
         return None
-    return _ended(webhook, "callerNumber", "voice")
+    return _conversation_ended(webhook, "callerNumber", "voice")
 
 
-def acknowledge(reply: Reply | None, connection: Connection) -> Answer:
+def acknowledge(reply: Reply | None, connection: Connection) -> ProviderAnswer:
     """Write an empty body: replies to SMS go through the outbox."""
-    return _plain("")
+    return _text_answer("")
 
 
-def _pressed(webhook: Webhook) -> str | None:
+def _pressed_keys(webhook: Webhook) -> str | None:
     """Return the keys; None when none came in time, empty when the call has just begun.
 
     Only our own action URLs carry `hop`, and `noinput` marks the redirect of a silent caller.
@@ -180,24 +190,24 @@ def _pressed(webhook: Webhook) -> str | None:
     return webhook.form.get("dtmfDigits", "") or (None if webhook.query.get("hop") else "")
 
 
-def _ended(webhook: Webhook, caller: str, channel: str) -> Ended:
+def _conversation_ended(webhook: Webhook, caller_field: str, channel: str) -> ConversationEnded:
     """Return the end of a conversation as an event."""
-    number = e164(webhook.form.get(caller, ""))
-    return Ended(demanded(webhook.form, "sessionId"), number, channel)
+    number = to_e164(webhook.form.get(caller_field, ""))
+    return ConversationEnded(require_field(webhook.form, "sessionId"), number, channel)
 
 
-def _plain(text: str) -> Answer:
-    return Answer(text.encode(errors="replace"), PLAIN)
+def _text_answer(text: str) -> ProviderAnswer:
+    return ProviderAnswer(text.encode(errors="replace"), TEXT_CONTENT_TYPE)
 
 
-ROUTES: Mapping[str, Route] = MappingProxyType(
+ROUTES: Mapping[str, WebhookRoute] = MappingProxyType(
     {
-        "ussd": Route(read_ussd, write_ussd, ("sessionId", "phoneNumber"), polite),
-        "ussd-ended": Route(read_ussd_ended, acknowledge, ("sessionId",)),
-        "sms": Route(read_sms, acknowledge, ("id", "from")),
-        "sms-report": Route(read_report, acknowledge, ("id", "status")),
-        "sms-optout": Route(read_opt_out, acknowledge, ("phoneNumber",)),
-        "voice": Route(read_voice, write_voice, ("isActive", "sessionId")),
-        "voice-event": Route(read_voice_event, acknowledge),
+        "ussd": WebhookRoute(read_ussd, write_ussd, ("sessionId", "phoneNumber"), write_closing),
+        "ussd-ended": WebhookRoute(read_ussd_ended, acknowledge, ("sessionId",)),
+        "sms": WebhookRoute(read_sms, acknowledge, ("id", "from")),
+        "sms-report": WebhookRoute(read_report, acknowledge, ("id", "status")),
+        "sms-optout": WebhookRoute(read_opt_out, acknowledge, ("phoneNumber",)),
+        "voice": WebhookRoute(read_voice, write_voice, ("isActive", "sessionId")),
+        "voice-event": WebhookRoute(read_voice_event, acknowledge),
     }
 )

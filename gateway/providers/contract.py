@@ -9,13 +9,13 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel
 
-from flows.domain.records import Notice, Receipt
+from flows.domain.records import OutboundMessage, Receipt
 from flows.engine.inbound import Inbound
 from menus.model.reply import Reply
-from menus.model.value import value
+from menus.model.value import value_dataclass
 
 
-@value
+@value_dataclass
 class Webhook:
     """One request the guard admitted: decoded once, every field a single value."""
 
@@ -23,8 +23,8 @@ class Webhook:
     query: Mapping[str, str] = field(repr=False)
 
 
-@value
-class Raw:
+@value_dataclass
+class RawRequest:
     """The same request before decoding: what a signature is computed over."""
 
     target: str
@@ -53,7 +53,7 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class ConversationEnded:
     """The network reports that a conversation is over."""
 
     session_id: str
@@ -66,42 +66,42 @@ class OptOut:
     """A recipient asked for no more messages (or for messages again)."""
 
     number: str = field(repr=False)
-    out: bool = True
+    opted_out: bool = True
     """False when the recipient opted in again."""
 
 
-Event = Inbound | Ended | Receipt | OptOut | None
+ProviderEvent = Inbound | ConversationEnded | Receipt | OptOut | None
 """What a webhook means; None for a request that needs no action."""
 
 
-@value
-class Answer:
+@value_dataclass
+class ProviderAnswer:
     """Body of the HTTP answer; its status is always 200."""
 
     body: bytes
     content_type: str
 
 
-Read = Callable[[Webhook, Connection], Event]
-Write = Callable[[Reply | None, Connection], Answer]
+EventReader = Callable[[Webhook, Connection], ProviderEvent]
+ReplyWriter = Callable[[Reply | None, Connection], ProviderAnswer]
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class WebhookRoute:
     """A webhook route: how its requests are read and answered. Both are pure and synchronous."""
 
-    read: Read
+    read: EventReader
     """Raises BadRequest when a required field is missing or malformed."""
-    write: Write
+    write: ReplyWriter
     """None writes the empty acknowledgement."""
-    required: tuple[str, ...] = ()
+    required_fields: tuple[str, ...] = ()
     """Field names the guard requires before `read` is called."""
-    polite: Callable[[str, Connection], Answer] | None = None
+    write_closing: Callable[[str, Connection], ProviderAnswer] | None = None
     """Writes a text as a closing answer, for channels whose every answer is shown to a caller (USSD)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SentMessage:
     """The provider accepted a message."""
 
     provider: str
@@ -112,7 +112,7 @@ class Sent:
 class Sender(Protocol):
     """Sends notices: one attempt per call, no retry, under a total deadline of its own."""
 
-    async def send(self, notice: Notice) -> Sent:
+    async def send(self, notice: OutboundMessage) -> SentMessage:
         """Send one notice; raises `flows.domain.failures.Undelivered`, OutcomeUnknown when no answer came."""
 
     async def close(self) -> None:
@@ -120,7 +120,7 @@ class Sender(Protocol):
 
 
 ConnectSender = Callable[[Connection], Awaitable[Sender]]
-Authentic = Callable[[Raw, Mapping[str, str], Connection], bool]
+AuthenticityCheck = Callable[[RawRequest, Mapping[str, str], Connection], bool]
 """A provider's own check of the raw request and its decoded form, after the path token; never raises."""
 
 
@@ -131,7 +131,7 @@ class Provider(Protocol):
     """The module's own name, as settings and webhook paths spell it."""
     Settings: type[BaseModel]
     """Frozen; its secrets are `SecretStr`. A `hook_token` field puts a token into the paths."""
-    ROUTES: Mapping[str, Route]
+    ROUTES: Mapping[str, WebhookRoute]
     """By the last part of the webhook's path."""
-    authentic: Authentic
+    authentic: AuthenticityCheck
     connect_sender: ConnectSender

@@ -9,11 +9,11 @@ from typing import cast
 
 from gateway.providers.contract import Provider
 
-OWED = ("NAME", "Settings", "ROUTES", "authentic", "connect_sender")
+REQUIRED_NAMES = ("NAME", "Settings", "ROUTES", "authentic", "connect_sender")
 """What a provider module must define."""
 
 
-def discover() -> Mapping[str, Provider]:
+def discover_providers() -> Mapping[str, Provider]:
     """Return every provider by name; which ones are enabled is a matter of the settings.
 
     Modules that begin with an underscore belong to the provider beside them. Raises TypeError, naming module
@@ -21,7 +21,7 @@ def discover() -> Mapping[str, Provider]:
     """
     names = [module_info.name for module_info in iter_modules([str(Path(__file__).parent)])]
     modules = [f"{__package__}.{name}" for name in names if not _is_private(name)]
-    providers = [checked(import_module(module)) for module in modules]
+    providers = [check_provider(import_module(module)) for module in modules]
     return MappingProxyType({provider.NAME: provider for provider in providers})
 
 
@@ -30,9 +30,9 @@ def _is_private(name: str) -> bool:
     return name in ("contract", "discovery") or name.startswith("_")
 
 
-def checked(module: ModuleType) -> Provider:
+def check_provider(module: ModuleType) -> Provider:
     """Return the module as a provider; TypeError when it lacks a constant or NAME is not its file name."""
-    missing = [name for name in OWED if not hasattr(module, name)]
+    missing = [name for name in REQUIRED_NAMES if not hasattr(module, name)]
     if missing:
         raise TypeError(f"provider module {module.__name__} must define {', '.join(missing)}")
     name: str = module.__name__.rpartition(".")[2]

@@ -14,20 +14,30 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from flows.domain.failures import BadRequest
 from flows.domain.records import Receipt
 from flows.engine.inbound import Inbound
-from gateway.providers._shared.fields import demanded
-from gateway.providers._shared.numbers import e164
-from gateway.providers._shared.xml import add, document
-from gateway.providers._twilio.signature import Keys, genuine
-from gateway.providers._twilio.sms import Account, TwilioSms
-from gateway.providers._twilio.twiml import XML, write_voice
-from gateway.providers.contract import Answer, Connection, Ended, Event, OptOut, Raw, Route, Sender, Webhook
+from gateway.providers._shared.fields import require_field
+from gateway.providers._shared.numbers import to_e164
+from gateway.providers._shared.xml import add_element, serialise_document
+from gateway.providers._twilio.signature import SigningKeys, is_genuine
+from gateway.providers._twilio.sms import TwilioAccount, TwilioSms
+from gateway.providers._twilio.twiml import XML_CONTENT_TYPE, write_voice
+from gateway.providers.contract import (
+    Connection,
+    ConversationEnded,
+    OptOut,
+    ProviderAnswer,
+    ProviderEvent,
+    RawRequest,
+    Sender,
+    Webhook,
+    WebhookRoute,
+)
 from menus.model.reply import Reply
 
 NAME = "twilio"
 
-State = Literal["in_transit", "delivered", "failed", "unknown"]
+MessageState = Literal["in_transit", "delivered", "failed", "unknown"]
 
-STATES: Mapping[str, State] = MappingProxyType(
+MESSAGE_STATES: Mapping[str, MessageState] = MappingProxyType(
     {
         "accepted": "in_transit",
         "scheduled": "in_transit",
@@ -43,16 +53,16 @@ STATES: Mapping[str, State] = MappingProxyType(
 )
 """Delivery state by MessageStatus; any other status (`partially_delivered` too) is `unknown`."""
 
-OVER = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
+FINAL_CALL_STATUSES = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
 """CallStatus values after which no request follows."""
 
-OPT_OUTS: Mapping[str, bool] = MappingProxyType({"STOP": True, "START": False})
+OPT_OUT_TYPES: Mapping[str, bool] = MappingProxyType({"STOP": True, "START": False})
 """Opted out or in by OptOutType; `HELP` changes nothing, as Twilio has answered it."""
 
-WITHHELD = frozenset({"+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253"})
+WITHHELD_NUMBERS = frozenset({"+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253"})
 """Numbers sent for a withheld caller: ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN, UNAVAILABLE on a keypad."""
 
-SUBSCRIBER: Mapping[str, str] = MappingProxyType({"outbound-api": "To", "outbound-dial": "To"})
+SUBSCRIBER_FIELDS: Mapping[str, str] = MappingProxyType({"outbound-api": "To", "outbound-dial": "To"})
 """Field that holds the subscriber's number, by Direction; `From` for all others."""
 
 
@@ -74,37 +84,37 @@ class Settings(BaseModel):
     api_url: str = Field(default="", pattern=r"^(https?://\S+)?$")
     """Base URL of the REST API, e.g. a test server or a region's host; empty means Twilio's own."""
 
-    def keys(self) -> Keys:
+    def signing_keys(self) -> SigningKeys:
         """Return the secrets requests may be signed with.
 
         Once shared keys are set, HMAC-SHA1 is accepted with the old auth token only.
         """
         tokens = (self.old_auth_token,) if self.shared_keys else (self.auth_token, self.old_auth_token)
-        return Keys(
-            tokens=tuple(token.get_secret_value() for token in tokens if token),
-            shared={name: key.get_secret_value() for name, key in self.shared_keys.items()},
+        return SigningKeys(
+            auth_tokens=tuple(token.get_secret_value() for token in tokens if token),
+            shared_keys={name: key.get_secret_value() for name, key in self.shared_keys.items()},
         )
 
 
-def authentic(raw: Raw, form: Mapping[str, str], connection: Connection) -> bool:
+def authentic(raw: RawRequest, form: Mapping[str, str], connection: Connection) -> bool:
     """Check Twilio's signature of the raw request for our public URL."""
     settings: Settings = connection.settings
-    return genuine(raw, form, connection.public_url, settings.keys())
+    return is_genuine(raw, form, connection.public_url, settings.signing_keys())
 
 
 async def connect_sender(connection: Connection) -> Sender:
     """Return an SMS sender for this connection; must be called inside the running loop."""
     settings: Settings = connection.settings
     token = settings.auth_token.get_secret_value()
-    account = Account(settings.account_sid, token, settings.sender, settings.api_url)
+    account = TwilioAccount(settings.account_sid, token, settings.sender, settings.api_url)
     return TwilioSms(account, f"{connection.hooks_url}/sms-status")
 
 
-def read_sms(webhook: Webhook, connection: Connection) -> Event:
+def read_sms(webhook: Webhook, connection: Connection) -> ProviderEvent:
     """Read a text message, or an opt-out word Twilio has already answered."""
-    caller = _party(webhook.form, "From")
+    caller = _sms_number(webhook.form, "From")
     if kind := webhook.form.get("OptOutType", "").upper():
-        return OptOut(caller, OPT_OUTS[kind]) if caller and kind in OPT_OUTS else None
+        return OptOut(caller, OPT_OUT_TYPES[kind]) if caller and kind in OPT_OUT_TYPES else None
     if "Body" not in webhook.form:
         raise BadRequest("Body is missing")
     return Inbound(
@@ -115,43 +125,43 @@ def read_sms(webhook: Webhook, connection: Connection) -> Event:
         caller=caller,
         address=connection.addresses.get("sms", ""),
         text=webhook.form["Body"],
-        hop=demanded(webhook.form, "MessageSid"),
+        hop=require_field(webhook.form, "MessageSid"),
         trust=connection.trust.get("sms", "none"),
     )
 
 
-def write_sms(reply: Reply | None, connection: Connection) -> Answer:
+def write_sms(reply: Reply | None, connection: Connection) -> ProviderAnswer:
     """Write the reply as a Message; an empty Response sends nothing."""
     root = Element("Response")
     if reply is not None and reply.text.strip():
-        add(root, "Message", reply.text)
-    return Answer(document(root), XML)
+        add_element(root, "Message", reply.text)
+    return ProviderAnswer(serialise_document(root), XML_CONTENT_TYPE)
 
 
-def read_status(webhook: Webhook, connection: Connection) -> Event:
+def read_status(webhook: Webhook, connection: Connection) -> ProviderEvent:
     """Read a delivery status; `id` in the query is our key, as this may arrive before Twilio's id is stored."""
-    status = demanded(webhook.form, "MessageStatus")
+    status = require_field(webhook.form, "MessageStatus")
     return Receipt(
         provider=NAME,
-        message_id=demanded(webhook.form, "MessageSid"),
-        state=STATES.get(status.strip().lower(), "unknown"),
+        message_id=require_field(webhook.form, "MessageSid"),
+        state=MESSAGE_STATES.get(status.strip().lower(), "unknown"),
         raw=status,
         reason=webhook.form.get("ErrorCode", ""),
         our_id=webhook.query.get("id", ""),
     )
 
 
-def read_voice(webhook: Webhook, connection: Connection) -> Event:
+def read_voice(webhook: Webhook, connection: Connection) -> ProviderEvent:
     """Read a step of a call; Twilio may call the action URL once more after the caller hung up."""
-    if _over(webhook):
-        return _ended(webhook)
-    text, spoken = _answered(webhook)
+    if _call_is_over(webhook):
+        return _call_ended(webhook)
+    text, spoken = _typed_or_spoken(webhook)
     return Inbound(
         provider=NAME,
         channel="voice",
         operator=connection.operator,
-        session_id=demanded(webhook.form, "CallSid"),
-        caller=_caller(webhook),
+        session_id=require_field(webhook.form, "CallSid"),
+        caller=_caller_number(webhook),
         address=connection.addresses.get("voice", ""),
         text=text,
         hop=webhook.query.get("hop", ""),
@@ -160,17 +170,17 @@ def read_voice(webhook: Webhook, connection: Connection) -> Event:
     )
 
 
-def read_voice_status(webhook: Webhook, connection: Connection) -> Event:
+def read_voice_status(webhook: Webhook, connection: Connection) -> ProviderEvent:
     """Read the progress of a call: only its end is an event."""
-    return _ended(webhook) if _over(webhook) else None
+    return _call_ended(webhook) if _call_is_over(webhook) else None
 
 
-def acknowledge(reply: Reply | None, connection: Connection) -> Answer:
+def acknowledge(reply: Reply | None, connection: Connection) -> ProviderAnswer:
     """Write an empty document."""
-    return Answer(document(Element("Response")), XML)
+    return ProviderAnswer(serialise_document(Element("Response")), XML_CONTENT_TYPE)
 
 
-def _answered(webhook: Webhook) -> tuple[str | None, bool]:
+def _typed_or_spoken(webhook: Webhook) -> tuple[str | None, bool]:
     """Return keys or speech, and whether it was speech; None for silence, empty at the start of a call.
 
     Only the action URLs of our own Gathers carry `hop`.
@@ -182,39 +192,39 @@ def _answered(webhook: Webhook) -> tuple[str | None, bool]:
     return (None if webhook.query.get("hop") else ""), False
 
 
-def _party(form: Mapping[str, str], name: str) -> str:
+def _sms_number(form: Mapping[str, str], name: str) -> str:
     """Return a number of an SMS; WhatsApp and RCS addresses (`whatsapp:+...`) are rejected.
 
     Such an account outlives the SIM it was made with, so the trust of an SMS connection does not hold for it.
     """
-    value = demanded(form, name)
+    value = require_field(form, name)
     if ":" in value:
         raise BadRequest(f"{name} is not a telephone number")
-    return e164(value)
+    return to_e164(value)
 
 
-def _caller(webhook: Webhook) -> str:
+def _caller_number(webhook: Webhook) -> str:
     """Return the subscriber's number; empty when it is withheld."""
-    field = SUBSCRIBER.get(webhook.form.get("Direction", ""), "From")
-    number = e164(webhook.form.get(field, ""))
-    return "" if number in WITHHELD else number
+    field = SUBSCRIBER_FIELDS.get(webhook.form.get("Direction", ""), "From")
+    number = to_e164(webhook.form.get(field, ""))
+    return "" if number in WITHHELD_NUMBERS else number
 
 
-def _over(webhook: Webhook) -> bool:
+def _call_is_over(webhook: Webhook) -> bool:
     """Return whether the call has ended."""
-    return webhook.form.get("CallStatus", "") in OVER
+    return webhook.form.get("CallStatus", "") in FINAL_CALL_STATUSES
 
 
-def _ended(webhook: Webhook) -> Ended:
+def _call_ended(webhook: Webhook) -> ConversationEnded:
     """Return the end of the call as an event."""
-    return Ended(demanded(webhook.form, "CallSid"), _caller(webhook), "voice")
+    return ConversationEnded(require_field(webhook.form, "CallSid"), _caller_number(webhook), "voice")
 
 
-ROUTES: Mapping[str, Route] = MappingProxyType(
+ROUTES: Mapping[str, WebhookRoute] = MappingProxyType(
     {
-        "sms": Route(read_sms, write_sms, ("MessageSid", "From")),
-        "sms-status": Route(read_status, acknowledge, ("MessageSid", "MessageStatus")),
-        "voice": Route(read_voice, write_voice, ("CallSid",)),
-        "voice-status": Route(read_voice_status, acknowledge, ("CallSid",)),
+        "sms": WebhookRoute(read_sms, write_sms, ("MessageSid", "From")),
+        "sms-status": WebhookRoute(read_status, acknowledge, ("MessageSid", "MessageStatus")),
+        "voice": WebhookRoute(read_voice, write_voice, ("CallSid",)),
+        "voice-status": WebhookRoute(read_voice_status, acknowledge, ("CallSid",)),
     }
 )

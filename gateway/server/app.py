@@ -16,14 +16,14 @@ from flows.domain.failures import Failure
 from flows.domain.records import Secret
 from gateway.http import bss_events, client_address, webhooks
 from gateway.http import recordings as prompts
-from gateway.http.listening import listening
-from gateway.pages.routes import Pages
-from gateway.server.openapi import document
-from gateway.wiring.container import House
+from gateway.http.listening import serve_app
+from gateway.pages.routes import SubscriberPages
+from gateway.server.openapi import build_document
+from gateway.wiring.container import Container
 
 log = logging.getLogger("dialtree.server")
-Handler = Callable[[web.Request], Awaitable[web.Response]]
-INTERNAL_ABOVE = 1010
+InternalHandler = Callable[[web.Request], Awaitable[web.Response]]
+INTERNAL_PORT_OFFSET = 1010
 """Default distance of the internal port from the public one: 9090 for 8080."""
 READY_SECONDS = 1.0
 """Readiness fails when the database does not answer a small query in this time."""
@@ -33,55 +33,67 @@ READY_SECONDS = 1.0
 class Health:
     """Readiness of this process."""
 
-    house: House = field(repr=False)
+    container: Container = field(repr=False)
     draining: bool = False
 
-    async def ready(self) -> bool:
+    async def is_ready(self) -> bool:
         """Return whether the process may receive traffic: not draining, and the database answers."""
         if self.draining:
             return False
         try:
             async with asyncio.timeout(READY_SECONDS):
-                await self.house.outbox.show(0)
+                await self.container.outbox.find_row(0)
         except (Failure, TimeoutError):
             return False
         return True
 
 
-def public(house: House) -> web.Application:
+def public_app(container: Container) -> web.Application:
     """Build the application that providers and subscribers reach."""
     app = web.Application(client_max_size=64 * 1024)
-    app.router.add_post(webhooks.PATH, house.hooks.handle)  # first: routes are tried in order
-    app.router.add_post(bss_events.PATH, house.listener.handle)
-    app.router.add_get("/openapi.json", _openapi(house))
-    recordings = prompts.Prompts(house.conversations.shelf, house.settings.operators.keys())
-    app.router.add_get(prompts.PATH, recordings.serve)
-    app.add_routes(_pages(house).routes())
+    app.router.add_post(
+        webhooks.WEBHOOK_PATH, container.webhooks.handle_webhook
+    )  # first: routes are tried in order
+    app.router.add_post(bss_events.EVENT_PATH, container.bill_events.handle_event)
+    app.router.add_get("/openapi.json", _openapi_handler(container))
+    recordings = prompts.RecordingHandler(
+        container.conversations.menu_versions, container.settings.operators.keys()
+    )
+    app.router.add_get(prompts.RECORDING_PATH, recordings.serve_recording)
+    app.add_routes(_build_pages(container).build_routes())
     return app
 
 
-def _pages(house: House) -> Pages:
+def _build_pages(container: Container) -> SubscriberPages:
     """Build the subscriber pages; only processes that serve them load the document renderers."""
-    conversations, settings = house.conversations, house.settings
-    secret, tallies = Secret(settings.secret_key.get_secret_value()), conversations.manners.tallies
-    source = client_address.sources(house.hooks.guard.proxies)
-    return Pages(conversations.shelf, conversations.people, secret, settings.public_url, tallies, source)
+    conversations, settings = container.conversations, container.settings
+    secret, tallies = Secret(settings.secret_key.get_secret_value()), conversations.flood_guard.counters
+    source = client_address.rate_limit_key_reader(container.webhooks.guard.trusted_proxies)
+    return SubscriberPages(
+        conversations.menu_versions,
+        conversations.subscriber_caches,
+        secret,
+        settings.public_url,
+        tallies,
+        source,
+    )
 
 
-def internal(house: House, health: Health) -> web.Application:
+def internal_app(container: Container, health: Health) -> web.Application:
     """Build the application for the platform: /healthz, /readyz and /metrics."""
 
     async def healthz(request: web.Request) -> web.Response:
         return web.Response(text="ok\n")
 
     async def readyz(request: web.Request) -> web.Response:
-        ready = await health.ready()
+        ready = await health.is_ready()
         return web.Response(text="ready\n" if ready else "not ready\n", status=200 if ready else 503)
 
     async def metrics(request: web.Request) -> web.Response:
-        await house.counting.look(house.outbox, house.hooks.now())
+        await container.metrics.refresh_gauges(container.outbox, container.webhooks.now())
         return web.Response(
-            body=house.hooks.metrics.page(), headers={"Content-Type": "text/plain; version=0.0.4"}
+            body=container.webhooks.metrics.render_exposition(),
+            headers={"Content-Type": "text/plain; version=0.0.4"},
         )
 
     app = web.Application()
@@ -89,8 +101,8 @@ def internal(house: House, health: Health) -> web.Application:
     return app
 
 
-def _openapi(house: House) -> Handler:
-    text = document(house.hooks.doors, house.settings.operators.keys())
+def _openapi_handler(container: Container) -> InternalHandler:
+    text = build_document(container.webhooks.endpoints, container.settings.operators.keys())
 
     async def openapi(request: web.Request) -> web.Response:
         return web.Response(text=text, content_type="application/json")
@@ -98,7 +110,7 @@ def _openapi(house: House) -> Handler:
     return openapi
 
 
-def settle_memory() -> None:
+def tune_garbage_collector() -> None:
     """Tune the garbage collector after start: freeze long-lived objects, collect 100 times less often.
 
     A turn leaves no reference cycles.
@@ -109,20 +121,20 @@ def settle_memory() -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ProcessRole:
     """What one process of the gateway does."""
 
-    deliver: bool = False
+    delivers: bool = False
     """Whether it also delivers the outbox; otherwise `dialtree worker` does."""
-    member: int | None = None
+    member_number: int | None = None
     """Number of the process among several on one port; None when there is only one."""
 
 
 async def serve(
-    house: House,
-    part: Part,
+    container: Container,
+    role: ProcessRole,
     mount: Callable[[web.Application], None] | None = None,
-    served: Callable[[], None] | None = None,
+    on_ready: Callable[[], None] | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then fail readiness, drain (graceful shutdown) and return.
 
@@ -130,82 +142,84 @@ async def serve(
     its supervisor restarts it. `mount` adds routes to the public application; `on_ready` is called once
     both listeners accept connections.
     """
-    settle_memory()
-    settings, health, stop = house.settings, Health(house), _told_to_stop()
-    if part.member is not None:
+    tune_garbage_collector()
+    settings, health, stop = container.settings, Health(container), _stop_on_signals()
+    if role.member_number is not None:
         _stop_with_parent(stop)
-    shared = part.member is not None
+    shared = role.member_number is not None
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(
-            listening(internal(house, health), settings.internal_host, internal_port(house, part))
+            serve_app(internal_app(container, health), settings.internal_host, internal_port(container, role))
         )
-        app = public(house)
+        app = public_app(container)
         if mount:
             mount(app)
-        public_side = listening(app, settings.host, settings.port, shared=shared)
+        public_side = serve_app(app, settings.host, settings.port, share_port=shared)
         await stack.enter_async_context(public_side)
-        if served:
-            served()
-        worker = asyncio.create_task(deliver(house)) if part.deliver else None
-        await _either(stop, worker)
+        if on_ready:
+            on_ready()
+        worker = asyncio.create_task(run_delivery(container)) if role.delivers else None
+        await _wait_for_stop(stop, worker)
         health.draining = True
-        house.delivery.stop()
+        container.outbox_worker.stop()
         await asyncio.sleep(settings.red_seconds)
         if worker:
             await worker
 
 
-async def deliver(house: House) -> None:
+async def run_delivery(container: Container) -> None:
     """Run the outbox worker, with maintenance and database wake-ups beside it."""
-    background = [asyncio.create_task(each) for each in (house.upkeep.run(), house.database.listen())]
+    background = [
+        asyncio.create_task(each) for each in (container.maintenance.run(), container.database.listen())
+    ]
     try:
-        await house.delivery.run()
+        await container.outbox_worker.run()
     finally:
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
 
 
-def internal_port(house: House, part: Part) -> int:
+def internal_port(container: Container, role: ProcessRole) -> int:
     """Return the port of health and metrics; the processes of a group count up from the first."""
-    settings = house.settings
+    settings = container.settings
     port = settings.internal_port
     if port is None:
-        port = (settings.port + INTERNAL_ABOVE) % 65536 if settings.port else 0
-    return port + (part.member or 0) if port else 0
+        port = (settings.port + INTERNAL_PORT_OFFSET) % 65536 if settings.port else 0
+    return port + (role.member_number or 0) if port else 0
 
 
-async def work(house: House) -> None:
+async def run_worker(container: Container) -> None:
     """Deliver the outbox until SIGTERM or SIGINT; sends under way are finished."""
-    stop = _told_to_stop()
-    worker = asyncio.create_task(deliver(house))
-    await _either(stop, worker)
-    house.delivery.stop()
+    stop = _stop_on_signals()
+    worker = asyncio.create_task(run_delivery(container))
+    await _wait_for_stop(stop, worker)
+    container.outbox_worker.stop()
     await worker
 
 
-async def _either(stopped: asyncio.Event, worker: asyncio.Task[None] | None) -> None:
+async def _wait_for_stop(stop: asyncio.Event, worker: asyncio.Task[None] | None) -> None:
     """Wait for the stop event or for the outbox worker to end, which only a failure makes it do."""
-    stopping = asyncio.create_task(stopped.wait())
+    stopping = asyncio.create_task(stop.wait())
     waiting = {stopping, worker} if worker else {stopping}
     await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
 
 
-def _told_to_stop() -> asyncio.Event:
+def _stop_on_signals() -> asyncio.Event:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     return stop
 
 
-def _stop_with_parent(stopped: asyncio.Event) -> None:
+def _stop_with_parent(stop: asyncio.Event) -> None:
     """Set the stop event when stdin closes: the supervisor holds the other end of the pipe."""
     loop, stdin = asyncio.get_running_loop(), sys.stdin.fileno()
 
     def on_stdin_readable() -> None:
         if not os.read(stdin, 1024):
             loop.remove_reader(stdin)
-            stopped.set()
+            stop.set()
 
     loop.add_reader(stdin, on_stdin_readable)

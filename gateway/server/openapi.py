@@ -5,38 +5,42 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from gateway.http import bss_events, recordings
-from gateway.http.decoding import FORM
-from gateway.http.guard import Door, Doors
-from gateway.pages.routes import ASSETS, FORMS
+from gateway.http.decoding import FORM_CONTENT_TYPE
+from gateway.http.guard import WebhookEndpoint, WebhookEndpoints
+from gateway.pages.routes import FORM_FIELDS, STATIC_ASSETS
 
-Description = dict[str, Any]
-MALFORMED = {"400": "malformed", "404": "no such endpoint", "408": "too slow", "413": "too large"}
-FORMED = {**MALFORMED, "415": "not a form"}
-SHED = {"429": "refused too often"}
+JsonObject = dict[str, Any]
+REQUEST_ERRORS = {"400": "malformed", "404": "no such endpoint", "408": "too slow", "413": "too large"}
+FORM_ERRORS = {**REQUEST_ERRORS, "415": "not a form"}
+RATE_LIMIT_ERROR = {"429": "refused too often"}
 
 
-def document(doors: Doors, operators: Collection[str]) -> str:
+def build_document(endpoints: WebhookEndpoints, operators: Collection[str]) -> str:
     """Return the document as JSON. Path tokens are parameters, so it holds no secret."""
-    whose = _parameter("operator", enum=sorted(operators))
-    paths = dict(_door(door) for door in doors.values())
-    paths |= {bss_events.PATH: {"post": _event(whose)}}
-    paths |= {f"/{{operator}}/{name}": _page(whose, name, fields) for name, fields in FORMS.items()}
-    paths |= dict(_files(whose))
+    whose = _path_parameter("operator", enum=sorted(operators))
+    paths = dict(_webhook_path(door) for door in endpoints.values())
+    paths |= {bss_events.EVENT_PATH: {"post": _bill_event_operation(whose)}}
+    paths |= {
+        f"/{{operator}}/{name}": _page_operations(whose, name, fields) for name, fields in FORM_FIELDS.items()
+    }
+    paths |= dict(_file_paths(whose))
     info = {"title": "Dialtree", "version": "1", "description": "Webhooks and pages of a telecom gateway"}
     return json.dumps({"openapi": "3.1.0", "info": info, "paths": paths})
 
 
-def _door(door: Door) -> tuple[str, Description]:
-    operator, provider, route = door.name.split("/")
-    token = "/{token}" if door.tokens else ""
-    codes = {"200": "answered", "403": "unsigned", **SHED, **FORMED}
-    post = _operation(door.name, [_parameter("token")] if token else [], codes)
-    schema = _schema(door.route.required, required=door.route.required)
-    return f"/hooks/{operator}/{provider}{token}/{route}", {"post": post | _body(FORM, schema)}
+def _webhook_path(endpoint: WebhookEndpoint) -> tuple[str, JsonObject]:
+    operator, provider, route = endpoint.name.split("/")
+    token = "/{token}" if endpoint.path_tokens else ""
+    codes = {"200": "answered", "403": "unsigned", **RATE_LIMIT_ERROR, **FORM_ERRORS}
+    post = _operation(endpoint.name, [_path_parameter("token")] if token else [], codes)
+    schema = _form_schema(endpoint.route.required_fields, required=endpoint.route.required_fields)
+    return f"/hooks/{operator}/{provider}{token}/{route}", {
+        "post": post | _request_body(FORM_CONTENT_TYPE, schema)
+    }
 
 
-def _event(whose: Description) -> Description:
-    event = _parameter("event", enum=sorted(bss_events.EVENTS | bss_events.OTHERS))
+def _bill_event_operation(operator_parameter: JsonObject) -> JsonObject:
+    event = _path_parameter("event", enum=sorted(bss_events.ANNOUNCED_EVENTS | bss_events.IGNORED_EVENTS))
     account = {"type": "object", "required": ["id"], "properties": {"id": {"type": "string"}}}
     bill = {
         "type": "object",
@@ -45,47 +49,61 @@ def _event(whose: Description) -> Description:
     }
     inner = {"type": "object", "required": ["customerBill"], "properties": {"customerBill": bill}}
     schema = {"type": "object", "required": ["event"], "properties": {"event": inner}}
-    codes = {"204": "done, or nothing to do", "503": "say it again later", **SHED, **MALFORMED}
-    operation = _operation("tmf678/listener", [whose, _parameter("token"), event], codes)
-    return operation | _body("application/json", schema)
+    codes = {"204": "done, or nothing to do", "503": "say it again later", **RATE_LIMIT_ERROR, **REQUEST_ERRORS}
+    operation = _operation("tmf678/listener", [operator_parameter, _path_parameter("token"), event], codes)
+    return operation | _request_body("application/json", schema)
 
 
-def _page(whose: Description, name: str, fields: Sequence[str]) -> Description:
-    read = _operation(f"page/{name}", [whose, _query("lang")], {"200": "the page", **MALFORMED})
-    codes = {"200": "the page", "303": "look there", "403": "no form of ours", "429": "too often", **FORMED}
-    written = _operation(f"page/{name}/submit", [whose, _query("lang")], codes)
-    return {"get": read, "post": written | _body(FORM, _schema(fields, required=("form_token",)))}
+def _page_operations(operator_parameter: JsonObject, name: str, fields: Sequence[str]) -> JsonObject:
+    read = _operation(
+        f"page/{name}", [operator_parameter, _query_parameter("lang")], {"200": "the page", **REQUEST_ERRORS}
+    )
+    codes = {
+        "200": "the page",
+        "303": "look there",
+        "403": "no form of ours",
+        "429": "too often",
+        **FORM_ERRORS,
+    }
+    written = _operation(f"page/{name}/submit", [operator_parameter, _query_parameter("lang")], codes)
+    return {
+        "get": read,
+        "post": written | _request_body(FORM_CONTENT_TYPE, _form_schema(fields, required=("form_token",))),
+    }
 
 
-def _files(whose: Description) -> Iterator[tuple[str, Description]]:
-    codes = {"200": "the document", "303": "to the page", "429": "too often", **MALFORMED}
-    yield "/{operator}/bill.pdf", {"get": _operation("bill.pdf", [whose, _query("lang")], codes)}
-    for name in ASSETS:
-        yield f"/{{operator}}/{name}", {"get": _operation(name, [whose], {"200": "the file"})}
-    recording = [whose, _parameter("language"), _parameter("file")]
+def _file_paths(operator_parameter: JsonObject) -> Iterator[tuple[str, JsonObject]]:
+    codes = {"200": "the document", "303": "to the page", "429": "too often", **REQUEST_ERRORS}
+    yield (
+        "/{operator}/bill.pdf",
+        {"get": _operation("bill.pdf", [operator_parameter, _query_parameter("lang")], codes)},
+    )
+    for name in STATIC_ASSETS:
+        yield f"/{{operator}}/{name}", {"get": _operation(name, [operator_parameter], {"200": "the file"})}
+    recording = [operator_parameter, _path_parameter("language"), _path_parameter("file")]
     there = {"200": "the recording", "404": "no such recording"}
-    yield recordings.PATH, {"get": _operation("prompt", recording, there)}
+    yield recordings.RECORDING_PATH, {"get": _operation("prompt", recording, there)}
     yield "/openapi.json", {"get": _operation("openapi.json", [], {"200": "this"})}
 
 
-def _operation(name: str, parameters: list[Description], codes: dict[str, str]) -> Description:
+def _operation(name: str, parameters: list[JsonObject], codes: dict[str, str]) -> JsonObject:
     responses = {code: {"description": words} for code, words in codes.items()}
     return {"operationId": name.replace("/", "-"), "parameters": parameters, "responses": responses}
 
 
-def _parameter(name: str, **more: Any) -> Description:
+def _path_parameter(name: str, **more: Any) -> JsonObject:
     return {"name": name, "in": "path", "required": True, "schema": {"type": "string", **more}}
 
 
-def _query(name: str) -> Description:
+def _query_parameter(name: str) -> JsonObject:
     return {"name": name, "in": "query", "required": False, "schema": {"type": "string"}}
 
 
-def _schema(fields: Sequence[str], *, required: Sequence[str]) -> Description:
+def _form_schema(fields: Sequence[str], *, required: Sequence[str]) -> JsonObject:
     properties = {name: {"type": "string"} for name in (*fields, *required)}
     schema = {"type": "object", "properties": properties, "additionalProperties": {"type": "string"}}
     return schema | ({"required": list(required)} if required else {})
 
 
-def _body(kind: str, schema: Description) -> Description:
+def _request_body(kind: str, schema: JsonObject) -> JsonObject:
     return {"requestBody": {"required": True, "content": {kind: {"schema": schema}}}}

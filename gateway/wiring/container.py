@@ -10,141 +10,141 @@ from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from flows.domain.actions import World
+from flows.domain.actions import OperatorPorts
 from flows.domain.failures import Failure, Unavailable
-from flows.domain.ports import Billing, Sessions
-from flows.domain.pseudonyms import Keys
-from flows.domain.records import Errand, Notice, Secret
+from flows.domain.ports import Billing, SessionStore
+from flows.domain.pseudonyms import Pseudonyms
+from flows.domain.records import DeferredStep, OutboundMessage, Secret
 from flows.engine import deferred_steps
-from flows.engine.conversation import Conversations
-from flows.engine.deadlines import Patience
-from flows.engine.flood_guard import Manners
-from flows.engine.load_shedding import Crowd
-from flows.engine.menu_versions import Shelf
-from flows.engine.subscriber_cache import People
-from flows.services.bill_notices import Announcer
-from gateway.clock import Steady
-from gateway.delivery.maintenance import Upkeep
-from gateway.delivery.recording_sender import Recorder
-from gateway.delivery.worker import Delivery
-from gateway.http.bss_events import Listener
+from flows.engine.conversation import TurnEngine
+from flows.engine.deadlines import TimeBudgets
+from flows.engine.flood_guard import FloodGuard
+from flows.engine.load_shedding import LoadShedder
+from flows.engine.menu_versions import MenuVersions
+from flows.engine.subscriber_cache import SubscriberCache
+from flows.services.bill_notices import BillAnnouncer
+from gateway.clock import MonotonicClock
+from gateway.delivery.maintenance import MaintenanceLoop
+from gateway.delivery.recording_sender import RecordingSender
+from gateway.delivery.worker import OutboxWorker
+from gateway.http.bss_events import BillEventHandler
 from gateway.http.guard import Guard
-from gateway.http.webhooks import Hooks
-from gateway.observability.collectors import Counting
-from gateway.observability.metrics import Metrics
+from gateway.http.webhooks import WebhookHandler
+from gateway.observability.collectors import GatewayMetrics
+from gateway.observability.metrics import MetricsRegistry
 from gateway.publishing import pack_compiler
 from gateway.settings import Settings, SettingsError
 from gateway.wiring import inbound, outbound
 from menus.machine.menu import Menu
-from storage.audit.trail import Auditor, SqlAudit
-from storage.audit.write_behind import Notebook
+from storage.audit.trail import AuditWriter, SqlAuditChain
+from storage.audit.write_behind import WriteBehind
 from storage.billing import backend as billing
-from storage.credentials.one_time_codes import SqlCodes
+from storage.credentials.one_time_codes import SqlOneTimeCodes
 from storage.credentials.passwords import SqlPasswords
-from storage.crypto import derived
+from storage.crypto import derive_key
 from storage.ledger.store import SqlLedger
-from storage.outbox.bulk_enqueue import SqlPosting
+from storage.outbox.bulk_enqueue import SqlBulkOutbox
 from storage.outbox.store import SqlOutbox
 from storage.privacy.export_erase import SqlPrivacy
 from storage.sql.engine import Database, connect
-from storage.sql.migrate import upgrade
+from storage.sql.migrate import upgrade_database
 from storage.sql.server_clock import server_time
 
 log = logging.getLogger("dialtree.server")
 
-START_SECONDS, AGAIN_SECONDS = 30.0, 0.5
+STARTUP_WAIT_SECONDS, RETRY_SECONDS = 30.0, 0.5
 """Time a start waits for the database, and the pause between two attempts, in seconds."""
-FOLLOW_SECONDS = 60.0
+CLOCK_SYNC_SECONDS = 60.0
 """Interval of reading the time from the database."""
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class Overrides:
     """Replaceable sources of time, randomness and session storage, for sandboxes and tests."""
 
-    now: Callable[[], datetime] = field(default_factory=Steady)
-    digits: Callable[[int], str] = lambda count: f"{secrets.randbelow(10**count):0{count}}"
-    token: Callable[[], str] = lambda: secrets.token_urlsafe(16)
-    sessions: Sessions | None = None
+    now: Callable[[], datetime] = field(default_factory=MonotonicClock)
+    random_digits: Callable[[int], str] = lambda count: f"{secrets.randbelow(10**count):0{count}}"
+    random_token: Callable[[], str] = lambda: secrets.token_urlsafe(16)
+    sessions: SessionStore | None = None
     """Session store to use instead of the one the settings name."""
-    patience: Patience = field(default_factory=Patience)
+    time_budgets: TimeBudgets = field(default_factory=TimeBudgets)
     passwords: Callable[[Database], SqlPasswords] = SqlPasswords
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class Container:
     """Application container: all long-lived objects of one process."""
 
     settings: Settings
     database: Database = field(repr=False)
-    conversations: Conversations = field(repr=False)
-    hooks: Hooks = field(repr=False)
+    conversations: TurnEngine = field(repr=False)
+    webhooks: WebhookHandler = field(repr=False)
     outbox: SqlOutbox = field(repr=False)
-    delivery: Delivery = field(repr=False)
-    recorder: Recorder = field(repr=False)
+    outbox_worker: OutboxWorker = field(repr=False)
+    recorder: RecordingSender = field(repr=False)
     passwords: SqlPasswords = field(repr=False)
-    listener: Listener = field(repr=False)
-    posting: SqlPosting = field(repr=False)
-    notebook: Notebook = field(repr=False)
-    audit: SqlAudit = field(repr=False)
+    bill_events: BillEventHandler = field(repr=False)
+    bulk_outbox: SqlBulkOutbox = field(repr=False)
+    write_behind: WriteBehind = field(repr=False)
+    audit: SqlAuditChain = field(repr=False)
     privacy: SqlPrivacy = field(repr=False)
-    counting: Counting = field(repr=False)
+    metrics: GatewayMetrics = field(repr=False)
 
     @property
-    def upkeep(self) -> Upkeep:
+    def maintenance(self) -> MaintenanceLoop:
         """Return the maintenance job that runs beside delivery: audit chaining and retention."""
-        return Upkeep(self.database, self.audit, self.hooks.now)
+        return MaintenanceLoop(self.database, self.audit, self.webhooks.now)
 
 
 @asynccontextmanager
-async def house(
+async def build_container(
     settings: Settings,
     root: Path = pack_compiler.OPERATORS,
-    given: Given | None = None,
-    load: Callable[[Path], Menu] = pack_compiler.menu,
-) -> AsyncIterator[House]:
+    overrides: Overrides | None = None,
+    load: Callable[[Path], Menu] = pack_compiler.compile_pack,
+) -> AsyncIterator[Container]:
     """Build the container from settings and close everything at the end of the block.
 
     `load` compiles a pack's folder. Raises SettingsError, PackError, or Unavailable when the database does
     not answer within STARTUP_WAIT_SECONDS.
     """
-    given = given or Given()
+    overrides = overrides or Overrides()
     async with AsyncExitStack() as stack:
         database = connect(settings.database_url)
         stack.push_async_callback(database.close)
-        await _upgraded(database)
-        if isinstance(given.now, Steady):
-            await stack.enter_async_context(_following(given.now, database))
-        menu_versions = Shelf()
+        await _upgrade_database(database)
+        if isinstance(overrides.now, MonotonicClock):
+            await stack.enter_async_context(_synchronise_clock(overrides.now, database))
+        menu_versions = MenuVersions()
         for name in settings.operators:
-            menu_versions.publish(load(pack_compiler.located(name, settings.packs, root)))
-        yield await _built(settings, menu_versions, given, database, stack)
+            menu_versions.publish(load(pack_compiler.find_pack(name, settings.packs, root)))
+        yield await _assemble(settings, menu_versions, overrides, database, stack)
 
 
-async def _upgraded(database: Database) -> None:
+async def _upgrade_database(database: Database) -> None:
     """Upgrade the schema, retrying while the database is unreachable: servers start in any order."""
     loop = asyncio.get_running_loop()
-    until = loop.time() + START_SECONDS
+    until = loop.time() + STARTUP_WAIT_SECONDS
     while True:
         try:
-            return await upgrade(database)
+            return await upgrade_database(database)
         except Unavailable as failure:
             if loop.time() > until:
                 raise
             log.warning("server.database_unreachable", extra={"failure": type(failure).__name__})
-        await asyncio.sleep(AGAIN_SECONDS)
+        await asyncio.sleep(RETRY_SECONDS)
 
 
 @asynccontextmanager
-async def _following(clock: Steady, database: Database) -> AsyncIterator[None]:
+async def _synchronise_clock(clock: MonotonicClock, database: Database) -> AsyncIterator[None]:
     """Synchronise the clock with the database, so that leases and expiries agree across processes."""
 
     async def synchronise_forever() -> None:
         while True:
             with suppress(Failure):
                 if instant := await server_time(database):
-                    clock.follow(instant)
-            await asyncio.sleep(FOLLOW_SECONDS)
+                    clock.synchronise(instant)
+            await asyncio.sleep(CLOCK_SYNC_SECONDS)
 
     task = asyncio.create_task(synchronise_forever())
     try:
@@ -153,132 +153,157 @@ async def _following(clock: Steady, database: Database) -> AsyncIterator[None]:
         task.cancel()
 
 
-async def _built(
-    settings: Settings, shelf: Shelf, given: Given, database: Database, stack: AsyncExitStack
-) -> House:
+async def _assemble(
+    settings: Settings,
+    menu_versions: MenuVersions,
+    overrides: Overrides,
+    database: Database,
+    stack: AsyncExitStack,
+) -> Container:
     secret = Secret(settings.secret_key.get_secret_value())
-    passwords = given.passwords(database)
+    passwords = overrides.passwords(database)
     stack.callback(passwords.close)
-    write_behind = Notebook(database, Auditor(secret))
+    write_behind = WriteBehind(database, AuditWriter(secret))
     stack.push_async_callback(write_behind.close)
-    conversations = await _conversations(settings, shelf, given, write_behind, passwords, stack)
-    people = conversations.people
-    outbox, recorder = SqlOutbox(database, secret), Recorder()
-    connections = inbound.connections(settings, shelf)
-    wrap_sender = outbound.thrift(settings, shelf, database, given.now)
-    routes = await outbound.lanes(settings, connections, recorder, given.now, stack, wrap_sender)
-    metrics_registry = Metrics()
-    metrics = Counting(metrics_registry.registry, routes)
-    metrics.watch(conversations)
-    run_deferred, record_opt_out = _errands(conversations), _opting_out(people)
-    outbox_worker = Delivery(outbox, routes, run_deferred, given.now, record_opt_out, metrics.settled)
-    tallies = conversations.manners.tallies
-    guard = inbound.guard(settings, connections, tallies)
-    webhooks = Hooks(guard, conversations, outbox, given.now, metrics_registry, metrics.reported)
-    return House(
+    conversations = await _build_conversations(
+        settings, menu_versions, overrides, write_behind, passwords, stack
+    )
+    people = conversations.subscriber_caches
+    outbox, recorder = SqlOutbox(database, secret), RecordingSender()
+    connections = inbound.build_connections(settings, menu_versions)
+    wrap_sender = outbound.build_spend_limiter(settings, menu_versions, database, overrides.now)
+    routes = await outbound.build_routes(settings, connections, recorder, overrides.now, stack, wrap_sender)
+    metrics_registry = MetricsRegistry()
+    metrics = GatewayMetrics(metrics_registry.registry, routes)
+    metrics.watch_conversations(conversations)
+    run_deferred, record_opt_out = _deferred_step_runner(conversations), _opt_out_recorder(people)
+    outbox_worker = OutboxWorker(
+        outbox, routes, run_deferred, overrides.now, record_opt_out, metrics.record_delivery
+    )
+    tallies = conversations.flood_guard.counters
+    guard = inbound.build_guard(settings, connections, tallies)
+    webhooks = WebhookHandler(
+        guard, conversations, outbox, overrides.now, metrics_registry, metrics.record_receipt
+    )
+    return Container(
         settings=settings,
         database=database,
         conversations=conversations,
-        hooks=webhooks,
+        webhooks=webhooks,
         outbox=outbox,
-        delivery=outbox_worker,
+        outbox_worker=outbox_worker,
         recorder=recorder,
         passwords=passwords,
-        listener=_listener(settings, guard, conversations, given),
-        posting=SqlPosting(database, secret),
-        notebook=write_behind,
-        audit=SqlAudit(database, write_behind.auditor),
+        bill_events=_build_bill_events(settings, guard, conversations, overrides),
+        bulk_outbox=SqlBulkOutbox(database, secret),
+        write_behind=write_behind,
+        audit=SqlAuditChain(database, write_behind.audit_writer),
         privacy=SqlPrivacy(database, secret),
-        counting=metrics,
+        metrics=metrics,
     )
 
 
-async def _conversations(
+async def _build_conversations(
     settings: Settings,
-    shelf: Shelf,
-    given: Given,
-    notebook: Notebook,
+    menu_versions: MenuVersions,
+    overrides: Overrides,
+    write_behind: WriteBehind,
     passwords: SqlPasswords,
     stack: AsyncExitStack,
-) -> Conversations:
+) -> TurnEngine:
     secret = Secret(settings.secret_key.get_secret_value())
-    people, keys = {}, Keys(derived(secret, "conversations"))
+    people, keys = {}, Pseudonyms(derive_key(secret, "conversations"))
     for name in settings.operators:
-        ports = _world(settings, shelf.current(name), notebook, passwords, given)
-        stack.push_async_callback(_closed, ports.billing)
-        people[name] = People(ports, keys, given.patience)
-    sessions, tallies = await inbound.live(settings, given.now, stack)
-    flood_guard, load_shedder = Manners(tallies), Crowd(settings.turns_at_once)
-    return Conversations(
-        shelf, given.sessions or sessions, people, pack_compiler.actions(), keys, flood_guard, load_shedder
+        ports = _build_ports(settings, menu_versions.current_menu(name), write_behind, passwords, overrides)
+        stack.push_async_callback(_close_backend, ports.billing)
+        people[name] = SubscriberCache(ports, keys, overrides.time_budgets)
+    sessions, tallies = await inbound.open_session_stores(settings, overrides.now, stack)
+    flood_guard, load_shedder = FloodGuard(tallies), LoadShedder(settings.turns_at_once)
+    return TurnEngine(
+        menu_versions,
+        overrides.sessions or sessions,
+        people,
+        pack_compiler.load_actions(),
+        keys,
+        flood_guard,
+        load_shedder,
     )
 
 
-def _listener(settings: Settings, guard: Guard, conversations: Conversations, given: Given) -> Listener:
+def _build_bill_events(
+    settings: Settings, guard: Guard, conversations: TurnEngine, overrides: Overrides
+) -> BillEventHandler:
     """Build the endpoint of bill events; its announcers also serve `dialtree notify`."""
     tokens = {name: str(section.bss.get("hub_token", "")) for name, section in settings.operators.items()}
 
-    def announcer(operator: str) -> Announcer:
-        return Announcer(conversations.shelf.current(operator), conversations.keys)
+    def announcer(operator: str) -> BillAnnouncer:
+        return BillAnnouncer(conversations.menu_versions.current_menu(operator), conversations.pseudonyms)
 
-    return Listener(
+    return BillEventHandler(
         guard,
-        conversations.people,
+        conversations.subscriber_caches,
         announcer,
         {name: (token.encode(),) for name, token in tokens.items() if token},
-        given.now,
+        overrides.now,
     )
 
 
-def _world(settings: Settings, menu: Menu, notebook: Notebook, passwords: SqlPasswords, given: Given) -> World:
-    database = notebook.database
+def _build_ports(
+    settings: Settings, menu: Menu, write_behind: WriteBehind, passwords: SqlPasswords, overrides: Overrides
+) -> OperatorPorts:
+    database = write_behind.database
     secret = Secret(settings.secret_key.get_secret_value())
-    zone = ZoneInfo(menu.form.time_zone)
+    zone = ZoneInfo(menu.config.time_zone)
 
     def today() -> date:
-        return given.now().astimezone(zone).date()
+        return overrides.now().astimezone(zone).date()
 
-    return World(
-        billing=_billing(
-            settings, billing.Site(menu.name, database, today, zone, settings.operators[menu.name].bss)
+    return OperatorPorts(
+        billing=_connect_billing(
+            settings,
+            billing.BackendContext(menu.name, database, today, zone, settings.operators[menu.name].bss),
         ),
-        ledger=SqlLedger(database, secret, notebook),
-        codes=SqlCodes(database, secret),
+        ledger=SqlLedger(database, secret, write_behind),
+        codes=SqlOneTimeCodes(database, secret),
         passwords=passwords,
-        now=given.now,
+        now=overrides.now,
         today=today,
-        digits=given.digits,
-        token=given.token,
+        random_digits=overrides.random_digits,
+        random_token=overrides.random_token,
         links_url=f"{settings.public_url}/{menu.name}",
     )
 
 
-async def _closed(backend: Billing) -> None:
+async def _close_backend(backend: Billing) -> None:
     """Close a billing backend that holds connections; others have nothing to close."""
-    if isinstance(backend, billing.Remote):
+    if isinstance(backend, billing.RemoteBilling):
         await backend.close()
 
 
-def _billing(settings: Settings, site: billing.Site) -> Billing:
+def _connect_billing(settings: Settings, site: billing.BackendContext) -> Billing:
     """Connect the operator's billing backend; SettingsError names the setting it cannot use."""
     try:
-        return billing.connect(settings.operators[site.operator].billing, site)
+        return billing.connect_backend(settings.operators[site.operator].billing, site)
     except ValueError as error:
         raise SettingsError(f"operators.{site.operator}.{error}") from error
 
 
-def _opting_out(people: Mapping[str, People]) -> Callable[[Notice, datetime], Awaitable[None]]:
+def _opt_out_recorder(
+    people: Mapping[str, SubscriberCache],
+) -> Callable[[OutboundMessage, datetime], Awaitable[None]]:
     """Return a callback that records an opt-out which a provider reports for a recipient."""
 
-    async def record_opt_out(notice: Notice, now: datetime) -> None:
-        await people[notice.operator].world.ledger.opt_out(notice.operator, notice.to, out=True, now=now)
+    async def record_opt_out(notice: OutboundMessage, now: datetime) -> None:
+        await people[notice.operator].ports.ledger.set_opt_out(notice.operator, notice.to, out=True, now=now)
 
     return record_opt_out
 
 
-def _errands(conversations: Conversations) -> Callable[[Errand], Awaitable[None]]:
-    def run_deferred(errand: Errand) -> Awaitable[None]:
-        people = conversations.people[errand.operator]
-        return deferred_steps.run(errand, conversations.shelf, people, conversations.actions)
+def _deferred_step_runner(conversations: TurnEngine) -> Callable[[DeferredStep], Awaitable[None]]:
+    def run_deferred(errand: DeferredStep) -> Awaitable[None]:
+        people = conversations.subscriber_caches[errand.operator]
+        return deferred_steps.run_deferred_step(
+            errand, conversations.menu_versions, people, conversations.actions
+        )
 
     return run_deferred

@@ -5,53 +5,60 @@ from contextlib import AsyncExitStack
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from flows.domain.circuit_breaker import Breaker
-from flows.engine.menu_versions import Shelf
-from gateway.delivery.recording_sender import Recorder
-from gateway.delivery.route import AT_ONCE, Lane, Room, Way
-from gateway.delivery.smtp import Mail, mailbox
-from gateway.delivery.spend_limit import thrifty
-from gateway.delivery.token_bucket import Bucket
+from flows.domain.circuit_breaker import CircuitBreaker
+from flows.engine.menu_versions import MenuVersions
+from gateway.delivery.recording_sender import RecordingSender
+from gateway.delivery.route import DEFAULT_CONCURRENT_CALLS, ConcurrencyLimit, OutboundRoute, RouteProvider
+from gateway.delivery.smtp import SmtpSender, parse_smtp_url
+from gateway.delivery.spend_limit import limit_spending
+from gateway.delivery.token_bucket import TokenBucket
 from gateway.providers.contract import Connection, Sender
-from gateway.providers.discovery import discover
+from gateway.providers.discovery import discover_providers
 from gateway.settings import OperatorSettings, Settings, SettingsError
-from storage.outbox.sms_spend import SqlSpending
+from storage.outbox.sms_spend import SqlSpendCounter
 from storage.sql.engine import Database
 
 
-async def lanes(
+async def build_routes(
     settings: Settings,
     connections: Mapping[tuple[str, str], Connection],
-    recorder: Recorder,
+    recorder: RecordingSender,
     now: Callable[[], datetime],
     stack: AsyncExitStack,
-    thrift: Callable[[str, Sender], Sender],
-) -> dict[tuple[str, str], Lane]:
+    wrap_sender: Callable[[str, Sender], Sender],
+) -> dict[tuple[str, str], OutboundRoute]:
     """Return the outbound routes, by operator and route; without a provider there is no route.
 
     In the demo a recording sender takes the place of a provider that is not configured.
     """
-    routes: dict[tuple[str, str], Lane] = {}
+    routes: dict[tuple[str, str], OutboundRoute] = {}
     for operator, section in settings.operators.items():
-        sms_senders = await _texting(settings, operator, connections, recorder, stack)
-        senders = {"sms": {name: thrift(operator, sender) for name, sender in sms_senders.items()}}
-        senders["email"] = _mailing(settings, operator, recorder)
+        sms_senders = await _sms_senders(settings, operator, connections, recorder, stack)
+        senders = {"sms": {name: wrap_sender(operator, sender) for name, sender in sms_senders.items()}}
+        senders["email"] = _email_senders(settings, operator, recorder)
         rates: dict[str, float] = section.rates.model_dump()
         for route, senders_by_name in senders.items():
             providers = [
-                Way(sender, Breaker(f"{operator}/{route}/{name}", now), _deduplicating(section, name))
+                RouteProvider(
+                    sender, CircuitBreaker(f"{operator}/{route}/{name}", now), _deduplicates(section, name)
+                )
                 for name, sender in senders_by_name.items()
             ]
             if providers:
-                concurrency = Room(
-                    min(getattr(provider.sender, "max_concurrent_calls", AT_ONCE) for provider in providers)
+                concurrency = ConcurrencyLimit(
+                    min(
+                        getattr(provider.sender, "max_concurrent_calls", DEFAULT_CONCURRENT_CALLS)
+                        for provider in providers
+                    )
                 )
-                routes[operator, route] = Lane(tuple(providers), Bucket(rates[route], now), concurrency)
+                routes[operator, route] = OutboundRoute(
+                    tuple(providers), TokenBucket(rates[route], now), concurrency
+                )
     return routes
 
 
-def thrift(
-    settings: Settings, shelf: Shelf, database: Database, now: Callable[[], datetime]
+def build_spend_limiter(
+    settings: Settings, menu_versions: MenuVersions, database: Database, now: Callable[[], datetime]
 ) -> Callable[[str, Sender], Sender]:
     """Return a function that wraps an operator's SMS sender with its spending limits.
 
@@ -59,29 +66,29 @@ def thrift(
     `sms_parts_a_day` message parts a day.
     """
     caps = {name: section.sms_parts_a_day for name, section in settings.operators.items()}
-    spending = {name: SqlSpending(database, name, "sms", most) for name, most in caps.items() if most}
+    spending = {name: SqlSpendCounter(database, name, "sms", most) for name, most in caps.items() if most}
 
     def wrap_sender(operator: str, sender: Sender) -> Sender:
-        home_prefix = (f"+{shelf.current(operator).form.country_code}",)
+        home_prefix = (f"+{menu_versions.current_menu(operator).config.country_code}",)
         prefixes = settings.operators[operator].sms_prefixes or home_prefix
-        return thrifty(sender, operator, prefixes, now, spending.get(operator))
+        return limit_spending(sender, operator, prefixes, now, spending.get(operator))
 
     return wrap_sender
 
 
-def _deduplicating(section: OperatorSettings, name: str) -> bool:
+def _deduplicates(section: OperatorSettings, name: str) -> bool:
     return name in section.links and section.links[name].deduplicates
 
 
-async def _texting(
+async def _sms_senders(
     settings: Settings,
     operator: str,
     connections: Mapping[tuple[str, str], Connection],
-    recorder: Recorder,
+    recorder: RecordingSender,
     stack: AsyncExitStack,
 ) -> dict[str, Sender]:
     """Return SMS senders in order of preference; in the demo a recorder where no URL is set."""
-    providers = discover()
+    providers = discover_providers()
     senders: dict[str, Sender] = {}
     for name in settings.operators[operator].routes.sms:
         connection = connections[operator, name]
@@ -93,7 +100,7 @@ async def _texting(
     return senders
 
 
-def _mailing(settings: Settings, operator: str, recorder: Recorder) -> dict[str, Sender]:
+def _email_senders(settings: Settings, operator: str, recorder: RecordingSender) -> dict[str, Sender]:
     """Return the SMTP sender; in the demo a recorder where no relay is set.
 
     Raises SettingsError for a URL that is no mail relay.
@@ -103,7 +110,7 @@ def _mailing(settings: Settings, operator: str, recorder: Recorder) -> dict[str,
         return {"recorder": recorder} if settings.demo else {}
     host = urlsplit(settings.public_url).hostname
     try:
-        mail_server = mailbox(routes.email, routes.email_from or f"no-reply@{host}")
+        mail_server = parse_smtp_url(routes.email, routes.email_from or f"no-reply@{host}")
     except ValueError as error:
         raise SettingsError(f"operators.{operator}.routes.email: {error}") from None
-    return {"smtp": Mail(mail_server)}
+    return {"smtp": SmtpSender(mail_server)}

@@ -10,48 +10,48 @@ from menus.model.facts import Fact, Rows
 from menus.model.session import Session
 
 
-def listed(node: Node, session: Session) -> list[dict[str, Fact | Rows]]:
+def rows_of(node: Node, session: Session) -> list[dict[str, Fact | Rows]]:
     """Return the rows of an `each` screen as facts by column name."""
-    rows = session.facts.get(node.each.of) if node.each else None
+    rows = session.facts.get(node.each.rows_fact) if node.each else None
     return [rows.row(index) for index in range(len(rows.rows))] if isinstance(rows, Rows) else []
 
 
-def offered(node: Node, session: Session) -> list[dict[str, Fact | Rows]]:
+def selectable_rows(node: Node, session: Session) -> list[dict[str, Fact | Rows]]:
     """Return the rows that may be picked; none where the rows lead nowhere."""
-    return listed(node, session) if node.each and node.each.to else []
+    return rows_of(node, session) if node.each and node.each.to else []
 
 
-def told(menu: Menu, session: Session, node: Node) -> Iterator[str]:
+def unselectable_lines(menu: Menu, session: Session, node: Node) -> Iterator[str]:
     """Yield one line for each row that is shown but cannot be picked."""
     if node.each and not node.each.to:
-        for row in listed(node, session):
-            yield menu.words(node.each.text, session.language, session.channel, row)
+        for row in rows_of(node, session):
+            yield menu.fill_text(node.each.text, session.language, session.channel, row)
 
 
-def options(menu: Menu, session: Session, node: Node) -> Iterator[tuple[str, str]]:
+def numbered_choices(menu: Menu, session: Session, node: Node) -> Iterator[tuple[str, str]]:
     """Yield the choices on the session's channel as (key, text): rows, numbered from 1, then own options."""
     channel, language = session.channel, session.language
     if node.each:
-        for index, row in enumerate(offered(node, session), 1):
-            yield str(index), menu.words(node.each.text, language, channel, row)
+        for index, row in enumerate(selectable_rows(node, session), 1):
+            yield str(index), menu.fill_text(node.each.text, language, channel, row)
     for option in node.options:
         if channel in option.keys:
-            yield option.keys[channel], menu.words(option.text, language, channel, session.facts)
+            yield option.keys[channel], menu.fill_text(option.text, language, channel, session.facts)
 
 
-def hearings(menu: Menu, session: Session, node: Node) -> int:
+def voice_page_count(menu: Menu, session: Session, node: Node) -> int:
     """Return the number of pages in a call: selectable rows are read `voice.rows` at a time."""
-    return max(1, ceil(len(offered(node, session)) / menu.form.voice.rows))
+    return max(1, ceil(len(selectable_rows(node, session)) / menu.config.voice.rows))
 
 
-def heard(menu: Menu, session: Session) -> slice:
+def rows_on_page(menu: Menu, session: Session) -> slice:
     """Return the slice of selectable rows that is read on the session's page of a call."""
-    first = session.page * menu.form.voice.rows
-    return slice(first, first + menu.form.voice.rows)
+    first = session.page * menu.config.voice.rows
+    return slice(first, first + menu.config.voice.rows)
 
 
 def more_key(node: Node, session: Session) -> str:
     """Return the key for the next page: the surface's longer one when an option has the usual key."""
     surface = SURFACES[session.channel]
-    in_use = len(offered(node, session)) >= 9 or (session.channel, surface.more) in node.keys
+    in_use = len(selectable_rows(node, session)) >= 9 or (session.channel, surface.more) in node.options_by_key
     return surface.wide_more if in_use else surface.more

@@ -4,19 +4,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from menus.packfile.schema import CHANNELS, AcceptForm, Kind, OptionForm, ScreenForm
-from menus.packfile.yaml_source import Path_, Source
+from menus.packfile.schema import CHANNELS, AcceptForm, NodeKind, OptionForm, ScreenForm
+from menus.packfile.yaml_source import SourceFile, ValuePath
 
-READ_BACK = "said.read_back"
+READ_BACK_TEXT = "said.read_back"
 """Name of the text of all read-back screens."""
-SAID = "said"
+SPOKEN_ANSWER_FACT = "said"
 """Name of the fact that holds a spoken answer until the caller has confirmed it."""
-RESTING = ("choice", "input", "message", "hand-over", "end")
+WAITING_KINDS = ("choice", "input", "message", "hand-over", "end")
 """Node kinds on which a turn stops and a screen is shown."""
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
+class ScreenOption:
     """One option of a screen: its text, its target node, its key per channel."""
 
     text: str
@@ -25,10 +25,10 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True)
-class Each:
+class RowOption:
     """One option for each row of a list, or one line for each when `to` is empty."""
 
-    of: str
+    rows_fact: str
     """Name of the fact that holds the rows."""
     text: str
     to: str
@@ -39,93 +39,98 @@ class Node:
     """A compiled screen or step. Fields named as in the pack's YAML; empty where the file has none."""
 
     name: str
-    kind: Kind
+    kind: NodeKind
     text: str
-    options: tuple[Option, ...]
-    each: Each | None
+    options: tuple[ScreenOption, ...]
+    each: RowOption | None
     accept: AcceptForm | None
     action: str
-    given: str
+    action_argument: str
     on: Mapping[str, str]
     needs: str
-    confirm: bool
+    needs_confirmation: bool
     via: str
-    source: Source = field(repr=False, compare=False)
+    source: SourceFile = field(repr=False, compare=False)
 
     @property
-    def path(self) -> Path_:
+    def source_path(self) -> ValuePath:
         """Its path in the YAML file."""
         return ("screens", self.name)
 
     @cached_property
-    def keys(self) -> Mapping[tuple[str, str], Option]:
+    def options_by_key(self) -> Mapping[tuple[str, str], ScreenOption]:
         """Options by (channel, key)."""
         return {(channel, key): option for option in self.options for channel, key in option.keys.items()}
 
     @property
-    def rests(self) -> bool:
+    def is_waiting(self) -> bool:
         """Whether a turn may stop here; false for steps."""
-        return self.kind in RESTING
+        return self.kind in WAITING_KINDS
 
     @property
-    def closes(self) -> bool:
+    def is_final(self) -> bool:
         """Whether the session ends here."""
         return self.kind in ("end", "hand-over")
 
     @property
-    def secret(self) -> bool:
+    def is_secret(self) -> bool:
         """Whether it asks for a secret (password, code)."""
         return bool(self.accept and self.accept.secret)
 
     @property
-    def reads_back(self) -> bool:
+    def is_read_back(self) -> bool:
         """Whether it reads a spoken answer back for confirmation."""
-        return self.text == READ_BACK
+        return self.text == READ_BACK_TEXT
 
     @property
-    def passing(self) -> bool:
+    def is_transient(self) -> bool:
         """Whether `back` must never lead here: screens that ask a secret or read an answer back."""
-        return self.secret or self.reads_back
+        return self.is_secret or self.is_read_back
 
 
-def node(name: str, form: ScreenForm, source: Source, otherwise: Mapping[str, str]) -> Node:
+def compile_node(name: str, form: ScreenForm, source: SourceFile, otherwise: Mapping[str, str]) -> Node:
     """Compile one screen; `otherwise` holds the targets of outcomes for which a step names no edge."""
     return Node(
         name=name,
         kind=form.kind,
         text=form.text or name,
-        options=tuple(_option(option) for option in form.options),
-        each=Each(form.each.of, form.each.text, form.each.to or "") if form.each else None,
+        options=tuple(_compile_option(option) for option in form.options),
+        each=RowOption(form.each.of, form.each.text, form.each.to or "") if form.each else None,
         accept=form.accept,
         action=form.action or "",
-        given=form.given,
+        action_argument=form.action_argument,
         on={**otherwise, **form.on} if form.kind == "step" else {},
         needs=form.needs,
-        confirm=form.confirm,
+        needs_confirmation=form.confirm,
         via=form.via or "",
         source=source,
     )
 
 
-def read_back(asking: Node) -> Iterator[Node]:
+def read_back_nodes(input_node: Node) -> Iterator[Node]:
     """Yield the read-back screen of an input that may be spoken: 1 confirms, 2 asks again."""
-    if asking.accept and asking.accept.speech:
-        right = Option("said.right_option", asking.accept.to, {"voice": "1"})
-        again = Option("said.again_option", asking.name, {"voice": "2"})
+    if input_node.accept and input_node.accept.speech:
+        right = ScreenOption("said.right_option", input_node.accept.to, {"voice": "1"})
+        again = ScreenOption("said.again_option", input_node.name, {"voice": "2"})
         yield replace(
-            asking, name=back_of(asking), kind="choice", text=READ_BACK, options=(right, again), accept=None
+            input_node,
+            name=read_back_name(input_node),
+            kind="choice",
+            text=READ_BACK_TEXT,
+            options=(right, again),
+            accept=None,
         )
 
 
-def back_of(asking: Node) -> str:
+def read_back_name(input_node: Node) -> str:
     """Return the name of an input's read-back screen."""
-    return f"{asking.name}.read_back"
+    return f"{input_node.name}.read_back"
 
 
-def _option(form: OptionForm) -> Option:
+def _compile_option(form: OptionForm) -> ScreenOption:
     """Compile an option; `key` is the key of every channel that names none of its own."""
     own: dict[str, str | None] = {channel: getattr(form, channel) for channel in CHANNELS}
     keys = {channel: key for channel, key in own.items() if key}
     if form.key:
         keys = {channel: key or form.key for channel, key in own.items()}
-    return Option(form.text, form.to, keys)
+    return ScreenOption(form.text, form.to, keys)

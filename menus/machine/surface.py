@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from menus.model.reply import Channel
-from menus.text.paginate import Budget
+from menus.text.paginate import PageBudget
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +12,7 @@ class Surface:
     """A channel's page size and its navigation keys; an empty key is not offered."""
 
     channel: Channel
-    budget: Budget
+    budget: PageBudget
     """Largest page. USSD: 160 of the 182 septets a network carries, since some networks append text and
     some handsets cut at 160. SMS: two concatenated segments."""
     back: str = ""
@@ -24,16 +24,18 @@ class Surface:
     """Replaces `more` on a screen whose own options use that key."""
     repeat: str = ""
     agent: str = ""
-    messages: bool = False
+    is_message_based: bool = False
     """Whether each reply is a message of its own (SMS): it costs money, the sender may be a machine, and the
     conversation has no end."""
 
 
 SURFACES: Mapping[str, Surface] = {
-    "ussd": Surface("ussd", Budget(160, 70), back="0", home="00", leave="0", more="9", wide_more="99"),
-    "sms": Surface("sms", Budget(306, 134), back="0", home="00", more="9", wide_more="99", messages=True),
+    "ussd": Surface("ussd", PageBudget(160, 70), back="0", home="00", leave="0", more="9", wide_more="99"),
+    "sms": Surface(
+        "sms", PageBudget(306, 134), back="0", home="00", more="9", wide_more="99", is_message_based=True
+    ),
     "voice": Surface(
-        "voice", Budget(100_000, 100_000), back="*", repeat="#", agent="0", more="9", wide_more="99"
+        "voice", PageBudget(100_000, 100_000), back="*", repeat="#", agent="0", more="9", wide_more="99"
     ),
 }
 """Surface by channel. Voice is paged by list rows only; its budget just bounds a text of excessive length."""

@@ -10,20 +10,20 @@ from typing import Any
 
 from transitions import Machine, MachineError
 
-from menus.machine.screen import Node, back_of
+from menus.machine.screen import Node, read_back_name
 from menus.model.session import Session
 
 RESUME = "resume"
 """Target of an outcome that resumes the node that waited for the proof."""
 
-Condition = Callable[[Any], bool | None]
+GuardCondition = Callable[[Any], bool | None]
 """Guard condition of `transitions`: takes the event data, whose `model` is the session."""
 
-HOME, LOST, BYE, AGENT = "home", "house.lost", "house.bye", "house.agent"
-ALWAYS: Mapping[str, str] = {"home": HOME, "lost": LOST, "bye": BYE, "agent": AGENT}
+HOME, GIVE_UP, GOODBYE, AGENT = "home", "house.lost", "house.bye", "house.agent"
+UNIVERSAL_MOVES: Mapping[str, str] = {"home": HOME, "lost": GIVE_UP, "bye": GOODBYE, "agent": AGENT}
 """Target by trigger of the moves that every screen has unless it ends the session."""
 
-SATISFIES: Mapping[str, frozenset[str]] = {
+PROOFS_MEETING_NEED: Mapping[str, frozenset[str]] = {
     "line": frozenset({"line"}),
     "code": frozenset({"code"}),
     "password": frozenset({"password", "pin"}),
@@ -32,15 +32,15 @@ SATISFIES: Mapping[str, frozenset[str]] = {
     "secret": frozenset({"code", "password", "pin", "customer_code"}),
 }
 """Proofs that meet each need. A trusted connection proves only the line, never a `secret`."""
-BY_RULES = ("line", "secret")
+NEEDS_SET_BY_RULES = ("line", "secret")
 """Needs whose proof the pack's `rules.proof` names per kind of line."""
 
 
-class NoMoveError(ValueError):
+class NoTransitionError(ValueError):
     """The transition table has no edge for this trigger from the current node."""
 
 
-class Moves:
+class TransitionTable:
     """Transition table of one pack revision: fires triggers on sessions and lists the edges."""
 
     def __init__(
@@ -48,8 +48,8 @@ class Moves:
         nodes: Mapping[str, Node],
         gates: Mapping[str, str],
         proofs: Mapping[str, str],
-        entries: Iterable[str] = (),
-        vouched: Iterable[str] | None = None,
+        keyword_targets: Iterable[str] = (),
+        trusted_kinds: Iterable[str] | None = None,
     ) -> None:
         """Compile the nodes to a machine.
 
@@ -58,8 +58,8 @@ class Moves:
         trusted connection proves by itself; all by default.
         """
         self._nodes, self._gates, self._proofs = nodes, gates, proofs
-        self._keyword_targets = sorted(set(entries))
-        self._trusted_kinds = frozenset(proofs if vouched is None else vouched)
+        self._keyword_targets = sorted(set(keyword_targets))
+        self._trusted_kinds = frozenset(proofs if trusted_kinds is None else trusted_kinds)
         self._machine = Machine(
             model=None,
             states=list(nodes),
@@ -70,7 +70,7 @@ class Moves:
         )
         self._open_edges: dict[tuple[str, str], tuple[str, str]] = {}
         for trigger, origin, target in self.edges():
-            self._add(trigger, origin, target)
+            self._add_edge(trigger, origin, target)
             self._open_edges.setdefault((trigger, origin), (self._nodes[target].needs, target))
         self._events = dict(self._machine.events)
 
@@ -81,147 +81,149 @@ class Moves:
         try, under the same rule. The machine, used where a proof is missing, takes 12 to 70 us a move.
         """
         needs, target = self._open_edges.get((trigger, session.state), ("", ""))
-        if target and self.met(needs, session.kind, session.proofs):
+        if target and self.is_need_met(needs, session.line_kind, session.proofs):
             session.state = target
             return
-        self.ask(trigger, session)
+        self.fire_on_machine(trigger, session)
 
-    def ask(self, trigger: str, session: Session) -> None:
+    def fire_on_machine(self, trigger: str, session: Session) -> None:
         """Move the session with the machine itself; NoTransitionError when it has no edge."""
         event = self._events.get(trigger)
         if event is None:
-            raise NoMoveError(trigger)
+            raise NoTransitionError(trigger)
         try:
             event.trigger(session)
         except MachineError as error:
-            raise NoMoveError(trigger) from error
+            raise NoTransitionError(trigger) from error
 
     def edges(self) -> Iterator[tuple[str, str, str]]:
         """Yield every edge as (trigger, origin, target), without the detours to the gates."""
         for node in self._nodes.values():
-            yield from forward(node)
-        waiting = [node for node in self._nodes.values() if node.rests]
-        for screen, previous in self._backs(waiting):
+            yield from outgoing_edges(node)
+        waiting = [node for node in self._nodes.values() if node.is_waiting]
+        for screen, previous in self._back_edges(waiting):
             yield f"back {previous}", screen, previous
         yield from (
             (trigger, node.name, target)
-            for trigger, target in ALWAYS.items()
+            for trigger, target in UNIVERSAL_MOVES.items()
             for node in waiting
-            if target in self._nodes and not node.closes
+            if target in self._nodes and not node.is_final
         )
         for target in self._keyword_targets:
             yield f"enter {target}", HOME, target
-        for step, target in self._resumes():
+        for step, target in self._resume_edges():
             yield f"{RESUME} {target}", step, target
 
-    def gate(self, needs: str, kind: str) -> str:
+    def gate_for(self, needs: str, kind: str) -> str:
         """Return the node that asks a kind of line for the proof of a need; empty when there is none."""
-        return self._gates.get(self._wanted(kind) if needs in BY_RULES else needs, "")
+        return self._gates.get(self._proof_for_kind(kind) if needs in NEEDS_SET_BY_RULES else needs, "")
 
-    def met(self, needs: str, kind: str, proofs: Iterable[str]) -> bool:
+    def is_need_met(self, needs: str, kind: str, proofs: Iterable[str]) -> bool:
         """Return whether the proofs meet a need for a kind of line; `line` also accepts the rules' proof."""
         if needs == "none":
             return True
-        sufficient = SATISFIES[needs]
+        sufficient = PROOFS_MEETING_NEED[needs]
         if needs == "line":
             by_connection = sufficient if kind in self._trusted_kinds or not kind else frozenset[str]()
-            sufficient = by_connection | SATISFIES[self._wanted(kind)]
+            sufficient = by_connection | PROOFS_MEETING_NEED[self._proof_for_kind(kind)]
         return not sufficient.isdisjoint(proofs)
 
-    def _wanted(self, kind: str) -> str:
+    def _proof_for_kind(self, kind: str) -> str:
         """Return the proof the rules name for a kind of line; that of the first kind when it is not known."""
         return self._proofs.get(kind, next(iter(self._proofs.values()), "line"))
 
-    def _resumes(self) -> Iterator[tuple[str, str]]:
+    def _resume_edges(self) -> Iterator[tuple[str, str]]:
         """Yield (step that verifies a proof, node that needs a proof)."""
         targets = [node.name for node in self._nodes.values() if node.needs != "none"]
         verifiers = [node.name for node in self._nodes.values() if RESUME in node.on.values()]
         return ((verifier, target) for verifier in verifiers for target in targets)
 
-    def _backs(self, resting: list[Node]) -> Iterator[tuple[str, str]]:
+    def _back_edges(self, waiting_nodes: list[Node]) -> Iterator[tuple[str, str]]:
         """Yield pairs (screen, previous) where `previous` may come directly before `screen`."""
-        for node in resting:
-            if node.passing or node.closes:
+        for node in waiting_nodes:
+            if node.is_transient or node.is_final:
                 continue
-            for ahead in self._reached(node):
+            for ahead in self._screens_ahead(node):
                 yield ahead, node.name
 
-    def _reached(self, node: Node) -> set[str]:
+    def _screens_ahead(self, node: Node) -> set[str]:
         """Return the screens one answer away; the search goes on through steps and transient screens."""
         visited: set[str] = set()
-        pending = [target for _, _, target in forward(node)]
+        pending = [target for _, _, target in outgoing_edges(node)]
         while pending:
             name = pending.pop()
             target = self._nodes.get(name)
             if target is None or name in visited:
                 continue
             visited.add(name)
-            pending.extend(self._beyond(target))
-        return {name for name in visited if self._nodes[name].rests and name != node.name}
+            pending.extend(self._targets_beyond(target))
+        return {name for name in visited if self._nodes[name].is_waiting and name != node.name}
 
-    def _beyond(self, node: Node) -> Iterator[str]:
+    def _targets_beyond(self, node: Node) -> Iterator[str]:
         """Yield where the search goes on from a node: gates; from steps and transient nodes their targets."""
         if node.needs != "none":
-            yield from filter(None, (self.gate(node.needs, kind) for kind in self._proofs))
-        if node.kind == "step" or node.passing:
-            yield from (target for _, _, target in forward(node))
+            yield from filter(None, (self.gate_for(node.needs, kind) for kind in self._proofs))
+        if node.kind == "step" or node.is_transient:
+            yield from (target for _, _, target in outgoing_edges(node))
 
-    def _add(self, trigger: str, origin: str, target: str) -> None:
+    def _add_edge(self, trigger: str, origin: str, target: str) -> None:
         """Add an edge to the machine, and detours to the gates for the kinds of line without the proof."""
         needs = self._nodes[target].needs
         if needs == "none":
             self._machine.add_transition(trigger, origin, target)
             return
-        self._machine.add_transition(trigger, origin, target, conditions=self._shown(needs))
+        self._machine.add_transition(trigger, origin, target, conditions=self._need_condition(needs))
         for kind in self._proofs:
-            self._gated(trigger, origin, target, self.gate(needs, kind), [_of_kind(kind)])
-        self._gated(trigger, origin, target, self.gate(needs, ""), [])
+            self._add_gate_edge(trigger, origin, target, self.gate_for(needs, kind), [_kind_condition(kind)])
+        self._add_gate_edge(trigger, origin, target, self.gate_for(needs, ""), [])
 
-    def _shown(self, needs: str) -> Condition:
+    def _need_condition(self, needs: str) -> GuardCondition:
         def is_need_met(event: Any) -> bool:
             session: Session = event.model
-            return self.met(needs, session.kind, session.proofs)
+            return self.is_need_met(needs, session.line_kind, session.proofs)
 
         return is_need_met
 
-    def _gated(
-        self, trigger: str, origin: str, target: str, gate: str, conditions: list[str | Condition]
+    def _add_gate_edge(
+        self, trigger: str, origin: str, target: str, gate: str, conditions: list[str | GuardCondition]
     ) -> None:
         if gate:
-            self._machine.add_transition(trigger, origin, gate, conditions=conditions, before=_remember(target))
+            self._machine.add_transition(
+                trigger, origin, gate, conditions=conditions, before=_remember_target(target)
+            )
 
 
-def forward(node: Node) -> Iterator[tuple[str, str, str]]:
+def outgoing_edges(node: Node) -> Iterator[tuple[str, str, str]]:
     """Return the edges a node defines itself: keys, picks, inputs, outcomes; `resume` is left out."""
-    keys = ((f"{channel} {key}", option.to) for (channel, key), option in node.keys.items())
+    keys = ((f"{channel} {key}", option.to) for (channel, key), option in node.options_by_key.items())
     pick = [("pick", node.each.to)] if node.each and node.each.to else []
     outcomes = ((outcome, to) for outcome, to in node.on.items() if to != RESUME)
-    return ((trigger, node.name, to) for trigger, to in chain(keys, pick, _typed(node), outcomes))
+    return ((trigger, node.name, to) for trigger, to in chain(keys, pick, _input_edges(node), outcomes))
 
 
-def _typed(node: Node) -> Iterator[tuple[str, str]]:
+def _input_edges(node: Node) -> Iterator[tuple[str, str]]:
     """Yield the edges of an input; a spoken answer goes by way of the read-back screen."""
     if node.accept and not node.accept.speech:
         yield "typed", node.accept.to
     elif node.accept:
         yield "ussd typed", node.accept.to
         yield "sms typed", node.accept.to
-        yield "voice typed", back_of(node)
+        yield "voice typed", read_back_name(node)
 
 
-def _of_kind(kind: str) -> Condition:
+def _kind_condition(kind: str) -> GuardCondition:
     def is_of_kind(event: Any) -> bool:
         session: Session = event.model
-        return session.kind == kind
+        return session.line_kind == kind
 
     return is_of_kind
 
 
-def _remember(target: str) -> Callable[[Any], None]:
+def _remember_target(target: str) -> Callable[[Any], None]:
     """Build the callback that stores the node to resume after the proof."""
 
     def remember_target(event: Any) -> None:
         session: Session = event.model
-        session.then = target
+        session.resume_node = target
 
     return remember_target

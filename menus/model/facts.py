@@ -21,7 +21,7 @@ class Month:
     month: int
 
     @classmethod
-    def of(cls, day: date) -> "Month":
+    def from_date(cls, day: date) -> "Month":
         """Return the month of a day."""
         return cls(day.year, day.month)
 
@@ -41,19 +41,19 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class TextRef:
     """A reference to a catalogue text by name, so that a stored fact follows a change of language."""
 
     name: str
 
     @property
-    def last(self) -> str:
+    def last_part(self) -> str:
         """The last component of the name: `part` of `state.part`."""
         return self.name.rpartition(".")[2]
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
+class PhoneNumber:
     """A phone number in E.164; screens show it masked."""
 
     value: str
@@ -67,7 +67,7 @@ class Email:
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
+class OneTimeCode:
     """A one-time code for a message; it cannot be encoded, so no session can keep it."""
 
     value: str
@@ -76,7 +76,7 @@ class Code:
         return "Code(***)"
 
 
-Fact = Money | date | Month | Text | Count | Word | Number | Email | Code
+Fact = Money | date | Month | Text | Count | TextRef | PhoneNumber | Email | OneTimeCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,71 +95,71 @@ Facts = Mapping[str, Fact | Rows]
 """Facts by slot name."""
 
 # Stored form of a fact: a type letter and its value. `_READ` reverses it.
-_WRITE = {
+_ENCODERS = {
     Money: lambda fact: f"m{fact.amount}",
     date: lambda fact: f"d{fact.isoformat()}",
     Month: lambda fact: f"y{fact.year}-{fact.month}",
     Text: lambda fact: f"t{fact.value}",
     Count: lambda fact: f"i{fact.value}",
-    Word: lambda fact: f"w{fact.name}",
-    Number: lambda fact: f"n{fact.value}",
+    TextRef: lambda fact: f"w{fact.name}",
+    PhoneNumber: lambda fact: f"n{fact.value}",
     Email: lambda fact: f"e{fact.value}",
 }
 
-MOST_PLACES = 30
+MAX_AMOUNT_DIGITS = 30
 """Largest decimal exponent of a stored amount: written out, 1E+999999999 would exhaust the memory."""
 
 
-def _money(body: str) -> Money:
+def _decode_money(body: str) -> Money:
     try:
         amount = Decimal(body)
     except InvalidOperation as error:
         raise ValueError("stored amount is not a number") from error
-    if not amount.is_finite() or abs(amount.adjusted()) > MOST_PLACES:
-        raise ValueError(f"stored amount is not finite or has an exponent above {MOST_PLACES}")
+    if not amount.is_finite() or abs(amount.adjusted()) > MAX_AMOUNT_DIGITS:
+        raise ValueError(f"stored amount is not finite or has an exponent above {MAX_AMOUNT_DIGITS}")
     return Money(amount)
 
 
-def _month(year: int, month: int) -> Month:
+def _decode_month(year: int, month: int) -> Month:
     """Build a month; ValueError when there is no such month."""
-    return Month.of(date(year, month, 1))
+    return Month.from_date(date(year, month, 1))
 
 
-_READ: Mapping[str, Callable[[str], Fact]] = {
-    "m": _money,
+_DECODERS: Mapping[str, Callable[[str], Fact]] = {
+    "m": _decode_money,
     "d": date.fromisoformat,
-    "y": lambda body: _month(*map(int, body.split("-"))),
+    "y": lambda body: _decode_month(*map(int, body.split("-"))),
     "t": Text,
     "i": lambda body: Count(int(body)),
-    "w": Word,
-    "n": Number,
+    "w": TextRef,
+    "n": PhoneNumber,
     "e": Email,
 }
 
-Stored = str | list[str | list[str]]
+StoredFact = str | list[str | list[str]]
 """JSON form of a fact: a string; of rows a list, the column names first."""
 
 
-def stored(fact: Fact | Rows) -> Stored:
+def encode_fact(fact: Fact | Rows) -> StoredFact:
     """Encode a fact for JSON; KeyError for a `OneTimeCode`, which must not be stored."""
     if isinstance(fact, Rows):
-        rows: list[str | list[str]] = [[_WRITE[type(cell)](cell) for cell in row] for row in fact.rows]
+        rows: list[str | list[str]] = [[_ENCODERS[type(cell)](cell) for cell in row] for row in fact.rows]
         return [" ".join(fact.columns), *rows]
-    return str(_WRITE[type(fact)](fact))
+    return str(_ENCODERS[type(fact)](fact))
 
 
-def _cell(text: str) -> Fact:
-    return _READ[text[0]](text[1:])
+def _decode_cell(text: str) -> Fact:
+    return _DECODERS[text[0]](text[1:])
 
 
-def recalled(form: Stored) -> Fact | Rows:
+def decode_fact(form: StoredFact) -> Fact | Rows:
     """Decode a stored fact; ValueError, TypeError, KeyError or IndexError when it is malformed."""
     if isinstance(form, str):
-        return _cell(form)
+        return _decode_cell(form)
     columns, *rows = form
     if not isinstance(columns, str):
         raise ValueError("stored rows must begin with the column names")
     names = tuple(columns.split())
     if any(len(row) != len(names) for row in rows):
         raise ValueError("a stored row must have one cell per column")
-    return Rows(names, tuple(tuple(map(_cell, row)) for row in rows))
+    return Rows(names, tuple(tuple(map(_decode_cell, row)) for row in rows))

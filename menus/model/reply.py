@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from menus.model.value import value
+from menus.model.value import value_dataclass
 
 Channel = Literal["ussd", "sms", "voice"]
 
 
-@value
+@value_dataclass
 class Prompt:
     """One voice prompt: spoken text, digits said one by one, or a recording."""
 
@@ -24,23 +24,23 @@ class Prompt:
 class Gather:
     """DTMF input of a call: how many keys, the finish key, time-outs, speech recognition."""
 
-    most: int
+    max_keys: int
     """Most keys; the answer is complete as soon as this many were pressed."""
-    finish: str
+    finish_key: str
     """The key that ends an answer of several keys (`#`), or empty when one key is the answer."""
-    first_seconds: int
+    first_key_seconds: int
     """Time-out before the first key."""
-    between_seconds: int
+    between_keys_seconds: int
     """Time-out between two keys."""
     barge_in: bool = True
     """Whether a key interrupts a prompt."""
-    speech: bool = False
+    accepts_speech: bool = False
     """Whether the answer may be spoken; keys work in any case."""
-    hints: tuple[str, ...] = ()
+    speech_hints: tuple[str, ...] = ()
     """Words a spoken answer consists of, as hints for speech recognition."""
 
 
-@value
+@value_dataclass
 class Reply:
     """Reply of one turn, fitted to its channel. USSD and SMS use `text`, voice uses `prompts`."""
 
@@ -53,11 +53,11 @@ class Reply:
     text: str = ""
     prompts: tuple[Prompt, ...] = ()
     gather: Gather | None = None
-    transfer: str = ""
+    transfer_to: str = ""
     """The number to connect the call to after the prompts, in E.164, a short code, or a `sip:` address."""
-    transfer_seconds: int = 0
+    transfer_limit_seconds: int = 0
     """Longest duration of the transferred call; 0 for no limit."""
-    context: str = ""
+    transfer_context: str = ""
     """The screen the caller came from, for the agent who takes the call."""
-    ends: bool = False
+    ends_session: bool = False
     """Whether the session ends with this reply."""

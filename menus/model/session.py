@@ -5,7 +5,7 @@ from operator import attrgetter
 
 from pydantic_core import from_json, to_json
 
-from menus.model.facts import Fact, Rows, recalled, stored
+from menus.model.facts import Fact, Rows, decode_fact, encode_fact
 
 
 @dataclass(slots=True)
@@ -21,11 +21,11 @@ class Session:
     state: str
     """Name of the current node."""
     language: str
-    kind: str = ""
+    line_kind: str = ""
     """Kind of the subject's line (mobile, fixed...), empty until known; it decides which proof is asked."""
     proofs: tuple[str, ...] = ()
     """Proofs given for the subject so far: `line`, `code`, `password`..."""
-    then: str = ""
+    resume_node: str = ""
     """The node to resume once the proof being asked is given."""
     trail: tuple[str, ...] = ()
     """The screens that `back` leads to, nearest last; never one that asked for a secret."""
@@ -39,50 +39,57 @@ class Session:
     """Voice time-outs without input in a row."""
     turn: int = 0
     """Number of turns so far."""
-    heard: str = ""
+    watermark: str = ""
     """Watermark (keyed hash) of the accumulated text at the last hop of Africa's Talking; the text itself
     may hold secrets."""
     subject: str = field(default="", repr=False)
     """The number the session is about (E.164), when that is not the caller's own."""
-    owner: str = ""
+    owner_hash: str = ""
     """Keyed hash of that number's owner when the session began, empty until known (recycled numbers)."""
     facts: dict[str, Fact | Rows] = field(default_factory=dict, repr=False)
 
     @property
-    def number(self) -> str:
+    def msisdn(self) -> str:
         """The number of the line the session is about: the subject's, else the caller's own."""
         return self.subject or self.caller
 
     def dump(self) -> bytes:
         """Encode as compact JSON: the field values in order, without their names."""
-        facts = {name: stored(fact) for name, fact in self.facts.items()}
-        return to_json((*_FIELDS(self), facts))
+        facts = {name: encode_fact(fact) for name, fact in self.facts.items()}
+        return to_json((*_field_values(self), facts))
 
 
-_PLAIN = tuple(name for name in Session.__slots__ if name != "facts")
-_FIELDS = attrgetter(*_PLAIN)
-_PROOFS, _TRAIL, _NOTES = _PLAIN.index("proofs"), _PLAIN.index("trail"), _PLAIN.index("notes")
-_COUNTS = ("page", "misses", "silences", "turn")
-_JSON = {"proofs": list, "trail": list, "notes": list, "facts": dict, **dict.fromkeys(_COUNTS, int)}
-_SHAPE = tuple(_JSON.get(name, str) for name in Session.__slots__)
+_FIELD_NAMES = tuple(name for name in Session.__slots__ if name != "facts")
+_field_values = attrgetter(*_FIELD_NAMES)
+_PROOFS_INDEX, _TRAIL_INDEX, _NOTES_INDEX = (
+    _FIELD_NAMES.index("proofs"),
+    _FIELD_NAMES.index("trail"),
+    _FIELD_NAMES.index("notes"),
+)
+_INT_FIELDS = ("page", "misses", "silences", "turn")
+_JSON_TYPES = {"proofs": list, "trail": list, "notes": list, "facts": dict, **dict.fromkeys(_INT_FIELDS, int)}
+_ROW_TYPES = tuple(_JSON_TYPES.get(name, str) for name in Session.__slots__)
 """JSON types of the values `dump` writes, checked on load: the content of the store is not trusted."""
 
 
-def load(data: bytes) -> Session:
+def load_session(data: bytes) -> Session:
     """Decode a session written by `Session.dump`; ValueError when the bytes are not one."""
     try:
         row = from_json(data, cache_strings="keys")
-        if tuple(map(type, row)) != _SHAPE:
+        if tuple(map(type, row)) != _ROW_TYPES:
             raise ValueError("stored session has fields of other types or another number of them")
-        row[_PROOFS], row[_TRAIL] = _names(row[_PROOFS]), _names(row[_TRAIL])
-        row[_NOTES] = tuple((int(page), str(words)) for page, words in row[_NOTES])
-        row[-1] = {name: recalled(form) for name, form in row[-1].items()}
+        row[_PROOFS_INDEX], row[_TRAIL_INDEX] = (
+            _checked_names(row[_PROOFS_INDEX]),
+            _checked_names(row[_TRAIL_INDEX]),
+        )
+        row[_NOTES_INDEX] = tuple((int(page), str(words)) for page, words in row[_NOTES_INDEX])
+        row[-1] = {name: decode_fact(form) for name, form in row[-1].items()}
         return Session(*row)
     except (TypeError, IndexError, KeyError, AttributeError, OverflowError) as error:
         raise ValueError("stored session is malformed") from error
 
 
-def _names(words: list[str]) -> tuple[str, ...]:
+def _checked_names(words: list[str]) -> tuple[str, ...]:
     """Return the names as a tuple; TypeError when one is not a string."""
     "".join(words)  # the fastest check that all are strings
     return tuple(words)

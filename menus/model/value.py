@@ -7,7 +7,7 @@ T = TypeVar("T")
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
-def value(cls: type[T]) -> type[T]:
+def value_dataclass(cls: type[T]) -> type[T]:
     """Make a slotted dataclass that mypy --strict treats as frozen; for values created on every turn.
 
     `frozen=True` sets each field through `object.__setattr__`: for the dozen values of a turn that took

@@ -9,131 +9,139 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from menus.model.reply import Channel
 
-NAME, PRESS = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$", r"^([0-9]{1,2}|\*|#)$"
-OPERATOR, COUNTRY, COUNTRY_CODE = r"^[a-z][a-z0-9-]*$", r"^[A-Z]{2}$", r"^[1-9][0-9]{0,2}$"
-CURRENCY, USSD, DATE = r"^[A-Z]{3}$", r"^\*[0-9*]+#$", r"^\d{4}-\d\d-\d\d$"
-SCRIPT = r"^[A-Z][a-z]{3}$"
-HOUR = r"^([01][0-9]|2[0-4]):[0-5][0-9]$"
-DAYS = r"^(mon|tue|wed|thu|fri|sat|sun)(-(mon|tue|wed|thu|fri|sat|sun))?$"
-Name = Annotated[str, StringConstraints(pattern=NAME)]
-Press = Annotated[str, StringConstraints(pattern=PRESS)]
-Proof = Literal["line", "code", "password", "pin", "customer_code"]
-Needs = Literal["none", "line", "secret", "code", "password", "pin", "customer_code"]
+NAME_PATTERN, KEY_PATTERN = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$", r"^([0-9]{1,2}|\*|#)$"
+OPERATOR_PATTERN, COUNTRY_PATTERN, COUNTRY_CODE_PATTERN = (
+    r"^[a-z][a-z0-9-]*$",
+    r"^[A-Z]{2}$",
+    r"^[1-9][0-9]{0,2}$",
+)
+CURRENCY_PATTERN, USSD_PATTERN, DATE_PATTERN = r"^[A-Z]{3}$", r"^\*[0-9*]+#$", r"^\d{4}-\d\d-\d\d$"
+SCRIPT_PATTERN = r"^[A-Z][a-z]{3}$"
+TIME_PATTERN = r"^([01][0-9]|2[0-4]):[0-5][0-9]$"
+DAYS_PATTERN = r"^(mon|tue|wed|thu|fri|sat|sun)(-(mon|tue|wed|thu|fri|sat|sun))?$"
+DottedName = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+MenuKey = Annotated[str, StringConstraints(pattern=KEY_PATTERN)]
+ProofMethod = Literal["line", "code", "password", "pin", "customer_code"]
+ProofNeed = Literal["none", "line", "secret", "code", "password", "pin", "customer_code"]
 """`line`: the line on a trusted connection, or the proof the rules name. `secret`: any proof but the line."""
-Kind = Literal["choice", "input", "message", "step", "hand-over", "end"]
+NodeKind = Literal["choice", "input", "message", "step", "hand-over", "end"]
 
 
-EXAMPLES: Mapping[str, str] = {
-    NAME: "small letters, digits and _, with dots between words, like bill.show",
-    PRESS: "a key: one or two digits, * or #",
-    CURRENCY: "three capitals, like EUR",
-    USSD: "a code between * and #, like *100#",
-    HOUR: "an hour from 00:00 to 24:00, like 08:30",
-    DAYS: "a day or two with - between, like mon-fri",
-    SCRIPT: "an ISO 15924 code, like Latn",
-    DATE: "year-month-day, like 2026-09-01",
-    OPERATOR: "small letters, digits and -, like orange-ro",
-    COUNTRY: "two capitals, like RO",
-    COUNTRY_CODE: "one to three digits, like 40",
+PATTERN_EXAMPLES: Mapping[str, str] = {
+    NAME_PATTERN: "small letters, digits and _, with dots between words, like bill.show",
+    KEY_PATTERN: "a key: one or two digits, * or #",
+    CURRENCY_PATTERN: "three capitals, like EUR",
+    USSD_PATTERN: "a code between * and #, like *100#",
+    TIME_PATTERN: "an hour from 00:00 to 24:00, like 08:30",
+    DAYS_PATTERN: "a day or two with - between, like mon-fri",
+    SCRIPT_PATTERN: "an ISO 15924 code, like Latn",
+    DATE_PATTERN: "year-month-day, like 2026-09-01",
+    OPERATOR_PATTERN: "small letters, digits and -, like orange-ro",
+    COUNTRY_PATTERN: "two capitals, like RO",
+    COUNTRY_CODE_PATTERN: "one to three digits, like 40",
 }
 """What to write, by pattern, for people who do not read regular expressions."""
 
 
-class Form(BaseModel):
+class PackForm(BaseModel):
     """Base model of all pack structures: unknown fields are rejected, values are immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class OptionForm(Form):
+class OptionForm(PackForm):
     """One option of a screen; a channel without a key does not show it."""
 
-    text: Name
-    to: Name
-    key: Press | None = Field(None, description="The key on every channel that names none of its own.")
-    ussd: Press | None = None
-    sms: Press | None = None
-    voice: Press | None = None
+    text: DottedName
+    to: DottedName
+    key: MenuKey | None = Field(None, description="The key on every channel that names none of its own.")
+    ussd: MenuKey | None = None
+    sms: MenuKey | None = None
+    voice: MenuKey | None = None
 
 
-class EachForm(Form):
+class EachForm(PackForm):
     """One option for each row of a list, numbered from 1; or, without `to`, one line for each."""
 
-    of: Name = Field(description="The fact that holds the rows.")
-    text: Name
-    to: Name | None = Field(
+    of: DottedName = Field(description="The fact that holds the rows.")
+    text: DottedName
+    to: DottedName | None = Field(
         None, description="Where a picked row leads; without it rows are shown but cannot be picked."
     )
 
 
-class AcceptForm(Form):
+class AcceptForm(PackForm):
     """What an input screen takes."""
 
     type: Literal["digits", "text", "email", "date", "msisdn", "month", "password"]
     least: int = Field(1, ge=1, le=160)
     most: int = Field(160, ge=1, le=160)
     secret: bool = Field(default=False, description="Never stored, logged or returned to.")
-    keep: Name | None = Field(None, description="Name of the fact it is stored as; not allowed for a secret.")
+    keep: DottedName | None = Field(
+        None, description="Name of the fact it is stored as; not allowed for a secret."
+    )
     speech: bool = Field(
         default=False, description="Whether a caller may say it; the call reads it back for confirmation."
     )
-    to: Name
+    to: DottedName
 
 
-class ScreenForm(Form):
+class ScreenForm(PackForm):
     """One screen or step."""
 
-    kind: Kind
-    text: Name | None = Field(None, description="Its text's name; the screen's own name by default.")
+    kind: NodeKind
+    text: DottedName | None = Field(None, description="Its text's name; the screen's own name by default.")
     options: list[OptionForm] = []
     each: EachForm | None = None
     accept: AcceptForm | None = None
-    action: Name | None = None
-    given: str = Field("", alias="with", description="Argument of the action.")
-    on: dict[str, Name] = {}
-    needs: Needs = "none"
+    action: DottedName | None = None
+    action_argument: str = Field("", alias="with", description="Argument of the action.")
+    on: dict[str, DottedName] = {}
+    needs: ProofNeed = "none"
     confirm: bool = Field(
         default=False, description="Keys dialled ahead stop here: the subscriber must confirm."
     )
     via: Literal["agent", "sms", "voice", "ussd"] | None = None
 
 
-class ScreensFile(Form):
+class ScreensFile(PackForm):
     """A file of screens."""
 
-    screens: dict[Name, ScreenForm] = {}
-    otherwise: dict[str, Name] = Field({}, description="Where an outcome leads when the step names no edge.")
+    screens: dict[DottedName, ScreenForm] = {}
+    otherwise: dict[str, DottedName] = Field(
+        {}, description="Where an outcome leads when the step names no edge."
+    )
 
 
-class KeywordForm(Form):
+class KeywordForm(PackForm):
     """Words a subscriber may text, and where they lead."""
 
     words: list[str] = Field(min_length=1)
-    to: Name
+    to: DottedName
     takes: Literal["email", "digits", "msisdn", "msisdn_code", "month", "text"] | None = Field(
         None, description="What must follow the words."
     )
-    keep: Name | None = None
-    otherwise: Name | None = Field(None, description="Where they lead when something else follows.")
+    keep: DottedName | None = None
+    otherwise: DottedName | None = Field(None, description="Where they lead when something else follows.")
 
 
-class PasswordForm(Form):
+class PasswordForm(PackForm):
     """The form an SMS must have to be taken for a password: one word of `least` to `most` characters."""
 
-    to: Name
+    to: DottedName
     least: int = Field(8, ge=4)
     most: int = Field(64, le=128)
 
 
-class KeywordsFile(Form):
+class KeywordsFile(PackForm):
     """`keywords.yaml`: the SMS keywords of a pack."""
 
     keywords: list[KeywordForm] = []
     password: PasswordForm | None = None
-    otherwise: Name
+    otherwise: DottedName
 
 
-class EarFile(Form):
+class SpokenDigitsFile(PackForm):
     """`digits/LANGUAGE.yaml`: how digits are spoken in a language, beyond its number words."""
 
     below: int = Field(
@@ -146,16 +154,16 @@ class EarFile(Form):
     )
 
 
-Script = Annotated[str, StringConstraints(pattern=SCRIPT)]
+ScriptTag = Annotated[str, StringConstraints(pattern=SCRIPT_PATTERN)]
 
 
-class ScriptForm(Form):
+class ScriptForm(PackForm):
     """How a language is written in a second script, for phones that lack its native one."""
 
     money: str = Field(description="Pattern around {amount}.")
 
 
-class LanguageForm(Form):
+class LanguageForm(PackForm):
     """How one language is written and spoken: locale, date and money patterns, units, fallback."""
 
     locale: str = Field(description="Babel's name, e.g. ro_RO.")
@@ -165,40 +173,40 @@ class LanguageForm(Form):
     unit: dict[str, str] = Field(description="Spoken unit by CLDR plural category.")
     subunit: dict[str, str]
     falls_back_to: str | None = Field(None, description="The language whose texts stand in for missing ones.")
-    scripts: dict[Script, ScriptForm] = Field(
+    scripts: dict[ScriptTag, ScriptForm] = Field(
         {}, description="Second scripts for USSD and SMS; `Latn` under `ar` is offered as `ar-Latn`."
     )
 
 
-class CurrencyForm(Form):
+class CurrencyForm(PackForm):
     """The operator's currency."""
 
-    code: Annotated[str, StringConstraints(pattern=CURRENCY)]
+    code: Annotated[str, StringConstraints(pattern=CURRENCY_PATTERN)]
     decimals: int = Field(ge=0, le=3)
 
 
-class NumbersForm(Form):
+class NumbersForm(PackForm):
     """Where subscribers reach the operator."""
 
-    ussd: Annotated[str, StringConstraints(pattern=USSD)]
+    ussd: Annotated[str, StringConstraints(pattern=USSD_PATTERN)]
     voice: str
     sms: str
     agent: str = Field(description="Number that calls to an agent are transferred to.")
 
 
-Hour = Annotated[str, StringConstraints(pattern=HOUR)]
-Days = Annotated[str, StringConstraints(pattern=DAYS)]
+TimeOfDay = Annotated[str, StringConstraints(pattern=TIME_PATTERN)]
+DayRange = Annotated[str, StringConstraints(pattern=DAYS_PATTERN)]
 
 
-class HoursForm(Form):
+class HoursForm(PackForm):
     """Opening hours, in the operator's time zone."""
 
-    days: Days = Field("mon-sun", description="A day, or from one to another: mon-sat.")
-    start: Hour = Field(alias="from")
-    end: Hour = Field(alias="to")
+    days: DayRange = Field("mon-sun", description="A day, or from one to another: mon-sat.")
+    start: TimeOfDay = Field(alias="from")
+    end: TimeOfDay = Field(alias="to")
 
 
-class VoiceForm(Form):
+class VoiceForm(PackForm):
     """Time-outs and limits of calls."""
 
     first_seconds: int = Field(8, ge=1, le=60, description="To the first key.")
@@ -212,7 +220,7 @@ class VoiceForm(Form):
     )
 
 
-class RulesForm(Form):
+class RulesForm(PackForm):
     """The operator's rules: limits, proofs and policies that differ between operators."""
 
     list_depth: int = Field(6, ge=1, le=36, description="Bills listed.")
@@ -224,11 +232,13 @@ class RulesForm(Form):
     )
     publish_delay_days: int = Field(0, ge=0)
     newcomer_wait: bool = Field(default=False, description="New subscriptions wait until the next month.")
-    originals_elsewhere_from: Annotated[str, StringConstraints(pattern=DATE)] | None = Field(
+    originals_elsewhere_from: Annotated[str, StringConstraints(pattern=DATE_PATTERN)] | None = Field(
         None, description="Bills of businesses issued since are copies: the law keeps originals on a platform."
     )
     business: Literal["allow", "refuse", "agency", "certified"] = "allow"
-    proof: dict[str, Proof] = Field(description="Kind of line (mobile, fixed, internet, data_key) -> proof.")
+    proof: dict[str, ProofMethod] = Field(
+        description="Kind of line (mobile, fixed, internet, data_key) -> proof."
+    )
     vouched: list[str] | None = Field(
         None, description="Kinds of line a trusted connection proves by itself; all by default."
     )
@@ -241,35 +251,35 @@ class RulesForm(Form):
     )
 
 
-_zones = functools.cache(available_timezones)  # it reads about a thousand files
+_time_zone_names = functools.cache(available_timezones)  # it reads about a thousand files
 
 
-def _known_zone(name: str) -> str:
+def _check_time_zone(name: str) -> str:
     """Return the name if it is a time zone of the IANA database; ValueError otherwise."""
-    if name not in _zones():
+    if name not in _time_zone_names():
         raise ValueError("not a time zone; write one like Europe/Bucharest")
     return name
 
 
-class PackFile(Form):
+class PackFile(PackForm):
     """`pack.yaml`: who the operator is and what its rules are."""
 
-    name: Annotated[str, StringConstraints(pattern=OPERATOR)]
+    name: Annotated[str, StringConstraints(pattern=OPERATOR_PATTERN)]
     title: str
-    country: Annotated[str, StringConstraints(pattern=COUNTRY)]
-    country_code: Annotated[str, StringConstraints(pattern=COUNTRY_CODE)]
+    country: Annotated[str, StringConstraints(pattern=COUNTRY_PATTERN)]
+    country_code: Annotated[str, StringConstraints(pattern=COUNTRY_CODE_PATTERN)]
     trunk: str = Field("0", description="The national prefix, shown before masked numbers.")
     number_digits: list[Annotated[int, Field(ge=5, le=14)]] = Field(
         [], description="How many digits numbers of the country have behind its code; any by default."
     )
-    time_zone: Annotated[str, AfterValidator(_known_zone)]
+    time_zone: Annotated[str, AfterValidator(_check_time_zone)]
     languages: dict[str, LanguageForm] = Field(min_length=1, description="The first is the default.")
     currency: CurrencyForm
     numbers: NumbersForm
     voice: VoiceForm = Field(default_factory=lambda: VoiceForm.model_validate({}))
-    flows: list[Name] = []
-    gates: dict[str, Name] = Field({}, description="Node that asks for a proof, by proof.")
-    agencies: dict[str, Name] = Field(
+    flows: list[DottedName] = []
+    gates: dict[str, DottedName] = Field({}, description="Node that asks for a proof, by proof.")
+    agencies: dict[str, DottedName] = Field(
         {}, description="Prefix of a number -> name of the text about the nearest agency."
     )
     rules: RulesForm

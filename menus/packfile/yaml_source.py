@@ -10,28 +10,28 @@ from typing import Any
 
 import yaml
 
-from menus.model.errors import Unusable
+from menus.model.errors import UserError
 from menus.packfile import messages
 
-Loader = Any
+YamlLoader = Any
 """Class of a PyYAML loader; PyYAML has no types for it."""
-MOST_BYTES = 256 * 1024
+MAX_BYTES = 256 * 1024
 """Largest file."""
-MOST_DEPTH = 20
+MAX_DEPTH = 20
 """Deepest nesting of mappings and lists."""
-MOST_NODES = 20_000
+MAX_VALUES = 20_000
 """Most YAML events of a file."""
-KEPT = 256
+PARSE_CACHE_SIZE = 256
 """Parsed files in the cache: more than there are, few enough for the old versions under hot reload."""
-SWIFT: Loader | None = getattr(yaml, "CSafeLoader", None)
+LIBYAML_LOADER: YamlLoader | None = getattr(yaml, "CSafeLoader", None)
 """The loader of libyaml, ten times as fast; None where PyYAML was built without it."""
-ODD = re.compile("[\t\ufeff]|[|>][-+0-9]*#")
+LIBYAML_LENIENT = re.compile("[\t\ufeff]|[|>][-+0-9]*#")
 """What libyaml accepts and PyYAML's own loader does not: tabs, byte order marks, a comment right behind a
 block indicator."""
 
-Path_ = tuple[str | int, ...]
+ValuePath = tuple[str | int, ...]
 """Keys and indexes that lead to a value."""
-Value = str | list["Value"] | dict[str, "Value"]
+YamlValue = str | list["YamlValue"] | dict[str, "YamlValue"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -47,7 +47,7 @@ class Finding:
         return f"{self.file}:{self.line}:{self.column}: {self.what}"
 
 
-class PackError(Unusable):
+class PackError(UserError):
     """A pack is invalid; `findings` holds the faults, sorted by place."""
 
     def __init__(self, findings: list[Finding]) -> None:
@@ -56,36 +56,36 @@ class PackError(Unusable):
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SourceFile:
     """The values of one YAML file and the position of each."""
 
     file: str
     """File name in findings."""
-    value: Value
-    marks: Mapping[Path_, tuple[int, int]]
+    value: YamlValue
+    positions: Mapping[ValuePath, tuple[int, int]]
     """Line and column by path, both from 1."""
 
-    def finding(self, path: Path_, what: str) -> Finding:
+    def finding_at(self, path: ValuePath, message: str) -> Finding:
         """Build a finding at a value, or at the nearest enclosing one that the file has."""
-        while path and path not in self.marks:
+        while path and path not in self.positions:
             path = path[:-1]
-        line, column = self.marks.get(path, (1, 1))
-        return Finding(self.file, line, column, what)
+        line, column = self.positions.get(path, (1, 1))
+        return Finding(self.file, line, column, message)
 
 
-def read(path: Path, shown: str = "") -> Source:
+def read_yaml(path: Path, display_name: str = "") -> SourceFile:
     """Read one YAML file; findings use the display name, the path by default. Raises PackError."""
-    file = shown or str(path)
+    file = display_name or str(path)
     if not path.is_file():
-        raise PackError([Finding(file, 1, 1, messages.NO_FILE)])
+        raise PackError([Finding(file, 1, 1, messages.MISSING_FILE)])
     data = path.read_bytes()
-    if len(data) > MOST_BYTES:
-        raise PackError([Finding(file, 1, 1, messages.TOO_BIG.format(bytes=len(data), most=MOST_BYTES))])
-    return parse(data, file)
+    if len(data) > MAX_BYTES:
+        raise PackError([Finding(file, 1, 1, messages.FILE_TOO_BIG.format(bytes=len(data), most=MAX_BYTES))])
+    return parse_yaml(data, file)
 
 
-@lru_cache(maxsize=KEPT)
-def parse(data: bytes, file: str) -> Source:
+@lru_cache(maxsize=PARSE_CACHE_SIZE)
+def parse_yaml(data: bytes, file: str) -> SourceFile:
     """Parse YAML bytes; cached, since packs share files and sources are immutable.
 
     Raises PackError for anything but plain mappings, lists and scalars. A file that libyaml rejects is parsed
@@ -95,79 +95,81 @@ def parse(data: bytes, file: str) -> Source:
         text = data.decode()
     except UnicodeDecodeError as error:
         raise PackError([Finding(file, 1, 1, messages.NOT_UTF8.format(byte=error.start))]) from error
-    if SWIFT and not ODD.search(text):
+    if LIBYAML_LOADER and not LIBYAML_LENIENT.search(text):
         with suppress(PackError):
-            return parsed(text, file, SWIFT)
-    return parsed(text, file, yaml.SafeLoader)
+            return parse_with_loader(text, file, LIBYAML_LOADER)
+    return parse_with_loader(text, file, yaml.SafeLoader)
 
 
-def parsed(text: str, file: str, loader: Loader) -> Source:
+def parse_with_loader(text: str, file: str, loader: YamlLoader) -> SourceFile:
     """Parse with one of PyYAML's two loaders; raises PackError."""
     try:
-        _refuse(text, file, loader)
+        _reject_unsafe(text, file, loader)
         root = yaml.compose(text, Loader=loader)
     except yaml.YAMLError as error:
-        raise PackError([_broken(file, error)]) from error
-    marks: dict[Path_, tuple[int, int]] = {}
-    return Source(file, {} if root is None else _value(root, (), marks, file), marks)
+        raise PackError([_syntax_finding(file, error)]) from error
+    marks: dict[ValuePath, tuple[int, int]] = {}
+    return SourceFile(file, {} if root is None else _node_value(root, (), marks, file), marks)
 
 
-def _broken(file: str, error: yaml.YAMLError) -> Finding:
+def _syntax_finding(file: str, error: yaml.YAMLError) -> Finding:
     """Convert a YAML syntax error to a finding at its place."""
     mark = getattr(error, "problem_mark", None)
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     problem = getattr(error, "problem", None) or "unreadable character"
-    return Finding(file, line, column, messages.NOT_YAML.format(problem=problem))
+    return Finding(file, line, column, messages.INVALID_YAML.format(problem=problem))
 
 
-def _at(file: str, event: yaml.Event, what: str) -> PackError:
+def _error_at(file: str, event: yaml.Event, message: str) -> PackError:
     """Build the error for a YAML event at its place."""
     mark = event.start_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    return PackError([Finding(file, line, column, what)])
+    return PackError([Finding(file, line, column, message)])
 
 
-def _refuse(text: str, file: str, loader: Loader) -> None:
+def _reject_unsafe(text: str, file: str, loader: YamlLoader) -> None:
     """Reject aliases, tags and excessive size or depth from the event stream, before a tree is built."""
     depth = 0
     for count, event in enumerate(yaml.parse(text, Loader=loader)):
         if isinstance(event, yaml.AliasEvent):
-            raise _at(file, event, messages.ALIAS)
+            raise _error_at(file, event, messages.YAML_ALIAS)
         if getattr(event, "tag", None):
-            raise _at(file, event, messages.TAG)
-        if loader is SWIFT and _odd(event):
-            raise _at(file, event, "")
+            raise _error_at(file, event, messages.YAML_TAG)
+        if loader is LIBYAML_LOADER and _may_read_differently(event):
+            raise _error_at(file, event, "")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > MOST_DEPTH:
-            raise _at(file, event, messages.TOO_DEEP.format(most=MOST_DEPTH))
-        if count > MOST_NODES:
-            raise _at(file, event, messages.TOO_MANY.format(most=MOST_NODES))
+        if depth > MAX_DEPTH:
+            raise _error_at(file, event, messages.TOO_DEEP.format(most=MAX_DEPTH))
+        if count > MAX_VALUES:
+            raise _error_at(file, event, messages.TOO_MANY_VALUES.format(most=MAX_VALUES))
 
 
-def _odd(event: yaml.Event) -> bool:
+def _may_read_differently(event: yaml.Event) -> bool:
     """Return whether libyaml may read or place a scalar differently: empty values and plain question marks."""
     return isinstance(event, yaml.ScalarEvent) and not event.style and (not event.value or "?" in event.value)
 
 
-def _value(node: yaml.Node, path: Path_, marks: dict[Path_, tuple[int, int]], file: str) -> Value:
+def _node_value(
+    node: yaml.Node, path: ValuePath, positions: dict[ValuePath, tuple[int, int]], file: str
+) -> YamlValue:
     """Convert a YAML node to plain values and record their positions."""
-    marks[path] = (node.start_mark.line + 1, node.start_mark.column + 1)
+    positions[path] = (node.start_mark.line + 1, node.start_mark.column + 1)
     if isinstance(node, yaml.SequenceNode):
-        return [_value(item, (*path, index), marks, file) for index, item in enumerate(node.value)]
+        return [_node_value(item, (*path, index), positions, file) for index, item in enumerate(node.value)]
     if isinstance(node, yaml.MappingNode):
-        return dict(_pairs(node, path, marks, file))
+        return dict(_mapping_pairs(node, path, positions, file))
     return str(node.value)
 
 
-def _pairs(
-    node: yaml.MappingNode, path: Path_, marks: dict[Path_, tuple[int, int]], file: str
-) -> Iterator[tuple[str, Value]]:
+def _mapping_pairs(
+    node: yaml.MappingNode, path: ValuePath, positions: dict[ValuePath, tuple[int, int]], file: str
+) -> Iterator[tuple[str, YamlValue]]:
     """Yield the pairs of a mapping; PackError for a duplicate key."""
     seen = set()
     for key, value in node.value:
         name = str(key.value)
         if name in seen:
             line, column = key.start_mark.line + 1, key.start_mark.column + 1
-            raise PackError([Finding(file, line, column, messages.KEY_TWICE.format(name=name))])
+            raise PackError([Finding(file, line, column, messages.DUPLICATE_YAML_KEY.format(name=name))])
         seen.add(name)
-        yield name, _value(value, (*path, name), marks, file)
+        yield name, _node_value(value, (*path, name), positions, file)

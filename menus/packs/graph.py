@@ -5,87 +5,91 @@ from dataclasses import dataclass
 from typing import Literal
 
 from menus.machine.screen import Node
-from menus.machine.transitions_table import BY_RULES, HOME, RESUME, forward
-from menus.packs.graph_checks import reachable
-from menus.packs.loader import Draft
+from menus.machine.transitions_table import HOME, NEEDS_SET_BY_RULES, RESUME, outgoing_edges
+from menus.packs.graph_checks import reachable_nodes
+from menus.packs.loader import PackDraft
 
-Form = Literal["screen", "input", "proof", "step", "outcome"]
+NodeRole = Literal["screen", "input", "proof", "step", "outcome"]
 """Role of a node: choice or message, input, asks for or verifies a proof, runs an action, ends the session."""
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class GraphNode:
     """One node of the menu graph."""
 
     name: str
-    form: Form
+    role: NodeRole
     needs: str
     """Proof it needs; `none` for none."""
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class GraphEdge:
     """One edge: a key, an input, an outcome, a keyword, or the detour to a proof."""
 
     origin: str
     target: str
     label: str
-    gate: bool = False
+    is_gate: bool = False
     """Whether it is the detour to the node that asks for a proof."""
 
 
 @dataclass(frozen=True, slots=True)
-class Chart:
+class MenuGraph:
     """Nodes and edges of one channel of one pack revision."""
 
     operator: str
     channel: str
     revision: str
-    spots: tuple[Spot, ...]
-    ways: tuple[Way, ...]
+    nodes: tuple[GraphNode, ...]
+    edges: tuple[GraphEdge, ...]
 
 
-def chart(draft: Draft, channel: str) -> Chart:
+def build_menu_graph(draft: PackDraft, channel: str) -> MenuGraph:
     """Build the graph of a pack from the nodes that can be reached on the channel."""
-    names = reachable(draft, channel)
-    gates = {to for to in draft.form.gates.values() if to in names}
+    names = reachable_nodes(draft, channel)
+    gates = {to for to in draft.config.gates.values() if to in names}
     nodes = tuple(
-        Spot(name, _form(node, gates), node.needs) for name, node in draft.nodes.items() if name in names
+        GraphNode(name, _node_role(node, gates), node.needs)
+        for name, node in draft.nodes.items()
+        if name in names
     )
-    edges = dict.fromkeys(edge for name in draft.nodes if name in names for edge in _ways(draft, name, channel))
-    return Chart(draft.form.name, channel, draft.revision, nodes, tuple(edges))
+    edges = dict.fromkeys(
+        edge for name in draft.nodes if name in names for edge in _node_edges(draft, name, channel)
+    )
+    return MenuGraph(draft.config.name, channel, draft.revision, nodes, tuple(edges))
 
 
-def _form(node: Node, provers: set[str]) -> Form:
+def _node_role(node: Node, gates: set[str]) -> NodeRole:
     """Return the node's role; `gates` holds the nodes that ask for a proof."""
-    if node.name in provers or node.secret or RESUME in node.on.values():
+    if node.name in gates or node.is_secret or RESUME in node.on.values():
         return "proof"
-    if node.closes:
+    if node.is_final:
         return "outcome"
     return "step" if node.kind == "step" else "input" if node.kind == "input" else "screen"
 
 
-def _ways(draft: Draft, name: str, channel: str) -> Iterator[Way]:
+def _node_edges(draft: PackDraft, name: str, channel: str) -> Iterator[GraphEdge]:
     """Yield the edges that leave a node, and at the SMS home those of the keywords."""
-    gates = draft.form.gates
-    for trigger, origin, target in forward(draft.nodes[name]):
+    gates = draft.config.gates
+    for trigger, origin, target in outgoing_edges(draft.nodes[name]):
         if " " in trigger and not trigger.startswith(f"{channel} "):
             continue
-        yield Way(origin, target, trigger.removeprefix(f"{channel} "))
+        yield GraphEdge(origin, target, trigger.removeprefix(f"{channel} "))
         needs = draft.nodes[target].needs
-        proofs = set(draft.form.rules.proof.values()) if needs in BY_RULES else {needs}
+        proofs = set(draft.config.rules.proof.values()) if needs in NEEDS_SET_BY_RULES else {needs}
         for proof in sorted(proofs & gates.keys()):
-            yield Way(origin, gates[proof], f"needs {proof}", gate=True)
+            yield GraphEdge(origin, gates[proof], f"needs {proof}", is_gate=True)
     if name == HOME and channel == "sms":
-        yield from _keyword_ways(draft)
+        yield from _keyword_edges(draft)
 
 
-def _keyword_ways(draft: Draft) -> Iterator[Way]:
-    file = draft.keywords.form
+def _keyword_edges(draft: PackDraft) -> Iterator[GraphEdge]:
+    file = draft.keywords.config
     for keyword in file.keywords:
-        yield Way(HOME, keyword.to, keyword.words[0])
+        yield GraphEdge(HOME, keyword.to, keyword.words[0])
         if keyword.otherwise:
-            yield Way(HOME, keyword.otherwise, f"{keyword.words[0]} and anything else")
+            yield GraphEdge(HOME, keyword.otherwise, f"{keyword.words[0]} and anything else")
     if file.password:
-        yield Way(HOME, file.password.to, "password")
-    yield Way(HOME, file.otherwise, "anything else")
+        yield GraphEdge(HOME, file.password.to, "password")
+    yield GraphEdge(HOME, file.otherwise, "anything else")

@@ -4,20 +4,28 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 
-from menus.machine.menu import Tongue
-from menus.machine.opening_hours import AWAY
+from menus.machine.menu import LanguagePack
+from menus.machine.opening_hours import AGENT_AWAY
 from menus.machine.screen import Node
 from menus.machine.surface import SURFACES
-from menus.machine.transitions_table import AGENT, BY_RULES, BYE, HOME, LOST, RESUME, forward
+from menus.machine.transitions_table import (
+    AGENT,
+    GIVE_UP,
+    GOODBYE,
+    HOME,
+    NEEDS_SET_BY_RULES,
+    RESUME,
+    outgoing_edges,
+)
 from menus.packfile import messages
 from menus.packfile.schema import CHANNELS
 from menus.packfile.yaml_source import Finding
-from menus.packs.loader import Draft
-from menus.text.keywords import RESERVED, squeezed
+from menus.packs.loader import PackDraft
+from menus.text.keywords import RESERVED_WORDS, normalise_keyword
 
-ALWAYS_THERE = (HOME, LOST, BYE, AGENT, AWAY, "house.sorry", "house.late")
+REQUIRED_NODES = (HOME, GIVE_UP, GOODBYE, AGENT, AGENT_AWAY, "house.sorry", "house.late")
 """Nodes every pack must have: the gateway itself leads to them."""
-NEEDED_TEXTS = (
+REQUIRED_TEXTS = (
     *("nav.back", "nav.home", "nav.leave", "nav.more", "nav.help", "nav.keys", "nav.option"),
     *("note.wrong", "note.restarted", "note.empty", "note.as_of"),
     *("note.card", "house.stopped", "house.started"),
@@ -31,79 +39,79 @@ class ActionSpec:
 
     outcomes: frozenset[str]
     """Outcomes it may return; a step needs an edge for each."""
-    private: bool
+    reads_billing: bool
     """Whether it reads or changes billing data, so that its step needs a proof."""
 
 
-MONTHS_OF = tuple(f"month.of_{month}" for month in range(1, 13))
+MONTH_OF_TEXTS = tuple(f"month.of_{month}" for month in range(1, 13))
 """Texts of the months behind a word for "of"."""
-COUNTED = 101
+PLURAL_SAMPLE_COUNT = 101
 """The counts below this use every plural category a language has for whole numbers in a bill."""
 
-SAID = ("msisdn", "digits")
+SPEAKABLE_TYPES = ("msisdn", "digits")
 """Input types that may be spoken."""
 
-Actions = Mapping[str, ActionSpec]
+ActionSpecs = Mapping[str, ActionSpec]
 """Action specifications by action name."""
 
 
-def graph(draft: Draft, actions: Actions) -> list[Finding]:
+def check_pack(draft: PackDraft, actions: ActionSpecs) -> list[Finding]:
     """Check a pack and return the findings; empty when the draft may be compiled.
 
     Later checks run only when the earlier ones find nothing, since they would fail on the same faults.
     """
     findings = [
-        *_shapes(draft),
-        *_targets(draft),
-        *_keys(draft),
-        *_words(draft),
+        *_check_shapes(draft),
+        *_check_targets(draft),
+        *_check_keys(draft),
+        *_check_keywords(draft),
     ]
-    findings = findings or list(_steps(draft, actions))
+    findings = findings or list(_check_steps(draft, actions))
     if findings:
         return findings
-    return [*_reach(draft), *_proofs(draft, actions), *_texts(draft)]
+    return [*_check_reachability(draft), *_check_proofs(draft, actions), *_check_texts(draft)]
 
 
-def _at(node: Node, fault: str, *path: str | int, **values: str) -> Finding:
+def _finding_at(node: Node, message: str, *path: str | int, **values: str) -> Finding:
     """Build a finding at a node, or at `path` below it, from a message template."""
-    return node.source.finding((*node.path, *path), fault.format(node=node.name, **values))
+    return node.source.finding_at((*node.source_path, *path), message.format(node=node.name, **values))
 
 
-def _shapes(draft: Draft) -> Iterator[Finding]:
+def _check_shapes(draft: PackDraft) -> Iterator[Finding]:
     """Check that each node has the fields of its kind and no others."""
     for node in draft.nodes.values():
         if node.kind == "choice" and not (node.options or node.each):
-            yield _at(node, messages.NO_OPTIONS)
+            yield _finding_at(node, messages.NO_OPTIONS)
         if (node.kind == "input") != (node.accept is not None):
-            yield _at(node, messages.MISPLACED_ACCEPT)
+            yield _finding_at(node, messages.MISPLACED_ACCEPT)
         if (node.kind == "step") != bool(node.action):
-            yield _at(node, messages.MISPLACED_ACTION)
+            yield _finding_at(node, messages.MISPLACED_ACTION)
         if node.kind == "hand-over" and not node.via:
-            yield _at(node, messages.NO_VIA)
+            yield _finding_at(node, messages.MISSING_VIA)
         if node.accept and node.accept.secret and node.accept.keep:
-            yield _at(node, messages.NEVER_KEPT, "accept", "keep")
-        if node.accept and node.accept.speech and (node.secret or node.accept.type not in SAID):
-            yield _at(node, messages.NOT_SAID, "accept", "speech")
+            yield _finding_at(node, messages.KEEP_FORBIDDEN, "accept", "keep")
+        if node.accept and node.accept.speech and (node.is_secret or node.accept.type not in SPEAKABLE_TYPES):
+            yield _finding_at(node, messages.NOT_SPEAKABLE, "accept", "speech")
 
 
-def _targets(draft: Draft) -> Iterator[Finding]:
+def _check_targets(draft: PackDraft) -> Iterator[Finding]:
     """Check that the required nodes and all targets of options, steps, keywords and gates exist."""
-    for name in ALWAYS_THERE:
+    for name in REQUIRED_NODES:
         if name not in draft.nodes:
-            yield draft.pack.finding((), messages.NO_SCREEN.format(name=name))
+            yield draft.pack_source.finding_at((), messages.MISSING_SCREEN.format(name=name))
     for node in draft.nodes.values():
-        for path, target in _named(node):
+        for path, target in _node_targets(node):
             if target not in draft.nodes:
-                yield _at(node, messages.NOWHERE, *path, to=target)
+                yield _finding_at(node, messages.UNKNOWN_NODE_TARGET, *path, to=target)
     for path, target in _keyword_targets(draft):
         if target not in draft.nodes:
-            yield draft.keyword_source.finding(path, messages.LEADS_NOWHERE.format(to=target))
-    for proof, target in draft.form.gates.items():
+            yield draft.keyword_source.finding_at(path, messages.UNKNOWN_TARGET.format(to=target))
+    for proof, target in draft.config.gates.items():
         if target not in draft.nodes:
-            yield draft.pack.finding(("gates", proof), messages.LEADS_NOWHERE.format(to=target))
+            yield draft.pack_source.finding_at(("gates", proof), messages.UNKNOWN_TARGET.format(to=target))
 
 
-def _named(node: Node) -> Iterator[tuple[tuple[str | int, ...], str]]:
+def _node_targets(node: Node) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """Yield (path in the YAML node, target) for each target a node names."""
     for index, option in enumerate(node.options):
         yield ("options", index, "to"), option.to
@@ -114,9 +122,9 @@ def _named(node: Node) -> Iterator[tuple[tuple[str | int, ...], str]]:
     yield from ((("on", outcome), to) for outcome, to in node.on.items() if to != RESUME)
 
 
-def _keyword_targets(draft: Draft) -> Iterator[tuple[tuple[str | int, ...], str]]:
+def _keyword_targets(draft: PackDraft) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """Yield (path in `keywords.yaml`, target) for each target the file names."""
-    file = draft.keywords.form
+    file = draft.keywords.config
     for index, keyword in enumerate(file.keywords):
         yield ("keywords", index, "to"), keyword.to
         if keyword.otherwise:
@@ -126,7 +134,7 @@ def _keyword_targets(draft: Draft) -> Iterator[tuple[tuple[str | int, ...], str]
         yield ("password", "to"), file.password.to
 
 
-def _keys(draft: Draft) -> Iterator[Finding]:
+def _check_keys(draft: PackDraft) -> Iterator[Finding]:
     """Check that no key is used twice on a screen or hides a navigation key, except at home."""
     for node in draft.nodes.values():
         seen: set[tuple[str, str]] = set()
@@ -134,63 +142,63 @@ def _keys(draft: Draft) -> Iterator[Finding]:
             for channel, key in option.keys.items():
                 values = {"key": key, "channel": channel}
                 if (channel, key) in seen:
-                    yield _at(node, messages.SAME_KEY, "options", index, **values)
-                if key in _navigation(channel) and node.name != HOME:
-                    yield _at(node, messages.NAVIGATION_KEY, "options", index, **values)
+                    yield _finding_at(node, messages.DUPLICATE_KEY, "options", index, **values)
+                if key in _navigation_keys(channel) and node.name != HOME:
+                    yield _finding_at(node, messages.NAVIGATION_KEY, "options", index, **values)
                 seen.add((channel, key))
 
 
-def _navigation(channel: str) -> set[str]:
+def _navigation_keys(channel: str) -> set[str]:
     surface = SURFACES[channel]
     return {surface.back, surface.home, surface.repeat, surface.agent} - {""}
 
 
-def _words(draft: Draft) -> Iterator[Finding]:
+def _check_keywords(draft: PackDraft) -> Iterator[Finding]:
     """Check that no keyword is reserved by the networks or written twice."""
     seen: set[str] = set()
-    for index, keyword in enumerate(draft.keywords.form.keywords):
+    for index, keyword in enumerate(draft.keywords.config.keywords):
         for position, words in enumerate(keyword.words):
-            path, normalised = ("keywords", index, "words", position), squeezed(words)
-            if normalised in RESERVED:
-                yield draft.keyword_source.finding(path, messages.RESERVED_WORD.format(words=words))
+            path, normalised = ("keywords", index, "words", position), normalise_keyword(words)
+            if normalised in RESERVED_WORDS:
+                yield draft.keyword_source.finding_at(path, messages.RESERVED_WORD.format(words=words))
             if not keyword.takes and normalised in seen:
-                yield draft.keyword_source.finding(path, messages.WORD_TWICE.format(words=words))
+                yield draft.keyword_source.finding_at(path, messages.DUPLICATE_WORD.format(words=words))
             seen |= set() if keyword.takes else {normalised}
 
 
-def _steps(draft: Draft, actions: Actions) -> Iterator[Finding]:
+def _check_steps(draft: PackDraft, actions: ActionSpecs) -> Iterator[Finding]:
     """Check that each step's action exists and that each of its outcomes has an edge."""
     for node in draft.nodes.values():
         if node.kind != "step":
             continue
         if node.action not in actions:
             known = ", ".join(sorted(actions))
-            yield _at(node, messages.UNKNOWN_ACTION, "action", action=node.action, known=known)
+            yield _finding_at(node, messages.UNKNOWN_ACTION, "action", action=node.action, known=known)
             continue
         for outcome in sorted(actions[node.action].outcomes - node.on.keys()):
-            yield _at(node, messages.NO_EDGE, "on", outcome=outcome)
+            yield _finding_at(node, messages.MISSING_EDGE, "on", outcome=outcome)
 
 
-def _reach(draft: Draft) -> Iterator[Finding]:
+def _check_reachability(draft: PackDraft) -> Iterator[Finding]:
     """Check that the pack's own nodes and its flows can be reached, and that no choice lacks keys."""
-    by_channel = {channel: reachable(draft, channel) for channel in CHANNELS}
+    by_channel = {channel: reachable_nodes(draft, channel) for channel in CHANNELS}
     on_any_channel = set(chain.from_iterable(by_channel.values()))
     for name in sorted(draft.nodes.keys() - on_any_channel):
         if draft.nodes[name].source.file.startswith(draft.folder.name):
-            yield _at(draft.nodes[name], messages.UNREACHED)
-    for flow in draft.form.flows:
+            yield _finding_at(draft.nodes[name], messages.UNREACHABLE_NODE)
+    for flow in draft.config.flows:
         if not any(draft.nodes[name].source.file == f"flows/{flow}.yaml" for name in on_any_channel):
-            yield draft.pack.finding(("flows",), messages.UNREACHED_FLOW.format(flow=flow))
+            yield draft.pack_source.finding_at(("flows",), messages.UNREACHABLE_FLOW.format(flow=flow))
     for channel, names in by_channel.items():
         for name in sorted(names):
             node = draft.nodes[name]
             if node.kind == "choice" and not node.each and not any(channel in o.keys for o in node.options):
-                yield _at(node, messages.DEAD_END, "options", channel=channel)
+                yield _finding_at(node, messages.DEAD_END, "options", channel=channel)
 
 
-def reachable(draft: Draft, channel: str) -> set[str]:
+def reachable_nodes(draft: PackDraft, channel: str) -> set[str]:
     """Return the nodes a subscriber can reach on a channel."""
-    starts = [*ALWAYS_THERE, *(to for proof, to in draft.form.gates.items())]
+    starts = [*REQUIRED_NODES, *(to for proof, to in draft.config.gates.items())]
     if channel == "sms":
         starts += [to for _, to in _keyword_targets(draft)]
     visited: set[str] = set()
@@ -199,78 +207,86 @@ def reachable(draft: Draft, channel: str) -> set[str]:
         name = pending.pop()
         if name not in visited:
             visited.add(name)
-            pending.extend(_next(draft.nodes[name], channel))
+            pending.extend(_next_nodes(draft.nodes[name], channel))
     return visited
 
 
-def _next(node: Node, channel: str) -> Iterator[str]:
+def _next_nodes(node: Node, channel: str) -> Iterator[str]:
     """Yield the targets of a node's edges on a channel."""
-    for trigger, _, target in forward(node):
+    for trigger, _, target in outgoing_edges(node):
         if " " not in trigger or trigger.startswith(f"{channel} "):
             yield target
 
 
-def _proofs(draft: Draft, actions: Actions) -> Iterator[Finding]:
+def _check_proofs(draft: PackDraft, actions: ActionSpecs) -> Iterator[Finding]:
     """Check that every step on billing data needs a proof, and that every proof has a gate that asks for it."""
     for node in draft.nodes.values():
-        if node.kind == "step" and actions[node.action].private and node.needs == "none":
-            yield _at(node, messages.UNPROVEN, "action")
-        by_rules = set(draft.form.rules.proof.values()) if node.needs in BY_RULES else set()
-        for proof in sorted({*by_rules, node.needs} - {"none", *BY_RULES}):
-            if proof not in draft.form.gates:
-                yield draft.pack.finding(("gates",), messages.NO_GATE.format(node=node.name, proof=proof))
+        if node.kind == "step" and actions[node.action].reads_billing and node.needs == "none":
+            yield _finding_at(node, messages.MISSING_PROOF, "action")
+        by_rules = set(draft.config.rules.proof.values()) if node.needs in NEEDS_SET_BY_RULES else set()
+        for proof in sorted({*by_rules, node.needs} - {"none", *NEEDS_SET_BY_RULES}):
+            if proof not in draft.config.gates:
+                yield draft.pack_source.finding_at(
+                    ("gates",), messages.MISSING_GATE.format(node=node.name, proof=proof)
+                )
 
 
-def _texts(draft: Draft) -> Iterator[Finding]:
+def _check_texts(draft: PackDraft) -> Iterator[Finding]:
     """Check that every text that is named exists in every language, with its plural and month forms."""
-    for language, language_pack in draft.tongues.items():
+    for language, language_pack in draft.language_packs.items():
         catalogue = language_pack.catalogue
-        for name in NEEDED_TEXTS:
+        for name in REQUIRED_TEXTS:
             if name not in catalogue:
-                yield draft.pack.finding(("languages", language), _needed(name, language))
-        for prefix, name in draft.form.agencies.items():
+                yield draft.pack_source.finding_at(("languages", language), _missing_text(name, language))
+        for prefix, name in draft.config.agencies.items():
             if name not in catalogue:
-                yield draft.pack.finding(("agencies", prefix), _needed(name, language))
-        yield from _plurals(language_pack)
-        yield from _months(language_pack)
+                yield draft.pack_source.finding_at(("agencies", prefix), _missing_text(name, language))
+        yield from _check_plurals(language_pack)
+        yield from _check_months(language_pack)
         for node in draft.nodes.values():
             for path, name in _text_names(node):
                 if name not in catalogue:
-                    yield _at(node, messages.MISSING_TEXT, *path, name=name, language=language)
+                    yield _finding_at(node, messages.MISSING_NODE_TEXT, *path, name=name, language=language)
 
 
-def _needed(name: str, language: str) -> str:
-    return messages.NEEDED_TEXT.format(name=name, language=language)
+def _missing_text(name: str, language: str) -> str:
+    return messages.MISSING_REQUIRED_TEXT.format(name=name, language=language)
 
 
-def _plurals(tongue: Tongue) -> Iterator[Finding]:
+def _check_plurals(language_pack: LanguagePack) -> Iterator[Finding]:
     """Check that a plural text has a form for each plural category of the language, and no others."""
-    needed = {tongue.written.plural(count) for count in range(COUNTED)}
-    for entry in tongue.catalogue.entries.values():
+    needed = {language_pack.written_formatter.plural_category(count) for count in range(PLURAL_SAMPLE_COUNT)}
+    for entry in language_pack.catalogue.entries.values():
         for channel, template in entry.variants.items():
-            if template.counts and (missing := sorted(needed - template.forms.keys())):
-                yield entry.finding(_counted(messages.NO_COUNT, entry.name, missing[0], tongue), channel)
-            if template.counts and (unused := sorted(template.forms.keys() - needed - {"many"})):
-                yield entry.finding(_counted(messages.SPARE_COUNT, entry.name, unused[0], tongue), channel)
-            if template.by and template.by not in template.slots:
-                yield entry.finding(messages.NO_SLOT.format(name=entry.name, by=template.by), channel)
+            if template.is_plural and (missing := sorted(needed - template.forms.keys())):
+                yield entry.finding_at(
+                    _plural_message(messages.MISSING_PLURAL, entry.name, missing[0], language_pack), channel
+                )
+            if template.is_plural and (unused := sorted(template.forms.keys() - needed - {"many"})):
+                yield entry.finding_at(
+                    _plural_message(messages.UNUSED_PLURAL, entry.name, unused[0], language_pack), channel
+                )
+            if template.selector and template.selector not in template.slots:
+                yield entry.finding_at(
+                    messages.UNKNOWN_SELECTOR.format(name=entry.name, by=template.selector), channel
+                )
 
 
-def _counted(fault: str, name: str, category: str, tongue: Tongue) -> str:
-    return fault.format(name=name, category=category, language=tongue.language)
+def _plural_message(message: str, name: str, category: str, language_pack: LanguagePack) -> str:
+    return message.format(name=name, category=category, language=language_pack.language)
 
 
-def _months(tongue: Tongue) -> Iterator[Finding]:
+def _check_months(language_pack: LanguagePack) -> Iterator[Finding]:
     """Check that a language with a text that uses `{month:of}` has the forms of all twelve months."""
-    missing = [name for name in MONTHS_OF if name not in tongue.catalogue]
-    for entry in tongue.catalogue.entries.values() if missing else ():
+    missing = [name for name in MONTH_OF_TEXTS if name not in language_pack.catalogue]
+    for entry in language_pack.catalogue.entries.values() if missing else ():
         if any(slot.endswith(":of") for template in entry.variants.values() for slot in template.slots):
-            yield entry.finding(_needed(missing[0], tongue.language))
+            yield entry.finding_at(_missing_text(missing[0], language_pack.language))
 
 
 def _text_names(node: Node) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """Yield (path in the YAML node, text name) for each text a node shows."""
-    if node.rests:
+    if node.is_waiting:
         yield (), node.text
     yield from ((("options", index, "text"), option.text) for index, option in enumerate(node.options))
     if node.each:

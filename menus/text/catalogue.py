@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from menus.packfile import messages
-from menus.packfile.yaml_source import Finding, PackError, Path_, Source
+from menus.packfile.yaml_source import Finding, PackError, SourceFile, ValuePath
 
-_SLOT = re.compile(r"\{([a-z][a-z0-9_]*(?::(?:bare|digits|of))?)\}")
+_SLOT_PATTERN = re.compile(r"\{([a-z][a-z0-9_]*(?::(?:bare|digits|of))?)\}")
 """A slot in a text. `{total:bare}` is an amount without its currency, where the screen has named it already;
 `{said:digits}` is spoken digit by digit, a number in full; `{month:of}` is the month after a preposition "of",
 which may be contracted with it (`d'avril`): the texts `month.of_1` to `month.of_12` hold these forms."""
-PLURALS = ("zero", "one", "two", "few", "many", "other")
+PLURAL_CATEGORIES = ("zero", "one", "two", "few", "many", "other")
 """CLDR plural categories."""
 VARIANTS = ("all", "ussd", "sms", "voice", "short")
 """Variants a text may have; `short` replaces `voice` when a caller hears the text a second time."""
@@ -25,7 +25,7 @@ class Template:
     """Literals at even indexes, slot names at odd ones."""
     forms: Mapping[str, "Template"] = field(default_factory=dict)
     """Forms by CLDR plural category, or by the last component of a `TextRef`; `parts` are those of `other`."""
-    by: str = ""
+    selector: str = ""
     """Name of the fact that selects the form; by default the first count in the text."""
 
     @property
@@ -41,37 +41,37 @@ class Template:
         return own + tuple(part for form in self.forms.values() for part in form.parts[::2])
 
     @property
-    def counts(self) -> bool:
+    def is_plural(self) -> bool:
         """Whether its forms are plural forms, selected by a count."""
-        return bool(self.forms) and self.forms.keys() <= set(PLURALS)
+        return bool(self.forms) and self.forms.keys() <= set(PLURAL_CATEGORIES)
 
-    def form(self, category: str) -> "Template":
+    def form_for(self, category: str) -> "Template":
         """Return the form of a category; `other` where it has none of its own."""
         return self.forms.get(category, self)
 
-    def fill(self, value: Callable[[str], str]) -> str:
+    def fill(self, slot_text: Callable[[str], str]) -> str:
         """Return the text with each slot replaced; slots inside the values are not replaced."""
         if len(self.parts) == 1:
             return self.parts[0]
-        return "".join(value(part) if index % 2 else part for index, part in enumerate(self.parts))
+        return "".join(slot_text(part) if index % 2 else part for index, part in enumerate(self.parts))
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TextEntry:
     """One text: its variants and the file it is written in."""
 
     variants: Mapping[str, Template]
-    source: Source = field(repr=False)
+    source: SourceFile = field(repr=False)
     name: str
 
-    def on(self, channel: str) -> Template:
+    def template_for(self, channel: str) -> Template:
         """Return the template of a channel: its own variant, else the one for all, else an empty one."""
         variant = self.variants.get(channel) or self.variants.get("all")
         return variant or Template(("",))
 
-    def finding(self, what: str, channel: str = "") -> Finding:
+    def finding_at(self, what: str, channel: str = "") -> Finding:
         """Build a finding at this text, or at its variant for the channel."""
-        return self.source.finding((self.name, channel) if channel in self.variants else (self.name,), what)
+        return self.source.finding_at((self.name, channel) if channel in self.variants else (self.name,), what)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,58 +79,58 @@ class Catalogue:
     """All texts of one pack in one language."""
 
     language: str
-    entries: Mapping[str, Entry] = field(repr=False)
+    entries: Mapping[str, TextEntry] = field(repr=False)
 
-    def template(self, name: str, channel: str) -> Template:
+    def template_for(self, name: str, channel: str) -> Template:
         """Return the template of a text; KeyError for an unknown name (excluded by the checks at load)."""
-        return self.entries[name].on(channel)
+        return self.entries[name].template_for(channel)
 
     def __contains__(self, name: str) -> bool:
         return name in self.entries
 
 
-def template(text: str) -> Template:
+def parse_template(text: str) -> Template:
     """Split a text at its slots."""
-    return Template(tuple(_SLOT.split(text.strip("\n"))))
+    return Template(tuple(_SLOT_PATTERN.split(text.strip("\n"))))
 
 
-def catalogue(language: str, sources: list[Source]) -> Catalogue:
+def merge_sources(language: str, sources: list[SourceFile]) -> Catalogue:
     """Merge files into one catalogue; later texts override earlier ones of the same name."""
-    entries: dict[str, Entry] = {}
+    entries: dict[str, TextEntry] = {}
     for source in sources:
-        entries.update(_entries(source))
+        entries.update(_parse_entries(source))
     return Catalogue(language, entries)
 
 
-def _entries(source: Source) -> Iterator[tuple[str, Entry]]:
+def _parse_entries(source: SourceFile) -> Iterator[tuple[str, TextEntry]]:
     if not isinstance(source.value, dict):
-        raise PackError([source.finding((), messages.NO_CATALOGUE)])
+        raise PackError([source.finding_at((), messages.NOT_A_CATALOGUE)])
     for name, value in source.value.items():
-        yield name, Entry(_variants(source, name, value), source, name)
+        yield name, TextEntry(_parse_variants(source, name, value), source, name)
 
 
-def _variants(source: Source, name: str, value: object) -> Mapping[str, Template]:
+def _parse_variants(source: SourceFile, name: str, value: object) -> Mapping[str, Template]:
     if isinstance(value, str) or (isinstance(value, dict) and "other" in value):
-        return {"all": _worded(source, (name,), value)}
+        return {"all": _parse_forms(source, (name,), value)}
     if not isinstance(value, dict):
-        raise PackError([source.finding((name,), messages.NO_WORDS.format(name=name))])
+        raise PackError([source.finding_at((name,), messages.EMPTY_TEXT.format(name=name))])
     unknown = [key for key in value if key not in VARIANTS]
     if unknown:
         message = messages.UNKNOWN_CHANNEL.format(channel=unknown[0], known=", ".join(VARIANTS))
-        raise PackError([source.finding((name, unknown[0]), message)])
-    return {channel: _worded(source, (name, channel), text) for channel, text in value.items()}
+        raise PackError([source.finding_at((name, unknown[0]), message)])
+    return {channel: _parse_forms(source, (name, channel), text) for channel, text in value.items()}
 
 
-def _worded(source: Source, path: Path_, value: object) -> Template:
+def _parse_forms(source: SourceFile, path: ValuePath, value: object) -> Template:
     """Parse a string, or strings by category; what `by` may select is checked by `overflow_checks`."""
     if isinstance(value, str):
-        return template(value)
+        return parse_template(value)
     if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
-        raise PackError([source.finding(path, messages.NOT_WORDED)])
-    unknown = [] if "by" in value else sorted(value.keys() - set(PLURALS))
+        raise PackError([source.finding_at(path, messages.INVALID_TEXT)])
+    unknown = [] if "by" in value else sorted(value.keys() - set(PLURAL_CATEGORIES))
     if unknown or "other" not in value:
-        message = messages.UNKNOWN_COUNT if unknown else messages.NO_OTHER
-        filled = message.format(category="".join(unknown[:1]), known=", ".join(PLURALS))
-        raise PackError([source.finding(path, filled)])
-    forms = {category: template(text) for category, text in value.items() if category != "by"}
+        message = messages.UNKNOWN_CATEGORY if unknown else messages.MISSING_OTHER
+        filled = message.format(category="".join(unknown[:1]), known=", ".join(PLURAL_CATEGORIES))
+        raise PackError([source.finding_at(path, filled)])
+    forms = {category: parse_template(text) for category, text in value.items() if category != "by"}
     return Template(forms["other"].parts, forms, value.get("by", ""))

@@ -11,12 +11,12 @@ from typing import Any, Protocol
 
 from babel import Locale
 
-from menus.model.facts import Code, Count, Email, Fact, Money, Month, Number, Rows, Text
+from menus.model.facts import Count, Email, Fact, Money, Month, OneTimeCode, PhoneNumber, Rows, Text
 from menus.text import masking
-from menus.text.gsm import KEEP, clean
-from menus.text.number_words import alone, idiom, measured, words, year_words
+from menus.text.gsm import NO_BREAK_SPACE, clean_text
+from menus.text.number_words import find_idiom, spell_bare_number, spell_number, spell_quantity, spell_year
 
-_STEPS = tuple(Decimal(1).scaleb(-decimals) for decimals in range(5))
+_QUANTA = tuple(Decimal(1).scaleb(-decimals) for decimals in range(5))
 """Rounding quantum by number of decimals: 1, 0.1 ... 0.0001."""
 
 
@@ -28,69 +28,69 @@ class Currency:
     """ISO 4217."""
     decimals: int
     """Minor-unit digits, ISO 4217: 2 for RON, MAD and EUR, 3 for TND; at most 4."""
-    written: str
+    pattern: str
     """Pattern around the amount: `{amount} lei`; its spaces become no-break spaces."""
     unit: Mapping[str, str] = field(default_factory=dict)
     """Spoken unit by CLDR plural category, `other` at least: `leu`, `lei`, `de lei`."""
     subunit: Mapping[str, str] = field(default_factory=dict)
     """Spoken hundredth or thousandth by CLDR plural category: `ban`, `bani`, `de bani`."""
 
-    def rounded(self, amount: Decimal) -> Decimal:
+    def round_amount(self, amount: Decimal) -> Decimal:
         """Round an amount to the currency's decimals, halves away from zero."""
-        return amount.quantize(_STEPS[self.decimals], ROUND_HALF_UP)
+        return amount.quantize(_QUANTA[self.decimals], ROUND_HALF_UP)
 
 
-class Formats(Protocol):
+class FactFormatter(Protocol):
     """Formats facts for a subscriber, in writing or in speech."""
 
-    def money(self, amount: Decimal) -> str:
+    def format_money(self, amount: Decimal) -> str:
         """Format an amount with its currency."""
 
-    def day(self, day: date) -> str:
+    def format_date(self, day: date) -> str:
         """Format a full date."""
 
-    def month(self, month: Month) -> str:
+    def format_month(self, month: Month) -> str:
         """Format a billing month with its four-digit year."""
 
-    def short_month(self, month: Month) -> str:
+    def format_short_month(self, month: Month) -> str:
         """Format a billing month in as few characters as possible."""
 
-    def count(self, value: int) -> str:
+    def format_count(self, value: int) -> str:
         """Format a whole number."""
 
-    def number(self, msisdn: str) -> str:
+    def format_number(self, msisdn: str) -> str:
         """Format a phone number (E.164), masked."""
 
-    def email(self, address: str) -> str:
+    def format_email(self, address: str) -> str:
         """Format an e-mail address, masked."""
 
-    def code(self, digits: str) -> str:
+    def format_code(self, digits: str) -> str:
         """Format a one-time code, unmasked."""
 
-    def text(self, text: str) -> str:
+    def format_text(self, text: str) -> str:
         """Put a text on one line, without invisible characters."""
 
-    def plural(self, value: int) -> str:
+    def plural_category(self, value: int) -> str:
         """Return the CLDR plural category of a count: `one`, `few`, `other`..."""
 
-    def show(self, fact: Fact | Rows) -> str:
+    def format_fact(self, fact: Fact | Rows) -> str:
         """Format any fact; TypeError for `TextRef` and `Rows`, which need a catalogue."""
-        format_value = _KINDS.get(type(fact))
+        format_value = _FORMATTERS.get(type(fact))
         if format_value is None:
             raise TypeError(f"cannot format a {type(fact).__name__} without a text catalogue")
         return format_value(self, fact)
 
 
 # By exact type: a datetime is a date in Python but not a billing day.
-_KINDS: Mapping[type, Callable[[Formats, Any], str]] = {
-    Money: lambda formatter, fact: formatter.money(fact.amount),
-    date: lambda formatter, fact: formatter.day(fact),
-    Month: lambda formatter, fact: formatter.month(fact),
-    Text: lambda formatter, fact: formatter.text(fact.value),
-    Count: lambda formatter, fact: formatter.count(fact.value),
-    Number: lambda formatter, fact: formatter.number(fact.value),
-    Email: lambda formatter, fact: formatter.email(fact.value),
-    Code: lambda formatter, fact: formatter.code(fact.value),
+_FORMATTERS: Mapping[type, Callable[[FactFormatter, Any], str]] = {
+    Money: lambda formatter, fact: formatter.format_money(fact.amount),
+    date: lambda formatter, fact: formatter.format_date(fact),
+    Month: lambda formatter, fact: formatter.format_month(fact),
+    Text: lambda formatter, fact: formatter.format_text(fact.value),
+    Count: lambda formatter, fact: formatter.format_count(fact.value),
+    PhoneNumber: lambda formatter, fact: formatter.format_number(fact.value),
+    Email: lambda formatter, fact: formatter.format_email(fact.value),
+    OneTimeCode: lambda formatter, fact: formatter.format_code(fact.value),
 }
 # Letters of a date pattern, as in CLDR.
 _DAY_PARTS = {
@@ -105,7 +105,7 @@ _DAY_PARTS = {
 }
 
 
-class Written(Formats):
+class WrittenFormatter(FactFormatter):
     """Formats facts for screens, SMS and web pages, with no-break spaces inside."""
 
     def __init__(
@@ -118,26 +118,29 @@ class Written(Formats):
         trunk: str = "",
     ) -> None:
         """Compile a language; `day`: pattern of d, dd, M, MM, MMM, MMMM, yy, yyyy, ValueError for others."""
-        parsed_locale = _locale(locale)
+        parsed_locale = _parse_locale(locale)
         self._currency = currency
-        self._marks = _marks(parsed_locale)
-        self._amount_patterns = _signed(currency.written)
+        self._marks = _number_marks(parsed_locale)
+        self._amount_patterns = _signed_patterns(currency.pattern)
         self._day = _day_template(day)
-        self._short_names, self._names = _months(parsed_locale, "abbreviated"), _months(parsed_locale, "wide")
+        self._short_names, self._names = (
+            _month_names(parsed_locale, "abbreviated"),
+            _month_names(parsed_locale, "wide"),
+        )
         self._country_code, self._trunk = country_code, trunk
         self._plural = lru_cache(maxsize=1024)(parsed_locale.plural_form)
 
-    def bare(self, amount: Decimal) -> str:
+    def format_bare_amount(self, amount: Decimal) -> str:
         """Format an amount without its currency."""
-        exact = self._currency.rounded(amount)
+        exact = self._currency.round_amount(amount)
         return f"{exact:,f}".translate(self._marks)
 
-    def money(self, amount: Decimal) -> str:
-        exact = self._currency.rounded(amount)
+    def format_money(self, amount: Decimal) -> str:
+        exact = self._currency.round_amount(amount)
         digits = f"{abs(exact):,f}".translate(self._marks)
         return self._amount_patterns[exact < 0].format(amount=digits)
 
-    def day(self, day: date) -> str:
+    def format_date(self, day: date) -> str:
         month = day.month
         return self._day.format(
             day=day.day,
@@ -148,126 +151,130 @@ class Written(Formats):
             year=day.year,
         )
 
-    def month(self, month: Month) -> str:
+    def format_month(self, month: Month) -> str:
         return f"{month.month:02d}/{month.year:04d}"
 
-    def short_month(self, month: Month) -> str:
+    def format_short_month(self, month: Month) -> str:
         return f"{month.month:02d}/{month.year % 100:02d}"
 
-    def count(self, value: int) -> str:
+    def format_count(self, value: int) -> str:
         return f"{value:,d}".translate(self._marks)
 
-    def number(self, msisdn: str) -> str:
+    def format_number(self, msisdn: str) -> str:
         """Mask a number: first two and last three digits of the national form; a foreign one keeps its plus."""
-        return masking.number(msisdn, self._country_code, self._trunk)
+        return masking.mask_number(msisdn, self._country_code, self._trunk)
 
-    def whole(self, msisdn: str) -> str:
+    def format_full_number(self, msisdn: str) -> str:
         """Format a number unmasked, as dialled in its own country."""
-        return masking.whole(msisdn, self._country_code, self._trunk)
+        return masking.full_number(msisdn, self._country_code, self._trunk)
 
-    def email(self, address: str) -> str:
-        return masking.email(address)
+    def format_email(self, address: str) -> str:
+        return masking.mask_email(address)
 
-    def code(self, digits: str) -> str:
+    def format_code(self, digits: str) -> str:
         return digits
 
-    def text(self, text: str) -> str:
-        return _one_line(text)
+    def format_text(self, text: str) -> str:
+        return _to_one_line(text)
 
-    def plural(self, value: int) -> str:
+    def plural_category(self, value: int) -> str:
         return str(self._plural(value))
 
 
-class Spoken(Formats):
+class SpokenFormatter(FactFormatter):
     """Formats facts for speech: amounts and dates in words, phone numbers and codes digit by digit."""
 
     def __init__(self, locale: str, currency: Currency, *, country_code: str = "", trunk: str = "") -> None:
         """Compile the formats; ValueError when the language has no number words or the currency no units."""
-        parsed_locale = _locale(locale)
+        parsed_locale = _parse_locale(locale)
         if "other" not in currency.unit or (currency.decimals and "other" not in currency.subunit):
             raise ValueError(f"{currency.code} has no spoken words in {locale}")
         self._language = parsed_locale.language
-        self._idiom = idiom(parsed_locale.language)
+        self._idiom = find_idiom(parsed_locale.language)
         self._currency = currency
         self._and_pattern = parsed_locale.list_patterns["standard"]["2"]
-        self._names = _months(parsed_locale, "wide")
+        self._names = _month_names(parsed_locale, "wide")
         self._country_code, self._trunk = country_code, trunk
         self._plural = lru_cache(maxsize=1024)(parsed_locale.plural_form)
 
-    def money(self, amount: Decimal) -> str:
-        exact = self._currency.rounded(amount)
+    def format_money(self, amount: Decimal) -> str:
+        exact = self._currency.round_amount(amount)
         whole, rest = divmod(abs(int(exact.scaleb(self._currency.decimals))), 10**self._currency.decimals)
-        spoken = self._parts(whole, rest)
+        spoken = self._join_units(whole, rest)
         return f"{self._idiom.minus} {spoken}" if exact < 0 else spoken
 
-    def _parts(self, whole: int, rest: int) -> str:
+    def _join_units(self, whole: int, rest: int) -> str:
         """Spell whole units and subunits; units that are zero are left out before subunits."""
         if not rest:
-            return self._measured(whole, self._currency.unit)
-        small = self._measured(rest, self._currency.subunit)
-        return self._and_pattern.format(self._measured(whole, self._currency.unit), small) if whole else small
-
-    def _measured(self, value: int, units: Mapping[str, str]) -> str:
-        return measured(value, self._language, self.plural(value), units)
-
-    def day(self, day: date) -> str:
-        first = self._idiom.first if day.day == 1 else ""
-        return self._idiom.day.format(
-            day=first or words(day.day, self._language),
-            nth=words(day.day, self._language, "ordinal"),
-            month=self._names[day.month],
-            year=self._year(day.year),
+            return self._spell_quantity(whole, self._currency.unit)
+        small = self._spell_quantity(rest, self._currency.subunit)
+        return (
+            self._and_pattern.format(self._spell_quantity(whole, self._currency.unit), small)
+            if whole
+            else small
         )
 
-    def month(self, month: Month, name: str = "") -> str:
-        return f"{name or self._names[month.month]} {self._year(month.year)}"
+    def _spell_quantity(self, value: int, units: Mapping[str, str]) -> str:
+        return spell_quantity(value, self._language, self.plural_category(value), units)
 
-    def short_month(self, month: Month) -> str:
-        return self.month(month)
+    def format_date(self, day: date) -> str:
+        first = self._idiom.first_of_month if day.day == 1 else ""
+        return self._idiom.day.format(
+            day=first or spell_number(day.day, self._language),
+            nth=spell_number(day.day, self._language, "ordinal"),
+            month=self._names[day.month],
+            year=self._spell_year(day.year),
+        )
 
-    def _year(self, year: int) -> str:
-        return year_words(year, self._language)
+    def format_month(self, month: Month, name: str = "") -> str:
+        return f"{name or self._names[month.month]} {self._spell_year(month.year)}"
 
-    def count(self, value: int) -> str:
-        return alone(value, self._language)
+    def format_short_month(self, month: Month) -> str:
+        return self.format_month(month)
 
-    def number(self, msisdn: str) -> str:
+    def _spell_year(self, year: int) -> str:
+        return spell_year(year, self._language)
+
+    def format_count(self, value: int) -> str:
+        return spell_bare_number(value, self._language)
+
+    def format_number(self, msisdn: str) -> str:
         """Spell the digits the mask leaves at the end; the first two would only confuse the caller."""
-        return " ".join(masking.number(msisdn, self._country_code, self._trunk).rpartition("*")[2])
+        return " ".join(masking.mask_number(msisdn, self._country_code, self._trunk).rpartition("*")[2])
 
-    def email(self, address: str) -> str:
+    def format_email(self, address: str) -> str:
         """Spell the first letter and the domain, with "at" and "dot" in words."""
-        spoken = masking.email(address).replace("***@", f" {self._idiom.at} ")
+        spoken = masking.mask_email(address).replace("***@", f" {self._idiom.at} ")
         return spoken.replace(".", f" {self._idiom.dot} ")
 
-    def code(self, digits: str) -> str:
+    def format_code(self, digits: str) -> str:
         return " ".join(digits)
 
-    def text(self, text: str) -> str:
-        return _one_line(text)
+    def format_text(self, text: str) -> str:
+        return _to_one_line(text)
 
-    def plural(self, value: int) -> str:
+    def plural_category(self, value: int) -> str:
         return str(self._plural(value))
 
 
-def _locale(name: str) -> Locale:
+def _parse_locale(name: str) -> Locale:
     return Locale.parse(name.replace("-", "_"))
 
 
-def _marks(locale: Locale) -> dict[int, str]:
+def _number_marks(locale: Locale) -> dict[int, str]:
     """Return the translation from Python's group and decimal marks to the language's; digits stay Western."""
     symbols = locale.number_symbols["latn"]
-    return {ord(","): _solid(symbols["group"]), ord("."): _solid(symbols["decimal"])}
+    return {ord(","): _make_unbreakable(symbols["group"]), ord("."): _make_unbreakable(symbols["decimal"])}
 
 
-def _solid(text: str) -> str:
+def _make_unbreakable(text: str) -> str:
     """Replace the spaces of a text by no-break spaces."""
-    return clean(text).replace(" ", KEEP)
+    return clean_text(text).replace(" ", NO_BREAK_SPACE)
 
 
-def _signed(pattern: str) -> tuple[str, str]:
+def _signed_patterns(pattern: str) -> tuple[str, str]:
     """Return the patterns of a positive and a negative amount; right-to-left scripts put the sign behind."""
-    solid = _solid(pattern)
+    solid = _make_unbreakable(pattern)
     if solid.count("{") != 1 or "{amount}" not in solid:
         raise ValueError(f"a money pattern needs {{amount}} exactly once, not {pattern!r}")
     if any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in solid):
@@ -276,16 +283,16 @@ def _signed(pattern: str) -> tuple[str, str]:
 
 
 def _day_template(pattern: str) -> str:
-    solid = _solid(pattern)
+    solid = _make_unbreakable(pattern)
     try:
         return re.sub(r"([A-Za-z])\1*", lambda part: _DAY_PARTS[part[0]], solid)
     except KeyError as error:
         raise ValueError(f"a date pattern cannot contain {error.args[0]!r}") from None
 
 
-def _months(locale: Locale, width: str) -> dict[int, str]:
-    return {month: _solid(name) for month, name in locale.months["format"][width].items()}
+def _month_names(locale: Locale, width: str) -> dict[int, str]:
+    return {month: _make_unbreakable(name) for month, name in locale.months["format"][width].items()}
 
 
-def _one_line(text: str) -> str:
-    return clean(text).replace("\n", " ").strip()
+def _to_one_line(text: str) -> str:
+    return clean_text(text).replace("\n", " ").strip()

@@ -8,12 +8,12 @@ from itertools import accumulate
 from typing import Literal
 
 # 3GPP TS 23.038, 6.2.1: the default alphabet by code; 0x1B is the escape to the extension table.
-_BASIC = (
+_BASIC_TABLE = (
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 # 3GPP TS 23.038, 6.2.1.1: the extension table; each of these letters is sent as escape and code.
-_EXTENSION = {
+_EXTENSION_TABLE = {
     "\f": 0x0A,
     "^": 0x14,
     "{": 0x28,
@@ -26,28 +26,28 @@ _EXTENSION = {
     "€": 0x65,
 }
 _ESCAPE = 0x1B
-_CODES = {letter: bytes([code]) for code, letter in enumerate(_BASIC) if code != _ESCAPE}
-_CODES |= {letter: bytes([_ESCAPE, code]) for letter, code in _EXTENSION.items()}
-_EXTENDED = {code: letter for letter, code in _EXTENSION.items()}
+_CODES = {letter: bytes([code]) for code, letter in enumerate(_BASIC_TABLE) if code != _ESCAPE}
+_CODES |= {letter: bytes([_ESCAPE, code]) for letter, code in _EXTENSION_TABLE.items()}
+_EXTENSION_LETTERS = {code: letter for letter, code in _EXTENSION_TABLE.items()}
 
-_CHEAP = re.compile(f"[{re.escape(_BASIC.replace(chr(_ESCAPE), ''))}]*")
-_GSM7 = re.compile(f"[{re.escape(''.join(_CODES))}]*")
-_TWICE = re.compile(f"[{re.escape(''.join(_EXTENSION))}]")
+_ONLY_BASIC = re.compile(f"[{re.escape(_BASIC_TABLE.replace(chr(_ESCAPE), ''))}]*")
+_ONLY_GSM7 = re.compile(f"[{re.escape(''.join(_CODES))}]*")
+_TWO_SEPTETS = re.compile(f"[{re.escape(''.join(_EXTENSION_TABLE))}]")
 
-KEEP = "\u00a0"
+NO_BREAK_SPACE = "\u00a0"
 """U+00A0: prevents a line or page break inside our texts; it is sent as a plain space."""
 
 # Letters outside GSM-7, each with its replacement.
 
-_FOLDS = {
+_FOLD_TABLE = {
     **dict(zip("ăâîșşțţĂÂÎȘŞȚŢ", "aaissttAAISSTT", strict=True)),
     **dict(zip("çêôûëïÊÔÛËÏÀÈÙÌÒ", "ceoueiEOUEIAEUIO", strict=True)),
     **dict(zip("’‘‛ʼ«»„“”–—‐‑−", '\'\'\'\'"""""-----', strict=True)),
     **{"œ": "oe", "Œ": "OE", "…": "..."},
 }
-_SPACES = [*range(0x2000, 0x200B), 0x205F, 0x1680, 0x3000, 0x09]
-_SOLID = [0x202F, 0x2007]
-_GONE = [
+_SPACE_CODES = [*range(0x2000, 0x200B), 0x205F, 0x1680, 0x3000, 0x09]
+_NO_BREAK_CODES = [0x202F, 0x2007]
+_REMOVED_CODES = [
     *(set(range(0x20)) - {0x0A}),
     *range(0x7F, 0xA0),
     *(0xAD, 0x061C, 0x180E, 0xFEFF),
@@ -56,15 +56,19 @@ _GONE = [
     *range(0x2060, 0x2070),
     *range(0xD800, 0xE000),
 ]
-_CLEAN: dict[int, str | None] = dict.fromkeys(_GONE)
-_CLEAN |= dict.fromkeys(_SPACES, " ") | dict.fromkeys(_SOLID, KEEP) | dict.fromkeys((0x2028, 0x2029), "\n")
+_CLEAN_TABLE: dict[int, str | None] = dict.fromkeys(_REMOVED_CODES)
+_CLEAN_TABLE |= (
+    dict.fromkeys(_SPACE_CODES, " ")
+    | dict.fromkeys(_NO_BREAK_CODES, NO_BREAK_SPACE)
+    | dict.fromkeys((0x2028, 0x2029), "\n")
+)
 # Translating every letter is slow: patterns find the few texts and letters that change.
-_UNCLEAN = re.compile(f"[{re.escape(''.join(map(chr, _CLEAN)))}]")
-_FOLDABLE = re.compile(f"[{''.join(_FOLDS)}]")
+_UNCLEAN = re.compile(f"[{re.escape(''.join(map(chr, _CLEAN_TABLE)))}]")
+_FOLDABLE = re.compile(f"[{''.join(_FOLD_TABLE)}]")
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
+class TextSize:
     """Length of a text: septets in `gsm7`, UTF-16 code units in `ucs2`."""
 
     alphabet: Literal["gsm7", "ucs2"]
@@ -72,115 +76,115 @@ class Size:
 
 
 @dataclass(frozen=True, slots=True)
-class _Room:
+class _SegmentSize:
     """Units one SMS carries: alone, and as a segment of a concatenated message."""
 
-    alone: int
-    part: int
+    single: int
+    concatenated: int
 
 
 # 3GPP TS 23.040, 9.2.3.24.1: 140 octets, 6 of which are the header of a concatenated segment.
-_ROOM = {"gsm7": _Room(160, 153), "ucs2": _Room(70, 67)}
+_SEGMENT_SIZES = {"gsm7": _SegmentSize(160, 153), "ucs2": _SegmentSize(70, 67)}
 
 
-def plain(text: str) -> str:
+def to_wire_text(text: str) -> str:
     """Return the text as it is sent: each no-break space becomes a plain one."""
-    return text.replace(KEEP, " ").replace("\u202f", " ")
+    return text.replace(NO_BREAK_SPACE, " ").replace("\u202f", " ")
 
 
-def septets(text: str) -> int | None:
+def count_septets(text: str) -> int | None:
     """Count the septets in the GSM-7 alphabet (3GPP TS 23.038); None when a letter is in neither table."""
-    if _CHEAP.fullmatch(text):
+    if _ONLY_BASIC.fullmatch(text):
         return len(text)
-    if _GSM7.fullmatch(text):
-        return len(text) + len(_TWICE.findall(text))
+    if _ONLY_GSM7.fullmatch(text):
+        return len(text) + len(_TWO_SEPTETS.findall(text))
     return None
 
 
-def ucs2_units(text: str) -> int:
+def count_ucs2_units(text: str) -> int:
     """Count the UTF-16 code units; a letter outside the basic plane takes two."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
-def fold(text: str) -> str:
+def fold_to_gsm7(text: str) -> str:
     """Replace letters outside GSM-7 by similar ones in it where they exist; é è à ù are in GSM-7 and stay."""
-    return plain(_folded(text))
+    return to_wire_text(_fold_letters(text))
 
 
-def _folded(text: str) -> str:
-    return _FOLDABLE.sub(lambda match: _FOLDS[match[0]], text)
+def _fold_letters(text: str) -> str:
+    return _FOLDABLE.sub(lambda match: _FOLD_TABLE[match[0]], text)
 
 
-def clean(text: str) -> str:
+def clean_text(text: str) -> str:
     """Remove controls and invisible characters; unusual spaces become plain ones or U+00A0. NFC."""
-    translated = text.translate(_CLEAN) if _UNCLEAN.search(text) else text
+    translated = text.translate(_CLEAN_TABLE) if _UNCLEAN.search(text) else text
     return unicodedata.normalize("NFC", translated)
 
 
-def prepare(text: str) -> str:
+def prepare_text(text: str) -> str:
     """Clean the text, and fold it if that brings all of it into GSM-7; otherwise its letters stay.
 
     U+00A0 stays, because pages are still to be broken; `to_wire_text` replaces it at the end.
     """
-    native = clean(text)
-    if septets(plain(native)) is not None:
+    native = clean_text(text)
+    if count_septets(to_wire_text(native)) is not None:
         return native
-    folded = _folded(native)
-    return native if septets(plain(folded)) is None else folded
+    folded = _fold_letters(native)
+    return native if count_septets(to_wire_text(folded)) is None else folded
 
 
-def measure(text: str) -> Size:
+def measure_text(text: str) -> TextSize:
     """Measure the text as it stands, without folding; U+00A0 counts as a plain space."""
-    wire_text = plain(text)
-    units = septets(wire_text)
-    return Size("ucs2", ucs2_units(wire_text)) if units is None else Size("gsm7", units)
+    wire_text = to_wire_text(text)
+    units = count_septets(wire_text)
+    return TextSize("ucs2", count_ucs2_units(wire_text)) if units is None else TextSize("gsm7", units)
 
 
-def offending(text: str) -> str:
+def unencodable_letters(text: str) -> str:
     """Return the letters, each once, that force the text into UCS-2 even when folded."""
-    return "".join(dict.fromkeys(letter for letter in fold(clean(text)) if letter not in _CODES))
+    return "".join(dict.fromkeys(letter for letter in fold_to_gsm7(clean_text(text)) if letter not in _CODES))
 
 
-def segments(text: str) -> int:
+def count_segments(text: str) -> int:
     """Count the SMS segments: 160 septets or 70 units in one SMS, 153 or 67 in each concatenated segment."""
-    size = measure(text)
-    return 1 if size.units <= _ROOM[size.alphabet].alone else len(split_parts(text))
+    size = measure_text(text)
+    return 1 if size.units <= _SEGMENT_SIZES[size.alphabet].single else len(split_segments(text))
 
 
-def split_parts(text: str) -> list[str]:
+def split_segments(text: str) -> list[str]:
     """Split the text into SMS segments; an escaped letter or a surrogate pair is never split."""
-    wire_text, size = plain(text), measure(text)
-    segment = _ROOM[size.alphabet]
-    if size.units <= segment.alone:
+    wire_text, size = to_wire_text(text), measure_text(text)
+    segment = _SEGMENT_SIZES[size.alphabet]
+    if size.units <= segment.single:
         return [wire_text]
-    units = [_cost(letter, size.alphabet) for letter in wire_text]
-    return _cut(wire_text, units, segment.part)
+    units = [_letter_units(letter, size.alphabet) for letter in wire_text]
+    return _cut_segments(wire_text, units, segment.concatenated)
 
 
-def _cost(letter: str, alphabet: str) -> int:
-    takes_two = letter in _EXTENSION if alphabet == "gsm7" else letter > "\uffff"
+def _letter_units(letter: str, alphabet: str) -> int:
+    takes_two = letter in _EXTENSION_TABLE if alphabet == "gsm7" else letter > "\uffff"
     return 2 if takes_two else 1
 
 
-def _cut(text: str, costs: Iterable[int], room: int) -> list[str]:
+def _cut_segments(text: str, costs: Iterable[int], max_units: int) -> list[str]:
     starts, full, previous = [0], 0, 0
     for index, total in enumerate(accumulate(costs)):
-        if total - full > room:
+        if total - full > max_units:
             starts.append(index)
             full = previous
         previous = total
     return [text[start:end] for start, end in zip(starts, [*starts[1:], len(text)], strict=True)]
 
 
-def gsm7_encode(text: str) -> bytes:
+def encode_gsm7(text: str) -> bytes:
     """Encode to unpacked septets, one per byte, U+00A0 as a space; ValueError outside GSM-7."""
     try:
-        return b"".join([_CODES[letter] for letter in plain(text)])
+        return b"".join([_CODES[letter] for letter in to_wire_text(text)])
     except KeyError as error:
         raise ValueError(f"not in GSM-7: {error.args[0]!r}") from None
 
 
-def gsm7_decode(data: bytes) -> str:
+def decode_gsm7(data: bytes) -> str:
     """Decode unpacked septets; ValueError when a byte has more than seven bits.
 
     As 3GPP TS 23.038 requires of a receiver, an unknown escaped code becomes its letter in the default
@@ -189,8 +193,10 @@ def gsm7_decode(data: bytes) -> str:
     if any(code > 0x7F for code in data):
         raise ValueError("a septet has seven bits; a byte here is above 0x7F")
     codes = iter(data)
-    return "".join(_BASIC[code] if code != _ESCAPE else _escaped(next(codes, _ESCAPE)) for code in codes)
+    return "".join(
+        _BASIC_TABLE[code] if code != _ESCAPE else _decode_escaped(next(codes, _ESCAPE)) for code in codes
+    )
 
 
-def _escaped(code: int) -> str:
-    return " " if code == _ESCAPE else _EXTENDED.get(code, _BASIC[code])
+def _decode_escaped(code: int) -> str:
+    return " " if code == _ESCAPE else _EXTENSION_LETTERS.get(code, _BASIC_TABLE[code])

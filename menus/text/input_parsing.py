@@ -13,107 +13,113 @@ from menus.model.facts import Month
 
 # Nothing here is cached: an input may be a password or a code.
 
-_BIDI = dict.fromkeys([0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF])
+_BIDI_MARKS = dict.fromkeys([0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF])
 # Letters that Unicode does not decompose, each with the form that keywords are compared in.
-_ALIKE = str.maketrans(
+_LETTER_VARIANTS = str.maketrans(
     {
         **dict(zip("ٱکیىة", "اكييه", strict=True)),
         **dict.fromkeys("ءـ", ""),
         **{"œ": "oe", "æ": "ae", "ø": "o", "ł": "l", "đ": "d", "ı": "i"},
     }
 )
-_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_EMAIL = re.compile(rf"(?=.{{1,64}}@)({_ATOM}(?:\.{_ATOM})*)@((?:{_LABEL}\.)+[a-z]{{2,63}})")
-_EMAIL_LIMIT = 254
+_DOMAIN_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_LOCAL_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_EMAIL = re.compile(rf"(?=.{{1,64}}@)({_LOCAL_ATOM}(?:\.{_LOCAL_ATOM})*)@((?:{_DOMAIN_LABEL}\.)+[a-z]{{2,63}})")
+_EMAIL_MAX_LENGTH = 254
 _DATE = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})|(\d{2})(\d{2})(\d{4})", re.ASCII)
 _MONTH = re.compile(r"(\d{1,2})[./-](\d{4}|\d{2})|(\d{2})(\d{4}|\d{2})", re.ASCII)
-_KEYED = re.compile(r"(\d{1,2}) ?[#.)]", re.ASCII)
-_DIALLED = re.compile(r"(\+?)(\d+)", re.ASCII)
-_LONGEST = 15
-_SHORTEST = 8
+_MARKED_KEY = re.compile(r"(\d{1,2}) ?[#.)]", re.ASCII)
+_DIALLED_NUMBER = re.compile(r"(\+?)(\d+)", re.ASCII)
+_MSISDN_MAX_DIGITS = 15
+_MSISDN_MIN_DIGITS = 8
 _DIGIT_RUN = re.compile(r"\d[\d -]*", re.ASCII)
-_CARD_DIGITS = range(13, 20)
-_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
+_CARD_LENGTHS = range(13, 20)
+_LUHN_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 
 
-def digits_of(text: str) -> str:
+def to_ascii_digits(text: str) -> str:
     """Convert the decimal digits of any script to ASCII; bidi marks and outer spaces are removed.
 
     Only Unicode decimal digits are converted: a superscript two stays as it is.
     """
-    stripped = text.translate(_BIDI).strip()
-    return stripped if stripped.isascii() else "".join(map(_digit, stripped))
+    stripped = text.translate(_BIDI_MARKS).strip()
+    return stripped if stripped.isascii() else "".join(map(_ascii_digit, stripped))
 
 
-def key_of(text: str) -> str:
+def parse_key(text: str) -> str:
     """Return the key typed, without a `#`, full stop or bracket behind its number."""
-    text = digits_of(text)
-    match = _KEYED.fullmatch(text)
+    text = to_ascii_digits(text)
+    match = _MARKED_KEY.fullmatch(text)
     return match[1] if match else text
 
 
-def _digit(letter: str) -> str:
+def _ascii_digit(letter: str) -> str:
     value = unicodedata.decimal(letter, None)
     return letter if value is None else str(value)
 
 
-def folded(word: str) -> str:
+def fold_word(word: str) -> str:
     """Fold a text for comparison: no case, accents, punctuation or Arabic letter variants."""
     decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", word).casefold())
-    return " ".join("".join(map(_kept, decomposed.translate(_ALIKE))).split())
+    return " ".join("".join(map(_fold_letter, decomposed.translate(_LETTER_VARIANTS))).split())
 
 
-def _kept(letter: str) -> str:
+def _fold_letter(letter: str) -> str:
     """Keep a letter, convert a digit, drop a mark; anything else becomes a space."""
     category = unicodedata.category(letter)
     if category[0] == "L":
         return letter
     if category[0] == "M" or category == "Cf":
         return ""
-    return _digit(letter) if category == "Nd" else " "
+    return _ascii_digit(letter) if category == "Nd" else " "
 
 
-def as_digits(text: str, least: int, most: int) -> str | None:
+def parse_digits(text: str, least: int, most: int) -> str | None:
     """Parse digits, ignoring spaces and a final `#`; None unless there are `least` to `most` of them."""
-    digits = "".join(digits_of(text).split()).removesuffix("#")
+    digits = "".join(to_ascii_digits(text).split()).removesuffix("#")
     is_valid = digits.isascii() and digits.isdigit() and least <= len(digits) <= most
     return digits if is_valid else None
 
 
-def as_email(text: str) -> str | None:
+def parse_email(text: str) -> str | None:
     """Parse an e-mail address, its domain to lower case; None when it is not valid (RFC 5321).
 
     ASCII only, at most 254 characters, 64 before the @, no quotes, no comments, a domain with a dot.
     """
-    local, _, domain = text.translate(_BIDI).strip().rpartition("@")
+    local, _, domain = text.translate(_BIDI_MARKS).strip().rpartition("@")
     address = f"{local}@{domain.lower()}"
-    return address if len(address) <= _EMAIL_LIMIT and _EMAIL.fullmatch(address) else None
+    return address if len(address) <= _EMAIL_MAX_LENGTH and _EMAIL.fullmatch(address) else None
 
 
-def as_msisdn(text: str, country_code: str, trunk: str, national: Collection[int] = ()) -> str | None:
+def parse_msisdn(
+    text: str, country_code: str, trunk: str, national_lengths: Collection[int] = ()
+) -> str | None:
     """Parse a phone number in national or international notation to E.164; None outside 8 to 15 digits.
 
     `national_lengths`: allowed numbers of digits after the own country's code; empty allows any. Lengths
     in other countries are not checked.
     """
-    match = _DIALLED.fullmatch(re.sub(r"[\s().\-/]", "", digits_of(text)))
+    match = _DIALLED_NUMBER.fullmatch(re.sub(r"[\s().\-/]", "", to_ascii_digits(text)))
     if match is None:
         return None
-    number = _international(match[2], country_code, trunk, plus=bool(match[1]))
-    if not _SHORTEST <= len(number) <= _LONGEST or number[0] == "0":
+    number = _international_digits(match[2], country_code, trunk, plus=bool(match[1]))
+    if not _MSISDN_MIN_DIGITS <= len(number) <= _MSISDN_MAX_DIGITS or number[0] == "0":
         return None
-    if number.startswith(country_code) and national and len(number) - len(country_code) not in national:
+    if (
+        number.startswith(country_code)
+        and national_lengths
+        and len(number) - len(country_code) not in national_lengths
+    ):
         return None
     return f"+{number}"
 
 
-def _international(digits: str, country_code: str, trunk: str, *, plus: bool) -> str:
+def _international_digits(digits: str, country_code: str, trunk: str, *, plus: bool) -> str:
     """Return the digits with the country code, without international or trunk prefix."""
     if not plus and digits.startswith("00"):
-        return _international(digits[2:], country_code, trunk, plus=True)
+        return _international_digits(digits[2:], country_code, trunk, plus=True)
     # A national number may begin with the digits of the country code: only a longer one contains the code.
-    has_code = digits.startswith(country_code) and len(digits) >= len(country_code) + _SHORTEST
+    has_code = digits.startswith(country_code) and len(digits) >= len(country_code) + _MSISDN_MIN_DIGITS
     if not plus and not has_code:
         return country_code + digits.removeprefix(trunk)
     if not digits.startswith(country_code):
@@ -121,9 +127,9 @@ def _international(digits: str, country_code: str, trunk: str, *, plus: bool) ->
     return country_code + digits.removeprefix(country_code).removeprefix(trunk)
 
 
-def as_date(text: str) -> date | None:
+def parse_date(text: str) -> date | None:
     """Parse dd.mm.yyyy, dd/mm/yyyy, dd-mm-yyyy or ddmmyyyy; None when there is no such date."""
-    match = _DATE.fullmatch(digits_of(text))
+    match = _DATE.fullmatch(to_ascii_digits(text))
     if match is None:
         return None
     day, month, year = (match[1], match[3], match[4]) if match[1] else (match[5], match[6], match[7])
@@ -133,28 +139,28 @@ def as_date(text: str) -> date | None:
         return None
 
 
-def as_month(text: str, today: date) -> Month | None:
+def parse_month(text: str, today: date) -> Month | None:
     """Parse mmyy, mm/yy, mmyyyy or mm/yyyy; a two-digit year is the one nearest to today's."""
-    match = _MONTH.fullmatch(digits_of(text))
+    match = _MONTH.fullmatch(to_ascii_digits(text))
     if match is None:
         return None
     month, year = (match[1], match[2]) if match[1] else (match[3], match[4])
-    full_year = int(year) if len(year) == 4 else _nearest(int(year), today.year)
+    full_year = int(year) if len(year) == 4 else _nearest_year(int(year), today.year)
     return Month(full_year, int(month)) if 1 <= int(month) <= 12 and full_year else None
 
 
-def number_like(text: str) -> str | None:
+def possible_number(text: str) -> str | None:
     """Return the text in ASCII digits if it can be a phone number; `parse_msisdn` needs the country."""
-    return digits_of(text) if as_msisdn(text, "1", "0") else None
+    return to_ascii_digits(text) if parse_msisdn(text, "1", "0") else None
 
 
-def month_like(text: str) -> str | None:
+def possible_month(text: str) -> str | None:
     """Return the text in ASCII digits if it can be a month; `parse_month` needs today's date."""
-    digits = "".join(digits_of(text).split())
-    return digits if as_month(digits, date(2000, 1, 1)) else None
+    digits = "".join(to_ascii_digits(text).split())
+    return digits if parse_month(digits, date(2000, 1, 1)) else None
 
 
-def _nearest(short: int, year: int) -> int:
+def _nearest_year(short: int, year: int) -> int:
     """Return the year nearest to `year` that ends in the two digits `short`."""
     return year - 50 + (short - year + 50) % 100
 
@@ -166,18 +172,18 @@ def is_card_like(text: str) -> bool:
     hide them. One in ten other numbers of that length passes, too: use it to reject a text, not as proof
     of a card.
     """
-    runs = [re.split("[ -]+", run.strip(" -")) for run in _DIGIT_RUN.findall(digits_of(text))]
-    return any(_luhn(digits) for groups in runs for digits in _card_sized(groups))
+    runs = [re.split("[ -]+", run.strip(" -")) for run in _DIGIT_RUN.findall(to_ascii_digits(text))]
+    return any(_passes_luhn(digits) for groups in runs for digits in _card_length_runs(groups))
 
 
-def _card_sized(groups: list[str]) -> Iterator[str]:
+def _card_length_runs(groups: list[str]) -> Iterator[str]:
     """Yield neighbouring groups of digits, joined, that have the length of a card number."""
     for start in range(len(groups)):
-        for digits in accumulate(groups[start : start + _CARD_DIGITS.stop]):
-            if len(digits) in _CARD_DIGITS:
+        for digits in accumulate(groups[start : start + _CARD_LENGTHS.stop]):
+            if len(digits) in _CARD_LENGTHS:
                 yield digits
 
 
-def _luhn(digits: str) -> bool:
+def _passes_luhn(digits: str) -> bool:
     values = [int(digit) for digit in reversed(digits)]
-    return (sum(values[::2]) + sum(_DOUBLED[value] for value in values[1::2])) % 10 == 0
+    return (sum(values[::2]) + sum(_LUHN_DOUBLED[value] for value in values[1::2])) % 10 == 0

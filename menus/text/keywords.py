@@ -4,98 +4,100 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from menus.packfile.schema import KeywordForm, KeywordsFile
-from menus.text.input_parsing import as_digits, as_email, folded, month_like, number_like
+from menus.text.input_parsing import fold_word, parse_digits, parse_email, possible_month, possible_number
 
-RESERVED = frozenset(
+RESERVED_WORDS = frozenset(
     {"stop", "stopall", "unsubscribe", "cancel", "end", "quit", "start", "yes", "unstop", "help", "info"}
 )
 """Words that networks and Twilio answer themselves (Twilio's default opt-out list) and never deliver."""
 
 
-def _pair(tokens: Sequence[str]) -> str | None:
+def _parse_number_and_code(tokens: Sequence[str]) -> str | None:
     """Parse a phone number and a code of 4 to 12 digits, neither with spaces inside."""
-    number = number_like(tokens[0]) if len(tokens) == 2 else None
-    code = as_digits(tokens[1], 4, 12) if number else None
+    number = possible_number(tokens[0]) if len(tokens) == 2 else None
+    code = parse_digits(tokens[1], 4, 12) if number else None
     return f"{number} {code}" if code else None
 
 
-MOST_TEXT = 40
+MAX_TEXT_LENGTH = 40
 """Most characters of a free text after a keyword."""
-ARGUMENTS: Mapping[str, Callable[[str], str | None]] = {
-    "email": as_email,
-    "digits": lambda text: as_digits(text, 1, 20),
-    "msisdn": number_like,
-    "msisdn_code": lambda text: _pair(text.split()),
-    "month": month_like,
-    "text": lambda text: text if len(text) <= MOST_TEXT else None,
+ARGUMENT_PARSERS: Mapping[str, Callable[[str], str | None]] = {
+    "email": parse_email,
+    "digits": lambda text: parse_digits(text, 1, 20),
+    "msisdn": possible_number,
+    "msisdn_code": lambda text: _parse_number_and_code(text.split()),
+    "month": possible_month,
+    "text": lambda text: text if len(text) <= MAX_TEXT_LENGTH else None,
 }
 """Parser of the text after a keyword, by the keyword's `takes`; None for text it does not accept."""
-SECRETS = frozenset({"msisdn_code"})
+SECRET_ARGUMENTS = frozenset({"msisdn_code"})
 """Argument types that contain a secret."""
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class KeywordMatch:
     """Match of an SMS body: the node it leads to and the argument behind the keyword."""
 
-    to: str
-    typed: str = field(default="", repr=False)
-    keep: str = ""
+    target: str
+    argument: str = field(default="", repr=False)
+    fact_name: str = ""
     """Name of the fact the argument is stored as; empty for none."""
-    secret: bool = False
+    is_secret: bool = False
     """Whether the argument is a secret: it is handed to the next step and never stored."""
 
 
 @dataclass(frozen=True)
-class Keywords:
+class KeywordTable:
     """The compiled keywords of a pack."""
 
-    form: KeywordsFile
+    config: KeywordsFile
     exact_targets: Mapping[str, str] = field(init=False)
     """Node by normalised keyword, for keywords without an argument."""
     argument_keywords: Sequence[tuple[list[str], KeywordForm]] = field(init=False)
     """Folded words of each keyword that takes an argument."""
 
     def __post_init__(self) -> None:
-        pairs = [(words, keyword) for keyword in self.form.keywords for words in keyword.words]
-        exact = {squeezed(words): keyword.to for words, keyword in pairs if not keyword.takes}
-        with_argument = [(folded(words).split(), keyword) for words, keyword in pairs if keyword.takes]
+        pairs = [(words, keyword) for keyword in self.config.keywords for words in keyword.words]
+        exact = {normalise_keyword(words): keyword.to for words, keyword in pairs if not keyword.takes}
+        with_argument = [(fold_word(words).split(), keyword) for words, keyword in pairs if keyword.takes]
         object.__setattr__(self, "exact_targets", exact)
         object.__setattr__(self, "argument_keywords", with_argument)
 
     @property
     def targets(self) -> list[str]:
         """All nodes an SMS may lead to."""
-        words = [to for keyword in self.form.keywords for to in (keyword.to, keyword.otherwise) if to]
-        password = [self.form.password.to] if self.form.password else []
-        return [*words, self.form.otherwise, *password]
+        words = [to for keyword in self.config.keywords for to in (keyword.to, keyword.otherwise) if to]
+        password = [self.config.password.to] if self.config.password else []
+        return [*words, self.config.otherwise, *password]
 
-    def meaning(self, body: str) -> Meaning | None:
+    def match_keyword(self, body: str) -> KeywordMatch | None:
         """Match the body against the keywords; None when it is none."""
-        target = self.exact_targets.get(squeezed(body))
-        return Meaning(target) if target else self._with_argument(body.split())
+        target = self.exact_targets.get(normalise_keyword(body))
+        return KeywordMatch(target) if target else self._match_with_argument(body.split())
 
-    def password(self, body: str) -> Meaning | None:
+    def match_password(self, body: str) -> KeywordMatch | None:
         """Match the body as a password if it has the form of one: one word, with letters and digits."""
-        rule, text = self.form.password, body.strip()
+        rule, text = self.config.password, body.strip()
         if rule is None or not rule.least <= len(text) <= rule.most or len(text.split()) != 1:
             return None
         has_both = any(map(str.isalpha, text)) and any(map(str.isdecimal, text))
-        return Meaning(rule.to, text, secret=True) if has_both else None
+        return KeywordMatch(rule.to, text, is_secret=True) if has_both else None
 
-    def _with_argument(self, tokens: list[str]) -> Meaning | None:
+    def _match_with_argument(self, tokens: list[str]) -> KeywordMatch | None:
         """Match a keyword and its argument; if no keyword accepts the argument, the first one's `otherwise`."""
         otherwise = None
         for words, keyword in self.argument_keywords:
             head, rest = tokens[: len(words)], tokens[len(words) :]
-            if rest and [folded(token) for token in head] == words:
-                value = ARGUMENTS[keyword.takes or ""](" ".join(rest))
+            if rest and [fold_word(token) for token in head] == words:
+                value = ARGUMENT_PARSERS[keyword.takes or ""](" ".join(rest))
                 if value:
-                    return Meaning(keyword.to, value, keyword.keep or "", secret=keyword.takes in SECRETS)
+                    return KeywordMatch(
+                        keyword.to, value, keyword.keep or "", is_secret=keyword.takes in SECRET_ARGUMENTS
+                    )
                 otherwise = otherwise or keyword.otherwise
-        return Meaning(otherwise) if otherwise else None
+        return KeywordMatch(otherwise) if otherwise else None
 
 
-def squeezed(words: str) -> str:
+def normalise_keyword(words: str) -> str:
     """Fold a keyword and remove its spaces: `Fact 6`, `FACT6` and `fact-6` are one keyword."""
-    return folded(words).replace(" ", "")
+    return fold_word(words).replace(" ", "")

@@ -2,50 +2,50 @@
 
 import re
 
-SHORTEST = 8
+MIN_SHOWN_DIGITS = 8
 """Fewest digits of a number of which some are shown; shorter numbers are masked entirely."""
-_LONG = re.compile(r"\+?\d(?:[ .\-]?\d){7,}")
-_ADDRESS = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+")
+_LONG_NUMBER = re.compile(r"\+?\d(?:[ .\-]?\d){7,}")
+_EMAIL_ADDRESS = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+")
 
 
-def whole(msisdn: str, country_code: str = "", trunk: str = "") -> str:
+def full_number(msisdn: str, country_code: str = "", trunk: str = "") -> str:
     """Return a number unmasked, as dialled in its own country; only for the subscriber who just typed it."""
     digits = msisdn.removeprefix("+")
     is_national = bool(country_code) and digits.startswith(country_code)
     return trunk + digits.removeprefix(country_code) if is_national else f"00{digits}"
 
 
-def number(msisdn: str, country_code: str = "", trunk: str = "") -> str:
+def mask_number(msisdn: str, country_code: str = "", trunk: str = "") -> str:
     """Mask a number: first two and last three digits of the national form; a foreign one keeps its plus."""
     digits = msisdn.removeprefix("+")
     is_national = bool(country_code) and digits.startswith(country_code)
-    dialled = whole(msisdn, country_code, trunk) if is_national else digits
-    if len(dialled) < SHORTEST:
+    dialled = full_number(msisdn, country_code, trunk) if is_national else digits
+    if len(dialled) < MIN_SHOWN_DIGITS:
         return "***"
     return f"{'' if is_national else '+'}{dialled[:2]}***{dialled[-3:]}"
 
 
-def email(address: str) -> str:
+def mask_email(address: str) -> str:
     """Mask an e-mail address: its first letter and the domain remain."""
     local, _, domain = address.rpartition("@")
     return f"{local[:1]}***@{domain}"
 
 
-def recipient(to: str) -> str:
+def mask_recipient(recipient: str) -> str:
     """Mask a recipient for the operator's staff: the last four digits, or a masked e-mail address.
 
     A dash when empty: not every row of the outbox is a message.
     """
-    if not to:
+    if not recipient:
         return "-"
-    if "@" in to:
-        return email(to)
-    return f"...{to[-4:]}" if len(to.removeprefix("+")) >= SHORTEST else "***"
+    if "@" in recipient:
+        return mask_email(recipient)
+    return f"...{recipient[-4:]}" if len(recipient.removeprefix("+")) >= MIN_SHOWN_DIGITS else "***"
 
 
-def scrubbed(text: str) -> str:
+def redact_text(text: str) -> str:
     """Mask every number of 8 digits or more and every e-mail address in a text for a log or a trace."""
     if text.isalpha():
         return text
-    without_addresses = _ADDRESS.sub(lambda match: email(match[0]), text)
-    return _LONG.sub(lambda match: number(re.sub(r"\D", "", match[0])), without_addresses)
+    without_addresses = _EMAIL_ADDRESS.sub(lambda match: mask_email(match[0]), text)
+    return _LONG_NUMBER.sub(lambda match: mask_number(re.sub(r"\D", "", match[0])), without_addresses)

@@ -2,11 +2,11 @@
 
 from typing import Literal
 
-from menus.text.keywords import squeezed
+from menus.text.keywords import normalise_keyword
 
 STOP_WORDS = frozenset(
     map(
-        squeezed,
+        normalise_keyword,
         (
             *("STOP", "STOPALL", "STOP ALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT"),
             *("ARRÊT", "ARRÊTER", "ARRÊTEZ", "DÉSABONNER", "DÉSABONNEMENT"),
@@ -17,18 +17,21 @@ STOP_WORDS = frozenset(
 )
 """Words that end all notices: Twilio's default list, then French, Romanian and Arabic; normalised."""
 START_WORDS = frozenset(
-    map(squeezed, ("START", "UNSTOP", "REPRENDRE", "DÉMARRER", "RELUARE", "ابدأ", "استئناف", "تفعيل الرسائل"))
+    map(
+        normalise_keyword,
+        ("START", "UNSTOP", "REPRENDRE", "DÉMARRER", "RELUARE", "ابدأ", "استئناف", "تفعيل الرسائل"),
+    )
 )
 """Words that allow notices again; normalised."""
-MOST = 40
+MAX_LENGTH = 40
 """Most characters of a text that is compared with these words."""
 
 
-def wish(body: str) -> Literal["", "stop", "start"]:
+def opt_out_intent(body: str) -> Literal["", "stop", "start"]:
     """Return what the whole SMS body asks for; empty when it is no opt-out or opt-in word."""
-    if len(body) > MOST:
+    if len(body) > MAX_LENGTH:
         return ""
-    word = squeezed(body)
+    word = normalise_keyword(body)
     if word in STOP_WORDS:
         return "stop"
     return "start" if word in START_WORDS else ""

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from menus.text.gsm import Size, clean, measure, plain, prepare
+from menus.text.gsm import TextSize, clean_text, measure_text, prepare_text, to_wire_text
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
+class PageBudget:
     """Page size; below the 182 septets or 80 code units of a USSD string (3GPP TS 23.038, 24.090)."""
 
     gsm7: int = 160
@@ -19,16 +19,16 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class TextBlock:
     """One option or one paragraph of a screen."""
 
     text: str
-    whole: bool = True
+    is_unbreakable: bool = True
     """True keeps it on one page; False allows breaks at line ends, else at spaces, never at U+00A0."""
 
 
 @dataclass(frozen=True, slots=True)
-class Feet:
+class PageFooters:
     """Navigation line at the foot: of a single page, or of the first, middle and last of several."""
 
     only: str = ""
@@ -37,7 +37,7 @@ class Feet:
     last: str = ""
 
 
-class Overflow(ValueError):  # noqa: N818
+class PageOverflowError(ValueError):
     """An unbreakable piece does not fit on a page; the message does not contain the text itself."""
 
     def __init__(self, text: str, units: int, budget: int) -> None:
@@ -53,31 +53,31 @@ class Overflow(ValueError):  # noqa: N818
 class _Piece:
     """A part of a block that is not broken further."""
 
-    gap: str
+    separator: str
     """Spaces or line end before the piece, unless it is the first on its page."""
     text: str
 
 
-Grain = Literal["block", "line", "word"]
+BreakLevel = Literal["block", "line", "word"]
 """Where pages may break: between blocks, lines or words."""
 # Separator and text of each piece of a block.
-_CUTS: dict[Grain, re.Pattern[str]] = {
+_BREAK_PATTERNS: dict[BreakLevel, re.Pattern[str]] = {
     "line": re.compile(r"([ \n]*)([^ \n][^\n]*)"),
     "word": re.compile(r"([ \n]*)([^ \n]+)"),
 }
-_TRAILING = re.compile("[ \u00a0]+(?=\n|\\Z)|\u00a0+(?= )")
+_TRAILING_SPACES = re.compile("[ \u00a0]+(?=\n|\\Z)|\u00a0+(?= )")
 
 
-def one_page(text: str, budget: Budget) -> str:
+def fit_one_page(text: str, budget: PageBudget) -> str:
     """Return the text as it is sent; PageOverflowError when it takes more than one page."""
-    page = _page(_tidy(text), budget)
+    page = _fit_page(_tidy_text(text), budget)
     if page is None:
-        raise _overflow(text, text, budget)
+        raise _overflow_error(text, text, budget)
     return page
 
 
-def pages(
-    blocks: Sequence[Block], feet: Feet, budget: Budget, notes: Sequence[tuple[int, str]] = ()
+def split_into_pages(
+    blocks: Sequence[TextBlock], footers: PageFooters, budget: PageBudget, notes: Sequence[tuple[int, str]] = ()
 ) -> tuple[str, ...]:
     """Split blocks, one per line, into the fewest pages in order, as they are sent.
 
@@ -87,82 +87,91 @@ def pages(
     between blocks where that takes no further page, else between lines, else between words.
     PageOverflowError when one option, or one word of a paragraph, does not fit on a page with the footer.
     """
-    tidy = [Block(text, block.whole) for block in blocks if (text := _tidy(block.text))]
-    tidy_feet = Feet(_tidy(feet.only), _tidy(feet.first), _tidy(feet.middle), _tidy(feet.last))
-    single = _page(_joined([block.text for block in tidy], tidy_feet.only), budget)
+    tidy = [TextBlock(text, block.is_unbreakable) for block in blocks if (text := _tidy_text(block.text))]
+    tidy_feet = PageFooters(
+        _tidy_text(footers.only),
+        _tidy_text(footers.first),
+        _tidy_text(footers.middle),
+        _tidy_text(footers.last),
+    )
+    single = _fit_page(_join_lines([block.text for block in tidy], tidy_feet.only), budget)
     if not notes:
-        return _several(tidy, tidy_feet, budget, {})[1] if single is None else (single,)
+        return _coarsest_split(tidy, tidy_feet, budget, {})[1] if single is None else (single,)
     # The break level must not depend on later notes, or text of an earlier page could be on no page.
     first_note = notes[:1] if single is not None else ()
-    level, _ = _several(tidy, tidy_feet, budget, dict(first_note))
-    return _filled(_pieces(tidy, level), tidy_feet, budget, dict(notes))
+    level, _ = _coarsest_split(tidy, tidy_feet, budget, dict(first_note))
+    return _fill_pages(_split_blocks(tidy, level), tidy_feet, budget, dict(notes))
 
 
-def _several(
-    blocks: Sequence[Block], feet: Feet, budget: Budget, notes: Mapping[int, str]
-) -> tuple[Grain, tuple[str, ...]]:
+def _coarsest_split(
+    blocks: Sequence[TextBlock], footers: PageFooters, budget: PageBudget, notes: Mapping[int, str]
+) -> tuple[BreakLevel, tuple[str, ...]]:
     """Return the coarsest break level that takes no more pages than breaks between words, and its pages."""
-    by_word = _filled(_pieces(blocks, "word"), feet, budget, notes)
-    coarser: tuple[Grain, ...] = ("block", "line")
-    for level in () if all(block.whole for block in blocks) else coarser:
-        pages_at_level = _tried(_pieces(blocks, level), feet, budget, notes)
+    by_word = _fill_pages(_split_blocks(blocks, "word"), footers, budget, notes)
+    coarser: tuple[BreakLevel, ...] = ("block", "line")
+    for level in () if all(block.is_unbreakable for block in blocks) else coarser:
+        pages_at_level = _try_filling(_split_blocks(blocks, level), footers, budget, notes)
         if len(pages_at_level) == len(by_word):
             return level, pages_at_level
     return "word", by_word
 
 
-def _tidy(text: str) -> str:
+def _tidy_text(text: str) -> str:
     """Clean the text and remove spaces at line ends."""
-    return _TRAILING.sub("", clean(text)).strip(" \n")
+    return _TRAILING_SPACES.sub("", clean_text(text)).strip(" \n")
 
 
-def _pieces(blocks: Sequence[Block], grain: Grain) -> list[_Piece]:
+def _split_blocks(blocks: Sequence[TextBlock], level: BreakLevel) -> list[_Piece]:
     """Split breakable blocks into pieces of the given level."""
-    return [piece for block in blocks for piece in _broken(block, grain)]
+    return [piece for block in blocks for piece in _split_block(block, level)]
 
 
-def _broken(block: Block, grain: Grain) -> list[_Piece]:
-    if block.whole or grain == "block":
+def _split_block(block: TextBlock, level: BreakLevel) -> list[_Piece]:
+    if block.is_unbreakable or level == "block":
         return [_Piece("\n", block.text)]
-    (_, first), *others = _CUTS[grain].findall(block.text)
+    (_, first), *others = _BREAK_PATTERNS[level].findall(block.text)
     return [_Piece("\n", first), *[_Piece(separator, text) for separator, text in others]]
 
 
-def _tried(pieces: Sequence[_Piece], feet: Feet, budget: Budget, notes: Mapping[int, str]) -> tuple[str, ...]:
+def _try_filling(
+    pieces: Sequence[_Piece], footers: PageFooters, budget: PageBudget, notes: Mapping[int, str]
+) -> tuple[str, ...]:
     """Fill pages with the pieces; no pages when one piece is too long."""
     try:
-        return _filled(pieces, feet, budget, notes)
-    except Overflow:
+        return _fill_pages(pieces, footers, budget, notes)
+    except PageOverflowError:
         return ()
 
 
-def _filled(pieces: Sequence[_Piece], feet: Feet, budget: Budget, notes: Mapping[int, str]) -> tuple[str, ...]:
+def _fill_pages(
+    pieces: Sequence[_Piece], footers: PageFooters, budget: PageBudget, notes: Mapping[int, str]
+) -> tuple[str, ...]:
     """Fill as few pages as the pieces allow; each page takes all it can, the last keeps at least one piece."""
     filled: list[str] = []
-    rest = _opened(pieces, notes, 0)
-    while (last := _page(_text(rest, feet.last if filled else feet.only), budget)) is None:
+    rest = _prepend_note(pieces, notes, 0)
+    while (last := _fit_page(_join_pieces(rest, footers.last if filled else footers.only), budget)) is None:
         if len(rest) < 2:
-            raise _lone(rest, feet.last if filled else feet.only, budget)
-        count, page = _most(rest, feet.middle if filled else feet.first, budget)
+            raise _first_piece_overflow(rest, footers.last if filled else footers.only, budget)
+        count, page = _fill_one_page(rest, footers.middle if filled else footers.first, budget)
         filled.append(page)
-        rest = _opened(rest[count:], notes, len(filled))
+        rest = _prepend_note(rest[count:], notes, len(filled))
     return (*filled, last)
 
 
-def _opened(rest: Sequence[_Piece], notes: Mapping[int, str], page: int) -> Sequence[_Piece]:
+def _prepend_note(pieces: Sequence[_Piece], notes: Mapping[int, str], page: int) -> Sequence[_Piece]:
     """Put the note of this page, if there is one, before the pieces."""
-    return [_Piece("\n", _tidy(notes[page])), *rest] if page in notes else rest
+    return [_Piece("\n", _tidy_text(notes[page])), *pieces] if page in notes else pieces
 
 
-def _most(rest: Sequence[_Piece], foot: str, budget: Budget) -> tuple[int, str]:
+def _fill_one_page(pieces: Sequence[_Piece], footer: str, budget: PageBudget) -> tuple[int, str]:
     """Return how many pieces fit on one page, at most all but the last, and the page (galloping search)."""
-    page = _page(_text(rest[:1], foot), budget)
+    page = _fit_page(_join_pieces(pieces[:1], footer), budget)
     if page is None:
-        raise _lone(rest, foot, budget)
-    fitting, too_many, step = 1, len(rest), 1
+        raise _first_piece_overflow(pieces, footer, budget)
+    fitting, too_many, step = 1, len(pieces), 1
     while fitting + 1 < too_many:
         count = min(fitting + step, (fitting + too_many) // 2)
-        longer = _page(_text(rest[:count], foot), budget)
+        longer = _fit_page(_join_pieces(pieces[:count], footer), budget)
         if longer is None:
             too_many, step = count, 1
         else:
@@ -170,31 +179,31 @@ def _most(rest: Sequence[_Piece], foot: str, budget: Budget) -> tuple[int, str]:
     return fitting, page
 
 
-def _text(pieces: Sequence[_Piece], foot: str) -> str:
-    return _joined(["".join([piece.gap + piece.text for piece in pieces]).lstrip(" \n")], foot)
+def _join_pieces(pieces: Sequence[_Piece], footer: str) -> str:
+    return _join_lines(["".join([piece.separator + piece.text for piece in pieces]).lstrip(" \n")], footer)
 
 
-def _joined(texts: Sequence[str], foot: str) -> str:
-    return "\n".join([text for text in (*texts, foot) if text])
+def _join_lines(texts: Sequence[str], footer: str) -> str:
+    return "\n".join([text for text in (*texts, footer) if text])
 
 
-def _page(tidy: str, budget: Budget) -> str | None:
+def _fit_page(text: str, budget: PageBudget) -> str | None:
     """Return the page as it is sent, or None when it does not fit."""
-    if len(tidy) > max(budget.gsm7, budget.ucs2):  # folding never shortens a text
+    if len(text) > max(budget.gsm7, budget.ucs2):  # folding never shortens a text
         return None
-    wire_text = plain(prepare(tidy))
-    size = measure(wire_text)
-    return wire_text if size.units <= _limit(size, budget) else None
+    wire_text = to_wire_text(prepare_text(text))
+    size = measure_text(wire_text)
+    return wire_text if size.units <= _unit_limit(size, budget) else None
 
 
-def _limit(size: Size, budget: Budget) -> int:
+def _unit_limit(size: TextSize, budget: PageBudget) -> int:
     return budget.gsm7 if size.alphabet == "gsm7" else budget.ucs2
 
 
-def _lone(rest: Sequence[_Piece], foot: str, budget: Budget) -> Overflow:
-    return _overflow(rest[0].text if rest else foot, _text(rest[:1], foot), budget)
+def _first_piece_overflow(pieces: Sequence[_Piece], footer: str, budget: PageBudget) -> PageOverflowError:
+    return _overflow_error(pieces[0].text if pieces else footer, _join_pieces(pieces[:1], footer), budget)
 
 
-def _overflow(piece: str, page: str, budget: Budget) -> Overflow:
-    size = measure(prepare(page))
-    return Overflow(piece, size.units, _limit(size, budget))
+def _overflow_error(piece: str, page: str, budget: PageBudget) -> PageOverflowError:
+    size = measure_text(prepare_text(page))
+    return PageOverflowError(piece, size.units, _unit_limit(size, budget))

@@ -6,76 +6,80 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from menus.packfile.schema import EarFile
-from menus.packfile.yaml_source import read
-from menus.text.input_parsing import digits_of, folded
-from menus.text.number_words import words
+from menus.packfile.schema import SpokenDigitsFile
+from menus.packfile.yaml_source import read_yaml
+from menus.text.input_parsing import fold_word, to_ascii_digits
+from menus.text.number_words import spell_number
 
-FOLDER = Path(__file__).parents[1] / "digits"
-SILENT = EarFile.model_validate({})
+DIGITS_FOLDER = Path(__file__).parents[1] / "digits"
+DEFAULT_RULES = SpokenDigitsFile.model_validate({})
 """Rules of a language without a file: number words only."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ear:
+class DigitRecogniser:
     """Recognises digits in one language's words."""
 
-    known: Mapping[str, str]
+    phrases: Mapping[str, str]
     """Digits by spoken phrase, folded; longer phrases win over shorter ones."""
-    times: Mapping[str, int]
+    repeat_words: Mapping[str, int]
     """Words that repeat the next number ("double"), with how many times."""
-    longest: int
+    max_phrase_words: int
     """Words in the longest phrase."""
     hints: tuple[str, ...]
     """Words of the single digits as written, as hints for speech recognition."""
 
-    def digits(self, said: str) -> str:
+    def recognise_digits(self, spoken: str) -> str:
         """Return the digits spoken, or an empty string when a word is no number; written digits stay.
 
         Words joined by a dash belong together: `quarante quatre-vingt` is 40 and 80, not 44 and 20.
         """
-        words_left = [folded(word) for word in digits_of(said).replace("+", " 00 ").split()]
+        words_left = [fold_word(word) for word in to_ascii_digits(spoken).replace("+", " 00 ").split()]
         digits = ""
         while words_left:
-            times = self.times.get(words_left[0], 1)
+            times = self.repeat_words.get(words_left[0], 1)
             words_left = words_left[1:] if times > 1 else words_left
-            count, number = self._first(words_left)
+            count, number = self._longest_phrase(words_left)
             if not number:
                 return ""
             digits += number * times
             words_left = words_left[count:]
         return digits
 
-    def _first(self, heard: list[str]) -> tuple[int, str]:
+    def _longest_phrase(self, spoken_words: list[str]) -> tuple[int, str]:
         """Return the number of words in the longest phrase at the front, and its digits; (0, "") for none."""
-        for count in range(min(self.longest, len(heard)), 0, -1):
-            digits = self.known.get(" ".join(heard[:count]))
+        for count in range(min(self.max_phrase_words, len(spoken_words)), 0, -1):
+            digits = self.phrases.get(" ".join(spoken_words[:count]))
             if digits:
                 return count, digits
-        written = heard[0].replace(" ", "") if heard else ""
+        written = spoken_words[0].replace(" ", "") if spoken_words else ""
         return (1, written) if written.isdecimal() else (0, "")
 
 
-def ear(locale: str) -> Ear:
+def digit_recogniser_for(locale: str) -> DigitRecogniser:
     """Return the recogniser of a locale's language: that of French for `fr_TN`."""
-    return _ear(locale.partition("_")[0])
+    return _build_recogniser(locale.partition("_")[0])
 
 
 @cache
-def _ear(language: str) -> Ear:
-    path = FOLDER / f"{language}.yaml"
-    rules = EarFile.model_validate(read(path, f"digits/{language}.yaml").value) if path.is_file() else SILENT
-    phrases = dict(_known(language, rules))
-    hints = tuple(words(digit, language) for digit in range(10)) + tuple(rules.also) + tuple(rules.times)
-    repeat_words = {folded(word): count for word, count in rules.times.items()}
-    return Ear(phrases, repeat_words, max(len(phrase.split()) for phrase in phrases), hints)
+def _build_recogniser(language: str) -> DigitRecogniser:
+    path = DIGITS_FOLDER / f"{language}.yaml"
+    rules = (
+        SpokenDigitsFile.model_validate(read_yaml(path, f"digits/{language}.yaml").value)
+        if path.is_file()
+        else DEFAULT_RULES
+    )
+    phrases = dict(_digit_phrases(language, rules))
+    hints = tuple(spell_number(digit, language) for digit in range(10)) + tuple(rules.also) + tuple(rules.times)
+    repeat_words = {fold_word(word): count for word, count in rules.times.items()}
+    return DigitRecogniser(phrases, repeat_words, max(len(phrase.split()) for phrase in phrases), hints)
 
 
-def _known(language: str, form: EarFile) -> Iterator[tuple[str, str]]:
+def _digit_phrases(language: str, form: SpokenDigitsFile) -> Iterator[tuple[str, str]]:
     """Yield (folded phrase, digits) for the number words, their variants and the additional words."""
     for number in range(form.below):
-        phrase = words(number, language)
-        yield folded(phrase), str(number)
+        phrase = spell_number(number, language)
+        yield fold_word(phrase), str(number)
         for pattern, replacement in form.vary.items():
-            yield folded(re.sub(pattern, replacement, phrase)), str(number)
-    yield from ((folded(word), str(number)) for word, number in form.also.items())
+            yield fold_word(re.sub(pattern, replacement, phrase)), str(number)
+    yield from ((fold_word(word), str(number)) for word, number in form.also.items())

@@ -9,81 +9,81 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from flows.domain.failures import Failure
-from flows.domain.records import Deed
-from storage.audit.trail import Auditor
+from flows.domain.records import AuditEntry
+from storage.audit.trail import AuditWriter
 from storage.sql.engine import Database
 
 log = logging.getLogger("dialtree.audit")
-GATHER_SECONDS = 0.2
+FLUSH_INTERVAL_SECONDS = 0.2
 """Time between flushes; a process that crashes loses the entries of that time."""
-AGAIN_SECONDS = 1.0
-MOST = 20_000
+RETRY_INTERVAL_SECONDS = 1.0
+MAX_PENDING = 20_000
 """Entries, and jobs, buffered while the database is unavailable; more are dropped and logged."""
 
-Job = Callable[[Connection], None]
+DeferredJob = Callable[[Connection], None]
 T = TypeVar("T")
 
 
 @dataclass(slots=True)
-class Notebook:
+class WriteBehind:
     """Buffers audit entries and small jobs and writes them together."""
 
     database: Database = field(repr=False)
-    auditor: Auditor
-    deeds: list[Deed] = field(default_factory=list, repr=False)
-    jobs: list[Job] = field(default_factory=list, repr=False)
-    writing: asyncio.Task[None] | None = field(default=None, repr=False)
-    alone: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
+    audit_writer: AuditWriter
+    entries: list[AuditEntry] = field(default_factory=list, repr=False)
+    jobs: list[DeferredJob] = field(default_factory=list, repr=False)
+    flush_task: asyncio.Task[None] | None = field(default=None, repr=False)
+    flush_lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
     """Held during a flush, so that no entry is written twice."""
 
-    def note(self, deed: Deed) -> None:
+    def record_entry(self, entry: AuditEntry) -> None:
         """Add an audit entry; takes a microsecond and raises nothing."""
-        self._add(self.deeds, deed)
+        self._add_pending(self.entries, entry)
 
-    def later(self, job: Job) -> None:
+    def run_later(self, job: DeferredJob) -> None:
         """Run a small job at the next flush; it may be lost in a crash and may run twice."""
-        self._add(self.jobs, job)
+        self._add_pending(self.jobs, job)
 
     async def close(self) -> None:
         """Stop the flush task and write what is buffered."""
-        if self.writing is not None:
-            self.writing.cancel()
-            await asyncio.gather(self.writing, return_exceptions=True)
+        if self.flush_task is not None:
+            self.flush_task.cancel()
+            await asyncio.gather(self.flush_task, return_exceptions=True)
         await self.flush()
 
     async def flush(self) -> None:
         """Write what is buffered now, after a running flush; it stays buffered if the database fails."""
-        async with self.alone:
-            await self._flush()
+        async with self.flush_lock:
+            await self._flush_pending()
 
-    async def _flush(self) -> None:
-        deeds, jobs = self.deeds[:], self.jobs[:]
+    async def _flush_pending(self) -> None:
+        deeds, jobs = self.entries[:], self.jobs[:]
         if not deeds and not jobs:
             return
 
         def write(connection: Connection) -> None:
             for job in jobs:
                 job(connection)
-            self.auditor.write(connection, deeds)
+            self.audit_writer.append_entries(connection, deeds)
 
         try:
             await self.database.write(write)
         except Failure as failure:
             log.error("audit.flush_failed", extra={"failure": type(failure).__name__})
             return
-        del self.deeds[: len(deeds)], self.jobs[: len(jobs)]
+        del self.entries[: len(deeds)], self.jobs[: len(jobs)]
 
-    def _add(self, notes: list[T], one: T) -> None:
-        if len(notes) >= MOST:
+    def _add_pending(self, pending: list[T], item: T) -> None:
+        if len(pending) >= MAX_PENDING:
             log.error("audit.entry_dropped")
             return
-        notes.append(one)
-        if self.writing is None or self.writing.done():
-            self.writing = asyncio.get_running_loop().create_task(self._write())
+        pending.append(item)
+        if self.flush_task is None or self.flush_task.done():
+            self.flush_task = asyncio.get_running_loop().create_task(self._flush_until_empty())
 
-    async def _write(self) -> None:
-        pause = GATHER_SECONDS
-        while self.deeds or self.jobs:
+    async def _flush_until_empty(self) -> None:
+        pause = FLUSH_INTERVAL_SECONDS
+        while self.entries or self.jobs:
             await asyncio.sleep(pause)
             await asyncio.shield(self.flush())  # a flush cancelled half-way would write its entries again
-            pause = AGAIN_SECONDS
+            pause = RETRY_INTERVAL_SECONDS

@@ -6,112 +6,127 @@ from decimal import Decimal
 from typing import Any, get_args
 
 from flows.domain.failures import NotFound
-from flows.domain.records import Bill, BillLine, Kind, Media, Subscriber
-from storage.billing._client.fields import amount, day, moment, name, part, tables, text, told
-from storage.billing.sql import state_of
+from flows.domain.records import Bill, BillLine, BillMedia, LineKind, Subscriber
+from storage.billing._client.fields import (
+    clean_text,
+    identifier_text,
+    objects_in,
+    parse_amount,
+    parse_day,
+    parse_instant,
+    prorata_days,
+    require_identifier,
+)
+from storage.billing.sql import bill_state
 
 TAX = "TAX"
-RUBRICS: Mapping[str, str] = {
+RUBRIC_BY_ITEM_TYPE: Mapping[str, str] = {
     "RECURRING": "subscriptions",
     "USAGE": "communications",
     "FIXED": "one_off",
     "EXTERNAL_CHARGE": "one_off",
 }
 """Rubric by item type; others (adjustments, repairs, credits) are `one_off`."""
-KINDS: tuple[Kind, ...] = get_args(Kind)
-ADDRESS = ("address1", "address2", "postalCode", "city", "country")
+LINE_KINDS: tuple[LineKind, ...] = get_args(LineKind)
+ADDRESS_FIELDS = ("address1", "address2", "postalCode", "city", "country")
 
 
-def published(found: Mapping[str, Any]) -> bool:
+def is_published(invoice: Mapping[str, Any]) -> bool:
     """Return whether an invoice may be shown: committed or void, not a draft or an unknown state."""
-    return found.get("status") in ("COMMITTED", "VOID")
+    return invoice.get("status") in ("COMMITTED", "VOID")
 
 
-def bill(found: Mapping[str, Any], due_days: int, today: date, zone: tzinfo) -> Bill:
+def parse_bill(invoice: Mapping[str, Any], due_days: int, today: date, zone: tzinfo) -> Bill:
     """Parse a published invoice; Down when a field that is shown cannot be used."""
-    identity = name(found.get("invoiceId"), "invoiceId")
-    issued = day(found.get("invoiceDate"), zone, "invoiceDate")
+    identity = require_identifier(invoice.get("invoiceId"), "invoiceId")
+    issued = parse_day(invoice.get("invoiceDate"), zone, "invoiceDate")
     due = issued + timedelta(days=due_days)
-    total, void = amount(found.get("amount"), "amount"), found.get("status") == "VOID"
-    remaining = Decimal(0) if void else amount(found.get("balance"), "balance")
-    taxes = [each for each in tables(found.get("items")) if each.get("itemType") == TAX]
+    total, void = parse_amount(invoice.get("amount"), "amount"), invoice.get("status") == "VOID"
+    remaining = Decimal(0) if void else parse_amount(invoice.get("balance"), "balance")
+    taxes = [each for each in objects_in(invoice.get("items")) if each.get("itemType") == TAX]
     return Bill(
         id=identity,
-        number=told(found.get("invoiceNumber")) or identity,
-        account=name(found.get("accountId"), "accountId"),
+        number=identifier_text(invoice.get("invoiceNumber")) or identity,
+        account=require_identifier(invoice.get("accountId"), "accountId"),
         issued=issued,
         due=due,
         total=total,
-        tax=sum((amount(each.get("amount"), "tax") for each in taxes), Decimal(0)),
+        tax=sum((parse_amount(each.get("amount"), "tax") for each in taxes), Decimal(0)),
         remaining=remaining,
-        state=state_of(total, remaining, due, today, cancelled=void),
+        state=bill_state(total, remaining, due, today, cancelled=void),
     )
 
 
-def lines(found: Mapping[str, Any], rubrics: Mapping[str, str], numbers: Mapping[str, str]) -> list[BillLine]:
+def parse_bill_lines(
+    invoice: Mapping[str, Any], rubrics: Mapping[str, str], numbers: Mapping[str, str]
+) -> list[BillLine]:
     """Parse the items, each with the tax linked to it; unlinked tax is a line of its own.
 
     `numbers`: phone number by bundle id, to say which line an item belongs to.
     """
-    items, taxes = list(tables(found.get("items"))), dict[str, Decimal]()
+    items, taxes = list(objects_in(invoice.get("items"))), dict[str, Decimal]()
     for each in items:
         if each.get("itemType") == TAX:
-            linked = told(each.get("linkedInvoiceItemId"))
-            taxes[linked] = taxes.get(linked, Decimal(0)) + amount(each.get("amount"), "amount")
-    bill_lines = [_line(each, rubrics, taxes, numbers) for each in items if each.get("itemType") != TAX]
+            linked = identifier_text(each.get("linkedInvoiceItemId"))
+            taxes[linked] = taxes.get(linked, Decimal(0)) + parse_amount(each.get("amount"), "amount")
+    bill_lines = [
+        _parse_bill_line(each, rubrics, taxes, numbers) for each in items if each.get("itemType") != TAX
+    ]
     rest = sum(taxes.values(), Decimal(0))
     return [*bill_lines, BillLine("one_off", "", rest)] if rest else bill_lines
 
 
-def _line(
-    found: Mapping[str, Any],
+def _parse_bill_line(
+    item: Mapping[str, Any],
     rubrics: Mapping[str, str],
     taxes: dict[str, Decimal],
     numbers: Mapping[str, str],
 ) -> BillLine:
-    identity = told(found.get("invoiceItemId"))
-    words = [text(found.get(each)) for each in ("productName", "planName", "usageName", "itemType")]
+    identity = identifier_text(item.get("invoiceItemId"))
+    words = [clean_text(item.get(each)) for each in ("productName", "planName", "usageName", "itemType")]
     by_settings = next((rubrics[word] for word in words if word in rubrics), "")
-    rubric = by_settings or RUBRICS.get(words[-1], "one_off")
-    days, of_days = part(_date(found.get("startDate")), _date(found.get("endDate")))
+    rubric = by_settings or RUBRIC_BY_ITEM_TYPE.get(words[-1], "one_off")
+    days, of_days = prorata_days(_parse_date(item.get("startDate")), _parse_date(item.get("endDate")))
     return BillLine(
         "prorata" if days and rubric == "subscriptions" else rubric,
-        numbers.get(told(found.get("bundleId")), ""),
-        amount(found.get("amount"), "amount") + taxes.pop(identity, Decimal(0)),
+        numbers.get(identifier_text(item.get("bundleId")), ""),
+        parse_amount(item.get("amount"), "amount") + taxes.pop(identity, Decimal(0)),
         identity,
-        text(found.get("description")),
+        clean_text(item.get("description")),
         "",
         days,
         of_days,
     )
 
 
-def _date(value: object) -> date | None:
+def _parse_date(value: object) -> date | None:
     """Parse a date; None when invalid."""
-    instant = moment(value, UTC)
+    instant = parse_instant(value, UTC)
     return instant.date() if instant else None
 
 
-def media(fields: Sequence[Mapping[str, str]], wanted: str) -> Media:
+def media_from_fields(fields: Sequence[Mapping[str, str]], field_name: str) -> BillMedia:
     """Return how bills reach an account: `email` if its custom field says so, else `paper`."""
-    return "email" if any(each["name"] == wanted and each["value"] == "email" for each in fields) else "paper"
+    return (
+        "email" if any(each["name"] == field_name and each["value"] == "email" for each in fields) else "paper"
+    )
 
 
-def bundle_of(found: object) -> Mapping[str, Any]:
+def active_bundle(answer: object) -> Mapping[str, Any]:
     """Return the first bundle with a running base subscription, else the first; empty when none.
 
     A line that was closed and reopened, or an account that closed one of its lines, has both kinds.
     """
-    bundles = [*tables(found), *tables([found])]
-    return next((each for each in bundles if _base(each)), next(iter(bundles), {}))
+    bundles = [*objects_in(answer), *objects_in([answer])]
+    return next((each for each in bundles if _base_subscription(each)), next(iter(bundles), {}))
 
 
-def holder_of(bundle: Mapping[str, Any]) -> str:
+def account_id_of(bundle: Mapping[str, Any]) -> str:
     """Return the id of the account a bundle is charged to."""
-    return name(bundle.get("accountId"), "accountId")
+    return require_identifier(bundle.get("accountId"), "accountId")
 
 
-def subscriber(
+def parse_subscriber(
     bundle: Mapping[str, Any],
     account: Mapping[str, Any],
     fields: Sequence[Mapping[str, str]],
@@ -123,32 +138,35 @@ def subscriber(
 
     NotFound for a bundle without a running base subscription, as the start of ownership is unknown.
     """
-    line = _base(bundle)
+    line = _base_subscription(bundle)
     if line is None:
         raise NotFound
-    kind, email = kinds.get(text(line.get("productName")), "mobile"), text(account.get("email"), 320)
+    kind, email = (
+        kinds.get(clean_text(line.get("productName")), "mobile"),
+        clean_text(account.get("email"), 320),
+    )
     words = {each["name"]: each["value"] for each in fields}
     return Subscriber(
-        id=name(bundle.get("bundleId"), "bundleId"),
+        id=require_identifier(bundle.get("bundleId"), "bundleId"),
         operator=operator,
-        msisdn=text(bundle.get("externalKey")),
-        account=holder_of(bundle),
-        name=text(account.get("name")),
-        kind=kind if kind in KINDS else "mobile",
-        segment="business" if text(account.get("company")) else "residential",
-        language=text(account.get("locale"))[:2].lower(),
-        since=day(line["startDate"], zone, "startDate"),
+        msisdn=clean_text(bundle.get("externalKey")),
+        account=account_id_of(bundle),
+        name=clean_text(account.get("name")),
+        kind=kind if kind in LINE_KINDS else "mobile",
+        segment="business" if clean_text(account.get("company")) else "residential",
+        language=clean_text(account.get("locale"))[:2].lower(),
+        since=parse_day(line["startDate"], zone, "startDate"),
         email=email if "@" in email else "",
         email_validated=words.get("emailValidated") == "true",
-        address=", ".join(filter(None, (text(account.get(each)) for each in ADDRESS))),
+        address=", ".join(filter(None, (clean_text(account.get(each)) for each in ADDRESS_FIELDS))),
         siret=words.get("siret", ""),
-        account_number=text(account.get("externalKey")),
+        account_number=clean_text(account.get("externalKey")),
     )
 
 
-def _base(bundle: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def _base_subscription(bundle: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return the base subscription of a bundle; None when there is none or it is cancelled."""
-    for each in tables(bundle.get("subscriptions")):
+    for each in objects_in(bundle.get("subscriptions")):
         is_running = each.get("startDate") and each.get("state") != "CANCELLED"
         if is_running and each.get("productCategory") != "ADD_ON":
             return each

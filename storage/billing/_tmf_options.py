@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 from flows.domain.records import Secret
 from storage.billing._client.caching import FRESH_SECONDS
-from storage.billing._client.http import Line
+from storage.billing._client.http import ConnectionOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options(Line):
+class TmForumOptions(ConnectionOptions):
     """The `bss` settings of an operator whose billing is `tmf678+https://host/path`."""
 
     dialect: str = "v4"

@@ -8,12 +8,12 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any, Protocol, runtime_checkable
 
-from flows.domain.ports import Billing, Cycles
+from flows.domain.ports import Billing, BillingCycles
 from storage.sql.engine import Database
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class BackendContext:
     """What a backend is given: the operator, our database, the operator's calendar and its settings."""
 
     operator: str
@@ -28,7 +28,7 @@ class Site:
 
 
 @runtime_checkable
-class Remote(Billing, Cycles, Protocol):
+class RemoteBilling(Billing, BillingCycles, Protocol):
     """A backend that holds connections and can list whole billing cycles."""
 
     async def close(self) -> None:
@@ -36,7 +36,7 @@ class Remote(Billing, Cycles, Protocol):
 
 
 @runtime_checkable
-class Fresh(Protocol):
+class CacheInvalidation(Protocol):
     """A backend with a cache whose answers for an account can be invalidated."""
 
     def invalidate_account(self, account: str) -> None:
@@ -44,7 +44,7 @@ class Fresh(Protocol):
 
 
 @runtime_checkable
-class Announcing(Protocol):
+class BillEventSource(Protocol):
     """A backend whose BSS sends events about new and changed bills."""
 
     async def register_callback(self, callback: str) -> None:
@@ -54,17 +54,17 @@ class Announcing(Protocol):
         """
 
 
-def connect(where: str, site: Site) -> Billing:
+def connect_backend(location: str, context: BackendContext) -> Billing:
     """Return the backend at a location: `sql`, or a module's name and an address, `tmf678+https://...`.
 
     A backend module defines `connect(address, context)`; one that holds connections has an async `close()`.
     Raises ValueError that names the backends there are, or the setting that is wrong, never its value.
     """
-    name, _, address = where.partition("+")
+    name, _, address = location.partition("+")
     available = _backend_names()
     if name not in available:
         raise ValueError(f"no billing backend {name!r}; there are {', '.join(available)}")
-    backend: Billing = import_module(f"{__package__}.{name}").connect(address, site)
+    backend: Billing = import_module(f"{__package__}.{name}").connect(address, context)
     return backend
 
 

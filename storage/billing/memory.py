@@ -9,15 +9,24 @@ from typing import Any, TypeVar
 import yaml
 
 from flows.domain.failures import NotFound
-from flows.domain.records import Bill, BillLine, Capability, Document, Entries, Entry, Media, Subscriber
-from storage.billing.backend import Site
-from storage.billing.sql import state_of
-from storage.demo.world import Rows, known, rows
+from flows.domain.records import (
+    Bill,
+    BillDocument,
+    BillLine,
+    BillMedia,
+    Capability,
+    EntryType,
+    Subscriber,
+    UsageEntry,
+)
+from storage.billing.backend import BackendContext
+from storage.billing.sql import bill_state
+from storage.demo.world import OperatorRows, build_operator_rows, load_demo_world
 
 T = TypeVar("T")
-PAGE = 1_000
+PAGE_SIZE = 1_000
 """Bills per page of a billing cycle."""
-Row = Mapping[str, Any]
+RowMapping = Mapping[str, Any]
 
 
 class MemoryBilling:
@@ -25,99 +34,105 @@ class MemoryBilling:
 
     capabilities: Collection[Capability] = ("usage", "purchases", "documents")
 
-    def __init__(self, found: Rows, today: Callable[[], date]) -> None:
-        self._rows, self._today = found, today
+    def __init__(self, rows: OperatorRows, today: Callable[[], date]) -> None:
+        self._rows, self._today = rows, today
 
-    async def subscriber(self, msisdn: str) -> Subscriber:
+    async def get_subscriber(self, msisdn: str) -> Subscriber:
         """Return the subscriber of a number; NotFound when there is none."""
-        return _as(Subscriber, _one(self._rows.people, msisdn=msisdn))
+        return _to_record(Subscriber, _first_row(self._rows.people, msisdn=msisdn))
 
-    async def bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
+    async def list_bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
         """Return issued bills, newest first; bills dated in the future are left out."""
-        own = sorted(self._issued(account), key=lambda row: (row["issued"], row["id"]), reverse=True)
-        return [self._bill(row) for row in own[offset : offset + limit]]
+        own = sorted(self._issued_rows(account), key=lambda row: (row["issued"], row["id"]), reverse=True)
+        return [self._to_bill(row) for row in own[offset : offset + limit]]
 
-    async def bill(self, account: str, bill_id: str) -> Bill:
+    async def get_bill(self, account: str, bill_id: str) -> Bill:
         """Return one bill of this account; NotFound for another account's."""
-        return self._bill(_one(self._issued(account), id=bill_id))
+        return self._to_bill(_first_row(self._issued_rows(account), id=bill_id))
 
-    async def lines(self, account: str, bill_id: str) -> Sequence[BillLine]:
+    async def list_bill_lines(self, account: str, bill_id: str) -> Sequence[BillLine]:
         """Return the bill's detail by rubric and user; NotFound for another account's bill."""
-        await self.bill(account, bill_id)
+        await self.get_bill(account, bill_id)
         numbered = enumerate(self._rows.lines)
-        return [_as(BillLine, {**row, "id": str(place)}) for place, row in numbered if row["bill"] == bill_id]
+        return [
+            _to_record(BillLine, {**row, "id": str(place)}) for place, row in numbered if row["bill"] == bill_id
+        ]
 
-    async def media(self, account: str) -> Media:
+    async def get_media(self, account: str) -> BillMedia:
         """Return how bills reach this account today; NotFound for an unknown account."""
-        media: Media = _one(self._rows.people, account=account)["media"]
+        media: BillMedia = _first_row(self._rows.people, account=account)["media"]
         return media
 
-    async def set_media(self, account: str, media: Media) -> bool:
+    async def set_media(self, account: str, media: BillMedia) -> bool:
         """Set paper or e-mail; False when it is already set."""
-        if await self.media(account) == media:
+        if await self.get_media(account) == media:
             return False
         for person in self._rows.people:
             if person["account"] == account:
                 person["media"] = media
         return True
 
-    async def entries(self, account: str, what: Entries, limit: int) -> Sequence[Entry]:
+    async def list_entries(self, account: str, what: EntryType, limit: int) -> Sequence[UsageEntry]:
         """Return usage or purchases, newest first."""
         own = [row for row in self._rows.entries if row["account"] == account and row["what"] == what]
         newest = sorted(enumerate(own), key=lambda placed: (placed[1]["at"], placed[0]), reverse=True)
-        return [_as(Entry, row) for _, row in newest[:limit]]
+        return [_to_record(UsageEntry, row) for _, row in newest[:limit]]
 
-    async def document(self, account: str, bill_id: str) -> Document:
+    async def get_document(self, account: str, bill_id: str) -> BillDocument:
         """Return the issuer's document unchanged; NotFound for another account's bill."""
-        await self.bill(account, bill_id)
-        return _as(Document, _one(self._rows.documents, bill=bill_id))
+        await self.get_bill(account, bill_id)
+        return _to_record(BillDocument, _first_row(self._rows.documents, bill=bill_id))
 
-    async def issued(self, first: date, last: date) -> AsyncIterator[Sequence[tuple[Bill, Subscriber]]]:
+    async def list_issued_bills(
+        self, first: date, last: date
+    ) -> AsyncIterator[Sequence[tuple[Bill, Subscriber]]]:
         """Iterate over the bills of these days with their holders, a page at a time."""
         end, accounts = min(last, self._today()), {row["account"] for row in self._rows.people}
         bills = [
             row for row in self._rows.bills if first <= row["issued"] <= end and row["account"] in accounts
         ]
-        for start in range(0, len(bills), PAGE):
-            page = bills[start : start + PAGE]
-            yield [(self._bill(row), await self.holder(row["account"])) for row in page]
+        for start in range(0, len(bills), PAGE_SIZE):
+            page = bills[start : start + PAGE_SIZE]
+            yield [(self._to_bill(row), await self.get_account_holder(row["account"])) for row in page]
 
-    async def holder(self, account: str) -> Subscriber:
+    async def get_account_holder(self, account: str) -> Subscriber:
         """Return the subscriber who is notified of this account's bills: its first line; else NotFound."""
-        return _as(Subscriber, _one(self._rows.people, account=account))
+        return _to_record(Subscriber, _first_row(self._rows.people, account=account))
 
-    def _issued(self, account: str) -> list[Row]:
+    def _issued_rows(self, account: str) -> list[RowMapping]:
         today = self._today()
         return [row for row in self._rows.bills if row["account"] == account and row["issued"] <= today]
 
-    def _bill(self, row: Row) -> Bill:
+    def _to_bill(self, row: RowMapping) -> Bill:
         cancelled = bool(row.get("cancelled"))
-        state = state_of(row["total"], row["remaining"], row["due"], self._today(), cancelled=cancelled)
-        return _as(Bill, {**row, "state": state})
+        state = bill_state(row["total"], row["remaining"], row["due"], self._today(), cancelled=cancelled)
+        return _to_record(Bill, {**row, "state": state})
 
 
-def _one(found: Iterable[Row], **wanted: str) -> Row:
+def _first_row(rows: Iterable[RowMapping], **wanted: str) -> RowMapping:
     """Return the first row with these values; NotFound when there is none."""
-    for row in found:
+    for row in rows:
         if all(row[name] == value for name, value in wanted.items()):
             return row
     raise NotFound
 
 
-def _as(cls: type[T], row: Row) -> T:
+def _to_record(cls: type[T], row: RowMapping) -> T:
     """Build a record from those keys of the row that are its fields."""
     return cls(**{each.name: row[each.name] for each in fields(cls) if each.name in row})  # type: ignore[arg-type]
 
 
-def connect(path: str, site: Site) -> MemoryBilling:
+def connect(path: str, context: BackendContext) -> MemoryBilling:
     """Return the backend for this operator's people in the demo world, or in a YAML file of the same form.
 
     Bills are computed as of the day the process starts. ValueError when the operator is not in it.
     """
-    now = datetime.combine(site.today(), time(12), site.zone)
+    now = datetime.combine(context.today(), time(12), context.zone)
     try:
-        world = yaml.safe_load(Path(path).read_text(encoding="utf-8")) if path else known()
-        return MemoryBilling(rows(site.operator, now, world), site.today)
+        world = yaml.safe_load(Path(path).read_text(encoding="utf-8")) if path else load_demo_world()
+        return MemoryBilling(build_operator_rows(context.operator, now, world), context.today)
     except (OSError, yaml.YAMLError, LookupError, TypeError, ValueError) as error:
         source = path or "the demo world"
-        raise ValueError(f"billing: {source} does not tell of {site.operator}, or not in its form") from error
+        raise ValueError(
+            f"billing: {source} does not tell of {context.operator}, or not in its form"
+        ) from error

@@ -10,59 +10,69 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, select
 
-from storage.credentials.attempt_counter import Tries
-from storage.crypto import mark
+from storage.credentials.attempt_counter import AttemptCounter
+from storage.crypto import keyed_hash
 from storage.sql.schema import code_budgets
 
 log = logging.getLogger("dialtree.codes")
-_AT = bindparam("after", type_=code_budgets.c.since.type)
-SPENT = select(code_budgets.c.wrong).where(
-    code_budgets.c.subject == bindparam("this"), code_budgets.c.since > _AT
+_WINDOW_START = bindparam("after", type_=code_budgets.c.since.type)
+SELECT_WRONG_COUNT = select(code_budgets.c.wrong).where(
+    code_budgets.c.subject == bindparam("this"), code_budgets.c.since > _WINDOW_START
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
+class AttemptLimit:
     """Allowed wrong codes per time window."""
 
-    most: int
+    max_wrong: int
     window: timedelta
 
 
-SOURCE = Budget(100, timedelta(days=1))
+SOURCE_LIMIT = AttemptLimit(100, timedelta(days=1))
 """Wrong codes from one source; high, because subscribers of a mobile network may share an address."""
-OPERATOR = Budget(1_000, timedelta(hours=1))
+OPERATOR_LIMIT = AttemptLimit(1_000, timedelta(hours=1))
 """Wrong codes from all sources at one operator; then every source is refused and an error is logged."""
 
 
-class Budgets:
+class AttemptBudgets:
     """Counters in SQL: they survive a restart and the loss of Redis."""
 
-    def __init__(self, key: bytes, source: Budget = SOURCE, operator: Budget = OPERATOR) -> None:
+    def __init__(
+        self,
+        key: bytes,
+        source_limit: AttemptLimit = SOURCE_LIMIT,
+        operator_limit: AttemptLimit = OPERATOR_LIMIT,
+    ) -> None:
         self._key = key
-        self._of = {"source": source, "operator": operator}
-        self._tries = {name: Tries(code_budgets, budget.window) for name, budget in self._of.items()}
+        self._limits = {"source": source_limit, "operator": operator_limit}
+        self._counters = {
+            name: AttemptCounter(code_budgets, budget.window) for name, budget in self._limits.items()
+        }
 
-    def open(self, connection: Connection, operator: str, source: str, now: datetime) -> bool:
+    def allows_attempt(self, connection: Connection, operator: str, source: str, now: datetime) -> bool:
         """Return whether this source may try a code.
 
         Locks the source's row until the commit, so that parallel attempts run one after another.
         """
-        source_key = {"subject": self._subject("source", operator, source)}
-        if self._tries["source"].lock(connection, source_key, now) >= self._of["source"].most:
+        source_key = {"subject": self._budget_key("source", operator, source)}
+        if (
+            self._counters["source"].lock_and_count(connection, source_key, now)
+            >= self._limits["source"].max_wrong
+        ):
             return False
-        budget = self._of["operator"]
-        parameters = {"this": self._subject("operator", operator, ""), "after": now - budget.window}
-        return (connection.execute(SPENT, parameters).scalar() or 0) < budget.most
+        budget = self._limits["operator"]
+        parameters = {"this": self._budget_key("operator", operator, ""), "after": now - budget.window}
+        return (connection.execute(SELECT_WRONG_COUNT, parameters).scalar() or 0) < budget.max_wrong
 
-    def count(self, connection: Connection, operator: str, source: str, now: datetime) -> None:
+    def count_wrong_code(self, connection: Connection, operator: str, source: str, now: datetime) -> None:
         """Count a wrong code; log an error when it uses up a budget."""
         for name, who in (("source", source), ("operator", "")):
-            row = {"subject": self._subject(name, operator, who)}
-            wrong = self._tries[name].lock(connection, row, now) + 1
-            self._tries[name].add(connection, row, 1)
-            if wrong == self._of[name].most:
+            row = {"subject": self._budget_key(name, operator, who)}
+            wrong = self._counters[name].lock_and_count(connection, row, now) + 1
+            self._counters[name].add_wrong(connection, row, 1)
+            if wrong == self._limits[name].max_wrong:
                 log.error("codes.budget_exhausted", extra={"operator": operator, "state": name})
 
-    def _subject(self, name: str, operator: str, who: str) -> bytes:
-        return mark(self._key, f"budget {name}", operator, who)
+    def _budget_key(self, name: str, operator: str, source: str) -> bytes:
+        return keyed_hash(self._key, f"budget {name}", operator, source)

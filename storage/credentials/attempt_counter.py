@@ -9,19 +9,19 @@ from sqlalchemy.dialects.postgresql import insert
 WINDOW = timedelta(days=1)
 """Counted from the first wrong attempt, not from midnight, so that waiting for midnight gains nothing."""
 
-WRONG_A_DAY = 9
+MAX_WRONG_PER_DAY = 9
 
 
-class Tries:
+class AttemptCounter:
     """Counts attempts in a table with the columns `since` and `wrong`."""
 
     def __init__(self, table: Table, window: timedelta = WINDOW) -> None:
         self._window = window
         key = list(table.primary_key.columns)
         this = [column == bindparam(f"the_{column.name}") for column in key]
-        self._names = [column.name for column in key]
-        self._locked = self._lock_statement(table)
-        self._add = update(table).where(*this).values(wrong=table.c.wrong + bindparam("more"))
+        self._key_columns = [column.name for column in key]
+        self._lock_row = self._lock_statement(table)
+        self._increment = update(table).where(*this).values(wrong=table.c.wrong + bindparam("more"))
 
     @staticmethod
     def _lock_statement(table: Table) -> Any:
@@ -34,12 +34,12 @@ class Tries:
         locking = adding.on_conflict_do_update(index_elements=list(table.primary_key.columns), set_=fresh)
         return locking.returning(table.c.wrong)
 
-    def lock(self, connection: Connection, key: dict[str, Any], now: datetime) -> int:
+    def lock_and_count(self, connection: Connection, key: dict[str, Any], now: datetime) -> int:
         """Lock the key's row until the commit and return its wrong attempts in this window."""
         row = {**key, "since": now, "wrong": 0, "day_ago": now - self._window}
-        return int(connection.execute(self._locked, row).scalar_one())
+        return int(connection.execute(self._lock_row, row).scalar_one())
 
-    def add(self, connection: Connection, key: dict[str, Any], more: int) -> None:
+    def add_wrong(self, connection: Connection, key: dict[str, Any], delta: int) -> None:
         """Add `delta` to the count; a negative value takes attempts back."""
-        key_values = {f"the_{name}": key[name] for name in self._names}
-        connection.execute(self._add, {**key_values, "more": more})
+        key_values = {f"the_{name}": key[name] for name in self._key_columns}
+        connection.execute(self._increment, {**key_values, "more": delta})

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from flows.domain.failures import Overloaded
 from flows.domain.records import Secret
-from storage.credentials.attempt_counter import WRONG_A_DAY, Tries
+from storage.credentials.attempt_counter import MAX_WRONG_PER_DAY, AttemptCounter
 from storage.sql.engine import Database
 from storage.sql.schema import password_tries, passwords
 
@@ -23,48 +23,46 @@ T = TypeVar("T")
 
 MEMORY_KIB = 19 * 1024
 ROUNDS = 2
-MOST_MEMORY_KIB, MOST_ROUNDS = 64 * 1024, 10
+MAX_MEMORY_KIB, MAX_ROUNDS = 64 * 1024, 10
 """Limits on the cost parameters of a stored hash; a hash above them is never verified (denial of service)."""
-WAITING = 32
+MAX_CHECKS = 32
 """Checks that may run or wait at once, about 25 ms each; the next raises Overloaded (load shedding)."""
 
 HASHER = PasswordHasher(ROUNDS, MEMORY_KIB, parallelism=1, type=Type.ID)
-TRIES = Tries(password_tries)
-_THIS = tuple(passwords.c[name] == bindparam(name) for name in ("operator", "number", "kind"))
-LOOK = select(passwords.c.hash).where(*_THIS)
-_PUTTING = insert(passwords)
-PUT = _PUTTING.on_conflict_do_update(
+WRONG_PASSWORD_COUNTER = AttemptCounter(password_tries)
+_PASSWORD_KEY = tuple(passwords.c[name] == bindparam(name) for name in ("operator", "number", "kind"))
+SELECT_HASH = select(passwords.c.hash).where(*_PASSWORD_KEY)
+_INSERT_HASH = insert(passwords)
+UPSERT_HASH = _INSERT_HASH.on_conflict_do_update(
     index_elements=list(passwords.primary_key.columns),
-    set_={"hash": _PUTTING.excluded.hash, "at": _PUTTING.excluded.at},
+    set_={"hash": _INSERT_HASH.excluded.hash, "at": _INSERT_HASH.excluded.at},
 )
-FORGIVE = delete(password_tries).where(
+DELETE_ATTEMPTS = delete(password_tries).where(
     *(password_tries.c[name] == bindparam(name) for name in ("operator", "number", "kind"))
 )
-PURGE = delete(password_tries).where(password_tries.c.since < bindparam("before"))
+DELETE_OLD_ATTEMPTS = delete(password_tries).where(password_tries.c.since < bindparam("before"))
 
 
 @cache
-def _nobodys(hasher: PasswordHasher) -> str:
+def _dummy_hash(hasher: PasswordHasher) -> str:
     """Return a random hash to verify for unknown numbers: it takes as long and never matches."""
     return hasher.hash(os.urandom(16))
 
 
-def _same(stored: str, given: str) -> bool:
+def _hash_matches(stored: str, password: str) -> bool:
     try:
-        return HASHER.verify(stored, given)
+        return HASHER.verify(stored, password)
     except (VerificationError, InvalidHashError):
         return False
 
 
-def _bearable(stored: str) -> bool:
+def _is_affordable(stored: str) -> bool:
     """Return whether a stored hash may be verified: its own parameters set the cost, and it may be forged."""
     try:
         parameters = extract_parameters(stored)
     except ValueError:
         return False
-    return (
-        parameters.memory_cost <= MOST_MEMORY_KIB and parameters.time_cost <= MOST_ROUNDS and stored.isascii()
-    )
+    return parameters.memory_cost <= MAX_MEMORY_KIB and parameters.time_cost <= MAX_ROUNDS and stored.isascii()
 
 
 class SqlPasswords:
@@ -78,17 +76,17 @@ class SqlPasswords:
         self,
         database: Database,
         workers: int | None = None,
-        waiting: int = WAITING,
+        max_checks: int = MAX_CHECKS,
         hasher: PasswordHasher = HASHER,
     ) -> None:
         self._database = database
         self._hasher = hasher
-        self._nobodys = _nobodys(hasher)
+        self._dummy_hash = _dummy_hash(hasher)
         self._pool = ThreadPoolExecutor(workers or max(1, (os.cpu_count() or 1) - 1), "argon2")
-        self._waiting = waiting
-        self._inside = 0
+        self._max_checks = max_checks
+        self._checks_under_way = 0
 
-    async def check(
+    async def verify_password(
         self, operator: str, number: str, secret: Secret, kind: str, now: datetime
     ) -> Literal["ok", "wrong", "locked"]:
         """Verify a secret; the attempt is counted before it is verified and taken back when it matches.
@@ -97,65 +95,67 @@ class SqlPasswords:
         is returned without hashing. Raises Overloaded when too many checks wait; that counts nothing.
         """
         key = {"operator": operator, "number": number, "kind": kind}
-        self._let_in()
+        self._admit_check()
         try:
-            stored = await self._database.write(lambda connection: _begin(connection, key, now))
+            stored = await self._database.write(lambda connection: _count_attempt(connection, key, now))
             if stored is None:
                 return "locked"
-            verified_hash = stored if _bearable(stored) else self._nobodys
-            matches = await self._hashing(lambda: _same(verified_hash, secret.value))
+            verified_hash = stored if _is_affordable(stored) else self._dummy_hash
+            matches = await self._run_in_pool(lambda: _hash_matches(verified_hash, secret.value))
         finally:
-            self._inside -= 1
+            self._checks_under_way -= 1
         if not matches or verified_hash != stored:
             return "wrong"
-        await self._database.write(lambda connection: TRIES.add(connection, key, -1))
+        await self._database.write(lambda connection: WRONG_PASSWORD_COUNTER.add_wrong(connection, key, -1))
         return "ok"
 
-    async def put(self, operator: str, number: str, secret: Secret, kind: str, now: datetime) -> None:
+    async def set_password(self, operator: str, number: str, secret: Secret, kind: str, now: datetime) -> None:
         """Set or replace a secret and reset its wrong attempts; Overloaded when too many checks wait."""
         key = {"operator": operator, "number": number, "kind": kind}
-        self._let_in()
+        self._admit_check()
         try:
-            new_hash = await self._hashing(lambda: self._hasher.hash(secret.value))
+            new_hash = await self._run_in_pool(lambda: self._hasher.hash(secret.value))
         finally:
-            self._inside -= 1
+            self._checks_under_way -= 1
         row = {**key, "hash": new_hash, "at": now}
-        await self._database.write(lambda connection: _put(connection, key, row))
+        await self._database.write(lambda connection: _store_hash(connection, key, row))
 
-    async def known(self, operator: str, number: str, kind: str) -> bool:
+    async def has_secret(self, operator: str, number: str, kind: str) -> bool:
         """Return whether the number has a secret of this kind; for set-up only.
 
         Never show the answer to a caller: it would tell which numbers exist (enumeration oracle).
         """
         key = {"operator": operator, "number": number, "kind": kind}
-        row = await self._database.read(lambda connection: connection.execute(LOOK, key).first())
+        row = await self._database.read(lambda connection: connection.execute(SELECT_HASH, key).first())
         return row is not None
 
-    async def purge(self, before: datetime) -> None:
+    async def purge_attempts(self, before: datetime) -> None:
         """Delete counters that began before this instant (24 hours ago or earlier)."""
-        await self._database.write(lambda connection: connection.execute(PURGE, {"before": before}).close())
+        await self._database.write(
+            lambda connection: connection.execute(DELETE_OLD_ATTEMPTS, {"before": before}).close()
+        )
 
     def close(self) -> None:
         """Stop the pool's threads; blocks until the running checks are done."""
         self._pool.shutdown()
 
-    def _let_in(self) -> None:
-        if self._inside >= self._waiting:
+    def _admit_check(self) -> None:
+        if self._checks_under_way >= self._max_checks:
             raise Overloaded
-        self._inside += 1
+        self._checks_under_way += 1
 
-    async def _hashing(self, work: Callable[[], T]) -> T:
+    async def _run_in_pool(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
 
-def _begin(connection: Connection, key: dict[str, Any], now: datetime) -> str | None:
+def _count_attempt(connection: Connection, key: dict[str, Any], now: datetime) -> str | None:
     """Count the attempt and return the stored hash: None when locked, empty when there is none."""
-    if TRIES.lock(connection, key, now) >= WRONG_A_DAY:
+    if WRONG_PASSWORD_COUNTER.lock_and_count(connection, key, now) >= MAX_WRONG_PER_DAY:
         return None
-    TRIES.add(connection, key, 1)
-    return connection.execute(LOOK, key).scalar() or ""
+    WRONG_PASSWORD_COUNTER.add_wrong(connection, key, 1)
+    return connection.execute(SELECT_HASH, key).scalar() or ""
 
 
-def _put(connection: Connection, key: dict[str, Any], row: dict[str, Any]) -> None:
-    connection.execute(PUT, row)
-    connection.execute(FORGIVE, key)
+def _store_hash(connection: Connection, key: dict[str, Any], row: dict[str, Any]) -> None:
+    connection.execute(UPSERT_HASH, row)
+    connection.execute(DELETE_ATTEMPTS, key)

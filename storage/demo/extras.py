@@ -7,10 +7,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-ORIGINAL = Path(__file__).parent / "certified.pdf"
+SIGNED_SPECIMEN = Path(__file__).parent / "certified.pdf"
 """A PDF signed with a throwaway key: the issuer's document of every bill that has one."""
-FORMAT, PLATFORM = "PAdES", "PA-DEMO"
-USAGE: tuple[tuple[int, str, int, str], ...] = (
+SPECIMEN_FORMAT, SPECIMEN_PLATFORM = "PAdES", "PA-DEMO"
+USAGE_SAMPLES: tuple[tuple[int, str, int, str], ...] = (
     (1, "call", 12, "0"),
     (1, "text", 3, "0"),
     (2, "data", 350, "0"),
@@ -21,13 +21,13 @@ USAGE: tuple[tuple[int, str, int, str], ...] = (
 """Days ago, kind, quantity, amount."""
 
 
-def shares(total: Decimal, parts: int, unit: Decimal) -> list[Decimal]:
+def split_evenly(total: Decimal, parts: int, unit: Decimal) -> list[Decimal]:
     """Split a total into equal parts that add up to it; the last takes the rounding remainder."""
     each = (total / parts).quantize(unit)
     return [*[each] * (parts - 1), total - each * (parts - 1)]
 
 
-def users_of(person: Mapping[str, Any]) -> list[tuple[str, str]]:
+def account_users(person: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return billing centre and number of each user of the account; most have one, without a centre."""
     number, centres = person["msisdn"], person.get("billing_centres", [""])
     return [
@@ -36,18 +36,18 @@ def users_of(person: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def part_of(person: Mapping[str, Any], rubric: str) -> dict[str, int]:
+def prorata_columns(person: Mapping[str, Any], rubric: str) -> dict[str, int]:
     """Return the days of its month a line covers, as columns; 0 for whole months."""
     part = person.get("prorata", {}) if rubric == "prorata" else {}
     return {"days": part.get("days", 0), "of_days": part.get("of", 0)}
 
 
-def entries_of(
+def build_entry_rows(
     operator: str, account: str, person: Mapping[str, Any], today: date, unit: Decimal
 ) -> Iterator[dict[str, Any]]:
     """Yield the rows of a person's recent usage and purchases; no usage for one who never had a bill."""
     common = {"operator": operator, "account": account}
-    for days, kind, quantity, amount in USAGE if person.get("amounts", True) else ():
+    for days, kind, quantity, amount in USAGE_SAMPLES if person.get("amounts", True) else ():
         row = {"what": "usage", "at": today - timedelta(days=days), "kind": kind, "quantity": quantity}
         yield {**common, **row, "amount": Decimal(amount), "label": ""}
     for purchase in person.get("carrier_billing", {}).get("purchases", []):
@@ -65,14 +65,14 @@ def entries_of(
         }
 
 
-def document(operator: str, bill: str) -> dict[str, Any]:
+def build_document_row(operator: str, bill: str) -> dict[str, Any]:
     """Build the row of a bill's document."""
-    data = ORIGINAL.read_bytes()
+    data = SIGNED_SPECIMEN.read_bytes()
     return {
         "operator": operator,
         "bill": bill,
         "data": data,
         "sha256": hashlib.sha256(data).hexdigest(),
-        "format": FORMAT,
-        "platform": PLATFORM,
+        "format": SPECIMEN_FORMAT,
+        "platform": SPECIMEN_PLATFORM,
     }

@@ -6,11 +6,11 @@ from typing import Any
 
 import yaml
 
-PEOPLE = Path(__file__).parent / "people.yaml"
+PEOPLE_FILE = Path(__file__).parent / "people.yaml"
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
+class OperatorProfile:
     """What the generic subscribers of an operator have in common."""
 
     country_code: str
@@ -21,19 +21,19 @@ class Where:
     language: str
 
 
-def generic(where: Where) -> dict[str, Any]:
+def build_generic_operator(profile: OperatorProfile) -> dict[str, Any]:
     """Build an operator's definition from `people.yaml`, in the form of `world.yaml`."""
-    people = yaml.safe_load(PEOPLE.read_text(encoding="utf-8"))
+    people = yaml.safe_load(PEOPLE_FILE.read_text(encoding="utf-8"))
     return {
-        "time_zone": where.time_zone,
-        "currency": where.currency,
+        "time_zone": profile.time_zone,
+        "currency": profile.currency,
         "tax_percent": people["tax_percent"],
         "bill_prefix": people["prefix"],
         "due_days": people["due_days"],
-        "subscribers": [_settled(person, where) for person in people["subscribers"]],
+        "subscribers": [_complete_person(person, profile) for person in people["subscribers"]],
     }
 
 
-def _settled(person: dict[str, Any], where: Where) -> dict[str, Any]:
-    msisdn = f"+{where.country_code}{person['number']}"
-    return {**person, "msisdn": msisdn, "kind": where.kind, "language": where.language}
+def _complete_person(person: dict[str, Any], profile: OperatorProfile) -> dict[str, Any]:
+    msisdn = f"+{profile.country_code}{person['number']}"
+    return {**person, "msisdn": msisdn, "kind": profile.kind, "language": profile.language}

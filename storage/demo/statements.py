@@ -11,19 +11,21 @@ from storage.sql.schema import (
     billing_subscribers,
 )
 
-ADD_SUBSCRIBER = upsert(billing_subscribers).on_conflict_do_nothing(index_elements=[billing_subscribers.c.id])
-RENEW = (
+INSERT_SUBSCRIBER = upsert(billing_subscribers).on_conflict_do_nothing(
+    index_elements=[billing_subscribers.c.id]
+)
+UPDATE_SUBSCRIBER = (
     update(billing_subscribers)
     .where(billing_subscribers.c.id == bindparam("whose"))
     .values(since=bindparam("from_day"), sim_changed_at=bindparam("changed"))
 )
-ADD_BILL = insert(billing_bills)
-ADD_LINE = insert(billing_lines)
-ADD_ENTRY = insert(billing_entries)
-ADD_DOCUMENT = insert(billing_documents)
-DROP_ENTRIES = delete(billing_entries).where(
+INSERT_BILL = insert(billing_bills)
+INSERT_LINE = insert(billing_lines)
+INSERT_ENTRY = insert(billing_entries)
+INSERT_DOCUMENT = insert(billing_documents)
+DELETE_ENTRIES = delete(billing_entries).where(
     billing_entries.c.operator == bindparam("operator"), billing_entries.c.account == bindparam("account")
 )
-DROP_BILLS = delete(billing_bills).where(
+DELETE_BILLS = delete(billing_bills).where(
     billing_bills.c.operator == bindparam("operator"), billing_bills.c.account == bindparam("account")
 )

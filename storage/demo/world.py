@@ -17,48 +17,48 @@ from storage.credentials.passwords import SqlPasswords
 from storage.demo import extras, statements
 from storage.sql.engine import Database
 
-SWIFT = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml's loader, ten times as fast, where PyYAML was built with it."""
-WORLD = Path(__file__).parent / "world.yaml"
+WORLD_FILE = Path(__file__).parent / "world.yaml"
 
-SECRETS = ("password", "pin", "customer_code")
+SECRET_KINDS = ("password", "pin", "customer_code")
 """Kinds of secret a person may have, by their key in the file."""
 
-DECIMALS: Mapping[str, Decimal] = {"TND": Decimal("0.001")}
+CURRENCY_UNITS: Mapping[str, Decimal] = {"TND": Decimal("0.001")}
 """Smallest unit of the currencies that do not have hundredths."""
 
 CUSTOMER_SINCE = date(2021, 3, 1)
 """Subscription start, except of this month's newcomers: fixed, as another day would mean another owner."""
 
-DAYS_TO_PAY = timedelta(days=3)
+MIN_TIME_TO_PAY = timedelta(days=3)
 """An unpaid bill is due in three days at the earliest, whatever today's date."""
 
 
 @dataclass(frozen=True, slots=True)
-class Shop:
+class DemoOperator:
     """An operator of the demo world on one day, `today` in its own time zone."""
 
     name: str
-    prefix: str
+    bill_prefix: str
     due_after: timedelta
     tax_percent: Decimal
     unit: Decimal
     """The smallest unit of its currency."""
     today: date
 
-    def money(self, amount: object) -> Decimal:
+    def round_amount(self, amount: object) -> Decimal:
         """Round an amount to the currency's decimals."""
         return Decimal(str(amount)).quantize(self.unit, ROUND_HALF_UP)
 
 
-def _shop(name: str, told: Mapping[str, Any], now: datetime) -> Shop:
-    return Shop(
+def _build_operator(name: str, definition: Mapping[str, Any], now: datetime) -> DemoOperator:
+    return DemoOperator(
         name,
-        prefix=told["bill_prefix"],
-        due_after=timedelta(days=told["due_days"]),
-        tax_percent=Decimal(told["tax_percent"]),
-        unit=DECIMALS.get(told["currency"], Decimal("0.01")),
-        today=now.astimezone(ZoneInfo(told["time_zone"])).date(),
+        bill_prefix=definition["bill_prefix"],
+        due_after=timedelta(days=definition["due_days"]),
+        tax_percent=Decimal(definition["tax_percent"]),
+        unit=CURRENCY_UNITS.get(definition["currency"], Decimal("0.01")),
+        today=now.astimezone(ZoneInfo(definition["time_zone"])).date(),
     )
 
 
@@ -68,140 +68,154 @@ def months_before(day: date, months: int) -> date:
     return date(year, month + 1, 1)
 
 
-def first_bill(shop: Shop, state: str) -> date:
+def newest_bill_date(operator: DemoOperator, state: str) -> date:
     """Return the issue date of the newest bill: the first of this month.
 
     For state `overdue` it is the first of last month while this month's bill is not yet due.
     """
-    this_month = months_before(shop.today, 0)
-    early = state == "overdue" and this_month + shop.due_after >= shop.today
-    return months_before(shop.today, 1) if early else this_month
+    this_month = months_before(operator.today, 0)
+    early = state == "overdue" and this_month + operator.due_after >= operator.today
+    return months_before(operator.today, 1) if early else this_month
 
 
-def account_of(msisdn: str) -> str:
+def account_from_msisdn(msisdn: str) -> str:
     """Return the account number: the digits of the line's number."""
     return msisdn.removeprefix("+")
 
 
-def amounts_of(person: Mapping[str, Any]) -> list[Any]:
+def bill_amounts(person: Mapping[str, Any]) -> list[Any]:
     """Return the totals of a person's bills, newest first."""
     repeat = person.get("repeat")
     return [repeat["amount"]] * repeat["months"] if repeat else list(person["amounts"])
 
 
-def bills_of(shop: Shop, person: Mapping[str, Any]) -> list[dict[str, Any]]:
+def build_bill_rows(operator: DemoOperator, person: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Build the rows of a person's bills, newest first; all but the newest are paid."""
     state = person.get("first_state", "paid")
-    start = first_bill(shop, state)
-    months = [(months_before(start, index), amount) for index, amount in enumerate(amounts_of(person))]
-    bills = [_bill(shop, person, issued, shop.money(amount)) for issued, amount in months]
+    start = newest_bill_date(operator, state)
+    months = [(months_before(start, index), amount) for index, amount in enumerate(bill_amounts(person))]
+    bills = [
+        _build_bill_row(operator, person, issued, operator.round_amount(amount)) for issued, amount in months
+    ]
     if bills and state != "paid":
-        bills[0]["remaining"] = bills[0]["total"] - shop.money(person.get("paid", 0))
+        bills[0]["remaining"] = bills[0]["total"] - operator.round_amount(person.get("paid", 0))
     if bills and state in ("due", "partial"):
-        bills[0]["due"] = max(bills[0]["due"], shop.today + DAYS_TO_PAY)
+        bills[0]["due"] = max(bills[0]["due"], operator.today + MIN_TIME_TO_PAY)
     return bills
 
 
-def _bill(shop: Shop, person: Mapping[str, Any], issued: date, total: Decimal) -> dict[str, Any]:
-    number = f"{shop.prefix}-{issued:%Y%m}-{person['msisdn'][-4:]}"
+def _build_bill_row(
+    operator: DemoOperator, person: Mapping[str, Any], issued: date, total: Decimal
+) -> dict[str, Any]:
+    number = f"{operator.bill_prefix}-{issued:%Y%m}-{person['msisdn'][-4:]}"
     return {
-        "operator": shop.name,
+        "operator": operator.name,
         "id": number,
         "number": number,
-        "account": account_of(person["msisdn"]),
+        "account": account_from_msisdn(person["msisdn"]),
         "issued": issued,
-        "due": issued + shop.due_after,
+        "due": issued + operator.due_after,
         "total": total,
-        "tax": shop.money(total * shop.tax_percent / (100 + shop.tax_percent)),
-        "remaining": shop.money(0),
+        "tax": operator.round_amount(total * operator.tax_percent / (100 + operator.tax_percent)),
+        "remaining": operator.round_amount(0),
     }
 
 
-def split(shop: Shop, person: Mapping[str, Any], total: Decimal, *, newest: bool) -> dict[str, Decimal]:
+def split_by_rubric(
+    operator: DemoOperator, person: Mapping[str, Any], total: Decimal, *, is_newest: bool
+) -> dict[str, Decimal]:
     """Split a bill's total by rubric: as listed for the newest, else four fifths subscription."""
-    if newest and "lines" in person:
-        return {rubric: shop.money(amount) for rubric, amount in person["lines"].items() if amount}
+    if is_newest and "lines" in person:
+        return {rubric: operator.round_amount(amount) for rubric, amount in person["lines"].items() if amount}
     parts: dict[str, Decimal] = {}
-    if newest and "prorata" in person:
-        parts["prorata"] = shop.money(person["prorata"]["amount"])
-        parts["one_off"] = shop.money(person["one_off"])
+    if is_newest and "prorata" in person:
+        parts["prorata"] = operator.round_amount(person["prorata"]["amount"])
+        parts["one_off"] = operator.round_amount(person["one_off"])
         return {"subscriptions": total - sum(parts.values()), **parts}
-    parts["subscriptions"] = shop.money(total * 4 / 5)
+    parts["subscriptions"] = operator.round_amount(total * 4 / 5)
     return {**parts, "communications": total - parts["subscriptions"]}
 
 
-def lines_of(shop: Shop, person: Mapping[str, Any], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def build_line_rows(
+    operator: DemoOperator, person: Mapping[str, Any], bills: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
     """Build the detail rows of all these bills, newest bill first."""
-    return [line for index, row in enumerate(rows) for line in _lines_of(shop, person, row, newest=index == 0)]
+    return [
+        line
+        for index, row in enumerate(bills)
+        for line in _bill_line_rows(operator, person, row, is_newest=index == 0)
+    ]
 
 
-def _lines_of(
-    shop: Shop, person: Mapping[str, Any], row: Mapping[str, Any], *, newest: bool
+def _bill_line_rows(
+    operator: DemoOperator, person: Mapping[str, Any], bill: Mapping[str, Any], *, is_newest: bool
 ) -> Iterator[dict[str, Any]]:
     """Yield one bill's detail rows: an equal share per user of the account, split by rubric."""
-    users = extras.users_of(person)
-    shares = extras.shares(row["total"], len(users), shop.unit)
+    users = extras.account_users(person)
+    shares = extras.split_evenly(bill["total"], len(users), operator.unit)
     for (centre, user), share in zip(users, shares, strict=True):
-        line = {"operator": shop.name, "bill": row["id"], "label": "", "centre": centre, "user": user}
-        for rubric, amount in split(shop, person, share, newest=newest).items():
-            yield {**line, "rubric": rubric, "amount": amount, **extras.part_of(person, rubric)}
+        line = {"operator": operator.name, "bill": bill["id"], "label": "", "centre": centre, "user": user}
+        for rubric, amount in split_by_rubric(operator, person, share, is_newest=is_newest).items():
+            yield {**line, "rubric": rubric, "amount": amount, **extras.prorata_columns(person, rubric)}
 
 
-def subscriber_of(shop: Shop, person: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+def build_subscriber_row(operator: DemoOperator, person: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """Build the row of a person as a subscriber of the operator at `now`."""
-    account = account_of(person["msisdn"])
+    account = account_from_msisdn(person["msisdn"])
     is_newcomer = person.get("subscribed") == "this_month"
     return {
-        "id": f"{shop.name}-{account}",
-        "operator": shop.name,
+        "id": f"{operator.name}-{account}",
+        "operator": operator.name,
         "msisdn": person["msisdn"],
         "account": account,
         "name": person["name"],
         "kind": person["kind"],
         "segment": person["segment"],
         "language": person["language"],
-        "since": months_before(shop.today, 0) if is_newcomer else CUSTOMER_SINCE,
+        "since": months_before(operator.today, 0) if is_newcomer else CUSTOMER_SINCE,
         "email": person.get("email", ""),
         "email_validated": person.get("email_validated", False),
         "address": "",
         "media": person["delivery"],
         "siret": person.get("siret", ""),
-        "sim_changed_at": _sim_changed(person, now),
+        "sim_changed_at": _sim_changed_at(person, now),
     }
 
 
-def _sim_changed(person: Mapping[str, Any], now: datetime) -> datetime | None:
+def _sim_changed_at(person: Mapping[str, Any], now: datetime) -> datetime | None:
     hours = person.get("sim_changed_hours")
     return None if hours is None else now - timedelta(hours=hours)
 
 
-def _settle_in(connection: Connection, shop: Shop, person: Mapping[str, Any], now: datetime) -> None:
+def _write_person(
+    connection: Connection, operator: DemoOperator, person: Mapping[str, Any], now: datetime
+) -> None:
     """Write one person; their own choices since the last seeding stay, their bills follow the calendar."""
-    row = subscriber_of(shop, person, now)
-    bills = bills_of(shop, person)
-    connection.execute(statements.ADD_SUBSCRIBER, row)
+    row = build_subscriber_row(operator, person, now)
+    bills = build_bill_rows(operator, person)
+    connection.execute(statements.INSERT_SUBSCRIBER, row)
     dates = {"whose": row["id"], "from_day": row["since"], "changed": row["sim_changed_at"]}
-    connection.execute(statements.RENEW, dates)
-    account = {"operator": shop.name, "account": row["account"]}
-    connection.execute(statements.DROP_BILLS, account)
-    connection.execute(statements.DROP_ENTRIES, account)
-    usage = extras.entries_of(shop.name, row["account"], person, shop.today, shop.unit)
+    connection.execute(statements.UPDATE_SUBSCRIBER, dates)
+    account = {"operator": operator.name, "account": row["account"]}
+    connection.execute(statements.DELETE_BILLS, account)
+    connection.execute(statements.DELETE_ENTRIES, account)
+    usage = extras.build_entry_rows(operator.name, row["account"], person, operator.today, operator.unit)
     entries = list(usage)
     if entries:
-        connection.execute(statements.ADD_ENTRY, entries)
+        connection.execute(statements.INSERT_ENTRY, entries)
     if bills:
-        connection.execute(statements.ADD_BILL, bills)
-        connection.execute(statements.ADD_LINE, lines_of(shop, person, bills))
+        connection.execute(statements.INSERT_BILL, bills)
+        connection.execute(statements.INSERT_LINE, build_line_rows(operator, person, bills))
     if bills and "siret" in person:
-        documents = [extras.document(shop.name, bill["id"]) for bill in bills]
-        connection.execute(statements.ADD_DOCUMENT, documents)
+        documents = [extras.build_document_row(operator.name, bill["id"]) for bill in bills]
+        connection.execute(statements.INSERT_DOCUMENT, documents)
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class OperatorRows:
     """One operator of the demo world as rows of the billing tables."""
 
-    shop: Shop
+    operator: DemoOperator
     zone: ZoneInfo
     currency: str
     people: list[dict[str, Any]] = field(default_factory=list, repr=False)
@@ -211,64 +225,70 @@ class Rows:
     documents: list[dict[str, Any]] = field(default_factory=list, repr=False)
 
 
-def rows(operator: str, now: datetime, world: Mapping[str, Any] | None = None) -> Rows:
+def build_operator_rows(operator: str, now: datetime, world: Mapping[str, Any] | None = None) -> OperatorRows:
     """Build an operator's rows as of `now` (aware), from the demo world or another definition."""
-    definition = (known() if world is None else world)[operator]
-    result = Rows(_shop(operator, definition, now), ZoneInfo(definition["time_zone"]), definition["currency"])
+    definition = (load_demo_world() if world is None else world)[operator]
+    result = OperatorRows(
+        _build_operator(operator, definition, now), ZoneInfo(definition["time_zone"]), definition["currency"]
+    )
     for person in definition["subscribers"]:
-        bills = bills_of(result.shop, person)
-        result.people.append(subscriber_of(result.shop, person, now))
+        bills = build_bill_rows(result.operator, person)
+        result.people.append(build_subscriber_row(result.operator, person, now))
         result.bills.extend(bills)
-        result.lines.extend(lines_of(result.shop, person, bills))
-        account = account_of(person["msisdn"])
-        today, unit = result.shop.today, result.shop.unit
-        result.entries.extend(extras.entries_of(operator, account, person, today, unit))
-        result.documents.extend(extras.document(operator, bill["id"]) for bill in bills if "siret" in person)
+        result.lines.extend(build_line_rows(result.operator, person, bills))
+        account = account_from_msisdn(person["msisdn"])
+        today, unit = result.operator.today, result.operator.unit
+        result.entries.extend(extras.build_entry_rows(operator, account, person, today, unit))
+        result.documents.extend(
+            extras.build_document_row(operator, bill["id"]) for bill in bills if "siret" in person
+        )
     return result
 
 
 @cache
-def known() -> dict[str, Any]:
+def load_demo_world() -> dict[str, Any]:
     """Load `world.yaml`, cached: definitions by operator."""
-    world: dict[str, Any] = yaml.load(WORLD.read_text(encoding="utf-8"), SWIFT)  # noqa: S506 - safe, both
+    world: dict[str, Any] = yaml.load(WORLD_FILE.read_text(encoding="utf-8"), YAML_LOADER)  # noqa: S506 - safe, both
     return world
 
 
-async def seed(
+async def seed_demo_world(
     database: Database, passwords: SqlPasswords, now: datetime, world: Mapping[str, Any] | None = None
 ) -> None:
     """Write the demo world as of `now` (aware) to the database. Idempotent.
 
     Secrets are set only where there are none, so one changed in the demo stays changed.
     """
-    world = known() if world is None else world
+    world = load_demo_world() if world is None else world
     people = [
-        (_shop(name, definition, now), person)
+        (_build_operator(name, definition, now), person)
         for name, definition in world.items()
         for person in definition["subscribers"]
     ]
 
     def job(connection: Connection) -> None:
         for operator, person in people:
-            _settle_in(connection, operator, person, now)
+            _write_person(connection, operator, person, now)
 
     await database.write(job, seconds=60)
     for operator, person in people:
-        await _secrets(passwords, operator.name, person, now)
+        await _store_secrets(passwords, operator.name, person, now)
 
 
-async def _secrets(passwords: SqlPasswords, operator: str, person: Mapping[str, Any], now: datetime) -> None:
-    for kind in SECRETS:
-        if kind in person and not await passwords.known(operator, person["msisdn"], kind):
-            await passwords.put(operator, person["msisdn"], Secret(str(person[kind])), kind, now)
+async def _store_secrets(
+    passwords: SqlPasswords, operator: str, person: Mapping[str, Any], now: datetime
+) -> None:
+    for kind in SECRET_KINDS:
+        if kind in person and not await passwords.has_secret(operator, person["msisdn"], kind):
+            await passwords.set_password(operator, person["msisdn"], Secret(str(person[kind])), kind, now)
 
 
-def cast(told: Mapping[str, Any]) -> list[dict[str, str]]:
+def demo_people(definition: Mapping[str, Any]) -> list[dict[str, str]]:
     """Return the people of an operator: number, name, language, and what they know."""
-    return [_role(person) for person in told["subscribers"]]
+    return [_describe_person(person) for person in definition["subscribers"]]
 
 
-def _role(person: Mapping[str, Any]) -> dict[str, str]:
-    secrets = (f"{kind.replace('_', ' ')} {person[kind]}" for kind in SECRETS if kind in person)
+def _describe_person(person: Mapping[str, Any]) -> dict[str, str]:
+    secrets = (f"{kind.replace('_', ' ')} {person[kind]}" for kind in SECRET_KINDS if kind in person)
     role = {"number": person["msisdn"], "name": person["name"], "language": person["language"]}
     return {**role, "knows": ", ".join([person["kind"], person["segment"], *secrets])}

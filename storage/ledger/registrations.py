@@ -6,54 +6,56 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from flows.domain.records import Change, Registration
+from flows.domain.records import ChangeSet, Registration
 from storage.sql.engine import Database
 from storage.sql.schema import registrations
 
-_FIELDS = ("by", "line", "subscription", "account")
-_ADDING = upsert(registrations)
-ADD = _ADDING.on_conflict_do_update(
+_COLUMNS = ("by", "line", "subscription", "account")
+_INSERT_REGISTRATION = upsert(registrations)
+UPSERT_REGISTRATION = _INSERT_REGISTRATION.on_conflict_do_update(
     index_elements=list(registrations.primary_key.columns),
-    set_={name: _ADDING.excluded[name] for name in ("subscription", "account")},
+    set_={name: _INSERT_REGISTRATION.excluded[name] for name in ("subscription", "account")},
 )
-_HERE = select(*(registrations.c[name] for name in _FIELDS)).where(
+_SELECT_OF_OPERATOR = select(*(registrations.c[name] for name in _COLUMNS)).where(
     registrations.c.operator == bindparam("operator")
 )
-BY_PHONE = _HERE.where(registrations.c.by == bindparam("phone")).order_by(
+SELECT_BY_PHONE = _SELECT_OF_OPERATOR.where(registrations.c.by == bindparam("phone")).order_by(
     registrations.c.at, registrations.c.line
 )
-_OF = _HERE.where(registrations.c.subscription == bindparam("subscription"))
-BY_SUBSCRIPTION = _OF.order_by(registrations.c.at.desc()).limit(1)
+_SELECT_OF_SUBSCRIPTION = _SELECT_OF_OPERATOR.where(registrations.c.subscription == bindparam("subscription"))
+SELECT_BY_SUBSCRIPTION = _SELECT_OF_SUBSCRIPTION.order_by(registrations.c.at.desc()).limit(1)
 
 
-def register(connection: Connection, change: Change, made: Registration) -> None:
+def save_registration(connection: Connection, change: ChangeSet, registration: Registration) -> None:
     """Save a registration; one row per phone and line."""
     row: dict[str, Any] = {
         "operator": change.operator,
-        "by": made.by,
-        "line": made.line,
-        "subscription": made.subscription,
-        "account": made.account,
-        "at": change.at,
+        "by": registration.by,
+        "line": registration.line,
+        "subscription": registration.subscription,
+        "account": registration.account,
+        "at": change.changed_at,
     }
-    connection.execute(ADD, row)
+    connection.execute(UPSERT_REGISTRATION, row)
 
 
-class Registered:
+class RegistrationQueries:
     """The queries of the `Ledger` port on registrations."""
 
     _database: Database
 
-    async def registrations(self, operator: str, by: str) -> Sequence[Registration]:
+    async def list_registrations(self, operator: str, by: str) -> Sequence[Registration]:
         """Return the lines registered for bills by e-mail from this phone, oldest first."""
         parameters = {"operator": operator, "phone": by}
-        rows = await self._database.read(lambda connection: connection.execute(BY_PHONE, parameters).all())
+        rows = await self._database.read(
+            lambda connection: connection.execute(SELECT_BY_PHONE, parameters).all()
+        )
         return [Registration(*row) for row in rows]
 
-    async def registered(self, operator: str, subscription: str) -> Registration | None:
+    async def find_registration(self, operator: str, subscription: str) -> Registration | None:
         """Return the latest registration of this subscription; None when there is none."""
         parameters = {"operator": operator, "subscription": subscription}
         row = await self._database.read(
-            lambda connection: connection.execute(BY_SUBSCRIPTION, parameters).first()
+            lambda connection: connection.execute(SELECT_BY_SUBSCRIPTION, parameters).first()
         )
         return None if row is None else Registration(*row)

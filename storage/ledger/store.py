@@ -6,86 +6,99 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, case, delete, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from flows.domain.records import Change, Consent, Deed, Link, Preference, Secret, Subscriber, Ticket
+from flows.domain.records import (
+    AuditEntry,
+    ChangeSet,
+    Consent,
+    MagicLink,
+    Preference,
+    Secret,
+    Subscriber,
+    Ticket,
+)
 from storage import idempotency
-from storage.audit.trail import Auditor
-from storage.audit.write_behind import Notebook
-from storage.crypto import Seal, derived, mark
-from storage.ledger.registrations import Registered, register
-from storage.outbox.enqueue import PURPOSE, enqueue
-from storage.privacy.number_owner import Bindings
+from storage.audit.trail import AuditWriter
+from storage.audit.write_behind import WriteBehind
+from storage.crypto import AeadCipher, derive_key, keyed_hash
+from storage.ledger.registrations import RegistrationQueries, save_registration
+from storage.outbox.enqueue import KEY_PURPOSE, enqueue_items
+from storage.privacy.number_owner import NumberOwners
 from storage.sql.engine import Database
 from storage.sql.schema import consents, links, opt_outs, preferences, tickets
 
-_FIELDS = ("language", "notify", "email", "address")
+_TEXT_COLUMNS = ("language", "notify", "email", "address")
 
 
-def _merge() -> Any:
+def _preference_upsert() -> Any:
     """Return the upsert of preferences.
 
     Fields that are not empty replace the stored ones; a new e-mail address brings its own validation.
     """
     statement = upsert(preferences)
     new, old = statement.excluded, preferences.c
-    merged: dict[str, Any] = {name: func.coalesce(func.nullif(new[name], ""), old[name]) for name in _FIELDS}
+    merged: dict[str, Any] = {
+        name: func.coalesce(func.nullif(new[name], ""), old[name]) for name in _TEXT_COLUMNS
+    }
     has_email = or_(new.email != "", new.email_validated)
     merged["email_validated"] = case((has_email, new.email_validated), else_=old.email_validated)
     merged["at"] = new.at
     return statement.on_conflict_do_update(index_elements=[old.operator, old.subscription], set_=merged)
 
 
-PREFER = _merge()
+UPSERT_PREFERENCE = _preference_upsert()
 _PREFERENCE_COLUMNS = ("language", "notify", "email", "email_validated", "address")
 """The columns of a Preference, in the order of its fields."""
-PREFERENCE = select(*(preferences.c[name] for name in _PREFERENCE_COLUMNS)).where(
+SELECT_PREFERENCE = select(*(preferences.c[name] for name in _PREFERENCE_COLUMNS)).where(
     preferences.c.operator == bindparam("operator"), preferences.c.subscription == bindparam("subscription")
 )
-CONSENT = insert(consents)
-TICKET = upsert(tickets).on_conflict_do_nothing(index_elements=[tickets.c.operator, tickets.c.reference])
-LINK = upsert(links).on_conflict_do_nothing(index_elements=[links.c.token])
-_OPEN = (
+INSERT_CONSENT = insert(consents)
+INSERT_TICKET = upsert(tickets).on_conflict_do_nothing(index_elements=[tickets.c.operator, tickets.c.reference])
+INSERT_LINK = upsert(links).on_conflict_do_nothing(index_elements=[links.c.token])
+_LINK_IS_USABLE = (
     links.c.token == bindparam("hash"),
     links.c.purpose == bindparam("as_purpose"),
     links.c.opens > 0,
     links.c.expires_at > bindparam("now", type_=links.c.expires_at.type),
 )
-LOOK = select(links).where(*_OPEN)
-USE = update(links).where(*_OPEN).values(opens=links.c.opens - 1).returning(*links.c)
-OLD_LINKS = delete(links).where(links.c.expires_at < bindparam("before"))
-OUT = upsert(opt_outs).on_conflict_do_nothing(index_elements=[opt_outs.c.operator, opt_outs.c.number])
-IN = delete(opt_outs).where(
+SELECT_LINK = select(links).where(*_LINK_IS_USABLE)
+COUNT_LINK_USE = update(links).where(*_LINK_IS_USABLE).values(opens=links.c.opens - 1).returning(*links.c)
+DELETE_OLD_LINKS = delete(links).where(links.c.expires_at < bindparam("before"))
+INSERT_OPT_OUT = upsert(opt_outs).on_conflict_do_nothing(
+    index_elements=[opt_outs.c.operator, opt_outs.c.number]
+)
+DELETE_OPT_OUT = delete(opt_outs).where(
     opt_outs.c.operator == bindparam("operator"), opt_outs.c.number == bindparam("number")
 )
 
 
-def _consent(change: Change, consent: Consent) -> dict[str, Any]:
+def _consent_row(change: ChangeSet, consent: Consent) -> dict[str, Any]:
     return {
         "operator": change.operator,
         "subscription": change.subscription,
-        "what": consent.what,
-        "given": consent.given,
-        "text": consent.text,
+        "what": consent.purpose,
+        "given": consent.is_given,
+        "text": consent.text_name,
         "language": consent.language,
         "channel": consent.channel,
         "proof": consent.proof,
-        "at": change.at,
+        "at": change.changed_at,
     }
 
 
-def _ticket(change: Change, ticket: Ticket) -> dict[str, Any]:
+def _ticket_row(change: ChangeSet, ticket: Ticket) -> dict[str, Any]:
     return {
         "reference": ticket.reference,
         "operator": change.operator,
         "subscription": change.subscription,
         "kind": ticket.kind,
-        "bill": ticket.bill,
-        "line": ticket.line,
+        "bill": ticket.bill_id,
+        "line": ticket.bill_line_id,
         "channel": ticket.channel,
-        "at": change.at,
+        "at": change.changed_at,
     }
 
 
-def _preference(change: Change, preference: Preference) -> dict[str, Any]:
+def _preference_row(change: ChangeSet, preference: Preference) -> dict[str, Any]:
     return {
         "operator": change.operator,
         "subscription": change.subscription,
@@ -94,44 +107,46 @@ def _preference(change: Change, preference: Preference) -> dict[str, Any]:
         "email": preference.email,
         "email_validated": preference.email_validated,
         "address": preference.address,
-        "at": change.at,
+        "at": change.changed_at,
     }
 
 
-def _link(row: Any, token: Secret) -> Link | None:
+def _link_from_row(row: Any, token: Secret) -> MagicLink | None:
     if row is None:
         return None
-    return Link(token, row.purpose, row.operator, row.subscription, row.value, row.expires_at, row.opens)
+    return MagicLink(token, row.purpose, row.operator, row.subscription, row.value, row.expires_at, row.opens)
 
 
-class SqlLedger(Registered):
+class SqlLedger(RegistrationQueries):
     """Implements the `Ledger` port; `secret` keys the hashes of link tokens and encrypts outbox payloads."""
 
-    def __init__(self, database: Database, secret: Secret, notebook: Notebook | None = None) -> None:
+    def __init__(self, database: Database, secret: Secret, write_behind: WriteBehind | None = None) -> None:
         self._database = database
-        self._auditor = Auditor(secret)
-        self._notebook = notebook or Notebook(database, self._auditor)
-        self._bindings = Bindings(secret)
-        self._key = derived(secret, "links")
-        self._seal = Seal(secret, PURPOSE)
+        self._audit_writer = AuditWriter(secret)
+        self._write_behind = write_behind or WriteBehind(database, self._audit_writer)
+        self._number_owners = NumberOwners(secret)
+        self._key = derive_key(secret, "links")
+        self._cipher = AeadCipher(secret, KEY_PURPOSE)
 
-    async def commit(self, change: Change) -> str:
+    async def commit(self, change: ChangeSet) -> str:
         """Write a change in one transaction, once per key; return the outcome stored with the key.
 
         Keys are kept for at least 7 days (`purge_expired`).
         """
-        outcome = await self._database.write(lambda connection: self._commit(connection, change))
-        if change.notices or change.errands:
-            self._database.bell.ring()
+        outcome = await self._database.write(lambda connection: self._commit_change(connection, change))
+        if change.messages or change.deferred_steps:
+            self._database.wakeup.wake_waiters()
         return outcome
 
-    async def preference(self, operator: str, subscription: str) -> Preference:
+    async def get_preference(self, operator: str, subscription: str) -> Preference:
         """Return the preferences of this subscription; an empty Preference when none are stored."""
         parameters = {"operator": operator, "subscription": subscription}
-        row = await self._database.read(lambda connection: connection.execute(PREFERENCE, parameters).first())
+        row = await self._database.read(
+            lambda connection: connection.execute(SELECT_PREFERENCE, parameters).first()
+        )
         return Preference() if row is None else Preference(*row)
 
-    async def welcome(self, number: str, owner: Subscriber, now: datetime, today: date) -> Preference:
+    async def bind_number(self, number: str, owner: Subscriber, now: datetime, today: date) -> Preference:
         """Bind a number to its owner and return the owner's preferences.
 
         When the number has a new owner (recycled number), the previous owner's data is deleted first.
@@ -140,96 +155,104 @@ class SqlLedger(Registered):
         parameters = {"operator": owner.operator, "subscription": owner.id}
 
         def look(connection: Connection) -> tuple[bool | None, Any]:
-            owner_changed = self._bindings.moved(connection, number, owner, today)
-            return owner_changed, connection.execute(PREFERENCE, parameters).first()
+            owner_changed = self._number_owners.owner_changed(connection, number, owner, today)
+            return owner_changed, connection.execute(SELECT_PREFERENCE, parameters).first()
 
         owner_changed, row = await self._database.read(look)
         if owner_changed is None:
-            self._notebook.later(lambda connection: self._bindings.bind(connection, number, owner, now))
+            self._write_behind.run_later(
+                lambda connection: self._number_owners.bind_owner(connection, number, owner, now)
+            )
         if owner_changed:
-            await self._database.write(lambda connection: self._rebind(connection, number, owner, now, today))
-            return await self.preference(owner.operator, owner.id)
+            await self._database.write(
+                lambda connection: self._replace_owner(connection, number, owner, now, today)
+            )
+            return await self.get_preference(owner.operator, owner.id)
         return Preference() if row is None else Preference(*row)
 
-    def note(self, deed: Deed) -> None:
+    def record_audit_entry(self, deed: AuditEntry) -> None:
         """Add an entry to the audit trail; it is written within 0.2 s."""
-        self._notebook.note(deed)
+        self._write_behind.record_entry(deed)
 
-    async def reply(self, key: str) -> bytes | None:
+    async def find_reply(self, key: str) -> bytes | None:
         """Return the reply stored with a change's key; None when that change was not made."""
         return await self._database.read(
-            lambda connection: connection.execute(idempotency.REPLY, {"key": key}).scalar()
+            lambda connection: connection.execute(idempotency.SELECT_REPLY, {"key": key}).scalar()
         )
 
-    async def open_link(self, token: Secret, purpose: str, now: datetime) -> Link | None:
+    async def find_link(self, token: Secret, purpose: str, now: datetime) -> MagicLink | None:
         """Look up a link without using it; its `opens` is the number of uses left."""
-        parameters = self._link_named(token, purpose, now)
-        row = await self._database.read(lambda connection: connection.execute(LOOK, parameters).first())
-        return _link(row, token)
+        parameters = self._link_lookup(token, purpose, now)
+        row = await self._database.read(lambda connection: connection.execute(SELECT_LINK, parameters).first())
+        return _link_from_row(row, token)
 
-    async def use_link(self, token: Secret, purpose: str, now: datetime) -> Link | None:
+    async def use_link(self, token: Secret, purpose: str, now: datetime) -> MagicLink | None:
         """Use a link once; its `opens` is the number of uses left after this one."""
-        parameters = self._link_named(token, purpose, now)
-        row = await self._database.write(lambda connection: connection.execute(USE, parameters).first())
-        return _link(row, token)
+        parameters = self._link_lookup(token, purpose, now)
+        row = await self._database.write(
+            lambda connection: connection.execute(COUNT_LINK_USE, parameters).first()
+        )
+        return _link_from_row(row, token)
 
-    async def opt_out(self, operator: str, number: str, *, out: bool, now: datetime) -> bool:
+    async def set_opt_out(self, operator: str, number: str, *, out: bool, now: datetime) -> bool:
         """Record STOP (or START) from this number; False when nothing changed."""
         recipient = {"operator": operator, "number": number}
-        statement, row = (OUT, {**recipient, "at": now}) if out else (IN, recipient)
-        entry = Deed(operator, number, "messages.stop" if out else "messages.start", now, "sms")
+        statement, row = (INSERT_OPT_OUT, {**recipient, "at": now}) if out else (DELETE_OPT_OUT, recipient)
+        entry = AuditEntry(operator, number, "messages.stop" if out else "messages.start", now, "sms")
 
         def job(connection: Connection) -> bool:
             changed = bool(connection.execute(statement, row).rowcount)
-            self._auditor.write(connection, (entry,) if changed else ())
+            self._audit_writer.append_entries(connection, (entry,) if changed else ())
             return changed
 
         return await self._database.write(job)
 
-    async def purge(self, before: datetime) -> None:
+    async def purge_expired(self, before: datetime) -> None:
         """Delete idempotency keys, and expired links, older than this instant (7 days ago or earlier)."""
 
         def job(connection: Connection) -> None:
-            connection.execute(idempotency.PURGE, {"before": before})
-            connection.execute(OLD_LINKS, {"before": before})
+            connection.execute(idempotency.DELETE_OLD_KEYS, {"before": before})
+            connection.execute(DELETE_OLD_LINKS, {"before": before})
 
         await self._database.write(job)
 
-    def _rebind(
+    def _replace_owner(
         self, connection: Connection, number: str, owner: Subscriber, now: datetime, today: date
     ) -> None:
-        self._auditor.write(connection, self._bindings.rebind(connection, number, owner, now, today))
+        self._audit_writer.append_entries(
+            connection, self._number_owners.replace_owner(connection, number, owner, now, today)
+        )
 
-    def _link_named(self, token: Secret, purpose: str, now: datetime) -> dict[str, Any]:
-        return {"hash": mark(self._key, token.value), "as_purpose": purpose, "now": now}
+    def _link_lookup(self, token: Secret, purpose: str, now: datetime) -> dict[str, Any]:
+        return {"hash": keyed_hash(self._key, token.value), "as_purpose": purpose, "now": now}
 
-    def _commit(self, connection: Connection, change: Change) -> str:
-        first_outcome = idempotency.first_outcome(
-            connection, change.key, change.outcome, change.reply, change.at
+    def _commit_change(self, connection: Connection, change: ChangeSet) -> str:
+        first_outcome = idempotency.reserve_key(
+            connection, change.key, change.outcome, change.reply, change.changed_at
         )
         if first_outcome is not None:
             return first_outcome
         if change.preference is not None:
-            connection.execute(PREFER, _preference(change, change.preference))
+            connection.execute(UPSERT_PREFERENCE, _preference_row(change, change.preference))
         if change.registration is not None:
-            register(connection, change, change.registration)
+            save_registration(connection, change, change.registration)
         if change.consents:
-            connection.execute(CONSENT, [_consent(change, each) for each in change.consents])
+            connection.execute(INSERT_CONSENT, [_consent_row(change, each) for each in change.consents])
         if change.links:
-            connection.execute(LINK, [self._link_row(each) for each in change.links])
+            connection.execute(INSERT_LINK, [self._link_row(each) for each in change.links])
         if change.tickets:
-            connection.execute(TICKET, [_ticket(change, each) for each in change.tickets])
-        self._auditor.write(connection, change.deeds)
-        enqueue(connection, self._seal, (*change.notices, *change.errands), change.at)
+            connection.execute(INSERT_TICKET, [_ticket_row(change, each) for each in change.tickets])
+        self._audit_writer.append_entries(connection, change.audit_entries)
+        enqueue_items(connection, self._cipher, (*change.messages, *change.deferred_steps), change.changed_at)
         return change.outcome
 
-    def _link_row(self, link: Link) -> dict[str, Any]:
+    def _link_row(self, link: MagicLink) -> dict[str, Any]:
         return {
-            "token": mark(self._key, link.token.value),
+            "token": keyed_hash(self._key, link.token.value),
             "purpose": link.purpose,
             "operator": link.operator,
             "subscription": link.subscription,
             "value": link.value,
             "expires_at": link.expires_at,
-            "opens": link.opens,
+            "opens": link.opens_left,
         }

@@ -5,26 +5,28 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, select
 
-from flows.domain.records import Notice, Preference, Secret
-from storage.crypto import Seal
-from storage.outbox.enqueue import ADD, PRIORITY, PURPOSE, row_of, sealed
+from flows.domain.records import OutboundMessage, Preference, Secret
+from storage.crypto import AeadCipher
+from storage.outbox.enqueue import INSERT_ROW, KEY_PURPOSE, PRIORITY, encrypt_message, message_row
 from storage.sql import bulk
-from storage.sql.bulk import among
+from storage.sql.bulk import in_array
 from storage.sql.engine import Database
 from storage.sql.schema import opt_outs, preferences
-from storage.sql.wakeup import toll
+from storage.sql.wakeup import notify_workers
 
-WRITE_SECONDS = 30.0
-_CHOICE = ("language", "notify", "email", "email_validated", "address")
-CHOSEN = select(preferences.c.subscription, *(preferences.c[name] for name in _CHOICE)).where(
+WRITE_TIMEOUT_SECONDS = 30.0
+_PREFERENCE_COLUMNS = ("language", "notify", "email", "email_validated", "address")
+SELECT_PREFERENCES = select(
+    preferences.c.subscription, *(preferences.c[name] for name in _PREFERENCE_COLUMNS)
+).where(
     preferences.c.operator == bindparam("operator"),
-    among(preferences.c.subscription, "subscriptions"),
+    in_array(preferences.c.subscription, "subscriptions"),
 )
-OUT = select(opt_outs.c.number).where(
+SELECT_OPTED_OUT = select(opt_outs.c.number).where(
     opt_outs.c.operator == bindparam("operator"),
-    among(opt_outs.c.number, "numbers"),
+    in_array(opt_outs.c.number, "numbers"),
 )
-ADD_ALL = bulk.unnested(
+INSERT_NOTICE_BULK = bulk.build_statement(
     f"""
     INSERT INTO outbox (key, operator, form, kind, priority, "to", route, language, step, payload, state,
         due_at, expires_at, fence, attempt, provider, message_id, reason, created_at, changed_at)
@@ -45,20 +47,22 @@ ADD_ALL = bulk.unnested(
 """One statement for a page of notices, which saves PostgreSQL a response for each row."""
 
 
-class SqlPosting:
+class SqlBulkOutbox:
     """Enqueues the notices of a bill run; `secret` encrypts the payloads."""
 
     def __init__(self, database: Database, secret: Secret) -> None:
         self._database = database
-        self._seal = Seal(secret, PURPOSE)
+        self._cipher = AeadCipher(secret, KEY_PURPOSE)
 
-    async def chosen(self, operator: str, subscriptions: Sequence[str]) -> Mapping[str, Preference]:
+    async def load_preferences(self, operator: str, subscriptions: Sequence[str]) -> Mapping[str, Preference]:
         """Return the preferences of these subscriptions by id; those without any are left out."""
         parameters = {"operator": operator, "subscriptions": list(subscriptions)}
-        rows = await self._database.read(lambda connection: connection.execute(CHOSEN, parameters).all())
+        rows = await self._database.read(
+            lambda connection: connection.execute(SELECT_PREFERENCES, parameters).all()
+        )
         return {row[0]: Preference(*row[1:]) for row in rows}
 
-    async def post(self, operator: str, notices: Sequence[Notice], at: datetime) -> int:
+    async def enqueue_notices(self, operator: str, notices: Sequence[OutboundMessage], at: datetime) -> int:
         """Enqueue an operator's notices, each key only once ever; return how many are new.
 
         Notices to numbers and addresses that opted out are skipped. The workers of all processes are
@@ -67,30 +71,37 @@ class SqlPosting:
         if not notices:
             return 0
         new_count = await self._database.write(
-            lambda connection: self._post(connection, operator, notices, at), seconds=WRITE_SECONDS
+            lambda connection: self._enqueue_wanted(connection, operator, notices, at),
+            seconds=WRITE_TIMEOUT_SECONDS,
         )
         if new_count:
-            self._database.bell.ring()
+            self._database.wakeup.wake_waiters()
         return new_count
 
-    def _post(self, connection: Connection, operator: str, notices: Sequence[Notice], at: datetime) -> int:
-        bulk.by_index(connection)
+    def _enqueue_wanted(
+        self, connection: Connection, operator: str, notices: Sequence[OutboundMessage], at: datetime
+    ) -> int:
+        bulk.force_index_scans(connection)
         parameters = {"operator": operator, "numbers": [notice.to for notice in notices]}
-        opted_out = set(connection.execute(OUT, parameters).scalars())
+        opted_out = set(connection.execute(SELECT_OPTED_OUT, parameters).scalars())
         wanted = [notice for notice in notices if notice.to not in opted_out]
-        new_count = self._added(connection, operator, wanted, at) if wanted else 0
+        new_count = self._insert_notices(connection, operator, wanted, at) if wanted else 0
         if new_count:
-            toll(connection)
+            notify_workers(connection)
         return new_count
 
-    def _added(self, connection: Connection, operator: str, wanted: Sequence[Notice], at: datetime) -> int:
+    def _insert_notices(
+        self, connection: Connection, operator: str, notices: Sequence[OutboundMessage], at: datetime
+    ) -> int:
         if connection.dialect.name == "postgresql":
-            arrays = ADD_ALL.arrays([self._row(notice, at) for notice in wanted])
-            return connection.execute(ADD_ALL.clause, {**arrays, "operator": operator, "at": at}).rowcount
-        rows = [row_of(notice, self._seal, at) for notice in wanted]
-        return sum(connection.execute(ADD, row).rowcount for row in rows)
+            arrays = INSERT_NOTICE_BULK.to_arrays([self._notice_values(notice, at) for notice in notices])
+            return connection.execute(
+                INSERT_NOTICE_BULK.clause, {**arrays, "operator": operator, "at": at}
+            ).rowcount
+        rows = [message_row(notice, self._cipher, at) for notice in notices]
+        return sum(connection.execute(INSERT_ROW, row).rowcount for row in rows)
 
-    def _row(self, notice: Notice, at: datetime) -> bulk.Row:
+    def _notice_values(self, notice: OutboundMessage, at: datetime) -> bulk.RowValues:
         """Return the values of a notice that differ within a page, as `INSERT_NOTICE_BULK` takes them."""
-        payload, due_at = sealed(notice, self._seal), notice.due_at or at
+        payload, due_at = encrypt_message(notice, self._cipher), notice.due_at or at
         return notice.key, notice.to, notice.route, notice.language, payload, due_at, notice.expires_at

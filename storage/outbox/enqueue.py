@@ -8,22 +8,24 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.dialects.postgresql import insert
 
-from flows.domain.records import Errand, Notice
-from storage.crypto import Seal
+from flows.domain.records import DeferredStep, OutboundMessage
+from storage.crypto import AeadCipher
 from storage.sql.schema import outbox
-from storage.sql.wakeup import toll
+from storage.sql.wakeup import notify_workers
 
-PURPOSE = "outbox"
+KEY_PURPOSE = "outbox"
 """Purpose of the derived key that encrypts payloads."""
 
 PRIORITY: Mapping[str, int] = {"code": 0, "reply": 1, "errand": 1, "notice": 2, "campaign": 3}
 """Kind of row -> priority; lower is sent first."""
 
-ADD = insert(outbox).on_conflict_do_nothing(index_elements=[outbox.c.key])
+INSERT_ROW = insert(outbox).on_conflict_do_nothing(index_elements=[outbox.c.key])
 """ON CONFLICT DO NOTHING (PostgreSQL and SQLite): a key seen before changes nothing."""
 
 
-def _common(item: Notice | Errand, kind: str, payload: bytes, at: datetime) -> dict[str, Any]:
+def _common_columns(
+    item: OutboundMessage | DeferredStep, kind: str, payload: bytes, at: datetime
+) -> dict[str, Any]:
     return {
         "key": item.key,
         "operator": item.operator,
@@ -42,19 +44,19 @@ def _common(item: Notice | Errand, kind: str, payload: bytes, at: datetime) -> d
     }
 
 
-WRITTEN = json.JSONEncoder(ensure_ascii=False)
+JSON_ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
-def sealed(notice: Notice, seal: Seal) -> bytes:
+def encrypt_message(notice: OutboundMessage, cipher: AeadCipher) -> bytes:
     """Return a message's subject and body encrypted, as they are stored."""
-    text = WRITTEN.encode([notice.subject, notice.body])
-    return seal.close(text.encode("utf-8", "surrogatepass"), notice.key)
+    text = JSON_ENCODER.encode([notice.subject, notice.body])
+    return cipher.encrypt(text.encode("utf-8", "surrogatepass"), notice.key)
 
 
-def row_of(notice: Notice, seal: Seal, at: datetime) -> dict[str, Any]:
+def message_row(notice: OutboundMessage, cipher: AeadCipher, at: datetime) -> dict[str, Any]:
     """Return a message as a row of the outbox."""
     return {
-        **_common(notice, notice.kind, sealed(notice, seal), at),
+        **_common_columns(notice, notice.kind, encrypt_message(notice, cipher), at),
         "form": "notice",
         "to": notice.to,
         "route": notice.route,
@@ -64,42 +66,51 @@ def row_of(notice: Notice, seal: Seal, at: datetime) -> dict[str, Any]:
     }
 
 
-def _errand(errand: Errand, seal: Seal, at: datetime) -> dict[str, Any]:
+def _deferred_step_row(deferred_step: DeferredStep, cipher: AeadCipher, at: datetime) -> dict[str, Any]:
     return {
-        **_common(errand, "errand", seal.close(errand.session, errand.key), at),
+        **_common_columns(
+            deferred_step, "errand", cipher.encrypt(deferred_step.session, deferred_step.key), at
+        ),
         "form": "errand",
         "to": "",
         "route": "",
         "language": "",
-        "step": errand.step,
+        "step": deferred_step.step,
         "due_at": at,
     }
 
 
-def enqueue(connection: Connection, seal: Seal, items: Iterable[Notice | Errand], at: datetime) -> int:
+def enqueue_items(
+    connection: Connection, cipher: AeadCipher, items: Iterable[OutboundMessage | DeferredStep], at: datetime
+) -> int:
     """Insert messages and deferred steps into the outbox, each key once; return how many were given.
 
     Other processes are notified at the commit; after it, signal the database's own `wakeup`.
     """
-    rows = [row_of(item, seal, at) if isinstance(item, Notice) else _errand(item, seal, at) for item in items]
+    rows = [
+        message_row(item, cipher, at)
+        if isinstance(item, OutboundMessage)
+        else _deferred_step_row(item, cipher, at)
+        for item in items
+    ]
     if rows:
-        connection.execute(ADD, rows)
-        toll(connection)
+        connection.execute(INSERT_ROW, rows)
+        notify_workers(connection)
     return len(rows)
 
 
-def packed(row: Any, seal: Seal) -> Notice | Errand:
+def decrypt_item(row: Any, cipher: AeadCipher) -> OutboundMessage | DeferredStep:
     """Return the message or deferred step of a row.
 
     Raises ValueError when its payload was deleted (retention) or cannot be decrypted.
     """
     if row.payload is None:
         raise ValueError("the payload of this row was deleted")
-    text = seal.open(row.payload, row.key)
+    text = cipher.decrypt(row.payload, row.key)
     if row.form == "errand":
-        return Errand(row.key, row.operator, row.step, text, row.expires_at)
+        return DeferredStep(row.key, row.operator, row.step, text, row.expires_at)
     subject, body = json.loads(text.decode("utf-8", "surrogatepass"))
-    return Notice(
+    return OutboundMessage(
         key=row.key,
         operator=row.operator,
         to=row.to,

@@ -14,7 +14,7 @@ ID_LENGTH = 160
 TEXT_LENGTH = 1_000
 """Longest text of a provider that is stored, in characters; the rest is cut off."""
 
-FORWARD: Mapping[tuple[str, str], str] = {
+TRANSITIONS: Mapping[tuple[str, str], str] = {
     ("again", "in_transit"): "sent",
     ("unknown", "in_transit"): "sent",
     ("pending", "delivered"): "delivered",
@@ -30,29 +30,32 @@ FORWARD: Mapping[tuple[str, str], str] = {
 A claimed row belongs to its worker: its receipt is applied when the worker settles the row.
 """
 
-WEIGHT = {"unknown": 0, "in_transit": 1, "failed": 2, "delivered": 2}
+STATE_RANK = {"unknown": 0, "in_transit": 1, "failed": 2, "delivered": 2}
 """Rank of reported states; a report replaces only one of lower rank, so the first final report stands."""
 
-MEETING = insert(receipts)
-_new, _old = MEETING.excluded, receipts.c
+INSERT_RECEIPT = insert(receipts)
+_NEW_ROW, _STORED_ROW = INSERT_RECEIPT.excluded, receipts.c
 
 
-def _weight(column: Any) -> Any:
-    return func.coalesce(case(WEIGHT, value=column), -1)
+def _rank(column: Any) -> Any:
+    return func.coalesce(case(STATE_RANK, value=column), -1)
 
 
-_heavier = _weight(_new.state) > _weight(_old.state)
-KEY = [_old.provider, _old.message_id]
-MEET_WORD = MEETING.on_conflict_do_update(
-    index_elements=KEY,
+_OUTRANKS_STORED = _rank(_NEW_ROW.state) > _rank(_STORED_ROW.state)
+RECEIPT_KEY = [_STORED_ROW.provider, _STORED_ROW.message_id]
+UPSERT_RECEIPT = INSERT_RECEIPT.on_conflict_do_update(
+    index_elements=RECEIPT_KEY,
     set_={
-        "row": func.coalesce(_old.row, _new.row),
-        **{name: case((_heavier, _new[name]), else_=_old[name]) for name in ("state", "raw", "reason", "at")},
+        "row": func.coalesce(_STORED_ROW.row, _NEW_ROW.row),
+        **{
+            name: case((_OUTRANKS_STORED, _NEW_ROW[name]), else_=_STORED_ROW[name])
+            for name in ("state", "raw", "reason", "at")
+        },
     },
-).returning(_old.row, _old.state)
-NAMED = select(outbox.c.id).where(outbox.c.key == bindparam("our_id"))
-STANDS = select(outbox.c.state, outbox.c.message_id).where(outbox.c.id == bindparam("row")).with_for_update()
-MOVE = (
+).returning(_STORED_ROW.row, _STORED_ROW.state)
+SELECT_ROW_ID = select(outbox.c.id).where(outbox.c.key == bindparam("our_id"))
+LOCK_ROW = select(outbox.c.state, outbox.c.message_id).where(outbox.c.id == bindparam("row")).with_for_update()
+UPDATE_STATE = (
     update(outbox)
     .where(outbox.c.id == bindparam("this"))
     .values(
@@ -65,42 +68,44 @@ MOVE = (
 )
 
 
-def kept(word: str, most: int) -> str:
+def clip_text(value: str, max_length: int) -> str:
     """Make a provider's text fit its column: without NUL characters, cut to `max_length`."""
-    return word.replace("\0", "")[:most]
+    return value.replace("\0", "")[:max_length]
 
 
-def hear(connection: Connection, receipt: Receipt, now: datetime) -> None:
+def record_receipt(connection: Connection, receipt: Receipt, now: datetime) -> None:
     """Store a receipt and move its outbox row, if the send was recorded already.
 
     A receipt with our own id locks its row first: a concurrent settlement runs before or after it, so
     that one of the two always sees the other.
     """
-    row_id = connection.execute(NAMED, {"our_id": receipt.our_id}).scalar() if receipt.our_id else None
+    row_id = connection.execute(SELECT_ROW_ID, {"our_id": receipt.our_id}).scalar() if receipt.our_id else None
     if row_id is not None:
-        connection.execute(STANDS, {"row": row_id})
-    stored = connection.execute(MEET_WORD, _word_row(receipt, row_id, now)).one()
+        connection.execute(LOCK_ROW, {"row": row_id})
+    stored = connection.execute(UPSERT_RECEIPT, _receipt_row(receipt, row_id, now)).one()
     if stored.row is not None and stored.state is not None:
-        _advance(connection, stored.row, stored.state, receipt, now)
+        _advance_row(connection, stored.row, stored.state, receipt, now)
 
 
-def _word_row(receipt: Receipt, named: int | None, now: datetime) -> dict[str, Any]:
+def _receipt_row(receipt: Receipt, row_id: int | None, now: datetime) -> dict[str, Any]:
     return {
         "provider": receipt.provider,
-        "message_id": kept(receipt.message_id or f"ours:{receipt.our_id}", ID_LENGTH),
-        "row": named,
+        "message_id": clip_text(receipt.message_id or f"ours:{receipt.our_id}", ID_LENGTH),
+        "row": row_id,
         "state": receipt.state,
-        "raw": kept(receipt.raw, TEXT_LENGTH),
-        "reason": kept(receipt.reason, TEXT_LENGTH),
+        "raw": clip_text(receipt.raw, TEXT_LENGTH),
+        "reason": clip_text(receipt.reason, TEXT_LENGTH),
         "at": now,
     }
 
 
-def _advance(connection: Connection, row_id: int, word: str, receipt: Receipt, now: datetime) -> None:
-    row = connection.execute(STANDS, {"row": row_id}).first()
-    if row is None or (word != "delivered" and row.message_id not in ("", kept(receipt.message_id, ID_LENGTH))):
+def _advance_row(connection: Connection, row_id: int, reported: str, receipt: Receipt, now: datetime) -> None:
+    row = connection.execute(LOCK_ROW, {"row": row_id}).first()
+    if row is None or (
+        reported != "delivered" and row.message_id not in ("", clip_text(receipt.message_id, ID_LENGTH))
+    ):
         return  # the row was purged, or the receipt is about an earlier attempt
-    state = FORWARD.get((row.state, word))
+    state = TRANSITIONS.get((row.state, reported))
     if state is not None:
-        why = kept(receipt.reason, TEXT_LENGTH) if state == "failed" else ""
-        connection.execute(MOVE, {"this": row_id, "to_state": state, "why": why, "now": now})
+        why = clip_text(receipt.reason, TEXT_LENGTH) if state == "failed" else ""
+        connection.execute(UPDATE_STATE, {"this": row_id, "to_state": state, "why": why, "now": now})

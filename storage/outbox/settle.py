@@ -9,24 +9,33 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, func, select, update
 
-from flows.domain.records import Deed, Notice, Parcel, Settlement
-from storage.audit.trail import Auditor
-from storage.outbox.receipts import FORWARD, ID_LENGTH, KEY, MEETING, MOVE, TEXT_LENGTH, WEIGHT, kept
+from flows.domain.records import AuditEntry, ClaimedMessage, DeliveryOutcome, OutboundMessage
+from storage.audit.trail import AuditWriter
+from storage.outbox.receipts import (
+    ID_LENGTH,
+    INSERT_RECEIPT,
+    RECEIPT_KEY,
+    STATE_RANK,
+    TEXT_LENGTH,
+    TRANSITIONS,
+    UPDATE_STATE,
+    clip_text,
+)
 from storage.sql import bulk
-from storage.sql.bulk import among
+from storage.sql.bulk import in_array
 from storage.sql.engine import Database
 from storage.sql.schema import outbox, receipts
 
-TOGETHER = 500
+MAX_BATCH = 500
 """Largest number of outcomes in one transaction."""
 
-WAITS = frozenset({"again", "unknown"})
+RETRY_STATES = frozenset({"again", "unknown"})
 """Outcomes after which a row may be claimed again."""
 
-MEET_SEND = MEETING.values(raw="", reason="").on_conflict_do_update(
-    index_elements=KEY, set_={"row": MEETING.excluded.row}
+UPSERT_SEND = INSERT_RECEIPT.values(raw="", reason="").on_conflict_do_update(
+    index_elements=RECEIPT_KEY, set_={"row": INSERT_RECEIPT.excluded.row}
 )
-MEET_SENDS = bulk.unnested(
+UPSERT_SEND_BULK = bulk.build_statement(
     """
     INSERT INTO receipts (provider, message_id, "row", raw, reason, at)
     SELECT provider, message_id, "row", '', '', CAST(:at AS timestamptz) FROM {rows}
@@ -36,12 +45,12 @@ MEET_SENDS = bulk.unnested(
     message_id="text",
     row="bigint",
 )
-WORDS = select(receipts.c.row, receipts.c.state, receipts.c.message_id, receipts.c.at).where(
-    among(receipts.c.row, "ids"), receipts.c.state.is_not(None)
+SELECT_EARLY_RECEIPTS = select(receipts.c.row, receipts.c.state, receipts.c.message_id, receipts.c.at).where(
+    in_array(receipts.c.row, "ids"), receipts.c.state.is_not(None)
 )
 _ROW = outbox.c
 _STATE = bindparam("to_state", type_=_ROW.state.type)
-SETTLE = (
+SETTLE_ROW = (
     update(outbox)
     .where(_ROW.id == bindparam("this"), _ROW.fence == bindparam("at_fence"), _ROW.state == "claimed")
     .values(
@@ -55,7 +64,7 @@ SETTLE = (
     )
     .returning(_ROW.id)
 )
-SETTLE_ALL = bulk.unnested(
+SETTLE_ROW_BULK = bulk.build_statement(
     """
     UPDATE outbox SET state = given.to_state, due_at = given.next_at, reason = given.why, changed_at = :now,
         provider = coalesce(nullif(given.via, ''), outbox.provider),
@@ -77,136 +86,142 @@ SETTLE_ALL = bulk.unnested(
 
 
 @dataclass(slots=True)
-class _Report:
-    parcel: Parcel
-    settlement: Settlement
+class _OutcomeReport:
+    message: ClaimedMessage
+    outcome: DeliveryOutcome
     now: datetime
-    done: asyncio.Future[bool]
+    future: asyncio.Future[bool]
 
 
-class Settler:
+class OutcomeBatcher:
     """Batches outcomes: those that arrive while a transaction runs share the next one."""
 
-    def __init__(self, database: Database, auditor: Auditor) -> None:
+    def __init__(self, database: Database, audit_writer: AuditWriter) -> None:
         self._database = database
-        self._auditor = auditor
-        self._reports: list[_Report] = []
-        self._flushing: asyncio.Task[None] | None = None
+        self._audit_writer = audit_writer
+        self._reports: list[_OutcomeReport] = []
+        self._flush_task: asyncio.Task[None] | None = None
 
-    def settle(self, parcel: Parcel, settlement: Settlement, now: datetime) -> asyncio.Future[bool]:
+    def record_outcome(
+        self, message: ClaimedMessage, outcome: DeliveryOutcome, now: datetime
+    ) -> asyncio.Future[bool]:
         """Record an outcome; the future resolves after the commit, to False when the fence is stale.
 
         It is a plain future, because a task for each outcome would cost more than writing its row.
         """
         done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._reports.append(_Report(parcel, settlement, now, done))
-        if self._flushing is None or self._flushing.done():
-            self._flushing = asyncio.create_task(self._flush())
+        self._reports.append(_OutcomeReport(message, outcome, now, done))
+        if self._flush_task is None or self._flush_task.done():
+            self._flush_task = asyncio.create_task(self._flush_reports())
         return done
 
-    async def _flush(self) -> None:
+    async def _flush_reports(self) -> None:
         while self._reports:
-            batch, self._reports = self._reports[:TOGETHER], self._reports[TOGETHER:]
-            latest = _latest(batch)
+            batch, self._reports = self._reports[:MAX_BATCH], self._reports[MAX_BATCH:]
+            latest = _latest_by_row(batch)
             try:
-                settled_ids = await self._database.write(partial(self._settle, latest=latest))
+                settled_ids = await self._database.write(partial(self._write_batch, latest=latest))
             except Exception as error:  # passed to each caller; this task has none
-                for report in _unanswered(batch):
-                    report.done.set_exception(error)
+                for report in _awaited_reports(batch):
+                    report.future.set_exception(error)
             else:
-                for report in _unanswered(batch):
-                    row_id = report.parcel.id
-                    report.done.set_result(row_id in settled_ids and latest[row_id] is report)
+                for report in _awaited_reports(batch):
+                    row_id = report.message.id
+                    report.future.set_result(row_id in settled_ids and latest[row_id] is report)
 
-    def _settle(self, connection: Connection, latest: Mapping[int, _Report]) -> set[int]:
-        bulk.by_index(connection)
-        settled_ids = _settled(connection, latest)
+    def _write_batch(self, connection: Connection, latest: Mapping[int, _OutcomeReport]) -> set[int]:
+        bulk.force_index_scans(connection)
+        settled_ids = _update_rows(connection, latest)
         reports = [latest[row_id] for row_id in sorted(settled_ids)]
         if reports:
-            _meet(connection, reports)
-            self._auditor.write(connection, [_deed(report) for report in reports])
+            _match_receipts(connection, reports)
+            self._audit_writer.append_entries(connection, [_audit_entry(report) for report in reports])
         return settled_ids
 
 
-def _latest(reports: Sequence[_Report]) -> dict[int, _Report]:
+def _latest_by_row(reports: Sequence[_OutcomeReport]) -> dict[int, _OutcomeReport]:
     """Return the report with the highest fence of each row, by row id in ascending order."""
-    latest: dict[int, _Report] = {}
+    latest: dict[int, _OutcomeReport] = {}
     for report in reports:
-        previous = latest.get(report.parcel.id)
-        if previous is None or previous.parcel.fence < report.parcel.fence:
-            latest[report.parcel.id] = report
+        previous = latest.get(report.message.id)
+        if previous is None or previous.message.fencing_token < report.message.fencing_token:
+            latest[report.message.id] = report
     return dict(sorted(latest.items()))
 
 
-def _unanswered(reports: Sequence[_Report]) -> list[_Report]:
+def _awaited_reports(reports: Sequence[_OutcomeReport]) -> list[_OutcomeReport]:
     """Return the reports whose caller still waits."""
-    return [report for report in reports if not report.done.done()]
+    return [report for report in reports if not report.future.done()]
 
 
-def _settled(connection: Connection, latest: Mapping[int, _Report]) -> set[int]:
+def _update_rows(connection: Connection, latest: Mapping[int, _OutcomeReport]) -> set[int]:
     """Write the outcomes; return the ids of the rows whose lease was still held."""
     now = max(report.now for report in latest.values())
-    rows = [_row(report) for report in latest.values()]
-    return bulk.found(connection, SETTLE, SETTLE_ALL, rows, now=now)
+    rows = [_outcome_values(report) for report in latest.values()]
+    return bulk.execute_returning_ids(connection, SETTLE_ROW, SETTLE_ROW_BULK, rows, now=now)
 
 
-def _row(report: _Report) -> tuple[Any, ...]:
+def _outcome_values(report: _OutcomeReport) -> tuple[Any, ...]:
     """Return a report as the values of `SETTLE_ROW_BULK`; empty provider fields keep the stored values."""
-    message, outcome = report.parcel, report.settlement
-    next_at = _next_at(outcome, report.now) if outcome.state in WAITS else None
-    their_id, why = kept(outcome.message_id, ID_LENGTH), kept(outcome.reason, TEXT_LENGTH)
-    return message.id, message.fence, outcome.state, next_at, outcome.provider, their_id, why
+    message, outcome = report.message, report.outcome
+    next_at = _next_attempt_at(outcome, report.now) if outcome.state in RETRY_STATES else None
+    their_id, why = clip_text(outcome.message_id, ID_LENGTH), clip_text(outcome.reason, TEXT_LENGTH)
+    return message.id, message.fencing_token, outcome.state, next_at, outcome.provider, their_id, why
 
 
-def _next_at(told: Settlement, now: datetime) -> datetime | None:
+def _next_attempt_at(outcome: DeliveryOutcome, now: datetime) -> datetime | None:
     """Return when to try again: `again` without a time means now, `unknown` without one waits for a receipt."""
-    return told.again_at or (now if told.state == "again" else None)
+    return outcome.retry_at or (now if outcome.state == "again" else None)
 
 
-def _meet(connection: Connection, reports: Sequence[_Report]) -> None:
+def _match_receipts(connection: Connection, reports: Sequence[_OutcomeReport]) -> None:
     """Store the message ids for later receipts and apply the receipts that arrived before."""
     now = max(report.now for report in reports)
     sends = [
-        (report.settlement.provider, kept(report.settlement.message_id, ID_LENGTH), report.parcel.id)
+        (report.outcome.provider, clip_text(report.outcome.message_id, ID_LENGTH), report.message.id)
         for report in reports
-        if report.settlement.message_id
+        if report.outcome.message_id
     ]
     if sends:
         # a provider may give one id twice, and a statement must not upsert one receipt twice
         by_id = {send[:2]: send for send in sends}
-        bulk.execute(connection, MEET_SEND, MEET_SENDS, sorted(by_id.values()), at=now)
+        bulk.execute_rows(connection, UPSERT_SEND, UPSERT_SEND_BULK, sorted(by_id.values()), at=now)
     moves = [
         {"this": row_id, "to_state": state, "why": "", "now": now}
-        for row_id, state in _moved(connection, reports)
+        for row_id, state in _early_receipt_moves(connection, reports)
     ]
     if moves:
-        connection.execute(MOVE, moves)
+        connection.execute(UPDATE_STATE, moves)
 
 
-def _moved(connection: Connection, reports: Sequence[_Report]) -> Collection[tuple[int, str]]:
+def _early_receipt_moves(
+    connection: Connection, reports: Sequence[_OutcomeReport]
+) -> Collection[tuple[int, str]]:
     """Return the rows whose receipt arrived before the outcome, with the state it moves each to."""
-    by_id = {report.parcel.id: report for report in reports}
+    by_id = {report.message.id: report for report in reports}
     states: dict[int, str] = {}
-    for row in connection.execute(WORDS, {"ids": list(by_id)}):
-        if _concerns(row, by_id[row.row]):
-            states[row.row] = max(row.state, states.get(row.row, row.state), key=WEIGHT.__getitem__)
+    for row in connection.execute(SELECT_EARLY_RECEIPTS, {"ids": list(by_id)}):
+        if _applies_to_attempt(row, by_id[row.row]):
+            states[row.row] = max(row.state, states.get(row.row, row.state), key=STATE_RANK.__getitem__)
     moves = (
-        (row_id, FORWARD.get((by_id[row_id].settlement.state, states[row_id]))) for row_id in sorted(states)
+        (row_id, TRANSITIONS.get((by_id[row_id].outcome.state, states[row_id]))) for row_id in sorted(states)
     )
     return [(row_id, state) for row_id, state in moves if state is not None]
 
 
-def _concerns(word: Any, report: _Report) -> bool:
+def _applies_to_attempt(receipt: Any, report: _OutcomeReport) -> bool:
     """Return whether a receipt applies: `delivered` for any attempt, other states only for this attempt."""
-    if word.state == "delivered":
+    if receipt.state == "delivered":
         return True
-    our_message_id = kept(report.settlement.message_id, ID_LENGTH)
-    return bool(word.message_id == our_message_id if our_message_id else word.at >= report.parcel.claimed_at)
+    our_message_id = clip_text(report.outcome.message_id, ID_LENGTH)
+    return bool(
+        receipt.message_id == our_message_id if our_message_id else receipt.at >= report.message.claimed_at
+    )
 
 
-def _deed(report: _Report) -> Deed:
+def _audit_entry(report: _OutcomeReport) -> AuditEntry:
     """Return the audit entry of a delivery attempt."""
-    item, settlement = report.parcel.item, report.settlement
-    to, route = (item.to, item.route) if isinstance(item, Notice) else ("", "")
-    object_id, outcome = f"row {report.parcel.id}", settlement.state
-    return Deed(item.operator, to, "deliver", report.now, route, object_id, outcome, item.key)
+    item, settlement = report.message.item, report.outcome
+    to, route = (item.to, item.route) if isinstance(item, OutboundMessage) else ("", "")
+    object_id, outcome = f"row {report.message.id}", settlement.state
+    return AuditEntry(item.operator, to, "deliver", report.now, route, object_id, outcome, item.key)

@@ -22,59 +22,65 @@ from storage.sql.schema import (
     tickets,
 )
 
-By = str
+KeyColumn = str
 """Name of the column that identifies a line in a table."""
-Found = Mapping[By, Sequence[str | bytes]]
+LineKeys = Mapping[KeyColumn, Sequence[str | bytes]]
 """The values that identify a line, by key column; an empty list where they are not known."""
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class PersonalDataTable:
     """A table with personal data: its key column, exported columns and treatment on erasure."""
 
     table: Table
-    by: By
-    shown: tuple[str, ...]
-    fate: Literal["deleted", "kept"] = "deleted"
+    key_column: KeyColumn
+    exported_columns: tuple[str, ...]
+    on_erase: Literal["deleted", "kept"] = "deleted"
     """What happens to the rows when the subscriber asks for erasure."""
-    bound: bool = True
+    drops_with_owner: bool = True
     """Whether the rows are deleted when the number gets a new owner."""
 
     @property
     def name(self) -> str:
         """Name in reports."""
-        return self.table.name if self.by != "by" else f"{self.table.name} from it"
+        return self.table.name if self.key_column != "by" else f"{self.table.name} from it"
 
     @property
-    def where(self) -> ColumnElement[bool]:
+    def row_filter(self) -> ColumnElement[bool]:
         """Condition that selects one line's rows, with the parameters of `filter_values`."""
-        own = self.table.c[self.by].in_(bindparam("values", expanding=True))
+        own = self.table.c[self.key_column].in_(bindparam("values", expanding=True))
         if "operator" not in self.table.c:
             return own
         return and_(own, self.table.c.operator == bindparam("of"))
 
-    def given(self, operator: str, found: Found) -> dict[str, Any]:
+    def filter_values(self, operator: str, keys: LineKeys) -> dict[str, Any]:
         """Return the bind parameters of `row_filter`."""
-        values = {"values": list(found[self.by])}
+        values = {"values": list(keys[self.key_column])}
         return values if "operator" not in self.table.c else {**values, "of": operator}
 
 
-CONSENT = ("what", "given", "text", "language", "channel", "proof", "at")
-HOLDINGS: Sequence[Holding] = (
-    Holding(preferences, "subscription", ("language", "notify", "email", "email_validated", "address", "at")),
-    Holding(registrations, "subscription", ("by", "line", "account", "at")),
-    Holding(registrations, "by", ("line", "account", "at")),
-    Holding(links, "subscription", ("purpose", "expires_at", "opens")),
-    Holding(tickets, "subscription", ("reference", "kind", "bill", "line", "at"), bound=False),
-    Holding(passwords, "number", ("kind", "at")),
-    Holding(password_tries, "number", ("kind", "since", "wrong")),
-    Holding(opt_outs, "number", ("at",)),
-    Holding(codes, "subject", ("purpose", "expires_at")),
-    Holding(code_tries, "subject", ("purpose", "since", "wrong")),
-    Holding(code_sends, "subject", ("times",)),
-    Holding(bindings, "line", ("subscription", "since", "at"), bound=False),
-    Holding(consents, "subscription", CONSENT, "kept", bound=False),
-    Holding(audit, "actor", ("at", "channel", "action", "object", "outcome"), "kept", bound=False),
+CONSENT_COLUMNS = ("what", "given", "text", "language", "channel", "proof", "at")
+PERSONAL_DATA_TABLES: Sequence[PersonalDataTable] = (
+    PersonalDataTable(
+        preferences, "subscription", ("language", "notify", "email", "email_validated", "address", "at")
+    ),
+    PersonalDataTable(registrations, "subscription", ("by", "line", "account", "at")),
+    PersonalDataTable(registrations, "by", ("line", "account", "at")),
+    PersonalDataTable(links, "subscription", ("purpose", "expires_at", "opens")),
+    PersonalDataTable(
+        tickets, "subscription", ("reference", "kind", "bill", "line", "at"), drops_with_owner=False
+    ),
+    PersonalDataTable(passwords, "number", ("kind", "at")),
+    PersonalDataTable(password_tries, "number", ("kind", "since", "wrong")),
+    PersonalDataTable(opt_outs, "number", ("at",)),
+    PersonalDataTable(codes, "subject", ("purpose", "expires_at")),
+    PersonalDataTable(code_tries, "subject", ("purpose", "since", "wrong")),
+    PersonalDataTable(code_sends, "subject", ("times",)),
+    PersonalDataTable(bindings, "line", ("subscription", "since", "at"), drops_with_owner=False),
+    PersonalDataTable(consents, "subscription", CONSENT_COLUMNS, "kept", drops_with_owner=False),
+    PersonalDataTable(
+        audit, "actor", ("at", "channel", "action", "object", "outcome"), "kept", drops_with_owner=False
+    ),
 )
 """All tables with personal data of a line, besides the outbox (`storage.privacy.export_erase`).
 
@@ -85,7 +91,7 @@ answered on their line only; bindings, which are overwritten; consents and the a
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
+class DataSubject:
     """A data subject: a number and its subscription (empty when billing does not know the number)."""
 
     operator: str
@@ -93,24 +99,28 @@ class Owner:
     subscription: str = ""
 
 
-def known(found: Found) -> Iterator[Holding]:
+def searchable_tables(keys: LineKeys) -> Iterator[PersonalDataTable]:
     """Return the tables that can be searched; without a subscription, those keyed by number only."""
-    return (each for each in HOLDINGS if found[each.by])
+    return (each for each in PERSONAL_DATA_TABLES if keys[each.key_column])
 
 
-def rows(connection: Connection, holding: Holding, operator: str, found: Found) -> list[dict[str, Any]]:
+def export_rows(
+    connection: Connection, personal: PersonalDataTable, operator: str, keys: LineKeys
+) -> list[dict[str, Any]]:
     """Return the exported columns of a line's rows."""
-    columns = [holding.table.c[name] for name in holding.shown]
-    statement = select(*columns).where(holding.where)
-    return [dict(row._mapping) for row in connection.execute(statement, holding.given(operator, found))]
+    columns = [personal.table.c[name] for name in personal.exported_columns]
+    statement = select(*columns).where(personal.row_filter)
+    return [dict(row._mapping) for row in connection.execute(statement, personal.filter_values(operator, keys))]
 
 
-def count(connection: Connection, holding: Holding, operator: str, found: Found) -> int:
+def count_rows(connection: Connection, personal: PersonalDataTable, operator: str, keys: LineKeys) -> int:
     """Return the number of rows of a line."""
-    statement = select(func.count()).select_from(holding.table).where(holding.where)
-    return int(connection.execute(statement, holding.given(operator, found)).scalar_one())
+    statement = select(func.count()).select_from(personal.table).where(personal.row_filter)
+    return int(connection.execute(statement, personal.filter_values(operator, keys)).scalar_one())
 
 
-def drop(connection: Connection, holding: Holding, operator: str, found: Found) -> None:
+def delete_rows(connection: Connection, personal: PersonalDataTable, operator: str, keys: LineKeys) -> None:
     """Delete the rows of a line."""
-    connection.execute(delete(holding.table).where(holding.where), holding.given(operator, found))
+    connection.execute(
+        delete(personal.table).where(personal.row_filter), personal.filter_values(operator, keys)
+    )

@@ -9,13 +9,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, or_, select, update
 
-from flows.domain.records import Notice, Secret
-from storage.audit.trail import Auditor
-from storage.crypto import Seal
-from storage.outbox.enqueue import PURPOSE, packed
-from storage.privacy.data_map import Owner, count, drop, known, rows
-from storage.privacy.number_owner import Bindings
-from storage.sql.consent_triggers import ERASED
+from flows.domain.records import OutboundMessage, Secret
+from storage.audit.trail import AuditWriter
+from storage.crypto import AeadCipher
+from storage.outbox.enqueue import KEY_PURPOSE, decrypt_item
+from storage.privacy.data_map import DataSubject, count_rows, delete_rows, export_rows, searchable_tables
+from storage.privacy.number_owner import NumberOwners
+from storage.sql.consent_triggers import ERASED_PREFIX
 from storage.sql.engine import Database
 from storage.sql.schema import consents, outbox, preferences
 
@@ -28,55 +28,61 @@ class SqlPrivacy:
 
     def __init__(self, database: Database, secret: Secret) -> None:
         self._database = database
-        self._auditor, self._bindings = Auditor(secret), Bindings(secret)
-        self._seal = Seal(secret, PURPOSE)
+        self._audit_writer, self._number_owners = AuditWriter(secret), NumberOwners(secret)
+        self._cipher = AeadCipher(secret, KEY_PURPOSE)
 
-    async def export(self, owner: Owner) -> dict[str, Any]:
+    async def export(self, subject: DataSubject) -> dict[str, Any]:
         """Return all data stored about a line, by table, without secrets."""
-        return await self._database.read(lambda connection: self._shown(connection, owner))
+        return await self._database.read(lambda connection: self._export_tables(connection, subject))
 
-    async def erase(self, owner: Owner, tags: Sequence[str], *, yes: bool) -> dict[str, str]:
+    async def erase(
+        self, subject: DataSubject, key_prefixes: Sequence[str], *, confirmed: bool
+    ) -> dict[str, str]:
         """Erase a line's data; return what happens to the rows of each table.
 
         Nothing is changed unless `confirmed`. `key_prefixes` are the pseudonyms with which the outbox keys
         of the number and of its subscription begin.
         """
-        return await self._database.write(lambda connection: self._erase(connection, owner, tags, yes=yes))
+        return await self._database.write(
+            lambda connection: self._erase_rows(connection, subject, key_prefixes, confirmed=confirmed)
+        )
 
-    def _shown(self, connection: Connection, owner: Owner) -> dict[str, Any]:
-        keys = self._bindings.found(owner)
+    def _export_tables(self, connection: Connection, subject: DataSubject) -> dict[str, Any]:
+        keys = self._number_owners.line_keys(subject)
         export: dict[str, Any] = {
-            each.name: rows(connection, each, owner.operator, keys) for each in known(keys)
+            each.name: export_rows(connection, each, subject.operator, keys) for each in searchable_tables(keys)
         }
-        where, parameters = self._sent(connection, owner, ())
+        where, parameters = self._message_filter(connection, subject, ())
         messages = connection.execute(select(outbox).where(where).order_by(outbox.c.id), parameters)
-        return export | {"messages": [self._message(row) for row in messages]}
+        return export | {"messages": [self._exported_message(row) for row in messages]}
 
-    def _erase(self, connection: Connection, owner: Owner, tags: Sequence[str], *, yes: bool) -> dict[str, str]:
-        where, parameters = self._sent(connection, owner, tags)
+    def _erase_rows(
+        self, connection: Connection, subject: DataSubject, key_prefixes: Sequence[str], *, confirmed: bool
+    ) -> dict[str, str]:
+        where, parameters = self._message_filter(connection, subject, key_prefixes)
         messages = select(func.count()).select_from(outbox).where(where)
         report = {"outbox": f"{connection.execute(messages, parameters).scalar_one()} deleted"}
-        keys = self._bindings.found(owner)
-        for each in known(keys):
-            report[each.name] = f"{count(connection, each, owner.operator, keys)} {each.fate}"
-            if yes and each.fate == "deleted":
-                drop(connection, each, owner.operator, keys)
-        if yes:
+        keys = self._number_owners.line_keys(subject)
+        for each in searchable_tables(keys):
+            report[each.name] = f"{count_rows(connection, each, subject.operator, keys)} {each.on_erase}"
+            if confirmed and each.on_erase == "deleted":
+                delete_rows(connection, each, subject.operator, keys)
+        if confirmed:
             connection.execute(delete(outbox).where(where), parameters)
-            self._let_go(connection, owner)
+            self._pseudonymise_consents(connection, subject)
         return report
 
-    def _let_go(self, connection: Connection, owner: Owner) -> None:
+    def _pseudonymise_consents(self, connection: Connection, subject: DataSubject) -> None:
         """Replace the subscription of the consents by a pseudonym; what was agreed and when is kept."""
-        pseudonym = ERASED + self._auditor.actor(owner.operator, owner.subscription)
+        pseudonym = ERASED_PREFIX + self._audit_writer.pseudonym(subject.operator, subject.subscription)
         connection.execute(
             update(consents)
-            .where(consents.c.operator == owner.operator, consents.c.subscription == owner.subscription)
+            .where(consents.c.operator == subject.operator, consents.c.subscription == subject.subscription)
             .values(subscription=pseudonym)
         )
 
-    def _sent(
-        self, connection: Connection, owner: Owner, tags: Sequence[str]
+    def _message_filter(
+        self, connection: Connection, subject: DataSubject, key_prefixes: Sequence[str]
     ) -> tuple[ColumnElement[bool], dict[str, Any]]:
         """Return the condition and parameters that select the line's messages in the outbox.
 
@@ -85,24 +91,24 @@ class SqlPrivacy:
         """
         emails = connection.scalars(
             select(preferences.c.email).where(
-                preferences.c.operator == owner.operator, preferences.c.subscription == owner.subscription
+                preferences.c.operator == subject.operator, preferences.c.subscription == subject.subscription
             )
         )
-        parameters = {"of": owner.operator, "to_any": [owner.number, *filter(None, emails)]}
+        parameters = {"of": subject.operator, "to_any": [subject.number, *filter(None, emails)]}
         to_subscriber = outbox.c.to.in_(bindparam("to_any", expanding=True))
-        by_key = (outbox.c.key.like(f"{tag}/%") for tag in tags)
+        by_key = (outbox.c.key.like(f"{tag}/%") for tag in key_prefixes)
         return (outbox.c.operator == bindparam("of")) & or_(to_subscriber, *by_key), parameters
 
-    def _message(self, row: Any) -> dict[str, Any]:
+    def _exported_message(self, row: Any) -> dict[str, Any]:
         exported = {name: getattr(row, name) for name in ("created_at", "kind", "route", "state")}
         if row.payload is not None and row.kind != "code":
-            exported["text"] = self._text(row)
+            exported["text"] = self._message_text(row)
         return exported
 
-    def _text(self, row: Any) -> str:
+    def _message_text(self, row: Any) -> str:
         """Return a message's text; a row encrypted with another secret must not make the export fail."""
         try:
-            item = packed(row, self._seal)
+            item = decrypt_item(row, self._cipher)
         except ValueError:
             return UNREADABLE
-        return item.body if isinstance(item, Notice) else ""
+        return item.body if isinstance(item, OutboundMessage) else ""

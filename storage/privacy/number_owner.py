@@ -7,22 +7,22 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from flows.domain.records import Deed, Secret, Subscriber
-from storage.audit.trail import Auditor
-from storage.crypto import derived, mark, subject
-from storage.privacy.data_map import Found, Owner, drop, known
+from flows.domain.records import AuditEntry, Secret, Subscriber
+from storage.audit.trail import AuditWriter
+from storage.crypto import derive_key, keyed_hash, subject_hash
+from storage.privacy.data_map import DataSubject, LineKeys, delete_rows, searchable_tables
 from storage.sql.schema import bindings, consents, outbox
 
-_ADDING = upsert(bindings)
-BIND = _ADDING.on_conflict_do_nothing(index_elements=[bindings.c.line])
-REBIND = (
+_INSERT_BINDING = upsert(bindings)
+ADD_BINDING = _INSERT_BINDING.on_conflict_do_nothing(index_elements=[bindings.c.line])
+UPDATE_BINDING = (
     update(bindings)
     .where(bindings.c.line == bindparam("this"))
     .values({name: bindparam(name) for name in ("subscription", "since", "at")})
 )
-BOUND = select(bindings.c.subscription, bindings.c.since).where(bindings.c.line == bindparam("this"))
-LOCKED = BOUND.with_for_update()
-CALL_BACK = (
+SELECT_BINDING = select(bindings.c.subscription, bindings.c.since).where(bindings.c.line == bindparam("this"))
+LOCK_BINDING = SELECT_BINDING.with_for_update()
+CANCEL_WAITING_MESSAGES = (
     update(outbox)
     .where(
         outbox.c.operator == bindparam("of"),
@@ -32,76 +32,80 @@ CALL_BACK = (
     )
     .values(state="dead", reason="the number has a new owner", due_at=None, payload=None)
 )
-GIVEN = text(
+SELECT_LATEST_CONSENTS = text(
     """
     SELECT what, given, language FROM consents WHERE id IN (
         SELECT max(id) FROM consents WHERE operator = :operator AND subscription = :owner GROUP BY what
     )
     """
 )
-WITHDRAWN = insert(consents)
+INSERT_WITHDRAWALS = insert(consents)
 
 
-class Bindings:
+class NumberOwners:
     """Binds numbers to subscriptions; numbers are stored as keyed hashes."""
 
     def __init__(self, secret: Secret) -> None:
-        self._key = derived(secret, "lines")
-        self._codes = derived(secret, "codes")
-        self._auditor = Auditor(secret)
+        self._key = derive_key(secret, "lines")
+        self._codes_key = derive_key(secret, "codes")
+        self._audit_writer = AuditWriter(secret)
 
-    def line(self, operator: str, number: str) -> bytes:
+    def line_hash(self, operator: str, number: str) -> bytes:
         """Return the keyed hash that stands for a number in `bindings`."""
-        return mark(self._key, "line", operator, number)
+        return keyed_hash(self._key, "line", operator, number)
 
-    def moved(self, connection: Connection, number: str, owner: Subscriber, today: date) -> bool | None:
+    def owner_changed(self, connection: Connection, number: str, owner: Subscriber, today: date) -> bool | None:
         """Return whether the number has a new owner since it was last seen; None when it was never seen."""
-        row = connection.execute(BOUND, {"this": self.line(owner.operator, number)}).first()
-        return None if row is None else _other(row, owner, today)
+        row = connection.execute(SELECT_BINDING, {"this": self.line_hash(owner.operator, number)}).first()
+        return None if row is None else _is_other_owner(row, owner, today)
 
-    def bind(self, connection: Connection, number: str, owner: Subscriber, now: datetime) -> None:
+    def bind_owner(self, connection: Connection, number: str, owner: Subscriber, now: datetime) -> None:
         """Store the owner of a number, unless one is stored already."""
-        row = {"line": self.line(owner.operator, number), "operator": owner.operator}
-        connection.execute(BIND, {**row, "subscription": owner.id, "since": owner.since, "at": now})
+        row = {"line": self.line_hash(owner.operator, number), "operator": owner.operator}
+        connection.execute(ADD_BINDING, {**row, "subscription": owner.id, "since": owner.since, "at": now})
 
-    def rebind(
+    def replace_owner(
         self, connection: Connection, number: str, owner: Subscriber, now: datetime, today: date
-    ) -> tuple[Deed, ...]:
+    ) -> tuple[AuditEntry, ...]:
         """Delete the previous owner's data, store the new owner and return the audit entry, once per change."""
-        line_hash = self.line(owner.operator, number)
-        row = connection.execute(LOCKED, {"this": line_hash}).first()
-        if row is None or not _other(row, owner, today):
+        line_hash = self.line_hash(owner.operator, number)
+        row = connection.execute(LOCK_BINDING, {"this": line_hash}).first()
+        if row is None or not _is_other_owner(row, owner, today):
             return ()
-        self._drop(connection, Owner(owner.operator, number, row.subscription))
-        _withdraw(connection, {"operator": owner.operator, "owner": row.subscription}, now)
+        self._drop_owner_data(connection, DataSubject(owner.operator, number, row.subscription))
+        _withdraw_consents(connection, {"operator": owner.operator, "owner": row.subscription}, now)
         binding = {"this": line_hash, "subscription": owner.id, "since": owner.since, "at": now}
-        connection.execute(REBIND, binding)
-        return (Deed(owner.operator, number, "line.reassigned", now, "house"),)
+        connection.execute(UPDATE_BINDING, binding)
+        return (AuditEntry(owner.operator, number, "line.reassigned", now, "house"),)
 
-    def found(self, owner: Owner) -> Found:
+    def line_keys(self, data_subject: DataSubject) -> LineKeys:
         """Return the values that identify a line in each key column."""
-        who = owner.operator, owner.number
+        who = data_subject.operator, data_subject.number
         return {
-            "subscription": [owner.subscription] if owner.subscription else [],
-            "number": [owner.number],
-            "by": [owner.number],
-            "subject": [subject(self._codes, *who)],
-            "line": [self.line(*who)],
+            "subscription": [data_subject.subscription] if data_subject.subscription else [],
+            "number": [data_subject.number],
+            "by": [data_subject.number],
+            "subject": [subject_hash(self._codes_key, *who)],
+            "line": [self.line_hash(*who)],
             "actor": [
-                self._auditor.actor(owner.operator, each) for each in (owner.number, owner.subscription) if each
+                self._audit_writer.pseudonym(data_subject.operator, each)
+                for each in (data_subject.number, data_subject.subscription)
+                if each
             ],
         }
 
-    def _drop(self, connection: Connection, owner: Owner) -> None:
+    def _drop_owner_data(self, connection: Connection, data_subject: DataSubject) -> None:
         """Delete the previous owner's data and cancel the messages waiting for the number."""
-        keys = self.found(owner)
-        for personal in known(keys):
-            if personal.bound:
-                drop(connection, personal, owner.operator, keys)
-        connection.execute(CALL_BACK, {"of": owner.operator, "number": owner.number})
+        keys = self.line_keys(data_subject)
+        for personal in searchable_tables(keys):
+            if personal.drops_with_owner:
+                delete_rows(connection, personal, data_subject.operator, keys)
+        connection.execute(
+            CANCEL_WAITING_MESSAGES, {"of": data_subject.operator, "number": data_subject.number}
+        )
 
 
-def _other(row: Any, owner: Subscriber, today: date) -> bool:
+def _is_other_owner(row: Any, owner: Subscriber, today: date) -> bool:
     """Return whether the owner is another subscription, or the same id with a later first day.
 
     A backend that does not know the first day reports today (operator's time zone); that is not a change.
@@ -111,7 +115,7 @@ def _other(row: Any, owner: Subscriber, today: date) -> bool:
     return bool(owner.since > row.since and owner.since < today)
 
 
-def _withdraw(connection: Connection, given: Mapping[str, str], now: datetime) -> None:
+def _withdraw_consents(connection: Connection, given: Mapping[str, str], now: datetime) -> None:
     """Record the withdrawal of the previous owner's consents: they end with the subscription."""
     rows = [
         {
@@ -125,8 +129,8 @@ def _withdraw(connection: Connection, given: Mapping[str, str], now: datetime) -
             "proof": "none",
             "at": now,
         }
-        for row in connection.execute(GIVEN, given)
+        for row in connection.execute(SELECT_LATEST_CONSENTS, given)
         if row.given
     ]
     if rows:
-        connection.execute(WITHDRAWN, rows)
+        connection.execute(INSERT_WITHDRAWALS, rows)

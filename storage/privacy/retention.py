@@ -22,42 +22,42 @@ from storage.sql.schema import (
 )
 
 DAY = timedelta(days=1)
-DONE = ("sent", "delivered", "failed", "dead", "expired", "opted_out", "unknown")
+FINAL_STATES = ("sent", "delivered", "failed", "dead", "expired", "opted_out", "unknown")
 _BEFORE = bindparam("before", type_=outbox.c.changed_at.type)
-_DONE = (outbox.c.state.in_(DONE), outbox.c.due_at.is_(None), outbox.c.changed_at < _BEFORE)
-_OLDEST_KEPT = select(func.max(audit.c.seq)).where(audit.c.at < _BEFORE).scalar_subquery()
+_FINISHED_BEFORE = (outbox.c.state.in_(FINAL_STATES), outbox.c.due_at.is_(None), outbox.c.changed_at < _BEFORE)
+_YOUNGEST_EXPIRED_SEQ = select(func.max(audit.c.seq)).where(audit.c.at < _BEFORE).scalar_subquery()
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
+class RetentionRule:
     """How long one kind of record is kept, and the statement that deletes it."""
 
-    what: str
-    keep: timedelta
+    name: str
+    period: timedelta
     statement: Any
 
 
-TERMS = (
-    Term("codes", DAY, delete(codes).where(codes.c.expires_at < _BEFORE)),
-    Term("wrong codes", DAY, delete(code_tries).where(code_tries.c.since < _BEFORE)),
-    Term("codes sent", DAY, delete(code_sends).where(code_sends.c.since < _BEFORE)),
-    Term("code budgets", DAY, delete(code_budgets).where(code_budgets.c.since < _BEFORE)),
-    Term("wrong passwords", DAY, delete(password_tries).where(password_tries.c.since < _BEFORE)),
-    Term("keys of changes", 7 * DAY, delete(changes).where(changes.c.at < _BEFORE)),
-    Term(
+RETENTION_RULES = (
+    RetentionRule("codes", DAY, delete(codes).where(codes.c.expires_at < _BEFORE)),
+    RetentionRule("wrong codes", DAY, delete(code_tries).where(code_tries.c.since < _BEFORE)),
+    RetentionRule("codes sent", DAY, delete(code_sends).where(code_sends.c.since < _BEFORE)),
+    RetentionRule("code budgets", DAY, delete(code_budgets).where(code_budgets.c.since < _BEFORE)),
+    RetentionRule("wrong passwords", DAY, delete(password_tries).where(password_tries.c.since < _BEFORE)),
+    RetentionRule("keys of changes", 7 * DAY, delete(changes).where(changes.c.at < _BEFORE)),
+    RetentionRule(
         "what links held",
         timedelta(0),
         update(links).where(links.c.expires_at < _BEFORE, links.c.value != "").values(value="", opens=0),
     ),
-    Term("links", 30 * DAY, delete(links).where(links.c.expires_at < _BEFORE)),
-    Term(
+    RetentionRule("links", 30 * DAY, delete(links).where(links.c.expires_at < _BEFORE)),
+    RetentionRule(
         "bodies of messages",
         30 * DAY,
-        update(outbox).where(*_DONE, outbox.c.payload.is_not(None)).values(payload=None),
+        update(outbox).where(*_FINISHED_BEFORE, outbox.c.payload.is_not(None)).values(payload=None),
     ),
-    Term("messages", 365 * DAY, delete(outbox).where(*_DONE)),
-    Term("receipts", 365 * DAY, delete(receipts).where(receipts.c.at < _BEFORE)),
-    Term("audit trail", trail.KEEP, delete(audit).where(audit.c.seq < _OLDEST_KEPT)),
+    RetentionRule("messages", 365 * DAY, delete(outbox).where(*_FINISHED_BEFORE)),
+    RetentionRule("receipts", 365 * DAY, delete(receipts).where(receipts.c.at < _BEFORE)),
+    RetentionRule("audit trail", trail.RETENTION, delete(audit).where(audit.c.seq < _YOUNGEST_EXPIRED_SEQ)),
 )
 """The retention rules; `period` counts from expiry for codes and links, else from the last change.
 
@@ -67,13 +67,13 @@ as long as the account.
 """
 
 
-async def run(database: Database, now: datetime) -> dict[str, int]:
+async def apply_retention(database: Database, now: datetime) -> dict[str, int]:
     """Delete what is past its retention period; return the number of rows of each kind."""
     counts: dict[str, int] = {}
-    for rule in TERMS:
-        counts[rule.what] = await database.write(lambda c, rule=rule: _run(c, rule, now), seconds=60)  # type: ignore[misc]
+    for rule in RETENTION_RULES:
+        counts[rule.name] = await database.write(lambda c, rule=rule: _apply_rule(c, rule, now), seconds=60)  # type: ignore[misc]
     return counts
 
 
-def _run(connection: Connection, term: Term, now: datetime) -> int:
-    return int(connection.execute(term.statement, {"before": now - term.keep}).rowcount)
+def _apply_rule(connection: Connection, rule: RetentionRule, now: datetime) -> int:
+    return int(connection.execute(rule.statement, {"before": now - rule.period}).rowcount)

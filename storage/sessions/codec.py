@@ -2,50 +2,50 @@
 
 import zlib
 
-PLAIN_BYTES = 220
+MAX_PLAIN_BYTES = 220
 """Longest body stored uncompressed: with header, hop hash and mark it fills Redis's 256-byte block."""
-MOST_BYTES = 1 << 20
+MAX_DECODED_BYTES = 1 << 20
 """Longest body accepted after decompression; a longer one is treated as damaged."""
 
 # Compression dictionary. Stored sessions need exactly these bytes; to change them, use a new mark byte.
-_WORDS = (
+_DICTIONARY = (
     b'","ussd","+33","voice","+216","sms","+212","+407","mobile",["line","code","password"],"home","fr",'
     b'"ar","ro","en",[],0,0,0,1,[0,1,3],"",{"ok","invoice.","einvoice.menu","einvoice.confirm"}]'
     b"END CON \n1. \n2. \n3. \n4. \n5. \n9. \n0. "
 )
-_PLAIN, _PACKED = b"\0", b"\1"
+_PLAIN_MARK, _COMPRESSED_MARK = b"\0", b"\1"
 # Fixed codes and a small window: a third of the time of zlib's defaults, 8 % longer. Templates, only copied.
-_WINDOW = -11
-_PACK = zlib.compressobj(1, zlib.DEFLATED, _WINDOW, 2, zlib.Z_FIXED, _WORDS)
-_UNPACK = zlib.decompressobj(_WINDOW, _WORDS)
+_WINDOW_BITS = -11
+_COMPRESSOR = zlib.compressobj(1, zlib.DEFLATED, _WINDOW_BITS, 2, zlib.Z_FIXED, _DICTIONARY)
+_DECOMPRESSOR = zlib.decompressobj(_WINDOW_BITS, _DICTIONARY)
 
 
-def packed(session: bytes | None, reply: bytes) -> bytes:
+def encode_body(session: bytes | None, reply: bytes) -> bytes:
     """Encode session and reply as one body; `decode_body` is the inverse."""
     stored = session or b""
     plain = len(stored).to_bytes(3) + stored + reply
-    if len(plain) <= PLAIN_BYTES:
-        return _PLAIN + plain
-    compressor = _PACK.copy()
+    if len(plain) <= MAX_PLAIN_BYTES:
+        return _PLAIN_MARK + plain
+    compressor = _COMPRESSOR.copy()
     short = compressor.compress(plain) + compressor.flush()
-    return _PACKED + short if len(short) < len(plain) else _PLAIN + plain
+    return _COMPRESSED_MARK + short if len(short) < len(plain) else _PLAIN_MARK + plain
 
 
-def unpacked(body: bytes) -> tuple[bytes, bytes]:
+def decode_body(body: bytes) -> tuple[bytes, bytes]:
     """Return session and reply; ValueError when the bytes are not a valid body."""
-    plain = body[1:] if body[:1] == _PLAIN else _decompressed(body)
+    plain = body[1:] if body[:1] == _PLAIN_MARK else _decompress(body)
     end = 3 + int.from_bytes(plain[:3])
     if len(plain) < end:
         raise ValueError("session body: truncated")
     return plain[3:end], plain[end:]
 
 
-def _decompressed(body: bytes) -> bytes:
-    decompressor = _UNPACK.copy()
+def _decompress(body: bytes) -> bytes:
+    decompressor = _DECOMPRESSOR.copy()
     try:
-        plain = decompressor.decompress(body[1:], MOST_BYTES)
+        plain = decompressor.decompress(body[1:], MAX_DECODED_BYTES)
     except zlib.error as error:
         raise ValueError("session body: cannot be decompressed") from error
-    if body[:1] != _PACKED or not decompressor.eof or decompressor.unused_data:
+    if body[:1] != _COMPRESSED_MARK or not decompressor.eof or decompressor.unused_data:
         raise ValueError("session body: unknown mark, incomplete or too long")
     return plain

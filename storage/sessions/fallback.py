@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TypeVar
 
 from flows.domain.failures import Overloaded, Unavailable
-from flows.domain.ports import Opened, SessionKey, Sessions
-from storage.sessions.circuit import Circuit
+from flows.domain.ports import OpenedSession, SessionKey, SessionStore
+from storage.sessions.circuit import StoreCircuitBreaker
 from storage.sessions.memory_store import MemorySessions
 
 _log = logging.getLogger("dialtree.sessions")
@@ -31,77 +31,79 @@ class FallbackSessions:
 
     def __init__(
         self,
-        primary: Sessions,
-        spare: MemorySessions,
+        primary: SessionStore,
+        memory: MemorySessions,
         now: Callable[[], float],
-        failures: int = 3,
+        failure_threshold: int = 3,
         cool_down_seconds: float = 1.0,
     ) -> None:
         self._primary = primary
-        self._spare = spare
-        self._circuit = Circuit(now, failures, cool_down_seconds)
+        self._memory = memory
+        self._breaker = StoreCircuitBreaker(now, failure_threshold, cool_down_seconds)
 
     @property
-    def degraded(self) -> bool:
+    def is_degraded(self) -> bool:
         """Whether the circuit of the primary is open. For readiness and metrics."""
-        return self._circuit.broken
+        return self._breaker.is_open
 
-    async def open(self, key: SessionKey, hop: str) -> Opened:
+    async def open(self, key: SessionKey, request_id: str) -> OpenedSession:
         """Implement `Sessions.open`, from the store that has the session."""
-        if not self._spare.holds(key):
-            opened = await self._try(lambda: self._primary.open(key, hop))
+        if not self._memory.has_session(key):
+            opened = await self._call_primary(lambda: self._primary.open(key, request_id))
             if opened is not None:
                 return opened
         # A negative lease marks a session opened in memory, so that save and release go there too.
-        opened = await self._spare.open(key, hop)
-        return replace(opened, lease=-opened.lease)
+        opened = await self._memory.open(key, request_id)
+        return replace(opened, fencing_token=-opened.fencing_token)
 
     async def save(
-        self, key: SessionKey, opened: Opened, hop: str, session: bytes | None, reply: bytes
+        self, key: SessionKey, opened: OpenedSession, request_id: str, session: bytes | None, reply: bytes
     ) -> bool:
         """Store both where the session was opened; in `memory` when the primary fails."""
-        if opened.lease < 0:
-            return await self._spare.save(key, _spares(opened), hop, session, reply)
-        saved = await self._try(lambda: self._primary.save(key, opened, hop, session, reply))
+        if opened.fencing_token < 0:
+            return await self._memory.save(key, _memory_lease(opened), request_id, session, reply)
+        saved = await self._call_primary(lambda: self._primary.save(key, opened, request_id, session, reply))
         if saved is None:
-            self._keep(key, opened, hop, session, reply)
+            self._save_in_memory(key, opened, request_id, session, reply)
         return saved is not False
 
-    async def release(self, key: SessionKey, opened: Opened) -> None:
+    async def release(self, key: SessionKey, opened: OpenedSession) -> None:
         """Release the lease; if the primary cannot be called, the lease expires there."""
-        if opened.lease < 0:
-            await self._spare.release(key, _spares(opened))
+        if opened.fencing_token < 0:
+            await self._memory.release(key, _memory_lease(opened))
             return
-        await self._try(lambda: self._primary.release(key, opened))
+        await self._call_primary(lambda: self._primary.release(key, opened))
 
-    async def drop(self, key: SessionKey) -> None:
+    async def delete_session(self, key: SessionKey) -> None:
         """Delete the session in both stores; if the primary cannot be called, it expires there."""
-        await self._spare.drop(key)
-        await self._try(lambda: self._primary.drop(key))
+        await self._memory.delete_session(key)
+        await self._call_primary(lambda: self._primary.delete_session(key))
 
-    async def forget(self, tag: str) -> int:
+    async def forget_subscriber(self, tag: str) -> int:
         """Delete a subscriber's sessions in both stores; Unavailable when the primary cannot be called."""
-        return await self._spare.forget(tag) + await self._primary.forget(tag)
+        return await self._memory.forget_subscriber(tag) + await self._primary.forget_subscriber(tag)
 
-    def _keep(self, key: SessionKey, opened: Opened, hop: str, session: bytes | None, reply: bytes) -> None:
+    def _save_in_memory(
+        self, key: SessionKey, opened: OpenedSession, request_id: str, session: bytes | None, reply: bytes
+    ) -> None:
         """Store the finished turn in memory; when memory is full only the session is lost, not the reply."""
         try:
-            self._spare.keep(key, opened.version, hop, session, reply)
+            self._memory.adopt_session(key, opened.version, request_id, session, reply)
         except Overloaded:
             _log.warning("sessions.session_lost")
 
-    async def _try(self, work: Callable[[], Awaitable[T]]) -> T | None:
+    async def _call_primary(self, call: Callable[[], Awaitable[T]]) -> T | None:
         """Return the primary's answer; None when it fails or its circuit is open."""
-        if not self._circuit.closed():
+        if not self._breaker.allow_request():
             return None
         try:
-            answer = await work()
+            answer = await call()
         except Unavailable as failure:
-            self._circuit.failed(failure)
+            self._breaker.record_failure(failure)
             return None
-        self._circuit.worked()
+        self._breaker.record_success()
         return answer
 
 
-def _spares(opened: Opened) -> Opened:
-    return replace(opened, lease=-opened.lease)
+def _memory_lease(opened: OpenedSession) -> OpenedSession:
+    return replace(opened, fencing_token=-opened.fencing_token)

@@ -14,7 +14,7 @@ holds "nan", with the arguments swapped it is not; above 2^53 integers are no lo
 
 from storage.sessions.pipelining import Script
 
-_READ = """
+_RECORD_FUNCTIONS = """
 local function read(key)
   local record = redis.pcall('GET', key)
   if type(record) ~= 'string' or #record < 19 then return nil end
@@ -28,8 +28,8 @@ local function write(key, kind, version, token, until_ms, hop, body, ttl)
 end
 """
 
-OPEN = Script(
-    _READ
+OPEN_SESSION = Script(
+    _RECORD_FUNCTIONS
     + """
 local hop, lease_ms, ttl_ms, interval, window =
   ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -51,15 +51,15 @@ token = math.max(token + 1, now)
 write(KEYS[1], kind, version, token, ms + lease_ms, was[5], body, ttl_ms)
 return {kind == 0xD1 and 1 or 0, version, token, body}
 """,
-    keys=2,
+    key_count=2,
 )
 """Keys: session, bucket. Arguments: hop, lease ms, TTL ms, interval us (0: no limit), window us.
 
 Returns status (0 new, 1 live, 2 ended, 3 replay, 4 busy, 5 limited), version, token, body.
 """
 
-SAVE = Script(
-    _READ
+SAVE_SESSION = Script(
+    _RECORD_FUNCTIONS
     + """
 local was = read(KEYS[1])
 if not was or was[2] ~= tonumber(ARGV[1]) or was[3] ~= tonumber(ARGV[2]) or was[4] == 0 then return 0 end
@@ -67,12 +67,12 @@ local version = (was[2] + 1) % 4294967296
 write(KEYS[1], tonumber(ARGV[3]), version, was[3], 0, ARGV[4], ARGV[5], ARGV[6])
 return 1
 """,
-    keys=1,
+    key_count=1,
 )
 """Arguments: version, token, kind, hop, body, TTL ms. Returns 1, or 0 when the lease was lost."""
 
-RELEASE = Script(
-    _READ
+RELEASE_LEASE = Script(
+    _RECORD_FUNCTIONS
     + """
 local was = read(KEYS[1])
 if not was or was[3] ~= tonumber(ARGV[1]) or was[4] == 0 then return 0 end
@@ -80,14 +80,14 @@ if was[1] == 0xD0 then return redis.call('DEL', KEYS[1]) end
 write(KEYS[1], was[1], was[2], was[3], 0, was[5], was[6], math.max(1, redis.call('PTTL', KEYS[1])))
 return 1
 """,
-    keys=1,
+    key_count=1,
 )
 """Arguments: token. Keeps a saved session and its remaining TTL; deletes one never saved."""
 
-DROP = Script("return redis.call('DEL', KEYS[1])", keys=1)
+DROP_SESSION = Script("return redis.call('DEL', KEYS[1])", key_count=1)
 """Delete the session, leased or not."""
 
-FORGET = Script(
+FORGET_SUBSCRIBER = Script(
     """
 local found = redis.call('SCAN', ARGV[1], 'MATCH', KEYS[1] .. '*', 'COUNT', 2000)
 local gone = 0
@@ -97,13 +97,13 @@ end
 redis.call('DEL', KEYS[1])
 return {found[1], gone}
 """,
-    keys=1,
+    key_count=1,
 )
 """One SCAN step. Key: `{tag}`, which is the bucket's key and selects the cluster node of this tag's keys.
 Argument: the cursor. Returns the next cursor, 0 at the end, and how many sessions were deleted.
 """
 
-TALLY = Script(
+COUNT_IN_WINDOW = Script(
     """
 local count = redis.pcall('INCR', KEYS[1])
 if type(count) ~= 'number' then
@@ -113,6 +113,6 @@ end
 if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return count
 """,
-    keys=1,
+    key_count=1,
 )
 """Argument: the window in ms, which begins with the first count. Returns the count."""

@@ -8,36 +8,36 @@ from dataclasses import dataclass
 from itertools import count
 
 from flows.domain.failures import Overloaded
-from flows.domain.ports import Opened, SessionKey
-from storage.sessions.leaky_bucket import Buckets, Rate
+from flows.domain.ports import OpenedSession, SessionKey
+from storage.sessions.leaky_bucket import TurnRateLimit, TurnRateLimiter
 
-_BUSY = Opened("busy")
-_LIMITED = Opened("limited")
+_BUSY_RESULT = OpenedSession("busy")
+_LIMITED_RESULT = OpenedSession("limited")
 
 
 @dataclass(slots=True)
-class _Entry:
-    expires: float
+class _SessionRecord:
+    expires_at: float
     version: int = 0
     lease: int = 0
-    until: float = 0.0
+    lease_expires_at: float = 0.0
     """When the lease expires; 0 when it is free."""
     hop: str | None = None
     session: bytes | None = None
     reply: bytes | None = None
-    freed: asyncio.Event | None = None
+    release_event: asyncio.Event | None = None
     """Set when the lease is released; created by the first concurrent request that waits."""
 
-    def found(self) -> Opened:
+    def as_opened(self) -> OpenedSession:
         """Return the leased session: `live` with its bytes, or `new`."""
-        return Opened("live" if self.version else "new", self.version, self.lease, self.session)
+        return OpenedSession("live" if self.version else "new", self.version, self.lease, self.session)
 
-    def free(self) -> None:
+    def release_lease(self) -> None:
         """Free the lease and wake the waiting requests."""
-        self.until = 0.0
-        if self.freed is not None:
-            self.freed.set()
-            self.freed = None
+        self.lease_expires_at = 0.0
+        if self.release_event is not None:
+            self.release_event.set()
+            self.release_event = None
 
 
 class MemorySessions:
@@ -52,148 +52,159 @@ class MemorySessions:
         self,
         now: Callable[[], float],
         ttl_seconds: float = 180.0,
-        limit: Rate | None = None,
+        rate_limit: TurnRateLimit | None = None,
         wait_seconds: float = 5.0,
         lease_seconds: float = 10.0,
-        entries: int = 100_000,
+        max_entries: int = 100_000,
     ) -> None:
         self._now = now
-        self._ttl = ttl_seconds
+        self._ttl_seconds = ttl_seconds
         self._wait_seconds = wait_seconds
         self._lease_seconds = lease_seconds
-        self._limit = Buckets(limit, 2 * entries) if limit else None
-        self._most = entries
-        self._fences = count(1)
+        self._rate_limiter = TurnRateLimiter(rate_limit, 2 * max_entries) if rate_limit else None
+        self._max_entries = max_entries
+        self._lease_numbers = count(1)
         # Least recently used first, which is also the order of expiry: every turn gives the same TTL.
-        self._entries: OrderedDict[tuple[str, str], _Entry] = OrderedDict()
+        self._records: OrderedDict[tuple[str, str], _SessionRecord] = OrderedDict()
 
     def __len__(self) -> int:
         """Return the number of stored sessions, including expired ones not yet evicted."""
-        return len(self._entries)
+        return len(self._records)
 
-    def holds(self, key: SessionKey) -> bool:
+    def has_session(self, key: SessionKey) -> bool:
         """Return whether an unexpired session is stored under this key."""
-        return self._alive((key.tag, key.name), self._now()) is not None if self._entries else False
+        return (
+            self._live_record((key.subscriber_hash, key.session_hash), self._now()) is not None
+            if self._records
+            else False
+        )
 
-    async def open(self, key: SessionKey, hop: str) -> Opened:
+    async def open(self, key: SessionKey, request_id: str) -> OpenedSession:
         """Implement `Sessions.open`: load, lease, replay check and rate limit; Overloaded when full."""
-        opened = self._open(key, hop)
-        return opened if opened is not _BUSY else await self._wait(key, hop)
+        opened = self._try_open(key, request_id)
+        return opened if opened is not _BUSY_RESULT else await self._wait_for_lease(key, request_id)
 
     async def save(
-        self, key: SessionKey, opened: Opened, hop: str, session: bytes | None, reply: bytes
+        self, key: SessionKey, opened: OpenedSession, request_id: str, session: bytes | None, reply: bytes
     ) -> bool:
         """Store both if lease and version are still those of `opened`; None ends the conversation."""
-        name, now = (key.tag, key.name), self._now()
-        entry = self._held(name, opened, now)
+        name, now = (key.subscriber_hash, key.session_hash), self._now()
+        entry = self._leased_record(name, opened, now)
         if entry is None or entry.version != opened.version:
             return False
-        self._write(name, entry, hop, session, reply)
-        entry.expires = now + self._ttl
-        entry.free()
+        self._store_turn(name, entry, request_id, session, reply)
+        entry.expires_at = now + self._ttl_seconds
+        entry.release_lease()
         return True
 
-    async def release(self, key: SessionKey, opened: Opened) -> None:
+    async def release(self, key: SessionKey, opened: OpenedSession) -> None:
         """Release the lease if it is still ours."""
-        name = (key.tag, key.name)
-        entry = self._held(name, opened, self._now())
+        name = (key.subscriber_hash, key.session_hash)
+        entry = self._leased_record(name, opened, self._now())
         if entry is None:
             return
         if not entry.version:
-            del self._entries[name]
-        entry.free()
+            del self._records[name]
+        entry.release_lease()
 
-    async def drop(self, key: SessionKey) -> None:
+    async def delete_session(self, key: SessionKey) -> None:
         """Delete the session; the holder of its lease can no longer save."""
-        entry = self._entries.pop((key.tag, key.name), None)
+        entry = self._records.pop((key.subscriber_hash, key.session_hash), None)
         if entry is not None:
-            entry.free()
+            entry.release_lease()
 
-    async def forget(self, tag: str) -> int:
+    async def forget_subscriber(self, tag: str) -> int:
         """Delete a subscriber's sessions in this process; return how many there were."""
-        names = [name for name in self._entries if name[0] == tag]
+        names = [name for name in self._records if name[0] == tag]
         for name in names:
-            self._entries.pop(name).free()
+            self._records.pop(name).release_lease()
         return len(names)
 
-    def keep(self, key: SessionKey, version: int, hop: str, session: bytes | None, reply: bytes) -> None:
+    def adopt_session(
+        self, key: SessionKey, version: int, request_id: str, session: bytes | None, reply: bytes
+    ) -> None:
         """Store a turn that was opened in another store, replacing what is here; Overloaded when full."""
-        name, now = (key.tag, key.name), self._now()
-        entry = self._alive(name, now) or self._add(name, now)
+        name, now = (key.subscriber_hash, key.session_hash), self._now()
+        entry = self._live_record(name, now) or self._add_record(name, now)
         entry.version = version
-        self._write(name, entry, hop, session, reply)
-        entry.free()
+        self._store_turn(name, entry, request_id, session, reply)
+        entry.release_lease()
 
-    def _open(self, key: SessionKey, hop: str) -> Opened:
-        name, now = (key.tag, key.name), self._now()
-        entry = self._alive(name, now)
+    def _try_open(self, key: SessionKey, request_id: str) -> OpenedSession:
+        name, now = (key.subscriber_hash, key.session_hash), self._now()
+        entry = self._live_record(name, now)
         if entry is not None:
-            if entry.version and entry.hop == hop:
-                return Opened("replay", entry.version, 0, entry.session, entry.reply)
+            if entry.version and entry.hop == request_id:
+                return OpenedSession("replay", entry.version, 0, entry.session, entry.reply)
             if entry.version and entry.session is None:
-                return Opened("ended", entry.version, 0, None, entry.reply)
-            if entry.until > now:
-                return _BUSY
-        if self._limit is not None and not self._limit.take(key.tag, now):
-            return _LIMITED
-        return self._lease(name, entry or self._add(name, now), now)
+                return OpenedSession("ended", entry.version, 0, None, entry.reply)
+            if entry.lease_expires_at > now:
+                return _BUSY_RESULT
+        if self._rate_limiter is not None and not self._rate_limiter.allow_turn(key.subscriber_hash, now):
+            return _LIMITED_RESULT
+        return self._grant_lease(name, entry or self._add_record(name, now), now)
 
-    def _lease(self, name: tuple[str, str], entry: _Entry, now: float) -> Opened:
-        entry.lease = next(self._fences)
-        entry.until = now + self._lease_seconds
-        entry.expires = now + self._ttl
-        self._entries.move_to_end(name)
-        return entry.found()
+    def _grant_lease(self, name: tuple[str, str], record: _SessionRecord, now: float) -> OpenedSession:
+        record.lease = next(self._lease_numbers)
+        record.lease_expires_at = now + self._lease_seconds
+        record.expires_at = now + self._ttl_seconds
+        self._records.move_to_end(name)
+        return record.as_opened()
 
-    async def _wait(self, key: SessionKey, hop: str) -> Opened:
+    async def _wait_for_lease(self, key: SessionKey, request_id: str) -> OpenedSession:
         try:
             async with asyncio.timeout(self._wait_seconds):
-                while (opened := self._open(key, hop)) is _BUSY:
-                    await self._freed(self._entries[(key.tag, key.name)])
+                while (opened := self._try_open(key, request_id)) is _BUSY_RESULT:
+                    await self._wait_for_release(self._records[(key.subscriber_hash, key.session_hash)])
         except TimeoutError:
-            return _BUSY
+            return _BUSY_RESULT
         return opened
 
-    async def _freed(self, entry: _Entry) -> None:
+    async def _wait_for_release(self, record: _SessionRecord) -> None:
         """Return when the lease is released or expired."""
-        entry.freed = entry.freed or asyncio.Event()
+        record.release_event = record.release_event or asyncio.Event()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(entry.until - self._now()):
-                await entry.freed.wait()
+            async with asyncio.timeout(record.lease_expires_at - self._now()):
+                await record.release_event.wait()
 
-    def _alive(self, name: tuple[str, str], now: float) -> _Entry | None:
-        entry = self._entries.get(name)
-        if entry is not None and entry.expires <= now:
-            del self._entries[name]
-            entry.free()
+    def _live_record(self, name: tuple[str, str], now: float) -> _SessionRecord | None:
+        entry = self._records.get(name)
+        if entry is not None and entry.expires_at <= now:
+            del self._records[name]
+            entry.release_lease()
             return None
         return entry
 
-    def _held(self, name: tuple[str, str], opened: Opened, now: float) -> _Entry | None:
-        entry = self._alive(name, now)
-        is_ours = entry is not None and entry.until and entry.lease == opened.lease
+    def _leased_record(self, name: tuple[str, str], opened: OpenedSession, now: float) -> _SessionRecord | None:
+        entry = self._live_record(name, now)
+        is_ours = entry is not None and entry.lease_expires_at and entry.lease == opened.fencing_token
         return entry if is_ours else None
 
-    def _add(self, name: tuple[str, str], now: float) -> _Entry:
-        self._sweep(now)
-        if len(self._entries) >= self._most:
+    def _add_record(self, name: tuple[str, str], now: float) -> _SessionRecord:
+        self._evict_expired(now)
+        if len(self._records) >= self._max_entries:
             raise Overloaded("memory sessions: the limit of this process is reached")
-        entry = self._entries[name] = _Entry(now + self._ttl)
+        entry = self._records[name] = _SessionRecord(now + self._ttl_seconds)
         return entry
 
-    def _sweep(self, now: float) -> None:
+    def _evict_expired(self, now: float) -> None:
         """Evict at most two expired sessions per new one: they do not pile up, at a bounded cost per turn."""
-        for _ in range(min(2, len(self._entries))):
-            oldest = next(iter(self._entries))
-            if self._entries[oldest].expires > now:
+        for _ in range(min(2, len(self._records))):
+            oldest = next(iter(self._records))
+            if self._records[oldest].expires_at > now:
                 return
-            self._entries.pop(oldest).free()
+            self._records.pop(oldest).release_lease()
 
-    def _write(
-        self, name: tuple[str, str], entry: _Entry, hop: str, session: bytes | None, reply: bytes
+    def _store_turn(
+        self,
+        name: tuple[str, str],
+        record: _SessionRecord,
+        request_id: str,
+        session: bytes | None,
+        reply: bytes,
     ) -> None:
-        entry.version += 1
-        entry.hop = hop
-        entry.session = session
-        entry.reply = reply
-        self._entries.move_to_end(name)
+        record.version += 1
+        record.hop = request_id
+        record.session = session
+        record.reply = reply
+        self._records.move_to_end(name)

@@ -15,7 +15,7 @@ from redis.exceptions import TimeoutError as RedisTimeout
 
 from flows.domain.failures import Down, Slow, Unavailable
 
-Word = str | bytes | int
+ScriptArgument = str | bytes | int
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,24 +23,24 @@ class Script:
     """A Lua script with its SHA-1 for EVALSHA; it uses keys of one hash tag only."""
 
     source: str = field(repr=False)
-    keys: int
-    sha: str = field(init=False)
+    key_count: int
+    sha1: str = field(init=False)
 
     def __post_init__(self) -> None:
         digest = hashlib.sha1(self.source.encode(), usedforsecurity=False).hexdigest()
-        object.__setattr__(self, "sha", digest)
+        object.__setattr__(self, "sha1", digest)
 
 
-class Caller(Protocol):
+class ScriptClient(Protocol):
     """A client that runs Lua scripts in Redis."""
 
-    async def call(self, script: Script, *words: Word) -> Any:
+    async def run_script(self, script: Script, *words: ScriptArgument) -> Any:
         """Run a script with its keys and arguments, and return the answer.
 
         Raises Slow when no answer came within the budget, Down on an error answer or a lost connection.
         """
 
-    async def load(self, *scripts: Script) -> None:
+    async def load_scripts(self, *scripts: Script) -> None:
         """Load scripts before their first use; raises as `run_script` does."""
 
     async def aclose(self) -> None:
@@ -48,13 +48,13 @@ class Caller(Protocol):
 
 
 @dataclass(slots=True)
-class _Call:
+class _PendingCall:
     script: Script
-    words: tuple[Word, ...]
+    arguments: tuple[ScriptArgument, ...]
     answer: asyncio.Future[Any]
 
 
-class Coalescer:
+class PipelinedScripts:
     """Script client of one Redis (or a Sentinel's current master) that pipelines concurrent calls.
 
     A call waits `budget_seconds` at most, counted from the oldest call of its pipeline. At most
@@ -64,80 +64,86 @@ class Coalescer:
     """
 
     def __init__(
-        self, client: Redis, budget_seconds: float = 0.1, lanes: int = 2, guides: Sequence[Redis] = ()
+        self,
+        client: Redis,
+        budget_seconds: float = 0.1,
+        max_pipelines: int = 2,
+        sentinels: Sequence[Redis] = (),
     ) -> None:
         self._client = client
-        self._guides = guides
-        self._budget = budget_seconds
-        self._free = lanes
-        self._calls: list[_Call] = []
-        self._since = 0.0
+        self._sentinels = sentinels
+        self._budget_seconds = budget_seconds
+        self._free_pipelines = max_pipelines
+        self._pending_calls: list[_PendingCall] = []
+        self._oldest_call_at = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def call(self, script: Script, *words: Word) -> Any:
+    async def run_script(self, script: Script, *words: ScriptArgument) -> Any:
         """Implement `ScriptClient.run_script`."""
         loop = asyncio.get_running_loop()
-        call = _Call(script, words, loop.create_future())
-        if not self._calls:
-            self._since = loop.time()
-            loop.call_soon(self._depart)
-        self._calls.append(call)
+        call = _PendingCall(script, words, loop.create_future())
+        if not self._pending_calls:
+            self._oldest_call_at = loop.time()
+            loop.call_soon(self._start_pipeline)
+        self._pending_calls.append(call)
         return await call.answer
 
-    async def load(self, *scripts: Script) -> None:
+    async def load_scripts(self, *scripts: Script) -> None:
         """Implement `ScriptClient.load_scripts`, with ten times the budget: it may have to connect first."""
         try:
-            async with asyncio.timeout(10 * self._budget):
+            async with asyncio.timeout(10 * self._budget_seconds):
                 for script in scripts:
                     await self._client.script_load(script.source)
         except (TimeoutError, RedisError, OSError) as error:
-            raise failure(error) from error
+            raise translate_error(error) from error
 
     async def aclose(self) -> None:
         """Implement `ScriptClient.aclose`."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        _fail(self._calls, Down("redis: client closed"))
-        for client in (self._client, *self._guides):
+        _fail_calls(self._pending_calls, Down("redis: client closed"))
+        for client in (self._client, *self._sentinels):
             await client.aclose()
 
-    def _depart(self) -> None:
-        if not self._calls or not self._free:
+    def _start_pipeline(self) -> None:
+        if not self._pending_calls or not self._free_pipelines:
             return
-        self._free -= 1
-        calls, self._calls = self._calls, []
-        task = asyncio.create_task(self._travel(calls, self._since + self._budget))
+        self._free_pipelines -= 1
+        calls, self._pending_calls = self._pending_calls, []
+        task = asyncio.create_task(self._run_pipeline(calls, self._oldest_call_at + self._budget_seconds))
         self._tasks.add(task)
-        task.add_done_callback(self._arrived)
+        task.add_done_callback(self._finish_pipeline)
 
-    def _arrived(self, task: asyncio.Task[None]) -> None:
+    def _finish_pipeline(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        self._free += 1
-        self._depart()
+        self._free_pipelines += 1
+        self._start_pipeline()
 
-    async def _travel(self, calls: list[_Call], deadline: float) -> None:
+    async def _run_pipeline(self, calls: list[_PendingCall], deadline: float) -> None:
         """Send the calls as one pipeline; every call ends with an answer or a failure of its own."""
         try:
             async with asyncio.timeout_at(deadline):
-                await self._deliver([call for call in calls if not call.answer.done()])
+                await self._send_calls([call for call in calls if not call.answer.done()])
         except (TimeoutError, RedisError, OSError) as error:
-            _fail(calls, error)
+            _fail_calls(calls, error)
         finally:
-            _fail(calls, Down("redis: pipeline cancelled"))
+            _fail_calls(calls, Down("redis: pipeline cancelled"))
 
-    async def _deliver(self, calls: list[_Call]) -> None:
-        unknown = _settle(calls, await self._exchange(calls, known=True))
+    async def _send_calls(self, calls: list[_PendingCall]) -> None:
+        unknown = _resolve_calls(calls, await self._round_trip(calls, scripts_loaded=True))
         if unknown:
-            _settle(unknown, await self._exchange(unknown, known=False))
+            _resolve_calls(unknown, await self._round_trip(unknown, scripts_loaded=False))
 
-    async def _exchange(self, calls: list[_Call], *, known: bool) -> list[Any]:
+    async def _round_trip(self, calls: list[_PendingCall], *, scripts_loaded: bool) -> list[Any]:
         """Make one round trip; without `scripts_loaded` (restart, new master) scripts are sent in full."""
         pool = self._client.connection_pool
         connection = await pool.get_connection()  # type: ignore[no-untyped-call]
         try:
-            await connection.send_packed_command(_packed(calls, known=known), check_health=False)
-            return [await _answer(connection) for _ in calls]
+            await connection.send_packed_command(
+                _pack_commands(calls, scripts_loaded=scripts_loaded), check_health=False
+            )
+            return [await _read_answer(connection) for _ in calls]
         except BaseException:
             # Answers still outstanding must not be read by the connection's next user.
             await connection.disconnect(nowait=True)
@@ -146,59 +152,59 @@ class Coalescer:
             await pool.release(connection)
 
 
-class Direct:
+class ClusterScripts:
     """Script client of a Redis Cluster: each call goes unpipelined to the node that holds its keys."""
 
     def __init__(self, client: RedisCluster, budget_seconds: float = 0.1) -> None:
         self._client = client
-        self._budget = budget_seconds
+        self._budget_seconds = budget_seconds
 
-    async def call(self, script: Script, *words: Word) -> Any:
+    async def run_script(self, script: Script, *words: ScriptArgument) -> Any:
         """Implement `ScriptClient.run_script`."""
-        return await self._bounded(self._run(script, *words), self._budget)
+        return await self._run_within(self._evaluate(script, *words), self._budget_seconds)
 
-    async def load(self, *scripts: Script) -> None:
+    async def load_scripts(self, *scripts: Script) -> None:
         """Implement `ScriptClient.load_scripts`, with ten times the budget: it discovers the nodes first."""
         for script in scripts:
-            await self._bounded(self._client.script_load(script.source), 10 * self._budget)
+            await self._run_within(self._client.script_load(script.source), 10 * self._budget_seconds)
 
     async def aclose(self) -> None:
         """Implement `ScriptClient.aclose`."""
         await self._client.aclose()
 
-    async def _run(self, script: Script, *words: Word) -> Any:
+    async def _evaluate(self, script: Script, *words: ScriptArgument) -> Any:
         try:
-            return await self._client.execute_command("EVALSHA", script.sha, script.keys, *words)
+            return await self._client.execute_command("EVALSHA", script.sha1, script.key_count, *words)
         except NoScriptError:
-            return await self._client.execute_command("EVAL", script.source, script.keys, *words)
+            return await self._client.execute_command("EVAL", script.source, script.key_count, *words)
 
-    async def _bounded(self, work: Awaitable[Any], seconds: float) -> Any:
+    async def _run_within(self, work: Awaitable[Any], seconds: float) -> Any:
         try:
             async with asyncio.timeout(seconds):
                 return await work
         except (TimeoutError, RedisError, OSError) as error:
-            raise failure(error) from error
+            raise translate_error(error) from error
 
 
-def _packed(calls: list[_Call], *, known: bool) -> bytes:
+def _pack_commands(calls: list[_PendingCall], *, scripts_loaded: bool) -> bytes:
     """Pack all commands with hiredis: redis-py's own asyncio packer is most of a turn's cost."""
     pieces = []
     for call in calls:
         script = call.script
-        head = ("EVALSHA", script.sha) if known else ("EVAL", script.source)
+        head = ("EVALSHA", script.sha1) if scripts_loaded else ("EVAL", script.source)
         # The stub of hiredis declares a tuple of one item.
-        pieces.append(pack_command((*head, script.keys, *call.words)))  # type: ignore[arg-type]
+        pieces.append(pack_command((*head, script.key_count, *call.arguments)))  # type: ignore[arg-type]
     return b"".join(pieces)
 
 
-async def _answer(connection: AbstractConnection) -> Any:
+async def _read_answer(connection: AbstractConnection) -> Any:
     try:
         return await connection.read_response()
     except ResponseError as error:
         return error
 
 
-def failure(error: Exception) -> Unavailable:
+def translate_error(error: Exception) -> Unavailable:
     """Translate a Redis error: no answer in time is Slow; full, gone, read-only or loading is Down."""
     if isinstance(error, Unavailable):
         return type(error)(str(error))
@@ -207,22 +213,22 @@ def failure(error: Exception) -> Unavailable:
     return Down(f"redis: {type(error).__name__}: {str(error)[:80]}")
 
 
-def _settle(calls: list[_Call], answers: list[Any]) -> list[_Call]:
+def _resolve_calls(calls: list[_PendingCall], answers: list[Any]) -> list[_PendingCall]:
     """Deliver the answers; return the calls whose script Redis does not have."""
     unknown = []
     for call, answer in zip(calls, answers, strict=True):
         if isinstance(answer, NoScriptError):
             unknown.append(call)
         elif isinstance(answer, Exception):
-            _fail([call], answer)
+            _fail_calls([call], answer)
         elif not call.answer.done():
             call.answer.set_result(answer)
     return unknown
 
 
-def _fail(calls: list[_Call], error: Exception) -> None:
+def _fail_calls(calls: list[_PendingCall], error: Exception) -> None:
     for call in calls:
         if not call.answer.done():
-            each = failure(error)
+            each = translate_error(error)
             each.__cause__ = error
             call.answer.set_exception(each)

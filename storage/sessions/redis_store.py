@@ -5,18 +5,24 @@ import hashlib
 from math import ceil
 from typing import Any, Literal
 
-from flows.domain.ports import Opened, SessionKey
-from storage.sessions.codec import packed, unpacked
-from storage.sessions.leaky_bucket import Rate
-from storage.sessions.lua_scripts import DROP, FORGET, OPEN, RELEASE, SAVE
-from storage.sessions.pipelining import Caller
+from flows.domain.ports import OpenedSession, SessionKey
+from storage.sessions.codec import decode_body, encode_body
+from storage.sessions.leaky_bucket import TurnRateLimit
+from storage.sessions.lua_scripts import (
+    DROP_SESSION,
+    FORGET_SUBSCRIBER,
+    OPEN_SESSION,
+    RELEASE_LEASE,
+    SAVE_SESSION,
+)
+from storage.sessions.pipelining import ScriptClient
 
 _Status = Literal["new", "live", "ended", "replay", "busy", "limited"]
-_STATUS: tuple[_Status, ...] = ("new", "live", "ended", "replay", "busy", "limited")
-_NEW, _BUSY = 0, 4
-_LIVE, _ENDED = 0xD1, 0xD2
-_HOP_BYTES = 12
-_POLL_SECONDS = (0.01, 0.015, 0.02)
+_STATUSES: tuple[_Status, ...] = ("new", "live", "ended", "replay", "busy", "limited")
+_NEW_CODE, _BUSY_CODE = 0, 4
+_LIVE_KIND, _ENDED_KIND = 0xD1, 0xD2
+_MAX_HOP_BYTES = 12
+_POLL_INTERVALS_SECONDS = (0.01, 0.015, 0.02)
 
 
 class RedisSessions:
@@ -32,101 +38,113 @@ class RedisSessions:
 
     def __init__(
         self,
-        caller: Caller,
+        scripts: ScriptClient,
         ttl_seconds: float = 180.0,
-        limit: Rate | None = None,
+        rate_limit: TurnRateLimit | None = None,
         wait_seconds: float = 5.0,
         lease_seconds: float = 10.0,
     ) -> None:
-        self._caller = caller
+        self._scripts = scripts
         self._wait_seconds = wait_seconds
         self._ttl_ms = ceil(ttl_seconds * 1000)
-        window_us = ceil(limit.seconds * 1e6) if limit else 0
-        interval_us = window_us // limit.turns if limit else 0
-        self._limits = (ceil(lease_seconds * 1000), self._ttl_ms, interval_us, window_us)
+        window_us = ceil(rate_limit.window_seconds * 1e6) if rate_limit else 0
+        interval_us = window_us // rate_limit.max_turns if rate_limit else 0
+        self._open_arguments = (ceil(lease_seconds * 1000), self._ttl_ms, interval_us, window_us)
 
-    async def open(self, key: SessionKey, hop: str) -> Opened:
+    async def open(self, key: SessionKey, request_id: str) -> OpenedSession:
         """Implement `Sessions.open`; a session that cannot be decoded is deleted and started anew."""
-        opened = await self._opened(key, hop)
-        return opened if opened is not None else await self._wait(key, hop)
+        opened = await self._try_open(key, request_id)
+        return opened if opened is not None else await self._poll_for_lease(key, request_id)
 
     async def save(
-        self, key: SessionKey, opened: Opened, hop: str, session: bytes | None, reply: bytes
+        self, key: SessionKey, opened: OpenedSession, request_id: str, session: bytes | None, reply: bytes
     ) -> bool:
         """Store both if lease and version are still those of `opened`; None ends the conversation."""
-        kind = _ENDED if session is None else _LIVE
-        proof = (opened.version, opened.lease, kind, _short(hop))
-        return bool(await self._caller.call(SAVE, _name(key), *proof, packed(session, reply), self._ttl_ms))
+        kind = _ENDED_KIND if session is None else _LIVE_KIND
+        proof = (opened.version, opened.fencing_token, kind, _shorten_hop(request_id))
+        return bool(
+            await self._scripts.run_script(
+                SAVE_SESSION, _session_key(key), *proof, encode_body(session, reply), self._ttl_ms
+            )
+        )
 
-    async def release(self, key: SessionKey, opened: Opened) -> None:
+    async def release(self, key: SessionKey, opened: OpenedSession) -> None:
         """Release the lease if it is still ours."""
-        await self._caller.call(RELEASE, _name(key), opened.lease)
+        await self._scripts.run_script(RELEASE_LEASE, _session_key(key), opened.fencing_token)
 
-    async def drop(self, key: SessionKey) -> None:
+    async def delete_session(self, key: SessionKey) -> None:
         """Delete the session; the holder of its lease can no longer save."""
-        await self._caller.call(DROP, _name(key))
+        await self._scripts.run_script(DROP_SESSION, _session_key(key))
 
-    async def forget(self, tag: str) -> int:
+    async def forget_subscriber(self, tag: str) -> int:
         """Delete a subscriber's sessions by SCAN over all of Redis, about 2000 keys a step; return how many."""
         cursor, count = "0", 0
         while True:
-            cursor, deleted = await self._caller.call(FORGET, f"{{{tag}}}", cursor)
+            cursor, deleted = await self._scripts.run_script(FORGET_SUBSCRIBER, f"{{{tag}}}", cursor)
             count += int(deleted)
             if cursor == b"0":
                 return count
 
-    async def ready(self) -> None:
+    async def load_scripts(self) -> None:
         """Connect and load the scripts within ten times a call's budget; Slow or Down when that fails."""
-        await self._caller.load(OPEN, SAVE, RELEASE, DROP)
+        await self._scripts.load_scripts(OPEN_SESSION, SAVE_SESSION, RELEASE_LEASE, DROP_SESSION)
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._caller.aclose()
+        await self._scripts.aclose()
 
-    async def _wait(self, key: SessionKey, hop: str) -> Opened:
+    async def _poll_for_lease(self, key: SessionKey, request_id: str) -> OpenedSession:
         """Poll for the lease: notifications would cost every turn, and concurrent requests are rare."""
         loop = asyncio.get_running_loop()
         end, attempts = loop.time() + self._wait_seconds, 0
         while loop.time() < end:
-            await asyncio.sleep(_POLL_SECONDS[min(attempts, len(_POLL_SECONDS) - 1)])
+            await asyncio.sleep(_POLL_INTERVALS_SECONDS[min(attempts, len(_POLL_INTERVALS_SECONDS) - 1)])
             attempts += 1
-            opened = await self._opened(key, hop)
+            opened = await self._try_open(key, request_id)
             if opened is not None:
                 return opened
-        return Opened("busy")
+        return OpenedSession("busy")
 
-    async def _opened(self, key: SessionKey, hop: str) -> Opened | None:
+    async def _try_open(self, key: SessionKey, request_id: str) -> OpenedSession | None:
         """Run the open script once; None when another turn holds the lease."""
-        names = (_name(key), _bucket(key))
-        answer = await self._caller.call(OPEN, *names, _short(hop), *self._limits)
+        names = (_session_key(key), _bucket_key(key))
+        answer = await self._scripts.run_script(
+            OPEN_SESSION, *names, _shorten_hop(request_id), *self._open_arguments
+        )
         try:
-            return _read(answer)
+            return _parse_answer(answer)
         except ValueError:
-            await self.drop(key)
-            return _read(await self._caller.call(OPEN, *names, _short(hop), *self._limits))
+            await self.delete_session(key)
+            return _parse_answer(
+                await self._scripts.run_script(
+                    OPEN_SESSION, *names, _shorten_hop(request_id), *self._open_arguments
+                )
+            )
 
 
-def _read(answer: list[Any]) -> Opened | None:
-    if answer[0] == _BUSY:
+def _parse_answer(answer: list[Any]) -> OpenedSession | None:
+    if answer[0] == _BUSY_CODE:
         return None
     if len(answer) == 1:
-        return Opened("limited")
+        return OpenedSession("limited")
     code, version, token, body = answer
-    if code == _NEW:
-        return Opened("new", version, token)
-    session, reply = unpacked(body)
-    return Opened(_STATUS[code], version, token, session or None, reply)
+    if code == _NEW_CODE:
+        return OpenedSession("new", version, token)
+    session, reply = decode_body(body)
+    return OpenedSession(_STATUSES[code], version, token, session or None, reply)
 
 
-def _name(key: SessionKey) -> str:
-    return f"{{{key.tag}}}{key.name}"
+def _session_key(key: SessionKey) -> str:
+    return f"{{{key.subscriber_hash}}}{key.session_hash}"
 
 
-def _bucket(key: SessionKey) -> str:
-    return f"{{{key.tag}}}"
+def _bucket_key(key: SessionKey) -> str:
+    return f"{{{key.subscriber_hash}}}"
 
 
-def _short(hop: str) -> bytes:
+def _shorten_hop(request_id: str) -> bytes:
     """Return the hop, or a 12-byte hash of a longer one."""
-    plain = hop.encode()
-    return plain if len(plain) <= _HOP_BYTES else hashlib.blake2b(plain, digest_size=_HOP_BYTES).digest()
+    plain = request_id.encode()
+    return (
+        plain if len(plain) <= _MAX_HOP_BYTES else hashlib.blake2b(plain, digest_size=_MAX_HOP_BYTES).digest()
+    )

@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, Integer, MetaData
 
-NAMES = {
+NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
     "ck": "ck_%(table_name)s_%(constraint_name)s",
@@ -11,7 +11,7 @@ NAMES = {
 }
 """Naming convention: a constraint has the same name on every engine, so that migrations can refer to it."""
 
-metadata = MetaData(naming_convention=NAMES)
+metadata = MetaData(naming_convention=NAMING_CONVENTION)
 
 ROW_ID = BigInteger().with_variant(Integer, "sqlite")
 """Type of generated row ids: 64 bits; INTEGER on SQLite, where no other type auto-increments."""

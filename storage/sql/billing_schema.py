@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 
 from storage.sql.base import ROW_ID, metadata
-from storage.sql.types import Money, UtcTime
+from storage.sql.types import ExactAmount, UtcTime
 
 billing_subscribers = Table(
     "billing_subscribers",
@@ -51,9 +51,9 @@ billing_bills = Table(
     Column("account", String(64), nullable=False),
     Column("issued", Date, nullable=False),
     Column("due", Date, nullable=False),
-    Column("total", Money, nullable=False),
-    Column("tax", Money, nullable=False),
-    Column("remaining", Money, nullable=False),
+    Column("total", ExactAmount, nullable=False),
+    Column("tax", ExactAmount, nullable=False),
+    Column("remaining", ExactAmount, nullable=False),
     Column("cancelled", Boolean, nullable=False, server_default=false()),
     Index(None, "operator", "account", "issued"),
 )
@@ -66,7 +66,7 @@ billing_lines = Table(
     Column("bill", String(64), nullable=False),
     Column("rubric", String(64), nullable=False),
     Column("user", String(64), nullable=False),
-    Column("amount", Money, nullable=False),
+    Column("amount", ExactAmount, nullable=False),
     Column("label", String(200), nullable=False, server_default=""),
     Column("centre", String(64), nullable=False, server_default=""),
     Column("days", Integer, nullable=False, server_default="0"),
@@ -86,7 +86,7 @@ billing_entries = Table(
     Column("what", String(16), nullable=False),
     Column("at", Date, nullable=False),
     Column("kind", String(32), nullable=False),
-    Column("amount", Money, nullable=False),
+    Column("amount", ExactAmount, nullable=False),
     Column("label", String(200), nullable=False, server_default=""),
     Column("quantity", Integer, nullable=False, server_default="0"),
     Index(None, "operator", "account", "what", "at"),

@@ -29,11 +29,11 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-Row = tuple[Any, ...]
+RowValues = tuple[Any, ...]
 """The values of one row, in the order of the statement's columns."""
 
 
-def _texts(values: Sequence[str]) -> str:
+def _text_elements(values: Sequence[str]) -> str:
     """Quote strings; characters to escape are rare, so they are searched for in all strings at once."""
     plain = '","'.join(values)
     if "\\" in plain or plain.count('"') > 2 * (len(values) - 1):
@@ -41,34 +41,41 @@ def _texts(values: Sequence[str]) -> str:
     return f'"{plain}"'
 
 
-def _numbers(values: Sequence[int]) -> str:
+def _number_elements(values: Sequence[int]) -> str:
     return ",".join(map(str, values))
 
 
-def _instants(values: Sequence[datetime | None]) -> str:
+def _instant_elements(values: Sequence[datetime | None]) -> str:
     spelled = {each: "NULL" if each is None else f'"{each.isoformat()}"' for each in set(values)}
     return ",".join([spelled[each] for each in values])
 
 
-def _bytes(values: Sequence[bytes]) -> str:
+def _bytea_elements(values: Sequence[bytes]) -> str:
     return ",".join([f'"\\\\x{each.hex()}"' for each in values])
 
 
-SPELLED: Mapping[str, Callable[[Any], str]] = {
-    "bigint": _numbers,
-    "integer": _numbers,
-    "text": _texts,
-    "varchar": _texts,
-    "timestamptz": _instants,
-    "bytea": _bytes,
+ELEMENT_WRITERS: Mapping[str, Callable[[Any], str]] = {
+    "bigint": _number_elements,
+    "integer": _number_elements,
+    "text": _text_elements,
+    "varchar": _text_elements,
+    "timestamptz": _instant_elements,
+    "bytea": _bytea_elements,
 }
 """PostgreSQL type -> function that writes its values as elements of an array literal."""
 
-BY_INDEX = ("enable_seqscan", "enable_bitmapscan", "enable_sort", "enable_hashjoin", "enable_mergejoin", "jit")
+PLANNER_SETTINGS_OFF = (
+    "enable_seqscan",
+    "enable_bitmapscan",
+    "enable_sort",
+    "enable_hashjoin",
+    "enable_mergejoin",
+    "jit",
+)
 """Planner settings that `force_index_scans` turns off."""
 
 
-def by_index(connection: Connection, *off: str) -> None:
+def force_index_scans(connection: Connection, *off: str) -> None:
     """Make PostgreSQL read by index, in index order, until the end of the transaction.
 
     `off` names further settings to turn off. Table statistics mislead the planner about a queue: taken
@@ -76,15 +83,17 @@ def by_index(connection: Connection, *off: str) -> None:
     a table that was small when they were taken. No effect on SQLite.
     """
     if connection.dialect.name == "postgresql":
-        connection.execute(select(*(func.set_config(name, "off", true()) for name in (*BY_INDEX, *off))))
+        connection.execute(
+            select(*(func.set_config(name, "off", true()) for name in (*PLANNER_SETTINGS_OFF, *off)))
+        )
 
 
-def literal(values: Sequence[Any], kind: str) -> str:
+def array_literal(values: Sequence[Any], element_type: str) -> str:
     """Return a PostgreSQL array literal of values of one type."""
-    return f"{{{SPELLED[kind](values) if values else ''}}}"
+    return f"{{{ELEMENT_WRITERS[element_type](values) if values else ''}}}"
 
 
-class _Listed(TypeDecorator[Sequence[Any]]):
+class _ListParameter(TypeDecorator[Sequence[Any]]):
     impl = Text
     cache_ok = True
 
@@ -94,37 +103,37 @@ class _Listed(TypeDecorator[Sequence[Any]]):
 
     def process_bind_param(self, value: Sequence[Any] | None, dialect: Dialect) -> str:
         """Convert a list to an array literal (PostgreSQL) or JSON (SQLite)."""
-        return literal(value or (), self.kind) if dialect.name == "postgresql" else json.dumps(value)
+        return array_literal(value or (), self.kind) if dialect.name == "postgresql" else json.dumps(value)
 
 
-class _Among(FunctionElement[bool]):
+class _InArray(FunctionElement[bool]):
     type: TypeEngine[bool] = Boolean()
     inherit_cache = True
 
 
-@compiles(_Among)
-def _among_json(element: _Among, compiler: SQLCompiler, **how: Any) -> str:
+@compiles(_InArray)
+def _compile_for_sqlite(element: _InArray, compiler: SQLCompiler, **how: Any) -> str:
     column, listed = (compiler.process(each, **how) for each in element.clauses)
     return f"{column} IN (SELECT value FROM json_each({listed}))"  # noqa: S608 - compiled SQL, no input
 
 
-@compiles(_Among, "postgresql")
-def _among_array(element: _Among, compiler: SQLCompiler, **how: Any) -> str:
+@compiles(_InArray, "postgresql")
+def _compile_for_postgres(element: _InArray, compiler: SQLCompiler, **how: Any) -> str:
     column, listed = (compiler.process(each, **how) for each in element.clauses)
-    return f"{column} = ANY (CAST({listed} AS {_kind(element.clauses.clauses[0])}[]))"
+    return f"{column} = ANY (CAST({listed} AS {_element_type(element.clauses.clauses[0])}[]))"
 
 
-def _kind(column: ColumnElement[Any]) -> str:
+def _element_type(column: ColumnElement[Any]) -> str:
     return "bigint" if issubclass(column.type.python_type, int) else "varchar"
 
 
-def among(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+def in_array(column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
     """Return the condition `column IN (values)`; the list (of str or int) is bound to one parameter."""
-    return _Among(column, bindparam(name, type_=_Listed(_kind(column))))
+    return _InArray(column, bindparam(parameter, type_=_ListParameter(_element_type(column))))
 
 
 @dataclass(frozen=True, slots=True)
-class Many:
+class ArrayStatement:
     """A PostgreSQL bulk statement over `unnest` of one array per column.
 
     In its text `{rows}` stands for the table `given`, whose columns have these names and types.
@@ -140,36 +149,54 @@ class Many:
         table = f"unnest({arrays}) AS given({names})"
         object.__setattr__(self, "clause", text(self.statement.replace("{rows}", table)))
 
-    def arrays(self, rows: Sequence[Row]) -> dict[str, str]:
+    def to_arrays(self, rows: Sequence[RowValues]) -> dict[str, str]:
         """Return the rows as bind parameters: one array literal for each column."""
         columns = zip(*rows, strict=True) if rows else repeat(())
         pairs = zip(self.types.items(), columns, strict=False)
-        return {name: literal(column, kind) for (name, kind), column in pairs}
+        return {name: array_literal(column, kind) for (name, kind), column in pairs}
 
-    def named(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
+    def to_dicts(self, rows: Sequence[RowValues]) -> list[dict[str, Any]]:
         """Return the rows as bind parameters of a single-row statement, one dict for each row."""
         return [dict(zip(self.types, row, strict=True)) for row in rows]
 
 
-def unnested(statement: str, **types: str) -> Many:
+def build_statement(statement: str, **types: str) -> ArrayStatement:
     """Return an `ArrayStatement` with these column types."""
-    return Many(statement, types)
+    return ArrayStatement(statement, types)
 
 
-def execute(connection: Connection, one: Executable, many: Many, rows: Sequence[Row], **shared: Any) -> None:
+def execute_rows(
+    connection: Connection,
+    row_statement: Executable,
+    array_statement: ArrayStatement,
+    rows: Sequence[RowValues],
+    **shared: Any,
+) -> None:
     """Run a write for every row: one array statement on PostgreSQL, executemany on SQLite.
 
     The single-row statement and the array statement must do the same. `shared` holds the parameters
     that all rows have in common.
     """
     if connection.dialect.name == "postgresql":
-        connection.execute(many.clause, many.arrays(rows) | shared)
+        connection.execute(array_statement.clause, array_statement.to_arrays(rows) | shared)
     else:
-        connection.execute(one, [row | shared for row in many.named(rows)])
+        connection.execute(row_statement, [row | shared for row in array_statement.to_dicts(rows)])
 
 
-def found(connection: Connection, one: Executable, many: Many, rows: Sequence[Row], **shared: Any) -> set[int]:
+def execute_returning_ids(
+    connection: Connection,
+    row_statement: Executable,
+    array_statement: ArrayStatement,
+    rows: Sequence[RowValues],
+    **shared: Any,
+) -> set[int]:
     """Run like `execute_rows` and return the ids of the rows that the statements matched (RETURNING id)."""
     if connection.dialect.name == "postgresql":
-        return set(connection.execute(many.clause, many.arrays(rows) | shared).scalars())
-    return {row_id for row in many.named(rows) for row_id in connection.scalars(one, row | shared)}
+        return set(
+            connection.execute(array_statement.clause, array_statement.to_arrays(rows) | shared).scalars()
+        )
+    return {
+        row_id
+        for row in array_statement.to_dicts(rows)
+        for row_id in connection.scalars(row_statement, row | shared)
+    }

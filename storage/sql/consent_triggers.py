@@ -2,31 +2,31 @@
 
 from collections.abc import Sequence
 
-ERASED = "erased:"
+ERASED_PREFIX = "erased:"
 """Prefix of the pseudonym in `consents.subscription` after the subscriber was erased."""
 
-_SAME = ("operator", "what", "text", "language", "channel", "proof", "at", "given")
-_CHANGED_LITE = " OR ".join(f'OLD."{name}" IS NOT NEW."{name}"' for name in _SAME)
-_CHANGED_PG = " OR ".join(f'OLD."{name}" IS DISTINCT FROM NEW."{name}"' for name in _SAME)
+_FROZEN_COLUMNS = ("operator", "what", "text", "language", "channel", "proof", "at", "given")
+_CHANGED_ON_SQLITE = " OR ".join(f'OLD."{name}" IS NOT NEW."{name}"' for name in _FROZEN_COLUMNS)
+_CHANGED_ON_POSTGRES = " OR ".join(f'OLD."{name}" IS DISTINCT FROM NEW."{name}"' for name in _FROZEN_COLUMNS)
 
-SQLITE: Sequence[str] = (
+SQLITE_TRIGGERS: Sequence[str] = (
     f"""
     CREATE TRIGGER consents_kept BEFORE UPDATE ON consents
-    WHEN NEW.subscription NOT LIKE '{ERASED}%' OR {_CHANGED_LITE}
+    WHEN NEW.subscription NOT LIKE '{ERASED_PREFIX}%' OR {_CHANGED_ON_SQLITE}
     BEGIN SELECT RAISE(ABORT, 'consents are append-only'); END
     """,
     f"""
-    CREATE TRIGGER consents_stay BEFORE DELETE ON consents WHEN OLD.subscription NOT LIKE '{ERASED}%'
+    CREATE TRIGGER consents_stay BEFORE DELETE ON consents WHEN OLD.subscription NOT LIKE '{ERASED_PREFIX}%'
     BEGIN SELECT RAISE(ABORT, 'consents are append-only'); END
     """,
 )
-POSTGRES: Sequence[str] = (
+POSTGRES_TRIGGERS: Sequence[str] = (
     f"""
     CREATE FUNCTION consents_guarded() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
         IF TG_OP = 'DELETE' THEN
-            IF OLD.subscription LIKE '{ERASED}%' THEN RETURN OLD; END IF;
-        ELSIF NEW.subscription LIKE '{ERASED}%' AND NOT ({_CHANGED_PG}) THEN
+            IF OLD.subscription LIKE '{ERASED_PREFIX}%' THEN RETURN OLD; END IF;
+        ELSIF NEW.subscription LIKE '{ERASED_PREFIX}%' AND NOT ({_CHANGED_ON_POSTGRES}) THEN
             RETURN NEW;
         END IF;
         RAISE EXCEPTION 'consents are append-only';

@@ -7,9 +7,9 @@ from typing import Protocol, TypeVar
 
 from sqlalchemy import URL, Connection, make_url
 
-from storage.sql.postgres import Postgres
-from storage.sql.sqlite import Lite
-from storage.sql.wakeup import Bell
+from storage.sql.postgres import PostgresDatabase
+from storage.sql.sqlite import SqliteDatabase
+from storage.sql.wakeup import WakeUp
 
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ class Database(Protocol):
     other database error.
     """
 
-    bell: Bell
+    wakeup: WakeUp
     """Wakes this process's outbox workers; callers that enqueue signal it after the commit."""
 
     async def read(self, job: Callable[[Connection], T], *, seconds: float = 5.0) -> T:
@@ -38,17 +38,17 @@ class Database(Protocol):
         """Finish the waiting jobs, then release threads and connections."""
 
 
-def _postgres(url: URL) -> Postgres:
+def _postgres_database(url: URL) -> PostgresDatabase:
     query = dict(url.query)
     mode = query.pop("sslmode", None)
     driver = url.set(drivername="postgresql+asyncpg", query=query)
-    return Postgres(driver, ssl=mode if isinstance(mode, str) else None)
+    return PostgresDatabase(driver, ssl=mode if isinstance(mode, str) else None)
 
 
-def _lite(url: URL) -> Lite:
+def _sqlite_database(url: URL) -> SqliteDatabase:
     if url.database in (None, "", ":memory:"):
-        return Lite(None)
-    return Lite(Path(str(url.database)))
+        return SqliteDatabase(None)
+    return SqliteDatabase(Path(str(url.database)))
 
 
 def connect(url: str) -> Database:
@@ -60,7 +60,7 @@ def connect(url: str) -> Database:
     parsed = make_url(re.sub(r"^postgres:", "postgresql:", url))
     name = parsed.get_backend_name()
     if name == "sqlite":
-        return _lite(parsed)
+        return _sqlite_database(parsed)
     if name == "postgresql":
-        return _postgres(parsed)
+        return _postgres_database(parsed)
     raise ValueError(f"database URL has scheme {name!r}: use sqlite:// or postgresql://")

@@ -8,45 +8,45 @@ from sqlalchemy import Connection, text
 
 from storage.sql.engine import Database, connect
 
-MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATIONS_PATH = Path(__file__).parent / "migrations"
 
-PATIENCE_SECONDS = 600.0
+UPGRADE_TIMEOUT_SECONDS = 600.0
 """How long a starting process waits for another process's upgrade."""
 
-LOCK = text("SELECT pg_advisory_xact_lock(:number)")
-LOCK_NUMBER = 0x4469616C
+ADVISORY_LOCK = text("SELECT pg_advisory_xact_lock(:number)")
+ADVISORY_LOCK_ID = 0x4469616C
 """PostgreSQL advisory lock id of migrations, the same in every release.
 
 The process that holds it migrates; the others wait, then find nothing left to do.
 """
 
 
-def configured(connection: Connection) -> Config:
+def alembic_config(connection: Connection) -> Config:
     """Return Alembic's configuration bound to one connection."""
     config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("script_location", str(MIGRATIONS_PATH).replace("%", "%%"))
     config.attributes["connection"] = connection
     return config
 
 
-def _migrate(connection: Connection) -> None:
+def _upgrade_to_head(connection: Connection) -> None:
     """Upgrade under an advisory lock; on SQLite the write job already holds the file's only write lock."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET LOCAL statement_timeout = 0"))
         connection.execute(text("SET LOCAL lock_timeout = 0"))
-        connection.execute(LOCK, {"number": LOCK_NUMBER})
-    command.upgrade(configured(connection), "head")
+        connection.execute(ADVISORY_LOCK, {"number": ADVISORY_LOCK_ID})
+    command.upgrade(alembic_config(connection), "head")
 
 
-async def upgrade(database: Database) -> None:
+async def upgrade_database(database: Database) -> None:
     """Run the missing migrations in one transaction: all of them or, when one fails, none."""
-    await database.write(_migrate, seconds=PATIENCE_SECONDS)
+    await database.write(_upgrade_to_head, seconds=UPGRADE_TIMEOUT_SECONDS)
 
 
 async def upgrade_url(url: str) -> None:
     """Open the database behind a URL, upgrade it and close it."""
     database = connect(url)
     try:
-        await upgrade(database)
+        await upgrade_database(database)
     finally:
         await database.close()

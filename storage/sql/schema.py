@@ -172,7 +172,7 @@ password_tries = Table(
     Index(None, "since"),
 )
 
-OUTBOX_FILL = 33
+OUTBOX_FILLFACTOR = 33
 """PostgreSQL fillfactor of the outbox, in percent.
 
 A row is updated when it is claimed and when it is handed over; at 33 % all its versions fit on one page

@@ -6,16 +6,16 @@ from sqlalchemy import Connection, text
 
 from storage.sql.engine import Database
 
-NOW = text("SELECT clock_timestamp()")
+SELECT_NOW = text("SELECT clock_timestamp()")
 
 
-def _told(connection: Connection) -> datetime | None:
+def _read_clock(connection: Connection) -> datetime | None:
     if connection.dialect.name != "postgresql":
         return None
-    instant: datetime = connection.execute(NOW).scalar_one()
+    instant: datetime = connection.execute(SELECT_NOW).scalar_one()
     return instant
 
 
 async def server_time(database: Database) -> datetime | None:
     """Return the server's current instant; None on SQLite, which has no server clock."""
-    return await database.read(_told)
+    return await database.read(_read_clock)

@@ -31,7 +31,7 @@ class UtcTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-class Money(TypeDecorator[Decimal]):
+class ExactAmount(TypeDecorator[Decimal]):
     """Column type of an amount that keeps its number of decimals: 45.230 stays 45.230.
 
     NUMERIC without a scale on PostgreSQL; text on SQLite, which has no decimal type.

@@ -4,36 +4,36 @@ import asyncio
 
 from sqlalchemy import Connection, text
 
-CHANNEL = "dialtree_outbox"
+NOTIFY_CHANNEL = "dialtree_outbox"
 """PostgreSQL notification channel that carries wake-ups between processes."""
-TOLL = text(f"SELECT pg_notify('{CHANNEL}', '')")
+SEND_NOTIFY = text(f"SELECT pg_notify('{NOTIFY_CHANNEL}', '')")
 
 
-def toll(connection: Connection) -> None:
+def notify_workers(connection: Connection) -> None:
     """Notify the workers of all processes when this transaction commits (PostgreSQL only).
 
     PostgreSQL sends one notification a transaction, however often this is called. It has no payload:
     workers read the table, which they also poll.
     """
     if connection.dialect.name == "postgresql":
-        connection.execute(TOLL)
+        connection.execute(SEND_NOTIFY)
 
 
-class Bell:
+class WakeUp:
     """Wake-up signal within one event loop; a signal without a waiter is kept for the next `wait`."""
 
     def __init__(self) -> None:
-        self._rung = asyncio.Event()
+        self._event = asyncio.Event()
 
-    def ring(self) -> None:
+    def wake_waiters(self) -> None:
         """Wake every waiter; call it after the commit, on the event loop's thread."""
-        self._rung.set()
+        self._event.set()
 
     async def wait(self, seconds: float) -> None:
         """Return at the next wake-up, at the latest after `seconds`."""
         try:
             async with asyncio.timeout(seconds):
-                await self._rung.wait()
+                await self._event.wait()
         except TimeoutError:
             return
-        self._rung.clear()
+        self._event.clear()

@@ -5,31 +5,33 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from tests.fakes.vendor import Vendor
+from tests.fakes.vendor import FakeVendor
 
 
 @dataclass
-class FakeAfricasTalking(Vendor):
+class FakeAfricasTalking(FakeVendor):
     """Accepts every message; numbers in `codes` get that recipient status code."""
 
-    codes: dict[str, int] = field(default_factory=dict)
+    recipient_codes: dict[str, int] = field(default_factory=dict)
     message: str = "Sent"
 
     def accept_request(self, form: Mapping[str, str]) -> web.Response:
-        return self._answered(201, form)
+        return self._recipients_response(201, form)
 
     def refuse_request(self, status: int, form: Mapping[str, str]) -> web.Response:
         """Return a refusal; HTTP 409 carries a normal body, the vendor's way to report do-not-disturb."""
-        return self._answered(status, form) if status == 409 else super().refuse_request(status, form)
+        return (
+            self._recipients_response(status, form) if status == 409 else super().refuse_request(status, form)
+        )
 
-    def _answered(self, status: int, form: Mapping[str, str]) -> web.Response:
+    def _recipients_response(self, status: int, form: Mapping[str, str]) -> web.Response:
         numbers = [] if self.message != "Sent" else form["to"].split(",")
-        recipients = [self._recipient(number) for number in numbers]
+        recipients = [self._recipient_entry(number) for number in numbers]
         body = {"SMSMessageData": {"Message": self.message, "Recipients": recipients}}
         return web.json_response(body, status=status)
 
-    def _recipient(self, number: str) -> dict[str, object]:
-        code = self.codes.get(number, 101)
+    def _recipient_entry(self, number: str) -> dict[str, object]:
+        code = self.recipient_codes.get(number, 101)
         message_id = f"ATXid_{number.removeprefix('+')}" if code < 200 else "None"
         status = "Success" if code < 200 else "Failed"
         return {

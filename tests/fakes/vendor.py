@@ -13,7 +13,7 @@ DRIP_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordedRequest:
     """One recorded HTTP request."""
 
     method: str
@@ -23,7 +23,7 @@ class Recorded:
 
 
 @dataclass
-class Vendor:
+class FakeVendor:
     """Answers by script: each entry once, in order, then `ok` for every further request.
 
     Entries: ok, hang, drip, reset, garbage, redirect, or an HTTP status such as `500`, whose body
@@ -31,7 +31,7 @@ class Vendor:
     """
 
     script: deque[str] = field(default_factory=deque)
-    requests: list[Recorded] = field(default_factory=list)
+    requests: list[RecordedRequest] = field(default_factory=list)
     url: str = ""
     retry_after: str = ""
     """Value of the `Retry-After` header of a 429."""
@@ -40,7 +40,7 @@ class Vendor:
         """Return the response to a good request."""
         raise NotImplementedError
 
-    async def think(self) -> None:
+    async def wait_before_answer(self) -> None:
         """Wait before the response is sent; a subclass may add a delay."""
 
     def refuse_request(self, status: int, form: Mapping[str, str]) -> web.Response:
@@ -67,11 +67,11 @@ class Vendor:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         form = {name: str(value) for name, value in (await request.post()).items()}
-        self.requests.append(Recorded(request.method, request.path, dict(request.headers), form))
+        self.requests.append(RecordedRequest(request.method, request.path, dict(request.headers), form))
         word = self.script.popleft() if self.script else "ok"
-        await self.think()
+        await self.wait_before_answer()
         if word.isdecimal():
-            return self._marked(self.refuse_request(int(word), form))
+            return self._add_retry_after(self.refuse_request(int(word), form))
         tricks: Mapping[str, Callable[[web.Request], Awaitable[web.StreamResponse]]] = {
             "hang": self._hang,
             "drip": self._drip,
@@ -81,7 +81,7 @@ class Vendor:
         }
         return await tricks[word](request) if word in tricks else self.accept_request(form)
 
-    def _marked(self, answer: web.Response) -> web.Response:
+    def _add_retry_after(self, answer: web.Response) -> web.Response:
         if answer.status == 429 and self.retry_after:
             answer.headers["Retry-After"] = self.retry_after
         return answer

@@ -4,17 +4,17 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from tests.faults.family import Nursery, nursery
-from tests.faults.stage import Stage, staged
+from tests.faults.family import GatewayLauncher, run_launcher
+from tests.faults.stage import FaultHarness, open_harness
 
 
 @pytest.fixture(scope="session")
-def launcher() -> Iterator[Nursery]:
-    with nursery() as made:
+def launcher() -> Iterator[GatewayLauncher]:
+    with run_launcher() as made:
         yield made
 
 
 @pytest.fixture
-async def harness(launcher: Nursery, postgres_database: str) -> AsyncIterator[Stage]:
-    async with staged(launcher, postgres_database) as made:
+async def harness(launcher: GatewayLauncher, postgres_database: str) -> AsyncIterator[FaultHarness]:
+    async with open_harness(launcher, postgres_database) as made:
         yield made

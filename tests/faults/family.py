@@ -14,47 +14,47 @@ from pathlib import Path
 from typing import Any
 
 from tests.ports import free_port
-from tests.services import until
+from tests.services import wait_until
 
 SECRET = "a secret for the fault tests, nowhere else"
 
 
 @dataclass
-class Gateway:
+class GatewayProcess:
     """One gateway process."""
 
     pid: int
     port: int
-    nursery: "Nursery" = field(repr=False)
-    status: int | None = None
+    launcher: "GatewayLauncher" = field(repr=False)
+    exit_status: int | None = None
 
-    def signal(self, number: int) -> None:
+    def send_signal(self, number: int) -> None:
         os.kill(self.pid, number)
 
-    def ended(self) -> int:
+    def wait_for_exit(self) -> int:
         """Wait for the end of the process; return its exit status, negative for a signal."""
-        if self.status is None:
-            self.status = self.nursery.ask({"wait": self.pid})
-        return self.status
+        if self.exit_status is None:
+            self.exit_status = self.launcher.send_command({"wait": self.pid})
+        return self.exit_status
 
     def kill(self) -> None:
         """Send SIGKILL; a process that has ended already is no error."""
-        if self.status is None:
-            self.signal(signal.SIGKILL)
-            self.ended()
+        if self.exit_status is None:
+            self.send_signal(signal.SIGKILL)
+            self.wait_for_exit()
 
-    def stopped(self) -> bool:
+    def is_stopped(self) -> bool:
         """Return whether the process has stopped itself (SIGSTOP)."""
         return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
-class Nursery:
+class GatewayLauncher:
     """Starts gateway processes through the fork server; all of them end with it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.log = folder / "gateways.log"
-        self.gateways: list[Gateway] = []
+        self.gateways: list[GatewayProcess] = []
         with (folder / "nursery.log").open("wb") as errors:
             self.child = subprocess.Popen(
                 [sys.executable, "-m", "tests.faults.nursery"],
@@ -64,20 +64,20 @@ class Nursery:
                 text=True,
                 cwd=Path(__file__).parents[2],
             )
-        assert self._line() == "ready", (folder / "nursery.log").read_text()
+        assert self._read_line() == "ready", (folder / "nursery.log").read_text()
 
-    def ask(self, command: dict[str, Any]) -> int:
+    def send_command(self, command: dict[str, Any]) -> int:
         assert self.child.stdin is not None
         self.child.stdin.write(f"{json.dumps(command)}\n")
         self.child.stdin.flush()
-        return int(self._line())
+        return int(self._read_line())
 
-    def start(self, role: str, settings: dict[str, Any], point: str = "") -> Gateway:
+    def start_gateway(self, role: str, settings: dict[str, Any], point: str = "") -> GatewayProcess:
         """Start a process and return at once."""
         port = free_port()
         told = {"internal_port": 0, "host": "127.0.0.1"} | settings | {"port": port}
-        pid = self.ask({"start": role, "settings": told, "point": point, "log": str(self.log)})
-        self.gateways.append(Gateway(pid, port, self))
+        pid = self.send_command({"start": role, "settings": told, "point": point, "log": str(self.log)})
+        self.gateways.append(GatewayProcess(pid, port, self))
         return self.gateways[-1]
 
     def close(self) -> None:
@@ -89,16 +89,16 @@ class Nursery:
         self.child.wait()
         self.child.stdout.close()
 
-    def _line(self) -> str:
+    def _read_line(self) -> str:
         assert self.child.stdout is not None
         return self.child.stdout.readline().strip()
 
 
 @contextlib.contextmanager
-def nursery() -> Iterator[Nursery]:
+def run_launcher() -> Iterator[GatewayLauncher]:
     """Run a launcher for the duration of the block."""
     folder = Path(tempfile.mkdtemp(prefix="dialtree-faults-"))
-    made = Nursery(folder)
+    made = GatewayLauncher(folder)
     try:
         yield made
     finally:
@@ -106,8 +106,8 @@ def nursery() -> Iterator[Nursery]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def settings(
-    database_url: str, provider_url: str, redis_url: str = "", *, capable: bool = True, **more: Any
+def gateway_settings(
+    database_url: str, provider_url: str, redis_url: str = "", *, deduplicates: bool = True, **more: Any
 ) -> dict[str, Any]:
     """Return Orange România's settings with our fake Twilio; `deduplicates`: it recognises repeated keys."""
     twilio = {
@@ -115,7 +115,7 @@ def settings(
         "auth_token": "fault-token",
         "sender": "+40700000477",
         "api_url": provider_url,
-        "deduplicates": capable,
+        "deduplicates": deduplicates,
     }
     at = {"username": "sandbox", "api_key": "k", "hook_token": "demo", "api_url": provider_url}
     operator = {"routes": {"sms": "twilio"}, "twilio": twilio, "africastalking": at}
@@ -132,6 +132,6 @@ def settings(
     }
 
 
-def stopped(gateway: Gateway) -> None:
+def wait_until_stopped(gateway: GatewayProcess) -> None:
     """Wait until a gateway has stopped itself."""
-    until(gateway.stopped, 20, "the gateway stopped itself")
+    wait_until(gateway.is_stopped, 20, "the gateway stopped itself")

@@ -8,42 +8,44 @@ from sqlalchemy import select
 from storage.sql.engine import Database
 from storage.sql.schema import outbox
 
-WAITING = frozenset({"pending", "claimed", "again"})
-SEEN = frozenset({"unknown", "dead", "failed", "expired", "opted_out"})
+WAITING_STATES = frozenset({"pending", "claimed", "again"})
+VISIBLE_STATES = frozenset({"unknown", "dead", "failed", "expired", "opted_out"})
 """Outbox states that `dialtree outbox list` shows to people."""
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class HistoryVerdict:
     """The result of a history check."""
 
-    accepted: int
-    lost: frozenset[str]
+    accepted_count: int
+    lost_keys: frozenset[str]
     """Keys neither received, nor in the outbox, nor dead-lettered."""
-    duplicated: frozenset[str]
-    unknown: int
+    duplicated_keys: frozenset[str]
+    unknown_count: int
     """Sends whose outcome nobody could tell; the message class's policy decided."""
-    waiting: int
+    waiting_count: int
 
     @property
-    def spotless(self) -> bool:
+    def is_exactly_once(self) -> bool:
         """Whether no message was lost and none arrived twice."""
-        return not self.lost and not self.duplicated
+        return not self.lost_keys and not self.duplicated_keys
 
 
-def judged(promised: Collection[str], received: Mapping[str, int], states: Mapping[str, str]) -> Verdict:
+def judge_history(
+    promised: Collection[str], received: Mapping[str, int], states: Mapping[str, str]
+) -> HistoryVerdict:
     """Compare the committed keys, the provider's own record and the outbox states."""
-    kept = WAITING | SEEN
-    return Verdict(
-        accepted=len(promised),
-        lost=frozenset(key for key in promised if not received.get(key) and states.get(key) not in kept),
-        duplicated=frozenset(key for key, count in received.items() if count > 1),
-        unknown=sum(states.get(key) == "unknown" for key in promised),
-        waiting=sum(states.get(key) in WAITING for key in promised),
+    kept = WAITING_STATES | VISIBLE_STATES
+    return HistoryVerdict(
+        accepted_count=len(promised),
+        lost_keys=frozenset(key for key in promised if not received.get(key) and states.get(key) not in kept),
+        duplicated_keys=frozenset(key for key, count in received.items() if count > 1),
+        unknown_count=sum(states.get(key) == "unknown" for key in promised),
+        waiting_count=sum(states.get(key) in WAITING_STATES for key in promised),
     )
 
 
-async def states_in(database: Database) -> dict[str, str]:
+async def read_states(database: Database) -> dict[str, str]:
     """Return the outbox state of each key."""
     statement = select(outbox.c.key, outbox.c.state)
     rows = await database.read(lambda connection: connection.execute(statement).all(), seconds=30)

@@ -20,41 +20,41 @@ from pathlib import Path
 from typing import Any
 
 from gateway.observability import logging
-from gateway.providers.discovery import discover
+from gateway.providers.discovery import discover_providers
 from gateway.publishing import pack_compiler
 from gateway.server import app
-from gateway.settings import load
-from gateway.wiring.container import House, house
+from gateway.settings import load_settings
+from gateway.wiring.container import Container, build_container
 from menus.machine.menu import Menu
-from tests.faults.points import armed
+from tests.faults.points import arm_failpoint
 
 PR_SET_PDEATHSIG = 1
 
 
-def newer(built: House) -> House:
+def with_newer_revision(built: Container) -> Container:
     """Publish the same menus under a newer revision, as a deploy does while sessions are live."""
-    shelf = built.conversations.shelf
+    shelf = built.conversations.menu_versions
     for name in built.settings.operators:
-        shelf.publish(replace(shelf.current(name), revision="newer"))
+        shelf.publish(replace(shelf.current_menu(name), revision="newer"))
     return built
 
 
-ROLES: Mapping[str, Callable[[House], Awaitable[None]]] = {
-    "worker": app.work,
-    "web": lambda built: app.serve(built, app.Part()),
-    "newer": lambda built: app.serve(newer(built), app.Part()),
-    "both": lambda built: app.serve(built, app.Part(deliver=True)),
+ROLES: Mapping[str, Callable[[Container], Awaitable[None]]] = {
+    "worker": app.run_worker,
+    "web": lambda built: app.serve(built, app.ProcessRole()),
+    "newer": lambda built: app.serve(with_newer_revision(built), app.ProcessRole()),
+    "both": lambda built: app.serve(built, app.ProcessRole(delivers=True)),
 }
 
 
-async def gateway(role: str, settings: dict[str, Any], point: str, menus: Mapping[str, Menu]) -> None:
+async def run_gateway(role: str, settings: dict[str, Any], point: str, menus: Mapping[str, Menu]) -> None:
     """Run what `dialtree serve` and `dialtree worker` run, with a failpoint in it."""
-    told = load(discover(), Path("none"), {}, settings)
-    async with house(told, load=lambda folder: menus[folder.name]) as built:
-        await ROLES[role](armed(built, point))
+    told = load_settings(discover_providers(), Path("none"), {}, settings)
+    async with build_container(told, load=lambda folder: menus[folder.name]) as built:
+        await ROLES[role](arm_failpoint(built, point))
 
 
-def born(command: Mapping[str, Any], menus: Mapping[str, Menu]) -> int:
+def fork_gateway(command: Mapping[str, Any], menus: Mapping[str, Menu]) -> int:
     """Fork a gateway and return its pid."""
     pid = os.fork()
     if pid:
@@ -66,8 +66,8 @@ def born(command: Mapping[str, Any], menus: Mapping[str, Menu]) -> int:
             os.dup2(nothing.fileno(), 0)
             os.dup2(out.fileno(), 1)
             os.dup2(out.fileno(), 2)
-        logging.start()
-        asyncio.run(gateway(command["start"], command["settings"], command["point"], menus))
+        logging.configure_logging()
+        asyncio.run(run_gateway(command["start"], command["settings"], command["point"], menus))
         status = 0
     except BaseException:
         traceback.print_exc()
@@ -79,7 +79,7 @@ def born(command: Mapping[str, Any], menus: Mapping[str, Menu]) -> int:
 def main() -> None:
     """Answer commands until standard input ends."""
     menus = {
-        pack_compiler.folder(name).name: pack_compiler.menu(pack_compiler.folder(name))
+        pack_compiler.pack_folder(name).name: pack_compiler.compile_pack(pack_compiler.pack_folder(name))
         for name in ("orange-ro",)
     }
     gc.freeze()
@@ -90,7 +90,7 @@ def main() -> None:
             if "wait" in command:
                 print(os.waitstatus_to_exitcode(os.waitpid(command["wait"], 0)[1]), flush=True)
             else:
-                print(born(command, menus), flush=True)
+                print(fork_gateway(command, menus), flush=True)
 
 
 if __name__ == "__main__":

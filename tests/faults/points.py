@@ -8,80 +8,84 @@ from datetime import datetime
 from typing import Any
 
 from flows.domain.ports import Ledger, Outbox
-from flows.domain.records import Change, Parcel, Receipt, Settlement
-from gateway.wiring.container import House
+from flows.domain.records import ChangeSet, ClaimedMessage, DeliveryOutcome, Receipt
+from gateway.wiring.container import Container
 
-HOW = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
+SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 
 
 @dataclass(slots=True)
-class Point:
+class Failpoint:
     """`kill@sent`: a signal and a place. Each failpoint fires once."""
 
-    how: str
-    where: str
+    action: str
+    place: str
 
-    def reached(self, where: str) -> None:
-        if where == self.where:
-            self.where = ""
-            os.kill(os.getpid(), HOW[self.how])
+    def reach(self, where: str) -> None:
+        if where == self.place:
+            self.place = ""
+            os.kill(os.getpid(), SIGNALS[self.action])
 
 
-class PointedOutbox:
+class FailpointOutbox:
     """Outbox that fires when rows are `claimed`, `handed` (not yet sent) and `sent` (not yet settled)."""
 
-    def __init__(self, inner: Outbox, point: Point) -> None:
-        self.inner, self.point = inner, point
+    def __init__(self, inner: Outbox, point: Failpoint) -> None:
+        self.inner, self.failpoint = inner, point
 
-    async def claim(self, most: int, now: datetime, full: Collection[tuple[str, str]] = ()) -> Sequence[Parcel]:
+    async def claim(
+        self, most: int, now: datetime, full: Collection[tuple[str, str]] = ()
+    ) -> Sequence[ClaimedMessage]:
         parcels = await self.inner.claim(most, now, full)
         if parcels:
-            self.point.reached("claimed")
+            self.failpoint.reach("claimed")
         return parcels
 
-    async def hold(self, parcels: Sequence[Parcel], now: datetime, *, sending: bool) -> Collection[int]:
-        held = await self.inner.hold(parcels, now, sending=sending)
+    async def renew_leases(
+        self, parcels: Sequence[ClaimedMessage], now: datetime, *, sending: bool
+    ) -> Collection[int]:
+        held = await self.inner.renew_leases(parcels, now, sending=sending)
         if sending:
-            self.point.reached("handed")
+            self.failpoint.reach("handed")
         return held
 
-    async def put_back(self, later: Sequence[tuple[Parcel, datetime]], now: datetime) -> None:
-        await self.inner.put_back(later, now)
+    async def release_unsent(self, later: Sequence[tuple[ClaimedMessage, datetime]], now: datetime) -> None:
+        await self.inner.release_unsent(later, now)
 
-    async def settle(self, parcel: Parcel, settlement: Settlement, now: datetime) -> bool:
-        self.point.reached("sent")
-        return await self.inner.settle(parcel, settlement, now)
+    async def record_outcome(self, parcel: ClaimedMessage, settlement: DeliveryOutcome, now: datetime) -> bool:
+        self.failpoint.reach("sent")
+        return await self.inner.record_outcome(parcel, settlement, now)
 
-    async def receipt(self, receipt: Receipt, now: datetime) -> None:
-        await self.inner.receipt(receipt, now)
+    async def record_receipt(self, receipt: Receipt, now: datetime) -> None:
+        await self.inner.record_receipt(receipt, now)
 
-    async def wait(self, seconds: float) -> None:
-        await self.inner.wait(seconds)
+    async def wait_for_work(self, seconds: float) -> None:
+        await self.inner.wait_for_work(seconds)
 
 
-class PointedLedger:
+class FailpointLedger:
     """Ledger that fires when a change is `committed` and no response has been sent yet."""
 
-    def __init__(self, inner: Ledger, point: Point) -> None:
-        self.inner, self.point = inner, point
+    def __init__(self, inner: Ledger, point: Failpoint) -> None:
+        self.inner, self.failpoint = inner, point
 
-    async def commit(self, change: Change) -> str:
+    async def commit(self, change: ChangeSet) -> str:
         outcome = await self.inner.commit(change)
-        if change.consents or change.notices:
-            self.point.reached("committed")
+        if change.consents or change.messages:
+            self.failpoint.reach("committed")
         return outcome
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
 
 
-def armed(built: House, point: str) -> House:
+def arm_failpoint(built: Container, point: str) -> Container:
     """Install the failpoint in a container; an empty string installs none."""
     if not point:
         return built
     how, _, where = point.partition("@")
-    trap = Point(how, where)
-    built.delivery.outbox = PointedOutbox(built.delivery.outbox, trap)
-    for people in built.conversations.people.values():
-        people.world = replace(people.world, ledger=PointedLedger(people.world.ledger, trap))
+    trap = Failpoint(how, where)
+    built.outbox_worker.outbox = FailpointOutbox(built.outbox_worker.outbox, trap)
+    for people in built.conversations.subscriber_caches.values():
+        people.ports = replace(people.ports, ledger=FailpointLedger(people.ports.ledger, trap))
     return built

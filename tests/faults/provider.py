@@ -15,31 +15,31 @@ from tests.fakes.twilio import FakeTwilio
 class RecordingTwilio(FakeTwilio):
     """What a subscriber would have received, per key; with `deduplicates`, each key once."""
 
-    capable: bool = True
-    received: Counter[str] = field(default_factory=Counter)
-    arrived: asyncio.Event = field(default_factory=asyncio.Event)
-    wait_seconds: float = 0.0
+    deduplicates: bool = True
+    received_counts: Counter[str] = field(default_factory=Counter)
+    message_arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    delay_seconds: float = 0.0
     """Seconds before it accepts a message and responds."""
-    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    request_begun: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def think(self) -> None:
-        self.begun.set()
-        await asyncio.sleep(self.wait_seconds)
+    async def wait_before_answer(self) -> None:
+        self.request_begun.set()
+        await asyncio.sleep(self.delay_seconds)
 
-    async def busy(self) -> None:
+    async def wait_for_request(self) -> None:
         """Wait until a message is being sent."""
-        await asyncio.wait_for(self.begun.wait(), 10)
+        await asyncio.wait_for(self.request_begun.wait(), 10)
 
     def accept_request(self, form: Mapping[str, str]) -> web.Response:
         key = parse_qs(urlsplit(form["StatusCallback"]).query)["id"][0]
-        if not (self.capable and self.received[key]):
-            self.received[key] += 1
-        self.arrived.set()
+        if not (self.deduplicates and self.received_counts[key]):
+            self.received_counts[key] += 1
+        self.message_arrived.set()
         return super().accept_request(form)
 
-    async def hears(self, key: str, seconds: float = 20.0) -> None:
+    async def wait_for_message(self, key: str, seconds: float = 20.0) -> None:
         """Wait until a message with this key has arrived."""
         async with asyncio.timeout(seconds):
-            while not self.received[key]:
-                self.arrived.clear()
-                await self.arrived.wait()
+            while not self.received_counts[key]:
+                self.message_arrived.clear()
+                await self.message_arrived.wait()

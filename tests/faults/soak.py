@@ -12,81 +12,81 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from flows.domain.failures import Failure
-from tests.faults.family import Gateway, nursery
-from tests.faults.history import Verdict
-from tests.faults.stage import Stage, staged
-from tests.services import Postgres, Server, eventually, serving
+from tests.faults.family import GatewayProcess, run_launcher
+from tests.faults.history import HistoryVerdict
+from tests.faults.stage import FaultHarness, open_harness
+from tests.services import PostgresServer, ServerProcess, poll_until, run_server
 
-WORKERS = 3
-LIVES = (0.1, 0.35)
+WORKER_COUNT = 3
+KILL_INTERVAL_SECONDS = (0.1, 0.35)
 """Seconds between two kills (random); a worker delivers a quarter of a second after its start."""
-PATIENCE_SECONDS = 30.0
+COMMIT_RETRY_SECONDS = 30.0
 """How long a commit is retried while the database is out, in seconds."""
-PROMISES_EACH = 3
+NOTICES_PER_KILL = 3
 """Messages committed between two kills."""
 
 
 @dataclass
-class Soak:
+class SoakRun:
     """A run of the given number of kills; the same seed kills at the same intervals."""
 
-    stage: Stage
-    kills: int
+    harness: FaultHarness
+    kill_count: int
     seed: int
-    server: Postgres | None = None
+    server: PostgresServer | None = None
     """PostgreSQL server that is killed like a worker and restarted, when given."""
-    chance: random.Random = field(init=False)
-    workers: list[Gateway] = field(default_factory=list)
+    random_source: random.Random = field(init=False)
+    workers: list[GatewayProcess] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.chance = random.Random(self.seed)
+        self.random_source = random.Random(self.seed)
 
-    async def run(self) -> Verdict:
+    async def run(self) -> HistoryVerdict:
         """Kill the given number of times, let the last workers finish, and return the history check."""
-        self.workers = [self.stage.worker() for _ in range(WORKERS)]
-        for number in range(self.kills):
-            until = time.monotonic() + self.chance.uniform(*LIVES)
-            await self._promised(number, until)
-            await self._killed()
-        return await self.stage.quiet(60)
+        self.workers = [self.harness.start_process() for _ in range(WORKER_COUNT)]
+        for number in range(self.kill_count):
+            until = time.monotonic() + self.random_source.uniform(*KILL_INTERVAL_SECONDS)
+            await self._commit_notices(number, until)
+            await self._kill_one()
+        return await self.harness.wait_until_settled(60)
 
-    async def _promised(self, number: int, until: float) -> None:
+    async def _commit_notices(self, number: int, until: float) -> None:
         """Commit messages spread over the time to the next kill."""
-        for part in range(PROMISES_EACH):
-            await eventually(partial(self._acknowledged, f"p{number}.{part}"), PATIENCE_SECONDS)
-            pause = (until - time.monotonic()) / (PROMISES_EACH - part)
+        for part in range(NOTICES_PER_KILL):
+            await poll_until(partial(self._try_commit, f"p{number}.{part}"), COMMIT_RETRY_SECONDS)
+            pause = (until - time.monotonic()) / (NOTICES_PER_KILL - part)
             await asyncio.sleep(max(0.0, pause))
 
-    async def _acknowledged(self, key: str) -> bool:
+    async def _try_commit(self, key: str) -> bool:
         """Try to commit and return whether it was acknowledged; repeating the same change is harmless."""
         try:
-            await self.stage.promise(key)
+            await self.harness.commit_notices(key)
         except Failure:
             return False
         return True
 
-    async def _killed(self) -> None:
-        victim = self.chance.randrange(len(self.workers) + bool(self.server))
+    async def _kill_one(self) -> None:
+        victim = self.random_source.randrange(len(self.workers) + bool(self.server))
         if victim == len(self.workers):
-            await asyncio.to_thread(reborn, self.server)
+            await asyncio.to_thread(restart_server, self.server)
             return
         self.workers[victim].kill()
-        self.stage.own.remove(self.workers[victim])
-        self.workers[victim] = self.stage.worker()
+        self.harness.processes.remove(self.workers[victim])
+        self.workers[victim] = self.harness.start_process()
 
 
-def reborn(server: Server | None) -> None:
+def restart_server(server: ServerProcess | None) -> None:
     """Kill the server with SIGKILL and start it again."""
     assert server
     server.kill()
     server.start()
 
 
-async def soaked(url: str, args: argparse.Namespace, server: Postgres | None) -> Verdict:
+async def run_soak(url: str, args: argparse.Namespace, server: PostgresServer | None) -> HistoryVerdict:
     """Run a soak on an empty database, with a launcher of its own."""
-    with nursery() as launcher:
-        async with staged(launcher, url, capable=not args.incapable) as harness:
-            return await Soak(harness, args.kills, args.seed, server).run()
+    with run_launcher() as launcher:
+        async with open_harness(launcher, url, deduplicates=not args.incapable) as harness:
+            return await SoakRun(harness, args.kills, args.seed, server).run()
 
 
 def main() -> int:
@@ -97,16 +97,16 @@ def main() -> int:
     parser.add_argument("--incapable", action="store_true", help="a provider that does not know repeats")
     parser.add_argument("--stores", action="store_true", help="kill PostgreSQL, too")
     args = parser.parse_args()
-    with serving(Postgres) as server:
+    with run_server(PostgresServer) as server:
         began = time.monotonic()
-        verdict = asyncio.run(soaked(server.create("soak"), args, server if args.stores else None))
+        verdict = asyncio.run(run_soak(server.create_database("soak"), args, server if args.stores else None))
         took = time.monotonic() - began
     print(
-        f"kills {args.kills}  accepted {verdict.accepted}  lost {len(verdict.lost)}  "
-        f"duplicated {len(verdict.duplicated)}  unknown {verdict.unknown}  "
+        f"kills {args.kills}  accepted {verdict.accepted_count}  lost {len(verdict.lost_keys)}  "
+        f"duplicated {len(verdict.duplicated_keys)}  unknown {verdict.unknown_count}  "
         f"seed {args.seed}  ({took:.0f} s)"
     )
-    return int(bool(verdict.lost or (verdict.duplicated and not args.incapable)))
+    return int(bool(verdict.lost_keys or (verdict.duplicated_keys and not args.incapable)))
 
 
 if __name__ == "__main__":

@@ -2,12 +2,12 @@
 
 import pytest
 
-from tests.faults.soak import Soak
-from tests.faults.stage import Stage
+from tests.faults.soak import SoakRun
+from tests.faults.stage import FaultHarness
 
 
 @pytest.mark.postgres
-async def test_F5_two_hundred_kills_lose_and_duplicate_nothing(harness: Stage) -> None:
-    soak = Soak(harness, kills=200, seed=20260314)
+async def test_F5_two_hundred_kills_lose_and_duplicate_nothing(harness: FaultHarness) -> None:
+    soak = SoakRun(harness, kill_count=200, seed=20260314)
     verdict = await soak.run()
-    assert verdict.spotless and verdict.accepted > 200
+    assert verdict.is_exactly_once and verdict.accepted_count > 200

@@ -8,129 +8,140 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import text
 
-from tests.faults.phone import GONE, MENU, YES, Phone, line, serves
-from tests.faults.stage import Stage
-from tests.services import eventually
-from tests.sql import rows_in
+from tests.faults.phone import (
+    CONNECTION_ERRORS,
+    MENU_STEPS,
+    YES_STEP,
+    AggregatorPhone,
+    open_http_session,
+    wait_until_listening,
+)
+from tests.faults.stage import FaultHarness
+from tests.services import poll_until
+from tests.sql import count_rows
 
 pytestmark = [pytest.mark.postgres, pytest.mark.redis, pytest.mark.alone]
 
 
 @pytest.fixture
-async def phone() -> AsyncIterator[Phone]:
-    async with line() as session:
-        yield Phone(session, session_id=f"ATUid_{random.randrange(1 << 40)}")
+async def phone() -> AsyncIterator[AggregatorPhone]:
+    async with open_http_session() as session:
+        yield AggregatorPhone(session, session_id=f"ATUid_{random.randrange(1 << 40)}")
 
 
 @pytest.fixture
-async def seeded_harness(harness: Stage) -> Stage:
-    await harness.seed()
+async def seeded_harness(harness: FaultHarness) -> FaultHarness:
+    await harness.seed_demo_data()
     return harness
 
 
-async def effects(harness: Stage) -> tuple[int, int]:
+async def count_effects(harness: FaultHarness) -> tuple[int, int]:
     """Return the number of consents and of outbox messages: one each for one activation."""
-    return await rows_in(harness.database, "consents"), await rows_in(harness.database, "outbox")
+    return await count_rows(harness.database, "consents"), await count_rows(harness.database, "outbox")
 
 
 async def test_F1_after_a_web_process_is_killed_in_a_step_a_redial_loses_nothing(
-    seeded_harness: Stage, phone: Phone, redis_url: str
+    seeded_harness: FaultHarness, phone: AggregatorPhone, redis_url: str
 ) -> None:
-    doomed, other = (seeded_harness.worker(role="web", redis_url=redis_url) for _ in range(2))
-    await serves(doomed, other)
-    await phone.walk(doomed)
-    pressing = asyncio.create_task(phone.step(doomed, YES))
+    doomed, other = (seeded_harness.start_process(role="web", redis_url=redis_url) for _ in range(2))
+    await wait_until_listening(doomed, other)
+    await phone.post_steps(doomed)
+    pressing = asyncio.create_task(phone.post_step(doomed, YES_STEP))
     await asyncio.sleep(0)
     doomed.kill()
     await asyncio.wait({pressing})
     answered = pressing.exception() is None
-    assert answered or isinstance(pressing.exception(), GONE)
-    again = await phone.step(other, YES)
-    assert again.startswith("END Gata!") and await effects(seeded_harness) == (1, 1)
+    assert answered or isinstance(pressing.exception(), CONNECTION_ERRORS)
+    again = await phone.post_step(other, YES_STEP)
+    assert again.startswith("END Gata!") and await count_effects(seeded_harness) == (1, 1)
 
 
 async def test_F2_killed_between_commit_and_answer_the_repeat_gets_the_answer_and_one_effect(
-    seeded_harness: Stage, phone: Phone, redis_url: str
+    seeded_harness: FaultHarness, phone: AggregatorPhone, redis_url: str
 ) -> None:
-    doomed = seeded_harness.worker("kill@committed", role="web", redis_url=redis_url)
-    other = seeded_harness.worker(role="web", redis_url=redis_url)
-    await serves(doomed, other)
-    await phone.walk(doomed)
-    with pytest.raises(GONE):
-        await phone.step(doomed, YES)
-    assert await seeded_harness.ended(doomed) == -signal.SIGKILL
-    assert await effects(seeded_harness) == (1, 1)
-    told = [await phone.step(other, YES) for _ in range(2)]
+    doomed = seeded_harness.start_process("kill@committed", role="web", redis_url=redis_url)
+    other = seeded_harness.start_process(role="web", redis_url=redis_url)
+    await wait_until_listening(doomed, other)
+    await phone.post_steps(doomed)
+    with pytest.raises(CONNECTION_ERRORS):
+        await phone.post_step(doomed, YES_STEP)
+    assert await seeded_harness.wait_for_exit(doomed) == -signal.SIGKILL
+    assert await count_effects(seeded_harness) == (1, 1)
+    told = [await phone.post_step(other, YES_STEP) for _ in range(2)]
     assert told[0].startswith("END Gata!") and told[0] == told[1]
-    assert await effects(seeded_harness) == (1, 1)
+    assert await count_effects(seeded_harness) == (1, 1)
 
 
 async def test_a_session_alternates_between_two_processes(
-    seeded_harness: Stage, phone: Phone, redis_url: str
+    seeded_harness: FaultHarness, phone: AggregatorPhone, redis_url: str
 ) -> None:
-    webs = [seeded_harness.worker(role="web", redis_url=redis_url) for _ in range(2)]
-    await serves(*webs)
-    assert (await phone.walk(*webs, texts=(*MENU, YES))).startswith("END Gata!")
-    assert len(set(phone.seen)) == 5
+    webs = [seeded_harness.start_process(role="web", redis_url=redis_url) for _ in range(2)]
+    await wait_until_listening(*webs)
+    assert (await phone.post_steps(*webs, texts=(*MENU_STEPS, YES_STEP))).startswith("END Gata!")
+    assert len(set(phone.screens)) == 5
 
 
 async def test_F27_a_message_delivered_a_hundred_times_has_one_effect(
-    seeded_harness: Stage, phone: Phone, redis_url: str
+    seeded_harness: FaultHarness, phone: AggregatorPhone, redis_url: str
 ) -> None:
-    webs = [seeded_harness.worker(role="web", redis_url=redis_url) for _ in range(2)]
-    await serves(*webs)
-    told = await phone.text(webs[0], "m1", "FACTURA")
-    many = await asyncio.gather(*(phone.text(webs[number % 2], "m1", "FACTURA") for number in range(99)))
+    webs = [seeded_harness.start_process(role="web", redis_url=redis_url) for _ in range(2)]
+    await wait_until_listening(*webs)
+    told = await phone.post_text(webs[0], "m1", "FACTURA")
+    many = await asyncio.gather(*(phone.post_text(webs[number % 2], "m1", "FACTURA") for number in range(99)))
     assert told is not None and {*many} == {told}
-    assert await rows_in(seeded_harness.database, "outbox") == 1
+    assert await count_rows(seeded_harness.database, "outbox") == 1
 
 
 async def test_F28_an_old_step_gets_a_screen_and_changes_nothing(
-    seeded_harness: Stage, phone: Phone, redis_url: str
+    seeded_harness: FaultHarness, phone: AggregatorPhone, redis_url: str
 ) -> None:
-    web = seeded_harness.worker(role="web", redis_url=redis_url)
-    await serves(web)
-    question = await phone.walk(web)
-    assert await phone.step(web, MENU[1]) == question
-    assert await effects(seeded_harness) == (0, 0)
-    assert (await phone.step(web, YES)).startswith("END Gata!")
-    assert await effects(seeded_harness) == (1, 1)
+    web = seeded_harness.start_process(role="web", redis_url=redis_url)
+    await wait_until_listening(web)
+    question = await phone.post_steps(web)
+    assert await phone.post_step(web, MENU_STEPS[1]) == question
+    assert await count_effects(seeded_harness) == (0, 0)
+    assert (await phone.post_step(web, YES_STEP)).startswith("END Gata!")
+    assert await count_effects(seeded_harness) == (1, 1)
 
 
 async def test_F29_of_two_steps_at_once_one_wins_and_both_are_answered_alike(
-    seeded_harness: Stage, phone: Phone, redis_url: str
+    seeded_harness: FaultHarness, phone: AggregatorPhone, redis_url: str
 ) -> None:
-    webs = [seeded_harness.worker(role="web", redis_url=redis_url) for _ in range(2)]
-    await serves(*webs)
-    await phone.walk(*webs)
-    both = await asyncio.gather(*(phone.step(web, YES) for web in webs))
+    webs = [seeded_harness.start_process(role="web", redis_url=redis_url) for _ in range(2)]
+    await wait_until_listening(*webs)
+    await phone.post_steps(*webs)
+    both = await asyncio.gather(*(phone.post_step(web, YES_STEP) for web in webs))
     assert both[0] == both[1] and both[0].startswith("END Gata!")
-    assert await effects(seeded_harness) == (1, 1)
+    assert await count_effects(seeded_harness) == (1, 1)
 
 
 async def test_F37_a_spike_refuses_new_sessions_and_no_live_one(
-    seeded_harness: Stage, phone: Phone, redis_url: str
+    seeded_harness: FaultHarness, phone: AggregatorPhone, redis_url: str
 ) -> None:
-    web = seeded_harness.worker(role="web", redis_url=redis_url, turns_at_once=20)
-    await serves(web)
-    begun, spike = crowd(phone, "begun", 15), crowd(phone, "spike", 400)
-    await asyncio.gather(*(caller.walk(web, texts=MENU[:2]) for caller in begun))
-    storm = asyncio.gather(*(caller.step(web, "") for caller in spike))
-    await asyncio.gather(*(caller.walk(web, texts=MENU[2:]) for caller in begun))
+    web = seeded_harness.start_process(role="web", redis_url=redis_url, turns_at_once=20)
+    await wait_until_listening(web)
+    begun, spike = new_callers(phone, "begun", 15), new_callers(phone, "spike", 400)
+    await asyncio.gather(*(caller.post_steps(web, texts=MENU_STEPS[:2]) for caller in begun))
+    storm = asyncio.gather(*(caller.post_step(web, "") for caller in spike))
+    await asyncio.gather(*(caller.post_steps(web, texts=MENU_STEPS[2:]) for caller in begun))
     said = {screen[:3] for screen in await storm}
-    assert {screen[:11] for caller in begun for screen in caller.seen[-1:]} == {"CON Treceti"}
+    assert {screen[:11] for caller in begun for screen in caller.screens[-1:]} == {"CON Treceti"}
     assert said == {"CON", "END"}
-    assert (await phone.walk(web)).startswith("CON Treceti") and web.status is None
+    assert (await phone.post_steps(web)).startswith("CON Treceti") and web.exit_status is None
 
 
-def crowd(phone: Phone, name: str, many: int) -> list[Phone]:
+def new_callers(phone: AggregatorPhone, name: str, many: int) -> list[AggregatorPhone]:
     """Return the given number of unknown callers, each with a session of its own."""
     named = f"{name}-{phone.session_id}"
-    return [Phone(phone.session, f"+407400{number:05}", f"{named}-{number}") for number in range(many)]
+    return [
+        AggregatorPhone(phone.session, f"+407400{number:05}", f"{named}-{number}") for number in range(many)
+    ]
 
 
-async def test_readyz_is_503_while_the_database_fails(seeded_harness: Stage, phone: Phone) -> None:
-    url = await seeded_harness.readyz(phone.session)
+async def test_readyz_is_503_while_the_database_fails(
+    seeded_harness: FaultHarness, phone: AggregatorPhone
+) -> None:
+    url = await seeded_harness.start_with_readyz(phone.session)
     async with phone.session.get(url) as answer:
         assert answer.status == 200
     await seeded_harness.database.write(
@@ -141,4 +152,4 @@ async def test_readyz_is_503_while_the_database_fails(seeded_harness: Stage, pho
         async with phone.session.get(url) as answer:
             return answer.status == 503
 
-    await eventually(red)
+    await poll_until(red)

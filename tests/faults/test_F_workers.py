@@ -6,92 +6,94 @@ import time
 
 import pytest
 
-from flows.domain.records import NoticeClass
-from tests.faults.family import stopped
-from tests.faults.stage import Stage
+from flows.domain.records import MessageClass
+from tests.faults.family import wait_until_stopped
+from tests.faults.stage import FaultHarness
 
 pytestmark = [pytest.mark.postgres, pytest.mark.alone]
 RECOVERY_SECONDS = 5.0
 
 
-async def test_F3_worker_killed_before_send(harness: Stage) -> None:
-    heir = harness.worker()
-    await harness.promise("first")
-    await harness.fake.hears("first")
-    heir.signal(signal.SIGSTOP)
-    doomed = harness.worker("kill@claimed")
-    await harness.promise("p", kind="code")
-    assert await harness.ended(doomed) == -signal.SIGKILL
+async def test_F3_worker_killed_before_send(harness: FaultHarness) -> None:
+    heir = harness.start_process()
+    await harness.commit_notices("first")
+    await harness.provider.wait_for_message("first")
+    heir.send_signal(signal.SIGSTOP)
+    doomed = harness.start_process("kill@claimed")
+    await harness.commit_notices("p", kind="code")
+    assert await harness.wait_for_exit(doomed) == -signal.SIGKILL
     killed = time.monotonic()
-    heir.signal(signal.SIGCONT)
-    await harness.fake.hears("p")
+    heir.send_signal(signal.SIGCONT)
+    await harness.provider.wait_for_message("p")
     assert time.monotonic() - killed < RECOVERY_SECONDS
 
 
 async def test_F4_worker_killed_after_send_is_no_duplicate_with_a_deduplicating_provider(
-    harness: Stage,
+    harness: FaultHarness,
 ) -> None:
-    doomed = harness.worker("kill@sent")
-    await harness.promise("p", kind="code")
-    assert await harness.ended(doomed) == -signal.SIGKILL
-    harness.worker()
-    verdict = await harness.quiet()
-    assert verdict.spotless and harness.fake.received["p"] == 1
-    assert len(harness.fake.requests) == 2
+    doomed = harness.start_process("kill@sent")
+    await harness.commit_notices("p", kind="code")
+    assert await harness.wait_for_exit(doomed) == -signal.SIGKILL
+    harness.start_process()
+    verdict = await harness.wait_until_settled()
+    assert verdict.is_exactly_once and harness.provider.received_counts["p"] == 1
+    assert len(harness.provider.requests) == 2
 
 
-COMES_AGAIN: dict[NoticeClass, bool] = {"code": False, "reply": False, "notice": True}
+IS_RETRIED: dict[MessageClass, bool] = {"code": False, "reply": False, "notice": True}
 
 
-@pytest.mark.parametrize("kind", COMES_AGAIN)
-async def test_F4_without_deduplication_the_message_class_decides(harness: Stage, kind: NoticeClass) -> None:
-    harness.fake.capable = False
-    doomed = harness.worker("kill@sent")
-    await harness.promise("p", kind=kind)
-    assert await harness.ended(doomed) == -signal.SIGKILL
-    harness.worker()
-    verdict = await harness.quiet()
+@pytest.mark.parametrize("kind", IS_RETRIED)
+async def test_F4_without_deduplication_the_message_class_decides(
+    harness: FaultHarness, kind: MessageClass
+) -> None:
+    harness.provider.deduplicates = False
+    doomed = harness.start_process("kill@sent")
+    await harness.commit_notices("p", kind=kind)
+    assert await harness.wait_for_exit(doomed) == -signal.SIGKILL
+    harness.start_process()
+    verdict = await harness.wait_until_settled()
     (row,) = await harness.outbox.list_rows("unknown", 10)
-    assert verdict.spotless and verdict.unknown == 1
-    assert (row.due_at is not None) == COMES_AGAIN[kind]
-    assert len(harness.fake.requests) == 1
+    assert verdict.is_exactly_once and verdict.unknown_count == 1
+    assert (row.due_at is not None) == IS_RETRIED[kind]
+    assert len(harness.provider.requests) == 1
 
 
-async def test_F7_on_sigterm_a_worker_finishes_its_sends_and_claims_no_more(harness: Stage) -> None:
-    harness.fake.wait_seconds = 0.5
-    worker = harness.worker()
-    await harness.promise(*(f"p{number}" for number in range(40)))
-    await harness.fake.busy()
-    worker.signal(signal.SIGTERM)
-    assert await asyncio.wait_for(harness.ended(worker), 10) == 0
-    verdict = await harness.verdict()
-    assert verdict.spotless
-    assert verdict.waiting + harness.fake.received.total() == 40
+async def test_F7_on_sigterm_a_worker_finishes_its_sends_and_claims_no_more(harness: FaultHarness) -> None:
+    harness.provider.delay_seconds = 0.5
+    worker = harness.start_process()
+    await harness.commit_notices(*(f"p{number}" for number in range(40)))
+    await harness.provider.wait_for_request()
+    worker.send_signal(signal.SIGTERM)
+    assert await asyncio.wait_for(harness.wait_for_exit(worker), 10) == 0
+    verdict = await harness.check_history()
+    assert verdict.is_exactly_once
+    assert verdict.waiting_count + harness.provider.received_counts.total() == 40
     assert "claimed" not in {row.state for row in await harness.outbox.list_rows("claimed", 100)}
 
 
-async def test_F8_a_resumed_worker_sends_nothing_whose_lease_it_lost(harness: Stage) -> None:
-    zombie = harness.worker("stop@claimed")
-    await harness.promise("p")
-    await asyncio.to_thread(stopped, zombie)
-    harness.worker()
-    assert not (await harness.quiet()).lost
-    zombie.signal(signal.SIGCONT)
-    await harness.promise("q")
-    await harness.quiet()
-    assert [harness.fake.received[key] for key in "pq"] == [1, 1]
-    assert len(harness.fake.requests) == 2
+async def test_F8_a_resumed_worker_sends_nothing_whose_lease_it_lost(harness: FaultHarness) -> None:
+    zombie = harness.start_process("stop@claimed")
+    await harness.commit_notices("p")
+    await asyncio.to_thread(wait_until_stopped, zombie)
+    harness.start_process()
+    assert not (await harness.wait_until_settled()).lost_keys
+    zombie.send_signal(signal.SIGCONT)
+    await harness.commit_notices("q")
+    await harness.wait_until_settled()
+    assert [harness.provider.received_counts[key] for key in "pq"] == [1, 1]
+    assert len(harness.provider.requests) == 2
 
 
-async def test_F8_a_late_settlement_of_a_resumed_worker_is_refused(harness: Stage) -> None:
-    zombie = harness.worker("stop@sent")
-    await harness.promise("p")
-    await asyncio.to_thread(stopped, zombie)
-    harness.worker()
-    await harness.quiet()
+async def test_F8_a_late_settlement_of_a_resumed_worker_is_refused(harness: FaultHarness) -> None:
+    zombie = harness.start_process("stop@sent")
+    await harness.commit_notices("p")
+    await asyncio.to_thread(wait_until_stopped, zombie)
+    harness.start_process()
+    await harness.wait_until_settled()
     (heirs,) = await harness.outbox.list_rows("sent", 10)
-    zombie.signal(signal.SIGCONT)
-    zombie.signal(signal.SIGTERM)
-    assert await harness.ended(zombie) == 0
+    zombie.send_signal(signal.SIGCONT)
+    zombie.send_signal(signal.SIGTERM)
+    assert await harness.wait_for_exit(zombie) == 0
     (row,) = await harness.outbox.list_rows("sent", 10)
     assert (row.message_id, row.changed_at) == (heirs.message_id, heirs.changed_at)

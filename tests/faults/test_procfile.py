@@ -11,19 +11,26 @@ from pathlib import Path
 
 import pytest
 
-from gateway.server.app import INTERNAL_ABOVE
+from gateway.server.app import INTERNAL_PORT_OFFSET
 from tests.faults.family import SECRET
-from tests.faults.phone import GONE, MENU, YES, Phone, line, serves
-from tests.faults.stage import Stage
+from tests.faults.phone import (
+    CONNECTION_ERRORS,
+    MENU_STEPS,
+    YES_STEP,
+    AggregatorPhone,
+    open_http_session,
+    wait_until_listening,
+)
+from tests.faults.stage import FaultHarness
 from tests.ports import free_port
-from tests.services import eventually
-from tests.sql import rows_in
+from tests.services import poll_until
+from tests.sql import count_rows
 
 pytestmark = [pytest.mark.postgres, pytest.mark.redis, pytest.mark.alone]
 
 ROOT = Path(__file__).parents[2]
-NAMES = {"release.1", "web.1", "web.2", "worker.1", "worker.2"}
-LISTEN = "0A"
+PROCESS_NAMES = {"release.1", "web.1", "web.2", "worker.1", "worker.2"}
+LISTEN_STATE = "0A"
 """State of a listening socket in /proc/net/tcp."""
 CONFIG = f"""
 public_url = "https://gw.example.net"
@@ -46,16 +53,16 @@ hook_token = "demo"
 
 
 @dataclass(frozen=True)
-class Child:
+class HonchoProcess:
     """A gateway process that honcho started."""
 
     pid: int
     port: int
 
-    def listens(self) -> bool:
+    def is_listening(self) -> bool:
         """Return whether this very process listens on its port."""
         rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-        sockets = {row[9] for row in rows if row[1].endswith(f":{self.port:04X}") and row[3] == LISTEN}
+        sockets = {row[9] for row in rows if row[1].endswith(f":{self.port:04X}") and row[3] == LISTEN_STATE}
         try:
             own = {each.readlink().name for each in Path(f"/proc/{self.pid}/fd").iterdir()}
         except FileNotFoundError:  # it closed one meanwhile
@@ -63,7 +70,7 @@ class Child:
         return any(f"socket:[{inode}]" in own for inode in sockets)
 
 
-def proc(pid: int, name: str) -> str:
+def read_proc(pid: int, name: str) -> str:
     """Return a file of the process in /proc; empty once the process has ended."""
     try:
         return Path(f"/proc/{pid}/{name}").read_bytes().decode()
@@ -71,70 +78,78 @@ def proc(pid: int, name: str) -> str:
         return ""
 
 
-def below(pid: int) -> Iterator[int]:
+def descendants(pid: int) -> Iterator[int]:
     """Yield the ids of all descendants of a process."""
-    for each in proc(pid, f"task/{pid}/children").split():
+    for each in read_proc(pid, f"task/{pid}/children").split():
         yield int(each)
-        yield from below(int(each))
+        yield from descendants(int(each))
 
 
-def children(honcho: int) -> Mapping[str, Child]:
+def processes_by_name(honcho: int) -> Mapping[str, HonchoProcess]:
     """Return our processes by honcho's names for them."""
     found = {}
-    for pid in below(honcho):
-        environ = dict(each.split("=", 1) for each in proc(pid, "environ").split("\0") if "=" in each)
+    for pid in descendants(honcho):
+        environ = dict(each.split("=", 1) for each in read_proc(pid, "environ").split("\0") if "=" in each)
         if "HONCHO_PROCESS_NAME" in environ:
-            found[environ["HONCHO_PROCESS_NAME"]] = Child(pid, int(environ["PORT"]))
+            found[environ["HONCHO_PROCESS_NAME"]] = HonchoProcess(pid, int(environ["PORT"]))
     return found
 
 
 @asynccontextmanager
-async def honcho(folder: Path, harness: Stage, redis_url: str) -> AsyncIterator[Mapping[str, Child]]:
+async def run_honcho(
+    folder: Path, harness: FaultHarness, redis_url: str
+) -> AsyncIterator[Mapping[str, HonchoProcess]]:
     """Run `honcho start` with two of each until all have started, for the duration of the block."""
     config = folder / "dialtree.toml"
-    config.write_text(CONFIG.replace("PROVIDER", harness.fake.url))
-    stores = {"DATABASE_URL": harness.url, "REDIS_URL": redis_url, "DIALTREE_CONFIG": str(config)}
+    config.write_text(CONFIG.replace("PROVIDER", harness.provider.url))
+    stores = {"DATABASE_URL": harness.database_url, "REDIS_URL": redis_url, "DIALTREE_CONFIG": str(config)}
     own = Path(sys.executable).parent
     started = await asyncio.create_subprocess_exec(
         own / "honcho",
-        *("start", "-c", "web=2,worker=2", "-p", str(free_port(1, INTERNAL_ABOVE, INTERNAL_ABOVE + 1))),
+        *(
+            "start",
+            "-c",
+            "web=2,worker=2",
+            "-p",
+            str(free_port(1, INTERNAL_PORT_OFFSET, INTERNAL_PORT_OFFSET + 1)),
+        ),
         cwd=ROOT,
         env=os.environ | stores | {"PATH": f"{own}:{os.environ['PATH']}"},
         start_new_session=True,
     )
 
     async def all_there() -> bool:
-        there = children(started.pid)
-        return there.keys() == NAMES and there["web.1"].listens() and there["web.2"].listens()
+        there = processes_by_name(started.pid)
+        return there.keys() == PROCESS_NAMES and there["web.1"].is_listening() and there["web.2"].is_listening()
 
     try:
-        await eventually(all_there, 60)
-        yield children(started.pid)
+        await poll_until(all_there, 60)
+        yield processes_by_name(started.pid)
     finally:
         os.killpg(started.pid, signal.SIGTERM)
         await asyncio.wait_for(started.wait(), 20)
 
 
 async def test_a_conversation_over_honchos_processes_and_one_killed_in_a_step(
-    harness: Stage, redis_url: str, tmp_path: Path
+    harness: FaultHarness, redis_url: str, tmp_path: Path
 ) -> None:
-    await harness.seed()
-    async with line() as session, honcho(tmp_path, harness, redis_url) as there:
-        phone, webs = Phone(session, session_id="honcho"), (there["web.1"], there["web.2"])
-        await phone.walk(*webs)
-        assert len(set(phone.seen)) == len(MENU)
-        pressing = asyncio.create_task(phone.step(webs[0], YES))
+    await harness.seed_demo_data()
+    async with open_http_session() as session, run_honcho(tmp_path, harness, redis_url) as there:
+        phone, webs = AggregatorPhone(session, session_id="honcho"), (there["web.1"], there["web.2"])
+        await phone.post_steps(*webs)
+        assert len(set(phone.screens)) == len(MENU_STEPS)
+        pressing = asyncio.create_task(phone.post_step(webs[0], YES_STEP))
         await asyncio.sleep(0)
         os.kill(webs[0].pid, signal.SIGKILL)
         await asyncio.wait({pressing})
-        assert pressing.exception() is None or isinstance(pressing.exception(), GONE)
-    async with line() as session:
-        later = harness.worker(role="both", redis_url=redis_url)
-        await serves(later)
-        again = await Phone(session, session_id="honcho").step(later, YES)
+        assert pressing.exception() is None or isinstance(pressing.exception(), CONNECTION_ERRORS)
+    async with open_http_session() as session:
+        later = harness.start_process(role="both", redis_url=redis_url)
+        await wait_until_listening(later)
+        again = await AggregatorPhone(session, session_id="honcho").post_step(later, YES_STEP)
         assert again.startswith("END Gata!")
-        await asyncio.wait_for(harness.fake.arrived.wait(), 20)
-        later.signal(signal.SIGTERM)
-        assert await harness.ended(later) == 0
-    assert await rows_in(harness.database, "consents") == 1
-    assert list(harness.fake.received.values()) == [1]
+        await asyncio.wait_for(harness.provider.message_arrived.wait(), 20)
+        later.send_signal(signal.SIGTERM)
+        assert await harness.wait_for_exit(later) == 0
+    assert await count_rows(harness.database, "consents") == 1
+    assert list(harness.provider.received_counts.values()) == [1]

@@ -9,63 +9,65 @@ from typing import Any
 
 from aiohttp import web
 
-from storage.demo.world import Rows
+from storage.demo.world import OperatorRows
 
-Row = dict[str, Any]
+BssRow = dict[str, Any]
 
 
 @dataclass(slots=True)
-class Book:
+class BssRecords:
     """Accounts, bills and lines of one operator, with a request log and fault hooks for tests."""
 
-    rows: Rows
-    moving: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
-    answer: Callable[[web.Request], web.StreamResponse | None] = field(default=lambda request: None, repr=False)
+    rows: OperatorRows
+    resumed_event: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+    override_response: Callable[[web.Request], web.StreamResponse | None] = field(
+        default=lambda request: None, repr=False
+    )
     """Returns a response to send instead; None lets the request through."""
-    asked: list[tuple[str, str]] = field(default_factory=list, repr=False)
+    requests: list[tuple[str, str]] = field(default_factory=list, repr=False)
     """Method and path of every request."""
 
     def __post_init__(self) -> None:
-        self.moving.set()
+        self.resumed_event.set()
 
     def freeze(self) -> None:
         """Make requests wait until `thaw`."""
-        self.moving.clear()
+        self.resumed_event.clear()
 
     def thaw(self) -> None:
         """Answer the waiting requests and continue."""
-        self.moving.set()
+        self.resumed_event.set()
 
-    def account(self, account: str) -> Row | None:
+    def find_person(self, account: str) -> BssRow | None:
         """Return the person who holds an account."""
         return next((each for each in self.rows.people if each["account"] == account), None)
 
-    def bills(self, account: str = "") -> Iterator[Row]:
+    def bills_of(self, account: str = "") -> Iterator[BssRow]:
         """Return the bills of an account, or all."""
         return (each for each in self.rows.bills if account in ("", each["account"]))
 
-    def bill(self, number: str) -> Row | None:
+    def find_bill(self, number: str) -> BssRow | None:
         """Return a bill by its number."""
         return next((each for each in self.rows.bills if each["number"] == number), None)
 
-    def lines(self, number: str = "") -> Iterator[tuple[int, Row]]:
+    def lines_of(self, number: str = "") -> Iterator[tuple[int, BssRow]]:
         """Return the lines of a bill, or all, each with its index."""
         return (pair for pair in enumerate(self.rows.lines) if number in ("", pair[1]["bill"]))
 
-    def entries(self) -> Iterator[tuple[int, Row]]:
+    def list_entries(self) -> Iterator[tuple[int, BssRow]]:
         """Return usage and purchases not billed yet, each with its index."""
         return enumerate(self.rows.entries)
 
-    def document(self, number: str) -> Row | None:
+    def find_document(self, number: str) -> BssRow | None:
         """Return the issuer's document of a bill."""
         return next((each for each in self.rows.documents if each["bill"] == number), None)
 
-    def part(self, row: Row) -> tuple[date, date] | None:
+    def covered_days(self, row: BssRow) -> tuple[date, date] | None:
         """Return the days a line covers, as first day and exclusive end; None for whole months.
 
         They end with the newest month before the bill that has as many days as the line says.
         """
-        bill = self.bill(row["bill"])
+        bill = self.find_bill(row["bill"])
         if not row["days"] or bill is None:
             return None
         end = bill["issued"].replace(day=1)
@@ -73,18 +75,18 @@ class Book:
             end = (end - timedelta(days=1)).replace(day=1)
         return end - timedelta(days=row["days"]), end
 
-    def instant(self, day: date) -> str:
+    def day_start(self, day: date) -> str:
         """Return the start of a day in the operator's time zone, ISO 8601."""
         return datetime.combine(day, time(), self.rows.zone).isoformat()
 
-    def app(self, routes: list[web.RouteDef]) -> web.Application:
+    def create_app(self, routes: list[web.RouteDef]) -> web.Application:
         """Build the server's application: each request is logged, and waits while the server is frozen."""
 
         @web.middleware
         async def record_request(request: web.Request, handler: Any) -> web.StreamResponse:
-            self.asked.append((request.method, request.path))
-            await self.moving.wait()
-            override = self.answer(request)
+            self.requests.append((request.method, request.path))
+            await self.resumed_event.wait()
+            override = self.override_response(request)
             return override if override is not None else await handler(request)
 
         app = web.Application(middlewares=[record_request])
@@ -92,6 +94,6 @@ class Book:
         return app
 
 
-def plain(amount: Decimal) -> float:
+def json_number(amount: Decimal) -> float:
     """Return an amount as a JSON number, as such servers write it."""
     return float(amount)

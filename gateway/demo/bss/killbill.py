@@ -9,48 +9,48 @@ from typing import Any
 
 from aiohttp import web
 
-from gateway.demo.bss.data import Book, Row, plain
+from gateway.demo.bss.data import BssRecords, BssRow, json_number
 
 ITEM_TYPES = {"subscriptions": "RECURRING", "options": "RECURRING", "communications": "USAGE"}
-NAMES = uuid.UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")
+UUID_NAMESPACE = uuid.UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")
 LOCALES = {"ro": "ro_RO", "en": "en_GB", "fr": "fr_FR", "ar": "ar_TN"}
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+KillBillHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def identity(kind: str, name: str) -> str:
+def stable_uuid(kind: str, name: str) -> str:
     """Return a UUID that is the same for each kind and name."""
-    return str(uuid.uuid5(NAMES, f"{kind}/{name}"))
+    return str(uuid.uuid5(UUID_NAMESPACE, f"{kind}/{name}"))
 
 
 @dataclass(slots=True)
 class KillBillBss:
     """A Kill Bill server with one tenant."""
 
-    book: Book
+    records: BssRecords
     api_key: str = "demo"
     api_secret: str = field(default="demo-secret", repr=False)
     user: str = "admin"
     password: str = field(default="password", repr=False)
 
-    def app(self) -> web.Application:
+    def create_app(self) -> web.Application:
         """Build the application to serve."""
         account = "/1.0/kb/accounts/{account}"
-        return self.book.app(
+        return self.records.create_app(
             [
-                web.get("/1.0/kb/bundles", self._known(self._bundles)),
-                web.get(account, self._known(self._account)),
-                web.get(f"{account}/bundles", self._known(self._own_bundles)),
-                web.get(f"{account}/invoices", self._known(self._invoices)),
-                web.get(f"{account}/customFields", self._known(self._fields)),
-                web.post(f"{account}/customFields", self._known(self._set_field)),
-                web.put(f"{account}/customFields", self._known(self._set_field)),
-                web.get("/1.0/kb/invoices/pagination", self._known(self._all_invoices)),
-                web.get("/1.0/kb/invoices/{invoice}", self._known(self._invoice)),
-                web.get("/1.0/kb/invoices/{invoice}/html", self._known(self._rendered)),
+                web.get("/1.0/kb/bundles", self._require_credentials(self._find_bundles)),
+                web.get(account, self._require_credentials(self._get_account)),
+                web.get(f"{account}/bundles", self._require_credentials(self._account_bundles)),
+                web.get(f"{account}/invoices", self._require_credentials(self._list_invoices)),
+                web.get(f"{account}/customFields", self._require_credentials(self._list_fields)),
+                web.post(f"{account}/customFields", self._require_credentials(self._set_field)),
+                web.put(f"{account}/customFields", self._require_credentials(self._set_field)),
+                web.get("/1.0/kb/invoices/pagination", self._require_credentials(self._paginate_invoices)),
+                web.get("/1.0/kb/invoices/{invoice}", self._require_credentials(self._get_invoice)),
+                web.get("/1.0/kb/invoices/{invoice}/html", self._require_credentials(self._get_invoice_html)),
             ]
         )
 
-    def _known(self, handler: Handler) -> Handler:
+    def _require_credentials(self, handler: KillBillHandler) -> KillBillHandler:
         basic = "Basic " + base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
 
         async def authenticated(request: web.Request) -> web.StreamResponse:
@@ -63,120 +63,133 @@ class KillBillBss:
 
         return authenticated
 
-    def _person(self, request: web.Request) -> Row | None:
+    def _find_person(self, request: web.Request) -> BssRow | None:
         wanted = request.match_info["account"]
-        people = self.book.rows.people
-        return next((each for each in people if identity("account", each["account"]) == wanted), None)
+        people = self.records.rows.people
+        return next((each for each in people if stable_uuid("account", each["account"]) == wanted), None)
 
-    async def _bundles(self, request: web.Request) -> web.StreamResponse:
+    async def _find_bundles(self, request: web.Request) -> web.StreamResponse:
         """Return bundles by external key, the line's number; an empty list for an unknown one."""
         wanted = request.query.get("externalKey", "")
-        return web.json_response([_bundle(each) for each in self.book.rows.people if each["msisdn"] == wanted])
+        return web.json_response(
+            [_bundle_json(each) for each in self.records.rows.people if each["msisdn"] == wanted]
+        )
 
-    async def _own_bundles(self, request: web.Request) -> web.StreamResponse:
-        person = self._person(request)
+    async def _account_bundles(self, request: web.Request) -> web.StreamResponse:
+        person = self._find_person(request)
         if person is None:
             return web.Response(status=404)
         lines = [
-            line for row in self.book.bills(person["account"]) for _, line in self.book.lines(row["number"])
+            line
+            for row in self.records.bills_of(person["account"])
+            for _, line in self.records.lines_of(row["number"])
         ]
         others = sorted({line["user"] for line in lines} - {person["msisdn"]})
-        return web.json_response([_bundle({**person, "msisdn": each}) for each in [person["msisdn"], *others]])
+        return web.json_response(
+            [_bundle_json({**person, "msisdn": each}) for each in [person["msisdn"], *others]]
+        )
 
-    async def _account(self, request: web.Request) -> web.StreamResponse:
-        person = self._person(request)
+    async def _get_account(self, request: web.Request) -> web.StreamResponse:
+        person = self._find_person(request)
         if person is None:
             return web.json_response({"message": "no such account"}, status=404)
-        return web.json_response(_account(person, self.book.rows.currency))
+        return web.json_response(_account_json(person, self.records.rows.currency))
 
-    async def _invoices(self, request: web.Request) -> web.StreamResponse:
-        person = self._person(request)
+    async def _list_invoices(self, request: web.Request) -> web.StreamResponse:
+        person = self._find_person(request)
         if person is None:
             return web.json_response([])
         with_items = request.query.get("includeInvoiceComponents") == "true"
         with_void = request.query.get("includeVoidedInvoices") == "true"
-        rows = [each for each in self.book.bills(person["account"]) if with_void or not each.get("cancelled")]
-        return web.json_response([self._told(row, whole=with_items) for row in rows])
+        rows = [
+            each for each in self.records.bills_of(person["account"]) if with_void or not each.get("cancelled")
+        ]
+        return web.json_response([self._invoice_json(row, with_items=with_items) for row in rows])
 
-    async def _all_invoices(self, request: web.Request) -> web.StreamResponse:
+    async def _paginate_invoices(self, request: web.Request) -> web.StreamResponse:
         start, most = int(request.query.get("offset", 0)), int(request.query.get("limit", 100))
-        rows = list(self.book.bills())
+        rows = list(self.records.bills_of())
         headers = {"X-Killbill-Pagination-TotalNbRecords": str(len(rows))}
         return web.json_response(
-            [self._told(row, whole=True) for row in rows[start : start + most]], headers=headers
+            [self._invoice_json(row, with_items=True) for row in rows[start : start + most]], headers=headers
         )
 
-    def _row(self, request: web.Request) -> Row | None:
+    def _find_bill(self, request: web.Request) -> BssRow | None:
         wanted = request.match_info["invoice"]
-        return next((each for each in self.book.bills() if identity("invoice", each["number"]) == wanted), None)
+        return next(
+            (each for each in self.records.bills_of() if stable_uuid("invoice", each["number"]) == wanted), None
+        )
 
-    async def _invoice(self, request: web.Request) -> web.StreamResponse:
-        row = self._row(request)
+    async def _get_invoice(self, request: web.Request) -> web.StreamResponse:
+        row = self._find_bill(request)
         if row is None:
             return web.json_response({"message": "no such invoice"}, status=404)
-        return web.json_response(self._told(row, whole=True))
+        return web.json_response(self._invoice_json(row, with_items=True))
 
-    async def _rendered(self, request: web.Request) -> web.StreamResponse:
+    async def _get_invoice_html(self, request: web.Request) -> web.StreamResponse:
         """Return the invoice rendered by the tenant's template."""
-        row = self._row(request)
+        row = self._find_bill(request)
         if row is None:
             return web.json_response({"message": "no such invoice"}, status=404)
-        summary = f"{row['issued']}: {row['total']} {self.book.rows.currency}"
+        summary = f"{row['issued']}: {row['total']} {self.records.rows.currency}"
         return web.Response(
             text=f"<html><body><h1>{row['number']}</h1><p>{summary}</p></body></html>", content_type="text/html"
         )
 
-    async def _fields(self, request: web.Request) -> web.StreamResponse:
-        person = self._person(request)
+    async def _list_fields(self, request: web.Request) -> web.StreamResponse:
+        person = self._find_person(request)
         if person is None:
             return web.json_response({"message": "no such account"}, status=404)
         values = {"presentationMedia": person["media"] if person["media"] == "email" else ""}
         values |= {"emailValidated": "true" if person["email_validated"] else "", "siret": person["siret"]}
-        return web.json_response([_field(person, name, value) for name, value in values.items() if value])
+        return web.json_response([_field_json(person, name, value) for name, value in values.items() if value])
 
     async def _set_field(self, request: web.Request) -> web.StreamResponse:
         """Add (POST, returns what was added) or change (PUT, returns nothing) custom fields."""
-        person, fields = self._person(request), await request.json()
+        person, fields = self._find_person(request), await request.json()
         if person is None:
             return web.json_response({"message": "no such account"}, status=404)
         for each in fields:
             person["media"] = each["value"]
         if request.method == "PUT":
             return web.Response(status=204)
-        added = [_field(person, each["name"], each["value"]) for each in fields]
+        added = [_field_json(person, each["name"], each["value"]) for each in fields]
         return web.json_response(added, status=201)
 
-    def _told(self, row: Row, *, whole: bool) -> Row:
+    def _invoice_json(self, row: BssRow, *, with_items: bool) -> BssRow:
         """Return an invoice; Kill Bill numbers them, and includes items only on request."""
-        number = 1 + self.book.rows.bills.index(row)
+        number = 1 + self.records.rows.bills.index(row)
         return {
-            "invoiceId": identity("invoice", row["number"]),
+            "invoiceId": stable_uuid("invoice", row["number"]),
             "invoiceNumber": str(number),
-            "accountId": identity("account", row["account"]),
+            "accountId": stable_uuid("account", row["account"]),
             "invoiceDate": row["issued"].isoformat(),
             "targetDate": row["issued"].isoformat(),
-            "currency": self.book.rows.currency,
+            "currency": self.records.rows.currency,
             "status": "VOID" if row.get("cancelled") else "COMMITTED",
-            "amount": plain(row["total"]),
-            "balance": plain(row["remaining"]),
+            "amount": json_number(row["total"]),
+            "balance": json_number(row["remaining"]),
             "creditAdj": 0.0,
             "refundAdj": 0.0,
-            "items": self._items(row) if whole else [],
+            "items": self._invoice_items(row) if with_items else [],
             "isParentInvoice": False,
         }
 
-    def _items(self, row: Row) -> list[Row]:
+    def _invoice_items(self, row: BssRow) -> list[BssRow]:
         """Return each line without its tax, then the tax of each line."""
-        lines = [line for _, line in self.book.lines(row["number"])]
-        taxes = shares(row["tax"], [line["amount"] for line in lines], self.book.rows.shop.unit)
+        lines = [line for _, line in self.records.lines_of(row["number"])]
+        taxes = split_proportionally(
+            row["tax"], [line["amount"] for line in lines], self.records.rows.operator.unit
+        )
         nets = [line["amount"] - tax for line, tax in zip(lines, taxes, strict=True)]
         items = [
-            _item(self.book, row, place, *each) for place, each in enumerate(zip(lines, nets, strict=True))
+            _item_json(self.records, row, place, *each)
+            for place, each in enumerate(zip(lines, nets, strict=True))
         ]
-        return [*items, *(_tax(item, tax) for item, tax in zip(items, taxes, strict=True))]
+        return [*items, *(_tax_item_json(item, tax) for item, tax in zip(items, taxes, strict=True))]
 
 
-def shares(whole: Decimal, parts: list[Decimal], unit: Decimal) -> list[Decimal]:
+def split_proportionally(whole: Decimal, parts: list[Decimal], unit: Decimal) -> list[Decimal]:
     """Divide `whole` in proportion to the parts, rounded to `unit` so that the sum is exact."""
     total, assigned = sum(parts, Decimal(0)), Decimal(0)
     results = []
@@ -186,42 +199,42 @@ def shares(whole: Decimal, parts: list[Decimal], unit: Decimal) -> list[Decimal]
     return [*results, whole - assigned] if parts else []
 
 
-def _item(book: Book, row: Row, place: int, line: Row, net: Decimal) -> Row:
-    days = book.part(line)
+def _item_json(records: BssRecords, row: BssRow, place: int, line: BssRow, net: Decimal) -> BssRow:
+    days = records.covered_days(line)
     return {
-        "invoiceItemId": identity("item", f"{row['number']}/{place}"),
-        "invoiceId": identity("invoice", row["number"]),
-        "accountId": identity("account", row["account"]),
-        "bundleId": identity("bundle", line["user"]),
+        "invoiceItemId": stable_uuid("item", f"{row['number']}/{place}"),
+        "invoiceId": stable_uuid("invoice", row["number"]),
+        "accountId": stable_uuid("account", row["account"]),
+        "bundleId": stable_uuid("bundle", line["user"]),
         "itemType": ITEM_TYPES.get(line["rubric"], "EXTERNAL_CHARGE"),
         "planName": line["rubric"],
         "description": line["label"] or line["rubric"],
         "startDate": days[0].isoformat() if days else None,
         "endDate": days[1].isoformat() if days else None,
-        "amount": plain(net),
-        "currency": book.rows.currency,
+        "amount": json_number(net),
+        "currency": records.rows.currency,
     }
 
 
-def _tax(item: Row, tax: Decimal) -> Row:
+def _tax_item_json(item: BssRow, tax: Decimal) -> BssRow:
     return {
-        "invoiceItemId": identity("tax", item["invoiceItemId"]),
+        "invoiceItemId": stable_uuid("tax", item["invoiceItemId"]),
         "linkedInvoiceItemId": item["invoiceItemId"],
         "invoiceId": item["invoiceId"],
         "accountId": item["accountId"],
         "itemType": "TAX",
-        "amount": plain(tax),
+        "amount": json_number(tax),
         "currency": item["currency"],
     }
 
 
-def _bundle(person: Row) -> Row:
-    bundle, account = identity("bundle", person["msisdn"]), identity("account", person["account"])
+def _bundle_json(person: BssRow) -> BssRow:
+    bundle, account = stable_uuid("bundle", person["msisdn"]), stable_uuid("account", person["account"])
     line: dict[str, Any] = {
         "accountId": account,
         "bundleId": bundle,
         "bundleExternalKey": person["msisdn"],
-        "subscriptionId": identity("subscription", person["msisdn"]),
+        "subscriptionId": stable_uuid("subscription", person["msisdn"]),
         "productName": person["kind"],
         "planName": f"{person['kind']}-monthly",
         "priceList": "DEFAULT",
@@ -239,9 +252,9 @@ def _bundle(person: Row) -> Row:
     }
 
 
-def _account(person: Row, currency: str) -> Row:
+def _account_json(person: BssRow, currency: str) -> BssRow:
     return {
-        "accountId": identity("account", person["account"]),
+        "accountId": stable_uuid("account", person["account"]),
         "externalKey": person["account"],
         "name": person["name"],
         "company": person["name"] if person["segment"] == "business" else None,
@@ -251,10 +264,10 @@ def _account(person: Row, currency: str) -> Row:
     }
 
 
-def _field(person: Row, name: str, value: str) -> Row:
+def _field_json(person: BssRow, name: str, value: str) -> BssRow:
     return {
-        "customFieldId": identity("field", f"{person['account']}/{name}"),
-        "objectId": identity("account", person["account"]),
+        "customFieldId": stable_uuid("field", f"{person['account']}/{name}"),
+        "objectId": stable_uuid("account", person["account"]),
         "objectType": "ACCOUNT",
         "name": name,
         "value": value,

@@ -8,74 +8,82 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateway.demo import world
-from gateway.demo.bss.data import Book
+from gateway.demo.bss.data import BssRecords
 from gateway.demo.bss.killbill import KillBillBss
 from gateway.demo.bss.tmf import TmfBss
-from gateway.http.listening import listening
-from gateway.providers.discovery import discover
-from gateway.settings import Settings, config_path, load, merged
-from storage.demo.extras import PLATFORM
-from storage.demo.world import known, rows
+from gateway.http.listening import serve_app
+from gateway.providers.discovery import discover_providers
+from gateway.settings import Settings, config_path, load_settings, merge_tables
+from storage.demo.extras import SPECIMEN_PLATFORM
+from storage.demo.world import build_operator_rows, load_demo_world
 
 RUBRICS = ("options", "communications", "prorata", "third_party", "equipment")
-LINES = ("mobile", "fixed", "internet", "data_key")
-KINDS = ("memory", "tmf678", "killbill")
-CLIENT, CLIENT_SECRET, HUB_TOKEN = "demo-client", "demo-client-secret", "demo-hub"
+LINE_KINDS = ("mobile", "fixed", "internet", "data_key")
+BSS_KINDS = ("memory", "tmf678", "killbill")
+CLIENT_ID, CLIENT_SECRET, HUB_TOKEN = "demo-client", "demo-client-secret", "demo-hub"
 
 
-def add_arguments(parser: ArgumentParser) -> None:
+def add_billing_option(parser: ArgumentParser) -> None:
     """Add the option `--billing`."""
     parser.add_argument(
-        "--billing", choices=KINDS, default="", help="read bills from a BSS of this kind instead"
+        "--billing", choices=BSS_KINDS, default="", help="read bills from a BSS of this kind instead"
     )
 
 
 @asynccontextmanager
 async def demo_settings(kind: str) -> AsyncIterator[Settings]:
     """Yield the demo's settings with a fake BSS of this kind; an empty kind starts none."""
-    async with standing_in(kind) as bss_settings:
-        base = merged(world.base(os.environ), bss_settings)
-        yield load(discover(), config_path(os.environ), os.environ, base)
+    async with serve_demo_bss(kind) as bss_settings:
+        base = merge_tables(world.default_settings(os.environ), bss_settings)
+        yield load_settings(discover_providers(), config_path(os.environ), os.environ, base)
 
 
 @asynccontextmanager
-async def standing_in(kind: str, now: datetime | None = None) -> AsyncIterator[dict[str, Any]]:
+async def serve_demo_bss(kind: str, now: datetime | None = None) -> AsyncIterator[dict[str, Any]]:
     """Serve a fake BSS per demo operator and yield the settings that use it; empty serves none."""
     async with AsyncExitStack() as stack:
         operators = {}
-        for operator in known() if kind else ():
+        for operator in load_demo_world() if kind else ():
             operators[operator] = {"billing": "memory"}
             if kind != "memory":
-                book = Book(rows(operator, now or datetime.now(UTC)))
-                operators[operator] = await stack.enter_async_context(_served(kind, book))
+                book = BssRecords(build_operator_rows(operator, now or datetime.now(UTC)))
+                operators[operator] = await stack.enter_async_context(_serve_bss(kind, book))
         yield {"operators": operators} if operators else {}
 
 
 @asynccontextmanager
-async def _served(kind: str, book: Book) -> AsyncIterator[dict[str, Any]]:
-    app = KillBillBss(book).app() if kind == "killbill" else TmfBss(book, "v4", CLIENT, CLIENT_SECRET).app()
-    async with listening(app, "127.0.0.1", 0) as port:
+async def _serve_bss(kind: str, records: BssRecords) -> AsyncIterator[dict[str, Any]]:
+    app = (
+        KillBillBss(records).create_app()
+        if kind == "killbill"
+        else TmfBss(records, "v4", CLIENT_ID, CLIENT_SECRET).create_app()
+    )
+    async with serve_app(app, "127.0.0.1", 0) as port:
         url = f"http://127.0.0.1:{port}"
-        bss = killbill_settings(book) if kind == "killbill" else {**tmf_settings(book), **tokens(url)}
+        bss = (
+            killbill_settings(records)
+            if kind == "killbill"
+            else {**tmf_settings(records), **credential_settings(url)}
+        )
         yield {"billing": f"{kind}+{url}", "bss": bss}
 
 
-def tmf_settings(book: Book) -> dict[str, Any]:
+def tmf_settings(records: BssRecords) -> dict[str, Any]:
     """Return the settings table `bss` for the fake TM Forum server."""
     return {
-        "currency": book.rows.currency,
+        "currency": records.rows.currency,
         "serves": ["documents", "usage", "purchases"],
-        "platform": PLATFORM if book.rows.documents else "",
+        "platform": SPECIMEN_PLATFORM if records.rows.documents else "",
     }
 
 
-def tokens(url: str) -> dict[str, Any]:
+def credential_settings(url: str) -> dict[str, Any]:
     """Return the OAuth2 and hub credentials of that table."""
-    credentials = {"client_id": CLIENT, "client_secret": CLIENT_SECRET}
+    credentials = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
     return {"token_url": f"{url}/token", **credentials, "hub_token": HUB_TOKEN}
 
 
-def killbill_settings(book: Book) -> dict[str, Any]:
+def killbill_settings(records: BssRecords) -> dict[str, Any]:
     """Return the settings table `bss` for the fake Kill Bill server.
 
     Its plans are named as our rubrics.
@@ -84,7 +92,7 @@ def killbill_settings(book: Book) -> dict[str, Any]:
         "api_key": "demo",
         "api_secret": "demo-secret",
         "password": "password",
-        "due_days": book.rows.shop.due_after.days,
-        "kinds": {name: name for name in LINES},
+        "due_days": records.rows.operator.due_after.days,
+        "kinds": {name: name for name in LINE_KINDS},
         "rubrics": {name: name for name in RUBRICS},
     }

@@ -4,7 +4,7 @@ from datetime import datetime, time
 from decimal import Decimal
 from typing import Any
 
-from gateway.demo.bss.data import Book, Row, plain
+from gateway.demo.bss.data import BssRecords, BssRow, json_number
 
 RATE_TYPES = {
     "subscriptions": "recurringCharge",
@@ -12,8 +12,8 @@ RATE_TYPES = {
     "prorata": "recurringCharge",
     "communications": "usageCharge",
 }
-ALWAYS = ("id", "href", "@type")
-V5_LISTED = (*ALWAYS, "billingAccount")
+MANDATORY_FIELDS = ("id", "href", "@type")
+V5_LIST_FIELDS = (*MANDATORY_FIELDS, "billingAccount")
 """Fields of a bill in a v5 list, whatever fields are asked for (as in the published example)."""
 V5_TYPES = {
     "billingAccount": "BillingAccountRef",
@@ -26,35 +26,37 @@ V5_TYPES = {
 """The `@type` that v5 requires on every nested object, by field."""
 
 
-def bill(book: Book, row: Row, dialect: str, states: dict[str, str]) -> Row:
+def customer_bill(records: BssRecords, row: BssRow, dialect: str, states: dict[str, str]) -> BssRow:
     """Return a customerBill."""
-    name, rate = row["number"], book.rows.shop.tax_percent
+    name, rate = row["number"], records.rows.operator.tax_percent
     url = f"/tmf-api/customerBillManagement/{dialect}/customerBill/{name}"
-    resource: Row = {
+    resource: BssRow = {
         "id": name,
         "href": url,
         "billNo": name,
-        "billDate": book.instant(row["issued"]),
+        "billDate": records.day_start(row["issued"]),
         "category": "credit note" if row["total"] < 0 else "normal",
-        "lastUpdate": book.instant(row["issued"]),
-        "paymentDueDate": book.instant(row["due"]),
+        "lastUpdate": records.day_start(row["issued"]),
+        "paymentDueDate": records.day_start(row["due"]),
         "runType": "onCycle",
-        "amountDue": _money(book, row["total"]),
-        "remainingAmount": _money(book, row["remaining"]),
-        "taxIncludedAmount": _money(book, row["total"]),
-        "taxExcludedAmount": _money(book, row["total"] - row["tax"]),
-        "taxItem": [{"taxCategory": "VAT", "taxRate": plain(rate), "taxAmount": _money(book, row["tax"])}],
-        "billDocument": _documents(book, name, f"{url}/document"),
+        "amountDue": _money_json(records, row["total"]),
+        "remainingAmount": _money_json(records, row["remaining"]),
+        "taxIncludedAmount": _money_json(records, row["total"]),
+        "taxExcludedAmount": _money_json(records, row["total"] - row["tax"]),
+        "taxItem": [
+            {"taxCategory": "VAT", "taxRate": json_number(rate), "taxAmount": _money_json(records, row["tax"])}
+        ],
+        "billDocument": _bill_documents(records, name, f"{url}/document"),
         "billingAccount": _account_ref(row["account"]),
-        "state": states.get(name) or _state(row),
+        "state": states.get(name) or _bill_state(row),
         "@type": "CustomerBill",
     }
-    return _typed(resource) if dialect == "v5" else resource
+    return _add_types(resource) if dialect == "v5" else resource
 
 
-def rate(book: Book, place: int, row: Row, dialect: str) -> Row:
+def billed_rate(records: BssRecords, index: int, row: BssRow, dialect: str) -> BssRow:
     """Return an appliedCustomerBillingRate on a bill: one of its lines."""
-    bills, days = f"/tmf-api/customerBillManagement/{dialect}", book.part(row)
+    bills, days = f"/tmf-api/customerBillManagement/{dialect}", records.covered_days(row)
     kind = RATE_TYPES.get(row["rubric"], "oneTimeCharge")
     words = {"rubric": row["rubric"], "user": row["user"], "centre": row["centre"]}
     fields = {
@@ -63,12 +65,12 @@ def rate(book: Book, place: int, row: Row, dialect: str) -> Row:
         "bill": {"id": row["bill"], "href": f"{bills}/customerBill/{row['bill']}"},
     }
     if days:
-        first, last = map(book.instant, days)
+        first, last = map(records.day_start, days)
         fields["periodCoverage"] = {"startDateTime": first, "endDateTime": last}
-    return _rate(book, f"R{place}", dialect, kind, {**row, "words": words}, fields)
+    return _applied_rate(records, f"R{index}", dialect, kind, {**row, "words": words}, fields)
 
 
-def unbilled(book: Book, place: int, row: Row, dialect: str) -> Row:
+def unbilled_rate(records: BssRecords, index: int, row: BssRow, dialect: str) -> BssRow:
     """Return an appliedCustomerBillingRate not billed yet: usage or a purchase."""
     used = row["what"] == "usage"
     words = {
@@ -76,7 +78,7 @@ def unbilled(book: Book, place: int, row: Row, dialect: str) -> Row:
         "kind": row["kind"],
         "quantity": str(row["quantity"]),
     }
-    at = datetime.combine(row["at"], time(minute=place % 60), book.rows.zone)
+    at = datetime.combine(row["at"], time(minute=index % 60), records.rows.zone)
     fields = {
         "name": row["kind"],
         "isBilled": False,
@@ -84,27 +86,29 @@ def unbilled(book: Book, place: int, row: Row, dialect: str) -> Row:
         "billingAccount": _account_ref(row["account"]),
     }
     kind = "usageCharge" if used else "oneTimeCharge"
-    return _rate(book, f"U{place}", dialect, kind, {**row, "words": words}, fields)
+    return _applied_rate(records, f"U{index}", dialect, kind, {**row, "words": words}, fields)
 
 
-def _rate(book: Book, name: str, dialect: str, kind: str, row: Row, more: Row) -> Row:
-    resource: Row = {
+def _applied_rate(
+    records: BssRecords, name: str, dialect: str, kind: str, row: BssRow, extra_fields: BssRow
+) -> BssRow:
+    resource: BssRow = {
         "id": name,
         "href": f"/tmf-api/customerBillManagement/{dialect}/appliedCustomerBillingRate/{name}",
         "description": row["label"],
         "type" if dialect == "v4" else "appliedBillingRateType": kind,
-        "taxIncludedAmount": _money(book, row["amount"]),
+        "taxIncludedAmount": _money_json(records, row["amount"]),
         "characteristic": [{"name": each, "value": value} for each, value in row["words"].items() if value],
         "@type": "AppliedCustomerBillingRate",
-        **more,
+        **extra_fields,
     }
-    return _typed(resource) if dialect == "v5" else resource
+    return _add_types(resource) if dialect == "v5" else resource
 
 
-def account(book: Book, person: Row) -> Row:
+def billing_account(records: BssRecords, person: BssRow) -> BssRow:
     """Return a TMF666 billingAccount."""
     href = f"/tmf-api/accountManagement/v4/billingAccount/{person['account']}"
-    since = {"startDateTime": book.instant(person["since"])}
+    since = {"startDateTime": records.day_start(person["since"])}
     characteristic = {
         "emailAddress": person["email"],
         "contactType": "validated" if person["email_validated"] else "unconfirmed",
@@ -115,7 +119,7 @@ def account(book: Book, person: Row) -> Row:
         "href": href,
         "name": person["name"],
         "state": "Active",
-        "relatedParty": [_party(person)],
+        "relatedParty": [_related_party(person)],
         "billStructure": {
             "presentationMedia": [{"id": person["media"], "name": person["media"], "isRef": False}]
         },
@@ -124,16 +128,16 @@ def account(book: Book, person: Row) -> Row:
     }
 
 
-def product(book: Book, person: Row) -> Row:
+def line_product(records: BssRecords, person: BssRow) -> BssRow:
     """Return a TMF637 product: a line, with its number as public identifier."""
     return {
         "id": person["id"],
         "href": f"/tmf-api/productInventory/v4/product/{person['id']}",
         "publicIdentifier": person["msisdn"],
         "status": "active",
-        "startDate": book.instant(person["since"]),
+        "startDate": records.day_start(person["since"]),
         "billingAccount": _account_ref(person["account"]),
-        "relatedParty": [_party(person)],
+        "relatedParty": [_related_party(person)],
         "productCharacteristic": [
             {"name": "kind", "value": person["kind"]},
             {"name": "language", "value": person["language"]},
@@ -143,42 +147,42 @@ def product(book: Book, person: Row) -> Row:
     }
 
 
-def event(name: str, found: Row, dialect: str) -> Row:
+def bill_event(name: str, resource: BssRow, dialect: str) -> BssRow:
     """Return a bill event; it holds nothing beside the bill."""
     kind = name[0].upper() + name[1:]
     return {
-        "eventId": f"{kind}-{found['id']}-{found['state']}",
-        "eventTime": found["lastUpdate"],
+        "eventId": f"{kind}-{resource['id']}-{resource['state']}",
+        "eventTime": resource["lastUpdate"],
         "eventType": kind,
-        "event": {"customerBill": found},
+        "event": {"customerBill": resource},
         **({"@type": kind} if dialect == "v5" else {}),
     }
 
 
-def chosen(row: Row, fields: str, dialect: str, *, listed: bool) -> Row:
+def select_fields(row: BssRow, fields: str, dialect: str, *, listed: bool) -> BssRow:
     """Return the fields asked for; a v5 list of bills always has the same few."""
     if listed and dialect == "v5" and row["@type"] == "CustomerBill":
-        return {name: row[name] for name in V5_LISTED}
-    wanted = {*fields.split(","), *ALWAYS} if fields else row.keys()
+        return {name: row[name] for name in V5_LIST_FIELDS}
+    wanted = {*fields.split(","), *MANDATORY_FIELDS} if fields else row.keys()
     return {name: value for name, value in row.items() if name in wanted}
 
 
-def _documents(book: Book, name: str, place: str) -> list[Row]:
+def _bill_documents(records: BssRecords, name: str, url: str) -> list[BssRow]:
     """Return the reference to a bill's document, if there is one."""
-    document = book.document(name)
+    document = records.find_document(name)
     if document is None:
         return []
     size = {"amount": len(document["data"]), "units": "bytes"}
     kind = {"mimeType": "application/pdf", "attachmentType": document["format"]}
-    return [{"id": f"{name}.pdf", "href": place, "url": place, "name": f"{name}.pdf", **kind, "size": size}]
+    return [{"id": f"{name}.pdf", "href": url, "url": url, "name": f"{name}.pdf", **kind, "size": size}]
 
 
-def _money(book: Book, amount: Decimal) -> dict[str, Any]:
+def _money_json(records: BssRecords, amount: Decimal) -> dict[str, Any]:
     """Return an amount as Money, documented as positive: the bill's category carries the sign."""
-    return {"unit": book.rows.currency, "value": plain(abs(amount))}
+    return {"unit": records.rows.currency, "value": json_number(abs(amount))}
 
 
-def _state(row: Row) -> str:
+def _bill_state(row: BssRow) -> str:
     if row["remaining"] == 0:
         return "settled"
     return "partiallyPaid" if row["remaining"] < row["total"] else "sent"
@@ -188,15 +192,15 @@ def _account_ref(account: str) -> dict[str, str]:
     return {"id": account, "href": f"/tmf-api/accountManagement/v4/billingAccount/{account}"}
 
 
-def _party(person: Row) -> dict[str, str]:
+def _related_party(person: BssRow) -> dict[str, str]:
     kind = "Organization" if person["segment"] == "business" else "Individual"
     return {"id": f"P-{person['account']}", "name": person["name"], "role": "customer", "@referredType": kind}
 
 
-def _typed(found: Row) -> Row:
+def _add_types(resource: BssRow) -> BssRow:
     """Add the `@type` that v5 requires to every nested object."""
     for name, kind in V5_TYPES.items():
-        for each in found.get(name, []) if isinstance(found.get(name), list) else [found.get(name)]:
+        for each in resource.get(name, []) if isinstance(resource.get(name), list) else [resource.get(name)]:
             if each is not None:
                 each["@type"] = kind
-    return found
+    return resource

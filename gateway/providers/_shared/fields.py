@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from flows.domain.failures import BadRequest
 
 
-def demanded(form: Mapping[str, str], name: str) -> str:
+def require_field(form: Mapping[str, str], name: str) -> str:
     """Return the field's value; BadRequest, naming only the field, when it is absent or blank."""
     value = form.get(name, "")
     if not value.strip():

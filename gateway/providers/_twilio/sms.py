@@ -33,15 +33,15 @@ from flows.domain.failures import (
     TryLater,
     Undelivered,
 )
-from flows.domain.records import Notice
+from flows.domain.records import OutboundMessage
 from gateway.providers._shared.numbers import is_e164
-from gateway.providers._shared.retry_after import retry_after
-from gateway.providers.contract import Sent
+from gateway.providers._shared.retry_after import parse_retry_after
+from gateway.providers.contract import SentMessage
 
 CONNECT_SECONDS = 3.0
-MOST_BYTES = 64 * 1024
+MAX_ANSWER_BYTES = 64 * 1024
 
-ERRORS: Mapping[int, type[Undelivered]] = MappingProxyType(
+ERROR_CODES: Mapping[int, type[Undelivered]] = MappingProxyType(
     {
         20003: Misconfigured,  # permission denied
         20429: TryLater,  # too many requests, this one not taken
@@ -73,27 +73,27 @@ ERRORS: Mapping[int, type[Undelivered]] = MappingProxyType(
 )
 """Twilio's error codes (twilio.com/docs/api/errors) and the failure each means."""
 
-STATUSES: Mapping[int, type[Undelivered]] = MappingProxyType({400: Rejected, 429: TryLater})
+HTTP_STATUSES: Mapping[int, type[Undelivered]] = MappingProxyType({400: Rejected, 429: TryLater})
 """Failures by HTTP status when the code is unknown: other 3xx and 4xx need a person, 5xx stay unknown."""
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class TwilioAccount:
     """A Twilio account and the sender of its messages."""
 
     sid: str
-    token: str = field(repr=False)
+    auth_token: str = field(repr=False)
     sender: str
     api_url: str = ""
     """Empty means Twilio's own host."""
 
 
-class _Basic(AuthStrategy, CredentialProvider):  # type: ignore[misc]  # the SDK has no types
+class _BasicAuth(AuthStrategy, CredentialProvider):  # type: ignore[misc]  # the SDK has no types
     """Basic authentication as a fixed header; the SDK's own way warns on every call."""
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: TwilioAccount) -> None:
         super().__init__(AuthType.BASIC)
-        pair = f"{account.sid}:{account.token}".encode()
+        pair = f"{account.sid}:{account.auth_token}".encode()
         self._header = f"Basic {b64encode(pair).decode()}"
 
     def to_auth_strategy(self) -> Self:
@@ -106,7 +106,7 @@ class _Basic(AuthStrategy, CredentialProvider):  # type: ignore[misc]  # the SDK
         return True
 
 
-class _Http(AsyncHttpClient):  # type: ignore[misc]  # the SDK has no types
+class _HttpClient(AsyncHttpClient):  # type: ignore[misc]  # the SDK has no types
     """The HTTP client the SDK's resources send their requests through."""
 
     def __init__(self, connect_seconds: float, most: int) -> None:
@@ -124,10 +124,10 @@ class _Http(AsyncHttpClient):  # type: ignore[misc]  # the SDK has no types
             body = bytearray()
             async for chunk in response.content.iter_any():
                 body += chunk
-                if len(body) > MOST_BYTES:
+                if len(body) > MAX_ANSWER_BYTES:
                     raise OutcomeUnknown("the answer is too long")
             if response.status == 429:  # the SDK's exception would hide the header
-                raise TryLater("HTTP 429", retry_after(response.headers.get("Retry-After")))
+                raise TryLater("HTTP 429", parse_retry_after(response.headers.get("Retry-After")))
             return Response(response.status, body.decode(errors="replace"))
 
     async def close(self) -> None:
@@ -141,59 +141,63 @@ class TwilioSms:
     """
 
     def __init__(
-        self, account: Account, status_url: str, deadline_seconds: float = 9.0, max_concurrent_calls: int = 100
+        self,
+        account: TwilioAccount,
+        status_url: str,
+        deadline_seconds: float = 9.0,
+        max_concurrent_calls: int = 100,
     ) -> None:
-        self._http = _Http(min(CONNECT_SECONDS, deadline_seconds), max_concurrent_calls)
-        self._client = _client(account, self._http)
-        self._from = {_sender_field(account.sender): account.sender}
+        self._http = _HttpClient(min(CONNECT_SECONDS, deadline_seconds), max_concurrent_calls)
+        self._client = _build_client(account, self._http)
+        self._sender_fields = {_sender_field_name(account.sender): account.sender}
         self._status_url = status_url
-        self._seconds = deadline_seconds
-        self._free = max_concurrent_calls
+        self._deadline_seconds = deadline_seconds
+        self._free_calls = max_concurrent_calls
         self.max_concurrent_calls = max_concurrent_calls
 
-    async def send(self, notice: Notice) -> Sent:
+    async def send(self, notice: OutboundMessage) -> SentMessage:
         """Send one notice, see `Sender.send`; TryLater at once, without queueing, when all calls are in use."""
         if not is_e164(notice.to):
             raise Rejected("the recipient is not a number")
-        if not self._free:
+        if not self._free_calls:
             raise TryLater("too many concurrent calls")
-        self._free -= 1
+        self._free_calls -= 1
         try:
-            return await self._post(notice)
+            return await self._post_message(notice)
         finally:
-            self._free += 1
+            self._free_calls += 1
 
     async def close(self) -> None:
         """Close the connections."""
         await self._http.close()
 
-    async def _post(self, notice: Notice) -> Sent:
+    async def _post_message(self, notice: OutboundMessage) -> SentMessage:
         """Create the message under the deadline, mapping vendor and network errors to failures."""
         try:
-            async with asyncio.timeout(self._seconds):
-                return await self._create(notice)
+            async with asyncio.timeout(self._deadline_seconds):
+                return await self._create_message(notice)
         except (TwilioRestException, TwilioServiceException) as error:
-            raise _refusal(error) from None  # its message may hold the number
+            raise _classify_error(error) from None  # its message may hold the number
         except (ClientConnectorError, ConnectTimeout) as error:
             raise TryLater("no connection") from error
         except (TimeoutError, ClientError, OSError) as error:
             raise OutcomeUnknown("no answer in time, or the connection broke off") from error
 
-    async def _create(self, notice: Notice) -> Sent:
+    async def _create_message(self, notice: OutboundMessage) -> SentMessage:
         """Create the message; OutcomeUnknown when a successful answer is not a message."""
         callback = f"{self._status_url}?id={quote(notice.key, safe='')}"
         try:
             message = await self._client.messages.create_async(
-                to=notice.to, body=notice.body, status_callback=callback, **self._from
+                to=notice.to, body=notice.body, status_callback=callback, **self._sender_fields
             )
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise OutcomeUnknown("the answer is not a message") from error
         if not isinstance(message.sid, str):
             raise OutcomeUnknown("the answer names no message")
-        return Sent("twilio", message.sid)
+        return SentMessage("twilio", message.sid)
 
 
-def _client(account: Account, http: _Http) -> Client:
+def _build_client(account: TwilioAccount, http: _HttpClient) -> Client:
     """Build the SDK's client.
 
     Edge and region of the environment are ignored, as they alter the host of `api_url`.
@@ -202,22 +206,22 @@ def _client(account: Account, http: _Http) -> Client:
         account_sid=account.sid,
         http_client=http,
         environment={"TWILIO_EDGE": "", "TWILIO_REGION": ""},
-        credential_provider=_Basic(account),
+        credential_provider=_BasicAuth(account),
     )
     if account.api_url:
         client.api.base_url = account.api_url.rstrip("/")
     return client
 
 
-def _sender_field(sender: str) -> str:
+def _sender_field_name(sender: str) -> str:
     """Return the API field for the sender: a messaging service (`MG...`) or a number."""
     return "messaging_service_sid" if sender.startswith("MG") else "from_"
 
 
-def _refusal(error: TwilioRestException | TwilioServiceException) -> Undelivered:
+def _classify_error(error: TwilioRestException | TwilioServiceException) -> Undelivered:
     """Map an error to a failure by Twilio's code, else by HTTP status."""
     code, status = error.code, error.status
-    kind = ERRORS.get(code) if isinstance(code, int) else None
+    kind = ERROR_CODES.get(code) if isinstance(code, int) else None
     if kind is None:
-        kind = OutcomeUnknown if status >= 500 else STATUSES.get(status, Misconfigured)
+        kind = OutcomeUnknown if status >= 500 else HTTP_STATUSES.get(status, Misconfigured)
     return kind(f"HTTP {status} code {code if isinstance(code, int) else 'none'}")

@@ -3,80 +3,84 @@
 from urllib.parse import urlencode
 from xml.etree.ElementTree import Element
 
-from gateway.providers._shared.xml import add, document, recording
-from gateway.providers.contract import Answer, Connection
+from gateway.providers._shared.xml import add_element, recording_url, serialise_document
+from gateway.providers.contract import Connection, ProviderAnswer
 from menus.model.reply import Gather, Prompt, Reply
 
-XML = "text/xml; charset=utf-8"
+XML_CONTENT_TYPE = "text/xml; charset=utf-8"
 
 
-def write_voice(reply: Reply | None, connection: Connection) -> Answer:
+def write_voice(reply: Reply | None, connection: Connection) -> ProviderAnswer:
     """Write one turn of a call."""
     root = Element("Response")
     if reply is not None:
-        _say_all(_listener(root, reply, connection), reply, connection)
-        if reply.transfer:
-            _dial(root, reply)
-        elif reply.ends:
-            add(root, "Hangup")
-    return Answer(document(root), XML)
+        _add_prompts(_prompt_parent(root, reply, connection), reply, connection)
+        if reply.transfer_to:
+            _add_dial(root, reply)
+        elif reply.ends_session:
+            add_element(root, "Hangup")
+    return ProviderAnswer(serialise_document(root), XML_CONTENT_TYPE)
 
 
-def _dial(root: Element, reply: Reply) -> None:
+def _add_dial(root: Element, reply: Reply) -> None:
     """Add a transfer; a SIP address gets the context as headers, a telephone number gets none."""
-    limit = {"timeLimit": str(reply.transfer_seconds)} if reply.transfer_seconds else {}
-    if not reply.transfer.startswith("sip:"):
-        add(root, "Dial", reply.transfer, limit)
+    limit = {"timeLimit": str(reply.transfer_limit_seconds)} if reply.transfer_limit_seconds else {}
+    if not reply.transfer_to.startswith("sip:"):
+        add_element(root, "Dial", reply.transfer_to, limit)
         return
-    headers = urlencode({"X-Screen": reply.context, "X-Language": reply.language})
-    add(add(root, "Dial", attributes=limit), "Sip", f"{reply.transfer}?{headers}")
+    headers = urlencode({"X-Screen": reply.transfer_context, "X-Language": reply.language})
+    add_element(add_element(root, "Dial", attributes=limit), "Sip", f"{reply.transfer_to}?{headers}")
 
 
-def _listener(root: Element, reply: Reply, connection: Connection) -> Element:
+def _prompt_parent(root: Element, reply: Reply, connection: Connection) -> Element:
     """Return the element for the prompts: a Gather while keys are awaited, so that keys interrupt them."""
     if reply.gather is None:
         return root
     action = f"{connection.hooks_url}/voice?hop={reply.turn}"
-    tag = _language(reply, connection)
-    return add(root, "Gather", attributes=_keys(reply.gather) | tag | {"action": action, "method": "POST"})
+    tag = _language_attribute(reply, connection)
+    return add_element(
+        root, "Gather", attributes=_gather_attributes(reply.gather) | tag | {"action": action, "method": "POST"}
+    )
 
 
-def _keys(gather: Gather) -> dict[str, str]:
+def _gather_attributes(gather: Gather) -> dict[str, str]:
     """Return the Gather's attributes; an empty `finishOnKey` lets star and hash arrive as digits.
 
     Without `actionOnEmptyResult` a silent caller would reach the end of the document and be hung up on.
     """
     keys = {
-        "input": "dtmf speech" if gather.speech else "dtmf",
-        "numDigits": str(gather.most),
-        "finishOnKey": gather.finish,
-        "timeout": str(gather.first_seconds),
+        "input": "dtmf speech" if gather.accepts_speech else "dtmf",
+        "numDigits": str(gather.max_keys),
+        "finishOnKey": gather.finish_key,
+        "timeout": str(gather.first_key_seconds),
         "bargeIn": str(gather.barge_in).lower(),
         "actionOnEmptyResult": "true",
     }
-    hints = {"hints": ", ".join(gather.hints)} if gather.hints else {}
-    return keys | ({"speechTimeout": str(gather.between_seconds), **hints} if gather.speech else {})
+    hints = {"hints": ", ".join(gather.speech_hints)} if gather.speech_hints else {}
+    return keys | (
+        {"speechTimeout": str(gather.between_keys_seconds), **hints} if gather.accepts_speech else {}
+    )
 
 
-def _say_all(parent: Element, reply: Reply, connection: Connection) -> None:
+def _add_prompts(parent: Element, reply: Reply, connection: Connection) -> None:
     """Add every prompt, recorded or spoken."""
     for prompt in reply.prompts:
         if prompt.kind == "play":
-            add(parent, "Play", recording(connection.public_url, connection.operator, prompt.file))
+            add_element(parent, "Play", recording_url(connection.public_url, connection.operator, prompt.file))
         else:
-            _say(parent, prompt, _language(reply, connection))
+            _add_say(parent, prompt, _language_attribute(reply, connection))
 
 
-def _say(parent: Element, prompt: Prompt, language: dict[str, str]) -> None:
+def _add_say(parent: Element, prompt: Prompt, language: dict[str, str]) -> None:
     """Add a spoken prompt; digits use `say-as`, or a code would be read as one big number."""
     if prompt.kind != "digits":
-        add(parent, "Say", prompt.text, language)
+        add_element(parent, "Say", prompt.text, language)
     else:
-        say = add(parent, "Say", attributes=language)
-        add(say, "say-as", prompt.text, {"interpret-as": "digits"})
+        say = add_element(parent, "Say", attributes=language)
+        add_element(say, "say-as", prompt.text, {"interpret-as": "digits"})
 
 
-def _language(reply: Reply, connection: Connection) -> dict[str, str]:
+def _language_attribute(reply: Reply, connection: Connection) -> dict[str, str]:
     """Return the language attribute; empty, for Twilio's default, when the pack names no speech tag."""
     tag = connection.locales.get(reply.language, "")
     return {"language": tag} if tag else {}

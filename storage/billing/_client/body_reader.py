@@ -10,63 +10,63 @@ from aiohttp import ClientResponse
 
 from flows.domain.failures import Down
 
-MOST_BYTES = 2 * 1024 * 1024
+MAX_ANSWER_BYTES = 2 * 1024 * 1024
 """Size limit of a JSON answer, after decompression."""
-MOST_FILE_BYTES = 10 * 1024 * 1024
+MAX_FILE_BYTES = 10 * 1024 * 1024
 """Size limit of a document; a bill with thousands of lines is smaller."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class JsonAnswer:
     """A JSON answer with exact numbers, and the total number of items if `X-Total-Count` gave it."""
 
     body: Any = field(repr=False)
-    total: int | None = None
+    total_count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class DownloadedFile:
     """A downloaded file, byte for byte, with the media type of the response."""
 
     data: bytes = field(repr=False)
-    kind: str
+    media_type: str
 
 
-async def answer(response: ClientResponse) -> Answer:
+async def read_json(response: ClientResponse) -> JsonAnswer:
     """Read the body as JSON; Down when it is not JSON or over the size limit."""
-    data = await _read(response, MOST_BYTES)
+    data = await _read_bounded(response, MAX_ANSWER_BYTES)
     total = response.headers.get("X-Total-Count", "")
-    return Answer(
-        _parsed(data) if data else None, int(total) if total.isdecimal() and len(total) < 10 else None
+    return JsonAnswer(
+        _parse_json(data) if data else None, int(total) if total.isdecimal() and len(total) < 10 else None
     )
 
 
-async def file(response: ClientResponse) -> Sent:
+async def read_file(response: ClientResponse) -> DownloadedFile:
     """Read the body byte for byte; Down when it is over the size limit."""
-    return Sent(bytes(await _read(response, MOST_FILE_BYTES)), response.content_type)
+    return DownloadedFile(bytes(await _read_bounded(response, MAX_FILE_BYTES)), response.content_type)
 
 
-async def _read(response: ClientResponse, most: int) -> bytearray:
+async def _read_bounded(response: ClientResponse, max_bytes: int) -> bytearray:
     data = bytearray()
     while chunk := await response.content.readany():
         data += chunk
-        if len(data) > most:
+        if len(data) > max_bytes:
             raise Down("the BSS answered more than the size limit")
     return data
 
 
-def _no_number(_word: str) -> NoReturn:
+def _reject_constant(_word: str) -> NoReturn:
     raise ValueError("not a finite number")
 
 
-_DECODE: Callable[[str], Any] = json.JSONDecoder(
-    parse_float=Decimal, parse_int=Decimal, parse_constant=_no_number
+_DECODE_JSON: Callable[[str], Any] = json.JSONDecoder(
+    parse_float=Decimal, parse_int=Decimal, parse_constant=_reject_constant
 ).decode
 """Decodes JSON with numbers as Decimal; Infinity and NaN are refused."""
 
 
-def _parsed(data: bytearray) -> Any:
+def _parse_json(data: bytearray) -> Any:
     try:
-        return _DECODE(data.decode("utf-8-sig"))
+        return _DECODE_JSON(data.decode("utf-8-sig"))
     except (ValueError, RecursionError, ArithmeticError) as error:
         raise Down("the BSS answered something that is not JSON") from error

@@ -4,39 +4,39 @@ from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
-class Breaker:
+class BackendCircuitBreaker:
     """Closed until `failure_threshold` failures in a row; open until `probe_at`; then one call probes.
 
     Times are seconds of one monotonic clock.
     """
 
-    failures: int = 5
+    failure_threshold: int = 5
     """Failures in a row that open it."""
-    rest_seconds: float = 5.0
-    longest_seconds: float = 60.0
+    first_wait_seconds: float = 5.0
+    longest_wait_seconds: float = 60.0
     """Each failed probe doubles the wait, up to this limit."""
-    failed: int = field(default=0, init=False)
-    rest: float = field(default=0.0, init=False)
-    asked_again_at: float | None = field(default=None, init=False)
-    probing: bool = field(default=False, init=False)
+    failure_count: int = field(default=0, init=False)
+    wait_seconds: float = field(default=0.0, init=False)
+    probe_at: float | None = field(default=None, init=False)
+    is_probing: bool = field(default=False, init=False)
 
-    def admits(self, now: float) -> bool:
+    def allow_request(self, now: float) -> bool:
         """Return whether a call may go now; when open, only the first call after the wait (the probe) may."""
-        if self.asked_again_at is None:
+        if self.probe_at is None:
             return True
-        if now < self.asked_again_at:
+        if now < self.probe_at:
             return False
-        self.asked_again_at, self.probing = now + self.rest, True
+        self.probe_at, self.is_probing = now + self.wait_seconds, True
         return True
 
-    def worked(self) -> None:
+    def record_success(self) -> None:
         """Close the circuit: the BSS answered, whatever the answer was."""
-        self.failed, self.rest, self.asked_again_at, self.probing = 0, 0.0, None, False
+        self.failure_count, self.wait_seconds, self.probe_at, self.is_probing = 0, 0.0, None, False
 
-    def broke(self, now: float) -> None:
+    def record_failure(self, now: float) -> None:
         """Count a call without an answer; ignored while open unless it was the probe."""
-        self.failed += 1
-        if self.failed < self.failures or (self.asked_again_at is not None and not self.probing):
+        self.failure_count += 1
+        if self.failure_count < self.failure_threshold or (self.probe_at is not None and not self.is_probing):
             return
-        self.rest = min(self.longest_seconds, self.rest * 2 or self.rest_seconds)
-        self.asked_again_at, self.probing = now + self.rest, False
+        self.wait_seconds = min(self.longest_wait_seconds, self.wait_seconds * 2 or self.first_wait_seconds)
+        self.probe_at, self.is_probing = now + self.wait_seconds, False

@@ -9,194 +9,220 @@ from datetime import date
 from typing import Any, TypeVar, cast
 
 from flows.domain.failures import Down, NotEligible, Refused
-from flows.domain.records import Bill, BillLine, Capability, Document, Entries, Entry, Media, Subscriber
-from storage.billing.backend import Announcing, Remote
+from flows.domain.records import (
+    Bill,
+    BillDocument,
+    BillLine,
+    BillMedia,
+    Capability,
+    EntryType,
+    Subscriber,
+    UsageEntry,
+)
+from storage.billing.backend import BillEventSource, RemoteBilling
 
 T = TypeVar("T")
 FRESH_SECONDS = 180.0
 """Time an answer is fresh: the lifetime of a session, so that a conversation reads once."""
-FRESHEST_SECONDS = 900.0
+MAX_FRESH_SECONDS = 900.0
 """Upper limit of the setting `cache_seconds`."""
-STALE_SECONDS = 86_400.0
+STALE_IF_ERROR_SECONDS = 86_400.0
 """Maximum age of an answer shown, with its date, while the BSS is down."""
-BLOCK = 12
+BILLS_PER_READ = 12
 """Bills are read in multiples of this, so that the latest, the list and one of it are one request."""
-MOST = 20_000
+MAX_OWNERS = 20_000
 """Accounts and numbers cached; the least recently read are evicted first."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class CachedAnswer:
     """A cached answer, with its time on the monotonic clock and its date."""
 
     value: Any = field(repr=False)
-    at: float
-    day: date
+    cached_at: float
+    cached_on: date
 
 
 @dataclass(slots=True)
-class Kept:
+class CachedBilling:
     """Cache in front of a backend over the network; implements the `Billing` port.
 
     Concurrent equal reads share one request. It continues when its caller gives up, so that a late answer
     is there for the deferred step. `set_media` drops the account's cached answers.
     """
 
-    inner: Remote = field(repr=False)
+    backend: RemoteBilling = field(repr=False)
     today: Callable[[], date]
     fresh_seconds: float = FRESH_SECONDS
     clock: Callable[[], float] = time.monotonic
-    known: OrderedDict[str, dict[str, Answered]] = field(default_factory=OrderedDict, repr=False)
-    asking: dict[tuple[str, str], asyncio.Task[Any]] = field(default_factory=dict, repr=False)
+    answers: OrderedDict[str, dict[str, CachedAnswer]] = field(default_factory=OrderedDict, repr=False)
+    pending_reads: dict[tuple[str, str], asyncio.Task[Any]] = field(default_factory=dict, repr=False)
 
-    async def subscriber(self, msisdn: str) -> Subscriber:
+    async def get_subscriber(self, msisdn: str) -> Subscriber:
         """Return the subscriber of a number; the last known one while the backend is down."""
-        value, _ = await self._asked(msisdn, "who", lambda: self.inner.subscriber(msisdn), stale=True)
+        value, _ = await self._read_through(
+            msisdn, "who", lambda: self.backend.get_subscriber(msisdn), allow_stale=True
+        )
         return value
 
-    async def bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
+    async def list_bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
         """Return issued bills, newest first; cached ones with their date while the backend is down."""
-        read_limit = -(-(limit + offset) // BLOCK) * BLOCK
-        value, seen = await self._asked(
-            account, f"bills {read_limit}", lambda: self.inner.bills(account, read_limit), stale=True
+        read_limit = -(-(limit + offset) // BILLS_PER_READ) * BILLS_PER_READ
+        value, seen = await self._read_through(
+            account,
+            f"bills {read_limit}",
+            lambda: self.backend.list_bills(account, read_limit),
+            allow_stale=True,
         )
-        return [_dated(bill, seen) for bill in value[offset : offset + limit]]
+        return [_with_seen_date(bill, seen) for bill in value[offset : offset + limit]]
 
-    async def bill(self, account: str, bill_id: str) -> Bill:
+    async def get_bill(self, account: str, bill_id: str) -> Bill:
         """Return one bill of this account, from its cached list when that is fresh."""
-        cached = self._listed(account, bill_id, self._freshest)
+        cached = self._bill_from_list(account, bill_id, self._ttl_seconds)
         if cached:
             return cast(Bill, cached.value)
         try:
-            value, seen = await self._asked(
-                account, f"bill {bill_id}", lambda: self.inner.bill(account, bill_id), stale=True
+            value, seen = await self._read_through(
+                account, f"bill {bill_id}", lambda: self.backend.get_bill(account, bill_id), allow_stale=True
             )
         except Down:
-            cached = self._listed(account, bill_id, STALE_SECONDS)
+            cached = self._bill_from_list(account, bill_id, STALE_IF_ERROR_SECONDS)
             if cached is None:
                 raise
-            value, seen = cached.value, cached.day
-        return _dated(value, seen)
+            value, seen = cached.value, cached.cached_on
+        return _with_seen_date(value, seen)
 
-    async def lines(self, account: str, bill_id: str) -> Sequence[BillLine]:
+    async def list_bill_lines(self, account: str, bill_id: str) -> Sequence[BillLine]:
         """Return the bill's detail, which does not change once issued."""
-        value, _ = await self._asked(
-            account, f"lines {bill_id}", lambda: self.inner.lines(account, bill_id), stale=True
+        value, _ = await self._read_through(
+            account,
+            f"lines {bill_id}",
+            lambda: self.backend.list_bill_lines(account, bill_id),
+            allow_stale=True,
         )
         return value
 
-    async def media(self, account: str) -> Media:
+    async def get_media(self, account: str) -> BillMedia:
         """Return how bills reach this account today; never a stale answer."""
-        value, _ = await self._asked(account, "media", lambda: self.inner.media(account), stale=False)
+        value, _ = await self._read_through(
+            account, "media", lambda: self.backend.get_media(account), allow_stale=False
+        )
         return value
 
-    async def set_media(self, account: str, media: Media) -> bool:
+    async def set_media(self, account: str, media: BillMedia) -> bool:
         """Set paper or e-mail, then drop the account's cached answers, also after a failure."""
         try:
-            return await self.inner.set_media(account, media)
+            return await self.backend.set_media(account, media)
         finally:
-            self.known.pop(account, None)
+            self.answers.pop(account, None)
 
-    def issued(self, first: date, last: date) -> AsyncIterator[Sequence[tuple[Bill, Subscriber]]]:
+    def list_issued_bills(self, first: date, last: date) -> AsyncIterator[Sequence[tuple[Bill, Subscriber]]]:
         """Iterate over a whole billing cycle page by page, uncached."""
-        return self.inner.issued(first, last)
+        return self.backend.list_issued_bills(first, last)
 
-    async def holder(self, account: str) -> Subscriber:
+    async def get_account_holder(self, account: str) -> Subscriber:
         """Return the subscriber who is notified of this account's bills."""
-        value, _ = await self._asked(account, "holder", lambda: self.inner.holder(account), stale=False)
+        value, _ = await self._read_through(
+            account, "holder", lambda: self.backend.get_account_holder(account), allow_stale=False
+        )
         return value
 
     async def register_callback(self, callback: str) -> None:
         """Subscribe to the BSS's bill events; NotEligible when the backend has none."""
-        if not isinstance(self.inner, Announcing):
+        if not isinstance(self.backend, BillEventSource):
             raise NotEligible("this backend sends no bill events")
-        await self.inner.register_callback(callback)
+        await self.backend.register_callback(callback)
 
     def invalidate_account(self, account: str) -> None:
         """Drop the cached answers of an account, because its bills changed."""
-        self.known.pop(account, None)
+        self.answers.pop(account, None)
 
     @property
     def capabilities(self) -> Collection[Capability]:
         """What the backend can do besides bills."""
-        return self.inner.capabilities
+        return self.backend.capabilities
 
-    async def entries(self, account: str, what: Entries, limit: int) -> Sequence[Entry]:
+    async def list_entries(self, account: str, what: EntryType, limit: int) -> Sequence[UsageEntry]:
         """Return usage or purchases, newest first."""
-        value, _ = await self._asked(
-            account, f"{what} {limit}", lambda: self.inner.entries(account, what, limit), stale=False
+        value, _ = await self._read_through(
+            account,
+            f"{what} {limit}",
+            lambda: self.backend.list_entries(account, what, limit),
+            allow_stale=False,
         )
         return value
 
-    async def document(self, account: str, bill_id: str) -> Document:
+    async def get_document(self, account: str, bill_id: str) -> BillDocument:
         """Return the issuer's document, uncached because of its size."""
-        return await self.inner.document(account, bill_id)
+        return await self.backend.get_document(account, bill_id)
 
     async def close(self) -> None:
         """Cancel the reads under way and close the backend's connections."""
-        for task in self.asking.values():
+        for task in self.pending_reads.values():
             task.cancel()
-        await asyncio.gather(*self.asking.values(), return_exceptions=True)
-        await self.inner.close()
+        await asyncio.gather(*self.pending_reads.values(), return_exceptions=True)
+        await self.backend.close()
 
     @property
-    def _freshest(self) -> float:
-        return min(self.fresh_seconds, FRESHEST_SECONDS)
+    def _ttl_seconds(self) -> float:
+        return min(self.fresh_seconds, MAX_FRESH_SECONDS)
 
-    def _listed(self, account: str, bill_id: str, seconds: float) -> Answered | None:
+    def _bill_from_list(self, account: str, bill_id: str, max_age_seconds: float) -> CachedAnswer | None:
         """Return a bill from a cached list younger than `max_age_seconds`, else None."""
-        for what, cached in self.known.get(account, {}).items():
-            if what.startswith("bills ") and self.clock() - cached.at < seconds:
+        for what, cached in self.answers.get(account, {}).items():
+            if what.startswith("bills ") and self.clock() - cached.cached_at < max_age_seconds:
                 for bill in cached.value:
                     if bill.id == bill_id:
                         return replace(cached, value=bill)
         return None
 
-    async def _asked(
-        self, whose: str, what: str, ask: Callable[[], Awaitable[T]], *, stale: bool
+    async def _read_through(
+        self, owner: str, question: str, fetch: Callable[[], Awaitable[T]], *, allow_stale: bool
     ) -> tuple[T, date | None]:
         """Return a fresh answer and None, or while the backend is down a stale one and its date."""
-        cached = self.known.get(whose, {}).get(what)
-        if cached and self.clock() - cached.at < self._freshest:
+        cached = self.answers.get(owner, {}).get(question)
+        if cached and self.clock() - cached.cached_at < self._ttl_seconds:
             return cached.value, None
         try:
-            return await asyncio.shield(self._task(whose, what, ask)), None
+            return await asyncio.shield(self._join_read(owner, question, fetch)), None
         except Down:
-            if not (stale and cached and self.clock() - cached.at < STALE_SECONDS):
+            if not (allow_stale and cached and self.clock() - cached.cached_at < STALE_IF_ERROR_SECONDS):
                 raise
-            return cached.value, cached.day
+            return cached.value, cached.cached_on
 
-    def _task(self, whose: str, what: str, ask: Callable[[], Awaitable[T]]) -> asyncio.Task[T]:
-        task = self.asking.get((whose, what))
+    def _join_read(self, owner: str, question: str, fetch: Callable[[], Awaitable[T]]) -> asyncio.Task[T]:
+        task = self.pending_reads.get((owner, question))
         if task is None:
-            task = self.asking[whose, what] = asyncio.ensure_future(self._answered(whose, what, ask))
-            task.add_done_callback(lambda done: self._over(whose, what, done))
+            task = self.pending_reads[owner, question] = asyncio.ensure_future(
+                self._fetch_and_store(owner, question, fetch)
+            )
+            task.add_done_callback(lambda done: self._finish_read(owner, question, done))
         return task
 
-    async def _answered(self, whose: str, what: str, ask: Callable[[], Awaitable[T]]) -> T:
+    async def _fetch_and_store(self, owner: str, question: str, fetch: Callable[[], Awaitable[T]]) -> T:
         # An answer is cached only if no invalidation replaced this dictionary while it was read.
-        before = self.known.setdefault(whose, {})
-        if len(self.known) > MOST:
-            self.known.popitem(last=False)
+        before = self.answers.setdefault(owner, {})
+        if len(self.answers) > MAX_OWNERS:
+            self.answers.popitem(last=False)
         try:
-            value = await ask()
+            value = await fetch()
         except Refused:
-            before.pop(what, None)
+            before.pop(question, None)
             raise
-        if self.known.get(whose) is before:
-            self._keep(whose, what, Answered(value, self.clock(), self.today()))
+        if self.answers.get(owner) is before:
+            self._store_answer(owner, question, CachedAnswer(value, self.clock(), self.today()))
         return value
 
-    def _keep(self, whose: str, what: str, answer: Answered) -> None:
+    def _store_answer(self, owner: str, question: str, answer: CachedAnswer) -> None:
         """Cache an answer and mark its account or number as recently read."""
-        self.known[whose][what] = answer
-        self.known.move_to_end(whose)
+        self.answers[owner][question] = answer
+        self.answers.move_to_end(owner)
 
-    def _over(self, whose: str, what: str, done: asyncio.Task[Any]) -> None:
-        self.asking.pop((whose, what), None)
-        if not done.cancelled():
-            done.exception()
+    def _finish_read(self, owner: str, question: str, task: asyncio.Task[Any]) -> None:
+        self.pending_reads.pop((owner, question), None)
+        if not task.cancelled():
+            task.exception()
 
 
-def _dated(bill: Bill, seen: date | None) -> Bill:
-    return replace(bill, seen=seen) if seen else bill
+def _with_seen_date(bill: Bill, seen: date | None) -> Bill:
+    return replace(bill, as_of=seen) if seen else bill

@@ -19,33 +19,33 @@ from yarl import URL
 
 from flows.domain.failures import Down, NotEligible, NotFound, Overloaded, Slow
 from storage.billing._client import body_reader
-from storage.billing._client.body_reader import Answer, Sent
-from storage.billing._client.breaker import Breaker
-from storage.billing._client.oauth import Tokens
-from storage.billing._client.ssrf_guard import Names, Reach
+from storage.billing._client.body_reader import DownloadedFile, JsonAnswer
+from storage.billing._client.breaker import BackendCircuitBreaker
+from storage.billing._client.oauth import OAuthTokenSource
+from storage.billing._client.ssrf_guard import GuardedResolver, UrlAllowList
 
-MOST_NAME = 128
-AT_ONCE = 100
+MAX_SEGMENT_CHARS = 128
+MAX_CONNECTIONS = 100
 """Connections in one pool."""
 TIMEOUT_SECONDS = 2.4
 """One call with all its attempts: a little less than the 2.5 s a turn has for its actions."""
 CONNECT_SECONDS = 1.0
 DOCUMENT_SECONDS = 10.0
 """One document download: a web page waits longer than a USSD turn."""
-PASSING = frozenset({502, 503, 504})
+TRANSIENT_STATUSES = frozenset({502, 503, 504})
 """Statuses of a proxy whose server is being replaced: a read is tried once more."""
-REFUSALS: Mapping[int, type[NotFound] | type[NotEligible]] = {
+FAILURE_BY_STATUS: Mapping[int, type[NotFound] | type[NotEligible]] = {
     404: NotFound,
     410: NotFound,
     409: NotEligible,
     422: NotEligible,
 }
-_PLAIN = re.compile(r"[A-Za-z0-9._~,:-]*").fullmatch
+_MATCH_UNESCAPED = re.compile(r"[A-Za-z0-9._~,:-]*").fullmatch
 """Matches query values that need no percent-encoding."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class ConnectionOptions:
     """Timeouts and TLS files of the connections to a BSS: settings shared by every HTTP backend."""
 
     timeout_seconds: float = TIMEOUT_SECONDS
@@ -60,21 +60,21 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class HttpCall:
     """One HTTP call, the reader of its body and the time limit of all its attempts."""
 
     method: str
     url: URL
-    read: Callable[[ClientResponse], Awaitable[Any]] = field(repr=False)
-    seconds: float
-    tries: int = 1
+    read_body: Callable[[ClientResponse], Awaitable[Any]] = field(repr=False)
+    timeout_seconds: float
+    max_attempts: int = 1
     data: bytes | None = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    elsewhere: bool = False
+    is_other_host: bool = False
     """On a host other than the BSS: none of our credentials are sent."""
 
 
-class Http:
+class BssClient:
     """HTTP client of one BSS.
 
     `headers` are sent with each call and `token_source` adds a bearer token; other hosts get neither.
@@ -83,204 +83,210 @@ class Http:
 
     def __init__(
         self,
-        base: str,
-        line: Line,
+        base_url: str,
+        options: ConnectionOptions,
         headers: Mapping[str, str] | None = None,
-        tokens: Tokens | None = None,
+        token_source: OAuthTokenSource | None = None,
         clock: Callable[[], float] = time.monotonic,
-        names: AbstractResolver | None = None,
-        reach: Reach | None = None,
+        resolver: AbstractResolver | None = None,
+        allow_list: UrlAllowList | None = None,
     ) -> None:
-        self.base = checked(base)
-        self._line, self._headers, self._tokens = line, dict(headers or {}), tokens
-        self._clock, self._breaker = clock, Breaker()
-        self._breakers: dict[str | None, Breaker] = {}
-        self._tls, self._tls_elsewhere = _tls(line), _tls(line, known=False)
-        self._names, self._reach = names, reach or Reach()
-        self._opened: dict[bool, ClientSession] = {}
+        self.base_url = validate_base_url(base_url)
+        self._options, self._headers, self._token_source = options, dict(headers or {}), token_source
+        self._clock, self._breaker = clock, BackendCircuitBreaker()
+        self._host_breakers: dict[str | None, BackendCircuitBreaker] = {}
+        self._tls, self._tls_other_hosts = _build_tls(options), _build_tls(options, present_certificate=False)
+        self._resolver, self._allow_list = resolver, allow_list or UrlAllowList()
+        self._sessions: dict[bool, ClientSession] = {}
 
-    async def get(self, path: str, query: Mapping[str, str] | None = None) -> Answer:
+    async def get(self, path: str, query: Mapping[str, str] | None = None) -> JsonAnswer:
         """GET a JSON answer; retried once after a connection error or a transient proxy status."""
-        url, seconds = self._url(path, query), self._line.timeout_seconds
-        answer: Answer = await self._guarded(Call("GET", url, body_reader.answer, seconds, tries=2))
+        url, seconds = self._build_url(path, query), self._options.timeout_seconds
+        answer: JsonAnswer = await self._call_with_breaker(
+            HttpCall("GET", url, body_reader.read_json, seconds, max_attempts=2)
+        )
         return answer
 
-    async def send(self, method: str, path: str, body: Any, kind: str = "application/json") -> Answer:
+    async def send(
+        self, method: str, path: str, body: Any, content_type: str = "application/json"
+    ) -> JsonAnswer:
         """Send a JSON body with `method`, without retry."""
-        data, headers = json.dumps(body, default=str).encode(), {"Content-Type": kind}
-        url, seconds = self._url(path, None), self._line.timeout_seconds
-        call = Call(method, url, body_reader.answer, seconds, 1, data, headers)
-        answer: Answer = await self._guarded(call)
+        data, headers = json.dumps(body, default=str).encode(), {"Content-Type": content_type}
+        url, seconds = self._build_url(path, None), self._options.timeout_seconds
+        call = HttpCall(method, url, body_reader.read_json, seconds, 1, data, headers)
+        answer: JsonAnswer = await self._call_with_breaker(call)
         return answer
 
-    async def file(self, where: str, accept: str) -> Sent:
+    async def download_file(self, location: str, accept_header: str) -> DownloadedFile:
         """Download a document from the BSS or a listed host; `location` may be relative to the BSS."""
-        url = self._placed(where)
-        call = Call(
+        url = self._document_url(location)
+        call = HttpCall(
             "GET",
             url,
-            body_reader.file,
-            self._line.document_seconds,
-            tries=2,
-            headers={"Accept": accept},
-            elsewhere=url.origin() != URL(self.base).origin(),
+            body_reader.read_file,
+            self._options.document_seconds,
+            max_attempts=2,
+            headers={"Accept": accept_header},
+            is_other_host=url.origin() != URL(self.base_url).origin(),
         )
-        sent: Sent = await self._guarded(call)
+        sent: DownloadedFile = await self._call_with_breaker(call)
         return sent
 
     async def close(self) -> None:
         """Close the connections."""
-        for session in self._opened.values():
+        for session in self._sessions.values():
             await session.close()
 
-    async def _guarded(self, call: Call) -> Any:
+    async def _call_with_breaker(self, call: HttpCall) -> Any:
         breaker = self._breaker
-        if call.elsewhere:
-            breaker = self._breakers.setdefault(call.url.host, Breaker())
-        if not breaker.admits(self._clock()):
+        if call.is_other_host:
+            breaker = self._host_breakers.setdefault(call.url.host, BackendCircuitBreaker())
+        if not breaker.allow_request(self._clock()):
             raise Down("the circuit of the BSS is open")
         try:
-            async with asyncio.timeout(call.seconds):
-                answer = await self._tried(call)
+            async with asyncio.timeout(call.timeout_seconds):
+                answer = await self._call_with_retry(call)
         except TimeoutError as error:
-            breaker.broke(self._clock())
+            breaker.record_failure(self._clock())
             raise Slow("the BSS took too long") from error
         except (Down, Slow):
-            breaker.broke(self._clock())
+            breaker.record_failure(self._clock())
             raise
         except (NotFound, NotEligible, Overloaded):
-            breaker.worked()
+            breaker.record_success()
             raise
-        breaker.worked()
+        breaker.record_success()
         return answer
 
-    async def _tried(self, call: Call) -> Any:
-        for last in (False, True)[-call.tries :]:
+    async def _call_with_retry(self, call: HttpCall) -> Any:
+        for last in (False, True)[-call.max_attempts :]:
             try:
-                answer = await self._once(call, last=last)
+                answer = await self._attempt_call(call, is_last=last)
             except (ClientError, OSError) as error:
                 if last or isinstance(error, TimeoutError):
-                    _broken(error)
+                    _raise_connection_failure(error)
                 continue
             if answer is not None:
                 return answer
         raise Down
 
-    async def _once(self, call: Call, *, last: bool) -> Any:
+    async def _attempt_call(self, call: HttpCall, *, is_last: bool) -> Any:
         """Exchange once, and again with a new token after a 401; None when a retry is worthwhile."""
-        bearer = await self._bearer(call)
-        status, answer = await self._exchanged(call, bearer)
-        if status == 401 and self._tokens and bearer:
-            self._tokens.forget(bearer)
-            status, answer = await self._exchanged(call, await self._bearer(call))
-        if status in PASSING and not last:
+        bearer = await self._bearer_header(call)
+        status, answer = await self._exchange(call, bearer)
+        if status == 401 and self._token_source and bearer:
+            self._token_source.invalidate_token(bearer)
+            status, answer = await self._exchange(call, await self._bearer_header(call))
+        if status in TRANSIENT_STATUSES and not is_last:
             return None
         if answer is None:
-            _refused(status)
+            _raise_status_failure(status)
         return answer
 
-    async def _bearer(self, call: Call) -> str:
+    async def _bearer_header(self, call: HttpCall) -> str:
         """Return the `Authorization` value; empty without OAuth and for other hosts."""
-        if self._tokens is None or call.elsewhere:
+        if self._token_source is None or call.is_other_host:
             return ""
-        return await self._tokens.bearer(self._session(elsewhere=False))
+        return await self._token_source.bearer_header(self._session_for(is_other_host=False))
 
-    async def _exchanged(self, call: Call, bearer: str) -> tuple[int, Any]:
-        session = self._session(elsewhere=call.elsewhere)
-        headers = {} if call.elsewhere else self._headers
+    async def _exchange(self, call: HttpCall, bearer: str) -> tuple[int, Any]:
+        session = self._session_for(is_other_host=call.is_other_host)
+        headers = {} if call.is_other_host else self._headers
         if call.headers:
             headers = {**headers, **call.headers}
         if bearer:
             headers = {**headers, "Authorization": bearer}
-        tls = self._tls_elsewhere if call.elsewhere else self._tls
+        tls = self._tls_other_hosts if call.is_other_host else self._tls
         async with session.request(
             call.method, call.url, data=call.data, headers=headers, allow_redirects=False, ssl=tls
         ) as response:
             if not 200 <= response.status < 300:
                 return response.status, None
-            return response.status, await call.read(response)
+            return response.status, await call.read_body(response)
 
-    def _session(self, *, elsewhere: bool) -> ClientSession:
+    def _session_for(self, *, is_other_host: bool) -> ClientSession:
         """Return the connection pool, opened by the first call; it uses no environment proxies and no cookies.
 
         The pool for other hosts resolves each name for its connection and refuses internal addresses.
         """
-        if elsewhere not in self._opened:
-            timeout = ClientTimeout(total=None, sock_connect=self._line.connect_seconds)
-            self._opened[elsewhere] = ClientSession(
-                connector=self._connector(elsewhere=elsewhere),
+        if is_other_host not in self._sessions:
+            timeout = ClientTimeout(total=None, sock_connect=self._options.connect_seconds)
+            self._sessions[is_other_host] = ClientSession(
+                connector=self._build_connector(is_other_host=is_other_host),
                 timeout=timeout,
                 headers={"Accept": "application/json"},
                 cookie_jar=DummyCookieJar(),
             )
-        return self._opened[elsewhere]
+        return self._sessions[is_other_host]
 
-    def _connector(self, *, elsewhere: bool) -> TCPConnector:
-        if not elsewhere:
-            return TCPConnector(limit=AT_ONCE, ssl=self._tls)
-        names = Names(self._reach, *filter(None, [self._names]))
-        return TCPConnector(limit=AT_ONCE, ssl=self._tls_elsewhere, resolver=names, use_dns_cache=False)
+    def _build_connector(self, *, is_other_host: bool) -> TCPConnector:
+        if not is_other_host:
+            return TCPConnector(limit=MAX_CONNECTIONS, ssl=self._tls)
+        names = GuardedResolver(self._allow_list, *filter(None, [self._resolver]))
+        return TCPConnector(
+            limit=MAX_CONNECTIONS, ssl=self._tls_other_hosts, resolver=names, use_dns_cache=False
+        )
 
-    def _url(self, path: str, query: Mapping[str, str] | None) -> URL:
-        address = f"{self.base}/{path}"
+    def _build_url(self, path: str, query: Mapping[str, str] | None) -> URL:
+        address = f"{self.base_url}/{path}"
         if query:
-            address += "?" + "&".join([f"{name}={_quoted(value)}" for name, value in query.items()])
+            address += "?" + "&".join([f"{name}={_quote_value(value)}" for name, value in query.items()])
         return URL(address, encoded=True)
 
-    def _placed(self, where: str) -> URL:
+    def _document_url(self, location: str) -> URL:
         """Return the URL of a document; Down when it is neither on the BSS nor on a listed host."""
-        base = URL(self.base)
+        base = URL(self.base_url)
         try:
-            url = base.join(URL(where)).with_fragment(None)
+            url = base.join(URL(location)).with_fragment(None)
             on_bss = url.origin() == base.origin() and not url.user
         except ValueError:
             raise Down("the BSS gave an invalid document address") from None
-        on_listed_host = self._reach.listed(url) and url.scheme in {"https", base.scheme}
+        on_listed_host = self._allow_list.allows_url(url) and url.scheme in {"https", base.scheme}
         if not on_bss and not on_listed_host:
             raise Down("the BSS gave a document address on a host that is not in document_hosts")
         return url
 
 
-def _quoted(value: str) -> str:
-    return value if _PLAIN(value) else quote_plus(value)
+def _quote_value(value: str) -> str:
+    return value if _MATCH_UNESCAPED(value) else quote_plus(value)
 
 
-def segment(name: str) -> str:
+def path_segment(name: str) -> str:
     """Quote a name as one path segment; NotFound for a name no resource can have."""
-    if not 0 < len(name) <= MOST_NAME or name.strip(".") == "" or not name.isprintable():
+    if not 0 < len(name) <= MAX_SEGMENT_CHARS or name.strip(".") == "" or not name.isprintable():
         raise NotFound
     return quote(name, safe="")
 
 
-def checked(base: str) -> str:
+def validate_base_url(base_url: str) -> str:
     """Return an address without its last slash; ValueError unless http(s) without password and query."""
-    parts = urlsplit(base)
+    parts = urlsplit(base_url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
         raise ValueError("billing: the address must be https://host/path, without a password or a query")
-    return base.rstrip("/")
+    return base_url.rstrip("/")
 
 
-def _tls(line: Line, *, known: bool = True) -> ssl.SSLContext | bool:
+def _build_tls(options: ConnectionOptions, *, present_certificate: bool = True) -> ssl.SSLContext | bool:
     """Return the TLS settings: the CA to verify with and, if wanted, our client certificate."""
-    if not (line.ca_file or line.cert_file):
+    if not (options.ca_file or options.cert_file):
         return True
     try:
-        context = ssl.create_default_context(cafile=line.ca_file or None)
-        if line.cert_file and known:
-            context.load_cert_chain(line.cert_file, line.key_file or None)
+        context = ssl.create_default_context(cafile=options.ca_file or None)
+        if options.cert_file and present_certificate:
+            context.load_cert_chain(options.cert_file, options.key_file or None)
     except (OSError, ssl.SSLError):
         raise ValueError("bss.cert_file: certificate, key or authority cannot be read") from None
     return context
 
 
-def _broken(error: Exception) -> NoReturn:
+def _raise_connection_failure(error: Exception) -> NoReturn:
     if isinstance(error, TimeoutError):
         raise Slow("the BSS took too long") from error
     raise Down("the BSS cannot be reached") from error
 
 
-def _refused(status: int) -> NoReturn:
+def _raise_status_failure(status: int) -> NoReturn:
     """Raise the failure of a status; the body is not quoted, it may hold personal data."""
     if status == 429:
         raise Overloaded("the BSS answered 429")
-    raise REFUSALS.get(status, Down)(f"the BSS answered {status}")
+    raise FAILURE_BY_STATUS.get(status, Down)(f"the BSS answered {status}")

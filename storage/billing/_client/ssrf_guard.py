@@ -14,12 +14,12 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
-TRANSLATED = IPv6Network("64:ff9b::/96")
+NAT64_PREFIX = IPv6Network("64:ff9b::/96")
 """NAT64 prefix (RFC 6052): the last 32 bits are an IPv4 address."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class UrlAllowList:
     """The allowed hosts, and the operator's internal networks in which their addresses may lie."""
 
     hosts: Collection[str] = ()
@@ -31,42 +31,42 @@ class Reach:
         except ValueError:
             raise ValueError("bss.document_networks: must be networks such as 10.1.0.0/16") from None
 
-    def listed(self, url: URL) -> bool:
+    def allows_url(self, url: URL) -> bool:
         """Return whether the URL is on a listed host and carries no user name."""
         place = url.host if url.is_default_port() else f"{url.host}:{url.port}"
         return place in self.hosts and not url.user
 
-    def admits(self, address: str) -> bool:
+    def allows_address(self, address: str) -> bool:
         """Return whether an IP address may be connected to: public, or in one of `networks`."""
-        there = _plain(ip_address(address.partition("%")[0]))
+        there = _embedded_ipv4(ip_address(address.partition("%")[0]))
         if any(there in ip_network(network) for network in self.networks):
             return True
         return there.is_global and not there.is_multicast
 
 
-def _plain(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+def _embedded_ipv4(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
     """Return the IPv4 address an IPv6 address embeds (mapped, 6to4, NAT64), else the address itself."""
     if not isinstance(address, IPv6Address):
         return address
-    if address in TRANSLATED:
+    if address in NAT64_PREFIX:
         return IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour or address
 
 
 @dataclass(slots=True)
-class Names(AbstractResolver):
+class GuardedResolver(AbstractResolver):
     """DNS resolver for connections to other hosts; OSError for a name with an address that is not allowed."""
 
-    reach: Reach
-    names: AbstractResolver = field(default_factory=ThreadedResolver)
+    allow_list: UrlAllowList
+    resolver: AbstractResolver = field(default_factory=ThreadedResolver)
 
     async def resolve(self, host: str, port: int = 0, family: AddressFamily = AF_INET) -> list[ResolveResult]:
         """Return the name's addresses if all are allowed; the connection uses exactly these."""
-        addresses = await self.names.resolve(host, port, family)
-        if not all(self.reach.admits(each["host"]) for each in addresses):
+        addresses = await self.resolver.resolve(host, port, family)
+        if not all(self.allow_list.allows_address(each["host"]) for each in addresses):
             raise OSError("a listed host resolves to an internal address")
         return addresses
 
     async def close(self) -> None:
         """Close the inner resolver."""
-        await self.names.close()
+        await self.resolver.close()

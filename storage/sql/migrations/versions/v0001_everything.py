@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from storage.sql.types import Money, UtcTime
+from storage.sql.types import ExactAmount, UtcTime
 
 revision = "0001"
 down_revision = None
@@ -19,9 +19,9 @@ def upgrade() -> None:
         sa.Column("account", sa.String(length=64), nullable=False),
         sa.Column("issued", sa.Date(), nullable=False),
         sa.Column("due", sa.Date(), nullable=False),
-        sa.Column("total", Money, nullable=False),
-        sa.Column("tax", Money, nullable=False),
-        sa.Column("remaining", Money, nullable=False),
+        sa.Column("total", ExactAmount, nullable=False),
+        sa.Column("tax", ExactAmount, nullable=False),
+        sa.Column("remaining", ExactAmount, nullable=False),
         sa.Column("cancelled", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.PrimaryKeyConstraint("operator", "id", name=op.f("pk_billing_bills")),
     )
@@ -225,7 +225,7 @@ def upgrade() -> None:
         sa.Column("bill", sa.String(length=64), nullable=False),
         sa.Column("rubric", sa.String(length=64), nullable=False),
         sa.Column("user", sa.String(length=64), nullable=False),
-        sa.Column("amount", Money, nullable=False),
+        sa.Column("amount", ExactAmount, nullable=False),
         sa.ForeignKeyConstraint(
             ["operator", "bill"],
             ["billing_bills.operator", "billing_bills.id"],

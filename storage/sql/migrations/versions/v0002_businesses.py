@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from storage.sql.types import Money, UtcTime
+from storage.sql.types import ExactAmount, UtcTime
 
 revision = "0002"
 down_revision = "0001"
@@ -38,7 +38,7 @@ def _entries() -> None:
         sa.Column("what", sa.String(length=16), nullable=False),
         sa.Column("at", sa.Date(), nullable=False),
         sa.Column("kind", sa.String(length=32), nullable=False),
-        sa.Column("amount", Money, nullable=False),
+        sa.Column("amount", ExactAmount, nullable=False),
         sa.Column("label", sa.String(length=200), server_default="", nullable=False),
         sa.Column("quantity", sa.Integer(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_billing_entries")),

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from storage.sql.consent_triggers import POSTGRES, SQLITE
+from storage.sql.consent_triggers import POSTGRES_TRIGGERS, SQLITE_TRIGGERS
 from storage.sql.types import UtcTime
 
 revision = "0004"
@@ -17,7 +17,7 @@ def upgrade() -> None:
     _audit()
     _bindings()
     _budgets()
-    for statement in POSTGRES if op.get_bind().dialect.name == "postgresql" else SQLITE:
+    for statement in POSTGRES_TRIGGERS if op.get_bind().dialect.name == "postgresql" else SQLITE_TRIGGERS:
         op.execute(statement)
 
 

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from storage.sql.schema import OUTBOX_FILL
+from storage.sql.schema import OUTBOX_FILLFACTOR
 
 revision = "0007"
 down_revision = "0006"
@@ -16,4 +16,4 @@ def upgrade() -> None:
     op.create_index("ix_outbox_lanes", "outbox", columns, postgresql_where=waits, sqlite_where=waits)
     op.drop_index("ix_outbox_due", "outbox")
     if op.get_bind().dialect.name == "postgresql":
-        op.execute(f"ALTER TABLE outbox SET (fillfactor = {OUTBOX_FILL})")
+        op.execute(f"ALTER TABLE outbox SET (fillfactor = {OUTBOX_FILLFACTOR})")
