@@ -17,8 +17,8 @@ unexport PYTHONDONTWRITEBYTECODE
 
 # Prints how long a part takes.
 TIMED := $(BIN)/python -m tools.timed
-SMOKE := tests/test_dialogs.py tests/test_providers.py tests/test_commands.py tests/test_sessions.py \
-	tests/test_codes.py tests/test_outbox.py tests/test_privacy.py tests/test_lock.py tests/test_wheel.py
+SMOKE := tests/system/test_dialogs.py tests/gateway/providers/test_contract.py tests/gateway/cli/test_main.py tests/storage/sessions/test_contract.py \
+	tests/storage/credentials/test_one_time_codes.py tests/storage/outbox/test_store.py tests/storage/privacy/test_export_erase.py tests/repository/test_lockfile.py tests/repository/test_wheel.py
 
 KILLS ?= 1000
 
@@ -44,7 +44,7 @@ lint: $(STAMP)
 
 # A subset without servers, to run on another Python: `make smoke PYTHON=python3.14 VENV=.venv-3.14`.
 smoke: $(STAMP)
-	$(TIMED) smoke env TMPDIR=$(SCRATCH) $(BIN)/python -m pytest $(TWO) -m "not alone" -k "not walks" $(SMOKE)
+	$(TIMED) smoke env TMPDIR=$(SCRATCH) $(BIN)/python -m pytest $(TWO) -m "not alone" -k "not coverage-" $(SMOKE)
 
 bench: $(STAMP)
 	$(BIN)/python -m bench
@@ -55,7 +55,7 @@ soak: $(STAMP) services
 
 # The pictures of the README: the phone in a browser, and the map of *100#.
 pictures: $(STAMP) services
-	$(BIN)/python -m tests.pictures
+	$(BIN)/python -m tests.browser.readme_pictures
 
 # The newest versions pyproject.toml permits, with the hash of every file the index offers of each.
 # KEEP=1: only what pyproject.toml demands changes.
@@ -76,7 +76,7 @@ dist: $(STAMP)
 	$(BIN)/python -m hatchling build
 
 services: $(STAMP)
-	$(BIN)/python -m tests.services install
+	$(BIN)/python -m tests.support.server_processes install
 
 $(RUNS): $(LOCKS)
 	$(INSTALL) runtime

@@ -40,7 +40,7 @@ from storage.sql.engine import Database
 from storage.sql.engine import connect as opened
 from storage.sql.migrate import upgrade_database
 from storage.sql.schema import billing_bills, billing_subscribers
-from tests.services import PostgresServer, run_server
+from tests.support.server_processes import PostgresServer, run_server
 
 OPERATOR, ZONE = "orange-ro", ZoneInfo("Europe/Bucharest")
 CALLER_COUNT, BSS_DELAY_SECONDS, ROUND_COUNT = 200, 0.05, 7

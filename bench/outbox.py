@@ -27,7 +27,7 @@ from storage.outbox.enqueue import KEY_PURPOSE, enqueue_items
 from storage.outbox.store import SqlOutbox
 from storage.sql.engine import Database, connect
 from storage.sql.migrate import upgrade_database
-from tests.services import PostgresServer, run_server
+from tests.support.server_processes import PostgresServer, run_server
 
 SECRET = Secret("a secret for the bench, nowhere else")
 

@@ -15,8 +15,8 @@ from flows.domain.ports import SessionKey, SessionStore
 from storage.sessions.connect import build_redis_sessions
 from storage.sessions.leaky_bucket import TurnRateLimit
 from storage.sessions.memory_store import MemorySessions
-from tests.services import RedisServer, run_server
-from tests.test_sessions_redis import REPLY, SESSION
+from tests.storage.sessions.test_redis_store import REPLY, SESSION
+from tests.support.server_processes import RedisServer, run_server
 
 CALLER_COUNT = 32
 STEP_COUNT = 60

@@ -8,18 +8,18 @@ import pytest
 import redis
 from hypothesis import settings
 
-from tests.chromium import browser as browser
-from tests.chromium import demo_site as demo_site
-from tests.chromium import page as page
-from tests.runs import dialog_runs as dialog_runs
-from tests.runs import play_dialog as play_dialog
-from tests.services import PostgresServer, ProgramMissing, RedisServer, find_program, run_server
-from tests.sql import database as database
-from tests.sql import database_url as database_url
-from tests.sql import migrate_database
-from tests.sql import sqlite_migrated as sqlite_migrated
-from tests.world import sandbox as sandbox
-from tests.world import sandboxes as sandboxes
+from tests.browser.phone_page import browser as browser
+from tests.browser.phone_page import demo_site as demo_site
+from tests.browser.phone_page import page as page
+from tests.support.databases import database as database
+from tests.support.databases import database_url as database_url
+from tests.support.databases import migrate_database
+from tests.support.databases import sqlite_migrated as sqlite_migrated
+from tests.support.dialog_runs import dialog_runs as dialog_runs
+from tests.support.dialog_runs import play_dialog as play_dialog
+from tests.support.gateway_sandbox import sandbox as sandbox
+from tests.support.gateway_sandbox import sandboxes as sandboxes
+from tests.support.server_processes import PostgresServer, ProgramMissing, RedisServer, find_program, run_server
 
 LEAKING_VARIABLES = ("DATABASE_URL", "REDIS_URL", "PORT", "ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 LEAKING_PREFIXES = ("DIALTREE_", "TWILIO_", "PG")
@@ -43,7 +43,7 @@ def pytest_configure() -> None:
 
 
 def skip_missing(program: ProgramMissing) -> None:
-    reason = f"LEFT OUT: {program} is not installed (python -m tests.services install)"
+    reason = f"LEFT OUT: {program} is not installed (python -m tests.support.server_processes install)"
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)

@@ -11,7 +11,7 @@ from menus.model.facts import Text
 
 FIRST_PASSWORD_LIFETIME = timedelta(hours=72)
 FIRST_PASSWORD_DIGITS = 8
-FIRST_PASSWORD_PURPOSE = "first"
+FIRST_PASSWORD_PURPOSE = "first"  # noqa: S105 - the name of a purpose
 """Purpose of a first password: a one-time code sent to the line itself, to be replaced by a PIN at once."""
 
 

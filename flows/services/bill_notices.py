@@ -59,7 +59,8 @@ class BillAnnouncer:
         The subscription's hash comes first, so that `erase` finds messages to addresses only billing knows.
         """
         operator = holder.operator
-        return f"{self.pseudonyms.keyed_hash(operator, holder.id)}/bill/{self.pseudonyms.keyed_hash(operator, bill.id)}"
+        keyed_hash = self.pseudonyms.keyed_hash
+        return f"{keyed_hash(operator, holder.id)}/bill/{keyed_hash(operator, bill.id)}"
 
     def _today(self, now: datetime) -> date:
         return now.astimezone(ZoneInfo(self.menu.config.time_zone)).date()

@@ -49,7 +49,8 @@ async def _list_rows(outbox: SqlOutbox, args: argparse.Namespace, now: datetime)
     rows = await outbox.list_rows(args.state, args.limit)
     for row in rows:
         print(
-            f"{row.id:>8}  {row.kind:<8}  {mask_recipient(row.to):<24}  try {row.attempt}  {row.reason or row.state}"
+            f"{row.id:>8}  {row.kind:<8}  {mask_recipient(row.to):<24}  "
+            f"try {row.attempt}  {row.reason or row.state}"
         )
     print(f"{len(rows)} {args.state}")
     return 0

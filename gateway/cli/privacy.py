@@ -67,7 +67,8 @@ async def _verify_audit(container: Container, now: datetime) -> int:
     for fault in verdict.faults:
         print(fault)
     print(
-        f"{verdict.chained_count} lines, {verdict.unchained_count} waiting, {len(verdict.faults)} faults; head {verdict.head}"
+        f"{verdict.chained_count} lines, {verdict.unchained_count} waiting, {len(verdict.faults)} faults; "
+        f"head {verdict.head}"
     )
     return 1 if verdict.faults else 0
 

@@ -126,7 +126,8 @@ def _draw_node(graph: MenuGraph, plan: Layout, node: GraphNode, overlay: Overlay
     below = f'<text x="{middle:g}" y="{y + 25:g}" font-size="9" {words}>{note}</text>' if note else ""
     return (
         f'<g id="{name}" data-node="{name}" data-form="{node.role}"><title>{name} ({node.role}) {about}</title>'
-        f'<rect x="{x:g}" y="{y:g}" width="{NODE_WIDTH}" height="{NODE_HEIGHT}" rx="{CORNER_RADIUS[node.role]}" fill="{fill}"'
+        f'<rect x="{x:g}" y="{y:g}" width="{NODE_WIDTH}" height="{NODE_HEIGHT}" '
+        f'rx="{CORNER_RADIUS[node.role]}" fill="{fill}"'
         f' stroke="{PATH_COLOUR if on_path else line}" stroke-width="{3 if on_path else 1.2}"/>'
         f'<text x="{middle:g}" y="{y + (13 if note else 19):g}" {words}>{badge}{name}</text>{below}</g>'
     )

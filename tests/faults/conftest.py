@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from tests.faults.family import GatewayLauncher, run_launcher
-from tests.faults.stage import FaultHarness, open_harness
+from tests.support.faults.gateway_processes import GatewayLauncher, run_launcher
+from tests.support.faults.harness import FaultHarness, open_harness
 
 
 @pytest.fixture(scope="session")

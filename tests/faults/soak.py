@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from flows.domain.failures import Failure
-from tests.faults.family import GatewayProcess, run_launcher
-from tests.faults.history import HistoryVerdict
-from tests.faults.stage import FaultHarness, open_harness
-from tests.services import PostgresServer, ServerProcess, poll_until, run_server
+from tests.support.faults.delivery_history import HistoryVerdict
+from tests.support.faults.gateway_processes import GatewayProcess, run_launcher
+from tests.support.faults.harness import FaultHarness, open_harness
+from tests.support.server_processes import PostgresServer, ServerProcess, poll_until, run_server
 
 WORKER_COUNT = 3
 KILL_INTERVAL_SECONDS = (0.1, 0.35)

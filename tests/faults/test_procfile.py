@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from gateway.server.app import INTERNAL_PORT_OFFSET
-from tests.faults.family import SECRET
-from tests.faults.phone import (
+from tests.support.databases import count_rows
+from tests.support.faults.aggregator_phone import (
     CONNECTION_ERRORS,
     MENU_STEPS,
     YES_STEP,
@@ -21,10 +21,10 @@ from tests.faults.phone import (
     open_http_session,
     wait_until_listening,
 )
-from tests.faults.stage import FaultHarness
-from tests.ports import free_port
-from tests.services import poll_until
-from tests.sql import count_rows
+from tests.support.faults.gateway_processes import SECRET
+from tests.support.faults.harness import FaultHarness
+from tests.support.free_ports import free_port
+from tests.support.server_processes import poll_until
 
 pytestmark = [pytest.mark.postgres, pytest.mark.redis, pytest.mark.alone]
 

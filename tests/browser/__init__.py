@@ -1,0 +1,1 @@
+"""Browser tests: the phone page in a real Chromium."""

@@ -1,0 +1,1 @@
+"""Tests of the repository itself: layering, code size, lock file, wheel."""

@@ -1,0 +1,1 @@
+"""The operators' service rules (T, M, R, F, B), each shown on its dialogs."""

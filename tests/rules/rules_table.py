@@ -1,0 +1,72 @@
+"""Write docs/rules.md, the table of service rules and their tests: `python -m tests.rules.rules_table`."""
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PAGE_PATH = ROOT / "docs" / "rules.md"
+TEST_PATTERNS = ("rules/test_*.py", "gateway/pages/test_*.py")
+"""Files whose T and F numbers are rules; elsewhere T is a threat and F a fault.
+
+In the tests of the pages a number above T10 is a threat.
+"""
+RULE_IN_TEST_NAME = re.compile(r"^test_([TMRFB]\d+)_")
+DEFERRED_RULES: Mapping[str, str] = {
+    "M14": "with payment; the menu says so",
+    "F8": "with payment; the menu says so",
+    "R11": "a page of the operator's own; the switch itself is R12 and R13",
+    "B21": "a figure, nothing to build",
+    "B18": "happens in the store",
+    **dict.fromkeys(("B12", "B13", "B14", "B15", "B16", "B17", "B20"), "with purchases on the bill"),
+}
+PAGE_HEAD = """# Rules
+
+What the five model services promise, each with its state and a test that shows it. T is Tunisie Telecom,
+M Maroc Telecom, R Orange România, F Orange France, B Bouygues Telecom.
+Written by `python -m tests.rules.rules_table`.
+
+| rule | promise | channels | state | test |
+|---|---|---|---|---|
+"""
+
+
+def load_rules() -> Iterator[tuple[str, str, str]]:
+    """Yield every rule as (id, promise, channels)."""
+    for line in (ROOT / "tests" / "rules" / "rules.tsv").read_text().splitlines():
+        name, promise, channels = line.split("\t")
+        yield name, promise, channels.strip()
+
+
+def rule_tests() -> Mapping[str, list[str]]:
+    """Return the tests that carry a rule's id in their name, by rule."""
+    found: dict[str, list[str]] = defaultdict(list)
+    known = {name for name, _, _ in load_rules()}
+    for path in sorted(path for where in TEST_PATTERNS for path in (ROOT / "tests").glob(where)):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                named = RULE_IN_TEST_NAME.match(node.name)
+                if named and named[1] in known:
+                    found[named[1]].append(f"{path.stem}.{node.name}")
+    return found
+
+
+def render_page() -> str:
+    """Return the whole table as Markdown."""
+    tests = rule_tests()
+    return PAGE_HEAD + "".join(f"{_render_row(*rule, tests)}\n" for rule in load_rules())
+
+
+def _render_row(name: str, promise: str, channels: str, tests: Mapping[str, list[str]]) -> str:
+    named = tests.get(name, [])
+    state = "built" if named else "open"
+    state = f"later: {DEFERRED_RULES[name]}" if name in DEFERRED_RULES and not named else state
+    more = f" (+{len(named) - 1})" if len(named) > 1 else ""
+    test = f"`{named[0]}`{more}" if named else ""
+    return f"| {name} | {promise} | {channels} | {state} | {test} |"
+
+
+if __name__ == "__main__":
+    PAGE_PATH.write_text(render_page())

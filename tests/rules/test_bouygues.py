@@ -1,0 +1,173 @@
+"""Bouygues Telecom's rules (B), each shown on its dialogs on every channel that serves it."""
+
+import re
+
+import pytest
+
+from tests.support.dialog_runs import DIALOG_PATHS, PlayDialog, load_dialog
+
+SERVED = ["B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B9", "B10", "B11", "B19", "B22"]
+EXPORT = r"~ sms \+33660000103: Bouygues Telecom: export CSV pret \({} lignes\): {{link}}"
+
+
+@pytest.mark.parametrize("rule", SERVED)
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_every_rule_has_its_dialogs(rule: str, language: str) -> None:
+    ours = [
+        path
+        for path in DIALOG_PATHS
+        if path.parts[-3] == "bouygues"
+        and not path.name.startswith("coverage-")
+        and path.stem.endswith(language)
+    ]
+    assert any(rule in load_dialog(path).first_argument("rules").split() for path in ours)
+
+
+async def test_B1_before_j_plus_2_the_bill_says_when_on_ussd(play_dialog: PlayDialog) -> None:
+    *_, early, before = await play_dialog("bouygues/ussd/early-fr")
+    assert "Facture 03/2026: disponible le 03/03/2026" in early and "€" not in early
+    assert "| 1 02/26 34,99 ok" in before
+
+
+async def test_B1_a_first_bill_says_when_on_ussd(play_dialog: PlayDialog) -> None:
+    assert "disponible le 03/03/2026" in (await play_dialog("bouygues/ussd/early-first-fr"))[-1]
+
+
+async def test_B1_on_j_plus_2_the_bill_is_there_on_ussd(play_dialog: PlayDialog) -> None:
+    assert "| Facture 03/2026\n" in (await play_dialog("bouygues/ussd/published-fr"))[-1]
+
+
+async def test_B1_before_j_plus_2_the_bill_says_when_on_sms(play_dialog: PlayDialog) -> None:
+    latest, _, by_month = await play_dialog("bouygues/sms/early-fr")
+    assert latest == by_month and "disponible le 03/03/2026" in latest
+
+
+async def test_B1_before_j_plus_2_the_bill_says_when_on_voice(play_dialog: PlayDialog) -> None:
+    assert "disponible le trois mars" in (await play_dialog("bouygues/voice/early-fr"))[-1]
+
+
+@pytest.mark.parametrize("name", ["ussd/next-fr", "sms/next-fr"])
+async def test_B2_the_next_bill_is_made_the_same_day_of_the_month_on_ussd_and_sms(
+    name: str, play_dialog: PlayDialog
+) -> None:
+    assert "établie le 01/04/2026, disponible le 03/04/2026" in (await play_dialog(f"bouygues/{name}"))[-1]
+
+
+async def test_B2_the_next_bill_is_told_on_voice(play_dialog: PlayDialog) -> None:
+    assert "établie le premier avril" in (await play_dialog("bouygues/voice/next-fr"))[-1]
+
+
+async def test_B3_the_bill_by_line_and_by_rubric_on_ussd(play_dialog: PlayDialog) -> None:
+    *_, lines, one, _, _ = await play_dialog("bouygues/ussd/users-fr")
+    assert len(re.findall(r"^\| \d 06\*\*\*1\d3 137,5\d €$", lines, re.MULTILINE)) == 3
+    assert "| Ligne 06***113 137,53 €\n| Abonnements 110,02" in one
+
+
+async def test_B3_the_bill_by_line_on_sms(play_dialog: PlayDialog) -> None:
+    lines, one = await play_dialog("bouygues/sms/users-fr")
+    assert "| 3 06***123 137,54 €" in lines and "Ligne 06***123" in one
+
+
+async def test_B3_the_bill_by_line_on_voice(play_dialog: PlayDialog) -> None:
+    assert "| La ligne\n| 113\n| est facturée" in (await play_dialog("bouygues/voice/users-fr"))[-1]
+
+
+@pytest.mark.parametrize(("name", "roots"), [("ussd/export-fr", 4), ("ussd/export-totals-fr", 2)])
+async def test_B4_a_root_and_a_level_bring_a_link_on_ussd(
+    name: str, roots: int, play_dialog: PlayDialog
+) -> None:
+    words = await play_dialog(f"bouygues/{name}")
+    assert "| 1 CF-100\n| 2 CF-200" in words[2]
+    assert re.search(EXPORT.format(roots), words[-1])
+
+
+async def test_B4_who_has_no_centres_has_no_export_on_ussd(play_dialog: PlayDialog) -> None:
+    assert "Aucun centre" in (await play_dialog("bouygues/ussd/export-none-fr"))[-1]
+
+
+async def test_B4_export_csv_brings_a_link_on_sms(play_dialog: PlayDialog) -> None:
+    everything, one, none, *_ = await play_dialog("bouygues/sms/export-fr")
+    assert re.search(EXPORT.format(6), everything) and re.search(EXPORT.format(2), one)
+    assert "Aucun centre" in none and "{link}" not in none
+
+
+async def test_B4_a_key_brings_a_link_on_voice(play_dialog: PlayDialog) -> None:
+    assert re.search(EXPORT.format(6), (await play_dialog("bouygues/voice/export-fr"))[-1])
+
+
+async def test_B6_seven_rubrics_on_one_screen_on_ussd(play_dialog: PlayDialog) -> None:
+    screen = (await play_dialog("bouygues/ussd/rubrics-fr"))[-1]
+    assert len(re.findall(r"^\| [A-Z]\w+ \d+,\d\d$", screen, re.MULTILINE)) == 7
+    assert "Suite" not in screen
+
+
+async def test_B6_seven_rubrics_in_one_message_on_sms(play_dialog: PlayDialog) -> None:
+    message = (await play_dialog("bouygues/sms/rubrics-fr"))[-1]
+    assert len(re.findall(r" \d+,\d\d$", message, re.MULTILINE)) == 7
+
+
+async def test_B6_only_what_is_not_zero_is_read_on_voice(play_dialog: PlayDialog) -> None:
+    read = (await play_dialog("bouygues/voice/rubrics-fr"))[-1]
+    assert "Services en option, cinq euros." in read
+    assert not re.search("Equipements|ponctuels|Prorata|zéro", read, re.IGNORECASE)
+
+
+@pytest.mark.parametrize("name", ["ussd/prorata-fr", "sms/prorata-fr"])
+async def test_B7_the_part_month_is_explained_on_ussd_and_sms(name: str, play_dialog: PlayDialog) -> None:
+    words = (await play_dialog(f"bouygues/{name}"))[-1]
+    assert "Prorata 11/28 jours: 9,82 €" in words and "Total: 44,81 €" in words
+
+
+async def test_B7_whole_months_are_said_to_be_whole_on_ussd(play_dialog: PlayDialog) -> None:
+    assert "Pas de prorata" in (await play_dialog("bouygues/ussd/whole-fr"))[-1]
+
+
+async def test_B7_the_part_month_is_explained_on_voice(play_dialog: PlayDialog) -> None:
+    assert "onze jours sur vingt-huit" in (await play_dialog("bouygues/voice/prorata-fr"))[-1]
+
+
+@pytest.mark.parametrize("name", ["ussd/certified-fr", "sms/certified-fr", "voice/certified-fr"])
+async def test_B8_a_business_gets_its_certified_bill_by_link_on_ussd_sms_and_voice(
+    name: str, play_dialog: PlayDialog
+) -> None:
+    words = "\n".join(await play_dialog(f"bouygues/{name}"))
+    assert "facture certifiée BT-202603-0103, signée: {link}" in words
+
+
+@pytest.mark.parametrize("name", ["ussd/copy-fr", "sms/copy-fr"])
+async def test_B8_since_the_reform_it_is_a_copy_on_ussd_and_sms(name: str, play_dialog: PlayDialog) -> None:
+    last = (await play_dialog(f"bouygues/{name}"))[-1]
+    assert "copie de la facture BT-202610-0103" in last and "plateforme PA-DEMO" in last
+
+
+async def test_B8_nobody_else_has_one_on_ussd(play_dialog: PlayDialog) -> None:
+    assert "SIRET" in (await play_dialog("bouygues/ussd/certified-none-fr"))[-1]
+
+
+@pytest.mark.parametrize("name", ["ussd/notify-fr", "voice/notify-fr"])
+async def test_B10_who_wants_is_told_by_e_mail_on_ussd_and_voice(name: str, play_dialog: PlayDialog) -> None:
+    assert "Nous vous prévenons par: e-mail" in (await play_dialog(f"bouygues/{name}"))[-1]
+
+
+async def test_B10_who_wants_is_told_by_e_mail_on_sms(play_dialog: PlayDialog) -> None:
+    assert "Nous vous prévenons par: e-mail" in (await play_dialog("bouygues/sms/notify-fr"))[0]
+
+
+async def test_B19_third_parties_have_their_own_rubric_on_ussd(play_dialog: PlayDialog) -> None:
+    screen = (await play_dialog("bouygues/ussd/rubrics-fr"))[-1]
+    assert "| Communications 3,20" in screen and "| Tiers 1,80" in screen
+
+
+async def test_B19_third_parties_have_their_own_line_on_sms(play_dialog: PlayDialog) -> None:
+    assert "| Vos autres services de tiers 1,80" in (await play_dialog("bouygues/sms/rubrics-fr"))[-1]
+
+
+async def test_B19_third_parties_have_their_own_prompt_on_voice(play_dialog: PlayDialog) -> None:
+    prompts = (await play_dialog("bouygues/voice/rubrics-fr"))[-1].splitlines()
+    assert "| Vos autres services de tiers, un euro et quatre-vingts centimes." in prompts
+
+
+@pytest.mark.parametrize(("name", "rows"), [("ussd/usage-fr", 5), ("sms/usage-fr", 3)])
+async def test_B22_the_last_five_on_ussd_three_on_sms(name: str, rows: int, play_dialog: PlayDialog) -> None:
+    shown = (await play_dialog(f"bouygues/{name}"))[-1]
+    assert len(re.findall(r"^\| \d\d/\d\d \w+ \d+", shown, re.MULTILINE)) == rows

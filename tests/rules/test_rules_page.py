@@ -1,0 +1,17 @@
+"""docs/rules.md lists all 74 rules with their state and is generated from the tests."""
+
+from tests.rules.rules_table import PAGE_PATH, load_rules, render_page, rule_tests
+
+
+def test_there_are_seventy_four_rules() -> None:
+    names = [name for name, _, _ in load_rules()]
+    assert len(names) == len(set(names)) == 74
+
+
+def test_the_page_is_what_the_tests_say() -> None:
+    assert PAGE_PATH.read_text() == render_page(), "run: python -m tests.rules.rules_table"
+
+
+def test_each_built_rule_names_a_test_that_exists() -> None:
+    for name, tests in rule_tests().items():
+        assert all(test.partition(".")[2].startswith(f"test_{name}_") for test in tests)

@@ -1,0 +1,308 @@
+"""Outbox: order, leases, fencing tokens, receipts in any order, opt-outs, erased codes, replay."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from flows.domain.records import (
+    ChangeSet,
+    ClaimedMessage,
+    DeferredStep,
+    DeliveryOutcome,
+    MessageClass,
+    OutboundMessage,
+    Receipt,
+)
+from storage.ledger.store import SqlLedger
+from storage.outbox.claim import LEASE
+from storage.outbox.store import OutboxState, SqlOutbox
+from storage.sql.engine import Database
+from tests.support.databases import NOW, SECRET, dump_table
+
+ANA = "+40740000101"
+SENT_OUTCOME = DeliveryOutcome("sent", "africastalking", "ATXid_1")
+UNKNOWN_OUTCOME = DeliveryOutcome("unknown", "africastalking")
+DELIVERED_RECEIPT = Receipt("africastalking", "ATXid_1", "delivered", "Success")
+FAILED_RECEIPT = Receipt("africastalking", "ATXid_1", "failed", "Rejected", "UserInBlackList")
+IN_TRANSIT_RECEIPT = Receipt("africastalking", "ATXid_1", "in_transit", "Buffered")
+
+
+@pytest.fixture
+def outbox(database: Database) -> SqlOutbox:
+    return SqlOutbox(database, SECRET)
+
+
+@pytest.fixture
+def ledger(database: Database) -> SqlLedger:
+    return SqlLedger(database, SECRET)
+
+
+def build_notice(key: str = "n", kind: MessageClass = "notice", to: str = ANA) -> OutboundMessage:
+    return OutboundMessage(key, "orange-ro", to, "sms", kind, "Codul este 482913 €", "ro", subject="Factură")
+
+
+async def enqueue_items(ledger: SqlLedger, *items: OutboundMessage | DeferredStep) -> None:
+    for item in items:
+        put = ChangeSet(f"put {item.key}", "orange-ro", "s", NOW)
+        if isinstance(item, OutboundMessage):
+            await ledger.commit(replace(put, messages=(item,)))
+        else:
+            await ledger.commit(replace(put, deferred_steps=(item,)))
+
+
+async def claim_batch(outbox: SqlOutbox, now: datetime = NOW, most: int = 100) -> list[str]:
+    return [parcel.item.key for parcel in await outbox.claim(most, now)]
+
+
+async def claim_one(outbox: SqlOutbox, now: datetime = NOW) -> ClaimedMessage:
+    (parcel,) = await outbox.claim(1, now)
+    return parcel
+
+
+async def state_of(outbox: SqlOutbox, row_id: int) -> OutboxState:
+    row = await outbox.find_row(row_id)
+    assert row is not None
+    return row.state
+
+
+async def test_what_went_in_comes_out(outbox: SqlOutbox, ledger: SqlLedger) -> None:
+    errand = DeferredStep("e", "orange-ro", "bills.latest", b'{"a":1}', NOW + timedelta(hours=1))
+    await enqueue_items(ledger, build_notice(), errand)
+    parcels = {parcel.item.key: parcel for parcel in await outbox.claim(10, NOW)}
+    assert parcels["n"].item == build_notice() and parcels["e"].item == errand
+    assert [(each.fencing_token, each.attempt, each.claimed_at) for each in parcels.values()] == [
+        (1, 1, NOW)
+    ] * 2
+
+
+async def test_codes_go_before_replies_before_notices_before_campaigns_then_by_due_time(
+    outbox: SqlOutbox, ledger: SqlLedger
+) -> None:
+    early = replace(build_notice("n0"), due_at=NOW - timedelta(minutes=1))
+    others = [build_notice(kind, kind) for kind in ("campaign", "notice", "reply", "code")]
+    await enqueue_items(ledger, *others, early)
+    assert await claim_batch(outbox, most=3) == ["code", "reply", "n0"]
+    assert await claim_batch(outbox) == ["notice", "campaign"]
+
+
+async def test_nothing_goes_before_it_is_due(outbox: SqlOutbox, ledger: SqlLedger) -> None:
+    later = NOW + timedelta(hours=1)
+    await enqueue_items(ledger, replace(build_notice(), due_at=later))
+    assert await claim_batch(outbox, later - timedelta(seconds=1)) == []
+    assert await claim_batch(outbox, later) == ["n"]
+
+
+async def test_an_expired_message_is_not_sent(outbox: SqlOutbox, ledger: SqlLedger) -> None:
+    await enqueue_items(
+        ledger,
+        replace(build_notice("gone"), expires_at=NOW),
+        replace(build_notice("ok"), expires_at=NOW + LEASE),
+    )
+    assert await claim_batch(outbox) == ["ok"]
+    assert [row.key for row in await outbox.list_rows("expired", 10)] == ["gone"]
+
+
+async def test_a_retry_is_due_at_its_time(outbox: SqlOutbox, ledger: SqlLedger) -> None:
+    await enqueue_items(ledger, build_notice())
+    at = NOW + timedelta(minutes=5)
+    assert await outbox.record_outcome(
+        await claim_one(outbox), DeliveryOutcome("again", retry_at=at, reason="429"), NOW
+    )
+    assert await claim_batch(outbox, at - timedelta(seconds=1)) == []
+    assert (await claim_one(outbox, at)).attempt == 2
+
+
+@pytest.mark.parametrize("end", ["sent", "dead", "unknown", "expired", "opted_out"])
+async def test_a_settled_message_is_never_claimed_again(outbox: SqlOutbox, ledger: SqlLedger, end: str) -> None:
+    await enqueue_items(ledger, build_notice())
+    await outbox.record_outcome(await claim_one(outbox), DeliveryOutcome(end), NOW)  # type: ignore[arg-type]
+    assert await claim_batch(outbox, NOW + timedelta(days=30)) == []
+
+
+async def test_an_unknown_send_is_retried_unless_a_receipt_arrives_first(
+    outbox: SqlOutbox, ledger: SqlLedger
+) -> None:
+    await enqueue_items(ledger, build_notice("lost"), build_notice("found"))
+    at = NOW + timedelta(minutes=10)
+    for parcel in await outbox.claim(2, NOW):
+        await outbox.record_outcome(parcel, replace(UNKNOWN_OUTCOME, retry_at=at), NOW)
+    await outbox.record_receipt(replace(DELIVERED_RECEIPT, our_id="found"), NOW)
+    assert await claim_batch(outbox, at) == ["lost"]
+
+
+RECEIPT_CASES: list[tuple[list[Receipt], OutboxState]] = [
+    ([DELIVERED_RECEIPT], "delivered"),
+    ([FAILED_RECEIPT], "failed"),
+    ([IN_TRANSIT_RECEIPT], "sent"),
+    ([IN_TRANSIT_RECEIPT, DELIVERED_RECEIPT, IN_TRANSIT_RECEIPT], "delivered"),
+    ([DELIVERED_RECEIPT, FAILED_RECEIPT], "delivered"),
+    ([FAILED_RECEIPT, DELIVERED_RECEIPT], "failed"),
+    ([DELIVERED_RECEIPT, DELIVERED_RECEIPT], "delivered"),
+    ([replace(DELIVERED_RECEIPT, state="unknown", raw="Strange")], "sent"),
+    ([replace(DELIVERED_RECEIPT, provider="twilio")], "sent"),
+]
+
+
+@pytest.mark.parametrize(("receipts", "end"), RECEIPT_CASES)
+async def test_receipts_only_move_a_state_forward(
+    outbox: SqlOutbox, ledger: SqlLedger, receipts: Sequence[Receipt], end: OutboxState
+) -> None:
+    await enqueue_items(ledger, build_notice())
+    parcel = await claim_one(outbox)
+    await outbox.record_outcome(parcel, SENT_OUTCOME, NOW)
+    for receipt in receipts:
+        await outbox.record_receipt(receipt, NOW)
+    assert await state_of(outbox, parcel.id) == end
+
+
+@pytest.mark.parametrize(("receipts", "end"), RECEIPT_CASES)
+async def test_F26_receipts_before_the_answer_end_the_same(
+    outbox: SqlOutbox, ledger: SqlLedger, receipts: Sequence[Receipt], end: OutboxState
+) -> None:
+    await enqueue_items(ledger, build_notice())
+    parcel = await claim_one(outbox)
+    for receipt in receipts:
+        await outbox.record_receipt(receipt, NOW)
+    assert await state_of(outbox, parcel.id) == "claimed"
+    assert await outbox.record_outcome(parcel, SENT_OUTCOME, NOW)
+    assert await state_of(outbox, parcel.id) == end
+
+
+async def test_a_receipt_at_the_very_moment_of_the_answer_is_not_lost(
+    outbox: SqlOutbox, ledger: SqlLedger
+) -> None:
+    await enqueue_items(ledger, *(build_notice(f"n{number}") for number in range(40)))
+    for parcel in await outbox.claim(40, NOW):
+        sent = replace(SENT_OUTCOME, message_id=parcel.item.key)
+        told = replace(DELIVERED_RECEIPT, message_id=parcel.item.key)
+        await asyncio.gather(outbox.record_outcome(parcel, sent, NOW), outbox.record_receipt(told, NOW))
+    assert len(await outbox.list_rows("delivered", 100)) == 40
+
+
+async def test_F23_an_unknown_send_is_matched_by_our_own_id(outbox: SqlOutbox, ledger: SqlLedger) -> None:
+    await enqueue_items(ledger, build_notice("before"), build_notice("after"))
+    before, after = sorted(await outbox.claim(2, NOW), key=lambda parcel: parcel.item.key == "after")
+    await outbox.record_receipt(replace(DELIVERED_RECEIPT, message_id="ATXid_2", our_id="before"), NOW)
+    await outbox.record_outcome(before, UNKNOWN_OUTCOME, NOW)
+    await outbox.record_outcome(after, UNKNOWN_OUTCOME, NOW)
+    await outbox.record_receipt(replace(DELIVERED_RECEIPT, message_id="", our_id="after"), NOW)
+    assert [await state_of(outbox, each.id) for each in (before, after)] == ["delivered"] * 2
+
+
+@pytest.mark.parametrize(("word", "end"), [(FAILED_RECEIPT, "sent"), (DELIVERED_RECEIPT, "delivered")])
+async def test_a_receipt_of_an_earlier_attempt_may_deliver_but_not_fail_a_later_one(
+    outbox: SqlOutbox, ledger: SqlLedger, word: Receipt, end: OutboxState
+) -> None:
+    await enqueue_items(ledger, build_notice())
+    first = await claim_one(outbox)
+    await outbox.record_outcome(first, replace(SENT_OUTCOME, state="again", retry_at=NOW), NOW)
+    second = await claim_one(outbox)
+    await outbox.record_outcome(second, replace(SENT_OUTCOME, message_id="ATXid_2"), NOW)
+    await outbox.record_receipt(word, NOW)
+    assert await state_of(outbox, second.id) == end
+
+
+async def test_receipts_of_unknown_messages_are_kept_without_effect(
+    outbox: SqlOutbox, database: Database
+) -> None:
+    hostile = Receipt("africastalking", "x" * 5000, "delivered", "\0" * 9 + "y" * 9000, "\0")
+    await outbox.record_receipt(hostile, NOW)
+    await outbox.record_receipt(hostile, NOW)
+    assert (await dump_table(database, "receipts")).count("africastalking") == 1
+
+
+async def test_T34_who_opted_out_gets_codes_and_replies_only(outbox: SqlOutbox, ledger: SqlLedger) -> None:
+    await enqueue_items(ledger, *(build_notice(kind, kind) for kind in ("campaign", "notice", "reply", "code")))
+    await enqueue_items(ledger, build_notice("another's", to="+40740000102"))
+    await ledger.set_opt_out("orange-ro", ANA, out=True, now=NOW)
+    assert await claim_batch(outbox) == ["code", "reply", "another's"]
+    assert len(await outbox.list_rows("opted_out", 10)) == 2
+    await ledger.set_opt_out("orange-ro", ANA, out=False, now=NOW)
+    await enqueue_items(ledger, build_notice("welcome back"))
+    assert await claim_batch(outbox) == ["welcome back"]
+
+
+async def test_the_same_key_goes_out_once(outbox: SqlOutbox, ledger: SqlLedger) -> None:
+    for number in range(3):
+        await ledger.commit(ChangeSet(f"k{number}", "orange-ro", "s", NOW, messages=(build_notice("same"),)))
+    assert await claim_batch(outbox) == ["same"]
+
+
+async def test_text_is_encrypted_and_a_settled_code_is_erased(
+    outbox: SqlOutbox, ledger: SqlLedger, database: Database
+) -> None:
+    await enqueue_items(ledger, build_notice("c", "code"))
+    assert "482913" not in await dump_table(database, "outbox")
+    parcel = await claim_one(outbox)
+    await outbox.record_outcome(parcel, UNKNOWN_OUTCOME, NOW)
+    row = await outbox.find_row(parcel.id)
+    assert row is not None and not row.readable
+    assert not await outbox.replay_row(parcel.id, NOW)
+
+
+async def test_a_code_to_be_retried_keeps_its_text(outbox: SqlOutbox, ledger: SqlLedger) -> None:
+    await enqueue_items(ledger, build_notice("c", "code"))
+    await outbox.record_outcome(await claim_one(outbox), DeliveryOutcome("again", retry_at=NOW), NOW)
+    item = (await claim_one(outbox)).item
+    assert isinstance(item, OutboundMessage) and "482913" in item.body
+
+
+async def test_F36_an_undecryptable_row_is_dead_and_the_queue_moves_on(
+    ledger: SqlLedger, database: Database
+) -> None:
+    from_another_key = SqlOutbox(database, replace(SECRET, value="another"))
+    await enqueue_items(ledger, build_notice())
+    assert await claim_batch(from_another_key) == []
+    (row,) = await from_another_key.list_rows("dead", 10)
+    assert row.reason == "unreadable"
+
+
+async def test_a_dead_letter_is_replayed_with_its_attempts_counted_anew(
+    outbox: SqlOutbox, ledger: SqlLedger
+) -> None:
+    await enqueue_items(ledger, build_notice())
+    parcel = await claim_one(outbox)
+    await outbox.record_outcome(parcel, replace(SENT_OUTCOME, state="dead", reason="poison"), NOW)
+    await outbox.record_receipt(FAILED_RECEIPT, NOW)
+    assert await outbox.replay_row(parcel.id, NOW)
+    again = await claim_one(outbox)
+    assert (again.attempt, again.fencing_token, again.item) == (1, 2, build_notice())
+    await outbox.record_outcome(again, replace(SENT_OUTCOME, message_id="ATXid_2"), NOW)
+    assert await state_of(outbox, parcel.id) == "sent"
+
+
+@pytest.mark.parametrize("end", ["sent", "opted_out"])
+async def test_what_is_sent_or_unwanted_is_not_replayed(outbox: SqlOutbox, ledger: SqlLedger, end: str) -> None:
+    await enqueue_items(ledger, build_notice())
+    parcel = await claim_one(outbox)
+    await outbox.record_outcome(parcel, DeliveryOutcome(end), NOW)  # type: ignore[arg-type]
+    assert not await outbox.replay_row(parcel.id, NOW)
+
+
+async def test_purge_takes_what_is_done_and_old(outbox: SqlOutbox, ledger: SqlLedger) -> None:
+    await enqueue_items(ledger, build_notice("old"))
+    await outbox.record_outcome(await claim_one(outbox), SENT_OUTCOME, NOW)
+    await enqueue_items(ledger, build_notice("waiting"))
+    assert await outbox.purge_finished(NOW) == 0
+    assert await outbox.purge_finished(NOW + timedelta(seconds=1)) == 1
+    assert await claim_batch(outbox) == ["waiting"]
+
+
+async def test_show_of_nothing_is_none(outbox: SqlOutbox) -> None:
+    assert await outbox.find_row(1) is None
+
+
+async def test_listing_shows_no_text_and_no_number(outbox: SqlOutbox, ledger: SqlLedger) -> None:
+    await enqueue_items(ledger, build_notice())
+    (row,) = await outbox.list_rows("pending", 1)
+    assert row.to == ANA and ANA not in repr(row)
+
+
+async def test_waiting_ends_with_a_wake_up(outbox: SqlOutbox, ledger: SqlLedger) -> None:
+    await outbox.wait_for_work(0)
+    waiting = asyncio.create_task(outbox.wait_for_work(60))
+    await enqueue_items(ledger, build_notice())
+    await waiting

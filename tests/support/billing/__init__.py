@@ -1,0 +1,1 @@
+"""Billing backends of the tests, and validation against published schemas."""

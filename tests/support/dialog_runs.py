@@ -1,0 +1,91 @@
+"""Dialog runs: every dialog is played once per test run and its result shared."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from gateway.dialogs.format import Dialog, parse_dialog
+from tests.support.gateway_sandbox import FiredTransition, SandboxFactory
+
+DIALOG_FOLDER = Path(__file__).parents[1] / "dialogs"
+DIALOG_PATHS = sorted(DIALOG_FOLDER.glob("*/*/*.dialog"))
+SCENARIO_PATHS = [path for path in DIALOG_PATHS if not path.name.startswith("coverage-")]
+"""Dialogs without those named `coverage-*`, which exist only to cover every transition and are played once."""
+
+
+@dataclass(slots=True)
+class PlayedDialog:
+    """The result of one played dialog."""
+
+    transcript: list[tuple[str, ...]]
+    row_counts: tuple[int, ...]
+    fired_transitions: set[FiredTransition] = field(repr=False)
+
+
+@dataclass(slots=True)
+class DialogRuns:
+    """Plays dialogs on the direct line, each once per run."""
+
+    sandboxes: SandboxFactory
+    played_dialogs: dict[Path, PlayedDialog] = field(default_factory=dict)
+
+    async def play_once(self, path: Path) -> PlayedDialog:
+        """Return the result of a dialog, playing it at first use."""
+        if path not in self.played_dialogs:
+            self.played_dialogs[path] = await self._play(load_dialog(path))
+        return self.played_dialogs[path]
+
+    async def _play(self, dialog: Dialog) -> PlayedDialog:
+        moves = self.sandboxes.recorded_transitions(dialog.first_argument("operator"))
+        moves.fired_transitions = set()
+        async with self.sandboxes.open_for(dialog) as sandbox:
+            brought = await sandbox.dialog_player(sandbox.direct_line(dialog.trust)).play(dialog)
+            return PlayedDialog(brought, await sandbox.count_effects(), moves.fired_transitions)
+
+
+@cache
+def load_dialog(path: Path) -> Dialog:
+    """Load a dialog as its file was at first use."""
+    return parse_dialog(read_dialog_text(path), str(path.relative_to(DIALOG_FOLDER.parent)))
+
+
+def read_dialog_text(path: Path) -> str:
+    """Return the current text of the file."""
+    return path.read_text(encoding="utf-8")
+
+
+def write_dialog_text(path: Path, written: str) -> None:
+    path.write_text(written, encoding="utf-8")
+
+
+def paths_of_operator(operator: str) -> list[Path]:
+    """Return the dialogs of one operator."""
+    return [path for path in DIALOG_PATHS if load_dialog(path).first_argument("operator") == operator]
+
+
+def dialog_name(path: Path) -> str:
+    return str(path.relative_to(DIALOG_FOLDER).with_suffix(""))
+
+
+@pytest.fixture(scope="session")
+def dialog_runs(sandboxes: SandboxFactory) -> DialogRuns:
+    """Provide the dialog runs of this test run."""
+    return DialogRuns(sandboxes)
+
+
+PlayDialog = Callable[[str], Awaitable[list[str]]]
+"""Returns what a dialog brings, by its name: a text for each action that brought anything."""
+
+
+@pytest.fixture
+def play_dialog(dialog_runs: DialogRuns) -> PlayDialog:
+    """Provide a function that plays a dialog once and returns its texts."""
+
+    async def words(name: str) -> list[str]:
+        brought = (await dialog_runs.play_once(DIALOG_FOLDER / f"{name}.dialog")).transcript
+        return ["\n".join(lines) for lines in brought if lines]
+
+    return words

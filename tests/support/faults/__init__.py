@@ -1,0 +1,1 @@
+"""Support of the fault tests: gateway processes, failpoints, history check."""

@@ -1,0 +1,1 @@
+"""Whole-system tests: dialogs, exactly-once delivery, the demo, the README."""
