@@ -23,12 +23,12 @@ from flows.domain.pseudonyms import Pseudonyms
 from flows.domain.records import Secret
 from flows.services.bill_notices import BillAnnouncer
 from gateway.delivery.bill_run import BillRun, BillRunProgress
-from gateway.demo import world
+from gateway.demo import startup
 from gateway.demo.bss.data import BssRecords
 from gateway.demo.bss.tmf_resources import billing_account, customer_bill, line_product
 from gateway.dialogs.direct_line import DirectLine
 from gateway.http.listening import serve_app
-from gateway.providers.discovery import discover_providers
+from gateway.providers.registry import discover_providers
 from gateway.publishing import pack_compiler
 from gateway.settings import load_settings
 from gateway.wiring.container import build_container
@@ -39,7 +39,7 @@ from storage.outbox.bulk_enqueue import SqlBulkOutbox
 from storage.sql.engine import Database
 from storage.sql.engine import connect as opened
 from storage.sql.migrate import upgrade_database
-from storage.sql.schema import billing_bills, billing_subscribers
+from storage.sql.tables import billing_bills, billing_subscribers
 from tests.support.server_processes import PostgresServer, run_server
 
 OPERATOR, ZONE = "orange-ro", ZoneInfo("Europe/Bucharest")
@@ -128,7 +128,7 @@ async def _time_calls(call: Callable[[], Awaitable[None]], count: int = 400) -> 
 async def measure_summary() -> None:
     """Time 200 concurrent callers asking for their latest bill, while others page without billing."""
     with start_bss(BSS_DELAY_SECONDS) as url, tempfile.TemporaryDirectory() as folder:
-        told = world.default_settings({}) | {
+        told = startup.default_settings({}) | {
             "database_url": f"sqlite:///{folder}/b.db",
             "turns_per_minute": 100_000,
         }

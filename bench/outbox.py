@@ -21,10 +21,10 @@ from sqlalchemy import Connection, text
 
 from bench.servers import cpu_seconds
 from flows.domain.records import ClaimedMessage, DeliveryOutcome, OutboundMessage, Secret
-from gateway.delivery.worker import DEEP_BATCH_SIZE
+from gateway.delivery.outbox_worker import DEEP_BATCH_SIZE
 from storage.crypto import AeadCipher
 from storage.outbox.enqueue import KEY_PURPOSE, enqueue_items
-from storage.outbox.store import SqlOutbox
+from storage.outbox.sql_outbox import SqlOutbox
 from storage.sql.engine import Database, connect
 from storage.sql.migrate import upgrade_database
 from tests.support.server_processes import PostgresServer, run_server

@@ -14,14 +14,14 @@ from pathlib import Path
 from aiohttp import web
 from sqlalchemy import Connection, insert
 
-from gateway.demo import world
+from gateway.demo import startup
 from gateway.http import listening
 from gateway.observability import logging
-from gateway.providers.discovery import discover_providers
+from gateway.providers.registry import discover_providers
 from gateway.server import app
 from gateway.settings import load_settings
 from gateway.wiring.container import Container, build_container
-from storage.sql.schema import billing_bills, billing_subscribers
+from storage.sql.tables import billing_bills, billing_subscribers
 
 CALLER_COUNT = 20_000
 """Subscribers of the benchmark: more than a run uses, so that every journey meets a cold cache."""
@@ -48,7 +48,7 @@ async def run_gateway(folder: Path, redis_url: str, port: int) -> None:
     """Serve the gateway with every protection on; on a port of its own choice, or sharing this one."""
     logging.configure_logging()
     settings = {
-        **world.default_settings({}),
+        **startup.default_settings({}),
         "database_url": f"sqlite:///{folder}/bench.db",
         "redis_url": redis_url,
         "turns_per_minute": 6000,

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from flows.engine.load_shedding import MAX_CONCURRENT_TURNS
 from gateway.http.client_address import parse_networks
 from gateway.providers.contract import Provider
-from menus.model.errors import UserError
+from menus.model.user_error import UserError
 
 ENV_PREFIX = "DIALTREE_"
 PLATFORM_VARIABLES = {"DATABASE_URL": "database_url", "REDIS_URL": "redis_url", "PORT": "port"}

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import field
 from typing import Literal
 
+from menus.machine.list_options import more_key
 from menus.machine.menu import Menu
-from menus.machine.options import more_key
 from menus.machine.screen import SPOKEN_ANSWER_FACT, Node
 from menus.machine.surface import SURFACES, Surface
 from menus.machine.transitions_table import HOME, RESUME, NoTransitionError
@@ -13,7 +13,7 @@ from menus.model.facts import Email, Fact, PhoneNumber, Rows, Text
 from menus.model.session import Session
 from menus.model.value import value_dataclass
 from menus.packfile.schema import AcceptForm
-from menus.render.screen import page_count
+from menus.render.text_screen import page_count
 from menus.text.input_parsing import parse_date, parse_digits, parse_email, parse_key, possible_month
 from menus.text.keywords import KeywordMatch
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, delete, select
 from sqlalchemy.dialects.postgresql import insert
 
-from storage.sql.schema import changes
+from storage.sql.tables import changes
 
 INSERT_KEY = insert(changes).on_conflict_do_nothing(index_elements=[changes.c.key]).returning(changes.c.key)
 SELECT_OUTCOME = select(changes.c.outcome).where(changes.c.key == bindparam("key"))

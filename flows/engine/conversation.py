@@ -24,7 +24,7 @@ from flows.engine.turn_event import TurnEvent, TurnListener
 from menus.machine.surface import SURFACES
 from menus.model.reply import Channel, Reply
 from menus.model.session import Session
-from menus.render.screen import render_reply
+from menus.render.text_screen import render_reply
 
 log = logging.getLogger("dialtree.turn")
 ReplyEncoder = Callable[[Reply | None], bytes]

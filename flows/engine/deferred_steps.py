@@ -11,7 +11,7 @@ from flows.engine.menu_versions import MenuVersions
 from flows.engine.step_runner import TurnContext, run_step
 from flows.engine.subscriber_cache import SubscriberCache
 from menus.model.session import load_session
-from menus.render.screen import as_message
+from menus.render.text_screen import as_message
 from menus.step import follow_outcome
 
 log = logging.getLogger("dialtree.errand")

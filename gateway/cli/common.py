@@ -6,8 +6,8 @@ from argparse import ArgumentParser
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
-from gateway.demo import world
-from gateway.providers.discovery import discover_providers
+from gateway.demo import startup
+from gateway.providers.registry import discover_providers
 from gateway.settings import Settings, config_path, load_settings
 from gateway.wiring.container import Container, build_container
 
@@ -25,7 +25,7 @@ def read_settings(environ: Mapping[str, str] = os.environ, *, demo_world: bool =
         discover_providers(),
         config_path(environ),
         environ,
-        world.default_settings(environ) if demo_world else {},
+        startup.default_settings(environ) if demo_world else {},
     )
 
 

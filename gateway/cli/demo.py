@@ -5,8 +5,8 @@ import functools
 from argparse import ArgumentParser, Namespace
 
 from gateway.cli.pack_options import add_packs_option
-from gateway.demo import world
-from gateway.demo.bss import server
+from gateway.demo import startup
+from gateway.demo.bss import bss_servers
 from gateway.observability import logging
 from gateway.phone.lifecycle import open_phone_site
 from gateway.server import app
@@ -15,7 +15,7 @@ from gateway.wiring.container import build_container
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the arguments of `dialtree demo`."""
-    server.add_billing_option(parser)
+    bss_servers.add_billing_option(parser)
     add_packs_option(parser)
 
 
@@ -27,9 +27,9 @@ def main(args: Namespace) -> int:
 
 
 async def _serve_demo(args: Namespace) -> None:
-    async with server.demo_settings(args.billing) as settings, build_container(settings) as container:
-        await world.seed_demo(container)
-        container.recorder.listeners.append(lambda notice: print(world.format_message(notice), flush=True))
+    async with bss_servers.demo_settings(args.billing) as settings, build_container(settings) as container:
+        await startup.seed_demo(container)
+        container.recorder.listeners.append(lambda notice: print(startup.format_message(notice), flush=True))
         async with open_phone_site(container, report=functools.partial(print, flush=True)) as site:
-            greet = functools.partial(print, world.welcome_text(container, settings.port), flush=True)
+            greet = functools.partial(print, startup.welcome_text(container, settings.port), flush=True)
             await app.serve(container, app.ProcessRole(delivers=True), site.mount, greet)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from gateway.cli import terminal_phone
 from gateway.cli.pack_options import add_packs_option
-from gateway.demo import world
-from gateway.demo.bss import server
+from gateway.demo import startup
+from gateway.demo.bss import bss_servers
 from gateway.publishing import pack_compiler
 from gateway.wiring.container import build_container
 from menus.machine.menu import Menu
@@ -18,7 +18,7 @@ from menus.machine.menu import Menu
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the arguments of `dialtree dial`."""
     terminal_phone.add_dial_options(parser)
-    server.add_billing_option(parser)
+    bss_servers.add_billing_option(parser)
     add_packs_option(parser)
 
 
@@ -33,12 +33,12 @@ def main(args: Namespace) -> int:
 
 
 async def _dial(args: Namespace, script: Path | None, menu: Callable[[Path], Menu]) -> int:
-    async with server.demo_settings(args.billing) as base_settings:
+    async with bss_servers.demo_settings(args.billing) as base_settings:
         settings, overrides, faulty_sessions = terminal_phone.prepare_run(args, script, base_settings, menu)
         async with build_container(settings, overrides=overrides, load=menu) as container:
-            await world.seed_demo(container)
+            await startup.seed_demo(container)
             phone_args = Namespace(
-                **vars(args) | {"caller": args.caller or world.default_caller(container, args.operator)}
+                **vars(args) | {"caller": args.caller or startup.default_caller(container, args.operator)}
             )
             if script and faulty_sessions:
                 return await terminal_phone.play_script(phone_args, script, container, faulty_sessions)

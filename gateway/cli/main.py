@@ -11,7 +11,7 @@ from types import ModuleType
 
 from flows.domain.failures import Unavailable
 from gateway.cli.colours import Colours
-from menus.model.errors import UserError
+from menus.model.user_error import UserError
 
 
 @dataclass(frozen=True, slots=True)

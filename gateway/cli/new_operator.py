@@ -7,7 +7,7 @@ from pathlib import Path
 from string import Template
 
 from gateway.publishing import pack_compiler
-from menus.model.errors import UserError
+from menus.model.user_error import UserError
 
 STARTER_FOLDER = Path(__file__).parent / "starter"
 LANGUAGES = tuple(sorted(path.stem for path in (STARTER_FOLDER / "languages").glob("*.yaml")))

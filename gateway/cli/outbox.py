@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from gateway.cli.common import add_demo_option, read_settings, run_in_container
 from menus.text.masking import mask_recipient
-from storage.outbox.store import OUTBOX_STATES, OutboxRow, SqlOutbox
+from storage.outbox.sql_outbox import OUTBOX_STATES, OutboxRow, SqlOutbox
 
 OutboxAction = Callable[[SqlOutbox, argparse.Namespace, datetime], Awaitable[int]]
 MIN_PURGE_DAYS = 1

@@ -21,8 +21,8 @@ from gateway.dialogs.sandbox import preset_language
 from gateway.dialogs.secret_input import is_secret
 from gateway.publishing import pack_compiler
 from gateway.settings import OperatorSettings, Settings
+from gateway.wiring.connections import DEFAULT_TRUST
 from gateway.wiring.container import Container, Overrides
-from gateway.wiring.inbound import DEFAULT_TRUST
 from menus.machine.menu import Menu
 from menus.machine.surface import SURFACES
 from menus.text.gsm import measure_text

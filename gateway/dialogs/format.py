@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 
-from menus.model.errors import UserError
+from menus.model.user_error import UserError
 
 EXPECTATION_MARKS = "|~?="
 INDENT = "  "

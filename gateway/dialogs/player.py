@@ -8,8 +8,8 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from flows.domain.records import OutboundMessage
+from gateway.delivery.outbox_worker import OutboxWorker
 from gateway.delivery.recording_sender import RecordingSender
-from gateway.delivery.worker import OutboxWorker
 from gateway.dialogs.format import (
     HEADER_FORMS,
     Dialog,

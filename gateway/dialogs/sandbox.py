@@ -12,17 +12,17 @@ from zoneinfo import ZoneInfo
 
 from flows.domain.failures import Refused
 from flows.domain.records import ChangeSet, Preference
-from gateway.demo import world
+from gateway.demo import startup
 from gateway.demo.faulty_billing import FaultyBilling, inject_faults
 from gateway.demo.faulty_sessions import FaultySessions
 from gateway.dialogs.direct_line import DirectLine
 from gateway.dialogs.format import Dialog, parse_local_time
 from gateway.dialogs.player import ManualClock, MessageCollector, PhoneLine, Player
-from gateway.providers.discovery import discover_providers
+from gateway.providers.registry import discover_providers
 from gateway.publishing import pack_compiler
 from gateway.settings import load_settings, merge_tables
+from gateway.wiring.connections import DEFAULT_TRUST
 from gateway.wiring.container import Container, Overrides, build_container
-from gateway.wiring.inbound import DEFAULT_TRUST
 from menus.machine.menu import Menu
 from storage.credentials.passwords import SqlPasswords
 from storage.demo.world import seed_demo_world
@@ -155,7 +155,7 @@ async def _seed_database(path: Path, now: datetime, dataset: Mapping[str, Any] |
 
 
 def _build_settings(scenario: Scenario, path: Path) -> dict[str, object]:
-    operator = merge_tables(world.OPERATOR_DEFAULTS, {})
+    operator = merge_tables(startup.OPERATOR_DEFAULTS, {})
     for name in ("africastalking", "twilio"):
         operator[name] = {**operator[name], "trust": dict(scenario.trust)}
     return {

@@ -17,7 +17,7 @@ from gateway.delivery.route import OutboundRoute
 from gateway.observability.conversation_log import ConversationLog
 from gateway.observability.funnel import Funnel, ScreenCounts
 from gateway.observability.metrics import TimedCounter
-from storage.outbox.store import SqlOutbox
+from storage.outbox.sql_outbox import SqlOutbox
 
 TURN_LABELS = ("operator", "channel", "screen", "outcome")
 SCREEN_LABELS = ("operator", "channel", "screen")

@@ -15,7 +15,7 @@ from gateway.dialogs.secret_input import is_secret
 from gateway.phone import json_view
 from gateway.phone.provider_line import ProviderLine
 from gateway.phone.webhook_client import Exchange, NetworkFault
-from storage.outbox.store import OUTBOX_STATES
+from storage.outbox.sql_outbox import OUTBOX_STATES
 
 PHONE_VERBS = frozenset({"dial", "call", "text", ">", "silence", "hang", "wait", "billing", "sessions"})
 NETWORK_FAULTS = frozenset({"lost", "twice"})

@@ -11,7 +11,7 @@ from menus.machine.menu import Menu
 from menus.machine.surface import SURFACES
 from menus.text.gsm import count_segments, measure_text, unencodable_letters
 from menus.text.masking import mask_recipient
-from storage.outbox.store import OutboxRow
+from storage.outbox.sql_outbox import OutboxRow
 
 ViewModel = Mapping[str, Any]
 

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from gateway.demo import world
+from gateway.demo import startup
 from gateway.dialogs.sandbox import SandboxFactory
 from gateway.phone.handset_pool import HandsetPool
 from gateway.phone.map_page import MapPage
-from gateway.phone.routes import PhoneSite
+from gateway.phone.site import PhoneSite
 from gateway.publishing import pack_compiler
 from gateway.publishing.hot_reload import PackReloader
 from gateway.wiring.container import Container
@@ -29,7 +29,7 @@ async def open_phone_site(
     """
     menu_versions, metrics = container.conversations.menu_versions, container.metrics
     with tempfile.TemporaryDirectory(prefix="dialtree-phone-") as folder:
-        dataset = world.build_dataset(container)
+        dataset = startup.build_dataset(container)
         pool = HandsetPool(
             SandboxFactory(Path(folder), lambda pack: _current_menu(container, pack), dataset),
             metrics.watch_funnel_only,

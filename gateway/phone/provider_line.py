@@ -7,7 +7,7 @@ from itertools import count
 from urllib.parse import unquote
 from xml.etree.ElementTree import Element, fromstring
 
-from gateway.demo.world import HOOK_TOKEN
+from gateway.demo.startup import HOOK_TOKEN
 from gateway.dialogs.direct_line import gathered_keys, parse_dialled_ahead, require_number
 from gateway.dialogs.format import DialogError
 from gateway.dialogs.player import PhoneDisplay

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlencode, urlsplit
 from aiohttp import ClientSession
 from twilio.request_validator import RequestValidator
 
-from gateway.demo.world import AUTH_TOKEN, HOOK_TOKEN
+from gateway.demo.startup import AUTH_TOKEN, HOOK_TOKEN
 from gateway.dialogs.format import DialogError
 from gateway.http.decoding import FORM_CONTENT_TYPE
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from flows.domain.failures import BadRequest
 from flows.domain.records import Receipt
 from flows.engine.inbound import Inbound
-from gateway.providers._africastalking.sms import AfricasTalkingAccount, AfricasTalkingSms
+from gateway.providers._africastalking.bulk_sms import AfricasTalkingAccount, AfricasTalkingSms
 from gateway.providers._africastalking.voice_xml import write_voice
 from gateway.providers._shared.fields import require_field
 from gateway.providers._shared.numbers import to_e164

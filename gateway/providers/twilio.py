@@ -17,8 +17,8 @@ from flows.engine.inbound import Inbound
 from gateway.providers._shared.fields import require_field
 from gateway.providers._shared.numbers import to_e164
 from gateway.providers._shared.xml import add_element, serialise_document
+from gateway.providers._twilio.messages_api import TwilioAccount, TwilioSms
 from gateway.providers._twilio.signature import SigningKeys, is_genuine
-from gateway.providers._twilio.sms import TwilioAccount, TwilioSms
 from gateway.providers._twilio.twiml import XML_CONTENT_TYPE, write_voice
 from gateway.providers.contract import (
     Connection,

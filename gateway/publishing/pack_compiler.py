@@ -6,7 +6,7 @@ from typing import cast
 
 import menus
 from flows.domain.actions import Action
-from flows.selfcare import discovery
+from flows.selfcare import action_discovery
 from flows.selfcare.sample_facts import SAMPLE_FACTS
 from menus.machine.menu import Menu
 from menus.packfile.yaml_source import Finding, PackError
@@ -16,12 +16,12 @@ from menus.packs.overflow_checks import find_overflows
 
 MENUS_FOLDER = Path(menus.__file__).parent
 OPERATORS = MENUS_FOLDER / "operators"
-SHARED_PLACES = SourceFolders(discovery.FLOWS_FOLDER, MENUS_FOLDER / "texts")
+SHARED_PLACES = SourceFolders(action_discovery.FLOWS_FOLDER, MENUS_FOLDER / "texts")
 
 
 def load_actions() -> Mapping[str, Action]:
     """Return every action of every flow, by name."""
-    return cast(Mapping[str, Action], discovery.discover_actions())
+    return cast(Mapping[str, Action], action_discovery.discover_actions())
 
 
 def pack_folder(operator: str, root: Path = OPERATORS) -> Path:

@@ -15,7 +15,7 @@ from aiohttp import web
 from flows.domain.failures import Failure
 from flows.domain.records import Secret
 from gateway.http import bss_events, client_address, webhooks
-from gateway.http import recordings as prompts
+from gateway.http import recorded_prompts as prompts
 from gateway.http.listening import serve_app
 from gateway.pages.routes import SubscriberPages
 from gateway.server.openapi import build_document

@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from gateway.http import bss_events, recordings
+from gateway.http import bss_events, recorded_prompts
 from gateway.http.decoding import FORM_CONTENT_TYPE
 from gateway.http.guard import WebhookEndpoint, WebhookEndpoints
 from gateway.pages.routes import FORM_FIELDS, STATIC_ASSETS
@@ -82,7 +82,7 @@ def _file_paths(operator_parameter: JsonObject) -> Iterator[tuple[str, JsonObjec
         yield f"/{{operator}}/{name}", {"get": _operation(name, [operator_parameter], {"200": "the file"})}
     recording = [operator_parameter, _path_parameter("language"), _path_parameter("file")]
     there = {"200": "the recording", "404": "no such recording"}
-    yield recordings.RECORDING_PATH, {"get": _operation("prompt", recording, there)}
+    yield recorded_prompts.RECORDING_PATH, {"get": _operation("prompt", recording, there)}
     yield "/openapi.json", {"get": _operation("openapi.json", [], {"200": "this"})}
 
 

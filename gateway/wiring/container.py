@@ -25,8 +25,8 @@ from flows.engine.subscriber_cache import SubscriberCache
 from flows.services.bill_notices import BillAnnouncer
 from gateway.clock import MonotonicClock
 from gateway.delivery.maintenance import MaintenanceLoop
+from gateway.delivery.outbox_worker import OutboxWorker
 from gateway.delivery.recording_sender import RecordingSender
-from gateway.delivery.worker import OutboxWorker
 from gateway.http.bss_events import BillEventHandler
 from gateway.http.guard import Guard
 from gateway.http.webhooks import WebhookHandler
@@ -34,7 +34,8 @@ from gateway.observability.collectors import GatewayMetrics
 from gateway.observability.metrics import MetricsRegistry
 from gateway.publishing import pack_compiler
 from gateway.settings import Settings, SettingsError
-from gateway.wiring import inbound, outbound
+from gateway.wiring import connections as inbound
+from gateway.wiring import senders
 from menus.machine.menu import Menu
 from storage.audit.trail import AuditWriter, SqlAuditChain
 from storage.audit.write_behind import WriteBehind
@@ -42,9 +43,9 @@ from storage.billing import backend as billing
 from storage.credentials.one_time_codes import SqlOneTimeCodes
 from storage.credentials.passwords import SqlPasswords
 from storage.crypto import derive_key
-from storage.ledger.store import SqlLedger
+from storage.ledger.sql_ledger import SqlLedger
 from storage.outbox.bulk_enqueue import SqlBulkOutbox
-from storage.outbox.store import SqlOutbox
+from storage.outbox.sql_outbox import SqlOutbox
 from storage.privacy.export_erase import SqlPrivacy
 from storage.sql.engine import Database, connect
 from storage.sql.migrate import upgrade_database
@@ -171,8 +172,8 @@ async def _assemble(
     people = conversations.subscriber_caches
     outbox, recorder = SqlOutbox(database, secret), RecordingSender()
     connections = inbound.build_connections(settings, menu_versions)
-    wrap_sender = outbound.build_spend_limiter(settings, menu_versions, database, overrides.now)
-    routes = await outbound.build_routes(settings, connections, recorder, overrides.now, stack, wrap_sender)
+    wrap_sender = senders.build_spend_limiter(settings, menu_versions, database, overrides.now)
+    routes = await senders.build_routes(settings, connections, recorder, overrides.now, stack, wrap_sender)
     metrics_registry = MetricsRegistry()
     metrics = GatewayMetrics(metrics_registry.registry, routes)
     metrics.watch_conversations(conversations)

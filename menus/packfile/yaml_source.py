@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from menus.model.errors import UserError
+from menus.model.user_error import UserError
 from menus.packfile import messages
 
 YamlLoader = Any

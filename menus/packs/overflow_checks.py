@@ -11,7 +11,7 @@ from menus.packfile import messages
 from menus.packfile.yaml_source import Finding
 from menus.packs.graph_checks import reachable_nodes
 from menus.packs.loader import PackDraft
-from menus.render.screen import add_note, render_pages
+from menus.render.text_screen import add_note, render_pages
 from menus.text.catalogue import Template
 from menus.text.gsm import measure_text, prepare_text, to_wire_text, unencodable_letters
 from menus.text.paginate import PageOverflowError

@@ -3,8 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from menus.machine.menu import Menu
-from menus.machine.options import (
+from menus.machine.list_options import (
     more_key,
     numbered_choices,
     rows_on_page,
@@ -12,6 +11,7 @@ from menus.machine.options import (
     unselectable_lines,
     voice_page_count,
 )
+from menus.machine.menu import Menu
 from menus.machine.screen import Node
 from menus.model.reply import Gather, Prompt, Reply
 from menus.model.session import Session

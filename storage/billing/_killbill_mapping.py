@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from flows.domain.failures import NotFound
 from flows.domain.records import Bill, BillLine, BillMedia, LineKind, Subscriber
-from storage.billing._client.fields import (
+from storage.billing._client.answer_fields import (
     clean_text,
     identifier_text,
     objects_in,

@@ -6,7 +6,7 @@ from typing import Any, Literal, cast, get_args
 
 from flows.domain.failures import NotFound
 from flows.domain.records import BillMedia, LineKind, Subscriber
-from storage.billing._client.fields import (
+from storage.billing._client.answer_fields import (
     as_object,
     clean_text,
     objects_in,

@@ -11,8 +11,7 @@ from typing import Any
 
 from flows.domain.failures import NotFound
 from flows.domain.records import Bill, BillLine, UsageEntry
-from storage.billing._client.documents import BillAttachment
-from storage.billing._client.fields import (
+from storage.billing._client.answer_fields import (
     ZERO,
     as_object,
     clean_text,
@@ -25,6 +24,7 @@ from storage.billing._client.fields import (
     prorata_days,
     require_identifier,
 )
+from storage.billing._client.documents import BillAttachment
 from storage.billing.sql import bill_state
 
 BILL_FIELDS = (

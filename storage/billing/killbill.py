@@ -26,11 +26,17 @@ from flows.domain.records import (
     UsageEntry,
 )
 from storage.billing import _killbill_mapping
+from storage.billing._client.answer_fields import (
+    as_object,
+    clean_text,
+    field_error,
+    identifier_text,
+    objects_in,
+)
+from storage.billing._client.backend_settings import parse_options
 from storage.billing._client.caching import FRESH_SECONDS, CachedBilling
 from storage.billing._client.documents import ACCEPT_HEADER, BillAttachment, build_document
-from storage.billing._client.fields import as_object, clean_text, field_error, identifier_text, objects_in
 from storage.billing._client.http import BssClient, ConnectionOptions, path_segment
-from storage.billing._client.options import parse_options
 from storage.billing.backend import BackendContext
 
 CREATED_BY = "dialtree"

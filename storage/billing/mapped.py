@@ -20,8 +20,8 @@ from flows.domain.records import (
     Subscriber,
     UsageEntry,
 )
-from storage.billing._client.fields import clean_text, parse_amount, parse_day, require_identifier
-from storage.billing._client.options import parse_options
+from storage.billing._client.answer_fields import clean_text, parse_amount, parse_day, require_identifier
+from storage.billing._client.backend_settings import parse_options
 from storage.billing.backend import BackendContext
 from storage.billing.sql import bill_state
 from storage.sql.engine import Database

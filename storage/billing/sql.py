@@ -23,11 +23,11 @@ from flows.domain.records import (
 from storage.billing.backend import BackendContext
 from storage.sql.bulk import in_array
 from storage.sql.engine import Database
-from storage.sql.schema import billing_bills as bills
-from storage.sql.schema import billing_documents as documents
-from storage.sql.schema import billing_entries as entries
-from storage.sql.schema import billing_lines as lines
-from storage.sql.schema import billing_subscribers as subscribers
+from storage.sql.tables import billing_bills as bills
+from storage.sql.tables import billing_documents as documents
+from storage.sql.tables import billing_entries as entries
+from storage.sql.tables import billing_lines as lines
+from storage.sql.tables import billing_subscribers as subscribers
 
 PAGE_SIZE = 2_000
 """Bills per page of a billing cycle."""

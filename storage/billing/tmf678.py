@@ -18,13 +18,13 @@ from flows.domain.records import (
 )
 from storage.billing import _tmf_account_mapping as accounts
 from storage.billing import _tmf_mapping as tmf
+from storage.billing._client.answer_fields import as_object, field_error, objects_in, require_identifier
+from storage.billing._client.backend_settings import parse_options
 from storage.billing._client.body_reader import JsonAnswer
 from storage.billing._client.caching import CachedBilling
 from storage.billing._client.documents import ACCEPT_HEADER, build_document, decode_attachment
-from storage.billing._client.fields import as_object, field_error, objects_in, require_identifier
 from storage.billing._client.http import BssClient, path_segment, validate_base_url
 from storage.billing._client.oauth import OAuthTokenSource
-from storage.billing._client.options import parse_options
 from storage.billing._client.ssrf_guard import UrlAllowList
 from storage.billing._tmf_options import TmForumOptions
 from storage.billing.backend import BackendContext

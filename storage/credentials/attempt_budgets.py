@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from storage.credentials.attempt_counter import AttemptCounter
 from storage.crypto import keyed_hash
-from storage.sql.schema import code_budgets
+from storage.sql.tables import code_budgets
 
 log = logging.getLogger("dialtree.codes")
 _WINDOW_START = bindparam("after", type_=code_budgets.c.since.type)

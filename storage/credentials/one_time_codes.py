@@ -15,7 +15,7 @@ from storage.credentials.attempt_counter import MAX_WRONG_PER_DAY, AttemptCounte
 from storage.crypto import AeadCipher, derive_key, keyed_hash, subject_hash
 from storage.outbox.enqueue import KEY_PURPOSE, enqueue_items
 from storage.sql.engine import Database
-from storage.sql.schema import code_sends, code_tries, codes
+from storage.sql.tables import code_sends, code_tries, codes
 
 MAX_WRONG_PER_CODE = 5
 

@@ -17,7 +17,7 @@ from flows.domain.failures import Overloaded
 from flows.domain.records import Secret
 from storage.credentials.attempt_counter import MAX_WRONG_PER_DAY, AttemptCounter
 from storage.sql.engine import Database
-from storage.sql.schema import password_tries, passwords
+from storage.sql.tables import password_tries, passwords
 
 T = TypeVar("T")
 

@@ -3,7 +3,7 @@
 from sqlalchemy import bindparam, delete, insert, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from storage.sql.schema import (
+from storage.sql.tables import (
     billing_bills,
     billing_documents,
     billing_entries,

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from flows.domain.records import ChangeSet, Registration
 from storage.sql.engine import Database
-from storage.sql.schema import registrations
+from storage.sql.tables import registrations
 
 _COLUMNS = ("by", "line", "subscription", "account")
 _INSERT_REGISTRATION = upsert(registrations)

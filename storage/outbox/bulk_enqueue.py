@@ -11,7 +11,7 @@ from storage.outbox.enqueue import INSERT_ROW, KEY_PURPOSE, PRIORITY, encrypt_me
 from storage.sql import bulk
 from storage.sql.bulk import in_array
 from storage.sql.engine import Database
-from storage.sql.schema import opt_outs, preferences
+from storage.sql.tables import opt_outs, preferences
 from storage.sql.wakeup import notify_workers
 
 WRITE_TIMEOUT_SECONDS = 30.0

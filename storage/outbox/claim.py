@@ -12,7 +12,7 @@ from storage.crypto import AeadCipher
 from storage.outbox.enqueue import PRIORITY, decrypt_item
 from storage.sql import bulk
 from storage.sql.bulk import in_array
-from storage.sql.schema import opt_outs, outbox
+from storage.sql.tables import opt_outs, outbox
 
 LEASE = timedelta(seconds=4)
 """Lease of a claimed row, unless renewed; afterwards others may claim it and the old fence is refused."""

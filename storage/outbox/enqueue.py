@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from flows.domain.records import DeferredStep, OutboundMessage
 from storage.crypto import AeadCipher
-from storage.sql.schema import outbox
+from storage.sql.tables import outbox
 from storage.sql.wakeup import notify_workers
 
 KEY_PURPOSE = "outbox"

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from flows.domain.records import Receipt
-from storage.sql.schema import outbox, receipts
+from storage.sql.tables import outbox, receipts
 
 ID_LENGTH = 160
 TEXT_LENGTH = 1_000

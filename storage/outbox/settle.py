@@ -24,7 +24,7 @@ from storage.outbox.receipts import (
 from storage.sql import bulk
 from storage.sql.bulk import in_array
 from storage.sql.engine import Database
-from storage.sql.schema import outbox, receipts
+from storage.sql.tables import outbox, receipts
 
 MAX_BATCH = 500
 """Largest number of outcomes in one transaction."""

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects.postgresql import insert
 
 from storage.sql.engine import Database
-from storage.sql.schema import spends
+from storage.sql.tables import spends
 
 CHUNK_PARTS = 100
 """Parts a process reserves at once; those it did not use when it stopped count as spent."""

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, func, select
 
-from storage.sql.schema import (
+from storage.sql.tables import (
     audit,
     bindings,
     code_sends,

@@ -17,7 +17,7 @@ from storage.privacy.data_map import DataSubject, count_rows, delete_rows, expor
 from storage.privacy.number_owner import NumberOwners
 from storage.sql.consent_triggers import ERASED_PREFIX
 from storage.sql.engine import Database
-from storage.sql.schema import consents, outbox, preferences
+from storage.sql.tables import consents, outbox, preferences
 
 UNREADABLE = "unreadable"
 """Exported in place of a text that can no longer be decrypted."""

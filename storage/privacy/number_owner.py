@@ -11,7 +11,7 @@ from flows.domain.records import AuditEntry, Secret, Subscriber
 from storage.audit.trail import AuditWriter
 from storage.crypto import derive_key, keyed_hash, subject_hash
 from storage.privacy.data_map import DataSubject, LineKeys, delete_rows, searchable_tables
-from storage.sql.schema import bindings, consents, outbox
+from storage.sql.tables import bindings, consents, outbox
 
 _INSERT_BINDING = upsert(bindings)
 ADD_BINDING = _INSERT_BINDING.on_conflict_do_nothing(index_elements=[bindings.c.line])

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from storage.audit import trail as trail
 from storage.sql.engine import Database
-from storage.sql.schema import (
+from storage.sql.tables import (
     audit,
     changes,
     code_budgets,

@@ -10,7 +10,7 @@ from sqlalchemy import URL, Connection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from storage.sql.errors import is_transient, translate_errors
+from storage.sql.driver_errors import is_transient, translate_errors
 from storage.sql.wakeup import NOTIFY_CHANNEL, WakeUp
 
 T = TypeVar("T")

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, StaticPool, create_engine, event
 from sqlalchemy.pool import NullPool, Pool
 
 from flows.domain.failures import Overloaded
-from storage.sql.errors import translate_errors
+from storage.sql.driver_errors import translate_errors
 from storage.sql.sqlite_writer import GroupCommitWriter
 from storage.sql.wakeup import WakeUp
 

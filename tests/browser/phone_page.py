@@ -12,11 +12,11 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
-from gateway.demo.world import OPERATOR_DEFAULTS
+from gateway.demo.startup import OPERATOR_DEFAULTS
 from gateway.http.listening import serve_app
 from gateway.phone.lifecycle import open_phone_site
-from gateway.phone.routes import PhoneSite
-from gateway.providers.discovery import discover_providers
+from gateway.phone.site import PhoneSite
+from gateway.providers.registry import discover_providers
 from gateway.publishing import pack_compiler
 from gateway.server.app import public_app
 from gateway.settings import load_settings

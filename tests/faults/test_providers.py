@@ -12,13 +12,13 @@ import pytest
 from flows.domain.circuit_breaker import CircuitBreaker
 from flows.domain.records import ChangeSet, DeferredStep, MessageClass, OutboundMessage, Receipt
 from gateway.delivery import route
+from gateway.delivery.outbox_worker import OutboxWorker
 from gateway.delivery.route import OutboundRoute, RouteProvider
 from gateway.delivery.token_bucket import TokenBucket
-from gateway.delivery.worker import OutboxWorker
-from gateway.providers._twilio.sms import TwilioAccount, TwilioSms
+from gateway.providers._twilio.messages_api import TwilioAccount, TwilioSms
 from gateway.providers.contract import SentMessage
-from storage.ledger.store import SqlLedger
-from storage.outbox.store import OutboxState, SqlOutbox
+from storage.ledger.sql_ledger import SqlLedger
+from storage.outbox.sql_outbox import OutboxState, SqlOutbox
 from storage.sql.engine import connect
 from storage.sql.migrate import upgrade_database
 from tests.support.databases import NOW, SECRET

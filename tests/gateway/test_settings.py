@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.providers.discovery import discover_providers
+from gateway.providers.registry import discover_providers
 from gateway.settings import Settings, SettingsError, load_settings
 
 PROVIDERS = discover_providers()

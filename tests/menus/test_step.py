@@ -16,7 +16,7 @@ from menus.machine.transitions_table import HOME
 from menus.model.facts import Fact, Rows, Text
 from menus.model.reply import Reply
 from menus.model.session import Session, load_session
-from menus.render.screen import render_reply
+from menus.render.text_screen import render_reply
 from menus.step import AnswerResult, answer_sms, apply_answer, apply_silence, follow_outcome, record_arrival
 from menus.text.gsm import measure_text
 from tests.support.gateway_sandbox import OPERATOR

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, SecretStr
 
 from gateway.observability.logging import ALLOWED_FIELDS
-from gateway.providers.discovery import discover_providers
+from gateway.providers.registry import discover_providers
 from gateway.settings import OperatorSettings, Settings
 from storage.crypto import AeadCipher, derive_key
 from storage.outbox.enqueue import KEY_PURPOSE

@@ -19,7 +19,7 @@ from gateway.server.app import public_app
 from storage.demo.world import seed_demo_world
 from storage.sessions.codec import decode_body
 from storage.sql.engine import Database
-from storage.sql.schema import metadata
+from storage.sql.tables import metadata
 from tests.support.gateway_sandbox import HOOK_TOKEN, GatewaySandbox, SandboxFactory
 from tests.support.provider_phones import AfricasTalkingPhone, TwilioPhone, connect_webhooks
 from tests.support.server_processes import RedisServer

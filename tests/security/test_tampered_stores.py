@@ -34,7 +34,7 @@ from storage.sessions.connect import build_redis_sessions, build_script_client
 from storage.sessions.counters import RedisCounters
 from storage.sessions.leaky_bucket import TurnRateLimit
 from storage.sql.engine import Database
-from storage.sql.schema import passwords
+from storage.sql.tables import passwords
 from tests.support.databases import NOW, SECRET
 from tests.support.gateway_sandbox import GatewaySandbox
 
@@ -93,7 +93,7 @@ DECODERS: dict[str, list[DecoderCase]] = {
 """Decoders of stored bytes, by module, each with bytes it can decode."""
 CALLS = {"loads", "from_json", "decompress", "fromisoformat", "b64decode", "urlsafe_b64decode", "literal_eval"}
 TESTED_ELSEWHERE = {
-    "storage/billing/_client/fields.py",  # what billing answers: tests/system/test_billing_fuzz.py
+    "storage/billing/_client/answer_fields.py",  # what billing answers: tests/system/test_billing_fuzz.py
     "storage/billing/_client/documents.py",
     "flows/selfcare/document.py",  # the pack's own files
     "gateway/pages/link_form.py",  # texts sealed under our own key

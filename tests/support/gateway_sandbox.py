@@ -21,11 +21,11 @@ from gateway.dialogs.direct_line import DirectLine
 from gateway.dialogs.format import Dialog, format_dialog, parse_dialog
 from gateway.dialogs.player import ManualClock, MessageCollector, PhoneLine, Player
 from gateway.dialogs.sandbox import preset_language
-from gateway.providers.discovery import discover_providers
+from gateway.providers.registry import discover_providers
 from gateway.publishing import pack_compiler
 from gateway.settings import Settings, load_settings, merge_tables
+from gateway.wiring.connections import DEFAULT_TRUST
 from gateway.wiring.container import Container, Overrides, build_container
-from gateway.wiring.inbound import DEFAULT_TRUST
 from menus.machine.menu import Menu
 from menus.machine.transitions_table import TransitionTable
 from menus.model.session import Session

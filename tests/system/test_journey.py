@@ -15,7 +15,7 @@ from pypdf import PdfReader
 from sqlalchemy import Connection, select, update
 
 from storage.sql.engine import connect
-from storage.sql.schema import code_sends, codes
+from storage.sql.tables import code_sends, codes
 from tests.browser.phone_page import CHROMIUM_OPTIONS
 from tests.support.demo_process import DemoProcess, run_demo
 from tests.support.page_client import BILL, PageVisitor

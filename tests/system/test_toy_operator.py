@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import insert
 
 from gateway.publishing import pack_compiler
-from storage.sql.schema import billing_subscribers
+from storage.sql.tables import billing_subscribers
 from tests.support.gateway_sandbox import GatewaySandbox, SandboxFactory
 
 TOY_OPERATOR = "toy-tel"

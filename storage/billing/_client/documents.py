@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from flows.domain.records import BillDocument
+from storage.billing._client.answer_fields import field_error
 from storage.billing._client.body_reader import MAX_FILE_BYTES, DownloadedFile
-from storage.billing._client.fields import field_error
 
 SUFFIX_BY_MEDIA_TYPE: Mapping[str, str] = {
     "application/pdf": "pdf",

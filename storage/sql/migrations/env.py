@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from storage.sql.schema import metadata
+from storage.sql.tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"], target_metadata=metadata, render_as_batch=True

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cli.new_operator import LANGUAGES, ScaffoldError, write_pack
-from gateway.demo.world import seed_demo
+from gateway.demo.startup import seed_demo
 from gateway.dialogs.format import format_dialog, parse_dialog
 from gateway.publishing import pack_compiler
 from tests.support.gateway_sandbox import SandboxFactory

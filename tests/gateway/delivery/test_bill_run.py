@@ -19,13 +19,13 @@ from flows.domain.records import Preference, Subscriber
 from flows.services.bill_notices import BillAnnouncer, notice_routes
 from gateway.cli import notify
 from gateway.delivery.bill_run import BillRun, parse_cycle
-from gateway.demo.bss.tmf import TmfBss
+from gateway.demo.bss.tmf_server import TmfBss
 from gateway.http.bss_events import BillEventHandler
 from gateway.publishing import pack_compiler
 from gateway.server import app
 from storage.billing.backend import connect_backend
 from storage.billing.sql import SqlBilling
-from storage.ledger.store import SqlLedger
+from storage.ledger.sql_ledger import SqlLedger
 from storage.outbox.bulk_enqueue import SqlBulkOutbox
 from storage.sql.engine import Database
 from storage.sql.engine import connect as opened

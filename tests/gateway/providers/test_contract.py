@@ -14,7 +14,7 @@ from gateway.providers import africastalking, twilio
 from gateway.providers._shared.numbers import is_e164, to_e164
 from gateway.providers._shared.xml import strip_illegal
 from gateway.providers.contract import Connection, Provider, ProviderAnswer, Webhook, WebhookRoute
-from gateway.providers.discovery import REQUIRED_NAMES, check_provider, discover_providers
+from gateway.providers.registry import REQUIRED_NAMES, check_provider, discover_providers
 from menus.model.reply import Gather, Prompt, Reply
 
 SETTINGS: Mapping[str, Mapping[str, object]] = {

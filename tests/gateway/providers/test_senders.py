@@ -18,10 +18,10 @@ from flows.domain.failures import (
     Undelivered,
 )
 from flows.domain.records import OutboundMessage
-from gateway.providers._africastalking.sms import AfricasTalkingAccount as AtAccount
-from gateway.providers._africastalking.sms import AfricasTalkingSms
-from gateway.providers._twilio.sms import TwilioAccount as TwilioAccount
-from gateway.providers._twilio.sms import TwilioSms
+from gateway.providers._africastalking.bulk_sms import AfricasTalkingAccount as AtAccount
+from gateway.providers._africastalking.bulk_sms import AfricasTalkingSms
+from gateway.providers._twilio.messages_api import TwilioAccount as TwilioAccount
+from gateway.providers._twilio.messages_api import TwilioSms
 from gateway.providers.contract import Sender, SentMessage
 from tests.support.fakes.africastalking_api import FakeAfricasTalking
 from tests.support.fakes.twilio_api import FakeTwilio

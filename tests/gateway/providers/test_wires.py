@@ -26,7 +26,7 @@ import pytest
 
 from flows.domain.failures import BadRequest
 from gateway.providers.contract import Connection, ProviderEvent, RawRequest, Webhook, WebhookRoute
-from gateway.providers.discovery import discover_providers
+from gateway.providers.registry import discover_providers
 from menus.model.reply import Gather, Prompt, Reply
 
 WIRE_FOLDER = Path(__file__).parents[2] / "wires"

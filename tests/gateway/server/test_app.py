@@ -11,7 +11,7 @@ from flows.domain.records import ClaimedMessage
 from gateway.delivery.maintenance import MaintenanceLoop
 from gateway.server.app import ProcessRole, serve
 from storage.audit.trail import SqlAuditChain
-from storage.outbox.store import SqlOutbox
+from storage.outbox.sql_outbox import SqlOutbox
 from tests.support.databases import SECRET
 from tests.support.gateway_sandbox import GatewaySandbox, SandboxFactory
 

@@ -14,8 +14,8 @@ from aiohttp import ClientError, ClientSession
 
 from flows.domain.records import DeliveryOutcome
 from gateway.cli import outbox as outbox_cli
-from storage.ledger.store import SqlLedger
-from storage.outbox.store import SqlOutbox
+from storage.ledger.sql_ledger import SqlLedger
+from storage.outbox.sql_outbox import SqlOutbox
 from storage.sql.engine import Database, connect
 from storage.sql.migrate import upgrade_database
 from tests.storage.outbox.test_store import build_notice, enqueue_items

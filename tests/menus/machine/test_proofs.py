@@ -16,7 +16,7 @@ from menus.model.session import Session, load_session
 from menus.packs.graph_checks import reachable_nodes
 from menus.packs.loader import load_draft
 from menus.step import AnswerResult, follow_outcome, keep_pending_answer, switch_line, take_pending_answer
-from storage.ledger.store import SqlLedger
+from storage.ledger.sql_ledger import SqlLedger
 from storage.sql.engine import Database
 from tests.support.databases import NOW, SECRET
 from tests.support.databases import database as database

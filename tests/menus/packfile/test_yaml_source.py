@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flows.selfcare import discovery
+from flows.selfcare import action_discovery
 from gateway.publishing import pack_compiler
 from menus.packfile import yaml_source
 from menus.packfile.yaml_source import Finding, PackError, SourceFile, parse_with_loader, parse_yaml
 from tests.support.broken_packs import BROKEN_PACKS
 
-SHIPPED = sorted([*pack_compiler.MENUS_FOLDER.rglob("*.yaml"), *discovery.FLOWS_FOLDER.glob("*.yaml")])
+SHIPPED = sorted([*pack_compiler.MENUS_FOLDER.rglob("*.yaml"), *action_discovery.FLOWS_FOLDER.glob("*.yaml")])
 OPERATOR = pack_compiler.pack_folder("orange-ro")
 STRAY_CHARACTERS = [
     *":-?{}[],&*!|>%@`#'\"\\ \t\n~<=/.0a\u00e9\u0628\u2028\x85\ufeff\x7f\r",

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from flows.selfcare.sample_facts import SAMPLE_FACTS
 from gateway.providers.contract import Connection
-from gateway.providers.discovery import discover_providers
+from gateway.providers.registry import discover_providers
 from gateway.publishing import pack_compiler
 from gateway.publishing.pack_compiler import missing_recordings
 from gateway.server.app import public_app

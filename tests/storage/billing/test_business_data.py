@@ -7,7 +7,7 @@ import pytest
 from flows.domain.failures import NotFound
 from flows.domain.records import ChangeSet, Ticket
 from storage.billing.sql import SqlBilling
-from storage.ledger.store import SqlLedger
+from storage.ledger.sql_ledger import SqlLedger
 from storage.sql.engine import Database
 from tests.storage.demo.test_world import build_backend, seed_world
 from tests.support.databases import NOW, SECRET, count_rows

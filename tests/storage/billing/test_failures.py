@@ -12,7 +12,7 @@ from aiohttp import web
 
 from flows.domain.failures import Down, Failure, NotEligible, NotFound, NotPublished, Overloaded, Slow
 from flows.domain.ports import Billing
-from gateway.demo.bss.tmf import TmfBss
+from gateway.demo.bss.tmf_server import TmfBss
 from gateway.dialogs.direct_line import DirectLine
 from gateway.dialogs.format import Dialog
 from storage.billing._client.breaker import BackendCircuitBreaker

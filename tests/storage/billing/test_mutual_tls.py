@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from flows.domain.failures import Down
-from gateway.demo.bss.killbill import KillBillBss
-from gateway.demo.bss.server import killbill_settings, tmf_settings
-from gateway.demo.bss.tmf import TmfBss
+from gateway.demo.bss.bss_servers import killbill_settings, tmf_settings
+from gateway.demo.bss.killbill_server import KillBillBss
+from gateway.demo.bss.tmf_server import TmfBss
 from storage.billing.backend import RemoteBilling, connect_backend
 from storage.sql.engine import connect as opened
 from tests.support.billing.backends import backend_site, build_book

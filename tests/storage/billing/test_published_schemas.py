@@ -10,10 +10,10 @@ import pytest
 from aiohttp import ClientSession
 
 from flows.domain.failures import NotFound
-from gateway.demo.bss.killbill import KillBillBss
-from gateway.demo.bss.server import killbill_settings, tmf_settings
-from gateway.demo.bss.tmf import BILLS_PATH, TmfBss
+from gateway.demo.bss.bss_servers import killbill_settings, tmf_settings
+from gateway.demo.bss.killbill_server import KillBillBss
 from gateway.demo.bss.tmf_resources import bill_event
+from gateway.demo.bss.tmf_server import BILLS_PATH, TmfBss
 from storage.billing._client.caching import CachedBilling
 from storage.billing.backend import RemoteBilling, connect_backend
 from storage.demo.extras import build_document_row

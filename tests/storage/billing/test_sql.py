@@ -12,7 +12,7 @@ from flows.domain.records import Bill, BillLine
 from storage.billing.backend import BackendContext, connect_backend
 from storage.billing.sql import SqlBilling
 from storage.sql.engine import Database
-from storage.sql.schema import billing_bills, billing_lines, billing_subscribers
+from storage.sql.tables import billing_bills, billing_lines, billing_subscribers
 
 TODAY = date(2026, 3, 14)
 AMINE = "+21698000101"

@@ -16,7 +16,7 @@ from flows.domain.records import (
     Preference,
     Secret,
 )
-from storage.ledger.store import SqlLedger
+from storage.ledger.sql_ledger import SqlLedger
 from storage.sql.engine import Database
 from tests.support.databases import NOW, SECRET, count_rows
 

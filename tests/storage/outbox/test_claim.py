@@ -6,8 +6,8 @@ from typing import Literal
 import pytest
 
 from flows.domain.records import ChangeSet, MessageClass, OutboundMessage
-from storage.ledger.store import SqlLedger
-from storage.outbox.store import SqlOutbox
+from storage.ledger.sql_ledger import SqlLedger
+from storage.outbox.sql_outbox import SqlOutbox
 from tests.storage.outbox.test_store import build_notice, claim_batch
 from tests.storage.outbox.test_store import ledger as ledger
 from tests.storage.outbox.test_store import outbox as outbox

@@ -5,9 +5,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 from flows.domain.records import ChangeSet
-from storage.ledger.store import SqlLedger
+from storage.ledger.sql_ledger import SqlLedger
 from storage.outbox.claim import LEASE
-from storage.outbox.store import SqlOutbox
+from storage.outbox.sql_outbox import SqlOutbox
 from storage.sql.engine import Database
 from tests.storage.outbox.test_store import SENT_OUTCOME, build_notice, claim_batch, claim_one, enqueue_items
 from tests.storage.outbox.test_store import ledger as ledger

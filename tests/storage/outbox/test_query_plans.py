@@ -7,10 +7,10 @@ from sqlalchemy import Connection, text
 
 from flows.domain.records import ChangeSet
 from storage.crypto import AeadCipher
-from storage.ledger.store import SqlLedger
+from storage.ledger.sql_ledger import SqlLedger
 from storage.outbox.claim import claim_rows, renew_leases
 from storage.outbox.enqueue import KEY_PURPOSE
-from storage.outbox.store import SqlOutbox
+from storage.outbox.sql_outbox import SqlOutbox
 from storage.sql.bulk import ArrayStatement, array_literal
 from storage.sql.engine import Database, connect
 from tests.storage.outbox.test_store import build_notice

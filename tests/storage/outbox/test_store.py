@@ -16,9 +16,9 @@ from flows.domain.records import (
     OutboundMessage,
     Receipt,
 )
-from storage.ledger.store import SqlLedger
+from storage.ledger.sql_ledger import SqlLedger
 from storage.outbox.claim import LEASE
-from storage.outbox.store import OutboxState, SqlOutbox
+from storage.outbox.sql_outbox import OutboxState, SqlOutbox
 from storage.sql.engine import Database
 from tests.support.databases import NOW, SECRET, dump_table
 

@@ -21,16 +21,16 @@ from flows.domain.records import (
     Subscriber,
 )
 from gateway.cli import notify, privacy
-from gateway.demo.bss.tmf import TmfBss
+from gateway.demo.bss.tmf_server import TmfBss
 from storage.audit.trail import AuditWriter, SqlAuditChain
 from storage.audit.write_behind import WriteBehind
 from storage.credentials.passwords import SqlPasswords
-from storage.ledger.store import SqlLedger
+from storage.ledger.sql_ledger import SqlLedger
 from storage.privacy import retention
 from storage.privacy.data_map import DataSubject
 from storage.privacy.export_erase import SqlPrivacy
 from storage.sql.engine import Database
-from storage.sql.schema import metadata
+from storage.sql.tables import metadata
 from tests.gateway.delivery.test_bill_run import serve_bill_events
 from tests.support.databases import NOW, SECRET, count_rows, dump_table
 from tests.support.gateway_sandbox import GatewaySandbox, SandboxFactory

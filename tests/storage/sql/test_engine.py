@@ -18,7 +18,7 @@ from flows.domain.failures import Down, NotFound, Overloaded, Slow
 from storage.sql import sqlite, sqlite_writer
 from storage.sql.engine import Database, connect
 from storage.sql.migrate import upgrade_database, upgrade_url
-from storage.sql.schema import metadata
+from storage.sql.tables import metadata
 from storage.sql.types import ExactAmount, UtcTime
 from tests.support.databases import ENGINES
 

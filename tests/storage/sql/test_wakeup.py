@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from flows.domain.records import ChangeSet, DeferredStep
-from storage.ledger.store import SqlLedger
+from storage.ledger.sql_ledger import SqlLedger
 from storage.outbox.bulk_enqueue import SqlBulkOutbox
 from storage.sql.engine import Database, connect
 from storage.sql.wakeup import NOTIFY_CHANNEL

@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from flows.domain.ports import Billing
+from gateway.demo.bss.bss_servers import killbill_settings, tmf_settings
 from gateway.demo.bss.data import BssRecords
-from gateway.demo.bss.killbill import KillBillBss
-from gateway.demo.bss.server import killbill_settings, tmf_settings
-from gateway.demo.bss.tmf import TmfBss
+from gateway.demo.bss.killbill_server import KillBillBss
+from gateway.demo.bss.tmf_server import TmfBss
 from gateway.http.listening import serve_app
 from storage.billing.backend import BackendContext, RemoteBilling, connect_backend
 from storage.billing.memory import MemoryBilling

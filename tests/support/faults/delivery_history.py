@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from storage.sql.engine import Database
-from storage.sql.schema import outbox
+from storage.sql.tables import outbox
 
 WAITING_STATES = frozenset({"pending", "claimed", "again"})
 VISIBLE_STATES = frozenset({"unknown", "dead", "failed", "expired", "opted_out"})

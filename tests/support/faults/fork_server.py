@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.observability import logging
-from gateway.providers.discovery import discover_providers
+from gateway.providers.registry import discover_providers
 from gateway.publishing import pack_compiler
 from gateway.server import app
 from gateway.settings import load_settings

@@ -13,8 +13,8 @@ from flows.domain.records import ChangeSet, MessageClass, OutboundMessage, Secre
 from storage.credentials.passwords import SqlPasswords
 from storage.crypto import derive_key
 from storage.demo.world import seed_demo_world
-from storage.ledger.store import SqlLedger
-from storage.outbox.store import SqlOutbox
+from storage.ledger.sql_ledger import SqlLedger
+from storage.outbox.sql_outbox import SqlOutbox
 from storage.sql.engine import Database, connect
 from storage.sql.migrate import upgrade_database
 from tests.support.databases import CHEAP_HASHER

@@ -13,7 +13,7 @@ from gateway.delivery.smtp import SmtpSender, parse_smtp_url
 from gateway.delivery.spend_limit import limit_spending
 from gateway.delivery.token_bucket import TokenBucket
 from gateway.providers.contract import Connection, Sender
-from gateway.providers.discovery import discover_providers
+from gateway.providers.registry import discover_providers
 from gateway.settings import OperatorSettings, Settings, SettingsError
 from storage.outbox.sms_spend import SqlSpendCounter
 from storage.sql.engine import Database

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from menus.machine.list_options import more_key, numbered_choices, rows_of, voice_page_count
+from menus.machine.list_options import unselectable_lines as lines
 from menus.machine.menu import Menu
-from menus.machine.options import more_key, numbered_choices, rows_of, voice_page_count
-from menus.machine.options import unselectable_lines as lines
 from menus.machine.screen import Node
 from menus.machine.surface import SURFACES, Surface
 from menus.machine.transitions_table import HOME

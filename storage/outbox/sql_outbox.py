@@ -15,7 +15,7 @@ from storage.outbox.enqueue import KEY_PURPOSE
 from storage.outbox.receipts import record_receipt
 from storage.outbox.settle import OutcomeBatcher
 from storage.sql.engine import Database
-from storage.sql.schema import outbox, receipts
+from storage.sql.tables import outbox, receipts
 from storage.sql.wakeup import notify_workers
 
 POLL_SECONDS = 1.0

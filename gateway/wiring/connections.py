@@ -13,7 +13,7 @@ from gateway.http.client_address import parse_networks
 from gateway.http.guard import Guard, WebhookEndpoint
 from gateway.http.rejection_limit import RejectionLimiter
 from gateway.providers.contract import Connection, Provider
-from gateway.providers.discovery import discover_providers
+from gateway.providers.registry import discover_providers
 from gateway.settings import ConnectionSettings, Settings
 from menus.machine.menu import Menu
 from storage.sessions import connect

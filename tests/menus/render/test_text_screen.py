@@ -6,7 +6,7 @@ import pytest
 
 from gateway.publishing import pack_compiler
 from menus.model.session import Session
-from menus.render import screen
+from menus.render import text_screen
 
 ANA = "+40740000101"
 
@@ -18,6 +18,6 @@ def test_a_cached_page_holds_no_note_of_another_caller(channel: str) -> None:
     texts = []
     for day in (date(2026, 3, 1), date(2026, 3, 2)):
         session = Session("orange-ro", channel, ANA, menu.revision, "home", "ro", facts={"as_of": day})
-        texts.append(screen.render_reply(menu, session, "note.as_of").text)
+        texts.append(text_screen.render_reply(menu, session, "note.as_of").text)
     assert menu.is_static("home", "ro", channel)
     assert "01.03.2026" in texts[0] and texts[1] == texts[0].replace("01.03.2026", "02.03.2026")

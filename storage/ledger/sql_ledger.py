@@ -24,7 +24,7 @@ from storage.ledger.registrations import RegistrationQueries, save_registration
 from storage.outbox.enqueue import KEY_PURPOSE, enqueue_items
 from storage.privacy.number_owner import NumberOwners
 from storage.sql.engine import Database
-from storage.sql.schema import consents, links, opt_outs, preferences, tickets
+from storage.sql.tables import consents, links, opt_outs, preferences, tickets
 
 _TEXT_COLUMNS = ("language", "notify", "email", "address")
 

@@ -7,12 +7,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway.demo import world
+from gateway.demo import startup
 from gateway.demo.bss.data import BssRecords
-from gateway.demo.bss.killbill import KillBillBss
-from gateway.demo.bss.tmf import TmfBss
+from gateway.demo.bss.killbill_server import KillBillBss
+from gateway.demo.bss.tmf_server import TmfBss
 from gateway.http.listening import serve_app
-from gateway.providers.discovery import discover_providers
+from gateway.providers.registry import discover_providers
 from gateway.settings import Settings, config_path, load_settings, merge_tables
 from storage.demo.extras import SPECIMEN_PLATFORM
 from storage.demo.world import build_operator_rows, load_demo_world
@@ -34,7 +34,7 @@ def add_billing_option(parser: ArgumentParser) -> None:
 async def demo_settings(kind: str) -> AsyncIterator[Settings]:
     """Yield the demo's settings with a fake BSS of this kind; an empty kind starts none."""
     async with serve_demo_bss(kind) as bss_settings:
-        base = merge_tables(world.default_settings(os.environ), bss_settings)
+        base = merge_tables(startup.default_settings(os.environ), bss_settings)
         yield load_settings(discover_providers(), config_path(os.environ), os.environ, base)
 
 
