@@ -20,7 +20,7 @@ MOST_OPEN = 50_000
 class Story:
     """A conversation in progress as this process saw it; turns served by other processes are in their logs."""
 
-    first_turn: Turn
+    first: Turn
     path: list[str]
     took: list[int] = field(default_factory=list)
     """Duration of each turn, in milliseconds."""
