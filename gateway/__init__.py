@@ -1,1 +1,1 @@
-"""Gateway: HTTP edge, providers, delivery, pages, command line; the composition root puts all together."""
+"""The gateway layer: HTTP edge, providers, delivery, pages, command line and composition root."""

@@ -1,1 +1,1 @@
-"""Command line: one module per `dialtree` command; only the module of the command that runs is imported."""
+"""Command line: one module per `dialtree` command, imported only when that command runs."""

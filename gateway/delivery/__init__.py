@@ -1,4 +1,4 @@
-"""Outbound delivery: outbox worker, routes with failover, rate limit, spend limit, SMTP, bill announcements.
+"""Outbound delivery: outbox worker, routes with failover, rate limits, spend limits, SMTP.
 
 In: claimed outbox messages. Out: sent, retried at a time, dead, or unknown.
 """

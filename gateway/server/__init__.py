@@ -1,1 +1,1 @@
-"""Processes: the aiohttp applications, their OpenAPI document, and the supervisor of several processes."""
+"""Processes: the aiohttp applications, their OpenAPI document, and the process supervisor."""

@@ -1,1 +1,1 @@
-"""Composition root: builds the application container from settings; the only place that creates objects."""
+"""Composition root: builds the container from settings; objects are put together only here."""
