@@ -27,7 +27,7 @@ def discover_providers() -> Mapping[str, Provider]:
 
 def _is_private(name: str) -> bool:
     """Return whether the module is no provider: the interface, this module, or a part of a provider."""
-    return name in ("contract", "discovery") or name.startswith("_")
+    return name in ("contract", "registry") or name.startswith("_")
 
 
 def check_provider(module: ModuleType) -> Provider:
