@@ -20,7 +20,7 @@ from storage.billing import _tmf_account_mapping as accounts
 from storage.billing import _tmf_mapping as tmf
 from storage.billing._client.answer_fields import as_object, field_error, objects_in, require_identifier
 from storage.billing._client.backend_settings import parse_options
-from storage.billing._client.body_reader import JsonAnswer
+from storage.billing._client.body_reader import JsonAnswer, read_bill_json
 from storage.billing._client.caching import CachedBilling
 from storage.billing._client.documents import ACCEPT_HEADER, build_document, decode_attachment
 from storage.billing._client.http import BssClient, path_segment, validate_base_url
@@ -132,7 +132,8 @@ class TmForumBilling:
         """Return the bill's `billDocument`, embedded in the bill or downloaded from its URL."""
         if "documents" not in self.capabilities:
             raise NotFound
-        answer = await self._fetch_bill(bill_id, f"{tmf.BILL_FIELDS},billDocument")
+        query = {"fields": f"{tmf.BILL_FIELDS},billDocument"}
+        answer = await self._client.get_with_document(self._bill_path(bill_id), query)
         self._published_bill(answer, account, bill_id)
         attachment = tmf.find_attachment(as_object(answer.body))
         if attachment.content_base64:
@@ -198,10 +199,11 @@ class TmForumBilling:
             raise field_error("billingAccount")
         return resource
 
-    async def _fetch_bill(self, bill_id: str, fields: str = tmf.BILL_FIELDS) -> JsonAnswer:
-        return await self._client.get(
-            f"{self._bills_path}/customerBill/{path_segment(bill_id)}", {"fields": fields}
-        )
+    async def _fetch_bill(self, bill_id: str) -> JsonAnswer:
+        return await self._client.get(self._bill_path(bill_id), {"fields": tmf.BILL_FIELDS}, read_bill_json)
+
+    def _bill_path(self, bill_id: str) -> str:
+        return f"{self._bills_path}/customerBill/{path_segment(bill_id)}"
 
     async def _fetch_account_bills(self, account: str) -> list[Mapping[str, Any]]:
         query = {"billingAccount.id": account, "fields": tmf.BILL_FIELDS, "sort": "-billDate"}

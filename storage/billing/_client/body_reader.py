@@ -1,7 +1,7 @@
 """Bounded reader of HTTP response bodies: JSON with exact decimal numbers, and files."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NoReturn
@@ -14,6 +14,8 @@ MAX_ANSWER_BYTES = 2 * 1024 * 1024
 """Size limit of a JSON answer, after decompression."""
 MAX_FILE_BYTES = 10 * 1024 * 1024
 """Size limit of a document; a bill with thousands of lines is smaller."""
+MAX_BILL_BYTES = MAX_ANSWER_BYTES + MAX_FILE_BYTES * 3 // 2
+"""Size limit of one bill in JSON that may embed a document: base64 adds a third, its line breaks more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +34,21 @@ class DownloadedFile:
     media_type: str
 
 
-async def read_json(response: ClientResponse) -> JsonAnswer:
+JsonReader = Callable[[ClientResponse], Awaitable[JsonAnswer]]
+
+
+async def read_json(response: ClientResponse, max_bytes: int = MAX_ANSWER_BYTES) -> JsonAnswer:
     """Read the body as JSON; Down when it is not JSON or over the size limit."""
-    data = await _read_bounded(response, MAX_ANSWER_BYTES)
+    data = await _read_bounded(response, max_bytes)
     total = response.headers.get("X-Total-Count", "")
     return JsonAnswer(
         _parse_json(data) if data else None, int(total) if total.isdecimal() and len(total) < 10 else None
     )
+
+
+async def read_bill_json(response: ClientResponse) -> JsonAnswer:
+    """Read the body as JSON that may embed a document of 10 MB."""
+    return await read_json(response, MAX_BILL_BYTES)
 
 
 async def read_file(response: ClientResponse) -> DownloadedFile:

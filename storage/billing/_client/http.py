@@ -19,7 +19,7 @@ from yarl import URL
 
 from flows.domain.failures import Down, NotEligible, NotFound, Overloaded, Slow
 from storage.billing._client import body_reader
-from storage.billing._client.body_reader import DownloadedFile, JsonAnswer
+from storage.billing._client.body_reader import DownloadedFile, JsonAnswer, JsonReader
 from storage.billing._client.breaker import BackendCircuitBreaker
 from storage.billing._client.oauth import OAuthTokenSource
 from storage.billing._client.ssrf_guard import GuardedResolver, UrlAllowList
@@ -99,12 +99,21 @@ class BssClient:
         self._resolver, self._allow_list = resolver, allow_list or UrlAllowList()
         self._sessions: dict[bool, ClientSession] = {}
 
-    async def get(self, path: str, query: Mapping[str, str] | None = None) -> JsonAnswer:
+    async def get(
+        self, path: str, query: Mapping[str, str] | None = None, read_body: JsonReader = body_reader.read_json
+    ) -> JsonAnswer:
         """GET a JSON answer; retried once after a connection error or a transient proxy status."""
-        url, seconds = self._build_url(path, query), self._options.timeout_seconds
-        answer: JsonAnswer = await self._call_with_breaker(
-            HttpCall("GET", url, body_reader.read_json, seconds, max_attempts=2)
-        )
+        return await self._get_json(path, query, read_body, self._options.timeout_seconds)
+
+    async def get_with_document(self, path: str, query: Mapping[str, str]) -> JsonAnswer:
+        """GET a bill with the document embedded in it: larger, and as slow as a document may be."""
+        return await self._get_json(path, query, body_reader.read_bill_json, self._options.document_seconds)
+
+    async def _get_json(
+        self, path: str, query: Mapping[str, str] | None, read_body: JsonReader, seconds: float
+    ) -> JsonAnswer:
+        call = HttpCall("GET", self._build_url(path, query), read_body, seconds, max_attempts=2)
+        answer: JsonAnswer = await self._call_with_breaker(call)
         return answer
 
     async def send(
@@ -119,7 +128,7 @@ class BssClient:
 
     async def download_file(self, location: str, accept_header: str) -> DownloadedFile:
         """Download a document from the BSS or a listed host; `location` may be relative to the BSS."""
-        url = self._document_url(location)
+        url = self._allow_list.resolve_document_url(URL(self.base_url), location)
         call = HttpCall(
             "GET",
             url,
@@ -232,19 +241,6 @@ class BssClient:
         if query:
             address += "?" + "&".join([f"{name}={_quote_value(value)}" for name, value in query.items()])
         return URL(address, encoded=True)
-
-    def _document_url(self, location: str) -> URL:
-        """Return the URL of a document; Down when it is neither on the BSS nor on a listed host."""
-        base = URL(self.base_url)
-        try:
-            url = base.join(URL(location)).with_fragment(None)
-            on_bss = url.origin() == base.origin() and not url.user
-        except ValueError:
-            raise Down("the BSS gave an invalid document address") from None
-        on_listed_host = self._allow_list.allows_url(url) and url.scheme in {"https", base.scheme}
-        if not on_bss and not on_listed_host:
-            raise Down("the BSS gave a document address on a host that is not in document_hosts")
-        return url
 
 
 def _quote_value(value: str) -> str:

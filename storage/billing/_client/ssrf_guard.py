@@ -5,15 +5,21 @@ connection itself, so DNS rebinding gains nothing; and none of its addresses may
 link-local (cloud metadata), or an IPv6 form mapped or translated into any of these.
 """
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from socket import AF_INET, AddressFamily
+from urllib.parse import quote
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
+from flows.domain.failures import Down
+
+_ILLEGAL_CHARACTER = re.compile(r"""[^!#-;=?-\[\]_a-z~]""")
+"""Matches what no URL may contain (RFC 3986): white space, controls, quotes, and letters outside ASCII."""
 NAT64_PREFIX = IPv6Network("64:ff9b::/96")
 """NAT64 prefix (RFC 6052): the last 32 bits are an IPv4 address."""
 
@@ -36,12 +42,41 @@ class UrlAllowList:
         place = url.host if url.is_default_port() else f"{url.host}:{url.port}"
         return place in self.hosts and not url.user
 
+    def resolve_document_url(self, base: URL, location: str) -> URL:
+        """Return the URL of a document; Down when it is neither on the BSS at `base` nor on a listed host."""
+        try:
+            url = _exact_url(base, location)
+            on_bss = url.origin() == base.origin() and not url.user
+        except ValueError:
+            raise Down("the BSS gave an invalid document address") from None
+        if not on_bss and not (self.allows_url(url) and url.scheme in {"https", base.scheme}):
+            raise Down("the BSS gave a document address on a host that is not in document_hosts")
+        return url
+
     def allows_address(self, address: str) -> bool:
         """Return whether an IP address may be connected to: public, or in one of `networks`."""
         there = _embedded_ipv4(ip_address(address.partition("%")[0]))
         if any(there in ip_network(network) for network in self.networks):
             return True
         return there.is_global and not there.is_multicast
+
+
+def _exact_url(base: URL, location: str) -> URL:
+    """Return a URL, absolute or relative to `base`, with path and query byte for byte; ValueError for none.
+
+    A signed URL is good for its very bytes; only what no URL may contain is percent-encoded. The authority is
+    parsed strictly: it is what the allow-list checks.
+    """
+    strict = base.join(URL(location)).with_fragment(None)
+    exact = base.join(URL(_ILLEGAL_CHARACTER.sub(_percent_encode, location), encoded=True))
+    if not strict.host:
+        raise ValueError("a URL without a host")
+    user = f"{strict.raw_user}@" if strict.user else ""
+    return URL(f"{strict.scheme}://{user}{strict.host_port_subcomponent}{exact.raw_path_qs}", encoded=True)
+
+
+def _percent_encode(match: re.Match[str]) -> str:
+    return quote(match[0], safe="")
 
 
 def _embedded_ipv4(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:

@@ -28,10 +28,12 @@ class DocumentServer:
     file_bytes: bytes = PDF
     content_type: str = "application/pdf"
     requests: list[str] = field(default_factory=list)
+    raw_paths: list[str] = field(default_factory=list)
 
     def build_app(self) -> web.Application:
         app = web.Application()
         app.router.add_get("/file", self._serve_file)
+        app.router.add_get("/signed/{tail:.+}", self._serve_file)
         app.router.add_get("/away", _redirect_away)
         app.router.add_post("/token", _serve_token)
         app.router.add_get("/{tail:.+}", self._serve_bill)
@@ -39,6 +41,7 @@ class DocumentServer:
 
     async def _serve_file(self, request: web.Request) -> web.StreamResponse:
         self.requests.append(request.headers.get("Authorization", ""))
+        self.raw_paths.append(request.raw_path)
         return web.Response(body=self.file_bytes, headers={"Content-Type": self.content_type})
 
     async def _serve_bill(self, request: web.Request) -> web.StreamResponse:
@@ -176,5 +179,99 @@ async def test_content_that_cannot_be_read_is_refused(
 ) -> None:
     kept, _ = document_server
     kept.attachments = [{"content": content, **PDF_ATTACHMENT}]
+    with pytest.raises(Down):
+        await billing.get_document(ACCOUNT, BILL)
+
+
+SIGNED_PATHS = (
+    "/signed/1?token=exp%3D1741600000~acl%3D%2Fbill%2F*~hmac%3Dab%2Fcd%2Bef",
+    "/signed/%28march%29/a%7Eb.pdf?X-Sig=a%2fB%3d%3D&k=1+2%20",
+    "/signed/bill(1)!*;v=1,2?a=b&a=b&=&x",
+)
+
+
+@pytest.mark.parametrize("host", ["", "{url}", "{listed}"])
+@pytest.mark.parametrize("path", SIGNED_PATHS)
+async def test_a_signed_url_is_requested_byte_for_byte(
+    document_server: tuple[DocumentServer, str], billing: Billing, host: str, path: str
+) -> None:
+    kept, url = document_server
+    place = host.format(url=url, listed=url.replace("127.0.0.1", "localhost"))
+    kept.attachments = [{"url": f"{place}{path}", **PDF_ATTACHMENT}]
+    assert (await billing.get_document(ACCOUNT, BILL)).data == PDF
+    assert kept.raw_paths == [path]
+
+
+async def test_what_no_url_may_contain_is_encoded(
+    document_server: tuple[DocumentServer, str], billing: Billing
+) -> None:
+    kept, _ = document_server
+    kept.attachments = [{"url": "/signed/relevé mars.pdf?a=%2F&b=é#page=2", **PDF_ATTACHMENT}]
+    await billing.get_document(ACCOUNT, BILL)
+    assert kept.raw_paths == ["/signed/relev%C3%A9%20mars.pdf?a=%2F&b=%C3%A9"]
+
+
+ODD_PDF = b"%PDF-1.7\n" + bytes(range(256)) * 3
+BASE64 = base64.b64encode(ODD_PDF).decode()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        base64.encodebytes(ODD_PDF).decode(),
+        "\r\n".join(BASE64[at : at + 64] for at in range(0, len(BASE64), 64)),
+        base64.urlsafe_b64encode(ODD_PDF).decode(),
+        BASE64.rstrip("="),
+        f"data:application/pdf;base64,{BASE64}",
+        f"data:;name=bill.pdf;base64,{BASE64.replace('+', '%2B').replace('/', '%2F')}",
+    ],
+    ids=["lines of 76", "CRLF", "URL-safe", "no padding", "data URL", "escaped data URL"],
+)
+async def test_base64_is_read_in_any_usual_form(
+    document_server: tuple[DocumentServer, str], billing: Billing, content: str
+) -> None:
+    kept, _ = document_server
+    kept.attachments = [{"content": content, **PDF_ATTACHMENT}]
+    assert (await billing.get_document(ACCOUNT, BILL)).data == ODD_PDF
+
+
+async def test_an_embedded_document_is_read_to_its_own_limit(
+    document_server: tuple[DocumentServer, str], billing: Billing
+) -> None:
+    kept, _ = document_server
+    large = PDF + b" " * (MAX_FILE_BYTES - len(PDF))
+    kept.attachments = [{"content": base64.encodebytes(large).decode(), **PDF_ATTACHMENT}]
+    assert len((await billing.get_document(ACCOUNT, BILL)).data) == MAX_FILE_BYTES
+    assert (await billing.get_bill(ACCOUNT, BILL)).id == BILL
+
+
+@pytest.mark.parametrize(
+    ("media_type", "data", "suffix"),
+    [
+        ("Application/PDF; name=bill.pdf", PDF, "pdf"),
+        ("text/xml;charset=utf-8", b"<Invoice/>", "xml"),
+        ("", PDF, "pdf"),
+        (None, b"\xef\xbb\xbf<?xml version='1.0'?><Invoice/>", "xml"),
+        ("application/octet-stream", b"\n<!DOCTYPE HTML><html></html>", "html"),
+    ],
+)
+async def test_the_media_type_may_have_parameters_or_be_missing(
+    document_server: tuple[DocumentServer, str],
+    billing: Billing,
+    media_type: str | None,
+    data: bytes,
+    suffix: str,
+) -> None:
+    kept, _ = document_server
+    kept.attachments = [{"content": base64.b64encode(data).decode(), "mimeType": media_type}]
+    found = await billing.get_document(ACCOUNT, BILL)
+    assert (found.data, found.suffix) == (data, suffix)
+
+
+async def test_what_begins_like_no_document_is_refused(
+    document_server: tuple[DocumentServer, str], billing: Billing
+) -> None:
+    kept, _ = document_server
+    kept.attachments = [{"content": base64.b64encode(b"PK\x03\x04 a zip").decode()}]
     with pytest.raises(Down):
         await billing.get_document(ACCOUNT, BILL)
