@@ -9,9 +9,9 @@ from flows.domain.failures import Unavailable
 from flows.domain.ports import Counters
 from flows.domain.records import Secret
 from storage.crypto import derive_key, keyed_hash
-from storage.sessions.circuit import StoreCircuitBreaker
 from storage.sessions.lua_scripts import COUNT_IN_WINDOW
 from storage.sessions.pipelining import ScriptClient
+from storage.sessions.store_breaker import build_store_breaker
 
 MAX_COUNTERS = 100_000
 """Counters one process holds; the one whose window began first is evicted first."""
@@ -56,7 +56,7 @@ class FallbackCounters:
 
     def __init__(self, primary: RedisCounters, memory: Counters, now: Callable[[], float]) -> None:
         self._primary, self._memory = primary, memory
-        self._breaker = StoreCircuitBreaker(now, failure_threshold=3, cool_down_seconds=1.0)
+        self._breaker = build_store_breaker(now)
 
     async def count_event(self, what: str, who: str, seconds: float) -> int:
         """Count one more; return the count in the current window."""

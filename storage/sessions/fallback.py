@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from flows.domain.failures import Overloaded, Unavailable
 from flows.domain.ports import OpenedSession, SessionKey, SessionStore
-from storage.sessions.circuit import StoreCircuitBreaker
 from storage.sessions.memory_store import MemorySessions
+from storage.sessions.store_breaker import COOL_DOWN_SECONDS, FAILURE_THRESHOLD, build_store_breaker
 
 _log = logging.getLogger("dialtree.sessions")
 T = TypeVar("T")
@@ -18,7 +18,8 @@ class FallbackSessions:
     """A shared session store (`primary`) with this process's memory as the fallback.
 
     When the primary is slow, full, read-only, gone or failing over, the turn is served from `memory`. After
-    `failure_threshold` failures in a row the primary is not called for `cool_down_seconds`, then by one turn.
+    `failure_threshold` failures in a row the primary is not called for `cool_down_seconds`, then by one turn
+    (the probe); each probe that fails doubles the pause, up to four times the first.
     A session stays where it was opened: one held in `memory` is served from there until it ends
     or expires, and a turn whose save to the primary failed continues in `memory`.
 
@@ -34,12 +35,12 @@ class FallbackSessions:
         primary: SessionStore,
         memory: MemorySessions,
         now: Callable[[], float],
-        failure_threshold: int = 3,
-        cool_down_seconds: float = 1.0,
+        failure_threshold: int = FAILURE_THRESHOLD,
+        cool_down_seconds: float = COOL_DOWN_SECONDS,
     ) -> None:
         self._primary = primary
         self._memory = memory
-        self._breaker = StoreCircuitBreaker(now, failure_threshold, cool_down_seconds)
+        self._breaker = build_store_breaker(now, failure_threshold, cool_down_seconds)
 
     @property
     def is_degraded(self) -> bool:

@@ -37,7 +37,7 @@ LIBRARIES = {
     },
     "storage": {
         *("redis", "sqlalchemy", "aiohttp", "yarl", "hiredis", "asyncpg", "alembic", "argon2"),
-        *("cryptography", "yaml"),
+        *("cryptography", "yaml", "cachetools"),
     },
     "flows": set(),
     "menus": {"transitions", "yaml", "pydantic", "pydantic_core", "babel", "num2words"},

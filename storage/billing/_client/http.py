@@ -20,7 +20,7 @@ from yarl import URL
 from flows.domain.failures import Down, NotEligible, NotFound, Overloaded, Slow
 from storage.billing._client import body_reader
 from storage.billing._client.body_reader import DownloadedFile, JsonAnswer, JsonReader
-from storage.billing._client.breaker import BackendCircuitBreaker
+from storage.billing._client.host_breakers import HostCircuitBreakers
 from storage.billing._client.oauth import OAuthTokenSource
 from storage.billing._client.ssrf_guard import GuardedResolver, UrlAllowList
 
@@ -93,8 +93,7 @@ class BssClient:
     ) -> None:
         self.base_url = validate_base_url(base_url)
         self._options, self._headers, self._token_source = options, dict(headers or {}), token_source
-        self._clock, self._breaker = clock, BackendCircuitBreaker()
-        self._host_breakers: dict[str | None, BackendCircuitBreaker] = {}
+        self._breakers = HostCircuitBreakers(clock)
         self._tls, self._tls_other_hosts = _build_tls(options), _build_tls(options, present_certificate=False)
         self._resolver, self._allow_list = resolver, allow_list or UrlAllowList()
         self._sessions: dict[bool, ClientSession] = {}
@@ -147,19 +146,17 @@ class BssClient:
             await session.close()
 
     async def _call_with_breaker(self, call: HttpCall) -> Any:
-        breaker = self._breaker
-        if call.is_other_host:
-            breaker = self._host_breakers.setdefault(call.url.host, BackendCircuitBreaker())
-        if not breaker.allow_request(self._clock()):
+        breaker = self._breakers.breaker_for(call.url)
+        if not breaker.allow_request():
             raise Down("the circuit of the BSS is open")
         try:
             async with asyncio.timeout(call.timeout_seconds):
                 answer = await self._call_with_retry(call)
         except TimeoutError as error:
-            breaker.record_failure(self._clock())
+            breaker.record_failure(error)
             raise Slow("the BSS took too long") from error
-        except (Down, Slow):
-            breaker.record_failure(self._clock())
+        except (Down, Slow) as failure:
+            breaker.record_failure(failure)
             raise
         except (NotFound, NotEligible, Overloaded):
             breaker.record_success()

@@ -1,7 +1,6 @@
 """A BSS that is slow, down, wrong or hostile: what subscribers see and what is sent afterwards."""
 
 import asyncio
-import itertools
 from collections.abc import AsyncIterator, Callable
 from datetime import date
 from decimal import Decimal
@@ -15,7 +14,6 @@ from flows.domain.ports import Billing
 from gateway.demo.bss.tmf_server import TmfBss
 from gateway.dialogs.direct_line import DirectLine
 from gateway.dialogs.format import Dialog
-from storage.billing._client.breaker import BackendCircuitBreaker
 from storage.billing._client.caching import CachedBilling
 from storage.billing.backend import connect_backend
 from storage.sql.engine import connect as opened
@@ -108,26 +106,6 @@ async def test_what_is_no_list_of_bills_is_never_shown(tmf: BackendUnderTest, bo
         assert await tmf.billing.list_bills(ACCOUNT, 3) == []
     except Failure as failure:
         assert isinstance(failure, Down)
-
-
-async def test_a_frozen_bss_is_slow_then_skipped_then_probed() -> None:
-    clock = iter(itertools.count(0.0, 0.5)).__next__
-    breaker = BackendCircuitBreaker(failure_threshold=2)
-    breaker.record_failure(clock())
-    assert breaker.allow_request(clock())
-    breaker.record_failure(clock())
-    assert not breaker.allow_request(2.0) and breaker.allow_request(6.5) and not breaker.allow_request(6.5)
-    breaker.record_failure(7.0)
-    assert not breaker.allow_request(16.0) and breaker.allow_request(17.0)
-    breaker.record_success()
-    assert breaker.allow_request(17.0)
-
-
-def test_calls_in_flight_when_the_circuit_opens_do_not_extend_its_first_pause() -> None:
-    breaker = BackendCircuitBreaker()
-    for _ in range(20):
-        breaker.record_failure(0.0)
-    assert not breaker.allow_request(4.9) and breaker.allow_request(5.0)
 
 
 async def test_five_timeouts_open_the_circuit_and_then_nothing_waits(

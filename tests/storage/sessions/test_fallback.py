@@ -126,7 +126,7 @@ async def test_after_three_failures_the_primary_is_left_alone_and_then_tried_onc
     await asyncio.gather(*(both.delete_session(key) for _ in range(9)))
     assert failing_sessions.asked == 4
     failing_sessions.failure = None
-    clock.seconds += 1
+    clock.seconds += 2
     await both.delete_session(key)
     assert not both.is_degraded
 
