@@ -1,4 +1,4 @@
-"""Prometheus metrics of turns, screens, deliveries, circuit breakers and the outbox; no personal labels."""
+"""Prometheus metrics of turns, screens, deliveries, circuit breakers and outbox; no personal labels."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
