@@ -95,6 +95,11 @@ def is_document_readable(bill: Bill, request: ActionRequest) -> bool:
     return add_months(bill.issued, request.menu.config.rules.document_months) >= request.today
 
 
+def is_adjustment(bill: Bill) -> bool:
+    """Return whether the document is no bill to pay: a credit note, or a bill that was cancelled."""
+    return bill.state in ("credit", "cancelled")
+
+
 def add_months(day: date, months: int) -> date:
     """Return the same day some months later, or the last day of a shorter month."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)

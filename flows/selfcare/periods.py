@@ -8,6 +8,7 @@ from flows.domain.records import Bill
 from flows.selfcare.invoice import (
     account_bill_facts,
     add_months,
+    is_adjustment,
     is_document_readable,
     no_bill_outcome,
     published_bills,
@@ -17,6 +18,10 @@ from menus.text.input_parsing import parse_month
 
 SAMPLE_BILLS = 3
 """Bills sampled to find the billing day of the month: a short month may have moved one of them."""
+SAMPLE_DOCUMENTS = 12
+"""Documents read to find those bills among credit notes and cancelled bills."""
+MAX_DOCUMENTS = 600
+"""Most documents read to find a month: two years with more than twenty a month."""
 
 
 async def show_month_bill(request: ActionRequest) -> Outcome:
@@ -24,13 +29,16 @@ async def show_month_bill(request: ActionRequest) -> Outcome:
     subscriber, month = request.require_subscriber(), parse_month(request.input_text, request.today)
     if month is None:
         return Outcome("none", {"asked": Month.from_date(request.today)})
-    bills = await request.ports.billing.list_bills(subscriber.account, _bills_back_to(month, request))
-    return _month_outcome([bill for bill in bills if Month.from_date(bill.issued) == month], month, request)
+    if _is_past_retention(month, request):
+        return Outcome("old", {"asked": month})
+    bills = await _bills_of_month(subscriber.account, month, request)
+    return _month_outcome(sorted(bills, key=is_adjustment), month, request)
 
 
 async def forecast_next_bill(request: ActionRequest) -> Outcome:
     """Show when the next bill is issued (B2: the same day every month) and when it is published (B1)."""
-    bills = await request.ports.billing.list_bills(request.require_subscriber().account, SAMPLE_BILLS)
+    documents = await request.ports.billing.list_bills(request.require_subscriber().account, SAMPLE_DOCUMENTS)
+    bills = [bill for bill in documents if not is_adjustment(bill)][:SAMPLE_BILLS]
     if not bills:
         return Outcome("none")
     next_date = next_bill_date(request.today, bills[0].issued, max(bill.issued.day for bill in bills))
@@ -38,17 +46,39 @@ async def forecast_next_bill(request: ActionRequest) -> Outcome:
     return Outcome("ok", {"next": next_date, "available": next_date + delay})
 
 
-def _bills_back_to(month: Month, request: ActionRequest) -> int:
-    """Return how many bills to fetch to reach the month: one a month and a margin, within retention."""
-    months_back = (request.today.year - month.year) * 12 + request.today.month - month.month
-    return max(1, min(months_back, request.menu.config.rules.document_months) + SAMPLE_BILLS)
+async def _bills_of_month(account: str, month: Month, request: ActionRequest) -> list[Bill]:
+    """Return the month's bills, newest first; pages are read until one begins before the month.
+
+    A month may have more than one document (a credit note beside the bill), so their number says nothing.
+    """
+    found: list[Bill] = []
+    page_size, offset = max(1, _months_back(month, request)) + SAMPLE_BILLS, 0
+    while offset < MAX_DOCUMENTS:
+        page = await request.ports.billing.list_bills(account, page_size, offset)
+        found += [bill for bill in page if Month.from_date(bill.issued) == month]
+        if len(page) < page_size or _month_index(Month.from_date(page[-1].issued)) < _month_index(month):
+            break
+        offset += page_size
+    return found
+
+
+def _months_back(month: Month, request: ActionRequest) -> int:
+    """Return how many months lie between the month and today; negative for a coming one."""
+    return _month_index(Month.from_date(request.today)) - _month_index(month)
+
+
+def _month_index(month: Month) -> int:
+    return month.year * 12 + month.month
+
+
+def _is_past_retention(month: Month, request: ActionRequest) -> bool:
+    """Return whether no bill of the month can be read any more, whatever its day of issue."""
+    return _months_back(month, request) > request.menu.config.rules.document_months
 
 
 def _month_outcome(bills: Sequence[Bill], month: Month, request: ActionRequest) -> Outcome:
-    """Return the outcome for a month; a month past retention is `old` whether or not it had a bill."""
-    kept_months = request.menu.config.rules.document_months + 1
-    is_past_retention = add_months(date(month.year, month.month, 1), kept_months) <= request.today
-    if is_past_retention or (bills and not is_document_readable(bills[0], request)):
+    """Return the outcome for a month within retention and its bills, the one to show first."""
+    if bills and not is_document_readable(bills[0], request):
         return Outcome("old", {"asked": month})
     if not bills:
         return Outcome("none", {"asked": month})

@@ -12,7 +12,8 @@ from gateway.dialogs import coverage
 from gateway.dialogs.format import Dialog, DialogError
 from gateway.publishing import pack_compiler
 from menus.packfile import messages
-from menus.packfile.schema import CHANNELS, json_schema
+from menus.packfile.json_schema import json_schema
+from menus.packfile.schema import CHANNELS
 from menus.packfile.yaml_source import Finding
 from menus.packs.graph_checks import REQUIRED_NODES, reachable_nodes
 from menus.packs.loader import PackDraft, load_draft

@@ -8,15 +8,12 @@ from string import Template
 
 from gateway.publishing import pack_compiler
 from menus.model.user_error import UserError
+from menus.text.language_data import load_language
 
 STARTER_FOLDER = Path(__file__).parent / "starter"
 LANGUAGES = tuple(sorted(path.stem for path in (STARTER_FOLDER / "languages").glob("*.yaml")))
 """Languages that have a shared catalogue and starter files."""
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-LATIN_NAMES = {"ar": "Arabiya"}
-"""Language names in Latin script, for catalogues of other scripts."""
-LANGUAGE_NAMES = {"ar": "العربية", "en": "English", "fr": "Français", "ro": "Română"}
-"""Name of each language in that language."""
 OPTION_TEMPLATE = '      - {text: language.%(tag)s_option, key: "%(key)d", to: language.%(tag)s}'
 STEP_TEMPLATE = """  language.%(tag)s:
     kind: step
@@ -103,8 +100,16 @@ def _template_values(name: str, languages: Sequence[str]) -> dict[str, str]:
 
 def _language_options(language: str, languages: Sequence[str]) -> str:
     """Return the options of the language screen, in a script that this language's handsets can show."""
-    names = LANGUAGE_NAMES if language == "ar" else LANGUAGE_NAMES | LATIN_NAMES
-    return "\n".join(f"language.{tag}_option: {names[tag]}" for tag in languages)
+    return "\n".join(
+        f"language.{tag}_option: {_language_name(tag, shows_ucs2=load_language(language).ucs2)}"
+        for tag in languages
+    )
+
+
+def _language_name(tag: str, *, shows_ucs2: bool) -> str:
+    """Return a language's name in itself, in Latin letters where other scripts cannot be shown."""
+    data = load_language(tag)
+    return data.name if shows_ucs2 else data.latin_name or data.name
 
 
 def _fill_template(file: str, words: dict[str, str]) -> str:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from menus.machine.menu import Menu
+from menus.text.language_data import load_language
 
 BILL_RUBRICS = ("subscriptions", "options", "communications", "equipment", "one_off", "third_party", "prorata")
 """Bill rubrics that have a name on the page, in the order shown."""
@@ -22,7 +23,6 @@ REQUIRED_TEXTS = (
     *("page.file_title", "page.file_send", "page.file_code", "page.file_download"),
 )
 """Every text the pages show; a language without all of them is not offered."""
-RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "ur"})
 _LANGUAGE_RANGE = re.compile(r"([a-z]{2,3})(?:-[a-z0-9-]*)?(?:;q=([01](?:\.[0-9]{0,3})?))?", re.IGNORECASE)
 _MAX_HEADER_CHARACTERS = 200
 
@@ -55,4 +55,4 @@ def _sort_key(ranked: tuple[float, str]) -> float:
 
 def text_direction(language: str) -> str:
     """Return the value of HTML's `dir` for the language."""
-    return "rtl" if language in RIGHT_TO_LEFT else "ltr"
+    return "rtl" if load_language(language).right_to_left else "ltr"

@@ -7,12 +7,15 @@ from pathlib import Path
 from menus.machine.screen import Node
 from menus.machine.transitions_table import TransitionTable
 from menus.model.facts import Count, Fact, Money, Month, OneTimeCode, PhoneNumber, Rows, TextRef
+from menus.packfile.language_file import LanguageFile
 from menus.packfile.schema import PackFile
 from menus.text.catalogue import Catalogue, Template
-from menus.text.formats import SpokenFormatter, WrittenFormatter
+from menus.text.formats import WrittenFormatter
+from menus.text.gsm import fold_own_letters
 from menus.text.input_parsing import parse_msisdn
 from menus.text.keywords import KeywordTable
 from menus.text.spoken_digits import DigitRecogniser
+from menus.text.spoken_formats import SpokenFormatter
 
 COUNT_SLOTS = ("code_minutes", "code_digits", "list_depth", "document_months")
 """Pack constants that are counts: spoken as words in a call."""
@@ -33,6 +36,8 @@ class LanguagePack:
     written_formatter: WrittenFormatter
     spoken_formatter: SpokenFormatter
     digit_recogniser: DigitRecogniser
+    language_data: LanguageFile = field(repr=False)
+    """The language's data file with the pack's additions."""
 
     def format_fact(self, fact: Fact, channel: str) -> str:
         """Format a fact for a channel."""
@@ -58,6 +63,12 @@ class LanguagePack:
             else self.format_fact(fact, channel)
         )
 
+    def format_feminine(self, fact: Fact, channel: str) -> str:
+        """Format a count as spoken before a feminine noun (French `une minute`)."""
+        if channel != "voice" or not isinstance(fact, Count):
+            return self.format_fact(fact, channel)
+        return self.spoken_formatter.format_feminine(fact.value)
+
     def format_month_of(self, fact: Fact, channel: str) -> str:
         """Format a month as spoken after a preposition "of" (French `d'avril`)."""
         if channel != "voice" or not isinstance(fact, Month):
@@ -71,6 +82,7 @@ SLOT_FORMATS: Mapping[str, Callable[[LanguagePack, Fact, str], str]] = {
     "bare": LanguagePack.format_bare_amount,
     "digits": LanguagePack.format_full_number,
     "of": LanguagePack.format_month_of,
+    "feminine": LanguagePack.format_feminine,
 }
 """Formatter by the suffix after a slot's colon: `{total:bare}`, `{said:digits}`, `{month:of}`."""
 
@@ -166,7 +178,8 @@ class Menu:
         """Return a catalogue text with its slots filled; KeyError for an unknown text or fact."""
         language_pack = self.language_pack(language, channel)
         template = self._template_for(language_pack, name, channel, facts)
-        return template.fill(lambda slot: self._slot_text(language_pack, slot, channel, facts))
+        text = template.fill(lambda slot: self._slot_text(language_pack, slot, channel, facts))
+        return fold_own_letters(text, language_pack.language_data.folds) if channel in SCRIPT_CHANNELS else text
 
     def _template_for(
         self, language_pack: LanguagePack, name: str, channel: str, facts: Mapping[str, Fact | Rows]
@@ -179,7 +192,7 @@ class Menu:
         if isinstance(word, TextRef):
             return template.form_for(word.last_part)
         deciding = (template.selector,) if template.selector else template.slots
-        counts = (self._count_value(slot, facts) for slot in deciding)
+        counts = (self._count_value(slot.partition(":")[0], facts) for slot in deciding)
         count = next((value for value in counts if value is not None), None)
         return (
             template
@@ -198,18 +211,26 @@ class Menu:
     def _slot_text(
         self, language_pack: LanguagePack, slot: str, channel: str, facts: Mapping[str, Fact | Rows]
     ) -> str:
-        if slot in self.constants:
-            constant = self.constants[slot]
-            return (
-                language_pack.spoken_formatter.format_count(int(constant))
-                if channel == "voice" and slot in COUNT_SLOTS
-                else constant
-            )
         name, _, form = slot.partition(":")
+        if name in self.constants:
+            constant = self.constants[name]
+            if channel != "voice" or name not in COUNT_SLOTS:
+                return constant
+            return SLOT_FORMATS[form](language_pack, Count(int(constant)), channel)
         fact = facts[name]
         if isinstance(fact, Rows):
             raise TypeError(f"{slot} is a list; show it with `each`")
+        if isinstance(fact, TextRef):
+            return self._referenced_text(language_pack, fact, channel, facts)
         return SLOT_FORMATS[form](language_pack, fact, channel)
+
+    def _referenced_text(
+        self, language_pack: LanguagePack, ref: TextRef, channel: str, facts: Mapping[str, Fact | Rows]
+    ) -> str:
+        """Return the text a fact names, with the other facts in its slots: a unit in the form of its count."""
+        others = {name: fact for name, fact in facts.items() if not isinstance(fact, TextRef)}
+        template = self._template_for(language_pack, ref.name, channel, others)
+        return template.fill(lambda slot: self._slot_text(language_pack, slot, channel, others))
 
 
 def pack_constants(config: PackFile) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
@@ -141,19 +141,6 @@ class KeywordsFile(PackForm):
     otherwise: DottedName
 
 
-class SpokenDigitsFile(PackForm):
-    """`digits/LANGUAGE.yaml`: how digits are spoken in a language, beyond its number words."""
-
-    below: int = Field(
-        10, ge=10, le=1000, description="Numbers below this may be spoken as one number: 40, not 4 and 0."
-    )
-    also: dict[str, int] = Field({}, description="Further words for numbers: oh, una.")
-    times: dict[str, int] = Field({}, description="Words that repeat the next digit: double seven.")
-    vary: dict[str, str] = Field(
-        {}, description="Patterns in the number words, and the variant that is spoken."
-    )
-
-
 ScriptTag = Annotated[str, StringConstraints(pattern=SCRIPT_PATTERN)]
 
 
@@ -286,9 +273,3 @@ class PackFile(PackForm):
 
 
 CHANNELS: tuple[Channel, ...] = ("ussd", "sms", "voice")
-
-
-def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of each pack file, for editors."""
-    files: dict[str, type[BaseModel]] = {"pack": PackFile, "screens": ScreensFile, "keywords": KeywordsFile}
-    return {name: form.model_json_schema(by_alias=True) for name, form in files.items()}

@@ -4,57 +4,30 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
 
 from babel import UnknownLocaleError
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from menus.machine.menu import LanguagePack, Menu, pack_constants
 from menus.machine.screen import Node, compile_node, read_back_nodes
 from menus.machine.transitions_table import TransitionTable
 from menus.packfile import messages
+from menus.packfile.language_file import LanguageFile
 from menus.packfile.schema import (
-    PATTERN_EXAMPLES,
-    AcceptForm,
-    EachForm,
-    KeywordForm,
     KeywordsFile,
     LanguageForm,
-    OptionForm,
     PackFile,
-    PackForm,
-    RulesForm,
-    ScreenForm,
     ScreensFile,
-    ScriptForm,
-    VoiceForm,
 )
-from menus.packfile.yaml_source import Finding, PackError, SourceFile, ValuePath, read_yaml
+from menus.packfile.yaml_source import PackError, SourceFile, read_yaml
+from menus.packs.file_validation import validate_source
 from menus.packs.recordings import PromptFiles, find_prompt_files
 from menus.text.catalogue import merge_sources
-from menus.text.formats import Currency, SpokenFormatter, WrittenFormatter
+from menus.text.formats import Currency, WrittenFormatter
 from menus.text.keywords import KeywordTable
-from menus.text.spoken_digits import digit_recogniser_for
+from menus.text.language_data import language_sources, merge_language_files
+from menus.text.spoken_digits import build_digit_recogniser
+from menus.text.spoken_formats import SpokenFormatter
 
-F = TypeVar("F", bound=PackForm)
-FIELD_NAMES = frozenset(
-    field.alias or name
-    for form in (
-        PackFile,
-        ScreenForm,
-        OptionForm,
-        EachForm,
-        AcceptForm,
-        KeywordForm,
-        RulesForm,
-        LanguageForm,
-        ScriptForm,
-        VoiceForm,
-    )
-    for name, field in form.model_fields.items()
-)
-"""Every field a pack may have, to suggest the one that was meant."""
 COMMON_FLOW = "house"
 """The flow every pack includes: goodbye, apology, time-out, too many wrong answers, agent."""
 
@@ -105,31 +78,20 @@ class PackDraft:
 def load_draft(folder: Path, folders: SourceFolders) -> PackDraft:
     """Read and validate a pack's folder; PackError with every finding of the first invalid file."""
     pack_source = read_yaml(folder / "pack.yaml", f"{folder.name}/pack.yaml")
-    config = _validate_source(PackFile, pack_source)
+    config = validate_source(PackFile, pack_source)
     screens = [
         *_read_flow_screens(config, pack_source, folders),
         read_yaml(folder / "screens.yaml", f"{folder.name}/screens.yaml"),
     ]
     keyword_source = read_yaml(folder / "keywords.yaml", f"{folder.name}/keywords.yaml")
-    keywords = KeywordTable(_validate_source(KeywordsFile, keyword_source))
-    texts = {
-        language: _chain_catalogues(_fallback_chain(config, pack_source, language), folder, folders)
-        for language in config.languages
-    }
-    language_packs = {
-        language: _build_language_pack(config, pack_source, language, config.languages[language], sources)
-        for language, sources in texts.items()
-    }
-    for name, language, spec in _second_scripts(config):
-        texts[name] = [*texts[language], *_read_catalogues(name, folder, folders)]
-        language_packs[name] = replace(
-            _build_language_pack(config, pack_source, name, spec, texts[name]), native_language=language
-        )
+    keywords = KeywordTable(validate_source(KeywordsFile, keyword_source))
+    texts, language_packs = _build_language_packs(config, pack_source, folder, folders)
     all_sources = [
         pack_source,
         keyword_source,
         *screens,
         *(source for sources in texts.values() for source in sources),
+        *_language_sources(config, folder),
     ]
     return PackDraft(
         folder,
@@ -142,6 +104,30 @@ def load_draft(folder: Path, folders: SourceFolders) -> PackDraft:
         _hash_sources(all_sources),
         find_prompt_files(folder, {language: language_packs[language] for language in config.languages}),
     )
+
+
+def _build_language_packs(
+    config: PackFile, pack_source: SourceFile, folder: Path, folders: SourceFolders
+) -> tuple[dict[str, list[SourceFile]], dict[str, LanguagePack]]:
+    """Return the catalogue files and the language pack of each language and second script."""
+    specs = [(name, name, spec) for name, spec in config.languages.items()]
+    texts: dict[str, list[SourceFile]] = {}
+    language_packs: dict[str, LanguagePack] = {}
+    for name, language, spec in (*specs, *_second_scripts(config)):
+        texts[name] = (
+            _chain_catalogues(_fallback_chain(config, pack_source, language), folder, folders)
+            if name == language
+            else [*texts[language], *_read_catalogues(name, folder, folders)]
+        )
+        built = _build_language_pack(config, pack_source, name, spec, texts[name], folder)
+        language_packs[name] = replace(built, native_language=language)
+    return texts, language_packs
+
+
+def _language_sources(config: PackFile, folder: Path) -> Iterator[SourceFile]:
+    """Yield the data files of the pack's languages."""
+    for spec in config.languages.values():
+        yield from language_sources(_language_of(spec), folder)
 
 
 def _read_flow_screens(
@@ -195,7 +181,7 @@ def _second_scripts(config: PackFile) -> Iterator[tuple[str, str, LanguageForm]]
 
 def _compile_nodes(sources: list[SourceFile]) -> dict[str, Node]:
     """Compile all screens; a pack's own override those of the flows with the same name."""
-    files = [(source, _validate_source(ScreensFile, source)) for source in sources]
+    files = [(source, validate_source(ScreensFile, source)) for source in sources]
     otherwise = {outcome: to for _, file in files for outcome, to in file.otherwise.items()}
     nodes = {
         name: compile_node(name, screen, source, otherwise)
@@ -206,21 +192,44 @@ def _compile_nodes(sources: list[SourceFile]) -> dict[str, Node]:
 
 
 def _build_language_pack(
-    config: PackFile, pack_source: SourceFile, language: str, spec: LanguageForm, sources: list[SourceFile]
+    config: PackFile,
+    pack_source: SourceFile,
+    language: str,
+    spec: LanguageForm,
+    sources: list[SourceFile],
+    folder: Path,
 ) -> LanguagePack:
     """Build the language pack; PackError for a locale, pattern or unit that cannot be used."""
-    currency = _build_currency(config, spec)
+    currency, data = _build_currency(config, spec), _read_language_data(spec, folder)
     country, trunk = config.country_code, config.trunk
     try:
         written_formatter = WrittenFormatter(
             spec.locale, currency, day=spec.day, country_code=country, trunk=trunk
         )
-        spoken_formatter = SpokenFormatter(spec.locale, currency, country_code=country, trunk=trunk)
+        spoken_formatter = SpokenFormatter(
+            spec.locale, currency, country_code=country, trunk=trunk, idiom=data.numbers
+        )
     except (ValueError, UnknownLocaleError) as error:
         message = messages.INVALID_LANGUAGE.format(language=language, why=error)
         raise PackError([pack_source.finding_at(("languages", language), message)]) from error
-    texts, recogniser = merge_sources(language, sources), digit_recogniser_for(spec.locale)
-    return LanguagePack(language, language, texts, written_formatter, spoken_formatter, recogniser)
+    texts, recogniser = (
+        merge_sources(language, sources),
+        build_digit_recogniser(spoken_formatter.speller, data.digits),
+    )
+    return LanguagePack(language, language, texts, written_formatter, spoken_formatter, recogniser, data)
+
+
+def _language_of(spec: LanguageForm) -> str:
+    """Return the language of a locale: `ro` of `ro_RO`."""
+    return spec.locale.partition("_")[0]
+
+
+def _read_language_data(spec: LanguageForm, folder: Path) -> LanguageFile:
+    """Read the data of a locale's language, the pack's own over the shared; PackError for an invalid file."""
+    sources = language_sources(_language_of(spec), folder)
+    for source in sources:
+        validate_source(LanguageFile, source)
+    return merge_language_files(sources)
 
 
 def _build_currency(config: PackFile, spec: LanguageForm) -> Currency:
@@ -233,53 +242,3 @@ def _hash_sources(sources: list[SourceFile]) -> str:
     for source in sources:
         digest.update(repr((source.file, source.value)).encode())
     return digest.hexdigest()[:8]
-
-
-def _validate_source(schema: type[F], source: SourceFile) -> F:
-    """Validate a file against its schema; PackError with one finding per invalid field."""
-    try:
-        return schema.model_validate(source.value)
-    except ValidationError as error:
-        raise PackError([_schema_finding(source, schema, detail) for detail in error.errors()]) from error
-
-
-def _schema_finding(source: SourceFile, schema: type[PackForm], detail: ErrorDetails) -> Finding:
-    """Convert a pydantic error to a finding at the field's place in the file."""
-    path: ValuePath = tuple(part for part in detail["loc"] if part != "[key]")
-    return source.finding_at(path, _schema_message(detail, path))
-
-
-SCHEMA_MESSAGES: Mapping[str, str] = {
-    "extra_forbidden": messages.UNKNOWN_FIELD,
-    "missing": messages.MISSING_FIELD,
-    "literal_error": messages.UNKNOWN_VALUE,
-    "string_pattern_mismatch": messages.WRONG_PATTERN,
-    "string_type": messages.NOT_A_TEXT,
-    "int_parsing": messages.NOT_A_NUMBER,
-    "int_type": messages.NOT_A_NUMBER,
-    "bool_parsing": messages.NOT_A_BOOLEAN,
-    "bool_type": messages.NOT_A_BOOLEAN,
-    "list_type": messages.NOT_A_LIST,
-    "dict_type": messages.NOT_A_MAPPING,
-    "model_type": messages.NOT_A_MAPPING,
-    "too_short": messages.EMPTY_LIST,
-    "greater_than_equal": messages.BELOW_MINIMUM,
-    "less_than_equal": messages.ABOVE_MAXIMUM,
-    "value_error": messages.UNKNOWN_TIME_ZONE,
-}
-"""Message by pydantic's error type; `value_error` is only raised for a time zone."""
-
-
-def _schema_message(detail: ErrorDetails, path: ValuePath) -> str:
-    """Return the checker's message for a pydantic error."""
-    last, context = path[-1] if path else "", detail.get("ctx", {})
-    return SCHEMA_MESSAGES.get(detail["type"], messages.INVALID_FIELD).format(
-        name=last,
-        field=repr(last) if isinstance(last, str) and last else "this",
-        given=repr(detail["input"]),
-        instead=messages.suggest_name(str(last), FIELD_NAMES),
-        known=context.get("expected"),
-        example=PATTERN_EXAMPLES.get(context.get("pattern", "")),
-        bound=context.get("ge", context.get("le")),
-        why=detail["msg"],
-    )

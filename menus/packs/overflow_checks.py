@@ -11,15 +11,13 @@ from menus.packfile import messages
 from menus.packfile.yaml_source import Finding
 from menus.packs.graph_checks import reachable_nodes
 from menus.packs.loader import PackDraft
-from menus.render.text_screen import add_note, render_pages
+from menus.render.text_screen import add_note, render_unbroken_pages
 from menus.text.catalogue import Template
 from menus.text.gsm import measure_text, prepare_text, to_wire_text, unencodable_letters
 from menus.text.paginate import PageOverflowError
 
 SampleFacts = Mapping[str, tuple[Fact | Rows, ...]]
 """Sample values of every fact a text may name, the widest ones."""
-UCS2_LANGUAGES = frozenset({"ar"})
-"""Languages whose script is not in GSM-7, so that their texts may use UCS-2."""
 _PAGE_AND_MAIL_TEXTS = re.compile(r"page\.(?!rubric_).*|.*_subject|.*mail_notice")
 """Texts of web pages and e-mails, which use the native script; rubrics appear on phones, too."""
 NOTE_TEXTS = ("", "note.wrong", "note.empty", "note.restarted", "note.as_of", "note.card")
@@ -127,7 +125,7 @@ def _check_screen(
         session = _sample_session(menu, language_pack, channel, node, facts)
         try:
             add_note(menu, session, note)
-            texts = render_pages(menu, session)
+            texts = render_unbroken_pages(menu, session)
         except PageOverflowError as error:
             values: dict[str, object] = {"units": error.units, "most": error.budget, "text": error.text}
             yield _finding_at_text(menu, language_pack, session, error.text, messages.SCREEN_TOO_LONG, values)
@@ -147,7 +145,9 @@ def _check_screen(
 
 def _forces_ucs2(language_pack: LanguagePack, text: str) -> bool:
     """Return whether a text is sent as UCS-2 although its language can be written in GSM-7."""
-    return language_pack.language not in UCS2_LANGUAGES and measure_text(text).alphabet == "ucs2"
+    is_second_script = language_pack.language != language_pack.native_language
+    uses_ucs2 = language_pack.language_data.ucs2 and not is_second_script
+    return not uses_ucs2 and measure_text(text).alphabet == "ucs2"
 
 
 def _finding_at_text(

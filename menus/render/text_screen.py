@@ -13,7 +13,7 @@ from menus.model.reply import Reply
 from menus.model.session import Session
 from menus.render.voice import render_call_reply
 from menus.text.gsm import prepare_text, to_wire_text
-from menus.text.paginate import PageFooters, TextBlock, split_into_pages
+from menus.text.paginate import PageFooters, TextBlock, split_anywhere, split_into_pages
 
 HELP_CHANNELS = ("agent", "voice")
 """Targets of a hand-over whose text already says whom to call: its screen has no help line."""
@@ -71,6 +71,13 @@ def render_pages(menu: Menu, session: Session) -> tuple[str, ...]:
 def _paginate_screen(menu: Menu, session: Session) -> tuple[str, ...]:
     node, surface = menu.nodes[session.state], SURFACES[session.channel]
     blocks = list(_text_blocks(menu, session, node))
+    return split_anywhere(blocks, _page_footers(menu, session, node), surface.budget, session.notes)
+
+
+def render_unbroken_pages(menu: Menu, session: Session) -> tuple[str, ...]:
+    """Return all pages of the screen without breaking words; PageOverflowError where that is not possible."""
+    node, surface = menu.nodes[session.state], SURFACES[session.channel]
+    blocks = list(_text_blocks(menu, session, node))
     return split_into_pages(blocks, _page_footers(menu, session, node), surface.budget, session.notes)
 
 
@@ -94,7 +101,7 @@ def _page_footers(menu: Menu, session: Session, node: Node) -> PageFooters:
     if session.channel == "sms" and (node.is_final or node.kind == "message"):
         return PageFooters()
     if node.is_final:
-        help_line = "" if node.via in HELP_CHANNELS else _fill_text(menu, session, "nav.help", {})
+        help_line = "" if _names_help(menu, session, node) else _fill_text(menu, session, "nav.help", {})
         return PageFooters(help_line, help_line, help_line, help_line)
     surface = SURFACES[session.channel]
     back = f"{surface.back} {_fill_text(menu, session, 'nav.back', {})}"
@@ -102,6 +109,13 @@ def _page_footers(menu: Menu, session: Session, node: Node) -> PageFooters:
     home = f" {surface.home} {_fill_text(menu, session, 'nav.home', {})}" if len(session.trail) > 1 else ""
     more = f"{more_key(node, session)} {_fill_text(menu, session, 'nav.more', {})} "
     return PageFooters(back_or_leave + home, more + back_or_leave + home, more + back + home, back + home)
+
+
+def _names_help(menu: Menu, session: Session, node: Node) -> bool:
+    """Return whether the screen itself says whom to call."""
+    language_pack = menu.language_pack(session.language, session.channel)
+    template = language_pack.catalogue.template_for(node.text, session.channel)
+    return node.via in HELP_CHANNELS or "voice" in template.slots
 
 
 def _leave_label(menu: Menu, session: Session, surface: Surface) -> str:

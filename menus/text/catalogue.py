@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from menus.packfile import messages
 from menus.packfile.yaml_source import Finding, PackError, SourceFile, ValuePath
 
-_SLOT_PATTERN = re.compile(r"\{([a-z][a-z0-9_]*(?::(?:bare|digits|of))?)\}")
+_SLOT_PATTERN = re.compile(r"\{([a-z][a-z0-9_]*(?::(?:bare|digits|of|feminine))?)\}")
 """A slot in a text. `{total:bare}` is an amount without its currency, where the screen has named it already;
 `{said:digits}` is spoken digit by digit, a number in full; `{month:of}` is the month after a preposition "of",
-which may be contracted with it (`d'avril`): the texts `month.of_1` to `month.of_12` hold these forms."""
+which may be contracted with it (`d'avril`): the texts `month.of_1` to `month.of_12` hold these forms;
+`{quantity:feminine}` is a count as spoken before a feminine noun (`une minute`)."""
 PLURAL_CATEGORIES = ("zero", "one", "two", "few", "many", "other")
 """CLDR plural categories."""
 VARIANTS = ("all", "ussd", "sms", "voice", "short")

@@ -1,4 +1,4 @@
-"""Formatting of money, dates and numbers, written and spoken; compiled once per pack and language."""
+"""Formatting of money, dates and numbers in writing, and the interface that speech shares."""
 
 import re
 import unicodedata
@@ -14,7 +14,6 @@ from babel import Locale
 from menus.model.facts import Count, Email, Fact, Money, Month, OneTimeCode, PhoneNumber, Rows, Text
 from menus.text import masking
 from menus.text.gsm import NO_BREAK_SPACE, clean_text
-from menus.text.number_words import find_idiom, spell_bare_number, spell_number, spell_quantity, spell_year
 
 _QUANTA = tuple(Decimal(1).scaleb(-decimals) for decimals in range(5))
 """Rounding quantum by number of decimals: 1, 0.1 ... 0.0001."""
@@ -36,8 +35,8 @@ class Currency:
     """Spoken hundredth or thousandth by CLDR plural category: `ban`, `bani`, `de bani`."""
 
     def round_amount(self, amount: Decimal) -> Decimal:
-        """Round an amount to the currency's decimals, halves away from zero."""
-        return amount.quantize(_QUANTA[self.decimals], ROUND_HALF_UP)
+        """Round an amount to the currency's decimals, halves away from zero; zero has no sign."""
+        return amount.quantize(_QUANTA[self.decimals], ROUND_HALF_UP) + 0
 
 
 class FactFormatter(Protocol):
@@ -118,27 +117,29 @@ class WrittenFormatter(FactFormatter):
         trunk: str = "",
     ) -> None:
         """Compile a language; `day`: pattern of d, dd, M, MM, MMM, MMMM, yy, yyyy, ValueError for others."""
-        parsed_locale = _parse_locale(locale)
+        parsed_locale = parse_locale(locale)
         self._currency = currency
         self._marks = _number_marks(parsed_locale)
         self._amount_patterns = _signed_patterns(currency.pattern)
+        self._bare_patterns = _bare_patterns(currency.pattern)
         self._day = _day_template(day)
         self._short_names, self._names = (
-            _month_names(parsed_locale, "abbreviated"),
-            _month_names(parsed_locale, "wide"),
+            month_names(parsed_locale, "abbreviated"),
+            month_names(parsed_locale, "wide"),
         )
         self._country_code, self._trunk = country_code, trunk
         self._plural = lru_cache(maxsize=1024)(parsed_locale.plural_form)
 
     def format_bare_amount(self, amount: Decimal) -> str:
-        """Format an amount without its currency."""
-        exact = self._currency.round_amount(amount)
-        return f"{exact:,f}".translate(self._marks)
+        """Format an amount without its currency, its sign on the same side as with it."""
+        return self._format_amount(amount, self._bare_patterns)
 
     def format_money(self, amount: Decimal) -> str:
+        return self._format_amount(amount, self._amount_patterns)
+
+    def _format_amount(self, amount: Decimal, patterns: tuple[str, str]) -> str:
         exact = self._currency.round_amount(amount)
-        digits = f"{abs(exact):,f}".translate(self._marks)
-        return self._amount_patterns[exact < 0].format(amount=digits)
+        return patterns[exact < 0].format(amount=f"{abs(exact):,f}".translate(self._marks))
 
     def format_date(self, day: date) -> str:
         month = day.month
@@ -175,89 +176,14 @@ class WrittenFormatter(FactFormatter):
         return digits
 
     def format_text(self, text: str) -> str:
-        return _to_one_line(text)
+        return to_one_line(text)
 
     def plural_category(self, value: int) -> str:
         return str(self._plural(value))
 
 
-class SpokenFormatter(FactFormatter):
-    """Formats facts for speech: amounts and dates in words, phone numbers and codes digit by digit."""
-
-    def __init__(self, locale: str, currency: Currency, *, country_code: str = "", trunk: str = "") -> None:
-        """Compile the formats; ValueError when the language has no number words or the currency no units."""
-        parsed_locale = _parse_locale(locale)
-        if "other" not in currency.unit or (currency.decimals and "other" not in currency.subunit):
-            raise ValueError(f"{currency.code} has no spoken words in {locale}")
-        self._language = parsed_locale.language
-        self._idiom = find_idiom(parsed_locale.language)
-        self._currency = currency
-        self._and_pattern = parsed_locale.list_patterns["standard"]["2"]
-        self._names = _month_names(parsed_locale, "wide")
-        self._country_code, self._trunk = country_code, trunk
-        self._plural = lru_cache(maxsize=1024)(parsed_locale.plural_form)
-
-    def format_money(self, amount: Decimal) -> str:
-        exact = self._currency.round_amount(amount)
-        whole, rest = divmod(abs(int(exact.scaleb(self._currency.decimals))), 10**self._currency.decimals)
-        spoken = self._join_units(whole, rest)
-        return f"{self._idiom.minus} {spoken}" if exact < 0 else spoken
-
-    def _join_units(self, whole: int, rest: int) -> str:
-        """Spell whole units and subunits; units that are zero are left out before subunits."""
-        if not rest:
-            return self._spell_quantity(whole, self._currency.unit)
-        small = self._spell_quantity(rest, self._currency.subunit)
-        return (
-            self._and_pattern.format(self._spell_quantity(whole, self._currency.unit), small)
-            if whole
-            else small
-        )
-
-    def _spell_quantity(self, value: int, units: Mapping[str, str]) -> str:
-        return spell_quantity(value, self._language, self.plural_category(value), units)
-
-    def format_date(self, day: date) -> str:
-        first = self._idiom.first_of_month if day.day == 1 else ""
-        return self._idiom.day.format(
-            day=first or spell_number(day.day, self._language),
-            nth=spell_number(day.day, self._language, "ordinal"),
-            month=self._names[day.month],
-            year=self._spell_year(day.year),
-        )
-
-    def format_month(self, month: Month, name: str = "") -> str:
-        return f"{name or self._names[month.month]} {self._spell_year(month.year)}"
-
-    def format_short_month(self, month: Month) -> str:
-        return self.format_month(month)
-
-    def _spell_year(self, year: int) -> str:
-        return spell_year(year, self._language)
-
-    def format_count(self, value: int) -> str:
-        return spell_bare_number(value, self._language)
-
-    def format_number(self, msisdn: str) -> str:
-        """Spell the digits the mask leaves at the end; the first two would only confuse the caller."""
-        return " ".join(masking.mask_number(msisdn, self._country_code, self._trunk).rpartition("*")[2])
-
-    def format_email(self, address: str) -> str:
-        """Spell the first letter and the domain, with "at" and "dot" in words."""
-        spoken = masking.mask_email(address).replace("***@", f" {self._idiom.at} ")
-        return spoken.replace(".", f" {self._idiom.dot} ")
-
-    def format_code(self, digits: str) -> str:
-        return " ".join(digits)
-
-    def format_text(self, text: str) -> str:
-        return _to_one_line(text)
-
-    def plural_category(self, value: int) -> str:
-        return str(self._plural(value))
-
-
-def _parse_locale(name: str) -> Locale:
+def parse_locale(name: str) -> Locale:
+    """Parse a locale's name with either mark: `ro_RO`, `ro-RO`; Babel's UnknownLocaleError."""
     return Locale.parse(name.replace("-", "_"))
 
 
@@ -277,9 +203,18 @@ def _signed_patterns(pattern: str) -> tuple[str, str]:
     solid = _make_unbreakable(pattern)
     if solid.count("{") != 1 or "{amount}" not in solid:
         raise ValueError(f"a money pattern needs {{amount}} exactly once, not {pattern!r}")
-    if any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in solid):
+    if _is_right_to_left(solid):
         return solid, solid.replace("{amount}", "{amount}-")
     return solid, f"-{solid}"
+
+
+def _bare_patterns(pattern: str) -> tuple[str, str]:
+    """Return the patterns of a positive and a negative amount without the currency of a money pattern."""
+    return "{amount}", "{amount}-" if _is_right_to_left(pattern) else "-{amount}"
+
+
+def _is_right_to_left(text: str) -> bool:
+    return any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in text)
 
 
 def _day_template(pattern: str) -> str:
@@ -290,9 +225,11 @@ def _day_template(pattern: str) -> str:
         raise ValueError(f"a date pattern cannot contain {error.args[0]!r}") from None
 
 
-def _month_names(locale: Locale, width: str) -> dict[int, str]:
+def month_names(locale: Locale, width: str) -> dict[int, str]:
+    """Return the names of the months, `wide` or `abbreviated`, with no-break spaces."""
     return {month: _make_unbreakable(name) for month, name in locale.months["format"][width].items()}
 
 
-def _to_one_line(text: str) -> str:
+def to_one_line(text: str) -> str:
+    """Put a text on one line, without invisible characters."""
     return clean_text(text).replace("\n", " ").strip()

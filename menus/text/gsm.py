@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Literal
@@ -37,14 +37,19 @@ _TWO_SEPTETS = re.compile(f"[{re.escape(''.join(_EXTENSION_TABLE))}]")
 NO_BREAK_SPACE = "\u00a0"
 """U+00A0: prevents a line or page break inside our texts; it is sent as a plain space."""
 
-# Letters outside GSM-7, each with its replacement.
-
-_FOLD_TABLE = {
-    **dict(zip("ăâîșşțţĂÂÎȘŞȚŢ", "aaissttAAISSTT", strict=True)),
-    **dict(zip("çêôûëïÊÔÛËÏÀÈÙÌÒ", "ceoueiEOUEIAEUIO", strict=True)),
+# Signs outside GSM-7 that Unicode does not decompose, each with its replacement.
+_SIGN_FOLDS = {
     **dict(zip("’‘‛ʼ«»„“”–—‐‑−", '\'\'\'\'"""""-----', strict=True)),
     **{"œ": "oe", "Œ": "OE", "…": "..."},
 }
+_LATIN_LETTERS = map(chr, (*range(0xC0, 0x250), *range(0x1E00, 0x1F00)))
+_ACCENT_FOLDS = {
+    letter: plain[0]
+    for letter in _LATIN_LETTERS
+    if letter not in _CODES and (plain := unicodedata.normalize("NFD", letter))[0].isascii()
+}
+"""Accented Latin letters outside GSM-7, each without its accents: `ș` becomes `s`."""
+_FOLD_TABLE = _SIGN_FOLDS | _ACCENT_FOLDS
 _SPACE_CODES = [*range(0x2000, 0x200B), 0x205F, 0x1680, 0x3000, 0x09]
 _NO_BREAK_CODES = [0x202F, 0x2007]
 _REMOVED_CODES = [
@@ -113,6 +118,13 @@ def fold_to_gsm7(text: str) -> str:
 
 def _fold_letters(text: str) -> str:
     return _FOLDABLE.sub(lambda match: _FOLD_TABLE[match[0]], text)
+
+
+def fold_own_letters(text: str, folds: Mapping[str, str]) -> str:
+    """Replace the letters that a language or a pack folds otherwise than by dropping the accent (`ő`, `ö`)."""
+    if text.isascii() or not folds:
+        return text
+    return "".join([folds.get(letter, letter) for letter in text])
 
 
 def clean_text(text: str) -> str:

@@ -74,9 +74,14 @@ def _fold_letter(letter: str) -> str:
     return _ascii_digit(letter) if category == "Nd" else " "
 
 
+def _without_hash(text: str) -> str:
+    """Return the text in ASCII digits, without the `#` that many type behind a number as behind a code."""
+    return to_ascii_digits(text).removesuffix("#").rstrip()
+
+
 def parse_digits(text: str, least: int, most: int) -> str | None:
     """Parse digits, ignoring spaces and a final `#`; None unless there are `least` to `most` of them."""
-    digits = "".join(to_ascii_digits(text).split()).removesuffix("#")
+    digits = "".join(_without_hash(text).split())
     is_valid = digits.isascii() and digits.isdigit() and least <= len(digits) <= most
     return digits if is_valid else None
 
@@ -99,7 +104,7 @@ def parse_msisdn(
     `national_lengths`: allowed numbers of digits after the own country's code; empty allows any. Lengths
     in other countries are not checked.
     """
-    match = _DIALLED_NUMBER.fullmatch(re.sub(r"[\s().\-/]", "", to_ascii_digits(text)))
+    match = _DIALLED_NUMBER.fullmatch(re.sub(r"[\s().\-/]", "", _without_hash(text)))
     if match is None:
         return None
     number = _international_digits(match[2], country_code, trunk, plus=bool(match[1]))
@@ -129,7 +134,7 @@ def _international_digits(digits: str, country_code: str, trunk: str, *, plus: b
 
 def parse_date(text: str) -> date | None:
     """Parse dd.mm.yyyy, dd/mm/yyyy, dd-mm-yyyy or ddmmyyyy; None when there is no such date."""
-    match = _DATE.fullmatch(to_ascii_digits(text))
+    match = _DATE.fullmatch(_without_hash(text))
     if match is None:
         return None
     day, month, year = (match[1], match[3], match[4]) if match[1] else (match[5], match[6], match[7])
@@ -141,7 +146,7 @@ def parse_date(text: str) -> date | None:
 
 def parse_month(text: str, today: date) -> Month | None:
     """Parse mmyy, mm/yy, mmyyyy or mm/yyyy; a two-digit year is the one nearest to today's."""
-    match = _MONTH.fullmatch(to_ascii_digits(text))
+    match = _MONTH.fullmatch(_without_hash(text))
     if match is None:
         return None
     month, year = (match[1], match[2]) if match[1] else (match[3], match[4])
@@ -151,12 +156,12 @@ def parse_month(text: str, today: date) -> Month | None:
 
 def possible_number(text: str) -> str | None:
     """Return the text in ASCII digits if it can be a phone number; `parse_msisdn` needs the country."""
-    return to_ascii_digits(text) if parse_msisdn(text, "1", "0") else None
+    return _without_hash(text) if parse_msisdn(text, "1", "0") else None
 
 
 def possible_month(text: str) -> str | None:
     """Return the text in ASCII digits if it can be a month; `parse_month` needs today's date."""
-    digits = "".join(to_ascii_digits(text).split())
+    digits = "".join(_without_hash(text).split())
     return digits if parse_month(digits, date(2000, 1, 1)) else None
 
 

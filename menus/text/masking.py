@@ -4,6 +4,8 @@ import re
 
 MIN_SHOWN_DIGITS = 8
 """Fewest digits of a number of which some are shown; shorter numbers are masked entirely."""
+MAX_DOMAIN_LENGTH = 24
+"""Most characters shown of an e-mail address's domain, its end: the longest domain has 253 (RFC 1035)."""
 _LONG_NUMBER = re.compile(r"\+?\d(?:[ .\-]?\d){7,}")
 _EMAIL_ADDRESS = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+")
 
@@ -26,9 +28,10 @@ def mask_number(msisdn: str, country_code: str = "", trunk: str = "") -> str:
 
 
 def mask_email(address: str) -> str:
-    """Mask an e-mail address: its first letter and the domain remain."""
+    """Mask an e-mail address: its first letter and the domain remain, of a long domain the end."""
     local, _, domain = address.rpartition("@")
-    return f"{local[:1]}***@{domain}"
+    shown = domain if len(domain) <= MAX_DOMAIN_LENGTH else f"...{domain[3 - MAX_DOMAIN_LENGTH :]}"
+    return f"{local[:1]}***@{shown}"
 
 
 def mask_recipient(recipient: str) -> str:

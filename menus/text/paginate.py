@@ -58,12 +58,13 @@ class _Piece:
     text: str
 
 
-BreakLevel = Literal["block", "line", "word"]
-"""Where pages may break: between blocks, lines or words."""
+BreakLevel = Literal["block", "line", "word", "letter"]
+"""Where pages may break: between blocks, lines or words; between letters only where a word outgrows a page."""
 # Separator and text of each piece of a block.
 _BREAK_PATTERNS: dict[BreakLevel, re.Pattern[str]] = {
     "line": re.compile(r"([ \n]*)([^ \n][^\n]*)"),
     "word": re.compile(r"([ \n]*)([^ \n]+)"),
+    "letter": re.compile(r"([ \n]*)([^ \n]{1,8})"),
 }
 _TRAILING_SPACES = re.compile("[ \u00a0]+(?=\n|\\Z)|\u00a0+(?= )")
 
@@ -87,13 +88,7 @@ def split_into_pages(
     between blocks where that takes no further page, else between lines, else between words.
     PageOverflowError when one option, or one word of a paragraph, does not fit on a page with the footer.
     """
-    tidy = [TextBlock(text, block.is_unbreakable) for block in blocks if (text := _tidy_text(block.text))]
-    tidy_feet = PageFooters(
-        _tidy_text(footers.only),
-        _tidy_text(footers.first),
-        _tidy_text(footers.middle),
-        _tidy_text(footers.last),
-    )
+    tidy, tidy_feet = _tidy_blocks(blocks), _tidy_footers(footers)
     single = _fit_page(_join_lines([block.text for block in tidy], tidy_feet.only), budget)
     if not notes:
         return _coarsest_split(tidy, tidy_feet, budget, {})[1] if single is None else (single,)
@@ -101,6 +96,34 @@ def split_into_pages(
     first_note = notes[:1] if single is not None else ()
     level, _ = _coarsest_split(tidy, tidy_feet, budget, dict(first_note))
     return _fill_pages(_split_blocks(tidy, level), tidy_feet, budget, dict(notes))
+
+
+def split_anywhere(
+    blocks: Sequence[TextBlock], footers: PageFooters, budget: PageBudget, notes: Sequence[tuple[int, str]] = ()
+) -> tuple[str, ...]:
+    """Split as `split_into_pages` does; where a piece outgrows a page, break all blocks between letters.
+
+    For real data of any length (an address, a number of billing's). PageOverflowError only when a footer or
+    a note leaves no room for any text.
+    """
+    try:
+        return split_into_pages(blocks, footers, budget, notes)
+    except PageOverflowError:
+        loose = [TextBlock(block.text, is_unbreakable=False) for block in _tidy_blocks(blocks)]
+        return _fill_pages(_split_blocks(loose, "letter"), _tidy_footers(footers), budget, dict(notes))
+
+
+def _tidy_blocks(blocks: Sequence[TextBlock]) -> list[TextBlock]:
+    return [TextBlock(text, block.is_unbreakable) for block in blocks if (text := _tidy_text(block.text))]
+
+
+def _tidy_footers(footers: PageFooters) -> PageFooters:
+    return PageFooters(
+        _tidy_text(footers.only),
+        _tidy_text(footers.first),
+        _tidy_text(footers.middle),
+        _tidy_text(footers.last),
+    )
 
 
 def _coarsest_split(

@@ -1,19 +1,12 @@
-"""Spoken-digit parser: digits from speech recognition, by a language's number words and its YAML file."""
+"""Spoken-digit parser: digits from speech recognition, by a language's number words and its data file."""
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
-from menus.packfile.schema import SpokenDigitsFile
-from menus.packfile.yaml_source import read_yaml
+from menus.packfile.language_file import SpokenDigitsForm
 from menus.text.input_parsing import fold_word, to_ascii_digits
-from menus.text.number_words import spell_number
-
-DIGITS_FOLDER = Path(__file__).parents[1] / "digits"
-DEFAULT_RULES = SpokenDigitsFile.model_validate({})
-"""Rules of a language without a file: number words only."""
+from menus.text.number_words import NumberSpeller
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,30 +49,19 @@ class DigitRecogniser:
         return (1, written) if written.isdecimal() else (0, "")
 
 
-def digit_recogniser_for(locale: str) -> DigitRecogniser:
-    """Return the recogniser of a locale's language: that of French for `fr_TN`."""
-    return _build_recogniser(locale.partition("_")[0])
-
-
-@cache
-def _build_recogniser(language: str) -> DigitRecogniser:
-    path = DIGITS_FOLDER / f"{language}.yaml"
-    rules = (
-        SpokenDigitsFile.model_validate(read_yaml(path, f"digits/{language}.yaml").value)
-        if path.is_file()
-        else DEFAULT_RULES
-    )
-    phrases = dict(_digit_phrases(language, rules))
-    hints = tuple(spell_number(digit, language) for digit in range(10)) + tuple(rules.also) + tuple(rules.times)
+def build_digit_recogniser(speller: NumberSpeller, rules: SpokenDigitsForm) -> DigitRecogniser:
+    """Build the recogniser of a language from its number words and its rules for spoken digits."""
+    phrases = dict(_digit_phrases(speller, rules))
+    hints = (*(speller.spell_number(digit) for digit in range(10)), *rules.also, *rules.times)
     repeat_words = {fold_word(word): count for word, count in rules.times.items()}
     return DigitRecogniser(phrases, repeat_words, max(len(phrase.split()) for phrase in phrases), hints)
 
 
-def _digit_phrases(language: str, form: SpokenDigitsFile) -> Iterator[tuple[str, str]]:
+def _digit_phrases(speller: NumberSpeller, rules: SpokenDigitsForm) -> Iterator[tuple[str, str]]:
     """Yield (folded phrase, digits) for the number words, their variants and the additional words."""
-    for number in range(form.below):
-        phrase = spell_number(number, language)
+    for number in range(rules.below):
+        phrase = speller.spell_number(number)
         yield fold_word(phrase), str(number)
-        for pattern, replacement in form.vary.items():
+        for pattern, replacement in rules.vary.items():
             yield fold_word(re.sub(pattern, replacement, phrase)), str(number)
-    yield from ((fold_word(word), str(number)) for word, number in form.also.items())
+    yield from ((fold_word(word), str(number)) for word, number in rules.also.items())

@@ -8,7 +8,8 @@ import pytest
 
 from gateway.publishing import pack_compiler
 from menus.packfile import messages
-from menus.packfile.schema import PATTERN_EXAMPLES, json_schema
+from menus.packfile.json_schema import json_schema
+from menus.packfile.schema import PATTERN_EXAMPLES
 from tests.support.broken_packs import BROKEN_PACKS
 
 FINDING_KINDS = {name: words for name, words in vars(messages).items() if name.isupper()}

@@ -2,7 +2,9 @@
 
 import pytest
 
-from menus.text.spoken_digits import digit_recogniser_for
+from menus.text.language_data import load_language
+from menus.text.number_words import NumberSpeller
+from menus.text.spoken_digits import DigitRecogniser, build_digit_recogniser
 
 SPOKEN_NUMBERS = {
     "digits": ("ro_RO", "zero șapte patru zero", "0740"),
@@ -26,6 +28,13 @@ SPOKEN_NUMBERS = {
     "nothing behind a double": ("en_GB", "seven double", ""),
     "nothing": ("en_GB", "", ""),
 }
+
+
+def digit_recogniser_for(locale: str) -> DigitRecogniser:
+    """Return the recogniser of a locale's language."""
+    language = locale.partition("_")[0]
+    data = load_language(language)
+    return build_digit_recogniser(NumberSpeller(language, data.numbers), data.digits)
 
 
 @pytest.mark.parametrize(("locale", "said", "digits"), SPOKEN_NUMBERS.values(), ids=SPOKEN_NUMBERS)
