@@ -20,7 +20,13 @@ ALLOWED_CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "iso-8859-1", "latin-
 
 
 async def read_body(request: web.Request) -> bytes:
-    """Return the raw body; BadRequest 413 when it is too large, 408 when it arrives too slowly."""
+    """Return the raw body; BadRequest 413 when it is too large, 408 when it arrives too slowly.
+
+    415 for any content encoding: no provider and no browser form compresses what it posts, and a few
+    kilobytes could unpack to gigabytes.
+    """
+    if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+        raise BadRequest("send the body without a content encoding", 415)
     if (request.content_length or 0) > MAX_BODY_BYTES:
         raise BadRequest("the body is too large", 413)
     try:

@@ -1,13 +1,18 @@
 """Serve an aiohttp application on a port while a context manager is open."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from aiohttp import web
 
+from gateway.http.connection_limits import connection_cap, connection_factory, raise_file_limit
+
 DRAIN_SECONDS = 10.0
 """Time requests in progress may still take at shutdown."""
 KEEP_ALIVE_SECONDS = 75.0
+BACKLOG = 128
+"""Connections the kernel holds until they are accepted."""
 
 
 @asynccontextmanager
@@ -21,12 +26,28 @@ async def serve_app(
     `share_port` sets SO_REUSEPORT: other processes may listen on the port and the kernel spreads connections.
     """
     runner = web.AppRunner(
-        app, access_log=None, keepalive_timeout=KEEP_ALIVE_SECONDS, shutdown_timeout=DRAIN_SECONDS
+        app,
+        access_log=None,
+        keepalive_timeout=KEEP_ALIVE_SECONDS,
+        shutdown_timeout=DRAIN_SECONDS,
+        auto_decompress=False,  # no provider compresses, and unpacking would stall the event loop
     )
     await runner.setup()
-    site = web.TCPSite(runner, host, port, reuse_port=share_port or None)
     try:
-        await site.start()
-        yield int(runner.addresses[0][1])
+        listener = await _listen(runner, host, port, share_port=share_port)
+        try:
+            yield int(listener.sockets[0].getsockname()[1])
+        finally:
+            listener.close()
     finally:
         await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int, *, share_port: bool) -> asyncio.Server:
+    """Open the listener; its connections are limited in number and in the time of their heads."""
+    server = runner.server
+    if server is None:
+        raise RuntimeError("the application is not set up")
+    factory = connection_factory(server, connection_cap(raise_file_limit()))
+    loop = asyncio.get_running_loop()
+    return await loop.create_server(factory, host, port, backlog=BACKLOG, reuse_port=share_port or None)

@@ -81,6 +81,17 @@ async def test_malformed_requests_get_a_clear_4xx(case: str, url: str, sandbox: 
     assert await sandbox.count_effects() == before
 
 
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "gzip, gzip", "klingon"])
+async def test_T25_a_content_encoding_is_refused(encoding: str, url: str) -> None:
+    headers = FORM | {"Content-Encoding": encoding}
+    body = urlencode(VALID_FORM).encode()
+    async with (
+        ClientSession() as client,
+        client.post(f"{url}{WEBHOOK_PATH}/ussd", data=body, headers=headers) as answer,
+    ):
+        assert answer.status == 415
+
+
 @pytest.mark.parametrize("missing", ["sessionId", "phoneNumber"])
 async def test_a_ussd_request_without_its_fields_ends_politely(
     missing: str, url: str, sandbox: GatewaySandbox
@@ -137,12 +148,6 @@ async def test_odd_answers_get_a_screen(text: str, url: str) -> None:
     await post_form(f"{url}{WEBHOOK_PATH}/ussd", VALID_FORM)
     status, words = await post_form(f"{url}{WEBHOOK_PATH}/ussd", VALID_FORM | {"text": text})
     assert status == 200 and words[:4] in ("CON ", "END ")
-
-
-async def test_a_body_that_is_not_what_its_encoding_says_is_400(url: str) -> None:
-    headers, place = FORM | {"Content-Encoding": "gzip"}, f"{url}{WEBHOOK_PATH}/ussd"
-    async with ClientSession() as client, client.post(place, data=b"junk", headers=headers) as answer:
-        assert answer.status == 400
 
 
 async def test_two_thousand_garbage_bodies_cause_no_5xx(url: str) -> None:
