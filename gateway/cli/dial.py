@@ -36,7 +36,8 @@ async def _dial(args: Namespace, script: Path | None, menu: Callable[[Path], Men
     async with bss_servers.demo_settings(args.billing) as base_settings:
         settings, overrides, faulty_sessions = terminal_phone.prepare_run(args, script, base_settings, menu)
         async with build_container(settings, overrides=overrides, load=menu) as container:
-            await startup.seed_demo(container)
+            if settings.database_url in startup.OWN_DATABASES:
+                await startup.seed_demo(container)
             phone_args = Namespace(
                 **vars(args) | {"caller": args.caller or startup.default_caller(container, args.operator)}
             )

@@ -15,6 +15,9 @@ from storage.demo.world import load_demo_world, seed_demo_world
 
 STATE_FOLDER = Path("var")
 SECRET_FILE = STATE_FOLDER / "demo-secret"
+DATABASE_URL = f"sqlite:///{STATE_FOLDER}/demo.db"
+OWN_DATABASES = frozenset({DATABASE_URL, "sqlite://"})
+"""Databases nobody named: the demo's default file, and the one in memory that a script plays in."""
 HOOK_TOKEN, AUTH_TOKEN = "demo", "demo-auth-token"
 OPERATOR_DEFAULTS: Mapping[str, Any] = {
     "billing": "sql",
@@ -34,7 +37,7 @@ def default_settings(environ: Mapping[str, str]) -> dict[str, Any]:
         "public_url": f"http://127.0.0.1:{port}",
         "internal_port": "0",
         "secret_key": _machine_secret(),
-        "database_url": f"sqlite:///{STATE_FOLDER}/demo.db",
+        "database_url": DATABASE_URL,
         "operators": {
             name: dict(OPERATOR_DEFAULTS)
             for name in pack_compiler.available_operators(read_packs_folder(environ))

@@ -25,6 +25,7 @@ from gateway.wiring.connections import DEFAULT_TRUST
 from gateway.wiring.container import Container, Overrides, build_container
 from menus.machine.menu import Menu
 from storage.credentials.passwords import SqlPasswords
+from storage.demo.ownership import claim_demo_database
 from storage.demo.world import seed_demo_world
 from storage.sql.engine import connect
 from storage.sql.migrate import upgrade_database
@@ -147,6 +148,7 @@ def scenario_of(dialog: Dialog, now: datetime) -> Scenario:
 
 async def _seed_database(path: Path, now: datetime, dataset: Mapping[str, Any] | None) -> None:
     database = connect(f"sqlite:///{path}")
+    await claim_demo_database(database)
     await upgrade_database(database)
     passwords = SqlPasswords(database)
     await seed_demo_world(database, passwords, now, dataset)

@@ -43,6 +43,7 @@ from storage.billing import backend as billing
 from storage.credentials.one_time_codes import SqlOneTimeCodes
 from storage.credentials.passwords import SqlPasswords
 from storage.crypto import derive_key
+from storage.demo.ownership import claim_demo_database
 from storage.ledger.sql_ledger import SqlLedger
 from storage.outbox.bulk_enqueue import SqlBulkOutbox
 from storage.outbox.sql_outbox import SqlOutbox
@@ -106,14 +107,15 @@ async def build_container(
 ) -> AsyncIterator[Container]:
     """Build the container from settings and close everything at the end of the block.
 
-    `load` compiles a pack's folder. Raises SettingsError, PackError, or Unavailable when the database does
+    `load` compiles a pack's folder. Raises SettingsError, PackError, ForeignDatabaseError when the demo is
+    given a database that it did not create, or Unavailable when the database does
     not answer within STARTUP_WAIT_SECONDS.
     """
     overrides = overrides or Overrides()
     async with AsyncExitStack() as stack:
         database = connect(settings.database_url)
         stack.push_async_callback(database.close)
-        await _upgrade_database(database)
+        await _prepare_database(database, is_demo=settings.demo)
         if isinstance(overrides.now, MonotonicClock):
             await stack.enter_async_context(_synchronise_clock(overrides.now, database))
         menu_versions = MenuVersions()
@@ -122,12 +124,17 @@ async def build_container(
         yield await _assemble(settings, menu_versions, overrides, database, stack)
 
 
-async def _upgrade_database(database: Database) -> None:
-    """Upgrade the schema, retrying while the database is unreachable: servers start in any order."""
+async def _prepare_database(database: Database, *, is_demo: bool) -> None:
+    """Upgrade the schema, retrying while the database is unreachable: servers start in any order.
+
+    The demo opens no database but its own: its worker would swallow another's messages.
+    """
     loop = asyncio.get_running_loop()
     until = loop.time() + STARTUP_WAIT_SECONDS
     while True:
         try:
+            if is_demo:
+                await claim_demo_database(database)
             return await upgrade_database(database)
         except Unavailable as failure:
             if loop.time() > until:

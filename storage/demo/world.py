@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from flows.domain.records import Secret
 from storage.credentials.passwords import SqlPasswords
 from storage.demo import extras, statements
+from storage.demo.ownership import require_marker
 from storage.sql.engine import Database
 
 YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -196,19 +197,12 @@ def _write_person(
     connection.execute(statements.INSERT_SUBSCRIBER, row)
     dates = {"whose": row["id"], "from_day": row["since"], "changed": row["sim_changed_at"]}
     connection.execute(statements.UPDATE_SUBSCRIBER, dates)
-    account = {"operator": operator.name, "account": row["account"]}
-    connection.execute(statements.DELETE_BILLS, account)
-    connection.execute(statements.DELETE_ENTRIES, account)
     usage = extras.build_entry_rows(operator.name, row["account"], person, operator.today, operator.unit)
-    entries = list(usage)
-    if entries:
-        connection.execute(statements.INSERT_ENTRY, entries)
-    if bills:
-        connection.execute(statements.INSERT_BILL, bills)
-        connection.execute(statements.INSERT_LINE, build_line_rows(operator, person, bills))
-    if bills and "siret" in person:
-        documents = [extras.build_document_row(operator.name, bill["id"]) for bill in bills]
-        connection.execute(statements.INSERT_DOCUMENT, documents)
+    documents = [extras.build_document_row(operator.name, bill["id"]) for bill in bills if "siret" in person]
+    lines = build_line_rows(operator, person, bills)
+    statements.insert_account_rows(
+        connection, operator.name, statements.AccountRows(bills, lines, documents, list(usage))
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,9 +249,10 @@ def load_demo_world() -> dict[str, Any]:
 async def seed_demo_world(
     database: Database, passwords: SqlPasswords, now: datetime, world: Mapping[str, Any] | None = None
 ) -> None:
-    """Write the demo world as of `now` (aware) to the database. Idempotent.
+    """Write the demo world as of `now` (aware) to a database that the demo created. Idempotent.
 
-    Secrets are set only where there are none, so one changed in the demo stays changed.
+    Secrets are set only where there are none, so one changed in the demo stays changed. Raises
+    ForeignDatabaseError for any other database, before anything is written to it.
     """
     world = load_demo_world() if world is None else world
     people = [
@@ -267,6 +262,9 @@ async def seed_demo_world(
     ]
 
     def job(connection: Connection) -> None:
+        require_marker(connection)
+        for name in world:
+            statements.delete_seeded_rows(connection, name)
         for operator, person in people:
             _write_person(connection, operator, person, now)
 

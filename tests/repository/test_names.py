@@ -13,17 +13,10 @@ ONE_WORD_SHARE = 0.35
 """Of public functions, methods and classes; well-kept libraries have 0.07 to 0.48."""
 DOCSTRING_WIDTH = 100
 IRREGULAR_PARTICIPLES = frozenset(
-    "told heard left found kept known shown said sent given written drawn begun held taken met saw made come gone "
-    "done seen put set_up bound caught chosen cut dealt drawn fallen felt forgotten gotten grown hidden hit kept lain "
-    "laid led lent lost meant paid read_out ridden risen run_out sat set_off shut slept sold spent spoken spun stood "
-    "stuck sung sunk swept sworn thought thrown understood woken worn won bought brought built".split()
+    ["told", "heard", "left", "found", "kept", "known", "shown", "said", "sent", "given", "written", "drawn", "begun", "held", "taken", "met", "saw", "made", "come", "gone", "done", "seen", "put", "set_up", "bound", "caught", "chosen", "cut", "dealt", "drawn", "fallen", "felt", "forgotten", "gotten", "grown", "hidden", "hit", "kept", "lain", "laid", "led", "lent", "lost", "meant", "paid", "read_out", "ridden", "risen", "run_out", "sat", "set_off", "shut", "slept", "sold", "spent", "spoken", "spun", "stood", "stuck", "sung", "sunk", "swept", "sworn", "thought", "thrown", "understood", "woken", "worn", "won", "bought", "brought", "built"]
 )
 ADJECTIVES = frozenset(
-    "able asleep awake bare big broken busy clean clear dead dear deaf deep different dry due dumb early easy elsewhere "
-    "empty fair familiar few fit fresh full good great hard idle kind large last late little lone loose lost loud many "
-    "mute naked near neat new nice nobodys odd old other own pale plain poor proper quick quiet raw rich right ripe "
-    "sad safe same shy sick silent single slow small sober soft sorry stale strange stray strong sure sweet tame thin "
-    "thrifty tidy tight tired true vain vast weak wet whole wide wild wise wrong young".split()
+    ["able", "asleep", "awake", "bare", "big", "broken", "busy", "clean", "clear", "dead", "dear", "deaf", "deep", "different", "dry", "due", "dumb", "early", "easy", "elsewhere", "empty", "fair", "familiar", "few", "fit", "fresh", "full", "good", "great", "hard", "idle", "kind", "large", "last", "late", "little", "lone", "loose", "lost", "loud", "many", "mute", "naked", "near", "neat", "new", "nice", "nobodys", "odd", "old", "other", "own", "pale", "plain", "poor", "proper", "quick", "quiet", "raw", "rich", "right", "ripe", "sad", "safe", "same", "shy", "sick", "silent", "single", "slow", "small", "sober", "soft", "sorry", "stale", "strange", "stray", "strong", "sure", "sweet", "tame", "thin", "thrifty", "tidy", "tight", "tired", "true", "vain", "vast", "weak", "wet", "whole", "wide", "wild", "wise", "wrong", "young"]
 )
 VAGUE_WORDS = ("manager", "helper", "util", "utils", "misc")
 FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)

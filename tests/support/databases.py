@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from flows.domain.records import Secret
+from storage.demo.ownership import add_marker, has_marker
 from storage.sql.engine import Database, connect
 from storage.sql.migrate import upgrade_url
 from tests.support.server_processes import run_in_own_loop
@@ -50,6 +51,23 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     opened = connect(database_url)
     yield opened
     await opened.close()
+
+
+async def mark_as_demo(database: Database) -> None:
+    """Mark a migrated database as the demo's own, so that demo data may be written to it."""
+
+    def job(connection: Connection) -> None:
+        if not has_marker(connection):
+            add_marker(connection)
+
+    await database.write(job)
+
+
+async def mark_url_as_demo(url: str) -> None:
+    """Open the database behind a URL and mark it as the demo's own."""
+    database = connect(url)
+    await mark_as_demo(database)
+    await database.close()
 
 
 async def count_rows(database: Database, table: str) -> int:

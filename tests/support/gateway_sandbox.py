@@ -32,7 +32,7 @@ from menus.model.session import Session
 from storage.credentials.passwords import SqlPasswords
 from storage.demo.world import seed_demo_world
 from storage.sql.engine import connect
-from tests.support.databases import CHEAP_HASHER, count_rows
+from tests.support.databases import CHEAP_HASHER, count_rows, mark_as_demo, mark_url_as_demo
 
 T = TypeVar("T")
 OPERATOR = "orange-ro"
@@ -139,6 +139,7 @@ class SandboxFactory:
         settings = _sandbox_settings(
             await self._copy_database(str(clock()), clock()), trust or {}, operator, more or {}
         )
+        await mark_url_as_demo(settings.database_url)
         fragile = FaultySessions()
         given = _test_overrides(clock, None if settings.redis_url else fragile.sessions, patience)
         async with build_container(settings, self.operators, given, self.menu) as built:
@@ -180,6 +181,7 @@ class SandboxFactory:
 async def _seed_database(path: Path, now: datetime) -> Path:
     database = connect(f"sqlite:///{path}")
     passwords = SqlPasswords(database, hasher=CHEAP_HASHER)
+    await mark_as_demo(database)
     await seed_demo_world(database, passwords, now)
     passwords.close()
     await database.close()

@@ -11,16 +11,18 @@ from storage.billing.sql import SqlBilling
 from storage.credentials.passwords import SqlPasswords
 from storage.demo.world import load_demo_world, seed_demo_world
 from storage.sql.engine import Database
-from tests.support.databases import CHEAP_HASHER, NOW, count_rows
+from tests.support.databases import CHEAP_HASHER, NOW, count_rows, mark_as_demo
 
 TODAY = date(2026, 3, 14)
 DAYS = [datetime(2026, 3, day, 12, tzinfo=UTC) for day in (1, 2, 14, 15, 16, 31)]
 DAYS += [datetime(2026, 1, 1, 0, 30, tzinfo=UTC), datetime(2025, 12, 31, 23, 30, tzinfo=UTC)]
 
 
-async def seed_world(database: Database, *operators: str, now: datetime = NOW) -> None:
-    """Insert the demo data, or only that of the given operators."""
+async def seed_world(database: Database, *operators: str, now: datetime = NOW, mark: bool = True) -> None:
+    """Insert the demo data, or only that of the given operators; `mark` makes the database the demo's first."""
     passwords, world = SqlPasswords(database, hasher=CHEAP_HASHER), load_demo_world()
+    if mark:
+        await mark_as_demo(database)
     await seed_demo_world(database, passwords, now, {name: world[name] for name in operators or world})
     passwords.close()
 

@@ -17,7 +17,7 @@ from storage.ledger.sql_ledger import SqlLedger
 from storage.outbox.sql_outbox import SqlOutbox
 from storage.sql.engine import Database, connect
 from storage.sql.migrate import upgrade_database
-from tests.support.databases import CHEAP_HASHER
+from tests.support.databases import CHEAP_HASHER, mark_as_demo
 from tests.support.faults.aggregator_phone import AggregatorPhone, wait_until_listening
 from tests.support.faults.delivery_history import HistoryVerdict, judge_history, read_states
 from tests.support.faults.gateway_processes import SECRET, GatewayLauncher, GatewayProcess, gateway_settings
@@ -54,6 +54,7 @@ class FaultHarness:
     async def seed_demo_data(self) -> None:
         """Insert the demo data, so that there are subscribers to dial as."""
         passwords = SqlPasswords(self.database, hasher=CHEAP_HASHER)
+        await mark_as_demo(self.database)
         await seed_demo_world(self.database, passwords, datetime.now(UTC))
         passwords.close()
 
