@@ -1,17 +1,14 @@
 """Composition root: builds the application container from settings."""
 
-import asyncio
-import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from flows.domain.actions import OperatorPorts
-from flows.domain.failures import Failure, Unavailable
 from flows.domain.ports import Billing, SessionStore
 from flows.domain.pseudonyms import Pseudonyms
 from flows.domain.records import DeferredStep, OutboundMessage, Secret
@@ -35,7 +32,7 @@ from gateway.observability.metrics import MetricsRegistry
 from gateway.publishing import pack_compiler
 from gateway.settings import Settings, SettingsError
 from gateway.wiring import connections as inbound
-from gateway.wiring import senders
+from gateway.wiring import database_start, senders
 from menus.machine.menu import Menu
 from storage.audit.trail import AuditWriter, SqlAuditChain
 from storage.audit.write_behind import WriteBehind
@@ -43,21 +40,11 @@ from storage.billing import backend as billing
 from storage.credentials.one_time_codes import SqlOneTimeCodes
 from storage.credentials.passwords import SqlPasswords
 from storage.crypto import derive_key
-from storage.demo.ownership import claim_demo_database
 from storage.ledger.sql_ledger import SqlLedger
 from storage.outbox.bulk_enqueue import SqlBulkOutbox
 from storage.outbox.sql_outbox import SqlOutbox
 from storage.privacy.export_erase import SqlPrivacy
-from storage.sql.engine import Database, connect
-from storage.sql.migrate import upgrade_database
-from storage.sql.server_clock import server_time
-
-log = logging.getLogger("dialtree.server")
-
-STARTUP_WAIT_SECONDS, RETRY_SECONDS = 30.0, 0.5
-"""Time a start waits for the database, and the pause between two attempts, in seconds."""
-CLOCK_SYNC_SECONDS = 60.0
-"""Interval of reading the time from the database."""
+from storage.sql.engine import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,52 +100,11 @@ async def build_container(
     """
     overrides = overrides or Overrides()
     async with AsyncExitStack() as stack:
-        database = connect(settings.database_url)
-        stack.push_async_callback(database.close)
-        await _prepare_database(database, is_demo=settings.demo)
-        if isinstance(overrides.now, MonotonicClock):
-            await stack.enter_async_context(_synchronise_clock(overrides.now, database))
+        database = await database_start.open_database(settings, overrides.now, stack)
         menu_versions = MenuVersions()
         for name in settings.operators:
             menu_versions.publish(load(pack_compiler.find_pack(name, settings.packs, root)))
         yield await _assemble(settings, menu_versions, overrides, database, stack)
-
-
-async def _prepare_database(database: Database, *, is_demo: bool) -> None:
-    """Upgrade the schema, retrying while the database is unreachable: servers start in any order.
-
-    The demo opens no database but its own: its worker would swallow another's messages.
-    """
-    loop = asyncio.get_running_loop()
-    until = loop.time() + STARTUP_WAIT_SECONDS
-    while True:
-        try:
-            if is_demo:
-                await claim_demo_database(database)
-            return await upgrade_database(database)
-        except Unavailable as failure:
-            if loop.time() > until:
-                raise
-            log.warning("server.database_unreachable", extra={"failure": type(failure).__name__})
-        await asyncio.sleep(RETRY_SECONDS)
-
-
-@asynccontextmanager
-async def _synchronise_clock(clock: MonotonicClock, database: Database) -> AsyncIterator[None]:
-    """Synchronise the clock with the database, so that leases and expiries agree across processes."""
-
-    async def synchronise_forever() -> None:
-        while True:
-            with suppress(Failure):
-                if instant := await server_time(database):
-                    clock.synchronise(instant)
-            await asyncio.sleep(CLOCK_SYNC_SECONDS)
-
-    task = asyncio.create_task(synchronise_forever())
-    try:
-        yield
-    finally:
-        task.cancel()
 
 
 async def _assemble(

@@ -1,8 +1,11 @@
 """Data safety: commands of the demo leave a database alone that the demo did not create."""
 
 import asyncio
+import logging
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -58,6 +61,14 @@ async def read_tables(url: str) -> dict[str, str]:
     return tables
 
 
+@pytest.fixture(autouse=True)
+def restored_logging() -> Iterator[None]:
+    """Restore the log handlers, which `demo` replaces."""
+    handlers = logging.getLogger().handlers[:]
+    yield
+    logging.getLogger().handlers[:] = handlers
+
+
 @pytest.fixture
 def production_url(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Return the URL of a database in use, which the environment names."""
@@ -84,7 +95,7 @@ def test_dial_puts_nobody_into_an_empty_database_it_was_given(
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'given.db'}")
     assert run_command(["dial", "--script", str(write_dialog(tmp_path))]) in (0, 1)
     assert not (tmp_path / "given.db").exists()
-    monkeypatch.setattr("sys.stdin", (tmp_path / "empty").open("w+"))
+    monkeypatch.setattr("sys.stdin", StringIO())
     assert run_command(["dial", "*100#"]) == 0
     tables = asyncio.run(read_tables(f"sqlite:///{tmp_path / 'given.db'}"))
     assert tables["billing_subscribers"] == tables["passwords"] == "[]"

@@ -1,0 +1,73 @@
+"""Database start: open it, wait until it answers, upgrade its schema, keep the clock in step with it."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import datetime
+
+from flows.domain.failures import Failure, Unavailable
+from gateway.clock import MonotonicClock
+from gateway.settings import Settings
+from storage.demo.ownership import claim_demo_database
+from storage.sql.engine import Database, connect
+from storage.sql.migrate import upgrade_database
+from storage.sql.server_clock import server_time
+
+log = logging.getLogger("dialtree.server")
+
+STARTUP_WAIT_SECONDS, RETRY_SECONDS = 30.0, 0.5
+"""Time a start waits for the database, and the pause between two attempts, in seconds."""
+CLOCK_SYNC_SECONDS = 60.0
+"""Interval of reading the time from the database."""
+
+
+async def open_database(settings: Settings, now: Callable[[], datetime], stack: AsyncExitStack) -> Database:
+    """Open the settings' database, upgraded; the stack closes it.
+
+    Raises Unavailable when it does not answer within STARTUP_WAIT_SECONDS, and ForeignDatabaseError when
+    the demo is given a database that it did not create.
+    """
+    database = connect(settings.database_url)
+    stack.push_async_callback(database.close)
+    await _prepare_database(database, is_demo=settings.demo)
+    if isinstance(now, MonotonicClock):
+        await stack.enter_async_context(_synchronise_clock(now, database))
+    return database
+
+
+async def _prepare_database(database: Database, *, is_demo: bool) -> None:
+    """Upgrade the schema, retrying while the database is unreachable: servers start in any order.
+
+    The demo opens no database but its own: its worker would swallow another's messages.
+    """
+    loop = asyncio.get_running_loop()
+    until = loop.time() + STARTUP_WAIT_SECONDS
+    while True:
+        try:
+            if is_demo:
+                await claim_demo_database(database)
+            return await upgrade_database(database)
+        except Unavailable as failure:
+            if loop.time() > until:
+                raise
+            log.warning("server.database_unreachable", extra={"failure": type(failure).__name__})
+        await asyncio.sleep(RETRY_SECONDS)
+
+
+@asynccontextmanager
+async def _synchronise_clock(clock: MonotonicClock, database: Database) -> AsyncIterator[None]:
+    """Synchronise the clock with the database, so that leases and expiries agree across processes."""
+
+    async def synchronise_forever() -> None:
+        while True:
+            with suppress(Failure):
+                if instant := await server_time(database):
+                    clock.synchronise(instant)
+            await asyncio.sleep(CLOCK_SYNC_SECONDS)
+
+    task = asyncio.create_task(synchronise_forever())
+    try:
+        yield
+    finally:
+        task.cancel()
