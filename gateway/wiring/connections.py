@@ -14,13 +14,14 @@ from gateway.http.guard import Guard, WebhookEndpoint
 from gateway.http.rejection_limit import RejectionLimiter
 from gateway.providers.contract import Connection, Provider
 from gateway.providers.registry import discover_providers
-from gateway.settings import ConnectionSettings, Settings
+from gateway.settings import ConnectionSettings, Settings, SettingsError
 from menus.machine.menu import Menu
 from storage.sessions import connect
 from storage.sessions.counters import FallbackCounters, MemoryCounters, RedisCounters
 from storage.sessions.fallback import FallbackSessions
 from storage.sessions.leaky_bucket import TurnRateLimit
 from storage.sessions.memory_store import MemorySessions
+from storage.sessions.pipelining import ScriptClient
 from storage.sessions.redis_store import RedisSessions
 
 TURN_LEASE_SECONDS = 5.0
@@ -94,6 +95,14 @@ def build_guard(
     )
 
 
+def _connect_redis(settings: Settings) -> ScriptClient:
+    """Return the Redis client; SettingsError for a URL it cannot use, without repeating it."""
+    try:
+        return connect.build_script_client(settings.redis_url, settings.redis_seconds)
+    except ValueError as error:
+        raise SettingsError(f"redis_url: {error}") from None
+
+
 async def open_session_stores(
     settings: Settings, now: Callable[[], datetime], stack: AsyncExitStack
 ) -> tuple[SessionStore, Counters]:
@@ -103,7 +112,7 @@ async def open_session_stores(
     local_tallies = MemoryCounters(lambda: now().timestamp())
     if not settings.redis_url:
         return memory_sessions, local_tallies
-    scripts = connect.build_script_client(settings.redis_url, settings.redis_seconds)
+    scripts = _connect_redis(settings)
     redis_sessions = RedisSessions(
         scripts, rate_limit=limit, wait_seconds=REPEAT_WAIT_SECONDS, lease_seconds=TURN_LEASE_SECONDS
     )

@@ -1,21 +1,28 @@
 """Redis clients and session stores from a URL: single server, Sentinel or Cluster."""
 
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from redis.asyncio import Redis
-from redis.asyncio.cluster import RedisCluster
+from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 from redis.maint_notifications import MaintNotificationsConfig
 
 from storage.sessions.leaky_bucket import TurnRateLimit
-from storage.sessions.pipelining import ClusterScripts, PipelinedScripts, ScriptClient
+from storage.sessions.pipelining import PipelinedScripts, ScriptClient
+from storage.sessions.redis_cluster import ClusterScripts
+from storage.sessions.redis_sentinel import ParallelSentinel
 from storage.sessions.redis_store import RedisSessions
 
 _REDIS_PORT = 6379
 _SENTINEL_PORT = 26379
+_TLS_OPTIONS = frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs"})
+_OPTIONS_BY_KIND = {"": {"db", "client_name"}, "sentinel": {"sentinel_password"}, "cluster": set[str]()}
+"""Options of a URL by the kind of deployment, beside the TLS files of the rediss schemes."""
+_ENCODING_RULE = "special characters of a password are percent-encoded: / as %2F, @ as %40, # as %23"
+MIN_HOST_SECONDS = 0.5
+"""Least time one host of a Sentinel or Cluster has to answer a search, which goes on behind the callers."""
 
 
 def build_redis_sessions(
@@ -31,7 +38,8 @@ def build_redis_sessions(
     redis://[user:password@]host[:port][/db]                     one server; rediss:// over TLS
     redis+sentinel://[...@]host:port,host:port/service[/db]      the sentinels' current master
     redis+cluster://[...@]host:port,host:port                    a cluster
-    (and rediss+sentinel, rediss+cluster). `?sentinel_password=` is for sentinels with their own password.
+    (and rediss+sentinel, rediss+cluster). Options: `?ssl_ca_certs=` and the other TLS files;
+    `?sentinel_password=` for sentinels with their own password. Any host of a list may be gone or silent.
     Every call waits `budget_seconds` at most. ValueError for any other URL; it does not repeat the URL,
     which may hold a password.
     """
@@ -42,17 +50,35 @@ def build_redis_sessions(
 
 def build_script_client(url: str, budget_seconds: float = 0.1) -> ScriptClient:
     """Return a script client for a Redis URL in the form `build_redis_sessions` describes."""
-    scheme, _, kind = urlsplit(url).scheme.partition("+")
-    if scheme not in ("redis", "rediss") or kind not in ("", "sentinel", "cluster"):
-        raise ValueError("a Redis URL begins with redis://, rediss://, redis+sentinel:// or redis+cluster://")
+    parts = _split_url(url)
+    kind = parts.scheme.partition("+")[2]
     if kind == "sentinel":
-        master, *sentinels = _sentinel_clients(url)
+        master, *sentinels = _sentinel_clients(parts, budget_seconds)
         return PipelinedScripts(master, budget_seconds, sentinels=sentinels)
     if kind == "cluster":
-        return ClusterScripts(_cluster_client(url), budget_seconds)
+        hosts = _parse_hosts(parts, _REDIS_PORT)
+        return ClusterScripts(_cluster_client(parts, hosts, budget_seconds), budget_seconds, hosts)
     return PipelinedScripts(
         Redis.from_url(url, **_no_retry_options(), **_no_maintenance_options()), budget_seconds
     )
+
+
+def _split_url(url: str) -> SplitResult:
+    """Return the parts of a Redis URL that can be used; otherwise ValueError, which repeats none of it."""
+    try:
+        parts = urlsplit(url)
+        _parse_hosts(parts, _REDIS_PORT)
+    except ValueError:
+        raise ValueError(f"a Redis URL has hosts as name:port, and {_ENCODING_RULE}") from None
+    scheme, _, kind = parts.scheme.partition("+")
+    if scheme not in ("redis", "rediss") or kind not in _OPTIONS_BY_KIND:
+        raise ValueError("a Redis URL begins with redis://, rediss://, redis+sentinel:// or redis+cluster://")
+    if "@" in parts.path + parts.query + parts.fragment or parts.fragment:
+        raise ValueError(f"in a Redis URL {_ENCODING_RULE}")
+    known = _OPTIONS_BY_KIND[kind] | (_TLS_OPTIONS if scheme == "rediss" else set())
+    if parse_qs(parts.query, keep_blank_values=True).keys() - known:
+        raise ValueError(f"options of a {parts.scheme} URL are {', '.join(sorted(known)) or 'none'}")
+    return parts
 
 
 def _no_retry_options() -> dict[str, Any]:
@@ -63,21 +89,29 @@ def _no_retry_options() -> dict[str, Any]:
     return {"retry": Retry(NoBackoff(), 0), "socket_timeout": None, "socket_connect_timeout": None}
 
 
+def _discovery_options(budget_seconds: float) -> dict[str, Any]:
+    """Limit what a search for a master or for nodes waits for one host, which may be silent."""
+    seconds = max(budget_seconds, MIN_HOST_SECONDS)
+    return {**_no_retry_options(), "socket_timeout": seconds, "socket_connect_timeout": seconds}
+
+
 def _no_maintenance_options() -> dict[str, Any]:
     """Turn off maintenance notifications: with them redis-py hands out connections the server has closed."""
     return {"protocol": 2, "maint_notifications_config": MaintNotificationsConfig(enabled=False)}
 
 
-def _sentinel_clients(url: str) -> list[Redis]:
+def _sentinel_clients(parts: SplitResult, budget_seconds: float) -> list[Redis]:
     """Return the client of the master, and those of its sentinels."""
-    service, *rest = urlsplit(url).path.strip("/").split("/")
+    service, *rest = parts.path.strip("/").split("/")
     if not service:
         raise ValueError("a Sentinel URL ends with the name of the service: redis+sentinel://host:26379/NAME")
-    login = _login_options(url)
-    password = parse_qs(urlsplit(url).query).get("sentinel_password")
-    tls = {"ssl": True} if "ssl" in login else {}
-    lookup = {**_no_retry_options(), **tls, **({"password": password[0]} if password else {})}
-    sentinel = Sentinel(_parse_hosts(url, _SENTINEL_PORT), sentinel_kwargs=lookup)  # type: ignore[no-untyped-call]
+    if rest and not rest[0].isdigit():
+        raise ValueError("a Sentinel URL ends with the number of a database, or with the service's name")
+    login = _login_options(parts)
+    password = parse_qs(parts.query).get("sentinel_password")
+    tls = {name: value for name, value in login.items() if name.startswith("ssl")}
+    lookup = {**_discovery_options(budget_seconds), **tls, **({"password": password[0]} if password else {})}
+    sentinel = ParallelSentinel(_parse_hosts(parts, _SENTINEL_PORT), sentinel_kwargs=lookup)  # type: ignore[no-untyped-call]
     database: dict[str, Any] = {"db": int(rest[0]) if rest else 0}
     master: Redis = sentinel.master_for(
         service, **database, **login, **_no_retry_options(), **_no_maintenance_options()
@@ -85,24 +119,28 @@ def _sentinel_clients(url: str) -> list[Redis]:
     return [master, *sentinel.sentinels]
 
 
-def _cluster_client(url: str) -> RedisCluster:
-    nodes = _parse_hosts(url, _REDIS_PORT)
-    host, port = nodes[0]
+def _cluster_client(parts: SplitResult, hosts: list[tuple[str, int]], budget_seconds: float) -> RedisCluster:
     return RedisCluster(
-        host=host, port=port, **_login_options(url), **_no_retry_options(), **_no_maintenance_options()
+        startup_nodes=[ClusterNode(host, port) for host, port in hosts],
+        **_login_options(parts),
+        **_discovery_options(budget_seconds),
+        **_no_maintenance_options(),
     )
 
 
-def _login_options(url: str) -> dict[str, Any]:
-    parts = urlsplit(url)
+def _login_options(parts: SplitResult) -> dict[str, Any]:
+    """Return user, password and TLS options for the servers of a Sentinel or Cluster URL."""
     user, _, password = parts.netloc.rpartition("@")[0].partition(":")
     login = {"username": unquote(user) or None, "password": unquote(password) or None}
     filled: dict[str, Any] = {name: value for name, value in login.items() if value}
-    return filled | ({"ssl": True} if parts.scheme.startswith("rediss") else {})
+    if not parts.scheme.startswith("rediss"):
+        return filled
+    tls = {name: values[0] for name, values in parse_qs(parts.query).items() if name in _TLS_OPTIONS}
+    return filled | {"ssl": True} | tls
 
 
-def _parse_hosts(url: str, default_port: int) -> list[tuple[str, int]]:
+def _parse_hosts(parts: SplitResult, default_port: int) -> list[tuple[str, int]]:
     """Parse `a:1,b` into pairs of host and port; IPv6 addresses are in brackets."""
-    places = urlsplit(url).netloc.rpartition("@")[2].split(",")
-    addresses = [urlsplit(f"//{place}") for place in places]
+    places = parts.netloc.rpartition("@")[2].split(",")
+    addresses = [urlsplit(f"//{place.strip()}") for place in places]
     return [(each.hostname or "127.0.0.1", each.port or default_port) for each in addresses]

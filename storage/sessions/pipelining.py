@@ -2,18 +2,17 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from hiredis import pack_command
 from redis.asyncio import Redis
-from redis.asyncio.cluster import RedisCluster
 from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import NoScriptError, RedisError, ResponseError
-from redis.exceptions import TimeoutError as RedisTimeout
+from redis.exceptions import NoScriptError, ResponseError
 
-from flows.domain.failures import Down, Slow, Unavailable
+from flows.domain.failures import Down
+from storage.sessions.redis_errors import REDIS_ERRORS, translate_error
 
 ScriptArgument = str | bytes | int
 
@@ -94,7 +93,7 @@ class PipelinedScripts:
             async with asyncio.timeout(10 * self._budget_seconds):
                 for script in scripts:
                     await self._client.script_load(script.source)
-        except (TimeoutError, RedisError, OSError) as error:
+        except REDIS_ERRORS as error:
             raise translate_error(error) from error
 
     async def aclose(self) -> None:
@@ -125,7 +124,7 @@ class PipelinedScripts:
         try:
             async with asyncio.timeout_at(deadline):
                 await self._send_calls([call for call in calls if not call.answer.done()])
-        except (TimeoutError, RedisError, OSError) as error:
+        except REDIS_ERRORS as error:
             _fail_calls(calls, error)
         finally:
             _fail_calls(calls, Down("redis: pipeline cancelled"))
@@ -152,40 +151,6 @@ class PipelinedScripts:
             await pool.release(connection)
 
 
-class ClusterScripts:
-    """Script client of a Redis Cluster: each call goes unpipelined to the node that holds its keys."""
-
-    def __init__(self, client: RedisCluster, budget_seconds: float = 0.1) -> None:
-        self._client = client
-        self._budget_seconds = budget_seconds
-
-    async def run_script(self, script: Script, *words: ScriptArgument) -> Any:
-        """Implement `ScriptClient.run_script`."""
-        return await self._run_within(self._evaluate(script, *words), self._budget_seconds)
-
-    async def load_scripts(self, *scripts: Script) -> None:
-        """Implement `ScriptClient.load_scripts`, with ten times the budget: it discovers the nodes first."""
-        for script in scripts:
-            await self._run_within(self._client.script_load(script.source), 10 * self._budget_seconds)
-
-    async def aclose(self) -> None:
-        """Implement `ScriptClient.aclose`."""
-        await self._client.aclose()
-
-    async def _evaluate(self, script: Script, *words: ScriptArgument) -> Any:
-        try:
-            return await self._client.execute_command("EVALSHA", script.sha1, script.key_count, *words)
-        except NoScriptError:
-            return await self._client.execute_command("EVAL", script.source, script.key_count, *words)
-
-    async def _run_within(self, work: Awaitable[Any], seconds: float) -> Any:
-        try:
-            async with asyncio.timeout(seconds):
-                return await work
-        except (TimeoutError, RedisError, OSError) as error:
-            raise translate_error(error) from error
-
-
 def _pack_commands(calls: list[_PendingCall], *, scripts_loaded: bool) -> bytes:
     """Pack all commands with hiredis: redis-py's own asyncio packer is most of a turn's cost."""
     pieces = []
@@ -202,15 +167,6 @@ async def _read_answer(connection: AbstractConnection) -> Any:
         return await connection.read_response()
     except ResponseError as error:
         return error
-
-
-def translate_error(error: Exception) -> Unavailable:
-    """Translate a Redis error: no answer in time is Slow; full, gone, read-only or loading is Down."""
-    if isinstance(error, Unavailable):
-        return type(error)(str(error))
-    if isinstance(error, TimeoutError | RedisTimeout):
-        return Slow("redis: no answer in time")
-    return Down(f"redis: {type(error).__name__}: {str(error)[:80]}")
 
 
 def _resolve_calls(calls: list[_PendingCall], answers: list[Any]) -> list[_PendingCall]:

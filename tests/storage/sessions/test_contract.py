@@ -196,7 +196,7 @@ async def test_a_lease_of_before_a_drop_is_worth_nothing_after(sessions: Session
 
 
 async def test_limited_counts_turns_of_one_subscriber(make: MakeSessions) -> None:
-    sessions = make(limit=TurnRateLimit(3, 60))
+    sessions = make(rate_limit=TurnRateLimit(3, 60))
     one, two = (SessionKey(uuid.uuid4().hex, "a") for _ in range(2))
     for hop in "123":
         await take_turn(sessions, one, hop)
@@ -207,7 +207,7 @@ async def test_limited_counts_turns_of_one_subscriber(make: MakeSessions) -> Non
 
 
 async def test_the_limit_leaks(make: MakeSessions, key: SessionKey) -> None:
-    sessions = make(limit=TurnRateLimit(2, 0.1))
+    sessions = make(rate_limit=TurnRateLimit(2, 0.1))
     await take_turn(sessions, key, "1")
     await take_turn(sessions, key, "2")
 

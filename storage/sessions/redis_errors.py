@@ -1,0 +1,18 @@
+"""Redis errors: every exception of the client library, translated into failures."""
+
+from redis.exceptions import RedisClusterException, RedisError
+from redis.exceptions import TimeoutError as RedisTimeout
+
+from flows.domain.failures import Down, Slow, Unavailable
+
+REDIS_ERRORS = (TimeoutError, RedisError, RedisClusterException, OSError)
+"""Exceptions of a Redis that cannot be used; those of a cluster do not derive from RedisError."""
+
+
+def translate_error(error: Exception) -> Unavailable:
+    """Translate a Redis error: no answer in time is Slow; full, gone, read-only or loading is Down."""
+    if isinstance(error, Unavailable):
+        return type(error)(str(error))
+    if isinstance(error, TimeoutError | RedisTimeout):
+        return Slow("redis: no answer in time")
+    return Down(f"redis: {type(error).__name__}: {str(error)[:80]}")
