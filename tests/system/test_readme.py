@@ -1,4 +1,4 @@
-"""The README's console blocks, run as printed against a demo."""
+"""Console blocks of the README and of the pages in docs, run as printed against a demo."""
 
 import re
 import subprocess
@@ -23,8 +23,15 @@ NUMBER_PATTERN = re.compile(r"\d+")
 """Numbers that differ from day to day (dates, codes); the rest must print as written."""
 
 
-def console_blocks() -> list[str]:
-    return CONSOLE_BLOCK.findall((ROOT / "README.md").read_text())
+PAGES_WITH_COMMANDS = [
+    path.relative_to(ROOT).as_posix()
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+    if CONSOLE_BLOCK.search(path.read_text())
+]
+
+
+def console_blocks(page: str) -> list[str]:
+    return CONSOLE_BLOCK.findall((ROOT / page).read_text())
 
 
 def block_commands(block: str) -> str:
@@ -43,16 +50,21 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoProcess]:
         yield served
 
 
-def test_every_console_block_prints_what_it_says(demo: DemoProcess) -> None:
+def test_readme_and_quickstart_have_console_blocks() -> None:
+    assert {"README.md", "docs/quickstart.md"} <= set(PAGES_WITH_COMMANDS)
+
+
+@pytest.mark.parametrize("page", PAGES_WITH_COMMANDS)
+def test_every_console_block_prints_what_it_says(page: str, demo: DemoProcess) -> None:
     folder, port = demo.folder, demo.port
     ran = ""
-    for block in console_blocks():
+    for block in console_blocks(page):
         ran += block_commands(block).replace("8080", str(port)) + "\necho '=== next'\n"
     result = subprocess.run(["bash", "-eu", "-c", ran], cwd=folder, capture_output=True, text=True, timeout=60)
     assert result.returncode == 0, result.stderr
     heard = result.stdout.split("=== next\n")
     assert [block_output(output) for output in heard[:-1]] == [
-        block_output(block.replace("8080", str(port))) for block in console_blocks()
+        block_output(block.replace("8080", str(port))) for block in console_blocks(page)
     ]
 
 
@@ -68,12 +80,12 @@ async def walk_row(page: PhonePage, begin: str, keys: list[str], shown: str) -> 
 
 
 @pytest.mark.asyncio(loop_scope="session")
-async def test_its_walk_activates_on_three_channels_and_each_saved_test_passes(
+async def test_the_quickstart_activates_on_three_channels_and_each_saved_test_passes(
     demo: DemoProcess, browser: Browser
 ) -> None:
     began, saved = time.monotonic(), list[str]()
     async with open_phone_page(browser, demo.url, "readme") as page:
-        for begin, keys, shown in TABLE_ROW.findall((ROOT / "README.md").read_text()):
+        for begin, keys, shown in TABLE_ROW.findall((ROOT / "docs" / "quickstart.md").read_text()):
             await walk_row(page, begin, re.findall(r"`([^`]+)`", keys), shown)
             saved.append((await page.download_dialog(demo.folder)).name)
     assert time.monotonic() - began < PATIENCE_SECONDS
@@ -81,9 +93,9 @@ async def test_its_walk_activates_on_three_channels_and_each_saved_test_passes(
     assert demo.run_command("dial", "--script", *saved).stderr.count(": passes") == 3
 
 
-def test_every_conversation_it_shows_is_one_that_is_tested() -> None:
+def test_every_conversation_shown_is_one_that_is_tested() -> None:
     tested = [path.read_text() for path in (ROOT / "tests" / "dialogs").rglob("*.dialog")]
-    shown = DIALOG_BLOCK.findall((ROOT / "README.md").read_text())
+    shown = DIALOG_BLOCK.findall((ROOT / "docs" / "conversations.md").read_text())
     assert len(shown) >= 4 and all(any(talk in whole for whole in tested) for talk in shown)
 
 

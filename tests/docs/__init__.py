@@ -1,0 +1,1 @@
+"""Tests of README and docs: what they name exists, and their steps work."""
