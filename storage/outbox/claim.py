@@ -1,18 +1,18 @@
 """Outbox claim: take due rows under a lease with a fencing token, renew leases, release rows."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from math import ceil
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, case, exists, select, text, update
+from sqlalchemy import Connection, bindparam, case, update
 
 from flows.domain.records import ClaimedMessage
 from storage.crypto import AeadCipher
-from storage.outbox.enqueue import PRIORITY, decrypt_item
+from storage.outbox.due_rows import DEFERRABLE_PRIORITY, DueRow, list_partitions, select_fairly
+from storage.outbox.enqueue import decrypt_item
 from storage.sql import bulk
 from storage.sql.bulk import in_array
-from storage.sql.tables import opt_outs, outbox
+from storage.sql.tables import outbox
 
 LEASE = timedelta(seconds=4)
 """Lease of a claimed row, unless renewed; afterwards others may claim it and the old fence is refused."""
@@ -20,91 +20,11 @@ LEASE = timedelta(seconds=4)
 HANDED_OVER = "handed over"
 """Reason of a claimed row whose worker began to send it: its outcome may be unknown from here on."""
 
+UNREADABLE = "unreadable"
+"""Reason of a row whose payload was deleted, damaged, or encrypted with another key."""
+
 _ROW = outbox.c
-_RECIPIENT_OPTED_OUT = and_(
-    _ROW.kind.in_(("notice", "campaign")),
-    exists().where(opt_outs.c.operator == _ROW.operator, opt_outs.c.number == _ROW.to),
-)
 _NOW = bindparam("now", type_=_ROW.due_at.type)
-_LIMIT = bindparam("most", type_=_ROW.attempt.type)
-
-
-class _DueRow(NamedTuple):
-    """A due row, as `SELECT_DUE` reads it; attribute access on the driver's rows takes ten times as long."""
-
-    id: int
-    fence: int
-    attempt: int
-    state: str
-    reason: str
-    key: str
-    operator: str
-    form: str
-    kind: str
-    to: str
-    route: str
-    language: str
-    step: str
-    payload: bytes | None
-    expires_at: datetime | None
-    opted_out: bool
-
-
-_DUE_COLUMNS = tuple(outbox.c[name] for name in _DueRow._fields[:-1])
-
-
-SELECT_DUE = (
-    select(*_DUE_COLUMNS, _RECIPIENT_OPTED_OUT.label("unwanted"))
-    .where(
-        _ROW.due_at.is_not(None),
-        _ROW.priority == bindparam("priority"),
-        _ROW.operator == bindparam("operator"),
-        _ROW.route == bindparam("route"),
-        _ROW.due_at <= _NOW,
-    )
-    .order_by(_ROW.due_at, _ROW.id)
-    .limit(_LIMIT)
-    .with_for_update(skip_locked=True, of=outbox)
-)
-"""The due rows of one partition: an index range scan, independent of what waits in other partitions."""
-
-DEFERRABLE_PRIORITY = PRIORITY["notice"]
-"""From this priority on rows can wait: they are not claimed while their route is saturated."""
-
-
-class _Partition(NamedTuple):
-    """The outbox rows of one priority, operator and route."""
-
-    priority: int
-    operator: str
-    route: str
-
-
-_PARTITION_COLUMNS = tuple(outbox.c[name] for name in _Partition._fields)
-SELECT_PARTITIONS = (
-    select(*_PARTITION_COLUMNS).where(_ROW.due_at.is_not(None)).distinct().order_by(*_PARTITION_COLUMNS)
-)
-SELECT_PARTITIONS_BY_SKIP_SCAN = text(
-    """
-    WITH RECURSIVE lane AS (
-        (SELECT priority, operator, route FROM outbox WHERE due_at IS NOT NULL
-            ORDER BY priority, operator, route LIMIT 1)
-        UNION ALL
-        SELECT following.* FROM lane CROSS JOIN LATERAL (
-            SELECT each.priority, each.operator, each.route FROM outbox AS each
-            WHERE each.due_at IS NOT NULL
-                AND (each.priority, each.operator, each.route) > (lane.priority, lane.operator, lane.route)
-            ORDER BY each.priority, each.operator, each.route LIMIT 1
-        ) AS following
-    )
-    SELECT priority, operator, route FROM lane
-    """
-)
-"""Partitions with waiting rows, by a loose index scan (skip scan).
-
-For `SELECT_PARTITIONS` PostgreSQL would read the whole queue.
-"""
-
 _ID_IN_ARRAY = in_array(_ROW.id, "ids")
 CLAIM_ROWS = (
     update(outbox)
@@ -163,62 +83,80 @@ CLOSE_ROWS = (
     .where(_ID_IN_ARRAY)
     .values(state=bindparam("final"), reason=bindparam("why"), due_at=None, payload=None, changed_at=_NOW)
 )
+CLOSE_UNREADABLE_ROWS = CLOSE_ROWS.values(payload=_ROW.payload)
+"""The payload stays: with the right key, or once it was restored, the row can be replayed."""
+
+
+class ClaimBatch(NamedTuple):
+    """What one claim transaction did with the due rows it read."""
+
+    messages: list[ClaimedMessage]
+    """Claimed messages."""
+    closed_count: int
+    """Rows closed because they must not be sent, or cannot be read."""
 
 
 def claim_rows(
     connection: Connection,
     cipher: AeadCipher,
     limit: int,
+    clock: Callable[[], datetime],
+    saturated: Collection[tuple[str, str]] = (),
+) -> ClaimBatch:
+    """Read at most `limit` due rows, claim them under a lease and close those that must not be sent.
+
+    Fewer rows than were asked for, or none, do not mean that no more are due: a transaction reads one batch, so
+    that it ends in time whatever the queue begins with. The lease counts from the time `clock` tells after
+    the rows were read. `saturated`: operators and routes whose deferrable rows are not claimed.
+    """
+    messages: list[ClaimedMessage] = []
+    closed_count = 0
+    now = clock()
+    for rows in _read_batch(connection, limit, now, saturated):
+        sendable, closing = _sort_rows(rows, cipher, now)
+        closed_count += _close_rows(connection, closing, now)
+        if sendable:
+            ids = [message.id for message in sendable]
+            connection.execute(CLAIM_ROWS, {"ids": ids, "until": clock() + LEASE, "now": now})
+        messages += sendable
+    return ClaimBatch(messages, closed_count)
+
+
+def close_unsendable_rows(
+    connection: Connection,
+    cipher: AeadCipher,
+    limit: int,
     now: datetime,
     saturated: Collection[tuple[str, str]] = (),
-) -> list[ClaimedMessage]:
-    """Claim up to `limit` due rows under a lease and close those that must not be sent.
+) -> int:
+    """Close what must not be sent among the first `limit` due rows; return how many rows that were."""
+    closed_count = 0
+    for rows in _read_batch(connection, limit, now, saturated):
+        _, closing = _sort_rows(rows, cipher, now)
+        closed_count += _close_rows(connection, closing, now)
+    return closed_count
 
-    `saturated`: operators and routes whose deferrable rows are not claimed.
+
+def _read_batch(
+    connection: Connection, limit: int, now: datetime, saturated: Collection[tuple[str, str]]
+) -> Iterator[list[DueRow]]:
+    """Yield up to `limit` due rows in all, in parts; each part must be claimed or closed before the next.
+
+    The commit is asynchronous: a claim lost in a power cut is made again. None of its rows was handed
+    over, because that commit is synchronous.
     """
-    # Commit asynchronously: a claim lost in a power cut is made again. None of its rows was handed
-    # over, because that commit is synchronous.
     bulk.force_index_scans(connection, "synchronous_commit")
-    messages: list[ClaimedMessage] = []
     partitions = [
         partition
-        for partition in _waiting_partitions(connection)
+        for partition in list_partitions(connection)
         if partition.priority < DEFERRABLE_PRIORITY or partition[1:] not in saturated
     ]
-    while partitions and (remaining := limit - len(messages)) > 0:
+    while partitions and limit > 0:
         same_priority = [partition for partition in partitions if partition.priority == partitions[0].priority]
-        rows, with_more = _select_fairly(connection, same_priority, remaining, now)
-        messages += _claim_or_close(connection, cipher, rows, now)
+        rows, with_more = select_fairly(connection, same_priority, limit, now)
+        limit -= len(rows)
+        yield rows
         partitions = with_more + partitions[len(same_priority) :]
-    return messages
-
-
-def _waiting_partitions(connection: Connection) -> list[_Partition]:
-    """Return the partitions with waiting rows, ordered by priority."""
-    steps = connection.dialect.name == "postgresql"
-    return [
-        _Partition._make(row)
-        for row in connection.execute(SELECT_PARTITIONS_BY_SKIP_SCAN if steps else SELECT_PARTITIONS)
-    ]
-
-
-def _select_fairly(
-    connection: Connection, partitions: Sequence[_Partition], limit: int, now: datetime
-) -> tuple[list[_DueRow], list[_Partition]]:
-    """Select up to `limit` due rows in equal shares of the partitions; also return those with more rows.
-
-    No more rows are read and locked than are claimed, and no operator's bill run delays another's.
-    """
-    rows: list[_DueRow] = []
-    with_more: list[_Partition] = []
-    for index, partition in enumerate(partitions):
-        share = ceil((limit - len(rows)) / (len(partitions) - index))
-        result = connection.execute(SELECT_DUE, {**partition._asdict(), "now": now, "most": share})
-        due_rows = [_DueRow._make(row) for row in result]
-        rows += due_rows
-        if len(due_rows) == share:
-            with_more.append(partition)
-    return rows, with_more
 
 
 def renew_leases(
@@ -246,38 +184,41 @@ def release_rows(
     bulk.execute_rows(connection, RELEASE_ROW, RELEASE_ROW_BULK, rows, now=now)
 
 
-def _claim_or_close(
-    connection: Connection, cipher: AeadCipher, rows: Sequence[_DueRow], now: datetime
-) -> list[ClaimedMessage]:
-    """Close the rows that must not be sent and claim the others."""
+def _sort_rows(
+    rows: Sequence[DueRow], cipher: AeadCipher, now: datetime
+) -> tuple[list[ClaimedMessage], dict[tuple[str, str], list[int]]]:
+    """Return the messages to send, and the ids of the other rows by final state and reason."""
     messages: list[ClaimedMessage] = []
     closing: dict[tuple[str, str], list[int]] = {}
     for row in rows:
         final = _closing_state(row, now) or _open_row(row, cipher, messages, now)
         if final is not None:
             closing.setdefault(final, []).append(row.id)
+    return messages, closing
+
+
+def _close_rows(connection: Connection, closing: Mapping[tuple[str, str], list[int]], now: datetime) -> int:
+    """Write the final states; return the number of rows."""
     for (state, reason), ids in closing.items():
-        connection.execute(CLOSE_ROWS, {"ids": ids, "final": state, "why": reason, "now": now})
-    if messages:
-        parameters = {"ids": [message.id for message in messages], "until": now + LEASE, "now": now}
-        connection.execute(CLAIM_ROWS, parameters)
-    return messages
+        statement = CLOSE_UNREADABLE_ROWS if reason == UNREADABLE else CLOSE_ROWS
+        connection.execute(statement, {"ids": ids, "final": state, "why": reason, "now": now})
+    return sum(map(len, closing.values()))
 
 
 def _open_row(
-    row: _DueRow, cipher: AeadCipher, messages: list[ClaimedMessage], now: datetime
+    row: DueRow, cipher: AeadCipher, messages: list[ClaimedMessage], now: datetime
 ) -> tuple[str, str] | None:
     """Decrypt a row into `messages`; return the state `dead` when it cannot be decrypted."""
     try:
         item = decrypt_item(row, cipher)
     except ValueError:
-        return "dead", "unreadable"
+        return "dead", UNREADABLE
     lapsed = row.state == "claimed" and row.reason == HANDED_OVER
     messages.append(ClaimedMessage(row.id, row.fence + 1, row.attempt + 1, item, now, lapsed))
     return None
 
 
-def _closing_state(row: _DueRow, now: datetime) -> tuple[str, str] | None:
+def _closing_state(row: DueRow, now: datetime) -> tuple[str, str] | None:
     if row.expires_at is not None and row.expires_at <= now:
         return "expired", "expired before it was sent"
     if row.opted_out:

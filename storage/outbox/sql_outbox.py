@@ -1,8 +1,9 @@
 """Outbox in SQL: claims under a lease, settlement under a fencing token, receipts, inspection, replay."""
 
-from collections.abc import Awaitable, Collection, Sequence
+import time
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, get_args
 
 from sqlalchemy import Connection, bindparam, func, select, update
@@ -20,6 +21,11 @@ from storage.sql.wakeup import notify_workers
 
 POLL_SECONDS = 1.0
 """Workers poll the table this often, whether they are notified or not."""
+
+CLAIM_TIME = timedelta(seconds=1)
+"""How long one claim goes on closing rows while it finds none to send; the next claim continues."""
+CLOSING_BATCH = 2_000
+"""Due rows read by one transaction that only closes rows: far below what fits in its time limit."""
 
 OutboxState = Literal[
     "pending", "claimed", "again", "unknown", "sent", "delivered", "failed", "dead", "expired", "opted_out"
@@ -71,6 +77,7 @@ REPLAY_ROW = (
         _ROW.id == bindparam("row"),
         _ROW.state.in_(("dead", "failed", "unknown", "expired")),
         _ROW.payload.is_not(None),
+        _ROW.kind != "code",
     )
     .values(
         state="pending",
@@ -93,23 +100,41 @@ PURGE_STATEMENTS = (
 class SqlOutbox:
     """Implements the `Outbox` port, inspection and replay; `secret` decrypts the payloads."""
 
-    def __init__(self, database: Database, secret: Secret) -> None:
+    def __init__(
+        self, database: Database, secret: Secret, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._database = database
         self._cipher = AeadCipher(secret, KEY_PURPOSE)
         self._outcome_batcher = OutcomeBatcher(database, AuditWriter(secret))
+        self._monotonic = monotonic
 
     async def claim(
         self, limit: int, now: datetime, full: Collection[tuple[str, str]] = ()
     ) -> Sequence[ClaimedMessage]:
-        """Claim up to `most` due rows for `LEASE`, codes first; no row is claimed by two workers.
+        """Claim up to `limit` due rows for `LEASE`, codes first; no row is claimed by two workers.
 
         Notices and campaigns of operators and routes in `full` (saturated) are not claimed; the others
         share the batch equally. Rows that expired, whose recipient opted out, or that cannot be
-        decrypted are closed instead.
+        decrypted are closed instead, in transactions of one batch each, until something is claimed or
+        `CLAIM_SECONDS` are over.
         """
-        return await self._database.write(
-            lambda connection: claim.claim_rows(connection, self._cipher, limit, now, full)
-        )
+        started_at = self._monotonic()
+
+        def clock() -> datetime:
+            """Return the time by whole seconds since the call: a lease counts from the end of the claim."""
+            return now + timedelta(seconds=int(self._monotonic() - started_at))
+
+        while True:
+            batch = await self._database.write(
+                lambda connection: claim.claim_rows(connection, self._cipher, limit, clock, full)
+            )
+            if batch.messages or not batch.closed_count or clock() >= now + CLAIM_TIME:
+                return batch.messages
+            await self._database.write(
+                lambda connection: claim.close_unsendable_rows(
+                    connection, self._cipher, CLOSING_BATCH, clock(), full
+                )
+            )
 
     async def renew_leases(
         self, parcels: Sequence[ClaimedMessage], now: datetime, *, sending: bool

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import repeat
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import (
     Boolean,
@@ -27,6 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 RowValues = tuple[Any, ...]
@@ -109,6 +110,10 @@ class _ListParameter(TypeDecorator[Sequence[Any]]):
 class _InArray(FunctionElement[bool]):
     type: TypeEngine[bool] = Boolean()
     inherit_cache = True
+
+    def self_group(self, against: OperatorType | None = None) -> Self:
+        """Return the condition as it is: with `= 1` appended, SQLite would scan the whole table."""
+        return self
 
 
 @compiles(_InArray)

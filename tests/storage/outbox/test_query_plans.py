@@ -39,7 +39,7 @@ async def deep_queue(postgres_database: str) -> AsyncIterator[Database]:
 
 async def test_a_claim_reads_its_batch_and_not_the_queue(deep_queue: Database) -> None:
     def job(connection: Connection) -> tuple[int, int]:
-        parcels = claim_rows(connection, AeadCipher(SECRET, KEY_PURPOSE), 10, NOW)
+        parcels = claim_rows(connection, AeadCipher(SECRET, KEY_PURPOSE), 10, lambda: NOW).messages
         assert len(renew_leases(connection, parcels, NOW, sending=True)) == 10
         scanned, fetched = connection.execute(ROWS_READ).one()
         return scanned, fetched
@@ -50,7 +50,8 @@ async def test_a_claim_reads_its_batch_and_not_the_queue(deep_queue: Database) -
 
 async def test_a_full_route_is_not_read(deep_queue: Database) -> None:
     def job(connection: Connection) -> tuple[int, int]:
-        assert claim_rows(connection, AeadCipher(SECRET, KEY_PURPOSE), 10, NOW, {("orange-ro", "sms")}) == []
+        full = {("orange-ro", "sms")}
+        assert claim_rows(connection, AeadCipher(SECRET, KEY_PURPOSE), 10, lambda: NOW, full) == ([], 0)
         scanned, fetched = connection.execute(ROWS_READ).one()
         return scanned, fetched
 
