@@ -5,7 +5,6 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from html import escape
 
 from aiohttp import web
 
@@ -13,12 +12,12 @@ from flows.domain.failures import Failure, NotFound
 from flows.domain.records import AuditEntry, ChangeSet, LinkPurpose, MagicLink, Secret
 from flows.selfcare import invoice
 from flows.services.eligibility import ineligibility_outcome
-from gateway.pages import html, responses
+from gateway.pages import responses
 from gateway.pages.action_request import build_action_request
 from gateway.pages.bill_pdf import PdfRenderer
 from gateway.pages.bill_view import Statement, build_statement
 from gateway.pages.csrf import CookieJar, CsrfTokens
-from gateway.pages.html import FormInput
+from gateway.pages.form_input import FormInput
 from gateway.pages.page_request import PageRequest
 from gateway.pages.sealed_token import TokenSealer
 from menus.model.facts import Text
@@ -32,8 +31,8 @@ BILLING_TIMEOUT_SECONDS = 2.5
 """Time billing has while a code is redeemed; the page after it asks again."""
 LINK_PURPOSE: LinkPurpose = "bill"
 FORM_INPUTS = (
-    FormInput("number", 20, 'type="tel" inputmode="tel" autocomplete="tel"'),
-    FormInput("code", 12, 'type="text" inputmode="numeric" autocomplete="one-time-code"'),
+    FormInput("number", 20, {"type": "tel", "inputmode": "tel", "autocomplete": "tel"}),
+    FormInput("code", 12, {"type": "text", "inputmode": "numeric", "autocomplete": "one-time-code"}),
 )
 LOGOUT_FIELD = "leave"
 """The field of the log-out form."""
@@ -89,13 +88,8 @@ class BillPage:
 
     def show_form(self, request: PageRequest, text: str, status: int) -> web.Response:
         """Show the form with an error text; the input is not repeated, as it may be somebody's number."""
-        body = (
-            html.render_alert(request, text, FORM_INPUTS)
-            + html.render_paragraph(request, "page.bill_how")
-            + html.render_paragraph(request, "page.bill_life")
-            + html.render_form(request, FORM_INPUTS, "page.see", has_error=text == "page.refused")
-        )
-        return responses.html_page(request, "page.bill_title", body, status)
+        values = {"error": text, "inputs": FORM_INPUTS, "has_error": text == "page.refused"}
+        return responses.html_page(request, "bill_login.html", "page.bill_title", values, status)
 
     async def download_pdf(self, request: PageRequest) -> web.Response:
         """Return the bill as a PDF; without a login, redirect to the form."""
@@ -154,10 +148,11 @@ class BillPage:
             result = await _read_bill(request, login, "web.bill")
         except NotFound:
             return self.show_form(request, "page.refused", 200)
-        body = _bill_html(request, result) if isinstance(result, Statement) else f"<p>{escape(result)}</p>"
-        logout = html.render_form(request, (), "page.leave", extra_html=html.hidden_field(LOGOUT_FIELD, "1"))
-        hint = html.render_paragraph(request, "page.leave_hint")
-        return responses.html_page(request, "page.bill_title", f"{body}\n{logout}\n{hint}")
+        found = (
+            {"statement": result} if isinstance(result, Statement) else {"statement": None, "reason": result}
+        )
+        values = {**found, "pdf_url": _pdf_url(request), "logout": {LOGOUT_FIELD: "1"}}
+        return responses.html_page(request, "bill.html", "page.bill_title", values)
 
 
 async def _bind_if_answered(request: PageRequest, login: BillLogin) -> BillLogin:
@@ -205,8 +200,6 @@ def _typed_number(request: PageRequest) -> str:
     return request.menu.parse_msisdn(request.form_fields.get("number", "")) or ""
 
 
-def _bill_html(request: PageRequest, statement: Statement) -> str:
+def _pdf_url(request: PageRequest) -> str:
     query = f"?lang={request.language}" if request.language_requested else ""
-    link = f'<p><a href="/{request.operator}/bill.pdf{query}">{request.html_text("page.pdf")}</a></p>'
-    detail = html.render_table(statement.detail_title, statement.detail_rows, statement.detail_header)
-    return f"{html.render_table(statement.title, statement.rows)}\n{detail}\n{link}"
+    return f"/{request.operator}/bill.pdf{query}"

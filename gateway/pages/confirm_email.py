@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from flows.domain.records import AuditEntry, ChangeSet, MagicLink, Preference, Secret
-from gateway.pages import html, magic_links, responses
+from gateway.pages import magic_links, responses
 from gateway.pages.csrf import CsrfTokens
 from gateway.pages.page_request import PageRequest
 
@@ -30,7 +30,7 @@ class ConfirmPage:
         if link is None:
             return magic_links.link_expired_page(request)
         text = await self._confirm_address(request, token, link)
-        return responses.html_page(request, "page.confirm_title", html.render_success(request, text))
+        return responses.success_page(request, "page.confirm_title", text)
 
     def show_form(self, request: PageRequest, text: str, status: int) -> web.Response:
         """Show the first page with an error text."""

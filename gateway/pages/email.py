@@ -11,7 +11,7 @@ from flows.selfcare import registration
 from gateway.pages import magic_links
 from gateway.pages.action_request import build_action_request
 from gateway.pages.csrf import CsrfTokens
-from gateway.pages.html import FormInput
+from gateway.pages.form_input import FormInput
 from gateway.pages.link_form import LinkForm, LinkFormPage
 from gateway.pages.page_request import PageRequest
 from gateway.pages.sealed_token import TokenSealer
@@ -19,7 +19,7 @@ from menus.model.facts import Email, Facts
 from menus.text.input_parsing import parse_email
 
 log = logging.getLogger("dialtree.pages")
-EMAIL_INPUT = FormInput("mailbox", 254, 'type="email" autocomplete="email" dir="ltr"')
+EMAIL_INPUT = FormInput("mailbox", 254, {"type": "email", "autocomplete": "email", "dir": "ltr"})
 RESULT_TEXTS = {"ok": "page.mailbox_done", "pending": "page.mailbox_sent"}
 """The page's text by the registration's outcome; any other outcome asks to try later."""
 

@@ -10,10 +10,10 @@ from flows.domain.failures import NotFound
 from flows.domain.records import AuditEntry, LinkPurpose, MagicLink, Secret
 from flows.selfcare import code
 from flows.services import file_links
-from gateway.pages import html, magic_links, responses
+from gateway.pages import magic_links, responses
 from gateway.pages.action_request import build_action_request
 from gateway.pages.file_builder import FileBuilder
-from gateway.pages.html import FormInput
+from gateway.pages.form_input import FormInput
 from gateway.pages.page_request import PageRequest
 from gateway.pages.sealed_token import TokenSealer
 from menus.model.facts import PhoneNumber
@@ -23,7 +23,9 @@ log = logging.getLogger("dialtree.pages")
 LINK_PURPOSE: LinkPurpose = "file"
 SEALED_LINK_FIELD = "slip"
 """The field that stands for the link's token, encrypted for this visitor."""
-FORM_INPUTS = (FormInput("code", 12, 'type="text" inputmode="numeric" autocomplete="one-time-code"'),)
+FORM_INPUTS = (
+    FormInput("code", 12, {"type": "text", "inputmode": "numeric", "autocomplete": "one-time-code"}),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,17 +100,13 @@ class FilePage:
         self, request: PageRequest, file: file_links.LinkedFile, sealed_link: str, error_text: str = ""
     ) -> web.Response:
         """Show the form for the code."""
-        prompt = f"<p>{request.html_text('page.file_code', {'line': PhoneNumber(file.number)})}</p>"
-        form = html.render_form(
-            request,
-            FORM_INPUTS,
-            "page.file_download",
-            has_error=bool(error_text),
-            extra_html=html.hidden_field(SEALED_LINK_FIELD, sealed_link),
-        )
-        return responses.html_page(
-            request, "page.file_title", html.render_alert(request, error_text, FORM_INPUTS) + prompt + form
-        )
+        values = {
+            "error": error_text,
+            "inputs": FORM_INPUTS,
+            "prompt": request.plain_text("page.file_code", {"line": PhoneNumber(file.number)}),
+            "hidden": {SEALED_LINK_FIELD: sealed_link},
+        }
+        return responses.html_page(request, "file_code.html", "page.file_title", values)
 
 
 def _parse_link(link: MagicLink | None) -> file_links.LinkedFile | None:

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from aiohttp import web
 
 from flows.domain.records import LinkPurpose, Secret
-from gateway.pages import html, magic_links, responses
-from gateway.pages.html import FormInput
+from gateway.pages import magic_links, responses
+from gateway.pages.form_input import FormInput
 from gateway.pages.page_request import PageRequest
 from gateway.pages.sealed_token import TokenSealer
 
@@ -55,16 +55,17 @@ class LinkForm:
 
     def show_form(self, request: PageRequest, sealed_link: str, error_text: str = "") -> web.Response:
         """Show the form with the encrypted token."""
-        alert = html.render_alert(request, error_text, (self.form_input,))
-        hidden = html.hidden_field(SEALED_LINK_FIELD, sealed_link)
-        form = html.render_form(
-            request, (self.form_input,), self.button, has_error=bool(error_text), extra_html=hidden
-        )
-        return responses.html_page(request, self.title, alert + form)
+        values = {
+            "error": error_text,
+            "inputs": (self.form_input,),
+            "button": self.button,
+            "hidden": {SEALED_LINK_FIELD: sealed_link},
+        }
+        return responses.html_page(request, "link_form.html", self.title, values)
 
     def show_success(self, request: PageRequest, text: str) -> web.Response:
         """Show a success text."""
-        return responses.html_page(request, self.title, html.render_success(request, text))
+        return responses.success_page(request, self.title, text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,13 @@
 from aiohttp import web
 
 from flows.domain.records import LinkPurpose, MagicLink, Secret
-from gateway.pages import html, responses
-from gateway.pages.html import FormInput
+from gateway.pages import responses
+from gateway.pages.form_input import FormInput
 from gateway.pages.page_request import PageRequest
 
-LINK_INPUT = FormInput("link", 200, 'type="text" autocomplete="off" autocapitalize="none" spellcheck="false"')
+LINK_INPUT = FormInput(
+    "link", 200, {"type": "text", "autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+)
 
 
 async def find_link(request: PageRequest, token: Secret, purpose: LinkPurpose) -> MagicLink | None:
@@ -25,11 +27,10 @@ def show_link_form(
     request: PageRequest, title: str, button: str, text: str = "", status: int = 200
 ) -> web.Response:
     """Show the page a link leads to: its script posts the fragment; without scripts the token is typed."""
-    body = html.render_alert(request, text) + html.render_form(request, (LINK_INPUT,), button)
-    return responses.html_page(request, title, body, status, script=True)
+    values = {"error": text, "inputs": (LINK_INPUT,), "button": button}
+    return responses.html_page(request, "link.html", title, values, status)
 
 
 def link_expired_page(request: PageRequest) -> web.Response:
     """Show one and the same page for every link that opens nothing, whatever the reason."""
-    body = f'<div role="alert">{html.render_paragraph(request, "page.gone")}</div>'
-    return responses.html_page(request, "page.gone_title", body, 404)
+    return responses.html_page(request, "link_expired.html", "page.gone_title", status=404)

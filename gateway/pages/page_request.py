@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from html import escape
 
 from flows.domain.actions import OperatorPorts
+from gateway.http.html_templates import HtmlTemplates
 from menus.machine.menu import Menu
 from menus.model.facts import Fact, Rows
 
@@ -16,6 +16,7 @@ class PageRequest:
 
     menu: Menu = field(repr=False)
     ports: OperatorPorts = field(repr=False)
+    templates: HtmlTemplates = field(repr=False)
     path: str
     """Where forms are posted: the page's own path, without a query."""
     language: str
@@ -48,10 +49,6 @@ class PageRequest:
     def plain_text(self, name: str, facts: Mapping[str, Fact | Rows] | None = None) -> str:
         """Return a text of the catalogue as plain text."""
         return self.menu.fill_text(name, self.language, "web", facts or {})
-
-    def html_text(self, name: str, facts: Mapping[str, Fact | Rows] | None = None) -> str:
-        """Return a text of the catalogue, escaped for HTML."""
-        return escape(self.plain_text(name, facts))
 
     def format_fact(self, fact: Fact) -> str:
         """Return a fact as this language writes it, plain text."""

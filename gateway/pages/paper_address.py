@@ -10,7 +10,7 @@ from flows.domain.failures import NotFound
 from flows.domain.records import AuditEntry, ChangeSet, Consent, MagicLink, Preference, Secret
 from gateway.pages import magic_links
 from gateway.pages.csrf import CsrfTokens
-from gateway.pages.html import FormInput
+from gateway.pages.form_input import FormInput
 from gateway.pages.link_form import LinkForm, LinkFormPage
 from gateway.pages.page_request import PageRequest
 from gateway.pages.sealed_token import TokenSealer
@@ -19,7 +19,7 @@ from menus.text.input_parsing import is_card_like
 log = logging.getLogger("dialtree.pages")
 MIN_CHARACTERS, MAX_CHARACTERS = 3, 200
 """Characters of an address."""
-ADDRESS_INPUT = FormInput("address", MAX_CHARACTERS, 'autocomplete="street-address"', line_count=3)
+ADDRESS_INPUT = FormInput("address", MAX_CHARACTERS, {"autocomplete": "street-address"}, line_count=3)
 
 
 def build_page(csrf_tokens: CsrfTokens, token_sealer: TokenSealer) -> LinkFormPage:

@@ -13,6 +13,7 @@ from flows.domain.ports import Counters
 from flows.engine.menu_versions import MenuVersions
 from flows.engine.subscriber_cache import SubscriberCache
 from gateway.http import decoding
+from gateway.http.html_templates import HtmlTemplates
 from gateway.pages import responses
 from gateway.pages.bill import LOGIN_COOKIE, BillPage
 from gateway.pages.csrf import CSRF_FIELD, CookieJar, CsrfTokens, is_seed
@@ -52,6 +53,7 @@ class PagePipeline:
     rate_limit_key: Callable[[web.Request], str]
     counters: Counters = field(repr=False)
     posts_per_minute: int
+    templates: HtmlTemplates = field(repr=False)
 
     def get_handler(self, page: Page) -> PageHandler:
         """Return the handler of a page's GET."""
@@ -130,6 +132,7 @@ class PagePipeline:
         return PageRequest(
             menu=self.menu_versions.current_menu(operator),
             ports=self.subscriber_caches[operator].ports,
+            templates=self.templates,
             path=path.removesuffix(".pdf"),
             language=negotiate_language(languages, requested, request.headers.get("Accept-Language", "")),
             languages=languages,

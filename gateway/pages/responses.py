@@ -1,10 +1,11 @@
 """HTTP responses of the pages, with security headers (CSP, HSTS, no-store)."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from aiohttp import web
 
-from gateway.pages import html
+from gateway.pages.languages import text_direction
 from gateway.pages.page_request import PageRequest
 
 SECURITY_HEADERS: Mapping[str, str] = {
@@ -35,12 +36,25 @@ ASSET_CACHE = "public, max-age=3600"
 
 
 def html_page(
-    request: PageRequest, title: str, body: str, status: int = 200, *, script: bool = False
+    request: PageRequest, template: str, title: str, values: Mapping[str, Any] | None = None, status: int = 200
 ) -> web.Response:
-    """Return a whole HTML page."""
-    text = html.render_document(request, title, body, script=script)
+    """Return a whole HTML page: a template under a title, which is the name of a text."""
+    text = request.templates.render(template, {**_layout_values(request), "title": title, **(values or {})})
     headers = {**SECURITY_HEADERS, "Content-Language": request.language}
     return web.Response(status=status, text=text, content_type="text/html", headers=headers)
+
+
+def _layout_values(request: PageRequest) -> dict[str, Any]:
+    """Return what every page shows: its operator, its direction, and its other languages with their codes."""
+    config = request.menu.config
+    codes = [config.languages[each].locale.partition("_")[0].upper() for each in request.languages]
+    return {
+        "request": request,
+        "text": request.plain_text,
+        "operator_title": config.title,
+        "direction": text_direction(request.language),
+        "languages": tuple(zip(request.languages, codes, strict=True)),
+    }
 
 
 def see_other(url: str) -> web.Response:
@@ -78,14 +92,13 @@ def static_asset(data: bytes, content_type: str) -> web.Response:
     return web.Response(body=data, content_type=content_type, charset="utf-8", headers=headers)
 
 
+def success_page(request: PageRequest, title: str, text: str) -> web.Response:
+    """Return a page that says a thing is done."""
+    return html_page(request, "success.html", title, {"success": text})
+
+
 def service_unavailable_page(request: PageRequest) -> web.Response:
     """Return a 503 page: a dependency is unavailable, nothing was changed."""
-    response = html_page(
-        request, "page.problem", f'<div class="alert" role="alert">{_apology_html(request)}</div>', 503
-    )
+    response = html_page(request, "unavailable.html", "page.problem", status=503)
     response.headers["Retry-After"] = "30"
     return response
-
-
-def _apology_html(request: PageRequest) -> str:
-    return html.render_paragraph(request, "house.sorry")

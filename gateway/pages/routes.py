@@ -11,6 +11,7 @@ from flows.domain.ports import Counters
 from flows.domain.records import Secret
 from flows.engine.menu_versions import MenuVersions
 from flows.engine.subscriber_cache import SubscriberCache
+from gateway.http.html_templates import HtmlTemplates
 from gateway.pages import bill, email, file, magic_links, paper_address, responses
 from gateway.pages.bill import BillPage
 from gateway.pages.confirm_email import ConfirmPage
@@ -22,6 +23,7 @@ from gateway.pages.sealed_token import TokenSealer
 from storage.crypto import derive_key
 
 ASSET_FOLDER = Path(__file__).parent
+TEMPLATE_FOLDER = ASSET_FOLDER / "templates"
 STATIC_ASSETS = {"style.css": "text/css", "link.js": "text/javascript"}
 FORM_FIELDS: Mapping[str, Sequence[str]] = {
     "bill": (*(each.name for each in bill.FORM_INPUTS), bill.LOGOUT_FIELD),
@@ -52,7 +54,7 @@ class SubscriberPages:
     """Per client address; a PDF counts like a POST."""
 
     def build_routes(self) -> list[web.RouteDef]:
-        """Return the routes for `Application.add_routes`; reads the style sheet and the script."""
+        """Return the routes for `Application.add_routes`; reads templates, style sheet and script."""
         cookies = CookieJar(self.public_url.startswith("https://"))
         csrf_tokens = CsrfTokens(derive_key(self.secret, "pages"))
         limit = (self.counters, self.posts_per_minute)
@@ -64,6 +66,7 @@ class SubscriberPages:
             self.make_token,
             self.rate_limit_key,
             *limit,
+            HtmlTemplates(TEMPLATE_FOLDER),
         )
         token_sealer = TokenSealer.from_secret(self.secret)
         bill_page = BillPage(cookies, csrf_tokens, token_sealer, self.make_token)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from gateway.demo import startup
 from gateway.dialogs.sandbox import SandboxFactory
+from gateway.http.html_templates import HtmlTemplates
 from gateway.phone.handset_pool import HandsetPool
 from gateway.phone.map_page import MapPage
-from gateway.phone.site import PhoneSite
+from gateway.phone.site import TEMPLATE_FOLDER, PhoneSite
 from gateway.publishing import pack_compiler
 from gateway.publishing.hot_reload import PackReloader
 from gateway.wiring.container import Container
@@ -34,8 +35,9 @@ async def open_phone_site(
             SandboxFactory(Path(folder), lambda pack: _current_menu(container, pack), dataset),
             metrics.watch_funnel_only,
         )
-        map_page = MapPage(menu_versions, metrics.funnel, _pack_locator(container, root))
-        site = PhoneSite(pool, menu_versions, container.webhooks.now, map_page, dataset)
+        templates = HtmlTemplates(TEMPLATE_FOLDER)
+        map_page = MapPage(menu_versions, metrics.funnel, templates, _pack_locator(container, root))
+        site = PhoneSite(pool, menu_versions, container.webhooks.now, map_page, templates, dataset)
         async with watch_packs(container, root) as reloader:
             reloader.on_published.append(site.publish_menu)
             reloader.on_published.append(

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from aiohttp import web
 from flows.engine.menu_versions import MenuVersions
 from gateway.dialogs.format import DialogError
 from gateway.dialogs.sandbox import Scenario
+from gateway.http.html_templates import HtmlTemplates
 from gateway.phone.handset import NETWORK_FAULTS, Handset
 from gateway.phone.handset_pool import HandsetPool
 from gateway.phone.map_page import MapPage
@@ -21,8 +22,8 @@ from menus.machine.menu import Menu
 from storage.demo.world import demo_people
 
 STATIC_FOLDER = Path(__file__).parent
+TEMPLATE_FOLDER = STATIC_FOLDER / "templates"
 STATIC_FILES = {
-    "/phone": ("phone.html", "text/html"),
     "/phone/phone.css": ("phone.css", "text/css"),
     "/phone/phone.js": ("phone.js", "text/javascript"),
     "/phone/icon.svg": ("icon.svg", "image/svg+xml"),
@@ -36,6 +37,16 @@ SECURITY_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+SWITCHES: Sequence[tuple[Mapping[str, str], str]] = (
+    ({"data-trick": "lost", "aria-pressed": "false"}, "Lose the next reply"),
+    ({"data-trick": "twice", "aria-pressed": "false"}, "Deliver the next twice"),
+    ({"data-spoil": "billing", "data-state": "slow", "aria-pressed": "false"}, "Billing slow"),
+    ({"data-spoil": "billing", "data-state": "down", "aria-pressed": "false"}, "Billing down"),
+    ({"data-spoil": "sessions", "data-state": "down", "aria-pressed": "false"}, "Redis down"),
+    ({"id": "drop", "disabled": ""}, "Drop the call"),
+    ({"data-wait": "16 minutes"}, "Clock +16 minutes"),
+)
+"""The fault switches: attributes that tell the page's script what to do, and label."""
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 """Host names it answers to: protects against DNS rebinding."""
 KEEPALIVE_SECONDS = 15.0
@@ -54,6 +65,7 @@ class PhoneSite:
     menu_versions: MenuVersions = field(repr=False)
     now: Callable[[], datetime]
     map_page: MapPage = field(repr=False)
+    templates: HtmlTemplates = field(repr=False)
     dataset: Mapping[str, Any] = field(repr=False)
     """Demo data set of the phones, by operator."""
     pack_findings: dict[str, list[str]] = field(default_factory=dict, repr=False)
@@ -64,6 +76,7 @@ class PhoneSite:
         routes = [web.get(path, _loopback_only(_static_file(*what))) for path, what in STATIC_FILES.items()]
         handset_path = "/phone/handsets/{name}"
         routes += [
+            web.get("/phone", _loopback_only(self._show_phone)),
             web.get("/phone/world", _loopback_only(self._list_operators)),
             web.get("/phone/map", _loopback_only(self._show_map)),
             web.post("/phone/handsets", _loopback_only(self._open_handset)),
@@ -90,6 +103,9 @@ class PhoneSite:
 
     async def _on_shutdown(self, app: web.Application) -> None:
         await self.pool.close_all()
+
+    async def _show_phone(self, request: web.Request) -> web.StreamResponse:
+        return _html_response(self.templates.render("phone.html", {"switches": SWITCHES}))
 
     async def _list_operators(self, request: web.Request) -> web.StreamResponse:
         with_people = [name for name in self.dataset if name in self.menu_versions.menus]
@@ -165,7 +181,7 @@ class PhoneSite:
         query = request.query
         path = query.get("path", "").split()
         page = self.map_page.render(query.get("operator", ""), query.get("channel", "ussd"), path)
-        return web.Response(text=page, content_type="text/html", headers=SECURITY_HEADERS)
+        return _html_response(page)
 
     def _require_handset(self, request: web.Request) -> Handset:
         handset = self.pool.find_handset(request.match_info["name"])
@@ -209,6 +225,10 @@ def _static_file(name: str, kind: str) -> PhoneHandler:
         return web.Response(body=data, content_type=kind, charset="utf-8", headers=SECURITY_HEADERS)
 
     return serve
+
+
+def _html_response(page: str) -> web.Response:
+    return web.Response(text=page, content_type="text/html", headers=SECURITY_HEADERS)
 
 
 def _json_response(what: Any, status: int = 200) -> web.Response:

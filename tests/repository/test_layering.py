@@ -33,7 +33,7 @@ PACKAGES = (
 LIBRARIES = {
     "gateway": {
         *("aiohttp", "africastalking", "twilio", "pydantic", "prometheus_client", "requests", "urllib3"),
-        *("fpdf", "aiosmtplib"),
+        *("fpdf", "aiosmtplib", "jinja2", "markupsafe"),
     },
     "storage": {
         *("redis", "sqlalchemy", "aiohttp", "yarl", "hiredis", "asyncpg", "alembic", "argon2"),

@@ -18,8 +18,10 @@ from pyhanko_certvalidator import ValidationContext
 
 from flows.domain.records import Bill, BillDocument
 from flows.services.file_links import LinkedFile
+from gateway.http.html_templates import HtmlTemplates
 from gateway.pages.file_builder import FileBuilder
 from gateway.pages.page_request import PageRequest
+from gateway.pages.routes import TEMPLATE_FOLDER
 from storage.demo.extras import SIGNED_SPECIMEN
 from storage.privacy.data_map import DataSubject
 from tests.support.gateway_sandbox import SandboxFactory
@@ -132,6 +134,7 @@ async def fetch_archive(
     visit = PageRequest(
         bouygues_server.sandbox.menu,
         people.ports,
+        HtmlTemplates(TEMPLATE_FOLDER),
         FILE_PATH,
         "fr",
         ("fr",),

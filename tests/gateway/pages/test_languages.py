@@ -10,12 +10,14 @@ import pytest
 from pypdf import PdfReader
 
 import gateway.pages as package
-from gateway.pages import html
+from gateway.http.html_templates import HtmlTemplates
 from gateway.pages.bill import FORM_INPUTS
 from gateway.pages.bill_pdf import render_pdf
 from gateway.pages.bill_view import Statement
+from gateway.pages.form_input import FormInput
 from gateway.pages.languages import REQUIRED_TEXTS, negotiate_language, offered_languages
 from gateway.pages.page_request import PageRequest
+from gateway.pages.routes import TEMPLATE_FOLDER
 from gateway.publishing import pack_compiler
 from menus.machine.menu import Menu
 from menus.text.catalogue import Catalogue
@@ -69,8 +71,9 @@ def test_every_language_of_every_pack_has_the_words_of_the_pages(operator: str) 
 
 
 def test_the_list_of_texts_is_what_the_pages_say() -> None:
-    source = "".join(path.read_text() for path in PAGES_FOLDER.glob("*.py") if path.name != "languages.py")
-    said = set(re.findall(r'["\'](page\.[a-z_]+)["\']', source))
+    files = [*PAGES_FOLDER.glob("*.py"), *TEMPLATE_FOLDER.glob("*.html")]
+    source = "".join(path.read_text() for path in files if path.name != "languages.py")
+    said = set(re.findall(r'["\'](page\.[a-z_]+[a-z])["\']', source))
     built = {
         f"page.{each.name}{tail}" for each in (*FORM_INPUTS, *_other_languages()) for tail in ("", "_hint")
     }
@@ -79,8 +82,8 @@ def test_the_list_of_texts_is_what_the_pages_say() -> None:
     assert said | built == set(REQUIRED_TEXTS)
 
 
-def _other_languages() -> tuple[html.FormInput, ...]:
-    return html.FormInput("link", 1), html.FormInput("address", 1), html.FormInput("mailbox", 1)
+def _other_languages() -> tuple[FormInput, ...]:
+    return FormInput("link", 1), FormInput("address", 1), FormInput("mailbox", 1)
 
 
 @pytest.mark.parametrize("path", [BILL, ADDRESS, MAILBOX, CONFIRM])
@@ -167,8 +170,12 @@ def test_the_document_joins_arabic_letters() -> None:
     assert "فاتورة" in text and "79.90" in text and "07***101" in text
 
 
-def test_whatever_stands_in_a_bill_is_escaped(sandbox: GatewaySandbox) -> None:
-    table = html.render_table("<i>", [("a&b", '"><script>')], ("x", "y"))
+def test_whatever_stands_in_a_bill_is_escaped(tmp_path: Path) -> None:
+    (tmp_path / "parts.html").write_text((TEMPLATE_FOLDER / "parts.html").read_text())
+    (tmp_path / "bill.html").write_text(
+        '{% from "parts.html" import table with context %}{{ table("<i>", rows, ("x", "y")) }}'
+    )
+    table = HtmlTemplates(tmp_path).render("bill.html", {"rows": [("a&b", '"><script>')]})
     assert "<script>" not in table and "&lt;i&gt;" in table and "a&amp;b" in table
     StrictPageParser(table)
 
@@ -178,6 +185,7 @@ def test_page_requests_show_no_secret_in_repr(sandbox: GatewaySandbox) -> None:
     visit = PageRequest(
         sandbox.menu,
         people.ports,
+        HtmlTemplates(TEMPLATE_FOLDER),
         BILL,
         "ro",
         ("ro",),
