@@ -134,7 +134,7 @@ async def measure_summary() -> None:
         }
         told["operators"] = {OPERATOR: told["operators"][OPERATOR] | {"billing": f"tmf678+{url}"}}
         async with build_container(load_settings(discover_providers(), Path("none"), {}, told)) as built:
-            menu = built.conversations.menu_versions.current_menu(OPERATOR)
+            menu = built.menu_versions.current_menu(OPERATOR)
             lines = [DirectLine(built.conversations, menu, TRUST) for _ in range(CALLER_COUNT)]
             for number, line in enumerate(lines):
                 line.session_numbers = iter(range(number * 100, number * 100 + 100))

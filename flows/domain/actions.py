@@ -36,9 +36,9 @@ INELIGIBLE_OUTCOMES = frozenset({"agency", "newcomer"})
 """Outcomes of the eligibility rules, checked before a private action runs."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class OperatorPorts:
-    """The ports of one operator, its clock and its random sources."""
+    """The ports of one operator, its clock and its random sources; one object, shared by all who use them."""
 
     billing: Billing
     ledger: Ledger

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 
-from flows.domain.actions import AS_OF, Action
+from flows.domain.actions import AS_OF, Action, OperatorPorts
 from flows.domain.failures import TryLater
 from flows.domain.records import ChangeSet, DeferredStep, OutboundMessage
 from flows.engine.menu_versions import MenuVersions
@@ -24,6 +24,7 @@ MAX_STEPS = 8
 async def run_deferred_step(
     deferred_step: DeferredStep,
     menu_versions: MenuVersions,
+    ports: OperatorPorts,
     subscribers: SubscriberCache,
     actions: Mapping[str, Action],
 ) -> None:
@@ -38,9 +39,8 @@ async def run_deferred_step(
     session.channel = "sms"
     until = asyncio.get_running_loop().time() + TIME_BUDGET_SECONDS
     number = session.msisdn
-    frame = TurnContext(
-        menu, subscribers, await subscribers.find_quickly(number), actions, deferred_step.key, until, number
-    )
+    profile = await subscribers.find_quickly(number)
+    frame = TurnContext(menu, ports, subscribers, profile, actions, deferred_step.key, until, number)
     for _ in range(MAX_STEPS):
         node = menu.nodes[session.state]
         if node.is_waiting:
@@ -65,7 +65,7 @@ async def _send_result(
     notice = OutboundMessage(
         key, deferred_step.operator, caller, "sms", "reply", body, language, expires_at=deferred_step.expires_at
     )
-    world = context.subscribers.ports
+    world = context.ports
     subscription = context.profile.subscriber.id if context.profile.subscriber else ""
     await world.ledger.commit(
         ChangeSet(key, deferred_step.operator, subscription, world.now(), messages=(notice,))

@@ -2,7 +2,6 @@
 
 from flows.engine.inbound import Inbound
 from flows.engine.step_runner import TurnContext
-from menus.machine.surface import SURFACES
 from menus.model.reply import Reply
 from menus.model.session import Session
 from menus.text.gsm import prepare_text, to_wire_text
@@ -11,17 +10,18 @@ from menus.text.opt_out_words import opt_out_intent
 CONFIRMATION_TEXTS = {"stop": "house.stopped", "start": "house.started"}
 
 
-async def handle_opt_out(context: TurnContext, session: Session, inbound: Inbound, text: str) -> Reply | None:
+async def handle_opt_out(context: TurnContext, session: Session, inbound: Inbound) -> Reply | None:
     """Store STOP or START and return its confirmation; None for any other text.
 
     A repeat gets an empty reply. Only the sender's own number changes, as no text names another one.
     An operator's own keyword takes precedence over an opt-out word.
     """
-    intent = opt_out_intent(text) if SURFACES[inbound.channel].is_message_based and inbound.caller else ""
+    text = inbound.text or ""
+    intent = opt_out_intent(text) if inbound.caller else ""
     if not intent or context.menu.keywords.match_keyword(text):
         return None
-    world, out = context.subscribers.ports, intent == "stop"
-    changed = await world.ledger.set_opt_out(context.menu.name, inbound.caller, out=out, now=world.now())
+    ports, out = context.ports, intent == "stop"
+    changed = await ports.ledger.set_opt_out(context.menu.name, inbound.caller, out=out, now=ports.now())
     words = (
         context.menu.fill_text(CONFIRMATION_TEXTS[intent], session.language, inbound.channel, {})
         if changed

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from datetime import timedelta
 
-from flows.domain.actions import Action, ActionRequest, Outcome
+from flows.domain.actions import Action, ActionRequest, OperatorPorts, Outcome
 from flows.domain.failures import Down, Failure, Slow
 from flows.domain.records import AuditEntry, ChangeSet, DeferredStep
 from flows.engine.subscriber_cache import CallerProfile, SubscriberCache
@@ -28,6 +28,7 @@ class TurnContext:
     """Context of one turn: menu, caller, deadline and the idempotency key its effects share."""
 
     menu: Menu = field(repr=False)
+    ports: OperatorPorts = field(repr=False)
     subscribers: SubscriberCache = field(repr=False)
     profile: CallerProfile = field(repr=False)
     actions: Mapping[str, Action] = field(repr=False)
@@ -88,12 +89,12 @@ async def _run_action(
 def _audit_read(context: TurnContext, session: Session, node: Node, outcome: Outcome) -> None:
     """Record an audit log entry for a read: any outcome with amounts or lists."""
     bill = outcome.facts.get("bill") or session.facts.get("bill")
-    context.subscribers.ports.ledger.record_audit_entry(
+    context.ports.ledger.record_audit_entry(
         AuditEntry(
             operator=session.operator,
             actor=session.msisdn,
             action=node.action,
-            happened_at=context.subscribers.ports.now(),
+            happened_at=context.ports.now(),
             channel=session.channel,
             object=bill.value if isinstance(bill, Text) else "",
             outcome=outcome.name,
@@ -117,7 +118,7 @@ async def _find_profile(context: TurnContext, session: Session) -> CallerProfile
 def _build_request(
     context: TurnContext, session: Session, node: Node, typed: str, profile: CallerProfile
 ) -> ActionRequest:
-    world = context.subscribers.ports
+    world = context.ports
     return ActionRequest(
         menu=context.menu,
         ports=world,
@@ -148,14 +149,14 @@ async def _defer_step(context: TurnContext, session: Session, node: Node) -> Out
 
     The subscriber is promised an SMS only after the commit.
     """
-    now = context.subscribers.ports.now()
+    now = context.ports.now()
     key = f"{context.key}/{node.name}/errand"
     errand = DeferredStep(key, session.operator, node.name, session.dump(), now + DEFERRED_LIFETIME)
     subscription = context.profile.subscriber.id if context.profile.subscriber else ""
     change = ChangeSet(key, session.operator, subscription, now, "slow", deferred_steps=(errand,))
     try:
         async with asyncio.timeout(context.subscribers.time_budgets.deferral_seconds):
-            return Outcome(await context.subscribers.ports.ledger.commit(change))
+            return Outcome(await context.ports.ledger.commit(change))
     except (Failure, TimeoutError):
         log.error("step.deferral_failed", extra={"node": node.name})
         return Outcome("down")

@@ -45,7 +45,7 @@ async def run_notify(args: argparse.Namespace, container: Container) -> int:
 
 
 async def _subscribe_to_bss(args: argparse.Namespace, container: Container) -> int:
-    world = container.conversations.subscriber_caches[args.operator].ports
+    world = container.operators[args.operator]
     callback = container.bill_events.callback_url(container.settings.public_url, args.operator)
     if not isinstance(world.billing, BillEventSource) or not callback:
         return _print_result(
@@ -56,15 +56,15 @@ async def _subscribe_to_bss(args: argparse.Namespace, container: Container) -> i
 
 
 async def _notify_cycle(args: argparse.Namespace, container: Container) -> int:
-    world = container.conversations.subscriber_caches[args.operator].ports
-    zone = ZoneInfo(container.conversations.menu_versions.current_menu(args.operator).config.time_zone)
+    world = container.operators[args.operator]
+    zone = ZoneInfo(container.menu_versions.current_menu(args.operator).config.time_zone)
     try:
         first, last = parse_cycle(args.cycle, world.now().astimezone(zone).date())
     except ValueError:
         return _print_result("--cycle: must be a month, as in 2026-03", 2)
     if not isinstance(world.billing, BillingCycles):
         return _print_result("this backend cannot list a whole cycle", 2)
-    announcer = container.bill_events.announcer_for(args.operator)
+    announcer = container.announcer_for(args.operator)
     result = await BillRun(
         args.operator, world.billing, announcer, container.bulk_outbox, world.now
     ).announce_bills(first, last, _print_progress)

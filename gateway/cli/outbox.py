@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Run the command in a container of its own and return its exit status."""
     return run_in_container(
-        read_settings(demo_world=args.demo), lambda built: run_action(built.outbox, args, built.webhooks.now())
+        read_settings(demo_world=args.demo), lambda built: run_action(built.outbox, args, built.clock())
     )
 
 

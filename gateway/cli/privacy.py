@@ -41,7 +41,7 @@ async def run_request(container: Container, args: Namespace) -> int:
 
     Returns 0 on success, 1 when the audit chain has faults, 2 when the number cannot be used.
     """
-    now = container.webhooks.now()
+    now = container.clock()
     if args.command == "audit":
         return await _verify_audit(container, now)
     operator = args.operator or _guess_operator(container, args.msisdn)
@@ -74,7 +74,7 @@ async def _verify_audit(container: Container, now: datetime) -> int:
 
 
 async def _erase_owner(container: Container, owner: DataSubject, now: datetime, *, yes: bool) -> int:
-    keys = container.conversations.pseudonyms
+    keys = container.pseudonyms
     tag = keys.keyed_hash(owner.operator, owner.number)
     tags = (tag, keys.keyed_hash(owner.operator, owner.subscription)) if owner.subscription else (tag,)
     report = await container.privacy.erase(owner, tags, confirmed=yes)
@@ -86,7 +86,7 @@ async def _erase_owner(container: Container, owner: DataSubject, now: datetime, 
         print("nothing was changed: --yes does it")
         return 0
     print(f"live sessions dropped: {await _drop_sessions(container, tag)}")
-    container.conversations.subscriber_caches[owner.operator].forget(owner.number)
+    container.subscriber_caches[owner.operator].forget(owner.number)
     entry = AuditEntry(owner.operator, owner.number, "privacy.erase", now, "house")
     container.write_behind.record_entry(entry)
     await container.write_behind.flush()
@@ -96,29 +96,29 @@ async def _erase_owner(container: Container, owner: DataSubject, now: datetime, 
 async def _drop_sessions(container: Container, tag: str) -> str:
     """Drop the live sessions and return how many, or a text when Redis does not answer."""
     try:
-        return str(await container.conversations.sessions.forget_subscriber(tag))
+        return str(await container.sessions.forget_subscriber(tag))
     except Failure:
         return "none, Redis does not answer: they end by themselves within three minutes"
 
 
 def _guess_operator(container: Container, msisdn: str) -> str:
     """Return the only operator, or the first whose country code the number has; empty for none."""
-    names = list(container.conversations.subscriber_caches)
+    names = list(container.operators)
     if len(names) == 1:
         return names[0]
-    menus = (container.conversations.menu_versions.current_menu(name) for name in names)
+    menus = (container.menu_versions.current_menu(name) for name in names)
     return next((menu.name for menu in menus if msisdn.startswith(f"+{menu.config.country_code}")), "")
 
 
 async def _find_owner(container: Container, operator: str, msisdn: str) -> DataSubject | None:
-    people = container.conversations.subscriber_caches.get(operator)
-    if people is None:
+    ports = container.operators.get(operator)
+    if ports is None:
         return None
-    number = container.conversations.menu_versions.current_menu(operator).parse_msisdn(msisdn)
+    number = container.menu_versions.current_menu(operator).parse_msisdn(msisdn)
     if number is None:
         return None
     try:
-        return DataSubject(operator, number, (await people.ports.billing.get_subscriber(number)).id)
+        return DataSubject(operator, number, (await ports.billing.get_subscriber(number)).id)
     except NotFound:
         return DataSubject(operator, number)
     except Failure:

@@ -22,7 +22,8 @@ from gateway.dialogs.secret_input import is_secret
 from gateway.publishing import pack_compiler
 from gateway.settings import OperatorSettings, Settings
 from gateway.wiring.connections import DEFAULT_TRUST
-from gateway.wiring.container import Container, Overrides
+from gateway.wiring.container import Container
+from gateway.wiring.operators import Overrides
 from menus.machine.menu import Menu
 from menus.machine.surface import SURFACES
 from menus.text.gsm import measure_text
@@ -112,11 +113,9 @@ async def play_script(args: Namespace, script: Path, container: Container, sessi
     )
     if dialog.first_argument("language"):
         await preset_language(container, operator, caller, dialog.first_argument("language"))
-    player = _build_player(
-        container, container.conversations.menu_versions.current_menu(operator), caller, dialog.trust
-    )
-    player.clock = container.webhooks.now if isinstance(container.webhooks.now, ManualClock) else None
-    faulty_billing = inject_faults(container.conversations.subscriber_caches[operator])
+    player = _build_player(container, container.menu_versions.current_menu(operator), caller, dialog.trust)
+    player.clock = container.clock if isinstance(container.clock, ManualClock) else None
+    faulty_billing = inject_faults(container.operators[operator])
     player.fault_switches = {"billing": faulty_billing.set_state, "sessions": sessions.set_state}
     played = format_dialog(dialog, await player.play(dialog))
     print(played, end="")
@@ -136,7 +135,7 @@ def _report_differences(dialog: Dialog, played: str) -> int:
 
 async def run_interactive(args: Namespace, container: Container) -> int:
     """Run an interactive conversation from `--from` until it or the input ends; always 0."""
-    menu = container.conversations.menu_versions.current_menu(args.operator)
+    menu = container.menu_versions.current_menu(args.operator)
     channel = args.channel or _channel_of(menu, args.address)
     address = args.address or str(getattr(menu.config.numbers, channel))
     caller = parse_caller(args, menu)
@@ -254,7 +253,7 @@ def _format_message(text: str) -> str:
 
 
 def _build_player(container: Container, menu: Menu, caller: str, trust: dict[str, str]) -> Player:
-    token = container.conversations.subscriber_caches[menu.name].ports.random_token()
+    token = container.operators[menu.name].random_token()
     line = DirectLine(container.conversations, menu, DEFAULT_TRUST | trust, f"{PROVIDER_NAME}-{token}")
     return Player(
         line,
@@ -277,4 +276,4 @@ def _channel_of(menu: Menu, address: str) -> str:
 
 
 def _local_time(container: Container, menu: Menu) -> str:
-    return f"{container.webhooks.now().astimezone(ZoneInfo(menu.config.time_zone)):%Y-%m-%d %H:%M:%S}"
+    return f"{container.clock().astimezone(ZoneInfo(menu.config.time_zone)):%Y-%m-%d %H:%M:%S}"

@@ -1,9 +1,10 @@
 """Fault-injecting billing backend: up, slow or down, for the demo and the tests."""
 
 from collections.abc import Awaitable, Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeVar
 
+from flows.domain.actions import OperatorPorts
 from flows.domain.failures import Down, Slow
 from flows.domain.ports import Billing
 from flows.domain.records import (
@@ -16,7 +17,6 @@ from flows.domain.records import (
     Subscriber,
     UsageEntry,
 )
-from flows.engine.subscriber_cache import SubscriberCache
 
 T = TypeVar("T")
 
@@ -79,8 +79,8 @@ class FaultyBilling:
         return answer
 
 
-def inject_faults(people: SubscriberCache) -> FaultyBilling:
+def inject_faults(ports: OperatorPorts) -> FaultyBilling:
     """Put a fault-injecting backend in front of an operator's billing and return it."""
-    weather = FaultyBilling(people.ports.billing)
-    people.ports = replace(people.ports, billing=weather)
-    return weather
+    faulty_billing = FaultyBilling(ports.billing)
+    ports.billing = faulty_billing
+    return faulty_billing

@@ -56,9 +56,7 @@ def _machine_secret() -> str:
 
 async def seed_demo(container: Container) -> None:
     """Seed the container's database with the demo subscribers."""
-    await seed_demo_world(
-        container.database, container.passwords, container.webhooks.now(), build_dataset(container)
-    )
+    await seed_demo_world(container.database, container.passwords, container.clock(), build_dataset(container))
 
 
 def build_dataset(container: Container) -> dict[str, Any]:
@@ -75,7 +73,7 @@ def build_dataset(container: Container) -> dict[str, Any]:
 
 
 def _operator_profile(container: Container, operator: str) -> OperatorProfile:
-    form = container.conversations.menu_versions.current_menu(operator).config
+    form = container.menu_versions.current_menu(operator).config
     kind, language = next(iter(form.rules.proof), "mobile"), next(iter(form.languages))
     return OperatorProfile(form.country_code, form.time_zone, form.currency.code, kind, language)
 

@@ -76,9 +76,7 @@ class DirectLine:
     async def hang_up(self) -> None:
         """End the session as a network's end notification does."""
         last = self._require_open()
-        keys = self.conversations.pseudonyms
-        key = keys.session_key(last.operator, last.provider, last.channel, last.session_id, last.caller)
-        await self.conversations.end_session(key)
+        await self.conversations.end_session(self.conversations.session_key(last))
 
     def _first_request(self, channel: Any, caller: str, text: str) -> Inbound:
         numbers = self.menu.config.numbers
@@ -96,8 +94,16 @@ class DirectLine:
 
     async def _send(self, inbound: Inbound) -> PhoneDisplay:
         self.last_request = inbound
-        self.reply = _decode_reply(await self.conversations.run_turn(inbound, _encode_reply))
+        self.reply = _decode_reply(await self._run_turn(inbound))
         return display_reply(self.reply)
+
+    async def _run_turn(self, inbound: Inbound) -> bytes:
+        async with await self.conversations.run_turn(inbound) as turn:
+            if turn.stored_body is not None:
+                return turn.stored_body
+            body = _encode_reply(turn.reply)
+            await turn.commit(body)
+        return body
 
     def _require_open(self) -> Inbound:
         if self.last_request is None:

@@ -22,7 +22,8 @@ from gateway.providers.registry import discover_providers
 from gateway.publishing import pack_compiler
 from gateway.settings import load_settings, merge_tables
 from gateway.wiring.connections import DEFAULT_TRUST
-from gateway.wiring.container import Container, Overrides, build_container
+from gateway.wiring.container import Container, build_container
+from gateway.wiring.operators import Overrides
 from menus.machine.menu import Menu
 from storage.credentials.passwords import SqlPasswords
 from storage.demo.ownership import claim_demo_database
@@ -33,7 +34,7 @@ from storage.sql.migrate import upgrade_database
 
 async def preset_language(container: Container, operator: str, number: str, language: str) -> None:
     """Store the subscriber's language preference; no effect for an unknown number."""
-    ports = container.conversations.subscriber_caches[operator].ports
+    ports = container.operators[operator]
     try:
         subscriber = await ports.billing.get_subscriber(number)
     except Refused:
@@ -72,7 +73,7 @@ class Sandbox:
     @property
     def menu(self) -> Menu:
         """Return the operator's current menu."""
-        return self.container.conversations.menu_versions.current_menu(self.scenario.operator)
+        return self.container.menu_versions.current_menu(self.scenario.operator)
 
     def create_direct_line(self) -> DirectLine:
         """Return an in-process phone line."""
@@ -112,7 +113,7 @@ class SandboxFactory:
         faulty_sessions = FaultySessions()
         overrides = Overrides(now=clock, sessions=faulty_sessions.sessions)
         async with build_container(settings, overrides=overrides, load=self.load) as container:
-            faulty_billing = inject_faults(container.conversations.subscriber_caches[scenario.operator])
+            faulty_billing = inject_faults(container.operators[scenario.operator])
             if scenario.language:
                 await preset_language(container, scenario.operator, scenario.caller, scenario.language)
             yield Sandbox(

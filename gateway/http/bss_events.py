@@ -9,10 +9,10 @@ from typing import Any
 
 from aiohttp import web
 
+from flows.domain.actions import OperatorPorts
 from flows.domain.failures import BadRequest, NotPublished, Refused, Unavailable
 from flows.domain.ports import BillingCycles
 from flows.domain.records import ChangeSet
-from flows.engine.subscriber_cache import SubscriberCache
 from flows.services.bill_notices import BillAnnouncer
 from gateway.http.guard import Guard
 from storage.billing.backend import CacheInvalidation
@@ -33,7 +33,7 @@ class BillEventHandler:
     """
 
     guard: Guard = field(repr=False)
-    subscriber_caches: Mapping[str, SubscriberCache] = field(repr=False)
+    operators: Mapping[str, OperatorPorts] = field(repr=False)
     announcer_for: Callable[[str], BillAnnouncer] = field(repr=False)
     """Returns the announcer of an operator, built on its current menu."""
     path_tokens: Mapping[str, tuple[bytes, ...]] = field(repr=False)
@@ -79,7 +79,7 @@ class BillEventHandler:
 
         The change is keyed by the bill, so a repeated event enqueues nothing.
         """
-        ports = self.subscriber_caches[operator].ports
+        ports = self.operators[operator]
         if isinstance(ports.billing, CacheInvalidation):
             ports.billing.invalidate_account(account)
         bill = await ports.billing.get_bill(account, bill_id)

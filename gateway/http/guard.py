@@ -1,7 +1,7 @@
 """Webhook guard: authentication and admission of every webhook request, in one fixed order.
 
 known endpoint -> path token -> source network -> rejection limit -> size and time -> fields
--> the provider's own check (signature) -> required fields
+-> the provider's own check (signature) -> required fields -> the provider reads the event
 """
 
 import hmac
@@ -14,7 +14,15 @@ from flows.domain.failures import BadRequest
 from gateway.http import client_address, decoding
 from gateway.http.client_address import Networks
 from gateway.http.rejection_limit import RejectionLimiter
-from gateway.providers.contract import Connection, Provider, ProviderAnswer, RawRequest, Webhook, WebhookRoute
+from gateway.providers.contract import (
+    Connection,
+    Provider,
+    ProviderAnswer,
+    ProviderEvent,
+    RawRequest,
+    Webhook,
+    WebhookRoute,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,17 @@ WebhookEndpoints = Mapping[tuple[str, str, str], WebhookEndpoint]
 
 
 @dataclass(frozen=True, slots=True)
+class Admission:
+    """The guard's verdict on a request: the event of an admitted one, or why it is rejected."""
+
+    endpoint: WebhookEndpoint
+    is_authentic: bool = False
+    """Whether every check of its sender passed; a request rejected later is malformed, not forged."""
+    event: ProviderEvent = None
+    rejection: BadRequest | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Guard:
     """Authenticates and admits webhook requests; counts rejections per client address."""
 
@@ -46,7 +65,22 @@ class Guard:
     rejection_limiter: RejectionLimiter
     trusted_proxies: Networks = ()
 
-    async def find_endpoint(self, request: web.Request) -> WebhookEndpoint:
+    async def admit(self, request: web.Request) -> "Admission":
+        """Check and read a webhook request; BadRequest 404 or 429 when its path names no endpoint."""
+        endpoint = await self._find_endpoint(request)
+        try:
+            webhook = await self._admit_request(endpoint, request)
+        except BadRequest as error:
+            return Admission(endpoint, rejection=error)
+        try:
+            _require_fields(endpoint, webhook)
+            return Admission(
+                endpoint, is_authentic=True, event=endpoint.route.read(webhook, endpoint.connection)
+            )
+        except BadRequest as error:
+            return Admission(endpoint, is_authentic=True, rejection=error)
+
+    async def _find_endpoint(self, request: web.Request) -> WebhookEndpoint:
         """Return the endpoint of the path; BadRequest 404 for a wrong token, operator or route.
 
         The body is not read. A request with the right token is never rejected for what other clients of its
@@ -69,7 +103,7 @@ class Guard:
             raise BadRequest("no such endpoint", 404)
         return await decoding.read_body(request)
 
-    async def admit_request(self, endpoint: WebhookEndpoint, request: web.Request) -> Webhook:
+    async def _admit_request(self, endpoint: WebhookEndpoint, request: web.Request) -> Webhook:
         """Return the decoded request once every check has passed; BadRequest otherwise."""
         if endpoint.allowed_networks and not self._is_allowed_source(endpoint, request):
             await self._count_rejection(request)
@@ -137,7 +171,7 @@ async def _authenticate(endpoint: WebhookEndpoint, request: web.Request) -> Webh
     return Webhook(fields, query)
 
 
-def require_fields(endpoint: WebhookEndpoint, webhook: Webhook) -> None:
+def _require_fields(endpoint: WebhookEndpoint, webhook: Webhook) -> None:
     """Check that every required field is present and filled; BadRequest names the first that is not."""
     for name in endpoint.route.required_fields:
         if not webhook.form.get(name):

@@ -2,21 +2,21 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from aiohttp import web
 
+from flows.domain.actions import OperatorPorts
 from flows.domain.failures import BadRequest, Failure
 from flows.domain.ports import Outbox
 from flows.domain.records import Receipt
 from flows.engine.conversation import TurnEngine
 from flows.engine.inbound import Inbound
-from gateway.http import guard
 from gateway.http.deadline import with_timeout
 from gateway.http.fast_response import FastResponse
-from gateway.http.guard import Guard, WebhookEndpoint, WebhookEndpoints
+from gateway.http.guard import Admission, Guard, WebhookEndpoint
 from gateway.observability.metrics import MetricsRegistry
 from gateway.providers.contract import ConversationEnded, OptOut, ProviderEvent
 
@@ -36,38 +36,30 @@ class WebhookHandler:
     outbox: Outbox = field(repr=False)
     now: Callable[[], datetime]
     """Returns the current time, UTC."""
+    operators: Mapping[str, OperatorPorts] = field(repr=False)
     metrics: MetricsRegistry = field(default_factory=MetricsRegistry, repr=False)
     on_receipt: Callable[[Receipt], None] = field(default=lambda receipt: None, repr=False)
     """Called with each delivery receipt, to count it."""
-
-    @property
-    def endpoints(self) -> WebhookEndpoints:
-        """All webhook endpoints."""
-        return self.guard.endpoints
 
     async def handle_webhook(self, request: web.Request) -> web.Response:
         """Answer a webhook: 4xx for bad requests, 503 for what could not be recorded, otherwise 200."""
         started_at = time.perf_counter()
         try:
-            endpoint = await self.guard.find_endpoint(request)
+            admission = await self.guard.admit(request)
         except BadRequest as error:
-            return web.Response(status=error.status, text=f"{error}\n")
-        response = await self._respond(endpoint, request)
-        self.metrics.record_webhook(endpoint.name, response.status, time.perf_counter() - started_at)
+            return _error_response(error)
+        response = await self._respond(admission)
+        seconds = time.perf_counter() - started_at
+        self.metrics.record_webhook(admission.endpoint.name, response.status, seconds)
         return response
 
-    async def _respond(self, endpoint: WebhookEndpoint, request: web.Request) -> web.Response:
-        """Admit the request, read its event and answer it; 4xx when either fails."""
-        try:
-            webhook = await self.guard.admit_request(endpoint, request)
-        except BadRequest as error:
-            return web.Response(status=error.status, text=f"{error}\n")
-        try:
-            guard.require_fields(endpoint, webhook)
-            event = endpoint.route.read(webhook, endpoint.connection)
-        except BadRequest as error:
-            return self._reject_request(endpoint, error)
-        return await self._run_event(endpoint, event)
+    async def _respond(self, admission: Admission) -> web.Response:
+        """Answer the event of an admitted request; 4xx for a rejected one, or a closing USSD text."""
+        if admission.rejection is None:
+            return await self._run_event(admission.endpoint, admission.event)
+        if admission.is_authentic:
+            return self._reject_request(admission.endpoint, admission.rejection)
+        return _error_response(admission.rejection)
 
     async def _run_event(self, endpoint: WebhookEndpoint, event: ProviderEvent) -> web.Response:
         """Run the event under the turn timeout; on any error log it and answer with an apology or 503."""
@@ -89,31 +81,39 @@ class WebhookHandler:
     async def _dispatch_event(self, endpoint: WebhookEndpoint, event: ProviderEvent) -> bytes | None:
         """Pass the event to conversations, outbox or ledger; return the reply, None to acknowledge only."""
         if isinstance(event, Inbound):
-            return await self.conversations.run_turn(
-                event, lambda reply: endpoint.route.write(reply, endpoint.connection).body
-            )
+            return await self._run_turn(endpoint, event)
         if isinstance(event, ConversationEnded):
             await self._end_conversation(endpoint, event)
         if isinstance(event, Receipt):
             await self.outbox.record_receipt(event, self.now())
             self.on_receipt(event)
         if isinstance(event, OptOut):
-            ledger = self.conversations.subscriber_caches[endpoint.connection.operator].ports.ledger
-            await ledger.set_opt_out(
-                endpoint.connection.operator, event.number, out=event.opted_out, now=self.now()
-            )
+            operator = endpoint.connection.operator
+            ledger = self.operators[operator].ledger
+            await ledger.set_opt_out(operator, event.number, out=event.opted_out, now=self.now())
         return None
+
+    async def _run_turn(self, endpoint: WebhookEndpoint, event: Inbound) -> bytes:
+        """Run the turn, write its reply and commit it; a repeated request gets the body stored before."""
+        async with await self.conversations.run_turn(event) as turn:
+            if turn.stored_body is not None:
+                return turn.stored_body
+            body = endpoint.route.write(turn.reply, endpoint.connection).body
+            await turn.commit(body)
+        return body
 
     async def _end_conversation(self, endpoint: WebhookEndpoint, event: ConversationEnded) -> None:
         """End the session of a conversation the network has closed."""
-        keys, operator = self.conversations.pseudonyms, endpoint.connection.operator
-        key = keys.session_key(operator, endpoint.provider.NAME, event.channel, event.session_id, event.caller)
+        operator, provider = endpoint.connection.operator, endpoint.provider.NAME
+        key = self.conversations.conversation_key(
+            operator, provider, event.channel, event.session_id, event.caller
+        )
         await self.conversations.end_session(key)
 
     def _reject_request(self, endpoint: WebhookEndpoint, error: BadRequest) -> web.Response:
         """Answer a malformed request with 4xx, or with a closing USSD text; nothing is stored."""
         if endpoint.route.write_closing is None:
-            return web.Response(status=error.status, text=f"{error}\n")
+            return _error_response(error)
         text = self.conversations.apology_reply(endpoint.connection.operator, "ussd").text
         answer = endpoint.route.write_closing(text, endpoint.connection)
         return web.Response(body=answer.body, headers={"Content-Type": answer.content_type})
@@ -124,6 +124,10 @@ class WebhookHandler:
             return None
         reply = self.conversations.apology_reply(event.operator, event.channel)
         return endpoint.route.write(reply, endpoint.connection).body
+
+
+def _error_response(error: BadRequest) -> web.Response:
+    return web.Response(status=error.status, text=f"{error}\n")
 
 
 def _expects_reply(event: ProviderEvent) -> bool:

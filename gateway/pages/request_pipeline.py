@@ -8,10 +8,10 @@ from typing import Protocol
 
 from aiohttp import web
 
+from flows.domain.actions import OperatorPorts
 from flows.domain.failures import BadRequest, Failure
 from flows.domain.ports import Counters
 from flows.engine.menu_versions import MenuVersions
-from flows.engine.subscriber_cache import SubscriberCache
 from gateway.http import decoding
 from gateway.http.html_templates import HtmlTemplates
 from gateway.pages import responses
@@ -46,7 +46,7 @@ class PagePipeline:
     """Wraps pages in the steps every request passes; all errors end here."""
 
     menu_versions: MenuVersions = field(repr=False)
-    subscriber_caches: Mapping[str, SubscriberCache] = field(repr=False)
+    operators: Mapping[str, OperatorPorts] = field(repr=False)
     cookies: CookieJar
     csrf_tokens: CsrfTokens
     make_token: Callable[[], str] = field(repr=False)
@@ -120,9 +120,7 @@ class PagePipeline:
         """Build the page request; BadRequest 404 for an operator that has no pages."""
         operator = request.match_info["operator"]
         languages = (
-            offered_languages(self.menu_versions.current_menu(operator))
-            if operator in self.subscriber_caches
-            else ()
+            offered_languages(self.menu_versions.current_menu(operator)) if operator in self.operators else ()
         )
         if not languages:
             raise BadRequest("no such page", 404)
@@ -131,7 +129,7 @@ class PagePipeline:
         path = f"/{operator}/{request.path.rpartition('/')[2]}"
         return PageRequest(
             menu=self.menu_versions.current_menu(operator),
-            ports=self.subscriber_caches[operator].ports,
+            ports=self.operators[operator],
             templates=self.templates,
             path=path.removesuffix(".pdf"),
             language=negotiate_language(languages, requested, request.headers.get("Accept-Language", "")),

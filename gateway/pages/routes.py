@@ -7,10 +7,10 @@ from pathlib import Path
 
 from aiohttp import web
 
+from flows.domain.actions import OperatorPorts
 from flows.domain.ports import Counters
 from flows.domain.records import Secret
 from flows.engine.menu_versions import MenuVersions
-from flows.engine.subscriber_cache import SubscriberCache
 from gateway.http.html_templates import HtmlTemplates
 from gateway.pages import bill, email, file, magic_links, paper_address, responses
 from gateway.pages.bill import BillPage
@@ -40,7 +40,7 @@ class SubscriberPages:
     """The pages and their dependencies; `build_routes` is called once, by the server."""
 
     menu_versions: MenuVersions = field(repr=False)
-    subscriber_caches: Mapping[str, SubscriberCache] = field(repr=False)
+    operators: Mapping[str, OperatorPorts] = field(repr=False)
     secret: Secret
     """Signs forms and hashes link tokens; the same in every process."""
     public_url: str
@@ -60,7 +60,7 @@ class SubscriberPages:
         limit = (self.counters, self.posts_per_minute)
         pipeline = PagePipeline(
             self.menu_versions,
-            self.subscriber_caches,
+            self.operators,
             cookies,
             csrf_tokens,
             self.make_token,

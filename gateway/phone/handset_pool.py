@@ -61,7 +61,7 @@ class HandsetPool:
         """Publish a changed menu to its operator's handsets; open conversations keep their revision."""
         for handset, _ in self.handsets.values():
             if handset.sandbox.scenario.operator == menu.name:
-                handset.sandbox.container.conversations.menu_versions.publish(menu)
+                handset.sandbox.container.menu_versions.publish(menu)
 
     def broadcast(self, kind: str, what: object) -> None:
         """Send an event to the pages of all handsets."""

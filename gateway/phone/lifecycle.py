@@ -28,7 +28,7 @@ async def open_phone_site(
 
     `report` receives a readable line for each published or broken pack.
     """
-    menu_versions, metrics = container.conversations.menu_versions, container.metrics
+    menu_versions, metrics = container.menu_versions, container.metrics
     with tempfile.TemporaryDirectory(prefix="dialtree-phone-") as folder:
         dataset = startup.build_dataset(container)
         pool = HandsetPool(
@@ -37,7 +37,7 @@ async def open_phone_site(
         )
         templates = HtmlTemplates(TEMPLATE_FOLDER)
         map_page = MapPage(menu_versions, metrics.funnel, templates, _pack_locator(container, root))
-        site = PhoneSite(pool, menu_versions, container.webhooks.now, map_page, templates, dataset)
+        site = PhoneSite(pool, menu_versions, container.clock, map_page, templates, dataset)
         async with watch_packs(container, root) as reloader:
             reloader.on_published.append(site.publish_menu)
             reloader.on_published.append(
@@ -60,7 +60,7 @@ async def watch_packs(
     container: Container, root: Path = pack_compiler.OPERATORS
 ) -> AsyncIterator[PackReloader]:
     """Reload the container's packs when they are edited, for the duration of the block."""
-    reloader = PackReloader(container.conversations.menu_versions, _pack_locator(container, root))
+    reloader = PackReloader(container.menu_versions, _pack_locator(container, root))
     task = asyncio.create_task(reloader.run())
     try:
         yield reloader
@@ -75,4 +75,4 @@ def _pack_locator(container: Container, root: Path) -> Callable[[str], Path]:
 
 def _current_menu(container: Container, pack: Path) -> Menu:
     """Return the pack's published menu, whatever the file on disk holds."""
-    return container.conversations.menu_versions.current_menu(pack.name.replace("_", "-"))
+    return container.menu_versions.current_menu(pack.name.replace("_", "-"))

@@ -56,9 +56,7 @@ def public_app(container: Container) -> web.Application:
     )  # first: routes are tried in order
     app.router.add_post(bss_events.EVENT_PATH, container.bill_events.handle_event)
     app.router.add_get("/openapi.json", _openapi_handler(container))
-    recordings = prompts.RecordingHandler(
-        container.conversations.menu_versions, container.settings.operators.keys()
-    )
+    recordings = prompts.RecordingHandler(container.menu_versions, container.settings.operators.keys())
     app.router.add_get(prompts.RECORDING_PATH, recordings.serve_recording)
     app.add_routes(_build_pages(container).build_routes())
     return app
@@ -66,16 +64,14 @@ def public_app(container: Container) -> web.Application:
 
 def _build_pages(container: Container) -> SubscriberPages:
     """Build the subscriber pages; only processes that serve them load the document renderers."""
-    conversations, settings = container.conversations, container.settings
-    secret, tallies = Secret(settings.secret_key.get_secret_value()), conversations.flood_guard.counters
-    source = client_address.rate_limit_key_reader(container.webhooks.guard.trusted_proxies)
+    settings = container.settings
     return SubscriberPages(
-        conversations.menu_versions,
-        conversations.subscriber_caches,
-        secret,
+        container.menu_versions,
+        container.operators,
+        Secret(settings.secret_key.get_secret_value()),
         settings.public_url,
-        tallies,
-        source,
+        container.counters,
+        client_address.rate_limit_key_reader(container.guard.trusted_proxies),
     )
 
 
@@ -90,9 +86,9 @@ def internal_app(container: Container, health: Health) -> web.Application:
         return web.Response(text="ready\n" if ready else "not ready\n", status=200 if ready else 503)
 
     async def metrics(request: web.Request) -> web.Response:
-        await container.metrics.refresh_gauges(container.outbox, container.webhooks.now())
+        await container.metrics.refresh_gauges(container.outbox, container.clock())
         return web.Response(
-            body=container.webhooks.metrics.render_exposition(),
+            body=container.metrics_registry.render_exposition(),
             headers={"Content-Type": "text/plain; version=0.0.4"},
         )
 
@@ -102,7 +98,7 @@ def internal_app(container: Container, health: Health) -> web.Application:
 
 
 def _openapi_handler(container: Container) -> InternalHandler:
-    text = build_document(container.webhooks.endpoints, container.settings.operators.keys())
+    text = build_document(container.guard.endpoints, container.settings.operators.keys())
 
     async def openapi(request: web.Request) -> web.Response:
         return web.Response(text=text, content_type="application/json")

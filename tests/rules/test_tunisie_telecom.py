@@ -191,7 +191,7 @@ async def test_T8_T9_bills_come_by_email_once_the_link_is_opened_on_the_web(sand
         await page_server.new_visitor().submit("/tunisie-telecom/confirm", link=link)
         status = await page_server.phone.send_text(AMINE, "85000", "ETAT")
         assert "98***101 active" in status.lines
-        billing = sandbox.container.conversations.subscriber_caches[sandbox.operator].ports.billing
+        billing = sandbox.container.operators[sandbox.operator].billing
         assert await billing.get_media(AMINE.removeprefix("+")) == "email"
 
 

@@ -107,12 +107,12 @@ def with_sim_change(billing: Billing, changed: datetime) -> Billing:
 
 
 async def test_T7_a_fresh_sim_gets_no_code_in_the_same_words(sandbox: GatewaySandbox) -> None:
-    people = sandbox.container.conversations.subscriber_caches["orange-ro"]
+    ports = sandbox.container.operators["orange-ro"]
     answers = []
     for hours in (100, 1):
         changed = sandbox.clock() - timedelta(hours=hours)
-        people.ports = replace(people.ports, billing=with_sim_change(people.ports.billing, changed))
-        people.profiles.clear()
+        ports.billing = with_sim_change(ports.billing, changed)
+        sandbox.container.subscriber_caches["orange-ro"].profiles.clear()
         answers.append((await sandbox.direct_line().send_text(ANA, "477", "ThankYou1")).lines)
         answers.append(tuple(notice.kind for notice in await sandbox.messages.collect_new()))
         sandbox.clock.advance(timedelta(minutes=5))
@@ -237,5 +237,5 @@ async def test_T34_stop_in_any_language_is_confirmed_once(word: str, sandbox: Ga
 
 async def test_T34_nobody_stops_another(sandbox: GatewaySandbox) -> None:
     await replies_to_texts(sandbox, NOBODY, ["STOP", f"STOP {ANA}"])
-    ledger = sandbox.container.conversations.subscriber_caches["orange-ro"].ports.ledger
+    ledger = sandbox.container.operators["orange-ro"].ledger
     assert await ledger.set_opt_out("orange-ro", ANA, out=True, now=sandbox.clock())

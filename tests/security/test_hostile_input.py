@@ -40,7 +40,7 @@ HOSTILE_TEXTS = (
 
 
 async def test_T18_no_account_reaches_anothers_bill(sandbox: GatewaySandbox) -> None:
-    billing = sandbox.container.conversations.subscriber_caches["orange-ro"].ports.billing
+    billing = sandbox.container.operators["orange-ro"].billing
     mine, yours = [(await billing.get_subscriber(number)).account for number in (ANA, BARBU)]
     (bill,) = await billing.list_bills(yours, 1)
     for asked in (
@@ -142,8 +142,8 @@ class OddBilling(FaultyBilling):
 
 
 async def test_T35_odd_billing_data_still_ends_in_words(sandbox: GatewaySandbox) -> None:
-    people = sandbox.container.conversations.subscriber_caches["orange-ro"]
-    people.ports = replace(people.ports, billing=OddBilling(people.ports.billing))
+    ports = sandbox.container.operators["orange-ro"]
+    ports.billing = OddBilling(ports.billing)
     async with connect_webhooks(sandbox) as wire:
         phone = AfricasTalkingPhone(wire, sandbox.menu, sandbox.messages)
         shown = await phone.dial(ANA, "*100*1*1*1#")

@@ -113,7 +113,7 @@ async def forbidden_server() -> AsyncIterator[tuple[int, list[bytes]]]:
 
 def webhook_requests(sandbox: GatewaySandbox, place: str) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield every webhook with the URL in its required fields, in its URL fields, and in all fields."""
-    for door in sandbox.container.webhooks.endpoints.values():
+    for door in sandbox.container.guard.endpoints.values():
         operator, provider, route = door.name.split("/")
         token = f"/{HOOK_TOKEN}" if door.path_tokens else ""
         needed = dict.fromkeys((*door.route.required_fields, "Body", "text"), place)

@@ -214,9 +214,9 @@ def session_store(phone: DirectLine) -> Any:
 
 
 def session_key(phone: DirectLine) -> SessionKey:
-    last, keys = phone.last_request, phone.conversations.pseudonyms
+    last = phone.last_request
     assert last is not None
-    return keys.session_key(last.operator, last.provider, last.channel, last.session_id, last.caller)
+    return phone.conversations.session_key(last)
 
 
 async def store_session(phone: DirectLine, session: bytes | None) -> None:

@@ -48,7 +48,7 @@ def mutate_body(body: str, dice: random.Random) -> str:
 
 async def test_T1_mutated_signed_requests_are_never_accepted(sandbox: GatewaySandbox, url: str) -> None:
     dice, body, headers = random.Random(1), urlencode(TEXT_FIELDS), sign_headers(TEXT_FIELDS)
-    sandbox.container.webhooks.guard.rejection_limiter.max_per_minute = 10_000
+    sandbox.container.guard.rejection_limiter.max_per_minute = 10_000
     async with ClientSession() as client:
         for forged in (mutate_body(body, dice) for _ in range(1_000)):
             async with client.post(url + SMS_PATH, data=forged, headers=headers) as answer:
@@ -176,7 +176,7 @@ async def test_T36_two_secrets_live_while_one_is_changed(sandboxes: SandboxFacto
 async def test_wrong_tokens_are_rate_limited_and_the_right_one_is_not(
     sandbox: GatewaySandbox, url: str
 ) -> None:
-    sandbox.container.webhooks.guard.rejection_limiter.max_per_minute = 10
+    sandbox.container.guard.rejection_limiter.max_per_minute = 10
     wrong = "/hooks/orange-ro/africastalking/guess/ussd"
     told = [(await post_body(url, wrong, "text=", FORM))[0] for _ in range(12)]
     assert told == [404] * 10 + [429] * 2

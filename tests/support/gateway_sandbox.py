@@ -16,6 +16,7 @@ import pytest
 from flows.domain.ports import SessionStore
 from flows.engine.deadlines import TimeBudgets
 from gateway.demo.faulty_billing import FaultyBilling as FaultyBilling
+from gateway.demo.faulty_billing import inject_faults
 from gateway.demo.faulty_sessions import FaultySessions
 from gateway.dialogs.direct_line import DirectLine
 from gateway.dialogs.format import Dialog, format_dialog, parse_dialog
@@ -25,7 +26,8 @@ from gateway.providers.registry import discover_providers
 from gateway.publishing import pack_compiler
 from gateway.settings import Settings, load_settings, merge_tables
 from gateway.wiring.connections import DEFAULT_TRUST
-from gateway.wiring.container import Container, Overrides, build_container
+from gateway.wiring.container import Container, build_container
+from gateway.wiring.operators import Overrides
 from menus.machine.menu import Menu
 from menus.machine.transitions_table import TransitionTable
 from menus.model.session import Session
@@ -78,7 +80,7 @@ class GatewaySandbox:
 
     @property
     def menu(self) -> Menu:
-        return self.container.conversations.menu_versions.current_menu(self.operator)
+        return self.container.menu_versions.current_menu(self.operator)
 
     def direct_line(self, trust: dict[str, str] | None = None) -> DirectLine:
         return DirectLine(self.container.conversations, self.menu, DEFAULT_TRUST | (trust or {}))
@@ -143,9 +145,7 @@ class SandboxFactory:
         fragile = FaultySessions()
         given = _test_overrides(clock, None if settings.redis_url else fragile.sessions, patience)
         async with build_container(settings, self.operators, given, self.menu) as built:
-            people = built.conversations.subscriber_caches[operator]
-            weather = FaultyBilling(people.ports.billing)
-            people.ports = replace(people.ports, billing=weather)
+            weather = inject_faults(built.operators[operator])
             yield GatewaySandbox(
                 built,
                 clock,

@@ -132,14 +132,13 @@ def build_pages(
     sandbox: GatewaySandbox, public_url: str = "http://127.0.0.1", posts_a_minute: int = 100_000
 ) -> SubscriberPages:
     """Build the pages of a sandbox."""
-    house = sandbox.container.conversations
-    tallies, source = house.flood_guard.counters, client_address.rate_limit_key_reader(())
+    container, source = sandbox.container, client_address.rate_limit_key_reader(())
     return SubscriberPages(
-        house.menu_versions,
-        house.subscriber_caches,
+        container.menu_versions,
+        container.operators,
         SECRET,
         public_url,
-        tallies,
+        container.counters,
         source,
         posts_per_minute=posts_a_minute,
     )
@@ -150,9 +149,7 @@ def pages_of_two_operators(sandbox: GatewaySandbox) -> SubscriberPages:
     site, menu = build_pages(sandbox), sandbox.menu
     twin = replace(menu, config=menu.config.model_copy(update={"name": "twin"}))
     site.menu_versions.publish(twin)
-    return replace(
-        site, subscriber_caches={**site.subscriber_caches, "twin": site.subscriber_caches[menu.name]}
-    )
+    return replace(site, operators={**site.operators, "twin": site.operators[menu.name]})
 
 
 @asynccontextmanager

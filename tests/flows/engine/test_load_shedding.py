@@ -14,7 +14,7 @@ async def test_F37_at_the_turn_limit_new_sessions_are_refused(sandbox: GatewaySa
     assert turned.ends and turned.lines[0].startswith("Serviciul nu")
     assert not (await ours.press("1")).ends
     assert (crowd.active_turns, crowd.shed_count) == (0, 1)
-    assert "dialtree_sessions_shed_total 1.0" in sandbox.container.webhooks.metrics.render_exposition().decode()
+    assert "dialtree_sessions_shed_total 1.0" in sandbox.container.metrics_registry.render_exposition().decode()
 
 
 async def test_F37_below_the_turn_limit_the_same_step_is_answered(sandbox: GatewaySandbox) -> None:

@@ -28,7 +28,7 @@ def test_our_stored_address_precedes_that_of_billing(kept: Preference, found: tu
 
 
 async def test_the_least_recently_used_caller_is_evicted_first(sandbox: GatewaySandbox) -> None:
-    known = sandbox.container.conversations.subscriber_caches[OPERATOR]
+    known = sandbox.container.subscriber_caches[OPERATOR]
     await known.find(ANA)
     remembered = known.profiles[ANA]
     known.profiles |= {f"+4075{number:07}": remembered for number in range(subscriber_cache.MAX_PROFILES - 1)}

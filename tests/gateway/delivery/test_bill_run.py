@@ -143,8 +143,8 @@ def test_a_cycle_is_a_month() -> None:
 async def test_the_command_announces_and_prints_counts(
     sandbox: GatewaySandbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    people = sandbox.container.conversations.subscriber_caches[OPERATOR]
-    people.ports = replace(people.ports, billing=sandbox.faulty_billing.inner)
+    ports = sandbox.container.operators[OPERATOR]
+    ports.billing = sandbox.faulty_billing.inner
     for told in ("3 notices", "0 notices"):
         args = argparse.Namespace(operator=OPERATOR, cycle="", listen=False)
         assert await notify.run_notify(args, sandbox.container) == 0
@@ -164,12 +164,12 @@ async def test_the_command_announces_and_prints_counts(
 @asynccontextmanager
 async def serve_bill_events(sandbox: GatewaySandbox) -> AsyncIterator[tuple[TmfBss, str]]:
     """Serve a BSS and our event endpoint; yield the URL its events go to."""
-    bss, people = TmfBss(build_book(sandbox.clock())), sandbox.container.conversations.subscriber_caches
+    bss, operators = TmfBss(build_book(sandbox.clock())), sandbox.container.operators
     tokens = {OPERATOR: (TOKEN.encode(),)}
     listener = BillEventHandler(
-        sandbox.container.webhooks.guard,
-        people,
-        sandbox.container.bill_events.announcer_for,
+        sandbox.container.guard,
+        operators,
+        sandbox.container.announcer_for,
         tokens,
         sandbox.clock,
     )
@@ -177,7 +177,7 @@ async def serve_bill_events(sandbox: GatewaySandbox) -> AsyncIterator[tuple[TmfB
     async with serve_bss_app(bss.create_app()) as there, serve_bss_app(app.public_app(house)) as here:
         today = sandbox.clock().date
         billing = connect_backend(f"tmf678+{there}", backend_site(opened("sqlite://"), today))
-        people[OPERATOR].ports = replace(people[OPERATOR].ports, billing=billing)
+        operators[OPERATOR].billing = billing
         await billing.register_callback(listener.callback_url(here, OPERATOR))  # type: ignore[attr-defined]
         try:
             yield bss, listener.callback_url(here, OPERATOR)
@@ -215,7 +215,7 @@ async def test_a_bill_is_announced_with_the_currently_published_texts(
     with (pack / "texts/ro.yaml").open("a") as texts:
         texts.write('billday.sms_notice: "Nou! {operator}: {month} {total} {due} {ussd}."\n')
     async with serve_bill_events(sandbox) as (bss, _):
-        sandbox.container.conversations.menu_versions.publish(pack_compiler.compile_pack(pack))
+        sandbox.container.menu_versions.publish(pack_compiler.compile_pack(pack))
         assert await bss.announce_bill("ORO-202603-0101") == [204]
         (notice,) = await sandbox.messages.collect_new()
     assert notice.body.startswith("Nou! ")
@@ -279,7 +279,7 @@ async def test_a_wrong_token_is_refused(sandbox: GatewaySandbox) -> None:
 
 
 async def test_wrong_tokens_are_rate_limited_and_the_right_one_is_not(sandbox: GatewaySandbox) -> None:
-    sandbox.container.webhooks.guard.rejection_limiter.max_per_minute = 3
+    sandbox.container.guard.rejection_limiter.max_per_minute = 3
     async with serve_bill_events(sandbox) as (_, callback), ClientSession() as session:
         told = []
         for place in [callback.replace(TOKEN, "guess")] * 5 + [callback]:

@@ -36,7 +36,7 @@ async def dial_and_press(line: DirectLine, *keys: str) -> None:
 
 
 def scrape_metrics(sandbox: GatewaySandbox) -> str:
-    return sandbox.container.webhooks.metrics.render_exposition().decode()
+    return sandbox.container.metrics_registry.render_exposition().decode()
 
 
 def test_turns_screens_and_deliveries_are_counted(used_sandbox: GatewaySandbox) -> None:
@@ -64,7 +64,7 @@ def test_each_finished_conversation_is_one_log_record(
     ]
     assert ended["path"] == "home budget bill einvoice.confirm einvoice.activate einvoice.done"
     assert [ended["outcome"], left["outcome"], left["path"]] == ["einvoice.done", "abandoned", "home budget"]
-    assert ended["subscriber"] == used_sandbox.container.conversations.pseudonyms.keyed_hash("orange-ro", ANA)
+    assert ended["subscriber"] == used_sandbox.container.pseudonyms.keyed_hash("orange-ro", ANA)
     assert ANA[1:] not in str([ended, left])
 
 

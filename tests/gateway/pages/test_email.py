@@ -54,8 +54,8 @@ async def visitor_with_form(
 
 
 async def read_preference(page_server: PageServer) -> Preference:
-    people = page_server.sandbox.container.conversations.subscriber_caches["tunisie-telecom"]
-    return await people.ports.ledger.get_preference("tunisie-telecom", SUBSCRIPTION)
+    ports = page_server.sandbox.container.operators["tunisie-telecom"]
+    return await ports.ledger.get_preference("tunisie-telecom", SUBSCRIPTION)
 
 
 @pytest.mark.parametrize("language", ["fr", "ar"])
@@ -85,14 +85,14 @@ async def test_T7_T8_the_email_is_sent_and_its_link_completes_the_registration(p
     letter = (await page_server.sandbox.messages.collect_new())[-1]
     assert (letter.route, letter.to) == ("email", EMAIL_ADDRESS)
     await page_server.new_visitor().submit(CONFIRM, link=letter.body.partition("#")[2].split()[0])
-    billing = page_server.sandbox.container.conversations.subscriber_caches["tunisie-telecom"].ports.billing
+    billing = page_server.sandbox.container.operators["tunisie-telecom"].billing
     assert (await read_preference(page_server)).email_validated and await billing.get_media(
         AMINE[1:]
     ) == "email"
 
 
 async def test_T7_a_caller_gets_the_link_for_the_line_he_proved(page_server: PageServer) -> None:
-    billing = page_server.sandbox.container.conversations.subscriber_caches["tunisie-telecom"].ports.billing
+    billing = page_server.sandbox.container.operators["tunisie-telecom"].billing
     await page_server.phone.dial(AMINE, "*101*1*2*2#")
     for key in ("71000102", "88441207"):
         await page_server.phone.press(key)
@@ -100,7 +100,7 @@ async def test_T7_a_caller_gets_the_link_for_the_line_he_proved(page_server: Pag
     browser, _page = await visitor_with_form(page_server, await page_server.latest_link_token())
     assert PENDING_TEXT["fr"] in (await browser.submit(MAILBOX, mailbox="leila.new@example.test")).visible_text
     hers = (await billing.get_subscriber(LEILA)).id
-    ledger = page_server.sandbox.container.conversations.subscriber_caches["tunisie-telecom"].ports.ledger
+    ledger = page_server.sandbox.container.operators["tunisie-telecom"].ledger
     assert (await ledger.get_preference("tunisie-telecom", hers)).email == "leila.new@example.test"
     assert (await read_preference(page_server)).email == ""
 

@@ -126,14 +126,14 @@ async def fetch_archive(
     bouygues_server: PageServer, numbers: Sequence[str]
 ) -> tuple[ManyBillsBilling, dict[str, bytes]]:
     """Return the archive of an account with such bills: names and contents."""
-    people = bouygues_server.sandbox.container.conversations.subscriber_caches["bouygues"]
-    account = (await people.ports.billing.get_subscriber(ATELIER)).account
-    [bill] = await people.ports.billing.list_bills(account, 1)
+    ports = bouygues_server.sandbox.container.operators["bouygues"]
+    account = (await ports.billing.get_subscriber(ATELIER)).account
+    [bill] = await ports.billing.list_bills(account, 1)
     hoard = ManyBillsBilling(bill, numbers)
-    people.ports = replace(people.ports, billing=hoard)  # type: ignore[arg-type]
+    ports.billing = hoard  # type: ignore[assignment]
     visit = PageRequest(
         bouygues_server.sandbox.menu,
-        people.ports,
+        ports,
         HtmlTemplates(TEMPLATE_FOLDER),
         FILE_PATH,
         "fr",

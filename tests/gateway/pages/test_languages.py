@@ -130,7 +130,7 @@ def with_arabic(menu: Menu) -> Menu:
 
 
 async def test_arabic_runs_from_the_right(sandbox: GatewaySandbox, page_server: PageServer) -> None:
-    sandbox.container.conversations.menu_versions.publish(replace(with_arabic(sandbox.menu), revision="toy"))
+    sandbox.container.menu_versions.publish(replace(with_arabic(sandbox.menu), revision="toy"))
     page = await page_server.new_visitor().get(f"{BILL}?lang=ar")
     read = parse_strictly(page)
     assert (read.root["lang"], read.root["dir"]) == ("ar", "rtl")
@@ -181,10 +181,10 @@ def test_whatever_stands_in_a_bill_is_escaped(tmp_path: Path) -> None:
 
 
 def test_page_requests_show_no_secret_in_repr(sandbox: GatewaySandbox) -> None:
-    people = sandbox.container.conversations.subscriber_caches["orange-ro"]
+    ports = sandbox.container.operators["orange-ro"]
     visit = PageRequest(
         sandbox.menu,
-        people.ports,
+        ports,
         HtmlTemplates(TEMPLATE_FOLDER),
         BILL,
         "ro",

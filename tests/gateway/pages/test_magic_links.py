@@ -31,8 +31,8 @@ SUBSCRIPTION = "orange-ro-40740000101"
 
 async def read_preference(page_server: PageServer) -> Preference:
     """Return Ana's stored preference."""
-    people = page_server.sandbox.container.conversations.subscriber_caches["orange-ro"]
-    return await people.ports.ledger.get_preference("orange-ro", SUBSCRIPTION)
+    ports = page_server.sandbox.container.operators["orange-ro"]
+    return await ports.ledger.get_preference("orange-ro", SUBSCRIPTION)
 
 
 async def read_media(page_server: PageServer, account: str) -> str:
@@ -55,8 +55,8 @@ async def test_R14_paper_to_any_address(page_server: PageServer) -> None:
     assert done.status == 200 and "Gata! Factura vine de acum pe hârtie" in done.visible_text
     parse_strictly(done)
     assert await read_media(page_server, BARBU[1:]) == "paper"
-    people = page_server.sandbox.container.conversations.subscriber_caches["orange-ro"]
-    kept = await people.ports.ledger.get_preference("orange-ro", f"orange-ro-{BARBU[1:]}")
+    ports = page_server.sandbox.container.operators["orange-ro"]
+    kept = await ports.ledger.get_preference("orange-ro", f"orange-ro-{BARBU[1:]}")
     assert kept.address == HOME_ADDRESS
     assert await count_rows(page_server.sandbox.container.database, "consents") == 1
 

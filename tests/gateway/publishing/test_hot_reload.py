@@ -29,7 +29,7 @@ def edit_text(root: Path, old: str, new: str) -> None:
 async def test_an_edit_is_published_and_a_conversation_stays_on_its_revision(
     root: Path, sandbox: GatewaySandbox
 ) -> None:
-    line, shelf = sandbox.direct_line(), sandbox.container.conversations.menu_versions
+    line, shelf = sandbox.direct_line(), sandbox.container.menu_versions
     live = PackReloader(shelf, lambda name: pack_compiler.pack_folder(name, root))
     await line.dial("+40740000101", "*100#")
     edit_text(root, "budget: ", "budget: Nou ")

@@ -1,7 +1,6 @@
-"""Outbox: order, leases, fencing tokens, receipts in any order, opt-outs, erased codes, replay."""
+"""Outbox: order, leases, fencing tokens, opt-outs, erased codes, replay."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -27,7 +26,6 @@ SENT_OUTCOME = DeliveryOutcome("sent", "africastalking", "ATXid_1")
 UNKNOWN_OUTCOME = DeliveryOutcome("unknown", "africastalking")
 DELIVERED_RECEIPT = Receipt("africastalking", "ATXid_1", "delivered", "Success")
 FAILED_RECEIPT = Receipt("africastalking", "ATXid_1", "failed", "Rejected", "UserInBlackList")
-IN_TRANSIT_RECEIPT = Receipt("africastalking", "ATXid_1", "in_transit", "Buffered")
 
 
 @pytest.fixture
@@ -120,98 +118,6 @@ async def test_a_settled_message_is_never_claimed_again(outbox: SqlOutbox, ledge
     await enqueue_items(ledger, build_notice())
     await outbox.record_outcome(await claim_one(outbox), DeliveryOutcome(end), NOW)  # type: ignore[arg-type]
     assert await claim_batch(outbox, NOW + timedelta(days=30)) == []
-
-
-async def test_an_unknown_send_is_retried_unless_a_receipt_arrives_first(
-    outbox: SqlOutbox, ledger: SqlLedger
-) -> None:
-    await enqueue_items(ledger, build_notice("lost"), build_notice("found"))
-    at = NOW + timedelta(minutes=10)
-    for parcel in await outbox.claim(2, NOW):
-        await outbox.record_outcome(parcel, replace(UNKNOWN_OUTCOME, retry_at=at), NOW)
-    await outbox.record_receipt(replace(DELIVERED_RECEIPT, our_id="found"), NOW)
-    assert await claim_batch(outbox, at) == ["lost"]
-
-
-RECEIPT_CASES: list[tuple[list[Receipt], OutboxState]] = [
-    ([DELIVERED_RECEIPT], "delivered"),
-    ([FAILED_RECEIPT], "failed"),
-    ([IN_TRANSIT_RECEIPT], "sent"),
-    ([IN_TRANSIT_RECEIPT, DELIVERED_RECEIPT, IN_TRANSIT_RECEIPT], "delivered"),
-    ([DELIVERED_RECEIPT, FAILED_RECEIPT], "delivered"),
-    ([FAILED_RECEIPT, DELIVERED_RECEIPT], "failed"),
-    ([DELIVERED_RECEIPT, DELIVERED_RECEIPT], "delivered"),
-    ([replace(DELIVERED_RECEIPT, state="unknown", raw="Strange")], "sent"),
-    ([replace(DELIVERED_RECEIPT, provider="twilio")], "sent"),
-]
-
-
-@pytest.mark.parametrize(("receipts", "end"), RECEIPT_CASES)
-async def test_receipts_only_move_a_state_forward(
-    outbox: SqlOutbox, ledger: SqlLedger, receipts: Sequence[Receipt], end: OutboxState
-) -> None:
-    await enqueue_items(ledger, build_notice())
-    parcel = await claim_one(outbox)
-    await outbox.record_outcome(parcel, SENT_OUTCOME, NOW)
-    for receipt in receipts:
-        await outbox.record_receipt(receipt, NOW)
-    assert await state_of(outbox, parcel.id) == end
-
-
-@pytest.mark.parametrize(("receipts", "end"), RECEIPT_CASES)
-async def test_F26_receipts_before_the_answer_end_the_same(
-    outbox: SqlOutbox, ledger: SqlLedger, receipts: Sequence[Receipt], end: OutboxState
-) -> None:
-    await enqueue_items(ledger, build_notice())
-    parcel = await claim_one(outbox)
-    for receipt in receipts:
-        await outbox.record_receipt(receipt, NOW)
-    assert await state_of(outbox, parcel.id) == "claimed"
-    assert await outbox.record_outcome(parcel, SENT_OUTCOME, NOW)
-    assert await state_of(outbox, parcel.id) == end
-
-
-async def test_a_receipt_at_the_very_moment_of_the_answer_is_not_lost(
-    outbox: SqlOutbox, ledger: SqlLedger
-) -> None:
-    await enqueue_items(ledger, *(build_notice(f"n{number}") for number in range(40)))
-    for parcel in await outbox.claim(40, NOW):
-        sent = replace(SENT_OUTCOME, message_id=parcel.item.key)
-        told = replace(DELIVERED_RECEIPT, message_id=parcel.item.key)
-        await asyncio.gather(outbox.record_outcome(parcel, sent, NOW), outbox.record_receipt(told, NOW))
-    assert len(await outbox.list_rows("delivered", 100)) == 40
-
-
-async def test_F23_an_unknown_send_is_matched_by_our_own_id(outbox: SqlOutbox, ledger: SqlLedger) -> None:
-    await enqueue_items(ledger, build_notice("before"), build_notice("after"))
-    before, after = sorted(await outbox.claim(2, NOW), key=lambda parcel: parcel.item.key == "after")
-    await outbox.record_receipt(replace(DELIVERED_RECEIPT, message_id="ATXid_2", our_id="before"), NOW)
-    await outbox.record_outcome(before, UNKNOWN_OUTCOME, NOW)
-    await outbox.record_outcome(after, UNKNOWN_OUTCOME, NOW)
-    await outbox.record_receipt(replace(DELIVERED_RECEIPT, message_id="", our_id="after"), NOW)
-    assert [await state_of(outbox, each.id) for each in (before, after)] == ["delivered"] * 2
-
-
-@pytest.mark.parametrize(("word", "end"), [(FAILED_RECEIPT, "sent"), (DELIVERED_RECEIPT, "delivered")])
-async def test_a_receipt_of_an_earlier_attempt_may_deliver_but_not_fail_a_later_one(
-    outbox: SqlOutbox, ledger: SqlLedger, word: Receipt, end: OutboxState
-) -> None:
-    await enqueue_items(ledger, build_notice())
-    first = await claim_one(outbox)
-    await outbox.record_outcome(first, replace(SENT_OUTCOME, state="again", retry_at=NOW), NOW)
-    second = await claim_one(outbox)
-    await outbox.record_outcome(second, replace(SENT_OUTCOME, message_id="ATXid_2"), NOW)
-    await outbox.record_receipt(word, NOW)
-    assert await state_of(outbox, second.id) == end
-
-
-async def test_receipts_of_unknown_messages_are_kept_without_effect(
-    outbox: SqlOutbox, database: Database
-) -> None:
-    hostile = Receipt("africastalking", "x" * 5000, "delivered", "\0" * 9 + "y" * 9000, "\0")
-    await outbox.record_receipt(hostile, NOW)
-    await outbox.record_receipt(hostile, NOW)
-    assert (await dump_table(database, "receipts")).count("africastalking") == 1
 
 
 async def test_T34_who_opted_out_gets_codes_and_replies_only(outbox: SqlOutbox, ledger: SqlLedger) -> None:

@@ -240,7 +240,7 @@ async def create_history(sandbox: GatewaySandbox) -> None:
     await phone.dial(ANA, "*100*1*1#")
     await sandbox.messages.collect_new()
     made = Registration(ANA, OTHER, "orange-ro-40740000101", "40740000101")
-    ledger = sandbox.container.conversations.subscriber_caches["orange-ro"].ports.ledger
+    ledger = sandbox.container.operators["orange-ro"].ledger
     await ledger.commit(ChangeSet("r", "orange-ro", made.subscription, sandbox.clock(), registration=made))
     await sandbox.container.write_behind.flush()
 
@@ -268,7 +268,7 @@ async def test_erase_leaves_nothing_of_a_line_anywhere_but_with_billing(
         await run_billing_day(sandbox, bss)
         await create_history(sandbox)
         tag, client = (
-            sandbox.container.conversations.pseudonyms.keyed_hash("orange-ro", ANA),
+            sandbox.container.pseudonyms.keyed_hash("orange-ro", ANA),
             from_url(redis_url),
         )
         before = await tables_with_traces(sandbox)
@@ -287,7 +287,7 @@ async def test_erase_leaves_nothing_of_a_line_anywhere_but_with_billing(
 async def test_erase_finds_bills_told_to_an_address_only_billing_knows(sandboxes: SandboxFactory) -> None:
     barbu = "orange-ro-40740000102"
     async with sandboxes.open() as sandbox, serve_bill_events(sandbox) as (bss, _):
-        ledger = sandbox.container.conversations.subscriber_caches["orange-ro"].ports.ledger
+        ledger = sandbox.container.operators["orange-ro"].ledger
         preference = Preference(notify="email")
         await ledger.commit(ChangeSet("k", "orange-ro", barbu, sandbox.clock(), preference=preference))
         await run_billing_day(sandbox, bss)

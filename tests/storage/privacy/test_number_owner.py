@@ -38,16 +38,15 @@ async def test_a_backend_that_says_today_causes_no_owner_change(
     pack = tmp_path / "packs/orange_ro/pack.yaml"
     pack.write_text(pack.read_text().replace("time_zone: Europe/Bucharest", f"time_zone: {zone}"))
     async with sandboxes.with_operators(tmp_path / "packs", tmp_path).open("2026-03-10 20:30") as sandbox:
-        people = sandbox.container.conversations.subscriber_caches["orange-ro"]
-        people.ports = replace(people.ports, billing=UndatedBilling(sandbox, zone))
+        ports = sandbox.container.operators["orange-ro"]
+        people = sandbox.container.subscriber_caches["orange-ro"]
+        ports.billing = UndatedBilling(sandbox, zone)
         await people.find(ANA)
         await sandbox.container.write_behind.flush()
-        await people.ports.passwords.set_password(
-            "orange-ro", ANA, Secret("ThankYou1"), "password", sandbox.clock()
-        )
+        await ports.passwords.set_password("orange-ro", ANA, Secret("ThankYou1"), "password", sandbox.clock())
         sandbox.clock.advance(timedelta(days=1))
         await people.find(ANA)
-        told = await people.ports.passwords.verify_password(
+        told = await ports.passwords.verify_password(
             "orange-ro", ANA, Secret("ThankYou1"), "password", sandbox.clock()
         )
         assert told == "ok"

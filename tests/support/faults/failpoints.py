@@ -3,7 +3,7 @@
 import os
 import signal
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -86,6 +86,6 @@ def arm_failpoint(built: Container, point: str) -> Container:
     how, _, where = point.partition("@")
     trap = Failpoint(how, where)
     built.outbox_worker.outbox = FailpointOutbox(built.outbox_worker.outbox, trap)
-    for people in built.conversations.subscriber_caches.values():
-        people.ports = replace(people.ports, ledger=FailpointLedger(people.ports.ledger, trap))
+    for ports in built.operators.values():
+        ports.ledger = FailpointLedger(ports.ledger, trap)
     return built

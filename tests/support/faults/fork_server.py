@@ -33,7 +33,7 @@ PR_SET_PDEATHSIG = 1
 
 def with_newer_revision(built: Container) -> Container:
     """Publish the same menus under a newer revision, as a deploy does while sessions are live."""
-    shelf = built.conversations.menu_versions
+    shelf = built.menu_versions
     for name in built.settings.operators:
         shelf.publish(replace(shelf.current_menu(name), revision="newer"))
     return built

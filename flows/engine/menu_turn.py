@@ -1,0 +1,124 @@
+"""Menu turn: restore the session, apply the answers and render the screen; the same on every channel."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from flows.domain.actions import Action, OperatorPorts
+from flows.domain.pseudonyms import Pseudonyms
+from flows.engine.answers import apply_answers
+from flows.engine.inbound import Inbound
+from flows.engine.menu_versions import MenuVersions
+from flows.engine.replay import new_answers, remember_watermark
+from flows.engine.session_lease import SessionLease
+from flows.engine.session_restore import decode_session, owner_changed, restore_or_start, session_to_store
+from flows.engine.step_runner import TurnContext
+from flows.engine.subscriber_cache import SubscriberCache
+from flows.engine.turn_event import TurnEvent, TurnListener
+from menus.model.reply import Reply
+from menus.model.session import Session
+from menus.render.text_screen import render_reply
+
+log = logging.getLogger("dialtree.turn")
+
+
+@dataclass(slots=True)
+class OpenTurn:
+    """A turn under way: the leased session, restored, and what its actions need."""
+
+    lease: SessionLease
+    context: TurnContext = field(repr=False)
+    session: Session = field(repr=False)
+    note: str = ""
+    """Name of the note to show when the stored screen no longer exists, else empty."""
+    origin: str = ""
+    """Screen before the turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class MenuTurns:
+    """Runs the part of a turn that all channels share."""
+
+    menu_versions: MenuVersions
+    operators: Mapping[str, OperatorPorts] = field(repr=False)
+    subscriber_caches: Mapping[str, SubscriberCache] = field(repr=False)
+    actions: Mapping[str, Action] = field(repr=False)
+    pseudonyms: Pseudonyms
+    turn_listeners: list[TurnListener] = field(default_factory=list, repr=False)
+
+    async def restore(self, lease: SessionLease) -> OpenTurn:
+        """Look up the caller and restore or start the session."""
+        inbound = lease.inbound
+        subscribers, stored = (
+            self.subscriber_caches[inbound.operator],
+            decode_session(lease.opened.session, inbound),
+        )
+        profile = await subscribers.find_quickly(stored.msisdn if stored else inbound.caller)
+        if stored and owner_changed(stored, profile):
+            stored, profile = None, await subscribers.find_quickly(inbound.caller)
+        menu, session, note = restore_or_start(self.menu_versions, inbound, stored, profile)
+        context = TurnContext(
+            menu=menu,
+            ports=self.operators[inbound.operator],
+            subscribers=subscribers,
+            profile=profile,
+            actions=self.actions,
+            key=lease.effects_key,
+            deadline=lease.started_at + subscribers.time_budgets.action_seconds,
+            profile_number=session.msisdn,
+            is_caller_trusted=inbound.trust == "line" and bool(inbound.caller),
+        )
+        return OpenTurn(lease, context, session, note, session.state)
+
+    async def answer(self, turn: OpenTurn) -> Reply | None:
+        """Apply the request's answers and return the screen; None when it is an old request, arrived late."""
+        inbound, session, menu = turn.lease.inbound, turn.session, turn.context.menu
+        answers = new_answers(self.pseudonyms, session, inbound)
+        if answers is None:
+            return None
+        note = await apply_answers(turn.context, session, answers) or turn.note
+        remember_watermark(session, inbound, turn.lease.request_id)
+        session.turn += 1
+        reply = render_reply(menu, session, note)
+        _log_transfer(inbound, reply)
+        return reply
+
+    async def commit(self, turn: OpenTurn, reply: Reply, body: bytes) -> None:
+        """Notify the listeners, then save session and body and release the lease."""
+        self._notify_listeners(turn, reply)
+        await turn.lease.save(session_to_store(turn.session, reply), body)
+
+    def _notify_listeners(self, turn: OpenTurn, reply: Reply) -> None:
+        """Send the turn event to every listener."""
+        if not self.turn_listeners:
+            return
+        event = _build_event(turn, reply)
+        for listener in self.turn_listeners:
+            listener(event)
+
+
+def _build_event(turn: OpenTurn, reply: Reply) -> TurnEvent:
+    context, session, key = turn.context, turn.session, turn.lease.key
+    return TurnEvent(
+        operator=session.operator,
+        channel=session.channel,
+        conversation_hash=key.session_hash,
+        subscriber_hash=key.subscriber_hash if session.caller else "",
+        revision=session.revision,
+        language=session.language,
+        origin_screen=turn.origin,
+        screen=reply.node,
+        answer_result=context.answer_results[-1] if context.answer_results else "begun",
+        steps=tuple(context.steps_run),
+        trail=session.trail,
+        duration_seconds=asyncio.get_running_loop().time() - turn.lease.started_at,
+        ends=reply.ends_session,
+    )
+
+
+def _log_transfer(inbound: Inbound, reply: Reply) -> None:
+    """Log a call transfer with the screen it came from, for the agent who answers it."""
+    if reply.transfer_to:
+        fields = {"operator": inbound.operator, "node": reply.transfer_context, "language": reply.language}
+        log.info("call.transferred", extra=fields)

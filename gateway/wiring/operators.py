@@ -1,0 +1,89 @@
+"""Operator wiring: the ports of each operator, its billing backend and its subscriber cache."""
+
+import secrets
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from flows.domain.actions import OperatorPorts
+from flows.domain.ports import Billing, SessionStore
+from flows.domain.records import Secret
+from flows.engine.deadlines import TimeBudgets
+from flows.engine.menu_versions import MenuVersions
+from gateway.clock import MonotonicClock
+from gateway.settings import Settings, SettingsError
+from menus.machine.menu import Menu
+from storage.audit.write_behind import WriteBehind
+from storage.billing import backend as billing
+from storage.credentials.one_time_codes import SqlOneTimeCodes
+from storage.credentials.passwords import SqlPasswords
+from storage.ledger.sql_ledger import SqlLedger
+from storage.sql.engine import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """Replaceable sources of time, randomness and session storage, for sandboxes and tests."""
+
+    now: Callable[[], datetime] = field(default_factory=MonotonicClock)
+    random_digits: Callable[[int], str] = lambda count: f"{secrets.randbelow(10**count):0{count}}"
+    random_token: Callable[[], str] = lambda: secrets.token_urlsafe(16)
+    sessions: SessionStore | None = None
+    """Session store to use instead of the one the settings name."""
+    time_budgets: TimeBudgets = field(default_factory=TimeBudgets)
+    passwords: Callable[[Database], SqlPasswords] = SqlPasswords
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorWiring:
+    """Builds the ports of the operators the settings name."""
+
+    settings: Settings
+    menu_versions: MenuVersions = field(repr=False)
+    overrides: Overrides = field(repr=False)
+    write_behind: WriteBehind = field(repr=False)
+    passwords: SqlPasswords = field(repr=False)
+
+    def build_all(self, stack: AsyncExitStack) -> dict[str, OperatorPorts]:
+        """Return the ports by operator; their backends are closed with the stack."""
+        operators = {}
+        for name in self.settings.operators:
+            operators[name] = self._build_ports(self.menu_versions.current_menu(name))
+            stack.push_async_callback(_close_backend, operators[name].billing)
+        return operators
+
+    def _build_ports(self, menu: Menu) -> OperatorPorts:
+        database, overrides = self.write_behind.database, self.overrides
+        secret = Secret(self.settings.secret_key.get_secret_value())
+        zone = ZoneInfo(menu.config.time_zone)
+
+        def today() -> date:
+            return overrides.now().astimezone(zone).date()
+
+        options = self.settings.operators[menu.name].bss
+        return OperatorPorts(
+            billing=self._connect_billing(billing.BackendContext(menu.name, database, today, zone, options)),
+            ledger=SqlLedger(database, secret, self.write_behind),
+            codes=SqlOneTimeCodes(database, secret),
+            passwords=self.passwords,
+            now=overrides.now,
+            today=today,
+            random_digits=overrides.random_digits,
+            random_token=overrides.random_token,
+            links_url=f"{self.settings.public_url}/{menu.name}",
+        )
+
+    def _connect_billing(self, context: billing.BackendContext) -> Billing:
+        """Connect the operator's billing backend; SettingsError names the setting it cannot use."""
+        try:
+            return billing.connect_backend(self.settings.operators[context.operator].billing, context)
+        except ValueError as error:
+            raise SettingsError(f"operators.{context.operator}.{error}") from error
+
+
+async def _close_backend(backend: Billing) -> None:
+    """Close a billing backend that holds connections; others have nothing to close."""
+    if isinstance(backend, billing.RemoteBilling):
+        await backend.close()
