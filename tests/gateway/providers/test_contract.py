@@ -151,8 +151,8 @@ REPLIES = st.builds(
     text=st.text(),
     prompts=PROMPTS.map(tuple),
     gather=GATHERS,
-    transfer=st.sampled_from(["", "411", "+40700000999"]),
-    ends=st.booleans(),
+    transfer_to=st.sampled_from(["", "411", "+40700000999"]),
+    ends_session=st.booleans(),
 )
 
 
