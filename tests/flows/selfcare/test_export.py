@@ -104,5 +104,5 @@ def test_a_file_is_named_by_its_link(account: str, bill: str) -> None:
 
 
 def test_a_link_names_no_other_kind_of_file() -> None:
-    with pytest.raises(ValueError, match="no such kind"):
+    with pytest.raises(ValueError, match="unknown kind of file"):
         parse_file_link('["etc","a","b","","",""]')
