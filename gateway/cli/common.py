@@ -9,6 +9,7 @@ from typing import TypeVar
 from gateway.demo import startup
 from gateway.providers.registry import discover_providers
 from gateway.settings import Settings, config_path, load_settings
+from gateway.settings_safety import require_safe_settings
 from gateway.wiring.container import Container, build_container
 
 ResultT = TypeVar("ResultT")
@@ -20,13 +21,15 @@ def add_demo_option(parser: ArgumentParser) -> None:
 
 
 def read_settings(environ: Mapping[str, str] = os.environ, *, demo_world: bool = False) -> Settings:
-    """Load the settings from file and environment; `demo_world` fills gaps with the demo's defaults."""
-    return load_settings(
-        discover_providers(),
-        config_path(environ),
-        environ,
-        startup.default_settings(environ) if demo_world else {},
-    )
+    """Load the settings from file and environment; `demo_world` fills gaps with the demo's defaults.
+
+    Raises SettingsError for settings that cannot be used, or are not safe outside the demo.
+    """
+    base = startup.default_settings(environ) if demo_world else {}
+    settings = load_settings(discover_providers(), config_path(environ), environ, base)
+    if demo_world:
+        return startup.keep_in_demo(settings)
+    return require_safe_settings(settings)
 
 
 def run_in_container(settings: Settings, run: Callable[[Container], Awaitable[ResultT]]) -> ResultT:

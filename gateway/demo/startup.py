@@ -45,6 +45,11 @@ def default_settings(environ: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
+def keep_in_demo(settings: Settings) -> Settings:
+    """Return the settings as the demo's, whatever the settings file says: nothing is sent."""
+    return settings.model_copy(update={"demo": True})
+
+
 def _machine_secret() -> str:
     """Return the secret key of this machine, so that codes and links survive a restart of the demo."""
     STATE_FOLDER.mkdir(exist_ok=True)

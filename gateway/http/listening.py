@@ -1,12 +1,15 @@
 """Serve an aiohttp application on a port while a context manager is open."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from errno import EADDRINUSE
 
 from aiohttp import web
 
 from gateway.http.connection_limits import connection_cap, connection_factory, raise_file_limit
+from menus.model.user_error import UserError
 
 DRAIN_SECONDS = 10.0
 """Time requests in progress may still take at shutdown."""
@@ -15,14 +18,29 @@ BACKLOG = 128
 """Connections the kernel holds until they are accepted."""
 
 
+class PortTakenError(UserError):
+    """The port cannot be bound; the message names the setting."""
+
+
+@contextmanager
+def _name_taken_port(setting: str, host: str, port: int) -> Iterator[None]:
+    """Translate the failure to bind a port into PortTakenError."""
+    try:
+        yield
+    except OSError as error:
+        reason = "in use" if error.errno == EADDRINUSE else f"not available ({os.strerror(error.errno or 0)})"
+        raise PortTakenError(f"{setting}: port {port} of {host} is {reason}; set another one") from error
+
+
 @asynccontextmanager
 async def serve_app(
-    app: web.Application, host: str, port: int, *, share_port: bool = False
+    app: web.Application, host: str, port: int, *, share_port: bool = False, port_setting: str = "PORT"
 ) -> AsyncIterator[int]:
     """Serve an application and yield its port.
 
     aiohttp's access log is off: turns have a record of their own.
 
+    Raises PortTakenError when another process listens there; `port_setting` is what it tells to change.
     `share_port` sets SO_REUSEPORT: other processes may listen on the port and the kernel spreads connections.
     """
     runner = web.AppRunner(
@@ -34,7 +52,8 @@ async def serve_app(
     )
     await runner.setup()
     try:
-        listener = await _listen(runner, host, port, share_port=share_port)
+        with _name_taken_port(port_setting, host, port):
+            listener = await _listen(runner, host, port, share_port=share_port)
         try:
             yield int(listener.sockets[0].getsockname()[1])
         finally:

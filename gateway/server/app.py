@@ -145,7 +145,12 @@ async def serve(
     shared = role.member_number is not None
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(
-            serve_app(internal_app(container, health), settings.internal_host, internal_port(container, role))
+            serve_app(
+                internal_app(container, health),
+                settings.internal_host,
+                internal_port(container, role),
+                port_setting="internal_port",
+            )
         )
         app = public_app(container)
         if mount:

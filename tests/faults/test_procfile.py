@@ -21,7 +21,7 @@ from tests.support.faults.aggregator_phone import (
     open_http_session,
     wait_until_listening,
 )
-from tests.support.faults.gateway_processes import SECRET
+from tests.support.faults.gateway_processes import AUTH_TOKEN, HOOK_TOKEN, SECRET
 from tests.support.faults.harness import FaultHarness
 from tests.support.free_ports import free_port
 from tests.support.server_processes import poll_until
@@ -41,14 +41,14 @@ redis_seconds = 1.0
 routes = {{sms = "twilio"}}
 [operators.orange-ro.twilio]
 account_sid = "AC0"
-auth_token = "fault-token"
+auth_token = "{AUTH_TOKEN}"
 sender = "+40700000477"
 deduplicates = true
 api_url = "PROVIDER"
 [operators.orange-ro.africastalking]
 username = "sandbox"
-api_key = "k"
-hook_token = "demo"
+api_key = "atsk-4f1d0c9a7be25863"
+hook_token = "{HOOK_TOKEN}"
 """
 
 

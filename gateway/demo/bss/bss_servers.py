@@ -35,7 +35,8 @@ async def demo_settings(kind: str) -> AsyncIterator[Settings]:
     """Yield the demo's settings with a fake BSS of this kind; an empty kind starts none."""
     async with serve_demo_bss(kind) as bss_settings:
         base = merge_tables(startup.default_settings(os.environ), bss_settings)
-        yield load_settings(discover_providers(), config_path(os.environ), os.environ, base)
+        settings = load_settings(discover_providers(), config_path(os.environ), os.environ, base)
+        yield startup.keep_in_demo(settings)
 
 
 @asynccontextmanager

@@ -31,8 +31,8 @@ red_seconds = 0
 {routes}
 [operators.orange-ro.africastalking]
 username = "sandbox"
-api_key = "k"
-hook_token = "demo"
+api_key = "atsk-4f1d0c9a7be25863"
+hook_token = "p3Zk8vQm1xTfR7bYc0sLwA"
 """
 
 

@@ -6,9 +6,10 @@ from typing import Protocol
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
+from tests.support.faults.gateway_processes import HOOK_TOKEN
 from tests.support.server_processes import poll_until
 
-WEBHOOK_PATH = "/hooks/orange-ro/africastalking/demo"
+WEBHOOK_PATH = f"/hooks/orange-ro/africastalking/{HOOK_TOKEN}"
 MENU_STEPS = ("", "1", "1*1", "1*1*3")
 """*100#, Buget, Factura, Factura electronica: up to the question whether to switch."""
 YES_STEP = "1*1*3*1"

@@ -17,6 +17,7 @@ from tests.support.free_ports import free_port
 from tests.support.server_processes import wait_until
 
 SECRET = "a secret for the fault tests, nowhere else"
+HOOK_TOKEN, AUTH_TOKEN = "p3Zk8vQm1xTfR7bYc0sLwA", "9d3f0b7c51ae48626cb1e0f4a97d2358"
 
 
 @dataclass
@@ -112,12 +113,12 @@ def gateway_settings(
     """Return Orange România's settings with our fake Twilio; `deduplicates`: it recognises repeated keys."""
     twilio = {
         "account_sid": "AC0",
-        "auth_token": "fault-token",
+        "auth_token": AUTH_TOKEN,
         "sender": "+40700000477",
         "api_url": provider_url,
         "deduplicates": deduplicates,
     }
-    at = {"username": "sandbox", "api_key": "k", "hook_token": "demo", "api_url": provider_url}
+    at = {"username": "sandbox", "api_key": "k", "hook_token": HOOK_TOKEN, "api_url": provider_url}
     operator = {"routes": {"sms": "twilio"}, "twilio": twilio, "africastalking": at}
     return {
         "public_url": "https://gw.example.net",

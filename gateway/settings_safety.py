@@ -1,0 +1,75 @@
+"""Settings check outside the demo: refuses guessable or shared secrets and a public URL without TLS."""
+
+from collections.abc import Iterator
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, SecretStr
+
+from gateway.secret_strength import find_token_weakness, find_weakness
+from gateway.settings import OperatorSettings, Settings, SettingsError
+
+PATH_TOKENS = frozenset({"hook_token", "old_hook_token", "hub_token"})
+"""Settings that are the secret part of a webhook's path."""
+NamedSecret = tuple[str, str]
+"""A setting's full name and its value."""
+
+
+def require_safe_settings(settings: Settings) -> Settings:
+    """Return the settings if they are safe outside the demo, or if they are the demo's.
+
+    Raises SettingsError that names every field with a sample, guessable or shared secret.
+    """
+    if not settings.demo and (faults := [*_find_faults(settings)]):
+        raise SettingsError("\n".join(f"{field}: {fault}" for field, fault in faults))
+    return settings
+
+
+def _find_faults(settings: Settings) -> Iterator[tuple[str, str]]:
+    if not _is_private_channel(settings.public_url):
+        yield "public_url", "must begin with https:// outside the demo; http:// only for this machine alone"
+    if fault := find_weakness(settings.secret_key.get_secret_value()):
+        yield "secret_key", fault
+    secrets = [each for name, one in settings.operators.items() for each in _operator_secrets(name, one)]
+    for field, value in secrets:
+        is_token = field.rpartition(".")[2] in PATH_TOKENS
+        if fault := (find_token_weakness if is_token else find_weakness)(value):
+            yield field, fault
+    yield from _find_shared_tokens(secrets)
+
+
+def _is_private_channel(url: str) -> bool:
+    """Return whether the URL uses TLS, or names this machine only."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or _is_loopback(parts.hostname or "")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _operator_secrets(operator: str, section: OperatorSettings) -> Iterator[NamedSecret]:
+    for provider, link in section.links.items():
+        for field, value in _secret_fields(link.settings):
+            yield f"operators.{operator}.{provider}.{field}", value
+    if token := section.bss.get("hub_token"):
+        yield f"operators.{operator}.bss.hub_token", str(token)
+
+
+def _secret_fields(model: BaseModel) -> Iterator[NamedSecret]:
+    for field in type(model).model_fields:
+        value = getattr(model, field)
+        if isinstance(value, SecretStr):
+            yield field, value.get_secret_value()
+
+
+def _find_shared_tokens(secrets: list[NamedSecret]) -> Iterator[tuple[str, str]]:
+    """Yield each path token that another connection has, too: whoever knows one could speak for both."""
+    owners: dict[str, str] = {}
+    for field, value in secrets:
+        place, _, name = field.rpartition(".")
+        if name in PATH_TOKENS and owners.setdefault(value, place) != place:
+            yield field, f"is the same as that of {owners[value]}; every connection needs its own"
