@@ -8,6 +8,7 @@ Failure
   Unavailable            a dependency did not answer
     Slow                 it took longer than the turn allows
     Down                 it refused or broke the connection, or its circuit is open
+      InvalidRecord      it answered, but one record of the answer cannot be used
     Overloaded           load shedding: we dropped this work ourselves
   Undelivered            a message was not sent
     TryLater             the provider asks to retry later, or failed before accepting the message
@@ -73,6 +74,10 @@ class Slow(Unavailable):
 
 class Down(Unavailable):
     """A dependency is down."""
+
+
+class InvalidRecord(Down):
+    """One record of the answer cannot be used; the dependency itself works."""
 
 
 class Overloaded(Unavailable):

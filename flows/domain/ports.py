@@ -5,6 +5,7 @@ from dataclasses import field
 from datetime import date, datetime
 from typing import Literal, Protocol, runtime_checkable
 
+from flows.domain.bill_cycle import CyclePage
 from flows.domain.records import (
     AuditEntry,
     Bill,
@@ -67,10 +68,11 @@ class Billing(Protocol):
 class BillingCycles(Protocol):
     """Billing cycles: lists the bills of a period, to announce them. Optional for a backend."""
 
-    def list_issued_bills(self, first: date, last: date) -> AsyncIterator[Sequence[tuple[Bill, Subscriber]]]:
+    def list_issued_bills(self, first: date, last: date) -> AsyncIterator[CyclePage]:
         """Yield pages of the bills issued from `first` to `last` inclusive, each with its account's holder.
 
-        Accounts without a holder are left out.
+        A bill or holder that cannot be used is named in its page's `rejected`, and the iteration goes on;
+        bills of accounts without a current line are counted. Raises Unavailable only when billing is out.
         """
 
     async def get_account_holder(self, account: str) -> Subscriber:

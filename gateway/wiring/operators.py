@@ -64,7 +64,9 @@ class OperatorWiring:
 
         options = self.settings.operators[menu.name].bss
         return OperatorPorts(
-            billing=self._connect_billing(billing.BackendContext(menu.name, database, today, zone, options)),
+            billing=self._connect_billing(
+                billing.BackendContext(menu.name, database, today, zone, options, menu.config.currency.code)
+            ),
             ledger=SqlLedger(database, secret, self.write_behind),
             codes=SqlOneTimeCodes(database, secret),
             passwords=self.passwords,

@@ -9,10 +9,18 @@ from flows.domain.records import BillMedia, LineKind, Subscriber
 from storage.billing._client.answer_fields import (
     as_object,
     clean_text,
+    identifier_text,
     objects_in,
     parse_day,
     parse_instant,
     require_identifier,
+)
+from storage.billing._client.ownership import (
+    OwnershipClaim,
+    collect_numbers,
+    end_day,
+    number_digits,
+    start_day,
 )
 from storage.billing._tmf_mapping import characteristics
 
@@ -76,20 +84,36 @@ def parse_subscriber(
     )
 
 
+def ownership_claim(product: Mapping[str, Any], zone: tzinfo) -> OwnershipClaim[Mapping[str, Any]]:
+    """Return what a product says about whose it is: numbers, billing account, status and period."""
+    words, period = characteristics(product.get("productCharacteristic")), as_object(product.get("validFor"))
+    return OwnershipClaim(
+        record=product,
+        accounts=frozenset(_account_ids(product)),
+        numbers=collect_numbers(product.get("publicIdentifier"), words.get("msisdn", "")),
+        status=clean_text(product.get("status")),
+        starts=start_day(product.get("startDate") or period.get("startDateTime"), zone),
+        ends=end_day(product.get("terminationDate") or period.get("endDateTime"), zone),
+    )
+
+
 def msisdn_of(product: Mapping[str, Any]) -> str:
-    """Return the line's number in E.164: `publicIdentifier`, or the characteristic `msisdn`."""
+    """Return the line's number in E.164: `publicIdentifier`, or the characteristic `msisdn`; else empty."""
     own = characteristics(product.get("productCharacteristic")).get("msisdn", "")
-    digits = clean_text(product.get("publicIdentifier")) or own
-    return f"+{digits}" if digits.isdecimal() else digits
+    digits = number_digits(product.get("publicIdentifier")) or number_digits(own)
+    return f"+{digits}" if digits else ""
 
 
 def billing_account_of(product: Mapping[str, Any]) -> str:
     """Return the id of the billing account a product is charged to; NotFound when it has none."""
-    accounts = [as_object(product.get("billingAccount")), *objects_in(product.get("billingAccount"))]
-    for account in accounts:
-        if account.get("id"):
-            return require_identifier(account["id"], "billingAccount")
+    for account in _account_ids(product):
+        return require_identifier(account, "billingAccount")
     raise NotFound
+
+
+def _account_ids(product: Mapping[str, Any]) -> list[str]:
+    accounts = [as_object(product.get("billingAccount")), *objects_in(product.get("billingAccount"))]
+    return [name for name in (identifier_text(each.get("id")) for each in accounts) if name]
 
 
 def _contact_media(account: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -4,12 +4,12 @@ Sources: TMF678 4.0.0 and 5.0.0, TMF666 4.0.0, TMF637 4.0.0. No field of a bill 
 answers are looser still, so fields that are shown are checked and the others are read leniently.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, tzinfo
 from decimal import Decimal
 from typing import Any
 
-from flows.domain.failures import NotFound
+from flows.domain.failures import InvalidRecord, NotFound
 from flows.domain.records import Bill, BillLine, UsageEntry
 from storage.billing._client.answer_fields import (
     ZERO,
@@ -18,12 +18,12 @@ from storage.billing._client.answer_fields import (
     field_error,
     identifier_text,
     objects_in,
-    parse_amount,
     parse_day,
     parse_instant,
     prorata_days,
     require_identifier,
 )
+from storage.billing._client.currency import CurrencyRule, outstanding_amount
 from storage.billing._client.documents import BillAttachment
 from storage.billing.sql import bill_state
 
@@ -77,15 +77,21 @@ def account_id_of(resource: Mapping[str, Any]) -> str:
     return identifier_text(account.get("id"))
 
 
-def parse_bill(resource: Mapping[str, Any], account: str, today: date, zone: tzinfo, currency: str) -> Bill:
-    """Parse a published customerBill; Down when a field that is shown cannot be used."""
+def issue_day(resource: Mapping[str, Any], zone: tzinfo) -> date | None:
+    """Return the local day of a bill; None when it cannot be read."""
+    try:
+        return parse_day(resource.get("billDate"), zone, "billDate")
+    except InvalidRecord:
+        return None
+
+
+def parse_bill(
+    resource: Mapping[str, Any], account: str, today: date, zone: tzinfo, currency: CurrencyRule
+) -> Bill:
+    """Parse a published customerBill; InvalidRecord when a field that is shown cannot be used."""
     identity = require_identifier(resource.get("id"))
-    total = abs(_first_amount(resource, currency, "taxIncludedAmount", "amountDue"))
     issued = parse_day(resource.get("billDate"), zone, "billDate")
-    settled = str(resource.get("state") or resource.get("status")).lower() == "settled"
-    remaining = ZERO if settled else abs(_remaining_amount(resource, currency, total))
-    if "credit" in str(resource.get("category") or "").lower():
-        total, remaining = -total, -remaining
+    total, remaining = _bill_amounts(resource, currency)
     due = (
         parse_day(resource["paymentDueDate"], zone, "paymentDueDate")
         if resource.get("paymentDueDate")
@@ -107,24 +113,34 @@ def parse_bill(resource: Mapping[str, Any], account: str, today: date, zone: tzi
     )
 
 
-def _parse_money(value: object, field_name: str, currency: str) -> Decimal:
-    """Parse TM Forum's Money, or a bare number; Down for another currency."""
-    if not isinstance(value, dict):
-        return parse_amount(value, field_name)
-    unit = value.get("unit")
-    if currency and unit != currency and clean_text(unit) and clean_text(unit).upper() != currency.upper():
-        raise field_error(f"{field_name}: another currency")
-    return parse_amount(value.get("value"), field_name)
+def _bill_amounts(resource: Mapping[str, Any], currency: CurrencyRule) -> tuple[Decimal, Decimal]:
+    """Return total and remaining amount. A credit note's are negative, however its category is told."""
+    total = _first_amount(resource, currency, "taxIncludedAmount", "amountDue")
+    settled = str(resource.get("state") or resource.get("status")).lower() == "settled"
+    remaining = ZERO if settled else _remaining_amount(resource, currency, total)
+    if total < ZERO or "credit" in str(resource.get("category") or "").lower():
+        return -abs(total), -abs(remaining)
+    return total, outstanding_amount(total, remaining)
 
 
-def _first_amount(resource: Mapping[str, Any], currency: str, *fields: str) -> Decimal:
+def _parse_money(value: object, field_name: str, currency: CurrencyRule) -> Decimal:
+    """Parse TM Forum's Money, or a bare number, rounded; InvalidRecord for another currency."""
+    return currency.parse_money(*_split_money(value), field_name)
+
+
+def _split_money(value: object) -> tuple[object, object]:
+    """Return the number and the unit of TM Forum's Money; a bare number has no unit."""
+    return (value.get("value"), value.get("unit")) if isinstance(value, dict) else (value, "")
+
+
+def _first_amount(resource: Mapping[str, Any], currency: CurrencyRule, *fields: str) -> Decimal:
     for field in fields:
         if resource.get(field) is not None:
             return _parse_money(resource[field], field, currency)
     raise field_error(fields[0])
 
 
-def _remaining_amount(resource: Mapping[str, Any], currency: str, total: Decimal) -> Decimal:
+def _remaining_amount(resource: Mapping[str, Any], currency: CurrencyRule, total: Decimal) -> Decimal:
     """Return the amount still to pay: `remainingAmount`, else `amountDue`, else the total."""
     for field in ("remainingAmount", "amountDue"):
         if resource.get(field) is not None:
@@ -132,7 +148,7 @@ def _remaining_amount(resource: Mapping[str, Any], currency: str, total: Decimal
     return total
 
 
-def _tax_included(resource: Mapping[str, Any], total: Decimal, currency: str) -> Decimal:
+def _tax_included(resource: Mapping[str, Any], total: Decimal, currency: CurrencyRule) -> Decimal:
     """Return the tax contained: the sum of `taxItem`, else the difference of the totals, else zero."""
     items = [
         each["taxAmount"] for each in objects_in(resource.get("taxItem")) if each.get("taxAmount") is not None
@@ -157,11 +173,11 @@ def rubric_of(resource: Mapping[str, Any], rubrics: Mapping[str, str]) -> str:
 
 
 def parse_bill_line(
-    resource: Mapping[str, Any], currency: str, rubrics: Mapping[str, str], zone: tzinfo
+    resource: Mapping[str, Any], currency: CurrencyRule, rubrics: Mapping[str, str], zone: tzinfo
 ) -> BillLine:
     """Parse an appliedCustomerBillingRate; credits are negative, part of a month is a `prorata`."""
     words, period = characteristics(resource.get("characteristic")), as_object(resource.get("periodCoverage"))
-    charge = _first_amount(resource, currency, "taxIncludedAmount", "taxExcludedAmount")
+    charge = _exact_charge(resource, currency)
     days, of_days = prorata_days(
         _local_date(period.get("startDateTime"), zone), _local_date(period.get("endDateTime"), zone)
     )
@@ -178,7 +194,25 @@ def parse_bill_line(
     )
 
 
-def parse_entry(resource: Mapping[str, Any], currency: str, zone: tzinfo) -> UsageEntry:
+def _exact_charge(resource: Mapping[str, Any], currency: CurrencyRule) -> Decimal:
+    """Return the amount of a rate, unrounded: the rates of a bill are rounded together."""
+    name = "taxIncludedAmount" if resource.get("taxIncludedAmount") is not None else "taxExcludedAmount"
+    return currency.parse_exact(*_split_money(resource.get(name)), name)
+
+
+def rates_of_bill(rates: Iterable[Mapping[str, Any]], account: str, bill_id: str) -> list[Mapping[str, Any]]:
+    """Return the rates that name this bill; of a BSS whose rates name no bill, those that name the account.
+
+    A rate that names another bill or another account is not used, nor one that names neither.
+    """
+    named = [
+        (each, identifier_text(as_object(each.get("bill")).get("id")), account_id_of(each)) for each in rates
+    ]
+    own = [each for each, bill, whose in named if bill == bill_id and whose in ("", account)]
+    return own or [each for each, bill, whose in named if not bill and whose == account]
+
+
+def parse_entry(resource: Mapping[str, Any], currency: CurrencyRule, zone: tzinfo) -> UsageEntry:
     """Parse a rate that is on no bill yet: usage, or a purchase on the bill."""
     words = characteristics(resource.get("characteristic"))
     quantity = words.get("quantity", "")

@@ -20,15 +20,15 @@ class TmForumOptions(ConnectionOptions):
     """Path of TMF666."""
     resolver: str = "tmf-api/productInventory/v4/product?publicIdentifier={msisdn}"
     """Query that finds a number's product; `{msisdn}` is E.164 with its plus, `{digits}` without."""
-    holder: str = "tmf-api/productInventory/v4/product?billingAccount.id={account}&limit=1"
-    """Query that finds an account's first product, for bill notices."""
+    holder: str = "tmf-api/productInventory/v4/product?billingAccount.id={account}"
+    """Query that finds an account's products, for bill notices."""
     token_url: str = ""
     """OAuth2 token endpoint for client credentials; empty sends no token."""
     client_id: str = ""
     client_secret: Secret = field(default=Secret(""), repr=False)
     scope: str = ""
     currency: str = ""
-    """ISO 4217 code; amounts in another currency are refused. Empty accepts any."""
+    """ISO 4217 code; amounts in another currency are refused. Empty means the operator's own."""
     media: Mapping[str, str] = field(default_factory=dict)
     """The BSS's own names of the media: `paper = "..."`, `email = "..."`."""
     rubrics: Mapping[str, str] = field(default_factory=dict)

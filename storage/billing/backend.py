@@ -25,6 +25,8 @@ class BackendContext:
     """The operator's time zone, in which the instants of a bill become dates."""
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """The `bss` table of the operator's settings."""
+    currency: str = ""
+    """ISO 4217 code of the operator's currency; amounts in another are refused. Empty when not known."""
 
 
 @runtime_checkable

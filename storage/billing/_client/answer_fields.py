@@ -8,19 +8,21 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
 
-from flows.domain.failures import Down
+from flows.domain.failures import InvalidRecord
 
 MAX_AMOUNT = Decimal(10) ** 9
 """Larger amounts are refused: no bill of one subscriber reaches 10^9."""
 SMALLEST_FRACTION, ZERO = Decimal("0.0001"), Decimal(0)
 MAX_TEXT_CHARS = 200
 MAX_ID_CHARS = 128
+MAX_NUMERIC_ID = Decimal(10) ** 38
+"""Larger numbers are no identifiers: no database counts so far."""
 EARLIEST_DATE, LATEST_DATE = date(1990, 1, 1), date(2100, 1, 1)
 
 
-def field_error(field_name: str) -> Down:
-    """Return the Down failure for a field that cannot be used; it names the field, never the value."""
-    return Down(f"the BSS answered an unusable {field_name}")
+def field_error(field_name: str) -> InvalidRecord:
+    """Return the failure for a field that cannot be used; it names the field, never the value."""
+    return InvalidRecord(f"the BSS answered an unusable {field_name}")
 
 
 def as_object(value: object) -> Mapping[str, Any]:
@@ -49,8 +51,8 @@ def _is_printable(character: str) -> bool:
 
 def identifier_text(value: object) -> str:
     """Return an identifier: a string unchanged, a whole number as its digits; else empty."""
-    if isinstance(value, Decimal):
-        return str(int(value)) if abs(value) < MAX_AMOUNT and value == int(value) else ""
+    if isinstance(value, Decimal | int) and not isinstance(value, bool):
+        return str(int(value)) if abs(value) < MAX_NUMERIC_ID and value == int(value) else ""
     return value if isinstance(value, str) else ""
 
 

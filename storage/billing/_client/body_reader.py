@@ -4,6 +4,7 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from http import HTTPStatus
 from typing import Any, NoReturn
 
 from aiohttp import ClientResponse
@@ -38,8 +39,10 @@ JsonReader = Callable[[ClientResponse], Awaitable[JsonAnswer]]
 
 
 async def read_json(response: ClientResponse, max_bytes: int = MAX_ANSWER_BYTES) -> JsonAnswer:
-    """Read the body as JSON; Down when it is not JSON or over the size limit."""
+    """Read the body as JSON, 204 as an empty list; Down when it is not JSON or over the size limit."""
     data = await _read_bounded(response, max_bytes)
+    if not data and response.status == HTTPStatus.NO_CONTENT:
+        return JsonAnswer([], 0)
     total = response.headers.get("X-Total-Count", "")
     return JsonAnswer(
         _parse_json(data) if data else None, int(total) if total.isdecimal() and len(total) < 10 else None

@@ -37,6 +37,7 @@ TRANSIENT_STATUSES = frozenset({502, 503, 504})
 FAILURE_BY_STATUS: Mapping[int, type[NotFound] | type[NotEligible]] = {
     404: NotFound,
     410: NotFound,
+    416: NotFound,
     409: NotEligible,
     422: NotEligible,
 }
