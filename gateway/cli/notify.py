@@ -11,6 +11,9 @@ from gateway.delivery.bill_run import BillRun, BillRunProgress, parse_cycle
 from gateway.wiring.container import Container
 from storage.billing.backend import BillEventSource
 
+UNUSABLE_BILLS = 3
+"""Exit status of a run that left bills out."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `dialtree notify`."""
@@ -32,7 +35,8 @@ def main(args: argparse.Namespace) -> int:
 async def run_notify(args: argparse.Namespace, container: Container) -> int:
     """Run the command.
 
-    Returns 0 when all is enqueued, 1 when the billing backend failed, 2 for an unknown operator or month.
+    Returns 0 when all is enqueued, 1 when the billing backend failed, 2 for an unknown operator or month, 3
+    when some bills could not be used: they are listed, and all others are enqueued.
     """
     if args.operator not in container.settings.operators:
         return _print_result(
@@ -68,7 +72,10 @@ async def _notify_cycle(args: argparse.Namespace, container: Container) -> int:
     result = await BillRun(
         args.operator, world.billing, announcer, container.bulk_outbox, world.now
     ).announce_bills(first, last, _print_progress)
-    return _print_result(f"{args.operator} {first:%Y-%m}: {result.format_line()} in {result.seconds:.1f} s", 0)
+    for line in result.list_rejections():
+        print(line, file=sys.stderr)
+    _print_result(f"{args.operator} {first:%Y-%m}: {result.format_line()} in {result.seconds:.1f} s", 0)
+    return UNUSABLE_BILLS if result.rejected_count else 0
 
 
 def _print_progress(progress: BillRunProgress) -> None:

@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
+from flows.domain.bill_cycle import CyclePage, RejectedBill
 from flows.domain.ports import BillingCycles
-from flows.domain.records import Bill, OutboundMessage, Preference, Subscriber
+from flows.domain.records import OutboundMessage, Preference
 from flows.services.bill_notices import BillAnnouncer
 from storage.outbox.bulk_enqueue import SqlBulkOutbox
 
-CyclePage = Sequence[tuple[Bill, Subscriber]]
+MAX_LISTED_REJECTIONS = 10_000
+"""Unusable bills kept by name; more are only counted."""
 
 
 @dataclass(slots=True)
@@ -25,7 +27,13 @@ class BillRunProgress:
     known_count: int = 0
     """Notices already there, from an earlier run or a BSS event; opted-out numbers count here too."""
     skipped_bills: int = 0
-    """Bills without a notice: cancelled, too old, or without a confirmed address."""
+    """Bills without a notice: cancelled, of 0, too old, refused by rule, no confirmed address."""
+    without_holder: int = 0
+    """Bills of accounts without a current line."""
+    rejected_count: int = 0
+    """Bills left out because their record, or their holder's, cannot be used."""
+    rejected: list[RejectedBill] = field(default_factory=list, repr=False)
+    """The first of them, with the reason."""
     seconds: float = 0.0
     """Time since the run began."""
 
@@ -34,8 +42,22 @@ class BillRunProgress:
         rate = self.enqueued_count / self.seconds if self.seconds else 0.0
         return (
             f"{self.bills} bills, {self.enqueued_count} notices enqueued ({rate:.0f}/s),"
-            f" {self.known_count} known or opted out, {self.skipped_bills} bills for nobody"
+            f" {self.known_count} known or opted out, {self.skipped_bills} bills for nobody,"
+            f" {self.without_holder} without a line, {self.rejected_count} unusable"
         )
+
+    def list_rejections(self) -> list[str]:
+        """Return a line for each unusable bill: its id and what is wrong with it."""
+        listed = [f"left out: bill {each.bill_id or '(no id)'}: {each.reason}" for each in self.rejected]
+        more = self.rejected_count - len(self.rejected)
+        return [*listed, f"left out: {more} more"] if more else listed
+
+    def count_page(self, page: CyclePage) -> None:
+        """Count the bills of a page and keep the names of those that cannot be used."""
+        self.bills += len(page) + len(page.rejected) + page.without_holder
+        self.without_holder += page.without_holder
+        self.rejected_count += len(page.rejected)
+        self.rejected += page.rejected[: MAX_LISTED_REJECTIONS - len(self.rejected)]
 
 
 @dataclass(slots=True)
@@ -85,7 +107,7 @@ class BillRun:
             built = self.announcer.build_notices(bill, holder, preferences.get(holder.id, NO_PREFERENCE), now)
             self.progress.skipped_bills += not built
             notices.extend(built)
-        self.progress.bills += len(page)
+        self.progress.count_page(page)
         return notices
 
     async def _enqueue_notices(self, notices: Sequence[OutboundMessage]) -> None:

@@ -21,6 +21,8 @@ log = logging.getLogger("dialtree.bss_events")
 EVENT_PATH = "/hooks/{operator}/tmf678/{token}/listener/{event}"
 ANNOUNCED_EVENTS = frozenset({"customerBillCreateEvent", "customerBillStateChangeEvent"})
 """Event types whose bill is announced."""
+MAX_ID_CHARS = 256
+"""Longest account id and bill id together."""
 IGNORED_EVENTS = frozenset({"customerBillOnDemandCreateEvent", "customerBillOnDemandStateChangeEvent"})
 """Event types of the standard that are acknowledged with 204 and ignored."""
 
@@ -95,12 +97,18 @@ class BillEventHandler:
 
 
 def parse_bill_event(body: bytes) -> tuple[str, str]:
-    """Return the account id and bill id of an event; ValueError when the body does not contain them."""
+    """Return the account id and bill id of an event; ValueError when the body does not contain them.
+
+    Some systems write ids as whole numbers.
+    """
     try:
         bill: Any = json.loads(body)["event"]["customerBill"]
-        account, name = bill["billingAccount"]["id"], bill["id"]
+        names = bill["billingAccount"]["id"], bill["id"]
     except (KeyError, TypeError, RecursionError) as error:
         raise ValueError from error
-    if not isinstance(account, str) or not isinstance(name, str) or len(account) + len(name) > 256:
+    account, bill_id = (str(name) if type(name) is int else name for name in names)
+    if not (isinstance(account, str) and isinstance(bill_id, str)):
         raise ValueError
-    return account, name
+    if len(account) + len(bill_id) > MAX_ID_CHARS or not (account + bill_id).isprintable():
+        raise ValueError
+    return account, bill_id

@@ -5,21 +5,23 @@ from datetime import UTC, date, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any, get_args
 
-from flows.domain.failures import NotFound
+from flows.domain.failures import InvalidRecord, NotFound
 from flows.domain.records import Bill, BillLine, BillMedia, LineKind, Subscriber
 from storage.billing._client.answer_fields import (
     clean_text,
     identifier_text,
     objects_in,
-    parse_amount,
     parse_day,
     parse_instant,
     prorata_days,
     require_identifier,
 )
+from storage.billing._client.currency import CurrencyRule, outstanding_amount
+from storage.billing._client.ownership import OwnershipClaim, collect_numbers, end_day, start_day
 from storage.billing.sql import bill_state
 
-TAX = "TAX"
+TAX, CREDIT_USED = "TAX", "CBA_ADJ"
+"""Item types that are no charge of their own: tax is added to its item, a credit used is a payment."""
 RUBRIC_BY_ITEM_TYPE: Mapping[str, str] = {
     "RECURRING": "subscriptions",
     "USAGE": "communications",
@@ -27,6 +29,8 @@ RUBRIC_BY_ITEM_TYPE: Mapping[str, str] = {
     "EXTERNAL_CHARGE": "one_off",
 }
 """Rubric by item type; others (adjustments, repairs, credits) are `one_off`."""
+ENDED_STATES = ("CANCELLED", "EXPIRED")
+"""EntitlementState of subscriptions that are over; the others are PENDING, ACTIVE and BLOCKED."""
 LINE_KINDS: tuple[LineKind, ...] = get_args(LineKind)
 ADDRESS_FIELDS = ("address1", "address2", "postalCode", "city", "country")
 
@@ -36,14 +40,31 @@ def is_published(invoice: Mapping[str, Any]) -> bool:
     return invoice.get("status") in ("COMMITTED", "VOID")
 
 
-def parse_bill(invoice: Mapping[str, Any], due_days: int, today: date, zone: tzinfo) -> Bill:
-    """Parse a published invoice; Down when a field that is shown cannot be used."""
+def is_shallow(invoice: Mapping[str, Any]) -> bool:
+    """Return whether an invoice may come from a list without items, whose amounts are always 0."""
+    return not invoice.get("items") and not invoice.get("amount") and not invoice.get("balance")
+
+
+def issue_day(invoice: Mapping[str, Any], zone: tzinfo) -> date | None:
+    """Return the day of an invoice; None when it cannot be read."""
+    try:
+        return parse_day(invoice.get("invoiceDate"), zone, "invoiceDate")
+    except InvalidRecord:
+        return None
+
+
+def parse_bill(
+    invoice: Mapping[str, Any], due_days: int, today: date, zone: tzinfo, currency: CurrencyRule
+) -> Bill:
+    """Parse a published invoice; InvalidRecord when a field that is shown cannot be used."""
     identity = require_identifier(invoice.get("invoiceId"), "invoiceId")
     issued = parse_day(invoice.get("invoiceDate"), zone, "invoiceDate")
     due = issued + timedelta(days=due_days)
-    total, void = parse_amount(invoice.get("amount"), "amount"), invoice.get("status") == "VOID"
-    remaining = Decimal(0) if void else parse_amount(invoice.get("balance"), "balance")
-    taxes = [each for each in objects_in(invoice.get("items")) if each.get("itemType") == TAX]
+    unit, void = invoice.get("currency"), invoice.get("status") == "VOID"
+    total = currency.parse_money(invoice.get("amount"), unit, "amount")
+    balance = Decimal(0) if void else currency.parse_money(invoice.get("balance"), unit, "balance")
+    remaining = outstanding_amount(total, balance)
+    taxes = [each for each in own_items(invoice) if each.get("itemType") == TAX]
     return Bill(
         id=identity,
         number=identifier_text(invoice.get("invoiceNumber")) or identity,
@@ -51,29 +72,48 @@ def parse_bill(invoice: Mapping[str, Any], due_days: int, today: date, zone: tzi
         issued=issued,
         due=due,
         total=total,
-        tax=sum((parse_amount(each.get("amount"), "tax") for each in taxes), Decimal(0)),
+        tax=sum((currency.parse_money(each.get("amount"), unit, "tax") for each in taxes), Decimal(0)),
         remaining=remaining,
         state=bill_state(total, remaining, due, today, cancelled=void),
     )
 
 
+def own_items(invoice: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the items of an invoice; one that names another invoice or account is not used."""
+    return [
+        each
+        for each in objects_in(invoice.get("items"))
+        if all(each.get(name) in (None, invoice.get(name)) for name in ("invoiceId", "accountId"))
+    ]
+
+
 def parse_bill_lines(
-    invoice: Mapping[str, Any], rubrics: Mapping[str, str], numbers: Mapping[str, str]
+    invoice: Mapping[str, Any],
+    rubrics: Mapping[str, str],
+    numbers: Mapping[str, str],
+    currency: CurrencyRule,
 ) -> list[BillLine]:
     """Parse the items, each with the tax linked to it; unlinked tax is a line of its own.
 
-    `numbers`: phone number by bundle id, to say which line an item belongs to.
+    A credit used (`CBA_ADJ`) is no charge, so it is no line. `numbers`: phone number by bundle id, to say
+    which line an item belongs to.
     """
-    items, taxes = list(objects_in(invoice.get("items"))), dict[str, Decimal]()
+    items, taxes = own_items(invoice), dict[str, Decimal]()
     for each in items:
         if each.get("itemType") == TAX:
             linked = identifier_text(each.get("linkedInvoiceItemId"))
-            taxes[linked] = taxes.get(linked, Decimal(0)) + parse_amount(each.get("amount"), "amount")
+            taxes[linked] = taxes.get(linked, Decimal(0)) + _item_amount(each, currency)
     bill_lines = [
-        _parse_bill_line(each, rubrics, taxes, numbers) for each in items if each.get("itemType") != TAX
+        _parse_bill_line(each, rubrics, taxes, numbers, currency)
+        for each in items
+        if each.get("itemType") not in (TAX, CREDIT_USED)
     ]
     rest = sum(taxes.values(), Decimal(0))
-    return [*bill_lines, BillLine("one_off", "", rest)] if rest else bill_lines
+    return currency.round_bill_lines([*bill_lines, BillLine("one_off", "", rest)] if rest else bill_lines)
+
+
+def _item_amount(item: Mapping[str, Any], currency: CurrencyRule) -> Decimal:
+    return currency.parse_exact(item.get("amount"), item.get("currency"), "amount")
 
 
 def _parse_bill_line(
@@ -81,6 +121,7 @@ def _parse_bill_line(
     rubrics: Mapping[str, str],
     taxes: dict[str, Decimal],
     numbers: Mapping[str, str],
+    currency: CurrencyRule,
 ) -> BillLine:
     identity = identifier_text(item.get("invoiceItemId"))
     words = [clean_text(item.get(each)) for each in ("productName", "planName", "usageName", "itemType")]
@@ -90,7 +131,7 @@ def _parse_bill_line(
     return BillLine(
         "prorata" if days and rubric == "subscriptions" else rubric,
         numbers.get(identifier_text(item.get("bundleId")), ""),
-        parse_amount(item.get("amount"), "amount") + taxes.pop(identity, Decimal(0)),
+        _item_amount(item, currency) + taxes.pop(identity, Decimal(0)),
         identity,
         clean_text(item.get("description")),
         "",
@@ -112,13 +153,21 @@ def media_from_fields(fields: Sequence[Mapping[str, str]], field_name: str) -> B
     )
 
 
-def active_bundle(answer: object) -> Mapping[str, Any]:
-    """Return the first bundle with a running base subscription, else the first; empty when none.
+def ownership_claim(bundle: Mapping[str, Any], zone: tzinfo) -> OwnershipClaim[Mapping[str, Any]]:
+    """Return what a bundle says about whose it is; one without a running base subscription has ended.
 
     A line that was closed and reopened, or an account that closed one of its lines, has both kinds.
     """
-    bundles = [*objects_in(answer), *objects_in([answer])]
-    return next((each for each in bundles if _base_subscription(each)), next(iter(bundles), {}))
+    line = _base_subscription(bundle)
+    account = identifier_text(bundle.get("accountId"))
+    return OwnershipClaim(
+        record=bundle,
+        accounts=frozenset([account] if account else []),
+        numbers=collect_numbers(bundle.get("externalKey")),
+        status=clean_text(line.get("state")) if line else "CANCELLED",
+        starts=start_day(line.get("startDate"), zone) if line else None,
+        ends=end_day(line.get("cancelledDate"), zone) if line else None,
+    )
 
 
 def account_id_of(bundle: Mapping[str, Any]) -> str:
@@ -165,9 +214,9 @@ def parse_subscriber(
 
 
 def _base_subscription(bundle: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the base subscription of a bundle; None when there is none or it is cancelled."""
+    """Return the base subscription of a bundle; None when there is none or it has ended."""
     for each in objects_in(bundle.get("subscriptions")):
-        is_running = each.get("startDate") and each.get("state") != "CANCELLED"
+        is_running = each.get("startDate") and each.get("state") not in ENDED_STATES
         if is_running and each.get("productCategory") != "ADD_ON":
             return each
     return None

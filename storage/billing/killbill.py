@@ -6,14 +6,13 @@ own, so it is the invoice date plus `due_days`.
 """
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
 
 from aiohttp import encode_basic_auth
 
-from flows.domain.failures import NotFound, NotPublished
+from flows.domain.bill_cycle import CyclePage, RejectedBill
+from flows.domain.failures import Failure, NotFound, NotPublished
 from flows.domain.records import (
     Bill,
     BillDocument,
@@ -32,11 +31,18 @@ from storage.billing._client.answer_fields import (
     field_error,
     identifier_text,
     objects_in,
+    require_identifier,
 )
 from storage.billing._client.backend_settings import parse_options
+from storage.billing._client.bill_order import usable_bills
+from storage.billing._client.body_reader import JsonAnswer
 from storage.billing._client.caching import FRESH_SECONDS, CachedBilling
+from storage.billing._client.currency import CurrencyRule
+from storage.billing._client.cycle_pages import CycleReader, parse_records, reject_record
 from storage.billing._client.documents import ACCEPT_HEADER, BillAttachment, build_document
 from storage.billing._client.http import BssClient, ConnectionOptions, path_segment
+from storage.billing._client.ownership import OwnershipClaim, require_named, select_holder, select_owner
+from storage.billing._client.paging import BssResource, gather_all, iterate_pages
 from storage.billing.backend import BackendContext
 
 CREATED_BY = "dialtree"
@@ -63,6 +69,8 @@ class KillBillOptions(ConnectionOptions):
     """Line kind by product name; `mobile` for any other."""
     rubrics: Mapping[str, str] = field(default_factory=dict)
     """Rubric by product, plan or usage name, or by item type."""
+    currency: str = ""
+    """ISO 4217 code; invoices in another currency are refused. Empty means the operator's own."""
     cache_seconds: float = FRESH_SECONDS
 
 
@@ -73,11 +81,12 @@ class KillBillBilling:
 
     def __init__(self, client: BssClient, context: BackendContext, options: KillBillOptions) -> None:
         self._client, self._context, self._options = client, context, options
+        self._currency = CurrencyRule(options.currency or context.currency, context.currency)
 
     async def get_subscriber(self, msisdn: str) -> Subscriber:
         """Find the subscriber of a number: the bundle with that external key, then its account."""
         bundles = (await self._client.get("1.0/kb/bundles", {"externalKey": msisdn})).body
-        return await self._fetch_subscriber(_killbill_mapping.active_bundle(bundles))
+        return await self._fetch_subscriber(select_owner(self._claims(bundles), msisdn, self._context.today()))
 
     async def list_bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
         """Return committed and void invoices, newest first; drafts are not published."""
@@ -86,9 +95,13 @@ class KillBillBilling:
         if not isinstance(invoices, list):
             raise field_error("invoices")
         own = [each for each in objects_in(invoices) if identifier_text(each.get("accountId")) == account]
-        bills = [self._parse_bill(each) for each in own if _killbill_mapping.is_published(each)]
-        newest_first = sorted(
-            (bill for bill in bills if bill.issued <= self._context.today()), key=_issue_order, reverse=True
+        published = [each for each in own if _killbill_mapping.is_published(each)]
+        complete = await gather_all(self._complete_invoice(each) for each in published)
+        newest_first = usable_bills(
+            [each for each in complete if not isinstance(each, NotFound)],
+            self._parse_bill,
+            lambda each: _killbill_mapping.issue_day(each, self._context.zone),
+            self._context.today(),
         )
         return newest_first[offset : offset + limit]
 
@@ -100,7 +113,7 @@ class KillBillBilling:
         """Return the invoice's items, each with its tax; NotFound for another account's bill."""
         invoice = await self._fetch_invoice(account, bill_id)
         return _killbill_mapping.parse_bill_lines(
-            invoice, self._options.rubrics, await self._numbers_by_bundle(account)
+            invoice, self._options.rubrics, await self._numbers_by_bundle(account), self._currency
         )
 
     async def get_media(self, account: str) -> BillMedia:
@@ -146,6 +159,7 @@ class KillBillBilling:
         return {
             identifier_text(each.get("bundleId")): clean_text(each.get("externalKey"))
             for each in objects_in(bundles)
+            if identifier_text(each.get("accountId")) == account
         }
 
     async def _custom_fields(self, account: str) -> list[dict[str, str]]:
@@ -157,51 +171,88 @@ class KillBillBilling:
                 "value": clean_text(each.get("value")),
             }
             for each in objects_in(fields)
+            if identifier_text(each.get("objectId")) == account
         ]
 
-    async def list_issued_bills(
-        self, first: date, last: date
-    ) -> AsyncIterator[Sequence[tuple[Bill, Subscriber]]]:
+    async def list_issued_bills(self, first: date, last: date) -> AsyncIterator[CyclePage]:
         """Iterate over the bills of these days with their holders.
 
-        Kill Bill cannot list invoices by date, so every invoice is read.
+        Kill Bill cannot list invoices by date, so every invoice is listed; and its pages are shallow, without
+        items and with amounts of 0, so each invoice of these days is read by itself.
         """
-        last, offset = min(last, self._context.today()), 0
-        while page := await self._fetch_page(offset):
-            offset += len(page)
-            bills = [self._parse_bill(each) for each in page if _killbill_mapping.is_published(each)]
-            yield await self._with_holders([bill for bill in bills if first <= bill.issued <= last])
+        last, reader = min(last, self._context.today()), CycleReader()
+        async for page in iterate_pages(self._fetch_page, PAGE_SIZE):
+            listed, undated = self._invoices_of(page, first, last)
+            answers = await reader.read_each(listed, self._read_invoice)
+            unread = [
+                reject_record(invoice.get("invoiceId"), each)
+                for invoice, each in zip(listed, answers, strict=True)
+                if isinstance(each, Failure)
+            ]
+            bills, rejected = parse_records(
+                [each for each in answers if not isinstance(each, Failure)],
+                lambda each: self._parse_bill(each) if _killbill_mapping.is_published(each) else None,
+                lambda each: each.get("invoiceId"),
+            )
+            paired = await reader.pair_with_holders(bills, self.get_account_holder)
+            yield CyclePage(paired, (*undated, *unread, *rejected, *paired.rejected), paired.without_holder)
 
     async def get_account_holder(self, account: str) -> Subscriber:
-        """Return the subscriber who is notified of this account's bills: its first running bundle."""
+        """Return the subscriber who is notified of this account's bills: its oldest running bundle."""
         bundles = (await self._client.get(f"1.0/kb/accounts/{path_segment(account)}/bundles")).body
-        return await self._fetch_subscriber(_killbill_mapping.active_bundle(bundles))
+        return await self._fetch_subscriber(
+            select_holder(self._claims(bundles), account, self._context.today())
+        )
 
-    async def _with_holders(self, bills: Sequence[Bill]) -> list[tuple[Bill, Subscriber]]:
-        """Pair each bill with its holder; bills without one, as of a closed line, are left out."""
-        pairs: list[tuple[Bill, Subscriber]] = []
-        for bill in bills:
-            with suppress(NotFound):
-                pairs.append((bill, await self.get_account_holder(bill.account)))
-        return pairs
+    def _claims(self, bundles: object) -> list[OwnershipClaim[BssResource]]:
+        every = [*objects_in(bundles), *objects_in([bundles])]
+        return [_killbill_mapping.ownership_claim(each, self._context.zone) for each in every]
 
-    async def _fetch_page(self, offset: int) -> list[Mapping[str, Any]]:
+    def _invoices_of(
+        self, page: Sequence[BssResource], first: date, last: date
+    ) -> tuple[list[BssResource], list[RejectedBill]]:
+        """Return the published invoices of these days, and those whose day cannot be read."""
+        dated = [
+            (each, _killbill_mapping.issue_day(each, self._context.zone))
+            for each in page
+            if _killbill_mapping.is_published(each)
+        ]
+        undated = [
+            reject_record(each.get("invoiceId"), field_error("invoiceDate")) for each, day in dated if not day
+        ]
+        return [each for each, day in dated if day and first <= day <= last], undated
+
+    async def _complete_invoice(self, invoice: BssResource) -> BssResource:
+        """Return an invoice of an account's list with its amounts, read by itself when they may be missing."""
+        return await self._read_invoice(invoice) if _killbill_mapping.is_shallow(invoice) else invoice
+
+    async def _read_invoice(self, listed: BssResource) -> BssResource:
+        """Read an invoice of a list by its id; InvalidRecord when the answer is another one."""
+        identity = require_identifier(listed.get("invoiceId"), "invoiceId")
+        invoice = as_object((await self._client.get(f"1.0/kb/invoices/{path_segment(identity)}")).body)
+        if any(invoice.get(name) != listed.get(name) for name in ("invoiceId", "accountId")):
+            raise field_error("invoice: another one was answered")
+        return invoice
+
+    async def _fetch_page(self, offset: int) -> JsonAnswer:
         query = {"offset": str(offset), "limit": str(PAGE_SIZE)}
-        return list(objects_in((await self._client.get("1.0/kb/invoices/pagination", query)).body))
+        return await self._client.get("1.0/kb/invoices/pagination", query)
 
-    async def _fetch_subscriber(self, bundle: Mapping[str, Any]) -> Subscriber:
-        if not bundle:
-            raise NotFound
+    async def _fetch_subscriber(self, bundle: BssResource) -> Subscriber:
         account = _killbill_mapping.account_id_of(bundle)
         holder = as_object((await self._client.get(f"1.0/kb/accounts/{path_segment(account)}")).body)
+        require_named(holder.get("accountId"), account, "account")
         fields, kinds = await self._custom_fields(account), self._options.kinds
         return _killbill_mapping.parse_subscriber(
             bundle, holder, fields, kinds, self._context.operator, self._context.zone
         )
 
-    async def _fetch_invoice(self, account: str, bill_id: str) -> Mapping[str, Any]:
+    async def _fetch_invoice(self, account: str, bill_id: str) -> BssResource:
         invoice = as_object((await self._client.get(f"1.0/kb/invoices/{path_segment(bill_id)}")).body)
-        if identifier_text(invoice.get("accountId")) != account or invoice.get("invoiceId") != bill_id:
+        if (
+            identifier_text(invoice.get("accountId")) != account
+            or identifier_text(invoice.get("invoiceId")) != bill_id
+        ):
             raise NotFound
         if (
             not _killbill_mapping.is_published(invoice)
@@ -210,14 +261,10 @@ class KillBillBilling:
             raise NotPublished
         return invoice
 
-    def _parse_bill(self, invoice: Mapping[str, Any]) -> Bill:
+    def _parse_bill(self, invoice: BssResource) -> Bill:
         return _killbill_mapping.parse_bill(
-            invoice, self._options.due_days, self._context.today(), self._context.zone
+            invoice, self._options.due_days, self._context.today(), self._context.zone, self._currency
         )
-
-
-def _issue_order(bill: Bill) -> tuple[date, str]:
-    return bill.issued, bill.number
 
 
 def connect(address: str, context: BackendContext) -> CachedBilling:

@@ -1,14 +1,16 @@
 """Mapped billing backend: an operator's own tables or views, mapped by settings, read-only."""
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, get_args
 
-from sqlalchemy import ColumnElement, Connection, Select, column, select, table
+from sqlalchemy import Connection, Select
 
-from flows.domain.failures import NotEligible, NotFound
+from flows.domain.bill_cycle import CyclePage
+from flows.domain.failures import InvalidRecord, NotEligible, NotFound
 from flows.domain.records import (
     Bill,
     BillDocument,
@@ -22,6 +24,19 @@ from flows.domain.records import (
 )
 from storage.billing._client.answer_fields import clean_text, parse_amount, parse_day, require_identifier
 from storage.billing._client.backend_settings import parse_options
+from storage.billing._client.bill_order import usable_bills
+from storage.billing._client.currency import CurrencyRule, outstanding_amount
+from storage.billing._client.cycle_pages import CycleReader, parse_records
+from storage.billing._client.ownership import (
+    OwnershipClaim,
+    collect_numbers,
+    end_day,
+    number_digits,
+    select_holder,
+    select_owner,
+    start_day,
+)
+from storage.billing._mapped_tables import MappedTable, convert_keys
 from storage.billing.backend import BackendContext
 from storage.billing.sql import bill_state
 from storage.sql.engine import Database
@@ -31,28 +46,6 @@ PAGE_SIZE = 1_000
 """Bills per page of a billing cycle."""
 MAX_BILLS = 600
 """Newest bills read of one account."""
-REQUIRED_COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "subscribers": ("id", "msisdn", "account", "since"),
-    "bills": ("id", "account", "issued", "due", "total", "remaining"),
-    "lines": ("bill", "rubric", "amount"),
-}
-"""Columns each mapping must name."""
-DEFAULT_BY_OPTIONAL_COLUMN: Mapping[str, Mapping[str, Any]] = {
-    "subscribers": {
-        "name": "",
-        "kind": "mobile",
-        "segment": "residential",
-        "language": "",
-        "email": "",
-        "email_validated": False,
-        "address": "",
-        "account_number": "",
-        "media": "paper",
-    },
-    "bills": {"number": None, "tax": Decimal(0), "cancelled": False, "published": True},
-    "lines": {"user": ""},
-}
-"""Columns a mapping may leave out, with the value they then have."""
 LINE_KINDS: tuple[LineKind, ...] = get_args(LineKind)
 
 
@@ -69,35 +62,8 @@ class TableMappingOptions:
     """Without it bills have no detail."""
     electronic: str = "email"
     """Value of the `media` column that means e-mail."""
-
-
-class MappedTable:
-    """One mapped table, its columns under our names. ValueError names a missing or unknown setting."""
-
-    def __init__(self, mapping_name: str, mapping: Mapping[str, Any]) -> None:
-        allowed = {*REQUIRED_COLUMNS[mapping_name], *DEFAULT_BY_OPTIONAL_COLUMN[mapping_name], "table"}
-        for part in (*REQUIRED_COLUMNS[mapping_name], "table"):
-            if not isinstance(mapping.get(part), str) or not mapping[part]:
-                raise ValueError(f"bss.{mapping_name}.{part}: missing")
-        for part in mapping:
-            if part not in allowed:
-                raise ValueError(
-                    f"bss.{mapping_name}.{part}: not known here; there are {', '.join(sorted(allowed))}"
-                )
-        self._defaults = DEFAULT_BY_OPTIONAL_COLUMN[mapping_name]
-        self.columns: dict[str, ColumnElement[Any]] = {
-            ours: column(str(theirs)) for ours, theirs in mapping.items() if ours != "table"
-        }
-        schema, _, last = str(mapping["table"]).rpartition(".")
-        self._table = table(last, *self.columns.values(), schema=schema or None)  # type: ignore[arg-type]
-
-    def select_all(self) -> Select[Any]:
-        """Select every mapped column, labelled with our name."""
-        return select(*(each.label(ours) for ours, each in self.columns.items())).select_from(self._table)
-
-    def with_defaults(self, row: Any) -> dict[str, Any]:
-        """Return a row with the defaults of the columns that are not mapped."""
-        return {**self._defaults, **row._mapping}
+    currency: str = ""
+    """What the `currency` column of the bills must say; empty means the operator's ISO 4217 code."""
 
 
 class MappedBilling:
@@ -110,23 +76,27 @@ class MappedBilling:
         self._subscribers_table = MappedTable("subscribers", options.subscribers)
         self._bills_table = MappedTable("bills", options.bills)
         self._lines_table = MappedTable("lines", options.lines) if options.lines else None
+        self._currency = CurrencyRule(options.currency or context.currency, context.currency)
 
     async def get_subscriber(self, msisdn: str) -> Subscriber:
         """Return the subscriber of a number; NotFound when there is none."""
-        return self._parse_subscriber(await self._fetch_first_row(self._subscribers_table, "msisdn", msisdn))
+        spellings = (msisdn, msisdn.removeprefix("+"), msisdn.replace("+", "00", 1))
+        rows = await self._find_rows(self._subscribers_table, "msisdn", spellings)
+        row = select_owner(map(self._ownership_claim, rows), msisdn, self._context.today())
+        return replace(self._parse_subscriber(row), msisdn=msisdn)
 
     def _parse_subscriber(self, row: Mapping[str, Any]) -> Subscriber:
         kind = str(row["kind"])
         return Subscriber(
             id=require_identifier(str(row["id"])),
             operator=self._context.operator,
-            msisdn=str(row["msisdn"]),
+            msisdn=f"+{number_digits(str(row['msisdn']))}",
             account=str(row["account"]),
             name=clean_text(row["name"]),
             kind=kind if kind in LINE_KINDS else "mobile",
             segment="business" if row["segment"] == "business" else "residential",
             language=clean_text(row["language"])[:2].lower(),
-            since=self._parse_date(row["since"]),
+            since=self._parse_date(row["since"], "since"),
             email=clean_text(row["email"], 320),
             email_validated=bool(row["email_validated"]),
             address=clean_text(row["address"]),
@@ -135,36 +105,41 @@ class MappedBilling:
 
     async def list_bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
         """Return issued bills, newest first."""
-        query = self._bills_table.select_all().where(self._bills_table.columns["account"] == account)
-        query = query.order_by(self._bills_table.columns["issued"].desc()).limit(MAX_BILLS)
-        rows = [self._bills_table.with_defaults(row) for row in await self._fetch_rows(query)]
-        bills = [self._parse_bill(row) for row in rows if row["published"]]
-        return [bill for bill in bills if bill.issued <= self._context.today()][offset : offset + limit]
+        newest = self._bills_table.columns["issued"].desc()
+        rows = await self._find_rows(
+            self._bills_table, "account", (account,), lambda query: query.order_by(newest).limit(MAX_BILLS)
+        )
+        own = [row for row in rows if row["published"] and str(row["account"]) == account]
+        bills = usable_bills(own, self._parse_bill, self._issue_day, self._context.today())
+        return bills[offset : offset + limit]
 
     async def get_bill(self, account: str, bill_id: str) -> Bill:
         """Return one bill of this account; NotFound for another account's."""
-        row = await self._fetch_first_row(self._bills_table, "id", bill_id)
-        bill = self._parse_bill(row)
-        if bill.account != account or not row["published"] or bill.issued > self._context.today():
-            raise NotFound
-        return bill
+        rows = await self._find_rows(self._bills_table, "id", (bill_id,))
+        for row in rows:
+            if str(row["id"]) == bill_id and str(row["account"]) == account and row["published"]:
+                bill = self._parse_bill(row)
+                if bill.issued <= self._context.today():
+                    return bill
+        raise NotFound
 
     async def list_bill_lines(self, account: str, bill_id: str) -> Sequence[BillLine]:
         """Return the bill's detail; empty when no table is mapped for it."""
         await self.get_bill(account, bill_id)
         if self._lines_table is None:
             return []
-        query = self._lines_table.select_all().where(self._lines_table.columns["bill"] == bill_id)
-        rows = [self._lines_table.with_defaults(row) for row in await self._fetch_rows(query)]
-        return [
+        rows = await self._find_rows(self._lines_table, "bill", (bill_id,))
+        return self._currency.round_bill_lines(
             BillLine(clean_text(row["rubric"]), clean_text(row["user"]), _column_amount(row["amount"]))
             for row in rows
-        ]
+            if str(row["bill"]) == bill_id
+        )
 
     async def get_media(self, account: str) -> BillMedia:
         """Return how bills reach this account today; NotFound for an unknown account."""
-        media = (await self._fetch_first_row(self._subscribers_table, "account", account))["media"]
-        return "email" if str(media) == self._email_word else "paper"
+        rows = await self._find_rows(self._subscribers_table, "account", (account,))
+        row = select_holder(map(self._ownership_claim, rows), account, self._context.today())
+        return "email" if str(row["media"]) == self._email_word else "paper"
 
     async def set_media(self, account: str, media: BillMedia) -> bool:
         """Return False when it is already set, else raise NotEligible: these tables are read-only."""
@@ -180,74 +155,115 @@ class MappedBilling:
         """Raise NotFound: not available from mapped tables."""
         raise NotFound
 
-    async def list_issued_bills(
-        self, first: date, last: date
-    ) -> AsyncIterator[Sequence[tuple[Bill, Subscriber]]]:
+    async def list_issued_bills(self, first: date, last: date) -> AsyncIterator[CyclePage]:
         """Iterate over the bills of these days with their holders, by bill id, one page in memory."""
-        columns, after = self._bills_table.columns, ""
+        columns = self._bills_table.columns
         days = columns["issued"].between(first, min(last, self._context.today()))
         query = self._bills_table.select_all().where(days).order_by(columns["id"]).limit(PAGE_SIZE)
-        while rows := [
-            self._bills_table.with_defaults(row)
-            for row in await self._fetch_rows(query.where(columns["id"] > after))
-        ]:
-            after = rows[-1]["id"]
-            bills = [self._parse_bill(row) for row in rows if row["published"]]
-            holders = await self._holders_by_account({bill.account for bill in bills})
-            yield [(bill, holders[bill.account]) for bill in bills if bill.account in holders]
+        rows = await self._fetch_rows(query)
+        while rows:
+            records = [self._bills_table.with_defaults(row) for row in rows]
+            bills, rejected = parse_records(records, self._parse_published_bill, lambda row: str(row["id"]))
+            page = await CycleReader().pair_with_holders(bills, await self._holder_finder(records))
+            yield CyclePage(page, (*rejected, *page.rejected), page.without_holder)
+            rows = await self._fetch_rows(query.where(columns["id"] > records[-1]["id"]))
 
     async def get_account_holder(self, account: str) -> Subscriber:
         """Return the subscriber who is notified of this account's bills; NotFound when there is none."""
-        holders = await self._holders_by_account({account})
-        if account not in holders:
-            raise NotFound
-        return holders[account]
+        rows = await self._find_rows(self._subscribers_table, "account", (account,))
+        return self._parse_holder(rows, account)
 
-    async def _holders_by_account(self, accounts: set[str]) -> dict[str, Subscriber]:
-        """Return the subscriber with the smallest id of each account."""
-        columns = self._subscribers_table.columns
-        query = (
-            self._subscribers_table.select_all()
-            .where(columns["account"].in_(accounts))
-            .order_by(columns["id"].desc())
+    async def _holder_finder(
+        self, records: Sequence[Mapping[str, Any]]
+    ) -> Callable[[str], Awaitable[Subscriber]]:
+        """Read the lines of a page's accounts at once; return the look-up of an account's holder in them."""
+        column_of = self._subscribers_table.columns["account"]
+        query = self._subscribers_table.select_all().where(
+            column_of.in_({row["account"] for row in records if row["account"] is not None})
         )
-        return {
-            str(row.account): self._parse_subscriber(self._subscribers_table.with_defaults(row))
-            for row in await self._fetch_rows(query)
-        }
+        lines = defaultdict[str, list[Mapping[str, Any]]](list)
+        for row in await self._fetch_rows(query):
+            lines[str(row.account)].append(self._subscribers_table.with_defaults(row))
+
+        async def find_holder(account: str) -> Subscriber:
+            return self._parse_holder(lines.get(account, []), account)
+
+        return find_holder
+
+    def _parse_holder(self, rows: Iterable[Mapping[str, Any]], account: str) -> Subscriber:
+        claims = map(self._ownership_claim, rows)
+        return self._parse_subscriber(select_holder(claims, account, self._context.today()))
+
+    def _ownership_claim(self, row: Mapping[str, Any]) -> OwnershipClaim[Mapping[str, Any]]:
+        account, zone = row["account"], self._context.zone
+        return OwnershipClaim(
+            record=row,
+            accounts=frozenset([str(account)] if account not in (None, "") else []),
+            numbers=collect_numbers(str(row["msisdn"])),
+            status=clean_text(str(row["status"] or "")),
+            starts=start_day(_iso_text(row["since"]), zone),
+            ends=end_day(_iso_text(row["until"]), zone),
+        )
 
     async def close(self) -> None:
         """Close the connections of a database of its own."""
         if self._database is not self._context.database:
             await self._database.close()
 
+    def _parse_published_bill(self, row: Mapping[str, Any]) -> Bill | None:
+        return self._parse_bill(row) if row["published"] else None
+
     def _parse_bill(self, row: Mapping[str, Any]) -> Bill:
-        total, remaining = _column_amount(row["total"]), _column_amount(row["remaining"])
-        due, cancelled = self._parse_date(row["due"]), bool(row["cancelled"])
+        unit = row["currency"]
+        total = self._currency.parse_money(_as_number(row["total"]), unit, "total")
+        balance = self._currency.parse_money(_as_number(row["remaining"]), unit, "remaining")
+        remaining, cancelled = outstanding_amount(total, balance), bool(row["cancelled"])
+        due = self._parse_date(row["due"], "due")
         return Bill(
             id=require_identifier(str(row["id"])),
             number=clean_text(str(row["number"] or row["id"])),
             account=str(row["account"]),
-            issued=self._parse_date(row["issued"]),
+            issued=self._parse_date(row["issued"], "issued"),
             due=due,
             total=total,
-            tax=_column_amount(row["tax"]),
+            tax=self._currency.parse_money(_as_number(row["tax"]), unit, "tax"),
             remaining=remaining,
             state=bill_state(total, remaining, due, self._context.today(), cancelled=cancelled),
         )
 
-    def _parse_date(self, value: object) -> date:
+    def _parse_date(self, value: object, column_name: str) -> date:
         if isinstance(value, date) and not isinstance(value, datetime):
             return value
-        return parse_day(str(value), self._context.zone, "day")
+        return parse_day(_iso_text(value), self._context.zone, column_name)
 
-    async def _fetch_first_row(self, mapped_table: MappedTable, column_name: str, value: str) -> dict[str, Any]:
-        rows = await self._fetch_rows(
-            mapped_table.select_all().where(mapped_table.columns[column_name] == value).limit(1)
+    def _issue_day(self, row: Mapping[str, Any]) -> date | None:
+        try:
+            return self._parse_date(row["issued"], "issued")
+        except InvalidRecord:
+            return None
+
+    async def _key_type(self, mapped_table: MappedTable, column_name: str) -> type:
+        """Return the type of a key column's values, read once; text while the table is empty."""
+        if column_name not in mapped_table.key_types:
+            sample = await self._fetch_rows(mapped_table.select_sample(column_name))
+            if not sample:
+                return str
+            mapped_table.key_types[column_name] = type(sample[0][0])
+        return mapped_table.key_types[column_name]
+
+    async def _find_rows(
+        self,
+        mapped_table: MappedTable,
+        column_name: str,
+        values: Sequence[str],
+        refine: Callable[[Select[Any]], Select[Any]] = lambda query: query,
+    ) -> list[dict[str, Any]]:
+        """Return the rows where a column is one of these values, in whatever type the column has."""
+        keys = convert_keys(values, await self._key_type(mapped_table, column_name))
+        query = mapped_table.select_all().where(mapped_table.columns[column_name].in_(keys))
+        return (
+            [mapped_table.with_defaults(row) for row in await self._fetch_rows(refine(query))] if keys else []
         )
-        if not rows:
-            raise NotFound
-        return mapped_table.with_defaults(rows[0])
 
     async def _fetch_rows(self, query: Select[Any]) -> Sequence[Any]:
         def job(connection: Connection) -> Sequence[Any]:
@@ -258,7 +274,16 @@ class MappedBilling:
 
 def _column_amount(value: object) -> Decimal:
     """Parse a numeric or text column; a float is read by its shortest digits."""
-    return parse_amount(value if isinstance(value, Decimal) else str(value), "amount")
+    return parse_amount(_as_number(value), "amount")
+
+
+def _as_number(value: object) -> object:
+    return value if isinstance(value, Decimal) else str(value)
+
+
+def _iso_text(value: object) -> str:
+    """Return a date, an instant or a text as ISO 8601 text; empty for NULL."""
+    return value.isoformat() if isinstance(value, date) else str(value or "")
 
 
 def connect(address: str, context: BackendContext) -> MappedBilling:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import yaml
 
+from flows.domain.bill_cycle import CyclePage
 from flows.domain.failures import NotFound
 from flows.domain.records import (
     Bill,
@@ -18,6 +19,15 @@ from flows.domain.records import (
     EntryType,
     Subscriber,
     UsageEntry,
+)
+from storage.billing._client.bill_order import natural_key
+from storage.billing._client.currency import outstanding_amount, round_amount
+from storage.billing._client.cycle_pages import CycleReader
+from storage.billing._client.ownership import (
+    OwnershipClaim,
+    collect_numbers,
+    select_holder,
+    select_owner,
 )
 from storage.billing.backend import BackendContext
 from storage.billing.sql import bill_state
@@ -39,11 +49,12 @@ class MemoryBilling:
 
     async def get_subscriber(self, msisdn: str) -> Subscriber:
         """Return the subscriber of a number; NotFound when there is none."""
-        return _to_record(Subscriber, _first_row(self._rows.people, msisdn=msisdn))
+        claims = [_ownership_claim(each) for each in self._rows.people if each["msisdn"] == msisdn]
+        return _to_record(Subscriber, select_owner(claims, msisdn, self._today()))
 
     async def list_bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
         """Return issued bills, newest first; bills dated in the future are left out."""
-        own = sorted(self._issued_rows(account), key=lambda row: (row["issued"], row["id"]), reverse=True)
+        own = sorted(self._issued_rows(account), key=_issue_key, reverse=True)
         return [self._to_bill(row) for row in own[offset : offset + limit]]
 
     async def get_bill(self, account: str, bill_id: str) -> Bill:
@@ -83,9 +94,7 @@ class MemoryBilling:
         await self.get_bill(account, bill_id)
         return _to_record(BillDocument, _first_row(self._rows.documents, bill=bill_id))
 
-    async def list_issued_bills(
-        self, first: date, last: date
-    ) -> AsyncIterator[Sequence[tuple[Bill, Subscriber]]]:
+    async def list_issued_bills(self, first: date, last: date) -> AsyncIterator[CyclePage]:
         """Iterate over the bills of these days with their holders, a page at a time."""
         end, accounts = min(last, self._today()), {row["account"] for row in self._rows.people}
         bills = [
@@ -93,20 +102,35 @@ class MemoryBilling:
         ]
         for start in range(0, len(bills), PAGE_SIZE):
             page = bills[start : start + PAGE_SIZE]
-            yield [(self._to_bill(row), await self.get_account_holder(row["account"])) for row in page]
+            yield await CycleReader().pair_with_holders(list(map(self._to_bill, page)), self.get_account_holder)
 
     async def get_account_holder(self, account: str) -> Subscriber:
         """Return the subscriber who is notified of this account's bills: its first line; else NotFound."""
-        return _to_record(Subscriber, _first_row(self._rows.people, account=account))
+        claims = [_ownership_claim(each) for each in self._rows.people if each["account"] == account]
+        return _to_record(Subscriber, select_holder(claims, account, self._today()))
 
     def _issued_rows(self, account: str) -> list[RowMapping]:
         today = self._today()
         return [row for row in self._rows.bills if row["account"] == account and row["issued"] <= today]
 
     def _to_bill(self, row: RowMapping) -> Bill:
-        cancelled = bool(row.get("cancelled"))
-        state = bill_state(row["total"], row["remaining"], row["due"], self._today(), cancelled=cancelled)
-        return _to_record(Bill, {**row, "state": state})
+        cancelled, currency = bool(row.get("cancelled")), self._rows.currency
+        amounts = {each: round_amount(row[each], currency) for each in ("total", "tax", "remaining")}
+        amounts["remaining"] = outstanding_amount(amounts["total"], amounts["remaining"])
+        state = bill_state(
+            amounts["total"], amounts["remaining"], row["due"], self._today(), cancelled=cancelled
+        )
+        return _to_record(Bill, {**row, **amounts, "state": state})
+
+
+def _issue_key(row: RowMapping) -> tuple[Any, ...]:
+    return row["issued"], natural_key(row["number"]), natural_key(row["id"])
+
+
+def _ownership_claim(person: RowMapping) -> OwnershipClaim[RowMapping]:
+    return OwnershipClaim(
+        person, frozenset([person["account"]]), collect_numbers(person["msisdn"]), starts=person["since"]
+    )
 
 
 def _first_row(rows: Iterable[RowMapping], **wanted: str) -> RowMapping:

@@ -6,8 +6,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, select, update
+from sqlalchemy import Connection, Select, bindparam, func, select, update
 
+from flows.domain.bill_cycle import CyclePage
 from flows.domain.failures import NotFound
 from flows.domain.records import (
     Bill,
@@ -20,6 +21,8 @@ from flows.domain.records import (
     Subscriber,
     UsageEntry,
 )
+from storage.billing._client.currency import CurrencyRule, outstanding_amount, round_amount
+from storage.billing._client.ownership import OwnershipClaim, collect_numbers, select_holder, select_owner
 from storage.billing.backend import BackendContext
 from storage.sql.bulk import in_array
 from storage.sql.engine import Database
@@ -59,7 +62,8 @@ _SELECT_ISSUED: Select[Any] = select(*_BILL_COLUMNS).where(
     bills.c.issued <= bindparam("today"),
 )
 SELECT_NEWEST_BILLS = (
-    _SELECT_ISSUED.order_by(bills.c.issued.desc(), bills.c.id.desc())
+    _SELECT_ISSUED.order_by(bills.c.issued.desc(), func.length(bills.c.number).desc(), bills.c.number.desc())
+    .order_by(bills.c.id.desc())
     .limit(bindparam("most", type_=lines.c.id.type))
     .offset(bindparam("skipped", type_=lines.c.id.type))
 )
@@ -98,12 +102,12 @@ SELECT_CYCLE_PAGE = (
 SELECT_HOLDERS = (
     select(*_SUBSCRIBER_COLUMNS)
     .where(_OF_OPERATOR, in_array(subscribers.c.account, "accounts"))
-    .order_by(subscribers.c.id.desc())
+    .order_by(subscribers.c.since.desc(), subscribers.c.id.desc())
 )
 SELECT_HOLDER = (
     select(*_SUBSCRIBER_COLUMNS)
     .where(_OF_OPERATOR, subscribers.c.account == bindparam("account"))
-    .order_by(subscribers.c.id)
+    .order_by(subscribers.c.since, subscribers.c.id)
     .limit(1)
 )
 
@@ -126,32 +130,37 @@ class SqlBilling:
 
     capabilities: Collection[Capability] = ("usage", "purchases", "documents")
 
-    def __init__(self, database: Database, operator: str, today: Callable[[], date]) -> None:
+    def __init__(
+        self, database: Database, operator: str, today: Callable[[], date], currency: str = ""
+    ) -> None:
         self._database = database
         self._operator = operator
         self._today = today
+        self._currency = currency
 
     async def get_subscriber(self, msisdn: str) -> Subscriber:
         """Return the subscriber of a number; NotFound when there is none."""
-        return _to_subscriber(await self._fetch_first_row(SELECT_SUBSCRIBER, msisdn=msisdn))
+        row = await self._fetch_first_row(SELECT_SUBSCRIBER, msisdn=msisdn)
+        return select_owner([_ownership_claim(_to_subscriber(row))], msisdn, self._today())
 
     async def list_bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
         """Return issued bills, newest first; bills dated in the future are left out."""
         today = self._today()
         values = {"account": account, "today": today, "most": limit, "skipped": offset}
-        return [_to_bill(row, today) for row in await self._fetch_rows(SELECT_NEWEST_BILLS, **values)]
+        rows = await self._fetch_rows(SELECT_NEWEST_BILLS, **values)
+        return [_to_bill(row, today, self._currency) for row in rows]
 
     async def get_bill(self, account: str, bill_id: str) -> Bill:
         """Return one bill of this account; NotFound for another account's."""
         today = self._today()
-        return _to_bill(
-            await self._fetch_first_row(SELECT_BILL, account=account, today=today, bill=bill_id), today
-        )
+        row = await self._fetch_first_row(SELECT_BILL, account=account, today=today, bill=bill_id)
+        return _to_bill(row, today, self._currency)
 
     async def list_bill_lines(self, account: str, bill_id: str) -> Sequence[BillLine]:
         """Return the bill's detail by rubric and user; NotFound for another account's bill."""
         await self.get_bill(account, bill_id)
-        return [_to_bill_line(row) for row in await self._fetch_rows(SELECT_LINES, bill=bill_id)]
+        lines_of_bill = [_to_bill_line(row) for row in await self._fetch_rows(SELECT_LINES, bill=bill_id)]
+        return CurrencyRule(rounding=self._currency).round_bill_lines(lines_of_bill)
 
     async def get_media(self, account: str) -> BillMedia:
         """Return how bills reach this account today; NotFound for an unknown account."""
@@ -176,23 +185,25 @@ class SqlBilling:
         await self.get_bill(account, bill_id)
         return BillDocument(*await self._fetch_first_row(SELECT_DOCUMENT, bill=bill_id))
 
-    async def list_issued_bills(
-        self, first: date, last: date
-    ) -> AsyncIterator[Sequence[tuple[Bill, Subscriber]]]:
+    async def list_issued_bills(self, first: date, last: date) -> AsyncIterator[CyclePage]:
         """Iterate over the bills of these days with their holders, by bill id, one page in memory."""
         today, after = self._today(), ""
         while rows := await self._fetch_rows(
             SELECT_CYCLE_PAGE, first=first, last=min(last, today), after=after, most=PAGE_SIZE
         ):
-            page = [_to_bill(row, today) for row in rows]
+            page = [_to_bill(row, today, self._currency) for row in rows]
             after = page[-1].id
             holder_rows = await self._fetch_rows(SELECT_HOLDERS, accounts=[bill.account for bill in page])
-            holders = {holder.account: holder for holder in map(_to_subscriber, holder_rows)}
-            yield [(bill, holders[bill.account]) for bill in page if bill.account in holders]
+            every = map(_to_subscriber, holder_rows)
+            holders = {holder.account: holder for holder in every if holder.since <= today}
+            pairs = [(bill, holders[bill.account]) for bill in page if bill.account in holders]
+            yield CyclePage(pairs, without_holder=len(page) - len(pairs))
 
     async def get_account_holder(self, account: str) -> Subscriber:
         """Return the subscriber who is notified of this account's bills; NotFound when there is none."""
-        return _to_subscriber(await self._fetch_first_row(SELECT_HOLDER, account=account))
+        rows = await self._fetch_rows(SELECT_HOLDER, account=account)
+        claims = [_ownership_claim(_to_subscriber(row)) for row in rows]
+        return select_holder(claims, account, self._today())
 
     async def _fetch_rows(self, statement: Select[Any], **given: Any) -> Sequence[Any]:
         values = {"operator": self._operator, **given}
@@ -221,13 +232,20 @@ def _to_subscriber(row: Any) -> Subscriber:
     return Subscriber(**dict(zip(_SUBSCRIBER_FIELDS, row, strict=True)))
 
 
-def _to_bill(row: Any, today: date) -> Bill:
+def _ownership_claim(line: Subscriber) -> OwnershipClaim[Subscriber]:
+    return OwnershipClaim(line, frozenset([line.account]), collect_numbers(line.msisdn), starts=line.since)
+
+
+def _to_bill(row: Any, today: date, currency: str) -> Bill:
     """Build from a row of `_BILL_COLUMNS`."""
     name, number, account, issued, due, total, tax, remaining, cancelled = row
+    if currency:
+        total, tax, remaining = (round_amount(each, currency) for each in (total, tax, remaining))
+    remaining = outstanding_amount(total, remaining)
     state = bill_state(total, remaining, due, today, cancelled=cancelled)
     return Bill(name, number, account, issued, due, total, tax, remaining, state)
 
 
 def connect(_address: str, context: BackendContext) -> SqlBilling:
     """Return the backend named `sql`, on our own database; the address is ignored."""
-    return SqlBilling(context.database, context.operator, context.today)
+    return SqlBilling(context.database, context.operator, context.today, context.currency)

@@ -51,7 +51,7 @@ def _is_printable(character: str) -> bool:
 
 def identifier_text(value: object) -> str:
     """Return an identifier: a string unchanged, a whole number as its digits; else empty."""
-    if isinstance(value, Decimal | int) and not isinstance(value, bool):
+    if isinstance(value, Decimal):
         return str(int(value)) if abs(value) < MAX_NUMERIC_ID and value == int(value) else ""
     return value if isinstance(value, str) else ""
 

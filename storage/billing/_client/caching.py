@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, TypeVar, cast
 
+from flows.domain.bill_cycle import CyclePage
 from flows.domain.failures import Down, NotEligible, Refused
 from flows.domain.records import (
     Bill,
@@ -57,6 +58,8 @@ class CachedBilling:
     clock: Callable[[], float] = time.monotonic
     answers: OrderedDict[str, dict[str, CachedAnswer]] = field(default_factory=OrderedDict, repr=False)
     pending_reads: dict[tuple[str, str], asyncio.Task[Any]] = field(default_factory=dict, repr=False)
+    detached_reads: set[asyncio.Task[Any]] = field(default_factory=set, repr=False)
+    """Reads that began before an invalidation: nobody joins them any more."""
 
     async def get_subscriber(self, msisdn: str) -> Subscriber:
         """Return the subscriber of a number; the last known one while the backend is down."""
@@ -114,9 +117,9 @@ class CachedBilling:
         try:
             return await self.backend.set_media(account, media)
         finally:
-            self.answers.pop(account, None)
+            self.invalidate_account(account)
 
-    def list_issued_bills(self, first: date, last: date) -> AsyncIterator[Sequence[tuple[Bill, Subscriber]]]:
+    def list_issued_bills(self, first: date, last: date) -> AsyncIterator[CyclePage]:
         """Iterate over a whole billing cycle page by page, uncached."""
         return self.backend.list_issued_bills(first, last)
 
@@ -134,8 +137,13 @@ class CachedBilling:
         await self.backend.register_callback(callback)
 
     def invalidate_account(self, account: str) -> None:
-        """Drop the cached answers of an account, because its bills changed."""
+        """Drop the cached answers of an account and let go of its reads under way: its bills changed.
+
+        Who waits for such a read still gets it; who asks from now on asks the backend anew.
+        """
         self.answers.pop(account, None)
+        for key in [key for key in self.pending_reads if key[0] == account]:
+            self.detached_reads.add(self.pending_reads.pop(key))
 
     @property
     def capabilities(self) -> Collection[Capability]:
@@ -158,9 +166,10 @@ class CachedBilling:
 
     async def close(self) -> None:
         """Cancel the reads under way and close the backend's connections."""
-        for task in self.pending_reads.values():
+        tasks = [*self.pending_reads.values(), *self.detached_reads]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self.pending_reads.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self.backend.close()
 
     @property
@@ -219,7 +228,9 @@ class CachedBilling:
         self.answers.move_to_end(owner)
 
     def _finish_read(self, owner: str, question: str, task: asyncio.Task[Any]) -> None:
-        self.pending_reads.pop((owner, question), None)
+        self.detached_reads.discard(task)
+        if self.pending_reads.get((owner, question)) is task:
+            del self.pending_reads[owner, question]
         if not task.cancelled():
             task.exception()
 

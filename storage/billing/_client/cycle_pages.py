@@ -10,7 +10,8 @@ from flows.domain.failures import Failure, InvalidRecord, NotFound, Unavailable
 from flows.domain.records import Bill, Subscriber
 from storage.billing._client.answer_fields import clean_text, identifier_text
 
-T, R = TypeVar("T"), TypeVar("R")
+T = TypeVar("T")
+R = TypeVar("R")
 MAX_CONCURRENT_READS = 20
 """Records read at a time, so that a billing run leaves the BSS to its subscribers."""
 MAX_FAILED_READS = 5

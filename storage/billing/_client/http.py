@@ -143,6 +143,8 @@ class BssClient:
 
     async def close(self) -> None:
         """Close the connections."""
+        if self._token_source:
+            await self._token_source.close()
         for session in self._sessions.values():
             await session.close()
 

@@ -4,18 +4,19 @@ import asyncio
 import itertools
 import json
 import socket
-from datetime import date
+from datetime import UTC, date
 from typing import Any
 
 import pytest
 from aiohttp import ClientSession, web
 
-from flows.domain.failures import Down, Slow
+from flows.domain.failures import Down, NotFound, Slow
 from flows.domain.records import Secret
 from storage.billing._client.caching import CachedBilling
 from storage.billing._client.http import BssClient, ConnectionOptions
 from storage.billing._client.oauth import OAuthTokenSource
-from storage.billing._killbill_mapping import active_bundle
+from storage.billing._client.ownership import select_holder
+from storage.billing._killbill_mapping import ownership_claim
 from storage.billing.backend import connect_backend
 from storage.sql.engine import connect as opened
 from tests.support.billing.backends import backend_site, serve_bss_app
@@ -94,11 +95,16 @@ async def test_connection_timeouts_open_the_circuit() -> None:
 
 
 def bundle_event(name: str, **line: str) -> dict[str, Any]:
-    return {"bundleId": name, "subscriptions": [{"startDate": "2020-01-01", "state": "ACTIVE", **line}]}
+    return {
+        "bundleId": name,
+        "accountId": "A1",
+        "subscriptions": [{"startDate": "2020-01-01", "state": "ACTIVE", **line}],
+    }
 
 
-CANCELLED_BUNDLE, ADDED_BUNDLE = (
+CANCELLED_BUNDLE, EXPIRED_BUNDLE, ADDED_BUNDLE = (
     bundle_event("over", state="CANCELLED"),
+    bundle_event("over", state="EXPIRED"),
     bundle_event("added", productCategory="ADD_ON"),
 )
 
@@ -108,11 +114,17 @@ CANCELLED_BUNDLE, ADDED_BUNDLE = (
     [
         ([CANCELLED_BUNDLE, bundle_event("goes on")], "goes on"),
         ([ADDED_BUNDLE, bundle_event("goes on"), bundle_event("too")], "goes on"),
-        (bundle_event("alone"), "alone"),
-        ([CANCELLED_BUNDLE], "over"),
+        ([EXPIRED_BUNDLE, bundle_event("goes on")], "goes on"),
+        ([bundle_event("later", startDate="2026-04-01"), bundle_event("goes on")], "goes on"),
+        ([CANCELLED_BUNDLE, EXPIRED_BUNDLE], None),
+        ([bundle_event("theirs") | {"accountId": "B2"}], None),
         ([], None),
-        (None, None),
     ],
 )
-def test_a_reopened_line_is_its_new_bundle(found: object, name: str | None) -> None:
-    assert active_bundle(found).get("bundleId") == name
+def test_a_reopened_line_is_its_new_bundle(found: list[dict[str, Any]], name: str | None) -> None:
+    claims = [ownership_claim(each, UTC) for each in found]
+    if name is None:
+        with pytest.raises(NotFound):
+            select_holder(claims, "A1", TODAY)
+        return
+    assert select_holder(claims, "A1", TODAY)["bundleId"] == name

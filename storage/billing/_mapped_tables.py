@@ -1,0 +1,87 @@
+"""Mapped tables: an operator's tables and columns under our names, with keys in whatever type they have."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, column, select, table
+
+REQUIRED_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "subscribers": ("id", "msisdn", "account", "since"),
+    "bills": ("id", "account", "issued", "due", "total", "remaining"),
+    "lines": ("bill", "rubric", "amount"),
+}
+"""Columns each mapping must name."""
+DEFAULT_BY_OPTIONAL_COLUMN: Mapping[str, Mapping[str, Any]] = {
+    "subscribers": {
+        "name": "",
+        "kind": "mobile",
+        "segment": "residential",
+        "language": "",
+        "email": "",
+        "email_validated": False,
+        "address": "",
+        "account_number": "",
+        "media": "paper",
+        "status": "",
+        "until": None,
+    },
+    "bills": {"number": None, "tax": Decimal(0), "cancelled": False, "published": True, "currency": ""},
+    "lines": {"user": ""},
+}
+"""Columns a mapping may leave out, with the value they then have."""
+KEY_CONVERTERS: Mapping[type, Callable[[str], Any]] = {int: int, Decimal: Decimal, UUID: UUID}
+"""How a key is written for a column that holds values of a type; any other column holds text."""
+
+
+class MappedTable:
+    """One mapped table, its columns under our names. ValueError names a missing or unknown setting."""
+
+    def __init__(self, mapping_name: str, mapping: Mapping[str, Any]) -> None:
+        allowed = {*REQUIRED_COLUMNS[mapping_name], *DEFAULT_BY_OPTIONAL_COLUMN[mapping_name], "table"}
+        for part in (*REQUIRED_COLUMNS[mapping_name], "table"):
+            if not isinstance(mapping.get(part), str) or not mapping[part]:
+                raise ValueError(f"bss.{mapping_name}.{part}: missing")
+        for part in mapping:
+            if part not in allowed:
+                raise ValueError(
+                    f"bss.{mapping_name}.{part}: not known here; there are {', '.join(sorted(allowed))}"
+                )
+        self._defaults = DEFAULT_BY_OPTIONAL_COLUMN[mapping_name]
+        self.columns: dict[str, ColumnElement[Any]] = {
+            ours: column(str(theirs)) for ours, theirs in mapping.items() if ours != "table"
+        }
+        self.key_types: dict[str, type] = {}
+        """Type of the values of each column that was searched."""
+        schema, _, last = str(mapping["table"]).rpartition(".")
+        self._table = table(last, *self.columns.values(), schema=schema or None)  # type: ignore[arg-type]
+
+    def select_all(self) -> Select[Any]:
+        """Select every mapped column, labelled with our name."""
+        return select(*(each.label(ours) for ours, each in self.columns.items())).select_from(self._table)
+
+    def select_sample(self, column_name: str) -> Select[Any]:
+        """Select one value of a column, to learn the type of its keys."""
+        wanted = self.columns[column_name]
+        return select(wanted).select_from(self._table).where(wanted.is_not(None)).limit(1)
+
+    def with_defaults(self, row: Any) -> dict[str, Any]:
+        """Return a row with the defaults of the columns that are not mapped."""
+        return {**self._defaults, **row._mapping}
+
+
+def convert_keys(values: Sequence[str], key_type: type) -> list[Any]:
+    """Return keys in the type of a column's values; those that cannot be of that type are left out."""
+    convert = KEY_CONVERTERS.get(key_type, str)
+    keys = []
+    for value in values:
+        with suppress(ValueError, InvalidOperation):
+            if "\0" not in value and (convert is str or len(value) <= MAX_KEY_CHARS):
+                keys.append(convert(value))
+    return keys
+
+
+MAX_KEY_CHARS = 36
+"""Longest number or UUID that is a key."""
