@@ -1,4 +1,4 @@
-"""Mapped tables: an operator's tables and columns under our names, with keys in whatever type they have."""
+"""Mapped tables: an operator's tables and columns under our names, with keys of any type."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""TM Forum requests: products, billing accounts, bills and rates, read in full and checked for their owner."""
+"""TM Forum requests: products, billing accounts, bills and rates, each read in full."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress

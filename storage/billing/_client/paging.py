@@ -1,4 +1,4 @@
-"""Pagination of BSS lists: reading ends whatever the server does with offsets, counts, limits and sorting."""
+"""Pagination of BSS lists: reading ends whatever a server does with offset, count and sort."""
 
 import asyncio
 import logging
