@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from flows.domain.failures import Failure, OptedOut, OutcomeUnknown, TryLater
+from flows.domain.failures import Failure, Misconfigured, OptedOut, OutcomeUnknown, TryLater
 from flows.domain.records import ClaimedMessage, DeferredStep, DeliveryOutcome, OutboundMessage
 
 WAITS_SECONDS: Mapping[str, tuple[int, ...]] = {
@@ -12,9 +12,13 @@ WAITS_SECONDS: Mapping[str, tuple[int, ...]] = {
     "reply": (2, 10, 30, 120),
     "notice": (10, 60, 300, 1800, 7200),
     "campaign": (60, 600, 3600),
-    "errand": (2, 5, 15, 60, 300, 900, 3600),
+    "errand": (2, 5, 15, 60, 300, 900, 1800),
 }
-"""Seconds before the second, third... attempt, by message class; after the last one the row is `dead`."""
+"""Seconds before the second, third... attempt, by message class; after the last one the row is `dead`.
+
+A deferred step repeats the last wait until it expires, and so does a message that waits until its sender
+or account is put right: it was promised, and its recipient is not at fault.
+"""
 RESENDABLE_CLASSES = frozenset({"notice"})
 """Classes re-sent, at most once, after an unknown first outcome; a code is never re-sent blindly."""
 RECEIPT_WAIT = timedelta(minutes=10)
@@ -50,13 +54,20 @@ def outcome_after_lost_lease(message: ClaimedMessage, now: datetime) -> Delivery
 
 def _next_attempt(message: ClaimedMessage, failure: Failure, now: datetime, reason: str) -> DeliveryOutcome:
     waits = WAITS_SECONDS[schedule_class(message)]
-    if message.attempt > len(waits):
+    if message.attempt > len(waits) and not _repeats_until_expiry(message, failure):
         return DeliveryOutcome("dead", reason=reason)
     retry_after = failure.retry_after_seconds if isinstance(failure, TryLater) else None
-    next_at = now + timedelta(seconds=max(waits[message.attempt - 1], retry_after or 0))
+    wait_seconds = waits[min(message.attempt, len(waits)) - 1]
+    next_at = now + timedelta(seconds=max(wait_seconds, retry_after or 0))
     if _expires_before(message, next_at):
         return DeliveryOutcome("expired", reason=reason)
     return DeliveryOutcome("again", retry_at=next_at, reason=reason)
+
+
+def _repeats_until_expiry(message: ClaimedMessage, failure: Failure) -> bool:
+    """Return whether a message outlives its schedule; without an expiry none does."""
+    is_promised = isinstance(message.item, DeferredStep) or isinstance(failure, Misconfigured)
+    return is_promised and message.item.expires_at is not None
 
 
 def _unknown_outcome(message: ClaimedMessage, now: datetime, reason: str) -> DeliveryOutcome:

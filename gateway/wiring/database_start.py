@@ -7,9 +7,11 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import datetime
 
 from flows.domain.failures import Failure, Unavailable
+from flows.domain.records import Secret
 from gateway.clock import MonotonicClock
-from gateway.settings import Settings
+from gateway.settings import Settings, SettingsError
 from storage.demo.ownership import claim_demo_database
+from storage.outbox.key_check import verify_secret_key
 from storage.sql.engine import Database, connect
 from storage.sql.migrate import upgrade_database
 from storage.sql.server_clock import server_time
@@ -25,12 +27,14 @@ CLOCK_SYNC_SECONDS = 60.0
 async def open_database(settings: Settings, now: Callable[[], datetime], stack: AsyncExitStack) -> Database:
     """Open the settings' database, upgraded; the stack closes it.
 
-    Raises Unavailable when it does not answer within STARTUP_WAIT_SECONDS, and ForeignDatabaseError when
-    the demo is given a database that it did not create.
+    Raises Unavailable when it does not answer within STARTUP_WAIT_SECONDS, ForeignDatabaseError when the
+    demo is given a database that it did not create, and SettingsError when the database was written with
+    another `secret_key`.
     """
     database = connect(settings.database_url)
     stack.push_async_callback(database.close)
     await _prepare_database(database, is_demo=settings.demo)
+    await _verify_secret_key(settings, database)
     if isinstance(now, MonotonicClock):
         await stack.enter_async_context(_synchronise_clock(now, database))
     return database
@@ -55,6 +59,14 @@ async def _prepare_database(database: Database, *, is_demo: bool) -> None:
         await asyncio.sleep(RETRY_SECONDS)
 
 
+async def _verify_secret_key(settings: Settings, database: Database) -> None:
+    """Stop the start when the database was written with another `secret_key`."""
+    try:
+        await verify_secret_key(database, Secret(settings.secret_key.get_secret_value()))
+    except ValueError as error:
+        raise SettingsError(f"secret_key: {error}") from error
+
+
 @asynccontextmanager
 async def _synchronise_clock(clock: MonotonicClock, database: Database) -> AsyncIterator[None]:
     """Synchronise the clock with the database, so that leases and expiries agree across processes."""
@@ -62,8 +74,7 @@ async def _synchronise_clock(clock: MonotonicClock, database: Database) -> Async
     async def synchronise_forever() -> None:
         while True:
             with suppress(Failure):
-                if instant := await server_time(database):
-                    clock.synchronise(instant)
+                clock.synchronise(await server_time(database))
             await asyncio.sleep(CLOCK_SYNC_SECONDS)
 
     task = asyncio.create_task(synchronise_forever())

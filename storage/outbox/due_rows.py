@@ -5,7 +5,7 @@ from datetime import datetime
 from math import ceil
 from typing import NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, exists, select, text
+from sqlalchemy import Connection, and_, bindparam, exists, select, text, update
 
 from storage.outbox.enqueue import PRIORITY
 from storage.sql.tables import opt_outs, outbox
@@ -57,6 +57,18 @@ SELECT_DUE = (
     .with_for_update(skip_locked=True, of=outbox)
 )
 """The due rows of one partition: an index range scan, independent of what waits in other partitions."""
+
+MAKE_FUTURE_ROWS_DUE = (
+    update(outbox)
+    .where(
+        _ROW.due_at.is_not(None),
+        _ROW.due_at > _NOW,
+        _ROW.due_at == _ROW.created_at,
+        _ROW.state == "pending",
+    )
+    .values(due_at=_NOW)
+)
+"""Rows due at once by the clock of a process that ran ahead when it wrote them."""
 
 DEFERRABLE_PRIORITY = PRIORITY["notice"]
 """From this priority on rows can wait: they are not claimed while their route is saturated."""
@@ -112,6 +124,15 @@ SELECT_PARTITIONS_POSTGRES = text(
 
 For `SELECT DISTINCT` both databases would read the whole queue.
 """
+
+
+def make_future_rows_due(connection: Connection, now: datetime) -> None:
+    """Make rows due that were enqueued to go at once by a process whose clock was ahead.
+
+    On SQLite only: with PostgreSQL every process keeps the server's time.
+    """
+    if connection.dialect.name == "sqlite":
+        connection.execute(MAKE_FUTURE_ROWS_DUE, {"now": now})
 
 
 def list_partitions(connection: Connection) -> list[Partition]:

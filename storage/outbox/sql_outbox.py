@@ -12,6 +12,7 @@ from flows.domain.records import ClaimedMessage, DeliveryOutcome, Receipt, Secre
 from storage.audit.trail import AuditWriter
 from storage.crypto import AeadCipher
 from storage.outbox import claim
+from storage.outbox.due_rows import make_future_rows_due
 from storage.outbox.enqueue import KEY_PURPOSE
 from storage.outbox.receipts import record_receipt
 from storage.outbox.settle import OutcomeBatcher
@@ -24,6 +25,8 @@ POLL_SECONDS = 1.0
 
 CLAIM_TIME = timedelta(seconds=1)
 """How long one claim goes on closing rows while it finds none to send; the next claim continues."""
+CLOCK_SKEW_SECONDS = 60.0
+"""Interval of looking for rows that another process's clock put into the future."""
 CLOSING_BATCH = 2_000
 """Due rows read by one transaction that only closes rows: far below what fits in its time limit."""
 
@@ -107,6 +110,7 @@ class SqlOutbox:
         self._cipher = AeadCipher(secret, KEY_PURPOSE)
         self._outcome_batcher = OutcomeBatcher(database, AuditWriter(secret))
         self._monotonic = monotonic
+        self._clocks_compared_at: float | None = None
 
     async def claim(
         self, limit: int, now: datetime, full: Collection[tuple[str, str]] = ()
@@ -119,6 +123,7 @@ class SqlOutbox:
         `CLAIM_SECONDS` are over.
         """
         started_at = self._monotonic()
+        await self._correct_clock_skew(started_at, now)
 
         def clock() -> datetime:
             """Return the time by whole seconds since the call: a lease counts from the end of the claim."""
@@ -135,6 +140,13 @@ class SqlOutbox:
                     connection, self._cipher, CLOSING_BATCH, clock(), full
                 )
             )
+
+    async def _correct_clock_skew(self, seconds: float, now: datetime) -> None:
+        """Look for rows written by a clock that was ahead, every `CLOCK_SKEW_SECONDS`."""
+        last = self._clocks_compared_at
+        if last is None or seconds - last >= CLOCK_SKEW_SECONDS:
+            await self._database.write(lambda connection: make_future_rows_due(connection, now))
+            self._clocks_compared_at = seconds
 
     async def renew_leases(
         self, parcels: Sequence[ClaimedMessage], now: datetime, *, sending: bool

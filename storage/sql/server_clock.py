@@ -1,21 +1,23 @@
-"""Database server clock: one time source shared by all processes."""
+"""Database clock: one time source shared by all processes."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import Connection, text
 
 from storage.sql.engine import Database
 
 SELECT_NOW = text("SELECT clock_timestamp()")
+SELECT_NOW_SQLITE = text("SELECT strftime('%Y-%m-%dT%H:%M:%f', 'now')")
+"""The machine's own clock, which all processes on one file share."""
 
 
-def _read_clock(connection: Connection) -> datetime | None:
+def _read_clock(connection: Connection) -> datetime:
     if connection.dialect.name != "postgresql":
-        return None
+        return datetime.fromisoformat(connection.execute(SELECT_NOW_SQLITE).scalar_one()).replace(tzinfo=UTC)
     instant: datetime = connection.execute(SELECT_NOW).scalar_one()
     return instant
 
 
-async def server_time(database: Database) -> datetime | None:
-    """Return the server's current instant; None on SQLite, which has no server clock."""
+async def server_time(database: Database) -> datetime:
+    """Return the current instant in UTC by the database server; on SQLite, by the machine of the file."""
     return await database.read(_read_clock)

@@ -232,6 +232,14 @@ outbox = Table(
 `due_at` is when the row is due or, while it is claimed, when the lease expires.
 """
 
+key_checks = Table(
+    "key_checks",
+    metadata,
+    Column("purpose", String(32), primary_key=True),
+    Column("sample", LargeBinary, nullable=False),
+)
+"""A known text encrypted under each purpose's key: a start with another `secret_key` finds out by it."""
+
 receipts = Table(
     "receipts",
     metadata,

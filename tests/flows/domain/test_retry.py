@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import get_args
 
 import pytest
@@ -86,8 +87,26 @@ def test_a_send_begun_by_a_lost_worker_is_unknown(kind: str, attempt: int, comes
     assert (settlement.state, settlement.retry_at is not None) == ("unknown", bool(comes_again))
 
 
-def test_every_retry_schedule_ends() -> None:
+def test_every_retry_schedule_of_a_message_ends() -> None:
     assert all(
-        retry_decision(kind, TryLater(), len(waits) + 1) == ("dead", None)
-        for kind, waits in WAITS_SECONDS.items()
+        retry_decision(kind, TryLater(), len(WAITS_SECONDS[kind]) + 1) == ("dead", None) for kind in CLASSES
     )
+
+
+def attempts_until_expiry(kind: str, failure: Failure, hours: int) -> tuple[list[float], str]:
+    """Return the hours after which each attempt is made, and the state in the end."""
+    expires_at, now, hours_at = NOW + timedelta(hours=hours), NOW, [0.0]
+    while True:
+        message = claimed_message(kind, len(hours_at), expires_at)
+        outcome = outcome_after_failure(message, failure, now)
+        if outcome.retry_at is None:
+            return hours_at, outcome.state
+        now = outcome.retry_at
+        hours_at.append((now - NOW) / timedelta(hours=1))
+
+
+@pytest.mark.parametrize(("kind", "failure"), [("errand", Down()), ("notice", Misconfigured())])
+def test_what_was_promised_is_tried_until_it_expires(kind: str, failure: Failure) -> None:
+    hours_at, state = attempts_until_expiry(kind, failure, 24)
+    assert state == "expired" and hours_at[-1] > 21
+    assert kind == "notice" or max(after - at for at, after in pairwise(hours_at)) < 0.51

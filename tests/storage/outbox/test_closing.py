@@ -6,12 +6,15 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from sqlalchemy import text
 from sqlalchemy.dialects import sqlite
 
+from flows.domain.records import ChangeSet
+from storage.crypto import AeadCipher
 from storage.ledger.sql_ledger import SqlLedger
 from storage.outbox.claim import CLAIM_ROWS, LEASE, claim_rows
-from storage.outbox.enqueue import KEY_PURPOSE, AeadCipher
+from storage.outbox.enqueue import KEY_PURPOSE
 from storage.outbox.sql_outbox import SqlOutbox
 from storage.sql.engine import Database
 from tests.storage.outbox.test_store import ANA, build_notice, claim_batch, enqueue_items
@@ -108,3 +111,10 @@ def test_sqlite_finds_rows_by_id_and_not_by_a_scan(sqlite_migrated: Path) -> Non
     with closing(sqlite3.connect(sqlite_migrated)) as connection:
         plan = connection.execute(f"EXPLAIN QUERY PLAN {statement}", [None] * statement.count("?")).fetchall()
     assert plan[0][3].startswith("SEARCH outbox")
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_row_written_by_a_clock_that_was_ahead_is_due(outbox: SqlOutbox, ledger: SqlLedger) -> None:
+    ahead = NOW + timedelta(hours=1)
+    await ledger.commit(ChangeSet("k", "orange-ro", "s", ahead, messages=(build_notice("c", "code"),)))
+    assert await claim_batch(outbox) == ["c"]
