@@ -13,6 +13,8 @@ from menus.model.facts import Fact, Facts, Money, Month, PhoneNumber, Rows, Text
 LIST_COLUMNS = ("short_month", "row_month", "amount", "short_state", "bill", "bill_number")
 RUBRICS = ("subscriptions", "options", "communications", "equipment", "one_off", "third_party", "prorata")
 CHARGE_COLUMNS = ("rubric", "charge")
+OTHER_RUBRIC = "other"
+"""What a bill asks for and none of its lines explains."""
 
 
 def bill_facts(bill: Bill, line: str) -> dict[str, Fact | Rows]:
@@ -81,7 +83,8 @@ async def show_charges(request: ActionRequest) -> Outcome:
     lines = await request.ports.billing.list_bill_lines(
         request.require_subscriber().account, selected_bill(request)
     )
-    return Outcome("ok", charges_by_rubric(lines))
+    total = request.facts.get("total")
+    return Outcome("ok", charges_by_rubric(lines, total.amount if isinstance(total, Money) else None))
 
 
 def published_bills(bills: Sequence[Bill], request: ActionRequest) -> list[Bill]:
@@ -136,12 +139,19 @@ def selected_bill(request: ActionRequest, fact: str = "bill") -> str:
     return bill.value if isinstance(bill, Text) else ""
 
 
-def charges_by_rubric(lines: Sequence[BillLine]) -> Facts:
-    """Return each rubric's sum, and rows of those that are not zero; an unknown rubric counts as one-off."""
+def charges_by_rubric(lines: Sequence[BillLine], total: Decimal | None = None) -> Facts:
+    """Return each rubric's sum, and rows of those that are not zero; an unknown rubric counts as one-off.
+
+    With the bill's `total` the rows add up to it: what no line explains is a last row, "other".
+    """
     sums: dict[str, Decimal] = defaultdict(Decimal)
     for line in lines:
         sums[line.rubric if line.rubric in RUBRICS else "one_off"] += line.amount
-    rows = tuple((rubric_word(rubric), Money(sums[rubric])) for rubric in RUBRICS if sums[rubric])
+    if total is not None:
+        sums[OTHER_RUBRIC] = total - sum(sums.values(), Decimal(0))
+    rows = tuple(
+        (rubric_word(rubric), Money(sums[rubric])) for rubric in (*RUBRICS, OTHER_RUBRIC) if sums[rubric]
+    )
     return {**{rubric: Money(sums[rubric]) for rubric in RUBRICS}, "charged": Rows(CHARGE_COLUMNS, rows)}
 
 

@@ -12,7 +12,7 @@ WIDEST_AMOUNT = Money(Decimal("99999.99"))
 SAMPLE_DATE = date(2028, 12, 28)
 BILL_STATES = ("due", "part", "overdue", "paid", "credit", "cancelled")
 SAMPLE_LINK = "https://gateway.example.net/tunisie-telecom/address#" + "A" * 22
-RUBRIC_WORDS = tuple(map(invoice.rubric_word, invoice.RUBRICS))
+RUBRIC_WORDS = tuple(map(invoice.rubric_word, (*invoice.RUBRICS, invoice.OTHER_RUBRIC)))
 CATEGORY_WORDS = tuple(TextRef(f"purchase.{name}") for name in usage.PURCHASE_CATEGORIES)
 BILL_ROW = (
     Text("12/28"),

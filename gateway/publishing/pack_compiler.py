@@ -13,6 +13,7 @@ from menus.packfile.yaml_source import Finding, PackError
 from menus.packs.graph_checks import ActionSpec, check_pack
 from menus.packs.loader import PackDraft, SourceFolders, load_draft
 from menus.packs.overflow_checks import find_overflows
+from menus.packs.promise_checks import check_promises
 
 MENUS_FOLDER = Path(menus.__file__).parent
 OPERATORS = MENUS_FOLDER / "operators"
@@ -58,7 +59,7 @@ def validate_pack(pack: Path) -> list[Finding]:
     except PackError as error:
         return error.findings
     return sorted(check_pack(pack_draft, action_specs())) or sorted(
-        find_overflows(pack_draft, pack_draft.build_menu(), SAMPLE_FACTS)
+        [*check_promises(pack_draft), *find_overflows(pack_draft, pack_draft.build_menu(), SAMPLE_FACTS)]
     )
 
 
@@ -69,7 +70,7 @@ def compile_pack(pack: Path) -> Menu:
     if findings:
         raise PackError(findings)
     compiled = pack_draft.build_menu()
-    findings = list(find_overflows(pack_draft, compiled, SAMPLE_FACTS))
+    findings = [*check_promises(pack_draft), *find_overflows(pack_draft, compiled, SAMPLE_FACTS)]
     if findings:
         raise PackError(findings)
     return compiled

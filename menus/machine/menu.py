@@ -142,7 +142,8 @@ class Menu:
 
     def _shows_no_facts(self, node: Node, language_pack: LanguagePack, channel: str) -> bool:
         names = [node.text, *(option.text for option in node.options)]
-        slots = {slot for name in names for slot in language_pack.catalogue.template_for(name, channel).slots}
+        templates = [language_pack.catalogue.template_for(name, channel) for name in names]
+        slots = {slot for template in templates for slot in (*template.slots, template.selector) if slot}
         return node.each is None and slots <= self.constants.keys()
 
     def spoken_pieces(

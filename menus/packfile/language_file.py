@@ -58,5 +58,7 @@ class LanguageFile(PackForm):
     folds: dict[str, str] = Field(
         {}, description="Letters outside GSM-7, each with its replacement; other accents are dropped anyway."
     )
+    capitals: list[str] = Field([], description="Words in capitals in texts that are no keywords: SMS, PIN.")
+    password_words: list[str] = Field([], description="Words for a password that is texted.")
     numbers: NumberWordsForm = Field(default_factory=lambda: NumberWordsForm.model_validate({}))
     digits: SpokenDigitsForm = Field(default_factory=lambda: SpokenDigitsForm.model_validate({}))

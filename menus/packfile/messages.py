@@ -51,15 +51,36 @@ NAVIGATION_KEY = "{node}: key {key} is navigation on {channel}; choose another"
 UNKNOWN_ACTION = "{node}: unknown action {action!r}; write one of: {known}"
 MISSING_EDGE = "{node}: outcome {outcome!r} has no edge; write `{outcome}: SCREEN` under `on:`"
 UNREACHABLE_NODE = "{node}: nothing leads here; link it or take it out"
-UNREACHABLE_FLOW = "flow {flow!r} is listed and nothing leads to it; link it or take it out"
+UNREACHABLE_FLOW = (
+    "flow {flow!r} is listed and nothing leads to it; link it in screens.yaml or keywords.yaml, or take it out"
+)
 DEAD_END = "{node}: a dead end on {channel}: no option has a key there; give one a key or lead elsewhere"
 MISSING_PROOF = "{node}: touches billing data unproven; write `needs: line` or stronger"
 MISSING_GATE = "{node} needs {proof!r}; name its screen under `gates:`"
 MISSING_DIALOG = "{node}: no dialog comes by here; write one, or save one"
 
+# What texts promise.
+MISSING_KEYWORD = (
+    "{name}: {word!r} is no keyword of this pack; take it out, write it in keywords.yaml, or under `capitals:`"
+    " in languages/LANGUAGE.yaml"
+)
+MISSING_PASSWORD = (
+    "{name}: asks for a {word!r} by SMS, and this pack takes none; take it out, or write `password:` in"
+    " keywords.yaml"
+)
+MISSING_PATH = "{name}: {path} leads nowhere in this pack; write {{ussd}}, or a path of screens.yaml"
+MISSING_BILL_CODE = (
+    "page.bill_how: no way to a code on {channel}; link code.request in screens.yaml or keywords.yaml, or take"
+    " {{{channel}}} out"
+)
+UNREACHABLE_LANGUAGE = (
+    "nothing leads to {language!r}; write a step with `action: language.choose` and `with: {language}` in"
+    " screens.yaml, and an option that leads to it"
+)
+
 # Keywords.
 RESERVED_WORD = "{words!r} is answered by the networks themselves and never reaches a menu; choose another"
-DUPLICATE_WORD = "{words!r} stands twice; keep one"
+DUPLICATE_WORD = "{words!r} stands twice; keep one, the second is never reached"
 
 # Texts and recordings.
 NOT_A_CATALOGUE = "a catalogue is a list of texts; write each as `name: text`"
@@ -72,8 +93,12 @@ MISSING_REQUIRED_TEXT = "text {name!r} is missing in {language}; write it in tex
 MISSING_NODE_TEXT = "{node}: text {name!r} is missing in {language}; write it in texts/{language}.yaml"
 MISSING_PLURAL = "{name}: no words for {category!r} in {language}; write `{category}:` beside `other:`"
 UNUSED_PLURAL = "{name}: {language} has no {category!r}; take it out"
-UNKNOWN_SELECTOR = "{name}: `by: {by}` names no slot of the text; name one that stands in it in braces"
-UNKNOWN_FACT = "{name}: no fact is called {{{slot}}}; {instead}"
+UNKNOWN_SELECTOR = (
+    "{name}: `by: {by}` names no fact; {instead} (a new one is declared in flows/selfcare/sample_facts.py)"
+)
+UNKNOWN_FACT = (
+    "{name}: no fact is called {{{slot}}}; {instead} (a new one is declared in flows/selfcare/sample_facts.py)"
+)
 SCREEN_TOO_LONG = "{node} on {channel}: {units} units of {most}: {text!r}; shorten it"
 END_HAS_PAGES = "{node} on {channel}: a last screen has one page, this has {pages}; shorten it"
 OUTSIDE_GSM7 = (

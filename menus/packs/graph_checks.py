@@ -27,6 +27,7 @@ REQUIRED_NODES = (HOME, GIVE_UP, GOODBYE, AGENT, AGENT_AWAY, "house.sorry", "hou
 """Nodes every pack must have: the gateway itself leads to them."""
 REQUIRED_TEXTS = (
     *("nav.back", "nav.home", "nav.leave", "nav.more", "nav.help", "nav.keys", "nav.option"),
+    *("nav.input_keys", "nav.wide_keys"),
     *("note.wrong", "note.restarted", "note.empty", "note.as_of"),
     *("note.card", "house.stopped", "house.started"),
 )
@@ -155,15 +156,15 @@ def _navigation_keys(channel: str) -> set[str]:
 
 def _check_keywords(draft: PackDraft) -> Iterator[Finding]:
     """Check that no keyword is reserved by the networks or written twice."""
-    seen: set[str] = set()
+    seen: set[tuple[str, str | None]] = set()
     for index, keyword in enumerate(draft.keywords.config.keywords):
         for position, words in enumerate(keyword.words):
             path, normalised = ("keywords", index, "words", position), normalise_keyword(words)
             if normalised in RESERVED_WORDS:
                 yield draft.keyword_source.finding_at(path, messages.RESERVED_WORD.format(words=words))
-            if not keyword.takes and normalised in seen:
+            if (normalised, keyword.takes) in seen:
                 yield draft.keyword_source.finding_at(path, messages.DUPLICATE_WORD.format(words=words))
-            seen |= set() if keyword.takes else {normalised}
+            seen.add((normalised, keyword.takes))
 
 
 def _check_steps(draft: PackDraft, actions: ActionSpecs) -> Iterator[Finding]:
@@ -265,10 +266,6 @@ def _check_plurals(language_pack: LanguagePack) -> Iterator[Finding]:
             if template.is_plural and (unused := sorted(template.forms.keys() - needed - {"many"})):
                 yield entry.finding_at(
                     _plural_message(messages.UNUSED_PLURAL, entry.name, unused[0], language_pack), channel
-                )
-            if template.selector and template.selector not in template.slots:
-                yield entry.finding_at(
-                    messages.UNKNOWN_SELECTOR.format(name=entry.name, by=template.selector), channel
                 )
 
 

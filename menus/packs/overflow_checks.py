@@ -73,11 +73,18 @@ def _text_width(language_pack: LanguagePack, fact: Fact | Rows) -> int:
 
 
 def _unknown_slots(draft: PackDraft, menu: Menu, samples: SampleFacts) -> Iterator[Finding]:
-    """Yield findings for slots no fact or constant fills."""
+    """Yield findings for slots no fact or constant fills, and for selectors of forms that are no fact."""
     known = samples.keys() | menu.constants.keys() | {"key", "option"}
     for language_pack in menu.language_packs.values():
         for entry in language_pack.catalogue.entries.values():
             for channel, template in entry.variants.items():
+                if template.selector and template.selector not in known:
+                    message = messages.UNKNOWN_SELECTOR.format(
+                        name=entry.name,
+                        by=template.selector,
+                        instead=messages.suggest_name(template.selector, known),
+                    )
+                    yield entry.finding_at(message, channel)
                 for slot in sorted({slot.partition(":")[0] for slot in template.slots} - known):
                     yield entry.finding_at(
                         messages.UNKNOWN_FACT.format(

@@ -61,7 +61,15 @@ def _screen_prompts(menu: Menu, session: Session, node: Node, note: str) -> Iter
     for key, text in choices:
         yield from _say_prompt(_option_text(menu, session, key, text))
     if not node.is_final and not is_repeated:
-        yield from _text_prompts(menu, session, "nav.keys")
+        yield from _text_prompts(menu, session, _navigation_text(menu, session, node))
+
+
+def _navigation_text(menu: Menu, session: Session, node: Node) -> str:
+    """Return the text of the navigation keys: where hash ends an answer, it cannot repeat the screen."""
+    if node.accept:
+        return "nav.input_keys"
+    most, _ = _key_limits(menu, node, session)
+    return "nav.wide_keys" if most > 1 else "nav.keys"
 
 
 def _choices_on_page(menu: Menu, session: Session, node: Node) -> Iterator[tuple[str, str]]:

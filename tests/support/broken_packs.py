@@ -52,7 +52,7 @@ BROKEN_PACKS: dict[str, PackFault] = {
     ),
     "keyword twice": (
         "keywords.yaml", "[AJUTOR, ASSIST]", "[factură]",
-        "orange_ro/keywords.yaml:10:14: 'factură' stands twice; keep one",
+        "orange_ro/keywords.yaml:10:14: 'factură' stands twice; keep one, the second is never reached",
     ),
     "missing text": (
         "texts/en.yaml", "budget: Budget\n", "",
@@ -60,7 +60,8 @@ BROKEN_PACKS: dict[str, PackFault] = {
     ),
     "unknown slot": (
         "texts/en.yaml", "budget: Budget\n", "budget: Budget {totl}\n",
-        "orange_ro/texts/en.yaml:8:9: budget: no fact is called {totl}; did you mean 'total'?",
+        "orange_ro/texts/en.yaml:8:9: budget: no fact is called {totl}; did you mean 'total'?"
+        " (a new one is declared in flows/selfcare/sample_facts.py)",
     ),
     "overflow": (
         "texts/en.yaml", "budget.bill_option: Bill", f"budget.bill_option: {'Bill' * 60}",
@@ -223,7 +224,8 @@ BROKEN_PACKS: dict[str, PackFault] = {
     ),
     "a flow nothing leads to": (
         "pack.yaml", "help, language]", "help, language, usage]",
-        "orange_ro/pack.yaml:29:8: flow 'usage' is listed and nothing leads to it; link it or take it out",
+        "orange_ro/pack.yaml:29:8: flow 'usage' is listed and nothing leads to it; link it in screens.yaml"
+        " or keywords.yaml, or take it out",
     ),
     "a catalogue that is a list": (
         "texts/en.yaml", "", "- home",
@@ -266,9 +268,34 @@ BROKEN_PACKS: dict[str, PackFault] = {
         "orange_ro/texts/en.yaml:8:9: budget: en has no 'few'; take it out",
     ),
     "a count that is no slot": (
-        "texts/en.yaml", "budget: Budget\n", "budget: {by: n, one: B, other: B}\n",
-        "orange_ro/texts/en.yaml:8:9: budget: `by: n` names no slot of the text; name one that stands"
-        " in it in braces",
+        "texts/en.yaml", "budget: Budget\n", "budget: {by: stat, one: B, other: B}\n",
+        "orange_ro/texts/en.yaml:8:9: budget: `by: stat` names no fact; did you mean 'state'?"
+        " (a new one is declared in flows/selfcare/sample_facts.py)",
+    ),
+    "a keyword promised in a text": (
+        "texts/en.yaml", "budget: Budget\n", "budget: Budget, or text BUDGET\n",
+        "orange_ro/texts/en.yaml:8:9: budget: 'BUDGET' is no keyword of this pack; take it out, write it in"
+        " keywords.yaml, or under `capitals:` in languages/LANGUAGE.yaml",
+    ),
+    "a menu path promised in a text": (
+        "texts/en.yaml", "budget: Budget\n", 'budget: "Budget, *100*1*9#"\n',
+        "orange_ro/texts/en.yaml:8:9: budget: *100*1*9# leads nowhere in this pack; write {ussd}, or a path"
+        " of screens.yaml",
+    ),
+    "a password asked for and not taken": (
+        "keywords.yaml", "password: {to: code.by_password, least: 6, most: 64}\n", "",
+        "orange_ro/texts/en.yaml:30:16: page.bill_how: asks for a 'password' by SMS, and this pack takes none;"
+        " take it out, or write `password:` in keywords.yaml",
+    ),
+    "no way to a code for the page": (
+        "screens.yaml", 'voice: "4", sms: "5", to: code.request', 'sms: "5", to: code.request',
+        "orange_ro/texts/en.yaml:30:16: page.bill_how: no way to a code on voice; link code.request in"
+        " screens.yaml or keywords.yaml, or take {voice} out",
+    ),
+    "a language nobody can choose": (
+        "screens.yaml", "with: en\n", "with: ro\n",
+        "orange_ro/pack.yaml:17:5: nothing leads to 'en'; write a step with `action: language.choose` and"
+        " `with: en` in screens.yaml, and an option that leads to it",
     ),
     "a last screen of two pages": (
         "texts/en.yaml", "budget: Budget\n", f"budget: Budget\neinvoice.done: {'word ' * 40}\n",

@@ -22,7 +22,7 @@ FAULTS = {
     "a category missing": ("{one: Un leu, other: De lei}", "no words for 'few' in ro"),
     "a category too many": ("{one: a, two: b, few: c, other: d}", "ro has no 'two'"),
     "a category nobody knows": ("{some: a, other: b}", "unknown category 'some'"),
-    "counted by nothing in it": ("{by: days, one: a, few: b, other: c}", "`by: days` names no slot"),
+    "counted by no fact": ("{by: dais, one: a, few: b, other: c}", "`by: dais` names no fact"),
 }
 COUNTING = (1, 2, 5, 15, 20, 100)
 
