@@ -23,7 +23,12 @@ OPERATOR_DEFAULTS: Mapping[str, Any] = {
     "billing": "sql",
     "routes": {"sms": "africastalking"},
     "africastalking": {"username": "sandbox", "api_key": "demo", "hook_token": HOOK_TOKEN},
-    "twilio": {"account_sid": "ACdemo", "auth_token": AUTH_TOKEN, "sender": "+15005550006"},
+    "twilio": {
+        "account_sid": "ACdemo",
+        "auth_token": AUTH_TOKEN,
+        "sender": "+15005550006",
+        "trust": {"sms": "line"},
+    },
 }
 """Settings of each operator in the demo."""
 

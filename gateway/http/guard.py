@@ -13,6 +13,7 @@ from aiohttp import web
 from flows.domain.failures import BadRequest
 from gateway.http import client_address, decoding
 from gateway.http.client_address import Networks
+from gateway.http.proxy_check import UnlistedProxyCheck
 from gateway.http.rejection_limit import RejectionLimiter
 from gateway.providers.contract import (
     Connection,
@@ -64,6 +65,8 @@ class Guard:
     endpoints: WebhookEndpoints = field(repr=False)
     rejection_limiter: RejectionLimiter
     trusted_proxies: Networks = ()
+    unlisted_proxy_check: UnlistedProxyCheck | None = None
+    """None in the demo and where proxies are listed."""
 
     async def admit(self, request: web.Request) -> "Admission":
         """Check and read a webhook request; BadRequest 404 or 429 when its path names no endpoint."""
@@ -86,6 +89,8 @@ class Guard:
         The body is not read. A request with the right token is never rejected for what other clients of its
         address did.
         """
+        if self.unlisted_proxy_check:
+            self.unlisted_proxy_check.observe_peer(request.remote)
         match = request.match_info
         try:
             return find_endpoint(self.endpoints, match["operator"], match["provider"], match["tail"])
@@ -104,16 +109,14 @@ class Guard:
         return await decoding.read_body(request)
 
     async def _admit_request(self, endpoint: WebhookEndpoint, request: web.Request) -> Webhook:
-        """Return the decoded request once every check has passed; BadRequest otherwise."""
+        """Return the decoded request once every check has passed; BadRequest otherwise.
+
+        A rightly signed request is never rejected for forged ones from the same address: the signature is
+        checked first, and only what fails it is counted and, over the limit, answered 429.
+        """
         if endpoint.allowed_networks and not self._is_allowed_source(endpoint, request):
             await self._count_rejection(request)
             raise BadRequest("this source address is not allowed", 403)
-        if (
-            not endpoint.path_tokens
-            and self.rejection_limiter.recent_counts
-            and self.rejection_limiter.is_blocked(self._rate_limit_key(request))
-        ):
-            raise BadRequest("too many rejected requests", 429)
         try:
             return await _authenticate(endpoint, request)
         except BadRequest as error:

@@ -202,9 +202,11 @@ def _text_answer(text: str) -> ProviderAnswer:
 
 ROUTES: Mapping[str, WebhookRoute] = MappingProxyType(
     {
-        "ussd": WebhookRoute(read_ussd, write_ussd, ("sessionId", "phoneNumber"), write_closing),
+        "ussd": WebhookRoute(
+            read_ussd, write_ussd, ("sessionId", "phoneNumber"), write_closing, proves_line=True
+        ),
         "ussd-ended": WebhookRoute(read_ussd_ended, acknowledge, ("sessionId",)),
-        "sms": WebhookRoute(read_sms, acknowledge, ("id", "from")),
+        "sms": WebhookRoute(read_sms, acknowledge, ("id", "from"), proves_line=True),
         "sms-report": WebhookRoute(read_report, acknowledge, ("id", "status")),
         "sms-optout": WebhookRoute(read_opt_out, acknowledge, ("phoneNumber",)),
         "voice": WebhookRoute(read_voice, write_voice, ("isActive", "sessionId")),

@@ -98,6 +98,12 @@ class WebhookRoute:
     """Field names the guard requires before `read` is called."""
     write_closing: Callable[[str, Connection], ProviderAnswer] | None = None
     """Writes a text as a closing answer, for channels whose every answer is shown to a caller (USSD)."""
+    proves_line: bool = False
+    """Whether the sender's number is proven by default: it came from the operator's own network.
+
+    A number that came over interconnect is what somebody wrote there (GSMA: SMS sender spoofing); `trust` in
+    the settings can say otherwise for an operator's own trunk.
+    """
 
 
 @dataclass(frozen=True, slots=True)

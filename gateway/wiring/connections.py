@@ -9,8 +9,9 @@ from flows.domain.failures import Failure
 from flows.domain.ports import Counters, SessionStore
 from flows.domain.records import Secret
 from flows.engine.menu_versions import MenuVersions
-from gateway.http.client_address import parse_networks
+from gateway.http.client_address import parse_ip, parse_networks
 from gateway.http.guard import Guard, WebhookEndpoint
+from gateway.http.proxy_check import UnlistedProxyCheck
 from gateway.http.rejection_limit import RejectionLimiter
 from gateway.providers.contract import Connection, Provider
 from gateway.providers.registry import discover_providers
@@ -29,7 +30,7 @@ TURN_LEASE_SECONDS = 5.0
 REPEAT_WAIT_SECONDS = 6.0
 """How long a repeated request waits for the first: longer than the lease of a killed process."""
 DEFAULT_TRUST = {"ussd": "line", "sms": "line", "voice": "none"}
-"""USSD and SMS arrive by the operator's network and prove the line; a voice caller id does not."""
+"""What the operator's own network proves: USSD and SMS the line, a voice caller id nothing."""
 
 
 def build_connections(settings: Settings, menu_versions: MenuVersions) -> dict[tuple[str, str], Connection]:
@@ -54,10 +55,16 @@ def _build_connection(
         settings=link.settings,
         public_url=settings.public_url,
         hooks_url=f"{base}/{tokens[0].decode()}" if tokens else base,
-        trust=DEFAULT_TRUST | {str(channel): proof for channel, proof in link.trust.items()},
+        trust=_provider_trust(provider) | {str(channel): proof for channel, proof in link.trust.items()},
         addresses={"ussd": numbers.ussd, "sms": numbers.sms, "voice": numbers.voice},
         locales={name: language.speech for name, language in menu.config.languages.items()},
     )
+
+
+def _provider_trust(provider: Provider) -> dict[str, str]:
+    """Return what the provider's channels prove by default: `line` only where its route says so."""
+    proven = {name: "line" for name, route in provider.ROUTES.items() if route.proves_line}
+    return dict.fromkeys(DEFAULT_TRUST, "none") | proven
 
 
 def _path_tokens(link: ConnectionSettings) -> tuple[bytes, ...]:
@@ -89,9 +96,13 @@ def build_guard(
     settings: Settings, connections: Mapping[tuple[str, str], Connection], tallies: Counters
 ) -> Guard:
     """Build the guard in front of all webhook endpoints."""
-    rejection_limiter = RejectionLimiter(settings.refused_per_minute, tallies)
+    require_listed_proxy(settings)
+    trusted_proxies = parse_networks(settings.trusted_proxies)
     return Guard(
-        build_endpoints(settings, connections), rejection_limiter, parse_networks(settings.trusted_proxies)
+        build_endpoints(settings, connections),
+        RejectionLimiter(settings.refused_per_minute, tallies),
+        trusted_proxies,
+        None if settings.demo or trusted_proxies else UnlistedProxyCheck(),
     )
 
 
@@ -101,6 +112,25 @@ def _connect_redis(settings: Settings) -> ScriptClient:
         return connect.build_script_client(settings.redis_url, settings.redis_seconds)
     except ValueError as error:
         raise SettingsError(f"redis_url: {error}") from None
+
+
+def require_listed_proxy(settings: Settings) -> None:
+    """Raise SettingsError when `sources` cannot work: only a proxy reaches loopback, and none is listed."""
+    if settings.trusted_proxies or settings.demo or not is_loopback(settings.host):
+        return
+    for operator, section in settings.operators.items():
+        for name, link in section.links.items():
+            if link.sources:
+                raise SettingsError(
+                    f"trusted_proxies: list the proxy in front, or operators.{operator}.{name}.sources admits "
+                    f"nobody: this process listens on {settings.host} only"
+                )
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a listening address can be reached from this machine only."""
+    address = parse_ip(host)
+    return host == "localhost" or (address is not None and address.is_loopback)
 
 
 async def open_session_stores(

@@ -192,7 +192,12 @@ def _sandbox_settings(path: Path, trust: dict[str, str], operator: str, more: di
     links: dict[str, Any] = {
         "routes": {"sms": "africastalking"},
         "africastalking": {"username": "sandbox", "api_key": "key", "hook_token": HOOK_TOKEN, "trust": trust},
-        "twilio": {"account_sid": "AC1", "auth_token": AUTH_TOKEN, "sender": "477", "trust": trust},
+        "twilio": {
+            "account_sid": "AC1",
+            "auth_token": AUTH_TOKEN,
+            "sender": "477",
+            "trust": {"sms": "line"} | trust,
+        },
     }
     base: dict[str, Any] = {
         "demo": True,

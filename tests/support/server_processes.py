@@ -251,7 +251,12 @@ def run_server(kind: type[AnyServerProcess], *options: str) -> Iterator[AnyServe
         shutil.rmtree(folder, ignore_errors=True)
 
 
-DEBIAN_PACKAGES = {"redis-server": "redis-server", "postgres": "postgresql", "chromium": "chromium"}
+DEBIAN_PACKAGES = {
+    "redis-server": "redis-server",
+    "postgres": "postgresql",
+    "chromium": "chromium",
+    "nginx": "nginx-light",
+}
 
 
 def missing_packages() -> list[str]:

@@ -6,11 +6,11 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from menus.text.spoken_formats import SpokenFormatter
 
 from menus.model.facts import Count, Email, Fact, Money, Month, OneTimeCode, PhoneNumber, Rows, Text, TextRef
 from menus.text import masking
 from menus.text.formats import Currency, FactFormatter, WrittenFormatter
+from menus.text.spoken_formats import SpokenFormatter
 
 LEI = Currency(
     "RON",
