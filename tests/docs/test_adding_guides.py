@@ -1,0 +1,43 @@
+"""Guides of docs/adding, followed step by step in a copy of the tree."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.docs.adding_guide import (
+    GUIDE_FOLDER,
+    copy_tree,
+    file_hashes,
+    named_files,
+    read_steps,
+    run_commands,
+    take_step,
+)
+
+GUIDES = sorted(path.stem for path in GUIDE_FOLDER.glob("*.md"))
+PACK_OF_THE_OPERATOR_GUIDE = "menus/operators/acme_tel/"
+"""The language guide begins with the pack that the operator guide writes."""
+
+
+@pytest.mark.parametrize("name", GUIDES)
+def test_a_guide_works_and_touches_only_the_files_it_names(name: str, tmp_path: Path) -> None:
+    copy_tree(tmp_path)
+    before = file_hashes(tmp_path)
+    for step in read_steps(name):
+        take_step(step, tmp_path)
+    after = file_hashes(tmp_path)
+    touched = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
+    extra = touched - named_files(name)
+    if name == "language":
+        extra = {path for path in extra if not path.startswith(PACK_OF_THE_OPERATOR_GUIDE)}
+    assert not extra and named_files(name) <= touched
+
+
+def test_there_is_a_guide_for_each_kind_of_addition() -> None:
+    assert GUIDES == ["billing-backend", "flow", "language", "operator", "provider"]
+
+
+def test_commands_run_the_code_of_the_copy(tmp_path: Path) -> None:
+    copy_tree(tmp_path)
+    (tmp_path / "gateway" / "__main__.py").write_text("print('the copy')\n")
+    assert run_commands(".venv/bin/dialtree", tmp_path) == "the copy"
