@@ -1,4 +1,4 @@
-"""Guides of docs/adding as steps: files to create, lines to add, commands to run, done in a copy of the tree."""
+"""Guides of docs/adding as steps: files to create, lines to add, commands to run in a copy of the tree."""
 
 import hashlib
 import os
