@@ -31,7 +31,7 @@ class MaintenanceLoop:
         rounds = 0
         while True:
             try:
-                await self.run_once(apply_retention=rounds % RETENTION_ROUNDS == 0)
+                await self.run_once(apply_retention=is_retention_due(rounds))
             except Failure as failure:
                 log.warning("maintenance.postponed", extra={"failure": type(failure).__name__})
             except Exception:  # outermost handler: an error must neither end maintenance nor stop delivery
@@ -47,3 +47,8 @@ class MaintenanceLoop:
             for what, count in counts.items():
                 if count:
                     log.info("retention.rows_deleted", extra={"count": count, "table": what})
+
+
+def is_retention_due(round_number: int) -> bool:
+    """Return whether the retention schedule runs in this round, counted from 0 at the start of the process."""
+    return round_number % RETENTION_ROUNDS == 0

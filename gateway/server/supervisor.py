@@ -46,7 +46,7 @@ class Supervisor:
         return self.exit_status
 
     async def _keep_running(self, number: int) -> None:
-        wait, loop = FIRST_WAIT_SECONDS, asyncio.get_running_loop()
+        wait, loop = 0.0, asyncio.get_running_loop()
         while not self.stop_event.is_set():
             start = loop.time()
             status = await self._run_process(number)
@@ -56,11 +56,7 @@ class Supervisor:
             if self.stop_event.is_set():
                 return
             log.error("server.process_exited", extra={"row": number, "status": status})
-            wait = (
-                FIRST_WAIT_SECONDS
-                if loop.time() - start > STABLE_SECONDS
-                else min(wait * 2, LONGEST_WAIT_SECONDS)
-            )
+            wait = restart_wait_seconds(wait, loop.time() - start)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.stop_event.wait(), wait)
 
@@ -74,6 +70,13 @@ class Supervisor:
             return await process.wait()
         finally:
             del self.processes[number]
+
+
+def restart_wait_seconds(previous_wait: float, ran_seconds: float) -> float:
+    """Return the back-off before a restart, given the one before the run that ended; 0 before the first run."""
+    if ran_seconds > STABLE_SECONDS:
+        return FIRST_WAIT_SECONDS
+    return min(max(previous_wait * 2, FIRST_WAIT_SECONDS), LONGEST_WAIT_SECONDS)
 
 
 def member_command(number: int, *, deliver: bool, watch: bool = False) -> Sequence[str]:

@@ -20,7 +20,15 @@ MAY_IMPORT = {
 """Our packages that each layer may import."""
 PACKAGES = (
     *("gateway.__main__", "gateway.cli", "gateway.phone", "gateway.dialogs", "gateway.demo", "gateway.server"),
-    *("gateway.wiring", "gateway.pages", "gateway.settings_safety", "gateway.secret_strength", "gateway.settings", "gateway.http", "gateway.observability"),
+    *(
+        "gateway.wiring",
+        "gateway.pages",
+        "gateway.settings_safety",
+        "gateway.secret_strength",
+        "gateway.settings",
+        "gateway.http",
+        "gateway.observability",
+    ),
     *("gateway.delivery", "gateway.publishing", "gateway.providers", "gateway.menu_map", "gateway.clock"),
     *("storage.billing", "storage.demo", "storage.ledger", "storage.privacy", "storage.credentials"),
     *("storage.outbox", "storage.audit", "storage.sessions", "storage.idempotency", "storage.crypto"),

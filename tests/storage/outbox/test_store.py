@@ -16,6 +16,7 @@ from flows.domain.records import (
     Receipt,
 )
 from storage.ledger.sql_ledger import SqlLedger
+from storage.outbox import sql_outbox
 from storage.outbox.claim import LEASE
 from storage.outbox.sql_outbox import OutboxState, SqlOutbox
 from storage.sql.engine import Database
@@ -207,8 +208,12 @@ async def test_listing_shows_no_text_and_no_number(outbox: SqlOutbox, ledger: Sq
     assert row.to == ANA and ANA not in repr(row)
 
 
-async def test_waiting_ends_with_a_wake_up(outbox: SqlOutbox, ledger: SqlLedger) -> None:
+async def test_waiting_ends_with_a_wake_up(
+    outbox: SqlOutbox, ledger: SqlLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sql_outbox, "POLL_SECONDS", 3600.0)  # only the wake-up can end the waiting
     await outbox.wait_for_work(0)
-    waiting = asyncio.create_task(outbox.wait_for_work(60))
+    waiting = asyncio.create_task(outbox.wait_for_work(3600))
     await enqueue_items(ledger, build_notice())
-    await waiting
+    async with asyncio.timeout(10):
+        await waiting
