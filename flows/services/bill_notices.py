@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from flows.domain.pseudonyms import Pseudonyms
 from flows.domain.records import Bill, OutboundMessage, Preference, Subscriber
+from flows.services.eligibility import is_refused_business, must_wait
 from flows.services.email_validation import email_of
 from menus.machine.menu import Menu
 from menus.model.facts import Facts, Money, Month, Text
@@ -21,13 +22,15 @@ MAX_BILL_AGE = timedelta(days=31)
 ANNOUNCEMENT_TIME = time(9)
 """Local time of the notice for bills published some days after issue (`publish_delay_days`)."""
 ANNOUNCED_STATES = frozenset({"due", "part", "overdue", "paid"})
-"""Bill states that are announced; credit notes and cancelled bills are not."""
+"""Bill states that are announced; credit notes and cancelled bills are not, nor bills of 0."""
 SMS_LINE_KINDS = frozenset({"mobile"})
 """Kinds of line that can receive an SMS."""
-TOTAL_PLACEHOLDER = "{total}"
-"""Placeholder of the amount in a cached text."""
+AMOUNT_PLACEHOLDERS = ("{total}", "{remaining}")
+"""Placeholders of the amounts in a cached text."""
 
 MessageRoute = Literal["sms", "email"]
+NoticePrefix = Literal["", "part_", "paid_"]
+"""Prefix of the text's name: all is to be paid, a part of it, or nothing."""
 
 
 @dataclass(slots=True)
@@ -41,17 +44,24 @@ class BillAnnouncer:
     def build_notices(
         self, bill: Bill, holder: Subscriber, preference: Preference, now: datetime
     ) -> tuple[OutboundMessage, ...]:
-        """Return the notices of a bill; none for one too old or cancelled, nor to unconfirmed addresses.
+        """Return the notices of a bill; none for one too old, of 0 or cancelled, nor to unconfirmed addresses,
+        nor to lines that the operator's rules refuse.
 
         Their idempotency keys name bill, subscription and route, so each is sent once however often built.
         """
-        if bill.state not in ANNOUNCED_STATES or bill.issued < self._today(now) - MAX_BILL_AGE:
+        if not self._is_announced(bill, holder, self._today(now)):
             return ()
         language = self.menu.supported_language(preference.language or holder.language)
         return tuple(
             self._build_notice(bill, holder, route, to, self.menu.language_pack(language, route).language, now)
             for route, to in notice_routes(holder, preference)
         )
+
+    def _is_announced(self, bill: Bill, holder: Subscriber, today: date) -> bool:
+        rules = self.menu.config.rules
+        if is_refused_business(holder, rules) or must_wait(holder, rules, today):
+            return False
+        return bill.state in ANNOUNCED_STATES and bill.total > 0 and bill.issued >= today - MAX_BILL_AGE
 
     def notice_key(self, bill: Bill, holder: Subscriber) -> str:
         """Return the idempotency key: keyed hashes, because receipts and audit log keep keys after `erase`.
@@ -94,33 +104,48 @@ class BillAnnouncer:
 
     def _notice_texts(self, bill: Bill, route: MessageRoute, language: str) -> tuple[str, str]:
         """Return subject and body; they do not identify the subscriber."""
-        key = (bill.issued.year, bill.issued.month, bill.due, route, language)
+        prefix = notice_prefix(bill)
+        key = (bill.issued.year, bill.issued.month, bill.due, route, language, prefix)
         texts = self.text_cache.get(key)
         if texts is None:
-            texts = self.text_cache[key] = self._render_texts(bill, route, language)
+            texts = self.text_cache[key] = self._render_texts(bill, route, language, prefix)
         subject, body = texts
-        return subject, body.replace(TOTAL_PLACEHOLDER, self._format_total(bill.total, language))
+        for placeholder, amount in zip(AMOUNT_PLACEHOLDERS, (bill.total, bill.remaining), strict=True):
+            if placeholder in body:
+                body = body.replace(placeholder, self._format_amount(amount, language))
+        return subject, body
 
-    def _format_total(self, total: Decimal, language: str) -> str:
+    def _format_amount(self, amount: Decimal, language: str) -> str:
         """Format an amount for a text."""
-        return to_wire_text(prepare_text(self.menu.language_packs[language].format_fact(Money(total), "sms")))
+        return to_wire_text(prepare_text(self.menu.language_packs[language].format_fact(Money(amount), "sms")))
 
-    def _render_texts(self, bill: Bill, route: MessageRoute, language: str) -> tuple[str, str]:
-        """Render subject and body shared by a month's bills due on one day, with a placeholder amount."""
+    def _render_texts(
+        self, bill: Bill, route: MessageRoute, language: str, prefix: NoticePrefix
+    ) -> tuple[str, str]:
+        """Render subject and body shared by a month's bills due on one day, with placeholder amounts."""
+        total, remaining = map(Text, AMOUNT_PLACEHOLDERS)
         facts: Facts = {
             "month": Month.from_date(bill.issued),
-            "total": Text(TOTAL_PLACEHOLDER),
+            "total": total,
+            "remaining": remaining,
             "due": bill.due,
         }
         if route == "sms":
             return "", to_wire_text(
-                prepare_text(self.menu.fill_text("billday.sms_notice", language, "sms", facts))
+                prepare_text(self.menu.fill_text(f"billday.{prefix}sms_notice", language, "sms", facts))
             )
         subject, body = (
-            to_wire_text(self.menu.fill_text(f"billday.email_{part}", language, "email", facts))
-            for part in ("subject", "notice")
+            to_wire_text(self.menu.fill_text(f"billday.{name}", language, "email", facts))
+            for name in ("email_subject", f"{prefix}email_notice")
         )
         return subject, body
+
+
+def notice_prefix(bill: Bill) -> NoticePrefix:
+    """Return which text announces a bill: what remains is told, not the total, and nothing of a paid one."""
+    if bill.remaining <= 0:
+        return "paid_"
+    return "part_" if bill.remaining < bill.total else ""
 
 
 def notice_routes(holder: Subscriber, preference: Preference) -> Iterator[tuple[MessageRoute, str]]:

@@ -5,6 +5,7 @@ from datetime import date
 from flows.domain.actions import ActionRequest, Outcome
 from flows.domain.records import Subscriber
 from menus.model.facts import Text, TextRef
+from menus.packfile.schema import RulesForm
 
 
 def ineligibility_outcome(request: ActionRequest) -> Outcome | None:
@@ -16,10 +17,21 @@ def ineligibility_outcome(request: ActionRequest) -> Outcome | None:
     subscriber, rules = request.subscriber, request.menu.config.rules
     if subscriber is None:
         return None
-    if subscriber.segment == "business" and rules.business in ("refuse", "agency"):
+    if is_refused_business(subscriber, rules):
         return _business_outcome(request)
-    must_wait = rules.newcomer_wait and first_of_next_month(subscriber.since) > request.today
-    return Outcome("newcomer", {"available": first_of_next_month(subscriber.since)}) if must_wait else None
+    if must_wait(subscriber, rules, request.today):
+        return Outcome("newcomer", {"available": first_of_next_month(subscriber.since)})
+    return None
+
+
+def is_refused_business(subscriber: Subscriber, rules: RulesForm) -> bool:
+    """Return whether the operator refuses this line because it is a business's (T2, M2)."""
+    return subscriber.segment == "business" and rules.business in ("refuse", "agency")
+
+
+def must_wait(subscriber: Subscriber, rules: RulesForm, today: date) -> bool:
+    """Return whether a newcomer has no bills here yet (M6)."""
+    return rules.newcomer_wait and first_of_next_month(subscriber.since) > today
 
 
 def first_of_next_month(day: date) -> date:
