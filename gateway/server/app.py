@@ -20,13 +20,14 @@ from gateway.http.listening import serve_app
 from gateway.pages.routes import SubscriberPages
 from gateway.server.openapi import build_document
 from gateway.wiring.container import Container
+from storage.sql.readiness import check_writable
 
 log = logging.getLogger("dialtree.server")
 InternalHandler = Callable[[web.Request], Awaitable[web.Response]]
 INTERNAL_PORT_OFFSET = 1010
 """Default distance of the internal port from the public one: 9090 for 8080."""
 READY_SECONDS = 1.0
-"""Readiness fails when the database does not answer a small query in this time."""
+"""Readiness fails when the database does not take a small write in this time."""
 
 
 @dataclass(slots=True)
@@ -37,13 +38,12 @@ class Health:
     draining: bool = False
 
     async def is_ready(self) -> bool:
-        """Return whether the process may receive traffic: not draining, and the database answers."""
+        """Return whether the process may receive traffic: not draining, and the database takes a write."""
         if self.draining:
             return False
         try:
-            async with asyncio.timeout(READY_SECONDS):
-                await self.container.outbox.find_row(0)
-        except (Failure, TimeoutError):
+            await check_writable(self.container.database, READY_SECONDS)
+        except Failure:
             return False
         return True
 

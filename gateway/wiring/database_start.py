@@ -31,13 +31,21 @@ async def open_database(settings: Settings, now: Callable[[], datetime], stack: 
     demo is given a database that it did not create, and SettingsError when the database was written with
     another `secret_key`.
     """
-    database = connect(settings.database_url)
+    database = _connect_database(settings)
     stack.push_async_callback(database.close)
     await _prepare_database(database, is_demo=settings.demo)
     await _verify_secret_key(settings, database)
     if isinstance(now, MonotonicClock):
         await stack.enter_async_context(_synchronise_clock(now, database))
     return database
+
+
+def _connect_database(settings: Settings) -> Database:
+    """Return the database; SettingsError for a URL it cannot use, without repeating it."""
+    try:
+        return connect(settings.database_url)
+    except ValueError as error:
+        raise SettingsError(f"database_url: {error}") from None
 
 
 async def _prepare_database(database: Database, *, is_demo: bool) -> None:

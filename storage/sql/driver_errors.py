@@ -21,6 +21,13 @@ OVERLOAD_SQLSTATES = frozenset({"53300", "55P03"})
 """SQLSTATEs too_many_connections and lock_not_available: reported as Overloaded."""
 
 
+READ_ONLY_SQLSTATE = "25006"
+"""SQLSTATE read_only_sql_transaction: the server was demoted, or its disk is full."""
+
+CHANGED_PLAN_MESSAGES = ("cached plan", "cached statement plan", "cache lookup failed")
+"""Messages after a migration changed a table under a prepared statement; the driver prepares it anew."""
+
+
 def sqlstate_of(error: BaseException) -> str:
     """Return PostgreSQL's five-character SQLSTATE of an error, or an empty string."""
     cause = getattr(error, "orig", error)
@@ -35,7 +42,17 @@ def is_transient(error: BaseException) -> bool:
         return True
     lost = isinstance(error, exc.DBAPIError) and error.connection_invalidated
     code = sqlstate_of(error)
-    return lost or code in TRANSIENT_SQLSTATES or code.startswith("08")
+    return lost or code in TRANSIENT_SQLSTATES or code.startswith("08") or is_changed_plan(error)
+
+
+def is_read_only(error: BaseException) -> bool:
+    """Return whether the server refused a write because it is read-only."""
+    return sqlstate_of(error) == READ_ONLY_SQLSTATE
+
+
+def is_changed_plan(error: BaseException) -> bool:
+    """Return whether a migration changed what a prepared statement returns; prepared anew it passes."""
+    return isinstance(error, exc.DBAPIError) and any(part in str(error.orig) for part in CHANGED_PLAN_MESSAGES)
 
 
 def _is_overload(error: BaseException) -> bool:

@@ -1,6 +1,5 @@
 """Database interface: run synchronous SQL jobs off the event loop; connect by URL."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -8,6 +7,7 @@ from typing import Protocol, TypeVar
 from sqlalchemy import URL, Connection, make_url
 
 from storage.sql.postgres import PostgresDatabase
+from storage.sql.postgres_url import parse_postgres_url
 from storage.sql.sqlite import SqliteDatabase
 from storage.sql.wakeup import WakeUp
 
@@ -38,13 +38,6 @@ class Database(Protocol):
         """Finish the waiting jobs, then release threads and connections."""
 
 
-def _postgres_database(url: URL) -> PostgresDatabase:
-    query = dict(url.query)
-    mode = query.pop("sslmode", None)
-    driver = url.set(drivername="postgresql+asyncpg", query=query)
-    return PostgresDatabase(driver, ssl=mode if isinstance(mode, str) else None)
-
-
 def _sqlite_database(url: URL) -> SqliteDatabase:
     if url.database in (None, "", ":memory:"):
         return SqliteDatabase(None)
@@ -54,13 +47,13 @@ def _sqlite_database(url: URL) -> SqliteDatabase:
 def connect(url: str) -> Database:
     """Return the database behind a URL; it is opened at first use.
 
-    Accepted: `sqlite:///path`, `sqlite://` (in memory), `postgresql://...` and `postgres://...`, with
-    `sslmode`. Raises ValueError for any other URL.
+    Accepted: `sqlite:///path`, `sqlite://` (in memory), `postgresql://...` and `postgres://...` with
+    libpq's parameters. Raises ValueError, which repeats nothing secret, for any other URL.
     """
-    parsed = make_url(re.sub(r"^postgres:", "postgresql:", url))
-    name = parsed.get_backend_name()
-    if name == "sqlite":
-        return _sqlite_database(parsed)
-    if name == "postgresql":
-        return _postgres_database(parsed)
-    raise ValueError(f"database URL has scheme {name!r}: use sqlite:// or postgresql://")
+    scheme, separator, rest = url.partition("://")
+    name = scheme.partition("+")[0]
+    if name in ("postgresql", "postgres") and separator:
+        return PostgresDatabase(parse_postgres_url(f"postgresql://{rest}"))
+    if name == "sqlite" and separator:
+        return _sqlite_database(make_url(f"sqlite://{rest}"))
+    raise ValueError("the database URL begins with sqlite:// or postgresql://")

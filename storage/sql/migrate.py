@@ -1,17 +1,25 @@
 """Alembic runner: upgrade a database to this release's schema, safely from several processes at once."""
 
+import asyncio
+import logging
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, text
 
+from flows.domain.failures import Overloaded
 from storage.sql.engine import Database, connect
 
+log = logging.getLogger("dialtree.database")
 MIGRATIONS_PATH = Path(__file__).parent / "migrations"
 
 UPGRADE_TIMEOUT_SECONDS = 600.0
-"""How long a starting process waits for another process's upgrade."""
+"""How long a starting process waits for another process's upgrade, or for locks on the tables."""
+LOCK_WAIT_SECONDS = 1
+"""Longest wait for one lock: behind a migration that waits, all traffic on the table waits as well."""
+RETRY_SECONDS = 3.0
+"""Pause before the next attempt, in which that traffic goes on."""
 
 ADVISORY_LOCK = text("SELECT pg_advisory_xact_lock(:number)")
 ADVISORY_LOCK_ID = 0x4469616C
@@ -35,12 +43,25 @@ def _upgrade_to_head(connection: Connection) -> None:
         connection.execute(text("SET LOCAL statement_timeout = 0"))
         connection.execute(text("SET LOCAL lock_timeout = 0"))
         connection.execute(ADVISORY_LOCK, {"number": ADVISORY_LOCK_ID})
+        connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_WAIT_SECONDS}s'"))
     command.upgrade(alembic_config(connection), "head")
 
 
-async def upgrade_database(database: Database) -> None:
-    """Run the missing migrations in one transaction: all of them or, when one fails, none."""
-    await database.write(_upgrade_to_head, seconds=UPGRADE_TIMEOUT_SECONDS)
+async def upgrade_database(database: Database, retry_seconds: float = RETRY_SECONDS) -> None:
+    """Run the missing migrations in one transaction: all of them or, when one fails, none.
+
+    While a dump or a long report holds a table, an attempt gives up after `LOCK_WAIT_SECONDS` and is made
+    again after `retry_seconds`. Raises Overloaded when that took `UPGRADE_TIMEOUT_SECONDS`.
+    """
+    until = asyncio.get_running_loop().time() + UPGRADE_TIMEOUT_SECONDS
+    while True:
+        try:
+            return await database.write(_upgrade_to_head, seconds=UPGRADE_TIMEOUT_SECONDS)
+        except Overloaded:
+            if asyncio.get_running_loop().time() > until:
+                raise
+            log.warning("database.migration_waiting")
+        await asyncio.sleep(retry_seconds)
 
 
 async def upgrade_url(url: str) -> None:

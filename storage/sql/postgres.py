@@ -1,93 +1,122 @@
 """PostgreSQL database by asyncpg: bounded connection pool, timeouts, one retry of transient errors."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
 
 from asyncpg import InterfaceError, PostgresError
-from sqlalchemy import URL, Connection
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from storage.sql.driver_errors import is_transient, translate_errors
+from storage.sql.postgres_connections import (
+    SET_LOCAL_TIMEOUTS,
+    ConnectionOpener,
+    PoolerDetected,
+    build_engine,
+)
+from storage.sql.postgres_url import PostgresTarget
 from storage.sql.wakeup import NOTIFY_CHANNEL, WakeUp
 
 T = TypeVar("T")
 
-POOL_SIZE = 10
-POOL_TIMEOUT_SECONDS = 0.2
-"""How long a job waits for a free connection; then it raises Overloaded."""
-
 LISTEN_RETRY_SECONDS = 1.0
 """Pause before a broken LISTEN connection is reopened; meanwhile workers poll the outbox."""
-
-SERVER_SETTINGS = {
-    "application_name": "dialtree",
-    "statement_timeout": "5000",
-    "lock_timeout": "2000",
-    "idle_in_transaction_session_timeout": "10000",
-}
-"""Session settings; timeouts in milliseconds, enforced by the server when a client hangs."""
-
-
-def _build_engine(url: URL, ssl: str | None) -> AsyncEngine:
-    arguments: dict[str, Any] = {"timeout": 2.0, "server_settings": SERVER_SETTINGS}
-    if ssl is not None:
-        arguments["ssl"] = ssl
-    return create_async_engine(
-        url,
-        pool_size=POOL_SIZE,
-        max_overflow=0,
-        pool_timeout=POOL_TIMEOUT_SECONDS,
-        hide_parameters=True,
-        connect_args=arguments,
-    )
+CLOSE_SECONDS = 1.0
+"""How long `close` waits for the server, and for jobs whose callers gave up."""
 
 
 class PostgresDatabase:
-    """Implements `Database` on a PostgreSQL server."""
+    """Implements `Database` on a PostgreSQL server, directly or through a transaction pooler.
 
-    def __init__(self, url: URL, ssl: str | None = None) -> None:
+    A caller that gives up, or whose time is over, returns at once: its job is cancelled in the background,
+    where the driver may wait for a server that stands still.
+    """
+
+    def __init__(self, target: PostgresTarget) -> None:
         self.wakeup = WakeUp()
-        self._engine = _build_engine(url, ssl)
+        self._opener = ConnectionOpener(target)
+        self._engine: AsyncEngine = build_engine(self._opener)
         self._autocommit_engine = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._abandoned_jobs: set[asyncio.Task[Any]] = set()
 
     async def read(self, job: Callable[[Connection], T], *, seconds: float = 5.0) -> T:
         """Run a read-only job in autocommit mode, which saves the round trips of a transaction."""
-        return await self._run_with_retry(self._run_read, job, seconds)
+        return await self._run_within(self._run_with_retry(self._run_read, job), seconds)
 
     async def write(self, job: Callable[[Connection], T], *, seconds: float = 5.0) -> T:
         """Run a job in a transaction of its own; retry it once after a transient error."""
-        return await self._run_with_retry(self._run_write, job, seconds)
+        return await self._run_within(self._run_with_retry(self._run_write, job), seconds)
 
     async def listen(self) -> None:
-        """Signal `wakeup` when another process enqueues, until cancelled, on a connection outside the pool."""
-        while True:
-            with suppress(SQLAlchemyError, PostgresError, InterfaceError, OSError, TimeoutError):
+        """Signal `wakeup` when another process enqueues, until cancelled, on a connection outside the pool.
+
+        Returns at once behind a transaction pooler, which passes no notifications on: workers poll.
+        """
+        while not self._opener.is_pooled:
+            with suppress(
+                SQLAlchemyError, PostgresError, InterfaceError, OSError, TimeoutError, PoolerDetected
+            ):
                 await self._listen_until_broken()
             await asyncio.sleep(LISTEN_RETRY_SECONDS)
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection; one whose server stands still is cut after `CLOSE_SECONDS`."""
+        if self._abandoned_jobs:
+            await asyncio.wait(self._abandoned_jobs, timeout=CLOSE_SECONDS)
+        await self._opener.close_connections(CLOSE_SECONDS)
         await self._engine.dispose()
 
-    async def _run_with_retry(self, run: Any, job: Callable[[Connection], T], seconds: float) -> T:
+    async def _run_within(self, work: Coroutine[Any, Any, T], seconds: float) -> T:
+        task = asyncio.create_task(work)
+        try:
+            await asyncio.wait((task,), timeout=seconds)
+        finally:
+            if not task.done():
+                self._abandon_job(task)
         with translate_errors():
-            async with asyncio.timeout(seconds):
-                try:
-                    return await run(job)  # type: ignore[no-any-return]
-                except (SQLAlchemyError, OSError) as error:
-                    if not is_transient(error):
-                        raise
-                return await run(job)  # type: ignore[no-any-return]
+            if not task.done():
+                raise TimeoutError
+            return task.result()
+
+    def _abandon_job(self, task: asyncio.Task[Any]) -> None:
+        """Cancel a job and let it end in the background."""
+        task.cancel()
+        self._abandoned_jobs.add(task)
+        task.add_done_callback(self._forget_job)
+
+    def _forget_job(self, task: asyncio.Task[Any]) -> None:
+        self._abandoned_jobs.discard(task)
+        if not task.cancelled():
+            task.exception()
+
+    async def _run_with_retry(self, run: Any, job: Callable[[Connection], T]) -> T:
+        try:
+            return await run(job)  # type: ignore[no-any-return]
+        except PoolerDetected:
+            self._use_pooler()
+        except (SQLAlchemyError, OSError) as error:
+            if not is_transient(error):
+                raise
+        return await run(job)  # type: ignore[no-any-return]
+
+    def _use_pooler(self) -> None:
+        """Replace the engine by one for a transaction pooler."""
+        self._engine = build_engine(self._opener)
+        self._autocommit_engine = self._engine
 
     async def _run_read(self, job: Callable[[Connection], T]) -> T:
+        if self._opener.is_pooled:
+            return await self._run_write(job)
         async with self._autocommit_engine.connect() as connection:
             return await connection.run_sync(job)
 
     async def _run_write(self, job: Callable[[Connection], T]) -> T:
         async with self._engine.begin() as connection:
+            if self._opener.is_pooled:
+                await connection.execute(SET_LOCAL_TIMEOUTS)
             return await connection.run_sync(job)
 
     async def _listen_until_broken(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import stat
 import threading
 import time
 from collections.abc import Callable
@@ -50,10 +51,25 @@ def _configure_connection(connection: Any, _record: Any) -> None:
         time.sleep(WAL_RETRY_SECONDS)
 
 
+def _protect_file(path: Path) -> None:
+    """Create the file for its owner only (mode 0600), or take an existing one from all other users.
+
+    SQLite gives its WAL the same mode.
+    """
+    with suppress(FileExistsError):
+        path.touch(0o600, exist_ok=False)
+        return
+    for file in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm"))):
+        with suppress(OSError):
+            file.chmod(stat.S_IMODE(file.stat().st_mode) & ~stat.S_IRWXO)
+
+
 def _build_engine(path: Path | None) -> Engine:
     pool: type[Pool] = StaticPool if path is None else NullPool
     url = "sqlite://" if path is None else f"sqlite:///{path}"
     engine = create_engine(url, poolclass=pool, hide_parameters=True, connect_args={"check_same_thread": False})
+    if path is not None:
+        event.listen(engine, "do_connect", lambda *_: _protect_file(path))
     event.listen(engine, "connect", _configure_connection)
     return engine
 

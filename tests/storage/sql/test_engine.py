@@ -1,6 +1,7 @@
 """SQLite and PostgreSQL behind one interface: transactions, errors, migrations, types, crashes."""
 
 import asyncio
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -65,8 +66,8 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         yield f"sqlite:///{tmp_path / 'empty.db'}"
         return
     server = request.getfixturevalue("postgres_server")
-    yield server.create("empty")
-    server.drop("empty")
+    yield server.create_database("empty")
+    server.drop_database("empty")
 
 
 async def test_four_concurrent_starts_are_one_upgrade(empty_url: str) -> None:
@@ -251,8 +252,8 @@ async def test_F16_of_two_crossed_transactions_both_end_well(postgres_database: 
 CHILD_PROGRAM = """
 import asyncio, sys
 from datetime import UTC, datetime
-from flows.domain.records import Change, Notice, Secret
-from storage.ledger import SqlLedger
+from flows.domain.records import ChangeSet, OutboundMessage, Secret
+from storage.ledger.sql_ledger import SqlLedger
 from storage.sql.engine import connect
 
 async def main(url):
@@ -261,9 +262,10 @@ async def main(url):
         for number in range(start, 10**9, 8):
             key, at = f"change-{number}", datetime.now(UTC)
             notices = tuple(
-                Notice(f"{key}/{part}", "o", "+40740000101", "sms", "notice", "text", "ro") for part in "ab"
+                OutboundMessage(f"{key}/{part}", "o", "+40740000101", "sms", "notice", "text", "ro")
+                for part in "ab"
             )
-            await ledger.commit(Change(key, "o", "s", at, notices=notices))
+            await ledger.commit(ChangeSet(key, "o", "s", at, messages=notices))
             print(key, flush=True)
     await asyncio.gather(*map(one, range(8)))
 
@@ -291,3 +293,16 @@ async def test_F1_kill_9_loses_no_acknowledged_change_and_leaves_none_half(
     rows = await database.read(lambda c: c.execute(text("SELECT key FROM outbox")).scalars().all())
     assert set(told) <= kept
     assert sorted(rows) == sorted(f"{key}/{part}" for key in kept for part in "ab")
+
+
+@pytest.mark.parametrize("before", [None, 0o644, 0o660])
+async def test_a_sqlite_file_is_closed_to_other_users(tmp_path: Path, before: int | None) -> None:
+    path = tmp_path / "own.db"
+    if before is not None:
+        path.touch(before)
+        path.chmod(before)
+    database = connect(f"sqlite:///{path}")
+    await database.write(create_table)
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
+    await database.close()
+    assert len(modes) == 3 and set(modes.values()) == {(before or 0o600) & ~0o007}
