@@ -1,7 +1,6 @@
 """SQLite and PostgreSQL behind one interface: transactions, errors, migrations, types, crashes."""
 
 import asyncio
-import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -293,16 +292,3 @@ async def test_F1_kill_9_loses_no_acknowledged_change_and_leaves_none_half(
     rows = await database.read(lambda c: c.execute(text("SELECT key FROM outbox")).scalars().all())
     assert set(told) <= kept
     assert sorted(rows) == sorted(f"{key}/{part}" for key in kept for part in "ab")
-
-
-@pytest.mark.parametrize("before", [None, 0o644, 0o660])
-async def test_a_sqlite_file_is_closed_to_other_users(tmp_path: Path, before: int | None) -> None:
-    path = tmp_path / "own.db"
-    if before is not None:
-        path.touch(before)
-        path.chmod(before)
-    database = connect(f"sqlite:///{path}")
-    await database.write(create_table)
-    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
-    await database.close()
-    assert len(modes) == 3 and set(modes.values()) == {(before or 0o600) & ~0o007}
