@@ -121,8 +121,10 @@ class Settings(Section):
     """Port of the public listener."""
     internal_port: int | None = Field(None, ge=0, le=65535)
     """Port of /healthz, /readyz and /metrics; by default 1010 above `port`: 9090 for 8080."""
+    worker_port: int | None = Field(None, ge=0, le=65535)
+    """The same of `dialtree worker`; by default 1110 above `port` (9190 for 8080), or the next that is free."""
     internal_host: str = "127.0.0.1"
-    """Address the internal listener binds."""
+    """Address the internal listeners bind."""
     red_seconds: float = Field(1.0, ge=0, le=60)
     """How long /readyz fails before the public listener closes, so that load balancers notice."""
     trusted_proxies: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from flows.domain.failures import Failure, Misconfigured, OptedOut, OutcomeUnknown, TryLater
 from flows.domain.records import ClaimedMessage, DeferredStep, DeliveryOutcome, OutboundMessage
+from menus.text.masking import redact_text
 
 WAITS_SECONDS: Mapping[str, tuple[int, ...]] = {
     "code": (2, 5, 15),
@@ -21,6 +22,8 @@ or account is put right: it was promised, and its recipient is not at fault.
 """
 RESENDABLE_CLASSES = frozenset({"notice"})
 """Classes re-sent, at most once, after an unknown first outcome; a code is never re-sent blindly."""
+MAX_REASON_LENGTH = 160
+"""Characters kept of what a provider said."""
 RECEIPT_WAIT = timedelta(minutes=10)
 """How long to wait for a delivery receipt before re-sending after an unknown outcome."""
 
@@ -37,7 +40,7 @@ def outcome_after_failure(
 
     `repeatable`: the provider deduplicates by key, so an unknown outcome is retried like a failure.
     """
-    reason = type(failure).__name__
+    reason = describe_failure(failure)
     if isinstance(failure, OptedOut):
         return DeliveryOutcome("opted_out", reason=reason)
     if isinstance(failure, OutcomeUnknown) and not repeatable:
@@ -45,6 +48,12 @@ def outcome_after_failure(
     if not (failure.is_retryable or isinstance(failure, OutcomeUnknown)):
         return DeliveryOutcome("dead", reason=reason)
     return _next_attempt(message, failure, now, reason)
+
+
+def describe_failure(failure: Failure) -> str:
+    """Return a failure's class and what the provider said (status, code), without numbers and addresses."""
+    name, said = type(failure).__name__, redact_text(str(failure))[:MAX_REASON_LENGTH]
+    return name if said == (type(failure).__doc__ or "").strip() else f"{name}: {said}"
 
 
 def outcome_after_lost_lease(message: ClaimedMessage, now: datetime) -> DeliveryOutcome:

@@ -260,8 +260,9 @@ class OutboxWorker:
         """Record a failed attempt by the retry policy, and an opt-out the provider reported."""
         settlement = outcome_after_failure(message, failure, self.now(), repeatable=repeatable)
         if failure.should_log:
-            extra = {"row": message.id, "failure": type(failure).__name__, "state": settlement.state}
-            log.warning("delivery.not_delivered", extra=extra)
+            extra = {"row": message.id, "operator": message.item.operator, "state": settlement.state}
+            what = {"failure": type(failure).__name__, "reason": settlement.reason}
+            log.warning("delivery.not_delivered", extra={**extra, **what})
         if isinstance(failure, OptedOut):
             await self.on_opt_out(_notice_of(message), self.now())
         await self._record_outcome(message, settlement)

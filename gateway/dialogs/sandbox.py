@@ -26,7 +26,7 @@ from gateway.wiring.container import Container, build_container
 from gateway.wiring.operators import Overrides
 from menus.machine.menu import Menu
 from storage.credentials.passwords import SqlPasswords
-from storage.demo.ownership import claim_demo_database
+from storage.demo.demo_marker import claim_demo_database
 from storage.demo.world import seed_demo_world
 from storage.sql.engine import connect
 from storage.sql.migrate import upgrade_database

@@ -17,7 +17,8 @@ from gateway.delivery.route import OutboundRoute
 from gateway.observability.conversation_log import ConversationLog
 from gateway.observability.funnel import Funnel, ScreenCounts
 from gateway.observability.metrics import TimedCounter
-from storage.outbox.sql_outbox import SqlOutbox
+from storage.outbox.backlog import read_backlog
+from storage.sql.engine import Database
 
 TURN_LABELS = ("operator", "channel", "screen", "outcome")
 SCREEN_LABELS = ("operator", "channel", "screen")
@@ -54,6 +55,7 @@ class GatewayMetrics:
     deliveries: Counter = field(init=False, repr=False)
     receipts: Counter = field(init=False, repr=False)
     outbox_age: Gauge = field(init=False, repr=False)
+    outbox_rows: Gauge = field(init=False, repr=False)
     open_breakers: Gauge = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -72,7 +74,12 @@ class GatewayMetrics:
             "dialtree_delivery_receipts", "Delivery receipts", ("provider", "state"), registry=registry
         )
         self.outbox_age = Gauge(
-            "dialtree_outbox_age_seconds", "Age of the oldest due message", registry=registry
+            "dialtree_outbox_age_seconds",
+            "Age of the oldest unfinished message since it was enqueued",
+            registry=registry,
+        )
+        self.outbox_rows = Gauge(
+            "dialtree_outbox_rows", "Rows by state, each counted up to 10,000", ("state",), registry=registry
         )
         self.open_breakers = Gauge(
             "dialtree_circuit_breaker_open",
@@ -116,7 +123,7 @@ class GatewayMetrics:
         """Count a delivery receipt."""
         self.receipts.labels(receipt.provider, receipt.state).inc()
 
-    async def refresh_gauges(self, outbox: SqlOutbox, now: datetime) -> None:
+    async def refresh_gauges(self, database: Database, now: datetime) -> None:
         """Update the gauges that are measured on demand; an unreachable outbox keeps its last age."""
         for (operator, route), outbound_route in self.routes.items():
             for route_provider in outbound_route.providers:
@@ -125,9 +132,12 @@ class GatewayMetrics:
                     route_provider.breaker.probe_at is not None
                 )
         try:
-            self.outbox_age.set(await outbox.oldest_due_age(now))
+            backlog = await read_backlog(database, now)
         except Failure:
             return
+        self.outbox_age.set(backlog.age_seconds(now))
+        for state, rows in backlog.counts.items():
+            self.outbox_rows.labels(state).set(rows)
 
 
 @dataclass(eq=False, slots=True)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import sys
 import traceback
 from datetime import UTC, datetime
@@ -11,8 +12,13 @@ from menus.text.masking import redact_text
 ALLOWED_FIELDS = frozenset(
     {"node", "failure", "endpoint", "row", "state", "operator", "provider", "channel", "status", "ms"}
     | {"subscriber", "revision", "language", "path", "turns", "outcome", "findings", "count", "table"}
+    | {"part", "reason", "port", "what", "answered", "claims", "offset", "strangers"}
 )
 """Extra fields a log record may carry; others are dropped. `subscriber` is a keyed hash of the number."""
+
+
+HASH_FORMS = {"subscriber": re.compile(r"[0-9a-f]{24}"), "revision": re.compile(r"[0-9a-f]{8}")}
+"""Fields that hold a hash, and its form; a number has 15 digits at most (E.164), so 24 are never one."""
 
 
 class JsonFormatter(logging.Formatter):
@@ -30,12 +36,19 @@ class JsonFormatter(logging.Formatter):
             "event": redact_text(record.getMessage()) if record.name.startswith("dialtree") else record.name,
         }
         line |= {
-            name: redact_text(str(getattr(record, name))) for name in ALLOWED_FIELDS if hasattr(record, name)
+            name: _redact_field(name, str(getattr(record, name)))
+            for name in ALLOWED_FIELDS
+            if hasattr(record, name)
         }
         if record.exc_info and record.exc_info[0]:
             line["failure"] = record.exc_info[0].__name__
             line["stack"] = _stack_frames(record)
         return json.dumps(line, ensure_ascii=False)
+
+
+def _redact_field(name: str, value: str) -> str:
+    """Return a field's value masked, but a hash as it is: it names nobody and joins logs with the audit log."""
+    return value if name in HASH_FORMS and HASH_FORMS[name].fullmatch(value) else redact_text(value)
 
 
 def _stack_frames(record: logging.LogRecord) -> list[str]:

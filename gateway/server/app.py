@@ -1,4 +1,4 @@
-"""aiohttp applications (public and internal listener), health checks and process lifecycle."""
+"""Server processes: the public aiohttp application, and start, drain and stop of every role."""
 
 import asyncio
 import contextlib
@@ -8,44 +8,22 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from aiohttp import web
 
-from flows.domain.failures import Failure
 from flows.domain.records import Secret
 from gateway.http import bss_events, client_address, webhooks
 from gateway.http import recorded_prompts as prompts
 from gateway.http.listening import serve_app
 from gateway.pages.routes import SubscriberPages
+from gateway.server import internal_listener
+from gateway.server.health import Health
 from gateway.server.openapi import build_document
 from gateway.wiring.container import Container
-from storage.sql.readiness import check_writable
 
 log = logging.getLogger("dialtree.server")
 InternalHandler = Callable[[web.Request], Awaitable[web.Response]]
-INTERNAL_PORT_OFFSET = 1010
-"""Default distance of the internal port from the public one: 9090 for 8080."""
-READY_SECONDS = 1.0
-"""Readiness fails when the database does not take a small write in this time."""
-
-
-@dataclass(slots=True)
-class Health:
-    """Readiness of this process."""
-
-    container: Container = field(repr=False)
-    draining: bool = False
-
-    async def is_ready(self) -> bool:
-        """Return whether the process may receive traffic: not draining, and the database takes a write."""
-        if self.draining:
-            return False
-        try:
-            await check_writable(self.container.database, READY_SECONDS)
-        except Failure:
-            return False
-        return True
 
 
 def public_app(container: Container) -> web.Application:
@@ -73,28 +51,6 @@ def _build_pages(container: Container) -> SubscriberPages:
         container.counters,
         client_address.rate_limit_key_reader(container.guard.trusted_proxies),
     )
-
-
-def internal_app(container: Container, health: Health) -> web.Application:
-    """Build the application for the platform: /healthz, /readyz and /metrics."""
-
-    async def healthz(request: web.Request) -> web.Response:
-        return web.Response(text="ok\n")
-
-    async def readyz(request: web.Request) -> web.Response:
-        ready = await health.is_ready()
-        return web.Response(text="ready\n" if ready else "not ready\n", status=200 if ready else 503)
-
-    async def metrics(request: web.Request) -> web.Response:
-        await container.metrics.refresh_gauges(container.outbox, container.clock())
-        return web.Response(
-            body=container.metrics_registry.render_exposition(),
-            headers={"Content-Type": "text/plain; version=0.0.4"},
-        )
-
-    app = web.Application()
-    app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", metrics)])
-    return app
 
 
 def _openapi_handler(container: Container) -> InternalHandler:
@@ -146,9 +102,9 @@ async def serve(
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(
             serve_app(
-                internal_app(container, health),
+                internal_listener.build_internal_app(container, health),
                 settings.internal_host,
-                internal_port(container, role),
+                internal_listener.server_port(container, role.member_number),
                 port_setting="internal_port",
             )
         )
@@ -181,22 +137,15 @@ async def run_delivery(container: Container) -> None:
         await asyncio.gather(*background, return_exceptions=True)
 
 
-def internal_port(container: Container, role: ProcessRole) -> int:
-    """Return the port of health and metrics; the processes of a group count up from the first."""
-    settings = container.settings
-    port = settings.internal_port
-    if port is None:
-        port = (settings.port + INTERNAL_PORT_OFFSET) % 65536 if settings.port else 0
-    return port + (role.member_number or 0) if port else 0
-
-
 async def run_worker(container: Container) -> None:
     """Deliver the outbox until SIGTERM or SIGINT; sends under way are finished."""
-    stop = _stop_on_signals()
-    worker = asyncio.create_task(run_delivery(container))
-    await _wait_for_stop(stop, worker)
-    container.outbox_worker.stop()
-    await worker
+    health, stop = Health(container, only_delivers=True), _stop_on_signals()
+    async with internal_listener.serve_worker_listener(container, health):
+        worker = asyncio.create_task(run_delivery(container))
+        await _wait_for_stop(stop, worker)
+        health.draining = True
+        container.outbox_worker.stop()
+        await worker
 
 
 async def _wait_for_stop(stop: asyncio.Event, worker: asyncio.Task[None] | None) -> None:

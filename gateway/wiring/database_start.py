@@ -10,7 +10,7 @@ from flows.domain.failures import Failure, Unavailable
 from flows.domain.records import Secret
 from gateway.clock import MonotonicClock
 from gateway.settings import Settings, SettingsError
-from storage.demo.ownership import claim_demo_database
+from storage.demo.demo_marker import claim_demo_database
 from storage.outbox.key_check import verify_secret_key
 from storage.sql.engine import Database, connect
 from storage.sql.migrate import upgrade_database

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Insert, Select, String, bindparam, cast, delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from storage.demo.ownership import demo_rows, record_rows
+from storage.demo.demo_marker import demo_rows, record_rows
 from storage.sql.tables import (
     billing_bills,
     billing_documents,

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from flows.domain.records import Secret
 from storage.credentials.passwords import SqlPasswords
 from storage.demo import extras, statements
-from storage.demo.ownership import require_marker
+from storage.demo.demo_marker import require_marker
 from storage.sql.engine import Database
 
 YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, get_args
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from flows.domain.records import ClaimedMessage, DeliveryOutcome, Receipt, Secret
 from storage.audit.trail import AuditWriter
@@ -36,10 +36,6 @@ OutboxState = Literal[
 OUTBOX_STATES: tuple[OutboxState, ...] = get_args(OutboxState)
 
 _ROW = outbox.c
-_NOW = bindparam("now", type_=_ROW.due_at.type)
-SELECT_OLDEST_DUE = select(func.min(_ROW.created_at).label("first")).where(
-    _ROW.due_at.is_not(None), _ROW.due_at <= _NOW
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,13 +191,6 @@ class SqlOutbox:
             lambda connection: connection.execute(SELECT_BY_ID, {"id": row_id}).first()
         )
         return None if row is None else OutboxRow(**row._mapping)
-
-    async def oldest_due_age(self, now: datetime) -> float:
-        """Return the age in seconds of the oldest due row, since it was enqueued; 0 when none is due."""
-        created_at = await self._database.read(
-            lambda connection: connection.execute(SELECT_OLDEST_DUE, {"now": now}).scalar()
-        )
-        return max((now - created_at).total_seconds(), 0.0) if created_at else 0.0
 
     async def replay_row(self, row_id: int, now: datetime) -> bool:
         """Send a dead, failed, unknown or expired row again, now and without expiry.

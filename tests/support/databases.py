@@ -10,7 +10,7 @@ from argon2 import PasswordHasher
 from sqlalchemy import Connection, text
 
 from flows.domain.records import Secret
-from storage.demo.ownership import add_marker, has_marker
+from storage.demo.demo_marker import add_marker, has_marker
 from storage.sql.engine import Database, connect
 from storage.sql.migrate import upgrade_url
 from tests.support.server_processes import run_in_own_loop

@@ -19,7 +19,7 @@ from flows.domain.failures import (
     TryLater,
 )
 from flows.domain.records import ClaimedMessage, DeferredStep, MessageClass, OutboundMessage
-from flows.domain.retry import WAITS_SECONDS, outcome_after_failure, outcome_after_lost_lease
+from flows.domain.retry import WAITS_SECONDS, describe_failure, outcome_after_failure, outcome_after_lost_lease
 from tests.support.databases import NOW
 
 CLASSES: tuple[MessageClass, ...] = get_args(MessageClass)
@@ -110,3 +110,11 @@ def test_what_was_promised_is_tried_until_it_expires(kind: str, failure: Failure
     hours_at, state = attempts_until_expiry(kind, failure, 24)
     assert state == "expired" and hours_at[-1] > 21
     assert kind == "notice" or max(after - at for at, after in pairwise(hours_at)) < 0.51
+
+
+def test_the_reason_is_kept_with_what_the_provider_said_and_without_numbers() -> None:
+    assert describe_failure(Misconfigured("status 405 InsufficientBalance")) == (
+        "Misconfigured: status 405 InsufficientBalance"
+    )
+    assert "40740000101" not in describe_failure(TryLater("HTTP 500 for +40740000101"))
+    assert describe_failure(OutcomeUnknown()) == "OutcomeUnknown"

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, inspect, text
 
 from gateway.cli.main import run_command
 from storage.demo import statements
-from storage.demo.ownership import ForeignDatabaseError, claim_demo_database
+from storage.demo.demo_marker import ForeignDatabaseError, claim_demo_database
 from storage.sql.engine import Database, connect
 from storage.sql.migrate import upgrade_database
 from tests.storage.demo.test_world import seed_world

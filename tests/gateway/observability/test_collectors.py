@@ -25,7 +25,7 @@ async def used_sandbox(sandbox: GatewaySandbox, caplog: pytest.LogCaptureFixture
     await dial_and_press(line, "7", "1")
     await line.hang_up()
     await sandbox.messages.collect_new()
-    await sandbox.container.metrics.refresh_gauges(sandbox.container.outbox, sandbox.clock())
+    await sandbox.container.metrics.refresh_gauges(sandbox.container.database, sandbox.clock())
     return sandbox
 
 

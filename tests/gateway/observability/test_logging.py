@@ -54,3 +54,11 @@ def test_every_field_that_is_given_is_on_the_list() -> None:
     modules = [path for floor in ("flows", "gateway", "storage") for path in (root / floor).rglob("*.py")]
     named = {name for path in modules for name in fields_in(path)}
     assert "operator" in named and named <= ALLOWED_FIELDS
+
+
+def test_a_keyed_hash_is_never_masked_and_a_number_always_is() -> None:
+    tag, revision = "9fc797001192d12ff44340a9", "12345678"
+    line = json.loads(JsonFormatter().format(log_record("turn.done", subscriber=tag, revision=revision)))
+    assert (line["subscriber"], line["revision"]) == (tag, revision)
+    for field in ("subscriber", "revision", "node"):
+        assert NUMBER[1:] not in JsonFormatter().format(log_record("turn.done", **{field: NUMBER[1:]}))

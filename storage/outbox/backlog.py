@@ -1,0 +1,68 @@
+"""Outbox backlog: age of the oldest unfinished message and rows by state, at a bounded cost."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Connection, and_, bindparam, func, not_, or_, select
+
+from storage.sql.engine import Database
+from storage.sql.tables import outbox
+
+MAX_COUNTED = 10_000
+"""Rows counted exactly for each state; a gauge at this value means so many or more."""
+_ROW = outbox.c
+_UNFINISHED = _ROW.due_at.is_not(None)
+_IS_LATE = and_(
+    _UNFINISHED, not_(and_(_ROW.state == "pending", _ROW.due_at > bindparam("now", type_=_ROW.due_at.type)))
+)
+"""Unfinished rows, except those whose first attempt is scheduled for later."""
+_SAMPLE = select(_ROW.state, _ROW.created_at, _IS_LATE.label("is_late")).where(_UNFINISHED).limit(MAX_COUNTED)
+_SAMPLED = _SAMPLE.subquery()
+COUNT_UNFINISHED = select(
+    _SAMPLED.c.state,
+    func.count().label("rows"),
+    func.min(_SAMPLED.c.created_at).filter(_SAMPLED.c.is_late).label("oldest"),
+).group_by(_SAMPLED.c.state)
+OLDEST_BY_ID = select(_ROW.created_at).where(_IS_LATE).order_by(_ROW.id).limit(1)
+"""Creation time of the oldest of a deep backlog: ids grow with time, so the first one found is it."""
+FAILED_STATES = ("dead", "failed", "unknown")
+"""States somebody has to look at; an index holds these rows only."""
+_LOOKED_AT = or_(*(_ROW.state == state for state in FAILED_STATES))
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxBacklog:
+    """What waits in the outbox and what failed."""
+
+    oldest_at: datetime | None
+    """When the oldest unfinished message was enqueued, whether it is due now or to be tried again."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """Rows by state, each at most MAX_COUNTED."""
+
+    def age_seconds(self, now: datetime) -> float:
+        """Return the age of the oldest unfinished message in seconds; 0 when nothing is unfinished."""
+        return max((now - self.oldest_at).total_seconds(), 0.0) if self.oldest_at else 0.0
+
+
+async def read_backlog(database: Database, now: datetime) -> OutboxBacklog:
+    """Read the backlog as of `now`. Raises Unavailable when the database does not answer."""
+    return await database.read(lambda connection: _measure_backlog(connection, now))
+
+
+def _measure_backlog(connection: Connection, now: datetime) -> OutboxBacklog:
+    rows = connection.execute(COUNT_UNFINISHED, {"now": now}).all()
+    counts = dict.fromkeys(("pending", "claimed", "again"), 0) | {row.state: row.rows for row in rows}
+    oldest = min((row.oldest for row in rows if row.oldest), default=None)
+    if sum(row.rows for row in rows) >= MAX_COUNTED:
+        oldest = connection.execute(OLDEST_BY_ID, {"now": now}).scalar()
+    return OutboxBacklog(oldest, counts | _count_failed(connection))
+
+
+def _count_failed(connection: Connection) -> dict[str, int]:
+    """Return the rows of each state somebody has to look at."""
+    counts = {}
+    for state in FAILED_STATES:
+        some = select(_ROW.id).where(_ROW.state == state, _LOOKED_AT).limit(MAX_COUNTED).subquery()
+        counts[state] = int(connection.execute(select(func.count()).select_from(some)).scalar_one())
+    return counts
