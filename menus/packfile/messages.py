@@ -64,7 +64,7 @@ MISSING_KEYWORD = (
     "{name}: {word!r} is no keyword of this pack; take it out, write it in keywords.yaml, or under `capitals:`"
     " in languages/LANGUAGE.yaml"
 )
-MISSING_PASSWORD = (
+NO_TEXTED_LOGIN = (
     "{name}: asks for a {word!r} by SMS, and this pack takes none; take it out, or write `password:` in"
     " keywords.yaml"
 )

@@ -1,10 +1,11 @@
 """Pack linter: compares what the texts promise (keywords, codes, dial paths) with what the pack has."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from menus.machine.menu import LanguagePack
 from menus.machine.transitions_table import HOME
+from menus.model.reply import Channel
 from menus.packfile import messages
 from menus.packfile.schema import CHANNELS
 from menus.packfile.yaml_source import Finding
@@ -47,9 +48,8 @@ def _prefixes_in_use(draft: PackDraft, reachable: set[str]) -> set[str]:
 
 def _unreachable_languages(draft: PackDraft, reachable: set[str]) -> Iterator[Finding]:
     """Yield a finding for each language but the first that no reachable step chooses."""
-    chosen = {
-        draft.nodes[name].action_argument for name in reachable if draft.nodes[name].action == LANGUAGE_ACTION
-    }
+    nodes = [draft.nodes[name] for name in reachable]
+    chosen = {node.action_argument for node in nodes if node.action == LANGUAGE_ACTION}
     for language in list(draft.language_packs)[1:]:
         if language not in chosen:
             message = messages.UNREACHABLE_LANGUAGE.format(language=language)
@@ -81,7 +81,7 @@ def _missing_password(draft: PackDraft, language_pack: LanguagePack, entry: Text
         folded = f" {fold_word(' '.join(template.literals))} "
         words = [word for word in language_pack.language_data.password_words if f" {fold_word(word)}" in folded]
         if words and "sms" in template.slots:
-            yield entry.finding_at(messages.MISSING_PASSWORD.format(name=entry.name, word=words[0]), channel)
+            yield entry.finding_at(messages.NO_TEXTED_LOGIN.format(name=entry.name, word=words[0]), channel)
 
 
 def _missing_paths(draft: PackDraft, entry: TextEntry) -> Iterator[Finding]:
@@ -107,7 +107,7 @@ def _leads_somewhere(draft: PackDraft, path: str) -> bool:
 
 
 def _missing_bill_codes(
-    draft: PackDraft, language_pack: LanguagePack, nodes: dict[str, set[str]]
+    draft: PackDraft, language_pack: LanguagePack, names: Mapping[Channel, set[str]]
 ) -> Iterator[Finding]:
     """Yield a finding for each number the bill page names as a way to a code and that sends none."""
     if BILL_CODE_TEXT not in language_pack.catalogue:
@@ -115,8 +115,7 @@ def _missing_bill_codes(
     entry = language_pack.catalogue.entries[BILL_CODE_TEXT]
     slots = {slot for template in entry.variants.values() for slot in template.slots}
     for channel in CHANNELS:
-        sending = [
-            draft.nodes[name] for name in nodes[channel] if draft.nodes[name].action in BILL_CODE_ACTIONS
-        ]
-        if channel in slots and not any(node.action_argument == "bill" for node in sending):
+        nodes = [draft.nodes[name] for name in names[channel]]
+        sends_code = any(node.action in BILL_CODE_ACTIONS and node.action_argument == "bill" for node in nodes)
+        if channel in slots and not sends_code:
             yield entry.finding_at(messages.MISSING_BILL_CODE.format(channel=channel))
