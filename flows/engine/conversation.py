@@ -1,6 +1,7 @@
 """Conversation engine: from one inbound event to one turn, exactly once."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,6 +20,8 @@ from menus.machine.surface import SURFACES
 from menus.model.reply import Channel, Reply
 from menus.model.session import Session
 from menus.render.text_screen import render_reply
+
+log = logging.getLogger("dialtree.turn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,8 @@ class TurnEngine:
 
     async def run_turn(self, inbound: Inbound) -> Turn:
         """Answer one request exactly once: a duplicate gets the same bytes and changes nothing."""
+        if not inbound.caller and SURFACES[inbound.channel].is_message_based:
+            return _ignore_message(inbound)
         key, request_id = self.session_key(inbound), request_key(self.menu_turns.pseudonyms, inbound)
         opened = await self.sessions.open(key, request_id)
         if opened.reply is not None and opened.status in ("replay", "ended"):
@@ -101,3 +106,12 @@ class TurnEngine:
             await lease.release()
             return Turn(render_reply(turn.context.menu, turn.session))
         return Turn(reply, commit=partial(self.menu_turns.commit, turn, reply), abandon=lease.abandon)
+
+
+def _ignore_message(inbound: Inbound) -> Turn:
+    """Answer nothing to a sender that is a name or a short code: it proves nothing and cannot be replied to.
+
+    Such senders would share one session, as all of them are read as no number.
+    """
+    log.info("sms.sender_ignored", extra={"operator": inbound.operator, "provider": inbound.provider})
+    return Turn(Reply(inbound.channel, "", "", 0, ends_session=True))

@@ -13,6 +13,7 @@ from aiohttp import web
 from flows.domain.failures import BadRequest
 from gateway.http import client_address, decoding
 from gateway.http.client_address import Networks
+from gateway.http.decoding import FieldTooLong, LimitedFields
 from gateway.http.proxy_check import UnlistedProxyCheck
 from gateway.http.rejection_limit import RejectionLimiter
 from gateway.providers.contract import (
@@ -80,6 +81,8 @@ class Guard:
             return Admission(
                 endpoint, is_authentic=True, event=endpoint.route.read(webhook, endpoint.connection)
             )
+        except FieldTooLong as error:
+            return Admission(endpoint, rejection=error)
         except BadRequest as error:
             return Admission(endpoint, is_authentic=True, rejection=error)
 
@@ -166,12 +169,25 @@ def token_matches(token: str, expected_tokens: tuple[bytes, ...]) -> bool:
 async def _authenticate(endpoint: WebhookEndpoint, request: web.Request) -> Webhook:
     """Read and decode the body; BadRequest 403 when the provider's own check fails."""
     data = await decoding.read_body(request)
-    query = decoding.parse_fields(request.rel_url.raw_query_string)
-    fields = decoding.decode_form(data, request.content_type, request.charset)
+    query = decoding.parse_fields(request.rel_url.raw_query_string, max_characters=decoding.MAX_BODY_BYTES)
+    fields = _decode_body(endpoint, request, data)
     raw = RawRequest(request.raw_path, request.headers, data)
     if not endpoint.provider.authentic(raw, fields, endpoint.connection):
         raise BadRequest("the signature does not match", FORGED_STATUS)
-    return Webhook(fields, query)
+    return Webhook(LimitedFields(fields if request.method == "POST" else query), LimitedFields(query))
+
+
+def _decode_body(endpoint: WebhookEndpoint, request: web.Request, data: bytes) -> Mapping[str, str]:
+    """Return the fields of a POST's form; a GET has none in its body, and only some routes take it."""
+    if request.method == "POST":
+        # a provider that signs adds fields as it likes; what is read is limited by LimitedFields
+        most = decoding.MAX_VALUE_CHARACTERS if endpoint.path_tokens else decoding.MAX_BODY_BYTES
+        return decoding.decode_form(data, request.content_type, request.charset, most)
+    if not endpoint.route.accepts_get:
+        raise BadRequest("send it by POST", 405)
+    if data:
+        raise BadRequest("a GET has no body")
+    return {}
 
 
 def _require_fields(endpoint: WebhookEndpoint, webhook: Webhook) -> None:

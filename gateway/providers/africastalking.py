@@ -16,7 +16,7 @@ from flows.engine.inbound import Inbound
 from gateway.providers._africastalking.bulk_sms import AfricasTalkingAccount, AfricasTalkingSms
 from gateway.providers._africastalking.voice_xml import write_voice
 from gateway.providers._shared.fields import require_field
-from gateway.providers._shared.numbers import to_e164
+from gateway.providers._shared.numbers import read_caller
 from gateway.providers.contract import (
     Connection,
     ConversationEnded,
@@ -89,7 +89,7 @@ def read_ussd(webhook: Webhook, connection: Connection) -> ProviderEvent:
         channel="ussd",
         operator=connection.operator,
         session_id=require_field(webhook.form, "sessionId"),
-        caller=to_e164(require_field(webhook.form, "phoneNumber")),
+        caller=read_caller(require_field(webhook.form, "phoneNumber"), connection.numbering),
         address=connection.addresses.get("ussd", ""),
         text=webhook.form.get("text", ""),
         accumulated=True,
@@ -112,7 +112,7 @@ def write_closing(text: str, connection: Connection) -> ProviderAnswer:
 
 def read_ussd_ended(webhook: Webhook, connection: Connection) -> ProviderEvent:
     """Read the end notification; its `input` repeats every typed secret and is not read."""
-    return _conversation_ended(webhook, "phoneNumber", "ussd")
+    return _conversation_ended(webhook, connection, "phoneNumber", "ussd")
 
 
 def read_sms(webhook: Webhook, connection: Connection) -> ProviderEvent:
@@ -122,7 +122,7 @@ def read_sms(webhook: Webhook, connection: Connection) -> ProviderEvent:
         channel="sms",
         operator=connection.operator,
         session_id="",
-        caller=to_e164(require_field(webhook.form, "from")),
+        caller=read_caller(require_field(webhook.form, "from"), connection.numbering),
         address=connection.addresses.get("sms", ""),
         text=webhook.form.get("text", ""),
         hop=require_field(webhook.form, "id"),
@@ -145,7 +145,7 @@ def read_report(webhook: Webhook, connection: Connection) -> ProviderEvent:
 
 def read_opt_out(webhook: Webhook, connection: Connection) -> ProviderEvent:
     """Read an opt-out: a recipient left the list of a sender name."""
-    number = to_e164(require_field(webhook.form, "phoneNumber"))
+    number = read_caller(require_field(webhook.form, "phoneNumber"), connection.numbering)
     if not number:
         raise BadRequest("phoneNumber is not a number")
     return OptOut(number)
@@ -154,13 +154,13 @@ def read_opt_out(webhook: Webhook, connection: Connection) -> ProviderEvent:
 def read_voice(webhook: Webhook, connection: Connection) -> ProviderEvent:
     """Read a step of a call; `callerNumber` is the subscriber in both directions."""
     if require_field(webhook.form, "isActive") == "0":
-        return _conversation_ended(webhook, "callerNumber", "voice")
+        return _conversation_ended(webhook, connection, "callerNumber", "voice")
     return Inbound(
         provider=NAME,
         channel="voice",
         operator=connection.operator,
         session_id=require_field(webhook.form, "sessionId"),
-        caller=to_e164(webhook.form.get("callerNumber", "")),
+        caller=read_caller(webhook.form.get("callerNumber", ""), connection.numbering),
         address=connection.addresses.get("voice", ""),
         text=_pressed_keys(webhook),
         hop=webhook.query.get("hop", ""),
@@ -172,7 +172,7 @@ def read_voice_event(webhook: Webhook, connection: Connection) -> ProviderEvent:
     """Read a call event: only the end of a call is an event."""
     if webhook.form.get("isActive") != "0":
         return None
-    return _conversation_ended(webhook, "callerNumber", "voice")
+    return _conversation_ended(webhook, connection, "callerNumber", "voice")
 
 
 def acknowledge(reply: Reply | None, connection: Connection) -> ProviderAnswer:
@@ -190,9 +190,11 @@ def _pressed_keys(webhook: Webhook) -> str | None:
     return webhook.form.get("dtmfDigits", "") or (None if webhook.query.get("hop") else "")
 
 
-def _conversation_ended(webhook: Webhook, caller_field: str, channel: str) -> ConversationEnded:
+def _conversation_ended(
+    webhook: Webhook, connection: Connection, caller_field: str, channel: str
+) -> ConversationEnded:
     """Return the end of a conversation as an event."""
-    number = to_e164(webhook.form.get(caller_field, ""))
+    number = read_caller(webhook.form.get(caller_field, ""), connection.numbering)
     return ConversationEnded(require_field(webhook.form, "sessionId"), number, channel)
 
 

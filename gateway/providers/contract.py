@@ -34,6 +34,18 @@ class RawRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class NumberingPlan:
+    """How numbers are written in the operator's country; empty reads every number as international."""
+
+    country_code: str = ""
+    """E.164 country calling code without its plus: `40`."""
+    trunk: str = ""
+    """National (trunk) prefix: `0`; empty where there is none."""
+    number_lengths: tuple[int, ...] = ()
+    """Allowed numbers of digits behind the country code; empty allows any."""
+
+
+@dataclass(frozen=True, slots=True)
 class Connection:
     """One operator's enabled connection to one provider."""
 
@@ -50,6 +62,7 @@ class Connection:
     """Per channel the operator's own service code or number: ussd `*100#`, voice `411`, sms `477`."""
     locales: Mapping[str, str] = field(default_factory=dict)
     """Per language its BCP 47 tag for speech: `ro` -> `ro-RO`."""
+    numbering: NumberingPlan = NumberingPlan()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +117,8 @@ class WebhookRoute:
     A number that came over interconnect is what somebody wrote there (GSMA: SMS sender spoofing); `trust` in
     the settings can say otherwise for an operator's own trunk.
     """
+    accepts_get: bool = False
+    """Whether the provider may be configured to send this webhook by GET, its fields in the query."""
 
 
 @dataclass(frozen=True, slots=True)

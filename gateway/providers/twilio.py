@@ -1,7 +1,8 @@
 """Twilio adapter: SMS and voice (Twilio offers no USSD).
 
 Fields and tables follow twilio.com/docs (messaging/guides/webhook-request, usage/api message statuses,
-voice/twiml). Twilio adds fields without notice: unknown ones are signed and ignored.
+voice/twiml). Twilio adds fields without notice: unknown ones are signed and ignored. Each webhook may be set to
+GET in its console; the signed URL then holds the fields.
 """
 
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from flows.domain.failures import BadRequest
 from flows.domain.records import Receipt
 from flows.engine.inbound import Inbound
 from gateway.providers._shared.fields import require_field
-from gateway.providers._shared.numbers import to_e164
+from gateway.providers._shared.numbers import read_caller, to_e164
 from gateway.providers._shared.xml import add_element, serialise_document
 from gateway.providers._twilio.messages_api import TwilioAccount, TwilioSms
 from gateway.providers._twilio.signature import SigningKeys, is_genuine
@@ -112,7 +113,7 @@ async def connect_sender(connection: Connection) -> Sender:
 
 def read_sms(webhook: Webhook, connection: Connection) -> ProviderEvent:
     """Read a text message, or an opt-out word Twilio has already answered."""
-    caller = _sms_number(webhook.form, "From")
+    caller = _sms_number(webhook.form, "From", connection)
     if kind := webhook.form.get("OptOutType", "").upper():
         return OptOut(caller, OPT_OUT_TYPES[kind]) if caller and kind in OPT_OUT_TYPES else None
     if "Body" not in webhook.form:
@@ -154,14 +155,14 @@ def read_status(webhook: Webhook, connection: Connection) -> ProviderEvent:
 def read_voice(webhook: Webhook, connection: Connection) -> ProviderEvent:
     """Read a step of a call; Twilio may call the action URL once more after the caller hung up."""
     if _call_is_over(webhook):
-        return _call_ended(webhook)
+        return _call_ended(webhook, connection)
     text, spoken = _typed_or_spoken(webhook)
     return Inbound(
         provider=NAME,
         channel="voice",
         operator=connection.operator,
         session_id=require_field(webhook.form, "CallSid"),
-        caller=_caller_number(webhook),
+        caller=_caller_number(webhook, connection),
         address=connection.addresses.get("voice", ""),
         text=text,
         hop=webhook.query.get("hop", ""),
@@ -172,7 +173,7 @@ def read_voice(webhook: Webhook, connection: Connection) -> ProviderEvent:
 
 def read_voice_status(webhook: Webhook, connection: Connection) -> ProviderEvent:
     """Read the progress of a call: only its end is an event."""
-    return _call_ended(webhook) if _call_is_over(webhook) else None
+    return _call_ended(webhook, connection) if _call_is_over(webhook) else None
 
 
 def acknowledge(reply: Reply | None, connection: Connection) -> ProviderAnswer:
@@ -192,7 +193,7 @@ def _typed_or_spoken(webhook: Webhook) -> tuple[str | None, bool]:
     return (None if webhook.query.get("hop") else ""), False
 
 
-def _sms_number(form: Mapping[str, str], name: str) -> str:
+def _sms_number(form: Mapping[str, str], name: str, connection: Connection) -> str:
     """Return a number of an SMS; WhatsApp and RCS addresses (`whatsapp:+...`) are rejected.
 
     Such an account outlives the SIM it was made with, so the trust of an SMS connection does not hold for it.
@@ -200,14 +201,14 @@ def _sms_number(form: Mapping[str, str], name: str) -> str:
     value = require_field(form, name)
     if ":" in value:
         raise BadRequest(f"{name} is not a telephone number")
-    return to_e164(value)
+    return read_caller(value, connection.numbering)
 
 
-def _caller_number(webhook: Webhook) -> str:
+def _caller_number(webhook: Webhook, connection: Connection) -> str:
     """Return the subscriber's number; empty when it is withheld."""
     field = SUBSCRIBER_FIELDS.get(webhook.form.get("Direction", ""), "From")
-    number = to_e164(webhook.form.get(field, ""))
-    return "" if number in WITHHELD_NUMBERS else number
+    written = webhook.form.get(field, "")
+    return "" if to_e164(written) in WITHHELD_NUMBERS else read_caller(written, connection.numbering)
 
 
 def _call_is_over(webhook: Webhook) -> bool:
@@ -215,16 +216,18 @@ def _call_is_over(webhook: Webhook) -> bool:
     return webhook.form.get("CallStatus", "") in FINAL_CALL_STATUSES
 
 
-def _call_ended(webhook: Webhook) -> ConversationEnded:
+def _call_ended(webhook: Webhook, connection: Connection) -> ConversationEnded:
     """Return the end of the call as an event."""
-    return ConversationEnded(require_field(webhook.form, "CallSid"), _caller_number(webhook), "voice")
+    return ConversationEnded(
+        require_field(webhook.form, "CallSid"), _caller_number(webhook, connection), "voice"
+    )
 
 
 ROUTES: Mapping[str, WebhookRoute] = MappingProxyType(
     {
-        "sms": WebhookRoute(read_sms, write_sms, ("MessageSid", "From")),
-        "sms-status": WebhookRoute(read_status, acknowledge, ("MessageSid", "MessageStatus")),
-        "voice": WebhookRoute(read_voice, write_voice, ("CallSid",)),
-        "voice-status": WebhookRoute(read_voice_status, acknowledge, ("CallSid",)),
+        "sms": WebhookRoute(read_sms, write_sms, ("MessageSid", "From"), accepts_get=True),
+        "sms-status": WebhookRoute(read_status, acknowledge, ("MessageSid", "MessageStatus"), accepts_get=True),
+        "voice": WebhookRoute(read_voice, write_voice, ("CallSid",), accepts_get=True),
+        "voice-status": WebhookRoute(read_voice_status, acknowledge, ("CallSid",), accepts_get=True),
     }
 )

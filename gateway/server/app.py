@@ -32,6 +32,7 @@ def public_app(container: Container) -> web.Application:
     app.router.add_post(
         webhooks.WEBHOOK_PATH, container.webhooks.handle_webhook
     )  # first: routes are tried in order
+    app.router.add_get(webhooks.WEBHOOK_PATH, container.webhooks.handle_webhook, allow_head=False)
     app.router.add_post(bss_events.EVENT_PATH, container.bill_events.handle_event)
     app.router.add_get("/openapi.json", _openapi_handler(container))
     recordings = prompts.RecordingHandler(container.menu_versions, container.settings.operators.keys())

@@ -32,11 +32,14 @@ def _webhook_path(endpoint: WebhookEndpoint) -> tuple[str, JsonObject]:
     operator, provider, route = endpoint.name.split("/")
     token = "/{token}" if endpoint.path_tokens else ""
     codes = {"200": "answered", "403": "unsigned", **RATE_LIMIT_ERROR, **FORM_ERRORS}
-    post = _operation(endpoint.name, [_path_parameter("token")] if token else [], codes)
+    parameters = [_path_parameter("token")] if token else []
+    post = _operation(endpoint.name, parameters, codes)
     schema = _form_schema(endpoint.route.required_fields, required=endpoint.route.required_fields)
-    return f"/hooks/{operator}/{provider}{token}/{route}", {
-        "post": post | _request_body(FORM_CONTENT_TYPE, schema)
-    }
+    operations = {"post": post | _request_body(FORM_CONTENT_TYPE, schema)}
+    if endpoint.route.accepts_get:
+        fields = [_query_parameter(name) | {"required": True} for name in endpoint.route.required_fields]
+        operations["get"] = _operation(f"{endpoint.name}/get", [*parameters, *fields], codes)
+    return f"/hooks/{operator}/{provider}{token}/{route}", operations
 
 
 def _bill_event_operation(operator_parameter: JsonObject) -> JsonObject:

@@ -13,7 +13,7 @@ from gateway.http.client_address import parse_ip, parse_networks
 from gateway.http.guard import Guard, WebhookEndpoint
 from gateway.http.proxy_check import UnlistedProxyCheck
 from gateway.http.rejection_limit import RejectionLimiter
-from gateway.providers.contract import Connection, Provider
+from gateway.providers.contract import Connection, NumberingPlan, Provider
 from gateway.providers.registry import discover_providers
 from gateway.settings import ConnectionSettings, Settings, SettingsError
 from menus.machine.menu import Menu
@@ -58,6 +58,7 @@ def _build_connection(
         trust=_provider_trust(provider) | {str(channel): proof for channel, proof in link.trust.items()},
         addresses={"ussd": numbers.ussd, "sms": numbers.sms, "voice": numbers.voice},
         locales={name: language.speech for name, language in menu.config.languages.items()},
+        numbering=NumberingPlan(menu.config.country_code, menu.config.trunk, tuple(menu.config.number_digits)),
     )
 
 

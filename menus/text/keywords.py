@@ -7,7 +7,10 @@ from menus.packfile.schema import KeywordForm, KeywordsFile
 from menus.text.input_parsing import fold_word, parse_digits, parse_email, possible_month, possible_number
 
 RESERVED_WORDS = frozenset(
-    {"stop", "stopall", "unsubscribe", "cancel", "end", "quit", "start", "yes", "unstop", "help", "info"}
+    {
+        *("stop", "stopall", "unsubscribe", "cancel", "end", "quit", "optout", "revoke"),
+        *("start", "yes", "unstop", "help", "info"),
+    }
 )
 """Words that networks and Twilio answer themselves (Twilio's default opt-out list) and never deliver."""
 

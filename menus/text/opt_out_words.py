@@ -8,7 +8,7 @@ STOP_WORDS = frozenset(
     map(
         normalise_keyword,
         (
-            *("STOP", "STOPALL", "STOP ALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT"),
+            *("STOP", "STOPALL", "STOP ALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "OPTOUT", "REVOKE"),
             *("ARRÊT", "ARRÊTER", "ARRÊTEZ", "DÉSABONNER", "DÉSABONNEMENT"),
             *("OPRIRE", "OPREȘTE", "DEZABONARE"),
             *("توقف", "قف", "أوقف", "إيقاف", "إلغاء", "إلغاء الاشتراك"),
@@ -19,10 +19,10 @@ STOP_WORDS = frozenset(
 START_WORDS = frozenset(
     map(
         normalise_keyword,
-        ("START", "UNSTOP", "REPRENDRE", "DÉMARRER", "RELUARE", "ابدأ", "استئناف", "تفعيل الرسائل"),
+        ("START", "UNSTOP", "YES", "REPRENDRE", "DÉMARRER", "RELUARE", "ابدأ", "استئناف", "تفعيل الرسائل"),
     )
 )
-"""Words that allow notices again; normalised."""
+"""Words that allow notices again: Twilio's default list (YES lifts its block, too), then ours; normalised."""
 MAX_LENGTH = 40
 """Most characters of a text that is compared with these words."""
 

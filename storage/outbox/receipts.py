@@ -8,6 +8,8 @@ from sqlalchemy import Connection, bindparam, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from flows.domain.records import Receipt
+from storage.audit.trail import AuditWriter
+from storage.outbox.reported_opt_outs import record_reported_opt_out
 from storage.sql.tables import outbox, receipts
 
 ID_LENGTH = 160
@@ -73,8 +75,8 @@ def clip_text(value: str, max_length: int) -> str:
     return value.replace("\0", "")[:max_length]
 
 
-def record_receipt(connection: Connection, receipt: Receipt, now: datetime) -> None:
-    """Store a receipt and move its outbox row, if the send was recorded already.
+def record_receipt(connection: Connection, audit_writer: AuditWriter, receipt: Receipt, now: datetime) -> None:
+    """Store a receipt and move its outbox row, if the send was recorded already; remember an opt-out it tells.
 
     A receipt with our own id locks its row first: a concurrent settlement runs before or after it, so
     that one of the two always sees the other.
@@ -83,8 +85,10 @@ def record_receipt(connection: Connection, receipt: Receipt, now: datetime) -> N
     if row_id is not None:
         connection.execute(LOCK_ROW, {"row": row_id})
     stored = connection.execute(UPSERT_RECEIPT, _receipt_row(receipt, row_id, now)).one()
-    if stored.row is not None and stored.state is not None:
-        _advance_row(connection, stored.row, stored.state, receipt, now)
+    if stored.row is None or stored.state is None:
+        return
+    if _advance_row(connection, stored.row, stored.state, receipt, now) == "failed":
+        record_reported_opt_out(connection, audit_writer, stored.row, receipt.reason, now)
 
 
 def _receipt_row(receipt: Receipt, row_id: int | None, now: datetime) -> dict[str, Any]:
@@ -99,13 +103,17 @@ def _receipt_row(receipt: Receipt, row_id: int | None, now: datetime) -> dict[st
     }
 
 
-def _advance_row(connection: Connection, row_id: int, reported: str, receipt: Receipt, now: datetime) -> None:
+def _advance_row(
+    connection: Connection, row_id: int, reported: str, receipt: Receipt, now: datetime
+) -> str | None:
+    """Move the row by a reported state; return its new state, None when it does not move."""
     row = connection.execute(LOCK_ROW, {"row": row_id}).first()
     if row is None or (
         reported != "delivered" and row.message_id not in ("", clip_text(receipt.message_id, ID_LENGTH))
     ):
-        return  # the row was purged, or the receipt is about an earlier attempt
+        return None  # the row was purged, or the receipt is about an earlier attempt
     state = TRANSITIONS.get((row.state, reported))
     if state is not None:
         why = clip_text(receipt.reason, TEXT_LENGTH) if state == "failed" else ""
         connection.execute(UPDATE_STATE, {"this": row_id, "to_state": state, "why": why, "now": now})
+    return state

@@ -21,6 +21,7 @@ from storage.outbox.receipts import (
     UPDATE_STATE,
     clip_text,
 )
+from storage.outbox.reported_opt_outs import record_reported_opt_out
 from storage.sql import bulk
 from storage.sql.bulk import in_array
 from storage.sql.engine import Database
@@ -45,9 +46,9 @@ UPSERT_SEND_BULK = bulk.build_statement(
     message_id="text",
     row="bigint",
 )
-SELECT_EARLY_RECEIPTS = select(receipts.c.row, receipts.c.state, receipts.c.message_id, receipts.c.at).where(
-    in_array(receipts.c.row, "ids"), receipts.c.state.is_not(None)
-)
+SELECT_EARLY_RECEIPTS = select(
+    receipts.c.row, receipts.c.state, receipts.c.message_id, receipts.c.reason, receipts.c.at
+).where(in_array(receipts.c.row, "ids"), receipts.c.state.is_not(None))
 _ROW = outbox.c
 _STATE = bindparam("to_state", type_=_ROW.state.type)
 SETTLE_ROW = (
@@ -134,9 +135,23 @@ class OutcomeBatcher:
         settled_ids = _update_rows(connection, latest)
         reports = [latest[row_id] for row_id in sorted(settled_ids)]
         if reports:
-            _match_receipts(connection, reports)
+            self._match_receipts(connection, reports)
             self._audit_writer.append_entries(connection, [_audit_entry(report) for report in reports])
         return settled_ids
+
+    def _match_receipts(self, connection: Connection, reports: Sequence[_OutcomeReport]) -> None:
+        """Store the message ids for later receipts and apply the receipts that arrived before."""
+        now = max(report.now for report in reports)
+        _store_message_ids(connection, reports, now)
+        moves = _early_receipt_moves(connection, reports)
+        if moves:
+            rows = [
+                {"this": row_id, "to_state": state, "why": reason, "now": now}
+                for row_id, state, reason in moves
+            ]
+            connection.execute(UPDATE_STATE, rows)
+        for row_id, _, reason in moves:
+            record_reported_opt_out(connection, self._audit_writer, row_id, reason, now)
 
 
 def _latest_by_row(reports: Sequence[_OutcomeReport]) -> dict[int, _OutcomeReport]:
@@ -174,9 +189,8 @@ def _next_attempt_at(outcome: DeliveryOutcome, now: datetime) -> datetime | None
     return outcome.retry_at or (now if outcome.state == "again" else None)
 
 
-def _match_receipts(connection: Connection, reports: Sequence[_OutcomeReport]) -> None:
-    """Store the message ids for later receipts and apply the receipts that arrived before."""
-    now = max(report.now for report in reports)
+def _store_message_ids(connection: Connection, reports: Sequence[_OutcomeReport], now: datetime) -> None:
+    """Store the providers' message ids, for later receipts."""
     sends = [
         (report.outcome.provider, clip_text(report.outcome.message_id, ID_LENGTH), report.message.id)
         for report in reports
@@ -186,27 +200,23 @@ def _match_receipts(connection: Connection, reports: Sequence[_OutcomeReport]) -
         # a provider may give one id twice, and a statement must not upsert one receipt twice
         by_id = {send[:2]: send for send in sends}
         bulk.execute_rows(connection, UPSERT_SEND, UPSERT_SEND_BULK, sorted(by_id.values()), at=now)
-    moves = [
-        {"this": row_id, "to_state": state, "why": "", "now": now}
-        for row_id, state in _early_receipt_moves(connection, reports)
-    ]
-    if moves:
-        connection.execute(UPDATE_STATE, moves)
 
 
 def _early_receipt_moves(
     connection: Connection, reports: Sequence[_OutcomeReport]
-) -> Collection[tuple[int, str]]:
-    """Return the rows whose receipt arrived before the outcome, with the state it moves each to."""
+) -> Collection[tuple[int, str, str]]:
+    """Return the rows with a receipt from before the outcome: the new state of each, and why it failed."""
     by_id = {report.message.id: report for report in reports}
-    states: dict[int, str] = {}
+    reported: dict[int, tuple[str, str]] = {}
     for row in connection.execute(SELECT_EARLY_RECEIPTS, {"ids": list(by_id)}):
         if _applies_to_attempt(row, by_id[row.row]):
-            states[row.row] = max(row.state, states.get(row.row, row.state), key=STATE_RANK.__getitem__)
+            pair = (row.state, row.reason)
+            reported[row.row] = max(pair, reported.get(row.row, pair), key=lambda known: STATE_RANK[known[0]])
     moves = (
-        (row_id, TRANSITIONS.get((by_id[row_id].outcome.state, states[row_id]))) for row_id in sorted(states)
+        (row_id, TRANSITIONS.get((by_id[row_id].outcome.state, state)), reason)
+        for row_id, (state, reason) in sorted(reported.items())
     )
-    return [(row_id, state) for row_id, state in moves if state is not None]
+    return [(row_id, state, reason if state == "failed" else "") for row_id, state, reason in moves if state]
 
 
 def _applies_to_attempt(receipt: Any, report: _OutcomeReport) -> bool:

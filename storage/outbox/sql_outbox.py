@@ -104,7 +104,8 @@ class SqlOutbox:
     ) -> None:
         self._database = database
         self._cipher = AeadCipher(secret, KEY_PURPOSE)
-        self._outcome_batcher = OutcomeBatcher(database, AuditWriter(secret))
+        self._audit_writer = AuditWriter(secret)
+        self._outcome_batcher = OutcomeBatcher(database, self._audit_writer)
         self._monotonic = monotonic
         self._clocks_compared_at: float | None = None
 
@@ -171,7 +172,9 @@ class SqlOutbox:
 
     async def record_receipt(self, receipt: Receipt, now: datetime) -> None:
         """Record a delivery receipt; states only move forward, receipts of unknown ids are stored for later."""
-        await self._database.write(lambda connection: record_receipt(connection, receipt, now))
+        await self._database.write(
+            lambda connection: record_receipt(connection, self._audit_writer, receipt, now)
+        )
 
     async def wait_for_work(self, seconds: float) -> None:
         """Return when a row was enqueued (in any notified process), after 1 s or `seconds` at most."""

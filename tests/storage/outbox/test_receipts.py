@@ -22,7 +22,7 @@ from tests.storage.outbox.test_store import (
 )
 from tests.storage.outbox.test_store import ledger as ledger
 from tests.storage.outbox.test_store import outbox as outbox
-from tests.support.databases import NOW, dump_table
+from tests.support.databases import NOW, count_rows, dump_table
 
 UNKNOWN_OUTCOME = DeliveryOutcome("unknown", "africastalking")
 FAILED_RECEIPT = Receipt("africastalking", "ATXid_1", "failed", "Rejected", "UserInBlackList")
@@ -119,3 +119,32 @@ async def test_receipts_of_unknown_messages_are_kept_without_effect(
     await outbox.record_receipt(hostile, NOW)
     await outbox.record_receipt(hostile, NOW)
     assert (await dump_table(database, "receipts")).count("africastalking") == 1
+
+
+OPT_OUT_REASONS = [("UserInBlackList", 1), ("21610", 1), ("Rejected", 0), ("30003", 0)]
+
+
+@pytest.mark.parametrize(("reason", "opt_outs"), OPT_OUT_REASONS)
+async def test_an_opt_out_told_by_a_receipt_is_remembered(
+    outbox: SqlOutbox, ledger: SqlLedger, database: Database, reason: str, opt_outs: int
+) -> None:
+    await enqueue_items(ledger, build_notice())
+    await outbox.record_outcome(await claim_one(outbox), SENT_OUTCOME, NOW)
+    for _ in range(2):
+        await outbox.record_receipt(replace(FAILED_RECEIPT, reason=reason), NOW)
+    assert await count_rows(database, "opt_outs") == opt_outs
+    await enqueue_items(ledger, build_notice("next"))
+    assert await claim_batch(outbox) == ([] if opt_outs else ["next"])
+
+
+async def test_an_opt_out_told_before_the_answer_is_remembered(
+    outbox: SqlOutbox, ledger: SqlLedger, database: Database
+) -> None:
+    await enqueue_items(ledger, build_notice())
+    parcel = await claim_one(outbox)
+    await outbox.record_receipt(FAILED_RECEIPT, NOW)
+    assert await count_rows(database, "opt_outs") == 0
+    await outbox.record_outcome(parcel, SENT_OUTCOME, NOW)
+    row = await outbox.find_row(parcel.id)
+    assert row is not None and (row.state, row.reason) == ("failed", "UserInBlackList")
+    assert await count_rows(database, "opt_outs") == 1

@@ -1,0 +1,35 @@
+"""Opt-outs told by a delivery receipt: the recipient of a failed SMS is not written to again."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from flows.domain.records import AuditEntry
+from storage.audit.trail import AuditWriter
+from storage.sql.tables import opt_outs, outbox
+
+OPT_OUT_REASONS = frozenset({"userinblacklist", "21610"})
+"""Reasons, in small letters, with which a provider says that the recipient wants no messages of this sender:
+Africa's Talking `UserInBlackList`, Twilio's error 21610 (unsubscribed recipient)."""
+
+SELECT_RECIPIENT = select(outbox.c.operator, outbox.c.to, outbox.c.route).where(outbox.c.id == bindparam("row"))
+INSERT_OPT_OUT = upsert(opt_outs).on_conflict_do_nothing(
+    index_elements=[opt_outs.c.operator, opt_outs.c.number]
+)
+
+
+def record_reported_opt_out(
+    connection: Connection, audit_writer: AuditWriter, row_id: int, reason: str, now: datetime
+) -> None:
+    """Record the opt-out of a failed row's recipient, once, if the reason reports one."""
+    if reason.strip().casefold() not in OPT_OUT_REASONS:
+        return
+    row = connection.execute(SELECT_RECIPIENT, {"row": row_id}).one()
+    if row.route != "sms" or not row.to:
+        return
+    recipient = {"operator": row.operator, "number": row.to, "at": now}
+    if connection.execute(INSERT_OPT_OUT, recipient).rowcount:
+        audit_writer.append_entries(
+            connection, (AuditEntry(row.operator, row.to, "messages.stop", now, "sms"),)
+        )
