@@ -9,6 +9,7 @@ from typing import Any
 
 from gateway.demo import startup
 from gateway.demo.bss.data import BssRecords
+from gateway.demo.bss.fault_modes import PUBLISHED_TMF_HABITS
 from gateway.demo.bss.killbill_server import KillBillBss
 from gateway.demo.bss.tmf_server import TmfBss
 from gateway.http.listening import serve_app
@@ -48,6 +49,7 @@ async def serve_demo_bss(kind: str, now: datetime | None = None) -> AsyncIterato
             operators[operator] = {"billing": "memory"}
             if kind != "memory":
                 book = BssRecords(build_operator_rows(operator, now or datetime.now(UTC)))
+                book.faults |= PUBLISHED_TMF_HABITS if kind == "tmf678" else set()
                 operators[operator] = await stack.enter_async_context(_serve_bss(kind, book))
         yield {"operators": operators} if operators else {}
 

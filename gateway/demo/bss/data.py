@@ -24,6 +24,8 @@ class BssRecords:
         default=lambda request: None, repr=False
     )
     """Returns a response to send instead; None lets the request through."""
+    faults: set[str] = field(default_factory=set)
+    """Names of the fault modes that are on (`fault_modes.BSS_FAULTS`)."""
     requests: list[tuple[str, str]] = field(default_factory=list, repr=False)
     """Method and path of every request."""
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
+from gateway.demo.bss import fault_modes
 from gateway.demo.bss.data import BssRecords, BssRow, json_number
 
 ITEM_TYPES = {"subscriptions": "RECURRING", "options": "RECURRING", "communications": "USAGE"}
@@ -71,9 +72,10 @@ class KillBillBss:
     async def _find_bundles(self, request: web.Request) -> web.StreamResponse:
         """Return bundles by external key, the line's number; an empty list for an unknown one."""
         wanted = request.query.get("externalKey", "")
-        return web.json_response(
-            [_bundle_json(each) for each in self.records.rows.people if each["msisdn"] == wanted]
-        )
+        unfiltered = "no_filter" in self.records.faults
+        people = [each for each in self.records.rows.people if unfiltered or each["msisdn"] == wanted]
+        every = [*fault_modes.former_owners(self.records, people), *people]
+        return web.json_response([_bundle_json(each) for each in every])
 
     async def _account_bundles(self, request: web.Request) -> web.StreamResponse:
         person = self._find_person(request)
@@ -85,9 +87,10 @@ class KillBillBss:
             for _, line in self.records.lines_of(row["number"])
         ]
         others = sorted({line["user"] for line in lines} - {person["msisdn"]})
-        return web.json_response(
-            [_bundle_json({**person, "msisdn": each}) for each in [person["msisdn"], *others]]
-        )
+        former = [{**person, "msisdn": "+40740999999", "ended": True}] if self.records.faults else []
+        strangers = self.records.rows.people if "no_filter" in self.records.faults else []
+        own = [{**person, "msisdn": each} for each in [person["msisdn"], *others]]
+        return web.json_response([_bundle_json(each) for each in [*former, *strangers, *own]])
 
     async def _get_account(self, request: web.Request) -> web.StreamResponse:
         person = self._find_person(request)
@@ -102,17 +105,24 @@ class KillBillBss:
         with_items = request.query.get("includeInvoiceComponents") == "true"
         with_void = request.query.get("includeVoidedInvoices") == "true"
         rows = [
-            each for each in self.records.bills_of(person["account"]) if with_void or not each.get("cancelled")
+            each
+            for each in self.records.bills_of("" if "no_filter" in self.records.faults else person["account"])
+            if with_void or not each.get("cancelled")
         ]
         return web.json_response([self._invoice_json(row, with_items=with_items) for row in rows])
 
     async def _paginate_invoices(self, request: web.Request) -> web.StreamResponse:
+        """Return a page of shallow invoices: without items, and with amounts of 0, as Kill Bill has them."""
         start, most = int(request.query.get("offset", 0)), int(request.query.get("limit", 100))
-        rows = list(self.records.bills_of())
-        headers = {"X-Killbill-Pagination-TotalNbRecords": str(len(rows))}
-        return web.json_response(
-            [self._invoice_json(row, with_items=True) for row in rows[start : start + most]], headers=headers
-        )
+        rows = [
+            {**self._invoice_json(row, with_items=False), "amount": 0.0, "balance": 0.0}
+            for row in self.records.bills_of()
+        ]
+        response = fault_modes.page_response(self.records, rows, start, most)
+        total = response.headers.pop("X-Total-Count", None)
+        if total:
+            response.headers["X-Killbill-Pagination-TotalNbRecords"] = total
+        return response
 
     def _find_bill(self, request: web.Request) -> BssRow | None:
         wanted = request.match_info["invoice"]
@@ -242,7 +252,7 @@ def _bundle_json(person: BssRow) -> BssRow:
         "billingPeriod": "MONTHLY",
         "phaseType": "EVERGREEN",
         "startDate": f"{person['since'].isoformat()}T00:00:00.000Z",
-        "state": "ACTIVE",
+        "state": "EXPIRED" if person.get("ended") else "ACTIVE",
     }
     return {
         "bundleId": bundle,

@@ -8,6 +8,7 @@ from typing import Any
 
 from aiohttp import ClientSession, web
 
+from gateway.demo.bss import fault_modes
 from gateway.demo.bss import tmf_resources as resources
 from gateway.demo.bss.data import BssRecords, BssRow
 
@@ -80,7 +81,9 @@ class TmfBss:
 
     def list_products(self) -> list[BssRow]:
         """Return every product; a product is a line."""
-        return [resources.line_product(self.records, person) for person in self.records.rows.people]
+        people = self.records.rows.people
+        every = [*fault_modes.former_owners(self.records, people), *people]
+        return [resources.line_product(self.records, person) for person in every]
 
     async def announce_bill(self, bill_id: str, event: str = "customerBillCreateEvent") -> list[int]:
         """Post a bill event to every registered listener and return the statuses they answered."""
@@ -120,13 +123,11 @@ class TmfBss:
             query = dict(request.query)
             fields = query.pop("fields", "")
             start, limit = int(query.pop("offset", 0)), int(query.pop("limit", 100))
-            matching = _sort_rows([row for row in rows() if _matches_query(row, query)], query.get("sort", ""))
-            page = [
-                resources.select_fields(row, fields, self.dialect, listed=True)
-                for row in matching[start : start + limit]
-            ]
-            counts = {"X-Total-Count": str(len(matching)), "X-Result-Count": str(len(page))}
-            return web.json_response(page, headers=counts)
+            faults, sort_key = self.records.faults, query.pop("sort", "")
+            matching = [row for row in rows() if "no_filter" in faults or _matches_query(row, query)]
+            ordered = matching if "no_sort" in faults else _sort_rows(matching, sort_key)
+            listed = [resources.select_fields(row, fields, self.dialect, listed=True) for row in ordered]
+            return fault_modes.page_response(self.records, listed, start, limit)
 
         return listing
 
@@ -205,7 +206,7 @@ def _sort_rows(rows: list[BssRow], sort_key: str) -> list[BssRow]:
 
 def _matches_query(row: BssRow, query: dict[str, str]) -> bool:
     """Return whether a row matches all filters, given by dotted names with optional comparisons."""
-    return all(_matches_filter(row, name, wanted) for name, wanted in query.items() if name != "sort")
+    return all(_matches_filter(row, name, wanted) for name, wanted in query.items())
 
 
 def _matches_filter(row: BssRow, name: str, wanted: str) -> bool:
