@@ -1,11 +1,14 @@
 """Retention schedule: how long each kind of record is kept; the worker applies it every hour."""
 
+import logging
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, func, select, text, tuple_, update
 
+from flows.domain.failures import Unavailable
 from storage.audit import trail as trail
 from storage.sql.engine import Database
 from storage.sql.tables import (
@@ -21,6 +24,7 @@ from storage.sql.tables import (
     receipts,
 )
 
+log = logging.getLogger("dialtree.maintenance")
 DAY = timedelta(days=1)
 FINAL_STATES = ("sent", "delivered", "failed", "dead", "expired", "opted_out", "unknown")
 _BEFORE = bindparam("before", type_=outbox.c.changed_at.type)
@@ -28,36 +32,60 @@ _FINISHED_BEFORE = (outbox.c.state.in_(FINAL_STATES), outbox.c.due_at.is_(None),
 _YOUNGEST_EXPIRED_SEQ = select(func.max(audit.c.seq)).where(audit.c.at < _BEFORE).scalar_subquery()
 
 
+BATCH_ROWS = 10_000
+"""Rows of one transaction: short enough for what waits behind it, and nothing is lost when one fails."""
+BATCH_SECONDS = 60.0
+"""Time limit of one batch, on the server as well: a cold table takes longer than other statements may."""
+
+
 @dataclass(frozen=True, slots=True)
 class RetentionRule:
-    """How long one kind of record is kept, and the statement that deletes it."""
+    """How long one kind of record is kept: the rows to delete, or to overwrite with `values`."""
 
     name: str
     period: timedelta
-    statement: Any
+    table: Table
+    conditions: tuple[Any, ...]
+    values: Mapping[str, Any] | None = None
+
+    def batch_statement(self) -> Any:
+        """Return the statement that deletes or overwrites at most `batch` rows older than `before`.
+
+        The conditions stand in it twice: rows renewed meanwhile by others must not be deleted.
+        """
+        key = self.table.primary_key.columns
+        batch = select(*key).where(*self.conditions).limit(bindparam("batch"))
+        due = (*self.conditions, tuple_(*key).in_(batch))
+        if self.values is None:
+            return delete(self.table).where(*due)
+        return update(self.table).where(*due).values(**self.values)
 
 
 RETENTION_RULES = (
-    RetentionRule("codes", DAY, delete(codes).where(codes.c.expires_at < _BEFORE)),
-    RetentionRule("wrong codes", DAY, delete(code_tries).where(code_tries.c.since < _BEFORE)),
-    RetentionRule("codes sent", DAY, delete(code_sends).where(code_sends.c.since < _BEFORE)),
-    RetentionRule("code budgets", DAY, delete(code_budgets).where(code_budgets.c.since < _BEFORE)),
-    RetentionRule("wrong passwords", DAY, delete(password_tries).where(password_tries.c.since < _BEFORE)),
-    RetentionRule("keys of changes", 7 * DAY, delete(changes).where(changes.c.at < _BEFORE)),
+    RetentionRule("codes", DAY, codes, (codes.c.expires_at < _BEFORE,)),
+    RetentionRule("wrong codes", DAY, code_tries, (code_tries.c.since < _BEFORE,)),
+    RetentionRule("codes sent", DAY, code_sends, (code_sends.c.since < _BEFORE,)),
+    RetentionRule("code budgets", DAY, code_budgets, (code_budgets.c.since < _BEFORE,)),
+    RetentionRule("wrong passwords", DAY, password_tries, (password_tries.c.since < _BEFORE,)),
+    RetentionRule("keys of changes", 7 * DAY, changes, (changes.c.at < _BEFORE,)),
     RetentionRule(
         "what links held",
         timedelta(0),
-        update(links).where(links.c.expires_at < _BEFORE, links.c.value != "").values(value="", opens=0),
+        links,
+        (links.c.expires_at < _BEFORE, links.c.value != ""),
+        {"value": "", "opens": 0},
     ),
-    RetentionRule("links", 30 * DAY, delete(links).where(links.c.expires_at < _BEFORE)),
+    RetentionRule("links", 30 * DAY, links, (links.c.expires_at < _BEFORE,)),
     RetentionRule(
         "bodies of messages",
         30 * DAY,
-        update(outbox).where(*_FINISHED_BEFORE, outbox.c.payload.is_not(None)).values(payload=None),
+        outbox,
+        (*_FINISHED_BEFORE, outbox.c.payload.is_not(None)),
+        {"payload": None},
     ),
-    RetentionRule("messages", 365 * DAY, delete(outbox).where(*_FINISHED_BEFORE)),
-    RetentionRule("receipts", 365 * DAY, delete(receipts).where(receipts.c.at < _BEFORE)),
-    RetentionRule("audit trail", trail.RETENTION, delete(audit).where(audit.c.seq < _YOUNGEST_EXPIRED_SEQ)),
+    RetentionRule("messages", 365 * DAY, outbox, _FINISHED_BEFORE),
+    RetentionRule("receipts", 365 * DAY, receipts, (receipts.c.at < _BEFORE,)),
+    RetentionRule("audit trail", trail.RETENTION, audit, (audit.c.seq < _YOUNGEST_EXPIRED_SEQ,)),
 )
 """The retention rules; `period` counts from expiry for codes and links, else from the last change.
 
@@ -67,13 +95,36 @@ as long as the account.
 """
 
 
-async def apply_retention(database: Database, now: datetime) -> dict[str, int]:
-    """Delete what is past its retention period; return the number of rows of each kind."""
+async def apply_retention(database: Database, now: datetime, batch_rows: int = BATCH_ROWS) -> dict[str, int]:
+    """Delete what is past its retention period; return the number of rows of each kind.
+
+    Works in batches, each committed by itself. A rule that fails is logged as `retention.rule_failed` and
+    does not keep the others from being applied; it goes on where it stopped the next time.
+    """
     counts: dict[str, int] = {}
     for rule in RETENTION_RULES:
-        counts[rule.name] = await database.write(lambda c, rule=rule: _apply_rule(c, rule, now), seconds=60)  # type: ignore[misc]
+        counts[rule.name] = 0
+        try:
+            async for count in _apply_in_batches(database, rule, now, batch_rows):
+                counts[rule.name] += count
+        except Unavailable as failure:
+            extra = {"table": rule.name, "failure": type(failure).__name__, "count": counts[rule.name]}
+            log.warning("retention.rule_failed", extra=extra)
     return counts
 
 
-def _apply_rule(connection: Connection, rule: RetentionRule, now: datetime) -> int:
-    return int(connection.execute(rule.statement, {"before": now - rule.period}).rowcount)
+async def _apply_in_batches(
+    database: Database, rule: RetentionRule, now: datetime, batch_rows: int
+) -> AsyncIterator[int]:
+    """Apply one rule batch by batch and yield the rows of each, until a batch is not full."""
+    statement, parameters = rule.batch_statement(), {"before": now - rule.period, "batch": batch_rows}
+
+    def apply_batch(connection: Connection) -> int:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text(f"SET LOCAL statement_timeout = '{BATCH_SECONDS:.0f}s'"))
+        return int(connection.execute(statement, parameters).rowcount)
+
+    count = batch_rows
+    while count >= batch_rows:
+        count = await database.write(apply_batch, seconds=BATCH_SECONDS)
+        yield count
