@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from flows.engine.load_shedding import MAX_CONCURRENT_TURNS
+from gateway.delivery.mail.mail_address import parse_sender
 from gateway.http.client_address import parse_networks
 from gateway.providers.contract import Provider
 from menus.model.user_error import UserError
@@ -39,10 +40,18 @@ class RouteSettings(Section):
 
     sms: tuple[str, ...] = ()
     """SMS providers in order of preference, e.g. `africastalking`; the others are used on failover."""
-    email: str = Field(default="", pattern=r"^(smtps?://[^/\s]+)?$", repr=False)
-    """Mail relay: `smtp://host:port` or `smtps://user:password@host`."""
+    email: str = Field(default="", pattern=r"^(smtp(s|\+starttls)?://[^/\s]+)?$", repr=False)
+    """Mail relay: `smtps://user:password@host`, `smtp+starttls://...` (TLS demanded) or `smtp://host:port`."""
     email_from: str = ""
     """From address of e-mail; by default `no-reply@` and the host of `public_url`."""
+
+    @field_validator("email_from")
+    @classmethod
+    def _check_sender(cls, sender: str) -> str:
+        """Accept one address with or without a name; a bounce of anything else reaches nobody."""
+        if sender:
+            parse_sender(sender)
+        return sender
 
     @field_validator("sms", mode="before")
     @classmethod

@@ -2,9 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from flows.domain.bill_cycle import CyclePage, RejectedBill
 from flows.domain.ports import BillingCycles
@@ -87,15 +89,19 @@ class BillRun:
         started_at = self.clock()
         pages = self.cycles.list_issued_bills(first, last)
         writing: asyncio.Task[None] | None = None
-        async for page in _prefetch_pages(pages):
-            notices = await self._build_notices(page)
+        try:
+            async with aclosing(_prefetch_pages(pages)) as prefetched:
+                async for page in prefetched:
+                    notices = await self._build_notices(page)
+                    if writing:
+                        await writing
+                    writing = asyncio.create_task(self._enqueue_notices(notices))
+                    self.progress.seconds = self.clock() - started_at
+                    on_progress(self.progress)
             if writing:
                 await writing
-            writing = asyncio.create_task(self._enqueue_notices(notices))
-            self.progress.seconds = self.clock() - started_at
-            on_progress(self.progress)
-        if writing:
-            await writing
+        finally:
+            await _finish_task(writing)
         self.progress.seconds = self.clock() - started_at
         return self.progress
 
@@ -120,12 +126,22 @@ class BillRun:
 NO_PREFERENCE = Preference()
 
 
-async def _prefetch_pages(pages: AsyncIterator[CyclePage]) -> AsyncIterator[CyclePage]:
-    """Yield the pages, requesting each while the one before is worked on."""
+async def _prefetch_pages(pages: AsyncIterator[CyclePage]) -> AsyncGenerator[CyclePage, None]:
+    """Yield the pages, requesting each while the one before is worked on; closed, it requests no more."""
     upcoming = asyncio.ensure_future(anext(pages, None))
-    while (page := await upcoming) is not None:
-        upcoming = asyncio.ensure_future(anext(pages, None))
-        yield page
+    try:
+        while (page := await upcoming) is not None:
+            upcoming = asyncio.ensure_future(anext(pages, None))
+            yield page
+    finally:
+        upcoming.cancel()
+        await _finish_task(upcoming)
+
+
+async def _finish_task(task: asyncio.Future[Any] | None) -> None:
+    """Wait until a task has ended; its exception, if any, was or is raised elsewhere."""
+    if task is not None:
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def parse_cycle(name: str, today: date) -> tuple[date, date]:

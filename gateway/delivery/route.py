@@ -1,6 +1,7 @@
 """Outbound route of an operator: ordered providers with failover, rate limit and concurrency limit."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,6 +13,7 @@ from flows.domain.records import OutboundMessage
 from gateway.delivery.token_bucket import TokenBucket
 from gateway.providers.contract import Sender, SentMessage
 
+log = logging.getLogger("dialtree.delivery")
 CALL_TIMEOUT_SECONDS = 9.0
 """Time limit of a provider call; past it the outcome is unknown."""
 URGENT_KINDS = frozenset({"code", "reply"})
@@ -97,6 +99,7 @@ class RouteProvider:
         if isinstance(outcome, TryLater) and outcome.retry_after_seconds:
             self.breaker.pause_for(outcome.retry_after_seconds)
         elif isinstance(outcome, Misconfigured):
+            log.error("delivery.sender_refused", extra={"provider": self.breaker.name, "failure": str(outcome)})
             self.breaker.record_failure(at_once=True)
         elif isinstance(outcome, TryLater | OutcomeUnknown) and not isinstance(outcome, NotNow):
             self.breaker.record_failure()

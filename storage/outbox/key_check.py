@@ -1,4 +1,4 @@
-"""Known-plaintext check of the secret key: a process with another key stops before it reads the outbox."""
+"""Known-plaintext check of the secret key: a start with another key is refused."""
 
 from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.dialects.postgresql import insert

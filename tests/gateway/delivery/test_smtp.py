@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope
 
-from flows.domain.failures import Failure, Misconfigured, OutcomeUnknown, Rejected, TryLater
+from flows.domain.failures import Failure, Misconfigured, NotNow, OutcomeUnknown, Rejected, TryLater
 from flows.domain.records import OutboundMessage
 from gateway.delivery.smtp import SmtpSender, parse_smtp_url
 
@@ -90,7 +90,18 @@ async def test_a_repeat_is_the_same_message() -> None:
 
 
 ANSWERS: list[tuple[str, str, type[Failure]]] = [
-    ("RCPT", "450 busy", TryLater),
+    ("RCPT", "450 4.2.0 greylisted", NotNow),
+    ("RCPT", "452 4.2.2 mailbox full", NotNow),
+    ("RCPT", "451 4.3.2 system not accepting", TryLater),
+    ("RCPT", "421 4.3.0 closing", TryLater),
+    ("RCPT", "554 5.7.1 Relay access denied", Misconfigured),
+    ("RCPT", "550 5.7.1 not on this list", Rejected),
+    ("RCPT", "550 5.7.60 no permission to send as this sender", Misconfigured),
+    ("MAIL", "553 5.7.1 sender address rejected", Misconfigured),
+    ("MAIL", "550 no", Misconfigured),
+    ("MAIL", "501 5.1.7 bad address", Misconfigured),
+    ("DATA", "550 5.7.26 unauthenticated mail is prohibited", Misconfigured),
+    ("DATA", "452 4.2.2 mailbox full", NotNow),
     ("RCPT", "550 nobody here", Rejected),
     ("MAIL", "421 closing", TryLater),
     ("MAIL", "530 log in first", Misconfigured),

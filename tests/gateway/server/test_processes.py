@@ -7,6 +7,7 @@ import re
 import signal
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from aiohttp import ClientError, ClientSession
 from flows.domain.records import DeliveryOutcome
 from gateway.cli import outbox as outbox_cli
 from storage.ledger.sql_ledger import SqlLedger
+from storage.outbox.key_check import verify_secret_key
 from storage.outbox.sql_outbox import SqlOutbox
 from storage.sql.engine import Database, connect
 from storage.sql.migrate import upgrade_database
@@ -25,7 +27,7 @@ from tests.support.server_processes import RedisServer, poll_until, wait_until
 
 CONFIG = """
 public_url = "https://gw.example.net"
-secret_key = "a key for the tests and nothing else"
+secret_key = "a secret for the tests, nowhere else"
 red_seconds = 0
 [operators.orange-ro.routes]
 {routes}
@@ -67,6 +69,15 @@ async def test_settings_that_cannot_work_stop_the_start(
 ) -> None:
     status, errors = await wait_for_output(await start_dialtree(tmp_path, *command, routes=routes))
     assert status == 2 and errors.startswith(f"{field}: ")
+
+
+async def test_a_worker_with_another_key_stops_at_start(tmp_path: Path) -> None:
+    database = connect(f"sqlite:///{tmp_path / 'own.db'}")
+    await upgrade_database(database)
+    await verify_secret_key(database, replace(SECRET, value="the key of the other processes"))
+    await database.close()
+    status, errors = await wait_for_output(await start_dialtree(tmp_path, "worker"))
+    assert status == 2 and errors.startswith("secret_key: is not the key")
 
 
 async def test_a_worker_told_to_go_ends_well(tmp_path: Path) -> None:
