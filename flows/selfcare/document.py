@@ -16,9 +16,12 @@ SIGNED_FORMATS = frozenset({"PAdES", "XAdES", "CAdES", "JAdES"})
 
 
 async def send_link_by_sms(request: ActionRequest) -> Outcome:
-    """Send an SMS link to the file the screen names: `pdf`, `original`, `copy`, `archive` (R2, M12, F6, B8)."""
+    """Send an SMS link to the file the screen names (R2, M12, F6, F10, B8).
+
+    That is `pdf`, `duplicate`, `original`, `copy` or `archive`.
+    """
     change = file_links.link_by_sms(
-        request, _requested_file(request), f"document.{request.argument}_notice", request.facts
+        request, _requested_file(request), f"document.{_text_name(request)}_notice", request.facts
     )
     return Outcome(await request.ports.ledger.commit(change))
 
@@ -29,7 +32,7 @@ async def send_link_by_email(request: ActionRequest) -> Outcome:
     if to is None:
         return Outcome("address")
     change = file_links.link_by_email(
-        request, _requested_file(request), f"document.{request.argument}", to.value, request.facts
+        request, _requested_file(request), f"document.{_text_name(request)}", to.value, request.facts
     )
     return Outcome(await request.ports.ledger.commit(change), {"email": to})
 
@@ -64,6 +67,11 @@ def _requested_file(request: ActionRequest) -> LinkedFile:
     kind = "original" if request.argument == "copy" else request.argument
     bill = "" if kind == "archive" else selected_bill(request)
     return LinkedFile(cast(FileKind, kind), request.require_subscriber().account, request.caller, bill)
+
+
+def _text_name(request: ActionRequest) -> str:
+    """Return the part of the texts' names that tells files apart; a duplicate is announced like the bill."""
+    return "pdf" if request.argument == "duplicate" else request.argument
 
 
 ACTIONS = {

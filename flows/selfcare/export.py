@@ -1,23 +1,17 @@
 """CSV export of a bill over several billing centres, built when its link is opened (B4, B5)."""
 
-import csv
-import io
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
 from flows.domain.actions import ActionRequest, Outcome, define_action
 from flows.domain.records import Bill, BillLine
+from flows.selfcare.csv_format import RAW_FORMAT, CsvFormat, encode_csv
 from flows.selfcare.invoice import published_bills
 from flows.services import file_links
 from flows.services.file_links import LinkedFile
 from menus.model.facts import Count, Rows, Text
 
-CSV_HEADER = ("bill", "issued", "centre", "user", "rubric", "label", "amount", "currency")
-FORMULA_PREFIXES = tuple("=+-@\t\r\n'＝＋－＠")
-"""First characters of a cell that a spreadsheet might run as a formula; ' because we quote with it."""
-_AMOUNT_PATTERN = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 MAX_ROOTS = 9
 
 
@@ -82,23 +76,14 @@ def lines_to_export(lines: Iterable[BillLine], file: LinkedFile) -> list[BillLin
     return [line for line in lines if line.centre and (not file.root or centre_root(line.centre) == file.root)]
 
 
-def export_csv(bill: Bill, lines: Sequence[BillLine], file: LinkedFile, currency: str) -> bytes:
-    """Return the export as CSV (RFC 4180, UTF-8): every line, or sums per centre and rubric (`totals`)."""
+def export_csv(
+    bill: Bill, lines: Sequence[BillLine], file: LinkedFile, currency: str, csv_format: CsvFormat = RAW_FORMAT
+) -> bytes:
+    """Return the export as CSV: every line, or sums per centre and rubric (`totals`)."""
     rows = lines_to_export(lines, file)
     rows = list(_sum_by_centre(rows)) if file.detail_level == "totals" else rows
-    return encode_csv([CSV_HEADER, *(_csv_cells(bill, line, currency) for line in rows)])
-
-
-def encode_csv(rows: Iterable[Iterable[str]]) -> bytes:
-    """Encode rows as CSV with every cell safe from spreadsheet formula injection."""
-    out = io.StringIO(newline="")
-    csv.writer(out, lineterminator="\r\n").writerows([escape_formula(cell) for cell in row] for row in rows)
-    return out.getvalue().encode("utf-8", "replace")
-
-
-def escape_formula(cell: str) -> str:
-    """Prefix a cell with an apostrophe when a spreadsheet might run it; plain amounts stay numbers."""
-    return f"'{cell}" if cell.startswith(FORMULA_PREFIXES) and not _AMOUNT_PATTERN.fullmatch(cell) else cell
+    cells = [_csv_cells(bill, line, currency, csv_format) for line in rows]
+    return encode_csv([csv_format.header, *cells], csv_format)
 
 
 def _sum_by_centre(lines: Sequence[BillLine]) -> Iterator[BillLine]:
@@ -109,9 +94,9 @@ def _sum_by_centre(lines: Sequence[BillLine]) -> Iterator[BillLine]:
         yield BillLine(rubric, "", amount, centre=centre)
 
 
-def _csv_cells(bill: Bill, line: BillLine, currency: str) -> tuple[str, ...]:
-    issued, amount = bill.issued.isoformat(), str(line.amount)
-    return bill.number, issued, line.centre, line.user, line.rubric, line.label, amount, currency
+def _csv_cells(bill: Bill, line: BillLine, currency: str, csv_format: CsvFormat) -> tuple[str, ...]:
+    amount, rubric = csv_format.format_amount(line.amount), csv_format.format_rubric(line.rubric)
+    return bill.number, bill.issued.isoformat(), line.centre, line.user, rubric, line.label, amount, currency
 
 
 ACTIONS = {

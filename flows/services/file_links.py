@@ -12,7 +12,8 @@ from menus.model.facts import Email, Facts, Text
 
 LINK_LIFETIME, MAX_OPENS = timedelta(hours=72), 5
 """Lifetime of a link and how often it can be opened; each opening needs a code sent separately."""
-FileKind = Literal["pdf", "original", "archive", "export"]
+FileKind = Literal["pdf", "duplicate", "original", "archive", "export"]
+"""`pdf`: the issuer's document, or our summary where there is none; `duplicate`: the same, named as such."""
 
 
 @dataclass(frozen=True, slots=True)

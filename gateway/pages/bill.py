@@ -12,11 +12,13 @@ from flows.domain.failures import Failure, NotFound
 from flows.domain.records import AuditEntry, ChangeSet, LinkPurpose, MagicLink, Secret
 from flows.selfcare import invoice
 from flows.services.eligibility import ineligibility_outcome
+from flows.services.file_links import LinkedFile
 from gateway.pages import responses
 from gateway.pages.action_request import build_action_request
-from gateway.pages.bill_pdf import PdfRenderer
 from gateway.pages.bill_view import Statement, build_statement
 from gateway.pages.csrf import CookieJar, CsrfTokens
+from gateway.pages.file_builder import FileBuilder
+from gateway.pages.file_jobs import FileJobs
 from gateway.pages.form_input import FormInput
 from gateway.pages.page_request import PageRequest
 from gateway.pages.sealed_token import TokenSealer
@@ -63,7 +65,8 @@ class BillPage:
     csrf_tokens: CsrfTokens
     token_sealer: TokenSealer = field(repr=False)
     make_token: Callable[[], str] = field(repr=False)
-    pdf_renderer: PdfRenderer = field(default_factory=PdfRenderer, repr=False)
+    file_builder: FileBuilder = field(default_factory=FileBuilder, repr=False)
+    file_jobs: FileJobs = field(default_factory=FileJobs, repr=False)
 
     async def view(self, request: PageRequest) -> web.Response:
         """Show the bill of the visitor's login; without a login, the form."""
@@ -92,15 +95,22 @@ class BillPage:
         return responses.html_page(request, "bill_login.html", "page.bill_title", values, status)
 
     async def download_pdf(self, request: PageRequest) -> web.Response:
-        """Return the bill as a PDF; without a login, redirect to the form."""
+        """Return the issuer's document, or our summary; without a login, redirect to the form."""
         login = await self._find_login(request)
         try:
-            result = await _read_bill(request, login, "web.document") if login else ""
+            bound = await _bind_login(request, login) if login else ""
         except NotFound:
-            result = ""
-        if not isinstance(result, Statement):
+            bound = ""
+        if isinstance(bound, str):
             return responses.see_other(request.self_url)
-        return responses.pdf_file(await self.pdf_renderer.render(result, request.now), result.number)
+        built = await self.file_jobs.await_file(
+            f"{request.operator} {request.login_token} {request.language}",
+            lambda: self.file_builder.build_file(request, _bill_file(bound)),
+        )
+        if built is None:
+            return responses.file_preparing_page(request, "page.file_title", {"url": _pdf_url(request)})
+        _record_reading(request, bound, "web.document")
+        return responses.file_attachment(built.data, built.name, built.suffix)
 
     async def _find_login(self, request: PageRequest) -> BillLogin | None:
         """Return the visitor's login; None when there is none or it has expired."""
@@ -145,7 +155,7 @@ class BillPage:
     async def _show_bill(self, request: PageRequest, login: BillLogin) -> web.Response:
         """Show the bill, or the reason why there is none."""
         try:
-            result = await _read_bill(request, login, "web.bill")
+            result = await _read_bill(request, login)
         except NotFound:
             return self.show_form(request, "page.refused", 200)
         found = (
@@ -165,20 +175,31 @@ async def _bind_if_answered(request: PageRequest, login: BillLogin) -> BillLogin
     return login if isinstance(bound, str) else bound
 
 
-async def _read_bill(request: PageRequest, login: BillLogin, audit_action: str) -> Statement | str:
-    """Return the login's bill, or the text that says why there is none; NotFound for an unknown number.
-
-    `audit_action` is the action recorded in the audit log.
-    """
-    bound = login if login.bill else await _bind_to_bill(request, login)
+async def _read_bill(request: PageRequest, login: BillLogin) -> Statement | str:
+    """Return the login's bill, or the text that says why there is none; NotFound for an unknown number."""
+    bound = await _bind_login(request, login)
     if isinstance(bound, str):
         return bound
     billing = request.ports.billing
     bill = await billing.get_bill(bound.account, bound.bill)
     lines = await billing.list_bill_lines(bound.account, bound.bill)
-    entry = AuditEntry(request.operator, bound.number, audit_action, request.now, "web", bill.id)
-    request.ports.ledger.record_audit_entry(entry)
+    _record_reading(request, bound, "web.bill")
     return build_statement(request, bill, lines, bound.number)
+
+
+async def _bind_login(request: PageRequest, login: BillLogin) -> BillLogin | str:
+    """Return the login with account and bill, looked up where billing did not answer when the login began."""
+    return login if login.bill else await _bind_to_bill(request, login)
+
+
+def _record_reading(request: PageRequest, login: BillLogin, action: str) -> None:
+    """Record in the audit log that the login's bill was read."""
+    entry = AuditEntry(request.operator, login.number, action, request.now, "web", login.bill)
+    request.ports.ledger.record_audit_entry(entry)
+
+
+def _bill_file(login: BillLogin) -> LinkedFile:
+    return LinkedFile("pdf", login.account, login.number, login.bill)
 
 
 async def _bind_to_bill(request: PageRequest, login: BillLogin) -> BillLogin | str:

@@ -2,13 +2,13 @@
 
 import asyncio
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from fpdf import FPDF
-from fpdf.enums import Align
+from fpdf.enums import Align, MethodReturnValue
 
 from gateway.pages.bill_view import BillRow, Statement
 from gateway.pages.languages import text_direction
@@ -49,6 +49,8 @@ def render_pdf(statement: Statement, created_at: datetime) -> bytes:
 
 def _draw_statement(pdf: FPDF, statement: Statement, start: Align) -> None:
     _draw_line(pdf, statement.operator, 12, start)
+    for notice in statement.notices:
+        _draw_line(pdf, notice, 14, start)
     _draw_line(pdf, statement.title, 18, start)
     _draw_rows(pdf, statement.rows, start)
     _draw_line(pdf, statement.detail_title, 14, start)
@@ -58,19 +60,35 @@ def _draw_statement(pdf: FPDF, statement: Statement, start: Align) -> None:
 def _draw_line(pdf: FPDF, text: str, size: int, start: Align) -> None:
     pdf.set_font(FONT_FAMILY, size=size)
     _set_text_direction(pdf, text)
-    pdf.cell(0, LINE_MM * 1.5, text, align=start, new_x="LMARGIN", new_y="NEXT")
+    pdf.multi_cell(0, LINE_MM * 1.5, text, align=start, new_x="LMARGIN", new_y="NEXT")
 
 
 def _draw_rows(pdf: FPDF, rows: Iterable[BillRow], start: Align) -> None:
     """Draw labels where the language starts, values on the other side."""
     pdf.set_font(FONT_FAMILY, size=11)
-    width = pdf.epw / 2
     for label, value in rows:
         left, right = (label, value) if start is Align.L else (value, label)
-        _set_text_direction(pdf, left)
-        pdf.cell(width, LINE_MM, left, border="B", align=Align.L)
-        _set_text_direction(pdf, right)
-        pdf.cell(width, LINE_MM, right, border="B", align=Align.R, new_x="LMARGIN", new_y="NEXT")
+        _draw_row(pdf, ((left, Align.L), (right, Align.R)))
+
+
+def _draw_row(pdf: FPDF, cells: Sequence[tuple[str, Align]]) -> None:
+    """Draw cells side by side and a line below them; long texts wrap, words too long for a line are broken."""
+    width = pdf.epw / len(cells)
+    height = max(_text_height(pdf, text, width) for text, _ in cells)
+    if pdf.will_page_break(height):
+        pdf.add_page()
+    top = pdf.y
+    for place, (text, align) in enumerate(cells):
+        pdf.set_xy(pdf.l_margin + place * width, top)
+        _set_text_direction(pdf, text)
+        pdf.multi_cell(width, LINE_MM, text, align=align)
+    pdf.line(pdf.l_margin, top + height, pdf.l_margin + pdf.epw, top + height)
+    pdf.set_xy(pdf.l_margin, top + height)
+
+
+def _text_height(pdf: FPDF, text: str, width: float) -> float:
+    _set_text_direction(pdf, text)
+    return float(pdf.multi_cell(width, LINE_MM, text, dry_run=True, output=MethodReturnValue.HEIGHT))
 
 
 def _set_text_direction(pdf: FPDF, text: str) -> None:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from flows.domain.records import Bill, BillLine
@@ -13,6 +13,8 @@ from menus.model.facts import Fact, Money, Rows, Text
 
 BillRow = tuple[str, str]
 """A label and its value, plain text."""
+SUMMARY_ROWS = ("seller", "customer", "period", "issued", "net")
+"""Rows a summary has besides those of the page: its text names."""
 FACT_NAMES = ("line", "bill_number", "total", "tax", "remaining", "due", "state")
 
 
@@ -30,6 +32,8 @@ class Statement:
     detail_title: str
     detail_header: BillRow
     detail_rows: tuple[BillRow, ...] = field(repr=False)
+    notices: tuple[str, ...] = ()
+    """Said above the title: that this is a duplicate, or not the bill itself."""
 
 
 def build_statement(request: PageRequest, bill: Bill, lines: Sequence[BillLine], msisdn: str) -> Statement:
@@ -46,6 +50,25 @@ def build_statement(request: PageRequest, bill: Bill, lines: Sequence[BillLine],
         detail_title=request.plain_text("page.detail"),
         detail_header=(request.plain_text("page.rubric"), request.plain_text("page.amount")),
         detail_rows=tuple(_detail_rows(request, lines)),
+    )
+
+
+def as_summary(
+    request: PageRequest, statement: Statement, bill: Bill, customer: str, *, is_duplicate: bool = False
+) -> Statement:
+    """Return the statement marked as a summary without fiscal value, with seller, customer and period.
+
+    The customer's number is masked: whoever finds the paper learns no account.
+    """
+    facts = bill_facts(bill, "")
+    dates = (_format_fact(request, facts[name]) for name in ("month", "issued", "net"))
+    about = zip(SUMMARY_ROWS, (request.menu.config.title, f"***{customer[-3:]}", *dates), strict=True)
+    marks = ("page.duplicate", "page.summary") if is_duplicate else ("page.summary",)
+    return replace(
+        statement,
+        title=f"{request.plain_text('page.bill_number')} {bill.number}",
+        rows=(*((request.plain_text(f"page.{name}"), text) for name, text in about), *statement.rows),
+        notices=tuple(request.plain_text(name) for name in marks),
     )
 
 

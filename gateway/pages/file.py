@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from aiohttp import web
 
@@ -13,6 +14,7 @@ from flows.services import file_links
 from gateway.pages import magic_links, responses
 from gateway.pages.action_request import build_action_request
 from gateway.pages.file_builder import FileBuilder
+from gateway.pages.file_jobs import FileJobs
 from gateway.pages.form_input import FormInput
 from gateway.pages.page_request import PageRequest
 from gateway.pages.sealed_token import TokenSealer
@@ -23,6 +25,9 @@ log = logging.getLogger("dialtree.pages")
 LINK_PURPOSE: LinkPurpose = "file"
 SEALED_LINK_FIELD = "slip"
 """The field that stands for the link's token, encrypted for this visitor."""
+TICKET_FIELD = "ticket"
+"""The field that says, encrypted for this visitor, that the code was right and the file is being built."""
+TICKET_LIFETIME = timedelta(minutes=5)
 FORM_INPUTS = (
     FormInput("code", 12, {"type": "text", "inputmode": "numeric", "autocomplete": "one-time-code"}),
 )
@@ -35,6 +40,7 @@ class FilePage:
     token_sealer: TokenSealer = field(repr=False)
     make_token: Callable[[], str] = field(repr=False)
     file_builder: FileBuilder = field(default_factory=FileBuilder, repr=False)
+    file_jobs: FileJobs = field(default_factory=FileJobs, repr=False)
 
     async def view(self, request: PageRequest) -> web.Response:
         """Show the page the link leads to; viewing it sends no code."""
@@ -78,15 +84,41 @@ class FilePage:
         file = _parse_link(link)
         if link is None or file is None:
             return magic_links.link_expired_page(request)
-        if not await _code_is_valid(request, file.number):
-            return self._code_form(request, file, sealed_link, "page.refused")
-        return await self._send_file(request, link, file)
+        if self._is_collecting(request, link) or await _code_is_valid(request, file.number):
+            return await self._send_file(request, link, file)
+        return self._code_form(request, file, sealed_link, "page.refused")
+
+    def _is_collecting(self, request: PageRequest, link: MagicLink) -> bool:
+        """Return whether this visitor has given the code of this link already and waits for the file."""
+        words = self.token_sealer.unseal_words(
+            request.form_fields.get(TICKET_FIELD, ""), _ticket_label(request)
+        )
+        return (
+            words is not None
+            and words[1] == link.token.value
+            and request.now < datetime.fromisoformat(words[0])
+        )
+
+    def _preparing_page(self, request: PageRequest, link: MagicLink) -> web.Response:
+        """Say that the file is being prepared, with a button that asks for it again without a second code."""
+        expires_at = (request.now + TICKET_LIFETIME).isoformat()
+        hidden = {
+            SEALED_LINK_FIELD: self.token_sealer.seal_words((link.token.value,), _seal_label(request)),
+            TICKET_FIELD: self.token_sealer.seal_words((expires_at, link.token.value), _ticket_label(request)),
+        }
+        log.info("pages.file_preparing", extra={"operator": request.operator})
+        return responses.file_preparing_page(request, "page.file_title", {"hidden": hidden})
 
     async def _send_file(
         self, request: PageRequest, link: MagicLink, file: file_links.LinkedFile
     ) -> web.Response:
         """Send the file; it is built first, so that only a file that exists uses up an opening."""
-        built = await self.file_builder.build_file(request, file)
+        built = await self.file_jobs.await_file(
+            f"{request.operator} {link.token.value} {request.language} {request.is_raw}",
+            lambda: self.file_builder.build_file(request, file),
+        )
+        if built is None:
+            return self._preparing_page(request, link)
         if await request.ports.ledger.use_link(link.token, LINK_PURPOSE, request.now) is None:
             return magic_links.link_expired_page(request)
         entry = AuditEntry(
@@ -130,3 +162,8 @@ async def _code_is_valid(request: PageRequest, number: str) -> bool:
 def _seal_label(request: PageRequest) -> str:
     """Return a seal label of this page and visitor."""
     return f"file {request.path} {request.form_token}"
+
+
+def _ticket_label(request: PageRequest) -> str:
+    """Return a seal label of this page and visitor: no other sealed text passes for a ticket."""
+    return f"file ticket {request.path} {request.form_token}"

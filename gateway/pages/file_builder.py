@@ -5,16 +5,18 @@ import hashlib
 import io
 import stat
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
+from itertools import chain, count
 
 from flows.domain.failures import Down, NotFound
 from flows.domain.records import Bill, BillDocument
 from flows.selfcare import export
+from flows.selfcare.csv_format import RAW_FORMAT, local_format
 from flows.services.file_links import LinkedFile
 from gateway.pages import responses
 from gateway.pages.bill_pdf import PdfRenderer
-from gateway.pages.bill_view import build_statement
+from gateway.pages.bill_view import as_summary, build_statement
 from gateway.pages.page_request import PageRequest
 
 FILE_MODE = stat.S_IFREG | 0o644
@@ -41,27 +43,56 @@ class FileBuilder:
 
     async def build_file(self, request: PageRequest, file: LinkedFile) -> BuiltFile:
         """Build the file; NotFound when its bill is gone, Down when an original does not match its hash."""
-        if file.kind == "pdf":
-            return await self._build_pdf(request, file)
+        if file.kind in ("pdf", "duplicate"):
+            return await self._build_document(request, file)
         if file.kind == "original":
             original = await _fetch_original(request, file.account, file.bill_id)
             return BuiltFile(original.data, file.bill_id, original.suffix)
         return await (_build_archive(request, file) if file.kind == "archive" else _build_csv(request, file))
 
-    async def _build_pdf(self, request: PageRequest, file: LinkedFile) -> BuiltFile:
-        billing = request.ports.billing
-        bill = await billing.get_bill(file.account, file.bill_id)
-        view = build_statement(
-            request, bill, await billing.list_bill_lines(file.account, file.bill_id), file.number
+    async def _build_document(self, request: PageRequest, file: LinkedFile) -> BuiltFile:
+        """Return the issuer's document of a bill; our own summary only where the issuer has none.
+
+        An issuer that cannot be reached is an error: a summary must not pass for the document.
+        """
+        bill = await request.ports.billing.get_bill(file.account, file.bill_id)
+        name = f"{_duplicate_mark(request)}-{bill.number}" if file.kind == "duplicate" else bill.number
+        original = await _find_original(request, file.account, file.bill_id)
+        if original is not None:
+            return BuiltFile(original.data, name, original.suffix)
+        return BuiltFile(await self._draw_summary(request, file, bill), name, "pdf")
+
+    async def _draw_summary(self, request: PageRequest, file: LinkedFile, bill: Bill) -> bytes:
+        lines = await request.ports.billing.list_bill_lines(file.account, file.bill_id)
+        customer = await _customer_number(request, file)
+        view = build_statement(request, bill, lines, file.number)
+        return await self.pdf_renderer.render(
+            as_summary(request, view, bill, customer, is_duplicate=file.kind == "duplicate"), request.now
         )
-        return BuiltFile(await self.pdf_renderer.render(view, request.now), bill.number, "pdf")
+
+
+def _duplicate_mark(request: PageRequest) -> str:
+    """Return the word for a duplicate as a file name may have it; in English for other scripts."""
+    word = request.plain_text("page.duplicate")
+    return word if word.isascii() else "DUPLICATE"
+
+
+async def _customer_number(request: PageRequest, file: LinkedFile) -> str:
+    """Return the number billing prints on the customer's bills; the account where the line is gone."""
+    try:
+        subscriber = await request.ports.billing.get_subscriber(file.number)
+    except NotFound:
+        return file.account
+    is_same = subscriber.account == file.account
+    return (subscriber.account_number if is_same else "") or file.account
 
 
 async def _build_csv(request: PageRequest, file: LinkedFile) -> BuiltFile:
     billing = request.ports.billing
     bill = await billing.get_bill(file.account, file.bill_id)
     lines = await billing.list_bill_lines(file.account, file.bill_id)
-    data = export.export_csv(bill, lines, file, request.menu.config.currency.code)
+    csv_format = RAW_FORMAT if request.is_raw else local_format(request.menu, request.language)
+    data = export.export_csv(bill, lines, file, request.menu.config.currency.code, csv_format)
     return BuiltFile(data, f"{bill.number}-{file.root or 'CF'}", "csv")
 
 
@@ -99,9 +130,14 @@ def _add_originals(archive: zipfile.ZipFile, originals: Iterable[tuple[Bill, Bil
     for bill, original in originals:
         if original is None:
             continue
-        name, names = responses.safe_filename(bill.number), archive.namelist()
-        if f"{name}.{original.suffix}" in names:
-            name += f"-{len(names)}"
-        member = zipfile.ZipInfo(f"{name}.{original.suffix}")
+        taken = {name.casefold() for name in archive.namelist()}
+        name = unique_name(responses.safe_filename(bill.number), original.suffix, taken)
+        member = zipfile.ZipInfo(name)
         member.external_attr = FILE_MODE << 16  # a plain ZipInfo unpacks to files without any permission
         archive.writestr(member, original.data, zipfile.ZIP_DEFLATED)
+
+
+def unique_name(stem: str, suffix: str, taken: Container[str]) -> str:
+    """Return `stem.suffix`, numbered from 2 where that is taken; case counts for nothing, as on many disks."""
+    numbered = (f"{stem}-{number}.{suffix}" for number in count(2))
+    return next(name for name in chain([f"{stem}.{suffix}"], numbered) if name.casefold() not in taken)

@@ -30,6 +30,8 @@ class PageRequest:
     form_fields: Mapping[str, str] = field(default_factory=dict, repr=False)
     rate_limit_key: str = field(default="", repr=False)
     """What the client address is rate-limited by."""
+    is_raw: bool = False
+    """Whether the URL asks for files in their form for programs: `?format=raw`."""
 
     @property
     def operator(self) -> str:
@@ -43,8 +45,10 @@ class PageRequest:
 
     @property
     def self_url(self) -> str:
-        """The page's URL path, with the language if the request named one."""
-        return f"{self.path}?lang={self.language}" if self.language_requested else self.path
+        """The page's URL path, with the language and the format if the request named them."""
+        named = [f"lang={self.language}"] if self.language_requested else []
+        named += ["format=raw"] if self.is_raw else []
+        return f"{self.path}?{'&'.join(named)}" if named else self.path
 
     def plain_text(self, name: str, facts: Mapping[str, Fact | Rows] | None = None) -> str:
         """Return a text of the catalogue as plain text."""

@@ -124,7 +124,8 @@ class PagePipeline:
         )
         if not languages:
             raise BadRequest("no such page", 404)
-        requested = decoding.parse_fields(request.rel_url.raw_query_string).get("lang", "")
+        query = decoding.parse_fields(request.rel_url.raw_query_string)
+        requested = query.get("lang", "")
         login_token = self.cookies.read_cookie(request, LOGIN_COOKIE)
         path = f"/{operator}/{request.path.rpartition('/')[2]}"
         return PageRequest(
@@ -138,6 +139,7 @@ class PagePipeline:
             form_token=self.csrf_tokens.form_token(seed, path.removesuffix(".pdf")),
             login_token=login_token if is_seed(login_token) else "",
             rate_limit_key=self.rate_limit_key(request),
+            is_raw=query.get("format", "") == "raw",
         )
 
     async def _within_rate_limit(self, request: web.Request) -> bool:

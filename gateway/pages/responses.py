@@ -67,11 +67,6 @@ def plain_text(status: int, text: str) -> web.Response:
     return web.Response(status=status, text=f"{text}\n", headers=SECURITY_HEADERS)
 
 
-def pdf_file(data: bytes, name: str) -> web.Response:
-    """Return a PDF as a download."""
-    return file_attachment(data, name, "pdf")
-
-
 def file_attachment(data: bytes, name: str, suffix: str) -> web.Response:
     """Return a download, under a name of letters, digits and dashes."""
     headers = {
@@ -95,6 +90,13 @@ def static_asset(data: bytes, content_type: str) -> web.Response:
 def success_page(request: PageRequest, title: str, text: str) -> web.Response:
     """Return a page that says a thing is done."""
     return html_page(request, "success.html", title, {"success": text})
+
+
+def file_preparing_page(request: PageRequest, title: str, values: Mapping[str, Any]) -> web.Response:
+    """Return a 202 page: a file is being built; `hidden` fields or a `url` say how to ask for it again."""
+    response = html_page(request, "file_preparing.html", title, {"hidden": None, "url": "", **values}, 202)
+    response.headers["Retry-After"] = "10"
+    return response
 
 
 def service_unavailable_page(request: PageRequest) -> web.Response:

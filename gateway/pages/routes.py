@@ -17,6 +17,7 @@ from gateway.pages.bill import BillPage
 from gateway.pages.confirm_email import ConfirmPage
 from gateway.pages.csrf import CookieJar, CsrfTokens
 from gateway.pages.file import FilePage
+from gateway.pages.file_jobs import WAIT_SECONDS, FileJobs
 from gateway.pages.link_form import SEALED_LINK_FIELD
 from gateway.pages.request_pipeline import Page, PageHandler, PagePipeline
 from gateway.pages.sealed_token import TokenSealer
@@ -30,7 +31,12 @@ FORM_FIELDS: Mapping[str, Sequence[str]] = {
     "address": (magic_links.LINK_INPUT.name, SEALED_LINK_FIELD, paper_address.ADDRESS_INPUT.name),
     "mailbox": (magic_links.LINK_INPUT.name, SEALED_LINK_FIELD, email.EMAIL_INPUT.name),
     "confirm": (magic_links.LINK_INPUT.name,),
-    "file": (magic_links.LINK_INPUT.name, file.SEALED_LINK_FIELD, *(each.name for each in file.FORM_INPUTS)),
+    "file": (
+        magic_links.LINK_INPUT.name,
+        file.SEALED_LINK_FIELD,
+        file.TICKET_FIELD,
+        *(each.name for each in file.FORM_INPUTS),
+    ),
 }
 """The fields of each page's forms, besides the CSRF token."""
 
@@ -52,6 +58,8 @@ class SubscriberPages:
     """Returns a URL-safe token of 256 random bits."""
     posts_per_minute: int = 20
     """Per client address; a PDF counts like a POST."""
+    file_wait_seconds: float = WAIT_SECONDS
+    """How long a page waits for a file before it says that the file is being prepared."""
 
     def build_routes(self) -> list[web.RouteDef]:
         """Return the routes for `Application.add_routes`; reads templates, style sheet and script."""
@@ -69,13 +77,14 @@ class SubscriberPages:
             HtmlTemplates(TEMPLATE_FOLDER),
         )
         token_sealer = TokenSealer.from_secret(self.secret)
-        bill_page = BillPage(cookies, csrf_tokens, token_sealer, self.make_token)
+        jobs = FileJobs(self.file_wait_seconds)
+        bill_page = BillPage(cookies, csrf_tokens, token_sealer, self.make_token, file_jobs=jobs)
         pages: dict[str, Page] = {
             "bill": bill_page,
             "address": paper_address.build_page(csrf_tokens, token_sealer),
             "mailbox": email.build_page(csrf_tokens, token_sealer),
             "confirm": ConfirmPage(csrf_tokens),
-            "file": FilePage(token_sealer, self.make_token),
+            "file": FilePage(token_sealer, self.make_token, file_jobs=jobs),
         }
         prefix = "/{operator:[a-z][a-z0-9-]*}"
         return [

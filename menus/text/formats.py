@@ -187,6 +187,11 @@ def parse_locale(name: str) -> Locale:
     return Locale.parse(name.replace("-", "_"))
 
 
+def decimal_mark(locale: str) -> str:
+    """Return the mark between units and decimals in a locale, with Western digits: a comma in `fr_FR`."""
+    return str(parse_locale(locale).number_symbols["latn"]["decimal"])
+
+
 def _number_marks(locale: Locale) -> dict[int, str]:
     """Return the translation from Python's group and decimal marks to the language's; digits stay Western."""
     symbols = locale.number_symbols["latn"]

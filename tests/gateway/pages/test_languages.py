@@ -10,10 +10,11 @@ import pytest
 from pypdf import PdfReader
 
 import gateway.pages as package
+from flows.selfcare.csv_format import COLUMN_TEXTS
 from gateway.http.html_templates import HtmlTemplates
 from gateway.pages.bill import FORM_INPUTS
 from gateway.pages.bill_pdf import render_pdf
-from gateway.pages.bill_view import Statement
+from gateway.pages.bill_view import SUMMARY_ROWS, Statement
 from gateway.pages.form_input import FormInput
 from gateway.pages.languages import REQUIRED_TEXTS, negotiate_language, offered_languages
 from gateway.pages.page_request import PageRequest
@@ -77,6 +78,7 @@ def test_the_list_of_texts_is_what_the_pages_say() -> None:
     built = {
         f"page.{each.name}{tail}" for each in (*FORM_INPUTS, *_other_languages()) for tail in ("", "_hint")
     }
+    built |= set(COLUMN_TEXTS.values()) | {f"page.{name}" for name in SUMMARY_ROWS}
     built |= {name for name in REQUIRED_TEXTS if name.startswith("page.rubric_")}
     built |= {f"page.{name}" for name in ("line", "bill_number", "total", "tax", "remaining", "due", "state")}
     assert said | built == set(REQUIRED_TEXTS)
@@ -160,7 +162,7 @@ def test_the_document_keeps_romanian_letters() -> None:
         bill_view("ro", "Factură șțȘȚăâî", "Scadența", "79,90\u00a0lei"), datetime(2026, 3, 1, tzinfo=UTC)
     )
     text = PdfReader(BytesIO(data)).pages[0].extract_text()
-    assert "Factură șțȘȚăâî" in text and "Scadența" in text and "79,90\u00a0lei" in text
+    assert "Factură șțȘȚăâî" in text and "Scadența" in text and "79,90 lei" in text
 
 
 def test_the_document_joins_arabic_letters() -> None:
