@@ -88,7 +88,8 @@ def _draw_row(pdf: FPDF, cells: Sequence[tuple[str, Align]]) -> None:
 
 def _text_height(pdf: FPDF, text: str, width: float) -> float:
     _set_text_direction(pdf, text)
-    return float(pdf.multi_cell(width, LINE_MM, text, dry_run=True, output=MethodReturnValue.HEIGHT))
+    lines = pdf.multi_cell(width, LINE_MM, text, dry_run=True, output=MethodReturnValue.LINES)
+    return LINE_MM * max(1, len(lines) if isinstance(lines, list) else 1)
 
 
 def _set_text_direction(pdf: FPDF, text: str) -> None:

@@ -214,10 +214,10 @@ class SlowDocuments:
 async def slow_server(sandboxes: SandboxFactory) -> AsyncIterator[tuple[PageServer, SlowDocuments]]:
     """Provide pages that wait for no file, over a backend with slow documents."""
     async with sandboxes.open(operator="bouygues") as sandbox:
-        people = sandbox.container.conversations.subscriber_caches["bouygues"]
-        slow = SlowDocuments(people.ports.billing)
+        ports = sandbox.container.operators["bouygues"]
+        slow = SlowDocuments(ports.billing)
         slow.gate.set()
-        people.ports = replace(people.ports, billing=cast(Billing, slow))
+        ports.billing = cast(Billing, slow)
         pages = replace(build_pages(sandbox), file_wait_seconds=0)
         async with serve_pages(sandbox, pages) as page_server:
             yield page_server, slow

@@ -165,6 +165,23 @@ def test_the_document_keeps_romanian_letters() -> None:
     assert "Factură șțȘȚăâî" in text and "Scadența" in text and "79,90 lei" in text
 
 
+@pytest.mark.parametrize("language", ["fr", "ar"])
+def test_long_words_in_the_document_wrap_and_cover_nothing(language: str) -> None:
+    number, label = "2026-0000-0000-0001-ABCDEFGHIJ" * 7, "Numéro de la facture " * 5
+    document = render_pdf(bill_view(language, number, label, number), datetime(2026, 3, 1, tzinfo=UTC))
+    page = PdfReader(BytesIO(document)).pages[0]
+    spans: list[tuple[float, float, str]] = []
+
+    def note_span(text: str, matrix: list[float], text_matrix: list[float], font: object, size: float) -> None:
+        spans.append((text_matrix[4], text_matrix[5], text))
+
+    text = page.extract_text(visitor_text=note_span)
+    assert "".join(text.split()).count("ABCDEFGHIJ") >= 7
+    middle = float(page.mediabox.width) / 2
+    written = [(x, y) for x, y, words in spans if words.strip()]
+    assert {x < middle for x, _ in written} == {True, False} and len({y for _, y in written}) > 8
+
+
 def test_the_document_joins_arabic_letters() -> None:
     at = datetime(2026, 3, 1, tzinfo=UTC)
     document = render_pdf(bill_view("ar", "فاتورة", "المبلغ 79.90", "07***101"), at)
