@@ -88,6 +88,16 @@ class ActionRequest:
         """The number (E.164) of the line in question."""
         return self.subject or self.caller
 
+    @property
+    def requester(self) -> str:
+        """Who asks, when it is not the line's own authenticated handset; empty when it is.
+
+        Tries and code requests of anybody else are counted apart, so that they never use up the owner's (T11).
+        """
+        if self.is_caller_trusted and self.line == self.caller:
+            return ""
+        return self.caller or "withheld"
+
     def billing_with(self, capability: Capability) -> Billing:
         """Return billing if it has a capability; NotEligible otherwise, as no answer is not an empty one."""
         if capability not in self.ports.billing.capabilities:

@@ -194,7 +194,9 @@ class OneTimeCodes(Protocol):
     async def issue_code(self, request: CodeRequest) -> Literal["ok", "soon", "many"]:
         """Store a code and enqueue its message in one transaction; the previous code becomes invalid.
 
-        `soon`: less than 30 s after the last. `many`: over the limit of 3 an hour or 6 a day.
+        A request with a `requester` leaves a code that the line's own handset asked for valid.
+        `soon`: less than 30 s after the last. `many`: over the limit of 3 an hour or 6 a day, counted apart
+        for the line's own handset and for everybody else.
         A repeated `key` returns the first result.
         """
 
@@ -203,7 +205,8 @@ class OneTimeCodes(Protocol):
     ) -> Literal["ok", "wrong", "locked"]:
         """Check a code and use it up. Five wrong attempts invalidate it, nine a day lock the number.
 
-        `source` identifies an unauthenticated origin (the web), which has an attempt budget of its own.
+        `source` identifies who tries when it is not the line's own handset (a visitor of the web page, another
+        or an unauthenticated phone): such tries have counters and budgets of their own.
         Unknown, expired and used codes are `wrong`; of two parallel uses one is `ok`.
         """
 
@@ -212,10 +215,11 @@ class Passwords(Protocol):
     """Passwords and PINs, stored as argon2id hashes and verified in a bounded pool."""
 
     async def verify_password(
-        self, operator: str, number: str, secret: Secret, kind: str, now: datetime
+        self, operator: str, number: str, secret: Secret, kind: str, now: datetime, source: str = ""
     ) -> Literal["ok", "wrong", "locked"]:
         """Verify a secret of the given kind; raises Overloaded when the pool sheds load.
 
+        `source` identifies who tries when it is not the line's own handset, as in `redeem_code`.
         An unknown number takes as long as a known one.
         """
 

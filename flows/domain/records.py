@@ -247,18 +247,21 @@ class ChangeSet:
 
 @dataclass(frozen=True, slots=True)
 class CodeRequest:
-    """A one-time code to store and the message that carries it, written in one transaction."""
+    """A one-time code to store and the message that carries it, written in one transaction.
+
+    `purpose`: what it authenticates for, e.g. `proof` (this conversation) or `bill` (the web page).
+    `requester`: who asks, unless it is the line's own handset; others have limits of their own (T11).
+    """
 
     key: str
     operator: str
     number: str = field(repr=False)
     purpose: str
-    """What the code authenticates for: `proof` (this conversation), `bill` (the web page)..."""
     code: Secret
     requested_at: datetime
     expires_at: datetime
-    message: OutboundMessage | None
-    """None when nothing may be sent (unknown number); the request still counts towards the limits."""
+    message: OutboundMessage | None  # None when nothing may be sent; the request counts all the same
+    requester: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,8 +271,7 @@ class Receipt:
     provider: str
     message_id: str
     state: Literal["in_transit", "delivered", "failed", "unknown"]
-    raw: str
-    """Status as the provider wrote it, for operators to read."""
+    raw: str  # the status as the provider wrote it, for operators to read
     reason: str = ""
     our_id: str = ""
 
@@ -280,13 +282,11 @@ class ClaimedMessage:
 
     id: int
     fencing_token: int
-    """Fencing token: an outcome recorded with an older token is rejected."""
-    attempt: int
-    """Attempt number, 1 for the first."""
+    """An outcome recorded with an older token is rejected."""
+    attempt: int  # 1 for the first
     item: OutboundMessage | DeferredStep
     claimed_at: datetime
-    lease_expired: bool = False
-    """True when the previous attempt's worker lost its lease while sending: its outcome is unknown."""
+    lease_expired: bool = False  # the previous attempt's worker lost its lease while sending: unknown
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ async def issue_code(request: ActionRequest, text: str, digits: int, lifetime: t
         code=Secret(code),
         requested_at=request.now,
         expires_at=request.now + lifetime,
+        requester=request.requester,
         message=None
         if _is_recent_sim_swap(request)
         else await code_delivery.build_code_message(request, text, {"code": OneTimeCode(code)}, lifetime),
@@ -51,7 +52,9 @@ def _is_recent_sim_swap(request: ActionRequest) -> bool:
 async def check_code(request: ActionRequest) -> Outcome:
     """Check the code entered; a code is valid once, within its lifetime."""
     answer = await request.ports.codes.redeem_code(
-        request.menu.name, request.line, request.argument, Secret(request.input_text), request.now
+        *(request.menu.name, request.line, request.argument, Secret(request.input_text)),
+        now=request.now,
+        source=request.requester,
     )
     return Outcome(answer, proof="code" if answer == "ok" else "")
 
@@ -62,7 +65,9 @@ async def send_code_by_password(request: ActionRequest) -> Outcome:
     An unknown number, a wrong password and a locked account get the same answer.
     """
     answer = await request.ports.passwords.verify_password(
-        request.menu.name, request.line, Secret(request.input_text), "password", request.now
+        *(request.menu.name, request.line, Secret(request.input_text), "password"),
+        now=request.now,
+        source=request.requester,
     )
     if answer != "ok":
         return Outcome("refused")

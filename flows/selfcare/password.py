@@ -33,7 +33,7 @@ async def check_pin(request: ActionRequest) -> Outcome:
         return Outcome("ok", proof="pin") if await _secret_matches(request, "pin") else Outcome("wrong")
     world, typed = request.ports, Secret(request.input_text)
     answer = await world.codes.redeem_code(
-        request.menu.name, request.line, FIRST_PASSWORD_PURPOSE, typed, request.now
+        *(request.menu.name, request.line, FIRST_PASSWORD_PURPOSE, typed, request.now, request.requester)
     )
     return Outcome("first", proof="code") if answer == "ok" else Outcome("wrong")
 
@@ -59,7 +59,7 @@ async def confirm_pin(request: ActionRequest) -> Outcome:
 
 async def _secret_matches(request: ActionRequest, kind: str) -> bool:
     answer = await request.ports.passwords.verify_password(
-        request.menu.name, request.line, Secret(request.input_text), kind, request.now
+        *(request.menu.name, request.line, Secret(request.input_text), kind, request.now, request.requester)
     )
     return answer == "ok"
 

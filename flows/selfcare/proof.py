@@ -7,7 +7,12 @@ from flows.domain.records import Secret
 async def verify_secret(request: ActionRequest) -> Outcome:
     """Verify a secret; an unknown number, a wrong secret and a locked one get the same answer (T5, F1)."""
     answer = await request.ports.passwords.verify_password(
-        request.menu.name, request.line, Secret(request.input_text), request.argument, request.now
+        request.menu.name,
+        request.line,
+        Secret(request.input_text),
+        request.argument,
+        request.now,
+        request.requester,
     )
     return Outcome("ok", proof=request.argument) if answer == "ok" else Outcome("wrong")
 

@@ -34,7 +34,7 @@ def connection_cap(file_limit: int) -> int:
     return max(file_limit - RESERVED_FILES, file_limit // 2)
 
 
-class LimitedConnection(RequestHandler):  # type: ignore[type-arg]
+class LimitedConnection(RequestHandler):
     """aiohttp's connection with a time limit for heads; refuses connections beyond the cap.
 
     aiohttp bounds neither the time a head takes nor the number of connections. The timer is armed when a
@@ -91,12 +91,12 @@ class LimitedConnection(RequestHandler):  # type: ignore[type-arg]
             log.error("server.connection_cap_reached", extra={"count": self._cap})
 
 
-def _is_idle(connection: RequestHandler, newest: RequestHandler) -> bool:  # type: ignore[type-arg]
+def _is_idle(connection: RequestHandler, newest: RequestHandler) -> bool:
     """Return whether a connection waits for its next request."""
     return connection is not newest and connection._current_request is None and not connection._messages
 
 
-def _abort(connection: RequestHandler) -> None:  # type: ignore[type-arg]
+def _abort(connection: RequestHandler) -> None:
     """Close a connection at once, whatever it still had to send."""
     if connection.transport is not None:
         connection.transport.abort()

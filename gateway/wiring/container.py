@@ -144,7 +144,7 @@ async def _build_core(
     stack: AsyncExitStack,
 ) -> _Core:
     secret = Secret(settings.secret_key.get_secret_value())
-    passwords = overrides.passwords(database)
+    passwords = overrides.passwords(database, secret)
     stack.callback(passwords.close)
     write_behind = WriteBehind(database, AuditWriter(secret))
     stack.push_async_callback(write_behind.close)

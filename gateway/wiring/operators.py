@@ -33,7 +33,7 @@ class Overrides:
     sessions: SessionStore | None = None
     """Session store to use instead of the one the settings name."""
     time_budgets: TimeBudgets = field(default_factory=TimeBudgets)
-    passwords: Callable[[Database], SqlPasswords] = SqlPasswords
+    passwords: Callable[[Database, Secret], SqlPasswords] = SqlPasswords
 
 
 @dataclass(frozen=True, slots=True)

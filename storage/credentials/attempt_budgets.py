@@ -43,8 +43,10 @@ class AttemptBudgets:
         key: bytes,
         source_limit: AttemptLimit = SOURCE_LIMIT,
         operator_limit: AttemptLimit = OPERATOR_LIMIT,
+        prefix: str = "",
     ) -> None:
         self._key = key
+        self._prefix = prefix
         self._limits = {"source": source_limit, "operator": operator_limit}
         self._counters = {
             name: AttemptCounter(code_budgets, budget.window) for name, budget in self._limits.items()
@@ -65,14 +67,28 @@ class AttemptBudgets:
         parameters = {"this": self._budget_key("operator", operator, ""), "after": now - budget.window}
         return (connection.execute(SELECT_WRONG_COUNT, parameters).scalar() or 0) < budget.max_wrong
 
-    def count_wrong_code(self, connection: Connection, operator: str, source: str, now: datetime) -> None:
-        """Count a wrong code; log an error when it uses up a budget."""
-        for name, who in (("source", source), ("operator", "")):
+    def count_wrong_code(
+        self, connection: Connection, operator: str, source: str, now: datetime, *, could_succeed: bool = True
+    ) -> None:
+        """Count a wrong attempt; log an error when it uses up a budget.
+
+        The operator's budget counts only attempts that could have succeeded: tries at numbers without a live
+        code or PIN cost an attacker's own source alone, and cannot close the operator for everybody.
+        """
+        targets = [("source", source), ("operator", "")] if could_succeed else [("source", source)]
+        for name, who in targets:
             row = {"subject": self._budget_key(name, operator, who)}
             wrong = self._counters[name].lock_and_count(connection, row, now) + 1
             self._counters[name].add_wrong(connection, row, 1)
             if wrong == self._limits[name].max_wrong:
                 log.error("codes.budget_exhausted", extra={"operator": operator, "state": name})
 
+    def take_back(self, connection: Connection, operator: str, source: str, now: datetime) -> None:
+        """Take an attempt back that was counted before it was known to be right."""
+        for name, who in (("source", source), ("operator", "")):
+            row = {"subject": self._budget_key(name, operator, who)}
+            if self._counters[name].lock_and_count(connection, row, now) > 0:
+                self._counters[name].add_wrong(connection, row, -1)
+
     def _budget_key(self, name: str, operator: str, source: str) -> bytes:
-        return keyed_hash(self._key, f"budget {name}", operator, source)
+        return keyed_hash(self._key, f"budget {self._prefix}{name}", operator, source)

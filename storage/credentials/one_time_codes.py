@@ -56,6 +56,14 @@ PURGE_STATEMENTS = (
 )
 
 
+OTHERS_COPY = "/others"
+"""Purpose suffix of the copy of a handset's own code that all others try: their wrong tries stay there."""
+ASKED_BY_OTHERS = "/asked"
+"""Purpose suffix of a code that somebody else asked for: it leaves the handset's own code valid."""
+OTHERS_MARK = "~"
+"""Mark behind the stored time of a send that somebody else than the line's own handset asked for."""
+
+
 def refusal_reason(times: list[datetime], now: datetime) -> Literal["", "soon", "many"]:
     """Return why the next send is refused, given the times of those before, newest first; empty if allowed."""
     for count, within, outcome in SEND_LIMITS:
@@ -64,16 +72,20 @@ def refusal_reason(times: list[datetime], now: datetime) -> Literal["", "soon", 
     return ""
 
 
-def parse_send_times(stored: str, now: datetime) -> list[datetime]:
-    """Parse the stored send times, newest first.
+def parse_send_times(stored: str, now: datetime) -> list[tuple[datetime, bool]]:
+    """Parse the stored sends, newest first: the time, and whether somebody else than the handset asked.
 
     An unreadable value counts as the maximum of sends just now (fail closed): no code is sent until the
     row is purged, a day after its last send.
     """
     try:
-        return [datetime.fromisoformat(time).astimezone(UTC) for time in json.loads(stored)]
-    except (ValueError, TypeError, OverflowError, RecursionError):
-        return [now] * MAX_SENDS
+        return [_parse_send(text) for text in json.loads(stored)]
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+        return [(now, by_others) for by_others in (False, True) for _ in range(MAX_SENDS)]
+
+
+def _parse_send(text: str) -> tuple[datetime, bool]:
+    return datetime.fromisoformat(text.removesuffix(OTHERS_MARK)).astimezone(UTC), text.endswith(OTHERS_MARK)
 
 
 class SqlOneTimeCodes:
@@ -106,20 +118,23 @@ class SqlOneTimeCodes:
     ) -> Literal["ok", "wrong", "locked"]:
         """Use a code once, before (not at) `expires_at`.
 
-        Wrong attempts are counted per number and purpose, whether a code exists or not: a stranger who
-        exhausts the attempts on the web page does not affect those on the subscriber's own handset.
-        With a source, the budgets of that source and of the whole operator apply too.
+        Wrong attempts are counted per number and purpose, whether a code exists or not, and apart for the
+        line's own handset (no source) and for everybody else: strangers never use up the owner's (T11).
+        With a source, the budgets of that source and of the whole operator apply too; the operator's counts
+        only attempts that could have succeeded.
         """
         subject_key = subject_hash(self._key, operator, number)
         code_hash = keyed_hash(self._key, "code", operator, number, purpose, code.value)
-        key = {"subject": subject_key, "purpose": purpose}
+        key = {"subject": subject_key, "purpose": purpose + (OTHERS_COPY if source else "")}
+        purposes = (purpose + OTHERS_COPY, purpose + ASKED_BY_OTHERS) if source else (purpose,)
 
         def job(connection: Connection) -> Literal["ok", "wrong", "locked"]:
             if source and not self._budgets.allows_attempt(connection, operator, source, now):
                 return "locked"
-            outcome = _redeem_code(connection, key, code_hash, now)
+            outcome = _redeem_code(connection, key, purposes, code_hash, now)
             if source and outcome != "ok":
-                self._budgets.count_wrong_code(connection, operator, source, now)
+                has_code = _find_usable(connection, subject_key, purposes, now) != []
+                self._budgets.count_wrong_code(connection, operator, source, now, could_succeed=has_code)
             return outcome
 
         return await self._database.write(job)
@@ -140,44 +155,67 @@ class SqlOneTimeCodes:
         """
         subject_key = subject_hash(self._key, request.operator, request.number)
         row = {"subject": subject_key, "since": request.requested_at, "times": "[]"}
-        times = parse_send_times(connection.execute(LOCK_SENDS, row).scalar_one(), request.requested_at)
+        sends = parse_send_times(connection.execute(LOCK_SENDS, row).scalar_one(), request.requested_at)
+        times = [at for at, by_others in sends if by_others == bool(request.requester)]
         outcome = refusal_reason(times, request.requested_at) or "ok"
         first_outcome = idempotency.reserve_key(connection, request.key, outcome, None, request.requested_at)
         if first_outcome is not None:
             return first_outcome  # type: ignore[return-value]
         if outcome == "ok":
             self._store_code(connection, request, subject_key)
-            _record_send(connection, subject_key, [request.requested_at, *times])
+            _record_send(connection, subject_key, [(request.requested_at, bool(request.requester)), *sends])
         return outcome
 
     def _store_code(self, connection: Connection, request: CodeRequest, subject_key: bytes) -> None:
         code_hash = keyed_hash(
             self._key, "code", request.operator, request.number, request.purpose, request.code.value
         )
-        row = {"subject": subject_key, "purpose": request.purpose, "hash": code_hash, "wrong": 0}
-        connection.execute(UPSERT_CODE, {**row, "expires_at": request.expires_at})
+        row = {"subject": subject_key, "hash": code_hash, "wrong": 0, "expires_at": request.expires_at}
+        for suffix in (ASKED_BY_OTHERS,) if request.requester else ("", OTHERS_COPY):
+            connection.execute(UPSERT_CODE, {**row, "purpose": request.purpose + suffix})
         if request.message is not None:
             enqueue_items(connection, self._cipher, (request.message,), request.requested_at)
 
 
-def _record_send(connection: Connection, subject_key: bytes, times: list[datetime]) -> None:
-    stored = json.dumps([time.isoformat() for time in times[:MAX_SENDS]])
-    connection.execute(UPDATE_SENDS, {"who": subject_key, "times": stored, "since": times[0]})
+def _record_send(connection: Connection, subject_key: bytes, sends: list[tuple[datetime, bool]]) -> None:
+    """Store the sends, as many of each kind as the limits look at."""
+    recent = [each for kind in (False, True) for each in [s for s in sends if s[1] is kind][:MAX_SENDS]]
+    texts = [at.isoformat() + OTHERS_MARK * by_others for at, by_others in sorted(recent, reverse=True)]
+    connection.execute(UPDATE_SENDS, {"who": subject_key, "times": json.dumps(texts), "since": sends[0][0]})
 
 
 def _redeem_code(
-    connection: Connection, key: dict[str, Any], code_hash: bytes, now: datetime
+    connection: Connection, key: dict[str, Any], purposes: tuple[str, ...], code_hash: bytes, now: datetime
 ) -> Literal["ok", "wrong", "locked"]:
     """Check a code under the lock of the number's counter: parallel attempts run one after another."""
     if WRONG_CODE_COUNTER.lock_and_count(connection, key, now) >= MAX_WRONG_PER_DAY:
         return "locked"
-    code_key = {"who": key["subject"], "what": key["purpose"]}
-    row = connection.execute(SELECT_CODE, code_key).first()
-    usable = row is not None and row.wrong < MAX_WRONG_PER_CODE and now < row.expires_at
-    matches = compare_digest(row.hash if row is not None else DUMMY_HASH, code_hash)
-    if usable and matches:
-        connection.execute(DELETE_CODE, code_key)
+    usable = _find_usable(connection, key["subject"], purposes, now)
+    matches = [purpose for purpose, stored in usable if compare_digest(stored, code_hash)]
+    compare_digest(DUMMY_HASH, code_hash)  # without a code the work is the same
+    if matches:
+        _delete_code(connection, key["subject"], matches[0])
         return "ok"
-    connection.execute(COUNT_WRONG, code_key)
+    for purpose in purposes:
+        connection.execute(COUNT_WRONG, {"who": key["subject"], "what": purpose})
     WRONG_CODE_COUNTER.add_wrong(connection, key, 1)
     return "wrong"
+
+
+def _find_usable(
+    connection: Connection, subject_key: bytes, purposes: tuple[str, ...], now: datetime
+) -> list[tuple[str, bytes]]:
+    """Return purpose and hash of each live code: not expired, and fewer than five wrong attempts."""
+    found = []
+    for purpose in purposes:
+        row = connection.execute(SELECT_CODE, {"who": subject_key, "what": purpose}).first()
+        if row is not None and row.wrong < MAX_WRONG_PER_CODE and now < row.expires_at:
+            found.append((purpose, row.hash))
+    return found
+
+
+def _delete_code(connection: Connection, subject_key: bytes, purpose: str) -> None:
+    """Use a code up; the handset's own code and its copy are one."""
+    plain = purpose.removesuffix(OTHERS_COPY)
+    for each in (purpose,) if purpose.endswith(ASKED_BY_OTHERS) else (plain, plain + OTHERS_COPY):
+        connection.execute(DELETE_CODE, {"who": subject_key, "what": each})

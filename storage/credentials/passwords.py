@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Literal, TypeVar
 
@@ -15,7 +15,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from flows.domain.failures import Overloaded
 from flows.domain.records import Secret
+from storage.credentials.attempt_budgets import AttemptBudgets, AttemptLimit
 from storage.credentials.attempt_counter import MAX_WRONG_PER_DAY, AttemptCounter
+from storage.crypto import derive_key
 from storage.sql.engine import Database
 from storage.sql.tables import password_tries, passwords
 
@@ -27,6 +29,13 @@ MAX_MEMORY_KIB, MAX_ROUNDS = 64 * 1024, 10
 """Limits on the cost parameters of a stored hash; a hash above them is never verified (denial of service)."""
 MAX_CHECKS = 32
 """Checks that may run or wait at once, about 25 ms each; the next raises Overloaded (load shedding)."""
+
+OTHERS_SUFFIX = "/others"
+"""Suffix of the kind under which tries from anywhere but the line's own handset are counted."""
+PIN_SOURCE_LIMIT = AttemptLimit(20, timedelta(days=1))
+"""Wrong PINs, passwords and customer codes from one phone that is not the line's own."""
+PIN_OPERATOR_LIMIT = AttemptLimit(300, timedelta(hours=1))
+"""The same from all such phones at one operator; own handsets are never held up by it."""
 
 HASHER = PasswordHasher(ROUNDS, MEMORY_KIB, parallelism=1, type=Type.ID)
 WRONG_PASSWORD_COUNTER = AttemptCounter(password_tries)
@@ -75,11 +84,14 @@ class SqlPasswords:
     def __init__(
         self,
         database: Database,
+        secret: Secret | None = None,
         workers: int | None = None,
         max_checks: int = MAX_CHECKS,
         hasher: PasswordHasher = HASHER,
     ) -> None:
         self._database = database
+        key = derive_key(secret, "codes") if secret else os.urandom(32)
+        self._budgets = AttemptBudgets(key, PIN_SOURCE_LIMIT, PIN_OPERATOR_LIMIT, prefix="pin ")
         self._hasher = hasher
         self._dummy_hash = _dummy_hash(hasher)
         self._pool = ThreadPoolExecutor(workers or max(1, (os.cpu_count() or 1) - 1), "argon2")
@@ -87,17 +99,21 @@ class SqlPasswords:
         self._checks_under_way = 0
 
     async def verify_password(
-        self, operator: str, number: str, secret: Secret, kind: str, now: datetime
+        self, operator: str, number: str, secret: Secret, kind: str, now: datetime, source: str = ""
     ) -> Literal["ok", "wrong", "locked"]:
         """Verify a secret; the attempt is counted before it is verified and taken back when it matches.
 
-        Nine wrong attempts within a day of the first lock this kind of secret of this number; `locked`
-        is returned without hashing. Raises Overloaded when too many checks wait; that counts nothing.
+        Nine wrong attempts within a day of the first lock this kind of secret of this number, apart for the
+        line's own handset (no source) and for everybody else, whose sources have budgets, too (T10, T11).
+        `locked` is returned without hashing. Raises Overloaded when too many checks wait; that counts nothing.
         """
         key = {"operator": operator, "number": number, "kind": kind}
+        tries = {**key, "kind": kind + (OTHERS_SUFFIX if source else "")}
         self._admit_check()
         try:
-            stored = await self._database.write(lambda connection: _count_attempt(connection, key, now))
+            stored = await self._database.write(
+                lambda connection: self._count_attempt(connection, key, tries, now, source)
+            )
             if stored is None:
                 return "locked"
             verified_hash = stored if _is_affordable(stored) else self._dummy_hash
@@ -106,8 +122,31 @@ class SqlPasswords:
             self._checks_under_way -= 1
         if not matches or verified_hash != stored:
             return "wrong"
-        await self._database.write(lambda connection: WRONG_PASSWORD_COUNTER.add_wrong(connection, key, -1))
+        await self._database.write(lambda connection: self._take_back(connection, operator, tries, now, source))
         return "ok"
+
+    def _count_attempt(
+        self, connection: Connection, key: dict[str, Any], tries: dict[str, Any], now: datetime, source: str
+    ) -> str | None:
+        """Count the attempt and return the stored hash: None when locked, empty when there is none."""
+        operator = key["operator"]
+        if source and not self._budgets.allows_attempt(connection, operator, source, now):
+            return None
+        if WRONG_PASSWORD_COUNTER.lock_and_count(connection, tries, now) >= MAX_WRONG_PER_DAY:
+            return None
+        WRONG_PASSWORD_COUNTER.add_wrong(connection, tries, 1)
+        stored = connection.execute(SELECT_HASH, key).scalar() or ""
+        if source:
+            self._budgets.count_wrong_code(connection, operator, source, now, could_succeed=bool(stored))
+        return stored
+
+    def _take_back(
+        self, connection: Connection, operator: str, tries: dict[str, Any], now: datetime, source: str
+    ) -> None:
+        """Take an attempt back that was right."""
+        WRONG_PASSWORD_COUNTER.add_wrong(connection, tries, -1)
+        if source:
+            self._budgets.take_back(connection, operator, source, now)
 
     async def set_password(self, operator: str, number: str, secret: Secret, kind: str, now: datetime) -> None:
         """Set or replace a secret and reset its wrong attempts; Overloaded when too many checks wait."""
@@ -148,14 +187,7 @@ class SqlPasswords:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
 
-def _count_attempt(connection: Connection, key: dict[str, Any], now: datetime) -> str | None:
-    """Count the attempt and return the stored hash: None when locked, empty when there is none."""
-    if WRONG_PASSWORD_COUNTER.lock_and_count(connection, key, now) >= MAX_WRONG_PER_DAY:
-        return None
-    WRONG_PASSWORD_COUNTER.add_wrong(connection, key, 1)
-    return connection.execute(SELECT_HASH, key).scalar() or ""
-
-
 def _store_hash(connection: Connection, key: dict[str, Any], row: dict[str, Any]) -> None:
     connection.execute(UPSERT_HASH, row)
-    connection.execute(DELETE_ATTEMPTS, key)
+    for suffix in ("", OTHERS_SUFFIX):
+        connection.execute(DELETE_ATTEMPTS, {**key, "kind": key["kind"] + suffix})

@@ -3,7 +3,7 @@
 import logging
 import re
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -116,7 +116,7 @@ async def post_signed(url: str) -> int:
         return (await client.post(url + path, data=fields, headers={"X-Twilio-Signature": signature})).status
 
 
-def is_warned(peers: list[str | None], caplog: pytest.LogCaptureFixture) -> bool:
+def is_warned(peers: Sequence[str | None], caplog: pytest.LogCaptureFixture) -> bool:
     check = UnlistedProxyCheck()
     with caplog.at_level(logging.WARNING, "dialtree.server"):
         for peer in peers:

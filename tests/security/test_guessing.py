@@ -1,0 +1,123 @@
+"""Guessing and locking out (T10, T11): strangers' tries and requests never use up the owner's own."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from flows.domain.records import CodeRequest, Secret
+from storage.credentials.attempt_budgets import AttemptLimit
+from storage.credentials.one_time_codes import SqlOneTimeCodes
+from storage.credentials.passwords import PIN_OPERATOR_LIMIT, PIN_SOURCE_LIMIT, SqlPasswords
+from storage.sql.engine import Database
+from tests.support.databases import SECRET
+from tests.support.databases import database as database
+from tests.support.gateway_sandbox import CHEAP_HASHER
+
+NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
+OWNER, STRANGER = "+40740000101", "+40740000999"
+
+
+@pytest.fixture
+def codes(database: Database) -> SqlOneTimeCodes:
+    return SqlOneTimeCodes(database, SECRET)
+
+
+@pytest.fixture
+async def pins(database: Database) -> AsyncIterator[SqlPasswords]:
+    opened = SqlPasswords(database, SECRET, workers=1, hasher=CHEAP_HASHER)
+    await opened.set_password("maroc-telecom", OWNER, Secret("2847"), "pin", NOW)
+    yield opened
+    opened.close()
+
+
+async def request_code(
+    codes: SqlOneTimeCodes, code: str, requester: str = "", minutes: int = 0, purpose: str = "proof"
+) -> str:
+    at = NOW + timedelta(minutes=minutes)
+    key = f"{code}/{requester}/{minutes}"
+    life = at + timedelta(hours=2)
+    request = CodeRequest(key, "orange-ro", OWNER, purpose, Secret(code), at, life, None, requester)
+    return await codes.issue_code(request)
+
+
+async def redeem(codes: SqlOneTimeCodes, code: str, source: str = "", purpose: str = "proof") -> str:
+    at = NOW + timedelta(minutes=90)
+    return await codes.redeem_code("orange-ro", OWNER, purpose, Secret(code), at, source)
+
+
+async def try_pin(pins: SqlPasswords, pin: str, source: str = "", number: str = OWNER) -> str:
+    return await pins.verify_password("maroc-telecom", number, Secret(pin), "pin", NOW, source)
+
+
+async def test_T11_a_strangers_requests_do_not_use_up_the_owners(codes: SqlOneTimeCodes) -> None:
+    asked = [await request_code(codes, f"11111{n}", STRANGER, n) for n in range(4)]
+    assert asked == ["ok", "ok", "ok", "many"]
+    assert await request_code(codes, "222222", "", 4) == "ok"
+    assert [await redeem(codes, "222222"), await redeem(codes, "111112", STRANGER)] == ["ok", "ok"]
+
+
+async def test_T11_a_strangers_request_leaves_the_owners_code_valid(codes: SqlOneTimeCodes) -> None:
+    await request_code(codes, "222222", purpose="bill")
+    await request_code(codes, "111111", STRANGER, 1, "bill")
+    assert await redeem(codes, "222222", "web page", "bill") == "ok"
+    assert await redeem(codes, "222222", purpose="bill") == "wrong"
+
+
+async def test_T11_a_strangers_wrong_tries_do_not_end_the_owners_code(codes: SqlOneTimeCodes) -> None:
+    await request_code(codes, "222222")
+    assert [await redeem(codes, "000000", STRANGER) for _ in range(10)] == ["wrong"] * 9 + ["locked"]
+    assert await redeem(codes, "222222") == "ok"
+
+
+async def test_T9_a_code_takes_five_wrong_tries_from_others_and_five_of_the_owner(
+    codes: SqlOneTimeCodes,
+) -> None:
+    await request_code(codes, "222222")
+    for source in (STRANGER, ""):
+        assert [await redeem(codes, "000000", source) for _ in range(5)] == ["wrong"] * 5
+        assert await redeem(codes, "222222", source) == "wrong"
+
+
+async def test_T10_tries_that_cannot_succeed_do_not_close_the_operator(database: Database) -> None:
+    codes = SqlOneTimeCodes(database, SECRET, operator_limit=AttemptLimit(3, timedelta(hours=1)))
+    for n in range(5):
+        await codes.redeem_code("orange-ro", f"+4074{n:07}", "bill", Secret("000000"), NOW, f"visitor {n}")
+    await request_code(codes, "222222", purpose="bill")
+    assert await redeem(codes, "222222", "visitor 9", "bill") == "ok"
+
+
+async def test_T11_a_strangers_wrong_pins_do_not_lock_the_owners_handset(pins: SqlPasswords) -> None:
+    assert [await try_pin(pins, "0000", STRANGER) for _ in range(10)] == ["wrong"] * 9 + ["locked"]
+    assert await try_pin(pins, "2847") == "ok"
+
+
+async def test_T10_a_phone_that_sprays_pins_over_many_lines_is_stopped(pins: SqlPasswords) -> None:
+    told = [
+        await try_pin(pins, "0000", STRANGER, f"+2126{n:08}") for n in range(PIN_SOURCE_LIMIT.max_wrong + 2)
+    ]
+    assert told == ["wrong"] * PIN_SOURCE_LIMIT.max_wrong + ["locked"] * 2
+    assert await try_pin(pins, "2847", STRANGER) == "locked"
+    assert await try_pin(pins, "2847") == "ok"
+
+
+async def test_T10_spraying_from_many_phones_is_stopped_with_one_alarm(
+    pins: SqlPasswords, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    lines = [f"+2126{n:08}" for n in range(PIN_OPERATOR_LIMIT.max_wrong + 20)]
+    for line in lines:
+        await pins.set_password("maroc-telecom", line, Secret("2847"), "pin", NOW)
+    other = SqlPasswords(database, SECRET, workers=1, hasher=CHEAP_HASHER)  # another process
+    told = [
+        await try_pin((pins, other)[n % 2], "0000", f"+21270000{n // 10:04}", line)
+        for n, line in enumerate(lines)
+    ]
+    assert told.count("locked") == 20
+    alarms = [record.state for record in caplog.records if record.message == "codes.budget_exhausted"]  # type: ignore[attr-defined]
+    assert alarms == ["operator"]
+    assert await try_pin(pins, "2847") == "ok"
+    other.close()
+
+
+async def test_right_pins_from_another_phone_use_up_nothing(pins: SqlPasswords) -> None:
+    assert {await try_pin(pins, "2847", STRANGER) for _ in range(PIN_SOURCE_LIMIT.max_wrong * 2)} == {"ok"}
