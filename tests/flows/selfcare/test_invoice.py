@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from flows.domain.records import Bill, BillState
-from flows.selfcare.invoice import bill_facts
+from flows.domain.records import Bill, BillLine, BillState
+from flows.selfcare.invoice import RUBRICS, bill_facts, charges_by_rubric
 from gateway.publishing import pack_compiler
 from menus.machine.menu import Menu
-from menus.model.facts import Fact, Money, Rows, Text, TextRef
+from menus.model.facts import Fact, Facts, Money, Rows, Text, TextRef
 from menus.packfile.schema import CHANNELS
 
 BILL = Bill(
@@ -82,3 +82,44 @@ def test_a_plural_form_no_fact_can_select_is_a_finding(pack: Path) -> None:
 def test_each_form_of_a_text_must_fit(pack: Path) -> None:
     found = replace_text(pack, f"einvoice.done: {{by: state, part: {'x' * 200}, other: '{{state}}'}}")
     assert "einvoice.done on ussd: 2" in found
+
+
+NOT_DEMANDED: tuple[BillState, ...] = ("paid", "credit", "cancelled")
+
+
+@pytest.mark.parametrize(("operator", "language", "channel"), TEXT_CASES)
+@pytest.mark.parametrize("state", NOT_DEMANDED)
+def test_what_is_not_to_be_paid_names_no_day_and_no_rest(
+    operator: str, language: str, channel: str, state: BillState
+) -> None:
+    language_pack = MENUS[operator].language_pack(language, channel)
+    template = language_pack.catalogue.template_for("invoice.show", channel).form_for(state)
+    assert not {"due", "remaining"} & set(template.parts[1::2])
+    assert "total" in template.parts[1::2]
+
+
+@pytest.mark.parametrize(("operator", "language", "channel"), TEXT_CASES)
+def test_a_credit_note_is_no_bill(operator: str, language: str, channel: str) -> None:
+    shown = bill_text(MENUS[operator], language, channel, "credit")
+    assert shown != bill_text(MENUS[operator], language, channel, "paid")
+
+
+def charge(rubric: str, amount: str) -> BillLine:
+    return BillLine(rubric=rubric, user="", amount=Decimal(amount))
+
+
+def row_amounts(facts: Facts) -> list[Decimal]:
+    rows = facts["charged"]
+    assert isinstance(rows, Rows)
+    return [fact.amount for _, fact in rows.rows if isinstance(fact, Money)]
+
+
+@pytest.mark.parametrize("rubric", [*RUBRICS, "of another release"])
+def test_every_rubric_is_a_row(rubric: str) -> None:
+    assert row_amounts(charges_by_rubric([charge(rubric, "21.61")], Decimal("21.61"))) == [Decimal("21.61")]
+
+
+@pytest.mark.parametrize("total", ["10.00", "10.01", "9.50", "0.00"])
+def test_the_rows_add_up_to_the_bill(total: str) -> None:
+    facts = charges_by_rubric([charge("subscriptions", "7.00"), charge("prorata", "3.00")], Decimal(total))
+    assert sum(row_amounts(facts)) == Decimal(total)

@@ -1,14 +1,20 @@
 """Billing months: parsed as typed, available as long as the rules say, next bill date."""
 
+from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flows.domain.actions import ActionRequest
+from flows.domain.records import Bill, BillState
 from flows.selfcare.invoice import add_months
-from flows.selfcare.periods import next_bill_date
-from menus.model.facts import Month
+from flows.selfcare.periods import next_bill_date, show_month_bill
+from menus.model.facts import Month, TextRef
 from menus.text.input_parsing import parse_month, possible_month
 
 DAYS = st.dates(date(2001, 1, 1), date(2098, 12, 31))
@@ -68,3 +74,63 @@ def test_the_next_bill_comes_within_a_month_on_its_day(today: date, days: list[i
 )
 def test_the_day_of_the_month_stays(today: date, newest: date, anchor: int, made: date) -> None:
     assert next_bill_date(today, newest, anchor) == made
+
+
+@dataclass(slots=True)
+class ManyDocuments:
+    """Billing whose bills have a credit note of the same month beside each, newest first."""
+
+    bills: list[Bill]
+    pages_read: int = 0
+
+    async def list_bills(self, account: str, limit: int, offset: int = 0) -> list[Bill]:
+        self.pages_read += 1
+        return self.bills[offset : offset + limit]
+
+
+def document(issued: date, state: BillState) -> Bill:
+    return Bill("b", "N", "a1", issued, issued, Decimal(9), Decimal(1), Decimal(0), state)
+
+
+def request_for(month: str, billing: ManyDocuments) -> ActionRequest:
+    """Return a request about a month, as far as `show_month_bill` looks at it."""
+    rules = SimpleNamespace(document_months=24, publish_delay_days=0)
+    request = SimpleNamespace(
+        input_text=month,
+        today=TODAY,
+        line="+33600000101",
+        menu=SimpleNamespace(config=SimpleNamespace(rules=rules)),
+        ports=SimpleNamespace(billing=billing),
+        require_subscriber=lambda: SimpleNamespace(account="a1", account_number="1234"),
+    )
+    return cast(ActionRequest, request)
+
+
+@pytest.fixture
+def billing() -> ManyDocuments:
+    months = [add_months(date(2026, 3, 1), -back) for back in range(24)]
+    return ManyDocuments(
+        [
+            document(month.replace(day=day), state)
+            for month in months
+            for day, state in ((9, "credit"), (5, "cancelled"), (1, "due"))
+        ]
+    )
+
+
+@pytest.mark.parametrize("month", ["0326", "0226", "1225", "0925", "0524"])
+async def test_the_bill_of_a_month_is_found_among_other_documents(month: str, billing: ManyDocuments) -> None:
+    outcome = await show_month_bill(request_for(month, billing))
+    assert (outcome.name, outcome.facts.get("state")) == ("ok", TextRef("state.due"))
+
+
+@pytest.mark.parametrize("month", ["129997", "019999", "0427", "0327"])
+async def test_a_month_to_come_has_no_bill_and_reads_one_page(month: str, billing: ManyDocuments) -> None:
+    assert (await show_month_bill(request_for(month, billing))).name == "none"
+    assert billing.pages_read == 1
+
+
+@pytest.mark.parametrize("month", ["0224", "1223", "010001"])
+async def test_a_month_past_retention_is_not_asked_of_billing(month: str, billing: ManyDocuments) -> None:
+    outcome = await show_month_bill(request_for(month, billing))
+    assert (outcome.name, billing.pages_read) == ("old", 0)

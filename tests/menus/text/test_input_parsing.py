@@ -18,6 +18,8 @@ from menus.text.input_parsing import (
     parse_key,
     parse_month,
     parse_msisdn,
+    possible_month,
+    possible_number,
     to_ascii_digits,
 )
 
@@ -229,3 +231,22 @@ def test_card_numbers_are_detected(text: str, *, card: bool) -> None:
 @given(st.integers(10**11, 10**18 - 1))
 def test_one_check_digit_in_ten_is_valid(body: int) -> None:
     assert sum(is_card_like(f"{body}{check}") for check in range(10)) == 1
+
+
+HASHED = {
+    "a number": (parse_msisdn("0740000101#", "40", "0"), "+40740000101"),
+    "a number with a space": (parse_msisdn("0740 000 101 #", "40", "0"), "+40740000101"),
+    "a number behind a keyword": (possible_number("0740000101#"), "0740000101"),
+    "a month": (parse_month("0226#", date(2026, 3, 10)), Month(2026, 2)),
+    "a month with a slash": (possible_month("02/26 #"), "02/26"),
+    "a day": (parse_date("10.03.2026#"), date(2026, 3, 10)),
+    "a code": (parse_digits("123456#", 6, 8), "123456"),
+    "a hash alone": (parse_digits("#", 1, 8), None),
+    "two": (parse_digits("12##", 1, 8), None),
+}
+
+
+@pytest.mark.parametrize("case", HASHED)
+def test_a_hash_behind_what_is_typed_is_forgiven(case: str) -> None:
+    parsed, expected = HASHED[case]
+    assert parsed == expected

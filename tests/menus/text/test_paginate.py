@@ -11,6 +11,7 @@ from menus.text.paginate import (
     PageOverflowError,
     TextBlock,
     fit_one_page,
+    split_anywhere,
     split_into_pages,
 )
 
@@ -243,3 +244,18 @@ def test_one_page_too_long_overflows() -> None:
     with pytest.raises(PageOverflowError) as caught:
         fit_one_page("ب" * 71, USSD)
     assert (caught.value.units, caught.value.budget) == (71, 70)
+
+
+@pytest.mark.parametrize("letter", ["x", "ب"])
+@pytest.mark.parametrize("is_unbreakable", [True, False])
+def test_a_word_of_any_length_is_broken_and_nothing_is_lost(letter: str, *, is_unbreakable: bool) -> None:
+    blocks = [TextBlock(f"1 {letter * 400}", is_unbreakable=is_unbreakable), TextBlock("2 end")]
+    pages = split_anywhere(blocks, PageFooters("F", "F", "F", "F"), USSD)
+    shown = "".join(page.removesuffix("\nF").replace("\n", "") for page in pages)
+    assert shown.count(letter) == 400 and shown.endswith("2 end")
+    assert all(len(page) <= (USSD.gsm7 if letter == "x" else USSD.ucs2) for page in pages)
+
+
+def test_what_fits_is_split_as_ever() -> None:
+    blocks = option_blocks(9, "x" * 30)
+    assert split_anywhere(blocks, NO_FOOTERS, USSD) == split_into_pages(blocks, NO_FOOTERS, USSD)
