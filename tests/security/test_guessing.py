@@ -10,9 +10,8 @@ from storage.credentials.attempt_budgets import AttemptLimit
 from storage.credentials.one_time_codes import SqlOneTimeCodes
 from storage.credentials.passwords import PIN_OPERATOR_LIMIT, PIN_SOURCE_LIMIT, SqlPasswords
 from storage.sql.engine import Database
-from tests.support.databases import SECRET
+from tests.support.databases import CHEAP_HASHER, SECRET
 from tests.support.databases import database as database
-from tests.support.gateway_sandbox import CHEAP_HASHER
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 OWNER, STRANGER = "+40740000101", "+40740000999"
