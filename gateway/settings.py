@@ -1,7 +1,6 @@
 """Settings: a frozen model read from dialtree.toml and the environment; invalid values stop the start."""
 
 import os
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -12,15 +11,9 @@ from flows.engine.load_shedding import MAX_CONCURRENT_TURNS
 from gateway.delivery.mail.mail_address import parse_sender
 from gateway.http.client_address import parse_networks
 from gateway.providers.contract import Provider
-from menus.model.user_error import UserError
-
-ENV_PREFIX = "DIALTREE_"
-PLATFORM_VARIABLES = {"DATABASE_URL": "database_url", "REDIS_URL": "redis_url", "PORT": "port"}
-"""Environment variables with their platform-wide names."""
-
-
-class SettingsError(UserError):
-    """The settings cannot be used; the message names the field and never a value."""
+from gateway.settings_sources import FILE_VARIABLE, SettingsError, read_tables
+from storage.sessions.redis_url import split_redis_url
+from storage.sql.postgres_url import parse_postgres_url
 
 
 class Section(BaseModel):
@@ -154,6 +147,20 @@ class Settings(Section):
     operators: Mapping[str, OperatorSettings] = Field(min_length=1)
     """Operators by name, e.g. `orange-ro`."""
 
+    @field_validator("database_url")
+    @classmethod
+    def _check_database(cls, url: str) -> str:
+        if url.startswith("postgres"):
+            parse_postgres_url(f"postgresql://{url.partition('://')[2]}")
+        return url
+
+    @field_validator("redis_url")
+    @classmethod
+    def _check_redis(cls, url: str) -> str:
+        if url:
+            split_redis_url(url)
+        return url
+
     @field_validator("trusted_proxies")
     @classmethod
     def _check_networks(cls, cidrs: tuple[str, ...]) -> tuple[str, ...]:
@@ -167,8 +174,7 @@ def load_settings(
 
     Raises SettingsError that names the field.
     """
-    raw = merge_tables(base, _read_file(path))
-    raw = merge_tables(raw, _read_environment(environ))
+    raw = read_tables(path, environ, base)
     operators = _require_table("operators", raw.get("operators", {}))
     raw["operators"] = {name: _parse_operator(name, section, providers) for name, section in operators.items()}
     try:
@@ -179,30 +185,12 @@ def load_settings(
 
 def config_path(environ: Mapping[str, str] = os.environ) -> Path:
     """Return the settings file: `DIALTREE_CONFIG`, or `dialtree.toml` in the current folder."""
-    return Path(environ.get("DIALTREE_CONFIG", "dialtree.toml"))
+    return Path(environ.get(FILE_VARIABLE, "dialtree.toml"))
 
 
 def read_packs_folder(environ: Mapping[str, str]) -> str:
     """Return the folder of further packs, read before the rest of the settings."""
-    return str(merge_tables(_read_file(config_path(environ)), _read_environment(environ)).get("packs", ""))
-
-
-def merge_tables(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `high` over `low`, merged table by table."""
-    both = {**low, **high}
-    tables = [
-        key for key in low.keys() & high.keys() if isinstance(low[key], dict) and isinstance(high[key], dict)
-    ]
-    return {**both, **{key: merge_tables(low[key], high[key]) for key in tables}}
-
-
-def _read_file(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: not TOML: {error}") from error
+    return str(read_tables(config_path(environ), environ, {}).get("packs", ""))
 
 
 def _missing_file_hint(path: Path) -> str:
@@ -210,25 +198,6 @@ def _missing_file_hint(path: Path) -> str:
     if path.is_file():
         return ""
     return f"\nno {path.name} in {path.absolute().parent}; write one there, or name yours with DIALTREE_CONFIG"
-
-
-def _read_environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    """Return `DIALTREE_SECTION__FIELD` as nested tables; operators' hyphens are underscores there."""
-    values: dict[str, Any] = {
-        field: environ[name] for name, field in PLATFORM_VARIABLES.items() if environ.get(name)
-    }
-    for name in sorted(environ):
-        if name.startswith(ENV_PREFIX) and name != "DIALTREE_CONFIG":
-            path = name.removeprefix(ENV_PREFIX).lower().split("__")
-            if path[0] == "operators" and len(path) > 1:
-                path[1] = path[1].replace("_", "-")
-            values = merge_tables(values, _nest_value(path, environ[name]))
-    return values
-
-
-def _nest_value(path: list[str], value: str) -> dict[str, Any]:
-    head, *rest = path
-    return {head: _nest_value(rest, value) if rest else value}
 
 
 def _require_table(place: str, raw: Any) -> Mapping[str, Any]:

@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, SecretStr
 
 from gateway.secret_strength import find_token_weakness, find_weakness
-from gateway.settings import OperatorSettings, Settings, SettingsError
+from gateway.settings import OperatorSettings, Settings
+from gateway.settings_sources import SettingsError
 
 PATH_TOKENS = frozenset({"hook_token", "old_hook_token", "hub_token"})
 """Settings that are the secret part of a webhook's path."""

@@ -10,7 +10,8 @@ from gateway.cli.pack_options import add_packs_option
 from gateway.observability import logging
 from gateway.phone.lifecycle import watch_packs
 from gateway.server import app, supervisor
-from gateway.settings import Settings, SettingsError
+from gateway.settings import Settings
+from gateway.settings_sources import SettingsError
 from gateway.wiring.container import Container
 
 

@@ -20,7 +20,8 @@ from gateway.dialogs.format import Dialog, parse_local_time
 from gateway.dialogs.player import ManualClock, MessageCollector, PhoneLine, Player
 from gateway.providers.registry import discover_providers
 from gateway.publishing import pack_compiler
-from gateway.settings import load_settings, merge_tables
+from gateway.settings import load_settings
+from gateway.settings_sources import merge_tables
 from gateway.wiring.connections import DEFAULT_TRUST
 from gateway.wiring.container import Container, build_container
 from gateway.wiring.operators import Overrides

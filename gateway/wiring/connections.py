@@ -15,7 +15,8 @@ from gateway.http.proxy_check import UnlistedProxyCheck
 from gateway.http.rejection_limit import RejectionLimiter
 from gateway.providers.contract import Connection, NumberingPlan, Provider
 from gateway.providers.registry import discover_providers
-from gateway.settings import ConnectionSettings, Settings, SettingsError
+from gateway.settings import ConnectionSettings, Settings
+from gateway.settings_sources import SettingsError
 from menus.machine.menu import Menu
 from storage.sessions import connect
 from storage.sessions.counters import FallbackCounters, MemoryCounters, RedisCounters

@@ -9,7 +9,8 @@ from datetime import datetime
 from flows.domain.failures import Failure, Unavailable
 from flows.domain.records import Secret
 from gateway.clock import MonotonicClock
-from gateway.settings import Settings, SettingsError
+from gateway.settings import Settings
+from gateway.settings_sources import SettingsError
 from storage.demo.demo_marker import claim_demo_database
 from storage.outbox.key_check import verify_secret_key
 from storage.sql.engine import Database, connect

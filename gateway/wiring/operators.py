@@ -13,7 +13,8 @@ from flows.domain.records import Secret
 from flows.engine.deadlines import TimeBudgets
 from flows.engine.menu_versions import MenuVersions
 from gateway.clock import MonotonicClock
-from gateway.settings import Settings, SettingsError
+from gateway.settings import Settings
+from gateway.settings_sources import SettingsError
 from menus.machine.menu import Menu
 from storage.audit.write_behind import WriteBehind
 from storage.billing import backend as billing

@@ -14,7 +14,8 @@ from gateway.delivery.spend_limit import limit_spending
 from gateway.delivery.token_bucket import TokenBucket
 from gateway.providers.contract import Connection, Sender
 from gateway.providers.registry import discover_providers
-from gateway.settings import OperatorSettings, Settings, SettingsError
+from gateway.settings import OperatorSettings, Settings
+from gateway.settings_sources import SettingsError
 from storage.outbox.sms_spend import SqlSpendCounter
 from storage.sql.engine import Database
 

@@ -1,7 +1,7 @@
 """Redis clients and session stores from a URL: single server, Sentinel or Cluster."""
 
 from typing import Any
-from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote
 
 from redis.asyncio import Redis
 from redis.asyncio.cluster import ClusterNode, RedisCluster
@@ -14,13 +14,9 @@ from storage.sessions.pipelining import PipelinedScripts, ScriptClient
 from storage.sessions.redis_cluster import ClusterScripts
 from storage.sessions.redis_sentinel import ParallelSentinel
 from storage.sessions.redis_store import RedisSessions
+from storage.sessions.redis_url import REDIS_PORT, TLS_OPTIONS, parse_hosts, split_redis_url
 
-_REDIS_PORT = 6379
 _SENTINEL_PORT = 26379
-_TLS_OPTIONS = frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs"})
-_OPTIONS_BY_KIND = {"": {"db", "client_name"}, "sentinel": {"sentinel_password"}, "cluster": set[str]()}
-"""Options of a URL by the kind of deployment, beside the TLS files of the rediss schemes."""
-_ENCODING_RULE = "special characters of a password are percent-encoded: / as %2F, @ as %40, # as %23"
 MIN_HOST_SECONDS = 0.5
 """Least time one host of a Sentinel or Cluster has to answer a search, which goes on behind the callers."""
 
@@ -50,35 +46,17 @@ def build_redis_sessions(
 
 def build_script_client(url: str, budget_seconds: float = 0.1) -> ScriptClient:
     """Return a script client for a Redis URL in the form `build_redis_sessions` describes."""
-    parts = _split_url(url)
+    parts = split_redis_url(url)
     kind = parts.scheme.partition("+")[2]
     if kind == "sentinel":
         master, *sentinels = _sentinel_clients(parts, budget_seconds)
         return PipelinedScripts(master, budget_seconds, sentinels=sentinels)
     if kind == "cluster":
-        hosts = _parse_hosts(parts, _REDIS_PORT)
+        hosts = parse_hosts(parts, REDIS_PORT)
         return ClusterScripts(_cluster_client(parts, hosts, budget_seconds), budget_seconds, hosts)
     return PipelinedScripts(
         Redis.from_url(url, **_no_retry_options(), **_no_maintenance_options()), budget_seconds
     )
-
-
-def _split_url(url: str) -> SplitResult:
-    """Return the parts of a Redis URL that can be used; otherwise ValueError, which repeats none of it."""
-    try:
-        parts = urlsplit(url)
-        _parse_hosts(parts, _REDIS_PORT)
-    except ValueError:
-        raise ValueError(f"a Redis URL has hosts as name:port, and {_ENCODING_RULE}") from None
-    scheme, _, kind = parts.scheme.partition("+")
-    if scheme not in ("redis", "rediss") or kind not in _OPTIONS_BY_KIND:
-        raise ValueError("a Redis URL begins with redis://, rediss://, redis+sentinel:// or redis+cluster://")
-    if "@" in parts.path + parts.query + parts.fragment or parts.fragment:
-        raise ValueError(f"in a Redis URL {_ENCODING_RULE}")
-    known = _OPTIONS_BY_KIND[kind] | (_TLS_OPTIONS if scheme == "rediss" else set())
-    if parse_qs(parts.query, keep_blank_values=True).keys() - known:
-        raise ValueError(f"options of a {parts.scheme} URL are {', '.join(sorted(known)) or 'none'}")
-    return parts
 
 
 def _no_retry_options() -> dict[str, Any]:
@@ -111,7 +89,7 @@ def _sentinel_clients(parts: SplitResult, budget_seconds: float) -> list[Redis]:
     password = parse_qs(parts.query).get("sentinel_password")
     tls = {name: value for name, value in login.items() if name.startswith("ssl")}
     lookup = {**_discovery_options(budget_seconds), **tls, **({"password": password[0]} if password else {})}
-    sentinel = ParallelSentinel(_parse_hosts(parts, _SENTINEL_PORT), sentinel_kwargs=lookup)  # type: ignore[no-untyped-call]
+    sentinel = ParallelSentinel(parse_hosts(parts, _SENTINEL_PORT), sentinel_kwargs=lookup)  # type: ignore[no-untyped-call]
     database: dict[str, Any] = {"db": int(rest[0]) if rest else 0}
     master: Redis = sentinel.master_for(
         service, **database, **login, **_no_retry_options(), **_no_maintenance_options()
@@ -135,12 +113,5 @@ def _login_options(parts: SplitResult) -> dict[str, Any]:
     filled: dict[str, Any] = {name: value for name, value in login.items() if value}
     if not parts.scheme.startswith("rediss"):
         return filled
-    tls = {name: values[0] for name, values in parse_qs(parts.query).items() if name in _TLS_OPTIONS}
+    tls = {name: values[0] for name, values in parse_qs(parts.query).items() if name in TLS_OPTIONS}
     return filled | {"ssl": True} | tls
-
-
-def _parse_hosts(parts: SplitResult, default_port: int) -> list[tuple[str, int]]:
-    """Parse `a:1,b` into pairs of host and port; IPv6 addresses are in brackets."""
-    places = parts.netloc.rpartition("@")[2].split(",")
-    addresses = [urlsplit(f"//{place.strip()}") for place in places]
-    return [(each.hostname or "127.0.0.1", each.port or default_port) for each in addresses]

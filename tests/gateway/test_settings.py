@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from gateway.providers.registry import discover_providers
-from gateway.settings import Settings, SettingsError, load_settings
+from gateway.settings import Settings, load_settings
+from gateway.settings_sources import SettingsError, read_tables
 
 PROVIDERS = discover_providers()
 VALID_TOML = """
@@ -118,3 +119,34 @@ def test_secrets_do_not_show_in_a_repr(tmp_path: Path) -> None:
 def test_a_broken_file_says_where(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="not TOML"):
         read_settings(tmp_path, "public_url = ")
+
+
+@pytest.mark.parametrize(
+    ("variable", "url", "named"),
+    [
+        ("DATABASE_URL", "postgresql://u:very-secret/1@h/d", "database_url"),
+        ("DATABASE_URL", "postgresql://u:x@very-secret@h/d", "database_url"),
+        ("DATABASE_URL", "postgresql://u:very-secret@h/d?channel_binding=require", "channel_binding"),
+        ("DATABASE_URL", "postgresql://u:very-secret@h/d?sslrootcert=/no/file", "sslrootcert"),
+        ("REDIS_URL", "redis://:very/secret@h", "redis_url"),
+        ("REDIS_URL", "redis+cluster://:very-secret@h:port", "redis_url"),
+    ],
+)
+def test_a_url_that_cannot_be_used_is_named_without_its_password(
+    variable: str, url: str, named: str, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingsError, match=named) as caught:
+        read_settings(tmp_path, VALID_TOML, {variable: url})
+    assert str(caught.value).startswith(f"{variable.lower()}: ") and "secret" not in str(caught.value)
+
+
+def test_tables_of_base_file_and_environment_are_merged_field_by_field(tmp_path: Path) -> None:
+    path = tmp_path / "dialtree.toml"
+    path.write_text("[operators.orange-ro]\nbilling = 'sql'\n[operators.orange-ro.rates]\nsms = 1")
+    base = {"port": 1, "operators": {"orange-ro": {"rates": {"sms": 9, "email": 2}}}}
+    environ = {"DIALTREE_OPERATORS__ORANGE_RO__RATES__SMS": "3", "DIALTREE_TYPO": "x", "PORT": ""}
+    assert read_tables(path, environ, base) == {
+        "port": 1,
+        "typo": "x",
+        "operators": {"orange-ro": {"billing": "sql", "rates": {"sms": "3", "email": 2}}},
+    }

@@ -8,8 +8,9 @@ import pytest
 
 from gateway.providers.registry import discover_providers
 from gateway.secret_strength import find_token_weakness, find_weakness
-from gateway.settings import Settings, SettingsError, load_settings, merge_tables
+from gateway.settings import Settings, load_settings
 from gateway.settings_safety import require_safe_settings
+from gateway.settings_sources import SettingsError, merge_tables
 
 TOKEN = "p3Zk8vQm1xTfR7bYc0sLwA"
 SAFE: dict[str, Any] = {

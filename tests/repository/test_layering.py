@@ -26,6 +26,7 @@ PACKAGES = (
         "gateway.settings_safety",
         "gateway.secret_strength",
         "gateway.settings",
+        "gateway.settings_sources",
         "gateway.http",
         "gateway.observability",
     ),
@@ -40,12 +41,21 @@ PACKAGES = (
 """Packages from top to bottom: each imports only those after it."""
 LIBRARIES = {
     "gateway": {
-        *("aiohttp", "africastalking", "twilio", "pydantic", "prometheus_client", "requests", "urllib3"),
-        *("fpdf", "aiosmtplib", "jinja2", "markupsafe"),
+        *(
+            "aiohttp",
+            "africastalking",
+            "twilio",
+            "pydantic",
+            "pydantic_settings",
+            "prometheus_client",
+            "requests",
+            "urllib3",
+        ),
+        *("fpdf", "aiosmtplib", "jinja2", "markupsafe", "pydantic_settings"),
     },
     "storage": {
         *("redis", "sqlalchemy", "aiohttp", "yarl", "hiredis", "asyncpg", "alembic", "argon2"),
-        *("cryptography", "yaml", "cachetools"),
+        *("cryptography", "yaml", "cachetools", "pydantic"),
     },
     "flows": set(),
     "menus": {"transitions", "yaml", "pydantic", "pydantic_core", "babel", "num2words"},

@@ -24,7 +24,8 @@ from gateway.dialogs.player import ManualClock, MessageCollector, PhoneLine, Pla
 from gateway.dialogs.sandbox import preset_language
 from gateway.providers.registry import discover_providers
 from gateway.publishing import pack_compiler
-from gateway.settings import Settings, load_settings, merge_tables
+from gateway.settings import Settings, load_settings
+from gateway.settings_sources import merge_tables
 from gateway.wiring.connections import DEFAULT_TRUST
 from gateway.wiring.container import Container, build_container
 from gateway.wiring.operators import Overrides

@@ -14,7 +14,8 @@ from gateway.demo.bss.killbill_server import KillBillBss
 from gateway.demo.bss.tmf_server import TmfBss
 from gateway.http.listening import serve_app
 from gateway.providers.registry import discover_providers
-from gateway.settings import Settings, config_path, load_settings, merge_tables
+from gateway.settings import Settings, config_path, load_settings
+from gateway.settings_sources import merge_tables
 from storage.demo.extras import SPECIMEN_PLATFORM
 from storage.demo.world import build_operator_rows, load_demo_world
 

@@ -16,7 +16,8 @@ from gateway.http.listening import serve_app
 from gateway.http.proxy_check import POSTS_JUDGED, UnlistedProxyCheck
 from gateway.providers.registry import discover_providers
 from gateway.server.app import public_app
-from gateway.settings import SettingsError, load_settings
+from gateway.settings import load_settings
+from gateway.settings_sources import SettingsError
 from gateway.wiring.connections import require_listed_proxy
 from tests.support.free_ports import free_port
 from tests.support.gateway_sandbox import AUTH_TOKEN, HOOK_TOKEN, PUBLIC_URL, SandboxFactory
