@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from flows.domain.failures import BadRequest
-from gateway.http import client_address, decoding
+from gateway.http import client_address, decoding, json_body
 from gateway.http.client_address import Networks
 from gateway.http.decoding import FieldTooLong, LimitedFields
 from gateway.http.proxy_check import UnlistedProxyCheck
@@ -146,17 +146,40 @@ class Guard:
 
 FORGED_STATUS = 403
 """HTTP status of a failed signature check, which counts as a rejection."""
+BODY_DECODERS = {"form": decoding.decode_form, "json": json_body.decode_json}
+"""Decoders by the format a route declares."""
 
 
 def find_endpoint(endpoints: WebhookEndpoints, operator: str, provider: str, path_tail: str) -> WebhookEndpoint:
     """Return the endpoint a path names, its token compared in constant time; BadRequest 404 otherwise."""
     token, _, last = path_tail.rpartition("/")
     endpoint = endpoints.get((operator, provider, last))
+    if endpoint is None or endpoint.route.path_parameters or "/" in token:
+        endpoint, token = _find_parameterised(endpoints, operator, provider, path_tail)
     expected = endpoint.path_tokens if endpoint else (b"-",)
     matches = token_matches(token, expected) if expected else token == ""
     if endpoint is None or not matches:
         raise BadRequest("no such endpoint", 404)
     return endpoint
+
+
+def _find_parameterised(
+    endpoints: WebhookEndpoints, operator: str, provider: str, path_tail: str
+) -> tuple[WebhookEndpoint | None, str]:
+    """Return the endpoint of a path with parameters, `token/route/value` or `route/value`, and the token."""
+    segments = path_tail.split("/")
+    for place, token in ((1, segments[0]), (0, "")):
+        endpoint = endpoints.get((operator, provider, segments[place])) if len(segments) > place else None
+        if endpoint and bool(endpoint.path_tokens) == bool(place) and _path_values(endpoint, path_tail):
+            return endpoint, token
+    return None, ""
+
+
+def _path_values(endpoint: WebhookEndpoint, path_tail: str) -> Mapping[str, str]:
+    """Return the values of the route's path parameters by name; empty when their number is wrong."""
+    names = endpoint.route.path_parameters
+    values = path_tail.split("/")[2 if endpoint.path_tokens else 1 :]
+    return dict(zip(names, values, strict=True)) if len(names) == len(values) else {}
 
 
 def token_matches(token: str, expected_tokens: tuple[bytes, ...]) -> bool:
@@ -172,17 +195,20 @@ async def _authenticate(endpoint: WebhookEndpoint, request: web.Request) -> Webh
     query = decoding.parse_fields(request.rel_url.raw_query_string, max_characters=decoding.MAX_BODY_BYTES)
     fields = _decode_body(endpoint, request, data)
     raw = RawRequest(request.raw_path, request.headers, data)
-    if not endpoint.provider.authentic(raw, fields, endpoint.connection):
+    if not (endpoint.route.authentic or endpoint.provider.authentic)(raw, fields, endpoint.connection):
         raise BadRequest("the signature does not match", FORGED_STATUS)
-    return Webhook(LimitedFields(fields if request.method == "POST" else query), LimitedFields(query))
+    path = _path_values(endpoint, request.match_info["tail"]) if endpoint.route.path_parameters else {}
+    posted = LimitedFields(fields if request.method == "POST" else query)
+    return Webhook(posted, LimitedFields(query), path)
 
 
 def _decode_body(endpoint: WebhookEndpoint, request: web.Request, data: bytes) -> Mapping[str, str]:
-    """Return the fields of a POST's form; a GET has none in its body, and only some routes take it."""
+    """Return the fields of a POST's body; a GET has none in its body, and only some routes take it."""
     if request.method == "POST":
         # a provider that signs adds fields as it likes; what is read is limited by LimitedFields
         most = decoding.MAX_VALUE_CHARACTERS if endpoint.path_tokens else decoding.MAX_BODY_BYTES
-        return decoding.decode_form(data, request.content_type, request.charset, most)
+        decode = BODY_DECODERS[endpoint.route.body_format]
+        return decode(data, request.content_type, request.charset, most)
     if not endpoint.route.accepts_get:
         raise BadRequest("send it by POST", 405)
     if data:

@@ -23,6 +23,8 @@ from gateway.providers.contract import ConversationEnded, OptOut, ProviderEvent
 log = logging.getLogger("dialtree.webhooks")
 WEBHOOK_PATH = "/hooks/{operator}/{provider}/{tail:[^/]+(?:/[^/]+)?}"
 """Route pattern; the tail is `token/route`, or only `route` where the provider signs its requests."""
+WEBHOOK_PARAMETERS_PATH = "/hooks/{operator}/{provider}/{tail:[^/]+(?:/[^/]+){2,6}}"
+"""Route pattern of webhooks with path parameters behind the route's name."""
 TURN_TIMEOUT_SECONDS = 8.0
 """Hard limit of a turn, after which the caller gets an apology; aggregators hang up at 10 to 15 s."""
 
@@ -116,7 +118,8 @@ class WebhookHandler:
             return _error_response(error)
         text = self.conversations.apology_reply(endpoint.connection.operator, "ussd").text
         answer = endpoint.route.write_closing(text, endpoint.connection)
-        return web.Response(body=answer.body, headers={"Content-Type": answer.content_type})
+        headers = {**endpoint.route.answer_headers, "Content-Type": answer.content_type}
+        return web.Response(body=answer.body, headers=headers)
 
     def _apology_body(self, endpoint: WebhookEndpoint, event: ProviderEvent) -> bytes | None:
         """Return the apology in the provider's format; None unless the event is a conversation turn."""
@@ -142,5 +145,8 @@ def _try_again_response() -> web.Response:
 
 def _ok_response(endpoint: WebhookEndpoint, body: bytes | None) -> web.Response:
     """Return a 200 with the body; without a body, the provider's empty acknowledgement."""
-    empty = endpoint.empty_answer
+    empty, headers = endpoint.empty_answer, endpoint.route.answer_headers
+    if headers:
+        headers = {**headers, "Content-Type": empty.content_type}
+        return web.Response(body=empty.body if body is None else body, headers=headers)
     return FastResponse(empty.body if body is None else body, empty.content_type)

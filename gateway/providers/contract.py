@@ -1,11 +1,12 @@
 """Provider interface: reading webhooks, writing replies, checking authenticity, connecting a sender.
 
-A provider module defines `NAME`, `Settings`, `ROUTES`, `authentic` and `connect_sender`; discovery checks it.
+A provider module defines `NAME`, `Settings`, `ROUTES` and `authentic`, which discovery checks, and
+`connect_sender` if it sends messages.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel
 
@@ -21,6 +22,8 @@ class Webhook:
 
     form: Mapping[str, str] = field(repr=False)
     query: Mapping[str, str] = field(repr=False)
+    path: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Values of the route's `path_parameters`, by name."""
 
 
 @value_dataclass
@@ -95,6 +98,11 @@ class ProviderAnswer:
     content_type: str
 
 
+BodyFormat = Literal["form", "json"]
+"""Format of a request's body. JSON leaves become fields with dotted names: `{"session": {"id": 1}}` is
+`session.id`, `1`."""
+AuthenticityCheck = Callable[[RawRequest, Mapping[str, str], Connection], bool]
+"""A provider's own check of the raw request and its decoded fields, after the path token; never raises."""
 EventReader = Callable[[Webhook, Connection], ProviderEvent]
 ReplyWriter = Callable[[Reply | None, Connection], ProviderAnswer]
 
@@ -119,6 +127,13 @@ class WebhookRoute:
     """
     accepts_get: bool = False
     """Whether the provider may be configured to send this webhook by GET, its fields in the query."""
+    body_format: BodyFormat = "form"
+    path_parameters: tuple[str, ...] = ()
+    """Names of the path segments that follow the route's own name."""
+    answer_headers: Mapping[str, str] = field(default_factory=dict)
+    """Further headers of every answer with status 200."""
+    authentic: AuthenticityCheck | None = None
+    """Replaces the provider's own check on this route."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +156,6 @@ class Sender(Protocol):
 
 
 ConnectSender = Callable[[Connection], Awaitable[Sender]]
-AuthenticityCheck = Callable[[RawRequest, Mapping[str, str], Connection], bool]
-"""A provider's own check of the raw request and its decoded form, after the path token; never raises."""
 
 
 class Provider(Protocol):

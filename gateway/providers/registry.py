@@ -9,8 +9,8 @@ from typing import cast
 
 from gateway.providers.contract import Provider
 
-REQUIRED_NAMES = ("NAME", "Settings", "ROUTES", "authentic", "connect_sender")
-"""What a provider module must define."""
+REQUIRED_NAMES = ("NAME", "Settings", "ROUTES", "authentic")
+"""What a provider module must define; one that sends messages defines `connect_sender` besides."""
 
 
 def discover_providers() -> Mapping[str, Provider]:

@@ -34,11 +34,21 @@ def public_app(container: Container) -> web.Application:
     )  # first: routes are tried in order
     app.router.add_get(webhooks.WEBHOOK_PATH, container.webhooks.handle_webhook, allow_head=False)
     app.router.add_post(bss_events.EVENT_PATH, container.bill_events.handle_event)
+    app.add_routes(_parameter_routes(container))
     app.router.add_get("/openapi.json", _openapi_handler(container))
     recordings = prompts.RecordingHandler(container.menu_versions, container.settings.operators.keys())
     app.router.add_get(prompts.RECORDING_PATH, recordings.serve_recording)
     app.add_routes(_build_pages(container).build_routes())
     return app
+
+
+def _parameter_routes(container: Container) -> list[web.RouteDef]:
+    """Return the routes of webhooks with path parameters, where a connection has one."""
+    handler, endpoints = container.webhooks.handle_webhook, container.guard.endpoints.values()
+    if not any(endpoint.route.path_parameters for endpoint in endpoints):
+        return []
+    path = webhooks.WEBHOOK_PARAMETERS_PATH
+    return [web.post(path, handler), web.get(path, handler, allow_head=False)]
 
 
 def _build_pages(container: Container) -> SubscriberPages:

@@ -7,6 +7,7 @@ from typing import Any
 from gateway.http import bss_events, recorded_prompts
 from gateway.http.decoding import FORM_CONTENT_TYPE
 from gateway.http.guard import WebhookEndpoint, WebhookEndpoints
+from gateway.http.json_body import JSON_CONTENT_TYPE
 from gateway.pages.routes import FORM_FIELDS, STATIC_ASSETS
 
 JsonObject = dict[str, Any]
@@ -32,14 +33,20 @@ def _webhook_path(endpoint: WebhookEndpoint) -> tuple[str, JsonObject]:
     operator, provider, route = endpoint.name.split("/")
     token = "/{token}" if endpoint.path_tokens else ""
     codes = {"200": "answered", "403": "unsigned", **RATE_LIMIT_ERROR, **FORM_ERRORS}
-    parameters = [_path_parameter("token")] if token else []
+    declared = endpoint.route
+    names = (*(["token"] if token else []), *declared.path_parameters)
+    parameters = [_path_parameter(name) for name in names]
     post = _operation(endpoint.name, parameters, codes)
-    schema = _form_schema(endpoint.route.required_fields, required=endpoint.route.required_fields)
-    operations = {"post": post | _request_body(FORM_CONTENT_TYPE, schema)}
-    if endpoint.route.accepts_get:
-        fields = [_query_parameter(name) | {"required": True} for name in endpoint.route.required_fields]
+    schema = _form_schema(declared.required_fields, required=declared.required_fields)
+    body = _request_body(FORM_CONTENT_TYPE, schema)
+    if declared.body_format == "json":
+        body = _request_body(JSON_CONTENT_TYPE, {"type": "object"})
+    operations = {"post": post | body}
+    if declared.accepts_get:
+        fields = [_query_parameter(name) | {"required": True} for name in declared.required_fields]
         operations["get"] = _operation(f"{endpoint.name}/get", [*parameters, *fields], codes)
-    return f"/hooks/{operator}/{provider}{token}/{route}", operations
+    values = "".join(f"/{{{name}}}" for name in declared.path_parameters)
+    return f"/hooks/{operator}/{provider}{token}/{route}{values}", operations
 
 
 def _bill_event_operation(operator_parameter: JsonObject) -> JsonObject:

@@ -12,7 +12,7 @@ from gateway.delivery.route import DEFAULT_CONCURRENT_CALLS, ConcurrencyLimit, O
 from gateway.delivery.smtp import SmtpSender, parse_smtp_url
 from gateway.delivery.spend_limit import limit_spending
 from gateway.delivery.token_bucket import TokenBucket
-from gateway.providers.contract import Connection, Sender
+from gateway.providers.contract import Connection, ConnectSender, Sender
 from gateway.providers.registry import discover_providers
 from gateway.settings import OperatorSettings, Settings
 from gateway.settings_sources import SettingsError
@@ -93,10 +93,13 @@ async def _sms_senders(
     senders: dict[str, Sender] = {}
     for name in settings.operators[operator].routes.sms:
         connection = connections[operator, name]
-        if settings.demo and not connection.settings.api_url:
+        if settings.demo and not getattr(connection.settings, "api_url", ""):
             senders[name] = recorder
             continue
-        sender = senders[name] = await providers[name].connect_sender(connection)
+        connect_sender: ConnectSender | None = getattr(providers[name], "connect_sender", None)
+        if connect_sender is None:
+            raise SettingsError(f"operators.{operator}.routes.sms: {name} sends no messages")
+        sender = senders[name] = await connect_sender(connection)
         stack.push_async_callback(sender.close)
     return senders
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.docs.doc_pages import ROOT
+from tests.support.free_ports import free_port
 
 GUIDE_FOLDER = ROOT / "docs" / "adding"
 LAYERS = ("gateway", "storage", "flows", "menus")
@@ -19,7 +20,7 @@ STEP = re.compile(
     r"```(?P<kind>\w+)\n(?P<body>.*?)^```",
     re.MULTILINE | re.DOTALL,
 )
-TABLE_PATH = re.compile(r"^\| `([^`]+)` \|", re.MULTILINE)
+TABLE_PATH = re.compile(r"^\| `([^`]+/[^`]+)` \|", re.MULTILINE)
 PROGRAM = ".venv/bin/dialtree"
 IGNORED = ("__pycache__", "var")
 """What running the commands leaves behind: byte code, the demo's data."""
@@ -56,6 +57,11 @@ def read_steps(name: str) -> Iterator[GuideStep]:
             yield GuideStep(*(found[key] or "" for key in ("verb", "path", "line", "kind", "body")))
 
 
+def created_files(text: str) -> set[str]:
+    """Return the files a page tells to create."""
+    return {found["path"] for found in STEP.finditer(text) if found["verb"] == "Create"}
+
+
 def named_files(name: str) -> set[str]:
     """Return the files that a guide tells to create or change, and those its tables list."""
     return {step.path for step in read_steps(name) if step.path} | set(TABLE_PATH.findall(guide_text(name)))
@@ -65,12 +71,14 @@ def copy_tree(folder: Path) -> None:
     """Copy the product into a folder."""
     for layer in LAYERS:
         shutil.copytree(ROOT / layer, folder / layer, ignore=shutil.ignore_patterns(*IGNORED))
+    shutil.copytree(ROOT / "tests", folder / "tests", ignore=shutil.ignore_patterns(*IGNORED, "browser"))
 
 
 def take_step(step: GuideStep, folder: Path) -> None:
     """Do what the step says; AssertionError when a command fails or prints something else."""
     if step.kind == "console":
-        assert run_commands(step.commands, folder) == step.expected_output
+        printed = run_commands(step.commands, folder)
+        assert printed == step.expected_output, printed
     elif step.verb == "Create":
         assert not (folder / step.path).exists(), step.path
         (folder / step.path).parent.mkdir(parents=True, exist_ok=True)
@@ -92,8 +100,10 @@ def add_text(path: Path, after_line: str, body: str) -> None:
 
 def run_commands(commands: str, folder: Path) -> str:
     """Run the commands in a shell, against the code in the folder, and return what they print."""
-    shell = commands.replace(PROGRAM, f"{sys.executable} -m gateway")
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1", "PYTHONPATH": str(folder)}
+    port = str(free_port())
+    shell = commands.replace(PROGRAM, f"{sys.executable} -m gateway").replace("8080", port)
+    own = {"PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1", "PYTHONPATH": str(folder), "PORT": port}
+    environment = {**os.environ, **own}
     script = ["bash", "-eu", "-o", "pipefail", "-c", shell]
     done = subprocess.run(script, cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,5 +1,8 @@
 """Guides of docs/adding, followed step by step in a copy of the tree."""
 
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ from tests.docs.adding_guide import (
     run_commands,
     take_step,
 )
+from tests.docs.doc_pages import ROOT
 
 GUIDES = sorted(path.stem for path in GUIDE_FOLDER.glob("*.md"))
 PACK_OF_THE_OPERATOR_GUIDE = "menus/operators/acme_tel/"
@@ -31,6 +35,19 @@ def test_a_guide_works_and_touches_only_the_files_it_names(name: str, tmp_path: 
     if name == "language":
         extra = {path for path in extra if not path.startswith(PACK_OF_THE_OPERATOR_GUIDE)}
     assert not extra and named_files(name) <= touched
+
+
+def test_the_provider_of_the_guide_passes_the_tests_of_providers(tmp_path: Path) -> None:
+    copy_tree(tmp_path)
+    shutil.copytree(ROOT / "tests" / "browser", tmp_path / "tests" / "browser")
+    for step in read_steps("provider"):
+        if step.path:
+            take_step(step, tmp_path)
+    tests = ["contract", "wires"]
+    files = [f"tests/gateway/providers/test_{name}.py" for name in tests]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--asyncio-mode=auto", *files]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout
 
 
 def test_there_is_a_guide_for_each_kind_of_addition() -> None:
