@@ -48,6 +48,7 @@ class Subscriber:
     siret: str = field(default="", repr=False)
     account_number: str = field(default="", repr=False)
     """Account number printed on bills; empty when it equals `account`."""
+    is_stale: bool = field(default=False, compare=False)  # read before billing went down
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +139,7 @@ class Registration:
 
     by: str = field(repr=False)
     """Phone used to register, E.164."""
-    line: str = field(repr=False)
-    """Billed line, E.164."""
+    line: str = field(repr=False)  # E.164
     subscription: str
     account: str = field(repr=False)
 

@@ -37,16 +37,22 @@ async def issue_code(request: ActionRequest, text: str, digits: int, lifetime: t
         expires_at=request.now + lifetime,
         requester=request.requester,
         message=None
-        if _is_recent_sim_swap(request)
+        if _may_be_recent_sim_swap(request)
         else await code_delivery.build_code_message(request, text, {"code": OneTimeCode(code)}, lifetime),
     )
     return await request.ports.codes.issue_code(code_request)
 
 
-def _is_recent_sim_swap(request: ActionRequest) -> bool:
-    """Return whether the SIM was swapped too recently to send a code (SIM-swap fraud)."""
-    changed_at = request.subscriber.sim_changed_at if request.subscriber else None
-    return changed_at is not None and request.now - changed_at < SIM_SWAP_WINDOW
+def _may_be_recent_sim_swap(request: ActionRequest) -> bool:
+    """Return whether the SIM was swapped too recently to send a code (SIM-swap fraud).
+
+    An answer from before billing went down says nothing of a swap since then, so it counts as one.
+    """
+    subscriber = request.subscriber
+    if subscriber is None:
+        return False
+    changed_at = subscriber.sim_changed_at
+    return subscriber.is_stale or (changed_at is not None and request.now - changed_at < SIM_SWAP_WINDOW)
 
 
 async def check_code(request: ActionRequest) -> Outcome:

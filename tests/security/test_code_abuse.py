@@ -123,6 +123,24 @@ async def test_T7_a_fresh_sim_gets_no_code_in_the_same_words(sandbox: GatewaySan
     assert answers == [answers[0], ("code",), answers[0], ()]
 
 
+class StaleBilling(FaultyBilling):
+    """A backend that is down and answers what it knew before."""
+
+    async def get_subscriber(self, msisdn: str) -> Subscriber:
+        return replace(await super().get_subscriber(msisdn), is_stale=True)
+
+
+async def test_T7_no_code_on_an_old_answer_in_the_same_words(sandbox: GatewaySandbox) -> None:
+    ports = sandbox.container.operators["orange-ro"]
+    shown = (await sandbox.direct_line().send_text(ANA, "477", "ThankYou1")).lines
+    assert [notice.kind for notice in await sandbox.messages.collect_new()] == ["code"]
+    sandbox.clock.advance(timedelta(minutes=5))
+    ports.billing = StaleBilling(ports.billing)
+    sandbox.container.subscriber_caches["orange-ro"].profiles.clear()
+    assert (await sandbox.direct_line().send_text(ANA, "477", "ThankYou1")).lines == shown
+    assert await sandbox.messages.collect_new() == []
+
+
 ShownLines = list[tuple[str, ...]]
 
 

@@ -29,6 +29,10 @@ MAX_FRESH_SECONDS = 900.0
 """Upper limit of the setting `cache_seconds`."""
 STALE_IF_ERROR_SECONDS = 86_400.0
 """Maximum age of an answer shown, with its date, while the BSS is down."""
+OWNER_QUESTION = "who"
+"""Cache key of a number's subscriber."""
+OWNER_FRESH_SECONDS, OWNER_STALE_SECONDS = 60.0, 3_600.0
+"""Limits of both times for a number's subscriber: it may have a new owner, or a new SIM."""
 BILLS_PER_READ = 12
 """Bills are read in multiples of this, so that the latest, the list and one of it are one request."""
 MAX_OWNERS = 20_000
@@ -62,11 +66,14 @@ class CachedBilling:
     """Reads that began before an invalidation: nobody joins them any more."""
 
     async def get_subscriber(self, msisdn: str) -> Subscriber:
-        """Return the subscriber of a number; the last known one while the backend is down."""
-        value, _ = await self._read_through(
-            msisdn, "who", lambda: self.backend.get_subscriber(msisdn), allow_stale=True
+        """Return the subscriber of a number; the last known one, marked stale, while the backend is down.
+
+        Numbers change hands, so this is cached for a shorter time than bills.
+        """
+        value, seen = await self._read_through(
+            msisdn, OWNER_QUESTION, lambda: self.backend.get_subscriber(msisdn), allow_stale=True
         )
-        return value
+        return replace(value, is_stale=True) if seen else value
 
     async def list_bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
         """Return issued bills, newest first; cached ones with their date while the backend is down."""
@@ -190,14 +197,21 @@ class CachedBilling:
     ) -> tuple[T, date | None]:
         """Return a fresh answer and None, or while the backend is down a stale one and its date."""
         cached = self.answers.get(owner, {}).get(question)
-        if cached and self.clock() - cached.cached_at < self._ttl_seconds:
+        fresh_seconds, stale_seconds = self._cache_times(question)
+        if cached and self.clock() - cached.cached_at < fresh_seconds:
             return cached.value, None
         try:
             return await asyncio.shield(self._join_read(owner, question, fetch)), None
         except Down:
-            if not (allow_stale and cached and self.clock() - cached.cached_at < STALE_IF_ERROR_SECONDS):
+            if not (allow_stale and cached and self.clock() - cached.cached_at < stale_seconds):
                 raise
             return cached.value, cached.cached_on
+
+    def _cache_times(self, question: str) -> tuple[float, float]:
+        """Return how long an answer is fresh, and how long it is shown while the backend is down."""
+        if question == OWNER_QUESTION:
+            return min(self._ttl_seconds, OWNER_FRESH_SECONDS), OWNER_STALE_SECONDS
+        return self._ttl_seconds, STALE_IF_ERROR_SECONDS
 
     def _join_read(self, owner: str, question: str, fetch: Callable[[], Awaitable[T]]) -> asyncio.Task[T]:
         task = self.pending_reads.get((owner, question))
