@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, func, select, update
 
-from flows.domain.records import AuditEntry, ClaimedMessage, DeliveryOutcome, OutboundMessage
+from flows.domain.records import AuditEntry, ClaimedMessage, DeliveryOutcome, OutboundMessage, Receipt
 from storage.audit.trail import AuditWriter
 from storage.outbox.receipts import (
     ID_LENGTH,
@@ -20,6 +20,7 @@ from storage.outbox.receipts import (
     TRANSITIONS,
     UPDATE_STATE,
     clip_text,
+    record_receipt,
 )
 from storage.outbox.reported_opt_outs import record_reported_opt_out
 from storage.sql import bulk
@@ -133,11 +134,20 @@ class OutcomeBatcher:
     def _write_batch(self, connection: Connection, latest: Mapping[int, _OutcomeReport]) -> set[int]:
         bulk.force_index_scans(connection)
         settled_ids = _update_rows(connection, latest)
+        self._keep_late_ids(connection, [latest[row_id] for row_id in latest if row_id not in settled_ids])
         reports = [latest[row_id] for row_id in sorted(settled_ids)]
         if reports:
             self._match_receipts(connection, reports)
             self._audit_writer.append_entries(connection, [_audit_entry(report) for report in reports])
         return settled_ids
+
+    def _keep_late_ids(self, connection: Connection, late_reports: Sequence[_OutcomeReport]) -> None:
+        """Keep the message ids of workers that lost their lease, as receipts: the provider has the message."""
+        for report in late_reports:
+            item, outcome = report.message.item, report.outcome
+            if outcome.message_id:
+                taken = Receipt(outcome.provider, outcome.message_id, "in_transit", "taken late", "", item.key)
+                record_receipt(connection, self._audit_writer, taken, report.now)
 
     def _match_receipts(self, connection: Connection, reports: Sequence[_OutcomeReport]) -> None:
         """Store the message ids for later receipts and apply the receipts that arrived before."""

@@ -6,6 +6,7 @@ read only (2.0.3, measured). So its calls run in a thread pool of their own and 
 
 import asyncio
 import json
+import ssl
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -64,6 +65,21 @@ EMPTY_ANSWER_MESSAGES: Mapping[str, type[Undelivered]] = MappingProxyType(
     {"InvalidSenderId": Misconfigured, "InsufficientBalance": Misconfigured}
 )
 """Failure by the `Message` of an answer whose list of recipients is empty."""
+
+
+HANDSHAKE_ERRORS = frozenset(
+    {
+        *(
+            "CERTIFICATE_VERIFY_FAILED",
+            "WRONG_VERSION_NUMBER",
+            "UNSUPPORTED_PROTOCOL",
+            "NO_PROTOCOLS_AVAILABLE",
+        ),
+        *("SSLV3_ALERT_HANDSHAKE_FAILURE", "TLSV1_ALERT_PROTOCOL_VERSION", "TLSV1_UNRECOGNIZED_NAME"),
+        *("TLSV1_ALERT_UNKNOWN_CA", "TLSV1_ALERT_INTERNAL_ERROR", "HTTP_REQUEST", "UNEXPECTED_MESSAGE"),
+    }
+)
+"""OpenSSL's reasons that end a handshake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +220,20 @@ def _classify_error(error: requests.exceptions.RequestException) -> Undelivered:
     refused = isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
     if refused or isinstance(error, requests.exceptions.ConnectTimeout):
         return TryLater("no connection")
+    if isinstance(error, requests.exceptions.SSLError) and _failed_in_handshake(error):
+        return TryLater("no TLS connection")
     return OutcomeUnknown("the connection broke off")
+
+
+def _failed_in_handshake(error: BaseException) -> bool:
+    """Return whether TLS was never established, so that nothing of the request has left."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, ssl.SSLError):
+            return seen.reason in HANDSHAKE_ERRORS
+        cause = seen.args[0] if seen.args and isinstance(seen.args[0], BaseException) else None
+        seen = getattr(seen, "reason", None) or cause or seen.__context__
+    return False
 
 
 def _parse_response(response: _SmsResponse, numbers: list[str]) -> Mapping[str, SentMessage | Undelivered]:

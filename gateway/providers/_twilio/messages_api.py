@@ -26,8 +26,6 @@ from twilio.rest import Client
 
 from flows.domain.failures import (
     Misconfigured,
-    NotNow,
-    OptedOut,
     OutcomeUnknown,
     Rejected,
     TryLater,
@@ -36,42 +34,11 @@ from flows.domain.failures import (
 from flows.domain.records import OutboundMessage
 from gateway.providers._shared.numbers import is_e164
 from gateway.providers._shared.retry_after import parse_retry_after
+from gateway.providers._twilio.error_codes import ERROR_CODES
 from gateway.providers.contract import SentMessage
 
 CONNECT_SECONDS = 3.0
 MAX_ANSWER_BYTES = 64 * 1024
-
-ERROR_CODES: Mapping[int, type[Undelivered]] = MappingProxyType(
-    {
-        20003: Misconfigured,  # permission denied
-        20429: TryLater,  # too many requests, this one not taken
-        21211: Rejected,  # not a number
-        21212: Misconfigured,  # not a sender
-        21214: Rejected,  # cannot be reached
-        21408: Misconfigured,  # region not enabled
-        21603: Misconfigured,  # no sender
-        21606: Misconfigured,  # not our sender
-        21608: Misconfigured,  # trial account
-        21610: OptedOut,  # unsubscribed
-        21611: TryLater,  # the sender's queue is full
-        21612: Rejected,  # no route from this sender
-        21614: Rejected,  # not a mobile
-        21617: Misconfigured,  # over 1600 characters: our screens are shorter
-        30001: TryLater,  # queue overflow
-        30002: Misconfigured,  # account suspended
-        30003: NotNow,  # handset unreachable
-        30004: Rejected,  # blocked
-        30005: Rejected,  # unknown handset
-        30006: Rejected,  # landline
-        30007: Rejected,  # filtered
-        30008: TryLater,  # unknown error
-        30017: TryLater,  # congestion
-        30022: TryLater,  # rate cap
-        30023: TryLater,  # daily cap
-        30410: TryLater,  # carrier timeout
-    }
-)
-"""Twilio's error codes (twilio.com/docs/api/errors) and the failure each means."""
 
 HTTP_STATUSES: Mapping[int, type[Undelivered]] = MappingProxyType({400: Rejected, 429: TryLater})
 """Failures by HTTP status when the code is unknown: other 3xx and 4xx need a person, 5xx stay unknown."""

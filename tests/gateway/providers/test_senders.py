@@ -266,27 +266,3 @@ async def test_edge_and_region_of_the_environment_do_not_bend_the_host(
     async with FakeTwilio() as fake:
         async with closing_sender(twilio_sender(fake.url)) as sender:
             assert await sender.send(build_notice())
-
-
-TWILIO_CODES: dict[int, type[Undelivered]] = {
-    20003: Misconfigured,
-    20429: TryLater,
-    21211: Rejected,
-    21408: Misconfigured,
-    21610: OptedOut,
-    21611: TryLater,
-    21614: Rejected,
-    30003: NotNow,
-    30007: Rejected,
-    29999: Rejected,
-}
-
-
-@pytest.mark.parametrize("code", TWILIO_CODES)
-async def test_twilio_codes_mean_what_the_table_says(code: int) -> None:
-    async with FakeTwilio(error_code=code) as fake:
-        fake.script.append("400")
-        async with closing_sender(twilio_sender(fake.url)) as sender:
-            failure = await send_outcome(sender.send(build_notice()))
-    assert type(failure) is TWILIO_CODES[code]
-    assert TO not in str(failure)
