@@ -87,6 +87,8 @@ class SessionKey:
     """Hash of operator and caller, shared by a subscriber's keys (Redis hash tag, rate limit bucket)."""
     session_hash: str
     """Hash of provider, channel and the provider's session id."""
+    ttl_seconds: float = 0.0
+    """How long the session outlives its last turn; 0 leaves it to the store."""
 
 
 @value_dataclass

@@ -1,7 +1,10 @@
 """Apply a turn's answers to the session, one at a time, and run the menu steps they lead to."""
 
+from dataclasses import replace
+
 from flows.domain.actions import AS_OF, Outcome
 from flows.engine.flood_guard import looks_like_card
+from flows.engine.read_only_ports import EffectRefusedError, read_only
 from flows.engine.step_runner import TurnContext, run_step
 from flows.engine.subscriber_cache import CallerProfile
 from menus.machine.opening_hours import close_out_of_hours
@@ -28,8 +31,8 @@ NOTE_TEXTS = {"wrong": "note.wrong", "empty": "note.empty"}
 async def apply_answers(context: TurnContext, session: Session, answers: list[str | None]) -> str:
     """Apply the answers; return the name of the note to show above the next screen, or an empty string.
 
-    An answer of None is silence. Stops at a wrong answer, at the end of the conversation, and before a
-    screen that must be confirmed.
+    An answer of None is silence. Stops at a wrong answer, at the end of the conversation, before a screen
+    that must be confirmed, and before a step with an effect that an earlier answer leads to.
     """
     note = ""
     for index, answer in enumerate(answers):
@@ -37,12 +40,31 @@ async def apply_answers(context: TurnContext, session: Session, answers: list[st
             break
         if answer and looks_like_card(context.menu, session, answer):
             return "note.card"
-        result = await _apply_answer(context, session, answer)
+        is_last = index == len(answers) - 1
+        result = await (_apply_answer if is_last else _apply_earlier_answer)(context, session, answer)
+        if result is None:
+            break
         context.answer_results.append(result.effect)
         note = NOTE_TEXTS.get(result.effect, "")
         if note or context.menu.nodes[session.state].is_final:
             break
     return note or ("note.as_of" if AS_OF in session.facts else "")
+
+
+async def _apply_earlier_answer(
+    context: TurnContext, session: Session, answer: str | None
+) -> AnswerResult | None:
+    """Apply an answer that others follow; None, with the session as it was, when it would have an effect.
+
+    Such answers were dialled ahead, or repeat a conversation whose session was lost: then the effect has
+    happened. Only the last answer, the one just given, may change something.
+    """
+    before = replace(session, facts=dict(session.facts))
+    try:
+        return await _apply_answer(replace(context, ports=read_only(context.ports)), session, answer)
+    except EffectRefusedError:
+        session.restore(before)
+        return None
 
 
 async def _apply_answer(context: TurnContext, session: Session, answer: str | None) -> AnswerResult:

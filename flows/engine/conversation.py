@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from flows.domain.ports import SessionKey, SessionStore
@@ -11,7 +11,7 @@ from flows.engine.flood_guard import FloodGuard
 from flows.engine.inbound import Inbound
 from flows.engine.load_shedding import LoadShedder
 from flows.engine.menu_turn import MenuTurns
-from flows.engine.replay import request_key
+from flows.engine.replay import is_new_dial, request_key
 from flows.engine.session_lease import SessionLease
 from flows.engine.sms_turn import SmsTurns
 from flows.engine.turn import Turn
@@ -22,6 +22,8 @@ from menus.model.session import Session
 from menus.render.text_screen import render_reply
 
 log = logging.getLogger("dialtree.turn")
+SESSION_SECONDS = {"ussd": 180.0, "voice": 180.0, "sms": 600.0}
+"""How long a session outlives its last turn: networks end USSD and calls sooner; a text may be read later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +47,24 @@ class TurnEngine:
         return self.menu_turns.turn_listeners
 
     async def run_turn(self, inbound: Inbound) -> Turn:
-        """Answer one request exactly once: a duplicate gets the same bytes and changes nothing."""
+        """Answer one request exactly once: a duplicate gets the same bytes and changes nothing.
+
+        A session id that comes again for a new dial, after an end or in mid-session, begins at home.
+        """
         if not inbound.caller and SURFACES[inbound.channel].is_message_based:
             return _ignore_message(inbound)
         key, request_id = self.session_key(inbound), request_key(self.menu_turns.pseudonyms, inbound)
         opened = await self.sessions.open(key, request_id)
+        is_redial = opened.status == "ended" and is_new_dial(inbound)
+        if is_redial:
+            await self.sessions.delete_session(key)
+            opened = await self.sessions.open(key, request_id)
         if opened.reply is not None and opened.status in ("replay", "ended"):
             return Turn(stored_body=opened.reply)
         if opened.status in ("busy", "limited"):
             return Turn(self.apology_reply(inbound.operator, inbound.channel))
         started_at = asyncio.get_running_loop().time()
-        lease = SessionLease(self.sessions, inbound, key, request_id, opened, started_at)
+        lease = SessionLease(self.sessions, inbound, key, request_id, opened, started_at, is_redial)
         try:
             return await self._answer_or_shed(lease)
         except BaseException as error:
@@ -79,7 +88,8 @@ class TurnEngine:
         self, operator: str, provider: str, channel: str, session_id: str, caller: str
     ) -> SessionKey:
         """Return the storage key of a conversation; the only place where session keys are built."""
-        return self.menu_turns.pseudonyms.session_key(operator, provider, channel, session_id, caller)
+        key = self.menu_turns.pseudonyms.session_key(operator, provider, channel, session_id, caller)
+        return replace(key, ttl_seconds=SESSION_SECONDS[channel])
 
     async def end_session(self, key: SessionKey) -> None:
         """Delete the session of a conversation that the network ended, and notify the listeners."""

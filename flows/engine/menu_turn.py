@@ -10,7 +10,7 @@ from flows.domain.pseudonyms import Pseudonyms
 from flows.engine.answers import apply_answers
 from flows.engine.inbound import Inbound
 from flows.engine.menu_versions import MenuVersions
-from flows.engine.replay import new_answers, remember_watermark
+from flows.engine.replay import has_answers, is_new_dial, new_answers, remember_watermark
 from flows.engine.session_lease import SessionLease
 from flows.engine.session_restore import decode_session, owner_changed, restore_or_start, session_to_store
 from flows.engine.step_runner import TurnContext
@@ -54,17 +54,20 @@ class MenuTurns:
             self.subscriber_caches[inbound.operator],
             decode_session(lease.opened.session, inbound),
         )
+        is_redial = lease.is_redial or bool(stored and is_new_dial(inbound) and has_answers(stored))
+        stored = None if is_redial else stored
         profile = await subscribers.find_quickly(stored.msisdn if stored else inbound.caller)
         if stored and owner_changed(stored, profile):
             stored, profile = None, await subscribers.find_quickly(inbound.caller)
         menu, session, note = restore_or_start(self.menu_versions, inbound, stored, profile)
+        session.dial = abs(lease.opened.fencing_token) if is_redial else session.dial
         context = TurnContext(
             menu=menu,
             ports=self.operators[inbound.operator],
             subscribers=subscribers,
             profile=profile,
             actions=self.actions,
-            key=lease.effects_key,
+            key=lease.effects_key(session.dial),
             deadline=lease.started_at + subscribers.time_budgets.action_seconds,
             profile_number=session.msisdn,
             is_caller_trusted=inbound.trust == "line" and bool(inbound.caller),

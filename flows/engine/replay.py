@@ -21,6 +21,16 @@ def request_key(pseudonyms: Pseudonyms, inbound: Inbound) -> str:
     return pseudonyms.text_watermark(inbound.text or "")
 
 
+def is_new_dial(inbound: Inbound) -> bool:
+    """Return whether the request begins a USSD session: nothing was answered in it yet."""
+    return inbound.accumulated and not inbound.text
+
+
+def has_answers(session: Session) -> bool:
+    """Return whether the session's accumulated text holds answers: an empty text is then a new dial."""
+    return bool(session.watermark) and not session.watermark.startswith("0:")
+
+
 def new_answers(pseudonyms: Pseudonyms, session: Session, inbound: Inbound) -> list[str | None] | None:
     """Return the answers this request adds; None when it is an old request that arrives late.
 

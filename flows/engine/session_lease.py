@@ -21,10 +21,13 @@ class SessionLease:
     started_at: float
     """Event loop time (seconds) at which the turn began."""
 
-    @property
-    def effects_key(self) -> str:
-        """Return the idempotency key that all effects of the turn share."""
-        return f"{self.key.subscriber_hash}/{self.key.session_hash}/{self.request_id}"
+    is_redial: bool = False
+    """Whether the session id was used by an earlier conversation, which has ended."""
+
+    def effects_key(self, dial: int) -> str:
+        """Return the idempotency key that all effects of the turn share; `dial` is the session's."""
+        key = f"{self.key.subscriber_hash}/{self.key.session_hash}/{self.request_id}"
+        return f"{key}/{dial}" if dial else key
 
     async def save(self, session: bytes | None, body: bytes) -> None:
         """Store session and body and release the lease; None ends the session."""

@@ -80,7 +80,7 @@ async def _erase_owner(container: Container, owner: DataSubject, now: datetime, 
     report = await container.privacy.erase(owner, tags, confirmed=yes)
     for table, words in report.items():
         print(f"{table}: {words}")
-    print("live sessions: those in Redis are dropped, those of a process alone end within three minutes")
+    print("live sessions: those in Redis are dropped, those of a process alone end within ten minutes")
     print("bills: the operator's own; refer to its billing system")
     if not yes:
         print("nothing was changed: --yes does it")
@@ -98,7 +98,7 @@ async def _drop_sessions(container: Container, tag: str) -> str:
     try:
         return str(await container.sessions.forget_subscriber(tag))
     except Failure:
-        return "none, Redis does not answer: they end by themselves within three minutes"
+        return "none, Redis does not answer: they end by themselves within ten minutes"
 
 
 def _guess_operator(container: Container, msisdn: str) -> str:

@@ -44,6 +44,8 @@ class Session:
     may hold secrets."""
     subject: str = field(default="", repr=False)
     """The number the session is about (E.164), when that is not the caller's own."""
+    dial: int = 0
+    """Tells this session's effects from those of an earlier one with the same id; 0 for the first."""
     owner_hash: str = ""
     """Keyed hash of that number's owner when the session began, empty until known (recycled numbers)."""
     facts: dict[str, Fact | Rows] = field(default_factory=dict, repr=False)
@@ -52,6 +54,11 @@ class Session:
     def msisdn(self) -> str:
         """The number of the line the session is about: the subject's, else the caller's own."""
         return self.subject or self.caller
+
+    def restore(self, earlier: "Session") -> None:
+        """Become what the session was before."""
+        for name in Session.__slots__:
+            setattr(self, name, getattr(earlier, name))
 
     def dump(self) -> bytes:
         """Encode as compact JSON: the field values in order, without their names."""
@@ -66,7 +73,7 @@ _PROOFS_INDEX, _TRAIL_INDEX, _NOTES_INDEX = (
     _FIELD_NAMES.index("trail"),
     _FIELD_NAMES.index("notes"),
 )
-_INT_FIELDS = ("page", "misses", "silences", "turn")
+_INT_FIELDS = ("page", "misses", "silences", "turn", "dial")
 _JSON_TYPES = {"proofs": list, "trail": list, "notes": list, "facts": dict, **dict.fromkeys(_INT_FIELDS, int)}
 _ROW_TYPES = tuple(_JSON_TYPES.get(name, str) for name in Session.__slots__)
 """JSON types of the values `dump` writes, checked on load: the content of the store is not trusted."""

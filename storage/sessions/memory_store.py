@@ -5,7 +5,7 @@ import contextlib
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, islice
 
 from flows.domain.failures import Overloaded
 from flows.domain.ports import OpenedSession, SessionKey
@@ -17,7 +17,8 @@ _LIMITED_RESULT = OpenedSession("limited")
 
 @dataclass(slots=True)
 class _SessionRecord:
-    expires_at: float
+    ttl_seconds: float
+    expires_at: float = 0.0
     version: int = 0
     lease: int = 0
     lease_expires_at: float = 0.0
@@ -43,7 +44,8 @@ class _SessionRecord:
 class MemorySessions:
     """The `Sessions` port for one process: everything is lost when it ends.
 
-    Times are seconds of `now`, a monotonic clock. A session expires `ttl_seconds` after its last turn.
+    Times are seconds of `now`, a monotonic clock. A session expires `ttl_seconds` (the key's,
+    else the store's) after its last turn.
     A lease expires after `lease_seconds`; a concurrent request waits `wait_seconds` for it.
     At `max_entries` sessions a new one raises Overloaded; existing ones continue.
     """
@@ -64,8 +66,9 @@ class MemorySessions:
         self._rate_limiter = TurnRateLimiter(rate_limit, 2 * max_entries) if rate_limit else None
         self._max_entries = max_entries
         self._lease_numbers = count(1)
-        # Least recently used first, which is also the order of expiry: every turn gives the same TTL.
-        self._records: OrderedDict[tuple[str, str], _SessionRecord] = OrderedDict()
+        self._records: dict[tuple[str, str], _SessionRecord] = {}
+        # By TTL, least recently used first, which is the order of expiry among records of one TTL.
+        self._by_ttl: dict[float, OrderedDict[tuple[str, str], None]] = {}
 
     def __len__(self) -> int:
         """Return the number of stored sessions, including expired ones not yet evicted."""
@@ -92,8 +95,8 @@ class MemorySessions:
         entry = self._leased_record(name, opened, now)
         if entry is None or entry.version != opened.version:
             return False
-        self._store_turn(name, entry, request_id, session, reply)
-        entry.expires_at = now + self._ttl_seconds
+        self._store_turn(entry, request_id, session, reply)
+        self._touch(name, entry, now)
         entry.release_lease()
         return True
 
@@ -104,12 +107,12 @@ class MemorySessions:
         if entry is None:
             return
         if not entry.version:
-            del self._records[name]
+            self._remove(name)
         entry.release_lease()
 
     async def delete_session(self, key: SessionKey) -> None:
         """Delete the session; the holder of its lease can no longer save."""
-        entry = self._records.pop((key.subscriber_hash, key.session_hash), None)
+        entry = self._remove((key.subscriber_hash, key.session_hash))
         if entry is not None:
             entry.release_lease()
 
@@ -117,7 +120,7 @@ class MemorySessions:
         """Delete a subscriber's sessions in this process; return how many there were."""
         names = [name for name in self._records if name[0] == tag]
         for name in names:
-            self._records.pop(name).release_lease()
+            self._drop(name)
         return len(names)
 
     def adopt_session(
@@ -125,9 +128,9 @@ class MemorySessions:
     ) -> None:
         """Store a turn that was opened in another store, replacing what is here; Overloaded when full."""
         name, now = (key.subscriber_hash, key.session_hash), self._now()
-        entry = self._live_record(name, now) or self._add_record(name, now)
+        entry = self._live_record(name, now) or self._add_record(key, now)
         entry.version = version
-        self._store_turn(name, entry, request_id, session, reply)
+        self._store_turn(entry, request_id, session, reply)
         entry.release_lease()
 
     def _try_open(self, key: SessionKey, request_id: str) -> OpenedSession:
@@ -142,13 +145,12 @@ class MemorySessions:
                 return _BUSY_RESULT
         if self._rate_limiter is not None and not self._rate_limiter.allow_turn(key.subscriber_hash, now):
             return _LIMITED_RESULT
-        return self._grant_lease(name, entry or self._add_record(name, now), now)
+        return self._grant_lease(name, entry or self._add_record(key, now), now)
 
     def _grant_lease(self, name: tuple[str, str], record: _SessionRecord, now: float) -> OpenedSession:
         record.lease = next(self._lease_numbers)
         record.lease_expires_at = now + self._lease_seconds
-        record.expires_at = now + self._ttl_seconds
-        self._records.move_to_end(name)
+        self._touch(name, record, now)
         return record.as_opened()
 
     async def _wait_for_lease(self, key: SessionKey, request_id: str) -> OpenedSession:
@@ -170,8 +172,7 @@ class MemorySessions:
     def _live_record(self, name: tuple[str, str], now: float) -> _SessionRecord | None:
         entry = self._records.get(name)
         if entry is not None and entry.expires_at <= now:
-            del self._records[name]
-            entry.release_lease()
+            self._drop(name)
             return None
         return entry
 
@@ -180,31 +181,43 @@ class MemorySessions:
         is_ours = entry is not None and entry.lease_expires_at and entry.lease == opened.fencing_token
         return entry if is_ours else None
 
-    def _add_record(self, name: tuple[str, str], now: float) -> _SessionRecord:
+    def _add_record(self, key: SessionKey, now: float) -> _SessionRecord:
+        name = (key.subscriber_hash, key.session_hash)
         self._evict_expired(now)
         if len(self._records) >= self._max_entries:
             raise Overloaded("memory sessions: the limit of this process is reached")
-        entry = self._records[name] = _SessionRecord(now + self._ttl_seconds)
+        entry = self._records[name] = _SessionRecord(key.ttl_seconds or self._ttl_seconds)
+        self._touch(name, entry, now)
         return entry
 
-    def _evict_expired(self, now: float) -> None:
-        """Evict at most two expired sessions per new one: they do not pile up, at a bounded cost per turn."""
-        for _ in range(min(2, len(self._records))):
-            oldest = next(iter(self._records))
-            if self._records[oldest].expires_at > now:
-                return
-            self._records.pop(oldest).release_lease()
+    def _touch(self, name: tuple[str, str], record: _SessionRecord, now: float) -> None:
+        """Give the record its whole time to live again."""
+        record.expires_at = now + record.ttl_seconds
+        order = self._by_ttl.setdefault(record.ttl_seconds, OrderedDict())
+        order[name] = None
+        order.move_to_end(name)
 
-    def _store_turn(
-        self,
-        name: tuple[str, str],
-        record: _SessionRecord,
-        request_id: str,
-        session: bytes | None,
-        reply: bytes,
-    ) -> None:
+    def _remove(self, name: tuple[str, str]) -> _SessionRecord | None:
+        record = self._records.pop(name, None)
+        if record is not None:
+            self._by_ttl[record.ttl_seconds].pop(name, None)
+        return record
+
+    def _drop(self, name: tuple[str, str]) -> None:
+        """Remove a record and wake the requests that wait for it."""
+        record = self._remove(name)
+        if record is not None:
+            record.release_lease()
+
+    def _evict_expired(self, now: float) -> None:
+        """Evict at most two expired sessions of each TTL per new one: a bounded cost, and none pile up."""
+        for order in self._by_ttl.values():
+            for name in list(islice(order, 2)):
+                if self._records[name].expires_at <= now:
+                    self._drop(name)
+
+    def _store_turn(self, record: _SessionRecord, request_id: str, session: bytes | None, reply: bytes) -> None:
         record.version += 1
         record.hop = request_id
         record.session = session
         record.reply = reply
-        self._records.move_to_end(name)

@@ -28,7 +28,8 @@ _POLL_INTERVALS_SECONDS = (0.01, 0.015, 0.02)
 class RedisSessions:
     """The `Sessions` port on Redis 7, shared by any number of processes.
 
-    Raises Slow and Down only. Times are the server's: a session expires `ttl_seconds` after its last turn,
+    Raises Slow and Down only. Times are the server's: a session expires `ttl_seconds` (the key's,
+    else the store's) after its last turn,
     a lease after `lease_seconds`; a concurrent request polls every 10 to 20 ms for `wait_seconds`. A hop
     must hold nothing secret. Stored in Redis: keyed hashes as keys, and the bytes of session and reply.
 
@@ -46,10 +47,10 @@ class RedisSessions:
     ) -> None:
         self._scripts = scripts
         self._wait_seconds = wait_seconds
-        self._ttl_ms = ceil(ttl_seconds * 1000)
+        self._ttl_seconds = ttl_seconds
         window_us = ceil(rate_limit.window_seconds * 1e6) if rate_limit else 0
         interval_us = window_us // rate_limit.max_turns if rate_limit else 0
-        self._open_arguments = (ceil(lease_seconds * 1000), self._ttl_ms, interval_us, window_us)
+        self._lease_ms, self._rate_arguments = ceil(lease_seconds * 1000), (interval_us, window_us)
 
     async def open(self, key: SessionKey, request_id: str) -> OpenedSession:
         """Implement `Sessions.open`; a session that cannot be decoded is deleted and started anew."""
@@ -64,7 +65,7 @@ class RedisSessions:
         proof = (opened.version, opened.fencing_token, kind, _shorten_hop(request_id))
         return bool(
             await self._scripts.run_script(
-                SAVE_SESSION, _session_key(key), *proof, encode_body(session, reply), self._ttl_ms
+                SAVE_SESSION, _session_key(key), *proof, encode_body(session, reply), self._ttl_ms(key)
             )
         )
 
@@ -108,18 +109,17 @@ class RedisSessions:
     async def _try_open(self, key: SessionKey, request_id: str) -> OpenedSession | None:
         """Run the open script once; None when another turn holds the lease."""
         names = (_session_key(key), _bucket_key(key))
-        answer = await self._scripts.run_script(
-            OPEN_SESSION, *names, _shorten_hop(request_id), *self._open_arguments
-        )
+        arguments = (_shorten_hop(request_id), self._lease_ms, self._ttl_ms(key), *self._rate_arguments)
+        answer = await self._scripts.run_script(OPEN_SESSION, *names, *arguments)
         try:
             return _parse_answer(answer)
         except ValueError:
             await self.delete_session(key)
-            return _parse_answer(
-                await self._scripts.run_script(
-                    OPEN_SESSION, *names, _shorten_hop(request_id), *self._open_arguments
-                )
-            )
+            return _parse_answer(await self._scripts.run_script(OPEN_SESSION, *names, *arguments))
+
+    def _ttl_ms(self, key: SessionKey) -> int:
+        """Return the session's time to live, by the key or else by the store."""
+        return ceil((key.ttl_seconds or self._ttl_seconds) * 1000)
 
 
 def _parse_answer(answer: list[Any]) -> OpenedSession | None:
