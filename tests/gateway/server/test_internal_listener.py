@@ -6,6 +6,7 @@ from sqlalchemy import text
 from gateway.http.listening import PortTakenError
 from gateway.server.health import Health
 from gateway.server.internal_listener import serve_worker_listener
+from tests.support.databases import NOW
 from tests.support.free_ports import free_port
 from tests.support.gateway_sandbox import GatewaySandbox, SandboxFactory
 
@@ -36,7 +37,7 @@ async def test_a_database_that_only_reads_makes_it_not_ready_and_is_named(sandbo
 
 async def test_an_open_circuit_is_named_and_a_worker_is_then_not_ready(sandbox: GatewaySandbox) -> None:
     route = sandbox.container.metrics.routes["orange-ro", "sms"]
-    route.providers[0].breaker.probe_at = 1.0
+    route.providers[0].breaker.probe_at = NOW
     fault = "delivery orange-ro sms africastalking: circuit open"
     assert await Health(sandbox.container, only_delivers=True).find_faults() == [fault]
     serving = Health(sandbox.container)
