@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from gateway.cli.pack_options import add_packs_option
 from gateway.dialogs import coverage
 from gateway.dialogs.format import Dialog, DialogError
 from gateway.publishing import pack_compiler
@@ -20,18 +19,6 @@ from menus.packs.loader import PackDraft, load_draft
 
 EXIT_CLEAN, EXIT_FINDINGS, EXIT_UNUSABLE = 0, 1, 2
 """Exit codes: nothing found, findings, and a folder or dialog that cannot be read."""
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `dialtree check`."""
-    parser.add_argument("packs", nargs="*", type=Path, help="packs or folders of packs; ours by default")
-    parser.add_argument("--schema", action="store_true", help="print the JSON Schema of a pack's files")
-    parser.add_argument("--json", action="store_true", help="findings as JSON")
-    parser.add_argument(
-        "--dialogs", type=Path, metavar="FOLDER", help="play these dialogs; name screens that none reaches"
-    )
-    parser.add_argument("--prompts", action="store_true", help="print the recordings a pack could still bring")
-    add_packs_option(parser)
 
 
 def main(args: argparse.Namespace) -> int:

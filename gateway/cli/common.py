@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-from argparse import ArgumentParser
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
@@ -13,11 +12,6 @@ from gateway.settings_safety import require_safe_settings
 from gateway.wiring.container import Container, build_container
 
 ResultT = TypeVar("ResultT")
-
-
-def add_demo_option(parser: ArgumentParser) -> None:
-    """Add `--demo`, which runs a command on the demo's database and settings."""
-    parser.add_argument("--demo", action="store_true", help="of the demo's own database and settings")
 
 
 def read_settings(environ: Mapping[str, str] = os.environ, *, demo_world: bool = False) -> Settings:

@@ -1,15 +1,10 @@
 """Command `dialtree db`: upgrades the database schema to this release (Alembic)."""
 
 import asyncio
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 
 from gateway.cli.common import read_settings
 from storage.sql.migrate import upgrade_url
-
-
-def add_arguments(parser: ArgumentParser) -> None:
-    """Declare the arguments of `dialtree db`."""
-    parser.add_argument("what", choices=["upgrade"])
 
 
 def main(args: Namespace) -> int:

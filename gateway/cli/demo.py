@@ -2,21 +2,14 @@
 
 import asyncio
 import functools
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 
-from gateway.cli.pack_options import add_packs_option
 from gateway.demo import startup
 from gateway.demo.bss import bss_servers
 from gateway.observability import logging
 from gateway.phone.lifecycle import open_phone_site
 from gateway.server import app
 from gateway.wiring.container import build_container
-
-
-def add_arguments(parser: ArgumentParser) -> None:
-    """Declare the arguments of `dialtree demo`."""
-    bss_servers.add_billing_option(parser)
-    add_packs_option(parser)
 
 
 def main(args: Namespace) -> int:

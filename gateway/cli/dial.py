@@ -2,24 +2,16 @@
 
 import asyncio
 import functools
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 
 from gateway.cli import terminal_phone
-from gateway.cli.pack_options import add_packs_option
 from gateway.demo import startup
 from gateway.demo.bss import bss_servers
 from gateway.publishing import pack_compiler
 from gateway.wiring.container import build_container
 from menus.machine.menu import Menu
-
-
-def add_arguments(parser: ArgumentParser) -> None:
-    """Declare the arguments of `dialtree dial`."""
-    terminal_phone.add_dial_options(parser)
-    bss_servers.add_billing_option(parser)
-    add_packs_option(parser)
 
 
 def main(args: Namespace) -> int:

@@ -5,26 +5,12 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from gateway.cli.pack_options import add_packs_option
 from gateway.dialogs import coverage
 from gateway.dialogs.format import DialogError
 from gateway.menu_map import mermaid, svg
 from gateway.publishing import pack_compiler
-from menus.packfile.schema import CHANNELS
 from menus.packs.graph import build_menu_graph
 from menus.packs.loader import load_draft
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `dialtree draw`."""
-    parser.add_argument("operator", help="an operator's name, or the folder of a pack")
-    parser.add_argument("--channel", choices=CHANNELS, default="ussd")
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--svg", action="store_true", help="as SVG (the default)")
-    form.add_argument("--mermaid", action="store_true", help="as Mermaid text")
-    parser.add_argument("--dialog", type=Path, metavar="FILE", help="highlight the path of a dialog")
-    parser.add_argument("-o", dest="output", type=Path, metavar="FILE", help="write there instead of printing")
-    add_packs_option(parser)
 
 
 def main(args: argparse.Namespace) -> int:

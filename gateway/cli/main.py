@@ -1,48 +1,23 @@
-"""Command line entry point of `dialtree`: command table, argument parser and exit codes."""
+"""Command line entry point of `dialtree`: runs a command and returns its exit status."""
 
-import argparse
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from importlib import import_module
+from collections.abc import Sequence
 from importlib.metadata import version
-from types import ModuleType
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer import Option
+from typer.main import get_command
 
 from flows.domain.failures import Unavailable
 from gateway.cli.colours import Colours
+from gateway.cli.commands import app
 from menus.model.user_error import UserError
 
-
-@dataclass(frozen=True, slots=True)
-class CommandSpec:
-    """A subcommand: its help text and the module that holds its arguments and `main`.
-
-    Only the module of the command that runs is imported: checking a pack needs no database driver.
-    """
-
-    help: str
-    module: str
-    declare_arguments: str = "add_arguments"
-    """Name of the module's function that declares the arguments."""
-
-
-COMMANDS: Mapping[str, CommandSpec] = {
-    "demo": CommandSpec("serve the demo world on loopback", "demo"),
-    "serve": CommandSpec("serve webhooks and pages", "serve"),
-    "worker": CommandSpec("deliver what is due", "worker"),
-    "dial": CommandSpec("a phone in the terminal", "dial"),
-    "notify": CommandSpec("tell the subscribers of an operator that their bills are there", "notify"),
-    "check": CommandSpec("look for faults in packs", "check"),
-    "draw": CommandSpec("draw the map of an operator's menus", "draw"),
-    "new": CommandSpec("begin a pack of your own", "new_operator"),
-    "outbox": CommandSpec("look after what goes out", "outbox"),
-    "export": CommandSpec("show what is held about a number", "privacy", "add_export"),
-    "erase": CommandSpec("let go of what is held about a number", "privacy", "add_erase"),
-    "audit": CommandSpec("look after the audit trail", "privacy", "add_audit"),
-    "db": CommandSpec("look after the database", "db"),
-}
-"""Subcommands by name, in the order of `--help`."""
+EXIT_UNAVAILABLE, EXIT_UNUSABLE, EXIT_INTERRUPTED = 1, 2, 130
+"""Exit status: the database does not answer, unusable input, Ctrl-C."""
 
 
 def main() -> None:
@@ -56,34 +31,50 @@ def run_command(words: Sequence[str]) -> int:
     Unusable settings, packs or arguments print their findings and return 2; an unreachable database
     returns 1, Ctrl-C 130.
     """
-    args = _build_parser(next(iter(words), "")).parse_args(words)
-    if getattr(args, "beside", None):  # inherited by worker processes
-        os.environ["DIALTREE_PACKS"] = args.beside
     try:
-        return int(_import_command(args.command).main(args))
+        get_command(app).main(list(words), prog_name="dialtree")
+    except SystemExit as end:
+        return int(end.code or 0)
     except UserError as error:
         print(Colours.for_stream(sys.stderr, os.environ).paint(str(error), "fault"), file=sys.stderr)
-        return 2
+        return EXIT_UNUSABLE
     except Unavailable:
         print("database_url: the database does not answer", file=sys.stderr)
-        return 1
+        return EXIT_UNAVAILABLE
     except KeyboardInterrupt:
-        return 130
+        return EXIT_INTERRUPTED
+    return 0
 
 
-def _build_parser(command_name: str) -> argparse.ArgumentParser:
-    """Build a parser that knows all commands by name and the arguments of the given one."""
-    parser = argparse.ArgumentParser(
-        prog="dialtree", description="A USSD, SMS and voice gateway for e-billing."
-    )
-    parser.add_argument("--version", action="version", version=f"dialtree {version('dialtree')}")
-    commands = parser.add_subparsers(dest="command", required=True)
-    for name, command in COMMANDS.items():
-        subparser = commands.add_parser(name, help=command.help)
-        if name == command_name:
-            getattr(_import_command(name), command.declare_arguments)(subparser)
-    return parser
+def _print_version(*, wanted: bool) -> None:
+    if wanted:
+        print(f"dialtree {version('dialtree')}")
+        raise typer.Exit
 
 
-def _import_command(command: str) -> ModuleType:
-    return import_module(f"gateway.cli.{COMMANDS[command].module}")
+@app.callback()
+def choose_settings(
+    *,
+    show_version: Annotated[
+        bool,
+        Option(
+            "--version",
+            is_eager=True,
+            callback=lambda value: _print_version(wanted=value),
+            help="Print the version.",
+        ),
+    ] = False,
+    config: Annotated[
+        Path | None,
+        Option(
+            "--config",
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="The settings; by default dialtree.toml.",
+        ),
+    ] = None,
+) -> None:
+    """A USSD, SMS and voice gateway for telecom e-billing."""
+    if config is not None:
+        os.environ["DIALTREE_CONFIG"] = str(config)

@@ -1,7 +1,7 @@
 """Command `dialtree new operator`: scaffold of a pack, with a first dialog as its test."""
 
 import re
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from string import Template
@@ -26,21 +26,6 @@ FIRST_DIALOG = "dialogs/first-{}.dialog"
 
 class ScaffoldError(UserError):
     """The pack cannot be created; the message says why."""
-
-
-def add_arguments(parser: ArgumentParser) -> None:
-    """Declare the arguments of `dialtree new`."""
-    parser.add_argument("what", choices=["operator"])
-    parser.add_argument("name", help="its name outside, e.g. acme-tel")
-    parser.add_argument(
-        "--into", type=Path, default=Path("packs"), metavar="FOLDER", help="a folder of packs (packs)"
-    )
-    parser.add_argument(
-        "--languages",
-        default="en",
-        metavar="fr,en",
-        help=f"of {', '.join(LANGUAGES)}, the default first",
-    )
 
 
 def main(args: Namespace) -> int:

@@ -6,25 +6,13 @@ from zoneinfo import ZoneInfo
 
 from flows.domain.failures import Failure
 from flows.domain.ports import BillingCycles
-from gateway.cli.common import add_demo_option, read_settings, run_in_container
+from gateway.cli.common import read_settings, run_in_container
 from gateway.delivery.bill_run import BillRun, BillRunProgress, parse_cycle
 from gateway.wiring.container import Container
 from storage.billing.backend import BillEventSource
 
 UNUSABLE_BILLS = 3
 """Exit status of a run that left bills out."""
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `dialtree notify`."""
-    parser.add_argument("operator", help="e.g. orange-ro")
-    parser.add_argument(
-        "--cycle", default="", metavar="YYYY-MM", help="bills issued in this month; by default now"
-    )
-    add_demo_option(parser)
-    parser.add_argument(
-        "--listen", action="store_true", help="only ask the BSS to tell us of bills from now on"
-    )
 
 
 def main(args: argparse.Namespace) -> int:

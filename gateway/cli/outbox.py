@@ -4,33 +4,13 @@ import argparse
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 
-from gateway.cli.common import add_demo_option, read_settings, run_in_container
+from gateway.cli.common import read_settings, run_in_container
 from menus.text.masking import mask_recipient
-from storage.outbox.sql_outbox import OUTBOX_STATES, OutboxRow, SqlOutbox
+from storage.outbox.sql_outbox import OutboxRow, SqlOutbox
 
 OutboxAction = Callable[[SqlOutbox, argparse.Namespace, datetime], Awaitable[int]]
 MIN_PURGE_DAYS = 1
 """Minimum age of purged rows, in days: a repeated request must still find its message."""
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare `list STATE`, `show ID`, `replay ID...`, `replay --all STATE` and `purge --days N`."""
-    kinds = parser.add_subparsers(dest="what", required=True)
-    list_parser = kinds.add_parser("list", help="rows in a state, newest first")
-    list_parser.add_argument("state", nargs="?", choices=OUTBOX_STATES, default="dead")
-    list_parser.add_argument("--limit", type=int, default=50)
-    kinds.add_parser("show", help="all about one row, save its text").add_argument("id", type=int)
-    replay_parser = kinds.add_parser("replay", help="send rows that are dead, failed, unknown or expired again")
-    replay_parser.add_argument("id", type=int, nargs="*")
-    replay_parser.add_argument(
-        "--all", choices=("dead", "failed", "unknown", "expired"), help="every row in this state"
-    )
-    purge_parser = kinds.add_parser("purge", help="delete what was done with long ago")
-    purge_parser.add_argument(
-        "--days", type=int, required=True, help=f"older than so many days, at least {MIN_PURGE_DAYS}"
-    )
-    for parser_of_kind in kinds.choices.values():
-        add_demo_option(parser_of_kind)
 
 
 def main(args: argparse.Namespace) -> int:

@@ -1,34 +1,15 @@
 """Commands `dialtree export`, `erase` and `audit`: GDPR export and erasure, audit log check."""
 
 import json
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from datetime import datetime
 from typing import Any
 
 from flows.domain.failures import Failure, NotFound
 from flows.domain.records import AuditEntry
-from gateway.cli.common import add_demo_option, read_settings, run_in_container
+from gateway.cli.common import read_settings, run_in_container
 from gateway.wiring.container import Container
 from storage.privacy.data_map import DataSubject
-
-
-def add_export(parser: ArgumentParser) -> None:
-    """Declare the arguments of `dialtree export`."""
-    parser.add_argument("msisdn")
-    parser.add_argument("--operator", help="by default the only one served, or the one whose country fits")
-    add_demo_option(parser)
-
-
-def add_erase(parser: ArgumentParser) -> None:
-    """Declare the arguments of `dialtree erase`."""
-    add_export(parser)
-    parser.add_argument("--yes", action="store_true", help="do it; without this nothing is changed")
-
-
-def add_audit(parser: ArgumentParser) -> None:
-    """Declare the arguments of `dialtree audit`."""
-    parser.add_argument("what", choices=["verify"])
-    add_demo_option(parser)
 
 
 def main(args: Namespace) -> int:

@@ -6,22 +6,12 @@ import contextlib
 import functools
 
 from gateway.cli.common import read_settings, run_in_container
-from gateway.cli.pack_options import add_packs_option
 from gateway.observability import logging
 from gateway.phone.lifecycle import watch_packs
 from gateway.server import app, supervisor
 from gateway.settings import Settings
 from gateway.settings_sources import SettingsError
 from gateway.wiring.container import Container
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `dialtree serve`."""
-    add_packs_option(parser)
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="so many processes on one port")
-    parser.add_argument("--deliver", action="store_true", help="deliver what is due, too")
-    parser.add_argument("--watch", action="store_true", help="publish packs as they are edited")
-    parser.add_argument("--member", type=int, help=argparse.SUPPRESS)
 
 
 def main(args: argparse.Namespace) -> int:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from difflib import unified_diff
@@ -37,28 +37,6 @@ VERB_HINTS = {
 """Help line shown to a person at a terminal, by verb."""
 MARK_STYLES: Mapping[str, ColourStyle] = {"~": "message", "?": "dim", "=": "dim"}
 """Style of a dialog's result line, by its mark; lines of the screen itself are not coloured."""
-
-
-def add_dial_options(parser: ArgumentParser) -> None:
-    """Declare the arguments of the terminal phone."""
-    parser.add_argument("address", nargs="?", default="", help="what to dial: '*100#', 411, 477")
-    parser.add_argument("--operator", default="orange-ro")
-    parser.add_argument(
-        "--from", dest="caller", default="", metavar="MSISDN", help="the phone's number; the first person's"
-    )
-    parser.add_argument("--language", default="", help="the language the subscriber has chosen, e.g. en")
-    parser.add_argument(
-        "--channel", choices=list(VERB_OF_CHANNEL), help="dial the operator's own number on this channel"
-    )
-    parser.add_argument(
-        "--script",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="FILE",
-        help="play dialogs, each in a world of its own; status 1 when one differs",
-    )
-    parser.add_argument("--save", type=Path, metavar="FILE", help="write the conversation as a dialog")
 
 
 def prepare_run(

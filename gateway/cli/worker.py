@@ -1,14 +1,10 @@
 """Command `dialtree worker`: delivers the outbox without an HTTP server."""
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 
 from gateway.cli.common import read_settings, run_in_container
 from gateway.observability import logging
 from gateway.server import app
-
-
-def add_arguments(parser: ArgumentParser) -> None:
-    """Declare no arguments."""
 
 
 def main(args: Namespace) -> int:

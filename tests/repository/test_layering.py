@@ -41,17 +41,9 @@ PACKAGES = (
 """Packages from top to bottom: each imports only those after it."""
 LIBRARIES = {
     "gateway": {
-        *(
-            "aiohttp",
-            "africastalking",
-            "twilio",
-            "pydantic",
-            "pydantic_settings",
-            "prometheus_client",
-            "requests",
-            "urllib3",
-        ),
-        *("fpdf", "aiosmtplib", "jinja2", "markupsafe", "pydantic_settings"),
+        *("aiohttp", "africastalking", "twilio", "pydantic", "prometheus_client", "requests", "urllib3"),
+        *("typer", "rich", "prompt_toolkit", "pydantic_settings"),
+        *("fpdf", "aiosmtplib", "jinja2", "markupsafe"),
     },
     "storage": {
         *("redis", "sqlalchemy", "aiohttp", "yarl", "hiredis", "asyncpg", "alembic", "argon2"),

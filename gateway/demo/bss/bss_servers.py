@@ -1,7 +1,6 @@
 """Starts the fake BSS servers on loopback ports and returns settings that use them."""
 
 import os
-from argparse import ArgumentParser
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
@@ -23,13 +22,6 @@ RUBRICS = ("options", "communications", "prorata", "third_party", "equipment")
 LINE_KINDS = ("mobile", "fixed", "internet", "data_key")
 BSS_KINDS = ("memory", "tmf678", "killbill")
 CLIENT_ID, CLIENT_SECRET, HUB_TOKEN = "demo-client", "demo-client-secret", "demo-hub"
-
-
-def add_billing_option(parser: ArgumentParser) -> None:
-    """Add the option `--billing`."""
-    parser.add_argument(
-        "--billing", choices=BSS_KINDS, default="", help="read bills from a BSS of this kind instead"
-    )
 
 
 @asynccontextmanager

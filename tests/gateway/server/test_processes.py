@@ -151,14 +151,16 @@ async def test_the_outbox_command_looks_replays_and_purges(
     await enqueue_items(ledger, build_notice())
     (parcel,) = await outbox.claim(1, NOW)
     await outbox.record_outcome(parcel, DeliveryOutcome("dead", reason="Rejected"), NOW)
-    for line in ("list", f"show {parcel.id}", f"replay {parcel.id}", f"replay {parcel.id}", "purge --days 30"):
-        await run_outbox_command(outbox, line)
+    replay = {"what": "replay", "id": [parcel.id], "all": None}
+    await run_outbox_command(outbox, what="list", state="dead", limit=50)
+    await run_outbox_command(outbox, what="show", id=parcel.id)
+    for _ in range(2):
+        await run_outbox_command(outbox, **replay)
+    await run_outbox_command(outbox, what="purge", days=30)
     printed = capsys.readouterr().out
     assert "...0101" in printed and "1 will be sent again" in printed and "0 rows deleted" in printed
     assert not re.search(r"740000101|482913", printed)
 
 
-async def run_outbox_command(outbox: SqlOutbox, line: str) -> int:
-    parser = argparse.ArgumentParser()
-    outbox_cli.add_arguments(parser)
-    return await outbox_cli.run_action(outbox, parser.parse_args(line.split()), NOW)
+async def run_outbox_command(outbox: SqlOutbox, **arguments: object) -> int:
+    return await outbox_cli.run_action(outbox, argparse.Namespace(**arguments), NOW)

@@ -1,0 +1,241 @@
+"""Command declarations (Typer): arguments and help; a command imports its module when it runs."""
+
+import os
+from argparse import Namespace
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer import Argument, Option
+
+from gateway.cli import options as opt
+
+app = typer.Typer(
+    name="dialtree",
+    help="A USSD, SMS and voice gateway for telecom e-billing.",
+    epilog="Exit status: 0 done, 1 not all of it, 2 unusable input or settings, 3 bills left out, 130 Ctrl-C.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+outbox_app = typer.Typer(help="Look after outbound messages.", no_args_is_help=True)
+audit_app = typer.Typer(help="Look after the audit log.", no_args_is_help=True)
+db_app = typer.Typer(help="Look after the database.", no_args_is_help=True)
+new_app = typer.Typer(help="Begin a pack of your own.", no_args_is_help=True)
+
+
+def _run_module(module: str, **arguments: Any) -> None:
+    """Import the command's module, run its `main` and exit with the status it returns."""
+    main = import_module(f"gateway.cli.{module}").main
+    raise typer.Exit(int(main(Namespace(**arguments))))
+
+
+def _select_packs(packs: Path | None) -> str:
+    """Return the folder of further packs as a text, and let worker processes inherit it."""
+    if packs is None:
+        return ""
+    os.environ["DIALTREE_PACKS"] = str(packs)
+    return str(packs)
+
+
+@app.command(epilog="Example: dialtree demo --billing tmf678")
+def demo(*, billing: opt.BillingOption = None, packs: opt.PacksOption = None) -> None:
+    """Serve the demo world and its browser phone on loopback."""
+    _run_module("demo", billing=billing or "", beside=_select_packs(packs))
+
+
+@app.command(epilog="Example: dialtree serve --workers 2")
+def serve(
+    *,
+    workers: Annotated[int, Option(min=1, metavar="N", help="Processes that share the port.")] = 1,
+    deliver: Annotated[bool, Option("--deliver", help="Deliver due messages, too.")] = False,
+    watch: Annotated[bool, Option("--watch", help="Publish packs as they are edited.")] = False,
+    port: Annotated[int | None, Option(min=0, max=65535, help="The port; by default PORT or 8080.")] = None,
+    packs: opt.PacksOption = None,
+    member: Annotated[int | None, Option(hidden=True)] = None,
+) -> None:
+    """Serve webhooks and pages."""
+    if port is not None:
+        os.environ["PORT"] = str(port)
+    beside = _select_packs(packs)
+    _run_module("serve", workers=workers, deliver=deliver, watch=watch, member=member, beside=beside)
+
+
+@app.command(epilog="Example: dialtree worker")
+def worker() -> None:
+    """Deliver due messages, without an HTTP server for providers."""
+    _run_module("worker")
+
+
+@app.command(epilog="Example: dialtree dial '*100#' --operator orange-ro --from +40740000101")
+def dial(
+    *,
+    address: Annotated[str, Argument(help="What to dial: '*100#', 411, 477.", show_default=False)] = "",
+    more: Annotated[list[Path] | None, Argument(hidden=True)] = None,
+    operator: Annotated[str, Option(help="The operator's name.")] = "orange-ro",
+    caller: Annotated[
+        str, Option("--from", metavar="MSISDN", help="The phone's number; by default the first person's.")
+    ] = "",
+    language: Annotated[str, Option(help="The language the subscriber has chosen, e.g. en.")] = "",
+    channel: Annotated[
+        opt.ChannelName | None, Option(help="Dial the operator's own number on this channel.")
+    ] = None,
+    script: Annotated[
+        list[Path] | None,
+        Option(metavar="FILE...", help="Play dialogs, each in a world of its own; status 1 when one differs."),
+    ] = None,
+    save: Annotated[Path | None, Option(metavar="FILE", help="Write the conversation as a dialog.")] = None,
+    billing: opt.BillingOption = None,
+    packs: opt.PacksOption = None,
+) -> None:
+    """Be a phone in the terminal."""
+    scripts = [*(script or []), *([Path(address)] if script and address else []), *(more or [])]
+    phone = {"address": address, "operator": operator, "caller": caller, "language": language}
+    files = {"script": scripts, "save": save, "beside": _select_packs(packs)}
+    _run_module("dial", **phone, **files, channel=channel, billing=billing or "")
+
+
+@app.command(epilog="Example: dialtree notify orange-ro --cycle 2026-03")
+def notify(
+    operator: opt.OperatorArgument,
+    *,
+    cycle: Annotated[
+        str, Option(metavar="YYYY-MM", help="Bills issued in this month; by default the current one.")
+    ] = "",
+    listen: Annotated[bool, Option("--listen", help="Only subscribe to the BSS's bill events.")] = False,
+    demo: opt.DemoOption = False,
+) -> None:
+    """Send the bill notices of a billing cycle."""
+    _run_module("notify", operator=operator, cycle=cycle, listen=listen, demo=demo)
+
+
+@app.command(epilog="Example: dialtree check packs/acme_tel --json")
+def check(
+    folders: Annotated[
+        list[Path] | None,
+        Argument(metavar="[PACKS]...", help="Packs or folders of packs; the shipped ones by default."),
+    ] = None,
+    *,
+    schema: Annotated[bool, Option("--schema", help="Print the JSON Schema of a pack's files.")] = False,
+    json: Annotated[bool, Option("--json", help="Print findings as JSON.")] = False,
+    dialogs: Annotated[
+        Path | None, Option(metavar="FOLDER", help="Play these dialogs; name screens that none reaches.")
+    ] = None,
+    prompts: Annotated[
+        bool, Option("--prompts", help="Print the recordings a pack could still bring.")
+    ] = False,
+    packs: opt.PacksOption = None,
+) -> None:
+    """Look for faults in packs."""
+    kinds = {"schema": schema, "json": json, "dialogs": dialogs, "prompts": prompts}
+    _run_module("check", packs=folders or [], beside=_select_packs(packs), **kinds)
+
+
+@app.command(epilog="Example: dialtree draw orange-ro --channel voice -o map.svg")
+def draw(
+    operator: Annotated[str, Argument(help="An operator's name, or the folder of a pack.")],
+    *,
+    channel: Annotated[opt.ChannelName, Option(help="The channel to draw.")] = "ussd",
+    svg: Annotated[bool, Option("--svg", help="Draw as SVG (the default).")] = False,
+    mermaid: Annotated[bool, Option("--mermaid", help="Draw as Mermaid text.")] = False,
+    dialog: Annotated[Path | None, Option(metavar="FILE", help="Highlight the path of a dialog.")] = None,
+    output: Annotated[Path | None, Option("-o", "--output", metavar="FILE", help="Write to a file.")] = None,
+    packs: opt.PacksOption = None,
+) -> None:
+    """Draw the map of an operator's menus."""
+    if svg and mermaid:
+        raise typer.BadParameter("not together with --svg", param_hint="--mermaid")
+    form = {"channel": channel, "mermaid": mermaid, "dialog": dialog, "output": output}
+    _run_module("draw", operator=operator, beside=_select_packs(packs), **form)
+
+
+@new_app.command("operator", epilog="Example: dialtree new operator acme-tel --languages fr,en")
+def new_operator(
+    name: Annotated[str, Argument(help="Its name outside, e.g. acme-tel.")],
+    *,
+    into: Annotated[Path, Option(metavar="FOLDER", help="A folder of packs.")] = Path("packs"),
+    languages: Annotated[str, Option(metavar="fr,en", help="Its languages, the default first.")] = "en",
+) -> None:
+    """Write a new pack with a first dialog as its test."""
+    _run_module("new_operator", name=name, into=into, languages=languages)
+
+
+@outbox_app.command("list", epilog="Example: dialtree outbox list unknown --limit 20")
+def list_outbox(
+    state: Annotated[opt.RowState, Argument(help="The rows' state.")] = "dead",
+    *,
+    limit: Annotated[int, Option(min=1, help="Rows at most.")] = 50,
+    demo: opt.DemoOption = False,
+) -> None:
+    """List rows in a state, newest first."""
+    _run_module("outbox", what="list", state=state, limit=limit, demo=demo)
+
+
+@outbox_app.command("show", epilog="Example: dialtree outbox show 17")
+def show_outbox(
+    row: Annotated[int, Argument(metavar="ID", help="The row's number.")], *, demo: opt.DemoOption = False
+) -> None:
+    """Show all about one row, except its text."""
+    _run_module("outbox", what="show", id=row, demo=demo)
+
+
+@outbox_app.command("replay", epilog="Example: dialtree outbox replay --all dead")
+def replay_outbox(
+    rows: Annotated[list[int] | None, Argument(metavar="[ID]...", help="The rows' numbers.")] = None,
+    *,
+    all_in: Annotated[opt.ReplayState | None, Option("--all", help="Every row in this state.")] = None,
+    demo: opt.DemoOption = False,
+) -> None:
+    """Send rows that are dead, failed, unknown or expired again."""
+    if not rows and not all_in:
+        raise typer.BadParameter("name rows, or a state with --all", param_hint="ID")
+    _run_module("outbox", what="replay", id=rows or [], all=all_in, demo=demo)
+
+
+@outbox_app.command("purge", epilog="Example: dialtree outbox purge --days 90")
+def purge_outbox(
+    *,
+    days: Annotated[int, Option(min=1, help="Delete rows older than so many days.")],
+    demo: opt.DemoOption = False,
+) -> None:
+    """Delete rows that were finished long ago."""
+    _run_module("outbox", what="purge", days=days, demo=demo)
+
+
+@app.command(epilog="Example: dialtree export +40740000101 > ana.json")
+def export(
+    msisdn: opt.NumberArgument, *, operator: opt.OwnerOption = None, demo: opt.DemoOption = False
+) -> None:
+    """Print what is stored about a number, as JSON."""
+    _run_module("privacy", command="export", msisdn=msisdn, operator=operator, demo=demo)
+
+
+@app.command(epilog="Example: dialtree erase +40740000101 --yes")
+def erase(
+    msisdn: opt.NumberArgument,
+    *,
+    operator: opt.OwnerOption = None,
+    yes: Annotated[bool, Option("--yes", help="Do it; without this nothing is changed.")] = False,
+    demo: opt.DemoOption = False,
+) -> None:
+    """Erase what is stored about a number."""
+    _run_module("privacy", command="erase", msisdn=msisdn, operator=operator, yes=yes, demo=demo)
+
+
+@audit_app.command("verify", epilog="Example: dialtree audit verify")
+def verify_audit(*, demo: opt.DemoOption = False) -> None:
+    """Verify the hash chain of the audit log."""
+    _run_module("privacy", command="audit", what="verify", demo=demo)
+
+
+@db_app.command("upgrade", epilog="Example: dialtree db upgrade")
+def upgrade_db() -> None:
+    """Upgrade the database schema to this release."""
+    _run_module("db", what="upgrade")
+
+
+app.add_typer(new_app, name="new")
+app.add_typer(outbox_app, name="outbox")
+app.add_typer(audit_app, name="audit")
+app.add_typer(db_app, name="db")

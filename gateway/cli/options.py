@@ -1,0 +1,34 @@
+"""Option types of the command line (Typer): names, help texts and choices that commands share."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from typer import Argument, Option
+
+ChannelName = Literal["ussd", "sms", "voice"]
+BillingKind = Literal["memory", "tmf678", "killbill"]
+RowState = Literal[
+    "pending", "claimed", "again", "unknown", "sent", "delivered", "failed", "dead", "expired", "opted_out"
+]
+ReplayState = Literal["dead", "failed", "unknown", "expired"]
+
+DemoOption = Annotated[bool, Option("--demo", help="Use the demo's own database and settings.")]
+PacksOption = Annotated[
+    Path | None,
+    Option(
+        "--packs",
+        metavar="FOLDER",
+        exists=True,
+        file_okay=False,
+        help="A folder of packs beside the shipped ones.",
+    ),
+]
+BillingOption = Annotated[
+    BillingKind | None, Option("--billing", help="Read bills from a BSS of this kind instead.")
+]
+OperatorArgument = Annotated[str, Argument(metavar="OPERATOR", help="E.g. orange-ro.")]
+NumberArgument = Annotated[str, Argument(metavar="MSISDN", help="The subscriber's number, e.g. +40740000101.")]
+OwnerOption = Annotated[
+    str | None,
+    Option("--operator", help="The operator; by default the only one served, or the one whose country fits."),
+]
