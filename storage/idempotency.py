@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 
 from storage.sql.tables import changes
@@ -10,7 +10,6 @@ from storage.sql.tables import changes
 INSERT_KEY = insert(changes).on_conflict_do_nothing(index_elements=[changes.c.key]).returning(changes.c.key)
 SELECT_OUTCOME = select(changes.c.outcome).where(changes.c.key == bindparam("key"))
 SELECT_REPLY = select(changes.c.reply).where(changes.c.key == bindparam("key"))
-DELETE_OLD_KEYS = delete(changes).where(changes.c.at < bindparam("before"))
 
 
 def reserve_key(

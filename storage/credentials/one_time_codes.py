@@ -49,11 +49,6 @@ _CODE_KEY = (codes.c.subject == bindparam("who"), codes.c.purpose == bindparam("
 SELECT_CODE = select(codes.c.hash, codes.c.wrong, codes.c.expires_at).where(*_CODE_KEY)
 DELETE_CODE = delete(codes).where(*_CODE_KEY)
 COUNT_WRONG = update(codes).where(*_CODE_KEY).values(wrong=codes.c.wrong + 1)
-PURGE_STATEMENTS = (
-    delete(codes).where(codes.c.expires_at < bindparam("before")),
-    delete(code_tries).where(code_tries.c.since < bindparam("before")),
-    delete(code_sends).where(code_sends.c.since < bindparam("before")),
-)
 
 
 OTHERS_COPY = "/others"
@@ -138,15 +133,6 @@ class SqlOneTimeCodes:
             return outcome
 
         return await self._database.write(job)
-
-    async def purge_expired(self, before: datetime) -> None:
-        """Delete codes that expired and counters that began before this instant (24 hours ago or earlier)."""
-
-        def job(connection: Connection) -> None:
-            for statement in PURGE_STATEMENTS:
-                connection.execute(statement, {"before": before})
-
-        await self._database.write(job)
 
     def _issue_code(self, connection: Connection, request: CodeRequest) -> Literal["ok", "soon", "many"]:
         """Check the send limits, reserve the key, store the code.

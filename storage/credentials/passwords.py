@@ -49,7 +49,6 @@ UPSERT_HASH = _INSERT_HASH.on_conflict_do_update(
 DELETE_ATTEMPTS = delete(password_tries).where(
     *(password_tries.c[name] == bindparam(name) for name in ("operator", "number", "kind"))
 )
-DELETE_OLD_ATTEMPTS = delete(password_tries).where(password_tries.c.since < bindparam("before"))
 
 
 @cache
@@ -167,12 +166,6 @@ class SqlPasswords:
         key = {"operator": operator, "number": number, "kind": kind}
         row = await self._database.read(lambda connection: connection.execute(SELECT_HASH, key).first())
         return row is not None
-
-    async def purge_attempts(self, before: datetime) -> None:
-        """Delete counters that began before this instant (24 hours ago or earlier)."""
-        await self._database.write(
-            lambda connection: connection.execute(DELETE_OLD_ATTEMPTS, {"before": before}).close()
-        )
 
     def close(self) -> None:
         """Stop the pool's threads; blocks until the running checks are done."""

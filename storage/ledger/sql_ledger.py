@@ -62,7 +62,6 @@ _LINK_IS_USABLE = (
 )
 SELECT_LINK = select(links).where(*_LINK_IS_USABLE)
 COUNT_LINK_USE = update(links).where(*_LINK_IS_USABLE).values(opens=links.c.opens - 1).returning(*links.c)
-DELETE_OLD_LINKS = delete(links).where(links.c.expires_at < bindparam("before"))
 INSERT_OPT_OUT = upsert(opt_outs).on_conflict_do_nothing(
     index_elements=[opt_outs.c.operator, opt_outs.c.number]
 )
@@ -131,7 +130,7 @@ class SqlLedger(RegistrationQueries):
     async def commit(self, change: ChangeSet) -> str:
         """Write a change in one transaction, once per key; return the outcome stored with the key.
 
-        Keys are kept for at least 7 days (`purge_expired`).
+        Keys are kept for 7 days (`storage.privacy.retention`).
         """
         outcome = await self._database.write(lambda connection: self._commit_change(connection, change))
         if change.messages or change.deferred_steps:
@@ -206,15 +205,6 @@ class SqlLedger(RegistrationQueries):
             return changed
 
         return await self._database.write(job)
-
-    async def purge_expired(self, before: datetime) -> None:
-        """Delete idempotency keys, and expired links, older than this instant (7 days ago or earlier)."""
-
-        def job(connection: Connection) -> None:
-            connection.execute(idempotency.DELETE_OLD_KEYS, {"before": before})
-            connection.execute(DELETE_OLD_LINKS, {"before": before})
-
-        await self._database.write(job)
 
     def _replace_owner(
         self, connection: Connection, number: str, owner: Subscriber, now: datetime, today: date

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from flows.domain.failures import Overloaded
 from flows.domain.records import CodeRequest, OutboundMessage, Secret
 from storage.credentials.one_time_codes import SqlOneTimeCodes
+from storage.privacy.retention import apply_retention
 from storage.sql.engine import Database
 from tests.support.databases import NOW, SECRET, count_rows, dump_table
 
@@ -192,9 +193,9 @@ async def test_another_secret_recognises_nothing(codes: SqlOneTimeCodes, databas
     assert await redeem_code(SqlOneTimeCodes(database, Secret("another"))) == "wrong"
 
 
-async def test_purge_deletes_expired_codes(codes: SqlOneTimeCodes, database: Database) -> None:
+async def test_retention_deletes_expired_codes(codes: SqlOneTimeCodes, database: Database) -> None:
     await codes.issue_code(code_request())
     await redeem_code(codes, "000000")
-    await codes.purge_expired(NOW + timedelta(days=1))
+    await apply_retention(database, NOW + timedelta(days=2))
     for table in ("codes", "code_tries", "code_sends"):
         assert await count_rows(database, table) == 0
