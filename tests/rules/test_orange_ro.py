@@ -45,7 +45,7 @@ def test_every_rule_has_its_dialogs(rule: str) -> None:
 )
 async def test_R1_the_bill_is_there_as_soon_as_it_is_issued(name: str, dialog_runs: DialogRuns) -> None:
     month = "04/2026" if name == "orange-ro/ussd/just-issued" else "03/2026|martie"
-    assert re.search(f"Factura (pentru )?({month})", spoken_words(await play_steps(dialog_runs, name)))
+    assert re.search(f"Factura (pe luna )?({month})", spoken_words(await play_steps(dialog_runs, name)))
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ async def test_R9_every_code_comes_with_a_warning(dialog_runs: DialogRuns) -> No
         for step in await play_steps(dialog_runs, str(path.relative_to(DIALOG_FOLDER))[:-7])
     ]
     codes = re.findall(r"~ sms .*\{code\}.*", spoken_words(played))
-    assert codes and all("nimanui, nici noua" in code or "to nobody, not even us" in code for code in codes)
+    assert codes and all("nimanui, nici noua" in code or "Do not share it, not even with us" in code for code in codes)
 
 
 async def test_R10_the_end_of_a_menu_says_where_help_is(dialog_runs: DialogRuns) -> None:
