@@ -1,9 +1,10 @@
 """Windowed counters for flood and abuse limits: in memory, in Redis, and in both with fallback."""
 
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import ceil
+
+from cachetools import LRUCache
 
 from flows.domain.failures import Unavailable
 from flows.domain.ports import Counters
@@ -14,7 +15,7 @@ from storage.sessions.pipelining import ScriptClient
 from storage.sessions.store_breaker import build_store_breaker
 
 MAX_COUNTERS = 100_000
-"""Counters one process holds; the one whose window began first is evicted first."""
+"""Counters one process holds; the one that counted nothing for the longest time is evicted first."""
 
 
 @dataclass(slots=True)
@@ -22,7 +23,9 @@ class MemoryCounters:
     """The windowed-counter port for one process. `now` in seconds."""
 
     now: Callable[[], float]
-    windows: OrderedDict[tuple[str, str], tuple[float, int]] = field(default_factory=OrderedDict, repr=False)
+    windows: LRUCache[tuple[str, str], tuple[float, int]] = field(
+        default_factory=lambda: LRUCache(MAX_COUNTERS), repr=False
+    )
     """End of the window and count, by kind and subject."""
 
     async def count_event(self, what: str, who: str, seconds: float) -> int:
@@ -30,11 +33,8 @@ class MemoryCounters:
         name, now = (what, who), self.now()
         ends, count = self.windows.get(name, (0.0, 0))
         if ends <= now:
-            self.windows.pop(name, None)
             ends, count = now + seconds, 0
         self.windows[name] = ends, count + 1
-        if len(self.windows) > MAX_COUNTERS:
-            self.windows.popitem(last=False)
         return count + 1
 
 

@@ -2,11 +2,12 @@
 
 import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, TypeVar, cast
+
+from cachetools import LRUCache
 
 from flows.domain.bill_cycle import CyclePage
 from flows.domain.failures import Down, NotEligible, Refused
@@ -60,7 +61,9 @@ class CachedBilling:
     today: Callable[[], date]
     fresh_seconds: float = FRESH_SECONDS
     clock: Callable[[], float] = time.monotonic
-    answers: OrderedDict[str, dict[str, CachedAnswer]] = field(default_factory=OrderedDict, repr=False)
+    answers: LRUCache[str, dict[str, CachedAnswer]] = field(
+        default_factory=lambda: LRUCache(MAX_OWNERS), repr=False
+    )
     pending_reads: dict[tuple[str, str], asyncio.Task[Any]] = field(default_factory=dict, repr=False)
     detached_reads: set[asyncio.Task[Any]] = field(default_factory=set, repr=False)
     """Reads that began before an invalidation: nobody joins them any more."""
@@ -225,8 +228,6 @@ class CachedBilling:
     async def _fetch_and_store(self, owner: str, question: str, fetch: Callable[[], Awaitable[T]]) -> T:
         # An answer is cached only if no invalidation replaced this dictionary while it was read.
         before = self.answers.setdefault(owner, {})
-        if len(self.answers) > MAX_OWNERS:
-            self.answers.popitem(last=False)
         try:
             value = await fetch()
         except Refused:
@@ -237,9 +238,8 @@ class CachedBilling:
         return value
 
     def _store_answer(self, owner: str, question: str, answer: CachedAnswer) -> None:
-        """Cache an answer and mark its account or number as recently read."""
+        """Cache an answer, which marks its account or number as recently read."""
         self.answers[owner][question] = answer
-        self.answers.move_to_end(owner)
 
     def _finish_read(self, owner: str, question: str, task: asyncio.Task[Any]) -> None:
         self.detached_reads.discard(task)

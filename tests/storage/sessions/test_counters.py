@@ -6,6 +6,7 @@ import uuid
 from collections.abc import AsyncIterator
 
 import pytest
+from cachetools import LRUCache
 from redis.asyncio import from_url
 
 from flows.domain.ports import Counters
@@ -103,3 +104,11 @@ async def test_without_redis_each_process_continues_from_its_counts() -> None:
         server.kill()
         assert [await tallies.count_event("help", "x", WINDOW) for _ in range(5)] == [4, 5, 6, 7, 8]
         await caller.aclose()
+
+
+async def test_the_counter_left_alone_longest_makes_room_for_a_new_one() -> None:
+    counters = MemoryCounters(lambda: 0.0, LRUCache(2))
+    for who in ("old", "busy", "busy", "old", "busy", "new"):
+        await counters.count_event("any", who, 60)
+    assert await counters.count_event("any", "busy", 60) == 4
+    assert await counters.count_event("any", "old", 60) == 1
