@@ -38,6 +38,9 @@ class RouteSettings(Section):
     email_from: str = ""
     """From address of e-mail; by default `no-reply@` and the host of `public_url`."""
 
+    bounces: str = ""
+    """Maildir that mail to `email_from` is delivered to; workers read bounces (RFC 3464) from it."""
+
     @field_validator("email_from")
     @classmethod
     def _check_sender(cls, sender: str) -> str:

@@ -1,12 +1,13 @@
-"""Periodic maintenance: hash-chain new audit entries and apply the retention schedule."""
+"""Periodic maintenance: hash-chain new audit entries, read bounces, apply the retention schedule."""
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from flows.domain.failures import Failure
+from gateway.delivery.mail.bounce_report import BounceMailbox
 from storage.audit.trail import SqlAuditChain
 from storage.privacy import retention
 from storage.sql.engine import Database
@@ -25,6 +26,7 @@ class MaintenanceLoop:
     database: Database = field(repr=False)
     audit: SqlAuditChain = field(repr=False)
     now: Callable[[], datetime]
+    bounce_mailboxes: Sequence[BounceMailbox] = field(default=(), repr=False)
 
     async def run(self) -> None:
         """Run rounds forever; a failed round is logged and the next one follows."""
@@ -40,8 +42,11 @@ class MaintenanceLoop:
             await asyncio.sleep(CHAIN_INTERVAL_SECONDS)
 
     async def run_once(self, *, apply_retention: bool) -> None:
-        """Chain new audit entries and, with `apply_retention`, delete rows past their retention term."""
+        """Chain new audit entries, read bounces and, with `apply_retention`, delete rows past their term."""
         await self.audit.chain_entries()
+        for mailbox in self.bounce_mailboxes:
+            if count := await mailbox.read_bounces(self.now()):
+                log.info("maintenance.bounces_read", extra={"count": count})
         if apply_retention:
             counts = await retention.apply_retention(self.database, self.now())
             for what, count in counts.items():

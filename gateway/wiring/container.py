@@ -18,6 +18,7 @@ from flows.engine.menu_turn import MenuTurns
 from flows.engine.menu_versions import MenuVersions
 from flows.engine.subscriber_cache import SubscriberCache
 from flows.services.bill_notices import BillAnnouncer
+from gateway.delivery.mail.bounce_report import BounceMailbox
 from gateway.delivery.maintenance import MaintenanceLoop
 from gateway.delivery.outbox_worker import OutboxWorker
 from gateway.delivery.recording_sender import RecordingSender
@@ -78,8 +79,10 @@ class Container:
 
     @property
     def maintenance(self) -> MaintenanceLoop:
-        """Return the maintenance job that runs beside delivery: audit chaining and retention."""
-        return MaintenanceLoop(self.database, self.audit, self.clock)
+        """Return the maintenance job that runs beside delivery: audit chaining, bounces, retention."""
+        folders = {each.routes.bounces for each in self.settings.operators.values()} - {""}
+        mailboxes = [BounceMailbox(Path(each), self.outbox.record_receipt) for each in sorted(folders)]
+        return MaintenanceLoop(self.database, self.audit, self.clock, mailboxes)
 
 
 @asynccontextmanager
