@@ -25,6 +25,7 @@ from tests.support.billing.backends import (
 
 ANA, ACCOUNT, BILL = "+40740000101", "40740000101", "ORO-202603-0101"
 TODAY = date(2026, 3, 10)
+UNUSABLE_LIFETIMES: tuple[Any, ...] = (None, 0, "", -1, "-1", "soon", "NaN", [], {})
 
 
 class HeldAnswers:
@@ -82,7 +83,7 @@ async def test_a_token_is_used_while_it_is_renewed() -> None:
     ("given", "seconds"),
     [
         ({}, 300.0),
-        *(({"expires_in": word}, 300.0) for word in (None, 0, "", -1, "-1", "soon", "NaN", [], {})),
+        *(({"expires_in": word}, 300.0) for word in UNUSABLE_LIFETIMES),
         ({"expires_in": "3600"}, 3_600.0),
         ({"expires_in": 3599.5}, 3_599.5),
         ({"expires_in": 9223372036854775807}, 86_400.0),
