@@ -284,7 +284,11 @@ USAGE_WORDS = {
 @pytest.mark.parametrize(("language", "kind", "count"), USAGE_WORDS)
 def test_a_unit_agrees_with_its_number(language: str, kind: str, count: int) -> None:
     menu = pack_compiler.compile_pack(pack_compiler.pack_folder("orange-fr"))
-    facts = {"what": TextRef(f"usage.{kind}"), "unit": TextRef(f"usage.{kind}_unit"), "quantity": Count(count)}
+    facts: dict[str, Fact | Rows] = {
+        "what": TextRef(f"usage.{kind}"),
+        "unit": TextRef(f"usage.{kind}_unit"),
+        "quantity": Count(count),
+    }
     said = menu.fill_text("usage.row", language, "voice", facts)
     assert said.endswith(f", {USAGE_WORDS[language, kind, count]}.")
 
