@@ -71,11 +71,12 @@ class TurnEngine:
             await lease.abandon(error)
             raise
 
-    def apology_reply(self, operator: str, channel: Channel) -> Reply:
-        """Return the apology that ends a session, in the pack's first language, for unknown callers."""
+    def apology_reply(self, operator: str, channel: Channel, language: str = "") -> Reply:
+        """Return the apology that ends a session, in the pack's first language for unknown callers."""
         menu = self.menu_turns.menu_versions.current_menu(operator)
         return render_reply(
-            menu, Session(operator, channel, "", menu.revision, "house.sorry", menu.supported_language(""))
+            menu,
+            Session(operator, channel, "", menu.revision, "house.sorry", menu.supported_language(language)),
         )
 
     def session_key(self, inbound: Inbound) -> SessionKey:

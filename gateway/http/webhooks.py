@@ -18,7 +18,7 @@ from gateway.http.deadline import with_timeout
 from gateway.http.fast_response import FastResponse
 from gateway.http.guard import Admission, Guard, WebhookEndpoint
 from gateway.observability.metrics import MetricsRegistry
-from gateway.providers.contract import ConversationEnded, OptOut, ProviderEvent
+from gateway.providers.contract import ConversationEnded, OptOut, ProviderEvent, TransferFailed
 
 log = logging.getLogger("dialtree.webhooks")
 WEBHOOK_PATH = "/hooks/{operator}/{provider}/{tail:[^/]+(?:/[^/]+)?}"
@@ -84,6 +84,9 @@ class WebhookHandler:
         """Pass the event to conversations, outbox or ledger; return the reply, None to acknowledge only."""
         if isinstance(event, Inbound):
             return await self._run_turn(endpoint, event)
+        if isinstance(event, TransferFailed):
+            reply = self.conversations.apology_reply(endpoint.connection.operator, "voice", event.language)
+            return endpoint.route.write(reply, endpoint.connection).body
         if isinstance(event, ConversationEnded):
             await self._end_conversation(endpoint, event)
         if isinstance(event, Receipt):

@@ -86,7 +86,14 @@ class OptOut:
     """False when the recipient opted in again."""
 
 
-ProviderEvent = Inbound | ConversationEnded | Receipt | OptOut | None
+@dataclass(frozen=True, slots=True)
+class TransferFailed:
+    """The agent a call was transferred to is busy or does not answer; the caller is still on the line."""
+
+    language: str
+
+
+ProviderEvent = Inbound | ConversationEnded | TransferFailed | Receipt | OptOut | None
 """What a webhook means; None for a request that needs no action."""
 
 

@@ -29,6 +29,7 @@ from gateway.providers.contract import (
     ProviderEvent,
     RawRequest,
     Sender,
+    TransferFailed,
     Webhook,
     WebhookRoute,
 )
@@ -57,8 +58,14 @@ MESSAGE_STATES: Mapping[str, MessageState] = MappingProxyType(
 FINAL_CALL_STATUSES = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
 """CallStatus values after which no request follows."""
 
+ANSWERED_DIAL_STATUSES = frozenset({"completed", "answered"})
+"""DialCallStatus values of a transfer that an agent took; any other leaves the caller without one."""
+
 OPT_OUT_TYPES: Mapping[str, bool] = MappingProxyType({"STOP": True, "START": False})
 """Opted out or in by OptOutType; `HELP` changes nothing, as Twilio has answered it."""
+
+REPEAT_KEY = "#"
+"""The finish key of our Gathers, which alone asks to hear the screen again."""
 
 WITHHELD_NUMBERS = frozenset({"+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253"})
 """Numbers sent for a withheld caller: ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN, UNAVAILABLE on a keypad."""
@@ -156,6 +163,9 @@ def read_voice(webhook: Webhook, connection: Connection) -> ProviderEvent:
     """Read a step of a call; Twilio may call the action URL once more after the caller hung up."""
     if _call_is_over(webhook):
         return _call_ended(webhook, connection)
+    if outcome := webhook.form.get("DialCallStatus", ""):
+        answered = outcome in ANSWERED_DIAL_STATUSES
+        return None if answered else TransferFailed(webhook.query.get("language", ""))
     text, spoken = _typed_or_spoken(webhook)
     return Inbound(
         provider=NAME,
@@ -190,6 +200,8 @@ def _typed_or_spoken(webhook: Webhook) -> tuple[str | None, bool]:
         return digits, False
     if speech := webhook.form.get("SpeechResult", ""):
         return speech, True
+    if webhook.form.get("FinishedOnKey") == REPEAT_KEY:  # pressed alone: it ended an input of no keys
+        return REPEAT_KEY, False
     return (None if webhook.query.get("hop") else ""), False
 
 

@@ -23,7 +23,7 @@ MONTH_KEYS = 4
 SILENCE_NOTE, WRONG_NOTE = "note.empty", "note.wrong"
 """Notes after which a screen is repeated in a shorter form."""
 UNCLEAR_TEXT = "said.unclear"
-"""Text said instead of the wrong-key note where the answer may have been spoken."""
+"""Text said instead of the wrong-key note on inputs: no single key was wrong, and it may have been spoken."""
 _WHITESPACE = re.compile(r"\s+")
 _WORD_CHARACTER = re.compile(r"\w")
 
@@ -52,7 +52,7 @@ def _screen_prompts(menu: Menu, session: Session, node: Node, note: str) -> Iter
     choices = list(_choices_on_page(menu, session, node))
     takes_speech = bool(node.accept and node.accept.speech)
     if note:
-        yield from _text_prompts(menu, session, UNCLEAR_TEXT if takes_speech and note == WRONG_NOTE else note)
+        yield from _text_prompts(menu, session, UNCLEAR_TEXT if node.accept and note == WRONG_NOTE else note)
     yield from _intro_prompts(menu, session, node, note if choices or not is_repeated else "")
     if takes_speech:
         yield Prompt("invite", menu.fill_text("said.invite", session.language, "voice", {}))

@@ -16,15 +16,19 @@ def write_voice(reply: Reply | None, connection: Connection) -> ProviderAnswer:
     if reply is not None:
         _add_prompts(_prompt_parent(root, reply, connection), reply, connection)
         if reply.transfer_to:
-            _add_dial(root, reply)
+            _add_dial(root, reply, connection)
         elif reply.ends_session:
             add_element(root, "Hangup")
     return ProviderAnswer(serialise_document(root), XML_CONTENT_TYPE)
 
 
-def _add_dial(root: Element, reply: Reply) -> None:
-    """Add a transfer; a SIP address gets the context as headers, a telephone number gets none."""
+def _add_dial(root: Element, reply: Reply, connection: Connection) -> None:
+    """Add a transfer; a SIP address gets the context as headers, a telephone number gets none.
+
+    The action is asked when the transfer ends: an agent who does not answer must not end the call silently.
+    """
     limit = {"timeLimit": str(reply.transfer_limit_seconds)} if reply.transfer_limit_seconds else {}
+    limit |= {"action": f"{connection.hooks_url}/voice?language={reply.language}", "method": "POST"}
     if not reply.transfer_to.startswith("sip:"):
         add_element(root, "Dial", reply.transfer_to, limit)
         return
