@@ -108,13 +108,10 @@ def request_for(month: str, billing: ManyDocuments) -> ActionRequest:
 
 @pytest.fixture
 def billing() -> ManyDocuments:
+    documents: tuple[tuple[int, BillState], ...] = ((9, "credit"), (5, "cancelled"), (1, "due"))
     months = [add_months(date(2026, 3, 1), -back) for back in range(24)]
     return ManyDocuments(
-        [
-            document(month.replace(day=day), state)
-            for month in months
-            for day, state in ((9, "credit"), (5, "cancelled"), (1, "due"))
-        ]
+        [document(month.replace(day=day), state) for month in months for day, state in documents]
     )
 
 
