@@ -202,6 +202,9 @@ class OneTimeCodes(Protocol):
         A repeated `key` returns the first result.
         """
 
+    async def next_code_at(self, operator: str, number: str, now: datetime) -> datetime:
+        """Return when the number may be sent the next code by the limits of `issue_code`: `now` or later."""
+
     async def redeem_code(
         self, operator: str, number: str, purpose: str, code: Secret, now: datetime, source: str = ""
     ) -> Literal["ok", "wrong", "locked"]:

@@ -53,6 +53,7 @@ SAMPLE_FACTS: Mapping[str, tuple[Fact | Rows, ...]] = {
     "charge": (WIDEST_AMOUNT,),
     "days": (Count(28),),
     "of_days": (Count(31),),
+    "minutes": (Count(1440),),
     "user": (PhoneNumber("+40740000101"),),
     "users": (Rows(detail.USER_COLUMNS, ((PhoneNumber("+40740000101"), WIDEST_AMOUNT),) * 6),),
     "rubric": RUBRIC_WORDS,

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from math import ceil
 
 from aiohttp import web
 
@@ -18,13 +19,15 @@ from gateway.pages.file_jobs import FileJobs
 from gateway.pages.form_input import FormInput
 from gateway.pages.page_request import PageRequest
 from gateway.pages.sealed_token import TokenSealer
-from menus.model.facts import PhoneNumber
+from menus.model.facts import Count, Facts, PhoneNumber
 from menus.text.input_parsing import to_ascii_digits
 
 log = logging.getLogger("dialtree.pages")
 LINK_PURPOSE: LinkPurpose = "file"
 SEALED_LINK_FIELD = "slip"
 """The field that stands for the link's token, encrypted for this visitor."""
+RESEND_FIELD = "resend"
+"""The field of the form that asks for another code."""
 TICKET_FIELD = "ticket"
 """The field that says, encrypted for this visitor, that the code was right and the file is being built."""
 TICKET_LIFETIME = timedelta(minutes=5)
@@ -62,20 +65,26 @@ class FilePage:
         file = _parse_link(link)
         if file is None:
             return magic_links.link_expired_page(request)
-        await self._send_code(request, file)
-        return self._code_form(
-            request, file, self.token_sealer.seal_words((token.value,), _seal_label(request))
-        )
+        sealed_link = self.token_sealer.seal_words((token.value,), _seal_label(request))
+        return await self._send_code(request, file, sealed_link)
 
-    async def _send_code(self, request: PageRequest, file: file_links.LinkedFile) -> None:
-        """Send a code to the line the link was made for; none to a number that has no subscriber any more."""
+    async def _send_code(
+        self, request: PageRequest, file: file_links.LinkedFile, sealed_link: str
+    ) -> web.Response:
+        """Send a code to the line the link was made for, and show the form for it.
+
+        The page says "sent" only when a code was sent, else when the next may be asked for. A number without a
+        subscriber is answered like any other.
+        """
         try:
             subscriber = await request.ports.billing.get_subscriber(file.number)
         except NotFound:
-            return
-        await code.send_code(
+            return self._code_form(request, file, sealed_link)
+        outcome = await code.send_code(
             build_action_request(request, subscriber, LINK_PURPOSE, f"file/{self.make_token()}")
         )
+        wait = await _minutes_to_wait(request, file.number) if outcome.name != "ok" else 0
+        return self._code_form(request, file, sealed_link, wait_minutes=wait)
 
     async def _redeem_code(self, request: PageRequest, sealed_link: str) -> web.Response:
         """Redeem the code and send the file; show the form again for a wrong code."""
@@ -84,6 +93,8 @@ class FilePage:
         file = _parse_link(link)
         if link is None or file is None:
             return magic_links.link_expired_page(request)
+        if RESEND_FIELD in request.form_fields:
+            return await self._send_code(request, file, sealed_link)
         if self._is_collecting(request, link) or await _code_is_valid(request, file.number):
             return await self._send_file(request, link, file)
         return self._code_form(request, file, sealed_link, "page.refused")
@@ -129,16 +140,29 @@ class FilePage:
         return responses.file_attachment(built.data, built.name, built.suffix)
 
     def _code_form(
-        self, request: PageRequest, file: file_links.LinkedFile, sealed_link: str, error_text: str = ""
+        self,
+        request: PageRequest,
+        file: file_links.LinkedFile,
+        sealed_link: str,
+        error_text: str = "",
+        wait_minutes: int = 0,
     ) -> web.Response:
-        """Show the form for the code."""
+        """Show the form for the code, and a button that asks for another one."""
+        facts: Facts = {"line": PhoneNumber(file.number), "minutes": Count(wait_minutes)}
         values = {
             "error": error_text,
             "inputs": FORM_INPUTS,
-            "prompt": request.plain_text("page.file_code", {"line": PhoneNumber(file.number)}),
+            "prompt": request.plain_text("page.code_wait" if wait_minutes else "page.file_code", facts),
             "hidden": {SEALED_LINK_FIELD: sealed_link},
+            "other_button": (RESEND_FIELD, "page.resend"),
         }
         return responses.html_page(request, "file_code.html", "page.file_title", values)
+
+
+async def _minutes_to_wait(request: PageRequest, number: str) -> int:
+    """Return the minutes until the number may be sent another code, rounded up: at least 1."""
+    next_at = await request.ports.codes.next_code_at(request.operator, number, request.now)
+    return max(1, ceil((next_at - request.now).total_seconds() / 60))
 
 
 def _parse_link(link: MagicLink | None) -> file_links.LinkedFile | None:

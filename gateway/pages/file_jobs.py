@@ -1,4 +1,4 @@
-"""Background jobs for files that take longer to build than a page may: started once, collected when ready."""
+"""Background jobs for files that take longer to build than a page may: collected when ready."""
 
 import asyncio
 from collections.abc import Callable, Coroutine

@@ -20,7 +20,15 @@ REQUIRED_TEXTS = (
     *("page.mailbox_title", "page.mailbox", "page.mailbox_hint", "page.mailbox_bad", "page.mailbox_send"),
     *("page.mailbox_sent", "page.mailbox_soon", "page.mailbox_done"),
     *("page.confirm_done", "page.confirm_other"),
-    *("page.file_title", "page.file_send", "page.file_code", "page.file_download", "page.file_preparing"),
+    *(
+        "page.file_title",
+        "page.file_send",
+        "page.file_code",
+        "page.file_download",
+        "page.file_preparing",
+        "page.resend",
+        "page.code_wait",
+    ),
     *("page.issued", "page.centre", "page.label", "page.currency"),
     *("page.period", "page.seller", "page.customer", "page.net", "page.summary", "page.duplicate"),
 )

@@ -35,6 +35,7 @@ FORM_FIELDS: Mapping[str, Sequence[str]] = {
         magic_links.LINK_INPUT.name,
         file.SEALED_LINK_FIELD,
         file.TICKET_FIELD,
+        file.RESEND_FIELD,
         *(each.name for each in file.FORM_INPUTS),
     ),
 }

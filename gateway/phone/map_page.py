@@ -31,12 +31,13 @@ class MapPage:
         operator = operator if operator in self.menu_versions.menus else next(iter(self.menu_versions.menus))
         channel = channel if channel in CHANNELS else "ussd"
         counts = self.funnel.channel_counts(operator, channel)
+        by_visits = sorted(counts.items(), key=lambda row: -row[1].visits)
         values = {
             "operator": operator,
             "operators": tuple(self.menu_versions.menus),
             "channel": channel,
             "channels": CHANNELS,
-            "counts": sorted(counts.items(), key=_by_visits),
+            "counts": by_visits,
             **_draw_map(self.locate_pack(operator), channel, counts, path),
         }
         return self.templates.render("map.html", values)
@@ -53,10 +54,6 @@ def _draw_map(
         return {"error": str(error)}
     drawing = svg.draw_graph(graph, svg.Overlay(path, notes))
     return {"error": "", "drawing": Markup(drawing)}  # noqa: S704  (the SVG writer escapes all names)
-
-
-def _by_visits(row: tuple[str, ScreenCounts]) -> int:
-    return -row[1].visits
 
 
 def _funnel_note(count: ScreenCounts) -> str:

@@ -35,6 +35,7 @@ _INSERT_SENDS = insert(code_sends)
 LOCK_SENDS = _INSERT_SENDS.on_conflict_do_update(
     index_elements=[code_sends.c.subject], set_={"subject": _INSERT_SENDS.excluded.subject}
 ).returning(code_sends.c.times)
+SELECT_SENDS = select(code_sends.c.times).where(code_sends.c.subject == bindparam("who"))
 UPDATE_SENDS = (
     update(code_sends)
     .where(code_sends.c.subject == bindparam("who"))
@@ -65,6 +66,12 @@ def refusal_reason(times: list[datetime], now: datetime) -> Literal["", "soon", 
         if len(times) >= count and now - times[count - 1] < within:
             return outcome
     return ""
+
+
+def next_send_at(times: list[datetime], now: datetime) -> datetime:
+    """Return when the next send is allowed, given the times of those before, newest first: `now` or later."""
+    reached = [times[count - 1] + within for count, within, _ in SEND_LIMITS if len(times) >= count]
+    return max([now, *reached])
 
 
 def parse_send_times(stored: str, now: datetime) -> list[tuple[datetime, bool]]:
@@ -107,6 +114,17 @@ class SqlOneTimeCodes:
         if outcome == "ok" and request.message is not None:
             self._database.wakeup.wake_waiters()
         return outcome
+
+    async def next_code_at(self, operator: str, number: str, now: datetime) -> datetime:
+        """Return when the line itself may be sent the next code, whatever its purpose: `now` or later."""
+        subject_key = subject_hash(self._key, operator, number)
+
+        def job(connection: Connection) -> datetime:
+            stored = connection.execute(SELECT_SENDS, {"who": subject_key}).scalar()
+            sends = parse_send_times(stored, now) if stored else []
+            return next_send_at([at for at, by_others in sends if not by_others], now)
+
+        return await self._database.read(job)
 
     async def redeem_code(
         self, operator: str, number: str, purpose: str, code: Secret, now: datetime, source: str = ""
