@@ -202,8 +202,8 @@ class OneTimeCodes(Protocol):
         A repeated `key` returns the first result.
         """
 
-    async def next_code_at(self, operator: str, number: str, now: datetime) -> datetime:
-        """Return when the number may be sent the next code by the limits of `issue_code`: `now` or later."""
+    async def next_code_at(self, operator: str, number: str, requester: str, now: datetime) -> datetime:
+        """Return when `issue_code` sends this requester the next code: `now` or later; see `CodeRequest`."""
 
     async def redeem_code(
         self, operator: str, number: str, purpose: str, code: Secret, now: datetime, source: str = ""

@@ -8,6 +8,7 @@ from math import ceil
 
 from aiohttp import web
 
+from flows.domain.actions import ActionRequest
 from flows.domain.failures import NotFound
 from flows.domain.records import AuditEntry, LinkPurpose, MagicLink, Secret
 from flows.selfcare import code
@@ -80,10 +81,9 @@ class FilePage:
             subscriber = await request.ports.billing.get_subscriber(file.number)
         except NotFound:
             return self._code_form(request, file, sealed_link)
-        outcome = await code.send_code(
-            build_action_request(request, subscriber, LINK_PURPOSE, f"file/{self.make_token()}")
-        )
-        wait = await _minutes_to_wait(request, file.number) if outcome.name != "ok" else 0
+        asked = build_action_request(request, subscriber, LINK_PURPOSE, f"file/{self.make_token()}")
+        outcome = await code.send_code(asked)
+        wait = 0 if outcome.name == "ok" else await _minutes_to_wait(asked)
         return self._code_form(request, file, sealed_link, wait_minutes=wait)
 
     async def _redeem_code(self, request: PageRequest, sealed_link: str) -> web.Response:
@@ -159,10 +159,11 @@ class FilePage:
         return responses.html_page(request, "file_code.html", "page.file_title", values)
 
 
-async def _minutes_to_wait(request: PageRequest, number: str) -> int:
-    """Return the minutes until the number may be sent another code, rounded up: at least 1."""
-    next_at = await request.ports.codes.next_code_at(request.operator, number, request.now)
-    return max(1, ceil((next_at - request.now).total_seconds() / 60))
+async def _minutes_to_wait(asked: ActionRequest) -> int:
+    """Return the minutes until another code may be asked for like this, rounded up: at least 1."""
+    codes, operator = asked.ports.codes, asked.menu.name
+    next_at = await codes.next_code_at(operator, asked.line, asked.requester, asked.now)
+    return max(1, ceil((next_at - asked.now).total_seconds() / 60))
 
 
 def _parse_link(link: MagicLink | None) -> file_links.LinkedFile | None:

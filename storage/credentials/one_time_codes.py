@@ -115,14 +115,14 @@ class SqlOneTimeCodes:
             self._database.wakeup.wake_waiters()
         return outcome
 
-    async def next_code_at(self, operator: str, number: str, now: datetime) -> datetime:
-        """Return when the line itself may be sent the next code, whatever its purpose: `now` or later."""
+    async def next_code_at(self, operator: str, number: str, requester: str, now: datetime) -> datetime:
+        """Return when this requester may be sent the next code, whatever its purpose: `now` or later."""
         subject_key = subject_hash(self._key, operator, number)
 
         def job(connection: Connection) -> datetime:
             stored = connection.execute(SELECT_SENDS, {"who": subject_key}).scalar()
             sends = parse_send_times(stored, now) if stored else []
-            return next_send_at([at for at, by_others in sends if not by_others], now)
+            return next_send_at([at for at, by_others in sends if by_others == bool(requester)], now)
 
         return await self._database.read(job)
 

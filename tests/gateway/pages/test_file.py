@@ -7,10 +7,9 @@ import re
 import stat
 import zipfile
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
-from typing import cast
 
 import pytest
 from pyhanko.pdf_utils.reader import PdfFileReader
@@ -18,8 +17,6 @@ from pyhanko.sign.validation import async_validate_pdf_signature
 from pyhanko_certvalidator import ValidationContext
 from pypdf import PdfReader
 
-from flows.domain.failures import Down
-from flows.domain.ports import Billing
 from flows.domain.records import Bill, BillDocument
 from flows.services.file_links import LinkedFile
 from gateway.http.html_templates import HtmlTemplates
@@ -85,11 +82,6 @@ async def test_B5_an_export_opens_in_a_french_spreadsheet(bouygues_server: PageS
     rows = list(csv.DictReader(io.StringIO(seen.body.decode("utf-8-sig"), newline=""), delimiter=";"))
     assert {row["Centre de facturation"] for row in rows} == {"CF-100-A", "CF-100-B", "CF-200-A"}
     assert sum(float(row["Montant"].replace(",", ".")) for row in rows) == pytest.approx(412.60)
-
-
-async def test_the_raw_form_is_kept_through_the_whole_journey(bouygues_server: PageServer) -> None:
-    page = await bouygues_server.new_visitor().get(f"{FILE_PATH}?lang=en&format=raw")
-    assert f'action="{FILE_PATH}?lang=en&amp;format=raw"' in page.text
 
 
 async def test_B4_a_root_takes_its_own_centres_only(bouygues_server: PageServer) -> None:
@@ -183,102 +175,6 @@ async def test_no_file_of_an_archive_overwrites_another(
     _, found = await fetch_archive(bouygues_server, numbers)
     assert len({name.casefold() for name in found}) == len(numbers)
     assert sorted(found.values()) == [str(place).encode() for place in range(len(numbers))]
-
-
-@dataclass(slots=True)
-class SlowDocuments:
-    """A backend whose documents arrive when the test opens the gate; everything else is the inner one's."""
-
-    inner: Billing
-    gate: asyncio.Event = field(default_factory=asyncio.Event)
-    error: Exception | None = None
-    calls: int = 0
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self.inner, name)
-
-    def close_gate(self) -> None:
-        """Make documents wait from now on, and count them from zero."""
-        self.gate.clear()
-        self.calls = 0
-
-    async def get_document(self, account: str, bill_id: str) -> BillDocument:
-        self.calls += 1
-        await self.gate.wait()
-        if self.error:
-            raise self.error
-        return await self.inner.get_document(account, bill_id)
-
-
-@pytest.fixture
-async def slow_server(sandboxes: SandboxFactory) -> AsyncIterator[tuple[PageServer, SlowDocuments]]:
-    """Provide pages that wait for no file, over a backend with slow documents."""
-    async with sandboxes.open(operator="bouygues") as sandbox:
-        ports = sandbox.container.operators["bouygues"]
-        slow = SlowDocuments(ports.billing)
-        slow.gate.set()
-        ports.billing = cast(Billing, slow)
-        pages = replace(build_pages(sandbox), file_wait_seconds=0)
-        async with serve_pages(sandbox, pages) as page_server:
-            yield page_server, slow
-
-
-async def collect_file(browser: PageVisitor) -> PageResponse:
-    """Press the button of the page that says "being prepared" until there is something else."""
-    for _ in range(100):
-        page = await browser.submit(FILE_PATH)
-        if page.status != 202:
-            return page
-    raise AssertionError("the file never became ready")
-
-
-async def test_a_slow_archive_is_built_beside_the_page_and_collected_with_one_code(
-    slow_server: tuple[PageServer, SlowDocuments],
-) -> None:
-    page_server, slow = slow_server
-    await page_server.phone.send_text(ATELIER, SMS_NUMBER, "ARCHIVE")
-    await page_server.phone.press("2")
-    browser, token = page_server.new_visitor(), await page_server.latest_link_token()
-    slow.close_gate()
-    await browser.submit(FILE_PATH, link=token)
-    page = await browser.submit(FILE_PATH, code=await request_file_code(page_server))
-    assert page.status == 202 and "en préparation" in page.visible_text and token not in page.text
-    assert page.headers["Retry-After"] == "10" and (await browser.submit(FILE_PATH)).status == 202
-    slow.gate.set()
-    archive = zipfile.ZipFile(io.BytesIO((await collect_file(browser)).body))
-    assert archive.namelist() == ["BT-202603-0103.pdf", "BT-202602-0103.pdf"] and slow.calls == 2
-
-
-async def test_another_visitor_cannot_collect_a_file_without_the_code(
-    slow_server: tuple[PageServer, SlowDocuments],
-) -> None:
-    page_server, slow = slow_server
-    mine, other = page_server.new_visitor(), page_server.new_visitor()
-    token = await request_link(page_server, "CERTIFIEE")
-    slow.close_gate()
-    await mine.submit(FILE_PATH, link=token)
-    page = await mine.submit(FILE_PATH, code=await request_file_code(page_server))
-    ticket = page.hidden_fields["ticket"]
-    slow.gate.set()
-    await other.submit(FILE_PATH, link=token)
-    assert b"%PDF" not in (await other.submit(FILE_PATH, ticket=ticket)).body
-    page_server.sandbox.clock.advance(timedelta(minutes=5))
-    assert b"%PDF" not in (await mine.submit(FILE_PATH)).body
-
-
-async def test_a_failed_job_is_an_outage_and_the_next_try_starts_another(
-    slow_server: tuple[PageServer, SlowDocuments],
-) -> None:
-    page_server, slow = slow_server
-    browser, token = page_server.new_visitor(), await request_link(page_server, "CERTIFIEE")
-    slow.close_gate()
-    slow.error = Down("the documents are away")
-    await browser.submit(FILE_PATH, link=token)
-    first = await browser.submit(FILE_PATH, code=await request_file_code(page_server))
-    slow.gate.set()
-    assert (await collect_file(browser)).status == 503
-    slow.error, browser.last_response = None, first
-    assert (await collect_file(browser)).body == SIGNED_SPECIMEN.read_bytes()
 
 
 async def test_F10_a_duplicate_of_an_issuers_document_is_that_document(bouygues_server: PageServer) -> None:

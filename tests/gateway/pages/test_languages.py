@@ -113,6 +113,11 @@ async def test_the_language_chosen_stays_through_the_whole_journey(page_server: 
     assert "Left to pay" in PdfReader(BytesIO(document.body)).pages[0].extract_text()
 
 
+async def test_the_raw_form_of_files_is_kept_through_the_whole_journey(page_server: PageServer) -> None:
+    page = await page_server.new_visitor().get("/orange-ro/file?lang=en&format=raw")
+    assert 'action="/orange-ro/file?lang=en&amp;format=raw"' in page.text
+
+
 async def test_the_browser_says_which_language_it_likes(page_server: PageServer) -> None:
     page = await page_server.new_visitor().get(BILL, **{"Accept-Language": "en-US,en;q=0.8"})
     assert "Phone number" in page.visible_text and f'action="{BILL}"' in page.text
