@@ -43,7 +43,7 @@ def read_csv(data: bytes) -> list[list[str]]:
 
 
 def without_guards(cell: str) -> str:
-    """Return the text of a cell as docs/running.md tells programs to read it."""
+    """Return the text of a cell without the apostrophes that guard it."""
     cell = cell[1:] if cell.startswith("'") else cell
     return re.sub(r"""([,;|\t\r\n"]\s*)'(?=[=+\-@'＝＋－＠])""", r"\1", cell)
 
