@@ -1,4 +1,4 @@
-"""Backend settings: an operator's `bss` table as the backend's options; errors name the field."""
+"""Backend settings: an operator's `bss` table as options; errors name the field."""
 
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields
