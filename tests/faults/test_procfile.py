@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.server.app import INTERNAL_PORT_OFFSET
+from gateway.server.internal_listener import SERVER_OFFSET
 from tests.support.databases import count_rows
 from tests.support.faults.aggregator_phone import (
     CONNECTION_ERRORS,
@@ -111,7 +111,7 @@ async def run_honcho(
             "-c",
             "web=2,worker=2",
             "-p",
-            str(free_port(1, INTERNAL_PORT_OFFSET, INTERNAL_PORT_OFFSET + 1)),
+            str(free_port(1, SERVER_OFFSET, SERVER_OFFSET + 1)),
         ),
         cwd=ROOT,
         env=os.environ | stores | {"PATH": f"{own}:{os.environ['PATH']}"},

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from flows.domain.failures import NotFound
 from flows.domain.records import Bill, CodeRequest, Secret
-from flows.selfcare.export import escape_formula
+from flows.selfcare.csv_format import escape_formula
 from gateway.observability.logging import JsonFormatter
 from gateway.providers._shared.xml import add_element, serialise_document, strip_illegal
 from menus.packfile.yaml_source import PackError, read_yaml

@@ -6,11 +6,13 @@ from flows.domain.failures import BadRequest
 from gateway.http.guard import WebhookEndpoint, find_endpoint
 from gateway.providers import africastalking
 from gateway.providers.contract import Connection, ProviderAnswer, WebhookRoute
+from gateway.providers.registry import discover_providers
 
 CONNECTION = Connection("orange-ro", None, "https://gw.example", "", {}, {})
 ROUTE = WebhookRoute(africastalking.read_ussd, africastalking.write_ussd, path_parameters=("session",))
 EMPTY = ProviderAnswer(b"", "text/plain")
-ENDPOINT = WebhookEndpoint("orange-ro/toy/ussd", africastalking, ROUTE, CONNECTION, (b"secret",), EMPTY)
+PROVIDER = discover_providers()["africastalking"]
+ENDPOINT = WebhookEndpoint("orange-ro/toy/ussd", PROVIDER, ROUTE, CONNECTION, (b"secret",), EMPTY)
 ENDPOINTS = {("orange-ro", "toy", "ussd"): ENDPOINT}
 
 
