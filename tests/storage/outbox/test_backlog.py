@@ -45,8 +45,9 @@ async def test_a_deep_backlog_is_counted_up_to_a_limit_and_its_age_is_exact(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(backlog, "MAX_COUNTED", 3)
-    rows = [{"state": "again", "due_at": NOW, "created_at": NOW - 9 * HOUR}]
+    rows: list[dict[str, object]] = [{"state": "again", "due_at": NOW, "created_at": NOW - 9 * HOUR}]
     rows += [{"state": "pending", "due_at": NOW, "created_at": NOW}] * 8
-    await insert_rows(database, *rows, *[{"state": "dead", "due_at": None, "created_at": NOW}] * 5)
+    rows += [{"state": "dead", "due_at": None, "created_at": NOW}] * 5
+    await insert_rows(database, *rows)
     measured = await read_backlog(database, NOW)
     assert measured.age_seconds(NOW) == 9 * 3600 and measured.counts["dead"] == 3
