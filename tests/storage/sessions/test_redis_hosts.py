@@ -54,7 +54,7 @@ def dead_urls() -> list[str]:
     return [f"redis+{kind}://127.0.0.1:{one},127.0.0.1:{two}/bills" for kind in ("cluster", "sentinel")]
 
 
-@pytest.mark.parametrize("url", dead_urls())
+@pytest.mark.parametrize("url", dead_urls(), ids=["cluster", "sentinel"])
 async def test_no_host_answers_and_memory_serves_from_the_start(url: str) -> None:
     sessions = build_redis_sessions(url)
     with pytest.raises(Unavailable):
