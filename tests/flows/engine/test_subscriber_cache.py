@@ -8,7 +8,7 @@ import pytest
 from flows.domain.records import Preference
 from flows.engine import subscriber_cache
 from flows.services.email_validation import email_of
-from tests.gateway.delivery.test_bill_run import HOLDER
+from tests.flows.services.test_bill_notices import HOLDER
 from tests.support.gateway_sandbox import OPERATOR, GatewaySandbox
 
 ANA, BARBU = "+40740000101", "+40740000102"
