@@ -19,7 +19,14 @@ from tests.support.dialog_runs import dialog_runs as dialog_runs
 from tests.support.dialog_runs import play_dialog as play_dialog
 from tests.support.gateway_sandbox import sandbox as sandbox
 from tests.support.gateway_sandbox import sandboxes as sandboxes
-from tests.support.server_processes import PostgresServer, ProgramMissing, RedisServer, find_program, run_server
+from tests.support.server_processes import (
+    PostgresServer,
+    ProgramMissing,
+    RedisServer,
+    find_program,
+    run_server,
+    skip_missing,
+)
 
 LEAKING_VARIABLES = ("DATABASE_URL", "REDIS_URL", "PORT", "ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 LEAKING_PREFIXES = ("DIALTREE_", "TWILIO_", "PG")
@@ -40,13 +47,6 @@ def pytest_configure() -> None:
     for name in list(os.environ):
         if name.upper() in LEAKING_VARIABLES or name.startswith(LEAKING_PREFIXES):
             del os.environ[name]
-
-
-def skip_missing(program: ProgramMissing) -> None:
-    reason = f"LEFT OUT: {program} is not installed (python -m tests.support.server_processes install)"
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 def coverage_lines(terminalreporter: pytest.TerminalReporter) -> list[str]:

@@ -14,9 +14,10 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 import asyncpg
+import pytest
 
 from tests.support.free_ports import free_port
 
@@ -222,6 +223,14 @@ def run_in_own_loop(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         thread.submit(lambda: asyncio.run(work())).result()
 
 
+def skip_missing(program: ProgramMissing) -> NoReturn:
+    """Skip a test whose program is missing, loudly; in CI that is a failure."""
+    reason = f"LEFT OUT: {program} is not installed (python -m tests.support.server_processes install)"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
 def run_command(command: list[str], folder: Path, user: str | None) -> None:
     owner = run_as_user(user)
     done = subprocess.run(command, cwd=folder, capture_output=True, check=False, user=owner, group=owner)
@@ -256,6 +265,7 @@ DEBIAN_PACKAGES = {
     "postgres": "postgresql",
     "chromium": "chromium",
     "nginx": "nginx-light",
+    "pgbouncer": "pgbouncer",
 }
 
 

@@ -5,7 +5,6 @@ import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import asyncpg
 import pytest
@@ -19,9 +18,11 @@ from storage.sql.readiness import check_writable
 from tests.support.free_ports import free_port
 from tests.support.server_processes import (
     PostgresServer,
+    ProgramMissing,
     ServerProcess,
     find_program,
     run_server,
+    skip_missing,
 )
 
 pytestmark = pytest.mark.postgres
@@ -195,8 +196,10 @@ class PgBouncer(ServerProcess):
     ids=["refuses parameters", "ignores parameters"],
 )
 def pooled_url(request: pytest.FixtureRequest, postgres_database: str) -> Iterator[str]:
-    if not Path("/usr/sbin/pgbouncer").exists():
-        pytest.skip("pgbouncer is not installed")
+    try:
+        find_program("pgbouncer")
+    except ProgramMissing as program:
+        skip_missing(program)
     server = request.getfixturevalue("postgres_server")
     name = postgres_database.rpartition("/")[2]
     with run_server(PgBouncer, str(server.port), name, *request.param) as bouncer:
