@@ -52,7 +52,7 @@ def bill_notice(menu: Menu, notify: Literal["sms", "email"]) -> OutboundMessage:
         "mobile",
         "residential",
         "fr",
-        first,
+        date(2020, 1, 1),
         "a@x.test",
         email_validated=True,
     )
