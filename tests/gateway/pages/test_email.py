@@ -40,8 +40,9 @@ async def page_server(sandboxes: SandboxFactory) -> AsyncIterator[PageServer]:
 
 
 async def request_menu_link(page_server: PageServer) -> str:
-    """Request a link on the menu and return its token."""
-    await page_server.phone.dial(AMINE, "*101*1*1*1#")
+    """Request a link on the menu and return its token; no effect but the last answer's is dialled ahead."""
+    await page_server.phone.dial(AMINE, "*101*1*1#")
+    await page_server.phone.press("1")
     return await page_server.latest_link_token()
 
 
