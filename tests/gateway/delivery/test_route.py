@@ -101,7 +101,7 @@ async def test_a_number_is_named_once_in_a_call(tmp_path: Path) -> None:
 async def test_sends_stay_under_the_rate_and_waiting_counts_no_attempt(tmp_path: Path) -> None:
     sender = BulkProvider()
     async with open_delivery(tmp_path) as post:
-        with_sender(post, sender, bucket=TokenBucket(2, post.clock))
+        with_sender(post, sender, token_bucket=TokenBucket(2, post.clock))
         await post.enqueue_notices(*(f"p{number}" for number in range(20)))
         left = []
         for _ in range(12):
@@ -116,7 +116,7 @@ async def test_sends_stay_under_the_rate_and_waiting_counts_no_attempt(tmp_path:
 async def test_a_code_overtakes_a_campaign_that_is_over_its_rate(tmp_path: Path) -> None:
     sender = BulkProvider()
     async with open_delivery(tmp_path) as post:
-        with_sender(post, sender, bucket=TokenBucket(1, post.clock))
+        with_sender(post, sender, token_bucket=TokenBucket(1, post.clock))
         await post.enqueue_notices(*(f"c{number}" for number in range(50)), kind="campaign")
         await post.worker.run_once()
         await post.enqueue_notices("code", kind="code", to="+40740000102")
