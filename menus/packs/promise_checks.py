@@ -65,12 +65,19 @@ def _missing_keywords(draft: PackDraft, language_pack: LanguagePack, entry: Text
         for words in keyword.words
         for part in fold_word(words).split()
     }
-    known = OPT_OUT_WORDS | set(language_pack.language_data.capitals)
+    known = OPT_OUT_WORDS | _usual_capitals(draft, language_pack)
     for channel, template in entry.variants.items():
         text = _EXAMPLE_ADDRESS.sub(" ", " ".join(template.literals))
         for word in dict.fromkeys(_CAPITALS.findall(text)):
             if word not in known and fold_word(word) not in keyword_words:
                 yield entry.finding_at(messages.MISSING_KEYWORD.format(name=entry.name, word=word), channel)
+
+
+def _usual_capitals(draft: PackDraft, language_pack: LanguagePack) -> set[str]:
+    """Return the usual abbreviations of a language and of the languages whose texts stand in for its own."""
+    capitals = set(language_pack.language_data.capitals)
+    fallback = draft.config.languages[language_pack.native_language].falls_back_to
+    return capitals | _usual_capitals(draft, draft.language_packs[fallback]) if fallback else capitals
 
 
 def _missing_password(draft: PackDraft, language_pack: LanguagePack, entry: TextEntry) -> Iterator[Finding]:

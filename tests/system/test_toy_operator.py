@@ -43,6 +43,7 @@ screens:
 keywords:
   - {words: [BILL], to: invoice.latest}
   - {words: [MSAADA], to: help.show}
+  - {words: [CODE], to: code.request}
 password: {to: code.by_password}
 otherwise: help.keywords
 """,
