@@ -14,8 +14,8 @@ import pytest
 from tests.docs.doc_pages import INLINE_CODE, PAGES, ROOT, code_lines, page_name
 
 REFERENCE = ROOT / "docs" / "reference.md"
-COMMAND = re.compile(r"^(?:\$ )?(?:.*\| )?(?:\.venv/bin/)?dialtree (.+)")
-"""A command line: perhaps behind a prompt or a pipe."""
+COMMAND = re.compile(r"^(?:\$ )?(?:.*\| )?(?:\.venv/bin/)?dialtree ([^|\n]+)")
+"""A command line: perhaps behind a prompt or a pipe; what its output is piped into is another command."""
 MAKE_TARGET = re.compile(r"\bmake ([a-z]+)\b")
 PYTHON_MODULE = re.compile(r"python3? -m ([a-z_.]+)")
 HELP_ROW = re.compile(r"^[\s│|]+([a-z]+)\s{2,}", re.MULTILINE)
