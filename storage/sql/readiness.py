@@ -2,18 +2,19 @@
 
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 from sqlalchemy.dialects.postgresql import insert
 
 from flows.domain.failures import Failure
 from storage.sql.driver_errors import sqlstate_of
 from storage.sql.engine import Database
-from storage.sql.tables import changes
+from storage.sql.tables import changes, outbox
 
 PROBE_ROW = {"key": "probe/readiness", "outcome": "ok", "at": datetime(2000, 1, 1, tzinfo=UTC)}
 """The row that each check writes again; retention deletes it like any other."""
 _INSERT = insert(changes).values(PROBE_ROW)
 WRITE_PROBE = _INSERT.on_conflict_do_update(index_elements=[changes.c.key], set_={"at": _INSERT.excluded.at})
+READ_PROBE = select(outbox.c.id).limit(1)
 SQLSTATE_REASONS = {
     "25006": "read_only",
     "28000": "login_refused",
@@ -29,16 +30,17 @@ SQLITE_REASONS = {"SQLITE_READONLY": "read_only", "SQLITE_FULL": "disk_full", "S
 """The same by the beginning of SQLite's error name."""
 
 
-def _write_row(connection: Connection) -> None:
+def _probe_tables(connection: Connection) -> None:
+    connection.execute(READ_PROBE)
     connection.execute(WRITE_PROBE)
 
 
 async def check_writable(database: Database, seconds: float) -> None:
-    """Return if a small row is committed within `seconds`; otherwise Slow, Overloaded or Down.
+    """Return if the outbox is read and a small row committed within `seconds`; otherwise Slow, Overloaded or Down.
 
     A demoted or read-only server refuses it as it refuses all others, and so does a full disk.
     """
-    await database.write(_write_row, seconds=seconds)
+    await database.write(_probe_tables, seconds=seconds)
 
 
 def failure_reason(failure: Failure) -> str:
