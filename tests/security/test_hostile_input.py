@@ -151,6 +151,7 @@ async def test_T35_odd_billing_data_still_ends_in_words(sandbox: GatewaySandbox)
 
 
 async def test_T15_the_database_holds_no_secret_typed(sandbox: GatewaySandbox) -> None:
+    """The one code sent is stored twice: for the owner's tries and for those of others."""
     await sandbox.direct_line().send_text(ANA, "477", "ThankYou1")
-    assert await count_rows(sandbox.container.database, "codes") == 1
+    assert await count_rows(sandbox.container.database, "codes") == 2
     assert Counter(notice.kind for notice in await sandbox.messages.collect_new()) == {"code": 1}

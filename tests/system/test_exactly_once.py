@@ -24,8 +24,13 @@ def has_action(path: Path, *verbs: str) -> bool:
 
 
 def unsupported_by_provider(path: Path) -> bool:
-    """Return whether Africa's Talking cannot carry it: speech, or a redelivered text that is answered again."""
-    return has_action(path, "say") or (has_action(path, "text") and has_action(path, "again"))
+    """Return whether Africa's Talking cannot carry it.
+
+    It carries no speech and no redelivered text that is answered again; a USSD session always names its
+    number (`phoneNumber` is required), so nobody can withhold it there.
+    """
+    hidden = "withheld" in load_dialog(path).arguments_of("from") and has_action(path, "dial")
+    return has_action(path, "say") or (has_action(path, "text") and has_action(path, "again")) or hidden
 
 
 PATHS_BY_PHONE = {
@@ -60,9 +65,16 @@ def join_elements(brought: Transcript) -> list[str]:
 
 
 def count_sms_replies(dialog: Dialog, brought: Transcript) -> int:
-    """Count the SMS replies: over Africa's Talking each is one more row in the outbox."""
-    texted = zip(dialog.steps, brought, strict=True)
-    return sum(cue.verb == "text" and lines[:1] != () and lines[0][0] == "|" for cue, lines in texted)
+    """Count the SMS replies: over Africa's Talking each is one more row in the outbox.
+
+    What is pressed after a text is one more text.
+    """
+    replies, opened_by = 0, ""
+    for cue, lines in zip(dialog.steps, brought, strict=True):
+        opened_by = cue.verb if cue.verb in ("dial", "call", "text") else opened_by
+        is_text = opened_by == "text" and cue.verb in ("text", ">")
+        replies += is_text and lines[:1] != () and lines[0][0] == "|"
+    return replies
 
 
 @pytest.mark.parametrize(("line", "path"), CASES)
