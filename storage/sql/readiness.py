@@ -36,7 +36,7 @@ def _probe_tables(connection: Connection) -> None:
 
 
 async def check_writable(database: Database, seconds: float) -> None:
-    """Return if the outbox is read and a small row committed within `seconds`; otherwise Slow, Overloaded or Down.
+    """Return if the outbox is read and a row committed within `seconds`; otherwise Slow, Overloaded or Down.
 
     A demoted or read-only server refuses it as it refuses all others, and so does a full disk.
     """
