@@ -14,6 +14,7 @@ from playwright.async_api import async_playwright
 from pypdf import PdfReader
 from sqlalchemy import Connection, select, update
 
+from storage.credentials.one_time_codes import OTHERS_MARK
 from storage.sql.engine import connect
 from storage.sql.tables import code_sends, codes
 from tests.browser.phone_page import CHROMIUM_OPTIONS
@@ -62,6 +63,12 @@ async def request_ussd_code(demo: DemoProcess, caller: str) -> str:
     return demo.read_code(before)
 
 
+def age_send(text: str, time: timedelta) -> str:
+    """Return the stored time of a send earlier by `time`, with its mark when others asked for it."""
+    sent = text.removesuffix(OTHERS_MARK)
+    return (datetime.fromisoformat(sent) - time).isoformat() + text[len(sent) :]
+
+
 async def age_codes(demo: DemoProcess, time: timedelta) -> None:
     """Age the stored codes by `time`: the demo runs on the machine's clock."""
 
@@ -70,7 +77,7 @@ async def age_codes(demo: DemoProcess, time: timedelta) -> None:
             this = (codes.c.subject == row.subject, codes.c.purpose == row.purpose)
             connection.execute(update(codes).where(*this).values(expires_at=row.expires_at - time))
         for row in connection.execute(select(code_sends)).all():
-            times = [(datetime.fromisoformat(each) - time).isoformat() for each in json.loads(row.times)]
+            times = [age_send(each, time) for each in json.loads(row.times)]
             mine = code_sends.c.subject == row.subject
             connection.execute(update(code_sends).where(mine).values(times=json.dumps(times)))
 
