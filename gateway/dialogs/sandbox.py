@@ -161,7 +161,7 @@ async def _seed_database(path: Path, now: datetime, dataset: Mapping[str, Any] |
 def _build_settings(scenario: Scenario, path: Path) -> dict[str, object]:
     operator = merge_tables(startup.OPERATOR_DEFAULTS, {})
     for name in ("africastalking", "twilio"):
-        operator[name] = {**operator[name], "trust": dict(scenario.trust)}
+        operator[name] = {**operator[name], "trust": operator[name].get("trust", {}) | dict(scenario.trust)}
     return {
         "demo": True,
         "public_url": scenario.public_url,
