@@ -59,10 +59,10 @@ async def test_without_redis_a_call_begins_again_and_goes_on(
 ) -> None:
     await page.take_new_phone(ANA, "en")
     await page.enter_line("411", "For bills")
-    await page.press_key("1", "For e-invoice")
+    await page.press_key("1", "For the e-invoice")
     await page.switch_fault("sessions", "down")
     await page.press_key("2", "Welcome to Orange")
-    await page.press_key("1", "For e-invoice")
+    await page.press_key("1", "For the e-invoice")
     await page.switch_fault("sessions", "down")
     await page.press_key("2", "Type the code")
     await page.download_and_replay(sandboxes)
