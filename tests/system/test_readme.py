@@ -101,4 +101,13 @@ def test_every_conversation_shown_is_one_that_is_tested() -> None:
 
 
 def test_the_texted_password_brings_a_code_to_the_terminal(demo: DemoProcess) -> None:
+    blocks = console_blocks("docs/quickstart.md")
+    addresses = next(block for block in blocks if "AT=" in block)
+    (texted,) = [block for block in blocks if "ThankYou1" in block]
+    commands = "\n".join(map(block_commands, dict.fromkeys([addresses, texted]))).replace(
+        "8080", str(demo.port)
+    )
+    subprocess.run(
+        ["bash", "-eu", "-c", commands], cwd=demo.folder, capture_output=True, timeout=60, check=True
+    )
     wait_until(lambda: "to ...0101: Orange: codul dvs. este" in demo.output, 10, "the code arrives")

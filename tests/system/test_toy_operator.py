@@ -131,4 +131,4 @@ async def test_its_keywords_are_its_own(toy: GatewaySandbox) -> None:
 async def test_a_stranger_is_told_so(toy: GatewaySandbox) -> None:
     player = toy.dialog_player(toy.direct_line(), STRANGER)
     told = await player.perform("dial", "*144*1#")
-    assert "no subscription" in told[0] and "= end" in told
+    assert "cannot find a subscription" in told[0] and "= end" in told
