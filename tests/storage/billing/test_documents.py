@@ -76,6 +76,7 @@ async def billing(document_server: tuple[DocumentServer, str]) -> AsyncIterator[
         "client_secret": "x",
         "document_hosts": [elsewhere],
         "document_networks": ["127.0.0.0/8", "::1/128"],
+        **dict.fromkeys(("timeout_seconds", "connect_seconds", "document_seconds"), 30.0),
     }
     backend = connect_backend(
         f"tmf678+{url}", backend_site(opened("sqlite://"), lambda: date(2026, 3, 10), options)
