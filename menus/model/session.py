@@ -17,7 +17,7 @@ class Session:
     caller: str = field(repr=False)
     """The caller's MSISDN (E.164), or empty when the network withheld it."""
     revision: str
-    """The pack revision this session runs on until it ends."""
+    """The pack revision that the session runs on until it ends."""
     state: str
     """Name of the current node."""
     language: str
@@ -45,7 +45,7 @@ class Session:
     subject: str = field(default="", repr=False)
     """The number the session is about (E.164), when that is not the caller's own."""
     dial: int = 0
-    """Tells this session's effects from those of an earlier one with the same id; 0 for the first."""
+    """Tells the effects of a session from those of an earlier one with the same id; 0 for the first."""
     owner_hash: str = ""
     """Keyed hash of that number's owner when the session began, empty until known (recycled numbers)."""
     facts: dict[str, Fact | Rows] = field(default_factory=dict, repr=False)
