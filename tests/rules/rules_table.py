@@ -61,8 +61,7 @@ def render_page() -> str:
 
 def _render_row(name: str, promise: str, channels: str, tests: Mapping[str, list[str]]) -> str:
     named = tests.get(name, [])
-    state = "built" if named else "open"
-    state = f"later: {DEFERRED_RULES[name]}" if name in DEFERRED_RULES and not named else state
+    state = f"later: {DEFERRED_RULES[name]}" if name in DEFERRED_RULES else "built" if named else "open"
     more = f" (+{len(named) - 1})" if len(named) > 1 else ""
     test = f"`{named[0]}`{more}" if named else ""
     return f"| {name} | {promise} | {channels} | {state} | {test} |"
