@@ -94,7 +94,11 @@ class ActionRequest:
 
         Tries and code requests of anybody else are counted apart, so that they never use up the owner's (T11).
         """
-        if self.is_caller_trusted and self.line == self.caller:
+        return self.requester_for(self.line)
+
+    def requester_for(self, number: str) -> str:
+        """Return who asks about a number, as `requester` does; callers who withhold theirs count as one."""
+        if self.is_caller_trusted and number == self.caller:
             return ""
         return self.caller or "withheld"
 

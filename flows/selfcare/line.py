@@ -30,9 +30,8 @@ async def choose_line_by_code(request: ActionRequest) -> Outcome:
     digits, _, code = request.input_text.partition(" ")
     number = _parse_number(request, digits)
     world, operator = request.ports, request.menu.name
-    source = "" if request.is_caller_trusted and number == request.caller else request.caller or "withheld"
     answer = await world.passwords.verify_password(
-        operator, number, Secret(code), "customer_code", request.now, source
+        *(operator, number, Secret(code), "customer_code", request.now, request.requester_for(number))
     )
     kind = await _find_line_kind(request, number) if answer == "ok" else ""
     if not kind:
