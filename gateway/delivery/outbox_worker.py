@@ -3,17 +3,17 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from flows.domain.call_coalescer import CallCoalescer
 from flows.domain.failures import Failure, Misconfigured, OptedOut
 from flows.domain.ports import Outbox
 from flows.domain.records import ClaimedMessage, DeferredStep, DeliveryOutcome, OutboundMessage
 from flows.domain.retry import outcome_after_failure, outcome_after_lost_lease
 from gateway.delivery.batching import group_for_bulk
-from gateway.delivery.coalescer import CallCoalescer
 from gateway.delivery.route import BUSY_DELAY, ConcurrencyLimit, OutboundRoute, SendOutcome
 from gateway.providers.contract import SentMessage
 
@@ -65,15 +65,13 @@ class OutboxWorker:
         default_factory=lambda: defaultdict(lambda: ConcurrencyLimit(MAX_DEFERRED_STEPS)), repr=False
     )
     """Concurrency limit of deferred steps by operator."""
-    lease_confirmer: CallCoalescer[ClaimedMessage, Collection[int]] = field(init=False, repr=False)
-    """Confirms leases and marks rows as being sent; returns the ids still ours."""
+    lease_confirmer: CallCoalescer[ClaimedMessage, bool] = field(init=False, repr=False)
+    """Confirms leases and marks rows as being sent; says whether each is still ours."""
     postponer: CallCoalescer[PostponedMessage, None] = field(init=False, repr=False)
     """Gives messages back to the outbox until a later time."""
 
     def __post_init__(self) -> None:
-        self.lease_confirmer = CallCoalescer(
-            lambda parcels: self.outbox.renew_leases(parcels, self.now(), sending=True)
-        )
+        self.lease_confirmer = CallCoalescer(self._confirm_batch)
         self.postponer = CallCoalescer(self._postpone_batch)
 
     async def run(self) -> None:
@@ -124,10 +122,20 @@ class OutboxWorker:
         """Return the routes whose notices and campaigns would only be postponed."""
         return {name for name, route in self.routes.items() if route.is_full}
 
-    async def _postpone_batch(self, postponed_messages: list[PostponedMessage]) -> None:
+    async def _confirm_batch(self, messages: Sequence[ClaimedMessage]) -> Sequence[bool]:
+        """Renew the leases of messages that are about to be sent; return which are still ours."""
+        confirmed_ids = await self.outbox.renew_leases(messages, self.now(), sending=True)
+        return [message.id in confirmed_ids for message in messages]
+
+    async def _postpone_batch(self, postponed_messages: Sequence[PostponedMessage]) -> Sequence[None]:
         """Give messages back until a later time, and claim normal batches again."""
         self.batch_size = BATCH_SIZE
         await self.outbox.release_unsent(postponed_messages, self.now())
+        return [None] * len(postponed_messages)
+
+    async def _postpone(self, message: ClaimedMessage, until: datetime) -> None:
+        """Give a message back until a later time, even if this task is cancelled meanwhile."""
+        await asyncio.shield(self.postponer.submit((message, until)))
 
     async def _wait_or_stop(self, rest: Awaitable[None]) -> None:
         """Wait until `rest` is over or the worker is stopped."""
@@ -196,16 +204,16 @@ class OutboxWorker:
             )
             group = [message for message in group if not message.lease_expired]
         times = [(message, route.reserve_or_delay(_notice_of(message))) for message in group]
-        await self._gather_all(self.postponer.submit((message, at)) for message, at in times if at is not None)
+        await self._gather_all(self._postpone(message, at) for message, at in times if at is not None)
         return [message for message, at in times if at is None]
 
     async def _send_group(self, route: OutboundRoute, group: Sequence[ClaimedMessage]) -> None:
         """Confirm the leases, send what is still ours and record the outcomes."""
         if self.stop_event.is_set():
-            await self._gather_all(self.postponer.submit((message, self.now())) for message in group)
+            await self._gather_all(self._postpone(message, self.now()) for message in group)
             return
         confirmed = await asyncio.gather(*(self.lease_confirmer.submit(message) for message in group))
-        group = [message for message, ids in zip(group, confirmed, strict=True) if message.id in ids]
+        group = [message for message, is_ours in zip(group, confirmed, strict=True) if is_ours]
         if not group:
             return
         outcomes = await self._call_route(route, group)
@@ -227,7 +235,7 @@ class OutboxWorker:
     ) -> None:
         """Record the outcome of one message; without one, postpone it until a provider may be probed."""
         if outcome is None:
-            await self.postponer.submit((message, route.next_probe_at() or self.now() + BUSY_DELAY))
+            await self._postpone(message, route.next_probe_at() or self.now() + BUSY_DELAY)
         elif isinstance(outcome, SentMessage):
             await self._record_outcome(message, DeliveryOutcome("sent", outcome.provider, outcome.message_id))
         elif isinstance(outcome, DeliveryOutcome):
@@ -239,7 +247,7 @@ class OutboxWorker:
         """Run a deferred step within the operator's concurrency limit and record its outcome."""
         limit = self.step_limits[step.operator]
         if limit.is_full:
-            await self.postponer.submit((message, self.now() + timedelta(seconds=1)))
+            await self._postpone(message, self.now() + timedelta(seconds=1))
             return
         async with limit:
             try:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, func, select, update
 
+from flows.domain.call_coalescer import CallCoalescer
 from flows.domain.records import AuditEntry, ClaimedMessage, DeliveryOutcome, OutboundMessage, Receipt
 from storage.audit.trail import AuditWriter
 from storage.outbox.receipts import (
@@ -92,7 +93,6 @@ class _OutcomeReport:
     message: ClaimedMessage
     outcome: DeliveryOutcome
     now: datetime
-    future: asyncio.Future[bool]
 
 
 class OutcomeBatcher:
@@ -101,35 +101,21 @@ class OutcomeBatcher:
     def __init__(self, database: Database, audit_writer: AuditWriter) -> None:
         self._database = database
         self._audit_writer = audit_writer
-        self._reports: list[_OutcomeReport] = []
-        self._flush_task: asyncio.Task[None] | None = None
+        self._reports = CallCoalescer(self._settle_batch, max_batch=MAX_BATCH)
 
     def record_outcome(
         self, message: ClaimedMessage, outcome: DeliveryOutcome, now: datetime
     ) -> asyncio.Future[bool]:
         """Record an outcome; the future resolves after the commit, to False when the fence is stale.
 
-        It is a plain future, because a task for each outcome would cost more than writing its row.
+        It is recorded even if the caller gives up: the message has been sent.
         """
-        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._reports.append(_OutcomeReport(message, outcome, now, done))
-        if self._flush_task is None or self._flush_task.done():
-            self._flush_task = asyncio.create_task(self._flush_reports())
-        return done
+        return asyncio.shield(self._reports.submit(_OutcomeReport(message, outcome, now)))
 
-    async def _flush_reports(self) -> None:
-        while self._reports:
-            batch, self._reports = self._reports[:MAX_BATCH], self._reports[MAX_BATCH:]
-            latest = _latest_by_row(batch)
-            try:
-                settled_ids = await self._database.write(partial(self._write_batch, latest=latest))
-            except Exception as error:  # passed to each caller; this task has none
-                for report in _awaited_reports(batch):
-                    report.future.set_exception(error)
-            else:
-                for report in _awaited_reports(batch):
-                    row_id = report.message.id
-                    report.future.set_result(row_id in settled_ids and latest[row_id] is report)
+    async def _settle_batch(self, reports: Sequence[_OutcomeReport]) -> list[bool]:
+        latest = _latest_by_row(reports)
+        settled_ids = await self._database.write(partial(self._write_batch, latest=latest))
+        return [report.message.id in settled_ids and latest[report.message.id] is report for report in reports]
 
     def _write_batch(self, connection: Connection, latest: Mapping[int, _OutcomeReport]) -> set[int]:
         bulk.force_index_scans(connection)
@@ -172,11 +158,6 @@ def _latest_by_row(reports: Sequence[_OutcomeReport]) -> dict[int, _OutcomeRepor
         if previous is None or previous.message.fencing_token < report.message.fencing_token:
             latest[report.message.id] = report
     return dict(sorted(latest.items()))
-
-
-def _awaited_reports(reports: Sequence[_OutcomeReport]) -> list[_OutcomeReport]:
-    """Return the reports whose caller still waits."""
-    return [report for report in reports if not report.future.done()]
 
 
 def _update_rows(connection: Connection, latest: Mapping[int, _OutcomeReport]) -> set[int]:

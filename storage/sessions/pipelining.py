@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import NoScriptError, ResponseError
 
-from flows.domain.failures import Down
+from flows.domain.call_coalescer import CallCoalescer
 from storage.sessions.redis_errors import REDIS_ERRORS, translate_error
 
 ScriptArgument = str | bytes | int
@@ -50,7 +50,8 @@ class ScriptClient(Protocol):
 class _PendingCall:
     script: Script
     arguments: tuple[ScriptArgument, ...]
-    answer: asyncio.Future[Any]
+    made_at: float
+    """Event-loop time of the call."""
 
 
 class PipelinedScripts:
@@ -72,20 +73,13 @@ class PipelinedScripts:
         self._client = client
         self._sentinels = sentinels
         self._budget_seconds = budget_seconds
-        self._free_pipelines = max_pipelines
-        self._pending_calls: list[_PendingCall] = []
-        self._oldest_call_at = 0.0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._calls: CallCoalescer[_PendingCall, Any] = CallCoalescer(
+            self._run_pipeline, max_running=max_pipelines
+        )
 
     async def run_script(self, script: Script, *words: ScriptArgument) -> Any:
         """Implement `ScriptClient.run_script`."""
-        loop = asyncio.get_running_loop()
-        call = _PendingCall(script, words, loop.create_future())
-        if not self._pending_calls:
-            self._oldest_call_at = loop.time()
-            loop.call_soon(self._start_pipeline)
-        self._pending_calls.append(call)
-        return await call.answer
+        return await self._calls.submit(_PendingCall(script, words, asyncio.get_running_loop().time()))
 
     async def load_scripts(self, *scripts: Script) -> None:
         """Implement `ScriptClient.load_scripts`, with ten times the budget: it may have to connect first."""
@@ -98,43 +92,29 @@ class PipelinedScripts:
 
     async def aclose(self) -> None:
         """Implement `ScriptClient.aclose`."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        _fail_calls(self._pending_calls, Down("redis: client closed"))
+        await self._calls.abort()
         for client in (self._client, *self._sentinels):
             await client.aclose()
 
-    def _start_pipeline(self) -> None:
-        if not self._pending_calls or not self._free_pipelines:
-            return
-        self._free_pipelines -= 1
-        calls, self._pending_calls = self._pending_calls, []
-        task = asyncio.create_task(self._run_pipeline(calls, self._oldest_call_at + self._budget_seconds))
-        self._tasks.add(task)
-        task.add_done_callback(self._finish_pipeline)
-
-    def _finish_pipeline(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        self._free_pipelines += 1
-        self._start_pipeline()
-
-    async def _run_pipeline(self, calls: list[_PendingCall], deadline: float) -> None:
-        """Send the calls as one pipeline; every call ends with an answer or a failure of its own."""
+    async def _run_pipeline(self, calls: Sequence[_PendingCall]) -> Sequence[Any]:
+        """Send the calls as one pipeline; return each one's answer, or its failure."""
         try:
-            async with asyncio.timeout_at(deadline):
-                await self._send_calls([call for call in calls if not call.answer.done()])
+            async with asyncio.timeout_at(calls[0].made_at + self._budget_seconds):
+                return await self._send_calls(calls)
         except REDIS_ERRORS as error:
-            _fail_calls(calls, error)
-        finally:
-            _fail_calls(calls, Down("redis: pipeline cancelled"))
+            return [_as_failure(error) for _ in calls]
 
-    async def _send_calls(self, calls: list[_PendingCall]) -> None:
-        unknown = _resolve_calls(calls, await self._round_trip(calls, scripts_loaded=True))
+    async def _send_calls(self, calls: Sequence[_PendingCall]) -> Sequence[Any]:
+        """Send the calls, and once more with their source those whose script Redis does not have."""
+        answers = await self._round_trip(calls, scripts_loaded=True)
+        unknown = [place for place, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
         if unknown:
-            _resolve_calls(unknown, await self._round_trip(unknown, scripts_loaded=False))
+            repeated = await self._round_trip([calls[place] for place in unknown], scripts_loaded=False)
+            for place, answer in zip(unknown, repeated, strict=True):
+                answers[place] = answer
+        return [_as_failure(answer) if isinstance(answer, Exception) else answer for answer in answers]
 
-    async def _round_trip(self, calls: list[_PendingCall], *, scripts_loaded: bool) -> list[Any]:
+    async def _round_trip(self, calls: Sequence[_PendingCall], *, scripts_loaded: bool) -> list[Any]:
         """Make one round trip; without `scripts_loaded` (restart, new master) scripts are sent in full."""
         pool = self._client.connection_pool
         connection = await pool.get_connection()  # type: ignore[no-untyped-call]
@@ -151,7 +131,7 @@ class PipelinedScripts:
             await pool.release(connection)
 
 
-def _pack_commands(calls: list[_PendingCall], *, scripts_loaded: bool) -> bytes:
+def _pack_commands(calls: Sequence[_PendingCall], *, scripts_loaded: bool) -> bytes:
     """Pack all commands with hiredis: redis-py's own asyncio packer is most of a turn's cost."""
     pieces = []
     for call in calls:
@@ -169,22 +149,8 @@ async def _read_answer(connection: AbstractConnection) -> Any:
         return error
 
 
-def _resolve_calls(calls: list[_PendingCall], answers: list[Any]) -> list[_PendingCall]:
-    """Deliver the answers; return the calls whose script Redis does not have."""
-    unknown = []
-    for call, answer in zip(calls, answers, strict=True):
-        if isinstance(answer, NoScriptError):
-            unknown.append(call)
-        elif isinstance(answer, Exception):
-            _fail_calls([call], answer)
-        elif not call.answer.done():
-            call.answer.set_result(answer)
-    return unknown
-
-
-def _fail_calls(calls: list[_PendingCall], error: Exception) -> None:
-    for call in calls:
-        if not call.answer.done():
-            each = translate_error(error)
-            each.__cause__ = error
-            call.answer.set_exception(each)
+def _as_failure(error: Exception) -> Exception:
+    """Translate an error for one caller: each gets an exception of its own."""
+    failure = translate_error(error)
+    failure.__cause__ = error
+    return failure

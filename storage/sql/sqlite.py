@@ -110,11 +110,8 @@ class SqliteDatabase:
 
     async def close(self) -> None:
         """Commit the waiting jobs, stop the threads, close every connection."""
-        await asyncio.to_thread(self._close_blocking)
-
-    def _close_blocking(self) -> None:
-        self._reader_pool.shutdown()
-        self._writer.stop()
+        await asyncio.to_thread(self._reader_pool.shutdown)
+        await self._writer.stop()
         for connection in self._connections:
             connection.close()
         self._engine.dispose()

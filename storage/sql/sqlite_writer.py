@@ -1,16 +1,13 @@
 """Group commit for SQLite: one writer thread runs queued jobs and commits them together."""
 
 import asyncio
-import queue
-import threading
-from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from flows.domain.failures import Down, Overloaded
+from flows.domain.call_coalescer import CallCoalescer
 
 T = TypeVar("T")
 WriteJob = Callable[[Connection], Any]
@@ -21,120 +18,64 @@ MAX_WAITING = 4_096
 """Jobs that may wait in the queue; the next raises Overloaded."""
 
 
-@dataclass(slots=True)
-class _Task:
-    job: WriteJob
-    loop: asyncio.AbstractEventLoop
-    future: asyncio.Future[Any]
-    value: Any = None
-    error: BaseException | None = None
-
-
-def _resolve_futures(tasks: list[_Task]) -> None:
-    for task in tasks:
-        if task.future.done():
-            continue
-        if task.error is not None:
-            task.future.set_exception(task.error)
-        else:
-            task.future.set_result(task.value)
-
-
-def _notify_loops(tasks: list[_Task]) -> None:
-    """Resolve the tasks' futures, with one wake-up for each event loop; closed loops are skipped."""
-    groups: dict[asyncio.AbstractEventLoop, list[_Task]] = defaultdict(list)
-    for task in tasks:
-        groups[task.loop].append(task)
-    for loop, loop_tasks in groups.items():
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(_resolve_futures, loop_tasks)
-
-
 class GroupCommitWriter:
     """The only writer of a database file: one thread, started at the first job."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._queue: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
-        self._stopped = False
+        self._connection: Connection | None = None
+        self._thread = ThreadPoolExecutor(1, "sqlite-writer")
+        self._jobs: CallCoalescer[WriteJob, Any] = CallCoalescer(
+            self._commit_in_thread, max_batch=MAX_GROUP_JOBS, max_waiting=MAX_WAITING
+        )
 
     async def run_job(self, job: Callable[[Connection], T]) -> T:
         """Queue a job and return its result after the commit.
 
-        Raises Overloaded when too many jobs wait, Down once the writer was stopped.
+        A caller that gives up before its group begins takes the job back. Raises Overloaded when too many
+        jobs wait, Down once the writer was stopped.
         """
-        if self._stopped:
-            raise Down
-        if self._queue.qsize() >= MAX_WAITING:
-            raise Overloaded
-        self._start_thread()
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
-        self._queue.put(_Task(job, loop, future))
-        return await future
+        result: T = await self._jobs.submit(job)
+        return result
 
-    def stop(self) -> None:
-        """Commit the waiting jobs, then stop the thread; blocks until it ended."""
-        self._stopped = True
-        if self._thread is not None:
-            self._queue.put(None)
-            self._thread.join()
+    async def stop(self) -> None:
+        """Commit the waiting jobs, close the connection and end the thread."""
+        await self._jobs.close()
+        await asyncio.to_thread(self._close_blocking)
 
-    def _start_thread(self) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._write_groups, name="sqlite-writer", daemon=True)
-            self._thread.start()
+    def _close_blocking(self) -> None:
+        self._thread.shutdown()
+        if self._connection is not None:
+            self._connection.close()
 
-    def _write_groups(self) -> None:
-        connection: Connection | None = None
-        running = True
-        while running:
-            tasks, running = self._next_group()
-            connection = self._commit_group(connection, tasks)
-            _notify_loops(tasks)
-        if connection is not None:
-            connection.close()
+    async def _commit_in_thread(self, jobs: Sequence[WriteJob]) -> Sequence[Any]:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._commit_group, jobs)
 
-    def _next_group(self) -> tuple[list[_Task], bool]:
-        """Return the next jobs to commit together, and False when the writer must stop after them."""
-        tasks: list[_Task] = []
-        task = self._queue.get()
-        while task is not None:
-            tasks.append(task)
-            if len(tasks) == MAX_GROUP_JOBS or self._queue.empty():
-                return tasks, True
-            task = self._queue.get()
-        return tasks, False
-
-    def _commit_group(self, connection: Connection | None, tasks: list[_Task]) -> Connection | None:
-        """Run and commit a group; when the commit fails, every job in it gets the error."""
-        if not tasks:
-            return connection
+    def _commit_group(self, jobs: Sequence[WriteJob]) -> Sequence[Any]:
+        """Run and commit a group; return each job's result or error. When the commit fails, it raises."""
+        if self._connection is None:
+            self._connection = self._engine.connect()
         try:
-            connection = connection or self._engine.connect()
-            _run_group(connection, [task for task in tasks if not task.future.cancelled()])
-        except Exception as error:  # the edge of this thread: its callers get the error
-            for task in tasks:
-                task.error = error
-            if connection is not None:
-                connection.rollback()
-        return connection
+            return _run_group(self._connection, jobs)
+        except Exception:
+            self._connection.rollback()
+            raise
 
 
-def _run_group(connection: Connection, tasks: list[_Task]) -> None:
+def _run_group(connection: Connection, jobs: Sequence[WriteJob]) -> Sequence[Any]:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
-    for task in tasks:
-        _run_in_savepoint(connection, task)
+    results = [_run_in_savepoint(connection, job) for job in jobs]
     connection.commit()
+    return results
 
 
-def _run_in_savepoint(connection: Connection, task: _Task) -> None:
-    """Run one job in a savepoint, so that its failure rolls back nothing of the other jobs."""
+def _run_in_savepoint(connection: Connection, job: WriteJob) -> Any:
+    """Run one job in a savepoint, so that its failure rolls back nothing of the others; return its error."""
     connection.exec_driver_sql("SAVEPOINT job")
     try:
-        task.value = task.job(connection)
+        result = job(connection)
     except Exception as error:  # the job's caller gets it
-        task.error = error
+        result = error
         connection.exec_driver_sql("ROLLBACK TO job")
     connection.exec_driver_sql("RELEASE job")
+    return result
