@@ -54,6 +54,8 @@ class OperatorPorts:
     """Returns a URL-safe token of at least 128 random bits."""
     links_url: str
     """Base URL of the operator's pages, e.g. `https://gw.example.net/orange-ro`."""
+    on_code_withheld: Callable[[str, str], None] = lambda operator, reason: None
+    """Called with operator and reason when a code is not sent because the SIM or the owner changed."""
 
 
 @value_dataclass

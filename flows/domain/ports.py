@@ -42,6 +42,12 @@ class Billing(Protocol):
     async def get_subscriber(self, msisdn: str) -> Subscriber:
         """Return the subscriber of a number (E.164); NotFound when there is none."""
 
+    async def recheck_subscriber(self, msisdn: str) -> Subscriber:
+        """Return the same as billing knows it at this moment: never a cached answer, fresh or stale.
+
+        Asked only before a secret leaves for the line: its SIM or owner may have changed since.
+        """
+
     async def list_bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
         """Return up to `limit` issued bills from `offset` on, newest first."""
 

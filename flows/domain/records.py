@@ -48,7 +48,6 @@ class Subscriber:
     siret: str = field(default="", repr=False)
     account_number: str = field(default="", repr=False)
     """Account number printed on bills; empty when it equals `account`."""
-    is_stale: bool = field(default=False, compare=False)  # read before billing went down
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Subscriber lookup cache: caller profiles kept for 60 s, so that a conversation asks billing once."""
+"""Subscriber lookup cache: caller profiles kept for 30 s, so that turns share a lookup."""
 
 import asyncio
 from collections import OrderedDict
@@ -12,7 +12,8 @@ from flows.domain.records import Subscriber
 from flows.engine.deadlines import TimeBudgets
 from menus.model.value import value_dataclass
 
-CACHE_LIFETIME = timedelta(seconds=60)
+CACHE_LIFETIME = timedelta(seconds=30)
+"""A billing answer may be as old when it comes: together a minute, the limit for whose a number is."""
 MAX_PROFILES = 50_000
 """Most profiles cached; the oldest lookups are evicted first."""
 

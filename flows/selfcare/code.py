@@ -6,10 +6,8 @@ from flows.domain.actions import ActionRequest, Outcome, define_action
 from flows.domain.failures import NotFound
 from flows.domain.records import CodeRequest, Secret
 from flows.services import code_delivery
+from flows.services.sim_swap import withhold_reason
 from menus.model.facts import OneTimeCode
-
-SIM_SWAP_WINDOW = timedelta(hours=72)
-"""After a SIM swap no codes are sent for this long."""
 
 
 async def send_code(request: ActionRequest) -> Outcome:
@@ -24,7 +22,11 @@ async def send_code(request: ActionRequest) -> Outcome:
 
 
 async def issue_code(request: ActionRequest, text: str, digits: int, lifetime: timedelta) -> str:
-    """Store a new code for the purpose the screen names and send it to the line."""
+    """Store a new code for the purpose the screen names and send it to the line.
+
+    A fresh SIM gets none, in the same words. Raises Unavailable when billing cannot tell.
+    """
+    is_withheld = bool(await withhold_reason(request))
     web = request.menu.config.rules.code_digits_web if request.argument == "bill" else None
     code = request.ports.random_digits(web or digits)
     code_request = CodeRequest(
@@ -37,22 +39,10 @@ async def issue_code(request: ActionRequest, text: str, digits: int, lifetime: t
         expires_at=request.now + lifetime,
         requester=request.requester,
         message=None
-        if _may_be_recent_sim_swap(request)
+        if is_withheld
         else await code_delivery.build_code_message(request, text, {"code": OneTimeCode(code)}, lifetime),
     )
     return await request.ports.codes.issue_code(code_request)
-
-
-def _may_be_recent_sim_swap(request: ActionRequest) -> bool:
-    """Return whether the SIM was swapped too recently to send a code (SIM-swap fraud).
-
-    An answer from before billing went down says nothing of a swap since then, so it counts as one.
-    """
-    subscriber = request.subscriber
-    if subscriber is None:
-        return False
-    changed_at = subscriber.sim_changed_at
-    return subscriber.is_stale or (changed_at is not None and request.now - changed_at < SIM_SWAP_WINDOW)
 
 
 async def check_code(request: ActionRequest) -> Outcome:

@@ -36,6 +36,10 @@ class FaultyBilling:
         """Return the subscriber of a number."""
         return await self._with_fault(self.inner.get_subscriber(msisdn))
 
+    async def recheck_subscriber(self, msisdn: str) -> Subscriber:
+        """Return the subscriber of a number, past any cache."""
+        return await self._with_fault(self.inner.recheck_subscriber(msisdn))
+
     async def list_bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
         """Return issued bills."""
         return await self._with_fault(self.inner.list_bills(account, limit, offset))

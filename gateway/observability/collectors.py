@@ -9,6 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from flows.domain.failures import Failure
+from flows.domain.ports import SessionStore
 from flows.domain.records import ClaimedMessage, DeliveryOutcome, OutboundMessage, Receipt
 from flows.engine.conversation import TurnEngine
 from flows.engine.load_shedding import LoadShedder
@@ -18,6 +19,7 @@ from gateway.observability.conversation_log import ConversationLog
 from gateway.observability.funnel import Funnel, ScreenCounts
 from gateway.observability.metrics import TimedCounter
 from storage.outbox.backlog import read_backlog
+from storage.sessions.fallback import FallbackSessions
 from storage.sql.engine import Database
 
 TURN_LABELS = ("operator", "channel", "screen", "outcome")
@@ -57,6 +59,7 @@ class GatewayMetrics:
     outbox_age: Gauge = field(init=False, repr=False)
     outbox_rows: Gauge = field(init=False, repr=False)
     open_breakers: Gauge = field(init=False, repr=False)
+    withheld_codes: Counter = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         registry = self.registry
@@ -85,6 +88,12 @@ class GatewayMetrics:
             "dialtree_circuit_breaker_open",
             "1 while the provider is not used",
             BREAKER_LABELS,
+            registry=registry,
+        )
+        self.withheld_codes = Counter(
+            "dialtree_codes_withheld",
+            "One-time codes not sent because the SIM or the owner of the number changed",
+            ("operator", "reason"),
             registry=registry,
         )
         registry.register(self.turns)
@@ -122,6 +131,15 @@ class GatewayMetrics:
     def record_receipt(self, receipt: Receipt) -> None:
         """Count a delivery receipt."""
         self.receipts.labels(receipt.provider, receipt.state).inc()
+
+    def record_withheld_code(self, operator: str, reason: str) -> None:
+        """Count a one-time code that was not sent."""
+        self.withheld_codes.labels(operator, reason).inc()
+
+    def watch_sessions(self, sessions: SessionStore) -> None:
+        """Export whether sessions are kept in this process's memory for want of Redis."""
+        if isinstance(sessions, FallbackSessions):
+            self.registry.register(SessionStoreCollector(sessions))
 
     async def refresh_gauges(self, database: Database, now: datetime) -> None:
         """Update the gauges that are measured on demand; an unreachable outbox keeps its last age."""
@@ -170,4 +188,24 @@ class LoadCollector(Collector):
         )
         yield CounterMetricFamily(
             "dialtree_sessions_shed", "New sessions refused by load shedding", self.load_shedder.shed_count
+        )
+
+
+@dataclass(eq=False, slots=True)
+class SessionStoreCollector(Collector):
+    """Exports the state of the session store: Redis, or this process's memory in its place."""
+
+    sessions: FallbackSessions
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield whether Redis is given up for the moment, and the turns served without it."""
+        yield GaugeMetricFamily(
+            "dialtree_sessions_degraded",
+            "1 while Redis does not answer and sessions are kept in this process's memory",
+            self.sessions.is_degraded,
+        )
+        yield CounterMetricFamily(
+            "dialtree_sessions_memory_turns",
+            "Turns served from this process's memory because Redis did not answer",
+            self.sessions.memory_turn_count,
         )

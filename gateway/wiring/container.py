@@ -183,6 +183,9 @@ async def _assemble(core: _Core, stack: AsyncExitStack) -> Container:
     guard = inbound.build_guard(core.settings, connections, core.counters)
     conversations = _build_conversations(core)
     metrics.watch_conversations(conversations)
+    metrics.watch_sessions(core.sessions)
+    for ports in core.operators.values():
+        ports.on_code_withheld = metrics.record_withheld_code
     return Container(
         settings=core.settings,
         clock=core.now,

@@ -1,7 +1,7 @@
 """Map TM Forum billing accounts (TMF666) and products (TMF637) to subscribers and bill media."""
 
 from collections.abc import Mapping
-from datetime import tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import Any, Literal, cast, get_args
 
 from flows.domain.failures import NotFound
@@ -29,6 +29,8 @@ PAPER_WORDS, ELECTRONIC_WORDS = (
     ("mail", "electronic", "ebill", "online", "web", "pdf"),
 )
 LINE_KINDS: tuple[LineKind, ...] = get_args(LineKind)
+UNREADABLE_CHANGE = datetime.max.replace(tzinfo=UTC)
+"""Stands for a SIM change at a time nobody can read: codes are withheld, as after a change just now."""
 
 
 def account_media(account: Mapping[str, Any], names: Mapping[str, str]) -> BillMedia:
@@ -79,9 +81,14 @@ def parse_subscriber(
         email=email,
         email_validated=is_validated,
         address=_postal_address(account),
-        sim_changed_at=parse_instant(words.get("simchangedat"), zone),
+        sim_changed_at=_sim_change(words.get("simchangedat"), zone),
         siret=words.get("siret", ""),
     )
+
+
+def _sim_change(value: object, zone: tzinfo) -> datetime | None:
+    """Return when the SIM was changed, None if never; a time nobody can read counts as just now."""
+    return (parse_instant(value, zone) or UNREADABLE_CHANGE) if value else None
 
 
 def ownership_claim(product: Mapping[str, Any], zone: tzinfo) -> OwnershipClaim[Mapping[str, Any]]:

@@ -88,6 +88,10 @@ class KillBillBilling:
         bundles = (await self._client.get("1.0/kb/bundles", {"externalKey": msisdn})).body
         return await self._fetch_subscriber(select_owner(self._claims(bundles), msisdn, self._context.today()))
 
+    async def recheck_subscriber(self, msisdn: str) -> Subscriber:
+        """Return the subscriber of a number as it is now: nothing is cached here."""
+        return await self.get_subscriber(msisdn)
+
     async def list_bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
         """Return committed and void invoices, newest first; drafts are not published."""
         query = {"includeVoidedInvoices": "true", "includeInvoiceComponents": "true"}

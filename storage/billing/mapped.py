@@ -103,6 +103,10 @@ class MappedBilling:
             account_number=clean_text(row["account_number"]),
         )
 
+    async def recheck_subscriber(self, msisdn: str) -> Subscriber:
+        """Return the subscriber of a number as it is now: nothing is cached here."""
+        return await self.get_subscriber(msisdn)
+
     async def list_bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
         """Return issued bills, newest first."""
         newest = self._bills_table.columns["issued"].desc()

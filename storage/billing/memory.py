@@ -52,6 +52,10 @@ class MemoryBilling:
         claims = [_ownership_claim(each) for each in self._rows.people if each["msisdn"] == msisdn]
         return _to_record(Subscriber, select_owner(claims, msisdn, self._today()))
 
+    async def recheck_subscriber(self, msisdn: str) -> Subscriber:
+        """Return the subscriber of a number as it is now: nothing is cached here."""
+        return await self.get_subscriber(msisdn)
+
     async def list_bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
         """Return issued bills, newest first; bills dated in the future are left out."""
         own = sorted(self._issued_rows(account), key=_issue_key, reverse=True)

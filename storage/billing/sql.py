@@ -143,6 +143,10 @@ class SqlBilling:
         row = await self._fetch_first_row(SELECT_SUBSCRIBER, msisdn=msisdn)
         return select_owner([_ownership_claim(_to_subscriber(row))], msisdn, self._today())
 
+    async def recheck_subscriber(self, msisdn: str) -> Subscriber:
+        """Return the subscriber of a number as it is now: nothing is cached here."""
+        return await self.get_subscriber(msisdn)
+
     async def list_bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
         """Return issued bills, newest first; bills dated in the future are left out."""
         today = self._today()

@@ -55,6 +55,10 @@ class TmForumBilling:
             select_owner(self._claims(products), msisdn, self._context.today()), msisdn
         )
 
+    async def recheck_subscriber(self, msisdn: str) -> Subscriber:
+        """Return the subscriber of a number as it is now: nothing is cached here."""
+        return await self.get_subscriber(msisdn)
+
     async def list_bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
         """Return issued bills, newest first whatever the BSS's own order."""
         own = await self._reads.list_account_bills(account)

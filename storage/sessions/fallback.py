@@ -41,6 +41,8 @@ class FallbackSessions:
         self._primary = primary
         self._memory = memory
         self._breaker = build_store_breaker(now, failure_threshold, cool_down_seconds)
+        self.memory_turn_count = 0
+        """Turns served from `memory`."""
 
     @property
     def is_degraded(self) -> bool:
@@ -54,6 +56,7 @@ class FallbackSessions:
             if opened is not None:
                 return opened
         # A negative lease marks a session opened in memory, so that save and release go there too.
+        self.memory_turn_count += 1
         opened = await self._memory.open(key, request_id)
         return replace(opened, fencing_token=-opened.fencing_token)
 

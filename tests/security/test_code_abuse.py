@@ -3,21 +3,18 @@
 import asyncio
 import uuid
 from collections import Counter
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import count
 
 import pytest
 
-from flows.domain.ports import Billing
-from flows.domain.records import CodeRequest, Secret, Subscriber
-from gateway.dialogs.direct_line import DirectLine
+from flows.domain.records import CodeRequest, Secret
 from storage.credentials.attempt_budgets import AttemptLimit
 from storage.credentials.one_time_codes import SqlOneTimeCodes
 from storage.outbox.sms_spend import SqlSpendCounter
 from storage.sql.engine import Database, connect
 from tests.support.databases import NOW, SECRET, count_rows
-from tests.support.gateway_sandbox import FaultyBilling, GatewaySandbox, SandboxFactory
+from tests.support.gateway_sandbox import GatewaySandbox, SandboxFactory
 from tests.support.provider_phones import AfricasTalkingPhone, connect_webhooks
 
 ANA, NOBODY = "+40740000101", "+40740000999"
@@ -93,87 +90,6 @@ async def test_T11_the_victim_gets_in_from_the_own_handset(database: Database) -
         await redeem_code(codes, "000000")
     await codes.issue_code(code_request(purpose="proof"))
     assert await redeem_code(codes, "482913", purpose="proof", source="") == "ok"
-
-
-class SimChangeBilling(FaultyBilling):
-    """A backend that knows when the SIM was changed."""
-
-    sim_changed_at: datetime
-
-    async def get_subscriber(self, msisdn: str) -> Subscriber:
-        return replace(await super().get_subscriber(msisdn), sim_changed_at=self.sim_changed_at)
-
-
-def with_sim_change(billing: Billing, changed: datetime) -> Billing:
-    later = SimChangeBilling(billing)
-    later.sim_changed_at = changed
-    return later
-
-
-async def test_T7_a_fresh_sim_gets_no_code_in_the_same_words(sandbox: GatewaySandbox) -> None:
-    ports = sandbox.container.operators["orange-ro"]
-    answers = []
-    for hours in (100, 1):
-        changed = sandbox.clock() - timedelta(hours=hours)
-        ports.billing = with_sim_change(ports.billing, changed)
-        sandbox.container.subscriber_caches["orange-ro"].profiles.clear()
-        answers.append((await sandbox.direct_line().send_text(ANA, "477", "ThankYou1")).lines)
-        answers.append(tuple(notice.kind for notice in await sandbox.messages.collect_new()))
-        sandbox.clock.advance(timedelta(minutes=5))
-    assert answers == [answers[0], ("code",), answers[0], ()]
-
-
-class StaleBilling(FaultyBilling):
-    """A backend that is down and answers what it knew before."""
-
-    async def get_subscriber(self, msisdn: str) -> Subscriber:
-        return replace(await super().get_subscriber(msisdn), is_stale=True)
-
-
-async def test_T7_no_code_on_an_old_answer_in_the_same_words(sandbox: GatewaySandbox) -> None:
-    ports = sandbox.container.operators["orange-ro"]
-    shown = (await sandbox.direct_line().send_text(ANA, "477", "ThankYou1")).lines
-    assert [notice.kind for notice in await sandbox.messages.collect_new()] == ["code"]
-    sandbox.clock.advance(timedelta(minutes=5))
-    ports.billing = StaleBilling(ports.billing)
-    sandbox.container.subscriber_caches["orange-ro"].profiles.clear()
-    assert (await sandbox.direct_line().send_text(ANA, "477", "ThankYou1")).lines == shown
-    assert await sandbox.messages.collect_new() == []
-
-
-ShownLines = list[tuple[str, ...]]
-
-
-async def ask_for_code(
-    sandbox: GatewaySandbox, phone: DirectLine, caller: str, password: str
-) -> tuple[ShownLines, list[str]]:
-    """Request a code on each channel; return what is shown and the kinds of message sent."""
-    shown, came = [], list[str]()
-    for channel in ("sms", "ussd", "voice"):
-        if channel == "sms":
-            shown.append((await phone.send_text(caller, "477", password)).lines)
-        else:
-            await (phone.dial(caller, "*100*1*1#") if channel == "ussd" else phone.call(caller, "411"))
-            keys = ("5",) if channel == "ussd" else ("1", "4")
-            shown += [(await phone.press(key)).lines for key in keys]
-        came += [notice.kind for notice in await sandbox.messages.collect_new()]
-        sandbox.clock.advance(timedelta(minutes=2))
-    return shown, came
-
-
-async def test_T7_billing_says_swapped_an_hour_ago_and_no_channel_tells(sandbox: GatewaySandbox) -> None:
-    phone = sandbox.direct_line()
-    elena, sent = await ask_for_code(sandbox, phone, ELENA, "ElenaSim6")
-    dan, usual = await ask_for_code(sandbox, phone, DAN, "DanRest5")
-    assert elena == dan and (sent, usual) == ([], ["code", "code", "code"])
-    per_number = 3  # the handset's own code, its copy for everybody else, and the one a call asked for
-    assert await count_rows(sandbox.container.database, "codes") == 2 * per_number
-
-
-async def test_T7_after_three_days_the_sim_is_believed(sandbox: GatewaySandbox) -> None:
-    sandbox.clock.advance(timedelta(hours=71, minutes=1))
-    _, sent = await ask_for_code(sandbox, sandbox.direct_line(), ELENA, "ElenaSim6")
-    assert sent == ["code", "code", "code"]
 
 
 async def test_T12_strangers_and_foreign_prefixes_cost_nothing(sandbox: GatewaySandbox) -> None:

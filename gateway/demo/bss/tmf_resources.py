@@ -142,9 +142,16 @@ def line_product(records: BssRecords, person: BssRow) -> BssRow:
             {"name": "kind", "value": person["kind"]},
             {"name": "language", "value": person["language"]},
             *([{"name": "siret", "value": person["siret"]}] if person["siret"] else []),
+            *_sim_change(person),
         ],
         "@type": "Product",
     }
+
+
+def _sim_change(person: BssRow) -> list[BssRow]:
+    """Return the characteristic that says when the SIM was changed; none if it never was."""
+    changed_at = person.get("sim_changed_at")
+    return [{"name": "simChangedAt", "value": changed_at.isoformat()}] if changed_at else []
 
 
 def bill_event(name: str, resource: BssRow, dialect: str) -> BssRow:

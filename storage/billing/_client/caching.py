@@ -32,8 +32,8 @@ STALE_IF_ERROR_SECONDS = 86_400.0
 """Maximum age of an answer shown, with its date, while the BSS is down."""
 OWNER_QUESTION = "who"
 """Cache key of a number's subscriber."""
-OWNER_FRESH_SECONDS, OWNER_STALE_SECONDS = 60.0, 3_600.0
-"""Limits of both times for a number's subscriber: it may have a new owner, or a new SIM."""
+OWNER_FRESH_SECONDS, OWNER_STALE_SECONDS = 30.0, 3_600.0
+"""Limits of both times for a number's subscriber, who may be another; profiles kept of it add as much."""
 BILLS_PER_READ = 12
 """Bills are read in multiples of this, so that the latest, the list and one of it are one request."""
 MAX_OWNERS = 20_000
@@ -69,14 +69,23 @@ class CachedBilling:
     """Reads that began before an invalidation: nobody joins them any more."""
 
     async def get_subscriber(self, msisdn: str) -> Subscriber:
-        """Return the subscriber of a number; the last known one, marked stale, while the backend is down.
+        """Return the subscriber of a number; the last known one while the backend is down.
 
         Numbers change hands, so this is cached for a shorter time than bills.
         """
-        value, seen = await self._read_through(
+        value, _ = await self._read_through(
             msisdn, OWNER_QUESTION, lambda: self.backend.get_subscriber(msisdn), allow_stale=True
         )
-        return replace(value, is_stale=True) if seen else value
+        return value
+
+    async def recheck_subscriber(self, msisdn: str) -> Subscriber:
+        """Return the subscriber the backend has now, and cache it; Down when it does not answer.
+
+        A read under way is not joined: what it asks may be answered already.
+        """
+        return await self._fetch_and_store(
+            msisdn, OWNER_QUESTION, lambda: self.backend.recheck_subscriber(msisdn)
+        )
 
     async def list_bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
         """Return issued bills, newest first; cached ones with their date while the backend is down."""

@@ -236,6 +236,19 @@ async def test_ids_may_be_numbers_everywhere() -> None:
         assert (await cycle_of(billing, *MARCH))[0] == ["79.90"]
 
 
+@pytest.mark.parametrize(
+    ("value", "year"),
+    [("2026-03-10T07:00:00Z", 2026), ("yesterday", 9999), (1_773_126_000, 9999), ("", None), (None, None)],
+)
+async def test_a_sim_change_at_a_time_nobody_can_read_counts_as_one_just_now(
+    value: Any, year: int | None
+) -> None:
+    product = {**PRODUCT, "productCharacteristic": [{"name": "simChangedAt", "value": value}]}
+    async with serve_answers("tmf678", tmf_answers(**{"/product": [product]})) as billing:
+        changed_at = (await billing.get_subscriber("+40740000101")).sim_changed_at
+    assert (changed_at and changed_at.year) == year
+
+
 async def test_an_answer_that_is_another_account_is_not_used() -> None:
     async with serve_answers("tmf678", tmf_answers(**{"/billingAccount/A1": {"id": "X"}})) as billing:
         for read in (billing.get_subscriber("+40740000101"), billing.set_media("A1", "email")):

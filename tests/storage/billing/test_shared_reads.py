@@ -16,6 +16,7 @@ from storage.billing._client.oauth import OAuthTokenSource
 from storage.billing.backend import connect_backend
 from storage.sql.engine import connect as opened
 from tests.support.billing.backends import (
+    DEMO_TIME,
     LONG_TIMEOUTS,
     backend_site,
     build_book,
@@ -119,20 +120,32 @@ async def test_a_read_after_an_invalidation_joins_none_from_before() -> None:
         await billing.close()
 
 
-async def test_a_numbers_owner_is_shown_for_a_short_time_and_marked_when_old(tmp_path: Path) -> None:
+async def test_a_numbers_owner_is_shown_for_a_short_time(tmp_path: Path) -> None:
     kept, seconds = build_book(), [0.0]
     async with open_backend("tmf678-v4", tmp_path, kept, lambda: TODAY, LONG_TIMEOUTS) as billing:
         assert isinstance(billing, CachedBilling)
         billing.clock = lambda: seconds[0]
-        assert not (await billing.get_subscriber(ANA)).is_stale
+        known = await billing.get_subscriber(ANA)
         kept.override_response = lambda request: web.Response(status=500)
-        seconds[0] = OWNER_FRESH_SECONDS - 1
-        assert not (await billing.get_subscriber(ANA)).is_stale
-        seconds[0] = OWNER_FRESH_SECONDS
-        assert (await billing.get_subscriber(ANA)).is_stale
+        for age in (OWNER_FRESH_SECONDS - 1, OWNER_FRESH_SECONDS, OWNER_STALE_SECONDS - 1):
+            seconds[0] = age
+            assert await billing.get_subscriber(ANA) == known
         seconds[0] = OWNER_STALE_SECONDS
         with pytest.raises(Down):
             await billing.get_subscriber(ANA)
+
+
+async def test_before_a_secret_leaves_no_cached_answer_is_used(tmp_path: Path) -> None:
+    kept = build_book()
+    async with open_backend("tmf678-v4", tmp_path, kept, lambda: TODAY, LONG_TIMEOUTS) as billing:
+        known = await billing.get_subscriber(ANA)
+        kept.rows.people[0]["sim_changed_at"] = DEMO_TIME
+        assert await billing.get_subscriber(ANA) == known
+        assert (await billing.recheck_subscriber(ANA)).sim_changed_at == DEMO_TIME
+        assert (await billing.get_subscriber(ANA)).sim_changed_at == DEMO_TIME
+        kept.override_response = lambda request: web.Response(status=500)
+        with pytest.raises(Down):
+            await billing.recheck_subscriber(ANA)
 
 
 async def test_a_number_that_is_nobodys_now_is_not_shown_from_the_cache(tmp_path: Path) -> None:
