@@ -134,6 +134,12 @@ class SessionStore(Protocol):
         `session` None ends the conversation: only the reply is kept, for duplicates.
         """
 
+    async def acknowledge_reply(self, key: SessionKey, version: int) -> None:
+        """Forget the request id of this version, whose reply was sent: an equal request is a new one.
+
+        Without effect when the session has changed since.
+        """
+
     async def release(self, key: SessionKey, opened: OpenedSession) -> None:
         """Release the lease without saving: the turn failed and may be retried."""
 

@@ -6,18 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from flows.domain.ports import SessionKey, SessionStore
+from flows.domain.ports import OpenedSession, SessionKey, SessionStore
 from flows.engine.flood_guard import FloodGuard
 from flows.engine.inbound import Inbound
 from flows.engine.load_shedding import LoadShedder
 from flows.engine.menu_turn import MenuTurns
-from flows.engine.replay import is_new_dial, request_key
+from flows.engine.replay import has_no_request_id, is_new_dial, request_key
+from flows.engine.reply_acknowledgement import PendingAcknowledgements, ReplyAcknowledgement
 from flows.engine.session_lease import SessionLease
 from flows.engine.sms_turn import SmsTurns
 from flows.engine.turn import Turn
 from flows.engine.turn_event import TurnListener
 from menus.machine.surface import SURFACES
-from menus.model.reply import Channel, Reply
+from menus.model.reply import Channel, Reply, decode_reply
 from menus.model.session import Session
 from menus.render.text_screen import render_reply
 
@@ -36,6 +37,7 @@ class TurnEngine:
     load_shedder: LoadShedder = field(default_factory=LoadShedder)
     close_listeners: list[Callable[[str], None]] = field(default_factory=list, repr=False)
     """Called with the session hash of each conversation that the network ended."""
+    pending_acknowledgements: PendingAcknowledgements = field(default_factory=dict, repr=False)
     sms_turns: SmsTurns = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -47,20 +49,22 @@ class TurnEngine:
         return self.menu_turns.turn_listeners
 
     async def run_turn(self, inbound: Inbound) -> Turn:
-        """Answer one request exactly once: a duplicate gets the same bytes and changes nothing.
+        """Answer one request exactly once: a duplicate gets the same reply and changes nothing.
 
         A session id that comes again for a new dial, after an end or in mid-session, begins at home.
         """
         if not inbound.caller and SURFACES[inbound.channel].is_message_based:
             return _ignore_message(inbound)
         key, request_id = self.session_key(inbound), request_key(self.menu_turns.pseudonyms, inbound)
+        if sending := self.pending_acknowledgements.get(key.session_hash):
+            await sending.wait()
         opened = await self.sessions.open(key, request_id)
         is_redial = opened.status == "ended" and is_new_dial(inbound)
         if is_redial:
             await self.sessions.delete_session(key)
             opened = await self.sessions.open(key, request_id)
         if opened.reply is not None and opened.status in ("replay", "ended"):
-            return Turn(stored_body=opened.reply)
+            return self._repeat_turn(inbound, key, opened)
         if opened.status in ("busy", "limited"):
             return Turn(self.apology_reply(inbound.operator, inbound.channel))
         started_at = asyncio.get_running_loop().time()
@@ -116,7 +120,23 @@ class TurnEngine:
         if reply is None:
             await lease.release()
             return Turn(render_reply(turn.context.menu, turn.session))
-        return Turn(reply, commit=partial(self.menu_turns.commit, turn, reply), abandon=lease.abandon)
+        commit = partial(self.menu_turns.commit, turn, reply)
+        acknowledgement = self._acknowledgement(lease.inbound, lease.key, lease.opened.version + 1)
+        return Turn(reply, commit, acknowledgement, lease.abandon)
+
+    def _repeat_turn(self, inbound: Inbound, key: SessionKey, opened: OpenedSession) -> Turn:
+        """Return the stored reply again; an apology when an earlier release stored it in another form."""
+        try:
+            reply = decode_reply(opened.reply or b"", inbound.channel)
+        except ValueError:
+            return Turn(self.apology_reply(inbound.operator, inbound.channel))
+        return Turn(reply, acknowledgement=self._acknowledgement(inbound, key, opened.version))
+
+    def _acknowledgement(self, inbound: Inbound, key: SessionKey, version: int) -> ReplyAcknowledgement | None:
+        """Return what is to be completed once the reply was sent; None where a request has an id."""
+        if not has_no_request_id(inbound):
+            return None
+        return ReplyAcknowledgement(self.sessions, key, version, self.pending_acknowledgements)
 
 
 def _ignore_message(inbound: Inbound) -> Turn:

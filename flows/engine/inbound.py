@@ -20,11 +20,16 @@ class Inbound:
     address: str
     """Service code or short code that was dialled or texted: `*100#`, `411`, `477`."""
     text: str | None = field(repr=False)
-    """The input; None when the caller stayed silent."""
+    """The input; None when the caller stayed silent. The first of a USSD session may be the dialled string."""
     accumulated: bool = False
-    """Whether `text` repeats every answer of the session, joined with `*` (Africa's Talking)."""
-    hop: str = ""
-    """The provider's id of this request or message; empty when it has none."""
+    """Whether `text` repeats every answer of the session, joined with `*` (Africa's Talking); otherwise it is
+    the last answer alone."""
+    request_id: str = ""
+    """The provider's id of this delivery (message id, step number of a session); empty when it has none."""
+    step: str = ""
+    """The step number we handed out with the previous answer of a call; empty at its start."""
+    begins: bool | None = None
+    """Whether the provider calls this the first request of a USSD session; None when it does not say."""
     inline: bool = True
     """Whether the reply may be the HTTP response; False sends it through the outbox."""
     trust: str = "none"

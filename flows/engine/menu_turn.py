@@ -10,7 +10,7 @@ from flows.domain.pseudonyms import Pseudonyms
 from flows.engine.answers import apply_answers
 from flows.engine.inbound import Inbound
 from flows.engine.menu_versions import MenuVersions
-from flows.engine.replay import has_answers, is_new_dial, new_answers, remember_watermark
+from flows.engine.replay import has_no_request_id, is_redial, new_answers, remember_watermark
 from flows.engine.session_lease import SessionLease
 from flows.engine.session_restore import decode_session, owner_changed, restore_or_start, session_to_store
 from flows.engine.step_runner import TurnContext
@@ -54,25 +54,34 @@ class MenuTurns:
             self.subscriber_caches[inbound.operator],
             decode_session(lease.opened.session, inbound),
         )
-        is_redial = lease.is_redial or bool(stored and is_new_dial(inbound) and has_answers(stored))
-        stored = None if is_redial else stored
+        begins_anew = lease.is_redial or bool(stored and is_redial(stored, inbound))
+        stored = None if begins_anew else stored
         profile = await subscribers.find_quickly(stored.msisdn if stored else inbound.caller)
         if stored and owner_changed(stored, profile):
             stored, profile = None, await subscribers.find_quickly(inbound.caller)
         menu, session, note = restore_or_start(self.menu_versions, inbound, stored, profile)
-        session.dial = abs(lease.opened.fencing_token) if is_redial else session.dial
+        if begins_anew or (stored is None and has_no_request_id(inbound)):
+            session.dial = self._new_dial_number(lease)
         context = TurnContext(
             menu=menu,
             ports=self.operators[inbound.operator],
             subscribers=subscribers,
             profile=profile,
             actions=self.actions,
-            key=lease.effects_key(session.dial),
+            key=lease.effects_key(session),
             deadline=lease.started_at + subscribers.time_budgets.action_seconds,
             profile_number=session.msisdn,
             is_caller_trusted=inbound.trust == "line" and bool(inbound.caller),
         )
         return OpenTurn(lease, context, session, note, session.state)
+
+    def _new_dial_number(self, lease: SessionLease) -> int:
+        """Return a number that no earlier conversation of the same session id had, in any process.
+
+        Fencing tokens of this process's memory begin anew with it, the clock does not.
+        """
+        milliseconds = int(self.operators[lease.inbound.operator].now().timestamp() * 1000)
+        return milliseconds * 1000 + abs(lease.opened.fencing_token) % 1000
 
     async def answer(self, turn: OpenTurn) -> Reply | None:
         """Apply the request's answers and return the screen; None when it is an old request, arrived late."""
@@ -87,10 +96,10 @@ class MenuTurns:
         _log_transfer(inbound, reply)
         return reply
 
-    async def commit(self, turn: OpenTurn, reply: Reply, body: bytes) -> None:
-        """Notify the listeners, then save session and body and release the lease."""
+    async def commit(self, turn: OpenTurn, reply: Reply) -> None:
+        """Notify the listeners, then save session and reply and release the lease."""
         self._notify_listeners(turn, reply)
-        await turn.lease.save(session_to_store(turn.session, reply), body)
+        await turn.lease.save(session_to_store(turn.session, reply), reply)
 
     def _notify_listeners(self, turn: OpenTurn, reply: Reply) -> None:
         """Send the turn event to every listener."""

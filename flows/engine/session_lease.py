@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from flows.domain.failures import Failure
 from flows.domain.ports import OpenedSession, SessionKey, SessionStore
 from flows.engine.inbound import Inbound
+from flows.engine.replay import has_no_request_id
+from menus.model.reply import Reply, encode_reply
+from menus.model.session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +27,16 @@ class SessionLease:
     is_redial: bool = False
     """Whether the session id was used by an earlier conversation, which has ended."""
 
-    def effects_key(self, dial: int) -> str:
-        """Return the idempotency key that all effects of the turn share; `dial` is the session's."""
+    def effects_key(self, session: Session) -> str:
+        """Return the idempotency key that all effects of this turn of the session share."""
         key = f"{self.key.subscriber_hash}/{self.key.session_hash}/{self.request_id}"
-        return f"{key}/{dial}" if dial else key
+        if has_no_request_id(self.inbound):  # the same key pressed later in the session is another request
+            key = f"{key}/{session.turn}"
+        return f"{key}/{session.dial}" if session.dial else key
 
-    async def save(self, session: bytes | None, body: bytes) -> None:
-        """Store session and body and release the lease; None ends the session."""
-        await self.store.save(self.key, self.opened, self.request_id, session, body)
+    async def save(self, session: bytes | None, reply: Reply) -> None:
+        """Store session and reply and release the lease; None ends the session."""
+        await self.store.save(self.key, self.opened, self.request_id, session, encode_reply(reply))
 
     async def release(self) -> None:
         """Release the lease without saving."""

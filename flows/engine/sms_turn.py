@@ -25,7 +25,7 @@ class SmsTurns:
         previous = await find_previous_reply(self.menu_turns.pseudonyms, ports.ledger, lease.inbound)
         if previous is not None:
             await lease.release()
-            return Turn(stored_body=previous)
+            return Turn(previous)
         turn = await self.menu_turns.restore(lease)
         reply = await self._answer(turn)
         return Turn(reply, commit=partial(self._commit, turn, reply), abandon=lease.abandon)
@@ -51,7 +51,7 @@ class SmsTurns:
         )
         return replace(reply, text="") if suppressed else reply
 
-    async def _commit(self, turn: OpenTurn, reply: Reply, body: bytes) -> None:
+    async def _commit(self, turn: OpenTurn, reply: Reply) -> None:
         """Store the reply under its message id, then commit the menu turn."""
-        await record_reply(self.menu_turns.pseudonyms, turn.context, turn.lease.inbound, reply, body)
-        await self.menu_turns.commit(turn, reply, body)
+        await record_reply(self.menu_turns.pseudonyms, turn.context, turn.lease.inbound, reply)
+        await self.menu_turns.commit(turn, reply)

@@ -4,10 +4,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 
+from flows.engine.reply_acknowledgement import ReplyAcknowledgement
 from menus.model.reply import Reply
 
 
-async def commit_nothing(body: bytes) -> None:
+async def commit_nothing() -> None:
     """Store nothing: the commit of a turn that changed no session."""
 
 
@@ -19,14 +20,15 @@ async def abandon_nothing(error: BaseException) -> None:
 class Turn:
     """One answered event, used as a context manager: an error before the commit releases the session.
 
-    Write `reply` for the provider, then await `commit` with the body. A repeated request has no reply:
-    `stored_body` is the body its first delivery was answered with, to be sent again as it is.
+    Write `reply` for the provider, await `commit`, then send what was written. A repeated request gets the
+    reply its first delivery was answered with, and its commit stores nothing.
     """
 
-    reply: Reply | None = None
-    stored_body: bytes | None = field(default=None, repr=False)
-    commit: Callable[[bytes], Awaitable[None]] = field(default=commit_nothing, repr=False)
-    """Stores session and body, so that a duplicate gets the same bytes."""
+    reply: Reply
+    commit: Callable[[], Awaitable[None]] = field(default=commit_nothing, repr=False)
+    """Stores session and reply, so that a duplicate gets the same answer."""
+    acknowledgement: ReplyAcknowledgement | None = field(default=None, repr=False)
+    """To be completed once the answer was sent, where requests have no id of their own; None elsewhere."""
     abandon: Callable[[BaseException], Awaitable[None]] = field(default=abandon_nothing, repr=False)
     """Releases the session after a failure."""
 

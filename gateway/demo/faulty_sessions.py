@@ -26,6 +26,10 @@ class SwitchableStore:
         """Store session and reply; Down while switched off."""
         return await self._require_up().save(key, opened, request_id, session, reply)
 
+    async def acknowledge_reply(self, key: SessionKey, version: int) -> None:
+        """Forget the request id; Down while switched off."""
+        await self._require_up().acknowledge_reply(key, version)
+
     async def release(self, key: SessionKey, opened: OpenedSession) -> None:
         """Release the lease; Down while switched off."""
         await self._require_up().release(key, opened)

@@ -1,8 +1,7 @@
 """In-process phone line: calls the conversation engine without HTTP or a provider."""
 
-import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
@@ -11,7 +10,7 @@ from flows.engine.inbound import Inbound
 from gateway.dialogs.format import DialogError
 from gateway.dialogs.player import PhoneDisplay, display_reply
 from menus.machine.menu import Menu
-from menus.model.reply import Gather, Prompt, Reply
+from menus.model.reply import Reply
 
 PROVIDER_NAME = "dial"
 
@@ -46,7 +45,7 @@ class DirectLine:
         """Send an SMS."""
         require_number(self.menu.config.numbers.sms, number)
         message = self._first_request("sms", caller, body)
-        return await self._send(replace(message, session_id="", hop=message.session_id))
+        return await self._send(replace(message, session_id="", request_id=message.session_id))
 
     async def press(self, keys: str) -> PhoneDisplay:
         """Send keys to the open conversation."""
@@ -56,18 +55,18 @@ class DirectLine:
         if last.channel == "ussd":
             return await self._send(replace(last, text=f"{last.text}*{keys}" if self._has_answer() else keys))
         return await self._send(
-            replace(last, text=gathered_keys(self.reply, keys), hop=str(self._turn_number()))
+            replace(last, text=gathered_keys(self.reply, keys), step=str(self._turn_number()))
         )
 
     async def say(self, words: str) -> PhoneDisplay:
         """Speak words on a call; DialogError on other channels."""
         last = self._require_call("words; write what is pressed after `>`")
-        return await self._send(replace(last, text=words, hop=str(self._turn_number()), spoken=True))
+        return await self._send(replace(last, text=words, step=str(self._turn_number()), spoken=True))
 
     async def press_nothing(self) -> PhoneDisplay:
         """Let the input of a call time out; DialogError on other channels."""
         last = self._require_call("silence; write `hang up`")
-        return await self._send(replace(last, text=None, hop=str(self._turn_number())))
+        return await self._send(replace(last, text=None, step=str(self._turn_number())))
 
     async def repeat_last(self) -> PhoneDisplay:
         """Repeat the last request unchanged."""
@@ -94,16 +93,10 @@ class DirectLine:
 
     async def _send(self, inbound: Inbound) -> PhoneDisplay:
         self.last_request = inbound
-        self.reply = _decode_reply(await self._run_turn(inbound))
-        return display_reply(self.reply)
-
-    async def _run_turn(self, inbound: Inbound) -> bytes:
         async with await self.conversations.run_turn(inbound) as turn:
-            if turn.stored_body is not None:
-                return turn.stored_body
-            body = _encode_reply(turn.reply)
-            await turn.commit(body)
-        return body
+            await turn.commit()
+        self.reply = turn.reply
+        return display_reply(self.reply)
 
     def _require_open(self) -> Inbound:
         if self.last_request is None:
@@ -145,14 +138,3 @@ def gathered_keys(reply: Reply | PhoneDisplay | None, keys: str) -> str | None:
     """Return the keys as a provider reports them, without the finish key; None if none are left."""
     gather = reply.gather if reply else None
     return keys.removesuffix(gather.finish_key if gather else "") or None
-
-
-def _encode_reply(reply: Reply | None) -> bytes:
-    return json.dumps(asdict(reply) if reply else None, ensure_ascii=False).encode()
-
-
-def _decode_reply(body: bytes) -> Reply:
-    fields = json.loads(body)
-    fields["prompts"] = tuple(Prompt(**prompt) for prompt in fields["prompts"])
-    fields["gather"] = Gather(**fields["gather"]) if fields["gather"] else None
-    return Reply(**fields)

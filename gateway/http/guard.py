@@ -44,6 +44,7 @@ class WebhookEndpoint:
     """Networks requests must come from; empty allows all."""
 
 
+EMPTY_WEBHOOK = Webhook({}, {})
 WebhookEndpoints = Mapping[tuple[str, str, str], WebhookEndpoint]
 """Endpoints by operator, provider and route."""
 
@@ -57,6 +58,8 @@ class Admission:
     """Whether every check of its sender passed; a request rejected later is malformed, not forged."""
     event: ProviderEvent = None
     rejection: BadRequest | None = None
+    webhook: Webhook = EMPTY_WEBHOOK
+    """The decoded request of an admitted event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +81,8 @@ class Guard:
             return Admission(endpoint, rejection=error)
         try:
             _require_fields(endpoint, webhook)
-            return Admission(
-                endpoint, is_authentic=True, event=endpoint.route.read(webhook, endpoint.connection)
-            )
+            event = endpoint.route.read(webhook, endpoint.connection)
+            return Admission(endpoint, is_authentic=True, event=event, webhook=webhook)
         except FieldTooLong as error:
             return Admission(endpoint, rejection=error)
         except BadRequest as error:

@@ -14,11 +14,13 @@ from flows.domain.ports import Outbox
 from flows.domain.records import Receipt
 from flows.engine.conversation import TurnEngine
 from flows.engine.inbound import Inbound
+from gateway.http.acknowledged_response import AcknowledgedResponse
 from gateway.http.deadline import with_timeout
 from gateway.http.fast_response import FastResponse
 from gateway.http.guard import Admission, Guard, WebhookEndpoint
 from gateway.observability.metrics import MetricsRegistry
-from gateway.providers.contract import ConversationEnded, OptOut, ProviderEvent, TransferFailed
+from gateway.providers.contract import ConversationEnded, OptOut, ProviderAnswer, ProviderEvent, TransferFailed
+from menus.model.reply import Reply
 
 log = logging.getLogger("dialtree.webhooks")
 WEBHOOK_PATH = "/hooks/{operator}/{provider}/{tail:[^/]+(?:/[^/]+)?}"
@@ -58,54 +60,49 @@ class WebhookHandler:
     async def _respond(self, admission: Admission) -> web.Response:
         """Answer the event of an admitted request; 4xx for a rejected one, or a closing USSD text."""
         if admission.rejection is None:
-            return await self._run_event(admission.endpoint, admission.event)
+            return await self._run_event(admission)
         if admission.is_authentic:
             return self._reject_request(admission.endpoint, admission.rejection)
         return _error_response(admission.rejection)
 
-    async def _run_event(self, endpoint: WebhookEndpoint, event: ProviderEvent) -> web.Response:
+    async def _run_event(self, admission: Admission) -> web.Response:
         """Run the event under the turn timeout; on any error log it and answer with an apology or 503."""
+        event = admission.event
         try:
-            return _ok_response(
-                endpoint, await with_timeout(TURN_TIMEOUT_SECONDS, self._dispatch_event(endpoint, event))
-            )
+            return await with_timeout(TURN_TIMEOUT_SECONDS, self._dispatch_event(admission))
         except (Exception, TimeoutError) as error:
             # outermost handler: the caller always gets an answer, the log gets the reason
             expected = isinstance(error, (Failure, TimeoutError))
-            extra = {"endpoint": endpoint.name, "failure": type(error).__name__}
+            extra = {"endpoint": admission.endpoint.name, "failure": type(error).__name__}
             log.error("webhook.failed", exc_info=not expected, extra=extra)
-            return (
-                _ok_response(endpoint, self._apology_body(endpoint, event))
-                if _expects_reply(event)
-                else _try_again_response()
-            )
+            return self._apologise(admission) if _expects_reply(event) else _try_again_response()
 
-    async def _dispatch_event(self, endpoint: WebhookEndpoint, event: ProviderEvent) -> bytes | None:
-        """Pass the event to conversations, outbox or ledger; return the reply, None to acknowledge only."""
+    async def _dispatch_event(self, admission: Admission) -> web.Response:
+        """Pass the event to conversations, outbox or ledger; return the answer, or the acknowledgement."""
+        event, operator = admission.event, admission.endpoint.connection.operator
         if isinstance(event, Inbound):
-            return await self._run_turn(endpoint, event)
+            return await self._run_turn(admission, event)
         if isinstance(event, TransferFailed):
-            reply = self.conversations.apology_reply(endpoint.connection.operator, "voice", event.language)
-            return endpoint.route.write(reply, endpoint.connection).body
+            reply = self.conversations.apology_reply(operator, "voice", event.language)
+            return _reply_response(admission, reply)
         if isinstance(event, ConversationEnded):
-            await self._end_conversation(endpoint, event)
+            await self._end_conversation(admission.endpoint, event)
         if isinstance(event, Receipt):
             await self.outbox.record_receipt(event, self.now())
             self.on_receipt(event)
         if isinstance(event, OptOut):
-            operator = endpoint.connection.operator
             ledger = self.operators[operator].ledger
             await ledger.set_opt_out(operator, event.number, out=event.opted_out, now=self.now())
-        return None
+        return _ok_response(admission.endpoint, admission.endpoint.empty_answer)
 
-    async def _run_turn(self, endpoint: WebhookEndpoint, event: Inbound) -> bytes:
-        """Run the turn, write its reply and commit it; a repeated request gets the body stored before."""
+    async def _run_turn(self, admission: Admission, event: Inbound) -> web.Response:
+        """Run the turn, write its reply and commit it; a repeated request gets the reply stored before."""
         async with await self.conversations.run_turn(event) as turn:
-            if turn.stored_body is not None:
-                return turn.stored_body
-            body = endpoint.route.write(turn.reply, endpoint.connection).body
-            await turn.commit(body)
-        return body
+            response = _reply_response(admission, turn.reply)
+            await turn.commit()
+        if turn.acknowledgement is not None:
+            return AcknowledgedResponse(response, turn.acknowledgement)
+        return response
 
     async def _end_conversation(self, endpoint: WebhookEndpoint, event: ConversationEnded) -> None:
         """End the session of a conversation the network has closed."""
@@ -121,15 +118,14 @@ class WebhookHandler:
             return _error_response(error)
         text = self.conversations.apology_reply(endpoint.connection.operator, "ussd").text
         answer = endpoint.route.write_closing(text, endpoint.connection)
-        headers = {**endpoint.route.answer_headers, "Content-Type": answer.content_type}
-        return web.Response(body=answer.body, headers=headers)
+        return _ok_response(endpoint, answer)
 
-    def _apology_body(self, endpoint: WebhookEndpoint, event: ProviderEvent) -> bytes | None:
-        """Return the apology in the provider's format; None unless the event is a conversation turn."""
+    def _apologise(self, admission: Admission) -> web.Response:
+        """Return the apology in the provider's format; the acknowledgement unless it is a conversation turn."""
+        event = admission.event
         if not isinstance(event, Inbound):
-            return None
-        reply = self.conversations.apology_reply(event.operator, event.channel)
-        return endpoint.route.write(reply, endpoint.connection).body
+            return _ok_response(admission.endpoint, admission.endpoint.empty_answer)
+        return _reply_response(admission, self.conversations.apology_reply(event.operator, event.channel))
 
 
 def _error_response(error: BadRequest) -> web.Response:
@@ -146,10 +142,16 @@ def _try_again_response() -> web.Response:
     return web.Response(status=503, text="try again\n", headers={"Retry-After": "5"})
 
 
-def _ok_response(endpoint: WebhookEndpoint, body: bytes | None) -> web.Response:
-    """Return a 200 with the body; without a body, the provider's empty acknowledgement."""
-    empty, headers = endpoint.empty_answer, endpoint.route.answer_headers
-    if headers:
-        headers = {**headers, "Content-Type": empty.content_type}
-        return web.Response(body=empty.body if body is None else body, headers=headers)
-    return FastResponse(empty.body if body is None else body, empty.content_type)
+def _reply_response(admission: Admission, reply: Reply) -> web.Response:
+    """Return the reply, written for the provider."""
+    endpoint = admission.endpoint
+    return _ok_response(endpoint, endpoint.route.write_answer(reply, endpoint.connection, admission.webhook))
+
+
+def _ok_response(endpoint: WebhookEndpoint, answer: ProviderAnswer) -> web.Response:
+    """Return a 200 with the provider's answer."""
+    headers = endpoint.route.answer_headers
+    if headers or answer.headers:
+        headers = {**headers, **answer.headers, "Content-Type": answer.content_type}
+        return web.Response(body=answer.body, headers=headers)
+    return FastResponse(answer.body, answer.content_type)

@@ -125,7 +125,7 @@ def read_sms(webhook: Webhook, connection: Connection) -> ProviderEvent:
         caller=read_caller(require_field(webhook.form, "from"), connection.numbering),
         address=connection.addresses.get("sms", ""),
         text=webhook.form.get("text", ""),
-        hop=require_field(webhook.form, "id"),
+        request_id=require_field(webhook.form, "id"),
         inline=False,
         trust=connection.trust.get("sms", "none"),
     )
@@ -163,7 +163,7 @@ def read_voice(webhook: Webhook, connection: Connection) -> ProviderEvent:
         caller=read_caller(webhook.form.get("callerNumber", ""), connection.numbering),
         address=connection.addresses.get("voice", ""),
         text=_pressed_keys(webhook),
-        hop=webhook.query.get("hop", ""),
+        step=webhook.query.get("hop", ""),
         trust=connection.trust.get("voice", "none"),
     )
 

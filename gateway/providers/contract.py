@@ -103,15 +103,19 @@ class ProviderAnswer:
 
     body: bytes
     content_type: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Headers that depend on the reply; those of every answer belong to the route."""
 
 
-BodyFormat = Literal["form", "json"]
-"""Format of a request's body. JSON leaves become fields with dotted names: `{"session": {"id": 1}}` is
-`session.id`, `1`."""
+BodyFormat = Literal["form", "json", "xml"]
+"""Format of a request's body. JSON leaves and XML leaf elements become fields with dotted names:
+`{"session": {"id": 1}}` is `session.id`, `1`; the root element's name is left out."""
 AuthenticityCheck = Callable[[RawRequest, Mapping[str, str], Connection], bool]
 """A provider's own check of the raw request and its decoded fields, after the path token; never raises."""
 EventReader = Callable[[Webhook, Connection], ProviderEvent]
 ReplyWriter = Callable[[Reply | None, Connection], ProviderAnswer]
+EchoingWriter = Callable[[Reply | None, Connection, Webhook], ProviderAnswer]
+"""Writes a reply that repeats fields of its request, such as the session's id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +145,14 @@ class WebhookRoute:
     """Further headers of every answer with status 200."""
     authentic: AuthenticityCheck | None = None
     """Replaces the provider's own check on this route."""
+    write_with_echo: EchoingWriter | None = None
+    """Replaces `write` wherever the request is known."""
+
+    def write_answer(self, reply: Reply | None, connection: Connection, webhook: Webhook) -> ProviderAnswer:
+        """Write the answer to a request."""
+        if self.write_with_echo is None:
+            return self.write(reply, connection)
+        return self.write_with_echo(reply, connection, webhook)
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,7 +133,7 @@ def read_sms(webhook: Webhook, connection: Connection) -> ProviderEvent:
         caller=caller,
         address=connection.addresses.get("sms", ""),
         text=webhook.form["Body"],
-        hop=require_field(webhook.form, "MessageSid"),
+        request_id=require_field(webhook.form, "MessageSid"),
         trust=connection.trust.get("sms", "none"),
     )
 
@@ -175,7 +175,7 @@ def read_voice(webhook: Webhook, connection: Connection) -> ProviderEvent:
         caller=_caller_number(webhook, connection),
         address=connection.addresses.get("voice", ""),
         text=text,
-        hop=webhook.query.get("hop", ""),
+        step=webhook.query.get("hop", ""),
         trust=connection.trust.get("voice", "none"),
         spoken=spoken,
     )

@@ -1,7 +1,9 @@
-"""Reply of one turn, independent of the provider: text, voice prompts, keys to gather."""
+"""Reply of one turn, independent of the provider: text, voice prompts, keys; and its stored form."""
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from pydantic_core import from_json, to_json
 
 from menus.model.value import value_dataclass
 
@@ -61,3 +63,37 @@ class Reply:
     """The screen the caller came from, for the agent who takes the call."""
     ends_session: bool = False
     """Whether the session ends with this reply."""
+
+
+_CONTINUE_MARK, _END_MARK = b"c", b"e"
+
+
+def encode_reply(reply: Reply) -> bytes:
+    """Encode a reply to be stored and sent again: of USSD and SMS its text and whether it ends the session."""
+    if reply.channel == "voice":
+        return to_json(asdict(reply))
+    return (_END_MARK if reply.ends_session else _CONTINUE_MARK) + reply.text.encode("utf-8", "surrogatepass")
+
+
+def decode_reply(data: bytes, channel: Channel) -> Reply:
+    """Decode what `encode_reply` wrote; ValueError when the bytes are no reply of this channel."""
+    if channel == "voice":
+        return _decode_voice(data)
+    mark, text = data[:1], data[1:].decode("utf-8", "surrogatepass")
+    if mark not in (_CONTINUE_MARK, _END_MARK):
+        raise ValueError("stored reply: unknown mark")
+    return Reply(channel, "", "", 0, text, ends_session=mark == _END_MARK)
+
+
+def _decode_voice(data: bytes) -> Reply:
+    try:
+        fields = from_json(data)
+        fields["prompts"] = tuple(Prompt(**prompt) for prompt in fields["prompts"])
+        fields["gather"] = _decode_gather(fields["gather"]) if fields["gather"] else None
+        return Reply(**fields)
+    except (TypeError, KeyError) as error:
+        raise ValueError("stored reply: not a voice reply") from error
+
+
+def _decode_gather(fields: dict[str, Any]) -> Gather:
+    return Gather(**fields | {"speech_hints": tuple(fields["speech_hints"])})

@@ -71,6 +71,13 @@ class FallbackSessions:
             self._save_in_memory(key, opened, request_id, session, reply)
         return saved is not False
 
+    async def acknowledge_reply(self, key: SessionKey, version: int) -> None:
+        """Forget the request id where the session is; Unavailable when that store cannot be called."""
+        if self._memory.has_session(key):
+            await self._memory.acknowledge_reply(key, version)
+        elif self._breaker.allow_request():
+            await self._primary.acknowledge_reply(key, version)
+
     async def release(self, key: SessionKey, opened: OpenedSession) -> None:
         """Release the lease; if the primary cannot be called, the lease expires there."""
         if opened.fencing_token < 0:

@@ -71,6 +71,18 @@ return 1
 )
 """Arguments: version, token, kind, hop, body, TTL ms. Returns 1, or 0 when the lease was lost."""
 
+ACKNOWLEDGE_REPLY = Script(
+    _RECORD_FUNCTIONS
+    + """
+local was = read(KEYS[1])
+if not was or was[1] == 0xD0 or was[2] ~= tonumber(ARGV[1]) then return 0 end
+write(KEYS[1], was[1], was[2], was[3], was[4], '', was[6], math.max(1, redis.call('PTTL', KEYS[1])))
+return 1
+""",
+    key_count=1,
+)
+"""Arguments: version. Empties the hop, which no request id equals; keeps lease and remaining TTL."""
+
 RELEASE_LEASE = Script(
     _RECORD_FUNCTIONS
     + """

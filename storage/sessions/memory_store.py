@@ -100,6 +100,12 @@ class MemorySessions:
         entry.release_lease()
         return True
 
+    async def acknowledge_reply(self, key: SessionKey, version: int) -> None:
+        """Forget the request id of this version; an equal request is a new one then."""
+        record = self._live_record((key.subscriber_hash, key.session_hash), self._now())
+        if record is not None and record.version == version:
+            record.hop = None
+
     async def release(self, key: SessionKey, opened: OpenedSession) -> None:
         """Release the lease if it is still ours."""
         name = (key.subscriber_hash, key.session_hash)

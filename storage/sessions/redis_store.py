@@ -9,6 +9,7 @@ from flows.domain.ports import OpenedSession, SessionKey
 from storage.sessions.codec import decode_body, encode_body
 from storage.sessions.leaky_bucket import TurnRateLimit
 from storage.sessions.lua_scripts import (
+    ACKNOWLEDGE_REPLY,
     DROP_SESSION,
     FORGET_SUBSCRIBER,
     OPEN_SESSION,
@@ -69,6 +70,10 @@ class RedisSessions:
             )
         )
 
+    async def acknowledge_reply(self, key: SessionKey, version: int) -> None:
+        """Implement `Sessions.acknowledge_reply`."""
+        await self._scripts.run_script(ACKNOWLEDGE_REPLY, _session_key(key), version)
+
     async def release(self, key: SessionKey, opened: OpenedSession) -> None:
         """Release the lease if it is still ours."""
         await self._scripts.run_script(RELEASE_LEASE, _session_key(key), opened.fencing_token)
@@ -88,7 +93,9 @@ class RedisSessions:
 
     async def load_scripts(self) -> None:
         """Connect and load the scripts within ten times a call's budget; Slow or Down when that fails."""
-        await self._scripts.load_scripts(OPEN_SESSION, SAVE_SESSION, RELEASE_LEASE, DROP_SESSION)
+        await self._scripts.load_scripts(
+            OPEN_SESSION, SAVE_SESSION, RELEASE_LEASE, ACKNOWLEDGE_REPLY, DROP_SESSION
+        )
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -15,7 +15,7 @@ def ussd_request(text: str | None) -> Inbound:
 
 
 def voice_request(text: str | None, hop: str) -> Inbound:
-    return Inbound("twilio", "voice", "orange-ro", "CA1", "+40740000101", "411", text, hop=hop)
+    return Inbound("twilio", "voice", "orange-ro", "CA1", "+40740000101", "411", text, step=hop)
 
 
 def session_with(heard: str | None) -> Session:
@@ -74,5 +74,5 @@ def test_a_call_whose_session_was_lost_begins_again_and_presses_nothing() -> Non
 
 
 def test_a_message_without_text_is_empty() -> None:
-    picture = Inbound("twilio", "sms", "orange-ro", "", "+40740000101", "477", "", hop="SM1")
+    picture = Inbound("twilio", "sms", "orange-ro", "", "+40740000101", "477", "", request_id="SM1")
     assert new_answers(KEYS, session_with(None), picture) == [""]

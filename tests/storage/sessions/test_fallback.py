@@ -60,6 +60,9 @@ class FailingSessions:
     async def delete_session(self, key: SessionKey) -> None:
         await self.raise_failure().delete_session(key)
 
+    async def acknowledge_reply(self, key: SessionKey, version: int) -> None:
+        await self.raise_failure().acknowledge_reply(key, version)
+
     async def forget_subscriber(self, tag: str) -> int:
         return await self.raise_failure().forget_subscriber(tag)
 
