@@ -24,8 +24,11 @@ class CyclePage(list[tuple[Bill, Subscriber]]):
         pairs: Iterable[tuple[Bill, Subscriber]] = (),
         rejected: Iterable[RejectedBill] = (),
         without_holder: int = 0,
+        expected_bills: int | None = None,
     ) -> None:
         super().__init__(pairs)
+        self.expected_bills = expected_bills
+        """Bills of the whole cycle, as the backend counts them; None where it does not say."""
         self.rejected = tuple(rejected)
         self.without_holder = without_holder
         """Bills of accounts that have no current line."""

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -12,17 +13,27 @@ from typer import Option
 from typer.main import get_command
 
 from flows.domain.failures import Unavailable
-from gateway.cli.colours import Colours
 from gateway.cli.commands import app
 from menus.model.user_error import UserError
 
-EXIT_UNAVAILABLE, EXIT_UNUSABLE, EXIT_INTERRUPTED = 1, 2, 130
-"""Exit status: the database does not answer, unusable input, Ctrl-C."""
+EXIT_INCOMPLETE, EXIT_UNUSABLE, EXIT_INTERRUPTED = 1, 2, 130
+"""Exit status: not all was done (the database does not answer, a pipe was closed), unusable input, Ctrl-C."""
 
 
 def main() -> None:
     """Run the command on `sys.argv` and exit with its status."""
-    sys.exit(run_command(sys.argv[1:]))
+    sys.exit(run_piped(sys.argv[1:]))
+
+
+def run_piped(words: Sequence[str]) -> int:
+    """Run a command and return its exit status: EXIT_INCOMPLETE if the reader of its output has left."""
+    try:
+        status = run_command(words)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        status = EXIT_INCOMPLETE
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left goes nowhere, silently
+    return status
 
 
 def run_command(words: Sequence[str]) -> int:
@@ -36,14 +47,20 @@ def run_command(words: Sequence[str]) -> int:
     except SystemExit as end:
         return int(end.code or 0)
     except UserError as error:
-        print(Colours.for_stream(sys.stderr, os.environ).paint(str(error), "fault"), file=sys.stderr)
+        _print_fault(str(error))
         return EXIT_UNUSABLE
     except Unavailable:
         print("database_url: the database does not answer", file=sys.stderr)
-        return EXIT_UNAVAILABLE
+        return EXIT_INCOMPLETE
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     return 0
+
+
+def _print_fault(message: str) -> None:
+    """Print an error; its module is imported here, as most commands need no terminal library."""
+    styled_output = import_module("gateway.cli.styled_output")
+    styled_output.StyledOutput.for_stream(sys.stderr, os.environ).print_line(message, "fault")
 
 
 def _print_version(*, wanted: bool) -> None:

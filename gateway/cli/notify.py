@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 from flows.domain.failures import Failure
 from flows.domain.ports import BillingCycles
 from gateway.cli.common import read_settings, run_in_container
-from gateway.delivery.bill_run import BillRun, BillRunProgress, parse_cycle
+from gateway.cli.progress import show_progress
+from gateway.delivery.bill_run import BillRun, parse_cycle
 from gateway.wiring.container import Container
 from storage.billing.backend import BillEventSource
 
@@ -57,19 +58,13 @@ async def _notify_cycle(args: argparse.Namespace, container: Container) -> int:
     if not isinstance(world.billing, BillingCycles):
         return _print_result("this backend cannot list a whole cycle", 2)
     announcer = container.announcer_for(args.operator)
-    result = await BillRun(
-        args.operator, world.billing, announcer, container.bulk_outbox, world.now
-    ).announce_bills(first, last, _print_progress)
+    run = BillRun(args.operator, world.billing, announcer, container.bulk_outbox, world.now)
+    with show_progress("bill notices", "bills") as report:
+        result = await run.announce_bills(first, last, lambda now: report(now.bills, now.expected_bills))
     for line in result.list_rejections():
         print(line, file=sys.stderr)
     _print_result(f"{args.operator} {first:%Y-%m}: {result.format_line()} in {result.seconds:.1f} s", 0)
     return UNUSABLE_BILLS if result.rejected_count else 0
-
-
-def _print_progress(progress: BillRunProgress) -> None:
-    """Overwrite the progress line on stderr, if that is a terminal."""
-    if sys.stderr.isatty():
-        print(f"\r{progress.format_line()}", end="", file=sys.stderr, flush=True)
 
 
 def _print_result(words: str, status: int) -> int:

@@ -5,10 +5,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 
 from gateway.cli.common import read_settings, run_in_container
+from gateway.cli.table_output import print_table
 from menus.text.masking import mask_recipient
 from storage.outbox.sql_outbox import OutboxRow, SqlOutbox
 
 OutboxAction = Callable[[SqlOutbox, argparse.Namespace, datetime], Awaitable[int]]
+ROW_HEADERS = ("row", "kind", "to", "tries", "reason or state")
 MIN_PURGE_DAYS = 1
 """Minimum age of purged rows, in days: a repeated request must still find its message."""
 
@@ -27,11 +29,8 @@ async def run_action(outbox: SqlOutbox, args: argparse.Namespace, now: datetime)
 
 async def _list_rows(outbox: SqlOutbox, args: argparse.Namespace, now: datetime) -> int:
     rows = await outbox.list_rows(args.state, args.limit)
-    for row in rows:
-        print(
-            f"{row.id:>8}  {row.kind:<8}  {mask_recipient(row.to):<24}  "
-            f"try {row.attempt}  {row.reason or row.state}"
-        )
+    cells = [(row.id, row.kind, mask_recipient(row.to), row.attempt, row.reason or row.state) for row in rows]
+    print_table(ROW_HEADERS, cells, "{:>8}  {:<8}  {:<24}  try {}  {}")
     print(f"{len(rows)} {args.state}")
     return 0
 
@@ -41,8 +40,9 @@ async def _show_row(outbox: SqlOutbox, args: argparse.Namespace, now: datetime) 
     if row is None:
         print(f"there is no row {args.id}")
         return 1
-    for name, value in _row_fields(row).items():
-        print(f"{name:<11} {value}")
+    print_table(
+        ("field", "value"), [(name, str(value)) for name, value in _row_fields(row).items()], "{:<11} {}"
+    )
     return 0
 
 

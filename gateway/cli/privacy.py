@@ -8,6 +8,8 @@ from typing import Any
 from flows.domain.failures import Failure, NotFound
 from flows.domain.records import AuditEntry
 from gateway.cli.common import read_settings, run_in_container
+from gateway.cli.progress import show_progress
+from gateway.cli.table_output import print_table
 from gateway.wiring.container import Container
 from storage.privacy.data_map import DataSubject
 
@@ -32,11 +34,9 @@ async def run_request(container: Container, args: Namespace) -> int:
         return 2
     await container.write_behind.flush()
     if args.command == "export":
-        print(
-            json.dumps(
-                await container.privacy.export(owner), indent=2, ensure_ascii=False, default=_json_default
-            )
-        )
+        with show_progress("export", "tables") as report:
+            exported = await container.privacy.export(owner, report)
+        print(json.dumps(exported, indent=2, ensure_ascii=False, default=_json_default))
         return 0
     return await _erase_owner(container, owner, now, yes=args.yes)
 
@@ -44,7 +44,8 @@ async def run_request(container: Container, args: Namespace) -> int:
 async def _verify_audit(container: Container, now: datetime) -> int:
     await container.write_behind.flush()
     await container.audit.chain_entries()
-    verdict = await container.audit.verify_chain(now)
+    with show_progress("audit log", "lines") as report:
+        verdict = await container.audit.verify_chain(now, report)
     for fault in verdict.faults:
         print(fault)
     print(
@@ -59,8 +60,7 @@ async def _erase_owner(container: Container, owner: DataSubject, now: datetime, 
     tag = keys.keyed_hash(owner.operator, owner.number)
     tags = (tag, keys.keyed_hash(owner.operator, owner.subscription)) if owner.subscription else (tag,)
     report = await container.privacy.erase(owner, tags, confirmed=yes)
-    for table, words in report.items():
-        print(f"{table}: {words}")
+    print_table(("data", "what happens to it"), report.items(), "{}: {}")
     print("live sessions: those in Redis are dropped, those of a process alone end within ten minutes")
     print("bills: the operator's own; refer to its billing system")
     if not yes:

@@ -10,8 +10,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from flows.engine.turn_event import TurnEvent
-from gateway.cli.colours import Colours, ColourStyle
 from gateway.cli.line_input import TerminalInput, open_input
+from gateway.cli.styled_output import LineStyle, StyledOutput
 from gateway.demo.faulty_billing import inject_faults
 from gateway.demo.faulty_sessions import FaultySessions
 from gateway.dialogs.direct_line import PROVIDER_NAME, DirectLine
@@ -35,7 +35,7 @@ VERB_HINTS = {
     "text": "(texting {}: type a message and Enter; Ctrl-D leaves)",
 }
 """Help line shown to a person at a terminal, by verb."""
-MARK_STYLES: Mapping[str, ColourStyle] = {"~": "message", "?": "dim", "=": "dim"}
+MARK_STYLES: Mapping[str, LineStyle] = {"~": "message", "?": "dim", "=": "dim"}
 """Style of a dialog's result line, by its mark; lines of the screen itself are not coloured."""
 
 
@@ -103,11 +103,12 @@ async def play_script(args: Namespace, script: Path, container: Container, sessi
 def _report_differences(dialog: Dialog, played: str) -> int:
     expected = [line.rstrip() for line in dialog.lines]
     diff = list(unified_diff(expected, played.splitlines(), dialog.name, "played", lineterm=""))
+    report = StyledOutput.for_stream(sys.stderr, os.environ)
     if not diff:
         message = f"{dialog.name}: passes, {len(dialog.steps)} lines done and all of it came as written"
-        print(Colours.for_stream(sys.stderr, os.environ).paint(message, "message"), file=sys.stderr)
+        report.print_line(message, "message")
         return 0
-    print("\n" + Colours.for_stream(sys.stderr, os.environ).paint_diff(diff), file=sys.stderr)
+    report.print_diff(["", *diff])
     return 1
 
 
@@ -159,7 +160,7 @@ class TerminalPhone:
     def __init__(self, player: Player, menu: Menu, verb: str, keys: TerminalInput) -> None:
         self._player, self._menu, self._verb, self._input = player, menu, verb, keys
         self._screen = ""
-        self._colours = Colours.for_stream(sys.stdout, os.environ)
+        self._display = StyledOutput.for_stream(sys.stdout, os.environ)
         self.dialog_lines: list[str] = []
 
     def on_turn(self, turn: TurnEvent) -> None:
@@ -168,8 +169,8 @@ class TerminalPhone:
 
     async def converse(self, address: str) -> None:
         """Read and perform input until the conversation or the input ends."""
-        if self._input.history:
-            print(self._colours.paint(VERB_HINTS[self._verb].format(address), "dim"))
+        if self._input.is_terminal:
+            self._display.print_line(VERB_HINTS[self._verb].format(address), "dim")
         over = self._verb != "text" and await self._perform(self._verb, address)
         while not over:
             line = await self._input.read_line()
@@ -194,23 +195,21 @@ class TerminalPhone:
         masked = argument.replace(self._player.last_code, "{code}") if self._player.last_code else argument
         self.dialog_lines += [f"{verb} {masked}".rstrip(), *(f"{INDENT}{line}" for line in results)]
         for line in results:
-            print(self._format_line(line), flush=True)
+            self._print_result(line)
         self._print_size(results)
         return "= end" in results
 
     async def _hang_up(self) -> None:
-        if self._input.history:
-            print()  # Ctrl-D leaves the cursor after the prompt
         if self._verb != "text":
             await self._player.perform("hang", "up")
             self.dialog_lines.append("hang up")
 
-    def _format_line(self, line: str) -> str:
-        """Return a result line as it is printed; one-time codes are shown in clear."""
+    def _print_result(self, line: str) -> None:
+        """Print a result line; one-time codes are shown in clear."""
         mark, _, text = line.replace("{code}", self._player.last_code).partition(" ")
-        if mark == "|":
-            return text
-        return self._colours.paint(_format_message(text) if mark == "~" else f"({text})", MARK_STYLES[mark])
+        if mark != "|":
+            text = _format_message(text) if mark == "~" else f"({text})"
+        self._display.print_line(text, MARK_STYLES.get(mark))
 
     def _print_size(self, results: Sequence[str]) -> None:
         """Print how much of the channel's limit the screen used; nothing on a call."""
@@ -221,7 +220,7 @@ class TerminalPhone:
         budget = SURFACES["sms" if self._verb == "text" else "ussd"].budget
         limit, unit = (budget.gsm7, "septets") if size.alphabet == "gsm7" else (budget.ucs2, "UCS-2 units")
         summary = f"({len(text)} characters, {size.units} of {limit} {unit})"
-        print(self._colours.paint(summary, "dim"), flush=True)
+        self._display.print_line(summary, "dim")
 
 
 def _format_message(text: str) -> str:

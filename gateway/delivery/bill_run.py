@@ -24,6 +24,8 @@ class BillRunProgress:
 
     bills: int = 0
     """Bills read."""
+    expected_bills: int | None = None
+    """Bills of the cycle, where the backend counts them."""
     enqueued_count: int = 0
     """Notices added to the outbox."""
     known_count: int = 0
@@ -57,6 +59,7 @@ class BillRunProgress:
     def count_page(self, page: CyclePage) -> None:
         """Count the bills of a page and keep the names of those that cannot be used."""
         self.bills += len(page) + len(page.rejected) + page.without_holder
+        self.expected_bills = page.expected_bills and max(page.expected_bills, self.bills)
         self.without_holder += page.without_holder
         self.rejected_count += len(page.rejected)
         self.rejected += page.rejected[: MAX_LISTED_REJECTIONS - len(self.rejected)]

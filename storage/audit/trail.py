@@ -6,14 +6,14 @@ not detected; any later deletion is. Truncation at the end shows in the last seq
 head), which `dialtree audit verify` prints to be noted elsewhere.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from json.encoder import encode_basestring
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, text, update
+from sqlalchemy import Connection, Select, bindparam, func, insert, select, text, update
 
 from flows.domain.records import AuditEntry, Secret
 from storage.crypto import derive_key, keyed_hash
@@ -68,6 +68,7 @@ UPDATE_CHAIN_BULK = bulk.build_statement(
 SELECT_CHAINED_AFTER = (
     select(audit).where(audit.c.seq > bindparam("after")).order_by(audit.c.seq).limit(PAGE_ROWS)
 )
+COUNT_CHAINED = select(func.count()).select_from(audit).where(audit.c.seq.is_not(None))
 COUNT_UNCHAINED = select(func.count()).select_from(audit).where(audit.c.seq.is_(None))
 
 
@@ -144,15 +145,24 @@ class SqlAuditChain:
             count += chained
         return count
 
-    async def verify_chain(self, now: datetime) -> ChainVerification:
-        """Verify the whole chain and return its faults; there are none when no entry was changed."""
+    async def verify_chain(
+        self, now: datetime, on_progress: Callable[[int, int], None] = lambda done, total: None
+    ) -> ChainVerification:
+        """Verify the whole chain and return its faults; there are none when no entry was changed.
+
+        `on_progress` is called after every page, with the lines verified and the lines in all.
+        """
         lines, seq, before, faults = 0, 0, b"", list[str]()
+        total, waiting = await self._count_entries(COUNT_CHAINED), await self._count_entries(COUNT_UNCHAINED)
         while rows := await self._chained_after(seq):
             for row in rows:
                 faults += self._entry_faults(row, seq, before, now)
                 lines, seq, before = lines + 1, row.seq, row.hash
-        waiting = await self._database.read(lambda c: int(c.execute(COUNT_UNCHAINED).scalar_one()))
+            on_progress(lines, max(lines, total))
         return ChainVerification(lines, waiting, f"{seq} {before.hex()}", tuple(faults))
+
+    async def _count_entries(self, statement: Select[int]) -> int:
+        return await self._database.read(lambda connection: int(connection.execute(statement).scalar_one()))
 
     async def _chained_after(self, after_seq: int) -> Sequence[Any]:
         return await self._database.read(lambda c: c.execute(SELECT_CHAINED_AFTER, {"after": after_seq}).all())

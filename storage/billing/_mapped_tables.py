@@ -6,7 +6,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, column, select, table
+from sqlalchemy import ColumnElement, Select, column, func, select, table
 
 REQUIRED_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "subscribers": ("id", "msisdn", "account", "since"),
@@ -61,6 +61,10 @@ class MappedTable:
     def select_all(self) -> Select[Any]:
         """Select every mapped column, labelled with our name."""
         return select(*(each.label(ours) for ours, each in self.columns.items())).select_from(self._table)
+
+    def count_rows(self) -> Select[Any]:
+        """Select the number of rows."""
+        return select(func.count()).select_from(self._table)
 
     def select_sample(self, column_name: str) -> Select[Any]:
         """Select one value of a column, to learn the type of its keys."""

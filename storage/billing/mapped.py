@@ -164,12 +164,13 @@ class MappedBilling:
         columns = self._bills_table.columns
         days = columns["issued"].between(first, min(last, self._context.today()))
         query = self._bills_table.select_all().where(days).order_by(columns["id"]).limit(PAGE_SIZE)
+        ((expected,),) = await self._fetch_rows(self._bills_table.count_rows().where(days))
         rows = await self._fetch_rows(query)
         while rows:
             records = [self._bills_table.with_defaults(row) for row in rows]
             bills, rejected = parse_records(records, self._parse_published_bill, lambda row: str(row["id"]))
             page = await CycleReader().pair_with_holders(bills, await self._holder_finder(records))
-            yield CyclePage(page, (*rejected, *page.rejected), page.without_holder)
+            yield CyclePage(page, (*rejected, *page.rejected), page.without_holder, expected)
             rows = await self._fetch_rows(query.where(columns["id"] > records[-1]["id"]))
 
     async def get_account_holder(self, account: str) -> Subscriber:

@@ -89,13 +89,14 @@ SELECT_DOCUMENT = select(documents.c.data, documents.c.sha256, documents.c.forma
 )
 
 
+_IN_CYCLE = (
+    bills.c.operator == bindparam("operator"),
+    bills.c.issued.between(bindparam("first"), bindparam("last")),
+)
+COUNT_CYCLE = select(func.count()).select_from(bills).where(*_IN_CYCLE)
 SELECT_CYCLE_PAGE = (
     select(*_BILL_COLUMNS)
-    .where(
-        bills.c.operator == bindparam("operator"),
-        bills.c.issued.between(bindparam("first"), bindparam("last")),
-        bills.c.id > bindparam("after"),
-    )
+    .where(*_IN_CYCLE, bills.c.id > bindparam("after"))
     .order_by(bills.c.id)
     .limit(bindparam("most", type_=lines.c.id.type))
 )
@@ -192,16 +193,16 @@ class SqlBilling:
     async def list_issued_bills(self, first: date, last: date) -> AsyncIterator[CyclePage]:
         """Iterate over the bills of these days with their holders, by bill id, one page in memory."""
         today, after = self._today(), ""
-        while rows := await self._fetch_rows(
-            SELECT_CYCLE_PAGE, first=first, last=min(last, today), after=after, most=PAGE_SIZE
-        ):
+        days = {"first": first, "last": min(last, today)}
+        ((expected,),) = await self._fetch_rows(COUNT_CYCLE, **days)
+        while rows := await self._fetch_rows(SELECT_CYCLE_PAGE, **days, after=after, most=PAGE_SIZE):
             page = [_to_bill(row, today, self._currency) for row in rows]
             after = page[-1].id
             holder_rows = await self._fetch_rows(SELECT_HOLDERS, accounts=[bill.account for bill in page])
             every = map(_to_subscriber, holder_rows)
             holders = {holder.account: holder for holder in every if holder.since <= today}
             pairs = [(bill, holders[bill.account]) for bill in page if bill.account in holders]
-            yield CyclePage(pairs, without_holder=len(page) - len(pairs))
+            yield CyclePage(pairs, (), len(page) - len(pairs), expected)
 
     async def get_account_holder(self, account: str) -> Subscriber:
         """Return the subscriber who is notified of this account's bills; NotFound when there is none."""

@@ -4,7 +4,7 @@ Bills belong to the operator and are not touched. Consents and the audit trail a
 for as long as it may have to be proved who agreed to what.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, or_, select, update
@@ -31,9 +31,16 @@ class SqlPrivacy:
         self._audit_writer, self._number_owners = AuditWriter(secret), NumberOwners(secret)
         self._cipher = AeadCipher(secret, KEY_PURPOSE)
 
-    async def export(self, subject: DataSubject) -> dict[str, Any]:
-        """Return all data stored about a line, by table, without secrets."""
-        return await self._database.read(lambda connection: self._export_tables(connection, subject))
+    async def export(
+        self, subject: DataSubject, on_progress: Callable[[int, int], None] = lambda done, total: None
+    ) -> dict[str, Any]:
+        """Return all data stored about a line, by table, without secrets.
+
+        `on_progress` is called after every table, with the tables read and the tables in all.
+        """
+        return await self._database.read(
+            lambda connection: self._export_tables(connection, subject, on_progress)
+        )
 
     async def erase(
         self, subject: DataSubject, key_prefixes: Sequence[str], *, confirmed: bool
@@ -47,14 +54,19 @@ class SqlPrivacy:
             lambda connection: self._erase_rows(connection, subject, key_prefixes, confirmed=confirmed)
         )
 
-    def _export_tables(self, connection: Connection, subject: DataSubject) -> dict[str, Any]:
-        keys = self._number_owners.line_keys(subject)
-        export: dict[str, Any] = {
-            each.name: export_rows(connection, each, subject.operator, keys) for each in searchable_tables(keys)
-        }
+    def _export_tables(
+        self, connection: Connection, subject: DataSubject, on_progress: Callable[[int, int], None]
+    ) -> dict[str, Any]:
+        keys, export = self._number_owners.line_keys(subject), dict[str, Any]()
+        tables = list(searchable_tables(keys))
+        for each in tables:
+            export[each.name] = export_rows(connection, each, subject.operator, keys)
+            on_progress(len(export), len(tables) + 1)
         where, parameters = self._message_filter(connection, subject, ())
         messages = connection.execute(select(outbox).where(where).order_by(outbox.c.id), parameters)
-        return export | {"messages": [self._exported_message(row) for row in messages]}
+        export["messages"] = [self._exported_message(row) for row in messages]
+        on_progress(len(export), len(export))
+        return export
 
     def _erase_rows(
         self, connection: Connection, subject: DataSubject, key_prefixes: Sequence[str], *, confirmed: bool

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from flows.domain.failures import Failure
+from gateway.cli.progress import ReportProgress, show_progress
 from tests.support.faults.delivery_history import HistoryVerdict
 from tests.support.faults.gateway_processes import GatewayProcess, run_launcher
 from tests.support.faults.harness import FaultHarness, open_harness
@@ -41,13 +42,14 @@ class SoakRun:
     def __post_init__(self) -> None:
         self.random_source = random.Random(self.seed)
 
-    async def run(self) -> HistoryVerdict:
+    async def run(self, on_progress: ReportProgress = lambda done, total: None) -> HistoryVerdict:
         """Kill the given number of times, let the last workers finish, and return the history check."""
         self.workers = [self.harness.start_process() for _ in range(WORKER_COUNT)]
         for number in range(self.kill_count):
             until = time.monotonic() + self.random_source.uniform(*KILL_INTERVAL_SECONDS)
             await self._commit_notices(number, until)
             await self._kill_one()
+            on_progress(number + 1, self.kill_count)
         return await self.harness.wait_until_settled(60)
 
     async def _commit_notices(self, number: int, until: float) -> None:
@@ -86,7 +88,8 @@ async def run_soak(url: str, args: argparse.Namespace, server: PostgresServer | 
     """Run a soak on an empty database, with a launcher of its own."""
     with run_launcher() as launcher:
         async with open_harness(launcher, url, deduplicates=not args.incapable) as harness:
-            return await SoakRun(harness, args.kills, args.seed, server).run()
+            with show_progress("soak", "kills") as report:
+                return await SoakRun(harness, args.kills, args.seed, server).run(report)
 
 
 def main() -> int:

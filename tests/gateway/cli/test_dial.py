@@ -21,6 +21,7 @@ from gateway.dialogs.format import DialogError
 from gateway.publishing import pack_compiler
 
 ARROW_UP, END_OF_INPUT = "\x1b[A", "\x04"
+DIM, CYAN, RED, GREEN = (f"\x1b[0;{code}m" for code in ("2", "36", "31", "32"))
 TIMEOUT_SECONDS = 60.0
 
 
@@ -87,6 +88,8 @@ class TerminalSession:
 @pytest.fixture
 def terminal(tmp_path: Path) -> Iterator[TerminalSession]:
     environ = {**os.environ, "TERM": "xterm", "XDG_STATE_HOME": str(tmp_path / "state")}
+    environ["PYTHONPATH"] = str(Path(__file__).parents[3])
+    environ["PROMPT_TOOLKIT_NO_CPR"] = "1"  # this terminal does not say where its cursor is
     environ.pop("NO_COLOR", None)
     opened = TerminalSession(tmp_path, environ)
     yield opened
@@ -99,7 +102,7 @@ def terminal(tmp_path: Path) -> Iterator[TerminalSession]:
 
 def test_arrows_colours_and_a_clean_end(terminal: TerminalSession) -> None:
     terminal.start_dial("*100#", "--language", "en")
-    terminal.wait_for_text("\x1b[2m(")
+    terminal.wait_for_text(f"{DIM}(")
     terminal.wait_for_text("0 Exit")
     terminal.type_keys("1\n", "1 Bill")
     terminal.type_keys(END_OF_INPUT, "\n")
@@ -108,7 +111,7 @@ def test_arrows_colours_and_a_clean_end(terminal: TerminalSession) -> None:
     terminal.start_dial("*100#", "--language", "en")
     before = termios.tcgetattr(terminal.file_descriptors[1])
     terminal.wait_for_text("0 Exit")
-    assert "\x1b[2m" not in terminal.screen_text
+    assert DIM not in terminal.screen_text
     terminal.type_keys(f"{ARROW_UP}\n", "1 Bill")
     terminal.wait_for_text("> ")
     assert terminal.child
@@ -135,8 +138,8 @@ def test_a_secret_is_never_in_the_history_and_what_was_saved_plays_again(termina
     (terminal.folder / "odd.dialog").write_text(saved.read_text().replace("For bills", "For purses"))
     terminal.start_dial("--script", "call.dialog", "odd.dialog")
     terminal.wait_for_text("call.dialog: passes")
-    terminal.wait_for_text("\x1b[31m-  | For purses")
-    terminal.wait_for_text("\x1b[32m+  | For bills")
+    terminal.wait_for_text(f"{RED}-  | For purses")
+    terminal.wait_for_text(f"{GREEN}+  | For bills")
     assert terminal.wait_for_exit() == 1
 
 
@@ -144,7 +147,7 @@ def test_a_texted_password_is_never_in_the_history(terminal: TerminalSession) ->
     terminal.start_dial("477", "--language", "en")
     terminal.wait_for_text("texting 477")
     terminal.type_keys("FACTURA\n", "of 306")
-    terminal.type_keys("ThankYou1\n", "\x1b[36msms to ...0101")
+    terminal.type_keys("ThankYou1\n", f"{CYAN}sms to ...0101")
     terminal.type_keys(END_OF_INPUT, "\n")
     assert terminal.wait_for_exit() == 0
     assert terminal.read_history == "FACTURA\n"

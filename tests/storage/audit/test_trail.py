@@ -1,15 +1,19 @@
-"""Audit lines: the fast serialiser writes what `json` writes, so that old lines verify."""
+"""Audit trail: its lines are serialised as `json` does it, and a change of any of them shows."""
 
 import json
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import text
 
-from flows.domain.records import Secret
-from storage.audit.trail import AuditWriter
+from flows.domain.records import AuditEntry, Secret
+from storage.audit.trail import AuditWriter, SqlAuditChain
 from storage.crypto import derive_key, keyed_hash
+from storage.sql.engine import Database
+from tests.support.databases import NOW, SECRET
 
 KEY = derive_key(Secret("a secret of the test"), "audit")
+ANA = "+40740000101"
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
@@ -20,3 +24,35 @@ def test_an_audit_line_is_serialised_as_json_does(word: str) -> None:
     words = ["orange-ro", "f" * 32, "sms", "deliver", word, "sent", "n1"]
     line = json.dumps(["2026-03-01T12:00:00.000000+00:00", *words], ensure_ascii=False)
     assert AuditWriter(Secret("a secret of the test")).entry_mac(AT, words) == keyed_hash(KEY, "line", line)
+
+
+async def write_chain(database: Database, lines: int = 5) -> SqlAuditChain:
+    auditor = AuditWriter(SECRET)
+    deeds = [AuditEntry("orange-ro", ANA, f"invoice.{n}", NOW, "ussd", f"b-{n}") for n in range(lines)]
+    await database.write(lambda connection: auditor.append_entries(connection, deeds))
+    audit = SqlAuditChain(database, auditor)
+    assert await audit.chain_entries() >= lines
+    return audit
+
+
+async def test_an_untampered_audit_trail_verifies(database: Database) -> None:
+    steps = list[tuple[int, int]]()
+    chain = await write_chain(database)
+    verdict = await chain.verify_chain(NOW, lambda done, total: steps.append((done, total)))
+    assert (verdict.chained_count, verdict.unchained_count, verdict.faults) == (5, 0, ())
+    assert steps == [(5, 5)]
+
+
+@pytest.mark.parametrize(
+    ("statement", "fault"),
+    [
+        ("UPDATE audit SET outcome = 'none' WHERE seq = 3", "line 3: altered"),
+        ("DELETE FROM audit WHERE seq = 3", "line 4: lines before it are missing"),
+        ("DELETE FROM audit WHERE seq = 1", "line 2: the lines before are missing"),
+        ("UPDATE audit SET seq = 30 WHERE seq = 3", "line 4: lines before it are missing"),
+    ],
+)
+async def test_a_tampered_audit_trail_shows_where(statement: str, fault: str, database: Database) -> None:
+    audit = await write_chain(database)
+    await database.write(lambda connection: connection.execute(text(statement)).close())
+    assert fault in (await audit.verify_chain(NOW)).faults
