@@ -6,12 +6,12 @@ from datetime import date, datetime
 from typing import Literal, Protocol, runtime_checkable
 
 from flows.domain.bill_cycle import CyclePage
+from flows.domain.bill_delivery import BillDestination
 from flows.domain.records import (
     AuditEntry,
     Bill,
     BillDocument,
     BillLine,
-    BillMedia,
     Capability,
     ChangeSet,
     ClaimedMessage,
@@ -57,11 +57,18 @@ class Billing(Protocol):
     async def list_bill_lines(self, account: str, bill_id: str) -> Sequence[BillLine]:
         """Return the bill's charge lines by rubric and user."""
 
-    async def get_media(self, account: str) -> BillMedia:
-        """Return how bills are delivered to this account today: on paper or by e-mail."""
+    async def get_media(self, account: str) -> BillDestination:
+        """Return how bills are delivered to this account today, and its e-mail address if billing has one."""
 
-    async def set_media(self, account: str, media: BillMedia) -> bool:
-        """Switch bill delivery to paper or e-mail; False when it was set already. Idempotent."""
+    async def set_media(self, account: str, destination: BillDestination) -> bool:
+        """Deliver bills there from the next one on; False when it was so already. Idempotent.
+
+        True means that billing was asked afterwards and has it so. NotEligible: it does not take this address
+        or cannot be changed; Slow: it accepted the change and has not made it yet; Down: it did not keep it.
+        """
+
+    async def set_postal_address(self, account: str, address: str) -> bool:
+        """Send paper bills to this address (one line of text) from the next one on, as `set_media` does."""
 
     async def list_entries(self, account: str, what: EntryType, limit: int) -> Sequence[UsageEntry]:
         """Return usage records or purchases, newest first; needs the capability of that name."""

@@ -5,7 +5,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
-BillMedia = Literal["paper", "email"]
 LineKind = Literal["mobile", "fixed", "internet", "data_key"]
 BillState = Literal["due", "part", "overdue", "paid", "credit", "cancelled"]
 LinkPurpose = Literal["address", "mailbox", "email", "bill", "file"]

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from flows.domain.actions import ActionRequest, Outcome, define_action
+from flows.domain.bill_delivery import BillDestination
 from flows.services.bill_media import switch_media
 from menus.model.facts import Text
 
@@ -11,7 +12,7 @@ LINK_LIFETIME = timedelta(hours=72)
 
 async def revert_to_paper(request: ActionRequest) -> Outcome:
     """Switch to paper bills to the address on file and withdraw the e-bill consent (R14)."""
-    return await switch_media(request, "paper", "paper")
+    return await switch_media(request, BillDestination("paper"), "paper")
 
 
 async def send_address_link(request: ActionRequest) -> Outcome:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from flows.domain.actions import ActionRequest, Outcome, define_action
+from flows.domain.bill_delivery import BillDestination
 from flows.domain.records import CodeRequest, Consent, Preference, Registration, Secret, Subscriber
 from flows.services.email_validation import build_validation, key_suffix
 from menus.model.facts import Email, Fact, Facts, PhoneNumber, Rows, Text, TextRef
@@ -16,8 +17,9 @@ async def begin_registration(request: ActionRequest) -> Outcome:
     """Store the registration of a proved line and list the known e-mail addresses (T7)."""
     subscriber = request.require_subscriber()
     preference = await request.ports.ledger.get_preference(subscriber.operator, subscriber.id)
-    is_done = (
-        preference.email_validated and await request.ports.billing.get_media(subscriber.account) == "email"
+    wanted = BillDestination("email", preference.email)
+    is_done = preference.email_validated and wanted.is_met_by(
+        await request.ports.billing.get_media(subscriber.account)
     )
     addresses = tuple(dict.fromkeys(filter(None, (preference.email, subscriber.email))))
     outcome = "already" if is_done else "pick" if addresses else "none"
@@ -37,7 +39,7 @@ async def choose_address(request: ActionRequest) -> Outcome:
     preference = await request.ports.ledger.get_preference(subscriber.operator, subscriber.id)
     if not (preference.email_validated and preference.email == address):
         return await _send_validation(request, (_new_registration(request, subscriber),), address)
-    await request.ports.billing.set_media(subscriber.account, "email")
+    await request.ports.billing.set_media(subscriber.account, BillDestination("email", address))
     return Outcome(await request.ports.ledger.commit(request.build_change(consents=(_bill_consent(request),))))
 
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from flows.domain.actions import OperatorPorts
+from flows.domain.bill_delivery import BillDestination
 from flows.domain.failures import Down, Slow
 from flows.domain.ports import Billing
 from flows.domain.records import (
     Bill,
     BillDocument,
     BillLine,
-    BillMedia,
     Capability,
     EntryType,
     Subscriber,
@@ -52,13 +52,17 @@ class FaultyBilling:
         """Return the lines of a bill."""
         return await self._with_fault(self.inner.list_bill_lines(account, bill_id))
 
-    async def get_media(self, account: str) -> BillMedia:
+    async def get_media(self, account: str) -> BillDestination:
         """Return how bills are delivered to the account."""
         return await self._with_fault(self.inner.get_media(account))
 
-    async def set_media(self, account: str, media: BillMedia) -> bool:
+    async def set_media(self, account: str, destination: BillDestination) -> bool:
         """Request paper or e-mail bills."""
-        return await self._with_fault(self.inner.set_media(account, media))
+        return await self._with_fault(self.inner.set_media(account, destination))
+
+    async def set_postal_address(self, account: str, address: str) -> bool:
+        """Request paper bills to an address."""
+        return await self._with_fault(self.inner.set_postal_address(account, address))
 
     @property
     def capabilities(self) -> Collection[Capability]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from flows.domain.bill_delivery import BillDestination
 from flows.domain.records import AuditEntry, ChangeSet, MagicLink, Preference, Secret
 from gateway.pages import magic_links, responses
 from gateway.pages.csrf import CsrfTokens
@@ -66,4 +67,5 @@ async def _switch_to_email(request: PageRequest, link: MagicLink) -> None:
     """Switch bills to e-mail where the link ends a registration (T8, T9)."""
     registration = await request.ports.ledger.find_registration(link.operator, link.subscription)
     if registration:
-        await request.ports.billing.set_media(registration.account, "email")
+        destination = BillDestination("email", link.value)
+        await request.ports.billing.set_media(registration.account, destination)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from flows.domain.bill_delivery import BillDestination
 from flows.domain.failures import NotFound
 from flows.domain.records import AuditEntry, ChangeSet, Consent, MagicLink, Preference, Secret
 from gateway.pages import magic_links
@@ -68,7 +69,7 @@ class AddressForm:
 async def _switch_to_paper(request: PageRequest, link: MagicLink) -> bool:
     """Ask billing for paper, harmless to repeat; False when the account no longer exists."""
     try:
-        await request.ports.billing.set_media(link.value, "paper")
+        await request.ports.billing.set_media(link.value, BillDestination("paper"))
     except NotFound:
         return False
     return True

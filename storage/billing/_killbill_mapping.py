@@ -5,8 +5,9 @@ from datetime import UTC, date, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any, get_args
 
+from flows.domain.bill_delivery import BillMedia
 from flows.domain.failures import InvalidRecord, NotFound
-from flows.domain.records import Bill, BillLine, BillMedia, LineKind, Subscriber
+from flows.domain.records import Bill, BillLine, LineKind, Subscriber
 from storage.billing._client.answer_fields import (
     clean_text,
     identifier_text,
@@ -153,6 +154,12 @@ def media_from_fields(fields: Sequence[Mapping[str, str]], field_name: str) -> B
     )
 
 
+def email_of_account(account: Mapping[str, Any]) -> str:
+    """Return an account's e-mail address; empty when it has none."""
+    email = clean_text(account.get("email"), 320)
+    return email if "@" in email else ""
+
+
 def ownership_claim(bundle: Mapping[str, Any], zone: tzinfo) -> OwnershipClaim[Mapping[str, Any]]:
     """Return what a bundle says about whose it is; one without a running base subscription has ended.
 
@@ -190,10 +197,7 @@ def parse_subscriber(
     line = _base_subscription(bundle)
     if line is None:
         raise NotFound
-    kind, email = (
-        kinds.get(clean_text(line.get("productName")), "mobile"),
-        clean_text(account.get("email"), 320),
-    )
+    kind = kinds.get(clean_text(line.get("productName")), "mobile")
     words = {each["name"]: each["value"] for each in fields}
     return Subscriber(
         id=require_identifier(bundle.get("bundleId"), "bundleId"),
@@ -205,7 +209,7 @@ def parse_subscriber(
         segment="business" if clean_text(account.get("company")) else "residential",
         language=clean_text(account.get("locale"))[:2].lower(),
         since=parse_day(line["startDate"], zone, "startDate"),
-        email=email if "@" in email else "",
+        email=email_of_account(account),
         email_validated=words.get("emailValidated") == "true",
         address=", ".join(filter(None, (clean_text(account.get(each)) for each in ADDRESS_FIELDS))),
         siret=words.get("siret", ""),

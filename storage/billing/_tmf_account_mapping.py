@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Literal, cast, get_args
 
+from flows.domain.bill_delivery import BillDestination, BillMedia
 from flows.domain.failures import NotFound
-from flows.domain.records import BillMedia, LineKind, Subscriber
+from flows.domain.records import LineKind, Subscriber
 from storage.billing._client.answer_fields import (
     as_object,
     clean_text,
@@ -31,15 +32,14 @@ PAPER_WORDS, ELECTRONIC_WORDS = (
 LINE_KINDS: tuple[LineKind, ...] = get_args(LineKind)
 UNREADABLE_CHANGE = datetime.max.replace(tzinfo=UTC)
 """Stands for a SIM change at a time nobody can read: codes are withheld, as after a change just now."""
+ADDRESS_PARTS = ("street1", "street2", "postCode", "city", "country")
+"""Parts of a postal address as it is read, in the order they are written in."""
 
 
-def account_media(account: Mapping[str, Any], names: Mapping[str, str]) -> BillMedia:
+def account_destination(account: Mapping[str, Any], names: Mapping[str, str]) -> BillDestination:
     """Return how bills reach an account: by e-mail when any of its media is electronic."""
-    return (
-        "email"
-        if any(match_medium(each, names) == "email" for each in presentation_media(account))
-        else "paper"
-    )
+    is_email = any(match_medium(each, names) == "email" for each in presentation_media(account))
+    return BillDestination("email" if is_email else "paper", _email_address(account)[0])
 
 
 def presentation_media(account: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -80,7 +80,7 @@ def parse_subscriber(
         since=parse_day(product.get("startDate"), zone, "startDate"),
         email=email,
         email_validated=is_validated,
-        address=_postal_address(account),
+        address=postal_address(account),
         sim_changed_at=_sim_change(words.get("simchangedat"), zone),
         siret=words.get("siret", ""),
     )
@@ -141,10 +141,11 @@ def _email_address(account: Mapping[str, Any]) -> tuple[str, bool]:
     return "", False
 
 
-def _postal_address(account: Mapping[str, Any]) -> str:
+def postal_address(account: Mapping[str, Any]) -> str:
+    """Return the first postal address as one line; empty when there is none."""
     for each in _contact_media(account):
         medium = as_object(each.get("characteristic"))
-        parts = [clean_text(medium.get(part)) for part in ("street1", "street2", "postCode", "city", "country")]
+        parts = [clean_text(medium.get(part)) for part in ADDRESS_PARTS]
         if parts[0]:
             return ", ".join(filter(None, parts))
     return ""

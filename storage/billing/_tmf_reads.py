@@ -1,4 +1,4 @@
-"""TM Forum requests: products, billing accounts, bills and rates, each read in full."""
+"""TM Forum requests: products, billing accounts, bills and rates read in full, and accounts changed."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
@@ -48,11 +48,21 @@ class TmfResourceReader:
 
     async def get_account(self, account: str) -> BssResource:
         """Return a billing account; NotFound when the answer is another account."""
-        resource = as_object((await self._client.get(self.account_path(account))).body)
-        if not resource:
+        return as_object((await self.read_account(account)).body)
+
+    async def read_account(self, account: str) -> JsonAnswer:
+        """Return the answer with a billing account and its version; NotFound when it is another account."""
+        answer = await self._client.get(self.account_path(account))
+        if not as_object(answer.body):
             raise field_error("billingAccount")
-        require_named(resource.get("id"), account, "billingAccount")
-        return resource
+        require_named(as_object(answer.body).get("id"), account, "billingAccount")
+        return answer
+
+    async def patch_account(self, account: str, patch: Mapping[str, object], seen: JsonAnswer) -> int:
+        """PATCH a billing account made from the answer `seen`; return the HTTP status."""
+        media_type = "application/json;charset=utf-8"
+        path = self.account_path(account)
+        return (await self._client.send("PATCH", path, patch, media_type, seen.entity_tag)).status
 
     async def get_bill(self, bill_id: str) -> JsonAnswer:
         """Return one bill, whosever it is."""

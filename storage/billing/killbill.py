@@ -12,12 +12,12 @@ from datetime import date
 from aiohttp import encode_basic_auth
 
 from flows.domain.bill_cycle import CyclePage, RejectedBill
+from flows.domain.bill_delivery import BillDestination
 from flows.domain.failures import Failure, NotFound, NotPublished
 from flows.domain.records import (
     Bill,
     BillDocument,
     BillLine,
-    BillMedia,
     Capability,
     EntryType,
     Secret,
@@ -41,8 +41,9 @@ from storage.billing._client.currency import CurrencyRule
 from storage.billing._client.cycle_pages import CycleReader, parse_records, reject_record
 from storage.billing._client.documents import ACCEPT_HEADER, BillAttachment, build_document
 from storage.billing._client.http import BssClient, ConnectionOptions, path_segment
-from storage.billing._client.ownership import OwnershipClaim, require_named, select_holder, select_owner
+from storage.billing._client.ownership import OwnershipClaim, select_holder, select_owner
 from storage.billing._client.paging import BssResource, gather_all, iterate_pages
+from storage.billing._killbill_accounts import KillBillAccounts
 from storage.billing.backend import BackendContext
 
 CREATED_BY = "dialtree"
@@ -81,6 +82,7 @@ class KillBillBilling:
 
     def __init__(self, client: BssClient, context: BackendContext, options: KillBillOptions) -> None:
         self._client, self._context, self._options = client, context, options
+        self._accounts = KillBillAccounts(client, options.media_field)
         self._currency = CurrencyRule(options.currency or context.currency, context.currency)
 
     async def get_subscriber(self, msisdn: str) -> Subscriber:
@@ -120,26 +122,17 @@ class KillBillBilling:
             invoice, self._options.rubrics, await self._numbers_by_bundle(account), self._currency
         )
 
-    async def get_media(self, account: str) -> BillMedia:
+    async def get_media(self, account: str) -> BillDestination:
         """Return how bills reach this account today, by its custom field."""
-        return _killbill_mapping.media_from_fields(
-            await self._custom_fields(account), self._options.media_field
-        )
+        return await self._accounts.get_destination(account)
 
-    async def set_media(self, account: str, media: BillMedia) -> bool:
-        """Set the account's custom field; False when it already has this value."""
-        fields, field_name = await self._custom_fields(account), self._options.media_field
-        if _killbill_mapping.media_from_fields(fields, field_name) == media:
-            return False
-        path = f"1.0/kb/accounts/{path_segment(account)}/customFields"
-        existing = next((each for each in fields if each["name"] == field_name), None)
-        if existing:
-            change = {"customFieldId": existing["id"], "name": field_name, "value": media}
-            await self._client.send("PUT", path, [change])
-        else:
-            new_field = {"objectType": "ACCOUNT", "name": field_name, "value": media}
-            await self._client.send("POST", path, [new_field])
-        return True
+    async def set_media(self, account: str, destination: BillDestination) -> bool:
+        """Set the account's e-mail address and its custom field; False when it already has these values."""
+        return await self._accounts.set_destination(account, destination)
+
+    async def set_postal_address(self, account: str, address: str) -> bool:
+        """Set the account's postal address; False when it already has this one."""
+        return await self._accounts.set_address(account, clean_text(address))
 
     async def list_entries(self, account: str, what: EntryType, limit: int) -> Sequence[UsageEntry]:
         """Raise NotFound: Kill Bill rolls usage up by unit and has no single calls."""
@@ -165,18 +158,6 @@ class KillBillBilling:
             for each in objects_in(bundles)
             if identifier_text(each.get("accountId")) == account
         }
-
-    async def _custom_fields(self, account: str) -> list[dict[str, str]]:
-        fields = (await self._client.get(f"1.0/kb/accounts/{path_segment(account)}/customFields")).body
-        return [
-            {
-                "id": identifier_text(each.get("customFieldId")),
-                "name": clean_text(each.get("name")),
-                "value": clean_text(each.get("value")),
-            }
-            for each in objects_in(fields)
-            if identifier_text(each.get("objectId")) == account
-        ]
 
     async def list_issued_bills(self, first: date, last: date) -> AsyncIterator[CyclePage]:
         """Iterate over the bills of these days with their holders.
@@ -244,9 +225,8 @@ class KillBillBilling:
 
     async def _fetch_subscriber(self, bundle: BssResource) -> Subscriber:
         account = _killbill_mapping.account_id_of(bundle)
-        holder = as_object((await self._client.get(f"1.0/kb/accounts/{path_segment(account)}")).body)
-        require_named(holder.get("accountId"), account, "account")
-        fields, kinds = await self._custom_fields(account), self._options.kinds
+        holder = await self._accounts.get_account(account)
+        fields, kinds = await self._accounts.list_fields(account), self._options.kinds
         return _killbill_mapping.parse_subscriber(
             bundle, holder, fields, kinds, self._context.operator, self._context.zone
         )

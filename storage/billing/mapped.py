@@ -10,12 +10,12 @@ from typing import Any, get_args
 from sqlalchemy import Connection, Select
 
 from flows.domain.bill_cycle import CyclePage
+from flows.domain.bill_delivery import BillDestination
 from flows.domain.failures import InvalidRecord, NotEligible, NotFound
 from flows.domain.records import (
     Bill,
     BillDocument,
     BillLine,
-    BillMedia,
     Capability,
     EntryType,
     LineKind,
@@ -139,16 +139,21 @@ class MappedBilling:
             if str(row["bill"]) == bill_id
         )
 
-    async def get_media(self, account: str) -> BillMedia:
+    async def get_media(self, account: str) -> BillDestination:
         """Return how bills reach this account today; NotFound for an unknown account."""
         rows = await self._find_rows(self._subscribers_table, "account", (account,))
         row = select_holder(map(self._ownership_claim, rows), account, self._context.today())
-        return "email" if str(row["media"]) == self._email_word else "paper"
+        is_email = str(row["media"]) == self._email_word
+        return BillDestination("email" if is_email else "paper", clean_text(row["email"], 320))
 
-    async def set_media(self, account: str, media: BillMedia) -> bool:
+    async def set_media(self, account: str, destination: BillDestination) -> bool:
         """Return False when it is already set, else raise NotEligible: these tables are read-only."""
-        if await self.get_media(account) == media:
+        if destination.is_met_by(await self.get_media(account)):
             return False
+        raise NotEligible("the billing tables of this operator are read-only")
+
+    async def set_postal_address(self, account: str, address: str) -> bool:
+        """Raise NotEligible: these tables are read-only."""
         raise NotEligible("the billing tables of this operator are read-only")
 
     async def list_entries(self, account: str, what: EntryType, limit: int) -> Sequence[UsageEntry]:

@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 import yaml
 
 from flows.domain.bill_cycle import CyclePage
+from flows.domain.bill_delivery import BillDestination
 from flows.domain.failures import NotFound
 from flows.domain.records import (
     Bill,
     BillDocument,
     BillLine,
-    BillMedia,
     Capability,
     EntryType,
     Subscriber,
@@ -73,18 +73,28 @@ class MemoryBilling:
             _to_record(BillLine, {**row, "id": str(place)}) for place, row in numbered if row["bill"] == bill_id
         ]
 
-    async def get_media(self, account: str) -> BillMedia:
+    async def get_media(self, account: str) -> BillDestination:
         """Return how bills reach this account today; NotFound for an unknown account."""
-        media: BillMedia = _first_row(self._rows.people, account=account)["media"]
-        return media
+        person = _first_row(self._rows.people, account=account)
+        return BillDestination(person["media"], person["email"])
 
-    async def set_media(self, account: str, media: BillMedia) -> bool:
-        """Set paper or e-mail; False when it is already set."""
-        if await self.get_media(account) == media:
+    async def set_media(self, account: str, destination: BillDestination) -> bool:
+        """Set paper or e-mail, and the address; False when it is already set."""
+        if destination.is_met_by(await self.get_media(account)):
             return False
+        email = {"email": destination.email, "email_validated": True} if destination.email else {}
+        return self._change_people(account, {"media": destination.media, **email})
+
+    async def set_postal_address(self, account: str, address: str) -> bool:
+        """Set the postal address; False when it is already set."""
+        if _first_row(self._rows.people, account=account)["address"] == address:
+            return False
+        return self._change_people(account, {"address": address})
+
+    def _change_people(self, account: str, values: RowMapping) -> bool:
         for person in self._rows.people:
             if person["account"] == account:
-                person["media"] = media
+                person.update(values)
         return True
 
     async def list_entries(self, account: str, what: EntryType, limit: int) -> Sequence[UsageEntry]:

@@ -6,15 +6,15 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, select, update
+from sqlalchemy import Connection, Select, Update, bindparam, func, select, update
 
 from flows.domain.bill_cycle import CyclePage
+from flows.domain.bill_delivery import BillDestination
 from flows.domain.failures import NotFound
 from flows.domain.records import (
     Bill,
     BillDocument,
     BillLine,
-    BillMedia,
     BillState,
     Capability,
     EntryType,
@@ -41,19 +41,18 @@ _OF_OPERATOR = subscribers.c.operator == bindparam("operator")
 SELECT_SUBSCRIBER = select(*_SUBSCRIBER_COLUMNS).where(
     _OF_OPERATOR, subscribers.c.msisdn == bindparam("msisdn")
 )
-_SELECT_EVERY_MEDIA = select(subscribers.c.media).where(
-    _OF_OPERATOR, subscribers.c.account == bindparam("account")
+SELECT_MEDIA = (
+    select(subscribers.c.media, subscribers.c.email, subscribers.c.address)
+    .where(_OF_OPERATOR, subscribers.c.account == bindparam("account"))
+    .order_by(subscribers.c.since, subscribers.c.id)
+    .limit(1)
 )
-SELECT_MEDIA = _SELECT_EVERY_MEDIA.limit(1)
-UPDATE_MEDIA = (
-    update(subscribers)
-    .where(
-        subscribers.c.operator == bindparam("here"),
-        subscribers.c.account == bindparam("whose"),
-        subscribers.c.media != bindparam("wanted"),
-    )
-    .values(media=bindparam("wanted"))
+_UPDATE_ACCOUNT = update(subscribers).where(
+    subscribers.c.operator == bindparam("here"), subscribers.c.account == bindparam("whose")
 )
+UPDATE_MEDIA = _UPDATE_ACCOUNT.values(media=bindparam("wanted"))
+UPDATE_MEDIA_AND_EMAIL = UPDATE_MEDIA.values(email=bindparam("to"), email_validated=True)
+UPDATE_ADDRESS = _UPDATE_ACCOUNT.values(address=bindparam("wanted"))
 _BILL_FIELDS = ("id", "number", "account", "issued", "due", "total", "tax", "remaining", "cancelled")
 _BILL_COLUMNS = [bills.c[name] for name in _BILL_FIELDS]
 _SELECT_ISSUED: Select[Any] = select(*_BILL_COLUMNS).where(
@@ -167,15 +166,30 @@ class SqlBilling:
         lines_of_bill = [_to_bill_line(row) for row in await self._fetch_rows(SELECT_LINES, bill=bill_id)]
         return CurrencyRule(rounding=self._currency).round_bill_lines(lines_of_bill)
 
-    async def get_media(self, account: str) -> BillMedia:
+    async def get_media(self, account: str) -> BillDestination:
         """Return how bills reach this account today; NotFound for an unknown account."""
-        return (await self._fetch_first_row(SELECT_MEDIA, account=account)).media  # type: ignore[no-any-return]
+        row = await self._fetch_first_row(SELECT_MEDIA, account=account)
+        return BillDestination(row.media, row.email)
 
-    async def set_media(self, account: str, media: BillMedia) -> bool:
-        """Set paper or e-mail; False when it is already set."""
-        await self.get_media(account)
-        values = {"here": self._operator, "whose": account, "wanted": media}
-        count = await self._database.write(lambda connection: connection.execute(UPDATE_MEDIA, values).rowcount)
+    async def set_media(self, account: str, destination: BillDestination) -> bool:
+        """Set paper or e-mail, and the address of all lines of the account; False when it is already set."""
+        if destination.is_met_by(await self.get_media(account)):
+            return False
+        statement = UPDATE_MEDIA_AND_EMAIL if destination.email else UPDATE_MEDIA
+        values = {"wanted": destination.media} | ({"to": destination.email} if destination.email else {})
+        return await self._update_account(statement, account, values)
+
+    async def set_postal_address(self, account: str, address: str) -> bool:
+        """Set the postal address of all lines of the account; False when it is already set."""
+        if (await self._fetch_first_row(SELECT_MEDIA, account=account)).address == address:
+            return False
+        return await self._update_account(UPDATE_ADDRESS, account, {"wanted": address})
+
+    async def _update_account(self, statement: Update, account: str, values: dict[str, str]) -> bool:
+        parameters = {"here": self._operator, "whose": account, **values}
+        count = await self._database.write(
+            lambda connection: connection.execute(statement, parameters).rowcount
+        )
         return bool(count)
 
     async def list_entries(self, account: str, what: EntryType, limit: int) -> Sequence[UsageEntry]:

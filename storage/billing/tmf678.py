@@ -1,24 +1,32 @@
 """TM Forum billing backend: TMF678 bills, TMF666 accounts, TMF637 products to find a number's holder."""
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import date
-from typing import cast, get_args
+from typing import Any, cast, get_args
 
 from flows.domain.bill_cycle import CyclePage
+from flows.domain.bill_delivery import BillDestination
 from flows.domain.failures import Failure, NotFound, NotPublished
 from flows.domain.records import (
     Bill,
     BillDocument,
     BillLine,
-    BillMedia,
     Capability,
     EntryType,
     Subscriber,
     UsageEntry,
 )
 from storage.billing import _tmf_account_mapping as accounts
+from storage.billing import _tmf_account_patches as patches
 from storage.billing import _tmf_mapping as tmf
-from storage.billing._client.answer_fields import as_object, identifier_text, parse_day, require_identifier
+from storage.billing._client.account_changes import change_account
+from storage.billing._client.answer_fields import (
+    as_object,
+    clean_text,
+    identifier_text,
+    parse_day,
+    require_identifier,
+)
 from storage.billing._client.backend_settings import parse_options
 from storage.billing._client.bill_order import usable_bills
 from storage.billing._client.body_reader import JsonAnswer
@@ -94,28 +102,46 @@ class TmForumBilling:
             for each in rates
         )
 
-    async def get_media(self, account: str) -> BillMedia:
+    async def get_media(self, account: str) -> BillDestination:
         """Return how bills reach this account today: TMF666 `billStructure.presentationMedia`."""
-        return accounts.account_media(await self._reads.get_account(account), self._options.media)
+        return accounts.account_destination(await self._reads.get_account(account), self._options.media)
 
-    async def set_media(self, account: str, media: BillMedia) -> bool:
-        """PATCH the account's presentation media, keeping other media; False when it already has this one."""
-        resource = await self._reads.get_account(account)
-        if accounts.account_media(resource, self._options.media) == media:
-            return False
-        names = self._options.media
-        others = [
-            each for each in accounts.presentation_media(resource) if not accounts.match_medium(each, names)
-        ]
-        wanted = {"name": names.get(media, media), "isRef": False}
-        structure = {**as_object(resource.get("billStructure")), "presentationMedia": [*others, wanted]}
-        # The TMF666 update schema requires these two, so they are sent back unchanged.
-        required = {part: resource[part] for part in ("name", "relatedParty") if part in resource}
-        change = {**required, "billStructure": structure}
-        await self._client.send(
-            "PATCH", self._reads.account_path(account), change, "application/json;charset=utf-8"
+    async def set_media(self, account: str, destination: BillDestination) -> bool:
+        """PATCH the account's presentation media and its e-mail contact; all else stays as it is."""
+        names, today = self._options.media, self._context.today()
+        return await self._patch_account(
+            account,
+            lambda found: destination.is_met_by(accounts.account_destination(found, names)),
+            lambda found: patches.media_patch(found, destination, names, today),
         )
-        return True
+
+    async def set_postal_address(self, account: str, address: str) -> bool:
+        """PATCH the account's postal contact; its other contacts stay as they are."""
+        wanted, today = clean_text(address), self._context.today()
+        return await self._patch_account(
+            account,
+            lambda found: accounts.postal_address(found) == wanted,
+            lambda found: patches.address_patch(found, wanted, today),
+        )
+
+    async def _patch_account(
+        self,
+        account: str,
+        is_as_wanted: Callable[[BssResource], bool],
+        build_patch: Callable[[BssResource], Mapping[str, Any]],
+    ) -> bool:
+        """Patch the account as it is now, and nothing that somebody else has changed meanwhile (`If-Match`)."""
+        answer = JsonAnswer({})
+
+        async def is_met() -> bool:
+            nonlocal answer
+            answer = await self._reads.read_account(account)
+            return is_as_wanted(as_object(answer.body))
+
+        async def send_patch() -> int:
+            return await self._reads.patch_account(account, build_patch(as_object(answer.body)), answer)
+
+        return await change_account(is_met, send_patch)
 
     async def list_entries(self, account: str, what: EntryType, limit: int) -> Sequence[UsageEntry]:
         """Return usage or purchases that are on no bill yet, newest first: the rates not billed."""

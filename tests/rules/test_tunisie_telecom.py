@@ -192,7 +192,7 @@ async def test_T8_T9_bills_come_by_email_once_the_link_is_opened_on_the_web(sand
         status = await page_server.phone.send_text(AMINE, "85000", "ETAT")
         assert "98***101 active" in status.lines
         billing = sandbox.container.operators[sandbox.operator].billing
-        assert await billing.get_media(AMINE.removeprefix("+")) == "email"
+        assert (await billing.get_media(AMINE.removeprefix("+"))).media == "email"
 
 
 async def test_T9_every_line_registered_from_a_phone_is_listed_on_ussd(dialog_runs: DialogRuns) -> None:

@@ -26,6 +26,8 @@ class BssRecords:
     """Returns a response to send instead; None lets the request through."""
     faults: set[str] = field(default_factory=set)
     """Names of the fault modes that are on (`fault_modes.BSS_FAULTS`)."""
+    accepted: list[tuple[BssRow, BssRow]] = field(default_factory=list, repr=False)
+    """Changes of people that were accepted and are not made yet, as person and new values."""
     requests: list[tuple[str, str]] = field(default_factory=list, repr=False)
     """Method and path of every request."""
 
@@ -39,6 +41,17 @@ class BssRecords:
     def thaw(self) -> None:
         """Answer the waiting requests and continue."""
         self.resumed_event.set()
+
+    def change_person(self, person: BssRow, values: BssRow) -> None:
+        """Change the columns of every line of a person's account."""
+        for each in self.rows.people:
+            if each["account"] == person["account"]:
+                each.update(values)
+
+    def apply_accepted(self) -> None:
+        """Make the changes that were only accepted so far."""
+        while self.accepted:
+            self.change_person(*self.accepted.pop(0))
 
     def find_person(self, account: str) -> BssRow | None:
         """Return the person who holds an account."""
@@ -99,3 +112,13 @@ class BssRecords:
 def json_number(amount: Decimal) -> float:
     """Return an amount as a JSON number, as such servers write it."""
     return float(amount)
+
+
+def split_proportionally(whole: Decimal, parts: list[Decimal], unit: Decimal) -> list[Decimal]:
+    """Divide `whole` in proportion to the parts, rounded to `unit` so that the sum is exact."""
+    total, assigned = sum(parts, Decimal(0)), Decimal(0)
+    results = []
+    for part in parts[:-1]:
+        results.append((whole * part / total).quantize(unit))
+        assigned += results[-1]
+    return [*results, whole - assigned] if parts else []

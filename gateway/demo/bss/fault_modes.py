@@ -19,6 +19,11 @@ BssFault = Literal[
     "empty_204",
     "ended_first",
     "two_owners",
+    "edit_conflict",
+    "accepts_later",
+    "refuses_change",
+    "loses_contact",
+    "lost_answer",
 ]
 BSS_FAULTS: tuple[BssFault, ...] = get_args(BssFault)
 """Names of the modes.
@@ -29,6 +34,11 @@ BSS_FAULTS: tuple[BssFault, ...] = get_args(BssFault)
 `past_end_404`, `past_end_416`: the answer behind the last page. `empty_204`: an empty list has no body.
 `ended_first`: an ended subscription of the number, another account's, is listed first.
 `two_owners`: that subscription goes on, too.
+`edit_conflict`: the first change of an account is refused, as another came first (TMF666: 412 by its version).
+`accepts_later`: a change is answered with 202 and made when `BssRecords.apply_accepted` is called.
+`refuses_change`: an e-mail or postal address is answered with 400.
+`loses_contact`: a change is answered with success, and its addresses are dropped.
+`lost_answer`: a change is made, and the connection breaks before the answer.
 """
 PUBLISHED_TMF_HABITS: frozenset[str] = frozenset({"no_count", "no_sort"})
 """What TMF630 leaves to the server, and the reference implementations leave out."""
@@ -54,6 +64,31 @@ def _count_headers(faults: set[str], total: int, listed: int) -> dict[str, str]:
         "X-Total-Count": str(listed if "page_count" in faults else total),
         "X-Result-Count": str(listed),
     }
+
+
+def change_response(
+    request: web.Request, records: BssRecords, person: BssRow, values: BssRow, done: web.Response
+) -> web.StreamResponse:
+    """Make a change of an account as the records' faults have it; `done` is the answer of one that works."""
+    faults = records.faults
+    if "edit_conflict" in faults:
+        faults.discard("edit_conflict")
+        return web.Response(status=409)
+    if "refuses_change" in faults and values.keys() & CONTACT_COLUMNS:
+        return web.Response(status=400)
+    if "loses_contact" in faults:
+        values = {name: value for name, value in values.items() if name not in CONTACT_COLUMNS}
+    if "accepts_later" in faults:
+        records.accepted.append((person, values))
+        return web.Response(status=202)
+    records.change_person(person, values)
+    if "lost_answer" in faults and request.transport is not None:
+        request.transport.close()
+    return done
+
+
+CONTACT_COLUMNS = frozenset({"email", "email_validated", "address", "address1", "address2"})
+"""Columns of a person that are addresses."""
 
 
 def former_owners(records: BssRecords, people: Sequence[BssRow]) -> list[BssRow]:

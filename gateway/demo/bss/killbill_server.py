@@ -10,11 +10,16 @@ from typing import Any
 from aiohttp import web
 
 from gateway.demo.bss import fault_modes
-from gateway.demo.bss.data import BssRecords, BssRow, json_number
+from gateway.demo.bss.data import BssRecords, BssRow, json_number, split_proportionally
 
 ITEM_TYPES = {"subscriptions": "RECURRING", "options": "RECURRING", "communications": "USAGE"}
 UUID_NAMESPACE = uuid.UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")
 LOCALES = {"ro": "ro_RO", "en": "en_GB", "fr": "fr_FR", "ar": "ar_TN"}
+FIELD_COLUMNS = {"presentationMedia": "media", "emailValidated": "email_validated"}
+"""Columns of a person by the account's custom field."""
+MAX_CHARS = {"email": 128, "address1": 100, "address2": 100, "city": 50, "postalCode": 16}
+"""Characters the account's columns hold."""
+ADDRESS_LINES = ("address1", "address2")
 KillBillHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -40,6 +45,7 @@ class KillBillBss:
             [
                 web.get("/1.0/kb/bundles", self._require_credentials(self._find_bundles)),
                 web.get(account, self._require_credentials(self._get_account)),
+                web.put(account, self._require_credentials(self._change_account)),
                 web.get(f"{account}/bundles", self._require_credentials(self._account_bundles)),
                 web.get(f"{account}/invoices", self._require_credentials(self._list_invoices)),
                 web.get(f"{account}/customFields", self._require_credentials(self._list_fields)),
@@ -159,12 +165,24 @@ class KillBillBss:
         person, fields = self._find_person(request), await request.json()
         if person is None:
             return web.json_response({"message": "no such account"}, status=404)
-        for each in fields:
-            person["media"] = each["value"]
-        if request.method == "PUT":
-            return web.Response(status=204)
+        values = {FIELD_COLUMNS[each["name"]]: each["value"] for each in fields}
+        if "email_validated" in values:
+            values["email_validated"] = values["email_validated"] == "true"
         added = [_field_json(person, each["name"], each["value"]) for each in fields]
-        return web.json_response(added, status=201)
+        done = web.Response(status=204) if request.method == "PUT" else web.json_response(added, status=201)
+        return fault_modes.change_response(request, self.records, person, values, done)
+
+    async def _change_account(self, request: web.Request) -> web.StreamResponse:
+        """Change the fields of an account that are named; 400 for a value its column cannot hold."""
+        person, body = self._find_person(request), await request.json()
+        if person is None:
+            return web.json_response({"message": "no such account"}, status=404)
+        if any(len(body.get(name) or "") > most for name, most in MAX_CHARS.items()):
+            return web.json_response({"message": "Invalid account data supplied"}, status=400)
+        values = {name: body[name] for name in ("email", *ADDRESS_LINES) if body.get(name) is not None}
+        if "address1" in values:
+            values["address"] = ", ".join(filter(None, map(values.get, ADDRESS_LINES)))
+        return fault_modes.change_response(request, self.records, person, values, web.Response(status=204))
 
     def _invoice_json(self, row: BssRow, *, with_items: bool) -> BssRow:
         """Return an invoice; Kill Bill numbers them, and includes items only on request."""
@@ -197,16 +215,6 @@ class KillBillBss:
             for place, each in enumerate(zip(lines, nets, strict=True))
         ]
         return [*items, *(_tax_item_json(item, tax) for item, tax in zip(items, taxes, strict=True))]
-
-
-def split_proportionally(whole: Decimal, parts: list[Decimal], unit: Decimal) -> list[Decimal]:
-    """Divide `whole` in proportion to the parts, rounded to `unit` so that the sum is exact."""
-    total, assigned = sum(parts, Decimal(0)), Decimal(0)
-    results = []
-    for part in parts[:-1]:
-        results.append((whole * part / total).quantize(unit))
-        assigned += results[-1]
-    return [*results, whole - assigned] if parts else []
 
 
 def _item_json(records: BssRecords, row: BssRow, place: int, line: BssRow, net: Decimal) -> BssRow:
@@ -269,6 +277,8 @@ def _account_json(person: BssRow, currency: str) -> BssRow:
         "name": person["name"],
         "company": person["name"] if person["segment"] == "business" else None,
         "email": person["email"] or None,
+        "address1": person.get("address1", person["address"]) or None,
+        "address2": person.get("address2") or None,
         "locale": LOCALES.get(person["language"], "en_GB"),
         "currency": currency,
     }

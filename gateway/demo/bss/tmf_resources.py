@@ -1,5 +1,7 @@
 """Maps the demo's rows to TM Forum resources, ids and hrefs included."""
 
+import json
+import zlib
 from datetime import datetime, time
 from decimal import Decimal
 from typing import Any
@@ -114,6 +116,8 @@ def billing_account(records: BssRecords, person: BssRow) -> BssRow:
         "contactType": "validated" if person["email_validated"] else "unconfirmed",
     }
     media = [{"mediumType": "email", "characteristic": characteristic}] if person["email"] else []
+    if person["address"]:
+        media.append({"mediumType": "postalAddress", "characteristic": {"street1": person["address"]}})
     return {
         "id": person["account"],
         "href": href,
@@ -126,6 +130,31 @@ def billing_account(records: BssRecords, person: BssRow) -> BssRow:
         "contact": [{"contactType": "billing", "validFor": since, "contactMedium": media}],
         "@type": "BillingAccount",
     }
+
+
+def account_columns(patch: BssRow) -> BssRow:
+    """Return the columns of a person that a patch of the billing account changes: whole arrays."""
+    values: BssRow = {}
+    if "billStructure" in patch:
+        media = patch["billStructure"].get("presentationMedia", [])
+        values["media"] = "email" if any(each["name"] == "email" for each in media) else "paper"
+    if "contact" in patch:
+        parts: BssRow = {}
+        for medium in (each for contact in patch["contact"] for each in contact.get("contactMedium", [])):
+            parts |= medium["characteristic"]
+        values |= {"email": parts.get("emailAddress", ""), "address": parts.get("street1", "")}
+        values["email_validated"] = parts.get("contactType") == "validated"
+    return values
+
+
+def version_of(account: BssRow) -> str:
+    """Return the version of a billingAccount, as its ETag has it."""
+    return f'"{zlib.crc32(json.dumps(account, sort_keys=True).encode()):08x}"'
+
+
+def account_version(records: BssRecords, person: BssRow) -> str:
+    """Return the version of a person's billingAccount as it is now."""
+    return version_of(billing_account(records, person))
 
 
 def line_product(records: BssRecords, person: BssRow) -> BssRow:

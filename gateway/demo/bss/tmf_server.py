@@ -137,7 +137,10 @@ class TmfBss:
             if row is None:
                 return _error_response(404, "not found")
             fields = request.query.get("fields", "")
-            return web.json_response(resources.select_fields(row, fields, self.dialect, listed=False))
+            headers = {"ETag": resources.version_of(row)} if row["@type"] == "BillingAccount" else None
+            return web.json_response(
+                resources.select_fields(row, fields, self.dialect, listed=False), headers=headers
+            )
 
         return one
 
@@ -160,9 +163,12 @@ class TmfBss:
         person, body = self.records.find_person(request.match_info["id"]), await request.json()
         if person is None:
             return _error_response(404, "not found")
-        media = body.get("billStructure", {}).get("presentationMedia", [])
-        person["media"] = "email" if any(each["name"] == "email" for each in media) else "paper"
-        return web.json_response(resources.billing_account(self.records, person))
+        seen = request.headers.get("If-Match")
+        if seen is not None and seen != resources.account_version(self.records, person):
+            return _error_response(412, "the account has changed since")
+        values = resources.account_columns(body)
+        after = resources.billing_account(self.records, {**person, **values})
+        return fault_modes.change_response(request, self.records, person, values, web.json_response(after))
 
     async def _create_on_demand(self, request: web.Request) -> web.StreamResponse:
         body, identity = await request.json(), f"OD-{len(self.on_demand_bills) + 1}"

@@ -25,6 +25,9 @@ class JsonAnswer:
 
     body: Any = field(repr=False)
     total_count: int | None = None
+    status: int = HTTPStatus.OK
+    entity_tag: str = field(default="", repr=False)
+    """Version of the resource (`ETag`), to change it only while nobody else has; empty where none is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +45,13 @@ async def read_json(response: ClientResponse, max_bytes: int = MAX_ANSWER_BYTES)
     """Read the body as JSON, 204 as an empty list; Down when it is not JSON or over the size limit."""
     data = await _read_bounded(response, max_bytes)
     if not data and response.status == HTTPStatus.NO_CONTENT:
-        return JsonAnswer([], 0)
+        return JsonAnswer([], 0, response.status)
     total = response.headers.get("X-Total-Count", "")
     return JsonAnswer(
-        _parse_json(data) if data else None, int(total) if total.isdecimal() and len(total) < 10 else None
+        _parse_json(data) if data else None,
+        int(total) if total.isdecimal() and len(total) < 10 else None,
+        response.status,
+        response.headers.get("ETag", ""),
     )
 
 

@@ -10,12 +10,12 @@ from typing import Any, TypeVar, cast
 from cachetools import LRUCache
 
 from flows.domain.bill_cycle import CyclePage
+from flows.domain.bill_delivery import BillDestination
 from flows.domain.failures import Down, NotEligible, Refused
 from flows.domain.records import (
     Bill,
     BillDocument,
     BillLine,
-    BillMedia,
     Capability,
     EntryType,
     Subscriber,
@@ -32,6 +32,8 @@ STALE_IF_ERROR_SECONDS = 86_400.0
 """Maximum age of an answer shown, with its date, while the BSS is down."""
 OWNER_QUESTION = "who"
 """Cache key of a number's subscriber."""
+NUMBER_MARK = "number "
+"""Beginning of the cache keys that name the numbers of an account."""
 OWNER_FRESH_SECONDS, OWNER_STALE_SECONDS = 30.0, 3_600.0
 """Limits of both times for a number's subscriber, who may be another; profiles kept of it add as much."""
 BILLS_PER_READ = 12
@@ -76,6 +78,8 @@ class CachedBilling:
         value, _ = await self._read_through(
             msisdn, OWNER_QUESTION, lambda: self.backend.get_subscriber(msisdn), allow_stale=True
         )
+        named = CachedAnswer(msisdn, self.clock(), self.today())
+        self._store_answer(value.account, NUMBER_MARK + msisdn, named)
         return value
 
     async def recheck_subscriber(self, msisdn: str) -> Subscriber:
@@ -124,18 +128,29 @@ class CachedBilling:
         )
         return value
 
-    async def get_media(self, account: str) -> BillMedia:
+    async def get_media(self, account: str) -> BillDestination:
         """Return how bills reach this account today; never a stale answer."""
         value, _ = await self._read_through(
             account, "media", lambda: self.backend.get_media(account), allow_stale=False
         )
         return value
 
-    async def set_media(self, account: str, media: BillMedia) -> bool:
+    async def set_media(self, account: str, destination: BillDestination) -> bool:
         """Set paper or e-mail, then drop the account's cached answers, also after a failure."""
+        return await self._change_account(account, self.backend.set_media(account, destination))
+
+    async def set_postal_address(self, account: str, address: str) -> bool:
+        """Set the postal address, then drop the account's cached answers, also after a failure."""
+        return await self._change_account(account, self.backend.set_postal_address(account, address))
+
+    async def _change_account(self, account: str, change: Awaitable[bool]) -> bool:
+        """Make a change; the subscribers of the account's numbers are read anew, as they show its addresses."""
         try:
-            return await self.backend.set_media(account, media)
+            return await change
         finally:
+            for question in self.answers.get(account, {}):
+                if question.startswith(NUMBER_MARK):
+                    self.answers.pop(question.removeprefix(NUMBER_MARK), None)
             self.invalidate_account(account)
 
     def list_issued_bills(self, first: date, last: date) -> AsyncIterator[CyclePage]:
@@ -248,7 +263,7 @@ class CachedBilling:
 
     def _store_answer(self, owner: str, question: str, answer: CachedAnswer) -> None:
         """Cache an answer, which marks its account or number as recently read."""
-        self.answers[owner][question] = answer
+        self.answers.setdefault(owner, {})[question] = answer
 
     def _finish_read(self, owner: str, question: str, task: asyncio.Task[Any]) -> None:
         self.detached_reads.discard(task)

@@ -19,6 +19,7 @@ from yarl import URL
 
 from flows.domain.failures import Down, NotEligible, NotFound, Overloaded, Slow
 from storage.billing._client import body_reader
+from storage.billing._client.account_changes import EditConflict
 from storage.billing._client.body_reader import DownloadedFile, JsonAnswer, JsonReader
 from storage.billing._client.host_breakers import HostCircuitBreakers
 from storage.billing._client.oauth import OAuthTokenSource
@@ -38,9 +39,12 @@ FAILURE_BY_STATUS: Mapping[int, type[NotFound] | type[NotEligible]] = {
     404: NotFound,
     410: NotFound,
     416: NotFound,
-    409: NotEligible,
+    409: EditConflict,
+    412: EditConflict,
     422: NotEligible,
 }
+REFUSED_CHANGE_STATUS = 400
+"""A change answered so holds a value the BSS does not take; a read answered so is our fault or the BSS's."""
 _MATCH_UNESCAPED = re.compile(r"[A-Za-z0-9._~,:-]*").fullmatch
 """Matches query values that need no percent-encoding."""
 
@@ -117,10 +121,11 @@ class BssClient:
         return answer
 
     async def send(
-        self, method: str, path: str, body: Any, content_type: str = "application/json"
+        self, method: str, path: str, body: Any, content_type: str = "application/json", if_match: str = ""
     ) -> JsonAnswer:
-        """Send a JSON body with `method`, without retry."""
+        """Send a JSON body with `method`, without retry; `if_match` is the version it changes, if known."""
         data, headers = json.dumps(body, default=str).encode(), {"Content-Type": content_type}
+        headers |= {"If-Match": if_match} if if_match else {}
         url, seconds = self._build_url(path, None), self._options.timeout_seconds
         call = HttpCall(method, url, body_reader.read_json, seconds, 1, data, headers)
         answer: JsonAnswer = await self._call_with_breaker(call)
@@ -189,7 +194,7 @@ class BssClient:
         if status in TRANSIENT_STATUSES and not is_last:
             return None
         if answer is None:
-            _raise_status_failure(status)
+            _raise_status_failure(status, is_change=call.method != "GET")
         return answer
 
     async def _bearer_header(self, call: HttpCall) -> str:
@@ -281,8 +286,10 @@ def _raise_connection_failure(error: Exception) -> NoReturn:
     raise Down("the BSS cannot be reached") from error
 
 
-def _raise_status_failure(status: int) -> NoReturn:
+def _raise_status_failure(status: int, *, is_change: bool) -> NoReturn:
     """Raise the failure of a status; the body is not quoted, it may hold personal data."""
     if status == 429:
         raise Overloaded("the BSS answered 429")
+    if is_change and status == REFUSED_CHANGE_STATUS:
+        raise NotEligible("the BSS answered 400")
     raise FAILURE_BY_STATUS.get(status, Down)(f"the BSS answered {status}")

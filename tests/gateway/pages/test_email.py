@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from flows.domain.bill_delivery import BillDestination
 from flows.domain.records import Preference
 from gateway.pages.languages import text_direction
 from storage.privacy.data_map import DataSubject
@@ -87,9 +88,8 @@ async def test_T7_T8_the_email_is_sent_and_its_link_completes_the_registration(p
     assert (letter.route, letter.to) == ("email", EMAIL_ADDRESS)
     await page_server.new_visitor().submit(CONFIRM, link=letter.body.partition("#")[2].split()[0])
     billing = page_server.sandbox.container.operators["tunisie-telecom"].billing
-    assert (await read_preference(page_server)).email_validated and await billing.get_media(
-        AMINE[1:]
-    ) == "email"
+    assert (await read_preference(page_server)).email_validated
+    assert await billing.get_media(AMINE[1:]) == BillDestination("email", EMAIL_ADDRESS)
 
 
 async def test_T7_a_caller_gets_the_link_for_the_line_he_proved(page_server: PageServer) -> None:

@@ -36,7 +36,7 @@ async def read_preference(page_server: PageServer) -> Preference:
 
 
 async def read_media(page_server: PageServer, account: str) -> str:
-    return await page_server.sandbox.faulty_billing.inner.get_media(account)
+    return (await page_server.sandbox.faulty_billing.inner.get_media(account)).media
 
 
 async def visitor_with_form(page_server: PageServer, token: str) -> tuple[PageVisitor, PageResponse]:

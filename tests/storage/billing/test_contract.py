@@ -1,57 +1,22 @@
 """Billing contract: the same subscribers, bills and failures from every backend."""
 
 import hashlib
-from collections.abc import AsyncIterator
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
-from flows.domain.failures import NotEligible, NotFound, Refused
+from flows.domain.failures import NotFound, Refused
 from flows.domain.ports import BillingCycles
 from flows.domain.records import Bill, EntryType
-from storage.billing.sql import SqlBilling
-from storage.demo.extras import SIGNED_SPECIMEN, build_document_row
-from storage.sql.engine import connect
-from tests.support.billing.backends import (
-    LONG_TIMEOUTS,
-    BackendUnderTest,
-    build_book,
-    fill_tables,
-    open_backend,
-)
+from storage.demo.extras import SIGNED_SPECIMEN
+from tests.support.billing.backends import BackendUnderTest
+from tests.support.billing.every_backend import backend as backend
 
-TODAY = date(2026, 3, 10)
 ANA, BARBU, FIRMA, CLARA, DAN = (f"+4074000010{digit}" for digit in range(1, 6))
-BILL_PREFIX = "ORO-202603"
-"""Prefix of the numbers of March's bills."""
-UNKNOWN_BILL = f"{BILL_PREFIX}-9999"
-"""The last bill of an account whose line no longer exists: a bill run skips it and goes on."""
-BACKEND_NAMES = ["memory", "sqlite", "mapped", "tmf678-v4", "tmf678-v5", "killbill"]
-READ_ONLY = {"mapped"}
-"""Backends of tables we do not own: writes are refused, and setting what is set already is no write."""
 ALL_CAPABILITIES = frozenset(("usage", "purchases", "documents"))
 CAPABILITIES = {"killbill": frozenset(("documents",)), "mapped": frozenset[str]()}
 """What each backend supports besides bills; those not listed support everything."""
-BACKENDS = [*map(pytest.param, BACKEND_NAMES), pytest.param("postgres", marks=pytest.mark.postgres)]
-
-
-@pytest.fixture(params=BACKENDS)
-async def backend(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[BackendUnderTest]:
-    kept = build_book()
-    kept.rows.documents.append(build_document_row("orange-ro", f"{BILL_PREFIX}-0103"))
-    kept.rows.bills.append(
-        kept.rows.bills[0] | {"id": UNKNOWN_BILL, "number": UNKNOWN_BILL, "account": "40740009999"}
-    )
-    if request.param != "postgres":
-        async with open_backend(request.param, tmp_path, kept, lambda: TODAY, LONG_TIMEOUTS) as billing:
-            yield BackendUnderTest(request.param, billing, kept)
-        return
-    database = connect(str(request.getfixturevalue("postgres_database")))
-    await fill_tables(database, kept)
-    yield BackendUnderTest("postgres", SqlBilling(database, "orange-ro", lambda: TODAY), kept)
-    await database.close()
 
 
 async def fetch_bills(backend: BackendUnderTest, msisdn: str, limit: int = 12, offset: int = 0) -> list[Bill]:
@@ -138,32 +103,6 @@ async def test_bill_lines_add_up_to_the_total(backend: BackendUnderTest) -> None
         lines = await backend.billing.list_bill_lines(bill.account, bill.id)
         assert sum(line.amount for line in lines) == bill.total
         assert [line.rubric for line in lines] == ["subscriptions", "communications"]
-
-
-async def test_media_are_those_of_the_account(backend: BackendUnderTest) -> None:
-    told = [await backend.billing.get_media(await backend.account_of(number)) for number in (ANA, BARBU, DAN)]
-    assert told == ["paper", "email", "paper"]
-
-
-async def test_media_changes_once_and_for_one_account(backend: BackendUnderTest) -> None:
-    ana, dan = await backend.account_of(ANA), await backend.account_of(DAN)
-    if backend.name in READ_ONLY:
-        with pytest.raises(NotEligible):
-            await backend.billing.set_media(ana, "email")
-        assert await backend.billing.get_media(ana) == "paper" and not await backend.billing.set_media(
-            ana, "paper"
-        )
-        return
-    assert [await backend.billing.set_media(ana, "email") for _ in range(2)] == [True, False]
-    assert (await backend.billing.get_media(ana), await backend.billing.get_media(dan)) == ("email", "paper")
-    assert await backend.billing.set_media(ana, "paper") and await backend.billing.get_media(ana) == "paper"
-
-
-async def test_media_of_an_unknown_account_is_not_found(backend: BackendUnderTest) -> None:
-    with pytest.raises(NotFound):
-        await backend.billing.get_media("nobody")
-    with pytest.raises((NotFound, NotEligible)):
-        await backend.billing.set_media("nobody", "email")
 
 
 async def test_a_whole_cycle_comes_with_its_holders(backend: BackendUnderTest) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from flows.domain.bill_delivery import BillDestination
 from flows.domain.failures import Down, Failure, NotEligible, NotFound, NotPublished, Overloaded, Slow
 from flows.domain.ports import Billing
 from gateway.demo.bss.tmf_server import TmfBss
@@ -134,9 +135,9 @@ async def test_concurrent_reads_of_one_account_are_coalesced(tmf: BackendUnderTe
 
 
 async def test_a_write_invalidates_the_cache(tmf: BackendUnderTest) -> None:
-    assert await tmf.billing.get_media(ACCOUNT) == "paper"
-    assert await tmf.billing.set_media(ACCOUNT, "email")
-    assert await tmf.billing.get_media(ACCOUNT) == "email"
+    assert (await tmf.billing.get_media(ACCOUNT)).media == "paper"
+    assert await tmf.billing.set_media(ACCOUNT, BillDestination("email"))
+    assert (await tmf.billing.get_media(ACCOUNT)).media == "email"
 
 
 async def test_F31_when_billing_is_down_the_last_answer_is_shown_with_its_day(tmf: BackendUnderTest) -> None:

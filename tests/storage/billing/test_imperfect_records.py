@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from flows.domain.bill_delivery import BillDestination
 from flows.domain.failures import Down, NotFound
 from flows.domain.ports import BillingCycles
 from flows.domain.records import BillLine
@@ -251,7 +252,7 @@ async def test_a_sim_change_at_a_time_nobody_can_read_counts_as_one_just_now(
 
 async def test_an_answer_that_is_another_account_is_not_used() -> None:
     async with serve_answers("tmf678", tmf_answers(**{"/billingAccount/A1": {"id": "X"}})) as billing:
-        for read in (billing.get_subscriber("+40740000101"), billing.set_media("A1", "email")):
+        for read in (billing.get_subscriber("+40740000101"), billing.set_media("A1", BillDestination("email"))):
             with pytest.raises(NotFound):
                 await read
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
+from flows.domain.bill_delivery import BillDestination
 from flows.domain.failures import NotEligible, NotFound
 from flows.domain.ports import Billing, BillingCycles
 from storage.billing.backend import connect_backend
@@ -23,11 +24,11 @@ async def mapped(tmp_path: Path) -> AsyncIterator[Billing]:
 
 
 async def test_bill_media_are_read_and_a_change_is_refused(mapped: Billing) -> None:
-    assert (await mapped.get_media(ANA), await mapped.get_media(BARBU)) == ("paper", "email")
-    assert not await mapped.set_media(BARBU, "email")
+    assert [(await mapped.get_media(each)).media for each in (ANA, BARBU)] == ["paper", "email"]
+    assert not await mapped.set_media(BARBU, BillDestination("email"))
     with pytest.raises(NotEligible):
-        await mapped.set_media(ANA, "email")
-    assert await mapped.get_media(ANA) == "paper"
+        await mapped.set_media(ANA, BillDestination("email"))
+    assert (await mapped.get_media(ANA)).media == "paper"
 
 
 OWN_TABLES = {

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession
 
+from flows.domain.bill_delivery import BillDestination
 from flows.domain.failures import NotFound
 from gateway.demo.bss.bss_servers import killbill_settings, tmf_settings
 from gateway.demo.bss.killbill_server import KillBillBss
@@ -50,7 +51,8 @@ async def test_everything_exchanged_is_as_published(dialect: str) -> None:
         for bill in await billing.list_bills(account, 12):
             assert await billing.list_bill_lines(account, bill.id)
         assert await billing.list_entries(account, "usage", 5) and await billing.get_document(account, PAPER)
-        assert await billing.set_media(account, "email")
+        assert await billing.set_media(account, BillDestination("email", "ana.noua@example.test"))
+        assert await billing.set_postal_address(account, "Strada Lungă 12, Brașov")
         with pytest.raises(NotFound):
             await billing.get_bill(account, "no-such-bill")
         [page async for page in billing.list_issued_bills(date(2026, 3, 1), date(2026, 3, 31))]
@@ -133,13 +135,15 @@ async def test_everything_exchanged_with_kill_bill_is_as_published() -> None:
                 account, bill.id
             )
         for media in ("email", "paper", "email"):
-            assert await billing.set_media(account, media)
+            assert await billing.set_media(account, BillDestination(media, "ana.noua@example.test"))
+        assert await billing.set_postal_address(account, "Strada Lungă 12, Brașov")
         with pytest.raises(NotFound):
             await billing.get_bill(account, "no-such-bill")
         [page async for page in billing.list_issued_bills(date(2026, 3, 1), date(2026, 3, 31))]
         await billing.close()
     assert not inspector.violations
     changed = {("POST /1.0/kb/accounts/{}/customFields", 201), ("PUT /1.0/kb/accounts/{}/customFields", 204)}
+    changed.add(("PUT /1.0/kb/accounts/{}", 204))
     assert (
         changed | {("GET /1.0/kb/invoices/{}/html", 200), ("GET /1.0/kb/invoices/{}", 404)}
         <= inspector.inspected_calls

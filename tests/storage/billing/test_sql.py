@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Table
 
+from flows.domain.bill_delivery import BillDestination
 from flows.domain.failures import NotFound
 from flows.domain.records import Bill, BillLine
 from storage.billing.backend import BackendContext, connect_backend
@@ -156,16 +157,16 @@ async def test_a_bills_state_follows_from_its_amounts_and_today(
 
 
 async def test_media_changes_once_and_for_the_whole_account(billing: SqlBilling) -> None:
-    assert await billing.get_media("a1") == "paper"
-    assert [await billing.set_media("a1", "email") for _ in range(2)] == [True, False]
-    assert (await billing.get_media("a1"), await billing.get_media("a2")) == ("email", "paper")
+    assert (await billing.get_media("a1")).media == "paper"
+    assert [await billing.set_media("a1", BillDestination("email")) for _ in range(2)] == [True, False]
+    assert [(await billing.get_media(each)).media for each in ("a1", "a2")] == ["email", "paper"]
 
 
 async def test_media_of_an_unknown_account_is_not_found(billing: SqlBilling) -> None:
     with pytest.raises(NotFound):
         await billing.get_media("a9")
     with pytest.raises(NotFound):
-        await billing.set_media("a9", "email")
+        await billing.set_media("a9", BillDestination("email"))
 
 
 async def test_a_backend_is_found_by_its_files_name(database: Database) -> None:

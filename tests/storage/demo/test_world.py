@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from flows.domain.bill_delivery import BillDestination
 from flows.domain.records import Secret
 from storage.billing.sql import SqlBilling
 from storage.credentials.passwords import SqlPasswords
@@ -63,10 +64,10 @@ async def test_secrets_are_those_of_the_file(
 async def test_what_was_changed_in_the_demo_stays_changed(database: Database) -> None:
     await seed_world(database, "orange-ro")
     billing, passwords = build_backend(database, "orange-ro"), SqlPasswords(database, hasher=CHEAP_HASHER)
-    await billing.set_media("40740000101", "email")
+    await billing.set_media("40740000101", BillDestination("email"))
     await passwords.set_password("orange-ro", "+40740000101", Secret("Another1"), "password", NOW)
     await seed_world(database, "orange-ro")
-    assert await billing.get_media("40740000101") == "email"
+    assert (await billing.get_media("40740000101")).media == "email"
     told = await passwords.verify_password("orange-ro", "+40740000101", Secret("Another1"), "password", NOW)
     passwords.close()
     assert told == "ok"
