@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
@@ -85,6 +86,11 @@ def convert_keys(values: Sequence[str], key_type: type) -> list[Any]:
             if "\0" not in value and (convert is str or len(value) <= MAX_KEY_CHARS):
                 keys.append(convert(value))
     return keys
+
+
+def _iso_text(value: object) -> str:
+    """Return a date, an instant or a text as ISO 8601 text; empty for NULL."""
+    return value.isoformat() if isinstance(value, date) else str(value or "")
 
 
 MAX_KEY_CHARS = 36

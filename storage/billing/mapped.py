@@ -36,7 +36,7 @@ from storage.billing._client.ownership import (
     select_owner,
     start_day,
 )
-from storage.billing._mapped_tables import MappedTable, convert_keys
+from storage.billing._mapped_tables import MappedTable, convert_keys, iso_text
 from storage.billing.backend import BackendContext
 from storage.billing.sql import bill_state
 from storage.sql.engine import Database
@@ -211,8 +211,8 @@ class MappedBilling:
             accounts=frozenset([str(account)] if account not in (None, "") else []),
             numbers=collect_numbers(str(row["msisdn"])),
             status=clean_text(str(row["status"] or "")),
-            starts=start_day(_iso_text(row["since"]), zone),
-            ends=end_day(_iso_text(row["until"]), zone),
+            starts=start_day(iso_text(row["since"]), zone),
+            ends=end_day(iso_text(row["until"]), zone),
         )
 
     async def close(self) -> None:
@@ -244,7 +244,7 @@ class MappedBilling:
     def _parse_date(self, value: object, column_name: str) -> date:
         if isinstance(value, date) and not isinstance(value, datetime):
             return value
-        return parse_day(_iso_text(value), self._context.zone, column_name)
+        return parse_day(iso_text(value), self._context.zone, column_name)
 
     def _issue_day(self, row: Mapping[str, Any]) -> date | None:
         try:
@@ -289,11 +289,6 @@ def _column_amount(value: object) -> Decimal:
 
 def _as_number(value: object) -> object:
     return value if isinstance(value, Decimal) else str(value)
-
-
-def _iso_text(value: object) -> str:
-    """Return a date, an instant or a text as ISO 8601 text; empty for NULL."""
-    return value.isoformat() if isinstance(value, date) else str(value or "")
 
 
 def connect(address: str, context: BackendContext) -> MappedBilling:
