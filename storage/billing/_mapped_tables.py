@@ -88,7 +88,7 @@ def convert_keys(values: Sequence[str], key_type: type) -> list[Any]:
     return keys
 
 
-def _iso_text(value: object) -> str:
+def iso_text(value: object) -> str:
     """Return a date, an instant or a text as ISO 8601 text; empty for NULL."""
     return value.isoformat() if isinstance(value, date) else str(value or "")
 
