@@ -1,14 +1,13 @@
 """SQL billing backend: bills in our own tables, for the demo, small operators and tests."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from dataclasses import fields
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Select, Update, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Select, Update
 
-from flows.domain.bill_cycle import CyclePage
+from flows.domain.bill_cycle import CyclePage, RejectedBill
 from flows.domain.bill_delivery import BillDestination
 from flows.domain.failures import NotFound
 from flows.domain.records import (
@@ -21,10 +20,13 @@ from flows.domain.records import (
     Subscriber,
     UsageEntry,
 )
+from storage.billing import _sql_statements as queries
+from storage.billing._client.answer_fields import parse_amount
 from storage.billing._client.currency import CurrencyRule, outstanding_amount, round_amount
+from storage.billing._client.cycle_pages import parse_records
 from storage.billing._client.ownership import OwnershipClaim, collect_numbers, select_holder, select_owner
+from storage.billing._sql_rows import RowBatch, log_unreadable, read_rows, reject_row, unreadable_row
 from storage.billing.backend import BackendContext
-from storage.sql.bulk import in_array
 from storage.sql.engine import Database
 from storage.sql.tables import billing_bills as bills
 from storage.sql.tables import billing_documents as documents
@@ -34,82 +36,6 @@ from storage.sql.tables import billing_subscribers as subscribers
 
 PAGE_SIZE = 2_000
 """Bills per page of a billing cycle."""
-
-_SUBSCRIBER_FIELDS = [each.name for each in fields(Subscriber) if each.name in subscribers.c]
-_SUBSCRIBER_COLUMNS = [subscribers.c[name] for name in _SUBSCRIBER_FIELDS]
-_OF_OPERATOR = subscribers.c.operator == bindparam("operator")
-SELECT_SUBSCRIBER = select(*_SUBSCRIBER_COLUMNS).where(
-    _OF_OPERATOR, subscribers.c.msisdn == bindparam("msisdn")
-)
-SELECT_MEDIA = (
-    select(subscribers.c.media, subscribers.c.email, subscribers.c.address)
-    .where(_OF_OPERATOR, subscribers.c.account == bindparam("account"))
-    .order_by(subscribers.c.since, subscribers.c.id)
-    .limit(1)
-)
-_UPDATE_ACCOUNT = update(subscribers).where(
-    subscribers.c.operator == bindparam("here"), subscribers.c.account == bindparam("whose")
-)
-UPDATE_MEDIA = _UPDATE_ACCOUNT.values(media=bindparam("wanted"))
-UPDATE_MEDIA_AND_EMAIL = UPDATE_MEDIA.values(email=bindparam("to"), email_validated=True)
-UPDATE_ADDRESS = _UPDATE_ACCOUNT.values(address=bindparam("wanted"))
-_BILL_FIELDS = ("id", "number", "account", "issued", "due", "total", "tax", "remaining", "cancelled")
-_BILL_COLUMNS = [bills.c[name] for name in _BILL_FIELDS]
-_SELECT_ISSUED: Select[Any] = select(*_BILL_COLUMNS).where(
-    bills.c.operator == bindparam("operator"),
-    bills.c.account == bindparam("account"),
-    bills.c.issued <= bindparam("today"),
-)
-SELECT_NEWEST_BILLS = (
-    _SELECT_ISSUED.order_by(bills.c.issued.desc(), func.length(bills.c.number).desc(), bills.c.number.desc())
-    .order_by(bills.c.id.desc())
-    .limit(bindparam("most", type_=lines.c.id.type))
-    .offset(bindparam("skipped", type_=lines.c.id.type))
-)
-SELECT_BILL = _SELECT_ISSUED.where(bills.c.id == bindparam("bill"))
-_LINE_FIELDS = ("rubric", "user", "amount", "id", "label", "centre", "days", "of_days")
-SELECT_LINES = (
-    select(*(lines.c[name] for name in _LINE_FIELDS))
-    .where(lines.c.operator == bindparam("operator"), lines.c.bill == bindparam("bill"))
-    .order_by(lines.c.id)
-)
-SELECT_ENTRIES = (
-    select(entries.c.at, entries.c.kind, entries.c.amount, entries.c.label, entries.c.quantity)
-    .where(
-        entries.c.operator == bindparam("operator"),
-        entries.c.account == bindparam("account"),
-        entries.c.what == bindparam("what"),
-    )
-    .order_by(entries.c.at.desc(), entries.c.id.desc())
-    .limit(bindparam("most", type_=lines.c.id.type))
-)
-SELECT_DOCUMENT = select(documents.c.data, documents.c.sha256, documents.c.format, documents.c.platform).where(
-    documents.c.operator == bindparam("operator"), documents.c.bill == bindparam("bill")
-)
-
-
-_IN_CYCLE = (
-    bills.c.operator == bindparam("operator"),
-    bills.c.issued.between(bindparam("first"), bindparam("last")),
-)
-COUNT_CYCLE = select(func.count()).select_from(bills).where(*_IN_CYCLE)
-SELECT_CYCLE_PAGE = (
-    select(*_BILL_COLUMNS)
-    .where(*_IN_CYCLE, bills.c.id > bindparam("after"))
-    .order_by(bills.c.id)
-    .limit(bindparam("most", type_=lines.c.id.type))
-)
-SELECT_HOLDERS = (
-    select(*_SUBSCRIBER_COLUMNS)
-    .where(_OF_OPERATOR, in_array(subscribers.c.account, "accounts"))
-    .order_by(subscribers.c.since.desc(), subscribers.c.id.desc())
-)
-SELECT_HOLDER = (
-    select(*_SUBSCRIBER_COLUMNS)
-    .where(_OF_OPERATOR, subscribers.c.account == bindparam("account"))
-    .order_by(subscribers.c.since, subscribers.c.id)
-    .limit(1)
-)
 
 
 def bill_state(total: Decimal, remaining: Decimal, due: date, today: date, *, cancelled: bool) -> BillState:
@@ -140,7 +66,7 @@ class SqlBilling:
 
     async def get_subscriber(self, msisdn: str) -> Subscriber:
         """Return the subscriber of a number; NotFound when there is none."""
-        row = await self._fetch_first_row(SELECT_SUBSCRIBER, msisdn=msisdn)
+        row = await self._fetch_first_row(queries.SELECT_SUBSCRIBER, subscribers.c.id, msisdn=msisdn)
         return select_owner([_ownership_claim(_to_subscriber(row))], msisdn, self._today())
 
     async def recheck_subscriber(self, msisdn: str) -> Subscriber:
@@ -148,42 +74,57 @@ class SqlBilling:
         return await self.get_subscriber(msisdn)
 
     async def list_bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
-        """Return issued bills, newest first; bills dated in the future are left out."""
+        """Return issued bills, newest first; future ones and rows that cannot be read are left out.
+
+        Raises InvalidRecord when the newest cannot be read: the one before must not pass for the latest.
+        """
         today = self._today()
         values = {"account": account, "today": today, "most": limit, "skipped": offset}
-        rows = await self._fetch_rows(SELECT_NEWEST_BILLS, **values)
-        return [_to_bill(row, today, self._currency) for row in rows]
+        batch = await self._fetch_rows(queries.SELECT_NEWEST_BILLS, bills.c.id, **values)
+        parsed, rejected = self._parse_bills(batch.rows, today)
+        unusable = {*batch.unreadable, *(each.bill_id for each in rejected)}
+        if unusable and (not parsed or await self._newest_bill_id(values) in unusable):
+            raise unreadable_row()
+        log_unreadable(len(unusable))
+        return parsed
 
     async def get_bill(self, account: str, bill_id: str) -> Bill:
         """Return one bill of this account; NotFound for another account's."""
         today = self._today()
-        row = await self._fetch_first_row(SELECT_BILL, account=account, today=today, bill=bill_id)
+        row = await self._fetch_first_row(
+            queries.SELECT_BILL, bills.c.id, account=account, today=today, bill=bill_id
+        )
         return _to_bill(row, today, self._currency)
 
     async def list_bill_lines(self, account: str, bill_id: str) -> Sequence[BillLine]:
         """Return the bill's detail by rubric and user; NotFound for another account's bill."""
         await self.get_bill(account, bill_id)
-        lines_of_bill = [_to_bill_line(row) for row in await self._fetch_rows(SELECT_LINES, bill=bill_id)]
+        batch = await self._fetch_rows(queries.SELECT_LINES, lines.c.bill, bill=bill_id)
+        if batch.unreadable:
+            raise unreadable_row()  # the others would not add up to the bill
+        lines_of_bill = [_to_bill_line(row) for row in batch.rows]
         return CurrencyRule(rounding=self._currency).round_bill_lines(lines_of_bill)
 
     async def get_media(self, account: str) -> BillDestination:
         """Return how bills reach this account today; NotFound for an unknown account."""
-        row = await self._fetch_first_row(SELECT_MEDIA, account=account)
+        row = await self._fetch_first_row(queries.SELECT_MEDIA, subscribers.c.id, account=account)
         return BillDestination(row.media, row.email)
 
     async def set_media(self, account: str, destination: BillDestination) -> bool:
         """Set paper or e-mail, and the address of all lines of the account; False when it is already set."""
         if destination.is_met_by(await self.get_media(account)):
             return False
-        statement = UPDATE_MEDIA_AND_EMAIL if destination.email else UPDATE_MEDIA
+        statement = queries.UPDATE_MEDIA_AND_EMAIL if destination.email else queries.UPDATE_MEDIA
         values = {"wanted": destination.media} | ({"to": destination.email} if destination.email else {})
         return await self._update_account(statement, account, values)
 
     async def set_postal_address(self, account: str, address: str) -> bool:
         """Set the postal address of all lines of the account; False when it is already set."""
-        if (await self._fetch_first_row(SELECT_MEDIA, account=account)).address == address:
+        if (
+            await self._fetch_first_row(queries.SELECT_MEDIA, subscribers.c.id, account=account)
+        ).address == address:
             return False
-        return await self._update_account(UPDATE_ADDRESS, account, {"wanted": address})
+        return await self._update_account(queries.UPDATE_ADDRESS, account, {"wanted": address})
 
     async def _update_account(self, statement: Update, account: str, values: dict[str, str]) -> bool:
         parameters = {"here": self._operator, "whose": account, **values}
@@ -194,52 +135,82 @@ class SqlBilling:
 
     async def list_entries(self, account: str, what: EntryType, limit: int) -> Sequence[UsageEntry]:
         """Return usage or purchases, newest first."""
-        return [
-            UsageEntry(*row)
-            for row in await self._fetch_rows(SELECT_ENTRIES, account=account, what=what, most=limit)
-        ]
+        batch = await self._fetch_rows(
+            queries.SELECT_ENTRIES, entries.c.id, account=account, what=what, most=limit
+        )
+        log_unreadable(len(batch.unreadable))
+        return [UsageEntry(*row) for row in batch.rows]
 
     async def get_document(self, account: str, bill_id: str) -> BillDocument:
         """Return the issuer's document unchanged; NotFound for another account's bill."""
         await self.get_bill(account, bill_id)
-        return BillDocument(*await self._fetch_first_row(SELECT_DOCUMENT, bill=bill_id))
+        return BillDocument(
+            *await self._fetch_first_row(queries.SELECT_DOCUMENT, documents.c.bill, bill=bill_id)
+        )
 
     async def list_issued_bills(self, first: date, last: date) -> AsyncIterator[CyclePage]:
         """Iterate over the bills of these days with their holders, by bill id, one page in memory."""
         today, after = self._today(), ""
         days = {"first": first, "last": min(last, today)}
-        ((expected,),) = await self._fetch_rows(COUNT_CYCLE, **days)
-        while rows := await self._fetch_rows(SELECT_CYCLE_PAGE, **days, after=after, most=PAGE_SIZE):
-            page = [_to_bill(row, today, self._currency) for row in rows]
-            after = page[-1].id
-            holder_rows = await self._fetch_rows(SELECT_HOLDERS, accounts=[bill.account for bill in page])
-            every = map(_to_subscriber, holder_rows)
-            holders = {holder.account: holder for holder in every if holder.since <= today}
-            pairs = [(bill, holders[bill.account]) for bill in page if bill.account in holders]
-            yield CyclePage(pairs, (), len(page) - len(pairs), expected)
+        expected = (await self._fetch_rows(queries.COUNT_CYCLE, bills.c.id, **days)).rows[0][0]
+        while True:
+            batch = await self._fetch_rows(
+                queries.SELECT_CYCLE_PAGE, bills.c.id, **days, after=after, most=PAGE_SIZE
+            )
+            if not batch.rows and not batch.unreadable:
+                return
+            after = batch.last_key or batch.rows[-1].id
+            page, rejected = self._parse_bills(batch.rows, today)
+            left_out = [*map(reject_row, batch.unreadable), *rejected]
+            yield await self._pair_with_holders(page, left_out, expected)
 
     async def get_account_holder(self, account: str) -> Subscriber:
         """Return the subscriber who is notified of this account's bills; NotFound when there is none."""
-        rows = await self._fetch_rows(SELECT_HOLDER, account=account)
-        claims = [_ownership_claim(_to_subscriber(row)) for row in rows]
+        batch = await self._fetch_rows(queries.SELECT_HOLDER, subscribers.c.account, account=account)
+        if batch.unreadable:
+            raise unreadable_row()
+        claims = [_ownership_claim(_to_subscriber(row)) for row in batch.rows]
         return select_holder(claims, account, self._today())
 
-    async def _fetch_rows(self, statement: Select[Any], **given: Any) -> Sequence[Any]:
+    def _parse_bills(self, rows: Sequence[Any], today: date) -> tuple[list[Bill], list[RejectedBill]]:
+        return parse_records(rows, lambda row: _to_bill(row, today, self._currency), lambda row: row.id)
+
+    async def _pair_with_holders(
+        self, page: Sequence[Bill], rejected: Sequence[RejectedBill], expected: int
+    ) -> CyclePage:
+        """Pair the bills of a page with their holders; a holder whose row cannot be read rejects the bill."""
+        accounts = [bill.account for bill in page]
+        batch = await self._fetch_rows(queries.SELECT_HOLDERS, subscribers.c.account, accounts=accounts)
+        unreadable, today = set(batch.unreadable), self._today()
+        every = map(_to_subscriber, batch.rows)
+        holders = {holder.account: holder for holder in every if holder.since <= today}
+        pairs = [(bill, holders[bill.account]) for bill in page if bill.account in holders]
+        unpaired = [reject_row(bill.id) for bill in page if bill.account in unreadable]
+        return CyclePage(pairs, (*rejected, *unpaired), len(page) - len(pairs) - len(unpaired), expected)
+
+    async def _newest_bill_id(self, values: Mapping[str, Any]) -> object:
+        """Return the id of an account's newest bill, without reading the rest of it."""
+        query = queries.SELECT_NEWEST_BILLS.with_only_columns(bills.c.id)
+        batch = await self._fetch_rows(query, bills.c.id, **{**values, "skipped": 0, "most": 1})
+        return batch.rows[0].id if batch.rows else None
+
+    async def _fetch_rows(self, statement: Select[Any], key: ColumnElement[Any], **given: Any) -> RowBatch:
         values = {"operator": self._operator, **given}
+        return await self._database.read(lambda connection: read_rows(connection, statement, key, values))
 
-        def job(connection: Connection) -> Sequence[Any]:
-            return connection.execute(statement, values).all()
+    async def _fetch_first_row(self, statement: Select[Any], key: ColumnElement[Any], **given: Any) -> Any:
+        """Return the first row; NotFound when there is none or a value holds a NUL (refused by PostgreSQL).
 
-        return await self._database.read(job)
-
-    async def _fetch_first_row(self, statement: Select[Any], **given: Any) -> Any:
-        """Return the first row; NotFound when there is none or a value holds a NUL (refused by PostgreSQL)."""
+        Raises InvalidRecord for a row that cannot be read.
+        """
         if any("\0" in value for value in given.values() if isinstance(value, str)):
             raise NotFound
-        rows = await self._fetch_rows(statement, **given)
-        if not rows:
+        batch = await self._fetch_rows(statement, key, **given)
+        if batch.unreadable:
+            raise unreadable_row()
+        if not batch.rows:
             raise NotFound
-        return rows[0]
+        return batch.rows[0]
 
 
 def _to_bill_line(row: Any) -> BillLine:
@@ -247,8 +218,8 @@ def _to_bill_line(row: Any) -> BillLine:
 
 
 def _to_subscriber(row: Any) -> Subscriber:
-    """Build from a row of `_SUBSCRIBER_COLUMNS`, by position: access by name takes ten times as long."""
-    return Subscriber(**dict(zip(_SUBSCRIBER_FIELDS, row, strict=True)))
+    """Build from a row of the subscriber columns, by position: access by name takes ten times as long."""
+    return Subscriber(**dict(zip(queries.SUBSCRIBER_FIELDS, row, strict=True)))
 
 
 def _ownership_claim(line: Subscriber) -> OwnershipClaim[Subscriber]:
@@ -256,10 +227,9 @@ def _ownership_claim(line: Subscriber) -> OwnershipClaim[Subscriber]:
 
 
 def _to_bill(row: Any, today: date, currency: str) -> Bill:
-    """Build from a row of `_BILL_COLUMNS`."""
-    name, number, account, issued, due, total, tax, remaining, cancelled = row
-    if currency:
-        total, tax, remaining = (round_amount(each, currency) for each in (total, tax, remaining))
+    """Build from a row of the bill columns; InvalidRecord for an amount that is none."""
+    name, number, account, issued, due, *amounts, cancelled = row
+    total, tax, remaining = (round_amount(parse_amount(each, "amount"), currency) for each in amounts)
     remaining = outstanding_amount(total, remaining)
     state = bill_state(total, remaining, due, today, cancelled=cancelled)
     return Bill(name, number, account, issued, due, total, tax, remaining, state)

@@ -6,11 +6,9 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from prometheus_client import CollectorRegistry
 
 from flows.domain.failures import Down, Overloaded, Slow, Unavailable
 from flows.domain.ports import OpenedSession, SessionKey
-from gateway.observability.collectors import GatewayMetrics
 from storage.sessions.connect import build_redis_sessions
 from storage.sessions.fallback import FallbackSessions
 from storage.sessions.memory_store import MemorySessions
@@ -134,21 +132,6 @@ async def test_after_three_failures_the_primary_is_left_alone_and_then_tried_onc
     clock.seconds += 2
     await both.delete_session(key)
     assert not both.is_degraded
-
-
-async def test_turns_without_redis_are_counted_and_the_state_is_exported(
-    both: FallbackSessions, failing_sessions: FailingSessions, key: SessionKey
-) -> None:
-    metrics = GatewayMetrics(CollectorRegistry(), {})
-    metrics.watch_sessions(both)
-    failing_sessions.failure = Down()
-    value = metrics.registry.get_sample_value
-    assert value("dialtree_sessions_degraded") == 0
-    for _ in range(3):
-        await both.delete_session(key)
-    await both.open(key, "1")
-    assert value("dialtree_sessions_degraded") == 1
-    assert value("dialtree_sessions_memory_turns_total") == 1
 
 
 async def test_a_refused_save_is_still_refused(both: FallbackSessions, key: SessionKey) -> None:

@@ -1,0 +1,90 @@
+"""SQL statements of the `sql` billing backend; `operator` is bound in each, `here` in updates."""
+
+from dataclasses import fields
+from typing import Any
+
+from sqlalchemy import Select, bindparam, func, select, update
+
+from flows.domain.records import Subscriber
+from storage.sql.bulk import in_array
+from storage.sql.tables import billing_bills as bills
+from storage.sql.tables import billing_documents as documents
+from storage.sql.tables import billing_entries as entries
+from storage.sql.tables import billing_lines as lines
+from storage.sql.tables import billing_subscribers as subscribers
+
+SUBSCRIBER_FIELDS = [each.name for each in fields(Subscriber) if each.name in subscribers.c]
+_SUBSCRIBER_COLUMNS = [subscribers.c[name] for name in SUBSCRIBER_FIELDS]
+_OF_OPERATOR = subscribers.c.operator == bindparam("operator")
+SELECT_SUBSCRIBER = select(*_SUBSCRIBER_COLUMNS).where(
+    _OF_OPERATOR, subscribers.c.msisdn == bindparam("msisdn")
+)
+SELECT_MEDIA = (
+    select(subscribers.c.media, subscribers.c.email, subscribers.c.address)
+    .where(_OF_OPERATOR, subscribers.c.account == bindparam("account"))
+    .order_by(subscribers.c.since, subscribers.c.id)
+    .limit(1)
+)
+_UPDATE_ACCOUNT = update(subscribers).where(
+    subscribers.c.operator == bindparam("here"), subscribers.c.account == bindparam("whose")
+)
+UPDATE_MEDIA = _UPDATE_ACCOUNT.values(media=bindparam("wanted"))
+UPDATE_MEDIA_AND_EMAIL = UPDATE_MEDIA.values(email=bindparam("to"), email_validated=True)
+UPDATE_ADDRESS = _UPDATE_ACCOUNT.values(address=bindparam("wanted"))
+_BILL_FIELDS = ("id", "number", "account", "issued", "due", "total", "tax", "remaining", "cancelled")
+_BILL_COLUMNS = [bills.c[name] for name in _BILL_FIELDS]
+_SELECT_ISSUED: Select[Any] = select(*_BILL_COLUMNS).where(
+    bills.c.operator == bindparam("operator"),
+    bills.c.account == bindparam("account"),
+    bills.c.issued <= bindparam("today"),
+)
+SELECT_NEWEST_BILLS = (
+    _SELECT_ISSUED.order_by(bills.c.issued.desc(), func.length(bills.c.number).desc(), bills.c.number.desc())
+    .order_by(bills.c.id.desc())
+    .limit(bindparam("most", type_=lines.c.id.type))
+    .offset(bindparam("skipped", type_=lines.c.id.type))
+)
+SELECT_BILL = _SELECT_ISSUED.where(bills.c.id == bindparam("bill"))
+_LINE_FIELDS = ("rubric", "user", "amount", "id", "label", "centre", "days", "of_days")
+SELECT_LINES = (
+    select(*(lines.c[name] for name in _LINE_FIELDS))
+    .where(lines.c.operator == bindparam("operator"), lines.c.bill == bindparam("bill"))
+    .order_by(lines.c.id)
+)
+SELECT_ENTRIES = (
+    select(entries.c.at, entries.c.kind, entries.c.amount, entries.c.label, entries.c.quantity)
+    .where(
+        entries.c.operator == bindparam("operator"),
+        entries.c.account == bindparam("account"),
+        entries.c.what == bindparam("what"),
+    )
+    .order_by(entries.c.at.desc(), entries.c.id.desc())
+    .limit(bindparam("most", type_=lines.c.id.type))
+)
+SELECT_DOCUMENT = select(documents.c.data, documents.c.sha256, documents.c.format, documents.c.platform).where(
+    documents.c.operator == bindparam("operator"), documents.c.bill == bindparam("bill")
+)
+
+
+_IN_CYCLE = (
+    bills.c.operator == bindparam("operator"),
+    bills.c.issued.between(bindparam("first"), bindparam("last")),
+)
+COUNT_CYCLE = select(func.count()).select_from(bills).where(*_IN_CYCLE)
+SELECT_CYCLE_PAGE = (
+    select(*_BILL_COLUMNS)
+    .where(*_IN_CYCLE, bills.c.id > bindparam("after"))
+    .order_by(bills.c.id)
+    .limit(bindparam("most", type_=lines.c.id.type))
+)
+SELECT_HOLDERS = (
+    select(*_SUBSCRIBER_COLUMNS)
+    .where(_OF_OPERATOR, in_array(subscribers.c.account, "accounts"))
+    .order_by(subscribers.c.since.desc(), subscribers.c.id.desc())
+)
+SELECT_HOLDER = (
+    select(*_SUBSCRIBER_COLUMNS)
+    .where(_OF_OPERATOR, subscribers.c.account == bindparam("account"))
+    .order_by(subscribers.c.since, subscribers.c.id)
+    .limit(1)
+)
