@@ -20,6 +20,8 @@ from menus.text.input_parsing import is_card_like
 log = logging.getLogger("dialtree.pages")
 MIN_CHARACTERS, MAX_CHARACTERS = 3, 200
 """Characters of an address."""
+MAX_DECOMPOSED_CHARACTERS = 3 * MAX_CHARACTERS
+"""Most characters before marks are joined to their letters; joining a long run of marks is slow."""
 ADDRESS_INPUT = FormInput("address", MAX_CHARACTERS, {"autocomplete": "street-address"}, line_count=3)
 
 
@@ -103,7 +105,10 @@ def _build_change(
 def parse_address(text: str) -> str | None:
     """Return the address on one line, its lines joined by commas; None for 2 characters, 201, or a control."""
     lines = (" ".join(line.split(" ")).strip() for line in text.replace("\r\n", "\n").split("\n"))
-    address = unicodedata.normalize("NFC", ", ".join(filter(None, lines)))
+    joined = ", ".join(filter(None, lines))
+    if len(joined) > MAX_DECOMPOSED_CHARACTERS:
+        return None
+    address = unicodedata.normalize("NFC", joined)
     fits = MIN_CHARACTERS <= len(address) <= MAX_CHARACTERS and not is_card_like(address)
     return (
         address

@@ -7,7 +7,8 @@ MIN_SHOWN_DIGITS = 8
 MAX_DOMAIN_LENGTH = 24
 """Most characters shown of an e-mail address's domain, its end: the longest domain has 253 (RFC 1035)."""
 _LONG_NUMBER = re.compile(r"\+?\d(?:[ .\-]?\d){7,}")
-_EMAIL_ADDRESS = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+")
+# Tried at the beginning of a word only: from every letter of it, the time would be the square of its length.
+_EMAIL_ADDRESS = re.compile(r"(?<![^\s@<>\"'])[^\s@<>\"']++@[^\s@<>\"']+")
 
 
 def full_number(msisdn: str, country_code: str = "", trunk: str = "") -> str:

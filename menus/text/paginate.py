@@ -66,7 +66,8 @@ _BREAK_PATTERNS: dict[BreakLevel, re.Pattern[str]] = {
     "word": re.compile(r"([ \n]*)([^ \n]+)"),
     "letter": re.compile(r"([ \n]*)([^ \n]{1,8})"),
 }
-_TRAILING_SPACES = re.compile("[ \u00a0]+(?=\n|\\Z)|\u00a0+(?= )")
+# Tried at the beginning of a run only, so that the time is in proportion to the text.
+_TRAILING_SPACES = re.compile("(?<![ \u00a0])[ \u00a0]++(?=\n|\\Z)|(?<!\u00a0)\u00a0++(?= )")
 
 
 def fit_one_page(text: str, budget: PageBudget) -> str:

@@ -27,21 +27,21 @@ class DigitRecogniser:
 
         Words joined by a dash belong together: `quarante quatre-vingt` is 40 and 80, not 44 and 20.
         """
-        words_left = [fold_word(word) for word in to_ascii_digits(spoken).replace("+", " 00 ").split()]
-        digits = ""
-        while words_left:
-            times = self.repeat_words.get(words_left[0], 1)
-            words_left = words_left[1:] if times > 1 else words_left
-            count, number = self._longest_phrase(words_left)
+        words = [fold_word(word) for word in to_ascii_digits(spoken).replace("+", " 00 ").split()]
+        position, digits = 0, ""
+        while position < len(words):
+            times = self.repeat_words.get(words[position], 1)
+            position += times > 1
+            count, number = self._longest_phrase(words[position : position + self.max_phrase_words])
             if not number:
                 return ""
             digits += number * times
-            words_left = words_left[count:]
+            position += count
         return digits
 
     def _longest_phrase(self, spoken_words: list[str]) -> tuple[int, str]:
         """Return the number of words in the longest phrase at the front, and its digits; (0, "") for none."""
-        for count in range(min(self.max_phrase_words, len(spoken_words)), 0, -1):
+        for count in range(len(spoken_words), 0, -1):
             digits = self.phrases.get(" ".join(spoken_words[:count]))
             if digits:
                 return count, digits
