@@ -176,6 +176,9 @@ class Ledger(Protocol):
     async def commit(self, change: ChangeSet) -> str:
         """Write a change set in one transaction, once per key; return the outcome stored with the key."""
 
+    async def latest_consent(self, operator: str, subscription: str, purpose: str) -> int:
+        """Return the id of the latest consent for a purpose, given or withdrawn; 0 when there is none."""
+
     async def list_registrations(self, operator: str, by: str) -> Sequence[Registration]:
         """Return the lines registered for e-mail bills from the phone `by`, oldest first."""
 

@@ -229,11 +229,9 @@ class ChangeSet:
     changed_at: datetime
     outcome: str = "ok"
     """Stored with the key; a repeat returns the outcome of the first commit."""
-    preference: Preference | None = None
-    """Non-empty fields replace the stored ones."""
+    preference: Preference | None = None  # non-empty fields replace the stored ones
     consents: tuple[Consent, ...] = ()
-    registration: Registration | None = None
-    """Stored once per phone and line."""
+    registration: Registration | None = None  # stored once per phone and line
     links: tuple[MagicLink, ...] = ()
     messages: tuple[OutboundMessage, ...] = ()
     deferred_steps: tuple[DeferredStep, ...] = ()
@@ -241,6 +239,8 @@ class ChangeSet:
     reply: bytes | None = field(default=None, repr=False)
     """Response bytes to an inbound message, stored for duplicates of it."""
     audit_entries: tuple[AuditEntry, ...] = ()
+    after_consent: int | None = None
+    """Latest consent when the subscriber decided: of equal decisions after it only the first is written."""
 
 
 @dataclass(frozen=True, slots=True)

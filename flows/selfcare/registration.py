@@ -1,11 +1,13 @@
 """Registration for e-mail bills: prove the line, choose an address, validate the address (T1 to T10)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from flows.domain.actions import ActionRequest, Outcome, define_action
 from flows.domain.bill_delivery import BillDestination
 from flows.domain.records import CodeRequest, Consent, Preference, Registration, Secret, Subscriber
+from flows.services.bill_media import CONSENT_PURPOSE
 from flows.services.email_validation import build_validation, key_suffix
 from menus.model.facts import Email, Fact, Facts, PhoneNumber, Rows, Text, TextRef
 
@@ -39,8 +41,10 @@ async def choose_address(request: ActionRequest) -> Outcome:
     preference = await request.ports.ledger.get_preference(subscriber.operator, subscriber.id)
     if not (preference.email_validated and preference.email == address):
         return await _send_validation(request, (_new_registration(request, subscriber),), address)
+    latest = await request.ports.ledger.latest_consent(subscriber.operator, subscriber.id, CONSENT_PURPOSE)
     await request.ports.billing.set_media(subscriber.account, BillDestination("email", address))
-    return Outcome(await request.ports.ledger.commit(request.build_change(consents=(_bill_consent(request),))))
+    change = request.build_change(consents=(_bill_consent(request),))
+    return Outcome(await request.ports.ledger.commit(replace(change, after_consent=latest)))
 
 
 async def register_texted_address(request: ActionRequest) -> Outcome:
@@ -143,7 +147,7 @@ def _new_registration(request: ActionRequest, subscriber: Subscriber) -> Registr
 
 
 def _bill_consent(request: ActionRequest) -> Consent:
-    return request.build_consent("e-bill", "registration.begin", is_given=True)
+    return request.build_consent(CONSENT_PURPOSE, "registration.begin", is_given=True)
 
 
 def _address_fact(request: ActionRequest) -> str:

@@ -1,31 +1,49 @@
 """Bill presentation media: switch an account between paper bills and e-invoicing."""
 
+from dataclasses import replace
+
 from flows.domain.actions import ActionRequest, Outcome
 from flows.domain.bill_delivery import BillDestination
+from flows.domain.records import Subscriber
 from flows.services.email_validation import email_of
 from menus.model.facts import PhoneNumber
 
 OTHER_DESTINATION = "other"
 """Stored as the earlier destination where bills did not go to the wanted one."""
+CONSENT_PURPOSE = "e-bill"
 
 
 async def switch_media(request: ActionRequest, destination: BillDestination, flow: str) -> Outcome:
     """Switch the account, record the consent and confirm by SMS; `already` when bills went there before.
 
-    Whether they did is committed first, so that a retry after a crash returns what the first try would.
+    Equal wishes at once from several sessions or channels are one consent and one confirmation.
     """
     subscriber, world = request.require_subscriber(), request.ports
     line = {"line": PhoneNumber(request.line)}
-    is_met = destination.is_met_by(await world.billing.get_media(subscriber.account))
-    earlier = destination.media if is_met else OTHER_DESTINATION
-    if await world.ledger.commit(request.build_change(part="/was", outcome=earlier)) == destination.media:
+    earlier, after_consent = await _read_basis(request, subscriber, destination)
+    if earlier == destination.media:
         return Outcome("already", line)
     await world.billing.set_media(subscriber.account, destination)
-    consent = request.build_consent("e-bill", f"{flow}.confirm", is_given=destination.media == "email")
+    consent = request.build_consent(CONSENT_PURPOSE, f"{flow}.confirm", is_given=destination.media == "email")
     notice = request.build_sms(f"{flow}.notice", line)
-    return Outcome(
-        await world.ledger.commit(request.build_change(consents=(consent,), messages=(notice,))), line
-    )
+    change = request.build_change(consents=(consent,), messages=(notice,))
+    return Outcome(await world.ledger.commit(replace(change, after_consent=after_consent)), line)
+
+
+async def _read_basis(
+    request: ActionRequest, subscriber: Subscriber, destination: BillDestination
+) -> tuple[str, int]:
+    """Return whether bills go to the destination, and the latest consent before that was read.
+
+    They are committed first, so that a retry after a crash decides as the first try did.
+    """
+    world = request.ports
+    latest = await world.ledger.latest_consent(subscriber.operator, subscriber.id, CONSENT_PURPOSE)
+    is_met = destination.is_met_by(await world.billing.get_media(subscriber.account))
+    earlier = destination.media if is_met else OTHER_DESTINATION
+    basis = await world.ledger.commit(request.build_change(part="/was", outcome=f"{earlier} {latest}"))
+    media, _, after_consent = basis.partition(" ")
+    return media, int(after_consent or 0)
 
 
 async def email_destination(request: ActionRequest) -> BillDestination:

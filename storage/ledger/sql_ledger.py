@@ -20,6 +20,7 @@ from storage import idempotency
 from storage.audit.trail import AuditWriter
 from storage.audit.write_behind import WriteBehind
 from storage.crypto import AeadCipher, derive_key, keyed_hash
+from storage.ledger.consent_decisions import ConsentDecisions
 from storage.ledger.registrations import RegistrationQueries, save_registration
 from storage.outbox.enqueue import KEY_PURPOSE, enqueue_items
 from storage.privacy.number_owner import NumberOwners
@@ -116,10 +117,11 @@ def _link_from_row(row: Any, token: Secret) -> MagicLink | None:
     return MagicLink(token, row.purpose, row.operator, row.subscription, row.value, row.expires_at, row.opens)
 
 
-class SqlLedger(RegistrationQueries):
+class SqlLedger(RegistrationQueries, ConsentDecisions):
     """Implements the `Ledger` port; `secret` keys the hashes of link tokens and encrypts outbox payloads."""
 
     def __init__(self, database: Database, secret: Secret, write_behind: WriteBehind | None = None) -> None:
+        ConsentDecisions.__init__(self, secret)
         self._database = database
         self._audit_writer = AuditWriter(secret)
         self._write_behind = write_behind or WriteBehind(database, self._audit_writer)
@@ -222,6 +224,8 @@ class SqlLedger(RegistrationQueries):
         )
         if first_outcome is not None:
             return first_outcome
+        if not self._is_first_decision(connection, change):
+            return change.outcome
         if change.preference is not None:
             connection.execute(UPSERT_PREFERENCE, _preference_row(change, change.preference))
         if change.registration is not None:

@@ -32,6 +32,8 @@ STALE_IF_ERROR_SECONDS = 86_400.0
 """Maximum age of an answer shown, with its date, while the BSS is down."""
 OWNER_QUESTION = "who"
 """Cache key of a number's subscriber."""
+MEDIA_QUESTION = "media"
+"""Cache key of how bills reach an account: read anew each time, as other processes change it."""
 NUMBER_MARK = "number "
 """Beginning of the cache keys that name the numbers of an account."""
 OWNER_FRESH_SECONDS, OWNER_STALE_SECONDS = 30.0, 3_600.0
@@ -131,7 +133,7 @@ class CachedBilling:
     async def get_media(self, account: str) -> BillDestination:
         """Return how bills reach this account today; never a stale answer."""
         value, _ = await self._read_through(
-            account, "media", lambda: self.backend.get_media(account), allow_stale=False
+            account, MEDIA_QUESTION, lambda: self.backend.get_media(account), allow_stale=False
         )
         return value
 
@@ -236,6 +238,8 @@ class CachedBilling:
 
     def _cache_times(self, question: str) -> tuple[float, float]:
         """Return how long an answer is fresh, and how long it is shown while the backend is down."""
+        if question == MEDIA_QUESTION:
+            return 0.0, 0.0
         if question == OWNER_QUESTION:
             return min(self._ttl_seconds, OWNER_FRESH_SECONDS), OWNER_STALE_SECONDS
         return self._ttl_seconds, STALE_IF_ERROR_SECONDS
