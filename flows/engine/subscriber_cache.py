@@ -1,14 +1,16 @@
 """Subscriber lookup cache: caller profiles kept for 30 s, so that turns share a lookup."""
 
 import asyncio
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from cachetools import FIFOCache
 
 from flows.domain.actions import OperatorPorts
 from flows.domain.failures import Down, Failure, NotFound, Slow
 from flows.domain.pseudonyms import Pseudonyms
 from flows.domain.records import Subscriber
+from flows.domain.single_flight import SingleFlight
 from flows.engine.deadlines import TimeBudgets
 from menus.model.value import value_dataclass
 
@@ -39,8 +41,10 @@ class SubscriberCache:
     ports: OperatorPorts
     pseudonyms: Pseudonyms = field(repr=False)
     time_budgets: TimeBudgets = field(default_factory=TimeBudgets)
-    profiles: OrderedDict[str, tuple[datetime, CallerProfile]] = field(default_factory=OrderedDict, repr=False)
-    pending_lookups: dict[str, asyncio.Task[CallerProfile]] = field(default_factory=dict, repr=False)
+    profiles: FIFOCache[str, tuple[datetime, CallerProfile]] = field(
+        default_factory=lambda: FIFOCache(MAX_PROFILES), repr=False
+    )
+    lookups: SingleFlight[str, CallerProfile] = field(default_factory=SingleFlight, repr=False)
 
     async def find_quickly(self, number: str) -> CallerProfile:
         """Return the profile within `lookup_seconds`, else an empty one with the failure `Slow`.
@@ -64,7 +68,7 @@ class SubscriberCache:
         if cached:
             return cached
         try:
-            return await asyncio.shield(self._shared_lookup(number))
+            return await self.lookups.join(number, lambda: self._look_up(number))
         except Slow:
             return CallerProfile(lookup_failure=Slow)
         except Failure:
@@ -80,24 +84,13 @@ class SubscriberCache:
         entry = self.profiles.get(number)
         return entry[1] if entry and entry[0] > self.ports.now() else None
 
-    def _shared_lookup(self, number: str) -> asyncio.Task[CallerProfile]:
-        """Return the pending lookup of a number, or start one."""
-        task = self.pending_lookups.get(number)
-        if task is None:
-            task = self.pending_lookups[number] = asyncio.create_task(self._look_up(number))
-            task.add_done_callback(lambda done: self._store_profile(number, done))
-        return task
-
-    def _store_profile(self, number: str, done: asyncio.Task[CallerProfile]) -> None:
-        self.pending_lookups.pop(number, None)
-        if done.cancelled() or done.exception():
-            return
-        self.profiles[number] = (self.ports.now() + CACHE_LIFETIME, done.result())
-        self.profiles.move_to_end(number)
-        if len(self.profiles) > MAX_PROFILES:
-            self.profiles.popitem(last=False)
-
     async def _look_up(self, number: str) -> CallerProfile:
+        """Ask billing and the ledger, and cache the profile."""
+        profile = await self._read_profile(number)
+        self.profiles[number] = (self.ports.now() + CACHE_LIFETIME, profile)
+        return profile
+
+    async def _read_profile(self, number: str) -> CallerProfile:
         today = self.ports.today()  # read first: billing may report the same day, and midnight may pass
         try:
             subscriber = await self.ports.billing.get_subscriber(number)

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from flows.domain.call_coalescer import CallCoalescer
+from flows.domain.concurrency_limit import ConcurrencyLimit
 from flows.domain.failures import Failure, Misconfigured, OptedOut
 from flows.domain.ports import Outbox
 from flows.domain.records import ClaimedMessage, DeferredStep, DeliveryOutcome, OutboundMessage
 from flows.domain.retry import outcome_after_failure, outcome_after_lost_lease
 from gateway.delivery.batching import group_for_bulk
-from gateway.delivery.route import BUSY_DELAY, ConcurrencyLimit, OutboundRoute, SendOutcome
+from gateway.delivery.route import BUSY_DELAY, OutboundRoute, SendOutcome
 from gateway.providers.contract import SentMessage
 
 log = logging.getLogger("dialtree.delivery")
@@ -62,9 +63,10 @@ class OutboxWorker:
     """Claimed messages by row id, whose leases are renewed."""
     tasks: set[asyncio.Task[None]] = field(default_factory=set, repr=False)
     step_limits: dict[str, ConcurrencyLimit] = field(
-        default_factory=lambda: defaultdict(lambda: ConcurrencyLimit(MAX_DEFERRED_STEPS)), repr=False
+        default_factory=lambda: defaultdict(lambda: ConcurrencyLimit(MAX_DEFERRED_STEPS, MAX_DEFERRED_STEPS)),
+        repr=False,
     )
-    """Concurrency limit of deferred steps by operator."""
+    """Concurrency limit of deferred steps by operator; as many may wait as may run."""
     lease_confirmer: CallCoalescer[ClaimedMessage, bool] = field(init=False, repr=False)
     """Confirms leases and marks rows as being sent; says whether each is still ours."""
     postponer: CallCoalescer[PostponedMessage, None] = field(init=False, repr=False)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
 
 from flows.domain.circuit_breaker import CircuitBreaker
+from flows.domain.concurrency_limit import ConcurrencyLimit
 from flows.domain.failures import Failure, Misconfigured, NotNow, OutcomeUnknown, TryLater, Undelivered
 from flows.domain.records import OutboundMessage
 from gateway.delivery.token_bucket import TokenBucket
@@ -22,6 +23,8 @@ BUSY_DELAY = timedelta(seconds=0.25)
 """Delay of a message that is postponed because the route is at its concurrency limit."""
 DEFAULT_CONCURRENT_CALLS = 16
 """Concurrent calls to a provider whose sender names no limit of its own."""
+MAX_WAITING_CALLS = 1_000
+"""Calls that may wait for a place: as many as a worker holds messages, so that a claimed one is never shed."""
 MAX_BULK_RECIPIENTS = 100
 """Most recipients of one bulk call."""
 
@@ -34,35 +37,6 @@ class BulkSender(Protocol):
 
     async def send_many(self, notices: Sequence[OutboundMessage]) -> list[SentMessage | Undelivered]:
         """Send and return the outcomes in the notices' order; a raised Failure means that none was sent."""
-
-
-@dataclass(slots=True)
-class ConcurrencyLimit:
-    """A concurrency limit with a bounded queue: as many may wait as may run."""
-
-    max_running: int
-    in_use: int = 0
-    semaphore: asyncio.Semaphore = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        self.semaphore = asyncio.Semaphore(self.max_running)
-
-    @property
-    def is_full(self) -> bool:
-        """Return whether every running place and every waiting place is taken."""
-        return self.in_use >= 2 * self.max_running
-
-    async def __aenter__(self) -> None:
-        self.in_use += 1
-        try:
-            await self.semaphore.acquire()
-        except BaseException:
-            self.in_use -= 1
-            raise
-
-    async def __aexit__(self, *_: object) -> None:
-        self.in_use -= 1
-        self.semaphore.release()
 
 
 @dataclass(slots=True)
@@ -115,7 +89,7 @@ class OutboundRoute:
     """In order of preference."""
     token_bucket: TokenBucket
     concurrency_limit: ConcurrencyLimit = field(
-        default_factory=lambda: ConcurrencyLimit(DEFAULT_CONCURRENT_CALLS)
+        default_factory=lambda: ConcurrencyLimit(DEFAULT_CONCURRENT_CALLS, MAX_WAITING_CALLS)
     )
 
     @property
@@ -131,7 +105,12 @@ class OutboundRoute:
     @property
     def is_full(self) -> bool:
         """Return whether only urgent notices are worth claiming: all others would be postponed."""
-        return self.concurrency_limit.is_full or self.next_probe_at() is not None
+        return self.is_busy or self.next_probe_at() is not None
+
+    @property
+    def is_busy(self) -> bool:
+        """Return whether as many calls wait as run: notices that are not urgent are postponed."""
+        return self.concurrency_limit.in_use >= 2 * self.concurrency_limit.max_running
 
     def reserve_or_delay(self, notice: OutboundMessage) -> datetime | None:
         """Use a token and return None when the notice may go now, otherwise return when to try it again."""
@@ -139,7 +118,7 @@ class OutboundRoute:
         probe_at = self.next_probe_at()
         if probe_at is not None:
             return probe_at if urgent else max(probe_at, self.token_bucket.book_slot())
-        if self.concurrency_limit.is_full and not urgent:
+        if self.is_busy and not urgent:
             return self.token_bucket.now() + BUSY_DELAY
         if self.token_bucket.take_token():
             return None

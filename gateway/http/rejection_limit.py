@@ -1,9 +1,10 @@
 """Rate limit on rejected requests per client address, checked before a body is read."""
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from cachetools import FIFOCache
 
 from flows.domain.ports import Counters
 
@@ -24,7 +25,9 @@ class RejectionLimiter:
     """Rejections allowed per minute."""
     counters: Counters = field(repr=False)
     clock: Callable[[], float] = time.monotonic
-    recent_counts: OrderedDict[str, tuple[float, int]] = field(default_factory=OrderedDict, repr=False)
+    recent_counts: FIFOCache[str, tuple[float, int]] = field(
+        default_factory=lambda: FIFOCache(MAX_SOURCES), repr=False
+    )
     """By client address, when this process last learned its count, and the count."""
 
     def is_blocked(self, source: str) -> bool:
@@ -38,6 +41,3 @@ class RejectionLimiter:
         """Count one rejection."""
         count = await self.counters.count_event("refused", source, WINDOW_SECONDS)
         self.recent_counts[source] = self.clock(), count
-        self.recent_counts.move_to_end(source)
-        if len(self.recent_counts) > MAX_SOURCES:
-            self.recent_counts.popitem(last=False)

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from flows.domain.concurrency_limit import ConcurrencyLimit
 from flows.domain.failures import Failure
 from flows.domain.ports import SessionStore
 from flows.domain.records import ClaimedMessage, DeliveryOutcome, OutboundMessage, Receipt
@@ -109,6 +110,10 @@ class GatewayMetrics:
         self.funnel.record_turn(turn)
         self.conversation_log.record_turn(turn)
 
+    def watch_limits(self, limits: Mapping[str, ConcurrencyLimit]) -> None:
+        """Export the load of concurrency limits, by name."""
+        self.registry.register(LimitCollector(limits))
+
     def watch_conversations(self, conversations: TurnEngine) -> None:
         """Subscribe to the turns and ends of these conversations, and export their load."""
         self.registry.register(LoadCollector(conversations.load_shedder))
@@ -209,3 +214,23 @@ class SessionStoreCollector(Collector):
             "Turns served from this process's memory because Redis did not answer",
             self.sessions.memory_turn_count,
         )
+
+
+@dataclass(eq=False, slots=True)
+class LimitCollector(Collector):
+    """Exports the state of concurrency limits."""
+
+    limits: Mapping[str, ConcurrencyLimit]
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the calls that run or wait under each limit, and the calls it shed."""
+        in_use = GaugeMetricFamily(
+            "dialtree_limit_calls", "Calls that run or wait under a concurrency limit", labels=("limit",)
+        )
+        shed = CounterMetricFamily(
+            "dialtree_limit_shed", "Calls a concurrency limit refused", labels=("limit",)
+        )
+        for name, limit in self.limits.items():
+            in_use.add_metric((name,), limit.in_use)
+            shed.add_metric((name,), limit.shed_count)
+        yield from (in_use, shed)

@@ -10,6 +10,7 @@ from pathlib import Path
 from fpdf import FPDF
 from fpdf.enums import Align, MethodReturnValue
 
+from flows.domain.concurrency_limit import ConcurrencyLimit
 from gateway.pages.bill_view import BillRow, Statement
 from gateway.pages.languages import text_direction
 
@@ -18,17 +19,21 @@ FONT_FAMILY = "DejaVu"
 LINE_MM = 8.0
 MAX_CONCURRENT = 2
 """Documents rendered at the same time; each takes a fifth of a second of a processor."""
+MAX_WAITING = 30
+"""Documents that wait for it; the next raises Overloaded. The jobs of a process are no more (`MAX_JOBS`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class PdfRenderer:
     """Renders PDFs in threads, few at a time."""
 
-    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_CONCURRENT), repr=False)
+    limit: ConcurrencyLimit = field(
+        default_factory=lambda: ConcurrencyLimit(MAX_CONCURRENT, MAX_WAITING), repr=False
+    )
 
     async def render(self, statement: Statement, created_at: datetime) -> bytes:
         """Return the document; `created_at` (UTC) is its creation date."""
-        async with self.slots:
+        async with self.limit:
             return await asyncio.to_thread(render_pdf, statement, created_at)
 
 

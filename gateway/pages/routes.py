@@ -17,6 +17,7 @@ from gateway.pages.bill import BillPage
 from gateway.pages.confirm_email import ConfirmPage
 from gateway.pages.csrf import CookieJar, CsrfTokens
 from gateway.pages.file import FilePage
+from gateway.pages.file_builder import FileBuilder
 from gateway.pages.file_jobs import WAIT_SECONDS, FileJobs
 from gateway.pages.link_form import SEALED_LINK_FIELD
 from gateway.pages.request_pipeline import Page, PageHandler, PagePipeline
@@ -78,14 +79,14 @@ class SubscriberPages:
             HtmlTemplates(TEMPLATE_FOLDER),
         )
         token_sealer = TokenSealer.from_secret(self.secret)
-        jobs = FileJobs(self.file_wait_seconds)
-        bill_page = BillPage(cookies, csrf_tokens, token_sealer, self.make_token, file_jobs=jobs)
+        builder, jobs = FileBuilder(), FileJobs(self.file_wait_seconds)
+        bill_page = BillPage(cookies, csrf_tokens, token_sealer, self.make_token, builder, jobs)
         pages: dict[str, Page] = {
             "bill": bill_page,
             "address": paper_address.build_page(csrf_tokens, token_sealer),
             "mailbox": email.build_page(csrf_tokens, token_sealer),
             "confirm": ConfirmPage(csrf_tokens),
-            "file": FilePage(token_sealer, self.make_token, file_jobs=jobs),
+            "file": FilePage(token_sealer, self.make_token, builder, jobs),
         }
         prefix = "/{operator:[a-z][a-z0-9-]*}"
         return [

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from flows.domain.actions import Action, OperatorPorts
+from flows.domain.concurrency_limit import ConcurrencyLimit
 from flows.domain.ports import Counters, SessionStore
 from flows.domain.pseudonyms import Pseudonyms
 from flows.domain.records import DeferredStep, OutboundMessage, Secret
@@ -180,6 +181,7 @@ async def _assemble(core: _Core, stack: AsyncExitStack) -> Container:
     recorder, metrics_registry = RecordingSender(), MetricsRegistry()
     routes = await _build_routes(core, connections, recorder, stack)
     metrics = GatewayMetrics(metrics_registry.registry, routes)
+    metrics.watch_limits(_named_limits(core, routes))
     guard = inbound.build_guard(core.settings, connections, core.counters)
     conversations = _build_conversations(core)
     metrics.watch_conversations(conversations)
@@ -212,6 +214,11 @@ async def _assemble(core: _Core, stack: AsyncExitStack) -> Container:
         metrics=metrics,
         metrics_registry=metrics_registry,
     )
+
+
+def _named_limits(core: _Core, routes: Mapping[tuple[str, str], OutboundRoute]) -> dict[str, ConcurrencyLimit]:
+    limits = {f"{route} {operator}": each.concurrency_limit for (operator, route), each in routes.items()}
+    return {"passwords": core.passwords.check_limit, **limits}
 
 
 def _build_conversations(core: _Core) -> TurnEngine:

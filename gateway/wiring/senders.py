@@ -6,9 +6,15 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from flows.domain.circuit_breaker import CircuitBreaker
+from flows.domain.concurrency_limit import ConcurrencyLimit
 from flows.engine.menu_versions import MenuVersions
 from gateway.delivery.recording_sender import RecordingSender
-from gateway.delivery.route import DEFAULT_CONCURRENT_CALLS, ConcurrencyLimit, OutboundRoute, RouteProvider
+from gateway.delivery.route import (
+    DEFAULT_CONCURRENT_CALLS,
+    MAX_WAITING_CALLS,
+    OutboundRoute,
+    RouteProvider,
+)
 from gateway.delivery.smtp import SmtpSender, parse_smtp_url
 from gateway.delivery.spend_limit import limit_spending
 from gateway.delivery.token_bucket import TokenBucket
@@ -50,7 +56,8 @@ async def build_routes(
                     min(
                         getattr(provider.sender, "max_concurrent_calls", DEFAULT_CONCURRENT_CALLS)
                         for provider in providers
-                    )
+                    ),
+                    MAX_WAITING_CALLS,
                 )
                 routes[operator, route] = OutboundRoute(
                     tuple(providers), TokenBucket(rates[route], now), concurrency

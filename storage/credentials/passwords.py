@@ -13,7 +13,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import Connection, bindparam, delete, select
 from sqlalchemy.dialects.postgresql import insert
 
-from flows.domain.failures import Overloaded
+from flows.domain.concurrency_limit import ConcurrencyLimit
 from flows.domain.records import Secret
 from storage.credentials.attempt_budgets import AttemptBudgets, AttemptLimit
 from storage.credentials.attempt_counter import MAX_WRONG_PER_DAY, AttemptCounter
@@ -94,8 +94,8 @@ class SqlPasswords:
         self._hasher = hasher
         self._dummy_hash = _dummy_hash(hasher)
         self._pool = ThreadPoolExecutor(workers or max(1, (os.cpu_count() or 1) - 1), "argon2")
-        self._max_checks = max_checks
-        self._checks_under_way = 0
+        self.check_limit = ConcurrencyLimit(max_checks)
+        """Checks that run, or wait for a thread of the pool."""
 
     async def verify_password(
         self, operator: str, number: str, secret: Secret, kind: str, now: datetime, source: str = ""
@@ -108,8 +108,7 @@ class SqlPasswords:
         """
         key = {"operator": operator, "number": number, "kind": kind}
         tries = {**key, "kind": kind + (OTHERS_SUFFIX if source else "")}
-        self._admit_check()
-        try:
+        async with self.check_limit:
             stored = await self._database.write(
                 lambda connection: self._count_attempt(connection, key, tries, now, source)
             )
@@ -117,8 +116,6 @@ class SqlPasswords:
                 return "locked"
             verified_hash = stored if _is_affordable(stored) else self._dummy_hash
             matches = await self._run_in_pool(lambda: _hash_matches(verified_hash, secret.value))
-        finally:
-            self._checks_under_way -= 1
         if not matches or verified_hash != stored:
             return "wrong"
         await self._database.write(lambda connection: self._take_back(connection, operator, tries, now, source))
@@ -150,11 +147,8 @@ class SqlPasswords:
     async def set_password(self, operator: str, number: str, secret: Secret, kind: str, now: datetime) -> None:
         """Set or replace a secret and reset its wrong attempts; Overloaded when too many checks wait."""
         key = {"operator": operator, "number": number, "kind": kind}
-        self._admit_check()
-        try:
+        async with self.check_limit:
             new_hash = await self._run_in_pool(lambda: self._hasher.hash(secret.value))
-        finally:
-            self._checks_under_way -= 1
         row = {**key, "hash": new_hash, "at": now}
         await self._database.write(lambda connection: _store_hash(connection, key, row))
 
@@ -170,11 +164,6 @@ class SqlPasswords:
     def close(self) -> None:
         """Stop the pool's threads; blocks until the running checks are done."""
         self._pool.shutdown()
-
-    def _admit_check(self) -> None:
-        if self._checks_under_way >= self._max_checks:
-            raise Overloaded
-        self._checks_under_way += 1
 
     async def _run_in_pool(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)

@@ -7,6 +7,7 @@ from typing import Any
 from redis.asyncio.cluster import RedisCluster
 from redis.exceptions import NoScriptError
 
+from flows.domain.single_flight import SingleFlight
 from storage.sessions.pipelining import Script, ScriptArgument
 from storage.sessions.redis_errors import REDIS_ERRORS, translate_error
 
@@ -27,7 +28,7 @@ class ClusterScripts:
         self._client = client
         self._budget_seconds = budget_seconds
         self._hosts = list(hosts)
-        self._discovery: asyncio.Task[None] | None = None
+        self._discovery: SingleFlight[str, None] = SingleFlight()
         self._is_discovered = False
 
     async def run_script(self, script: Script, *words: ScriptArgument) -> Any:
@@ -40,9 +41,7 @@ class ClusterScripts:
 
     async def aclose(self) -> None:
         """Implement `ScriptClient.aclose`."""
-        if self._discovery is not None:
-            self._discovery.cancel()
-            await asyncio.gather(self._discovery, return_exceptions=True)
+        await self._discovery.close()
         await self._client.aclose()
 
     async def _load_scripts(self, scripts: Sequence[Script]) -> None:
@@ -72,10 +71,7 @@ class ClusterScripts:
 
     def _start_discovery(self) -> asyncio.Task[None]:
         """Return the search under way; start one when there is none."""
-        if self._discovery is None or self._discovery.done():
-            self._discovery = asyncio.create_task(self._discover_nodes())
-            self._discovery.add_done_callback(_retrieve_exception)
-        return self._discovery
+        return self._discovery.start("nodes", self._discover_nodes)
 
     async def _discover_nodes(self) -> None:
         """Ask known nodes and the URL's hosts for the slots; a second search also replaces a stale map."""
@@ -84,9 +80,3 @@ class ClusterScripts:
                 await self._client.nodes_manager.initialize(additional_startup_nodes_info=self._hosts)
             await self._client.initialize(additional_startup_nodes_info=self._hosts)
         self._is_discovered = True
-
-
-def _retrieve_exception(task: asyncio.Task[None]) -> None:
-    """Mark the exception of a search as seen: its callers, if any are left, raise it."""
-    if not task.cancelled():
-        task.exception()

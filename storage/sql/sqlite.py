@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, StaticPool, create_engine, event
 from sqlalchemy.pool import NullPool, Pool
 
-from flows.domain.failures import Overloaded
+from flows.domain.concurrency_limit import ConcurrencyLimit
 from storage.sql.driver_errors import translate_errors
 from storage.sql.sqlite_writer import GroupCommitWriter
 from storage.sql.wakeup import WakeUp
@@ -85,19 +85,14 @@ class SqliteDatabase:
         self._reader_pool = ThreadPoolExecutor(READER_THREADS, "sqlite-reader")
         self._thread_local = threading.local()
         self._connections: list[Connection] = []
-        self._waiting_reads = 0
+        self._read_limit = ConcurrencyLimit(MAX_WAITING)
 
     async def read(self, job: Callable[[Connection], T], *, seconds: float = 5.0) -> T:
         """Run a read-only job in a reader thread (in memory: in the writer's queue)."""
         if self._in_memory:
             return await self.write(job, seconds=seconds)
-        if self._waiting_reads >= MAX_WAITING:
-            raise Overloaded
-        self._waiting_reads += 1
-        try:
+        async with self._read_limit:
             return await self._run_read(job, seconds)
-        finally:
-            self._waiting_reads -= 1
 
     async def write(self, job: Callable[[Connection], T], *, seconds: float = 5.0) -> T:
         """Run a job in a savepoint of the next group commit; return after that commit."""

@@ -43,13 +43,13 @@ LIBRARIES = {
     "gateway": {
         *("aiohttp", "africastalking", "twilio", "pydantic", "prometheus_client", "requests", "urllib3"),
         *("typer", "rich", "prompt_toolkit", "pydantic_settings"),
-        *("fpdf", "aiosmtplib", "jinja2", "markupsafe"),
+        *("fpdf", "aiosmtplib", "jinja2", "markupsafe", "cachetools"),
     },
     "storage": {
         *("redis", "sqlalchemy", "aiohttp", "yarl", "hiredis", "asyncpg", "alembic", "argon2"),
         *("cryptography", "yaml", "cachetools", "pydantic"),
     },
-    "flows": set(),
+    "flows": {"cachetools"},
     "menus": {"transitions", "yaml", "pydantic", "pydantic_core", "babel", "num2words"},
 }
 FILES = [path for layer in LAYERS for path in sorted((ROOT / layer).rglob("*.py"))]

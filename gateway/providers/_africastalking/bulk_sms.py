@@ -11,7 +11,6 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from threading import BoundedSemaphore
 from types import MappingProxyType
 from typing import Any
 
@@ -19,6 +18,7 @@ import requests
 from africastalking.SMS import SMSService
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
+from flows.domain.concurrency_limit import ConcurrencyLimit
 from flows.domain.failures import (
     Misconfigured,
     NotNow,
@@ -155,7 +155,9 @@ class AfricasTalkingSms:
         self._sender = account.sender or None
         self.max_concurrent_calls = max_concurrent_calls
         self._deadline_seconds = deadline_seconds
-        self._free_calls = BoundedSemaphore(max_concurrent_calls)
+        self._limit = ConcurrencyLimit(
+            max_concurrent_calls, build_failure=lambda: TryLater("too many concurrent calls")
+        )
         self._pool = ThreadPoolExecutor(max_concurrent_calls, thread_name_prefix="africastalking")
 
     async def send(self, notice: OutboundMessage) -> SentMessage:
@@ -195,13 +197,12 @@ class AfricasTalkingSms:
 
         The slot is released when the thread ends, not when the waiting does.
         """
-        if not self._free_calls.acquire(blocking=False):
-            raise TryLater("too many concurrent calls")
-        call = self._pool.submit(self._call_service, body, numbers)
-        call.add_done_callback(lambda _: self._free_calls.release())
+        await self._limit.acquire()
+        answer = asyncio.wrap_future(self._pool.submit(self._call_service, body, numbers))
+        answer.add_done_callback(lambda _: self._limit.release())
         try:
             async with asyncio.timeout(self._deadline_seconds):
-                return await asyncio.wrap_future(call)
+                return await asyncio.shield(answer)
         except TimeoutError as late:
             raise OutcomeUnknown("no answer in time") from late
 

@@ -24,6 +24,7 @@ from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
 
+from flows.domain.concurrency_limit import ConcurrencyLimit
 from flows.domain.failures import (
     Misconfigured,
     OutcomeUnknown,
@@ -119,20 +120,17 @@ class TwilioSms:
         self._sender_fields = {_sender_field_name(account.sender): account.sender}
         self._status_url = status_url
         self._deadline_seconds = deadline_seconds
-        self._free_calls = max_concurrent_calls
+        self._limit = ConcurrencyLimit(
+            max_concurrent_calls, build_failure=lambda: TryLater("too many concurrent calls")
+        )
         self.max_concurrent_calls = max_concurrent_calls
 
     async def send(self, notice: OutboundMessage) -> SentMessage:
         """Send one notice, see `Sender.send`; TryLater at once, without queueing, when all calls are in use."""
         if not is_e164(notice.to):
             raise Rejected("the recipient is not a number")
-        if not self._free_calls:
-            raise TryLater("too many concurrent calls")
-        self._free_calls -= 1
-        try:
+        async with self._limit:
             return await self._post_message(notice)
-        finally:
-            self._free_calls += 1
 
     async def close(self) -> None:
         """Close the connections."""

@@ -1,6 +1,5 @@
 """Read-through cache of a billing backend with request coalescing and stale-if-error."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,6 +20,7 @@ from flows.domain.records import (
     Subscriber,
     UsageEntry,
 )
+from flows.domain.single_flight import SingleFlight
 from storage.billing.backend import BillEventSource, RemoteBilling
 
 T = TypeVar("T")
@@ -68,9 +68,8 @@ class CachedBilling:
     answers: LRUCache[str, dict[str, CachedAnswer]] = field(
         default_factory=lambda: LRUCache(MAX_OWNERS), repr=False
     )
-    pending_reads: dict[tuple[str, str], asyncio.Task[Any]] = field(default_factory=dict, repr=False)
-    detached_reads: set[asyncio.Task[Any]] = field(default_factory=set, repr=False)
-    """Reads that began before an invalidation: nobody joins them any more."""
+    reads: SingleFlight[tuple[str, str], Any] = field(default_factory=SingleFlight, repr=False)
+    """Reads under way, by owner and question."""
 
     async def get_subscriber(self, msisdn: str) -> Subscriber:
         """Return the subscriber of a number; the last known one while the backend is down.
@@ -178,8 +177,7 @@ class CachedBilling:
         Who waits for such a read still gets it; who asks from now on asks the backend anew.
         """
         self.answers.pop(account, None)
-        for key in [key for key in self.pending_reads if key[0] == account]:
-            self.detached_reads.add(self.pending_reads.pop(key))
+        self.reads.detach(lambda key: key[0] == account)
 
     @property
     def capabilities(self) -> Collection[Capability]:
@@ -202,10 +200,7 @@ class CachedBilling:
 
     async def close(self) -> None:
         """Cancel the reads under way and close the backend's connections."""
-        tasks = [*self.pending_reads.values(), *self.detached_reads]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.reads.close()
         await self.backend.close()
 
     @property
@@ -230,7 +225,9 @@ class CachedBilling:
         if cached and self.clock() - cached.cached_at < fresh_seconds:
             return cached.value, None
         try:
-            return await asyncio.shield(self._join_read(owner, question, fetch)), None
+            return await self.reads.join(
+                (owner, question), lambda: self._fetch_and_store(owner, question, fetch)
+            ), None
         except Down:
             if not (allow_stale and cached and self.clock() - cached.cached_at < stale_seconds):
                 raise
@@ -243,15 +240,6 @@ class CachedBilling:
         if question == OWNER_QUESTION:
             return min(self._ttl_seconds, OWNER_FRESH_SECONDS), OWNER_STALE_SECONDS
         return self._ttl_seconds, STALE_IF_ERROR_SECONDS
-
-    def _join_read(self, owner: str, question: str, fetch: Callable[[], Awaitable[T]]) -> asyncio.Task[T]:
-        task = self.pending_reads.get((owner, question))
-        if task is None:
-            task = self.pending_reads[owner, question] = asyncio.ensure_future(
-                self._fetch_and_store(owner, question, fetch)
-            )
-            task.add_done_callback(lambda done: self._finish_read(owner, question, done))
-        return task
 
     async def _fetch_and_store(self, owner: str, question: str, fetch: Callable[[], Awaitable[T]]) -> T:
         # An answer is cached only if no invalidation replaced this dictionary while it was read.
@@ -268,13 +256,6 @@ class CachedBilling:
     def _store_answer(self, owner: str, question: str, answer: CachedAnswer) -> None:
         """Cache an answer, which marks its account or number as recently read."""
         self.answers.setdefault(owner, {})[question] = answer
-
-    def _finish_read(self, owner: str, question: str, task: asyncio.Task[Any]) -> None:
-        self.detached_reads.discard(task)
-        if self.pending_reads.get((owner, question)) is task:
-            del self.pending_reads[owner, question]
-        if not task.cancelled():
-            task.exception()
 
 
 def _with_seen_date(bill: Bill, seen: date | None) -> Bill:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from flows.domain.bill_cycle import CyclePage, RejectedBill
+from flows.domain.concurrency_limit import ConcurrencyLimit
 from flows.domain.failures import Failure, InvalidRecord, NotFound, Unavailable
 from flows.domain.records import Bill, Subscriber
 from storage.billing._client.answer_fields import clean_text, identifier_text
@@ -51,10 +52,10 @@ class CycleReader:
 
         What fails is asked once more when the others are done.
         """
-        slots = asyncio.Semaphore(MAX_CONCURRENT_READS)
+        limit = ConcurrencyLimit(MAX_CONCURRENT_READS, max_waiting=len(records))
 
         async def read_one(record: T) -> R | Failure:
-            async with slots:
+            async with limit:
                 return await _answer_or_failure(read(record))
 
         answers = list(await asyncio.gather(*map(read_one, records)))

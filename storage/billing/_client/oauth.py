@@ -10,6 +10,7 @@ from aiohttp import ClientSession, encode_basic_auth
 
 from flows.domain.failures import Down
 from flows.domain.records import Secret
+from flows.domain.single_flight import SingleFlight
 from storage.billing._client.body_reader import read_json
 
 RENEWAL_MARGIN_SECONDS = 30.0
@@ -34,7 +35,7 @@ class OAuthTokenSource:
     token: str = field(default="", repr=False)
     renew_at: float = 0.0
     expires_at: float = 0.0
-    pending_fetch: asyncio.Task[None] | None = field(default=None, repr=False)
+    fetches: SingleFlight[str, None] = field(default_factory=SingleFlight, repr=False)
 
     async def bearer_header(self, session: ClientSession) -> str:
         """Return the `Authorization` value, fetching a token when there is none or it expires soon.
@@ -44,16 +45,14 @@ class OAuthTokenSource:
         """
         now = self.clock()
         if not self.token or now >= self.renew_at:
-            fetch = self._join_fetch(session)
+            fetch = self.fetches.start("token", lambda: self._fetch_token(session))
             if not self.token or now >= self.expires_at:
                 await asyncio.shield(fetch)
         return self._format_header()
 
     async def close(self) -> None:
         """Cancel a fetch under way."""
-        if self.pending_fetch:
-            self.pending_fetch.cancel()
-            await asyncio.gather(self.pending_fetch, return_exceptions=True)
+        await self.fetches.close()
 
     def invalidate_token(self, header: str) -> None:
         """Discard a token the BSS rejected, unless it was replaced meanwhile."""
@@ -62,17 +61,6 @@ class OAuthTokenSource:
 
     def _format_header(self) -> str:
         return f"Bearer {self.token}"
-
-    def _join_fetch(self, session: ClientSession) -> asyncio.Task[None]:
-        if self.pending_fetch is None:
-            self.pending_fetch = asyncio.create_task(self._fetch_token(session))
-            self.pending_fetch.add_done_callback(self._finish_fetch)
-        return self.pending_fetch
-
-    def _finish_fetch(self, task: asyncio.Task[None]) -> None:
-        self.pending_fetch = None
-        if not task.cancelled():
-            task.exception()  # raised to whoever waits
 
     async def _fetch_token(self, session: ClientSession) -> None:
         form = {"grant_type": "client_credentials", **({"scope": self.scope} if self.scope else {})}

@@ -86,7 +86,7 @@ async def test_a_caller_that_gives_up_before_its_batch_takes_its_item_back(serve
     answers = [coalescer.submit(number) for number in (1, 2, 3)]
     answers[1].cancel()
     server.is_open.set()
-    assert await asyncio.gather(answers[0], answers[2]) == [2, 6]
+    assert [await answers[0], await answers[2]] == [2, 6]
     assert server.batches == [[1, 3]]
 
 

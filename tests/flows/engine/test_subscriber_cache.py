@@ -31,7 +31,8 @@ async def test_the_least_recently_used_caller_is_evicted_first(sandbox: GatewayS
     known = sandbox.container.subscriber_caches[OPERATOR]
     await known.find(ANA)
     remembered = known.profiles[ANA]
-    known.profiles |= {f"+4075{number:07}": remembered for number in range(subscriber_cache.MAX_PROFILES - 1)}
+    others = range(subscriber_cache.MAX_PROFILES - 1)
+    known.profiles.update({f"+4075{number:07}": remembered for number in others})
 
     sandbox.clock.advance(timedelta(seconds=61))
     await known.find(ANA)

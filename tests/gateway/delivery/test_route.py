@@ -8,10 +8,11 @@ from itertools import pairwise
 from pathlib import Path
 
 from flows.domain.circuit_breaker import FAILURE_THRESHOLD, INITIAL_WAIT, CircuitBreaker
+from flows.domain.concurrency_limit import ConcurrencyLimit
 from flows.domain.failures import Misconfigured, OptedOut, TryLater, Undelivered
 from flows.domain.records import ChangeSet, DeferredStep, OutboundMessage
 from gateway.delivery.outbox_worker import MAX_DEFERRED_STEPS
-from gateway.delivery.route import ConcurrencyLimit, OutboundRoute, RouteProvider
+from gateway.delivery.route import OutboundRoute, RouteProvider
 from gateway.delivery.spend_limit import limit_spending
 from gateway.delivery.token_bucket import TokenBucket
 from gateway.providers.contract import Sender, SentMessage

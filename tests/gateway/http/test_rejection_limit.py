@@ -1,8 +1,8 @@
 """Rejection limit: how many rejections a client address has, for how long, and how many are remembered."""
 
 import pytest
+from cachetools import FIFOCache
 
-from gateway.http import rejection_limit
 from gateway.http.rejection_limit import WINDOW_SECONDS, RejectionLimiter
 from storage.sessions.counters import MemoryCounters
 
@@ -37,10 +37,8 @@ async def test_the_limit_blocks_until_its_window_ends(limiter: RejectionLimiter,
     assert not limiter.is_blocked("a")
 
 
-async def test_the_address_rejected_longest_ago_is_dropped_first(
-    limiter: RejectionLimiter, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(rejection_limit, "MAX_SOURCES", 2)
+async def test_the_address_rejected_longest_ago_is_dropped_first(limiter: RejectionLimiter) -> None:
+    limiter.recent_counts = FIFOCache(2)
     for source in ("a", "b", "a", "c"):
         await limiter.record_rejection(source)
     assert list(limiter.recent_counts) == ["a", "c"]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.domain.failures import Overloaded
 from gateway.dialogs.direct_line import DirectLine
 from tests.support.gateway_sandbox import GatewaySandbox
 
@@ -81,6 +82,16 @@ def dashboard_metrics() -> set[str]:
 def test_step_outcomes_are_counted(used_sandbox: GatewaySandbox) -> None:
     labels = 'channel="ussd",operator="orange-ro",outcome="ok",step="einvoice.activate"'
     assert f"dialtree_step_outcomes_total{{{labels}}} 1.0" in scrape_metrics(used_sandbox)
+
+
+async def test_a_shed_password_check_is_counted(sandbox: GatewaySandbox) -> None:
+    limit = sandbox.container.passwords.check_limit
+    limit.max_running = 0
+    with pytest.raises(Overloaded):
+        await limit.acquire()
+    text = sandbox.container.metrics_registry.render_exposition().decode()
+    assert 'dialtree_limit_shed_total{limit="passwords"} 1.0' in text
+    assert 'dialtree_limit_calls{limit="sms orange-ro"} 0.0' in text
 
 
 def test_the_dashboard_asks_for_what_is_counted_and_for_all_of_it(used_sandbox: GatewaySandbox) -> None:
