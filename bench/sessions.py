@@ -12,10 +12,10 @@ from collections.abc import Awaitable, Callable
 from redis.asyncio import Redis as Client
 
 from flows.domain.ports import SessionKey, SessionStore
-from storage.sessions.connect import build_redis_sessions
 from storage.sessions.leaky_bucket import TurnRateLimit
 from storage.sessions.memory_store import MemorySessions
 from tests.storage.sessions.test_redis_store import REPLY, SESSION
+from tests.support.redis_sessions import build_redis_sessions
 from tests.support.server_processes import RedisServer, run_server
 
 CALLER_COUNT = 32

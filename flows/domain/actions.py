@@ -1,6 +1,6 @@
 """Action interface: the request a step's action gets, the outcome it returns, and the action table."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -258,6 +258,3 @@ def define_action(
     return Action(
         run, frozenset(outcomes.split()) | COMMON_OUTCOMES | extra, is_private, ignores_eligibility, is_deferred
     )
-
-
-ActionTable = Mapping[str, Action]

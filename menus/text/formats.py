@@ -51,9 +51,6 @@ class FactFormatter(Protocol):
     def format_month(self, month: Month) -> str:
         """Format a billing month with its four-digit year."""
 
-    def format_short_month(self, month: Month) -> str:
-        """Format a billing month in as few characters as possible."""
-
     def format_count(self, value: int) -> str:
         """Format a whole number."""
 
@@ -154,9 +151,6 @@ class WrittenFormatter(FactFormatter):
 
     def format_month(self, month: Month) -> str:
         return f"{month.month:02d}/{month.year:04d}"
-
-    def format_short_month(self, month: Month) -> str:
-        return f"{month.month:02d}/{month.year % 100:02d}"
 
     def format_count(self, value: int) -> str:
         return f"{value:,d}".translate(self._marks)

@@ -1,4 +1,4 @@
-"""GSM-7 and UCS-2: encoding, length in septets or code units, SMS segmentation, folding to GSM-7."""
+"""GSM-7 and UCS-2: length in septets or code units, SMS segmentation, folding to GSM-7."""
 
 import re
 import unicodedata
@@ -13,26 +13,14 @@ _BASIC_TABLE = (
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 # 3GPP TS 23.038, 6.2.1.1: the extension table; each of these letters is sent as escape and code.
-_EXTENSION_TABLE = {
-    "\f": 0x0A,
-    "^": 0x14,
-    "{": 0x28,
-    "}": 0x29,
-    "\\": 0x2F,
-    "[": 0x3C,
-    "~": 0x3D,
-    "]": 0x3E,
-    "|": 0x40,
-    "€": 0x65,
-}
-_ESCAPE = 0x1B
-_CODES = {letter: bytes([code]) for code, letter in enumerate(_BASIC_TABLE) if code != _ESCAPE}
-_CODES |= {letter: bytes([_ESCAPE, code]) for letter, code in _EXTENSION_TABLE.items()}
-_EXTENSION_LETTERS = {code: letter for letter, code in _EXTENSION_TABLE.items()}
+_EXTENSION_LETTERS = "\f^{}\\[~]|€"
+_ESCAPE = "\x1b"
+_BASIC_LETTERS = _BASIC_TABLE.replace(_ESCAPE, "")
+_ALL_LETTERS = frozenset(_BASIC_LETTERS + _EXTENSION_LETTERS)
 
-_ONLY_BASIC = re.compile(f"[{re.escape(_BASIC_TABLE.replace(chr(_ESCAPE), ''))}]*")
-_ONLY_GSM7 = re.compile(f"[{re.escape(''.join(_CODES))}]*")
-_TWO_SEPTETS = re.compile(f"[{re.escape(''.join(_EXTENSION_TABLE))}]")
+_ONLY_BASIC = re.compile(f"[{re.escape(_BASIC_LETTERS)}]*")
+_ONLY_GSM7 = re.compile(f"[{re.escape(_BASIC_LETTERS + _EXTENSION_LETTERS)}]*")
+_TWO_SEPTETS = re.compile(f"[{re.escape(_EXTENSION_LETTERS)}]")
 
 NO_BREAK_SPACE = "\u00a0"
 """U+00A0: prevents a line or page break inside our texts; it is sent as a plain space."""
@@ -46,7 +34,7 @@ _LATIN_LETTERS = map(chr, (*range(0xC0, 0x250), *range(0x1E00, 0x1F00)))
 _ACCENT_FOLDS = {
     letter: plain[0]
     for letter in _LATIN_LETTERS
-    if letter not in _CODES and (plain := unicodedata.normalize("NFD", letter))[0].isascii()
+    if letter not in _ALL_LETTERS and (plain := unicodedata.normalize("NFD", letter))[0].isascii()
 }
 """Accented Latin letters outside GSM-7, each without its accents: `ș` becomes `s`."""
 _FOLD_TABLE = _SIGN_FOLDS | _ACCENT_FOLDS
@@ -154,7 +142,9 @@ def measure_text(text: str) -> TextSize:
 
 def unencodable_letters(text: str) -> str:
     """Return the letters, each once, that force the text into UCS-2 even when folded."""
-    return "".join(dict.fromkeys(letter for letter in fold_to_gsm7(clean_text(text)) if letter not in _CODES))
+    return "".join(
+        dict.fromkeys(letter for letter in fold_to_gsm7(clean_text(text)) if letter not in _ALL_LETTERS)
+    )
 
 
 def count_segments(text: str) -> int:
@@ -174,7 +164,7 @@ def split_segments(text: str) -> list[str]:
 
 
 def _letter_units(letter: str, alphabet: str) -> int:
-    takes_two = letter in _EXTENSION_TABLE if alphabet == "gsm7" else letter > "\uffff"
+    takes_two = letter in _EXTENSION_LETTERS if alphabet == "gsm7" else letter > "\uffff"
     return 2 if takes_two else 1
 
 
@@ -186,29 +176,3 @@ def _cut_segments(text: str, costs: Iterable[int], max_units: int) -> list[str]:
             full = previous
         previous = total
     return [text[start:end] for start, end in zip(starts, [*starts[1:], len(text)], strict=True)]
-
-
-def encode_gsm7(text: str) -> bytes:
-    """Encode to unpacked septets, one per byte, U+00A0 as a space; ValueError outside GSM-7."""
-    try:
-        return b"".join([_CODES[letter] for letter in to_wire_text(text)])
-    except KeyError as error:
-        raise ValueError(f"not in GSM-7: {error.args[0]!r}") from None
-
-
-def decode_gsm7(data: bytes) -> str:
-    """Decode unpacked septets; ValueError when a byte has more than seven bits.
-
-    As 3GPP TS 23.038 requires of a receiver, an unknown escaped code becomes its letter in the default
-    alphabet, and a double or final escape becomes a space.
-    """
-    if any(code > 0x7F for code in data):
-        raise ValueError("a septet has seven bits; a byte here is above 0x7F")
-    codes = iter(data)
-    return "".join(
-        _BASIC_TABLE[code] if code != _ESCAPE else _decode_escaped(next(codes, _ESCAPE)) for code in codes
-    )
-
-
-def _decode_escaped(code: int) -> str:
-    return " " if code == _ESCAPE else _EXTENSION_LETTERS.get(code, _BASIC_TABLE[code])

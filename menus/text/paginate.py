@@ -70,14 +70,6 @@ _BREAK_PATTERNS: dict[BreakLevel, re.Pattern[str]] = {
 _TRAILING_SPACES = re.compile("(?<![ \u00a0])[ \u00a0]++(?=\n|\\Z)|(?<!\u00a0)\u00a0++(?= )")
 
 
-def fit_one_page(text: str, budget: PageBudget) -> str:
-    """Return the text as it is sent; PageOverflowError when it takes more than one page."""
-    page = _fit_page(_tidy_text(text), budget)
-    if page is None:
-        raise _overflow_error(text, text, budget)
-    return page
-
-
 def split_into_pages(
     blocks: Sequence[TextBlock], footers: PageFooters, budget: PageBudget, notes: Sequence[tuple[int, str]] = ()
 ) -> tuple[str, ...]:

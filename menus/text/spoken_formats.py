@@ -72,9 +72,6 @@ class SpokenFormatter(FactFormatter):
     def format_month(self, month: Month, name: str = "") -> str:
         return f"{name or self._names[month.month]} {self.speller.spell_year(month.year)}"
 
-    def format_short_month(self, month: Month) -> str:
-        return self.format_month(month)
-
     def format_count(self, value: int) -> str:
         return self.speller.spell_bare_number(value)
 

@@ -1,4 +1,4 @@
-"""Redis clients and session stores from a URL: single server, Sentinel or Cluster."""
+"""Redis clients from a URL: single server, Sentinel or Cluster."""
 
 from typing import Any
 from urllib.parse import SplitResult, parse_qs, unquote
@@ -9,11 +9,9 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.maint_notifications import MaintNotificationsConfig
 
-from storage.sessions.leaky_bucket import TurnRateLimit
 from storage.sessions.pipelining import PipelinedScripts, ScriptClient
 from storage.sessions.redis_cluster import ClusterScripts
 from storage.sessions.redis_sentinel import ParallelSentinel
-from storage.sessions.redis_store import RedisSessions
 from storage.sessions.redis_url import REDIS_PORT, TLS_OPTIONS, parse_hosts, split_redis_url
 
 _SENTINEL_PORT = 26379
@@ -21,15 +19,8 @@ MIN_HOST_SECONDS = 0.5
 """Least time one host of a Sentinel or Cluster has to answer a search, which goes on behind the callers."""
 
 
-def build_redis_sessions(
-    url: str,
-    ttl_seconds: float = 180.0,
-    rate_limit: TurnRateLimit | None = None,
-    wait_seconds: float = 5.0,
-    lease_seconds: float = 10.0,
-    budget_seconds: float = 0.1,
-) -> RedisSessions:
-    """Return a session store for a Redis URL; no connection is opened before the first call.
+def build_script_client(url: str, budget_seconds: float = 0.1) -> ScriptClient:
+    """Return a script client for a Redis URL; no connection is opened before the first call.
 
     redis://[user:password@]host[:port][/db]                     one server; rediss:// over TLS
     redis+sentinel://[...@]host:port,host:port/service[/db]      the sentinels' current master
@@ -39,13 +30,6 @@ def build_redis_sessions(
     Every call waits `budget_seconds` at most. ValueError for any other URL; it does not repeat the URL,
     which may hold a password.
     """
-    return RedisSessions(
-        build_script_client(url, budget_seconds), ttl_seconds, rate_limit, wait_seconds, lease_seconds
-    )
-
-
-def build_script_client(url: str, budget_seconds: float = 0.1) -> ScriptClient:
-    """Return a script client for a Redis URL in the form `build_redis_sessions` describes."""
     parts = split_redis_url(url)
     kind = parts.scheme.partition("+")[2]
     if kind == "sentinel":

@@ -8,7 +8,7 @@ import pytest
 from redis.asyncio import Redis as Client
 from redis.exceptions import NoPermissionError
 
-from storage.sessions.connect import build_redis_sessions, build_script_client
+from storage.sessions.connect import build_script_client
 from storage.sessions.counters import RedisCounters
 from tests.storage.sessions.test_contract import take_turn
 from tests.storage.sessions.test_redis_servers import cluster as cluster
@@ -16,6 +16,7 @@ from tests.storage.sessions.test_redis_servers import random_key
 from tests.support.databases import SECRET
 from tests.support.gateway_sandbox import SandboxFactory
 from tests.support.provider_phones import AfricasTalkingPhone, connect_webhooks
+from tests.support.redis_sessions import build_redis_sessions
 from tests.support.server_processes import RedisServer, run_server
 
 pytestmark = pytest.mark.redis

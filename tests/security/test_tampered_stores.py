@@ -30,13 +30,14 @@ from storage.crypto import AeadCipher
 from storage.outbox.enqueue import KEY_PURPOSE, decrypt_item, encrypt_message
 from storage.sessions.codec import decode_body
 from storage.sessions.codec import encode_body as body_of
-from storage.sessions.connect import build_redis_sessions, build_script_client
+from storage.sessions.connect import build_script_client
 from storage.sessions.counters import RedisCounters
 from storage.sessions.leaky_bucket import TurnRateLimit
 from storage.sql.engine import Database
 from storage.sql.tables import passwords
 from tests.support.databases import NOW, SECRET
 from tests.support.gateway_sandbox import GatewaySandbox
+from tests.support.redis_sessions import build_redis_sessions
 
 ROOT = Path(__file__).parents[2]
 ANA = "+40740000101"

@@ -7,14 +7,13 @@ import pytest
 import smsutil
 from hypothesis import example, given
 from hypothesis import strategies as st
+from smsutil.codecs import GSM_CHARSET
 
 from menus.text.gsm import (
     TextSize,
     count_segments,
     count_septets,
     count_ucs2_units,
-    decode_gsm7,
-    encode_gsm7,
     fold_to_gsm7,
     measure_text,
     prepare_text,
@@ -23,7 +22,7 @@ from menus.text.gsm import (
     unencodable_letters,
 )
 
-GSM7 = "".join(decode_gsm7(bytes([code])) for code in range(0x80) if code != 0x1B) + "\f^{}\\[~]|€"
+GSM7 = GSM_CHARSET.replace("\x1b", "")
 LETTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\x1b\u00a0\u202f")
 IN_GSM7 = st.text(st.sampled_from(GSM7 + "^{}\\[~]|€" * 8), max_size=700)
 MIXED = st.text(st.one_of(st.sampled_from(GSM7 + "😀țș"), LETTERS), max_size=400)
@@ -103,35 +102,10 @@ def test_long_texts_are_segmented_at_these_places(text: str, lengths: list[int])
     assert [len(part) for part in split_segments(text)] == lengths
 
 
-@given(IN_GSM7)
-def test_encoding_comes_back(text: str) -> None:
-    encoded = encode_gsm7(text)
-    assert decode_gsm7(encoded) == text
-    assert len(encoded) == count_septets(text)
-
-
-def test_every_letter_has_a_code_of_its_own() -> None:
-    assert len({encode_gsm7(letter) for letter in GSM7}) == len(GSM7) == 137
-
-
-@pytest.mark.parametrize(
-    ("data", "text"),
-    [
-        pytest.param(b"\x1b\x65", "€", id="escaped"),
-        pytest.param(b"\x1b\x41", "A", id="unknown escaped code shows its default letter"),
-        pytest.param(b"A\x1b", "A ", id="escape at the end"),
-        pytest.param(b"\x1b\x1bA", " A", id="escape of an escape"),
-    ],
-)
-def test_odd_septets_show_as_the_standard_says(data: bytes, text: str) -> None:
-    assert decode_gsm7(data) == text
-
-
-def test_what_is_not_gsm7_is_refused() -> None:
-    with pytest.raises(ValueError, match="not in GSM-7"):
-        encode_gsm7("ș")
-    with pytest.raises(ValueError, match="seven bits"):
-        decode_gsm7(b"\x80")
+def test_the_alphabet_has_127_letters_of_one_septet_and_10_of_two() -> None:
+    costs = [count_septets(chr(code)) for code in range(0x10000)]
+    assert {cost: costs.count(cost) for cost in (1, 2)} == {1: 127, 2: 10}
+    assert {count_septets(letter) for letter in GSM7} == {1, 2}
 
 
 @pytest.mark.parametrize(

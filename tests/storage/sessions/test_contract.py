@@ -10,9 +10,9 @@ import pytest
 from _pytest.fixtures import FixtureRequest
 
 from flows.domain.ports import OpenedSession, SessionKey, SessionStore
-from storage.sessions.connect import build_redis_sessions
 from storage.sessions.leaky_bucket import TurnRateLimit
 from storage.sessions.memory_store import MemorySessions
+from tests.support.redis_sessions import build_redis_sessions
 from tests.support.server_processes import poll_until
 
 MakeSessions = Callable[..., SessionStore]

@@ -9,12 +9,12 @@ import pytest
 
 from flows.domain.failures import Down, Overloaded, Slow, Unavailable
 from flows.domain.ports import OpenedSession, SessionKey
-from storage.sessions.connect import build_redis_sessions
 from storage.sessions.fallback import FallbackSessions
 from storage.sessions.memory_store import MemorySessions
 from storage.sessions.redis_store import RedisSessions
 from tests.storage.sessions.test_contract import take_turn
 from tests.support.fault_proxy import FaultProxy
+from tests.support.redis_sessions import build_redis_sessions
 from tests.support.server_processes import RedisServer, poll_until, run_server
 
 redis = pytest.mark.redis

@@ -10,13 +10,13 @@ import pytest
 
 from flows.domain.failures import Unavailable
 from flows.domain.ports import SessionKey
-from storage.sessions.connect import build_redis_sessions
 from storage.sessions.fallback import FallbackSessions
 from storage.sessions.memory_store import MemorySessions
 from storage.sessions.redis_store import RedisSessions
 from tests.storage.sessions.test_contract import take_turn
 from tests.storage.sessions.test_redis_servers import FailoverSentinel, cluster, random_key
 from tests.support.free_ports import free_port
+from tests.support.redis_sessions import build_redis_sessions
 from tests.support.server_processes import RedisServer, poll_until, run_server
 
 pytestmark = pytest.mark.redis

@@ -17,10 +17,10 @@ from redis.asyncio import Redis as Client
 
 from flows.domain.failures import Down, Unavailable
 from flows.domain.ports import OpenedSession, SessionKey
-from storage.sessions.connect import build_redis_sessions
 from storage.sessions.redis_store import RedisSessions
 from tests.storage.sessions.test_contract import take_turn
 from tests.support.free_ports import free_port
+from tests.support.redis_sessions import build_redis_sessions
 from tests.support.server_processes import RedisServer, poll_until, run_server
 
 pytestmark = pytest.mark.redis

@@ -11,10 +11,10 @@ from redis.asyncio import Redis as Client
 from flows.domain.failures import Down
 from flows.domain.ports import SessionKey
 from storage.sessions.codec import MAX_PLAIN_BYTES
-from storage.sessions.connect import build_redis_sessions
 from storage.sessions.leaky_bucket import TurnRateLimit
 from storage.sessions.redis_store import RedisSessions
 from tests.storage.sessions.test_contract import take_turn
+from tests.support.redis_sessions import build_redis_sessions
 from tests.support.server_processes import RedisServer, run_server
 
 pytestmark = pytest.mark.redis
