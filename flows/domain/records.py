@@ -5,6 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
+ReceiptState = Literal["in_transit", "delivered", "failed", "unknown"]
 LineKind = Literal["mobile", "fixed", "internet", "data_key"]
 BillState = Literal["due", "part", "overdue", "paid", "credit", "cancelled"]
 LinkPurpose = Literal["address", "mailbox", "email", "bill", "file"]
@@ -268,7 +269,7 @@ class Receipt:
 
     provider: str
     message_id: str
-    state: Literal["in_transit", "delivered", "failed", "unknown"]
+    state: ReceiptState
     raw: str  # the status as the provider wrote it, for operators to read
     reason: str = ""
     our_id: str = ""

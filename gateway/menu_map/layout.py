@@ -45,7 +45,7 @@ class _TreePlacer:
 def place_nodes(graph: MenuGraph) -> Layout:
     """Place every node of a graph."""
     names = [node.name for node in graph.nodes]
-    edges = _merge_edges(edge for edge in graph.edges if not edge.is_gate and not _is_common(edge, graph))
+    edges = _merge_edges(edge for edge in graph.edges if not edge.is_gate and not _is_common(edge))
     roots, children = _build_forest(names, edges)
     placer = _TreePlacer(children)
     detached = [root for root in roots if root.startswith(SHARED_PREFIX) and not children[root]]
@@ -60,7 +60,7 @@ def place_nodes(graph: MenuGraph) -> Layout:
     return Layout(placer.positions, edges, tree_edges, rows, columns)
 
 
-def _is_common(edge: GraphEdge, graph: MenuGraph) -> bool:
+def _is_common(edge: GraphEdge) -> bool:
     """Return whether an edge is an outcome common to all steps: refusal, apology or promise."""
     return edge.target.startswith(SHARED_PREFIX) and not edge.label.isdigit()
 

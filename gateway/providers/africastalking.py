@@ -6,12 +6,11 @@ explicit, and recorded requests elsewhere. Unknown fields are ignored, unknown s
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from flows.domain.failures import BadRequest
-from flows.domain.records import Receipt
+from flows.domain.records import Receipt, ReceiptState
 from flows.engine.inbound import Inbound
 from gateway.providers._africastalking.bulk_sms import AfricasTalkingAccount, AfricasTalkingSms
 from gateway.providers._africastalking.voice_xml import write_voice
@@ -34,9 +33,7 @@ NAME = "africastalking"
 
 TEXT_CONTENT_TYPE = "text/plain; charset=utf-8"
 
-ReportState = Literal["in_transit", "delivered", "failed", "unknown"]
-
-REPORT_STATES: Mapping[str, ReportState] = MappingProxyType(
+REPORT_STATES: Mapping[str, ReceiptState] = MappingProxyType(
     {
         "sent": "in_transit",
         "submitted": "in_transit",

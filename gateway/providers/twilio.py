@@ -7,13 +7,12 @@ GET in its console; the signed URL then holds the fields.
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Literal
 from xml.etree.ElementTree import Element
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from flows.domain.failures import BadRequest
-from flows.domain.records import Receipt
+from flows.domain.records import Receipt, ReceiptState
 from flows.engine.inbound import Inbound
 from gateway.providers._shared.fields import require_field
 from gateway.providers._shared.numbers import read_caller, to_e164
@@ -37,9 +36,7 @@ from menus.model.reply import Reply
 
 NAME = "twilio"
 
-MessageState = Literal["in_transit", "delivered", "failed", "unknown"]
-
-MESSAGE_STATES: Mapping[str, MessageState] = MappingProxyType(
+MESSAGE_STATES: Mapping[str, ReceiptState] = MappingProxyType(
     {
         "accepted": "in_transit",
         "scheduled": "in_transit",

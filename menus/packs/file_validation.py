@@ -52,10 +52,10 @@ def validate_source(schema: type[F], source: SourceFile) -> F:
     try:
         return schema.model_validate(source.value)
     except ValidationError as error:
-        raise PackError([_schema_finding(source, schema, detail) for detail in error.errors()]) from error
+        raise PackError([_schema_finding(source, detail) for detail in error.errors()]) from error
 
 
-def _schema_finding(source: SourceFile, schema: type[PackForm], detail: ErrorDetails) -> Finding:
+def _schema_finding(source: SourceFile, detail: ErrorDetails) -> Finding:
     """Convert a pydantic error to a finding at the field's place in the file."""
     path: ValuePath = tuple(part for part in detail["loc"] if part != "[key]")
     return source.finding_at(path, _schema_message(detail, path))

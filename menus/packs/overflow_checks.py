@@ -29,7 +29,7 @@ def find_overflows(draft: PackDraft, menu: Menu, samples: SampleFacts) -> Iterat
 
     Unknown slots and form categories are found first; with any of those no screen is rendered.
     """
-    unknown = [*_unknown_slots(draft, menu, samples), *_unknown_categories(menu, samples)]
+    unknown = [*_unknown_slots(menu, samples), *_unknown_categories(menu, samples)]
     yield from unknown
     if unknown:
         return
@@ -72,7 +72,7 @@ def _text_width(language_pack: LanguagePack, fact: Fact | Rows) -> int:
     return measure_text(language_pack.format_fact(fact, "ussd")).units
 
 
-def _unknown_slots(draft: PackDraft, menu: Menu, samples: SampleFacts) -> Iterator[Finding]:
+def _unknown_slots(menu: Menu, samples: SampleFacts) -> Iterator[Finding]:
     """Yield findings for slots no fact or constant fills, and for selectors of forms that are no fact."""
     known = samples.keys() | menu.constants.keys() | {"key", "option"}
     for language_pack in menu.language_packs.values():

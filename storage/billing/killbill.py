@@ -13,7 +13,7 @@ from aiohttp import encode_basic_auth
 
 from flows.domain.bill_cycle import CyclePage, RejectedBill
 from flows.domain.bill_delivery import BillDestination
-from flows.domain.failures import Failure, NotFound, NotPublished
+from flows.domain.failures import NotFound, NotPublished
 from flows.domain.records import (
     Bill,
     BillDocument,
@@ -38,7 +38,7 @@ from storage.billing._client.bill_order import usable_bills
 from storage.billing._client.body_reader import JsonAnswer
 from storage.billing._client.caching import FRESH_SECONDS, CachedBilling
 from storage.billing._client.currency import CurrencyRule
-from storage.billing._client.cycle_pages import CycleReader, parse_records, reject_record
+from storage.billing._client.cycle_pages import CycleReader, reject_record
 from storage.billing._client.documents import ACCEPT_HEADER, BillAttachment, build_document
 from storage.billing._client.http import BssClient, ConnectionOptions, path_segment
 from storage.billing._client.ownership import OwnershipClaim, select_holder, select_owner
@@ -168,19 +168,14 @@ class KillBillBilling:
         last, reader = min(last, self._context.today()), CycleReader()
         async for page in iterate_pages(self._fetch_page, PAGE_SIZE):
             listed, undated = self._invoices_of(page, first, last)
-            answers = await reader.read_each(listed, self._read_invoice)
-            unread = [
-                reject_record(invoice.get("invoiceId"), each)
-                for invoice, each in zip(listed, answers, strict=True)
-                if isinstance(each, Failure)
-            ]
-            bills, rejected = parse_records(
-                [each for each in answers if not isinstance(each, Failure)],
+            bills, rejected = await reader.read_bills(
+                listed,
+                self._read_invoice,
                 lambda each: self._parse_bill(each) if _killbill_mapping.is_published(each) else None,
                 lambda each: each.get("invoiceId"),
             )
             paired = await reader.pair_with_holders(bills, self.get_account_holder)
-            yield CyclePage(paired, (*undated, *unread, *rejected, *paired.rejected), paired.without_holder)
+            yield CyclePage(paired, (*undated, *rejected, *paired.rejected), paired.without_holder)
 
     async def get_account_holder(self, account: str) -> Subscriber:
         """Return the subscriber who is notified of this account's bills: its oldest running bundle."""

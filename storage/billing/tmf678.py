@@ -6,7 +6,7 @@ from typing import Any, cast, get_args
 
 from flows.domain.bill_cycle import CyclePage
 from flows.domain.bill_delivery import BillDestination
-from flows.domain.failures import Failure, NotFound, NotPublished
+from flows.domain.failures import NotFound, NotPublished
 from flows.domain.records import (
     Bill,
     BillDocument,
@@ -32,7 +32,7 @@ from storage.billing._client.bill_order import usable_bills
 from storage.billing._client.body_reader import JsonAnswer
 from storage.billing._client.caching import CachedBilling
 from storage.billing._client.currency import CurrencyRule
-from storage.billing._client.cycle_pages import CycleReader, parse_records, reject_record
+from storage.billing._client.cycle_pages import CycleReader
 from storage.billing._client.documents import ACCEPT_HEADER, build_document, decode_attachment
 from storage.billing._client.http import BssClient, validate_base_url
 from storage.billing._client.oauth import OAuthTokenSource
@@ -171,19 +171,14 @@ class TmForumBilling:
         """Iterate over the bills of these days with their holders, in the BSS's order, one page in memory."""
         reader = CycleReader()
         async for resources in self._reads.iterate_bills(first, last):
-            answers = await reader.read_each(resources, self._reads.complete_bill)
-            unread = [
-                reject_record(listed.get("id"), each)
-                for listed, each in zip(resources, answers, strict=True)
-                if isinstance(each, Failure)
-            ]
-            bills, rejected = parse_records(
-                [each for each in answers if not isinstance(each, Failure)],
+            bills, rejected = await reader.read_bills(
+                resources,
+                self._reads.complete_bill,
                 lambda each: self._parse_cycle_bill(each, first, last),
                 lambda each: each.get("id"),
             )
             page = await reader.pair_with_holders(bills, self.get_account_holder)
-            yield CyclePage(page, (*unread, *rejected, *page.rejected), page.without_holder)
+            yield CyclePage(page, (*rejected, *page.rejected), page.without_holder)
 
     async def get_account_holder(self, account: str) -> Subscriber:
         """Return the subscriber who is notified of this account's bills: its oldest current line."""

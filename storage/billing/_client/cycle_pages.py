@@ -65,6 +65,24 @@ class CycleReader:
             self._count_outcome(answers[place])
         return answers
 
+    async def read_bills(
+        self,
+        listed: Sequence[T],
+        read: Callable[[T], Awaitable[R]],
+        parse: Callable[[R], Bill | None],
+        identify: Callable[[T | R], object],
+    ) -> tuple[list[Bill], list[RejectedBill]]:
+        """Read each listed record in whole, and parse it; return the bills, and the records not read or unusable."""
+        answers = await self.read_each(listed, read)
+        unread = [
+            reject_record(identify(record), answer)
+            for record, answer in zip(listed, answers, strict=True)
+            if isinstance(answer, Failure)
+        ]
+        whole = [answer for answer in answers if not isinstance(answer, Failure)]
+        bills, rejected = parse_records(whole, parse, identify)
+        return bills, unread + rejected
+
     async def pair_with_holders(
         self, bills: Sequence[Bill], find_holder: Callable[[str], Awaitable[Subscriber]]
     ) -> CyclePage:
