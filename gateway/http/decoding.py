@@ -53,7 +53,11 @@ def _check_size(data: bytes) -> bytes:
 
 
 def decode_form(
-    data: bytes, content_type: str, charset: str | None, max_characters: int = MAX_VALUE_CHARACTERS
+    data: bytes,
+    content_type: str,
+    charset: str | None,
+    max_characters: int = MAX_VALUE_CHARACTERS,
+    max_fields: int = MAX_FIELDS,
 ) -> Mapping[str, str]:
     """Return the fields of a form body; BadRequest 415 for any other content type or charset."""
     if content_type != FORM_CONTENT_TYPE:
@@ -62,20 +66,23 @@ def decode_form(
         raise BadRequest("unsupported charset; send UTF-8", 415)
     name = (charset or "utf-8").lower()
     try:
-        return parse_fields(data.decode(name), ESCAPE_CHARSETS.get(name, "utf-8"), max_characters)
+        return parse_fields(data.decode(name), ESCAPE_CHARSETS.get(name, "utf-8"), max_characters, max_fields)
     except UnicodeDecodeError as error:
         raise BadRequest("the body does not match its charset") from error
 
 
 def parse_fields(
-    text: str, escape_charset: str = "utf-8", max_characters: int = MAX_VALUE_CHARACTERS
+    text: str,
+    escape_charset: str = "utf-8",
+    max_characters: int = MAX_VALUE_CHARACTERS,
+    max_fields: int = MAX_FIELDS,
 ) -> Mapping[str, str]:
     """Parse single-valued fields, keeping blank ones; no value has more than `max_characters`.
 
     Raises BadRequest for repeated fields, NULs, too many fields, too long values and broken escapes.
     """
     pairs = text.replace("+", " ").split("&") if text else []
-    if len(pairs) > MAX_FIELDS:
+    if len(pairs) > max_fields:
         raise BadRequest("too many fields")
     try:
         values = dict(_split_pair(pair, escape_charset) for pair in pairs)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from flows.domain.failures import BadRequest
-from gateway.http import client_address, decoding, json_body
+from gateway.http import client_address, decoding, json_body, xml_body
 from gateway.http.client_address import Networks
 from gateway.http.decoding import FieldTooLong, LimitedFields
 from gateway.http.proxy_check import UnlistedProxyCheck
@@ -148,7 +148,7 @@ class Guard:
 
 FORGED_STATUS = 403
 """HTTP status of a failed signature check, which counts as a rejection."""
-BODY_DECODERS = {"form": decoding.decode_form, "json": json_body.decode_json}
+BODY_DECODERS = {"form": decoding.decode_form, "json": json_body.decode_json, "xml": xml_body.decode_xml}
 """Decoders by the format a route declares."""
 
 
@@ -210,7 +210,8 @@ def _decode_body(endpoint: WebhookEndpoint, request: web.Request, data: bytes) -
         # a provider that signs adds fields as it likes; what is read is limited by LimitedFields
         most = decoding.MAX_VALUE_CHARACTERS if endpoint.path_tokens else decoding.MAX_BODY_BYTES
         decode = BODY_DECODERS[endpoint.route.body_format]
-        return decode(data, request.content_type, request.charset, most)
+        most_fields = endpoint.route.max_fields or decoding.MAX_FIELDS
+        return decode(data, request.content_type, request.charset, most, most_fields)
     if not endpoint.route.accepts_get:
         raise BadRequest("send it by POST", 405)
     if data:

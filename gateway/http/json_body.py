@@ -13,7 +13,11 @@ MAX_DEPTH = 8
 
 
 def decode_json(
-    data: bytes, content_type: str, charset: str | None, max_characters: int = MAX_VALUE_CHARACTERS
+    data: bytes,
+    content_type: str,
+    charset: str | None,
+    max_characters: int = MAX_VALUE_CHARACTERS,
+    max_fields: int = MAX_FIELDS,
 ) -> Mapping[str, str]:
     """Return the leaves of a JSON object as fields: `{"a": {"b": [1, true]}}` is `a.b.0` `1`, `a.b.1` `true`.
 
@@ -34,7 +38,7 @@ def decode_json(
         raise BadRequest("the body is not JSON") from error
     if not isinstance(document, dict):
         raise BadRequest("the body is not a JSON object")
-    return _collect_fields(document, max_characters)
+    return _collect_fields(document, max_characters, max_fields)
 
 
 def _unique_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -49,7 +53,7 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
 
-def _collect_fields(document: dict[str, Any], max_characters: int) -> Mapping[str, str]:
+def _collect_fields(document: dict[str, Any], max_characters: int, max_fields: int) -> Mapping[str, str]:
     fields: dict[str, str] = {}
     for name, value in _leaves(document, "", 1):
         if name in fields:
@@ -59,7 +63,7 @@ def _collect_fields(document: dict[str, Any], max_characters: int) -> Mapping[st
         if max(len(value), len(name)) > max_characters:
             raise BadRequest("a field is too long")
         fields[name] = value
-        if len(fields) > MAX_FIELDS:
+        if len(fields) > max_fields:
             raise BadRequest("too many fields")
     return fields
 

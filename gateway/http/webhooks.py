@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from aiohttp import web
@@ -19,7 +19,14 @@ from gateway.http.deadline import with_timeout
 from gateway.http.fast_response import FastResponse
 from gateway.http.guard import Admission, Guard, WebhookEndpoint
 from gateway.observability.metrics import MetricsRegistry
-from gateway.providers.contract import ConversationEnded, OptOut, ProviderAnswer, ProviderEvent, TransferFailed
+from gateway.providers.contract import (
+    ConversationEnded,
+    OptOut,
+    ProviderAnswer,
+    ProviderEvent,
+    SingleEvent,
+    TransferFailed,
+)
 from menus.model.reply import Reply
 
 log = logging.getLogger("dialtree.webhooks")
@@ -79,9 +86,12 @@ class WebhookHandler:
 
     async def _dispatch_event(self, admission: Admission) -> web.Response:
         """Pass the event to conversations, outbox or ledger; return the answer, or the acknowledgement."""
-        event, operator = admission.event, admission.endpoint.connection.operator
+        event = admission.event
+        if isinstance(event, tuple):
+            return await self._dispatch_list(admission, event)
         if isinstance(event, Inbound):
             return await self._run_turn(admission, event)
+        operator = admission.endpoint.connection.operator
         if isinstance(event, TransferFailed):
             reply = self.conversations.apology_reply(operator, "voice", event.language)
             return _reply_response(admission, reply)
@@ -93,6 +103,15 @@ class WebhookHandler:
         if isinstance(event, OptOut):
             ledger = self.operators[operator].ledger
             await ledger.set_opt_out(operator, event.number, out=event.opted_out, now=self.now())
+        return _ok_response(admission.endpoint, admission.endpoint.empty_answer)
+
+    async def _dispatch_list(self, admission: Admission, events: tuple[SingleEvent, ...]) -> web.Response:
+        """Dispatch the events of one request in order; when one fails the provider sends all of them again.
+
+        Each message and report has an id, so that those that were recorded already change nothing then.
+        """
+        for event in events:
+            await self._dispatch_event(replace(admission, event=event))
         return _ok_response(admission.endpoint, admission.endpoint.empty_answer)
 
     async def _run_turn(self, admission: Admission, event: Inbound) -> web.Response:

@@ -93,8 +93,11 @@ class TransferFailed:
     language: str
 
 
-ProviderEvent = Inbound | ConversationEnded | TransferFailed | Receipt | OptOut | None
+SingleEvent = Inbound | ConversationEnded | TransferFailed | Receipt | OptOut | None
 """What a webhook means; None for a request that needs no action."""
+ProviderEvent = SingleEvent | tuple[SingleEvent, ...]
+"""One event, or those of a request that carries several messages or reports; none of these is a call or a USSD
+request, whose answer the caller waits for."""
 
 
 @value_dataclass
@@ -145,6 +148,8 @@ class WebhookRoute:
     """Further headers of every answer with status 200."""
     authentic: AuthenticityCheck | None = None
     """Replaces the provider's own check on this route."""
+    max_fields: int | None = None
+    """Most fields of a request, for one that carries a list; None leaves the guard's own limit."""
     write_with_echo: EchoingWriter | None = None
     """Replaces `write` wherever the request is known."""
 

@@ -1,5 +1,6 @@
-"""Plugin discovery: every public module of this package is a provider."""
+"""Plugin discovery: every public module of this package is a provider, and every description of one."""
 
+import os
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -7,8 +8,11 @@ from pkgutil import iter_modules
 from types import MappingProxyType, ModuleType
 from typing import cast
 
+from gateway.providers._aggregators.description_loader import AGGREGATORS_FOLDER, load_folder
 from gateway.providers.contract import Provider
 
+FOLDER_VARIABLE = "DIALTREE_PROVIDERS"
+"""Environment variable with a folder of further descriptions, `NAME.yaml` each."""
 REQUIRED_NAMES = ("NAME", "Settings", "ROUTES", "authentic")
 """What a provider module must define; one that sends messages defines `connect_sender` besides."""
 
@@ -21,8 +25,19 @@ def discover_providers() -> Mapping[str, Provider]:
     """
     names = [module_info.name for module_info in iter_modules([str(Path(__file__).parent)])]
     modules = [f"{__package__}.{name}" for name in names if not _is_private(name)]
+    described = {
+        name: cast(Provider, each)
+        for folder in description_folders()
+        for name, each in load_folder(folder).items()
+    }
     providers = [check_provider(import_module(module)) for module in modules]
-    return MappingProxyType({provider.NAME: provider for provider in providers})
+    return MappingProxyType(described | {provider.NAME: provider for provider in providers})
+
+
+def description_folders() -> list[Path]:
+    """Return the folders with descriptions of providers: the shipped one, and that of `DIALTREE_PROVIDERS`."""
+    own = os.environ.get(FOLDER_VARIABLE, "")
+    return [AGGREGATORS_FOLDER, *([Path(own)] if own else [])]
 
 
 def _is_private(name: str) -> bool:

@@ -43,7 +43,7 @@ LIBRARIES = {
     "gateway": {
         *("aiohttp", "africastalking", "twilio", "pydantic", "prometheus_client", "requests", "urllib3"),
         *("typer", "rich", "prompt_toolkit", "pydantic_settings"),
-        *("fpdf", "aiosmtplib", "jinja2", "markupsafe", "cachetools"),
+        *("fpdf", "aiosmtplib", "jinja2", "jwt", "markupsafe", "cachetools"),
     },
     "storage": {
         *("redis", "sqlalchemy", "aiohttp", "yarl", "hiredis", "asyncpg", "alembic", "argon2"),

@@ -169,8 +169,7 @@ def test_any_reply_is_written_whole_and_the_same_twice(name: str, path: str, rep
     answer = write(reply, ours)
     assert answer == write(reply, ours)
     if "xml" in answer.content_type:
-        root = ElementTree.fromstring(answer.body)
-        assert root.tag == "Response"
+        ElementTree.fromstring(answer.body)
 
 
 @given(text=st.text())

@@ -26,10 +26,10 @@ import pytest
 from flows.domain.failures import BadRequest
 from gateway.http.decoding import FORM_CONTENT_TYPE
 from gateway.http.guard import BODY_DECODERS
-from gateway.providers.contract import Connection, ProviderEvent, RawRequest, Webhook, WebhookRoute
+from gateway.providers.contract import Connection, RawRequest, SingleEvent, Webhook, WebhookRoute
 from gateway.providers.registry import discover_providers
 from menus.model.reply import Gather, Prompt, Reply
-from tests.support.provider_examples import WIRE_FOLDER, example_settings
+from tests.support.provider_examples import WIRE_FOLDER, described_providers, example_settings
 
 SETTINGS = example_settings()
 ADDRESSES = {"ussd": "*100#", "voice": "411", "sms": "477"}
@@ -115,7 +115,7 @@ def split_path(provider: str, path: str) -> tuple[str, str, list[str]]:
     return "/".join(segments[:place]), segments[place], segments[place + 1 :]
 
 
-def spell_event(event: ProviderEvent | BadRequest) -> tuple[str, list[str]]:
+def spell_event(event: SingleEvent | BadRequest) -> tuple[str, list[str]]:
     """Return the event as an exchange file spells it."""
     if event is None:
         return "nothing", []
@@ -135,12 +135,14 @@ def spell_value(value: object) -> str:
     return next((word for known, word in SPELLINGS if value is known), str(value))
 
 
-def read_event(wire: RecordedExchange) -> ProviderEvent | BadRequest:
+def read_event(wire: RecordedExchange) -> SingleEvent | BadRequest:
     route, webhook, ours = open_request(wire)
     try:
-        return route.read(webhook, ours)
+        event = route.read(webhook, ours)
     except BadRequest as refusal:
         return refusal
+    assert not isinstance(event, tuple)
+    return event
 
 
 def parse_reply(lines: list[str]) -> Reply | None:
@@ -200,5 +202,8 @@ def test_every_route_has_a_recorded_exchange() -> None:
     paths = [(wire.provider, wire.target.partition("?")[0]) for wire in ALL_EXCHANGES]
     wired = {(provider, split_path(provider, path)[1]) for provider, path in paths}
     assert wired == {
-        (name, route) for name, provider in discover_providers().items() for route in provider.ROUTES
+        (name, route)
+        for name, provider in discover_providers().items()
+        for route in provider.ROUTES
+        if name not in described_providers()
     }

@@ -20,6 +20,8 @@ class RecordedRequest:
     path: str
     headers: Mapping[str, str]
     form: Mapping[str, str]
+    text: str = ""
+    """The body as it came, of a request that is no form."""
 
 
 @dataclass
@@ -67,7 +69,8 @@ class FakeVendor:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         form = {name: str(value) for name, value in (await request.post()).items()}
-        self.requests.append(RecordedRequest(request.method, request.path, dict(request.headers), form))
+        text = "" if form else await request.text()
+        self.requests.append(RecordedRequest(request.method, request.path, dict(request.headers), form, text))
         word = self.script.popleft() if self.script else "ok"
         await self.wait_before_answer()
         if word.isdecimal():
