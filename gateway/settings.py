@@ -3,12 +3,14 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
+from flows.domain.records import Secret
 from flows.engine.load_shedding import MAX_CONCURRENT_TURNS
-from gateway.delivery.mail.mail_address import parse_sender
+from gateway.delivery.desk.signed_webhook import signing_key
+from gateway.delivery.mail.mail_address import parse_mail_address, parse_sender
 from gateway.http.client_address import parse_networks
 from gateway.providers.contract import Provider
 from gateway.settings_sources import FILE_VARIABLE, SettingsError, read_tables
@@ -58,6 +60,34 @@ class RouteSettings(Section):
         return tuple(name.strip() for name in names.split(",") if name.strip())
 
 
+class DeskSettings(Section):
+    """The help desk that gets disputes and callback requests; without a kind they are only listed."""
+
+    kind: Literal["", "tmf621", "webhook", "email"] = ""
+    """`tmf621` for a TM Forum trouble ticket, `webhook` for a signed webhook, `email` for mail."""
+    url: str = Field(default="", pattern=r"^(https?://[^@\s]+)?$", repr=False)
+    """Base URL of the TMF621 API, e.g. `https://bss.example/tmf-api/troubleTicket/v4`, or the webhook's URL."""
+    token: SecretStr = SecretStr("")
+    """Bearer token, where the URL asks for one."""
+    secret: SecretStr = SecretStr("")
+    """Key of the webhook's signature, as it stands or as `whsec_` and base64."""
+    to: str = Field(default="", repr=False)
+    """Address of the desk's mail."""
+
+    @model_validator(mode="after")
+    def _check_fields(self) -> Self:
+        """Demand what the kind needs."""
+        needs = {"tmf621": ("url",), "webhook": ("url", "secret"), "email": ("to",)}.get(self.kind, ())
+        missing = [name for name in needs if not getattr(self, name)]
+        if missing:
+            raise ValueError(f"{self.kind} needs {' and '.join(missing)}")
+        if self.to:
+            parse_mail_address(self.to)
+        if self.secret.get_secret_value():
+            signing_key(Secret(self.secret.get_secret_value()))
+        return self
+
+
 class RateSettings(Section):
     """Rate limit of each route, in messages per second and worker process; 0 for no limit."""
 
@@ -65,6 +95,8 @@ class RateSettings(Section):
     """The SMS providers' limit, divided by the number of workers."""
     email: float = Field(default=0.0, ge=0)
     """The mail relay's limit, divided by the number of workers."""
+    desk: float = Field(default=0.0, ge=0)
+    """The help desk's limit, divided by the number of workers."""
 
 
 class ConnectionSettings(Section):
@@ -97,6 +129,7 @@ class OperatorSettings(Section):
     """The billing backend's own settings, which it validates; docs/billing.md lists the fields."""
     routes: RouteSettings = RouteSettings()
     rates: RateSettings = RateSettings()
+    desk: DeskSettings = DeskSettings()
     sms_prefixes: tuple[str, ...] = ()
     """Allowed prefixes of SMS recipients, e.g. `+40`; by default the operator's country code."""
     sms_parts_a_day: int = Field(default=0, ge=0)
@@ -223,6 +256,8 @@ def _parse_operator(name: str, raw: Any, providers: Mapping[str, Provider]) -> O
         operator = OperatorSettings.model_validate({**rest, "links": links})
     except ValidationError as error:
         raise SettingsError(_format_errors(error, place)) from error
+    if operator.desk.kind == "email" and not operator.routes.email:
+        raise SettingsError(f"{place}.desk.kind: email needs {place}.routes.email, the relay that sends it")
     if any(provider not in links for provider in operator.routes.sms):
         raise SettingsError(f"{place}.routes.sms: must name providers that have a section of their own here")
     return operator

@@ -32,6 +32,9 @@ def _find_faults(settings: Settings) -> Iterator[tuple[str, str]]:
     if fault := find_weakness(settings.secret_key.get_secret_value()):
         yield "secret_key", fault
     secrets = [each for name, one in settings.operators.items() for each in _operator_secrets(name, one)]
+    for name, one in settings.operators.items():
+        if one.desk.url and not _is_private_channel(one.desk.url):
+            yield f"operators.{name}.desk.url", "must begin with https:// outside the demo"
     for field, value in secrets:
         is_token = field.rpartition(".")[2] in PATH_TOKENS
         if fault := (find_token_weakness if is_token else find_weakness)(value):
@@ -42,10 +45,11 @@ def _find_faults(settings: Settings) -> Iterator[tuple[str, str]]:
 def _is_private_channel(url: str) -> bool:
     """Return whether the URL uses TLS, or names this machine only."""
     parts = urlsplit(url)
-    return parts.scheme == "https" or _is_loopback(parts.hostname or "")
+    return parts.scheme == "https" or is_loopback(parts.hostname or "")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Return whether a host name or address is this machine's own."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -56,6 +60,8 @@ def _operator_secrets(operator: str, section: OperatorSettings) -> Iterator[Name
     for provider, link in section.links.items():
         for field, value in _secret_fields(link.settings):
             yield f"operators.{operator}.{provider}.{field}", value
+    if secret := section.desk.secret.get_secret_value():
+        yield f"operators.{operator}.desk.secret", secret
     if token := section.bss.get("hub_token"):
         yield f"operators.{operator}.bss.hub_token", str(token)
 

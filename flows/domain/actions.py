@@ -21,8 +21,8 @@ from flows.domain.records import (
     Registration,
     Secret,
     Subscriber,
-    Ticket,
 )
+from flows.domain.ticket_records import Ticket
 from menus.machine.menu import Menu
 from menus.model.facts import Facts
 from menus.model.value import value_dataclass
@@ -56,6 +56,8 @@ class OperatorPorts:
     """Base URL of the operator's pages, e.g. `https://gw.example.net/orange-ro`."""
     on_code_withheld: Callable[[str, str], None] = lambda operator, reason: None
     """Called with operator and reason when a code is not sent because the SIM or the owner changed."""
+    has_desk: bool = False
+    """Whether tickets are passed on to the operator's help desk."""
 
 
 @value_dataclass

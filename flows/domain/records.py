@@ -5,14 +5,16 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
+from flows.domain.ticket_records import Ticket, TicketChange
+
 ReceiptState = Literal["in_transit", "delivered", "failed", "unknown"]
 LineKind = Literal["mobile", "fixed", "internet", "data_key"]
 BillState = Literal["due", "part", "overdue", "paid", "credit", "cancelled"]
 LinkPurpose = Literal["address", "mailbox", "email", "bill", "file"]
 EntryType = Literal["usage", "purchases"]
 Capability = Literal["usage", "purchases", "documents"]
-MessageClass = Literal["code", "reply", "notice", "campaign"]
-"""In sending order. After an unknown outcome a `code` is never re-sent, a `notice` at most once."""
+MessageClass = Literal["code", "reply", "notice", "ticket", "campaign"]
+"""In sending order. After an unknown outcome a `code` is never re-sent, `notice` and `ticket` at most once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +153,8 @@ class OutboundMessage:
     """Idempotency key: a key enqueued twice is sent once."""
     operator: str
     to: str = field(repr=False)
-    """E.164 number or e-mail address."""
-    route: Literal["sms", "email"]
+    """E.164 number or e-mail address; for the help desk the ticket's reference."""
+    route: Literal["sms", "email", "desk"]
     kind: MessageClass
     body: str = field(repr=False)
     language: str
@@ -190,19 +192,6 @@ class MagicLink:
 
 
 @dataclass(frozen=True, slots=True)
-class Ticket:
-    """A support ticket that the operator's staff must answer."""
-
-    reference: str
-    """Reference given to the subscriber for later enquiries."""
-    kind: str
-    bill_id: str
-    bill_line_id: str = ""
-    """Id of the disputed bill line; empty for the whole bill."""
-    channel: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class AuditEntry:
     """One audit log entry: who did what to which object. It holds no amounts and no message text."""
 
@@ -237,6 +226,7 @@ class ChangeSet:
     messages: tuple[OutboundMessage, ...] = ()
     deferred_steps: tuple[DeferredStep, ...] = ()
     tickets: tuple[Ticket, ...] = ()
+    ticket_change: TicketChange | None = None
     reply: bytes | None = field(default=None, repr=False)
     """Response bytes to an inbound message, stored for duplicates of it."""
     audit_entries: tuple[AuditEntry, ...] = ()

@@ -12,6 +12,7 @@ WAITS_SECONDS: Mapping[str, tuple[int, ...]] = {
     "code": (2, 5, 15),
     "reply": (2, 10, 30, 120),
     "notice": (10, 60, 300, 1800, 7200),
+    "ticket": (10, 60, 300, 1800, 7200, 21600, 43200, 86400, 86400),
     "campaign": (60, 600, 3600),
     "errand": (2, 5, 15, 60, 300, 900, 1800),
 }
@@ -20,7 +21,7 @@ WAITS_SECONDS: Mapping[str, tuple[int, ...]] = {
 A deferred step repeats the last wait until it expires, and so does a message that waits until its sender
 or account is put right: it was promised, and its recipient is not at fault.
 """
-RESENDABLE_CLASSES = frozenset({"notice"})
+RESENDABLE_CLASSES = frozenset({"notice", "ticket"})
 """Classes re-sent, at most once, after an unknown first outcome; a code is never re-sent blindly."""
 MAX_REASON_LENGTH = 160
 """Characters kept of what a provider said."""

@@ -1,12 +1,11 @@
 """Bill dispute: open a support ticket for a bill or one of its lines and text its reference (F13)."""
 
 import re
-from base64 import b32encode
-from hashlib import blake2b
 
 from flows.domain.actions import ActionRequest, Outcome, define_action
-from flows.domain.records import Bill, BillLine, Ticket
+from flows.domain.records import Bill, BillLine
 from flows.selfcare.invoice import RUBRICS, rubric_word, selected_bill
+from flows.services.tickets import build_ticket
 from menus.model.facts import Fact, Facts, Money, Month, Rows, Text
 from menus.text.input_parsing import parse_month
 
@@ -62,20 +61,12 @@ def _line_row(line: BillLine) -> tuple[Fact, ...]:
 
 
 async def _open_ticket(request: ActionRequest, bill: str, number: str, line: str) -> Outcome:
-    ticket = Ticket(_ticket_reference(request, bill, line), "contest", bill, line, request.channel)
+    ticket = build_ticket(request, "contest", bill, number, line)
     facts: Facts = {"reference": Text(ticket.reference), "bill": Text(bill), "bill_number": Text(number)}
     change = request.build_change(
         tickets=(ticket,), messages=(request.build_sms("contest.notice", facts, "reply"),)
     )
     return Outcome(await request.ports.ledger.commit(change), facts)
-
-
-def _ticket_reference(request: ActionRequest, bill: str, line: str) -> str:
-    """Return the ticket's reference, 8 letters and digits, the same for a line disputed twice on one day."""
-    source = "\x00".join(
-        (request.menu.name, request.require_subscriber().id, bill, line, request.today.isoformat())
-    )
-    return b32encode(blake2b(source.encode(), digest_size=5).digest()).decode()
 
 
 ACTIONS = {

@@ -20,6 +20,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 outbox_app = typer.Typer(help="Look after outbound messages.", no_args_is_help=True)
+tickets_app = typer.Typer(help="Answer the tickets subscribers opened.", no_args_is_help=True)
 audit_app = typer.Typer(help="Look after the audit log.", no_args_is_help=True)
 db_app = typer.Typer(help="Look after the database.", no_args_is_help=True)
 new_app = typer.Typer(help="Begin a pack of your own.", no_args_is_help=True)
@@ -203,6 +204,46 @@ def purge_outbox(
     _run_module("outbox", what="purge", days=days, demo=demo)
 
 
+@tickets_app.command("list", epilog="Example: dialtree tickets list orange-fr")
+def list_tickets(
+    operator: opt.OperatorArgument,
+    state: Annotated[opt.TicketStateName, Argument(help="The tickets' state.")] = "open",
+    *,
+    limit: Annotated[int, Option(min=1, help="Tickets at most.")] = 50,
+    demo: opt.DemoOption = False,
+) -> None:
+    """List tickets in a state, the oldest first; numbers are masked."""
+    _run_module("ticket_desk", what="list", operator=operator, state=state, limit=limit, demo=demo)
+
+
+@tickets_app.command("show", epilog="Example: dialtree tickets show orange-fr KUXJDQO7")
+def show_ticket(
+    operator: opt.OperatorArgument, reference: opt.ReferenceArgument, *, demo: opt.DemoOption = False
+) -> None:
+    """Show all about one ticket, with the number to call; the audit log keeps that it was shown."""
+    _run_module("ticket_desk", what="show", operator=operator, reference=reference, demo=demo)
+
+
+@tickets_app.command("answer", epilog="Example: dialtree tickets answer orange-fr KUXJDQO7 'Remboursé.'")
+def answer_ticket(
+    operator: opt.OperatorArgument,
+    reference: opt.ReferenceArgument,
+    text: Annotated[str, Argument(help="The answer, in the subscriber's language.")],
+    *,
+    demo: opt.DemoOption = False,
+) -> None:
+    """Text an answer to the phone that asked; the same answer is sent once."""
+    _run_module("ticket_desk", what="answer", operator=operator, reference=reference, text=text, demo=demo)
+
+
+@tickets_app.command("close", epilog="Example: dialtree tickets close orange-fr KUXJDQO7")
+def close_ticket(
+    operator: opt.OperatorArgument, reference: opt.ReferenceArgument, *, demo: opt.DemoOption = False
+) -> None:
+    """Close a ticket; the subscriber is told nothing."""
+    _run_module("ticket_desk", what="close", operator=operator, reference=reference, demo=demo)
+
+
 @app.command(epilog="Example: dialtree export +40740000101 > ana.json")
 def export(
     msisdn: opt.NumberArgument, *, operator: opt.OwnerOption = None, demo: opt.DemoOption = False
@@ -237,5 +278,6 @@ def upgrade_db() -> None:
 
 app.add_typer(new_app, name="new")
 app.add_typer(outbox_app, name="outbox")
+app.add_typer(tickets_app, name="tickets")
 app.add_typer(audit_app, name="audit")
 app.add_typer(db_app, name="db")

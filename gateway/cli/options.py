@@ -10,6 +10,7 @@ BillingKind = Literal["memory", "tmf678", "killbill"]
 RowState = Literal[
     "pending", "claimed", "again", "unknown", "sent", "delivered", "failed", "dead", "expired", "opted_out"
 ]
+TicketStateName = Literal["open", "answered", "closed"]
 ReplayState = Literal["dead", "failed", "unknown", "expired"]
 
 DemoOption = Annotated[bool, Option("--demo", help="Use the demo's own database and settings.")]
@@ -27,6 +28,9 @@ BillingOption = Annotated[
     BillingKind | None, Option("--billing", help="Read bills from a BSS of this kind instead.")
 ]
 OperatorArgument = Annotated[str, Argument(metavar="OPERATOR", help="E.g. orange-ro.")]
+ReferenceArgument = Annotated[
+    str, Argument(metavar="REFERENCE", help="The reference the subscriber was given, e.g. KUXJDQO7.")
+]
 NumberArgument = Annotated[str, Argument(metavar="MSISDN", help="The subscriber's number, e.g. +40740000101.")]
 OwnerOption = Annotated[
     str | None,

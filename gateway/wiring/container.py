@@ -40,6 +40,7 @@ from storage.audit.trail import AuditWriter, SqlAuditChain
 from storage.audit.write_behind import WriteBehind
 from storage.credentials.passwords import SqlPasswords
 from storage.crypto import derive_key
+from storage.ledger.ticket_store import SqlTickets
 from storage.outbox.bulk_enqueue import SqlBulkOutbox
 from storage.outbox.sql_outbox import SqlOutbox
 from storage.privacy.export_erase import SqlPrivacy
@@ -75,6 +76,7 @@ class Container:
     write_behind: WriteBehind = field(repr=False)
     audit: SqlAuditChain = field(repr=False)
     privacy: SqlPrivacy = field(repr=False)
+    tickets: SqlTickets = field(repr=False)
     metrics: GatewayMetrics = field(repr=False)
     metrics_registry: MetricsRegistry = field(repr=False)
 
@@ -211,6 +213,7 @@ async def _assemble(core: _Core, stack: AsyncExitStack) -> Container:
         write_behind=core.write_behind,
         audit=SqlAuditChain(core.database, core.write_behind.audit_writer),
         privacy=SqlPrivacy(core.database, core.secret),
+        tickets=SqlTickets(core.database),
         metrics=metrics,
         metrics_registry=metrics_registry,
     )

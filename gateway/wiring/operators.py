@@ -76,6 +76,7 @@ class OperatorWiring:
             random_digits=overrides.random_digits,
             random_token=overrides.random_token,
             links_url=f"{self.settings.public_url}/{menu.name}",
+            has_desk=bool(self.settings.operators[menu.name].desk.kind),
         )
 
     def _connect_billing(self, context: billing.BackendContext) -> Billing:

@@ -7,7 +7,13 @@ from urllib.parse import urlsplit
 
 from flows.domain.circuit_breaker import CircuitBreaker
 from flows.domain.concurrency_limit import ConcurrencyLimit
+from flows.domain.records import Secret
 from flows.engine.menu_versions import MenuVersions
+from gateway.delivery.desk import desk_mail, signed_webhook, trouble_ticket
+from gateway.delivery.desk.desk_client import DeskClient
+from gateway.delivery.desk.desk_mail import DeskMailSender
+from gateway.delivery.desk.signed_webhook import SignedWebhookSender
+from gateway.delivery.desk.trouble_ticket import TroubleTicketSender
 from gateway.delivery.recording_sender import RecordingSender
 from gateway.delivery.route import (
     DEFAULT_CONCURRENT_CALLS,
@@ -21,6 +27,7 @@ from gateway.delivery.token_bucket import TokenBucket
 from gateway.providers.contract import Connection, ConnectSender, Sender
 from gateway.providers.registry import discover_providers
 from gateway.settings import OperatorSettings, Settings
+from gateway.settings_safety import is_loopback
 from gateway.settings_sources import SettingsError
 from storage.outbox.sms_spend import SqlSpendCounter
 from storage.sql.engine import Database
@@ -43,6 +50,7 @@ async def build_routes(
         sms_senders = await _sms_senders(settings, operator, connections, recorder, stack)
         senders = {"sms": {name: wrap_sender(operator, sender) for name, sender in sms_senders.items()}}
         senders["email"] = _email_senders(settings, operator, recorder)
+        senders["desk"] = _desk_senders(settings, operator, senders["email"], recorder, now, stack)
         rates: dict[str, float] = section.rates.model_dump()
         for route, senders_by_name in senders.items():
             providers = [
@@ -85,6 +93,9 @@ def build_spend_limiter(
 
 
 def _deduplicates(section: OperatorSettings, name: str) -> bool:
+    """Return whether a sender's far end takes a message once; desks know a ticket by its reference."""
+    if name in (trouble_ticket.NAME, signed_webhook.NAME):
+        return True
     return name in section.links and section.links[name].deduplicates
 
 
@@ -125,3 +136,31 @@ def _email_senders(settings: Settings, operator: str, recorder: RecordingSender)
     except ValueError as error:
         raise SettingsError(f"operators.{operator}.routes.email: {error}") from None
     return {"smtp": SmtpSender(mail_server)}
+
+
+def _desk_senders(
+    settings: Settings,
+    operator: str,
+    mail_senders: Mapping[str, Sender],
+    recorder: RecordingSender,
+    now: Callable[[], datetime],
+    stack: AsyncExitStack,
+) -> dict[str, Sender]:
+    """Return the sender of ticket events by the operator's settings; none without a desk.
+
+    In the demo a recorder takes the place of a desk that is not on this machine.
+    """
+    desk = settings.operators[operator].desk
+    if not desk.kind:
+        return {}
+    if desk.kind == "email":
+        return {desk_mail.NAME: DeskMailSender(next(iter(mail_senders.values())), desk.to)}
+    if settings.demo and not is_loopback(urlsplit(desk.url).hostname or ""):
+        return {"recorder": recorder}
+    token = desk.token.get_secret_value()
+    client = DeskClient(desk.url.rstrip("/"), {"Authorization": f"Bearer {token}"} if token else {})
+    stack.push_async_callback(client.close)
+    if desk.kind == "tmf621":
+        return {trouble_ticket.NAME: TroubleTicketSender(client)}
+    key = Secret(desk.secret.get_secret_value())
+    return {signed_webhook.NAME: SignedWebhookSender(client, key, now)}

@@ -10,11 +10,12 @@ from flows.domain.records import (
     AuditEntry,
     ChangeSet,
     Consent,
+    DeferredStep,
     MagicLink,
+    OutboundMessage,
     Preference,
     Secret,
     Subscriber,
-    Ticket,
 )
 from storage import idempotency
 from storage.audit.trail import AuditWriter
@@ -22,10 +23,11 @@ from storage.audit.write_behind import WriteBehind
 from storage.crypto import AeadCipher, derive_key, keyed_hash
 from storage.ledger.consent_decisions import ConsentDecisions
 from storage.ledger.registrations import RegistrationQueries, save_registration
+from storage.ledger.ticket_store import save_tickets, update_ticket
 from storage.outbox.enqueue import KEY_PURPOSE, enqueue_items
 from storage.privacy.number_owner import NumberOwners
 from storage.sql.engine import Database
-from storage.sql.tables import consents, links, opt_outs, preferences, tickets
+from storage.sql.tables import consents, links, opt_outs, preferences
 
 _TEXT_COLUMNS = ("language", "notify", "email", "address")
 
@@ -53,7 +55,6 @@ SELECT_PREFERENCE = select(*(preferences.c[name] for name in _PREFERENCE_COLUMNS
     preferences.c.operator == bindparam("operator"), preferences.c.subscription == bindparam("subscription")
 )
 INSERT_CONSENT = insert(consents)
-INSERT_TICKET = upsert(tickets).on_conflict_do_nothing(index_elements=[tickets.c.operator, tickets.c.reference])
 INSERT_LINK = upsert(links).on_conflict_do_nothing(index_elements=[links.c.token])
 _LINK_IS_USABLE = (
     links.c.token == bindparam("hash"),
@@ -81,19 +82,6 @@ def _consent_row(change: ChangeSet, consent: Consent) -> dict[str, Any]:
         "language": consent.language,
         "channel": consent.channel,
         "proof": consent.proof,
-        "at": change.changed_at,
-    }
-
-
-def _ticket_row(change: ChangeSet, ticket: Ticket) -> dict[str, Any]:
-    return {
-        "reference": ticket.reference,
-        "operator": change.operator,
-        "subscription": change.subscription,
-        "kind": ticket.kind,
-        "bill": ticket.bill_id,
-        "line": ticket.bill_line_id,
-        "channel": ticket.channel,
         "at": change.changed_at,
     }
 
@@ -135,7 +123,7 @@ class SqlLedger(RegistrationQueries, ConsentDecisions):
         Keys are kept for 7 days (`storage.privacy.retention`).
         """
         outcome = await self._database.write(lambda connection: self._commit_change(connection, change))
-        if change.messages or change.deferred_steps:
+        if change.messages or change.deferred_steps or change.tickets:
             self._database.wakeup.wake_waiters()
         return outcome
 
@@ -234,10 +222,12 @@ class SqlLedger(RegistrationQueries, ConsentDecisions):
             connection.execute(INSERT_CONSENT, [_consent_row(change, each) for each in change.consents])
         if change.links:
             connection.execute(INSERT_LINK, [self._link_row(each) for each in change.links])
-        if change.tickets:
-            connection.execute(INSERT_TICKET, [_ticket_row(change, each) for each in change.tickets])
+        events = save_tickets(connection, change)
+        if change.ticket_change is not None:
+            update_ticket(connection, change, change.ticket_change)
         self._audit_writer.append_entries(connection, change.audit_entries)
-        enqueue_items(connection, self._cipher, (*change.messages, *change.deferred_steps), change.changed_at)
+        items: tuple[OutboundMessage | DeferredStep, ...] = (*change.messages, *events, *change.deferred_steps)
+        enqueue_items(connection, self._cipher, items, change.changed_at)
         return change.outcome
 
     def _link_row(self, link: MagicLink) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from storage.sql.wakeup import notify_workers
 KEY_PURPOSE = "outbox"
 """Purpose of the derived key that encrypts payloads."""
 
-PRIORITY: Mapping[str, int] = {"code": 0, "reply": 1, "errand": 1, "notice": 2, "campaign": 3}
+PRIORITY: Mapping[str, int] = {"code": 0, "reply": 1, "errand": 1, "notice": 2, "ticket": 2, "campaign": 3}
 """Kind of row -> priority; lower is sent first."""
 
 INSERT_ROW = insert(outbox).on_conflict_do_nothing(index_elements=[outbox.c.key])

@@ -59,6 +59,7 @@ class PersonalDataTable:
         return values if "operator" not in self.table.c else {**values, "of": operator}
 
 
+TICKET_COLUMNS = ("reference", "kind", "bill", "line", "number", "detail", "state", "answer", "at")
 CONSENT_COLUMNS = ("what", "given", "text", "language", "channel", "proof", "at")
 PERSONAL_DATA_TABLES: Sequence[PersonalDataTable] = (
     PersonalDataTable(
@@ -67,9 +68,7 @@ PERSONAL_DATA_TABLES: Sequence[PersonalDataTable] = (
     PersonalDataTable(registrations, "subscription", ("by", "line", "account", "at")),
     PersonalDataTable(registrations, "by", ("line", "account", "at")),
     PersonalDataTable(links, "subscription", ("purpose", "expires_at", "opens")),
-    PersonalDataTable(
-        tickets, "subscription", ("reference", "kind", "bill", "line", "at"), drops_with_owner=False
-    ),
+    PersonalDataTable(tickets, "subscription", TICKET_COLUMNS, drops_with_owner=False),
     PersonalDataTable(passwords, "number", ("kind", "at")),
     PersonalDataTable(password_tries, "number", ("kind", "since", "wrong")),
     PersonalDataTable(opt_outs, "number", ("at",)),

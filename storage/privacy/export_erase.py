@@ -17,7 +17,7 @@ from storage.privacy.data_map import DataSubject, count_rows, delete_rows, expor
 from storage.privacy.number_owner import NumberOwners
 from storage.sql.consent_triggers import ERASED_PREFIX
 from storage.sql.engine import Database
-from storage.sql.tables import consents, outbox, preferences
+from storage.sql.tables import consents, outbox, preferences, tickets
 
 UNREADABLE = "unreadable"
 """Exported in place of a text that can no longer be decrypted."""
@@ -98,15 +98,22 @@ class SqlPrivacy:
     ) -> tuple[ColumnElement[bool], dict[str, Any]]:
         """Return the condition and parameters that select the line's messages in the outbox.
 
-        These are messages to the number and to the subscriber's stored e-mail addresses, and those whose
-        key begins with a prefix: deferred steps, and bill notices to addresses that only billing knows.
+        These are messages to the number and to the subscriber's stored e-mail addresses, events to the help
+        desk about its tickets, and those whose key begins with a prefix: deferred steps, and bill notices to
+        addresses that only billing knows.
         """
         emails = connection.scalars(
             select(preferences.c.email).where(
                 preferences.c.operator == subject.operator, preferences.c.subscription == subject.subscription
             )
         )
-        parameters = {"of": subject.operator, "to_any": [subject.number, *filter(None, emails)]}
+        references = connection.scalars(
+            select(tickets.c.reference).where(
+                tickets.c.operator == subject.operator, tickets.c.subscription == subject.subscription
+            )
+        )
+        to_any = [subject.number, *filter(None, emails), *references]
+        parameters = {"of": subject.operator, "to_any": to_any}
         to_subscriber = outbox.c.to.in_(bindparam("to_any", expanding=True))
         by_key = (outbox.c.key.like(f"{tag}/%") for tag in key_prefixes)
         return (outbox.c.operator == bindparam("of")) & or_(to_subscriber, *by_key), parameters

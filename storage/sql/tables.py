@@ -115,9 +115,17 @@ tickets = Table(
     Column("line", String(64), nullable=False),
     Column("channel", String(16), nullable=False),
     Column("at", UtcTime, nullable=False),
+    Column("bill_number", String(64), nullable=False, server_default=""),
+    Column("number", String(32), nullable=False, server_default=""),
+    Column("language", String(16), nullable=False, server_default=""),
+    Column("detail", Text, nullable=False, server_default=""),
+    Column("state", String(16), nullable=False, server_default="open"),
+    Column("answer", Text, nullable=False, server_default=""),
+    Column("changed_at", UtcTime),
     Index(None, "operator", "subscription", "at"),
+    Index(None, "operator", "state", "at"),
 )
-"""Support tickets: questions that an agent must answer."""
+"""Support tickets: questions that an agent must answer; `number` is the phone that asked."""
 
 codes = Table(
     "codes",

@@ -20,7 +20,7 @@ async def test_activation_by_ussd_is_shown_counted_and_saved(
 ) -> None:
     await page.take_new_phone(ANA, "en")
     await page.enter_line("*100#", "Welcome to Orange!")
-    await expect(page.element("size")).to_contain_text("34 characters, GSM-7: 34 of 160")
+    await expect(page.element("size")).to_contain_text("51 characters, GSM-7: 51 of 160")
     for key, shown in (("1", "Budget"), ("1", "E-invoice"), ("3", "Switch to"), ("1", "Done!")):
         await page.enter_line(key, shown)
     await expect(page.element("place")).to_contain_text("einvoice.done")

@@ -5,6 +5,8 @@ import re
 import pytest
 
 from tests.support.dialog_runs import DIALOG_PATHS, PlayDialog, load_dialog
+from tests.support.fakes.help_desk import FakeHelpDesk
+from tests.support.gateway_sandbox import SandboxFactory
 
 SERVED = ["F1", "F2", "F3", "F4", "F5", "F6", "F7", "F9", "F10", "F11", "F12", "F13", "B22"]
 SECTIONS = ["Contrat et options", "Factures et paiements", "Consommation", "Aide"]
@@ -209,3 +211,13 @@ async def test_F13_what_cannot_be_found_is_not_contested_on_sms(play_dialog: Pla
 
 async def test_F13_an_agent_takes_it_on_voice(play_dialog: PlayDialog) -> None:
     assert "= put through to" in (await play_dialog("orange-fr/voice/contest-fr"))[-1]
+
+
+async def test_F13_a_dispute_by_sms_is_a_ticket_at_the_operators_desk(sandboxes: SandboxFactory) -> None:
+    async with FakeHelpDesk() as desk:
+        section = {"operators": {"orange-fr": {"desk": {"kind": "tmf621", "url": desk.url}}}}
+        async with sandboxes.open(operator="orange-fr", more=section) as sandbox:
+            await sandbox.direct_line().send_text("+33600000101", "32123", "CONTESTER 03/26 1")
+            await sandbox.messages.collect_new()
+        assert [ticket["ticketType"] for ticket in desk.tickets] == ["contest"]
+        assert "OFR-202603-0101" in desk.tickets[0]["description"]

@@ -157,6 +157,12 @@ async def test_R10_zero_puts_a_call_through(dialog_runs: DialogRuns) -> None:
     assert "= put through to" in (await play_steps(dialog_runs, "orange-ro/voice/agent-ro"))[-1][2]
 
 
+@pytest.mark.parametrize("channel", ["ussd", "sms", "voice"])
+async def test_R10_a_callback_is_asked_for_and_confirmed_by_sms(channel: str, dialog_runs: DialogRuns) -> None:
+    last = (await play_steps(dialog_runs, f"orange-ro/{channel}/callback-ro"))[-1][2]
+    assert "cererea " in last and "Un operator va va suna la 07***101" in last
+
+
 async def test_R12_411_then_1_then_the_key_of_e_invoicing(dialog_runs: DialogRuns) -> None:
     keys = [
         said

@@ -10,7 +10,7 @@ from pydantic import BaseModel, SecretStr
 
 from gateway.observability.logging import ALLOWED_FIELDS
 from gateway.providers.registry import discover_providers
-from gateway.settings import OperatorSettings, Settings
+from gateway.settings import DeskSettings, OperatorSettings, Settings
 from storage.crypto import AeadCipher, derive_key
 from storage.outbox.enqueue import KEY_PURPOSE
 
@@ -92,6 +92,7 @@ def test_every_secret_of_the_settings_is_on_the_page() -> None:
     models: list[type[BaseModel]] = [
         Settings,
         OperatorSettings,
+        DeskSettings,
         *(provider.Settings for provider in discover_providers().values()),
     ]
     secret = {
@@ -100,7 +101,7 @@ def test_every_secret_of_the_settings_is_on_the_page() -> None:
         for name, field in model.model_fields.items()
         if "SecretStr" in str(field.annotation) or field.annotation is SecretStr
     }
-    listed = {name for row in table_rows("setting") for name in re.findall(r"`(\w+)`", row)}
+    listed = {name for row in table_rows("setting") for name in re.findall(r"`(?:desk\.)?(\w+)`", row)}
     assert secret - {"secret_key"} <= listed
 
 

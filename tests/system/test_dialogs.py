@@ -24,6 +24,7 @@ UNREACHABLE: Mapping[PackTransition, str] = {
     ("none", "invoice.users"): "every bill of the demo world has lines",
     ("already", "registration.begin"): "the address is validated on a page, which no dialog opens",
     ("ok", "registration.choose"): "the address is validated on a page, which no dialog opens",
+    ("voice 1", "house.agent_away"): "no shipped pack names the hours of its agents",
 }
 """Transitions that no dialog can make, and why."""
 UNREACHABLE_BY_TEXT: Mapping[PackTransition, str] = {

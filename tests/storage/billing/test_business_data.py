@@ -5,7 +5,8 @@ import hashlib
 import pytest
 
 from flows.domain.failures import NotFound
-from flows.domain.records import ChangeSet, Ticket
+from flows.domain.records import ChangeSet
+from flows.domain.ticket_records import Ticket
 from storage.billing.sql import SqlBilling
 from storage.ledger.sql_ledger import SqlLedger
 from storage.sql.engine import Database
