@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import os
+from hashlib import blake2b
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -50,3 +51,32 @@ class AeadCipher:
             raise ValueError(
                 "decryption failed: altered, of another row, or encrypted with another secret_key"
             ) from error
+
+
+class SessionCipher:
+    """AES-256-GCM encryption under a key of each session's own, derived from its name by keyed BLAKE2b.
+
+    One key for all would bear 2^32 values only, as nonces are drawn at random (NIST SP 800-38D); and a value
+    copied to another session's name does not decrypt.
+    """
+
+    def __init__(self, secret: Secret) -> None:
+        self._seed = blake2b(key=derive_key(secret, "sessions"), digest_size=32)
+
+    def encrypt(self, name: str, plaintext: bytes) -> bytes:
+        """Encrypt; the result begins with the nonce (96 random bits) and is 28 bytes longer."""
+        nonce = os.urandom(NONCE_BYTES)
+        return nonce + self._session_cipher(name).encrypt(nonce, plaintext, None)
+
+    def decrypt(self, name: str, ciphertext: bytes) -> bytes:
+        """Decrypt; ValueError when it was altered, of another session, or encrypted with another secret."""
+        nonce, rest = ciphertext[:NONCE_BYTES], ciphertext[NONCE_BYTES:]
+        try:
+            return self._session_cipher(name).decrypt(nonce, rest, None)
+        except (InvalidTag, ValueError) as error:
+            raise ValueError("session: altered, of another name, or sealed with another secret_key") from error
+
+    def _session_cipher(self, name: str) -> AESGCM:
+        key = self._seed.copy()
+        key.update(name.encode())
+        return AESGCM(key.digest())

@@ -144,14 +144,14 @@ async def open_session_stores(
     local_tallies = MemoryCounters(lambda: now().timestamp())
     if not settings.redis_url:
         return memory_sessions, local_tallies
-    scripts = _connect_redis(settings)
+    scripts, secret = _connect_redis(settings), Secret(settings.secret_key.get_secret_value())
     redis_sessions = RedisSessions(
-        scripts, rate_limit=limit, wait_seconds=REPEAT_WAIT_SECONDS, lease_seconds=TURN_LEASE_SECONDS
+        scripts, secret, rate_limit=limit, wait_seconds=REPEAT_WAIT_SECONDS, lease_seconds=TURN_LEASE_SECONDS
     )
     stack.push_async_callback(redis_sessions.aclose)
     with suppress(Failure):  # until Redis answers, turns are served from memory
         await redis_sessions.load_scripts()
-    redis_tallies = RedisCounters(scripts, Secret(settings.secret_key.get_secret_value()))
+    redis_tallies = RedisCounters(scripts, secret)
     return (
         FallbackSessions(redis_sessions, memory_sessions, time.monotonic),
         FallbackCounters(redis_tallies, local_tallies, time.monotonic),

@@ -67,8 +67,20 @@ def test_no_purpose_keys_both_a_cipher_and_a_hash() -> None:
     hashing = {
         call.args[1] for tree in TREES.values() for call in calls_in(tree) if _named(call, derive_key.__name__)
     }
-    assert ciphers == said
+    assert ciphers == said | {"sessions"}
     assert not said & {each.value for each in hashing if isinstance(each, ast.Constant)}
+
+
+def test_the_key_of_sessions_makes_the_keys_of_its_cipher_and_nothing_else() -> None:
+    deriving = [
+        name
+        for name, tree in TREES.items()
+        for call in calls_in(tree)
+        if _named(call, derive_key.__name__)
+        and isinstance(call.args[1], ast.Constant)
+        and call.args[1].value == "sessions"
+    ]
+    assert deriving == ["storage/crypto.py"]
 
 
 def _named(call: ast.Call, name: str) -> bool:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,12 +24,13 @@ from flows.services.file_links import LinkedFile, parse_file_link
 from gateway.dialogs.direct_line import DirectLine
 from gateway.pages.sealed_token import TokenSealer
 from menus.model.facts import Count, Fact, Money, Month, Rows, Text, encode_fact
+from menus.model.reply import Gather, Prompt, Reply, decode_reply, encode_reply
 from menus.model.session import Session, load_session
 from storage.credentials.one_time_codes import parse_send_times
 from storage.credentials.passwords import SqlPasswords
-from storage.crypto import AeadCipher
+from storage.crypto import AeadCipher, SessionCipher
 from storage.outbox.enqueue import KEY_PURPOSE, decrypt_item, encrypt_message
-from storage.sessions.codec import decode_body
+from storage.sessions.codec import decode_body, seal_body, unseal_body
 from storage.sessions.codec import encode_body as body_of
 from storage.sessions.connect import build_script_client
 from storage.sessions.counters import RedisCounters
@@ -64,15 +66,22 @@ def outbox_row(form: str, payload: bytes) -> Any:
     return SimpleNamespace(**told, form=form, payload=payload, step=ERRAND.step, expires_at=NOW)
 
 
+VOICE_REPLY = Reply("voice", "ro", "home", 0, prompts=(Prompt("say", "Bine"),), gather=Gather(1, "#", 5, 3))
+SESSION_SEAL = SessionCipher(SECRET)
 DecoderCase = tuple[Callable[[bytes], object], bytes]
 DECODERS: dict[str, list[DecoderCase]] = {
     "menus/model/session.py": [(load_session, SESSION.dump())],
+    "menus/model/reply.py": [
+        (lambda data: decode_reply(data, "ussd"), encode_reply(Reply("ussd", "ro", "home", 0, "1 Buget"))),
+        (lambda data: decode_reply(data, "voice"), encode_reply(VOICE_REPLY)),
+    ],
     "menus/model/facts.py": [
         (lambda data: load_session(_with_facts(data)), json.dumps(encode_fact(ROWS)).encode())
     ],
     "storage/sessions/codec.py": [
         (decode_body, body_of(SESSION.dump(), b"reply")),
         (decode_body, body_of(SESSION.dump() * 3, b"reply" * 40)),
+        (partial(unseal_body, SESSION_SEAL, "{a}b"), seal_body(SESSION_SEAL, "{a}b", SESSION.dump(), b"reply")),
     ],
     "storage/outbox/enqueue.py": [
         (lambda data: decrypt_item(outbox_row("notice", data), SEAL), encrypt_message(NOTICE, SEAL)),

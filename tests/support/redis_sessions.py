@@ -3,6 +3,7 @@
 from storage.sessions.connect import build_script_client
 from storage.sessions.leaky_bucket import TurnRateLimit
 from storage.sessions.redis_store import RedisSessions
+from tests.support.databases import SECRET
 
 
 def build_redis_sessions(
@@ -15,5 +16,5 @@ def build_redis_sessions(
 ) -> RedisSessions:
     """Return a session store for a Redis URL in a form that `build_script_client` takes."""
     return RedisSessions(
-        build_script_client(url, budget_seconds), ttl_seconds, rate_limit, wait_seconds, lease_seconds
+        build_script_client(url, budget_seconds), SECRET, ttl_seconds, rate_limit, wait_seconds, lease_seconds
     )

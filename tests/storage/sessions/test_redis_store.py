@@ -10,10 +10,13 @@ from redis.asyncio import Redis as Client
 
 from flows.domain.failures import Down
 from flows.domain.ports import SessionKey
-from storage.sessions.codec import MAX_PLAIN_BYTES
+from flows.domain.records import Secret
+from storage.crypto import SessionCipher
+from storage.sessions.codec import MAX_PLAIN_BYTES, encode_body, seal_body
 from storage.sessions.leaky_bucket import TurnRateLimit
 from storage.sessions.redis_store import RedisSessions
 from tests.storage.sessions.test_contract import take_turn
+from tests.support.databases import SECRET
 from tests.support.redis_sessions import build_redis_sessions
 from tests.support.server_processes import RedisServer, run_server
 
@@ -65,9 +68,10 @@ async def test_an_uncompressed_body_uses_no_larger_memory_block(
     sessions: RedisSessions, client: Client, key: SessionKey, more: int
 ) -> None:
     """Around the size where bodies begin to be compressed."""
-    reply = (REPLY + REPLY)[: MAX_PLAIN_BYTES + more - len(SESSION)]
+    session = SESSION[:90]
+    reply = (REPLY + REPLY)[: MAX_PLAIN_BYTES + more - len(session)]
     opened = await sessions.open(key, "3:nW3xkq0fJvTz")
-    assert await sessions.save(key, opened, "3:nW3xkq0fJvTz", SESSION, reply)
+    assert await sessions.save(key, opened, "3:nW3xkq0fJvTz", session, reply)
     assert (await client.memory_usage(f"{{{key.subscriber_hash}}}{key.session_hash}") or 0) <= 360
 
 
@@ -173,3 +177,33 @@ def test_another_url_is_refused_without_showing_it(url: str) -> None:
     with pytest.raises(ValueError, match="URL") as refused:
         build_redis_sessions(url)
     assert "secret" not in str(refused.value)
+
+
+UNREADABLE_BODIES = {
+    "in clear, as releases before wrote it": lambda name: encode_body(SESSION, REPLY),
+    "sealed with another secret": lambda name: seal_body(SessionCipher(Secret("other")), name, SESSION, REPLY),
+    "of another session": lambda name: seal_body(SessionCipher(SECRET), f"{name}x", SESSION, REPLY),
+    "of a later format": lambda name: b"\3" + seal_body(SessionCipher(SECRET), name, SESSION, REPLY)[1:],
+    "cut short": lambda name: seal_body(SessionCipher(SECRET), name, SESSION, REPLY)[:9],
+}
+
+
+@pytest.mark.parametrize("form", UNREADABLE_BODIES)
+async def test_a_value_that_cannot_be_unsealed_begins_anew(
+    sessions: RedisSessions, client: Client, key: SessionKey, form: str
+) -> None:
+    await take_turn(sessions, key, "1")
+    name = f"{{{key.subscriber_hash}}}{key.session_hash}"
+    head = (await client.get(name) or b"")[:20]
+    await client.set(name, head + UNREADABLE_BODIES[form](name))
+    assert (await sessions.open(key, "2")).status == "new"
+
+
+async def test_equal_sessions_are_stored_as_different_bytes(
+    sessions: RedisSessions, client: Client, key: SessionKey
+) -> None:
+    twin = SessionKey(key.subscriber_hash, "twin")
+    for each in (key, twin):
+        await take_turn(sessions, each, "1", SESSION)
+    stored = [await client.get(f"{{{key.subscriber_hash}}}{each.session_hash}") for each in (key, twin)]
+    assert len({(value or b"")[-40:] for value in stored}) == 2
