@@ -74,7 +74,8 @@ async def _apply_answer(context: TurnContext, session: Session, answer: str | No
     if result.effect == "moved":
         keep_pending_answer(context.menu, session, result)
         await _run_steps(context, session, result.value)
-        close_out_of_hours(context.menu, session, context.ports.now)
+        if session.channel == "voice":
+            close_out_of_hours(context.menu, session, context.ports.now)
         record_arrival(context.menu, session, origin)
     return result
 

@@ -26,7 +26,7 @@ def is_open_at(hours: HoursForm, local_time: datetime) -> bool:
 
 def close_out_of_hours(menu: Menu, session: Session, now: Callable[[], datetime]) -> None:
     """Redirect a call that is about to be transferred to an agent outside the hours. `now`: UTC."""
-    if session.channel != "voice" or menu.nodes[session.state].via != "agent":
+    if menu.nodes[session.state].via != "agent":
         return
     hours = menu.config.voice.agent_hours
     if hours and not is_open_at(hours, now().astimezone(ZoneInfo(menu.config.time_zone))):

@@ -72,7 +72,7 @@ class CycleReader:
         parse: Callable[[R], Bill | None],
         identify: Callable[[T | R], object],
     ) -> tuple[list[Bill], list[RejectedBill]]:
-        """Read each listed record in whole, and parse it; return the bills, and the records not read or unusable."""
+        """Read each listed record in whole; return its bills, and the records that cannot be used."""
         answers = await self.read_each(listed, read)
         unread = [
             reject_record(identify(record), answer)
