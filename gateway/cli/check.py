@@ -1,4 +1,4 @@
-"""Command `dialtree check`: linter of operator packs, with text or JSON output."""
+"""Command `dialtree check`: linter of packs and provider descriptions, with text or JSON output."""
 
 import argparse
 import functools
@@ -9,6 +9,9 @@ from pathlib import Path
 
 from gateway.dialogs import coverage
 from gateway.dialogs.format import Dialog, DialogError
+from gateway.http.sample_check import check_description
+from gateway.providers._aggregators.description import ProviderForm
+from gateway.providers.registry import description_folders
 from gateway.publishing import pack_compiler
 from menus.packfile import messages
 from menus.packfile.json_schema import json_schema
@@ -24,10 +27,14 @@ EXIT_CLEAN, EXIT_FINDINGS, EXIT_UNUSABLE = 0, 1, 2
 def main(args: argparse.Namespace) -> int:
     """Check packs and return 0 (nothing found), 1 (findings) or 2 (a folder or dialog cannot be read)."""
     if args.schema:
-        print(json.dumps(json_schema(), indent=2))
+        print(json.dumps({**json_schema(), "providers": ProviderForm.model_json_schema()}, indent=2))
         return EXIT_CLEAN
     requested = [*args.packs, *([Path(args.beside)] if args.beside else [])]
-    folders = [pack for path in requested or [pack_compiler.OPERATORS] for pack in pack_compiler.packs_in(path)]
+    descriptions = _requested_descriptions(requested)
+    packs = [path for path in requested if path not in descriptions] or (
+        [] if requested else [pack_compiler.OPERATORS]
+    )
+    folders = [pack for path in packs for pack in pack_compiler.packs_in(path)]
     missing = [folder for folder in folders if not folder.is_dir()]
     try:
         dialogs = coverage.read_dialogs(args.dialogs) if args.dialogs else None
@@ -38,10 +45,18 @@ def main(args: argparse.Namespace) -> int:
         print("\n".join(f"{folder}: no such folder" for folder in missing))
         return EXIT_UNUSABLE
     findings = [finding for folder in folders for finding in _find_faults(folder, dialogs)]
+    findings += [finding for path in descriptions for finding in check_description(path)]
     if args.prompts and not findings:
         print("\n".join(line for pack in folders for line in pack_compiler.missing_recordings(pack)))
-    _print_findings(folders, findings, as_json=args.json)
+    _print_findings(folders, descriptions, findings, as_json=args.json)
     return EXIT_FINDINGS if findings else EXIT_CLEAN
+
+
+def _requested_descriptions(requested: list[Path]) -> list[Path]:
+    """Return the descriptions of providers to check: those named, or all when nothing is named."""
+    if requested:
+        return [path for path in requested if path.suffix == ".yaml"]
+    return [path for folder in description_folders() for path in sorted(folder.glob("*.yaml"))]
 
 
 def _find_faults(folder: Path, dialogs: list[Dialog] | None) -> list[Finding]:
@@ -63,14 +78,19 @@ def _unvisited_screens(pack: PackDraft, dialogs: list[Dialog]) -> Iterator[Findi
         yield node.source.finding_at(node.source_path, messages.MISSING_DIALOG.format(node=name))
 
 
-def _print_findings(folders: list[Path], findings: list[Finding], *, as_json: bool) -> None:
+def _print_findings(
+    folders: list[Path], descriptions: list[Path], findings: list[Finding], *, as_json: bool
+) -> None:
     if as_json:
         rows = [asdict(finding) for finding in findings]
-        print(json.dumps({"packs": list(map(str, folders)), "findings": rows}, ensure_ascii=False, indent=2))
+        checked = {"packs": list(map(str, folders)), "providers": list(map(str, descriptions))}
+        print(json.dumps({**checked, "findings": rows}, ensure_ascii=False, indent=2))
         return
     for finding in findings:
         print(finding)
-    print(f"{_pluralise(len(folders), 'pack')}, {_pluralise(len(findings), 'finding')}")
+    counts = [(folders, "pack"), (descriptions, "provider")]
+    parts = [_pluralise(len(each), noun) for each, noun in counts if each]
+    print(", ".join([*parts, _pluralise(len(findings), "finding")]))
 
 
 def _pluralise(count: int, noun: str) -> str:

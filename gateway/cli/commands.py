@@ -23,7 +23,7 @@ outbox_app = typer.Typer(help="Look after outbound messages.", no_args_is_help=T
 tickets_app = typer.Typer(help="Answer the tickets subscribers opened.", no_args_is_help=True)
 audit_app = typer.Typer(help="Look after the audit log.", no_args_is_help=True)
 db_app = typer.Typer(help="Look after the database.", no_args_is_help=True)
-new_app = typer.Typer(help="Begin a pack of your own.", no_args_is_help=True)
+new_app = typer.Typer(help="Begin a pack or a provider of your own.", no_args_is_help=True)
 
 
 def _run_module(module: str, **arguments: Any) -> None:
@@ -115,7 +115,10 @@ def notify(
 def check(
     folders: Annotated[
         list[Path] | None,
-        Argument(metavar="[PACKS]...", help="Packs or folders of packs; the shipped ones by default."),
+        Argument(
+            metavar="[PACKS]...",
+            help="Packs, folders of packs, or descriptions of providers; all the shipped ones by default.",
+        ),
     ] = None,
     *,
     schema: Annotated[bool, Option("--schema", help="Print the JSON Schema of a pack's files.")] = False,
@@ -128,7 +131,7 @@ def check(
     ] = False,
     packs: opt.PacksOption = None,
 ) -> None:
-    """Look for faults in packs."""
+    """Look for faults in packs and in descriptions of providers."""
     kinds = {"schema": schema, "json": json, "dialogs": dialogs, "prompts": prompts}
     _run_module("check", packs=folders or [], beside=_select_packs(packs), **kinds)
 
@@ -160,6 +163,16 @@ def new_operator(
 ) -> None:
     """Write a new pack with a first dialog as its test."""
     _run_module("new_operator", name=name, into=into, languages=languages)
+
+
+@new_app.command("provider", epilog="Example: dialtree new provider acme_ussd --into providers")
+def new_provider(
+    name: Annotated[str, Argument(help="Its name in the settings, e.g. acme_ussd.")],
+    *,
+    into: Annotated[Path, Option(metavar="FOLDER", help="A folder of descriptions.")] = Path("providers"),
+) -> None:
+    """Write a description of an HTTP provider to start from; no Python is needed."""
+    _run_module("new_provider", name=name, into=into)
 
 
 @outbox_app.command("list", epilog="Example: dialtree outbox list unknown --limit 20")

@@ -51,7 +51,7 @@ def test_the_provider_of_the_guide_passes_the_tests_of_providers(tmp_path: Path)
 
 
 def test_there_is_a_guide_for_each_kind_of_addition() -> None:
-    assert GUIDES == ["billing-backend", "flow", "language", "operator", "provider"]
+    assert GUIDES == ["billing-backend", "flow", "http-provider", "language", "operator", "provider"]
 
 
 def test_commands_run_the_code_of_the_copy(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from gateway.providers._shared.numbers import read_caller
 from gateway.providers.contract import Connection, ConversationEnded, ProviderEvent, SingleEvent, Webhook
 
 log = logging.getLogger("dialtree.providers")
-ReceiptState = Literal["in_transit", "delivered", "failed", "unknown"]
+DeliveryReportState = Literal["in_transit", "delivered", "failed", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class DescribedEventReader:
         return Receipt(
             provider=self.provider,
             message_id=message_id,
-            state=cast(ReceiptState, state if state in REPORT_STATES else "unknown"),
+            state=cast(DeliveryReportState, state if state in REPORT_STATES else "unknown"),
             raw=values.get("raw", "") or state,
             reason=values.get("reason", ""),
             our_id=our_id,
