@@ -231,6 +231,8 @@ class Outcome:
     """The line to continue with, when it changes."""
     language: str = ""
     """The language to continue in, when it changes."""
+    continues_earlier: bool = False
+    """Whether the session that was dropped goes on, instead of following an edge."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,9 @@ class SessionKey:
     """Hash of provider, channel and the provider's session id."""
     ttl_seconds: float = 0.0
     """How long the session outlives its last turn; 0 leaves it to the store."""
+    resume_hash: str = ""
+    """Hash of what a dropped session is found by when its caller dials again, below `subscriber_hash`."""
+    resume_seconds: float = 0.0  # how long a dropped session may be continued; 0 for not at all
 
 
 @value_dataclass
@@ -122,6 +125,8 @@ class OpenedSession:
     """Fencing token of the session lease."""
     session: bytes | None = field(default=None, repr=False)
     reply: bytes | None = field(default=None, repr=False)
+    resume_point: bytes | None = field(default=None, repr=False)
+    """Of a new session: where the caller's last one was dropped; None when there is nothing to continue."""
 
 
 class SessionStore(Protocol):
@@ -134,11 +139,17 @@ class SessionStore(Protocol):
         """
 
     async def save(
-        self, key: SessionKey, opened: OpenedSession, request_id: str, session: bytes | None, reply: bytes
+        self,
+        key: SessionKey,
+        opened: OpenedSession,
+        request_id: str,
+        session: bytes | None,
+        reply: bytes,
+        resume_point: bytes | None = None,
     ) -> bool:
         """Store session and reply and release the lease; False when the lease was lost.
 
-        `session` None ends the conversation: only the reply is kept, for duplicates.
+        `session` None ends the conversation: only the reply is kept. `resume_point` None deletes the last one.
         """
 
     async def acknowledge_reply(self, key: SessionKey, version: int) -> None:
@@ -151,7 +162,7 @@ class SessionStore(Protocol):
         """Release the lease without saving: the turn failed and may be retried."""
 
     async def delete_session(self, key: SessionKey) -> None:
-        """Delete a session that the network has ended; an unknown key is ignored."""
+        """Delete a session that the network has ended, not its resume point; an unknown key is ignored."""
 
     async def forget_subscriber(self, tag: str) -> int:
         """Delete all data of one subscriber (right to erasure); return how many sessions were live here."""

@@ -35,6 +35,10 @@ class Pseudonyms:
         tag = self.keyed_hash(operator, caller)
         return SessionKey(tag, self.keyed_hash(provider, channel, session_id, caller))
 
+    def resume_hash(self, channel: str) -> str:
+        """Return the hash under which a subscriber's dropped session of a channel is found again."""
+        return self.keyed_hash("resume", channel)
+
     def owner_hash(self, subscriber: Subscriber) -> str:
         """Return the hash that identifies a number's owner: subscription id and its first day."""
         return self.short_hash("owner", subscriber.id, subscriber.since.isoformat())

@@ -11,6 +11,7 @@ from menus.machine.opening_hours import close_out_of_hours
 from menus.machine.surface import SURFACES
 from menus.machine.transitions_table import RESUME
 from menus.model.session import Session
+from menus.resumption import continue_earlier
 from menus.step import (
     AnswerResult,
     answer_sms,
@@ -95,6 +96,9 @@ async def _run_steps(context: TurnContext, session: Session, typed: str) -> None
             return
         outcome = await run_step(context, session, node, typed)
         context.steps_run.append((node.name, outcome.name))
+        if outcome.continues_earlier:
+            continue_earlier(context.menu, session)
+            continue
         await _switch_line(context, session, outcome)
         follow_outcome(context.menu, session, outcome.name, outcome.facts, outcome.proof)
         typed = take_pending_answer(session) if node.on[outcome.name] == RESUME else typed

@@ -94,7 +94,13 @@ class TurnEngine:
     ) -> SessionKey:
         """Return the storage key of a conversation; the only place where session keys are built."""
         key = self.menu_turns.pseudonyms.session_key(operator, provider, channel, session_id, caller)
-        return replace(key, ttl_seconds=SESSION_SECONDS[channel])
+        minutes = self.menu_turns.menu_versions.current_menu(operator).config.rules.resume_minutes
+        if not caller or not minutes or SURFACES[channel].is_message_based:
+            return replace(key, ttl_seconds=SESSION_SECONDS[channel])
+        resume_hash = self.menu_turns.pseudonyms.resume_hash(channel)
+        return replace(
+            key, ttl_seconds=SESSION_SECONDS[channel], resume_hash=resume_hash, resume_seconds=60.0 * minutes
+        )
 
     async def end_session(self, key: SessionKey) -> None:
         """Delete the session of a conversation that the network ended, and notify the listeners."""

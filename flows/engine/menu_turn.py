@@ -12,13 +12,21 @@ from flows.engine.inbound import Inbound
 from flows.engine.menu_versions import MenuVersions
 from flows.engine.replay import has_no_request_id, is_redial, new_answers, remember_watermark
 from flows.engine.session_lease import SessionLease
-from flows.engine.session_restore import decode_session, owner_changed, restore_or_start, session_to_store
+from flows.engine.session_restore import (
+    decode_session,
+    find_earlier,
+    offer_earlier,
+    owner_changed,
+    restore_or_start,
+    session_to_store,
+)
 from flows.engine.step_runner import TurnContext
 from flows.engine.subscriber_cache import SubscriberCache
 from flows.engine.turn_event import TurnEvent, TurnListener
 from menus.model.reply import Reply
 from menus.model.session import Session
 from menus.render.text_screen import render_reply
+from menus.resumption import build_resume_point
 
 log = logging.getLogger("dialtree.turn")
 
@@ -62,6 +70,8 @@ class MenuTurns:
         menu, session, note = restore_or_start(self.menu_versions, inbound, stored, profile)
         if begins_anew or (stored is None and has_no_request_id(inbound)):
             session.dial = self._new_dial_number(lease)
+        if stored is None and not new_answers(self.pseudonyms, session, inbound):
+            offer_earlier(menu, session, find_earlier(menu, inbound, lease.opened), profile)
         context = TurnContext(
             menu=menu,
             ports=self.operators[inbound.operator],
@@ -99,7 +109,8 @@ class MenuTurns:
     async def commit(self, turn: OpenTurn, reply: Reply) -> None:
         """Notify the listeners, then save session and reply and release the lease."""
         self._notify_listeners(turn, reply)
-        await turn.lease.save(session_to_store(turn.session, reply), reply)
+        point = None if reply.ends_session else build_resume_point(turn.context.menu, turn.session)
+        await turn.lease.save(session_to_store(turn.session, reply), reply, point)
 
     def _notify_listeners(self, turn: OpenTurn, reply: Reply) -> None:
         """Send the turn event to every listener."""

@@ -2,6 +2,7 @@
 
 import logging
 
+from flows.domain.ports import OpenedSession
 from flows.engine.inbound import Inbound
 from flows.engine.menu_versions import MenuVersions
 from flows.engine.subscriber_cache import CallerProfile
@@ -10,6 +11,7 @@ from menus.machine.surface import SURFACES
 from menus.machine.transitions_table import HOME
 from menus.model.reply import Reply
 from menus.model.session import Session, load_session
+from menus.resumption import build_resume_point, can_continue, offer_to_continue
 
 log = logging.getLogger("dialtree.turn")
 
@@ -58,6 +60,26 @@ def restore_or_start(
         return menu, session, ""
     session.state, session.trail, session.facts, session.page, session.notes = HOME, (), {}, 0, ()
     return menu, session, "note.restarted"
+
+
+def find_earlier(menu: Menu, inbound: Inbound, opened: OpenedSession) -> Session | None:
+    """Return the caller's dropped session; None when there is none.
+
+    Providers that use a session id again and say that a session begins bring the dropped session itself.
+    """
+    point = opened.resume_point
+    dropped = decode_session(opened.session, inbound) if inbound.begins and point is None else None
+    if dropped and dropped.state in menu.nodes:
+        point = build_resume_point(menu, dropped)
+    return decode_session(point, inbound)
+
+
+def offer_earlier(menu: Menu, session: Session, earlier: Session | None, profile: CallerProfile) -> None:
+    """Put a new session on the offer to continue the caller's dropped one, where that may be continued."""
+    if earlier is None or (not earlier.subject and owner_changed(earlier, profile)):
+        return
+    if can_continue(menu, session, earlier):
+        offer_to_continue(session, earlier)
 
 
 def _new_session(menu: Menu, inbound: Inbound, profile: CallerProfile) -> Session:

@@ -62,7 +62,7 @@ def prepare_run(
             parse_local_time(dialog.first_argument("at")),
             load(pack_compiler.find_pack(operator, settings.packs)).config.time_zone,
         )
-    faulty_sessions = FaultySessions()
+    faulty_sessions = FaultySessions(lambda: clock().timestamp())
     return script_settings, Overrides(now=clock, sessions=faulty_sessions.sessions), faulty_sessions
 
 

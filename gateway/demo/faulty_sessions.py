@@ -1,6 +1,7 @@
 """Fault-injecting session store with the failover used for Redis, for the demo and the tests."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from flows.domain.failures import Down
@@ -21,10 +22,16 @@ class SwitchableStore:
         return await self._require_up().open(key, request_id)
 
     async def save(
-        self, key: SessionKey, opened: OpenedSession, request_id: str, session: bytes | None, reply: bytes
+        self,
+        key: SessionKey,
+        opened: OpenedSession,
+        request_id: str,
+        session: bytes | None,
+        reply: bytes,
+        resume_point: bytes | None = None,
     ) -> bool:
-        """Store session and reply; Down while switched off."""
-        return await self._require_up().save(key, opened, request_id, session, reply)
+        """Store session, reply and resume point; Down while switched off."""
+        return await self._require_up().save(key, opened, request_id, session, reply, resume_point)
 
     async def acknowledge_reply(self, key: SessionKey, version: int) -> None:
         """Forget the request id; Down while switched off."""
@@ -56,14 +63,15 @@ class FaultySessions:
     does not depend on timing.
     """
 
-    store: SwitchableStore = field(
-        default_factory=lambda: SwitchableStore(MemorySessions(time.monotonic)), repr=False
-    )
+    now: Callable[[], float] = time.monotonic
+    """The time in seconds by which dropped sessions can no longer be continued."""
+    store: SwitchableStore = field(init=False, repr=False)
     sessions: SessionStore = field(init=False, repr=False)
     """The store that conversations use."""
 
     def __post_init__(self) -> None:
-        spare = MemorySessions(time.monotonic)
+        self.store = SwitchableStore(MemorySessions(time.monotonic, resume_now=self.now))
+        spare = MemorySessions(time.monotonic, resume_now=self.now)
         self.sessions = FallbackSessions(self.store, spare, time.monotonic, cool_down_seconds=0.0)
 
     @property

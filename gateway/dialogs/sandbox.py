@@ -111,7 +111,7 @@ class SandboxFactory:
         settings = load_settings(
             discover_providers(), Path("no such file"), {}, _build_settings(scenario, path)
         )
-        faulty_sessions = FaultySessions()
+        faulty_sessions = FaultySessions(lambda: clock().timestamp())
         overrides = Overrides(now=clock, sessions=faulty_sessions.sessions)
         async with build_container(settings, overrides=overrides, load=self.load) as container:
             faulty_billing = inject_faults(container.operators[scenario.operator])

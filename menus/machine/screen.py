@@ -11,6 +11,8 @@ READ_BACK_TEXT = "said.read_back"
 """Name of the text of all read-back screens."""
 SPOKEN_ANSWER_FACT = "said"
 """Name of the fact that holds a spoken answer until the caller has confirmed it."""
+RESUME_OFFER = "house.resume"
+"""Name of the screen that offers to continue a session that was dropped."""
 WAITING_KINDS = ("choice", "input", "message", "hand-over", "end")
 """Node kinds on which a turn stops and a screen is shown."""
 
@@ -84,8 +86,8 @@ class Node:
 
     @property
     def is_transient(self) -> bool:
-        """Whether `back` must never lead here: screens that ask a secret or read an answer back."""
-        return self.is_secret or self.is_read_back
+        """Whether `back` must never lead here: screens that ask a secret or read an answer back, and offers."""
+        return self.is_secret or self.is_read_back or self.name == RESUME_OFFER
 
 
 def compile_node(name: str, form: ScreenForm, source: SourceFile, otherwise: Mapping[str, str]) -> Node:

@@ -15,6 +15,10 @@ from menus.model.session import Session
 
 RESUME = "resume"
 """Target of an outcome that resumes the node that waited for the proof."""
+PROVE = "prove"
+"""Trigger that leads from `CONTINUE` to the node that asks for a proof, with the need behind it."""
+CONTINUE = "house.continue"
+"""Step that continues a dropped session; it has an edge to every screen a session may have stopped on."""
 
 GuardCondition = Callable[[Any], bool | None]
 """Guard condition of `transitions`: takes the event data, whose `model` is the session."""
@@ -113,6 +117,8 @@ class TransitionTable:
             yield f"enter {target}", HOME, target
         for step, target in self._resume_edges():
             yield f"{RESUME} {target}", step, target
+        if CONTINUE in self._nodes:
+            yield from ((f"{PROVE} {need}", CONTINUE, gate) for need, gate in self._gates.items())
 
     def gate_for(self, needs: str, kind: str) -> str:
         """Return the node that asks a kind of line for the proof of a need; empty when there is none."""
@@ -133,10 +139,15 @@ class TransitionTable:
         return self._proofs.get(kind, next(iter(self._proofs.values()), "line"))
 
     def _resume_edges(self) -> Iterator[tuple[str, str]]:
-        """Yield (step that verifies a proof, node that needs a proof)."""
-        targets = [node.name for node in self._nodes.values() if node.needs != "none"]
+        """Yield (step that verifies a proof, node that needs a proof) and (`CONTINUE`, screen)."""
+        targets = [node.name for node in self._nodes.values() if node.needs != "none" or node.name == CONTINUE]
+        screens = [node.name for node in self._nodes.values() if node.is_waiting and not node.is_final]
         verifiers = [node.name for node in self._nodes.values() if RESUME in node.on.values()]
-        return ((verifier, target) for verifier in verifiers for target in targets)
+        return (
+            (verifier, target)
+            for verifier in verifiers
+            for target in (screens if verifier == CONTINUE else targets)
+        )
 
     def _back_edges(self, waiting_nodes: list[Node]) -> Iterator[tuple[str, str]]:
         """Yield pairs (screen, previous) where `previous` may come directly before `screen`."""

@@ -233,6 +233,9 @@ class RulesForm(PackForm):
         {}, description="Kind of line -> how codes and first passwords reach it; sms by default."
     )
     misses: int = Field(3, ge=1, le=9, description="Wrong answers in a row before the session is given up.")
+    resume_minutes: int = Field(
+        10, ge=0, le=1440, description="How long a dropped session or call may be continued; 0 for not at all."
+    )
     lost: Literal["goodbye", "agent"] = Field(
         "goodbye", description="Where a call goes after too many wrong answers."
     )

@@ -6,10 +6,11 @@ from itertools import chain
 
 from menus.machine.menu import LanguagePack
 from menus.machine.opening_hours import AGENT_AWAY
-from menus.machine.screen import Node
+from menus.machine.screen import RESUME_OFFER, Node
 from menus.machine.surface import SURFACES
 from menus.machine.transitions_table import (
     AGENT,
+    CONTINUE,
     GIVE_UP,
     GOODBYE,
     HOME,
@@ -23,7 +24,9 @@ from menus.packfile.yaml_source import Finding
 from menus.packs.loader import PackDraft
 from menus.text.keywords import RESERVED_WORDS, normalise_keyword
 
-REQUIRED_NODES = (HOME, GIVE_UP, GOODBYE, AGENT, AGENT_AWAY, "house.sorry", "house.late")
+RESUMPTION_NODES = (RESUME_OFFER, CONTINUE)
+"""Nodes that continue a dropped session, on channels whose sessions can drop."""
+REQUIRED_NODES = (HOME, GIVE_UP, GOODBYE, AGENT, AGENT_AWAY, "house.sorry", "house.late", *RESUMPTION_NODES)
 """Nodes every pack must have: the gateway itself leads to them."""
 REQUIRED_TEXTS = (
     *("nav.back", "nav.home", "nav.leave", "nav.more", "nav.help", "nav.keys", "nav.option"),
@@ -197,9 +200,15 @@ def _check_reachability(draft: PackDraft) -> Iterator[Finding]:
                 yield _finding_at(node, messages.DEAD_END, "options", channel=channel)
 
 
+def start_nodes(channel: str) -> list[str]:
+    """Return the nodes that the gateway itself leads to on a channel."""
+    unused = RESUMPTION_NODES if SURFACES[channel].is_message_based else ()
+    return [name for name in REQUIRED_NODES if name not in unused]
+
+
 def reachable_nodes(draft: PackDraft, channel: str) -> set[str]:
     """Return the nodes a subscriber can reach on a channel."""
-    starts = [*REQUIRED_NODES, *(to for proof, to in draft.config.gates.items())]
+    starts = [*start_nodes(channel), *(to for proof, to in draft.config.gates.items())]
     if channel == "sms":
         starts += [to for _, to in _keyword_targets(draft)]
     visited: set[str] = set()

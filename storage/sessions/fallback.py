@@ -61,14 +61,21 @@ class FallbackSessions:
         return replace(opened, fencing_token=-opened.fencing_token)
 
     async def save(
-        self, key: SessionKey, opened: OpenedSession, request_id: str, session: bytes | None, reply: bytes
+        self,
+        key: SessionKey,
+        opened: OpenedSession,
+        request_id: str,
+        session: bytes | None,
+        reply: bytes,
+        resume_point: bytes | None = None,
     ) -> bool:
-        """Store both where the session was opened; in `memory` when the primary fails."""
+        """Store all where the session was opened; in `memory` when the primary fails."""
+        values = (request_id, session, reply, resume_point)
         if opened.fencing_token < 0:
-            return await self._memory.save(key, _memory_lease(opened), request_id, session, reply)
-        saved = await self._call_primary(lambda: self._primary.save(key, opened, request_id, session, reply))
+            return await self._memory.save(key, _memory_lease(opened), *values)
+        saved = await self._call_primary(lambda: self._primary.save(key, opened, *values))
         if saved is None:
-            self._save_in_memory(key, opened, request_id, session, reply)
+            self._save_in_memory(key, opened, *values)
         return saved is not False
 
     async def acknowledge_reply(self, key: SessionKey, version: int) -> None:
@@ -95,11 +102,17 @@ class FallbackSessions:
         return await self._memory.forget_subscriber(tag) + await self._primary.forget_subscriber(tag)
 
     def _save_in_memory(
-        self, key: SessionKey, opened: OpenedSession, request_id: str, session: bytes | None, reply: bytes
+        self,
+        key: SessionKey,
+        opened: OpenedSession,
+        request_id: str,
+        session: bytes | None,
+        reply: bytes,
+        resume_point: bytes | None,
     ) -> None:
         """Store the finished turn in memory; when memory is full only the session is lost, not the reply."""
         try:
-            self._memory.adopt_session(key, opened.version, request_id, session, reply)
+            self._memory.adopt_session(key, opened.version, request_id, session, reply, resume_point)
         except Overloaded:
             _log.warning("sessions.session_lost")
 

@@ -31,8 +31,8 @@ end
 OPEN_SESSION = Script(
     _RECORD_FUNCTIONS
     + """
-local hop, lease_ms, ttl_ms, interval, window =
-  ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+local hop, lease_ms, ttl_ms, interval, window, resumes =
+  ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6] ~= '0'
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local ms = math.floor(now / 1000)
@@ -49,13 +49,15 @@ if interval > 0 then
 end
 token = math.max(token + 1, now)
 write(KEYS[1], kind, version, token, ms + lease_ms, was[5], body, ttl_ms)
-return {kind == 0xD1 and 1 or 0, version, token, body}
+local point = resumes and kind == 0xD0 and redis.pcall('GET', KEYS[3])
+return {kind == 0xD1 and 1 or 0, version, token, body, type(point) == 'string' and point or ''}
 """,
-    key_count=2,
+    key_count=3,
 )
-"""Keys: session, bucket. Arguments: hop, lease ms, TTL ms, interval us (0: no limit), window us.
+"""Keys: session, bucket, resume point. Arguments: hop, lease ms, TTL ms, interval us (0: no limit), window us,
+resume ms (0: no resumption).
 
-Returns status (0 new, 1 live, 2 ended, 3 replay, 4 busy, 5 limited), version, token, body.
+Returns status (0 new, 1 live, 2 ended, 3 replay, 4 busy, 5 limited), version, token, body, resume point.
 """
 
 SAVE_SESSION = Script(
@@ -65,11 +67,15 @@ local was = read(KEYS[1])
 if not was or was[2] ~= tonumber(ARGV[1]) or was[3] ~= tonumber(ARGV[2]) or was[4] == 0 then return 0 end
 local version = (was[2] + 1) % 4294967296
 write(KEYS[1], tonumber(ARGV[3]), version, was[3], 0, ARGV[4], ARGV[5], ARGV[6])
+if ARGV[7] ~= '0' and ARGV[8] ~= '' then redis.call('SET', KEYS[2], ARGV[8], 'PX', ARGV[7]) end
+if ARGV[7] ~= '0' and ARGV[8] == '' then redis.call('DEL', KEYS[2]) end
 return 1
 """,
-    key_count=1,
+    key_count=2,
 )
-"""Arguments: version, token, kind, hop, body, TTL ms. Returns 1, or 0 when the lease was lost."""
+"""Keys: session, resume point. Arguments: version, token, kind, hop, body, TTL ms, resume ms (0: no
+resumption), resume point (empty deletes it). Returns 1, or 0 when the lease was lost.
+"""
 
 ACKNOWLEDGE_REPLY = Script(
     _RECORD_FUNCTIONS

@@ -4,13 +4,16 @@ import asyncio
 import contextlib
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count, islice
+
+from cachetools import TLRUCache
 
 from flows.domain.failures import Overloaded
 from flows.domain.ports import OpenedSession, SessionKey
 from storage.sessions.leaky_bucket import TurnRateLimit, TurnRateLimiter
 
+_ResumePoints = TLRUCache[tuple[str, str], tuple[float, bytes]]
 _BUSY_RESULT = OpenedSession("busy")
 _LIMITED_RESULT = OpenedSession("limited")
 
@@ -47,6 +50,7 @@ class MemorySessions:
     Times are seconds of `now`, a monotonic clock. A session expires `ttl_seconds` (the key's,
     else the store's) after its last turn.
     A lease expires after `lease_seconds`; a concurrent request waits `wait_seconds` for it.
+    Resume points expire by `resume_now`, which is `now` unless a sandbox moves its time by hand.
     At `max_entries` sessions a new one raises Overloaded; existing ones continue.
     """
 
@@ -58,6 +62,7 @@ class MemorySessions:
         wait_seconds: float = 5.0,
         lease_seconds: float = 10.0,
         max_entries: int = 100_000,
+        resume_now: Callable[[], float] | None = None,
     ) -> None:
         self._now = now
         self._ttl_seconds = ttl_seconds
@@ -69,6 +74,7 @@ class MemorySessions:
         self._records: dict[tuple[str, str], _SessionRecord] = {}
         # By TTL, least recently used first, which is the order of expiry among records of one TTL.
         self._by_ttl: dict[float, OrderedDict[tuple[str, str], None]] = {}
+        self._resume_points: _ResumePoints = TLRUCache(max_entries, _resume_point_expiry, resume_now or now)
 
     def __len__(self) -> int:
         """Return the number of stored sessions, including expired ones not yet evicted."""
@@ -85,17 +91,27 @@ class MemorySessions:
     async def open(self, key: SessionKey, request_id: str) -> OpenedSession:
         """Implement `Sessions.open`: load, lease, replay check and rate limit; Overloaded when full."""
         opened = self._try_open(key, request_id)
-        return opened if opened is not _BUSY_RESULT else await self._wait_for_lease(key, request_id)
+        if opened is _BUSY_RESULT:
+            opened = await self._wait_for_lease(key, request_id)
+        point = self._find_resume_point(key) if opened.status == "new" else None
+        return replace(opened, resume_point=point) if point else opened
 
     async def save(
-        self, key: SessionKey, opened: OpenedSession, request_id: str, session: bytes | None, reply: bytes
+        self,
+        key: SessionKey,
+        opened: OpenedSession,
+        request_id: str,
+        session: bytes | None,
+        reply: bytes,
+        resume_point: bytes | None = None,
     ) -> bool:
-        """Store both if lease and version are still those of `opened`; None ends the conversation."""
+        """Store all if lease and version are still those of `opened`; None ends the conversation."""
         name, now = (key.subscriber_hash, key.session_hash), self._now()
         entry = self._leased_record(name, opened, now)
         if entry is None or entry.version != opened.version:
             return False
         self._store_turn(entry, request_id, session, reply)
+        self._store_resume_point(key, resume_point)
         self._touch(name, entry, now)
         entry.release_lease()
         return True
@@ -127,17 +143,39 @@ class MemorySessions:
         names = [name for name in self._records if name[0] == tag]
         for name in names:
             self._drop(name)
+        for point in [name for name in self._resume_points if name[0] == tag]:
+            self._resume_points.pop(point, None)
         return len(names)
 
     def adopt_session(
-        self, key: SessionKey, version: int, request_id: str, session: bytes | None, reply: bytes
+        self,
+        key: SessionKey,
+        version: int,
+        request_id: str,
+        session: bytes | None,
+        reply: bytes,
+        resume_point: bytes | None = None,
     ) -> None:
         """Store a turn that was opened in another store, replacing what is here; Overloaded when full."""
         name, now = (key.subscriber_hash, key.session_hash), self._now()
         entry = self._live_record(name, now) or self._add_record(key, now)
         entry.version = version
         self._store_turn(entry, request_id, session, reply)
+        self._store_resume_point(key, resume_point)
         entry.release_lease()
+
+    def _find_resume_point(self, key: SessionKey) -> bytes | None:
+        found = self._resume_points.get((key.subscriber_hash, key.resume_hash)) if key.resume_seconds else None
+        return found[1] if found else None
+
+    def _store_resume_point(self, key: SessionKey, resume_point: bytes | None) -> None:
+        name = (key.subscriber_hash, key.resume_hash)
+        if not key.resume_hash or not key.resume_seconds:
+            return
+        if resume_point is None:
+            self._resume_points.pop(name, None)
+            return
+        self._resume_points[name] = (key.resume_seconds, resume_point)
 
     def _try_open(self, key: SessionKey, request_id: str) -> OpenedSession:
         name, now = (key.subscriber_hash, key.session_hash), self._now()
@@ -227,3 +265,8 @@ class MemorySessions:
         record.hop = request_id
         record.session = session
         record.reply = reply
+
+
+def _resume_point_expiry(name: tuple[str, str], point: tuple[float, bytes], now: float) -> float:
+    """Return when a resume point expires: its own seconds after it was stored."""
+    return now + point[0]

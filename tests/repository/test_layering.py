@@ -35,7 +35,15 @@ PACKAGES = (
     *("storage.outbox", "storage.audit", "storage.sessions", "storage.idempotency", "storage.crypto"),
     "storage.sql",
     *("flows.engine", "flows.selfcare", "flows.services", "flows.domain"),
-    *("menus.packs", "menus.step", "menus.render", "menus.machine", "menus.text", "menus.packfile"),
+    *(
+        "menus.packs",
+        "menus.resumption",
+        "menus.step",
+        "menus.render",
+        "menus.machine",
+        "menus.text",
+        "menus.packfile",
+    ),
     "menus.model",
 )
 """Packages from top to bottom: each imports only those after it."""

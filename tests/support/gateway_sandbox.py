@@ -143,7 +143,7 @@ class SandboxFactory:
             await self._copy_database(str(clock()), clock()), trust or {}, operator, more or {}
         )
         await mark_url_as_demo(settings.database_url)
-        fragile = FaultySessions()
+        fragile = FaultySessions(lambda: clock().timestamp())
         given = _test_overrides(clock, None if settings.redis_url else fragile.sessions, patience)
         async with build_container(settings, self.operators, given, self.menu) as built:
             weather = inject_faults(built.operators[operator])

@@ -7,7 +7,7 @@ from flows.domain.actions import Action
 from gateway.publishing import pack_compiler
 from menus.machine.screen import Node
 from menus.machine.transitions_table import NEEDS_SET_BY_RULES, outgoing_edges
-from menus.packs.graph_checks import REQUIRED_NODES
+from menus.packs.graph_checks import start_nodes
 from menus.packs.loader import PackDraft, load_draft
 
 PackTransition = tuple[str, str]
@@ -76,7 +76,7 @@ class PackOnChannel:
             todo.extend(self._gate_nodes(node))
 
     def _start_nodes(self) -> Iterator[str]:
-        yield from REQUIRED_NODES
+        yield from start_nodes(self.channel)
         if self.channel == "sms":
             yield from self.pack_draft.keywords.targets
 

@@ -74,10 +74,11 @@ async def test_a_session_id_used_for_every_dial_repeats_effects_when_asked(sandb
     assert [notice.kind for notice in await sandbox.messages.collect_new()] == ["code", "code"]
 
 
-async def test_a_session_id_used_again_begins_at_home(sandbox: GatewaySandbox) -> None:
+async def test_a_session_id_used_again_begins_anew_with_an_offer_to_continue(sandbox: GatewaySandbox) -> None:
     home = await send(sandbox, request("*100#", begins=True))
-    await send(sandbox, request("1", begins=False))
-    assert await send(sandbox, request("*100#", begins=True)) == home
+    budget = await send(sandbox, request("1", begins=False))
+    assert await send(sandbox, request("*100#", begins=True)) not in (home, budget)
+    assert await send(sandbox, request("2", begins=False)) == home
 
 
 @pytest.mark.parametrize(

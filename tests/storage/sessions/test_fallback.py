@@ -48,9 +48,15 @@ class FailingSessions:
         return await self.raise_failure().open(key, hop)
 
     async def save(
-        self, key: SessionKey, opened: OpenedSession, hop: str, session: bytes | None, reply: bytes
+        self,
+        key: SessionKey,
+        opened: OpenedSession,
+        hop: str,
+        session: bytes | None,
+        reply: bytes,
+        resume_point: bytes | None = None,
     ) -> bool:
-        return await self.raise_failure().save(key, opened, hop, session, reply)
+        return await self.raise_failure().save(key, opened, hop, session, reply, resume_point)
 
     async def release(self, key: SessionKey, opened: OpenedSession) -> None:
         await self.raise_failure().release(key, opened)
