@@ -11,6 +11,7 @@ from menus.machine.surface import SURFACES, Surface
 from menus.machine.transitions_table import HOME, RESUME, NoTransitionError
 from menus.model.facts import Email, Fact, PhoneNumber, Rows, Text
 from menus.model.session import Session
+from menus.model.typed_text import TypedText
 from menus.model.value import value_dataclass
 from menus.packfile.schema import AcceptForm
 from menus.render.text_screen import page_count
@@ -230,6 +231,7 @@ def _accept_input(menu: Menu, session: Session, node: Node, text: str) -> Answer
     value_given = parse_input(menu, node.accept, text) or _parse_speech(menu, session, node.accept, text)
     if value_given is None:
         return None
+    value_given = TypedText(value_given)
     if node.accept.keep and not node.accept.secret:
         session.facts[node.accept.keep] = _FACT_TYPES.get(node.accept.type, Text)(value_given)
     if not node.accept.speech:

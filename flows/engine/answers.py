@@ -11,6 +11,7 @@ from menus.machine.opening_hours import close_out_of_hours
 from menus.machine.surface import SURFACES
 from menus.machine.transitions_table import RESUME
 from menus.model.session import Session
+from menus.model.typed_text import TypedText
 from menus.resumption import continue_earlier
 from menus.step import (
     AnswerResult,
@@ -74,7 +75,7 @@ async def _apply_answer(context: TurnContext, session: Session, answer: str | No
     result = _interpret_answer(context, session, answer)
     if result.effect == "moved":
         keep_pending_answer(context.menu, session, result)
-        await _run_steps(context, session, result.value)
+        await _run_steps(context, session, TypedText(result.value))
         if session.channel == "voice":
             close_out_of_hours(context.menu, session, context.ports.now)
         record_arrival(context.menu, session, origin)

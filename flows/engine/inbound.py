@@ -3,6 +3,7 @@
 from dataclasses import field
 
 from menus.model.reply import Channel
+from menus.model.typed_text import TypedText
 from menus.model.value import value_dataclass
 
 
@@ -36,3 +37,8 @@ class Inbound:
     """What the connection authenticates about the caller: `line` or `none`."""
     spoken: bool = False
     """Whether `text` is recognised speech."""
+
+    def __post_init__(self) -> None:
+        """Hide the input from whatever prints local variables: it may be a secret."""
+        if self.text is not None:
+            self.text = TypedText(self.text)  # type: ignore[misc]  # the one place that builds it

@@ -28,19 +28,19 @@ async def issue_code(request: ActionRequest, text: str, digits: int, lifetime: t
     """
     is_withheld = bool(await withhold_reason(request))
     web = request.menu.config.rules.code_digits_web if request.argument == "bill" else None
-    code = request.ports.random_digits(web or digits)
+    code = Secret(request.ports.random_digits(web or digits))
     code_request = CodeRequest(
         key=request.key,
         operator=request.menu.name,
         number=request.line,
         purpose=request.argument,
-        code=Secret(code),
+        code=code,
         requested_at=request.now,
         expires_at=request.now + lifetime,
         requester=request.requester,
         message=None
         if is_withheld
-        else await code_delivery.build_code_message(request, text, {"code": OneTimeCode(code)}, lifetime),
+        else await code_delivery.build_code_message(request, text, {"code": OneTimeCode(code.value)}, lifetime),
     )
     return await request.ports.codes.issue_code(code_request)
 

@@ -123,10 +123,10 @@ class BillPage:
 
     async def _start_login(self, request: PageRequest, login: BillLogin) -> web.Response:
         """Start a login and redirect to the bill; a new token each time prevents session fixation."""
-        token = self.make_token()
-        await request.ports.ledger.commit(self._login_change(request, Secret(token), login))
+        token = Secret(self.make_token())
+        await request.ports.ledger.commit(self._login_change(request, token, login))
         response = responses.see_other(request.self_url)
-        self.cookies.set_cookie(response, LOGIN_COOKIE, token, int(LOGIN_LIFETIME.total_seconds()))
+        self.cookies.set_cookie(response, LOGIN_COOKIE, token.value, int(LOGIN_LIFETIME.total_seconds()))
         log.info("pages.bill_opened", extra={"operator": request.operator})
         return response
 

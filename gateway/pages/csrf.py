@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from flows.domain.records import Secret
+from menus.model.typed_text import TypedText
 
 _SEED_PATTERN = re.compile(r"[A-Za-z0-9_-]{16,64}")
 CSRF_FIELD = "form_token"
@@ -46,8 +47,8 @@ class CookieJar:
         self.set_cookie(response, base_name, "", 0)
 
     def read_cookie(self, request: web.Request, base_name: str) -> str:
-        """Return the cookie's value; empty when the request has none."""
-        return request.cookies.get(self.full_name(base_name), "")
+        """Return the cookie's value, which hides itself; empty when the request has none."""
+        return TypedText(request.cookies.get(self.full_name(base_name), ""))
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,7 +157,8 @@ class PagePipeline:
 
 async def _read_form(request: web.Request) -> Mapping[str, str]:
     """Return the posted fields; BadRequest for anything a browser's form would not send."""
-    return decoding.decode_form(await decoding.read_body(request), request.content_type, request.charset)
+    body = await decoding.read_body(request)
+    return decoding.LimitedFields(decoding.decode_form(body, request.content_type, request.charset))
 
 
 def _rate_limited_page(page: Page, page_request: PageRequest) -> web.Response:

@@ -57,9 +57,9 @@ def _dummy_hash(hasher: PasswordHasher) -> str:
     return hasher.hash(os.urandom(16))
 
 
-def _hash_matches(stored: str, password: str) -> bool:
+def _hash_matches(stored: str, password: Secret) -> bool:
     try:
-        return HASHER.verify(stored, password)
+        return HASHER.verify(stored, password.value)
     except (VerificationError, InvalidHashError):
         return False
 
@@ -115,7 +115,7 @@ class SqlPasswords:
             if stored is None:
                 return "locked"
             verified_hash = stored if _is_affordable(stored) else self._dummy_hash
-            matches = await self._run_in_pool(lambda: _hash_matches(verified_hash, secret.value))
+            matches = await self._run_in_pool(lambda: _hash_matches(verified_hash, secret))
         if not matches or verified_hash != stored:
             return "wrong"
         await self._database.write(lambda connection: self._take_back(connection, operator, tries, now, source))

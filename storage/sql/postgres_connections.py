@@ -10,6 +10,7 @@ from asyncpg.exceptions import ProtocolViolationError
 from sqlalchemy import ExceptionContext, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from storage.driver_frames import drop_frames
 from storage.sql.driver_errors import is_read_only
 from storage.sql.postgres_url import PostgresTarget
 
@@ -80,9 +81,12 @@ class ConnectionOpener:
             settings["options"] = target.session_options
         if target.tls is not None:
             options["ssl"] = target.tls
-        connection = await asyncpg.connect(
-            target.dsn, timeout=target.connect_seconds, server_settings=settings, **options
-        )
+        try:
+            connection = await asyncpg.connect(
+                target.dsn, timeout=target.connect_seconds, server_settings=settings, **options
+            )
+        except BaseException as error:
+            raise drop_frames(error)  # noqa: B904 - the same exception
         self._connections.add(connection)
         return connection
 

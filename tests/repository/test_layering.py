@@ -33,7 +33,7 @@ PACKAGES = (
     *("gateway.delivery", "gateway.publishing", "gateway.providers", "gateway.menu_map", "gateway.clock"),
     *("storage.billing", "storage.demo", "storage.ledger", "storage.privacy", "storage.credentials"),
     *("storage.outbox", "storage.audit", "storage.sessions", "storage.idempotency", "storage.crypto"),
-    "storage.sql",
+    *("storage.sql", "storage.driver_frames"),
     *("flows.engine", "flows.selfcare", "flows.services", "flows.domain"),
     *(
         "menus.packs",

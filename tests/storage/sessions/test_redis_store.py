@@ -194,7 +194,8 @@ async def test_a_value_that_cannot_be_unsealed_begins_anew(
 ) -> None:
     await take_turn(sessions, key, "1")
     name = f"{{{key.subscriber_hash}}}{key.session_hash}"
-    stored: bytes = await client.get(name)
+    stored = await client.get(name)
+    assert isinstance(stored, bytes)
     await client.set(name, stored[:20] + UNREADABLE_BODIES[form](name))
     assert (await sessions.open(key, "2")).status == "new"
 
