@@ -14,6 +14,7 @@ from gateway.delivery.mail.mail_address import parse_mail_address, parse_sender
 from gateway.http.client_address import parse_networks
 from gateway.providers.contract import Provider
 from gateway.settings_sources import FILE_VARIABLE, SettingsError, read_tables
+from menus.machine.surface import LARGEST_PAGE, PAGE_SIZE_PATTERN, SMALLEST_PAGE, parse_page_size
 from storage.sessions.redis_url import split_redis_url
 from storage.sql.postgres_url import parse_postgres_url
 
@@ -111,8 +112,21 @@ class ConnectionSettings(Section):
 
     If so, a send of unknown outcome is simply repeated.
     """
+    page_size: str = Field("", pattern=rf"^({PAGE_SIZE_PATTERN})?$")
+    """Largest USSD screen the connection carries, septets/UCS-2 units, from `128/56` to `182/80`; empty:
+    `160/70`."""
     settings: Any = Field(repr=False)
     """The provider's own settings."""
+
+    @field_validator("page_size")
+    @classmethod
+    def _check_page_size(cls, page_size: str) -> str:
+        """Refuse sizes the packs are not checked at, and larger ones than a USSD string."""
+        least, most = parse_page_size(SMALLEST_PAGE), parse_page_size(LARGEST_PAGE)
+        size = parse_page_size(page_size or SMALLEST_PAGE)
+        if not (least.gsm7 <= size.gsm7 <= most.gsm7 and least.ucs2 <= size.ucs2 <= most.ucs2):
+            raise ValueError(f"must be between {SMALLEST_PAGE} and {LARGEST_PAGE}")
+        return page_size
 
     @field_validator("sources")
     @classmethod
@@ -265,7 +279,7 @@ def _parse_operator(name: str, raw: Any, providers: Mapping[str, Provider]) -> O
 
 def _parse_connection(place: str, raw: Any, provider: Provider) -> ConnectionSettings:
     section = _require_table(place, raw)
-    ours = {key: section[key] for key in ("trust", "sources", "deduplicates") if key in section}
+    ours = {key: section[key] for key in ("trust", "sources", "deduplicates", "page_size") if key in section}
     theirs = {key: value for key, value in section.items() if key not in ours}
     try:
         return ConnectionSettings.model_validate({**ours, "settings": provider.Settings.model_validate(theirs)})

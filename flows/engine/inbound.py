@@ -35,6 +35,8 @@ class Inbound:
     """Whether the reply may be the HTTP response; False sends it through the outbox."""
     trust: str = "none"
     """What the connection authenticates about the caller: `line` or `none`."""
+    page_size: str = ""
+    """Page size of the connection, `128/56`; empty where it is the channel's own."""
     spoken: bool = False
     """Whether `text` is recognised speech."""
 

@@ -93,6 +93,7 @@ def _new_session(menu: Menu, inbound: Inbound, profile: CallerProfile) -> Sessio
         line_kind=profile.subscriber.kind if profile.subscriber else "",
         proofs=("line",) if inbound.trust == "line" and inbound.caller else (),
         owner_hash=profile.owner_hash,
+        page_size=inbound.page_size,
     )
 
 

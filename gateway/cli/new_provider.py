@@ -17,7 +17,8 @@ def main(args: Namespace) -> int:
     print(
         f"{path} is written. Change it to what the provider's documentation says, then:\n"
         f"  dialtree check {path}\n"
-        f"  export {FOLDER_VARIABLE}={args.into}   its section in dialtree.toml is [operators.OPERATOR.{args.name}]"
+        f"  export {FOLDER_VARIABLE}={args.into}\n"
+        f"  and a section [operators.OPERATOR.{args.name}] in dialtree.toml"
     )
     return 0
 

@@ -6,11 +6,12 @@ known endpoint -> path token -> source network -> rejection limit -> size and ti
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from aiohttp import web
 
 from flows.domain.failures import BadRequest
+from flows.engine.inbound import Inbound
 from gateway.http import client_address, decoding, json_body, xml_body
 from gateway.http.client_address import Networks
 from gateway.http.decoding import FieldTooLong, LimitedFields
@@ -82,6 +83,8 @@ class Guard:
         try:
             _require_fields(endpoint, webhook)
             event = endpoint.route.read(webhook, endpoint.connection)
+            if endpoint.connection.page_size and isinstance(event, Inbound) and event.channel == "ussd":
+                event = replace(event, page_size=endpoint.connection.page_size)
             return Admission(endpoint, is_authentic=True, event=event, webhook=webhook)
         except FieldTooLong as error:
             return Admission(endpoint, rejection=error)

@@ -66,6 +66,8 @@ class Connection:
     locales: Mapping[str, str] = field(default_factory=dict)
     """Per language its BCP 47 tag for speech: `ro` -> `ro-RO`."""
     numbering: NumberingPlan = NumberingPlan()
+    page_size: str = ""
+    """Page size of its USSD screens, `128/56`; empty for the channel's own."""
 
 
 @dataclass(frozen=True, slots=True)

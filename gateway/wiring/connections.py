@@ -60,6 +60,7 @@ def _build_connection(
         addresses={"ussd": numbers.ussd, "sms": numbers.sms, "voice": numbers.voice},
         locales={name: language.speech for name, language in menu.config.languages.items()},
         numbering=NumberingPlan(menu.config.country_code, menu.config.trunk, tuple(menu.config.number_digits)),
+        page_size=link.page_size,
     )
 
 

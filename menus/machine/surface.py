@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from menus.model.reply import Channel
 from menus.text.paginate import PageBudget
@@ -39,3 +40,25 @@ SURFACES: Mapping[str, Surface] = {
     ),
 }
 """Surface by channel. Voice is paged by list rows only; its budget just bounds a text of excessive length."""
+
+
+SMALLEST_PAGE = "128/56"
+"""Page size every pack is checked at: what fits there fits on every USSD connection.
+
+osmo-hlr drops a text of more than 112 octets, 128 septets, without a word (measured, versions 1.5 and 1.9).
+"""
+LARGEST_PAGE = "182/80"
+"""A USSD string has 160 octets (3GPP TS 23.038): 182 septets or 80 UTF-16 code units."""
+PAGE_SIZE_PATTERN = r"[1-9][0-9]{2}/[1-9][0-9]"
+
+
+def page_budget(channel: str, page_size: str = "") -> PageBudget:
+    """Return the page budget of a channel, or that of a connection with a page size of its own."""
+    return parse_page_size(page_size) if page_size else SURFACES[channel].budget
+
+
+@lru_cache(maxsize=64)
+def parse_page_size(page_size: str) -> PageBudget:
+    """Return the budget a page size such as `128/56` (septets/UCS-2 code units) stands for; else ValueError."""
+    septets, _, units = page_size.partition("/")
+    return PageBudget(int(septets), int(units))

@@ -48,6 +48,8 @@ class Session:
     """Tells the effects of a session from those of an earlier one with the same id; 0 for the first."""
     owner_hash: str = ""
     """Keyed hash of that number's owner when the session began, empty until known (recycled numbers)."""
+    page_size: str = ""
+    """Page size of the connection, `128/56`; empty where it is the channel's own."""
     facts: dict[str, Fact | Rows] = field(default_factory=dict, repr=False)
 
     @property

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from menus.machine.menu import SCRIPT_CHANNELS, LanguagePack, Menu
 from menus.machine.screen import Node
+from menus.machine.surface import SMALLEST_PAGE
 from menus.model.facts import Fact, Rows, TextRef
 from menus.model.session import Session
 from menus.packfile import messages
@@ -20,6 +21,8 @@ SampleFacts = Mapping[str, tuple[Fact | Rows, ...]]
 """Sample values of every fact a text may name, the widest ones."""
 _PAGE_AND_MAIL_TEXTS = re.compile(r"page\.(?!rubric_).*|.*_subject|.*mail_notice")
 """Texts of web pages and e-mails, which use the native script; rubrics appear on phones, too."""
+CHECKED_PAGES = (("ussd", SMALLEST_PAGE), ("sms", ""))
+"""Channels with the page size screens are checked at: what fits the smallest fits every other."""
 NOTE_TEXTS = ("", "note.wrong", "note.empty", "note.restarted", "note.as_of", "note.card")
 """Notes that may precede a screen; the empty one stands for none."""
 
@@ -36,10 +39,10 @@ def find_overflows(draft: PackDraft, menu: Menu, samples: SampleFacts) -> Iterat
     for language_pack in menu.language_packs.values():
         yield from _check_second_script(language_pack)
         facts = widest_facts(language_pack, samples)
-        for channel in ("ussd", "sms"):
+        for channel, page_size in CHECKED_PAGES:
             for name in sorted(reachable_nodes(draft, channel)):
                 for case in _sample_cases(language_pack, channel, menu.nodes[name], facts, samples):
-                    yield from _check_screen(menu, language_pack, channel, menu.nodes[name], case)
+                    yield from _check_screen(menu, language_pack, (channel, page_size), menu.nodes[name], case)
 
 
 def _check_second_script(language_pack: LanguagePack) -> Iterator[Finding]:
@@ -125,11 +128,15 @@ def _sample_cases(
 
 
 def _check_screen(
-    menu: Menu, language_pack: LanguagePack, channel: str, node: Node, facts: Mapping[str, Fact | Rows]
+    menu: Menu,
+    language_pack: LanguagePack,
+    page: tuple[str, str],
+    node: Node,
+    facts: Mapping[str, Fact | Rows],
 ) -> Iterator[Finding]:
     """Render a screen with each note; yield at most one finding per fault and stop at the first overflow."""
     for note in NOTE_TEXTS[:1] if node.is_final else NOTE_TEXTS:
-        session = _sample_session(menu, language_pack, channel, node, facts)
+        session = _sample_session(menu, language_pack, page, node, facts)
         try:
             add_note(menu, session, note)
             texts = render_unbroken_pages(menu, session)
@@ -178,12 +185,17 @@ def _finding_at_text(
 
 
 def _sample_session(
-    menu: Menu, language_pack: LanguagePack, channel: str, node: Node, facts: Mapping[str, Fact | Rows]
+    menu: Menu,
+    language_pack: LanguagePack,
+    page: tuple[str, str],
+    node: Node,
+    facts: Mapping[str, Fact | Rows],
 ) -> Session:
     """Return a session on the screen, two screens away from home so that all navigation keys are shown."""
     return Session(
         operator=menu.name,
-        channel=channel,
+        channel=page[0],
+        page_size=page[1],
         caller="",
         revision=menu.revision,
         state=node.name,

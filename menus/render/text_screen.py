@@ -6,7 +6,7 @@ from menus.machine.list_options import more_key, numbered_choices, rows_of, voic
 from menus.machine.list_options import unselectable_lines as lines
 from menus.machine.menu import Menu
 from menus.machine.screen import Node
-from menus.machine.surface import SURFACES, Surface
+from menus.machine.surface import SURFACES, Surface, page_budget
 from menus.machine.transitions_table import HOME
 from menus.model.facts import Fact, Rows
 from menus.model.reply import Reply
@@ -61,7 +61,8 @@ def render_pages(menu: Menu, session: Session) -> tuple[str, ...]:
     """Return all pages of the screen for USSD or SMS; pages of static screens are cached in the menu."""
     if session.notes or not menu.is_static(session.state, session.language, session.channel):
         return _paginate_screen(menu, session)
-    key = (session.state, session.language, session.channel, min(len(session.trail), 2))
+    surface = f"{session.channel} {session.page_size}"
+    key = (session.state, session.language, surface, min(len(session.trail), 2))
     cached = menu.page_cache.get(key)
     if cached is None:
         cached = menu.page_cache[key] = _paginate_screen(menu, session)
@@ -69,16 +70,16 @@ def render_pages(menu: Menu, session: Session) -> tuple[str, ...]:
 
 
 def _paginate_screen(menu: Menu, session: Session) -> tuple[str, ...]:
-    node, surface = menu.nodes[session.state], SURFACES[session.channel]
+    node, budget = menu.nodes[session.state], page_budget(session.channel, session.page_size)
     blocks = list(_text_blocks(menu, session, node))
-    return split_anywhere(blocks, _page_footers(menu, session, node), surface.budget, session.notes)
+    return split_anywhere(blocks, _page_footers(menu, session, node), budget, session.notes)
 
 
 def render_unbroken_pages(menu: Menu, session: Session) -> tuple[str, ...]:
     """Return all pages of the screen without breaking words; PageOverflowError where that is not possible."""
-    node, surface = menu.nodes[session.state], SURFACES[session.channel]
+    node, budget = menu.nodes[session.state], page_budget(session.channel, session.page_size)
     blocks = list(_text_blocks(menu, session, node))
-    return split_into_pages(blocks, _page_footers(menu, session, node), surface.budget, session.notes)
+    return split_into_pages(blocks, _page_footers(menu, session, node), budget, session.notes)
 
 
 def _text_blocks(menu: Menu, session: Session, node: Node) -> Iterator[TextBlock]:

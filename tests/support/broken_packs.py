@@ -64,7 +64,11 @@ BROKEN_PACKS: dict[str, PackFault] = {
     ),
     "overflow": (
         "texts/en.yaml", "budget.bill_option: Bill", f"budget.bill_option: {'Bill' * 60}",
-        f"orange_ro/texts/en.yaml:9:21: budget on ussd: 257 units of 160: '1 {'Bill' * 60}'; shorten it",
+        f"orange_ro/texts/en.yaml:9:21: budget on ussd: 257 units of 128: '1 {'Bill' * 60}'; shorten it",
+    ),
+    "fits 160 septets and not every connection": (
+        "texts/en.yaml", "budget.bill_option: Bill", f"budget.bill_option: {'Bill' * 30}",
+        f"orange_ro/texts/en.yaml:9:21: budget on ussd: 137 units of 128: '1 {'Bill' * 30}'; shorten it",
     ),
     "a letter that halves the room": (
         "texts/en.yaml", "budget: Budget\n", "budget: Budget ☎\n",

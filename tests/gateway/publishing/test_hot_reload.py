@@ -51,7 +51,7 @@ async def test_a_broken_edit_keeps_the_old_one_and_says_where(root: Path) -> Non
     await live.reload_changed()
     assert shelf.current_menu(OPERATOR) is before
     assert "orange_ro/texts/ro.yaml" in str(heard[0])
-    assert "units of 160" in heard[0].what
+    assert "units of 128" in heard[0].what
 
 
 async def test_unchanged_packs_are_not_read_again(root: Path) -> None:
