@@ -8,13 +8,20 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PAGE_PATH = ROOT / "docs" / "asvs.md"
 STATES = ("met", "deviates", "open", "operator", "n/a")
-TABLE_HEAD = "| item | level | about | state | shown by, or why |\n|---|---|---|---|---|\n"
+TABLE_HEAD = "| item | level | subject | state | evidence |\n|---|---|---|---|---|\n"
 PAGE_HEAD = """# OWASP ASVS 5.0, levels 1 and 2, item by item
 
-Every requirement of levels 1 and 2 by its number in the standard (whose own words are at <https://owasp.org/ASVS>),
-what it is about in ours, and where we stand: `met`, shown by a test or by what is said; `deviates`, on purpose;
-`open`, still to be done; `operator`, for whoever runs the gateway; `n/a`, nothing of the kind is here. Nobody
-outside has looked. Written from tests/security/asvs.tsv by `python -m tests.security.asvs_table`.
+Every requirement of levels 1 and 2, by its number in the standard (its text is at <https://owasp.org/ASVS>), with
+its subject in a few words, its state, and the evidence: the test that shows it, or the reason.
+
+- `met`: fulfilled, shown by the test or by the reason given
+- `deviates`: not fulfilled, on purpose
+- `open`: not fulfilled yet
+- `operator`: to be fulfilled by the operator's installation
+- `n/a`: the gateway has nothing of the kind
+
+This is our own assessment; there was no external audit. The page is generated from tests/security/asvs.tsv by
+`python -m tests.security.asvs_table`.
 
 """
 
