@@ -1,10 +1,13 @@
 """SMS flood guard (rate limit on replies per sender) and payment-card detection."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from flows.domain.ports import Counters
 from menus.machine.menu import Menu
+from menus.model.facts import Count, Facts
 from menus.model.session import Session
+from menus.text.gsm import prepare_text, to_wire_text
 from menus.text.input_parsing import is_card_like, parse_digits
 
 WINDOW_SECONDS = 600.0
@@ -13,9 +16,15 @@ MAX_REPLIES = 20
 """Replies to one sender per window, whatever the messages say."""
 MAX_HELP_REPLIES = {True: 1, False: 2}
 """Help replies per window to unrecognised texts: 1 to strangers (True), 2 to subscribers (False)."""
+NOTICE_TEXTS = {"flood": "flood.paused", "help": "flood.unrecognised"}
+"""Name of the text that announces silence, by the limit that was reached."""
 MIN_CARD_DIGITS = 13
 """Digits of a payment card, at least. A screen that asks for a fixed number of digits from this length on
 asks for something else (a SIRET has 14)."""
+
+
+FloodVerdict = Literal["answer", "flood", "help", "silence"]
+"""`flood` and `help`: the limit of that name is reached just now, which one last message announces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +33,29 @@ class FloodGuard:
 
     counters: Counters = field(repr=False)
 
-    async def should_suppress_reply(
+    async def judge_reply(
         self, operator: str, sender: str, *, stranger: bool, unrecognised: bool
-    ) -> bool:
-        """Count a reply and return whether it must be suppressed; `unrecognised` texts have a lower limit."""
+    ) -> FloodVerdict:
+        """Count a reply and return whether to send it; `unrecognised` texts have a lower limit."""
         who = f"{operator} {sender}"
-        replies = await self.counters.count_event("replies", who, WINDOW_SECONDS)
-        help_replies = await self.counters.count_event("help", who, WINDOW_SECONDS) if unrecognised else 0
-        return replies > MAX_REPLIES or help_replies > MAX_HELP_REPLIES[stranger]
+        over = await self.counters.count_event("replies", who, WINDOW_SECONDS) - MAX_REPLIES
+        if over > 0:
+            return "flood" if over == 1 else "silence"
+        if not unrecognised:
+            return "answer"
+        over = await self.counters.count_event("help", who, WINDOW_SECONDS) - MAX_HELP_REPLIES[stranger]
+        if over > 0:
+            return "help" if over == 1 else "silence"
+        return "answer"
+
+
+def announce_silence(menu: Menu, session: Session, verdict: FloodVerdict) -> str:
+    """Return the text that says in the sender's language that no answer follows, and for how long at most."""
+    if verdict not in NOTICE_TEXTS:
+        return ""
+    minutes: Facts = {"minutes": Count(round(WINDOW_SECONDS / 60))}
+    words = menu.fill_text(NOTICE_TEXTS[verdict], session.language, "sms", minutes)
+    return to_wire_text(prepare_text(words))
 
 
 def looks_like_card(menu: Menu, session: Session, text: str) -> bool:

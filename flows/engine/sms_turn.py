@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from flows.engine.flood_guard import FloodGuard, is_unrecognised
+from flows.engine.flood_guard import FloodGuard, announce_silence, is_unrecognised
 from flows.engine.menu_turn import MenuTurns, OpenTurn
 from flows.engine.opt_out import handle_opt_out
 from flows.engine.session_lease import SessionLease
@@ -41,15 +41,17 @@ class SmsTurns:
         return await self._apply_flood_guard(turn, reply)
 
     async def _apply_flood_guard(self, turn: OpenTurn, reply: Reply) -> Reply:
-        """Return the reply, emptied when the flood guard suppresses it to stop a loop or a flood (T13)."""
+        """Return the reply; of a loop or a flood (T13) one notice that announces silence, then nothing."""
         inbound, context = turn.lease.inbound, turn.context
-        suppressed = await self.flood_guard.should_suppress_reply(
+        verdict = await self.flood_guard.judge_reply(
             inbound.operator,
             inbound.caller,
             stranger=context.profile.subscriber is None,
             unrecognised=is_unrecognised(context.menu, turn.session, inbound.text or ""),
         )
-        return replace(reply, text="") if suppressed else reply
+        if verdict == "answer":
+            return reply
+        return replace(reply, text=announce_silence(context.menu, turn.session, verdict))
 
     async def _commit(self, turn: OpenTurn, reply: Reply) -> None:
         """Store the reply under its message id, then commit the menu turn."""

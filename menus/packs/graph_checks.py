@@ -32,7 +32,7 @@ REQUIRED_TEXTS = (
     *("nav.back", "nav.home", "nav.leave", "nav.more", "nav.help", "nav.keys", "nav.option"),
     *("nav.input_keys", "nav.wide_keys"),
     *("note.wrong", "note.restarted", "note.empty", "note.as_of"),
-    *("note.card", "house.stopped", "house.started"),
+    *("note.card", "house.stopped", "house.started", "flood.paused", "flood.unrecognised"),
 )
 """Texts every pack must have in every language."""
 
