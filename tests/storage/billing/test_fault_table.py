@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[3]
 
 def fault_rows() -> list[str]:
     """Return the rows of the table, without its head."""
-    section = (ROOT / "docs" / "billing.md").read_text().split("## 8. What a back end may do wrong")[1]
+    section = (ROOT / "docs" / "billing.md").read_text().split("## 8. Faults of backends")[1]
     return [line for line in section.splitlines() if line.startswith("| ")][1:]
 
 
