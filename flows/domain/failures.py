@@ -14,6 +14,7 @@ Failure
     TryLater             the provider asks to retry later, or failed before accepting the message
       NotNow             the recipient is unreachable for the moment; the provider works
     Rejected             the recipient cannot be reached by this route
+      TooLarge           the message is larger than the route or the mailbox takes
     OptedOut             the recipient does not want messages
     Misconfigured        sender, credentials or region are wrong: retried once somebody fixed them
     OutcomeUnknown       the request was sent and no answer came
@@ -104,6 +105,10 @@ class NotNow(TryLater):
 
 class Rejected(Undelivered):
     """The recipient cannot be reached by this route."""
+
+
+class TooLarge(Rejected):
+    """The message is larger than the route or the mailbox takes."""
 
 
 class OptedOut(Rejected):

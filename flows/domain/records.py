@@ -5,6 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
+from flows.domain.bill_delivery import BillMedia
 from flows.domain.ticket_records import Ticket, TicketChange
 
 ReceiptState = Literal["in_transit", "delivered", "failed", "unknown"]
@@ -50,6 +51,7 @@ class Subscriber:
     siret: str = field(default="", repr=False)
     account_number: str = field(default="", repr=False)
     """Account number printed on bills; empty when it equals `account`."""
+    media: BillMedia = "paper"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +140,7 @@ class Consent:
 class Registration:
     """A line registered for e-mail bills, and the phone it was registered from."""
 
-    by: str = field(repr=False)
-    """Phone used to register, E.164."""
+    by: str = field(repr=False)  # phone used to register, E.164
     line: str = field(repr=False)  # E.164
     subscription: str
     account: str = field(repr=False)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from flows.domain.failures import Failure, Misconfigured, OptedOut, OutcomeUnknown, TryLater
+from flows.domain.failures import Failure, Misconfigured, OptedOut, OutcomeUnknown, TryLater, Unavailable
 from flows.domain.records import ClaimedMessage, DeferredStep, DeliveryOutcome, OutboundMessage
 from menus.text.masking import redact_text
 
@@ -18,8 +18,8 @@ WAITS_SECONDS: Mapping[str, tuple[int, ...]] = {
 }
 """Seconds before the second, third... attempt, by message class; after the last one the row is `dead`.
 
-A deferred step repeats the last wait until it expires, and so does a message that waits until its sender
-or account is put right: it was promised, and its recipient is not at fault.
+A deferred step repeats the last wait until it expires, and so does a message that waits until its sender or
+account is put right, or billing has the bill it carries: it was promised, and its recipient is not at fault.
 """
 RESENDABLE_CLASSES = frozenset({"notice", "ticket"})
 """Classes re-sent, at most once, after an unknown first outcome; a code is never re-sent blindly."""
@@ -76,7 +76,8 @@ def _next_attempt(message: ClaimedMessage, failure: Failure, now: datetime, reas
 
 def _repeats_until_expiry(message: ClaimedMessage, failure: Failure) -> bool:
     """Return whether a message outlives its schedule; without an expiry none does."""
-    is_promised = isinstance(message.item, DeferredStep) or isinstance(failure, Misconfigured)
+    waits_for_us = isinstance(failure, Misconfigured | Unavailable)
+    is_promised = isinstance(message.item, DeferredStep) or waits_for_us
     return is_promised and message.item.expires_at is not None
 
 

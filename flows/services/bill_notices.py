@@ -1,12 +1,13 @@
-"""Bill notices: announce issued bills by each subscriber's notification preference (R3, B10)."""
+"""Bill notices: announce issued bills by each subscriber's notification preference (T9, R3, B10)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from flows.domain.bill_mail import LINK_SLOT, BillEnclosure, carry_bill
 from flows.domain.pseudonyms import Pseudonyms
 from flows.domain.records import Bill, OutboundMessage, Preference, Subscriber
 from flows.services.eligibility import is_refused_business, must_wait
@@ -21,16 +22,14 @@ MAX_BILL_AGE = timedelta(days=31)
 """Bills issued longer ago are not announced."""
 ANNOUNCEMENT_TIME = time(9)
 """Local time of the notice for bills published some days after issue (`publish_delay_days`)."""
-ANNOUNCED_STATES = frozenset({"due", "part", "overdue", "paid"})
-"""Bill states that are announced; credit notes and cancelled bills are not, nor bills of 0."""
 SMS_LINE_KINDS = frozenset({"mobile"})
 """Kinds of line that can receive an SMS."""
 AMOUNT_PLACEHOLDERS = ("{total}", "{remaining}")
 """Placeholders of the amounts in a cached text."""
 
 MessageRoute = Literal["sms", "email"]
-NoticePrefix = Literal["", "part_", "paid_"]
-"""Prefix of the text's name: all is to be paid, a part of it, or nothing."""
+NoticePrefix = Literal["", "part_", "paid_", "zero_", "credit_", "cancelled_"]
+"""Prefix of the text's name: all is to be paid, a part of it, or nothing, and why not."""
 
 
 @dataclass(slots=True)
@@ -44,33 +43,40 @@ class BillAnnouncer:
     def build_notices(
         self, bill: Bill, holder: Subscriber, preference: Preference, now: datetime
     ) -> tuple[OutboundMessage, ...]:
-        """Return the notices of a bill; none for one too old, of 0 or cancelled, nor to unconfirmed addresses,
-        nor to lines that the operator's rules refuse.
+        """Return the notices of a bill; none for one too old, nor to unconfirmed addresses, nor to lines that
+        the operator's rules refuse. Bills by e-mail go with it, where the operator leaves that to the gateway.
 
         Their idempotency keys name bill, subscription and route, so each is sent once however often built.
         """
         if not self._is_announced(bill, holder, self._today(now)):
             return ()
         language = self.menu.supported_language(preference.language or holder.language)
+        carries_bill = self.carries_bill(holder)
         return tuple(
             self._build_notice(bill, holder, route, to, self.menu.language_pack(language, route).language, now)
-            for route, to in notice_routes(holder, preference)
+            for route, to in notice_routes(holder, preference, carries_bill=carries_bill)
         )
+
+    def carries_bill(self, holder: Subscriber) -> bool:
+        """Return whether the e-mail of the billing day carries the bill itself."""
+        return holder.media == "email" and self.menu.config.rules.bill_sender == "gateway"
 
     def _is_announced(self, bill: Bill, holder: Subscriber, today: date) -> bool:
         rules = self.menu.config.rules
         if is_refused_business(holder, rules) or must_wait(holder, rules, today):
             return False
-        return bill.state in ANNOUNCED_STATES and bill.total > 0 and bill.issued >= today - MAX_BILL_AGE
+        return bill.issued >= today - MAX_BILL_AGE
 
     def notice_key(self, bill: Bill, holder: Subscriber) -> str:
         """Return the idempotency key: keyed hashes, because receipts and audit log keep keys after `erase`.
 
         The subscription's hash comes first, so that `erase` finds messages to addresses only billing knows.
+        That a bill is cancelled is another notice than that it is there.
         """
         operator = holder.operator
         keyed_hash = self.pseudonyms.keyed_hash
-        return f"{keyed_hash(operator, holder.id)}/bill/{keyed_hash(operator, bill.id)}"
+        what = "cancelled" if bill.state == "cancelled" else "bill"
+        return f"{keyed_hash(operator, holder.id)}/{what}/{keyed_hash(operator, bill.id)}"
 
     def _today(self, now: datetime) -> date:
         return now.astimezone(ZoneInfo(self.menu.config.time_zone)).date()
@@ -80,7 +86,7 @@ class BillAnnouncer:
     ) -> OutboundMessage:
         subject, body = self._notice_texts(bill, route, language)
         due_at = self._publication_time(bill, now)
-        return OutboundMessage(
+        notice = OutboundMessage(
             key=f"{self.notice_key(bill, holder)}/{route}",
             operator=holder.operator,
             to=to,
@@ -92,6 +98,34 @@ class BillAnnouncer:
             due_at=due_at,
             expires_at=(due_at or now) + NOTICE_LIFETIME,
         )
+        return self._with_bill(notice, bill, holder) if route == "email" else notice
+
+    def _with_bill(self, mail: OutboundMessage, bill: Bill, holder: Subscriber) -> OutboundMessage:
+        """Return the mail with the bill in it, or saying who sends that; a mail to a paper customer as it is.
+
+        A cancelled bill is told of and not sent.
+        """
+        if holder.media != "email" or bill.state == "cancelled":
+            return mail
+        if not self.carries_bill(holder):
+            return replace(mail, body=f"{mail.body}\n\n{self._paragraph('billing', mail.language)}")
+        enclosure = BillEnclosure(
+            account=bill.account,
+            bill_id=bill.id,
+            number=bill.number,
+            subscription=holder.id,
+            msisdn=holder.msisdn,
+            is_mobile=holder.kind in SMS_LINE_KINDS,
+            attached_text=self._paragraph("attached", mail.language),
+            link_text=self._paragraph("link", mail.language),
+            is_link=not self.menu.config.rules.bill_attached,
+        )
+        return carry_bill(mail, enclosure)
+
+    def _paragraph(self, name: str, language: str) -> str:
+        """Return a paragraph about the bill itself, with the place of a link left open."""
+        facts: Facts = {"link": Text(LINK_SLOT)}
+        return to_wire_text(self.menu.fill_text(f"billday.{name}_email_notice", language, "email", facts))
 
     def _publication_time(self, bill: Bill, now: datetime) -> datetime | None:
         """Return when the operator's rules publish the bill (B1); None when it is published already."""
@@ -110,7 +144,7 @@ class BillAnnouncer:
         if texts is None:
             texts = self.text_cache[key] = self._render_texts(bill, route, language, prefix)
         subject, body = texts
-        for placeholder, amount in zip(AMOUNT_PLACEHOLDERS, (bill.total, bill.remaining), strict=True):
+        for placeholder, amount in zip(AMOUNT_PLACEHOLDERS, (abs(bill.total), bill.remaining), strict=True):
             if placeholder in body:
                 body = body.replace(placeholder, self._format_amount(amount, language))
         return subject, body
@@ -143,17 +177,26 @@ class BillAnnouncer:
 
 def notice_prefix(bill: Bill) -> NoticePrefix:
     """Return which text announces a bill: what remains is told, not the total, and nothing of a paid one."""
+    if bill.state == "cancelled":
+        return "cancelled_"
+    if bill.total <= 0:
+        return "credit_" if bill.total < 0 else "zero_"
     if bill.remaining <= 0:
         return "paid_"
     return "part_" if bill.remaining < bill.total else ""
 
 
-def notice_routes(holder: Subscriber, preference: Preference) -> Iterator[tuple[MessageRoute, str]]:
-    """Yield the routes and recipients a subscriber chose; SMS until an e-mail address is validated."""
+def notice_routes(
+    holder: Subscriber, preference: Preference, *, carries_bill: bool = False
+) -> Iterator[tuple[MessageRoute, str]]:
+    """Yield the routes and recipients a subscriber chose; SMS until an e-mail address is validated.
+
+    A mail that carries the bill goes out whatever was chosen for the notices.
+    """
     address, validated = email_of(preference, holder)
     by_sms, by_email = holder.kind in SMS_LINE_KINDS, bool(address) and validated
     choice = preference.notify or "sms"
-    if by_email and (choice in ("email", "both") or not by_sms):
+    if by_email and (carries_bill or choice in ("email", "both") or not by_sms):
         yield "email", address
     if by_sms and (choice in ("sms", "both") or not by_email):
         yield "sms", holder.msisdn

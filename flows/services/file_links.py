@@ -70,6 +70,11 @@ async def validated_email(request: ActionRequest) -> Email | None:
     return Email(own_address) if own_address and validated else None
 
 
+def safe_filename(name: str) -> str:
+    """Return the name with all but ASCII letters and digits as dashes, so that it is no path and no command."""
+    return "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in name)[:64]
+
+
 def _build_link(request: ActionRequest, file: LinkedFile) -> MagicLink:
     return request.build_link("file", file.encode(), LINK_LIFETIME, MAX_OPENS)
 

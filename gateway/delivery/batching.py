@@ -1,6 +1,7 @@
-"""Group claimed messages with equal bodies into bulk calls."""
+"""Group claimed messages with equal bodies into bulk calls, and await what is done with a group."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
 
 from flows.domain.records import ClaimedMessage, OutboundMessage
 from gateway.delivery.route import MAX_BULK_RECIPIENTS, OutboundRoute
@@ -31,3 +32,22 @@ def group_for_bulk(
 
 def _supports_bulk(route: OutboundRoute | None) -> bool:
     return route is not None and route.supports_bulk
+
+
+async def await_all(work: Iterable[Awaitable[None]]) -> None:
+    """Await all, whatever fails; then raise the first exception."""
+    results = await asyncio.gather(*work, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+
+
+async def leave_unchanged(message: OutboundMessage) -> OutboundMessage:
+    """Return a message as it is, with nothing to complete in it."""
+    return message
+
+
+def notice_of(message: ClaimedMessage) -> OutboundMessage:
+    """Return the message's notice; groups never mix in deferred steps."""
+    assert isinstance(message.item, OutboundMessage)  # noqa: S101 - groups hold notices only
+    return message.item

@@ -3,9 +3,9 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from flows.domain.call_coalescer import CallCoalescer
@@ -14,7 +14,7 @@ from flows.domain.failures import Failure, Misconfigured, OptedOut
 from flows.domain.ports import Outbox
 from flows.domain.records import ClaimedMessage, DeferredStep, DeliveryOutcome, OutboundMessage
 from flows.domain.retry import outcome_after_failure, outcome_after_lost_lease
-from gateway.delivery.batching import group_for_bulk
+from gateway.delivery.batching import await_all, group_for_bulk, leave_unchanged, notice_of
 from gateway.delivery.route import BUSY_DELAY, OutboundRoute, SendOutcome
 from gateway.providers.contract import SentMessage
 
@@ -56,6 +56,10 @@ class OutboxWorker:
         default=lambda parcel, settlement: None, repr=False
     )
     """Called with every attempt once it is recorded."""
+    complete_message: Callable[[OutboundMessage], Awaitable[OutboundMessage]] = field(
+        default=leave_unchanged, repr=False
+    )
+    """Adds what is fetched just before a message is sent: the document of a bill mail."""
     stop_event: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     batch_size: int = BATCH_SIZE
     """How many messages to claim next."""
@@ -184,12 +188,12 @@ class OutboxWorker:
         route = self.routes.get((group[0].item.operator, group[0].item.route))
         if route is None:
             failure = Misconfigured(f"no {group[0].item.route} route for {group[0].item.operator}")
-            await self._gather_all(self._record_failure(message, failure) for message in group)
+            await await_all(self._record_failure(message, failure) for message in group)
             return
         ready = await self._admit_messages(route, group)
         if ready:
             async with route.concurrency_limit:
-                await self._send_group(route, ready)
+                await self._send_group(route, await self._complete_group(ready))
 
     async def _admit_messages(
         self, route: OutboundRoute, group: Sequence[ClaimedMessage]
@@ -201,18 +205,28 @@ class OutboxWorker:
         """
         if not route.deduplicates:
             abandoned = [message for message in group if message.lease_expired]
-            await self._gather_all(
+            await await_all(
                 self._record_outcome(each, outcome_after_lost_lease(each, self.now())) for each in abandoned
             )
             group = [message for message in group if not message.lease_expired]
-        times = [(message, route.reserve_or_delay(_notice_of(message))) for message in group]
-        await self._gather_all(self._postpone(message, at) for message, at in times if at is not None)
+        times = [(message, route.reserve_or_delay(notice_of(message))) for message in group]
+        await await_all(self._postpone(message, at) for message, at in times if at is not None)
         return [message for message, at in times if at is None]
+
+    async def _complete_group(self, group: Sequence[ClaimedMessage]) -> list[ClaimedMessage]:
+        """Return the messages with what they carry; those whose bill cannot be had now are sent later."""
+        complete = []
+        for message in group:
+            try:
+                complete.append(replace(message, item=await self.complete_message(notice_of(message))))
+            except Failure as failure:
+                await self._record_failure(message, failure)
+        return complete
 
     async def _send_group(self, route: OutboundRoute, group: Sequence[ClaimedMessage]) -> None:
         """Confirm the leases, send what is still ours and record the outcomes."""
         if self.stop_event.is_set():
-            await self._gather_all(self._postpone(message, self.now()) for message in group)
+            await await_all(self._postpone(message, self.now()) for message in group)
             return
         confirmed = await asyncio.gather(*(self.lease_confirmer.submit(message) for message in group))
         group = [message for message, is_ours in zip(group, confirmed, strict=True) if is_ours]
@@ -220,14 +234,14 @@ class OutboxWorker:
             return
         outcomes = await self._call_route(route, group)
         pairs = zip(group, outcomes, strict=True)
-        await self._gather_all(self._apply_outcome(route, message, outcome) for message, outcome in pairs)
+        await await_all(self._apply_outcome(route, message, outcome) for message, outcome in pairs)
 
     async def _call_route(
         self, route: OutboundRoute, group: Sequence[ClaimedMessage]
     ) -> Sequence[SendOutcome | DeliveryOutcome | None]:
         """Return the outcomes of the call; an unexpected error makes its messages dead."""
         try:
-            return await route.send([_notice_of(message) for message in group])
+            return await route.send([notice_of(message) for message in group])
         except Exception as error:  # outermost handler of a delivery: one bad row must not stop the others
             log.exception("delivery.failed", extra={"row": group[0].id})
             return [DeliveryOutcome("dead", reason=f"broke: {type(error).__name__}")] * len(group)
@@ -274,7 +288,7 @@ class OutboxWorker:
             what = {"failure": type(failure).__name__, "reason": settlement.reason}
             log.warning("delivery.not_delivered", extra={**extra, **what})
         if isinstance(failure, OptedOut):
-            await self.on_opt_out(_notice_of(message), self.now())
+            await self.on_opt_out(notice_of(message), self.now())
         await self._record_outcome(message, settlement)
 
     async def _record_outcome(self, message: ClaimedMessage, outcome: DeliveryOutcome) -> None:
@@ -283,16 +297,3 @@ class OutboxWorker:
             log.warning("outbox.lease_lost", extra={"row": message.id})
             return
         self.on_outcome(message, outcome)
-
-    async def _gather_all(self, work: Iterable[Awaitable[None]]) -> None:
-        """Await all, whatever fails; then raise the first exception."""
-        results = await asyncio.gather(*work, return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
-
-
-def _notice_of(message: ClaimedMessage) -> OutboundMessage:
-    """Return the message's notice; groups never mix in deferred steps."""
-    assert isinstance(message.item, OutboundMessage)  # noqa: S101 - groups hold notices only
-    return message.item

@@ -13,8 +13,7 @@ from flows.domain.failures import Down, NotFound
 from flows.domain.records import Bill, BillDocument
 from flows.selfcare import export
 from flows.selfcare.csv_format import RAW_FORMAT, local_format
-from flows.services.file_links import LinkedFile
-from gateway.pages import responses
+from flows.services.file_links import LinkedFile, safe_filename
 from gateway.pages.bill_pdf import PdfRenderer
 from gateway.pages.bill_view import as_summary, build_statement
 from gateway.pages.page_request import PageRequest
@@ -131,7 +130,7 @@ def _add_originals(archive: zipfile.ZipFile, originals: Iterable[tuple[Bill, Bil
         if original is None:
             continue
         taken = {name.casefold() for name in archive.namelist()}
-        name = unique_name(responses.safe_filename(bill.number), original.suffix, taken)
+        name = unique_name(safe_filename(bill.number), original.suffix, taken)
         member = zipfile.ZipInfo(name)
         member.external_attr = FILE_MODE << 16  # a plain ZipInfo unpacks to files without any permission
         archive.writestr(member, original.data, zipfile.ZIP_DEFLATED)

@@ -5,6 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
+from flows.services.file_links import safe_filename
 from gateway.pages.languages import text_direction
 from gateway.pages.page_request import PageRequest
 
@@ -74,11 +75,6 @@ def file_attachment(data: bytes, name: str, suffix: str) -> web.Response:
         "Content-Disposition": f'attachment; filename="{safe_filename(name)}.{suffix}"',
     }
     return web.Response(body=data, content_type=CONTENT_TYPES[suffix], headers=headers)
-
-
-def safe_filename(name: str) -> str:
-    """Return the name with all but ASCII letters and digits as dashes, so that it is no path and no command."""
-    return "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in name)[:64]
 
 
 def static_asset(data: bytes, content_type: str) -> web.Response:

@@ -19,6 +19,7 @@ from flows.engine.menu_turn import MenuTurns
 from flows.engine.menu_versions import MenuVersions
 from flows.engine.subscriber_cache import SubscriberCache
 from flows.services.bill_notices import BillAnnouncer
+from gateway.delivery.mail.bill_mailer import BillMailer, BillMailSender
 from gateway.delivery.mail.bounce_report import BounceMailbox
 from gateway.delivery.maintenance import MaintenanceLoop
 from gateway.delivery.outbox_worker import OutboxWorker
@@ -128,6 +129,10 @@ class _Core:
     sessions: SessionStore
     counters: Counters
     outbox: SqlOutbox
+
+    @property
+    def bill_mailer(self) -> BillMailer:
+        return BillMailer(self.operators, self.now)
 
     def announcer_for(self, operator: str) -> BillAnnouncer:
         return BillAnnouncer(self.menu_versions.current_menu(operator), self.pseudonyms)
@@ -246,15 +251,24 @@ async def _build_routes(
     recorder: RecordingSender,
     stack: AsyncExitStack,
 ) -> dict[tuple[str, str], OutboundRoute]:
-    wrap_sender = senders.build_spend_limiter(core.settings, core.menu_versions, core.database, core.now)
-    return await senders.build_routes(core.settings, connections, recorder, core.now, stack, wrap_sender)
+    wrappers: dict[str, senders.SenderWrapper] = {
+        "sms": senders.build_spend_limiter(core.settings, core.menu_versions, core.database, core.now),
+        "email": lambda _operator, sender: BillMailSender(sender, core.bill_mailer),
+    }
+    return await senders.build_routes(core.settings, connections, recorder, core.now, stack, wrappers)
 
 
 def _build_outbox_worker(
     core: _Core, routes: Mapping[tuple[str, str], OutboundRoute], metrics: GatewayMetrics
 ) -> OutboxWorker:
     return OutboxWorker(
-        core.outbox, routes, core.run_deferred_step, core.now, core.record_opt_out, metrics.record_delivery
+        core.outbox,
+        routes,
+        core.run_deferred_step,
+        core.now,
+        core.record_opt_out,
+        metrics.record_delivery,
+        core.bill_mailer.complete_mail,
     )
 
 

@@ -32,6 +32,9 @@ from gateway.settings_sources import SettingsError
 from storage.outbox.sms_spend import SqlSpendCounter
 from storage.sql.engine import Database
 
+SenderWrapper = Callable[[str, Sender], Sender]
+"""Takes an operator's name and one of its senders."""
+
 
 async def build_routes(
     settings: Settings,
@@ -39,23 +42,26 @@ async def build_routes(
     recorder: RecordingSender,
     now: Callable[[], datetime],
     stack: AsyncExitStack,
-    wrap_sender: Callable[[str, Sender], Sender],
+    wrappers: Mapping[str, SenderWrapper],
 ) -> dict[tuple[str, str], OutboundRoute]:
     """Return the outbound routes, by operator and route; without a provider there is no route.
 
-    In the demo a recording sender takes the place of a provider that is not configured.
+    Each sender is wrapped by its route's wrapper (`sms`, `email`). In the demo a recording sender takes the
+    place of a provider that is not configured.
     """
     routes: dict[tuple[str, str], OutboundRoute] = {}
     for operator, section in settings.operators.items():
         sms_senders = await _sms_senders(settings, operator, connections, recorder, stack)
-        senders = {"sms": {name: wrap_sender(operator, sender) for name, sender in sms_senders.items()}}
-        senders["email"] = _email_senders(settings, operator, recorder)
+        senders = {"sms": sms_senders, "email": _email_senders(settings, operator, recorder)}
         senders["desk"] = _desk_senders(settings, operator, senders["email"], recorder, now, stack)
         rates: dict[str, float] = section.rates.model_dump()
         for route, senders_by_name in senders.items():
+            wrap_sender = wrappers.get(route, _leave_unwrapped)
             providers = [
                 RouteProvider(
-                    sender, CircuitBreaker(f"{operator}/{route}/{name}", now), _deduplicates(section, name)
+                    wrap_sender(operator, sender),
+                    CircuitBreaker(f"{operator}/{route}/{name}", now),
+                    _deduplicates(section, name),
                 )
                 for name, sender in senders_by_name.items()
             ]
@@ -73,9 +79,13 @@ async def build_routes(
     return routes
 
 
+def _leave_unwrapped(_operator: str, sender: Sender) -> Sender:
+    return sender
+
+
 def build_spend_limiter(
     settings: Settings, menu_versions: MenuVersions, database: Database, now: Callable[[], datetime]
-) -> Callable[[str, Sender], Sender]:
+) -> SenderWrapper:
     """Return a function that wraps an operator's SMS sender with its spending limits.
 
     Allowed are numbers of `sms_prefixes` (by default the operator's country code), and at most

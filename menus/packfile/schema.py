@@ -229,6 +229,12 @@ class RulesForm(PackForm):
     vouched: list[str] | None = Field(
         None, description="Kinds of line a trusted connection proves by itself; all by default."
     )
+    bill_sender: Literal["billing", "gateway"] = Field(
+        "billing", description="Who e-mails the bills themselves; `billing`: our mail only announces them."
+    )
+    bill_attached: bool = Field(
+        default=True, description="Whether the gateway attaches the bill; if not, its mail has a link to it."
+    )
     reach: dict[str, Literal["sms", "email"]] = Field(
         {}, description="Kind of line -> how codes and first passwords reach it; sms by default."
     )

@@ -6,7 +6,7 @@ own, so it is the invoice date plus `due_days`.
 """
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from aiohttp import encode_basic_auth
@@ -222,9 +222,11 @@ class KillBillBilling:
         account = _killbill_mapping.account_id_of(bundle)
         holder = await self._accounts.get_account(account)
         fields, kinds = await self._accounts.list_fields(account), self._options.kinds
-        return _killbill_mapping.parse_subscriber(
+        found = _killbill_mapping.parse_subscriber(
             bundle, holder, fields, kinds, self._context.operator, self._context.zone
         )
+        media = _killbill_mapping.media_from_fields(fields, self._options.media_field)
+        return replace(found, media=media)
 
     async def _fetch_invoice(self, account: str, bill_id: str) -> BssResource:
         invoice = as_object((await self._client.get(f"1.0/kb/invoices/{path_segment(bill_id)}")).body)

@@ -10,7 +10,7 @@ from typing import Any, get_args
 from sqlalchemy import Connection, Select
 
 from flows.domain.bill_cycle import CyclePage
-from flows.domain.bill_delivery import BillDestination
+from flows.domain.bill_delivery import BillDestination, BillMedia
 from flows.domain.failures import InvalidRecord, NotEligible, NotFound
 from flows.domain.records import (
     Bill,
@@ -101,6 +101,7 @@ class MappedBilling:
             email_validated=bool(row["email_validated"]),
             address=clean_text(row["address"]),
             account_number=clean_text(row["account_number"]),
+            media=self._media(row),
         )
 
     async def recheck_subscriber(self, msisdn: str) -> Subscriber:
@@ -143,8 +144,10 @@ class MappedBilling:
         """Return how bills reach this account today; NotFound for an unknown account."""
         rows = await self._find_rows(self._subscribers_table, "account", (account,))
         row = select_holder(map(self._ownership_claim, rows), account, self._context.today())
-        is_email = str(row["media"]) == self._email_word
-        return BillDestination("email" if is_email else "paper", clean_text(row["email"], 320))
+        return BillDestination(self._media(row), clean_text(row["email"], 320))
+
+    def _media(self, row: Mapping[str, Any]) -> BillMedia:
+        return "email" if str(row["media"]) == self._email_word else "paper"
 
     async def set_media(self, account: str, destination: BillDestination) -> bool:
         """Return False when it is already set, else raise NotEligible: these tables are read-only."""

@@ -1,6 +1,7 @@
 """TM Forum billing backend: TMF678 bills, TMF666 accounts, TMF637 products to find a number's holder."""
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any, cast, get_args
 
@@ -211,7 +212,8 @@ class TmForumBilling:
 
     async def _read_subscriber(self, product: BssResource, msisdn: str) -> Subscriber:
         account = await self._reads.get_account(accounts.billing_account_of(product))
-        return accounts.parse_subscriber(product, account, self._context.operator, msisdn, self._context.zone)
+        found = accounts.parse_subscriber(product, account, self._context.operator, msisdn, self._context.zone)
+        return replace(found, media=accounts.account_destination(account, self._options.media).media)
 
     def _claims(self, products: Sequence[BssResource]) -> list[OwnershipClaim[BssResource]]:
         return [accounts.ownership_claim(each, self._context.zone) for each in products]

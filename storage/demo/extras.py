@@ -65,6 +65,11 @@ def build_entry_rows(
         }
 
 
+def has_documents(person: Mapping[str, Any]) -> bool:
+    """Return whether the issuer makes documents of a person's bills: of businesses', and where it says so."""
+    return "siret" in person or bool(person.get("documents"))
+
+
 def build_document_row(operator: str, bill: str) -> dict[str, Any]:
     """Build the row of a bill's document."""
     data = SIGNED_SPECIMEN.read_bytes()

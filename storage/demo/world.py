@@ -198,7 +198,7 @@ def _write_person(
     dates = {"whose": row["id"], "from_day": row["since"], "changed": row["sim_changed_at"]}
     connection.execute(statements.UPDATE_SUBSCRIBER, dates)
     usage = extras.build_entry_rows(operator.name, row["account"], person, operator.today, operator.unit)
-    documents = [extras.build_document_row(operator.name, bill["id"]) for bill in bills if "siret" in person]
+    documents = [extras.build_document_row(operator.name, bill["id"]) for bill in bills if extras.has_documents(person)]
     lines = build_line_rows(operator, person, bills)
     statements.insert_account_rows(
         connection, operator.name, statements.AccountRows(bills, lines, documents, list(usage))
@@ -234,7 +234,7 @@ def build_operator_rows(operator: str, now: datetime, world: Mapping[str, Any] |
         today, unit = result.operator.today, result.operator.unit
         result.entries.extend(extras.build_entry_rows(operator, account, person, today, unit))
         result.documents.extend(
-            extras.build_document_row(operator, bill["id"]) for bill in bills if "siret" in person
+            extras.build_document_row(operator, bill["id"]) for bill in bills if extras.has_documents(person)
         )
     return result
 

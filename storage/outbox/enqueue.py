@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.dialects.postgresql import insert
 
+from flows.domain.bill_mail import BillMail, carry_bill, parse_enclosure
 from flows.domain.records import DeferredStep, OutboundMessage
 from storage.crypto import AeadCipher
 from storage.sql.tables import outbox
@@ -48,8 +49,9 @@ JSON_ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 def encrypt_message(notice: OutboundMessage, cipher: AeadCipher) -> bytes:
-    """Return a message's subject and body encrypted, as they are stored."""
-    text = JSON_ENCODER.encode([notice.subject, notice.body])
+    """Return a message's subject and body, and the bill it carries, encrypted, as they are stored."""
+    carried = [notice.enclosure.encode()] if isinstance(notice, BillMail) else []
+    text = JSON_ENCODER.encode([notice.subject, notice.body, *carried])
     return cipher.encrypt(text.encode("utf-8", "surrogatepass"), notice.key)
 
 
@@ -109,8 +111,8 @@ def decrypt_item(row: Any, cipher: AeadCipher) -> OutboundMessage | DeferredStep
     text = cipher.decrypt(row.payload, row.key)
     if row.form == "errand":
         return DeferredStep(row.key, row.operator, row.step, text, row.expires_at)
-    subject, body = json.loads(text.decode("utf-8", "surrogatepass"))
-    return OutboundMessage(
+    subject, body, *carried = json.loads(text.decode("utf-8", "surrogatepass"))
+    message = OutboundMessage(
         key=row.key,
         operator=row.operator,
         to=row.to,
@@ -121,3 +123,4 @@ def decrypt_item(row: Any, cipher: AeadCipher) -> OutboundMessage | DeferredStep
         subject=subject,
         expires_at=row.expires_at,
     )
+    return carry_bill(message, parse_enclosure(carried[0])) if carried else message

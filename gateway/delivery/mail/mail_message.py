@@ -8,7 +8,9 @@ from email.message import EmailMessage
 from email.policy import SMTP as WIRE
 from email.utils import format_datetime
 
-from flows.domain.records import OutboundMessage
+from flows.domain.bill_mail import BillMail
+from flows.domain.records import BillDocument, OutboundMessage
+from flows.services.file_links import safe_filename
 from gateway.delivery.mail.mail_address import MailAddress
 
 SEVEN_BIT = WIRE.clone(cte_type="7bit")
@@ -24,7 +26,8 @@ def build_mail(
 ) -> tuple[str, bytes]:
     """Return the Message-ID and the e-mail of a notice as bytes.
 
-    The Message-ID is a hash of the notice's key, so a repeat is the same message.
+    The Message-ID is a hash of the notice's key, so a repeat is the same message. A bill mail has its document
+    as an attachment.
     """
     name, from_address = sender
     digest = hashlib.sha256(notice.key.encode()).hexdigest()[:32]
@@ -39,7 +42,10 @@ def build_mail(
         "Auto-Submitted": "auto-generated",
     }
     head = "".join(f"{field}: {value}\r\n" for field, value in headers.items() if value)
-    return message_id, head.encode() + _encode_body(notice.body)
+    message = _build_body(notice.body)
+    if isinstance(notice, BillMail) and notice.document:
+        _attach_document(message, notice.document, notice.enclosure.number, boundary=f"=_{digest}")
+    return message_id, head.encode() + message.as_bytes()
 
 
 def encode_header(text: str) -> str:
@@ -75,8 +81,15 @@ def _split_text(text: str) -> Iterator[bytes]:
     yield part
 
 
-def _encode_body(body: str) -> bytes:
-    """Return the MIME headers and the body, in ASCII."""
+def _build_body(body: str) -> EmailMessage:
+    """Return a message of the MIME headers and the body, in ASCII."""
     message = EmailMessage(policy=SEVEN_BIT)
     message.set_content(body.encode("utf-8", "replace").decode())
-    return message.as_bytes()
+    return message
+
+
+def _attach_document(message: EmailMessage, document: BillDocument, number: str, boundary: str) -> None:
+    """Attach a bill's document, named by its number; the boundary is of the message, so a repeat is equal."""
+    name = f"{safe_filename(number)}.{document.suffix}"
+    message.add_attachment(document.data, maintype="application", subtype="pdf", filename=name)
+    message.set_boundary(boundary)

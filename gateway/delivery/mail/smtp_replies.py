@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from enum import Enum
 from types import MappingProxyType
 
-from flows.domain.failures import Misconfigured, NotNow, Rejected, TryLater, Undelivered
+from flows.domain.failures import Misconfigured, NotNow, Rejected, TooLarge, TryLater, Undelivered
 
 
 class SmtpPhase(Enum):
@@ -24,10 +24,16 @@ class SmtpPhase(Enum):
 AUTHENTICATION_CODES = frozenset({530, 534, 535, 538})
 """Replies about our login: no message will pass before a person has looked."""
 
+SIZE_REPLY = 552
+"""MAIL or the text exceed the relay's size limit (RFC 1870); at RCPT it is the mailbox that is full."""
+SIZE_CODES = ("5.2.3", "5.3.4")
+
 ENHANCED_CODES: Mapping[str, type[Undelivered]] = MappingProxyType(
     {
         "5.1.7": Misconfigured,  # bad sender's mailbox address syntax
         "5.1.8": Misconfigured,  # bad sender's system address
+        "5.2.3": TooLarge,  # message length exceeds an administrative limit
+        "5.3.4": TooLarge,  # message too big for system
         "5.5.": Misconfigured,  # protocol: wrong or unsupported command
         "5.7.1": Rejected,  # not authorised: about us only where the text says so
         "5.7.2": Rejected,  # mailing list expansion prohibited
@@ -64,6 +70,8 @@ def classify_reply(code: int, text: str, phase: SmtpPhase) -> Undelivered:
 def _failure_class(code: int, text: str, status: str, phase: SmtpPhase) -> type[Undelivered]:
     if code in AUTHENTICATION_CODES:
         return Misconfigured
+    if status in SIZE_CODES or (code == SIZE_REPLY and not status and phase is not SmtpPhase.RCPT):
+        return TooLarge
     if phase in (SmtpPhase.CONNECT, SmtpPhase.MAIL):
         return TryLater if code < 500 else Misconfigured
     if code == 421 or (code < 500 and not status and phase is not SmtpPhase.RCPT):
