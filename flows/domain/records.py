@@ -186,8 +186,7 @@ class MagicLink:
     purpose: LinkPurpose
     operator: str
     subscription: str
-    value: str = field(repr=False)
-    """What opening the link confirms, e.g. the e-mail address to validate."""
+    value: str = field(repr=False)  # what opening it confirms, e.g. the address to validate
     expires_at: datetime
     opens_left: int = 1
 

@@ -59,7 +59,7 @@ class AddressForm:
         reply = await ledger.find_reply(key)
         if reply is None:
             link = await magic_links.find_link(request, token, "address")
-            if link is None or not await _switch_to_paper(request, link):
+            if link is None or not await _switch_to_paper(request, link, address):
                 return False
             await ledger.commit(_build_change(request, link, key, address, own_hash))
             await ledger.use_link(token, "address", request.now)
@@ -68,10 +68,11 @@ class AddressForm:
         return reply == own_hash
 
 
-async def _switch_to_paper(request: PageRequest, link: MagicLink) -> bool:
+async def _switch_to_paper(request: PageRequest, link: MagicLink, address: str) -> bool:
     """Ask billing for paper, harmless to repeat; False when the account no longer exists."""
     try:
         await request.ports.billing.set_media(link.value, BillDestination("paper"))
+        await request.ports.billing.set_postal_address(link.value, address)
     except NotFound:
         return False
     return True

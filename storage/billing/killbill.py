@@ -50,7 +50,8 @@ CREATED_BY = "dialtree"
 """The `X-Killbill-CreatedBy` that Kill Bill's audit log shows for our changes."""
 PAGE_SIZE = 200
 """Invoices per page of a billing cycle."""
-HTML_ATTACHMENT = BillAttachment("", "", "text/html", "HTML")
+UNNAMED_ATTACHMENT = BillAttachment("", "", "", "")
+"""The response says what a document is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +67,8 @@ class KillBillOptions(ConnectionOptions):
     """Days from the invoice date to the due date."""
     media_field: str = "presentationMedia"
     """The account's custom field that holds `paper` or `email`; without it bills are on paper."""
+    document_path: str = "1.0/kb/invoices/{invoice}/html"
+    """Path of an invoice's document; a plugin's where it renders PDF, `plugins/NAME/{invoice}`."""
     kinds: Mapping[str, str] = field(default_factory=dict)
     """Line kind by product name; `mobile` for any other."""
     rubrics: Mapping[str, str] = field(default_factory=dict)
@@ -139,12 +142,11 @@ class KillBillBilling:
         raise NotFound
 
     async def get_document(self, account: str, bill_id: str) -> BillDocument:
-        """Return the invoice as Kill Bill renders it from the tenant's template: unsigned HTML."""
+        """Return the invoice's document: HTML from the tenant's template, or what a plugin makes of it."""
         await self._fetch_invoice(account, bill_id)
-        file = await self._client.download_file(
-            f"{self._client.base_url}/1.0/kb/invoices/{path_segment(bill_id)}/html", ACCEPT_HEADER
-        )
-        return build_document(file, HTML_ATTACHMENT, "")
+        path = self._options.document_path.replace("{invoice}", path_segment(bill_id))
+        file = await self._client.download_file(f"{self._client.base_url}/{path}", ACCEPT_HEADER)
+        return build_document(file, UNNAMED_ATTACHMENT, "")
 
     async def close(self) -> None:
         """Close the connections."""

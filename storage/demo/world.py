@@ -198,7 +198,8 @@ def _write_person(
     dates = {"whose": row["id"], "from_day": row["since"], "changed": row["sim_changed_at"]}
     connection.execute(statements.UPDATE_SUBSCRIBER, dates)
     usage = extras.build_entry_rows(operator.name, row["account"], person, operator.today, operator.unit)
-    documents = [extras.build_document_row(operator.name, bill["id"]) for bill in bills if extras.has_documents(person)]
+    printed = bills if extras.has_documents(person) else []
+    documents = [extras.build_document_row(operator.name, bill["id"]) for bill in printed]
     lines = build_line_rows(operator, person, bills)
     statements.insert_account_rows(
         connection, operator.name, statements.AccountRows(bills, lines, documents, list(usage))

@@ -23,7 +23,6 @@ DEFERRED_RULES: Mapping[str, str] = {
     **dict.fromkeys(("B12", "B13", "B14", "B15", "B16", "B17", "B20"), "with purchases on the bill"),
 }
 PARTIAL_RULES: Mapping[str, str] = {
-    "T7": "a notice is e-mailed, not the bill; the billing system is not told the address",
     "R4": "the choice is made for the line that was proven, which may not be the caller's own",
     "R14": "the address typed is kept here; the billing system is told to print, not where to send",
     "F7": "by number, not by e-mail",

@@ -1,4 +1,4 @@
-"""Bill mailer: puts the issuer's document into a bill mail just before it is sent, or a link to it (T9)."""
+"""Bill mailer: puts the issuer's document into a bill mail as it is sent, or a link to it (T9)."""
 
 import hashlib
 from collections.abc import Callable, Mapping

@@ -66,6 +66,13 @@ def _count_headers(faults: set[str], total: int, listed: int) -> dict[str, str]:
     }
 
 
+def pdf_response(document: BssRow | None) -> web.Response:
+    """Return an issuer's document; 404 when a bill has none."""
+    if document is None:
+        return web.Response(status=404)
+    return web.Response(body=document["data"], content_type="application/pdf")
+
+
 def change_response(
     request: web.Request, records: BssRecords, person: BssRow, values: BssRow, done: web.Response
 ) -> web.StreamResponse:

@@ -54,6 +54,7 @@ class KillBillBss:
                 web.get("/1.0/kb/invoices/pagination", self._require_credentials(self._paginate_invoices)),
                 web.get("/1.0/kb/invoices/{invoice}", self._require_credentials(self._get_invoice)),
                 web.get("/1.0/kb/invoices/{invoice}/html", self._require_credentials(self._get_invoice_html)),
+                web.get("/plugins/invoice-pdf/{invoice}", self._require_credentials(self._get_invoice_pdf)),
             ]
         )
 
@@ -151,6 +152,11 @@ class KillBillBss:
         return web.Response(
             text=f"<html><body><h1>{row['number']}</h1><p>{summary}</p></body></html>", content_type="text/html"
         )
+
+    async def _get_invoice_pdf(self, request: web.Request) -> web.StreamResponse:
+        """Return the invoice as a plugin renders it."""
+        document = self.records.find_document((self._find_bill(request) or {"number": ""})["number"])
+        return fault_modes.pdf_response(document)
 
     async def _list_fields(self, request: web.Request) -> web.StreamResponse:
         person = self._find_person(request)

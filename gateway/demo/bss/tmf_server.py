@@ -154,10 +154,7 @@ class TmfBss:
         return web.json_response(_find_by_id(self.list_bills(), request))
 
     async def _get_document(self, request: web.Request) -> web.StreamResponse:
-        document = self.records.find_document(request.match_info["id"])
-        if document is None:
-            return _error_response(404, "not found")
-        return web.Response(body=document["data"], content_type="application/pdf")
+        return fault_modes.pdf_response(self.records.find_document(request.match_info["id"]))
 
     async def _patch_account(self, request: web.Request) -> web.StreamResponse:
         person, body = self.records.find_person(request.match_info["id"]), await request.json()

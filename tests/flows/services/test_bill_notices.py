@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import pytest
 
+from flows.domain.bill_mail import BillMail
 from flows.domain.pseudonyms import Pseudonyms
 from flows.domain.records import Bill, BillState, Preference, Subscriber
 from flows.services.bill_notices import BillAnnouncer, notice_routes
@@ -61,15 +62,27 @@ def test_a_bill_is_announced_as_what_it_is(
 
 
 @pytest.mark.parametrize(
-    "bill",
+    ("bill", "said"),
     [
-        issued_bill("0.00", "0.00", "paid"),
-        issued_bill("-12.50", "0.00", "credit"),
-        issued_bill("79.90", "79.90", "cancelled"),
+        (issued_bill("0.00", "0.00", "paid"), "nothing to pay"),
+        (issued_bill("-12.50", "0.00", "credit"), "credit note of 12.50"),
+        (issued_bill("79.90", "79.90", "cancelled"), "cancelled"),
     ],
 )
-def test_nothing_is_announced_of_zero_credit_and_cancelled_bills(announcer: BillAnnouncer, bill: Bill) -> None:
-    assert announcer.build_notices(bill, HOLDER, Preference(), NOW) == ()
+@pytest.mark.parametrize("notify", ["sms", "email"])
+def test_zero_credit_and_cancelled_bills_ask_for_no_payment(
+    announcer: BillAnnouncer, bill: Bill, said: str, notify: Literal["sms", "email"]
+) -> None:
+    [notice] = announcer.build_notices(bill, HOLDER, Preference(language="en", notify=notify), NOW)
+    assert said in notice.body and not any(each in notice.body for each in ("to be paid", "79.90", "-12"))
+
+
+def test_a_bill_cancelled_after_it_was_announced_is_told_again(announcer: BillAnnouncer) -> None:
+    bills = [issued_bill("79.90", "79.90", state) for state in ("due", "overdue", "cancelled")]
+    due, overdue, cancelled = (
+        announcer.build_notices(bill, HOLDER, Preference(), NOW)[0].key for bill in bills
+    )
+    assert due == overdue != cancelled
 
 
 @pytest.mark.parametrize(
@@ -108,3 +121,45 @@ def test_notices_use_the_chosen_channel_and_never_an_unconfirmed_address(
     chosen: Preference, holder: dict[str, Any], routes: list[str]
 ) -> None:
     assert [route for route, _ in notice_routes(replace(HOLDER, **holder), chosen)] == routes
+
+
+@pytest.fixture(scope="module")
+def sending_announcer() -> BillAnnouncer:
+    """Provide the announcer of Tunisie Telecom, where the gateway sends the bills."""
+    menu = pack_compiler.compile_pack(pack_compiler.pack_folder("tunisie-telecom"))
+    return BillAnnouncer(menu, Pseudonyms(b"a key for the tests"))
+
+
+E_BILL_HOLDER = replace(HOLDER, operator="tunisie-telecom", media="email", language="fr")
+
+
+@pytest.mark.parametrize("notify", ["", "sms", "email", "both"])
+def test_T9_the_bill_goes_by_email_whatever_was_chosen_for_the_notices(
+    sending_announcer: BillAnnouncer, notify: Literal["", "sms", "email", "both"]
+) -> None:
+    bill = issued_bill("45.230", "45.230")
+    mail, *others = sending_announcer.build_notices(bill, E_BILL_HOLDER, Preference(notify=notify), NOW)
+    assert isinstance(mail, BillMail) and mail.enclosure.bill_id == bill.id and not mail.enclosure.is_link
+    assert [each.route for each in others] == ([] if notify == "email" else ["sms"])
+
+
+def test_a_paper_customer_and_a_cancelled_bill_get_no_document(sending_announcer: BillAnnouncer) -> None:
+    chosen, bill = Preference(notify="email"), issued_bill("45.230", "45.230")
+    paper = sending_announcer.build_notices(bill, replace(E_BILL_HOLDER, media="paper"), chosen, NOW)
+    void = sending_announcer.build_notices(replace(bill, state="cancelled"), E_BILL_HOLDER, chosen, NOW)
+    assert [len(paper), len(void)] == [1, 1] and not isinstance(paper[0], BillMail)
+    assert not isinstance(void[0], BillMail)
+
+
+def test_an_unconfirmed_address_gets_no_bill(sending_announcer: BillAnnouncer) -> None:
+    holder = replace(E_BILL_HOLDER, email_validated=False)
+    notices = sending_announcer.build_notices(issued_bill("45.230", "45.230"), holder, Preference(), NOW)
+    assert [each.route for each in notices] == ["sms"]
+
+
+def test_B10_where_billing_sends_the_bill_the_mail_says_that_it_only_announces_it(
+    announcer: BillAnnouncer,
+) -> None:
+    chosen, bill = Preference(language="en", notify="email"), issued_bill("79.90", "79.90")
+    [mail] = announcer.build_notices(bill, replace(HOLDER, media="email"), chosen, NOW)
+    assert not isinstance(mail, BillMail) and "only announces the bill" in mail.body

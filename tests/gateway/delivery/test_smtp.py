@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope
 
-from flows.domain.failures import Failure, Misconfigured, NotNow, OutcomeUnknown, Rejected, TryLater
+from flows.domain.failures import Failure, Misconfigured, NotNow, OutcomeUnknown, Rejected, TooLarge, TryLater
 from flows.domain.records import OutboundMessage
 from gateway.delivery.smtp import SmtpSender, parse_smtp_url
 
@@ -106,6 +106,10 @@ ANSWERS: list[tuple[str, str, type[Failure]]] = [
     ("MAIL", "421 closing", TryLater),
     ("MAIL", "530 log in first", Misconfigured),
     ("DATA", "452 full", TryLater),
+    ("MAIL", "552 5.3.4 message size exceeds fixed limit", TooLarge),
+    ("DATA", "552 5.2.3 message too long for this mailbox", TooLarge),
+    ("DATA", "552 message exceeds the limit", TooLarge),
+    ("RCPT", "552 mailbox full", Rejected),
     ("DATA", "554 spam", Rejected),
     ("DATA", "drop", OutcomeUnknown),
     ("DATA", "hang", OutcomeUnknown),

@@ -10,7 +10,7 @@ from email.policy import default
 import pytest
 
 from flows.domain.circuit_breaker import CircuitBreaker
-from flows.domain.failures import Failure, Misconfigured, Rejected, TryLater
+from flows.domain.failures import Failure, Misconfigured, Rejected, TooLarge, TryLater
 from flows.domain.records import OutboundMessage
 from gateway.delivery.mail.mail_address import parse_mail_address, parse_sender
 from gateway.delivery.route import RouteProvider
@@ -182,3 +182,17 @@ def test_a_from_setting_that_is_not_one_address_is_refused(text: str) -> None:
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not an e-mail address"):
         parse_mail_address(text)
+
+
+async def test_a_mail_above_the_announced_size_is_not_begun() -> None:
+    async with run_relay("SIZE 100") as relay:
+        with pytest.raises(TooLarge):
+            await sender_to(relay).send(NOTICE)
+    assert [each.split()[0] for each in relay.commands] == ["EHLO"]
+
+
+@pytest.mark.parametrize("limit", ["SIZE", "SIZE 0", "SIZE 1000000"])
+async def test_a_relay_without_a_limit_is_told_the_size(limit: str) -> None:
+    async with run_relay(limit) as relay:
+        await sender_to(relay).send(NOTICE)
+    assert any(each.startswith("MAIL FROM:") and " SIZE=" in each for each in relay.commands)
