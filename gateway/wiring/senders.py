@@ -1,6 +1,6 @@
 """Outbound wiring: SMS and e-mail senders, and the routes with their limits and failover."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
 from urllib.parse import urlsplit
@@ -66,17 +66,16 @@ async def build_routes(
                 for name, sender in senders_by_name.items()
             ]
             if providers:
-                concurrency = ConcurrencyLimit(
-                    min(
-                        getattr(provider.sender, "max_concurrent_calls", DEFAULT_CONCURRENT_CALLS)
-                        for provider in providers
-                    ),
-                    MAX_WAITING_CALLS,
-                )
                 routes[operator, route] = OutboundRoute(
-                    tuple(providers), TokenBucket(rates[route], now), concurrency
+                    tuple(providers), TokenBucket(rates[route], now), _concurrency_limit(providers)
                 )
     return routes
+
+
+def _concurrency_limit(providers: Sequence[RouteProvider]) -> ConcurrencyLimit:
+    """Return the limit of a route: that of its most limited provider."""
+    limits = (getattr(each.sender, "max_concurrent_calls", DEFAULT_CONCURRENT_CALLS) for each in providers)
+    return ConcurrencyLimit(min(limits), MAX_WAITING_CALLS)
 
 
 def _leave_unwrapped(_operator: str, sender: Sender) -> Sender:
