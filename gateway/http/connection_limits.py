@@ -5,10 +5,12 @@ import logging
 import resource
 from contextlib import suppress
 from functools import partial
+from http import HTTPStatus
 from typing import ClassVar
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
+from aiohttp.web_request import BaseRequest
 
 log = logging.getLogger("dialtree.server")
 HEAD_SECONDS = 5.0
@@ -75,6 +77,25 @@ class LimitedConnection(RequestHandler):
         """Forget the timer."""
         self._stop_timer()
         super().connection_lost(exc)
+
+    def handle_error(
+        self,
+        request: BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer an unreadable request, or one whose handler failed, with its status in words and close.
+
+        aiohttp's own page repeats bytes of the request, and its log writes a stack for each of them.
+        """
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            log.error("server.request_failed", exc_info=exc, extra={"failure": type(exc).__name__})
+        if request.writer.output_size > 0:
+            raise ConnectionError("part of the response is sent already")
+        response = web.Response(status=status, text=f"{HTTPStatus(status).phrase}\n")
+        response.force_close()
+        return response
 
     def _arm_timer(self) -> None:
         self._head_timer = self._loop.call_later(HEAD_SECONDS, _abort, self)

@@ -8,7 +8,14 @@ from aiohttp.helpers import rfc822_formatted_time
 from aiohttp.http import HttpVersion11
 from aiohttp.web_request import BaseRequest
 
-_RESPONSE_FORMAT = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: %d\r\nDate: %b\r\n\r\n%b"
+from gateway.http.strict_responses import STRICT_HEADERS
+
+_STRICT_LINES = "".join(f"{name}: {value}\r\n" for name, value in STRICT_HEADERS.items()).encode()
+_RESPONSE_FORMAT = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: %d\r\nDate: %b\r\n"
+    + _STRICT_LINES.replace(b"%", b"%%")
+    + b"\r\n%b"
+)
 
 
 class FastResponse(web.Response):

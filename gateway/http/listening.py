@@ -5,10 +5,12 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from errno import EADDRINUSE
+from functools import partial
 
 from aiohttp import web
 
 from gateway.http.connection_limits import connection_cap, connection_factory, raise_file_limit
+from gateway.http.strict_responses import StrictRequest
 from menus.model.user_error import UserError
 
 DRAIN_SECONDS = 10.0
@@ -53,7 +55,7 @@ async def serve_app(
     await runner.setup()
     try:
         with _name_taken_port(port_setting, host, port):
-            listener = await _listen(runner, host, port, share_port=share_port)
+            listener = await _listen(runner, app, host, port, share_port=share_port)
         try:
             yield int(listener.sockets[0].getsockname()[1])
         finally:
@@ -62,11 +64,14 @@ async def serve_app(
         await runner.cleanup()
 
 
-async def _listen(runner: web.AppRunner, host: str, port: int, *, share_port: bool) -> asyncio.Server:
-    """Open the listener; its connections are limited in number and in the time of their heads."""
+async def _listen(
+    runner: web.AppRunner, app: web.Application, host: str, port: int, *, share_port: bool
+) -> asyncio.Server:
+    """Open the listener: its connections are limited in number and time, its responses have strict headers."""
     server = runner.server
     if server is None:
         raise RuntimeError("the application is not set up")
+    server.request_factory = partial(app._make_request, _cls=StrictRequest)
     factory = connection_factory(server, connection_cap(raise_file_limit()))
     loop = asyncio.get_running_loop()
     return await loop.create_server(factory, host, port, backlog=BACKLOG, reuse_port=share_port or None)

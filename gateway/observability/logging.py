@@ -7,12 +7,13 @@ import sys
 import traceback
 from datetime import UTC, datetime
 
+from gateway.observability.log_limit import LogRateLimit
 from menus.text.masking import redact_text
 
 ALLOWED_FIELDS = frozenset(
     {"node", "failure", "endpoint", "row", "state", "operator", "provider", "channel", "status", "ms"}
     | {"subscriber", "revision", "language", "path", "turns", "outcome", "findings", "count", "table"}
-    | {"part", "reason", "port", "what", "answered", "claims", "offset", "strangers"}
+    | {"part", "reason", "port", "what", "answered", "claims", "offset", "strangers", "suppressed"}
 )
 """Extra fields a log record may carry; others are dropped. `subscriber` is a keyed hash of the number."""
 
@@ -61,6 +62,7 @@ def configure_logging(level: int = logging.INFO) -> None:
     """Send all loggers' records to standard error in this format; libraries from WARNING up."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
+    handler.addFilter(LogRateLimit())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
