@@ -47,7 +47,7 @@ class RouteSettings(Section):
     @field_validator("email_from")
     @classmethod
     def _check_sender(cls, sender: str) -> str:
-        """Accept one address with or without a name; a bounce of anything else reaches nobody."""
+        """Accept one address with or without a name; bounces to anything else are lost."""
         if sender:
             parse_sender(sender)
         return sender

@@ -74,7 +74,7 @@ def _secret_fields(model: BaseModel) -> Iterator[NamedSecret]:
 
 
 def _find_shared_tokens(secrets: list[NamedSecret]) -> Iterator[tuple[str, str]]:
-    """Yield each path token that another connection has, too: whoever knows one could speak for both."""
+    """Yield each path token that another connection has, too: its holder could send requests as both."""
     owners: dict[str, str] = {}
     for field, value in secrets:
         place, _, name = field.rpartition(".")

@@ -1,1 +1,1 @@
-"""Storage layer: sessions, ledger, outbox, credentials, audit trail, privacy, billing backends."""
+"""Storage layer: sessions, ledger, outbox, credentials, audit log, privacy, billing backends."""

@@ -28,7 +28,7 @@ def keyed_hash(key: bytes, *parts: str) -> bytes:
 
 
 def subject_hash(key: bytes, operator: str, number: str) -> bytes:
-    """Return the keyed hash that stands for a number in the tables of codes."""
+    """Return the keyed hash that replaces a number in the tables of codes."""
     return keyed_hash(key, "subject", operator, number)
 
 

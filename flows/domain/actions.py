@@ -94,9 +94,9 @@ class ActionRequest:
 
     @property
     def requester(self) -> str:
-        """Who asks, when it is not the line's own authenticated handset; empty when it is.
+        """Source of the request when it is not the line's own authenticated handset, else empty.
 
-        Tries and code requests of anybody else are counted apart, so that they never use up the owner's (T11).
+        Attempts and code requests of other sources are counted separately: they never use up the owner's (T11).
         """
         return self.requester_for(self.line)
 

@@ -85,7 +85,7 @@ class BillingCycles(Protocol):
         """Yield pages of the bills issued from `first` to `last` inclusive, each with its account's holder.
 
         A bill or holder that cannot be used is named in its page's `rejected`, and the iteration goes on;
-        bills of accounts without a current line are counted. Raises Unavailable only when billing is out.
+        bills of accounts without a current line are counted. Raises Unavailable only for an outage of billing.
         """
 
     async def get_account_holder(self, account: str) -> Subscriber:
@@ -202,7 +202,7 @@ class Ledger(Protocol):
     async def bind_number(self, number: str, owner: Subscriber, now: datetime, today: date) -> Preference:
         """Bind a number to the owner that billing reports; return the owner's preference.
 
-        When the number has a new owner (recycled number) or the subscription started anew, the previous
+        When the number has a new owner (recycled number) or the subscription started again, the previous
         owner's passwords, codes, links, preferences and consents are deleted before this returns. `today`
         is the operator's day: backends that do not know the start of a subscription report that day.
         """

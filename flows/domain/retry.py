@@ -1,4 +1,4 @@
-"""Retry policy: back-off schedule and outcome of a failed attempt, as pure functions."""
+"""Retry policy: back-off schedule, and when a failed message becomes a dead letter; pure functions."""
 
 from collections.abc import Mapping
 from dataclasses import replace

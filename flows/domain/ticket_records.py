@@ -36,7 +36,7 @@ class TicketChange:
     reference: str
     state: TicketState
     answer: str = field(default="", repr=False)
-    """What the subscriber was told; empty leaves the stored answer as it is."""
+    """The answer sent to the subscriber; empty leaves the stored answer as it is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 MAX_CONCURRENT_TURNS = 500
-"""A turn takes about 1 ms of CPU: with more at once everybody would wait over half a second."""
+"""A turn takes about 1 ms of CPU: with more at once every caller would wait over half a second."""
 
 
 @dataclass(slots=True)

@@ -36,7 +36,7 @@ def is_new_dial(inbound: Inbound) -> bool:
 
 
 def is_redial(session: Session, inbound: Inbound) -> bool:
-    """Return whether the request begins anew a session that is under way, its id being used again.
+    """Return whether the request dials anew under the id of a session that is still open.
 
     A first request that repeats every answer cannot be told from its own repeat before there is an answer.
     """

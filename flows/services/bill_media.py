@@ -16,7 +16,7 @@ CONSENT_PURPOSE = "e-bill"
 async def switch_media(request: ActionRequest, destination: BillDestination, flow: str) -> Outcome:
     """Switch the account, record the consent and confirm by SMS; `already` when bills went there before.
 
-    Equal wishes at once from several sessions or channels are one consent and one confirmation.
+    Equal requests at once from several sessions or channels are one consent and one confirmation.
     """
     subscriber, world = request.require_subscriber(), request.ports
     line = {"line": PhoneNumber(request.line)}

@@ -19,7 +19,7 @@ async def build_code_message(
 ) -> OutboundMessage | None:
     """Build the message that carries a code to the line; None for an unknown line or one without address.
 
-    It never goes to the phone that asked. SMS uses the text `TEXT.notice`, e-mail `TEXT.mail_notice`
+    It is never sent to the phone that requested it. SMS uses the text `TEXT.notice`, e-mail `TEXT.mail_notice`
     with the subject `TEXT.mail_subject`. It expires after `lifetime`.
     """
     subscriber = request.subscriber

@@ -1,4 +1,4 @@
-"""SIM swap check: whether a code may be sent to a line, by what billing says at this very moment."""
+"""SIM swap check: whether a code may be sent to a line, by a fresh read of billing."""
 
 from datetime import timedelta
 from typing import Literal
@@ -15,9 +15,9 @@ WithholdingReason = Literal["", "sim_changed", "owner_changed"]
 async def withhold_reason(request: ActionRequest) -> WithholdingReason:
     """Return why no code may go to the line now; empty when one may. A reason is audited and counted.
 
-    Billing is asked anew, known line or not, so that no cached answer hides a swap and the time tells nothing.
-    It is not asked when the send limits refuse the code anyway. Raises Unavailable when billing does not
-    answer: then nothing may be sent.
+    Billing is read again, whether the line is known or not, so that no cached answer hides a swap and the
+    response time discloses nothing. It is not read when the send limits refuse the code anyway. Raises
+    Unavailable when billing does not answer: then nothing may be sent.
     """
     if await _is_refused_by_limits(request):
         return ""

@@ -67,7 +67,7 @@ def build_answer(menu: Menu, ticket: StoredTicket, answer: str, now: datetime) -
 
 
 def build_closure(menu: Menu, ticket: StoredTicket, now: datetime) -> ChangeSet:
-    """Build the change that closes a ticket; the subscriber is told nothing."""
+    """Build the change that closes a ticket; no message goes to the subscriber."""
     return _staff_change(menu, ticket, f"ticket/{menu.name}/{ticket.reference}/closed", "closed", now)
 
 
@@ -97,7 +97,7 @@ def _staff_change(
 
 
 def _event_body(request: ActionRequest, ticket: Ticket) -> str:
-    """Return what the help desk is told, as JSON; empty when the operator has none."""
+    """Return the event for the help desk, as JSON; empty when the operator has none."""
     if not request.ports.has_desk:
         return ""
     subscriber = request.require_subscriber()

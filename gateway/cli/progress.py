@@ -19,7 +19,7 @@ from rich.progress import (
 from rich.text import Text
 
 ReportProgress = Callable[[int, int | None], None]
-"""Takes how many are done, and of how many; None where nobody knows."""
+"""Takes the number done, and the total; None where it is unknown."""
 
 
 class RateColumn(ProgressColumn):

@@ -91,7 +91,7 @@ async def _why_unanswerable(container: Container, ticket: StoredTicket, args: Na
 
 
 def _has_new_owner(container: Container, ticket: StoredTicket, operator: str, holder: Subscriber) -> bool:
-    """Return whether the number was given to somebody after the ticket was opened.
+    """Return whether the number got a new owner after the ticket was opened.
 
     Backends that do not know the start of a subscription report today; then the subscription itself decides.
     """

@@ -24,7 +24,7 @@ BATCH_SIZE = 100
 DEEP_BATCH_SIZE = 400
 """The same while the queue is deep and no message is postponed: a larger claim costs little more."""
 MAX_HELD = 1000
-"""Claimed messages per worker, waiting or being sent."""
+"""Claimed messages per worker, waiting or being sent: no more are claimed meanwhile (backpressure)."""
 MAX_DEFERRED_STEPS = 8
 """Deferred steps run at once per operator, so that a slow billing backend blocks no more than this."""
 POLL_SECONDS = 0.5
@@ -125,7 +125,7 @@ class OutboxWorker:
         return len(messages)
 
     def _full_routes(self) -> set[tuple[str, str]]:
-        """Return the routes whose notices and campaigns would only be postponed."""
+        """Return the routes that take urgent notices only (backpressure)."""
         return {name for name, route in self.routes.items() if route.is_full}
 
     async def _confirm_batch(self, messages: Sequence[ClaimedMessage]) -> Sequence[bool]:

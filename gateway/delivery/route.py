@@ -18,7 +18,7 @@ log = logging.getLogger("dialtree.delivery")
 CALL_TIMEOUT_SECONDS = 9.0
 """Time limit of a provider call; past it the outcome is unknown."""
 URGENT_KINDS = frozenset({"code", "reply"})
-"""Message kinds somebody is waiting for: they may queue where others are postponed."""
+"""Message kinds a subscriber is waiting for: they may queue where others are postponed."""
 BUSY_DELAY = timedelta(seconds=0.25)
 """Delay of a message that is postponed because the route is at its concurrency limit."""
 DEFAULT_CONCURRENT_CALLS = 16
@@ -104,7 +104,7 @@ class OutboundRoute:
 
     @property
     def is_full(self) -> bool:
-        """Return whether only urgent notices are worth claiming: all others would be postponed."""
+        """Return whether to claim urgent notices only (backpressure): all others would be postponed."""
         return self.is_busy or self.next_probe_at() is not None
 
     @property

@@ -17,7 +17,7 @@ STATE_FOLDER = Path("var")
 SECRET_FILE = STATE_FOLDER / "demo-secret"
 DATABASE_URL = f"sqlite:///{STATE_FOLDER}/demo.db"
 OWN_DATABASES = frozenset({DATABASE_URL, "sqlite://"})
-"""Databases nobody named: the demo's default file, and the one in memory that a script plays in."""
+"""Databases that no setting names: the demo's default file, and the one in memory for scripts."""
 HOOK_TOKEN, AUTH_TOKEN = "demo", "demo-auth-token"
 OPERATOR_DEFAULTS: Mapping[str, Any] = {
     "billing": "sql",

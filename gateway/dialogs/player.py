@@ -73,7 +73,7 @@ class PhoneLine(Protocol):
 
 @dataclass(slots=True)
 class ManualClock:
-    """A clock that stands still until it is moved, for sandboxes and tests."""
+    """A clock that is moved by hand, for sandboxes and tests."""
 
     instant: datetime
 

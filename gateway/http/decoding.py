@@ -105,7 +105,7 @@ class FieldTooLong(BadRequest):
 class LimitedFields(Mapping[str, str]):
     """Fields of a webhook; reading one longer than `MAX_VALUE_CHARACTERS` raises FieldTooLong.
 
-    Providers add fields without notice, and long ones: what nobody reads may be as long as the body.
+    Providers add fields without notice, and long ones: a field that is not read may be as long as the body.
     """
 
     values_by_name: Mapping[str, str] = field(repr=False)

@@ -21,7 +21,7 @@ _RESPONSE_FORMAT = (
 class FastResponse(web.Response):
     """A 200 response with a short body, written directly to the transport of a keep-alive connection.
 
-    aiohttp builds the headers of each response anew, which costs a twelfth of a turn. Other connections
+    aiohttp builds the headers of each response again, which costs a twelfth of a turn. Other connections
     (HTTP/1.0, `Connection: close`, a client that has disconnected) are left to aiohttp.
     """
 

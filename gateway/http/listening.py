@@ -42,7 +42,7 @@ async def serve_app(
 
     aiohttp's access log is off: turns have a record of their own.
 
-    Raises PortTakenError when another process listens there; `port_setting` is what it tells to change.
+    Raises PortTakenError when another process listens there; `port_setting` is the setting its message names.
     `share_port` sets SO_REUSEPORT: other processes may listen on the port and the kernel spreads connections.
     """
     runner = web.AppRunner(

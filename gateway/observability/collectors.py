@@ -142,7 +142,7 @@ class GatewayMetrics:
         self.withheld_codes.labels(operator, reason).inc()
 
     def watch_sessions(self, sessions: SessionStore) -> None:
-        """Export whether sessions are kept in this process's memory for want of Redis."""
+        """Export whether sessions are kept in this process's memory because Redis does not answer."""
         if isinstance(sessions, FallbackSessions):
             self.registry.register(SessionStoreCollector(sessions))
 

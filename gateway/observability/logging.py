@@ -48,7 +48,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def _redact_field(name: str, value: str) -> str:
-    """Return a field's value masked, but a hash as it is: it names nobody and joins logs with the audit log."""
+    """Return a field's value masked, but a hash as it is: it joins logs with the audit log."""
     return value if name in HASH_FORMS and HASH_FORMS[name].fullmatch(value) else redact_text(value)
 
 

@@ -45,7 +45,7 @@ class BillLogin:
     """A login at one bill, valid for ten minutes.
 
     Account and bill are empty when billing was unavailable as the code was redeemed: each page then looks the
-    bill up again, so that an outage costs nobody a second code.
+    bill up again, so that an outage does not cost a second code.
     """
 
     number: str = field(repr=False)
@@ -90,7 +90,7 @@ class BillPage:
         return await self._start_login(request, await _bind_if_answered(request, BillLogin(number)))
 
     def show_form(self, request: PageRequest, text: str, status: int) -> web.Response:
-        """Show the form with an error text; the input is not repeated, as it may be somebody's number."""
+        """Show the form with an error text; the input is not repeated, as it may be a subscriber's number."""
         values = {"error": text, "inputs": FORM_INPUTS, "has_error": text == "page.refused"}
         return responses.html_page(request, "bill_login.html", "page.bill_title", values, status)
 
@@ -217,7 +217,7 @@ async def _bind_to_bill(request: PageRequest, login: BillLogin) -> BillLogin | s
 
 
 def _typed_number(request: PageRequest) -> str:
-    """Return the number typed, national or international; empty, which matches nobody, when it is not one."""
+    """Return the number typed, national or international; empty, which matches no line, if it is none."""
     return request.menu.parse_msisdn(request.form_fields.get("number", "")) or ""
 
 

@@ -58,7 +58,7 @@ def as_summary(
 ) -> Statement:
     """Return the statement marked as a summary without fiscal value, with seller, customer and period.
 
-    The customer's number is masked: whoever finds the paper learns no account.
+    The customer's number is masked: a printed page shows no account.
     """
     facts = bill_facts(bill, "")
     dates = (_format_fact(request, facts[name]) for name in ("month", "issued", "net"))

@@ -50,9 +50,9 @@ class FileJobs:
         return job
 
     def _end_job(self, key: str, job: FileJob) -> None:
-        """Cancel a job that is not ready, and drop a file nobody collected."""
+        """Cancel a job that is not ready, and drop a file that was not collected."""
         job.cancel()
         if self.running.get(key) is job:
             del self.running[key]
         if job.done() and not job.cancelled():
-            job.exception()  # marks an error nobody collected as seen
+            job.exception()  # marks an error that was not collected as retrieved

@@ -138,7 +138,7 @@ class WebhookRoute:
     proves_line: bool = False
     """Whether the sender's number is proven by default: it came from the operator's own network.
 
-    A number that came over interconnect is what somebody wrote there (GSMA: SMS sender spoofing); `trust` in
+    A number that came over interconnect may be forged (GSMA: SMS sender spoofing); `trust` in
     the settings can say otherwise for an operator's own trunk.
     """
     accepts_get: bool = False

@@ -54,7 +54,7 @@ def server_port(container: Container, member_number: int | None) -> int:
 async def serve_worker_listener(container: Container, health: Health) -> AsyncIterator[int]:
     """Serve a worker's internal listener and yield its port.
 
-    A port that nobody set is counted up until one is free: several workers may run on one machine. Raises
+    Without a configured port the next free one is taken: several workers may run on one machine. Raises
     PortTakenError for a port in use that was set, and when all MAX_PORTS_TRIED are.
     """
     settings = container.settings

@@ -45,7 +45,7 @@ class Session:
     subject: str = field(default="", repr=False)
     """The number the session is about (E.164), when that is not the caller's own."""
     dial: int = 0
-    """Tells the effects of a session from those of an earlier one with the same id; 0 for the first."""
+    """Tells the session's effects from those of an earlier session with the same id; 0 for the first."""
     owner_hash: str = ""
     """Keyed hash of that number's owner when the session began, empty until known (recycled numbers)."""
     page_size: str = ""

@@ -126,7 +126,7 @@ class KeywordForm(PackForm):
 
 
 class PasswordForm(PackForm):
-    """The form an SMS must have to be taken for a password: one word of `least` to `most` characters."""
+    """The form an SMS must have to be treated as a password: one word of `least` to `most` characters."""
 
     to: DottedName
     least: int = Field(8, ge=4)

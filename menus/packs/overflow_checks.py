@@ -24,7 +24,7 @@ _PAGE_AND_MAIL_TEXTS = re.compile(r"page\.(?!rubric_).*|.*_subject|.*mail_notice
 CHECKED_PAGES = (("ussd", SMALLEST_PAGE), ("sms", ""))
 """Channels with the page size screens are checked at: what fits the smallest fits every other."""
 NOTE_TEXTS = ("", "note.wrong", "note.empty", "note.restarted", "note.as_of", "note.card")
-"""Notes that may precede a screen; the empty one stands for none."""
+"""Notes that may precede a screen; the empty one means no note."""
 
 
 def find_overflows(draft: PackDraft, menu: Menu, samples: SampleFacts) -> Iterator[Finding]:

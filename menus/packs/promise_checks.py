@@ -27,7 +27,7 @@ _DIAL_PATH = re.compile(r"(?<![\d*])\*[\d*]+#")
 
 
 def check_promises(draft: PackDraft) -> Iterator[Finding]:
-    """Yield findings for promises that do not hold and languages that nobody can choose."""
+    """Yield findings for promises that do not hold and languages that cannot be chosen."""
     nodes = {channel: reachable_nodes(draft, channel) for channel in CHANNELS}
     prefixes = _prefixes_in_use(draft, set().union(*nodes.values()))
     yield from _unreachable_languages(draft, set().union(*nodes.values()))
@@ -74,7 +74,7 @@ def _missing_keywords(draft: PackDraft, language_pack: LanguagePack, entry: Text
 
 
 def _usual_capitals(draft: PackDraft, language_pack: LanguagePack) -> set[str]:
-    """Return the usual abbreviations of a language and of the languages whose texts stand in for its own."""
+    """Return the usual abbreviations of a language and of the languages it falls back to."""
     capitals = set(language_pack.language_data.capitals)
     fallback = draft.config.languages[language_pack.native_language].falls_back_to
     return capitals | _usual_capitals(draft, draft.language_packs[fallback]) if fallback else capitals

@@ -16,7 +16,7 @@ from menus.text.gsm import prepare_text, to_wire_text
 from menus.text.paginate import PageFooters, TextBlock, split_anywhere, split_into_pages
 
 HELP_CHANNELS = ("agent", "voice")
-"""Targets of a hand-over whose text already says whom to call: its screen has no help line."""
+"""Targets of a hand-over whose text already gives the number to call: its screen has no help line."""
 
 
 def render_reply(menu: Menu, session: Session, note: str = "") -> Reply:
@@ -113,7 +113,7 @@ def _page_footers(menu: Menu, session: Session, node: Node) -> PageFooters:
 
 
 def _names_help(menu: Menu, session: Session, node: Node) -> bool:
-    """Return whether the screen itself says whom to call."""
+    """Return whether the screen itself gives the number to call."""
     language_pack = menu.language_pack(session.language, session.channel)
     template = language_pack.catalogue.template_for(node.text, session.channel)
     return node.via in HELP_CHANNELS or "voice" in template.slots

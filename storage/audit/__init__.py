@@ -1,1 +1,1 @@
-"""Audit log: the tamper-evident trail and the write-behind buffer in front of it."""
+"""Audit log: the tamper-evident chain of entries and the write-behind buffer in front of it."""

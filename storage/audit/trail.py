@@ -1,4 +1,4 @@
-"""Tamper-evident audit trail: each entry has a keyed MAC and a hash chained to the previous entry.
+"""Tamper-evident audit log: each entry has a keyed MAC and a hash chained to the previous entry.
 
 An entry is written in the transaction of the change it records, with a MAC of its own; the worker chains
 it a moment later, so that writers never wait for each other. Deletion of an entry before it is chained is
@@ -22,7 +22,7 @@ from storage.sql.audit_schema import audit
 from storage.sql.engine import Database
 
 RETENTION = timedelta(days=365)
-"""Retention period of the audit trail."""
+"""Retention period of the audit log."""
 PAGE_ROWS = 1_000
 """Entries chained in one transaction, or verified at a time."""
 ENTRY_FIELDS = ("operator", "actor", "channel", "action", "object", "outcome", "correlation")

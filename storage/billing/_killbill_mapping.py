@@ -161,7 +161,7 @@ def email_of_account(account: Mapping[str, Any]) -> str:
 
 
 def ownership_claim(bundle: Mapping[str, Any], zone: tzinfo) -> OwnershipClaim[Mapping[str, Any]]:
-    """Return what a bundle says about whose it is; one without a running base subscription has ended.
+    """Return a bundle's owner fields; one without a running base subscription has ended.
 
     A line that was closed and reopened, or an account that closed one of its lines, has both kinds.
     """

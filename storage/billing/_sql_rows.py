@@ -49,7 +49,7 @@ def unreadable_row() -> InvalidRecord:
 
 
 def reject_row(bill_id: str) -> RejectedBill:
-    """Return the note of a bill whose row, or whose holder's, cannot be read."""
+    """Return the note of a bill whose row cannot be read, or whose holder's row cannot."""
     return RejectedBill(bill_id, str(unreadable_row()))
 
 

@@ -31,7 +31,7 @@ PAPER_WORDS, ELECTRONIC_WORDS = (
 )
 LINE_KINDS: tuple[LineKind, ...] = get_args(LineKind)
 UNREADABLE_CHANGE = datetime.max.replace(tzinfo=UTC)
-"""Stands for a SIM change at a time nobody can read: codes are withheld, as after a change just now."""
+"""Stands for a SIM change with an unreadable time: codes are withheld, as after a change just now."""
 ADDRESS_PARTS = ("street1", "street2", "postCode", "city", "country")
 """Parts of a postal address as it is read, in the order they are written in."""
 
@@ -87,12 +87,12 @@ def parse_subscriber(
 
 
 def _sim_change(value: object, zone: tzinfo) -> datetime | None:
-    """Return when the SIM was changed, None if never; a time nobody can read counts as just now."""
+    """Return when the SIM was changed, None if never; an unreadable time counts as just now."""
     return (parse_instant(value, zone) or UNREADABLE_CHANGE) if value else None
 
 
 def ownership_claim(product: Mapping[str, Any], zone: tzinfo) -> OwnershipClaim[Mapping[str, Any]]:
-    """Return what a product says about whose it is: numbers, billing account, status and period."""
+    """Return a product's owner fields: numbers, billing account, status and period."""
     words, period = characteristics(product.get("productCharacteristic")), as_object(product.get("validFor"))
     return OwnershipClaim(
         record=product,

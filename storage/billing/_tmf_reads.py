@@ -36,13 +36,13 @@ class TmfResourceReader:
         self._accounts_path = options.accounts.strip("/")
 
     async def find_products(self, msisdn: str) -> list[BssResource]:
-        """Return what the resolver answers for a number; whose it is remains to be checked."""
+        """Return the resolver's answer for a number; its owner is still to be checked."""
         path = self._options.resolver.replace("{msisdn}", path_segment(msisdn))
         body = (await self._client.get(path.replace("{digits}", path_segment(msisdn.removeprefix("+"))))).body
         return [*objects_in(body), *objects_in([body])]
 
     async def find_account_products(self, account: str) -> list[BssResource]:
-        """Return what the holder query answers for an account; whose it is remains to be checked."""
+        """Return the holder query's answer for an account; its owner is still to be checked."""
         body = (await self._client.get(self._options.holder.replace("{account}", path_segment(account)))).body
         return [*objects_in(body), *objects_in([body])]
 

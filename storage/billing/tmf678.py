@@ -131,7 +131,7 @@ class TmForumBilling:
         is_as_wanted: Callable[[BssResource], bool],
         build_patch: Callable[[BssResource], Mapping[str, Any]],
     ) -> bool:
-        """Patch the account as it is now, and nothing that somebody else has changed meanwhile (`If-Match`)."""
+        """Patch the account as it is now, unless another system has changed it meanwhile (`If-Match`)."""
         answer = JsonAnswer({})
 
         async def is_met() -> bool:

@@ -55,9 +55,9 @@ COUNT_WRONG = update(codes).where(*_CODE_KEY).values(wrong=codes.c.wrong + 1)
 OTHERS_COPY = "/others"
 """Purpose suffix of the copy of a handset's own code that all others try: their wrong tries stay there."""
 ASKED_BY_OTHERS = "/asked"
-"""Purpose suffix of a code that somebody else asked for: it leaves the handset's own code valid."""
+"""Purpose suffix of a code requested from another source: it leaves the handset's own code valid."""
 OTHERS_MARK = "~"
-"""Mark behind the stored time of a send that somebody else than the line's own handset asked for."""
+"""Mark behind the stored time of a send that was not requested from the line's own handset."""
 
 
 def refusal_reason(times: list[datetime], now: datetime) -> Literal["", "soon", "many"]:
@@ -75,7 +75,7 @@ def next_send_at(times: list[datetime], now: datetime) -> datetime:
 
 
 def parse_send_times(stored: str, now: datetime) -> list[tuple[datetime, bool]]:
-    """Parse the stored sends, newest first: the time, and whether somebody else than the handset asked.
+    """Parse the stored sends, newest first: the time, and whether another source than the handset requested it.
 
     An unreadable value counts as the maximum of sends just now (fail closed): no code is sent until the
     row is purged, a day after its last send.

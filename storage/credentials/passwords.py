@@ -35,7 +35,7 @@ OTHERS_SUFFIX = "/others"
 PIN_SOURCE_LIMIT = AttemptLimit(20, timedelta(days=1))
 """Wrong PINs, passwords and customer codes from one phone that is not the line's own."""
 PIN_OPERATOR_LIMIT = AttemptLimit(300, timedelta(hours=1))
-"""The same from all such phones at one operator; own handsets are never held up by it."""
+"""The same from all such phones at one operator; it never blocks a line's own handset."""
 
 HASHER = PasswordHasher(ROUNDS, MEMORY_KIB, parallelism=1, type=Type.ID)
 WRONG_PASSWORD_COUNTER = AttemptCounter(password_tries)

@@ -1,4 +1,4 @@
-"""Ownership marker: tells a database that the demo created from one that was given to it.
+"""Demo marker: distinguishes a database that the demo created from one that was given to it.
 
 Demo people have published passwords, so they are written only to a database that was empty when the demo
 first opened it. The table `demo_rows` is created at that moment, together with one row that says so, and
@@ -59,7 +59,7 @@ def add_marker(connection: Connection) -> None:
 async def claim_demo_database(database: Database) -> None:
     """Mark an empty database as the demo's own; ForeignDatabaseError if it is neither empty nor marked.
 
-    Call it before the migrations: they would fill an empty database, or change one that is somebody's.
+    Call it before the migrations: they would fill an empty database, or change a database of other data.
     """
     await database.write(_claim_if_empty)
 

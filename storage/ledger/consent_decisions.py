@@ -18,11 +18,11 @@ SELECT_LATEST_CONSENT = select(func.max(consents.c.id)).where(
 
 
 class ConsentDecisions:
-    """Reserves one idempotency key per subscription, wish and preceding consent.
+    """Reserves one idempotency key per subscription, decision and preceding consent.
 
-    Requests that read the same latest consent and want the same decided at the same time: whoever commits
-    first writes, the others wait for that transaction and write nothing. A later wish follows another consent
-    and is a new decision.
+    Of requests that read the same latest consent and decide the same at the same time, the first to commit
+    writes; the others wait for that transaction and write nothing. A later decision follows another consent
+    and is new.
     """
 
     _database: Database

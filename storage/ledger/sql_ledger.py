@@ -160,7 +160,7 @@ class SqlLedger(RegistrationQueries, ConsentDecisions):
         return Preference() if row is None else Preference(*row)
 
     def record_audit_entry(self, deed: AuditEntry) -> None:
-        """Add an entry to the audit trail; it is written within 0.2 s."""
+        """Add an entry to the audit log; it is written within 0.2 s."""
         self._write_behind.record_entry(deed)
 
     async def find_reply(self, key: str) -> bytes | None:

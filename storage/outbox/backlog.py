@@ -27,7 +27,7 @@ COUNT_UNFINISHED = select(
 OLDEST_BY_ID = select(_ROW.created_at).where(_IS_LATE).order_by(_ROW.id).limit(1)
 """Creation time of the oldest of a deep backlog: ids grow with time, so the first one found is it."""
 FAILED_STATES = ("dead", "failed", "unknown")
-"""States somebody has to look at; an index holds these rows only."""
+"""States that need an operator's attention (dead letters); an index holds these rows only."""
 _LOOKED_AT = or_(*(_ROW.state == state for state in FAILED_STATES))
 
 
@@ -60,7 +60,7 @@ def _measure_backlog(connection: Connection, now: datetime) -> OutboxBacklog:
 
 
 def _count_failed(connection: Connection) -> dict[str, int]:
-    """Return the rows of each state somebody has to look at."""
+    """Return the rows of each state that needs an operator's attention."""
     counts = {}
     for state in FAILED_STATES:
         some = select(_ROW.id).where(_ROW.state == state, _LOOKED_AT).limit(MAX_COUNTED).subquery()

@@ -50,7 +50,7 @@ RENEW_LEASE_BULK = bulk.build_statement(
     **_FENCE_TYPES,
 )
 _UNTIL = bindparam("until", type_=_ROW.due_at.type)
-"""Typed by hand: in a `case` nothing tells the type, and SQLite would be given a form of its own."""
+"""Typed explicitly: in a `case` the type cannot be derived, and SQLite would get another format."""
 _RENEWED_LEASE_END = case((_ROW.due_at < bindparam("renewed_before"), _UNTIL), else_=_ROW.due_at)
 MARK_HANDED_OVER = RENEW_LEASE.values(reason=bindparam("said"), due_at=_RENEWED_LEASE_END)
 MARK_HANDED_OVER_BULK = bulk.build_statement(

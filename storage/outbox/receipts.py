@@ -76,7 +76,7 @@ def clip_text(value: str, max_length: int) -> str:
 
 
 def record_receipt(connection: Connection, audit_writer: AuditWriter, receipt: Receipt, now: datetime) -> None:
-    """Store a receipt and move its outbox row, if the send was recorded already; remember an opt-out it tells.
+    """Store a receipt and move its outbox row, if the send was recorded already; record an opt-out it reports.
 
     A receipt with our own id locks its row first: a concurrent settlement runs before or after it, so
     that one of the two always sees the other.

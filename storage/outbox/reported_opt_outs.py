@@ -1,4 +1,4 @@
-"""Opt-outs told by a delivery receipt: the recipient of a failed SMS is not written to again."""
+"""Opt-outs reported by a delivery receipt: the recipient of a failed SMS gets no further messages."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""Outbox in SQL: claims under a lease, settlement under a fencing token, receipts, inspection, replay."""
+"""Outbox in SQL: claims under a lease, settlement under a fencing token, replay of dead letters."""
 
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence

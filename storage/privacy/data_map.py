@@ -85,7 +85,7 @@ PERSONAL_DATA_TABLES: Sequence[PersonalDataTable] = (
 
 `kept` rows stay under a pseudonym, for as long as the law requires proof of what was agreed and shown.
 Kept when the number gets a new owner: tickets, which remain with the subscriber who opened them and are
-answered on their line only; bindings, which are overwritten; consents and the audit trail.
+answered on their line only; bindings, which are overwritten; consents and the audit log.
 """
 
 

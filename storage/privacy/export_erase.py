@@ -1,7 +1,7 @@
 """Data subject requests: export and erase the personal data of one line (GDPR articles 15, 17, 20).
 
-Bills belong to the operator and are not touched. Consents and the audit trail are kept under a pseudonym,
-for as long as it may have to be proved who agreed to what.
+Bills belong to the operator and are not touched. Consents and the audit log are kept under a pseudonym,
+for as long as the agreement may have to be proved.
 """
 
 from collections.abc import Callable, Sequence

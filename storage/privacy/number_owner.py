@@ -51,7 +51,7 @@ class NumberOwners:
         self._audit_writer = AuditWriter(secret)
 
     def line_hash(self, operator: str, number: str) -> bytes:
-        """Return the keyed hash that stands for a number in `bindings`."""
+        """Return the keyed hash that replaces a number in `bindings`."""
         return keyed_hash(self._key, "line", operator, number)
 
     def owner_changed(self, connection: Connection, number: str, owner: Subscriber, today: date) -> bool | None:

@@ -85,7 +85,7 @@ RETENTION_RULES = (
     ),
     RetentionRule("messages", 365 * DAY, outbox, _FINISHED_BEFORE),
     RetentionRule("receipts", 365 * DAY, receipts, (receipts.c.at < _BEFORE,)),
-    RetentionRule("audit trail", trail.RETENTION, audit, (audit.c.seq < _YOUNGEST_EXPIRED_SEQ,)),
+    RetentionRule("audit log", trail.RETENTION, audit, (audit.c.seq < _YOUNGEST_EXPIRED_SEQ,)),
 )
 """The retention rules; `period` counts from expiry for codes and links, else from the last change.
 

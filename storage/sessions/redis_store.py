@@ -58,7 +58,7 @@ class RedisSessions:
         self._lease_ms, self._rate_arguments = ceil(lease_seconds * 1000), (interval_us, window_us)
 
     async def open(self, key: SessionKey, request_id: str) -> OpenedSession:
-        """Implement `Sessions.open`; a session that cannot be decoded is deleted and started anew."""
+        """Implement `Sessions.open`; a session that cannot be decoded is deleted, and a new one started."""
         opened = await self._try_open(key, request_id)
         return opened if opened is not None else await self._poll_for_lease(key, request_id)
 

@@ -1,4 +1,4 @@
-"""SQL schema of the audit trail, number owners, code budgets and the daily SMS spend."""
+"""SQL schema of the audit log, number owners, code budgets and the daily SMS spend."""
 
 from sqlalchemy import BigInteger, Column, Date, Index, Integer, LargeBinary, String, Table, text
 

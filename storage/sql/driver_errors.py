@@ -25,7 +25,7 @@ READ_ONLY_SQLSTATE = "25006"
 """SQLSTATE read_only_sql_transaction: the server was demoted, or its disk is full."""
 
 CHANGED_PLAN_MESSAGES = ("cached plan", "cached statement plan", "cache lookup failed")
-"""Messages after a migration changed a table under a prepared statement; the driver prepares it anew."""
+"""Messages after a migration changed a table under a prepared statement; the driver prepares it again."""
 
 
 def sqlstate_of(error: BaseException) -> str:
@@ -51,7 +51,7 @@ def is_read_only(error: BaseException) -> bool:
 
 
 def is_changed_plan(error: BaseException) -> bool:
-    """Return whether a migration changed what a prepared statement returns; prepared anew it passes."""
+    """Return whether a migration changed what a prepared statement returns; prepared again it passes."""
     return isinstance(error, exc.DBAPIError) and any(part in str(error.orig) for part in CHANGED_PLAN_MESSAGES)
 
 

@@ -32,7 +32,7 @@ class PostgresDatabase:
     """Implements `Database` on a PostgreSQL server, directly or through a transaction pooler.
 
     A caller that gives up, or whose time is over, returns at once: its job is cancelled in the background,
-    where the driver may wait for a server that stands still.
+    where the driver may wait for a server that does not respond.
     """
 
     def __init__(self, target: PostgresTarget) -> None:
@@ -63,7 +63,7 @@ class PostgresDatabase:
             await asyncio.sleep(LISTEN_RETRY_SECONDS)
 
     async def close(self) -> None:
-        """Close every connection; one whose server stands still is cut after `CLOSE_SECONDS`."""
+        """Close every connection; one whose server does not respond is cut after `CLOSE_SECONDS`."""
         if self._abandoned_jobs:
             await asyncio.wait(self._abandoned_jobs, timeout=CLOSE_SECONDS)
         await self._opener.close_connections(CLOSE_SECONDS)

@@ -11,8 +11,8 @@ STATES = ("met", "deviates", "open", "operator", "n/a")
 TABLE_HEAD = "| item | level | subject | state | evidence |\n|---|---|---|---|---|\n"
 PAGE_HEAD = """# OWASP ASVS 5.0, levels 1 and 2, item by item
 
-Every requirement of levels 1 and 2, by its number in the standard (its text is at <https://owasp.org/ASVS>), with
-its subject in a few words, its state, and the evidence: the test that shows it, or the reason.
+Every requirement of levels 1 and 2, by its number in the standard (its text is at <https://owasp.org/ASVS>),
+with its subject in a few words, its state, and the evidence: the test that shows it, or the reason.
 
 - `met`: fulfilled, shown by the test or by the reason given
 - `deviates`: not fulfilled, on purpose

@@ -24,7 +24,7 @@ MAX_ANSWER_BYTES = 64 * 1024
 ALREADY_THERE = 409
 """Status by which a desk says that it has this ticket: it was accepted before."""
 OUR_FAULT_STATUSES = frozenset({401, 403, 404, 405, 407, 421})
-"""Statuses that say our address or credentials are wrong; a person must put them right."""
+"""Statuses that say our address or credentials are wrong; they must be corrected by hand."""
 BUSY_STATUSES = frozenset({408, 425, 429, 503})
 """Statuses that say nothing was accepted and the same call may be made later."""
 

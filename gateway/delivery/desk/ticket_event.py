@@ -1,4 +1,4 @@
-"""Ticket event: what a help desk is told about a ticket, read from the outbox's JSON."""
+"""Ticket event: the data of a ticket that a help desk gets, read from the outbox's JSON."""
 
 import json
 from collections.abc import Iterator, Mapping

@@ -18,11 +18,11 @@ class SmtpPhase(Enum):
     DATA = "DATA"
     """The command DATA: until the relay asks for the text, nothing has left."""
     TEXT = "text"
-    """The text leaves; from here on only the relay's reply tells the outcome."""
+    """The text is being sent; from here on only the relay's reply tells the outcome."""
 
 
 AUTHENTICATION_CODES = frozenset({530, 534, 535, 538})
-"""Replies about our login: no message will pass before a person has looked."""
+"""Replies about our login: no message will pass before the settings are corrected."""
 
 SIZE_REPLY = 552
 """MAIL or the text exceed the relay's size limit (RFC 1870); at RCPT it is the mailbox that is full."""

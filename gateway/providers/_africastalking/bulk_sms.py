@@ -59,7 +59,7 @@ REFUSAL_CODES: Mapping[int, tuple[type[Undelivered], str]] = MappingProxyType(
 HTTP_STATUSES: Mapping[int, type[Undelivered]] = MappingProxyType(
     {400: Rejected, 401: Misconfigured, 402: Misconfigured, 403: Misconfigured, 409: NotNow, 429: TryLater}
 )
-"""Failure by HTTP status of an answer without recipients: other 3xx and 4xx need a person, 5xx stay unknown."""
+"""Failure by HTTP status of an answer without recipients: other 3xx and 4xx are Misconfigured, 5xx unknown."""
 
 EMPTY_ANSWER_MESSAGES: Mapping[str, type[Undelivered]] = MappingProxyType(
     {"InvalidSenderId": Misconfigured, "InsufficientBalance": Misconfigured}

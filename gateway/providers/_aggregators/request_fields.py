@@ -14,7 +14,7 @@ def as_source_form(source: Source) -> SourceForm:
 def read_values(route: RouteForm, webhook: Webhook, prefix: str = "") -> Mapping[str, str]:
     """Return the value of every name under `read`, empty where the request has none.
 
-    `prefix` is put before names of body fields. Raises FieldTooLong for a value nobody sends.
+    `prefix` is put before names of body fields. Raises FieldTooLong for a value longer than any provider sends.
     """
     return {name: read_value(as_source_form(source), webhook, prefix) for name, source in route.read.items()}
 

@@ -51,7 +51,7 @@ FAILURES: Mapping[FailureWord, type[Undelivered]] = {
     "unknown": OutcomeUnknown,
 }
 STATUS_FAILURES: Mapping[int, FailureWord] = {400: "rejected", 408: "unknown", 429: "later"}
-"""Failures by HTTP status where the description has none: other 3xx and 4xx need a person, 5xx stay unknown."""
+"""Failures by HTTP status where the description has none: other 3xx and 4xx are Misconfigured, 5xx unknown."""
 
 
 def connect_described_sender(provider: str, form: SenderForm) -> ConnectSender:

@@ -42,7 +42,7 @@ CONNECT_SECONDS = 3.0
 MAX_ANSWER_BYTES = 64 * 1024
 
 HTTP_STATUSES: Mapping[int, type[Undelivered]] = MappingProxyType({400: Rejected, 429: TryLater})
-"""Failures by HTTP status when the code is unknown: other 3xx and 4xx need a person, 5xx stay unknown."""
+"""Failures by HTTP status when the code is unknown: other 3xx and 4xx are Misconfigured, 5xx unknown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from flows.domain.failures import Down, InvalidRecord, NotEligible, Slow
 
 MAX_EDIT_ATTEMPTS = 3
-"""Times a change is made from the account as it then is, before other changes are given way to."""
+"""Attempts at a change, each on the account as it then is, while other systems change it, too."""
 log = logging.getLogger("dialtree.billing")
 
 

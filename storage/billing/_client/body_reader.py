@@ -27,7 +27,7 @@ class JsonAnswer:
     total_count: int | None = None
     status: int = HTTPStatus.OK
     entity_tag: str = field(default="", repr=False)
-    """Version of the resource (`ETag`), to change it only while nobody else has; empty where none is given."""
+    """Version of the resource (`ETag`), sent back with a change (`If-Match`); empty where none is given."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,11 +33,11 @@ STALE_IF_ERROR_SECONDS = 86_400.0
 OWNER_QUESTION = "who"
 """Cache key of a number's subscriber."""
 MEDIA_QUESTION = "media"
-"""Cache key of how bills reach an account: read anew each time, as other processes change it."""
+"""Cache key of how bills reach an account: read again each time, as other processes change it."""
 NUMBER_MARK = "number "
 """Beginning of the cache keys that name the numbers of an account."""
 OWNER_FRESH_SECONDS, OWNER_STALE_SECONDS = 30.0, 3_600.0
-"""Limits of both times for a number's subscriber, who may be another; profiles kept of it add as much."""
+"""Limits of both times for a number's subscriber, as numbers change hands; cached profiles add as much."""
 BILLS_PER_READ = 12
 """Bills are read in multiples of this, so that the latest, the list and one of it are one request."""
 MAX_OWNERS = 20_000
@@ -172,9 +172,9 @@ class CachedBilling:
         await self.backend.register_callback(callback)
 
     def invalidate_account(self, account: str) -> None:
-        """Drop the cached answers of an account and let go of its reads under way: its bills changed.
+        """Drop the cached answers of an account, and detach its reads under way: its bills changed.
 
-        Who waits for such a read still gets it; who asks from now on asks the backend anew.
+        Callers that wait for such a read still get its answer; later callers read again.
         """
         self.answers.pop(account, None)
         self.reads.detach(lambda key: key[0] == account)

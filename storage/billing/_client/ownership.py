@@ -1,7 +1,7 @@
 """Data ownership rule: an answer is used only if it names the number or account that was asked for.
 
-A backend's filter is never believed. Ended and future subscriptions are skipped by status and period. When
-two accounts remain for one number there is no telling whose it is: NotFound and a log alert, never a guess.
+A backend's filter is never trusted. Ended and future subscriptions are skipped by status and period. When
+two accounts remain for one number its owner is unknown: NotFound and a log alert, never a guess.
 """
 
 import logging
@@ -30,7 +30,7 @@ MIN_NUMBER_DIGITS, MAX_NUMBER_DIGITS = 5, 15
 
 @dataclass(frozen=True, slots=True)
 class OwnershipClaim(Generic[T]):
-    """What one record (product, bundle, row) says about whose it is."""
+    """Owner fields of one record (product, bundle, row)."""
 
     record: T = field(repr=False)
     accounts: frozenset[str] = field(repr=False)

@@ -29,7 +29,7 @@ class BrokenOutbox(SqlOutbox):
 
 
 class BrokenAudit(SqlAuditChain):
-    """An audit trail with the same bug; it signals when it is called."""
+    """An audit log with the same bug; it signals when it is called."""
 
     chain_requested: asyncio.Event
 

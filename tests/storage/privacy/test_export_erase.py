@@ -1,4 +1,4 @@
-"""Privacy: export, erasure, retention and pseudonyms of a line's data; tamper-evident audit trail."""
+"""Privacy: export, erasure, retention and pseudonyms of a line's data; tamper-evident audit log."""
 
 import asyncio
 from argparse import Namespace
@@ -201,9 +201,9 @@ async def test_retention_deletes_each_kind_after_its_period(database: Database) 
     await write_chain(database, lines=3)
     assert set((await retention.apply_retention(database, NOW)).values()) == {0}
     week = await retention.apply_retention(database, NOW + timedelta(days=8))
-    assert (week["keys of changes"], week["audit trail"]) == (1, 0)
+    assert (week["keys of changes"], week["audit log"]) == (1, 0)
     year = await retention.apply_retention(database, NOW + timedelta(days=366))
-    assert year["audit trail"] == 3
+    assert year["audit log"] == 3
     audit = SqlAuditChain(database, AuditWriter(SECRET))
     assert (await audit.verify_chain(NOW + timedelta(days=366))).faults == ()
 
