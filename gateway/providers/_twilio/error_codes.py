@@ -1,4 +1,4 @@
-"""Twilio error codes and the failure each one is, from the published list (twilio.com/docs/api/errors)."""
+"""Twilio error codes and the failure of each, by the published list (twilio.com/docs/api/errors)."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
