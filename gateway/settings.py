@@ -43,6 +43,8 @@ class RouteSettings(Section):
 
     bounces: str = ""
     """Maildir that mail to `email_from` is delivered to; workers read bounces (RFC 3464) from it."""
+    bounces_token: SecretStr = SecretStr("")
+    """Secret part of the path a relay posts bounces to; empty accepts none."""
 
     @field_validator("email_from")
     @classmethod

@@ -10,7 +10,7 @@ from gateway.secret_strength import find_token_weakness, find_weakness
 from gateway.settings import OperatorSettings, Settings
 from gateway.settings_sources import SettingsError
 
-PATH_TOKENS = frozenset({"hook_token", "old_hook_token", "hub_token"})
+PATH_TOKENS = frozenset({"hook_token", "old_hook_token", "hub_token", "bounces_token"})
 """Settings that are the secret part of a webhook's path."""
 NamedSecret = tuple[str, str]
 """A setting's full name and its value."""
@@ -64,6 +64,8 @@ def _operator_secrets(operator: str, section: OperatorSettings) -> Iterator[Name
         yield f"operators.{operator}.desk.secret", secret
     if token := section.bss.get("hub_token"):
         yield f"operators.{operator}.bss.hub_token", str(token)
+    if token := section.routes.bounces_token.get_secret_value():
+        yield f"operators.{operator}.routes.bounces_token", token
 
 
 def _secret_fields(model: BaseModel) -> Iterator[NamedSecret]:

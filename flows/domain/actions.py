@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from flows.domain.email_registration import Registration
 from flows.domain.failures import Failure, NotEligible
 from flows.domain.ports import Billing, Ledger, OneTimeCodes, Passwords
 from flows.domain.records import (
@@ -18,7 +19,6 @@ from flows.domain.records import (
     MessageClass,
     OutboundMessage,
     Preference,
-    Registration,
     Secret,
     Subscriber,
 )

@@ -7,6 +7,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 from flows.domain.bill_cycle import CyclePage
 from flows.domain.bill_delivery import BillDestination
+from flows.domain.email_registration import EmailUse, Registration
 from flows.domain.records import (
     AuditEntry,
     Bill,
@@ -21,7 +22,6 @@ from flows.domain.records import (
     MagicLink,
     Preference,
     Receipt,
-    Registration,
     Secret,
     Subscriber,
     UsageEntry,
@@ -195,6 +195,9 @@ class Ledger(Protocol):
 
     async def find_registration(self, operator: str, subscription: str) -> Registration | None:
         """Return the registration of a subscription; None when there is none."""
+
+    async def list_email_uses(self, operator: str, address: str) -> Sequence[EmailUse]:
+        """Return the subscriptions whose stored e-mail address this is."""
 
     async def get_preference(self, operator: str, subscription: str) -> Preference:
         """Return the stored preference of a subscription; an empty one when there is none."""

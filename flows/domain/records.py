@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Literal
 
 from flows.domain.bill_delivery import BillMedia
+from flows.domain.email_registration import EmailState, Registration
 from flows.domain.ticket_records import Ticket, TicketChange
 
 ReceiptState = Literal["in_transit", "delivered", "failed", "unknown"]
@@ -120,6 +121,13 @@ class Preference:
     email: str = field(default="", repr=False)
     email_validated: bool = False
     address: str = field(default="", repr=False)
+    email_state: EmailState = ""
+    """What became of the mails to `email`; a newly chosen or validated address has none yet."""
+
+    @property
+    def is_email_usable(self) -> bool:
+        """Return whether the address is validated and mails to it do not bounce."""
+        return self.email_validated and self.email_state != "bounced"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,16 +142,6 @@ class Consent:
     channel: str
     proof: str
     """How the subscriber was authenticated: `line`, `code`..."""
-
-
-@dataclass(frozen=True, slots=True)
-class Registration:
-    """A line registered for e-mail bills, and the phone it was registered from."""
-
-    by: str = field(repr=False)  # phone used to register, E.164
-    line: str = field(repr=False)  # E.164
-    subscription: str
-    account: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

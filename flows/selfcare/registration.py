@@ -6,7 +6,8 @@ from datetime import timedelta
 
 from flows.domain.actions import ActionRequest, Outcome, define_action
 from flows.domain.bill_delivery import BillDestination
-from flows.domain.records import CodeRequest, Consent, Preference, Registration, Secret, Subscriber
+from flows.domain.email_registration import Registration
+from flows.domain.records import CodeRequest, Consent, Preference, Secret, Subscriber
 from flows.services.bill_media import CONSENT_PURPOSE
 from flows.services.email_validation import build_validation, key_suffix
 from menus.model.facts import Email, Fact, Facts, PhoneNumber, Rows, Text, TextRef
@@ -20,7 +21,7 @@ async def begin_registration(request: ActionRequest) -> Outcome:
     subscriber = request.require_subscriber()
     preference = await request.ports.ledger.get_preference(subscriber.operator, subscriber.id)
     wanted = BillDestination("email", preference.email)
-    is_done = preference.email_validated and wanted.is_met_by(
+    is_done = preference.is_email_usable and wanted.is_met_by(
         await request.ports.billing.get_media(subscriber.account)
     )
     addresses = tuple(dict.fromkeys(filter(None, (preference.email, subscriber.email))))
@@ -39,7 +40,7 @@ async def choose_address(request: ActionRequest) -> Outcome:
     """Use the address selected or entered on a page: at once when validated, else after validation (T8)."""
     subscriber, address = request.require_subscriber(), _address_fact(request)
     preference = await request.ports.ledger.get_preference(subscriber.operator, subscriber.id)
-    if not (preference.email_validated and preference.email == address):
+    if not (preference.is_email_usable and preference.email == address):
         return await _send_validation(request, (_new_registration(request, subscriber),), address)
     latest = await request.ports.ledger.latest_consent(subscriber.operator, subscriber.id, CONSENT_PURPOSE)
     await request.ports.billing.set_media(subscriber.account, BillDestination("email", address))
@@ -53,16 +54,21 @@ async def register_texted_address(request: ActionRequest) -> Outcome:
     lines = [
         each
         for each, preference in await _covered_lines(request)
-        if not preference.email_validated and preference.email != address
+        if not preference.is_email_usable and preference.email != address
     ]
     return await _send_validation(request, lines or [_new_registration(request, subscriber)], address)
 
 
 async def resend_validation(request: ActionRequest) -> Outcome:
-    """Send the validation e-mail again for each pending line with the first one's address (T8)."""
+    """Send the validation e-mail again for each pending line with the first one's address (T8).
+
+    A line whose mails bounce is pending, too: its mailbox may have room again.
+    """
     request.require_subscriber()
     pending = [
-        (each, chosen) for each, chosen in await _covered_lines(request) if _line_state(chosen) == "pending"
+        (each, chosen)
+        for each, chosen in await _covered_lines(request)
+        if chosen.email and not chosen.is_email_usable
     ]
     if not pending:
         return Outcome("none")
@@ -136,9 +142,14 @@ async def _covered_lines(request: ActionRequest) -> list[tuple[Registration, Pre
 
 
 def _line_state(preference: Preference) -> str:
-    """Return a line's state: `open` without an address, `pending` until it is validated, then `done`."""
+    """Return a line's state: `open` without an address, `pending` until it is validated, then `done`.
+
+    `bounced` or `delayed` when its last mail was.
+    """
     if not preference.email:
         return "open"
+    if preference.email_state in ("bounced", "delayed"):
+        return preference.email_state
     return "done" if preference.email_validated else "pending"
 
 

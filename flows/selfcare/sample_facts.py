@@ -22,7 +22,9 @@ BILL_ROW = (
     *(Text("TT-202812-0101"),) * 2,
 )
 USAGE_ROW = (Text("28/12"), TextRef("usage.data"), Count(99999), TextRef("usage.data_unit"))
-COVERED_ROW = (PhoneNumber("+40740000101"), TextRef("registration.pending"))
+COVERED_STATES = tuple(
+    TextRef(f"registration.{state}") for state in ("open", "pending", "done", "bounced", "delayed")
+)
 
 SAMPLE_FACTS: Mapping[str, tuple[Fact | Rows, ...]] = {
     **dict.fromkeys(("bill", "bill_number"), (Text("TT-202812-0101"),)),
@@ -76,8 +78,11 @@ SAMPLE_FACTS: Mapping[str, tuple[Fact | Rows, ...]] = {
     "format": (Text("Factur-X"),),
     "platform": (Text("PA-0042 Exemple"),),
     "covered": (PhoneNumber("+40740000101"),),
-    "covered_state": tuple(TextRef(f"registration.{state}") for state in ("open", "pending", "done")),
-    "covered_lines": (Rows(registration.COVERED_COLUMNS, (COVERED_ROW,) * 4),),
+    "covered_state": COVERED_STATES,
+    "covered_lines": tuple(
+        Rows(registration.COVERED_COLUMNS, ((PhoneNumber("+40740000101"), state),) * 4)
+        for state in COVERED_STATES
+    ),
     "emails": (Rows(("email",), ((Email("someone.with.a.long.name@mail.example.net"),),) * 2),),
     "challenge": (Text("4, 7, 2"),),
     "net": (WIDEST_AMOUNT,),

@@ -12,12 +12,14 @@ LINK_LIFETIME = timedelta(hours=72)
 
 
 def email_of(preference: Preference, subscriber: Subscriber) -> tuple[str, bool]:
-    """Return a subscriber's e-mail address and whether it is validated; empty when there is none.
+    """Return a subscriber's e-mail address and whether it may be used; empty when there is none.
 
-    The stored preference takes precedence over billing.
+    It may when it is validated and mails to it do not bounce. The stored preference takes precedence over
+    billing.
     """
-    chosen = preference if preference.email else subscriber
-    return chosen.email, chosen.email_validated
+    if preference.email:
+        return preference.email, preference.is_email_usable
+    return subscriber.email, subscriber.email_validated
 
 
 def build_validation(

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from flows.domain.call_coalescer import CallCoalescer
 from flows.domain.concurrency_limit import ConcurrencyLimit
-from flows.domain.failures import Failure, Misconfigured, OptedOut
+from flows.domain.failures import Failure, Misconfigured, Rejected
 from flows.domain.ports import Outbox
 from flows.domain.records import ClaimedMessage, DeferredStep, DeliveryOutcome, OutboundMessage
 from flows.domain.retry import outcome_after_failure, outcome_after_lost_lease
@@ -50,8 +50,8 @@ class OutboxWorker:
     run_deferred_step: Callable[[DeferredStep], Awaitable[None]] = field(repr=False)
     """Runs a deferred step."""
     now: Callable[[], datetime]
-    on_opt_out: Callable[[OutboundMessage, datetime], Awaitable[None]] = field(repr=False)
-    """Called when a provider reports that a recipient has opted out."""
+    on_refusal: Callable[[OutboundMessage, Rejected, datetime], Awaitable[None]] = field(repr=False)
+    """Called when a provider reports that a recipient cannot be reached, or has opted out."""
     on_outcome: Callable[[ClaimedMessage, DeliveryOutcome], None] = field(
         default=lambda parcel, settlement: None, repr=False
     )
@@ -281,14 +281,14 @@ class OutboxWorker:
     async def _record_failure(
         self, message: ClaimedMessage, failure: Failure, *, repeatable: bool = False
     ) -> None:
-        """Record a failed attempt by the retry policy, and an opt-out the provider reported."""
+        """Record a failed attempt by the retry policy, and what the provider reported of the recipient."""
         settlement = outcome_after_failure(message, failure, self.now(), repeatable=repeatable)
         if failure.should_log:
             extra = {"row": message.id, "operator": message.item.operator, "state": settlement.state}
             what = {"failure": type(failure).__name__, "reason": settlement.reason}
             log.warning("delivery.not_delivered", extra={**extra, **what})
-        if isinstance(failure, OptedOut):
-            await self.on_opt_out(notice_of(message), self.now())
+        if isinstance(failure, Rejected) and isinstance(message.item, OutboundMessage):
+            await self.on_refusal(message.item, failure, self.now())
         await self._record_outcome(message, settlement)
 
     async def _record_outcome(self, message: ClaimedMessage, outcome: DeliveryOutcome) -> None:

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 from aiohttp import web
 
+from flows.domain.email_registration import Registration
 from flows.domain.failures import NotFound
-from flows.domain.records import ChangeSet, MagicLink, Registration, Secret, Subscriber
+from flows.domain.records import ChangeSet, MagicLink, Secret, Subscriber
 from flows.selfcare import registration
 from gateway.pages import magic_links
 from gateway.pages.action_request import build_action_request

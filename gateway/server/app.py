@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from flows.domain.records import Secret
-from gateway.http import bss_events, client_address, webhooks
+from gateway.http import bounce_events, bss_events, client_address, webhooks
 from gateway.http import recorded_prompts as prompts
 from gateway.http.listening import serve_app
 from gateway.pages.routes import SubscriberPages
@@ -30,8 +30,11 @@ def public_app(container: Container) -> web.Application:
     """Build the application that providers and subscribers reach."""
     app = web.Application(client_max_size=64 * 1024)
     app.router.add_post(
+        bounce_events.BOUNCE_PATH, container.bounces.handle_bounce
+    )  # a provider has no such name
+    app.router.add_post(
         webhooks.WEBHOOK_PATH, container.webhooks.handle_webhook
-    )  # first: routes are tried in order
+    )  # early: routes are tried in order
     app.router.add_get(webhooks.WEBHOOK_PATH, container.webhooks.handle_webhook, allow_head=False)
     app.router.add_post(bss_events.EVENT_PATH, container.bill_events.handle_event)
     app.add_routes(_parameter_routes(container))

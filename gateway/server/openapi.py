@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from gateway.http import bss_events, recorded_prompts
+from gateway.http import bounce_events, bss_events, recorded_prompts
 from gateway.http.decoding import FORM_CONTENT_TYPE
 from gateway.http.guard import WebhookEndpoint, WebhookEndpoints
 from gateway.http.json_body import JSON_CONTENT_TYPE
@@ -21,6 +21,7 @@ def build_document(endpoints: WebhookEndpoints, operators: Collection[str]) -> s
     whose = _path_parameter("operator", enum=sorted(operators))
     paths = dict(_webhook_path(door) for door in endpoints.values())
     paths |= {bss_events.EVENT_PATH: {"post": _bill_event_operation(whose)}}
+    paths |= {bounce_events.BOUNCE_PATH: {"post": _bounce_operation(whose)}}
     paths |= {
         f"/{{operator}}/{name}": _page_operations(whose, name, fields) for name, fields in FORM_FIELDS.items()
     }
@@ -62,6 +63,21 @@ def _bill_event_operation(operator_parameter: JsonObject) -> JsonObject:
     codes = {"204": "done, or nothing to do", "503": "say it again later", **RATE_LIMIT_ERROR, **REQUEST_ERRORS}
     operation = _operation("tmf678/listener", [operator_parameter, _path_parameter("token"), event], codes)
     return operation | _request_body("application/json", schema)
+
+
+def _bounce_operation(operator_parameter: JsonObject) -> JsonObject:
+    names = ("message_id", "action", "status")
+    fields = {"type": "object", "required": list(names), "properties": dict.fromkeys(names, {"type": "string"})}
+    codes = {
+        "204": "recorded",
+        "415": "neither a mail nor JSON",
+        "503": "say it again later",
+        **RATE_LIMIT_ERROR,
+        **REQUEST_ERRORS,
+    }
+    operation = _operation("email/bounces", [operator_parameter, _path_parameter("token")], codes)
+    mail = {"message/rfc822": {"schema": {"type": "string"}}, JSON_CONTENT_TYPE: {"schema": fields}}
+    return operation | {"requestBody": {"required": True, "content": mail}}
 
 
 def _page_operations(operator_parameter: JsonObject, name: str, fields: Sequence[str]) -> JsonObject:

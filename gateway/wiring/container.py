@@ -8,6 +8,7 @@ from pathlib import Path
 
 from flows.domain.actions import Action, OperatorPorts
 from flows.domain.concurrency_limit import ConcurrencyLimit
+from flows.domain.failures import OptedOut, Rejected
 from flows.domain.ports import Counters, SessionStore
 from flows.domain.pseudonyms import Pseudonyms
 from flows.domain.records import DeferredStep, OutboundMessage, Secret
@@ -20,11 +21,13 @@ from flows.engine.menu_versions import MenuVersions
 from flows.engine.subscriber_cache import SubscriberCache
 from flows.services.bill_notices import BillAnnouncer
 from gateway.delivery.mail.bill_mailer import BillMailer, BillMailSender
+from gateway.delivery.mail.bounce_recorder import BounceRecorder
 from gateway.delivery.mail.bounce_report import BounceMailbox
 from gateway.delivery.maintenance import MaintenanceLoop
 from gateway.delivery.outbox_worker import OutboxWorker
 from gateway.delivery.recording_sender import RecordingSender
 from gateway.delivery.route import OutboundRoute
+from gateway.http.bounce_events import BounceHandler
 from gateway.http.bss_events import BillEventHandler
 from gateway.http.guard import Guard
 from gateway.http.webhooks import WebhookHandler
@@ -73,6 +76,7 @@ class Container:
     announcer_for: Callable[[str], BillAnnouncer] = field(repr=False)
     """Returns an operator's bill announcer, built on its current menu."""
     bill_events: BillEventHandler = field(repr=False)
+    bounces: BounceHandler = field(repr=False)
     bulk_outbox: SqlBulkOutbox = field(repr=False)
     write_behind: WriteBehind = field(repr=False)
     audit: SqlAuditChain = field(repr=False)
@@ -85,7 +89,7 @@ class Container:
     def maintenance(self) -> MaintenanceLoop:
         """Return the maintenance job that runs beside delivery: audit chaining, bounces, retention."""
         folders = {each.routes.bounces for each in self.settings.operators.values()} - {""}
-        mailboxes = [BounceMailbox(Path(each), self.outbox.record_receipt) for each in sorted(folders)]
+        mailboxes = [BounceMailbox(Path(each), self.bounces.recorder.record_bounce) for each in sorted(folders)]
         return MaintenanceLoop(self.database, self.audit, self.clock, mailboxes)
 
 
@@ -137,10 +141,17 @@ class _Core:
     def announcer_for(self, operator: str) -> BillAnnouncer:
         return BillAnnouncer(self.menu_versions.current_menu(operator), self.pseudonyms)
 
-    async def record_opt_out(self, notice: OutboundMessage, now: datetime) -> None:
-        """Record an opt-out which a provider reports for a recipient."""
-        ledger = self.operators[notice.operator].ledger
-        await ledger.set_opt_out(notice.operator, notice.to, out=True, now=now)
+    @property
+    def bounce_recorder(self) -> BounceRecorder:
+        return BounceRecorder(self.outbox, self.operators, self.menu_versions.current_menu)
+
+    async def record_refusal(self, notice: OutboundMessage, failure: Rejected, now: datetime) -> None:
+        """Record an opt-out a provider reports for a recipient, or an address a relay refuses."""
+        if isinstance(failure, OptedOut):
+            ledger = self.operators[notice.operator].ledger
+            await ledger.set_opt_out(notice.operator, notice.to, out=True, now=now)
+        elif notice.route == "email":
+            await self.bounce_recorder.record_refusal(notice, now)
 
     def run_deferred_step(self, step: DeferredStep) -> Awaitable[None]:
         ports, cache = self.operators[step.operator], self.subscriber_caches[step.operator]
@@ -214,6 +225,7 @@ async def _assemble(core: _Core, stack: AsyncExitStack) -> Container:
         passwords=core.passwords,
         announcer_for=core.announcer_for,
         bill_events=_build_bill_events(core, guard),
+        bounces=_build_bounces(core, guard),
         bulk_outbox=SqlBulkOutbox(core.database, core.secret),
         write_behind=core.write_behind,
         audit=SqlAuditChain(core.database, core.write_behind.audit_writer),
@@ -266,7 +278,7 @@ def _build_outbox_worker(
         routes,
         core.run_deferred_step,
         core.now,
-        core.record_opt_out,
+        core.record_refusal,
         metrics.record_delivery,
         core.bill_mailer.complete_mail,
     )
@@ -278,3 +290,11 @@ def _build_bill_events(core: _Core, guard: Guard) -> BillEventHandler:
     tokens = {name: str(section.bss.get("hub_token", "")) for name, section in sections}
     path_tokens = {name: (token.encode(),) for name, token in tokens.items() if token}
     return BillEventHandler(guard, core.operators, core.announcer_for, path_tokens, core.now)
+
+
+def _build_bounces(core: _Core, guard: Guard) -> BounceHandler:
+    """Build the endpoint of bounces; an operator without a bounces token accepts none."""
+    sections = core.settings.operators.items()
+    tokens = {name: section.routes.bounces_token.get_secret_value() for name, section in sections}
+    path_tokens = {name: (token.encode(),) for name, token in tokens.items() if token}
+    return BounceHandler(guard, core.bounce_recorder, path_tokens, core.now)

@@ -6,9 +6,10 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from flows.domain.records import ChangeSet, Registration
+from flows.domain.email_registration import EmailUse, Registration
+from flows.domain.records import ChangeSet
 from storage.sql.engine import Database
-from storage.sql.tables import registrations
+from storage.sql.tables import preferences, registrations
 
 _COLUMNS = ("by", "line", "subscription", "account")
 _INSERT_REGISTRATION = upsert(registrations)
@@ -24,6 +25,22 @@ SELECT_BY_PHONE = _SELECT_OF_OPERATOR.where(registrations.c.by == bindparam("pho
 )
 _SELECT_OF_SUBSCRIPTION = _SELECT_OF_OPERATOR.where(registrations.c.subscription == bindparam("subscription"))
 SELECT_BY_SUBSCRIPTION = _SELECT_OF_SUBSCRIPTION.order_by(registrations.c.at.desc()).limit(1)
+
+SELECT_EMAIL_USES = (
+    select(
+        *(preferences.c[name] for name in ("subscription", "language", "email_state")),
+        registrations.c.by,
+        registrations.c.line,
+    )
+    .outerjoin(
+        registrations,
+        (registrations.c.operator == preferences.c.operator)
+        & (registrations.c.subscription == preferences.c.subscription),
+    )
+    .where(preferences.c.operator == bindparam("operator"), preferences.c.email == bindparam("email"))
+    .order_by(preferences.c.subscription, registrations.c.at.desc())
+)
+"""Each subscription with an address, once for each phone its line was registered from, the latest first."""
 
 
 def save_registration(connection: Connection, change: ChangeSet, registration: Registration) -> None:
@@ -51,6 +68,18 @@ class RegistrationQueries:
             lambda connection: connection.execute(SELECT_BY_PHONE, parameters).all()
         )
         return [Registration(*row) for row in rows]
+
+    async def list_email_uses(self, operator: str, address: str) -> Sequence[EmailUse]:
+        """Return the subscriptions that chose this address, each with its latest registration, if any."""
+        parameters = {"operator": operator, "email": address}
+        rows = await self._database.read(
+            lambda connection: connection.execute(SELECT_EMAIL_USES, parameters).all()
+        )
+        first_rows = {row.subscription: row for row in reversed(rows)}
+        return [
+            EmailUse(row.subscription, row.language, row.email_state, row.by or "", row.line or "")
+            for row in first_rows.values()
+        ]
 
     async def find_registration(self, operator: str, subscription: str) -> Registration | None:
         """Return the latest registration of this subscription; None when there is none."""

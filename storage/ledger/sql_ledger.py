@@ -35,7 +35,7 @@ _TEXT_COLUMNS = ("language", "notify", "email", "address")
 def _preference_upsert() -> Any:
     """Return the upsert of preferences.
 
-    Fields that are not empty replace the stored ones; a new e-mail address brings its own validation.
+    Fields that are not empty replace the stored ones; a new e-mail address brings its own validation and state.
     """
     statement = upsert(preferences)
     new, old = statement.excluded, preferences.c
@@ -44,12 +44,14 @@ def _preference_upsert() -> Any:
     }
     has_email = or_(new.email != "", new.email_validated)
     merged["email_validated"] = case((has_email, new.email_validated), else_=old.email_validated)
+    has_news = or_(has_email, new.email_state != "")
+    merged["email_state"] = case((has_news, new.email_state), else_=old.email_state)
     merged["at"] = new.at
     return statement.on_conflict_do_update(index_elements=[old.operator, old.subscription], set_=merged)
 
 
 UPSERT_PREFERENCE = _preference_upsert()
-_PREFERENCE_COLUMNS = ("language", "notify", "email", "email_validated", "address")
+_PREFERENCE_COLUMNS = ("language", "notify", "email", "email_validated", "address", "email_state")
 """The columns of a Preference, in the order of its fields."""
 SELECT_PREFERENCE = select(*(preferences.c[name] for name in _PREFERENCE_COLUMNS)).where(
     preferences.c.operator == bindparam("operator"), preferences.c.subscription == bindparam("subscription")
@@ -95,6 +97,7 @@ def _preference_row(change: ChangeSet, preference: Preference) -> dict[str, Any]
         "email": preference.email,
         "email_validated": preference.email_validated,
         "address": preference.address,
+        "email_state": preference.email_state,
         "at": change.changed_at,
     }
 

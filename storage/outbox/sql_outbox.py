@@ -70,6 +70,9 @@ SELECT_BY_STATE = (
     .limit(bindparam("most", type_=_ROW.attempt.type))
 )
 SELECT_BY_ID = _SELECT_ROWS.where(_ROW.id == bindparam("id"))
+SELECT_BY_MESSAGE_ID = _SELECT_ROWS.join(receipts, receipts.c.row == _ROW.id).where(
+    receipts.c.provider == bindparam("provider"), receipts.c.message_id == bindparam("message_id")
+)
 REPLAY_ROW = (
     update(outbox)
     .where(
@@ -192,6 +195,14 @@ class SqlOutbox:
         """Return a row by id; None when there is none."""
         row = await self._database.read(
             lambda connection: connection.execute(SELECT_BY_ID, {"id": row_id}).first()
+        )
+        return None if row is None else OutboxRow(**row._mapping)
+
+    async def find_sent_row(self, provider: str, message_id: str) -> OutboxRow | None:
+        """Return the row a provider's message id belongs to; None when no such send was recorded."""
+        parameters = {"provider": provider, "message_id": message_id}
+        row = await self._database.read(
+            lambda connection: connection.execute(SELECT_BY_MESSAGE_ID, parameters).first()
         )
         return None if row is None else OutboxRow(**row._mapping)
 

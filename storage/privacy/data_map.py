@@ -63,7 +63,9 @@ TICKET_COLUMNS = ("reference", "kind", "bill", "line", "number", "detail", "stat
 CONSENT_COLUMNS = ("what", "given", "text", "language", "channel", "proof", "at")
 PERSONAL_DATA_TABLES: Sequence[PersonalDataTable] = (
     PersonalDataTable(
-        preferences, "subscription", ("language", "notify", "email", "email_validated", "address", "at")
+        preferences,
+        "subscription",
+        ("language", "notify", "email", "email_validated", "email_state", "address", "at"),
     ),
     PersonalDataTable(registrations, "subscription", ("by", "line", "account", "at")),
     PersonalDataTable(registrations, "by", ("line", "account", "at")),

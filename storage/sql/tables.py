@@ -38,6 +38,8 @@ preferences = Table(
     Column("email_validated", Boolean, nullable=False),
     Column("address", Text, nullable=False),
     Column("at", UtcTime, nullable=False),
+    Column("email_state", String(8), nullable=False, server_default=""),
+    Index(None, "operator", "email"),
 )
 
 consents = Table(

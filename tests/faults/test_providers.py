@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from flows.domain.circuit_breaker import CircuitBreaker
+from flows.domain.failures import OptedOut, Rejected
 from flows.domain.records import ChangeSet, DeferredStep, MessageClass, OutboundMessage, Receipt
 from gateway.delivery import route
 from gateway.delivery.outbox_worker import OutboxWorker
@@ -90,10 +91,11 @@ async def open_delivery(
     async def errand(errand: DeferredStep) -> None:
         post.deferred_keys.append(errand.key)
 
-    async def opted_out(notice: OutboundMessage, now: datetime) -> None:
+    async def record_refusal(notice: OutboundMessage, failure: Rejected, now: datetime) -> None:
+        assert isinstance(failure, OptedOut)
         await ledger.set_opt_out(notice.operator, notice.to, out=True, now=now)
 
-    delivery = OutboxWorker(outbox, {("orange-ro", "sms"): lane}, errand, clock, opted_out)
+    delivery = OutboxWorker(outbox, {("orange-ro", "sms"): lane}, errand, clock, record_refusal)
     post = DeliverySetup(delivery, ledger, outbox, clock, lane)
     try:
         yield post

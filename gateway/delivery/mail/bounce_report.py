@@ -1,6 +1,7 @@
 """Bounces: delivery status notifications (RFC 3464) read from a Maildir, as receipts for the outbox."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,6 +18,9 @@ from flows.domain.records import Receipt
 SMTP_PROVIDER = "smtp"
 MAX_BOUNCE_BYTES = 1024 * 1024
 MAX_BOUNCES_PER_ROUND = 100
+_STATUS_CODE = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}(?![0-9])")
+"""Enhanced status code (RFC 3463), which begins the Status of a report; a comment may follow."""
+_MESSAGE_ID = re.compile(r"<[\x21-\x3b\x3d\x3f-\x7e]{3,158}>")
 ACTIONS: Mapping[str, Literal["in_transit", "delivered", "failed"]] = MappingProxyType(
     {"failed": "failed", "delivered": "delivered", "delayed": "in_transit", "relayed": "in_transit"}
 )
@@ -36,11 +40,17 @@ def parse_bounce(content: bytes) -> Receipt | None:
     message_id = _original_message_id(parts)
     if fields is None or not message_id:
         return None
-    action, status = str(fields["Action"]).strip().lower(), str(fields["Status"]).split()[0]
-    state = ACTIONS.get(action)
-    if state is None:
+    return build_receipt(message_id, str(fields["Action"]), str(fields["Status"]))
+
+
+def build_receipt(message_id: str, action: str, status: str) -> Receipt | None:
+    """Return the receipt of a report's fields; None for an action or a status that RFC 3464 does not know."""
+    code, state = _STATUS_CODE.match(status.strip()), ACTIONS.get(action.strip().lower())
+    message_id = message_id.strip()
+    if code is None or state is None or not _MESSAGE_ID.fullmatch(message_id):
         return None
-    return Receipt(SMTP_PROVIDER, message_id, state, f"{action} {status}"[:64], f"bounced {status}"[:64])
+    word = "delayed" if state == "in_transit" else "bounced"
+    return Receipt(SMTP_PROVIDER, message_id, state, f"{action.strip().lower()} {code[0]}", f"{word} {code[0]}")
 
 
 def _original_message_id(parts: list[Message]) -> str:

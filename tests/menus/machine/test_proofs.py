@@ -7,7 +7,8 @@ from itertools import chain, combinations
 import pytest
 
 from flows.domain.actions import LineSwitch
-from flows.domain.records import ChangeSet, Registration
+from flows.domain.email_registration import Registration
+from flows.domain.records import ChangeSet
 from gateway.publishing import pack_compiler
 from menus.machine.menu import Menu
 from menus.machine.screen import Node

@@ -9,6 +9,7 @@ import pytest
 from redis.asyncio import from_url
 from sqlalchemy import Connection, text
 
+from flows.domain.email_registration import Registration
 from flows.domain.failures import Failure
 from flows.domain.records import (
     AuditEntry,
@@ -16,7 +17,6 @@ from flows.domain.records import (
     Consent,
     OutboundMessage,
     Preference,
-    Registration,
     Secret,
     Subscriber,
 )
