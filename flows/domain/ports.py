@@ -43,10 +43,7 @@ class Billing(Protocol):
         """Return the subscriber of a number (E.164); NotFound when there is none."""
 
     async def recheck_subscriber(self, msisdn: str) -> Subscriber:
-        """Return the same as billing knows it at this moment: never a cached answer, fresh or stale.
-
-        Asked only before a secret leaves for the line: its SIM or owner may have changed since.
-        """
+        """Return the same, never from a cache; asked before a secret leaves (SIM or owner may be new)."""
 
     async def list_bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
         """Return up to `limit` issued bills from `offset` on, newest first."""

@@ -67,7 +67,11 @@ def _bill_event_operation(operator_parameter: JsonObject) -> JsonObject:
 
 def _bounce_operation(operator_parameter: JsonObject) -> JsonObject:
     names = ("message_id", "action", "status")
-    fields = {"type": "object", "required": list(names), "properties": dict.fromkeys(names, {"type": "string"})}
+    fields = {
+        "type": "object",
+        "required": list(names),
+        "properties": {name: {"type": "string"} for name in names},
+    }
     codes = {
         "204": "recorded",
         "415": "neither a mail nor JSON",
