@@ -8,7 +8,7 @@ from pathlib import Path
 
 from flows.domain.actions import Action, OperatorPorts
 from flows.domain.concurrency_limit import ConcurrencyLimit
-from flows.domain.failures import OptedOut, Rejected
+from flows.domain.failures import OptedOut, Rejected, TooLarge
 from flows.domain.ports import Counters, SessionStore
 from flows.domain.pseudonyms import Pseudonyms
 from flows.domain.records import DeferredStep, OutboundMessage, Secret
@@ -150,7 +150,7 @@ class _Core:
         if isinstance(failure, OptedOut):
             ledger = self.operators[notice.operator].ledger
             await ledger.set_opt_out(notice.operator, notice.to, out=True, now=now)
-        elif notice.route == "email":
+        elif notice.route == "email" and not isinstance(failure, TooLarge):
             await self.bounce_recorder.record_refusal(notice, now)
 
     def run_deferred_step(self, step: DeferredStep) -> Awaitable[None]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession
 
-from flows.domain.failures import Rejected
+from flows.domain.failures import Rejected, TooLarge
 from flows.domain.records import DeliveryOutcome, OutboundMessage, Preference, Subscriber
 from flows.services.bill_notices import notice_routes
 from gateway.delivery.mail.bounce_report import build_receipt
@@ -135,6 +135,14 @@ async def test_what_the_relay_refuses_at_once_is_a_bounce_too(tunis: GatewaySand
     await tunis.container.outbox_worker.on_refusal(mail, Rejected("SMTP 550 5.1.1 at RCPT"), tunis.clock())
     assert [message.to for message in await tunis.messages.collect_new()] == [AMINE]
     assert await shown_state(tunis) == "adresse refusée"
+
+
+async def test_a_mail_that_is_too_large_says_nothing_of_the_address(tunis: GatewaySandbox) -> None:
+    tunis.clock.advance(timedelta(minutes=30))
+    await new_phone(tunis).send_text(AMINE, "85000", "RENVOI")
+    mail = await hand_over_mail(tunis, "<3@gw.example.net>")
+    await tunis.container.outbox_worker.on_refusal(mail, TooLarge(), tunis.clock())
+    assert await shown_state(tunis) == "à valider"
 
 
 async def test_the_maildir_marks_the_registration(tunis: GatewaySandbox, tmp_path: Path) -> None:
