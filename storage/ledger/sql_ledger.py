@@ -25,6 +25,7 @@ from storage.ledger.consent_decisions import ConsentDecisions
 from storage.ledger.registrations import RegistrationQueries, save_registration
 from storage.ledger.ticket_store import save_tickets, update_ticket
 from storage.outbox.enqueue import KEY_PURPOSE, enqueue_items
+from storage.outbox.erased_opt_outs import INSERT_OPT_OUT, ErasedOptOuts
 from storage.privacy.number_owner import NumberOwners
 from storage.sql.engine import Database
 from storage.sql.tables import consents, links, opt_outs, preferences
@@ -66,9 +67,6 @@ _LINK_IS_USABLE = (
 )
 SELECT_LINK = select(links).where(*_LINK_IS_USABLE)
 COUNT_LINK_USE = update(links).where(*_LINK_IS_USABLE).values(opens=links.c.opens - 1).returning(*links.c)
-INSERT_OPT_OUT = upsert(opt_outs).on_conflict_do_nothing(
-    index_elements=[opt_outs.c.operator, opt_outs.c.number]
-)
 DELETE_OPT_OUT = delete(opt_outs).where(
     opt_outs.c.operator == bindparam("operator"), opt_outs.c.number == bindparam("number")
 )
@@ -116,7 +114,7 @@ class SqlLedger(RegistrationQueries, ConsentDecisions):
         self._database = database
         self._audit_writer = AuditWriter(secret)
         self._write_behind = write_behind or WriteBehind(database, self._audit_writer)
-        self._number_owners = NumberOwners(secret)
+        self._number_owners, self._erased_opt_outs = NumberOwners(secret), ErasedOptOuts(secret)
         self._key = derive_key(secret, "links")
         self._cipher = AeadCipher(secret, KEY_PURPOSE)
 
@@ -188,12 +186,15 @@ class SqlLedger(RegistrationQueries, ConsentDecisions):
 
     async def set_opt_out(self, operator: str, number: str, *, out: bool, now: datetime) -> bool:
         """Record STOP (or START) from this number; False when nothing changed."""
-        recipient = {"operator": operator, "number": number}
-        statement, row = (INSERT_OPT_OUT, {**recipient, "at": now}) if out else (DELETE_OPT_OUT, recipient)
+        hashed = self._erased_opt_outs.hash_recipient(operator, number)
+        own, erased = ({"operator": operator, "number": each} for each in (number, hashed))
         entry = AuditEntry(operator, number, "messages.stop" if out else "messages.start", now, "sms")
 
         def job(connection: Connection) -> bool:
-            changed = bool(connection.execute(statement, row).rowcount)
+            if out:
+                changed = bool(connection.execute(INSERT_OPT_OUT, {**own, "at": now}).rowcount)
+            else:
+                changed = sum(connection.execute(DELETE_OPT_OUT, each).rowcount for each in (own, erased)) > 0
             self._audit_writer.append_entries(connection, (entry,) if changed else ())
             return changed
 
@@ -229,6 +230,7 @@ class SqlLedger(RegistrationQueries, ConsentDecisions):
         if change.ticket_change is not None:
             update_ticket(connection, change, change.ticket_change)
         self._audit_writer.append_entries(connection, change.audit_entries)
+        self._erased_opt_outs.restore(connection, change.operator, change.messages, change.changed_at)
         items: tuple[OutboundMessage | DeferredStep, ...] = (*change.messages, *events, *change.deferred_steps)
         enqueue_items(connection, self._cipher, items, change.changed_at)
         return change.outcome

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, select
 from flows.domain.records import OutboundMessage, Preference, Secret
 from storage.crypto import AeadCipher
 from storage.outbox.enqueue import INSERT_ROW, KEY_PURPOSE, PRIORITY, encrypt_message, message_row
+from storage.outbox.erased_opt_outs import ErasedOptOuts
 from storage.sql import bulk
 from storage.sql.bulk import in_array
 from storage.sql.engine import Database
@@ -52,7 +53,7 @@ class SqlBulkOutbox:
 
     def __init__(self, database: Database, secret: Secret) -> None:
         self._database = database
-        self._cipher = AeadCipher(secret, KEY_PURPOSE)
+        self._cipher, self._erased_opt_outs = AeadCipher(secret, KEY_PURPOSE), ErasedOptOuts(secret)
 
     async def load_preferences(self, operator: str, subscriptions: Sequence[str]) -> Mapping[str, Preference]:
         """Return the preferences of these subscriptions by id; those without any are left out."""
@@ -82,6 +83,7 @@ class SqlBulkOutbox:
         self, connection: Connection, operator: str, notices: Sequence[OutboundMessage], at: datetime
     ) -> int:
         bulk.force_index_scans(connection)
+        self._erased_opt_outs.restore(connection, operator, notices, at)
         parameters = {"operator": operator, "numbers": [notice.to for notice in notices]}
         opted_out = set(connection.execute(SELECT_OPTED_OUT, parameters).scalars())
         wanted = [notice for notice in notices if notice.to not in opted_out]

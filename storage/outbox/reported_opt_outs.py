@@ -3,20 +3,17 @@
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, select
-from sqlalchemy.dialects.postgresql import insert as upsert
 
 from flows.domain.records import AuditEntry
 from storage.audit.trail import AuditWriter
-from storage.sql.tables import opt_outs, outbox
+from storage.outbox.erased_opt_outs import INSERT_OPT_OUT
+from storage.sql.tables import outbox
 
 OPT_OUT_REASONS = frozenset({"userinblacklist", "21610"})
 """Reasons, in small letters, with which a provider says that the recipient wants no messages of this sender:
 Africa's Talking `UserInBlackList`, Twilio's error 21610 (unsubscribed recipient)."""
 
 SELECT_RECIPIENT = select(outbox.c.operator, outbox.c.to, outbox.c.route).where(outbox.c.id == bindparam("row"))
-INSERT_OPT_OUT = upsert(opt_outs).on_conflict_do_nothing(
-    index_elements=[opt_outs.c.operator, opt_outs.c.number]
-)
 
 
 def record_reported_opt_out(

@@ -35,7 +35,7 @@ class PersonalDataTable:
     table: Table
     key_column: KeyColumn
     exported_columns: tuple[str, ...]
-    on_erase: Literal["deleted", "kept"] = "deleted"
+    on_erase: Literal["deleted", "kept", "kept as a keyed hash"] = "deleted"
     """What happens to the rows when the subscriber asks for erasure."""
     drops_with_owner: bool = True
     """Whether the rows are deleted when the number gets a new owner."""
@@ -73,7 +73,7 @@ PERSONAL_DATA_TABLES: Sequence[PersonalDataTable] = (
     PersonalDataTable(tickets, "subscription", TICKET_COLUMNS, drops_with_owner=False),
     PersonalDataTable(passwords, "number", ("kind", "at")),
     PersonalDataTable(password_tries, "number", ("kind", "since", "wrong")),
-    PersonalDataTable(opt_outs, "number", ("at",)),
+    PersonalDataTable(opt_outs, "number", ("at",), "kept as a keyed hash"),
     PersonalDataTable(codes, "subject", ("purpose", "expires_at")),
     PersonalDataTable(code_tries, "subject", ("purpose", "since", "wrong")),
     PersonalDataTable(code_sends, "subject", ("times",)),

@@ -17,7 +17,7 @@ from storage.privacy.data_map import DataSubject, count_rows, delete_rows, expor
 from storage.privacy.number_owner import NumberOwners
 from storage.sql.consent_triggers import ERASED_PREFIX
 from storage.sql.engine import Database
-from storage.sql.tables import consents, outbox, preferences, tickets
+from storage.sql.tables import consents, opt_outs, outbox, preferences, tickets
 
 UNREADABLE = "unreadable"
 """Exported in place of a text that can no longer be decrypted."""
@@ -81,8 +81,17 @@ class SqlPrivacy:
                 delete_rows(connection, each, subject.operator, keys)
         if confirmed:
             connection.execute(delete(outbox).where(where), parameters)
+            self._hash_opt_out(connection, subject)
             self._pseudonymise_consents(connection, subject)
         return report
+
+    def _hash_opt_out(self, connection: Connection, subject: DataSubject) -> None:
+        """Replace the number of an opt-out by its keyed hash: who said STOP must stay unwritten to."""
+        own = (opt_outs.c.operator == subject.operator, opt_outs.c.number == subject.number)
+        since = connection.execute(select(opt_outs.c.at).where(*own)).scalar()
+        if since is not None:
+            connection.execute(delete(opt_outs).where(*own))
+            self._number_owners.erased_opt_outs.keep_hash(connection, subject.operator, subject.number, since)
 
     def _pseudonymise_consents(self, connection: Connection, subject: DataSubject) -> None:
         """Replace the subscription of the consents by a pseudonym; what was agreed and when is kept."""

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from flows.domain.records import AuditEntry, Secret, Subscriber
 from storage.audit.trail import AuditWriter
 from storage.crypto import derive_key, keyed_hash, subject_hash
+from storage.outbox.erased_opt_outs import ErasedOptOuts
 from storage.privacy.data_map import DataSubject, LineKeys, delete_rows, searchable_tables
 from storage.sql.tables import bindings, consents, outbox
 
@@ -48,7 +49,7 @@ class NumberOwners:
     def __init__(self, secret: Secret) -> None:
         self._key = derive_key(secret, "lines")
         self._codes_key = derive_key(secret, "codes")
-        self._audit_writer = AuditWriter(secret)
+        self._audit_writer, self.erased_opt_outs = AuditWriter(secret), ErasedOptOuts(secret)
 
     def line_hash(self, operator: str, number: str) -> bytes:
         """Return the keyed hash that replaces a number in `bindings`."""
@@ -83,7 +84,7 @@ class NumberOwners:
         who = data_subject.operator, data_subject.number
         return {
             "subscription": [data_subject.subscription] if data_subject.subscription else [],
-            "number": [data_subject.number],
+            "number": [data_subject.number, self.erased_opt_outs.hash_recipient(*who)],
             "by": [data_subject.number],
             "subject": [subject_hash(self._codes_key, *who)],
             "line": [self.line_hash(*who)],
