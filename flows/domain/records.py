@@ -261,6 +261,7 @@ class Receipt:
     raw: str  # the status as the provider wrote it, for operators to read
     reason: str = ""
     our_id: str = ""
+    is_our_fault: bool = False  # the reason is about our account or sender: an alert
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,7 @@ class WebhookHandler:
         if isinstance(event, ConversationEnded):
             await self._end_conversation(admission.endpoint, event)
         if isinstance(event, Receipt):
+            _alert_if_ours(admission.endpoint, event)
             await self.outbox.record_receipt(event, self.now())
             self.on_receipt(event)
         if isinstance(event, OptOut):
@@ -145,6 +146,12 @@ class WebhookHandler:
         if not isinstance(event, Inbound):
             return _ok_response(admission.endpoint, admission.endpoint.empty_answer)
         return _reply_response(admission, self.conversations.apology_reply(event.operator, event.channel))
+
+
+def _alert_if_ours(endpoint: WebhookEndpoint, receipt: Receipt) -> None:
+    """Log a report that blames our account or sender: as long as it holds, nothing arrives."""
+    if receipt.is_our_fault:
+        log.error("webhook.sender_refused", extra={"endpoint": endpoint.name, "reason": receipt.reason[:64]})
 
 
 def _error_response(error: BadRequest) -> web.Response:

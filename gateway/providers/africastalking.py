@@ -13,6 +13,7 @@ from flows.domain.failures import BadRequest
 from flows.domain.records import Receipt, ReceiptState
 from flows.engine.inbound import Inbound
 from gateway.providers._africastalking.bulk_sms import AfricasTalkingAccount, AfricasTalkingSms
+from gateway.providers._africastalking.status_codes import OUR_REASONS
 from gateway.providers._africastalking.voice_xml import write_voice
 from gateway.providers._shared.fields import require_field
 from gateway.providers._shared.numbers import read_caller
@@ -137,6 +138,7 @@ def read_report(webhook: Webhook, connection: Connection) -> ProviderEvent:
         state=REPORT_STATES.get(status.strip().casefold(), "unknown"),
         raw=status,
         reason=webhook.form.get("failureReason", ""),
+        is_our_fault=webhook.form.get("failureReason", "").strip() in OUR_REASONS,
     )
 
 

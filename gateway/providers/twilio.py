@@ -17,6 +17,7 @@ from flows.engine.inbound import Inbound
 from gateway.providers._shared.fields import require_field
 from gateway.providers._shared.numbers import read_caller, to_e164
 from gateway.providers._shared.xml import add_element, serialise_document
+from gateway.providers._twilio.error_codes import is_our_fault
 from gateway.providers._twilio.messages_api import TwilioAccount, TwilioSms
 from gateway.providers._twilio.signature import SigningKeys, is_genuine
 from gateway.providers._twilio.twiml import XML_CONTENT_TYPE, write_voice
@@ -153,6 +154,7 @@ def read_status(webhook: Webhook, connection: Connection) -> ProviderEvent:
         raw=status,
         reason=webhook.form.get("ErrorCode", ""),
         our_id=webhook.query.get("id", ""),
+        is_our_fault=is_our_fault(webhook.form.get("ErrorCode", "")),
     )
 
 

@@ -22,39 +22,19 @@ from flows.domain.concurrency_limit import ConcurrencyLimit
 from flows.domain.failures import (
     Misconfigured,
     NotNow,
-    OptedOut,
     OutcomeUnknown,
     Rejected,
     TryLater,
     Undelivered,
 )
 from flows.domain.records import OutboundMessage
+from gateway.providers._africastalking.status_codes import ACCEPTED_CODES, REFUSAL_CODES, STATUS_NAMES
 from gateway.providers._shared.numbers import is_e164, to_e164
 from gateway.providers._shared.retry_after import parse_retry_after
 from gateway.providers.contract import SentMessage
 
 CONNECT_SECONDS = 3.0
 MAX_ANSWER_BYTES = 64 * 1024
-
-ACCEPTED_CODES = frozenset({100, 101, 102})
-"""Recipient status codes Processed, Sent, Queued."""
-
-REFUSAL_CODES: Mapping[int, tuple[type[Undelivered], str]] = MappingProxyType(
-    {
-        401: (Misconfigured, "RiskHold"),
-        402: (Misconfigured, "InvalidSenderId"),
-        403: (Rejected, "InvalidPhoneNumber"),
-        404: (Rejected, "UnsupportedNumberType"),
-        405: (Misconfigured, "InsufficientBalance"),
-        406: (OptedOut, "UserInBlacklist"),
-        407: (Rejected, "CouldNotRoute"),
-        409: (NotNow, "DoNotDisturbRejection"),
-        500: (TryLater, "InternalServerError"),
-        501: (TryLater, "GatewayError"),
-        502: (Rejected, "RejectedByGateway"),
-    }
-)
-"""Failure by a recipient's `statusCode`; HTTP 201 says nothing about a recipient."""
 
 HTTP_STATUSES: Mapping[int, type[Undelivered]] = MappingProxyType(
     {400: Rejected, 401: Misconfigured, 402: Misconfigured, 403: Misconfigured, 409: NotNow, 429: TryLater}
@@ -276,5 +256,5 @@ def _recipient_outcome(item: Mapping[str, object]) -> SentMessage | Undelivered:
     if code in ACCEPTED_CODES:
         message_id = str(item.get("messageId") or "")
         return SentMessage("africastalking", "" if message_id == "None" else message_id)
-    kind, name = REFUSAL_CODES.get(code, (OutcomeUnknown, "unknown"))
-    return kind(f"status {code} {name}")
+    kind = REFUSAL_CODES.get(code, OutcomeUnknown)
+    return kind(f"status {code} {STATUS_NAMES.get(code, 'unknown')}")

@@ -67,3 +67,9 @@ ERROR_CODES: Mapping[int, type[Undelivered]] = MappingProxyType(
     | {21610: OptedOut, 30003: NotNow}
 )
 """Failure by code. `Misconfigured` pauses this provider, alerts, and asks the next one."""
+
+
+def is_our_fault(code: str) -> bool:
+    """Return whether a status callback's `ErrorCode` is about our account, sender or requests."""
+    number = code.strip()
+    return number.isascii() and number.isdecimal() and ERROR_CODES.get(int(number[:9])) is Misconfigured
