@@ -2,8 +2,10 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Literal, TypeVar
@@ -14,6 +16,7 @@ from sqlalchemy import Connection, bindparam, delete, select
 from sqlalchemy.dialects.postgresql import insert
 
 from flows.domain.concurrency_limit import ConcurrencyLimit
+from flows.domain.failures import Overloaded
 from flows.domain.records import Secret
 from storage.credentials.attempt_budgets import AttemptBudgets, AttemptLimit
 from storage.credentials.attempt_counter import MAX_WRONG_PER_DAY, AttemptCounter
@@ -27,8 +30,10 @@ MEMORY_KIB = 19 * 1024
 ROUNDS = 2
 MAX_MEMORY_KIB, MAX_ROUNDS = 64 * 1024, 10
 """Limits on the cost parameters of a stored hash; a hash above them is never verified (denial of service)."""
-MAX_CHECKS = 32
-"""Checks that may run or wait at once, about 25 ms each; the next raises Overloaded (load shedding)."""
+MAX_CHECKS = 64
+"""Checks for lines' own handsets that may run or wait at once, about 25 ms each; the next is shed."""
+MAX_CHECKS_OF_OTHERS, MAX_CHECKS_PER_TARGET = 16, 4
+"""Checks that anybody else asks for, in all and at one line: strangers' tries never shed an owner's."""
 
 OTHERS_SUFFIX = "/others"
 """Suffix of the kind under which tries from anywhere but the line's own handset are counted."""
@@ -76,7 +81,8 @@ def _is_affordable(stored: str) -> bool:
 class SqlPasswords:
     """Implements the `Passwords` port.
 
-    `workers` threads hash (default: all cores but one); at most `max_checks` checks run or wait.
+    `workers` threads hash (default: all cores but one); at most `max_checks` checks for lines' own handsets
+    run or wait, and MAX_CHECKS_OF_OTHERS for everybody else.
     `hasher` sets the cost of new hashes; a stored hash carries its own cost parameters.
     """
 
@@ -95,7 +101,10 @@ class SqlPasswords:
         self._dummy_hash = _dummy_hash(hasher)
         self._pool = ThreadPoolExecutor(workers or max(1, (os.cpu_count() or 1) - 1), "argon2")
         self.check_limit = ConcurrencyLimit(max_checks)
-        """Checks that run, or wait for a thread of the pool."""
+        """Checks for own handsets that run, or wait for a thread of the pool."""
+        self.others_limit = ConcurrencyLimit(min(max_checks, MAX_CHECKS_OF_OTHERS))
+        """Checks that anybody else asked for."""
+        self._checks_by_target: Counter[tuple[str, str]] = Counter()
 
     async def verify_password(
         self, operator: str, number: str, secret: Secret, kind: str, now: datetime, source: str = ""
@@ -108,7 +117,7 @@ class SqlPasswords:
         """
         key = {"operator": operator, "number": number, "kind": kind}
         tries = {**key, "kind": kind + (OTHERS_SUFFIX if source else "")}
-        async with self.check_limit:
+        async with self._admit_check(operator, number, source):
             stored = await self._database.write(
                 lambda connection: self._count_attempt(connection, key, tries, now, source)
             )
@@ -120,6 +129,25 @@ class SqlPasswords:
             return "wrong"
         await self._database.write(lambda connection: self._take_back(connection, operator, tries, now, source))
         return "ok"
+
+    @asynccontextmanager
+    async def _admit_check(self, operator: str, number: str, source: str) -> AsyncIterator[None]:
+        """Hold a place for a check; Overloaded when there is none for who asks, or at this line."""
+        if not source:
+            async with self.check_limit:
+                yield
+            return
+        target = operator, number
+        if self._checks_by_target[target] >= MAX_CHECKS_PER_TARGET:
+            raise Overloaded
+        self._checks_by_target[target] += 1
+        try:
+            async with self.others_limit:
+                yield
+        finally:
+            self._checks_by_target[target] -= 1
+            if not self._checks_by_target[target]:
+                del self._checks_by_target[target]
 
     def _count_attempt(
         self, connection: Connection, key: dict[str, Any], tries: dict[str, Any], now: datetime, source: str

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from flows.domain.ports import OpenedSession, SessionKey
 from storage.sessions.leaky_bucket import TurnRateLimit, TurnRateLimiter
 
 _ResumePoints = TLRUCache[tuple[str, str], tuple[float, bytes]]
+log = logging.getLogger("dialtree.sessions")
 _BUSY_RESULT = OpenedSession("busy")
 _LIMITED_RESULT = OpenedSession("limited")
 
@@ -29,6 +31,8 @@ class _SessionRecord:
     hop: str | None = None
     session: bytes | None = None
     reply: bytes | None = None
+    is_established: bool = False
+    """Whether the conversation is under way: answered more than once and not ended."""
     release_event: asyncio.Event | None = None
     """Set when the lease is released; created by the first concurrent request that waits."""
 
@@ -51,7 +55,7 @@ class MemorySessions:
     else the store's) after its last turn.
     A lease expires after `lease_seconds`; a concurrent request waits `wait_seconds` for it.
     Resume points expire by `resume_now`, which is `now` unless a sandbox moves its time by hand.
-    At `max_entries` sessions a new one raises Overloaded; existing ones continue.
+    At `max_entries` sessions a new one takes the place of the one unused for longest (`_make_room`).
     """
 
     def __init__(
@@ -72,8 +76,8 @@ class MemorySessions:
         self._max_entries = max_entries
         self._lease_numbers = count(1)
         self._records: dict[tuple[str, str], _SessionRecord] = {}
-        # By TTL, least recently used first, which is the order of expiry among records of one TTL.
-        self._by_ttl: dict[float, OrderedDict[tuple[str, str], None]] = {}
+        # By TTL and whether answered more than once, least recently used first: each in the order of expiry.
+        self._by_use: dict[tuple[float, bool], OrderedDict[tuple[str, str], None]] = {}
         self._resume_points: _ResumePoints = TLRUCache(max_entries, _resume_point_expiry, resume_now or now)
 
     def __len__(self) -> int:
@@ -89,7 +93,7 @@ class MemorySessions:
         )
 
     async def open(self, key: SessionKey, request_id: str) -> OpenedSession:
-        """Implement `Sessions.open`: load, lease, replay check and rate limit; Overloaded when full."""
+        """Implement `Sessions.open`: load, lease, replay check, rate limit; Overloaded when all are in use."""
         opened = self._try_open(key, request_id)
         if opened is _BUSY_RESULT:
             opened = await self._wait_for_lease(key, request_id)
@@ -156,11 +160,12 @@ class MemorySessions:
         reply: bytes,
         resume_point: bytes | None = None,
     ) -> None:
-        """Store a turn that was opened in another store, replacing what is here; Overloaded when full."""
+        """Store a turn opened in another store, replacing what is here; Overloaded when all are in use."""
         name, now = (key.subscriber_hash, key.session_hash), self._now()
         entry = self._live_record(name, now) or self._add_record(key, now)
         entry.version = version
         self._store_turn(entry, request_id, session, reply)
+        self._touch(name, entry, now)
         self._store_resume_point(key, resume_point)
         entry.release_lease()
 
@@ -229,22 +234,43 @@ class MemorySessions:
         name = (key.subscriber_hash, key.session_hash)
         self._evict_expired(now)
         if len(self._records) >= self._max_entries:
-            raise Overloaded("memory sessions: the limit of this process is reached")
+            self._make_room(now)
         entry = self._records[name] = _SessionRecord(key.ttl_seconds or self._ttl_seconds)
         self._touch(name, entry, now)
         return entry
 
+    def _make_room(self, now: float) -> None:
+        """Evict the session unused for longest: of those answered once first, so that a flood of new ones
+        costs no conversation under way. Overloaded when a turn is under way in all of them.
+        """
+        oldest = [
+            (next(iter(order)), is_established) for (_, is_established), order in self._by_use.items() if order
+        ]
+        idle = [
+            (is_established, record.expires_at - record.ttl_seconds, name)
+            for name, is_established in oldest
+            if (record := self._records[name]).lease_expires_at <= now
+        ]
+        if not idle:
+            raise Overloaded("memory sessions: the limit of this process is reached, and all are in use")
+        log.warning("sessions.session_lost")
+        self._drop(min(idle)[2])
+
     def _touch(self, name: tuple[str, str], record: _SessionRecord, now: float) -> None:
         """Give the record its whole time to live again."""
         record.expires_at = now + record.ttl_seconds
-        order = self._by_ttl.setdefault(record.ttl_seconds, OrderedDict())
+        is_established = record.version > 1 and record.session is not None
+        if is_established != record.is_established:
+            self._by_use[record.ttl_seconds, record.is_established].pop(name, None)
+            record.is_established = is_established
+        order = self._by_use.setdefault((record.ttl_seconds, is_established), OrderedDict())
         order[name] = None
         order.move_to_end(name)
 
     def _remove(self, name: tuple[str, str]) -> _SessionRecord | None:
         record = self._records.pop(name, None)
         if record is not None:
-            self._by_ttl[record.ttl_seconds].pop(name, None)
+            self._by_use[record.ttl_seconds, record.is_established].pop(name, None)
         return record
 
     def _drop(self, name: tuple[str, str]) -> None:
@@ -255,7 +281,7 @@ class MemorySessions:
 
     def _evict_expired(self, now: float) -> None:
         """Evict at most two expired sessions of each TTL per new one: a bounded cost, and none pile up."""
-        for order in self._by_ttl.values():
+        for order in self._by_use.values():
             for name in list(islice(order, 2)):
                 if self._records[name].expires_at <= now:
                     self._drop(name)

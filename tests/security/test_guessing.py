@@ -1,14 +1,21 @@
 """Guessing and locking out (T10, T11): strangers' tries and requests never use up the owner's own."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from flows.domain.failures import Overloaded
 from flows.domain.records import CodeRequest, Secret
 from storage.credentials.attempt_budgets import AttemptLimit
 from storage.credentials.one_time_codes import SqlOneTimeCodes
-from storage.credentials.passwords import PIN_OPERATOR_LIMIT, PIN_SOURCE_LIMIT, SqlPasswords
+from storage.credentials.passwords import (
+    MAX_CHECKS_PER_TARGET,
+    PIN_OPERATOR_LIMIT,
+    PIN_SOURCE_LIMIT,
+    SqlPasswords,
+)
 from storage.sql.engine import Database
 from tests.support.databases import CHEAP_HASHER, SECRET
 from tests.support.databases import database as database
@@ -120,3 +127,20 @@ async def test_T10_spraying_from_many_phones_is_stopped_with_one_alarm(
 
 async def test_right_pins_from_another_phone_use_up_nothing(pins: SqlPasswords) -> None:
     assert {await try_pin(pins, "2847", STRANGER) for _ in range(PIN_SOURCE_LIMIT.max_wrong * 2)} == {"ok"}
+
+
+async def test_T11_strangers_checks_never_shed_the_owners(pins: SqlPasswords) -> None:
+    phones = [f"+4074099{number:04}" for number in range(60)]
+    tries = [asyncio.create_task(try_pin(pins, "0000", phone)) for phone in phones]
+    await asyncio.sleep(0)
+    owners = [await try_pin(pins, "2847") for _ in range(3)]
+    told = await asyncio.gather(*tries, return_exceptions=True)
+    assert owners == ["ok", "ok", "ok"]
+    assert sum(isinstance(each, Overloaded) for each in told) == len(phones) - MAX_CHECKS_PER_TARGET
+
+
+async def test_T11_tries_at_one_line_leave_room_for_those_at_others(pins: SqlPasswords) -> None:
+    tries = [asyncio.create_task(try_pin(pins, "0000", f"phone {number}")) for number in range(60)]
+    await asyncio.sleep(0)
+    assert await try_pin(pins, "0000", "another phone", STRANGER) == "wrong"
+    await asyncio.gather(*tries, return_exceptions=True)

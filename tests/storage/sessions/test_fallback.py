@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from flows.domain.failures import Down, Overloaded, Slow, Unavailable
+from flows.domain.failures import Down, Slow, Unavailable
 from flows.domain.ports import OpenedSession, SessionKey
 from storage.sessions.fallback import FallbackSessions
 from storage.sessions.memory_store import MemorySessions
@@ -153,20 +153,17 @@ async def test_released_in_memory_it_may_be_tried_again(
     assert (await both.open(key, "1")).status == "new"
 
 
-async def test_a_full_memory_sheds_new_sessions_and_keeps_those_alive(
-    both: FallbackSessions, failing_sessions: FailingSessions, clock: ManualSeconds
+async def test_a_full_memory_makes_room_for_who_calls_now(
+    both: FallbackSessions, failing_sessions: FailingSessions
 ) -> None:
     one, two, three = (SessionKey(name, "a") for name in ("one", "two", "three"))
     owed = await both.open(three, "1")
     failing_sessions.failure = Down()
     await take_turn(both, one, "1")
     await take_turn(both, two, "1")
-    assert await both.save(three, owed, "1", b"lost", b"but answered")
-    with pytest.raises(Overloaded):
-        await both.open(three, "2")
-    await take_turn(both, one, "2")
-    clock.seconds += 181
-    await take_turn(both, three, "2")
+    assert await both.save(three, owed, "1", b"kept", b"and answered")
+    assert (await both.open(three, "2")).session == b"kept"
+    assert (await both.open(one, "2")).status == "new"
 
 
 @pytest.fixture
