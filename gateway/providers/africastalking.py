@@ -25,6 +25,7 @@ from gateway.providers.contract import (
     ProviderEvent,
     RawRequest,
     Sender,
+    TransferFailed,
     Webhook,
     WebhookRoute,
 )
@@ -47,6 +48,12 @@ REPORT_STATES: Mapping[str, ReceiptState] = MappingProxyType(
     }
 )
 """Delivery state by a delivery report's status; any other is `unknown`. The vendor's letter case varies."""
+
+
+REPEAT_KEY = "#"
+"""The finish key of our GetDigits, which alone asks to hear the screen again."""
+NO_DURATION = ("", "0", "None")
+"""Values of `dialDurationInSeconds` when a transferred call was not answered."""
 
 
 class Settings(BaseModel):
@@ -154,6 +161,9 @@ def read_voice(webhook: Webhook, connection: Connection) -> ProviderEvent:
     """Read a step of a call; `callerNumber` is the subscriber in both directions."""
     if require_field(webhook.form, "isActive") == "0":
         return _conversation_ended(webhook, connection, "callerNumber", "voice")
+    if "transferred" in webhook.query:
+        is_answered = webhook.form.get("dialDurationInSeconds", "") not in NO_DURATION
+        return None if is_answered else TransferFailed(webhook.query["transferred"])
     return Inbound(
         provider=NAME,
         channel="voice",
@@ -182,11 +192,12 @@ def acknowledge(reply: Reply | None, connection: Connection) -> ProviderAnswer:
 def _pressed_keys(webhook: Webhook) -> str | None:
     """Return the keys; None when none came in time, empty when the call has just begun.
 
-    Only our own action URLs carry `hop`, and `noinput` marks the redirect of a silent caller.
+    Only our own action URLs carry `hop`, and `noinput` marks the redirect of a silent caller, who gets no
+    callback: one without keys says that the finish key was pressed alone, to hear the screen again.
     """
     if "noinput" in webhook.query:
         return None
-    return webhook.form.get("dtmfDigits", "") or (None if webhook.query.get("hop") else "")
+    return webhook.form.get("dtmfDigits", "") or (REPEAT_KEY if webhook.query.get("hop") else "")
 
 
 def _conversation_ended(

@@ -7,6 +7,7 @@ GET in its console; the signed URL then holds the fields.
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Annotated
 from xml.etree.ElementTree import Element
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -85,6 +86,11 @@ class Settings(BaseModel):
     """The auth token before, still accepted on requests while it is being changed."""
     shared_keys: Mapping[str, SecretStr] = Field(default_factory=dict)
     """Twilio's shared keys by id; once set, requests must be signed by one of them with HMAC-SHA256."""
+    more_fields: tuple[Annotated[str, Field(pattern="^[A-Z][A-Za-z0-9]+$")], ...] = ()
+    """Fields Twilio has added since this release that sort right behind a subscriber's text.
+
+    Without a name here such requests are refused, as the field could be split off that text.
+    """
     sender: str = Field(min_length=1)
     """The number or name messages come from, or a messaging service `MG...`."""
     api_url: str = Field(default="", pattern=r"^(https?://\S+)?$")
@@ -99,6 +105,7 @@ class Settings(BaseModel):
         return SigningKeys(
             auth_tokens=tuple(token.get_secret_value() for token in tokens if token),
             shared_keys={name: key.get_secret_value() for name, key in self.shared_keys.items()},
+            more_fields=frozenset(self.more_fields),
         )
 
 

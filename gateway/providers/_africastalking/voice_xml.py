@@ -20,6 +20,8 @@ def write_voice(reply: Reply | None, connection: Connection) -> ProviderAnswer:
         if reply.transfer_to:
             limit = {"maxDuration": str(reply.transfer_limit_seconds)} if reply.transfer_limit_seconds else {}
             add_element(root, "Dial", attributes={"phoneNumbers": reply.transfer_to} | limit)
+            # what follows a Dial runs only when nobody took the call
+            add_element(root, "Redirect", f"{connection.hooks_url}/voice?transferred={reply.language}")
     return ProviderAnswer(serialise_document(root), XML_CONTENT_TYPE)
 
 

@@ -41,7 +41,7 @@ KNOWN_NEXT_FIELDS = frozenset(
         "Direction ErrorCode EventType FinishedOnKey ForwardedFrom From FromCity FromCountry",
         "FromState FromZip Latitude Longitude MediaContentType0 MediaUrl0 MessageSid MessageStatus",
         "MessagingServiceSid Stability StirPassportToken StirVerstat To ToCity ToCountry ToState",
-        "ToZip UnstableSpeechResult",
+        "ToZip UnstableSpeechResult Carrier ContentSid DateCreated DateSent DateUpdated Forwarded",
     )
     for name in line.split()
 )
@@ -60,6 +60,8 @@ class SigningKeys:
     """Auth tokens, for HMAC-SHA1; two while one is being changed."""
     shared_keys: Mapping[str, str] = field(repr=False)
     """Shared keys by id, for HMAC-SHA256, whatever algorithm the request claims."""
+    more_fields: frozenset[str] = frozenset()
+    """Names of further fields that may follow a subscriber's text in signing order."""
 
 
 def is_genuine(raw: RawRequest, form: Mapping[str, str], public_url: str, keys: SigningKeys) -> bool:
@@ -81,7 +83,7 @@ def _signature_matches(raw: RawRequest, form: Mapping[str, str], public_url: str
         not _MAC_PATTERN.fullmatch(signature)
         or fields is None
         or not _same_fields(fields, form)
-        or _may_be_split(fields)
+        or _may_be_split(fields, KNOWN_NEXT_FIELDS | keys.more_fields)
     ):
         return False
     tail = raw.target + "".join(name + value for name, value in fields)
@@ -101,7 +103,7 @@ def _same_fields(fields: list[tuple[str, str]], form: Mapping[str, str]) -> bool
     return form.keys() == dict(fields).keys() and form.items() <= set(fields)
 
 
-def _may_be_split(fields: list[tuple[str, str]]) -> bool:
+def _may_be_split(fields: list[tuple[str, str]], known: frozenset[str]) -> bool:
     """Return whether the end of a subscriber's text may have been split off as a field of its own.
 
     Such a request has the same signature. Only the field next in signing order can have been split off, so only
@@ -109,7 +111,7 @@ def _may_be_split(fields: list[tuple[str, str]]) -> bool:
     """
     names = [name for name, _ in fields]
     following = {after for name, after in pairwise(names) if name in FREE_TEXT_FIELDS}
-    return any(after not in KNOWN_NEXT_FIELDS for after in following)
+    return any(after not in known for after in following)
 
 
 def _single_header(raw: RawRequest, name: str) -> str:

@@ -244,3 +244,11 @@ def test_the_provider_checks_with_its_settings() -> None:
 
 def test_the_json_hash_is_of_the_raw_bytes() -> None:
     assert hashlib.sha256(JSON).hexdigest() == JSON_HASH
+
+
+@pytest.mark.parametrize(("field", "accepted"), [("DateSent", True), ("Cadence", True), ("Cadences", False)])
+def test_a_new_field_behind_a_text_is_accepted_where_it_is_named(field: str, *, accepted: bool) -> None:
+    settings = twilio_settings(auth_token=TOKEN, more_fields=["Cadence"])
+    request = sign_body(f"Body=FACT&{field}=x&From=%2B40700000101&MessageSid=SM1".encode())
+    connection = Connection("orange-ro", settings, HOST, f"{HOST}/hooks/orange-ro/twilio", {}, {})
+    assert twilio.authentic(request, decode_form(request.body), connection) is accepted
