@@ -9,10 +9,21 @@ from typing import NamedTuple
 from bench import load, servers
 
 WEBHOOK_PATH = "/hooks/orange-ro/africastalking/demo/ussd"
-MENU_ANSWERS = ["", "1", "1", "3", "0"]
-"""*100#, Buget, Factura, factura electronica, back: menus only, no billing."""
-BILL_ANSWERS = ["", "1", "1", "1", "0"]
-"""*100#, Buget, Factura, ultima factura, back: three reads of SQLite in five steps."""
+MENU_STEPS: Sequence[load.Step] = (
+    ("", "Bine ati venit"),
+    ("1", "1 Factura"),
+    ("1", "1 Ultima factura"),
+    ("3", "1 Da"),
+    ("00", "Bine ati venit"),
+    ("0", "END "),
+)
+"""*100#, Buget, Factura, factura electronica, home, exit: menus only, no billing."""
+BILL_STEPS: Sequence[load.Step] = (*MENU_STEPS[:3], ("1", "79,90 lei"), *MENU_STEPS[4:])
+"""*100#, Buget, Factura, ultima factura, home, exit: three reads of SQLite in six steps."""
+BARE_STEPS: Sequence[load.Step] = tuple((answer, "Bine ati venit") for answer, _ in MENU_STEPS)
+"""The same requests at the bare server, whose reply is constant."""
+WARM_UP_SECONDS = 0.5
+"""Load before the first round, which is not counted: connections, caches and byte code are there then."""
 KNOWN_CALLERS = 50
 """Callers who return within the minute their name and language are cached."""
 
@@ -31,18 +42,38 @@ class RoundFigures(NamedTuple):
 
 
 def measure_load(
-    args: argparse.Namespace, told: Sequence[servers.ProcessAndPort], answers: list[str], callers: int
+    args: argparse.Namespace, told: Sequence[servers.ProcessAndPort], steps: Sequence[load.Step], callers: int
 ) -> RoundFigures:
-    """Load servers that share a port over `connections` for `seconds`; a status other than 200 ends it."""
+    """Load servers that share a port over `connections` for `seconds`.
+
+    SystemExit when an answer is no 200, or not the screen it must be.
+    """
     before = _total_cpu_seconds(told)
-    journey = load.ussd_journey(WEBHOOK_PATH, answers, callers)
+    journey = load.ussd_journey(WEBHOOK_PATH, steps, callers)
     tally = asyncio.run(load.run_load(told[0][1], journey, session_numbers, args.connections, args.seconds))
-    if tally.error_count:
-        raise SystemExit(f"{tally.error_count} of {tally.answer_count} answers were no 200")
+    require_right_answers(tally)
     spent = _total_cpu_seconds(told) - before
     return RoundFigures(
         spent / tally.answer_count * 1e6, tally.p99_milliseconds(), tally.answer_count / args.seconds
     )
+
+
+def warm_up(args: argparse.Namespace, told: servers.ProcessAndPort, steps: Sequence[load.Step]) -> None:
+    """Load a server for a moment, uncounted."""
+    measure_load(
+        argparse.Namespace(connections=args.connections, seconds=WARM_UP_SECONDS), [told], steps, KNOWN_CALLERS
+    )
+
+
+def require_right_answers(tally: load.LoadResult) -> None:
+    """Raise SystemExit when an answer was no 200, or not the screen it must be."""
+    if tally.error_count:
+        raise SystemExit(f"{tally.error_count} of {tally.answer_count} answers were no 200")
+    if tally.wrong_count:
+        raise SystemExit(
+            f"{tally.wrong_count} of {tally.answer_count} answers were not the screen they must be:"
+            f" {tally.first_wrong!r}"
+        )
 
 
 def _total_cpu_seconds(told: Sequence[servers.ProcessAndPort]) -> float:

@@ -1,6 +1,7 @@
 """Servers under measurement, each in a process of its own on one core."""
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -113,6 +114,28 @@ def start_server(which: str, core: int, redis_url: str = "", port: int = 0) -> I
         finally:
             child.kill()
             child.communicate()
+        require_clean_log(Path(folder) / "log")
+
+
+def require_clean_log(path: Path) -> None:
+    """Raise SystemExit when a server logged a warning or an error.
+
+    Sessions that fell back to memory say so there, and so does everything a subscriber would not be served by.
+    """
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    bad = [line for line in lines if not _is_harmless(line)]
+    if bad:
+        raise SystemExit(
+            f"the server logged {len(bad)} lines that must not be there, the first: {bad[0][:300]}"
+        )
+
+
+def _is_harmless(line: str) -> bool:
+    """Return whether a line is a JSON record below a warning; anything else is a traceback or worse."""
+    try:
+        return str(json.loads(line)["level"]).lower() in ("debug", "info")
+    except (ValueError, KeyError, TypeError):
+        return not line.strip()
 
 
 def cpu_seconds(pid: int) -> float:

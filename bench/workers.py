@@ -10,7 +10,7 @@ import os
 from statistics import median
 
 from bench import servers
-from bench.measure import KNOWN_CALLERS, MENU_ANSWERS, RoundFigures, measure_load
+from bench.measure import KNOWN_CALLERS, MENU_STEPS, RoundFigures, measure_load
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def main() -> None:
         with servers.start_server("ours", 1, args.redis, first[1]) as second:
             rows = [
                 [
-                    measure_load(args, workers, MENU_ANSWERS, KNOWN_CALLERS)
+                    measure_load(args, workers, MENU_STEPS, KNOWN_CALLERS)
                     for workers in ([alone], [first, second])
                 ]
                 for _ in range(args.rounds)

@@ -17,6 +17,9 @@ class Pseudonyms:
     seed: "blake2b" = field(init=False, repr=False)
     """Keyed hash state, copied for each hash: keying costs more than hashing."""
 
+    resume_hashes: dict[str, str] = field(default_factory=dict, repr=False)
+    """The hash of each channel, made once."""
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "seed", blake2b(key=self.secret, digest_size=12))
 
@@ -37,7 +40,9 @@ class Pseudonyms:
 
     def resume_hash(self, channel: str) -> str:
         """Return the hash under which a subscriber's dropped session of a channel is found again."""
-        return self.keyed_hash("resume", channel)
+        if channel not in self.resume_hashes:
+            self.resume_hashes[channel] = self.keyed_hash("resume", channel)
+        return self.resume_hashes[channel]
 
     def owner_hash(self, subscriber: Subscriber) -> str:
         """Return the hash that identifies a number's owner: subscription id and its first day."""

@@ -1,0 +1,67 @@
+"""The benchmark cannot lie: a wrong screen, an error in a log and a fallback end it."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from bench import load
+from bench.__main__ import summarise_rounds
+from bench.measure import KNOWN_CALLERS, MENU_STEPS, WEBHOOK_PATH, RoundFigures, require_right_answers
+from bench.servers import require_clean_log
+from gateway.http.listening import serve_app
+
+
+async def walk(text: str, status: int = 200) -> load.LoadResult:
+    """Walk one journey at a server that answers every request alike."""
+
+    async def handle(request: web.Request) -> web.Response:
+        await request.post()
+        return web.Response(text=text, status=status)
+
+    application = web.Application()
+    application.router.add_post("/{tail:.+}", handle)
+    async with serve_app(application, "127.0.0.1", 0) as port:
+        journey = load.ussd_journey(WEBHOOK_PATH, MENU_STEPS, KNOWN_CALLERS)
+        return await load.run_journeys(port, journey, itertools.islice(itertools.count(), 1), 1)
+
+
+async def test_an_apology_to_everybody_is_no_result() -> None:
+    with pytest.raises(SystemExit, match="6 of 6 answers were not the screen they must be: 'END Serviciul"):
+        require_right_answers(await walk("END Serviciul nu este disponibil."))
+
+
+async def test_another_status_is_no_result() -> None:
+    with pytest.raises(SystemExit, match="6 of 6 answers were no 200"):
+        require_right_answers(await walk("no", 503))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"level": "warning", "event": "sessions.circuit_opened"}',
+        '{"level": "ERROR"}',
+        "Traceback (most recent",
+        "{}",
+    ],
+)
+def test_a_warning_in_the_log_is_no_result(tmp_path: Path, line: str) -> None:
+    (tmp_path / "log").write_text(f'{{"level": "info"}}\n{line}\n')
+    with pytest.raises(SystemExit, match="1 lines that must not be there"):
+        require_clean_log(tmp_path / "log")
+
+
+def test_a_quiet_log_is_clean(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text('{"level": "info"}\n\n')
+    require_clean_log(tmp_path / "log")
+
+
+def test_ratios_are_formed_within_a_round() -> None:
+    rounds = [
+        [RoundFigures(bare, 1.0, 1), RoundFigures(2 * bare, 2.0, 1), RoundFigures(4 * bare, 3.0, 1)]
+        for bare in (10.0, 1000.0, 30.0)
+    ]
+    menus, bill = summarise_rounds(rounds)
+    assert (menus.ratio, menus.lowest_ratio, menus.highest_ratio, menus.p99_factor) == (0.5, 0.5, 0.5, 2.0)
+    assert bill.ratio == 0.25
