@@ -72,7 +72,7 @@ async def run_bill_day(url: str, folder: Path, bills: int, bad: int) -> BillDayR
         await database.close()
     named = [line for line in process.stderr.splitlines() if line.startswith(LEFT_OUT)]
     ids = frozenset(line.removeprefix(LEFT_OUT).partition(":")[0] for line in named)
-    last_line = process.stdout.strip().rpartition("\n")[2]
+    last_line = (process.stdout or process.stderr).strip().rpartition("\n")[2]
     return BillDayResult(process.returncode, ids, notices, recipients, last_line, seconds)
 
 
@@ -83,6 +83,7 @@ async def _insert_bills(database: Database, bills: int, bad: int) -> None:
     def job(connection: Connection) -> None:
         connection.execute(INSERT_SUBSCRIBERS, values)
         connection.execute(INSERT_BILLS, {**values, "issued": issued, "bad": bad, "every": bills // bad})
+        connection.execute(text("ANALYZE billing_subscribers, billing_bills"))  # autovacuum would, soon
 
     await database.write(job, seconds=COMMAND_SECONDS)
 
