@@ -15,7 +15,7 @@ MENU_STEPS: Sequence[load.Step] = (
     ("1", "1 Ultima factura"),
     ("3", "1 Da"),
     ("00", "Bine ati venit"),
-    ("0", "END "),
+    ("0", "Va multumim"),
 )
 """*100#, Buget, Factura, factura electronica, home, exit: menus only, no billing."""
 BILL_STEPS: Sequence[load.Step] = (*MENU_STEPS[:3], ("1", "79,90 lei"), *MENU_STEPS[4:])
