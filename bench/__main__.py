@@ -94,10 +94,8 @@ def _print_report(rounds: Sequence[Sequence[RoundFigures]], cases: Sequence[Case
     print(f"bare aiohttp, constant reply        {cpu:7.1f} us CPU a request, p99 {p99:6.1f} ms")
     for case in cases:
         spent = f"{case.cpu_microseconds:7.1f} us CPU a request, p99 {case.p99_milliseconds:6.1f} ms"
-        print(
-            f"{case.name:35} {spent}: {case.ratio:.2f} of bare ({case.lowest_ratio:.2f} to {case.highest_ratio:.2f}),"
-            f" p99 {case.p99_factor:.1f}x"
-        )
+        spread = f"({case.lowest_ratio:.2f} to {case.highest_ratio:.2f})"
+        print(f"{case.name:35} {spent}: {case.ratio:.2f} of bare {spread}, p99 {case.p99_factor:.1f}x")
 
 
 if __name__ == "__main__":

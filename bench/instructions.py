@@ -34,9 +34,8 @@ def main() -> None:
     bare = count_instructions("bare", BARE_STEPS, args.journeys, "")
     ours = count_instructions("ours", MENU_STEPS, args.journeys, args.redis)
     print(f"bare aiohttp, constant reply        {bare / 1000:7.1f} k instructions a request")
-    print(
-        f"menus, caller known                 {ours / 1000:7.1f} k instructions a request: {bare / ours:.3f} of bare"
-    )
+    of_bare = f"{bare / ours:.3f} of bare"
+    print(f"menus, caller known                 {ours / 1000:7.1f} k instructions a request: {of_bare}")
 
 
 def count_instructions(which: str, steps: Sequence[load.Step], journeys: int, redis_url: str) -> float:
