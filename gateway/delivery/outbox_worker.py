@@ -53,7 +53,7 @@ class OutboxWorker:
     on_refusal: Callable[[OutboundMessage, Rejected, datetime], Awaitable[None]] = field(repr=False)
     """Called when a provider reports that a recipient cannot be reached, or has opted out."""
     on_outcome: Callable[[ClaimedMessage, DeliveryOutcome], None] = field(
-        default=lambda parcel, settlement: None, repr=False
+        default=lambda message, outcome: None, repr=False
     )
     """Called with every attempt once it is recorded."""
     complete_message: Callable[[OutboundMessage], Awaitable[OutboundMessage]] = field(
@@ -282,14 +282,14 @@ class OutboxWorker:
         self, message: ClaimedMessage, failure: Failure, *, repeatable: bool = False
     ) -> None:
         """Record a failed attempt by the retry policy, and what the provider reported of the recipient."""
-        settlement = outcome_after_failure(message, failure, self.now(), repeatable=repeatable)
+        outcome = outcome_after_failure(message, failure, self.now(), repeatable=repeatable)
         if failure.should_log:
-            extra = {"row": message.id, "operator": message.item.operator, "state": settlement.state}
-            what = {"failure": type(failure).__name__, "reason": settlement.reason}
+            extra = {"row": message.id, "operator": message.item.operator, "state": outcome.state}
+            what = {"failure": type(failure).__name__, "reason": outcome.reason}
             log.warning("delivery.not_delivered", extra={**extra, **what})
         if isinstance(failure, Rejected) and isinstance(message.item, OutboundMessage):
             await self.on_refusal(message.item, failure, self.now())
-        await self._record_outcome(message, settlement)
+        await self._record_outcome(message, outcome)
 
     async def _record_outcome(self, message: ClaimedMessage, outcome: DeliveryOutcome) -> None:
         """Record the outcome, unless another worker has taken the message over."""

@@ -52,8 +52,10 @@ class FilePage:
 
     async def submit(self, request: PageRequest) -> web.Response:
         """Answer a token with the form for the code, or a code with the file."""
-        slip = request.form_fields.get(SEALED_LINK_FIELD, "")
-        return await self._redeem_code(request, slip) if slip else await self._exchange_link(request)
+        sealed_link = request.form_fields.get(SEALED_LINK_FIELD, "")
+        return (
+            await self._redeem_code(request, sealed_link) if sealed_link else await self._exchange_link(request)
+        )
 
     def show_form(self, request: PageRequest, text: str, status: int) -> web.Response:
         """Show the first page with an error text."""

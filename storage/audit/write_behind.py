@@ -57,21 +57,21 @@ class WriteBehind:
             await self._flush_pending()
 
     async def _flush_pending(self) -> None:
-        deeds, jobs = self.entries[:], self.jobs[:]
-        if not deeds and not jobs:
+        entries, jobs = self.entries[:], self.jobs[:]
+        if not entries and not jobs:
             return
 
         def write(connection: Connection) -> None:
             for job in jobs:
                 job(connection)
-            self.audit_writer.append_entries(connection, deeds)
+            self.audit_writer.append_entries(connection, entries)
 
         try:
             await self.database.write(write)
         except Failure as failure:
             log.error("audit.flush_failed", extra={"failure": type(failure).__name__})
             return
-        del self.entries[: len(deeds)], self.jobs[: len(jobs)]
+        del self.entries[: len(entries)], self.jobs[: len(jobs)]
 
     def _add_pending(self, pending: list[T], item: T) -> None:
         if len(pending) >= MAX_PENDING:

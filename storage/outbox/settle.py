@@ -222,7 +222,7 @@ def _applies_to_attempt(receipt: Any, report: _OutcomeReport) -> bool:
 
 def _audit_entry(report: _OutcomeReport) -> AuditEntry:
     """Return the audit entry of a delivery attempt."""
-    item, settlement = report.message.item, report.outcome
+    item, state = report.message.item, report.outcome.state
     to, route = (item.to, item.route) if isinstance(item, OutboundMessage) else ("", "")
-    object_id, outcome = f"row {report.message.id}", settlement.state
-    return AuditEntry(item.operator, to, "deliver", report.now, route, object_id, outcome, item.key)
+    object_id = f"row {report.message.id}"
+    return AuditEntry(item.operator, to, "deliver", report.now, route, object_id, state, item.key)

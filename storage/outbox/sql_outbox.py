@@ -149,7 +149,7 @@ class SqlOutbox:
             self._clocks_compared_at = seconds
 
     async def renew_leases(
-        self, parcels: Sequence[ClaimedMessage], now: datetime, *, sending: bool
+        self, messages: Sequence[ClaimedMessage], now: datetime, *, sending: bool
     ) -> Collection[int]:
         """Renew leases for another `LEASE`, before they run out; return the ids whose lease is still held.
 
@@ -157,7 +157,7 @@ class SqlOutbox:
         worker dies, the next claim marks the messages as `lease_expired`.
         """
         return await self._database.write(
-            lambda connection: claim.renew_leases(connection, parcels, now, sending=sending)
+            lambda connection: claim.renew_leases(connection, messages, now, sending=sending)
         )
 
     async def release_unsent(self, later: Sequence[tuple[ClaimedMessage, datetime]], now: datetime) -> None:
@@ -165,13 +165,13 @@ class SqlOutbox:
         await self._database.write(lambda connection: claim.release_rows(connection, later, now))
 
     def record_outcome(
-        self, parcel: ClaimedMessage, settlement: DeliveryOutcome, now: datetime
+        self, message: ClaimedMessage, outcome: DeliveryOutcome, now: datetime
     ) -> Awaitable[bool]:
         """Record a delivery outcome; False when the fence is stale. Concurrent calls share a transaction.
 
         `unknown` with a time to try again can be claimed then, unless a receipt arrives before.
         """
-        return self._outcome_batcher.record_outcome(parcel, settlement, now)
+        return self._outcome_batcher.record_outcome(message, outcome, now)
 
     async def record_receipt(self, receipt: Receipt, now: datetime) -> None:
         """Record a delivery receipt; states only move forward, receipts of unknown ids are stored for later."""
