@@ -53,8 +53,8 @@ def outcome_after_failure(
 
 def describe_failure(failure: Failure) -> str:
     """Return a failure's class and what the provider said (status, code), without numbers and addresses."""
-    name, said = type(failure).__name__, redact_text(str(failure))[:MAX_REASON_LENGTH]
-    return name if said == (type(failure).__doc__ or "").strip() else f"{name}: {said}"
+    name, detail = type(failure).__name__, redact_text(str(failure))[:MAX_REASON_LENGTH]
+    return name if detail == (type(failure).__doc__ or "").strip() else f"{name}: {detail}"
 
 
 def outcome_after_lost_lease(message: ClaimedMessage, now: datetime) -> DeliveryOutcome:

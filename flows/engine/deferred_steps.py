@@ -65,8 +65,8 @@ async def _send_result(
     notice = OutboundMessage(
         key, deferred_step.operator, caller, "sms", "reply", body, language, expires_at=deferred_step.expires_at
     )
-    world = context.ports
+    ports = context.ports
     subscription = context.profile.subscriber.id if context.profile.subscriber else ""
-    await world.ledger.commit(
-        ChangeSet(key, deferred_step.operator, subscription, world.now(), messages=(notice,))
+    await ports.ledger.commit(
+        ChangeSet(key, deferred_step.operator, subscription, ports.now(), messages=(notice,))
     )

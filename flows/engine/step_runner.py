@@ -118,10 +118,10 @@ async def _find_profile(context: TurnContext, session: Session) -> CallerProfile
 def _build_request(
     context: TurnContext, session: Session, node: Node, typed: str, profile: CallerProfile
 ) -> ActionRequest:
-    world = context.ports
+    ports = context.ports
     return ActionRequest(
         menu=context.menu,
-        ports=world,
+        ports=ports,
         subscriber=profile.subscriber,
         lookup_failure=profile.lookup_failure,
         caller=session.caller,
@@ -132,7 +132,7 @@ def _build_request(
         input_text=typed,
         facts=session.facts,
         key=f"{context.key}/{node.name}",
-        now=world.now(),
+        now=ports.now(),
         subject=session.subject,
         is_caller_trusted=context.is_caller_trusted,
     )

@@ -29,8 +29,8 @@ async def choose_line_by_code(request: ActionRequest) -> Outcome:
     """Continue with a line given as number and customer code in one SMS; all errors look alike (T5)."""
     digits, _, code = request.input_text.partition(" ")
     number = _parse_number(request, digits)
-    world, operator = request.ports, request.menu.name
-    answer = await world.passwords.verify_password(
+    ports, operator = request.ports, request.menu.name
+    answer = await ports.passwords.verify_password(
         *(operator, number, Secret(code), "customer_code", request.now, request.requester_for(number))
     )
     kind = await _find_line_kind(request, number) if answer == "ok" else ""

@@ -31,8 +31,8 @@ async def check_pin(request: ActionRequest) -> Outcome:
     """Check a PIN, or a first password, which only lets the caller choose a PIN; all errors look alike."""
     if len(request.input_text) in PIN_LENGTHS:
         return Outcome("ok", proof="pin") if await _secret_matches(request, "pin") else Outcome("wrong")
-    world, typed = request.ports, Secret(request.input_text)
-    answer = await world.codes.redeem_code(
+    ports, typed = request.ports, Secret(request.input_text)
+    answer = await ports.codes.redeem_code(
         *(request.menu.name, request.line, FIRST_PASSWORD_PURPOSE, typed, request.now, request.requester)
     )
     return Outcome("first", proof="code") if answer == "ok" else Outcome("wrong")

@@ -18,16 +18,16 @@ async def switch_media(request: ActionRequest, destination: BillDestination, flo
 
     Equal requests at once from several sessions or channels are one consent and one confirmation.
     """
-    subscriber, world = request.require_subscriber(), request.ports
+    subscriber, ports = request.require_subscriber(), request.ports
     line = {"line": PhoneNumber(request.line)}
     earlier, after_consent = await _read_basis(request, subscriber, destination)
     if earlier == destination.media:
         return Outcome("already", line)
-    await world.billing.set_media(subscriber.account, destination)
+    await ports.billing.set_media(subscriber.account, destination)
     consent = request.build_consent(CONSENT_PURPOSE, f"{flow}.confirm", is_given=destination.media == "email")
     notice = request.build_sms(f"{flow}.notice", line)
     change = request.build_change(consents=(consent,), messages=(notice,))
-    return Outcome(await world.ledger.commit(replace(change, after_consent=after_consent)), line)
+    return Outcome(await ports.ledger.commit(replace(change, after_consent=after_consent)), line)
 
 
 async def _read_basis(
@@ -37,11 +37,11 @@ async def _read_basis(
 
     They are committed first, so that a retry after a crash decides as the first try did.
     """
-    world = request.ports
-    latest = await world.ledger.latest_consent(subscriber.operator, subscriber.id, CONSENT_PURPOSE)
-    is_met = destination.is_met_by(await world.billing.get_media(subscriber.account))
+    ports = request.ports
+    latest = await ports.ledger.latest_consent(subscriber.operator, subscriber.id, CONSENT_PURPOSE)
+    is_met = destination.is_met_by(await ports.billing.get_media(subscriber.account))
     earlier = destination.media if is_met else OTHER_DESTINATION
-    basis = await world.ledger.commit(request.build_change(part="/was", outcome=f"{earlier} {latest}"))
+    basis = await ports.ledger.commit(request.build_change(part="/was", outcome=f"{earlier} {latest}"))
     media, _, after_consent = basis.partition(" ")
     return media, int(after_consent or 0)
 

@@ -38,27 +38,27 @@ async def run_notify(args: argparse.Namespace, container: Container) -> int:
 
 
 async def _subscribe_to_bss(args: argparse.Namespace, container: Container) -> int:
-    world = container.operators[args.operator]
+    ports = container.operators[args.operator]
     callback = container.bill_events.callback_url(container.settings.public_url, args.operator)
-    if not isinstance(world.billing, BillEventSource) or not callback:
+    if not isinstance(ports.billing, BillEventSource) or not callback:
         return _print_result(
             f"operators.{args.operator}.bss.hub_token: missing, or a backend that announces nothing", 2
         )
-    await world.billing.register_callback(callback)
+    await ports.billing.register_callback(callback)
     return _print_result("the BSS tells us of bills from now on", 0)
 
 
 async def _notify_cycle(args: argparse.Namespace, container: Container) -> int:
-    world = container.operators[args.operator]
+    ports = container.operators[args.operator]
     zone = ZoneInfo(container.menu_versions.current_menu(args.operator).config.time_zone)
     try:
-        first, last = parse_cycle(args.cycle, world.now().astimezone(zone).date())
+        first, last = parse_cycle(args.cycle, ports.now().astimezone(zone).date())
     except ValueError:
         return _print_result("--cycle: must be a month, as in 2026-03", 2)
-    if not isinstance(world.billing, BillingCycles):
+    if not isinstance(ports.billing, BillingCycles):
         return _print_result("this backend cannot list a whole cycle", 2)
     announcer = container.announcer_for(args.operator)
-    run = BillRun(args.operator, world.billing, announcer, container.bulk_outbox, world.now)
+    run = BillRun(args.operator, ports.billing, announcer, container.bulk_outbox, ports.now)
     with show_progress("bill notices", "bills") as report:
         result = await run.announce_bills(first, last, lambda now: report(now.bills, now.expected_bills))
     for line in result.list_rejections():

@@ -182,12 +182,12 @@ class TerminalPhone:
     def _parse_input(self, line: str, address: str) -> tuple[str, str]:
         """Return the verb and argument of a line; add it to the history unless it is a secret."""
         if self._verb == "text":
-            verb, said = "text", f"{address} {line}"
+            verb, argument = "text", f"{address} {line}"
         else:
-            verb, said = ("silence" if self._verb == "call" and not line else ">"), line
-        if not is_secret(self._menu, self._screen, verb, said):
+            verb, argument = ("silence" if self._verb == "call" and not line else ">"), line
+        if not is_secret(self._menu, self._screen, verb, argument):
             self._input.remember(line)
-        return verb, said
+        return verb, argument
 
     async def _perform(self, verb: str, argument: str) -> bool:
         """Perform one action and return whether the conversation ended."""

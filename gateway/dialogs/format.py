@@ -133,8 +133,8 @@ def parse_duration(text: str) -> timedelta:
 def _parse_steps(lines: Sequence[str]) -> Iterator[DialogStep]:
     for number, line in enumerate(lines, 1):
         if _is_action(line):
-            verb, said = _split_verb(line)
-            yield DialogStep(number, verb, said, tuple(_expected_lines(lines[number:])))
+            verb, argument = _split_verb(line)
+            yield DialogStep(number, verb, argument, tuple(_expected_lines(lines[number:])))
 
 
 def _expected_lines(following_lines: Sequence[str]) -> Iterator[str]:
@@ -157,8 +157,8 @@ def _split_verb(line: str) -> tuple[str, str]:
     """Split a line into verb and argument; after `>` inner and trailing spaces are kept."""
     if line.startswith(">"):
         return ">", line[1:].removeprefix(" ")
-    verb, _, said = line.partition(" ")
-    return verb.rstrip(), said if verb == "text" else said.strip()
+    verb, _, argument = line.partition(" ")
+    return verb.rstrip(), argument if verb == "text" else argument.strip()
 
 
 def _line_faults(lines: Sequence[str]) -> Iterator[tuple[int, str]]:

@@ -82,9 +82,9 @@ class Sandbox:
 
     def create_player(self, line: PhoneLine) -> Player:
         """Return a dialog player on a phone line of this sandbox."""
-        spoil = {"billing": self.faulty_billing.set_state, "sessions": self.faulty_sessions.set_state}
+        set_fault = {"billing": self.faulty_billing.set_state, "sessions": self.faulty_sessions.set_state}
         zone = self.menu.config.time_zone
-        return Player(line, self.messages, zone, self.clock, spoil, caller=self.scenario.caller)
+        return Player(line, self.messages, zone, self.clock, set_fault, caller=self.scenario.caller)
 
 
 @dataclass(slots=True)

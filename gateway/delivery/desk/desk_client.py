@@ -123,11 +123,11 @@ async def _read_answer(response: ClientResponse) -> DeskAnswer:
 
 def refusal_of(answer: DeskAnswer) -> TryLater | Misconfigured | Rejected | OutcomeUnknown:
     """Return the failure that an answer which accepts nothing stands for."""
-    said = f"the desk answered {answer.status}"
+    reason = f"the desk answered {answer.status}"
     if answer.status in BUSY_STATUSES:
-        return TryLater(said, answer.retry_after_seconds)
+        return TryLater(reason, answer.retry_after_seconds)
     if answer.status in OUR_FAULT_STATUSES or 300 <= answer.status < 400:
-        return Misconfigured(said)
+        return Misconfigured(reason)
     if answer.status >= 500:
-        return OutcomeUnknown(said)
-    return Rejected(said)
+        return OutcomeUnknown(reason)
+    return Rejected(reason)
