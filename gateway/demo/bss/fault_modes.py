@@ -1,6 +1,8 @@
 """Fault modes of the fake BSS servers: what real back ends do wrong, each switched on by its name."""
 
+from base64 import encodebytes
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any, Literal, get_args
 
 from aiohttp import web
@@ -19,6 +21,11 @@ BssFault = Literal[
     "empty_204",
     "ended_first",
     "two_owners",
+    "tiny_rest",
+    "no_amounts",
+    "other_currency",
+    "mime_base64",
+    "null_expiry",
     "edit_conflict",
     "accepts_later",
     "refuses_change",
@@ -34,6 +41,10 @@ BSS_FAULTS: tuple[BssFault, ...] = get_args(BssFault)
 `past_end_404`, `past_end_416`: the answer behind the last page. `empty_204`: an empty list has no body.
 `ended_first`: an ended subscription of the number, another account's, is listed first.
 `two_owners`: that subscription goes on, too.
+`tiny_rest`: of what is paid, 0.004 remains.
+`no_amounts`, `other_currency`: the oldest bill of each account has no amounts, or is in another currency.
+`mime_base64`: documents are embedded, base64 in lines of 76 characters, the media type with a parameter.
+`null_expiry`: an access token's `expires_in` is null.
 `edit_conflict`: the first change of an account is refused, as another came first (TMF666: 412 by its version).
 `accepts_later`: a change is answered with 202 and made when `BssRecords.apply_accepted` is called.
 `refuses_change`: an e-mail or postal address is answered with 400.
@@ -43,6 +54,7 @@ BSS_FAULTS: tuple[BssFault, ...] = get_args(BssFault)
 PUBLISHED_TMF_HABITS: frozenset[str] = frozenset({"no_count", "no_sort"})
 """What TMF630 leaves to the server, and the reference implementations leave out."""
 OWN_LIMIT = 5
+TINY_REST = Decimal("0.004")
 
 
 def page_response(records: BssRecords, rows: Sequence[BssRow], start: int, limit: int) -> web.Response:
@@ -113,3 +125,33 @@ def former_owners(records: BssRecords, people: Sequence[BssRow]) -> list[BssRow]
         }
         for each in people
     ]
+
+
+def spoil_remaining(records: BssRecords, row: BssRow) -> Decimal:
+    """Return what remains to be paid of a bill, as the records' faults have it."""
+    is_tiny = "tiny_rest" in records.faults and row["remaining"] == 0 and row["total"] > 0
+    return TINY_REST if is_tiny else row["remaining"]
+
+
+def spoil_bill(records: BssRecords, row: BssRow, resource: BssRow, amounts: Sequence[str]) -> BssRow:
+    """Return a bill as the records' faults have it; `amounts` are the fields of its amounts."""
+    if not records.faults & {"no_amounts", "other_currency"} or row is not _oldest_bill(
+        records, row["account"]
+    ):
+        return resource
+    if "no_amounts" in records.faults:
+        return {name: value for name, value in resource.items() if name not in amounts}
+    foreign = {name: {**resource[name], "unit": "XTS"} for name in amounts if isinstance(resource[name], dict)}
+    return {**resource, **(foreign or {"currency": "XTS"})}
+
+
+def _oldest_bill(records: BssRecords, account: str) -> BssRow:
+    return min(records.bills_of(account), key=lambda row: (row["issued"], row["number"]))
+
+
+def embed_document(records: BssRecords, data: bytes, reference: BssRow) -> BssRow:
+    """Return the reference to a document, or the document itself as the records' faults have it."""
+    if "mime_base64" not in records.faults:
+        return reference
+    places = {name: value for name, value in reference.items() if name not in ("href", "url")}
+    return {**places, "mimeType": "application/pdf; name=bill.pdf", "content": encodebytes(data).decode()}

@@ -192,22 +192,22 @@ class KillBillBss:
 
     def _invoice_json(self, row: BssRow, *, with_items: bool) -> BssRow:
         """Return an invoice; Kill Bill numbers them, and includes items only on request."""
-        number = 1 + self.records.rows.bills.index(row)
-        return {
+        invoice = {
             "invoiceId": stable_uuid("invoice", row["number"]),
-            "invoiceNumber": str(number),
+            "invoiceNumber": str(1 + self.records.rows.bills.index(row)),
             "accountId": stable_uuid("account", row["account"]),
             "invoiceDate": row["issued"].isoformat(),
             "targetDate": row["issued"].isoformat(),
             "currency": self.records.rows.currency,
             "status": "VOID" if row.get("cancelled") else "COMMITTED",
             "amount": json_number(row["total"]),
-            "balance": json_number(row["remaining"]),
+            "balance": json_number(fault_modes.spoil_remaining(self.records, row)),
             "creditAdj": 0.0,
             "refundAdj": 0.0,
             "items": self._invoice_items(row) if with_items else [],
             "isParentInvoice": False,
         }
+        return fault_modes.spoil_bill(self.records, row, invoice, ("amount", "balance"))
 
     def _invoice_items(self, row: BssRow) -> list[BssRow]:
         """Return each line without its tax, then the tax of each line."""

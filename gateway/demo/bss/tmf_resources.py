@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from gateway.demo.bss.data import BssRecords, BssRow, json_number
+from gateway.demo.bss.fault_modes import embed_document, spoil_bill, spoil_remaining
 
 RATE_TYPES = {
     "subscriptions": "recurringCharge",
@@ -14,6 +15,7 @@ RATE_TYPES = {
     "prorata": "recurringCharge",
     "communications": "usageCharge",
 }
+AMOUNT_FIELDS = ("amountDue", "remainingAmount", "taxIncludedAmount", "taxExcludedAmount")
 MANDATORY_FIELDS = ("id", "href", "@type")
 V5_LIST_FIELDS = (*MANDATORY_FIELDS, "billingAccount")
 """Fields of a bill in a v5 list, whatever fields are asked for (as in the published example)."""
@@ -42,7 +44,7 @@ def customer_bill(records: BssRecords, row: BssRow, dialect: str, states: dict[s
         "paymentDueDate": records.day_start(row["due"]),
         "runType": "onCycle",
         "amountDue": _money_json(records, row["total"]),
-        "remainingAmount": _money_json(records, row["remaining"]),
+        "remainingAmount": _money_json(records, spoil_remaining(records, row)),
         "taxIncludedAmount": _money_json(records, row["total"]),
         "taxExcludedAmount": _money_json(records, row["total"] - row["tax"]),
         "taxItem": [
@@ -53,6 +55,7 @@ def customer_bill(records: BssRecords, row: BssRow, dialect: str, states: dict[s
         "state": states.get(name) or _bill_state(row),
         "@type": "CustomerBill",
     }
+    resource = spoil_bill(records, row, resource, AMOUNT_FIELDS)
     return _add_types(resource) if dialect == "v5" else resource
 
 
@@ -210,7 +213,8 @@ def _bill_documents(records: BssRecords, name: str, url: str) -> list[BssRow]:
         return []
     size = {"amount": len(document["data"]), "units": "bytes"}
     kind = {"mimeType": "application/pdf", "attachmentType": document["format"]}
-    return [{"id": f"{name}.pdf", "href": url, "url": url, "name": f"{name}.pdf", **kind, "size": size}]
+    reference = {"id": f"{name}.pdf", "href": url, "url": url, "name": f"{name}.pdf", **kind, "size": size}
+    return [embed_document(records, document["data"], reference)]
 
 
 def _money_json(records: BssRecords, amount: Decimal) -> dict[str, Any]:

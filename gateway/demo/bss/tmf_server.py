@@ -116,7 +116,8 @@ class TmfBss:
             return _error_response(401, "who are you?")
         token = secrets.token_hex(16)
         self.tokens.add(token)
-        return web.json_response({"access_token": token, "token_type": "Bearer", "expires_in": 300})
+        lifetime = None if "null_expiry" in self.records.faults else 300
+        return web.json_response({"access_token": token, "token_type": "Bearer", "expires_in": lifetime})
 
     def _list_handler(self, rows: Callable[[], Iterable[BssRow]]) -> TmfHandler:
         async def listing(request: web.Request) -> web.StreamResponse:

@@ -16,7 +16,9 @@ ANA, BARBU = "+40740000101", "+40740000102"
 TODAY = date(2026, 3, 10)
 MARCH = (date(2026, 3, 1), date(2026, 3, 31))
 REMOTE_BACKENDS = ["tmf678-v4", "tmf678-v5", "killbill"]
-HARMLESS_FAULTS = [each for each in BSS_FAULTS if each != "two_owners"]
+SPOILT_BILLS = ("no_amounts", "other_currency")
+"""Faults that make the oldest bill of an account unusable."""
+HARMLESS_FAULTS = [each for each in BSS_FAULTS if each not in ("two_owners", *SPOILT_BILLS)]
 
 
 async def everything_shown(billing: Billing) -> dict[str, Any]:
@@ -31,15 +33,24 @@ async def everything_shown(billing: Billing) -> dict[str, Any]:
         "lines": [await billing.list_bill_lines(ana.account, each.id) for each in bills],
         "media": await billing.get_media(ana.account),
         "holder": await billing.get_account_holder(ana.account),
+        "document": await document_of(billing, ana.account, bills[0].id),
         "cycle": sorted((holder.msisdn, bill.total) for page in cycle for bill, holder in page),
         "rejected": [each for page in cycle for each in page.rejected],
     }
 
 
+async def document_of(billing: Billing, account: str, bill_id: str) -> str:
+    """Return the hash of a bill's document; empty where there is none."""
+    try:
+        return (await billing.get_document(account, bill_id)).sha256
+    except NotFound:
+        return ""
+
+
 async def shown_by(name: str, folder: Path, *faults: str) -> dict[str, Any]:
     kept = build_book()
     kept.faults |= set(faults)
-    async with open_backend(name, folder, kept, lambda: TODAY, LONG_TIMEOUTS) as billing:
+    async with open_backend(name, folder, kept, lambda: TODAY, {**LONG_TIMEOUTS, "currency": "RON"}) as billing:
         return await everything_shown(billing)
 
 
@@ -47,6 +58,14 @@ async def shown_by(name: str, folder: Path, *faults: str) -> dict[str, Any]:
 @pytest.mark.parametrize("name", REMOTE_BACKENDS)
 async def test_a_fault_of_the_bss_changes_nothing_that_is_shown(name: str, fault: str, tmp_path: Path) -> None:
     assert await shown_by(name, tmp_path, fault) == await shown_by(name, tmp_path)
+
+
+@pytest.mark.parametrize("fault", SPOILT_BILLS)
+@pytest.mark.parametrize("name", REMOTE_BACKENDS)
+async def test_an_unusable_old_bill_is_all_that_is_missing(name: str, fault: str, tmp_path: Path) -> None:
+    sound, spoilt = await shown_by(name, tmp_path), await shown_by(name, tmp_path, fault)
+    assert spoilt["bills"] == sound["bills"][:-1] and spoilt["lines"] == sound["lines"][:-1]
+    assert len(spoilt["cycle"]) + len(spoilt["rejected"]) == len(sound["cycle"])
 
 
 @pytest.mark.parametrize("name", REMOTE_BACKENDS)
@@ -65,6 +84,14 @@ async def test_a_number_of_two_accounts_is_nobodys_and_an_alert(
         with pytest.raises(NotFound):
             await billing.get_subscriber(ANA)
     assert "billing.ambiguous_owner" in caplog.messages and "40740000101" not in caplog.text
+
+
+async def test_in_memory_too_a_number_of_two_accounts_is_nobodys(tmp_path: Path) -> None:
+    kept = build_book()
+    kept.rows.people.append({**kept.rows.people[0], "id": "again", "account": "another"})
+    async with open_backend("memory", tmp_path, kept, lambda: TODAY) as billing:
+        with pytest.raises(NotFound):
+            await billing.get_subscriber(ANA)
 
 
 @pytest.mark.parametrize("name", REMOTE_BACKENDS)
