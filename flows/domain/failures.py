@@ -7,6 +7,7 @@ Failure
     NotPublished         the bill exists but may not be shown yet
   Unavailable            a dependency did not answer
     Slow                 it took longer than the turn allows
+      ChangePending      it accepted a change and has not made it yet
     Down                 it refused or broke the connection, or its circuit is open
       InvalidRecord      it answered, but one record of the answer cannot be used
     Overloaded           load shedding: we dropped this work ourselves
@@ -71,6 +72,10 @@ class Slow(Unavailable):
     """The answer took longer than the turn allows."""
 
     outcome = "slow"
+
+
+class ChangePending(Slow):
+    """A change is accepted and not made yet."""
 
 
 class Down(Unavailable):

@@ -61,7 +61,8 @@ class Billing(Protocol):
         """Deliver bills there from the next one on; False when it was so already. Idempotent.
 
         True means that billing was asked afterwards and has it so. NotEligible: it does not take this address
-        or cannot be changed; Slow: it accepted the change and has not made it yet; Down: it did not keep it.
+        or cannot be changed; ChangePending: it accepted the change and has not made it yet; Down: it did not
+        keep it.
         """
 
     async def set_postal_address(self, account: str, address: str) -> bool:

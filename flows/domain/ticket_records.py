@@ -14,7 +14,7 @@ class Ticket:
     reference: str
     """Reference given to the subscriber for later enquiries."""
     kind: str
-    """What is asked: `contest` (a bill is disputed), `callback` (a call is wanted)."""
+    """What is asked: `contest` (a bill is disputed), `callback` (a call), `address` (for paper bills)."""
     bill_id: str
     bill_line_id: str = ""
     """Id of the disputed bill line; empty for the whole bill."""

@@ -1,5 +1,6 @@
 """Back to paper bills, to the postal address on file or another one entered on a web page."""
 
+import json
 from datetime import timedelta
 
 from flows.domain.actions import ActionRequest, Outcome, define_action
@@ -17,7 +18,10 @@ async def revert_to_paper(request: ActionRequest) -> Outcome:
 
 async def send_address_link(request: ActionRequest) -> Outcome:
     """Send an SMS link to a page that takes another postal address, hard to enter on a keypad."""
-    magic_link = request.build_link("address", request.require_subscriber().account, LINK_LIFETIME)
+    if not request.caller:
+        return Outcome("hidden")
+    account = json.dumps([request.require_subscriber().account, request.line])
+    magic_link = request.build_link("address", account, LINK_LIFETIME)
     url = f"{request.ports.links_url}/address#{magic_link.token.value}"
     notice = request.build_sms("paper.link_notice", {"link": Text(url)}, "reply", LINK_LIFETIME)
     return Outcome(
@@ -25,7 +29,13 @@ async def send_address_link(request: ActionRequest) -> Outcome:
     )
 
 
+def parse_address_link(value: str) -> tuple[str, str]:
+    """Return the account and the number of a link's line; no number for links of earlier releases."""
+    account, line = json.loads(value) if value.startswith("[") else (value, "")
+    return str(account), str(line)
+
+
 ACTIONS = {
     "paper.revert": define_action(revert_to_paper, "ok already"),
-    "paper.link": define_action(send_address_link, "ok"),
+    "paper.link": define_action(send_address_link, "ok hidden"),
 }

@@ -45,6 +45,7 @@ SAMPLE_FACTS: Mapping[str, tuple[Fact | Rows, ...]] = {
     "state": tuple(TextRef(f"state.{state}") for state in BILL_STATES),
     "short_state": tuple(TextRef(f"short.{state}") for state in BILL_STATES),
     "way": tuple(TextRef(f"way.{way}") for way in ("sms", "email", "both")),
+    "sender": tuple(TextRef(f"sender.{sender}") for sender in ("billing", "gateway", "online")),
     "email": (Email("someone.with.a.long.name@mail.example.net"),),
     "code": (OneTimeCode("00000000"),),
     "link": (Text(SAMPLE_LINK),),

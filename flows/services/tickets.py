@@ -34,7 +34,7 @@ def build_ticket(
     Its reference, 8 letters and digits, is the same for what is asked twice on one day.
     """
     ticket = Ticket(
-        reference=_reference(request, kind, bill_id, bill_line_id),
+        reference=_reference(request, kind, bill_id, bill_line_id, detail),
         kind=kind,
         bill_id=bill_id,
         bill_line_id=bill_line_id,
@@ -112,7 +112,8 @@ def _event_body(request: ActionRequest, ticket: Ticket) -> str:
     return json.dumps(event, ensure_ascii=False)
 
 
-def _reference(request: ActionRequest, kind: str, bill: str, line: str) -> str:
+def _reference(request: ActionRequest, kind: str, bill: str, line: str, detail: str) -> str:
     about = (bill, line) if kind == "contest" else (kind, bill, line, request.caller)
+    about += (detail,) if detail else ()
     words = (request.menu.name, request.require_subscriber().id, *about, request.today.isoformat())
     return b32encode(blake2b("\x00".join(words).encode(), digest_size=5).digest()).decode()

@@ -19,7 +19,8 @@ REQUIRED_TEXTS = (
     *("page.address_send", "page.address_done", "page.confirm_title", "page.confirm_send"),
     *("page.mailbox_title", "page.mailbox", "page.mailbox_hint", "page.mailbox_bad", "page.mailbox_send"),
     *("page.mailbox_sent", "page.mailbox_soon", "page.mailbox_done"),
-    *("page.confirm_done", "page.confirm_other"),
+    *("page.address_pending", "page.address_ticket", "page.confirm_done", "page.confirm_other"),
+    *("page.confirm_bills", "page.confirm_pending", "page.confirm_refused"),
     *(
         "page.file_title",
         "page.file_send",

@@ -11,6 +11,7 @@ from gateway.pages import magic_links, responses
 from gateway.pages.form_input import FormInput
 from gateway.pages.page_request import PageRequest
 from gateway.pages.sealed_token import TokenSealer
+from menus.model.facts import Facts
 
 SEALED_LINK_FIELD = "slip"
 """The field with the link's token encrypted for this visitor: no page contains the token itself."""
@@ -63,9 +64,9 @@ class LinkForm:
         }
         return responses.html_page(request, "link_form.html", self.title, values)
 
-    def show_success(self, request: PageRequest, text: str) -> web.Response:
+    def show_success(self, request: PageRequest, text: str, facts: Facts | None = None) -> web.Response:
         """Show a success text."""
-        return responses.success_page(request, self.title, text)
+        return responses.success_page(request, self.title, text, facts)
 
 
 @dataclass(frozen=True, slots=True)

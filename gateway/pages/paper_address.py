@@ -2,19 +2,26 @@
 
 import logging
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import cast
 
 from aiohttp import web
 
-from flows.domain.bill_delivery import BillDestination
-from flows.domain.failures import NotFound
+from flows.domain.failures import NotEligible, NotFound
 from flows.domain.records import AuditEntry, ChangeSet, Consent, MagicLink, Preference, Secret
+from flows.domain.ticket_records import Ticket
+from flows.selfcare.paper import parse_address_link
+from flows.services import tickets
+from flows.services.bill_media import ChangeResult, send_paper_to
 from gateway.pages import magic_links
+from gateway.pages.action_request import build_action_request
 from gateway.pages.csrf import CsrfTokens
 from gateway.pages.form_input import FormInput
 from gateway.pages.link_form import LinkForm, LinkFormPage
 from gateway.pages.page_request import PageRequest
 from gateway.pages.sealed_token import TokenSealer
+from menus.model.facts import Facts, Text
 from menus.text.input_parsing import is_card_like
 
 log = logging.getLogger("dialtree.pages")
@@ -22,6 +29,12 @@ MIN_CHARACTERS, MAX_CHARACTERS = 3, 200
 """Characters of an address."""
 MAX_DECOMPOSED_CHARACTERS = 3 * MAX_CHARACTERS
 """Most characters before marks are joined to their letters; joining a long run of marks is slow."""
+RESULT_TEXTS: Mapping[ChangeResult, str] = {
+    "made": "page.address_done",
+    "pending": "page.address_pending",
+    "refused": "page.address_ticket",
+}
+"""The page's text by what billing did: with `refused` a ticket was opened."""
 ADDRESS_INPUT = FormInput("address", MAX_CHARACTERS, {"autocomplete": "street-address"}, line_count=3)
 
 
@@ -43,43 +56,85 @@ class AddressForm:
         address = parse_address(request.form_fields.get(ADDRESS_INPUT.name, ""))
         if address is None:
             return self.link_form.show_again(request, "page.address_bad")
-        if not await self._change_once(request, token, address):
+        stored = await self._change_once(request, token, address)
+        if stored is None:
             return magic_links.link_expired_page(request)
-        return self.link_form.show_success(request, "page.address_done")
+        facts: Facts = {"reference": Text(stored.reference)}
+        return self.link_form.show_success(request, RESULT_TEXTS[stored.result], facts)
 
-    async def _change_once(self, request: PageRequest, token: Secret, address: str) -> bool:
-        """Switch to paper and store the address, once per link; True for a repeat of the very same address.
+    async def _change_once(self, request: PageRequest, token: Secret, address: str) -> "_StoredResult | None":
+        """Switch to paper and store the address, once per link; a repeat of the same address is told alike.
 
         The change has the link's own key and stores a keyed hash of the address: of two posts at the same
         moment one changes the address, and the other learns whether it was its own. The link is used up last,
         so a crash before that leaves it good for another try.
         """
         ledger, key = request.ports.ledger, self.csrf_tokens.keyed_hash("address", token)
-        own_hash = self.csrf_tokens.keyed_hash("address is", token, address).encode()
+        own_hash = self.csrf_tokens.keyed_hash("address is", token, address)
         reply = await ledger.find_reply(key)
         if reply is None:
             link = await magic_links.find_link(request, token, "address")
-            if link is None or not await _switch_to_paper(request, link, address):
-                return False
-            await ledger.commit(_build_change(request, link, key, address, own_hash))
+            change = await _change_address(request, link, key, address, own_hash) if link else None
+            if change is None:
+                return None
+            await ledger.commit(change)
             await ledger.use_link(token, "address", request.now)
             reply = await ledger.find_reply(key)
             log.info("pages.address_changed", extra={"operator": request.operator})
-        return reply == own_hash
+        stored = _parse_reply(reply or b"")
+        return stored if stored.keyed_address == own_hash else None
 
 
-async def _switch_to_paper(request: PageRequest, link: MagicLink, address: str) -> bool:
-    """Ask billing for paper, harmless to repeat; False when the account no longer exists."""
+@dataclass(frozen=True, slots=True)
+class _StoredResult:
+    """What a link's change stores: its result, its ticket's reference if any, a keyed hash of the address."""
+
+    result: ChangeResult
+    reference: str
+    keyed_address: str
+
+    def encode(self) -> bytes:
+        return f"{self.result} {self.reference or '-'} {self.keyed_address}".encode()
+
+
+def _parse_reply(reply: bytes) -> _StoredResult:
+    """Return a stored result; earlier releases stored the keyed hash alone."""
+    *words, keyed_address = reply.decode().split(" ")
+    result, reference = words or ("made", "-")
+    return _StoredResult(cast(ChangeResult, result), reference.strip("-"), keyed_address)
+
+
+async def _change_address(
+    request: PageRequest, link: MagicLink, key: str, address: str, keyed_address: str
+) -> ChangeSet | None:
+    """Ask billing for paper to the address, harmless to repeat; None when the account no longer exists.
+
+    What billing cannot do becomes a ticket, in the change that is returned.
+    """
+    account, line = parse_address_link(link.value)
     try:
-        await request.ports.billing.set_media(link.value, BillDestination("paper"))
-        await request.ports.billing.set_postal_address(link.value, address)
+        result = await send_paper_to(request.ports.billing, account, address)
+        ticket = await _build_ticket(request, link, line, address) if result == "refused" else None
     except NotFound:
-        return False
-    return True
+        return None
+    if result == "refused" and ticket is None:
+        raise NotEligible("billing takes no postal address, and no line is known to open a ticket for")
+    stored = _StoredResult(result, ticket.reference if ticket else "", keyed_address)
+    change = _build_change(request, link, key, address, stored)
+    return replace(change, tickets=(ticket,)) if ticket else change
+
+
+async def _build_ticket(request: PageRequest, link: MagicLink, line: str, address: str) -> Ticket | None:
+    """Build the ticket that asks the operator's staff to send bills there; None for another owner's line."""
+    subscriber = await request.ports.billing.get_subscriber(line)
+    if subscriber.id != link.subscription:
+        return None
+    asked = build_action_request(request, subscriber, key="address")
+    return tickets.build_ticket(asked, "address", detail=address)
 
 
 def _build_change(
-    request: PageRequest, link: MagicLink, key: str, address: str, keyed_address: bytes
+    request: PageRequest, link: MagicLink, key: str, address: str, stored: _StoredResult
 ) -> ChangeSet:
     consent = Consent(
         "e-bill",
@@ -96,7 +151,7 @@ def _build_change(
         request.now,
         preference=Preference(address=address),
         consents=(consent,),
-        reply=keyed_address,
+        reply=stored.encode(),
         audit_entries=(
             AuditEntry(link.operator, link.subscription, "web.address", request.now, "web", "paper"),
         ),

@@ -8,6 +8,7 @@ from aiohttp import web
 from flows.services.file_links import safe_filename
 from gateway.pages.languages import text_direction
 from gateway.pages.page_request import PageRequest
+from menus.model.facts import Facts
 
 SECURITY_HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
@@ -83,9 +84,9 @@ def static_asset(data: bytes, content_type: str) -> web.Response:
     return web.Response(body=data, content_type=content_type, charset="utf-8", headers=headers)
 
 
-def success_page(request: PageRequest, title: str, text: str) -> web.Response:
+def success_page(request: PageRequest, title: str, text: str, facts: Facts | None = None) -> web.Response:
     """Return a page that says a thing is done."""
-    return html_page(request, "success.html", title, {"success": text})
+    return html_page(request, "success.html", title, {"success": text, "facts": facts or {}})
 
 
 def file_preparing_page(request: PageRequest, title: str, values: Mapping[str, Any]) -> web.Response:

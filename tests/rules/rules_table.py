@@ -24,7 +24,6 @@ DEFERRED_RULES: Mapping[str, str] = {
 }
 PARTIAL_RULES: Mapping[str, str] = {
     "R4": "the choice is made for the line that was proven, which may not be the caller's own",
-    "R14": "the address typed is kept here; the billing system is told to print, not where to send",
     "F7": "by number, not by e-mail",
     "B4": "one bill at a time",
     "B22": "communications; the services subscribed are not shown",

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
-from flows.domain.failures import Down, InvalidRecord, NotEligible, Slow
+from flows.domain.failures import ChangePending, Down, InvalidRecord, NotEligible
 
 MAX_EDIT_ATTEMPTS = 3
 """Attempts at a change, each on the account as it then is, while other systems change it, too."""
@@ -22,7 +22,7 @@ async def change_account(
 
     `is_met` asks the BSS whether the account is as wanted; `send_change` makes the change from the account as
     `is_met` last saw it and returns the HTTP status. Afterwards the BSS is asked again, as it may lose what it
-    has answered with success: InvalidRecord then, and Slow for a change that is only accepted (202) as yet.
+    has answered with success: InvalidRecord then, and ChangePending for one that is only accepted (202) as yet.
     """
     if await is_met():
         return False
@@ -42,9 +42,9 @@ async def change_account(
     raise Down("other changes of the account came first")
 
 
-def _unmade_change(status: int) -> Slow | InvalidRecord:
+def _unmade_change(status: int) -> ChangePending | InvalidRecord:
     """Return the failure of a change that the account does not show."""
     if status == HTTPStatus.ACCEPTED:
-        return Slow("the BSS accepted the change and has not made it yet")
+        return ChangePending("the BSS accepted the change and has not made it yet")
     log.error("billing.change_lost", extra={"status": status})
     return InvalidRecord("the BSS did not keep the change")
