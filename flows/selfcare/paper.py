@@ -1,6 +1,7 @@
 """Back to paper bills, to the postal address on file or another one entered on a web page."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 from flows.domain.actions import ActionRequest, Outcome, define_action
@@ -17,13 +18,15 @@ async def revert_to_paper(request: ActionRequest) -> Outcome:
 
 
 async def send_address_link(request: ActionRequest) -> Outcome:
-    """Send an SMS link to a page that takes another postal address, hard to enter on a keypad."""
-    if not request.caller:
-        return Outcome("hidden")
+    """Send an SMS link to a page that takes another postal address, hard to enter on a keypad.
+
+    It goes to the phone in use, or to the line of a caller who withholds a number and has proven the line.
+    """
     account = json.dumps([request.require_subscriber().account, request.line])
     magic_link = request.build_link("address", account, LINK_LIFETIME)
     url = f"{request.ports.links_url}/address#{magic_link.token.value}"
     notice = request.build_sms("paper.link_notice", {"link": Text(url)}, "reply", LINK_LIFETIME)
+    notice = replace(notice, to=request.caller or request.line)
     return Outcome(
         await request.ports.ledger.commit(request.build_change(links=(magic_link,), messages=(notice,)))
     )
@@ -37,5 +40,5 @@ def parse_address_link(value: str) -> tuple[str, str]:
 
 ACTIONS = {
     "paper.revert": define_action(revert_to_paper, "ok already"),
-    "paper.link": define_action(send_address_link, "ok hidden"),
+    "paper.link": define_action(send_address_link, "ok"),
 }

@@ -113,7 +113,6 @@ def _event_body(request: ActionRequest, ticket: Ticket) -> str:
 
 
 def _reference(request: ActionRequest, kind: str, bill: str, line: str, detail: str) -> str:
-    about = (bill, line) if kind == "contest" else (kind, bill, line, request.caller)
-    about += (detail,) if detail else ()
+    about = (bill, line) if kind == "contest" else (kind, bill, line, request.caller, *filter(None, [detail]))
     words = (request.menu.name, request.require_subscriber().id, *about, request.today.isoformat())
     return b32encode(blake2b("\x00".join(words).encode(), digest_size=5).digest()).decode()
