@@ -60,9 +60,8 @@ class Billing(Protocol):
     async def set_media(self, account: str, destination: BillDestination) -> bool:
         """Deliver bills there from the next one on; False when it was so already. Idempotent.
 
-        True means that billing was asked afterwards and has it so. NotEligible: it does not take this address
-        or cannot be changed; ChangePending: it accepted the change and has not made it yet; Down: it did not
-        keep it.
+        True means that billing has it so, asked afterwards. NotEligible: it takes no such address, or no change;
+        ChangePending: the change is accepted and not made yet; Down: it was not kept.
         """
 
     async def set_postal_address(self, account: str, address: str) -> bool:
