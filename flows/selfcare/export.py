@@ -77,13 +77,23 @@ def lines_to_export(lines: Iterable[BillLine], file: LinkedFile) -> list[BillLin
 
 
 def export_csv(
-    bill: Bill, lines: Sequence[BillLine], file: LinkedFile, currency: str, csv_format: CsvFormat = RAW_FORMAT
+    statements: Iterable[tuple[Bill, Sequence[BillLine]]],
+    file: LinkedFile,
+    currency: str,
+    csv_format: CsvFormat = RAW_FORMAT,
 ) -> bytes:
-    """Return the export as CSV: every line, or sums per centre and rubric (`totals`)."""
-    rows = lines_to_export(lines, file)
-    rows = list(_sum_by_centre(rows)) if file.detail_level == "totals" else rows
-    cells = [_csv_cells(bill, line, currency, csv_format) for line in rows]
+    """Return bills with their lines as CSV: every line, or sums per bill, centre and rubric (`totals`)."""
+    cells = [
+        _csv_cells(bill, line, currency, csv_format)
+        for bill, lines in statements
+        for line in _lines_at_level(lines, file)
+    ]
     return encode_csv([csv_format.header, *cells], csv_format)
+
+
+def _lines_at_level(lines: Sequence[BillLine], file: LinkedFile) -> Iterable[BillLine]:
+    rows = lines_to_export(lines, file)
+    return _sum_by_centre(rows) if file.detail_level == "totals" else rows
 
 
 def _sum_by_centre(lines: Sequence[BillLine]) -> Iterator[BillLine]:

@@ -12,6 +12,7 @@ from flows.domain.actions import ActionRequest
 from flows.domain.failures import NotFound
 from flows.domain.records import AuditEntry, LinkPurpose, MagicLink, Secret
 from flows.selfcare import code
+from flows.selfcare.export_period import ExportPeriod, parse_period
 from flows.services import file_links
 from gateway.pages import magic_links, responses
 from gateway.pages.action_request import build_action_request
@@ -34,6 +35,12 @@ TICKET_FIELD = "ticket"
 TICKET_LIFETIME = timedelta(minutes=5)
 FORM_INPUTS = (
     FormInput("code", 12, {"type": "text", "inputmode": "numeric", "autocomplete": "one-time-code"}),
+)
+PERIOD_FIELDS = ("period_from", "period_to")
+"""The fields of an export's form that choose its months; both empty for the bill of the link."""
+EXPORT_INPUTS = (
+    *FORM_INPUTS,
+    *(FormInput(name, 7, {"type": "text", "autocomplete": "off"}, is_required=False) for name in PERIOD_FIELDS),
 )
 
 
@@ -97,8 +104,12 @@ class FilePage:
             return magic_links.link_expired_page(request)
         if RESEND_FIELD in request.form_fields:
             return await self._send_code(request, file, sealed_link)
+        try:
+            period = _read_period(request, file)
+        except ValueError:
+            return self._code_form(request, file, sealed_link, "page.period_wrong")
         if self._is_collecting(request, link) or await _code_is_valid(request, file.number):
-            return await self._send_file(request, link, file)
+            return await self._send_file(request, link, file, period)
         return self._code_form(request, file, sealed_link, "page.refused")
 
     def _is_collecting(self, request: PageRequest, link: MagicLink) -> bool:
@@ -116,6 +127,7 @@ class FilePage:
         """Say that the file is being prepared, with a button that asks for it again without a second code."""
         expires_at = (request.now + TICKET_LIFETIME).isoformat()
         hidden = {
+            **{name: request.form_fields.get(name, "") for name in PERIOD_FIELDS},
             SEALED_LINK_FIELD: self.token_sealer.seal_words((link.token.value,), _seal_label(request)),
             TICKET_FIELD: self.token_sealer.seal_words((expires_at, link.token.value), _ticket_label(request)),
         }
@@ -123,12 +135,16 @@ class FilePage:
         return responses.file_preparing_page(request, "page.file_title", {"hidden": hidden})
 
     async def _send_file(
-        self, request: PageRequest, link: MagicLink, file: file_links.LinkedFile
+        self,
+        request: PageRequest,
+        link: MagicLink,
+        file: file_links.LinkedFile,
+        period: ExportPeriod | None,
     ) -> web.Response:
         """Send the file; it is built first, so that only a file that exists uses up an opening."""
         built = await self.file_jobs.await_file(
-            f"{request.operator} {link.token.value} {request.language} {request.is_raw}",
-            lambda: self.file_builder.build_file(request, file),
+            f"{request.operator} {link.token.value} {request.language} {request.is_raw} {period}",
+            lambda: self.file_builder.build_file(request, file, period),
         )
         if built is None:
             return self._preparing_page(request, link)
@@ -153,12 +169,20 @@ class FilePage:
         facts: Facts = {"line": PhoneNumber(file.number), "minutes": Count(wait_minutes)}
         values = {
             "error": error_text,
-            "inputs": FORM_INPUTS,
+            "inputs": EXPORT_INPUTS if file.kind == "export" else FORM_INPUTS,
             "prompt": request.plain_text("page.code_wait" if wait_minutes else "page.file_code", facts),
             "hidden": {SEALED_LINK_FIELD: sealed_link},
             "other_button": (RESEND_FIELD, "page.resend"),
         }
         return responses.html_page(request, "file_code.html", "page.file_title", values)
+
+
+def _read_period(request: PageRequest, file: file_links.LinkedFile) -> ExportPeriod | None:
+    """Return the posted period of an export; None for none, ValueError for what is no period."""
+    if file.kind != "export":
+        return None
+    first, last = (request.form_fields.get(name, "") for name in PERIOD_FIELDS)
+    return parse_period(first, last, request.ports.today())
 
 
 async def _minutes_to_wait(asked: ActionRequest) -> int:

@@ -5,14 +5,15 @@ import hashlib
 import io
 import stat
 import zipfile
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, count
 
 from flows.domain.failures import Down, NotFound
-from flows.domain.records import Bill, BillDocument
+from flows.domain.records import Bill, BillDocument, BillLine
 from flows.selfcare import export
 from flows.selfcare.csv_format import RAW_FORMAT, local_format
+from flows.selfcare.export_period import ExportPeriod, find_bills
 from flows.services.file_links import LinkedFile, safe_filename
 from gateway.pages.bill_pdf import PdfRenderer
 from gateway.pages.bill_view import as_summary, build_statement
@@ -40,14 +41,21 @@ class FileBuilder:
 
     pdf_renderer: PdfRenderer = field(default_factory=PdfRenderer, repr=False)
 
-    async def build_file(self, request: PageRequest, file: LinkedFile) -> BuiltFile:
-        """Build the file; NotFound when its bill is gone, Down when an original does not match its hash."""
+    async def build_file(
+        self, request: PageRequest, file: LinkedFile, period: ExportPeriod | None = None
+    ) -> BuiltFile:
+        """Build the file; NotFound when its bill is gone, Down when an original does not match its hash.
+
+        `period` is for exports.
+        """
         if file.kind in ("pdf", "duplicate"):
             return await self._build_document(request, file)
         if file.kind == "original":
             original = await _fetch_original(request, file.account, file.bill_id)
             return BuiltFile(original.data, file.bill_id, original.suffix)
-        return await (_build_archive(request, file) if file.kind == "archive" else _build_csv(request, file))
+        if file.kind == "archive":
+            return await _build_archive(request, file)
+        return await _build_csv(request, file, period)
 
     async def _build_document(self, request: PageRequest, file: LinkedFile) -> BuiltFile:
         """Return the issuer's document of a bill; our own summary only where the issuer has none.
@@ -86,13 +94,19 @@ async def _customer_number(request: PageRequest, file: LinkedFile) -> str:
     return (subscriber.account_number if is_same else "") or file.account
 
 
-async def _build_csv(request: PageRequest, file: LinkedFile) -> BuiltFile:
-    billing = request.ports.billing
-    bill = await billing.get_bill(file.account, file.bill_id)
-    lines = await billing.list_bill_lines(file.account, file.bill_id)
+async def _build_csv(request: PageRequest, file: LinkedFile, period: ExportPeriod | None) -> BuiltFile:
+    """Build the export of the link's bill, or of all bills of a period."""
+    billing, months = request.ports.billing, request.menu.config.rules.document_months
+    newest = await billing.get_bill(file.account, file.bill_id)
+    bills = await find_bills(billing, newest, period, months, request.ports.today())
+    statements: list[tuple[Bill, Sequence[BillLine]]] = []
+    for first in range(0, len(bills), MAX_CONCURRENT_FETCHES):
+        batch = bills[first : first + MAX_CONCURRENT_FETCHES]
+        lines = await asyncio.gather(*(billing.list_bill_lines(file.account, bill.id) for bill in batch))
+        statements += zip(batch, lines, strict=True)
     csv_format = RAW_FORMAT if request.is_raw else local_format(request.menu, request.language)
-    data = export.export_csv(bill, lines, file, request.menu.config.currency.code, csv_format)
-    return BuiltFile(data, f"{bill.number}-{file.root or 'CF'}", "csv")
+    data = export.export_csv(statements, file, request.menu.config.currency.code, csv_format)
+    return BuiltFile(data, f"{period.name if period else newest.number}-{file.root or 'CF'}", "csv")
 
 
 async def _build_archive(request: PageRequest, file: LinkedFile) -> BuiltFile:

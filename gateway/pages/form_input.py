@@ -13,5 +13,6 @@ class FormInput:
     """In characters."""
     attributes: Mapping[str, str] = field(default_factory=dict)
     """Further HTML attributes: keyboard type, autocompletion."""
+    is_required: bool = True
     line_count: int = 1
     """More than one makes a text area."""

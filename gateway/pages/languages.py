@@ -30,6 +30,13 @@ REQUIRED_TEXTS = (
         "page.resend",
         "page.code_wait",
     ),
+    *(
+        "page.period_from",
+        "page.period_from_hint",
+        "page.period_to",
+        "page.period_to_hint",
+        "page.period_wrong",
+    ),
     *("page.issued", "page.centre", "page.label", "page.currency"),
     *("page.period", "page.seller", "page.customer", "page.net", "page.summary", "page.duplicate"),
 )

@@ -2,7 +2,14 @@
 
 import pytest
 
+from flows.domain.bill_mail import BillMail
+from flows.domain.pseudonyms import Pseudonyms
+from flows.domain.records import Preference
+from flows.services.bill_notices import BillAnnouncer
+from gateway.publishing import pack_compiler
+from tests.flows.services.test_bill_notices import E_BILL_HOLDER, issued_bill
 from tests.rules.test_orange_ro import play_steps, spoken_words
+from tests.support.databases import NOW
 from tests.support.dialog_runs import DialogRuns
 from tests.support.dialog_runs import dialog_runs as dialog_runs
 from tests.support.gateway_sandbox import SandboxFactory
@@ -222,3 +229,35 @@ async def test_T10_one_message_is_enough_on_sms(sandboxes: SandboxFactory) -> No
     async with sandboxes.open(operator="tunisie-telecom") as sandbox:
         await sandbox.direct_line().send_text(AMINE, "85000", "EMAIL amine@example.test")
         assert [notice.to for notice in await sandbox.messages.collect_new()] == ["amine@example.test"]
+
+
+def test_T11_the_bill_itself_goes_to_the_validated_address() -> None:
+    menu = pack_compiler.compile_pack(pack_compiler.pack_folder("tunisie-telecom"))
+    announcer = BillAnnouncer(menu, Pseudonyms(b"a key for the tests"))
+    bill = issued_bill("45.230", "45.230")
+    mail, *_ = announcer.build_notices(bill, E_BILL_HOLDER, Preference(), NOW)
+    assert isinstance(mail, BillMail) and mail.to == E_BILL_HOLDER.email
+    assert mail.enclosure.bill_id == bill.id
+
+
+OFFERS = {
+    "fr": ("Votre session a été interrompue", "Votre dernier appel a été interrompu"),
+    "ar": ("انقطعت جلستكم", "انقطعت مكالمتكم الأخيرة"),
+}
+ADDRESS_ASKED = {"fr": "adresse", "ar": "عنوان"}
+
+
+@both_languages
+async def test_a_dropped_registration_goes_on_by_ussd(dialog_runs: DialogRuns, language: str) -> None:
+    done = await play_steps(dialog_runs, f"tunisie-telecom/ussd/drop-and-redial-{language}")
+    offers = [place for place, (verb, _, brought) in enumerate(done) if OFFERS[language][0] in brought]
+    assert [done[place][0] for place in offers] == ["dial", "dial"]
+    assert ADDRESS_ASKED[language] in done[offers[-1] + 1][2]
+
+
+@both_languages
+async def test_a_dropped_call_asks_the_code_again_and_goes_on(dialog_runs: DialogRuns, language: str) -> None:
+    done = await play_steps(dialog_runs, f"tunisie-telecom/voice/hang-up-{language}")
+    last = max(place for place, (_, _, brought) in enumerate(done) if OFFERS[language][1] in brought)
+    assert "{code}" in done[last + 1][2]
+    assert ADDRESS_ASKED[language] in done[last + 2][2]

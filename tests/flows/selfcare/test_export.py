@@ -76,20 +76,20 @@ def test_what_a_spreadsheet_might_run_is_text(cell: str) -> None:
 
 
 def test_lines_end_as_the_standard_says() -> None:
-    data = export_csv(BILL, LINES, export_file(), "EUR")
+    data = export_csv([(BILL, LINES)], export_file(), "EUR")
     assert data.count(b"\r\n") == data.count(b"\n") == 4
     assert data.startswith(b"bill,issued,centre,user,rubric,label,amount,currency\r\n")
 
 
 def test_every_line_of_a_centre_is_there() -> None:
-    head, first, credit, last = read_csv(export_csv(BILL, LINES, export_file(), "EUR"))
+    head, first, credit, last = read_csv(export_csv([(BILL, LINES)], export_file(), "EUR"))
     assert tuple(head) == CSV_COLUMNS
     assert first == ["B-1", "2026-03-01", "CF-100-A", "'+33660000103", "subscriptions", "", "10.00", "EUR"]
     assert (credit[5:7], last[5]) == (["'=1+1", "-2.50"], 'a "b", c')
 
 
 def test_totals_add_up_by_centre_and_rubric() -> None:
-    rows = read_csv(export_csv(BILL, LINES, export_file(level="totals"), "EUR"))[1:]
+    rows = read_csv(export_csv([(BILL, LINES)], export_file(level="totals"), "EUR"))[1:]
     assert [(row[2], row[3], row[6]) for row in rows] == [("CF-100-A", "", "7.50"), ("CF-200-A", "", "22.50")]
 
 
@@ -143,7 +143,7 @@ def test_guards_can_be_taken_off_again(cell: str) -> None:
 @pytest.mark.parametrize(("language", "separator", "mark"), [("fr", ";", ","), ("en", ",", ".")])
 def test_people_get_words_and_separators_of_their_language(language: str, separator: str, mark: str) -> None:
     menu = pack_compiler.compile_pack(pack_compiler.pack_folder("bouygues"))
-    data = export_csv(BILL, LINES, export_file(), "EUR", local_format(menu, language))
+    data = export_csv([(BILL, LINES)], export_file(), "EUR", local_format(menu, language))
     assert data.startswith(b"\xef\xbb\xbf")
     head, first, credit, _ = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), delimiter=separator)
     assert first[6] == f"10{mark}00" and credit[6] == f"-2{mark}50"
@@ -155,6 +155,6 @@ def test_people_get_words_and_separators_of_their_language(language: str, separa
 def test_amounts_are_rounded_for_people_and_exact_for_programs() -> None:
     menu = pack_compiler.compile_pack(pack_compiler.pack_folder("bouygues"))
     lines = [BillLine("options", "", Decimal("2.3456"), centre="CF-1")]
-    assert b";2,35;" in export_csv(BILL, lines, export_file(), "EUR", local_format(menu, "fr"))
-    raw = export_csv(BILL, lines, export_file(), "EUR")
+    assert b";2,35;" in export_csv([(BILL, lines)], export_file(), "EUR", local_format(menu, "fr"))
+    raw = export_csv([(BILL, lines)], export_file(), "EUR")
     assert b",2.3456," in raw and raw.startswith(b"bill,")
