@@ -45,7 +45,7 @@ def test_each_fault_is_named_with_its_place(fault: str, pack: Path) -> None:
 
 
 def spell_finding(folder: Path, finding: Finding, expected: str) -> str:
-    """Return a finding as the table spells it: its place by the text found there, as long as the expected one."""
+    """Return a finding as the table spells it: its place by the text found there."""
     marked = PLACE.match(expected)
     if not marked or not (folder / finding.file).is_file():
         return str(finding)
