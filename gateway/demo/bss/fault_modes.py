@@ -141,8 +141,10 @@ def spoil_bill(records: BssRecords, row: BssRow, resource: BssRow, amounts: Sequ
         return resource
     if "no_amounts" in records.faults:
         return {name: value for name, value in resource.items() if name not in amounts}
-    foreign = {name: {**resource[name], "unit": "XTS"} for name in amounts if isinstance(resource[name], dict)}
-    return {**resource, **(foreign or {"currency": "XTS"})}
+    foreign: BssRow = {
+        name: {**resource[name], "unit": "XTS"} for name in amounts if isinstance(resource[name], dict)
+    }
+    return {**resource, **foreign} if foreign else {**resource, "currency": "XTS"}
 
 
 def _oldest_bill(records: BssRecords, account: str) -> BssRow:
