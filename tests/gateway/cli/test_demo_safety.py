@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
@@ -24,6 +25,12 @@ COMMANDS = (
     *("outbox list --demo", "outbox purge --days 1 --demo", "notify orange-ro --demo", "audit verify --demo"),
     *("export +40740000101 --demo", "erase +40740000101 --yes --demo"),
 )
+PRODUCTION_COMMANDS = (
+    *("db upgrade", "check", "draw orange-ro", "outbox list dead", "outbox list unknown", "audit verify"),
+    *("export +40740000101", "notify orange-ro --cycle 2026-01", "notify orange-ro --listen"),
+)
+OWN_TABLES = frozenset({"audit", "key_checks"})
+"""Tables every command may add a row of its own to."""
 ANA = {"operator": "orange-ro", "account": "40740000101"}
 SUBSCRIBER = {
     **ANA,
@@ -86,6 +93,22 @@ def test_a_database_in_use_is_refused_and_keeps_every_row(
     assert run_command(command.split()) == 2
     assert "database_url: this database was not created by the demo" in capsys.readouterr().err
     assert asyncio.run(read_tables(production_url)) == before
+
+
+@pytest.mark.parametrize("command", PRODUCTION_COMMANDS)
+def test_no_other_command_writes_a_row_of_the_demo(
+    command: str, production_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "dialtree.toml").write_text(
+        f'public_url = "https://gw.test"\nsecret_key = "{secrets.token_hex(32)}"\n[operators.orange-ro]\n'
+    )
+    monkeypatch.setenv("DIALTREE_CONFIG", str(tmp_path / "dialtree.toml"))
+    before = asyncio.run(read_tables(production_url))
+    assert run_command(command.split()) == (2 if "--listen" in command else 0)
+    after = asyncio.run(read_tables(production_url))
+    assert {name: after[name] for name in before if name not in OWN_TABLES} == {
+        name: before[name] for name in before if name not in OWN_TABLES
+    }
 
 
 def test_dial_puts_nobody_into_an_empty_database_it_was_given(
