@@ -12,6 +12,7 @@ from flows.engine.load_shedding import MAX_CONCURRENT_TURNS
 from gateway.delivery.desk.signed_webhook import signing_key
 from gateway.delivery.mail.mail_address import parse_mail_address, parse_sender
 from gateway.http.client_address import parse_networks
+from gateway.payments.provider_settings import PaymentSettings
 from gateway.providers.contract import Provider
 from gateway.settings_sources import FILE_VARIABLE, SettingsError, read_tables
 from menus.machine.surface import LARGEST_PAGE, PAGE_SIZE_PATTERN, SMALLEST_PAGE, parse_page_size
@@ -40,7 +41,6 @@ class RouteSettings(Section):
     """Mail relay: `smtps://user:password@host`, `smtp+starttls://...` (TLS demanded) or `smtp://host:port`."""
     email_from: str = ""
     """From address of e-mail; by default `no-reply@` and the host of `public_url`."""
-
     bounces: str = ""
     """Maildir that mail to `email_from` is delivered to; workers read bounces (RFC 3464) from it."""
     bounces_token: SecretStr = SecretStr("")
@@ -146,6 +146,8 @@ class OperatorSettings(Section):
     routes: RouteSettings = RouteSettings()
     rates: RateSettings = RateSettings()
     desk: DeskSettings = DeskSettings()
+    payments: PaymentSettings | None = None
+    """The payment provider; without it bills are not paid here."""
     sms_prefixes: tuple[str, ...] = ()
     """Allowed prefixes of SMS recipients, e.g. `+40`; by default the operator's country code."""
     sms_parts_a_day: int = Field(default=0, ge=0)

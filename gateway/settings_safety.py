@@ -40,6 +40,9 @@ def _find_faults(settings: Settings) -> Iterator[tuple[str, str]]:
         if fault := (find_token_weakness if is_token else find_weakness)(value):
             yield field, fault
     yield from _find_shared_tokens(secrets)
+    for name, one in settings.operators.items():
+        if one.payments and one.payments.provider == "payfake":
+            yield f"operators.{name}.payments.provider", "payfake takes no money; it is for the demo only"
 
 
 def _is_private_channel(url: str) -> bool:
@@ -62,6 +65,9 @@ def _operator_secrets(operator: str, section: OperatorSettings) -> Iterator[Name
             yield f"operators.{operator}.{provider}.{field}", value
     if secret := section.desk.secret.get_secret_value():
         yield f"operators.{operator}.desk.secret", secret
+    if section.payments:
+        for field, value in _secret_fields(section.payments):
+            yield f"operators.{operator}.payments.{field}", value
     if token := section.bss.get("hub_token"):
         yield f"operators.{operator}.bss.hub_token", str(token)
     if token := section.routes.bounces_token.get_secret_value():

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from flows.domain.email_registration import Registration
 from flows.domain.failures import Failure, NotEligible
+from flows.domain.payment_ports import PaymentIntents, Payments
 from flows.domain.ports import Billing, Ledger, OneTimeCodes, Passwords
 from flows.domain.records import (
     AuditEntry,
@@ -58,6 +59,9 @@ class OperatorPorts:
     """Called with operator and reason when a code is not sent because the SIM or the owner changed."""
     has_desk: bool = False
     """Whether tickets are passed on to the operator's help desk."""
+    payments: Payments | None = field(default=None, repr=False)
+    """The payment provider; None where bills cannot be paid."""
+    intents: PaymentIntents | None = field(default=None, repr=False)
 
 
 @value_dataclass

@@ -14,6 +14,7 @@ Failure
   Undelivered            a message was not sent
     TryLater             the provider asks to retry later, or failed before accepting the message
       NotNow             the recipient is unreachable for the moment; the provider works
+      PaymentOpen        the payment is not decided yet, or the bill is being booked
     Rejected             the recipient cannot be reached by this route
       TooLarge           the message is larger than the route or the mailbox takes
     OptedOut             the recipient does not want messages
@@ -106,6 +107,12 @@ class TryLater(Undelivered):
 
 class NotNow(TryLater):
     """The recipient is unreachable for the moment."""
+
+
+class PaymentOpen(TryLater):
+    """The payment is not decided yet."""
+
+    should_log = False
 
 
 class Rejected(Undelivered):

@@ -12,9 +12,9 @@ from flows.domain.ticket_records import Ticket, TicketChange
 ReceiptState = Literal["in_transit", "delivered", "failed", "unknown"]
 LineKind = Literal["mobile", "fixed", "internet", "data_key"]
 BillState = Literal["due", "part", "overdue", "paid", "credit", "cancelled"]
-LinkPurpose = Literal["address", "mailbox", "email", "bill", "file"]
+LinkPurpose = Literal["address", "mailbox", "email", "bill", "file", "pay"]
 EntryType = Literal["usage", "purchases"]
-Capability = Literal["usage", "purchases", "documents"]
+Capability = Literal["usage", "purchases", "documents", "payments"]
 MessageClass = Literal["code", "reply", "notice", "ticket", "campaign"]
 """In sending order. After an unknown outcome a `code` is never re-sent, `notice` and `ticket` at most once."""
 

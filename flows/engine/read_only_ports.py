@@ -10,7 +10,7 @@ EFFECTS: dict[str, frozenset[str]] = {
     "ledger": frozenset({"commit", "set_opt_out", "use_link"}),
     "codes": frozenset({"issue_code", "redeem_code"}),
     "passwords": frozenset({"set_password"}),
-    "billing": frozenset({"set_media", "set_postal_address"}),
+    "billing": frozenset({"set_media", "set_postal_address", "book_payment"}),
 }
 """Methods that change something, by port."""
 

@@ -36,6 +36,9 @@ SAMPLE_FACTS: Mapping[str, tuple[Fact | Rows, ...]] = {
     "said": (PhoneNumber("+40740000101"),),
     **dict.fromkeys(("total", "tax", "paid", "remaining", "amount"), (WIDEST_AMOUNT,)),
     "subscriptions": (WIDEST_AMOUNT,),
+    "paying": (WIDEST_AMOUNT,),
+    "receipt": (Text("7QK42M9T"),),
+    "host": (Text("checkout.payments.example.net"),),
     **dict.fromkeys(
         ("options", "communications", "equipment", "one_off", "third_party"), (Money(Decimal("9999.99")),)
     ),

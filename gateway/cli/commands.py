@@ -10,6 +10,7 @@ import typer
 from typer import Argument, Option
 
 from gateway.cli import options as opt
+from gateway.cli.payment_commands import payments_app
 
 app = typer.Typer(
     name="dialtree",
@@ -293,6 +294,7 @@ def upgrade_db() -> None:
 
 app.add_typer(new_app, name="new")
 app.add_typer(outbox_app, name="outbox")
+app.add_typer(payments_app, name="payments")
 app.add_typer(tickets_app, name="tickets")
 app.add_typer(audit_app, name="audit")
 app.add_typer(db_app, name="db")

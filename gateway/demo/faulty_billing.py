@@ -6,7 +6,9 @@ from typing import TypeVar
 
 from flows.domain.actions import OperatorPorts
 from flows.domain.bill_delivery import BillDestination
-from flows.domain.failures import Down, Slow
+from flows.domain.failures import Down, NotEligible, Slow
+from flows.domain.payment_ports import PaymentBooking
+from flows.domain.payment_records import BillPayment, BookingOutcome
 from flows.domain.ports import Billing
 from flows.domain.records import (
     Bill,
@@ -76,6 +78,24 @@ class FaultyBilling:
     async def get_document(self, account: str, bill_id: str) -> BillDocument:
         """Return the issuer's bill document."""
         return await self._with_fault(self.inner.get_document(account, bill_id))
+
+    async def read_live_bill(self, account: str, bill_id: str) -> Bill:
+        """Return one bill from the backend itself."""
+        return await self._with_fault(self._bookings.read_live_bill(account, bill_id))
+
+    async def book_payment(self, payment: BillPayment) -> BookingOutcome:
+        """Book a payment."""
+        return await self._with_fault(self._bookings.book_payment(payment))
+
+    async def find_booking(self, payment: BillPayment) -> bool:
+        """Return whether the backend has a payment under this key."""
+        return await self._with_fault(self._bookings.find_booking(payment))
+
+    @property
+    def _bookings(self) -> PaymentBooking:
+        if not isinstance(self.inner, PaymentBooking):
+            raise NotEligible("this backend books no payments")
+        return self.inner
 
     async def _with_fault(self, call: Awaitable[T]) -> T:
         """Await the backend, then raise Slow (its own timeout) or Down (no answer) if so set."""

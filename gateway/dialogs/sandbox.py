@@ -15,6 +15,7 @@ from flows.domain.records import ChangeSet, Preference
 from gateway.demo import startup
 from gateway.demo.faulty_billing import FaultyBilling, inject_faults
 from gateway.demo.faulty_sessions import FaultySessions
+from gateway.demo.payfake import payment_settings
 from gateway.dialogs.direct_line import DirectLine
 from gateway.dialogs.format import Dialog, parse_local_time
 from gateway.dialogs.player import ManualClock, MessageCollector, PhoneLine, Player
@@ -162,6 +163,7 @@ def _build_settings(scenario: Scenario, path: Path) -> dict[str, object]:
     operator = merge_tables(startup.OPERATOR_DEFAULTS, {})
     for name in ("africastalking", "twilio"):
         operator[name] = {**operator[name], "trust": operator[name].get("trust", {}) | dict(scenario.trust)}
+    operator["payments"] = payment_settings("http://127.0.0.1:9")  # a conversation asks no provider
     return {
         "demo": True,
         "public_url": scenario.public_url,

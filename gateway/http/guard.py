@@ -5,8 +5,9 @@ known endpoint -> path token -> source network -> rejection limit -> size and ti
 """
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from aiohttp import web
 
@@ -26,6 +27,8 @@ from gateway.providers.contract import (
     Webhook,
     WebhookRoute,
 )
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,16 @@ class Guard:
             raise BadRequest("no such endpoint", 404)
         return await decoding.read_body(request)
 
+    async def read_signed_event(self, request: web.Request, verify: Callable[[bytes], T]) -> T:
+        """Return what `verify` makes of the body; its BadRequest 401 counts as a rejection."""
+        body = await decoding.read_body(request)
+        try:
+            return verify(body)
+        except BadRequest as error:
+            if error.status == UNAUTHENTIC_STATUS:
+                await self._count_rejection(request)
+            raise
+
     async def _admit_request(self, endpoint: WebhookEndpoint, request: web.Request) -> Webhook:
         """Return the decoded request once every check has passed; BadRequest otherwise.
 
@@ -149,6 +162,8 @@ class Guard:
         await self.rejection_limiter.record_rejection(source)
 
 
+UNAUTHENTIC_STATUS = 401
+"""HTTP status of a payment callback that is forged, old or of another merchant."""
 FORGED_STATUS = 403
 """HTTP status of a failed signature check, which counts as a rejection."""
 BODY_DECODERS = {"form": decoding.decode_form, "json": json_body.decode_json, "xml": xml_body.decode_xml}

@@ -13,12 +13,16 @@ from menus.text.masking import redact_text
 ALLOWED_FIELDS = frozenset(
     {"node", "failure", "endpoint", "row", "state", "operator", "provider", "channel", "status", "ms"}
     | {"subscriber", "revision", "language", "path", "turns", "outcome", "findings", "count", "table"}
-    | {"part", "reason", "port", "what", "answered", "claims", "offset", "strangers", "suppressed"}
+    | {"payment", "part", "reason", "port", "what", "answered", "claims", "offset", "strangers", "suppressed"}
 )
 """Extra fields a log record may carry; others are dropped. `subscriber` is a keyed hash of the number."""
 
 
-HASH_FORMS = {"subscriber": re.compile(r"[0-9a-f]{24}"), "revision": re.compile(r"[0-9a-f]{8}")}
+HASH_FORMS = {
+    "subscriber": re.compile(r"[0-9a-f]{24}"),
+    "revision": re.compile(r"[0-9a-f]{8}"),
+    "payment": re.compile(r"[0-9a-f]{12}"),
+}
 """Fields that hold a hash, and its form; a number has 15 digits at most (E.164), so 24 are never one."""
 
 

@@ -21,6 +21,9 @@ REQUIRED_TEXTS = (
     *("page.mailbox_sent", "page.mailbox_soon", "page.mailbox_done"),
     *("page.address_pending", "page.address_ticket", "page.confirm_done", "page.confirm_other"),
     *("page.confirm_bills", "page.confirm_pending", "page.confirm_refused"),
+    *("page.pay_title", "page.pay_button", "page.pay_host", "page.pay_changed", "page.pay_settled"),
+    *("page.pay_receipt", "page.paid_title", "page.paid_open", "page.paid_booked", "page.paid_failed"),
+    *("page.paid_unknown", "page.paid_refunded"),
     *(
         "page.file_title",
         "page.file_send",

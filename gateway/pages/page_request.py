@@ -30,6 +30,10 @@ class PageRequest:
     form_fields: Mapping[str, str] = field(default_factory=dict, repr=False)
     rate_limit_key: str = field(default="", repr=False)
     """What the client address is rate-limited by."""
+    payment_id: str = field(default="", repr=False)
+    """The payment the URL names; it opens the page of that payment's state and nothing else."""
+    refresh_count: int = 0
+    """How often the page has asked for itself again."""
     is_raw: bool = False
     """Whether the URL asks for files in their form for programs: `?format=raw`."""
 

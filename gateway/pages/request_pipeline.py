@@ -26,6 +26,8 @@ PageResponder = Callable[[web.Request, PageRequest], Awaitable[web.Response]]
 PAGE_TIMEOUT_SECONDS = 8.0
 """Hard limit of a page request; then the visitor gets the error page."""
 FORM_COOKIE = "form"
+REFRESH_COUNTS = frozenset("123456789")
+"""Accepted values of the parameter by which a page counts how often it has asked for itself again."""
 
 
 class Page(Protocol):
@@ -140,6 +142,8 @@ class PagePipeline:
             login_token=login_token if is_seed(login_token) else "",
             rate_limit_key=self.rate_limit_key(request),
             is_raw=query.get("format", "") == "raw",
+            payment_id=query.get("payment", ""),
+            refresh_count=int(query["again"]) if query.get("again", "") in REFRESH_COUNTS else 0,
         )
 
     async def _within_rate_limit(self, request: web.Request) -> bool:

@@ -12,7 +12,7 @@ from flows.domain.ports import Counters
 from flows.domain.records import Secret
 from flows.engine.menu_versions import MenuVersions
 from gateway.http.html_templates import HtmlTemplates
-from gateway.pages import bill, email, file, magic_links, paper_address, responses
+from gateway.pages import bill, email, file, magic_links, paper_address, payment, responses
 from gateway.pages.bill import BillPage
 from gateway.pages.confirm_email import ConfirmPage
 from gateway.pages.csrf import CookieJar, CsrfTokens
@@ -32,6 +32,8 @@ FORM_FIELDS: Mapping[str, Sequence[str]] = {
     "address": (magic_links.LINK_INPUT.name, SEALED_LINK_FIELD, paper_address.ADDRESS_INPUT.name),
     "mailbox": (magic_links.LINK_INPUT.name, SEALED_LINK_FIELD, email.EMAIL_INPUT.name),
     "confirm": (magic_links.LINK_INPUT.name,),
+    "pay": (magic_links.LINK_INPUT.name, payment.SEALED_BILL_FIELD),
+    "paid": (),
     "file": (
         magic_links.LINK_INPUT.name,
         file.SEALED_LINK_FIELD,
@@ -86,6 +88,8 @@ class SubscriberPages:
             "address": paper_address.build_page(csrf_tokens, token_sealer),
             "mailbox": email.build_page(csrf_tokens, token_sealer),
             "confirm": ConfirmPage(csrf_tokens),
+            "pay": payment.PayPage(token_sealer),
+            "paid": payment.PaidPage(),
             "file": FilePage(token_sealer, self.make_token, builder, jobs),
         }
         prefix = "/{operator:[a-z][a-z0-9-]*}"

@@ -16,6 +16,7 @@ from flows.domain.records import Secret
 from gateway.http import bounce_events, bss_events, client_address, webhooks
 from gateway.http import recorded_prompts as prompts
 from gateway.http.listening import serve_app
+from gateway.http.payment_callbacks import PAYMENT_CALLBACK_PATH, PaymentCallbackHandler
 from gateway.pages.routes import SubscriberPages
 from gateway.server import internal_listener
 from gateway.server.health import Health
@@ -29,6 +30,8 @@ InternalHandler = Callable[[web.Request], Awaitable[web.Response]]
 def public_app(container: Container) -> web.Application:
     """Build the application that providers and subscribers reach."""
     app = web.Application(client_max_size=64 * 1024)
+    callbacks = PaymentCallbackHandler(container.guard, container.operators, container.clock)
+    app.router.add_post(PAYMENT_CALLBACK_PATH, callbacks.handle_callback)
     app.router.add_post(
         bounce_events.BOUNCE_PATH, container.bounces.handle_bounce
     )  # a provider has no such name

@@ -12,7 +12,6 @@ from flows.domain.failures import OptedOut, Rejected, TooLarge
 from flows.domain.ports import Counters, SessionStore
 from flows.domain.pseudonyms import Pseudonyms
 from flows.domain.records import DeferredStep, OutboundMessage, Secret
-from flows.engine import deferred_steps
 from flows.engine.conversation import TurnEngine
 from flows.engine.flood_guard import FloodGuard
 from flows.engine.load_shedding import LoadShedder
@@ -38,6 +37,7 @@ from gateway.publishing import pack_compiler
 from gateway.settings import Settings
 from gateway.wiring import connections as inbound
 from gateway.wiring import database_start, senders
+from gateway.wiring.deferred_work import run_deferred_work
 from gateway.wiring.operators import OperatorWiring, Overrides
 from menus.machine.menu import Menu
 from storage.audit.trail import AuditWriter, SqlAuditChain
@@ -154,8 +154,8 @@ class _Core:
             await self.bounce_recorder.record_refusal(notice, now)
 
     def run_deferred_step(self, step: DeferredStep) -> Awaitable[None]:
-        ports, cache = self.operators[step.operator], self.subscriber_caches[step.operator]
-        return deferred_steps.run_deferred_step(step, self.menu_versions, ports, cache, self.actions)
+        caches = self.subscriber_caches
+        return run_deferred_work(step, self.menu_versions, self.operators, caches, self.actions)
 
 
 async def _build_core(

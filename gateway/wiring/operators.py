@@ -8,11 +8,14 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from flows.domain.actions import OperatorPorts
+from flows.domain.payment_ports import Payments
 from flows.domain.ports import Billing, SessionStore
 from flows.domain.records import Secret
 from flows.engine.deadlines import TimeBudgets
 from flows.engine.menu_versions import MenuVersions
 from gateway.clock import MonotonicClock
+from gateway.payments.adapter_registry import connect_provider
+from gateway.payments.provider_context import ProviderContext
 from gateway.settings import Settings
 from gateway.settings_sources import SettingsError
 from menus.machine.menu import Menu
@@ -21,6 +24,7 @@ from storage.billing import backend as billing
 from storage.credentials.one_time_codes import SqlOneTimeCodes
 from storage.credentials.passwords import SqlPasswords
 from storage.ledger.sql_ledger import SqlLedger
+from storage.payments.intents import SqlPaymentIntents
 from storage.sql.engine import Database
 
 
@@ -53,6 +57,7 @@ class OperatorWiring:
         for name in self.settings.operators:
             operators[name] = self._build_ports(self.menu_versions.current_menu(name))
             stack.push_async_callback(_close_backend, operators[name].billing)
+            stack.push_async_callback(_close_payments, operators[name].payments)
         return operators
 
     def _build_ports(self, menu: Menu) -> OperatorPorts:
@@ -77,7 +82,22 @@ class OperatorWiring:
             random_token=overrides.random_token,
             links_url=f"{self.settings.public_url}/{menu.name}",
             has_desk=bool(self.settings.operators[menu.name].desk.kind),
+            payments=self._connect_payments(menu),
+            intents=SqlPaymentIntents(database, secret),
         )
+
+    def _connect_payments(self, menu: Menu) -> Payments | None:
+        """Connect the operator's payment provider; None without one, SettingsError names a wrong setting."""
+        section = self.settings.operators[menu.name].payments
+        if section is None:
+            return None
+        notify_url = f"{self.settings.public_url}/hooks/{menu.name}/{section.provider}/payment"
+        decimals = menu.config.currency.decimals
+        context = ProviderContext(menu.name, decimals, notify_url, self.overrides.now)
+        try:
+            return connect_provider(section, context)
+        except ValueError as error:
+            raise SettingsError(f"operators.{menu.name}.{error}") from error
 
     def _connect_billing(self, context: billing.BackendContext) -> Billing:
         """Connect the operator's billing backend; SettingsError names the setting it cannot use."""
@@ -85,6 +105,12 @@ class OperatorWiring:
             return billing.connect_backend(self.settings.operators[context.operator].billing, context)
         except ValueError as error:
             raise SettingsError(f"operators.{context.operator}.{error}") from error
+
+
+async def _close_payments(payments: Payments | None) -> None:
+    """Close the connections of a payment provider, if there is one."""
+    if payments is not None:
+        await payments.close_connections()
 
 
 async def _close_backend(backend: Billing) -> None:

@@ -18,6 +18,8 @@ class TmForumOptions(ConnectionOptions):
     """Path of TMF678 below the address."""
     accounts: str = "tmf-api/accountManagement/v4"
     """Path of TMF666."""
+    payments: str = "tmf-api/payment/v4"
+    """Path of TMF676."""
     resolver: str = "tmf-api/productInventory/v4/product?publicIdentifier={msisdn}"
     """Query that finds a number's product; `{msisdn}` is E.164 with its plus, `{digits}` without."""
     holder: str = "tmf-api/productInventory/v4/product?billingAccount.id={account}"
@@ -34,7 +36,7 @@ class TmForumOptions(ConnectionOptions):
     rubrics: Mapping[str, str] = field(default_factory=dict)
     """Rubric by the BSS's own rate name or rate type."""
     serves: tuple[str, ...] = ("documents",)
-    """Capabilities besides bills: `documents`, and from unbilled rates `usage`, `purchases`."""
+    """Capabilities besides bills: `documents`, `payments`, and from unbilled rates `usage`, `purchases`."""
     document_hosts: tuple[str, ...] = ()
     """Other hosts a bill's `billDocument` may be on; with the port unless it is the default."""
     document_networks: tuple[str, ...] = ()

@@ -44,6 +44,8 @@ from storage.billing._client.http import BssClient, ConnectionOptions, path_segm
 from storage.billing._client.ownership import OwnershipClaim, select_holder, select_owner
 from storage.billing._client.paging import BssResource, gather_all, iterate_pages
 from storage.billing._killbill_accounts import KillBillAccounts
+from storage.billing._killbill_payments import KillBillPayments
+from storage.billing._remote_bookings import RemoteBookings
 from storage.billing.backend import BackendContext
 
 CREATED_BY = "dialtree"
@@ -78,15 +80,16 @@ class KillBillOptions(ConnectionOptions):
     cache_seconds: float = FRESH_SECONDS
 
 
-class KillBillBilling:
+class KillBillBilling(RemoteBookings):
     """Kill Bill implementation of the `Billing` port; an account is Kill Bill's accountId."""
 
-    capabilities: Collection[Capability] = frozenset[Capability](("documents",))
+    capabilities: Collection[Capability] = frozenset[Capability](("documents", "payments"))
 
     def __init__(self, client: BssClient, context: BackendContext, options: KillBillOptions) -> None:
         self._client, self._context, self._options = client, context, options
         self._accounts = KillBillAccounts(client, options.media_field)
         self._currency = CurrencyRule(options.currency or context.currency, context.currency)
+        self._payments = KillBillPayments(client)
 
     async def get_subscriber(self, msisdn: str) -> Subscriber:
         """Find the subscriber of a number: the bundle with that external key, then its account."""

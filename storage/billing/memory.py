@@ -1,6 +1,6 @@
 """In-memory billing backend: bills of the demo world or of a YAML file, lost when the process ends."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from dataclasses import fields
 from datetime import date, datetime, time
 from pathlib import Path
@@ -11,6 +11,7 @@ import yaml
 from flows.domain.bill_cycle import CyclePage
 from flows.domain.bill_delivery import BillDestination
 from flows.domain.failures import NotFound
+from flows.domain.payment_records import BillPayment, BookingOutcome
 from flows.domain.records import (
     Bill,
     BillDocument,
@@ -36,16 +37,17 @@ from storage.demo.world import OperatorRows, build_operator_rows, load_demo_worl
 T = TypeVar("T")
 PAGE_SIZE = 1_000
 """Bills per page of a billing cycle."""
-RowMapping = Mapping[str, Any]
+RowMapping = dict[str, Any]
 
 
 class MemoryBilling:
     """`Billing` port over rows in memory: the reference the contract tests compare others with."""
 
-    capabilities: Collection[Capability] = ("usage", "purchases", "documents")
+    capabilities: Collection[Capability] = ("usage", "purchases", "documents", "payments")
 
     def __init__(self, rows: OperatorRows, today: Callable[[], date]) -> None:
         self._rows, self._today = rows, today
+        self._booked_keys: set[str] = set()
 
     async def get_subscriber(self, msisdn: str) -> Subscriber:
         """Return the subscriber of a number; NotFound when there is none."""
@@ -72,6 +74,25 @@ class MemoryBilling:
         return [
             _to_record(BillLine, {**row, "id": str(place)}) for place, row in numbered if row["bill"] == bill_id
         ]
+
+    async def read_live_bill(self, account: str, bill_id: str) -> Bill:
+        """Return one bill; nothing is cached."""
+        return await self.get_bill(account, bill_id)
+
+    async def find_booking(self, payment: BillPayment) -> bool:
+        """Return whether this key was booked."""
+        return payment.key in self._booked_keys
+
+    async def book_payment(self, payment: BillPayment) -> BookingOutcome:
+        """Lower what remains of the bill, once per key."""
+        row = _first_row(self._issued_rows(payment.account), id=payment.bill_id)
+        if payment.key in self._booked_keys:
+            return "already"
+        if row.get("cancelled") or row["remaining"] < payment.amount:
+            return "excess"
+        row["remaining"] -= payment.amount
+        self._booked_keys.add(payment.key)
+        return "booked"
 
     async def get_media(self, account: str) -> BillDestination:
         """Return how bills reach this account today; NotFound for an unknown account."""

@@ -25,6 +25,7 @@ from storage.billing._client.answer_fields import parse_amount
 from storage.billing._client.currency import CurrencyRule, outstanding_amount, round_amount
 from storage.billing._client.cycle_pages import parse_records
 from storage.billing._client.ownership import OwnershipClaim, collect_numbers, select_holder, select_owner
+from storage.billing._sql_bookings import SqlBookings
 from storage.billing._sql_rows import RowBatch, log_unreadable, read_rows, reject_row, unreadable_row
 from storage.billing.backend import BackendContext
 from storage.sql.engine import Database
@@ -51,10 +52,10 @@ def bill_state(total: Decimal, remaining: Decimal, due: date, today: date, *, ca
     return "part" if remaining < total else "due"
 
 
-class SqlBilling:
+class SqlBilling(SqlBookings):
     """`Billing` port on our own tables, for one operator. `today` returns the date in its time zone."""
 
-    capabilities: Collection[Capability] = ("usage", "purchases", "documents")
+    capabilities: Collection[Capability] = ("usage", "purchases", "documents", "payments")
 
     def __init__(
         self, database: Database, operator: str, today: Callable[[], date], currency: str = ""

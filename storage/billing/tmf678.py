@@ -40,7 +40,9 @@ from storage.billing._client.oauth import OAuthTokenSource
 from storage.billing._client.ownership import OwnershipClaim, select_holder, select_owner
 from storage.billing._client.paging import BssResource
 from storage.billing._client.ssrf_guard import UrlAllowList
+from storage.billing._remote_bookings import RemoteBookings
 from storage.billing._tmf_options import TmForumOptions
+from storage.billing._tmf_payments import TmfPayments
 from storage.billing._tmf_reads import TmfResourceReader
 from storage.billing.backend import BackendContext
 
@@ -48,13 +50,14 @@ RUBRIC_BY_ENTRY_TYPE: Mapping[EntryType, str] = {"usage": "communications", "pur
 """Rubric of the unbilled rates that answer each kind of entry."""
 
 
-class TmForumBilling:
+class TmForumBilling(RemoteBookings):
     """TM Forum implementation of the `Billing` port; raises Refused and Unavailable only."""
 
     def __init__(self, client: BssClient, context: BackendContext, options: TmForumOptions) -> None:
         self._client, self._context, self._options = client, context, options
         self._reads = TmfResourceReader(client, options)
         self._currency = CurrencyRule(options.currency or context.currency, context.currency)
+        self._payments = TmfPayments(client, options.payments, options.currency)
         self.capabilities = cast(Collection[Capability], options.serves)
 
     async def get_subscriber(self, msisdn: str) -> Subscriber:

@@ -17,6 +17,7 @@ from storage.sql.tables import (
     opt_outs,
     password_tries,
     passwords,
+    payment_intents,
     preferences,
     registrations,
     tickets,
@@ -71,6 +72,13 @@ PERSONAL_DATA_TABLES: Sequence[PersonalDataTable] = (
     PersonalDataTable(registrations, "by", ("line", "account", "at")),
     PersonalDataTable(links, "subscription", ("purpose", "expires_at", "opens")),
     PersonalDataTable(tickets, "subscription", TICKET_COLUMNS, drops_with_owner=False),
+    PersonalDataTable(
+        payment_intents,
+        "subscription",
+        ("bill_number", "amount", "currency", "state", "receipt", "created_at"),
+        "kept",
+        drops_with_owner=False,
+    ),
     PersonalDataTable(passwords, "number", ("kind", "at")),
     PersonalDataTable(password_tries, "number", ("kind", "since", "wrong")),
     PersonalDataTable(opt_outs, "number", ("at",), "kept as a keyed hash"),
@@ -87,7 +95,8 @@ PERSONAL_DATA_TABLES: Sequence[PersonalDataTable] = (
 
 `kept` rows stay under a pseudonym, for as long as the law requires proof of what was agreed and shown.
 Kept when the number gets a new owner: tickets, which remain with the subscriber who opened them and are
-answered on their line only; bindings, which are overwritten; consents and the audit log.
+answered on their line only; bindings, which are overwritten; payments, whose numbers are erased; consents
+and the audit log.
 """
 
 

@@ -1,7 +1,7 @@
 """Data subject requests: export and erase the personal data of one line (GDPR articles 15, 17, 20).
 
-Bills belong to the operator and are not touched. Consents and the audit log are kept under a pseudonym,
-for as long as the agreement may have to be proved.
+Bills and payments belong to the operator and stay, payments without phone numbers. Consents and the audit
+log are kept under a pseudonym, for as long as the agreement may have to be proved.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ from storage.privacy.data_map import DataSubject, count_rows, delete_rows, expor
 from storage.privacy.number_owner import NumberOwners
 from storage.sql.consent_triggers import ERASED_PREFIX
 from storage.sql.engine import Database
-from storage.sql.tables import consents, opt_outs, outbox, preferences, tickets
+from storage.sql.tables import consents, opt_outs, outbox, payment_intents, preferences, tickets
 
 UNREADABLE = "unreadable"
 """Exported in place of a text that can no longer be decrypted."""
@@ -83,6 +83,7 @@ class SqlPrivacy:
             connection.execute(delete(outbox).where(where), parameters)
             self._hash_opt_out(connection, subject)
             self._pseudonymise_consents(connection, subject)
+            self._pseudonymise_payments(connection, subject)
         return report
 
     def _hash_opt_out(self, connection: Connection, subject: DataSubject) -> None:
@@ -100,6 +101,16 @@ class SqlPrivacy:
             update(consents)
             .where(consents.c.operator == subject.operator, consents.c.subscription == subject.subscription)
             .values(subscription=pseudonym)
+        )
+
+    def _pseudonymise_payments(self, connection: Connection, subject: DataSubject) -> None:
+        """Erase the phone numbers of the payments; which bill was paid is the operator's book-keeping."""
+        pseudonym = ERASED_PREFIX + self._audit_writer.pseudonym(subject.operator, subject.subscription)
+        row = payment_intents.c
+        connection.execute(
+            update(payment_intents)
+            .where(row.operator == subject.operator, row.subscription == subject.subscription)
+            .values(subscription=pseudonym, people=b"")
         )
 
     def _message_filter(

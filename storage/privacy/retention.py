@@ -21,6 +21,8 @@ from storage.sql.tables import (
     links,
     outbox,
     password_tries,
+    payment_events,
+    payment_intents,
     receipts,
 )
 
@@ -85,6 +87,18 @@ RETENTION_RULES = (
     ),
     RetentionRule("messages", 365 * DAY, outbox, _FINISHED_BEFORE),
     RetentionRule("receipts", 365 * DAY, receipts, (receipts.c.at < _BEFORE,)),
+    RetentionRule("payment events", 400 * DAY, payment_events, (payment_events.c.at < _BEFORE,)),
+    RetentionRule(
+        "numbers of payments",
+        400 * DAY,
+        payment_intents,
+        (
+            payment_intents.c.changed_at < _BEFORE,
+            payment_intents.c.state.in_(("booked", "refunded", "failed", "expired")),
+            payment_intents.c.people != b"",
+        ),
+        {"people": b""},
+    ),
     RetentionRule("audit log", trail.RETENTION, audit, (audit.c.seq < _YOUNGEST_EXPIRED_SEQ,)),
 )
 """The retention rules; `period` counts from expiry for codes and links, else from the last change.

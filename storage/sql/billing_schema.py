@@ -107,3 +107,18 @@ billing_documents = Table(
     ),
 )
 """Bill documents as the issuer delivered them; they are never modified."""
+
+billing_payments = Table(
+    "billing_payments",
+    metadata,
+    Column("operator", String(64), primary_key=True),
+    Column("key", String(64), primary_key=True),
+    Column("account", String(64), nullable=False),
+    Column("bill", String(64), nullable=False),
+    Column("amount", ExactAmount, nullable=False),
+    Column("provider", String(32), nullable=False),
+    Column("reference", String(255), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Index(None, "operator", "account", "at"),
+)
+"""Payments booked: each key once, in the transaction that lowers what remains of the bill."""

@@ -24,7 +24,10 @@ from storage.sql.billing_schema import billing_bills as billing_bills
 from storage.sql.billing_schema import billing_documents as billing_documents
 from storage.sql.billing_schema import billing_entries as billing_entries
 from storage.sql.billing_schema import billing_lines as billing_lines
+from storage.sql.billing_schema import billing_payments as billing_payments
 from storage.sql.billing_schema import billing_subscribers as billing_subscribers
+from storage.sql.payment_schema import payment_events as payment_events
+from storage.sql.payment_schema import payment_intents as payment_intents
 from storage.sql.types import UtcTime
 
 preferences = Table(

@@ -15,8 +15,6 @@ In the tests of the pages a number above T10 is a threat.
 """
 RULE_IN_TEST_NAME = re.compile(r"^test_([TMRFB]\d+)_")
 DEFERRED_RULES: Mapping[str, str] = {
-    "M14": "with payment; the menu says so",
-    "F8": "with payment; the menu says so",
     "R11": "a page of the operator's own; the switch itself is R12 and R13",
     "R16": "needs usage beside the bills of this operator",
     "F14": "needs payments and unbilled charges from billing",
@@ -28,6 +26,7 @@ DEFERRED_RULES: Mapping[str, str] = {
 PARTIAL_RULES: Mapping[str, str] = {
     "R4": "the choice is made for the line that was proven, which may not be the caller's own",
     "F7": "by number, not by e-mail",
+    "F8": "by card behind a link; direct debit, cheque and TIP are named in a text",
     "B22": "communications; the services subscribed are not shown",
 }
 """What is not there of rules that are built in part."""

@@ -6,7 +6,7 @@ import pytest
 
 from flows.selfcare.password import PIN_LENGTHS, is_acceptable_pin
 from tests.rules.test_orange_ro import play_steps, spoken_words
-from tests.support.dialog_runs import DialogRuns
+from tests.support.dialog_runs import DialogRuns, PlayDialog
 from tests.support.dialog_runs import dialog_runs as dialog_runs
 from tests.support.gateway_sandbox import sandboxes as sandboxes
 
@@ -262,6 +262,7 @@ async def test_M13_the_month_is_keyed_in_on_voice(dialog_runs: DialogRuns) -> No
     assert "février deux mille vingt-six" in await reply_to_last(dialog_runs, "voice/login", "0226#")
 
 
-@pytest.mark.parametrize(("name", "said"), [("ussd/month", "4"), ("sms/bills", "3777 PAYER")])
-async def test_M14_paying_comes_later_and_says_so(name: str, said: str, dialog_runs: DialogRuns) -> None:
-    assert "bientot" in await reply_to_last(dialog_runs, name, said)
+@pytest.mark.parametrize("name", ["ussd/pay-fr", "sms/pay-fr", "voice/pay-fr", "ussd/pay-ar", "sms/pay-ar"])
+async def test_M14_a_bill_is_paid_online_by_a_link(name: str, play_dialog: PlayDialog) -> None:
+    words = "\n".join(await play_dialog(f"maroc-telecom/{name}"))
+    assert "{link}" in words and ("payer 149,00" in words or "أداء 149,00" in words)

@@ -148,11 +148,13 @@ async def test_F7_reset_brings_a_code_on_sms(play_dialog: PlayDialog) -> None:
     assert "votre code est {code}" in (await play_dialog("orange-fr/sms/reset-fr"))[0]
 
 
-@pytest.mark.parametrize("name", ["ussd/app-fr", "sms/app-fr", "voice/app-fr"])
-async def test_F8_paying_says_that_it_comes_later_on_ussd_sms_and_voice(
+@pytest.mark.parametrize("name", ["ussd/pay-fr", "sms/pay-fr", "voice/pay-fr"])
+async def test_F8_a_link_for_paying_by_card_and_the_other_ways_on_ussd_sms_and_voice(
     name: str, play_dialog: PlayDialog
 ) -> None:
-    assert "arrive biento" in (await play_dialog(f"orange-fr/{name}"))[-1].replace("ô", "o")
+    words = "\n".join(await play_dialog(f"orange-fr/{name}"))
+    assert "~ sms +33600000101: Orange: payer 34,99 €, facture 03/2026 de 06***101: {link}" in words
+    assert "par chèque ou prélèvement" in words
 
 
 @pytest.mark.parametrize("name", ["ussd/einvoice-fr", "sms/einvoice-fr", "voice/einvoice-fr"])

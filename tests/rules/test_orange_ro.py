@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.support.dialog_runs import DIALOG_FOLDER, DIALOG_PATHS, DialogRuns, load_dialog
+from tests.support.dialog_runs import DIALOG_FOLDER, DIALOG_PATHS, DialogRuns, PlayDialog, load_dialog
 from tests.support.gateway_sandbox import EFFECT_TABLES, GatewaySandbox
 
 DialogStep = tuple[str, str, str]
@@ -220,3 +220,9 @@ async def test_R15_three_channels_one_result(dialog_runs: DialogRuns) -> None:
     }
     assert texts[0] == texts[1] == texts[2] and len(texts[0]) == 1
     assert consents == {1}
+
+
+@pytest.mark.parametrize("name", ["ussd/pay-ro", "sms/pay-ro", "voice/pay-ro", "sms/pay-en"])
+async def test_R1_the_bill_is_payable_online(name: str, play_dialog: PlayDialog) -> None:
+    words = "\n".join(await play_dialog(f"orange-ro/{name}"))
+    assert "~ sms +40740000101: Orange: " in words and "{link}" in words and "90 lei" in words

@@ -18,6 +18,7 @@ from flows.engine.deadlines import TimeBudgets
 from gateway.demo.faulty_billing import FaultyBilling as FaultyBilling
 from gateway.demo.faulty_billing import inject_faults
 from gateway.demo.faulty_sessions import FaultySessions
+from gateway.demo.payfake import payment_settings
 from gateway.dialogs.direct_line import DirectLine
 from gateway.dialogs.format import Dialog, format_dialog, parse_dialog
 from gateway.dialogs.player import ManualClock, MessageCollector, PhoneLine, Player
@@ -192,6 +193,7 @@ async def _seed_database(path: Path, now: datetime) -> Path:
 def _sandbox_settings(path: Path, trust: dict[str, str], operator: str, more: dict[str, Any]) -> Settings:
     links: dict[str, Any] = {
         "routes": {"sms": "africastalking"},
+        "payments": payment_settings("http://127.0.0.1:9"),
         "africastalking": {"username": "sandbox", "api_key": "key", "hook_token": HOOK_TOKEN, "trust": trust},
         "twilio": {
             "account_sid": "AC1",

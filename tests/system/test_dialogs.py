@@ -25,6 +25,17 @@ UNREACHABLE: Mapping[PackTransition, str] = {
     ("already", "registration.begin"): "the address is validated on a page, which no dialog opens",
     ("ok", "registration.choose"): "the address is validated on a page, which no dialog opens",
     ("voice 1", "house.agent_away"): "no shipped pack names the hours of its agents",
+    **dict.fromkeys(
+        ((outcome, step) for outcome in ("wait", "closed") for step in ("pay.start", "pay.bill", "pay.link")),
+        "a payment is begun on a page, and the demo world has a provider: test_paying.py",
+    ),
+    **dict.fromkeys(
+        (
+            *((outcome, "pay.link") for outcome in ("changed", "settled", "unreachable")),
+            ("settled", "pay.start"),
+        ),
+        "the bill changes at billing, or the line gets no SMS: test_paying.py",
+    ),
 }
 """Transitions that no dialog can make, and why."""
 UNREACHABLE_BY_TEXT: Mapping[PackTransition, str] = {

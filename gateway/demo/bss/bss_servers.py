@@ -11,6 +11,7 @@ from gateway.demo.bss.data import BssRecords
 from gateway.demo.bss.fault_modes import PUBLISHED_TMF_HABITS
 from gateway.demo.bss.killbill_server import KillBillBss
 from gateway.demo.bss.tmf_server import TmfBss
+from gateway.demo.payfake_server import serve_payfake
 from gateway.http.listening import serve_app
 from gateway.providers.registry import discover_providers
 from gateway.settings import Settings, config_path, load_settings
@@ -27,8 +28,9 @@ CLIENT_ID, CLIENT_SECRET, HUB_TOKEN = "demo-client", "demo-client-secret", "demo
 @asynccontextmanager
 async def demo_settings(kind: str) -> AsyncIterator[Settings]:
     """Yield the demo's settings with a fake BSS of this kind; an empty kind starts none."""
-    async with serve_demo_bss(kind) as bss_settings:
-        base = merge_tables(startup.default_settings(os.environ), bss_settings)
+    defaults = startup.default_settings(os.environ)
+    async with serve_demo_bss(kind) as bss_settings, serve_payfake(defaults["operators"]) as payments:
+        base = merge_tables(merge_tables(defaults, bss_settings), payments)
         settings = load_settings(discover_providers(), config_path(os.environ), os.environ, base)
         yield startup.keep_in_demo(settings)
 
@@ -68,7 +70,7 @@ def tmf_settings(records: BssRecords) -> dict[str, Any]:
     """Return the settings table `bss` for the fake TM Forum server."""
     return {
         "currency": records.rows.currency,
-        "serves": ["documents", "usage", "purchases"],
+        "serves": ["documents", "usage", "purchases", "payments"],
         "platform": SPECIMEN_PLATFORM if records.rows.documents else "",
     }
 

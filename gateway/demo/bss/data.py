@@ -28,6 +28,8 @@ class BssRecords:
     """Names of the fault modes that are on (`fault_modes.BSS_FAULTS`)."""
     accepted: list[tuple[BssRow, BssRow]] = field(default_factory=list, repr=False)
     """Changes of people that were accepted and are not made yet, as person and new values."""
+    payments: list[BssRow] = field(default_factory=list, repr=False)
+    """Payments booked, in the order they came."""
     requests: list[tuple[str, str]] = field(default_factory=list, repr=False)
     """Method and path of every request."""
 

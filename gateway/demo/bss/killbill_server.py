@@ -10,10 +10,10 @@ from typing import Any
 from aiohttp import web
 
 from gateway.demo.bss import fault_modes
+from gateway.demo.bss.booked_payments import killbill_payment_routes
 from gateway.demo.bss.data import BssRecords, BssRow, json_number, split_proportionally
 
 ITEM_TYPES = {"subscriptions": "RECURRING", "options": "RECURRING", "communications": "USAGE"}
-UUID_NAMESPACE = uuid.UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")
 LOCALES = {"ro": "ro_RO", "en": "en_GB", "fr": "fr_FR", "ar": "ar_TN"}
 FIELD_COLUMNS = {"presentationMedia": "media", "emailValidated": "email_validated"}
 """Columns of a person by the account's custom field."""
@@ -25,7 +25,7 @@ KillBillHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 def stable_uuid(kind: str, name: str) -> str:
     """Return a UUID that is the same for each kind and name."""
-    return str(uuid.uuid5(UUID_NAMESPACE, f"{kind}/{name}"))
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{kind}/{name}"))
 
 
 @dataclass(slots=True)
@@ -55,6 +55,7 @@ class KillBillBss:
                 web.get("/1.0/kb/invoices/{invoice}", self._require_credentials(self._get_invoice)),
                 web.get("/1.0/kb/invoices/{invoice}/html", self._require_credentials(self._get_invoice_html)),
                 web.get("/plugins/invoice-pdf/{invoice}", self._require_credentials(self._get_invoice_pdf)),
+                *killbill_payment_routes(self.records, self._require_credentials, self._find_bill),
             ]
         )
 
@@ -110,11 +111,10 @@ class KillBillBss:
         if person is None:
             return web.json_response([])
         with_items = request.query.get("includeInvoiceComponents") == "true"
-        with_void = request.query.get("includeVoidedInvoices") == "true"
         rows = [
             each
             for each in self.records.bills_of("" if "no_filter" in self.records.faults else person["account"])
-            if with_void or not each.get("cancelled")
+            if request.query.get("includeVoidedInvoices") == "true" or not each.get("cancelled")
         ]
         return web.json_response([self._invoice_json(row, with_items=with_items) for row in rows])
 

@@ -10,11 +10,13 @@ from aiohttp import ClientSession, web
 
 from gateway.demo.bss import fault_modes
 from gateway.demo.bss import tmf_resources as resources
+from gateway.demo.bss.booked_payments import tmf_payment_routes
 from gateway.demo.bss.data import BssRecords, BssRow
 
 BILLS_PATH = "/tmf-api/customerBillManagement"
 ACCOUNTS_PATH = "/tmf-api/accountManagement/v4"
 PRODUCTS_PATH = "/tmf-api/productInventory/v4"
+PAYMENTS_PATH = "/tmf-api/payment/v4"
 COMPARISONS = (".gte", ".gt", ".lte", ".lt")
 BILL_STATES = ("new", "onHold", "validated", "sent", "partiallyPaid", "settled")
 TmfHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -53,6 +55,7 @@ class TmfBss:
             web.post(f"{bills}/hub", self._require_token(self._subscribe)),
             web.delete(f"{bills}/hub/{{id}}", self._require_token(self._unsubscribe)),
         ]
+        routes += tmf_payment_routes(self.records, PAYMENTS_PATH, self._require_token)
         for path, rows in collections.items():
             routes.append(web.get(path, self._require_token(self._list_handler(rows))))
             routes.append(web.get(f"{path}/{{id}}", self._require_token(self._item_handler(rows))))

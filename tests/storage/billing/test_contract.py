@@ -14,8 +14,8 @@ from tests.support.billing.backends import BackendUnderTest
 from tests.support.billing.every_backend import backend as backend
 
 ANA, BARBU, FIRMA, CLARA, DAN = (f"+4074000010{digit}" for digit in range(1, 6))
-ALL_CAPABILITIES = frozenset(("usage", "purchases", "documents"))
-CAPABILITIES = {"killbill": frozenset(("documents",)), "mapped": frozenset[str]()}
+ALL_CAPABILITIES = frozenset(("usage", "purchases", "documents", "payments"))
+CAPABILITIES = {"killbill": frozenset(("documents", "payments")), "mapped": frozenset[str]()}
 """What each backend supports besides bills; those not listed support everything."""
 
 

@@ -10,7 +10,9 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
+from flows.domain.payment_records import BillPayment
 from flows.domain.ports import Billing
+from flows.domain.records import Bill
 from gateway.demo.bss.bss_servers import killbill_settings, tmf_settings
 from gateway.demo.bss.data import BssRecords
 from gateway.demo.bss.killbill_server import KillBillBss
@@ -78,6 +80,11 @@ class BackendUnderTest:
 def build_book(at: datetime = DEMO_TIME, operator: str = OPERATOR) -> BssRecords:
     """Return an operator's demo data as of a day."""
     return BssRecords(build_operator_rows(operator, at))
+
+
+def payment_of(bill: Bill, key: str = "a1") -> BillPayment:
+    """Return a payment of everything that remains of a bill."""
+    return BillPayment(key, bill.account, bill.id, bill.remaining, "RON", DEMO_TIME, "ref-1", "payfake")
 
 
 def backend_site(

@@ -1,0 +1,108 @@
+"""Payment ports: the payment provider, billing that books payments, and the store of intents."""
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Protocol, runtime_checkable
+
+from flows.domain.payment_records import (
+    BillPayment,
+    BookingOutcome,
+    PaymentChange,
+    PaymentHint,
+    PaymentIntent,
+    PaymentReport,
+    PaymentState,
+    StartedPayment,
+)
+from flows.domain.records import AuditEntry, Bill, DeferredStep, OutboundMessage
+
+
+class Payments(Protocol):
+    """Payment provider of one operator; raises subclasses of `Refused` and `Unavailable` only.
+
+    Every method may be called again after an unknown outcome: the intent's id is the idempotency key.
+    """
+
+    @property
+    def name(self) -> str:
+        """Name of the provider, as the settings write it."""
+
+    @property
+    def page_origin(self) -> str:
+        """Origin (scheme and host) of the provider's pages, to which payers are sent."""
+
+    async def start(self, intent: PaymentIntent, return_url: str) -> StartedPayment:
+        """Open the provider's page for an intent; the same intent twice gets the same page."""
+
+    async def ask(self, intent: PaymentIntent) -> PaymentReport:
+        """Return what the provider knows of a payment; NotFound when it knows none."""
+
+    async def close(self, intent: PaymentIntent) -> None:
+        """Close the provider's page, so that nobody pays any more. Best effort."""
+
+    async def refund(self, intent: PaymentIntent, amount: Decimal, key: str) -> None:
+        """Give an amount back by the means it came; once per key. Raises when it is not accepted."""
+
+    def read_callback(self, headers: Mapping[str, str], body: bytes, now: datetime) -> PaymentHint:
+        """Verify a callback's signature and time; BadRequest 401 when forged or old, 400 when unreadable."""
+
+    def list_day(self, day: date) -> AsyncIterator[PaymentReport]:
+        """Yield the payments of one day (UTC), for the nightly comparison."""
+
+    async def close_connections(self) -> None:
+        """Close the connections."""
+
+
+@runtime_checkable
+class PaymentBooking(Protocol):
+    """Billing that books payments. Optional for a backend; its capability is `payments`."""
+
+    async def read_live_bill(self, account: str, bill_id: str) -> Bill:
+        """Return one bill from billing itself, never from a cache; raises what `Billing.get_bill` raises."""
+
+    async def book_payment(self, payment: BillPayment) -> BookingOutcome:
+        """Book a payment on its bill, once per key.
+
+        After an unknown outcome it may be called again: what was booked under the key is found first.
+        """
+
+    async def find_booking(self, payment: BillPayment) -> bool:
+        """Return whether billing has a payment under this key."""
+
+
+class PaymentIntents(Protocol):
+    """Store of payment intents; nothing is deleted, and states change by compare-and-set."""
+
+    async def find_intent(self, operator: str, intent_id: str) -> PaymentIntent | None:
+        """Return an intent of this operator; None when there is none."""
+
+    async def list_bill_intents(self, operator: str, account: str, bill_id: str) -> Sequence[PaymentIntent]:
+        """Return all intents of a bill, newest first."""
+
+    async def list_intents(
+        self, operator: str, states: Collection[PaymentState], since: datetime, limit: int
+    ) -> Sequence[PaymentIntent]:
+        """Return intents created since then, newest first; an empty `states` means all."""
+
+    async def open_intent(self, intent: PaymentIntent, step: DeferredStep, entry: AuditEntry) -> PaymentIntent:
+        """Store a confirmed intent and enqueue the step that follows it; return the bill's open intent.
+
+        A bill has one open intent (`confirmed`, `pending`): of parallel callers all get the first one's.
+        """
+
+    async def advance(
+        self,
+        change: PaymentChange,
+        items: Sequence[OutboundMessage | DeferredStep] = (),
+        entries: Sequence[AuditEntry] = (),
+    ) -> bool:
+        """Make a step and enqueue `items`, in one transaction; False when the intent is in another state.
+
+        Into `booking` only one intent of a bill goes at a time, False for the others.
+        """
+
+    async def record_callback(
+        self, hint: PaymentHint, provider: str, step: DeferredStep, now: datetime
+    ) -> bool:
+        """Store an event and enqueue `step` once per event; False when it was stored before."""

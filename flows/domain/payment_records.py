@@ -1,0 +1,135 @@
+"""Payment records: the payment intent with its states, what a provider reports, what billing books."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Literal
+
+PaymentState = Literal[
+    "confirmed",
+    "pending",
+    "unknown",
+    "succeeded",
+    "booking",
+    "booked",
+    "refunding",
+    "refunded",
+    "failed",
+    "expired",
+]
+"""State of a payment intent.
+
+confirmed  the payer agreed to the amount; the provider has not answered yet
+pending    the provider has it, the payer is on its page
+unknown    money may have moved, but not as agreed: a person decides
+succeeded  the provider has the money
+booking    being booked at billing; one of a bill at a time
+booked     billing knows it; final
+refunding  the money goes back to the payer
+refunded   the money went back; final
+failed     no money moved
+expired    nobody paid in time
+"""
+ReportedState = Literal["open", "paid", "failed", "expired"]
+BookingOutcome = Literal["booked", "already", "excess"]
+"""`already`: booked before under the same key; `excess`: the bill does not ask for this much any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentIntent:
+    """One attempt to pay one bill. Amounts are in the operator's currency, tax included."""
+
+    id: str
+    """32 hexadecimal digits, not guessable; the idempotency key at the provider and at billing."""
+    operator: str
+    subscription: str
+    account: str = field(repr=False)
+    bill_id: str
+    bill_number: str
+    issued: date
+    """Issue date of the bill, by whose month subscribers know it."""
+    line: str = field(repr=False)
+    """Number (E.164) the bill was asked for by."""
+    payer: str = field(repr=False)
+    """Number (E.164) that gets the link and the receipt."""
+    language: str
+    amount: Decimal
+    """What billing said remained when the payer agreed."""
+    currency: str
+    state: PaymentState
+    created_at: datetime
+    changed_at: datetime
+    receipt: str
+    """Number on the receipt, 8 letters and digits."""
+    provider: str
+    reference: str = ""
+    """The provider's own id; empty until it has answered."""
+    page_url: str = field(default="", repr=False)
+    """The provider's page, to which the payer is sent."""
+    page_expires_at: datetime | None = None
+    reason: str = ""
+    """Why it is unknown or failed, as a short code."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartedPayment:
+    """The provider's page of a payment."""
+
+    reference: str
+    page_url: str = field(repr=False)
+    expires_at: datetime
+    """When the page closes (UTC)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentReport:
+    """What the provider says of one payment, read from the provider itself."""
+
+    state: ReportedState
+    intent_id: str
+    """Our id, as the provider returns it."""
+    reference: str
+    amount: Decimal
+    currency: str
+    is_test: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentHint:
+    """A provider's callback whose signature was verified: which payment to ask about, no more."""
+
+    event_id: str
+    """Id of the event, the same when it is sent again."""
+    intent_id: str
+    reference: str = ""
+    is_test: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BillPayment:
+    """A payment to book at billing."""
+
+    key: str
+    """Our intent's id: billing books a key once."""
+    account: str = field(repr=False)
+    bill_id: str
+    amount: Decimal
+    currency: str
+    received_at: datetime
+    reference: str = ""
+    """The provider's id of the payment."""
+    provider: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentChange:
+    """Step of an intent from one of the states `expected` to `state`; other fields replace the stored ones."""
+
+    intent_id: str
+    expected: tuple[PaymentState, ...]
+    state: PaymentState
+    changed_at: datetime
+    reference: str = ""
+    page_url: str = field(default="", repr=False)
+    page_expires_at: datetime | None = None
+    reason: str = ""

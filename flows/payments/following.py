@@ -1,0 +1,228 @@
+"""Following a payment: ask the provider, believe what matches, book once, or give it back."""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from flows.domain.actions import OperatorPorts
+from flows.domain.failures import Failure, NotFound, PaymentOpen, Refused
+from flows.domain.payment_records import (
+    BillPayment,
+    BookingOutcome,
+    PaymentChange,
+    PaymentIntent,
+    PaymentReport,
+    PaymentState,
+)
+from flows.domain.records import DeferredStep, OutboundMessage
+from flows.payments.checks import DECIDED, NO_MONEY_SEEN, WAITING, find_mismatch
+from flows.payments.payable import PaymentPorts, payment_ports
+from flows.payments.payment_messages import PaymentMessages
+from flows.payments.tasks import BOOK, CHECK, REFUND, audit_step, build_task, poll_wait_seconds
+from flows.services.email_validation import email_of
+from menus.machine.menu import Menu
+
+log = logging.getLogger("dialtree.payments")
+PAGE_GRACE = timedelta(hours=1)
+"""How long after its page has closed a payment without an answer is still waited for."""
+LATE_WATCH = timedelta(hours=24)
+"""How long a payment that failed or expired is still asked about: a late success wins."""
+LOGGED_CHARACTERS = 12
+"""Of an intent's id, which `dialtree payments` accepts in place of it; the whole opens its page."""
+BUSY_SECONDS = 2.0
+"""Wait while another payment of the same bill is being booked."""
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentFollower:
+    """Moves the payments of one operator forward; every step may be repeated and may be cut off anywhere."""
+
+    menu: Menu = field(repr=False)
+    ports: OperatorPorts = field(repr=False)
+
+    async def run_task(self, task: DeferredStep) -> None:
+        """Run a task from the outbox; PaymentOpen or Unavailable when it must run again."""
+        intent = await self._ports.intents.find_intent(task.operator, task.session.decode())
+        if intent is None:
+            return
+        steps: Mapping[str, Callable[[PaymentIntent], Awaitable[None]]] = {
+            CHECK: self.check_intent,
+            BOOK: self.book_intent,
+            REFUND: self.refund_intent,
+        }
+        await steps[task.step](intent)
+
+    async def check_intent(self, intent: PaymentIntent) -> None:
+        """Ask the provider about a payment and apply what it says; PaymentOpen while it is not decided."""
+        if intent.state in DECIDED:
+            return
+        now, age = self.ports.now(), self.ports.now() - intent.created_at
+        report = await self._read_report(intent)
+        if report is None or report.state == "open":
+            await self._expire_if_over(intent, now)
+            raise PaymentOpen(after_seconds=poll_wait_seconds(age))
+        await self.apply_report(intent, report)
+        if report.state != "paid" and age < LATE_WATCH:
+            raise PaymentOpen(after_seconds=poll_wait_seconds(age))
+
+    async def apply_report(self, intent: PaymentIntent, report: PaymentReport) -> None:
+        """Make the step that a report leads to; a success wins over everything said before."""
+        if report.state == "paid":
+            await self._apply_success(intent, report)
+        elif report.state == "failed":
+            await self._advance(intent, WAITING, "failed", self._messages(intent).build_sms("failed"))
+        elif report.state == "expired":
+            await self._advance(intent, WAITING, "expired")
+
+    async def book_intent(self, intent: PaymentIntent) -> None:
+        """Book a paid intent at billing, once; what a bill does not ask for any more is given back."""
+        if intent.state not in ("succeeded", "booking"):
+            return
+        is_first_try = intent.state == "succeeded"
+        if is_first_try and not await self._advance(intent, ("succeeded",), "booking"):
+            raise PaymentOpen(after_seconds=BUSY_SECONDS)
+        outcome = await self._book_at_billing(intent, is_first_try=is_first_try)
+        if outcome != "excess":
+            await self._finish_booking(intent)
+        elif is_first_try:
+            refund, messages = build_task(REFUND, intent, self.ports.now()), self._messages(intent)
+            log.warning(
+                "payments.paid_twice",
+                extra={"operator": intent.operator, "payment": intent.id[:LOGGED_CHARACTERS]},
+            )
+            await self._advance(intent, ("booking",), "refunding", (refund, *messages.build_sms("double")))
+        else:
+            await self._leave_to_people(intent, ("booking",), "booking")
+
+    async def refund_intent(self, intent: PaymentIntent) -> None:
+        """Give back what the provider says was paid, by the means it came, once."""
+        if intent.state != "refunding":
+            return
+        try:
+            report = await self._ports.provider.ask(intent)
+            await self._ports.provider.refund(intent, report.amount, f"{intent.id}-r")
+        except Refused as refused:
+            log.error("payments.refund_refused", extra=self._log_extra(intent, type(refused).__name__))
+            raise PaymentOpen(after_seconds=LATE_WATCH.total_seconds()) from refused
+        await self._advance(intent, ("refunding",), "refunded")
+
+    @property
+    def _ports(self) -> PaymentPorts:
+        return payment_ports(self.ports)
+
+    def _messages(self, intent: PaymentIntent) -> PaymentMessages:
+        return PaymentMessages(self.menu, intent, self.ports.now())
+
+    async def _read_report(self, intent: PaymentIntent) -> PaymentReport | None:
+        """Return what the provider says; None for a payment it does not know yet."""
+        try:
+            return await self._ports.provider.ask(intent)
+        except NotFound:
+            return None
+
+    async def _expire_if_over(self, intent: PaymentIntent, now: datetime) -> None:
+        """Close and expire a payment whose page is long over, or that never reached the provider."""
+        ends_at = (intent.page_expires_at or intent.created_at) + PAGE_GRACE
+        if intent.state in WAITING and now >= ends_at:
+            await self._ports.provider.close(intent)
+            await self._advance(intent, WAITING, "expired")
+
+    async def _apply_success(self, intent: PaymentIntent, report: PaymentReport) -> None:
+        if fault := find_mismatch(intent, report):
+            await self._leave_to_people(intent, NO_MONEY_SEEN, fault)
+            return
+        task = build_task(BOOK, intent, self.ports.now())
+        await self._advance(intent, NO_MONEY_SEEN, "succeeded", (task,), reference=report.reference)
+
+    async def _book_at_billing(self, intent: PaymentIntent, *, is_first_try: bool) -> BookingOutcome:
+        """Book, or find what an earlier try has booked; `excess` when another payment was booked instead."""
+        payment = build_bill_payment(intent, self.ports.now())
+        try:
+            if await self._is_paid_by_another(intent):
+                return "already" if await self._ports.booking.find_booking(payment) else "excess"
+            return await self._ports.booking.book_payment(payment)
+        except Refused as refused:
+            log.error("payments.booking_refused", extra=self._log_extra(intent, type(refused).__name__))
+            await self._advance(intent, ("booking",), "booking", self._messages(intent).build_sms("unknown"))
+            raise PaymentOpen from refused
+
+    async def _is_paid_by_another(self, intent: PaymentIntent) -> bool:
+        """Return whether another payment of the bill was booked since this one was agreed to."""
+        others = await self._ports.intents.list_bill_intents(intent.operator, intent.account, intent.bill_id)
+        return any(
+            each.id != intent.id and each.state == "booked" and each.changed_at >= intent.created_at
+            for each in others
+        )
+
+    async def _finish_booking(self, intent: PaymentIntent) -> None:
+        remaining, messages = await self._read_remaining(intent), self._messages(intent)
+        mail = messages.build_mail(await self._receipt_address(intent), remaining)
+        items = (*messages.build_sms("receipt", remaining), *mail)
+        if await self._advance(intent, ("booking",), "booked", items):
+            log.info(
+                "payments.booked", extra={"operator": intent.operator, "payment": intent.id[:LOGGED_CHARACTERS]}
+            )
+
+    async def _read_remaining(self, intent: PaymentIntent) -> Decimal:
+        """Return what is left to pay; nothing where billing does not show the bill any more."""
+        try:
+            return (await self._ports.booking.read_live_bill(intent.account, intent.bill_id)).remaining
+        except Refused:
+            return Decimal(0)
+
+    async def _receipt_address(self, intent: PaymentIntent) -> str:
+        """Return the subscriber's validated address; empty for none, and where the line has a new owner."""
+        try:
+            subscriber = await self.ports.billing.get_subscriber(intent.line) if intent.line else None
+        except Failure:
+            return ""
+        if subscriber is None or subscriber.id != intent.subscription:
+            return ""
+        preference = await self.ports.ledger.get_preference(intent.operator, intent.subscription)
+        address, is_validated = email_of(preference, subscriber)
+        return address if is_validated else ""
+
+    async def _leave_to_people(
+        self, intent: PaymentIntent, expected: tuple[PaymentState, ...], reason: str
+    ) -> None:
+        """Set an intent aside until a person decides, and tell the payer not to pay again."""
+        if intent.state == "unknown":
+            return
+        log.error("payments.mismatch", extra=self._log_extra(intent, reason))
+        await self._advance(
+            intent, expected, "unknown", self._messages(intent).build_sms("unknown"), reason=reason
+        )
+
+    async def _advance(
+        self,
+        intent: PaymentIntent,
+        expected: tuple[PaymentState, ...],
+        state: PaymentState,
+        items: tuple[OutboundMessage | DeferredStep, ...] = (),
+        *,
+        reason: str = "",
+        reference: str = "",
+    ) -> bool:
+        now = self.ports.now()
+        change = PaymentChange(intent.id, expected, state, now, reference=reference, reason=reason)
+        return await self._ports.intents.advance(change, items, (audit_step(intent, f"payment.{state}", now),))
+
+    def _log_extra(self, intent: PaymentIntent, failure: str) -> Mapping[str, str]:
+        payment = intent.id[:LOGGED_CHARACTERS]
+        return {"operator": intent.operator, "payment": payment, "failure": failure}
+
+
+def build_bill_payment(intent: PaymentIntent, now: datetime) -> BillPayment:
+    """Return what billing is to book of an intent, under its id."""
+    return BillPayment(
+        key=intent.id,
+        account=intent.account,
+        bill_id=intent.bill_id,
+        amount=intent.amount,
+        currency=intent.currency,
+        received_at=now,
+        reference=intent.reference,
+        provider=intent.provider,
+    )

@@ -1,0 +1,76 @@
+"""Reconciliation: compare one day's payments at the provider with our intents and with billing."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Literal
+
+from flows.domain.actions import OperatorPorts
+from flows.domain.payment_records import PaymentIntent, PaymentReport
+from flows.payments.checks import find_mismatch
+from flows.payments.following import build_bill_payment
+from flows.payments.payable import payment_ports
+
+DifferenceKind = Literal["paid_not_booked", "booked_not_paid", "amount_differs", "paid_twice", "not_ours"]
+"""`not_ours`: the provider names a payment that is not known here."""
+DAY = timedelta(days=1)
+MAX_INTENTS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentDifference:
+    """One payment on which provider, gateway and billing do not agree."""
+
+    kind: DifferenceKind
+    payment: str
+    """Our id, or the provider's where we have none."""
+    state: str
+    """State here; empty for a payment that is not ours."""
+
+
+async def compare_day(ports: OperatorPorts, operator: str, day: date) -> list[PaymentDifference]:
+    """Return the differences of a day (UTC). Billing is asked about every payment that is booked here."""
+    found, start = payment_ports(ports), datetime.combine(day, time(), UTC)
+    recent = await found.intents.list_intents(operator, (), start - DAY, MAX_INTENTS)
+    intents = {each.id: each for each in recent}
+    paid = [each async for each in found.provider.list_day(day) if each.state == "paid"]
+    next_day = [each async for each in found.provider.list_day(day + DAY) if each.state == "paid"]
+    differences = list(_paid_differences(paid, intents))
+    for intent in (
+        each for each in recent if each.state == "booked" and start <= each.created_at < start + DAY
+    ):
+        at_provider = any(each.intent_id == intent.id for each in (*paid, *next_day))
+        at_billing = await found.booking.find_booking(build_bill_payment(intent, ports.now()))
+        if not at_provider:
+            differences.append(PaymentDifference("booked_not_paid", intent.id, intent.state))
+        if not at_billing:
+            differences.append(PaymentDifference("paid_not_booked", intent.id, intent.state))
+    return differences + list(_paid_twice(paid, intents))
+
+
+def _paid_differences(
+    paid: Sequence[PaymentReport], intents: dict[str, PaymentIntent]
+) -> Iterator[PaymentDifference]:
+    for report in paid:
+        intent = intents.get(report.intent_id)
+        if intent is None:
+            yield PaymentDifference("not_ours", report.reference, "")
+        elif find_mismatch(intent, report) in ("amount", "currency"):
+            yield PaymentDifference("amount_differs", intent.id, intent.state)
+        elif intent.state not in ("booked", "refunded"):
+            yield PaymentDifference("paid_not_booked", intent.id, intent.state)
+
+
+def _paid_twice(
+    paid: Sequence[PaymentReport], intents: dict[str, PaymentIntent]
+) -> Iterator[PaymentDifference]:
+    """Yield the payments of bills for which money was taken more than once and not given back."""
+    by_bill: dict[tuple[str, str], list[PaymentIntent]] = defaultdict(list)
+    for intent in (intents[each.intent_id] for each in paid if each.intent_id in intents):
+        if intent.state != "refunded":
+            by_bill[intent.account, intent.bill_id].append(intent)
+    for several in by_bill.values():
+        amounts = [each.amount for each in several]
+        for intent in several[1:] if len(set(amounts)) < len(amounts) else ():
+            yield PaymentDifference("paid_twice", intent.id, intent.state)

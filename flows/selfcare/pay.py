@@ -1,0 +1,93 @@
+"""Paying a bill: choose it, agree to its amount, get the link by SMS (M14, F8, R1)."""
+
+from flows.domain.actions import ActionRequest, Outcome, define_action
+from flows.domain.failures import NotFound
+from flows.domain.records import Bill
+from flows.payments.payable import PaymentPorts, find_under_way, payment_ports, takes_payments
+from flows.payments.payment_link import build_link_change
+from flows.selfcare.invoice import (
+    account_bill_facts,
+    is_adjustment,
+    no_bill_outcome,
+    published_bills,
+    selected_bill,
+)
+from menus.model.facts import Facts, Money
+
+MAX_LIVE_READS = 3
+"""Unpaid bills read again at billing in one turn."""
+
+
+async def choose_bill(request: ActionRequest) -> Outcome:
+    """Offer the oldest bill that is not paid, with the amount that billing names now."""
+    if not takes_payments(request.ports):
+        return Outcome("closed")
+    depth = request.menu.config.rules.list_depth
+    bills = await request.ports.billing.list_bills(request.require_subscriber().account, depth)
+    visible = published_bills(bills, request)
+    if not visible:
+        return no_bill_outcome(bills, request)
+    unpaid = [bill for bill in reversed(visible) if bill.remaining > 0 and not is_adjustment(bill)]
+    for bill in unpaid[:MAX_LIVE_READS]:
+        offer = await _offer_bill(request, bill.id)
+        if offer.name != "settled":
+            return offer
+    return Outcome("settled", account_bill_facts(visible[0], request))
+
+
+async def open_payment(request: ActionRequest) -> Outcome:
+    """Offer the bill that was selected, with the amount that billing names now."""
+    if not takes_payments(request.ports):
+        return Outcome("closed")
+    return await _offer_bill(request, selected_bill(request))
+
+
+async def send_payment_link(request: ActionRequest) -> Outcome:
+    """Send the link to the phone in use; `changed` when billing names another amount than the one agreed to."""
+    if not takes_payments(request.ports):
+        return Outcome("closed")
+    offer = await _offer_bill(request, selected_bill(request))
+    if offer.name != "ok":
+        return offer
+    if offer.facts["remaining"] != request.facts.get("remaining"):
+        return Outcome("changed", offer.facts)
+    if not _is_reached_by_sms(request):
+        return Outcome("unreachable")
+    change = build_link_change(request, selected_bill(request), offer.facts)
+    return Outcome(await request.ports.ledger.commit(change), offer.facts)
+
+
+async def _offer_bill(request: ActionRequest, bill_id: str) -> Outcome:
+    """Return `ok` with the bill's facts, `settled`, or `wait` while a payment of it is under way."""
+    ports, subscriber = payment_ports(request.ports), request.require_subscriber()
+    bill = await _read_bill(request, ports, bill_id)
+    facts: Facts = account_bill_facts(bill, request)
+    intents = await ports.intents.list_bill_intents(subscriber.operator, subscriber.account, bill.id)
+    under_way = find_under_way(intents)
+    if under_way:
+        return Outcome("wait", {**facts, "paying": Money(under_way.amount)})
+    if bill.remaining <= 0 or is_adjustment(bill):
+        return Outcome("settled", facts)
+    return Outcome("ok", facts)
+
+
+async def _read_bill(request: ActionRequest, ports: PaymentPorts, bill_id: str) -> Bill:
+    """Return the bill as billing has it now; NotFound for one whose publication delay is not over."""
+    bill = await ports.booking.read_live_bill(request.require_subscriber().account, bill_id)
+    if not published_bills([bill], request):
+        raise NotFound
+    return bill
+
+
+def _is_reached_by_sms(request: ActionRequest) -> bool:
+    """Return whether the phone in use can receive the link: not a withheld number, nor a line without SMS."""
+    subscriber = request.require_subscriber()
+    is_own_line = request.caller == subscriber.msisdn
+    return bool(request.caller) and not (is_own_line and subscriber.kind != "mobile")
+
+
+ACTIONS = {
+    "pay.choose": define_action(choose_bill, "ok wait settled none early closed"),
+    "pay.open": define_action(open_payment, "ok wait settled closed"),
+    "pay.link": define_action(send_payment_link, "ok wait settled changed unreachable closed"),
+}

@@ -1,0 +1,71 @@
+"""Declarations (Typer) of `dialtree payments`: list, show, ask, refund, check."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+from typer import Argument, Option
+
+from gateway.cli import options as opt
+
+payments_app = typer.Typer(help="Look after payments of bills.", no_args_is_help=True)
+PaymentArgument = Annotated[
+    str, Argument(metavar="ID", help="The payment's id, or its first 8 characters or more.")
+]
+
+
+def _run_action(**arguments: Any) -> None:
+    from gateway.cli import payments  # noqa: PLC0415 - imports the whole gateway, which other commands do not need
+
+    raise typer.Exit(payments.main(**arguments))
+
+
+@payments_app.command("list", epilog="Example: dialtree payments list orange-fr --days 2")
+def list_payments(
+    operator: opt.OperatorArgument,
+    *,
+    days: Annotated[int, Option(min=1, help="Payments of the last so many days.")] = 7,
+    limit: Annotated[int, Option(min=1, help="Payments at most.")] = 50,
+    demo: opt.DemoOption = False,
+) -> None:
+    """List payments, newest first; numbers are not shown."""
+    _run_action(what="list", operator=operator, days=days, limit=limit, demo=demo)
+
+
+@payments_app.command("show", epilog="Example: dialtree payments show orange-fr 0a1b2c3d4e5f")
+def show_payment(
+    operator: opt.OperatorArgument, payment: PaymentArgument, *, demo: opt.DemoOption = False
+) -> None:
+    """Show all about one payment, its numbers masked."""
+    _run_action(what="show", operator=operator, payment=payment, demo=demo)
+
+
+@payments_app.command("ask", epilog="Example: dialtree payments ask orange-fr 0a1b2c3d4e5f")
+def ask_provider(
+    operator: opt.OperatorArgument, payment: PaymentArgument, *, demo: opt.DemoOption = False
+) -> None:
+    """Ask the provider about a payment now, and apply what it says."""
+    _run_action(what="ask", operator=operator, payment=payment, demo=demo)
+
+
+@payments_app.command("refund", epilog="Example: dialtree payments refund orange-fr 0a1b2c3d4e5f --yes")
+def refund_payment(
+    operator: opt.OperatorArgument,
+    payment: PaymentArgument,
+    *,
+    yes: Annotated[bool, Option("--yes", help="Do it; without this nothing is changed.")] = False,
+    demo: opt.DemoOption = False,
+) -> None:
+    """Give back what was paid; only for payments in state `unknown`, which billing has not booked."""
+    _run_action(what="refund", operator=operator, payment=payment, yes=yes, demo=demo)
+
+
+@payments_app.command("check", epilog="Example: dialtree payments check orange-fr --day 2026-03-10")
+def check_payments(
+    operator: opt.OperatorArgument,
+    *,
+    day: Annotated[datetime, Option(formats=["%Y-%m-%d"], help="The day (UTC).")],
+    demo: opt.DemoOption = False,
+) -> None:
+    """Compare one day at the provider, here and at billing; exit status 1 when they differ."""
+    _run_action(what="check", operator=operator, day=day.date(), demo=demo)

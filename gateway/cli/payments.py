@@ -1,0 +1,149 @@
+"""Command `dialtree payments`: list, show, ask, refund, compare a day."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+from flows.domain.actions import OperatorPorts
+from flows.domain.failures import PaymentOpen
+from flows.domain.payment_records import PaymentChange, PaymentIntent
+from flows.payments.following import PaymentFollower
+from flows.payments.payable import payment_ports, takes_payments
+from flows.payments.reconciliation import compare_day
+from flows.payments.tasks import REFUND, audit_step, build_task
+from gateway.cli.common import read_settings, run_in_container
+from gateway.cli.table_output import print_table
+from gateway.wiring.container import Container
+from menus.text.masking import mask_recipient
+
+PAYMENT_HEADERS = ("payment", "created", "bill", "amount", "state", "reason")
+SEARCHED = timedelta(days=400)
+"""Age of the payments that are found by the beginning of their id."""
+MIN_PREFIX = 8
+MAX_SEARCHED = 1_000_000
+
+
+def main(*, what: str, operator: str, demo: bool, **arguments: Any) -> int:
+    """Run the command in a container of its own and return its exit status."""
+    return run_in_container(
+        read_settings(demo_world=demo), lambda built: run_action(built, what, operator, arguments)
+    )
+
+
+async def run_action(container: Container, what: str, operator: str, arguments: Mapping[str, Any]) -> int:
+    """Run the chosen action and return its exit status: 0 when it did what was asked."""
+    ports = container.operators.get(operator)
+    if ports is None or ports.intents is None:
+        print(f"there is no operator {operator}; there are {', '.join(container.operators)}")
+        return 2
+    if what in NEEDS_PROVIDER and not takes_payments(ports):
+        print(f"{operator} has no payment provider; see docs/paying.md")
+        return 2
+    return await PAYMENT_ACTIONS[what](container, operator, ports, arguments)
+
+
+async def _list_payments(
+    container: Container, operator: str, ports: OperatorPorts, arguments: Mapping[str, Any]
+) -> int:
+    found = await _recent_intents(operator, ports, timedelta(days=arguments["days"]), arguments["limit"])
+    cells = [
+        (
+            each.id[:12],
+            f"{each.created_at:%Y-%m-%d %H:%M}",
+            each.bill_number,
+            each.amount,
+            each.state,
+            each.reason,
+        )
+        for each in found
+    ]
+    print_table(PAYMENT_HEADERS, cells, "{:<12}  {:<16}  {:<18}  {:>10}  {:<10} {}")
+    print(f"{len(found)} payments")
+    return 0
+
+
+async def _show_payment(
+    container: Container, operator: str, ports: OperatorPorts, arguments: Mapping[str, Any]
+) -> int:
+    intent = await _find_payment(operator, ports, arguments["payment"])
+    if intent is None:
+        return 1
+    fields = {name: getattr(intent, name) for name in PaymentIntent.__slots__ if name != "page_url"}
+    fields |= {name: mask_recipient(fields[name]) for name in ("line", "payer")}
+    print_table(("field", "value"), [(name, str(value)) for name, value in fields.items()], "{:<16} {}")
+    return 0
+
+
+async def _ask_provider(
+    container: Container, operator: str, ports: OperatorPorts, arguments: Mapping[str, Any]
+) -> int:
+    intent = await _find_payment(operator, ports, arguments["payment"])
+    if intent is None:
+        return 1
+    with suppress(PaymentOpen):
+        await PaymentFollower(container.menu_versions.current_menu(operator), ports).check_intent(intent)
+    after = await payment_ports(ports).intents.find_intent(operator, intent.id)
+    print(f"{intent.id[:12]}: {intent.state} -> {after.state if after else intent.state}")
+    return 0
+
+
+async def _refund_payment(
+    container: Container, operator: str, ports: OperatorPorts, arguments: Mapping[str, Any]
+) -> int:
+    intent = await _find_payment(operator, ports, arguments["payment"])
+    if intent is None:
+        return 1
+    if intent.state != "unknown":
+        print(f"{intent.id[:12]} is {intent.state}: only a payment that is unknown is given back here")
+        return 1
+    if not arguments["yes"]:
+        print(f"{intent.id[:12]} would be given back; say so with --yes")
+        return 1
+    now = container.clock()
+    change = PaymentChange(intent.id, ("unknown",), "refunding", now)
+    task, entry = build_task(REFUND, intent, now), audit_step(intent, "payment.refund_ordered", now)
+    done = await payment_ports(ports).intents.advance(change, (task,), (entry,))
+    print(f"{intent.id[:12]} {'is being given back' if done else 'has changed meanwhile: look again'}")
+    return 0 if done else 1
+
+
+async def _check_day(
+    container: Container, operator: str, ports: OperatorPorts, arguments: Mapping[str, Any]
+) -> int:
+    differences = await compare_day(ports, operator, arguments["day"])
+    for each in differences:
+        print(f"{each.kind:<16} {each.payment[:24]:<24} {each.state}")
+    print(f"{len(differences)} differences")
+    return 1 if differences else 0
+
+
+async def _recent_intents(
+    operator: str, ports: OperatorPorts, age: timedelta, limit: int
+) -> list[PaymentIntent]:
+    if ports.intents is None:
+        return []
+    return [*await ports.intents.list_intents(operator, (), ports.now() - age, limit)]
+
+
+async def _find_payment(operator: str, ports: OperatorPorts, prefix: str) -> PaymentIntent | None:
+    """Return the payment whose id begins so; None, and a line that says why, unless there is exactly one."""
+    matching = [
+        each
+        for each in await _recent_intents(operator, ports, SEARCHED, MAX_SEARCHED)
+        if len(prefix) >= MIN_PREFIX and each.id.startswith(prefix)
+    ]
+    if len(matching) != 1:
+        print(f"{len(matching)} payments begin with {prefix!r}; give {MIN_PREFIX} characters of one")
+        return None
+    return matching[0]
+
+
+NEEDS_PROVIDER = frozenset({"ask", "refund", "check"})
+PAYMENT_ACTIONS: Mapping[str, Callable[[Container, str, OperatorPorts, Mapping[str, Any]], Awaitable[int]]] = {
+    "list": _list_payments,
+    "show": _show_payment,
+    "ask": _ask_provider,
+    "refund": _refund_payment,
+    "check": _check_day,
+}

@@ -1,0 +1,128 @@
+"""Payments at the fake BSS servers: TMF676 `payment` and Kill Bill's invoice payments.
+
+As the real ones they book whatever is posted: a key posted twice is booked twice.
+"""
+
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from typing import Any
+
+from aiohttp import web
+
+from gateway.demo.bss import fault_modes
+from gateway.demo.bss.data import BssRecords, BssRow, json_number
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+LOST_ANSWER, REFUSED_PAYMENT = "lost_answer", "refused_payment"
+"""Faults of one post: booked, and the answer is lost; or not booked."""
+
+
+def tmf_payment_routes(
+    records: BssRecords, path: str, require_token: Callable[[Handler], Handler]
+) -> list[web.RouteDef]:
+    """Return the routes of TMF676 `payment`."""
+
+    async def list_payments(request: web.Request) -> web.StreamResponse:
+        key = request.query.get("correlatorId", "")
+        start, limit = int(request.query.get("offset", 0)), int(request.query.get("limit", 100))
+        rows = [
+            _tmf_payment(each)
+            for each in records.payments
+            if key in ("", each["key"]) or "no_filter" in records.faults
+        ]
+        return fault_modes.page_response(records, rows, start, limit)
+
+    async def create_payment(request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        bill = records.find_bill(str(body["paymentItem"][0]["item"]["id"]))
+        if bill is None or bill["account"] != body["account"]["id"]:
+            return web.json_response({"code": "422", "reason": "no such bill"}, status=422)
+        amount = Decimal(str(body["totalAmount"]["value"]))
+        return _book(records, bill, amount, str(body["correlatorId"]), _tmf_payment)
+
+    return [
+        web.get(f"{path}/payment", require_token(list_payments)),
+        web.post(f"{path}/payment", require_token(create_payment)),
+    ]
+
+
+def killbill_payment_routes(
+    records: BssRecords,
+    require_credentials: Callable[[Handler], Handler],
+    find_bill: Callable[[web.Request], BssRow | None],
+) -> list[web.RouteDef]:
+    """Return the routes of an invoice's payments."""
+
+    async def list_payments(request: web.Request) -> web.StreamResponse:
+        bill = find_bill(request)
+        if bill is None:
+            return web.Response(status=404)
+        return web.json_response(
+            [_killbill_payment(each) for each in records.payments if each["bill"] == bill["number"]]
+        )
+
+    async def create_payment(request: web.Request) -> web.StreamResponse:
+        bill, body = find_bill(request), await request.json()
+        if bill is None:
+            return web.Response(status=404)
+        if request.query.get("externalPayment") != "true":
+            return web.json_response({"message": "the account has no payment method"}, status=400)
+        if bill["remaining"] <= 0:
+            return web.Response(status=204)
+        return _book(
+            records, bill, Decimal(str(body["purchasedAmount"])), body["paymentExternalKey"], _killbill_payment
+        )
+
+    path = "/1.0/kb/invoices/{invoice}/payments"
+    return [
+        web.get(path, require_credentials(list_payments)),
+        web.post(path, require_credentials(create_payment)),
+    ]
+
+
+def _book(
+    records: BssRecords, bill: BssRow, amount: Decimal, key: str, to_json: Callable[[BssRow], BssRow]
+) -> web.Response:
+    """Book a payment on a bill, as the records' faults have it."""
+    if REFUSED_PAYMENT in records.faults:
+        return web.json_response({"message": "the period is closed"}, status=422)
+    payment = {
+        "key": key,
+        "bill": bill["number"],
+        "account": bill["account"],
+        "amount": amount,
+        "unit": records.rows.currency,
+        "id": f"P-{len(records.payments) + 1}",
+    }
+    records.payments.append(payment)
+    bill["remaining"] -= amount
+    if LOST_ANSWER in records.faults:
+        records.faults.discard(LOST_ANSWER)
+        return web.Response(status=504)
+    return web.json_response(to_json(payment), status=201)
+
+
+def _tmf_payment(payment: BssRow) -> BssRow:
+    amount = {"unit": payment["unit"], "value": json_number(payment["amount"])}
+    return {
+        "id": payment["id"],
+        "href": f"/tmf-api/payment/v4/payment/{payment['id']}",
+        "correlatorId": payment["key"],
+        "status": "done",
+        "account": {"id": payment["account"]},
+        "paymentMethod": {"name": "card", "@type": "tokenizedCard"},
+        "totalAmount": amount,
+        "amount": amount,
+        "paymentItem": [{"item": {"id": payment["bill"], "@referredType": "CustomerBill"}, "amount": amount}],
+    }
+
+
+def _killbill_payment(payment: BssRow) -> dict[str, Any]:
+    return {
+        "paymentExternalKey": payment["key"],
+        "purchasedAmount": json_number(payment["amount"]),
+        "currency": payment["unit"],
+        "transactions": [
+            {"transactionType": "PURCHASE", "status": "SUCCESS", "amount": json_number(payment["amount"])}
+        ],
+    }

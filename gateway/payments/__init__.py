@@ -1,0 +1,1 @@
+"""Payment providers: settings and adapters; each implements the `Payments` port over HTTP."""

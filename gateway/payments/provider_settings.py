@@ -1,0 +1,52 @@
+"""Settings of an operator's payment provider."""
+
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+PAGE_ORIGINS = {"stripe": "https://checkout.stripe.com"}
+"""Origin of each provider's pages, where it is not that of its interface."""
+ProviderName = Literal["payfake", "stripe"]
+DEFAULT_API_URLS: dict[str, str] = {"stripe": "https://api.stripe.com"}
+"""Address of each provider's interface, where it is the same for everybody."""
+
+
+class PaymentSettings(BaseModel):
+    """The table `payments` of an operator: bills can be paid by link once it is there."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    provider: ProviderName
+    """Name of the payment provider."""
+    api_url: str = Field(default="", pattern=r"^(https?://[^/\s?#]+[^\s?#]*)?$")
+    """Address of its interface; empty for the provider's own."""
+    api_key: SecretStr = Field(min_length=8)
+    """Key of your account at the provider."""
+    webhook_secret: SecretStr = Field(min_length=16)
+    """Secret that the provider signs its callbacks with."""
+    old_webhook_secret: SecretStr | None = None
+    """The secret before, while it is being replaced."""
+    test_mode: bool = False
+    """Whether test payments count; leave it off where real bills are paid."""
+    page_origin: str = Field(default="", pattern=r"^(https?://[^/\s?#;]+)?$")
+    """Origin of its pages, `https://host`; empty for the provider's own."""
+    page_minutes: int = Field(default=60, ge=40, le=1_380)
+    """How long the provider's page stays open."""
+
+    @property
+    def base_url(self) -> str:
+        """Address of the provider's interface, without a trailing slash."""
+        return (self.api_url or DEFAULT_API_URLS.get(self.provider, "")).rstrip("/")
+
+    @property
+    def pages(self) -> str:
+        """Origin of the pages payers are sent to."""
+        parts = urlsplit(self.base_url)
+        return self.page_origin or PAGE_ORIGINS.get(self.provider) or f"{parts.scheme}://{parts.netloc}"
+
+    @property
+    def webhook_secrets(self) -> tuple[bytes, ...]:
+        """Secrets accepted now, the current one first."""
+        secrets = filter(None, (self.webhook_secret, self.old_webhook_secret))
+        return tuple(each.get_secret_value().encode() for each in secrets)

@@ -1,0 +1,26 @@
+"""Deferred work of the outbox: steps of a menu that run later, and tasks of payments."""
+
+from collections.abc import Awaitable, Mapping
+
+from flows.domain.actions import Action, OperatorPorts
+from flows.domain.records import DeferredStep
+from flows.engine import deferred_steps
+from flows.engine.menu_versions import MenuVersions
+from flows.engine.subscriber_cache import SubscriberCache
+from flows.payments.following import PaymentFollower
+from flows.payments.tasks import TASKS
+
+
+def run_deferred_work(
+    step: DeferredStep,
+    menu_versions: MenuVersions,
+    operators: Mapping[str, OperatorPorts],
+    caches: Mapping[str, SubscriberCache],
+    actions: Mapping[str, Action],
+) -> Awaitable[None]:
+    """Run a step of the outbox: a payment's task, or a step of a menu."""
+    ports = operators[step.operator]
+    if step.step in TASKS:
+        return PaymentFollower(menu_versions.current_menu(step.operator), ports).run_task(step)
+    cache = caches[step.operator]
+    return deferred_steps.run_deferred_step(step, menu_versions, ports, cache, actions)

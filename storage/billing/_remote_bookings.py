@@ -1,0 +1,47 @@
+"""Booking of payments at a BSS over the network: find the key, read the bill, then post."""
+
+from typing import Protocol
+
+from flows.domain.payment_records import BillPayment, BookingOutcome
+from flows.domain.records import Bill
+
+
+class PaymentResource(Protocol):
+    """The payments of one kind of BSS."""
+
+    async def find_payment(self, payment: BillPayment) -> bool:
+        """Return whether the BSS has a payment under this key."""
+
+    async def post_payment(self, payment: BillPayment) -> None:
+        """Post the payment; raises Refused when nothing was booked, Unavailable when that is not known."""
+
+
+class RemoteBookings:
+    """The `PaymentBooking` part of a backend over the network."""
+
+    _payments: PaymentResource
+
+    async def get_bill(self, account: str, bill_id: str) -> Bill:
+        """Return one bill of this account."""
+        raise NotImplementedError
+
+    async def read_live_bill(self, account: str, bill_id: str) -> Bill:
+        """Return one bill as the BSS has it now."""
+        return await self.get_bill(account, bill_id)
+
+    async def find_booking(self, payment: BillPayment) -> bool:
+        """Return whether the BSS has a payment under this key."""
+        return await self._payments.find_payment(payment)
+
+    async def book_payment(self, payment: BillPayment) -> BookingOutcome:
+        """Post the payment unless its key is there, or the bill does not ask for so much any more.
+
+        The key is looked for first, so a post whose answer was lost is not made again.
+        """
+        if await self._payments.find_payment(payment):
+            return "already"
+        bill = await self.get_bill(payment.account, payment.bill_id)
+        if bill.state == "cancelled" or bill.remaining < payment.amount:
+            return "excess"
+        await self._payments.post_payment(payment)
+        return "booked"

@@ -1,0 +1,1 @@
+"""Payment intents in SQL: opened once per bill, moved by compare-and-set, never deleted."""

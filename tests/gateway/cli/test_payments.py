@@ -1,0 +1,77 @@
+"""`dialtree payments`: list, show, ask, refund, and the comparison of a day, on real servers."""
+
+from collections.abc import AsyncIterator
+from datetime import date
+from typing import Any
+
+import pytest
+
+from gateway.cli.payments import run_action
+from tests.support.gateway_sandbox import SandboxFactory
+from tests.support.gateway_sandbox import sandboxes as sandboxes
+from tests.support.payment_world import PaymentWorld, open_payment_world
+
+ANA = "+40740000101"
+DAY = date(2026, 3, 10)
+
+
+@pytest.fixture
+async def world(sandboxes: SandboxFactory) -> AsyncIterator[PaymentWorld]:
+    async with open_payment_world(sandboxes, caller=ANA) as opened:
+        yield opened
+
+
+async def run(world: PaymentWorld, what: str, **arguments: Any) -> int:
+    return await run_action(world.sandbox.container, what, world.operator, arguments)
+
+
+async def test_a_day_without_differences_ends_with_0(
+    world: PaymentWorld, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await world.pay()
+    assert await run(world, "check", day=DAY) == 0 and "0 differences" in capsys.readouterr().out
+
+
+async def test_another_amount_is_found_and_given_back_by_a_person(
+    world: PaymentWorld, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await world.pay("wrong_amount")
+    await world.wait(minutes=2)
+    assert await run(world, "check", day=DAY) == 1 and "amount_differs" in capsys.readouterr().out
+    intent = (await world.intents())[0]
+    assert await run(world, "refund", payment=intent.id[:12], yes=False) == 1
+    assert await run(world, "refund", payment=intent.id[:12], yes=True) == 0
+    await world.deliver()
+    assert await world.states() == ["refunded"] and world.payfake.money_in == world.payfake.money_back
+
+
+async def test_a_payment_at_the_provider_that_nobody_heard_of_is_found_and_asked_about(
+    world: PaymentWorld, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session = await world.start(await world.request_link(), "silent")
+    await world.payfake.press(session)
+    assert await run(world, "check", day=DAY) == 1 and "paid_not_booked" in capsys.readouterr().out
+    intent = (await world.intents())[0]
+    assert await run(world, "ask", payment=intent.id[:12]) == 0
+    assert "pending -> succeeded" in capsys.readouterr().out
+
+
+async def test_a_payment_that_is_not_ours_is_named(
+    world: PaymentWorld, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session = await world.pay()
+    twin = world.payfake.sessions[session] | {"id": "s-x", "payment": "x" * 32}
+    world.payfake.sessions["s-x"] = twin
+    assert await run(world, "check", day=DAY) == 1 and "not_ours" in capsys.readouterr().out
+
+
+async def test_a_booked_payment_is_shown_masked_and_not_given_back(
+    world: PaymentWorld, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await world.pay()
+    intent = (await world.intents())[0]
+    assert await run(world, "show", payment=intent.id[:8]) == 0
+    shown = capsys.readouterr().out
+    assert "booked" in shown and ANA not in shown
+    assert await run(world, "refund", payment=intent.id, yes=True) == 1
+    assert await run(world, "list", days=1, limit=5) == 0 and "1 payments" in capsys.readouterr().out
