@@ -60,7 +60,7 @@ class Billing(Protocol):
     async def set_media(self, account: str, destination: BillDestination) -> bool:
         """Deliver bills there from the next one on; False when it was so already. Idempotent.
 
-        True means that billing has it so, asked afterwards. NotEligible: it takes no such address, or no change;
+        True means that billing, asked afterwards, has it so. NotEligible: it takes no such address or change;
         ChangePending: the change is accepted and not made yet; Down: it was not kept.
         """
 

@@ -32,7 +32,7 @@ async def send_link_by_email(request: ActionRequest) -> Outcome:
     if to is None:
         return Outcome("address")
     change = file_links.link_by_email(
-        request, _requested_file(request), f"document.{_text_name(request)}", to.value, request.facts
+        request, _requested_file(request), "document.mail", to.value, request.facts
     )
     return Outcome(await request.ports.ledger.commit(change), {"email": to})
 
