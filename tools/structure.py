@@ -30,7 +30,8 @@ DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 WORD_BREAK = re.compile(r"_|(?<=[a-z0-9])(?=[A-Z])")
 OPERATOR = "orange-ro"
 HOOK = f"/hooks/{OPERATOR}/africastalking/{HOOK_TOKEN}/ussd"
-FORM = {"serviceCode": "*100#", "phoneNumber": "+40740000101"}
+WARM_UP_CALLER, TRACED_CALLER = "+40740000105", "+40740000101"
+"""Two callers of one language: a second session of the same caller would be offered to continue the first."""
 SETTINGS: Mapping[str, object] = {
     "demo": True,
     "public_url": "http://127.0.0.1:8080",
@@ -100,16 +101,17 @@ async def trace_ussd_key(key: str = "1") -> CallTrace:
     async with build_container(settings) as container:
         await seed_demo_world(container.database, container.passwords, container.clock())
         async with TestClient(TestServer(public_app(container))) as client:
-            for session in ("warm-up", "traced"):
-                await _post_text(client, session, "")
-                sys.setprofile(trace.record_call if session == "traced" else None)
-                await _post_text(client, session, key)
+            for caller in (WARM_UP_CALLER, TRACED_CALLER):
+                await _post_text(client, caller, "")
+                sys.setprofile(trace.record_call if caller == TRACED_CALLER else None)
+                await _post_text(client, caller, key)
                 sys.setprofile(None)
     return trace
 
 
-async def _post_text(client: TestClient[Any, Any], session: str, text: str) -> None:
-    async with client.post(HOOK, data={**FORM, "sessionId": session, "text": text}) as answer:
+async def _post_text(client: TestClient[Any, Any], caller: str, text: str) -> None:
+    form = {"sessionId": f"session of {caller}", "serviceCode": "*100#", "phoneNumber": caller, "text": text}
+    async with client.post(HOOK, data=form) as answer:
         answer.raise_for_status()
 
 
