@@ -20,8 +20,8 @@ async def test_one_ussd_key_passes_few_files_and_none_of_another_channel() -> No
 
 def test_the_figures_of_a_layer_count_its_packages_and_their_imports() -> None:
     figures = structure.layer_figures("flows")
-    assert figures.packages == 4
-    assert 0 < figures.package_imports <= 12
+    assert 4 <= figures.packages <= 8
+    assert 0 < figures.package_imports <= 20
     assert figures.lines > figures.modules > figures.packages
 
 
