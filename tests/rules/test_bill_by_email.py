@@ -161,6 +161,21 @@ async def test_a_greylisted_bill_arrives_once_at_the_second_try(
     assert len(day.mailbox.mails_to(EMAIL)) == 2
 
 
+async def test_T9_a_bill_whose_mailbox_refuses_it_is_told_by_text_once(
+    sandboxes: SandboxFactory, tmp_path: Path
+) -> None:
+    async with open_billing_day("sqlite", sandboxes, tmp_path) as day:
+        await register_by_text(day)
+        await day.confirm_address()
+        day.mailbox.recipient_replies.append("550 5.1.1 no such mailbox")
+        await day.announce_cycle()
+        await day.deliver_later(timedelta(hours=1))
+        texts = [each for each in day.sandbox.container.recorder.messages if each.to == AMINE]
+        status = await day.page_server.phone.send_text(AMINE, "85000", "ETAT")
+    assert len([each for each in texts if "e-mail" in each.body]) == 1
+    assert "active" not in " ".join(status.lines)
+
+
 async def test_a_bill_the_relay_finds_too_large_comes_as_a_link_that_opens(
     sandboxes: SandboxFactory, tmp_path: Path
 ) -> None:
