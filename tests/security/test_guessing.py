@@ -14,9 +14,10 @@ from storage.credentials.passwords import (
     MAX_CHECKS_PER_TARGET,
     PIN_OPERATOR_LIMIT,
     PIN_SOURCE_LIMIT,
+    UPSERT_HASH,
     SqlPasswords,
 )
-from storage.sql.engine import Database
+from storage.sql.engine import Database, connect
 from tests.support.databases import CHEAP_HASHER, SECRET
 from tests.support.databases import database as database
 
@@ -144,3 +145,38 @@ async def test_T11_tries_at_one_line_leave_room_for_those_at_others(pins: SqlPas
     await asyncio.sleep(0)
     assert await try_pin(pins, "0000", "another phone", STRANGER) == "wrong"
     await asyncio.gather(*tries, return_exceptions=True)
+
+
+SPRAYED_LINES, SPRAYING_PHONES = 2_000, 20
+
+
+async def store_pins(database: Database, lines: list[str], pin_hash: str) -> None:
+    """Give every line the same PIN, in one statement."""
+    row = {"operator": "maroc-telecom", "kind": "pin", "hash": pin_hash, "at": NOW}
+    rows = [{**row, "number": line} for line in lines]
+    await database.write(lambda connection: connection.execute(UPSERT_HASH, rows).close())
+
+
+@pytest.mark.postgres
+async def test_T10_two_thousand_lines_from_twenty_numbers_over_two_processes_raise_one_alarm_in_a_minute(
+    postgres_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    databases = [connect(postgres_database) for _ in range(2)]
+    processes = [SqlPasswords(each, SECRET, workers=1, hasher=CHEAP_HASHER) for each in databases]
+    lines = [f"+2126{number:08}" for number in range(SPRAYED_LINES)]
+    await store_pins(databases[0], [OWNER, *lines], CHEAP_HASHER.hash("2847"))
+    told, owners = [], []
+    for number, line in enumerate(lines):
+        at, phone = NOW + timedelta(milliseconds=30 * number), f"+21270000{number % SPRAYING_PHONES:04}"
+        guess = (line, Secret("0000"), "pin", at, phone)
+        told.append(await processes[number % 2].verify_password("maroc-telecom", *guess))
+        if number % 500 == 0:
+            own = await processes[1].verify_password("maroc-telecom", OWNER, Secret("2847"), "pin", at)
+            owners.append(own)
+    alarms = [record.state for record in caplog.records if record.message == "codes.budget_exhausted"]  # type: ignore[attr-defined]
+    assert alarms.count("operator") == 1
+    assert told.count("wrong") <= PIN_OPERATOR_LIMIT.max_wrong and told[-1] == "locked"
+    assert owners == ["ok"] * 4
+    for process, opened in zip(processes, databases, strict=True):
+        process.close()
+        await opened.close()
