@@ -139,6 +139,27 @@ def check(
     _run_module("check", packs=folders or [], beside=_select_packs(packs), **kinds)
 
 
+@app.command(epilog="Example: dialtree walk acme-tel --channel ussd --packs packs")
+def walk(
+    operator: opt.OperatorArgument,
+    *,
+    channel: Annotated[
+        opt.ChannelName | None, Option(help="The channel to walk; by default all three.")
+    ] = None,
+    dialogs: Annotated[
+        list[Path] | None,
+        Option(metavar="FOLDER", help="Dialogs elsewhere; what they do is not walked again."),
+    ] = None,
+    into: Annotated[
+        Path | None, Option(metavar="FOLDER", help="Where to write; by default the pack's `dialogs`.")
+    ] = None,
+    packs: opt.PacksOption = None,
+) -> None:
+    """Write dialogs that make every move of an operator's menus."""
+    kinds = {"channel": channel, "dialogs": dialogs or [], "into": into}
+    _run_module("walk", operator=operator, beside=_select_packs(packs), **kinds)
+
+
 @app.command(epilog="Example: dialtree draw orange-ro --channel voice -o map.svg")
 def draw(
     operator: Annotated[str, Argument(help="An operator's name, or the folder of a pack.")],

@@ -9,6 +9,7 @@ from flows.domain.records import OutboundMessage
 from gateway.publishing import pack_compiler
 from gateway.settings import Settings, read_packs_folder
 from gateway.wiring.container import Container
+from menus.machine.menu import Menu
 from menus.text.masking import mask_recipient
 from storage.demo.generic_people import OperatorProfile, build_generic_operator
 from storage.demo.world import load_demo_world, seed_demo_world
@@ -73,19 +74,23 @@ def build_dataset(container: Container) -> dict[str, Any]:
     """Return the demo data of the served operators; generic people for operators without their own."""
     served = container.settings.operators.keys()
     known_data = {name: data for name, data in load_demo_world().items() if name in served}
+    others = sorted(served - load_demo_world().keys())
     return {
         **known_data,
-        **{
-            name: build_generic_operator(_operator_profile(container, name))
-            for name in sorted(served - load_demo_world().keys())
-        },
+        **{name: operator_dataset(container.menu_versions.current_menu(name)) for name in others},
     }
 
 
-def _operator_profile(container: Container, operator: str) -> OperatorProfile:
-    form = container.menu_versions.current_menu(operator).config
-    kind, language = next(iter(form.rules.proof), "mobile"), next(iter(form.languages))
-    return OperatorProfile(form.country_code, form.time_zone, form.currency.code, kind, language)
+def operator_dataset(menu: Menu) -> Mapping[str, Any]:
+    """Return the demo data of one operator: its own, or generic people in the form of its pack."""
+    own: Mapping[str, Any] | None = load_demo_world().get(menu.name)
+    return own or build_generic_operator(_operator_profile(menu))
+
+
+def _operator_profile(menu: Menu) -> OperatorProfile:
+    form = menu.config
+    kinds, language = tuple(form.rules.proof) or ("mobile",), next(iter(form.languages))
+    return OperatorProfile(form.country_code, form.time_zone, form.currency.code, kinds, language)
 
 
 def default_caller(container: Container, operator: str) -> str:

@@ -29,7 +29,7 @@ from gateway.wiring.operators import Overrides
 from menus.machine.menu import Menu
 from storage.credentials.passwords import SqlPasswords
 from storage.demo.demo_marker import claim_demo_database
-from storage.demo.world import seed_demo_world
+from storage.demo.world import load_demo_world, seed_demo_world
 from storage.sql.engine import connect
 from storage.sql.migrate import upgrade_database
 
@@ -59,6 +59,8 @@ class Scenario:
     """The caller's stored language preference; empty for none."""
     trust: tuple[tuple[str, str], ...] = ()
     public_url: str = "http://127.0.0.1:8080"
+    packs: str = ""
+    """Folder of packs beside the shipped ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,17 +100,18 @@ class SandboxFactory:
     folder: Path
     load: Callable[[Path], Menu] = pack_compiler.compile_pack
     dataset: Mapping[str, Any] | None = field(default=None, repr=False)
-    """Data set the database is seeded with; the demo's by default."""
-    templates: dict[datetime, Path] = field(default_factory=dict, repr=False)
+    """Data set the database is seeded with; by default the demo's, with generic people of other operators."""
+    templates: dict[tuple[datetime, str], Path] = field(default_factory=dict, repr=False)
     next_number: Callable[[], int] = field(default_factory=lambda: count(1).__next__, repr=False)
 
     @asynccontextmanager
     async def open(self, scenario: Scenario) -> AsyncIterator[Sandbox]:
         """Open a sandbox for the duration of the block."""
-        zone = ZoneInfo(self.load(pack_compiler.pack_folder(scenario.operator)).config.time_zone)
+        menu = self.load(pack_compiler.find_pack(scenario.operator, scenario.packs))
+        zone = ZoneInfo(menu.config.time_zone)
         clock = ManualClock(parse_local_time(scenario.local_time).replace(tzinfo=zone).astimezone(UTC))
         path = self.folder / f"world-{self.next_number()}.db"
-        shutil.copy(await self._seeded_template(clock()), path)
+        shutil.copy(await self._seeded_template(clock(), menu), path)
         settings = load_settings(
             discover_providers(), Path("no such file"), {}, _build_settings(scenario, path)
         )
@@ -129,13 +132,16 @@ class SandboxFactory:
         for leftover in self.folder.glob(f"{path.name}*"):
             leftover.unlink()
 
-    async def _seeded_template(self, now: datetime) -> Path:
-        hour = now.replace(minute=0, second=0, microsecond=0)
-        if hour not in self.templates:
-            path = self.folder / f"seeded-{hour:%Y%m%dT%H}.db"
-            await _seed_database(path, now, self.dataset)
-            self.templates[hour] = path
-        return self.templates[hour]
+    async def _seeded_template(self, now: datetime, menu: Menu) -> Path:
+        dataset, added = self.dataset, ""
+        if dataset is None and menu.name not in load_demo_world():
+            dataset, added = {menu.name: startup.operator_dataset(menu)}, menu.name
+        key = now.replace(minute=0, second=0, microsecond=0), added
+        if key not in self.templates:
+            path = self.folder / f"seeded-{len(self.templates)}.db"
+            await _seed_database(path, now, dataset)
+            self.templates[key] = path
+        return self.templates[key]
 
 
 def scenario_of(dialog: Dialog, now: datetime) -> Scenario:
@@ -161,7 +167,7 @@ async def _seed_database(path: Path, now: datetime, dataset: Mapping[str, Any] |
 
 def _build_settings(scenario: Scenario, path: Path) -> dict[str, object]:
     operator = merge_tables(startup.OPERATOR_DEFAULTS, {})
-    for name in ("africastalking", "twilio"):
+    for name in discover_providers().keys() & operator.keys():
         operator[name] = {**operator[name], "trust": operator[name].get("trust", {}) | dict(scenario.trust)}
     operator["payments"] = payment_settings("http://127.0.0.1:9")  # a conversation asks no provider
     return {
@@ -170,5 +176,6 @@ def _build_settings(scenario: Scenario, path: Path) -> dict[str, object]:
         "secret_key": "a world of its own, and nothing in it is secret",
         "database_url": f"sqlite:///{path}",
         "turns_per_minute": 100_000,
+        "packs": scenario.packs,
         "operators": {scenario.operator: operator},
     }

@@ -1,5 +1,6 @@
 """Generic demo subscribers for an operator that is not in the demo world."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,8 @@ class OperatorProfile:
     country_code: str
     time_zone: str
     currency: str
-    kind: str
-    """Kind of their lines."""
+    kinds: tuple[str, ...]
+    """Kinds of line it serves: everybody has the first, and one more person each of the others."""
     language: str
 
 
@@ -30,10 +31,20 @@ def build_generic_operator(profile: OperatorProfile) -> dict[str, Any]:
         "tax_percent": people["tax_percent"],
         "bill_prefix": people["prefix"],
         "due_days": people["due_days"],
-        "subscribers": [_complete_person(person, profile) for person in people["subscribers"]],
+        "subscribers": [
+            _complete_person(person, profile, kind)
+            for kind, persons in zip(profile.kinds, _persons_by_kind(people), strict=False)
+            for person in persons
+        ],
     }
 
 
-def _complete_person(person: dict[str, Any], profile: OperatorProfile) -> dict[str, Any]:
+def _persons_by_kind(people: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
+    """Yield the people of the first kind of line, then one person for each further kind."""
+    yield people["subscribers"]
+    yield from ([person] for person in people["of_other_kinds"])
+
+
+def _complete_person(person: dict[str, Any], profile: OperatorProfile, kind: str) -> dict[str, Any]:
     msisdn = f"+{profile.country_code}{person['number']}"
-    return {**person, "msisdn": msisdn, "kind": profile.kind, "language": profile.language}
+    return {**person, "msisdn": msisdn, "kind": kind, "language": profile.language}

@@ -8,12 +8,19 @@ from pathlib import Path
 import pytest
 
 from gateway.dialogs.format import Dialog, parse_dialog
-from tests.support.gateway_sandbox import FiredTransition, SandboxFactory
+from gateway.dialogs.recorded_transitions import FiredTransition
+from gateway.publishing import pack_compiler
+from tests.support.gateway_sandbox import SandboxFactory
 
 DIALOG_FOLDER = Path(__file__).parents[1] / "dialogs"
-DIALOG_PATHS = sorted(DIALOG_FOLDER.glob("*/*/*.dialog"))
-SCENARIO_PATHS = [path for path in DIALOG_PATHS if not path.name.startswith("coverage-")]
-"""Dialogs without those named `coverage-*`, which exist only to cover every transition and are played once."""
+PACK_DIALOG_PATHS = sorted(pack_compiler.OPERATORS.glob("*/dialogs/**/*.dialog"))
+"""Dialogs that a shipped pack brings itself."""
+DIALOG_PATHS = [*sorted(DIALOG_FOLDER.glob("*/*/*.dialog")), *PACK_DIALOG_PATHS]
+SCENARIO_PATHS = [
+    path for path in DIALOG_PATHS if not path.name.startswith("coverage-") and path not in PACK_DIALOG_PATHS
+]
+"""Dialogs of the demo world's people, without those named `coverage-*`, which exist only to cover every
+transition and are played once."""
 
 
 @dataclass(slots=True)
@@ -49,7 +56,7 @@ class DialogRuns:
 @cache
 def load_dialog(path: Path) -> Dialog:
     """Load a dialog as its file was at first use."""
-    return parse_dialog(read_dialog_text(path), str(path.relative_to(DIALOG_FOLDER.parent)))
+    return parse_dialog(read_dialog_text(path), dialog_name(path))
 
 
 def read_dialog_text(path: Path) -> str:
@@ -67,7 +74,9 @@ def paths_of_operator(operator: str) -> list[Path]:
 
 
 def dialog_name(path: Path) -> str:
-    return str(path.relative_to(DIALOG_FOLDER).with_suffix(""))
+    """Return a dialog's name in test ids: OPERATOR/CHANNEL/NAME, or PACK/dialogs/... of a pack's own."""
+    root = pack_compiler.OPERATORS if path in PACK_DIALOG_PATHS else DIALOG_FOLDER
+    return str(path.relative_to(root).with_suffix(""))
 
 
 @pytest.fixture(scope="session")

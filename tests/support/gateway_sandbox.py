@@ -19,9 +19,11 @@ from gateway.demo.faulty_billing import FaultyBilling as FaultyBilling
 from gateway.demo.faulty_billing import inject_faults
 from gateway.demo.faulty_sessions import FaultySessions
 from gateway.demo.payfake import payment_settings
+from gateway.demo.startup import seed_demo
 from gateway.dialogs.direct_line import DirectLine
 from gateway.dialogs.format import Dialog, format_dialog, parse_dialog
 from gateway.dialogs.player import ManualClock, MessageCollector, PhoneLine, Player
+from gateway.dialogs.recorded_transitions import RecordingTransitions, record_transitions
 from gateway.dialogs.sandbox import preset_language
 from gateway.providers.registry import discover_providers
 from gateway.publishing import pack_compiler
@@ -31,10 +33,8 @@ from gateway.wiring.connections import DEFAULT_TRUST
 from gateway.wiring.container import Container, build_container
 from gateway.wiring.operators import Overrides
 from menus.machine.menu import Menu
-from menus.machine.transitions_table import TransitionTable
-from menus.model.session import Session
 from storage.credentials.passwords import SqlPasswords
-from storage.demo.world import seed_demo_world
+from storage.demo.world import load_demo_world, seed_demo_world
 from storage.sql.engine import connect
 from tests.support.databases import CHEAP_HASHER, count_rows, mark_as_demo, mark_url_as_demo
 
@@ -50,23 +50,6 @@ EFFECT_TABLES = ("outbox", "consents", "preferences")
 
 LONG_TIME_BUDGETS = TimeBudgets(60, 60, 60)
 """Time budgets nobody exceeds on a slow shared machine; tests of slowness set their own."""
-
-FiredTransition = tuple[str, str, str]
-"""A transition made: channel, trigger, and the node it left."""
-
-
-class RecordingTransitions(TransitionTable):
-    """Records every transition of a menu."""
-
-    def __init__(self, menu: Menu) -> None:
-        form, entries = menu.config, menu.keywords.targets
-        super().__init__(menu.nodes, form.gates, form.rules.proof, entries, form.rules.vouched)
-        self.fired_transitions: set[FiredTransition] = set()
-
-    def fire(self, trigger: str, session: Session) -> None:
-        origin = session.state
-        super().fire(trigger, session)
-        self.fired_transitions.add((session.channel, trigger, origin))
 
 
 @dataclass(slots=True)
@@ -114,8 +97,7 @@ class SandboxFactory:
     def menu(self, pack: Path) -> Menu:
         """Compile a pack once, with its transitions recorded."""
         if pack not in self.menus:
-            menu = pack_compiler.compile_pack(pack)
-            self.menus[pack] = replace(menu, transition_table=RecordingTransitions(menu))
+            self.menus[pack], _ = record_transitions(pack_compiler.compile_pack(pack))
         return self.menus[pack]
 
     def recorded_transitions(self, operator: str = OPERATOR) -> RecordingTransitions:
@@ -163,6 +145,8 @@ class SandboxFactory:
         async with self.open(
             dialog.first_argument("at", DEFAULT_TIME), dialog.trust, dialog.first_argument("operator")
         ) as sandbox:
+            if sandbox.operator not in load_demo_world():
+                await seed_demo(sandbox.container)
             language = dialog.first_argument("language")
             if language:
                 await preset_language(

@@ -1,11 +1,13 @@
 """Plays every dialog; `pytest tests/system/test_dialogs.py --rewrite` writes down the current output."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from gateway.dialogs.format import format_dialog
+from gateway.dialogs.pack_transitions import PackOnChannel, PackTransition
+from gateway.dialogs.walk_files import read_unreached
 from gateway.publishing import pack_compiler
 from tests.support.dialog_runs import (
     DIALOG_PATHS,
@@ -17,32 +19,7 @@ from tests.support.dialog_runs import (
     write_dialog_text,
 )
 from tests.support.gateway_sandbox import CHANNELS
-from tests.support.pack_transitions import PackOnChannel, PackTransition
 
-UNREACHABLE: Mapping[PackTransition, str] = {
-    ("none", "contest.lines"): "every bill of the demo world has lines",
-    ("none", "invoice.users"): "every bill of the demo world has lines",
-    ("already", "registration.begin"): "the address is validated on a page, which no dialog opens",
-    ("ok", "registration.choose"): "the address is validated on a page, which no dialog opens",
-    ("voice 1", "house.agent_away"): "no shipped pack names the hours of its agents",
-    **dict.fromkeys(
-        ((outcome, step) for outcome in ("wait", "closed") for step in ("pay.start", "pay.bill", "pay.link")),
-        "a payment is begun on a page, and the demo world has a provider: test_paying.py",
-    ),
-    **dict.fromkeys(
-        (
-            *((outcome, "pay.link") for outcome in ("changed", "settled", "unreachable")),
-            ("settled", "pay.start"),
-        ),
-        "the bill changes at billing, or the line gets no SMS: test_paying.py",
-    ),
-}
-"""Transitions that no dialog can make, and why."""
-UNREACHABLE_BY_TEXT: Mapping[PackTransition, str] = {
-    (who, step): "by text a PIN is asked first, and who is left out gets none"
-    for who in ("agency", "newcomer")
-    for step in ("password.draft", "profile.email", "profile.invite")
-}
 CASES = [(operator, channel) for operator in pack_compiler.shipped_operators() for channel in CHANNELS]
 
 
@@ -69,12 +46,10 @@ async def transitions_made(operator: str, channel: str, dialog_runs: DialogRuns)
 async def test_every_move_of_every_pack_is_in_a_dialog(
     operator: str, channel: str, dialog_runs: DialogRuns, record_property: Callable[[str, object], None]
 ) -> None:
-    there, made = (
-        PackOnChannel.load_pack(operator, channel).reachable_transitions(),
-        await transitions_made(operator, channel, dialog_runs),
-    )
+    pack = PackOnChannel.load_pack(operator, channel)
+    there, made = pack.reachable_transitions(), await transitions_made(operator, channel, dialog_runs)
     record_property("walked", f"{operator} {channel}: {coverage_summary(there, made)}")
-    left = UNREACHABLE.keys() | (UNREACHABLE_BY_TEXT.keys() if channel == "sms" else set())
+    left = pack.unwalkable_transitions() | read_unreached(pack.pack_draft.folder / "dialogs" / channel)
     assert there - made - left == set()
     assert not made & left
 

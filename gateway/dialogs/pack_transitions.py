@@ -24,6 +24,31 @@ BILLING_ACTIONS = frozenset(
 """Actions that read billing beyond the caller's identity, so billing may fail in them at any point."""
 PROOF_ACTIONS = frozenset({"code.check", "proof.check", "password.check", "line.with_code"})
 
+UNREACHABLE: Mapping[PackTransition, str] = {
+    ("none", "contest.lines"): "every bill of the demo world has lines",
+    ("none", "invoice.users"): "every bill of the demo world has lines",
+    ("already", "registration.begin"): "the address is validated on a page, which no dialog opens",
+    ("ok", "registration.choose"): "the address is validated on a page, which no dialog opens",
+    ("voice 1", "house.agent_away"): "no shipped pack names the hours of its agents",
+    **dict.fromkeys(
+        ((outcome, step) for outcome in ("wait", "closed") for step in ("pay.start", "pay.bill", "pay.link")),
+        "a payment is begun on a page, and the demo world has a provider: test_paying.py",
+    ),
+    **dict.fromkeys(
+        (
+            *((outcome, "pay.link") for outcome in ("changed", "settled", "unreachable")),
+            ("settled", "pay.start"),
+        ),
+        "the bill changes at billing, or the line gets no SMS: test_paying.py",
+    ),
+}
+"""Transitions that no dialog can make, and why."""
+UNREACHABLE_BY_TEXT: Mapping[PackTransition, str] = {
+    (who, step): "by text a PIN is asked first, and who is left out gets none"
+    for who in ("agency", "newcomer")
+    for step in ("password.draft", "profile.email", "profile.invite")
+}
+
 
 @dataclass(frozen=True)
 class PackOnChannel:
@@ -35,12 +60,12 @@ class PackOnChannel:
     actions: Mapping[str, Action] = field(repr=False)
 
     @classmethod
-    def load_pack(cls, operator: str, channel: str) -> "PackOnChannel":
-        """Load the pack of an operator."""
+    def load_pack(cls, operator: str, channel: str, packs: str = "") -> "PackOnChannel":
+        """Load the pack of an operator; `packs` is a folder of packs beside the shipped ones."""
         return cls(
             operator,
             channel,
-            load_draft(pack_compiler.pack_folder(operator), pack_compiler.SHARED_PLACES),
+            load_draft(pack_compiler.find_pack(operator, packs), pack_compiler.SHARED_PLACES),
             pack_compiler.load_actions(),
         )
 
@@ -50,6 +75,14 @@ class PackOnChannel:
         made = {move for only in kinds for move in self._transitions_with(only)}
         asking = {name for _, name in made if self.pack_draft.nodes[name].action in BILLING_ACTIONS}
         return made | {(fault, name) for name in asking for fault in BILLING_FAULTS}
+
+    def walkable_transitions(self) -> set[PackTransition]:
+        """Return those of them that somebody in the demo's world can make."""
+        return self.reachable_transitions() - self.unwalkable_transitions()
+
+    def unwalkable_transitions(self) -> set[PackTransition]:
+        """Return those that nobody in the demo's world can make on this channel."""
+        return UNREACHABLE.keys() | (UNREACHABLE_BY_TEXT.keys() if self.channel == "sms" else set())
 
     def _exclusion_outcomes(self) -> Iterator[str]:
         """Yield the outcomes by which the eligibility rules exclude a caller."""
