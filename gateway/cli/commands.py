@@ -1,15 +1,15 @@
 """Command declarations (Typer): arguments and help; a command imports its module when it runs."""
 
 import os
-from argparse import Namespace
-from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from typer import Argument, Option
 
 from gateway.cli import options as opt
+from gateway.cli.command_runner import run_module, select_packs
+from gateway.cli.pack_commands import pack_app
 from gateway.cli.payment_commands import payments_app
 
 app = typer.Typer(
@@ -24,27 +24,12 @@ outbox_app = typer.Typer(help="Look after outbound messages.", no_args_is_help=T
 tickets_app = typer.Typer(help="Answer the tickets subscribers opened.", no_args_is_help=True)
 audit_app = typer.Typer(help="Look after the audit log.", no_args_is_help=True)
 db_app = typer.Typer(help="Look after the database.", no_args_is_help=True)
-new_app = typer.Typer(help="Begin a pack or a provider of your own.", no_args_is_help=True)
-
-
-def _run_module(module: str, **arguments: Any) -> None:
-    """Import the command's module, run its `main` and exit with the status it returns."""
-    main = import_module(f"gateway.cli.{module}").main
-    raise typer.Exit(int(main(Namespace(**arguments))))
-
-
-def _select_packs(packs: Path | None) -> str:
-    """Return the folder of further packs as a text, and let worker processes inherit it."""
-    if packs is None:
-        return ""
-    os.environ["DIALTREE_PACKS"] = str(packs)
-    return str(packs)
 
 
 @app.command(epilog="Example: dialtree demo --billing tmf678")
 def demo(*, billing: opt.BillingOption = None, packs: opt.PacksOption = None) -> None:
     """Serve the demo world and its browser phone on loopback."""
-    _run_module("demo", billing=billing or "", beside=_select_packs(packs))
+    run_module("demo", billing=billing or "", beside=select_packs(packs))
 
 
 @app.command(epilog="Example: dialtree serve --workers 2")
@@ -60,14 +45,14 @@ def serve(
     """Serve webhooks and pages."""
     if port is not None:
         os.environ["PORT"] = str(port)
-    beside = _select_packs(packs)
-    _run_module("serve", workers=workers, deliver=deliver, watch=watch, member=member, beside=beside)
+    beside = select_packs(packs)
+    run_module("serve", workers=workers, deliver=deliver, watch=watch, member=member, beside=beside)
 
 
 @app.command(epilog="Example: dialtree worker")
 def worker() -> None:
     """Deliver due messages, without an HTTP server for providers."""
-    _run_module("worker")
+    run_module("worker")
 
 
 @app.command(epilog="Example: dialtree dial '*100#' --operator orange-ro --from +40740000101")
@@ -96,8 +81,8 @@ def dial(
     """Be a phone in the terminal."""
     scripts = [*(script or []), *([Path(address)] if script and address else []), *(more or [])]
     phone = {"address": address, "operator": operator, "caller": caller, "language": language}
-    files = {"script": scripts, "save": save, "beside": _select_packs(packs)}
-    _run_module("dial", **phone, **files, channel=channel, billing=billing or "")
+    files = {"script": scripts, "save": save, "beside": select_packs(packs)}
+    run_module("dial", **phone, **files, channel=channel, billing=billing or "")
 
 
 @app.command(epilog="Example: dialtree notify orange-ro --cycle 2026-03")
@@ -111,92 +96,7 @@ def notify(
     demo: opt.DemoOption = False,
 ) -> None:
     """Send the bill notices of a billing cycle."""
-    _run_module("notify", operator=operator, cycle=cycle, listen=listen, demo=demo)
-
-
-@app.command(epilog="Example: dialtree check packs/acme_tel --json")
-def check(
-    folders: Annotated[
-        list[Path] | None,
-        Argument(
-            metavar="[PACKS]...",
-            help="Packs, folders of packs, or descriptions of providers; all the shipped ones by default.",
-        ),
-    ] = None,
-    *,
-    schema: Annotated[bool, Option("--schema", help="Print the JSON Schema of a pack's files.")] = False,
-    json: Annotated[bool, Option("--json", help="Print findings as JSON.")] = False,
-    dialogs: Annotated[
-        Path | None, Option(metavar="FOLDER", help="Play these dialogs; name screens that none reaches.")
-    ] = None,
-    prompts: Annotated[
-        bool, Option("--prompts", help="Print the recordings a pack could still bring.")
-    ] = False,
-    packs: opt.PacksOption = None,
-) -> None:
-    """Look for faults in packs and in descriptions of providers."""
-    kinds = {"schema": schema, "json": json, "dialogs": dialogs, "prompts": prompts}
-    _run_module("check", packs=folders or [], beside=_select_packs(packs), **kinds)
-
-
-@app.command(epilog="Example: dialtree walk acme-tel --channel ussd --packs packs")
-def walk(
-    operator: opt.OperatorArgument,
-    *,
-    channel: Annotated[
-        opt.ChannelName | None, Option(help="The channel to walk; by default all three.")
-    ] = None,
-    dialogs: Annotated[
-        list[Path] | None,
-        Option(metavar="FOLDER", help="Dialogs elsewhere; what they do is not walked again."),
-    ] = None,
-    into: Annotated[
-        Path | None, Option(metavar="FOLDER", help="Where to write; by default the pack's `dialogs`.")
-    ] = None,
-    packs: opt.PacksOption = None,
-) -> None:
-    """Write dialogs that make every move of an operator's menus."""
-    kinds = {"channel": channel, "dialogs": dialogs or [], "into": into}
-    _run_module("walk", operator=operator, beside=_select_packs(packs), **kinds)
-
-
-@app.command(epilog="Example: dialtree draw orange-ro --channel voice -o map.svg")
-def draw(
-    operator: Annotated[str, Argument(help="An operator's name, or the folder of a pack.")],
-    *,
-    channel: Annotated[opt.ChannelName, Option(help="The channel to draw.")] = "ussd",
-    svg: Annotated[bool, Option("--svg", help="Draw as SVG (the default).")] = False,
-    mermaid: Annotated[bool, Option("--mermaid", help="Draw as Mermaid text.")] = False,
-    dialog: Annotated[Path | None, Option(metavar="FILE", help="Highlight the path of a dialog.")] = None,
-    output: Annotated[Path | None, Option("-o", "--output", metavar="FILE", help="Write to a file.")] = None,
-    packs: opt.PacksOption = None,
-) -> None:
-    """Draw the map of an operator's menus."""
-    if svg and mermaid:
-        raise typer.BadParameter("not together with --svg", param_hint="--mermaid")
-    form = {"channel": channel, "mermaid": mermaid, "dialog": dialog, "output": output}
-    _run_module("draw", operator=operator, beside=_select_packs(packs), **form)
-
-
-@new_app.command("operator", epilog="Example: dialtree new operator acme-tel --languages fr,en")
-def new_operator(
-    name: Annotated[str, Argument(help="Its name outside, e.g. acme-tel.")],
-    *,
-    into: Annotated[Path, Option(metavar="FOLDER", help="A folder of packs.")] = Path("packs"),
-    languages: Annotated[str, Option(metavar="fr,en", help="Its languages, the default first.")] = "en",
-) -> None:
-    """Write a new pack with a first dialog as its test."""
-    _run_module("new_operator", name=name, into=into, languages=languages)
-
-
-@new_app.command("provider", epilog="Example: dialtree new provider acme_ussd --into providers")
-def new_provider(
-    name: Annotated[str, Argument(help="Its name in the settings, e.g. acme_ussd.")],
-    *,
-    into: Annotated[Path, Option(metavar="FOLDER", help="A folder of descriptions.")] = Path("providers"),
-) -> None:
-    """Write a description of an HTTP provider to start from; no Python is needed."""
-    _run_module("new_provider", name=name, into=into)
+    run_module("notify", operator=operator, cycle=cycle, listen=listen, demo=demo)
 
 
 @outbox_app.command("list", epilog="Example: dialtree outbox list unknown --limit 20")
@@ -207,7 +107,7 @@ def list_outbox(
     demo: opt.DemoOption = False,
 ) -> None:
     """List rows in a state, newest first."""
-    _run_module("outbox", what="list", state=state, limit=limit, demo=demo)
+    run_module("outbox", what="list", state=state, limit=limit, demo=demo)
 
 
 @outbox_app.command("show", epilog="Example: dialtree outbox show 17")
@@ -215,7 +115,7 @@ def show_outbox(
     row: Annotated[int, Argument(metavar="ID", help="The row's number.")], *, demo: opt.DemoOption = False
 ) -> None:
     """Show all about one row, except its text."""
-    _run_module("outbox", what="show", id=row, demo=demo)
+    run_module("outbox", what="show", id=row, demo=demo)
 
 
 @outbox_app.command("replay", epilog="Example: dialtree outbox replay --all dead")
@@ -228,7 +128,7 @@ def replay_outbox(
     """Send rows that are dead, failed, unknown or expired again."""
     if not rows and not all_in:
         raise typer.BadParameter("name rows, or a state with --all", param_hint="ID")
-    _run_module("outbox", what="replay", id=rows or [], all=all_in, demo=demo)
+    run_module("outbox", what="replay", id=rows or [], all=all_in, demo=demo)
 
 
 @outbox_app.command("purge", epilog="Example: dialtree outbox purge --days 90")
@@ -238,7 +138,7 @@ def purge_outbox(
     demo: opt.DemoOption = False,
 ) -> None:
     """Delete rows that were finished long ago."""
-    _run_module("outbox", what="purge", days=days, demo=demo)
+    run_module("outbox", what="purge", days=days, demo=demo)
 
 
 @tickets_app.command("list", epilog="Example: dialtree tickets list orange-fr")
@@ -250,7 +150,7 @@ def list_tickets(
     demo: opt.DemoOption = False,
 ) -> None:
     """List tickets in a state, the oldest first; numbers are masked."""
-    _run_module("ticket_desk", what="list", operator=operator, state=state, limit=limit, demo=demo)
+    run_module("ticket_desk", what="list", operator=operator, state=state, limit=limit, demo=demo)
 
 
 @tickets_app.command("show", epilog="Example: dialtree tickets show orange-fr KUXJDQO7")
@@ -258,7 +158,7 @@ def show_ticket(
     operator: opt.OperatorArgument, reference: opt.ReferenceArgument, *, demo: opt.DemoOption = False
 ) -> None:
     """Show all about one ticket, with the number to call; the audit log keeps that it was shown."""
-    _run_module("ticket_desk", what="show", operator=operator, reference=reference, demo=demo)
+    run_module("ticket_desk", what="show", operator=operator, reference=reference, demo=demo)
 
 
 @tickets_app.command("answer", epilog="Example: dialtree tickets answer orange-fr KUXJDQO7 'Remboursé.'")
@@ -270,7 +170,7 @@ def answer_ticket(
     demo: opt.DemoOption = False,
 ) -> None:
     """Text an answer to the phone that asked; the same answer is sent once."""
-    _run_module("ticket_desk", what="answer", operator=operator, reference=reference, text=text, demo=demo)
+    run_module("ticket_desk", what="answer", operator=operator, reference=reference, text=text, demo=demo)
 
 
 @tickets_app.command("close", epilog="Example: dialtree tickets close orange-fr KUXJDQO7")
@@ -278,7 +178,7 @@ def close_ticket(
     operator: opt.OperatorArgument, reference: opt.ReferenceArgument, *, demo: opt.DemoOption = False
 ) -> None:
     """Close a ticket; the subscriber is told nothing."""
-    _run_module("ticket_desk", what="close", operator=operator, reference=reference, demo=demo)
+    run_module("ticket_desk", what="close", operator=operator, reference=reference, demo=demo)
 
 
 @app.command(epilog="Example: dialtree export +40740000101 > ana.json")
@@ -286,7 +186,7 @@ def export(
     msisdn: opt.NumberArgument, *, operator: opt.OwnerOption = None, demo: opt.DemoOption = False
 ) -> None:
     """Print what is stored about a number, as JSON."""
-    _run_module("privacy", command="export", msisdn=msisdn, operator=operator, demo=demo)
+    run_module("privacy", command="export", msisdn=msisdn, operator=operator, demo=demo)
 
 
 @app.command(epilog="Example: dialtree erase +40740000101 --yes")
@@ -298,22 +198,22 @@ def erase(
     demo: opt.DemoOption = False,
 ) -> None:
     """Erase what is stored about a number."""
-    _run_module("privacy", command="erase", msisdn=msisdn, operator=operator, yes=yes, demo=demo)
+    run_module("privacy", command="erase", msisdn=msisdn, operator=operator, yes=yes, demo=demo)
 
 
 @audit_app.command("verify", epilog="Example: dialtree audit verify")
 def verify_audit(*, demo: opt.DemoOption = False) -> None:
     """Verify the hash chain of the audit log."""
-    _run_module("privacy", command="audit", what="verify", demo=demo)
+    run_module("privacy", command="audit", what="verify", demo=demo)
 
 
 @db_app.command("upgrade", epilog="Example: dialtree db upgrade")
 def upgrade_db() -> None:
     """Upgrade the database schema to this release."""
-    _run_module("db", what="upgrade")
+    run_module("db", what="upgrade")
 
 
-app.add_typer(new_app, name="new")
+app.add_typer(pack_app)
 app.add_typer(outbox_app, name="outbox")
 app.add_typer(payments_app, name="payments")
 app.add_typer(tickets_app, name="tickets")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gateway.cli.progress import show_progress
 from gateway.dialogs.pack_transitions import PackOnChannel
-from gateway.dialogs.walk import PackWalk, WalkResult
+from gateway.dialogs.pack_walk import PackWalk, WalkResult
 from gateway.dialogs.walk_files import read_existing_dialogs, write_walk
 from gateway.publishing import pack_compiler
 from menus.model.reply import Channel

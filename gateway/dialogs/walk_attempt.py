@@ -17,6 +17,8 @@ MAX_ACTIONS = 48
 """Actions of one attempt at most."""
 MAX_ACTIONS_BEFORE_PASS = 20
 """Actions of one attempt that does not find the place it wants."""
+DROP_INTERVAL = 4
+"""Actions between two dropped sessions."""
 MAX_PASSES = 14
 """How often an attempt passes the place it wants, with another outcome than the one it wants."""
 RIGHT_OUTCOMES = ("ok", "first")
@@ -64,6 +66,8 @@ class WalkAttempt:
     lines: Sequence[str] = field(default=(), repr=False)
     is_deferred: bool = False
     """Whether billing was too slow for a step: a second one would be texted in an order nobody knows."""
+    is_unlinked: bool = False
+    """Whether no answer leads to the place, and only the gateway itself may."""
     passes: int = 0
     tried: Counter[tuple[str, str, str]] = field(default_factory=Counter, repr=False)
     steps: Sequence[tuple[str, str]] = field(default=(), repr=False)
@@ -85,6 +89,7 @@ class WalkAttempt:
     async def run(self) -> bool:
         """Walk towards the transition; return whether it was made."""
         distances = self.graph.distances_to(self.target[1])
+        self.is_unlinked = len(distances) == 1
         if self.plan.fault and self.plan.moment == "first":
             await self._perform("billing", self.plan.fault)
         while not (self.is_made or self.is_deferred or self._has_tried_enough):
@@ -104,19 +109,26 @@ class WalkAttempt:
         """Make the best next move; return False when no way is left."""
         moves = self.graph.moves_from(self.screen) if self.screen else self.graph.entries()
         best = self._best_move(moves, distances)
-        if best is None:
-            if not self.screen:
-                return False
+        if self.screen and (best is None or self._drops_now()):
             await self._perform("hang", "up")
             self.screen = ""
             return True
-        await self._make(best, distances)
-        return True
+        if best is not None:
+            await self._make(best, distances)
+        return best is not None
+
+    def _drops_now(self) -> bool:
+        """Return whether to hang up: what no answer leads to may come when the caller dials again."""
+        is_at_target = self.screen == self.target[1]
+        return self.is_unlinked and not is_at_target and not len(self.actions) % DROP_INTERVAL
 
     def _best_move(self, moves: Sequence[WalkMove], distances: Mapping[str, float]) -> WalkMove | None:
         """Return the move that leads nearest and was tried least; None when none leads there."""
         if self.screen == self.target[1] and self.graph.nodes[self.screen].is_waiting:
             return next((move for move in moves if move.trigger == self.target[0]), None)
+        if self.is_unlinked:
+            onward = [move for move in moves if move.trigger != "home"]
+            return min(onward, key=lambda move: self.tried[self._key_of(move)], default=None)
         costs = {move: self._cost(move, distances) for move in moves}
         best = min(costs, key=lambda move: costs[move], default=None)
         return best if best is not None and costs[best] < math.inf else None

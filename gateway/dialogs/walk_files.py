@@ -7,7 +7,7 @@ from pathlib import Path
 from gateway.dialogs.coverage import read_dialogs
 from gateway.dialogs.format import Dialog
 from gateway.dialogs.pack_transitions import PackTransition
-from gateway.dialogs.walk import WalkResult
+from gateway.dialogs.pack_walk import WalkResult
 
 UNREACHED_FILE = "unreached.txt"
 UNREACHED_HEADER = """\

@@ -9,7 +9,7 @@ import pytest
 from gateway.cli.main import run_command
 from gateway.dialogs.format import format_dialog
 from gateway.dialogs.pack_transitions import PackOnChannel, PackTransition
-from gateway.dialogs.walk import WalkResult, WrittenDialog
+from gateway.dialogs.pack_walk import WalkResult, WrittenDialog
 from gateway.dialogs.walk_files import read_existing_dialogs, read_unreached, write_walk
 from gateway.publishing import pack_compiler
 from tests.support.gateway_sandbox import SandboxFactory

@@ -1,4 +1,4 @@
-"""Walk of a pack: finds conversations that make every transition of a channel, and writes them as dialogs."""
+"""Walk of a pack: finds conversations for every transition of a channel, and writes them down."""
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence, Set
