@@ -70,9 +70,7 @@ def dial(
     ] = None,
     script: Annotated[
         list[Path] | None,
-        Option(
-            metavar="FILE...", help="Play dialogs, each in its own sandbox; status 1 when one differs."
-        ),
+        Option(metavar="FILE...", help="Play dialogs, each in its own sandbox; status 1 when one differs."),
     ] = None,
     save: Annotated[Path | None, Option(metavar="FILE", help="Write the conversation as a dialog.")] = None,
     billing: opt.BillingOption = None,
