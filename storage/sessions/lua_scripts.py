@@ -110,7 +110,11 @@ FORGET_SUBSCRIBER = Script(
 local found = redis.call('SCAN', ARGV[1], 'MATCH', KEYS[1] .. '*', 'COUNT', 2000)
 local gone = 0
 for _, key in ipairs(found[2]) do
-  if key ~= KEYS[1] then gone = gone + redis.call('DEL', key) end
+  if key ~= KEYS[1] then
+    local kind = string.byte(tostring(redis.pcall('GET', key) or ''))
+    redis.call('DEL', key)
+    if kind and kind >= 0xD0 and kind <= 0xD2 then gone = gone + 1 end
+  end
 end
 redis.call('DEL', KEYS[1])
 return {found[1], gone}
@@ -118,7 +122,8 @@ return {found[1], gone}
     key_count=1,
 )
 """One SCAN step. Key: `{tag}`, which is the bucket's key and selects the cluster node of this tag's keys.
-Argument: the cursor. Returns the next cursor, 0 at the end, and how many sessions were deleted.
+Argument: the cursor. Returns the next cursor, 0 at the end, and how many sessions were deleted; resume points
+are deleted and not counted.
 """
 
 COUNT_IN_WINDOW = Script(

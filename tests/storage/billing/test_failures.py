@@ -253,6 +253,10 @@ async def dial_and_press(line: DirectLine, *keys: str) -> list[str]:
     return [*shown.lines, *(["= end"] if shown.ends else [])]
 
 
+START_AGAIN = ("2",)
+"""The answer to the offer to continue the session before."""
+
+
 async def test_F31_down_is_the_last_answer_with_its_day_or_an_honest_word(
     sandboxes: SandboxFactory, tmp_path: Path
 ) -> None:
@@ -261,8 +265,8 @@ async def test_F31_down_is_the_last_answer_with_its_day_or_an_honest_word(
         before = await dial_and_press(line, "1", "1", "1")
         bss.override_response = serve_response(lambda: web.Response(status=500))
         expire_cache(sandbox.faulty_billing.inner)
-        after = await dial_and_press(line, "1", "1", "1")
-        honest = await dial_and_press(line, "1", "1", "3", "1")
+        after = await dial_and_press(line, *START_AGAIN, "1", "1", "1")
+        honest = await dial_and_press(line, *START_AGAIN, "1", "1", "3", "1")
     assert after[0] == "La data de 10.03.2026:" and after[1 : len(before) - 2] == before[: len(before) - 3]
     assert "nu raspunde" in honest[0]
 

@@ -92,7 +92,7 @@ async def test_it_expires_by_its_own_time(sessions: SessionStore, key: SessionKe
 
 async def test_forgetting_a_subscriber_forgets_it(sessions: SessionStore, key: SessionKey) -> None:
     await drop_session(sessions, key)
-    await sessions.forget_subscriber(key.subscriber_hash)
+    assert await sessions.forget_subscriber(key.subscriber_hash) == 1
     assert (await dial_again(sessions, key)).resume_point is None
 
 
