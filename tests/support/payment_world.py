@@ -14,6 +14,7 @@ from gateway.demo.payfake_server import serve_payfake
 from gateway.dialogs.direct_line import DirectLine
 from gateway.http.listening import serve_app
 from gateway.server.app import public_app
+from gateway.settings_sources import merge_tables
 from tests.support.free_ports import free_port
 from tests.support.gateway_sandbox import GatewaySandbox, SandboxFactory
 from tests.support.page_client import PageResponse, PageServer, PageVisitor
@@ -119,11 +120,13 @@ async def open_payment_world(
     clock: list[Callable[[], datetime]] = []
     payfake, url = Payfake(lambda: clock[0]()), f"http://127.0.0.1:{(port := free_port())}"
     async with serve_payfake([operator], payfake) as payments:
-        settings = {**payments, "public_url": url, **(more or {})}
+        settings = merge_tables({**payments, "public_url": url}, more or {})
         async with sandboxes.open(at, operator=operator, more=settings) as sandbox:
             clock.append(sandbox.clock)
             async with serve_app(public_app(sandbox.container), "127.0.0.1", port):
                 server = PageServer(sandbox, url, sandbox.direct_line())
-                yield PaymentWorld(sandbox, payfake, server, operator, caller)
-                for session in server.visitor_sessions:
-                    await session.close()
+                try:
+                    yield PaymentWorld(sandbox, payfake, server, operator, caller)
+                finally:
+                    for session in server.visitor_sessions:
+                        await session.close()
