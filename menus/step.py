@@ -282,12 +282,12 @@ def parse_input(menu: Menu, accept: AcceptForm, text: str) -> str | None:
 
 
 def answer_sms(menu: Menu, session: Session, body: str) -> AnswerResult:
-    """Apply an SMS body: a keyword, else an answer to the open screen, else a password, else help."""
+    """Apply an SMS body: a keyword, an answer to the open screen, a code, an address, a password, else help."""
     keywords = menu.keywords
     found = (
         keywords.match_keyword(body)
         or _answer_open_screen(menu, session, body)
-        or keywords.match_password(body)
+        or keywords.match_bare_text(body)
     )
     if isinstance(found, AnswerResult):
         return found

@@ -188,7 +188,7 @@ class Ledger(Protocol):
         """Return the id of the latest consent for a purpose, given or withdrawn; 0 when there is none."""
 
     async def list_registrations(self, operator: str, by: str) -> Sequence[Registration]:
-        """Return the lines registered for e-mail bills from the phone `by`, oldest first."""
+        """Return the lines registered for e-mail bills from the phone `by`, the one proven last at the end."""
 
     async def find_registration(self, operator: str, subscription: str) -> Registration | None:
         """Return the registration of a subscription; None when there is none."""
@@ -230,12 +230,13 @@ class OneTimeCodes(Protocol):
         """Store a code and enqueue its message in one transaction; the previous code becomes invalid.
 
         A request with a `requester` leaves a code that the line's own handset asked for valid.
-        `soon`: less than 30 s after the last. `many`: over the limit of 3 an hour or 6 a day, counted apart
-        for the line's own handset and for everybody else.
-        A repeated `key` returns the first result.
-        """
+        `soon`: less than 30 s after the last of this purpose, or a live reset code stays valid. `many`: over
+        a limit (`storage.credentials.send_budgets`), counted apart for the own handset and everybody else.
+        A repeated `key` returns the first result."""
 
-    async def next_code_at(self, operator: str, number: str, requester: str, now: datetime) -> datetime:
+    async def next_code_at(
+        self, operator: str, number: str, purpose: str, requester: str, now: datetime
+    ) -> datetime:
         """Return when `issue_code` sends this requester the next code: `now` or later; see `CodeRequest`."""
 
     async def redeem_code(
@@ -243,8 +244,7 @@ class OneTimeCodes(Protocol):
     ) -> Literal["ok", "wrong", "locked"]:
         """Check a code and use it up. Five wrong attempts invalidate it, nine a day lock the number.
 
-        `source` identifies who tries when it is not the line's own handset (a visitor of the web page, another
-        or an unauthenticated phone): such tries have counters and budgets of their own.
+        `source` identifies who tries when it is not the line's own handset: counted and limited apart.
         Unknown, expired and used codes are `wrong`; of two parallel uses one is `ok`.
         """
 

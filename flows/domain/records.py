@@ -123,6 +123,8 @@ class Preference:
     address: str = field(default="", repr=False)
     email_state: EmailState = ""
     """What became of the mails to `email`; a newly chosen or validated address has none yet."""
+    notify_number: str = field(default="", repr=False)
+    """Phone (E.164) that gets notices by SMS; empty for the line's own."""
 
     @property
     def is_email_usable(self) -> bool:

@@ -17,11 +17,14 @@ async def choose_proven_line(request: ActionRequest) -> Outcome:
 
 
 async def choose_other_line(request: ActionRequest) -> Outcome:
-    """Continue with the number entered, of the stated kind; does not reveal whether it exists."""
+    """Continue with the number entered, of the stated kind or that of the numbering plan.
+
+    It does not reveal whether the number exists.
+    """
     number = _parse_number(request, request.input_text)
     if not number:
         return Outcome("wrong")
-    kind = "" if number == request.caller else request.argument
+    kind = "" if number == request.caller else _planned_kind(request, number) or request.argument
     return Outcome("ok", {"line": PhoneNumber(number)}, line_switch=LineSwitch(number, kind))
 
 
@@ -37,6 +40,12 @@ async def choose_line_by_code(request: ActionRequest) -> Outcome:
     if not kind:
         return Outcome("wrong")
     return Outcome("ok", {"line": PhoneNumber(number)}, "customer_code", line_switch=LineSwitch(number, kind))
+
+
+def _planned_kind(request: ActionRequest, number: str) -> str:
+    """Return the kind of line the pack's numbering plan gives a number, by its longest beginning."""
+    kinds = request.menu.config.rules.number_kinds
+    return kinds.get(max((start for start in kinds if number.startswith(start)), key=len, default=""), "")
 
 
 def _parse_number(request: ActionRequest, typed: str) -> str:

@@ -1,13 +1,17 @@
 """Notification preference: announce new bills by SMS, e-mail or both (R3, R4)."""
 
+from datetime import timedelta
 from typing import Literal, cast
 
 from flows.domain.actions import ActionRequest, Outcome, define_action
 from flows.domain.records import Preference
 from flows.services.email_validation import build_validation, email_of
-from menus.model.facts import Email, Facts, TextRef
+from menus.model.facts import Email, Facts, Text, TextRef
 
 NoticeChoice = Literal["sms", "email", "both"]
+NOTICE_LINK = "notice "
+"""Begins the value of a link to the page that takes an address for notices; the line's number follows."""
+LINK_LIFETIME = timedelta(hours=72)
 
 
 async def choose_notification(request: ActionRequest) -> Outcome:
@@ -22,12 +26,23 @@ async def choose_notification(request: ActionRequest) -> Outcome:
     links, notices = build_validation(request, email) if outcome == "pending" else ((), ())
     change = request.build_change(
         outcome=outcome,
-        preference=Preference(notify=cast(NoticeChoice, request.argument)),
+        preference=Preference(
+            notify=cast(NoticeChoice, request.argument), notify_number=stored.notify_number and request.line
+        ),
         consents=(request.build_consent("bill-notice", "notify.choose", is_given=True),),
         links=links,
         messages=notices,
     )
     return Outcome(await request.ports.ledger.commit(change), facts)
+
+
+async def send_address_link(request: ActionRequest) -> Outcome:
+    """Send an SMS link to a page that takes the e-mail address for notices, hard to say in a call (R4)."""
+    link = request.build_link("mailbox", f"{NOTICE_LINK}{request.line}", LINK_LIFETIME)
+    url = Text(f"{request.ports.links_url}/mailbox#{link.token.value}")
+    notice = request.build_sms("notify.link_notice", {"link": url}, "reply", LINK_LIFETIME)
+    change = request.build_change(links=(link,), messages=(notice,))
+    return Outcome(await request.ports.ledger.commit(change))
 
 
 async def change_notice_email(request: ActionRequest) -> Outcome:
@@ -46,5 +61,6 @@ async def change_notice_email(request: ActionRequest) -> Outcome:
 ACTIONS = {
     "notify.by_sms": define_action(choose_notification, "ok"),
     "notify.choose": define_action(choose_notification, "ok address pending"),
+    "notify.link": define_action(send_address_link, "ok"),
     "notify.address": define_action(change_notice_email, "ok"),
 }

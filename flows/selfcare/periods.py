@@ -36,13 +36,19 @@ async def show_month_bill(request: ActionRequest) -> Outcome:
 
 
 async def forecast_next_bill(request: ActionRequest) -> Outcome:
-    """Show when the next bill is issued (B2: the same day every month) and when it is published (B1)."""
+    """Show when the next bill is issued (B2: the same day every month) and when it is published (B1).
+
+    A bill that is issued and not yet published is the next one.
+    """
     documents = await request.ports.billing.list_bills(request.require_subscriber().account, SAMPLE_DOCUMENTS)
     bills = [bill for bill in documents if not is_adjustment(bill)][:SAMPLE_BILLS]
     if not bills:
         return Outcome("none")
-    next_date = next_bill_date(request.today, bills[0].issued, max(bill.issued.day for bill in bills))
     delay = timedelta(days=request.menu.config.rules.publish_delay_days)
+    newest, published_until = bills[0].issued, request.today - delay
+    is_waiting = newest > published_until
+    billing_day = max(bill.issued.day for bill in bills)
+    next_date = newest if is_waiting else next_bill_date(published_until, newest, billing_day)
     return Outcome("ok", {"next": next_date, "available": next_date + delay})
 
 
@@ -88,7 +94,7 @@ def _month_outcome(bills: Sequence[Bill], month: Month, request: ActionRequest) 
 
 
 def next_bill_date(today: date, newest: date, day: int) -> date:
-    """Return the next billing date after today and the newest bill: `day`, or a shorter month's last day."""
+    """Return the next billing date after a day and the newest bill: `day`, or a shorter month's last day."""
     months = 1
     while (candidate := _billing_day_in(add_months(newest.replace(day=1), months), day)) <= today:
         months += 1

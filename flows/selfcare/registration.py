@@ -14,6 +14,8 @@ from menus.model.facts import Email, Fact, Facts, PhoneNumber, Rows, Text, TextR
 
 COVERED_COLUMNS = ("covered", "covered_state")
 INVITATION_LIFETIME = timedelta(hours=72)
+OTHER_ADDRESS = TextRef("registration.other_option")
+"""Last row of the addresses to pick from: another one, typed behind a link."""
 
 
 async def begin_registration(request: ActionRequest) -> Outcome:
@@ -27,7 +29,7 @@ async def begin_registration(request: ActionRequest) -> Outcome:
     addresses = tuple(dict.fromkeys(filter(None, (preference.email, subscriber.email))))
     outcome = "already" if is_done else "pick" if addresses else "none"
     change = request.build_change(outcome=outcome, registration=_new_registration(request, subscriber))
-    rows = Rows(("email",), tuple((Email(address),) for address in addresses))
+    rows = Rows(("email",), (*((Email(address),) for address in addresses), (OTHER_ADDRESS,)))
     facts: Facts = {
         "emails": rows,
         "email": Email(addresses[0] if addresses else ""),
@@ -37,7 +39,12 @@ async def begin_registration(request: ActionRequest) -> Outcome:
 
 
 async def choose_address(request: ActionRequest) -> Outcome:
-    """Use the address selected or entered on a page: at once when validated, else after validation (T8)."""
+    """Use the address selected or entered on a page: at once when validated, else after validation (T8).
+
+    `other` when the row for another address was picked.
+    """
+    if request.facts.get("email") == OTHER_ADDRESS:
+        return Outcome("other")
     subscriber, address = request.require_subscriber(), _address_fact(request)
     preference = await request.ports.ledger.get_preference(subscriber.operator, subscriber.id)
     if not (preference.is_email_usable and preference.email == address):
@@ -49,13 +56,17 @@ async def choose_address(request: ActionRequest) -> Outcome:
 
 
 async def register_texted_address(request: ActionRequest) -> Outcome:
-    """Use a texted address for all open lines registered from this phone, else for its own line (T9)."""
+    """Use a texted address for the line proven last, or for its own line where none was (T9)."""
     subscriber, address = request.require_subscriber(), _address_fact(request)
-    lines = [
-        each
-        for each, preference in await _covered_lines(request)
-        if not preference.is_email_usable and preference.email != address
-    ]
+    own = _new_registration(request, subscriber)
+    lines = [] if request.subject else [each for each, _ in await _covered_lines(request)]
+    return await _send_validation(request, [lines[-1] if lines else own], address)
+
+
+async def register_address_for_all(request: ActionRequest) -> Outcome:
+    """Use a texted address for every line registered from this phone that has no validated one (T9)."""
+    subscriber, address = request.require_subscriber(), _address_fact(request)
+    lines = [each for each, preference in await _covered_lines(request) if not preference.is_email_usable]
     return await _send_validation(request, lines or [_new_registration(request, subscriber)], address)
 
 
@@ -100,7 +111,10 @@ async def list_covered_lines(request: ActionRequest) -> Outcome:
 
 
 async def _send_validation(request: ActionRequest, lines: Sequence[Registration], address: str) -> Outcome:
-    """Send the address one validation link per line; `soon` when over the limit of e-mails."""
+    """Send the address one validation link per line; `soon` when over the limit of e-mails.
+
+    Lines besides the one in question are registered already, and are not proven anew by this.
+    """
     if await _count_validation(request) != "ok":
         return Outcome("soon")
     for each in lines:
@@ -112,7 +126,7 @@ async def _send_validation(request: ActionRequest, lines: Sequence[Registration]
             consents=(_bill_consent(request),),
             links=links,
             messages=notices,
-            registration=each,
+            registration=each if each.line == request.line else None,
         )
         await request.ports.ledger.commit(change)
     return Outcome("pending", {"email": Email(address), "line": PhoneNumber(lines[0].line)})
@@ -170,8 +184,9 @@ def _address_fact(request: ActionRequest) -> str:
 
 ACTIONS = {
     "registration.begin": define_action(begin_registration, "pick none already"),
-    "registration.choose": define_action(choose_address, "ok pending soon"),
+    "registration.choose": define_action(choose_address, "ok pending soon other"),
     "registration.given": define_action(register_texted_address, "pending soon"),
+    "registration.all": define_action(register_address_for_all, "pending soon"),
     "registration.resend": define_action(resend_validation, "pending soon none"),
     "registration.invite": define_action(send_email_page_link, "ok hidden"),
     "registration.status": define_action(list_covered_lines, "ok none"),

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from flows.domain.actions import AS_OF
 from flows.selfcare import contest, detail, invoice, registration, usage
+from flows.selfcare.email_fault import FAULT_PATTERNS
 from menus.model.facts import Count, Email, Fact, Money, Month, OneTimeCode, PhoneNumber, Rows, Text, TextRef
 
 WIDEST_AMOUNT = Money(Decimal("99999.99"))
@@ -32,7 +33,7 @@ SAMPLE_FACTS: Mapping[str, tuple[Fact | Rows, ...]] = {
     "month": (Month(2028, 12),),
     "row_month": (Month(2028, 12),),
     "short_month": (Text("12/28"),),
-    **dict.fromkeys(("line", "caller"), (PhoneNumber("+40740000101"),)),
+    **dict.fromkeys(("line", "caller", "notify_number"), (PhoneNumber("+40740000101"),)),
     "said": (PhoneNumber("+40740000101"),),
     **dict.fromkeys(("total", "tax", "paid", "remaining", "amount"), (WIDEST_AMOUNT,)),
     "subscriptions": (WIDEST_AMOUNT,),
@@ -49,6 +50,7 @@ SAMPLE_FACTS: Mapping[str, tuple[Fact | Rows, ...]] = {
     "short_state": tuple(TextRef(f"short.{state}") for state in BILL_STATES),
     "way": tuple(TextRef(f"way.{way}") for way in ("sms", "email", "both")),
     "sender": tuple(TextRef(f"sender.{sender}") for sender in ("billing", "gateway", "online")),
+    "email_fault": tuple(TextRef(f"email_fault.{fault}") for fault in (*FAULT_PATTERNS, "letter")),
     "email": (Email("someone.with.a.long.name@mail.example.net"),),
     "code": (OneTimeCode("00000000"),),
     "link": (Text(SAMPLE_LINK),),

@@ -194,9 +194,10 @@ def notice_routes(
     A mail that carries the bill goes out whatever was chosen for the notices.
     """
     address, validated = email_of(preference, holder)
-    by_sms, by_email = holder.kind in SMS_LINE_KINDS, bool(address) and validated
+    number = preference.notify_number or (holder.msisdn if holder.kind in SMS_LINE_KINDS else "")
+    by_sms, by_email = bool(number), bool(address) and validated
     choice = preference.notify or "sms"
     if by_email and (carries_bill or choice in ("email", "both") or not by_sms):
         yield "email", address
     if by_sms and (choice in ("sms", "both") or not by_email):
-        yield "sms", holder.msisdn
+        yield "sms", number

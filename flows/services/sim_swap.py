@@ -33,7 +33,7 @@ async def withhold_reason(request: ActionRequest) -> WithholdingReason:
 
 async def _is_refused_by_limits(request: ActionRequest) -> bool:
     next_at = await request.ports.codes.next_code_at(
-        request.menu.name, request.line, request.requester, request.now
+        request.menu.name, request.line, request.argument, request.requester, request.now
     )
     return next_at > request.now
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 from aiohttp import web
 
-from flows.domain.email_registration import Registration
 from flows.domain.failures import NotFound
 from flows.domain.records import ChangeSet, MagicLink, Secret, Subscriber
 from flows.selfcare import registration
+from flows.selfcare.notify_preference import NOTICE_LINK, change_notice_email
 from gateway.pages import magic_links
 from gateway.pages.action_request import build_action_request
 from gateway.pages.csrf import CsrfTokens
@@ -74,8 +74,10 @@ class EmailForm:
 
 async def _choose_email(request: PageRequest, link: MagicLink, address: str) -> str:
     """Choose the address as on a screen, for the line the link was made for, while its owner is the same."""
+    if link.value.startswith(NOTICE_LINK):
+        return await _choose_notice_email(request, link, address)
     record = await request.ports.ledger.find_registration(link.operator, link.subscription)
-    subscriber = await _find_subscriber(request, record) if record else None
+    subscriber = await _find_subscriber(request, record.line) if record else None
     if record is None or subscriber is None or subscriber.id != link.subscription:
         return "gone"
     facts: Facts = {"email": Email(address)}
@@ -84,9 +86,19 @@ async def _choose_email(request: PageRequest, link: MagicLink, address: str) -> 
     return (await registration.choose_address(action_request)).name
 
 
-async def _find_subscriber(request: PageRequest, made: Registration) -> Subscriber | None:
+async def _choose_notice_email(request: PageRequest, link: MagicLink, address: str) -> str:
+    """Use the address for the line's notices once its owner has confirmed it; bills stay as they are (R4)."""
+    subscriber = await _find_subscriber(request, link.value.removeprefix(NOTICE_LINK))
+    if subscriber is None or subscriber.id != link.subscription:
+        return "gone"
+    own = build_action_request(request, subscriber, key=f"mailbox/{request.ports.random_token()}/web.notice")
+    await change_notice_email(replace(own, proofs=("link",), input_text=address))
+    return "pending"
+
+
+async def _find_subscriber(request: PageRequest, line: str) -> Subscriber | None:
     try:
-        return await request.ports.billing.get_subscriber(made.line)
+        return await request.ports.billing.get_subscriber(line)
     except NotFound:
         return None
 

@@ -188,7 +188,7 @@ def _read_period(request: PageRequest, file: file_links.LinkedFile) -> ExportPer
 async def _minutes_to_wait(asked: ActionRequest) -> int:
     """Return the minutes until another code may be asked for like this, rounded up: at least 1."""
     codes, operator = asked.ports.codes, asked.menu.name
-    next_at = await codes.next_code_at(operator, asked.line, asked.requester, asked.now)
+    next_at = await codes.next_code_at(operator, asked.line, asked.argument, asked.requester, asked.now)
     return max(1, ceil((next_at - asked.now).total_seconds() / 60))
 
 

@@ -133,11 +133,21 @@ class PasswordForm(PackForm):
     most: int = Field(64, le=128)
 
 
+class TextedAddressForm(PackForm):
+    """Where an SMS leads that is an e-mail address alone; `otherwise`, where it cannot be used."""
+
+    to: DottedName
+    keep: DottedName | None = None
+    otherwise: DottedName
+
+
 class KeywordsFile(PackForm):
     """`keywords.yaml`: the SMS keywords of a pack."""
 
     keywords: list[KeywordForm] = []
     password: PasswordForm | None = None
+    address: TextedAddressForm | None = None
+    code: PasswordForm | None = None
     otherwise: DottedName
 
 
@@ -226,6 +236,7 @@ class RulesForm(PackForm):
     proof: dict[str, ProofMethod] = Field(
         description="Kind of line (mobile, fixed, internet, data_key) -> proof."
     )
+    number_kinds: dict[str, str] = Field({}, description="Beginning of a number -> its kind of line.")
     vouched: list[str] | None = Field(
         None, description="Kinds of line a trusted connection proves by itself; all by default."
     )

@@ -92,4 +92,9 @@ def _keyword_edges(draft: PackDraft) -> Iterator[GraphEdge]:
             yield GraphEdge(HOME, keyword.otherwise, f"{keyword.words[0]} and anything else")
     if file.password:
         yield GraphEdge(HOME, file.password.to, "password")
+    if file.code:
+        yield GraphEdge(HOME, file.code.to, "code")
+    if file.address:
+        yield GraphEdge(HOME, file.address.to, "address")
+        yield GraphEdge(HOME, file.address.otherwise, "broken address")
     yield GraphEdge(HOME, file.otherwise, "anything else")

@@ -134,8 +134,8 @@ def _keyword_targets(draft: PackDraft) -> Iterator[tuple[tuple[str | int, ...], 
         if keyword.otherwise:
             yield ("keywords", index, "otherwise"), keyword.otherwise
     yield ("otherwise",), file.otherwise
-    if file.password:
-        yield ("password", "to"), file.password.to
+    rules = (("password", "to"), ("code", "to"), ("address", "to"), ("address", "otherwise"))
+    yield from (((rule, end), getattr(getattr(file, rule), end)) for rule, end in rules if getattr(file, rule))
 
 
 def _check_keys(draft: PackDraft) -> Iterator[Finding]:

@@ -1,5 +1,6 @@
 """SMS keyword parser: matches a body against the pack's keywords, ignoring case, accents and spaces."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -24,8 +25,18 @@ def _parse_number_and_code(tokens: Sequence[str]) -> str | None:
 
 MAX_TEXT_LENGTH = 40
 """Most characters of a free text after a keyword."""
+_WORD = re.compile(r"[^\s:=]+")
+_AROUND_ADDRESS = " \t:;,.<>()\"'"
+"""What people write around an address."""
+
+
+def parse_texted_email(text: str) -> str | None:
+    """Parse an e-mail address, whatever punctuation stands around it; None when it is not valid."""
+    return parse_email(text.strip(_AROUND_ADDRESS))
+
+
 ARGUMENT_PARSERS: Mapping[str, Callable[[str], str | None]] = {
-    "email": parse_email,
+    "email": parse_texted_email,
     "digits": lambda text: parse_digits(text, 1, 20),
     "msisdn": possible_number,
     "msisdn_code": lambda text: _parse_number_and_code(text.split()),
@@ -71,12 +82,39 @@ class KeywordTable:
         """All nodes an SMS may lead to."""
         words = [to for keyword in self.config.keywords for to in (keyword.to, keyword.otherwise) if to]
         password = [self.config.password.to] if self.config.password else []
-        return [*words, self.config.otherwise, *password]
+        code = [self.config.code.to] if self.config.code else []
+        address = [self.config.address.to, self.config.address.otherwise] if self.config.address else []
+        return [*words, self.config.otherwise, *password, *code, *address]
 
     def match_keyword(self, body: str) -> KeywordMatch | None:
         """Match the body against the keywords; None when it is none."""
         target = self.exact_targets.get(normalise_keyword(body))
-        return KeywordMatch(target) if target else self._match_with_argument(body.split())
+        return KeywordMatch(target) if target else self._match_with_argument(body)
+
+    def match_bare_text(self, body: str) -> KeywordMatch | None:
+        """Match a body without a keyword: a code, an address, a password, or what is meant for an address."""
+        return (
+            self.match_code(body)
+            or self.match_address(body)
+            or self.match_password(body)
+            or self.match_broken_address(body)
+        )
+
+    def match_address(self, body: str) -> KeywordMatch | None:
+        """Match a body that is an e-mail address and nothing else."""
+        rule, address = self.config.address, parse_texted_email(body)
+        return KeywordMatch(rule.to, address, rule.keep or "") if rule and address else None
+
+    def match_broken_address(self, body: str) -> KeywordMatch | None:
+        """Match a body that seems to be meant for an e-mail address and is none."""
+        rule = self.config.address
+        return KeywordMatch(rule.otherwise, body.strip()[:MAX_TEXT_LENGTH]) if rule and "@" in body else None
+
+    def match_code(self, body: str) -> KeywordMatch | None:
+        """Match a body that is a one-time code and nothing else."""
+        rule = self.config.code
+        digits = parse_digits(body, rule.least, rule.most) if rule and len(body.split()) == 1 else None
+        return KeywordMatch(rule.to, digits, is_secret=True) if rule and digits else None
 
     def match_password(self, body: str) -> KeywordMatch | None:
         """Match the body as a password if it has the form of one: one word, with letters and digits."""
@@ -86,19 +124,25 @@ class KeywordTable:
         has_both = any(map(str.isalpha, text)) and any(map(str.isdecimal, text))
         return KeywordMatch(rule.to, text, is_secret=True) if has_both else None
 
-    def _match_with_argument(self, tokens: list[str]) -> KeywordMatch | None:
-        """Match a keyword and its argument; if no keyword accepts the argument, the first one's `otherwise`."""
+    def _match_with_argument(self, body: str) -> KeywordMatch | None:
+        """Match a keyword and its argument; if no keyword accepts the argument, the first one's `otherwise`.
+
+        A colon or an equals sign may stand between them.
+        """
+        tokens = list(_WORD.finditer(body))
         otherwise = None
         for words, keyword in self.argument_keywords:
             head, rest = tokens[: len(words)], tokens[len(words) :]
-            if rest and [fold_word(token) for token in head] == words:
-                value = ARGUMENT_PARSERS[keyword.takes or ""](" ".join(rest))
+            if rest and [fold_word(token[0]) for token in head] == words:
+                text = " ".join(body[rest[0].start() :].split())
+                value = ARGUMENT_PARSERS[keyword.takes or ""](text)
                 if value:
                     return KeywordMatch(
                         keyword.to, value, keyword.keep or "", is_secret=keyword.takes in SECRET_ARGUMENTS
                     )
-                otherwise = otherwise or keyword.otherwise
-        return KeywordMatch(otherwise) if otherwise else None
+                if keyword.otherwise and otherwise is None:
+                    otherwise = KeywordMatch(keyword.otherwise, text[:MAX_TEXT_LENGTH])
+        return otherwise
 
 
 def normalise_keyword(words: str) -> str:

@@ -1,7 +1,6 @@
 """One-time codes (OTP) in SQL: stored as keyed hashes, with limits that hold for parallel attempts."""
 
-import json
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from hmac import compare_digest
 from typing import Any, Literal
 
@@ -12,6 +11,13 @@ from flows.domain.records import CodeRequest, Secret
 from storage import idempotency
 from storage.credentials.attempt_budgets import OPERATOR_LIMIT, SOURCE_LIMIT, AttemptBudgets, AttemptLimit
 from storage.credentials.attempt_counter import MAX_WRONG_PER_DAY, AttemptCounter
+from storage.credentials.send_budgets import (
+    CodeSend,
+    encode_sends,
+    next_send_at,
+    parse_sends,
+    refusal_reason,
+)
 from storage.crypto import AeadCipher, derive_key, keyed_hash, subject_hash
 from storage.outbox.enqueue import KEY_PURPOSE, enqueue_items
 from storage.sql.engine import Database
@@ -19,14 +25,6 @@ from storage.sql.tables import code_sends, code_tries, codes
 
 MAX_WRONG_PER_CODE = 5
 
-SEND_LIMITS: tuple[tuple[int, timedelta, Literal["soon", "many"]], ...] = (
-    (1, timedelta(seconds=30), "soon"),
-    (3, timedelta(hours=1), "many"),
-    (6, timedelta(days=1), "many"),
-)
-"""Rate limit of sends: (most sends, within this time, outcome of the next send)."""
-
-MAX_SENDS = max(count for count, _within, _outcome in SEND_LIMITS)
 DUMMY_HASH = bytes(32)
 """Compared with when there is no code, so that both cases take the same time."""
 
@@ -55,39 +53,11 @@ COUNT_WRONG = update(codes).where(*_CODE_KEY).values(wrong=codes.c.wrong + 1)
 OTHERS_COPY = "/others"
 """Purpose suffix of the copy of a handset's own code that all others try: their wrong tries stay there."""
 ASKED_BY_OTHERS = "/asked"
-"""Purpose suffix of a code requested from another source: it leaves the handset's own code valid."""
-OTHERS_MARK = "~"
-"""Mark behind the stored time of a send that was not requested from the line's own handset."""
-
-
-def refusal_reason(times: list[datetime], now: datetime) -> Literal["", "soon", "many"]:
-    """Return why the next send is refused, given the times of those before, newest first; empty if allowed."""
-    for count, within, outcome in SEND_LIMITS:
-        if len(times) >= count and now - times[count - 1] < within:
-            return outcome
-    return ""
-
-
-def next_send_at(times: list[datetime], now: datetime) -> datetime:
-    """Return when the next send is allowed, given the times of those before, newest first: `now` or later."""
-    reached = [times[count - 1] + within for count, within, _ in SEND_LIMITS if len(times) >= count]
-    return max([now, *reached])
-
-
-def parse_send_times(stored: str, now: datetime) -> list[tuple[datetime, bool]]:
-    """Parse the stored sends, newest first: the time, and whether another source than the handset requested it.
-
-    An unreadable value counts as the maximum of sends just now (fail closed): no code is sent until the
-    row is purged, a day after its last send.
-    """
-    try:
-        return [_parse_send(text) for text in json.loads(stored)]
-    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
-        return [(now, by_others) for by_others in (False, True) for _ in range(MAX_SENDS)]
-
-
-def _parse_send(text: str) -> tuple[datetime, bool]:
-    return datetime.fromisoformat(text.removesuffix(OTHERS_MARK)).astimezone(UTC), text.endswith(OTHERS_MARK)
+"""Purpose suffix of a code that somebody else asked for: it leaves the handset's own code valid."""
+SINGLE_PURPOSES = frozenset({"reset"})
+"""Purposes with one code at a time: asked for again on another channel, the live one stays."""
+MIN_LIFE_LEFT = timedelta(minutes=2)
+"""Life a code must have left to be the one that stays."""
 
 
 class SqlOneTimeCodes:
@@ -109,20 +79,22 @@ class SqlOneTimeCodes:
         self._cipher = AeadCipher(secret, KEY_PURPOSE)
 
     async def issue_code(self, request: CodeRequest) -> Literal["ok", "soon", "many"]:
-        """Store a code and enqueue its message; sends are counted per number over all purposes."""
+        """Store a code and enqueue its message; sends are counted per number and purpose."""
         outcome = await self._database.write(lambda connection: self._issue_code(connection, request))
         if outcome == "ok" and request.message is not None:
             self._database.wakeup.wake_waiters()
         return outcome
 
-    async def next_code_at(self, operator: str, number: str, requester: str, now: datetime) -> datetime:
-        """Return when this requester may be sent the next code, whatever its purpose: `now` or later."""
+    async def next_code_at(
+        self, operator: str, number: str, purpose: str, requester: str, now: datetime
+    ) -> datetime:
+        """Return when this requester may be sent the next code for a purpose: `now` or later."""
         subject_key = subject_hash(self._key, operator, number)
 
         def job(connection: Connection) -> datetime:
             stored = connection.execute(SELECT_SENDS, {"who": subject_key}).scalar()
-            sends = parse_send_times(stored, now) if stored else []
-            return next_send_at([at for at, by_others in sends if by_others == bool(requester)], now)
+            sends = parse_sends(stored, now) if stored else []
+            return next_send_at(sends, purpose, now, by_others=bool(requester))
 
         return await self._database.read(job)
 
@@ -139,7 +111,7 @@ class SqlOneTimeCodes:
         subject_key = subject_hash(self._key, operator, number)
         code_hash = keyed_hash(self._key, "code", operator, number, purpose, code.value)
         key = {"subject": subject_key, "purpose": purpose + (OTHERS_COPY if source else "")}
-        purposes = (purpose + OTHERS_COPY, purpose + ASKED_BY_OTHERS) if source else (purpose,)
+        purposes = (purpose + (OTHERS_COPY if source else ""), purpose + ASKED_BY_OTHERS)
 
         def job(connection: Connection) -> Literal["ok", "wrong", "locked"]:
             if source and not self._budgets.allows_attempt(connection, operator, source, now):
@@ -159,16 +131,27 @@ class SqlOneTimeCodes:
         """
         subject_key = subject_hash(self._key, request.operator, request.number)
         row = {"subject": subject_key, "since": request.requested_at, "times": "[]"}
-        sends = parse_send_times(connection.execute(LOCK_SENDS, row).scalar_one(), request.requested_at)
-        times = [at for at, by_others in sends if by_others == bool(request.requester)]
-        outcome = refusal_reason(times, request.requested_at) or "ok"
+        sends = parse_sends(connection.execute(LOCK_SENDS, row).scalar_one(), request.requested_at)
+        outcome = self._send_outcome(connection, request, subject_key, sends)
         first_outcome = idempotency.reserve_key(connection, request.key, outcome, None, request.requested_at)
         if first_outcome is not None:
             return first_outcome  # type: ignore[return-value]
         if outcome == "ok":
             self._store_code(connection, request, subject_key)
-            _record_send(connection, subject_key, [(request.requested_at, bool(request.requester)), *sends])
+            sent = CodeSend(request.requested_at, bool(request.requester), request.purpose)
+            _record_send(connection, subject_key, [sent, *sends])
         return outcome
+
+    def _send_outcome(
+        self, connection: Connection, request: CodeRequest, subject_key: bytes, sends: list[CodeSend]
+    ) -> Literal["ok", "soon", "many"]:
+        """Return whether the code may be sent; `soon` where a live code stays the only one."""
+        now, by_others = request.requested_at, bool(request.requester)
+        if request.purpose in SINGLE_PURPOSES and by_others is False:
+            live = _find_usable(connection, subject_key, (request.purpose,), now + MIN_LIFE_LEFT)
+            if live:
+                return "soon"
+        return refusal_reason(sends, request.purpose, now, by_others=by_others) or "ok"
 
     def _store_code(self, connection: Connection, request: CodeRequest, subject_key: bytes) -> None:
         code_hash = keyed_hash(
@@ -181,11 +164,10 @@ class SqlOneTimeCodes:
             enqueue_items(connection, self._cipher, (request.message,), request.requested_at)
 
 
-def _record_send(connection: Connection, subject_key: bytes, sends: list[tuple[datetime, bool]]) -> None:
-    """Store the sends, as many of each kind as the limits look at."""
-    recent = [each for kind in (False, True) for each in [s for s in sends if s[1] is kind][:MAX_SENDS]]
-    texts = [at.isoformat() + OTHERS_MARK * by_others for at, by_others in sorted(recent, reverse=True)]
-    connection.execute(UPDATE_SENDS, {"who": subject_key, "times": json.dumps(texts), "since": sends[0][0]})
+def _record_send(connection: Connection, subject_key: bytes, sends: list[CodeSend]) -> None:
+    """Store the sends, newest first."""
+    values = {"who": subject_key, "times": encode_sends(sends), "since": sends[0].at}
+    connection.execute(UPDATE_SENDS, values)
 
 
 def _redeem_code(

@@ -15,7 +15,7 @@ _COLUMNS = ("by", "line", "subscription", "account")
 _INSERT_REGISTRATION = upsert(registrations)
 UPSERT_REGISTRATION = _INSERT_REGISTRATION.on_conflict_do_update(
     index_elements=list(registrations.primary_key.columns),
-    set_={name: _INSERT_REGISTRATION.excluded[name] for name in ("subscription", "account")},
+    set_={name: _INSERT_REGISTRATION.excluded[name] for name in ("subscription", "account", "at")},
 )
 _SELECT_OF_OPERATOR = select(*(registrations.c[name] for name in _COLUMNS)).where(
     registrations.c.operator == bindparam("operator")
@@ -62,7 +62,7 @@ class RegistrationQueries:
     _database: Database
 
     async def list_registrations(self, operator: str, by: str) -> Sequence[Registration]:
-        """Return the lines registered for bills by e-mail from this phone, oldest first."""
+        """Return the lines registered for bills by e-mail from this phone, the one proven last at the end."""
         parameters = {"operator": operator, "phone": by}
         rows = await self._database.read(
             lambda connection: connection.execute(SELECT_BY_PHONE, parameters).all()

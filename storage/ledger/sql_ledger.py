@@ -30,7 +30,7 @@ from storage.privacy.number_owner import NumberOwners
 from storage.sql.engine import Database
 from storage.sql.tables import consents, links, opt_outs, preferences
 
-_TEXT_COLUMNS = ("language", "notify", "email", "address")
+_TEXT_COLUMNS = ("language", "notify", "email", "address", "notify_number")
 
 
 def _preference_upsert() -> Any:
@@ -52,7 +52,15 @@ def _preference_upsert() -> Any:
 
 
 UPSERT_PREFERENCE = _preference_upsert()
-_PREFERENCE_COLUMNS = ("language", "notify", "email", "email_validated", "address", "email_state")
+_PREFERENCE_COLUMNS = (
+    "language",
+    "notify",
+    "email",
+    "email_validated",
+    "address",
+    "email_state",
+    "notify_number",
+)
 """The columns of a Preference, in the order of its fields."""
 SELECT_PREFERENCE = select(*(preferences.c[name] for name in _PREFERENCE_COLUMNS)).where(
     preferences.c.operator == bindparam("operator"), preferences.c.subscription == bindparam("subscription")
@@ -96,6 +104,7 @@ def _preference_row(change: ChangeSet, preference: Preference) -> dict[str, Any]
         "email_validated": preference.email_validated,
         "address": preference.address,
         "email_state": preference.email_state,
+        "notify_number": preference.notify_number,
         "at": change.changed_at,
     }
 

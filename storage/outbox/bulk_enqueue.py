@@ -16,7 +16,15 @@ from storage.sql.tables import opt_outs, preferences
 from storage.sql.wakeup import notify_workers
 
 WRITE_TIMEOUT_SECONDS = 30.0
-_PREFERENCE_COLUMNS = ("language", "notify", "email", "email_validated", "address", "email_state")
+_PREFERENCE_COLUMNS = (
+    "language",
+    "notify",
+    "email",
+    "email_validated",
+    "address",
+    "email_state",
+    "notify_number",
+)
 SELECT_PREFERENCES = select(
     preferences.c.subscription, *(preferences.c[name] for name in _PREFERENCE_COLUMNS)
 ).where(

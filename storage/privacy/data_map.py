@@ -66,7 +66,7 @@ PERSONAL_DATA_TABLES: Sequence[PersonalDataTable] = (
     PersonalDataTable(
         preferences,
         "subscription",
-        ("language", "notify", "email", "email_validated", "email_state", "address", "at"),
+        ("language", "notify", "notify_number", "email", "email_validated", "email_state", "address", "at"),
     ),
     PersonalDataTable(registrations, "subscription", ("by", "line", "account", "at")),
     PersonalDataTable(registrations, "by", ("line", "account", "at")),

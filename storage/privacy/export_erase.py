@@ -14,7 +14,7 @@ from storage.audit.trail import AuditWriter
 from storage.crypto import AeadCipher
 from storage.outbox.enqueue import KEY_PURPOSE, decrypt_item
 from storage.privacy.data_map import DataSubject, count_rows, delete_rows, export_rows, searchable_tables
-from storage.privacy.number_owner import NumberOwners
+from storage.privacy.number_owner import FORGET_NOTIFY_NUMBER, NumberOwners
 from storage.sql.consent_triggers import ERASED_PREFIX
 from storage.sql.engine import Database
 from storage.sql.tables import consents, opt_outs, outbox, payment_intents, preferences, tickets
@@ -82,6 +82,7 @@ class SqlPrivacy:
         if confirmed:
             connection.execute(delete(outbox).where(where), parameters)
             self._hash_opt_out(connection, subject)
+            connection.execute(FORGET_NOTIFY_NUMBER, {"of": subject.operator, "number": subject.number})
             self._pseudonymise_consents(connection, subject)
             self._pseudonymise_payments(connection, subject)
         return report

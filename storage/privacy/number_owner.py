@@ -12,7 +12,7 @@ from storage.audit.trail import AuditWriter
 from storage.crypto import derive_key, keyed_hash, subject_hash
 from storage.outbox.erased_opt_outs import ErasedOptOuts
 from storage.privacy.data_map import DataSubject, LineKeys, delete_rows, searchable_tables
-from storage.sql.tables import bindings, consents, outbox
+from storage.sql.tables import bindings, consents, outbox, preferences
 
 _INSERT_BINDING = upsert(bindings)
 ADD_BINDING = _INSERT_BINDING.on_conflict_do_nothing(index_elements=[bindings.c.line])
@@ -33,6 +33,12 @@ CANCEL_WAITING_MESSAGES = (
     )
     .values(state="dead", reason="the number has a new owner", due_at=None, payload=None)
 )
+FORGET_NOTIFY_NUMBER = (
+    update(preferences)
+    .where(preferences.c.operator == bindparam("of"), preferences.c.notify_number == bindparam("number"))
+    .values(notify_number="")
+)
+"""Ends notices of other lines to a number that is erased or has a new owner."""
 SELECT_LATEST_CONSENTS = text(
     """
     SELECT what, given, language FROM consents WHERE id IN (
@@ -101,9 +107,9 @@ class NumberOwners:
         for personal in searchable_tables(keys):
             if personal.drops_with_owner:
                 delete_rows(connection, personal, data_subject.operator, keys)
-        connection.execute(
-            CANCEL_WAITING_MESSAGES, {"of": data_subject.operator, "number": data_subject.number}
-        )
+        number = {"of": data_subject.operator, "number": data_subject.number}
+        connection.execute(CANCEL_WAITING_MESSAGES, number)
+        connection.execute(FORGET_NOTIFY_NUMBER, number)
 
 
 def _is_other_owner(row: Any, owner: Subscriber, today: date) -> bool:

@@ -43,6 +43,14 @@ preferences = Table(
     Column("at", UtcTime, nullable=False),
     Column("email_state", String(8), nullable=False, server_default=""),
     Index(None, "operator", "email"),
+    Column("notify_number", String(32), nullable=False, server_default=""),
+    Index(
+        "ix_preferences_notify_number",
+        "operator",
+        "notify_number",
+        postgresql_where=text("notify_number != ''"),
+        sqlite_where=text("notify_number != ''"),
+    ),
 )
 
 consents = Table(

@@ -148,6 +148,12 @@ async def test_F7_reset_brings_a_code_on_sms(play_dialog: PlayDialog) -> None:
     assert "votre code est {code}" in (await play_dialog("orange-fr/sms/reset-fr"))[0]
 
 
+@pytest.mark.parametrize("name", ["reset-texted-back-fr", "reset-bare-code-fr"])
+async def test_F7_a_code_texted_back_lets_a_pin_be_chosen_on_sms(name: str, play_dialog: PlayDialog) -> None:
+    words = await play_dialog(f"orange-fr/sms/{name}")
+    assert "Choisissez un PIN" in words[-3] and "nouveau PIN est actif" in words[-1]
+
+
 @pytest.mark.parametrize("name", ["ussd/pay-fr", "sms/pay-fr", "voice/pay-fr"])
 async def test_F8_a_link_for_paying_by_card_and_the_other_ways_on_ussd_sms_and_voice(
     name: str, play_dialog: PlayDialog

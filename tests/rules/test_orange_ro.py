@@ -49,7 +49,12 @@ async def test_R1_the_bill_is_there_as_soon_as_it_is_issued(name: str, dialog_ru
 
 
 @pytest.mark.parametrize(
-    "name", ["orange-ro/ussd/notify-sms-ro", "orange-ro/voice/notify-ro", "orange-ro/sms/notify-sms-ro"]
+    "name",
+    [
+        "orange-ro/ussd/notify-sms-ro",
+        "orange-ro/voice/coverage-notify-own-choice-ro",
+        "orange-ro/sms/notify-sms-ro",
+    ],
 )
 async def test_R3_the_subscriber_says_how_bills_are_announced(name: str, dialog_runs: DialogRuns) -> None:
     played = await play_steps(dialog_runs, name)
@@ -65,9 +70,7 @@ async def test_R4_an_address_that_is_texted_gets_a_link_to_confirm_it(dialog_run
     assert "~ email ana@example.test" in told and "{link}" in told
 
 
-@pytest.mark.parametrize(
-    "name", ["orange-ro/voice/notify-ro", "orange-ro/voice/notify-en", "orange-ro/voice/notify-other-ro"]
-)
+@pytest.mark.parametrize("name", ["orange-ro/voice/notify-ro", "orange-ro/voice/notify-en"])
 async def test_R4_a_call_takes_the_number_said_or_keyed_and_reads_it_back(
     name: str, dialog_runs: DialogRuns
 ) -> None:
@@ -155,6 +158,11 @@ async def test_R10_the_end_of_a_menu_says_where_help_is(dialog_runs: DialogRuns)
 
 async def test_R10_zero_puts_a_call_through(dialog_runs: DialogRuns) -> None:
     assert "= put through to" in (await play_steps(dialog_runs, "orange-ro/voice/agent-ro"))[-1][2]
+
+
+async def test_R7_a_second_call_takes_the_code_of_the_first_on_voice(dialog_runs: DialogRuns) -> None:
+    *_, (_, _, asked), (_, _, bill) = await play_steps(dialog_runs, "orange-ro/voice/code-wait-ro")
+    assert "nu trimitem altul" in asked and "~ sms" not in asked and "Factura pe luna" in bill
 
 
 @pytest.mark.parametrize("channel", ["ussd", "sms", "voice"])

@@ -90,7 +90,7 @@ async def test_T4_another_line_than_the_phones_on_ussd(language: str, dialog_run
 
 
 async def test_T4_another_line_than_the_phones_on_sms(dialog_runs: DialogRuns) -> None:
-    assert "EMAIL" in await reply_to_first(dialog_runs, "sms/code", "85000 EFACT 71000102 88441207")
+    assert "Quelle adresse" in await reply_to_first(dialog_runs, "sms/code", "85000 EFACT 71000102 88441207")
 
 
 async def test_T4_another_line_than_the_phones_on_voice(dialog_runs: DialogRuns) -> None:
@@ -261,3 +261,40 @@ async def test_a_dropped_call_asks_the_code_again_and_goes_on(dialog_runs: Dialo
     last = max(place for place, (_, _, brought) in enumerate(done) if OFFERS[language][1] in brought)
     assert "{code}" in done[last + 1][2]
     assert ADDRESS_ASKED[language] in done[last + 2][2]
+
+
+async def test_T9_an_address_is_about_the_line_proven_last_on_sms(dialog_runs: DialogRuns) -> None:
+    done = await play_steps(dialog_runs, "tunisie-telecom/sms/address-last-line-fr")
+    replies = {said: brought for _, said, brought in done}
+    assert replies["85000 EMAIL leila@example.test"].count("~ email leila@example.test") == 1
+    assert "71***102" in replies["85000 EMAIL leila@example.test"]
+    everywhere = next(brought for _, said, brought in done if "EMAIL TOUT" in said)
+    assert everywhere.count("~ email sami@example.test") == 2
+
+
+async def test_T7_the_address_alone_is_an_answer_on_sms(dialog_runs: DialogRuns) -> None:
+    done = await play_steps(dialog_runs, "tunisie-telecom/sms/address-bare-fr")
+    assert [brought.count("~ email amine@example.test") for _, said, brought in done if "amine" in said] == [
+        1,
+        1,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "fault"),
+    [("amine @", "espace"), ("amine.", "@"), ("amine@exemple", "point"), ("amine(x)", "signe")],
+)
+async def test_T7_what_is_wrong_with_an_address_is_said_on_sms(
+    said: str, fault: str, dialog_runs: DialogRuns
+) -> None:
+    done = await play_steps(dialog_runs, "tunisie-telecom/sms/address-faults-fr")
+    reply = next(brought for _, each, brought in reversed(done) if said in each)
+    assert fault in reply and "Rien n'a" in reply and "~" not in reply
+
+
+async def test_T5_a_fixed_number_without_its_kind_asks_for_the_customer_code_on_sms(
+    dialog_runs: DialogRuns,
+) -> None:
+    played = await play_steps(dialog_runs, "tunisie-telecom/sms/fixed-unnamed-fr")
+    asked, proven = (brought for verb, _, brought in played if verb == "text")
+    assert "code client" in asked and "~ sms" not in asked and "Quelle adresse" in proven

@@ -26,8 +26,8 @@ from gateway.pages.sealed_token import TokenSealer
 from menus.model.facts import Count, Fact, Money, Month, Rows, Text, encode_fact
 from menus.model.reply import Gather, Prompt, Reply, decode_reply, encode_reply
 from menus.model.session import Session, load_session
-from storage.credentials.one_time_codes import parse_send_times
 from storage.credentials.passwords import SqlPasswords
+from storage.credentials.send_budgets import parse_sends
 from storage.crypto import AeadCipher, SessionCipher
 from storage.outbox.enqueue import KEY_PURPOSE, decrypt_item, encrypt_message
 from storage.sessions.codec import decode_body, seal_body, unseal_body
@@ -87,8 +87,8 @@ DECODERS: dict[str, list[DecoderCase]] = {
         (lambda data: decrypt_item(outbox_row("notice", data), SEAL), encrypt_message(NOTICE, SEAL)),
         (lambda data: decrypt_item(outbox_row("errand", data), SEAL), SEAL.encrypt(ERRAND.session, LABEL)),
     ],
-    "storage/credentials/one_time_codes.py": [
-        (lambda data: parse_send_times(_text(data), NOW), b'["2026-03-01T09:00:00+00:00"]')
+    "storage/credentials/send_budgets.py": [
+        (lambda data: parse_sends(_text(data), NOW), b'["2026-03-01T09:00:00+00:00"]')
     ],
     "gateway/pages/sealed_token.py": [
         (

@@ -51,7 +51,7 @@ BROKEN_PACKS: dict[str, PackFault] = {
     ),
     "keyword twice": (
         "keywords.yaml", "[AJUTOR, ASSIST]", "[factură]",
-        "orange_ro/keywords.yaml:11:14: 'factură' stands twice; keep one, the second is never reached",
+        "orange_ro/keywords.yaml:12:14: 'factură' stands twice; keep one, the second is never reached",
     ),
     "missing text": (
         "texts/en.yaml", "budget: Budget\n", "",

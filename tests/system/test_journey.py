@@ -14,7 +14,7 @@ from playwright.async_api import async_playwright
 from pypdf import PdfReader
 from sqlalchemy import Connection, select, update
 
-from storage.credentials.one_time_codes import OTHERS_MARK
+from storage.credentials.send_budgets import OTHERS_MARK, PURPOSE_MARK
 from storage.sql.engine import connect
 from storage.sql.tables import code_sends, codes
 from tests.browser.phone_page import CHROMIUM_OPTIONS
@@ -64,8 +64,8 @@ async def request_ussd_code(demo: DemoProcess, caller: str) -> str:
 
 
 def age_send(text: str, time: timedelta) -> str:
-    """Return the stored time of a send earlier by `time`, with its mark when others asked for it."""
-    sent = text.removesuffix(OTHERS_MARK)
+    """Return the stored time of a send earlier by `time`, with what is marked behind it."""
+    sent = text.partition(PURPOSE_MARK)[0].removesuffix(OTHERS_MARK)
     return (datetime.fromisoformat(sent) - time).isoformat() + text[len(sent) :]
 
 

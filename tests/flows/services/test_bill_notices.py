@@ -163,3 +163,10 @@ def test_B10_where_billing_sends_the_bill_the_mail_says_that_it_only_announces_i
     chosen, bill = Preference(language="en", notify="email"), issued_bill("79.90", "79.90")
     [mail] = announcer.build_notices(bill, replace(HOLDER, media="email"), chosen, NOW)
     assert not isinstance(mail, BillMail) and "only announces the bill" in mail.body
+
+
+@pytest.mark.parametrize("kind", ["mobile", "fixed"])
+def test_R4_the_number_chosen_for_notices_gets_them(kind: str) -> None:
+    chosen = Preference(notify="sms", notify_number="+40740000105")
+    holder = replace(HOLDER, kind=kind)  # type: ignore[arg-type]
+    assert list(notice_routes(holder, chosen)) == [("sms", "+40740000105")]

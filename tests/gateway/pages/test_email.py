@@ -215,3 +215,20 @@ async def test_T7_an_address_given_on_the_page_is_in_the_audit_trail_and_in_no_l
     assert (await house.audit.verify_chain(page_server.sandbox.clock())).faults == ()
     mine = await house.privacy.export(DataSubject("tunisie-telecom", AMINE, SUBSCRIPTION))
     assert "web.mailbox" in {line["action"] for line in mine["audit"]}
+
+
+async def test_R4_an_address_for_notices_is_typed_behind_a_link(sandboxes: SandboxFactory) -> None:
+    async with sandboxes.open() as sandbox, serve_pages(sandbox, build_pages(sandbox)) as served:
+        await served.phone.dial("+40740000101", "*100*1*1*6#")
+        for key in ("2", "1"):
+            await served.phone.press(key)
+        token = await served.latest_link_token()
+        browser = served.new_visitor()
+        await browser.submit("/orange-ro/mailbox", link=token)
+        page = await browser.submit("/orange-ro/mailbox", mailbox="ana@example.test")
+        assert page.status == 200
+        ports = sandbox.container.operators["orange-ro"]
+        stored = await ports.ledger.get_preference("orange-ro", "orange-ro-40740000101")
+        assert (stored.notify, stored.email, stored.email_validated) == ("email", "ana@example.test", False)
+        account = (await ports.billing.get_subscriber("+40740000101")).account
+        assert (await ports.billing.get_media(account)).media == "paper"

@@ -78,7 +78,7 @@ def test_a_recording_is_played_where_there_is_one_and_the_rest_is_spoken(pack: P
     add_recording(pack)
     menu = pack_compiler.compile_pack(pack)
     kinds = [prompt.kind for prompt in render_call_reply(menu, session_at(menu)).prompts]
-    assert kinds == ["play", "say", "say", "say"]
+    assert kinds == ["play", "say", "say", "say", "say"]
     assert render_call_reply(menu, session_at(menu, language="ro")).prompts[0].kind == "say"
 
 
@@ -161,6 +161,7 @@ def test_after_a_silence_only_the_options_are_heard() -> None:
     assert apply_silence(menu, session).effect == "empty" and (session.silences, session.misses) == (1, 0)
     assert prompt_texts(render_call_reply(menu, session, "note.empty"))[1:] == [
         "For bills, press 1.",
+        "For being called back by an agent, press 2.",
         "For an agent, press 0.",
     ]
 
@@ -221,8 +222,10 @@ async def test_no_call_is_transferred_out_of_hours(
         lines = await player.perform(">", "0")
     assert ("= put through to +40740000411" in lines) is there
     assert there or lines == (
-        "| Our agents are away now. Please call again in our opening hours. Goodbye.",
-        "= end",
+        "| Our agents are away now. Please call again in our opening hours.",
+        "| For being called back by an agent, press 1.",
+        "| To go back, press star. To hear this again, press hash.",
+        "? 1 key",
     )
 
 

@@ -143,10 +143,42 @@ async def test_sends_are_limited(codes: SqlOneTimeCodes, seconds: tuple[int, ...
     assert answers == ["ok"] * (len(seconds) - 1) + [told]
 
 
-async def test_sends_count_per_number_whatever_they_are_for(codes: SqlOneTimeCodes) -> None:
-    assert await codes.issue_code(code_request(purpose="bill")) == "ok"
-    assert await codes.issue_code(code_request(at=NOW + timedelta(seconds=1), purpose="proof")) == "soon"
+async def test_each_purpose_has_a_budget_of_its_own(codes: SqlOneTimeCodes) -> None:
+    for minute in range(3):
+        assert await codes.issue_code(code_request(at=NOW + timedelta(minutes=minute), purpose="bill")) == "ok"
+    assert await codes.issue_code(code_request(at=NOW + timedelta(minutes=3), purpose="bill")) == "many"
+    assert await codes.issue_code(code_request(at=NOW + timedelta(minutes=3), purpose="proof")) == "ok"
     assert await codes.issue_code(code_request(number="+40740000102")) == "ok"
+
+
+async def test_ten_documents_an_hour_leave_the_proofs_alone(codes: SqlOneTimeCodes) -> None:
+    times = [NOW + timedelta(minutes=minute) for minute in range(11)]
+    told = [await codes.issue_code(code_request(at=at, purpose="file")) for at in times]
+    assert told == ["ok"] * 10 + ["many"]
+    assert await codes.issue_code(code_request(at=times[-1], purpose="proof")) == "ok"
+
+
+async def test_all_purposes_together_send_no_more_than_six_an_hour(codes: SqlOneTimeCodes) -> None:
+    told = [
+        await codes.issue_code(code_request(at=NOW + timedelta(minutes=minute), purpose=purpose))
+        for minute, purpose in enumerate(["bill", "proof", "first"] * 3)
+    ]
+    assert told == ["ok"] * 6 + ["many"] * 3
+
+
+async def test_a_reset_code_asked_for_again_stays_the_only_one(codes: SqlOneTimeCodes) -> None:
+    later = NOW + timedelta(minutes=2)
+    assert await codes.issue_code(code_request("111111", purpose="reset")) == "ok"
+    assert await codes.issue_code(code_request("222222", at=later, purpose="reset")) == "soon"
+    assert await redeem_code(codes, "222222", purpose="reset", now=later) == "wrong"
+    assert await redeem_code(codes, "111111", purpose="reset", now=later) == "ok"
+
+
+async def test_a_reset_code_about_to_expire_is_replaced(codes: SqlOneTimeCodes) -> None:
+    late = NOW + CODE_LIFETIME - timedelta(minutes=1)
+    await codes.issue_code(code_request("111111", purpose="reset"))
+    assert await codes.issue_code(code_request("222222", at=late, purpose="reset")) == "ok"
+    assert await redeem_code(codes, "222222", purpose="reset", now=late) == "ok"
 
 
 async def test_of_parallel_requests_one_is_sent(codes: SqlOneTimeCodes, database: Database) -> None:
