@@ -33,8 +33,14 @@ async def send_address_link(request: ActionRequest) -> Outcome:
 
 
 def parse_address_link(value: str) -> tuple[str, str]:
-    """Return the account and the number of a link's line; no number for links of earlier releases."""
-    account, line = json.loads(value) if value.startswith("[") else (value, "")
+    """Return the account and the number of a link's line; no number for links of earlier releases.
+
+    ValueError when the value is no link's.
+    """
+    try:
+        account, line = json.loads(value) if value.startswith("[") else (value, "")
+    except RecursionError as error:
+        raise ValueError("the stored link value is nested too deeply") from error
     return str(account), str(line)
 
 
