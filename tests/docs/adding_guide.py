@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
 from tests.docs.doc_pages import ROOT
@@ -105,9 +106,15 @@ def run_commands(commands: str, folder: Path) -> str:
     own = {"PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1", "PYTHONPATH": str(folder), "PORT": port}
     environment = {**os.environ, **own}
     script = ["bash", "-eu", "-o", "pipefail", "-c", shell]
-    done = subprocess.run(script, cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(script, cwd=folder, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.rstrip("\n") if "new operator" not in commands else ""
+
+
+def names_of_paths(paths: set[str], patterns: set[str]) -> set[str]:
+    """Return the names, of those that a guide gives, that these paths bear; each path itself if it has none."""
+    named = {path: {name for name in patterns if fnmatch(path, name)} or {path} for path in paths}
+    return {name for names in named.values() for name in names}
 
 
 def file_hashes(folder: Path) -> Mapping[str, str]:
