@@ -19,9 +19,6 @@ from tests.support.free_ports import free_port
 from tests.support.gateway_sandbox import GatewaySandbox, SandboxFactory
 from tests.support.page_client import PageResponse, PageServer, PageVisitor
 
-SHORT_NUMBERS = {"orange-ro": "477", "tunisie-telecom": "85000", "maroc-telecom": "3777"}
-SHORT_NUMBERS |= {"orange-fr": "32123", "bouygues": "61064"}
-
 
 @dataclass
 class PaymentWorld:
@@ -54,7 +51,9 @@ class PaymentWorld:
         return await self.deliver()
 
     async def text(self, words: str) -> str:
-        return "\n".join((await self.line.send_text(self.caller, SHORT_NUMBERS[self.operator], words)).lines)
+        return "\n".join(
+            (await self.line.send_text(self.caller, self.sandbox.menu.config.numbers.sms, words)).lines
+        )
 
     async def request_link(self, words: str = "PAY") -> str:
         """Ask for the link by text and return its token."""
