@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from gateway.http import bounce_events, bss_events, recorded_prompts
+from gateway.http import bounce_events, bss_events, payment_callbacks, recorded_prompts
 from gateway.http.decoding import FORM_CONTENT_TYPE
 from gateway.http.guard import WebhookEndpoint, WebhookEndpoints
 from gateway.http.json_body import JSON_CONTENT_TYPE
@@ -22,6 +22,7 @@ def build_document(endpoints: WebhookEndpoints, operators: Collection[str]) -> s
     paths = dict(_webhook_path(door) for door in endpoints.values())
     paths |= {bss_events.EVENT_PATH: {"post": _bill_event_operation(whose)}}
     paths |= {bounce_events.BOUNCE_PATH: {"post": _bounce_operation(whose)}}
+    paths |= {payment_callbacks.PAYMENT_CALLBACK_PATH: {"post": _payment_operation(whose)}}
     paths |= {
         f"/{{operator}}/{name}": _page_operations(whose, name, fields) for name, fields in FORM_FIELDS.items()
     }
@@ -82,6 +83,18 @@ def _bounce_operation(operator_parameter: JsonObject) -> JsonObject:
     operation = _operation("email/bounces", [operator_parameter, _path_parameter("token")], codes)
     mail = {"message/rfc822": {"schema": {"type": "string"}}, JSON_CONTENT_TYPE: {"schema": fields}}
     return operation | {"requestBody": {"required": True, "content": mail}}
+
+
+def _payment_operation(operator_parameter: JsonObject) -> JsonObject:
+    codes = {
+        "200": "noted",
+        "401": "unsigned",
+        "503": "say it again later",
+        **RATE_LIMIT_ERROR,
+        **REQUEST_ERRORS,
+    }
+    operation = _operation("payment", [operator_parameter, _path_parameter("provider")], codes)
+    return operation | _request_body(JSON_CONTENT_TYPE, {"type": "object"})
 
 
 def _page_operations(operator_parameter: JsonObject, name: str, fields: Sequence[str]) -> JsonObject:

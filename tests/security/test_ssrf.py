@@ -145,7 +145,7 @@ async def request_pages(client: ClientSession, base: str, place: str) -> None:
         assert got.status == 204
     for page, fields in FORM_FIELDS.items():
         async with client.get(f"{base}/orange-ro/{page}", params={"lang": place, "next": place}) as got:
-            assert got.status == 200
+            assert got.status == (404 if page == "paid" else 200)  # it shows a payment, and none is named
         async with client.post(f"{base}/orange-ro/{page}", data=dict.fromkeys(fields, place)) as got:
             assert got.status in (200, 403)
 

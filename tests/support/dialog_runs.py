@@ -75,7 +75,8 @@ def paths_of_operator(operator: str) -> list[Path]:
 
 def dialog_name(path: Path) -> str:
     """Return a dialog's name in test ids: OPERATOR/CHANNEL/NAME, or PACK/dialogs/... of a pack's own."""
-    root = pack_compiler.OPERATORS if path in PACK_DIALOG_PATHS else DIALOG_FOLDER
+    roots = (DIALOG_FOLDER, pack_compiler.OPERATORS, DIALOG_FOLDER.parent)
+    root = next(folder for folder in roots if path.is_relative_to(folder))
     return str(path.relative_to(root).with_suffix(""))
 
 

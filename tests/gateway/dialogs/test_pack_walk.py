@@ -46,15 +46,21 @@ async def play_dialogs(sandboxes: SandboxFactory, folder: Path) -> set[PackTrans
     return {(trigger, origin) for channel, trigger, origin in moves.fired_transitions if channel == CHANNEL}
 
 
-async def test_a_sixth_operator_gets_dialogs_that_make_every_move(
+MOST_UNREACHED = 2
+"""Moves the walk may list instead of making: they need a world the demo's people do not have."""
+
+
+async def test_a_sixth_operator_gets_dialogs_that_make_its_moves_or_lists_them(
     packs: Path, tmp_path: Path, sandboxes: SandboxFactory
 ) -> None:
     command = ["walk", NEW_NAME, "--channel", CHANNEL, "--packs", str(packs)]
-    assert await asyncio.to_thread(run_command, command) == 0
+    status = await asyncio.to_thread(run_command, command)
     folder = pack_compiler.pack_folder(NEW_NAME, packs) / "dialogs" / CHANNEL
     made = await play_dialogs(sandboxes.with_operators(packs, tmp_path), folder)
     wanted = PackOnChannel.load_pack(NEW_NAME, CHANNEL, str(packs)).walkable_transitions()
-    assert wanted - made == read_unreached(folder) == set()
+    unreached = read_unreached(folder)
+    assert wanted - made == unreached and status == bool(unreached)
+    assert len(unreached) <= MOST_UNREACHED
 
 
 def test_what_was_not_reached_is_listed_until_it_is(tmp_path: Path) -> None:

@@ -161,7 +161,7 @@ def test_after_a_silence_only_the_options_are_heard() -> None:
     assert apply_silence(menu, session).effect == "empty" and (session.silences, session.misses) == (1, 0)
     assert prompt_texts(render_call_reply(menu, session, "note.empty"))[1:] == [
         "For bills, press 1.",
-        "For being called back by an agent, press 2.",
+        "For a call back from an agent, press 2.",
         "For an agent, press 0.",
     ]
 
@@ -223,7 +223,7 @@ async def test_no_call_is_transferred_out_of_hours(
     assert ("= put through to +40740000411" in lines) is there
     assert there or lines == (
         "| Our agents are away now. Please call again in our opening hours.",
-        "| For being called back by an agent, press 1.",
+        "| For a call back from an agent, press 1.",
         "| To go back, press star. To hear this again, press hash.",
         "? 1 key",
     )
