@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from gateway.dialogs.direct_line import DirectLine
+from menus.model.facts import Text
 from menus.model.session import Session, load_session
 from menus.resumption import build_resume_point, can_continue, continue_earlier, offer_to_continue
 from tests.support.gateway_sandbox import GatewaySandbox, SandboxFactory
@@ -155,15 +156,14 @@ async def test_a_stranger_with_the_number_hears_nothing_proven(
 
 
 async def test_what_was_typed_unproven_is_not_offered_to_a_number_that_may_be_forged(
-    sandbox: GatewaySandbox, line: DirectLine
+    sandbox: GatewaySandbox,
 ) -> None:
-    await line.call(ANA, "411")
-    for keys in ("1", "5", "1", "0740000103"):
-        await line.press(keys)
-    assert line.reply is not None
-    earlier = line.reply.node
-    assert earlier.endswith("read_back")
-    assert (await line.call(ANA, "411")).lines[0] != CALL_OFFER
+    menu = sandbox.menu
+    unproven = Session("orange-ro", "voice", ANA, menu.revision, "home", "ro")
+    earlier = replace(unproven, state="budget", facts={"number": Text("+40740000103")})
+    assert not can_continue(menu, unproven, earlier)
+    assert can_continue(menu, unproven, replace(earlier, facts={}))
+    assert can_continue(menu, replace(unproven, proofs=("line",)), earlier)
 
 
 async def test_a_withheld_number_is_offered_nothing(line: DirectLine) -> None:

@@ -1,5 +1,6 @@
 """The command line: what commands print, and their exit status."""
 
+import fcntl
 import os
 import shlex
 import shutil
@@ -48,6 +49,8 @@ def run_into_closed_pipe(command: str, keys: str, lines: int, folder: Path) -> t
     reader, out = os.pipe()
     if not lines:
         os.close(reader)
+    if hasattr(fcntl, "F_SETPIPE_SZ"):  # less than any command here prints
+        fcntl.fcntl(out, fcntl.F_SETPIPE_SZ, 4096)
     words = [sys.executable, "-m", "gateway", *shlex.split(command)]
     with subprocess.Popen(
         words,
