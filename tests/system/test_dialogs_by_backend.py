@@ -69,7 +69,11 @@ async def open_with_backend(
             return sandbox.clock().astimezone(kept.rows.zone).date()
 
         async with open_backend(
-            name, folder, kept, today, {"timeout_seconds": patience.action_seconds}
+            name,
+            folder,
+            kept,
+            today,
+            dict.fromkeys(("timeout_seconds", "connect_seconds"), patience.action_seconds),
         ) as billing:
             sandbox.faulty_billing.inner = billing
             if language := dialog.first_argument("language"):
