@@ -37,7 +37,7 @@ def seal_body(cipher: SessionCipher, name: str, session: bytes | None, reply: by
 
 
 def unseal_body(cipher: SessionCipher, name: str, value: bytes) -> tuple[bytes, bytes]:
-    """Return session and reply; ValueError when the value is not one of this session, sealed with this key."""
+    """Return session and reply; ValueError when the value has another name or was sealed with another key."""
     if value[:1] != _SEALED_MARK:
         raise ValueError("session value: unknown format")
     return decode_body(cipher.decrypt(name, value[1:]))

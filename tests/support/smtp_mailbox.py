@@ -45,16 +45,23 @@ class SmtpMailbox:
 @asynccontextmanager
 async def run_mailbox(max_bytes: int = 10_000_000) -> AsyncIterator[SmtpMailbox]:
     """Serve a mailbox whose relay announces a size limit (RFC 1870)."""
-    mailbox, loop, protocols = SmtpMailbox(), asyncio.get_running_loop(), list[SMTP]()
+    mailbox = SmtpMailbox()
+    async with serve_smtp(mailbox, data_size_limit=max_bytes) as mailbox.port:
+        yield mailbox
+
+
+@asynccontextmanager
+async def serve_smtp(handler: Any, **options: Any) -> AsyncIterator[int]:
+    """Serve an aiosmtpd handler as a relay on loopback and yield its port."""
+    loop, protocols = asyncio.get_running_loop(), list[SMTP]()
 
     def build_protocol() -> SMTP:
-        protocols.append(SMTP(mailbox, hostname="relay.example", loop=loop, data_size_limit=max_bytes))
+        protocols.append(SMTP(handler, hostname="relay.example", loop=loop, **options))
         return protocols[-1]
 
     server = await loop.create_server(build_protocol, "127.0.0.1", 0)
-    mailbox.port = server.sockets[0].getsockname()[1]
     try:
-        yield mailbox
+        yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
         for protocol in protocols:

@@ -9,11 +9,12 @@ from email.policy import default
 from typing import Any
 
 import pytest
-from aiosmtpd.smtp import SMTP, Envelope
+from aiosmtpd.smtp import Envelope
 
 from flows.domain.failures import Failure, Misconfigured, NotNow, OutcomeUnknown, Rejected, TooLarge, TryLater
 from flows.domain.records import OutboundMessage
 from gateway.delivery.smtp import SmtpSender, parse_smtp_url
+from tests.support.smtp_mailbox import serve_smtp
 
 NOTICE = OutboundMessage(
     "turn 7/é", "orange-ro", "ana@example.net", "email", "notice", "Factura: 79,90 lei\n.\nȘtiți", "ro",
@@ -49,24 +50,8 @@ class FakeSmtpServer:
 @contextlib.asynccontextmanager
 async def run_smtp_server(**answers: str) -> AsyncIterator[FakeSmtpServer]:
     made = FakeSmtpServer(answers)
-    loop = asyncio.get_running_loop()
-    protocols: list[SMTP] = []
-
-    def factory() -> SMTP:
-        protocols.append(SMTP(made, hostname="relay.example", loop=loop))
-        return protocols[-1]
-
-    server = await loop.create_server(factory, "127.0.0.1", 0)
-    made.port = server.sockets[0].getsockname()[1]
-    try:
+    async with serve_smtp(made) as made.port:
         yield made
-    finally:
-        server.close()
-        for protocol in protocols:
-            if protocol.transport is not None:
-                protocol.transport.close()
-        await server.wait_closed()
-        await asyncio.sleep(0)
 
 
 def smtp_sender(port: int, seconds: float = 5.0) -> SmtpSender:
