@@ -19,7 +19,10 @@ from storage.sql.tables import (
     passwords,
     payment_intents,
     preferences,
+    purchase_alerts,
+    purchase_charges,
     registrations,
+    spend_policies,
     tickets,
 )
 
@@ -79,6 +82,17 @@ PERSONAL_DATA_TABLES: Sequence[PersonalDataTable] = (
         "kept",
         drops_with_owner=False,
     ),
+    PersonalDataTable(
+        spend_policies, "subscription", ("is_enabled", "monthly_cap", "alerts", "blocked", "blocked_merchants")
+    ),
+    PersonalDataTable(purchase_alerts, "subscription", ("period", "threshold", "at")),
+    PersonalDataTable(
+        purchase_charges,
+        "subscription",
+        ("merchant", "category", "label", "amount", "currency", "state", "refunded", "created_at"),
+        "kept",
+        drops_with_owner=False,
+    ),
     PersonalDataTable(passwords, "number", ("kind", "at")),
     PersonalDataTable(password_tries, "number", ("kind", "since", "wrong")),
     PersonalDataTable(opt_outs, "number", ("at",), "kept as a keyed hash"),
@@ -95,8 +109,8 @@ PERSONAL_DATA_TABLES: Sequence[PersonalDataTable] = (
 
 `kept` rows stay under a pseudonym, for as long as the law requires proof of what was agreed and shown.
 Kept when the number gets a new owner: tickets, which remain with the subscriber who opened them and are
-answered on their line only; bindings, which are overwritten; payments, whose numbers are erased; consents
-and the audit log.
+answered on their line only; bindings, which are overwritten; payments and charges, whose numbers are erased;
+consents and the audit log.
 """
 
 

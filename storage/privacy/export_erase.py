@@ -1,7 +1,7 @@
 """Data subject requests: export and erase the personal data of one line (GDPR articles 15, 17, 20).
 
-Bills and payments belong to the operator and stay, payments without phone numbers. Consents and the audit
-log are kept under a pseudonym, for as long as the agreement may have to be proved.
+Bills, payments and charges belong to the operator and stay, the last two without phone numbers. Consents
+and the audit log are kept under a pseudonym, for as long as the agreement may have to be proved.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +17,15 @@ from storage.privacy.data_map import DataSubject, count_rows, delete_rows, expor
 from storage.privacy.number_owner import FORGET_NOTIFY_NUMBER, NumberOwners
 from storage.sql.consent_triggers import ERASED_PREFIX
 from storage.sql.engine import Database
-from storage.sql.tables import consents, opt_outs, outbox, payment_intents, preferences, tickets
+from storage.sql.tables import (
+    consents,
+    opt_outs,
+    outbox,
+    payment_intents,
+    preferences,
+    purchase_charges,
+    tickets,
+)
 
 UNREADABLE = "unreadable"
 """Exported in place of a text that can no longer be decrypted."""
@@ -105,13 +113,19 @@ class SqlPrivacy:
         )
 
     def _pseudonymise_payments(self, connection: Connection, subject: DataSubject) -> None:
-        """Erase the phone numbers of the payments; which bill was paid is the operator's book-keeping."""
+        """Erase the phone numbers of payments and charges; what was paid and bought is book-keeping."""
         pseudonym = ERASED_PREFIX + self._audit_writer.pseudonym(subject.operator, subject.subscription)
         row = payment_intents.c
         connection.execute(
             update(payment_intents)
             .where(row.operator == subject.operator, row.subscription == subject.subscription)
             .values(subscription=pseudonym, people=b"")
+        )
+        charge = purchase_charges.c
+        connection.execute(
+            update(purchase_charges)
+            .where(charge.operator == subject.operator, charge.subscription == subject.subscription)
+            .values(subscription=pseudonym, line=b"")
         )
 
     def _message_filter(

@@ -23,6 +23,8 @@ from storage.sql.tables import (
     password_tries,
     payment_events,
     payment_intents,
+    purchase_alerts,
+    purchase_charges,
     receipts,
 )
 
@@ -98,6 +100,14 @@ RETENTION_RULES = (
             payment_intents.c.people != b"",
         ),
         {"people": b""},
+    ),
+    RetentionRule("purchase alerts", 400 * DAY, purchase_alerts, (purchase_alerts.c.at < _BEFORE,)),
+    RetentionRule(
+        "numbers of charges",
+        400 * DAY,
+        purchase_charges,
+        (purchase_charges.c.changed_at < _BEFORE, purchase_charges.c.line != b""),
+        {"line": b""},
     ),
     RetentionRule("audit log", trail.RETENTION, audit, (audit.c.seq < _YOUNGEST_EXPIRED_SEQ,)),
 )

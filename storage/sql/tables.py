@@ -28,6 +28,9 @@ from storage.sql.billing_schema import billing_payments as billing_payments
 from storage.sql.billing_schema import billing_subscribers as billing_subscribers
 from storage.sql.payment_schema import payment_events as payment_events
 from storage.sql.payment_schema import payment_intents as payment_intents
+from storage.sql.purchase_schema import purchase_alerts as purchase_alerts
+from storage.sql.purchase_schema import purchase_charges as purchase_charges
+from storage.sql.purchase_schema import spend_policies as spend_policies
 from storage.sql.types import UtcTime
 
 preferences = Table(

@@ -39,10 +39,10 @@ PACKAGES = (
         "gateway.clock",
     ),
     *("storage.billing", "storage.demo", "storage.ledger", "storage.privacy", "storage.credentials"),
-    "storage.payments",
+    *("storage.payments", "storage.purchases"),
     *("storage.outbox", "storage.audit", "storage.sessions", "storage.idempotency", "storage.crypto"),
     *("storage.sql", "storage.driver_frames"),
-    *("flows.engine", "flows.selfcare", "flows.payments", "flows.services", "flows.domain"),
+    *("flows.engine", "flows.selfcare", "flows.payments", "flows.purchases", "flows.services", "flows.domain"),
     *(
         "menus.packs",
         "menus.resumption",
