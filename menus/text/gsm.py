@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Literal
 
-# 3GPP TS 23.038, 6.2.1: the default alphabet by code; 0x1B is the escape to the extension table.
-_BASIC_TABLE = (
+BASIC_TABLE = (
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
+"""GSM-7 default alphabet by code (3GPP TS 23.038, 6.2.1); 0x1B is the escape to the extension table."""
 # 3GPP TS 23.038, 6.2.1.1: the extension table; each of these letters is sent as escape and code.
 _EXTENSION_LETTERS = "\f^{}\\[~]|€"
 _ESCAPE = "\x1b"
-_BASIC_LETTERS = _BASIC_TABLE.replace(_ESCAPE, "")
+_BASIC_LETTERS = BASIC_TABLE.replace(_ESCAPE, "")
 _ALL_LETTERS = frozenset(_BASIC_LETTERS + _EXTENSION_LETTERS)
 
 _ONLY_BASIC = re.compile(f"[{re.escape(_BASIC_LETTERS)}]*")

@@ -35,6 +35,7 @@ PACKAGES = (
         "gateway.publishing",
         "gateway.payments",
         "gateway.providers",
+        "gateway.smpp",
         "gateway.menu_map",
         "gateway.clock",
     ),
