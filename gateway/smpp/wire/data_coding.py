@@ -14,7 +14,7 @@ _GSM7_LETTERS, _UCS2_LETTERS = frozenset({0, 2}), "utf-16-be"
 # 5.2.19: IA5, octets, Latin-1, octets, then those of other scripts, which we do not read.
 _PLAIN_CODINGS: dict[int, TextAlphabet] = {
     **{0: "gsm7", 1: "gsm7", 2: "binary", _LATIN1: "latin1", 4: "binary", _UCS2: "ucs2"},
-    **{15: "gsm7", 16: "gsm7", 17: "ucs2", 18: "gsm7", 19: "ucs2"},
+    **{15: "gsm7", 0x11: "ucs2"},
 }
 
 
@@ -38,7 +38,7 @@ def alphabet_of(data_coding: int) -> TextAlphabet:
         return _PLAIN_CODINGS[data_coding]
     group, bits = data_coding >> 4, data_coding >> 2 & 0x03
     if group <= 0x07:
-        return ("gsm7", "binary", "ucs2", "gsm7")[bits] if group >= 0x04 else "gsm7"
+        return ("gsm7", "binary", "ucs2", "gsm7")[bits] if group else "gsm7"
     if group == 0x0E:
         return "ucs2"
     return "binary" if group == 0x0F and bits & 1 else "gsm7"
