@@ -77,7 +77,7 @@ class BillLine:
     """One charge line of a bill's detail."""
 
     rubric: str
-    """Charge category, as the text catalogue names it: `subscriptions`, `options`, `communications`..."""
+    """Charge category, as the text catalogue names it: `subscriptions`, `roaming`... (`rubrics.py`)."""
     user: str = field(repr=False)
     amount: Decimal
     id: str = ""

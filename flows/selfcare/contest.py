@@ -4,7 +4,8 @@ import re
 
 from flows.domain.actions import ActionRequest, Outcome, define_action
 from flows.domain.records import Bill, BillLine
-from flows.selfcare.invoice import RUBRICS, rubric_word, selected_bill
+from flows.domain.rubrics import LINE_RUBRICS
+from flows.selfcare.invoice import rubric_word, selected_bill
 from flows.services.tickets import build_ticket
 from menus.model.facts import Fact, Facts, Money, Month, Rows, Text
 from menus.text.input_parsing import parse_month
@@ -56,7 +57,7 @@ def _matches_reference(bill: Bill, text: str, request: ActionRequest) -> bool:
 
 
 def _line_row(line: BillLine) -> tuple[Fact, ...]:
-    rubric = line.rubric if line.rubric in RUBRICS else "other"
+    rubric = line.rubric if line.rubric in LINE_RUBRICS else "other"
     return rubric_word(rubric), Money(line.amount), Text(line.id)
 
 

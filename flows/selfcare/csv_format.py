@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from flows.selfcare.invoice import RUBRICS
+from flows.domain.rubrics import LINE_RUBRICS
 from menus.machine.menu import Menu
 from menus.text.formats import Currency, decimal_mark
 
@@ -73,7 +73,7 @@ def local_format(menu: Menu, language: str) -> CsvFormat:
         header=tuple(text(COLUMN_TEXTS[column]) for column in CSV_COLUMNS),
         separator=";" if mark == "," else ",",
         decimal_mark=mark,
-        rubric_names={rubric: text(f"page.rubric_{rubric}") for rubric in RUBRICS},
+        rubric_names={rubric: text(f"page.rubric_{rubric}") for rubric in LINE_RUBRICS},
         currency=Currency(menu.config.currency.code, menu.config.currency.decimals, "{amount}"),
         has_byte_order_mark=True,
     )

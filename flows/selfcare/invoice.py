@@ -2,16 +2,16 @@
 
 from calendar import monthrange
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
 from flows.domain.actions import AS_OF, ActionRequest, Outcome, define_action
 from flows.domain.records import Bill, BillLine
+from flows.domain.rubrics import COMMUNICATION_PARTS, LINE_RUBRICS, RUBRICS
 from menus.model.facts import Fact, Facts, Money, Month, PhoneNumber, Rows, Text, TextRef
 
 LIST_COLUMNS = ("short_month", "row_month", "amount", "short_state", "bill", "bill_number")
-RUBRICS = ("subscriptions", "options", "communications", "equipment", "one_off", "third_party", "prorata")
 CHARGE_COLUMNS = ("rubric", "charge")
 OTHER_RUBRIC = "other"
 """What a bill asks for and none of its lines explains."""
@@ -142,17 +142,26 @@ def selected_bill(request: ActionRequest, fact: str = "bill") -> str:
 def charges_by_rubric(lines: Sequence[BillLine], total: Decimal | None = None) -> Facts:
     """Return each rubric's sum, and rows of those that are not zero; an unknown rubric counts as one-off.
 
-    With the bill's `total` the rows add up to it: what no line explains is a last row, "other".
+    Communications are divided into their parts in the rows `charged`, and alone in `calls`. With the bill's
+    `total` the rows add up to it: what no line explains is a last row, "other".
     """
     sums: dict[str, Decimal] = defaultdict(Decimal)
     for line in lines:
-        sums[line.rubric if line.rubric in RUBRICS else "one_off"] += line.amount
+        sums[line.rubric if line.rubric in LINE_RUBRICS else "one_off"] += line.amount
     if total is not None:
         sums[OTHER_RUBRIC] = total - sum(sums.values(), Decimal(0))
-    rows = tuple(
-        (rubric_word(rubric), Money(sums[rubric])) for rubric in (*RUBRICS, OTHER_RUBRIC) if sums[rubric]
-    )
-    return {**{rubric: Money(sums[rubric]) for rubric in RUBRICS}, "charged": Rows(CHARGE_COLUMNS, rows)}
+    calls = _charge_rows(sums, (*COMMUNICATION_PARTS, "communications"))
+    charged = _charge_rows(sums, (*LINE_RUBRICS, OTHER_RUBRIC))
+    sums["communications"] += sum((sums[part] for part in COMMUNICATION_PARTS), Decimal(0))
+    totals = {rubric: Money(sums[rubric]) for rubric in (*RUBRICS, OTHER_RUBRIC)}
+    rest = TextRef("rest.some" if sums[OTHER_RUBRIC] else "rest.none")
+    return {**totals, "rest": rest, "charged": charged, "calls": calls}
+
+
+def _charge_rows(sums: Mapping[str, Decimal], rubrics: Sequence[str]) -> Rows:
+    """Return a row for each of these rubrics that is not zero."""
+    rows = tuple((rubric_word(rubric), Money(sums[rubric])) for rubric in rubrics if sums.get(rubric))
+    return Rows(CHARGE_COLUMNS, rows)
 
 
 def rubric_word(rubric: str) -> TextRef:

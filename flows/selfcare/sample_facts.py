@@ -5,6 +5,7 @@ from datetime import date
 from decimal import Decimal
 
 from flows.domain.actions import AS_OF
+from flows.domain.rubrics import LINE_RUBRICS
 from flows.selfcare import contest, detail, invoice, registration, usage
 from flows.selfcare.email_fault import FAULT_PATTERNS
 from menus.model.facts import Count, Email, Fact, Money, Month, OneTimeCode, PhoneNumber, Rows, Text, TextRef
@@ -13,7 +14,7 @@ WIDEST_AMOUNT = Money(Decimal("99999.99"))
 SAMPLE_DATE = date(2028, 12, 28)
 BILL_STATES = ("due", "part", "overdue", "paid", "credit", "cancelled")
 SAMPLE_LINK = "https://gateway.example.net/tunisie-telecom/address#" + "A" * 22
-RUBRIC_WORDS = tuple(map(invoice.rubric_word, (*invoice.RUBRICS, invoice.OTHER_RUBRIC)))
+RUBRIC_WORDS = tuple(map(invoice.rubric_word, (*LINE_RUBRICS, invoice.OTHER_RUBRIC)))
 CATEGORY_WORDS = tuple(TextRef(f"purchase.{name}") for name in usage.PURCHASE_CATEGORIES)
 BILL_ROW = (
     Text("12/28"),
@@ -41,8 +42,11 @@ SAMPLE_FACTS: Mapping[str, tuple[Fact | Rows, ...]] = {
     "receipt": (Text("7QK42M9T"),),
     "host": (Text("checkout.payments.example.net"),),
     **dict.fromkeys(
-        ("options", "communications", "equipment", "one_off", "third_party"), (Money(Decimal("9999.99")),)
+        ("options", "communications", "equipment", "one_off", "third_party", "other"),
+        (Money(Decimal("9999.99")),),
     ),
+    "rest": (TextRef("rest.some"), TextRef("rest.none")),
+    "calls": (Rows(invoice.CHARGE_COLUMNS, tuple((rubric, WIDEST_AMOUNT) for rubric in RUBRIC_WORDS[2:7])),),
     "due": (SAMPLE_DATE,),
     AS_OF: (SAMPLE_DATE,),
     "available": (SAMPLE_DATE,),

@@ -1,15 +1,12 @@
 """View model of a bill in one language, the same for the HTML page and the PDF."""
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 
 from flows.domain.records import Bill, BillLine
-from flows.selfcare.invoice import bill_facts
-from gateway.pages.languages import BILL_RUBRICS
+from flows.selfcare.invoice import bill_facts, charges_by_rubric
 from gateway.pages.page_request import PageRequest
-from menus.model.facts import Fact, Money, Rows, Text
+from menus.model.facts import Fact, Rows, Text, TextRef
 
 BillRow = tuple[str, str]
 """A label and its value, plain text."""
@@ -49,7 +46,7 @@ def build_statement(request: PageRequest, bill: Bill, lines: Sequence[BillLine],
         ),
         detail_title=request.plain_text("page.detail"),
         detail_header=(request.plain_text("page.rubric"), request.plain_text("page.amount")),
-        detail_rows=tuple(_detail_rows(request, lines)),
+        detail_rows=tuple(_detail_rows(request, bill, lines)),
     )
 
 
@@ -78,11 +75,9 @@ def _format_fact(request: PageRequest, fact: Fact | Rows) -> str:
     return request.format_fact(fact)
 
 
-def _detail_rows(request: PageRequest, lines: Sequence[BillLine]) -> Iterator[BillRow]:
-    """Yield the amounts by rubric; rubrics without a name on the page are summed up at the end."""
-    sums: dict[str, Decimal] = defaultdict(Decimal)
-    for line in lines:
-        sums[line.rubric if line.rubric in BILL_RUBRICS else "other"] += line.amount
-    for rubric in (*BILL_RUBRICS, "other"):
-        if sums.get(rubric):
-            yield request.plain_text(f"page.rubric_{rubric}"), request.format_fact(Money(sums[rubric]))
+def _detail_rows(request: PageRequest, bill: Bill, lines: Sequence[BillLine]) -> Iterator[BillRow]:
+    """Yield the amounts by rubric, as on the phone: they add up to the bill."""
+    charged = charges_by_rubric(lines, bill.total)["charged"]
+    for rubric, charge in charged.rows if isinstance(charged, Rows) else ():
+        if isinstance(rubric, TextRef):
+            yield request.plain_text(rubric.name), request.format_fact(charge)

@@ -3,17 +3,17 @@
 import re
 from collections.abc import Sequence
 
+from flows.domain.rubrics import LINE_RUBRICS
+from flows.selfcare.invoice import OTHER_RUBRIC
 from menus.machine.menu import Menu
 from menus.text.language_data import load_language
 
-BILL_RUBRICS = ("subscriptions", "options", "communications", "equipment", "one_off", "third_party", "prorata")
-"""Bill rubrics that have a name on the page, in the order shown."""
 REQUIRED_TEXTS = (
     *("page.language", "page.problem", "page.help", "page.go_on", "page.limited", "page.stale"),
     *("page.bill_title", "page.bill_how", "page.bill_life", "page.number", "page.number_hint", "page.code"),
     *("page.code_hint", "page.see", "page.refused", "page.line", "page.bill_number", "page.total", "page.tax"),
     *("page.remaining", "page.due", "page.state", "page.detail", "page.rubric", "page.amount"),
-    *(f"page.rubric_{rubric}" for rubric in (*BILL_RUBRICS, "other")),
+    *(f"page.rubric_{rubric}" for rubric in (*LINE_RUBRICS, OTHER_RUBRIC)),
     *("page.pdf", "page.leave", "page.leave_hint", "page.link", "page.link_hint", "page.gone_title"),
     *("page.gone", "page.address_title", "page.address", "page.address_hint", "page.address_bad"),
     *("page.address_send", "page.address_done", "page.confirm_title", "page.confirm_send"),

@@ -17,6 +17,7 @@ from flows.domain.records import (
     Subscriber,
     UsageEntry,
 )
+from flows.domain.rubrics import rubric_heading
 from storage.billing import _tmf_account_mapping as accounts
 from storage.billing import _tmf_account_patches as patches
 from storage.billing import _tmf_mapping as tmf
@@ -153,7 +154,9 @@ class TmForumBilling(RemoteBookings):
             raise NotFound
         own = await self._reads.list_unbilled_rates(account)
         wanted = [
-            each for each in own if tmf.rubric_of(each, self._options.rubrics) == RUBRIC_BY_ENTRY_TYPE[what]
+            each
+            for each in own
+            if rubric_heading(tmf.rubric_of(each, self._options.rubrics)) == RUBRIC_BY_ENTRY_TYPE[what]
         ]
         wanted.sort(key=lambda each: str(each.get("date")), reverse=True)
         return [tmf.parse_entry(each, self._currency, self._context.zone) for each in wanted[:limit]]

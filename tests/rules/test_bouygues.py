@@ -1,6 +1,7 @@
 """Bouygues Telecom's rules (B), each shown on its dialogs on every channel that serves it."""
 
 import re
+from decimal import Decimal
 
 import pytest
 
@@ -110,6 +111,27 @@ async def test_B6_only_what_is_not_zero_is_read_on_voice(play_dialog: PlayDialog
     read = (await play_dialog("bouygues/voice/rubrics-fr"))[-1]
     assert "Services en option, cinq euros." in read
     assert not re.search("Équipements|ponctuels|Prorata|zéro", read, re.IGNORECASE)
+
+
+def amounts_in(screen: str) -> list[Decimal]:
+    return [Decimal(each.replace(",", ".")) for each in re.findall(r" (\d+,\d\d)$", screen, re.MULTILINE)]
+
+
+@pytest.mark.parametrize("name", ["ussd/calls-fr", "sms/calls-fr"])
+async def test_B6_communications_are_split_and_add_up_on_ussd_and_sms(
+    name: str, play_dialog: PlayDialog
+) -> None:
+    rubrics, calls = (await play_dialog(f"bouygues/{name}"))[-2:]
+    assert "| Communications 03/2026: 3,20 €" in calls and "| Communications 3,20" in rubrics
+    kinds = [word for word in ("nationales", "internationales", "l'étranger", "Messages") if word in calls]
+    assert len(kinds) == 4 and sum(amounts_in(calls)) == Decimal("3.20")
+    assert sum(amounts_in(rubrics)) == Decimal("34.99")
+
+
+async def test_B6_communications_are_read_by_kind_on_voice(play_dialog: PlayDialog) -> None:
+    read = (await play_dialog("bouygues/voice/rubrics-fr"))[-1]
+    assert "| Communications internationales, quatre-vingt-dix centimes." in read
+    assert "nationales" in read and "à l'étranger" in read and "| Messages" in read
 
 
 @pytest.mark.parametrize("name", ["ussd/prorata-fr", "sms/prorata-fr"])

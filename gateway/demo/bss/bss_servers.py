@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from flows.domain.rubrics import COMMUNICATION_PARTS
 from gateway.demo import startup
 from gateway.demo.bss.data import BssRecords
 from gateway.demo.bss.fault_modes import PUBLISHED_TMF_HABITS
@@ -19,7 +20,10 @@ from gateway.settings_sources import merge_tables
 from storage.demo.extras import SPECIMEN_PLATFORM
 from storage.demo.world import build_operator_rows, load_demo_world
 
-RUBRICS = ("options", "communications", "prorata", "third_party", "equipment")
+RUBRICS = (
+    *("options", "communications", "prorata", "third_party", "equipment"),
+    *COMMUNICATION_PARTS,
+)
 LINE_KINDS = ("mobile", "fixed", "internet", "data_key")
 BSS_KINDS = ("memory", "tmf678", "killbill")
 CLIENT_ID, CLIENT_SECRET, HUB_TOKEN = "demo-client", "demo-client-secret", "demo-hub"

@@ -1,31 +1,23 @@
 """Fake Kill Bill server: tenants, bundles, accounts, invoices, custom fields."""
 
 import base64
-import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import Any
 
 from aiohttp import web
 
 from gateway.demo.bss import fault_modes
+from gateway.demo.bss import killbill_resources as resources
 from gateway.demo.bss.booked_payments import killbill_payment_routes
 from gateway.demo.bss.data import BssRecords, BssRow, json_number, split_proportionally
+from gateway.demo.bss.killbill_resources import custom_field, stable_uuid
 
-ITEM_TYPES = {"subscriptions": "RECURRING", "options": "RECURRING", "communications": "USAGE"}
-LOCALES = {"ro": "ro_RO", "en": "en_GB", "fr": "fr_FR", "ar": "ar_TN"}
 FIELD_COLUMNS = {"presentationMedia": "media", "emailValidated": "email_validated"}
 """Columns of a person by the account's custom field."""
 MAX_CHARS = {"email": 128, "address1": 100, "address2": 100, "city": 50, "postalCode": 16}
 """Characters the account's columns hold."""
 ADDRESS_LINES = ("address1", "address2")
 KillBillHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-def stable_uuid(kind: str, name: str) -> str:
-    """Return a UUID that is the same for each kind and name."""
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{kind}/{name}"))
 
 
 @dataclass(slots=True)
@@ -83,7 +75,7 @@ class KillBillBss:
         unfiltered = "no_filter" in self.records.faults
         people = [each for each in self.records.rows.people if unfiltered or each["msisdn"] == wanted]
         every = [*fault_modes.former_owners(self.records, people), *people]
-        return web.json_response([_bundle_json(each) for each in every])
+        return web.json_response([resources.bundle_resource(each) for each in every])
 
     async def _account_bundles(self, request: web.Request) -> web.StreamResponse:
         person = self._find_person(request)
@@ -98,13 +90,13 @@ class KillBillBss:
         former = [{**person, "msisdn": "+40740999999", "ended": True}] if self.records.faults else []
         strangers = self.records.rows.people if "no_filter" in self.records.faults else []
         own = [{**person, "msisdn": each} for each in [person["msisdn"], *others]]
-        return web.json_response([_bundle_json(each) for each in [*former, *strangers, *own]])
+        return web.json_response([resources.bundle_resource(each) for each in [*former, *strangers, *own]])
 
     async def _get_account(self, request: web.Request) -> web.StreamResponse:
         person = self._find_person(request)
         if person is None:
             return web.json_response({"message": "no such account"}, status=404)
-        return web.json_response(_account_json(person, self.records.rows.currency))
+        return web.json_response(resources.account_resource(person, self.records.rows.currency))
 
     async def _list_invoices(self, request: web.Request) -> web.StreamResponse:
         person = self._find_person(request)
@@ -134,7 +126,8 @@ class KillBillBss:
     def _find_bill(self, request: web.Request) -> BssRow | None:
         wanted = request.match_info["invoice"]
         return next(
-            (each for each in self.records.bills_of() if stable_uuid("invoice", each["number"]) == wanted), None
+            (each for each in self.records.bills_of() if stable_uuid("invoice", each["number"]) == wanted),
+            None,
         )
 
     async def _get_invoice(self, request: web.Request) -> web.StreamResponse:
@@ -164,7 +157,7 @@ class KillBillBss:
             return web.json_response({"message": "no such account"}, status=404)
         values = {"presentationMedia": person["media"] if person["media"] == "email" else ""}
         values |= {"emailValidated": "true" if person["email_validated"] else "", "siret": person["siret"]}
-        return web.json_response([_field_json(person, name, value) for name, value in values.items() if value])
+        return web.json_response([custom_field(person, name, value) for name, value in values.items() if value])
 
     async def _set_field(self, request: web.Request) -> web.StreamResponse:
         """Add (POST, returns what was added) or change (PUT, returns nothing) custom fields."""
@@ -174,7 +167,7 @@ class KillBillBss:
         values = {FIELD_COLUMNS[each["name"]]: each["value"] for each in fields}
         if "email_validated" in values:
             values["email_validated"] = values["email_validated"] == "true"
-        added = [_field_json(person, each["name"], each["value"]) for each in fields]
+        added = [custom_field(person, each["name"], each["value"]) for each in fields]
         done = web.Response(status=204) if request.method == "PUT" else web.json_response(added, status=201)
         return fault_modes.change_response(request, self.records, person, values, done)
 
@@ -217,84 +210,10 @@ class KillBillBss:
         )
         nets = [line["amount"] - tax for line, tax in zip(lines, taxes, strict=True)]
         items = [
-            _item_json(self.records, row, place, *each)
+            resources.invoice_item(self.records, row, place, *each)
             for place, each in enumerate(zip(lines, nets, strict=True))
         ]
-        return [*items, *(_tax_item_json(item, tax) for item, tax in zip(items, taxes, strict=True))]
-
-
-def _item_json(records: BssRecords, row: BssRow, place: int, line: BssRow, net: Decimal) -> BssRow:
-    days = records.covered_days(line)
-    return {
-        "invoiceItemId": stable_uuid("item", f"{row['number']}/{place}"),
-        "invoiceId": stable_uuid("invoice", row["number"]),
-        "accountId": stable_uuid("account", row["account"]),
-        "bundleId": stable_uuid("bundle", line["user"]),
-        "itemType": ITEM_TYPES.get(line["rubric"], "EXTERNAL_CHARGE"),
-        "planName": line["rubric"],
-        "description": line["label"] or line["rubric"],
-        "startDate": days[0].isoformat() if days else None,
-        "endDate": days[1].isoformat() if days else None,
-        "amount": json_number(net),
-        "currency": records.rows.currency,
-    }
-
-
-def _tax_item_json(item: BssRow, tax: Decimal) -> BssRow:
-    return {
-        "invoiceItemId": stable_uuid("tax", item["invoiceItemId"]),
-        "linkedInvoiceItemId": item["invoiceItemId"],
-        "invoiceId": item["invoiceId"],
-        "accountId": item["accountId"],
-        "itemType": "TAX",
-        "amount": json_number(tax),
-        "currency": item["currency"],
-    }
-
-
-def _bundle_json(person: BssRow) -> BssRow:
-    bundle, account = stable_uuid("bundle", person["msisdn"]), stable_uuid("account", person["account"])
-    line: dict[str, Any] = {
-        "accountId": account,
-        "bundleId": bundle,
-        "bundleExternalKey": person["msisdn"],
-        "subscriptionId": stable_uuid("subscription", person["msisdn"]),
-        "productName": person["kind"],
-        "planName": f"{person['kind']}-monthly",
-        "priceList": "DEFAULT",
-        "productCategory": "BASE",
-        "billingPeriod": "MONTHLY",
-        "phaseType": "EVERGREEN",
-        "startDate": f"{person['since'].isoformat()}T00:00:00.000Z",
-        "state": "EXPIRED" if person.get("ended") else "ACTIVE",
-    }
-    return {
-        "bundleId": bundle,
-        "accountId": account,
-        "externalKey": person["msisdn"],
-        "subscriptions": [line],
-    }
-
-
-def _account_json(person: BssRow, currency: str) -> BssRow:
-    return {
-        "accountId": stable_uuid("account", person["account"]),
-        "externalKey": person["account"],
-        "name": person["name"],
-        "company": person["name"] if person["segment"] == "business" else None,
-        "email": person["email"] or None,
-        "address1": person.get("address1", person["address"]) or None,
-        "address2": person.get("address2") or None,
-        "locale": LOCALES.get(person["language"], "en_GB"),
-        "currency": currency,
-    }
-
-
-def _field_json(person: BssRow, name: str, value: str) -> BssRow:
-    return {
-        "customFieldId": stable_uuid("field", f"{person['account']}/{name}"),
-        "objectId": stable_uuid("account", person["account"]),
-        "objectType": "ACCOUNT",
-        "name": name,
-        "value": value,
-    }
+        return [
+            *items,
+            *(resources.tax_item(item, tax) for item, tax in zip(items, taxes, strict=True)),
+        ]

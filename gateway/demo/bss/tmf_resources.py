@@ -6,6 +6,7 @@ from datetime import datetime, time
 from decimal import Decimal
 from typing import Any
 
+from flows.domain.rubrics import rubric_heading
 from gateway.demo.bss.data import BssRecords, BssRow, json_number
 from gateway.demo.bss.fault_modes import embed_document, spoil_bill, spoil_remaining
 
@@ -62,7 +63,7 @@ def customer_bill(records: BssRecords, row: BssRow, dialect: str, states: dict[s
 def billed_rate(records: BssRecords, index: int, row: BssRow, dialect: str) -> BssRow:
     """Return an appliedCustomerBillingRate on a bill: one of its lines."""
     bills, days = f"/tmf-api/customerBillManagement/{dialect}", records.covered_days(row)
-    kind = RATE_TYPES.get(row["rubric"], "oneTimeCharge")
+    kind = RATE_TYPES.get(rubric_heading(row["rubric"]), "oneTimeCharge")
     words = {"rubric": row["rubric"], "user": row["user"], "centre": row["centre"]}
     fields = {
         "name": row["rubric"],

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from flows.domain.records import Bill, BillLine, BillState
-from flows.selfcare.invoice import RUBRICS, bill_facts, charges_by_rubric
+from flows.domain.rubrics import COMMUNICATION_PARTS, RUBRICS
+from flows.selfcare.invoice import bill_facts, charges_by_rubric
 from gateway.publishing import pack_compiler
 from menus.machine.menu import Menu
 from menus.model.facts import Fact, Facts, Money, Rows, Text, TextRef
@@ -123,3 +124,12 @@ def test_every_rubric_is_a_row(rubric: str) -> None:
 def test_the_rows_add_up_to_the_bill(total: str) -> None:
     facts = charges_by_rubric([charge("subscriptions", "7.00"), charge("prorata", "3.00")], Decimal(total))
     assert sum(row_amounts(facts)) == Decimal(total)
+
+
+def test_the_parts_of_communications_are_rows_of_their_own_and_one_sum() -> None:
+    parts = [charge(rubric, "0.10") for rubric in COMMUNICATION_PARTS]
+    facts = charges_by_rubric([*parts, charge("communications", "1.00"), charge("options", "2.00")])
+    assert facts["communications"] == Money(Decimal("1.40"))
+    assert sum(row_amounts(facts)) == Decimal("3.40") and len(row_amounts(facts)) == 6
+    calls = facts["calls"]
+    assert isinstance(calls, Rows) and len(calls.rows) == 5

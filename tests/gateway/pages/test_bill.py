@@ -1,11 +1,13 @@
 """The bill page: the 477 journey from the password to the PDF, and every refusal."""
 
 from datetime import timedelta
+from functools import partial
 from io import BytesIO
 
 import aiohttp
 import pytest
 from pypdf import PdfReader
+from sqlalchemy import Connection
 
 from tests.support.databases import dump_table
 from tests.support.gateway_sandbox import GatewaySandbox
@@ -48,6 +50,23 @@ async def test_R6_latest_bill_only_with_number_and_code(page_server: PageServer)
     assert "740000101" not in page.text and "Ionescu" not in page.text
     assert "Abonament 63,92 lei" in page.visible_text and "Convorbiri 15,98 lei" in page.visible_text
     parse_strictly(page)
+
+
+async def test_B6_what_no_line_explains_is_a_row_and_the_rows_add_up_to_the_bill(
+    page_server: PageServer, sandbox: GatewaySandbox
+) -> None:
+    bill = "operator = 'orange-ro' AND bill = 'ORO-202603-0101'"
+    for change in (
+        f"DELETE FROM billing_lines WHERE {bill} AND rubric = 'subscriptions'",
+        f"UPDATE billing_lines SET rubric = 'roaming' WHERE {bill}",
+    ):
+        await sandbox.container.database.write(partial(_run_statement, change))
+    _browser, page = await visitor_with_bill(page_server)
+    assert "Roaming 15,98 lei" in page.visible_text and "Altele 63,92 lei" in page.visible_text
+
+
+def _run_statement(statement: str, connection: Connection) -> None:
+    connection.exec_driver_sql(statement)
 
 
 async def test_R2_the_document_says_what_the_page_says(page_server: PageServer) -> None:

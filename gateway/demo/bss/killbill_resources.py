@@ -1,0 +1,98 @@
+"""Maps the demo's rows to Kill Bill's resources: bundles, accounts, invoice items, custom fields."""
+
+import uuid
+from decimal import Decimal
+from typing import Any
+
+from flows.domain.rubrics import rubric_heading
+from gateway.demo.bss.data import BssRecords, BssRow, json_number
+
+ITEM_TYPES = {"subscriptions": "RECURRING", "options": "RECURRING", "communications": "USAGE"}
+LOCALES = {"ro": "ro_RO", "en": "en_GB", "fr": "fr_FR", "ar": "ar_TN"}
+
+
+def stable_uuid(kind: str, name: str) -> str:
+    """Return a UUID that is the same for each kind and name."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{kind}/{name}"))
+
+
+def invoice_item(records: BssRecords, row: BssRow, place: int, line: BssRow, net: Decimal) -> BssRow:
+    """Return an item of an invoice: one of its lines without its tax."""
+    days = records.covered_days(line)
+    return {
+        "invoiceItemId": stable_uuid("item", f"{row['number']}/{place}"),
+        "invoiceId": stable_uuid("invoice", row["number"]),
+        "accountId": stable_uuid("account", row["account"]),
+        "bundleId": stable_uuid("bundle", line["user"]),
+        "itemType": ITEM_TYPES.get(rubric_heading(line["rubric"]), "EXTERNAL_CHARGE"),
+        "planName": line["rubric"],
+        "description": line["label"] or line["rubric"],
+        "startDate": days[0].isoformat() if days else None,
+        "endDate": days[1].isoformat() if days else None,
+        "amount": json_number(net),
+        "currency": records.rows.currency,
+    }
+
+
+def tax_item(item: BssRow, tax: Decimal) -> BssRow:
+    """Return the item with the tax of another."""
+    return {
+        "invoiceItemId": stable_uuid("tax", item["invoiceItemId"]),
+        "linkedInvoiceItemId": item["invoiceItemId"],
+        "invoiceId": item["invoiceId"],
+        "accountId": item["accountId"],
+        "itemType": "TAX",
+        "amount": json_number(tax),
+        "currency": item["currency"],
+    }
+
+
+def bundle_resource(person: BssRow) -> BssRow:
+    """Return the bundle of a line with its base subscription."""
+    bundle, account = stable_uuid("bundle", person["msisdn"]), stable_uuid("account", person["account"])
+    line: dict[str, Any] = {
+        "accountId": account,
+        "bundleId": bundle,
+        "bundleExternalKey": person["msisdn"],
+        "subscriptionId": stable_uuid("subscription", person["msisdn"]),
+        "productName": person["kind"],
+        "planName": f"{person['kind']}-monthly",
+        "priceList": "DEFAULT",
+        "productCategory": "BASE",
+        "billingPeriod": "MONTHLY",
+        "phaseType": "EVERGREEN",
+        "startDate": f"{person['since'].isoformat()}T00:00:00.000Z",
+        "state": "EXPIRED" if person.get("ended") else "ACTIVE",
+    }
+    return {
+        "bundleId": bundle,
+        "accountId": account,
+        "externalKey": person["msisdn"],
+        "subscriptions": [line],
+    }
+
+
+def account_resource(person: BssRow, currency: str) -> BssRow:
+    """Return an account."""
+    return {
+        "accountId": stable_uuid("account", person["account"]),
+        "externalKey": person["account"],
+        "name": person["name"],
+        "company": person["name"] if person["segment"] == "business" else None,
+        "email": person["email"] or None,
+        "address1": person.get("address1", person["address"]) or None,
+        "address2": person.get("address2") or None,
+        "locale": LOCALES.get(person["language"], "en_GB"),
+        "currency": currency,
+    }
+
+
+def custom_field(person: BssRow, name: str, value: str) -> BssRow:
+    """Return a custom field of an account."""
+    return {
+        "customFieldId": stable_uuid("field", f"{person['account']}/{name}"),
+        "objectId": stable_uuid("account", person["account"]),
+        "objectType": "ACCOUNT",
+        "name": name,
+        "value": value,
+    }
