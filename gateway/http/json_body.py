@@ -1,6 +1,7 @@
 """JSON-body decoder with limits: returns the leaves as fields with dotted names, or raises BadRequest."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -8,6 +9,7 @@ from flows.domain.failures import BadRequest
 from gateway.http.decoding import MAX_FIELDS, MAX_VALUE_CHARACTERS
 
 JSON_CONTENT_TYPE = "application/json"
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 MAX_DEPTH = 8
 """Nested objects and arrays; deeper documents are refused."""
 
@@ -21,7 +23,8 @@ def decode_json(
 ) -> Mapping[str, str]:
     """Return the leaves of a JSON object as fields: `{"a": {"b": [1, true]}}` is `a.b.0` `1`, `a.b.1` `true`.
 
-    Leaves that are null are left out. BadRequest 415 for another content type or charset, 400 for anything
+    Leaves that are null are left out. Half a surrogate pair (a text cut inside an emoji) becomes U+FFFD, as no
+    database can store it. BadRequest 415 for another content type or charset, 400 for anything
     else: repeated names, NULs, too many leaves, too long or too deep ones, numbers that are none.
     """
     if content_type != JSON_CONTENT_TYPE or (charset or "utf-8").lower() not in ("utf-8", "utf8"):
@@ -62,7 +65,7 @@ def _collect_fields(document: dict[str, Any], max_characters: int, max_fields: i
             raise BadRequest("a field has a NUL")
         if max(len(value), len(name)) > max_characters:
             raise BadRequest("a field is too long")
-        fields[name] = value
+        fields[name] = _LONE_SURROGATE.sub("\ufffd", value)
         if len(fields) > max_fields:
             raise BadRequest("too many fields")
     return fields

@@ -23,7 +23,7 @@ class RecordingHandler:
         """Return the file with content type and cache time; 404 for anything but a known recording."""
         path = self._find_file(request.match_info["operator"], "{language}/{file}".format(**request.match_info))
         if path is None or not path.is_file():
-            raise web.HTTPNotFound
+            return web.Response(status=404)
         headers = {"Cache-Control": CACHE_CONTROL, "Content-Type": CONTENT_TYPES[path.suffix]}
         return web.FileResponse(path, headers=headers)
 

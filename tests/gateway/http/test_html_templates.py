@@ -1,13 +1,15 @@
 """HTML templates: escaped, strict, compiled at start, and without inline scripts and styles."""
 
+import gc
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from jinja2 import TemplateSyntaxError, UndefinedError
 
 from gateway.http.html_templates import HtmlTemplates
-from gateway.pages import routes
+from gateway.pages import bill, routes
 from gateway.phone import site
 
 SHIPPED = [path for folder in (routes.TEMPLATE_FOLDER, site.TEMPLATE_FOLDER) for path in folder.glob("*.html")]
@@ -50,3 +52,33 @@ def test_no_shipped_template_has_a_script_a_style_or_unescaped_output(path: Path
     text = path.read_text()
     assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:|\|\s*safe|autoescape", text)
     assert all(" src=" in tag for tag in re.findall(r"<script[^>]*>", text))
+
+
+PAGE = SimpleNamespace(
+    language="ro", path="/a/b", self_url="/a/b", form_token="t", operator="a", plain_text=lambda name: name
+)
+VALUES = {
+    **{"request": PAGE, "text": PAGE.plain_text, "title": "t", "operator_title": "A", "direction": "ltr"},
+    **{
+        "languages": (),
+        "error": "e",
+        "button": "b",
+        "hidden": {},
+        "has_error": False,
+        "inputs": bill.FORM_INPUTS,
+    },
+}
+
+
+@pytest.mark.parametrize("name", ["link_form.html", "bill_login.html", "link.html"])
+def test_a_rendered_page_leaves_no_reference_cycle(name: str) -> None:
+    templates = HtmlTemplates(routes.TEMPLATE_FOLDER)
+    PAGE.languages = ("ro", "en")
+    templates.render(name, VALUES)
+    gc.collect()
+    gc.disable()
+    try:
+        templates.render(name, VALUES)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

@@ -19,6 +19,11 @@ def test_leaves_become_fields_with_dotted_names() -> None:
     }
 
 
+def test_half_a_surrogate_pair_becomes_the_replacement_character() -> None:
+    cut = decode('{"text": "STOP \\ud83d", "whole": "\\ud83d\\ude00"}')
+    assert cut == {"text": "STOP \ufffd", "whole": "\U0001f600"} and cut["text"].encode()
+
+
 REFUSED = {
     "no JSON": "{",
     "no object": "[1]",
