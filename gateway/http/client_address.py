@@ -5,6 +5,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 from aiohttp import web
 
+from gateway.http.webhook_messages import AddressedRequest
+
 IPAddress = IPv4Address | IPv6Address
 Networks = tuple[IPv4Network | IPv6Network, ...]
 IPV6_NETWORK_BITS = 64
@@ -24,7 +26,7 @@ def in_networks(address: IPAddress, networks: Networks) -> bool:
     return any(address.version == network.version and address in network for network in networks)
 
 
-def resolve_client_ip(request: web.Request, trusted_proxies: Networks) -> IPAddress | None:
+def resolve_client_ip(request: AddressedRequest, trusted_proxies: Networks) -> IPAddress | None:
     """Return the nearest address that is not a trusted proxy; None when the peer has no address.
 
     Header entries to the left of that address were written by untrusted clients and are ignored.

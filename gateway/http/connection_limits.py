@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import resource
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
@@ -54,6 +55,11 @@ class LimitedConnection(RequestHandler):
         self._server = server
         self._cap = cap
         self._head_timer: asyncio.TimerHandle | None = None
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether a request is under way or waits for its turn."""
+        return self._current_request is not None or bool(self._messages)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Accept the connection; at the cap the longest idle one makes room, or this one is aborted."""
@@ -114,7 +120,8 @@ class LimitedConnection(RequestHandler):
 
 def _is_idle(connection: RequestHandler, newest: RequestHandler) -> bool:
     """Return whether a connection waits for its next request."""
-    return connection is not newest and connection._current_request is None and not connection._messages
+    is_busy = isinstance(connection, LimitedConnection) and connection.is_answering
+    return connection is not newest and not is_busy
 
 
 def _abort(connection: RequestHandler) -> None:
@@ -123,6 +130,8 @@ def _abort(connection: RequestHandler) -> None:
         connection.transport.abort()
 
 
-def connection_factory(server: web.Server, cap: int) -> "partial[LimitedConnection]":
+def connection_factory(
+    server: web.Server, cap: int, make_connection: Callable[..., LimitedConnection] = LimitedConnection
+) -> "partial[LimitedConnection]":
     """Return the protocol factory of a listener whose connections are limited."""
-    return partial(LimitedConnection, server, cap, server._loop, **server._kwargs)
+    return partial(make_connection, server, cap, server._loop, **server._kwargs)

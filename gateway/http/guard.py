@@ -18,6 +18,7 @@ from gateway.http.client_address import Networks
 from gateway.http.decoding import FieldTooLong, LimitedFields
 from gateway.http.proxy_check import UnlistedProxyCheck
 from gateway.http.rejection_limit import RejectionLimiter
+from gateway.http.webhook_messages import AddressedRequest, WebhookRequest
 from gateway.providers.contract import (
     Connection,
     Provider,
@@ -76,7 +77,7 @@ class Guard:
     unlisted_proxy_check: UnlistedProxyCheck | None = None
     """None in the demo and where proxies are listed."""
 
-    async def admit(self, request: web.Request) -> "Admission":
+    async def admit(self, request: WebhookRequest) -> "Admission":
         """Check and read a webhook request; BadRequest 404 or 429 when its path names no endpoint."""
         endpoint = await self._find_endpoint(request)
         try:
@@ -94,7 +95,7 @@ class Guard:
         except BadRequest as error:
             return Admission(endpoint, is_authentic=True, rejection=error)
 
-    async def _find_endpoint(self, request: web.Request) -> WebhookEndpoint:
+    async def _find_endpoint(self, request: WebhookRequest) -> WebhookEndpoint:
         """Return the endpoint of the path; BadRequest 404 for a wrong token, operator or route.
 
         The body is not read. A request with the right token is never rejected for what other clients of its
@@ -102,9 +103,8 @@ class Guard:
         """
         if self.unlisted_proxy_check:
             self.unlisted_proxy_check.observe_peer(request.remote)
-        match = request.match_info
         try:
-            return find_endpoint(self.endpoints, match["operator"], match["provider"], match["tail"])
+            return find_endpoint(self.endpoints, request.operator, request.provider, request.path_tail)
         except BadRequest:
             await self._count_rejection(request)
             raise
@@ -129,7 +129,7 @@ class Guard:
                 await self._count_rejection(request)
             raise
 
-    async def _admit_request(self, endpoint: WebhookEndpoint, request: web.Request) -> Webhook:
+    async def _admit_request(self, endpoint: WebhookEndpoint, request: WebhookRequest) -> Webhook:
         """Return the decoded request once every check has passed; BadRequest otherwise.
 
         A rightly signed request is never rejected for forged ones from the same address: the signature is
@@ -145,16 +145,16 @@ class Guard:
                 await self._count_rejection(request)
             raise
 
-    def _is_allowed_source(self, endpoint: WebhookEndpoint, request: web.Request) -> bool:
+    def _is_allowed_source(self, endpoint: WebhookEndpoint, request: AddressedRequest) -> bool:
         """Return whether the client address is in the endpoint's networks."""
         address = client_address.resolve_client_ip(request, self.trusted_proxies)
         return address is not None and client_address.in_networks(address, endpoint.allowed_networks)
 
-    def _rate_limit_key(self, request: web.Request) -> str:
+    def _rate_limit_key(self, request: AddressedRequest) -> str:
         """Return the rate-limit key of the request's client address."""
         return client_address.rate_limit_key(client_address.resolve_client_ip(request, self.trusted_proxies))
 
-    async def _count_rejection(self, request: web.Request) -> None:
+    async def _count_rejection(self, request: AddressedRequest) -> None:
         """Count a rejection; BadRequest 429 once the client address has used up its limit."""
         source = self._rate_limit_key(request)
         if self.rejection_limiter.is_blocked(source):
@@ -183,6 +183,18 @@ def find_endpoint(endpoints: WebhookEndpoints, operator: str, provider: str, pat
     return endpoint
 
 
+def names_plain_webhook(endpoints: WebhookEndpoints, operator: str, provider: str, path_tail: str) -> bool:
+    """Return whether a path's tail, `token/route` or `route`, ends in a webhook without path parameters.
+
+    The token is not looked at.
+    """
+    token, _, name = path_tail.rpartition("/")
+    endpoint = endpoints.get((operator, provider, name))
+    if endpoint is None or endpoint.route.path_parameters or "/" in token:
+        return False
+    return bool(token) or "/" not in path_tail
+
+
 def _find_parameterised(
     endpoints: WebhookEndpoints, operator: str, provider: str, path_tail: str
 ) -> tuple[WebhookEndpoint | None, str]:
@@ -209,27 +221,27 @@ def token_matches(token: str, expected_tokens: tuple[bytes, ...]) -> bool:
     return any(matches)
 
 
-async def _authenticate(endpoint: WebhookEndpoint, request: web.Request) -> Webhook:
+async def _authenticate(endpoint: WebhookEndpoint, request: WebhookRequest) -> Webhook:
     """Read and decode the body; BadRequest 403 when the provider's own check fails."""
-    data = await decoding.read_body(request)
-    query = decoding.parse_fields(request.rel_url.raw_query_string, max_characters=decoding.MAX_BODY_BYTES)
+    data = await request.read_body()
+    query = decoding.parse_fields(request.raw_query, max_characters=decoding.MAX_BODY_BYTES)
     fields = _decode_body(endpoint, request, data)
-    raw = RawRequest(request.raw_path, request.headers, data)
+    raw = RawRequest(request.target, request.headers, data)
     if not (endpoint.route.authentic or endpoint.provider.authentic)(raw, fields, endpoint.connection):
         raise BadRequest("the signature does not match", FORGED_STATUS)
-    path = _path_values(endpoint, request.match_info["tail"]) if endpoint.route.path_parameters else {}
+    path = _path_values(endpoint, request.path_tail) if endpoint.route.path_parameters else {}
     posted = LimitedFields(fields if request.method == "POST" else query)
     return Webhook(posted, LimitedFields(query), path)
 
 
-def _decode_body(endpoint: WebhookEndpoint, request: web.Request, data: bytes) -> Mapping[str, str]:
+def _decode_body(endpoint: WebhookEndpoint, request: WebhookRequest, data: bytes) -> Mapping[str, str]:
     """Return the fields of a POST's body; a GET has none in its body, and only some routes take it."""
     if request.method == "POST":
         # a provider that signs adds fields as it likes; what is read is limited by LimitedFields
         most = decoding.MAX_VALUE_CHARACTERS if endpoint.path_tokens else decoding.MAX_BODY_BYTES
         decode = BODY_DECODERS[endpoint.route.body_format]
         most_fields = endpoint.route.max_fields or decoding.MAX_FIELDS
-        return decode(data, request.content_type, request.charset, most, most_fields)
+        return decode(data, *request.read_content_type(), most, most_fields)
     if not endpoint.route.accepts_get:
         raise BadRequest("send it by POST", 405)
     if data:

@@ -9,7 +9,13 @@ from functools import partial
 
 from aiohttp import web
 
-from gateway.http.connection_limits import connection_cap, connection_factory, raise_file_limit
+from gateway.http.connection_limits import (
+    LimitedConnection,
+    connection_cap,
+    connection_factory,
+    raise_file_limit,
+)
+from gateway.http.direct_webhooks import DirectWebhooks, WebhookConnection
 from gateway.http.strict_responses import StrictRequest
 from menus.model.user_error import UserError
 
@@ -18,6 +24,8 @@ DRAIN_SECONDS = 10.0
 KEEP_ALIVE_SECONDS = 75.0
 BACKLOG = 128
 """Connections the kernel holds until they are accepted."""
+DIRECT_WEBHOOKS = web.AppKey("direct_webhooks", DirectWebhooks)
+"""Application key: set, its webhooks are answered by the connections themselves."""
 
 
 class PortTakenError(UserError):
@@ -72,6 +80,8 @@ async def _listen(
     if server is None:
         raise RuntimeError("the application is not set up")
     server.request_factory = partial(app._make_request, _cls=StrictRequest)
-    factory = connection_factory(server, connection_cap(raise_file_limit()))
+    direct = app.get(DIRECT_WEBHOOKS)
+    make_connection = partial(WebhookConnection, direct) if direct else LimitedConnection
+    factory = connection_factory(server, connection_cap(raise_file_limit()), make_connection)
     loop = asyncio.get_running_loop()
     return await loop.create_server(factory, host, port, backlog=BACKLOG, reuse_port=share_port or None)

@@ -6,18 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from aiohttp import web
-
 from flows.domain.actions import OperatorPorts
 from flows.domain.failures import BadRequest, Failure
 from flows.domain.ports import Outbox
 from flows.domain.records import Receipt
 from flows.engine.conversation import TurnEngine
 from flows.engine.inbound import Inbound
-from gateway.http.acknowledged_response import AcknowledgedResponse
 from gateway.http.deadline import with_timeout
-from gateway.http.fast_response import FastResponse
 from gateway.http.guard import Admission, Guard, WebhookEndpoint
+from gateway.http.webhook_messages import WebhookAnswer, WebhookRequest
 from gateway.observability.metrics import MetricsRegistry
 from gateway.providers.contract import (
     ConversationEnded,
@@ -30,17 +27,13 @@ from gateway.providers.contract import (
 from menus.model.reply import Reply
 
 log = logging.getLogger("dialtree.webhooks")
-WEBHOOK_PATH = "/hooks/{operator}/{provider}/{tail:[^/]+(?:/[^/]+)?}"
-"""Route pattern; the tail is `token/route`, or only `route` where the provider signs its requests."""
-WEBHOOK_PARAMETERS_PATH = "/hooks/{operator}/{provider}/{tail:[^/]+(?:/[^/]+){2,6}}"
-"""Route pattern of webhooks with path parameters behind the route's name."""
 TURN_TIMEOUT_SECONDS = 8.0
 """Hard limit of a turn, after which the caller gets an apology; aggregators hang up at 10 to 15 s."""
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookHandler:
-    """aiohttp handler of all webhooks (`WEBHOOK_PATH`)."""
+    """Handler of all webhooks, whichever way they were received."""
 
     guard: Guard = field(repr=False)
     conversations: TurnEngine = field(repr=False)
@@ -52,7 +45,7 @@ class WebhookHandler:
     on_receipt: Callable[[Receipt], None] = field(default=lambda receipt: None, repr=False)
     """Called with each delivery receipt, to count it."""
 
-    async def handle_webhook(self, request: web.Request) -> web.Response:
+    async def answer_webhook(self, request: WebhookRequest) -> WebhookAnswer:
         """Answer a webhook: 4xx for bad requests, 503 for what could not be recorded, otherwise 200."""
         started_at = time.perf_counter()
         try:
@@ -64,7 +57,7 @@ class WebhookHandler:
         self.metrics.record_webhook(admission.endpoint.name, response.status, seconds)
         return response
 
-    async def _respond(self, admission: Admission) -> web.Response:
+    async def _respond(self, admission: Admission) -> WebhookAnswer:
         """Answer the event of an admitted request; 4xx for a rejected one, or a closing USSD text."""
         if admission.rejection is None:
             return await self._run_event(admission)
@@ -72,7 +65,7 @@ class WebhookHandler:
             return self._reject_request(admission.endpoint, admission.rejection)
         return _error_response(admission.rejection)
 
-    async def _run_event(self, admission: Admission) -> web.Response:
+    async def _run_event(self, admission: Admission) -> WebhookAnswer:
         """Run the event under the turn timeout; on any error log it and answer with an apology or 503."""
         event = admission.event
         try:
@@ -84,7 +77,7 @@ class WebhookHandler:
             log.error("webhook.failed", exc_info=not expected, extra=extra)
             return self._apologise(admission) if _expects_reply(event) else _try_again_response()
 
-    async def _dispatch_event(self, admission: Admission) -> web.Response:
+    async def _dispatch_event(self, admission: Admission) -> WebhookAnswer:
         """Pass the event to conversations, outbox or ledger; return the answer, or the acknowledgement."""
         event = admission.event
         if isinstance(event, tuple):
@@ -106,7 +99,7 @@ class WebhookHandler:
             await ledger.set_opt_out(operator, event.number, out=event.opted_out, now=self.now())
         return _ok_response(admission.endpoint, admission.endpoint.empty_answer)
 
-    async def _dispatch_list(self, admission: Admission, events: tuple[SingleEvent, ...]) -> web.Response:
+    async def _dispatch_list(self, admission: Admission, events: tuple[SingleEvent, ...]) -> WebhookAnswer:
         """Dispatch the events of one request in order; when one fails the provider sends all of them again.
 
         Each message and report has an id, so that those that were recorded already change nothing then.
@@ -115,13 +108,13 @@ class WebhookHandler:
             await self._dispatch_event(replace(admission, event=event))
         return _ok_response(admission.endpoint, admission.endpoint.empty_answer)
 
-    async def _run_turn(self, admission: Admission, event: Inbound) -> web.Response:
+    async def _run_turn(self, admission: Admission, event: Inbound) -> WebhookAnswer:
         """Run the turn, write its reply and commit it; a repeated request gets the reply stored before."""
         async with await self.conversations.run_turn(event) as turn:
             response = _reply_response(admission, turn.reply)
             await turn.commit()
         if turn.acknowledgement is not None:
-            return AcknowledgedResponse(response, turn.acknowledgement)
+            return replace(response, acknowledgement=turn.acknowledgement)
         return response
 
     async def _end_conversation(self, endpoint: WebhookEndpoint, event: ConversationEnded) -> None:
@@ -132,7 +125,7 @@ class WebhookHandler:
         )
         await self.conversations.end_session(key)
 
-    def _reject_request(self, endpoint: WebhookEndpoint, error: BadRequest) -> web.Response:
+    def _reject_request(self, endpoint: WebhookEndpoint, error: BadRequest) -> WebhookAnswer:
         """Answer a malformed request with 4xx, or with a closing USSD text; nothing is stored."""
         if endpoint.route.write_closing is None:
             return _error_response(error)
@@ -140,7 +133,7 @@ class WebhookHandler:
         answer = endpoint.route.write_closing(text, endpoint.connection)
         return _ok_response(endpoint, answer)
 
-    def _apologise(self, admission: Admission) -> web.Response:
+    def _apologise(self, admission: Admission) -> WebhookAnswer:
         """Return the apology in the provider's format; the acknowledgement unless it is a conversation turn."""
         event = admission.event
         if not isinstance(event, Inbound):
@@ -154,8 +147,8 @@ def _alert_if_ours(endpoint: WebhookEndpoint, receipt: Receipt) -> None:
         log.error("webhook.sender_refused", extra={"endpoint": endpoint.name, "reason": receipt.reason[:64]})
 
 
-def _error_response(error: BadRequest) -> web.Response:
-    return web.Response(status=error.status, text=f"{error}\n")
+def _error_response(error: BadRequest) -> WebhookAnswer:
+    return WebhookAnswer(f"{error}\n".encode(), status=error.status)
 
 
 def _expects_reply(event: ProviderEvent) -> bool:
@@ -163,21 +156,20 @@ def _expects_reply(event: ProviderEvent) -> bool:
     return isinstance(event, Inbound) and event.inline
 
 
-def _try_again_response() -> web.Response:
+def _try_again_response() -> WebhookAnswer:
     """Return a 503, so that the provider sends again what was not recorded."""
-    return web.Response(status=503, text="try again\n", headers={"Retry-After": "5"})
+    return WebhookAnswer(b"try again\n", status=503, headers={"Retry-After": "5"})
 
 
-def _reply_response(admission: Admission, reply: Reply) -> web.Response:
+def _reply_response(admission: Admission, reply: Reply) -> WebhookAnswer:
     """Return the reply, written for the provider."""
     endpoint = admission.endpoint
     return _ok_response(endpoint, endpoint.route.write_answer(reply, endpoint.connection, admission.webhook))
 
 
-def _ok_response(endpoint: WebhookEndpoint, answer: ProviderAnswer) -> web.Response:
+def _ok_response(endpoint: WebhookEndpoint, answer: ProviderAnswer) -> WebhookAnswer:
     """Return a 200 with the provider's answer."""
     headers = endpoint.route.answer_headers
-    if headers or answer.headers:
-        headers = {**headers, **answer.headers, "Content-Type": answer.content_type}
-        return web.Response(body=answer.body, headers=headers)
-    return FastResponse(answer.body, answer.content_type)
+    if answer.headers:
+        headers = {**headers, **answer.headers}
+    return WebhookAnswer(answer.body, answer.content_type, headers=headers)

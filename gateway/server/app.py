@@ -9,14 +9,18 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from aiohttp import web
 
 from flows.domain.records import Secret
-from gateway.http import bounce_events, bss_events, client_address, webhooks
+from gateway.http import bounce_events, bss_events, client_address
 from gateway.http import recorded_prompts as prompts
-from gateway.http.listening import serve_app
+from gateway.http.direct_webhooks import DirectWebhooks
+from gateway.http.guard import names_plain_webhook
+from gateway.http.listening import DIRECT_WEBHOOKS, serve_app
 from gateway.http.payment_callbacks import PAYMENT_CALLBACK_PATH, PaymentCallbackHandler
+from gateway.http.routed_webhooks import WEBHOOK_PARAMETERS_PATH, WEBHOOK_PATH, routed_handler
 from gateway.pages.routes import SubscriberPages
 from gateway.server import internal_listener
 from gateway.server.health import Health
@@ -35,26 +39,25 @@ def public_app(container: Container) -> web.Application:
     app.router.add_post(
         bounce_events.BOUNCE_PATH, container.bounces.handle_bounce
     )  # a provider has no such name
-    app.router.add_post(
-        webhooks.WEBHOOK_PATH, container.webhooks.handle_webhook
-    )  # early: routes are tried in order
-    app.router.add_get(webhooks.WEBHOOK_PATH, container.webhooks.handle_webhook, allow_head=False)
+    app.add_routes(_webhook_routes(container))
     app.router.add_post(bss_events.EVENT_PATH, container.bill_events.handle_event)
-    app.add_routes(_parameter_routes(container))
     app.router.add_get("/openapi.json", _openapi_handler(container))
     recordings = prompts.RecordingHandler(container.menu_versions, container.settings.operators.keys())
     app.router.add_get(prompts.RECORDING_PATH, recordings.serve_recording)
     app.add_routes(_build_pages(container).build_routes())
+    is_webhook = partial(names_plain_webhook, container.guard.endpoints)
+    app[DIRECT_WEBHOOKS] = DirectWebhooks(is_webhook, container.webhooks.answer_webhook)
     return app
 
 
-def _parameter_routes(container: Container) -> list[web.RouteDef]:
-    """Return the routes of webhooks with path parameters, where a connection has one."""
-    handler, endpoints = container.webhooks.handle_webhook, container.guard.endpoints.values()
-    if not any(endpoint.route.path_parameters for endpoint in endpoints):
-        return []
-    path = webhooks.WEBHOOK_PARAMETERS_PATH
-    return [web.post(path, handler), web.get(path, handler, allow_head=False)]
+def _webhook_routes(container: Container) -> list[web.RouteDef]:
+    """Return the routes of webhooks; of those with path parameters only where a connection has one."""
+    handler, endpoints = routed_handler(container.webhooks.answer_webhook), container.guard.endpoints.values()
+    has_parameters = any(endpoint.route.path_parameters for endpoint in endpoints)
+    paths = [WEBHOOK_PATH, WEBHOOK_PARAMETERS_PATH] if has_parameters else [WEBHOOK_PATH]
+    return [
+        route for path in paths for route in (web.post(path, handler), web.get(path, handler, allow_head=False))
+    ]
 
 
 def _build_pages(container: Container) -> SubscriberPages:
