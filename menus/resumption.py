@@ -1,7 +1,8 @@
 """Session resumption: where a dropped session can be continued when its caller dials again.
 
-A resume point is a stored session. Nothing proven carries over: its `proofs` only name what is asked again
-before the session goes on, and no answer of the new session reaches a screen of the old one unseen.
+A resume point is the session as it was stored last. Nothing proven carries over: its `proofs` only name what
+is asked again before the session goes on, and no answer of the new session reaches a screen of the old one
+unseen.
 """
 
 from collections.abc import Iterator
@@ -18,17 +19,25 @@ RESUME_FACT = "resume"
 """Name of the fact that holds the resume point until it is taken or given up."""
 
 
-def build_resume_point(menu: Menu, session: Session) -> bytes | None:
-    """Return what to store for a caller who may be dropped now; None where there is nothing to continue.
+def is_resumable(menu: Menu, session: Session) -> bool:
+    """Return whether a caller who is dropped now has something to continue.
 
     While the offer to continue is open, or a proof is asked for it, that is still the earlier session.
     """
-    earlier = session.facts.get(RESUME_FACT)
-    if isinstance(earlier, Text):
-        return earlier.value.encode()
-    if session.state == HOME or not _asks_something(menu.nodes[session.state]):
-        return None
-    return replace(session, page=0, notes=(), misses=0, silences=0, turn=0, watermark="", dial=0).dump()
+    if RESUME_FACT in session.facts:
+        return True
+    return session.state != HOME and _asks_something(menu.nodes[session.state])
+
+
+def offered_session(session: Session) -> bytes | None:
+    """Return the earlier session that a dropped one offered to continue; None when it offered none."""
+    held = session.facts.get(RESUME_FACT)
+    return held.value.encode() if isinstance(held, Text) else None
+
+
+def without_turns(session: Session) -> Session:
+    """Return a dropped session as it can be continued: its page, counts and watermark begin anew."""
+    return replace(session, page=0, notes=(), misses=0, silences=0, turn=0, watermark="", dial=0)
 
 
 def can_continue(menu: Menu, session: Session, earlier: Session) -> bool:
@@ -80,8 +89,7 @@ def _asks_something(node: Node) -> bool:
 
 
 def _held_session(session: Session) -> Session:
-    held = session.facts.get(RESUME_FACT)
-    return load_session(held.value.encode() if isinstance(held, Text) else b"")
+    return load_session(offered_session(session) or b"")
 
 
 def _restore(session: Session, earlier: Session) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import os
+from functools import lru_cache
 from hashlib import blake2b
 
 from cryptography.exceptions import InvalidTag
@@ -13,6 +14,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from flows.domain.records import Secret
 
 NONCE_BYTES = 12
+CACHED_CIPHERS = 4096
+"""Ciphers of sessions kept, about a kilobyte each."""
 
 
 def derive_key(secret: Secret, purpose: str) -> bytes:
@@ -62,6 +65,8 @@ class SessionCipher:
 
     def __init__(self, secret: Secret) -> None:
         self._seed = blake2b(key=derive_key(secret, "sessions"), digest_size=32)
+        # a turn seals what it has unsealed, and the session's next turn often comes to the same process
+        self._session_cipher = lru_cache(maxsize=CACHED_CIPHERS)(self._derive_cipher)
 
     def encrypt(self, name: str, plaintext: bytes) -> bytes:
         """Encrypt; the result begins with the nonce (96 random bits) and is 28 bytes longer."""
@@ -76,7 +81,7 @@ class SessionCipher:
         except (InvalidTag, ValueError) as error:
             raise ValueError("session: altered, of another name, or sealed with another secret_key") from error
 
-    def _session_cipher(self, name: str) -> AESGCM:
+    def _derive_cipher(self, name: str) -> AESGCM:
         key = self._seed.copy()
         key.update(name.encode())
         return AESGCM(key.digest())

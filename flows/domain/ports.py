@@ -123,7 +123,7 @@ class OpenedSession:
     session: bytes | None = field(default=None, repr=False)
     reply: bytes | None = field(default=None, repr=False)
     resume_point: bytes | None = field(default=None, repr=False)
-    """Of a new session: where the caller's last one was dropped; None when there is nothing to continue."""
+    """Of a new session: the caller's last one, dropped; None when there is nothing to continue."""
 
 
 class SessionStore(Protocol):
@@ -142,11 +142,13 @@ class SessionStore(Protocol):
         request_id: str,
         session: bytes | None,
         reply: bytes,
-        resume_point: bytes | None = None,
+        *,
+        can_resume: bool = False,
     ) -> bool:
         """Store session and reply and release the lease; False when the lease was lost.
 
-        `session` None ends the conversation: only the reply is kept. `resume_point` None deletes the last one.
+        `session` None ends the conversation: only the reply is kept. With `can_resume` the session is also
+        the caller's resume point, for the key's `resume_seconds`; without it there is none any more.
         """
 
     async def acknowledge_reply(self, key: SessionKey, version: int) -> None:

@@ -4,7 +4,6 @@ from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
-from flows.domain.ports import SessionKey
 from flows.domain.records import Subscriber
 
 
@@ -30,13 +29,6 @@ class Pseudonyms:
     def short_hash(self, *parts: str) -> str:
         """Return the same hash in 16 characters, for values inside live sessions (memory in Redis)."""
         return urlsafe_b64encode(self._hash(parts)).decode()
-
-    def session_key(
-        self, operator: str, provider: str, channel: str, session_id: str, caller: str
-    ) -> SessionKey:
-        """Return the storage key of a session, bound to the caller: a guessed session id finds nothing."""
-        tag = self.keyed_hash(operator, caller)
-        return SessionKey(tag, self.keyed_hash(provider, channel, session_id, caller))
 
     def resume_hash(self, channel: str) -> str:
         """Return the hash under which a subscriber's dropped session of a channel is found again."""

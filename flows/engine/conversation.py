@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 from flows.domain.ports import OpenedSession, SessionKey, SessionStore
@@ -92,15 +92,18 @@ class TurnEngine:
     def conversation_key(
         self, operator: str, provider: str, channel: str, session_id: str, caller: str
     ) -> SessionKey:
-        """Return the storage key of a conversation; the only place where session keys are built."""
-        key = self.menu_turns.pseudonyms.session_key(operator, provider, channel, session_id, caller)
+        """Return the storage key of a conversation; the only place where session keys are built.
+
+        It is bound to the caller: a guessed session id finds nothing.
+        """
+        pseudonyms, seconds = self.menu_turns.pseudonyms, SESSION_SECONDS[channel]
+        subscriber_hash = pseudonyms.keyed_hash(operator, caller)
+        session_hash = pseudonyms.keyed_hash(provider, channel, session_id, caller)
         minutes = self.menu_turns.menu_versions.current_menu(operator).config.rules.resume_minutes
         if not caller or not minutes or SURFACES[channel].is_message_based:
-            return replace(key, ttl_seconds=SESSION_SECONDS[channel])
-        resume_hash = self.menu_turns.pseudonyms.resume_hash(channel)
-        return replace(
-            key, ttl_seconds=SESSION_SECONDS[channel], resume_hash=resume_hash, resume_seconds=60.0 * minutes
-        )
+            return SessionKey(subscriber_hash, session_hash, seconds)
+        resume_hash = pseudonyms.resume_hash(channel)
+        return SessionKey(subscriber_hash, session_hash, seconds, resume_hash, 60.0 * minutes)
 
     async def end_session(self, key: SessionKey) -> None:
         """Delete the session of a conversation that the network ended, and notify the listeners."""

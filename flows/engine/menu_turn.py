@@ -26,7 +26,7 @@ from flows.engine.turn_event import TurnEvent, TurnListener
 from menus.model.reply import Reply
 from menus.model.session import Session
 from menus.render.text_screen import render_reply
-from menus.resumption import build_resume_point
+from menus.resumption import is_resumable
 
 log = logging.getLogger("dialtree.turn")
 
@@ -109,8 +109,8 @@ class MenuTurns:
     async def commit(self, turn: OpenTurn, reply: Reply) -> None:
         """Notify the listeners, then save session and reply and release the lease."""
         self._notify_listeners(turn, reply)
-        point = None if reply.ends_session else build_resume_point(turn.context.menu, turn.session)
-        await turn.lease.save(session_to_store(turn.session, reply), reply, point)
+        can_resume = not reply.ends_session and is_resumable(turn.context.menu, turn.session)
+        await turn.lease.save(session_to_store(turn.session, reply), reply, can_resume=can_resume)
 
     def _notify_listeners(self, turn: OpenTurn, reply: Reply) -> None:
         """Send the turn event to every listener."""

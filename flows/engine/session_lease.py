@@ -34,10 +34,10 @@ class SessionLease:
             key = f"{key}/{session.turn}"
         return f"{key}/{session.dial}" if session.dial else key
 
-    async def save(self, session: bytes | None, reply: Reply, resume_point: bytes | None) -> None:
-        """Store session, reply and resume point and release the lease; session None ends it."""
+    async def save(self, session: bytes | None, reply: Reply, *, can_resume: bool) -> None:
+        """Store session and reply and release the lease; session None ends it."""
         body = encode_reply(reply)
-        await self.store.save(self.key, self.opened, self.request_id, session, body, resume_point)
+        await self.store.save(self.key, self.opened, self.request_id, session, body, can_resume=can_resume)
 
     async def release(self) -> None:
         """Release the lease without saving."""

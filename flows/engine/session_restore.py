@@ -11,7 +11,7 @@ from menus.machine.surface import SURFACES
 from menus.machine.transitions_table import HOME
 from menus.model.reply import Reply
 from menus.model.session import Session, load_session
-from menus.resumption import build_resume_point, can_continue, offer_to_continue
+from menus.resumption import can_continue, is_resumable, offer_to_continue, offered_session, without_turns
 
 log = logging.getLogger("dialtree.turn")
 
@@ -67,11 +67,13 @@ def find_earlier(menu: Menu, inbound: Inbound, opened: OpenedSession) -> Session
 
     Providers that use a session id again and say that a session begins bring the dropped session itself.
     """
-    point = opened.resume_point
-    dropped = decode_session(opened.session, inbound) if inbound.begins and point is None else None
-    if dropped and dropped.state in menu.nodes:
-        point = build_resume_point(menu, dropped)
-    return decode_session(point, inbound)
+    point = opened.resume_point or (opened.session if inbound.begins else None)
+    dropped = decode_session(point, inbound)
+    if dropped is None or dropped.state not in menu.nodes or not is_resumable(menu, dropped):
+        return None
+    offered = offered_session(dropped)
+    earlier = decode_session(offered, inbound) if offered else dropped
+    return without_turns(earlier) if earlier else None
 
 
 def offer_earlier(menu: Menu, session: Session, earlier: Session | None, profile: CallerProfile) -> None:

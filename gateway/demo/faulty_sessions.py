@@ -28,10 +28,12 @@ class SwitchableStore:
         request_id: str,
         session: bytes | None,
         reply: bytes,
-        resume_point: bytes | None = None,
+        *,
+        can_resume: bool = False,
     ) -> bool:
-        """Store session, reply and resume point; Down while switched off."""
-        return await self._require_up().save(key, opened, request_id, session, reply, resume_point)
+        """Store session and reply; Down while switched off."""
+        store = self._require_up()
+        return await store.save(key, opened, request_id, session, reply, can_resume=can_resume)
 
     async def acknowledge_reply(self, key: SessionKey, version: int) -> None:
         """Forget the request id; Down while switched off."""

@@ -81,7 +81,9 @@ def parse_fields(
 
     Raises BadRequest for repeated fields, NULs, too many fields, too long values and broken escapes.
     """
-    pairs = text.replace("+", " ").split("&") if text else []
+    if not text:
+        return {}
+    pairs = text.replace("+", " ").split("&")
     if len(pairs) > max_fields:
         raise BadRequest("too many fields")
     try:

@@ -28,7 +28,6 @@ from gateway.http.webhook_messages import WebhookAnswer, WebhookRequest
 log = logging.getLogger("dialtree.server")
 MAX_HELD_BYTES = 64 * 1024
 """Bytes of further requests kept while one is answered; beyond it nothing more is read from the connection."""
-_LEFT_TO_AIOHTTP = (hdrs.EXPECT, hdrs.CONTENT_ENCODING, hdrs.UPGRADE)
 _STRICT_LINES = "".join(f"{name}: {value}\r\n" for name, value in STRICT_HEADERS.items())
 _STATUS_LINES = {each.value: f"HTTP/1.1 {each.value} {each.phrase}\r\n" for each in HTTPStatus}
 IsWebhook = Callable[[str, str, str], bool]
@@ -53,7 +52,7 @@ class DirectWebhooks:
         if not payload.is_eof() or payload.total_bytes > MAX_BODY_BYTES or type(payload) is not StreamReader:
             return None
         headers = message.headers
-        if any(name in headers for name in _LEFT_TO_AIOHTTP):
+        if hdrs.EXPECT in headers or hdrs.CONTENT_ENCODING in headers or hdrs.UPGRADE in headers:
             return None
         names = self._split_path(message.path.partition("?")[0])
         if names is None:

@@ -9,8 +9,9 @@ import zlib
 
 from storage.crypto import SessionCipher
 
-MAX_PLAIN_BYTES = 191
-"""Longest body stored uncompressed: with header, hop hash, mark and seal it fills Redis's 256-byte block."""
+MAX_PLAIN_BYTES = 700
+"""Longest body stored uncompressed. Compressing an ordinary one of 330 bytes would save 130 bytes of Redis's
+memory for three minutes, and cost 8 % of a turn."""
 MAX_DECODED_BYTES = 1 << 20
 """Longest body accepted after decompression; a longer one is treated as damaged."""
 

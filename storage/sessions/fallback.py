@@ -67,15 +67,16 @@ class FallbackSessions:
         request_id: str,
         session: bytes | None,
         reply: bytes,
-        resume_point: bytes | None = None,
+        *,
+        can_resume: bool = False,
     ) -> bool:
         """Store all where the session was opened; in `memory` when the primary fails."""
-        values = (request_id, session, reply, resume_point)
+        turn = (request_id, session, reply)
         if opened.fencing_token < 0:
-            return await self._memory.save(key, _memory_lease(opened), *values)
-        saved = await self._call_primary(lambda: self._primary.save(key, opened, *values))
+            return await self._memory.save(key, _memory_lease(opened), *turn, can_resume=can_resume)
+        saved = await self._call_primary(lambda: self._primary.save(key, opened, *turn, can_resume=can_resume))
         if saved is None:
-            self._save_in_memory(key, opened, *values)
+            self._save_in_memory(key, opened, *turn, can_resume=can_resume)
         return saved is not False
 
     async def acknowledge_reply(self, key: SessionKey, version: int) -> None:
@@ -108,11 +109,12 @@ class FallbackSessions:
         request_id: str,
         session: bytes | None,
         reply: bytes,
-        resume_point: bytes | None,
+        *,
+        can_resume: bool,
     ) -> None:
         """Store the finished turn in memory; when memory is full only the session is lost, not the reply."""
         try:
-            self._memory.adopt_session(key, opened.version, request_id, session, reply, resume_point)
+            self._memory.adopt_session(key, opened.version, request_id, session, reply, can_resume=can_resume)
         except Overloaded:
             _log.warning("sessions.session_lost")
 

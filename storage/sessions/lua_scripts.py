@@ -60,6 +60,8 @@ resume ms (0: no resumption).
 Returns status (0 new, 1 live, 2 ended, 3 replay, 4 busy, 5 limited), version, token, body, resume point.
 """
 
+POINT_SEPARATOR = b":"
+"""Stands between the name of a resume point's session and its body."""
 SAVE_SESSION = Script(
     _RECORD_FUNCTIONS
     + """
@@ -67,14 +69,17 @@ local was = read(KEYS[1])
 if not was or was[2] ~= tonumber(ARGV[1]) or was[3] ~= tonumber(ARGV[2]) or was[4] == 0 then return 0 end
 local version = (was[2] + 1) % 4294967296
 write(KEYS[1], tonumber(ARGV[3]), version, was[3], 0, ARGV[4], ARGV[5], ARGV[6])
-if ARGV[7] ~= '0' and ARGV[8] ~= '' then redis.call('SET', KEYS[2], ARGV[8], 'PX', ARGV[7]) end
+if ARGV[7] ~= '0' and ARGV[8] ~= '' then
+  redis.call('SET', KEYS[2], ARGV[8] .. ':' .. ARGV[5], 'PX', ARGV[7])
+end
 if ARGV[7] ~= '0' and ARGV[8] == '' then redis.call('DEL', KEYS[2]) end
 return 1
 """,
     key_count=2,
 )
 """Keys: session, resume point. Arguments: version, token, kind, hop, body, TTL ms, resume ms (0: no
-resumption), resume point (empty deletes it). Returns 1, or 0 when the lease was lost.
+resumption), name of the session if it is the resume point (empty deletes that). Returns 1, or 0 when the
+lease was lost.
 """
 
 ACKNOWLEDGE_REPLY = Script(

@@ -107,7 +107,8 @@ class MemorySessions:
         request_id: str,
         session: bytes | None,
         reply: bytes,
-        resume_point: bytes | None = None,
+        *,
+        can_resume: bool = False,
     ) -> bool:
         """Store all if lease and version are still those of `opened`; None ends the conversation."""
         name, now = (key.subscriber_hash, key.session_hash), self._now()
@@ -115,7 +116,7 @@ class MemorySessions:
         if entry is None or entry.version != opened.version:
             return False
         self._store_turn(entry, request_id, session, reply)
-        self._store_resume_point(key, resume_point)
+        self._store_resume_point(key, session if can_resume else None)
         self._touch(name, entry, now)
         entry.release_lease()
         return True
@@ -158,7 +159,8 @@ class MemorySessions:
         request_id: str,
         session: bytes | None,
         reply: bytes,
-        resume_point: bytes | None = None,
+        *,
+        can_resume: bool = False,
     ) -> None:
         """Store a turn opened in another store, replacing what is here; Overloaded when all are in use."""
         name, now = (key.subscriber_hash, key.session_hash), self._now()
@@ -166,7 +168,7 @@ class MemorySessions:
         entry.version = version
         self._store_turn(entry, request_id, session, reply)
         self._touch(name, entry, now)
-        self._store_resume_point(key, resume_point)
+        self._store_resume_point(key, session if can_resume else None)
         entry.release_lease()
 
     def _find_resume_point(self, key: SessionKey) -> bytes | None:

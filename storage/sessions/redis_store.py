@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from dataclasses import replace
 from math import ceil
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ from storage.sessions.lua_scripts import (
     DROP_SESSION,
     FORGET_SUBSCRIBER,
     OPEN_SESSION,
+    POINT_SEPARATOR,
     RELEASE_LEASE,
     SAVE_SESSION,
 )
@@ -37,8 +39,8 @@ class RedisSessions:
     must hold nothing secret. Stored in Redis: keyed hashes as keys, and session, reply and resume point,
     encrypted.
 
-    Measured (Redis 7.0, jemalloc, MEMORY USAGE): a session of 191 bytes with a reply of 142 takes 360
-    bytes including its key; without compression 520. The rate-limit key takes 72 for some seconds.
+    Measured (Redis 7.0, jemalloc, MEMORY USAGE): a session of 191 bytes with a reply of 142 takes 552
+    bytes including its key; compressed it would be 400. The rate-limit key takes 72 for some seconds.
     """
 
     def __init__(
@@ -69,14 +71,15 @@ class RedisSessions:
         request_id: str,
         session: bytes | None,
         reply: bytes,
-        resume_point: bytes | None = None,
+        *,
+        can_resume: bool = False,
     ) -> bool:
         """Store all if lease and version are still those of `opened`; None ends the conversation."""
         kind = _ENDED_KIND if session is None else _LIVE_KIND
         proof = (opened.version, opened.fencing_token, kind, _shorten_hop(request_id))
         names = (_session_key(key), _resume_key(key))
         record = (seal_body(self._cipher, names[0], session, reply), self._ttl_ms(key))
-        point = seal_body(self._cipher, names[1], resume_point, b"") if resume_point else b""
+        point = key.session_hash if can_resume and session is not None else ""
         arguments = (*proof, *record, _resume_ms(key), point)
         return bool(await self._scripts.run_script(SAVE_SESSION, *names, *arguments))
 
@@ -130,31 +133,36 @@ class RedisSessions:
         arguments = (_shorten_hop(request_id), *times)
         answer = await self._scripts.run_script(OPEN_SESSION, *names, *arguments)
         try:
-            return self._parse_answer(names, answer)
+            return self._parse_answer(key, answer)
         except ValueError:
             await self.delete_session(key)
-            return self._parse_answer(names, await self._scripts.run_script(OPEN_SESSION, *names, *arguments))
+            return self._parse_answer(key, await self._scripts.run_script(OPEN_SESSION, *names, *arguments))
 
     def _ttl_ms(self, key: SessionKey) -> int:
         """Return the session's time to live, by the key or else by the store."""
         return ceil((key.ttl_seconds or self._ttl_seconds) * 1000)
 
-    def _parse_answer(self, names: tuple[str, str, str], answer: list[Any]) -> OpenedSession | None:
+    def _parse_answer(self, key: SessionKey, answer: list[Any]) -> OpenedSession | None:
         if answer[0] == _BUSY_CODE:
             return None
         if len(answer) == 1:
             return OpenedSession("limited")
         code, version, token, body, *points = answer
         if code == _NEW_CODE:
-            point = self._read_resume_point(names[2], points[0])
+            point = self._read_resume_point(key, points[0])
             return OpenedSession("new", version, token, resume_point=point)
-        session, reply = unseal_body(self._cipher, names[0], body)
+        session, reply = unseal_body(self._cipher, _session_key(key), body)
         return OpenedSession(_STATUSES[code], version, token, session or None, reply)
 
-    def _read_resume_point(self, name: str, value: bytes) -> bytes | None:
-        """Return the session bytes of a resume point; None when there is none or it cannot be read."""
+    def _read_resume_point(self, key: SessionKey, value: bytes) -> bytes | None:
+        """Return the session of a resume point; None when there is none or it cannot be read.
+
+        It begins with the hash of the session it was stored for, under whose name it is sealed.
+        """
+        session_hash, _, body = value.partition(POINT_SEPARATOR)
         try:
-            return unseal_body(self._cipher, name, value)[0] if value else None
+            name = _session_key(replace(key, session_hash=session_hash.decode()))
+            return unseal_body(self._cipher, name, body)[0] if body else None
         except ValueError:
             return None
 

@@ -8,8 +8,8 @@ import pytest
 
 from gateway.dialogs.direct_line import DirectLine
 from menus.model.facts import Text
-from menus.model.session import Session, load_session
-from menus.resumption import build_resume_point, can_continue, continue_earlier, offer_to_continue
+from menus.model.session import Session
+from menus.resumption import can_continue, continue_earlier, is_resumable, offer_to_continue, without_turns
 from tests.support.gateway_sandbox import GatewaySandbox, SandboxFactory
 
 ANA, BARBU = "+40740000101", "+40740000102"
@@ -198,9 +198,8 @@ async def test_a_pack_changed_since_is_started_again(sandbox: GatewaySandbox, li
 async def test_no_resume_point_counts_as_a_turn(sandbox: GatewaySandbox) -> None:
 
     session = Session("orange-ro", "ussd", ANA, sandbox.menu.revision, "einvoice.confirm", "ro", turn=4)
-    point = build_resume_point(sandbox.menu, session)
-    assert point is not None
-    assert load_session(point).turn == 0
+    assert is_resumable(sandbox.menu, session)
+    assert without_turns(session).turn == 0
 
 
 async def test_a_provider_that_uses_its_ids_again_offers_it_too(line: DirectLine) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlencode
 
@@ -21,7 +21,6 @@ from tests.support.gateway_sandbox import sandboxes as sandboxes
 HOOKS = f"/hooks/orange-ro/africastalking/{HOOK_TOKEN}"
 FORM = "Content-Type: application/x-www-form-urlencoded\r\n"
 VALID = {"sessionId": "s", "serviceCode": "*100#", "phoneNumber": "+40740000101", "networkCode": "1"}
-Answers = list[tuple[bytes, dict[str, str], bytes]]
 Connect = Callable[[int], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
 
 
@@ -100,7 +99,7 @@ async def connect() -> AsyncIterator[Connect]:
     await asyncio.gather(*(writer.wait_closed() for writer in writers), return_exceptions=True)
 
 
-async def answer_all(sandbox: GatewaySandbox, connect: Connect, *, is_direct: bool) -> dict[str, object]:
+async def answer_all(sandbox: GatewaySandbox, connect: Connect, *, is_direct: bool) -> Mapping[str, object]:
     """Return the answers to all requests in turn, with the connections' own way switched on or off."""
     app = public_app(sandbox.container)
     if not is_direct:

@@ -54,9 +54,10 @@ class FailingSessions:
         hop: str,
         session: bytes | None,
         reply: bytes,
-        resume_point: bytes | None = None,
+        *,
+        can_resume: bool = False,
     ) -> bool:
-        return await self.raise_failure().save(key, opened, hop, session, reply, resume_point)
+        return await self.raise_failure().save(key, opened, hop, session, reply, can_resume=can_resume)
 
     async def release(self, key: SessionKey, opened: OpenedSession) -> None:
         await self.raise_failure().release(key, opened)

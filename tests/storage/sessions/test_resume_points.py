@@ -20,10 +20,10 @@ def key() -> SessionKey:
     return SessionKey(uuid.uuid4().hex[:22], "first", 0.0, "resume", 600.0)
 
 
-async def drop_session(sessions: SessionStore, key: SessionKey, point: bytes | None = POINT) -> None:
+async def drop_session(sessions: SessionStore, key: SessionKey) -> None:
     """Take one turn at which the caller may be dropped."""
     opened = await sessions.open(key, "1")
-    assert await sessions.save(key, opened, "1", b"session", b"reply", point)
+    assert await sessions.save(key, opened, "1", POINT, b"reply", can_resume=True)
 
 
 async def dial_again(sessions: SessionStore, key: SessionKey, session: str = "second") -> OpenedSession:
@@ -53,7 +53,7 @@ async def test_the_session_under_way_gets_none(sessions: SessionStore, key: Sess
 async def test_an_end_deletes_the_resume_point(sessions: SessionStore, key: SessionKey) -> None:
     await drop_session(sessions, key)
     opened = await sessions.open(key, "2")
-    await sessions.save(key, opened, "2", None, b"goodbye", None)
+    await sessions.save(key, opened, "2", None, b"goodbye")
     assert (await dial_again(sessions, key)).resume_point is None
 
 
@@ -61,7 +61,7 @@ async def test_a_lost_lease_changes_no_resume_point(sessions: SessionStore, key:
     await drop_session(sessions, key)
     late = await sessions.open(key, "2")
     await sessions.release(key, late)
-    assert not await sessions.save(key, late, "2", b"late", b"late", b"late")
+    assert not await sessions.save(key, late, "2", b"late", b"late", can_resume=True)
     assert (await dial_again(sessions, key)).resume_point == POINT
 
 
