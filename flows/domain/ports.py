@@ -148,14 +148,12 @@ class SessionStore(Protocol):
         """Store session and reply and release the lease; False when the lease was lost.
 
         `session` None ends the conversation: only the reply is kept. With `can_resume` the session is also
-        the caller's resume point, for the key's `resume_seconds`; without it there is none any more.
-        """
+        the caller's resume point for `resume_seconds`; without it there is none any more."""
 
     async def acknowledge_reply(self, key: SessionKey, version: int) -> None:
         """Forget the request id of this version, whose reply was sent: an equal request is a new one.
 
-        Without effect when the session has changed since.
-        """
+        Without effect when the session has changed since."""
 
     async def release(self, key: SessionKey, opened: OpenedSession) -> None:
         """Release the lease without saving: the turn failed and may be retried."""

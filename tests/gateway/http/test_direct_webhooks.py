@@ -1,10 +1,9 @@
-"""Webhooks answered on the connection: the same answers as aiohttp's way, and its rules for connections."""
+"""Webhooks answered on the connection: order, shutdown, limits, failures and headers."""
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from urllib.parse import urlencode
 
 import pytest
 from aiohttp import web
@@ -14,131 +13,8 @@ from gateway.http.direct_webhooks import DirectWebhooks
 from gateway.http.listening import DIRECT_WEBHOOKS, serve_app
 from gateway.http.routed_webhooks import WEBHOOK_PATH, routed_handler
 from gateway.http.webhook_messages import WebhookAnswer, WebhookRequest
-from gateway.server.app import public_app
-from tests.support.gateway_sandbox import HOOK_TOKEN, GatewaySandbox, SandboxFactory
-from tests.support.gateway_sandbox import sandboxes as sandboxes
-
-HOOKS = f"/hooks/orange-ro/africastalking/{HOOK_TOKEN}"
-FORM = "Content-Type: application/x-www-form-urlencoded\r\n"
-VALID = {"sessionId": "s", "serviceCode": "*100#", "phoneNumber": "+40740000101", "networkCode": "1"}
-Connect = Callable[[int], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
-
-
-def form(text: str = "", **fields: str) -> bytes:
-    return urlencode(VALID | {"text": text} | fields).encode()
-
-
-def post(path: str, body: bytes, headers: str = FORM) -> tuple[bytes, bytes]:
-    """Return head and body of a request."""
-    head = f"POST {path} HTTP/1.1\r\nHost: gw\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
-    return head.encode("latin-1"), body
-
-
-REQUESTS = {
-    "home": post(f"{HOOKS}/ussd", form()),
-    "a key": post(f"{HOOKS}/ussd", form("1")),
-    "the key again": post(f"{HOOKS}/ussd", form("1")),
-    "another key": post(f"{HOOKS}/ussd", form("1*1")),
-    "charset": post(f"{HOOKS}/ussd", form("9"), FORM.replace("\r\n", "; charset=UTF-8\r\n")),
-    "bad charset": post(f"{HOOKS}/ussd", form("9"), FORM.replace("\r\n", "; charset=utf-7\r\n")),
-    "no content type": post(f"{HOOKS}/ussd", form(), ""),
-    "json for a form": post(f"{HOOKS}/ussd", b"{}", "Content-Type: application/json\r\n"),
-    "field twice": post(f"{HOOKS}/ussd", b"text=1&text=2"),
-    "nul": post(f"{HOOKS}/ussd", form("%00")),
-    "field missing": post(f"{HOOKS}/ussd", b"text=1"),
-    "no number": post(f"{HOOKS}/ussd", form(phoneNumber="Orange")),
-    "query": post(f"{HOOKS}/ussd?step=1", form()),
-    "query twice": post(f"{HOOKS}/ussd?a=1&a=2", form()),
-    "fragment": post(f"{HOOKS}/ussd#x", form()),
-    "wrong token": post("/hooks/orange-ro/africastalking/guess/ussd", form()),
-    "no token": post("/hooks/orange-ro/africastalking/ussd", form()),
-    "empty token": post("/hooks/orange-ro/africastalking//ussd", form()),
-    "unsigned": post("/hooks/orange-ro/twilio/sms", b"From=%2B40740000101&Body=FACT"),
-    "empty token, signed": post("/hooks/orange-ro/twilio//sms", b"From=%2B40740000101&Body=FACT"),
-    "two tokens": post(f"{HOOKS}/{HOOK_TOKEN}/ussd", form()),
-    "unknown route": post(f"{HOOKS}/nope", form()),
-    "unknown operator": post(f"/hooks/nobody/africastalking/{HOOK_TOKEN}/ussd", form()),
-    "escaped path": post(f"{HOOKS.replace('orange', '%6frange')}/ussd", form()),
-    "escaped slash": post(f"{HOOKS}%2Fussd", form()),
-    "encoding": post(f"{HOOKS}/ussd", form(), FORM + "Content-Encoding: gzip\r\n"),
-    "encoding identity": post(f"{HOOKS}/ussd", form(), FORM + "Content-Encoding: identity\r\n"),
-    "sms": post(
-        f"{HOOKS}/sms", urlencode({"from": "+40740000101", "to": "477", "id": "m1", "text": "?"}).encode()
-    ),
-    "report": post(f"{HOOKS}/sms-report", b"id=x&status=Success"),
-    "empty body": post(f"{HOOKS}/ussd", b""),
-    "too large": post(f"{HOOKS}/ussd", b"text=" + b"1" * 70_000),
-    "get": (f"GET {HOOKS}/ussd HTTP/1.1\r\nHost: gw\r\n\r\n".encode(), b""),
-    "put": (f"PUT {HOOKS}/ussd HTTP/1.1\r\nHost: gw\r\nContent-Length: 0\r\n\r\n".encode(), b""),
-}
-
-
-async def read_answer(reader: asyncio.StreamReader) -> tuple[bytes, dict[str, str], bytes]:
-    """Return status line, headers without the date and body."""
-    async with asyncio.timeout(10):
-        status, *lines = (await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")[:-2]
-        headers = dict(line.decode().split(": ", 1) for line in lines)
-        body = await reader.readexactly(int(headers["Content-Length"]))
-    del headers["Date"]
-    return status, headers, body
-
-
-@pytest.fixture
-async def connect() -> AsyncIterator[Connect]:
-    """Open connections; all are closed at the end."""
-    writers = []
-
-    async def open_connection(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writers.append(writer)
-        return reader, writer
-
-    yield open_connection
-    for writer in writers:
-        writer.close()
-    await asyncio.gather(*(writer.wait_closed() for writer in writers), return_exceptions=True)
-
-
-async def answer_all(sandbox: GatewaySandbox, connect: Connect, *, is_direct: bool) -> Mapping[str, object]:
-    """Return the answers to all requests in turn, with the connections' own way switched on or off."""
-    app = public_app(sandbox.container)
-    if not is_direct:
-        del app[DIRECT_WEBHOOKS]
-    answers = {}
-    async with serve_app(app, "127.0.0.1", 0) as port:
-        for name, (head, body) in REQUESTS.items():
-            reader, writer = await connect(port)
-            await asyncio.sleep(0)  # the server's side of the connection waits for a request
-            writer.write(head + body)
-            answers[name] = await read_answer(reader)
-    return answers
-
-
-async def test_both_ways_give_the_same_answers(sandboxes: SandboxFactory, connect: Connect) -> None:
-    async with sandboxes.open() as sandbox:
-        routed = await answer_all(sandbox, connect, is_direct=False)
-    async with sandboxes.open() as sandbox:
-        direct = await answer_all(sandbox, connect, is_direct=True)
-    assert direct == routed
-    assert len({str(answer) for answer in direct.values()}) > 12
-
-
-async def test_only_whole_posts_to_a_webhook_are_taken(
-    sandboxes: SandboxFactory, connect: Connect, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    taken: list[str] = []
-    read_request = DirectWebhooks.read_request
-
-    def note(self: DirectWebhooks, message: object, payload: object, remote: object) -> WebhookRequest | None:
-        request = read_request(self, message, payload, remote)  # type: ignore[arg-type]
-        taken.extend([request.target] if request else [])
-        return request
-
-    monkeypatch.setattr(DirectWebhooks, "read_request", note)
-    async with sandboxes.open() as sandbox:
-        await answer_all(sandbox, connect, is_direct=True)
-    assert f"{HOOKS}/ussd" in taken and f"{HOOKS}/sms" in taken
-    assert not [path for path in taken if "%" in path or "//" in path or "nobody" in path or "nope" in path]
+from tests.support.raw_http import Connect, raw_post, read_answer
+from tests.support.raw_http import connect as connect
 
 
 @asynccontextmanager
@@ -156,7 +32,7 @@ async def echo_body(request: WebhookRequest) -> WebhookAnswer:
 
 
 def numbered(number: int) -> bytes:
-    return b"".join(post("/hooks/a/b/c", b"n=%d" % number))
+    return b"".join(raw_post("/hooks/a/b/c", b"n=%d" % number))
 
 
 async def test_a_connection_serves_one_request_after_the_other(connect: Connect) -> None:
