@@ -15,6 +15,7 @@ septets = st.binary(max_size=200).map(lambda octets: bytes(octet & 0x7F for octe
 @given(st.text(alphabet=LETTERS, max_size=160))
 def test_texts_are_encoded_as_another_codec_encodes_them(text: str) -> None:
     octets = encode_septets(text)
+    assert octets is not None
     assert octets == smsutil.encode(text)
     assert decode_septets(octets) == text
 
