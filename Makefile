@@ -50,8 +50,9 @@ bench: $(STAMP)
 	$(BIN)/python -m bench
 
 # Kills workers at random instants (STORES=1: PostgreSQL, too); checks that nothing was lost or sent twice.
+# PAY=1: kills gateways that take payments between any two steps; checks that all money is accounted for.
 soak: $(STAMP) services
-	$(BIN)/python -m tests.faults.soak --kills $(KILLS) $(if $(SEED),--seed $(SEED)) $(if $(STORES),--stores)
+	$(BIN)/python -m tests.faults.$(if $(PAY),payment_soak,soak) --kills $(KILLS) $(if $(SEED),--seed $(SEED)) $(if $(STORES),--stores)
 
 # The pictures of the README: the phone in a browser, and the map of *100#.
 pictures: $(STAMP) services

@@ -23,8 +23,8 @@ def free_port(*above: int) -> int:
 @cache
 def allowed_ports() -> Sequence[int]:
     """Return the ports servers may use: all of them on a machine that makes every port ephemeral."""
-    everywhere = range(10_000, 60_000)
-    return [port for port in everywhere if port not in ephemeral_ports()] or everywhere
+    everywhere, given_to_clients = range(10_000, 60_000), ephemeral_ports()
+    return [port for port in everywhere if port not in given_to_clients] or everywhere
 
 
 def ephemeral_ports() -> range:

@@ -10,6 +10,7 @@ from typing import Any
 from flows.domain.ports import Ledger, Outbox
 from flows.domain.records import ChangeSet, ClaimedMessage, DeliveryOutcome, Receipt
 from gateway.wiring.container import Container
+from tests.support.faults.payment_life import count_steps
 
 SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 
@@ -84,6 +85,9 @@ def arm_failpoint(built: Container, point: str) -> Container:
     if not point:
         return built
     how, _, where = point.partition("@")
+    if how == "step":
+        count_steps(built, int(where))
+        return built
     trap = Failpoint(how, where)
     built.outbox_worker.outbox = FailpointOutbox(built.outbox_worker.outbox, trap)
     for ports in built.operators.values():

@@ -1,5 +1,6 @@
 """Gateway processes under test on real stores, killed and stopped at will."""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -73,13 +74,27 @@ class GatewayLauncher:
         self.child.stdin.flush()
         return int(self._read_line())
 
-    def start_gateway(self, role: str, settings: dict[str, Any], point: str = "") -> GatewayProcess:
-        """Start a process and return at once."""
+    def start_gateway(
+        self, role: str, settings: dict[str, Any], point: str = "", ahead_seconds: float = 0.0
+    ) -> GatewayProcess:
+        """Start a process and return at once; its clock may be ahead of the time."""
         port = free_port()
         told = {"internal_port": 0, "host": "127.0.0.1"} | settings | {"port": port}
-        pid = self.send_command({"start": role, "settings": told, "point": point, "log": str(self.log)})
+        command = {"start": role, "settings": told, "point": point, "ahead": ahead_seconds}
+        pid = self.send_command(command | {"log": str(self.log)})
         self.gateways.append(GatewayProcess(pid, port, self))
         return self.gateways[-1]
+
+    async def wait_until_ended(self, gateway: GatewayProcess) -> int:
+        """Return the exit status of a process once it has ended; other work goes on meanwhile."""
+        ended, watched = asyncio.Event(), os.pidfd_open(gateway.pid)
+        asyncio.get_running_loop().add_reader(watched, ended.set)
+        try:
+            await ended.wait()
+        finally:
+            asyncio.get_running_loop().remove_reader(watched)
+            os.close(watched)
+        return gateway.wait_for_exit()
 
     def close(self) -> None:
         for gateway in self.gateways:
