@@ -83,6 +83,20 @@ def dial(
     run_module("dial", **phone, **files, channel=channel, billing=billing or "")
 
 
+@app.command(epilog="Example: dialtree smsc --port 2775 --unkind hex-ids")
+def smsc(
+    *,
+    port: Annotated[int, Option(min=0, max=65535, help="The port ESMEs bind to.")] = 2775,
+    caller: Annotated[str, Option("--from", metavar="MSISDN", help="The phone's number.")] = "+40740000101",
+    dialect: Annotated[opt.DialectName, Option(help="How USSD is spoken.")] = "plain",
+    unkind: Annotated[
+        list[str] | None, Option(metavar="MODE", help="How it misbehaves, e.g. slow; may be repeated.")
+    ] = None,
+) -> None:
+    """Be an SMSC and USSD gateway in the terminal, with a phone to dial and text from."""
+    run_module("smsc", port=port, caller=caller, dialect=dialect, unkind=unkind or [])
+
+
 @app.command(epilog="Example: dialtree notify orange-ro --cycle 2026-03")
 def notify(
     operator: opt.OperatorArgument,

@@ -1,7 +1,7 @@
 """A simulated phone behind the SMSC: dials USSD in one dialect, texts, and shows what arrives."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -26,6 +26,14 @@ class HandsetDialect:
     end_bit: bool = False
     """Whether the low bit of its_session_info says that the session ends."""
     code_in: Literal["text", "destination"] = "text"
+
+
+HANDSET_DIALECTS: Mapping[str, HandsetDialect] = {
+    "plain": HandsetDialect(),
+    "sixdee": HandsetDialect("sixdee", end_operation=0x17, end_bit=True),
+    "mica": HandsetDialect("mica", session="reference"),
+}
+"""By the name `dialtree smsc --dialect` takes."""
 
 
 class UssdScreen(NamedTuple):
