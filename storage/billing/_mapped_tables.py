@@ -2,12 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, column, func, select, table
+
+from storage.billing._sql_rows import RowBatch, read_rows
+from storage.sql.engine import Database
 
 REQUIRED_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "subscribers": ("id", "msisdn", "account", "since"),
@@ -75,6 +79,49 @@ class MappedTable:
     def with_defaults(self, row: Any) -> dict[str, Any]:
         """Return a row with the defaults of the columns that are not mapped."""
         return {**self._defaults, **row._mapping}
+
+
+class MappedTableReader:
+    """Reads rows of mapped tables; a row that cannot be read is left out and named by its key."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def key_type(self, mapped_table: MappedTable, column_name: str) -> type:
+        """Return the type of a key column's values, read once; text while the table is empty."""
+        if column_name not in mapped_table.key_types:
+            query = mapped_table.select_sample(column_name)
+            sample = await self._database.read(lambda connection: connection.execute(query).first())
+            if sample is None:
+                return str
+            mapped_table.key_types[column_name] = type(sample[0])
+        return mapped_table.key_types[column_name]
+
+    async def find_rows(
+        self,
+        mapped_table: MappedTable,
+        column_name: str,
+        values: Sequence[str],
+        key_name: str,
+        refine: Callable[[Select[Any]], Select[Any]] = lambda query: query,
+    ) -> RowBatch:
+        """Return the rows where a column is one of these values, in whatever type the column has."""
+        keys = convert_keys(values, await self.key_type(mapped_table, column_name))
+        if not keys:
+            return RowBatch(())
+        query = mapped_table.select_all().where(mapped_table.columns[column_name].in_(keys))
+        return await self.fetch_rows(mapped_table, refine(query), key_name)
+
+    async def fetch_rows(self, mapped_table: MappedTable, query: Select[Any], key_name: str) -> RowBatch:
+        """Run a query; rows that cannot be read are named by their key."""
+        key = mapped_table.columns[key_name]
+        batch = await self._database.read(lambda connection: read_rows(connection, query, key, {}))
+        return replace(batch, rows=[mapped_table.with_defaults(row) for row in batch.rows])
+
+    async def count_rows(self, mapped_table: MappedTable, condition: ColumnElement[bool]) -> int:
+        """Return the number of rows that fulfil a condition."""
+        query = mapped_table.count_rows().where(condition)
+        return await self._database.read(lambda connection: int(connection.execute(query).scalar_one()))
 
 
 def convert_keys(values: Sequence[str], key_type: type) -> list[Any]:

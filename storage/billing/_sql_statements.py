@@ -86,5 +86,4 @@ SELECT_HOLDER = (
     select(*_SUBSCRIBER_COLUMNS)
     .where(_OF_OPERATOR, subscribers.c.account == bindparam("account"))
     .order_by(subscribers.c.since, subscribers.c.id)
-    .limit(1)
 )

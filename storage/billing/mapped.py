@@ -1,52 +1,50 @@
 """Mapped billing backend: an operator's own tables or views, mapped by settings, read-only."""
 
+import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
-from decimal import Decimal
-from typing import Any, get_args
+from datetime import date, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, Select
+from sqlalchemy import ColumnElement, Select
 
 from flows.domain.bill_cycle import CyclePage
-from flows.domain.bill_delivery import BillDestination, BillMedia
-from flows.domain.failures import InvalidRecord, NotEligible, NotFound
+from flows.domain.bill_delivery import BillDestination
+from flows.domain.failures import InvalidRecord, NotEligible, NotFound, NotPublished
 from flows.domain.records import (
     Bill,
     BillDocument,
     BillLine,
     Capability,
     EntryType,
-    LineKind,
     Subscriber,
     UsageEntry,
 )
-from storage.billing._client.answer_fields import clean_text, parse_amount, parse_day, require_identifier
+from storage.billing._client.answer_fields import clean_text, field_error
 from storage.billing._client.backend_settings import parse_options
 from storage.billing._client.bill_order import usable_bills
-from storage.billing._client.currency import CurrencyRule, outstanding_amount
-from storage.billing._client.cycle_pages import CycleReader, parse_records
-from storage.billing._client.ownership import (
-    OwnershipClaim,
-    collect_numbers,
-    end_day,
-    number_digits,
-    select_holder,
-    select_owner,
-    start_day,
+from storage.billing._client.currency import CurrencyRule
+from storage.billing._client.cycle_pages import CycleReader, parse_records, reject_record
+from storage.billing._client.ownership import OwnershipClaim, select_holder, select_owner
+from storage.billing._mapped_records import (
+    ROW_FAULT,
+    MappedRecordParser,
+    key_text,
+    merge_duplicates,
+    parse_flag,
 )
-from storage.billing._mapped_tables import MappedTable, convert_keys, iso_text
+from storage.billing._mapped_tables import MappedTable, MappedTableReader
+from storage.billing._sql_rows import RowBatch, reject_row, unreadable_row
 from storage.billing.backend import BackendContext
-from storage.billing.sql import bill_state
 from storage.sql.engine import Database
 from storage.sql.engine import connect as open_database
 
+log = logging.getLogger("dialtree.billing")
 PAGE_SIZE = 1_000
 """Bills per page of a billing cycle."""
 MAX_BILLS = 600
 """Newest bills read of one account."""
-LINE_KINDS: tuple[LineKind, ...] = get_args(LineKind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,37 +70,18 @@ class MappedBilling:
     capabilities: Collection[Capability] = ()
 
     def __init__(self, database: Database, context: BackendContext, options: TableMappingOptions) -> None:
-        self._database, self._context, self._email_word = database, context, options.electronic
+        self._database, self._context, self._reader = database, context, MappedTableReader(database)
         self._subscribers_table = MappedTable("subscribers", options.subscribers)
         self._bills_table = MappedTable("bills", options.bills)
         self._lines_table = MappedTable("lines", options.lines) if options.lines else None
-        self._currency = CurrencyRule(options.currency or context.currency, context.currency)
+        currency = CurrencyRule(options.currency or context.currency, context.currency)
+        self._parser = MappedRecordParser(context, currency, options.electronic)
 
     async def get_subscriber(self, msisdn: str) -> Subscriber:
         """Return the subscriber of a number; NotFound when there is none."""
         spellings = (msisdn, msisdn.removeprefix("+"), msisdn.replace("+", "00", 1))
-        rows = await self._find_rows(self._subscribers_table, "msisdn", spellings)
-        row = select_owner(map(self._ownership_claim, rows), msisdn, self._context.today())
-        return replace(self._parse_subscriber(row), msisdn=msisdn)
-
-    def _parse_subscriber(self, row: Mapping[str, Any]) -> Subscriber:
-        kind = str(row["kind"])
-        return Subscriber(
-            id=require_identifier(str(row["id"])),
-            operator=self._context.operator,
-            msisdn=f"+{number_digits(str(row['msisdn']))}",
-            account=str(row["account"]),
-            name=clean_text(row["name"]),
-            kind=kind if kind in LINE_KINDS else "mobile",
-            segment="business" if row["segment"] == "business" else "residential",
-            language=clean_text(row["language"])[:2].lower(),
-            since=self._parse_date(row["since"], "since"),
-            email=clean_text(row["email"], 320),
-            email_validated=bool(row["email_validated"]),
-            address=clean_text(row["address"]),
-            account_number=clean_text(row["account_number"]),
-            media=self._media(row),
-        )
+        row = select_owner(await self._line_claims("msisdn", spellings), msisdn, self._context.today())
+        return replace(self._parser.parse_subscriber(row), msisdn=msisdn)
 
     async def recheck_subscriber(self, msisdn: str) -> Subscriber:
         """Return the subscriber of a number as it is now: nothing is cached here."""
@@ -111,43 +90,55 @@ class MappedBilling:
     async def list_bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
         """Return issued bills, newest first."""
         newest = self._bills_table.columns["issued"].desc()
-        rows = await self._find_rows(
-            self._bills_table, "account", (account,), lambda query: query.order_by(newest).limit(MAX_BILLS)
+        rows = await self._find_bill_rows(
+            "account", account, lambda query: query.order_by(newest).limit(MAX_BILLS)
         )
-        own = [row for row in rows if row["published"] and str(row["account"]) == account]
-        bills = usable_bills(own, self._parse_bill, self._issue_day, self._context.today())
+        own = [row for row in rows if key_text(row["account"]) == account]
+        shown = [row for row in merge_duplicates(own) if parse_flag(row["published"]) is not False]
+        bills = usable_bills(shown, self._parse_shown_bill, self._parser.issue_day, self._context.today())
         return bills[offset : offset + limit]
+
+    def _parse_shown_bill(self, row: Mapping[str, Any]) -> Bill:
+        bill = self._parser.parse_published_bill(row)
+        if bill is None:
+            raise NotPublished
+        return bill
 
     async def get_bill(self, account: str, bill_id: str) -> Bill:
         """Return one bill of this account; NotFound for another account's."""
-        rows = await self._find_rows(self._bills_table, "id", (bill_id,))
-        for row in rows:
-            if str(row["id"]) == bill_id and str(row["account"]) == account and row["published"]:
-                bill = self._parse_bill(row)
-                if bill.issued <= self._context.today():
+        return self._own_bill(await self._find_bill_rows("id", bill_id), account, bill_id)
+
+    def _own_bill(self, rows: Sequence[Mapping[str, Any]], account: str, bill_id: str) -> Bill:
+        for row in merge_duplicates(rows):
+            if key_text(row["id"]) == bill_id and key_text(row["account"]) == account:
+                bill = self._parser.parse_published_bill(row)
+                if bill is not None and bill.issued <= self._context.today():
                     return bill
         raise NotFound
 
     async def list_bill_lines(self, account: str, bill_id: str) -> Sequence[BillLine]:
-        """Return the bill's detail; empty when no table is mapped for it."""
-        await self.get_bill(account, bill_id)
+        """Return the bill's detail; empty when no table is mapped for it.
+
+        Raises InvalidRecord, with a log alert, when two accounts have a bill of this id: the lines do not say
+        whose they are.
+        """
+        bills = await self._find_bill_rows("id", bill_id)
+        self._own_bill(bills, account, bill_id)
+        owners = {key_text(row["account"]) for row in bills if key_text(row["id"]) == bill_id}
+        if len(owners) > 1:
+            log.error("billing.ambiguous_owner", extra={"claims": len(owners)})
+            raise InvalidRecord("two accounts have a bill of this id")
         if self._lines_table is None:
             return []
-        rows = await self._find_rows(self._lines_table, "bill", (bill_id,))
-        return self._currency.round_bill_lines(
-            BillLine(clean_text(row["rubric"]), clean_text(row["user"]), _column_amount(row["amount"]))
-            for row in rows
-            if str(row["bill"]) == bill_id
-        )
+        batch = await self._reader.find_rows(self._lines_table, "bill", (bill_id,), "bill")
+        if batch.unreadable:
+            raise unreadable_row()  # the others would not add up to the bill
+        return self._parser.parse_lines(row for row in batch.rows if key_text(row["bill"]) == bill_id)
 
     async def get_media(self, account: str) -> BillDestination:
         """Return how bills reach this account today; NotFound for an unknown account."""
-        rows = await self._find_rows(self._subscribers_table, "account", (account,))
-        row = select_holder(map(self._ownership_claim, rows), account, self._context.today())
-        return BillDestination(self._media(row), clean_text(row["email"], 320))
-
-    def _media(self, row: Mapping[str, Any]) -> BillMedia:
-        return "email" if str(row["media"]) == self._email_word else "paper"
+        row = select_holder(await self._line_claims("account", (account,)), account, self._context.today())
+        return BillDestination(self._parser.read_media(row), clean_text(row["email"], 320))
 
     async def set_media(self, account: str, destination: BillDestination) -> bool:
         """Return False when it is already set, else raise NotEligible: these tables are read-only."""
@@ -169,129 +160,107 @@ class MappedBilling:
 
     async def list_issued_bills(self, first: date, last: date) -> AsyncIterator[CyclePage]:
         """Iterate over the bills of these days with their holders, by bill id, one page in memory."""
-        columns = self._bills_table.columns
-        days = columns["issued"].between(first, min(last, self._context.today()))
-        query = self._bills_table.select_all().where(days).order_by(columns["id"]).limit(PAGE_SIZE)
-        ((expected,),) = await self._fetch_rows(self._bills_table.count_rows().where(days))
-        rows = await self._fetch_rows(query)
-        while rows:
-            records = [self._bills_table.with_defaults(row) for row in rows]
-            bills, rejected = parse_records(records, self._parse_published_bill, lambda row: str(row["id"]))
-            page = await CycleReader().pair_with_holders(bills, await self._holder_finder(records))
-            yield CyclePage(page, (*rejected, *page.rejected), page.without_holder, expected)
-            rows = await self._fetch_rows(query.where(columns["id"] > records[-1]["id"]))
+        end, key = min(last, self._context.today()), self._bills_table.columns["id"]
+        days, is_exact = await self._issued_between(first, end)
+        expected = await self._reader.count_rows(self._bills_table, days) if is_exact else None
+        nameless = await self._reader.count_rows(self._bills_table, days & key.is_(None))
+        if nameless:
+            yield CyclePage(rejected=[reject_record("", field_error("id"))] * nameless, expected_bills=expected)
+        query = self._bills_table.select_all().where(days).order_by(key).limit(PAGE_SIZE)
+        batch = await self._reader.fetch_rows(self._bills_table, query.where(key.is_not(None)), "id")
+        while batch.rows or batch.unreadable:
+            yield await self._read_cycle_page(batch, first, end, expected)
+            last_key = batch.rows[-1]["id"] if batch.last_key is None else batch.last_key
+            batch = await self._reader.fetch_rows(self._bills_table, query.where(key > last_key), "id")
+
+    async def _read_cycle_page(
+        self, batch: RowBatch, first: date, end: date, expected: int | None
+    ) -> CyclePage:
+        bills, rejected = parse_records(
+            merge_duplicates(batch.rows),
+            lambda row: self._parser.parse_cycle_bill(row, first, end),
+            lambda row: key_text(row["id"]),
+        )
+        page = await CycleReader().pair_with_holders(bills, await self._holder_finder(batch.rows))
+        left_out = (*(reject_row(key_text(each)) for each in batch.unreadable), *rejected, *page.rejected)
+        return CyclePage(page, left_out, page.without_holder, expected)
+
+    async def _issued_between(self, first: date, end: date) -> tuple[ColumnElement[bool], bool]:
+        """Return the condition for bills of these days, and whether it lets pass no others.
+
+        A column of instants is asked for a day more on both sides: its days are those of other time zones.
+        """
+        kind, issued = (
+            await self._reader.key_type(self._bills_table, "issued"),
+            self._bills_table.columns["issued"],
+        )
+        if kind is date:
+            return issued.between(first, end), True
+        since, until = first - timedelta(days=1), end + timedelta(days=2)
+        if kind is str:
+            return (issued >= since.isoformat()) & (issued < until.isoformat()), False
+        return (issued >= since) & (issued < until), False
 
     async def get_account_holder(self, account: str) -> Subscriber:
         """Return the subscriber who is notified of this account's bills; NotFound when there is none."""
-        rows = await self._find_rows(self._subscribers_table, "account", (account,))
-        return self._parse_holder(rows, account)
+        return self._parse_holder(await self._line_claims("account", (account,)), account)
 
     async def _holder_finder(
         self, records: Sequence[Mapping[str, Any]]
     ) -> Callable[[str], Awaitable[Subscriber]]:
         """Read the lines of a page's accounts at once; return the look-up of an account's holder in them."""
         column_of = self._subscribers_table.columns["account"]
-        query = self._subscribers_table.select_all().where(
-            column_of.in_({row["account"] for row in records if row["account"] is not None})
-        )
-        lines = defaultdict[str, list[Mapping[str, Any]]](list)
-        for row in await self._fetch_rows(query):
-            lines[str(row.account)].append(self._subscribers_table.with_defaults(row))
+        accounts = {row["account"] for row in records if row["account"] is not None}
+        query = self._subscribers_table.select_all().where(column_of.in_(accounts))
+        ordered = query.order_by(self._subscribers_table.columns["id"])
+        batch = await self._reader.fetch_rows(self._subscribers_table, ordered, "account")
+        unreadable, lines = set(map(key_text, batch.unreadable)), defaultdict[str, list[Any]](list)
+        for row in batch.rows:
+            lines[key_text(row["account"])].append(self._parser.ownership_claim(row))
 
         async def find_holder(account: str) -> Subscriber:
+            if account in unreadable:
+                raise unreadable_row()
             return self._parse_holder(lines.get(account, []), account)
 
         return find_holder
 
-    def _parse_holder(self, rows: Iterable[Mapping[str, Any]], account: str) -> Subscriber:
-        claims = map(self._ownership_claim, rows)
-        return self._parse_subscriber(select_holder(claims, account, self._context.today()))
-
-    def _ownership_claim(self, row: Mapping[str, Any]) -> OwnershipClaim[Mapping[str, Any]]:
-        account, zone = row["account"], self._context.zone
-        return OwnershipClaim(
-            record=row,
-            accounts=frozenset([str(account)] if account not in (None, "") else []),
-            numbers=collect_numbers(str(row["msisdn"])),
-            status=clean_text(str(row["status"] or "")),
-            starts=start_day(iso_text(row["since"]), zone),
-            ends=end_day(iso_text(row["until"]), zone),
-        )
+    def _parse_holder(self, claims: Iterable[OwnershipClaim[Mapping[str, Any]]], account: str) -> Subscriber:
+        return self._parser.parse_subscriber(select_holder(claims, account, self._context.today()))
 
     async def close(self) -> None:
         """Close the connections of a database of its own."""
         if self._database is not self._context.database:
             await self._database.close()
 
-    def _parse_published_bill(self, row: Mapping[str, Any]) -> Bill | None:
-        return self._parse_bill(row) if row["published"] else None
-
-    def _parse_bill(self, row: Mapping[str, Any]) -> Bill:
-        unit = row["currency"]
-        total = self._currency.parse_money(_as_number(row["total"]), unit, "total")
-        balance = self._currency.parse_money(_as_number(row["remaining"]), unit, "remaining")
-        remaining, cancelled = outstanding_amount(total, balance), bool(row["cancelled"])
-        due = self._parse_date(row["due"], "due")
-        return Bill(
-            id=require_identifier(str(row["id"])),
-            number=clean_text(str(row["number"] or row["id"])),
-            account=str(row["account"]),
-            issued=self._parse_date(row["issued"], "issued"),
-            due=due,
-            total=total,
-            tax=self._currency.parse_money(_as_number(row["tax"]), unit, "tax"),
-            remaining=remaining,
-            state=bill_state(total, remaining, due, self._context.today(), cancelled=cancelled),
+    async def _line_claims(
+        self, column_name: str, values: Sequence[str]
+    ) -> list[OwnershipClaim[Mapping[str, Any]]]:
+        """Return whom the lines with these values name, by id; InvalidRecord when one cannot be read."""
+        by_id = self._subscribers_table.columns["id"]
+        batch = await self._reader.find_rows(
+            self._subscribers_table, column_name, values, "id", lambda query: query.order_by(by_id)
         )
+        if batch.unreadable:
+            raise unreadable_row()
+        return list(map(self._parser.ownership_claim, batch.rows))
 
-    def _parse_date(self, value: object, column_name: str) -> date:
-        if isinstance(value, date) and not isinstance(value, datetime):
-            return value
-        return parse_day(iso_text(value), self._context.zone, column_name)
-
-    def _issue_day(self, row: Mapping[str, Any]) -> date | None:
-        try:
-            return self._parse_date(row["issued"], "issued")
-        except InvalidRecord:
-            return None
-
-    async def _key_type(self, mapped_table: MappedTable, column_name: str) -> type:
-        """Return the type of a key column's values, read once; text while the table is empty."""
-        if column_name not in mapped_table.key_types:
-            sample = await self._fetch_rows(mapped_table.select_sample(column_name))
-            if not sample:
-                return str
-            mapped_table.key_types[column_name] = type(sample[0][0])
-        return mapped_table.key_types[column_name]
-
-    async def _find_rows(
+    async def _find_bill_rows(
         self,
-        mapped_table: MappedTable,
         column_name: str,
-        values: Sequence[str],
+        value: str,
         refine: Callable[[Select[Any]], Select[Any]] = lambda query: query,
-    ) -> list[dict[str, Any]]:
-        """Return the rows where a column is one of these values, in whatever type the column has."""
-        keys = convert_keys(values, await self._key_type(mapped_table, column_name))
-        query = mapped_table.select_all().where(mapped_table.columns[column_name].in_(keys))
-        return (
-            [mapped_table.with_defaults(row) for row in await self._fetch_rows(refine(query))] if keys else []
-        )
-
-    async def _fetch_rows(self, query: Select[Any]) -> Sequence[Any]:
-        def job(connection: Connection) -> Sequence[Any]:
-            return connection.execute(query).all()
-
-        return await self._database.read(job)
-
-
-def _column_amount(value: object) -> Decimal:
-    """Parse a numeric or text column; a float is read by its shortest digits."""
-    return parse_amount(_as_number(value), "amount")
-
-
-def _as_number(value: object) -> object:
-    return value if isinstance(value, Decimal) else str(value)
+    ) -> list[Mapping[str, Any]]:
+        """Return the bills with this value; one that cannot be read only with its owner, day and fault."""
+        table = self._bills_table
+        batch = await self._reader.find_rows(table, column_name, (value,), "id", refine)
+        if not batch.unreadable:
+            return list(batch.rows)
+        known = [table.columns[name].label(name) for name in ("id", "account", "issued")]
+        query = table.select_all().with_only_columns(*known).where(table.columns["id"].in_(batch.unreadable))
+        named = await self._reader.fetch_rows(table, query, "id")
+        fault = {ROW_FAULT: str(unreadable_row())}
+        return [*batch.rows, *({**row, **fault} for row in named.rows)]
 
 
 def connect(address: str, context: BackendContext) -> MappedBilling:

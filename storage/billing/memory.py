@@ -21,9 +21,10 @@ from flows.domain.records import (
     Subscriber,
     UsageEntry,
 )
-from storage.billing._client.bill_order import natural_key
-from storage.billing._client.currency import outstanding_amount, round_amount
-from storage.billing._client.cycle_pages import CycleReader
+from storage.billing._client.answer_fields import parse_amount
+from storage.billing._client.bill_order import usable_bills
+from storage.billing._client.currency import CurrencyRule, outstanding_amount, round_amount
+from storage.billing._client.cycle_pages import CycleReader, parse_records
 from storage.billing._client.ownership import (
     OwnershipClaim,
     collect_numbers,
@@ -59,9 +60,13 @@ class MemoryBilling:
         return await self.get_subscriber(msisdn)
 
     async def list_bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
-        """Return issued bills, newest first; bills dated in the future are left out."""
-        own = sorted(self._issued_rows(account), key=_issue_key, reverse=True)
-        return [self._to_bill(row) for row in own[offset : offset + limit]]
+        """Return issued bills, newest first; bills dated in the future are left out.
+
+        Raises InvalidRecord when the newest cannot be used: the one before must not pass for the latest.
+        """
+        own = self._issued_rows(account)
+        newest_first = usable_bills(own, self._to_bill, lambda row: row["issued"], self._today())
+        return newest_first[offset : offset + limit]
 
     async def get_bill(self, account: str, bill_id: str) -> Bill:
         """Return one bill of this account; NotFound for another account's."""
@@ -71,9 +76,10 @@ class MemoryBilling:
         """Return the bill's detail by rubric and user; NotFound for another account's bill."""
         await self.get_bill(account, bill_id)
         numbered = enumerate(self._rows.lines)
-        return [
-            _to_record(BillLine, {**row, "id": str(place)}) for place, row in numbered if row["bill"] == bill_id
-        ]
+        own = [{**row, "id": str(place)} for place, row in numbered if row["bill"] == bill_id]
+        return CurrencyRule(rounding=self._rows.currency).round_bill_lines(
+            _to_record(BillLine, {**row, "amount": parse_amount(row["amount"], "amount")}) for row in own
+        )
 
     async def read_live_bill(self, account: str, bill_id: str) -> Bill:
         """Return one bill; nothing is cached."""
@@ -131,13 +137,14 @@ class MemoryBilling:
 
     async def list_issued_bills(self, first: date, last: date) -> AsyncIterator[CyclePage]:
         """Iterate over the bills of these days with their holders, a page at a time."""
-        end, accounts = min(last, self._today()), {row["account"] for row in self._rows.people}
-        bills = [
-            row for row in self._rows.bills if first <= row["issued"] <= end and row["account"] in accounts
-        ]
-        for start in range(0, len(bills), PAGE_SIZE):
-            page = bills[start : start + PAGE_SIZE]
-            yield await CycleReader().pair_with_holders(list(map(self._to_bill, page)), self.get_account_holder)
+        end = min(last, self._today())
+        rows = [row for row in self._rows.bills if first <= row["issued"] <= end]
+        for start in range(0, len(rows), PAGE_SIZE):
+            bills, rejected = parse_records(
+                rows[start : start + PAGE_SIZE], self._to_bill, lambda row: row["id"]
+            )
+            page = await CycleReader().pair_with_holders(bills, self.get_account_holder)
+            yield CyclePage(page, (*rejected, *page.rejected), page.without_holder)
 
     async def get_account_holder(self, account: str) -> Subscriber:
         """Return the subscriber who is notified of this account's bills: its first line; else NotFound."""
@@ -150,16 +157,15 @@ class MemoryBilling:
 
     def _to_bill(self, row: RowMapping) -> Bill:
         cancelled, currency = bool(row.get("cancelled")), self._rows.currency
-        amounts = {each: round_amount(row[each], currency) for each in ("total", "tax", "remaining")}
+        amounts = {
+            each: round_amount(parse_amount(row[each], each), currency)
+            for each in ("total", "tax", "remaining")
+        }
         amounts["remaining"] = outstanding_amount(amounts["total"], amounts["remaining"])
         state = bill_state(
             amounts["total"], amounts["remaining"], row["due"], self._today(), cancelled=cancelled
         )
         return _to_record(Bill, {**row, **amounts, "state": state})
-
-
-def _issue_key(row: RowMapping) -> tuple[Any, ...]:
-    return row["issued"], natural_key(row["number"]), natural_key(row["id"])
 
 
 def _ownership_claim(person: RowMapping) -> OwnershipClaim[RowMapping]:

@@ -1,6 +1,6 @@
 """SQL billing backend: bills in our own tables, for the demo, small operators and tests."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -24,7 +24,13 @@ from storage.billing import _sql_statements as queries
 from storage.billing._client.answer_fields import parse_amount
 from storage.billing._client.currency import CurrencyRule, outstanding_amount, round_amount
 from storage.billing._client.cycle_pages import parse_records
-from storage.billing._client.ownership import OwnershipClaim, collect_numbers, select_holder, select_owner
+from storage.billing._client.ownership import (
+    OwnershipClaim,
+    collect_numbers,
+    number_digits,
+    select_holder,
+    select_owner,
+)
 from storage.billing._sql_bookings import SqlBookings
 from storage.billing._sql_rows import RowBatch, log_unreadable, read_rows, reject_row, unreadable_row
 from storage.billing.backend import BackendContext
@@ -103,7 +109,7 @@ class SqlBilling(SqlBookings):
         batch = await self._fetch_rows(queries.SELECT_LINES, lines.c.bill, bill=bill_id)
         if batch.unreadable:
             raise unreadable_row()  # the others would not add up to the bill
-        lines_of_bill = [_to_bill_line(row) for row in batch.rows]
+        lines_of_bill = list(map(_to_bill_line, batch.rows))
         return CurrencyRule(rounding=self._currency).round_bill_lines(lines_of_bill)
 
     async def get_media(self, account: str) -> BillDestination:
@@ -139,8 +145,9 @@ class SqlBilling(SqlBookings):
         batch = await self._fetch_rows(
             queries.SELECT_ENTRIES, entries.c.id, account=account, what=what, most=limit
         )
-        log_unreadable(len(batch.unreadable))
-        return [UsageEntry(*row) for row in batch.rows]
+        usable = [row for row in batch.rows if row.amount.is_finite()]
+        log_unreadable(len(batch.unreadable) + len(batch.rows) - len(usable))
+        return [UsageEntry(*row) for row in usable]
 
     async def get_document(self, account: str, bill_id: str) -> BillDocument:
         """Return the issuer's document unchanged; NotFound for another account's bill."""
@@ -183,8 +190,7 @@ class SqlBilling(SqlBookings):
         accounts = [bill.account for bill in page]
         batch = await self._fetch_rows(queries.SELECT_HOLDERS, subscribers.c.account, accounts=accounts)
         unreadable, today = set(batch.unreadable), self._today()
-        every = map(_to_subscriber, batch.rows)
-        holders = {holder.account: holder for holder in every if holder.since <= today}
+        holders = _holders_by_account(map(_to_subscriber, batch.rows), today)
         pairs = [(bill, holders[bill.account]) for bill in page if bill.account in holders]
         unpaired = [reject_row(bill.id) for bill in page if bill.account in unreadable]
         return CyclePage(pairs, (*rejected, *unpaired), len(page) - len(pairs) - len(unpaired), expected)
@@ -214,8 +220,24 @@ class SqlBilling(SqlBookings):
         return batch.rows[0]
 
 
+def _holders_by_account(newest_first: Iterable[Subscriber], today: date) -> dict[str, Subscriber]:
+    """Return each account's oldest current line, of those with a phone number where there are any."""
+    holders = dict[str, Subscriber]()
+    for line in newest_first:
+        known = holders.get(line.account)
+        if line.since <= today and (known is None or _has_number(line) or not _has_number(known)):
+            holders[line.account] = line
+    return holders
+
+
+def _has_number(line: Subscriber) -> bool:
+    """Return whether a line is named by a phone number; one of internet access may have another name."""
+    return bool(number_digits(line.msisdn))
+
+
 def _to_bill_line(row: Any) -> BillLine:
-    return BillLine(**{**row._mapping, "id": str(row.id)})
+    """Build from a row of the line columns; InvalidRecord for an amount that is none."""
+    return BillLine(**{**row._mapping, "id": str(row.id), "amount": parse_amount(row.amount, "amount")})
 
 
 def _to_subscriber(row: Any) -> Subscriber:
