@@ -21,7 +21,7 @@ NAME = "smtp"
 DEFAULT_PORTS = {"smtp": 587, "smtp+starttls": 587, "smtps": 465}
 URL_ERROR = "must be smtp://host:port, smtp+starttls://user:password@host or smtps://user:password@host"
 DEADLINE_SECONDS = 8.0
-"""Total time of one e-mail: less than a route gives a call, so that the sender says how far it got."""
+"""Longest time of one e-mail: less than a route gives a call, so that the sender says how far it got."""
 _LINE_DOT = re.compile(rb"^\.", re.MULTILINE)
 
 
@@ -84,7 +84,7 @@ class SmtpSender:
     ) -> None:
         self._account = account
         self._sender = parse_sender(account.sender)
-        self._deadline_seconds = deadline_seconds
+        self._deadline_seconds = min(deadline_seconds, DEADLINE_SECONDS)
         self._now = now
 
     async def send(self, notice: OutboundMessage) -> SentMessage:

@@ -12,8 +12,9 @@ import pytest
 from flows.domain.circuit_breaker import CircuitBreaker
 from flows.domain.failures import Failure, Misconfigured, Rejected, TooLarge, TryLater
 from flows.domain.records import OutboundMessage
+from gateway.delivery import smtp
 from gateway.delivery.mail.mail_address import parse_mail_address, parse_sender
-from gateway.delivery.route import RouteProvider
+from gateway.delivery.route import CALL_TIMEOUT_SECONDS, RouteProvider
 from gateway.delivery.smtp import SmtpSender, parse_smtp_url
 from tests.support.databases import NOW
 
@@ -82,6 +83,14 @@ async def test_silence_before_the_text_means_that_nothing_left(command: str) -> 
         with pytest.raises(TryLater):
             await sender_to(relay, deadline_seconds=0.2).send(NOTICE)
     assert relay.contents == []
+
+
+async def test_a_sender_has_less_time_than_its_route_gives_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert smtp.DEADLINE_SECONDS < CALL_TIMEOUT_SECONDS
+    monkeypatch.setattr(smtp, "DEADLINE_SECONDS", 0.2)
+    async with run_relay(GREETING=SILENCE) as relay:
+        with pytest.raises(TryLater):
+            await sender_to(relay, deadline_seconds=3600).send(NOTICE)
 
 
 @pytest.mark.parametrize("greeting", ["554 5.7.1 client host blocked", "550 go away"])
