@@ -1,6 +1,7 @@
 """Declarations (Typer) of `dialtree payments`: list, show, ask, refund, check."""
 
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -64,8 +65,14 @@ def refund_payment(
 def check_payments(
     operator: opt.OperatorArgument,
     *,
-    day: Annotated[datetime, Option(formats=["%Y-%m-%d"], help="The day (UTC).")],
+    day: Annotated[
+        datetime | None, Option(formats=["%Y-%m-%d"], help="The day (UTC); yesterday by default.")
+    ] = None,
+    metrics: Annotated[
+        Path | None, Option(metavar="FILE", help="Write the differences of each kind for Prometheus.")
+    ] = None,
     demo: opt.DemoOption = False,
 ) -> None:
     """Compare one day at the provider, here and at billing; exit status 1 when they differ."""
-    _run_action(what="check", operator=operator, day=day.date(), demo=demo)
+    chosen = day.date() if day else None
+    _run_action(what="check", operator=operator, day=chosen, metrics=metrics, demo=demo)

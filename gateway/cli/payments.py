@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from flows.domain.actions import OperatorPorts
@@ -14,6 +14,7 @@ from flows.payments.reconciliation import compare_day
 from flows.payments.tasks import REFUND, audit_step, build_task
 from gateway.cli.common import read_settings, run_in_container
 from gateway.cli.table_output import print_table
+from gateway.observability.payment_metrics import write_difference_metrics
 from gateway.wiring.container import Container
 from menus.text.masking import mask_recipient
 
@@ -111,10 +112,13 @@ async def _refund_payment(
 async def _check_day(
     container: Container, operator: str, ports: OperatorPorts, arguments: Mapping[str, Any]
 ) -> int:
-    differences = await compare_day(ports, operator, arguments["day"])
+    day: date = arguments["day"] or container.clock().date() - timedelta(days=1)
+    differences = await compare_day(ports, operator, day)
     for each in differences:
         print(f"{each.kind:<16} {each.payment[:24]:<24} {each.state}")
-    print(f"{len(differences)} differences")
+    print(f"{day}: {len(differences)} differences")
+    if arguments.get("metrics"):
+        write_difference_metrics(arguments["metrics"], operator, differences, container.clock())
     return 1 if differences else 0
 
 

@@ -2,11 +2,15 @@
 
 from collections.abc import AsyncIterator
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import delete
 
 from gateway.cli.payments import run_action
+from gateway.observability.payment_metrics import DIFFERENCE_KINDS
+from storage.sql.tables import billing_payments
 from tests.support.gateway_sandbox import SandboxFactory
 from tests.support.gateway_sandbox import sandboxes as sandboxes
 from tests.support.payment_world import PaymentWorld, open_payment_world
@@ -75,3 +79,49 @@ async def test_a_booked_payment_is_shown_masked_and_not_given_back(
     assert "booked" in shown and ANA not in shown
     assert await run(world, "refund", payment=intent.id, yes=True) == 1
     assert await run(world, "list", days=1, limit=5) == 0 and "1 payments" in capsys.readouterr().out
+
+
+async def test_the_comparison_of_yesterday_writes_every_kind_of_difference_for_prometheus(
+    world: PaymentWorld, tmp_path: Path
+) -> None:
+    await world.pay("wrong_amount")
+    await world.wait(days=1)
+    assert await run(world, "check", day=None, metrics=tmp_path / "payments.prom") == 1
+    text = (tmp_path / "payments.prom").read_text()
+    kinds = {kind: f'{{kind="{kind}",operator="orange-ro"}} ' for kind in DIFFERENCE_KINDS}
+    assert len(kinds) == 5 and all(each in text for each in kinds.values())
+    assert f"dialtree_payment_differences{kinds['amount_differs']}1.0" in text
+    assert f"dialtree_payment_differences{kinds['not_ours']}0.0" in text
+    assert 'dialtree_payment_check_timestamp_seconds{operator="orange-ro"} 1.7' in text
+
+
+async def test_a_payment_at_the_provider_that_billing_lost_is_named(
+    world: PaymentWorld, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await world.pay()
+    await world.sandbox.container.database.write(
+        lambda connection: connection.execute(delete(billing_payments))
+    )
+    assert await run(world, "check", day=DAY) == 1 and "paid_not_booked" in capsys.readouterr().out
+
+
+async def test_a_booking_without_money_at_the_provider_is_named(
+    world: PaymentWorld, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.payfake.sessions[await world.pay()]["status"] = "refused"
+    assert await run(world, "check", day=DAY) == 1 and "booked_not_paid" in capsys.readouterr().out
+
+
+async def test_a_bill_paid_twice_is_named_until_one_payment_is_given_back(
+    world: PaymentWorld, capsys: pytest.CaptureFixture[str]
+) -> None:
+    token = await world.request_link()
+    first = await world.start(token, "silent")
+    world.payfake.sessions[first]["status"] = "expired"
+    await world.wait(minutes=1)
+    await world.payfake.press(await world.start(token))
+    await world.deliver()
+    world.payfake.sessions[first]["status"] = "paid"
+    assert await run(world, "check", day=DAY) == 1 and "paid_twice" in capsys.readouterr().out
+    await world.wait(hours=2)
+    assert await run(world, "check", day=DAY) == 0
