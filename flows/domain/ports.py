@@ -230,8 +230,8 @@ class OneTimeCodes(Protocol):
         """Store a code and enqueue its message in one transaction; the previous code becomes invalid.
 
         A request with a `requester` leaves a code that the line's own handset asked for valid.
-        `soon`: less than 30 s after the last of this purpose, or a live reset code stays valid. `many`: over
-        a limit (`storage.credentials.send_budgets`), counted apart for the own handset and everybody else.
+        `soon`: less than 30 s after the last of this purpose, or a live reset code stays, unless `by_email`.
+        `many`: over a limit (`storage.credentials.send_budgets`), counted apart for the own handset and others.
         A repeated `key` returns the first result."""
 
     async def next_code_at(

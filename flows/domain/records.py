@@ -251,6 +251,8 @@ class CodeRequest:
     expires_at: datetime
     message: OutboundMessage | None  # None when nothing may be sent; the request counts all the same
     requester: str = field(default="", repr=False)
+    by_email: bool = False
+    """Whether it goes by e-mail: it then replaces a live one, and without a message it changes none."""
 
 
 @dataclass(frozen=True, slots=True)

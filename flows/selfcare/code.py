@@ -1,27 +1,50 @@
 """One-time codes (OTP): send one to the line, check it, or send one for a correct password."""
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from flows.domain.actions import ActionRequest, Outcome, define_action
 from flows.domain.failures import NotFound
-from flows.domain.records import CodeRequest, Secret
+from flows.domain.records import CodeRequest, OutboundMessage, Secret
 from flows.services import code_delivery
 from flows.services.sim_swap import withhold_reason
-from menus.model.facts import OneTimeCode
+from menus.model.facts import Facts, OneTimeCode
+
+BuildMessage = Callable[[ActionRequest, str, Facts, timedelta], Awaitable[OutboundMessage | None]]
+"""Builds the message with a code, from a text's name and facts; None where nothing can be sent."""
 
 
 async def send_code(request: ActionRequest) -> Outcome:
     """Send a code to the line's own number; an unknown number gets the same answer but no code (R7, T6)."""
+    return await _send_short_code(request, code_delivery.build_code_message)
+
+
+async def mail_code(request: ActionRequest) -> Outcome:
+    """Send a code to the line's confirmed e-mail address, for who cannot read an SMS (F1, F7).
+
+    A line without one and an unknown number get the same answer, no code, and lose none that is valid.
+    """
+    return await _send_short_code(request, code_delivery.build_code_mail)
+
+
+async def _send_short_code(request: ActionRequest, build_message: BuildMessage) -> Outcome:
+    """Send a code with the digits and the lifetime of the pack's rules."""
     if not request.line:
         return Outcome("hidden")
     if request.subscriber is None and request.lookup_failure is not NotFound:
         raise request.lookup_failure  # the lookup failed: send nothing and count nothing towards the limits
     rules = request.menu.config.rules
     life = timedelta(minutes=rules.code_minutes)
-    return Outcome(await issue_code(request, "code", rules.code_digits, life))
+    return Outcome(await issue_code(request, "code", rules.code_digits, life, build_message))
 
 
-async def issue_code(request: ActionRequest, text: str, digits: int, lifetime: timedelta) -> str:
+async def issue_code(
+    request: ActionRequest,
+    text: str,
+    digits: int,
+    lifetime: timedelta,
+    build_message: BuildMessage = code_delivery.build_code_message,
+) -> str:
     """Store a new code for the purpose the screen names and send it to the line.
 
     A fresh SIM gets none, in the same words. Raises Unavailable when billing cannot tell.
@@ -29,6 +52,7 @@ async def issue_code(request: ActionRequest, text: str, digits: int, lifetime: t
     is_withheld = bool(await withhold_reason(request))
     web = request.menu.config.rules.code_digits_web if request.argument == "bill" else None
     code = Secret(request.ports.random_digits(web or digits))
+    facts: Facts = {"code": OneTimeCode(code.value)}
     code_request = CodeRequest(
         key=request.key,
         operator=request.menu.name,
@@ -38,9 +62,8 @@ async def issue_code(request: ActionRequest, text: str, digits: int, lifetime: t
         requested_at=request.now,
         expires_at=request.now + lifetime,
         requester=request.requester,
-        message=None
-        if is_withheld
-        else await code_delivery.build_code_message(request, text, {"code": OneTimeCode(code.value)}, lifetime),
+        message=None if is_withheld else await build_message(request, text, facts, lifetime),
+        by_email=build_message is code_delivery.build_code_mail,
     )
     return await request.ports.codes.issue_code(code_request)
 
@@ -72,6 +95,7 @@ async def send_code_by_password(request: ActionRequest) -> Outcome:
 
 ACTIONS = {
     "code.send": define_action(send_code, "ok soon many hidden", is_private=False),
+    "code.mail": define_action(mail_code, "ok soon many hidden", is_private=False),
     "code.check": define_action(check_code, "ok wrong locked", is_private=False),
     "code.by_password": define_action(send_code_by_password, "ok refused soon many hidden", is_private=False),
 }

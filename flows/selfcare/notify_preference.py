@@ -23,7 +23,9 @@ async def choose_notification(request: ActionRequest) -> Outcome:
         return Outcome("address")
     outcome = "ok" if request.argument == "sms" or validated else "pending"
     facts: Facts = {"way": TextRef(f"way.{request.argument}"), "email": Email(email)}
-    links, notices = build_validation(request, email) if outcome == "pending" else ((), ())
+    links, notices = (
+        build_validation(request, email, notices_of=request.line) if outcome == "pending" else ((), ())
+    )
     change = request.build_change(
         outcome=outcome,
         preference=Preference(
@@ -47,7 +49,7 @@ async def send_address_link(request: ActionRequest) -> Outcome:
 
 async def change_notice_email(request: ActionRequest) -> Outcome:
     """Store a new e-mail address; it is used only after the link sent to it is opened."""
-    links, notices = build_validation(request, request.input_text)
+    links, notices = build_validation(request, request.input_text, notices_of=request.line)
     change = request.build_change(
         preference=Preference(notify="email", email=request.input_text),
         consents=(request.build_consent("bill-notice", "notify.email", is_given=True),),

@@ -10,7 +10,7 @@ async def change_email(request: ActionRequest) -> Outcome:
     """Store a new e-mail address; it is used only after the link sent to it is opened."""
     fact = request.facts.get("address")
     address = fact.value if isinstance(fact, Text) else ""
-    links, notices = build_validation(request, address)
+    links, notices = build_validation(request, address, notices_of=request.line)
     change = request.build_change(
         preference=Preference(notify="email", email=address),
         consents=(request.build_consent("bill-notice", "profile.email", is_given=True),),

@@ -27,7 +27,29 @@ async def build_code_message(
         return None
     if not is_reached_by_email(request, subscriber.kind):
         return replace(request.build_sms(f"{text}.notice", facts, "code", life), to=request.line)
-    address = await email_for_codes(request, subscriber)
+    return _build_mail(request, text, await email_for_codes(request, subscriber), facts, life)
+
+
+async def build_code_mail(
+    request: ActionRequest, text: str, facts: Facts, life: timedelta
+) -> OutboundMessage | None:
+    """Build the e-mail that carries a code to the line's confirmed address; None without one.
+
+    Lines that get their codes by e-mail anyway get it where those go.
+    """
+    subscriber = request.subscriber
+    if subscriber is None:
+        return None
+    if is_reached_by_email(request, subscriber.kind):
+        return await build_code_message(request, text, facts, life)
+    preference = await request.ports.ledger.get_preference(subscriber.operator, subscriber.id)
+    address, is_confirmed = email_of(preference, subscriber)
+    return _build_mail(request, text, address if is_confirmed else "", facts, life)
+
+
+def _build_mail(
+    request: ActionRequest, text: str, address: str, facts: Facts, life: timedelta
+) -> OutboundMessage | None:
     mail = request.build_email(f"{text}.mail", address, facts)
     return replace(mail, kind="code", expires_at=request.now + life) if address else None
 

@@ -22,16 +22,29 @@ def email_of(preference: Preference, subscriber: Subscriber) -> tuple[str, bool]
     return subscriber.email, subscriber.email_validated
 
 
+def link_value(address: str, number: str) -> str:
+    """Return the value of a link that validates an address for a line's notices; see `parse_link_value`."""
+    return f"{address} {number}"
+
+
+def parse_link_value(value: str) -> tuple[str, str]:
+    """Return the address a link validates, and the line (E.164) whose notices it is for; empty for bills."""
+    address, _, number = value.partition(" ")
+    return address, number
+
+
 def build_validation(
-    request: ActionRequest, address: str, subscription: str = ""
+    request: ActionRequest, address: str, subscription: str = "", notices_of: str = ""
 ) -> tuple[tuple[MagicLink, ...], tuple[OutboundMessage, ...]]:
     """Build a magic link that validates an address, and the e-mail that carries it.
 
-    It is for the line's own subscription unless `subscription` names another.
+    It is for the line's own subscription unless `subscription` names another. `notices_of` is the line (E.164)
+    whose notices go there, where nobody registers for e-mail bills.
     """
     owner_id = subscription or request.require_subscriber().id
     token, expires = Secret(request.ports.random_token()), request.now + LINK_LIFETIME
-    link = MagicLink(token, "email", request.menu.name, owner_id, address, expires)
+    value = link_value(address, notices_of) if notices_of else address
+    link = MagicLink(token, "email", request.menu.name, owner_id, value, expires)
     url = Text(f"{request.ports.links_url}/confirm#{token.value}")
     mail = request.build_email("notify.email", address, {"link": url})
     return (link,), (replace(mail, key=f"{mail.key}/{key_suffix(mail.key, owner_id)}"),)

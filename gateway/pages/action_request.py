@@ -6,6 +6,27 @@ from flows.domain.records import Subscriber
 from gateway.pages.page_request import PageRequest
 
 
+def build_stranger_request(
+    request: PageRequest, number: str, subscriber: Subscriber | None, given: str, key: str
+) -> ActionRequest:
+    """Build a request of a visitor who has proven nothing, about a number whose subscriber may be unknown."""
+    return ActionRequest(
+        menu=request.menu,
+        ports=request.ports,
+        subscriber=subscriber,
+        lookup_failure=NotFound,
+        caller=number,
+        channel="web",
+        language=request.language,
+        proofs=(),
+        argument=given,
+        input_text="",
+        facts={},
+        key=key,
+        now=request.now,
+    )
+
+
 def build_action_request(
     request: PageRequest, subscriber: Subscriber, given: str = "", key: str = ""
 ) -> ActionRequest:

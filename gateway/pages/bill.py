@@ -16,6 +16,7 @@ from flows.services.file_links import LinkedFile
 from gateway.pages import responses
 from gateway.pages.action_request import build_action_request
 from gateway.pages.bill_view import Statement, build_statement
+from gateway.pages.code_mail import mail_bill_code
 from gateway.pages.csrf import CookieJar, CsrfTokens
 from gateway.pages.file_builder import FileBuilder
 from gateway.pages.file_jobs import FileJobs
@@ -38,6 +39,8 @@ FORM_INPUTS = (
 )
 LOGOUT_FIELD = "leave"
 """The field of the log-out form."""
+MAIL_FIELD = "mail"
+"""The field of the button that asks for a code by e-mail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,9 @@ class BillPage:
         if LOGOUT_FIELD in request.form_fields:
             return await self._log_out(request)
         number = _typed_number(request)
+        if MAIL_FIELD in request.form_fields:
+            await mail_bill_code(request, number, f"bill/{self.make_token()}")
+            return self._login_form(request, notice="page.code_mailed")
         code = Secret("".join(to_ascii_digits(request.form_fields.get("code", "")).split()))
         result = await request.ports.codes.redeem_code(
             request.operator, number, "bill", code, request.now, request.rate_limit_key
@@ -91,7 +97,19 @@ class BillPage:
 
     def show_form(self, request: PageRequest, text: str, status: int) -> web.Response:
         """Show the form with an error text; the input is not repeated, as it may be a subscriber's number."""
-        values = {"error": text, "inputs": FORM_INPUTS, "has_error": text == "page.refused"}
+        return self._login_form(request, text, status)
+
+    def _login_form(
+        self, request: PageRequest, text: str = "", status: int = 200, notice: str = ""
+    ) -> web.Response:
+        """Show the form with an error text, or with a notice of what was done."""
+        values = {
+            "error": text,
+            "notice": notice,
+            "inputs": FORM_INPUTS,
+            "has_error": text == "page.refused",
+            "mail_button": (MAIL_FIELD, "page.mail_code"),
+        }
         return responses.html_page(request, "bill_login.html", "page.bill_title", values, status)
 
     async def download_pdf(self, request: PageRequest) -> web.Response:

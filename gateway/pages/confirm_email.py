@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from flows.domain.bill_delivery import BillDestination
+from flows.domain.failures import NotFound
 from flows.domain.records import AuditEntry, ChangeSet, MagicLink, Preference, Secret
 from flows.services.bill_media import ChangeResult, attempt_change
+from flows.services.email_validation import parse_link_value
 from gateway.pages import magic_links, responses
 from gateway.pages.csrf import CsrfTokens
 from gateway.pages.page_request import PageRequest
@@ -21,7 +23,13 @@ BILL_TEXTS: Mapping[ChangeResult, str] = {
     "refused": "page.confirm_refused",
 }
 """The page's text where the link ends a registration, by what billing did."""
-VALIDATING_TEXTS = frozenset({ADDRESS_TEXT, BILL_TEXTS["made"], BILL_TEXTS["pending"]})
+NOTICE_TEXTS: Mapping[ChangeResult, str] = {
+    "made": ADDRESS_TEXT,
+    "pending": "page.confirm_notice_pending",
+    "refused": "page.confirm_notice_kept",
+}
+"""The page's text where the address is for notices, by what billing did; the gateway sends those itself."""
+VALIDATING_TEXTS = frozenset({*NOTICE_TEXTS.values(), BILL_TEXTS["made"], BILL_TEXTS["pending"]})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +64,15 @@ class ConfirmPage:
     async def _confirm_address(self, request: PageRequest, token: Secret, link: MagicLink) -> str:
         """Validate the address if it is still the one chosen; return the name of the text to show.
 
-        Billing is told first: an address it refuses is not validated. The link is used up last: a crash before
-        that leaves it good for another try, which changes nothing twice, as the change has the link's own key.
+        Empty when the line has another owner. Billing is told first: an address it refuses for bills is not
+        validated. The link is used up last: a crash before that leaves it good for another try, which changes
+        nothing twice, as the change has the link's own key.
         """
         ledger = request.ports.ledger
         preference = await ledger.get_preference(link.operator, link.subscription)
-        text = await _switch_to_email(request, link) if preference.email == link.value else OTHER_TEXT
+        address, line = parse_link_value(link.value)
+        tell_billing = _give_notice_address if line else _switch_to_email
+        text = await tell_billing(request, link) if preference.email == address else OTHER_TEXT
         if text in VALIDATING_TEXTS:
             await ledger.commit(self._build_change(request, token, link, text))
         await ledger.use_link(token, "email", request.now)
@@ -70,7 +81,7 @@ class ConfirmPage:
 
     def _build_change(self, request: PageRequest, token: Secret, link: MagicLink, text: str) -> ChangeSet:
         """Return the change; it names the address, so that another one chosen meanwhile is not validated."""
-        preference = Preference(email=link.value, email_validated=True)
+        preference = Preference(email=parse_link_value(link.value)[0], email_validated=True)
         entry = AuditEntry(link.operator, link.subscription, "web.confirm", request.now, "web", "email")
         return ChangeSet(
             self._change_key(token),
@@ -94,3 +105,20 @@ async def _switch_to_email(request: PageRequest, link: MagicLink) -> str:
     destination = BillDestination("email", link.value)
     change = request.ports.billing.set_media(registration.account, destination)
     return BILL_TEXTS[await attempt_change(change)]
+
+
+async def _give_notice_address(request: PageRequest, link: MagicLink) -> str:
+    """Give billing the address of a line's notices; bills stay as they are. Return the text's name.
+
+    Empty when the line has another owner by now.
+    """
+    address, line = parse_link_value(link.value)
+    try:
+        subscriber = await request.ports.billing.get_subscriber(line)
+    except NotFound:
+        return ""
+    if subscriber.id != link.subscription:
+        return ""
+    media = (await request.ports.billing.get_media(subscriber.account)).media
+    change = request.ports.billing.set_media(subscriber.account, BillDestination(media, address))
+    return NOTICE_TEXTS[await attempt_change(change)]

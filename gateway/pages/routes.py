@@ -28,7 +28,7 @@ ASSET_FOLDER = Path(__file__).parent
 TEMPLATE_FOLDER = ASSET_FOLDER / "templates"
 STATIC_ASSETS = {"style.css": "text/css", "link.js": "text/javascript"}
 FORM_FIELDS: Mapping[str, Sequence[str]] = {
-    "bill": (*(each.name for each in bill.FORM_INPUTS), bill.LOGOUT_FIELD),
+    "bill": (*(each.name for each in bill.FORM_INPUTS), bill.LOGOUT_FIELD, bill.MAIL_FIELD),
     "address": (magic_links.LINK_INPUT.name, SEALED_LINK_FIELD, paper_address.ADDRESS_INPUT.name),
     "mailbox": (magic_links.LINK_INPUT.name, SEALED_LINK_FIELD, email.EMAIL_INPUT.name),
     "confirm": (magic_links.LINK_INPUT.name,),

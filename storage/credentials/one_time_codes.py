@@ -137,7 +137,8 @@ class SqlOneTimeCodes:
         if first_outcome is not None:
             return first_outcome  # type: ignore[return-value]
         if outcome == "ok":
-            self._store_code(connection, request, subject_key)
+            if request.message is not None or not request.by_email:
+                self._store_code(connection, request, subject_key)
             sent = CodeSend(request.requested_at, bool(request.requester), request.purpose)
             _record_send(connection, subject_key, [sent, *sends])
         return outcome
@@ -147,7 +148,8 @@ class SqlOneTimeCodes:
     ) -> Literal["ok", "soon", "many"]:
         """Return whether the code may be sent; `soon` where a live code stays the only one."""
         now, by_others = request.requested_at, bool(request.requester)
-        if request.purpose in SINGLE_PURPOSES and by_others is False:
+        replaces_live = request.by_email and request.message is not None
+        if request.purpose in SINGLE_PURPOSES and not by_others and not replaces_live:
             live = _find_usable(connection, subject_key, (request.purpose,), now + MIN_LIFE_LEFT)
             if live:
                 return "soon"

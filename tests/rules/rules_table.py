@@ -24,7 +24,6 @@ DEFERRED_RULES: Mapping[str, str] = {
     **dict.fromkeys(("B12", "B13", "B14", "B15", "B16", "B17", "B20"), "with purchases on the bill"),
 }
 PARTIAL_RULES: Mapping[str, str] = {
-    "F7": "by number, not by e-mail",
     "F8": "by card behind a link; direct debit, cheque and TIP are named in a text",
     "B22": "communications; the services subscribed are not shown",
 }

@@ -154,6 +154,20 @@ async def test_F7_a_code_texted_back_lets_a_pin_be_chosen_on_sms(name: str, play
     assert "Choisissez un PIN" in words[-3] and "nouveau PIN est actif" in words[-1]
 
 
+@pytest.mark.parametrize("name", ["ussd/reset-email-fr", "sms/reset-email-fr", "voice/reset-email-fr"])
+async def test_F7_the_code_goes_to_the_confirmed_e_mail_on_ussd_sms_and_voice(
+    name: str, play_dialog: PlayDialog
+) -> None:
+    words = "\n".join(await play_dialog(f"orange-fr/{name}"))
+    assert "~ email jeanne@example.test: Orange: votre code" in words and "nouveau PIN est actif" in words
+
+
+async def test_F7_without_a_confirmed_e_mail_the_words_are_the_same_on_ussd(play_dialog: PlayDialog) -> None:
+    asked, without = [(await play_dialog(f"orange-fr/ussd/reset-email{name}-fr"))[0] for name in ("", "-none")]
+    assert "~ email" in asked and "~" not in without
+    assert without in asked
+
+
 @pytest.mark.parametrize("name", ["ussd/pay-fr", "sms/pay-fr", "voice/pay-fr"])
 async def test_F8_a_link_for_paying_by_card_and_the_other_ways_on_ussd_sms_and_voice(
     name: str, play_dialog: PlayDialog

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from flows.domain.bill_delivery import BillDestination
+from flows.domain.email_registration import Registration
 from flows.domain.ports import Billing
+from flows.domain.records import ChangeSet
 from gateway.demo.bss.data import BssRecords
 from tests.support.billing.backends import LONG_TIMEOUTS, build_book, open_backend
 from tests.support.gateway_sandbox import OPERATOR, SandboxFactory
@@ -15,6 +17,7 @@ from tests.support.gateway_sandbox import sandboxes as sandboxes
 from tests.support.page_client import (
     ADDRESS,
     ANA,
+    CONFIRM,
     PageResponse,
     PageServer,
     build_pages,
@@ -96,3 +99,62 @@ async def test_T8_the_page_says_what_billing_made_of_a_confirmed_address(
         reached = await billing.get_media(holder.account) == BillDestination("email", EMAIL)
     assert said in page.visible_text
     assert preference.email_validated == reached == (fault in ("", "accepts_later"))
+
+
+@pytest.mark.parametrize(
+    ("name", "fault", "said", "reaches"),
+    [
+        ("sqlite", "", "Done! Your e-mail address is confirmed", True),
+        ("killbill", "", "Done! Your e-mail address is confirmed", True),
+        ("tmf678-v4", "", "Done! Your e-mail address is confirmed", True),
+        ("tmf678-v4", "accepts_later", "records it shortly", True),
+        ("tmf678-v4", "refuses_change", "keeps what it had", False),
+        ("mapped", "", "keeps what it had", False),
+    ],
+)
+async def test_R4_the_address_for_notices_reaches_billing_and_bills_stay_on_paper(
+    name: str, fault: str, said: str, sandboxes: SandboxFactory, tmp_path: Path, *, reaches: bool
+) -> None:
+    async with serve_with_backend(name, sandboxes, tmp_path) as (page_server, kept, billing):
+        link = await page_server.request_email_link(EMAIL)
+        kept.faults.add(fault)
+        page = await page_server.new_visitor().submit(f"{CONFIRM}?lang=en", link=link)
+        kept.apply_accepted()
+        holder = await billing.get_subscriber(ANA)
+        ledger = page_server.sandbox.container.operators[OPERATOR].ledger
+        preference = await ledger.get_preference(OPERATOR, holder.id)
+        destination = await billing.get_media(holder.account)
+    assert said in page.visible_text and preference.is_email_usable
+    assert (destination.media, destination.email == EMAIL) == ("paper", reaches)
+
+
+async def test_R4_an_address_billing_loses_is_not_confirmed(sandboxes: SandboxFactory, tmp_path: Path) -> None:
+    async with serve_with_backend("tmf678-v4", sandboxes, tmp_path) as (page_server, kept, billing):
+        link = await page_server.request_email_link(EMAIL)
+        kept.faults.add("loses_contact")
+        page = await page_server.new_visitor().submit(f"{CONFIRM}?lang=en", link=link)
+        ledger, holder = (
+            page_server.sandbox.container.operators[OPERATOR].ledger,
+            await billing.get_subscriber(ANA),
+        )
+        preference = await ledger.get_preference(OPERATOR, holder.id)
+        kept.faults.clear()
+        again = await page_server.new_visitor().submit(f"{CONFIRM}?lang=en", link=link)
+    assert page.status == 503 and not preference.email_validated
+    assert "Done!" in again.visible_text
+
+
+async def test_R4_an_address_for_notices_leaves_bills_on_paper_that_were_by_e_mail_once(
+    sandboxes: SandboxFactory, tmp_path: Path
+) -> None:
+    async with serve_with_backend("sqlite", sandboxes, tmp_path) as (page_server, _, billing):
+        ledger = page_server.sandbox.container.operators[OPERATOR].ledger
+        holder = await billing.get_subscriber(ANA)
+        row = Registration(ANA, ANA, holder.id, holder.account)
+        await ledger.commit(
+            ChangeSet("earlier", OPERATOR, holder.id, page_server.sandbox.clock(), registration=row)
+        )
+        link = await page_server.request_email_link(EMAIL)
+        await page_server.new_visitor().submit(f"{CONFIRM}?lang=en", link=link)
+        destination = await billing.get_media(holder.account)
+    assert destination == BillDestination("paper", EMAIL)
