@@ -18,17 +18,26 @@ SAMPLE = re.compile(
 """What samples in documents and the demo's own secrets are made of."""
 PATH_SAFE = re.compile(r"[A-Za-z0-9._~-]+")
 """Characters that stand for themselves in a URL path (RFC 3986, unreserved)."""
+SHORT_SAMPLES = frozenset({"secret", "password", "test", "smppclie"})
+"""Passwords of at most 8 characters that documents and simulators of SMPP use."""
 ADVICE = "make one with `openssl rand -hex 32`"
 
 
 def find_weakness(secret: str, minimum: int = MIN_CREDENTIAL_LENGTH) -> str:
     """Return why a secret is not acceptable outside the demo, without repeating it; empty if it is."""
-    if SAMPLE.search(secret):
-        return f"is a sample from a document or the demo; {ADVICE}"
+    if fault := find_sample(secret):
+        return fault
     if len(secret) < minimum:
         return f"must have {minimum} characters or more; {ADVICE}"
     if _is_repetitive(secret) or _entropy_bits(secret) < MIN_ENTROPY_BITS:
         return f"can be guessed: its characters repeat or follow a pattern; {ADVICE}"
+    return ""
+
+
+def find_sample(secret: str) -> str:
+    """Return that a secret is the sample of a document or of the demo; empty if it is not."""
+    if SAMPLE.search(secret) or secret.casefold() in SHORT_SAMPLES:
+        return f"is a sample from a document or the demo; {ADVICE}"
     return ""
 
 

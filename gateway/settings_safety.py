@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr
 
-from gateway.secret_strength import find_token_weakness, find_weakness
+from gateway.secret_strength import find_sample, find_token_weakness, find_weakness
 from gateway.settings import OperatorSettings, Settings
 from gateway.settings_sources import SettingsError
 
@@ -39,10 +39,20 @@ def _find_faults(settings: Settings) -> Iterator[tuple[str, str]]:
         is_token = field.rpartition(".")[2] in PATH_TOKENS
         if fault := (find_token_weakness if is_token else find_weakness)(value):
             yield field, fault
+    yield from _find_sample_passwords(settings)
     yield from _find_shared_tokens(secrets)
     for name, one in settings.operators.items():
         if one.payments and one.payments.provider == "payfake":
             yield f"operators.{name}.payments.provider", "payfake takes no money; it is for the demo only"
+
+
+def _find_sample_passwords(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Yield secrets whose length a protocol limits, where they are a document's sample."""
+    for operator, section in settings.operators.items():
+        for provider, link in section.links.items():
+            for field, value in _secret_fields(link.settings, limited=True):
+                if fault := find_sample(value):
+                    yield f"operators.{operator}.{provider}.{field}", fault
 
 
 def _is_private_channel(url: str) -> bool:
@@ -74,10 +84,12 @@ def _operator_secrets(operator: str, section: OperatorSettings) -> Iterator[Name
         yield f"operators.{operator}.routes.bounces_token", token
 
 
-def _secret_fields(model: BaseModel) -> Iterator[NamedSecret]:
-    for field in type(model).model_fields:
+def _secret_fields(model: BaseModel, *, limited: bool = False) -> Iterator[NamedSecret]:
+    """Yield a model's secrets: those whose length a protocol limits, or the others."""
+    for field, form in type(model).model_fields.items():
         value = getattr(model, field)
-        if isinstance(value, SecretStr):
+        has_limit = any(getattr(each, "max_length", None) for each in form.metadata)
+        if isinstance(value, SecretStr) and has_limit == limited:
             yield field, value.get_secret_value()
 
 

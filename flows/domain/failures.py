@@ -15,6 +15,7 @@ Failure
     TryLater             the provider asks to retry later, or failed before accepting the message
       NotNow             the recipient is unreachable for the moment; the provider works
       PaymentOpen        the payment is not decided yet, or the bill is being booked
+      LinkBusy           the connection to a network takes nothing now: nothing was sent, no attempt counts
     Rejected             the recipient cannot be reached by this route
       TooLarge           the message is larger than the route or the mailbox takes
     OptedOut             the recipient does not want messages
@@ -111,6 +112,12 @@ class NotNow(TryLater):
 
 class PaymentOpen(TryLater):
     """The payment is not decided yet."""
+
+    should_log = False
+
+
+class LinkBusy(TryLater):
+    """The connection to the network takes nothing now; nothing was sent."""
 
     should_log = False
 

@@ -7,6 +7,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 from flows.domain.bill_cycle import CyclePage
 from flows.domain.bill_delivery import BillDestination
+from flows.domain.claim_scope import EVERYTHING, ClaimScope
 from flows.domain.email_registration import EmailUse, Registration
 from flows.domain.records import (
     AuditEntry,
@@ -269,12 +270,9 @@ class Outbox(Protocol):
     """Transactional outbox; `Ledger.commit` and `OneTimeCodes.issue_code` fill it."""
 
     async def claim(
-        self, limit: int, now: datetime, full: Collection[tuple[str, str]] = ()
+        self, limit: int, now: datetime, scope: ClaimScope = EVERYTHING
     ) -> Sequence[ClaimedMessage]:
-        """Lease up to `limit` due rows for some seconds: codes first, then replies, notices, campaigns.
-
-        `full` lists (operator, route) pairs without capacity: their notices and campaigns are skipped.
-        """
+        """Lease up to `limit` due rows for some seconds: codes first, then replies, notices, campaigns."""
 
     async def renew_leases(
         self, messages: Sequence[ClaimedMessage], now: datetime, *, sending: bool

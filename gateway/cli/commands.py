@@ -37,6 +37,7 @@ def serve(
     *,
     workers: Annotated[int, Option(min=1, metavar="N", help="Processes that share the port.")] = 1,
     deliver: Annotated[bool, Option("--deliver", help="Deliver due messages, too.")] = False,
+    links: Annotated[bool, Option("--links", help="Hold connections to networks, too.")] = False,
     watch: Annotated[bool, Option("--watch", help="Publish packs as they are edited.")] = False,
     port: Annotated[int | None, Option(min=0, max=65535, help="The port; by default PORT or 8080.")] = None,
     packs: opt.PacksOption = None,
@@ -46,13 +47,26 @@ def serve(
     if port is not None:
         os.environ["PORT"] = str(port)
     beside = select_packs(packs)
-    run_module("serve", workers=workers, deliver=deliver, watch=watch, member=member, beside=beside)
+    work = {"deliver": deliver, "links": links, "watch": watch}
+    run_module("serve", workers=workers, member=member, beside=beside, **work)
 
 
 @app.command(epilog="Example: dialtree worker")
 def worker() -> None:
     """Deliver due messages, without an HTTP server for providers."""
     run_module("worker")
+
+
+@app.command(epilog="Example: dialtree link")
+def link() -> None:
+    """Hold connections to networks (SMPP); of two such processes one stands by."""
+    run_module("link")
+
+
+@app.command(epilog="Example: dialtree dialects")
+def dialects() -> None:
+    """List the USSD dialects of SMPP, with their source."""
+    run_module("dialects")
 
 
 @app.command(epilog="Example: dialtree dial '*100#' --operator orange-ro --from +40740000101")

@@ -20,9 +20,11 @@ def main(args: argparse.Namespace) -> int:
     gateway_settings = read_settings()
     if args.workers > 1:
         _require_shareable(gateway_settings)
-        command = functools.partial(supervisor.member_command, deliver=args.deliver, watch=args.watch)
+        command = functools.partial(
+            supervisor.member_command, deliver=args.deliver, links=args.links, watch=args.watch
+        )
         return asyncio.run(supervisor.Supervisor(args.workers, command).run())
-    role = app.ProcessRole(delivers=args.deliver, member_number=args.member)
+    role = app.ProcessRole(delivers=args.deliver, holds_links=args.links, member_number=args.member)
     run_in_container(gateway_settings, lambda built: _serve(built, role, watch=args.watch))
     return 0
 

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from flows.domain.call_coalescer import CallCoalescer
+from flows.domain.claim_scope import EVERYTHING, ClaimScope
 from flows.domain.concurrency_limit import ConcurrencyLimit
 from flows.domain.failures import Failure, Misconfigured, Rejected
+from flows.domain.interruptible_wait import wait_or_stop
 from flows.domain.ports import Outbox
 from flows.domain.records import ClaimedMessage, DeferredStep, DeliveryOutcome, OutboundMessage
 from flows.domain.retry import outcome_after_failure, outcome_after_lost_lease
@@ -60,6 +62,8 @@ class OutboxWorker:
         default=leave_unchanged, repr=False
     )
     """Adds what is fetched just before a message is sent: the document of a bill mail."""
+    choose_lanes: Callable[[], ClaimScope] = field(default=lambda: EVERYTHING, repr=False)
+    """Returns the lanes this process can send now: a link's are those of the process that holds it."""
     stop_event: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     batch_size: int = BATCH_SIZE
     """How many messages to claim next."""
@@ -93,11 +97,11 @@ class OutboxWorker:
         """Claim a batch, or wait for work; an outbox that is unavailable is logged and retried."""
         try:
             if not await self._claim_batch():
-                rest = BUSY_DELAY.total_seconds() if self._full_routes() else POLL_SECONDS
-                await self._wait_or_stop(self.outbox.wait_for_work(rest))
+                rest = BUSY_DELAY.total_seconds() if self._claim_scope().saturated else POLL_SECONDS
+                await wait_or_stop(self.outbox.wait_for_work(rest), self.stop_event)
         except Failure as failure:
             log.warning("outbox.unavailable", extra={"failure": type(failure).__name__})
-            await self._wait_or_stop(asyncio.sleep(ERROR_PAUSE_SECONDS))
+            await wait_or_stop(asyncio.sleep(ERROR_PAUSE_SECONDS), self.stop_event)
 
     async def run_once(self) -> int:
         """Deliver one batch, wait for it and return how many messages it had."""
@@ -115,7 +119,7 @@ class OutboxWorker:
         if count <= 0:
             await asyncio.wait(self.tasks, return_when=asyncio.FIRST_COMPLETED)
             return 1
-        messages = await self.outbox.claim(count, self.now(), self._full_routes())
+        messages = await self.outbox.claim(count, self.now(), self._claim_scope())
         self.batch_size = DEEP_BATCH_SIZE if len(messages) >= BATCH_SIZE else BATCH_SIZE
         self.held_messages |= {message.id: message for message in messages}
         for group in group_for_bulk(messages, self.routes):
@@ -124,9 +128,10 @@ class OutboxWorker:
             task.add_done_callback(self.tasks.discard)
         return len(messages)
 
-    def _full_routes(self) -> set[tuple[str, str]]:
-        """Return the routes that take urgent notices only (backpressure)."""
-        return {name for name, route in self.routes.items() if route.is_full}
+    def _claim_scope(self) -> ClaimScope:
+        """Return what can be sent now; full routes take urgent notices only (backpressure)."""
+        full = {name for name, route in self.routes.items() if route.is_full}
+        return replace(self.choose_lanes(), saturated=full)
 
     async def _confirm_batch(self, messages: Sequence[ClaimedMessage]) -> Sequence[bool]:
         """Renew the leases of messages that are about to be sent; return which are still ours."""
@@ -142,15 +147,6 @@ class OutboxWorker:
     async def _postpone(self, message: ClaimedMessage, until: datetime) -> None:
         """Give a message back until a later time, even if this task is cancelled meanwhile."""
         await asyncio.shield(self.postponer.submit((message, until)))
-
-    async def _wait_or_stop(self, rest: Awaitable[None]) -> None:
-        """Wait until `rest` is over or the worker is stopped."""
-        waiting = asyncio.ensure_future(rest)
-        stopping = asyncio.create_task(self.stop_event.wait())
-        _, pending = await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
 
     async def _renew_leases(self) -> None:
         """Renew the leases of claimed messages every second."""

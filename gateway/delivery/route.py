@@ -9,7 +9,15 @@ from typing import Protocol, runtime_checkable
 
 from flows.domain.circuit_breaker import CircuitBreaker
 from flows.domain.concurrency_limit import ConcurrencyLimit
-from flows.domain.failures import Failure, Misconfigured, NotNow, OutcomeUnknown, TryLater, Undelivered
+from flows.domain.failures import (
+    Failure,
+    LinkBusy,
+    Misconfigured,
+    NotNow,
+    OutcomeUnknown,
+    TryLater,
+    Undelivered,
+)
 from flows.domain.records import OutboundMessage
 from gateway.delivery.token_bucket import TokenBucket
 from gateway.providers.contract import Sender, SentMessage
@@ -135,7 +143,8 @@ class OutboundRoute:
     async def send(self, notices: Sequence[OutboundMessage]) -> list[SendOutcome | None]:
         """Return each notice's outcome; None for a notice that no provider was available for.
 
-        A notice one provider refused goes to the next; one it may have taken is never sent again here.
+        A notice one provider refused goes to the next; one it may have taken is never sent again here. One
+        that a link did not even take counts as not attempted.
         """
         outcomes: list[SendOutcome | None] = [None] * len(notices)
         remaining = list(range(len(notices)))
@@ -146,7 +155,7 @@ class OutboundRoute:
                 remaining = [
                     index for index in remaining if isinstance(outcomes[index], TryLater | Misconfigured)
                 ]
-        return outcomes
+        return [None if isinstance(outcome, LinkBusy) else outcome for outcome in outcomes]
 
 
 def _merge_outcomes(

@@ -13,7 +13,19 @@ from menus.text.masking import redact_text
 ALLOWED_FIELDS = frozenset(
     {"node", "failure", "endpoint", "row", "state", "operator", "provider", "channel", "status", "ms"}
     | {"subscriber", "revision", "language", "path", "turns", "outcome", "findings", "count", "table"}
-    | {"payment", "part", "reason", "port", "what", "answered", "claims", "offset", "strangers", "suppressed"}
+    | {
+        "payment",
+        "part",
+        "reason",
+        "port",
+        "what",
+        "answered",
+        "claims",
+        "offset",
+        "strangers",
+        "suppressed",
+        "slot",
+    }
 )
 """Extra fields a log record may carry; others are dropped. `subscriber` is a keyed hash of the number."""
 

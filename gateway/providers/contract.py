@@ -1,11 +1,13 @@
 """Provider interface: reading webhooks, writing replies, checking authenticity, connecting a sender.
 
 A provider module defines `NAME`, `Settings`, `ROUTES` and `authentic`, which discovery checks, and
-`connect_sender` if it sends messages.
+`connect_sender` if it sends messages. One that keeps a connection to a network (`LinkProvider`) has no routes
+and defines `connect_link` and `PROVEN_CHANNELS`.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel
@@ -184,6 +186,74 @@ class Sender(Protocol):
 ConnectSender = Callable[[Connection], Awaitable[Sender]]
 
 
+LinkState = Literal["up", "down", "refused"]
+"""`refused`: the network rejects our name or password; somebody must mend the settings."""
+ReplySender = Callable[[Reply], Awaitable[None]]
+"""Sends a reply to the caller; raises a Failure when it is not known to have been taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkReport:
+    """What a link is doing, for metrics and readiness; counters begin with the link."""
+
+    state: LinkState
+    last_heard_at: float = 0.0
+    """When the network was last heard of, in seconds of the monotonic clock; 0 for never."""
+    window: int = 0
+    """Requests sent and not answered yet."""
+    unanswered: int = 0
+    """Requests the network never answered."""
+    throttled: int = 0
+    """Requests the network refused because they came too fast."""
+    turned_away: int = 0
+    """Messages and new conversations refused because too many were in work."""
+
+
+class LinkEvents(Protocol):
+    """What a link passes to the gateway; one object per link."""
+
+    async def answer(self, event: Inbound, send: ReplySender) -> None:
+        """Run a turn of a conversation and send its reply, an apology when it fails; never raises a Failure."""
+
+    async def accept(self, event: SingleEvent) -> None:
+        """Store a message or a report, or end a conversation; raises when it must be delivered again."""
+
+    async def identify_message(self, identity: bytes, era: str, *, may_repeat: bool) -> str:
+        """Return the id of a message that has none: that of an equal one where it may be its repeat.
+
+        `era` names the unbroken connection the message came by.
+        """
+
+    async def find_sent_id(self, candidates: Sequence[str]) -> str | None:
+        """Return the spelling of a message id a send was recorded under."""
+
+    def apology(self) -> Reply:
+        """Return the reply that ends a USSD session when there is no room for it."""
+
+    def now(self) -> datetime:
+        """Return the current time, UTC."""
+
+
+class Link(Protocol):
+    """One connection to a network, held by one process at a time."""
+
+    async def run(self) -> None:
+        """Connect, serve and connect again by itself, until cancelled; then the connection is closed."""
+
+    async def send(self, notice: OutboundMessage) -> SentMessage:
+        """Send one notice; see `Sender.send`. LinkBusy when nothing was sent."""
+
+    async def drain(self) -> None:
+        """Take no new conversations, finish what is under way, say goodbye; within 10 seconds."""
+
+    def report(self) -> LinkReport:
+        """Return what the link is doing."""
+
+
+ConnectLink = Callable[[Connection, LinkEvents], Link]
+"""Returns a link that is not connected yet."""
+
+
 class Provider(Protocol):
     """A provider module, as discovery returns it."""
 
@@ -195,3 +265,16 @@ class Provider(Protocol):
     """By the last part of the webhook's path."""
     authentic: AuthenticityCheck
     connect_sender: ConnectSender
+
+
+class LinkProvider(Protocol):
+    """A provider module with a link."""
+
+    NAME: str
+    Settings: type[BaseModel]
+    """Its field `binds` is the number of connections the network grants."""
+    ROUTES: Mapping[str, WebhookRoute]
+    """Empty."""
+    PROVEN_CHANNELS: tuple[str, ...]
+    """Channels whose sender the network proves, as `WebhookRoute.proves_line`."""
+    connect_link: ConnectLink

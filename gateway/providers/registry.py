@@ -9,12 +9,14 @@ from types import MappingProxyType, ModuleType
 from typing import cast
 
 from gateway.providers._aggregators.description_loader import AGGREGATORS_FOLDER, load_folder
-from gateway.providers.contract import Provider
+from gateway.providers.contract import LinkProvider, Provider
 
 FOLDER_VARIABLE = "DIALTREE_PROVIDERS"
 """Environment variable with a folder of further descriptions, `NAME.yaml` each."""
 REQUIRED_NAMES = ("NAME", "Settings", "ROUTES", "authentic")
 """What a provider module must define; one that sends messages defines `connect_sender` besides."""
+REQUIRED_LINK_NAMES = ("NAME", "Settings", "ROUTES", "PROVEN_CHANNELS")
+"""What a provider module with `connect_link` must define."""
 
 
 def discover_providers() -> Mapping[str, Provider]:
@@ -34,6 +36,15 @@ def discover_providers() -> Mapping[str, Provider]:
     return MappingProxyType(described | {provider.NAME: provider for provider in providers})
 
 
+def link_providers() -> Mapping[str, LinkProvider]:
+    """Return the providers that keep a connection to a network, by name."""
+    return {
+        name: cast(LinkProvider, each)
+        for name, each in discover_providers().items()
+        if hasattr(each, "connect_link")
+    }
+
+
 def description_folders() -> list[Path]:
     """Return the folders with descriptions of providers: the shipped one, and that of `DIALTREE_PROVIDERS`."""
     own = os.environ.get(FOLDER_VARIABLE, "")
@@ -47,7 +58,8 @@ def _is_private(name: str) -> bool:
 
 def check_provider(module: ModuleType) -> Provider:
     """Return the module as a provider; TypeError when it lacks a constant or NAME is not its file name."""
-    missing = [name for name in REQUIRED_NAMES if not hasattr(module, name)]
+    required = REQUIRED_LINK_NAMES if hasattr(module, "connect_link") else REQUIRED_NAMES
+    missing = [name for name in required if not hasattr(module, name)]
     if missing:
         raise TypeError(f"provider module {module.__name__} must define {', '.join(missing)}")
     name: str = module.__name__.rpartition(".")[2]

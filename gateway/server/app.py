@@ -113,6 +113,8 @@ class ProcessRole:
 
     delivers: bool = False
     """Whether it also delivers the outbox; otherwise `dialtree worker` does."""
+    holds_links: bool = False
+    """Whether it also holds connections to networks; otherwise `dialtree link` does."""
     member_number: int | None = None
     """Number of the process among several on one port; None when there is only one."""
 
@@ -130,7 +132,7 @@ async def serve(
     both listeners accept connections.
     """
     tune_garbage_collector()
-    settings, health, stop = container.settings, Health(container), _stop_on_signals()
+    settings, health, stop = container.settings, Health(container), stop_on_signals()
     if role.member_number is not None:
         _stop_with_parent(stop)
     shared = role.member_number is not None
@@ -150,13 +152,20 @@ async def serve(
         await stack.enter_async_context(public_side)
         if on_ready:
             on_ready()
-        worker = asyncio.create_task(run_delivery(container)) if role.delivers else None
-        await _wait_for_stop(stop, worker)
+        work = _start_work(container, role)
+        await wait_for_stop(stop, *work)
         health.draining = True
         container.outbox_worker.stop()
+        container.links.stop()
         await asyncio.sleep(settings.red_seconds)
-        if worker:
-            await worker
+        await asyncio.gather(*work)
+
+
+def _start_work(container: Container, role: ProcessRole) -> list[asyncio.Task[None]]:
+    """Start what the process does beside serving."""
+    work = [run_delivery(container)] if role.delivers else []
+    work += [container.links.run()] if role.holds_links else []
+    return [asyncio.create_task(each) for each in work]
 
 
 async def run_delivery(container: Container) -> None:
@@ -174,24 +183,24 @@ async def run_delivery(container: Container) -> None:
 
 async def run_worker(container: Container) -> None:
     """Deliver the outbox until SIGTERM or SIGINT; sends under way are finished."""
-    health, stop = Health(container, only_delivers=True), _stop_on_signals()
+    health, stop = Health(container, only_delivers=True), stop_on_signals()
     async with internal_listener.serve_worker_listener(container, health):
         worker = asyncio.create_task(run_delivery(container))
-        await _wait_for_stop(stop, worker)
+        await wait_for_stop(stop, worker)
         health.draining = True
         container.outbox_worker.stop()
         await worker
 
 
-async def _wait_for_stop(stop: asyncio.Event, worker: asyncio.Task[None] | None) -> None:
-    """Wait for the stop event or for the outbox worker to end, which only a failure makes it do."""
+async def wait_for_stop(stop: asyncio.Event, *work: asyncio.Task[None]) -> None:
+    """Wait for the stop event or for some of the work to end, which only a failure makes it do."""
     stopping = asyncio.create_task(stop.wait())
-    waiting = {stopping, worker} if worker else {stopping}
-    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({stopping, *work}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
 
 
-def _stop_on_signals() -> asyncio.Event:
+def stop_on_signals() -> asyncio.Event:
+    """Return an event that SIGTERM and SIGINT set."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)

@@ -24,6 +24,8 @@ class Health:
     container: Container = field(repr=False)
     only_delivers: bool = False
     """A worker without an HTTP server: it is not ready while a provider's circuit breaker is open."""
+    needs_links: bool = False
+    """A process that holds links: not ready while one of its own is down. One that waits for a lease is."""
     draining: bool = False
     database_fault: str = ""
     probed_at: float = float("-inf")
@@ -35,6 +37,8 @@ class Health:
             return ["process: draining"]
         fault = await self._probe_database()
         faults = [f"database: {fault}"] if fault else []
+        if self.needs_links:
+            faults += self.container.links.pool.find_faults()
         return [*faults, *(self.find_warnings() if self.only_delivers else ())]
 
     def find_warnings(self) -> list[str]:
@@ -42,7 +46,7 @@ class Health:
         sessions = self.container.sessions
         is_degraded = isinstance(sessions, FallbackSessions) and sessions.is_degraded
         lost = ["sessions: Redis does not answer, kept in memory"] if is_degraded else []
-        return [*lost, *self._open_circuits()]
+        return [*lost, *self._open_circuits(), *self.container.links.pool.find_faults()]
 
     async def _probe_database(self) -> str:
         """Return why the database takes no write, empty if it does; measured once per PROBE_SECONDS."""

@@ -12,8 +12,8 @@ from gateway.server.health import Health
 from gateway.wiring.container import Container
 
 log = logging.getLogger("dialtree.server")
-SERVER_OFFSET, WORKER_OFFSET = 1010, 1110
-"""Default distance of the internal port from the public one: 9090 for 8080, of a worker 9190."""
+SERVER_OFFSET, WORKER_OFFSET, LINK_OFFSET = 1010, 1110, 1210
+"""Default distance of the internal port from the public one: 9090 for 8080, of a worker 9190, of links 9290."""
 MAX_PORTS_TRIED = 20
 """Workers on one machine that find a port by themselves."""
 
@@ -51,8 +51,10 @@ def server_port(container: Container, member_number: int | None) -> int:
 
 
 @asynccontextmanager
-async def serve_worker_listener(container: Container, health: Health) -> AsyncIterator[int]:
-    """Serve a worker's internal listener and yield its port.
+async def serve_worker_listener(
+    container: Container, health: Health, offset: int = WORKER_OFFSET
+) -> AsyncIterator[int]:
+    """Serve a worker's internal listener and yield its port, by default `offset` above the public one.
 
     Without a configured port the next free one is taken: several workers may run on one machine. Raises
     PortTakenError for a port in use that was set, and when all MAX_PORTS_TRIED are.
@@ -60,7 +62,7 @@ async def serve_worker_listener(container: Container, health: Health) -> AsyncIt
     settings = container.settings
     first = settings.worker_port
     if first is None:
-        first = (settings.port + WORKER_OFFSET) % 65536 if settings.port else 0
+        first = (settings.port + offset) % 65536 if settings.port else 0
     last = first if settings.worker_port is not None else first + MAX_PORTS_TRIED - 1
     app = build_internal_app(container, health)
     for port in count(first):

@@ -79,8 +79,9 @@ def restart_wait_seconds(previous_wait: float, ran_seconds: float) -> float:
     return min(max(previous_wait * 2, FIRST_WAIT_SECONDS), LONGEST_WAIT_SECONDS)
 
 
-def member_command(number: int, *, deliver: bool, watch: bool = False) -> Sequence[str]:
+def member_command(number: int, *, deliver: bool, links: bool = False, watch: bool = False) -> Sequence[str]:
     """Return the command line of one process of a group."""
     start = [sys.executable, "-m", "gateway", "serve", "--member", str(number)]
     start += ["--watch"] if watch else []
+    start += ["--links"] if links else []
     return [*start, "--deliver"] if deliver else start

@@ -66,8 +66,9 @@ def _build_connection(
 
 def _provider_trust(provider: Provider) -> dict[str, str]:
     """Return what the provider's channels prove by default: `line` only where its route says so."""
-    proven = {name: "line" for name, route in provider.ROUTES.items() if route.proves_line}
-    return dict.fromkeys(DEFAULT_TRUST, "none") | proven
+    proven = [name for name, route in provider.ROUTES.items() if route.proves_line]
+    proven += getattr(provider, "PROVEN_CHANNELS", ())
+    return dict.fromkeys(DEFAULT_TRUST, "none") | dict.fromkeys(proven, "line")
 
 
 def _path_tokens(link: ConnectionSettings) -> tuple[bytes, ...]:

@@ -7,7 +7,6 @@ from datetime import datetime
 from pathlib import Path
 
 from flows.domain.actions import Action, OperatorPorts
-from flows.domain.concurrency_limit import ConcurrencyLimit
 from flows.domain.failures import OptedOut, Rejected, TooLarge
 from flows.domain.ports import Counters, SessionStore
 from flows.domain.pseudonyms import Pseudonyms
@@ -30,13 +29,15 @@ from gateway.http.bounce_events import BounceHandler
 from gateway.http.bss_events import BillEventHandler
 from gateway.http.guard import Guard
 from gateway.http.webhooks import WebhookHandler
+from gateway.links.link_pool import LinkPool
+from gateway.links.link_runner import LinkRunner
 from gateway.observability.collectors import GatewayMetrics
 from gateway.observability.metrics import MetricsRegistry
 from gateway.providers.contract import Connection
 from gateway.publishing import pack_compiler
 from gateway.settings import Settings
 from gateway.wiring import connections as inbound
-from gateway.wiring import database_start, senders
+from gateway.wiring import database_start, event_endpoints, link_wiring, senders
 from gateway.wiring.deferred_work import run_deferred_work
 from gateway.wiring.operators import OperatorWiring, Overrides
 from menus.machine.menu import Menu
@@ -71,6 +72,8 @@ class Container:
     webhooks: WebhookHandler = field(repr=False)
     outbox: SqlOutbox = field(repr=False)
     outbox_worker: OutboxWorker = field(repr=False)
+    links: LinkRunner = field(repr=False)
+    """Holds connections to networks while it runs: in the roles that do."""
     recorder: RecordingSender = field(repr=False)
     passwords: SqlPasswords = field(repr=False)
     announcer_for: Callable[[str], BillAnnouncer] = field(repr=False)
@@ -197,15 +200,12 @@ async def _build_core(
 async def _assemble(core: _Core, stack: AsyncExitStack) -> Container:
     connections = inbound.build_connections(core.settings, core.menu_versions)
     recorder, metrics_registry = RecordingSender(), MetricsRegistry()
-    routes = await _build_routes(core, connections, recorder, stack)
+    pool = link_wiring.build_link_pool(core.settings, metrics_registry.registry)
+    routes = await _build_routes(core, connections, recorder, stack, pool)
     metrics = GatewayMetrics(metrics_registry.registry, routes)
-    metrics.watch_limits(_named_limits(core, routes))
     guard = inbound.build_guard(core.settings, connections, core.counters)
     conversations = _build_conversations(core)
-    metrics.watch_conversations(conversations)
-    metrics.watch_sessions(core.sessions)
-    for ports in core.operators.values():
-        ports.on_code_withheld = metrics.record_withheld_code
+    _watch_core(core, routes, conversations, metrics)
     return Container(
         settings=core.settings,
         clock=core.now,
@@ -220,12 +220,13 @@ async def _assemble(core: _Core, stack: AsyncExitStack) -> Container:
         guard=guard,
         webhooks=_build_webhooks(core, guard, conversations, metrics_registry, metrics),
         outbox=core.outbox,
-        outbox_worker=_build_outbox_worker(core, routes, metrics),
+        outbox_worker=_build_outbox_worker(core, routes, metrics, pool),
+        links=link_wiring.build_link_runner(connections, pool, conversations, core, metrics),
         recorder=recorder,
         passwords=core.passwords,
         announcer_for=core.announcer_for,
-        bill_events=_build_bill_events(core, guard),
-        bounces=_build_bounces(core, guard),
+        bill_events=event_endpoints.build_bill_events(core, guard),
+        bounces=event_endpoints.build_bounces(core, guard),
         bulk_outbox=SqlBulkOutbox(core.database, core.secret),
         write_behind=core.write_behind,
         audit=SqlAuditChain(core.database, core.write_behind.audit_writer),
@@ -236,9 +237,18 @@ async def _assemble(core: _Core, stack: AsyncExitStack) -> Container:
     )
 
 
-def _named_limits(core: _Core, routes: Mapping[tuple[str, str], OutboundRoute]) -> dict[str, ConcurrencyLimit]:
+def _watch_core(
+    core: _Core,
+    routes: Mapping[tuple[str, str], OutboundRoute],
+    conversations: TurnEngine,
+    metrics: GatewayMetrics,
+) -> None:
     limits = {f"{route} {operator}": each.concurrency_limit for (operator, route), each in routes.items()}
-    return {"passwords": core.passwords.check_limit, **limits}
+    metrics.watch_limits({"passwords": core.passwords.check_limit, **limits})
+    metrics.watch_conversations(conversations)
+    metrics.watch_sessions(core.sessions)
+    for ports in core.operators.values():
+        ports.on_code_withheld = metrics.record_withheld_code
 
 
 def _build_conversations(core: _Core) -> TurnEngine:
@@ -262,16 +272,17 @@ async def _build_routes(
     connections: Mapping[tuple[str, str], Connection],
     recorder: RecordingSender,
     stack: AsyncExitStack,
+    pool: LinkPool,
 ) -> dict[tuple[str, str], OutboundRoute]:
     wrappers: dict[str, senders.SenderWrapper] = {
         "sms": senders.build_spend_limiter(core.settings, core.menu_versions, core.database, core.now),
         "email": lambda _operator, sender: BillMailSender(sender, core.bill_mailer),
     }
-    return await senders.build_routes(core.settings, connections, recorder, core.now, stack, wrappers)
+    return await senders.build_routes(core.settings, connections, recorder, core.now, stack, wrappers, pool)
 
 
 def _build_outbox_worker(
-    core: _Core, routes: Mapping[tuple[str, str], OutboundRoute], metrics: GatewayMetrics
+    core: _Core, routes: Mapping[tuple[str, str], OutboundRoute], metrics: GatewayMetrics, pool: LinkPool
 ) -> OutboxWorker:
     return OutboxWorker(
         core.outbox,
@@ -281,20 +292,5 @@ def _build_outbox_worker(
         core.record_refusal,
         metrics.record_delivery,
         core.bill_mailer.complete_mail,
+        pool.choose_lanes,
     )
-
-
-def _build_bill_events(core: _Core, guard: Guard) -> BillEventHandler:
-    """Build the endpoint of bill events; an operator without a hub token accepts none."""
-    sections = core.settings.operators.items()
-    tokens = {name: str(section.bss.get("hub_token", "")) for name, section in sections}
-    path_tokens = {name: (token.encode(),) for name, token in tokens.items() if token}
-    return BillEventHandler(guard, core.operators, core.announcer_for, path_tokens, core.now)
-
-
-def _build_bounces(core: _Core, guard: Guard) -> BounceHandler:
-    """Build the endpoint of bounces; an operator without a bounces token accepts none."""
-    sections = core.settings.operators.items()
-    tokens = {name: section.routes.bounces_token.get_secret_value() for name, section in sections}
-    path_tokens = {name: (token.encode(),) for name, token in tokens.items() if token}
-    return BounceHandler(guard, core.bounce_recorder, path_tokens, core.now)

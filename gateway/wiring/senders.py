@@ -24,8 +24,9 @@ from gateway.delivery.route import (
 from gateway.delivery.smtp import SmtpSender, parse_smtp_url
 from gateway.delivery.spend_limit import limit_spending
 from gateway.delivery.token_bucket import TokenBucket
+from gateway.links.link_pool import LinkPool, LinkSender
 from gateway.providers.contract import Connection, ConnectSender, Sender
-from gateway.providers.registry import discover_providers
+from gateway.providers.registry import discover_providers, link_providers
 from gateway.settings import OperatorSettings, Settings
 from gateway.settings_safety import is_loopback
 from gateway.settings_sources import SettingsError
@@ -43,6 +44,7 @@ async def build_routes(
     now: Callable[[], datetime],
     stack: AsyncExitStack,
     wrappers: Mapping[str, SenderWrapper],
+    pool: LinkPool,
 ) -> dict[tuple[str, str], OutboundRoute]:
     """Return the outbound routes, by operator and route; without a provider there is no route.
 
@@ -52,6 +54,8 @@ async def build_routes(
     routes: dict[tuple[str, str], OutboundRoute] = {}
     for operator, section in settings.operators.items():
         sms_senders = await _sms_senders(settings, operator, connections, recorder, stack)
+        by_name = sms_senders | _link_senders(settings, operator, pool)
+        sms_senders = {name: by_name[name] for name in section.routes.sms}
         senders = {"sms": sms_senders, "email": _email_senders(settings, operator, recorder)}
         senders["desk"] = _desk_senders(settings, operator, senders["email"], recorder, now, stack)
         rates: dict[str, float] = section.rates.model_dump()
@@ -121,7 +125,9 @@ async def _sms_senders(
     for name in settings.operators[operator].routes.sms:
         connection = connections[operator, name]
         if settings.demo and not getattr(connection.settings, "api_url", ""):
-            senders[name] = recorder
+            senders[name] = recorder  # of a link, `_link_senders` says what takes its place
+            continue
+        if name in link_providers():
             continue
         connect_sender: ConnectSender | None = getattr(providers[name], "connect_sender", None)
         if connect_sender is None:
@@ -129,6 +135,17 @@ async def _sms_senders(
         sender = senders[name] = await connect_sender(connection)
         stack.push_async_callback(sender.close)
     return senders
+
+
+def _link_senders(settings: Settings, operator: str, pool: LinkPool) -> dict[str, Sender]:
+    """Return a sender over each link in the operator's SMS route; in the demo only to this machine."""
+    section = settings.operators[operator]
+    names = [name for name in section.routes.sms if name in link_providers()]
+    return {
+        name: LinkSender(pool, operator, name)
+        for name in names
+        if not settings.demo or is_loopback(section.links[name].settings.host)
+    }
 
 
 def _email_senders(settings: Settings, operator: str, recorder: RecordingSender) -> dict[str, Sender]:

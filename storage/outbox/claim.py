@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, case, update
 
+from flows.domain.claim_scope import EVERYTHING, ClaimScope
 from flows.domain.records import ClaimedMessage
 from storage.crypto import AeadCipher
 from storage.outbox.due_rows import DEFERRABLE_PRIORITY, DueRow, list_partitions, select_fairly
@@ -101,18 +102,18 @@ def claim_rows(
     cipher: AeadCipher,
     limit: int,
     clock: Callable[[], datetime],
-    saturated: Collection[tuple[str, str]] = (),
+    scope: ClaimScope = EVERYTHING,
 ) -> ClaimBatch:
     """Read at most `limit` due rows, claim them under a lease and close those that must not be sent.
 
     Fewer rows than were asked for, or none, do not mean that no more are due: a transaction reads one batch, so
     that it ends in time whatever the queue begins with. The lease counts from the time `clock` tells after
-    the rows were read. `saturated`: operators and routes whose deferrable rows are not claimed.
+    the rows were read.
     """
     messages: list[ClaimedMessage] = []
     closed_count = 0
     now = clock()
-    for rows in _read_batch(connection, limit, now, saturated):
+    for rows in _read_batch(connection, limit, now, scope):
         sendable, closing = _sort_rows(rows, cipher, now)
         closed_count += _close_rows(connection, closing, now)
         if sendable:
@@ -127,19 +128,17 @@ def close_unsendable_rows(
     cipher: AeadCipher,
     limit: int,
     now: datetime,
-    saturated: Collection[tuple[str, str]] = (),
+    scope: ClaimScope = EVERYTHING,
 ) -> int:
     """Close what must not be sent among the first `limit` due rows; return how many rows that were."""
     closed_count = 0
-    for rows in _read_batch(connection, limit, now, saturated):
+    for rows in _read_batch(connection, limit, now, scope):
         _, closing = _sort_rows(rows, cipher, now)
         closed_count += _close_rows(connection, closing, now)
     return closed_count
 
 
-def _read_batch(
-    connection: Connection, limit: int, now: datetime, saturated: Collection[tuple[str, str]]
-) -> Iterator[list[DueRow]]:
+def _read_batch(connection: Connection, limit: int, now: datetime, scope: ClaimScope) -> Iterator[list[DueRow]]:
     """Yield up to `limit` due rows in all, in parts; each part must be claimed or closed before the next.
 
     The commit is asynchronous: a claim lost in a power cut is made again. None of its rows was handed
@@ -149,7 +148,8 @@ def _read_batch(
     partitions = [
         partition
         for partition in list_partitions(connection)
-        if partition.priority < DEFERRABLE_PRIORITY or partition[1:] not in saturated
+        if scope.admits(partition.operator, partition.route)
+        and (partition.priority < DEFERRABLE_PRIORITY or partition[1:] not in scope.saturated)
     ]
     while partitions and limit > 0:
         same_priority = [partition for partition in partitions if partition.priority == partitions[0].priority]

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 from sqlalchemy import Connection, bindparam, select, update
 
+from flows.domain.claim_scope import EVERYTHING, ClaimScope
 from flows.domain.records import ClaimedMessage, DeliveryOutcome, Receipt, Secret
 from storage.audit.trail import AuditWriter
 from storage.crypto import AeadCipher
@@ -113,14 +114,13 @@ class SqlOutbox:
         self._clocks_compared_at: float | None = None
 
     async def claim(
-        self, limit: int, now: datetime, full: Collection[tuple[str, str]] = ()
+        self, limit: int, now: datetime, scope: ClaimScope = EVERYTHING
     ) -> Sequence[ClaimedMessage]:
         """Claim up to `limit` due rows for `LEASE`, codes first; no row is claimed by two workers.
 
-        Notices and campaigns of operators and routes in `full` (saturated) are not claimed; the others
-        share the batch equally. Rows that expired, whose recipient opted out, or that cannot be
-        decrypted are closed instead, in transactions of one batch each, until something is claimed or
-        `CLAIM_SECONDS` are over.
+        The lanes of the scope share the batch equally. Rows that expired, whose recipient opted out, or that
+        cannot be decrypted are closed instead, in transactions of one batch each, until something is claimed
+        or `CLAIM_SECONDS` are over.
         """
         started_at = self._monotonic()
         await self._correct_clock_skew(started_at, now)
@@ -131,13 +131,13 @@ class SqlOutbox:
 
         while True:
             batch = await self._database.write(
-                lambda connection: claim.claim_rows(connection, self._cipher, limit, clock, full)
+                lambda connection: claim.claim_rows(connection, self._cipher, limit, clock, scope)
             )
             if batch.messages or not batch.closed_count or clock() >= now + CLAIM_TIME:
                 return batch.messages
             await self._database.write(
                 lambda connection: claim.close_unsendable_rows(
-                    connection, self._cipher, CLOSING_BATCH, clock(), full
+                    connection, self._cipher, CLOSING_BATCH, clock(), scope
                 )
             )
 

@@ -18,6 +18,7 @@ from storage.sql.tables import (
     code_sends,
     code_tries,
     codes,
+    link_deliveries,
     links,
     outbox,
     password_tries,
@@ -89,6 +90,7 @@ RETENTION_RULES = (
     ),
     RetentionRule("messages", 365 * DAY, outbox, _FINISHED_BEFORE),
     RetentionRule("receipts", 365 * DAY, receipts, (receipts.c.at < _BEFORE,)),
+    RetentionRule("messages of links", DAY, link_deliveries, (link_deliveries.c.at < _BEFORE,)),
     RetentionRule("payment events", 400 * DAY, payment_events, (payment_events.c.at < _BEFORE,)),
     RetentionRule(
         "numbers of payments",

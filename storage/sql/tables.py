@@ -26,6 +26,8 @@ from storage.sql.billing_schema import billing_entries as billing_entries
 from storage.sql.billing_schema import billing_lines as billing_lines
 from storage.sql.billing_schema import billing_payments as billing_payments
 from storage.sql.billing_schema import billing_subscribers as billing_subscribers
+from storage.sql.link_schema import link_deliveries as link_deliveries
+from storage.sql.link_schema import link_slots as link_slots
 from storage.sql.payment_schema import payment_events as payment_events
 from storage.sql.payment_schema import payment_intents as payment_intents
 from storage.sql.purchase_schema import purchase_alerts as purchase_alerts

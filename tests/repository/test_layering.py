@@ -22,6 +22,7 @@ PACKAGES = (
     *("gateway.__main__", "gateway.cli", "gateway.phone", "gateway.dialogs", "gateway.demo", "gateway.server"),
     *(
         "gateway.wiring",
+        "gateway.links",
         "gateway.pages",
         "gateway.settings_safety",
         "gateway.secret_strength",
@@ -40,7 +41,7 @@ PACKAGES = (
         "gateway.clock",
     ),
     *("storage.billing", "storage.demo", "storage.ledger", "storage.privacy", "storage.credentials"),
-    *("storage.payments", "storage.purchases"),
+    *("storage.payments", "storage.links", "storage.purchases"),
     *("storage.outbox", "storage.audit", "storage.sessions", "storage.idempotency", "storage.crypto"),
     *("storage.sql", "storage.driver_frames"),
     *("flows.engine", "flows.selfcare", "flows.payments", "flows.purchases", "flows.services", "flows.domain"),

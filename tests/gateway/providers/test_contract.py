@@ -28,7 +28,18 @@ def secret_fields(name: str) -> list[str]:
 
 def settings_with_secrets(name: str, example: Mapping[str, object]) -> Mapping[str, object]:
     """Return example settings whose secrets are recognised wherever they show."""
-    return {**example, **{field: f"s3cret-{field}" for field in secret_fields(name)}}
+    return {
+        **example,
+        **{field: f"s3cret-{field}"[: longest_secret(name, field)] for field in secret_fields(name)},
+    }
+
+
+def longest_secret(name: str, field: str) -> int:
+    """Return how long a secret may be: some protocols limit it."""
+    limits = (
+        getattr(each, "max_length", None) for each in PROVIDERS[name].Settings.model_fields[field].metadata
+    )
+    return next((each for each in limits if each), 100)
 
 
 SETTINGS = {name: settings_with_secrets(name, example) for name, example in example_settings().items()}

@@ -2,11 +2,12 @@
 
 import asyncio
 import gc
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import pytest
 
+from flows.domain.claim_scope import EVERYTHING, ClaimScope
 from flows.domain.records import ClaimedMessage
 from gateway.delivery.maintenance import MaintenanceLoop
 from gateway.server.app import ProcessRole, serve
@@ -23,7 +24,7 @@ class BrokenOutbox(SqlOutbox):
     """An outbox with a bug: it raises an error that delivery does not handle."""
 
     async def claim(
-        self, most: int, now: datetime, full: Collection[tuple[str, str]] = ()
+        self, limit: int, now: datetime, scope: ClaimScope = EVERYTHING
     ) -> Sequence[ClaimedMessage]:
         raise LookupError("claim")
 

@@ -5,6 +5,7 @@ from typing import Literal
 
 import pytest
 
+from flows.domain.claim_scope import ClaimScope
 from flows.domain.records import ChangeSet, MessageClass, OutboundMessage
 from storage.ledger.sql_ledger import SqlLedger
 from storage.outbox.sql_outbox import SqlOutbox
@@ -25,7 +26,7 @@ async def enqueue_notices(ledger: SqlLedger, *notices: OutboundMessage) -> None:
 
 
 async def claim_keys(outbox: SqlOutbox, most: int, *full: tuple[str, str]) -> list[str]:
-    return [parcel.item.key for parcel in await outbox.claim(most, NOW, full)]
+    return [parcel.item.key for parcel in await outbox.claim(most, NOW, ClaimScope(full))]
 
 
 async def test_a_full_route_is_skipped_until_it_has_capacity(outbox: SqlOutbox, ledger: SqlLedger) -> None:
@@ -56,3 +57,12 @@ async def test_a_batch_is_filled_from_operators_with_more_messages(
     theirs = [notice_for(f"t{number}", "tunisie-telecom") for number in range(20)]
     await enqueue_notices(ledger, build_notice("n"), *theirs)
     assert sorted(await claim_keys(outbox, 10)) == ["n", *(f"t{number}" for number in range(9))]
+
+
+async def test_lanes_of_another_process_are_left_to_it(outbox: SqlOutbox, ledger: SqlLedger) -> None:
+    theirs, mail = notice_for("theirs", "tunisie-telecom"), notice_for("mail", "orange-ro", "email")
+    await enqueue_notices(ledger, build_notice("code", "code"), theirs, mail)
+    rest = await outbox.claim(10, NOW, ClaimScope(without={SMS_ROUTE}))
+    assert sorted(each.item.key for each in rest) == ["mail", "theirs"]
+    own = await outbox.claim(10, NOW, ClaimScope(only={SMS_ROUTE}))
+    assert [each.item.key for each in own] == ["code"]

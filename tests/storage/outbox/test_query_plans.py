@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import Connection, text
 
+from flows.domain.claim_scope import ClaimScope
 from flows.domain.records import ChangeSet
 from storage.crypto import AeadCipher
 from storage.ledger.sql_ledger import SqlLedger
@@ -50,8 +51,8 @@ async def test_a_claim_reads_its_batch_and_not_the_queue(deep_queue: Database) -
 
 async def test_a_full_route_is_not_read(deep_queue: Database) -> None:
     def job(connection: Connection) -> tuple[int, int]:
-        full = {("orange-ro", "sms")}
-        assert claim_rows(connection, AeadCipher(SECRET, KEY_PURPOSE), 10, lambda: NOW, full) == ([], 0)
+        scope = ClaimScope({("orange-ro", "sms")})
+        assert claim_rows(connection, AeadCipher(SECRET, KEY_PURPOSE), 10, lambda: NOW, scope) == ([], 0)
         scanned, fetched = connection.execute(ROWS_READ).one()
         return scanned, fetched
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from flows.domain.claim_scope import EVERYTHING, ClaimScope
 from flows.domain.ports import Ledger, Outbox
 from flows.domain.records import ChangeSet, ClaimedMessage, DeliveryOutcome, Receipt
 from gateway.wiring.container import Container
@@ -35,9 +36,9 @@ class FailpointOutbox:
         self.inner, self.failpoint = inner, point
 
     async def claim(
-        self, most: int, now: datetime, full: Collection[tuple[str, str]] = ()
+        self, limit: int, now: datetime, scope: ClaimScope = EVERYTHING
     ) -> Sequence[ClaimedMessage]:
-        parcels = await self.inner.claim(most, now, full)
+        parcels = await self.inner.claim(limit, now, scope)
         if parcels:
             self.failpoint.reach("claimed")
         return parcels

@@ -1,0 +1,1 @@
+"""Links: connections to networks, each held by one process; their events become turns and receipts."""

@@ -1,0 +1,31 @@
+"""Role `dialtree link`: holds connections to networks and delivers the messages that leave by them."""
+
+import asyncio
+
+from gateway.server.app import stop_on_signals, tune_garbage_collector, wait_for_stop
+from gateway.server.health import Health
+from gateway.server.internal_listener import LINK_OFFSET, serve_worker_listener
+from gateway.wiring.container import Container
+
+
+async def run_links(container: Container) -> None:
+    """Hold links until SIGTERM or SIGINT; then finish turns and sends under way, and unbind.
+
+    A slot another process holds is waited for. If a part fails, the process drains the same way and raises
+    the error at the end, so that its supervisor restarts it.
+    """
+    tune_garbage_collector()
+    container.links.pool.only_links = True
+    health, stop = Health(container, needs_links=True), stop_on_signals()
+    async with serve_worker_listener(container, health, LINK_OFFSET):
+        worker = asyncio.create_task(container.outbox_worker.run())
+        links = asyncio.create_task(container.links.run())
+        listening = asyncio.create_task(container.database.listen())
+        await wait_for_stop(stop, worker, links)
+        health.draining = True
+        container.outbox_worker.stop()
+        await worker
+        container.links.stop()
+        await links
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
