@@ -59,7 +59,16 @@ PACKAGES = (
 """Packages from top to bottom: each imports only those after it."""
 LIBRARIES = {
     "gateway": {
-        *("aiohttp", "africastalking", "twilio", "pydantic", "prometheus_client", "requests", "urllib3"),
+        *(
+            "aiohttp",
+            "multidict",
+            "africastalking",
+            "twilio",
+            "pydantic",
+            "prometheus_client",
+            "requests",
+            "urllib3",
+        ),
         *("typer", "rich", "prompt_toolkit", "pydantic_settings"),
         *("fpdf", "aiosmtplib", "jinja2", "jwt", "markupsafe", "cachetools"),
     },
