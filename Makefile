@@ -78,6 +78,7 @@ dist: $(STAMP)
 
 services: $(STAMP)
 	$(BIN)/python -m tests.support.server_processes install
+	$(BIN)/python -m tests.support.node_packages
 
 $(RUNS): $(LOCKS)
 	$(INSTALL) runtime

@@ -225,7 +225,7 @@ def run_in_own_loop(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 def skip_missing(program: ProgramMissing) -> NoReturn:
     """Skip a test whose program is missing, loudly; in CI that is a failure."""
-    reason = f"LEFT OUT: {program} is not installed (python -m tests.support.server_processes install)"
+    reason = f"LEFT OUT: {program} is not installed (make services)"
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
@@ -266,6 +266,7 @@ DEBIAN_PACKAGES = {
     "chromium": "chromium",
     "nginx": "nginx-light",
     "pgbouncer": "pgbouncer",
+    **{"node": "nodejs", "npm": "npm"},
 }
 
 
