@@ -102,7 +102,7 @@ def smsc(
     *,
     port: Annotated[int, Option(min=0, max=65535, help="The port ESMEs bind to.")] = 2775,
     caller: Annotated[str, Option("--from", metavar="MSISDN", help="The phone's number.")] = "+40740000101",
-    dialect: Annotated[opt.DialectName, Option(help="How USSD is spoken.")] = "plain",
+    dialect: Annotated[str, Option(metavar="NAME", help="USSD dialect: see dialtree dialects.")] = "plain",
     unkind: Annotated[
         list[str] | None, Option(metavar="MODE", help="How it misbehaves, e.g. slow; may be repeated.")
     ] = None,

@@ -11,7 +11,6 @@ RowState = Literal[
     "pending", "claimed", "again", "unknown", "sent", "delivered", "failed", "dead", "expired", "opted_out"
 ]
 TicketStateName = Literal["open", "answered", "closed"]
-DialectName = Literal["plain", "sixdee", "mica"]
 ReplayState = Literal["dead", "failed", "unknown", "expired"]
 
 DemoOption = Annotated[bool, Option("--demo", help="Use the demo's own database and settings.")]

@@ -9,9 +9,10 @@ from argparse import Namespace
 
 from gateway.cli.line_input import TerminalInput, open_input
 from gateway.cli.styled_output import StyledOutput
-from gateway.demo.smsc.smpp_phone import HANDSET_DIALECTS, SmppPhone
+from gateway.demo.smsc.smpp_phone import SmppPhone
 from gateway.demo.smsc.smsc_modes import UNKIND_MODES, SmscModes, modes_for
 from gateway.demo.smsc.smsc_simulator import SmscSimulator
+from gateway.providers._smpp.dialect import DialectForm, load_dialects
 from menus.model.user_error import UserError
 
 EXIT_UNANSWERED = 1
@@ -32,7 +33,7 @@ async def _serve_smsc(args: Namespace) -> int:
     output = StyledOutput.for_stream(sys.stdout, os.environ)
     modes = _read_modes(args.unkind)
     smsc = SmscSimulator(modes)
-    phone = SmppPhone(args.caller.removeprefix("+"), smsc, HANDSET_DIALECTS[args.dialect])
+    phone = SmppPhone(args.caller.removeprefix("+"), smsc, _read_dialect(args.dialect))
     phone.on_text = lambda sender, text: output.print_line(f"~ {sender}: {text}", "message")
     async with smsc.serve(args.port) as port:
         output.print_line(
@@ -49,6 +50,13 @@ def _read_modes(names: list[str]) -> SmscModes:
     if unknown:
         raise UserError(f"--unkind: no mode {unknown[0]!r}; write one of: {', '.join(UNKIND_MODES)}")
     return modes_for(names)
+
+
+def _read_dialect(name: str) -> DialectForm:
+    usable = {known: form for known, form in load_dialects().items() if not form.unusable}
+    if name not in usable:
+        raise UserError(f"--dialect: no dialect {name!r} to speak; write one of: {', '.join(usable)}")
+    return usable[name]
 
 
 class TerminalSmsc:

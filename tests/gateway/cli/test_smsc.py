@@ -2,22 +2,22 @@
 
 import asyncio
 import io
-from typing import get_args
 
 import pytest
 
 from gateway.cli.line_input import TerminalInput
 from gateway.cli.main import run_command
-from gateway.cli.options import DialectName
 from gateway.cli.smsc import TerminalSmsc
 from gateway.cli.styled_output import StyledOutput
-from gateway.demo.smsc.smpp_phone import HANDSET_DIALECTS, SmppPhone
+from gateway.demo.smsc.smpp_phone import SmppPhone
 from gateway.demo.smsc.smsc_modes import UNKIND_MODES, modes_for
-from gateway.smpp.wire.protocol import Tag
-from gateway.smpp.wire.sms_records import OutgoingMessage
-from tests.gateway.smpp.session_bench import SENDER, SessionBench, bound_session
+from gateway.providers._smpp.dialect import DialectForm, load_dialects
+from gateway.providers._smpp.ussd_events import write_ussd
+from menus.model.reply import Reply
+from tests.gateway.smpp.session_bench import SessionBench, bound_session
 
-SCREENS = {"*100#": (2, "Orange\n1 Facture"), "1": (17, "Facture: 45,20 €")}
+SCREENS = {"*100#": "Orange\n1 Facture", "1": "Facture: 45,20 €"}
+DIALECTS = {name: form for name, form in load_dialects().items() if not form.unusable}
 
 
 class ScriptedInput(TerminalInput):
@@ -32,30 +32,27 @@ class ScriptedInput(TerminalInput):
         return lines.pop(0) if lines else None
 
 
-async def answer_screens(bench: SessionBench, sixdee: bool) -> None:  # noqa: FBT001
-    """Answer each USSD operation with the screen its text asks for, as a gateway behind a session does."""
+async def answer_screens(bench: SessionBench, dialect: DialectForm) -> None:
+    """Answer each USSD operation with the screen its text asks for, as the gateway does."""
     for number in range(2):
         await bench.wait_for("messages", number + 1)
-        message = bench.messages[number]
-        operation, text = SCREENS[message.text]
-        its = bytearray(message.tlvs.get(Tag.ITS_SESSION_INFO, b"\0\0"))
-        its[1] |= sixdee and operation == 17
-        tlvs = {Tag.USSD_SERVICE_OP: bytes([operation]), Tag.ITS_SESSION_INFO: bytes(its)}
-        await bench.session.submit(OutgoingMessage(message.source, text, SENDER, tlvs=tlvs))
+        text = SCREENS[bench.messages[number].text]
+        reply = Reply("ussd", "fr", "home", number, text, ends_session=bool(number))
+        await bench.session.submit(write_ussd(reply, bench.messages[number], dialect))
 
 
 async def run_script(bench: SessionBench, dialect: str, lines: list[str]) -> tuple[int, str]:
-    phone = SmppPhone("40740000101", bench.smsc, HANDSET_DIALECTS[dialect])
+    phone = SmppPhone("40740000101", bench.smsc, DIALECTS[dialect])
     printed = io.StringIO()
     output = StyledOutput(printed, None)
     phone.on_text = lambda sender, text: output.print_line(f"~ {sender}: {text}", "message")
     return await TerminalSmsc(phone, ScriptedInput(lines), output).run(), printed.getvalue()
 
 
-@pytest.mark.parametrize("dialect", get_args(DialectName))
+@pytest.mark.parametrize("dialect", DIALECTS)
 async def test_a_person_dials_and_answers(dialect: str) -> None:
     async with bound_session() as bench:
-        screens = asyncio.create_task(answer_screens(bench, dialect == "sixdee"))
+        screens = asyncio.create_task(answer_screens(bench, DIALECTS[dialect]))
         status, printed = await run_script(bench, dialect, ["*100#", "1"])
         await screens
     assert (status, printed) == (0, "Orange\n1 Facture\nFacture: 45,20 €\n(the session ended)\n")
@@ -73,7 +70,7 @@ async def test_a_person_texts_and_gets_an_answer() -> None:
 async def test_a_long_text_is_shown_whole() -> None:
     async with bound_session() as bench:
         got: list[str] = []
-        phone = SmppPhone("40740000101", bench.smsc)
+        phone = SmppPhone("40740000101", bench.smsc, DIALECTS["plain"])
         phone.on_text = lambda _sender, text: got.append(text)
         await bench.submit(text="Factura € " * 40)
     assert got == phone.inbox == ["Factura € " * 40]
@@ -94,5 +91,7 @@ def test_an_unknown_mode_is_named_with_those_there_are(capsys: pytest.CaptureFix
     assert "'slov'; write one of: slow" in capsys.readouterr().err
 
 
-def test_every_dialect_is_an_option() -> None:
-    assert set(get_args(DialectName)) == set(HANDSET_DIALECTS)
+@pytest.mark.parametrize("name", ["huawei", "plan"])
+def test_a_dialect_that_cannot_be_spoken_is_refused(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["smsc", "--dialect", name]) == 2
+    assert f"{name!r} to speak; write one of: eyeline" in capsys.readouterr().err
