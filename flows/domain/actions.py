@@ -9,6 +9,7 @@ from flows.domain.email_registration import Registration
 from flows.domain.failures import Failure, NotEligible
 from flows.domain.payment_ports import PaymentIntents, Payments
 from flows.domain.ports import Billing, Ledger, OneTimeCodes, Passwords
+from flows.domain.purchase_ports import Charges, SpendPolicies
 from flows.domain.records import (
     AuditEntry,
     Capability,
@@ -62,6 +63,9 @@ class OperatorPorts:
     payments: Payments | None = field(default=None, repr=False)
     """The payment provider; None where bills cannot be paid."""
     intents: PaymentIntents | None = field(default=None, repr=False)
+    policies: SpendPolicies | None = field(default=None, repr=False)
+    """What lines allow of purchases on the bill; None where there are none."""
+    charges: Charges | None = field(default=None, repr=False)
 
 
 @value_dataclass

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Protocol, runtime_checkable
 
 from flows.domain.purchase_records import (
+    BillCharge,
     Charge,
     ChargeDecision,
     ChargeRequest,
@@ -77,5 +78,5 @@ class Charges(Protocol):
 class ChargeBilling(Protocol):
     """Billing that takes charges over to the next bill. Optional for a backend; its capability is `charges`."""
 
-    async def add_charge(self, charge: Charge) -> bool:
-        """Put a charge on the account's next bill, once per charge id; False when it was there already."""
+    async def add_charge(self, charge: BillCharge) -> bool:
+        """Put a charge on the account's next bill, once per key; False when it was there already."""

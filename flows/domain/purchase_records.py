@@ -1,7 +1,7 @@
 """Purchase records: a line's spending policy, charges of merchants to its bill, their decision."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal, get_args
 
@@ -131,6 +131,20 @@ class Charge:
 
 
 @dataclass(frozen=True, slots=True)
+class BillCharge:
+    """What billing puts on the next bill, in the rubric of third parties; a credit is negative."""
+
+    key: str
+    """Billing takes a key once."""
+    account: str = field(repr=False)
+    category: PurchaseCategory
+    label: str
+    amount: Decimal
+    charged_on: date
+    """Day of the purchase in the operator's time zone."""
+
+
+@dataclass(frozen=True, slots=True)
 class ChargeRequest:
     """A charge to decide: as it is stored when it is accepted, and what must be known to decide."""
 
@@ -150,6 +164,8 @@ class ChargeDecision:
     spending: MonthlySpending
     crossed: tuple[Decimal, ...] = ()
     """Alert thresholds reached by this charge, for the first time in the month."""
+    denial: DenialReason | None = None
+    """Why it was denied; None when it was not, and for an earlier charge."""
     is_new: bool = True
     """False when the merchant has used this correlator before: `charge` is the earlier one."""
 

@@ -14,7 +14,7 @@ LineKind = Literal["mobile", "fixed", "internet", "data_key"]
 BillState = Literal["due", "part", "overdue", "paid", "credit", "cancelled"]
 LinkPurpose = Literal["address", "mailbox", "email", "bill", "file", "pay"]
 EntryType = Literal["usage", "purchases"]
-Capability = Literal["usage", "purchases", "documents", "payments"]
+Capability = Literal["usage", "purchases", "documents", "payments", "charges"]
 MessageClass = Literal["code", "reply", "notice", "ticket", "campaign"]
 """In sending order. After an unknown outcome a `code` is never re-sent, `notice` and `ticket` at most once."""
 

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
+from typing import get_args
 
 from flows.domain.actions import AS_OF
+from flows.domain.purchase_records import PURCHASE_CATEGORIES, DenialReason
 from flows.domain.rubrics import LINE_RUBRICS
-from flows.selfcare import contest, detail, invoice, registration, usage
+from flows.selfcare import contest, detail, invoice, purchases, registration, usage
 from flows.selfcare.email_fault import FAULT_PATTERNS
 from menus.model.facts import Count, Email, Fact, Money, Month, OneTimeCode, PhoneNumber, Rows, Text, TextRef
 
@@ -15,7 +17,7 @@ SAMPLE_DATE = date(2028, 12, 28)
 BILL_STATES = ("due", "part", "overdue", "paid", "credit", "cancelled")
 SAMPLE_LINK = "https://gateway.example.net/tunisie-telecom/address#" + "A" * 22
 RUBRIC_WORDS = tuple(map(invoice.rubric_word, (*LINE_RUBRICS, invoice.OTHER_RUBRIC)))
-CATEGORY_WORDS = tuple(TextRef(f"purchase.{name}") for name in usage.PURCHASE_CATEGORIES)
+CATEGORY_WORDS = tuple(TextRef(f"purchase.{name}") for name in PURCHASE_CATEGORIES)
 BILL_ROW = (
     Text("12/28"),
     Month(2028, 12),
@@ -38,7 +40,16 @@ SAMPLE_FACTS: Mapping[str, tuple[Fact | Rows, ...]] = {
     "said": (PhoneNumber("+40740000101"),),
     **dict.fromkeys(("total", "tax", "paid", "remaining", "amount"), (WIDEST_AMOUNT,)),
     "subscriptions": (WIDEST_AMOUNT,),
-    "paying": (WIDEST_AMOUNT,),
+    **dict.fromkeys(("paying", "spent", "cap", "alert", "most"), (WIDEST_AMOUNT,)),
+    "category_state": tuple(TextRef(f"purchase_state.{state}") for state in ("open", "blocked")),
+    "categories": (
+        Rows(
+            purchases.CATEGORY_COLUMNS,
+            tuple((each, TextRef("purchase_state.blocked")) for each in CATEGORY_WORDS),
+        ),
+    ),
+    "bought_what": (Text("Stationnement zone 2 Paris"),),
+    "denial": tuple(TextRef(f"denial.{reason}") for reason in get_args(DenialReason)),
     "receipt": (Text("7QK42M9T"),),
     "host": (Text("checkout.payments.example.net"),),
     **dict.fromkeys(

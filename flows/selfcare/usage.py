@@ -4,13 +4,14 @@ from collections import defaultdict
 from decimal import Decimal
 
 from flows.domain.actions import ActionRequest, Outcome, define_action
+from flows.domain.purchase_records import PURCHASE_CATEGORIES
 from flows.domain.records import UsageEntry
+from flows.purchases.spending import list_unbilled_charges
 from menus.model.facts import Count, Fact, Money, Rows, Text, TextRef
 
 USAGE_COLUMNS = ("when", "what", "quantity", "unit")
 USAGE_KINDS = frozenset({"call", "data", "text"})
 PURCHASE_COLUMNS = ("category", "charge")
-PURCHASE_CATEGORIES = ("content", "transport", "parking", "donations", "streaming", "other")
 MAX_PURCHASES = 200
 
 
@@ -27,6 +28,8 @@ async def list_purchases(request: ActionRequest) -> Outcome:
     sums: dict[str, Decimal] = defaultdict(Decimal)
     for entry in await request.billing_with("purchases").list_entries(account, "purchases", MAX_PURCHASES):
         sums[entry.kind if entry.kind in PURCHASE_CATEGORIES else "other"] += entry.amount
+    for charge in await list_unbilled_charges(request):
+        sums[charge.category] += charge.amount - charge.refunded
     rows = tuple(
         (TextRef(f"purchase.{name}"), Money(sums[name])) for name in PURCHASE_CATEGORIES if name in sums
     )

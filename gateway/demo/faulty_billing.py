@@ -10,6 +10,8 @@ from flows.domain.failures import Down, NotEligible, Slow
 from flows.domain.payment_ports import PaymentBooking
 from flows.domain.payment_records import BillPayment, BookingOutcome
 from flows.domain.ports import Billing
+from flows.domain.purchase_ports import ChargeBilling
+from flows.domain.purchase_records import BillCharge
 from flows.domain.records import (
     Bill,
     BillDocument,
@@ -90,6 +92,12 @@ class FaultyBilling:
     async def find_booking(self, payment: BillPayment) -> bool:
         """Return whether the backend has a payment under this key."""
         return await self._with_fault(self._bookings.find_booking(payment))
+
+    async def add_charge(self, charge: BillCharge) -> bool:
+        """Put a charge on the next bill."""
+        if not isinstance(self.inner, ChargeBilling):
+            raise NotEligible("this backend takes no charges")
+        return await self._with_fault(self.inner.add_charge(charge))
 
     @property
     def _bookings(self) -> PaymentBooking:

@@ -24,6 +24,10 @@ BILLING_ACTIONS = frozenset(
 """Actions that read billing beyond the caller's identity, so billing may fail in them at any point."""
 PROOF_ACTIONS = frozenset({"code.check", "proof.check", "password.check", "line.with_code"})
 
+PURCHASE_STEPS = (
+    *("configure", "cap_given", "raise", "alert_given", "silence", "categories", "toggle"),
+    *("allow_picked", "block_all", "allow_all", "block_named", "allow_named"),
+)
 UNREACHABLE: Mapping[PackTransition, str] = {
     ("none", "contest.lines"): "every bill of the demo world has lines",
     ("none", "invoice.users"): "every bill of the demo world has lines",
@@ -36,6 +40,17 @@ UNREACHABLE: Mapping[PackTransition, str] = {
     ),
     **dict.fromkeys(
         (
+            *(("closed", f"purchases.{step}") for step in PURCHASE_STEPS),
+            *(("new", f"purchases.{step}") for step in ("silence", "toggle", "allow_picked")),
+            ("new", "purchases.block_all"),
+            *((outcome, "purchases.silence") for outcome in ("ok", "wrong")),
+            ("raise", "purchases.allow_picked"),
+            ("new", "purchases.categories"),
+        ),
+        "what the screen before has looked at rules it out: tests/system/test_purchases.py",
+    ),
+    **dict.fromkeys(
+        (
             *((outcome, "pay.link") for outcome in ("changed", "settled", "unreachable")),
             ("settled", "pay.start"),
         ),
@@ -43,6 +58,12 @@ UNREACHABLE: Mapping[PackTransition, str] = {
     ),
 }
 """Transitions that no dialog can make, and why."""
+UNREACHABLE_EXCEPT_BY_TEXT: Mapping[PackTransition, str] = {
+    ("off", "purchases.cap_given"): "the cap is offered while purchases are on",
+    ("new", "purchases.alert_given"): "the alert is offered to lines with limits",
+    ("silent", "purchases.alert_given"): "there 0 goes back",
+}
+"""Transitions that only a keyword leads to."""
 UNREACHABLE_BY_TEXT: Mapping[PackTransition, str] = {
     (who, step): "by text a PIN is asked first, and who is left out gets none"
     for who in ("agency", "newcomer")
@@ -82,7 +103,8 @@ class PackOnChannel:
 
     def unwalkable_transitions(self) -> set[PackTransition]:
         """Return those that nobody in the demo's world can make on this channel."""
-        return UNREACHABLE.keys() | (UNREACHABLE_BY_TEXT.keys() if self.channel == "sms" else set())
+        other = UNREACHABLE_BY_TEXT if self.channel == "sms" else UNREACHABLE_EXCEPT_BY_TEXT
+        return UNREACHABLE.keys() | other.keys()
 
     def _exclusion_outcomes(self) -> Iterator[str]:
         """Yield the outcomes by which the eligibility rules exclude a caller."""

@@ -17,7 +17,7 @@ MONTHS = ("0326", "0226", "0120", "0426")
 """The month of a walk, the one before, one long ago and the next."""
 OTHER_VALUES: Mapping[str, Sequence[str]] = {
     "email": ("walker@example.test",),
-    "text": ("Too expensive", "ABC-1"),
+    "text": ("Too expensive", "ABC-1", "30", "1", "299", "bus", "tout"),
     "date": ("01032026", "01012020"),
     "digits": ("1", "12", "123", "1234", "12345678", "73282932000074"),
 }

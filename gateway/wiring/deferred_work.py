@@ -1,4 +1,4 @@
-"""Deferred work of the outbox: steps of a menu that run later, and tasks of payments."""
+"""Deferred work of the outbox: steps of a menu that run later, tasks of payments and purchases."""
 
 from collections.abc import Awaitable, Mapping
 
@@ -9,6 +9,8 @@ from flows.engine.menu_versions import MenuVersions
 from flows.engine.subscriber_cache import SubscriberCache
 from flows.payments.following import PaymentFollower
 from flows.payments.tasks import TASKS
+from flows.purchases.charge_tasks import PURCHASE_TASKS
+from flows.purchases.hand_over import ChargeHandOver
 
 
 def run_deferred_work(
@@ -18,9 +20,11 @@ def run_deferred_work(
     caches: Mapping[str, SubscriberCache],
     actions: Mapping[str, Action],
 ) -> Awaitable[None]:
-    """Run a step of the outbox: a payment's task, or a step of a menu."""
+    """Run a step of the outbox: a task of a payment or a purchase, or a step of a menu."""
     ports = operators[step.operator]
     if step.step in TASKS:
         return PaymentFollower(menu_versions.current_menu(step.operator), ports).run_task(step)
+    if step.step in PURCHASE_TASKS:
+        return ChargeHandOver(menu_versions.current_menu(step.operator), ports).run_task(step)
     cache = caches[step.operator]
     return deferred_steps.run_deferred_step(step, menu_versions, ports, cache, actions)

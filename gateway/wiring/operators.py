@@ -25,6 +25,8 @@ from storage.credentials.one_time_codes import SqlOneTimeCodes
 from storage.credentials.passwords import SqlPasswords
 from storage.ledger.sql_ledger import SqlLedger
 from storage.payments.intents import SqlPaymentIntents
+from storage.purchases.charges import SqlCharges
+from storage.purchases.policies import SqlSpendPolicies
 from storage.sql.engine import Database
 
 
@@ -84,6 +86,8 @@ class OperatorWiring:
             has_desk=bool(self.settings.operators[menu.name].desk.kind),
             payments=self._connect_payments(menu),
             intents=SqlPaymentIntents(database, secret),
+            policies=SqlSpendPolicies(database, secret),
+            charges=SqlCharges(database, secret),
         )
 
     def _connect_payments(self, menu: Menu) -> Payments | None:

@@ -8,6 +8,7 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from menus.model.reply import Channel
+from menus.packfile.purchase_form import PurchaseRulesForm
 
 NAME_PATTERN, KEY_PATTERN = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$", r"^([0-9]{1,2}|\*|#)$"
 OPERATOR_PATTERN, COUNTRY_PATTERN, COUNTRY_CODE_PATTERN = (
@@ -253,6 +254,7 @@ class RulesForm(PackForm):
     resume_minutes: int = Field(
         10, ge=0, le=1440, description="How long a dropped session or call may be continued; 0 for not at all."
     )
+    purchases: PurchaseRulesForm | None = None
     lost: Literal["goodbye", "agent"] = Field(
         "goodbye", description="Where a call goes after too many wrong answers."
     )

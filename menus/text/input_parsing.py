@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Collection
 from datetime import date
+from decimal import Decimal
 from itertools import accumulate
 
 from menus.model.facts import Month
@@ -32,6 +33,8 @@ _MARKED_KEY = re.compile(r"(\d{1,2}) ?[#.)]", re.ASCII)
 _DIALLED_NUMBER = re.compile(r"(\+?)(\d+)", re.ASCII)
 _MSISDN_MAX_DIGITS = 15
 _MSISDN_MIN_DIGITS = 8
+_AMOUNT = re.compile(r"([0-9]{1,7})(?:[.]([0-9]{1,3}))?(?:\s*[^\W\d_]{1,5}[.]?|\s*[\u20ac$])?")
+_DECIMAL_MARKS = str.maketrans({",": ".", "\u066b": "."})
 _DIGIT_RUN = re.compile(r"\d[\d -]*", re.ASCII)
 _GROUP_SEPARATOR = re.compile("[ -]+")
 _CARD_LENGTHS = range(13, 20)
@@ -89,6 +92,17 @@ def parse_digits(text: str, least: int, most: int) -> str | None:
     digits = "".join(_without_hash(text).split())
     is_valid = digits.isascii() and digits.isdigit() and least <= len(digits) <= most
     return digits if is_valid else None
+
+
+def parse_amount(text: str, decimals: int) -> Decimal | None:
+    """Parse an amount in any script's digits, with a point or a comma and maybe the currency behind it.
+
+    None for anything else: signs, thousands' separators, more decimals than the currency has.
+    """
+    match = _AMOUNT.fullmatch(_without_hash(text).translate(_DECIMAL_MARKS))
+    if match is None or len(match[2] or "") > decimals:
+        return None
+    return Decimal(f"{match[1]}.{match[2] or 0}")
 
 
 def parse_email(text: str) -> str | None:

@@ -32,6 +32,7 @@ from storage.billing._client.ownership import (
     select_owner,
 )
 from storage.billing._sql_bookings import SqlBookings
+from storage.billing._sql_charges import SqlChargeEntries
 from storage.billing._sql_rows import RowBatch, log_unreadable, read_rows, reject_row, unreadable_row
 from storage.billing.backend import BackendContext
 from storage.sql.engine import Database
@@ -58,10 +59,10 @@ def bill_state(total: Decimal, remaining: Decimal, due: date, today: date, *, ca
     return "part" if remaining < total else "due"
 
 
-class SqlBilling(SqlBookings):
+class SqlBilling(SqlBookings, SqlChargeEntries):
     """`Billing` port on our own tables, for one operator. `today` returns the date in its time zone."""
 
-    capabilities: Collection[Capability] = ("usage", "purchases", "documents", "payments")
+    capabilities: Collection[Capability] = ("usage", "purchases", "documents", "payments", "charges")
 
     def __init__(
         self, database: Database, operator: str, today: Callable[[], date], currency: str = ""

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from flows.domain.records import Secret
 from storage.credentials.passwords import SqlPasswords
-from storage.demo import extras, statements
+from storage.demo import demo_purchases, extras, statements
 from storage.demo.demo_marker import require_marker
 from storage.sql.engine import Database
 
@@ -197,6 +197,7 @@ def _write_person(
     connection.execute(statements.INSERT_SUBSCRIBER, row)
     dates = {"whose": row["id"], "from_day": row["since"], "changed": row["sim_changed_at"]}
     connection.execute(statements.UPDATE_SUBSCRIBER, dates)
+    demo_purchases.write_purchases(connection, row, person, now)
     usage = extras.build_entry_rows(operator.name, row["account"], person, operator.today, operator.unit)
     printed = bills if extras.has_documents(person) else []
     documents = [extras.build_document_row(operator.name, bill["id"]) for bill in printed]

@@ -88,7 +88,7 @@ class SqlCharges:
             charge = replace(wanted, state="denied", reason=denial, reserved_until=None) if denial else wanted
             if not connection.execute(INSERT_CHARGE, self._rows.row_of(charge)).rowcount:
                 return ChargeDecision(self._find_earlier(connection, charge), policy, spending, is_new=False)
-            return self._follow(connection, charge, policy, spending, followers)
+            return replace(self._follow(connection, charge, policy, spending, followers), denial=denial)
 
         async with self._line_lock(request.charge):
             return await self._write(job)

@@ -108,6 +108,15 @@ billing_documents = Table(
 )
 """Bill documents as the issuer delivered them; they are never modified."""
 
+billing_charges = Table(
+    "billing_charges",
+    metadata,
+    Column("operator", String(64), primary_key=True),
+    Column("key", String(64), primary_key=True),
+    Column("at", Date, nullable=False),
+)
+"""Keys of the charges of merchants taken over: each once, in the transaction that writes its entry."""
+
 billing_payments = Table(
     "billing_payments",
     metadata,

@@ -21,6 +21,7 @@ from storage.sql.audit_schema import spends as spends
 from storage.sql.base import ROW_ID
 from storage.sql.base import metadata as metadata
 from storage.sql.billing_schema import billing_bills as billing_bills
+from storage.sql.billing_schema import billing_charges as billing_charges
 from storage.sql.billing_schema import billing_documents as billing_documents
 from storage.sql.billing_schema import billing_entries as billing_entries
 from storage.sql.billing_schema import billing_lines as billing_lines

@@ -7,7 +7,27 @@ import pytest
 
 from tests.support.dialog_runs import DIALOG_PATHS, PlayDialog, load_dialog
 
-SERVED = ["B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B9", "B10", "B11", "B19", "B22"]
+SERVED = [
+    "B1",
+    "B2",
+    "B3",
+    "B4",
+    "B5",
+    "B6",
+    "B7",
+    "B8",
+    "B9",
+    "B10",
+    "B11",
+    "B12",
+    "B13",
+    "B14",
+    "B15",
+    "B16",
+    "B17",
+    "B19",
+    "B22",
+]
 EXPORT = r"~ sms \+33660000103: Bouygues Telecom: export CSV pret \({} lignes\): {{link}}"
 
 
@@ -193,3 +213,61 @@ async def test_B19_third_parties_have_their_own_prompt_on_voice(play_dialog: Pla
 async def test_B22_the_last_five_on_ussd_three_on_sms(name: str, rows: int, play_dialog: PlayDialog) -> None:
     shown = (await play_dialog(f"bouygues/{name}"))[-1]
     assert len(re.findall(r"^\| \d\d/\d\d \w+ \d+", shown, re.MULTILINE)) == rows
+
+
+@pytest.mark.parametrize("name", ["ussd/first-purchase-fr", "sms/first-purchase-fr", "voice/first-purchase-fr"])
+async def test_B12_no_bank_data_is_asked_the_phone_and_a_pin_are_enough(
+    name: str, play_dialog: PlayDialog
+) -> None:
+    heard = "\n".join(await play_dialog(f"bouygues/{name}"))
+    assert "PIN" in heard and not re.search(r"IBAN|num[ée]ro de carte|compte bancaire", heard)
+
+
+@pytest.mark.parametrize("name", ["ussd/first-purchase-fr", "sms/first-purchase-fr"])
+async def test_B13_the_first_choice_is_made_once_on_ussd_and_sms(name: str, play_dialog: PlayDialog) -> None:
+    *first, done, again = await play_dialog(f"bouygues/{name}")
+    assert "Achats sur facture actifs" in done and len(first) <= 5
+    assert "Achats du mois: 0,00" in again
+
+
+async def test_B13_the_first_choice_is_made_on_voice(play_dialog: PlayDialog) -> None:
+    assert "actifs, plafond cinquante euros" in (await play_dialog("bouygues/voice/first-purchase-fr"))[-1]
+
+
+@pytest.mark.parametrize("name", ["ussd/purchase-settings-fr", "sms/settings-fr"])
+async def test_B14_a_category_is_blocked_at_once_and_opened_with_the_pin(
+    name: str, play_dialog: PlayDialog
+) -> None:
+    heard = await play_dialog(f"bouygues/{name}")
+    assert any("Transports: bloqué" in each for each in heard)
+    assert any("Contenus: débloqué" in each for each in heard)
+    assert any("Tous les achats sur facture sont bloqués" in each for each in heard)
+
+
+async def test_B14_a_category_is_blocked_on_voice(play_dialog: PlayDialog) -> None:
+    assert "Stationnement: bloqué" in (await play_dialog("bouygues/voice/purchase-settings-fr"))[-1]
+
+
+@pytest.mark.parametrize("name", ["ussd/purchase-settings-fr", "sms/settings-fr"])
+async def test_B15_a_lower_cap_holds_at_once_a_higher_one_needs_the_pin(
+    name: str, play_dialog: PlayDialog
+) -> None:
+    heard = await play_dialog(f"bouygues/{name}")
+    above = next(index for index, each in enumerate(heard) if "Tapez votre code PIN" in each)
+    assert "plafond 4" in heard[above + 1]
+    assert any("Vous avez déjà dépensé 1,80 €" in each for each in heard)
+    assert any("Un montant jusqu'à 300,00 €" in each for each in heard)
+
+
+async def test_B15_a_cap_is_keyed_on_voice(play_dialog: PlayDialog) -> None:
+    heard = "\n".join(await play_dialog("bouygues/voice/purchase-settings-fr"))
+    assert "plafond trente euros par mois" in heard
+
+
+@pytest.mark.parametrize("name", ["ussd/purchases-fr", "sms/purchases-fr"])
+async def test_B17_purchases_are_listed_by_category_at_face_price(name: str, play_dialog: PlayDialog) -> None:
+    assert any("Stationnement 1,80 €" in each for each in await play_dialog(f"bouygues/{name}"))
+
+
+async def test_B17_purchases_are_read_by_category_on_voice(play_dialog: PlayDialog) -> None:
+    assert "Stationnement, un euro" in (await play_dialog("bouygues/voice/purchases-fr"))[-1]

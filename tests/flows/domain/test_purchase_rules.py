@@ -23,7 +23,8 @@ from flows.domain.purchase_rules import (
     month_of,
     sum_month,
 )
-from tests.storage.purchases.test_charges import NOW, build_charge
+from tests.storage.purchases.test_charges import build_charge
+from tests.support.databases import NOW
 
 PARIS = ZoneInfo("Europe/Paris")
 POLICY = SpendPolicy("bouygues", "S1", is_enabled=True, monthly_cap=Decimal(50))
@@ -91,7 +92,7 @@ def test_a_first_change_must_say_on_or_off() -> None:
 
 def test_a_threshold_is_crossed_when_it_is_reached() -> None:
     alerts = (Decimal(20), Decimal(10))
-    assert crossed_thresholds(alerts, Decimal(5), Decimal(20)) == (10, 20)
+    assert crossed_thresholds(alerts, Decimal(5), Decimal(20)) == (Decimal(10), Decimal(20))
     assert crossed_thresholds(alerts, Decimal(10), Decimal("19.99")) == ()
 
 

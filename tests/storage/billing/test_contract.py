@@ -15,7 +15,11 @@ from tests.support.billing.every_backend import backend as backend
 
 ANA, BARBU, FIRMA, CLARA, DAN = (f"+4074000010{digit}" for digit in range(1, 6))
 ALL_CAPABILITIES = frozenset(("usage", "purchases", "documents", "payments"))
-CAPABILITIES = {"killbill": frozenset(("documents", "payments")), "mapped": frozenset[str]()}
+CAPABILITIES = {
+    "sql": ALL_CAPABILITIES | {"charges"},
+    "killbill": frozenset(("documents", "payments")),
+    "mapped": frozenset[str](),
+}
 """What each backend supports besides bills; those not listed support everything."""
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ NUMBER = "+33660000101"
 ids = count(1)
 
 
-def build_charge(amount: str, state: ChargeState = "succeeded", **other: object) -> Charge:
+def build_charge(amount: str, state: ChargeState = "succeeded", **other: Any) -> Charge:
     number = next(ids)
     charge = Charge(
         id=f"{number:032x}",
@@ -64,7 +65,7 @@ class PurchaseStore:
     def __init__(self, database: Database) -> None:
         self.policies, self.charges = SqlSpendPolicies(database, SECRET), SqlCharges(database, SECRET)
 
-    async def allow(self, cap: str = "50", *alerts: str, **other: object) -> None:
+    async def allow(self, cap: str = "50", *alerts: str, **other: Any) -> None:
         thresholds = tuple(map(Decimal, alerts))
         change = PolicyChange(
             f"k{next(ids)}", "bouygues", "S1", NOW, is_enabled=True, monthly_cap=Decimal(cap), alerts=thresholds
@@ -80,7 +81,7 @@ class PurchaseStore:
         step = ChargeStep("bouygues", charge.id, expected or ("reserved",), state, at)
         return await self.charges.advance_charge(step, follow)
 
-    async def spent(self, at: datetime = NOW) -> tuple[Decimal, Decimal]:
+    async def spent(self, at: datetime = NOW) -> tuple[Any, Any]:
         month = await self.charges.read_month("bouygues", "S1", "2026-03", at)
         return month.spent, month.held
 
@@ -139,7 +140,7 @@ async def test_a_confirmed_reservation_is_spent(store: PurchaseStore) -> None:
     await store.allow("10", "5")
     reserved = (await store.decide(build_charge("8", "reserved"))).charge
     confirmed = await store.step(reserved, "succeeded")
-    assert confirmed and confirmed.crossed == (5,) and await store.spent() == (8, 0)
+    assert confirmed and confirmed.crossed == (Decimal(5),) and await store.spent() == (8, 0)
     assert await store.step(reserved, "succeeded") is None
     assert await store.step(reserved, "cancelled") is None
 
@@ -160,11 +161,11 @@ async def test_a_cancelled_reservation_frees_its_amount(store: PurchaseStore) ->
 async def test_an_alert_is_set_off_once_a_month(store: PurchaseStore) -> None:
     await store.allow("50", "10", "20")
     first = await store.decide(build_charge("12"))
-    assert first.crossed == (10,)
+    assert first.crossed == (Decimal(10),)
     await store.charges.refund_charge("bouygues", first.charge.id, Decimal(12), "r1", NOW, follow)
-    assert (await store.decide(build_charge("25"))).crossed == (20,)
+    assert (await store.decide(build_charge("25"))).crossed == (Decimal(20),)
     april = build_charge("11", period="2026-04")
-    assert (await store.decide(april)).crossed == (10,)
+    assert (await store.decide(april)).crossed == (Decimal(10),)
 
 
 async def test_a_refund_is_made_once_and_never_beyond_the_charge(store: PurchaseStore) -> None:

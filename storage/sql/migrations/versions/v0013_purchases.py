@@ -1,4 +1,4 @@
-"""Migration 0013: add the spending policies of lines, charges of merchants, and the alerts sent."""
+"""Migration 0013: add spending policies, charges of merchants, alerts, and keys taken by billing."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,10 +10,11 @@ down_revision = "0012"
 
 
 def upgrade() -> None:
-    """Add three tables; the previous release keeps working on this schema."""
+    """Add four tables; the previous release keeps working on this schema."""
     _create_policies()
     _create_charges()
     _create_alerts()
+    _create_taken_charges()
 
 
 def _create_policies() -> None:
@@ -74,3 +75,13 @@ def _create_alerts() -> None:
         ),
     )
     op.create_index(op.f("ix_purchase_alerts_at"), "purchase_alerts", ["at"])
+
+
+def _create_taken_charges() -> None:
+    op.create_table(
+        "billing_charges",
+        sa.Column("operator", sa.String(length=64), nullable=False),
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("at", sa.Date(), nullable=False),
+        sa.PrimaryKeyConstraint("operator", "key", name=op.f("pk_billing_charges")),
+    )

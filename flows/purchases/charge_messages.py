@@ -1,0 +1,110 @@
+"""Messages about a charge: each purchase, refusals, alerts, refunds, the code that confirms."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from flows.domain.pseudonyms import Pseudonyms
+from flows.domain.purchase_records import Charge, ChargeDecision
+from flows.domain.records import DeferredStep, OutboundMessage
+from flows.purchases.charge_tasks import build_task
+from menus.machine.menu import Menu
+from menus.model.facts import Facts, Money, Text, TextRef
+from menus.text.gsm import prepare_text, to_wire_text
+
+MESSAGE_LIFETIME = timedelta(days=3)
+CLOCK_FORMAT = "%d/%m %H:%M"
+INVITED_REASON = "unconfigured"
+"""The reason whose refusal invites to choose limits (B13)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeMessages:
+    """Builds what follows a decision: messages in the subscriber's language, and the hand-over to billing.
+
+    STOP does not end these messages: they are about money, not advertising.
+    """
+
+    menu: Menu = field(repr=False)
+    pseudonyms: Pseudonyms = field(repr=False)
+    language: str
+
+    def build_items(self, decision: ChargeDecision) -> tuple[OutboundMessage | DeferredStep, ...]:
+        """Return what is sent and done after a charge was decided or confirmed."""
+        charge = decision.charge
+        if charge.state == "denied":
+            return (self._refusal(decision),)
+        if charge.state != "succeeded":
+            return ()
+        made = self._message(decision, "made", f"{charge.id}/made")
+        return (made, *self._alerts(decision), build_task(charge, charge.changed_at))
+
+    def build_refund_items(
+        self, decision: ChargeDecision, amount: Decimal
+    ) -> tuple[OutboundMessage | DeferredStep, ...]:
+        """Return what is sent and done after a refund."""
+        charge = decision.charge
+        key = f"{charge.id}/refunded/{charge.refunded}"
+        notice = self._message(decision, "refunded", key, {"charge": Money(amount)})
+        return notice, build_task(charge, charge.changed_at, amount)
+
+    def code_text(self, charge: Charge, facts: Facts) -> str:
+        """Return the SMS that carries the code of a two-step charge."""
+        return self._fill_text("code", {**_charge_facts(self.menu, charge), **facts})
+
+    def _refusal(self, decision: ChargeDecision) -> OutboundMessage:
+        """Build the refusal: one a day for each merchant and reason, so that no merchant floods a phone."""
+        charge = decision.charge
+        day = charge.created_at.astimezone(ZoneInfo(self.menu.config.time_zone)).date().isoformat()
+        key = self.pseudonyms.keyed_hash(
+            charge.operator, charge.subscription, charge.merchant, charge.reason, day
+        )
+        name = "invited" if charge.reason == INVITED_REASON else "denied"
+        return self._message(decision, name, f"{key}/refused", {"denial": TextRef(f"denial.{charge.reason}")})
+
+    def _alerts(self, decision: ChargeDecision) -> Iterator[OutboundMessage]:
+        """Yield one alert: the highest threshold that was reached."""
+        if decision.crossed:
+            alert = max(decision.crossed)
+            yield self._message(decision, "alert", f"{decision.charge.id}/alert", {"alert": Money(alert)})
+
+    def _message(
+        self, decision: ChargeDecision, name: str, key: str, more: Facts | None = None
+    ) -> OutboundMessage:
+        charge, policy = decision.charge, decision.policy
+        cap = policy.monthly_cap if policy else Decimal(0)
+        facts: Facts = {
+            **_charge_facts(self.menu, charge),
+            "spent": Money(decision.spending.spent),
+            "cap": Money(cap),
+            **(more or {}),
+        }
+        return OutboundMessage(
+            key=key,
+            operator=charge.operator,
+            to=charge.line,
+            route="sms",
+            kind="reply",
+            body=self._fill_text(name, facts),
+            language=self.language,
+            expires_at=_latest(charge.changed_at),
+        )
+
+    def _fill_text(self, name: str, facts: Facts) -> str:
+        text = self.menu.fill_text(f"purchases.{name}_notice", self.language, "sms", facts)
+        return to_wire_text(prepare_text(text))
+
+
+def _latest(moment: datetime) -> datetime:
+    return moment + MESSAGE_LIFETIME
+
+
+def _charge_facts(menu: Menu, charge: Charge) -> Facts:
+    local = charge.changed_at.astimezone(ZoneInfo(menu.config.time_zone))
+    return {
+        "charge": Money(charge.amount),
+        "bought_what": Text(charge.label),
+        "when": Text(local.strftime(CLOCK_FORMAT)),
+    }

@@ -1,0 +1,188 @@
+"""Charging: a merchant's request becomes a decided charge, is confirmed, cancelled or refunded."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from flows.domain.actions import OperatorPorts
+from flows.domain.pseudonyms import Pseudonyms
+from flows.domain.purchase_records import (
+    HELD_STATES,
+    Charge,
+    ChargeDecision,
+    ChargeRequest,
+    ChargeState,
+    ChargeStep,
+    DenialReason,
+    PurchaseCategory,
+)
+from flows.domain.purchase_rules import month_of
+from flows.domain.records import CodeRequest, OutboundMessage, Secret, Subscriber
+from flows.purchases.charge_messages import ChargeMessages
+from flows.purchases.spending import limits_of, purchase_ports
+from menus.machine.menu import Menu
+from menus.model.facts import OneTimeCode
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseOrder:
+    """What a merchant asks to be charged."""
+
+    merchant: str
+    category: PurchaseCategory
+    line: str = field(repr=False)
+    """Number (E.164) to charge."""
+    amount: Decimal
+    """In the operator's currency, tax included."""
+    label: str
+    reference: str
+    correlator: str
+    """Key of the request; empty for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseCharging:
+    """Charges of one operator's lines."""
+
+    menu: Menu = field(repr=False)
+    ports: OperatorPorts = field(repr=False)
+    pseudonyms: Pseudonyms = field(repr=False)
+
+    async def charge(self, order: PurchaseOrder, *, is_two_step: bool) -> ChargeDecision:
+        """Decide an order: charge it, or reserve it for a second step; NotFound for an unknown number.
+
+        The subscriber is read from billing itself, so that a fresh SIM swap is seen.
+        """
+        subscriber = await self.ports.billing.recheck_subscriber(order.line)
+        messages = await self._messages_to(subscriber)
+        charge = self._build_charge(order, subscriber, is_two_step=is_two_step)
+        denial = self._find_denial(order, subscriber, is_two_step=is_two_step)
+        request = ChargeRequest(charge, limits_of(self.menu), denial)
+        decision = await purchase_ports(self.ports).charges.decide_charge(request, messages.build_items)
+        if decision.is_new and decision.charge.state == "pending_validation":
+            await self._send_code(decision.charge, messages)
+        return decision
+
+    async def confirm(self, charge: Charge) -> ChargeDecision | None:
+        """Charge what is reserved; None when it is not, or not any more."""
+        return await self._advance(charge, ("reserved",), "succeeded")
+
+    async def cancel(self, charge: Charge) -> ChargeDecision | None:
+        """Give up a reservation; None when there is none any more."""
+        return await self._advance(charge, HELD_STATES, "cancelled", "merchant")
+
+    async def validate(self, charge: Charge, code: str) -> Literal["ok", "wrong", "locked", "over"]:
+        """Check the subscriber's code; `over` when nothing waits for one."""
+        if not charge.holds_amount(self.ports.now()) or charge.state != "pending_validation":
+            return "over"
+        answer = await self.ports.codes.redeem_code(
+            *(charge.operator, charge.line, _code_purpose(charge), Secret(code)),
+            now=self.ports.now(),
+            source=charge.merchant,
+        )
+        if answer != "ok":
+            return answer
+        return "ok" if await self._advance(charge, ("pending_validation",), "reserved") else "over"
+
+    async def refund(self, charge: Charge, amount: Decimal, key: str) -> ChargeDecision | None:
+        """Give back part or all of a charge, once per key; None for more than is left of it."""
+        messages = await self._messages_of(charge)
+        return await purchase_ports(self.ports).charges.refund_charge(
+            *(charge.operator, charge.id, amount, key, self.ports.now()),
+            lambda decision: messages.build_refund_items(decision, amount),
+        )
+
+    async def _advance(
+        self, charge: Charge, expected: tuple[ChargeState, ...], state: ChargeState, reason: str = ""
+    ) -> ChargeDecision | None:
+        messages = await self._messages_of(charge)
+        step = ChargeStep(charge.operator, charge.id, expected, state, self.ports.now(), reason)
+        return await purchase_ports(self.ports).charges.advance_charge(step, messages.build_items)
+
+    async def _messages_of(self, charge: Charge) -> ChargeMessages:
+        return await self._messages_to(await self.ports.billing.get_subscriber(charge.line))
+
+    async def _messages_to(self, subscriber: Subscriber) -> ChargeMessages:
+        preference = await self.ports.ledger.get_preference(subscriber.operator, subscriber.id)
+        language = self.menu.supported_language(preference.language or subscriber.language)
+        return ChargeMessages(self.menu, self.pseudonyms, language)
+
+    def _find_denial(
+        self, order: PurchaseOrder, subscriber: Subscriber, *, is_two_step: bool
+    ) -> DenialReason | None:
+        """Return what is against an order before the policy is looked at."""
+        rules, limits = self.menu.config.rules.purchases, limits_of(self.menu)
+        is_served = subscriber.segment == "residential" or (rules is not None and rules.businesses)
+        if rules is None or subscriber.kind != "mobile" or not is_served:
+            return "ineligible"
+        changed_at = subscriber.sim_changed_at
+        if changed_at and self.ports.now() - changed_at < timedelta(hours=rules.sim_hours):
+            return "sim"
+        needs_code = limits.code_from is not None and order.amount >= limits.code_from
+        return "code" if needs_code and not is_two_step else None
+
+    def _build_charge(self, order: PurchaseOrder, subscriber: Subscriber, *, is_two_step: bool) -> Charge:
+        now, charge_id = self.ports.now(), f"{int(self.ports.random_digits(38)):032x}"
+        return Charge(
+            id=charge_id,
+            operator=subscriber.operator,
+            subscription=subscriber.id,
+            account=subscriber.account,
+            line=subscriber.msisdn,
+            merchant=order.merchant,
+            correlator=order.correlator or charge_id,
+            reference=order.reference,
+            category=order.category,
+            label=order.label,
+            amount=order.amount,
+            currency=self.menu.config.currency.code,
+            state=self._wanted_state(order.amount, is_two_step=is_two_step),
+            period=month_of(now, ZoneInfo(self.menu.config.time_zone)),
+            created_at=now,
+            changed_at=now,
+            reserved_until=self._hold_until(now) if is_two_step else None,
+        )
+
+    def _wanted_state(self, amount: Decimal, *, is_two_step: bool) -> ChargeState:
+        code_from = limits_of(self.menu).code_from
+        if not is_two_step:
+            return "succeeded"
+        return "pending_validation" if code_from is not None and amount >= code_from else "reserved"
+
+    def _hold_until(self, now: datetime) -> datetime:
+        rules = self.menu.config.rules.purchases
+        return now + timedelta(minutes=rules.hold_minutes if rules else 0)
+
+    async def _send_code(self, charge: Charge, messages: ChargeMessages) -> None:
+        """Send the code that confirms a charge; it is valid as long as the reservation."""
+        code = self.ports.random_digits(self.menu.config.rules.code_digits)
+        until = charge.reserved_until or charge.created_at
+        notice = OutboundMessage(
+            key=f"{charge.id}/code",
+            operator=charge.operator,
+            to=charge.line,
+            route="sms",
+            kind="code",
+            body=messages.code_text(charge, {"code": OneTimeCode(code)}),
+            language=messages.language,
+            expires_at=until,
+        )
+        request = CodeRequest(
+            key=f"{charge.id}/code",
+            operator=charge.operator,
+            number=charge.line,
+            purpose=_code_purpose(charge),
+            code=Secret(code),
+            requested_at=charge.created_at,
+            expires_at=until,
+            message=notice,
+            requester=charge.merchant,
+        )
+        await self.ports.codes.issue_code(request)
+
+
+def _code_purpose(charge: Charge) -> str:
+    """Return the purpose of a charge's code: it confirms this charge and no other."""
+    return f"buy {charge.id[:24]}"
