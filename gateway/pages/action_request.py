@@ -2,7 +2,7 @@
 
 from flows.domain.actions import ActionRequest
 from flows.domain.failures import NotFound
-from flows.domain.records import Subscriber
+from flows.domain.records import MagicLink, Subscriber
 from gateway.pages.page_request import PageRequest
 
 
@@ -46,3 +46,14 @@ def build_action_request(
         key=key,
         now=request.now,
     )
+
+
+async def address_request(request: PageRequest, link: MagicLink, line: str, key: str) -> ActionRequest | None:
+    """Build the request of a link that changes an address; None where its line has another owner by now."""
+    try:
+        subscriber = await request.ports.billing.get_subscriber(line) if line else None
+    except NotFound:
+        return None
+    if subscriber is None or subscriber.id != link.subscription:
+        return None
+    return build_action_request(request, subscriber, key=key)

@@ -2,16 +2,18 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aiohttp import web
 
 from flows.domain.bill_delivery import BillDestination
 from flows.domain.failures import NotFound
-from flows.domain.records import AuditEntry, ChangeSet, MagicLink, Preference, Secret
+from flows.domain.records import AuditEntry, ChangeSet, MagicLink, OutboundMessage, Preference, Secret
+from flows.services.address_notices import build_email_notice
 from flows.services.bill_media import ChangeResult, attempt_change
 from flows.services.email_validation import parse_link_value
 from gateway.pages import magic_links, responses
+from gateway.pages.action_request import address_request
 from gateway.pages.csrf import CsrfTokens
 from gateway.pages.page_request import PageRequest
 
@@ -65,8 +67,8 @@ class ConfirmPage:
         """Validate the address if it is still the one chosen; return the name of the text to show.
 
         Empty when the line has another owner. Billing is told first: an address it refuses for bills is not
-        validated. The link is used up last: a crash before that leaves it good for another try, which changes
-        nothing twice, as the change has the link's own key.
+        validated. The line is told by SMS. The link is used up last: a crash before that leaves it good for
+        another try, which changes nothing twice, as the change has the link's own key.
         """
         ledger = request.ports.ledger
         preference = await ledger.get_preference(link.operator, link.subscription)
@@ -74,7 +76,9 @@ class ConfirmPage:
         tell_billing = _give_notice_address if line else _switch_to_email
         text = await tell_billing(request, link) if preference.email == address else OTHER_TEXT
         if text in VALIDATING_TEXTS:
-            await ledger.commit(self._build_change(request, token, link, text))
+            change = self._build_change(request, token, link, text)
+            notices = await _build_notices(request, link, preference, change.key)
+            await ledger.commit(replace(change, messages=notices))
         await ledger.use_link(token, "email", request.now)
         log.info("pages.email_confirmed", extra={"operator": request.operator})
         return text
@@ -95,6 +99,16 @@ class ConfirmPage:
 
     def _change_key(self, token: Secret) -> str:
         return self.csrf_tokens.keyed_hash("confirm", token)
+
+
+async def _build_notices(
+    request: PageRequest, link: MagicLink, preference: Preference, key: str
+) -> tuple[OutboundMessage, ...]:
+    """Build the notice to the line whose address this is: the link's own, or the registered one."""
+    address, line = parse_link_value(link.value)
+    registration = await request.ports.ledger.find_registration(link.operator, link.subscription)
+    asked = await address_request(request, link, line or (registration.line if registration else ""), key)
+    return build_email_notice(asked, preference, address) if asked else ()
 
 
 async def _switch_to_email(request: PageRequest, link: MagicLink) -> str:

@@ -10,12 +10,12 @@ from aiohttp import web
 
 from flows.domain.failures import NotEligible, NotFound
 from flows.domain.records import AuditEntry, ChangeSet, Consent, MagicLink, Preference, Secret
-from flows.domain.ticket_records import Ticket
 from flows.selfcare.paper import parse_address_link
 from flows.services import tickets
+from flows.services.address_notices import build_postal_notice
 from flows.services.bill_media import ChangeResult, send_paper_to
 from gateway.pages import magic_links
-from gateway.pages.action_request import build_action_request
+from gateway.pages.action_request import address_request
 from gateway.pages.csrf import CsrfTokens
 from gateway.pages.form_input import FormInput
 from gateway.pages.link_form import LinkForm, LinkFormPage
@@ -109,28 +109,22 @@ async def _change_address(
 ) -> ChangeSet | None:
     """Ask billing for paper to the address, harmless to repeat; None when the account no longer exists.
 
-    What billing cannot do becomes a ticket, in the change that is returned.
+    What billing cannot do becomes a ticket, in the change that is returned. The line is told of it by SMS.
     """
     account, line = parse_address_link(link.value)
+    asked = await address_request(request, link, line, "address")
     try:
         result = await send_paper_to(request.ports.billing, account, address)
-        ticket = await _build_ticket(request, link, line, address) if result == "refused" else None
     except NotFound:
         return None
+    ticket = tickets.build_ticket(asked, "address", detail=address) if asked and result == "refused" else None
     if result == "refused" and ticket is None:
         raise NotEligible("billing takes no postal address, and no line is known to open a ticket for")
     stored = _StoredResult(result, ticket.reference if ticket else "", keyed_address)
+    preference = await request.ports.ledger.get_preference(link.operator, link.subscription)
+    notices = build_postal_notice(replace(asked, key=key), preference) if asked else ()
     change = _build_change(request, link, key, address, stored)
-    return replace(change, tickets=(ticket,)) if ticket else change
-
-
-async def _build_ticket(request: PageRequest, link: MagicLink, line: str, address: str) -> Ticket | None:
-    """Build the ticket that asks the operator's staff to send bills there; None for another owner's line."""
-    subscriber = await request.ports.billing.get_subscriber(line)
-    if subscriber.id != link.subscription:
-        return None
-    asked = build_action_request(request, subscriber, key="address")
-    return tickets.build_ticket(asked, "address", detail=address)
+    return replace(change, tickets=(ticket,) if ticket else (), messages=notices)
 
 
 def _build_change(

@@ -172,7 +172,7 @@ async def test_T9_a_bill_whose_mailbox_refuses_it_is_told_by_text_once(
         await day.deliver_later(timedelta(hours=1))
         texts = [each for each in day.sandbox.container.recorder.messages if each.to == AMINE]
         status = await day.page_server.phone.send_text(AMINE, "85000", "ETAT")
-    assert len([each for each in texts if "e-mail" in each.body]) == 1
+    assert len([each for each in texts if each.kind == "notice"]) == 1
     assert "active" not in " ".join(status.lines)
 
 
