@@ -100,7 +100,7 @@ def dial(
 @app.command(epilog="Example: dialtree smsc --port 2775 --unkind hex-ids")
 def smsc(
     *,
-    port: Annotated[int, Option(min=0, max=65535, help="The port ESMEs bind to.")] = 2775,
+    port: Annotated[int, Option(min=0, max=65535, envvar="SMSC_PORT", help="The port ESMEs bind to.")] = 2775,
     caller: Annotated[str, Option("--from", metavar="MSISDN", help="The phone's number.")] = "+40740000101",
     dialect: Annotated[str, Option(metavar="NAME", help="USSD dialect: see dialtree dialects.")] = "plain",
     unkind: Annotated[

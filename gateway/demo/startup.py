@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.domain.records import OutboundMessage
+from gateway.demo.smsc.smsc_modes import SmscModes
 from gateway.publishing import pack_compiler
 from gateway.settings import Settings, read_packs_folder
 from gateway.wiring.container import Container
@@ -32,6 +33,8 @@ OPERATOR_DEFAULTS: Mapping[str, Any] = {
     },
 }
 """Settings of each operator in the demo."""
+SMSC_OPERATOR, SMSC_PORT = "orange-ro", 2775
+"""The operator with a link to `dialtree smsc`, which has one phone; the variable SMSC_PORT names another port."""
 
 
 def default_settings(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -45,10 +48,21 @@ def default_settings(environ: Mapping[str, str]) -> dict[str, Any]:
         "secret_key": _machine_secret(),
         "database_url": DATABASE_URL,
         "operators": {
-            name: dict(OPERATOR_DEFAULTS)
+            name: {**OPERATOR_DEFAULTS, **_own_settings(name, environ)}
             for name in pack_compiler.available_operators(read_packs_folder(environ))
         },
     }
+
+
+def _own_settings(operator: str, environ: Mapping[str, str]) -> Mapping[str, Any]:
+    return {"smpp": smsc_account(environ)} if operator == SMSC_OPERATOR else {}
+
+
+def smsc_account(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return the settings of the link to `dialtree smsc`, which is looked for every second."""
+    account = {"host": "127.0.0.1", "port": environ.get("SMSC_PORT") or SMSC_PORT}
+    credentials = {"system_id": "dialtree", "password": SmscModes().password}
+    return {**account, **credentials, "dialect": "plain", "retry_seconds": 1}
 
 
 def keep_in_demo(settings: Settings) -> Settings:
@@ -119,6 +133,9 @@ Dial in another terminal:
   .venv/bin/dialtree dial '*100#' --operator orange-ro --from +40740000101
   .venv/bin/dialtree dial 411 --operator orange-ro --from +40740000101
   .venv/bin/dialtree dial 477 --operator orange-ro --from +40740000101     (then text: ThankYou1)
+
+Or dial over SMPP, as behind an SMSC; '*100#', its keys, '477 ThankYou1':
+  .venv/bin/dialtree smsc
 
 Or be the aggregator:
   curl -s {hook} -d 'sessionId=ATUid_1&serviceCode=*100%23&phoneNumber=%2B40740000101&networkCode=99999&text='

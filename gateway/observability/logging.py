@@ -83,3 +83,9 @@ def configure_logging(level: int = logging.INFO) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("dialtree").setLevel(level)
+
+
+def quieten_loggers(*names: str) -> None:
+    """Let these loggers write errors only."""
+    for name in names:
+        logging.getLogger(name).setLevel(logging.ERROR)

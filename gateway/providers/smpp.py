@@ -58,6 +58,8 @@ class Settings(BaseModel):
     """What data_coding 0 means there."""
     long_texts: Literal["udh8", "udh16", "sar", "payload"] = "udh8"
     enquire_seconds: float = Field(30.0, ge=1, le=600)
+    retry_seconds: float = Field(30.0, ge=0.5, le=300)
+    """Longest wait between attempts to connect."""
     with_reference: bool = True
     """Whether every message carries user_message_reference; false where the SMSC refuses optional fields."""
 
@@ -117,6 +119,7 @@ def session_settings(settings: Settings) -> SmppSettings:
         long_texts=settings.long_texts,
         window=settings.window,
         enquire_seconds=settings.enquire_seconds,
+        longest_wait_seconds=settings.retry_seconds,
         with_reference=settings.with_reference,
     )
 

@@ -1,11 +1,14 @@
 """Role `dialtree link`: holds connections to networks and delivers the messages that leave by them."""
 
 import asyncio
+import logging
 
 from gateway.server.app import stop_on_signals, tune_garbage_collector, wait_for_stop
 from gateway.server.health import Health
 from gateway.server.internal_listener import LINK_OFFSET, serve_worker_listener
 from gateway.wiring.container import Container
+
+log = logging.getLogger("dialtree.links")
 
 
 async def run_links(container: Container) -> None:
@@ -15,6 +18,8 @@ async def run_links(container: Container) -> None:
     the error at the end, so that its supervisor restarts it.
     """
     tune_garbage_collector()
+    if not container.links.owners:
+        log.warning("link.none_configured")
     container.links.pool.only_links = True
     health, stop = Health(container, needs_links=True), stop_on_signals()
     async with serve_worker_listener(container, health, LINK_OFFSET):

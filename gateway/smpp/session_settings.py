@@ -55,6 +55,8 @@ class SmppSettings:
     """Pause of the whole bind after RTHROTTLED or RMSGQFUL; doubled while the probe behind it gets the same."""
     status_kinds: Mapping[int, StatusKind] = field(default_factory=dict)
     """Statuses of the SMSC's vendor, such as its opt-out status."""
+    longest_wait_seconds: float = 30.0
+    """Longest wait between attempts to connect; a refused name or password waits a minute."""
     with_reference: bool = True
     """Whether every submit carries user_message_reference (TLV 0x0204); False where the SMSC refuses TLVs."""
 

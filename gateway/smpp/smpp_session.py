@@ -100,12 +100,14 @@ class SmppSession:
                 was_up = await self._run_once()
                 failures = 0 if was_up else failures + 1
                 if not self._draining:
-                    await self._runtime.sleep(
-                        next_wait(failures, self.refused_status in _WRONG_CREDENTIALS, self._runtime.fraction())
-                    )
+                    await self._runtime.sleep(self._wait_seconds(failures))
         finally:
             self._close_links("stopped")
             self._set_state("down")
+
+    def _wait_seconds(self, failures: int) -> float:
+        refused, fraction = self.refused_status in _WRONG_CREDENTIALS, self._runtime.fraction()
+        return next_wait(failures, refused, fraction, self.settings.longest_wait_seconds)
 
     async def wait_until_up(self) -> None:
         """Return when the session is bound."""

@@ -22,6 +22,7 @@ class DemoProcess:
 
     folder: Path
     port: int
+    smsc_port: int = 2775
 
     @property
     def url(self) -> str:
@@ -34,7 +35,7 @@ class DemoProcess:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "PORT": str(self.port)}
+        return {**os.environ, "PORT": str(self.port), "SMSC_PORT": str(self.smsc_port)}
 
     def dial(self, address: str, caller: str, *keys: str) -> str:
         """Dial with the terminal phone, type the keys, and return what it prints."""
@@ -78,7 +79,7 @@ def run_demo(folder: Path, *arguments: str, environment: Path = Path(sys.prefix)
     """Run the demo installed in a virtual environment, for the duration of the block."""
     (folder / ".venv").symlink_to(environment)
     (folder / "dialtree.toml").write_text('trusted_proxies = ["127.0.0.1"]\n')  # clients from any address
-    demo = DemoProcess(folder, free_port())
+    demo = DemoProcess(folder, free_port(), free_port())
     with (folder / "out").open("wb") as out:
         child = subprocess.Popen(
             [DIALTREE, "demo", *arguments], cwd=folder, env=demo.environment, stdout=out, stderr=out

@@ -61,7 +61,10 @@ def test_every_console_block_prints_what_it_says(page: str, demo: DemoProcess) -
     ran = ""
     for block in console_blocks(page):
         ran += block_commands(block).replace("8080", str(port)) + "\necho '=== next'\n"
-    result = subprocess.run(["bash", "-eu", "-c", ran], cwd=folder, capture_output=True, text=True, timeout=60)
+    command = ["bash", "-eu", "-c", ran]
+    result = subprocess.run(
+        command, cwd=folder, env=demo.environment, capture_output=True, text=True, timeout=60
+    )
     assert result.returncode == 0, result.stderr
     heard = result.stdout.split("=== next\n")
     assert [block_output(output) for output in heard[:-1]] == [
