@@ -3,7 +3,7 @@
 import argparse
 import functools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from gateway.dialogs import coverage
 from gateway.dialogs.format import Dialog, DialogError
 from gateway.http.sample_check import check_description
 from gateway.providers._aggregators.description import ProviderForm
+from gateway.providers._smpp.dialect import DIALECTS_FOLDER, check_dialect
 from gateway.providers.registry import description_folders
 from gateway.publishing import pack_compiler
 from menus.packfile import messages
@@ -31,7 +32,9 @@ def main(args: argparse.Namespace) -> int:
         return EXIT_CLEAN
     requested = [*args.packs, *([Path(args.beside)] if args.beside else [])]
     descriptions = _requested_descriptions(requested)
-    packs = [path for path in requested if path not in descriptions] or (
+    dialects = [path for path in descriptions if path.parent.name == DIALECTS_FOLDER.name]
+    descriptions = [path for path in descriptions if path not in dialects]
+    packs = [path for path in requested if path not in (*descriptions, *dialects)] or (
         [] if requested else [pack_compiler.OPERATORS]
     )
     folders = [pack for path in packs for pack in pack_compiler.packs_in(path)]
@@ -46,17 +49,20 @@ def main(args: argparse.Namespace) -> int:
         return EXIT_UNUSABLE
     findings = [finding for folder in folders for finding in _find_faults(folder, dialogs)]
     findings += [finding for path in descriptions for finding in check_description(path)]
+    findings += [finding for path in dialects for finding in check_dialect(path)]
     if args.prompts and not findings:
         print("\n".join(line for pack in folders for line in pack_compiler.missing_recordings(pack)))
-    _print_findings(folders, descriptions, findings, as_json=args.json)
+    checked = {"packs": folders, "providers": descriptions, "dialects": dialects}
+    _print_findings(checked, findings, as_json=args.json)
     return EXIT_FINDINGS if findings else EXIT_CLEAN
 
 
 def _requested_descriptions(requested: list[Path]) -> list[Path]:
-    """Return the descriptions of providers to check: those named, or all when nothing is named."""
+    """Return the descriptions of providers and dialects to check: those named, or all when nothing is named."""
     if requested:
         return [path for path in requested if path.suffix == ".yaml"]
-    return [path for folder in description_folders() for path in sorted(folder.glob("*.yaml"))]
+    folders = [*description_folders(), DIALECTS_FOLDER]
+    return [path for folder in folders for path in sorted(folder.glob("*.yaml"))]
 
 
 def _find_faults(folder: Path, dialogs: list[Dialog] | None) -> list[Finding]:
@@ -78,18 +84,16 @@ def _unvisited_screens(pack: PackDraft, dialogs: list[Dialog]) -> Iterator[Findi
         yield node.source.finding_at(node.source_path, messages.MISSING_DIALOG.format(node=name))
 
 
-def _print_findings(
-    folders: list[Path], descriptions: list[Path], findings: list[Finding], *, as_json: bool
-) -> None:
+def _print_findings(checked: Mapping[str, list[Path]], findings: list[Finding], *, as_json: bool) -> None:
+    """Print the findings and how many files of each kind were checked."""
     if as_json:
         rows = [asdict(finding) for finding in findings]
-        checked = {"packs": list(map(str, folders)), "providers": list(map(str, descriptions))}
-        print(json.dumps({**checked, "findings": rows}, ensure_ascii=False, indent=2))
+        files = {name: list(map(str, paths)) for name, paths in checked.items()}
+        print(json.dumps({**files, "findings": rows}, ensure_ascii=False, indent=2))
         return
     for finding in findings:
         print(finding)
-    counts = [(folders, "pack"), (descriptions, "provider")]
-    parts = [_pluralise(len(each), noun) for each, noun in counts if each]
+    parts = [_pluralise(len(paths), name.removesuffix("s")) for name, paths in checked.items() if paths]
     print(", ".join([*parts, _pluralise(len(findings), "finding")]))
 
 

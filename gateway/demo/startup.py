@@ -34,7 +34,7 @@ OPERATOR_DEFAULTS: Mapping[str, Any] = {
 }
 """Settings of each operator in the demo."""
 SMSC_OPERATOR, SMSC_PORT = "orange-ro", 2775
-"""The operator with a link to `dialtree smsc`, which has one phone; the variable SMSC_PORT names another port."""
+"""The operator with a link to `dialtree smsc`, which has one phone; variable SMSC_PORT names another port."""
 
 
 def default_settings(environ: Mapping[str, str]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from tests.support.server_processes import poll_until
 pytestmark = [pytest.mark.postgres, pytest.mark.redis, pytest.mark.alone]
 
 ROOT = Path(__file__).parents[2]
-PROCESS_NAMES = {"release.1", "web.1", "web.2", "worker.1", "worker.2"}
+PROCESS_NAMES = {"release.1", "web.1", "web.2", "worker.1", "worker.2", "link.1", "link.2"}
 LISTEN_STATE = "0A"
 """State of a listening socket in /proc/net/tcp."""
 CONFIG = f"""
@@ -109,7 +109,7 @@ async def run_honcho(
         *(
             "start",
             "-c",
-            "web=2,worker=2",
+            "web=2,worker=2,link=2",
             "-p",
             str(free_port(1, SERVER_OFFSET, SERVER_OFFSET + 1)),
         ),

@@ -101,16 +101,23 @@ class SmscServer:
 
     async def bound(self) -> EsmeConnection:
         """Return the connection that takes messages, once an ESME is bound."""
-        while True:
-            able = [each for each in self.connections if each.command != Command.BIND_TRANSMITTER]
-            if able:
-                return able[-1]
+        await self.wait_until(lambda: bool(self.receivers))
+        return self.receivers[-1]
+
+    @property
+    def receivers(self) -> list[EsmeConnection]:
+        return [each for each in self.connections if each.command != Command.BIND_TRANSMITTER]
+
+    async def wait_until(self, holds: Callable[[], bool]) -> None:
+        """Return once it holds of this SMSC: after a bind, a submit or the end of a connection."""
+        while not holds():
             self.changed.clear()
             await self.changed.wait()
 
     def take_submit(self, connection: EsmeConnection, pdu: Pdu) -> None:
         message = decode_short_message(pdu.command, pdu.body)
         self.taken.append(message)
+        self.changed.set()
         status = self.status_for(message)
         if status is None:
             return

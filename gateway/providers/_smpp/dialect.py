@@ -1,14 +1,14 @@
 """USSD dialect: how one vendor's gateway speaks USSD over SMPP, read from a YAML file."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field
 
 from menus.packfile.schema import PackForm
-from menus.packfile.yaml_source import Finding, PackError, read_yaml
+from menus.packfile.yaml_source import Finding, PackError, ValuePath, read_yaml
 from menus.packs.file_validation import validate_source
 
 DIALECTS_FOLDER = Path(__file__).parents[1] / "dialects"
@@ -66,16 +66,15 @@ class DialectForm(PackForm):
     gsm7_coding: Number = Field(15, ge=0, le=255, description="data_coding of our GSM-7 texts.")
     ucs2_coding: Number = Field(0x48, ge=0, le=255, description="data_coding of our UCS-2 texts.")
 
-    @model_validator(mode="after")
-    def _check_operations(self) -> Self:
-        """Refuse an operation that would mean two things."""
-        kinds = [*self.abort, *self.confirm]
-        twice = {each for each in kinds if kinds.count(each) > 1 or each in (*self.open, *self.reply)}
-        if twice:
-            raise ValueError(f"operation {min(twice)} means two things")
-        if self.end_mark != "none" and self.session != "its":
-            raise ValueError("end_mark needs session: its")
-        return self
+
+def find_faults(form: DialectForm) -> Iterator[tuple[ValuePath, str]]:
+    """Yield what the schema cannot see: operations that mean two things, marks nothing carries."""
+    for name in ("abort", "confirm"):
+        others = {*form.open, *form.reply, *(form.confirm if name == "abort" else form.abort)}
+        for operation in set(getattr(form, name)) & others:
+            yield (name,), f"operation {operation} means two things; write it once"
+    if form.end_mark != "none" and form.session != "its":
+        yield ("end_mark",), "its_session_info does not name the session; write session: its"
 
 
 def load_dialects(folder: Path = DIALECTS_FOLDER) -> Mapping[str, DialectForm]:
@@ -90,7 +89,11 @@ def load_dialect(path: Path) -> DialectForm:
 
 @lru_cache(maxsize=64)
 def _load_version(path: Path, _changed_at: int) -> DialectForm:
-    return validate_source(DialectForm, read_yaml(path))
+    source = read_yaml(path)
+    form = validate_source(DialectForm, source)
+    if findings := [source.finding_at(place, message) for place, message in find_faults(form)]:
+        raise PackError(findings)
+    return form
 
 
 def check_dialect(path: Path) -> list[Finding]:
