@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from aiohttp import web
 
@@ -11,6 +11,7 @@ from flows.domain.failures import NotFound
 from flows.domain.records import AuditEntry, ChangeSet, MagicLink, OutboundMessage, Preference, Secret
 from flows.services.address_notices import build_email_notice
 from flows.services.bill_media import ChangeResult, attempt_change
+from flows.services.bounced_bills import BouncedBills
 from flows.services.email_validation import parse_link_value
 from gateway.pages import magic_links, responses
 from gateway.pages.action_request import address_request
@@ -39,6 +40,7 @@ class ConfirmPage:
     """`/{operator}/confirm`."""
 
     csrf_tokens: CsrfTokens
+    bounced_bills: BouncedBills = field(repr=False)
 
     async def view(self, request: PageRequest) -> web.Response:
         """Show the page the link leads to; viewing confirms nothing, as mail scanners follow links."""
@@ -78,10 +80,19 @@ class ConfirmPage:
         if text in VALIDATING_TEXTS:
             change = self._build_change(request, token, link, text)
             notices = await _build_notices(request, link, preference, change.key)
-            await ledger.commit(replace(change, messages=notices))
+            bills = await self._bills_to_resend(request, link)
+            await ledger.commit(replace(change, messages=(*notices, *bills)))
         await ledger.use_link(token, "email", request.now)
         log.info("pages.email_confirmed", extra={"operator": request.operator})
         return text
+
+    async def _bills_to_resend(self, request: PageRequest, link: MagicLink) -> tuple[OutboundMessage, ...]:
+        """Return the mail with a bill that came back from the address before, to the confirmed one."""
+        registration = await request.ports.ledger.find_registration(link.operator, link.subscription)
+        if registration is None:
+            return ()
+        address, _ = parse_link_value(link.value)
+        return await self.bounced_bills.build_again(request.ports, registration, address, request.now)
 
     def _build_change(self, request: PageRequest, token: Secret, link: MagicLink, text: str) -> ChangeSet:
         """Return the change; it names the address, so that another one chosen meanwhile is not validated."""

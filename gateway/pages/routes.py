@@ -11,6 +11,7 @@ from flows.domain.actions import OperatorPorts
 from flows.domain.ports import Counters
 from flows.domain.records import Secret
 from flows.engine.menu_versions import MenuVersions
+from flows.services.bounced_bills import BouncedBills
 from gateway.http.html_templates import HtmlTemplates
 from gateway.pages import bill, email, file, magic_links, paper_address, payment, responses
 from gateway.pages.bill import BillPage
@@ -58,6 +59,7 @@ class SubscriberPages:
     """Counts POSTs across processes."""
     rate_limit_key: Callable[[web.Request], str]
     """Returns what a request is rate-limited by."""
+    bounced_bills: BouncedBills = field(repr=False)
     make_token: Callable[[], str] = field(default=lambda: secrets.token_urlsafe(32), repr=False)
     """Returns a URL-safe token of 256 random bits."""
     posts_per_minute: int = 20
@@ -87,7 +89,7 @@ class SubscriberPages:
             "bill": bill_page,
             "address": paper_address.build_page(csrf_tokens, token_sealer),
             "mailbox": email.build_page(csrf_tokens, token_sealer),
-            "confirm": ConfirmPage(csrf_tokens),
+            "confirm": ConfirmPage(csrf_tokens, self.bounced_bills),
             "pay": payment.PayPage(token_sealer),
             "paid": payment.PaidPage(),
             "file": FilePage(token_sealer, self.make_token, builder, jobs),

@@ -14,6 +14,7 @@ from functools import partial
 from aiohttp import web
 
 from flows.domain.records import Secret
+from flows.services.bounced_bills import BouncedBills
 from gateway.http import bounce_events, bss_events, client_address
 from gateway.http import recorded_prompts as prompts
 from gateway.http.direct_webhooks import DirectWebhooks
@@ -70,6 +71,7 @@ def _build_pages(container: Container) -> SubscriberPages:
         settings.public_url,
         container.counters,
         client_address.rate_limit_key_reader(container.guard.trusted_proxies),
+        BouncedBills(container.announcer_for, container.outbox.find_state),
     )
 
 

@@ -71,6 +71,7 @@ SELECT_BY_STATE = (
     .limit(bindparam("most", type_=_ROW.attempt.type))
 )
 SELECT_BY_ID = _SELECT_ROWS.where(_ROW.id == bindparam("id"))
+SELECT_STATE = select(_ROW.state).where(_ROW.key == bindparam("of"))
 SELECT_BY_MESSAGE_ID = _SELECT_ROWS.join(receipts, receipts.c.row == _ROW.id).where(
     receipts.c.provider == bindparam("provider"), receipts.c.message_id == bindparam("message_id")
 )
@@ -197,6 +198,13 @@ class SqlOutbox:
             lambda connection: connection.execute(SELECT_BY_ID, {"id": row_id}).first()
         )
         return None if row is None else OutboxRow(**row._mapping)
+
+    async def find_state(self, key: str) -> str:
+        """Return the state of the message with an idempotency key; empty when there is none."""
+        state = await self._database.read(
+            lambda connection: connection.execute(SELECT_STATE, {"of": key}).scalar()
+        )
+        return state or ""
 
     async def find_sent_row(self, provider: str, message_id: str) -> OutboxRow | None:
         """Return the row a provider's message id belongs to; None when no such send was recorded."""

@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 
 from flows.domain.records import Secret
+from flows.services.bounced_bills import BouncedBills
 from gateway.dialogs.direct_line import DirectLine
 from gateway.http import client_address
 from gateway.http.listening import serve_app
@@ -140,6 +141,7 @@ def build_pages(
         public_url,
         container.counters,
         source,
+        BouncedBills(container.announcer_for, container.outbox.find_state),
         posts_per_minute=posts_a_minute,
     )
 
