@@ -122,6 +122,12 @@ class LinkBusy(TryLater):
     should_log = False
 
 
+class QuietHours(TryLater):
+    """The operator's rules send no reminders at this time of the day or week."""
+
+    should_log = False
+
+
 class Rejected(Undelivered):
     """The recipient cannot be reached by this route."""
 

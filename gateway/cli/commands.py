@@ -125,6 +125,12 @@ def notify(
     run_module("notify", operator=operator, cycle=cycle, listen=listen, demo=demo)
 
 
+@app.command(epilog="Example: dialtree remind orange-ro")
+def remind(operator: opt.OperatorArgument, *, demo: opt.DemoOption = False) -> None:
+    """Remind subscribers of unpaid bills, by the schedule of the pack; run it once a day."""
+    run_module("remind", operator=operator, demo=demo)
+
+
 @outbox_app.command("list", epilog="Example: dialtree outbox list unknown --limit 20")
 def list_outbox(
     state: Annotated[opt.RowState, Argument(help="The rows' state.")] = "dead",

@@ -8,6 +8,7 @@ from flows.engine import deferred_steps
 from flows.engine.menu_versions import MenuVersions
 from flows.engine.subscriber_cache import SubscriberCache
 from flows.payments.following import PaymentFollower
+from flows.payments.reminders import REMINDER_STEPS, ReminderSender
 from flows.payments.tasks import TASKS
 from flows.purchases.charge_tasks import PURCHASE_TASKS
 from flows.purchases.hand_over import ChargeHandOver
@@ -20,10 +21,12 @@ def run_deferred_work(
     caches: Mapping[str, SubscriberCache],
     actions: Mapping[str, Action],
 ) -> Awaitable[None]:
-    """Run a step of the outbox: a task of a payment or a purchase, or a step of a menu."""
+    """Run a step of the outbox: a task of a payment or a purchase, a reminder, or a step of a menu."""
     ports = operators[step.operator]
     if step.step in TASKS:
         return PaymentFollower(menu_versions.current_menu(step.operator), ports).run_task(step)
+    if step.step in REMINDER_STEPS:
+        return ReminderSender(menu_versions.current_menu(step.operator), ports).run_task(step)
     if step.step in PURCHASE_TASKS:
         return ChargeHandOver(menu_versions.current_menu(step.operator), ports).run_task(step)
     cache = caches[step.operator]

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from menus.model.reply import Channel
 from menus.packfile.purchase_form import PurchaseRulesForm
+from menus.packfile.reminder_rules import RemindersForm
 
 NAME_PATTERN, KEY_PATTERN = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$", r"^([0-9]{1,2}|\*|#)$"
 OPERATOR_PATTERN, COUNTRY_PATTERN, COUNTRY_CODE_PATTERN = (
@@ -250,6 +251,7 @@ class RulesForm(PackForm):
     reach: dict[str, Literal["sms", "email"]] = Field(
         {}, description="Kind of line -> how codes and first passwords reach it; sms by default."
     )
+    reminders: RemindersForm | None = Field(None, description="Reminders of unpaid bills; none without it.")
     misses: int = Field(3, ge=1, le=9, description="Wrong answers in a row before the session is given up.")
     resume_minutes: int = Field(
         10, ge=0, le=1440, description="How long a dropped session or call may be continued; 0 for not at all."

@@ -1,0 +1,43 @@
+"""Command `dialtree remind`: plan the reminders of unpaid bills for today."""
+
+import argparse
+import sys
+
+from flows.domain.failures import Failure
+from flows.domain.ports import BillingCycles
+from flows.payments.reminders import ReminderPlanner, local_time
+from gateway.cli.common import read_settings, run_in_container
+from gateway.cli.progress import show_progress
+from gateway.delivery.reminder_run import ReminderRun
+from gateway.wiring.container import Container
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run the command in a container of its own and return its exit status."""
+    return run_in_container(read_settings(demo_world=args.demo), lambda built: run_reminders(args, built))
+
+
+async def run_reminders(args: argparse.Namespace, container: Container) -> int:
+    """Plan the reminders; 0 when all are planned, 1 when billing failed, 2 when there is nothing to run."""
+    if args.operator not in container.operators:
+        return _print_result(f"no operator {args.operator!r}; there are {', '.join(container.operators)}", 2)
+    ports, menu = container.operators[args.operator], container.menu_versions.current_menu(args.operator)
+    if menu.config.rules.reminders is None:
+        return _print_result(f"{args.operator}: its pack has no rules.reminders", 2)
+    if not isinstance(ports.billing, BillingCycles):
+        return _print_result("this backend cannot list a whole cycle", 2)
+    planner = ReminderPlanner(menu, container.pseudonyms)
+    run = ReminderRun(args.operator, ports.billing, planner, ports.ledger, ports.now)
+    try:
+        with show_progress("reminders", "bills") as report:
+            result = await run.plan_reminders(
+                local_time(menu, ports.now()).date(), lambda now: report(now.bills, None)
+            )
+    except Failure as failure:
+        return _print_result(f"stopped: {failure} Run it again: what is planned is not planned twice.", 1)
+    return _print_result(f"{args.operator}: {result.planned} reminders of {result.bills} bills", 0)
+
+
+def _print_result(words: str, status: int) -> int:
+    print(words, file=sys.stderr if status else sys.stdout, flush=True)
+    return status
