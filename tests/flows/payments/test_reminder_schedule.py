@@ -8,7 +8,7 @@ import pytest
 from flows.payments.reminder_schedule import DueReminder, find_due_reminder, next_sending_time
 from menus.packfile.reminder_rules import RemindersForm
 
-RULES = RemindersForm(before=[5, 1], on_due_date=True, overdue=[3])
+RULES = RemindersForm.model_validate({"before": [5, 1], "on_due_date": True, "overdue": [3]})
 DUE = date(2026, 3, 17)
 PARIS = ZoneInfo("Europe/Paris")
 
@@ -31,7 +31,7 @@ def test_a_day_has_the_reminder_of_the_schedule(days: int, expected: DueReminder
 
 
 def test_a_schedule_without_the_due_date_has_none_on_it() -> None:
-    assert find_due_reminder(RemindersForm(before=[1]), DUE, DUE) is None
+    assert find_due_reminder(RemindersForm.model_validate({"before": [1]}), DUE, DUE) is None
 
 
 @pytest.mark.parametrize(
