@@ -50,6 +50,7 @@ class EsmeConnection:
         fields = decode_bind(pdu.body)
         if fields.password != self.server.password:
             self.server.refused_binds += 1
+            self.server.changed.set()
             self.writer.write(encode_response(pdu, Status.INVALID_PASSWORD))
             return
         self.system_id, self.command = fields.system_id, pdu.command

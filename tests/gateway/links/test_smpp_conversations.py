@@ -8,11 +8,15 @@ from flows.domain.failures import Overloaded
 from flows.engine.conversation import TurnEngine
 from gateway.providers._smpp import smpp_link
 from gateway.providers._smpp.dialect import load_dialects
+from gateway.providers.contract import Link
+from gateway.server.health import Health
 from gateway.smpp.wire.protocol import Status
 from storage.outbox.sql_outbox import OutboxRow
 from tests.support.databases import count_rows
 from tests.support.gateway_sandbox import GatewaySandbox, SandboxFactory
-from tests.support.smpp_phone import connect_smpp
+from tests.support.server_processes import poll_until
+from tests.support.smpp_phone import connect_smpp, hold_links, smpp_settings
+from tests.support.smsc_server import serve_smsc
 
 ANA = "+40740000101"
 DIALECTS = [name for name, each in load_dialects().items() if not each.unusable]
@@ -154,3 +158,32 @@ async def test_a_failure_ends_with_a_screen_not_with_silence(
         monkeypatch.setattr(TurnEngine, "run_turn", fail_turn)
         screen = await phone.dial(ANA, "*100#")
     assert screen.lines[0] and screen.ends
+
+
+async def has_state(link: Link, state: str) -> bool:
+    return link.report().state == state
+
+
+async def test_a_wrong_password_is_refused_and_shows(sandboxes: SandboxFactory) -> None:
+    async with serve_smsc("another") as smsc:
+        settings = {"operators": {"orange-ro": {"smpp": smpp_settings(smsc.port)}}}
+        async with sandboxes.open(more=settings) as sandbox, hold_links(sandbox):
+            await smsc.wait_until(lambda: smsc.refused_binds == 1)
+            (link,) = sandbox.container.links.pool.links.values()
+            await poll_until(lambda: has_state(link, "refused"), 20)
+            health = Health(sandbox.container, needs_links=True)
+            exposition = sandbox.container.metrics_registry.render_exposition().decode()
+            assert await health.find_faults() == ["link orange-ro/smpp/0: refused"]
+    labels = '{operator="orange-ro",provider="smpp",slot="0"}'
+    assert f"dialtree_link_up{labels} 0.0" in exposition
+    assert f"dialtree_link_refused{labels} 1.0" in exposition
+
+
+async def test_a_bound_link_shows_in_the_metrics_and_makes_ready(sandboxes: SandboxFactory) -> None:
+    async with connect_smpp(sandboxes) as (phone, sandbox):
+        await phone.dial(ANA, "*100#")
+        exposition = sandbox.container.metrics_registry.render_exposition().decode()
+        faults = await Health(sandbox.container, needs_links=True).find_faults()
+    labels = '{operator="orange-ro",provider="smpp",slot="0"}'
+    assert f"dialtree_link_up{labels} 1.0" in exposition and faults == []
+    assert f"dialtree_link_last_pdu_age_seconds{labels} " in exposition

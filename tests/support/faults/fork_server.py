@@ -25,7 +25,7 @@ from gateway.clock import MonotonicClock
 from gateway.observability import logging
 from gateway.providers.registry import discover_providers
 from gateway.publishing import pack_compiler
-from gateway.server import app
+from gateway.server import app, link_role
 from gateway.settings import load_settings
 from gateway.wiring.container import Container, build_container
 from gateway.wiring.operators import Overrides
@@ -59,6 +59,7 @@ def with_newer_revision(built: Container) -> Container:
 
 ROLES: Mapping[str, Callable[[Container], Awaitable[None]]] = {
     "worker": app.run_worker,
+    "link": link_role.run_links,
     "web": lambda built: app.serve(built, app.ProcessRole()),
     "newer": lambda built: app.serve(with_newer_revision(built), app.ProcessRole()),
     "payments": run_payment_life,

@@ -51,6 +51,13 @@ class FaultHarness:
         self.processes.append(self.launcher.start_gateway(role, told, point))
         return self.processes[-1]
 
+    def start_link(self, redis_url: str, smpp: dict[str, object], **more: object) -> GatewayProcess:
+        """Start one more process that holds the operator's link."""
+        told = gateway_settings(self.database_url, self.provider.url, redis_url, **more)
+        told["operators"] = {"orange-ro": {"routes": {"sms": "smpp"}, "smpp": smpp}}
+        self.processes.append(self.launcher.start_gateway("link", told))
+        return self.processes[-1]
+
     async def seed_demo_data(self) -> None:
         """Insert the demo data, so that there are subscribers to dial as."""
         passwords = SqlPasswords(self.database, hasher=CHEAP_HASHER)

@@ -1,0 +1,97 @@
+"""One dialog over every way a subscriber may come: the same screens, the same effects; prints the table."""
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession
+
+from gateway.dialogs.player import PhoneLine
+from gateway.http.listening import serve_app
+from gateway.server.app import public_app
+from tests.support.described_phone import DescribedPhone
+from tests.support.dialog_runs import DIALOG_FOLDER, DialogRuns, load_dialog
+from tests.support.gateway_sandbox import GatewaySandbox, SandboxFactory
+from tests.support.provider_examples import described_providers
+from tests.support.provider_phones import AfricasTalkingPhone, connect_webhooks
+from tests.support.smpp_phone import connect_smpp
+
+DIALOG = DIALOG_FOLDER / "orange-ro" / "ussd" / "einvoice-ro.dialog"
+"""A whole activation, with the same key twice in a row."""
+AGGREGATORS = {name: each for name, each in described_providers().items() if "ussd" in each.description.routes}
+DIALECTS = ("plain", "sixdee", "mica")
+
+
+@dataclass(frozen=True, slots=True)
+class PlayedWay:
+    """What one way brought."""
+
+    name: str
+    transcript: list[tuple[str, ...]]
+    effects: tuple[int, ...]
+
+    @property
+    def screens(self) -> int:
+        return sum(any(line.startswith("|") for line in lines) for lines in self.transcript)
+
+
+@asynccontextmanager
+async def over_africas_talking(sandboxes: SandboxFactory) -> AsyncIterator[tuple[PhoneLine, GatewaySandbox]]:
+    async with sandboxes.open_for(load_dialog(DIALOG)) as sandbox, connect_webhooks(sandbox) as sender:
+        yield AfricasTalkingPhone(sender, sandbox.menu, sandbox.messages), sandbox
+
+
+@asynccontextmanager
+async def over_aggregator(
+    sandboxes: SandboxFactory, name: str
+) -> AsyncIterator[tuple[PhoneLine, GatewaySandbox]]:
+    provider = AGGREGATORS[name]
+    section: dict[str, Any] = {name: dict(provider.example_settings())}
+    async with (
+        sandboxes.open(start_time(), more={"operators": {"orange-ro": section}}) as sandbox,
+        serve_app(public_app(sandbox.container), "127.0.0.1", 0) as port,
+        ClientSession() as client,
+    ):
+        yield DescribedPhone(client, f"http://127.0.0.1:{port}", "orange-ro", provider), sandbox
+
+
+def over_smpp(sandboxes: SandboxFactory, dialect: str) -> Any:
+    return connect_smpp(sandboxes, dialect, at=start_time())
+
+
+def start_time() -> str:
+    return load_dialog(DIALOG).first_argument("at", "2026-03-10 09:00")
+
+
+async def play_over(way: Any, name: str) -> PlayedWay:
+    async with way as (phone, sandbox):
+        transcript = await sandbox.dialog_player(phone).play(load_dialog(DIALOG))
+        return PlayedWay(name, transcript, await sandbox.count_effects())
+
+
+def write_table(played: list[PlayedWay]) -> str:
+    """Return one line a way: screens, rows written, and the first screen that ended a session."""
+    lines = [f"{DIALOG.name}", f"{'way':<22}{'screens':>8}{'rows':>12}  ends with"]
+    for way in played:
+        ending = next((each for each in way.transcript if "= end" in each), ("",))
+        rows = ",".join(map(str, way.effects))
+        lines.append(f"{way.name:<22}{way.screens:>8}{rows:>12}  {ending[0].removeprefix('| ')[:52]}")
+    return "\n".join(["", *lines, ""])
+
+
+async def test_one_dialog_shows_the_same_over_every_way(
+    sandboxes: SandboxFactory, dialog_runs: DialogRuns, capsys: pytest.CaptureFixture[str]
+) -> None:
+    direct = await dialog_runs.play_once(DIALOG)
+    played = [PlayedWay("direct", direct.transcript, direct.row_counts)]
+    played.append(await play_over(over_africas_talking(sandboxes), "africastalking"))
+    played += [await play_over(over_aggregator(sandboxes, name), name) for name in AGGREGATORS]
+    played += [await play_over(over_smpp(sandboxes, name), f"smpp {name}") for name in DIALECTS]
+    with capsys.disabled():
+        sys.stdout.write(write_table(played))
+    assert len(played) >= 2 + 6 + 3
+    for way in played:
+        assert (way.transcript, way.effects) == (direct.transcript, direct.row_counts), way.name
