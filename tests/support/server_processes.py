@@ -267,6 +267,8 @@ DEBIAN_PACKAGES = {
     "nginx": "nginx-light",
     "pgbouncer": "pgbouncer",
     **{"node": "nodejs", "npm": "npm"},
+    "promtool": "prometheus",
+    "systemd-analyze": "systemd",
 }
 
 
