@@ -103,12 +103,13 @@ def smsc(
     port: Annotated[int, Option(min=0, max=65535, envvar="SMSC_PORT", help="The port ESMEs bind to.")] = 2775,
     caller: Annotated[str, Option("--from", metavar="MSISDN", help="The phone's number.")] = "+40740000101",
     dialect: Annotated[str, Option(metavar="NAME", help="USSD dialect: see dialtree dialects.")] = "plain",
+    password: Annotated[str, Option(help="What ESMEs bind with; their name is dialtree.")] = "secret",  # noqa: S107 - the simulator's own
     unkind: Annotated[
         list[str] | None, Option(metavar="MODE", help="How it misbehaves, e.g. slow; may be repeated.")
     ] = None,
 ) -> None:
     """Be an SMSC and USSD gateway in the terminal, with a phone to dial and text from."""
-    run_module("smsc", port=port, caller=caller, dialect=dialect, unkind=unkind or [])
+    run_module("smsc", port=port, caller=caller, dialect=dialect, password=password, unkind=unkind or [])
 
 
 @app.command(epilog="Example: dialtree notify orange-ro --cycle 2026-03")

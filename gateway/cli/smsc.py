@@ -31,13 +31,13 @@ def main(args: Namespace) -> int:
 
 async def _serve_smsc(args: Namespace) -> int:
     output = StyledOutput.for_stream(sys.stdout, os.environ)
-    modes = _read_modes(args.unkind)
+    modes = _read_modes(args)
     smsc = SmscSimulator(modes)
     phone = SmppPhone(args.caller.removeprefix("+"), smsc, _read_dialect(args.dialect))
     phone.on_text = lambda sender, text: output.print_line(f"~ {sender}: {text}", "message")
     async with smsc.serve(args.port) as port:
         output.print_line(
-            f"SMSC on 127.0.0.1:{port}. Bind as {modes.system_id} with the password {modes.password}."
+            f"SMSC on 127.0.0.1:{port}. Bind as {modes.system_id} with the password {args.password}."
         )
         source = open_input(os.environ)
         if source.is_terminal:
@@ -45,11 +45,13 @@ async def _serve_smsc(args: Namespace) -> int:
         return await TerminalSmsc(phone, source, output).run()
 
 
-def _read_modes(names: list[str]) -> SmscModes:
-    unknown = [name for name in names if name not in UNKIND_MODES]
+def _read_modes(args: Namespace) -> SmscModes:
+    unknown = [name for name in args.unkind if name not in UNKIND_MODES]
     if unknown:
         raise UserError(f"--unkind: no mode {unknown[0]!r}; write one of: {', '.join(UNKIND_MODES)}")
-    return modes_for(names)
+    modes = modes_for(args.unkind)
+    modes.password = modes.password if "wrong-password" in args.unkind else args.password
+    return modes
 
 
 def _read_dialect(name: str) -> DialectForm:

@@ -1,6 +1,7 @@
 """SMPP 3.4: USSD and SMS by a bind to the operator's own SMSC or USSD gateway."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, Self
@@ -14,6 +15,7 @@ from gateway.providers.contract import Connection, Link, LinkEvents, WebhookRout
 from gateway.smpp.session_settings import SmppSettings, client_tls_context
 from gateway.smpp.wire.bodies import SmppAddress
 from gateway.smpp.wire.data_coding import CodingRules
+from gateway.smpp.wire.sms_records import StatusKind
 
 NAME = "smpp"
 ROUTES: Mapping[str, WebhookRoute] = MappingProxyType({})
@@ -63,6 +65,17 @@ class Settings(BaseModel):
     with_reference: bool = True
     """Whether every message carries user_message_reference; false where the SMSC refuses optional fields."""
 
+    statuses: Mapping[str, StatusKind] = Field(default_factory=dict)
+    """Statuses of the SMSC's vendor by number, `"0x40A"`: `opted_out`, `recipient`, `temporary` or `ours`."""
+
+    @field_validator("statuses")
+    @classmethod
+    def _check_statuses(cls, statuses: Mapping[str, StatusKind]) -> Mapping[str, StatusKind]:
+        """Accept numbers, decimal or hexadecimal."""
+        for written in statuses:
+            read_status(written)
+        return statuses
+
     @field_validator("dialect")
     @classmethod
     def _check_dialect(cls, name: str) -> str:
@@ -95,7 +108,8 @@ def connect_link(connection: Connection, events: LinkEvents) -> Link:
     """Return the link of one bind; nothing is opened before it runs."""
     settings: Settings = connection.settings
     dialect: DialectForm | None = load_dialects()[settings.dialect] if settings.dialect else None
-    return SmppLink(connection, events, session_settings(settings), dialect, sender_address(connection))
+    session = replace(session_settings(settings), operator=connection.operator)
+    return SmppLink(connection, events, session, dialect, sender_address(connection))
 
 
 def session_settings(settings: Settings) -> SmppSettings:
@@ -121,7 +135,16 @@ def session_settings(settings: Settings) -> SmppSettings:
         enquire_seconds=settings.enquire_seconds,
         longest_wait_seconds=settings.retry_seconds,
         with_reference=settings.with_reference,
+        status_kinds={read_status(written): kind for written, kind in settings.statuses.items()},
     )
+
+
+def read_status(written: str) -> int:
+    """Read a command status as documents write it, `0x40A` or `1034`; ValueError for anything else."""
+    try:
+        return int(written, 0)
+    except ValueError as error:
+        raise ValueError(f"{written!r} is no command status; write it as 0x40A") from error
 
 
 def sender_address(connection: Connection) -> SmppAddress:

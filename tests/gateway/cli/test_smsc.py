@@ -2,12 +2,13 @@
 
 import asyncio
 import io
+from argparse import Namespace
 
 import pytest
 
 from gateway.cli.line_input import TerminalInput
 from gateway.cli.main import run_command
-from gateway.cli.smsc import TerminalSmsc
+from gateway.cli.smsc import TerminalSmsc, _read_modes
 from gateway.cli.styled_output import StyledOutput
 from gateway.demo.smsc.smpp_phone import SmppPhone
 from gateway.demo.smsc.smsc_modes import UNKIND_MODES, modes_for
@@ -95,3 +96,8 @@ def test_an_unknown_mode_is_named_with_those_there_are(capsys: pytest.CaptureFix
 def test_a_dialect_that_cannot_be_spoken_is_refused(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["smsc", "--dialect", name]) == 2
     assert f"{name!r} to speak; write one of: eyeline" in capsys.readouterr().err
+
+
+def test_the_password_is_the_commands_unless_it_must_be_wrong() -> None:
+    chosen = [_read_modes(Namespace(unkind=mode, password="uK7pWq2x")) for mode in ([], ["wrong-password"])]
+    assert [modes.password == "uK7pWq2x" for modes in chosen] == [True, False]
