@@ -14,6 +14,7 @@ from gateway.delivery.mail.mail_address import parse_mail_address, parse_sender
 from gateway.http.client_address import parse_networks
 from gateway.payments.provider_settings import PaymentSettings
 from gateway.providers.contract import Provider
+from gateway.purchases.merchant_settings import PurchaseSettings
 from gateway.settings_sources import FILE_VARIABLE, SettingsError, read_tables
 from menus.machine.surface import LARGEST_PAGE, PAGE_SIZE_PATTERN, SMALLEST_PAGE, parse_page_size
 from storage.sessions.redis_url import split_redis_url
@@ -110,13 +111,9 @@ class ConnectionSettings(Section):
     sources: tuple[str, ...] = ()
     """Networks that requests may come from, as CIDR; empty allows any."""
     deduplicates: bool = False
-    """Whether the provider accepts a message once per idempotency key.
-
-    If so, a send of unknown outcome is simply repeated.
-    """
+    """Whether the provider takes a message once per idempotency key: an unknown send is then repeated."""
     page_size: str = Field("", pattern=rf"^({PAGE_SIZE_PATTERN})?$")
-    """Largest USSD screen the connection carries, septets/UCS-2 units, from `128/56` to `182/80`; empty:
-    `160/70`."""
+    """Largest USSD screen it carries, septets/UCS-2 units, `128/56` to `182/80`; empty: `160/70`."""
     settings: Any = Field(repr=False)
     """The provider's own settings."""
 
@@ -148,6 +145,8 @@ class OperatorSettings(Section):
     desk: DeskSettings = DeskSettings()
     payments: PaymentSettings | None = None
     """The payment provider; without it bills are not paid here."""
+    purchases: PurchaseSettings | None = None
+    """The merchants that charge purchases to the bill; none without it."""
     sms_prefixes: tuple[str, ...] = ()
     """Allowed prefixes of SMS recipients, e.g. `+40`; by default the operator's country code."""
     sms_parts_a_day: int = Field(default=0, ge=0)

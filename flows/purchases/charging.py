@@ -1,6 +1,6 @@
 """Charging: a merchant's request becomes a decided charge, is confirmed, cancelled or refunded."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
@@ -61,9 +61,12 @@ class PurchaseCharging:
         denial = self._find_denial(order, subscriber, is_two_step=is_two_step)
         request = ChargeRequest(charge, limits_of(self.menu), denial)
         decision = await purchase_ports(self.ports).charges.decide_charge(request, messages.build_items)
-        if decision.is_new and decision.charge.state == "pending_validation":
-            await self._send_code(decision.charge, messages)
-        return decision
+        if not decision.is_new or decision.charge.state != "pending_validation":
+            return decision
+        if await self._send_code(decision.charge, messages):
+            return decision
+        await self._advance(decision.charge, HELD_STATES, "cancelled", "code")
+        return replace(decision, denial="code")
 
     async def confirm(self, charge: Charge) -> ChargeDecision | None:
         """Charge what is reserved; None when it is not, or not any more."""
@@ -155,8 +158,8 @@ class PurchaseCharging:
         rules = self.menu.config.rules.purchases
         return now + timedelta(minutes=rules.hold_minutes if rules else 0)
 
-    async def _send_code(self, charge: Charge, messages: ChargeMessages) -> None:
-        """Send the code that confirms a charge; it is valid as long as the reservation."""
+    async def _send_code(self, charge: Charge, messages: ChargeMessages) -> bool:
+        """Send the code that confirms a charge, valid as its reservation; False over a limit of codes."""
         code = self.ports.random_digits(self.menu.config.rules.code_digits)
         until = charge.reserved_until or charge.created_at
         notice = OutboundMessage(
@@ -180,7 +183,7 @@ class PurchaseCharging:
             message=notice,
             requester=charge.merchant,
         )
-        await self.ports.codes.issue_code(request)
+        return await self.ports.codes.issue_code(request) == "ok"
 
 
 def _code_purpose(charge: Charge) -> str:

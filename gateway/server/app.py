@@ -14,9 +14,11 @@ from functools import partial
 from aiohttp import web
 
 from flows.domain.records import Secret
+from flows.purchases.charging import PurchaseCharging
 from flows.services.bounced_bills import BouncedBills
 from gateway.http import bounce_events, bss_events, client_address
 from gateway.http import recorded_prompts as prompts
+from gateway.http.carrier_billing import CarrierBillingHandler
 from gateway.http.direct_webhooks import DirectWebhooks
 from gateway.http.guard import names_plain_webhook
 from gateway.http.listening import DIRECT_WEBHOOKS, serve_app
@@ -37,6 +39,7 @@ def public_app(container: Container) -> web.Application:
     app = web.Application(client_max_size=64 * 1024)
     callbacks = PaymentCallbackHandler(container.guard, container.operators, container.clock)
     app.router.add_post(PAYMENT_CALLBACK_PATH, callbacks.handle_callback)
+    app.add_routes(_build_carrier_billing(container).build_routes())
     app.router.add_post(
         bounce_events.BOUNCE_PATH, container.bounces.handle_bounce
     )  # a provider has no such name
@@ -59,6 +62,20 @@ def _webhook_routes(container: Container) -> list[web.RouteDef]:
     return [
         route for path in paths for route in (web.post(path, handler), web.get(path, handler, allow_head=False))
     ]
+
+
+def _build_carrier_billing(container: Container) -> CarrierBillingHandler:
+    """Build the endpoint of merchants; an operator without a table `purchases` has none."""
+
+    def charging_for(operator: str) -> PurchaseCharging:
+        menu = container.menu_versions.current_menu(operator)
+        return PurchaseCharging(menu, container.operators[operator], container.pseudonyms)
+
+    sections = container.settings.operators.items()
+    merchants = {name: section.purchases.merchants for name, section in sections if section.purchases}
+    return CarrierBillingHandler(
+        container.guard, container.operators, charging_for, merchants, container.counters, container.clock
+    )
 
 
 def _build_pages(container: Container) -> SubscriberPages:

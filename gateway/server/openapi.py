@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from gateway.http import bounce_events, bss_events, payment_callbacks, recorded_prompts
+from gateway.http.carrier_billing import CARRIER_BILLING_ROOT
 from gateway.http.decoding import FORM_CONTENT_TYPE
 from gateway.http.guard import WebhookEndpoint, WebhookEndpoints
 from gateway.http.json_body import JSON_CONTENT_TYPE
@@ -23,6 +24,7 @@ def build_document(endpoints: WebhookEndpoints, operators: Collection[str]) -> s
     paths |= {bss_events.EVENT_PATH: {"post": _bill_event_operation(whose)}}
     paths |= {bounce_events.BOUNCE_PATH: {"post": _bounce_operation(whose)}}
     paths |= {payment_callbacks.PAYMENT_CALLBACK_PATH: {"post": _payment_operation(whose)}}
+    paths |= dict(_carrier_billing_paths(whose))
     paths |= {
         f"/{{operator}}/{name}": _page_operations(whose, name, fields) for name, fields in FORM_FIELDS.items()
     }
@@ -95,6 +97,23 @@ def _payment_operation(operator_parameter: JsonObject) -> JsonObject:
     }
     operation = _operation("payment", [operator_parameter, _path_parameter("provider")], codes)
     return operation | _request_body(JSON_CONTENT_TYPE, {"type": "object"})
+
+
+def _carrier_billing_paths(operator_parameter: JsonObject) -> Iterator[tuple[str, JsonObject]]:
+    """Yield the paths of the CAMARA interface; its own description holds the bodies."""
+    codes = {"401": "no valid token", "403": "denied", "422": "refused", "503": "try again", **FORM_ERRORS}
+    codes |= {"409": "conflict", **RATE_LIMIT_ERROR}
+    root, body = CARRIER_BILLING_ROOT, _request_body(JSON_CONTENT_TYPE, {"type": "object"})
+    payment = [operator_parameter, _path_parameter("payment")]
+    create = _operation("createPayment", [operator_parameter], {"201": "decided", **codes})
+    read = {"200": "the payments", **codes}
+    yield root, {"post": create | body, "get": _operation("retrievePayments", [operator_parameter], read)}
+    prepare = _operation("preparePayment", [operator_parameter], {"201": "decided", **codes})
+    yield f"{root}/prepare", {"post": prepare | body}
+    yield f"{root}/{{payment}}", {"get": _operation("retrievePayment", payment, read)}
+    for step, done in (("validate", "204"), ("confirm", "202"), ("cancel", "202")):
+        operation = _operation(f"{step}Payment", payment, {done: "done", **codes})
+        yield f"{root}/{{payment}}/{step}", {"post": operation | body}
 
 
 def _page_operations(operator_parameter: JsonObject, name: str, fields: Sequence[str]) -> JsonObject:

@@ -35,6 +35,7 @@ PACKAGES = (
         "gateway.delivery",
         "gateway.publishing",
         "gateway.payments",
+        "gateway.purchases",
         "gateway.providers",
         "gateway.smpp",
         "gateway.menu_map",

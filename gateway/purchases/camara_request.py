@@ -1,0 +1,177 @@
+"""Requests of CAMARA carrier billing 0.5: reads bodies and query parameters, or says what is wrong."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from flows.domain.purchase_records import PurchaseCategory
+from flows.purchases.charging import PurchaseOrder
+from gateway.purchases.camara_errors import MISSING_NUMBER, CamaraError, invalid_argument
+
+PHONE_PATTERN = re.compile(r"\+[1-9][0-9]{4,14}")
+CORRELATOR_PATTERN = re.compile(r"[a-zA-Z0-9\-_:;./<>{}]{0,256}")
+"""The header `x-correlator`."""
+MAX_TEXT, MAX_REFERENCE, MAX_LABEL, MAX_AMOUNT = 256, 240, 200, Decimal(1_000_000)
+REFERENCE_KEY = "reference "
+"""Begins the key of a request that came without a correlator."""
+AMOUNT_PARTS = ("chargingInformation", "chargingMetaData", "paymentDetails")
+"""Parts of `paymentAmount` that the answer repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class MerchantTerms:
+    """What a request is read by: the merchant, its category, the operator's currency."""
+
+    merchant: str
+    category: PurchaseCategory
+    currency: str
+    decimals: int
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentRequest:
+    """A request for a payment, and the part of it that the answer repeats."""
+
+    order: PurchaseOrder
+    payment_amount: Mapping[str, Any] = field(repr=False)
+
+
+def read_json_object(body: bytes) -> dict[str, Any]:
+    """Return the JSON object of a body, its numbers as Decimal; CamaraError 400 for anything else or `{}`."""
+    try:
+        document = json.loads(body.decode(), parse_float=Decimal, parse_int=Decimal, parse_constant=_refuse)
+    except (ValueError, ArithmeticError, RecursionError) as error:
+        raise invalid_argument("The body is not JSON.") from error
+    if not isinstance(document, dict) or not document:
+        raise invalid_argument("The body is empty, or no JSON object.")
+    return document
+
+
+def read_payment(body: bytes, terms: MerchantTerms) -> PaymentRequest:
+    """Read the body of `createPayment` and `preparePayment`."""
+    document = read_json_object(body)
+    _check_sink(document)
+    transaction = _part(document, "amountTransaction")
+    payment = _part(transaction, "paymentAmount")
+    charging = _part(payment, "chargingInformation")
+    details = payment.get("paymentDetails", [{}])
+    if not isinstance(details, list) or not details or not all(isinstance(each, dict) for each in details):
+        raise invalid_argument("paymentDetails is not a list of items.")
+    order = PurchaseOrder(
+        merchant=terms.merchant,
+        category=terms.category,
+        line=read_phone_number(transaction),
+        amount=_read_gross_amount(charging, terms),
+        label=_text(charging, "description", MAX_LABEL),
+        reference=(reference := _text(transaction, "referenceCode", MAX_REFERENCE)),
+        correlator=_read_correlator(transaction, reference),
+    )
+    return PaymentRequest(order, {name: payment[name] for name in AMOUNT_PARTS if name in payment})
+
+
+def read_phone_number(part: Mapping[str, Any]) -> str:
+    """Return the phone number; CamaraError 422 without one, 400 for one that is none."""
+    if "phoneNumber" not in part:
+        raise CamaraError(*MISSING_NUMBER)
+    number = part["phoneNumber"]
+    if not isinstance(number, str) or not PHONE_PATTERN.fullmatch(number):
+        raise invalid_argument("phoneNumber is not in E.164 with a plus.")
+    return number
+
+
+def read_validation(body: bytes) -> tuple[str, str]:
+    """Return the authorisation id and the code of `validatePayment`."""
+    document = read_json_object(body)
+    return _text(document, "authorizationId", MAX_TEXT), _text(document, "code", MAX_TEXT)
+
+
+def read_time(text: str, otherwise: datetime) -> datetime:
+    """Return the time of a query parameter (RFC 3339), `otherwise` for an empty one; CamaraError 400."""
+    if not text:
+        return otherwise
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise invalid_argument("A date is not in RFC 3339.") from error
+    if moment.tzinfo is None:
+        raise invalid_argument("A date has no time zone.")
+    return moment.astimezone(UTC)
+
+
+def read_count(text: str, otherwise: int, most: int) -> int:
+    """Return the whole number of a query parameter from 1 to `most`; CamaraError 400 OUT_OF_RANGE."""
+    if not text:
+        return otherwise
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= most):
+        raise CamaraError(400, "OUT_OF_RANGE", "Client specified an invalid range.")
+    return int(text)
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _part(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = document.get(name)
+    if not isinstance(part, dict):
+        raise invalid_argument(f"{name} is missing, or no object.")
+    return part
+
+
+def _text(part: Mapping[str, Any], name: str, most: int) -> str:
+    text = part.get(name)
+    if not isinstance(text, str) or not text.strip() or len(text) > most or not text.isprintable():
+        raise invalid_argument(f"{name} is missing, or no text of at most {most} characters.")
+    return text
+
+
+def _read_correlator(transaction: Mapping[str, Any], reference: str) -> str:
+    """Return the key of a request; without one its reference is the key, as merchants keep them apart."""
+    if "clientCorrelator" in transaction:
+        return _text(transaction, "clientCorrelator", MAX_TEXT)
+    return REFERENCE_KEY + reference
+
+
+def _read_gross_amount(charging: Mapping[str, Any], terms: MerchantTerms) -> Decimal:
+    """Return what is charged, tax included: a net amount and its tax are added."""
+    if charging.get("currency") != terms.currency:
+        raise invalid_argument("Currency is unknown or not authorized")
+    includes_tax = charging.get("isTaxIncluded", False)
+    if not isinstance(includes_tax, bool):
+        raise invalid_argument("isTaxIncluded is neither true nor false.")
+    amount = _read_amount(charging, "amount", terms.decimals)
+    if amount <= 0:
+        raise invalid_argument("amount is not above 0.")
+    tax = _read_amount(charging, "taxAmount", terms.decimals) if "taxAmount" in charging else Decimal(0)
+    return amount if includes_tax else amount + tax
+
+
+def _read_amount(charging: Mapping[str, Any], name: str, decimals: int) -> Decimal:
+    amount = charging.get(name)
+    if not isinstance(amount, Decimal) or not 0 <= amount <= MAX_AMOUNT:
+        raise invalid_argument(f"{name} is missing, or no amount.")
+    exact = amount.quantize(Decimal(1).scaleb(-decimals))
+    if exact != amount:
+        raise invalid_argument(f"{name} has more than {decimals} decimals.")
+    return exact
+
+
+def _check_sink(document: Mapping[str, Any]) -> None:
+    """Refuse notifications, which are not sent here: a merchant asks with `retrievePayment`."""
+    credential = document.get("sinkCredential")
+    if credential is not None:
+        if not isinstance(credential, dict) or not isinstance(credential.get("credentialType"), str):
+            raise invalid_argument("sinkCredential is not a credential.")
+        if credential["credentialType"] != "ACCESSTOKEN":
+            raise CamaraError(400, "INVALID_CREDENTIAL", "Only Access token is supported")
+        if credential.get("accessTokenType") != "bearer":
+            raise CamaraError(400, "INVALID_TOKEN", "Only bearer token is supported")
+    if "sink" not in document:
+        return
+    if not isinstance(document["sink"], str):
+        raise invalid_argument("sink is not a URL.")
+    raise CamaraError(400, "INVALID_SINK", "Notifications are not sent; ask with retrievePayment.")

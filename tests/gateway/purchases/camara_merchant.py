@@ -1,0 +1,106 @@
+"""A merchant's client of the CAMARA interface, with the request it is about to send."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import count
+from typing import Any
+
+from aiohttp import ClientSession
+
+from gateway.http.listening import serve_app
+from gateway.server.app import public_app
+from tests.support.gateway_sandbox import GatewaySandbox, SandboxFactory
+
+LUC, FIRM = "+33660000101", "+33660000103"
+TOKEN, GAMES_TOKEN, SLOW_TOKEN = (f"a-token-of-{name}-for-the-tests" for name in ("parkplus", "games", "slow"))
+MERCHANTS = {
+    "parkplus": {"token": TOKEN, "category": "parking"},
+    "gameshop": {"token": GAMES_TOKEN, "category": "content"},
+    "slow": {"token": SLOW_TOKEN, "category": "parking", "requests_per_minute": 1},
+}
+PATHS = {
+    "createPayment": "",
+    "preparePayment": "/prepare",
+    "retrievePayment": "/{payment}",
+    "validatePayment": "/{payment}/validate",
+    "confirmPayment": "/{payment}/confirm",
+    "cancelPayment": "/{payment}/cancel",
+}
+FIRST_STEPS = ("createPayment", "preparePayment")
+numbers = count(1)
+
+
+def transaction(amount: float = 0.5) -> dict[str, Any]:
+    charging = {"amount": amount, "currency": "EUR", "description": "Zone 2", "isTaxIncluded": True}
+    return {
+        "amountTransaction": {
+            "phoneNumber": LUC,
+            "clientCorrelator": f"c-{next(numbers)}",
+            "paymentAmount": {"chargingInformation": charging},
+            "referenceCode": f"r-{next(numbers)}",
+        }
+    }
+
+
+@dataclass
+class Merchant:
+    """A merchant's client, and the request it is about to send."""
+
+    sandbox: GatewaySandbox
+    client: ClientSession
+    url: str
+    body: Any = None
+    token: str = TOKEN
+    payment: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+
+    async def send(self, operation: str) -> tuple[int, dict[str, str], Any]:
+        method = "GET" if operation == "retrievePayment" else "POST"
+        data = None if self.body is None or method == "GET" else json.dumps(self.body)
+        path = PATHS[operation].format(payment=self.payment)
+        headers = {"Content-Type": "application/json", "x-correlator": "x-1", **self.headers}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        async with self.client.request(method, self.url + path, data=data, headers=headers) as got:
+            text = await got.text()
+            return got.status, dict(got.headers), json.loads(text) if text else None
+
+    async def make_payment(self, operation: str, amount: float = 0.5) -> dict[str, Any]:
+        maker = Merchant(self.sandbox, self.client, self.url, transaction(amount))
+        status, _, made = await maker.send(operation)
+        assert status == 201, made
+        return dict(made)
+
+    async def read_code(self) -> str:
+        texts = [each.body for each in await self.sandbox.messages.collect_new()]
+        return next(
+            word for text in reversed(texts) for word in text.split() if len(word) == 6 and word.isdecimal()
+        )
+
+    async def prepare_default(self, operation: str) -> None:
+        """Set the request that the scenarios call the default one."""
+        if operation in FIRST_STEPS:
+            self.body = transaction()
+            return
+        self.sandbox.clock.advance(timedelta(hours=25))  # so many codes a day go to a line
+        made = await self.make_payment("preparePayment", 12.0 if operation == "validatePayment" else 0.5)
+        self.payment, self.body = made["paymentId"], {"phoneNumber": LUC}
+        if operation == "validatePayment":
+            code = await self.read_code()
+            self.body = {"authorizationId": made["validationInfo"]["authorizationId"], "code": code}
+
+
+@asynccontextmanager
+async def open_merchant(sandboxes: SandboxFactory) -> AsyncIterator[Merchant]:
+    more = {"operators": {"bouygues": {"purchases": {"merchants": MERCHANTS}}}}
+    async with sandboxes.open("2026-03-10 09:00", operator="bouygues", more=more) as sandbox:
+        line = sandbox.direct_line()
+        await line.send_text(LUC, "61064", "PLAFOND 300")
+        await line.send_text(LUC, "61064", "4826")
+        async with serve_app(public_app(sandbox.container), "127.0.0.1", 0) as port, ClientSession() as client:
+            yield Merchant(
+                sandbox, client, f"http://127.0.0.1:{port}/camara/bouygues/carrier-billing/v0.5/payments"
+            )
