@@ -50,7 +50,7 @@ class DoubtfulAnswers:
             self._until.popitem(last=False)
 
     def may_repeat(self, identity: bytes, now: float) -> bool:
-        """Return whether a message may be one we have answered."""
+        """Return whether a message may be one we have answered; one that comes with the first bind may."""
         until = self._until.pop(identity, None)
-        just_started = self._started_at is not None and now - self._started_at < START_SECONDS
+        just_started = self._started_at is None or now - self._started_at < START_SECONDS
         return just_started or (until is not None and now < until)

@@ -43,7 +43,9 @@ class MessageReceiver:
         self._where = {"operator": settings.operator}
         self._places = asyncio.Semaphore(settings.max_inbound)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._poisons: OrderedDict[bytes, int] = OrderedDict()
+        self._poisons: OrderedDict[int, int] = OrderedDict()
+        self._in_work: dict[bytes, SmppConnection] = {}
+        """Messages given to the callback, with the connection they came by."""
         self._answers: dict[SmppConnection, AnswerLog] = {}
         self.doubts = DoubtfulAnswers()
         self.is_accepting = True
@@ -107,11 +109,33 @@ class MessageReceiver:
         whole = text if place is None else self._assembler.add_part(message, place, text, now)
         if whole is None:
             return Status.OK
-        incoming = build_incoming(message, whole, self.doubts, now)
-        status = await self._call(self._callbacks.on_message, incoming)
+        incoming = self._build_incoming(message, whole, now)
+        self._in_work[incoming.identity] = connection
+        try:
+            status = await self._call(self._callbacks.on_message, incoming)
+        finally:
+            self._in_work.pop(incoming.identity, None)
         if status == Status.OK:
             self._note_answer(incoming, message, place, connection)
         return status
+
+    def _build_incoming(self, message: ShortMessage, text: str, now: float) -> IncomingMessage:
+        """Build the record of a whole message, with whether we may have had it before."""
+        identity = identity_of(message, text)
+        earlier = self._in_work.get(identity)
+        is_repeated = earlier is not None and earlier.closed.done()
+        return IncomingMessage(
+            message.source,
+            message.destination,
+            text,
+            message.service_type,
+            message.data_coding,
+            message.esm_class,
+            message.tlvs,
+            message.octets,
+            identity,
+            self.doubts.may_repeat(identity, now) or is_repeated,
+        )
 
     def _note_answer(
         self,
@@ -144,8 +168,9 @@ class MessageReceiver:
 
     def _answer_malformed(self, pdu: Pdu, connection: SmppConnection, fault: MalformedPdu) -> None:
         self._counters.malformed += 1
-        times = self._poisons.pop(pdu.body, 0) + 1
-        self._poisons[pdu.body] = times
+        poison = hash(pdu.body)
+        times = self._poisons.pop(poison, 0) + 1
+        self._poisons[poison] = times
         if len(self._poisons) > _MAX_POISONS:
             self._poisons.popitem(last=False)
         log.warning("smpp.pdu_malformed", extra={**self._where, "count": times, "failure": str(fault)})
@@ -165,23 +190,6 @@ class MessageReceiver:
         """Wait for the messages in work, at most this long."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=seconds)
-
-
-def build_incoming(message: ShortMessage, text: str, doubts: DoubtfulAnswers, now: float) -> IncomingMessage:
-    """Build the record of a whole message."""
-    identity = identity_of(message, text)
-    return IncomingMessage(
-        message.source,
-        message.destination,
-        text,
-        message.service_type,
-        message.data_coding,
-        message.esm_class,
-        message.tlvs,
-        message.octets,
-        identity,
-        doubts.may_repeat(identity, now),
-    )
 
 
 def identity_of(message: ShortMessage, text: str) -> bytes:

@@ -31,6 +31,10 @@ class ConnectionBroken(Exception):  # noqa: N818 - it reads as a statement where
     """Raised when the connection ended with the request unanswered."""
 
 
+class NotConnected(ConnectionBroken):
+    """Raised when there is no connection to write a request to: nothing was written."""
+
+
 class BindRefused(Exception):  # noqa: N818 - it reads as a statement where it is caught
     """Raised when the SMSC answered a bind with an error."""
 
@@ -122,9 +126,13 @@ class SmppConnection(asyncio.Protocol):
             pending.answer.set_result(pdu)
 
     async def request(self, command: int, body: bytes = b"", seconds: float | None = None) -> Pdu:
-        """Write a request and return its response; NoAnswer after the response timer, ConnectionBroken."""
+        """Write a request and return its response.
+
+        NoAnswer after the response timer; ConnectionBroken when the connection ends meanwhile, NotConnected
+        when it had before.
+        """
         if self.closed.done() or self._transport is None:
-            raise ConnectionBroken(self.closed.result() if self.closed.done() else "not connected")
+            raise NotConnected(self.closed.result() if self.closed.done() else "not connected")
         sequence = self._next_sequence()
         answer: asyncio.Future[Pdu] = self._loop.create_future()
         timer = self._loop.call_later(seconds or self._settings.response_seconds, self._expire, sequence)

@@ -13,6 +13,7 @@ from gateway.smpp.smpp_connection import (
     BindRefused,
     ConnectionBroken,
     NoAnswer,
+    NotConnected,
     SmppConnection,
     open_connection,
 )
@@ -217,6 +218,8 @@ class SmppSession:
             return NotSubmitted("window_full")
         except NoAnswer:
             return SubmitUnknown("no_answer")
+        except NotConnected:
+            return NotSubmitted(self._reason_not_up())
         except ConnectionBroken:
             return SubmitUnknown("connection_lost")
         if response.status == Status.OK:
@@ -258,7 +261,7 @@ class SmppSession:
 
     def _transmitter(self) -> SmppConnection:
         if not self._links:
-            raise ConnectionBroken("not connected")
+            raise NotConnected("not connected")
         return self._links[0]
 
     def _next_reference(self) -> int:

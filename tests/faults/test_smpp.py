@@ -183,6 +183,40 @@ async def test_after_a_start_every_message_may_be_a_repeat() -> None:
         assert [message.may_repeat for message in bench.messages] == [True]
 
 
+async def test_a_message_that_comes_with_the_first_bind_may_be_a_repeat() -> None:
+    modes = SmscModes(password="another")
+    async with bound_session(modes, is_up=False) as bench:
+        text = asyncio.create_task(bench.text())
+        await asyncio.sleep(0)
+        modes.password = "secret"
+        assert await asyncio.wait_for(text, TEST_SECONDS) == 0
+        assert [message.may_repeat for message in bench.messages] == [True]
+
+
+async def test_a_message_delivered_again_while_it_is_worked_on_is_marked() -> None:
+    async with bound_session() as bench:
+        bench.pass_start()
+        bench.gate.clear()
+        text = asyncio.create_task(bench.text())
+        await bench.wait_for("messages")
+        bench.smsc.connections[0].drop()
+        await bench.wait_for("messages", 2)
+        bench.gate.set()
+        assert await asyncio.wait_for(text, TEST_SECONDS) == 0
+        assert [message.may_repeat for message in bench.messages] == [False, True]
+
+
+async def test_a_message_that_was_waiting_when_the_connection_ended_was_not_sent() -> None:
+    async with bound_session(SmscModes(ignore_next=1), window=1, system_type="SMS") as bench:
+        first = asyncio.create_task(bench.submit())
+        await asyncio.sleep(0.01)
+        second = asyncio.create_task(bench.submit("40740000102"))
+        await asyncio.sleep(0.01)
+        bench.smsc.modes.password = "another"
+        bench.smsc.connections[0].drop()
+        assert (await first, await second) == (SubmitUnknown("connection_lost"), NotSubmitted("down"))
+
+
 async def test_a_nack_with_a_number_of_its_own_fails_nothing() -> None:
     async with bound_session(SmscModes(nack_next=1), response_seconds=0.1) as bench:
         assert await bench.submit() == SubmitUnknown("no_answer")

@@ -107,7 +107,7 @@ class SubmitUnknown:
 
 @value_dataclass
 class NotSubmitted:
-    """Nothing was written, or only PDUs the SMSC throttled: the message can be sent again as it is."""
+    """The message did not go out, at most some of its parts did: it can be sent again as it is."""
 
     reason: "NotSubmittedReason"
     retry_after_seconds: float = 0.0
