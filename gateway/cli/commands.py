@@ -63,6 +63,12 @@ def link() -> None:
     run_module("link")
 
 
+@app.command(epilog="Example: dialtree hooks orange-ro")
+def hooks(operator: Annotated[str, Argument(metavar="[OPERATOR]", show_default=False)] = "") -> None:
+    """Print the addresses to give to each provider; they hold secrets."""
+    run_module("hooks", operator=operator)
+
+
 @app.command(epilog="Example: dialtree dialects")
 def dialects() -> None:
     """List the USSD dialects of SMPP, with their source."""

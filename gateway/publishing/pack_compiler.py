@@ -1,11 +1,12 @@
 """Pack compiler: finds, checks and compiles packs with the flows' actions."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import cast
 
 import menus
 from flows.domain.actions import Action
+from flows.engine.menu_versions import MenuVersions
 from flows.selfcare import action_discovery
 from flows.selfcare.sample_facts import SAMPLE_FACTS
 from menus.machine.menu import Menu
@@ -33,6 +34,19 @@ def pack_folder(operator: str, root: Path = OPERATORS) -> Path:
 def shipped_operators(root: Path = OPERATORS) -> list[str]:
     """Return the operators that have a pack in a folder of packs."""
     return sorted(path.parent.name.replace("_", "-") for path in root.glob("*/pack.yaml"))
+
+
+def load_menus(
+    operators: Iterable[str],
+    beside: str,
+    root: Path = OPERATORS,
+    load: Callable[[Path], Menu] | None = None,
+) -> MenuVersions:
+    """Compile and publish each operator's pack; PackError for one that cannot be used."""
+    menu_versions, compile_folder = MenuVersions(), load or compile_pack
+    for name in operators:
+        menu_versions.publish(compile_folder(find_pack(name, beside, root)))
+    return menu_versions
 
 
 def find_pack(operator: str, beside: str = "", root: Path = OPERATORS) -> Path:

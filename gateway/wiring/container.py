@@ -111,9 +111,7 @@ async def build_container(
     overrides = overrides or Overrides()
     async with AsyncExitStack() as stack:
         database = await database_start.open_database(settings, overrides.now, stack)
-        menu_versions = MenuVersions()
-        for name in settings.operators:
-            menu_versions.publish(load(pack_compiler.find_pack(name, settings.packs, root)))
+        menu_versions = pack_compiler.load_menus(settings.operators, settings.packs, root, load)
         core = await _build_core(settings, menu_versions, overrides, database, stack)
         yield await _assemble(core, stack)
 
