@@ -95,6 +95,9 @@ class Overloaded(Unavailable):
 class Undelivered(Failure):
     """The message was not sent."""
 
+    provider: str = ""
+    """Name of the provider that said so; set by the route, which may have several."""
+
 
 class TryLater(Undelivered):
     """The provider asks to retry later."""

@@ -4,7 +4,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from flows.domain.failures import Failure, Misconfigured, OptedOut, OutcomeUnknown, TryLater, Unavailable
+from flows.domain.failures import (
+    Failure,
+    Misconfigured,
+    OptedOut,
+    OutcomeUnknown,
+    TryLater,
+    Unavailable,
+    Undelivered,
+)
 from flows.domain.records import ClaimedMessage, DeferredStep, DeliveryOutcome, OutboundMessage
 from menus.text.masking import redact_text
 
@@ -39,8 +47,16 @@ def outcome_after_failure(
 ) -> DeliveryOutcome:
     """Return the outcome to record after a failed attempt: retry at a time, dead, expired or unknown.
 
-    `repeatable`: the provider deduplicates by key, so an unknown outcome is retried like a failure.
+    It names the provider that failed. `repeatable`: the provider deduplicates by key, so an unknown outcome
+    is retried like a failure.
     """
+    outcome = _apply_policy(message, failure, now, repeatable=repeatable)
+    return replace(outcome, provider=failure.provider) if isinstance(failure, Undelivered) else outcome
+
+
+def _apply_policy(
+    message: ClaimedMessage, failure: Failure, now: datetime, *, repeatable: bool
+) -> DeliveryOutcome:
     reason = describe_failure(failure)
     if isinstance(failure, OptedOut):
         return DeliveryOutcome("opted_out", reason=reason)

@@ -10,7 +10,7 @@ from menus.text.masking import mask_recipient
 from storage.outbox.sql_outbox import OutboxRow, SqlOutbox
 
 OutboxAction = Callable[[SqlOutbox, argparse.Namespace, datetime], Awaitable[int]]
-ROW_HEADERS = ("row", "kind", "to", "tries", "reason or state")
+ROW_HEADERS = ("row", "kind", "to", "tries", "why, or state")
 MIN_PURGE_DAYS = 1
 """Minimum age of purged rows, in days: a repeated request must still find its message."""
 
@@ -29,10 +29,18 @@ async def run_action(outbox: SqlOutbox, args: argparse.Namespace, now: datetime)
 
 async def _list_rows(outbox: SqlOutbox, args: argparse.Namespace, now: datetime) -> int:
     rows = await outbox.list_rows(args.state, args.limit)
-    cells = [(row.id, row.kind, mask_recipient(row.to), row.attempt, row.reason or row.state) for row in rows]
+    cells = [(row.id, row.kind, mask_recipient(row.to), row.attempt, _describe_state(row)) for row in rows]
     print_table(ROW_HEADERS, cells, "{:>8}  {:<8}  {:<24}  try {}  {}")
     print(f"{len(rows)} {args.state}")
     return 0
+
+
+def _describe_state(row: OutboxRow) -> str:
+    """Return why a row is where it is: route, provider and what the provider said; else its state."""
+    if not row.reason:
+        return row.state
+    by = f"{row.route} by {row.provider}" if row.provider else row.route
+    return f"{by}: {row.reason}" if by else row.reason
 
 
 async def _show_row(outbox: SqlOutbox, args: argparse.Namespace, now: datetime) -> int:

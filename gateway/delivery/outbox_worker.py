@@ -281,7 +281,11 @@ class OutboxWorker:
         outcome = outcome_after_failure(message, failure, self.now(), repeatable=repeatable)
         if failure.should_log:
             extra = {"row": message.id, "operator": message.item.operator, "state": outcome.state}
-            what = {"failure": type(failure).__name__, "reason": outcome.reason}
+            what = {
+                "failure": type(failure).__name__,
+                "provider": outcome.provider,
+                "reason": outcome.reason,
+            }
             log.warning("delivery.not_delivered", extra={**extra, **what})
         if isinstance(failure, Rejected) and isinstance(message.item, OutboundMessage):
             await self.on_refusal(message.item, failure, self.now())

@@ -65,6 +65,8 @@ class RouteProvider:
             outcomes = [OutcomeUnknown("no answer in time")] * len(notices)
         for outcome in outcomes:
             self._update_breaker(outcome)
+            if isinstance(outcome, Undelivered):
+                outcome.provider = self.breaker.name.rpartition("/")[2]
         return outcomes
 
     async def _call_sender(self, notices: Sequence[OutboundMessage]) -> list[SendOutcome]:
