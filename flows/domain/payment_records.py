@@ -102,6 +102,7 @@ class PaymentHint:
     """Id of the event, the same when it is sent again."""
     intent_id: str
     reference: str = ""
+    """The provider's id of the payment; empty where its callbacks name only ours."""
     is_test: bool = False
 
 

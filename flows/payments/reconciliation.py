@@ -7,10 +7,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 
 from flows.domain.actions import OperatorPorts
+from flows.domain.failures import NotEligible, NotFound
 from flows.domain.payment_records import PaymentIntent, PaymentReport
 from flows.payments.checks import find_mismatch
 from flows.payments.following import build_bill_payment
-from flows.payments.payable import payment_ports
+from flows.payments.payable import PaymentPorts, payment_ports
 
 DifferenceKind = Literal["paid_not_booked", "booked_not_paid", "amount_differs", "paid_twice", "not_ours"]
 """`not_ours`: the provider names a payment that is not known here."""
@@ -34,8 +35,7 @@ async def compare_day(ports: OperatorPorts, operator: str, day: date) -> list[Pa
     found, start = payment_ports(ports), datetime.combine(day, time(), UTC)
     recent = await found.intents.list_intents(operator, (), start - DAY, MAX_INTENTS)
     intents = {each.id: each for each in recent}
-    paid = [each async for each in found.provider.list_day(day) if each.state == "paid"]
-    next_day = [each async for each in found.provider.list_day(day + DAY) if each.state == "paid"]
+    paid, next_day = await _paid_reports(found, recent, day), await _paid_reports(found, recent, day + DAY)
     differences = list(_paid_differences(paid, intents))
     for intent in (
         each for each in recent if each.state == "booked" and start <= each.created_at < start + DAY
@@ -47,6 +47,24 @@ async def compare_day(ports: OperatorPorts, operator: str, day: date) -> list[Pa
         if not at_billing:
             differences.append(PaymentDifference("paid_not_booked", intent.id, intent.state))
     return differences + list(_paid_twice(paid, intents))
+
+
+async def _paid_reports(
+    found: PaymentPorts, intents: Sequence[PaymentIntent], day: date
+) -> list[PaymentReport]:
+    """Return the day's paid payments as the provider lists them; asked about one by one where it lists none."""
+    try:
+        return [each async for each in found.provider.list_day(day) if each.state == "paid"]
+    except NotEligible:
+        asked = [await _ask_provider(found, each) for each in intents if each.created_at.date() == day]
+        return [each for each in asked if each and each.state == "paid"]
+
+
+async def _ask_provider(found: PaymentPorts, intent: PaymentIntent) -> PaymentReport | None:
+    try:
+        return await found.provider.ask(intent)
+    except NotFound:
+        return None
 
 
 def _paid_differences(

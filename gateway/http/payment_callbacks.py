@@ -61,7 +61,8 @@ class PaymentCallbackHandler:
         if not hint.intent_id:
             return 200
         intent = await intents.find_intent(operator, hint.intent_id)
-        if intent is None or (intent.reference and hint.reference != intent.reference):
+        is_other = bool(intent and intent.reference and hint.reference not in ("", intent.reference))
+        if intent is None or is_other:
             raise BadRequest("this payment is not ours", UNAUTHENTIC_STATUS)
         await self._enqueue_check(intent, hint, payments.name, intents)
         return 200

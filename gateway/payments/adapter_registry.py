@@ -1,8 +1,11 @@
 """Registry of payment providers: connects the adapter that the settings name."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from flows.domain.payment_ports import Payments
+from gateway.payments.described_adapter import DescribedPayments
+from gateway.payments.described_providers import DESCRIBED_PROVIDERS
 from gateway.payments.payfake_adapter import PayfakePayments
 from gateway.payments.provider_context import ProviderContext
 from gateway.payments.provider_settings import PaymentSettings
@@ -11,6 +14,7 @@ from gateway.payments.stripe_checkout import StripePayments
 ADAPTERS: Mapping[str, Callable[[PaymentSettings, ProviderContext], Payments]] = {
     "payfake": PayfakePayments,
     "stripe": StripePayments,
+    **{name: partial(DescribedPayments, form) for name, form in DESCRIBED_PROVIDERS.items()},
 }
 """Adapters by the provider's name in the settings."""
 

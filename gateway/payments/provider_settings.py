@@ -1,14 +1,22 @@
 """Settings of an operator's payment provider."""
 
-from typing import Literal
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-PAGE_ORIGINS = {"stripe": "https://checkout.stripe.com"}
+from gateway.payments.described_providers import DESCRIBED_PROVIDERS
+
+PAGE_ORIGINS = {
+    "stripe": "https://checkout.stripe.com",
+    **{name: form.page_origin for name, form in DESCRIBED_PROVIDERS.items()},
+}
 """Origin of each provider's pages, where it is not that of its interface."""
-ProviderName = Literal["payfake", "stripe"]
-DEFAULT_API_URLS: dict[str, str] = {"stripe": "https://api.stripe.com"}
+ProviderName = Literal["payfake", "stripe", "payzen", "clictopay"]
+DEFAULT_API_URLS: dict[str, str] = {
+    "stripe": "https://api.stripe.com",
+    **{name: form.api_url for name, form in DESCRIBED_PROVIDERS.items()},
+}
 """Address of each provider's interface, where it is the same for everybody."""
 
 
@@ -23,8 +31,10 @@ class PaymentSettings(BaseModel):
     """Address of its interface; empty for the provider's own."""
     api_key: SecretStr = Field(min_length=8)
     """Key of your account at the provider."""
-    webhook_secret: SecretStr = Field(min_length=16)
-    """Secret that the provider signs its callbacks with."""
+    account: str = Field(default="", max_length=100)
+    """Number or user name of your account, where the key alone does not name it."""
+    webhook_secret: SecretStr | None = Field(default=None, min_length=16)
+    """Secret that the provider signs its callbacks with, where that is not the key itself."""
     old_webhook_secret: SecretStr | None = None
     """The secret before, while it is being replaced."""
     test_mode: bool = False
@@ -33,6 +43,16 @@ class PaymentSettings(BaseModel):
     """Origin of its pages, `https://host`; empty for the provider's own."""
     page_minutes: int = Field(default=60, ge=40, le=1_380)
     """How long the provider's page stays open."""
+
+    @model_validator(mode="after")
+    def _require_fields(self) -> Self:
+        """Require what each kind of provider needs; the error names the field."""
+        if self.provider in DESCRIBED_PROVIDERS:
+            if not self.account:
+                raise ValueError("account: must name your account at this provider")
+        elif self.webhook_secret is None:
+            raise ValueError("webhook_secret: missing; callbacks of this provider are signed with it")
+        return self
 
     @property
     def base_url(self) -> str:

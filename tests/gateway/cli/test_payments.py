@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import delete
 
+from flows.domain.failures import NotEligible
+from flows.domain.payment_records import PaymentReport
 from gateway.cli.payments import run_action
 from gateway.observability.payment_metrics import DIFFERENCE_KINDS
 from storage.sql.tables import billing_payments
@@ -125,3 +127,18 @@ async def test_a_bill_paid_twice_is_named_until_one_payment_is_given_back(
     assert await run(world, "check", day=DAY) == 1 and "paid_twice" in capsys.readouterr().out
     await world.wait(hours=2)
     assert await run(world, "check", day=DAY) == 0
+
+
+async def test_a_provider_that_lists_nothing_is_asked_about_each_payment(
+    world: PaymentWorld, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session, payments = await world.pay(), world.sandbox.container.operators[world.operator].payments
+
+    async def list_nothing(day: date) -> AsyncIterator[PaymentReport]:
+        raise NotEligible
+        yield
+
+    object.__setattr__(payments, "list_day", list_nothing)
+    assert await run(world, "check", day=DAY) == 0
+    world.payfake.sessions[session]["status"] = "refused"
+    assert await run(world, "check", day=DAY) == 1 and "booked_not_paid" in capsys.readouterr().out
