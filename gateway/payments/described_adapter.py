@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 from flows.domain.failures import BadRequest, InvalidRecord, NotEligible, NotFound
 from flows.domain.payment_records import PaymentHint, PaymentIntent, PaymentReport, StartedPayment
 from gateway.payments.answer_amounts import from_minor_units, to_minor_units
-from gateway.payments.described_form import CallForm, DescribedProviderForm, FieldSource, SignedFormCallback
+from gateway.payments.described_form import CallForm, DescribedProviderForm, SignedFormCallback
 from gateway.payments.provider_client import ProviderCall, ProviderClient
 from gateway.payments.provider_context import ProviderContext
 from gateway.payments.provider_settings import PaymentSettings
@@ -89,7 +89,7 @@ class DescribedPayments:
         self, form: CallForm, intent: PaymentIntent, amount: Decimal, more: Mapping[str, str]
     ) -> Mapping[str, Any]:
         """Make a call and return its answer; NotFound and NotEligible for what its error code says."""
-        values = self._values(intent, amount) | more
+        values = {**self._values(intent, amount), **more}
         fields: dict[str, Any] = {name: values[source] for name, source in form.fields.items()} | {**form.fixed}
         is_json = self._form.encoding == "json"
         call = ProviderCall(
@@ -100,7 +100,7 @@ class DescribedPayments:
         )
         return self._require_success(await self._client.call(call))
 
-    def _values(self, intent: PaymentIntent, amount: Decimal) -> dict[FieldSource | str, Any]:
+    def _values(self, intent: PaymentIntent, amount: Decimal) -> dict[str, Any]:
         return {
             "intent": intent.id,
             "reference": intent.reference,
