@@ -15,6 +15,7 @@ Failure
     TryLater             the provider asks to retry later, or failed before accepting the message
       NotNow             the recipient is unreachable for the moment; the provider works
       PaymentOpen        the payment is not decided yet, or the bill is being booked
+      MonthOpen          the month a recap is about is not over
       LinkBusy           the connection to a network takes nothing now: nothing was sent, no attempt counts
     Rejected             the recipient cannot be reached by this route
       TooLarge           the message is larger than the route or the mailbox takes
@@ -121,6 +122,12 @@ class PaymentOpen(TryLater):
 
 class LinkBusy(TryLater):
     """The connection to the network takes nothing now; nothing was sent."""
+
+    should_log = False
+
+
+class MonthOpen(TryLater):
+    """The month that a recap is about is not over yet."""
 
     should_log = False
 

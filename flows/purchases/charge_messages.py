@@ -10,6 +10,7 @@ from flows.domain.pseudonyms import Pseudonyms
 from flows.domain.purchase_records import Charge, ChargeDecision
 from flows.domain.records import DeferredStep, OutboundMessage
 from flows.purchases.charge_tasks import build_task
+from flows.purchases.recap import build_recap_task
 from menus.machine.menu import Menu
 from menus.model.facts import Facts, Money, Text, TextRef
 from menus.text.gsm import prepare_text, to_wire_text
@@ -39,7 +40,8 @@ class ChargeMessages:
         if charge.state != "succeeded":
             return ()
         made = self._message(decision, "made", f"{charge.id}/made")
-        return (made, *self._alerts(decision), build_task(charge, charge.changed_at))
+        recap = build_recap_task(self.menu, self.pseudonyms, charge)
+        return (made, *self._alerts(decision), build_task(charge, charge.changed_at), recap)
 
     def build_refund_items(
         self, decision: ChargeDecision, amount: Decimal

@@ -12,6 +12,7 @@ from flows.payments.reminders import REMINDER_STEPS, ReminderSender
 from flows.payments.tasks import TASKS
 from flows.purchases.charge_tasks import PURCHASE_TASKS
 from flows.purchases.hand_over import ChargeHandOver
+from flows.purchases.recap import RECAP, PurchaseRecap
 
 
 def run_deferred_work(
@@ -29,5 +30,7 @@ def run_deferred_work(
         return ReminderSender(menu_versions.current_menu(step.operator), ports).run_task(step)
     if step.step in PURCHASE_TASKS:
         return ChargeHandOver(menu_versions.current_menu(step.operator), ports).run_task(step)
+    if step.step == RECAP:
+        return PurchaseRecap(menu_versions.current_menu(step.operator), ports).run_task(step)
     cache = caches[step.operator]
     return deferred_steps.run_deferred_step(step, menu_versions, ports, cache, actions)

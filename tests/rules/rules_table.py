@@ -24,7 +24,6 @@ DEFERRED_RULES: Mapping[str, str] = {
 }
 PARTIAL_RULES: Mapping[str, str] = {
     "F8": "by card behind a link; direct debit, cheque and TIP are named in a text",
-    "B20": "each operation by SMS; the recap by e-mail is not there",
     "B22": "communications; the services subscribed are not shown",
 }
 """What is not there of rules that are built in part."""

@@ -182,3 +182,29 @@ async def test_a_merchant_repeats_its_request(shop: Shop) -> None:
     first, again = decisions
     assert isinstance(first, ChargeDecision) and first.is_new and not again.is_new
     assert len(await shop.texts()) == 1
+
+
+async def test_B20_a_recap_comes_by_mail_when_the_month_is_over(shop: Shop) -> None:
+    await shop.buy("2.50", "transport")
+    await shop.buy("3", two_step=True)  # never confirmed
+    await shop.texts()
+    shop.sandbox.clock.advance(timedelta(days=21, hours=22))  # the clocks went forward meanwhile
+    assert await shop.texts() == []
+    shop.sandbox.clock.advance(timedelta(hours=1))
+    (mail,) = await shop.sandbox.messages.collect_new()
+    assert (mail.route, mail.to, mail.subject) == (
+        *("email", "luc@example.test"),
+        "Bouygues Telecom: vos achats sur facture, 03/2026",
+    )
+    assert "4,30 € en tout" in mail.body
+    assert "07/03 Stationnement zone 2: 1,80 €\n10/03 Zone 2: 2,50 €" in mail.body
+    shop.sandbox.clock.advance(timedelta(days=2))
+    assert await shop.texts() == []
+
+
+async def test_B20_no_recap_goes_to_an_address_that_was_not_validated(shop: Shop) -> None:
+    await shop.say("NOTIF EMAIL new@mail.example.net")
+    await shop.buy("2.50", "transport")
+    await shop.texts()
+    shop.sandbox.clock.advance(timedelta(days=30))
+    assert [each for each in await shop.sandbox.messages.collect_new() if "achats" in each.subject] == []
