@@ -19,6 +19,8 @@ from flows.domain.purchase_records import (
     PurchaseLimits,
 )
 from flows.domain.records import DeferredStep
+from storage.privacy.data_map import DataSubject
+from storage.privacy.export_erase import SqlPrivacy
 from storage.purchases.charges import SqlCharges
 from storage.purchases.policies import SqlSpendPolicies
 from storage.sql.engine import Database
@@ -223,3 +225,19 @@ async def test_billing_is_noted(store: PurchaseStore) -> None:
     await store.charges.mark_billed("bouygues", charge.id)
     found = await store.charges.find_charge("bouygues", charge.id)
     assert found and found.is_billed
+
+
+async def test_erasing_a_line_deletes_its_limits_and_keeps_charges_without_it(
+    store: PurchaseStore, database: Database
+) -> None:
+    await store.allow("50", "5")
+    await store.decide(build_charge("6"))
+    subject = DataSubject("bouygues", NUMBER, "S1")
+    exported = await SqlPrivacy(database, SECRET).export(subject)
+    assert {"spend_policies", "purchase_charges", "purchase_alerts"} <= {
+        n for n, rows in exported.items() if rows
+    }
+    await SqlPrivacy(database, SECRET).erase(subject, (), confirmed=True)
+    assert await count_rows(database, "spend_policies") == await count_rows(database, "purchase_alerts") == 0
+    assert "S1" not in await dump_table(database, "purchase_charges")
+    assert await count_rows(database, "purchase_charges") == 1
