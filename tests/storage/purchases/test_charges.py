@@ -107,6 +107,21 @@ async def test_parallel_reservations_and_charges_share_the_cap(store: PurchaseSt
     assert sum(await store.spent()) == 9
 
 
+async def test_charges_of_several_processes_never_pass_the_cap(
+    store: PurchaseStore, database: Database
+) -> None:
+    await store.allow("10")
+    others = [SqlCharges(database, SECRET) for _ in range(5)]
+    requests = [ChargeRequest(build_charge("3"), LIMITS) for _ in range(20)]
+    await asyncio.gather(*(_decide_in_turn(each, requests[index::5]) for index, each in enumerate(others)))
+    assert await store.spent() == (9, 0)
+
+
+async def _decide_in_turn(charges: SqlCharges, requests: list[ChargeRequest]) -> None:
+    for request in requests:
+        await charges.decide_charge(request, follow)
+
+
 async def test_a_charge_to_the_last_cent_of_the_cap_is_made(store: PurchaseStore) -> None:
     await store.allow("10")
     assert (await store.decide(build_charge("10.00"))).charge.state == "succeeded"
