@@ -55,14 +55,16 @@ async def run_gateway(folder: Path, redis_url: str, port: int) -> None:
         "turns_per_minute": 6000,
     }
     async with build_container(load_settings(discover_providers(), Path("none"), {}, settings)) as built:
-        await _insert_subscribers(built)
+        await insert_subscribers(built)
         app.tune_garbage_collector()
         async with listening.serve_app(app.public_app(built), "127.0.0.1", port, share_port=True) as port:
             print(port, flush=True)
             await asyncio.Event().wait()
 
 
-async def _insert_subscribers(built: Container) -> None:
+async def insert_subscribers(built: Container) -> None:
+    """Insert the benchmark's subscribers, each with one unpaid bill."""
+
     def job(connection: Connection) -> None:
         connection.execute(
             insert(billing_subscribers), [_subscriber_row(number) for number in range(CALLER_COUNT)]
@@ -72,11 +74,16 @@ async def _insert_subscribers(built: Container) -> None:
     await built.database.write(job, seconds=60)
 
 
+def subscriber_number(number: int) -> str:
+    """Return the phone number of a subscriber."""
+    return f"+4074{number:07}"
+
+
 def _subscriber_row(number: int) -> dict[str, object]:
     return {
         "operator": "orange-ro",
         "id": f"s{number}",
-        "msisdn": f"+4074{number:07}",
+        "msisdn": subscriber_number(number),
         "account": f"a{number}",
         "name": "Bench",
         "kind": "mobile",

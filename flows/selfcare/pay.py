@@ -1,5 +1,7 @@
 """Paying a bill: choose it, agree to its amount, get the link by SMS (M14, F8, R1)."""
 
+import asyncio
+
 from flows.domain.actions import ActionRequest, Outcome, define_action
 from flows.domain.failures import NotFound
 from flows.domain.records import Bill
@@ -60,9 +62,11 @@ async def send_payment_link(request: ActionRequest) -> Outcome:
 async def _offer_bill(request: ActionRequest, bill_id: str) -> Outcome:
     """Return `ok` with the bill's facts, `settled`, or `wait` while a payment of it is under way."""
     ports, subscriber = payment_ports(request.ports), request.require_subscriber()
-    bill = await _read_bill(request, ports, bill_id)
+    bill, intents = await asyncio.gather(
+        _read_bill(request, ports, bill_id),
+        ports.intents.list_bill_intents(subscriber.operator, subscriber.account, bill_id),
+    )
     facts: Facts = account_bill_facts(bill, request)
-    intents = await ports.intents.list_bill_intents(subscriber.operator, subscriber.account, bill.id)
     under_way = find_under_way(intents)
     if under_way:
         return Outcome("wait", {**facts, "paying": Money(under_way.amount)})
