@@ -102,11 +102,24 @@ async def _run_steps(context: TurnContext, session: Session, typed: str) -> None
             continue
         await _switch_line(context, session, outcome)
         follow_outcome(context.menu, session, outcome.name, outcome.facts, outcome.proof)
+        if outcome.proof:
+            await _adopt_language(context, session)
         typed = take_pending_answer(session) if node.on[outcome.name] == RESUME else typed
         if outcome.language:
             session.language = context.menu.supported_language(outcome.language)
             context.subscribers.forget(session.msisdn)
     raise RuntimeError(f"the pack loops: more than {MAX_STEPS} steps without a screen, at {session.state}")
+
+
+async def _adopt_language(context: TurnContext, session: Session) -> None:
+    """Speak the subscriber's language from the proof on; before it a spoofed caller would learn who is known.
+
+    A language chosen in the conversation stays.
+    """
+    if session.subject or session.language != context.menu.supported_language(""):
+        return
+    profile = await context.subscribers.find_quickly(session.msisdn)
+    session.language = context.menu.supported_language(profile.language or session.language)
 
 
 async def _switch_line(context: TurnContext, session: Session, outcome: Outcome) -> None:

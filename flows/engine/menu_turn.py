@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from flows.domain.actions import Action, OperatorPorts
+from flows.domain.failures import Slow
 from flows.domain.pseudonyms import Pseudonyms
 from flows.engine.answers import apply_answers
 from flows.engine.inbound import Inbound
@@ -15,13 +16,14 @@ from flows.engine.session_lease import SessionLease
 from flows.engine.session_restore import (
     decode_session,
     find_earlier,
+    hides_subscriber,
     offer_earlier,
     owner_changed,
     restore_or_start,
     session_to_store,
 )
 from flows.engine.step_runner import TurnContext
-from flows.engine.subscriber_cache import SubscriberCache
+from flows.engine.subscriber_cache import CallerProfile, SubscriberCache
 from flows.engine.turn_event import TurnEvent, TurnListener
 from menus.model.reply import Reply
 from menus.model.session import Session
@@ -64,7 +66,7 @@ class MenuTurns:
         )
         begins_anew = lease.is_redial or bool(stored and is_redial(stored, inbound))
         stored = None if begins_anew else stored
-        profile = await subscribers.find_quickly(stored.msisdn if stored else inbound.caller)
+        profile = await self._find_profile(lease, stored)
         if stored and owner_changed(stored, profile):
             stored, profile = None, await subscribers.find_quickly(inbound.caller)
         menu, session, note = restore_or_start(self.menu_versions, inbound, stored, profile)
@@ -84,6 +86,22 @@ class MenuTurns:
             is_caller_trusted=inbound.trust == "line" and bool(inbound.caller),
         )
         return OpenTurn(lease, context, session, note, session.state)
+
+    async def _find_profile(self, lease: SessionLease, stored: Session | None) -> CallerProfile:
+        """Look up the line's subscriber; later, where a new caller on an unproven connection says nothing yet.
+
+        So the first answer to a known and to an unknown number is the same and takes as long: nothing is read.
+        """
+        inbound = lease.inbound
+        subscribers = self.subscriber_caches[inbound.operator]
+        if stored is None and hides_subscriber(inbound):
+            not_asked = CallerProfile(lookup_failure=Slow)
+            menu, session, _ = restore_or_start(self.menu_versions, inbound, None, not_asked)
+            if not new_answers(self.pseudonyms, session, inbound) and not find_earlier(
+                menu, inbound, lease.opened
+            ):
+                return not_asked
+        return await subscribers.find_quickly(stored.msisdn if stored else inbound.caller)
 
     def _new_dial_number(self, lease: SessionLease) -> int:
         """Return a number that no earlier conversation of the same session id had, in any process.

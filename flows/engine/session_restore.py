@@ -29,6 +29,14 @@ def decode_session(data: bytes | None, inbound: Inbound) -> Session | None:
     return session
 
 
+def hides_subscriber(inbound: Inbound) -> bool:
+    """Return whether the answer must not show that the number is known: it may go to a spoofed caller.
+
+    A text goes to the number itself, whoever wrote from it.
+    """
+    return inbound.trust != "line" and not SURFACES[inbound.channel].is_message_based
+
+
 def _session_identity(source: Session | Inbound) -> tuple[str, str, str]:
     return source.operator, source.channel, source.caller
 
@@ -54,8 +62,9 @@ def restore_or_start(
     menu = menu_versions.find_revision(inbound.operator, session.revision) or current
     session.revision, session.language = menu.revision, menu.supported_language(session.language)
     session.owner_hash = session.owner_hash or profile.owner_hash
-    if profile.subscriber and not session.line_kind:  # billing did not answer in time on an earlier turn
-        session.line_kind, session.language = profile.subscriber.kind, menu.supported_language(profile.language)
+    if profile.subscriber and not session.line_kind:  # billing was not asked, or did not answer, before
+        session.line_kind = profile.subscriber.kind
+        session.language = session.language if hides_subscriber(inbound) else _language_for(menu, profile)
     if session.state in menu.nodes:
         return menu, session, ""
     session.state, session.trail, session.facts, session.page, session.notes = HOME, (), {}, 0, ()
@@ -91,12 +100,16 @@ def _new_session(menu: Menu, inbound: Inbound, profile: CallerProfile) -> Sessio
         caller=inbound.caller,
         revision=menu.revision,
         state=HOME,
-        language=menu.supported_language(profile.language),
+        language=menu.supported_language("") if hides_subscriber(inbound) else _language_for(menu, profile),
         line_kind=profile.subscriber.kind if profile.subscriber else "",
         proofs=("line",) if inbound.trust == "line" and inbound.caller else (),
         owner_hash=profile.owner_hash,
         page_size=inbound.page_size,
     )
+
+
+def _language_for(menu: Menu, profile: CallerProfile) -> str:
+    return menu.supported_language(profile.language)
 
 
 def session_to_store(session: Session, reply: Reply) -> bytes | None:

@@ -36,7 +36,8 @@ async def test_M1_an_account_is_the_line_itself_on_every_channel(
     name: str, language: str, dialog_runs: DialogRuns
 ) -> None:
     seen = await play_in_language(dialog_runs, name, language)
-    assert FIRST_PASSWORD_TEXT[language] in seen and f"~ sms {YOUSSEF}:" in seen
+    spoken = "fr" if name.startswith("voice") else language  # a call is unproven: the pack's first language
+    assert FIRST_PASSWORD_TEXT[spoken] in seen and f"~ sms {YOUSSEF}:" in seen
 
 
 @both_languages

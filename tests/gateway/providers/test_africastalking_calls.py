@@ -1,4 +1,4 @@
-"""Africa's Talking calls: the finish key alone, and an agent who does not answer."""
+"""Africa's Talking calls: the finish key alone, and an agent who nu răspunde."""
 
 import pytest
 
@@ -32,9 +32,9 @@ async def test_the_caller_hears_that_the_agent_does_not_answer(sandbox: GatewayS
     async with connect_webhooks(sandbox) as sender:
         await sender.send_webhook(VOICE_PATH, CALL)
         dialled = await sender.send_webhook(f"{VOICE_PATH}?hop=1", CALL | {"dtmfDigits": "0"})
-        said = await sender.send_webhook(f"{VOICE_PATH}?transferred=en", CALL)
-    assert "<Dial " in dialled and f"{VOICE_PATH}?transferred=en</Redirect>" in dialled
-    assert "does not answer" in said and "<GetDigits" not in said
+        said = await sender.send_webhook(f"{VOICE_PATH}?transferred=ro", CALL)
+    assert "<Dial " in dialled and f"{VOICE_PATH}?transferred=ro</Redirect>" in dialled
+    assert "nu răspunde" in said and "<GetDigits" not in said
 
 
 async def test_the_finish_key_alone_is_a_key_and_no_silence(sandbox: GatewaySandbox) -> None:
@@ -44,11 +44,11 @@ async def test_the_finish_key_alone_is_a_key_and_no_silence(sandbox: GatewaySand
         asked = await sender.send_webhook(f"{VOICE_PATH}?hop=2", CALL | {"dtmfDigits": "1"})
         said = [await sender.send_webhook(f"{VOICE_PATH}?hop={hop}", CALL) for hop in (3, 4, 5)]
     assert 'finishOnKey="#"' in asked
-    assert all("did not hear" not in each and "<GetDigits" in each for each in said)
+    assert all("Nu am auzit" not in each and "<GetDigits" in each for each in said)
 
 
 async def test_silence_is_still_silence(sandbox: GatewaySandbox) -> None:
     async with connect_webhooks(sandbox) as sender:
         await sender.send_webhook(VOICE_PATH, CALL)
         said = await sender.send_webhook(f"{VOICE_PATH}?hop=1&noinput=1", CALL)
-    assert "did not hear" in said
+    assert "Nu am auzit" in said

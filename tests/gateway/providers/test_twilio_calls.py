@@ -1,4 +1,4 @@
-"""Twilio calls: the finish key alone, and an agent who does not answer."""
+"""Twilio calls: the finish key alone, and an agent who nu răspunde."""
 
 import pytest
 
@@ -26,9 +26,9 @@ async def test_the_caller_hears_that_the_agent_does_not_answer(sandbox: GatewayS
     async with connect_webhooks(sandbox) as sender:
         await sender.send_webhook(VOICE_PATH, CALL)
         dialled = await sender.send_webhook(f"{VOICE_PATH}?hop=1", CALL | {"Digits": "0"})
-        assert f"{VOICE_PATH}?language=en" in dialled
-        said = await sender.send_webhook(f"{VOICE_PATH}?language=en", CALL | {"DialCallStatus": "busy"})
-    assert "does not answer" in said and "<Hangup" in said
+        assert f"{VOICE_PATH}?language=ro" in dialled
+        said = await sender.send_webhook(f"{VOICE_PATH}?language=ro", CALL | {"DialCallStatus": "busy"})
+    assert "nu răspunde" in said and "<Hangup" in said
 
 
 async def test_the_finish_key_alone_is_a_key_and_no_silence(sandbox: GatewaySandbox) -> None:
@@ -39,4 +39,4 @@ async def test_the_finish_key_alone_is_a_key_and_no_silence(sandbox: GatewaySand
         asked = await sender.send_webhook(f"{VOICE_PATH}?hop=2", CALL | {"Digits": "1"})
         said = [await sender.send_webhook(f"{VOICE_PATH}?hop={hop}", alone) for hop in (3, 4, 5)]
     assert 'finishOnKey="#"' in asked
-    assert all("did not hear" not in each and "Hangup" not in each for each in said)
+    assert all("Nu am auzit" not in each and "Hangup" not in each for each in said)
