@@ -30,11 +30,15 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     host: str = Field(min_length=1)
+    """Name or address of the SMSC."""
     port: int = Field(2775, ge=1, le=65535)
+    """Its port; 2775 is the registered one, 3550 often that of TLS."""
     system_id: str = Field(min_length=1, max_length=15)
+    """Name of the account, at most 15 characters."""
     password: SecretStr = Field(min_length=1, max_length=8)
     """At most 8 characters (SMPP 3.4, 4.1): TLS or a private network protects it, not its length."""
     system_type: str = Field("", max_length=12)
+    """Category of the account, where the SMSC asks for one."""
     bind: Literal["transceiver", "pair"] = "transceiver"
     """`pair` for an SMSC that wants a transmitter and a receiver."""
     binds: int = Field(1, ge=1, le=16)
@@ -46,20 +50,27 @@ class Settings(BaseModel):
     sender: str = Field("", max_length=20)
     """Sender of our messages; by default the operator's SMS number."""
     sender_ton: int | None = Field(None, ge=0, le=7)
+    """Type of number of the sender (SMPP 3.4, 5.2.5); by default read from `sender`."""
     sender_npi: int | None = Field(None, ge=0, le=18)
+    """Numbering plan of the sender (5.2.6); by default read from `sender`."""
     address_range: str = Field("", max_length=40)
+    """Numbers the account receives for, where the SMSC wants to be told."""
     tls: bool = False
+    """Whether the connection is TLS from the first byte; the certificate is checked."""
     ca_file: str = ""
     """The operator's own certificate authority, PEM; by default the system's."""
     certificate: str = ""
     """Our certificate, PEM with its key or beside `key_file`, where the operator asks for one."""
     key_file: str = ""
+    """The key of `certificate`, PEM."""
     server_name: str = ""
     """Name in the server's certificate; by default `host`."""
     alphabet: Literal["gsm7", "gsm7-packed", "latin1"] = "gsm7"
     """What data_coding 0 means there."""
     long_texts: Literal["udh8", "udh16", "sar", "payload"] = "udh8"
+    """How long texts go: parts with a header of an 8 or 16 bit reference, with `sar_` fields, or whole."""
     enquire_seconds: float = Field(30.0, ge=1, le=600)
+    """Silence after which the SMSC is asked whether it is there."""
     retry_seconds: float = Field(30.0, ge=0.5, le=300)
     """Longest wait between attempts to connect."""
     with_reference: bool = True

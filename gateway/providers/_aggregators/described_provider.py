@@ -16,6 +16,8 @@ from gateway.providers.contract import AuthenticityCheck, ConnectSender, Webhook
 
 MAX_LIST_FIELDS = 2000
 """Fields of a request that carries a list of messages or reports."""
+EARLIER_VALUE = "The value before, accepted while it is being replaced."
+API_URL = "Address of the provider's interface; empty for its own."
 TOKEN_SETTING = SettingForm(
     kind="secret", about="The secret part of our webhook paths.", example="a-long-random-token"
 )
@@ -80,14 +82,13 @@ def build_settings(name: str, form: ProviderForm) -> type[BaseModel]:
     fields: dict[str, Any] = {}
     for setting, each in known_settings(form).items():
         kind: Any = SecretStr if each.kind == "secret" else str
-        fields[setting] = (
-            (kind, Field(min_length=1)) if each.required else (kind | None, Field(None, min_length=1))
-        )
+        rule = Field(... if each.required else None, min_length=1, description=each.about)
+        fields[setting] = (kind if each.required else kind | None, rule)
     for setting in webhook_secrets(form):
-        fields[f"old_{setting}"] = (SecretStr | None, Field(None, min_length=1))
+        fields[f"old_{setting}"] = (SecretStr | None, Field(None, min_length=1, description=EARLIER_VALUE))
     if form.sender:
-        fields["sender"] = (str, Field(min_length=1))
-        fields["api_url"] = (str, Field("", pattern=r"^(https?://\S+)?$"))
+        fields["sender"] = (str, Field(min_length=1, description="Sender of our messages."))
+        fields["api_url"] = (str, Field("", pattern=r"^(https?://\S+)?$", description=API_URL))
     config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
     model: type[BaseModel] = create_model(f"{name.title()}Settings", __config__=config, **fields)
     return model
