@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Select, bindparam, func, select, update
 
 from flows.domain.records import Subscriber
-from storage.sql.bulk import in_array
+from storage.sql.bulk import in_table
 from storage.sql.tables import billing_bills as bills
 from storage.sql.tables import billing_documents as documents
 from storage.sql.tables import billing_entries as entries
@@ -79,7 +79,7 @@ SELECT_CYCLE_PAGE = (
 )
 SELECT_HOLDERS = (
     select(*_SUBSCRIBER_COLUMNS)
-    .where(_OF_OPERATOR, in_array(subscribers.c.account, "accounts"))
+    .where(_OF_OPERATOR, in_table(subscribers.c.account, "accounts"))
     .order_by(subscribers.c.since.desc(), subscribers.c.id.desc())
 )
 SELECT_HOLDER = (

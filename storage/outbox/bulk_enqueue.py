@@ -10,7 +10,7 @@ from storage.crypto import AeadCipher
 from storage.outbox.enqueue import INSERT_ROW, KEY_PURPOSE, PRIORITY, encrypt_message, message_row
 from storage.outbox.erased_opt_outs import ErasedOptOuts
 from storage.sql import bulk
-from storage.sql.bulk import in_array
+from storage.sql.bulk import in_array, in_table
 from storage.sql.engine import Database
 from storage.sql.tables import opt_outs, preferences
 from storage.sql.wakeup import notify_workers
@@ -29,7 +29,7 @@ SELECT_PREFERENCES = select(
     preferences.c.subscription, *(preferences.c[name] for name in _PREFERENCE_COLUMNS)
 ).where(
     preferences.c.operator == bindparam("operator"),
-    in_array(preferences.c.subscription, "subscriptions"),
+    in_table(preferences.c.subscription, "subscriptions"),
 )
 SELECT_OPTED_OUT = select(opt_outs.c.number).where(
     opt_outs.c.operator == bindparam("operator"),

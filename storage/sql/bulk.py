@@ -128,6 +128,17 @@ def _compile_for_postgres(element: _InArray, compiler: SQLCompiler, **how: Any) 
     return f"{column} = ANY (CAST({listed} AS {_element_type(element.clauses.clauses[0])}[]))"
 
 
+class _InTable(_InArray):
+    inherit_cache = True
+
+
+@compiles(_InTable, "postgresql")
+def _compile_as_table(element: _InTable, compiler: SQLCompiler, **how: Any) -> str:
+    column, listed = (compiler.process(each, **how) for each in element.clauses)
+    kind = _element_type(element.clauses.clauses[0])
+    return f"{column} IN (SELECT unnest(CAST({listed} AS {kind}[])))"
+
+
 def _element_type(column: ColumnElement[Any]) -> str:
     return "bigint" if issubclass(column.type.python_type, int) else "varchar"
 
@@ -135,6 +146,14 @@ def _element_type(column: ColumnElement[Any]) -> str:
 def in_array(column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
     """Return the condition `column IN (values)`; the list (of str or int) is bound to one parameter."""
     return _InArray(column, bindparam(parameter, type_=_ListParameter(_element_type(column))))
+
+
+def in_table(column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
+    """Return the condition of `in_array` as a join, for lists of a page in a table without statistics.
+
+    There PostgreSQL compares each row of the table with each value of an array, in turn; it joins by hash.
+    """
+    return _InTable(column, bindparam(parameter, type_=_ListParameter(_element_type(column))))
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,6 @@ async def _insert_bills(database: Database, bills: int, bad: int) -> None:
     def job(connection: Connection) -> None:
         connection.execute(INSERT_SUBSCRIBERS, values)
         connection.execute(INSERT_BILLS, {**values, "issued": issued, "bad": bad, "every": bills // bad})
-        connection.execute(text("ANALYZE billing_subscribers, billing_bills"))  # autovacuum would, soon
 
     await database.write(job, seconds=COMMAND_SECONDS)
 

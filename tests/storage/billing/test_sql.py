@@ -5,13 +5,16 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import Table
+from sqlalchemy import Select, Table
+from sqlalchemy.dialects import postgresql, sqlite
 
 from flows.domain.bill_delivery import BillDestination
 from flows.domain.failures import NotFound
 from flows.domain.records import Bill, BillLine
+from storage.billing._sql_statements import SELECT_HOLDERS
 from storage.billing.backend import BackendContext, connect_backend
 from storage.billing.sql import SqlBilling
+from storage.outbox.bulk_enqueue import SELECT_PREFERENCES
 from storage.sql.engine import Database
 from storage.sql.tables import billing_bills, billing_lines, billing_subscribers
 
@@ -178,3 +181,10 @@ async def test_a_backend_is_found_by_its_files_name(database: Database) -> None:
 async def test_an_unknown_backend_is_refused_by_name(database: Database) -> None:
     with pytest.raises(ValueError, match=r"no billing backend 'sap'; there are .*sql"):
         connect_backend("sap+https://example.test", BackendContext("tunisie-telecom", database, lambda: TODAY))
+
+
+@pytest.mark.parametrize("statement", [SELECT_HOLDERS, SELECT_PREFERENCES])
+def test_a_page_is_joined_and_not_compared_row_by_row(statement: Select[Any]) -> None:
+    compiled = str(statement.compile(dialect=postgresql.dialect()))
+    assert "IN (SELECT unnest(" in compiled and "ANY" not in compiled
+    assert "json_each" in str(statement.compile(dialect=sqlite.dialect()))
