@@ -255,6 +255,8 @@ class Action:
     """Whether subscribers who are not eligible by the operator's rules may run it too."""
     is_deferred: bool = False
     """Whether it takes longer than a turn: it always runs as a deferred step, and the turn gets `slow`."""
+    capability: Capability | None = None
+    """What billing must be able to tell: options that lead only here are not shown where it cannot."""
 
 
 def define_action(
@@ -264,9 +266,15 @@ def define_action(
     is_private: bool = True,
     ignores_eligibility: bool = False,
     is_deferred: bool = False,
+    capability: Capability | None = None,
 ) -> Action:
     """Build a row: the function and its outcomes, besides those of failures and eligibility rules."""
     extra = INELIGIBLE_OUTCOMES if is_private and not ignores_eligibility else frozenset[str]()
     return Action(
-        run, frozenset(outcomes.split()) | COMMON_OUTCOMES | extra, is_private, ignores_eligibility, is_deferred
+        run=run,
+        outcomes=frozenset(outcomes.split()) | COMMON_OUTCOMES | extra,
+        is_private=is_private,
+        ignores_eligibility=ignores_eligibility,
+        is_deferred=is_deferred,
+        capability=capability,
     )

@@ -80,6 +80,11 @@ class PaymentIntents(Protocol):
     async def list_bill_intents(self, operator: str, account: str, bill_id: str) -> Sequence[PaymentIntent]:
         """Return all intents of a bill, newest first."""
 
+    async def list_account_intents(
+        self, operator: str, account: str, states: Collection[PaymentState], limit: int
+    ) -> Sequence[PaymentIntent]:
+        """Return an account's intents in these states, newest first."""
+
     async def list_intents(
         self, operator: str, states: Collection[PaymentState], since: datetime, limit: int
     ) -> Sequence[PaymentIntent]:

@@ -14,7 +14,9 @@ LineKind = Literal["mobile", "fixed", "internet", "data_key"]
 BillState = Literal["due", "part", "overdue", "paid", "credit", "cancelled"]
 LinkPurpose = Literal["address", "mailbox", "email", "bill", "file", "pay"]
 EntryType = Literal["usage", "purchases"]
-Capability = Literal["usage", "purchases", "documents", "payments", "charges"]
+Capability = Literal[
+    "usage", "purchases", "documents", "payments", "charges", "history", "unbilled", "meter", "services"
+]
 MessageClass = Literal["code", "reply", "notice", "ticket", "campaign"]
 """In sending order. After an unknown outcome a `code` is never re-sent, `notice` and `ticket` at most once."""
 
@@ -98,6 +100,9 @@ class UsageEntry:
     amount: Decimal
     label: str = field(default="", repr=False)
     quantity: int = 0
+    user: str = field(default="", repr=False)
+    """Number of the line; empty when billing does not say."""
+    centre: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,11 @@ from datetime import date
 from decimal import Decimal
 from typing import get_args
 
+from flows.domain.account_activity import ALLOWANCE_KINDS, PAYMENT_METHODS
 from flows.domain.actions import AS_OF
 from flows.domain.purchase_records import PURCHASE_CATEGORIES, DenialReason
 from flows.domain.rubrics import LINE_RUBRICS
-from flows.selfcare import contest, detail, invoice, purchases, registration, usage
+from flows.selfcare import contest, detail, invoice, meter, purchases, registration, services, spending, usage
 from flows.selfcare.email_fault import FAULT_PATTERNS
 from menus.model.facts import Count, Email, Fact, Money, Month, OneTimeCode, PhoneNumber, Rows, Text, TextRef
 
@@ -18,6 +19,10 @@ BILL_STATES = ("due", "part", "overdue", "paid", "credit", "cancelled")
 SAMPLE_LINK = "https://gateway.example.net/tunisie-telecom/address#" + "A" * 22
 RUBRIC_WORDS = tuple(map(invoice.rubric_word, (*LINE_RUBRICS, invoice.OTHER_RUBRIC)))
 CATEGORY_WORDS = tuple(TextRef(f"purchase.{name}") for name in PURCHASE_CATEGORIES)
+PAYMENT_WORDS = tuple(TextRef(f"payment.{name}") for name in (*PAYMENT_METHODS, "waiting"))
+METER_TEXTS = tuple(
+    TextRef(f"meter.{name}{end}") for end in ("", "_unlimited", "_used") for name in ALLOWANCE_KINDS
+)
 BILL_ROW = (
     Text("12/28"),
     Month(2028, 12),
@@ -91,6 +96,18 @@ SAMPLE_FACTS: Mapping[str, tuple[Fact | Rows, ...]] = {
     "usage": (Rows(usage.USAGE_COLUMNS, (USAGE_ROW,) * 5),),
     "category": CATEGORY_WORDS,
     "bought": (Rows(usage.PURCHASE_COLUMNS, tuple((category, WIDEST_AMOUNT) for category in CATEGORY_WORDS)),),
+    "payments": (Rows(spending.PAYMENT_COLUMNS, ((SAMPLE_DATE, WIDEST_AMOUNT, PAYMENT_WORDS[2]),) * 6),),
+    "paid_on": (SAMPLE_DATE,),
+    "paid_amount": (WIDEST_AMOUNT,),
+    "paid_how": PAYMENT_WORDS,
+    "allowances": (
+        Rows(meter.METER_COLUMNS, tuple((text, Count(99999), Count(99999)) for text in METER_TEXTS[:3])),
+    ),
+    "meter": METER_TEXTS,
+    "used": (Count(99999),),
+    "left": (Count(99999),),
+    "service": (Text("A" * services.MAX_NAME_CHARS),),
+    "services": (Rows(("service",), ((Text("A" * services.MAX_NAME_CHARS),),) * 6),),
     "root": (Text("CF-100-ILE-DE-FRANCE"),),
     "roots": (Rows(("root",), ((Text("CF-100-ILE-DE-FRANCE"),),) * 9),),
     "lines": (Count(99999),),

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from flows.domain.account_activity import Allowance, BookedPayment, SubscribedService, account_activity
 from flows.domain.actions import OperatorPorts
 from flows.domain.bill_delivery import BillDestination
 from flows.domain.failures import Down, NotEligible, Slow
@@ -76,6 +77,22 @@ class FaultyBilling:
     async def list_entries(self, account: str, what: EntryType, limit: int) -> Sequence[UsageEntry]:
         """Return usage or purchases."""
         return await self._with_fault(self.inner.list_entries(account, what, limit))
+
+    async def list_payments(self, account: str, limit: int) -> Sequence[BookedPayment]:
+        """Return payments booked, newest first."""
+        return await self._with_fault(account_activity(self.inner).list_payments(account, limit))
+
+    async def list_unbilled_lines(self, account: str) -> Sequence[BillLine]:
+        """Return the charges that are on no bill yet."""
+        return await self._with_fault(account_activity(self.inner).list_unbilled_lines(account))
+
+    async def list_allowances(self, account: str, msisdn: str) -> Sequence[Allowance]:
+        """Return what a line has used in the current period."""
+        return await self._with_fault(account_activity(self.inner).list_allowances(account, msisdn))
+
+    async def list_services(self, account: str) -> Sequence[SubscribedService]:
+        """Return what the account's lines subscribe to."""
+        return await self._with_fault(account_activity(self.inner).list_services(account))
 
     async def get_document(self, account: str, bill_id: str) -> BillDocument:
         """Return the issuer's bill document."""

@@ -1,13 +1,13 @@
 """Operator wiring: the ports of each operator, its billing backend and its subscriber cache."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from flows.domain.actions import OperatorPorts
+from flows.domain.actions import Action, OperatorPorts
 from flows.domain.payment_ports import Payments
 from flows.domain.ports import Billing, SessionStore
 from flows.domain.records import Secret
@@ -16,9 +16,11 @@ from flows.engine.menu_versions import MenuVersions
 from gateway.clock import MonotonicClock
 from gateway.payments.adapter_registry import connect_provider
 from gateway.payments.provider_context import ProviderContext
+from gateway.publishing.pack_compiler import load_actions
 from gateway.settings import Settings
 from gateway.settings_sources import SettingsError
 from menus.machine.menu import Menu
+from menus.machine.unavailable_options import without_options_to
 from storage.audit.write_behind import WriteBehind
 from storage.billing import backend as billing
 from storage.credentials.one_time_codes import SqlOneTimeCodes
@@ -60,6 +62,10 @@ class OperatorWiring:
             operators[name] = self._build_ports(self.menu_versions.current_menu(name))
             stack.push_async_callback(_close_backend, operators[name].billing)
             stack.push_async_callback(_close_payments, operators[name].payments)
+        actions = load_actions()
+        self.menu_versions.adapt_to_billing(
+            lambda menu: _fit_to_billing(menu, operators[menu.name].billing, actions)
+        )
         return operators
 
     def _build_ports(self, menu: Menu) -> OperatorPorts:
@@ -109,6 +115,16 @@ class OperatorWiring:
             return billing.connect_backend(self.settings.operators[context.operator].billing, context)
         except ValueError as error:
             raise SettingsError(f"operators.{context.operator}.{error}") from error
+
+
+def _fit_to_billing(menu: Menu, backend: Billing, actions: Mapping[str, Action]) -> Menu:
+    """Return the menu without options to what this operator's billing cannot tell."""
+    lacking = [
+        name
+        for name, action in actions.items()
+        if action.capability and action.capability not in backend.capabilities
+    ]
+    return without_options_to(menu, lacking)
 
 
 async def _close_payments(payments: Payments | None) -> None:

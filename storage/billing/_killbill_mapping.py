@@ -165,7 +165,7 @@ def ownership_claim(bundle: Mapping[str, Any], zone: tzinfo) -> OwnershipClaim[M
 
     A line that was closed and reopened, or an account that closed one of its lines, has both kinds.
     """
-    line = _base_subscription(bundle)
+    line = base_subscription(bundle)
     account = identifier_text(bundle.get("accountId"))
     return OwnershipClaim(
         record=bundle,
@@ -194,7 +194,7 @@ def parse_subscriber(
 
     NotFound for a bundle without a running base subscription, as the start of ownership is unknown.
     """
-    line = _base_subscription(bundle)
+    line = base_subscription(bundle)
     if line is None:
         raise NotFound
     kind = kinds.get(clean_text(line.get("productName")), "mobile")
@@ -217,7 +217,7 @@ def parse_subscriber(
     )
 
 
-def _base_subscription(bundle: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def base_subscription(bundle: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return the base subscription of a bundle; None when there is none or it has ended."""
     for each in objects_in(bundle.get("subscriptions")):
         is_running = each.get("startDate") and each.get("state") not in ENDED_STATES

@@ -17,6 +17,10 @@ REQUIRED_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "subscribers": ("id", "msisdn", "account", "since"),
     "bills": ("id", "account", "issued", "due", "total", "remaining"),
     "lines": ("bill", "rubric", "amount"),
+    "payments": ("account", "paid_on", "amount"),
+    "entries": ("account", "what", "at", "kind", "amount"),
+    "allowances": ("account", "user", "kind", "used"),
+    "services": ("account", "name"),
 }
 """Columns each mapping must name."""
 DEFAULT_BY_OPTIONAL_COLUMN: Mapping[str, Mapping[str, Any]] = {
@@ -35,6 +39,10 @@ DEFAULT_BY_OPTIONAL_COLUMN: Mapping[str, Mapping[str, Any]] = {
     },
     "bills": {"number": None, "tax": Decimal(0), "cancelled": False, "published": True, "currency": ""},
     "lines": {"user": ""},
+    "payments": {"method": "", "bill": "", "key": ""},
+    "entries": {"label": "", "quantity": 0, "user": "", "centre": ""},
+    "allowances": {"granted": None, "renews_on": None},
+    "services": {"user": "", "since": None, "until": None},
 }
 """Columns a mapping may leave out, with the value they then have."""
 KEY_CONVERTERS: Mapping[type, Callable[[str], Any]] = {int: int, Decimal: Decimal, UUID: UUID}

@@ -51,8 +51,8 @@ SELECT_LINES = (
     .where(lines.c.operator == bindparam("operator"), lines.c.bill == bindparam("bill"))
     .order_by(lines.c.id)
 )
-SELECT_ENTRIES = (
-    select(entries.c.at, entries.c.kind, entries.c.amount, entries.c.label, entries.c.quantity)
+SELECT_ENTRIES: Select[Any] = (
+    select(*(entries.c[name] for name in ("at", "kind", "amount", "label", "quantity", "user", "centre")))
     .where(
         entries.c.operator == bindparam("operator"),
         entries.c.account == bindparam("account"),

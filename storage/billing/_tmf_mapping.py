@@ -222,6 +222,8 @@ def parse_entry(resource: Mapping[str, Any], currency: CurrencyRule, zone: tzinf
         amount=_first_amount(resource, currency, "taxIncludedAmount", "taxExcludedAmount"),
         label=clean_text(resource.get("description")),
         quantity=int(quantity) if quantity.isdecimal() and len(quantity) < 10 else 0,
+        user=words.get("user", ""),
+        centre=words.get("centre", ""),
     )
 
 

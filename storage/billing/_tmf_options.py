@@ -20,6 +20,8 @@ class TmForumOptions(ConnectionOptions):
     """Path of TMF666."""
     payments: str = "tmf-api/payment/v4"
     """Path of TMF676."""
+    consumption: str = "tmf-api/usageConsumptionManagement/v2/usageConsumptionReport?publicIdentifier={msisdn}"
+    """Query of TMF677 for what a line has used, with `meter` in `serves`; placeholders as in `resolver`."""
     resolver: str = "tmf-api/productInventory/v4/product?publicIdentifier={msisdn}"
     """Query that finds a number's product; `{msisdn}` is E.164 with its plus, `{digits}` without."""
     holder: str = "tmf-api/productInventory/v4/product?billingAccount.id={account}"
@@ -36,7 +38,8 @@ class TmForumOptions(ConnectionOptions):
     rubrics: Mapping[str, str] = field(default_factory=dict)
     """Rubric by the BSS's own rate name or rate type."""
     serves: tuple[str, ...] = ("documents",)
-    """Capabilities besides bills: `documents`, `payments`, and from unbilled rates `usage`, `purchases`."""
+    """Capabilities besides bills: `documents`, `payments`; from unbilled rates `usage`, `purchases`,
+    `unbilled`; from TMF676 `history`, from TMF677 `meter`, from TMF637 `services`."""
     document_hosts: tuple[str, ...] = ()
     """Other hosts a bill's `billDocument` may be on; with the port unless it is the default."""
     document_networks: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ from flows.domain.payment_records import BillPayment
 from storage.billing._client.answer_fields import as_object, field_error, identifier_text
 from storage.billing._client.body_reader import JsonAnswer
 from storage.billing._client.http import BssClient
-from storage.billing._client.paging import read_list
+from storage.billing._client.paging import BssResource, read_list
 
 REFUSED_STATUSES = frozenset({"failed", "canceled", "cancelled", "denied"})
 """Statuses of a payment that booked nothing."""
@@ -36,6 +36,18 @@ class TmfPayments:
         if not listed.is_complete:
             raise field_error("list of payments: it does not end")
         return False
+
+    async def list_payments(self, account: str) -> list[BssResource]:
+        """Return the payments answered for an account; InvalidRecord when the list does not end."""
+
+        async def fetch_page(offset: int) -> JsonAnswer:
+            window = {"offset": str(offset), "limit": str(PAGE_SIZE)}
+            return await self._client.get(f"{self._path}/payment", {"account.id": account, **window})
+
+        listed = await read_list(fetch_page, PAGE_SIZE, MAX_PAYMENTS)
+        if not listed.is_complete:
+            raise field_error("list of payments: it does not end")
+        return listed.rows
 
     async def post_payment(self, payment: BillPayment) -> None:
         """Post the payment; NotEligible when the BSS answers that it booked nothing."""

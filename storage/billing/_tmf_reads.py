@@ -46,6 +46,11 @@ class TmfResourceReader:
         body = (await self._client.get(self._options.holder.replace("{account}", path_segment(account)))).body
         return [*objects_in(body), *objects_in([body])]
 
+    async def get_consumption_report(self, msisdn: str) -> object:
+        """Return the answer to the query for a line's consumption; its owner is still to be checked."""
+        path = self._options.consumption.replace("{msisdn}", path_segment(msisdn))
+        return (await self._client.get(path.replace("{digits}", path_segment(msisdn.removeprefix("+"))))).body
+
     async def get_account(self, account: str) -> BssResource:
         """Return a billing account; NotFound when the answer is another account."""
         return as_object((await self.read_account(account)).body)
@@ -85,11 +90,20 @@ class TmfResourceReader:
             raise field_error("list of rates: it does not end")
         return rates.rows
 
-    async def list_unbilled_rates(self, account: str) -> list[BssResource]:
-        """Return the rates of an account that are on no bill yet, the newest at least."""
+    async def list_unbilled_rates(
+        self, account: str, *, is_whole_list_needed: bool = False
+    ) -> list[BssResource]:
+        """Return the rates of an account that are on no bill yet, the newest at least.
+
+        With `is_whole_list_needed` all of them; InvalidRecord when the list does not end.
+        """
         fields = tmf.RATE_FIELDS[self._options.dialect]
         query = {"billingAccount.id": account, "isBilled": "false", "fields": fields, "sort": "-date"}
-        rates = require_newest(await self._read_all("appliedCustomerBillingRate", query, MAX_BILLS), "date")
+        most = MAX_RATES if is_whole_list_needed else MAX_BILLS
+        found = await self._read_all("appliedCustomerBillingRate", query, most)
+        if is_whole_list_needed and not found.is_complete:
+            raise field_error("list of rates: it does not end")
+        rates = require_newest(found, "date")
         return [each for each in rates if not each.get("isBilled") and tmf.account_id_of(each) == account]
 
     def iterate_bills(self, first: date, last: date) -> AsyncIterator[list[BssResource]]:

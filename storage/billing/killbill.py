@@ -5,12 +5,13 @@ the line's number; amounts are JSON numbers in the account's currency; an invoic
 own, so it is the invoice date plus `due_days`.
 """
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date
+from collections.abc import AsyncIterator, Collection, Sequence
+from dataclasses import replace
+from datetime import date, timedelta
 
 from aiohttp import encode_basic_auth
 
+from flows.domain.account_activity import Allowance, BookedPayment, SubscribedService
 from flows.domain.bill_cycle import CyclePage, RejectedBill
 from flows.domain.bill_delivery import BillDestination
 from flows.domain.failures import NotFound, NotPublished
@@ -20,10 +21,10 @@ from flows.domain.records import (
     BillLine,
     Capability,
     EntryType,
-    Secret,
     Subscriber,
     UsageEntry,
 )
+from storage.billing import _killbill_activity as activity
 from storage.billing import _killbill_mapping
 from storage.billing._client.answer_fields import (
     as_object,
@@ -36,14 +37,15 @@ from storage.billing._client.answer_fields import (
 from storage.billing._client.backend_settings import parse_options
 from storage.billing._client.bill_order import usable_bills
 from storage.billing._client.body_reader import JsonAnswer
-from storage.billing._client.caching import FRESH_SECONDS, CachedBilling
+from storage.billing._client.caching import CachedBilling
 from storage.billing._client.currency import CurrencyRule
 from storage.billing._client.cycle_pages import CycleReader, reject_record
 from storage.billing._client.documents import ACCEPT_HEADER, BillAttachment, build_document
-from storage.billing._client.http import BssClient, ConnectionOptions, path_segment
-from storage.billing._client.ownership import OwnershipClaim, select_holder, select_owner
+from storage.billing._client.http import BssClient, path_segment
+from storage.billing._client.ownership import OwnershipClaim, require_named, select_holder, select_owner
 from storage.billing._client.paging import BssResource, gather_all, iterate_pages
 from storage.billing._killbill_accounts import KillBillAccounts
+from storage.billing._killbill_options import KillBillOptions
 from storage.billing._killbill_payments import KillBillPayments
 from storage.billing._remote_bookings import RemoteBookings
 from storage.billing.backend import BackendContext
@@ -56,34 +58,12 @@ UNNAMED_ATTACHMENT = BillAttachment("", "", "", "")
 """The response says what a document is."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KillBillOptions(ConnectionOptions):
-    """The `bss` settings of an operator whose billing is `killbill+https://host`."""
-
-    api_key: Secret = field(repr=False)
-    """The tenant's API key."""
-    api_secret: Secret = field(repr=False)
-    user: str = "admin"
-    password: Secret = field(default=Secret(""), repr=False)
-    due_days: int = 14
-    """Days from the invoice date to the due date."""
-    media_field: str = "presentationMedia"
-    """The account's custom field that holds `paper` or `email`; without it bills are on paper."""
-    document_path: str = "1.0/kb/invoices/{invoice}/html"
-    """Path of an invoice's document; a plugin's where it renders PDF, `plugins/NAME/{invoice}`."""
-    kinds: Mapping[str, str] = field(default_factory=dict)
-    """Line kind by product name; `mobile` for any other."""
-    rubrics: Mapping[str, str] = field(default_factory=dict)
-    """Rubric by product, plan or usage name, or by item type."""
-    currency: str = ""
-    """ISO 4217 code; invoices in another currency are refused. Empty means the operator's own."""
-    cache_seconds: float = FRESH_SECONDS
-
-
 class KillBillBilling(RemoteBookings):
     """Kill Bill implementation of the `Billing` port; an account is Kill Bill's accountId."""
 
-    capabilities: Collection[Capability] = frozenset[Capability](("documents", "payments"))
+    capabilities: Collection[Capability] = frozenset[Capability](
+        ("documents", "payments", "history", "unbilled", "meter", "services")
+    )
 
     def __init__(self, client: BssClient, context: BackendContext, options: KillBillOptions) -> None:
         self._client, self._context, self._options = client, context, options
@@ -143,6 +123,39 @@ class KillBillBilling(RemoteBookings):
     async def list_entries(self, account: str, what: EntryType, limit: int) -> Sequence[UsageEntry]:
         """Raise NotFound: Kill Bill rolls usage up by unit and has no single calls."""
         raise NotFound
+
+    async def list_payments(self, account: str, limit: int) -> Sequence[BookedPayment]:
+        """Return the payments of the account's invoices, newest first."""
+        found = (await self._client.get(f"1.0/kb/accounts/{path_segment(account)}/invoicePayments")).body
+        return activity.parse_payments(found, account, self._currency, self._context.zone)[:limit]
+
+    async def list_unbilled_lines(self, account: str) -> Sequence[BillLine]:
+        """Return the items of the invoice that would come next; none when there would be none."""
+        path = f"1.0/kb/invoices/dryRun?accountId={path_segment(account)}"
+        try:
+            invoice = as_object((await self._client.send("POST", path, activity.DRY_RUN_BODY)).body)
+        except NotFound:
+            return []
+        if not invoice:
+            return []
+        require_named(invoice.get("accountId"), account, "dry run")
+        numbers = await self._numbers_by_bundle(account)
+        return _killbill_mapping.parse_bill_lines(invoice, self._options.rubrics, numbers, self._currency)
+
+    async def list_services(self, account: str) -> Sequence[SubscribedService]:
+        """Return the running subscriptions of the account's bundles."""
+        bundles = (await self._client.get(f"1.0/kb/accounts/{path_segment(account)}/bundles")).body
+        claims, today = self._claims(bundles), self._context.today()
+        return activity.parse_services(claims, account, today, self._context.zone)
+
+    async def list_allowances(self, account: str, msisdn: str) -> Sequence[Allowance]:
+        """Return what a line has used since the first of the month; Kill Bill does not tell what is left."""
+        bundles = (await self._client.get(f"1.0/kb/accounts/{path_segment(account)}/bundles")).body
+        today = self._context.today()
+        bundle = select_owner(self._claims(bundles), msisdn, today)
+        period = {"startDate": f"{today:%Y-%m}-01", "endDate": (today + timedelta(days=1)).isoformat()}
+        path = f"1.0/kb/usages/{path_segment(activity.subscription_id(bundle))}"
+        return activity.parse_usage((await self._client.get(path, period)).body)
 
     async def get_document(self, account: str, bill_id: str) -> BillDocument:
         """Return the invoice's document: HTML from the tenant's template, or what a plugin makes of it."""

@@ -3,7 +3,7 @@
 import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -17,9 +17,7 @@ from flows.domain.records import (
     BillDocument,
     BillLine,
     Capability,
-    EntryType,
     Subscriber,
-    UsageEntry,
 )
 from storage.billing._client.answer_fields import clean_text, field_error
 from storage.billing._client.backend_settings import parse_options
@@ -27,6 +25,8 @@ from storage.billing._client.bill_order import usable_bills
 from storage.billing._client.currency import CurrencyRule
 from storage.billing._client.cycle_pages import CycleReader, parse_records, reject_record
 from storage.billing._client.ownership import OwnershipClaim, select_holder, select_owner
+from storage.billing._mapped_activity import TABLES_BY_CAPABILITY, MappedActivity
+from storage.billing._mapped_options import TableMappingOptions
 from storage.billing._mapped_records import (
     ROW_FAULT,
     MappedRecordParser,
@@ -47,35 +47,20 @@ MAX_BILLS = 600
 """Newest bills read of one account."""
 
 
-@dataclass(frozen=True, slots=True)
-class TableMappingOptions:
-    """The `bss` settings of an operator whose billing is `mapped`, or `mapped+postgresql://...` elsewhere.
-
-    Each mapping has `table` (a table or view, `schema.table`) and for each of our columns its name there.
-    """
-
-    subscribers: Mapping[str, Any]
-    bills: Mapping[str, Any]
-    lines: Mapping[str, Any] = field(default_factory=dict)
-    """Without it bills have no detail."""
-    electronic: str = "email"
-    """Value of the `media` column that means e-mail."""
-    currency: str = ""
-    """What the `currency` column of the bills must say; empty means the operator's ISO 4217 code."""
-
-
-class MappedBilling:
+class MappedBilling(MappedActivity):
     """Read-only `Billing` port over the operator's tables; changing the media raises NotEligible."""
-
-    capabilities: Collection[Capability] = ()
 
     def __init__(self, database: Database, context: BackendContext, options: TableMappingOptions) -> None:
         self._database, self._context, self._reader = database, context, MappedTableReader(database)
         self._subscribers_table = MappedTable("subscribers", options.subscribers)
         self._bills_table = MappedTable("bills", options.bills)
         self._lines_table = MappedTable("lines", options.lines) if options.lines else None
+        self._activity_tables = options.activity_tables()
+        self.capabilities: Collection[Capability] = tuple(
+            each for each, needed in TABLES_BY_CAPABILITY.items() if needed in self._activity_tables
+        )
         currency = CurrencyRule(options.currency or context.currency, context.currency)
-        self._parser = MappedRecordParser(context, currency, options.electronic)
+        self._currency, self._parser = currency, MappedRecordParser(context, currency, options.electronic)
 
     async def get_subscriber(self, msisdn: str) -> Subscriber:
         """Return the subscriber of a number; NotFound when there is none."""
@@ -150,10 +135,6 @@ class MappedBilling:
         """Raise NotEligible: these tables are read-only."""
         raise NotEligible("the billing tables of this operator are read-only")
 
-    async def list_entries(self, account: str, what: EntryType, limit: int) -> Sequence[UsageEntry]:
-        """Raise NotFound: not available from mapped tables."""
-        raise NotFound
-
     async def get_document(self, account: str, bill_id: str) -> BillDocument:
         """Raise NotFound: not available from mapped tables."""
         raise NotFound
@@ -227,6 +208,10 @@ class MappedBilling:
 
     def _parse_holder(self, claims: Iterable[OwnershipClaim[Mapping[str, Any]]], account: str) -> Subscriber:
         return self._parser.parse_subscriber(select_holder(claims, account, self._context.today()))
+
+    @property
+    def _today(self) -> date:
+        return self._context.today()
 
     async def close(self) -> None:
         """Close the connections of a database of its own."""

@@ -4,10 +4,11 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable, Seque
 from dataclasses import fields
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 
+from flows.domain.account_activity import Allowance, BookedPayment, SubscribedService, payment_method
 from flows.domain.bill_cycle import CyclePage
 from flows.domain.bill_delivery import BillDestination
 from flows.domain.failures import NotFound
@@ -31,6 +32,7 @@ from storage.billing._client.ownership import (
     select_holder,
     select_owner,
 )
+from storage.billing._sql_activity import entry_rubric
 from storage.billing.backend import BackendContext
 from storage.billing.sql import bill_state
 from storage.demo.world import OperatorRows, build_operator_rows, load_demo_world
@@ -44,7 +46,7 @@ RowMapping = dict[str, Any]
 class MemoryBilling:
     """`Billing` port over rows in memory: the reference the contract tests compare others with."""
 
-    capabilities: Collection[Capability] = ("usage", "purchases", "documents", "payments")
+    capabilities: Collection[Capability] = tuple(each for each in get_args(Capability) if each != "charges")
 
     def __init__(self, rows: OperatorRows, today: Callable[[], date]) -> None:
         self._rows, self._today = rows, today
@@ -98,6 +100,16 @@ class MemoryBilling:
             return "excess"
         row["remaining"] -= payment.amount
         self._booked_keys.add(payment.key)
+        self._rows.payments.append(
+            {
+                "key": payment.key,
+                "account": payment.account,
+                "bill": payment.bill_id,
+                "amount": payment.amount,
+                "provider": payment.provider,
+                "at": payment.received_at,
+            }
+        )
         return "booked"
 
     async def get_media(self, account: str) -> BillDestination:
@@ -129,6 +141,38 @@ class MemoryBilling:
         own = [row for row in self._rows.entries if row["account"] == account and row["what"] == what]
         newest = sorted(enumerate(own), key=lambda placed: (placed[1]["at"], placed[0]), reverse=True)
         return [_to_record(UsageEntry, row) for _, row in newest[:limit]]
+
+    async def list_payments(self, account: str, limit: int) -> Sequence[BookedPayment]:
+        """Return payments booked, newest first."""
+        own = [row for row in self._rows.payments if row["account"] == account]
+        newest = sorted(own, key=lambda row: row["key"])
+        newest.sort(key=lambda row: row["at"], reverse=True)
+        return [self._to_payment(row) for row in newest[:limit]]
+
+    def _to_payment(self, row: RowMapping) -> BookedPayment:
+        day, method = row["at"].astimezone(self._rows.zone).date(), payment_method(row["provider"])
+        return BookedPayment(day, row["amount"], method, row["bill"], row["key"])
+
+    async def list_unbilled_lines(self, account: str) -> Sequence[BillLine]:
+        """Return usage and purchases since the day of the newest bill, that day included."""
+        last = max((row["issued"] for row in self._issued_rows(account)), default=date.min)
+        own = [row for row in self._rows.entries if row["account"] == account and row["at"] >= last]
+        return [
+            _to_record(BillLine, {"user": "", **row, "rubric": entry_rubric(row["what"], row["kind"])})
+            for row in own
+        ]
+
+    async def list_allowances(self, account: str, msisdn: str) -> Sequence[Allowance]:
+        """Return what a line has used in the current period."""
+        own = [row for row in self._rows.allowances if row["account"] == account and row["user"] == msisdn]
+        return [
+            _to_record(Allowance, {**row, "is_unlimited": row["granted"] is None})
+            for row in sorted(own, key=lambda row: row["kind"])
+        ]
+
+    async def list_services(self, account: str) -> Sequence[SubscribedService]:
+        """Return what the account's lines subscribe to."""
+        return [_to_record(SubscribedService, row) for row in self._rows.services if row["account"] == account]
 
     async def get_document(self, account: str, bill_id: str) -> BillDocument:
         """Return the issuer's document unchanged; NotFound for another account's bill."""

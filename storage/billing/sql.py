@@ -1,9 +1,9 @@
 """SQL billing backend: bills in our own tables, for the demo, small operators and tests."""
 
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, tzinfo
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 
 from sqlalchemy import ColumnElement, Select, Update
 
@@ -31,6 +31,7 @@ from storage.billing._client.ownership import (
     select_holder,
     select_owner,
 )
+from storage.billing._sql_activity import SqlActivity
 from storage.billing._sql_bookings import SqlBookings
 from storage.billing._sql_charges import SqlChargeEntries
 from storage.billing._sql_rows import RowBatch, log_unreadable, read_rows, reject_row, unreadable_row
@@ -59,18 +60,23 @@ def bill_state(total: Decimal, remaining: Decimal, due: date, today: date, *, ca
     return "part" if remaining < total else "due"
 
 
-class SqlBilling(SqlBookings, SqlChargeEntries):
+class SqlBilling(SqlBookings, SqlChargeEntries, SqlActivity):
     """`Billing` port on our own tables, for one operator. `today` returns the date in its time zone."""
 
-    capabilities: Collection[Capability] = ("usage", "purchases", "documents", "payments", "charges")
+    capabilities: Collection[Capability] = get_args(Capability)
 
     def __init__(
-        self, database: Database, operator: str, today: Callable[[], date], currency: str = ""
+        self,
+        database: Database,
+        operator: str,
+        today: Callable[[], date],
+        currency: str = "",
+        zone: tzinfo = UTC,
     ) -> None:
         self._database = database
         self._operator = operator
         self._today = today
-        self._currency = currency
+        self._currency, self._zone = currency, zone
 
     async def get_subscriber(self, msisdn: str) -> Subscriber:
         """Return the subscriber of a number; NotFound when there is none."""
@@ -261,4 +267,4 @@ def _to_bill(row: Any, today: date, currency: str) -> Bill:
 
 def connect(_address: str, context: BackendContext) -> SqlBilling:
     """Return the backend named `sql`, on our own database; the address is ignored."""
-    return SqlBilling(context.database, context.operator, context.today, context.currency)
+    return SqlBilling(context.database, context.operator, context.today, context.currency, context.zone)

@@ -1,10 +1,11 @@
 """TM Forum billing backend: TMF678 bills, TMF666 accounts, TMF637 products to find a number's holder."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any, cast, get_args
 
+from flows.domain.account_activity import Allowance, BookedPayment, SubscribedService
 from flows.domain.bill_cycle import CyclePage
 from flows.domain.bill_delivery import BillDestination
 from flows.domain.failures import NotFound, NotPublished
@@ -20,6 +21,7 @@ from flows.domain.records import (
 from flows.domain.rubrics import rubric_heading
 from storage.billing import _tmf_account_mapping as accounts
 from storage.billing import _tmf_account_patches as patches
+from storage.billing import _tmf_activity as activity
 from storage.billing import _tmf_mapping as tmf
 from storage.billing._client.account_changes import change_account
 from storage.billing._client.answer_fields import (
@@ -58,7 +60,7 @@ class TmForumBilling(RemoteBookings):
         self._client, self._context, self._options = client, context, options
         self._reads = TmfResourceReader(client, options)
         self._currency = CurrencyRule(options.currency or context.currency, context.currency)
-        self._payments = TmfPayments(client, options.payments, options.currency)
+        self._payments: TmfPayments = TmfPayments(client, options.payments, options.currency)
         self.capabilities = cast(Collection[Capability], options.serves)
 
     async def get_subscriber(self, msisdn: str) -> Subscriber:
@@ -102,6 +104,9 @@ class TmForumBilling(RemoteBookings):
         """Return the bill's detail by rubric and user; NotFound for another account's bill."""
         await self.get_bill(account, bill_id)
         rates = tmf.rates_of_bill(await self._reads.list_bill_rates(bill_id), account, bill_id)
+        return self._parse_lines(rates)
+
+    def _parse_lines(self, rates: Iterable[BssResource]) -> list[BillLine]:
         return self._currency.round_bill_lines(
             tmf.parse_bill_line(each, self._currency, self._options.rubrics, self._context.zone)
             for each in rates
@@ -160,6 +165,28 @@ class TmForumBilling(RemoteBookings):
         ]
         wanted.sort(key=lambda each: str(each.get("date")), reverse=True)
         return [tmf.parse_entry(each, self._currency, self._context.zone) for each in wanted[:limit]]
+
+    async def list_payments(self, account: str, limit: int) -> Sequence[BookedPayment]:
+        """Return payments booked, newest first: TMF676 `payment` of the account."""
+        found = await self._payments.list_payments(account)
+        return activity.parse_payments(found, account, self._currency, self._context.zone)[:limit]
+
+    async def list_unbilled_lines(self, account: str) -> Sequence[BillLine]:
+        """Return the rates of the account that are on no bill yet, all of them."""
+        rates = await self._reads.list_unbilled_rates(account, is_whole_list_needed=True)
+        return self._parse_lines(rates)
+
+    async def list_allowances(self, account: str, msisdn: str) -> Sequence[Allowance]:
+        """Return what a line has used: TMF677 `usageConsumptionReport` of its number."""
+        report = await self._reads.get_consumption_report(msisdn)
+        return activity.parse_allowances(report, msisdn, self._context.zone)
+
+    async def list_services(self, account: str) -> Sequence[SubscribedService]:
+        """Return the current products of the account."""
+        claims = self._claims(await self._reads.find_account_products(account))
+        today = self._context.today()
+        own = [each.record for each in claims if each.accounts == {account} and each.is_current(today)]
+        return activity.parse_services(own, self._context.zone)
 
     async def get_document(self, account: str, bill_id: str) -> BillDocument:
         """Return the bill's `billDocument`, embedded in the bill or downloaded from its URL."""

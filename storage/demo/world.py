@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from flows.domain.records import Secret
 from storage.credentials.passwords import SqlPasswords
-from storage.demo import demo_purchases, extras, statements
+from storage.demo import activity, demo_purchases, extras, statements
 from storage.demo.demo_marker import require_marker
 from storage.sql.engine import Database
 
@@ -205,6 +205,7 @@ def _write_person(
     statements.insert_account_rows(
         connection, operator.name, statements.AccountRows(bills, lines, documents, list(usage))
     )
+    activity.write_activity(connection, operator.name, row["account"], bills, person, operator.today)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +220,9 @@ class OperatorRows:
     lines: list[dict[str, Any]] = field(default_factory=list, repr=False)
     entries: list[dict[str, Any]] = field(default_factory=list, repr=False)
     documents: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    payments: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    allowances: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    services: list[dict[str, Any]] = field(default_factory=list, repr=False)
 
 
 def build_operator_rows(operator: str, now: datetime, world: Mapping[str, Any] | None = None) -> OperatorRows:
@@ -235,9 +239,11 @@ def build_operator_rows(operator: str, now: datetime, world: Mapping[str, Any] |
         account = account_from_msisdn(person["msisdn"])
         today, unit = result.operator.today, result.operator.unit
         result.entries.extend(extras.build_entry_rows(operator, account, person, today, unit))
-        result.documents.extend(
-            extras.build_document_row(operator, bill["id"]) for bill in bills if extras.has_documents(person)
-        )
+        printed = bills if extras.has_documents(person) else []
+        result.documents.extend(extras.build_document_row(operator, bill["id"]) for bill in printed)
+        result.payments.extend(activity.build_payment_rows(bills, person, today))
+        result.allowances.extend(activity.build_allowance_rows(operator, account, person, today))
+        result.services.extend(activity.build_service_rows(operator, account, person))
     return result
 
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, select, update
+from sqlalchemy import Connection, Integer, Select, and_, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from flows.domain.payment_records import PaymentChange, PaymentHint, PaymentIntent, PaymentState
@@ -26,6 +26,16 @@ SELECT_INTENT = select(payment_intents).where(
     _ROW.operator == bindparam("operator"), _ROW.id == bindparam("intent")
 )
 SELECT_BILL_INTENTS = select(payment_intents).where(_OF_BILL).order_by(_ROW.created_at.desc(), _ROW.id)
+SELECT_ACCOUNT_INTENTS = (
+    select(payment_intents)
+    .where(
+        _ROW.operator == bindparam("operator"),
+        _ROW.account == bindparam("account"),
+        _ROW.state.in_(bindparam("states", expanding=True)),
+    )
+    .order_by(_ROW.created_at.desc(), _ROW.id)
+    .limit(bindparam("most", type_=Integer))
+)
 SELECT_OPEN_INTENT = SELECT_BILL_INTENTS.where(_ROW.state.in_(("confirmed", "pending"))).limit(1)
 SELECT_BOOKING = (
     select(_ROW.id)
@@ -57,6 +67,14 @@ class SqlPaymentIntents:
     async def list_bill_intents(self, operator: str, account: str, bill_id: str) -> Sequence[PaymentIntent]:
         """Return all intents of a bill, newest first."""
         return await self._fetch_intents(SELECT_BILL_INTENTS, operator=operator, account=account, bill=bill_id)
+
+    async def list_account_intents(
+        self, operator: str, account: str, states: Collection[PaymentState], limit: int
+    ) -> Sequence[PaymentIntent]:
+        """Return an account's intents in these states, newest first."""
+        return await self._fetch_intents(
+            SELECT_ACCOUNT_INTENTS, operator=operator, account=account, states=list(states), most=limit
+        )
 
     async def list_intents(
         self, operator: str, states: Collection[PaymentState], since: datetime, limit: int

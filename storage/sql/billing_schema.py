@@ -89,6 +89,8 @@ billing_entries = Table(
     Column("amount", ExactAmount, nullable=False),
     Column("label", String(200), nullable=False, server_default=""),
     Column("quantity", Integer, nullable=False, server_default="0"),
+    Column("user", String(64), nullable=False, server_default=""),
+    Column("centre", String(64), nullable=False, server_default=""),
     Index(None, "operator", "account", "what", "at"),
 )
 """Usage records and purchases on the bill: `what` is `usage` or `purchases`."""
@@ -131,3 +133,33 @@ billing_payments = Table(
     Index(None, "operator", "account", "at"),
 )
 """Payments booked: each key once, in the transaction that lowers what remains of the bill."""
+
+billing_allowances = Table(
+    "billing_allowances",
+    metadata,
+    Column("operator", String(64), primary_key=True),
+    Column("account", String(64), primary_key=True),
+    Column("user", String(64), primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("used", Integer, nullable=False),
+    Column("granted", Integer),
+    Column("renews_on", Date),
+)
+"""What a line has used in the current period: minutes (`call`), megabytes (`data`) or messages (`text`).
+
+`granted` is NULL where there is no limit.
+"""
+
+billing_services = Table(
+    "billing_services",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("operator", String(64), nullable=False),
+    Column("account", String(64), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("user", String(64), nullable=False, server_default=""),
+    Column("since", Date),
+    Column("until", Date),
+    Index(None, "operator", "account"),
+)
+"""Plans and options that lines subscribe to; `until` is the last day of one that ends."""

@@ -20,12 +20,14 @@ from storage.sql.audit_schema import code_budgets as code_budgets
 from storage.sql.audit_schema import spends as spends
 from storage.sql.base import ROW_ID
 from storage.sql.base import metadata as metadata
+from storage.sql.billing_schema import billing_allowances as billing_allowances
 from storage.sql.billing_schema import billing_bills as billing_bills
 from storage.sql.billing_schema import billing_charges as billing_charges
 from storage.sql.billing_schema import billing_documents as billing_documents
 from storage.sql.billing_schema import billing_entries as billing_entries
 from storage.sql.billing_schema import billing_lines as billing_lines
 from storage.sql.billing_schema import billing_payments as billing_payments
+from storage.sql.billing_schema import billing_services as billing_services
 from storage.sql.billing_schema import billing_subscribers as billing_subscribers
 from storage.sql.link_schema import link_deliveries as link_deliveries
 from storage.sql.link_schema import link_slots as link_slots

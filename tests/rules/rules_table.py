@@ -16,15 +16,12 @@ In the tests of the pages a number above T10 is a threat.
 RULE_IN_TEST_NAME = re.compile(r"^test_([TMRFB]\d+)_")
 DEFERRED_RULES: Mapping[str, str] = {
     "R11": "a page of the operator's own; the switch itself is R12 and R13",
-    "R16": "needs usage beside the bills of this operator",
-    "F14": "needs payments and unbilled charges from billing",
     "B24": "needs the communications themselves, not their last few",
     "B21": "a figure, nothing to build",
     "B18": "happens in the store",
 }
 PARTIAL_RULES: Mapping[str, str] = {
     "F8": "by card behind a link; direct debit, cheque and TIP are named in a text",
-    "B22": "communications; the services subscribed are not shown",
 }
 """What is not there of rules that are built in part."""
 PAGE_HEAD = """# Rules

@@ -271,3 +271,10 @@ async def test_B17_purchases_are_listed_by_category_at_face_price(name: str, pla
 
 async def test_B17_purchases_are_read_by_category_on_voice(play_dialog: PlayDialog) -> None:
     assert "Stationnement, un euro" in (await play_dialog("bouygues/voice/purchases-fr"))[-1]
+
+
+@pytest.mark.parametrize("name", ["ussd/services-fr", "sms/services-fr", "voice/services-fr"])
+async def test_B22_services_subscribed_to_are_listed_on_ussd_sms_and_voice(
+    name: str, play_dialog: PlayDialog
+) -> None:
+    assert "Voicemail Plus" in (await play_dialog(f"bouygues/{name}"))[-1]

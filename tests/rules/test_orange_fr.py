@@ -8,7 +8,7 @@ from tests.support.dialog_runs import DIALOG_PATHS, PlayDialog, load_dialog
 from tests.support.fakes.help_desk import FakeHelpDesk
 from tests.support.gateway_sandbox import SandboxFactory
 
-SERVED = ["F1", "F2", "F3", "F4", "F5", "F6", "F7", "F9", "F10", "F11", "F12", "F13", "B22"]
+SERVED = ["F1", "F2", "F3", "F4", "F5", "F6", "F7", "F9", "F10", "F11", "F12", "F13", "F14", "B22"]
 SECTIONS = ["Contrat et options", "Factures et paiements", "Consommation", "Aide"]
 TWELVE_MONTHS = [
     "03/26",
@@ -243,3 +243,22 @@ async def test_F13_a_dispute_by_sms_is_a_ticket_at_the_operators_desk(sandboxes:
             await sandbox.messages.collect_new()
         assert [ticket["ticketType"] for ticket in desk.tickets] == ["contest"]
         assert "OFR-202603-0101" in desk.tickets[0]["description"]
+
+
+@pytest.mark.parametrize(("name", "step"), [("ussd/payments-fr", -3), ("sms/payments-fr", 0)])
+async def test_F14_payments_made_are_listed_on_ussd_and_sms(
+    name: str, step: int, play_dialog: PlayDialog
+) -> None:
+    shown = (await play_dialog(f"orange-fr/{name}"))[step]
+    assert "| 13/02/2026 34,99 € prélèvement" in shown
+
+
+@pytest.mark.parametrize("name", ["ussd/payments-fr", "sms/payments-fr"])
+async def test_F14_the_spend_that_is_not_billed_yet_on_ussd_and_sms(name: str, play_dialog: PlayDialog) -> None:
+    assert "Pas encore facturé: 1,20 €" in (await play_dialog(f"orange-fr/{name}"))[-1]
+
+
+async def test_F14_payments_and_spend_are_read_on_voice(play_dialog: PlayDialog) -> None:
+    read = (await play_dialog("orange-fr/voice/payments-fr"))[-1]
+    assert "Le treize février" in read and "par prélèvement" in read
+    assert "Pas encore facturé, un euro" in (await play_dialog("orange-fr/voice/spend-fr"))[-1]

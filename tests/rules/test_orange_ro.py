@@ -26,7 +26,7 @@ def spoken_words(played: Sequence[DialogStep]) -> str:
     return "\n".join(told for _, _, told in played)
 
 
-SERVED = ["R1", "R3", "R4", "R5", "R6", "R7", "R8", "R9", "R10", "R12", "R13", "R14", "R15"]
+SERVED = ["R1", "R3", "R4", "R5", "R6", "R7", "R8", "R9", "R10", "R12", "R13", "R14", "R15", "R16"]
 
 
 @pytest.mark.parametrize("rule", SERVED)
@@ -234,3 +234,18 @@ async def test_R15_three_channels_one_result(dialog_runs: DialogRuns) -> None:
 async def test_R1_the_bill_is_payable_online(name: str, play_dialog: PlayDialog) -> None:
     words = "\n".join(await play_dialog(f"orange-ro/{name}"))
     assert "~ sms +40740000101: Orange: " in words and "{link}" in words and "90 lei" in words
+
+
+@pytest.mark.parametrize("name", ["ussd/meter-ro", "sms/meter-ro"])
+async def test_R16_the_meter_in_buget_shows_used_and_left_on_ussd_and_sms(
+    name: str, play_dialog: PlayDialog
+) -> None:
+    shown = "\n".join(await play_dialog(f"orange-ro/{name}"))
+    assert "| Minute 22, raman 78" in shown and "| MB 1.550, raman 8.690" in shown
+    assert "| SMS 3, nelimitat" in shown and "| Nefacturat inca: 1,20 lei" in shown
+
+
+async def test_R16_the_meter_is_read_in_a_call_on_voice(play_dialog: PlayDialog) -> None:
+    read = (await play_dialog("orange-ro/voice/meter-ro"))[-1]
+    assert "Minute folosite, douăzeci și două. Minute rămase, șaptezeci și opt." in read
+    assert "Nefacturat încă, un leu" in (await play_dialog("orange-ro/voice/spend-ro"))[-1]

@@ -4,6 +4,7 @@ As the real ones they book whatever is posted: a key posted twice is booked twic
 """
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, time
 from decimal import Decimal
 from typing import Any
 
@@ -11,10 +12,12 @@ from aiohttp import web
 
 from gateway.demo.bss import fault_modes
 from gateway.demo.bss.data import BssRecords, BssRow, json_number
+from gateway.demo.bss.killbill_resources import stable_uuid
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 LOST_ANSWER, REFUSED_PAYMENT = "lost_answer", "refused_payment"
 """Faults of one post: booked, and the answer is lost; or not booked."""
+TMF_METHODS = {"card": "tokenizedCard", "transfer": "bankTransfer", "direct_debit": "directDebit"}
 
 
 def tmf_payment_routes(
@@ -25,10 +28,11 @@ def tmf_payment_routes(
     async def list_payments(request: web.Request) -> web.StreamResponse:
         key = request.query.get("correlatorId", "")
         start, limit = int(request.query.get("offset", 0)), int(request.query.get("limit", 100))
+        account, is_unfiltered = request.query.get("account.id", ""), "no_filter" in records.faults
         rows = [
             _tmf_payment(each)
-            for each in records.payments
-            if key in ("", each["key"]) or "no_filter" in records.faults
+            for each in records.all_payments()
+            if (key in ("", each["key"]) and account in ("", each["account"])) or is_unfiltered
         ]
         return fault_modes.page_response(records, rows, start, limit)
 
@@ -58,7 +62,7 @@ def killbill_payment_routes(
         if bill is None:
             return web.Response(status=404)
         return web.json_response(
-            [_killbill_payment(each) for each in records.payments if each["bill"] == bill["number"]]
+            [killbill_payment(each) for each in records.payments if each["bill"] == bill["number"]]
         )
 
     async def create_payment(request: web.Request) -> web.StreamResponse:
@@ -70,7 +74,7 @@ def killbill_payment_routes(
         if bill["remaining"] <= 0:
             return web.Response(status=204)
         return _book(
-            records, bill, Decimal(str(body["purchasedAmount"])), body["paymentExternalKey"], _killbill_payment
+            records, bill, Decimal(str(body["purchasedAmount"])), body["paymentExternalKey"], killbill_payment
         )
 
     path = "/1.0/kb/invoices/{invoice}/payments"
@@ -87,6 +91,8 @@ def _book(
     if REFUSED_PAYMENT in records.faults:
         return web.json_response({"message": "the period is closed"}, status=422)
     payment = {
+        "at": datetime.combine(records.rows.operator.today, time(9), UTC),
+        "provider": "card",
         "key": key,
         "bill": bill["number"],
         "account": bill["account"],
@@ -109,20 +115,32 @@ def _tmf_payment(payment: BssRow) -> BssRow:
         "href": f"/tmf-api/payment/v4/payment/{payment['id']}",
         "correlatorId": payment["key"],
         "status": "done",
+        "paymentDate": payment["at"].isoformat(),
         "account": {"id": payment["account"]},
-        "paymentMethod": {"name": "card", "@type": "tokenizedCard"},
+        "paymentMethod": {"name": payment["provider"], "@type": TMF_METHODS[payment["provider"]]},
         "totalAmount": amount,
         "amount": amount,
         "paymentItem": [{"item": {"id": payment["bill"], "@referredType": "CustomerBill"}, "amount": amount}],
     }
 
 
-def _killbill_payment(payment: BssRow) -> dict[str, Any]:
+def killbill_payment(payment: BssRow) -> dict[str, Any]:
+    """Return an invoice payment of Kill Bill."""
     return {
+        "accountId": stable_uuid("account", payment["account"]),
+        "targetInvoiceId": stable_uuid("invoice", payment["bill"]),
+        "paymentId": stable_uuid("payment", payment["key"]),
+        "refundedAmount": 0.0,
+        "chargedBackAmount": 0.0,
         "paymentExternalKey": payment["key"],
         "purchasedAmount": json_number(payment["amount"]),
         "currency": payment["unit"],
         "transactions": [
-            {"transactionType": "PURCHASE", "status": "SUCCESS", "amount": json_number(payment["amount"])}
+            {
+                "transactionType": "PURCHASE",
+                "status": "SUCCESS",
+                "effectiveDate": payment["at"].isoformat(),
+                "amount": json_number(payment["amount"]),
+            }
         ],
     }

@@ -4,8 +4,9 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
+from flows.domain.records import Capability
 from flows.domain.rubrics import COMMUNICATION_PARTS
 from gateway.demo import startup
 from gateway.demo.bss.data import BssRecords
@@ -74,7 +75,7 @@ def tmf_settings(records: BssRecords) -> dict[str, Any]:
     """Return the settings table `bss` for the fake TM Forum server."""
     return {
         "currency": records.rows.currency,
-        "serves": ["documents", "usage", "purchases", "payments"],
+        "serves": [each for each in get_args(Capability) if each != "charges"],
         "platform": SPECIMEN_PLATFORM if records.rows.documents else "",
     }
 

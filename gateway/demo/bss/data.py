@@ -75,6 +75,12 @@ class BssRecords:
         """Return usage and purchases not billed yet, each with its index."""
         return enumerate(self.rows.entries)
 
+    def all_payments(self) -> list[BssRow]:
+        """Return the payments there were at the beginning, and those booked since."""
+        unit = self.rows.currency
+        earlier = [{**row, "unit": unit, "id": f"H-{place}"} for place, row in enumerate(self.rows.payments)]
+        return [*earlier, *self.payments]
+
     def find_document(self, number: str) -> BssRow | None:
         """Return the issuer's document of a bill."""
         return next((each for each in self.rows.documents if each["bill"] == number), None)

@@ -6,8 +6,10 @@ from typing import Any
 
 from flows.domain.rubrics import rubric_heading
 from gateway.demo.bss.data import BssRecords, BssRow, json_number
+from storage.billing._sql_activity import entry_rubric
 
 ITEM_TYPES = {"subscriptions": "RECURRING", "options": "RECURRING", "communications": "USAGE"}
+USAGE_UNITS = {"call": "minutes", "data": "megabytes", "text": "text-messages"}
 LOCALES = {"ro": "ro_RO", "en": "en_GB", "fr": "fr_FR", "ar": "ar_TN"}
 
 
@@ -47,6 +49,24 @@ def tax_item(item: BssRow, tax: Decimal) -> BssRow:
     }
 
 
+def upcoming_invoice(records: BssRecords, account: str, entries: list[BssRow]) -> BssRow:
+    """Return the invoice of usage and purchases that would come next; it has no number yet."""
+    currency = records.rows.currency
+    items = [
+        {
+            "accountId": account,
+            "itemType": "USAGE" if each["what"] == "usage" else "EXTERNAL_CHARGE",
+            "planName": entry_rubric(each["what"], each["kind"]),
+            "description": each["label"],
+            "amount": json_number(each["amount"]),
+            "currency": currency,
+        }
+        for each in entries
+    ]
+    total = sum(each["amount"] for each in entries)
+    return {"accountId": account, "currency": currency, "amount": json_number(total), "items": items}
+
+
 def bundle_resource(person: BssRow) -> BssRow:
     """Return the bundle of a line with its base subscription."""
     bundle, account = stable_uuid("bundle", person["msisdn"]), stable_uuid("account", person["account"])
@@ -68,8 +88,14 @@ def bundle_resource(person: BssRow) -> BssRow:
         "bundleId": bundle,
         "accountId": account,
         "externalKey": person["msisdn"],
-        "subscriptions": [line],
+        "subscriptions": [line, _option_of(line)],
     }
+
+
+def _option_of(line: BssRow) -> BssRow:
+    """Return an add-on of a base subscription."""
+    name = {"subscriptionId": stable_uuid("option", line["subscriptionId"]), "productName": "voicemail-plus"}
+    return {**line, **name, "planName": "voicemail-plus-monthly", "productCategory": "ADD_ON"}
 
 
 def account_resource(person: BssRow, currency: str) -> BssRow:

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from gateway.demo.bss import fault_modes
 from gateway.demo.bss import killbill_resources as resources
-from gateway.demo.bss.booked_payments import killbill_payment_routes
+from gateway.demo.bss.booked_payments import killbill_payment, killbill_payment_routes
 from gateway.demo.bss.data import BssRecords, BssRow, json_number, split_proportionally
 from gateway.demo.bss.killbill_resources import custom_field, stable_uuid
 
@@ -43,6 +43,9 @@ class KillBillBss:
                 web.get(f"{account}/customFields", self._require_credentials(self._list_fields)),
                 web.post(f"{account}/customFields", self._require_credentials(self._set_field)),
                 web.put(f"{account}/customFields", self._require_credentials(self._set_field)),
+                web.get(f"{account}/invoicePayments", self._require_credentials(self._list_payments)),
+                web.get("/1.0/kb/usages/{subscription}", self._require_credentials(self._roll_up_usage)),
+                web.post("/1.0/kb/invoices/dryRun", self._require_credentials(self._dry_run)),
                 web.get("/1.0/kb/invoices/pagination", self._require_credentials(self._paginate_invoices)),
                 web.get("/1.0/kb/invoices/{invoice}", self._require_credentials(self._get_invoice)),
                 web.get("/1.0/kb/invoices/{invoice}/html", self._require_credentials(self._get_invoice_html)),
@@ -109,6 +112,39 @@ class KillBillBss:
             if request.query.get("includeVoidedInvoices") == "true" or not each.get("cancelled")
         ]
         return web.json_response([self._invoice_json(row, with_items=with_items) for row in rows])
+
+    async def _list_payments(self, request: web.Request) -> web.StreamResponse:
+        """Return the payments of an account's invoices."""
+        person, records = self._find_person(request), self.records
+        listed = [
+            killbill_payment(each)
+            for each in records.all_payments()
+            if "no_filter" in records.faults or (person and each["account"] == person["account"])
+        ]
+        return web.json_response(listed)
+
+    async def _roll_up_usage(self, request: web.Request) -> web.StreamResponse:
+        """Return what a subscription used, rolled up by unit."""
+        wanted = request.match_info["subscription"]
+        own = [
+            row for row in self.records.rows.allowances if stable_uuid("subscription", row["user"]) == wanted
+        ]
+        units = [{"unitType": resources.USAGE_UNITS[row["kind"]], "amount": row["used"]} for row in own]
+        return web.json_response({"subscriptionId": wanted, "rolledUpUnits": units})
+
+    async def _dry_run(self, request: web.Request) -> web.StreamResponse:
+        """Return the invoice that would come next, 404 when there would be none."""
+        wanted, body = request.query.get("accountId", ""), await request.json()
+        if body.get("dryRunType") != "UPCOMING_INVOICE":
+            return web.json_response({"message": "a target date is missing"}, status=400)
+        entries = [
+            row
+            for _, row in self.records.list_entries()
+            if stable_uuid("account", row["account"]) == wanted and row["amount"]
+        ]
+        if not entries:
+            return web.json_response({"message": "nothing to invoice"}, status=404)
+        return web.json_response(resources.upcoming_invoice(self.records, wanted, entries))
 
     async def _paginate_invoices(self, request: web.Request) -> web.StreamResponse:
         """Return a page of shallow invoices: without items, and with amounts of 0, as Kill Bill has them."""

@@ -167,6 +167,7 @@ def line_product(records: BssRecords, person: BssRow) -> BssRow:
         "id": person["id"],
         "href": f"/tmf-api/productInventory/v4/product/{person['id']}",
         "publicIdentifier": person["msisdn"],
+        "name": next((each["name"] for each in records.rows.services if each["user"] == person["msisdn"]), ""),
         "status": "terminated" if person.get("ended") else "active",
         "startDate": records.day_start(person["since"]),
         "billingAccount": _account_ref(person["account"]),

@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import ClientSession, web
 
 from gateway.demo.bss import fault_modes
+from gateway.demo.bss import tmf_consumption as consumption
 from gateway.demo.bss import tmf_resources as resources
 from gateway.demo.bss.booked_payments import tmf_payment_routes
 from gateway.demo.bss.data import BssRecords, BssRow
@@ -55,6 +56,7 @@ class TmfBss:
             web.post(f"{bills}/hub", self._require_token(self._subscribe)),
             web.delete(f"{bills}/hub/{{id}}", self._require_token(self._unsubscribe)),
         ]
+        routes += consumption.consumption_routes(self.records, self._require_token)
         routes += tmf_payment_routes(self.records, PAYMENTS_PATH, self._require_token)
         for path, rows in collections.items():
             routes.append(web.get(path, self._require_token(self._list_handler(rows))))
@@ -86,7 +88,9 @@ class TmfBss:
         """Return every product; a product is a line."""
         people = self.records.rows.people
         every = [*fault_modes.former_owners(self.records, people), *people]
-        return [resources.line_product(self.records, person) for person in every]
+        return [resources.line_product(self.records, person) for person in every] + [
+            consumption.option_product(self.records, person) for person in people if person["kind"] == "mobile"
+        ]
 
     async def announce_bill(self, bill_id: str, event: str = "customerBillCreateEvent") -> list[int]:
         """Post a bill event to every registered listener and return the statuses they answered."""

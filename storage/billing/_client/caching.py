@@ -23,6 +23,7 @@ from flows.domain.records import (
     UsageEntry,
 )
 from flows.domain.single_flight import SingleFlight
+from storage.billing._client.activity_cache import CachedActivity
 from storage.billing.backend import BillEventSource, RemoteBilling
 
 T = TypeVar("T")
@@ -56,7 +57,7 @@ class CachedAnswer:
 
 
 @dataclass(slots=True)
-class CachedBilling:
+class CachedBilling(CachedActivity):
     """Cache in front of a backend over the network; implements the `Billing` port.
 
     Concurrent equal reads share one request. It continues when its caller gives up, so that a late answer

@@ -3,22 +3,23 @@
 import hashlib
 from datetime import date
 from decimal import Decimal
+from typing import get_args
 
 import pytest
 
 from flows.domain.failures import NotFound, Refused
 from flows.domain.ports import BillingCycles
-from flows.domain.records import Bill, EntryType
+from flows.domain.records import Bill, Capability, EntryType
 from storage.demo.extras import SIGNED_SPECIMEN
 from tests.support.billing.backends import BackendUnderTest
 from tests.support.billing.every_backend import backend as backend
 
 ANA, BARBU, FIRMA, CLARA, DAN = (f"+4074000010{digit}" for digit in range(1, 6))
-ALL_CAPABILITIES = frozenset(("usage", "purchases", "documents", "payments"))
+ALL_CAPABILITIES = frozenset[str](get_args(Capability)) - {"charges"}
 CAPABILITIES = {
-    "sql": ALL_CAPABILITIES | {"charges"},
-    "killbill": frozenset(("documents", "payments")),
-    "mapped": frozenset[str](),
+    **dict.fromkeys(("sqlite", "postgres"), ALL_CAPABILITIES | {"charges"}),
+    "killbill": ALL_CAPABILITIES - {"usage", "purchases"},
+    "mapped": ALL_CAPABILITIES - {"documents", "payments"},
 }
 """What each backend supports besides bills; those not listed support everything."""
 

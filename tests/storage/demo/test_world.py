@@ -105,7 +105,15 @@ async def test_paul_paid_a_part(database: Database) -> None:
     [
         (
             "33660000101",
-            {"subscriptions": "24.99", "options": "5.00", "communications": "3.20", "third_party": "1.80"},
+            {
+                "subscriptions": "24.99",
+                "options": "5.00",
+                "national": "1.30",
+                "international": "0.90",
+                "roaming": "0.60",
+                "messages": "0.40",
+                "third_party": "1.80",
+            },
         ),
         ("33660000102", {"subscriptions": "24.99", "prorata": "9.82", "one_off": "10.00"}),
     ],

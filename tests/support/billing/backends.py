@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
+from sqlalchemy import insert
 
 from flows.domain.payment_records import BillPayment
 from flows.domain.ports import Billing
@@ -25,6 +26,7 @@ from storage.demo.world import build_operator_rows
 from storage.sql.engine import Database
 from storage.sql.engine import connect as opened
 from storage.sql.migrate import upgrade_database
+from storage.sql.tables import billing_allowances, billing_payments, billing_services
 
 OPERATOR = "orange-ro"
 ZONE = ZoneInfo("Europe/Bucharest")
@@ -59,6 +61,26 @@ MAPPED_TABLES: Mapping[str, Any] = {
     "lines": {
         "table": "their_detail",
         **{ours: f"their_{ours}" for ours in ("bill", "rubric", "user", "amount")},
+    },
+    "payments": {
+        "table": "their_payments",
+        **{"account": "their_account", "amount": "their_amount", "paid_on": "their_day"},
+        **{"method": "their_method", "bill": "their_bill", "key": "their_key"},
+    },
+    "entries": {
+        "table": "their_usage",
+        **{
+            ours: f"their_{ours}"
+            for ours in ("account", "what", "at", "kind", "amount", "label", "quantity", "user", "centre")
+        },
+    },
+    "allowances": {
+        "table": "their_meter",
+        **{ours: f"their_{ours}" for ours in ("account", "user", "kind", "used", "granted", "renews_on")},
+    },
+    "services": {
+        "table": "their_services",
+        **{ours: f"their_{ours}" for ours in ("account", "name", "user", "since", "until")},
     },
 }
 
@@ -158,7 +180,13 @@ async def fill_tables(database: Database, kept: BssRecords) -> None:
         connection.execute(INSERT_SUBSCRIBER, kept.rows.people)
         connection.execute(INSERT_BILL, kept.rows.bills)
         connection.execute(INSERT_LINE, kept.rows.lines)
-        for add, found in ((INSERT_ENTRY, kept.rows.entries), (INSERT_DOCUMENT, kept.rows.documents)):
+        for add, found in (
+            (INSERT_ENTRY, kept.rows.entries),
+            (INSERT_DOCUMENT, kept.rows.documents),
+            (insert(billing_payments), kept.rows.payments),
+            (insert(billing_allowances), kept.rows.allowances),
+            (insert(billing_services), kept.rows.services),
+        ):
             if found:
                 connection.execute(add, found)
 
@@ -174,5 +202,11 @@ MAPPED_VIEWS = [
     _view_statement("their_lines", "billing_subscribers", MAPPED_TABLES["subscribers"]),
     _view_statement("their_bills", "billing_bills", MAPPED_TABLES["bills"]),
     _view_statement("their_detail", "billing_lines", MAPPED_TABLES["lines"]),
+    _view_statement("their_usage", "billing_entries", MAPPED_TABLES["entries"]),
+    _view_statement("their_meter", "billing_allowances", MAPPED_TABLES["allowances"]),
+    _view_statement("their_services", "billing_services", MAPPED_TABLES["services"]),
+    "CREATE VIEW their_payments AS SELECT account AS their_account, amount AS their_amount,"
+    " substr(at, 1, 10) AS their_day, provider AS their_method, bill AS their_bill, key AS their_key"
+    " FROM billing_payments",
 ]
 """Views that show our tables under an operator's own table and column names."""

@@ -1,0 +1,139 @@
+"""TM Forum account activity: TMF676 payments, TMF677 consumption, TMF637 products."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import tzinfo
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from flows.domain.account_activity import (
+    Allowance,
+    AllowanceKind,
+    BookedPayment,
+    SubscribedService,
+    payment_method,
+)
+from storage.billing._client.allowance_words import allowance_kind
+from storage.billing._client.answer_fields import (
+    as_object,
+    clean_text,
+    field_error,
+    identifier_text,
+    objects_in,
+    parse_amount,
+    parse_day,
+)
+from storage.billing._client.currency import CurrencyRule
+from storage.billing._client.ownership import collect_numbers, end_day, number_digits, start_day
+from storage.billing._client.paging import BssResource
+from storage.billing._tmf_account_mapping import msisdn_of
+
+UNIT_FACTORS: Mapping[AllowanceKind, Mapping[str, Decimal]] = {
+    "call": {"s": Decimal(1) / 60, "sec": Decimal(1) / 60, "second": Decimal(1) / 60, "h": Decimal(60)},
+    "data": {
+        **dict.fromkeys(("gb", "go", "gigabyte"), Decimal(1024)),
+        **dict.fromkeys(("kb", "ko", "kilobyte"), Decimal(1) / 1024),
+        **dict.fromkeys(("b", "byte"), Decimal(1) / (1024 * 1024)),
+    },
+    "text": {},
+}
+"""Minutes, megabytes or messages in one of a unit; any other unit counts as one."""
+UNBOOKED_STATUSES = ("pending", "initial", "acknowledged", "inprogress")
+"""Beginnings of the statuses of payments that are not booked yet."""
+REFUSED_STATUSES = frozenset({"failed", "canceled", "cancelled", "denied", "rejected", "refunded"})
+
+
+def parse_payments(
+    resources: Sequence[BssResource], account: str, currency: CurrencyRule, zone: tzinfo
+) -> list[BookedPayment]:
+    """Return the payments of this account that are booked, newest first.
+
+    InvalidRecord for one whose amount or day cannot be used: a history without it would be wrong.
+    """
+    own = [each for each in resources if identifier_text(as_object(each.get("account")).get("id")) == account]
+    found = [_parse_payment(each, currency, zone) for each in own if _is_booked(each)]
+    return sorted(found, key=lambda each: (each.paid_on, each.key), reverse=True)
+
+
+def _is_booked(resource: BssResource) -> bool:
+    status = clean_text(resource.get("status")).lower().replace("_", "").replace(" ", "")
+    return status not in REFUSED_STATUSES and not status.startswith(UNBOOKED_STATUSES)
+
+
+def _parse_payment(resource: BssResource, currency: CurrencyRule, zone: tzinfo) -> BookedPayment:
+    name = "totalAmount" if resource.get("totalAmount") is not None else "amount"
+    money = resource.get(name)
+    value, unit = (money.get("value"), money.get("unit")) if isinstance(money, dict) else (money, "")
+    method = as_object(resource.get("paymentMethod"))
+    item = next(iter(objects_in(resource.get("paymentItem"))), {})
+    return BookedPayment(
+        parse_day(resource.get("paymentDate") or resource.get("statusDate"), zone, "paymentDate"),
+        currency.parse_money(value, unit, name),
+        payment_method(clean_text(method.get("@type")) or clean_text(method.get("name"))),
+        identifier_text(as_object(item.get("item")).get("id")),
+        identifier_text(resource.get("correlatorId")),
+    )
+
+
+def parse_allowances(body: object, msisdn: str, zone: tzinfo) -> list[Allowance]:
+    """Return the allowances of a consumption report whose buckets name this number; others are not used."""
+    reports = [*objects_in(body), *objects_in([body])]
+    buckets = [each for report in reports for each in objects_in(report.get("bucket"))]
+    own = [each for each in buckets if _numbers_of(each) == {number_digits(msisdn)}]
+    found = [_parse_bucket(each, zone) for each in own]
+    return sorted((each for each in found if each), key=lambda each: each.kind)
+
+
+def _numbers_of(bucket: BssResource) -> frozenset[str]:
+    products = [*objects_in(bucket.get("product")), *objects_in([bucket.get("product")])]
+    return collect_numbers(*(each.get("publicIdentifier") for each in products))
+
+
+def _parse_bucket(bucket: BssResource, zone: tzinfo) -> Allowance | None:
+    """Return a bucket as an allowance; None when its kind or what was used cannot be told."""
+    kind = allowance_kind(f"{clean_text(bucket.get('usageType'))} {clean_text(bucket.get('name'))}")
+    used = next(_counted(bucket, "used"), None)
+    if kind is None or used is None:
+        return None
+    balance = next(iter(objects_in(bucket.get("bucketBalance"))), None)
+    used_amount, left = _converted(kind, *used), None
+    if balance is not None and balance.get("remainingValue") is not None:
+        left = _converted(kind, balance.get("remainingValue"), balance.get("unit"))
+    until = as_object(as_object(balance).get("validFor")).get("endDateTime")
+    return Allowance(
+        kind,
+        _whole(used_amount),
+        None if left is None else _whole(used_amount) + _whole(left),
+        end_day(until, zone),
+        is_unlimited="unlimited" in clean_text(as_object(balance).get("remainingValueName")).lower(),
+    )
+
+
+def _counted(bucket: BssResource, counter_type: str) -> Iterator[tuple[object, object]]:
+    for each in objects_in(bucket.get("bucketCounter")):
+        if clean_text(each.get("counterType")).lower() == counter_type:
+            yield each.get("value"), each.get("unit")
+
+
+def _converted(kind: AllowanceKind, value: object, unit: object) -> Decimal:
+    word = clean_text(unit).lower()
+    factors = UNIT_FACTORS[kind]
+    return parse_amount(value, "bucket") * factors.get(word, factors.get(word.rstrip("s"), Decimal(1)))
+
+
+def _whole(amount: Decimal) -> int:
+    if amount < 0:
+        raise field_error("bucket")
+    return int(amount.quantize(Decimal(1), ROUND_HALF_UP))
+
+
+def parse_services(products: Sequence[BssResource], zone: tzinfo) -> list[SubscribedService]:
+    """Return the services of products, which are the account's own and current; nameless ones are left out."""
+    found = [
+        SubscribedService(_product_name(each), msisdn_of(each), start_day(each.get("startDate"), zone))
+        for each in products
+    ]
+    return [each for each in found if each.name]
+
+
+def _product_name(product: Mapping[str, Any]) -> str:
+    return clean_text(product.get("name")) or clean_text(as_object(product.get("productOffering")).get("name"))
