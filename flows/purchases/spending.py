@@ -65,13 +65,18 @@ async def month_facts(request: ActionRequest, policy: SpendPolicy | None) -> Fac
     }
 
 
+async def list_month_charges(request: ActionRequest) -> Sequence[Charge]:
+    """Return the line's charges of this month, newest first, refused ones included."""
+    subscriber, charges = request.require_subscriber(), purchase_ports(request.ports).charges
+    period = month_of(request.now, ZoneInfo(request.menu.config.time_zone))
+    return await charges.list_month(subscriber.operator, subscriber.id, period)
+
+
 async def list_unbilled_charges(request: ActionRequest) -> Sequence[Charge]:
     """Return this month's purchases that billing does not have yet."""
     if not makes_purchases(request):
         return ()
-    subscriber, charges = request.require_subscriber(), purchase_ports(request.ports).charges
-    period = month_of(request.now, ZoneInfo(request.menu.config.time_zone))
-    found = await charges.list_month(subscriber.operator, subscriber.id, period)
+    found = await list_month_charges(request)
     return [each for each in found if each.state == "succeeded" and not each.is_billed]
 
 

@@ -22,6 +22,12 @@ from gateway.pages.file_builder import FileBuilder
 from gateway.pages.file_jobs import FileJobs
 from gateway.pages.form_input import FormInput
 from gateway.pages.page_request import PageRequest
+from gateway.pages.purchase_settings import (
+    PURCHASE_FIELD,
+    PURCHASE_INPUTS,
+    build_section,
+    save_settings,
+)
 from gateway.pages.sealed_token import TokenSealer
 from menus.model.facts import Text
 from menus.text.input_parsing import to_ascii_digits
@@ -82,6 +88,8 @@ class BillPage:
         """Redeem number and code, or log out."""
         if LOGOUT_FIELD in request.form_fields:
             return await self._log_out(request)
+        if PURCHASE_FIELD in request.form_fields:
+            return await self._save_purchases(request)
         number = _typed_number(request)
         if MAIL_FIELD in request.form_fields:
             await mail_bill_code(request, number, f"bill/{self.make_token()}")
@@ -170,8 +178,16 @@ class BillPage:
         self.cookies.delete_cookie(response, LOGIN_COOKIE)
         return response
 
-    async def _show_bill(self, request: PageRequest, login: BillLogin) -> web.Response:
-        """Show the bill, or the reason why there is none."""
+    async def _save_purchases(self, request: PageRequest) -> web.Response:
+        """Change what the line may buy; without a login, show the form."""
+        login = await self._find_login(request)
+        if login is None:
+            return self.show_form(request, "", 200)
+        error = await save_settings(request, login.number, f"{self.make_token()}/web.purchases")
+        return await self._show_bill(request, login, error) if error else responses.see_other(request.self_url)
+
+    async def _show_bill(self, request: PageRequest, login: BillLogin, error: str = "") -> web.Response:
+        """Show the bill, or the reason why there is none; `error` is about what was typed below it."""
         try:
             result = await _read_bill(request, login)
         except NotFound:
@@ -179,7 +195,15 @@ class BillPage:
         found = (
             {"statement": result} if isinstance(result, Statement) else {"statement": None, "reason": result}
         )
-        values = {**found, "pdf_url": _pdf_url(request), "logout": {LOGOUT_FIELD: "1"}}
+        values: dict[str, object] = {
+            **found,
+            "pdf_url": _pdf_url(request),
+            "logout": {LOGOUT_FIELD: "1"},
+            "section": await build_section(request, login.number),
+            "error": error,
+            "purchase_inputs": PURCHASE_INPUTS,
+            "purchase_field": PURCHASE_FIELD,
+        }
         return responses.html_page(request, "bill.html", "page.bill_title", values)
 
 

@@ -13,7 +13,7 @@ from flows.domain.records import Secret
 from flows.engine.menu_versions import MenuVersions
 from flows.services.bounced_bills import BouncedBills
 from gateway.http.html_templates import HtmlTemplates
-from gateway.pages import bill, email, file, magic_links, paper_address, payment, responses
+from gateway.pages import bill, email, file, magic_links, paper_address, payment, purchase_settings, responses
 from gateway.pages.bill import BillPage
 from gateway.pages.confirm_email import ConfirmPage
 from gateway.pages.csrf import CookieJar, CsrfTokens
@@ -29,7 +29,10 @@ ASSET_FOLDER = Path(__file__).parent
 TEMPLATE_FOLDER = ASSET_FOLDER / "templates"
 STATIC_ASSETS = {"style.css": "text/css", "link.js": "text/javascript"}
 FORM_FIELDS: Mapping[str, Sequence[str]] = {
-    "bill": (*(each.name for each in bill.FORM_INPUTS), bill.LOGOUT_FIELD, bill.MAIL_FIELD),
+    "bill": (
+        *(each.name for each in (*bill.FORM_INPUTS, *purchase_settings.PURCHASE_INPUTS)),
+        *(bill.LOGOUT_FIELD, bill.MAIL_FIELD, purchase_settings.PURCHASE_FIELD),
+    ),
     "address": (magic_links.LINK_INPUT.name, SEALED_LINK_FIELD, paper_address.ADDRESS_INPUT.name),
     "mailbox": (magic_links.LINK_INPUT.name, SEALED_LINK_FIELD, email.EMAIL_INPUT.name),
     "confirm": (magic_links.LINK_INPUT.name,),
