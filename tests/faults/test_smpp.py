@@ -10,7 +10,7 @@ from gateway.demo.smsc.smsc_modes import SmscModes
 from gateway.demo.smsc.smsc_simulator import SmscSimulator
 from gateway.smpp.session_settings import SmppSettings
 from gateway.smpp.wire.bodies import SmppAddress
-from gateway.smpp.wire.pdu import HEADER_OCTETS, Pdu, encode_pdu
+from gateway.smpp.wire.pdu import HEADER_OCTETS, Pdu, encode_pdu, encode_response
 from gateway.smpp.wire.protocol import Command, Status
 from gateway.smpp.wire.sms_records import (
     NotSubmitted,
@@ -23,6 +23,8 @@ from tests.gateway.smpp.recorded_pdus import BROKEN_CASES
 from tests.gateway.smpp.session_bench import FAST, SENDER, TEST_SECONDS, bound_session, build_bench
 from tests.support.free_ports import free_port
 
+SUBMIT_SEQUENCE = 2
+"""Of the first submit: the bind has 1."""
 UNREADABLE = "tlv_longer_than_pdu"
 MESSAGE = OutgoingMessage(SmppAddress("40740000102", 1, 1), "Factura", SENDER)
 
@@ -221,6 +223,22 @@ async def test_a_nack_with_a_number_of_its_own_fails_nothing() -> None:
     async with bound_session(SmscModes(nack_next=1), response_seconds=0.1) as bench:
         assert await bench.submit() == SubmitUnknown("no_answer")
         assert bench.session.counters.unmatched == 1
+
+
+async def test_a_response_to_something_else_with_our_number_is_ignored() -> None:
+    async with bound_session(SmscModes(ignore_next=1), response_seconds=0.1) as bench:
+        submit = asyncio.create_task(bench.submit())
+        await asyncio.sleep(0)
+        bench.smsc.connections[0].write(encode_response(Pdu(Command.DATA_SM, 0, SUBMIT_SEQUENCE)))
+        assert await submit == SubmitUnknown("no_answer")
+        assert bench.session.counters.unmatched == 1
+
+
+async def test_who_waits_for_the_window_waits_out_the_pause_too() -> None:
+    async with bound_session(SmscModes(throttle_next=1), window=1, throttle_seconds=60.0) as bench:
+        outcomes = await asyncio.gather(bench.submit(), bench.submit("40740000102"))
+        assert [getattr(outcome, "reason", "") for outcome in outcomes] == ["throttled", "throttled"]
+        assert bench.session.counters.submitted == 1
 
 
 async def test_work_that_piles_up_stops_neither_reading_nor_sending() -> None:

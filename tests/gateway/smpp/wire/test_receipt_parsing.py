@@ -79,6 +79,8 @@ def test_the_word_tells_the_state(stat: str, state: str, *, is_final: bool) -> N
 def test_what_the_quoted_text_says_is_not_believed() -> None:
     receipt = receipt_of("id:1 stat:UNDELIV err:001 text:id:2 stat:DELIVRD")
     assert (receipt.state, receipt.message_ids[0]) == ("failed", "1")
+    assert receipt_of("id:1 err:001 text:stat:DELIVRD").state == "unknown"
+    assert receipt_of("id:1 stat:UNDELIV id:2 stat:DELIVRD").state == "failed"
 
 
 def test_an_intermediate_notification_is_not_final() -> None:
