@@ -59,7 +59,8 @@ class DescribedPhone:
     async def call(self, caller: str, number: str) -> PhoneDisplay:
         raise DialogError("USSD only")
 
-    send_text = call
+    async def send_text(self, caller: str, number: str, body: str) -> PhoneDisplay:
+        raise DialogError("USSD only")
 
     async def say(self, words: str) -> PhoneDisplay:
         raise DialogError("USSD only")
