@@ -9,7 +9,17 @@ from flows.domain.account_activity import ALLOWANCE_KINDS, PAYMENT_METHODS
 from flows.domain.actions import AS_OF
 from flows.domain.purchase_records import PURCHASE_CATEGORIES, DenialReason
 from flows.domain.rubrics import LINE_RUBRICS
-from flows.selfcare import contest, detail, invoice, meter, purchases, registration, services, spending, usage
+from flows.selfcare import (
+    contest,
+    detail,
+    invoice,
+    meter,
+    payment_history,
+    purchases,
+    registration,
+    services,
+    usage,
+)
 from flows.selfcare.email_fault import FAULT_PATTERNS
 from menus.model.facts import Count, Email, Fact, Money, Month, OneTimeCode, PhoneNumber, Rows, Text, TextRef
 
@@ -96,7 +106,7 @@ SAMPLE_FACTS: Mapping[str, tuple[Fact | Rows, ...]] = {
     "usage": (Rows(usage.USAGE_COLUMNS, (USAGE_ROW,) * 5),),
     "category": CATEGORY_WORDS,
     "bought": (Rows(usage.PURCHASE_COLUMNS, tuple((category, WIDEST_AMOUNT) for category in CATEGORY_WORDS)),),
-    "payments": (Rows(spending.PAYMENT_COLUMNS, ((SAMPLE_DATE, WIDEST_AMOUNT, PAYMENT_WORDS[2]),) * 6),),
+    "payments": (Rows(payment_history.PAYMENT_COLUMNS, ((SAMPLE_DATE, WIDEST_AMOUNT, PAYMENT_WORDS[2]),) * 6),),
     "paid_on": (SAMPLE_DATE,),
     "paid_amount": (WIDEST_AMOUNT,),
     "paid_how": PAYMENT_WORDS,

@@ -9,7 +9,7 @@ import pytest
 
 from flows.domain.account_activity import BookedPayment
 from flows.domain.payment_records import PaymentIntent
-from flows.selfcare.spending import not_at_billing
+from flows.selfcare.payment_history import not_at_billing
 from tests.support.gateway_sandbox import SandboxFactory
 from tests.support.gateway_sandbox import sandboxes as sandboxes
 from tests.support.payment_world import PaymentWorld, open_payment_world
