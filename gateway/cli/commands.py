@@ -126,10 +126,11 @@ def notify(
         str, Option(metavar="YYYY-MM", help="Bills issued in this month; by default the current one.")
     ] = "",
     listen: Annotated[bool, Option("--listen", help="Only subscribe to the BSS's bill events.")] = False,
+    dry_run: Annotated[bool, Option("--dry-run", help="Count and show samples; enqueue nothing.")] = False,
     demo: opt.DemoOption = False,
 ) -> None:
     """Send the bill notices of a billing cycle."""
-    run_module("notify", operator=operator, cycle=cycle, listen=listen, demo=demo)
+    run_module("notify", operator=operator, cycle=cycle, listen=listen, dry_run=dry_run, demo=demo)
 
 
 @app.command(epilog="Example: dialtree remind orange-ro")

@@ -8,6 +8,7 @@ from flows.domain.failures import Failure
 from flows.domain.ports import BillingCycles
 from gateway.cli.common import read_settings, run_in_container
 from gateway.cli.progress import show_progress
+from gateway.delivery.bill_rehearsal import BillRehearsal
 from gateway.delivery.bill_run import BillRun, parse_cycle
 from gateway.wiring.container import Container
 from storage.billing.backend import BillEventSource
@@ -58,12 +59,16 @@ async def _notify_cycle(args: argparse.Namespace, container: Container) -> int:
     if not isinstance(ports.billing, BillingCycles):
         return _print_result("this backend cannot list a whole cycle", 2)
     announcer = container.announcer_for(args.operator)
-    run = BillRun(args.operator, ports.billing, announcer, container.bulk_outbox, ports.now)
+    rehearsal = BillRehearsal(container.bulk_outbox) if args.dry_run else None
+    run = BillRun(args.operator, ports.billing, announcer, rehearsal or container.bulk_outbox, ports.now)
     with show_progress("bill notices", "bills") as report:
         result = await run.announce_bills(first, last, lambda now: report(now.bills, now.expected_bills))
     for line in result.list_rejections():
         print(line, file=sys.stderr)
-    _print_result(f"{args.operator} {first:%Y-%m}: {result.format_line()} in {result.seconds:.1f} s", 0)
+    for line in rehearsal.report_lines() if rehearsal else ():
+        print(line)
+    done = "dry run, nothing is enqueued: " if rehearsal else ""
+    _print_result(f"{args.operator} {first:%Y-%m}: {done}{result.format_line()} in {result.seconds:.1f} s", 0)
     return UNUSABLE_BILLS if result.rejected_count else 0
 
 

@@ -12,7 +12,7 @@ from flows.domain.bill_cycle import CyclePage, RejectedBill
 from flows.domain.ports import BillingCycles
 from flows.domain.records import OutboundMessage, Preference
 from flows.services.bill_notices import BillAnnouncer
-from storage.outbox.bulk_enqueue import SqlBulkOutbox
+from gateway.delivery.bill_rehearsal import BulkNotices
 
 MAX_LISTED_REJECTIONS = 10_000
 """Unusable bills kept by name; more are only counted."""
@@ -75,7 +75,7 @@ class BillRun:
     operator: str
     cycles: BillingCycles = field(repr=False)
     announcer: BillAnnouncer = field(repr=False)
-    bulk_outbox: SqlBulkOutbox = field(repr=False)
+    bulk_outbox: BulkNotices = field(repr=False)
     now: Callable[[], datetime]
     clock: Callable[[], float] = time.perf_counter
     """Monotonic time in seconds."""

@@ -12,7 +12,7 @@ from storage.outbox.erased_opt_outs import ErasedOptOuts
 from storage.sql import bulk
 from storage.sql.bulk import in_array, in_table
 from storage.sql.engine import Database
-from storage.sql.tables import opt_outs, preferences
+from storage.sql.tables import opt_outs, outbox, preferences
 from storage.sql.wakeup import notify_workers
 
 WRITE_TIMEOUT_SECONDS = 30.0
@@ -35,6 +35,7 @@ SELECT_OPTED_OUT = select(opt_outs.c.number).where(
     opt_outs.c.operator == bindparam("operator"),
     in_array(opt_outs.c.number, "numbers"),
 )
+SELECT_KNOWN_KEYS = select(outbox.c.key).where(in_array(outbox.c.key, "keys"))
 INSERT_NOTICE_BULK = bulk.build_statement(
     f"""
     INSERT INTO outbox (key, operator, form, kind, priority, "to", route, language, step, payload, state,
@@ -86,6 +87,26 @@ class SqlBulkOutbox:
         if new_count:
             self._database.wakeup.wake_waiters()
         return new_count
+
+    async def find_new(self, operator: str, notices: Sequence[OutboundMessage]) -> list[OutboundMessage]:
+        """Return the notices that `enqueue_notices` would add now; nothing is written."""
+        return await self._database.read(
+            lambda connection: self._find_new(connection, operator, notices), seconds=WRITE_TIMEOUT_SECONDS
+        )
+
+    def _find_new(
+        self, connection: Connection, operator: str, notices: Sequence[OutboundMessage]
+    ) -> list[OutboundMessage]:
+        hashes = {notice.to: self._erased_opt_outs.hash_recipient(operator, notice.to) for notice in notices}
+        parameters = {"operator": operator, "numbers": [*hashes, *hashes.values()]}
+        opted_out = set(connection.execute(SELECT_OPTED_OUT, parameters).scalars())
+        keys = [notice.key for notice in notices]
+        known = set(connection.execute(SELECT_KNOWN_KEYS, {"keys": keys}).scalars())
+        return [
+            notice
+            for notice in notices
+            if notice.key not in known and opted_out.isdisjoint((notice.to, hashes[notice.to]))
+        ]
 
     def _enqueue_wanted(
         self, connection: Connection, operator: str, notices: Sequence[OutboundMessage], at: datetime
