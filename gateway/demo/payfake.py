@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -61,6 +61,8 @@ class Payfake:
     late_seconds: float = LATE_SECONDS
     sessions: dict[str, dict[str, Any]] = field(default_factory=dict)
     refunds: dict[str, dict[str, Any]] = field(default_factory=dict)
+    after_event: Callable[[], Awaitable[None]] | None = field(default=None, repr=False)
+    """Called once a callback has been answered: a demo phone then shows what came of it."""
     sent_events: list[tuple[str, bytes, str]] = field(default_factory=list, repr=False)
     """URL, body and signature of every callback, in order."""
     tasks: set[asyncio.Task[None]] = field(default_factory=set, repr=False)
@@ -126,9 +128,11 @@ class Payfake:
         try:
             async with ClientSession(timeout=ClientTimeout(total=5)) as client:
                 async with client.post(url, data=body, headers=headers):
-                    return
+                    pass
         except (ClientError, TimeoutError):
             return
+        if self.after_event:
+            await self.after_event()
 
     async def _settle(self, session: dict[str, Any], status: str) -> None:
         session["status"] = status

@@ -61,6 +61,8 @@ class Scenario:
     public_url: str = "http://127.0.0.1:8080"
     packs: str = ""
     """Folder of packs beside the shipped ones."""
+    payments_url: str = "http://127.0.0.1:9"
+    """Address of the payment provider; a conversation by itself asks none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +171,7 @@ def _build_settings(scenario: Scenario, path: Path) -> dict[str, object]:
     operator = merge_tables(startup.OPERATOR_DEFAULTS, {})
     for name in discover_providers().keys() & operator.keys():
         operator[name] = {**operator[name], "trust": operator[name].get("trust", {}) | dict(scenario.trust)}
-    operator["payments"] = payment_settings("http://127.0.0.1:9")  # a conversation asks no provider
+    operator["payments"] = payment_settings(scenario.payments_url)
     return {
         "demo": True,
         "public_url": scenario.public_url,

@@ -63,6 +63,12 @@ class Handset:
         self.send_event("state", state)
         return state
 
+    async def deliver_messages(self) -> None:
+        """Send what is due, as a worker would between two actions; it is shown, and no step of the dialog."""
+        async with self.lock:
+            await self.player.messages.collect_new()
+            self.send_event("state", await self.read_state())
+
     async def read_state(self) -> json_view.ViewModel:
         """Return everything the page shows."""
         outbox = self.sandbox.container.outbox

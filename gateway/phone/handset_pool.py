@@ -6,15 +6,19 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from aiohttp import ClientSession, web
 
 from flows.engine.conversation import TurnEngine
+from gateway.demo.payfake import Payfake
+from gateway.demo.payfake_server import serve_payfake
 from gateway.dialogs.sandbox import SandboxFactory, Scenario
 from gateway.phone.handset import Handset
 from gateway.phone.provider_line import ProviderLine
 from gateway.phone.webhook_client import Exchange, WebhookClient
 from gateway.server.app import public_app
+from gateway.wiring.container import Container
 from menus.machine.menu import Menu
 
 MAX_HANDSETS = 8
@@ -72,15 +76,30 @@ class HandsetPool:
     async def _start_handset(self, scenario: Scenario) -> AsyncIterator[Handset]:
         listener = socket.create_server((LOOPBACK, 0))
         url = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
-        async with self.sandboxes.open(replace(scenario, public_url=url)) as stage, ClientSession() as client:
-            runner = web.AppRunner(public_app(stage.container), access_log=None, shutdown_timeout=1.0)
-            await runner.setup()
-            await web.SockSite(runner, listener).start()
-            self.watch_conversations(stage.container.conversations)
-            try:
-                yield Handset(stage, ProviderLine(WebhookClient(client, url, _ignore_exchange), stage.menu))
-            finally:
-                await runner.cleanup()
+        clock: list[Callable[[], datetime]] = []
+        payfake = Payfake(lambda: clock[0]())
+        async with serve_payfake([scenario.operator], payfake):
+            own = replace(scenario, public_url=url, payments_url=payfake.url)
+            async with self.sandboxes.open(own) as stage, ClientSession() as client:
+                clock.append(stage.clock)
+                async with _serve_public_app(stage.container, listener):
+                    self.watch_conversations(stage.container.conversations)
+                    line = ProviderLine(WebhookClient(client, url, _ignore_exchange), stage.menu)
+                    handset = Handset(stage, line)
+                    payfake.after_event = handset.deliver_messages
+                    yield handset
+
+
+@asynccontextmanager
+async def _serve_public_app(container: Container, listener: socket.socket) -> AsyncIterator[None]:
+    """Serve a handset's webhooks and pages on a listening socket for the duration of the block."""
+    runner = web.AppRunner(public_app(container), access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        await web.SockSite(runner, listener).start()
+        yield
+    finally:
+        await runner.cleanup()
 
 
 def _ignore_exchange(exchange: Exchange) -> None:
