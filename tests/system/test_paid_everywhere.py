@@ -72,3 +72,20 @@ async def test_a_bill_is_paid_from_the_first_key_to_the_receipt(
         for other in CHANNELS:
             commands = keys_to_the_link(operator, other, language)[:-1]
             assert nothing_due in await enter_all(line, caller, commands), other
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+@pytest.mark.parametrize("card", ["4111111111111111", "5500 0055 5555 5559"])
+async def test_a_card_number_typed_on_the_pay_screen_is_dropped_and_nowhere_kept(
+    sandboxes: SandboxFactory, channel: str, card: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    language, caller, _, _ = OPERATORS["orange-ro"]
+    async with open_payment_world(sandboxes, "orange-ro", caller) as world:
+        line = world.sandbox.direct_line({"voice": "line"})
+        await enter_all(line, caller, keys_to_the_link("orange-ro", channel, language)[:-1])
+        digits = card.replace(" ", "") if channel == "voice" else card
+        shown = await enter(line, caller, f"text 477 {digits}" if channel == "sms" else f"> {digits}")
+        sent = await world.deliver()
+        assert not await world.states() and not any("/pay#" in each.body for each in sent)
+        told = "\n".join((shown, *(each.body for each in sent), caplog.text))
+        assert digits not in told and digits.replace(" ", "") not in told
