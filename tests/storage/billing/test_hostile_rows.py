@@ -276,3 +276,18 @@ async def test_two_bills_of_a_month_are_both_shown_and_both_announced(
         assert [bill.id for bill in shown] == ["ORO-202603-0101-2", "ORO-202603-0101"]
         announced = [bill.id for page in await read_cycle(billing) for bill, _ in page]
         assert {bill.id for bill in shown} <= set(announced)
+
+
+def issue_late_today(rows: HostileRows) -> None:
+    """Write days as instants, and issue Ana's newest bill late in the evening of today."""
+    change("bills", issued=late_evening)(rows)
+    rows.bills_of(ANA)[0]["issued"] = late_evening(TODAY)
+
+
+@pytest.mark.parametrize(("kind", "spoil"), cases(("late", issue_late_today, THEIR_TABLES)))
+async def test_a_bill_of_the_evening_of_a_cycles_last_day_is_in_it(
+    kind: str, spoil: Spoiler, open_spoilt: Opener
+) -> None:
+    async with open_spoilt(kind, spoil) as billing:
+        pages = [page async for page in billing.list_issued_bills(TODAY, TODAY)]
+        assert [bill.id for page in pages for bill, _ in page] == ["ORO-202603-0101"]
