@@ -22,7 +22,7 @@ SMOKE := tests/system/test_dialogs.py tests/gateway/providers/test_contract.py t
 
 KILLS ?= 1000
 
-.PHONY: demo test check lint bench soak pictures services lock outdated audit dist smoke clean
+.PHONY: demo test check lint bench soak pictures services lock outdated audit dist licences smoke clean
 
 demo: $(RUNS)
 	$(BIN)/dialtree demo
@@ -71,10 +71,15 @@ outdated: $(STAMP)
 audit: $(STAMP)
 	$(BIN)/python -m tools.audit
 
-# The wheel and the source archive, in dist/.
+# The wheel and the source archive, in dist/, with a CycloneDX SBOM and a provenance statement.
 dist: $(STAMP)
 	rm -rf dist
 	$(BIN)/python -m hatchling build
+	$(BIN)/python -m tools.release_documents
+
+# The page of licences, from the lock and what is installed.
+licences: $(STAMP)
+	$(BIN)/python -m tools.licences
 
 services: $(STAMP)
 	$(BIN)/python -m tests.support.server_processes install
