@@ -63,9 +63,7 @@ class OperatorWiring:
             stack.push_async_callback(_close_backend, operators[name].billing)
             stack.push_async_callback(_close_payments, operators[name].payments)
         actions = load_actions()
-        self.menu_versions.adapt_to_billing(
-            lambda menu: _fit_to_billing(menu, operators[menu.name].billing, actions)
-        )
+        self.menu_versions.adapt_to_billing(lambda menu: _fit_to_billing(menu, operators, actions))
         return operators
 
     def _build_ports(self, menu: Menu) -> OperatorPorts:
@@ -117,13 +115,12 @@ class OperatorWiring:
             raise SettingsError(f"operators.{context.operator}.{error}") from error
 
 
-def _fit_to_billing(menu: Menu, backend: Billing, actions: Mapping[str, Action]) -> Menu:
-    """Return the menu without options to what this operator's billing cannot tell."""
-    lacking = [
-        name
-        for name, action in actions.items()
-        if action.capability and action.capability not in backend.capabilities
-    ]
+def _fit_to_billing(menu: Menu, operators: Mapping[str, OperatorPorts], actions: Mapping[str, Action]) -> Menu:
+    """Return the menu without options to what its operator's billing cannot tell; as it is for one without."""
+    if menu.name not in operators:
+        return menu
+    known = operators[menu.name].billing.capabilities
+    lacking = [name for name, each in actions.items() if each.capability and each.capability not in known]
     return without_options_to(menu, lacking)
 
 

@@ -1,0 +1,47 @@
+"""The bill page of every pack: a code asked for by text, dial or call opens it (R6)."""
+
+import re
+
+import pytest
+
+from gateway.dialogs.direct_line import DirectLine
+from tests.support.gateway_sandbox import SandboxFactory
+from tests.support.gateway_sandbox import sandboxes as sandboxes
+from tests.support.page_client import build_pages, serve_pages
+
+WAYS = [
+    ("orange-ro", "+40740000101", "477", "ThankYou1", "79,90"),
+    ("orange-ro", "+40740000101", "*100*1*1*5#", "", "79,90"),
+    ("tunisie-telecom", "+21698000101", "85000", "CODE", "45,230"),
+    ("tunisie-telecom", "+21698000101", "*101*7#", "", "45,230"),
+    ("maroc-telecom", "+212661000101", "3777", "CODE", "149,00"),
+    ("maroc-telecom", "+212661000101", "*580*2*4#", "", "149,00"),
+    ("orange-fr", "+33600000101", "32123", "CODE", "34,99"),
+    ("bouygues", "+33660000101", "61064", "CODE", "34,99"),
+    ("bouygues", "+33660000101", "*614*6*6#", "", "34,99"),
+]
+
+
+async def ask_for_code(phone: DirectLine, caller: str, number: str, words: str) -> None:
+    if words:
+        await phone.send_text(caller, number, words)
+        return
+    await phone.dial(caller, number)
+
+
+@pytest.mark.parametrize(
+    ("operator", "caller", "number", "words", "amount"), WAYS, ids=[f"{way[0]}-{way[2]}" for way in WAYS]
+)
+async def test_R6_a_code_asked_for_by_phone_opens_the_bill_page_of_every_pack(
+    operator: str, caller: str, number: str, words: str, amount: str, sandboxes: SandboxFactory
+) -> None:
+    async with (
+        sandboxes.open(operator=operator) as sandbox,
+        serve_pages(sandbox, build_pages(sandbox)) as server,
+    ):
+        await ask_for_code(server.phone, caller, number, words)
+        sent = [each for each in await sandbox.messages.collect_new() if each.kind == "code"]
+        found = re.search(r"\b\d{6}\b", sent[-1].body)
+        assert found and sent[-1].to == caller
+        page = await server.new_visitor().submit(f"/{operator}/bill", number=caller, code=found[0])
+        assert page.status == 200 and amount in page.visible_text
