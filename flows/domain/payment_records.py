@@ -5,6 +5,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
+PAYMENT_CHECK = "payment.check"
+"""Name of the outbox step that asks the provider about a payment, again and again by plan."""
+
 PaymentState = Literal[
     "confirmed",
     "pending",

@@ -2,10 +2,10 @@
 
 from datetime import datetime, timedelta
 
-from flows.domain.payment_records import PaymentIntent
+from flows.domain.payment_records import PAYMENT_CHECK, PaymentIntent
 from flows.domain.records import AuditEntry, DeferredStep
 
-CHECK, BOOK, REFUND = "payment.check", "payment.book", "payment.refund"
+CHECK, BOOK, REFUND = PAYMENT_CHECK, "payment.book", "payment.refund"
 TASKS = frozenset({CHECK, BOOK, REFUND})
 """Names of the tasks among the outbox's deferred steps."""
 TASK_LIFETIME = timedelta(days=14)

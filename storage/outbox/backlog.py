@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, bindparam, func, not_, or_, select
+from sqlalchemy import Connection, and_, bindparam, case, func, not_, or_, select
 
+from flows.domain.payment_records import PAYMENT_CHECK
 from storage.sql.engine import Database
 from storage.sql.tables import outbox
 
@@ -13,18 +14,21 @@ MAX_COUNTED = 10_000
 """Rows counted exactly for each state; a gauge at this value means so many or more."""
 _ROW = outbox.c
 _UNFINISHED = _ROW.due_at.is_not(None)
-_IS_LATE = and_(
-    _UNFINISHED, not_(and_(_ROW.state == "pending", _ROW.due_at > bindparam("now", type_=_ROW.due_at.type)))
+_WAITS_BY_PLAN = or_(_ROW.state == "pending", _ROW.step == PAYMENT_CHECK)
+_IS_LATE = and_(_UNFINISHED, not_(and_(_WAITS_BY_PLAN, _ROW.due_at > bindparam("now", type_=_ROW.due_at.type))))
+"""Unfinished rows, except those whose first attempt, or next question by plan, is scheduled for later."""
+_SINCE = case((_ROW.step == PAYMENT_CHECK, _ROW.due_at), else_=_ROW.created_at)
+"""Since when a row waits: since it was enqueued, or since a question by plan was due."""
+_SAMPLE = (
+    select(_ROW.state, _SINCE.label("since"), _IS_LATE.label("is_late")).where(_UNFINISHED).limit(MAX_COUNTED)
 )
-"""Unfinished rows, except those whose first attempt is scheduled for later."""
-_SAMPLE = select(_ROW.state, _ROW.created_at, _IS_LATE.label("is_late")).where(_UNFINISHED).limit(MAX_COUNTED)
 _SAMPLED = _SAMPLE.subquery()
 COUNT_UNFINISHED = select(
     _SAMPLED.c.state,
     func.count().label("rows"),
-    func.min(_SAMPLED.c.created_at).filter(_SAMPLED.c.is_late).label("oldest"),
+    func.min(_SAMPLED.c.since).filter(_SAMPLED.c.is_late).label("oldest"),
 ).group_by(_SAMPLED.c.state)
-OLDEST_BY_ID = select(_ROW.created_at).where(_IS_LATE).order_by(_ROW.id).limit(1)
+OLDEST_BY_ID = select(_SINCE).where(_IS_LATE).order_by(_ROW.id).limit(1)
 """Creation time of the oldest of a deep backlog: ids grow with time, so the first one found is it."""
 FAILED_STATES = ("dead", "failed", "unknown")
 """States that need an operator's attention (dead letters); an index holds these rows only."""

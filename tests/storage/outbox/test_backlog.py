@@ -41,6 +41,19 @@ async def test_a_message_scheduled_for_tomorrow_is_not_late(database: Database) 
     assert (await read_backlog(database, NOW)).age_seconds(NOW) == 0
 
 
+async def test_a_payment_that_is_asked_about_again_by_plan_is_late_only_behind_its_plan(
+    database: Database,
+) -> None:
+    check = {"step": "payment.check", "form": "step", "route": ""}
+    await insert_rows(
+        database,
+        {**check, "state": "again", "due_at": NOW + HOUR, "created_at": NOW - 30 * HOUR},
+        {**check, "state": "again", "due_at": NOW - HOUR / 2, "created_at": NOW - 30 * HOUR},
+        {"step": "payment.book", "state": "again", "due_at": NOW + HOUR, "created_at": NOW - HOUR / 4},
+    )
+    assert (await read_backlog(database, NOW)).age_seconds(NOW) == 1800
+
+
 async def test_a_deep_backlog_is_counted_up_to_a_limit_and_its_age_is_exact(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
