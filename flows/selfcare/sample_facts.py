@@ -83,6 +83,7 @@ SAMPLE_FACTS: Mapping[str, tuple[Fact | Rows, ...]] = {
     "email_fault": tuple(TextRef(f"email_fault.{fault}") for fault in (*FAULT_PATTERNS, "letter")),
     "email": (Email("someone.with.a.long.name@mail.example.net"),),
     "code": (OneTimeCode("00000000"),),
+    "spoken_code": (Text("482913"),),
     "link": (Text(SAMPLE_LINK),),
     "asked": (Month(2028, 12),),
     "next": (SAMPLE_DATE,),

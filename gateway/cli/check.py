@@ -52,9 +52,19 @@ def main(args: argparse.Namespace) -> int:
     findings += [finding for path in dialects for finding in check_dialect(path)]
     if args.prompts and not findings:
         print("\n".join(line for pack in folders for line in pack_compiler.missing_recordings(pack)))
+    if args.spoken and not findings:
+        findings = _check_speech(folders, prints_texts=not args.json)
     checked = {"packs": folders, "providers": descriptions, "dialects": dialects}
     _print_findings(checked, findings, as_json=args.json)
     return EXIT_FINDINGS if findings else EXIT_CLEAN
+
+
+def _check_speech(folders: list[Path], *, prints_texts: bool) -> list[Finding]:
+    """Print what the packs say on calls, and return what a speech synthesiser would misread."""
+    spoken = [pack_compiler.spoken_texts(folder) for folder in folders]
+    if prints_texts:
+        print("\n".join(line for lines, _ in spoken for line in lines))
+    return [finding for _, findings in spoken for finding in findings]
 
 
 def _requested_descriptions(requested: list[Path]) -> list[Path]:

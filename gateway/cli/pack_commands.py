@@ -31,10 +31,13 @@ def check(
     prompts: Annotated[
         bool, Option("--prompts", help="Print the recordings a pack could still bring.")
     ] = False,
+    spoken: Annotated[
+        bool, Option("--spoken", help="Print what calls say, in words; name what a synthesiser misreads.")
+    ] = False,
     packs: opt.PacksOption = None,
 ) -> None:
     """Look for faults in packs and in descriptions of providers."""
-    kinds = {"schema": schema, "json": json, "dialogs": dialogs, "prompts": prompts}
+    kinds = {"schema": schema, "json": json, "dialogs": dialogs, "prompts": prompts, "spoken": spoken}
     run_module("check", packs=folders or [], beside=select_packs(packs), **kinds)
 
 

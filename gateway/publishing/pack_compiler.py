@@ -15,6 +15,8 @@ from menus.packs.graph_checks import ActionSpec, check_pack
 from menus.packs.loader import PackDraft, SourceFolders, load_draft
 from menus.packs.overflow_checks import find_overflows
 from menus.packs.promise_checks import check_promises
+from menus.packs.spoken_checks import check_spoken
+from menus.packs.spoken_prompts import list_spoken_prompts
 
 MENUS_FOLDER = Path(menus.__file__).parent
 OPERATORS = MENUS_FOLDER / "operators"
@@ -93,6 +95,14 @@ def compile_pack(pack: Path) -> Menu:
 def action_specs() -> Mapping[str, ActionSpec]:
     """Return what the checks need to know of each action: its outcomes and whether it is private."""
     return {name: ActionSpec(action.outcomes, action.is_private) for name, action in load_actions().items()}
+
+
+def spoken_texts(pack: Path) -> tuple[list[str], list[Finding]]:
+    """Return what a pack says on calls, one line a prompt, and what a synthesiser would misread in it."""
+    draft, menu = load_draft(pack, SHARED_PLACES), compile_pack(pack)
+    prompts = list(list_spoken_prompts(draft, menu, SAMPLE_FACTS))
+    lines = [f"{menu.name} {each.language} {each.node}: {each.words}" for each in prompts]
+    return lines, list(check_spoken(menu, prompts))
 
 
 def missing_recordings(pack: Path) -> list[str]:

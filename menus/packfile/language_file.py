@@ -46,6 +46,18 @@ class NumberWordsForm(PackForm):
     feminine: Corrections = Field((), description="Further ones before a feminine noun.")
 
 
+class SpokenTextForm(PackForm):
+    """How texts are written for a speech synthesiser, and what is wrong in a spoken sentence."""
+
+    sample: str = Field("example", description="A word that stands for data in the list of spoken prompts.")
+    spelled: dict[str, str] = Field(
+        {}, description="Word, and how it is written to be spoken right: SMS as S M S."
+    )
+    faults: dict[str, str] = Field(
+        {}, description="Pattern of what must not be spoken, and what is wrong: a missing elision."
+    )
+
+
 class LanguageFile(PackForm):
     """`languages/LANGUAGE.yaml`: what the program knows of a language besides its texts."""
 
@@ -61,4 +73,5 @@ class LanguageFile(PackForm):
     capitals: list[str] = Field([], description="Words in capitals in texts that are no keywords: SMS, PIN.")
     password_words: list[str] = Field([], description="Words for a password that is texted.")
     numbers: NumberWordsForm = Field(default_factory=lambda: NumberWordsForm.model_validate({}))
+    spoken: SpokenTextForm = Field(default_factory=lambda: SpokenTextForm.model_validate({}))
     digits: SpokenDigitsForm = Field(default_factory=lambda: SpokenDigitsForm.model_validate({}))

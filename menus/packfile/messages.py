@@ -107,6 +107,7 @@ OUTSIDE_GSM7 = (
 SCRIPT_OUTSIDE_GSM7 = (
     "text {name!r} is not in GSM-7 in {language}: {letters!r}; write it in texts/{language}.yaml"
 )
+SPOKEN_FAULT = "text {name!r} is spoken {said!r}: {words!r}: {fault}"
 RECORDING_LANGUAGE_UNKNOWN = "the pack does not speak {language!r}; take the folder out"
 RECORDING_TEXT_UNKNOWN = "no text is called {name!r}; name the file after the text it says"
 RECORDING_HAS_SLOTS = "{name!r} has slots, and a recording cannot fill them; take the file out"

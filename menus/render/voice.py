@@ -1,7 +1,8 @@
 """Screen renderer for voice calls (IVR): prompts to speak and DTMF keys to gather."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from menus.machine.list_options import (
     more_key,
@@ -15,6 +16,7 @@ from menus.machine.menu import Menu
 from menus.machine.screen import Node
 from menus.model.reply import Gather, Prompt, Reply
 from menus.model.session import Session
+from menus.text.spoken_spelling import respell_words
 
 MAX_KEYS = 20
 """Most keys gathered for one input."""
@@ -32,18 +34,26 @@ def render_call_reply(menu: Menu, session: Session, note: str = "") -> Reply:
     """Render the reply of a call. After a wrong key or a silence only the choices are repeated."""
     node, voice = menu.nodes[session.state], menu.config.voice
     agent = menu.config.numbers.agent if node.via == "agent" else ""
+    language_pack = menu.language_pack(session.language, "voice")
+    spelled = language_pack.language_data.spoken.spelled
     return Reply(
         channel="voice",
-        language=menu.language_pack(session.language, "voice").language,
+        language=language_pack.language,
         node=node.name,
         turn=session.turn,
-        prompts=tuple(_screen_prompts(menu, session, node, note)),
+        prompts=tuple(_respell_prompt(each, spelled) for each in _screen_prompts(menu, session, node, note)),
         gather=None if node.is_final else _build_gather(menu, node, session),
         transfer_to=agent,
         transfer_limit_seconds=voice.agent_minutes * 60 if agent else 0,
         transfer_context=session.trail[-1] if agent and session.trail else "",
         ends_session=node.is_final,
     )
+
+
+def _respell_prompt(prompt: Prompt, spelled: Mapping[str, str]) -> Prompt:
+    """Return a prompt as the synthesiser gets it; a recording's words stay as they are."""
+    text = prompt.text if prompt.file else respell_words(prompt.text, spelled)
+    return prompt if text == prompt.text else replace(prompt, text=text)
 
 
 def _screen_prompts(menu: Menu, session: Session, node: Node, note: str) -> Iterator[Prompt]:
@@ -115,8 +125,11 @@ def _text_prompts(menu: Menu, session: Session, name: str, *, short: bool = Fals
 
 
 def _say_prompt(text: str) -> Iterator[Prompt]:
-    """Yield a prompt that says the words, or nothing when there is no letter or digit in them."""
-    words = _WHITESPACE.sub(" ", text).strip()
+    """Yield a prompt that says the words, or nothing when there is no letter or digit in them.
+
+    A sign at the beginning, left over behind digits, is dropped: a synthesiser may name it.
+    """
+    words = _WHITESPACE.sub(" ", text).strip().lstrip(" .,;:،")
     if _WORD_CHARACTER.search(words):
         yield Prompt("say", words)
 

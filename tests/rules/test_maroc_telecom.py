@@ -10,7 +10,7 @@ from tests.support.dialog_runs import DialogRuns, PlayDialog
 from tests.support.dialog_runs import dialog_runs as dialog_runs
 from tests.support.gateway_sandbox import sandboxes as sandboxes
 
-FIRST_PASSWORD_TEXT = {"fr": "Mot de passe initial", "ar": "كلمة سر أولى"}
+FIRST_PASSWORD_TEXT = {"fr": "ot de passe initial", "ar": "كلمة سر أولى"}
 AGENCY_TEXT = {"fr": "agence commerciale", "ar": "الوكالة التجارية"}
 NEXT_MONTH_TEXT = {"fr": "le mois prochain", "ar": "الشهر القادم"}
 CHOOSE_NUMBER_TEXT = {"fr": "Choisissez un", "ar": "اختاروا رقما"}
@@ -204,7 +204,7 @@ async def test_M9_an_address_by_text_and_a_link_on_sms(dialog_runs: DialogRuns) 
 
 
 async def test_M9_pin_and_how_to_text_the_address_on_voice(dialog_runs: DialogRuns) -> None:
-    assert "changer de code PIN" in await play_in_language(dialog_runs, "voice/login")
+    assert "changer de code secret" in await play_in_language(dialog_runs, "voice/login")
 
 
 @both_text_channels

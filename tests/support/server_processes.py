@@ -263,7 +263,7 @@ def run_server(kind: type[AnyServerProcess], *options: str) -> Iterator[AnyServe
 DEBIAN_PACKAGES = {
     **{"redis-server": "redis-server", "postgres": "postgresql", "chromium": "chromium"},
     **{"nginx": "nginx-light", "pgbouncer": "pgbouncer", "node": "nodejs", "npm": "npm"},
-    **{"promtool": "prometheus", "systemd-analyze": "systemd"},
+    **{"promtool": "prometheus", "systemd-analyze": "systemd", "espeak-ng": "espeak-ng"},
 }
 
 

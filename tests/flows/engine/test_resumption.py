@@ -14,7 +14,7 @@ from tests.support.gateway_sandbox import GatewaySandbox, SandboxFactory
 
 ANA, BARBU = "+40740000101", "+40740000102"
 OFFER = "Sesiunea s-a intrerupt."
-CALL_OFFER = "Ultimul dvs. apel s-a întrerupt."
+CALL_OFFER = "Ultimul dumneavoastră apel s-a întrerupt."
 CONFIRM = "Treceti la factura electronica?"
 
 
