@@ -1,4 +1,4 @@
-"""Spoken prompts: what a pack says on calls, in every language, with numbers, dates and names in words."""
+"""Spoken prompts: what a pack says on calls, in every language, with numbers in words."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
