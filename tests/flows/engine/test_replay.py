@@ -63,12 +63,6 @@ def test_silence_on_the_phone_is_an_answer_and_a_fresh_call_is_none() -> None:
     assert new_answers(KEYS, asked, voice_request(None, "1")) == [None]
 
 
-def test_session_keys_are_bound_to_the_caller() -> None:
-    mine = KEYS.session_key("orange-ro", "africastalking", "ussd", "s", "+40740000101")
-    theirs = KEYS.session_key("orange-ro", "africastalking", "ussd", "s", "+40740000102")
-    assert mine.session_hash != theirs.session_hash and mine.subscriber_hash != theirs.subscriber_hash
-
-
 def test_a_call_whose_session_was_lost_begins_again_and_presses_nothing() -> None:
     assert new_answers(KEYS, session_with(None), voice_request("1", "4")) == []
 

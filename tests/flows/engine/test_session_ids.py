@@ -69,3 +69,11 @@ async def test_a_lost_session_repeats_no_effect(sandbox: GatewaySandbox) -> None
 async def test_what_is_dialled_ahead_last_has_its_effect(sandbox: GatewaySandbox) -> None:
     await sandbox.direct_line().dial(ANA, "*100*1*1*5#")
     assert [notice.kind for notice in await sandbox.messages.collect_new()] == ["code"]
+
+
+def test_session_keys_are_bound_to_the_caller(sandbox: GatewaySandbox) -> None:
+    engine, numbers = sandbox.container.conversations, ("+40740000101", "+40740000102")
+    mine, theirs = (
+        engine.conversation_key("orange-ro", "africastalking", "ussd", "s", number) for number in numbers
+    )
+    assert mine.session_hash != theirs.session_hash and mine.subscriber_hash != theirs.subscriber_hash

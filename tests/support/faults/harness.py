@@ -51,7 +51,7 @@ class FaultHarness:
         self.processes.append(self.launcher.start_gateway(role, told, point))
         return self.processes[-1]
 
-    def start_link(self, redis_url: str, smpp: dict[str, object], **more: object) -> GatewayProcess:
+    def start_link(self, redis_url: str, smpp: dict[str, object], **more: int) -> GatewayProcess:
         """Start one more process that holds the operator's link."""
         told = gateway_settings(self.database_url, self.provider.url, redis_url, **more)
         told["operators"] = {"orange-ro": {"routes": {"sms": "smpp"}, "smpp": smpp}}
