@@ -51,9 +51,9 @@ class FaultHarness:
         self.processes.append(self.launcher.start_gateway(role, told, point))
         return self.processes[-1]
 
-    def start_link(self, redis_url: str, smpp: dict[str, object], **more: int) -> GatewayProcess:
+    def start_link(self, redis_url: str, smpp: dict[str, object]) -> GatewayProcess:
         """Start one more process that holds the operator's link."""
-        told = gateway_settings(self.database_url, self.provider.url, redis_url, **more)
+        told = gateway_settings(self.database_url, self.provider.url, redis_url)
         told["operators"] = {"orange-ro": {"routes": {"sms": "smpp"}, "smpp": smpp}}
         self.processes.append(self.launcher.start_gateway("link", told))
         return self.processes[-1]
