@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -58,7 +59,16 @@ def fuzz_settings() -> dict[str, Any]:
 def list_targets(container: Container) -> list[FuzzTarget]:
     """Return the targets of a gateway with `fuzz_settings`: at least one for each described operation."""
     hooks = [each for endpoint in container.guard.endpoints.values() for each in _hook_targets(endpoint)]
-    return [*hooks, *_event_targets(), *_page_targets(container), *_file_targets()]
+    drawn = [*hooks, *_event_targets(), *_page_targets(container), *_file_targets()]
+    covered = {(each.method, each.route) for each in drawn}
+    return [*drawn, *(_plain_target(*each) for each in sorted(describe_operations(container) - covered))]
+
+
+def _plain_target(method: str, route: str) -> FuzzTarget:
+    """Return the target of a described operation without samples of its own: any values in path and body."""
+    path = re.sub(r"\{\w+\}", "x@n@", route.replace("{operator}", OPERATOR).replace("{token}", HOOK_TOKEN))
+    body = ("lang=fr",) if method == "GET" else ('{"id": "x@n@", "amount": 1, "phoneNumber": "+40740000101"}',)
+    return FuzzTarget(route, method, path, "" if method == "GET" else JSON, body)
 
 
 def describe_operations(container: Container) -> set[tuple[str, str]]:

