@@ -29,8 +29,8 @@ BROKEN_TEXTS: dict[str, PackFault] = {
         " (a new one is declared in flows/selfcare/sample_facts.py)",
     ),
     "a keyword promised in a text": (
-        "texts/en.yaml", "budget: Budget\n", "budget: Budget, or text BUDGET\n",
-        "orange_ro/texts/en.yaml@Budget, or tex@: budget: 'BUDGET' is no keyword of this pack; take it out, write it in"
+        "texts/en.yaml", "budget: Budget\n", "budget: Budget, or text WALLET\n",
+        "orange_ro/texts/en.yaml@Budget, or tex@: budget: 'WALLET' is no keyword of this pack; take it out, write it in"
         " keywords.yaml, or under `capitals:` in languages/LANGUAGE.yaml",
     ),
     "a menu path promised in a text": (
