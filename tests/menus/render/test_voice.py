@@ -78,7 +78,7 @@ def test_a_recording_is_played_where_there_is_one_and_the_rest_is_spoken(pack: P
     add_recording(pack)
     menu = pack_compiler.compile_pack(pack)
     kinds = [prompt.kind for prompt in render_call_reply(menu, session_at(menu)).prompts]
-    assert kinds == ["play", "say", "say", "say", "say"]
+    assert kinds == ["play", "say", "say", "say", "say", "say", "say"]
     assert render_call_reply(menu, session_at(menu, language="ro")).prompts[0].kind == "say"
 
 
@@ -162,6 +162,8 @@ def test_after_a_silence_only_the_options_are_heard() -> None:
     assert prompt_texts(render_call_reply(menu, session, "note.empty"))[1:] == [
         "For bills, press 1.",
         "For a call back from an agent, press 2.",
+        "For your usage, press 3.",
+        "For what is not billed yet, press 4.",
         "For an agent, press 0.",
     ]
 
