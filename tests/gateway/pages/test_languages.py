@@ -84,6 +84,7 @@ def test_the_list_of_texts_is_what_the_pages_say() -> None:
     built |= set(COLUMN_TEXTS.values()) | {f"page.{name}" for name in SUMMARY_ROWS}
     built |= {name for name in REQUIRED_TEXTS if name.startswith("page.rubric_")}
     built |= {f"page.{name}" for name in ("line", "bill_number", "total", "tax", "remaining", "due", "state")}
+    built |= {f"page.purchase_{verb}" for verb in ("block", "open")}
     assert said | built == set(REQUIRED_TEXTS)
 
 

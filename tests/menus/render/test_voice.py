@@ -219,7 +219,8 @@ async def test_no_call_is_transferred_out_of_hours(
     told = 'voice: {agent_hours: {days: mon-sat, from: "08:00", to: "20:00"}}\nrules:\n'
     edit_pack(pack, "pack.yaml", "rules:\n", told)
     async with sandboxes.with_operators(pack.parent, pack.parent).open(at) as sandbox:
-        player = sandbox.dialog_player(sandbox.direct_line(), "+40740000102")
+        line = sandbox.direct_line({"voice": "line"})
+        player = sandbox.dialog_player(line, "+40740000102")
         await player.perform("call", "411")
         lines = await player.perform(">", "0")
     assert ("= put through to +40740000411" in lines) is there
