@@ -66,6 +66,8 @@ VALUES = {
         "hidden": {},
         "has_error": False,
         "inputs": bill.FORM_INPUTS,
+        "notice": "n",
+        "mail_button": ("by_mail", "m"),
     },
 }
 

@@ -63,18 +63,6 @@ async def test_a_live_session_takes_at_most_560_bytes(
     assert (await client.memory_usage(f"{{{key.subscriber_hash}}}{key.session_hash}") or 0) <= 560
 
 
-@pytest.mark.parametrize("more", range(-12, 12, 2))
-async def test_an_uncompressed_body_uses_no_larger_memory_block(
-    sessions: RedisSessions, client: Client, key: SessionKey, more: int
-) -> None:
-    """Around the size where bodies begin to be compressed."""
-    session = SESSION[:90]
-    reply = (REPLY + REPLY)[: MAX_PLAIN_BYTES + more - len(session)]
-    opened = await sessions.open(key, "3:nW3xkq0fJvTz")
-    assert await sessions.save(key, opened, "3:nW3xkq0fJvTz", session, reply)
-    assert (await client.memory_usage(f"{{{key.subscriber_hash}}}{key.session_hash}") or 0) <= 360
-
-
 async def test_all_keys_of_a_session_share_its_hash_tag(
     sessions: RedisSessions, client: Client, key: SessionKey
 ) -> None:
