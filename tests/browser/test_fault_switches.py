@@ -58,13 +58,13 @@ async def test_without_redis_a_call_begins_again_and_goes_on(
     page: PhonePage, sandboxes: SandboxFactory
 ) -> None:
     await page.take_new_phone(ANA, "en")
-    await page.enter_line("411", "For bills")
-    await page.press_key("1", "For the e-invoice")
+    await page.enter_line("411", "Pentru facturi")
+    await page.press_key("1", "Pentru factura electronică")
     await page.switch_fault("sessions", "down")
-    await page.press_key("2", "Welcome to Orange")
-    await page.press_key("1", "For the e-invoice")
+    await page.press_key("2", "Bine ați venit la Orange")
+    await page.press_key("1", "Pentru factura electronică")
     await page.switch_fault("sessions", "down")
-    await page.press_key("2", "Type the code")
+    await page.press_key("2", "Introduceți codul")
     await page.download_and_replay(sandboxes)
 
 
@@ -93,11 +93,11 @@ async def test_the_clock_goes_forward_and_the_code_is_too_old(
     page: PhonePage, sandboxes: SandboxFactory
 ) -> None:
     await page.take_new_phone(ANA, "en")
-    await page.enter_line("411", "For bills")
-    await page.press_key("1", "press 2")
-    await page.press_key("2", "Type the code")
+    await page.enter_line("411", "Pentru facturi")
+    await page.press_key("1", "apăsați 2")
+    await page.press_key("2", "Introduceți codul")
     code = await page.read_code()
     await page.page.click("[data-wait]")
     await expect(page.element("dialog")).to_contain_text("wait 16 minutes")
-    await page.enter_line(f"{code}#", "not right")
+    await page.enter_line(f"{code}#", "nu este bun")
     await page.download_and_replay(sandboxes)

@@ -32,9 +32,9 @@ async def test_activation_by_ussd_is_shown_counted_and_saved(
 
 async def test_a_call_is_shown_and_its_code_keyed_in(page: PhonePage, sandboxes: SandboxFactory) -> None:
     await page.take_new_phone(ANA, "en")
-    await page.enter_line("411", "For bills, press 1.")
-    await page.press_key("1", "For the e-invoice, press 2.")
-    await page.press_key("2", "Type the code")
+    await page.enter_line("411", "Pentru facturi, apăsați 1.")
+    await page.press_key("1", "Pentru factura electronică, apăsați 2.")
+    await page.press_key("2", "Introduceți codul")
     code = await page.read_code()
     await page.enter_line(f"{code}#", "Do you want to switch")
     await page.press_key("1", "E-invoicing is on")

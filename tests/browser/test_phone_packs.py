@@ -51,18 +51,18 @@ def write_tone(path: Path) -> None:
 async def test_a_recording_is_played_and_its_words_are_shown(
     root: Path, browser: Browser, request: pytest.FixtureRequest
 ) -> None:
-    write_tone(pack_compiler.pack_folder("orange-ro", root) / "prompts" / "en" / "home.wav")
+    write_tone(pack_compiler.pack_folder("orange-ro", root) / "prompts" / "ro" / "home.wav")
     async with (
         serve_demo(pack_compiler.compile_pack, root) as demo_site,
         open_phone_page(browser, demo_site.url, file_name_of(request)) as page,
     ):
         await page.take_new_phone(ANA, "en")
-        await page.enter_line("411", "For bills, press 1.")
-        await expect(page.page.locator("#screen .recorded")).to_have_text("Welcome to Orange.")
+        await page.enter_line("411", "Pentru facturi, apăsați 1.")
+        await expect(page.page.locator("#screen .recorded")).to_have_text("Bine ați venit la Orange.")
         async with asyncio.timeout(10):
             assert await page.page.evaluate(WAIT_FOR_PLAYBACK) == pytest.approx(0.1, abs=0.05)
-        await expect(page.element("wire")).to_contain_text("/prompts/orange-ro/en/home.wav</Play>")
-        await expect(page.element("dialog")).to_contain_text("| Welcome to Orange.")
+        await expect(page.element("wire")).to_contain_text("/prompts/orange-ro/ro/home.wav</Play>")
+        await expect(page.element("dialog")).to_contain_text("| Bine ați venit la Orange.")
 
 
 @pytest.fixture

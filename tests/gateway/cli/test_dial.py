@@ -126,20 +126,20 @@ def test_a_secret_is_never_in_the_history_and_what_was_saved_plays_again(termina
     terminal.start_dial("--channel", "voice", "--language", "en", "--save", "call.dialog")
     terminal.wait_for_text("calling 411")
     terminal.wait_for_text("(1 key)")
-    terminal.type_keys("\n", "For bills")
-    terminal.type_keys("1\n", "press 2")
+    terminal.type_keys("\n", "Pentru facturi")
+    terminal.type_keys("1\n", "apăsați 2")
     terminal.type_keys("2\n", "(8 keys then #)")
-    terminal.type_keys("123456#\n", "not right")
+    terminal.type_keys("123456#\n", "nu este bun")
     terminal.type_keys(END_OF_INPUT, "\n")
     assert terminal.wait_for_exit() == 0
     assert terminal.read_history == "1\n2\n"
     saved = terminal.folder / "call.dialog"
     assert "silence\n" in saved.read_text() and saved.read_text().endswith("hang up\n")
-    (terminal.folder / "odd.dialog").write_text(saved.read_text().replace("For bills", "For purses"))
+    (terminal.folder / "odd.dialog").write_text(saved.read_text().replace("Pentru facturi", "Pentru poșete"))
     terminal.start_dial("--script", "call.dialog", "odd.dialog")
     terminal.wait_for_text("call.dialog: passes")
-    terminal.wait_for_text(f"{RED}-  | For purses")
-    terminal.wait_for_text(f"{GREEN}+  | For bills")
+    terminal.wait_for_text(f"{RED}-  | Pentru poșete")
+    terminal.wait_for_text(f"{GREEN}+  | Pentru facturi")
     assert terminal.wait_for_exit() == 1
 
 
