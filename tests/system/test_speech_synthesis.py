@@ -17,7 +17,7 @@ BYTES_PER_SECOND = 2 * 22050
 SECONDS_PER_CHARACTER = (0.03, 0.25)
 """Bounds of the duration: below, words are swallowed; above, they are spelled."""
 LANGUAGE_SWITCH = re.compile(r"\([a-z]{2,3}(?:-[a-z]+)?\)")
-SOUNDS_LIKE_ITS_LETTERS = frozenset({"nouă"})
+SOUNDS_LIKE_ITS_LETTERS = frozenset({"nouă", "una"})
 STRESS_MARKS = re.compile(r"[\s_',:;|!-]")
 
 
