@@ -10,6 +10,7 @@ from gateway.dialogs.pack_transitions import PackOnChannel, PackTransition
 from gateway.dialogs.walk_files import read_unreached
 from gateway.publishing import pack_compiler
 from tests.support.dialog_runs import (
+    DIALOG_FOLDER,
     DIALOG_PATHS,
     DialogRuns,
     dialog_name,
@@ -49,7 +50,8 @@ async def test_every_move_of_every_pack_is_in_a_dialog(
     pack = PackOnChannel.load_pack(operator, channel)
     there, made = pack.reachable_transitions(), await transitions_made(operator, channel, dialog_runs)
     record_property("walked", f"{operator} {channel}: {coverage_summary(there, made)}")
-    left = pack.unwalkable_transitions() | read_unreached(pack.pack_draft.folder / "dialogs" / channel)
+    folders = (pack.pack_draft.folder / "dialogs", DIALOG_FOLDER / operator)
+    left = pack.unwalkable_transitions().union(*(read_unreached(folder / channel) for folder in folders))
     assert there - made - left == set()
     assert not made & left
 
