@@ -20,16 +20,15 @@ from tests.support.faults.payment_life import ACCOUNT, OPERATOR
 
 
 @pytest.mark.postgres
-@pytest.mark.alone
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # the provider's, to a killed gateway
 async def test_two_hundred_kills_between_any_two_steps_lose_and_double_no_money(
     launcher: GatewayLauncher, postgres_database: str
 ) -> None:
     async with open_soak(launcher, postgres_database, kill_count=200, seed=20260310) as soak:
         verdict = await soak.run()
+        assert soak.killed >= 200 and await soak.books.is_settled()
     gc.collect()
     assert verdict.is_balanced and verdict.booked > 0 and verdict.refunded > 0
-    assert soak.killed >= 200 and await soak.books.is_settled()
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from flows.domain.failures import Down
 from flows.domain.ports import SessionKey
 from flows.domain.records import Secret
 from storage.crypto import SessionCipher
-from storage.sessions.codec import MAX_PLAIN_BYTES, encode_body, seal_body
+from storage.sessions.codec import encode_body, seal_body
 from storage.sessions.leaky_bucket import TurnRateLimit
 from storage.sessions.redis_store import RedisSessions
 from tests.storage.sessions.test_contract import take_turn
