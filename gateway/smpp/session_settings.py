@@ -81,7 +81,7 @@ class SessionCallbacks:
     """Return when the message is stored; for USSD at once, the menu travels as a submit of its own. An
     exception is answered with RX_T_APPN (0x64), and the SMSC delivers again."""
     on_receipt: Callable[[DeliveryReceipt], Awaitable[int]] = _accept_receipt
-    """Called after `submit` returned, where the message is this session's and still in its window."""
+    """Called after `submit` returned, where the message left by the same bind and is still in its window."""
     before_submit: Callable[[int], Awaitable[None]] = _charge_nothing
     """Awaited before the PDUs of a message, with their number: a rate limit waits here."""
 
