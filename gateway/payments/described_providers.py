@@ -1,9 +1,10 @@
 """Described payment providers: PayZen (France) and ClicToPay (Tunisia).
 
-The forms are those of the providers' published documents, not recorded from live accounts. PayZen: Lyra's
-REST interface V4 (Charge/CreatePaymentOrder, Order/Get, Transaction/CancelOrRefund, the notification's
-kr-answer and kr-hash), read November 2026. ClicToPay: the register.do, getOrderStatusExtended.do and
-refund.do calls as published clients make them; no signed callback is documented, so none is accepted.
+Nothing here was recorded from a live account, and only part was checked against a document: PayZen's payment
+link (Charge/CreatePaymentOrder of Lyra's REST interface V4, November 2026). Its Order/Get,
+Transaction/CancelOrRefund, kr-answer and kr-hash, and ClicToPay's register.do, getOrderStatusExtended.do and
+refund.do are as published clients are known to use them. No signed callback of ClicToPay's is documented, so
+none is accepted.
 """
 
 from collections.abc import Mapping

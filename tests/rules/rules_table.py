@@ -21,6 +21,7 @@ DEFERRED_RULES: Mapping[str, str] = {
     "B18": "happens in the store",
 }
 PARTIAL_RULES: Mapping[str, str] = {
+    "F1": "by number; the code may come by e-mail, an e-mail address alone does not name the line",
     "F8": "by card behind a link; direct debit, cheque and TIP are named in a text",
 }
 """What is not there of rules that are built in part."""

@@ -158,25 +158,25 @@ async def store_pins(database: Database, lines: list[str], pin_hash: str) -> Non
 
 
 @pytest.mark.postgres
-async def test_T10_two_thousand_lines_from_twenty_numbers_over_two_processes_raise_one_alarm_in_a_minute(
+async def test_T10_two_thousand_lines_from_twenty_numbers_over_two_stores_raise_one_alarm_in_a_minute(
     postgres_database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     databases = [connect(postgres_database) for _ in range(2)]
-    processes = [SqlPasswords(each, SECRET, workers=1, hasher=CHEAP_HASHER) for each in databases]
+    stores = [SqlPasswords(each, SECRET, workers=1, hasher=CHEAP_HASHER) for each in databases]
     lines = [f"+2126{number:08}" for number in range(SPRAYED_LINES)]
     await store_pins(databases[0], [OWNER, *lines], CHEAP_HASHER.hash("2847"))
     told, owners = [], []
     for number, line in enumerate(lines):
         at, phone = NOW + timedelta(milliseconds=30 * number), f"+21270000{number % SPRAYING_PHONES:04}"
         guess = (line, Secret("0000"), "pin", at, phone)
-        told.append(await processes[number % 2].verify_password("maroc-telecom", *guess))
+        told.append(await stores[number % 2].verify_password("maroc-telecom", *guess))
         if number % 500 == 0:
-            own = await processes[1].verify_password("maroc-telecom", OWNER, Secret("2847"), "pin", at)
+            own = await stores[1].verify_password("maroc-telecom", OWNER, Secret("2847"), "pin", at)
             owners.append(own)
     alarms = [record.state for record in caplog.records if record.message == "codes.budget_exhausted"]  # type: ignore[attr-defined]
     assert alarms.count("operator") == 1
     assert told.count("wrong") <= PIN_OPERATOR_LIMIT.max_wrong and told[-1] == "locked"
     assert owners == ["ok"] * 4
-    for process, opened in zip(processes, databases, strict=True):
-        process.close()
+    for store, opened in zip(stores, databases, strict=True):
+        store.close()
         await opened.close()
