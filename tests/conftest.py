@@ -19,14 +19,8 @@ from tests.support.dialog_runs import dialog_runs as dialog_runs
 from tests.support.dialog_runs import play_dialog as play_dialog
 from tests.support.gateway_sandbox import sandbox as sandbox
 from tests.support.gateway_sandbox import sandboxes as sandboxes
-from tests.support.server_processes import (
-    PostgresServer,
-    ProgramMissing,
-    RedisServer,
-    find_program,
-    run_server,
-    skip_missing,
-)
+from tests.support.installed_programs import find_or_skip, run_installed
+from tests.support.server_processes import PostgresServer, RedisServer
 
 LEAKING_VARIABLES = ("DATABASE_URL", "REDIS_URL", "PORT", "ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 LEAKING_PREFIXES = ("DIALTREE_", "TWILIO_", "PG")
@@ -71,21 +65,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """Return the path of Chromium; skip (in CI: fail) when it is not installed."""
-    try:
-        return find_program("chromium")
-    except ProgramMissing as program:
-        skip_missing(program)
-        raise
+    return find_or_skip("chromium")
 
 
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[RedisServer]:
     """Run one Redis for all tests; a test that harms its server starts its own."""
-    try:
-        with run_server(RedisServer) as server:
-            yield server
-    except ProgramMissing as program:
-        skip_missing(program)
+    with run_installed(RedisServer) as server:
+        yield server
 
 
 @pytest.fixture
@@ -99,11 +86,8 @@ def redis_url(redis_server: RedisServer) -> str:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """Run one PostgreSQL for all tests; a test that harms its server starts its own."""
-    try:
-        with run_server(PostgresServer) as server:
-            yield server
-    except ProgramMissing as program:
-        skip_missing(program)
+    with run_installed(PostgresServer) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,7 @@
 """Build the action request of a web page, as a menu step would."""
 
+from dataclasses import replace
+
 from flows.domain.actions import ActionRequest
 from flows.domain.failures import NotFound
 from flows.domain.records import MagicLink, Subscriber
@@ -31,21 +33,8 @@ def build_action_request(
     request: PageRequest, subscriber: Subscriber, given: str = "", key: str = ""
 ) -> ActionRequest:
     """Build a request for a subscriber who has proven their identity by a code, or holds a link."""
-    return ActionRequest(
-        menu=request.menu,
-        ports=request.ports,
-        subscriber=subscriber,
-        lookup_failure=NotFound,
-        caller=subscriber.msisdn,
-        channel="web",
-        language=request.language,
-        proofs=("code",),
-        argument=given,
-        input_text="",
-        facts={},
-        key=key,
-        now=request.now,
-    )
+    request_of_nobody = build_stranger_request(request, subscriber.msisdn, subscriber, given, key)
+    return replace(request_of_nobody, proofs=("code",))
 
 
 async def address_request(request: PageRequest, link: MagicLink, line: str, key: str) -> ActionRequest | None:

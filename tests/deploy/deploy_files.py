@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from tests.support.server_processes import ProgramMissing, find_program, skip_missing
+from tests.support.installed_programs import find_or_skip
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -43,8 +43,6 @@ def dockerfile_lines() -> list[tuple[str, str]]:
 
 def run_program(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a program; skip the test, loudly, where it is not installed."""
-    try:
-        path = find_program(program)
-    except ProgramMissing as missing:
-        skip_missing(missing)
-    return subprocess.run([path, *arguments], capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(
+        [find_or_skip(program), *arguments], capture_output=True, text=True, check=False, timeout=60
+    )

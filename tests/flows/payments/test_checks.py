@@ -1,38 +1,20 @@
 """Payment state rules: steps lead forward only, and what is not as agreed is named."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, get_args
 
 import pytest
 
-from flows.domain.payment_records import PaymentIntent, PaymentReport, PaymentState
+from flows.domain.payment_records import PaymentReport, PaymentState
 from flows.payments.checks import DECIDED, FORWARD, NO_MONEY_SEEN, find_mismatch
+from tests.support.payment_intents import PAYMENT_INTENT
 
 NOW = datetime(2026, 3, 10, 9, tzinfo=UTC)
 STATES: tuple[PaymentState, ...] = get_args(PaymentState)
 REPORT = PaymentReport("paid", "a" * 32, "s-1", Decimal("79.90"), "RON")
-INTENT = PaymentIntent(
-    id="a" * 32,
-    operator="orange-ro",
-    subscription="s",
-    account="a",
-    bill_id="b",
-    bill_number="B",
-    issued=date(2026, 3, 1),
-    line="+40740000101",
-    payer="+40740000101",
-    language="ro",
-    amount=Decimal("79.90"),
-    currency="RON",
-    state="pending",
-    created_at=NOW,
-    changed_at=NOW,
-    receipt="7QK42M9T",
-    provider="payfake",
-    reference="s-1",
-)
+INTENT = replace(PAYMENT_INTENT, id="a" * 32, operator="orange-ro", amount=Decimal("79.90"), currency="RON")
 
 
 def reachable(state: PaymentState) -> set[PaymentState]:

@@ -11,6 +11,8 @@ from aiohttp import ClientSession, web
 from gateway.http import connection_limits, listening
 from gateway.http.connection_limits import connection_cap
 from gateway.http.listening import serve_app
+from tests.support.raw_http import Connect
+from tests.support.raw_http import connect as connect
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -30,20 +32,15 @@ async def serve_lengths(handler: object = answer_length) -> AsyncIterator[int]:
 
 
 @pytest.fixture
-async def send() -> AsyncIterator[Send]:
+def send(connect: Connect) -> Send:
     """Open a connection and send bytes; every connection is closed at the end."""
-    writers = []
 
     async def send_bytes(port: int, data: bytes) -> Streams:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writers.append(writer)
+        reader, writer = await connect(port)
         writer.write(data)
         return reader, writer
 
-    yield send_bytes
-    for writer in writers:
-        writer.close()
-    await asyncio.gather(*(writer.wait_closed() for writer in writers), return_exceptions=True)
+    return send_bytes
 
 
 async def read_answer(streams: Streams) -> bytes:

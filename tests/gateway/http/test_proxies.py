@@ -22,7 +22,8 @@ from gateway.wiring.connections import require_listed_proxy
 from tests.support.free_ports import free_port
 from tests.support.gateway_sandbox import AUTH_TOKEN, HOOK_TOKEN, PUBLIC_URL, SandboxFactory
 from tests.support.gateway_sandbox import sandboxes as sandboxes
-from tests.support.server_processes import ProgramMissing, find_program, skip_missing, wait_until
+from tests.support.installed_programs import find_or_skip
+from tests.support.server_processes import wait_until
 
 PAGE = Path(__file__).parents[3] / "docs" / "proxies.md"
 USSD_PATH = f"/hooks/orange-ro/africastalking/{HOOK_TOKEN}/ussd"
@@ -45,10 +46,7 @@ def nginx_configuration(folder: Path, port: int, upstream: int) -> str:
 
 @contextmanager
 def run_nginx(folder: Path, upstream: int) -> Iterator[int]:
-    try:
-        program = find_program("nginx")
-    except ProgramMissing as missing:
-        skip_missing(missing)
+    program = find_or_skip("nginx")
     port, file = free_port(), folder / "nginx.conf"
     file.write_text(nginx_configuration(folder, port, upstream))
     command = [program, "-c", str(file), "-e", str(folder / "errors")]

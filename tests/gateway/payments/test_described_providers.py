@@ -15,7 +15,6 @@ import pytest
 from pydantic import ValidationError
 
 from flows.domain.failures import BadRequest, InvalidRecord, NotEligible, NotFound
-from flows.domain.payment_records import PaymentIntent
 from flows.payments.checks import find_mismatch
 from gateway.payments.adapter_registry import connect_provider
 from gateway.payments.described_adapter import DescribedPayments
@@ -32,29 +31,11 @@ from tests.gateway.payments.described_bodies import (
     payzen_order,
     serve_bodies,
 )
+from tests.support.payment_intents import PAYMENT_INTENT
 
 NOW = datetime(2026, 3, 10, 9, tzinfo=UTC)
 KEY = "a key of the shop, for the tests"
-FRENCH = PaymentIntent(
-    id=INTENT,
-    operator="orange-fr",
-    subscription="s-1",
-    account="a-1",
-    bill_id="b-1",
-    bill_number="OFR-202603-0101",
-    issued=date(2026, 3, 1),
-    line="+33600000101",
-    payer="+33600000101",
-    language="fr",
-    amount=Decimal("34.99"),
-    currency="EUR",
-    state="pending",
-    created_at=NOW,
-    changed_at=NOW,
-    receipt="7QK42M9T",
-    provider="payzen",
-    reference="8e3a95b7bcf24d7eb1ba1aa8df7d7e11",
-)
+FRENCH = replace(PAYMENT_INTENT, id=INTENT, provider="payzen", reference="8e3a95b7bcf24d7eb1ba1aa8df7d7e11")
 TUNISIAN = replace(
     FRENCH, operator="tunisie-telecom", amount=Decimal("45.230"), currency="TND", provider="clictopay"
 )

@@ -2,14 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from flows.domain.failures import BadRequest
-from flows.domain.payment_records import PaymentIntent
 from gateway.payments.provider_context import ProviderContext
 from gateway.payments.provider_settings import PaymentSettings
 from gateway.payments.signed_body import TOLERANCE_SECONDS, sign_body
@@ -23,28 +23,10 @@ from tests.gateway.payments.stripe_bodies import (
     event_body,
     serve_stripe,
 )
+from tests.support.payment_intents import PAYMENT_INTENT
 
 NOW = datetime(2026, 3, 10, 10, tzinfo=UTC)
-INTENT = PaymentIntent(
-    id="0123456789abcdef0123456789abcdef",
-    operator="orange-fr",
-    subscription="s-1",
-    account="a-1",
-    bill_id="b-1",
-    bill_number="OFR-202603-0101",
-    issued=date(2026, 3, 1),
-    line="+33600000101",
-    payer="+33600000101",
-    language="fr",
-    amount=Decimal("34.99"),
-    currency="EUR",
-    state="pending",
-    created_at=NOW,
-    changed_at=NOW,
-    receipt="7QK42M9T",
-    provider="stripe",
-    reference="cs_live_a1b2c3",
-)
+INTENT = replace(PAYMENT_INTENT, created_at=NOW, changed_at=NOW, provider="stripe", reference="cs_live_a1b2c3")
 
 
 def build_adapter(url: str = "http://127.0.0.1:9", **more: Any) -> StripePayments:

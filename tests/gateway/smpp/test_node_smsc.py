@@ -14,17 +14,14 @@ from gateway.smpp.wire.protocol import Tag
 from gateway.smpp.wire.sms_records import SubmitAccepted, SubmitRefused, SubmitUnknown
 from tests.gateway.smpp.recorded_pdus import BROKEN_CASES
 from tests.gateway.smpp.session_bench import FAST, TEST_SECONDS, SessionBench, build_bench
+from tests.support.installed_programs import run_installed
 from tests.support.node_smsc import NodeSmsc
-from tests.support.server_processes import ProgramMissing, run_server, skip_missing
 
 
 @pytest.fixture(scope="module")
 def smsc() -> Iterator[NodeSmsc]:
-    try:
-        with run_server(NodeSmsc) as server:
-            yield server
-    except ProgramMissing as program:
-        skip_missing(program)
+    with run_installed(NodeSmsc) as server:
+        yield server
 
 
 @pytest.fixture

@@ -16,13 +16,12 @@ from storage.sql.engine import Database, connect
 from storage.sql.migrate import alembic_config, upgrade_database
 from storage.sql.readiness import check_writable
 from tests.support.free_ports import free_port
+from tests.support.installed_programs import find_or_skip
 from tests.support.server_processes import (
     PostgresServer,
-    ProgramMissing,
     ServerProcess,
     find_program,
     run_server,
-    skip_missing,
 )
 
 pytestmark = pytest.mark.postgres
@@ -196,10 +195,7 @@ class PgBouncer(ServerProcess):
     ids=["refuses parameters", "ignores parameters"],
 )
 def pooled_url(request: pytest.FixtureRequest, postgres_database: str) -> Iterator[str]:
-    try:
-        find_program("pgbouncer")
-    except ProgramMissing as program:
-        skip_missing(program)
+    find_or_skip("pgbouncer")
     server = request.getfixturevalue("postgres_server")
     name = postgres_database.rpartition("/")[2]
     with run_server(PgBouncer, str(server.port), name, *request.param) as bouncer:
