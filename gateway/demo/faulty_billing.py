@@ -1,13 +1,14 @@
 """Fault-injecting billing backend: up, slow or down, for the demo and the tests."""
 
 from collections.abc import Awaitable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from flows.domain.account_activity import Allowance, BookedPayment, SubscribedService, account_activity
 from flows.domain.actions import OperatorPorts
 from flows.domain.bill_delivery import BillDestination
-from flows.domain.failures import Down, NotEligible, Slow
+from flows.domain.failures import Down, Failure, NotEligible, Slow
 from flows.domain.payment_ports import PaymentBooking
 from flows.domain.payment_records import BillPayment, BookingOutcome
 from flows.domain.ports import Billing
@@ -123,13 +124,12 @@ class FaultyBilling:
         return self.inner
 
     async def _with_fault(self, call: Awaitable[T]) -> T:
-        """Await the backend, then raise Slow (its own timeout) or Down (no answer) if so set."""
-        answer = await call
-        if self.state == "slow":
-            raise Slow
-        if self.state == "down":
-            raise Down
-        return answer
+        """Await the backend, then raise Slow (its own timeout) or Down (no answer) if so set, whatever it said."""
+        if self.state == "up":
+            return await call
+        with suppress(Failure):
+            await call
+        raise Slow if self.state == "slow" else Down
 
 
 def inject_faults(ports: OperatorPorts) -> FaultyBilling:
