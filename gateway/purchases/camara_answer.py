@@ -51,8 +51,8 @@ def stored_amount(charge: Charge) -> dict[str, Any]:
 
 
 def encode_json(body: object) -> str:
-    """Return a body as JSON, amounts as numbers."""
-    return json.dumps(body, default=_number, ensure_ascii=False)
+    """Return a body as JSON in ASCII, amounts as numbers: half a surrogate pair has no other form."""
+    return json.dumps(body, default=_number)
 
 
 def _number(value: object) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from math import isfinite
 from typing import Any
 
 from flows.domain.purchase_records import PurchaseCategory
@@ -16,6 +17,8 @@ PHONE_PATTERN = re.compile(r"\+[1-9][0-9]{4,14}")
 CORRELATOR_PATTERN = re.compile(r"[a-zA-Z0-9\-_:;./<>{}]{0,256}")
 """The header `x-correlator`."""
 MAX_TEXT, MAX_REFERENCE, MAX_LABEL, MAX_AMOUNT = 256, 240, 200, Decimal(1_000_000)
+MAX_DEPTH = 16
+"""Nested objects and arrays of a body; deeper ones are refused."""
 REFERENCE_KEY = "reference "
 """Begins the key of a request that came without a correlator."""
 AMOUNT_PARTS = ("chargingInformation", "chargingMetaData", "paymentDetails")
@@ -41,9 +44,15 @@ class PaymentRequest:
 
 
 def read_json_object(body: bytes) -> dict[str, Any]:
-    """Return the JSON object of a body, its numbers as Decimal; CamaraError 400 for anything else or `{}`."""
+    """Return the JSON object of a body, its numbers as Decimal; CamaraError 400 for anything else or `{}`.
+
+    Parts of it are echoed once the charge is made, so what could not be written again is refused here.
+    """
     try:
-        document = json.loads(body.decode(), parse_float=Decimal, parse_int=Decimal, parse_constant=_refuse)
+        document = json.loads(
+            body.decode(), parse_float=_read_number, parse_int=_read_number, parse_constant=_refuse
+        )
+        _require_shallow(document, MAX_DEPTH)
     except (ValueError, ArithmeticError, RecursionError) as error:
         raise invalid_argument("The body is not JSON.") from error
     if not isinstance(document, dict) or not document:
@@ -109,6 +118,21 @@ def read_count(text: str, otherwise: int, most: int) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= most):
         raise CamaraError(400, "OUT_OF_RANGE", "Client specified an invalid range.")
     return int(text)
+
+
+def _read_number(text: str) -> Decimal:
+    """Return a number of JSON; ValueError for one that is no finite floating-point number."""
+    if not isfinite(float(text)):
+        raise ValueError("a number is too large")
+    return Decimal(text)
+
+
+def _require_shallow(value: Any, depth: int) -> None:
+    """Raise ValueError for a document nested more than `depth` deep."""
+    if not depth:
+        raise ValueError("the document is nested too deeply")
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _require_shallow(each, depth - 1)
 
 
 def _refuse(name: str) -> None:

@@ -1,5 +1,6 @@
 """The endpoint of merchants beyond the published scenarios: faults, other merchants, lists, tokens."""
 
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -100,3 +101,25 @@ async def test_an_operator_without_merchants_knows_no_token(merchant: Merchant) 
     url = merchant.url.replace("bouygues", "orange-ro")
     stranger = Merchant(merchant.sandbox, merchant.client, url, body=transaction())
     assert (await stranger.send("createPayment"))[0] == 401
+
+
+@pytest.mark.parametrize(
+    ("odd", "status"),
+    [
+        ({"description": "Zone \ud83d"}, 201),
+        ({"description": "Zone \x00"}, 201),
+        ({"amount": 10**400}, 400),
+        (json.loads("[" * 600 + "]" * 600), 400),
+    ],
+    ids=["half a surrogate pair", "a NUL", "a number beyond all floats", "deep nesting"],
+)
+async def test_what_is_only_echoed_never_ends_in_a_server_error(
+    odd: object, status: int, merchant: Merchant
+) -> None:
+    body, before = transaction(), await charges_stored(merchant)
+    body["amountTransaction"]["paymentAmount"]["chargingMetaData"] = odd
+    got, _, answer = await again(merchant, body=body).send("createPayment")
+    assert got == status and await charges_stored(merchant) == before + (status == 201)
+    if status == 201:
+        shown = answer["amountTransaction"]["paymentAmount"]["chargingMetaData"]
+        assert shown == odd
