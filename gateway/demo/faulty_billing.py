@@ -124,7 +124,7 @@ class FaultyBilling:
         return self.inner
 
     async def _with_fault(self, call: Awaitable[T]) -> T:
-        """Await the backend, then raise Slow (its own timeout) or Down (no answer) if so set, whatever it said."""
+        """Await the backend, then raise Slow (its own timeout) or Down (no answer) if so set."""
         if self.state == "up":
             return await call
         with suppress(Failure):

@@ -72,6 +72,11 @@ def _read_fields(body: bytes) -> Receipt | None:
         values = [fields[name] for name in ("message_id", "action", "status")]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    if not all(isinstance(value, str) and 0 < len(value) <= MAX_FIELD_CHARACTERS for value in values):
+    if not all(_is_plain(value) for value in values):
         return None
     return build_receipt(*values)
+
+
+def _is_plain(value: object) -> bool:
+    """Return whether a field is a text that every database can store and compare."""
+    return isinstance(value, str) and 0 < len(value) <= MAX_FIELD_CHARACTERS and value.isprintable()

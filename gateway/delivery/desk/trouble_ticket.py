@@ -33,7 +33,7 @@ class TroubleTicketSender:
             return SentMessage(NAME, there)
         body = json.dumps(build_trouble_ticket(event)).encode()
         answer = await self._client.post(COLLECTION, body, {"Idempotency-Key": event.reference})
-        return SentMessage(NAME, _ticket_id(answer) or event.reference)
+        return SentMessage(NAME, ticket_id(answer) or event.reference)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -49,7 +49,7 @@ class TroubleTicketSender:
             if isinstance(failure, Rejected):
                 return ""  # a desk without this filter; it must refuse duplicates itself
             raise failure
-        found = [each for each in _items(answer) if str(each.get("externalId", "")) == reference]
+        found = [each for each in ticket_items(answer) if str(each.get("externalId", "")) == reference]
         return str(found[0].get("id") or reference) if found else ""
 
 
@@ -75,17 +75,19 @@ def build_trouble_ticket(event: TicketEvent) -> dict[str, Any]:
     }
 
 
-def _ticket_id(answer: DeskAnswer) -> str:
+def ticket_id(answer: DeskAnswer) -> str:
     """Return the id in an answer; empty when there is none, as the ticket was accepted all the same."""
     try:
-        return str(json.loads(answer.body)["id"])
-    except (ValueError, TypeError, KeyError):
+        name = str(json.loads(answer.body)["id"])
+    except (ValueError, TypeError, KeyError, RecursionError):
         return ""
+    return name if name.isprintable() else ""
 
 
-def _items(answer: DeskAnswer) -> list[dict[str, Any]]:
+def ticket_items(answer: DeskAnswer) -> list[dict[str, Any]]:
+    """Return the tickets an answer lists; none when it cannot be read."""
     try:
         found = json.loads(answer.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return []
     return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []

@@ -205,6 +205,8 @@ async def test_a_relay_may_post_its_notifications(
         ({**FIELDS, "message_id": ""}, "", 400),
         ({**FIELDS, "message_id": "no brackets"}, "", 400),
         ({**FIELDS, "message_id": 7}, "", 400),
+        ({**FIELDS, "message_id": "<a\x00b@c>"}, "", 400),
+        ({**FIELDS, "message_id": "<a\ud83d@c>"}, "", 400),
         ({**FIELDS, "action": "expanded"}, "", 400),
         ({**FIELDS, "status": "bad"}, "", 400),
         ({**FIELDS, "status": "5.1.1" * 100}, "", 400),

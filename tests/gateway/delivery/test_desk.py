@@ -17,7 +17,12 @@ from gateway.delivery.desk.desk_client import DeskAnswer, DeskClient, refusal_of
 from gateway.delivery.desk.desk_mail import DeskMailSender
 from gateway.delivery.desk.signed_webhook import SignedWebhookSender, sign_webhook, signing_key
 from gateway.delivery.desk.ticket_event import parse_ticket_event
-from gateway.delivery.desk.trouble_ticket import TroubleTicketSender, build_trouble_ticket
+from gateway.delivery.desk.trouble_ticket import (
+    TroubleTicketSender,
+    build_trouble_ticket,
+    ticket_id,
+    ticket_items,
+)
 from gateway.providers.contract import SentMessage
 from tests.support.databases import NOW
 from tests.support.fakes.help_desk import FakeHelpDesk
@@ -92,6 +97,12 @@ async def test_another_ticket_that_an_ignored_filter_returns_is_not_taken_for_ou
         await sender.send(other)
         await sender.send(EVENT)
         assert desk.references == ["AAAAAAAA", "KUXJDQO7"]
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"id": "a\\u0000b"}', b'{"id": "\\ud83d"}', b"TT-1", b"[]"])
+def test_an_answer_that_names_no_usable_id_is_a_ticket_without_one(body: bytes) -> None:
+    answer = DeskAnswer(201, body)
+    assert ticket_id(answer) == "" and ticket_items(answer) == []
 
 
 async def test_a_desk_that_is_not_there_is_tried_later() -> None:
