@@ -8,9 +8,10 @@ STAMP := $(VENV)/.installed
 RUNS := $(VENV)/.runs
 LOCKS := pyproject.toml requirements.lock $(wildcard requirements/*.lock) $(wildcard tools/install.py)
 INSTALL := $(PYTHON) -m tools.install --environment $(VENV)
-# Half of the tests each, in their order; who is done first takes some of the other's last. Those marked
-# `alone` kill, stop and time real processes: they have the machine to themselves.
-TWO := -n 2 --dist worksteal
+# Three processes on two cores, as tests wait for servers and other processes a third of the time; who is done
+# first takes some of the others' last. Those marked `alone` kill, stop and time real processes: they have the
+# machine to themselves.
+SHARED := -n 3 --dist worksteal
 
 # Tests and the demo start Python by the dozen: what one of them has compiled the others need not.
 unexport PYTHONDONTWRITEBYTECODE
@@ -31,7 +32,7 @@ test: $(STAMP) services
 	$(TIMED) lint $(MAKE) lint
 	$(TIMED) types $(BIN)/mypy
 	$(TIMED) packs $(BIN)/dialtree check
-	$(TIMED) tests env TMPDIR=$(SCRATCH) $(BIN)/python -m pytest $(TWO) --durations 30 -m "not alone"
+	$(TIMED) tests env TMPDIR=$(SCRATCH) $(BIN)/python -m pytest $(SHARED) --durations 30 -m "not alone"
 	$(TIMED) tests-alone env TMPDIR=$(SCRATCH) $(BIN)/python -m pytest -m alone
 
 check: $(STAMP) lint
@@ -44,7 +45,7 @@ lint: $(STAMP)
 
 # A subset without servers, to run on another Python: `make smoke PYTHON=python3.14 VENV=.venv-3.14`.
 smoke: $(STAMP)
-	$(TIMED) smoke env TMPDIR=$(SCRATCH) $(BIN)/python -m pytest $(TWO) -m "not alone" -k "not coverage-" $(SMOKE)
+	$(TIMED) smoke env TMPDIR=$(SCRATCH) $(BIN)/python -m pytest $(SHARED) -m "not alone" -k "not coverage-" $(SMOKE)
 
 bench: $(STAMP)
 	$(BIN)/python -m bench

@@ -53,6 +53,7 @@ async def run_gateway(folder: Path, redis_url: str, port: int) -> None:
         "database_url": f"sqlite:///{folder}/bench.db",
         "redis_url": redis_url,
         "turns_per_minute": 6000,
+        "redis_seconds": float(os.environ.get("BENCH_REDIS_SECONDS", "0.1")),
     }
     async with build_container(load_settings(discover_providers(), Path("none"), {}, settings)) as built:
         await insert_subscribers(built)

@@ -4,7 +4,7 @@ from sqlalchemy import insert
 
 from flows.domain.pseudonyms import Pseudonyms
 from flows.services.bill_notices import BillAnnouncer
-from gateway.delivery.bill_rehearsal import MAX_SAMPLES, BillRehearsal
+from gateway.delivery.bill_rehearsal import MAX_SAMPLES, BillRehearsal, BulkNotices
 from gateway.delivery.bill_run import BillRun
 from gateway.publishing import pack_compiler
 from storage.billing.sql import SqlBilling
@@ -19,24 +19,23 @@ from tests.support.databases import database as database
 from tests.support.databases import database_url as database_url
 
 
-async def rehearse(database: Database) -> tuple[BillRehearsal, int]:
-    """Rehearse March; return the rehearsal and how many messages it counted."""
+async def announce_march(database: Database, outbox: BulkNotices) -> int:
+    """Announce the bills of March to an outbox; return how many notices were new."""
     menu = pack_compiler.compile_pack(pack_compiler.pack_folder(OPERATOR))
     announcer = BillAnnouncer(menu, Pseudonyms(b"a key for the tests"))
-    rehearsal = BillRehearsal(SqlBulkOutbox(database, SECRET))
     billing = SqlBilling(database, OPERATOR, lambda: TODAY)
-    done = await BillRun(OPERATOR, billing, announcer, rehearsal, lambda: NOW).announce_bills(
-        *MARCH, lambda progress: None
-    )
-    return rehearsal, done.enqueued_count
+    run = BillRun(OPERATOR, billing, announcer, outbox, lambda: NOW)
+    return (await run.announce_bills(*MARCH, lambda progress: None)).enqueued_count
+
+
+async def rehearse(database: Database) -> tuple[BillRehearsal, int]:
+    """Rehearse March; return the rehearsal and how many messages it counted."""
+    rehearsal = BillRehearsal(SqlBulkOutbox(database, SECRET))
+    return rehearsal, await announce_march(database, rehearsal)
 
 
 async def run_for_real(database: Database) -> int:
-    menu = pack_compiler.compile_pack(pack_compiler.pack_folder(OPERATOR))
-    announcer = BillAnnouncer(menu, Pseudonyms(b"a key for the tests"))
-    billing, outbox = SqlBilling(database, OPERATOR, lambda: TODAY), SqlBulkOutbox(database, SECRET)
-    run = BillRun(OPERATOR, billing, announcer, outbox, lambda: NOW)
-    return (await run.announce_bills(*MARCH, lambda progress: None)).enqueued_count
+    return await announce_march(database, SqlBulkOutbox(database, SECRET))
 
 
 async def test_it_counts_what_the_run_then_enqueues_and_writes_nothing(database: Database) -> None:
