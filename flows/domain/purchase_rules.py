@@ -6,7 +6,6 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from flows.domain.purchase_records import (
-    PURCHASE_CATEGORIES,
     Charge,
     ChargeRequest,
     DenialReason,
@@ -85,10 +84,3 @@ def loosens_policy(policy: SpendPolicy | None, change: PolicyChange) -> bool:
 def month_of(moment: datetime, zone: ZoneInfo) -> str:
     """Return the month a moment lies in, in the operator's time zone, as YYYY-MM."""
     return f"{moment.astimezone(zone):%Y-%m}"
-
-
-def category_order(category: str) -> int:
-    """Return the place of a category in lists; unknown ones come last."""
-    return next(
-        (index for index, each in enumerate(PURCHASE_CATEGORIES) if each == category), len(PURCHASE_CATEGORIES)
-    )

@@ -1,6 +1,7 @@
 """Settings of the merchants that charge purchases to the bills of an operator's lines."""
 
 from collections.abc import Mapping
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -34,5 +35,5 @@ class PurchaseSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    merchants: Mapping[str, MerchantSettings] = Field(min_length=1)
+    merchants: Mapping[Annotated[str, Field(pattern=MERCHANT_PATTERN)], MerchantSettings] = Field(min_length=1)
     """Merchants by name: small letters, digits and `-`."""

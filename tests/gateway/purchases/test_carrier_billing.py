@@ -6,8 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from gateway.demo.faulty_billing import inject_faults
+from gateway.purchases.merchant_settings import PurchaseSettings
 from tests.gateway.purchases.camara_merchant import GAMES_TOKEN, LUC, Merchant, open_merchant, transaction
 from tests.support.databases import count_rows
 from tests.support.gateway_sandbox import SandboxFactory
@@ -123,3 +125,9 @@ async def test_what_is_only_echoed_never_ends_in_a_server_error(
     if status == 201:
         shown = answer["amountTransaction"]["paymentAmount"]["chargingMetaData"]
         assert shown == odd
+
+
+@pytest.mark.parametrize("name", ["Games", "a/b", "", "x" * 65, "a b"])
+def test_a_merchant_has_a_plain_name(name: str) -> None:
+    with pytest.raises(ValidationError):
+        PurchaseSettings.model_validate({"merchants": {name: {"token": "t" * 30, "category": "parking"}}})
