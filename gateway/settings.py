@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from flows.domain.records import Secret
 from flows.engine.load_shedding import MAX_CONCURRENT_TURNS
+from gateway.console_settings import ConsoleSettings
 from gateway.delivery.desk.signed_webhook import signing_key
 from gateway.delivery.mail.mail_address import parse_mail_address, parse_sender
 from gateway.http.client_address import parse_networks
@@ -197,6 +198,8 @@ class Settings(Section):
     """The demo world: loopback only, messages are recorded and not sent."""
     packs: str = ""
     """Folder of packs beside the shipped ones; a pack of the same name takes precedence."""
+    console: ConsoleSettings | None = None
+    """The support console; none without this table."""
     operators: Mapping[str, OperatorSettings] = Field(min_length=1)
     """Operators by name, e.g. `orange-ro`."""
 
@@ -292,8 +295,6 @@ def _parse_connection(place: str, raw: Any, provider: Provider) -> ConnectionSet
 
 def _format_errors(error: ValidationError, place: str) -> str:
     """Return each invalid field with its error, never with its value."""
-    lines = []
-    for detail in error.errors(include_input=False, include_url=False):
-        field = ".".join([*filter(None, [place]), *map(str, detail["loc"])])
-        lines.append(f"{field}: {detail['msg']}")
-    return "\n".join(lines)
+    details = error.errors(include_input=False, include_url=False)
+    fields = [".".join([*filter(None, [place]), *map(str, each["loc"])]) for each in details]
+    return "\n".join(f"{field}: {each['msg']}" for field, each in zip(fields, details, strict=True))

@@ -29,6 +29,8 @@ def require_safe_settings(settings: Settings) -> Settings:
 def _find_faults(settings: Settings) -> Iterator[tuple[str, str]]:
     if not _is_private_channel(settings.public_url):
         yield "public_url", "must begin with https:// outside the demo; http:// only for this machine alone"
+    if settings.console and not _is_private_channel(settings.console.public_url):
+        yield "console.public_url", "must begin with https:// outside the demo; http:// only for this machine"
     if fault := find_weakness(settings.secret_key.get_secret_value()):
         yield "secret_key", fault
     secrets = [each for name, one in settings.operators.items() for each in _operator_secrets(name, one)]

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from gateway import settings
+from gateway.console_settings import ConsoleSettings
 from gateway.payments.provider_settings import PaymentSettings
 from gateway.providers.registry import discover_providers
 from gateway.purchases.merchant_settings import MerchantSettings, PurchaseSettings
@@ -31,6 +32,7 @@ them. [running.md](running.md) says what the values mean for operation.
 """
 SECTIONS: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("The gateway", "", settings.Settings),
+    ("Support console", "[console]", ConsoleSettings),
     ("An operator", "[operators.NAME]", settings.OperatorSettings),
     ("Routes of messages", "[operators.NAME.routes]", settings.RouteSettings),
     ("Rates", "[operators.NAME.rates]", settings.RateSettings),
@@ -40,7 +42,7 @@ SECTIONS: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("A merchant", "[operators.NAME.purchases.merchants.ID]", MerchantSettings),
     ("Any connection to a provider", "[operators.NAME.PROVIDER]", settings.ConnectionSettings),
 )
-HIDDEN_FIELDS = frozenset({"operators", "links", "settings", "routes", "rates", "desk"})
+HIDDEN_FIELDS = frozenset({"operators", "links", "settings", "routes", "rates", "desk", "console"})
 """Fields that are sections of their own."""
 
 

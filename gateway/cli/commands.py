@@ -9,6 +9,7 @@ from typer import Argument, Option
 
 from gateway.cli import options as opt
 from gateway.cli.command_runner import run_module, select_packs
+from gateway.cli.console_commands import console_app
 from gateway.cli.pack_commands import pack_app
 from gateway.cli.payment_commands import payments_app
 
@@ -259,3 +260,4 @@ app.add_typer(payments_app, name="payments")
 app.add_typer(tickets_app, name="tickets")
 app.add_typer(audit_app, name="audit")
 app.add_typer(db_app, name="db")
+app.add_typer(console_app, name="console")

@@ -52,18 +52,20 @@ def server_port(container: Container, member_number: int | None) -> int:
 
 @asynccontextmanager
 async def serve_worker_listener(
-    container: Container, health: Health, offset: int = WORKER_OFFSET
+    container: Container, health: Health, offset: int = WORKER_OFFSET, own_port: int | None = None
 ) -> AsyncIterator[int]:
     """Serve a worker's internal listener and yield its port, by default `offset` above the public one.
 
-    Without a configured port the next free one is taken: several workers may run on one machine. Raises
-    PortTakenError for a port in use that was set, and when all MAX_PORTS_TRIED are.
+    `own_port` is that of a role with a setting of its own. Without a configured port the next free one is
+    taken: several workers may run on one machine. Raises PortTakenError for a port in use that was set, and
+    when all MAX_PORTS_TRIED are.
     """
     settings = container.settings
-    first = settings.worker_port
+    configured = settings.worker_port if own_port is None else own_port
+    first = configured
     if first is None:
         first = (settings.port + offset) % 65536 if settings.port else 0
-    last = first if settings.worker_port is not None else first + MAX_PORTS_TRIED - 1
+    last = first if configured is not None else first + MAX_PORTS_TRIED - 1
     app = build_internal_app(container, health)
     for port in count(first):
         listener = serve_app(app, settings.internal_host, port, port_setting="worker_port")

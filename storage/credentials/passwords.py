@@ -57,19 +57,20 @@ DELETE_ATTEMPTS = delete(password_tries).where(
 
 
 @cache
-def _dummy_hash(hasher: PasswordHasher) -> str:
+def dummy_hash(hasher: PasswordHasher) -> str:
     """Return a random hash to verify for unknown numbers: it takes as long and never matches."""
     return hasher.hash(os.urandom(16))
 
 
-def _hash_matches(stored: str, password: Secret) -> bool:
+def hash_matches(stored: str, password: Secret) -> bool:
+    """Return whether a password has this argon2 hash; takes 20 ms or more, so call it in a thread."""
     try:
         return HASHER.verify(stored, password.value)
     except (VerificationError, InvalidHashError):
         return False
 
 
-def _is_affordable(stored: str) -> bool:
+def is_affordable(stored: str) -> bool:
     """Return whether a stored hash may be verified: its own parameters set the cost, and it may be forged."""
     try:
         parameters = extract_parameters(stored)
@@ -98,7 +99,7 @@ class SqlPasswords:
         key = derive_key(secret, "codes") if secret else os.urandom(32)
         self._budgets = AttemptBudgets(key, PIN_SOURCE_LIMIT, PIN_OPERATOR_LIMIT, prefix="pin ")
         self._hasher = hasher
-        self._dummy_hash = _dummy_hash(hasher)
+        self._dummy_hash = dummy_hash(hasher)
         self._pool = ThreadPoolExecutor(workers or max(1, (os.cpu_count() or 1) - 1), "argon2")
         self.check_limit = ConcurrencyLimit(max_checks)
         """Checks for own handsets that run, or wait for a thread of the pool."""
@@ -123,8 +124,8 @@ class SqlPasswords:
             )
             if stored is None:
                 return "locked"
-            verified_hash = stored if _is_affordable(stored) else self._dummy_hash
-            matches = await self._run_in_pool(lambda: _hash_matches(verified_hash, secret))
+            verified_hash = stored if is_affordable(stored) else self._dummy_hash
+            matches = await self._run_in_pool(lambda: hash_matches(verified_hash, secret))
         if not matches or verified_hash != stored:
             return "wrong"
         await self._database.write(lambda connection: self._take_back(connection, operator, tries, now, source))

@@ -18,6 +18,8 @@ from storage.sql.tables import (
     code_sends,
     code_tries,
     codes,
+    console_erasures,
+    console_sessions,
     link_deliveries,
     links,
     outbox,
@@ -111,6 +113,8 @@ RETENTION_RULES = (
         (purchase_charges.c.changed_at < _BEFORE, purchase_charges.c.line != b""),
         {"line": b""},
     ),
+    RetentionRule("sessions of staff", DAY, console_sessions, (console_sessions.c.expires_at < _BEFORE,)),
+    RetentionRule("erasures asked for", 30 * DAY, console_erasures, (console_erasures.c.changed_at < _BEFORE,)),
     RetentionRule("audit log", trail.RETENTION, audit, (audit.c.seq < _YOUNGEST_EXPIRED_SEQ,)),
 )
 """The retention rules; `period` counts from expiry for codes and links, else from the last change.

@@ -29,6 +29,8 @@ from storage.sql.billing_schema import billing_lines as billing_lines
 from storage.sql.billing_schema import billing_payments as billing_payments
 from storage.sql.billing_schema import billing_services as billing_services
 from storage.sql.billing_schema import billing_subscribers as billing_subscribers
+from storage.sql.console_schema import console_erasures as console_erasures
+from storage.sql.console_schema import console_sessions as console_sessions
 from storage.sql.link_schema import link_deliveries as link_deliveries
 from storage.sql.link_schema import link_slots as link_slots
 from storage.sql.payment_schema import payment_events as payment_events
@@ -255,6 +257,7 @@ outbox = Table(
         postgresql_where=text("state IN ('dead', 'failed', 'unknown')"),
         sqlite_where=text("state IN ('dead', 'failed', 'unknown')"),
     ),
+    Index("ix_outbox_recipient", "operator", "to", "id"),
 )
 """Transactional outbox: a row can be claimed while `due_at` is set.
 

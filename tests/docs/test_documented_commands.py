@@ -33,10 +33,14 @@ def help_of(*command: str) -> str:
 
 
 def help_along(words: list[str]) -> str:
-    """Return the help of a command, and of its subcommand when it has one."""
+    """Return the help of a command, and of its subcommands when it has some: two below each other at most."""
     text = help_of(words[0])
-    has_subcommand = len(words) > 1 and re.search(rf"\b{re.escape(words[1])}\b", text) and words[1].isalpha()
-    return text + (help_of(*words[:2]) if has_subcommand else "")
+    for depth in (2, 3):
+        word = words[depth - 1] if len(words) >= depth else ""
+        if not word.isalpha() or not re.search(rf"\b{word}\b", help_of(*words[: depth - 1])):
+            break
+        text += help_of(*words[:depth])
+    return text
 
 
 def documented_commands(path: Path) -> Iterator[list[str]]:

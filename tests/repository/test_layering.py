@@ -19,7 +19,8 @@ MAY_IMPORT = {
 }
 """Our packages that each layer may import."""
 PACKAGES = (
-    *("gateway.__main__", "gateway.cli", "gateway.phone", "gateway.dialogs", "gateway.demo", "gateway.server"),
+    *("gateway.__main__", "gateway.cli", "gateway.phone", "gateway.dialogs", "gateway.demo"),
+    *("gateway.console", "gateway.server"),
     *(
         "gateway.wiring",
         "gateway.links",
@@ -28,6 +29,7 @@ PACKAGES = (
         "gateway.secret_strength",
         "gateway.settings",
         "gateway.settings_sources",
+        "gateway.console_settings",
         "gateway.http",
         "gateway.observability",
     ),
@@ -41,6 +43,7 @@ PACKAGES = (
         "gateway.menu_map",
         "gateway.clock",
     ),
+    "storage.console",
     *("storage.billing", "storage.demo", "storage.ledger", "storage.privacy", "storage.credentials"),
     *("storage.payments", "storage.links", "storage.purchases"),
     *("storage.outbox", "storage.audit", "storage.sessions", "storage.idempotency", "storage.crypto"),

@@ -1,0 +1,63 @@
+"""Server of the console: its routes, on a listener of its own, and the role `dialtree console serve`."""
+
+import logging
+
+from aiohttp import web
+
+from gateway.console import console_responses as responses
+from gateway.console.console_pipeline import ConsolePipeline
+from gateway.console.console_request import ConsoleRequest
+from gateway.console.console_site import CONSOLE_FOLDER, ConsoleSite, build_site
+from gateway.console.sign_in import SignInPage
+from gateway.http.listening import serve_app
+from gateway.server.app import stop_on_signals
+from gateway.server.health import Health
+from gateway.server.internal_listener import serve_worker_listener
+from gateway.settings_sources import SettingsError
+from gateway.wiring.container import Container
+
+log = logging.getLogger("dialtree.console")
+CONSOLE_OFFSET = 1310
+"""Default distance of the console's internal port from the gateway's public one: 9390 for 8080."""
+
+
+def console_app(site: ConsoleSite) -> web.Application:
+    """Build the application that staff reach."""
+    app, pipeline = web.Application(client_max_size=64 * 1024), ConsolePipeline(site)
+    sign_in, style = SignInPage(site), (CONSOLE_FOLDER / "style.css").read_bytes()
+
+    async def serve_style(request: web.Request) -> web.Response:
+        return responses.style_sheet(style)
+
+    app.add_routes(
+        [
+            web.get("/console", pipeline.view_handler(_lead_home), allow_head=False),
+            web.get("/console/style.css", serve_style, allow_head=False),
+            web.get("/console/sign-in", pipeline.open_handler(sign_in.show_form), allow_head=False),
+            web.post("/console/sign-in", pipeline.open_handler(sign_in.submit_form)),
+            web.post("/console/sign-out", pipeline.submit_handler(sign_in.sign_out)),
+        ]
+    )
+    return app
+
+
+async def _lead_home(request: ConsoleRequest) -> web.Response:
+    """Lead to the first page the user may see; a user of the menus alone has none yet."""
+    pages = request.allowed_pages
+    return responses.redirect_to(pages[0].path) if pages else responses.staff_page(request, "home.html")
+
+
+async def run_console(container: Container) -> None:
+    """Serve the console until SIGTERM or SIGINT."""
+    settings = container.settings.console
+    if settings is None:
+        raise SettingsError("console: the settings have no table [console]")
+    site, health, stop = build_site(container, settings), Health(container), stop_on_signals()
+    site.users.read_users()
+    async with (
+        serve_worker_listener(container, health, CONSOLE_OFFSET, settings.internal_port),
+        serve_app(console_app(site), settings.host, settings.port, port_setting="console.port") as port,
+    ):
+        log.info("console.listener_opened", extra={"port": port})
+        await stop.wait()
+        health.draining = True

@@ -1,0 +1,71 @@
+"""What all pages of the console are built on, put together from the container and the settings."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Counter
+
+from flows.domain.records import Secret
+from gateway.console.user_file import UserFile
+from gateway.console_settings import ConsoleSettings
+from gateway.http.client_address import rate_limit_key_reader
+from gateway.http.html_templates import HtmlTemplates
+from gateway.pages.csrf import CookieJar, CsrfTokens
+from gateway.pages.sealed_token import TokenSealer
+from gateway.wiring.container import Container
+from storage.console.sign_in_attempts import StaffSignIn
+from storage.console.staff_sessions import SessionTerms, SqlStaffSessions
+from storage.crypto import AeadCipher, derive_key
+
+CONSOLE_FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleSite:
+    """Services of the console's pages."""
+
+    container: Container = field(repr=False)
+    users: UserFile
+    sessions: SqlStaffSessions = field(repr=False)
+    sign_in: StaffSignIn = field(repr=False)
+    cookies: CookieJar
+    csrf_tokens: CsrfTokens = field(repr=False)
+    sealer: TokenSealer = field(repr=False)
+    """Seals a person's number into the address of their page."""
+    templates: HtmlTemplates = field(repr=False)
+    client_key: Callable[[web.Request], str] = field(repr=False)
+    """Returns the client address that wrong passwords are counted by."""
+    sign_in_counter: Counter = field(repr=False)
+    make_token: Callable[[], str] = field(default=lambda: secrets.token_urlsafe(32), repr=False)
+    """Returns a URL-safe token of 256 random bits."""
+
+
+def build_site(container: Container, settings: ConsoleSettings) -> ConsoleSite:
+    """Build the services of the console."""
+    secret = Secret(container.settings.secret_key.get_secret_value())
+    terms = SessionTerms(timedelta(minutes=settings.idle_minutes), timedelta(hours=settings.session_hours))
+    return ConsoleSite(
+        container,
+        UserFile(Path(settings.users_file)),
+        SqlStaffSessions(container.database, secret, terms),
+        StaffSignIn(container.database, secret),
+        CookieJar(settings.public_url.startswith("https://")),
+        CsrfTokens(derive_key(secret, "console")),
+        TokenSealer(AeadCipher(secret, "console addresses")),
+        HtmlTemplates(CONSOLE_FOLDER / "templates"),
+        rate_limit_key_reader(container.guard.trusted_proxies),
+        _sign_in_counter(container.metrics_registry.registry),
+    )
+
+
+def _sign_in_counter(registry: CollectorRegistry) -> Counter:
+    return Counter(
+        "dialtree_console_sign_ins",
+        "Attempts to sign in to the support console, by outcome: ok, wrong or locked",
+        ("outcome",),
+        registry=registry,
+    )

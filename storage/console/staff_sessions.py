@@ -1,0 +1,97 @@
+"""Sessions of staff in SQL: the keyed hash of a random token, with an idle and an absolute time limit."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from flows.domain.records import AuditEntry, Secret
+from storage.audit.trail import AuditWriter
+from storage.crypto import derive_key, keyed_hash
+from storage.sql.engine import Database
+from storage.sql.tables import console_sessions
+
+SEEN_INTERVAL = timedelta(seconds=30)
+"""How far the stored time of the last request may lag behind, so that not every look is a write."""
+_ROW = console_sessions.c
+
+
+@dataclass(frozen=True, slots=True)
+class SessionTerms:
+    """How long a session lasts."""
+
+    idle: timedelta
+    """Since the last request."""
+    absolute: timedelta
+    """Since the sign-in."""
+
+
+@dataclass(frozen=True, slots=True)
+class StaffSession:
+    """A session that has not ended."""
+
+    username: str
+    credential: bytes = field(repr=False)
+    """Keyed hash of the password's hash at the sign-in."""
+
+
+class SqlStaffSessions:
+    """Opens, finds and closes sessions of staff."""
+
+    def __init__(self, database: Database, secret: Secret, terms: SessionTerms) -> None:
+        self._database, self._terms = database, terms
+        self._key = derive_key(secret, "console")
+        self._audit_writer = AuditWriter(secret)
+
+    async def open_session(
+        self, token: Secret, username: str, password_hash: str, now: datetime, entry: AuditEntry
+    ) -> None:
+        """Store a new session with the audit entry of its sign-in."""
+        row = {
+            "token": self._token_hash(token),
+            "username": username,
+            "credential": self._credential(password_hash),
+            "seen_at": now,
+            "expires_at": now + self._terms.absolute,
+        }
+
+        def job(connection: Connection) -> None:
+            connection.execute(insert(console_sessions), row)
+            self._audit_writer.append_entries(connection, (entry,))
+
+        await self._database.write(job)
+
+    async def find_session(self, token: Secret, now: datetime) -> StaffSession | None:
+        """Return a session and count it as seen; None when it is over or was never opened."""
+        live = (
+            _ROW.token == self._token_hash(token),
+            _ROW.seen_at > now - self._terms.idle,
+            _ROW.expires_at > now,
+        )
+        statement = select(_ROW.username, _ROW.credential, _ROW.seen_at).where(*live)
+        row = await self._database.read(lambda connection: connection.execute(statement).first())
+        if row is None:
+            return None
+        if now - row.seen_at > SEEN_INTERVAL:
+            seen = update(console_sessions).where(*live).values(seen_at=now)
+            await self._database.write(lambda connection: connection.execute(seen))
+        return StaffSession(row.username, row.credential)
+
+    def is_of_password(self, session: StaffSession, password_hash: str) -> bool:
+        """Return whether the session was opened with this password: a new one ends the sessions before."""
+        return session.credential == self._credential(password_hash)
+
+    async def close_session(self, token: Secret) -> None:
+        """Delete a session; one that is not there is no error."""
+        statement = delete(console_sessions).where(_ROW.token == self._token_hash(token))
+        await self._database.write(lambda connection: connection.execute(statement))
+
+    def session_label(self, token: Secret) -> str:
+        """Return a name of the session, to bind sealed addresses to it: 64 hexadecimal digits."""
+        return keyed_hash(self._key, "label", token.value).hex()
+
+    def _token_hash(self, token: Secret) -> bytes:
+        return keyed_hash(self._key, "session", token.value)
+
+    def _credential(self, password_hash: str) -> bytes:
+        return keyed_hash(self._key, "credential", password_hash)

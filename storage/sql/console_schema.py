@@ -1,0 +1,34 @@
+"""SQL schema of the support console: sessions of staff, and erasures that wait for a second person."""
+
+from sqlalchemy import CheckConstraint, Column, Index, LargeBinary, String, Table
+
+from storage.sql.base import metadata
+from storage.sql.types import UtcTime
+
+console_sessions = Table(
+    "console_sessions",
+    metadata,
+    Column("token", LargeBinary(32), primary_key=True),
+    Column("username", String(64), nullable=False),
+    Column("credential", LargeBinary(32), nullable=False),
+    Column("seen_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+    Index(None, "expires_at"),
+)
+"""Sessions of staff: `token` and `credential`, the password hash signed in with, are keyed hashes."""
+
+console_erasures = Table(
+    "console_erasures",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("operator", String(64), nullable=False),
+    Column("line", LargeBinary, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("requested_by", String(64), nullable=False),
+    Column("requested_at", UtcTime, nullable=False),
+    Column("decided_by", String(64), nullable=False),
+    Column("changed_at", UtcTime, nullable=False),
+    CheckConstraint("state IN ('waiting', 'approved', 'done', 'refused')", name="state"),
+    Index(None, "operator", "state", "requested_at"),
+)
+"""Erasures asked for: `line` is the encrypted number, emptied once it is decided and done."""
