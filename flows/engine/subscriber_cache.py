@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import islice
 
 from cachetools import FIFOCache
 
@@ -87,8 +88,17 @@ class SubscriberCache:
     async def _look_up(self, number: str) -> CallerProfile:
         """Ask billing and the ledger, and cache the profile."""
         profile = await self._read_profile(number)
+        self._drop_expired()
+        self.forget(number)  # so that the order is that of expiry
         self.profiles[number] = (self.ports.now() + CACHE_LIFETIME, profile)
         return profile
+
+    def _drop_expired(self) -> None:
+        """Drop at most two expired profiles for each new one."""
+        now = self.ports.now()
+        for number in list(islice(self.profiles, 2)):
+            if self.profiles[number][0] <= now:
+                del self.profiles[number]
 
     async def _read_profile(self, number: str) -> CallerProfile:
         today = self.ports.today()  # read first: billing may report the same day, and midnight may pass

@@ -16,16 +16,48 @@ MAX_OPEN = 50_000
 """Open conversations remembered; the longest idle are ended first."""
 
 
+ConversationRow = tuple[str, str, str, str, str, float, str, str, int]
+"""The fields of an open conversation, in their order; the garbage collector does not visit plain values."""
+
+
 @dataclass(slots=True)
 class OpenConversation:
     """A conversation in progress as this process saw it; turns served by other processes are in their logs."""
 
-    first_turn: TurnEvent
-    path: list[str]
-    turn_milliseconds: list[int] = field(default_factory=list)
-    """Duration of each turn, in milliseconds."""
-    updated_at: float = 0.0
+    operator: str
+    channel: str
+    subscriber_hash: str
+    revision: str
+    language: str
+    updated_at: float
     """Monotonic time of the last turn, in seconds."""
+    path: str
+    """Screens and steps in their order, separated by blanks."""
+    turn_milliseconds: str = ""
+    """Duration of each turn, in milliseconds, separated by blanks."""
+    turn_count: int = 0
+
+    def add_turn(self, turn: TurnEvent) -> None:
+        """Add an answered turn to the path and the durations."""
+        steps = [step for step, _ in turn.steps]
+        is_elsewhere = turn.steps or turn.screen != self.path.rpartition(" ")[2]
+        self.path = " ".join([self.path, *steps, *([turn.screen] if is_elsewhere else [])])
+        self.turn_milliseconds = f"{self.turn_milliseconds} {round(turn.duration_seconds * 1000)}".lstrip()
+        self.turn_count += 1
+
+    def to_row(self) -> ConversationRow:
+        """Return the values to store."""
+        return (
+            self.operator,
+            self.channel,
+            self.subscriber_hash,
+            self.revision,
+            self.language,
+            self.updated_at,
+            self.path,
+            self.turn_milliseconds,
+            self.turn_count,
+        )
 
 
 @dataclass(slots=True)
@@ -34,60 +66,54 @@ class ConversationLog:
 
     funnel: Funnel
     clock: Callable[[], float] = time.monotonic
-    open_conversations: OrderedDict[str, OpenConversation] = field(default_factory=OrderedDict, repr=False)
+    open_conversations: OrderedDict[str, ConversationRow] = field(default_factory=OrderedDict, repr=False)
+    """By conversation, the longest idle first."""
 
     def record_turn(self, turn: TurnEvent) -> None:
         """Add an answered turn; log the conversation when the turn ends it."""
-        conversation = self.open_conversations.get(turn.conversation_hash) or self._start_conversation(turn)
-        conversation.path += [step for step, _ in turn.steps]
-        if turn.screen != conversation.path[-1] or turn.steps:
-            conversation.path.append(turn.screen)
-        conversation.turn_milliseconds.append(round(turn.duration_seconds * 1000))
+        row = self.open_conversations.pop(turn.conversation_hash, None)
+        conversation = OpenConversation(*row) if row else self._start_conversation(turn)
+        conversation.add_turn(turn)
         conversation.updated_at = self.clock()
         if turn.ends:
-            del self.open_conversations[turn.conversation_hash]
-            self._write_record(conversation, turn.screen)
+            _write_record(conversation, turn.screen)
             return
-        self.open_conversations.move_to_end(turn.conversation_hash)
+        self.open_conversations[turn.conversation_hash] = conversation.to_row()
 
     def record_end(self, conversation_id: str) -> None:
         """Log a conversation the subscriber left without an ending screen."""
         self.funnel.record_end(conversation_id)
-        open_conversation = self.open_conversations.pop(conversation_id, None)
-        if open_conversation:
-            self._write_record(open_conversation, "abandoned")
+        row = self.open_conversations.pop(conversation_id, None)
+        if row:
+            _write_record(OpenConversation(*row), "abandoned")
 
     def _start_conversation(self, turn: TurnEvent) -> OpenConversation:
-        """Open a conversation with its first turn."""
+        """Return a conversation that begins with this turn."""
         self._end_idle()
-        conversation = self.open_conversations[turn.conversation_hash] = OpenConversation(
-            turn, [turn.origin_screen]
-        )
-        return conversation
+        identity = turn.operator, turn.channel, turn.subscriber_hash, turn.revision, turn.language
+        return OpenConversation(*identity, self.clock(), turn.origin_screen)
 
     def _end_idle(self) -> None:
-        """End conversations that are idle or exceed `MAX_OPEN`."""
+        """End conversations that are idle, and make room for one more where `MAX_OPEN` are open."""
         while self.open_conversations:
-            name, conversation = next(iter(self.open_conversations.items()))
-            if (
-                len(self.open_conversations) <= MAX_OPEN
-                and conversation.updated_at + IDLE_SECONDS > self.clock()
-            ):
+            name, row = next(iter(self.open_conversations.items()))
+            is_idle = OpenConversation(*row).updated_at + IDLE_SECONDS <= self.clock()
+            if len(self.open_conversations) < MAX_OPEN and not is_idle:
                 return
             self.record_end(name)
 
-    def _write_record(self, conversation: OpenConversation, outcome: str) -> None:
-        """Log the record of a finished conversation."""
-        first_turn = conversation.first_turn
-        extra = {
-            "operator": first_turn.operator,
-            "channel": first_turn.channel,
-            "subscriber": first_turn.subscriber_hash,
-            "revision": first_turn.revision,
-            "language": first_turn.language,
-            "path": " ".join(conversation.path),
-            "turns": len(conversation.turn_milliseconds),
-            "ms": " ".join(map(str, conversation.turn_milliseconds)),
-            "outcome": outcome,
-        }
-        log.info("conversation.ended", extra=extra)
+
+def _write_record(conversation: OpenConversation, outcome: str) -> None:
+    """Log the record of a finished conversation."""
+    extra = {
+        "operator": conversation.operator,
+        "channel": conversation.channel,
+        "subscriber": conversation.subscriber_hash,
+        "revision": conversation.revision,
+        "language": conversation.language,
+        "path": conversation.path,
+        "turns": conversation.turn_count,
+        "ms": conversation.turn_milliseconds,
+        "outcome": outcome,
+    }
+    log.info("conversation.ended", extra=extra)

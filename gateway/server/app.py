@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -109,21 +109,12 @@ generation looks at 10,000 objects and takes a few milliseconds."""
 def tune_garbage_collector() -> None:
     """Tune the garbage collector after start, so that no run of it stalls the event loop.
 
-    Long-lived objects are frozen: those of the start now, live sessions when they survive a full run.
+    The objects of the start are frozen: packs, routes, and the tables that fill up later, whose rows are plain
+    values. Nothing is frozen afterwards: a connection frozen while it is open could never be collected.
     """
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECTOR_THRESHOLDS)
-    gc.callbacks.append(freeze_survivors)
-
-
-def freeze_survivors(phase: str, details: Mapping[str, int]) -> None:
-    """Freeze what survived a full run of the collector, so that the next one looks at newer objects only."""
-    if phase == "stop" and details["generation"] == OLDEST_GENERATION:
-        gc.freeze()
-
-
-OLDEST_GENERATION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +141,6 @@ async def serve(
     its supervisor restarts it. `mount` adds routes to the public application; `on_ready` is called once
     both listeners accept connections.
     """
-    tune_garbage_collector()
     settings, health, stop = container.settings, Health(container), stop_on_signals()
     if role.member_number is not None:
         _stop_with_parent(stop)
@@ -169,6 +159,7 @@ async def serve(
             mount(app)
         public_side = serve_app(app, settings.host, settings.port, share_port=shared)
         await stack.enter_async_context(public_side)
+        tune_garbage_collector()
         if on_ready:
             on_ready()
         work = _start_work(container, role)

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import current_thread, main_thread
 from types import FrameType
 from typing import Any
 
-from gateway.server.app import freeze_survivors, tune_garbage_collector
+from gateway.server.app import tune_garbage_collector
 
 REPORTS_KEPT = 6
 SAMPLE_SECONDS = 0.005
@@ -42,6 +43,9 @@ class StallMeter:
     """The longest ones, the longest first."""
     began: float = 0.0
     place: str = ""
+    collection_began: float = 0.0
+    is_measuring: bool = True
+    """False once the block is left: the callback that leaves it does other things, too."""
 
     def run(self, handle: Handle, run: Any) -> Any:
         """Run a callback and keep it if it was the longest."""
@@ -51,10 +55,11 @@ class StallMeter:
         finally:
             seconds = time.thread_time() - self.began
             self.began = 0.0
-            if seconds > self.longest[-1].seconds:
-                self._keep(StallReport(seconds, callback_name(handle), self.place))
+            self._keep(StallReport(seconds, callback_name(handle), self.place))
 
     def _keep(self, report: StallReport) -> None:
+        if not self.is_measuring or report.seconds <= self.longest[-1].seconds:
+            return
         ordered = sorted((*self.longest, report), key=lambda each: each.seconds, reverse=True)
         self.longest = ordered[:REPORTS_KEPT]
 
@@ -66,9 +71,14 @@ class StallMeter:
             self.place = ", ".join(dict.fromkeys((names[0], ours)))
 
     def note_collection(self, phase: str, details: dict[str, int]) -> None:
-        """Note that the collector ran over the oldest generation (a callback of `gc`)."""
-        if phase == "stop" and details["generation"] == 2:
+        """Note a run of the collector (a callback of `gc`): the loop waits for it in whichever thread it is."""
+        if phase == "start":
+            self.collection_began = time.thread_time()
+        elif details["generation"] == 2:
             self.place = "garbage collection"
+        if phase == "stop" and current_thread() is not main_thread():
+            seconds = time.thread_time() - self.collection_began
+            self._keep(StallReport(seconds, current_thread().name, "garbage collection"))
 
 
 def _outward(frame: FrameType | None) -> Iterator[FrameType]:
@@ -104,6 +114,7 @@ def measured_callbacks() -> Iterator[StallMeter]:
     try:
         yield meter
     finally:
+        meter.is_measuring = False
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, old_handler)
         gc.callbacks.remove(meter.note_collection)
@@ -118,6 +129,5 @@ def tuned_collector() -> Iterator[None]:
     try:
         yield
     finally:
-        gc.callbacks.remove(freeze_survivors)
         gc.set_threshold(*before)
         gc.unfreeze()

@@ -8,7 +8,7 @@ import pytest
 
 from tests.security.fuzz_targets import describe_operations, fuzz_settings, list_targets
 from tests.security.fuzz_wire import FuzzReport, run_fuzz
-from tests.security.loop_stalls import measured_callbacks
+from tests.security.loop_stalls import StallMeter, measured_callbacks
 from tests.support.gateway_sandbox import SandboxFactory
 
 
@@ -36,11 +36,33 @@ async def test_every_described_operation_is_fuzzed(sandboxes: SandboxFactory) ->
 
 async def test_a_stall_is_reported_with_its_callback_and_place() -> None:
     async def stall() -> None:
-        began = time.thread_time()
-        while time.thread_time() - began < 0.03:
-            gc.isenabled()
+        spend(0.03)
 
     with measured_callbacks() as meter:
         await asyncio.create_task(stall())
     assert meter.longest[0].seconds >= 0.03 and meter.longest[0].callback.endswith("stall")
     assert "test_fuzz_wire.py" in meter.longest[0].place
+
+
+def spend(seconds: float) -> None:
+    """Use so much processor time of this thread."""
+    began = time.thread_time()
+    while time.thread_time() - began < seconds:
+        gc.isenabled()
+
+
+async def test_the_end_of_a_measurement_is_no_stall() -> None:
+    async def measure_and_clean_up() -> StallMeter:
+        with measured_callbacks() as meter:
+            await asyncio.sleep(0)
+        spend(0.03)  # what the same callback does afterwards, such as thawing all objects
+        return meter
+
+    meter = await asyncio.create_task(measure_and_clean_up())
+    assert meter.longest[0].seconds < 0.03
+
+
+async def test_a_collection_in_another_thread_is_a_stall() -> None:
+    with measured_callbacks() as meter:
+        await asyncio.to_thread(gc.collect)
+    assert any(each.place == "garbage collection" for each in meter.longest)
