@@ -5,11 +5,16 @@ from argparse import Namespace
 from datetime import datetime
 from typing import Any
 
-from flows.domain.failures import Failure, NotFound
 from flows.domain.records import AuditEntry
 from gateway.cli.common import read_settings, run_in_container
 from gateway.cli.progress import show_progress
 from gateway.cli.table_output import print_table
+from gateway.console.subject_requests import (
+    NO_SESSIONS_DROPPED,
+    drop_sessions,
+    erase_subject,
+    find_subject,
+)
 from gateway.wiring.container import Container
 from storage.privacy.data_map import DataSubject
 
@@ -28,10 +33,13 @@ async def run_request(container: Container, args: Namespace) -> int:
     if args.command == "audit":
         return await _verify_audit(container, now)
     operator = args.operator or _guess_operator(container, args.msisdn)
-    owner = await _find_owner(container, operator, args.msisdn) if operator else None
-    if owner is None:
+    found = await find_subject(container, operator, args.msisdn) if operator else None
+    if found is None:
         print("not a number of an operator we serve; name it with --operator")
         return 2
+    if not found.billing_answered:
+        print("billing does not answer: only what hangs on the number itself is found")
+    owner = found.subject
     await container.write_behind.flush()
     if args.command == "export":
         with show_progress("export", "tables") as report:
@@ -56,30 +64,21 @@ async def _verify_audit(container: Container, now: datetime) -> int:
 
 
 async def _erase_owner(container: Container, owner: DataSubject, now: datetime, *, yes: bool) -> int:
-    keys = container.pseudonyms
-    tag = keys.keyed_hash(owner.operator, owner.number)
-    tags = (tag, keys.keyed_hash(owner.operator, owner.subscription)) if owner.subscription else (tag,)
-    report = await container.privacy.erase(owner, tags, confirmed=yes)
+    report = await erase_subject(container, owner, confirmed=yes)
     print_table(("data", "what happens to it"), report.items(), "{}: {}")
     print("live sessions: those in Redis are dropped, those of a process alone end within ten minutes")
     print("bills: the operator's own; refer to its billing system")
     if not yes:
         print("nothing was changed: --yes does it")
         return 0
-    print(f"live sessions dropped: {await _drop_sessions(container, tag)}")
-    container.subscriber_caches[owner.operator].forget(owner.number)
+    dropped = await drop_sessions(container, owner)
+    is_unknown = dropped == NO_SESSIONS_DROPPED
+    told = "none, Redis does not answer: they end by themselves within ten minutes" if is_unknown else dropped
+    print(f"live sessions dropped: {told}")
     entry = AuditEntry(owner.operator, owner.number, "privacy.erase", now, "house")
     container.write_behind.record_entry(entry)
     await container.write_behind.flush()
     return 0
-
-
-async def _drop_sessions(container: Container, tag: str) -> str:
-    """Drop the live sessions and return how many, or a text when Redis does not answer."""
-    try:
-        return str(await container.sessions.forget_subscriber(tag))
-    except Failure:
-        return "none, Redis does not answer: they end by themselves within ten minutes"
 
 
 def _guess_operator(container: Container, msisdn: str) -> str:
@@ -89,22 +88,6 @@ def _guess_operator(container: Container, msisdn: str) -> str:
         return names[0]
     menus = (container.menu_versions.current_menu(name) for name in names)
     return next((menu.name for menu in menus if msisdn.startswith(f"+{menu.config.country_code}")), "")
-
-
-async def _find_owner(container: Container, operator: str, msisdn: str) -> DataSubject | None:
-    ports = container.operators.get(operator)
-    if ports is None:
-        return None
-    number = container.menu_versions.current_menu(operator).parse_msisdn(msisdn)
-    if number is None:
-        return None
-    try:
-        return DataSubject(operator, number, (await ports.billing.get_subscriber(number)).id)
-    except NotFound:
-        return DataSubject(operator, number)
-    except Failure:
-        print("billing does not answer: only what hangs on the number itself is found")
-        return DataSubject(operator, number)
 
 
 def _json_default(value: Any) -> str:

@@ -26,7 +26,8 @@ class ConsolePage(NamedTuple):
     roles: tuple[ConsoleRole, ...]
 
 
-CONSOLE_PAGES: tuple[ConsolePage, ...] = ()
+PEOPLE_ROLES: tuple[ConsoleRole, ...] = ("support", "auditor")
+CONSOLE_PAGES: tuple[ConsolePage, ...] = (ConsolePage("/console/people", "people", PEOPLE_ROLES),)
 """The pages in the order of the menu; a sign-in leads to the first the user may open."""
 
 

@@ -6,8 +6,9 @@ from aiohttp import web
 
 from gateway.console import console_responses as responses
 from gateway.console.console_pipeline import ConsolePipeline
-from gateway.console.console_request import ConsoleRequest
+from gateway.console.console_request import PEOPLE_ROLES, ConsoleRequest
 from gateway.console.console_site import CONSOLE_FOLDER, ConsoleSite, build_site
+from gateway.console.people import PEOPLE_PATH, PeoplePages
 from gateway.console.sign_in import SignInPage
 from gateway.http.listening import serve_app
 from gateway.server.app import stop_on_signals
@@ -19,6 +20,7 @@ from gateway.wiring.container import Container
 log = logging.getLogger("dialtree.console")
 CONSOLE_OFFSET = 1310
 """Default distance of the console's internal port from the gateway's public one: 9390 for 8080."""
+PERSON_PATH = f"{PEOPLE_PATH}/{{person:[A-Za-z0-9_=-]+}}"
 
 
 def console_app(site: ConsoleSite) -> web.Application:
@@ -36,9 +38,19 @@ def console_app(site: ConsoleSite) -> web.Application:
             web.get("/console/sign-in", pipeline.open_handler(sign_in.show_form), allow_head=False),
             web.post("/console/sign-in", pipeline.open_handler(sign_in.submit_form)),
             web.post("/console/sign-out", pipeline.submit_handler(sign_in.sign_out)),
+            *_people_routes(site, pipeline),
         ]
     )
     return app
+
+
+def _people_routes(site: ConsoleSite, pipeline: ConsolePipeline) -> list[web.RouteDef]:
+    pages, roles = PeoplePages(site.stories), PEOPLE_ROLES
+    return [
+        web.get(PEOPLE_PATH, pipeline.view_handler(pages.show_lookup, *roles), allow_head=False),
+        web.post(PEOPLE_PATH, pipeline.submit_handler(pages.submit_lookup, *roles)),
+        web.get(PERSON_PATH, pipeline.view_handler(pages.show_story, *roles), allow_head=False),
+    ]
 
 
 async def _lead_home(request: ConsoleRequest) -> web.Response:

@@ -19,6 +19,7 @@ from gateway.pages.sealed_token import TokenSealer
 from gateway.wiring.container import Container
 from storage.console.sign_in_attempts import StaffSignIn
 from storage.console.staff_sessions import SessionTerms, SqlStaffSessions
+from storage.console.subscriber_story import SqlStories
 from storage.crypto import AeadCipher, derive_key
 
 CONSOLE_FOLDER = Path(__file__).parent
@@ -32,6 +33,7 @@ class ConsoleSite:
     users: UserFile
     sessions: SqlStaffSessions = field(repr=False)
     sign_in: StaffSignIn = field(repr=False)
+    stories: SqlStories = field(repr=False)
     cookies: CookieJar
     csrf_tokens: CsrfTokens = field(repr=False)
     sealer: TokenSealer = field(repr=False)
@@ -53,6 +55,7 @@ def build_site(container: Container, settings: ConsoleSettings) -> ConsoleSite:
         UserFile(Path(settings.users_file)),
         SqlStaffSessions(container.database, secret, terms),
         StaffSignIn(container.database, secret),
+        SqlStories(container.database, secret),
         CookieJar(settings.public_url.startswith("https://")),
         CsrfTokens(derive_key(secret, "console")),
         TokenSealer(AeadCipher(secret, "console addresses")),

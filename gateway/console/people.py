@@ -1,0 +1,117 @@
+"""Page of one person: a posted number leads to a sealed address, and that to the story of the line."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from gateway.console import console_responses as responses
+from gateway.console.console_request import ConsoleRequest
+from gateway.console.story_findings import find_reasons
+from gateway.console.story_view import build_table, finding_text, story_tables
+from gateway.console.subject_requests import FoundSubject, find_subject
+from menus.text.masking import mask_recipient
+from storage.console.subscriber_story import SqlStories, SubscriberStory
+from storage.privacy.data_map import DataSubject
+
+PEOPLE_PATH = "/console/people"
+LOOKUPS_PER_MINUTE = 60
+"""Numbers and stories one user may look up; more is copying, not helping."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeoplePages:
+    """The look-up and the story."""
+
+    stories: SqlStories
+
+    async def show_lookup(self, request: ConsoleRequest, fault: str = "", status: int = 200) -> web.Response:
+        """Show the form for a number."""
+        operators = sorted(request.user.operators & request.site.container.operators.keys())
+        return responses.staff_page(request, "people.html", {"operators": operators, "fault": fault}, status)
+
+    async def submit_lookup(self, request: ConsoleRequest) -> web.Response:
+        """Lead from a number to its page; the number stands in no address and no log."""
+        operator, typed = request.fields.get("operator", ""), request.fields.get("number", "")
+        if operator not in request.user.operators or operator not in request.site.container.operators:
+            return await self._refuse_operator(request, operator)
+        number = request.site.container.menu_versions.current_menu(operator).parse_msisdn(typed)
+        if number is None:
+            return await self.show_lookup(request, "not_a_number", 422)
+        if not await within_lookup_limit(request):
+            return await self.show_lookup(request, "too_many_lookups", 429)
+        return responses.redirect_to(seal_address(request, operator, number))
+
+    async def show_story(self, request: ConsoleRequest, done: str = "", fault: str = "") -> web.Response:
+        """Show the story of the line the address names; 404 for an address of another session."""
+        subject = unseal_address(request)
+        if subject is None:
+            return await self.show_lookup(request, "address_gone", 404)
+        if not await within_lookup_limit(request):
+            return await self.show_lookup(request, "too_many_lookups", 429)
+        found = await find_subject(request.site.container, subject.operator, subject.number)
+        found = found or FoundSubject(subject, billing_answered=False)
+        await request.site.container.write_behind.flush()
+        entry = request.audit_entry(subject.operator, subject.number, "console.view", "story")
+        story = await self.stories.read_story(found.subject, entry)
+        values = {"done": done, "fault": fault, **_story_values(request, found, story)}
+        return responses.staff_page(request, "story.html", values, 422 if fault else 200)
+
+    async def _refuse_operator(self, request: ConsoleRequest, operator: str) -> web.Response:
+        """Refuse an operator that is not the user's, and keep that it was asked for."""
+        entry = request.audit_entry("", "", "console.refused", f"people {operator[:64]}", "refused")
+        await self.stories.record_entry(entry)
+        return await self.show_lookup(request, "not_your_operator", 403)
+
+
+async def within_lookup_limit(request: ConsoleRequest) -> bool:
+    """Count a look-up; return whether the user is within the limit."""
+    counters = request.site.container.counters
+    return await counters.count_event("console", request.user.name, 60) <= LOOKUPS_PER_MINUTE
+
+
+def seal_address(request: ConsoleRequest, operator: str, number: str) -> str:
+    """Return the address of a person's page: encrypted, and of use in this session only."""
+    label = request.site.sessions.session_label(request.token)
+    return f"{PEOPLE_PATH}/{request.site.sealer.seal_words([operator, number], label)}"
+
+
+def unseal_address(request: ConsoleRequest) -> DataSubject | None:
+    """Return whom the address names; None when it is another session's, altered, or not the user's to see."""
+    label = request.site.sessions.session_label(request.token)
+    words = request.site.sealer.unseal_words(request.parts["person"], label)
+    if words is None:
+        return None
+    operator, number = words
+    served = request.site.container.operators
+    return DataSubject(operator, number) if operator in request.user.operators and operator in served else None
+
+
+def _story_values(request: ConsoleRequest, found: FoundSubject, story: SubscriberStory) -> dict[str, Any]:
+    subject, container = found.subject, request.site.container
+    operator = subject.operator
+    reasons = find_reasons(found, story, request.now)
+    return {
+        "number": mask_recipient(subject.number),
+        "operator": operator,
+        "log_name": container.pseudonyms.keyed_hash(operator, subject.number),
+        "facts": _line_facts(request, found),
+        "findings": [finding_text(request, operator, each) for each in reasons],
+        "steps": build_table(request, operator, "audit", story.tables.get("audit", ())),
+        "messages": story.messages,
+        "tables": story_tables(request, operator, story),
+        "local_time": lambda at: request.local_time(at, operator) if at else "-",
+        "mask_recipient": mask_recipient,
+        "address": request.path,
+    }
+
+
+def _line_facts(request: ConsoleRequest, found: FoundSubject) -> Mapping[str, str]:
+    """Return what billing says of the line, by the name of its text."""
+    line = found.subscriber
+    if line is None:
+        return {}
+    changed = request.local_time(line.sim_changed_at, line.operator) if line.sim_changed_at else "-"
+    kind = request.word("word", line.kind)
+    return {"line_kind": kind, "line_since": line.since.isoformat(), "line_sim_changed": changed}
