@@ -1,4 +1,4 @@
-"""What stands out in a story: why a code, a notice or a sign-in did not work, in sentences for an agent."""
+"""What stands out in a story: why a code, a notice or a sign-in did not work, for an agent to say."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field

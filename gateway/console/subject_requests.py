@@ -1,4 +1,4 @@
-"""Requests about one number: whose it is, and erasing it everywhere; for the console and the command line."""
+"""Requests about one number: whose it is, erasing it everywhere; for console and command line."""
 
 from dataclasses import dataclass, field
 
