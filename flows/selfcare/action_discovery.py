@@ -2,13 +2,16 @@
 
 import pkgutil
 from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
 from pathlib import Path
+from types import MappingProxyType
 
 FLOWS_FOLDER = Path(__file__).parent
 """Folder of the flows' screens, one YAML file per flow."""
 
 
+@cache
 def discover_actions() -> Mapping[str, object]:
     """Return every action by name (values are `flows.domain.actions.Action`).
 
@@ -24,4 +27,4 @@ def discover_actions() -> Mapping[str, object]:
             names = ", ".join(sorted(duplicates))
             raise ValueError(f"flows/selfcare/{module.name}.py defines actions that exist already: {names}")
         actions.update(table)
-    return actions
+    return MappingProxyType(actions)

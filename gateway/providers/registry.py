@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -25,15 +26,20 @@ def discover_providers() -> Mapping[str, Provider]:
     Modules that begin with an underscore belong to the provider beside them. Raises TypeError, naming module
     and constant, when a module lacks one.
     """
-    names = [module_info.name for module_info in iter_modules([str(Path(__file__).parent)])]
-    modules = [f"{__package__}.{name}" for name in names if not _is_private(name)]
     described = {
         name: cast(Provider, each)
         for folder in description_folders()
         for name, each in load_folder(folder).items()
     }
-    providers = [check_provider(import_module(module)) for module in modules]
-    return MappingProxyType(described | {provider.NAME: provider for provider in providers})
+    return MappingProxyType(described | _import_providers())
+
+
+@cache
+def _import_providers() -> dict[str, Provider]:
+    """Import the providers written in Python, once in a process."""
+    names = [module_info.name for module_info in iter_modules([str(Path(__file__).parent)])]
+    modules = [import_module(f"{__package__}.{name}") for name in names if not _is_private(name)]
+    return {provider.NAME: provider for provider in map(check_provider, modules)}
 
 
 def link_providers() -> Mapping[str, LinkProvider]:

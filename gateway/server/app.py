@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 from aiohttp import web
 
@@ -93,10 +93,12 @@ def _build_pages(container: Container) -> SubscriberPages:
 
 
 def _openapi_handler(container: Container) -> InternalHandler:
-    text = build_document(container.guard.endpoints, container.settings.operators.keys())
+    @cache
+    def document() -> str:
+        return build_document(container.guard.endpoints, container.settings.operators.keys())
 
     async def openapi(request: web.Request) -> web.Response:
-        return web.Response(text=text, content_type="application/json")
+        return web.Response(text=document(), content_type="application/json")
 
     return openapi
 

@@ -1,6 +1,7 @@
 """Failed-attempt counter in SQL: one row per subject, locked while it is checked, reset after a day."""
 
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, case, update
@@ -17,22 +18,8 @@ class AttemptCounter:
 
     def __init__(self, table: Table, window: timedelta = WINDOW) -> None:
         self._window = window
-        key = list(table.primary_key.columns)
-        this = [column == bindparam(f"the_{column.name}") for column in key]
-        self._key_columns = [column.name for column in key]
-        self._lock_row = self._lock_statement(table)
-        self._increment = update(table).where(*this).values(wrong=table.c.wrong + bindparam("more"))
-
-    @staticmethod
-    def _lock_statement(table: Table) -> Any:
-        adding = insert(table)
-        over = table.c.since <= bindparam("day_ago", type_=table.c.since.type)
-        fresh = {
-            "since": case((over, adding.excluded.since), else_=table.c.since),
-            "wrong": case((over, 0), else_=table.c.wrong),
-        }
-        locking = adding.on_conflict_do_update(index_elements=list(table.primary_key.columns), set_=fresh)
-        return locking.returning(table.c.wrong)
+        self._key_columns = [column.name for column in table.primary_key.columns]
+        self._lock_row, self._increment = _lock_statement(table), _increment_statement(table)
 
     def lock_and_count(self, connection: Connection, key: dict[str, Any], now: datetime) -> int:
         """Lock the key's row until the commit and return its wrong attempts in this window."""
@@ -43,3 +30,21 @@ class AttemptCounter:
         """Add `delta` to the count; a negative value takes attempts back."""
         key_values = {f"the_{name}": key[name] for name in self._key_columns}
         connection.execute(self._increment, {**key_values, "more": delta})
+
+
+@cache
+def _lock_statement(table: Table) -> Any:
+    adding = insert(table)
+    over = table.c.since <= bindparam("day_ago", type_=table.c.since.type)
+    fresh = {
+        "since": case((over, adding.excluded.since), else_=table.c.since),
+        "wrong": case((over, 0), else_=table.c.wrong),
+    }
+    locking = adding.on_conflict_do_update(index_elements=list(table.primary_key.columns), set_=fresh)
+    return locking.returning(table.c.wrong)
+
+
+@cache
+def _increment_statement(table: Table) -> Any:
+    this = [column == bindparam(f"the_{column.name}") for column in table.primary_key.columns]
+    return update(table).where(*this).values(wrong=table.c.wrong + bindparam("more"))

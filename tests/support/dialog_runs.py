@@ -1,9 +1,13 @@
-"""Dialog runs: every dialog is played once per test run and its result shared."""
+"""Dialog runs: every dialog is played once per test run and its result shared between the run's processes."""
 
+import hashlib
+import os
+import pickle
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -37,13 +41,21 @@ class DialogRuns:
     """Plays dialogs on the direct line, each once per run."""
 
     sandboxes: SandboxFactory
-    played_dialogs: dict[Path, PlayedDialog] = field(default_factory=dict)
+    results: Path
+    """A folder that all processes of this run share: what one has played the others read."""
 
     async def play_once(self, path: Path) -> PlayedDialog:
         """Return the result of a dialog, playing it at first use."""
-        if path not in self.played_dialogs:
-            self.played_dialogs[path] = await self._play(load_dialog(path))
-        return self.played_dialogs[path]
+        result = self.results / hashlib.sha256(str(path).encode()).hexdigest()
+        if not result.exists():
+            self._keep_result(result, await self._play(load_dialog(path)))
+        return cast(PlayedDialog, pickle.loads(result.read_bytes()))
+
+    def _keep_result(self, result: Path, played: PlayedDialog) -> None:
+        """Write a result under its name at once, as another process may be about to read it."""
+        unfinished = result.with_suffix(f".{os.getpid()}")
+        unfinished.write_bytes(pickle.dumps(played))
+        unfinished.rename(result)
 
     async def _play(self, dialog: Dialog) -> PlayedDialog:
         moves = self.sandboxes.recorded_transitions(dialog.first_argument("operator"))
@@ -81,9 +93,12 @@ def dialog_name(path: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def dialog_runs(sandboxes: SandboxFactory) -> DialogRuns:
+def dialog_runs(sandboxes: SandboxFactory, tmp_path_factory: pytest.TempPathFactory) -> DialogRuns:
     """Provide the dialog runs of this test run."""
-    return DialogRuns(sandboxes)
+    own = tmp_path_factory.getbasetemp()
+    results = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "played-dialogs"
+    results.mkdir(exist_ok=True)
+    return DialogRuns(sandboxes, results)
 
 
 PlayDialog = Callable[[str], Awaitable[list[str]]]

@@ -125,7 +125,8 @@ class SandboxFactory:
         settings = _sandbox_settings(
             await self._copy_database(str(clock()), clock()), trust or {}, operator, more or {}
         )
-        await mark_url_as_demo(settings.database_url)
+        if "database_url" in (more or {}):
+            await mark_url_as_demo(settings.database_url)
         fragile = FaultySessions(lambda: clock().timestamp())
         given = _test_overrides(clock, None if settings.redis_url else fragile.sessions, patience)
         async with build_container(settings, self.operators, given, self.menu) as built:

@@ -22,11 +22,16 @@ STRESS_MARKS = re.compile(r"[\s_',:;|!-]")
 
 
 @cache
+def spoken_lines() -> list[str]:
+    """Return the lines `dialtree check --spoken` prints for all packs."""
+    packs = [pack_compiler.find_pack(each) for each in pack_compiler.shipped_operators()]
+    return sorted({line for pack in packs for line in pack_compiler.spoken_texts(pack)[0]})
+
+
+@cache
 def prompts_of(language: str) -> tuple[str, ...]:
     """Return every prompt of every pack in a language, each once, digits apart."""
-    packs = [pack_compiler.find_pack(each) for each in pack_compiler.shipped_operators()]
-    lines = {line for pack in packs for line in pack_compiler.spoken_texts(pack)[0]}
-    rows = [line.partition(": ")[::2] for line in sorted(lines)]
+    rows = [line.partition(": ")[::2] for line in spoken_lines()]
     return tuple(dict.fromkeys(words for place, words in rows if place.split()[1] == language))
 
 
