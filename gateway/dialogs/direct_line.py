@@ -27,6 +27,8 @@ class DirectLine:
 
     Otherwise the requests of one would count as repeats of the other's.
     """
+    page_size: str = ""
+    """Page size of its USSD screens, `128/56`; empty for the channel's own."""
     session_numbers: Iterator[int] = field(default_factory=lambda: count(1), repr=False)
     last_request: Inbound | None = field(default=None, repr=False)
     reply: Reply | None = field(default=None, repr=False)
@@ -89,6 +91,7 @@ class DirectLine:
             text=text,
             accumulated=channel == "ussd",
             trust=self.trust.get(channel, "none"),
+            page_size=self.page_size if channel == "ussd" else "",
         )
 
     async def _send(self, inbound: Inbound) -> PhoneDisplay:

@@ -43,10 +43,10 @@ class EventIntake:
     operator: str
     provider: str
 
-    async def answer(self, event: Inbound, send: ReplySender) -> None:
+    async def answer(self, event: Inbound, send: ReplySender, seconds: float | None = None) -> None:
         """Run a turn and send its reply; on any error log it and send an apology. See `LinkEvents`."""
         try:
-            async with asyncio.timeout(TURN_TIMEOUT_SECONDS):
+            async with asyncio.timeout(min(seconds or TURN_TIMEOUT_SECONDS, TURN_TIMEOUT_SECONDS)):
                 turn = await self._run_turn(event)
         except (Exception, TimeoutError) as error:
             # outermost handler of a turn: the caller always gets a screen, the log gets the reason

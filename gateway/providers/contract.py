@@ -2,7 +2,9 @@
 
 A provider module defines `NAME`, `Settings`, `ROUTES` and `authentic`, which discovery checks, and
 `connect_sender` if it sends messages. One that keeps a connection to a network (`LinkProvider`) has no routes
-and defines `connect_link` and `PROVEN_CHANNELS`.
+and defines `connect_link` and `PROVEN_CHANNELS`; also `PAGE_SIZE` where its network carries screens of one size
+only, `SENDS_MESSAGES = False` where it carries no messages of ours, and `network_name` where the network knows
+a link by a name.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -212,8 +214,11 @@ class LinkReport:
 class LinkEvents(Protocol):
     """What a link passes to the gateway; one object per link."""
 
-    async def answer(self, event: Inbound, send: ReplySender) -> None:
-        """Run a turn of a conversation and send its reply, an apology when it fails; never raises a Failure."""
+    async def answer(self, event: Inbound, send: ReplySender, seconds: float | None = None) -> None:
+        """Run a turn of a conversation and send its reply, an apology when it fails; never raises a Failure.
+
+        `seconds`: how long the turn may take where the network waits less than the gateway's own limit.
+        """
 
     async def accept(self, event: SingleEvent) -> None:
         """Store a message or a report, or end a conversation; raises when it must be delivered again."""

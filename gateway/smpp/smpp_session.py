@@ -5,9 +5,9 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+from gateway.reconnect_wait import next_wait
 from gateway.smpp.message_receiver import MessageReceiver
 from gateway.smpp.recipients_in_flight import RecipientsInFlight
-from gateway.smpp.reconnect_wait import next_wait
 from gateway.smpp.session_settings import SessionCallbacks, SessionRuntime, SessionState, SmppSettings
 from gateway.smpp.smpp_connection import (
     BindRefused,

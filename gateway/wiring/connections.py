@@ -60,8 +60,16 @@ def _build_connection(
         addresses={"ussd": numbers.ussd, "sms": numbers.sms, "voice": numbers.voice},
         locales={name: language.speech for name, language in menu.config.languages.items()},
         numbering=NumberingPlan(menu.config.country_code, menu.config.trunk, tuple(menu.config.number_digits)),
-        page_size=link.page_size,
+        page_size=_page_size(menu.name, provider, link),
     )
+
+
+def _page_size(operator: str, provider: Provider, link: ConnectionSettings) -> str:
+    """Return the page size of a connection; SettingsError for one its network does not carry."""
+    fixed: str = getattr(provider, "PAGE_SIZE", "")
+    if fixed and link.page_size not in ("", fixed):
+        raise SettingsError(f"operators.{operator}.{provider.NAME}.page_size: the network carries {fixed} only")
+    return fixed or link.page_size
 
 
 def _provider_trust(provider: Provider) -> dict[str, str]:

@@ -20,6 +20,7 @@ from gateway.observability.collectors import GatewayMetrics
 from gateway.providers.contract import Connection, Link
 from gateway.providers.registry import link_providers
 from gateway.settings import Settings
+from gateway.settings_sources import SettingsError
 from storage.links.message_doubts import SqlMessageDoubts
 from storage.links.slot_leases import LinkSlot, SqlSlotLeases
 from storage.outbox.sql_outbox import SqlOutbox
@@ -67,12 +68,25 @@ def build_link_runner(
     metrics: GatewayMetrics,
 ) -> LinkRunner:
     """Return the runner of every slot the settings name; nothing is connected before it runs."""
+    require_own_names(connections)
     stop = asyncio.Event()
     leases = SqlSlotLeases(parts.database, secrets.token_hex(8), parts.now)
     doubts = SqlMessageDoubts(parts.database, parts.now, lambda: secrets.token_hex(12))
     ports = IntakePorts(conversations, parts.outbox, parts.operators, doubts, parts.now, metrics.record_receipt)
     owners = [SlotOwner(slot, leases, open_link, pool, stop) for slot, open_link in _slots(connections, ports)]
     return LinkRunner(owners, pool, stop)
+
+
+def require_own_names(connections: Mapping[tuple[str, str], Connection]) -> None:
+    """Raise SettingsError when two operators' links have one name at one network, which serves only one."""
+    providers, owners = link_providers(), dict[str, str]()
+    for (operator, name), connection in connections.items():
+        name_of = getattr(providers.get(name), "network_name", None)
+        if name_of and owners.setdefault(name_of(connection), operator) != operator:
+            owner = owners[name_of(connection)]
+            raise SettingsError(
+                f"operators.{operator}.{name}.name: is that of {owner}; each link needs its own"
+            )
 
 
 def _slots(

@@ -124,6 +124,8 @@ async def _sms_senders(
     senders: dict[str, Sender] = {}
     for name in settings.operators[operator].routes.sms:
         connection = connections[operator, name]
+        if not getattr(providers[name], "SENDS_MESSAGES", True):
+            raise SettingsError(f"operators.{operator}.routes.sms: {name} sends no messages")
         if settings.demo and not getattr(connection.settings, "api_url", ""):
             senders[name] = recorder  # of a link, `_link_senders` says what takes its place
             continue

@@ -40,6 +40,8 @@ PACKAGES = (
         "gateway.purchases",
         "gateway.providers",
         "gateway.smpp",
+        "gateway.gsup",
+        "gateway.reconnect_wait",
         "gateway.menu_map",
         "gateway.clock",
     ),

@@ -1,9 +1,10 @@
 """One dialog over every way a subscriber may come: the same screens, the same effects; prints the table."""
 
+import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -11,18 +12,37 @@ from aiohttp import ClientSession
 
 from gateway.dialogs.player import PhoneLine
 from gateway.http.listening import serve_app
+from gateway.providers import gsup
 from gateway.server.app import public_app
 from tests.support.described_phone import DescribedPhone
 from tests.support.dialog_runs import DIALOG_FOLDER, DialogRuns, load_dialog
 from tests.support.gateway_sandbox import GatewaySandbox, SandboxFactory
+from tests.support.gsup_phone import connect_gsup
+from tests.support.osmo_hlr import OsmoHlr
 from tests.support.provider_examples import described_providers
 from tests.support.provider_phones import AfricasTalkingPhone, connect_webhooks
+from tests.support.server_processes import ProgramMissing, run_server, skip_missing
 from tests.support.smpp_phone import connect_smpp
 
 DIALOG = DIALOG_FOLDER / "orange-ro" / "ussd" / "einvoice-ro.dialog"
 """A whole activation, with the same key twice in a row."""
 AGGREGATORS = {name: each for name, each in described_providers().items() if "ussd" in each.description.routes}
 DIALECTS = ("plain", "sixdee", "mica")
+
+
+LEFT_OUT = "LEFT OUT: gsup, as osmo-hlr is not installed (make services)\n"
+
+
+@pytest.fixture(scope="module")
+def hlr() -> Iterator[OsmoHlr | None]:
+    """Provide an HLR; None, except in CI, where none is installed: the other ways are played all the same."""
+    try:
+        with run_server(OsmoHlr) as server:
+            yield server
+    except ProgramMissing as missing:
+        if os.environ.get("CI") == "true":
+            skip_missing(missing)
+        yield None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +82,20 @@ def over_smpp(sandboxes: SandboxFactory, dialect: str) -> Any:
     return connect_smpp(sandboxes, dialect, at=start_time())
 
 
+def over_gsup(sandboxes: SandboxFactory, hlr: OsmoHlr) -> Any:
+    return connect_gsup(sandboxes, hlr, at=start_time())
+
+
 def start_time() -> str:
     return load_dialog(DIALOG).first_argument("at", "2026-03-10 09:00")
+
+
+async def play_directly(sandboxes: SandboxFactory, page_size: str) -> PlayedWay:
+    """Play the dialog in process, with screens of a size."""
+    async with sandboxes.open(start_time()) as sandbox:
+        phone = replace(sandbox.direct_line(), page_size=page_size)
+        transcript = await sandbox.dialog_player(phone).play(load_dialog(DIALOG))
+        return PlayedWay(f"direct, {page_size}", transcript, await sandbox.count_effects())
 
 
 async def play_over(way: Any, name: str) -> PlayedWay:
@@ -83,15 +115,20 @@ def write_table(played: list[PlayedWay]) -> str:
 
 
 async def test_one_dialog_shows_the_same_over_every_way(
-    sandboxes: SandboxFactory, dialog_runs: DialogRuns, capsys: pytest.CaptureFixture[str]
+    sandboxes: SandboxFactory, dialog_runs: DialogRuns, capsys: pytest.CaptureFixture[str], hlr: OsmoHlr | None
 ) -> None:
     direct = await dialog_runs.play_once(DIALOG)
     played = [PlayedWay("direct", direct.transcript, direct.row_counts)]
     played.append(await play_over(over_africas_talking(sandboxes), "africastalking"))
     played += [await play_over(over_aggregator(sandboxes, name), name) for name in AGGREGATORS]
     played += [await play_over(over_smpp(sandboxes, name), f"smpp {name}") for name in DIALECTS]
+    small = [await play_directly(sandboxes, gsup.PAGE_SIZE)]
+    if hlr is not None:
+        small.append(await play_over(over_gsup(sandboxes, hlr), "gsup, osmo-hlr"))
     with capsys.disabled():
-        sys.stdout.write(write_table(played))
+        sys.stdout.write(write_table([*played, *small]))
+        sys.stdout.write("" if hlr else LEFT_OUT)
     assert len(played) >= 2 + 6 + 3
-    for way in played:
-        assert (way.transcript, way.effects) == (direct.transcript, direct.row_counts), way.name
+    for ways in (played, small):
+        for way in ways:
+            assert (way.transcript, way.effects) == (ways[0].transcript, ways[0].effects), way.name

@@ -1,14 +1,12 @@
 """SMPP link: one bind of an operator's account; USSD and SMS in, notices out, receipts."""
 
-import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
 from functools import partial
 
-from flows.domain.failures import Failure
 from flows.domain.records import OutboundMessage
 from flows.engine.inbound import Inbound
+from gateway.providers._shared.running_turns import RunningTurns
 from gateway.providers._smpp import sms_events, ussd_events
 from gateway.providers._smpp.dialect import DialectForm
 from gateway.providers._smpp.sent_messages import SentMessages, write_receipt
@@ -21,8 +19,6 @@ from gateway.smpp.wire.sms_records import DeliveryReceipt, IncomingMessage
 from menus.model.reply import Reply
 
 log = logging.getLogger("dialtree.links")
-MAX_TURNS = 64
-"""USSD turns at once; of a new session above it the caller gets an apology."""
 SUBMIT_WAIT_SECONDS = 0.5
 """How long a message may wait for the window: with the response timer less than a provider call may take."""
 REPLY_WAIT_SECONDS = 5.0
@@ -48,10 +44,9 @@ class SmppLink:
         callbacks = SessionCallbacks(self._take_message, self._take_receipt)
         self._session = SmppSession(session_settings, callbacks)
         self._sent = SentMessages(connection.operator)
-        self._turns: set[asyncio.Task[None]] = set()
+        self._turns = RunningTurns(events)
         self._unstored: set[bytes] = set()
         self._token = secrets.token_hex(8)
-        self._turned_away = 0
         self._is_draining = False
 
     async def run(self) -> None:
@@ -59,8 +54,7 @@ class SmppLink:
         try:
             await self._session.run()
         finally:
-            for task in self._turns:
-                task.cancel()
+            self._turns.cancel()
 
     async def send(self, notice: OutboundMessage) -> SentMessage:
         """Submit a notice; see `Sender.send`."""
@@ -72,8 +66,7 @@ class SmppLink:
     async def drain(self) -> None:
         """Leave new messages to the SMSC, finish turns and window, unbind."""
         self._is_draining = True
-        if self._turns:
-            await asyncio.wait(self._turns, timeout=DRAIN_TURNS_SECONDS)
+        await self._turns.finish(DRAIN_TURNS_SECONDS)
         await self._session.drain(DRAIN_WINDOW_SECONDS)
 
     def report(self) -> LinkReport:
@@ -85,7 +78,7 @@ class SmppLink:
             self._session.window_used,
             counters.unanswered,
             counters.throttles,
-            counters.turned_away + self._turned_away,
+            counters.turned_away + self._turns.turned_away,
         )
 
     async def _take_message(self, message: IncomingMessage) -> int:
@@ -103,21 +96,10 @@ class SmppLink:
             return Status.OK
         event = ussd_events.read_ussd(message, self._dialect, self._connection)
         if isinstance(event, Inbound):
-            self._begin_turn(event, partial(self._send_screen, message))
+            self._turns.start_turn(event, partial(self._send_screen, message))
         elif event is not None:
             await self._events.accept(event)
         return Status.OK
-
-    def _begin_turn(self, event: Inbound, send: Callable[[Reply], Awaitable[None]]) -> None:
-        """Run a turn beside the reader; a new session for which there is no room gets an apology."""
-        work = self._events.answer(event, send)
-        if event.begins and len(self._turns) >= MAX_TURNS:
-            work.close()
-            self._turned_away += 1
-            work = send_quietly(send, self._events.apology())
-        task = asyncio.create_task(work)
-        self._turns.add(task)
-        task.add_done_callback(self._turns.discard)
 
     async def _send_screen(self, request: IncomingMessage, reply: Reply) -> None:
         """Submit a screen; raises the failure unless the SMSC accepted it."""
@@ -156,11 +138,3 @@ class SmppLink:
         if event is not None:
             await self._events.accept(event)
         return Status.OK
-
-
-async def send_quietly(send: Callable[[Reply], Awaitable[None]], reply: Reply) -> None:
-    """Send a reply nothing depends on; a failure is logged."""
-    try:
-        await send(reply)
-    except Failure as failure:
-        log.warning("link.reply_not_sent", extra={"failure": type(failure).__name__})

@@ -6,7 +6,7 @@ import pytest
 
 from flows.domain.failures import Overloaded
 from flows.engine.conversation import TurnEngine
-from gateway.providers._smpp import smpp_link
+from gateway.providers._shared import running_turns
 from gateway.providers._smpp.dialect import load_dialects
 from gateway.providers.contract import Link
 from gateway.server.health import Health
@@ -144,7 +144,7 @@ async def test_a_new_caller_for_whom_there_is_no_room_gets_an_apology(
     sandboxes: SandboxFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with connect_smpp(sandboxes) as (phone, sandbox):
-        monkeypatch.setattr(smpp_link, "MAX_TURNS", 0)
+        monkeypatch.setattr(running_turns, "MAX_TURNS", 0)
         screen = await phone.dial(ANA, "*100#")
         (link,) = sandbox.container.links.pool.links.values()
     assert screen.ends and screen.lines[0]

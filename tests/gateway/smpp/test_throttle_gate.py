@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from gateway.smpp.reconnect_wait import next_wait
+from gateway.reconnect_wait import next_wait
 from gateway.smpp.throttle_gate import StillThrottled, ThrottleGate
 from gateway.smpp.wire.protocol import Status
 

@@ -51,10 +51,11 @@ class FaultHarness:
         self.processes.append(self.launcher.start_gateway(role, told, point))
         return self.processes[-1]
 
-    def start_link(self, redis_url: str, smpp: dict[str, object]) -> GatewayProcess:
-        """Start one more process that holds the operator's link."""
+    def start_link(self, redis_url: str, section: dict[str, object], provider: str = "smpp") -> GatewayProcess:
+        """Start one more process that holds the operator's link; by SMPP its SMS leave by it."""
         told = gateway_settings(self.database_url, self.provider.url, redis_url)
-        told["operators"] = {"orange-ro": {"routes": {"sms": "smpp"}, "smpp": smpp}}
+        routes = {"routes": {"sms": "smpp"}} if provider == "smpp" else {}
+        told["operators"] = {"orange-ro": {**routes, provider: section}}
         self.processes.append(self.launcher.start_gateway("link", told))
         return self.processes[-1]
 

@@ -1,4 +1,4 @@
-"""Wait before the next bind: doubled and jittered; a minute after wrong credentials."""
+"""Wait before the next attempt to connect: doubled and jittered; a minute after wrong credentials."""
 
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.5, 30.0
 REFUSED_WAIT_SECONDS = 60.0
