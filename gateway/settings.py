@@ -12,8 +12,9 @@ from flows.engine.load_shedding import MAX_CONCURRENT_TURNS
 from gateway.console_settings import ConsoleSettings
 from gateway.delivery.desk.signed_webhook import signing_key
 from gateway.delivery.mail.mail_address import parse_mail_address, parse_sender
-from gateway.http.client_address import parse_networks
+from gateway.http.client_address import check_networks
 from gateway.payments.provider_settings import PaymentSettings
+from gateway.payments.wallet_settings import WalletSettings
 from gateway.providers.contract import Provider
 from gateway.purchases.merchant_settings import PurchaseSettings
 from gateway.settings_sources import FILE_VARIABLE, SettingsError, read_tables
@@ -26,12 +27,6 @@ class Section(BaseModel):
     """Base of all settings: frozen, unknown fields are errors, input values stay out of messages."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-def check_networks(cidrs: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the values if they are CIDR networks; ValueError otherwise."""
-    parse_networks(cidrs)
-    return cidrs
 
 
 class RouteSettings(Section):
@@ -145,7 +140,9 @@ class OperatorSettings(Section):
     rates: RateSettings = RateSettings()
     desk: DeskSettings = DeskSettings()
     payments: PaymentSettings | None = None
-    """The payment provider; without it bills are not paid here."""
+    """The payment provider behind the link sent by SMS."""
+    wallet: WalletSettings | None = None
+    """The wallet bills are paid from, beside the link or instead; without both no bill is paid here."""
     purchases: PurchaseSettings | None = None
     """The merchants that charge purchases to the bill; none without it."""
     sms_prefixes: tuple[str, ...] = ()

@@ -77,9 +77,9 @@ def _operator_secrets(operator: str, section: OperatorSettings) -> Iterator[Name
             yield f"operators.{operator}.{provider}.{field}", value
     if secret := section.desk.secret.get_secret_value():
         yield f"operators.{operator}.desk.secret", secret
-    if section.payments:
-        for field, value in _secret_fields(section.payments):
-            yield f"operators.{operator}.payments.{field}", value
+    for table, model in (("payments", section.payments), ("wallet", section.wallet)):
+        for field, value in _secret_fields(model) if model else ():
+            yield f"operators.{operator}.{table}.{field}", value
     if token := section.bss.get("hub_token"):
         yield f"operators.{operator}.bss.hub_token", str(token)
     if token := section.routes.bounces_token.get_secret_value():

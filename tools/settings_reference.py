@@ -19,6 +19,7 @@ from pydantic_core import PydanticUndefined
 from gateway import settings
 from gateway.console_settings import ConsoleSettings
 from gateway.payments.provider_settings import PaymentSettings
+from gateway.payments.wallet_settings import WalletSettings
 from gateway.providers.registry import discover_providers
 from gateway.purchases.merchant_settings import MerchantSettings, PurchaseSettings
 
@@ -38,6 +39,7 @@ SECTIONS: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("Rates", "[operators.NAME.rates]", settings.RateSettings),
     ("Help desk", "[operators.NAME.desk]", settings.DeskSettings),
     ("Payments", "[operators.NAME.payments]", PaymentSettings),
+    ("A wallet", "[operators.NAME.wallet]", WalletSettings),
     ("Purchases on the bill", "[operators.NAME.purchases]", PurchaseSettings),
     ("A merchant", "[operators.NAME.purchases.merchants.ID]", MerchantSettings),
     ("Any connection to a provider", "[operators.NAME.PROVIDER]", settings.ConnectionSettings),

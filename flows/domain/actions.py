@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from flows.domain.email_registration import Registration
 from flows.domain.failures import Failure, NotEligible
-from flows.domain.payment_ports import PaymentIntents, Payments
+from flows.domain.payment_ports import PaymentIntents, Payments, WalletPayments
 from flows.domain.ports import Billing, Ledger, OneTimeCodes, Passwords
 from flows.domain.purchase_ports import Charges, SpendPolicies
 from flows.domain.records import (
@@ -61,7 +61,9 @@ class OperatorPorts:
     has_desk: bool = False
     """Whether tickets are passed on to the operator's help desk."""
     payments: Payments | None = field(default=None, repr=False)
-    """The payment provider; None where bills cannot be paid."""
+    """The payment provider behind the link; None where bills are not paid by link."""
+    wallet: WalletPayments | None = field(default=None, repr=False)
+    """The wallet that bills are paid from; None where there is none."""
     intents: PaymentIntents | None = field(default=None, repr=False)
     policies: SpendPolicies | None = field(default=None, repr=False)
     """What lines allow of purchases on the bill; None where there are none."""

@@ -54,6 +54,16 @@ class Payments(Protocol):
         """Close the connections."""
 
 
+class WalletPayments(Payments, Protocol):
+    """Wallet provider of one operator: payers approve on their phones, and there is no page.
+
+    `start` sends the request for approval; what it answers has no page URL.
+    """
+
+    async def reserve(self, intent: PaymentIntent) -> str:
+        """Return the provider's id of a payment before it is asked for; no money moves and no phone rings."""
+
+
 @runtime_checkable
 class PaymentBooking(Protocol):
     """Billing that books payments. Optional for a backend; its capability is `payments`."""

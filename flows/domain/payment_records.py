@@ -7,6 +7,8 @@ from typing import Literal
 
 PAYMENT_CHECK = "payment.check"
 """Name of the outbox step that asks the provider about a payment, again and again by plan."""
+WALLET_PUSH = "payment.push"
+"""Name of the outbox step that asks a wallet's owner to approve a payment."""
 
 PaymentState = Literal[
     "confirmed",
@@ -34,6 +36,8 @@ failed     no money moved
 expired    nobody paid in time
 """
 ReportedState = Literal["open", "paid", "failed", "expired"]
+FailureReason = Literal["", "funds", "limit", "rejected", "unanswered", "no_wallet"]
+"""Why a wallet did not pay: too little money, a limit of the wallet, the payer's no, no answer, no wallet."""
 BookingOutcome = Literal["booked", "already", "excess"]
 """`already`: booked before under the same key; `excess`: the bill does not ask for this much any more."""
 
@@ -95,6 +99,8 @@ class PaymentReport:
     amount: Decimal
     currency: str
     is_test: bool = False
+    failure: FailureReason = ""
+    """Why it failed, where the provider says."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,9 @@ EFFECTS: dict[str, frozenset[str]] = {
     "codes": frozenset({"issue_code", "redeem_code"}),
     "passwords": frozenset({"set_password"}),
     "billing": frozenset({"set_media", "set_postal_address", "book_payment"}),
+    "intents": frozenset({"open_intent", "advance", "record_callback"}),
+    "policies": frozenset({"change_policy"}),
+    "charges": frozenset({"decide_charge", "advance_charge", "refund_charge", "mark_billed"}),
 }
 """Methods that change something, by port."""
 
@@ -37,6 +40,8 @@ async def _refuse_effect(*arguments: object, **options: object) -> None:
 def read_only(ports: OperatorPorts) -> OperatorPorts:
     """Return the same ports without their effects."""
     limited: dict[str, Any] = {
-        name: _ReadOnlyPort(getattr(ports, name), effects) for name, effects in EFFECTS.items()
+        name: _ReadOnlyPort(port, effects)
+        for name, effects in EFFECTS.items()
+        if (port := getattr(ports, name)) is not None
     }
     return replace(ports, **limited)

@@ -8,6 +8,8 @@ NO_MONEY_SEEN: tuple[PaymentState, ...] = ("confirmed", "pending", "unknown", "f
 """States that a success leads out of, however late it comes: the money has moved."""
 WAITING: tuple[PaymentState, ...] = ("confirmed", "pending")
 """States that a refusal or an expiry leads out of."""
+STILL_PENDING = "pending"
+"""Reason of a payment whose wallet has given no final answer for a day; it stays pending until there is one."""
 DECIDED: tuple[PaymentState, ...] = ("succeeded", "booking", "booked", "refunding", "refunded")
 """States in which the provider is not asked any more."""
 FORWARD: Mapping[PaymentState, frozenset[PaymentState]] = {

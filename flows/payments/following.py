@@ -17,9 +17,9 @@ from flows.domain.payment_records import (
     PaymentState,
 )
 from flows.domain.records import DeferredStep, OutboundMessage
-from flows.payments.checks import DECIDED, NO_MONEY_SEEN, WAITING, find_mismatch
+from flows.payments.checks import DECIDED, NO_MONEY_SEEN, STILL_PENDING, WAITING, find_mismatch
 from flows.payments.payable import PaymentPorts, payment_ports
-from flows.payments.payment_messages import PaymentMessages
+from flows.payments.payment_messages import FAILURE_TEXTS, PaymentMessages
 from flows.payments.tasks import BOOK, CHECK, REFUND, audit_step, build_task, poll_wait_seconds
 from flows.services.email_validation import email_of
 from menus.machine.menu import Menu
@@ -61,7 +61,7 @@ class PaymentFollower:
         now, age = self.ports.now(), self.ports.now() - intent.created_at
         report = await self._read_report(intent)
         if report is None or report.state == "open":
-            await self._expire_if_over(intent, now)
+            await self._end_wait(intent, now, is_known=report is not None)
             raise PaymentOpen(after_seconds=poll_wait_seconds(age))
         await self.apply_report(intent, report)
         if report.state != "paid" and age < LATE_WATCH:
@@ -72,7 +72,7 @@ class PaymentFollower:
         if report.state == "paid":
             await self._apply_success(intent, report)
         elif report.state == "failed":
-            await self._advance(intent, WAITING, "failed", self._messages(intent).build_sms("failed"))
+            await self._apply_failure(intent, report)
         elif report.state == "expired":
             await self._advance(intent, WAITING, "expired")
 
@@ -101,8 +101,9 @@ class PaymentFollower:
         if intent.state != "refunding":
             return
         try:
-            report = await self._ports.provider.ask(intent)
-            await self._ports.provider.refund(intent, report.amount, f"{intent.id}-r")
+            provider = self._ports.provider_of(intent)
+            report = await provider.ask(intent)
+            await provider.refund(intent, report.amount, f"{intent.id}-r")
         except Refused as refused:
             log.error("payments.refund_refused", extra=self._log_extra(intent, type(refused).__name__))
             raise PaymentOpen(after_seconds=LATE_WATCH.total_seconds()) from refused
@@ -118,16 +119,36 @@ class PaymentFollower:
     async def _read_report(self, intent: PaymentIntent) -> PaymentReport | None:
         """Return what the provider says; None for a payment it does not know yet."""
         try:
-            return await self._ports.provider.ask(intent)
+            return await self._ports.provider_of(intent).ask(intent)
         except NotFound:
             return None
 
-    async def _expire_if_over(self, intent: PaymentIntent, now: datetime) -> None:
-        """Close and expire a payment whose page is long over, or that never reached the provider."""
+    async def _end_wait(self, intent: PaymentIntent, now: datetime, *, is_known: bool) -> None:
+        """Expire a payment whose page is long over, or that never reached the provider.
+
+        A request on a wallet's phone may be approved until the wallet says that it ended: people are told.
+        """
         ends_at = (intent.page_expires_at or intent.created_at) + PAGE_GRACE
-        if intent.state in WAITING and now >= ends_at:
-            await self._ports.provider.close(intent)
-            await self._advance(intent, WAITING, "expired")
+        if intent.state not in WAITING or now < ends_at:
+            return
+        if is_known and self._ports.is_wallet(intent):
+            await self._tell_silence(intent)
+            return
+        await self._ports.provider_of(intent).close(intent)
+        await self._advance(intent, WAITING, "expired")
+
+    async def _apply_failure(self, intent: PaymentIntent, report: PaymentReport) -> None:
+        """Note that no money moved, and tell the payer why where the provider says so."""
+        messages = self._messages(intent).build_sms(FAILURE_TEXTS.get(report.failure, "failed"))
+        await self._advance(intent, WAITING, "failed", messages, reason=report.failure)
+
+    async def _tell_silence(self, intent: PaymentIntent) -> None:
+        """Tell the payer and people once that a wallet gives no final answer; the payment stays pending."""
+        if intent.reason == STILL_PENDING:
+            return
+        log.error("payments.wallet_silent", extra=self._log_extra(intent, STILL_PENDING))
+        message = self._messages(intent).build_sms("unknown")
+        await self._advance(intent, WAITING, "pending", message, reason=STILL_PENDING)
 
     async def _apply_success(self, intent: PaymentIntent, report: PaymentReport) -> None:
         if fault := find_mismatch(intent, report):

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from flows.domain.actions import OperatorPorts
-from flows.domain.payment_records import PaymentChange, PaymentIntent
+from flows.domain.failures import NotEligible
+from flows.domain.payment_records import WALLET_PUSH, PaymentChange, PaymentIntent
 from flows.domain.records import Bill
 from flows.payments.checks import WAITING
 from flows.payments.payable import payment_ports
@@ -27,21 +28,40 @@ class PaymentOpening:
     async def start_payment(self, linked: LinkedBill, subscription: str, bill: Bill) -> PaymentIntent:
         """Return the bill's open payment with the provider's page; an earlier one if it is for as much.
 
+        A payment that a wallet's owner was asked to approve has no page and is returned as it is.
+
         `bill` must have been read from billing just now. Raises Unavailable while the provider is down.
         """
         ports, now = payment_ports(self.ports), self.ports.now()
         for earlier in await ports.intents.list_bill_intents(self.operator, bill.account, bill.id):
+            if earlier.state in WAITING and ports.is_wallet(earlier):
+                return earlier
             if earlier.state in WAITING and (earlier.amount != bill.remaining or _is_page_over(earlier, now)):
                 await self.retire(earlier)
-        wanted = self._build_intent(linked, subscription, bill)
+        wanted = self._build_intent(linked, subscription, bill, ports.provider.name)
         task, entry = build_task(CHECK, wanted, now), audit_step(wanted, "payment.opened", now)
         intent = await ports.intents.open_intent(wanted, task, entry)
-        return intent if intent.page_url else await self._open_page(intent)
+        return intent if intent.page_url or ports.is_wallet(intent) else await self._open_page(intent)
+
+    async def request_approval(self, linked: LinkedBill, subscription: str, bill: Bill) -> PaymentIntent:
+        """Return the bill's open payment from a wallet; the outbox asks the payer to approve it.
+
+        `bill` must have been read from billing just now. A page whose opening failed is retired first.
+        """
+        ports, now = payment_ports(self.ports), self.ports.now()
+        if ports.wallet is None:
+            raise NotEligible
+        for earlier in await ports.intents.list_bill_intents(self.operator, bill.account, bill.id):
+            if earlier.state == "confirmed" and not ports.is_wallet(earlier):
+                await self.retire(earlier)
+        wanted = self._build_intent(linked, subscription, bill, ports.wallet.name)
+        task, entry = build_task(WALLET_PUSH, wanted, now), audit_step(wanted, "payment.opened", now)
+        return await ports.intents.open_intent(wanted, task, entry)
 
     async def retire(self, intent: PaymentIntent) -> None:
         """Close the page of a payment that nobody should make any more; money that still comes is not lost."""
         ports = payment_ports(self.ports)
-        await ports.provider.close(intent)
+        await ports.provider_of(intent).close(intent)
         await ports.intents.advance(PaymentChange(intent.id, WAITING, "expired", self.ports.now()))
 
     async def _open_page(self, intent: PaymentIntent) -> PaymentIntent:
@@ -61,7 +81,7 @@ class PaymentOpening:
         await ports.intents.advance(change, entries=(audit_step(intent, "payment.started", self.ports.now()),))
         return replace(intent, reference=started.reference, page_url=started.page_url)
 
-    def _build_intent(self, linked: LinkedBill, subscription: str, bill: Bill) -> PaymentIntent:
+    def _build_intent(self, linked: LinkedBill, subscription: str, bill: Bill, provider: str) -> PaymentIntent:
         now = self.ports.now()
         return PaymentIntent(
             id=self._new_id(),
@@ -80,7 +100,7 @@ class PaymentOpening:
             created_at=now,
             changed_at=now,
             receipt=self._new_receipt(),
-            provider=payment_ports(self.ports).provider.name,
+            provider=provider,
         )
 
     def _new_id(self) -> str:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from flows.domain.actions import OperatorPorts
-from flows.domain.failures import NotEligible
-from flows.domain.payment_ports import PaymentBooking, PaymentIntents, Payments
+from flows.domain.failures import Down, NotEligible
+from flows.domain.payment_ports import PaymentBooking, PaymentIntents, Payments, WalletPayments
 from flows.domain.payment_records import PaymentIntent, PaymentState
 
 UNDER_WAY: frozenset[PaymentState] = frozenset({"pending", "unknown", "succeeded", "booking", "refunding"})
@@ -17,21 +17,46 @@ UNDER_WAY: frozenset[PaymentState] = frozenset({"pending", "unknown", "succeeded
 class PaymentPorts:
     """The ports that payments need, of an operator that has them all."""
 
-    provider: Payments = field(repr=False)
+    link: Payments | None = field(repr=False)
+    wallet: WalletPayments | None = field(repr=False)
     booking: PaymentBooking = field(repr=False)
     intents: PaymentIntents = field(repr=False)
+
+    @property
+    def provider(self) -> Payments:
+        """The provider of payments by link; NotEligible where bills are paid from a wallet only."""
+        if self.link is None:
+            raise NotEligible
+        return self.link
+
+    @property
+    def providers(self) -> tuple[Payments, ...]:
+        """All providers that are set up."""
+        return tuple(each for each in (self.link, self.wallet) if each is not None)
+
+    def provider_of(self, intent: PaymentIntent) -> Payments:
+        """Return the provider a payment was begun with; Down while it is not among the settings."""
+        for each in self.providers:
+            if each.name == intent.provider:
+                return each
+        raise Down("the provider of this payment is not among the settings")
+
+    def is_wallet(self, intent: PaymentIntent) -> bool:
+        """Return whether a payment is made from the wallet."""
+        return self.wallet is not None and intent.provider == self.wallet.name
 
 
 def takes_payments(ports: OperatorPorts) -> bool:
     """Return whether bills can be paid here: a provider is set, and billing books what it takes."""
-    return ports.payments is not None and ports.intents is not None and "payments" in ports.billing.capabilities
+    has_provider = ports.payments is not None or ports.wallet is not None
+    return has_provider and ports.intents is not None and "payments" in ports.billing.capabilities
 
 
 def payment_ports(ports: OperatorPorts) -> PaymentPorts:
     """Return the ports that payments need; NotEligible where bills cannot be paid."""
-    if not takes_payments(ports) or ports.payments is None or ports.intents is None:
+    if not takes_payments(ports) or ports.intents is None:
         raise NotEligible
-    return PaymentPorts(ports.payments, cast(PaymentBooking, ports.billing), ports.intents)
+    return PaymentPorts(ports.payments, ports.wallet, cast(PaymentBooking, ports.billing), ports.intents)
 
 
 def find_under_way(intents: Sequence[PaymentIntent]) -> PaymentIntent | None:

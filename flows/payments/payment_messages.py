@@ -10,6 +10,8 @@ from menus.machine.menu import Menu
 from menus.model.facts import Facts, Money, Month, PhoneNumber, Text
 from menus.text.gsm import prepare_text, to_wire_text
 
+FAILURE_TEXTS = {"funds": "wallet_funds", "limit": "wallet_limit", "no_wallet": "wallet_missing"}
+"""Texts `pay.NAME_notice` about a failure whose reason helps the payer; others get `failed`."""
 MESSAGE_LIFETIME = timedelta(days=3)
 
 

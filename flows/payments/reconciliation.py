@@ -8,6 +8,7 @@ from typing import Literal
 
 from flows.domain.actions import OperatorPorts
 from flows.domain.failures import NotEligible, NotFound
+from flows.domain.payment_ports import Payments
 from flows.domain.payment_records import PaymentIntent, PaymentReport
 from flows.payments.checks import find_mismatch
 from flows.payments.following import build_bill_payment
@@ -53,16 +54,19 @@ async def _paid_reports(
     found: PaymentPorts, intents: Sequence[PaymentIntent], day: date
 ) -> list[PaymentReport]:
     """Return the day's paid payments as the provider lists them; asked about one by one where it lists none."""
-    try:
-        return [each async for each in found.provider.list_day(day) if each.state == "paid"]
-    except NotEligible:
-        asked = [await _ask_provider(found, each) for each in intents if each.created_at.date() == day]
-        return [each for each in asked if each and each.state == "paid"]
+    reports: list[PaymentReport] = []
+    for provider in found.providers:
+        try:
+            reports += [each async for each in provider.list_day(day)]
+        except NotEligible:
+            own = [each for each in intents if each.provider == provider.name and each.created_at.date() == day]
+            reports += [each for intent in own if (each := await _ask_provider(provider, intent))]
+    return [each for each in reports if each.state == "paid"]
 
 
-async def _ask_provider(found: PaymentPorts, intent: PaymentIntent) -> PaymentReport | None:
+async def _ask_provider(provider: Payments, intent: PaymentIntent) -> PaymentReport | None:
     try:
-        return await found.provider.ask(intent)
+        return await provider.ask(intent)
     except NotFound:
         return None
 

@@ -1,12 +1,14 @@
-"""Paying a bill: choose it, agree to its amount, get the link by SMS (M14, F8, R1)."""
+"""Paying a bill: choose it, agree to its amount, get the link by SMS or approve in the wallet (M14, F8, R1)."""
 
 import asyncio
+from datetime import timedelta
 
 from flows.domain.actions import ActionRequest, Outcome, define_action
 from flows.domain.failures import NotFound
 from flows.domain.records import Bill
+from flows.payments.opening import PaymentOpening
 from flows.payments.payable import PaymentPorts, find_under_way, payment_ports, takes_payments
-from flows.payments.payment_link import build_link_change
+from flows.payments.payment_link import LinkedBill, build_link_change
 from flows.selfcare.invoice import (
     account_bill_facts,
     is_adjustment,
@@ -16,6 +18,9 @@ from flows.selfcare.invoice import (
 )
 from menus.model.facts import Facts, Money
 
+LINK_ACTION, WALLET_ACTION = "pay.link", "pay.wallet"
+WALLET_SIM_WINDOW = timedelta(hours=24)
+"""After a SIM swap no request goes to the wallet for this long."""
 MAX_LIVE_READS = 3
 """Unpaid bills read again at billing in one turn."""
 
@@ -46,7 +51,7 @@ async def open_payment(request: ActionRequest) -> Outcome:
 
 async def send_payment_link(request: ActionRequest) -> Outcome:
     """Send the link to the phone in use; `changed` when billing names another amount than the one agreed to."""
-    if not takes_payments(request.ports):
+    if request.ports.payments is None or not takes_payments(request.ports):
         return Outcome("closed")
     offer = await _offer_bill(request, selected_bill(request))
     if offer.name != "ok":
@@ -57,6 +62,35 @@ async def send_payment_link(request: ActionRequest) -> Outcome:
         return Outcome("unreachable")
     change = build_link_change(request, selected_bill(request), offer.facts)
     return Outcome(await request.ports.ledger.commit(change), offer.facts)
+
+
+async def request_wallet(request: ActionRequest) -> Outcome:
+    """Ask the owner of the phone in use to approve the payment in the wallet; `held` just after a SIM swap."""
+    if request.ports.wallet is None or not takes_payments(request.ports):
+        return Outcome("closed")
+    bill_id = selected_bill(request)
+    offer = await _offer_bill(request, bill_id)
+    if offer.name != "ok":
+        return offer
+    if offer.facts["remaining"] != request.facts.get("remaining"):
+        return Outcome("changed", offer.facts)
+    if not _is_reached_by_sms(request):
+        return Outcome("unreachable")
+    if await _has_new_sim(request):
+        return Outcome("held")
+    subscriber = request.require_subscriber()
+    bill = await _read_bill(request, payment_ports(request.ports), bill_id)
+    linked = LinkedBill(subscriber.account, bill_id, request.line, request.caller, request.language)
+    opening = PaymentOpening(request.ports, subscriber.operator, request.menu.config.currency.code)
+    await opening.request_approval(linked, subscriber.id, bill)
+    return Outcome("ok", offer.facts)
+
+
+async def _has_new_sim(request: ActionRequest) -> bool:
+    """Return whether the line's SIM was changed in the last day, by a fresh read of billing."""
+    current = await request.ports.billing.recheck_subscriber(request.line)
+    changed_at = current.sim_changed_at
+    return changed_at is not None and request.now - changed_at < WALLET_SIM_WINDOW
 
 
 async def _offer_bill(request: ActionRequest, bill_id: str) -> Outcome:
@@ -93,5 +127,6 @@ def _is_reached_by_sms(request: ActionRequest) -> bool:
 ACTIONS = {
     "pay.choose": define_action(choose_bill, "ok wait settled none early closed"),
     "pay.open": define_action(open_payment, "ok wait settled closed"),
-    "pay.link": define_action(send_payment_link, "ok wait settled changed unreachable closed"),
+    WALLET_ACTION: define_action(request_wallet, "ok wait settled changed unreachable held closed"),
+    LINK_ACTION: define_action(send_payment_link, "ok wait settled changed unreachable closed"),
 }

@@ -52,10 +52,10 @@ def _event_addresses(settings: Settings, operator: str, section: OperatorSetting
     if hub:
         path = bss_events.EVENT_PATH.format(token=hub, event="", **known).rstrip("/")
         yield operator, "billing", "bill events", "POST", settings.public_url + path
-    if section.payments is not None:
-        provider = section.payments.provider
-        path = payment_callbacks.PAYMENT_CALLBACK_PATH.format(provider=provider, **known)
-        yield operator, provider, "payment", "POST", settings.public_url + path
+    for table, methods in ((section.payments, "POST"), (section.wallet, "POST,PUT")):
+        if table is not None:
+            path = payment_callbacks.PAYMENT_CALLBACK_PATH.format(provider=table.provider, **known)
+            yield operator, table.provider, "payment", methods, settings.public_url + path
 
 
 def _methods(endpoint: WebhookEndpoint) -> str:

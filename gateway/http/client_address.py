@@ -21,6 +21,12 @@ def parse_networks(cidrs: Iterable[str]) -> Networks:
     return tuple(ip_network(cidr) for cidr in cidrs)
 
 
+def check_networks(cidrs: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the values if they are CIDR networks; ValueError otherwise."""
+    parse_networks(cidrs)
+    return cidrs
+
+
 def in_networks(address: IPAddress, networks: Networks) -> bool:
     """Return whether the address is in one of the networks."""
     return any(address.version == network.version and address in network for network in networks)

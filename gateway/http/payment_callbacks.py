@@ -33,10 +33,11 @@ class PaymentCallbackHandler:
         """Answer 200 once it is noted, 401 when forged, old or not ours, 503 to have it sent again."""
         operator, provider = request.match_info["operator"], request.match_info["provider"]
         ports = self.operators.get(operator)
-        if ports is None or ports.payments is None or ports.intents is None or ports.payments.name != provider:
+        payments = _find_provider(ports, provider) if ports else None
+        if ports is None or ports.intents is None or payments is None:
             return web.Response(status=404)
         try:
-            status = await self._note_callback(request, operator, ports.payments, ports.intents)
+            status = await self._note_callback(request, operator, payments, ports.intents)
         except BadRequest as error:
             extra = {"operator": operator, "provider": provider, "status": error.status}
             log.warning("payments.callback_refused", extra=extra)
@@ -61,8 +62,7 @@ class PaymentCallbackHandler:
         if not hint.intent_id:
             return 200
         intent = await intents.find_intent(operator, hint.intent_id)
-        is_other = bool(intent and intent.reference and hint.reference not in ("", intent.reference))
-        if intent is None or is_other:
+        if intent is None or _is_other_payment(intent, hint, payments.name):
             raise BadRequest("this payment is not ours", UNAUTHENTIC_STATUS)
         await self._enqueue_check(intent, hint, payments.name, intents)
         return 200
@@ -77,3 +77,16 @@ class PaymentCallbackHandler:
             await intents.advance(change)
         task = build_task(CHECK, intent, now, hint.event_id)
         await intents.record_callback(hint, provider, task, now)
+
+
+def _is_other_payment(intent: PaymentIntent, hint: PaymentHint, provider: str) -> bool:
+    """Return whether a callback is about another payment than the intent it names."""
+    if intent.provider != provider:
+        return True
+    return bool(intent.reference and hint.reference not in ("", intent.reference))
+
+
+def _find_provider(ports: OperatorPorts, name: str) -> Payments | None:
+    """Return the operator's provider or wallet of this name."""
+    found = (each for each in (ports.payments, ports.wallet) if each is not None and each.name == name)
+    return next(found, None)

@@ -65,7 +65,8 @@ class PayPage:
             request.operator, bill.account, bill.id
         )
         under_way = find_under_way(intents)
-        if under_way and under_way.state != "pending":
+        ports = payment_ports(request.ports)
+        if under_way and (under_way.state != "pending" or ports.is_wallet(under_way)):
             return _result_page(request, under_way)
         if bill.remaining <= 0:
             booked = next((each for each in intents if each.state == "booked"), None)
@@ -81,6 +82,8 @@ class PayPage:
         currency = request.menu.config.currency.code
         opening = PaymentOpening(request.ports, request.operator, currency)
         intent = await opening.start_payment(linked, link.subscription, bill)
+        if not intent.page_url:
+            return _result_page(request, intent)
         log.info("pages.payment_started", extra={"operator": request.operator})
         return responses.see_other(intent.page_url)
 

@@ -1,10 +1,13 @@
 """Fields of a provider's answers: amounts in minor units, texts and times, each checked."""
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 from flows.domain.failures import InvalidRecord
+
+_PLAIN_AMOUNT = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?")
 
 
 def to_minor_units(amount: Decimal, decimals: int) -> int:
@@ -20,6 +23,14 @@ def from_minor_units(value: object, decimals: int) -> Decimal:
     if type(value) is not int:
         raise InvalidRecord("the payment provider answered an unusable amount")
     return Decimal(value).scaleb(-decimals)
+
+
+def read_decimal(value: object) -> Decimal:
+    """Return an amount given as a number or a text of digits; InvalidRecord for anything else."""
+    text = str(value) if isinstance(value, str | Decimal) or type(value) is int else ""
+    if not _PLAIN_AMOUNT.fullmatch(text):
+        raise InvalidRecord("the payment provider answered an unusable amount")
+    return Decimal(text)
 
 
 def require_text(answer: Mapping[str, Any], name: str, most: int = 255) -> str:

@@ -29,6 +29,7 @@ class ProviderCall:
     body: Mapping[str, Any] | None = field(default=None, repr=False)
     query: Mapping[str, str] | None = field(default=None, repr=False)
     idempotency_key: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(slots=True)
@@ -51,6 +52,17 @@ class ProviderClient:
         Raises NotFound, NotEligible for another 4xx, Overloaded for 429; Slow and Down when it is not known
         whether the provider did what it was asked.
         """
+        return _read_answer(*await self._send(call))
+
+    async def call_for_status(self, call: ProviderCall) -> tuple[int, Mapping[str, Any]]:
+        """Return the status below 500 and the JSON object answered, empty for none; raises as `call` does."""
+        status, data = await self._send(call)
+        if status == 429:
+            raise Overloaded("the payment provider answered 429")
+        return status, _parse_object(data) or {}
+
+    async def _send(self, call: ProviderCall) -> tuple[int, bytes]:
+        """Return status and body of an answer below 500."""
         if not self.breaker.allow_request():
             raise Down("the circuit of the payment provider is open")
         try:
@@ -66,7 +78,7 @@ class ProviderClient:
             self.breaker.record_failure()
             raise Down(f"the payment provider answered {status}")
         self.breaker.record_success()
-        return _read_answer(status, data)
+        return status, data
 
     async def close(self) -> None:
         """Close the connections."""
@@ -77,7 +89,8 @@ class ProviderClient:
         if self.session is None:
             timeout = ClientTimeout(total=None, sock_connect=CONNECT_SECONDS)
             self.session = ClientSession(timeout=timeout, cookie_jar=DummyCookieJar())
-        headers = {"Authorization": f"Bearer {self.api_key}", "Accept": "application/json", **self.headers}
+        standard = {"Authorization": f"Bearer {self.api_key}", "Accept": "application/json"}
+        headers = {**standard, **self.headers, **call.headers}
         if call.idempotency_key:
             headers["Idempotency-Key"] = call.idempotency_key
         async with self.session.request(
@@ -100,10 +113,16 @@ def _read_answer(status: int, data: bytes) -> Mapping[str, Any]:
         raise NotFound
     if not 200 <= status < 300:
         raise NotEligible(f"the payment provider answered {status}")
+    answer = _parse_object(data)
+    if answer is None:
+        raise Down("the payment provider answered no JSON object")
+    return answer
+
+
+def _parse_object(data: bytes) -> Mapping[str, Any] | None:
+    """Parse a JSON object; None for anything else."""
     try:
         answer = json.loads(data, parse_float=Decimal) if len(data) <= MAX_ANSWER_BYTES else None
     except (ValueError, RecursionError):
-        answer = None
-    if not isinstance(answer, dict):
-        raise Down("the payment provider answered no JSON object")
-    return answer
+        return None
+    return answer if isinstance(answer, dict) else None

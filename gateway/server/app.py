@@ -39,6 +39,7 @@ def public_app(container: Container) -> web.Application:
     app = web.Application(client_max_size=64 * 1024)
     callbacks = PaymentCallbackHandler(container.guard, container.operators, container.clock)
     app.router.add_post(PAYMENT_CALLBACK_PATH, callbacks.handle_callback)
+    app.router.add_put(PAYMENT_CALLBACK_PATH, callbacks.handle_callback)
     app.add_routes(_build_carrier_billing(container).build_routes())
     app.router.add_post(
         bounce_events.BOUNCE_PATH, container.bounces.handle_bounce

@@ -23,7 +23,7 @@ def build_document(endpoints: WebhookEndpoints, operators: Collection[str]) -> s
     paths = dict(_webhook_path(door) for door in endpoints.values())
     paths |= {bss_events.EVENT_PATH: {"post": _bill_event_operation(whose)}}
     paths |= {bounce_events.BOUNCE_PATH: {"post": _bounce_operation(whose)}}
-    paths |= {payment_callbacks.PAYMENT_CALLBACK_PATH: {"post": _payment_operation(whose)}}
+    paths |= {payment_callbacks.PAYMENT_CALLBACK_PATH: _payment_operations(whose)}
     paths |= dict(_carrier_billing_paths(whose))
     paths |= {
         f"/{{operator}}/{name}": _page_operations(whose, name, fields) for name, fields in FORM_FIELDS.items()
@@ -87,7 +87,8 @@ def _bounce_operation(operator_parameter: JsonObject) -> JsonObject:
     return operation | {"requestBody": {"required": True, "content": mail}}
 
 
-def _payment_operation(operator_parameter: JsonObject) -> JsonObject:
+def _payment_operations(operator_parameter: JsonObject) -> JsonObject:
+    """Return the operations of a payment's callback; MTN's wallet puts where others post."""
     codes = {
         "200": "noted",
         "401": "unsigned",
@@ -95,8 +96,12 @@ def _payment_operation(operator_parameter: JsonObject) -> JsonObject:
         **RATE_LIMIT_ERROR,
         **REQUEST_ERRORS,
     }
-    operation = _operation("payment", [operator_parameter, _path_parameter("provider")], codes)
-    return operation | _request_body(JSON_CONTENT_TYPE, {"type": "object"})
+    body = _request_body(JSON_CONTENT_TYPE, {"type": "object"})
+    parameters = [operator_parameter, _path_parameter("provider")]
+    return {
+        "post": _operation("payment", parameters, codes) | body,
+        "put": _operation("payment/put", parameters, codes) | body,
+    }
 
 
 def _carrier_billing_paths(operator_parameter: JsonObject) -> Iterator[tuple[str, JsonObject]]:

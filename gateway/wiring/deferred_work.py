@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Mapping
 
 from flows.domain.actions import Action, OperatorPorts
+from flows.domain.payment_records import WALLET_PUSH
 from flows.domain.records import DeferredStep
 from flows.engine import deferred_steps
 from flows.engine.menu_versions import MenuVersions
@@ -10,6 +11,7 @@ from flows.engine.subscriber_cache import SubscriberCache
 from flows.payments.following import PaymentFollower
 from flows.payments.reminders import REMINDER_STEPS, ReminderSender
 from flows.payments.tasks import TASKS
+from flows.payments.wallet_push import WalletPush
 from flows.purchases.charge_tasks import PURCHASE_TASKS
 from flows.purchases.hand_over import ChargeHandOver
 from flows.purchases.recap import RECAP, PurchaseRecap
@@ -26,6 +28,8 @@ def run_deferred_work(
     ports = operators[step.operator]
     if step.step in TASKS:
         return PaymentFollower(menu_versions.current_menu(step.operator), ports).run_task(step)
+    if step.step == WALLET_PUSH:
+        return WalletPush(menu_versions.current_menu(step.operator), ports).run_task(step)
     if step.step in REMINDER_STEPS:
         return ReminderSender(menu_versions.current_menu(step.operator), ports).run_task(step)
     if step.step in PURCHASE_TASKS:

@@ -1,20 +1,21 @@
 """Operator wiring: the ports of each operator, its billing backend and its subscriber cache."""
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from flows.domain.actions import Action, OperatorPorts
-from flows.domain.payment_ports import Payments
+from flows.domain.payment_ports import Payments, WalletPayments
 from flows.domain.ports import Billing, SessionStore
 from flows.domain.records import Secret
 from flows.engine.deadlines import TimeBudgets
 from flows.engine.menu_versions import MenuVersions
+from flows.selfcare.pay import LINK_ACTION, WALLET_ACTION
 from gateway.clock import MonotonicClock
-from gateway.payments.adapter_registry import connect_provider
+from gateway.payments.adapter_registry import connect_provider, connect_wallet
 from gateway.payments.provider_context import ProviderContext
 from gateway.publishing.pack_compiler import load_actions
 from gateway.settings import Settings
@@ -62,6 +63,7 @@ class OperatorWiring:
             operators[name] = self._build_ports(self.menu_versions.current_menu(name))
             stack.push_async_callback(_close_backend, operators[name].billing)
             stack.push_async_callback(_close_payments, operators[name].payments)
+            stack.push_async_callback(_close_payments, operators[name].wallet)
         actions = load_actions()
         self.menu_versions.adapt_to_billing(lambda menu: _fit_to_billing(menu, operators, actions))
         return operators
@@ -89,6 +91,7 @@ class OperatorWiring:
             links_url=f"{self.settings.public_url}/{menu.name}",
             has_desk=bool(self.settings.operators[menu.name].desk.kind),
             payments=self._connect_payments(menu),
+            wallet=self._connect_wallet(menu),
             intents=SqlPaymentIntents(database, secret),
             policies=SqlSpendPolicies(database, secret),
             charges=SqlCharges(database, secret),
@@ -99,13 +102,19 @@ class OperatorWiring:
         section = self.settings.operators[menu.name].payments
         if section is None:
             return None
-        notify_url = f"{self.settings.public_url}/hooks/{menu.name}/{section.provider}/payment"
-        decimals = menu.config.currency.decimals
-        context = ProviderContext(menu.name, decimals, notify_url, self.overrides.now)
         try:
-            return connect_provider(section, context)
+            return connect_provider(section, self._provider_context(menu, section.provider))
         except ValueError as error:
             raise SettingsError(f"operators.{menu.name}.{error}") from error
+
+    def _connect_wallet(self, menu: Menu) -> WalletPayments | None:
+        """Connect the operator's wallet; None without one."""
+        section = self.settings.operators[menu.name].wallet
+        return connect_wallet(section, self._provider_context(menu, section.provider)) if section else None
+
+    def _provider_context(self, menu: Menu, provider: str) -> ProviderContext:
+        notify_url = f"{self.settings.public_url}/hooks/{menu.name}/{provider}/payment"
+        return ProviderContext(menu.name, menu.config.currency.decimals, notify_url, self.overrides.now)
 
     def _connect_billing(self, context: billing.BackendContext) -> Billing:
         """Connect the operator's billing backend; SettingsError names the setting it cannot use."""
@@ -121,7 +130,15 @@ def _fit_to_billing(menu: Menu, operators: Mapping[str, OperatorPorts], actions:
         return menu
     known = operators[menu.name].billing.capabilities
     lacking = [name for name, each in actions.items() if each.capability and each.capability not in known]
-    return without_options_to(menu, lacking)
+    return without_options_to(menu, [*lacking, *_missing_ways(operators[menu.name])])
+
+
+def _missing_ways(ports: OperatorPorts) -> Iterator[str]:
+    """Yield the actions of ways to pay that are not set up; paying by link stays where there is no other."""
+    if ports.wallet is None:
+        yield WALLET_ACTION
+    elif ports.payments is None:
+        yield LINK_ACTION
 
 
 async def _close_payments(payments: Payments | None) -> None:
