@@ -1,4 +1,4 @@
-"""Paying a bill: choose it, agree to its amount, get the link by SMS or approve in the wallet (M14, F8, R1)."""
+"""Paying a bill: choose it, agree to its amount, get a link or approve in the wallet (M14, F8, R1)."""
 
 import asyncio
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""OAuth 2.0 access token of a payment provider (client credentials), kept until shortly before it expires."""
+"""OAuth 2.0 access token of a payment provider (client credentials), kept until it expires."""
 
 from base64 import b64encode
 from collections.abc import Mapping

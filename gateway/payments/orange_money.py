@@ -1,4 +1,4 @@
-"""Adapter of Orange Money's merchant payment: a request on the payer's phone, approved with the wallet's PIN.
+"""Adapter of Orange Money's merchant payment: a request approved on the phone with the wallet's PIN.
 
 Orange gives the documents of this interface to its merchants only. The calls (token, mp/init, mp/pay,
 mp/paymentstatus) are as integrators describe them in public; the statuses are from memory. Try it with your
