@@ -28,6 +28,7 @@ PURCHASE_STEPS = (
     *("configure", "cap_given", "raise", "alert_given", "silence", "categories", "toggle"),
     *("allow_picked", "block_all", "allow_all", "block_named", "allow_named"),
 )
+WALLET_OUTCOMES = ("ok", "wait", "settled", "changed", "unreachable", "held", "closed")
 UNREACHABLE: Mapping[PackTransition, str] = {
     ("none", "contest.lines"): "every bill of the demo world has lines",
     ("none", "invoice.users"): "every bill of the demo world has lines",
@@ -55,6 +56,13 @@ UNREACHABLE: Mapping[PackTransition, str] = {
             ("settled", "pay.start"),
         ),
         "the bill changes at billing, or the line gets no SMS: test_paying.py",
+    ),
+    **dict.fromkeys(
+        (
+            *((f"{channel} 3", "pay.confirm") for channel in ("ussd", "sms", "voice")),
+            *((outcome, "pay.wallet") for outcome in WALLET_OUTCOMES),
+        ),
+        "the demo world's operators have no wallet: test_wallet_payments.py",
     ),
 }
 """Transitions that no dialog can make, and why."""

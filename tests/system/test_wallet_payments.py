@@ -154,6 +154,28 @@ async def test_a_changed_sim_stops_the_wallet_for_a_day(sandboxes: SandboxFactor
         assert ANA not in "\n".join(answer.lines)
 
 
+async def test_the_wallet_is_asked_from_a_ussd_menu(mtn_world: WalletWorld) -> None:
+    await mtn_world.line.dial(ANA, "*100#")
+    for key in ("1", "1", "7"):
+        shown = await mtn_world.line.press(key)
+    assert any("Portofelul" in line for line in shown.lines)
+    last = await mtn_world.line.press("3")
+    assert "79,90 lei" in last.lines[0] and "codul portofelului" in last.lines[0] and last.ends
+    await mtn_world.wait(seconds=5)
+    assert len(mtn_world.book.requests) == 1
+
+
+async def test_the_wallet_is_asked_on_a_call(sandboxes: SandboxFactory) -> None:
+    async with open_wallet_world(sandboxes, "mtn_momo") as world:
+        line = world.sandbox.direct_line({"voice": "line"})
+        await line.call(ANA, world.sandbox.menu.config.numbers.voice)
+        for key in ("1", "6", "3"):
+            said = await line.press(key)
+        assert "codul portofelului" in " ".join(said.lines) and said.ends
+        await world.wait(seconds=5)
+        assert [each.payer for each in world.book.requests.values()] == [ANA.removeprefix("+")]
+
+
 async def test_only_ways_that_are_set_up_are_offered(sandboxes: SandboxFactory) -> None:
     async with open_wallet_world(sandboxes, "mtn_momo", {"operators": {OPERATOR: {"payments": None}}}) as world:
         offered = await world.text("PAY")

@@ -50,8 +50,12 @@ class Served:
 async def serve_provider(name: str) -> AsyncIterator[Served]:
     context = ProviderContext("orange-fr", 2, f"http://127.0.0.1:9/{name}", lambda: NOW)
     payfake, book = Payfake(lambda: NOW), WalletBook()
-    apps = {"payfake": payfake, "mtn_momo": MtnWallet(book), "orange_money": OrangeWallet(book)}
-    async with serve_app(apps[name].create_app(), "127.0.0.1", 0) as port:
+    apps = {
+        "payfake": payfake.create_app,
+        "mtn_momo": MtnWallet(book).create_app,
+        "orange_money": OrangeWallet(book).create_app,
+    }
+    async with serve_app(apps[name](), "127.0.0.1", 0) as port:
         url = payfake.url = f"http://127.0.0.1:{port}"
         if name == "payfake":
             adapter: Payments = connect_provider(PaymentSettings.model_validate(payment_settings(url)), context)
