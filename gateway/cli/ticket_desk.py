@@ -3,13 +3,11 @@
 from argparse import Namespace
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
-from zoneinfo import ZoneInfo
 
-from flows.domain.failures import Failure, NotFound
-from flows.domain.records import Subscriber
 from flows.domain.ticket_records import StoredTicket
 from flows.services.tickets import AnswerTooLongError, audit_ticket, build_answer, build_closure
 from gateway.cli.common import read_settings, run_in_container
+from gateway.console.ticket_answers import REFUSAL_SENTENCES, find_refusal
 from gateway.wiring.container import Container
 from menus.text.masking import mask_recipient
 
@@ -58,9 +56,9 @@ async def _show_ticket(container: Container, ticket: StoredTicket, args: Namespa
 
 
 async def _answer_ticket(container: Container, ticket: StoredTicket, args: Namespace) -> int:
-    reason = await _why_unanswerable(container, ticket, args)
-    if reason:
-        print(reason)
+    refusal = await find_refusal(container, args.operator, ticket, args.text)
+    if refusal:
+        print(REFUSAL_SENTENCES[refusal])
         return EXIT_REFUSED
     menu = container.menu_versions.current_menu(args.operator)
     try:
@@ -71,35 +69,6 @@ async def _answer_ticket(container: Container, ticket: StoredTicket, args: Names
     await container.operators[args.operator].ledger.commit(change)
     print(f"the answer goes by SMS to {mask_recipient(ticket.number)}")
     return EXIT_DONE
-
-
-async def _why_unanswerable(container: Container, ticket: StoredTicket, args: Namespace) -> str:
-    """Return why no answer may be sent; empty when it may."""
-    if ticket.state == "closed":
-        return "the ticket is closed"
-    if not args.text.strip() or not ticket.number:
-        return "there is no answer to send" if ticket.number else "the number that asked is not known"
-    try:
-        holder = await container.operators[args.operator].billing.get_subscriber(ticket.number)
-    except NotFound:
-        return "the number that asked has no subscriber any more"
-    except Failure:
-        return "billing does not answer, so the number's owner cannot be checked; try again later"
-    if _has_new_owner(container, ticket, args.operator, holder):
-        return "the number that asked may have a new owner"
-    return ""
-
-
-def _has_new_owner(container: Container, ticket: StoredTicket, operator: str, holder: Subscriber) -> bool:
-    """Return whether the number got a new owner after the ticket was opened.
-
-    Backends that do not know the start of a subscription report today; then the subscription itself decides.
-    """
-    menu = container.menu_versions.current_menu(operator)
-    opened_on = ticket.opened_at.astimezone(ZoneInfo(menu.config.time_zone)).date()
-    is_start_unknown = holder.since == container.operators[operator].today()
-    is_same = is_start_unknown and holder.id == ticket.subscription
-    return holder.since > opened_on and not is_same
 
 
 async def _close_ticket(container: Container, ticket: StoredTicket, args: Namespace) -> int:

@@ -12,7 +12,7 @@ from flows.domain.records import Secret
 from gateway.console import console_responses as responses
 from gateway.console.console_request import LANGUAGE_COOKIE, SESSION_COOKIE, ConsoleRequest
 from gateway.console.console_site import ConsoleSite
-from gateway.console.console_texts import CONSOLE_LANGUAGES, fill_console_text
+from gateway.console.console_texts import CONSOLE_LANGUAGES, fill_console_text, load_texts
 from gateway.console.user_file import ConsoleRole, ConsoleUser
 from gateway.http import decoding
 from gateway.pages.csrf import CSRF_FIELD, is_seed
@@ -22,6 +22,8 @@ log = logging.getLogger("dialtree.console")
 CONSOLE_TIMEOUT_SECONDS = 10.0
 """Hard limit of a request; then the user gets the error page."""
 SIGN_IN_PATH = "/console/sign-in"
+NOTE_PREFIXES = ("note_", "fault_")
+"""Names of texts that an address may ask a page to show."""
 StaffResponder = Callable[[ConsoleRequest], Awaitable[web.Response]]
 OpenResponder = Callable[[web.Request, str], Awaitable[web.Response]]
 """Answers a request of a visitor who is not signed in, in a language."""
@@ -69,7 +71,10 @@ class ConsolePipeline:
             response = responses.redirect_to(SIGN_IN_PATH)
             self.site.cookies.delete_cookie(response, SESSION_COOKIE)
             return response
-        staff = ConsoleRequest(self.site, user, token, language, request.path, dict(request.match_info))
+        note = request.query.get("note", "")
+        note = note if note.startswith(NOTE_PREFIXES) and note in load_texts(language) else ""
+        parts = dict(request.match_info)
+        staff = ConsoleRequest(self.site, user, token, language, request.path, parts, note=note)
         if roles and not user.has_role(*roles):
             return await self._refuse_role(staff)
         return await respond(staff)

@@ -27,7 +27,11 @@ class ConsolePage(NamedTuple):
 
 
 PEOPLE_ROLES: tuple[ConsoleRole, ...] = ("support", "auditor")
-CONSOLE_PAGES: tuple[ConsolePage, ...] = (ConsolePage("/console/people", "people", PEOPLE_ROLES),)
+ERASURE_ROLES: tuple[ConsoleRole, ...] = ("auditor", "operations")
+CONSOLE_PAGES: tuple[ConsolePage, ...] = (
+    ConsolePage("/console/people", "people", PEOPLE_ROLES),
+    ConsolePage("/console/erasures", "erasures", ERASURE_ROLES),
+)
 """The pages in the order of the menu; a sign-in leads to the first the user may open."""
 
 
@@ -44,6 +48,8 @@ class ConsoleRequest:
     parts: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Values in the path, by name."""
     fields: Mapping[str, str] = field(default_factory=dict, repr=False)
+    note: str = ""
+    """Name of the text that says what the action before did; empty after none."""
 
     @property
     def now(self) -> datetime:

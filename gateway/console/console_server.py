@@ -6,9 +6,11 @@ from aiohttp import web
 
 from gateway.console import console_responses as responses
 from gateway.console.console_pipeline import ConsolePipeline
-from gateway.console.console_request import PEOPLE_ROLES, ConsoleRequest
+from gateway.console.console_request import ERASURE_ROLES, PEOPLE_ROLES, ConsoleRequest
 from gateway.console.console_site import CONSOLE_FOLDER, ConsoleSite, build_site
+from gateway.console.erasures import ERASURES_PATH, ErasurePages
 from gateway.console.people import PEOPLE_PATH, PeoplePages
+from gateway.console.person_actions import PersonActions
 from gateway.console.sign_in import SignInPage
 from gateway.http.listening import serve_app
 from gateway.server.app import stop_on_signals
@@ -39,6 +41,7 @@ def console_app(site: ConsoleSite) -> web.Application:
             web.post("/console/sign-in", pipeline.open_handler(sign_in.submit_form)),
             web.post("/console/sign-out", pipeline.submit_handler(sign_in.sign_out)),
             *_people_routes(site, pipeline),
+            *_erasure_routes(site, pipeline),
         ]
     )
     return app
@@ -46,10 +49,24 @@ def console_app(site: ConsoleSite) -> web.Application:
 
 def _people_routes(site: ConsoleSite, pipeline: ConsolePipeline) -> list[web.RouteDef]:
     pages, roles = PeoplePages(site.stories), PEOPLE_ROLES
+    actions = PersonActions(pages, site.actions, site.erasures)
     return [
         web.get(PEOPLE_PATH, pipeline.view_handler(pages.show_lookup, *roles), allow_head=False),
         web.post(PEOPLE_PATH, pipeline.submit_handler(pages.submit_lookup, *roles)),
         web.get(PERSON_PATH, pipeline.view_handler(pages.show_story, *roles), allow_head=False),
+        web.post(f"{PERSON_PATH}/ticket", pipeline.submit_handler(actions.answer_ticket, "support")),
+        web.post(f"{PERSON_PATH}/opt-out", pipeline.submit_handler(actions.lift_opt_out, "support")),
+        web.post(f"{PERSON_PATH}/resend", pipeline.submit_handler(actions.resend_notice, "support")),
+        web.post(f"{PERSON_PATH}/export", pipeline.submit_handler(actions.export_person, *roles)),
+        web.post(f"{PERSON_PATH}/erase", pipeline.submit_handler(actions.request_erasure, *roles)),
+    ]
+
+
+def _erasure_routes(site: ConsoleSite, pipeline: ConsolePipeline) -> list[web.RouteDef]:
+    pages = ErasurePages(site.erasures)
+    return [
+        web.get(ERASURES_PATH, pipeline.view_handler(pages.show_list, *ERASURE_ROLES), allow_head=False),
+        web.post(ERASURES_PATH, pipeline.submit_handler(pages.decide, *ERASURE_ROLES)),
     ]
 
 

@@ -17,7 +17,9 @@ from gateway.http.html_templates import HtmlTemplates
 from gateway.pages.csrf import CookieJar, CsrfTokens
 from gateway.pages.sealed_token import TokenSealer
 from gateway.wiring.container import Container
+from storage.console.erasure_requests import SqlErasureRequests
 from storage.console.sign_in_attempts import StaffSignIn
+from storage.console.staff_actions import SqlStaffActions
 from storage.console.staff_sessions import SessionTerms, SqlStaffSessions
 from storage.console.subscriber_story import SqlStories
 from storage.crypto import AeadCipher, derive_key
@@ -34,6 +36,8 @@ class ConsoleSite:
     sessions: SqlStaffSessions = field(repr=False)
     sign_in: StaffSignIn = field(repr=False)
     stories: SqlStories = field(repr=False)
+    actions: SqlStaffActions = field(repr=False)
+    erasures: SqlErasureRequests = field(repr=False)
     cookies: CookieJar
     csrf_tokens: CsrfTokens = field(repr=False)
     sealer: TokenSealer = field(repr=False)
@@ -56,6 +60,8 @@ def build_site(container: Container, settings: ConsoleSettings) -> ConsoleSite:
         SqlStaffSessions(container.database, secret, terms),
         StaffSignIn(container.database, secret),
         SqlStories(container.database, secret),
+        SqlStaffActions(container.database, secret),
+        SqlErasureRequests(container.database, secret),
         CookieJar(settings.public_url.startswith("https://")),
         CsrfTokens(derive_key(secret, "console")),
         TokenSealer(AeadCipher(secret, "console addresses")),

@@ -12,10 +12,13 @@ from gateway.console.story_findings import find_reasons
 from gateway.console.story_view import build_table, finding_text, story_tables
 from gateway.console.subject_requests import FoundSubject, find_subject
 from menus.text.masking import mask_recipient
+from storage.console.staff_actions import RESENT_STATES
 from storage.console.subscriber_story import SqlStories, SubscriberStory
 from storage.privacy.data_map import DataSubject
 
 PEOPLE_PATH = "/console/people"
+LIFT_REASONS = ("asked_by_phone", "asked_in_shop", "sent_by_mistake")
+"""Why STOP is lifted; a choice and no free text, which might name people."""
 LOOKUPS_PER_MINUTE = 60
 """Numbers and stories one user may look up; more is copying, not helping."""
 
@@ -43,8 +46,11 @@ class PeoplePages:
             return await self.show_lookup(request, "too_many_lookups", 429)
         return responses.redirect_to(seal_address(request, operator, number))
 
-    async def show_story(self, request: ConsoleRequest, done: str = "", fault: str = "") -> web.Response:
-        """Show the story of the line the address names; 404 for an address of another session."""
+    async def show_story(self, request: ConsoleRequest, fault: str = "", typed: str = "") -> web.Response:
+        """Show the story of the line the address names; 404 for an address of another session.
+
+        `fault` names the text that says why an action did nothing, `typed` is what was typed for it.
+        """
         subject = unseal_address(request)
         if subject is None:
             return await self.show_lookup(request, "address_gone", 404)
@@ -55,7 +61,12 @@ class PeoplePages:
         await request.site.container.write_behind.flush()
         entry = request.audit_entry(subject.operator, subject.number, "console.view", "story")
         story = await self.stories.read_story(found.subject, entry)
-        values = {"done": done, "fault": fault, **_story_values(request, found, story)}
+        values = {
+            "note": fault or request.note,
+            "typed": {request.fields.get("reference", ""): typed},
+            **_story_values(request, found, story),
+            **_action_values(request, story),
+        }
         return responses.staff_page(request, "story.html", values, 422 if fault else 200)
 
     async def _refuse_operator(self, request: ConsoleRequest, operator: str) -> web.Response:
@@ -103,7 +114,22 @@ def _story_values(request: ConsoleRequest, found: FoundSubject, story: Subscribe
         "tables": story_tables(request, operator, story),
         "local_time": lambda at: request.local_time(at, operator) if at else "-",
         "mask_recipient": mask_recipient,
-        "address": request.path,
+    }
+
+
+def _action_values(request: ConsoleRequest, story: SubscriberStory) -> dict[str, Any]:
+    """Return what the page's forms need; the user of another role sees the story and no form."""
+    may_act = request.user.has_role("support")
+    tickets = story.tables.get("tickets", ()) if may_act else ()
+    sendable = (each for each in story.messages if each.kind == "notice" and each.state in RESENT_STATES)
+    return {
+        "address": f"{PEOPLE_PATH}/{request.parts['person']}",
+        "nonce": request.site.make_token(),
+        "may_act": may_act,
+        "opted_out": bool(story.tables.get("opt_outs")),
+        "lift_reasons": LIFT_REASONS,
+        "open_tickets": [row for row in tickets if row["state"] != "closed"],
+        "resendable": {each.id for each in sendable if each.text},
     }
 
 

@@ -15,6 +15,7 @@ from yarl import URL
 from flows.domain.records import Secret
 from gateway.console.console_server import console_app
 from gateway.console.console_site import ConsoleSite, build_site
+from gateway.console.people import PEOPLE_PATH
 from gateway.console.user_file import ConsoleUser, UserFile, build_user
 from gateway.console_settings import ConsoleSettings
 from gateway.dialogs.direct_line import DirectLine
@@ -30,9 +31,11 @@ USERS = {
     "oscar": (["operations"], ["orange-ro"]),
     "adela": (["auditor"], ["orange-ro"]),
     "mihai": (["menus"], ["orange-ro"]),
+    "claire": (["support"], ["orange-fr"]),
     "ines": (["support", "operations", "auditor"], ["bouygues"]),
 }
 """Users by name, with roles and operators; all have the same password."""
+HIDDEN_INPUT = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
 FORM_TOKEN = re.compile(
     r'action="([^"]+)"[^>]*>\s*<input type="hidden" name="form_token" value="([0-9a-f]{64})">'
 )
@@ -46,6 +49,26 @@ class StaffMember(PageVisitor):
         """Sign in and follow to the first page."""
         await self.get("/console/sign-in")
         return await self.submit_to("/console/sign-in", name=name, password=password)
+
+    async def look_up(self, number: str, operator: str = "orange-ro") -> PageResponse:
+        """Look a number up and return the page of the story."""
+        await self.get(PEOPLE_PATH)
+        return await self.submit_to(PEOPLE_PATH, operator=operator, number=number)
+
+    def find_form(self, action: str) -> tuple[str, dict[str, str]]:
+        """Return the path of the first form whose path ends so, with its hidden fields."""
+        assert self.last_response is not None
+        forms = re.findall(
+            r'<form method="post" action="([^"]+)"[^>]*>(.*?)</form>', self.last_response.text, re.S
+        )
+        return next(
+            (path, dict(HIDDEN_INPUT.findall(body))) for path, body in forms if path.endswith(f"/{action}")
+        )
+
+    async def press(self, action: str, **fields: str) -> PageResponse:
+        """Fill in and post the first form whose path ends so."""
+        path, hidden = self.find_form(action)
+        return await self.post(path, hidden | fields)
 
     async def submit_to(self, path: str, **fields: str) -> PageResponse:
         """Post a form of the page last seen, with its token."""

@@ -191,7 +191,7 @@ class StrictPageParser(HTMLParser):
         assert len(named) == len(attrs), f"{tag} has an attribute twice"
         self.root = named if tag == "html" else self.root
         self.ids += [named["id"] or ""] if "id" in named else []
-        if tag in ("input", "textarea") and named.get("type") != "hidden":
+        if tag in ("input", "textarea", "select") and named.get("type") != "hidden":
             self.fields.append(named.get("id") or "")
         if tag == "label":
             self.labels.append(named.get("for") or "")

@@ -9,16 +9,10 @@ from sqlalchemy import text
 from gateway.console.people import LOOKUPS_PER_MINUTE, PEOPLE_PATH
 from tests.support.console_site import ConsoleServer, StaffMember
 from tests.support.console_site import console as console
-from tests.support.page_client import ANA, PageResponse, parse_strictly
+from tests.support.page_client import ANA, parse_strictly
 
 FRESH_SIM = "+40740000106"
 HOSTILE = "<script>alert(1)</script>"
-
-
-async def look_up(browser: StaffMember, number: str, operator: str = "orange-ro") -> PageResponse:
-    """Look a number up and return the page of the story."""
-    await browser.get(PEOPLE_PATH)
-    return await browser.submit_to(PEOPLE_PATH, operator=operator, number=number)
 
 
 async def address_of(browser: StaffMember, number: str) -> str:
@@ -32,7 +26,7 @@ async def address_of(browser: StaffMember, number: str) -> str:
 
 async def test_an_agent_finds_why_a_fresh_sim_got_no_code(console: ConsoleServer) -> None:
     await console.phone.send_text(FRESH_SIM, "477", "ElenaSim6")
-    page = await look_up(await console.signed_in("ioana"), FRESH_SIM)
+    page = await (await console.signed_in("ioana")).look_up(FRESH_SIM)
     assert (
         "A code was asked for on 2026-03-10 09:00 and not sent: the SIM card was changed" in page.visible_text
     )
@@ -43,7 +37,7 @@ async def test_a_story_shows_messages_steps_and_stop(console: ConsoleServer) -> 
     for body in ("EFACTURA", "STOP"):
         await console.phone.send_text(ANA, "477", body)
     await console.sandbox.messages.collect_new()
-    page = await look_up(await console.signed_in("ioana"), ANA)
+    page = await (await console.signed_in("ioana")).look_up(ANA)
     shown = page.visible_text
     assert "The number sent STOP on 2026-03-10 09:00" in shown and "messages.stop" in shown
     assert "einvoice.activate" in shown and "einvoice.confirm" in shown and "stopped by STOP" in shown
@@ -62,7 +56,7 @@ async def test_a_code_is_never_shown(console: ConsoleServer) -> None:
     await console.phone.send_text(ANA, "477", "ThankYou1")
     (notice,) = [each for each in await console.sandbox.messages.collect_new() if each.kind == "code"]
     (code,) = re.findall(r"\b\d{6}\b", notice.body)
-    page = await look_up(await console.signed_in("ioana"), ANA)
+    page = await (await console.signed_in("ioana")).look_up(ANA)
     assert code not in page.text and "its text is never shown" in page.visible_text
 
 
@@ -97,7 +91,7 @@ async def test_a_role_without_people_is_refused_and_recorded(console: ConsoleSer
 
 async def test_another_operators_people_are_out_of_reach(console: ConsoleServer) -> None:
     stranger, agent = await console.signed_in("ines"), await console.signed_in("ioana")
-    assert (await look_up(stranger, ANA)).status == 403
+    assert (await stranger.look_up(ANA)).status == 403
     page = await stranger.get(await address_of(agent, ANA))
     assert page.status == 404 and "Steps" not in page.visible_text
     assert await console.audit_entries("console.refused") == [("", "ines", "people orange-ro", "refused")]
@@ -129,7 +123,7 @@ async def test_stored_text_is_text(console: ConsoleServer) -> None:
     await console.sandbox.messages.collect_new()
     poison = text('UPDATE outbox SET reason = :reason WHERE operator = :of AND "to" = :to')
     await console.sandbox.container.database.write(lambda connection: connection.execute(poison, row))
-    page = await look_up(await console.signed_in("ioana"), ANA)
+    page = await (await console.signed_in("ioana")).look_up(ANA)
     assert "<script" not in page.text and HOSTILE in page.visible_text.replace("&lt;", "<")
 
 
@@ -141,19 +135,19 @@ async def test_a_user_looks_so_many_people_up_and_no_more(console: ConsoleServer
 
 
 async def test_what_is_no_number_is_said_so(console: ConsoleServer) -> None:
-    page = await look_up(await console.signed_in("ioana"), "hello")
+    page = await (await console.signed_in("ioana")).look_up("hello")
     assert page.status == 422 and "no number of this operator" in page.visible_text
 
 
 async def test_a_number_billing_does_not_know_says_so(console: ConsoleServer) -> None:
-    page = await look_up(await console.signed_in("ioana"), "+40740000999")
+    page = await (await console.signed_in("ioana")).look_up("+40740000999")
     assert "Billing knows no subscriber" in page.visible_text
 
 
 async def test_with_billing_down_the_rest_is_shown(console: ConsoleServer) -> None:
     await console.phone.send_text(ANA, "477", "STOP")
     console.sandbox.faulty_billing.set_state("down")
-    page = await look_up(await console.signed_in("ioana"), ANA)
+    page = await (await console.signed_in("ioana")).look_up(ANA)
     assert "Billing does not answer" in page.visible_text and "sent STOP" in page.visible_text
 
 
