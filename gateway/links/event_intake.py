@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 from flows.domain.actions import OperatorPorts
 from flows.domain.failures import Failure
@@ -15,7 +16,7 @@ from flows.engine.inbound import Inbound
 from flows.engine.turn import Turn
 from gateway.http.webhooks import TURN_TIMEOUT_SECONDS
 from gateway.providers.contract import ConversationEnded, OptOut, ReplySender, SingleEvent
-from menus.model.reply import Reply
+from menus.model.reply import Channel, Reply
 from storage.links.message_doubts import SqlMessageDoubts
 from storage.links.sent_ids import find_sent_id
 
@@ -42,6 +43,7 @@ class EventIntake:
     ports: IntakePorts
     operator: str
     provider: str
+    slot: int = 0
 
     async def answer(self, event: Inbound, send: ReplySender, seconds: float | None = None) -> None:
         """Run a turn and send its reply; on any error log it and send an apology. See `LinkEvents`."""
@@ -84,9 +86,14 @@ class EventIntake:
         """Return the spelling of a message id a send was recorded under. See `LinkEvents`."""
         return await find_sent_id(self.ports.doubts.database, self.provider, candidates)
 
-    def apology(self) -> Reply:
-        """Return the reply that ends a USSD session when there is no room for it."""
-        return self.ports.conversations.apology_reply(self.operator, "ussd")
+    def apology(self, channel: Channel = "ussd", language: str = "") -> Reply:
+        """Return the reply that ends a conversation we cannot serve. See `LinkEvents`."""
+        return self.ports.conversations.apology_reply(self.operator, channel, language)
+
+    def find_recording(self, file: str) -> Path | None:
+        """Return the path of a recorded prompt of the current pack. See `LinkEvents`."""
+        menu = self.ports.conversations.menu_turns.menu_versions.current_menu(self.operator)
+        return menu.folder / "prompts" / file if file in menu.recordings.values() else None
 
     def now(self) -> datetime:
         """Return the current time, UTC."""

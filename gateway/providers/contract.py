@@ -10,13 +10,14 @@ a link by a name.
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel
 
 from flows.domain.records import OutboundMessage, Receipt
 from flows.engine.inbound import Inbound
-from menus.model.reply import Reply
+from menus.model.reply import Channel, Reply
 from menus.model.value import value_dataclass
 
 
@@ -214,6 +215,10 @@ class LinkReport:
 class LinkEvents(Protocol):
     """What a link passes to the gateway; one object per link."""
 
+    @property
+    def slot(self) -> int:
+        """The number of the slot the link holds, from 0."""
+
     async def answer(self, event: Inbound, send: ReplySender, seconds: float | None = None) -> None:
         """Run a turn of a conversation and send its reply, an apology when it fails; never raises a Failure.
 
@@ -232,8 +237,11 @@ class LinkEvents(Protocol):
     async def find_sent_id(self, candidates: Sequence[str]) -> str | None:
         """Return the spelling of a message id a send was recorded under."""
 
-    def apology(self) -> Reply:
-        """Return the reply that ends a USSD session when there is no room for it."""
+    def apology(self, channel: Channel = "ussd", language: str = "") -> Reply:
+        """Return the reply that ends a conversation we cannot serve; by default in the first language."""
+
+    def find_recording(self, file: str) -> Path | None:
+        """Return the path of a recorded prompt of the operator's pack; None for any other file."""
 
     def now(self) -> datetime:
         """Return the current time, UTC."""

@@ -95,7 +95,7 @@ def _slots(
     providers = link_providers()
     for (operator, name), connection in connections.items():
         if name in providers:
-            intake = EventIntake(ports, operator, name)
             for number in range(connection.settings.binds):
+                intake = EventIntake(ports, operator, name, number)
                 open_link = partial(providers[name].connect_link, connection, intake)
                 yield LinkSlot(operator, name, number), open_link

@@ -1,6 +1,6 @@
 """Compiled menu of an operator's pack, with its language packs; shared by all its sessions."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -142,9 +142,17 @@ class Menu:
 
     def _shows_no_facts(self, node: Node, language_pack: LanguagePack, channel: str) -> bool:
         names = [node.text, *(option.text for option in node.options)]
+        return node.each is None and self._have_no_slots(names, language_pack, channel)
+
+    def is_fixed_text(self, name: str, language: str, channel: str) -> bool:
+        """Return whether a catalogue text, as spoken, holds no facts: it is the same for all sessions."""
+        return self._have_no_slots([name], self.language_pack(language, "voice"), channel)
+
+    def _have_no_slots(self, names: Iterable[str], language_pack: LanguagePack, channel: str) -> bool:
+        """Return whether the texts have no slots but those of the pack's constants."""
         templates = [language_pack.catalogue.template_for(name, channel) for name in names]
         slots = {slot for template in templates for slot in (*template.slots, template.selector) if slot}
-        return node.each is None and slots <= self.constants.keys()
+        return {slot.partition(":")[0] for slot in slots} <= self.constants.keys()
 
     def spoken_pieces(
         self, name: str, language: str, channel: str, facts: Mapping[str, Fact | Rows]

@@ -20,6 +20,8 @@ class Prompt:
     """The words or the digits; for a recording, the words it says."""
     file: str = ""
     """File of the recording, relative to the pack's `prompts/`."""
+    is_fixed: bool = False
+    """Whether every caller may hear these very words: they hold no amount, date, number or name of anybody."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,11 +65,12 @@ def _screen_prompts(menu: Menu, session: Session, node: Node, note: str) -> Iter
         yield from _text_prompts(menu, session, UNCLEAR_TEXT if node.accept and note == WRONG_NOTE else note)
     yield from _intro_prompts(menu, session, node, note if choices or not is_repeated else "")
     if takes_speech:
-        yield Prompt("invite", menu.fill_text("said.invite", session.language, "voice", {}))
+        yield Prompt("invite", menu.fill_text("said.invite", session.language, "voice", {}), is_fixed=True)
     for line in unselectable_lines(menu, session, node):
         yield from _say_prompt(line)
+    are_fixed = _has_fixed_choices(menu, session, node)
     for key, text in choices:
-        yield from _say_prompt(_option_text(menu, session, key, text))
+        yield from _say_prompt(_option_text(menu, session, key, text), is_fixed=are_fixed)
     if not node.is_final and not is_repeated:
         yield from _text_prompts(menu, session, _navigation_text(menu, session, node))
 
@@ -92,6 +93,12 @@ def _choices_on_page(menu: Menu, session: Session, node: Node) -> Iterator[tuple
         yield from choices[rows:]
 
 
+def _has_fixed_choices(menu: Menu, session: Session, node: Node) -> bool:
+    """Return whether the choices are the same for every caller: neither rows nor facts."""
+    names = (option.text for option in node.options if session.channel in option.keys)
+    return node.each is None and all(menu.is_fixed_text(name, session.language, "voice") for name in names)
+
+
 def _intro_prompts(menu: Menu, session: Session, node: Node, note: str) -> Iterator[Prompt]:
     """Yield the screen's text on its first page; repeated, its short variant, or nothing before options."""
     if session.page:
@@ -110,28 +117,28 @@ def _text_prompts(menu: Menu, session: Session, name: str, *, short: bool = Fals
     """Yield the prompts of a catalogue text: its recording, or its words with numbers digit by digit."""
     file = menu.recordings.get((menu.language_pack(session.language, "voice").language, name))
     if file and not short:
-        yield Prompt("play", menu.recorded_words(file), file)
+        yield Prompt("play", menu.recorded_words(file), file, is_fixed=True)
         return
     channel = "short" if short and _has_short_variant(menu, session, name) else "voice"
-    words = ""
+    words, is_fixed = "", menu.is_fixed_text(name, session.language, channel)
     for piece, singly in menu.spoken_pieces(name, session.language, channel, session.facts):
         if not singly:
             words += piece
             continue
-        yield from _say_prompt(words)
+        yield from _say_prompt(words, is_fixed=is_fixed)
         yield Prompt("digits", piece)
         words = ""
-    yield from _say_prompt(words)
+    yield from _say_prompt(words, is_fixed=is_fixed)
 
 
-def _say_prompt(text: str) -> Iterator[Prompt]:
+def _say_prompt(text: str, *, is_fixed: bool = False) -> Iterator[Prompt]:
     """Yield a prompt that says the words, or nothing when there is no letter or digit in them.
 
     A sign at the beginning, left over behind digits, is dropped: a synthesiser may name it.
     """
     words = _WHITESPACE.sub(" ", text).strip().lstrip(" .,;:،")
     if _WORD_CHARACTER.search(words):
-        yield Prompt("say", words)
+        yield Prompt("say", words, is_fixed=is_fixed)
 
 
 def _option_text(menu: Menu, session: Session, key: str, text: str) -> str:

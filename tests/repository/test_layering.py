@@ -39,6 +39,8 @@ PACKAGES = (
         "gateway.payments",
         "gateway.purchases",
         "gateway.providers",
+        "gateway.asterisk",
+        "gateway.speech",
         "gateway.smpp",
         "gateway.gsup",
         "gateway.reconnect_wait",

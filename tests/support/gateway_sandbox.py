@@ -141,11 +141,12 @@ class SandboxFactory:
             )
 
     @asynccontextmanager
-    async def open_for(self, dialog: Dialog) -> AsyncIterator[GatewaySandbox]:
-        """Open the sandbox a dialog starts in."""
-        async with self.open(
-            dialog.first_argument("at", DEFAULT_TIME), dialog.trust, dialog.first_argument("operator")
-        ) as sandbox:
+    async def open_for(
+        self, dialog: Dialog, more: dict[str, Any] | None = None
+    ) -> AsyncIterator[GatewaySandbox]:
+        """Open the sandbox a dialog starts in; `more` settings override the usual ones."""
+        at, operator = dialog.first_argument("at", DEFAULT_TIME), dialog.first_argument("operator")
+        async with self.open(at, dialog.trust, operator, more) as sandbox:
             if sandbox.operator not in load_demo_world():
                 await seed_demo(sandbox.container)
             language = dialog.first_argument("language")

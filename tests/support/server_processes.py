@@ -264,7 +264,7 @@ DEBIAN_PACKAGES = {
     **{"redis-server": "redis-server", "postgres": "postgresql", "chromium": "chromium"},
     **{"nginx": "nginx-light", "pgbouncer": "pgbouncer", "node": "nodejs", "npm": "npm"},
     **{"promtool": "prometheus", "systemd-analyze": "systemd", "espeak-ng": "espeak-ng"},
-    "osmo-hlr": "osmo-hlr",
+    **{"osmo-hlr": "osmo-hlr", "sox": "sox"},
 }
 
 

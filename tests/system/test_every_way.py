@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,18 +15,21 @@ from gateway.dialogs.player import PhoneLine
 from gateway.http.listening import serve_app
 from gateway.providers import gsup
 from gateway.server.app import public_app
+from tests.support.ari_phone import connect_asterisk
 from tests.support.described_phone import DescribedPhone
 from tests.support.dialog_runs import DIALOG_FOLDER, DialogRuns, load_dialog
 from tests.support.gateway_sandbox import GatewaySandbox, SandboxFactory
 from tests.support.gsup_phone import connect_gsup
 from tests.support.osmo_hlr import OsmoHlr
 from tests.support.provider_examples import described_providers
-from tests.support.provider_phones import AfricasTalkingPhone, connect_webhooks
+from tests.support.provider_phones import AfricasTalkingPhone, TwilioPhone, connect_webhooks
 from tests.support.server_processes import ProgramMissing, run_server, skip_missing
 from tests.support.smpp_phone import connect_smpp
 
 DIALOG = DIALOG_FOLDER / "orange-ro" / "ussd" / "einvoice-ro.dialog"
 """A whole activation, with the same key twice in a row."""
+CALL = DIALOG_FOLDER / "orange-ro" / "voice" / "einvoice-ro.dialog"
+"""The same by a call to 411."""
 AGGREGATORS = {name: each for name, each in described_providers().items() if "ussd" in each.description.routes}
 DIALECTS = ("plain", "sixdee", "mica")
 
@@ -59,9 +63,19 @@ class PlayedWay:
 
 
 @asynccontextmanager
-async def over_africas_talking(sandboxes: SandboxFactory) -> AsyncIterator[tuple[PhoneLine, GatewaySandbox]]:
-    async with sandboxes.open_for(load_dialog(DIALOG)) as sandbox, connect_webhooks(sandbox) as sender:
-        yield AfricasTalkingPhone(sender, sandbox.menu, sandbox.messages), sandbox
+async def over_webhooks(
+    sandboxes: SandboxFactory, phone: type[AfricasTalkingPhone | TwilioPhone], dialog: Path
+) -> AsyncIterator[tuple[PhoneLine, GatewaySandbox]]:
+    async with sandboxes.open_for(load_dialog(dialog)) as sandbox, connect_webhooks(sandbox) as sender:
+        yield phone(sender, sandbox.menu, sandbox.messages), sandbox
+
+
+@asynccontextmanager
+async def over_asterisk(
+    sandboxes: SandboxFactory, sounds: Path
+) -> AsyncIterator[tuple[PhoneLine, GatewaySandbox]]:
+    async with connect_asterisk(sandboxes, sounds, dialog=load_dialog(CALL)) as phone:
+        yield phone, phone.sandbox
 
 
 @asynccontextmanager
@@ -98,15 +112,15 @@ async def play_directly(sandboxes: SandboxFactory, page_size: str) -> PlayedWay:
         return PlayedWay(f"direct, {page_size}", transcript, await sandbox.count_effects())
 
 
-async def play_over(way: Any, name: str) -> PlayedWay:
+async def play_over(way: Any, name: str, dialog: Path = DIALOG) -> PlayedWay:
     async with way as (phone, sandbox):
-        transcript = await sandbox.dialog_player(phone).play(load_dialog(DIALOG))
+        transcript = await sandbox.dialog_player(phone).play(load_dialog(dialog))
         return PlayedWay(name, transcript, await sandbox.count_effects())
 
 
-def write_table(played: list[PlayedWay]) -> str:
+def write_table(dialog: Path, played: list[PlayedWay]) -> str:
     """Return one line a way: screens, rows written, and the first screen that ended a session."""
-    lines = [f"{DIALOG.name}", f"{'way':<22}{'screens':>8}{'rows':>12}  ends with"]
+    lines = [f"{dialog.parent.name}/{dialog.name}", f"{'way':<22}{'screens':>8}{'rows':>12}  ends with"]
     for way in played:
         ending = next((each for each in way.transcript if "= end" in each), ("",))
         rows = ",".join(map(str, way.effects))
@@ -119,16 +133,38 @@ async def test_one_dialog_shows_the_same_over_every_way(
 ) -> None:
     direct = await dialog_runs.play_once(DIALOG)
     played = [PlayedWay("direct", direct.transcript, direct.row_counts)]
-    played.append(await play_over(over_africas_talking(sandboxes), "africastalking"))
+    played.append(await play_over(over_webhooks(sandboxes, AfricasTalkingPhone, DIALOG), "africastalking"))
     played += [await play_over(over_aggregator(sandboxes, name), name) for name in AGGREGATORS]
     played += [await play_over(over_smpp(sandboxes, name), f"smpp {name}") for name in DIALECTS]
     small = [await play_directly(sandboxes, gsup.PAGE_SIZE)]
     if hlr is not None:
         small.append(await play_over(over_gsup(sandboxes, hlr), "gsup, osmo-hlr"))
     with capsys.disabled():
-        sys.stdout.write(write_table([*played, *small]))
+        sys.stdout.write(write_table(DIALOG, [*played, *small]))
         sys.stdout.write("" if hlr else LEFT_OUT)
     assert len(played) >= 2 + 6 + 3
     for ways in (played, small):
         for way in ways:
             assert (way.transcript, way.effects) == (ways[0].transcript, ways[0].effects), way.name
+
+
+async def test_one_call_sounds_the_same_over_every_way(
+    sandboxes: SandboxFactory, dialog_runs: DialogRuns, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    direct = await dialog_runs.play_once(CALL)
+    played = [PlayedWay("direct", direct.transcript, direct.row_counts)]
+    for phone, name in ((AfricasTalkingPhone, "africastalking"), (TwilioPhone, "twilio")):
+        played.append(await play_over(over_webhooks(sandboxes, phone, CALL), name, CALL))
+    played.append(await play_over(over_asterisk(sandboxes, tmp_path), "asterisk", CALL))
+    with capsys.disabled():
+        sys.stdout.write(write_table(CALL, played))
+    for way in played:
+        said = [join_prompts(lines) for lines in way.transcript]
+        assert said == [join_prompts(lines) for lines in direct.transcript], way.name
+        assert way.effects == direct.row_counts, way.name
+
+
+def join_prompts(lines: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the lines with what is said as one: a provider may say prompts together."""
+    said = " ".join(line.removeprefix("| ") for line in lines if line.startswith("|"))
+    return said, *(line for line in lines if not line.startswith("|"))

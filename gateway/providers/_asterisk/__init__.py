@@ -1,0 +1,1 @@
+"""Parts of the Asterisk adapter: the link, one call, its keys and its prompts."""
