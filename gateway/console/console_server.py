@@ -6,11 +6,12 @@ from aiohttp import web
 
 from gateway.console import console_responses as responses
 from gateway.console.console_pipeline import ConsolePipeline
-from gateway.console.console_request import ERASURE_ROLES, PEOPLE_ROLES, ConsoleRequest
+from gateway.console.console_request import ERASURE_ROLES, PEOPLE_ROLES, QUEUE_ROLES, ConsoleRequest
 from gateway.console.console_site import CONSOLE_FOLDER, ConsoleSite, build_site
 from gateway.console.erasures import ERASURES_PATH, ErasurePages
 from gateway.console.people import PEOPLE_PATH, PeoplePages
 from gateway.console.person_actions import PersonActions
+from gateway.console.queues import QUEUES_PATH, QueuePages
 from gateway.console.sign_in import SignInPage
 from gateway.http.listening import serve_app
 from gateway.server.app import stop_on_signals
@@ -42,6 +43,7 @@ def console_app(site: ConsoleSite) -> web.Application:
             web.post("/console/sign-out", pipeline.submit_handler(sign_in.sign_out)),
             *_people_routes(site, pipeline),
             *_erasure_routes(site, pipeline),
+            *_queue_routes(site, pipeline),
         ]
     )
     return app
@@ -67,6 +69,14 @@ def _erasure_routes(site: ConsoleSite, pipeline: ConsolePipeline) -> list[web.Ro
     return [
         web.get(ERASURES_PATH, pipeline.view_handler(pages.show_list, *ERASURE_ROLES), allow_head=False),
         web.post(ERASURES_PATH, pipeline.submit_handler(pages.decide, *ERASURE_ROLES)),
+    ]
+
+
+def _queue_routes(site: ConsoleSite, pipeline: ConsolePipeline) -> list[web.RouteDef]:
+    pages = QueuePages(site.queue_views, site.actions)
+    return [
+        web.get(QUEUES_PATH, pipeline.view_handler(pages.show_queues, *QUEUE_ROLES), allow_head=False),
+        web.post(QUEUES_PATH, pipeline.submit_handler(pages.replay_rows, *QUEUE_ROLES)),
     ]
 
 

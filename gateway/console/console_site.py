@@ -18,6 +18,7 @@ from gateway.pages.csrf import CookieJar, CsrfTokens
 from gateway.pages.sealed_token import TokenSealer
 from gateway.wiring.container import Container
 from storage.console.erasure_requests import SqlErasureRequests
+from storage.console.queue_view import SqlQueueViews
 from storage.console.sign_in_attempts import StaffSignIn
 from storage.console.staff_actions import SqlStaffActions
 from storage.console.staff_sessions import SessionTerms, SqlStaffSessions
@@ -38,6 +39,7 @@ class ConsoleSite:
     stories: SqlStories = field(repr=False)
     actions: SqlStaffActions = field(repr=False)
     erasures: SqlErasureRequests = field(repr=False)
+    queue_views: SqlQueueViews = field(repr=False)
     cookies: CookieJar
     csrf_tokens: CsrfTokens = field(repr=False)
     sealer: TokenSealer = field(repr=False)
@@ -62,6 +64,7 @@ def build_site(container: Container, settings: ConsoleSettings) -> ConsoleSite:
         SqlStories(container.database, secret),
         SqlStaffActions(container.database, secret),
         SqlErasureRequests(container.database, secret),
+        SqlQueueViews(container.database),
         CookieJar(settings.public_url.startswith("https://")),
         CsrfTokens(derive_key(secret, "console")),
         TokenSealer(AeadCipher(secret, "console addresses")),

@@ -36,7 +36,7 @@ SELECT_NOTICE = select(outbox).where(
 SELECT_EMAIL = select(preferences.c.email).where(
     preferences.c.operator == bindparam("of"), preferences.c.subscription == bindparam("owner")
 )
-SELECT_OPERATOR = select(_ROW.operator).where(_ROW.id == bindparam("this"))
+SELECT_RECIPIENT = select(_ROW.operator, _ROW.to).where(_ROW.id == bindparam("this"))
 
 
 class SqlStaffActions:
@@ -83,16 +83,20 @@ class SqlStaffActions:
         return outcome
 
     async def replay_row(self, row_id: int, operators: Collection[str], entry: AuditEntry) -> ActionOutcome:
-        """Send a row that is dead, failed, unknown or expired again, if it is of one of these operators."""
+        """Send a row that is dead, failed, unknown or expired again, if it is of one of these operators.
+
+        The entry is written about the row's recipient.
+        """
 
         def job(connection: Connection) -> ActionOutcome:
-            operator = connection.execute(SELECT_OPERATOR, {"this": row_id}).scalar()
-            if operator not in operators:
+            row = connection.execute(SELECT_RECIPIENT, {"this": row_id}).first()
+            if row is None or row.operator not in operators:
                 return "nothing"
             if not connection.execute(REPLAY_ROW, _replay_values(row_id, entry.happened_at)).rowcount:
                 return "nothing"
             notify_workers(connection)
-            self._audit_writer.append_entries(connection, (replace(entry, operator=str(operator)),))
+            about = replace(entry, operator=row.operator, actor=row.to or entry.actor)
+            self._audit_writer.append_entries(connection, (about,))
             return "done"
 
         outcome = await self._database.write(job)

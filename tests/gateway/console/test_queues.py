@@ -1,0 +1,109 @@
+"""Queues in the console: states with reasons, replay once, only of the user's operators."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import Connection, text
+
+from flows.domain.records import ChangeSet, OutboundMessage
+from gateway.console.queues import QUEUES_PATH
+from storage.sql.tables import link_slots
+from tests.support.console_site import ConsoleServer
+from tests.support.console_site import console as console
+from tests.support.page_client import ANA, parse_strictly
+
+HOSTILE = "<script>alert(1)</script>"
+KILL = text(
+    "UPDATE outbox SET state = 'dead', reason = :reason, provider = 'africastalking', due_at = NULL"
+    " WHERE operator = :of"
+)
+
+
+async def add_dead_rows(
+    console: ConsoleServer, operator: str, kinds: list[str], reason: str = "no money"
+) -> None:
+    """Add messages that were given up."""
+    messages = tuple(
+        OutboundMessage(f"{operator}/{kind}/{n}", operator, ANA, "sms", kind, f"text {n}", "ro")  # type: ignore[arg-type]
+        for n, kind in enumerate(kinds)
+    )
+    ports = console.sandbox.container.operators["orange-ro"]
+    await ports.ledger.commit(ChangeSet(operator, operator, "s1", console.sandbox.clock(), messages=messages))
+    values = {"of": operator, "reason": reason}
+    await console.sandbox.container.database.write(lambda connection: connection.execute(KILL, values))
+
+
+async def row_states(console: ConsoleServer) -> dict[str, str]:
+    """Return the state of each row by its key."""
+
+    def job(connection: Connection) -> dict[str, str]:
+        return {row.key: row.state for row in connection.execute(text("SELECT key, state FROM outbox"))}
+
+    return await console.sandbox.container.database.read(job)
+
+
+async def test_reasons_are_counted_and_rows_listed_masked(console: ConsoleServer) -> None:
+    await add_dead_rows(console, "orange-ro", ["notice", "notice"])
+    page = await (await console.signed_in("oscar")).get(QUEUES_PATH)
+    assert "orange-ro sms given up africastalking: no money 2" in page.visible_text
+    assert "...0101" in page.visible_text and ANA not in page.text
+
+
+async def test_a_row_is_sent_again_once_and_recorded(console: ConsoleServer) -> None:
+    await add_dead_rows(console, "orange-ro", ["notice"])
+    browser = await console.signed_in("oscar")
+    await browser.get(QUEUES_PATH)
+    fields = {"form_token": browser.form_tokens[QUEUES_PATH], "row": "1"}
+    pages = await asyncio.gather(*(browser.post(QUEUES_PATH, fields) for _ in range(4)))
+    assert sorted("Sent again." in page.visible_text for page in pages) == [False, False, False, True]
+    assert len(await console.sandbox.messages.collect_new()) == 1
+    assert await console.audit_entries("console.replayed") == [("orange-ro", "oscar", "row 1", "ok")]
+
+
+async def test_all_dead_rows_go_again_but_codes(console: ConsoleServer) -> None:
+    await add_dead_rows(console, "orange-ro", ["notice", "code", "notice"])
+    browser = await console.signed_in("oscar")
+    await browser.get(QUEUES_PATH)
+    assert "Sent again." in (await browser.submit_to(QUEUES_PATH, row="all-dead")).visible_text
+    assert sorted((await row_states(console)).values()) == ["dead", "pending", "pending"]
+
+
+async def test_another_operators_rows_are_neither_seen_nor_sent(console: ConsoleServer) -> None:
+    await add_dead_rows(console, "bouygues", ["notice"], "a reason of theirs")
+    browser = await console.signed_in("oscar")
+    page = await browser.get(QUEUES_PATH)
+    assert "a reason of theirs" not in page.text and "bouygues" not in page.text
+    token = console.site.csrf_tokens.form_token(browser.session_token, QUEUES_PATH)
+    for row in ("1", "all-dead", "x", "9" * 30):
+        page = await browser.post(QUEUES_PATH, {"form_token": token, "row": row})
+        assert "Nothing was done" in page.visible_text
+    assert set((await row_states(console)).values()) == {"dead"}
+
+
+@pytest.mark.parametrize("name", ["ioana", "adela", "mihai"])
+async def test_queues_are_for_operations_only(console: ConsoleServer, name: str) -> None:
+    browser = await console.signed_in(name)
+    assert (await browser.get(QUEUES_PATH)).status == 403
+    token = console.site.csrf_tokens.form_token(browser.session_token, QUEUES_PATH)
+    assert (await browser.post(QUEUES_PATH, {"form_token": token, "row": "1"})).status == 403
+
+
+async def test_a_providers_words_are_text(console: ConsoleServer) -> None:
+    await add_dead_rows(console, "orange-ro", ["notice"], HOSTILE)
+    page = await (await console.signed_in("oscar")).get(QUEUES_PATH)
+    assert "<script" not in page.text and HOSTILE in page.visible_text
+
+
+async def test_a_link_that_no_process_holds_is_said_so(console: ConsoleServer) -> None:
+    at = console.sandbox.clock()
+    row = {"operator": "orange-ro", "provider": "smpp", "slot": 0, "owner": "x", "fence": 1, "expires_at": at}
+    await console.sandbox.container.database.write(lambda c: c.execute(link_slots.insert(), row))
+    page = await (await console.signed_in("oscar")).get(QUEUES_PATH)
+    assert "orange-ro/smpp/0 : held by no process since 2026-03-10 09:00" in page.visible_text
+
+
+@pytest.mark.parametrize("language", ["en", "fr", "ro", "ar"])
+async def test_the_page_is_sound_html_in_every_language(console: ConsoleServer, language: str) -> None:
+    await add_dead_rows(console, "orange-ro", ["notice", "code"])
+    page = await (await console.signed_in("oscar")).get(f"{QUEUES_PATH}?lang={language}")
+    assert parse_strictly(page).root["lang"] == language
