@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, or_, select
+from sqlalchemy import BindParameter, Connection, Select, bindparam, func, or_, select
 
 from storage.outbox.backlog import FAILED_STATES, MAX_COUNTED
 from storage.sql.engine import Database
@@ -19,7 +19,7 @@ RECENT_ROWS = 2_000
 """Newest rows of the outbox, of all operators, from which the health of providers is told."""
 _ROW = outbox.c
 _GROUP = ("operator", "route", "state", "provider", "reason")
-_OPERATORS = bindparam("of", expanding=True)
+_OPERATORS: BindParameter[list[str]] = bindparam("of", expanding=True)
 
 
 def _grouped(rows: Select[Any]) -> Select[Any]:
@@ -146,8 +146,8 @@ class SqlQueueViews:
 
 def _read_view(connection: Connection, operators: list[str], now: datetime) -> QueueView:
     of = {"of": operators}
-    groups = [*connection.execute(COUNT_WAITING, of)]
-    failed = []
+    groups: list[Any] = [*connection.execute(COUNT_WAITING, of)]
+    failed: list[Any] = []
     for state in FAILED_STATES:
         groups += connection.execute(COUNT_FAILED, {**of, "in_state": state})
         failed += connection.execute(SELECT_FAILED, {**of, "in_state": state})
