@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -21,6 +21,10 @@ COLUMN_TEXTS: Mapping[str, str] = {
     "label": "page.label",
     "amount": "page.amount",
     "currency": "page.currency",
+    "date": "page.day",
+    "kind": "page.kind",
+    "quantity": "page.quantity",
+    "unit": "page.unit",
 }
 """The heading of each column in the text catalogue."""
 FORMULA_PREFIXES = tuple("=+-@\t\r\n'＝＋－＠")
@@ -38,8 +42,8 @@ class CsvFormat:
     header: tuple[str, ...]
     separator: str = ","
     decimal_mark: str = "."
-    rubric_names: Mapping[str, str] = field(default_factory=dict)
-    """Names shown in place of rubrics; empty shows the rubrics' own keys."""
+    key_names: Mapping[str, str] = field(default_factory=dict)
+    """Names shown in place of keys of rubrics, kinds and units; empty shows the keys."""
     currency: Currency | None = None
     """Amounts are rounded to its decimals; None keeps every digit."""
     has_byte_order_mark: bool = False
@@ -50,16 +54,28 @@ class CsvFormat:
         exact = self.currency.round_amount(amount) if self.currency else amount
         return f"{exact:f}".replace(".", self.decimal_mark)
 
-    def format_rubric(self, rubric: str) -> str:
-        """Return a rubric's name."""
-        return self.rubric_names.get(rubric, rubric)
+    def format_key(self, key: str) -> str:
+        """Return the name of a rubric, a kind of usage or a unit."""
+        return self.key_names.get(key, key)
 
 
-RAW_FORMAT = CsvFormat(CSV_COLUMNS)
-"""For programs, the same in any language: English keys, comma, decimal point, every digit, no mark in front."""
+def raw_format(columns: Sequence[str]) -> CsvFormat:
+    """Return the format for programs: English keys, comma, decimal point, every digit, no mark in front."""
+    return CsvFormat(tuple(columns))
 
 
-def local_format(menu: Menu, language: str) -> CsvFormat:
+RAW_FORMAT = raw_format(CSV_COLUMNS)
+"""The raw format of bills, the same in any language."""
+KEY_TEXTS: Mapping[str, str] = {
+    **{rubric: f"page.rubric_{rubric}" for rubric in LINE_RUBRICS},
+    **{kind: f"usage.{kind}" for kind in ("call", "data", "text", "other")},
+    "min": "usage.call_unit",
+    "MB": "usage.data_unit",
+}
+"""The name of each rubric, kind of usage and unit in the text catalogue."""
+
+
+def local_format(menu: Menu, language: str, columns: Sequence[str] = CSV_COLUMNS) -> CsvFormat:
     """Return the format of a pack's language: its words and its country's separators.
 
     Where the decimal mark is a comma, spreadsheets separate cells by semicolons.
@@ -70,10 +86,10 @@ def local_format(menu: Menu, language: str) -> CsvFormat:
         return menu.fill_text(name, language, "web", {})
 
     return CsvFormat(
-        header=tuple(text(COLUMN_TEXTS[column]) for column in CSV_COLUMNS),
+        header=tuple(text(COLUMN_TEXTS[column]) for column in columns),
         separator=";" if mark == "," else ",",
         decimal_mark=mark,
-        rubric_names={rubric: text(f"page.rubric_{rubric}") for rubric in LINE_RUBRICS},
+        key_names={key: text(name) for key, name in KEY_TEXTS.items()},
         currency=Currency(menu.config.currency.code, menu.config.currency.decimals, "{amount}"),
         has_byte_order_mark=True,
     )

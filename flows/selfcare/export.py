@@ -46,7 +46,7 @@ async def _select_export(request: ActionRequest) -> tuple[LinkedFile, list[BillL
     """Return the file to link to and the newest bill's lines in it; none without a bill or matching centre."""
     newest, number, account = await _newest_bill(request), request.caller, request.require_subscriber().account
     file = LinkedFile(
-        "export", account, number, newest.id if newest else "", _requested_root(request), request.argument
+        "export", account, number, newest.id if newest else "", requested_root(request), request.argument
     )
     return file, lines_to_export(
         await request.ports.billing.list_bill_lines(account, newest.id), file
@@ -60,7 +60,7 @@ async def _newest_bill(request: ActionRequest) -> Bill | None:
     return visible[0] if visible else None
 
 
-def _requested_root(request: ActionRequest) -> str:
+def requested_root(request: ActionRequest) -> str:
     """Return the root selected or texted, in upper case; empty means all."""
     chosen = request.facts.get("root")
     return (chosen.value if isinstance(chosen, Text) else "").upper()
@@ -105,7 +105,7 @@ def _sum_by_centre(lines: Sequence[BillLine]) -> Iterator[BillLine]:
 
 
 def _csv_cells(bill: Bill, line: BillLine, currency: str, csv_format: CsvFormat) -> tuple[str, ...]:
-    amount, rubric = csv_format.format_amount(line.amount), csv_format.format_rubric(line.rubric)
+    amount, rubric = csv_format.format_amount(line.amount), csv_format.format_key(line.rubric)
     return bill.number, bill.issued.isoformat(), line.centre, line.user, rubric, line.label, amount, currency
 
 

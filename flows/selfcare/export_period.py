@@ -27,7 +27,11 @@ class ExportPeriod:
 
     def contains(self, bill: Bill) -> bool:
         """Return whether a bill was issued in the period."""
-        return self.first <= (bill.issued.year, bill.issued.month) <= self.last
+        return self.contains_day(bill.issued)
+
+    def contains_day(self, day: date) -> bool:
+        """Return whether a day is in the period."""
+        return self.first <= (day.year, day.month) <= self.last
 
 
 def parse_period(first: str, last: str, today: date) -> ExportPeriod | None:

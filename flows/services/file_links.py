@@ -1,4 +1,4 @@
-"""File links: magic links to a bill's PDF, the issuer's original, the archive or a CSV export."""
+"""File links: magic links to a bill's PDF, the original, the archive, or a CSV export."""
 
 import json
 from dataclasses import dataclass, field
@@ -12,8 +12,10 @@ from menus.model.facts import Email, Facts, Text
 
 LINK_LIFETIME, MAX_OPENS = timedelta(hours=72), 5
 """Lifetime of a link and how often it can be opened; each opening needs a code sent separately."""
-FileKind = Literal["pdf", "duplicate", "original", "archive", "export"]
+FileKind = Literal["pdf", "duplicate", "original", "archive", "export", "usage"]
 """`pdf`: the issuer's document, or our summary where there is none; `duplicate`: the same, named as such."""
+EXPORT_KINDS = frozenset[FileKind]({"export", "usage"})
+"""CSV files of bills and of usage records; their months are chosen where they are opened."""
 
 
 @dataclass(frozen=True, slots=True)

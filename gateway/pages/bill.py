@@ -1,20 +1,17 @@
 """Page: latest bill behind a phone number and a one-time code by SMS, as HTML and PDF (R6, R7)."""
 
-import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from aiohttp import web
 
-from flows.domain.failures import Failure, NotFound
+from flows.domain.failures import NotFound
 from flows.domain.records import AuditEntry, ChangeSet, LinkPurpose, MagicLink, Secret
-from flows.selfcare import invoice
-from flows.services.eligibility import ineligibility_outcome
 from flows.services.file_links import LinkedFile
-from gateway.pages import responses
-from gateway.pages.action_request import build_action_request
+from gateway.pages import activity_sections, exports, responses
+from gateway.pages.bill_login import BillLogin, bind_if_answered, bind_login, find_owner
 from gateway.pages.bill_view import Statement, build_statement
 from gateway.pages.code_mail import mail_bill_code
 from gateway.pages.csrf import CookieJar, CsrfTokens
@@ -29,15 +26,12 @@ from gateway.pages.purchase_settings import (
     save_settings,
 )
 from gateway.pages.sealed_token import TokenSealer
-from menus.model.facts import Text
 from menus.text.input_parsing import to_ascii_digits
 
 log = logging.getLogger("dialtree.pages")
 LOGIN_COOKIE = "bill"
 """Base name of the cookie that holds the login's token."""
 LOGIN_LIFETIME = timedelta(minutes=10)
-BILLING_TIMEOUT_SECONDS = 2.5
-"""Time billing has while a code is redeemed; the page after it asks again."""
 LINK_PURPOSE: LinkPurpose = "bill"
 FORM_INPUTS = (
     FormInput("number", 20, {"type": "tel", "inputmode": "tel", "autocomplete": "tel"}),
@@ -45,21 +39,9 @@ FORM_INPUTS = (
 )
 LOGOUT_FIELD = "leave"
 """The field of the log-out form."""
+EXPORT_FIELDS = (exports.EXPORT_FIELD, *(each.name for each in exports.EXPORT_INPUTS))
 MAIL_FIELD = "mail"
 """The field of the button that asks for a code by e-mail."""
-
-
-@dataclass(frozen=True, slots=True)
-class BillLogin:
-    """A login at one bill, valid for ten minutes.
-
-    Account and bill are empty when billing was unavailable as the code was redeemed: each page then looks the
-    bill up again, so that an outage does not cost a second code.
-    """
-
-    number: str = field(repr=False)
-    account: str = field(default="", repr=False)
-    bill: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +72,8 @@ class BillPage:
             return await self._log_out(request)
         if PURCHASE_FIELD in request.form_fields:
             return await self._save_purchases(request)
+        if exports.EXPORT_FIELD in request.form_fields:
+            return await self._send_export(request)
         number = _typed_number(request)
         if MAIL_FIELD in request.form_fields:
             await mail_bill_code(request, number, f"bill/{self.make_token()}")
@@ -101,7 +85,7 @@ class BillPage:
         if result != "ok":
             log.info("pages.code_rejected", extra={"operator": request.operator})
             return self.show_form(request, "page.refused", 200)
-        return await self._start_login(request, await _bind_if_answered(request, BillLogin(number)))
+        return await self._start_login(request, await bind_if_answered(request, BillLogin(number)))
 
     def show_form(self, request: PageRequest, text: str, status: int) -> web.Response:
         """Show the form with an error text; the input is not repeated, as it may be a subscriber's number."""
@@ -124,7 +108,7 @@ class BillPage:
         """Return the issuer's document, or our summary; without a login, redirect to the form."""
         login = await self._find_login(request)
         try:
-            bound = await _bind_login(request, login) if login else ""
+            bound = await bind_login(request, login) if login else ""
         except NotFound:
             bound = ""
         if isinstance(bound, str):
@@ -186,40 +170,60 @@ class BillPage:
         error = await save_settings(request, login.number, f"{self.make_token()}/web.purchases")
         return await self._show_bill(request, login, error) if error else responses.see_other(request.self_url)
 
-    async def _show_bill(self, request: PageRequest, login: BillLogin, error: str = "") -> web.Response:
-        """Show the bill, or the reason why there is none; `error` is about what was typed below it."""
+    async def _send_export(self, request: PageRequest) -> web.Response:
+        """Send the export a form asks for; without a login, show the form."""
+        login = await self._find_login(request)
+        owner = await find_owner(request, login) if login else None
+        if login is None or owner is None:
+            return self.show_form(request, "", 200)
+        bound = await bind_login(request, login)
+        try:
+            choice = exports.read_choice(request, owner, "" if isinstance(bound, str) else bound.bill)
+        except ValueError:
+            return await self._show_bill(request, login, export_error="page.period_wrong")
+        built = await self.file_jobs.await_file(
+            f"{request.operator} {request.login_token} {request.language} {request.is_raw} {choice}",
+            lambda: self.file_builder.build_file(request, choice.file, choice.period),
+        )
+        if built is None:
+            hidden = {name: request.form_fields.get(name, "") for name in EXPORT_FIELDS}
+            return responses.file_preparing_page(request, "page.file_title", {"hidden": hidden})
+        if not built.has_content:
+            return await self._show_bill(request, login, export_error="page.export_empty")
+        _record_reading(request, login, f"web.file.{choice.file.kind}")
+        return responses.file_attachment(built.data, built.name, built.suffix)
+
+    async def _show_bill(
+        self, request: PageRequest, login: BillLogin, error: str = "", export_error: str = ""
+    ) -> web.Response:
+        """Show the bill, or the reason why there is none; the errors are about what was typed below it."""
         try:
             result = await _read_bill(request, login)
         except NotFound:
             return self.show_form(request, "page.refused", 200)
-        found = (
-            {"statement": result} if isinstance(result, Statement) else {"statement": None, "reason": result}
-        )
+        has_bill = isinstance(result, Statement)
+        owner = await find_owner(request, login)
         values: dict[str, object] = {
-            **found,
+            "statement": result if has_bill else None,
+            "reason": "" if has_bill else result,
             "pdf_url": _pdf_url(request),
             "logout": {LOGOUT_FIELD: "1"},
             "section": await build_section(request, login.number),
             "error": error,
             "purchase_inputs": PURCHASE_INPUTS,
             "purchase_field": PURCHASE_FIELD,
+            "activity": await activity_sections.build_activity(request, owner) if owner else (),
+            "export_buttons": tuple(exports.export_buttons(request, has_bill=has_bill)) if owner else (),
+            "export_inputs": exports.EXPORT_INPUTS,
+            "export_field": exports.EXPORT_FIELD,
+            "export_error": export_error,
         }
         return responses.html_page(request, "bill.html", "page.bill_title", values)
 
 
-async def _bind_if_answered(request: PageRequest, login: BillLogin) -> BillLogin:
-    """Return the login bound to account and bill; unchanged when billing does not answer in time."""
-    try:
-        async with asyncio.timeout(BILLING_TIMEOUT_SECONDS):
-            bound = await _bind_to_bill(request, login)
-    except (Failure, TimeoutError):
-        return login
-    return login if isinstance(bound, str) else bound
-
-
 async def _read_bill(request: PageRequest, login: BillLogin) -> Statement | str:
     """Return the login's bill, or the text that says why there is none; NotFound for an unknown number."""
-    bound = await _bind_login(request, login)
+    bound = await bind_login(request, login)
     if isinstance(bound, str):
         return bound
     billing = request.ports.billing
@@ -227,11 +231,6 @@ async def _read_bill(request: PageRequest, login: BillLogin) -> Statement | str:
     lines = await billing.list_bill_lines(bound.account, bound.bill)
     _record_reading(request, bound, "web.bill")
     return build_statement(request, bill, lines, bound.number)
-
-
-async def _bind_login(request: PageRequest, login: BillLogin) -> BillLogin | str:
-    """Return the login with account and bill, looked up where billing did not answer when the login began."""
-    return login if login.bill else await _bind_to_bill(request, login)
 
 
 def _record_reading(request: PageRequest, login: BillLogin, action: str) -> None:
@@ -242,20 +241,6 @@ def _record_reading(request: PageRequest, login: BillLogin, action: str) -> None
 
 def _bill_file(login: BillLogin) -> LinkedFile:
     return LinkedFile("pdf", login.account, login.number, login.bill)
-
-
-async def _bind_to_bill(request: PageRequest, login: BillLogin) -> BillLogin | str:
-    """Return the login with account and latest bill, or a text that says why there is no bill."""
-    subscriber = await request.ports.billing.get_subscriber(login.number)
-    action_request = build_action_request(request, subscriber)
-    reason = ineligibility_outcome(action_request)
-    if reason:
-        return request.plain_text(f"house.{reason.name}", reason.facts)
-    outcome = await invoice.show_latest(action_request)
-    bill = outcome.facts.get("bill")
-    if not isinstance(bill, Text):
-        return request.plain_text(f"invoice.{outcome.name}", outcome.facts)
-    return replace(login, account=subscriber.account, bill=bill.value)
 
 
 def _typed_number(request: PageRequest) -> str:

@@ -1,4 +1,4 @@
-"""Page: file behind a magic link and a one-time code sent separately (B4, B8, F6)."""
+"""Page: file behind a magic link and a one-time code sent separately (B4, B8, B24, F6)."""
 
 import logging
 from collections.abc import Callable
@@ -12,10 +12,11 @@ from flows.domain.actions import ActionRequest
 from flows.domain.failures import NotFound
 from flows.domain.records import AuditEntry, LinkPurpose, MagicLink, Secret
 from flows.selfcare import code
-from flows.selfcare.export_period import ExportPeriod, parse_period
+from flows.selfcare.export_period import ExportPeriod
 from flows.services import file_links
 from gateway.pages import magic_links, responses
 from gateway.pages.action_request import build_action_request
+from gateway.pages.exports import PERIOD_INPUTS, posted_period
 from gateway.pages.file_builder import FileBuilder
 from gateway.pages.file_jobs import FileJobs
 from gateway.pages.form_input import FormInput
@@ -36,11 +37,10 @@ TICKET_LIFETIME = timedelta(minutes=5)
 FORM_INPUTS = (
     FormInput("code", 12, {"type": "text", "inputmode": "numeric", "autocomplete": "one-time-code"}),
 )
-PERIOD_FIELDS = ("period_from", "period_to")
-"""The fields of an export's form that choose its months; both empty for the bill of the link."""
+PERIOD_FIELDS = tuple(each.name for each in PERIOD_INPUTS)
 EXPORT_INPUTS = (
     *FORM_INPUTS,
-    *(FormInput(name, 7, {"type": "text", "autocomplete": "off"}, is_required=False) for name in PERIOD_FIELDS),
+    *PERIOD_INPUTS,
 )
 
 
@@ -169,7 +169,7 @@ class FilePage:
         facts: Facts = {"line": PhoneNumber(file.number), "minutes": Count(wait_minutes)}
         values = {
             "error": error_text,
-            "inputs": EXPORT_INPUTS if file.kind == "export" else FORM_INPUTS,
+            "inputs": EXPORT_INPUTS if file.kind in file_links.EXPORT_KINDS else FORM_INPUTS,
             "prompt": request.plain_text("page.code_wait" if wait_minutes else "page.file_code", facts),
             "hidden": {SEALED_LINK_FIELD: sealed_link},
             "other_button": (RESEND_FIELD, "page.resend"),
@@ -179,10 +179,7 @@ class FilePage:
 
 def _read_period(request: PageRequest, file: file_links.LinkedFile) -> ExportPeriod | None:
     """Return the posted period of an export; None for none, ValueError for what is no period."""
-    if file.kind != "export":
-        return None
-    first, last = (request.form_fields.get(name, "") for name in PERIOD_FIELDS)
-    return parse_period(first, last, request.ports.today())
+    return posted_period(request) if file.kind in file_links.EXPORT_KINDS else None
 
 
 async def _minutes_to_wait(asked: ActionRequest) -> int:

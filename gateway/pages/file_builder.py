@@ -5,16 +5,15 @@ import hashlib
 import io
 import stat
 import zipfile
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from itertools import chain, count
 
 from flows.domain.failures import Down, NotFound
-from flows.domain.records import Bill, BillDocument, BillLine
-from flows.selfcare import export
-from flows.selfcare.csv_format import RAW_FORMAT, local_format
-from flows.selfcare.export_period import ExportPeriod, find_bills
+from flows.domain.records import Bill, BillDocument
+from flows.selfcare.export_period import ExportPeriod
 from flows.services.file_links import LinkedFile, safe_filename
+from gateway.pages import csv_builder
 from gateway.pages.bill_pdf import PdfRenderer
 from gateway.pages.bill_view import as_summary, build_statement
 from gateway.pages.page_request import PageRequest
@@ -33,6 +32,11 @@ class BuiltFile:
     name: str
     suffix: str
     """`pdf`, `csv`, `zip`, or the original's own."""
+
+    @property
+    def has_content(self) -> bool:
+        """Whether a CSV file has rows below its heading; other files always have content."""
+        return self.suffix != "csv" or self.data.count(b"\n") > 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,9 @@ class FileBuilder:
             return BuiltFile(original.data, file.bill_id, original.suffix)
         if file.kind == "archive":
             return await _build_archive(request, file)
-        return await _build_csv(request, file, period)
+        build = csv_builder.build_usage if file.kind == "usage" else csv_builder.build_bills
+        data, name = await build(request, file, period)
+        return BuiltFile(data, name, "csv")
 
     async def _build_document(self, request: PageRequest, file: LinkedFile) -> BuiltFile:
         """Return the issuer's document of a bill; our own summary only where the issuer has none.
@@ -92,21 +98,6 @@ async def _customer_number(request: PageRequest, file: LinkedFile) -> str:
         return file.account
     is_same = subscriber.account == file.account
     return (subscriber.account_number if is_same else "") or file.account
-
-
-async def _build_csv(request: PageRequest, file: LinkedFile, period: ExportPeriod | None) -> BuiltFile:
-    """Build the export of the link's bill, or of all bills of a period."""
-    billing, months = request.ports.billing, request.menu.config.rules.document_months
-    newest = await billing.get_bill(file.account, file.bill_id)
-    bills = await find_bills(billing, newest, period, months, request.ports.today())
-    statements: list[tuple[Bill, Sequence[BillLine]]] = []
-    for first in range(0, len(bills), MAX_CONCURRENT_FETCHES):
-        batch = bills[first : first + MAX_CONCURRENT_FETCHES]
-        lines = await asyncio.gather(*(billing.list_bill_lines(file.account, bill.id) for bill in batch))
-        statements += zip(batch, lines, strict=True)
-    csv_format = RAW_FORMAT if request.is_raw else local_format(request.menu, request.language)
-    data = export.export_csv(statements, file, request.menu.config.currency.code, csv_format)
-    return BuiltFile(data, f"{period.name if period else newest.number}-{file.root or 'CF'}", "csv")
 
 
 async def _build_archive(request: PageRequest, file: LinkedFile) -> BuiltFile:

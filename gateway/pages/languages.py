@@ -46,6 +46,11 @@ REQUIRED_TEXTS = (
         "page.period_wrong",
     ),
     *("page.issued", "page.centre", "page.label", "page.currency"),
+    *("page.day", "page.kind", "page.quantity", "page.unit", "page.export_empty", "page.exports_title"),
+    *("page.export_root", "page.export_root_hint", "page.export_bills_lines", "page.export_bills_totals"),
+    *("page.export_usage_lines", "page.export_usage_totals", "page.activity_down", "page.payments_title"),
+    *("page.unbilled_title", "page.unbilled_sum", "page.meter_title", "page.services_title"),
+    "page.usage_title",
     *("page.period", "page.seller", "page.customer", "page.net", "page.summary", "page.duplicate"),
 )
 """Every text the pages show; a language without all of them is not offered."""

@@ -13,7 +13,16 @@ from flows.domain.records import Secret
 from flows.engine.menu_versions import MenuVersions
 from flows.services.bounced_bills import BouncedBills
 from gateway.http.html_templates import HtmlTemplates
-from gateway.pages import bill, email, file, magic_links, paper_address, payment, purchase_settings, responses
+from gateway.pages import (
+    bill,
+    email,
+    file,
+    magic_links,
+    paper_address,
+    payment,
+    purchase_settings,
+    responses,
+)
 from gateway.pages.bill import BillPage
 from gateway.pages.confirm_email import ConfirmPage
 from gateway.pages.csrf import CookieJar, CsrfTokens
@@ -31,7 +40,7 @@ STATIC_ASSETS = {"style.css": "text/css", "link.js": "text/javascript"}
 FORM_FIELDS: Mapping[str, Sequence[str]] = {
     "bill": (
         *(each.name for each in (*bill.FORM_INPUTS, *purchase_settings.PURCHASE_INPUTS)),
-        *(bill.LOGOUT_FIELD, bill.MAIL_FIELD, purchase_settings.PURCHASE_FIELD),
+        *(bill.LOGOUT_FIELD, bill.MAIL_FIELD, purchase_settings.PURCHASE_FIELD, *bill.EXPORT_FIELDS),
     ),
     "address": (magic_links.LINK_INPUT.name, SEALED_LINK_FIELD, paper_address.ADDRESS_INPUT.name),
     "mailbox": (magic_links.LINK_INPUT.name, SEALED_LINK_FIELD, email.EMAIL_INPUT.name),
@@ -43,7 +52,7 @@ FORM_FIELDS: Mapping[str, Sequence[str]] = {
         file.SEALED_LINK_FIELD,
         file.TICKET_FIELD,
         file.RESEND_FIELD,
-        *(each.name for each in file.FORM_INPUTS),
+        *(each.name for each in file.EXPORT_INPUTS),
     ),
 }
 """The fields of each page's forms, besides the CSRF token."""

@@ -19,8 +19,8 @@ from storage.billing._mapped_tables import MappedTable, MappedTableReader
 from storage.billing._sql_activity import entry_rubric
 from storage.billing._sql_rows import unreadable_row
 
-MAX_ROWS = 5_000
-"""Rows read of one account's table."""
+MAX_ROWS = 10_000
+"""Rows read of one account's table; of usage and purchases the newest."""
 TABLES_BY_CAPABILITY: Mapping[Capability, str] = {
     "usage": "entries",
     "purchases": "entries",
@@ -52,8 +52,10 @@ class MappedActivity:
         """Return the rows of an account; NotFound when this table is not mapped."""
         if name not in self._activity_tables:
             raise NotFound
+        table = self._activity_tables[name]
+        newest = [table.columns["at"].desc()] if name == "entries" else []
         batch = await self._reader.find_rows(
-            self._activity_tables[name], "account", (account,), "account", lambda query: query.limit(MAX_ROWS)
+            table, "account", (account,), "account", lambda query: query.order_by(*newest).limit(MAX_ROWS)
         )
         if batch.unreadable:
             raise unreadable_row()

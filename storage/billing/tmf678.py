@@ -46,7 +46,7 @@ from storage.billing._client.ssrf_guard import UrlAllowList
 from storage.billing._remote_bookings import RemoteBookings
 from storage.billing._tmf_options import TmForumOptions
 from storage.billing._tmf_payments import TmfPayments
-from storage.billing._tmf_reads import TmfResourceReader
+from storage.billing._tmf_reads import MAX_BILLS, TmfResourceReader
 from storage.billing.backend import BackendContext
 
 RUBRIC_BY_ENTRY_TYPE: Mapping[EntryType, str] = {"usage": "communications", "purchases": "third_party"}
@@ -154,10 +154,13 @@ class TmForumBilling(RemoteBookings):
         return await change_account(is_met, send_patch)
 
     async def list_entries(self, account: str, what: EntryType, limit: int) -> Sequence[UsageEntry]:
-        """Return usage or purchases that are on no bill yet, newest first: the rates not billed."""
+        """Return usage or purchases that are on no bill yet, newest first: the rates not billed.
+
+        For a limit above `MAX_BILLS` the whole list is read; InvalidRecord when it does not end.
+        """
         if what not in self.capabilities:
             raise NotFound
-        own = await self._reads.list_unbilled_rates(account)
+        own = await self._reads.list_unbilled_rates(account, is_whole_list_needed=limit > MAX_BILLS)
         wanted = [
             each
             for each in own

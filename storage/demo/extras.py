@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +46,16 @@ def prorata_columns(person: Mapping[str, Any], rubric: str) -> dict[str, int]:
 def build_entry_rows(
     operator: str, account: str, person: Mapping[str, Any], today: date, unit: Decimal
 ) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a person's recent usage and purchases; no usage for one who never had a bill."""
+    """Yield the rows of a person's recent usage and purchases; no usage for one who never had a bill.
+
+    The users of an account take turns.
+    """
     common = {"operator": operator, "account": account}
+    users = cycle(account_users(person))
     for days, kind, quantity, amount in USAGE_SAMPLES if person.get("amounts", True) else ():
+        centre, user = next(users)
         row = {"what": "usage", "at": today - timedelta(days=days), "kind": kind, "quantity": quantity}
-        yield {**common, **row, "amount": Decimal(amount), "label": ""}
+        yield {**common, **row, "amount": Decimal(amount), "label": "", "user": user, "centre": centre}
     for purchase in person.get("carrier_billing", {}).get("purchases", []):
         row = {
             "what": "purchases",
@@ -62,6 +68,8 @@ def build_entry_rows(
             **row,
             "amount": Decimal(str(purchase["amount"])).quantize(unit),
             "label": purchase["label"],
+            "user": person["msisdn"],
+            "centre": "",
         }
 
 

@@ -16,7 +16,6 @@ In the tests of the pages a number above T10 is a threat.
 RULE_IN_TEST_NAME = re.compile(r"^test_([TMRFB]\d+)_")
 DEFERRED_RULES: Mapping[str, str] = {
     "R11": "a page of the operator's own; the switch itself is R12 and R13",
-    "B24": "usage records name their line and billing centre; the file itself is not made yet",
     "B21": "a figure, nothing to build",
     "B18": "happens in the store",
 }

@@ -27,6 +27,7 @@ SERVED = [
     "B17",
     "B19",
     "B22",
+    "B24",
 ]
 EXPORT = r"~ sms \+33660000103: Bouygues Telecom: export CSV pret \({} lignes\): {{link}}"
 
@@ -114,6 +115,22 @@ async def test_B4_export_csv_brings_a_link_on_sms(play_dialog: PlayDialog) -> No
 
 async def test_B4_a_key_brings_a_link_on_voice(play_dialog: PlayDialog) -> None:
     assert re.search(EXPORT.format(6), (await play_dialog("bouygues/voice/export-fr"))[-1])
+
+
+USAGE_EXPORT = EXPORT.replace("export CSV", "export conso CSV")
+
+
+@pytest.mark.parametrize(("name", "lines"), [("ussd", 4), ("voice", 6)])
+async def test_B24_usage_is_exported_by_link_on_ussd_and_voice(
+    name: str, lines: int, play_dialog: PlayDialog
+) -> None:
+    assert re.search(USAGE_EXPORT.format(lines), (await play_dialog(f"bouygues/{name}/usage-export-fr"))[-1])
+
+
+async def test_B24_usage_is_exported_by_link_on_sms(play_dialog: PlayDialog) -> None:
+    everything, one, none = await play_dialog("bouygues/sms/usage-export-fr")
+    assert re.search(USAGE_EXPORT.format(6), everything) and re.search(USAGE_EXPORT.format(2), one)
+    assert "Aucun usage" in none and "{link}" not in none
 
 
 async def test_B6_seven_rubrics_on_one_screen_on_ussd(play_dialog: PlayDialog) -> None:

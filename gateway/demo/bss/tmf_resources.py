@@ -83,6 +83,8 @@ def unbilled_rate(records: BssRecords, index: int, row: BssRow, dialect: str) ->
         "rubric": "communications" if used else "third_party",
         "kind": row["kind"],
         "quantity": str(row["quantity"]),
+        "user": row["user"],
+        "centre": row["centre"],
     }
     at = datetime.combine(row["at"], time(minute=index % 60), records.rows.zone)
     fields = {

@@ -45,6 +45,8 @@ BILLS_PER_READ = 12
 """Bills are read in multiples of this, so that the latest, the list and one of it are one request."""
 MAX_OWNERS = 20_000
 """Accounts and numbers cached; the least recently read are evicted first."""
+MAX_CACHED_ENTRIES = 200
+"""Longest list of usage or purchases that is cached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +190,9 @@ class CachedBilling(CachedActivity):
         return self.backend.capabilities
 
     async def list_entries(self, account: str, what: EntryType, limit: int) -> Sequence[UsageEntry]:
-        """Return usage or purchases, newest first."""
+        """Return usage or purchases, newest first; a long list, for a file, is not cached."""
+        if limit > MAX_CACHED_ENTRIES:
+            return await self.backend.list_entries(account, what, limit)
         value, _ = await self._read_through(
             account,
             f"{what} {limit}",

@@ -15,6 +15,7 @@ from gateway.http.html_templates import HtmlTemplates
 from gateway.pages.bill import FORM_INPUTS
 from gateway.pages.bill_pdf import render_pdf
 from gateway.pages.bill_view import SUMMARY_ROWS, Statement
+from gateway.pages.exports import DETAIL_LEVELS, ROOT_INPUT, TEXT_NAMES
 from gateway.pages.file import EXPORT_INPUTS
 from gateway.pages.form_input import FormInput
 from gateway.pages.languages import REQUIRED_TEXTS, negotiate_language, offered_languages
@@ -78,13 +79,14 @@ def test_the_list_of_texts_is_what_the_pages_say() -> None:
     said = set(re.findall(r'["\'](page\.[a-z_]+[a-z])["\']', source))
     built = {
         f"page.{each.name}{tail}"
-        for each in (*FORM_INPUTS, *EXPORT_INPUTS, *_other_languages())
+        for each in (*FORM_INPUTS, *EXPORT_INPUTS, ROOT_INPUT, *_other_languages())
         for tail in ("", "_hint")
     }
     built |= set(COLUMN_TEXTS.values()) | {f"page.{name}" for name in SUMMARY_ROWS}
     built |= {name for name in REQUIRED_TEXTS if name.startswith("page.rubric_")}
     built |= {f"page.{name}" for name in ("line", "bill_number", "total", "tax", "remaining", "due", "state")}
     built |= {f"page.purchase_{verb}" for verb in ("block", "open")}
+    built |= {f"page.export_{name}_{level}" for name in TEXT_NAMES.values() for level in DETAIL_LEVELS}
     assert said | built == set(REQUIRED_TEXTS)
 
 
