@@ -7,8 +7,10 @@ from typing import Any
 
 from gateway.console.console_request import ConsoleRequest
 from gateway.console.story_findings import StoryFinding
+from gateway.pages.languages import text_direction
 from menus.text.masking import mask_email, mask_recipient
 from storage.console.subscriber_story import SubscriberStory
+from storage.credentials.send_budgets import parse_sends
 
 NUMBER_COLUMNS = frozenset({"by", "line", "number", "notify_number", "account", "subscription"})
 LONG_COLUMNS = frozenset({"detail", "answer", "address", "times", "text"})
@@ -54,6 +56,9 @@ def format_cell(request: ConsoleRequest, operator: str, column: str, value: Any)
         return request.local_time(value, operator)
     if isinstance(value, bool):
         return request.text("yes" if value else "no")
+    if column == "times":
+        sends = parse_sends(str(value), request.now)
+        return ", ".join(request.local_time(each.at, operator) for each in sends)
     text = str(value)
     if column in NUMBER_COLUMNS:
         return mask_recipient(text)
@@ -65,9 +70,14 @@ def format_cell(request: ConsoleRequest, operator: str, column: str, value: Any)
 def finding_text(request: ConsoleRequest, operator: str, finding: StoryFinding) -> str:
     """Return a finding as a sentence."""
     values = {
-        name: request.local_time(value, operator) if isinstance(value, datetime) else value
+        name: _isolate(request, request.local_time(value, operator)) if isinstance(value, datetime) else value
         for name, value in finding.values.items()
     }
     if "state" in values:
         values["state"] = request.word("word", str(values["state"]))
     return request.text(finding.text, **values)
+
+
+def _isolate(request: ConsoleRequest, text: str) -> str:
+    """Return a time between isolates, so that date and hour keep their order in a right-to-left sentence."""
+    return f"\u2066{text}\u2069" if text_direction(request.language) == "rtl" else text

@@ -151,6 +151,19 @@ async def test_with_billing_down_the_rest_is_shown(console: ConsoleServer) -> No
     assert "Billing does not answer" in page.visible_text and "sent STOP" in page.visible_text
 
 
+async def test_times_keep_their_order_in_arabic(console: ConsoleServer) -> None:
+    await console.phone.send_text(ANA, "477", "STOP")
+    browser = await console.signed_in("ioana")
+    page = await browser.get(f"{await address_of(browser, ANA)}?lang=ar")
+    assert "\u20662026-03-10 09:00\u2069" in page.text
+
+
+async def test_codes_asked_for_are_told_by_their_local_times(console: ConsoleServer) -> None:
+    await console.phone.send_text(ANA, "477", "ThankYou1")
+    page = await (await console.signed_in("ioana")).look_up(ANA)
+    assert "Codes asked for in the last day when 2026-03-10 09:00 " in page.visible_text
+
+
 @pytest.mark.parametrize("language", ["en", "fr", "ro", "ar"])
 async def test_a_story_is_sound_html_in_every_language(console: ConsoleServer, language: str) -> None:
     for body in ("EFACTURA", "ThankYou1", "STOP", "Wrong1"):
