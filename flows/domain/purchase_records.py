@@ -69,6 +69,7 @@ class PolicyChange:
     block: frozenset[PurchaseCategory] = frozenset()
     unblock: frozenset[PurchaseCategory] = frozenset()
     block_merchant: str = ""
+    unblock_merchant: str = ""
 
 
 @dataclass(frozen=True, slots=True)

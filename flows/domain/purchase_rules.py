@@ -67,7 +67,8 @@ def apply_change(policy: SpendPolicy | None, change: PolicyChange) -> SpendPolic
         monthly_cap=policy.monthly_cap if change.monthly_cap is None else change.monthly_cap,
         alerts=policy.alerts if change.alerts is None else change.alerts,
         blocked=(policy.blocked | change.block) - change.unblock,
-        blocked_merchants=policy.blocked_merchants | ({change.block_merchant} - {""}),
+        blocked_merchants=(policy.blocked_merchants | ({change.block_merchant} - {""}))
+        - {change.unblock_merchant},
     )
 
 
@@ -78,7 +79,8 @@ def loosens_policy(policy: SpendPolicy | None, change: PolicyChange) -> bool:
     cap = change.monthly_cap
     raises_cap = cap is not None and cap > policy.monthly_cap
     switches_on = bool(change.is_enabled) and not policy.is_enabled
-    return raises_cap or switches_on or bool(change.unblock & policy.blocked)
+    opens_merchant = change.unblock_merchant in policy.blocked_merchants
+    return raises_cap or switches_on or opens_merchant or bool(change.unblock & policy.blocked)
 
 
 def month_of(moment: datetime, zone: ZoneInfo) -> str:

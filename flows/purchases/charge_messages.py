@@ -108,5 +108,6 @@ def _charge_facts(menu: Menu, charge: Charge) -> Facts:
     return {
         "charge": Money(charge.amount),
         "bought_what": Text(charge.label),
+        "seller": Text(charge.merchant),
         "when": Text(local.strftime(CLOCK_FORMAT)),
     }

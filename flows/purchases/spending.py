@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -72,6 +73,18 @@ async def list_month_charges(request: ActionRequest) -> Sequence[Charge]:
     return await charges.list_month(subscriber.operator, subscriber.id, period)
 
 
+async def list_sellers(request: ActionRequest, policy: SpendPolicy | None) -> Sequence[str]:
+    """Return the merchants the line blocked or dealt with this month or the month before, by name."""
+    subscriber, charges = request.require_subscriber(), purchase_ports(request.ports).charges
+    zone = ZoneInfo(request.menu.config.time_zone)
+    month_before = month_of(request.now.astimezone(zone).replace(day=1) - timedelta(days=1), zone)
+    recent = [
+        *await list_month_charges(request),
+        *await charges.list_month(subscriber.operator, subscriber.id, month_before),
+    ]
+    return sorted({each.merchant for each in recent} | (policy.blocked_merchants if policy else frozenset()))
+
+
 async def list_unbilled_charges(request: ActionRequest) -> Sequence[Charge]:
     """Return this month's purchases that billing does not have yet."""
     if not makes_purchases(request):
@@ -88,6 +101,8 @@ def begin_change(
     alerts: tuple[Decimal, ...] | None = None,
     block: frozenset[PurchaseCategory] = frozenset(),
     unblock: frozenset[PurchaseCategory] = frozenset(),
+    block_merchant: str = "",
+    unblock_merchant: str = "",
 ) -> PolicyChange:
     """Build a change of the line's policy under the action's idempotency key."""
     subscriber = request.require_subscriber()
@@ -101,6 +116,8 @@ def begin_change(
         alerts=alerts,
         block=block,
         unblock=unblock,
+        block_merchant=block_merchant,
+        unblock_merchant=unblock_merchant,
     )
 
 

@@ -16,6 +16,7 @@ from flows.purchases.spending import (
     month_facts,
     write_change,
 )
+from flows.selfcare.sellers import change_seller, find_seller
 from menus.model.facts import Fact, Facts, Money, Rows, TextRef
 from menus.text.input_parsing import parse_amount
 
@@ -135,7 +136,7 @@ async def switch_purchases(request: ActionRequest) -> Outcome:
 
 
 async def change_named_category(request: ActionRequest) -> Outcome:
-    """Block or open the category that a word names, or all (B14); `wrong` for a word that names none."""
+    """Block or open what a word names: a category, all, or a merchant of the line (B14); else `wrong`."""
     if not makes_purchases(request):
         return CLOSED
     if names_all_categories(request.menu, request.input_text):
@@ -143,10 +144,14 @@ async def change_named_category(request: ActionRequest) -> Outcome:
             replace(request, argument="off" if request.argument == "block" else "on")
         )
         return Outcome("all", switch.facts) if switch.name == "ok" else switch
-    found = find_category(request.menu, request.input_text)
-    if found is None:
+    is_open, found = request.argument == "allow", find_category(request.menu, request.input_text)
+    if found is not None:
+        return await _change_category(request, found, is_open=is_open)
+    seller = await find_seller(request, request.input_text)
+    if seller is None:
         return Outcome("wrong")
-    return await _change_category(request, found, is_open=request.argument == "allow")
+    change = await change_seller(request, seller, is_open=is_open)
+    return Outcome("seller", change.facts) if change.name == "ok" else change
 
 
 async def _change_category(request: ActionRequest, category: PurchaseCategory, *, is_open: bool) -> Outcome:
@@ -185,5 +190,5 @@ ACTIONS = {
     "purchases.categories": define_action(list_categories, "ok new closed"),
     "purchases.toggle": define_action(toggle_category, "ok raise new closed"),
     "purchases.switch": define_action(switch_purchases, "ok new closed"),
-    "purchases.named": define_action(change_named_category, "ok all new wrong closed"),
+    "purchases.named": define_action(change_named_category, "ok all seller new wrong closed"),
 }

@@ -17,6 +17,7 @@ from flows.selfcare import (
     payment_history,
     purchases,
     registration,
+    sellers,
     services,
     usage,
 )
@@ -24,6 +25,7 @@ from flows.selfcare.email_fault import FAULT_PATTERNS
 from menus.model.facts import Count, Email, Fact, Money, Month, OneTimeCode, PhoneNumber, Rows, Text, TextRef
 
 WIDEST_AMOUNT = Money(Decimal("99999.99"))
+SAMPLE_SELLER = Text("parkplus-paris")
 SAMPLE_DATE = date(2028, 12, 28)
 BILL_STATES = ("due", "part", "overdue", "paid", "credit", "cancelled")
 SAMPLE_LINK = "https://gateway.example.net/tunisie-telecom/address#" + "A" * 22
@@ -63,6 +65,8 @@ SAMPLE_FACTS: Mapping[str, tuple[Fact | Rows, ...]] = {
             tuple((each, TextRef("purchase_state.blocked")) for each in CATEGORY_WORDS),
         ),
     ),
+    "sellers": (Rows(sellers.SELLER_COLUMNS, ((SAMPLE_SELLER, TextRef("purchase_state.blocked")),) * 6),),
+    "seller": (SAMPLE_SELLER,),
     "bought_what": (Text("Stationnement zone 2 Paris"),),
     "denial": tuple(TextRef(f"denial.{reason}") for reason in get_args(DenialReason)),
     "receipt": (Text("7QK42M9T"),),

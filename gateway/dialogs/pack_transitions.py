@@ -27,6 +27,7 @@ PROOF_ACTIONS = frozenset({"code.check", "proof.check", "password.check", "line.
 PURCHASE_STEPS = (
     *("configure", "cap_given", "raise", "alert_given", "silence", "categories", "toggle"),
     *("allow_picked", "block_all", "allow_all", "block_named", "allow_named"),
+    *("sellers", "toggle_seller", "allow_seller"),
 )
 WALLET_OUTCOMES = ("ok", "wait", "settled", "changed", "unreachable", "held", "closed")
 UNREACHABLE: Mapping[PackTransition, str] = {
@@ -43,6 +44,9 @@ UNREACHABLE: Mapping[PackTransition, str] = {
         (
             *(("closed", f"purchases.{step}") for step in PURCHASE_STEPS),
             *(("new", f"purchases.{step}") for step in ("silence", "toggle", "allow_picked")),
+            *(("new", f"purchases.{step}") for step in ("toggle_seller", "allow_seller")),
+            ("raise", "purchases.allow_seller"),
+            ("none", "purchases.sellers"),
             ("new", "purchases.block_all"),
             *((outcome, "purchases.silence") for outcome in ("ok", "wrong")),
             ("raise", "purchases.allow_picked"),

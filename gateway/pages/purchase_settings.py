@@ -1,6 +1,7 @@
 """Purchase settings on the bill page: cap, alert and categories of the line that logged in."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -13,6 +14,7 @@ from flows.purchases.spending import (
     find_line_policy,
     limits_of,
     list_month_charges,
+    list_sellers,
     makes_purchases,
     month_facts,
     write_change,
@@ -20,15 +22,21 @@ from flows.purchases.spending import (
 from gateway.pages.action_request import build_action_request
 from gateway.pages.form_input import FormInput
 from gateway.pages.page_request import PageRequest
+from gateway.purchases.merchant_settings import MERCHANT_PATTERN
 from menus.model.facts import Facts, Money
 from menus.text.input_parsing import parse_amount
 
 PURCHASE_FIELD = "purchases"
-"""The field that says what a form changes: `save`, `on`, `off`, `block CATEGORY`, `open CATEGORY`."""
+"""The field that says what a form changes: `save`, `on`, `off`, `block CATEGORY`, `open CATEGORY`.
+
+A merchant is named `seller:NAME` in place of the category.
+"""
 PURCHASE_INPUTS = (
     FormInput("purchase_cap", 10, {"type": "text", "inputmode": "decimal"}),
     FormInput("purchase_alert", 10, {"type": "text", "inputmode": "decimal"}, is_required=False),
 )
+SELLER_PREFIX = "seller:"
+"""Begins the name of a merchant in the field, in place of a category."""
 WRONG_AMOUNT = "page.purchase_wrong"
 
 
@@ -51,13 +59,14 @@ async def build_section(request: PageRequest, number: str) -> PurchaseSection | 
             return None
         policy = await find_line_policy(action)
         facts, charges = await month_facts(action, policy), await list_month_charges(action)
+        sellers = await list_sellers(action, policy)
     except Failure:
         return None
     made = [each for each in charges if each.state == "succeeded"]
     return PurchaseSection(
         rows=tuple(_policy_rows(request, policy, facts)),
         charges=tuple((each.label, request.format_fact(Money(each.amount - each.refunded))) for each in made),
-        buttons=tuple(_buttons(request, policy)),
+        buttons=(*_buttons(request, policy), *_seller_buttons(request, policy, sellers)),
     )
 
 
@@ -84,12 +93,23 @@ def _read_change(
 ) -> PolicyChange | None:
     """Return the change of a form; None for amounts that are none."""
     verb, _, category = fields.get(PURCHASE_FIELD, "").partition(" ")
+    if verb in ("block", "open") and category.startswith(SELLER_PREFIX):
+        return _read_seller(action, verb, category.removeprefix(SELLER_PREFIX))
     if verb in ("block", "open") and category in PURCHASE_CATEGORIES:
         named = frozenset({category})
         return begin_change(action, block=named) if verb == "block" else begin_change(action, unblock=named)
     if verb == "off" or (verb == "on" and policy and policy.monthly_cap):
         return begin_change(action, is_enabled=verb == "on")
     return _read_amounts(action, policy, fields) if verb == "save" else None
+
+
+def _read_seller(action: ActionRequest, verb: str, seller: str) -> PolicyChange | None:
+    """Return the change that blocks or opens one merchant; None for a name that is none."""
+    if not re.fullmatch(MERCHANT_PATTERN, seller):
+        return None
+    if verb == "block":
+        return begin_change(action, block_merchant=seller)
+    return begin_change(action, unblock_merchant=seller)
 
 
 def _read_amounts(
@@ -130,3 +150,12 @@ def _buttons(request: PageRequest, policy: SpendPolicy | None) -> Iterator[tuple
         verb = "open" if policy and category in policy.blocked else "block"
         words = request.plain_text(f"page.purchase_{verb}"), request.plain_text(f"purchase.{category}")
         yield f"{verb} {category}", ": ".join(words)
+
+
+def _seller_buttons(
+    request: PageRequest, policy: SpendPolicy | None, sellers: Sequence[str]
+) -> Iterator[tuple[str, str]]:
+    """Yield a button for each merchant the line dealt with, while purchases are on."""
+    for seller in sellers if policy and policy.is_enabled else ():
+        verb = "open" if policy and seller in policy.blocked_merchants else "block"
+        yield f"{verb} {SELLER_PREFIX}{seller}", f"{request.plain_text(f'page.purchase_{verb}')}: {seller}"

@@ -71,7 +71,7 @@ async def test_B20_each_purchase_is_confirmed_by_one_sms(shop: Shop) -> None:
     (text,) = await shop.texts()
     assert text == (
         "Bouygues Telecom: achat de 2,50 €, Zone 2, le 10/03 09:00. Mois: 4,30 € sur 50,00 €."
-        " Pas vous? BLOQ tout au 61064"
+        " Pas vous? BLOQ parkplus au 61064"
     )
     assert await shop.texts() == []
 
@@ -208,3 +208,18 @@ async def test_B20_no_recap_goes_to_an_address_that_was_not_validated(shop: Shop
     await shop.texts()
     shop.sandbox.clock.advance(timedelta(days=30))
     assert [each for each in await shop.sandbox.messages.collect_new() if "achats" in each.subject] == []
+
+
+async def test_B14_a_seller_is_blocked_by_the_word_its_sms_names(shop: Shop) -> None:
+    await shop.buy("1.80")
+    assert "parkplus: bloqué" in await shop.say("BLOQ ParkPlus")
+    denied = await shop.buy("1.80")
+    assert (denied.state, denied.reason) == ("denied", "merchant")
+    assert "PIN" in await shop.say("DEBLOQ parkplus")
+    assert "parkplus: débloqué" in await shop.say("4826")
+    assert (await shop.buy("1.80")).state == "succeeded"
+
+
+async def test_B14_only_sellers_of_the_line_are_named(shop: Shop) -> None:
+    await shop.buy("1.80", line=ZOE)
+    assert "catégorie" in await shop.say("BLOQ parkplus")

@@ -121,3 +121,21 @@ async def test_a_change_that_is_none_is_refused(server: PageServer, change: str)
     before = await settings.policy()
     assert (await settings.send(purchases=change)).status == 200
     assert await settings.policy() == before
+
+
+async def test_B14_a_seller_is_blocked_and_opened_on_the_page(server: PageServer) -> None:
+    settings = await open_settings(server, LUC)
+    await settings.send(purchases="block seller:demo")
+    policy = await settings.policy()
+    assert policy and policy.blocked_merchants == {"demo"} and "demo" in settings.page.visible_text
+    await settings.send(purchases="open seller:demo")
+    policy = await settings.policy()
+    assert policy and not policy.blocked_merchants
+    assert [each for each in await settings.texts() if "Pas vous" in each], "the line is told of looser limits"
+
+
+async def test_a_seller_with_an_unusable_name_is_refused(server: PageServer) -> None:
+    settings = await open_settings(server, LUC)
+    await settings.send(purchases="block seller:../../x y")
+    policy = await settings.policy()
+    assert policy and not policy.blocked_merchants
