@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from gateway.demo import startup
 from gateway.providers.registry import discover_providers
+from gateway.publishing.checked_packs import checked_packs
 from gateway.settings import Settings, config_path, load_settings
 from gateway.settings_safety import require_safe_settings
 from gateway.wiring.container import Container, build_container
@@ -30,7 +31,7 @@ def run_in_container(settings: Settings, run: Callable[[Container], Awaitable[Re
     """Build a container from settings, run a coroutine with it and return its result."""
 
     async def run_inside() -> ResultT:
-        async with build_container(settings) as container:
+        async with build_container(settings, load=checked_packs(os.environ).load_menu) as container:
             return await run(container)
 
     return asyncio.run(run_inside())

@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import os
 from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from gateway.cli import terminal_phone
 from gateway.demo import startup
 from gateway.demo.bss import bss_servers
-from gateway.publishing import pack_compiler
+from gateway.publishing.checked_packs import checked_packs
 from gateway.wiring.container import build_container
 from menus.machine.menu import Menu
 
@@ -20,7 +21,7 @@ def main(args: Namespace) -> int:
     Returns 0 when all went well and 1 when a script differs from what was played. Raises DialogError
     (exit status 2) when an address cannot be dialled or a script cannot be read.
     """
-    menu = functools.cache(pack_compiler.compile_pack)
+    menu = functools.cache(checked_packs(os.environ).load_menu)
     return max(asyncio.run(_dial(args, script, menu)) for script in args.script or [None])
 
 

@@ -1,5 +1,6 @@
 """Command `dialtree hooks`: prints the addresses to give to each provider, relay and billing system."""
 
+import os
 from argparse import Namespace
 from collections.abc import Iterator
 
@@ -8,6 +9,7 @@ from gateway.cli.table_output import print_table
 from gateway.http import bounce_events, bss_events, payment_callbacks
 from gateway.http.guard import WebhookEndpoint
 from gateway.publishing import pack_compiler
+from gateway.publishing.checked_packs import checked_packs
 from gateway.settings import OperatorSettings, Settings
 from gateway.settings_sources import SettingsError
 from gateway.wiring.connections import build_connections, build_endpoints
@@ -32,7 +34,8 @@ def main(args: Namespace) -> int:
 
 def webhook_addresses(settings: Settings) -> Iterator[AddressRow]:
     """Yield operator, receiver, webhook's name, methods and address of all that is configured."""
-    menus = pack_compiler.load_menus(settings.operators, settings.packs)
+    load = checked_packs(os.environ).load_menu
+    menus = pack_compiler.load_menus(settings.operators, settings.packs, load=load)
     endpoints = build_endpoints(settings, build_connections(settings, menus))
     for operator, section in settings.operators.items():
         for (owner, provider, route), endpoint in endpoints.items():

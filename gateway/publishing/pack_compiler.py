@@ -1,6 +1,8 @@
 """Pack compiler: finds, checks and compiles packs with the flows' actions."""
 
-from collections.abc import Callable, Iterable, Mapping
+import gc
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -46,9 +48,25 @@ def load_menus(
 ) -> MenuVersions:
     """Compile and publish each operator's pack; PackError for one that cannot be used."""
     menu_versions, compile_folder = MenuVersions(), load or compile_pack
-    for name in operators:
-        menu_versions.publish(compile_folder(find_pack(name, beside, root)))
+    with paused_collector():
+        for name in operators:
+            menu_versions.publish(compile_folder(find_pack(name, beside, root)))
     return menu_versions
+
+
+@contextmanager
+def paused_collector() -> Iterator[None]:
+    """Collect no garbage in the block: while packs are built, that would take two thirds of the time.
+
+    What is built stays; it leaves hardly any cycle to collect.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def find_pack(operator: str, beside: str = "", root: Path = OPERATORS) -> Path:
@@ -81,7 +99,11 @@ def validate_pack(pack: Path) -> list[Finding]:
 
 def compile_pack(pack: Path) -> Menu:
     """Compile a pack; PackError holds all findings when there is any."""
-    pack_draft: PackDraft = load_draft(pack, SHARED_PLACES)
+    return compile_draft(load_draft(pack, SHARED_PLACES))
+
+
+def compile_draft(pack_draft: PackDraft) -> Menu:
+    """Check a draft and compile it; PackError holds all findings when there is any."""
     findings = check_pack(pack_draft, action_specs())
     if findings:
         raise PackError(findings)

@@ -53,8 +53,14 @@ class PackDraft:
     keywords: KeywordTable
     keyword_source: SourceFile
     language_packs: Mapping[str, LanguagePack]
-    revision: str
+    digest: str
+    """SHA-256 of all its files, in hexadecimal digits."""
     recordings: PromptFiles
+
+    @property
+    def revision(self) -> str:
+        """Name of this state of the pack: the first digits of the hash."""
+        return self.digest[:8]
 
     def build_menu(self) -> Menu:
         """Compile the draft to a menu; the checks of `menus.packs.graph_checks` must have found nothing."""
@@ -237,8 +243,8 @@ def _build_currency(config: PackFile, spec: LanguageForm) -> Currency:
 
 
 def _hash_sources(sources: list[SourceFile]) -> str:
-    """Return the pack revision: eight hex digits of a SHA-256 hash over all files."""
+    """Return a SHA-256 hash over all files, in hexadecimal digits."""
     digest = hashlib.sha256()
     for source in sources:
         digest.update(repr((source.file, source.value)).encode())
-    return digest.hexdigest()[:8]
+    return digest.hexdigest()

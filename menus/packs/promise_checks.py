@@ -1,7 +1,7 @@
 """Pack linter: compares what the texts promise (keywords, codes, dial paths) with what the pack has."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 
 from menus.machine.menu import LanguagePack
 from menus.machine.transitions_table import HOME
@@ -31,10 +31,12 @@ def check_promises(draft: PackDraft) -> Iterator[Finding]:
     nodes = {channel: reachable_nodes(draft, channel) for channel in CHANNELS}
     prefixes = _prefixes_in_use(draft, set().union(*nodes.values()))
     yield from _unreachable_languages(draft, set().union(*nodes.values()))
+    keyword_words = _keyword_words(draft)
     for language_pack in draft.language_packs.values():
+        usual = OPT_OUT_WORDS | _usual_capitals(draft, language_pack)
         for entry in language_pack.catalogue.entries.values():
             if entry.name.partition(".")[0] in prefixes:
-                yield from _missing_keywords(draft, language_pack, entry)
+                yield from _missing_keywords(keyword_words, usual, entry)
                 yield from _missing_password(draft, language_pack, entry)
                 yield from _missing_paths(draft, entry)
         yield from _missing_bill_codes(draft, language_pack, nodes)
@@ -57,19 +59,22 @@ def _unreachable_languages(draft: PackDraft, reachable: set[str]) -> Iterator[Fi
             yield draft.pack_source.finding_at(("languages", native), message)
 
 
-def _missing_keywords(draft: PackDraft, language_pack: LanguagePack, entry: TextEntry) -> Iterator[Finding]:
-    """Yield a finding for each word in capitals that is neither a keyword nor a usual abbreviation."""
-    keyword_words = {
+def _keyword_words(draft: PackDraft) -> set[str]:
+    """Return every word of the pack's keywords, folded."""
+    return {
         part
         for keyword in draft.keywords.config.keywords
         for words in keyword.words
         for part in fold_word(words).split()
     }
-    known = OPT_OUT_WORDS | _usual_capitals(draft, language_pack)
+
+
+def _missing_keywords(keyword_words: Set[str], usual: Set[str], entry: TextEntry) -> Iterator[Finding]:
+    """Yield a finding for each word in capitals that is neither a keyword nor a usual abbreviation."""
     for channel, template in entry.variants.items():
         text = _EXAMPLE_ADDRESS.sub(" ", " ".join(template.literals))
         for word in dict.fromkeys(_CAPITALS.findall(text)):
-            if word not in known and fold_word(word) not in keyword_words:
+            if word not in usual and fold_word(word) not in keyword_words:
                 yield entry.finding_at(messages.MISSING_KEYWORD.format(name=entry.name, word=word), channel)
 
 

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
-from menus.packfile.language_file import SpokenDigitsForm
+from menus.packfile.language_file import NumberWordsForm, SpokenDigitsForm
 from menus.text.input_parsing import fold_word, to_ascii_digits
 from menus.text.number_words import NumberSpeller
 
@@ -50,7 +51,18 @@ class DigitRecogniser:
 
 
 def build_digit_recogniser(speller: NumberSpeller, rules: SpokenDigitsForm) -> DigitRecogniser:
-    """Build the recogniser of a language from its number words and its rules for spoken digits."""
+    """Return the recogniser of a language for its number words and its rules for spoken digits.
+
+    Packs of one language share it: a thousand numbers are spelled and folded for each.
+    """
+    return _build_recogniser(speller.language, speller.idiom.model_dump_json(), rules.model_dump_json())
+
+
+@lru_cache(maxsize=64)
+def _build_recogniser(language: str, idiom: str, digit_rules: str) -> DigitRecogniser:
+    """Build a recogniser from a language's data, as JSON."""
+    speller = NumberSpeller(language, NumberWordsForm.model_validate_json(idiom))
+    rules = SpokenDigitsForm.model_validate_json(digit_rules)
     phrases = dict(_digit_phrases(speller, rules))
     hints = (*(speller.spell_number(digit) for digit in range(10)), *rules.also, *rules.times)
     repeat_words = {fold_word(word): count for word, count in rules.times.items()}
