@@ -55,9 +55,9 @@ class PackError(UserError):
         super().__init__("\n".join(map(str, self.findings)))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class SourceFile:
-    """The values of one YAML file and the position of each."""
+    """The values of one YAML file and the position of each; equal only to itself, so that caches can use it."""
 
     file: str
     """File name in findings."""

@@ -1,11 +1,12 @@
 """Text catalogue: message templates with named slots and plural forms, by name, language and channel."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from menus.packfile import messages
-from menus.packfile.yaml_source import Finding, PackError, SourceFile, ValuePath
+from menus.packfile.yaml_source import PARSE_CACHE_SIZE, Finding, PackError, SourceFile, ValuePath
 
 _SLOT_PATTERN = re.compile(r"\{([a-z][a-z0-9_]*(?::(?:bare|digits|of|feminine))?)\}")
 """A slot in a text. `{total:bare}` is an amount without its currency, where the screen has named it already;
@@ -103,11 +104,15 @@ def merge_sources(language: str, sources: list[SourceFile]) -> Catalogue:
     return Catalogue(language, entries)
 
 
-def _parse_entries(source: SourceFile) -> Iterator[tuple[str, TextEntry]]:
+@lru_cache(maxsize=PARSE_CACHE_SIZE)
+def _parse_entries(source: SourceFile) -> Mapping[str, TextEntry]:
+    """Return the texts of a file; cached, since packs share files."""
     if not isinstance(source.value, dict):
         raise PackError([source.finding_at((), messages.NOT_A_CATALOGUE)])
-    for name, value in source.value.items():
-        yield name, TextEntry(_parse_variants(source, name, value), source, name)
+    return {
+        name: TextEntry(_parse_variants(source, name, value), source, name)
+        for name, value in source.value.items()
+    }
 
 
 def _parse_variants(source: SourceFile, name: str, value: object) -> Mapping[str, Template]:

@@ -9,6 +9,7 @@ import pytest
 from gateway.publishing import pack_compiler
 from gateway.publishing.checked_packs import CheckedPacks, checked_packs, hash_checks
 from menus.packfile.yaml_source import PackError
+from menus.packs.loader import load_draft
 
 TEXT = "budget: Budget\n"
 FAULTY = "budget: Budget, or text WALLET\n"
@@ -54,7 +55,7 @@ def test_what_is_remembered_spares_the_checks(pack: Path, checked: CheckedPacks)
     checked.load_menu(pack)
     (good,) = remembered(checked)
     replace_text(pack, TEXT, FAULTY)
-    good.rename(checked.mark_of(pack_compiler.load_draft(pack, pack_compiler.SHARED_PLACES)))
+    good.rename(checked.mark_of(load_draft(pack, pack_compiler.SHARED_PLACES)))
     assert checked.load_menu(pack).name == "orange-ro"
 
 
@@ -77,7 +78,7 @@ def test_a_link_is_no_mark(pack: Path, checked: CheckedPacks) -> None:
     checked.load_menu(pack)
     (good,) = remembered(checked)
     replace_text(pack, TEXT, FAULTY)
-    draft = pack_compiler.load_draft(pack, pack_compiler.SHARED_PLACES)
+    draft = load_draft(pack, pack_compiler.SHARED_PLACES)
     checked.mark_of(draft).symlink_to(good)
     with pytest.raises(PackError):
         checked.load_menu(pack)
