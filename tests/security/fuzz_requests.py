@@ -6,6 +6,7 @@ import hmac
 import json
 import random
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, quote_plus
@@ -62,7 +63,7 @@ class FuzzTarget:
     """Bodies, or queries of a GET; `@n@` and `@caller@` are placeholders."""
     headers: Mapping[str, str] = field(default_factory=dict)
     signature: str = ""
-    """`twilio`, `payfake` or `vonage`; empty where a request is not signed."""
+    """`twilio`, `payfake`, `jambonz` or `vonage`; empty where a request is not signed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +184,9 @@ class RequestFactory:
         """Return path and body of a signed request; a signature may stand in the headers."""
         if kind == "payfake":
             headers["Payfake-Signature"] = sign_body(self.keys[kind].encode(), body, self.now())
+            return path, body
+        if kind == "jambonz":
+            headers["Jambonz-Signature"] = sign_body(self.keys[kind].encode(), body, int(time.time()))
             return path, body
         fields = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
         if kind == "twilio":

@@ -15,6 +15,7 @@ from gateway.pages.csrf import CookieJar, CsrfTokens
 from gateway.pages.request_pipeline import FORM_COOKIE
 from gateway.pages.routes import FORM_FIELDS
 from gateway.providers._aggregators.described_provider import DescribedProvider
+from gateway.providers.jambonz import NAME as JAMBONZ
 from gateway.providers.twilio import NAME as TWILIO
 from gateway.server.openapi import build_document
 from gateway.wiring.container import Container
@@ -35,6 +36,8 @@ CODED_SAMPLES: Mapping[str, str] = {
     "twilio/sms": "MessageSid=SM@n@&AccountSid=AC1&From=@caller@&To=477&Body=FACT&NumMedia=0",
     "twilio/sms-status": "MessageSid=SM@n@&MessageStatus=delivered&To=@caller@&AccountSid=AC1",
     "twilio/voice": "CallSid=CA@n@&AccountSid=AC1&From=@caller@&To=411&CallStatus=ringing&Digits=1",
+    "jambonz/voice": '{"call_sid": "j@n@", "from": "@caller@", "call_status": "in-progress", "digits": "1"}',
+    "jambonz/voice-status": '{"call_sid": "j@n@", "from": "@caller@", "call_status": "completed"}',
     "twilio/voice-status": "CallSid=CA@n@&AccountSid=AC1&From=@caller@&CallStatus=completed",
 }
 """A complete request of each route of the providers that are code; `@n@` is drawn anew each time."""
@@ -53,6 +56,7 @@ def fuzz_settings() -> dict[str, Any]:
     """Return settings that enable every provider, bill events, bounces and payments of one operator."""
     described = {name: dict(each.example_settings()) for name, each in described_providers().items()}
     more = {"bss": {"hub_token": HOOK_TOKEN}, "routes": {"bounces_token": HOOK_TOKEN}}
+    more[JAMBONZ] = {"webhook_secret": WEBHOOK_SECRET}
     return {"operators": {OPERATOR: {**described, **more}}}
 
 
@@ -86,7 +90,7 @@ def _hook_targets(endpoint: WebhookEndpoint) -> Iterator[FuzzTarget]:
     path = f"/hooks/{operator}/{provider}{token}/{route}{values}"
     kind = CONTENT_TYPES[endpoint.route.body_format]
     bodies, queries = _samples(endpoint.provider, route)
-    signature = provider if provider in (TWILIO, "vonage") else ""
+    signature = provider if provider in (TWILIO, JAMBONZ, "vonage") else ""
     headers = _basic_header() if provider == "sinch" else {}
     yield FuzzTarget(described, "POST", path, kind, bodies or ("x",), headers, signature)
     if endpoint.route.accepts_get:
@@ -96,8 +100,7 @@ def _hook_targets(endpoint: WebhookEndpoint) -> Iterator[FuzzTarget]:
 def _samples(provider: Any, route: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return sample bodies and sample queries of a webhook."""
     if not isinstance(provider, DescribedProvider):
-        name = f"{TWILIO}/{route}" if provider.NAME == TWILIO else route
-        return (CODED_SAMPLES[name],), ()
+        return (CODED_SAMPLES.get(f"{provider.NAME}/{route}") or CODED_SAMPLES[route],), ()
     samples = provider.description.routes[route].samples
     bodies = (_with_subscriber(each.body.strip(), each.expect) for each in samples if each.body)
     queries = (_with_subscriber(urlencode(each.query), each.expect) for each in samples if each.query)
@@ -154,6 +157,7 @@ def _file_targets() -> Iterator[FuzzTarget]:
 SIGNING: Mapping[str, str] = {
     "twilio": AUTH_TOKEN,
     "payfake": WEBHOOK_SECRET,
+    "jambonz": WEBHOOK_SECRET,
     "vonage": str(described_providers()["vonage"].example_settings()["hook_secret"]),
     "public_url": PUBLIC_URL,
 }

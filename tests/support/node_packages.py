@@ -19,7 +19,7 @@ def find_node_packages() -> Path:
     find_program("node")
     installed = FOLDER / "package-lock.json"
     if not installed.is_file() or installed.read_bytes() != (PINS / installed.name).read_bytes():
-        raise ProgramMissing("node-smpp and axe-core")
+        raise ProgramMissing("node-smpp, axe-core and the validator of jambonz")
     return FOLDER / "node_modules"
 
 
@@ -47,7 +47,7 @@ def main() -> int:
     """Install; say loudly when that did not work, which is an error (status 1) only in CI."""
     if install_node_packages():
         return 0
-    sys.stderr.write("LEFT OUT: node-smpp and axe-core could not be installed; tests that need it skip.\n")
+    sys.stderr.write("LEFT OUT: node-smpp, axe-core and the validator of jambonz could not be installed; tests that need it skip.\n")
     return int(os.environ.get("CI") == "true")
 
 

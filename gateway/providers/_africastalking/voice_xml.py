@@ -1,8 +1,8 @@
 """Africa's Talking voice XML (vendor's pages voice/getdigits, voice/dial)."""
 
-from itertools import groupby
 from xml.etree.ElementTree import Element
 
+from gateway.providers._shared.prompt_runs import group_prompts, spoken_text
 from gateway.providers._shared.xml import add_element, recording_url, serialise_document
 from gateway.providers.contract import Connection, ProviderAnswer
 from menus.model.reply import Gather, Prompt, Reply
@@ -31,7 +31,7 @@ def _add_get_digits(root: Element, reply: Reply, gather: Gather, connection: Con
     GetDigits takes keys only and no other element takes speech: invitations to speak are left out. GetDigits
     holds one Say or one Play, so it gets the last group of prompts and the others come before it.
     """
-    runs = _group_prompts(tuple(prompt for prompt in reply.prompts if prompt.kind != "invite"))
+    runs = group_prompts(tuple(prompt for prompt in reply.prompts if prompt.kind != "invite"))
     for run in runs[:-1]:
         _add_prompts(root, run, connection)
     back = f"{connection.hooks_url}/voice?hop={reply.turn}"
@@ -47,24 +47,13 @@ def _digits_attributes(gather: Gather) -> dict[str, str]:
     return keys | ({"finishOnKey": gather.finish_key} if gather.finish_key else {})
 
 
-def _group_prompts(prompts: tuple[Prompt, ...]) -> list[tuple[Prompt, ...]]:
-    """Group the prompts in order: neighbouring spoken ones together, each recording alone."""
-    spoken = groupby(enumerate(prompts), lambda item: item[0] if item[1].kind == "play" else -1)
-    return [tuple(prompt for _, prompt in run) for _, run in spoken]
-
-
 def _add_prompts(parent: Element, prompts: tuple[Prompt, ...], connection: Connection) -> None:
     """Add each group of prompts as one element."""
-    for run in _group_prompts(prompts):
+    for run in group_prompts(prompts):
         if run[0].kind == "play":
             add_element(parent, "Play", attributes={"url": _prompt_url(run[0], connection)})
         else:
-            add_element(parent, "Say", " ".join(_spoken_text(prompt) for prompt in run))
-
-
-def _spoken_text(prompt: Prompt) -> str:
-    """Return the prompt's text; digits are spaced out, or a code would be read as one big number."""
-    return " ".join(prompt.text) if prompt.kind == "digits" else prompt.text
+            add_element(parent, "Say", spoken_text(run))
 
 
 def _prompt_url(prompt: Prompt, connection: Connection) -> str:

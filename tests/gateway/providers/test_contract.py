@@ -1,5 +1,6 @@
 """The provider contract: what every provider module must define and do."""
 
+import json
 from collections.abc import Mapping
 from types import ModuleType
 from xml.etree import ElementTree
@@ -45,8 +46,8 @@ def longest_secret(name: str, field: str) -> int:
 SETTINGS = {name: settings_with_secrets(name, example) for name, example in example_settings().items()}
 ROUTES = [(name, path) for name, provider in PROVIDERS.items() for path in provider.ROUTES]
 CONVERSATION_ROUTES = [each for each in ROUTES if each[1] in ("ussd", "sms", "voice")]
-EMPTY_ANSWERS = ("", "END ")
-"""What an acknowledgement without XML may contain; a USSD body must begin with its verb."""
+EMPTY_ANSWERS = ("", "END ", "[]")
+"""What an acknowledgement without XML may contain; a USSD body must begin with its verb, verbs are a list."""
 
 
 def build_connection(name: str) -> Connection:
@@ -181,6 +182,8 @@ def test_any_reply_is_written_whole_and_the_same_twice(name: str, path: str, rep
     assert answer == write(reply, ours)
     if "xml" in answer.content_type:
         ElementTree.fromstring(answer.body)
+    if answer.content_type == "application/json" and isinstance(json.loads(answer.body), list):
+        assert all(verb["verb"] for verb in json.loads(answer.body))
 
 
 @given(text=st.text())
@@ -195,6 +198,10 @@ def test_text_comes_back_out_of_the_xml(text: str) -> None:
 @given(reply=REPLIES.filter(lambda reply: reply.gather is not None and not reply.transfer_to))
 def test_a_question_leads_back_to_its_own_turn(name: str, reply: Reply) -> None:
     answer = route_of(name, "voice").write(reply, build_connection(name))
+    if "xml" not in answer.content_type:
+        urls = [verb["actionHook"] for verb in json.loads(answer.body) if verb["verb"] == "gather"]
+        assert urls == [f"{build_connection(name).hooks_url}/voice?hop={reply.turn}"]
+        return
     root = ElementTree.fromstring(answer.body)
     asked = [node for node in root.iter() if node.tag != "Dial"]  # its action says how the transfer ended
     urls = [value for node in asked for key, value in node.items() if key in ("action", "callbackUrl")]

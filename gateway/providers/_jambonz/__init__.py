@@ -1,0 +1,1 @@
+"""jambonz provider's parts: the verbs of an answer."""
