@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 PINS = Path(__file__).with_name("peers")
 FOLDER = ROOT / "var" / "peers"
 """Where they are installed; `make clean` removes it."""
+WHAT = "node-smpp, axe-core and the validator of jambonz"
 
 
 def find_node_packages() -> Path:
@@ -19,7 +20,7 @@ def find_node_packages() -> Path:
     find_program("node")
     installed = FOLDER / "package-lock.json"
     if not installed.is_file() or installed.read_bytes() != (PINS / installed.name).read_bytes():
-        raise ProgramMissing("node-smpp, axe-core and the validator of jambonz")
+        raise ProgramMissing(WHAT)
     return FOLDER / "node_modules"
 
 
@@ -47,7 +48,7 @@ def main() -> int:
     """Install; say loudly when that did not work, which is an error (status 1) only in CI."""
     if install_node_packages():
         return 0
-    sys.stderr.write("LEFT OUT: node-smpp, axe-core and the validator of jambonz could not be installed; tests that need it skip.\n")
+    sys.stderr.write(f"LEFT OUT: {WHAT} could not be installed; tests that need them skip.\n")
     return int(os.environ.get("CI") == "true")
 
 
