@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from menus.machine.menu import Menu
+from menus.machine.proof_rules import ADDRESS_NEED, PROOFS_MEETING_NEED
 from menus.machine.screen import RESUME_OFFER, Node
-from menus.machine.transitions_table import CONTINUE, HOME, PROOFS_MEETING_NEED, PROVE, RESUME
+from menus.machine.transitions_table import CONTINUE, HOME, PROVE, RESUME
 from menus.model.facts import Text
 from menus.model.session import Session, load_session
 from menus.step import switch_line
@@ -43,15 +44,36 @@ def without_turns(session: Session) -> Session:
 def can_continue(menu: Menu, session: Session, earlier: Session) -> bool:
     """Return whether the new session may be offered to continue the earlier one.
 
-    Not where a proof given then cannot be asked again. Where nothing was proven and the connection does not
-    vouch for the caller (who may be somebody else now), not if the earlier session holds anything typed.
+    Not where a proof given then cannot be asked again.
     """
     proofs = () if earlier.subject else session.proofs
     lost = [proof for proof in earlier.proofs if proof not in proofs]
-    if not lost and earlier.facts and not session.proofs:
-        return False
-    is_same_menu = earlier.revision == menu.revision and earlier.state in menu.nodes
-    return is_same_menu and all(_gate_need(menu, proof) for proof in lost)
+    return _is_same_menu(menu, earlier) and all(_gate_need(menu, proof) for proof in lost)
+
+
+def hold_earlier(session: Session, earlier: Session) -> None:
+    """Keep the earlier session in a new one whose caller has proven nothing yet, and say nothing of it.
+
+    One that had no proof either is given up: anybody may have been its caller.
+    """
+    if earlier.proofs:
+        session.facts[RESUME_FACT] = Text(earlier.dump().decode())
+
+
+def offer_held(menu: Menu, session: Session) -> None:
+    """Offer a session that was held until a proof, once all proofs it had are given for the same line.
+
+    Not while it is being continued.
+    """
+    held = offered_session(session)
+    if held is None or CONTINUE in (session.state, session.resume_node):
+        return
+    earlier = load_session(held)
+    is_proven = set(earlier.proofs) <= set(session.proofs)
+    is_same_line = earlier.subject == session.subject and earlier.owner_hash in ("", session.owner_hash)
+    if is_proven and is_same_line and _is_same_menu(menu, earlier):
+        session.state, session.resume_node, session.trail = RESUME_OFFER, "", ()
+        session.facts = {RESUME_FACT: session.facts[RESUME_FACT]}
 
 
 def offer_to_continue(session: Session, earlier: Session) -> None:
@@ -77,6 +99,10 @@ def continue_earlier(menu: Menu, session: Session) -> None:
         return
     _restore(session, earlier)
     menu.transition_table.fire(f"{RESUME} {earlier.state}", session)
+
+
+def _is_same_menu(menu: Menu, earlier: Session) -> bool:
+    return earlier.revision == menu.revision and earlier.state in menu.nodes
 
 
 def _asks_something(node: Node) -> bool:
@@ -111,4 +137,5 @@ def _unmet_needs(menu: Menu, session: Session, earlier: Session) -> Iterator[str
 def _gate_need(menu: Menu, proof: str) -> str:
     """Return the need whose gate asks for a proof; empty when no gate does."""
     gates = menu.config.gates
-    return next((need for need in gates if proof in PROOFS_MEETING_NEED.get(need, ())), "")
+    needs = (need for need in gates if need != ADDRESS_NEED)
+    return next((need for need in needs if proof in PROOFS_MEETING_NEED.get(need, ())), "")

@@ -103,6 +103,11 @@ class ActionRequest:
         return self.subject or self.caller
 
     @property
+    def is_phone_proven(self) -> bool:
+        """Whether the phone in use is proven itself: by its connection, or as the line of a private action."""
+        return self.is_caller_trusted or not self.subject
+
+    @property
     def requester(self) -> str:
         """Source of the request when it is not the line's own authenticated handset, else empty.
 
@@ -259,6 +264,8 @@ class Action:
     """Whether it takes longer than a turn: it always runs as a deferred step, and the turn gets `slow`."""
     capability: Capability | None = None
     """What billing must be able to tell: options that lead only here are not shown where it cannot."""
+    changes_address: bool = False
+    """Whether it takes a new address of bills or notices: its screens must then need `address`."""
 
 
 def define_action(
@@ -269,6 +276,7 @@ def define_action(
     ignores_eligibility: bool = False,
     is_deferred: bool = False,
     capability: Capability | None = None,
+    changes_address: bool = False,
 ) -> Action:
     """Build a row: the function and its outcomes, besides those of failures and eligibility rules."""
     extra = INELIGIBLE_OUTCOMES if is_private and not ignores_eligibility else frozenset[str]()
@@ -279,4 +287,5 @@ def define_action(
         ignores_eligibility=ignores_eligibility,
         is_deferred=is_deferred,
         capability=capability,
+        changes_address=changes_address,
     )

@@ -12,7 +12,7 @@ from menus.machine.surface import SURFACES
 from menus.machine.transitions_table import RESUME
 from menus.model.session import Session
 from menus.model.typed_text import TypedText
-from menus.resumption import continue_earlier
+from menus.resumption import continue_earlier, offer_held
 from menus.step import (
     AnswerResult,
     answer_sms,
@@ -104,7 +104,9 @@ async def _run_steps(context: TurnContext, session: Session, typed: str) -> None
         follow_outcome(context.menu, session, outcome.name, outcome.facts, outcome.proof)
         if outcome.proof:
             await _adopt_language(context, session)
-        typed = take_pending_answer(session) if node.on[outcome.name] == RESUME else typed
+        if node.on[outcome.name] == RESUME:
+            typed = take_pending_answer(session)
+            offer_held(context.menu, session)
         if outcome.language:
             session.language = context.menu.supported_language(outcome.language)
             context.subscribers.forget(session.msisdn)

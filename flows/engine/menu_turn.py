@@ -73,7 +73,7 @@ class MenuTurns:
         if begins_anew or (stored is None and has_no_request_id(inbound)):
             session.dial = self._new_dial_number(lease)
         if stored is None and not new_answers(self.pseudonyms, session, inbound):
-            offer_earlier(menu, session, find_earlier(menu, inbound, lease.opened), profile)
+            offer_earlier(menu, inbound, session, find_earlier(menu, inbound, lease.opened), profile)
         context = TurnContext(
             menu=menu,
             ports=self.operators[inbound.operator],
@@ -96,10 +96,8 @@ class MenuTurns:
         subscribers = self.subscriber_caches[inbound.operator]
         if stored is None and hides_subscriber(inbound):
             not_asked = CallerProfile(lookup_failure=Slow)
-            menu, session, _ = restore_or_start(self.menu_versions, inbound, None, not_asked)
-            if not new_answers(self.pseudonyms, session, inbound) and not find_earlier(
-                menu, inbound, lease.opened
-            ):
+            _, session, _ = restore_or_start(self.menu_versions, inbound, None, not_asked)
+            if not new_answers(self.pseudonyms, session, inbound):
                 return not_asked
         return await subscribers.find_quickly(stored.msisdn if stored else inbound.caller)
 

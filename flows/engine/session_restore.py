@@ -11,7 +11,14 @@ from menus.machine.surface import SURFACES
 from menus.machine.transitions_table import HOME
 from menus.model.reply import Reply
 from menus.model.session import Session, load_session
-from menus.resumption import can_continue, is_resumable, offer_to_continue, offered_session, without_turns
+from menus.resumption import (
+    can_continue,
+    hold_earlier,
+    is_resumable,
+    offer_to_continue,
+    offered_session,
+    without_turns,
+)
 
 log = logging.getLogger("dialtree.turn")
 
@@ -85,9 +92,17 @@ def find_earlier(menu: Menu, inbound: Inbound, opened: OpenedSession) -> Session
     return without_turns(earlier) if earlier else None
 
 
-def offer_earlier(menu: Menu, session: Session, earlier: Session | None, profile: CallerProfile) -> None:
-    """Put a new session on the offer to continue the caller's dropped one, where that may be continued."""
+def offer_earlier(
+    menu: Menu, inbound: Inbound, session: Session, earlier: Session | None, profile: CallerProfile
+) -> None:
+    """Put a new session on the offer to continue the caller's dropped one, where that may be continued.
+
+    Where the connection does not prove the caller, nothing is said of it until a proof.
+    """
     if earlier is None or (not earlier.subject and owner_changed(earlier, profile)):
+        return
+    if hides_subscriber(inbound):
+        hold_earlier(session, earlier)
         return
     if can_continue(menu, session, earlier):
         offer_to_continue(session, earlier)

@@ -10,6 +10,8 @@ from flows.services import code_delivery
 from flows.services.sim_swap import withhold_reason
 from menus.model.facts import Facts, OneTimeCode
 
+TEXT_BY_PURPOSE = {"address": "code.address"}
+"""Name of the texts of a message whose code is for one thing, which it names; `code` for all others."""
 BuildMessage = Callable[[ActionRequest, str, Facts, timedelta], Awaitable[OutboundMessage | None]]
 """Builds the message with a code, from a text's name and facts; None where nothing can be sent."""
 
@@ -35,7 +37,8 @@ async def _send_short_code(request: ActionRequest, build_message: BuildMessage) 
         raise request.lookup_failure  # the lookup failed: send nothing and count nothing towards the limits
     rules = request.menu.config.rules
     life = timedelta(minutes=rules.code_minutes)
-    return Outcome(await issue_code(request, "code", rules.code_digits, life, build_message))
+    text = TEXT_BY_PURPOSE.get(request.argument, "code")
+    return Outcome(await issue_code(request, text, rules.code_digits, life, build_message))
 
 
 async def issue_code(

@@ -104,6 +104,6 @@ def _code_expiry(request: ActionRequest) -> datetime:
 
 
 ACTIONS = {
-    "notify.offer": define_action(offer_number, "ok own soon many wrong"),
-    "notify.verify": define_action(verify_number, "ok wrong locked"),
+    "notify.offer": define_action(offer_number, "ok own soon many wrong", changes_address=True),
+    "notify.verify": define_action(verify_number, "ok wrong locked", changes_address=True),
 }

@@ -1,5 +1,6 @@
 """Notification preference: announce new bills by SMS, e-mail or both (R3, R4)."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Literal, cast
 
@@ -39,10 +40,14 @@ async def choose_notification(request: ActionRequest) -> Outcome:
 
 
 async def send_address_link(request: ActionRequest) -> Outcome:
-    """Send an SMS link to a page that takes the e-mail address for notices, hard to say in a call (R4)."""
+    """Send an SMS link to a page that takes the e-mail address for notices, hard to say in a call (R4).
+
+    It goes to the line itself: whoever opens it has the line, and needs no other code for a new address.
+    """
     link = request.build_link("mailbox", f"{NOTICE_LINK}{request.line}", LINK_LIFETIME)
     url = Text(f"{request.ports.links_url}/mailbox#{link.token.value}")
     notice = request.build_sms("notify.link_notice", {"link": url}, "reply", LINK_LIFETIME)
+    notice = replace(notice, to=request.line)
     change = request.build_change(links=(link,), messages=(notice,))
     return Outcome(await request.ports.ledger.commit(change))
 
@@ -64,5 +69,5 @@ ACTIONS = {
     "notify.by_sms": define_action(choose_notification, "ok"),
     "notify.choose": define_action(choose_notification, "ok address pending"),
     "notify.link": define_action(send_address_link, "ok"),
-    "notify.address": define_action(change_notice_email, "ok"),
+    "notify.address": define_action(change_notice_email, "ok", changes_address=True),
 }

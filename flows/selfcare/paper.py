@@ -20,13 +20,13 @@ async def revert_to_paper(request: ActionRequest) -> Outcome:
 async def send_address_link(request: ActionRequest) -> Outcome:
     """Send an SMS link to a page that takes another postal address, hard to enter on a keypad.
 
-    It goes to the phone in use, or to the line of a caller who withholds a number and has proven the line.
+    It goes to the line itself: whoever opens it has the line, and needs no other code for a new address.
     """
     account = json.dumps([request.require_subscriber().account, request.line])
     magic_link = request.build_link("address", account, LINK_LIFETIME)
     url = f"{request.ports.links_url}/address#{magic_link.token.value}"
     notice = request.build_sms("paper.link_notice", {"link": Text(url)}, "reply", LINK_LIFETIME)
-    notice = replace(notice, to=request.caller or request.line)
+    notice = replace(notice, to=request.line)
     return Outcome(
         await request.ports.ledger.commit(request.build_change(links=(magic_link,), messages=(notice,)))
     )

@@ -6,6 +6,12 @@ from flows.services.email_validation import build_validation
 from menus.model.facts import Email, Text
 
 
+async def begin_email_change(request: ActionRequest) -> Outcome:
+    """Go on to the change of the address, once the subscriber has given the secret."""
+    request.require_subscriber()
+    return Outcome("ok")
+
+
 async def change_email(request: ActionRequest) -> Outcome:
     """Store a new e-mail address; it is used only after the link sent to it is opened."""
     fact = request.facts.get("address")
@@ -28,6 +34,7 @@ async def send_instructions(request: ActionRequest) -> Outcome:
 
 
 ACTIONS = {
-    "profile.email": define_action(change_email, "ok"),
+    "profile.begin": define_action(begin_email_change, "ok"),
+    "profile.email": define_action(change_email, "ok", changes_address=True),
     "profile.invite": define_action(send_instructions, "ok"),
 }

@@ -149,9 +149,12 @@ async def _count_validation(request: ActionRequest) -> str:
 
 
 async def _covered_lines(request: ActionRequest) -> list[tuple[Registration, Preference]]:
-    """Return the lines registered from this phone, each with its stored preference."""
+    """Return the lines registered from this phone, each with its stored preference.
+
+    None where only another line was proven: the phone's number may be forged (T5).
+    """
     ledger, operator = request.ports.ledger, request.menu.name
-    rows = await ledger.list_registrations(operator, request.caller)
+    rows = await ledger.list_registrations(operator, request.caller) if request.is_phone_proven else ()
     return [(row, await ledger.get_preference(operator, row.subscription)) for row in rows]
 
 
@@ -168,7 +171,9 @@ def _line_state(preference: Preference) -> str:
 
 
 def _new_registration(request: ActionRequest, subscriber: Subscriber) -> Registration:
-    return Registration(request.caller or request.line, request.line, subscriber.id, subscriber.account)
+    """Build the registration of the line from the phone in use, or from itself where that is not proven."""
+    phone = request.caller if request.is_phone_proven else ""
+    return Registration(phone or request.line, request.line, subscriber.id, subscriber.account)
 
 
 def _bill_consent(request: ActionRequest) -> Consent:
@@ -185,9 +190,9 @@ def _address_fact(request: ActionRequest) -> str:
 ACTIONS = {
     "registration.begin": define_action(begin_registration, "pick none already"),
     "registration.choose": define_action(choose_address, "ok pending soon other"),
-    "registration.given": define_action(register_texted_address, "pending soon"),
-    "registration.all": define_action(register_address_for_all, "pending soon"),
+    "registration.given": define_action(register_texted_address, "pending soon", changes_address=True),
+    "registration.all": define_action(register_address_for_all, "pending soon", changes_address=True),
     "registration.resend": define_action(resend_validation, "pending soon none"),
-    "registration.invite": define_action(send_email_page_link, "ok hidden"),
+    "registration.invite": define_action(send_email_page_link, "ok hidden", changes_address=True),
     "registration.status": define_action(list_covered_lines, "ok none"),
 }

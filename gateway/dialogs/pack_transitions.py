@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 from flows.domain.actions import Action
 from gateway.publishing import pack_compiler
+from menus.machine.proof_rules import read_proof_rules
 from menus.machine.screen import Node
-from menus.machine.transitions_table import NEEDS_SET_BY_RULES, outgoing_edges
+from menus.machine.transitions_table import outgoing_edges
 from menus.packs.graph_checks import start_nodes
 from menus.packs.loader import PackDraft, load_draft
 
@@ -148,9 +149,8 @@ class PackOnChannel:
             yield from self.pack_draft.keywords.targets
 
     def _gate_nodes(self, node: Node) -> Iterator[str]:
-        form = self.pack_draft.config
-        wanted = set(form.rules.proof.values()) if node.needs in NEEDS_SET_BY_RULES else {node.needs}
-        yield from (form.gates[proof] for proof in wanted if proof in form.gates)
+        gates = read_proof_rules(self.pack_draft.config).gates_by_proof(node.needs).values()
+        yield from filter(None, gates)
 
     def _open_transitions(self, node: Node, only: str) -> Iterator[tuple[str, str, str]]:
         for trigger, origin, target in outgoing_edges(node):

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from menus.machine.menu import Menu
+from menus.machine.proof_rules import read_proof_rules
 from menus.machine.transitions_table import TransitionTable
 from menus.model.session import Session
 
@@ -14,8 +15,7 @@ class RecordingTransitions(TransitionTable):
     """Records every transition of a menu."""
 
     def __init__(self, menu: Menu) -> None:
-        form, entries = menu.config, menu.keywords.targets
-        super().__init__(menu.nodes, form.gates, form.rules.proof, entries, form.rules.vouched)
+        super().__init__(menu.nodes, read_proof_rules(menu.config), menu.keywords.targets)
         self.fired_transitions: set[FiredTransition] = set()
 
     def fire(self, trigger: str, session: Session) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from gateway.dialogs.pack_transitions import PackOnChannel
+from menus.machine.proof_rules import read_proof_rules
 from menus.machine.screen import Node
 from menus.machine.surface import SURFACES
-from menus.machine.transitions_table import HOME, NEEDS_SET_BY_RULES, RESUME, outgoing_edges
+from menus.machine.transitions_table import HOME, RESUME, outgoing_edges
 from menus.packfile.schema import AcceptForm, KeywordForm
 
 PICK_KEY = "1"
@@ -109,9 +110,8 @@ class WalkGraph:
                 yield from self.nodes_entered(target)
 
     def _gates_of(self, node: Node) -> Iterator[str]:
-        form = self.pack.pack_draft.config
-        wanted = form.rules.proof.values() if node.needs in NEEDS_SET_BY_RULES else (node.needs,)
-        yield from dict.fromkeys(form.gates[proof] for proof in wanted if proof in form.gates)
+        gates = read_proof_rules(self.pack.pack_draft.config).gates_by_proof(node.needs).values()
+        yield from dict.fromkeys(filter(None, gates))
 
 
 def _keyword_moves(keyword: KeywordForm) -> Iterator[WalkMove]:

@@ -13,7 +13,8 @@ from flows.selfcare import action_discovery
 from flows.selfcare.sample_facts import SAMPLE_FACTS
 from menus.machine.menu import Menu
 from menus.packfile.yaml_source import Finding, PackError
-from menus.packs.graph_checks import ActionSpec, check_pack
+from menus.packs.action_specs import ActionSpec
+from menus.packs.graph_checks import check_pack
 from menus.packs.loader import PackDraft, SourceFolders, load_draft
 from menus.packs.overflow_checks import find_overflows
 from menus.packs.promise_checks import check_promises
@@ -116,7 +117,10 @@ def compile_draft(pack_draft: PackDraft) -> Menu:
 
 def action_specs() -> Mapping[str, ActionSpec]:
     """Return what the checks need to know of each action: its outcomes and whether it is private."""
-    return {name: ActionSpec(action.outcomes, action.is_private) for name, action in load_actions().items()}
+    return {
+        name: ActionSpec(action.outcomes, action.is_private, action.changes_address)
+        for name, action in load_actions().items()
+    }
 
 
 def spoken_texts(pack: Path) -> tuple[list[str], list[Finding]]:

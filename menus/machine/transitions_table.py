@@ -10,6 +10,7 @@ from typing import Any
 
 from transitions import Machine, MachineError
 
+from menus.machine.proof_rules import ProofRules
 from menus.machine.screen import Node, read_back_name
 from menus.model.session import Session
 
@@ -27,18 +28,6 @@ HOME, GIVE_UP, GOODBYE, AGENT = "home", "house.lost", "house.bye", "house.agent"
 UNIVERSAL_MOVES: Mapping[str, str] = {"home": HOME, "lost": GIVE_UP, "bye": GOODBYE, "agent": AGENT}
 """Target by trigger of the moves that every screen has unless it ends the session."""
 
-PROOFS_MEETING_NEED: Mapping[str, frozenset[str]] = {
-    "line": frozenset({"line"}),
-    "code": frozenset({"code"}),
-    "password": frozenset({"password", "pin"}),
-    "pin": frozenset({"pin", "password"}),
-    "customer_code": frozenset({"customer_code"}),
-    "secret": frozenset({"code", "password", "pin", "customer_code"}),
-}
-"""Proofs that meet each need. A trusted connection proves only the line, never a `secret`."""
-NEEDS_SET_BY_RULES = ("line", "secret")
-"""Needs whose proof the pack's `rules.proof` names per kind of line."""
-
 
 class NoTransitionError(ValueError):
     """The transition table has no edge for this trigger from the current node."""
@@ -50,20 +39,12 @@ class TransitionTable:
     def __init__(
         self,
         nodes: Mapping[str, Node],
-        gates: Mapping[str, str],
-        proofs: Mapping[str, str],
+        proof_rules: ProofRules,
         keyword_targets: Iterable[str] = (),
-        trusted_kinds: Iterable[str] | None = None,
     ) -> None:
-        """Compile the nodes to a machine.
-
-        `gates`: node that asks for a proof, by proof. `proofs`: proof the rules name, by kind of line.
-        `keyword_targets`: nodes a keyword may lead to from home. `trusted_kinds`: kinds of line that a
-        trusted connection proves by itself; all by default.
-        """
-        self._nodes, self._gates, self._proofs = nodes, gates, proofs
+        """Compile the nodes to a machine; `keyword_targets`: nodes a keyword may lead to from home."""
+        self._nodes, self.proof_rules = nodes, proof_rules
         self._keyword_targets = sorted(set(keyword_targets))
-        self._trusted_kinds = frozenset(proofs if trusted_kinds is None else trusted_kinds)
         self._machine = Machine(
             model=None,
             states=list(nodes),
@@ -118,25 +99,11 @@ class TransitionTable:
         for step, target in self._resume_edges():
             yield f"{RESUME} {target}", step, target
         if CONTINUE in self._nodes:
-            yield from ((f"{PROVE} {need}", CONTINUE, gate) for need, gate in self._gates.items())
-
-    def gate_for(self, needs: str, kind: str) -> str:
-        """Return the node that asks a kind of line for the proof of a need; empty when there is none."""
-        return self._gates.get(self._proof_for_kind(kind) if needs in NEEDS_SET_BY_RULES else needs, "")
+            yield from ((f"{PROVE} {need}", CONTINUE, gate) for need, gate in self.proof_rules.gates.items())
 
     def is_need_met(self, needs: str, kind: str, proofs: Iterable[str]) -> bool:
-        """Return whether the proofs meet a need for a kind of line; `line` also accepts the rules' proof."""
-        if needs == "none":
-            return True
-        sufficient = PROOFS_MEETING_NEED[needs]
-        if needs == "line":
-            by_connection = sufficient if kind in self._trusted_kinds or not kind else frozenset[str]()
-            sufficient = by_connection | PROOFS_MEETING_NEED[self._proof_for_kind(kind)]
-        return not sufficient.isdisjoint(proofs)
-
-    def _proof_for_kind(self, kind: str) -> str:
-        """Return the proof the rules name for a kind of line; that of the first kind when it is not known."""
-        return self._proofs.get(kind, next(iter(self._proofs.values()), "line"))
+        """Return whether the proofs meet a need for a kind of line, by the pack's rules."""
+        return self.proof_rules.is_met(needs, kind, proofs)
 
     def _resume_edges(self) -> Iterator[tuple[str, str]]:
         """Yield (step that verifies a proof, node that needs a proof) and (`CONTINUE`, screen)."""
@@ -173,7 +140,7 @@ class TransitionTable:
     def _targets_beyond(self, node: Node) -> Iterator[str]:
         """Yield where the search goes on from a node: gates; from steps and transient nodes their targets."""
         if node.needs != "none":
-            yield from filter(None, (self.gate_for(node.needs, kind) for kind in self._proofs))
+            yield from filter(None, self.proof_rules.gates_by_proof(node.needs).values())
         if node.kind == "step" or node.is_transient:
             yield from (target for _, _, target in outgoing_edges(node))
 
@@ -184,9 +151,10 @@ class TransitionTable:
             self._machine.add_transition(trigger, origin, target)
             return
         self._machine.add_transition(trigger, origin, target, conditions=self._need_condition(needs))
-        for kind in self._proofs:
-            self._add_gate_edge(trigger, origin, target, self.gate_for(needs, kind), [_kind_condition(kind)])
-        self._add_gate_edge(trigger, origin, target, self.gate_for(needs, ""), [])
+        gate_for = self.proof_rules.gate_for
+        for kind in self.proof_rules.proof_by_kind:
+            self._add_gate_edge(trigger, origin, target, gate_for(needs, kind), [_kind_condition(kind)])
+        self._add_gate_edge(trigger, origin, target, gate_for(needs, ""), [])
 
     def _need_condition(self, needs: str) -> GuardCondition:
         def is_need_met(event: Any) -> bool:

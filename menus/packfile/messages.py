@@ -56,6 +56,7 @@ UNREACHABLE_FLOW = (
 )
 DEAD_END = "{node}: a dead end on {channel}: no option has a key there; give one a key or lead elsewhere"
 MISSING_PROOF = "{node}: touches billing data unproven; write `needs: line` or stronger"
+MISSING_ADDRESS_PROOF = "{node}: changes where bills or notices go; write `needs: address`"
 MISSING_GATE = "{node} needs {proof!r}; name its screen under `gates:`"
 MISSING_DIALOG = "{node}: no dialog comes by here; write one, or save one"
 

@@ -24,8 +24,9 @@ DAYS_PATTERN = r"^(mon|tue|wed|thu|fri|sat|sun)(-(mon|tue|wed|thu|fri|sat|sun))?
 DottedName = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 MenuKey = Annotated[str, StringConstraints(pattern=KEY_PATTERN)]
 ProofMethod = Literal["line", "code", "password", "pin", "customer_code"]
-ProofNeed = Literal["none", "line", "secret", "code", "password", "pin", "customer_code"]
-"""`line`: the line on a trusted connection, or the proof the rules name. `secret`: any proof but the line."""
+ProofNeed = Literal["none", "line", "secret", "address", "code", "password", "pin", "customer_code"]
+"""`line`, and `address` before a new address: the line on a trusted connection, or the proof the rules name.
+`secret`: any proof but the line."""
 NodeKind = Literal["choice", "input", "message", "step", "hand-over", "end"]
 
 
@@ -235,13 +236,12 @@ class RulesForm(PackForm):
         None, description="Bills of businesses issued since are copies: the law keeps originals on a platform."
     )
     business: Literal["allow", "refuse", "agency", "certified"] = "allow"
-    proof: dict[str, ProofMethod] = Field(
-        description="Kind of line (mobile, fixed, internet, data_key) -> proof."
+    proof: dict[str, ProofMethod] = Field(description="Kind of line (mobile, fixed, data_key...) -> proof.")
+    address_proof: dict[str, ProofMethod] = Field(
+        {}, description="Proof before a new address; `code` by default."
     )
     number_kinds: dict[str, str] = Field({}, description="Beginning of a number -> its kind of line.")
-    vouched: list[str] | None = Field(
-        None, description="Kinds of line a trusted connection proves by itself; all by default."
-    )
+    vouched: list[str] | None = Field(None, description="Kinds a trusted connection proves; all by default.")
     bill_sender: Literal["billing", "gateway"] = Field(
         "billing", description="Who e-mails the bills themselves; `billing`: our mail only announces them."
     )

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from menus.machine.proof_rules import read_proof_rules
 from menus.machine.screen import Node
-from menus.machine.transitions_table import HOME, NEEDS_SET_BY_RULES, RESUME, outgoing_edges
+from menus.machine.transitions_table import HOME, RESUME, outgoing_edges
 from menus.packs.graph_checks import reachable_nodes
 from menus.packs.loader import PackDraft
 
@@ -71,15 +72,14 @@ def _node_role(node: Node, gates: set[str]) -> NodeRole:
 
 def _node_edges(draft: PackDraft, name: str, channel: str) -> Iterator[GraphEdge]:
     """Yield the edges that leave a node, and at the SMS home those of the keywords."""
-    gates = draft.config.gates
+    rules = read_proof_rules(draft.config)
     for trigger, origin, target in outgoing_edges(draft.nodes[name]):
         if " " in trigger and not trigger.startswith(f"{channel} "):
             continue
         yield GraphEdge(origin, target, trigger.removeprefix(f"{channel} "))
-        needs = draft.nodes[target].needs
-        proofs = set(draft.config.rules.proof.values()) if needs in NEEDS_SET_BY_RULES else {needs}
-        for proof in sorted(proofs & gates.keys()):
-            yield GraphEdge(origin, gates[proof], f"needs {proof}", is_gate=True)
+        for proof, gate in sorted(rules.gates_by_proof(draft.nodes[target].needs).items()):
+            if gate:
+                yield GraphEdge(origin, gate, f"needs {proof}", is_gate=True)
     if name == HOME and channel == "sms":
         yield from _keyword_edges(draft)
 

@@ -1,11 +1,11 @@
 """Pack linter: checks of the menu graph, keys, keywords, proofs and texts across a pack's files."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from itertools import chain
 
 from menus.machine.menu import LanguagePack
 from menus.machine.opening_hours import AGENT_AWAY
+from menus.machine.proof_rules import ADDRESS_NEED, read_proof_rules
 from menus.machine.screen import RESUME_OFFER, Node
 from menus.machine.surface import SURFACES
 from menus.machine.transitions_table import (
@@ -14,13 +14,13 @@ from menus.machine.transitions_table import (
     GIVE_UP,
     GOODBYE,
     HOME,
-    NEEDS_SET_BY_RULES,
     RESUME,
     outgoing_edges,
 )
 from menus.packfile import messages
 from menus.packfile.schema import CHANNELS
 from menus.packfile.yaml_source import Finding
+from menus.packs.action_specs import ActionSpecs
 from menus.packs.loader import PackDraft
 from menus.text.keywords import RESERVED_WORDS, normalise_keyword
 
@@ -37,16 +37,6 @@ REQUIRED_TEXTS = (
 """Texts every pack must have in every language."""
 
 
-@dataclass(frozen=True, slots=True)
-class ActionSpec:
-    """What the checks know of an action."""
-
-    outcomes: frozenset[str]
-    """Outcomes it may return; a step needs an edge for each."""
-    reads_billing: bool
-    """Whether it reads or changes billing data, so that its step needs a proof."""
-
-
 MONTH_OF_TEXTS = tuple(f"month.of_{month}" for month in range(1, 13))
 """Texts of the months behind a word for "of"."""
 PLURAL_SAMPLE_COUNT = 101
@@ -54,9 +44,6 @@ PLURAL_SAMPLE_COUNT = 101
 
 SPEAKABLE_TYPES = ("msisdn", "digits")
 """Input types that may be spoken."""
-
-ActionSpecs = Mapping[str, ActionSpec]
-"""Action specifications by action name."""
 
 
 def check_pack(draft: PackDraft, actions: ActionSpecs) -> list[Finding]:
@@ -233,9 +220,10 @@ def _check_proofs(draft: PackDraft, actions: ActionSpecs) -> Iterator[Finding]:
     for node in draft.nodes.values():
         if node.kind == "step" and actions[node.action].reads_billing and node.needs == "none":
             yield _finding_at(node, messages.MISSING_PROOF, "action")
-        by_rules = set(draft.config.rules.proof.values()) if node.needs in NEEDS_SET_BY_RULES else set()
-        for proof in sorted({*by_rules, node.needs} - {"none", *NEEDS_SET_BY_RULES}):
-            if proof not in draft.config.gates:
+        elif node.kind == "step" and actions[node.action].changes_address and node.needs != ADDRESS_NEED:
+            yield _finding_at(node, messages.MISSING_ADDRESS_PROOF, "needs")
+        for proof, gate in sorted(read_proof_rules(draft.config).gates_by_proof(node.needs).items()):
+            if not gate:
                 yield draft.pack_source.finding_at(
                     ("gates",), messages.MISSING_GATE.format(node=node.name, proof=proof)
                 )

@@ -8,6 +8,7 @@ from pathlib import Path
 from babel import UnknownLocaleError
 
 from menus.machine.menu import LanguagePack, Menu, pack_constants
+from menus.machine.proof_rules import read_proof_rules
 from menus.machine.screen import Node, compile_node, read_back_nodes
 from menus.machine.transitions_table import TransitionTable
 from menus.packfile import messages
@@ -65,9 +66,7 @@ class PackDraft:
     def build_menu(self) -> Menu:
         """Compile the draft to a menu; the checks of `menus.packs.graph_checks` must have found nothing."""
         config = self.config
-        table = TransitionTable(
-            self.nodes, config.gates, config.rules.proof, self.keywords.targets, config.rules.vouched
-        )
+        table = TransitionTable(self.nodes, read_proof_rules(config), self.keywords.targets)
         return Menu(
             config,
             self.revision,

@@ -64,6 +64,33 @@ async def test_T5_T6_the_first_answer_does_not_tell_a_known_number_from_an_unkno
     assert answers[0] == answers[1] and answers[0][1] == []
 
 
+@pytest.mark.parametrize("channel", ["voice", "ussd"])
+async def test_T5_T6_a_spoofed_caller_is_told_nothing_of_the_owners_dropped_session(
+    sandboxes: SandboxFactory, channel: str
+) -> None:
+    known = known_number("orange-ro")
+    async with sandboxes.open() as sandbox:
+        owner = sandbox.direct_line({"voice": "line", "ussd": "line"})
+        await (owner.call(known, "411") if channel == "voice" else owner.dial(known, "*100#"))
+        for key in "12" if channel == "voice" else "113":
+            await owner.press(key)
+        heard = [await spoof(sandbox, channel, each) for each in (known, f"{known[:-3]}999")]
+    assert heard[0] == heard[1] and heard[0][0][1] == []
+
+
+async def spoof(sandbox: GatewaySandbox, channel: str, caller: str) -> list[Any]:
+    """Call with somebody's number as far as the question for a code; return all that was said."""
+    line = sandbox.direct_line(UNPROVEN)
+    line.session_prefix = caller
+    numbers = sandbox.menu.config.numbers
+    with recorded_reads(sandbox) as asked:
+        first = await (
+            line.call(caller, numbers.voice) if channel == "voice" else line.dial(caller, numbers.ussd)
+        )
+        heard: list[Any] = [(first, list(asked))]
+    return heard + [await line.press(key) for key in ("1", "1", "1")]
+
+
 async def test_T5_T6_a_proven_caller_hears_the_saved_language(sandboxes: SandboxFactory) -> None:
     async with sandboxes.open() as sandbox:
         await preset_language(sandbox.container, sandbox.operator, known_number(sandbox.operator), "en")

@@ -44,6 +44,11 @@ BROKEN_PACKS: dict[str, PackFault] = {
         "orange_ro/screens.yaml@language.choos@: language.ro: touches billing data unproven; write `needs: line`"
         " or stronger",
     ),
+    "address without its proof": (
+        "screens.yaml", "  notify.choose:\n",
+        "  notify.given: {kind: step, action: notify.address, needs: line, on: {ok: notify.pending}}\n  notify.choose:\n",
+        "orange_ro/screens.yaml@line, on@: notify.given: changes where bills or notices go; write `needs: address`",
+    ),
     "unknown action": (
         "screens.yaml", "action: language.choose\n    with: ro", "action: language.chose",
         "orange_ro/screens.yaml@language.chose@: language.ro: unknown action 'language.chose';"
@@ -81,8 +86,8 @@ BROKEN_PACKS: dict[str, PackFault] = {
         " it with other letters",
     ),
     "no gate for a proof": (
-        "pack.yaml", "gates:\n  code: code.prove\n", "",
-        "orange_ro/pack.yaml@name: orange-r@: einvoice.activate needs 'code'; name its screen under `gates:`",
+        "pack.yaml", "gates:\n  code: code.prove\n  address:", "gates:\n  address:",
+        "orange_ro/pack.yaml@address: code.@: einvoice.activate needs 'code'; name its screen under `gates:`",
     ),
     "unknown flow": (
         "pack.yaml", "flows: [invoice,", "flows: [invoices,",

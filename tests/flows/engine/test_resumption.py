@@ -3,13 +3,22 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from gateway.dialogs.direct_line import DirectLine
 from menus.model.facts import Text
 from menus.model.session import Session
-from menus.resumption import can_continue, continue_earlier, is_resumable, offer_to_continue, without_turns
+from menus.resumption import (
+    can_continue,
+    continue_earlier,
+    hold_earlier,
+    is_resumable,
+    offer_held,
+    offer_to_continue,
+    without_turns,
+)
 from tests.support.gateway_sandbox import GatewaySandbox, SandboxFactory
 
 ANA, BARBU = "+40740000101", "+40740000102"
@@ -137,10 +146,31 @@ async def newest_code(sandbox: GatewaySandbox) -> str:
 
 async def test_a_call_asks_the_proof_again(sandbox: GatewaySandbox, line: DirectLine) -> None:
     await drop_call_at_confirmation(sandbox, line)
-    assert (await line.call(ANA, "411")).lines[0] == CALL_OFFER
-    asks_code = (await line.press("1")).lines[0]
+    await line.call(ANA, "411")
+    for key in "11":
+        asks_code = (await line.press(key)).lines[0]
     assert "cod" in asks_code
-    assert (await line.press(await newest_code(sandbox))).lines[0].startswith("Doriți să treceți")
+    assert (await line.press(await newest_code(sandbox))).lines[0] == CALL_OFFER
+    assert (await line.press("1")).lines[0].startswith("Doriți să treceți")
+
+
+async def test_a_call_that_proves_the_line_is_offered_it_at_once(
+    sandbox: GatewaySandbox, line: DirectLine
+) -> None:
+    await drop_call_at_confirmation(sandbox, line)
+    trusted = DirectLine(line.conversations, line.menu, {"voice": "line"}, "trusted")
+    assert (await trusted.call(ANA, "411")).lines[0] == CALL_OFFER
+
+
+async def test_what_was_dropped_is_held_over_another_dropped_call(
+    sandbox: GatewaySandbox, line: DirectLine
+) -> None:
+    await drop_call_at_confirmation(sandbox, line)
+    for keys in ("1", "11"):
+        await line.call(ANA, "411")
+        for key in keys:
+            await line.press(key)
+    assert (await line.press(await newest_code(sandbox))).lines[0] == CALL_OFFER
 
 
 async def test_a_stranger_with_the_number_hears_nothing_proven(
@@ -149,21 +179,33 @@ async def test_a_stranger_with_the_number_hears_nothing_proven(
     await drop_call_at_confirmation(sandbox, line)
     await line.call(ANA, "411")
     await line.press("1")
+    await line.press("1")
     heard = " ".join((await line.press("123456")).lines)
     assert "Doriți" not in heard
     assert line.reply is not None
     assert line.reply.node.startswith("code.")
 
 
-async def test_what_was_typed_unproven_is_not_offered_to_a_number_that_may_be_forged(
-    sandbox: GatewaySandbox,
+@pytest.mark.parametrize(
+    ("change", "offered"),
+    [
+        ({}, True),
+        ({"facts": {"number": Text("+40740000103")}}, True),
+        ({"proofs": ()}, False),
+        ({"proofs": ("pin",)}, False),
+        ({"subject": BARBU}, False),
+        ({"owner_hash": "another"}, False),
+        ({"revision": "older"}, False),
+    ],
+)
+def test_what_is_held_is_offered_after_the_proofs_it_had_to_the_same_line(
+    sandbox: GatewaySandbox, change: dict[str, Any], *, offered: bool
 ) -> None:
-    menu = sandbox.menu
-    unproven = Session("orange-ro", "voice", ANA, menu.revision, "home", "ro")
-    earlier = replace(unproven, state="budget", facts={"number": Text("+40740000103")})
-    assert not can_continue(menu, unproven, earlier)
-    assert can_continue(menu, unproven, replace(earlier, facts={}))
-    assert can_continue(menu, replace(unproven, proofs=("line",)), earlier)
+    proven = Session("orange-ro", "voice", ANA, sandbox.menu.revision, "bill", "ro", proofs=("code",))
+    earlier = Session("orange-ro", "voice", ANA, sandbox.menu.revision, "budget", "ro", proofs=("code",))
+    hold_earlier(proven, replace(earlier, **change))
+    offer_held(sandbox.menu, proven)
+    assert (proven.state == "house.resume") is offered
 
 
 async def test_a_withheld_number_is_offered_nothing(line: DirectLine) -> None:

@@ -11,8 +11,9 @@ from flows.domain.email_registration import Registration
 from flows.domain.records import ChangeSet
 from gateway.publishing import pack_compiler
 from menus.machine.menu import Menu
+from menus.machine.proof_rules import PROOFS_MEETING_NEED
 from menus.machine.screen import Node
-from menus.machine.transitions_table import PROOFS_MEETING_NEED, NoTransitionError
+from menus.machine.transitions_table import NoTransitionError
 from menus.model.session import Session, load_session
 from menus.packs.graph_checks import reachable_nodes
 from menus.packs.loader import load_draft
@@ -62,8 +63,11 @@ def is_proof_enough(pack: Menu, node: Node, kind: str, proofs: tuple[str, ...]) 
     if node.needs == "secret":
         return bool(set(proofs) - {"line"})
     vouched = rules.vouched is None or kind in rules.vouched
-    if node.needs == "line" and vouched and "line" in proofs:
+    if node.needs in ("line", "address") and vouched and "line" in proofs:
         return True
+    if node.needs == "address":
+        asked = PROOFS_MEETING_NEED[rules.address_proof.get(kind, "code")] | {"code"}
+        return bool(asked & set(proofs))
     return bool((asked if node.needs == "line" else PROOFS_MEETING_NEED[node.needs]).intersection(proofs))
 
 
