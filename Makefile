@@ -52,8 +52,11 @@ bench: $(STAMP)
 
 # Kills workers at random instants (STORES=1: PostgreSQL, too); checks that nothing was lost or sent twice.
 # PAY=1: kills gateways that take payments between any two steps; checks that all money is accounted for.
+# PAUSED=1: stops workers in mid delivery (SIGSTOP). CHANNELS=1: one wish on several channels at once.
+# HUNG=1: stops PostgreSQL or Redis (SIGSTOP) during each wish.
+SOAK = $(if $(PAY),payment_soak,$(if $(PAUSED),paused_soak,$(if $(CHANNELS),wish_soak,$(if $(HUNG),wish_soak --hung,soak))))
 soak: $(STAMP) services
-	$(BIN)/python -m tests.faults.$(if $(PAY),payment_soak,soak) --kills $(KILLS) $(if $(SEED),--seed $(SEED)) $(if $(STORES),--stores)
+	$(BIN)/python -m tests.faults.$(SOAK) --kills $(KILLS) $(if $(SEED),--seed $(SEED)) $(if $(STORES),--stores)
 
 # The pictures of the README: the phone in a browser, and the map of *100#.
 pictures: $(STAMP) services

@@ -17,6 +17,8 @@ class RecordingTwilio(FakeTwilio):
 
     deduplicates: bool = True
     received_counts: Counter[str] = field(default_factory=Counter)
+    accepted_ids: list[str] = field(default_factory=list)
+    """The message ids it gave, in their order."""
     message_arrived: asyncio.Event = field(default_factory=asyncio.Event)
     delay_seconds: float = 0.0
     """Seconds before it accepts a message and responds."""
@@ -35,7 +37,9 @@ class RecordingTwilio(FakeTwilio):
         if not (self.deduplicates and self.received_counts[key]):
             self.received_counts[key] += 1
         self.message_arrived.set()
-        return super().accept_request(form)
+        answer = super().accept_request(form)
+        self.accepted_ids.append(f"SM{self.message_count:032x}")
+        return answer
 
     async def wait_for_message(self, key: str, seconds: float = 20.0) -> None:
         """Wait until a message with this key has arrived."""
