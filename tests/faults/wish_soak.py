@@ -149,8 +149,8 @@ class WishVerdict:
     def __str__(self) -> str:
         return (
             f"wishes {self.wish_count}  consents {self.consent_count}  "
-            f"confirmations {self.confirmation_count}  asked again {self.repeated_count}  lost {len(self.history.lost_keys)}  "
-            f"duplicated {len(self.history.duplicated_keys)}"
+            f"confirmations {self.confirmation_count}  asked again {self.repeated_count}  "
+            f"lost {len(self.history.lost_keys)}  duplicated {len(self.history.duplicated_keys)}"
         )
 
 
