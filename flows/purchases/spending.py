@@ -93,6 +93,16 @@ async def list_unbilled_charges(request: ActionRequest) -> Sequence[Charge]:
     return [each for each in found if each.state == "succeeded" and not each.is_billed]
 
 
+async def has_new_sim(request: ActionRequest) -> bool:
+    """Return whether the line's SIM was changed so lately that nothing may be loosened, by a fresh read."""
+    rules = request.menu.config.rules.purchases
+    current = await request.ports.billing.recheck_subscriber(request.line)
+    changed_at = current.sim_changed_at
+    if rules is None or changed_at is None:
+        return False
+    return request.now - changed_at < timedelta(hours=rules.sim_hours)
+
+
 def begin_change(
     request: ActionRequest,
     *,

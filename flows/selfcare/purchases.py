@@ -11,6 +11,7 @@ from flows.purchases.category_words import find_category, names_all_categories
 from flows.purchases.spending import (
     begin_change,
     find_line_policy,
+    has_new_sim,
     limits_of,
     makes_purchases,
     month_facts,
@@ -21,7 +22,8 @@ from menus.model.facts import Fact, Facts, Money, Rows, TextRef
 from menus.text.input_parsing import parse_amount
 
 CATEGORY_COLUMNS = ("category", "category_state")
-CLOSED, NEW = Outcome("closed"), "new"
+CLOSED, HELD, NEW = Outcome("closed"), Outcome("held"), "new"
+"""`held`: after a SIM swap nothing is loosened for the pack's `sim_hours`, whoever knows the secret."""
 
 
 async def start_settings(request: ActionRequest) -> Outcome:
@@ -63,6 +65,8 @@ async def raise_cap(request: ActionRequest) -> Outcome:
     """Set the higher cap that was typed before the secret, and tell the line by SMS."""
     if not makes_purchases(request):
         return CLOSED
+    if await has_new_sim(request):
+        return HELD
     facts = await month_facts(request, await find_line_policy(request))
     cap = _kept_cap(request)
     raised = await write_change(request, begin_change(request, monthly_cap=cap), {"cap": Money(cap)})
@@ -76,6 +80,8 @@ async def configure_purchases(request: ActionRequest) -> Outcome:
     alert = _parse_amount(request)
     if alert is None:
         return Outcome("wrong")
+    if await has_new_sim(request):
+        return HELD
     cap = _kept_cap(request)
     change = begin_change(request, is_enabled=True, monthly_cap=cap, alerts=_alerts(alert))
     await write_change(request, change, {"cap": Money(cap)})
@@ -130,6 +136,8 @@ async def switch_purchases(request: ActionRequest) -> Outcome:
         return Outcome("ok")
     if policy is None or not policy.monthly_cap:
         return Outcome(NEW, await month_facts(request, policy))
+    if await has_new_sim(request):
+        return HELD
     cap: Facts = {"cap": Money(policy.monthly_cap)}
     await write_change(request, begin_change(request, is_enabled=True), cap)
     return Outcome("ok", cap)
@@ -155,6 +163,8 @@ async def change_named_category(request: ActionRequest) -> Outcome:
 
 
 async def _change_category(request: ActionRequest, category: PurchaseCategory, *, is_open: bool) -> Outcome:
+    if is_open and await has_new_sim(request):
+        return HELD
     name, categories = TextRef(f"purchase.{category}"), frozenset({category})
     change = begin_change(request, unblock=categories) if is_open else begin_change(request, block=categories)
     if await write_change(request, change) is None:
@@ -184,11 +194,11 @@ def _alerts(alert: Decimal) -> tuple[Decimal, ...]:
 ACTIONS = {
     "purchases.start": define_action(start_settings, "ok off new closed"),
     "purchases.cap": define_action(choose_cap, "ok over off raise new wrong closed"),
-    "purchases.raise": define_action(raise_cap, "ok closed"),
-    "purchases.configure": define_action(configure_purchases, "ok wrong closed"),
+    "purchases.raise": define_action(raise_cap, "ok held closed"),
+    "purchases.configure": define_action(configure_purchases, "ok wrong held closed"),
     "purchases.alert": define_action(choose_alert, "ok silent new wrong closed"),
     "purchases.categories": define_action(list_categories, "ok new closed"),
-    "purchases.toggle": define_action(toggle_category, "ok raise new closed"),
-    "purchases.switch": define_action(switch_purchases, "ok new closed"),
-    "purchases.named": define_action(change_named_category, "ok all seller new wrong closed"),
+    "purchases.toggle": define_action(toggle_category, "ok raise new held closed"),
+    "purchases.switch": define_action(switch_purchases, "ok new held closed"),
+    "purchases.named": define_action(change_named_category, "ok all seller new wrong held closed"),
 }

@@ -4,6 +4,7 @@ from flows.domain.actions import ActionRequest, Outcome, define_action
 from flows.purchases.spending import (
     begin_change,
     find_line_policy,
+    has_new_sim,
     list_sellers,
     makes_purchases,
     month_facts,
@@ -53,6 +54,8 @@ async def find_seller(request: ActionRequest, word: str) -> str | None:
 
 async def change_seller(request: ActionRequest, seller: str, *, is_open: bool) -> Outcome:
     """Block or open a merchant of the line; `new` for a line that never chose its limits."""
+    if is_open and await has_new_sim(request):
+        return Outcome("held")
     blocked, opened = ("", seller) if is_open else (seller, "")
     change = begin_change(request, block_merchant=blocked, unblock_merchant=opened)
     if await write_change(request, change) is None:
@@ -62,5 +65,5 @@ async def change_seller(request: ActionRequest, seller: str, *, is_open: bool) -
 
 ACTIONS = {
     "sellers.list": define_action(show_sellers, "ok none new closed"),
-    "sellers.toggle": define_action(toggle_seller, "ok raise new closed"),
+    "sellers.toggle": define_action(toggle_seller, "ok raise new held closed"),
 }

@@ -43,7 +43,7 @@ UNREACHABLE: Mapping[PackTransition, str] = {
     ),
     **dict.fromkeys(
         (
-            *(("closed", f"purchases.{step}") for step in PURCHASE_STEPS),
+            *((out, f"purchases.{step}") for out in ("closed", "held") for step in PURCHASE_STEPS),
             *(("new", f"purchases.{step}") for step in ("silence", "toggle", "allow_picked")),
             *(("new", f"purchases.{step}") for step in ("toggle_seller", "allow_seller")),
             ("raise", "purchases.allow_seller"),

@@ -12,6 +12,7 @@ from flows.domain.purchase_rules import loosens_policy
 from flows.purchases.spending import (
     begin_change,
     find_line_policy,
+    has_new_sim,
     limits_of,
     list_month_charges,
     list_sellers,
@@ -37,7 +38,7 @@ PURCHASE_INPUTS = (
 )
 SELLER_PREFIX = "seller:"
 """Begins the name of a merchant in the field, in place of a category."""
-WRONG_AMOUNT = "page.purchase_wrong"
+WRONG_AMOUNT, HELD_SIM = "page.purchase_wrong", "purchases.held"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,8 @@ async def save_settings(request: PageRequest, number: str, key: str) -> str:
     if change is None:
         return WRONG_AMOUNT
     cap = change.monthly_cap or (policy.monthly_cap if policy else Decimal(0))
+    if loosens_policy(policy, change) and await has_new_sim(action):
+        return HELD_SIM
     announced: Facts | None = {"cap": Money(cap)} if loosens_policy(policy, change) else None
     await write_change(action, change, announced)
     return ""

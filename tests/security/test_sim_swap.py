@@ -10,7 +10,7 @@ from flows.domain.records import Subscriber
 from gateway.dialogs.direct_line import DirectLine
 from storage.sql.tables import audit
 from tests.support.databases import count_rows
-from tests.support.gateway_sandbox import FaultyBilling, GatewaySandbox
+from tests.support.gateway_sandbox import FaultyBilling, GatewaySandbox, SandboxFactory
 
 ANA, DAN, ELENA = "+40740000101", "+40740000105", "+40740000106"
 
@@ -144,3 +144,17 @@ async def test_T7_after_three_days_the_sim_is_believed(sandbox: GatewaySandbox) 
     sandbox.clock.advance(timedelta(hours=71, minutes=1))
     _, sent = await ask_for_code(sandbox, sandbox.direct_line(), ELENA, "ElenaSim6")
     assert sent == ["code", "code", "code"]
+
+
+async def test_a_fresh_sim_raises_no_limit_of_purchases_and_still_lowers_them(
+    sandboxes: SandboxFactory,
+) -> None:
+    async with sandboxes.open("2026-03-10 09:00", operator="bouygues") as sandbox:
+        ports, phone = sandbox.container.operators["bouygues"], sandbox.direct_line()
+        ports.billing = with_sim_change(ports.billing, sandbox.clock())
+        shown = []
+        for words in ("PLAFOND 20", "BLOQ JEUX", "PLAFOND 80", "4826", "DEBLOQ JEUX"):
+            shown += (await phone.send_text("+33660000101", "61064", words)).lines
+        policy = ports.policies and await ports.policies.find_policy("bouygues", "bouygues-33660000101")
+        assert policy and policy.monthly_cap == 20 and policy.blocked == {"content"}
+        assert len([line for line in shown if "SIM" in line]) == 2
