@@ -1,6 +1,8 @@
 """Server of the console: its routes, on a listener of its own, and the role `dialtree console serve`."""
 
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from aiohttp import web
 
@@ -88,15 +90,26 @@ async def _lead_home(request: ConsoleRequest) -> web.Response:
 
 async def run_console(container: Container) -> None:
     """Serve the console until SIGTERM or SIGINT."""
+    health, stop = Health(container), stop_on_signals()
+    async with serve_console(container, health):
+        await stop.wait()
+        health.draining = True
+
+
+@asynccontextmanager
+async def serve_console(container: Container, health: Health) -> AsyncIterator[tuple[int, int]]:
+    """Serve the console and its internal listener; yield their ports.
+
+    Raises SettingsError without the table `console`, UserFileError for a file of users that cannot be used.
+    """
     settings = container.settings.console
     if settings is None:
         raise SettingsError("console: the settings have no table [console]")
-    site, health, stop = build_site(container, settings), Health(container), stop_on_signals()
+    site = build_site(container, settings)
     site.users.read_users()
     async with (
-        serve_worker_listener(container, health, CONSOLE_OFFSET, settings.internal_port),
+        serve_worker_listener(container, health, CONSOLE_OFFSET, settings.internal_port) as internal_port,
         serve_app(console_app(site), settings.host, settings.port, port_setting="console.port") as port,
     ):
         log.info("console.listener_opened", extra={"port": port})
-        await stop.wait()
-        health.draining = True
+        yield port, internal_port
