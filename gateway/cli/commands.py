@@ -10,6 +10,7 @@ from typer import Argument, Option
 from gateway.cli import options as opt
 from gateway.cli.command_runner import run_module, select_packs
 from gateway.cli.console_commands import console_app
+from gateway.cli.outbox_commands import outbox_app
 from gateway.cli.pack_commands import pack_app
 from gateway.cli.payment_commands import payments_app
 
@@ -21,7 +22,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-outbox_app = typer.Typer(help="Look after outbound messages.", no_args_is_help=True)
 tickets_app = typer.Typer(help="Answer the tickets subscribers opened.", no_args_is_help=True)
 audit_app = typer.Typer(help="Look after the audit log.", no_args_is_help=True)
 db_app = typer.Typer(help="Look after the database.", no_args_is_help=True)
@@ -138,48 +138,6 @@ def notify(
 def remind(operator: opt.OperatorArgument, *, demo: opt.DemoOption = False) -> None:
     """Remind subscribers of unpaid bills, by the schedule of the pack; run it once a day."""
     run_module("remind", operator=operator, demo=demo)
-
-
-@outbox_app.command("list", epilog="Example: dialtree outbox list unknown --limit 20")
-def list_outbox(
-    state: Annotated[opt.RowState, Argument(help="The rows' state.")] = "dead",
-    *,
-    limit: Annotated[int, Option(min=1, help="Rows at most.")] = 50,
-    demo: opt.DemoOption = False,
-) -> None:
-    """List rows in a state, newest first."""
-    run_module("outbox", what="list", state=state, limit=limit, demo=demo)
-
-
-@outbox_app.command("show", epilog="Example: dialtree outbox show 17")
-def show_outbox(
-    row: Annotated[int, Argument(metavar="ID", help="The row's number.")], *, demo: opt.DemoOption = False
-) -> None:
-    """Show all about one row, except its text."""
-    run_module("outbox", what="show", id=row, demo=demo)
-
-
-@outbox_app.command("replay", epilog="Example: dialtree outbox replay --all dead")
-def replay_outbox(
-    rows: Annotated[list[int] | None, Argument(metavar="[ID]...", help="The rows' numbers.")] = None,
-    *,
-    all_in: Annotated[opt.ReplayState | None, Option("--all", help="Every row in this state.")] = None,
-    demo: opt.DemoOption = False,
-) -> None:
-    """Send rows that are dead, failed, unknown or expired again."""
-    if not rows and not all_in:
-        raise typer.BadParameter("name rows, or a state with --all", param_hint="ID")
-    run_module("outbox", what="replay", id=rows or [], all=all_in, demo=demo)
-
-
-@outbox_app.command("purge", epilog="Example: dialtree outbox purge --days 90")
-def purge_outbox(
-    *,
-    days: Annotated[int, Option(min=1, help="Delete rows older than so many days.")],
-    demo: opt.DemoOption = False,
-) -> None:
-    """Delete rows that were finished long ago."""
-    run_module("outbox", what="purge", days=days, demo=demo)
 
 
 @tickets_app.command("list", epilog="Example: dialtree tickets list orange-fr")

@@ -11,6 +11,8 @@ RowState = Literal[
     "pending", "claimed", "again", "unknown", "sent", "delivered", "failed", "dead", "expired", "opted_out"
 ]
 TicketStateName = Literal["open", "answered", "closed"]
+PausableKindName = Literal["notice", "campaign"]
+SmsOrEmail = Literal["sms", "email"]
 ReplayState = Literal["dead", "failed", "unknown", "expired"]
 
 DemoOption = Annotated[bool, Option("--demo", help="Use the demo's own database and settings.")]

@@ -47,6 +47,7 @@ from storage.credentials.passwords import SqlPasswords
 from storage.crypto import derive_key
 from storage.ledger.ticket_store import SqlTickets
 from storage.outbox.bulk_enqueue import SqlBulkOutbox
+from storage.outbox.lane_pauses import SqlLanePauses
 from storage.outbox.sql_outbox import SqlOutbox
 from storage.privacy.export_erase import SqlPrivacy
 from storage.sql.engine import Database
@@ -85,6 +86,7 @@ class Container:
     audit: SqlAuditChain = field(repr=False)
     privacy: SqlPrivacy = field(repr=False)
     tickets: SqlTickets = field(repr=False)
+    lane_pauses: SqlLanePauses = field(repr=False)
     metrics: GatewayMetrics = field(repr=False)
     metrics_registry: MetricsRegistry = field(repr=False)
 
@@ -230,6 +232,7 @@ async def _assemble(core: _Core, stack: AsyncExitStack) -> Container:
         audit=SqlAuditChain(core.database, core.write_behind.audit_writer),
         privacy=SqlPrivacy(core.database, core.secret),
         tickets=SqlTickets(core.database),
+        lane_pauses=SqlLanePauses(core.database, core.secret),
         metrics=metrics,
         metrics_registry=metrics_registry,
     )

@@ -11,6 +11,7 @@ from flows.domain.records import ClaimedMessage
 from storage.crypto import AeadCipher
 from storage.outbox.due_rows import DEFERRABLE_PRIORITY, DueRow, list_partitions, select_fairly
 from storage.outbox.enqueue import decrypt_item
+from storage.outbox.lane_pauses import read_paused_partitions
 from storage.sql import bulk
 from storage.sql.bulk import in_array
 from storage.sql.tables import outbox
@@ -145,10 +146,12 @@ def _read_batch(connection: Connection, limit: int, now: datetime, scope: ClaimS
     over, because that commit is synchronous.
     """
     bulk.force_index_scans(connection, "synchronous_commit")
+    paused = read_paused_partitions(connection)
     partitions = [
         partition
         for partition in list_partitions(connection)
-        if scope.admits(partition.operator, partition.route)
+        if partition not in paused
+        and scope.admits(partition.operator, partition.route)
         and (partition.priority < DEFERRABLE_PRIORITY or partition[1:] not in scope.saturated)
     ]
     while partitions and limit > 0:

@@ -33,6 +33,7 @@ from storage.sql.console_schema import console_erasures as console_erasures
 from storage.sql.console_schema import console_sessions as console_sessions
 from storage.sql.link_schema import link_deliveries as link_deliveries
 from storage.sql.link_schema import link_slots as link_slots
+from storage.sql.pause_schema import outbox_pauses as outbox_pauses
 from storage.sql.payment_schema import payment_events as payment_events
 from storage.sql.payment_schema import payment_intents as payment_intents
 from storage.sql.purchase_schema import purchase_alerts as purchase_alerts

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
@@ -42,11 +43,19 @@ def test_help_imports_no_library_that_only_commands_need() -> None:
     assert not HEAVY & set(done.stdout.splitlines()[-1].split())
 
 
+def command_words(command: object, *above: str) -> Iterator[tuple[str, ...]]:
+    """Yield the words of every command below this one that is no group."""
+    below = getattr(command, "commands", {})
+    for name, each in below.items():
+        yield from command_words(each, *above, name)
+    if not below:
+        yield above
+
+
 def test_every_command_has_help_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
-    for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
-        for words in [[name, each] for each in getattr(command, "commands", {})] or [[name]]:
-            assert run_command([*words, "--help"]) == 0
-            assert f"Example: dialtree {' '.join(words)}" in capsys.readouterr().out
+    for words in command_words(get_command(app)):
+        assert run_command([*words, "--help"]) == 0
+        assert f"Example: dialtree {' '.join(words)}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("line", UNUSABLE)
