@@ -89,10 +89,10 @@ class DeskSettings(Section):
 
 
 class RateSettings(Section):
-    """Rate limit of each route, in messages per second and worker process; 0 for no limit."""
+    """Rate limit of each route per second and worker process: parts of SMS, mails, events; 0 for no limit."""
 
     sms: float = Field(default=0.0, ge=0)
-    """The SMS providers' limit, divided by the number of workers."""
+    """The SMS providers' limit in message parts, divided by the number of workers."""
     email: float = Field(default=0.0, ge=0)
     """The mail relay's limit, divided by the number of workers."""
     desk: float = Field(default=0.0, ge=0)

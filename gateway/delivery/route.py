@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
@@ -21,6 +21,7 @@ from flows.domain.failures import (
 from flows.domain.records import OutboundMessage
 from gateway.delivery.token_bucket import TokenBucket
 from gateway.providers.contract import Sender, SentMessage
+from menus.text.gsm import count_segments
 
 log = logging.getLogger("dialtree.delivery")
 CALL_TIMEOUT_SECONDS = 9.0
@@ -91,6 +92,16 @@ class RouteProvider:
             self.breaker.record_success()
 
 
+def count_message(notice: OutboundMessage) -> int:
+    """Return the cost of a message that goes whole: 1."""
+    return 1
+
+
+def count_sms_parts(notice: OutboundMessage) -> int:
+    """Return the parts of an SMS: each is a message to the network, and a submit_sm over SMPP."""
+    return count_segments(notice.body)
+
+
 @dataclass(slots=True)
 class OutboundRoute:
     """Sends notices at the token bucket's rate through the first provider that takes them."""
@@ -101,6 +112,9 @@ class OutboundRoute:
     concurrency_limit: ConcurrencyLimit = field(
         default_factory=lambda: ConcurrencyLimit(DEFAULT_CONCURRENT_CALLS, MAX_WAITING_CALLS)
     )
+
+    count_cost: Callable[[OutboundMessage], int] = field(default=count_message)
+    """Returns what a notice costs of the rate: an SMS its parts, as providers count them."""
 
     @property
     def deduplicates(self) -> bool:
@@ -123,16 +137,16 @@ class OutboundRoute:
         return self.concurrency_limit.in_use >= 2 * self.concurrency_limit.max_running
 
     def reserve_or_delay(self, notice: OutboundMessage) -> datetime | None:
-        """Use a token and return None when the notice may go now, otherwise return when to try it again."""
-        urgent = notice.kind in URGENT_KINDS
+        """Use its tokens and return None when the notice may go now, otherwise return when to try it again."""
+        urgent, cost = notice.kind in URGENT_KINDS, self.count_cost(notice)
         probe_at = self.next_probe_at()
         if probe_at is not None:
-            return probe_at if urgent else max(probe_at, self.token_bucket.book_slot())
+            return probe_at if urgent else max(probe_at, self.token_bucket.book_slot(cost))
         if self.is_busy and not urgent:
             return self.token_bucket.now() + BUSY_DELAY
-        if self.token_bucket.take_token():
+        if self.token_bucket.take_tokens(cost):
             return None
-        return self.token_bucket.next_token_at() if urgent else self.token_bucket.book_slot()
+        return self.token_bucket.next_tokens_at(cost) if urgent else self.token_bucket.book_slot(cost)
 
     def next_probe_at(self) -> datetime | None:
         """Return when the first provider may be probed; None while one of them can be used."""

@@ -1,4 +1,4 @@
-"""Token bucket: limits a route's messages per second and spreads the excess over the time it takes."""
+"""Token bucket: limits what a route sends per second and spreads the excess over the time it takes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,32 +20,41 @@ class TokenBucket:
     """Time of the last slot given out."""
 
     def __post_init__(self) -> None:
-        self.tokens = max(self.rate_per_second, 1.0)
+        self.tokens = self._capacity
         self.filled_at = self.booked_until = self.now()
 
-    def take_token(self) -> bool:
-        """Use one token; False when there is none."""
+    def take_tokens(self, cost: int = 1) -> bool:
+        """Use the tokens of one message; False when they are not there.
+
+        A message that costs more than a second holds goes when the bucket is full; what follows pays for it.
+        """
         if not self.rate_per_second:
             return True
         self._refill()
-        if self.tokens < 1:
+        if self.tokens < min(cost, self._capacity):
             return False
-        self.tokens -= 1
+        self.tokens -= cost
         return True
 
-    def next_token_at(self) -> datetime:
-        """Return when the next token is due, for messages that do not wait for a slot."""
-        return self.now() + timedelta(seconds=1 / (self.rate_per_second or DEFAULT_RATE))
+    def next_tokens_at(self, cost: int = 1) -> datetime:
+        """Return when a message's tokens are due, for messages that do not wait for a slot."""
+        return self.now() + self._time_of(cost)
 
-    def book_slot(self) -> datetime:
+    def book_slot(self, cost: int = 1) -> datetime:
         """Book the next free slot: a long queue is spread over the time its sending takes."""
-        step = timedelta(seconds=1 / (self.rate_per_second or DEFAULT_RATE))
-        self.booked_until = max(self.booked_until, self.now()) + step
+        self.booked_until = max(self.booked_until, self.now()) + self._time_of(cost)
         return self.booked_until
+
+    @property
+    def _capacity(self) -> float:
+        return max(self.rate_per_second, 1.0)
+
+    def _time_of(self, cost: int) -> timedelta:
+        return timedelta(seconds=cost / (self.rate_per_second or DEFAULT_RATE))
 
     def _refill(self) -> None:
         """Add the tokens gained since the last call."""
         now = self.now()
         gained = max(0.0, (now - self.filled_at).total_seconds()) * self.rate_per_second
-        self.tokens = min(max(self.rate_per_second, 1.0), self.tokens + gained)
+        self.tokens = min(self._capacity, self.tokens + gained)
         self.filled_at = now

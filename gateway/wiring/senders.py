@@ -20,6 +20,8 @@ from gateway.delivery.route import (
     MAX_WAITING_CALLS,
     OutboundRoute,
     RouteProvider,
+    count_message,
+    count_sms_parts,
 )
 from gateway.delivery.smtp import SmtpSender, parse_smtp_url
 from gateway.delivery.spend_limit import limit_spending
@@ -71,7 +73,10 @@ async def build_routes(
             ]
             if providers:
                 routes[operator, route] = OutboundRoute(
-                    tuple(providers), TokenBucket(rates[route], now), _concurrency_limit(providers)
+                    tuple(providers),
+                    TokenBucket(rates[route], now),
+                    _concurrency_limit(providers),
+                    count_sms_parts if route == "sms" else count_message,
                 )
     return routes
 

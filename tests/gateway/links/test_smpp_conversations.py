@@ -1,10 +1,12 @@
 """Conversations over SMPP: activations in every dialect, codes by SMS, repeats, hang-ups, a full house."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from flows.domain.failures import Overloaded
+from flows.domain.records import OutboundMessage
 from flows.engine.conversation import TurnEngine
 from gateway.providers._shared import running_turns
 from gateway.providers._smpp.dialect import load_dialects
@@ -187,3 +189,15 @@ async def test_a_bound_link_shows_in_the_metrics_and_makes_ready(sandboxes: Sand
     labels = '{operator="orange-ro",provider="smpp",slot="0"}'
     assert f"dialtree_link_up{labels} 1.0" in exposition and faults == []
     assert f"dialtree_link_last_pdu_age_seconds{labels} " in exposition
+
+
+async def test_the_rate_counts_every_submit_of_a_long_text(sandboxes: SandboxFactory) -> None:
+    async with connect_smpp(sandboxes, more={**BY_SMPP, "rates": {"sms": 3}}) as (phone, sandbox):
+        route = sandbox.container.outbox_worker.routes["orange-ro", "sms"]
+        long_text = OutboundMessage("k", "orange-ro", ANA, "sms", "notice", "a" * 307, "ro")
+        (link,) = sandbox.container.links.pool.links.values()
+        await poll_until(lambda: has_state(link, "up"), 20)
+        assert route.reserve_or_delay(long_text) is None
+        await route.send([long_text])
+        later = route.reserve_or_delay(replace(long_text, key="l", body="short"))
+        assert len(phone.smsc.taken) == 3 and later == sandbox.clock() + timedelta(seconds=1 / 3)
