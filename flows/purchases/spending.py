@@ -85,12 +85,13 @@ async def list_sellers(request: ActionRequest, policy: SpendPolicy | None) -> Se
     return sorted({each.merchant for each in recent} | (policy.blocked_merchants if policy else frozenset()))
 
 
-async def list_unbilled_charges(request: ActionRequest) -> Sequence[Charge]:
-    """Return this month's purchases that billing does not have yet."""
+async def list_unlisted_charges(request: ActionRequest) -> Sequence[Charge]:
+    """Return this month's purchases that billing does not list: not yet, or because it lists none at all."""
     if not makes_purchases(request):
         return ()
+    is_listed = "purchases" in request.ports.billing.capabilities
     found = await list_month_charges(request)
-    return [each for each in found if each.state == "succeeded" and not each.is_billed]
+    return [each for each in found if each.state == "succeeded" and not (is_listed and each.is_billed)]
 
 
 async def has_new_sim(request: ActionRequest) -> bool:

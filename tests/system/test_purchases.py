@@ -12,6 +12,7 @@ import pytest
 from flows.domain.failures import NotFound
 from flows.domain.purchase_records import Charge, ChargeDecision, PurchaseCategory
 from flows.purchases.charging import PurchaseCharging, PurchaseOrder
+from gateway.demo.faulty_billing import FaultyBilling
 from gateway.dialogs.direct_line import DirectLine
 from tests.support.gateway_sandbox import GatewaySandbox, SandboxFactory
 
@@ -132,6 +133,17 @@ async def test_B19_a_purchase_reaches_billing_once_and_a_refund_too(shop: Shop) 
 async def test_B17_a_purchase_is_in_the_history_before_billing_has_it(shop: Shop) -> None:
     await shop.buy("2.50", "transport")
     assert "Transports 2,50" in await shop.say("ACHATS")
+
+
+async def test_B17_behind_billing_that_lists_no_purchases_our_own_records_are_shown(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = frozenset(shop.sandbox.faulty_billing.capabilities) - {"purchases"}
+    monkeypatch.setattr(FaultyBilling, "capabilities", property(lambda _: known))
+    await shop.buy("2.50", "transport")
+    seen = await shop.say("ACHATS")
+    assert "Transports 2,50" in seen and "Stationnement 1,80" in seen
+    assert "Aucun achat" in await shop.say("ACHATS", ZOE)
 
 
 async def test_a_reservation_is_confirmed_or_given_up(shop: Shop) -> None:
