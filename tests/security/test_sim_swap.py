@@ -146,7 +146,7 @@ async def test_T7_after_three_days_the_sim_is_believed(sandbox: GatewaySandbox) 
     assert sent == ["code", "code", "code"]
 
 
-async def test_a_fresh_sim_raises_no_limit_of_purchases_and_still_lowers_them(
+async def test_a_fresh_sim_loosens_no_limit_of_purchases(
     sandboxes: SandboxFactory,
 ) -> None:
     async with sandboxes.open("2026-03-10 09:00", operator="bouygues") as sandbox:
