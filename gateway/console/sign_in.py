@@ -91,9 +91,13 @@ class SignInPage:
         return response
 
     async def _record_refusal(self, user: ConsoleUser | None, outcome: str) -> None:
-        """Log and audit a refusal; a name that is not a user's may be a password, so it is not kept."""
-        name, now = user.name if user else "", self.site.container.clock()
+        """Audit a wrong password, and log one that was not read: who is locked cannot fill the audit log.
+
+        A name that is not a user's may be a password, so it is not kept.
+        """
         if outcome == "locked":
             log.error("console.sign_in_locked")
+            return
+        name, now = user.name if user else "", self.site.container.clock()
         entry = AuditEntry("", name, "console.sign_in", now, AUDIT_CHANNEL, "", outcome, name)
         await self.site.sign_in.record_refusal(entry)

@@ -41,7 +41,7 @@ class StaffSignIn:
         self._audit_writer = AuditWriter(secret)
         self._check_limit = ConcurrencyLimit(MAX_CHECKS)
         self._counters = [
-            (AttemptCounter(code_budgets, limit.window), limit) for limit in (USER_LIMIT, SOURCE_LIMIT)
+            (AttemptCounter(code_budgets, limit.window), limit) for limit in (SOURCE_LIMIT, USER_LIMIT)
         ]
 
     async def check_password(
@@ -51,7 +51,7 @@ class StaffSignIn:
 
         `locked` is returned without a check. Raises Overloaded when too many checks wait.
         """
-        subjects = [self._subject("user", username), self._subject("source", source)]
+        subjects = [self._subject("source", source), self._subject("user", username)]
         async with self._check_limit:
             if not await self._database.write(lambda connection: self._count(connection, subjects, now)):
                 return "locked"
@@ -67,7 +67,10 @@ class StaffSignIn:
         await self._database.write(lambda connection: self._audit_writer.append_entries(connection, (entry,)))
 
     def _count(self, connection: Connection, subjects: Sequence[bytes], now: datetime) -> bool:
-        """Count the attempt; return whether it may be made. Attempts beyond a limit are not counted."""
+        """Count the attempt; return whether it may be made.
+
+        Attempts beyond a limit write nothing: a source that is locked cannot fill the table with names.
+        """
         pairs = [*zip(self._counters, subjects, strict=True)]
         for (counter, limit), subject in pairs:
             if counter.lock_and_count(connection, {"subject": subject}, now) >= limit.max_wrong:

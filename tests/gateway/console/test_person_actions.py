@@ -73,6 +73,13 @@ async def test_an_answer_that_is_too_long_is_shown_again_as_text(french: Console
     assert "<script" not in page.text and "&lt;script&gt;" in page.text and not await bodies(french)
 
 
+async def test_a_subscribers_words_are_text(french: ConsoleServer) -> None:
+    poison = text("UPDATE tickets SET detail = :words, answer = :words")
+    await french.sandbox.container.database.write(lambda c: c.execute(poison, {"words": HOSTILE}))
+    page = await (await french.signed_in("claire")).look_up(PAUL, "orange-fr")
+    assert "<script" not in page.text and page.text.count("&lt;script&gt;") == 3
+
+
 async def test_no_answer_goes_to_a_new_owner_or_unchecked(french: ConsoleServer) -> None:
     agent = await open_person(french, "claire", PAUL, "orange-fr")
     french.sandbox.faulty_billing.set_state("down")

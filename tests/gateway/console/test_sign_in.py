@@ -9,7 +9,7 @@ import pytest
 from storage.console.sign_in_attempts import SOURCE_LIMIT, USER_LIMIT
 from tests.support.console_site import ConsoleServer, serve_console, staff_user
 from tests.support.console_site import console as console
-from tests.support.databases import dump_table
+from tests.support.databases import count_rows, dump_table
 from tests.support.gateway_sandbox import GatewaySandbox
 from tests.support.page_client import parse_strictly
 
@@ -91,6 +91,16 @@ async def test_one_source_that_tries_many_names_is_locked(console: ConsoleServer
     assert statuses == [403] * SOURCE_LIMIT.max_wrong + [429]
     metrics = console.sandbox.container.metrics_registry.render_exposition().decode()
     assert 'dialtree_console_sign_ins_total{outcome="locked"} 1.0' in metrics
+
+
+async def test_who_is_locked_fills_no_table(console: ConsoleServer) -> None:
+    browser, database = console.new_browser(), console.sandbox.container.database
+    for n in range(SOURCE_LIMIT.max_wrong):
+        await browser.sign_in(f"u{n}", "wrong")
+    before = [await count_rows(database, table) for table in ("code_budgets", "audit")]
+    for name in ("mihai", "another", "third"):
+        assert (await browser.sign_in(name, "wrong")).status == 429
+    assert [await count_rows(database, table) for table in ("code_budgets", "audit")] == before
 
 
 async def test_right_passwords_use_no_attempts_up(console: ConsoleServer) -> None:
