@@ -180,7 +180,9 @@ def print_submits(port: int, count: int, rounds: int) -> None:
     for name, found in (("ours", plain), ("ours, with receipts", receipts), ("smpplib", theirs)):
         ratio = median(other.cpu / ours.cpu for ours, other in zip(plain, found, strict=True))
         rate, cpu = median(each.rate for each in found), median(each.cpu for each in found)
-        print(f"submit  {name:<20} {rate:>9,.0f} /s {cpu:>7.0f} us CPU   CPU of ours x {ratio:.2f}")
+        share = rate * cpu / 1e6
+        spent = f"{cpu:>7.0f} us CPU, {share:.0%} of a core"
+        print(f"submit  {name:<20} {rate:>9,.0f} /s {spent}   CPU of ours x {ratio:.2f}")
 
 
 if __name__ == "__main__":

@@ -72,6 +72,8 @@ class SmppConnection(asyncio.Protocol):
         self._sequence = 0
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
+        self._unwritten: list[bytes] = []
+        """PDUs of this round of the event loop; they leave together, as a system call costs more than a PDU."""
         self.closed: asyncio.Future[str] = self._loop.create_future()
         """Done when the connection ended, with the reason."""
         self.requests_written = 0
@@ -198,6 +200,7 @@ class SmppConnection(asyncio.Protocol):
 
     def close(self, reason: str) -> None:
         """Close at once; what is written already still goes out."""
+        self._flush()
         if self._transport is not None:
             self._transport.close()
         self._finish(reason)
@@ -226,8 +229,15 @@ class SmppConnection(asyncio.Protocol):
                 return self._sequence
 
     def _write(self, data: bytes) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(data)
+        """Write a PDU with all others of this round of the event loop."""
+        if not self._unwritten:
+            self._loop.call_soon(self._flush)
+        self._unwritten.append(data)
+
+    def _flush(self) -> None:
+        unwritten, self._unwritten = self._unwritten, []
+        if unwritten and self._transport is not None and not self._transport.is_closing():
+            self._transport.write(b"".join(unwritten))
 
 
 async def open_connection(

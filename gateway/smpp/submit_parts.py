@@ -61,4 +61,6 @@ def _build_body(
 
 def without_plus(address: SmppAddress) -> SmppAddress:
     """Return the address without the plus of E.164: its type of number says international."""
-    return replace(address, number=address.number.removeprefix("+"))
+    if not address.number.startswith("+"):
+        return address
+    return replace(address, number=address.number[1:])

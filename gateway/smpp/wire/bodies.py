@@ -1,5 +1,6 @@
 """Bodies of binds, submit_sm, deliver_sm, data_sm and their responses (SMPP 3.4, 4.1 to 4.7)."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import field
 
@@ -13,6 +14,27 @@ _NO_TLVS: Mapping[int, bytes] = {}
 _SERVICE_TYPE, _ADDRESS, _LONG_ADDRESS, _TIME = 6, 21, 65, 17
 _SYSTEM_ID, _PASSWORD, _SYSTEM_TYPE, _ADDRESS_RANGE = 16, 9, 13, 41
 MAX_MESSAGE_ID_OCTETS = 65
+
+
+def _cstring_pattern(longest: int) -> bytes:
+    """Return the pattern of a C-octet string of at most so many octets, its NUL included."""
+    return rb"([^\0]{0,%d})\0" % (longest - 1)
+
+
+_DELIVER_FIELDS = re.compile(
+    b"".join(
+        [
+            _cstring_pattern(_SERVICE_TYPE),
+            *(rb"(..)", _cstring_pattern(_ADDRESS)),  # source: type, plan, number
+            *(rb"(..)", _cstring_pattern(_ADDRESS)),  # destination
+            rb"(...)",  # esm_class, protocol_id, priority_flag
+            *(_cstring_pattern(_TIME), _cstring_pattern(_TIME)),  # schedule, validity
+            rb"(.....)",  # registered_delivery, replace_if_present, data_coding, default message, sm_length
+        ]
+    ),
+    re.DOTALL,
+)
+"""The fields of a submit_sm or deliver_sm before its text (4.4.1): one match reads them all."""
 
 
 @value_dataclass
@@ -147,41 +169,41 @@ def decode_short_message(command: int, body: bytes) -> ShortMessage:
 
     A message_payload counts where short_message is empty; where both are there, short_message does.
     """
-    longest = _LONG_ADDRESS if command == Command.DATA_SM else _ADDRESS
-    service, at = read_cstring(body, 0, _SERVICE_TYPE)
-    source, at = _read_address(body, at, longest)
-    destination, at = _read_address(body, at, longest)
     if command == Command.DATA_SM:
-        return _decode_data_sm(body, at, source, destination, _latin(service))
-    esm_class, protocol_id, priority = _octets(body, at, 3)
-    schedule, at = read_cstring(body, at + 3, _TIME)
-    validity, at = read_cstring(body, at, _TIME)
-    registered, _, data_coding, _, length = _octets(body, at, 5)
-    text, at = _octets(body, at + 5, length), at + 5 + length
+        return _decode_data_sm(body)
+    fields = _DELIVER_FIELDS.match(body)
+    if fields is None:
+        raise MalformedPdu("a field before the text is too long or cut short")
+    service, source_kind, source, target_kind, target, modes, schedule, validity, rest = fields.groups()
+    at, length = fields.end(), rest[4]
+    text, at = body[at : at + length], at + length
+    if at > len(body):
+        raise MalformedPdu(f"the text says it has {length} octets, {len(text)} are left")
     tlvs = read_tlvs(body, at) if at < len(body) else _NO_TLVS
     return ShortMessage(
-        source,
-        destination,
+        SmppAddress(source.decode("latin-1"), source_kind[0], source_kind[1]),
+        SmppAddress(target.decode("latin-1"), target_kind[0], target_kind[1]),
         text or tlvs.get(Tag.MESSAGE_PAYLOAD, b""),
-        data_coding,
-        esm_class,
-        _latin(service),
-        registered,
+        rest[2],
+        modes[0],
+        service.decode("latin-1"),
+        rest[0],
         tlvs,
-        protocol_id,
-        priority,
-        _latin(schedule),
-        _latin(validity),
+        modes[1],
+        modes[2],
+        schedule.decode("latin-1"),
+        validity.decode("latin-1"),
     )
 
 
-def _decode_data_sm(
-    body: bytes, at: int, source: SmppAddress, destination: SmppAddress, service_type: str
-) -> ShortMessage:
+def _decode_data_sm(body: bytes) -> ShortMessage:
+    service, at = read_cstring(body, 0, _SERVICE_TYPE)
+    source, at = _read_address(body, at, _LONG_ADDRESS)
+    destination, at = _read_address(body, at, _LONG_ADDRESS)
     esm_class, registered, data_coding = _octets(body, at, 3)
     tlvs = read_tlvs(body, at + 3)
     payload = tlvs.get(Tag.MESSAGE_PAYLOAD, b"")
-    return ShortMessage(source, destination, payload, data_coding, esm_class, service_type, registered, tlvs)
+    return ShortMessage(source, destination, payload, data_coding, esm_class, _latin(service), registered, tlvs)
 
 
 def _read_address(body: bytes, at: int, longest: int) -> tuple[SmppAddress, int]:
