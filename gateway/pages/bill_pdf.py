@@ -1,40 +1,19 @@
 """Bill PDF: one page with an embedded font, Arabic shaped and laid out right to left."""
 
-import asyncio
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from fpdf import FPDF
 from fpdf.enums import Align, MethodReturnValue
 
-from flows.domain.concurrency_limit import ConcurrencyLimit
 from gateway.pages.bill_view import BillRow, Statement
 from gateway.pages.languages import text_direction
 
 FONT_FILE = Path(__file__).with_name("fonts") / "DejaVuSans.ttf"
 FONT_FAMILY = "DejaVu"
 LINE_MM = 8.0
-MAX_CONCURRENT = 2
-"""Documents rendered at the same time; each takes a fifth of a second of a processor."""
-MAX_WAITING = 30
-"""Documents that wait for it; the next raises Overloaded. The jobs of a process are no more (`MAX_JOBS`)."""
-
-
-@dataclass(frozen=True, slots=True)
-class PdfRenderer:
-    """Renders PDFs in threads, few at a time."""
-
-    limit: ConcurrencyLimit = field(
-        default_factory=lambda: ConcurrencyLimit(MAX_CONCURRENT, MAX_WAITING), repr=False
-    )
-
-    async def render(self, statement: Statement, created_at: datetime) -> bytes:
-        """Return the document; `created_at` (UTC) is its creation date."""
-        async with self.limit:
-            return await asyncio.to_thread(render_pdf, statement, created_at)
 
 
 def render_pdf(statement: Statement, created_at: datetime) -> bytes:

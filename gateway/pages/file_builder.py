@@ -14,9 +14,9 @@ from flows.domain.records import Bill, BillDocument
 from flows.selfcare.export_period import ExportPeriod
 from flows.services.file_links import LinkedFile, safe_filename
 from gateway.pages import csv_builder
-from gateway.pages.bill_pdf import PdfRenderer
 from gateway.pages.bill_view import as_summary, build_statement
 from gateway.pages.page_request import PageRequest
+from gateway.pages.pdf_renderer import PdfRenderer
 
 FILE_MODE = stat.S_IFREG | 0o644
 """Mode of an unpacked file: its owner may write, everybody may read."""
