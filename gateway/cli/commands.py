@@ -200,6 +200,12 @@ def erase(
     run_module("privacy", command="erase", msisdn=msisdn, operator=operator, yes=yes, demo=demo)
 
 
+@app.command(epilog="Example: dialtree who +40740000101")
+def who(msisdn: opt.NumberArgument, *, operator: opt.OwnerOption = None, demo: opt.DemoOption = False) -> None:
+    """Print what a number is called in logs and in the audit log."""
+    run_module("privacy", command="who", msisdn=msisdn, operator=operator, demo=demo)
+
+
 @audit_app.command("verify", epilog="Example: dialtree audit verify")
 def verify_audit(*, demo: opt.DemoOption = False) -> None:
     """Verify the hash chain of the audit log."""

@@ -1,4 +1,4 @@
-"""Commands `dialtree export`, `erase` and `audit`: GDPR export and erasure, audit log check."""
+"""Commands `dialtree export`, `erase`, `who` and `audit`: a person's data and names, audit log check."""
 
 import json
 from argparse import Namespace
@@ -41,12 +41,28 @@ async def run_request(container: Container, args: Namespace) -> int:
         print("billing does not answer: only what hangs on the number itself is found")
     owner = found.subject
     await container.write_behind.flush()
+    if args.command == "who":
+        return await _name_owner(container, owner, now)
     if args.command == "export":
         with show_progress("export", "tables") as report:
             exported = await container.privacy.export(owner, report)
         print(json.dumps(exported, indent=2, ensure_ascii=False, default=_json_default))
         return 0
     return await _erase_owner(container, owner, now, yes=args.yes)
+
+
+async def _name_owner(container: Container, owner: DataSubject, now: datetime) -> int:
+    """Print what a line is called in logs and in the audit log, where this look is kept, too."""
+    pseudonym = container.write_behind.audit_writer.pseudonym
+    names = {"log": container.pseudonyms.keyed_hash(owner.operator, owner.number)}
+    names["audit log, by number"] = pseudonym(owner.operator, owner.number)
+    if owner.subscription:
+        names["audit log, by subscription"] = pseudonym(owner.operator, owner.subscription)
+    entry = AuditEntry(owner.operator, owner.number, "privacy.who", now, "house")
+    container.write_behind.record_entry(entry)
+    await container.write_behind.flush()
+    print_table(("where", "name"), names.items(), "{}: {}")
+    return 0
 
 
 async def _verify_audit(container: Container, now: datetime) -> int:

@@ -23,7 +23,7 @@ from tests.support.databases import NOW, count_rows
 COMMANDS = (
     *("dial *100#", "dial 477", "dial --billing memory", "demo", "demo --billing memory"),
     *("outbox list --demo", "outbox purge --days 1 --demo", "notify orange-ro --demo", "audit verify --demo"),
-    *("export +40740000101 --demo", "erase +40740000101 --yes --demo"),
+    *("export +40740000101 --demo", "erase +40740000101 --yes --demo", "who +40740000101 --demo"),
 )
 PRODUCTION_COMMANDS = (
     *("db upgrade", "check", "draw orange-ro", "outbox list dead", "outbox list unknown", "audit verify"),
