@@ -152,7 +152,7 @@ async def test_a_fresh_sim_loosens_no_limit_of_purchases(
     async with sandboxes.open("2026-03-10 09:00", operator="bouygues") as sandbox:
         ports, phone = sandbox.container.operators["bouygues"], sandbox.direct_line()
         ports.billing = with_sim_change(ports.billing, sandbox.clock())
-        shown = []
+        shown: list[str] = []
         for words in ("PLAFOND 20", "BLOQ JEUX", "PLAFOND 80", "4826", "DEBLOQ JEUX"):
             shown += (await phone.send_text("+33660000101", "61064", words)).lines
         policy = ports.policies and await ports.policies.find_policy("bouygues", "bouygues-33660000101")
