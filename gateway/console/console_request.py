@@ -29,10 +29,12 @@ class ConsolePage(NamedTuple):
 PEOPLE_ROLES: tuple[ConsoleRole, ...] = ("support", "auditor")
 ERASURE_ROLES: tuple[ConsoleRole, ...] = ("auditor", "operations")
 QUEUE_ROLES: tuple[ConsoleRole, ...] = ("operations",)
+AUDIT_ROLES: tuple[ConsoleRole, ...] = ("auditor",)
 CONSOLE_PAGES: tuple[ConsolePage, ...] = (
     ConsolePage("/console/people", "people", PEOPLE_ROLES),
     ConsolePage("/console/queues", "queues", QUEUE_ROLES),
     ConsolePage("/console/erasures", "erasures", ERASURE_ROLES),
+    ConsolePage("/console/staff", "staff", AUDIT_ROLES),
 )
 """The pages in the order of the menu; a sign-in leads to the first the user may open."""
 

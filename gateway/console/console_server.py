@@ -8,13 +8,20 @@ from aiohttp import web
 
 from gateway.console import console_responses as responses
 from gateway.console.console_pipeline import ConsolePipeline
-from gateway.console.console_request import ERASURE_ROLES, PEOPLE_ROLES, QUEUE_ROLES, ConsoleRequest
+from gateway.console.console_request import (
+    AUDIT_ROLES,
+    ERASURE_ROLES,
+    PEOPLE_ROLES,
+    QUEUE_ROLES,
+    ConsoleRequest,
+)
 from gateway.console.console_site import CONSOLE_FOLDER, ConsoleSite, build_site
 from gateway.console.erasures import ERASURES_PATH, ErasurePages
 from gateway.console.people import PEOPLE_PATH, PeoplePages
 from gateway.console.person_actions import PersonActions
 from gateway.console.queues import QUEUES_PATH, QueuePages
 from gateway.console.sign_in import SignInPage
+from gateway.console.staff_log_page import STAFF_PATH, StaffLogPage
 from gateway.http.listening import serve_app
 from gateway.server.app import stop_on_signals
 from gateway.server.health import Health
@@ -46,6 +53,7 @@ def console_app(site: ConsoleSite) -> web.Application:
             *_people_routes(site, pipeline),
             *_erasure_routes(site, pipeline),
             *_queue_routes(site, pipeline),
+            *_staff_routes(site, pipeline),
         ]
     )
     return app
@@ -80,6 +88,12 @@ def _queue_routes(site: ConsoleSite, pipeline: ConsolePipeline) -> list[web.Rout
         web.get(QUEUES_PATH, pipeline.view_handler(pages.show_queues, *QUEUE_ROLES), allow_head=False),
         web.post(QUEUES_PATH, pipeline.submit_handler(pages.replay_rows, *QUEUE_ROLES)),
     ]
+
+
+def _staff_routes(site: ConsoleSite, pipeline: ConsolePipeline) -> list[web.RouteDef]:
+    handler = pipeline.view_handler(StaffLogPage(site.staff_log, site.stories).show_entries, *AUDIT_ROLES)
+    paths = (STAFF_PATH, f"{STAFF_PATH}/{{before:[0-9]+}}")
+    return [web.get(path, handler, allow_head=False) for path in paths]
 
 
 async def _lead_home(request: ConsoleRequest) -> web.Response:

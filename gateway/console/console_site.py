@@ -21,6 +21,7 @@ from storage.console.erasure_requests import SqlErasureRequests
 from storage.console.queue_view import SqlQueueViews
 from storage.console.sign_in_attempts import StaffSignIn
 from storage.console.staff_actions import SqlStaffActions
+from storage.console.staff_log import SqlStaffLog
 from storage.console.staff_sessions import SessionTerms, SqlStaffSessions
 from storage.console.subscriber_story import SqlStories
 from storage.crypto import AeadCipher, derive_key
@@ -40,6 +41,7 @@ class ConsoleSite:
     actions: SqlStaffActions = field(repr=False)
     erasures: SqlErasureRequests = field(repr=False)
     queue_views: SqlQueueViews = field(repr=False)
+    staff_log: SqlStaffLog = field(repr=False)
     cookies: CookieJar
     csrf_tokens: CsrfTokens = field(repr=False)
     sealer: TokenSealer = field(repr=False)
@@ -65,6 +67,7 @@ def build_site(container: Container, settings: ConsoleSettings) -> ConsoleSite:
         SqlStaffActions(container.database, secret),
         SqlErasureRequests(container.database, secret),
         SqlQueueViews(container.database),
+        SqlStaffLog(container.database),
         CookieJar(settings.public_url.startswith("https://")),
         CsrfTokens(derive_key(secret, "console")),
         TokenSealer(AeadCipher(secret, "console addresses")),

@@ -28,6 +28,12 @@ audit = Table(
         postgresql_where=text("seq IS NULL"),
         sqlite_where=text("seq IS NULL"),
     ),
+    Index(
+        "ix_audit_console",
+        "id",
+        postgresql_where=text("channel = 'console'"),
+        sqlite_where=text("channel = 'console'"),
+    ),
 )
 """Audit trail: `mac` authenticates an entry when it is written; `seq` and `hash` chain it to the previous."""
 

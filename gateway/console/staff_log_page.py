@@ -1,0 +1,43 @@
+"""Page of what staff did, for auditors: who looked at whom, who changed what, who was refused."""
+
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from gateway.console import console_responses as responses
+from gateway.console.console_request import ConsoleRequest
+from storage.console.staff_log import NEWEST, PAGE_ENTRIES, SqlStaffLog, StaffEntry
+from storage.console.subscriber_story import SqlStories
+
+STAFF_PATH = "/console/staff"
+MAX_ID_DIGITS = 18
+"""Digits of an entry's id that fit into 64 bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class StaffLogPage:
+    """The list, newest first; its address may name the entry before which it begins."""
+
+    entries: SqlStaffLog
+    stories: SqlStories
+
+    async def show_entries(self, request: ConsoleRequest) -> web.Response:
+        """Show a page of entries of the user's operators; that it was read is an entry, too."""
+        before = request.parts.get("before", "")
+        is_usable = before.isdecimal() and len(before) <= MAX_ID_DIGITS
+        await self.stories.record_entry(request.audit_entry("", "", "console.staff_log"))
+        operators = request.user.operators & request.site.container.operators.keys()
+        entries = await self.entries.list_entries(operators, int(before) if is_usable else NEWEST)
+        first = min(operators, default="")
+        values = {
+            "entries": entries,
+            "older": entries[-1].id if len(entries) == PAGE_ENTRIES else None,
+            "local_time": lambda entry: _entry_time(request, entry, first),
+        }
+        return responses.staff_page(request, "staff.html", values)
+
+
+def _entry_time(request: ConsoleRequest, entry: StaffEntry, first_operator: str) -> str:
+    """Return an entry's time at its operator; of a sign-in at the user's first, else in UTC."""
+    operator = entry.operator or first_operator
+    return request.local_time(entry.at, operator) if operator else f"{entry.at:%Y-%m-%d %H:%M} UTC"
