@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from bench import load
+from bench import load, ussd_links
 from bench.__main__ import summarise_rounds
 from bench.measure import KNOWN_CALLERS, MENU_STEPS, WEBHOOK_PATH, RoundFigures, require_right_answers
 from bench.servers import require_clean_log
@@ -65,3 +65,11 @@ def test_ratios_are_formed_within_a_round() -> None:
     menus, bill = summarise_rounds(rounds)
     assert (menus.ratio, menus.lowest_ratio, menus.highest_ratio, menus.p99_factor) == (0.5, 0.5, 0.5, 2.0)
     assert bill.ratio == 0.25
+
+
+async def test_links_are_measured_on_right_screens_each_at_its_own_phone(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    await ussd_links.run_bench(journeys=2, rounds=1, open_count=40)
+    told = capsys.readouterr().out
+    assert "step over SMPP" in told and "40 dialogues open on one bind" in told

@@ -77,6 +77,12 @@ async def test_an_equal_key_is_a_new_one_once_its_screen_was_written(sandboxes: 
     assert shown == ["Buget", "Factura"]
 
 
+async def test_a_key_of_a_session_that_is_lost_shows_the_first_screen(sandboxes: SandboxFactory) -> None:
+    async with connect_link(sandboxes) as (hlr, _):
+        hlr.send(press("1"))
+        assert read_screen(await hlr.next_message()) == ("Bine ati venit la Orange!", False)
+
+
 REGISTER_SERVICE = b"\xa1\x06\x02\x01\x07\x02\x01\x0a"
 
 
