@@ -7,6 +7,7 @@ from typing import Literal, cast
 from flows.domain.actions import ActionRequest, Outcome, define_action
 from flows.domain.records import Preference
 from flows.services.email_validation import build_validation, email_of
+from flows.services.mail_budget import takes_notice_mail
 from menus.model.facts import Email, Facts, Text, TextRef
 
 NoticeChoice = Literal["sms", "email", "both"]
@@ -16,13 +17,18 @@ LINK_LIFETIME = timedelta(hours=72)
 
 
 async def choose_notification(request: ActionRequest) -> Outcome:
-    """Store the choice; `address` when e-mail has no address, `pending` until the address is validated."""
+    """Store the choice; `address` when e-mail has no address, `pending` until the address is validated.
+
+    `many` when no confirmation mail may be sent: nothing is changed.
+    """
     subscriber = request.require_subscriber()
     stored = await request.ports.ledger.get_preference(subscriber.operator, subscriber.id)
     email, validated = email_of(stored, subscriber)
     if request.argument != "sms" and not email:
         return Outcome("address")
     outcome = "ok" if request.argument == "sms" or validated else "pending"
+    if outcome == "pending" and not await takes_notice_mail(request, email):
+        return Outcome("many")
     facts: Facts = {"way": TextRef(f"way.{request.argument}"), "email": Email(email)}
     links, notices = (
         build_validation(request, email, notices_of=request.line) if outcome == "pending" else ((), ())
@@ -53,7 +59,9 @@ async def send_address_link(request: ActionRequest) -> Outcome:
 
 
 async def change_notice_email(request: ActionRequest) -> Outcome:
-    """Store a new e-mail address; it is used only after the link sent to it is opened."""
+    """Store a new e-mail address, used only after the link sent to it is opened; `many`: no more such mails."""
+    if not await takes_notice_mail(request, request.input_text):
+        return Outcome("many")
     links, notices = build_validation(request, request.input_text, notices_of=request.line)
     change = request.build_change(
         preference=Preference(notify="email", email=request.input_text),
@@ -67,7 +75,7 @@ async def change_notice_email(request: ActionRequest) -> Outcome:
 
 ACTIONS = {
     "notify.by_sms": define_action(choose_notification, "ok"),
-    "notify.choose": define_action(choose_notification, "ok address pending"),
+    "notify.choose": define_action(choose_notification, "ok address pending many"),
     "notify.link": define_action(send_address_link, "ok"),
-    "notify.address": define_action(change_notice_email, "ok", changes_address=True),
+    "notify.address": define_action(change_notice_email, "ok many", changes_address=True),
 }

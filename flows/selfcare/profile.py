@@ -3,6 +3,7 @@
 from flows.domain.actions import ActionRequest, Outcome, define_action
 from flows.domain.records import Preference
 from flows.services.email_validation import build_validation
+from flows.services.mail_budget import takes_notice_mail
 from menus.model.facts import Email, Text
 
 
@@ -13,9 +14,11 @@ async def begin_email_change(request: ActionRequest) -> Outcome:
 
 
 async def change_email(request: ActionRequest) -> Outcome:
-    """Store a new e-mail address; it is used only after the link sent to it is opened."""
+    """Store a new e-mail address, used only after the link sent to it is opened; `many`: no more such mails."""
     fact = request.facts.get("address")
     address = fact.value if isinstance(fact, Text) else ""
+    if not await takes_notice_mail(request, address):
+        return Outcome("many")
     links, notices = build_validation(request, address, notices_of=request.line)
     change = request.build_change(
         preference=Preference(notify="email", email=address),
@@ -35,6 +38,6 @@ async def send_instructions(request: ActionRequest) -> Outcome:
 
 ACTIONS = {
     "profile.begin": define_action(begin_email_change, "ok"),
-    "profile.email": define_action(change_email, "ok", changes_address=True),
+    "profile.email": define_action(change_email, "ok many", changes_address=True),
     "profile.invite": define_action(send_instructions, "ok"),
 }

@@ -10,6 +10,7 @@ from flows.domain.email_registration import Registration
 from flows.domain.records import CodeRequest, Consent, Preference, Secret, Subscriber
 from flows.services.bill_media import CONSENT_PURPOSE
 from flows.services.email_validation import build_validation, key_suffix
+from flows.services.mail_budget import takes_mail_to
 from menus.model.facts import Email, Fact, Facts, PhoneNumber, Rows, Text, TextRef
 
 COVERED_COLUMNS = ("covered", "covered_state")
@@ -111,11 +112,11 @@ async def list_covered_lines(request: ActionRequest) -> Outcome:
 
 
 async def _send_validation(request: ActionRequest, lines: Sequence[Registration], address: str) -> Outcome:
-    """Send the address one validation link per line; `soon` when over the limit of e-mails.
+    """Send the address one validation link per line; `soon` when over the phone's or the address's limit.
 
     Lines besides the one in question are registered already, and are not proven anew by this.
     """
-    if await _count_validation(request) != "ok":
+    if await _count_validation(request) != "ok" or not await takes_mail_to(request, address):
         return Outcome("soon")
     for each in lines:
         links, notices = build_validation(request, address, each.subscription)

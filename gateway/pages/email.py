@@ -92,8 +92,8 @@ async def _choose_notice_email(request: PageRequest, link: MagicLink, address: s
     if subscriber is None or subscriber.id != link.subscription:
         return "gone"
     own = build_action_request(request, subscriber, key=f"mailbox/{request.ports.random_token()}/web.notice")
-    await change_notice_email(replace(own, proofs=("link",), input_text=address))
-    return "pending"
+    outcome = await change_notice_email(replace(own, proofs=("link",), input_text=address))
+    return "pending" if outcome.name == "ok" else outcome.name
 
 
 async def _find_subscriber(request: PageRequest, line: str) -> Subscriber | None:

@@ -14,8 +14,11 @@ PURPOSE_LIMITS: SendLimits = ((1, HALF_MINUTE, "soon"), (3, HOUR, "many"), (6, D
 """Limits of one purpose."""
 OWN_LIMITS: Mapping[str, SendLimits] = {
     "file": ((1, HALF_MINUTE, "soon"), (10, HOUR, "many"), (30, DAY, "many")),
+    "notice-mail": ((5, HOUR, "many"), (10, DAY, "many")),
+    "mailbox": ((5, HOUR, "many"), (10, DAY, "many")),
 }
-"""Limits of purposes that are needed more often: each document that is opened takes a code."""
+"""Limits of purposes of their own: each document that is opened takes a code; confirmation mails that one phone
+asks for, and that one address gets whoever asks (`flows.services.mail_budget`)."""
 TOTAL_LIMITS: SendLimits = ((6, HOUR, "many"), (12, DAY, "many"))
 """Limits over all purposes but those of `OWN_LIMITS`, so that no phone is flooded by asking for each."""
 MAX_KEPT = max(count for limits in (PURPOSE_LIMITS, TOTAL_LIMITS, *OWN_LIMITS.values()) for count, *_ in limits)
