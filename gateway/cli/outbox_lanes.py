@@ -9,10 +9,7 @@ from dataclasses import dataclass
 from gateway.cli.common import read_settings, run_in_container
 from gateway.cli.table_output import print_table
 from gateway.wiring.container import Container
-from storage.outbox.lane_pauses import PausableLane, SqlLanePauses
-
-CLAIM_SECONDS = 1.0
-"""A claim that began before the pause has ended by then; what it took is taken back, too."""
+from storage.outbox.lane_pauses import CLAIM_SECONDS, PausableLane, SqlLanePauses
 
 
 def main(args: argparse.Namespace) -> int:

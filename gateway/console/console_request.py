@@ -10,7 +10,7 @@ from flows.domain.records import AuditEntry, Secret
 from gateway.console.console_site import ConsoleSite
 from gateway.console.console_texts import CONSOLE_LANGUAGES, console_word, fill_console_text
 from gateway.console.user_file import ConsoleRole, ConsoleUser
-from gateway.pages.csrf import CSRF_FIELD
+from gateway.pages.csrf import CSRF_FIELD, is_seed
 from gateway.pages.languages import text_direction
 
 SESSION_COOKIE, FORM_COOKIE, LANGUAGE_COOKIE = "console", "console_form", "console_language"
@@ -76,6 +76,11 @@ class ConsoleRequest:
     def form_token(self, path: str) -> str:
         """Return the CSRF token of a form posted to this path."""
         return self.site.csrf_tokens.form_token(self.token.value, path)
+
+    def form_key(self, action: str) -> str:
+        """Return the idempotency key of a form: its nonce is the same when a browser sends it twice."""
+        nonce = self.fields.get("nonce", "")
+        return f"console/{self.user.name}/{action}/{nonce if is_seed(nonce) else ''}"
 
     def local_time(self, at: datetime, operator: str) -> str:
         """Return an instant in the operator's time zone, to the minute."""

@@ -87,6 +87,7 @@ def _queue_routes(site: ConsoleSite, pipeline: ConsolePipeline) -> list[web.Rout
     return [
         web.get(QUEUES_PATH, pipeline.view_handler(pages.show_queues, *QUEUE_ROLES), allow_head=False),
         web.post(QUEUES_PATH, pipeline.submit_handler(pages.replay_rows, *QUEUE_ROLES)),
+        web.post(f"{QUEUES_PATH}/lane", pipeline.submit_handler(pages.change_lane, *QUEUE_ROLES)),
     ]
 
 

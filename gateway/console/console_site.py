@@ -1,7 +1,8 @@
 """What all pages of the console are built on, put together from the container and the settings."""
 
+import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -52,6 +53,7 @@ class ConsoleSite:
     sign_in_counter: Counter = field(repr=False)
     make_token: Callable[[], str] = field(default=lambda: secrets.token_urlsafe(32), repr=False)
     """Returns a URL-safe token of 256 random bits."""
+    sleep: Callable[[float], Awaitable[None]] = field(default=asyncio.sleep, repr=False)
 
 
 def build_site(container: Container, settings: ConsoleSettings) -> ConsoleSite:

@@ -13,7 +13,6 @@ from gateway.console.console_request import ConsoleRequest
 from gateway.console.people import LIFT_REASONS, PEOPLE_PATH, PeoplePages, unseal_address
 from gateway.console.subject_requests import find_subject
 from gateway.console.ticket_answers import find_refusal
-from gateway.pages.csrf import is_seed
 from storage.console.erasure_requests import SqlErasureRequests
 from storage.console.staff_actions import ActionOutcome, SqlStaffActions
 
@@ -68,7 +67,7 @@ class PersonActions:
         if reason not in LIFT_REASONS:
             return _lead_back(request, "fault_no_reason")
         entry = request.audit_entry(subject.operator, subject.number, "console.opt_out_lifted", reason)
-        outcome = await self.actions.lift_opt_out(subject, _form_key(request, "lift"), entry)
+        outcome = await self.actions.lift_opt_out(subject, request.form_key("lift"), entry)
         return _lead_back(request, REPEATED_NOTES.get(outcome, "note_lifted"))
 
     async def resend_notice(self, request: ConsoleRequest) -> web.Response:
@@ -81,7 +80,7 @@ class PersonActions:
         found = await find_subject(request.site.container, subject.operator, subject.number)
         owner = found.subject if found else subject
         entry = request.audit_entry(subject.operator, subject.number, "console.notice_resent", f"row {row}")
-        outcome = await self.actions.resend_notice(owner, int(row), _form_key(request, f"resend/{row}"), entry)
+        outcome = await self.actions.resend_notice(owner, int(row), request.form_key(f"resend/{row}"), entry)
         return _lead_back(request, REPEATED_NOTES.get(outcome, "note_resent"))
 
     async def export_person(self, request: ConsoleRequest) -> web.Response:
@@ -111,12 +110,6 @@ class PersonActions:
 
 MAX_ROW_DIGITS = 18
 """Digits of a row's id that fit into 64 bits."""
-
-
-def _form_key(request: ConsoleRequest, action: str) -> str:
-    """Return the idempotency key of a form: its nonce is the same when a browser sends it twice."""
-    nonce = request.fields.get("nonce", "")
-    return f"console/{request.user.name}/{action}/{nonce if is_seed(nonce) else ''}"
 
 
 def _lead_back(request: ConsoleRequest, note: str) -> web.Response:

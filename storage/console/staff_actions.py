@@ -47,6 +47,17 @@ class SqlStaffActions:
         self._audit_writer, self._erased_opt_outs = AuditWriter(secret), ErasedOptOuts(secret)
         self._cipher = AeadCipher(secret, KEY_PURPOSE)
 
+    async def record_once(self, key: str, entry: AuditEntry) -> bool:
+        """Write the audit entry of an action that follows; False for a form that was sent before."""
+
+        def job(connection: Connection) -> bool:
+            if reserve_key(connection, key, "done", None, entry.happened_at) is not None:
+                return False
+            self._audit_writer.append_entries(connection, (entry,))
+            return True
+
+        return await self._database.write(job)
+
     async def lift_opt_out(self, subject: DataSubject, key: str, entry: AuditEntry) -> ActionOutcome:
         """Delete a number's STOP, so that notices go out again."""
         hashed = self._erased_opt_outs.hash_recipient(subject.operator, subject.number)

@@ -24,6 +24,8 @@ PausableKind = Literal["notice", "campaign"]
 PAUSABLE_KINDS: tuple[PausableKind, ...] = get_args(PausableKind)
 BATCH_ROWS = 5_000
 """Rows closed or taken back in one transaction."""
+CLAIM_SECONDS = 1.0
+"""A claim that began before the pause has ended by then; what it took is taken back, too."""
 CANCELLED = "cancelled by a command before it was sent"
 """Reason of a row closed by `cancel`; its text is gone, so that it cannot be replayed."""
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +130,10 @@ def staff_user(name: str, password: str = PASSWORD) -> ConsoleUser:
     return build_user(name, hash_staff_password(Secret(password), CHEAP_HASHER), roles, operators)
 
 
+async def no_wait(seconds: float) -> None:
+    """Wait for nothing."""
+
+
 def write_users(path: Path) -> UserFile:
     """Write the file of users."""
     users = UserFile(path)
@@ -143,7 +147,7 @@ async def serve_console(sandbox: GatewaySandbox, folder: Path, **settings: Any) 
     """Serve the console of a sandbox on a free port."""
     write_users(folder / "users.json")
     given = {"public_url": "http://127.0.0.1", "users_file": str(folder / "users.json"), **settings}
-    site = build_site(sandbox.container, ConsoleSettings.model_validate(given))
+    site = replace(build_site(sandbox.container, ConsoleSettings.model_validate(given)), sleep=no_wait)
     async with serve_app(console_app(site), "127.0.0.1", 0) as port:
         console = ConsoleServer(sandbox, site, f"http://127.0.0.1:{port}", sandbox.direct_line())
         yield console

@@ -8,11 +8,12 @@ from sqlalchemy import Connection, text
 from flows.domain.records import ChangeSet, OutboundMessage
 from gateway.console.queues import QUEUES_PATH
 from storage.sql.tables import link_slots
-from tests.support.console_site import ConsoleServer
+from tests.support.console_site import ConsoleServer, StaffMember
 from tests.support.console_site import console as console
 from tests.support.page_client import ANA, parse_strictly
 
 HOSTILE = "<script>alert(1)</script>"
+LANE = "orange-ro notice sms"
 KILL = text(
     "UPDATE outbox SET state = 'dead', reason = :reason, provider = 'africastalking', due_at = NULL"
     " WHERE operator = :of"
@@ -78,6 +79,50 @@ async def test_another_operators_rows_are_neither_seen_nor_sent(console: Console
         page = await browser.post(QUEUES_PATH, {"form_token": token, "row": row})
         assert "Nothing was done" in page.visible_text
     assert set((await row_states(console)).values()) == {"dead"}
+
+
+async def add_waiting(console: ConsoleServer) -> None:
+    """Add a notice and a code that wait."""
+    kinds = ("notice", "code")
+    messages = tuple(OutboundMessage(f"w/{k}", "orange-ro", ANA, "sms", k, "text", "ro") for k in kinds)  # type: ignore[arg-type]
+    ports = console.sandbox.container.operators["orange-ro"]
+    await ports.ledger.commit(ChangeSet("w", "orange-ro", "s1", console.sandbox.clock(), messages=messages))
+
+
+async def change_lane(browser: StaffMember, verb: str, lane: str = LANE, **fields: str) -> str:
+    """Press a button of the form of lanes and return what the page says."""
+    await browser.get(QUEUES_PATH)
+    return (await browser.press("lane", verb=verb, lane=lane, **fields)).visible_text
+
+
+async def test_notices_are_paused_and_resumed_codes_go(console: ConsoleServer) -> None:
+    browser = await console.signed_in("oscar")
+    assert "Paused: no worker" in await change_lane(browser, "pause")
+    await add_waiting(console)
+    assert [each.kind for each in await console.sandbox.messages.collect_new()] == ["code"]
+    assert "paused since 2026-03-10 09:00" in (await browser.get(QUEUES_PATH)).visible_text
+    assert "Resumed" in await change_lane(browser, "resume")
+    assert [each.kind for each in await console.sandbox.messages.collect_new()] == ["notice"]
+    assert await console.audit_entries("console.outbox_pause") == [("orange-ro", "oscar", "notice sms", "ok")]
+
+
+async def test_cancelling_wants_a_tick_and_happens_once_for_a_form(console: ConsoleServer) -> None:
+    browser = await console.signed_in("oscar")
+    await change_lane(browser, "pause")
+    await add_waiting(console)
+    assert "Nothing was changed" in await change_lane(browser, "cancel")
+    path, hidden = browser.find_form("lane")
+    fields = hidden | {"verb": "cancel", "lane": LANE, "confirmed": "yes"}
+    pages = [(await browser.post(path, fields)).visible_text for _ in range(2)]
+    assert "not sent is closed" in pages[0] and "nothing was done twice" in pages[1]
+    assert (await row_states(console))["w/notice"] == "expired"
+
+
+async def test_another_operators_lanes_are_not_paused(console: ConsoleServer) -> None:
+    browser = await console.signed_in("oscar")
+    for lane in ("bouygues notice sms", "orange-ro code sms", ""):
+        assert "Nothing was done" in await change_lane(browser, "pause", lane)
+    assert not await console.sandbox.container.lane_pauses.list_pauses()
 
 
 @pytest.mark.parametrize("name", ["ioana", "adela", "mihai"])
