@@ -20,6 +20,8 @@ DEFERRED_RULES: Mapping[str, str] = {
     "B18": "happens in the store",
 }
 PARTIAL_RULES: Mapping[str, str] = {
+    "R2": "on the page; this operator's menus have no link to it",
+    "R5": "on USSD and by text; calls read the latest bill only",
     "F1": "by number; the code may come by e-mail, an e-mail address alone does not name the line",
     "F8": "by card behind a link; direct debit, cheque and TIP are named in a text",
 }
