@@ -22,8 +22,10 @@ SMOKE := tests/system/test_dialogs.py tests/gateway/providers/test_contract.py t
 	tests/storage/credentials/test_one_time_codes.py tests/storage/outbox/test_store.py tests/storage/privacy/test_export_erase.py tests/repository/test_lockfile.py tests/repository/test_wheel.py
 
 KILLS ?= 1000
+# Where `make reach` keeps its Debian tree.
+REACH_FOLDER ?= /var/tmp/dialtree-reach
 
-.PHONY: demo test check lint bench soak pictures services lock outdated audit dist licences smoke clean
+.PHONY: demo test check lint bench soak reach pictures services lock outdated audit dist licences smoke clean
 
 demo: $(RUNS)
 	$(BIN)/dialtree demo
@@ -57,6 +59,11 @@ bench: $(STAMP)
 SOAK = $(if $(PAY),payment_soak,$(if $(PAUSED),paused_soak,$(if $(CHANNELS),wish_soak,$(if $(HUNG),wish_soak --hung,soak))))
 soak: $(STAMP) services
 	$(BIN)/python -m tests.faults.$(SOAK) --kills $(KILLS) $(if $(SEED),--seed $(SEED)) $(if $(STORES),--stores)
+
+# Real networks: a SIP phone calls 411 through Asterisk. Needs root, debootstrap and a Debian mirror.
+reach: $(STAMP) services
+	$(BIN)/python -m tests.reach.prepare_folder $(REACH_FOLDER)
+	$(TIMED) reach env REACH_FOLDER=$(REACH_FOLDER) TMPDIR=$(SCRATCH) $(BIN)/python -m pytest tests/reach
 
 # The pictures of the README: the phone in a browser, and the map of *100#.
 pictures: $(STAMP) services

@@ -19,6 +19,7 @@ from gateway.speech.speech_command import ESPEAK_COMMAND, SOX_COMMAND, SpeechCom
 
 NAME = "asterisk"
 ROUTES: Mapping[str, WebhookRoute] = MappingProxyType({})
+SENDS_MESSAGES = False
 PROVEN_CHANNELS = ("voice",)
 """Only of calls that come by a trunk the settings name: `trunk_endpoints`, `trunk_contexts`."""
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")

@@ -112,7 +112,7 @@ class AriPhone:
     @property
     def is_listening(self) -> bool:
         call = self.link.calls.get(self.open_call.id)
-        return call is not None and call.is_listening
+        return call is not None and call.stage == "listening"
 
     async def next_done(self, kind: str) -> Any:
         """Return the next thing done with the call, which must be of this kind."""

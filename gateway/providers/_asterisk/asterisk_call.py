@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any
+from typing import Any, Literal
 
 from flows.engine.inbound import Inbound
 from gateway.asterisk.ari_client import AriClient, AriError, AriRefused, ChannelGone
@@ -41,6 +41,10 @@ class CallPorts:
     """Returns the seconds of the event loop's clock."""
 
 
+CallStage = Literal["preparing", "playing", "listening"]
+"""What a call does: a turn or the speech for it, its prompts, or waiting for keys behind them."""
+
+
 class ScreenInterrupted(Exception):  # noqa: N818 - it reads as a statement where it is caught
     """Events may have been missed: the screen is said again from its beginning."""
 
@@ -55,8 +59,7 @@ class AsteriskCall:
     """Keys and ends of playbacks in order; None only wakes the call."""
     has_left: bool = False
     is_interrupted: bool = False
-    is_listening: bool = False
-    """Whether the prompts are over and keys are waited for."""
+    stage: CallStage = "preparing"
     reply: Reply | None = field(default=None, repr=False)
     """The screen that is said now."""
     turn_over: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
@@ -119,7 +122,7 @@ class AsteriskCall:
 
     async def _take_turn(self, event: Inbound) -> Reply:
         """Run a turn to its end, whether or not the caller is still there: what was confirmed is done."""
-        self.is_listening = False
+        self.stage = "preparing"
         self.turn_over.clear()
         try:
             await self.ports.events.answer(event, self._keep_reply)
@@ -158,7 +161,7 @@ class AsteriskCall:
         screen.deadline = self.ports.now() + prompts.seconds + PLAYBACK_GRACE_SECONDS
         answer = None if screen.playback_id else screen.end_prompts(self.ports.now())
         while answer is None:
-            self.is_listening = screen.is_listening
+            self.stage = "listening" if screen.is_listening else "playing"
             event = await self._next_event(screen.deadline)
             answer = await self._apply_event(screen, event, is_last=is_last)
         return answer
