@@ -60,7 +60,8 @@ SOAK = $(if $(PAY),payment_soak,$(if $(PAUSED),paused_soak,$(if $(CHANNELS),wish
 soak: $(STAMP) services
 	$(BIN)/python -m tests.faults.$(SOAK) --kills $(KILLS) $(if $(SEED),--seed $(SEED)) $(if $(STORES),--stores)
 
-# Real networks: a SIP phone calls 411 through Asterisk. Needs root, debootstrap and a Debian mirror.
+# Real networks: a SIP phone calls 411 through Asterisk, a virtual phone dials *100# in a GSM core.
+# Needs root, debootstrap, gcc and a Debian mirror.
 reach: $(STAMP) services
 	$(BIN)/python -m tests.reach.prepare_folder $(REACH_FOLDER)
 	$(TIMED) reach env REACH_FOLDER=$(REACH_FOLDER) TMPDIR=$(SCRATCH) $(BIN)/python -m pytest tests/reach

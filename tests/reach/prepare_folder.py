@@ -1,4 +1,4 @@
-"""Prepare the folder of `make reach`: a Debian tree with Asterisk, and a Python with a SIP phone.
+"""Prepare the folder of `make reach`: a Debian tree with Asterisk and a GSM core, a Python with a SIP phone.
 
 Run as root: python -m tests.reach.prepare_folder FOLDER   (needs debootstrap; about two minutes, once)
 """
@@ -10,7 +10,8 @@ from pathlib import Path
 
 MIRROR, SUITE = "http://deb.debian.org/debian", "sid"
 """Debian 12 and 13 have no Asterisk package; sid's is 22, a release with long-term support."""
-PACKAGES = ("asterisk",)
+PACKAGES = ("asterisk", "osmo-msc", "osmo-stp")
+PROGRAMS = ("sbin/asterisk", "bin/osmo-msc", "bin/osmo-stp")
 PHONE_PACKAGES = ("pjsua2-python", "numpy")
 RANDOM_DEVICE = (1, 9)
 
@@ -31,8 +32,8 @@ def main(folder: Path) -> int:
 
 
 def prepare_tree(root: Path) -> None:
-    """Install Asterisk into a tree of its own; nothing of it is started."""
-    if (root / "usr" / "sbin" / "asterisk").exists():
+    """Install Asterisk and the core into a tree of its own; nothing of it is started."""
+    if all((root / "usr" / each).exists() for each in PROGRAMS):
         return
     if not (root / "etc" / "debian_version").exists():
         subprocess.run(["debootstrap", "--variant=minbase", SUITE, str(root), MIRROR], check=True)

@@ -61,7 +61,7 @@ account_config.mediaConfig.transportConfig.boundAddress = "127.0.0.1"
 account.create(account_config)
 recorder = pj.AudioMediaRecorder()
 recorder.createRecorder(RECORDING)
-call = PhoneCall(account)
+call: Any = PhoneCall(account)
 call.makeCall(TARGET, pj.CallOpParam(True))  # noqa: FBT003 - the library's own
 waiting = ""
 os.set_blocking(0, False)
