@@ -80,6 +80,9 @@ def _operator_secrets(operator: str, section: OperatorSettings) -> Iterator[Name
     for table, model in (("payments", section.payments), ("wallet", section.wallet)):
         for field, value in _secret_fields(model) if model else ():
             yield f"operators.{operator}.{table}.{field}", value
+    if section.purchases and section.purchases.events:
+        for field, value in _secret_fields(section.purchases.events):
+            yield f"operators.{operator}.purchases.events.{field}", value
     if token := section.bss.get("hub_token"):
         yield f"operators.{operator}.bss.hub_token", str(token)
     if token := section.routes.bounces_token.get_secret_value():

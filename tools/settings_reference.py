@@ -21,7 +21,7 @@ from gateway.console_settings import ConsoleSettings
 from gateway.payments.provider_settings import PaymentSettings
 from gateway.payments.wallet_settings import WalletSettings
 from gateway.providers.registry import discover_providers
-from gateway.purchases.merchant_settings import MerchantSettings, PurchaseSettings
+from gateway.purchases.merchant_settings import MerchantSettings, PurchaseEventSettings, PurchaseSettings
 
 PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
 HEAD = """# Settings
@@ -41,6 +41,7 @@ SECTIONS: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("Payments", "[operators.NAME.payments]", PaymentSettings),
     ("A wallet", "[operators.NAME.wallet]", WalletSettings),
     ("Purchases on the bill", "[operators.NAME.purchases]", PurchaseSettings),
+    ("Events of purchases", "[operators.NAME.purchases.events]", PurchaseEventSettings),
     ("A merchant", "[operators.NAME.purchases.merchants.ID]", MerchantSettings),
     ("Any connection to a provider", "[operators.NAME.PROVIDER]", settings.ConnectionSettings),
 )

@@ -154,6 +154,8 @@ class ChargeRequest:
     limits: PurchaseLimits
     denial: DenialReason | None = None
     """What is against it before the policy is looked at."""
+    is_made: bool = False
+    """Whether the operator's own system has made it: it is stored and told, and nothing is decided."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ def find_denial(
     request: ChargeRequest, policy: SpendPolicy | None, spending: MonthlySpending
 ) -> DenialReason | None:
     """Return the first thing that is against a charge; None when it may be made."""
+    if request.is_made:
+        return None
     if request.denial == "ineligible" or policy is None:
         return request.denial or "unconfigured"
     if not policy.is_enabled:

@@ -11,6 +11,7 @@ from flows.domain.purchase_records import Charge, ChargeDecision
 from flows.domain.records import DeferredStep, OutboundMessage
 from flows.purchases.charge_tasks import build_task
 from flows.purchases.recap import build_recap_task
+from flows.purchases.spending import limits_of
 from menus.machine.menu import Menu
 from menus.model.facts import Facts, Money, Text, TextRef
 from menus.text.gsm import prepare_text, to_wire_text
@@ -31,6 +32,8 @@ class ChargeMessages:
     menu: Menu = field(repr=False)
     pseudonyms: Pseudonyms = field(repr=False)
     language: str
+    is_made_elsewhere: bool = False
+    """Whether the operator's own system charges: then nothing is handed over to billing."""
 
     def build_items(self, decision: ChargeDecision) -> tuple[OutboundMessage | DeferredStep, ...]:
         """Return what is sent and done after a charge was decided or confirmed."""
@@ -41,7 +44,8 @@ class ChargeMessages:
             return ()
         made = self._message(decision, "made", f"{charge.id}/made")
         recap = build_recap_task(self.menu, self.pseudonyms, charge)
-        return (made, *self._alerts(decision), build_task(charge, charge.changed_at), recap)
+        handed_over = () if self.is_made_elsewhere else (build_task(charge, charge.changed_at),)
+        return (made, *self._alerts(decision), *handed_over, recap)
 
     def build_refund_items(
         self, decision: ChargeDecision, amount: Decimal
@@ -50,7 +54,7 @@ class ChargeMessages:
         charge = decision.charge
         key = f"{charge.id}/refunded/{charge.refunded}"
         notice = self._message(decision, "refunded", key, {"charge": Money(amount)})
-        return notice, build_task(charge, charge.changed_at, amount)
+        return (notice,) if self.is_made_elsewhere else (notice, build_task(charge, charge.changed_at, amount))
 
     def code_text(self, charge: Charge, facts: Facts) -> str:
         """Return the SMS that carries the code of a two-step charge."""
@@ -76,7 +80,7 @@ class ChargeMessages:
         self, decision: ChargeDecision, name: str, key: str, more: Facts | None = None
     ) -> OutboundMessage:
         charge, policy = decision.charge, decision.policy
-        cap = policy.monthly_cap if policy else Decimal(0)
+        cap = policy.monthly_cap if policy else limits_of(self.menu).per_month
         facts: Facts = {
             **_charge_facts(self.menu, charge),
             "spent": Money(decision.spending.spent),

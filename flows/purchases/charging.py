@@ -43,6 +43,17 @@ class PurchaseOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class MadePurchase:
+    """A purchase that the operator's own system has charged."""
+
+    order: PurchaseOrder
+    """Its correlator is the id of the payment there."""
+    charged_at: datetime
+    is_listed: bool
+    """Whether billing lists it by itself among the purchases that are not billed yet."""
+
+
+@dataclass(frozen=True, slots=True)
 class PurchaseCharging:
     """Charges of one operator's lines."""
 
@@ -96,6 +107,43 @@ class PurchaseCharging:
             *(charge.operator, charge.id, amount, key, self.ports.now()),
             lambda decision: messages.build_refund_items(decision, amount),
         )
+
+    async def record(self, made: MadePurchase) -> ChargeDecision:
+        """Take over a purchase that the operator's own system has charged, once: it is told and counted.
+
+        Raises NotFound for a number that is no line of the operator.
+        """
+        subscriber = await self.ports.billing.get_subscriber(made.order.line)
+        at, charge_id = made.charged_at, self._made_id(made.order.merchant, made.order.correlator)
+        charge = replace(
+            self._build_charge(made.order, subscriber, is_two_step=False),
+            id=charge_id,
+            state="succeeded",
+            period=month_of(at, ZoneInfo(self.menu.config.time_zone)),
+            created_at=at,
+            changed_at=at,
+            is_billed=made.is_listed,
+        )
+        messages = replace(await self._messages_to(subscriber), is_made_elsewhere=True)
+        request = ChargeRequest(charge, limits_of(self.menu), is_made=True)
+        return await purchase_ports(self.ports).charges.decide_charge(request, messages.build_items)
+
+    async def take_back(self, merchant: str, correlator: str) -> ChargeDecision | None:
+        """Note that the operator's own system has given a purchase back; None for one that is not known."""
+        charges = purchase_ports(self.ports).charges
+        charge = await charges.find_charge(self.menu.name, self._made_id(merchant, correlator))
+        if charge is None or charge.refunded >= charge.amount:
+            return None
+        messages, left = await self._messages_of(charge), charge.amount - charge.refunded
+        elsewhere = replace(messages, is_made_elsewhere=True)
+        return await charges.refund_charge(
+            *(charge.operator, charge.id, left, "cancelled", self.ports.now()),
+            lambda decision: elsewhere.build_refund_items(decision, left),
+        )
+
+    def _made_id(self, merchant: str, correlator: str) -> str:
+        """Return the id of a purchase made elsewhere: it follows from what names it there."""
+        return f"{self.pseudonyms.keyed_hash('purchase', self.menu.name, merchant, correlator):0>32}"
 
     async def _advance(
         self, charge: Charge, expected: tuple[ChargeState, ...], state: ChargeState, reason: str = ""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from gateway.cli.common import read_settings
 from gateway.cli.table_output import print_table
-from gateway.http import bounce_events, bss_events, payment_callbacks
+from gateway.http import bounce_events, bss_events, payment_callbacks, purchase_events
 from gateway.http.guard import WebhookEndpoint
 from gateway.publishing import pack_compiler
 from gateway.publishing.checked_packs import checked_packs
@@ -55,6 +55,9 @@ def _event_addresses(settings: Settings, operator: str, section: OperatorSetting
     if hub:
         path = bss_events.EVENT_PATH.format(token=hub, event="", **known).rstrip("/")
         yield operator, "billing", "bill events", "POST", settings.public_url + path
+    if section.purchases and section.purchases.events:
+        path = purchase_events.PURCHASE_EVENT_PATH.format(**known)
+        yield operator, "charging", "purchases", "POST", settings.public_url + path
     for table, methods in ((section.payments, "POST"), (section.wallet, "POST,PUT")):
         if table is not None:
             path = payment_callbacks.PAYMENT_CALLBACK_PATH.format(provider=table.provider, **known)

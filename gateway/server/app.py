@@ -23,6 +23,7 @@ from gateway.http.direct_webhooks import DirectWebhooks
 from gateway.http.guard import names_plain_webhook
 from gateway.http.listening import DIRECT_WEBHOOKS, serve_app
 from gateway.http.payment_callbacks import PAYMENT_CALLBACK_PATH, PaymentCallbackHandler
+from gateway.http.purchase_events import PURCHASE_EVENT_PATH, PurchaseEventHandler
 from gateway.http.routed_webhooks import WEBHOOK_PARAMETERS_PATH, WEBHOOK_PATH, routed_handler
 from gateway.pages.routes import SubscriberPages
 from gateway.server import internal_listener
@@ -41,6 +42,7 @@ def public_app(container: Container) -> web.Application:
     app.router.add_post(PAYMENT_CALLBACK_PATH, callbacks.handle_callback)
     app.router.add_put(PAYMENT_CALLBACK_PATH, callbacks.handle_callback)
     app.add_routes(_build_carrier_billing(container).build_routes())
+    app.router.add_post(PURCHASE_EVENT_PATH, _build_purchase_events(container).handle_event)
     app.router.add_post(
         bounce_events.BOUNCE_PATH, container.bounces.handle_bounce
     )  # a provider has no such name
@@ -68,15 +70,25 @@ def _webhook_routes(container: Container) -> list[web.RouteDef]:
 def _build_carrier_billing(container: Container) -> CarrierBillingHandler:
     """Build the endpoint of merchants; an operator without a table `purchases` has none."""
 
-    def charging_for(operator: str) -> PurchaseCharging:
-        menu = container.menu_versions.current_menu(operator)
-        return PurchaseCharging(menu, container.operators[operator], container.pseudonyms)
-
     sections = container.settings.operators.items()
     merchants = {name: section.purchases.merchants for name, section in sections if section.purchases}
+    charging_for = partial(_charging_of, container)
     return CarrierBillingHandler(
         container.guard, container.operators, charging_for, merchants, container.counters, container.clock
     )
+
+
+def _build_purchase_events(container: Container) -> PurchaseEventHandler:
+    """Build the endpoint of the operators' own charging systems."""
+    tables = {name: section.purchases for name, section in container.settings.operators.items()}
+    sources = {name: table.events for name, table in tables.items() if table and table.events}
+    return PurchaseEventHandler(container.guard, partial(_charging_of, container), sources, container.clock)
+
+
+def _charging_of(container: Container, operator: str) -> PurchaseCharging:
+    """Return an operator's charging, built on its current menu."""
+    menu = container.menu_versions.current_menu(operator)
+    return PurchaseCharging(menu, container.operators[operator], container.pseudonyms)
 
 
 def _build_pages(container: Container) -> SubscriberPages:

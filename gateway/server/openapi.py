@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from gateway.http import bounce_events, bss_events, payment_callbacks, recorded_prompts
+from gateway.http import bounce_events, bss_events, payment_callbacks, purchase_events, recorded_prompts
 from gateway.http.carrier_billing import CARRIER_BILLING_ROOT
 from gateway.http.decoding import FORM_CONTENT_TYPE
 from gateway.http.guard import WebhookEndpoint, WebhookEndpoints
@@ -24,6 +24,7 @@ def build_document(endpoints: WebhookEndpoints, operators: Collection[str]) -> s
     paths |= {bss_events.EVENT_PATH: {"post": _bill_event_operation(whose)}}
     paths |= {bounce_events.BOUNCE_PATH: {"post": _bounce_operation(whose)}}
     paths |= {payment_callbacks.PAYMENT_CALLBACK_PATH: _payment_operations(whose)}
+    paths |= {purchase_events.PURCHASE_EVENT_PATH: {"post": _purchase_event_operation(whose)}}
     paths |= dict(_carrier_billing_paths(whose))
     paths |= {
         f"/{{operator}}/{name}": _page_operations(whose, name, fields) for name, fields in FORM_FIELDS.items()
@@ -102,6 +103,13 @@ def _payment_operations(operator_parameter: JsonObject) -> JsonObject:
         "post": _operation("payment", parameters, codes) | body,
         "put": _operation("payment/put", parameters, codes) | body,
     }
+
+
+def _purchase_event_operation(operator_parameter: JsonObject) -> JsonObject:
+    """Return the operation of a purchase event, a CloudEvent with a signed body."""
+    codes = {"204": "counted, or nothing to do", "401": "unsigned", "503": "say it again later"}
+    operation = _operation("purchases/events", [operator_parameter], codes | RATE_LIMIT_ERROR | REQUEST_ERRORS)
+    return operation | _request_body(JSON_CONTENT_TYPE, {"type": "object"})
 
 
 def _carrier_billing_paths(operator_parameter: JsonObject) -> Iterator[tuple[str, JsonObject]]:

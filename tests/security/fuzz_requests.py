@@ -63,7 +63,7 @@ class FuzzTarget:
     """Bodies, or queries of a GET; `@n@` and `@caller@` are placeholders."""
     headers: Mapping[str, str] = field(default_factory=dict)
     signature: str = ""
-    """`twilio`, `payfake`, `jambonz` or `vonage`; empty where a request is not signed."""
+    """`twilio`, `payfake`, `purchase`, `jambonz` or `vonage`; empty where a request is not signed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +184,9 @@ class RequestFactory:
         """Return path and body of a signed request; a signature may stand in the headers."""
         if kind == "payfake":
             headers["Payfake-Signature"] = sign_body(self.keys[kind].encode(), body, self.now())
+            return path, body
+        if kind == "purchase":
+            headers["Purchase-Signature"] = sign_body(self.keys[kind].encode(), body, self.now())
             return path, body
         if kind == "jambonz":
             headers["Jambonz-Signature"] = sign_body(self.keys[kind].encode(), body, int(time.time()))

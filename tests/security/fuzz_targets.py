@@ -49,13 +49,19 @@ BOUNCE_MAIL = (
     "Final-Recipient: rfc822; a@example.test\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n--b\r\n"
     "Content-Type: message/rfc822\r\n\r\nMessage-ID: <m@n@@gw.example.net>\r\n\r\nx\r\n--b--\r\n"
 )
+PURCHASE_EVENT = (
+    '{"id": "e@n@", "specversion": "1.0", "type": "org.camaraproject.carrier-billing.v0.payment-completed",'
+    ' "data": {"paymentId": "p@n@", "phoneNumber": "+40740000101", "amount": 1.80, "currency": "RON",'
+    ' "merchant": "shop", "description": "Bus", "paymentDate": "2026-03-10T08:00:00Z"}}'
+)
 PAYMENT_EVENT = '{"id": "e@n@", "type": "paid", "session": {"id": "s-1", "payment": "p-1", "live": false}}'
 
 
 def fuzz_settings() -> dict[str, Any]:
     """Return settings that enable every provider, bill events, bounces and payments of one operator."""
     described = {name: dict(each.example_settings()) for name, each in described_providers().items()}
-    more = {"bss": {"hub_token": HOOK_TOKEN}, "routes": {"bounces_token": HOOK_TOKEN}}
+    more: dict[str, Any] = {"bss": {"hub_token": HOOK_TOKEN}, "routes": {"bounces_token": HOOK_TOKEN}}
+    more["purchases"] = {"events": {"secret": WEBHOOK_SECRET}}
     more[JAMBONZ] = {"webhook_secret": WEBHOOK_SECRET}
     return {"operators": {OPERATOR: {**described, **more}}}
 
@@ -131,6 +137,8 @@ def _event_targets() -> Iterator[FuzzTarget]:
     yield FuzzTarget(*bounces, "message/rfc822", (BOUNCE_MAIL,))
     payment = ("/hooks/{operator}/{provider}/payment", "POST", f"{hooks}/payfake/payment", JSON)
     yield FuzzTarget(*payment, (PAYMENT_EVENT,), signature="payfake")
+    purchase = ("/hooks/{operator}/purchases/events", "POST", f"{hooks}/purchases/events", JSON)
+    yield FuzzTarget(*purchase, (PURCHASE_EVENT,), signature="purchase")
 
 
 def _page_targets(container: Container) -> Iterator[FuzzTarget]:
@@ -157,6 +165,7 @@ def _file_targets() -> Iterator[FuzzTarget]:
 SIGNING: Mapping[str, str] = {
     "twilio": AUTH_TOKEN,
     "payfake": WEBHOOK_SECRET,
+    "purchase": WEBHOOK_SECRET,
     "jambonz": WEBHOOK_SECRET,
     "vonage": str(described_providers()["vonage"].example_settings()["hook_secret"]),
     "public_url": PUBLIC_URL,
