@@ -8,13 +8,14 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from flows.domain.records import OutboundMessage, Secret
 from storage.crypto import derive_key, keyed_hash
+from storage.sql.bulk import in_array
 from storage.sql.tables import opt_outs
 
 HASH_PREFIX = "erased:"
 SUPPRESSED_KINDS = ("notice", "campaign")
 """Classes of messages that an opt-out ends; codes and direct replies still go out."""
 SELECT_ERASED = select(opt_outs.c.number).where(
-    opt_outs.c.operator == bindparam("operator"), opt_outs.c.number.in_(bindparam("hashes", expanding=True))
+    opt_outs.c.operator == bindparam("operator"), in_array(opt_outs.c.number, "hashes")
 )
 INSERT_OPT_OUT = upsert(opt_outs).on_conflict_do_nothing(
     index_elements=[opt_outs.c.operator, opt_outs.c.number]
