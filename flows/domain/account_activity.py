@@ -56,6 +56,18 @@ class SubscribedService:
     since: date | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class DirectDebit:
+    """A direct debit mandate by which billing collects an account's bills."""
+
+    reference: str
+    """The mandate's reference (SEPA: RUM), as the payer's bank shows it."""
+    account_end: str = field(default="", repr=False)
+    """Last digits of the bank account, at most four; empty when billing does not say."""
+    collects_on: date | None = None
+    """Day of the next collection; None when billing does not say."""
+
+
 @runtime_checkable
 class AccountActivity(Protocol):
     """What billing knows of an account besides its bills. Optional for a backend: a capability for each."""
@@ -71,6 +83,9 @@ class AccountActivity(Protocol):
 
     async def list_services(self, account: str) -> Sequence[SubscribedService]:
         """Return what the account's lines subscribe to today. Needs `services`."""
+
+    async def find_debit(self, account: str) -> DirectDebit | None:
+        """Return the account's mandate in force; None when it pays otherwise. Needs `debits`."""
 
 
 def account_activity(billing: Billing) -> AccountActivity:

@@ -9,6 +9,7 @@ from flows.domain.email_registration import Registration
 from flows.domain.failures import Failure, NotEligible
 from flows.domain.payment_ports import PaymentIntents, Payments, WalletPayments
 from flows.domain.ports import Billing, Ledger, OneTimeCodes, Passwords
+from flows.domain.promise_records import PaymentPromises
 from flows.domain.purchase_ports import Charges, SpendPolicies
 from flows.domain.records import (
     AuditEntry,
@@ -68,6 +69,7 @@ class OperatorPorts:
     policies: SpendPolicies | None = field(default=None, repr=False)
     """What lines allow of purchases on the bill; None where there are none."""
     charges: Charges | None = field(default=None, repr=False)
+    promises: PaymentPromises | None = field(default=None, repr=False)
 
 
 @value_dataclass

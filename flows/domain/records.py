@@ -7,6 +7,7 @@ from typing import Literal
 
 from flows.domain.bill_delivery import BillMedia
 from flows.domain.email_registration import EmailState, Registration
+from flows.domain.promise_records import PaymentPromise
 from flows.domain.ticket_records import Ticket, TicketChange
 
 ReceiptState = Literal["in_transit", "delivered", "failed", "unknown"]
@@ -14,9 +15,8 @@ LineKind = Literal["mobile", "fixed", "internet", "data_key"]
 BillState = Literal["due", "part", "overdue", "paid", "credit", "cancelled"]
 LinkPurpose = Literal["address", "mailbox", "email", "bill", "file", "pay"]
 EntryType = Literal["usage", "purchases"]
-Capability = Literal[
-    "usage", "purchases", "documents", "payments", "charges", "history", "unbilled", "meter", "services"
-]
+AccountCapability = Literal["history", "unbilled", "meter", "services", "debits", "promises"]
+Capability = Literal["usage", "purchases", "documents", "payments", "charges", AccountCapability]
 MessageClass = Literal["code", "reply", "notice", "ticket", "campaign"]
 """In sending order. After an unknown outcome a `code` is never re-sent, `notice` and `ticket` at most once."""
 
@@ -232,6 +232,7 @@ class ChangeSet:
     deferred_steps: tuple[DeferredStep, ...] = ()
     tickets: tuple[Ticket, ...] = ()
     ticket_change: TicketChange | None = None
+    promise: PaymentPromise | None = None
     reply: bytes | None = field(default=None, repr=False)
     """Response bytes to an inbound message, stored for duplicates of it."""
     audit_entries: tuple[AuditEntry, ...] = ()

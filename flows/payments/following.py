@@ -87,12 +87,13 @@ class PaymentFollower:
         if outcome != "excess":
             await self._finish_booking(intent)
         elif is_first_try:
-            refund, messages = build_task(REFUND, intent, self.ports.now()), self._messages(intent)
+            refund = build_task(REFUND, intent, self.ports.now())
+            notices = await self._notices(intent, "double")
             log.warning(
                 "payments.paid_twice",
                 extra={"operator": intent.operator, "payment": intent.id[:LOGGED_CHARACTERS]},
             )
-            await self._advance(intent, ("booking",), "refunding", (refund, *messages.build_sms("double")))
+            await self._advance(intent, ("booking",), "refunding", (refund, *notices))
         else:
             await self._leave_to_people(intent, ("booking",), "booking")
 
@@ -139,7 +140,7 @@ class PaymentFollower:
 
     async def _apply_failure(self, intent: PaymentIntent, report: PaymentReport) -> None:
         """Note that no money moved, and tell the payer why where the provider says so."""
-        messages = self._messages(intent).build_sms(FAILURE_TEXTS.get(report.failure, "failed"))
+        messages = await self._notices(intent, FAILURE_TEXTS.get(report.failure, "failed"))
         await self._advance(intent, WAITING, "failed", messages, reason=report.failure)
 
     async def _tell_silence(self, intent: PaymentIntent) -> None:
@@ -166,7 +167,7 @@ class PaymentFollower:
             return await self._ports.booking.book_payment(payment)
         except Refused as refused:
             log.error("payments.booking_refused", extra=self._log_extra(intent, type(refused).__name__))
-            await self._advance(intent, ("booking",), "booking", self._messages(intent).build_sms("unknown"))
+            await self._advance(intent, ("booking",), "booking", await self._notices(intent, "unknown"))
             raise PaymentOpen from refused
 
     async def _is_paid_by_another(self, intent: PaymentIntent) -> bool:
@@ -193,6 +194,13 @@ class PaymentFollower:
         except Refused:
             return Decimal(0)
 
+    async def _notices(self, intent: PaymentIntent, name: str) -> tuple[OutboundMessage, ...]:
+        """Return a notice to the payer: by SMS, or by e-mail where the link went there."""
+        messages = self._messages(intent)
+        if intent.payer:
+            return messages.build_sms(name)
+        return messages.build_notice_mail(name, await self._receipt_address(intent))
+
     async def _receipt_address(self, intent: PaymentIntent) -> str:
         """Return the subscriber's validated address; empty for none, and where the line has a new owner."""
         try:
@@ -212,9 +220,7 @@ class PaymentFollower:
         if intent.state == "unknown":
             return
         log.error("payments.mismatch", extra=self._log_extra(intent, reason))
-        await self._advance(
-            intent, expected, "unknown", self._messages(intent).build_sms("unknown"), reason=reason
-        )
+        await self._advance(intent, expected, "unknown", await self._notices(intent, "unknown"), reason=reason)
 
     async def _advance(
         self,

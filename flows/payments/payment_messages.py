@@ -31,6 +31,17 @@ class PaymentMessages:
         body = to_wire_text(prepare_text(text))
         return (self._message(name, "sms", self.intent.payer, self.intent.language, body),)
 
+    def build_notice_mail(self, name: str, address: str) -> tuple[OutboundMessage, ...]:
+        """Build `pay.NAME_notice` as an e-mail, for a payer whom no SMS reaches; none without an address."""
+        if not address:
+            return ()
+        subject, body = (
+            to_wire_text(self._fill_text(text, "email", Decimal(0)))
+            for text in ("pay.notice_subject", f"pay.{name}_notice")
+        )
+        language = self.menu.language_pack(self.intent.language, "email").language
+        return (self._message(name, "email", address, language, body, subject),)
+
     def build_mail(self, address: str, remaining: Decimal) -> tuple[OutboundMessage, ...]:
         """Build the receipt by e-mail; none without an address."""
         if not address:

@@ -5,8 +5,8 @@ A reminder has no link, only the operator's code: texts that ask for money and c
 
 import json
 import logging
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from flows.domain.actions import OperatorPorts
@@ -14,6 +14,7 @@ from flows.domain.failures import QuietHours, Refused
 from flows.domain.payment_ports import PaymentBooking
 from flows.domain.pseudonyms import Pseudonyms
 from flows.domain.records import Bill, ChangeSet, DeferredStep, OutboundMessage, Subscriber
+from flows.payments.direct_debits import collects_bill, find_debit, mandate_facts
 from flows.payments.payable import find_under_way, takes_payments
 from flows.payments.reminder_schedule import DueReminder, ReminderKind, find_due_reminder, next_sending_time
 from flows.services.bill_notices import MessageRoute, notice_routes
@@ -31,6 +32,10 @@ STEP_OF_KIND: dict[ReminderKind, str] = {
 }
 REMINDER_STEPS = frozenset(STEP_OF_KIND.values())
 """Names of the reminders among the outbox's deferred steps."""
+DEBIT_NOTICE = "reminder.debit"
+"""Name of what is sent once in place of reminders where billing is about to collect the bill."""
+LONGEST_PROMISE = timedelta(days=366)
+"""How far back promises are looked for."""
 REMINDER_LIFETIME = timedelta(days=3)
 """A reminder that billing could not be asked about for so long is dropped."""
 
@@ -104,7 +109,18 @@ class ReminderSender:
         if reason := await self._reason_to_drop(step, reminded, holder, bill):
             self._log_drop(step, reason)
             return
-        await self._commit_messages(step, holder, bill)
+        mandate = await find_debit(self.ports.billing, reminded.account)
+        if mandate is None or not collects_bill(mandate, bill.due, self._today):
+            await self._commit_messages(step, holder, bill, {})
+        elif mandate.collects_on is None:
+            self._log_drop(step, "debit")
+        else:
+            announced = replace(step, step=DEBIT_NOTICE, key=f"{step.key.rpartition('/')[0]}/debit")
+            await self._commit_messages(announced, holder, bill, mandate_facts(mandate))
+
+    @property
+    def _today(self) -> date:
+        return local_time(self.menu, self.ports.now()).date()
 
     def _require_sending_time(self, rules: RemindersForm) -> None:
         now = local_time(self.menu, self.ports.now())
@@ -122,8 +138,8 @@ class ReminderSender:
     async def _reason_to_drop(
         self, step: DeferredStep, reminded: RemindedBill, holder: Subscriber, bill: Bill
     ) -> str:
-        """Return why nothing is sent: `owner`, `rule`, `paid`, `late` or `paying`; empty to send it."""
-        rules, today = self.menu.config.rules, local_time(self.menu, self.ports.now()).date()
+        """Return why nothing is sent: `owner`, `rule`, `paid`, `late`, `promised`, `paying`; else empty."""
+        rules, today = self.menu.config.rules, self._today
         if holder.id != reminded.subscription:
             return "owner"
         if is_refused_business(holder, rules) or must_wait(holder, rules, today):
@@ -132,7 +148,17 @@ class ReminderSender:
             return "paid"
         if step.step != STEP_OF_KIND["overdue"] and today > bill.due:
             return "late"
+        if await self._is_promised(bill):
+            return "promised"
         return "paying" if await self._is_being_paid(bill) else ""
+
+    async def _is_promised(self, bill: Bill) -> bool:
+        """Return whether the subscriber has promised to pay the bill, and still has time for it."""
+        if self.ports.promises is None:
+            return False
+        since = self.ports.now() - LONGEST_PROMISE
+        made = await self.ports.promises.list_promises(self.menu.name, bill.account, since)
+        return any(each.bill_id == bill.id and each.is_open(self._today) for each in made)
 
     async def _is_being_paid(self, bill: Bill) -> bool:
         if not takes_payments(self.ports) or self.ports.intents is None:
@@ -140,25 +166,29 @@ class ReminderSender:
         intents = await self.ports.intents.list_bill_intents(self.menu.name, bill.account, bill.id)
         return find_under_way(intents) is not None
 
-    async def _commit_messages(self, step: DeferredStep, holder: Subscriber, bill: Bill) -> None:
+    async def _commit_messages(
+        self, step: DeferredStep, holder: Subscriber, bill: Bill, mandate: Facts
+    ) -> None:
+        """Commit the text named as the step, once per key; `mandate` are facts of the direct debit, if any."""
+        facts: Facts = {
+            "month": Month.from_date(bill.issued),
+            "line": PhoneNumber(holder.msisdn),
+            "remaining": Money(bill.remaining),
+            "due": bill.due,
+            **mandate,
+        }
         preference = await self.ports.ledger.get_preference(step.operator, holder.id)
         language = self.menu.supported_language(preference.language or holder.language)
         messages = tuple(
-            self._build_message(step, holder, bill, route, to, language)
+            self._build_message(step, facts, route, to, language)
             for route, to in notice_routes(holder, preference)
         )
         change = ChangeSet(step.key, step.operator, holder.id, self.ports.now(), messages=messages)
         await self.ports.ledger.commit(change)
 
     def _build_message(
-        self, step: DeferredStep, holder: Subscriber, bill: Bill, route: MessageRoute, to: str, language: str
+        self, step: DeferredStep, facts: Facts, route: MessageRoute, to: str, language: str
     ) -> OutboundMessage:
-        facts: Facts = {
-            "month": Month.from_date(bill.issued),
-            "line": PhoneNumber(holder.msisdn),
-            "remaining": Money(bill.remaining),
-            "due": bill.due,
-        }
         body = self.menu.fill_text(f"{step.step}_notice", language, route, facts)
         is_sms = route == "sms"
         subject = "" if is_sms else self.menu.fill_text("reminder.mail_subject", language, "email", facts)

@@ -1,14 +1,15 @@
-"""Paying a bill: choose it, agree to its amount, get a link or approve in the wallet (M14, F8, R1)."""
+"""Paying a bill: choose it, get a link or approve in the wallet; other ways to pay (M14, F8, R1)."""
 
 import asyncio
-from datetime import timedelta
+from datetime import date, timedelta
 
 from flows.domain.actions import ActionRequest, Outcome, define_action
 from flows.domain.failures import NotFound
 from flows.domain.records import Bill
+from flows.payments.direct_debits import collects_bill, find_debit, mandate_facts
 from flows.payments.opening import PaymentOpening
 from flows.payments.payable import PaymentPorts, find_under_way, payment_ports, takes_payments
-from flows.payments.payment_link import LinkedBill, build_link_change
+from flows.payments.payment_link import LinkedBill, build_link_change, find_destination
 from flows.selfcare.invoice import (
     account_bill_facts,
     is_adjustment,
@@ -27,7 +28,7 @@ MAX_LIVE_READS = 3
 
 async def choose_bill(request: ActionRequest) -> Outcome:
     """Offer the oldest bill that is not paid, with the amount that billing names now."""
-    if not takes_payments(request.ports):
+    if not _has_ways_to_pay(request):
         return Outcome("closed")
     depth = request.menu.config.rules.list_depth
     bills = await request.ports.billing.list_bills(request.require_subscriber().account, depth)
@@ -36,7 +37,7 @@ async def choose_bill(request: ActionRequest) -> Outcome:
         return no_bill_outcome(bills, request)
     unpaid = [bill for bill in reversed(visible) if bill.remaining > 0 and not is_adjustment(bill)]
     for bill in unpaid[:MAX_LIVE_READS]:
-        offer = await _offer_bill(request, bill.id)
+        offer = await _offer_or_debit(request, bill.id)
         if offer.name != "settled":
             return offer
     return Outcome("settled", account_bill_facts(visible[0], request))
@@ -44,13 +45,21 @@ async def choose_bill(request: ActionRequest) -> Outcome:
 
 async def open_payment(request: ActionRequest) -> Outcome:
     """Offer the bill that was selected, with the amount that billing names now."""
-    if not takes_payments(request.ports):
+    if not _has_ways_to_pay(request):
         return Outcome("closed")
+    return await _offer_or_debit(request, selected_bill(request))
+
+
+async def pay_anyway(request: ActionRequest) -> Outcome:
+    """Offer a bill that will be collected by direct debit, to be paid now instead."""
     return await _offer_bill(request, selected_bill(request))
 
 
 async def send_payment_link(request: ActionRequest) -> Outcome:
-    """Send the link to the phone in use; `changed` when billing names another amount than the one agreed to."""
+    """Send the link to the phone in use, or by e-mail where that gets no SMS (`mailed`).
+
+    `changed` when billing names another amount than the one agreed to.
+    """
     if request.ports.payments is None or not takes_payments(request.ports):
         return Outcome("closed")
     offer = await _offer_bill(request, selected_bill(request))
@@ -58,9 +67,10 @@ async def send_payment_link(request: ActionRequest) -> Outcome:
         return offer
     if offer.facts["remaining"] != request.facts.get("remaining"):
         return Outcome("changed", offer.facts)
-    if not _is_reached_by_sms(request):
+    destination = await find_destination(request)
+    if destination is None:
         return Outcome("unreachable")
-    change = build_link_change(request, selected_bill(request), offer.facts)
+    change = build_link_change(request, selected_bill(request), offer.facts, destination)
     return Outcome(await request.ports.ledger.commit(change), offer.facts)
 
 
@@ -74,7 +84,8 @@ async def request_wallet(request: ActionRequest) -> Outcome:
         return offer
     if offer.facts["remaining"] != request.facts.get("remaining"):
         return Outcome("changed", offer.facts)
-    if not _is_reached_by_sms(request):
+    destination = await find_destination(request)
+    if destination is None or destination.address:
         return Outcome("unreachable")
     if await _has_new_sim(request):
         return Outcome("held")
@@ -93,8 +104,42 @@ async def _has_new_sim(request: ActionRequest) -> bool:
     return changed_at is not None and request.now - changed_at < WALLET_SIM_WINDOW
 
 
+async def send_mandate_link(request: ActionRequest) -> Outcome:
+    """Send how to sign a direct debit mandate, which the pack's text says; `mailed` where no SMS arrives."""
+    destination = await find_destination(request)
+    if destination is None:
+        return Outcome("unreachable")
+    message = destination.build_message(request, "pay.mandate", {})
+    change = request.build_change(outcome=destination.outcome, messages=(message,))
+    return Outcome(await request.ports.ledger.commit(change))
+
+
+def _has_ways_to_pay(request: ActionRequest) -> bool:
+    """Return whether there is something to offer: payments, or what billing tells of direct debits."""
+    return takes_payments(request.ports) or "debits" in request.ports.billing.capabilities
+
+
+async def _offer_or_debit(request: ActionRequest, bill_id: str) -> Outcome:
+    """Return the offer of a bill, or `debit` for one that billing is about to collect."""
+    offer, mandate = await asyncio.gather(
+        _offer_bill(request, bill_id),
+        find_debit(request.ports.billing, request.require_subscriber().account),
+    )
+    due = offer.facts.get("due")
+    if mandate is None or offer.name not in ("ok", "closed") or not isinstance(due, date):
+        return offer
+    if not collects_bill(mandate, due, request.today):
+        return offer
+    return Outcome("debit", {**offer.facts, **mandate_facts(mandate)})
+
+
 async def _offer_bill(request: ActionRequest, bill_id: str) -> Outcome:
-    """Return `ok` with the bill's facts, `settled`, or `wait` while a payment of it is under way."""
+    """Return `ok` with the bill's facts, `settled`, or `wait` while a payment of it is under way.
+
+    `closed` with the facts where bills are not paid here.
+    """
+    if not takes_payments(request.ports):
+        return await _bill_to_pay_elsewhere(request, bill_id)
     ports, subscriber = payment_ports(request.ports), request.require_subscriber()
     bill, intents = await asyncio.gather(
         _read_bill(request, ports, bill_id),
@@ -117,16 +162,17 @@ async def _read_bill(request: ActionRequest, ports: PaymentPorts, bill_id: str) 
     return bill
 
 
-def _is_reached_by_sms(request: ActionRequest) -> bool:
-    """Return whether the phone in use can receive the link: not a withheld number, nor a line without SMS."""
-    subscriber = request.require_subscriber()
-    is_own_line = request.caller == subscriber.msisdn
-    return bool(request.caller) and not (is_own_line and subscriber.kind != "mobile")
+async def _bill_to_pay_elsewhere(request: ActionRequest, bill_id: str) -> Outcome:
+    bill = await request.ports.billing.get_bill(request.require_subscriber().account, bill_id)
+    is_settled = bill.remaining <= 0 or is_adjustment(bill)
+    return Outcome("settled" if is_settled else "closed", account_bill_facts(bill, request))
 
 
 ACTIONS = {
-    "pay.choose": define_action(choose_bill, "ok wait settled none early closed"),
-    "pay.open": define_action(open_payment, "ok wait settled closed"),
+    "pay.choose": define_action(choose_bill, "ok debit wait settled none early closed"),
+    "pay.open": define_action(open_payment, "ok debit wait settled closed"),
+    "pay.anyway": define_action(pay_anyway, "ok wait settled closed"),
     WALLET_ACTION: define_action(request_wallet, "ok wait settled changed unreachable held closed"),
-    LINK_ACTION: define_action(send_payment_link, "ok wait settled changed unreachable closed"),
+    LINK_ACTION: define_action(send_payment_link, "ok mailed wait settled changed unreachable closed"),
+    "pay.mandate": define_action(send_mandate_link, "ok mailed unreachable"),
 }

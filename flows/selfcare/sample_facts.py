@@ -15,6 +15,7 @@ from flows.selfcare import (
     invoice,
     meter,
     payment_history,
+    promise,
     purchases,
     registration,
     sellers,
@@ -70,6 +71,22 @@ SAMPLE_FACTS: Mapping[str, tuple[Fact | Rows, ...]] = {
     "bought_what": (Text("Stationnement zone 2 Paris"),),
     "denial": tuple(TextRef(f"denial.{reason}") for reason in get_args(DenialReason)),
     "receipt": (Text("7QK42M9T"),),
+    "delay": tuple(TextRef(f"delay.{kind}") for kind in ("days", "parts")),
+    "delay_parts": (Count(4),),
+    **dict.fromkeys(("promised_on", "part_on"), (SAMPLE_DATE,)),
+    **dict.fromkeys(("part_amount", "least"), (WIDEST_AMOUNT,)),
+    "delays": tuple(
+        Rows(
+            promise.DELAY_COLUMNS,
+            ((TextRef(f"delay.{kind}"), SAMPLE_DATE, Count(4), SAMPLE_DATE, WIDEST_AMOUNT),) * 7,
+        )
+        for kind in ("days", "parts")
+    ),
+    "mandate": (Text("..." + "W" * 17),),
+    "mandate_letters": (Text(" ".join("A" * 35)),),
+    "debit_account": (Text("****4821"),),
+    "collected": tuple(TextRef(f"collected.{known}") for known in ("dated", "undated")),
+    "collected_on": (SAMPLE_DATE,),
     "host": (Text("checkout.payments.example.net"),),
     **dict.fromkeys(
         ("options", "communications", "equipment", "one_off", "third_party", "other"),

@@ -5,13 +5,20 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from flows.domain.account_activity import Allowance, BookedPayment, SubscribedService, account_activity
+from flows.domain.account_activity import (
+    Allowance,
+    BookedPayment,
+    DirectDebit,
+    SubscribedService,
+    account_activity,
+)
 from flows.domain.actions import OperatorPorts
 from flows.domain.bill_delivery import BillDestination
 from flows.domain.failures import Down, Failure, NotEligible, Slow
 from flows.domain.payment_ports import PaymentBooking
 from flows.domain.payment_records import BillPayment, BookingOutcome
 from flows.domain.ports import Billing
+from flows.domain.promise_records import PaymentPromise, PromiseAnswer, PromiseBilling
 from flows.domain.purchase_ports import ChargeBilling
 from flows.domain.purchase_records import BillCharge
 from flows.domain.records import (
@@ -95,6 +102,10 @@ class FaultyBilling:
         """Return what the account's lines subscribe to."""
         return await self._with_fault(account_activity(self.inner).list_services(account))
 
+    async def find_debit(self, account: str) -> DirectDebit | None:
+        """Return the account's mandate in force."""
+        return await self._with_fault(account_activity(self.inner).find_debit(account))
+
     async def get_document(self, account: str, bill_id: str) -> BillDocument:
         """Return the issuer's bill document."""
         return await self._with_fault(self.inner.get_document(account, bill_id))
@@ -110,6 +121,12 @@ class FaultyBilling:
     async def find_booking(self, payment: BillPayment) -> bool:
         """Return whether the backend has a payment under this key."""
         return await self._with_fault(self._bookings.find_booking(payment))
+
+    async def record_promise(self, promise: PaymentPromise) -> PromiseAnswer:
+        """Record a promise to pay."""
+        if not isinstance(self.inner, PromiseBilling):
+            raise NotEligible("this backend takes no promises")
+        return await self._with_fault(self.inner.record_promise(promise))
 
     async def add_charge(self, charge: BillCharge) -> bool:
         """Put a charge on the next bill."""

@@ -19,6 +19,12 @@ from gateway.pages.file_builder import FileBuilder
 from gateway.pages.file_jobs import FileJobs
 from gateway.pages.form_input import FormInput
 from gateway.pages.page_request import PageRequest
+from gateway.pages.payment_section import (
+    PROMISE_FIELD,
+    PaymentSection,
+    build_payment_section,
+    promise_payment,
+)
 from gateway.pages.purchase_settings import (
     PURCHASE_FIELD,
     PURCHASE_INPUTS,
@@ -74,6 +80,8 @@ class BillPage:
             return await self._save_purchases(request)
         if exports.EXPORT_FIELD in request.form_fields:
             return await self._send_export(request)
+        if PROMISE_FIELD in request.form_fields:
+            return await self._promise(request)
         number = _typed_number(request)
         if MAIL_FIELD in request.form_fields:
             await mail_bill_code(request, number, f"bill/{self.make_token()}")
@@ -170,6 +178,14 @@ class BillPage:
         error = await save_settings(request, login.number, f"{self.make_token()}/web.purchases")
         return await self._show_bill(request, login, error) if error else responses.see_other(request.self_url)
 
+    async def _promise(self, request: PageRequest) -> web.Response:
+        """Make the promise to pay whose button was pressed, and show the bill again."""
+        login = await self._find_login(request)
+        if login is None or not login.bill:
+            return self.show_form(request, "", 200)
+        await promise_payment(request, login.number, login.bill, f"{self.make_token()}/web.promise")
+        return responses.see_other(request.self_url)
+
     async def _send_export(self, request: PageRequest) -> web.Response:
         """Send the export a form asks for; without a login, show the form."""
         login = await self._find_login(request)
@@ -209,6 +225,8 @@ class BillPage:
             "pdf_url": _pdf_url(request),
             "logout": {LOGOUT_FIELD: "1"},
             "section": await build_section(request, login.number),
+            "paying": await _payment_section(request, login),
+            "promise_field": PROMISE_FIELD,
             "error": error,
             "purchase_inputs": PURCHASE_INPUTS,
             "purchase_field": PURCHASE_FIELD,
@@ -219,6 +237,14 @@ class BillPage:
             "export_error": export_error,
         }
         return responses.html_page(request, "bill.html", "page.bill_title", values)
+
+
+async def _payment_section(request: PageRequest, login: BillLogin) -> PaymentSection | None:
+    """Return what is shown about paying the login's bill; None for a login without one."""
+    bound = await bind_login(request, login)
+    if isinstance(bound, str):
+        return None
+    return await build_payment_section(request, bound.number, bound.bill)
 
 
 async def _read_bill(request: PageRequest, login: BillLogin) -> Statement | str:

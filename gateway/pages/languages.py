@@ -28,7 +28,8 @@ REQUIRED_TEXTS = (
     *("page.purchase_wrong", "page.purchase_block", "page.purchase_open"),
     *("page.pay_title", "page.pay_button", "page.pay_host", "page.pay_changed", "page.pay_settled"),
     *("page.pay_receipt", "page.paid_title", "page.paid_open", "page.paid_booked", "page.paid_failed"),
-    *("page.paid_unknown", "page.paid_refunded"),
+    *("page.paid_unknown", "page.paid_refunded", "page.ways_title", "page.debit", "page.promise"),
+    "page.promise_button",
     *(
         "page.file_title",
         "page.file_send",

@@ -5,6 +5,7 @@ import logging
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
@@ -12,6 +13,7 @@ from flows.domain.failures import Failure, NotFound
 from flows.domain.payment_records import PaymentIntent
 from flows.domain.records import Bill, LinkPurpose, MagicLink, Secret
 from flows.payments.checks import WAITING
+from flows.payments.direct_debits import collects_bill, find_debit, mandate_facts
 from flows.payments.following import PaymentFollower
 from flows.payments.opening import PaymentOpening
 from flows.payments.payable import find_under_way, payment_ports, takes_payments
@@ -73,7 +75,8 @@ class PayPage:
             return _result_page(request, booked) if booked else _settled_page(request, bill)
         if words is None or words[1] != str(bill.remaining):
             error = "" if words is None else "page.pay_changed"
-            return self._bill_page(request, link, linked, bill, error)
+            debit = await _debit_text(request, bill)
+            return self._bill_page(request, link, linked, bill, error, debit)
         return await self._go_to_provider(request, link, linked, bill)
 
     async def _go_to_provider(
@@ -88,14 +91,15 @@ class PayPage:
         return responses.see_other(intent.page_url)
 
     def _bill_page(
-        self, request: PageRequest, link: MagicLink, linked: LinkedBill, bill: Bill, error: str
+        self, request: PageRequest, link: MagicLink, linked: LinkedBill, bill: Bill, error: str, debit: str
     ) -> web.Response:
-        """Show the bill's month, masked line and amount, and where the button leads."""
+        """Show the bill's month, masked line and amount, what will be debited, and where the button leads."""
         origin = payment_ports(request.ports).provider.page_origin
         rows = _bill_rows(request, linked.line, bill)
         values = {
             "error": error,
             "rows": rows,
+            "debit_text": debit,
             "host_text": request.plain_text("page.pay_host", {"host": Text(urlsplit(origin).netloc)}),
             "button": "page.pay_button",
             "hidden": {
@@ -174,6 +178,19 @@ def _result_page(request: PageRequest, intent: PaymentIntent) -> web.Response:
         url = f"paid?payment={intent.id}&lang={request.language}&again={request.refresh_count + 1}"
         response.headers["Refresh"] = f"{REFRESH_SECONDS}; url={url}"
     return response
+
+
+async def _debit_text(request: PageRequest, bill: Bill) -> str:
+    """Return that billing will collect the bill, and when; empty where it will not, or does not answer."""
+    today = request.now.astimezone(ZoneInfo(request.menu.config.time_zone)).date()
+    try:
+        mandate = await find_debit(request.ports.billing, bill.account)
+    except Failure:
+        return ""
+    if mandate is None or not collects_bill(mandate, bill.due, today):
+        return ""
+    facts: Facts = {"month": Month.from_date(bill.issued), "remaining": Money(bill.remaining)}
+    return request.plain_text("pay.debit", {**facts, **mandate_facts(mandate)})
 
 
 def _settled_page(request: PageRequest, bill: Bill) -> web.Response:

@@ -7,6 +7,7 @@ from flows.domain.payment_ports import Payments, WalletPayments
 from gateway.payments.described_adapter import DescribedPayments
 from gateway.payments.described_providers import DESCRIBED_PROVIDERS
 from gateway.payments.mtn_momo import MtnMomoPayments
+from gateway.payments.netopia import NetopiaPayments
 from gateway.payments.orange_money import OrangeMoneyPayments
 from gateway.payments.payfake_adapter import PayfakePayments
 from gateway.payments.provider_context import ProviderContext
@@ -17,6 +18,7 @@ from gateway.payments.wallet_settings import WalletSettings
 ADAPTERS: Mapping[str, Callable[[PaymentSettings, ProviderContext], Payments]] = {
     "payfake": PayfakePayments,
     "stripe": StripePayments,
+    "netopia": NetopiaPayments,
     **{name: partial(DescribedPayments, form) for name, form in DESCRIBED_PROVIDERS.items()},
 }
 """Adapters by the provider's name in the settings."""

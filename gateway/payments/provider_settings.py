@@ -9,12 +9,14 @@ from gateway.payments.described_providers import DESCRIBED_PROVIDERS
 
 PAGE_ORIGINS = {
     "stripe": "https://checkout.stripe.com",
+    "netopia": "https://secure.netopia-payments.com",
     **{name: form.page_origin for name, form in DESCRIBED_PROVIDERS.items()},
 }
 """Origin of each provider's pages, where it is not that of its interface."""
-ProviderName = Literal["payfake", "stripe", "payzen", "clictopay"]
+ProviderName = Literal["payfake", "stripe", "payzen", "clictopay", "netopia"]
 DEFAULT_API_URLS: dict[str, str] = {
     "stripe": "https://api.stripe.com",
+    "netopia": "https://secure.mobilpay.ro/pay",
     **{name: form.api_url for name, form in DESCRIBED_PROVIDERS.items()},
 }
 """Address of each provider's interface, where it is the same for everybody."""
@@ -47,10 +49,9 @@ class PaymentSettings(BaseModel):
     @model_validator(mode="after")
     def _require_fields(self) -> Self:
         """Require what each kind of provider needs; the error names the field."""
-        if self.provider in DESCRIBED_PROVIDERS:
-            if not self.account:
-                raise ValueError("account: must name your account at this provider")
-        elif self.webhook_secret is None:
+        if self.provider in (*DESCRIBED_PROVIDERS, "netopia") and not self.account:
+            raise ValueError("account: must name your account at this provider")
+        if self.provider not in DESCRIBED_PROVIDERS and self.webhook_secret is None:
             raise ValueError("webhook_secret: missing; callbacks of this provider are signed with it")
         return self
 

@@ -28,6 +28,7 @@ from storage.credentials.one_time_codes import SqlOneTimeCodes
 from storage.credentials.passwords import SqlPasswords
 from storage.ledger.sql_ledger import SqlLedger
 from storage.payments.intents import SqlPaymentIntents
+from storage.payments.promises import SqlPaymentPromises
 from storage.purchases.charges import SqlCharges
 from storage.purchases.policies import SqlSpendPolicies
 from storage.sql.engine import Database
@@ -95,6 +96,7 @@ class OperatorWiring:
             intents=SqlPaymentIntents(database, secret),
             policies=SqlSpendPolicies(database, secret),
             charges=SqlCharges(database, secret),
+            promises=SqlPaymentPromises(database),
         )
 
     def _connect_payments(self, menu: Menu) -> Payments | None:

@@ -8,6 +8,7 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from menus.model.reply import Channel
+from menus.packfile.promise_rules import PromisesForm
 from menus.packfile.purchase_form import PurchaseRulesForm
 from menus.packfile.reminder_rules import RemindersForm
 
@@ -28,8 +29,6 @@ ProofNeed = Literal["none", "line", "secret", "address", "code", "password", "pi
 """`line`, and `address` before a new address: the line on a trusted connection, or the proof the rules name.
 `secret`: any proof but the line."""
 NodeKind = Literal["choice", "input", "message", "step", "hand-over", "end"]
-
-
 PATTERN_EXAMPLES: Mapping[str, str] = {
     NAME_PATTERN: "small letters, digits and _, with dots between words, like bill.show",
     KEY_PATTERN: "a key: one or two digits, * or #",
@@ -252,6 +251,7 @@ class RulesForm(PackForm):
         {}, description="Kind of line -> how codes and first passwords reach it; sms by default."
     )
     reminders: RemindersForm | None = Field(None, description="Reminders of unpaid bills; none without it.")
+    promises: PromisesForm = Field(default_factory=lambda: PromisesForm.model_validate({}))
     misses: int = Field(3, ge=1, le=9, description="Wrong answers in a row before the session is given up.")
     resume_minutes: int = Field(
         10, ge=0, le=1440, description="How long a dropped session or call may be continued; 0 for not at all."

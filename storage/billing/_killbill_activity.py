@@ -1,11 +1,17 @@
 """Kill Bill account activity: invoice payments, usage, dry-run invoices, subscriptions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, tzinfo
 from decimal import Decimal
 from typing import Any
 
-from flows.domain.account_activity import Allowance, AllowanceKind, BookedPayment, SubscribedService
+from flows.domain.account_activity import (
+    Allowance,
+    AllowanceKind,
+    BookedPayment,
+    DirectDebit,
+    SubscribedService,
+)
 from flows.domain.failures import NotFound
 from storage.billing._client.allowance_words import allowance_kind
 from storage.billing._client.answer_fields import (
@@ -18,6 +24,7 @@ from storage.billing._client.answer_fields import (
     require_identifier,
 )
 from storage.billing._client.currency import CurrencyRule
+from storage.billing._client.mandate_digits import account_digits
 from storage.billing._client.ownership import OwnershipClaim, end_day, start_day
 from storage.billing._client.paging import BssResource
 from storage.billing._killbill_mapping import base_subscription
@@ -25,6 +32,8 @@ from storage.billing._killbill_mapping import base_subscription
 DRY_RUN_BODY = {"dryRunType": "UPCOMING_INVOICE"}
 """Asks for the invoice that would come next; nothing is written."""
 BOOKED = "SUCCESS"
+LAST_DIGITS = "last4"
+"""Property of a payment method with the last digits of its bank account."""
 ENDED_STATES = ("CANCELLED", "EXPIRED")
 
 
@@ -84,6 +93,21 @@ def parse_services(
 def _is_running(subscription: Mapping[str, Any], today: date, zone: tzinfo) -> bool:
     ends = end_day(subscription.get("cancelledDate"), zone)
     return subscription.get("state") not in ENDED_STATES and (ends is None or today < ends)
+
+
+def parse_debit(resources: object, account: str, plugins: Collection[str]) -> DirectDebit | None:
+    """Return the default payment method of this account as a mandate; None when another plugin has it.
+
+    Its external key is the reference; Kill Bill does not tell when the plugin collects.
+    """
+    for each in objects_in(resources):
+        is_own = identifier_text(each.get("accountId")) == account and each.get("isDefault") is True
+        reference = identifier_text(each.get("externalKey"))
+        if is_own and reference and clean_text(each.get("pluginName")) in plugins:
+            properties = list(objects_in(as_object(each.get("pluginInfo")).get("properties")))
+            ends = (account_digits(one.get("value")) for one in properties if one.get("key") == LAST_DIGITS)
+            return DirectDebit(reference, next(ends, ""))
+    return None
 
 
 def subscription_id(bundle: BssResource) -> str:

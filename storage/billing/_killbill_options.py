@@ -23,6 +23,8 @@ class KillBillOptions(ConnectionOptions):
     """The account's custom field that holds `paper` or `email`; without it bills are on paper."""
     document_path: str = "1.0/kb/invoices/{invoice}/html"
     """Path of an invoice's document; a plugin's where it renders PDF, `plugins/NAME/{invoice}`."""
+    debit_plugins: tuple[str, ...] = ()
+    """Payment plugins whose default payment method is a direct debit mandate, such as `killbill-gocardless`."""
     kinds: Mapping[str, str] = field(default_factory=dict)
     """Line kind by product name; `mobile` for any other."""
     rubrics: Mapping[str, str] = field(default_factory=dict)

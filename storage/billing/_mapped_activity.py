@@ -6,6 +6,7 @@ from datetime import date
 from flows.domain.account_activity import (
     Allowance,
     BookedPayment,
+    DirectDebit,
     SubscribedService,
     is_allowance_kind,
     payment_method,
@@ -14,6 +15,7 @@ from flows.domain.failures import NotFound
 from flows.domain.records import Bill, BillLine, Capability, EntryType, UsageEntry
 from storage.billing._client.answer_fields import clean_text, parse_amount
 from storage.billing._client.currency import CurrencyRule
+from storage.billing._client.mandate_digits import account_digits
 from storage.billing._mapped_records import MappedRecordParser, Row, key_text
 from storage.billing._mapped_tables import MappedTable, MappedTableReader
 from storage.billing._sql_activity import entry_rubric
@@ -28,6 +30,7 @@ TABLES_BY_CAPABILITY: Mapping[Capability, str] = {
     "history": "payments",
     "meter": "allowances",
     "services": "services",
+    "debits": "debits",
 }
 """The mapping that each capability needs."""
 
@@ -130,6 +133,13 @@ class MappedActivity:
             for row, until in ends
             if until is None or until >= self._today
         ]
+
+    async def find_debit(self, account: str) -> DirectDebit | None:
+        """Return the account's mandate."""
+        for row in await self._own_rows("debits", account):
+            end = account_digits(row["account_end"])
+            return DirectDebit(clean_text(row["reference"]), end, self._day(row, "collects_on"))
+        return None
 
     def _day(self, row: Row, column_name: str) -> date | None:
         value = row[column_name]

@@ -19,13 +19,15 @@ class TableMappingOptions:
     lines: Mapping[str, Any] = field(default_factory=dict)
     """Without it bills have no detail."""
     payments: Mapping[str, Any] = field(default_factory=dict)
-    """Payments made; without it, as without the next three, subscribers are not offered to see them."""
+    """Payments made; without it, as without the next four, subscribers are not offered to see them."""
     entries: Mapping[str, Any] = field(default_factory=dict)
     """Usage records and purchases: `what` is `usage` or `purchases`."""
     allowances: Mapping[str, Any] = field(default_factory=dict)
     """What each line has used of its allowances."""
     services: Mapping[str, Any] = field(default_factory=dict)
     """Plans and options subscribed to."""
+    debits: Mapping[str, Any] = field(default_factory=dict)
+    """Direct debit mandates in force, one for each account that has one."""
     electronic: str = "email"
     """Value of the `media` column that means e-mail."""
     currency: str = ""
@@ -33,5 +35,5 @@ class TableMappingOptions:
 
     def activity_tables(self) -> dict[str, MappedTable]:
         """Return the tables of account activity that are mapped, by name."""
-        names = ("payments", "entries", "allowances", "services")
+        names = ("payments", "entries", "allowances", "services", "debits")
         return {name: MappedTable(name, getattr(self, name)) for name in names if getattr(self, name)}

@@ -21,6 +21,7 @@ REQUIRED_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "entries": ("account", "what", "at", "kind", "amount"),
     "allowances": ("account", "user", "kind", "used"),
     "services": ("account", "name"),
+    "debits": ("account", "reference"),
 }
 """Columns each mapping must name."""
 DEFAULT_BY_OPTIONAL_COLUMN: Mapping[str, Mapping[str, Any]] = {
@@ -43,6 +44,7 @@ DEFAULT_BY_OPTIONAL_COLUMN: Mapping[str, Mapping[str, Any]] = {
     "entries": {"label": "", "quantity": 0, "user": "", "centre": ""},
     "allowances": {"granted": None, "renews_on": None},
     "services": {"user": "", "since": None, "until": None},
+    "debits": {"account_end": "", "collects_on": None},
 }
 """Columns a mapping may leave out, with the value they then have."""
 KEY_CONVERTERS: Mapping[type, Callable[[str], Any]] = {int: int, Decimal: Decimal, UUID: UUID}

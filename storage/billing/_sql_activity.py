@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select
 from flows.domain.account_activity import (
     Allowance,
     BookedPayment,
+    DirectDebit,
     SubscribedService,
     is_allowance_kind,
     payment_method,
@@ -18,6 +19,7 @@ from storage.billing._client.currency import CurrencyRule, round_amount
 from storage.billing._sql_rows import RowBatch, log_unreadable, unreadable_row
 from storage.sql.tables import billing_allowances as allowances
 from storage.sql.tables import billing_bills as bills
+from storage.sql.tables import billing_debits as debits
 from storage.sql.tables import billing_entries as entries
 from storage.sql.tables import billing_payments as payments
 from storage.sql.tables import billing_services as services
@@ -68,6 +70,9 @@ SELECT_SERVICES: Select[Any] = (
     )
     .order_by(services.c.id)
 )
+SELECT_DEBIT: Select[Any] = select(
+    *(debits.c[name] for name in ("reference", "account_end", "collects_on"))
+).where(debits.c.operator == _OPERATOR, debits.c.account == _ACCOUNT)
 
 
 class SqlActivity:
@@ -122,6 +127,13 @@ class SqlActivity:
         batch = await self._fetch_rows(SELECT_SERVICES, services.c.id, account=account, today=self._today())
         log_unreadable(len(batch.unreadable))
         return [SubscribedService(*row) for row in batch.rows]
+
+    async def find_debit(self, account: str) -> DirectDebit | None:
+        """Return the account's mandate; InvalidRecord for one that cannot be read."""
+        batch = await self._fetch_rows(SELECT_DEBIT, debits.c.account, account=account)
+        if batch.unreadable:
+            raise unreadable_row()
+        return DirectDebit(*batch.rows[0]) if batch.rows else None
 
 
 def entry_rubric(what: str, kind: str) -> str:

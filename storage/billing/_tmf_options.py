@@ -37,9 +37,16 @@ class TmForumOptions(ConnectionOptions):
     """The BSS's own names of the media: `paper = "..."`, `email = "..."`."""
     rubrics: Mapping[str, str] = field(default_factory=dict)
     """Rubric by the BSS's own rate name or rate type."""
+    debit_types: tuple[str, ...] = ("bankAccountDebit", "directDebit")
+    """`@referredType` (else `@type`) of the account's `defaultPaymentMethod` that is a direct debit mandate."""
+    debit_plan: str = "directDebit"
+    """`planType` of the active payment plan whose `validFor.startDateTime` is the next collection."""
+    promise_plan: str = "promiseToPay"
+    """`planType` of the payment plans that are promises to pay, with `promises` in `serves`."""
     serves: tuple[str, ...] = ("documents",)
     """Capabilities besides bills: `documents`, `payments`; from unbilled rates `usage`, `purchases`,
-    `unbilled`; from TMF676 `history`, from TMF677 `meter`, from TMF637 `services`."""
+    `unbilled`; from TMF676 `history`, from TMF677 `meter`, from TMF637 `services`, from TMF666 `debits`
+    and `promises`."""
     document_hosts: tuple[str, ...] = ()
     """Other hosts a bill's `billDocument` may be on; with the port unless it is the default."""
     document_networks: tuple[str, ...] = ()

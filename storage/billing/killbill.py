@@ -11,7 +11,7 @@ from datetime import date, timedelta
 
 from aiohttp import encode_basic_auth
 
-from flows.domain.account_activity import Allowance, BookedPayment, SubscribedService
+from flows.domain.account_activity import Allowance, BookedPayment, DirectDebit, SubscribedService
 from flows.domain.bill_cycle import CyclePage, RejectedBill
 from flows.domain.bill_delivery import BillDestination
 from flows.domain.failures import NotFound, NotPublished
@@ -54,6 +54,10 @@ CREATED_BY = "dialtree"
 """The `X-Killbill-CreatedBy` that Kill Bill's audit log shows for our changes."""
 PAGE_SIZE = 200
 """Invoices per page of a billing cycle."""
+CAPABILITIES: tuple[Capability, ...] = (
+    *("documents", "payments"),
+    *("history", "unbilled", "meter", "services"),
+)
 UNNAMED_ATTACHMENT = BillAttachment("", "", "", "")
 """The response says what a document is."""
 
@@ -61,15 +65,13 @@ UNNAMED_ATTACHMENT = BillAttachment("", "", "", "")
 class KillBillBilling(RemoteBookings):
     """Kill Bill implementation of the `Billing` port; an account is Kill Bill's accountId."""
 
-    capabilities: Collection[Capability] = frozenset[Capability](
-        ("documents", "payments", "history", "unbilled", "meter", "services")
-    )
-
     def __init__(self, client: BssClient, context: BackendContext, options: KillBillOptions) -> None:
         self._client, self._context, self._options = client, context, options
         self._accounts = KillBillAccounts(client, options.media_field)
         self._currency = CurrencyRule(options.currency or context.currency, context.currency)
         self._payments = KillBillPayments(client)
+        debits: tuple[Capability, ...] = ("debits",) if options.debit_plugins else ()
+        self.capabilities: Collection[Capability] = frozenset((*CAPABILITIES, *debits))
 
     async def get_subscriber(self, msisdn: str) -> Subscriber:
         """Find the subscriber of a number: the bundle with that external key, then its account."""
@@ -156,6 +158,12 @@ class KillBillBilling(RemoteBookings):
         period = {"startDate": f"{today:%Y-%m}-01", "endDate": (today + timedelta(days=1)).isoformat()}
         path = f"1.0/kb/usages/{path_segment(activity.subscription_id(bundle))}"
         return activity.parse_usage((await self._client.get(path, period)).body)
+
+    async def find_debit(self, account: str) -> DirectDebit | None:
+        """Return the account's default payment method where a direct debit plugin keeps it."""
+        path = f"1.0/kb/accounts/{path_segment(account)}/paymentMethods"
+        found = (await self._client.get(path, {"withPluginInfo": "true"})).body
+        return activity.parse_debit(found, account, self._options.debit_plugins)
 
     async def get_document(self, account: str, bill_id: str) -> BillDocument:
         """Return the invoice's document: HTML from the tenant's template, or what a plugin makes of it."""

@@ -8,11 +8,18 @@ from typing import Any, TypeVar, get_args
 
 import yaml
 
-from flows.domain.account_activity import Allowance, BookedPayment, SubscribedService, payment_method
+from flows.domain.account_activity import (
+    Allowance,
+    BookedPayment,
+    DirectDebit,
+    SubscribedService,
+    payment_method,
+)
 from flows.domain.bill_cycle import CyclePage
 from flows.domain.bill_delivery import BillDestination
 from flows.domain.failures import NotFound
 from flows.domain.payment_records import BillPayment, BookingOutcome
+from flows.domain.promise_records import PaymentPromise, PromiseAnswer
 from flows.domain.records import (
     Bill,
     BillDocument,
@@ -51,6 +58,7 @@ class MemoryBilling:
     def __init__(self, rows: OperatorRows, today: Callable[[], date]) -> None:
         self._rows, self._today = rows, today
         self._booked_keys: set[str] = set()
+        self._promises: list[PaymentPromise] = []
 
     async def get_subscriber(self, msisdn: str) -> Subscriber:
         """Return the subscriber of a number; NotFound when there is none."""
@@ -111,6 +119,16 @@ class MemoryBilling:
             }
         )
         return "booked"
+
+    async def record_promise(self, promise: PaymentPromise) -> PromiseAnswer:
+        """Keep a promise, once per id; `one` while another of the account is open."""
+        own = [each for each in self._promises if each.account == promise.account]
+        if any(each.id == promise.id for each in own):
+            return "ok"
+        if any(each.is_open(self._today()) for each in own):
+            return "one"
+        self._promises.append(promise)
+        return "ok"
 
     async def get_media(self, account: str) -> BillDestination:
         """Return how bills reach this account today; NotFound for an unknown account."""
@@ -173,6 +191,11 @@ class MemoryBilling:
     async def list_services(self, account: str) -> Sequence[SubscribedService]:
         """Return what the account's lines subscribe to."""
         return [_to_record(SubscribedService, row) for row in self._rows.services if row["account"] == account]
+
+    async def find_debit(self, account: str) -> DirectDebit | None:
+        """Return the account's mandate."""
+        own = [row for row in self._rows.debits if row["account"] == account]
+        return _to_record(DirectDebit, own[0]) if own else None
 
     async def get_document(self, account: str, bill_id: str) -> BillDocument:
         """Return the issuer's document unchanged; NotFound for another account's bill."""

@@ -34,6 +34,7 @@ from storage.billing._client.ownership import (
 from storage.billing._sql_activity import SqlActivity
 from storage.billing._sql_bookings import SqlBookings
 from storage.billing._sql_charges import SqlChargeEntries
+from storage.billing._sql_promises import SqlPromises
 from storage.billing._sql_rows import RowBatch, log_unreadable, read_rows, reject_row, unreadable_row
 from storage.billing.backend import BackendContext
 from storage.sql.engine import Database
@@ -60,7 +61,7 @@ def bill_state(total: Decimal, remaining: Decimal, due: date, today: date, *, ca
     return "part" if remaining < total else "due"
 
 
-class SqlBilling(SqlBookings, SqlChargeEntries, SqlActivity):
+class SqlBilling(SqlBookings, SqlChargeEntries, SqlActivity, SqlPromises):
     """`Billing` port on our own tables, for one operator. `today` returns the date in its time zone."""
 
     capabilities: Collection[Capability] = get_args(Capability)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any, cast, get_args
 
-from flows.domain.account_activity import Allowance, BookedPayment, SubscribedService
+from flows.domain.account_activity import Allowance, BookedPayment, DirectDebit, SubscribedService
 from flows.domain.bill_cycle import CyclePage
 from flows.domain.bill_delivery import BillDestination
 from flows.domain.failures import NotFound, NotPublished
@@ -22,6 +22,7 @@ from flows.domain.rubrics import rubric_heading
 from storage.billing import _tmf_account_mapping as accounts
 from storage.billing import _tmf_account_patches as patches
 from storage.billing import _tmf_activity as activity
+from storage.billing import _tmf_debits as debits
 from storage.billing import _tmf_mapping as tmf
 from storage.billing._client.account_changes import change_account
 from storage.billing._client.answer_fields import (
@@ -46,6 +47,7 @@ from storage.billing._client.ssrf_guard import UrlAllowList
 from storage.billing._remote_bookings import RemoteBookings
 from storage.billing._tmf_options import TmForumOptions
 from storage.billing._tmf_payments import TmfPayments
+from storage.billing._tmf_promises import TmfPromises
 from storage.billing._tmf_reads import MAX_BILLS, TmfResourceReader
 from storage.billing.backend import BackendContext
 
@@ -53,7 +55,7 @@ RUBRIC_BY_ENTRY_TYPE: Mapping[EntryType, str] = {"usage": "communications", "pur
 """Rubric of the unbilled rates that answer each kind of entry."""
 
 
-class TmForumBilling(RemoteBookings):
+class TmForumBilling(RemoteBookings, TmfPromises):
     """TM Forum implementation of the `Billing` port; raises Refused and Unavailable only."""
 
     def __init__(self, client: BssClient, context: BackendContext, options: TmForumOptions) -> None:
@@ -190,6 +192,11 @@ class TmForumBilling(RemoteBookings):
         today = self._context.today()
         own = [each.record for each in claims if each.accounts == {account} and each.is_current(today)]
         return activity.parse_services(own, self._context.zone)
+
+    async def find_debit(self, account: str) -> DirectDebit | None:
+        """Return the account's mandate: TMF666 `defaultPaymentMethod`, and its day from `paymentPlan`."""
+        found = await self._reads.get_account(account)
+        return debits.parse_debit(found, self._options, self._context.today(), self._context.zone)
 
     async def get_document(self, account: str, bill_id: str) -> BillDocument:
         """Return the bill's `billDocument`, embedded in the bill or downloaded from its URL."""

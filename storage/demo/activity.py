@@ -6,7 +6,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, insert
 
-from storage.sql.tables import billing_allowances, billing_payments, billing_services
+from storage.sql.tables import (
+    billing_allowances,
+    billing_debits,
+    billing_payments,
+    billing_services,
+)
 
 DemoRow = dict[str, Any]
 KEY_PREFIX = "demo-"
@@ -68,6 +73,16 @@ def build_service_rows(operator: str, account: str, person: Mapping[str, Any]) -
         yield {**row, "since": date(2021, 3, 1), "until": None}
 
 
+def build_debit_rows(
+    operator: str, account: str, bills: Sequence[Mapping[str, Any]], person: Mapping[str, Any]
+) -> Iterator[DemoRow]:
+    """Yield the mandate of a person who has one (`debit`): it collects the newest bill when that is due."""
+    if "debit" not in person:
+        return
+    row = {"operator": operator, "account": account, **person["debit"]}
+    yield {**row, "collects_on": bills[0]["due"] if bills else None}
+
+
 def write_activity(
     connection: Connection,
     operator: str,
@@ -76,13 +91,15 @@ def write_activity(
     person: Mapping[str, Any],
     today: date,
 ) -> None:
-    """Replace an account's seeded payments, and its allowances and services; other payments stay."""
+    """Replace an account's seeded payments, its allowances, services and mandate; other payments stay."""
     allowances = list(build_allowance_rows(operator, account, person, today))
     _replace_rows(
         connection, billing_allowances, _of_account(billing_allowances, operator, account), allowances
     )
     services = list(build_service_rows(operator, account, person))
     _replace_rows(connection, billing_services, _of_account(billing_services, operator, account), services)
+    debits = list(build_debit_rows(operator, account, bills, person))
+    _replace_rows(connection, billing_debits, _of_account(billing_debits, operator, account), debits)
     seeded = billing_payments.c.key.startswith(KEY_PREFIX)
     own = and_(_of_account(billing_payments, operator, account), seeded)
     _replace_rows(connection, billing_payments, own, list(build_payment_rows(bills, person, today)))

@@ -223,6 +223,7 @@ class OperatorRows:
     payments: list[dict[str, Any]] = field(default_factory=list, repr=False)
     allowances: list[dict[str, Any]] = field(default_factory=list, repr=False)
     services: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    debits: list[dict[str, Any]] = field(default_factory=list, repr=False)
 
 
 def build_operator_rows(operator: str, now: datetime, world: Mapping[str, Any] | None = None) -> OperatorRows:
@@ -236,14 +237,14 @@ def build_operator_rows(operator: str, now: datetime, world: Mapping[str, Any] |
         result.people.append(build_subscriber_row(result.operator, person, now))
         result.bills.extend(bills)
         result.lines.extend(build_line_rows(result.operator, person, bills))
-        account = account_from_msisdn(person["msisdn"])
-        today, unit = result.operator.today, result.operator.unit
-        result.entries.extend(extras.build_entry_rows(operator, account, person, today, unit))
+        account, today = account_from_msisdn(person["msisdn"]), result.operator.today
+        result.entries.extend(extras.build_entry_rows(operator, account, person, today, result.operator.unit))
         printed = bills if extras.has_documents(person) else []
         result.documents.extend(extras.build_document_row(operator, bill["id"]) for bill in printed)
         result.payments.extend(activity.build_payment_rows(bills, person, today))
         result.allowances.extend(activity.build_allowance_rows(operator, account, person, today))
         result.services.extend(activity.build_service_rows(operator, account, person))
+        result.debits.extend(activity.build_debit_rows(operator, account, bills, person))
     return result
 
 
@@ -291,10 +292,9 @@ async def _store_secrets(
 
 def demo_people(definition: Mapping[str, Any]) -> list[dict[str, str]]:
     """Return the people of an operator: number, name, language, and what they know."""
-    return [_describe_person(person) for person in definition["subscribers"]]
-
-
-def _describe_person(person: Mapping[str, Any]) -> dict[str, str]:
-    secrets = (f"{kind.replace('_', ' ')} {person[kind]}" for kind in SECRET_KINDS if kind in person)
-    role = {"number": person["msisdn"], "name": person["name"], "language": person["language"]}
-    return {**role, "knows": ", ".join([person["kind"], person["segment"], *secrets])}
+    people = []
+    for person in definition["subscribers"]:
+        secrets = (f"{kind.replace('_', ' ')} {person[kind]}" for kind in SECRET_KINDS if kind in person)
+        role = {"number": person["msisdn"], "name": person["name"], "language": person["language"]}
+        people.append({**role, "knows": ", ".join([person["kind"], person["segment"], *secrets])})
+    return people

@@ -26,6 +26,7 @@ from storage.ledger.registrations import RegistrationQueries, save_registration
 from storage.ledger.ticket_store import save_tickets, update_ticket
 from storage.outbox.enqueue import KEY_PURPOSE, enqueue_items
 from storage.outbox.erased_opt_outs import INSERT_OPT_OUT, ErasedOptOuts
+from storage.payments.promises import insert_promise
 from storage.privacy.number_owner import NumberOwners
 from storage.sql.engine import Database
 from storage.sql.tables import consents, links, opt_outs, preferences
@@ -235,6 +236,8 @@ class SqlLedger(RegistrationQueries, ConsentDecisions):
             connection.execute(INSERT_CONSENT, [_consent_row(change, each) for each in change.consents])
         if change.links:
             connection.execute(INSERT_LINK, [self._link_row(each) for each in change.links])
+        if change.promise is not None:
+            insert_promise(connection, change.promise)
         events = save_tickets(connection, change)
         if change.ticket_change is not None:
             update_ticket(connection, change, change.ticket_change)

@@ -18,6 +18,7 @@ from storage.sql.tables import (
     password_tries,
     passwords,
     payment_intents,
+    payment_promises,
     preferences,
     purchase_alerts,
     purchase_charges,
@@ -81,6 +82,9 @@ PERSONAL_DATA_TABLES: Sequence[PersonalDataTable] = (
         ("bill_number", "amount", "currency", "state", "receipt", "created_at"),
         "kept",
         drops_with_owner=False,
+    ),
+    PersonalDataTable(
+        payment_promises, "subscription", ("bill", "amount", "parts", "first_day", "last_day", "promised_at")
     ),
     PersonalDataTable(
         spend_policies, "subscription", ("is_enabled", "monthly_cap", "alerts", "blocked", "blocked_merchants")

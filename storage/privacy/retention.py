@@ -26,6 +26,7 @@ from storage.sql.tables import (
     password_tries,
     payment_events,
     payment_intents,
+    payment_promises,
     purchase_alerts,
     purchase_charges,
     receipts,
@@ -105,6 +106,7 @@ RETENTION_RULES = (
         ),
         {"people": b""},
     ),
+    RetentionRule("promises to pay", 400 * DAY, payment_promises, (payment_promises.c.promised_at < _BEFORE,)),
     RetentionRule("purchase alerts", 400 * DAY, purchase_alerts, (purchase_alerts.c.at < _BEFORE,)),
     RetentionRule(
         "numbers of charges",

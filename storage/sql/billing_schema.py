@@ -150,6 +150,32 @@ billing_allowances = Table(
 `granted` is NULL where there is no limit.
 """
 
+billing_debits = Table(
+    "billing_debits",
+    metadata,
+    Column("operator", String(64), primary_key=True),
+    Column("account", String(64), primary_key=True),
+    Column("reference", String(64), nullable=False),
+    Column("account_end", String(4), nullable=False, server_default=""),
+    Column("collects_on", Date),
+)
+"""Direct debit mandates in force: reference, last digits of the bank account, day of the next collection."""
+
+billing_promises = Table(
+    "billing_promises",
+    metadata,
+    Column("operator", String(64), primary_key=True),
+    Column("key", String(64), primary_key=True),
+    Column("account", String(64), nullable=False),
+    Column("bill", String(64), nullable=False),
+    Column("amount", ExactAmount, nullable=False),
+    Column("parts", Integer, nullable=False),
+    Column("first_day", Date, nullable=False),
+    Column("last_day", Date, nullable=False),
+    Index(None, "operator", "account", "last_day"),
+)
+"""Promises to pay that this billing has taken: each key once, one open for an account."""
+
 billing_services = Table(
     "billing_services",
     metadata,

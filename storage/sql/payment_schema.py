@@ -1,6 +1,17 @@
-"""SQL schema of payments: intents, which are never deleted, and the provider events seen."""
+"""SQL schema of payments: intents, which are never deleted, provider events seen, promises to pay."""
 
-from sqlalchemy import CheckConstraint, Column, Date, Index, LargeBinary, String, Table, Text, text
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Date,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    text,
+)
 
 from storage.sql.base import metadata
 from storage.sql.types import ExactAmount, UtcTime
@@ -67,3 +78,21 @@ payment_events = Table(
     Index(None, "at"),
 )
 """Events of payment providers already seen: one that comes again changes nothing."""
+
+payment_promises = Table(
+    "payment_promises",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("operator", String(64), nullable=False),
+    Column("subscription", String(128), nullable=False),
+    Column("account", String(64), nullable=False),
+    Column("bill", String(64), nullable=False),
+    Column("amount", ExactAmount, nullable=False),
+    Column("parts", Integer, nullable=False),
+    Column("first_day", Date, nullable=False),
+    Column("last_day", Date, nullable=False),
+    Column("promised_at", UtcTime, nullable=False),
+    Index(None, "operator", "account", "promised_at"),
+    Index(None, "operator", "subscription"),
+)
+"""Promises to pay made through the gateway: no reminder of the bill goes out until the last day is over."""

@@ -23,10 +23,12 @@ from storage.sql.base import metadata as metadata
 from storage.sql.billing_schema import billing_allowances as billing_allowances
 from storage.sql.billing_schema import billing_bills as billing_bills
 from storage.sql.billing_schema import billing_charges as billing_charges
+from storage.sql.billing_schema import billing_debits as billing_debits
 from storage.sql.billing_schema import billing_documents as billing_documents
 from storage.sql.billing_schema import billing_entries as billing_entries
 from storage.sql.billing_schema import billing_lines as billing_lines
 from storage.sql.billing_schema import billing_payments as billing_payments
+from storage.sql.billing_schema import billing_promises as billing_promises
 from storage.sql.billing_schema import billing_services as billing_services
 from storage.sql.billing_schema import billing_subscribers as billing_subscribers
 from storage.sql.console_schema import console_erasures as console_erasures
@@ -36,6 +38,7 @@ from storage.sql.link_schema import link_slots as link_slots
 from storage.sql.pause_schema import outbox_pauses as outbox_pauses
 from storage.sql.payment_schema import payment_events as payment_events
 from storage.sql.payment_schema import payment_intents as payment_intents
+from storage.sql.payment_schema import payment_promises as payment_promises
 from storage.sql.purchase_schema import purchase_alerts as purchase_alerts
 from storage.sql.purchase_schema import purchase_charges as purchase_charges
 from storage.sql.purchase_schema import spend_policies as spend_policies

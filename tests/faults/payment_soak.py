@@ -31,6 +31,8 @@ LANES = 2
 MAX_STEPS = 60
 """A gateway is killed at one of its first so many steps."""
 MIN_BILLS, KILLS_PER_BILL = 20, 2
+MAX_COMPARISONS = 200
+"""Comparisons of a run: after every kill up to so many, in a long run after each of its 200 parts."""
 STEP_AHEAD = timedelta(minutes=3)
 """How much later than the one before each gateway begins its life."""
 SETTLING_STEP, MAX_SETTLING_LIVES = timedelta(minutes=61), 60
@@ -47,6 +49,8 @@ class PaymentSoak:
     seed: int
     ahead: timedelta = timedelta()
     killed: int = 0
+    compared: int = 0
+    """Kills at the last comparison."""
     dice: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
@@ -63,9 +67,16 @@ class PaymentSoak:
             status = await self._run_life(STEP_AHEAD, f"step@{self.dice.randint(1, MAX_STEPS)}")
             assert status in (0, -9), self.launcher.log.read_text()
             self.killed += status == -9
-            await self.books.pay_forgotten_pages()
-            assert (verdict := await self.books.read_verdict()).is_balanced, verdict
+            await self._compare_books()
             on_progress(min(self.killed, self.kill_count), self.kill_count)
+
+    async def _compare_books(self) -> None:
+        """Compare all sides after a part of the kills: a comparison reads every payment made so far."""
+        if self.killed < self.compared + max(1, self.kill_count // MAX_COMPARISONS):
+            return
+        self.compared = self.killed
+        await self.books.pay_forgotten_pages()
+        assert (verdict := await self.books.read_verdict()).is_balanced, verdict
 
     async def _run_life(self, later: timedelta, point: str, role: str = "payments") -> int:
         self.ahead += later

@@ -8,7 +8,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGE_PATH = ROOT / "docs" / "rules.md"
-TEST_PATTERNS = ("rules/test_*.py", "gateway/pages/test_*.py", "system/test_purchases.py")
+PAYMENT_TESTS = ("system/test_direct_debits.py", "system/test_promises.py", "system/test_payment_mails.py")
+TEST_PATTERNS = ("rules/test_*.py", "gateway/pages/test_*.py", "system/test_purchases.py", *PAYMENT_TESTS)
 """Files whose T and F numbers are rules; elsewhere T is a threat and F a fault.
 
 In the tests of the pages a number above T10 is a threat.
@@ -23,7 +24,6 @@ PARTIAL_RULES: Mapping[str, str] = {
     "R2": "on the page; this operator's menus have no link to it",
     "R5": "on USSD and by text; calls read the latest bill only",
     "F1": "by number; the code may come by e-mail, an e-mail address alone does not name the line",
-    "F8": "by card behind a link; direct debit, cheque and TIP are named in a text",
 }
 """What is not there of rules that are built in part."""
 PAGE_HEAD = """# Rules

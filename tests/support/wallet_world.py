@@ -45,7 +45,7 @@ class WalletWorld:
         """Ask by text to pay from the wallet and return what is answered."""
         self.book.mode = mode
         await self.text("PAY")
-        return await self.text("3")
+        return await self.text("4")
 
     async def request_on_phone(self, mode: WalletMode = "ok") -> str:
         """Ask to pay from the wallet and return the request that came to the phone."""

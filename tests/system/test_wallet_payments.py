@@ -149,7 +149,7 @@ async def test_a_changed_sim_stops_the_wallet_for_a_day(sandboxes: SandboxFactor
         elena = "+40740000106"
         number = world.sandbox.menu.config.numbers.sms
         await world.line.send_text(elena, number, "PAY")
-        answer = await world.line.send_text(elena, number, "3")
+        answer = await world.line.send_text(elena, number, "4")
         assert not world.book.requests and await world.states() == []
         assert ANA not in "\n".join(answer.lines)
 
@@ -159,7 +159,7 @@ async def test_the_wallet_is_asked_from_a_ussd_menu(mtn_world: WalletWorld) -> N
     for key in ("1", "1", "7"):
         shown = await mtn_world.line.press(key)
     assert any("Portofelul" in line for line in shown.lines)
-    last = await mtn_world.line.press("3")
+    last = await mtn_world.line.press("4")
     assert "79,90 lei" in last.lines[0] and "codul portofelului" in last.lines[0] and last.ends
     await mtn_world.wait(seconds=5)
     assert len(mtn_world.book.requests) == 1
@@ -169,7 +169,7 @@ async def test_the_wallet_is_asked_on_a_call(sandboxes: SandboxFactory) -> None:
     async with open_wallet_world(sandboxes, "mtn_momo") as world:
         line = world.sandbox.direct_line({"voice": "line"})
         await line.call(ANA, world.sandbox.menu.config.numbers.voice)
-        for key in ("1", "6", "3"):
+        for key in ("1", "6", "4"):
             said = await line.press(key)
         assert "codul portofelului" in " ".join(said.lines) and said.ends
         await world.wait(seconds=5)

@@ -11,6 +11,7 @@ from flows.domain.rubrics import COMMUNICATION_PARTS
 from gateway.demo import startup
 from gateway.demo.bss.data import BssRecords
 from gateway.demo.bss.fault_modes import PUBLISHED_TMF_HABITS
+from gateway.demo.bss.killbill_resources import DEBIT_PLUGIN
 from gateway.demo.bss.killbill_server import KillBillBss
 from gateway.demo.bss.tmf_server import TmfBss
 from gateway.demo.payfake_server import serve_payfake
@@ -96,6 +97,7 @@ def killbill_settings(records: BssRecords) -> dict[str, Any]:
         "api_secret": "demo-secret",
         "password": "password",
         "due_days": records.rows.operator.due_after.days,
+        "debit_plugins": [DEBIT_PLUGIN],
         "kinds": {name: name for name in LINE_KINDS},
         "rubrics": {name: name for name in RUBRICS},
     }

@@ -30,6 +30,7 @@ BssFault = Literal[
     "accepts_later",
     "refuses_change",
     "loses_contact",
+    "refuses_plans",
     "lost_answer",
 ]
 BSS_FAULTS: tuple[BssFault, ...] = get_args(BssFault)
@@ -49,6 +50,7 @@ BSS_FAULTS: tuple[BssFault, ...] = get_args(BssFault)
 `accepts_later`: a change is answered with 202 and made when `BssRecords.apply_accepted` is called.
 `refuses_change`: an e-mail or postal address is answered with 400.
 `loses_contact`: a change is answered with success, and its addresses are dropped.
+`refuses_plans`: a payment plan is answered with 422.
 `lost_answer`: a change is made, and the connection breaks before the answer.
 """
 PUBLISHED_TMF_HABITS: frozenset[str] = frozenset({"no_count", "no_sort"})
@@ -95,6 +97,8 @@ def change_response(
         return web.Response(status=409)
     if "refuses_change" in faults and values.keys() & CONTACT_COLUMNS:
         return web.Response(status=400)
+    if "refuses_plans" in faults and "plans" in values:
+        return web.Response(status=422)
     if "loses_contact" in faults:
         values = {name: value for name, value in values.items() if name not in CONTACT_COLUMNS}
     if "accepts_later" in faults:

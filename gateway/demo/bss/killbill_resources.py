@@ -10,6 +10,8 @@ from storage.billing._sql_activity import entry_rubric
 
 ITEM_TYPES = {"subscriptions": "RECURRING", "options": "RECURRING", "communications": "USAGE"}
 USAGE_UNITS = {"call": "minutes", "data": "megabytes", "text": "text-messages"}
+DEBIT_PLUGIN = "killbill-gocardless"
+"""Plugin of the payment methods that are mandates."""
 LOCALES = {"ro": "ro_RO", "en": "en_GB", "fr": "fr_FR", "ar": "ar_TN"}
 
 
@@ -110,6 +112,19 @@ def account_resource(person: BssRow, currency: str) -> BssRow:
         "address2": person.get("address2") or None,
         "locale": LOCALES.get(person["language"], "en_GB"),
         "currency": currency,
+    }
+
+
+def payment_method(debit: BssRow, *, with_plugin_info: bool) -> BssRow:
+    """Return a mandate as a payment method of a direct debit plugin."""
+    digits = [{"key": "last4", "value": debit["account_end"], "isUpdatable": False}]
+    return {
+        "paymentMethodId": stable_uuid("method", debit["reference"]),
+        "externalKey": debit["reference"],
+        "accountId": stable_uuid("account", debit["account"]),
+        "isDefault": True,
+        "pluginName": DEBIT_PLUGIN,
+        "pluginInfo": {"properties": digits} if with_plugin_info else None,
     }
 
 

@@ -44,6 +44,7 @@ class KillBillBss:
                 web.post(f"{account}/customFields", self._require_credentials(self._set_field)),
                 web.put(f"{account}/customFields", self._require_credentials(self._set_field)),
                 web.get(f"{account}/invoicePayments", self._require_credentials(self._list_payments)),
+                web.get(f"{account}/paymentMethods", self._require_credentials(self._list_methods)),
                 web.get("/1.0/kb/usages/{subscription}", self._require_credentials(self._roll_up_usage)),
                 web.post("/1.0/kb/invoices/dryRun", self._require_credentials(self._dry_run)),
                 web.get("/1.0/kb/invoices/pagination", self._require_credentials(self._paginate_invoices)),
@@ -122,6 +123,16 @@ class KillBillBss:
             if "no_filter" in records.faults or (person and each["account"] == person["account"])
         ]
         return web.json_response(listed)
+
+    async def _list_methods(self, request: web.Request) -> web.StreamResponse:
+        """Return payment methods; what a plugin knows of them only where it is asked for."""
+        with_plugin_info = request.query.get("withPluginInfo") == "true"
+        person, is_unfiltered = self._find_person(request), "no_filter" in self.records.faults
+        rows = self.records.rows.debits
+        own = [each for each in rows if is_unfiltered or (person and each["account"] == person["account"])]
+        return web.json_response(
+            [resources.payment_method(each, with_plugin_info=with_plugin_info) for each in own]
+        )
 
     async def _roll_up_usage(self, request: web.Request) -> web.StreamResponse:
         """Return what a subscription used, rolled up by unit."""

@@ -124,7 +124,7 @@ def billing_account(records: BssRecords, person: BssRow) -> BssRow:
     media = [{"mediumType": "email", "characteristic": characteristic}] if person["email"] else []
     if person["address"]:
         media.append({"mediumType": "postalAddress", "characteristic": {"street1": person["address"]}})
-    return {
+    account: BssRow = {
         "id": person["account"],
         "href": href,
         "name": person["name"],
@@ -134,8 +134,33 @@ def billing_account(records: BssRecords, person: BssRow) -> BssRow:
             "presentationMedia": [{"id": person["media"], "name": person["media"], "isRef": False}]
         },
         "contact": [{"contactType": "billing", "validFor": since, "contactMedium": media}],
+        **_direct_debit(records, person["account"]),
         "@type": "BillingAccount",
     }
+    return _promised(person, account)
+
+
+def _direct_debit(records: BssRecords, account: str) -> BssRow:
+    """Return the account's mandate with the day it collects; nothing without a mandate."""
+    for row in (each for each in records.rows.debits if each["account"] == account):
+        name = f"RO49 **** **** {row['account_end']}"
+        method = {"id": row["reference"], "name": name, "@referredType": "bankAccountDebit"}
+        plan = {
+            "planType": "directDebit",
+            "status": "active",
+            "numberOfPayments": 1,
+            "priority": 1,
+            "totalAmount": _money_json(records, Decimal(0)),
+            "paymentMethod": method,
+            "validFor": {"startDateTime": records.day_start(row["collects_on"])},
+        }
+        return {"defaultPaymentMethod": method, "paymentPlan": [plan] if row["collects_on"] else []}
+    return {}
+
+
+def _promised(person: BssRow, account: BssRow) -> BssRow:
+    """Return the account with its payment plans as they were last patched."""
+    return {**account, "paymentPlan": person["plans"]} if person.get("plans") else account
 
 
 def account_columns(patch: BssRow) -> BssRow:
@@ -144,6 +169,8 @@ def account_columns(patch: BssRow) -> BssRow:
     if "billStructure" in patch:
         media = patch["billStructure"].get("presentationMedia", [])
         values["media"] = "email" if any(each["name"] == "email" for each in media) else "paper"
+    if "paymentPlan" in patch:
+        values["plans"] = patch["paymentPlan"]
     if "contact" in patch:
         parts: BssRow = {}
         for medium in (each for contact in patch["contact"] for each in contact.get("contactMedium", [])):

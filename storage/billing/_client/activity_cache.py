@@ -8,6 +8,7 @@ from flows.domain.account_activity import (
     AccountActivity,
     Allowance,
     BookedPayment,
+    DirectDebit,
     SubscribedService,
     account_activity,
 )
@@ -47,6 +48,10 @@ class CachedActivity:
     async def list_services(self, account: str) -> Sequence[SubscribedService]:
         """Return what the account's lines subscribe to."""
         return await self._ask_now(account, "services", lambda: self._activity.list_services(account))
+
+    async def find_debit(self, account: str) -> DirectDebit | None:
+        """Return the account's mandate in force."""
+        return await self._ask_now(account, "debit", lambda: self._activity.find_debit(account))
 
     @property
     def _activity(self) -> AccountActivity:

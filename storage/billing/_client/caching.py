@@ -13,6 +13,7 @@ from flows.domain.bill_delivery import BillDestination
 from flows.domain.failures import Down, NotEligible, Refused
 from flows.domain.payment_ports import PaymentBooking
 from flows.domain.payment_records import BillPayment, BookingOutcome
+from flows.domain.promise_records import PaymentPromise, PromiseAnswer, PromiseBilling
 from flows.domain.records import (
     Bill,
     BillDocument,
@@ -221,6 +222,12 @@ class CachedBilling(CachedActivity):
     async def find_booking(self, payment: BillPayment) -> bool:
         """Return whether the backend has a payment under this key."""
         return await self._bookings.find_booking(payment)
+
+    async def record_promise(self, promise: PaymentPromise) -> PromiseAnswer:
+        """Record a promise at the backend; NotEligible where it takes none."""
+        if not isinstance(self.backend, PromiseBilling):
+            raise NotEligible("this backend takes no promises")
+        return await self.backend.record_promise(promise)
 
     @property
     def _bookings(self) -> PaymentBooking:

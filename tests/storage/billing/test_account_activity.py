@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import date
 from decimal import Decimal
 
 import pytest
 
-from flows.domain.account_activity import AccountActivity, Allowance, account_activity
+from flows.domain.account_activity import AccountActivity, Allowance, DirectDebit, account_activity
 from flows.domain.failures import NotFound
-from tests.storage.billing.test_contract import ANA, CLARA
+from tests.storage.billing.test_contract import ANA, CLARA, FIRMA
 from tests.support.billing.backends import BackendUnderTest, payment_of
 from tests.support.billing.every_backend import backend as backend
 
@@ -91,3 +92,18 @@ async def test_T18_a_careless_backend_shows_nobody_elses_activity(backend: Backe
     assert sum(each.amount for each in lines) == Decimal("1.2")
     assert {each.user for each in await billing.list_services(account)} == {ANA}
     assert len(await billing.list_allowances(account, ANA)) == 3
+
+
+async def test_F8_a_mandate_has_its_reference_the_end_of_the_account_and_its_day(
+    backend: BackendUnderTest,
+) -> None:
+    billing, account = await activity_of(backend, FIRMA)
+    assert "debits" in backend.billing.capabilities
+    day = None if backend.name == "killbill" else date(2026, 3, 15)
+    assert await billing.find_debit(account) == DirectDebit("ORO000103", "3107", day)
+
+
+async def test_F8_an_account_without_a_mandate_has_none(backend: BackendUnderTest) -> None:
+    billing, account = await activity_of(backend)
+    backend.book.faults.add("no_filter")
+    assert await billing.find_debit(account) is None

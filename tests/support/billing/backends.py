@@ -26,7 +26,7 @@ from storage.demo.world import build_operator_rows
 from storage.sql.engine import Database
 from storage.sql.engine import connect as opened
 from storage.sql.migrate import upgrade_database
-from storage.sql.tables import billing_allowances, billing_payments, billing_services
+from storage.sql.tables import billing_allowances, billing_debits, billing_payments, billing_services
 
 OPERATOR = "orange-ro"
 ZONE = ZoneInfo("Europe/Bucharest")
@@ -81,6 +81,10 @@ MAPPED_TABLES: Mapping[str, Any] = {
     "services": {
         "table": "their_services",
         **{ours: f"their_{ours}" for ours in ("account", "name", "user", "since", "until")},
+    },
+    "debits": {
+        "table": "their_mandates",
+        **{ours: f"their_{ours}" for ours in ("account", "reference", "account_end", "collects_on")},
     },
 }
 
@@ -186,6 +190,7 @@ async def fill_tables(database: Database, kept: BssRecords) -> None:
             (insert(billing_payments), kept.rows.payments),
             (insert(billing_allowances), kept.rows.allowances),
             (insert(billing_services), kept.rows.services),
+            (insert(billing_debits), kept.rows.debits),
         ):
             if found:
                 connection.execute(add, found)
@@ -205,6 +210,7 @@ MAPPED_VIEWS = [
     _view_statement("their_usage", "billing_entries", MAPPED_TABLES["entries"]),
     _view_statement("their_meter", "billing_allowances", MAPPED_TABLES["allowances"]),
     _view_statement("their_services", "billing_services", MAPPED_TABLES["services"]),
+    _view_statement("their_mandates", "billing_debits", MAPPED_TABLES["debits"]),
     "CREATE VIEW their_payments AS SELECT account AS their_account, amount AS their_amount,"
     " substr(at, 1, 10) AS their_day, provider AS their_method, bill AS their_bill, key AS their_key"
     " FROM billing_payments",
