@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -16,8 +17,10 @@ from aiohttp import ClientSession
 from gateway.dialogs.direct_line import gathered_keys
 from gateway.dialogs.format import DialogError
 from gateway.dialogs.player import PhoneDisplay
+from gateway.http.listening import serve_app
+from gateway.server.app import public_app
 from menus.model.reply import Gather
-from tests.support.gateway_sandbox import PUBLIC_URL
+from tests.support.gateway_sandbox import PUBLIC_URL, GatewaySandbox, SandboxFactory
 from tests.support.node_packages import PINS, find_node_packages
 from tests.support.server_processes import find_program
 
@@ -109,3 +112,17 @@ class JambonzPhone:
         self.answer_path = asked["actionHook"].removeprefix(PUBLIC_URL)
         said += [asked["say"]["text"]] if "say" in asked else []
         return PhoneDisplay(tuple(said), Gather(asked["numDigits"], asked.get("finishOnKey", ""), 0, 0))
+
+
+@asynccontextmanager
+async def connect_jambonz(
+    sandboxes: SandboxFactory, at: str = "2026-03-10 09:00", **trust: str
+) -> AsyncIterator[tuple[JambonzPhone, GatewaySandbox]]:
+    """Open a sandbox with a jambonz connection, and yield a phone behind it."""
+    section = {"operators": {"orange-ro": {"jambonz": {"webhook_secret": SECRET, "trust": trust}}}}
+    async with (
+        sandboxes.open(at, more=section) as sandbox,
+        serve_app(public_app(sandbox.container), "127.0.0.1", 0) as port,
+        ClientSession() as client,
+    ):
+        yield JambonzPhone(client, f"http://127.0.0.1:{port}"), sandbox

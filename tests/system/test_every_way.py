@@ -20,6 +20,7 @@ from tests.support.described_phone import DescribedPhone
 from tests.support.dialog_runs import DIALOG_FOLDER, DialogRuns, load_dialog
 from tests.support.gateway_sandbox import GatewaySandbox, SandboxFactory
 from tests.support.gsup_phone import connect_gsup
+from tests.support.jambonz_phone import connect_jambonz
 from tests.support.osmo_hlr import OsmoHlr
 from tests.support.provider_examples import described_providers
 from tests.support.provider_phones import AfricasTalkingPhone, TwilioPhone, connect_webhooks
@@ -155,6 +156,8 @@ async def test_one_call_sounds_the_same_over_every_way(
     played = [PlayedWay("direct", direct.transcript, direct.row_counts)]
     for phone, name in ((AfricasTalkingPhone, "africastalking"), (TwilioPhone, "twilio")):
         played.append(await play_over(over_webhooks(sandboxes, phone, CALL), name, CALL))
+    at = load_dialog(CALL).first_argument("at")
+    played.append(await play_over(connect_jambonz(sandboxes, at), "jambonz", CALL))
     played.append(await play_over(over_asterisk(sandboxes, tmp_path), "asterisk", CALL))
     with capsys.disabled():
         sys.stdout.write(write_table(CALL, played))

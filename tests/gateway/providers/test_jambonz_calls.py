@@ -1,25 +1,20 @@
 """jambonz calls: dialogs by signed webhooks, verbs its validator takes, transfers, hang-ups, forgeries."""
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from aiohttp import ClientSession
 
-from gateway.http.listening import serve_app
 from gateway.providers import jambonz
 from gateway.providers._aggregators.authentication import AuthenticityChecker
 from gateway.providers._jambonz.verbs import write_verbs
 from gateway.providers.contract import Connection, ConversationEnded, RawRequest, TransferFailed, Webhook
-from gateway.server.app import public_app
 from menus.model.reply import Gather, Prompt, Reply
 from tests.support.dialog_runs import DIALOG_FOLDER, DialogRuns, load_dialog
-from tests.support.gateway_sandbox import GatewaySandbox, SandboxFactory
-from tests.support.jambonz_phone import SECRET, VOICE_PATH, JambonzPhone, judge_verbs, sign_body
+from tests.support.gateway_sandbox import SandboxFactory
+from tests.support.jambonz_phone import SECRET, VOICE_PATH, connect_jambonz, judge_verbs, sign_body
 from tests.support.server_processes import ProgramMissing, skip_missing
 
 ANA = "+40740000101"
@@ -33,20 +28,6 @@ RECORDED_TIME = 1_700_000_000
 RECORDED_BODY = b'{"call_sid":"c1","from":"+40740000101"}'
 RECORDED_HEADER = f"t={RECORDED_TIME},v1=d5f587cd66af1a6241c269d584e523fa14eac61beeea43531f41a189f446d354"
 DIALOGS = ("agent-ro", "billing-slow-ro", "silence-ro")
-
-
-@asynccontextmanager
-async def connect_jambonz(
-    sandboxes: SandboxFactory, at: str = "2026-03-10 09:00", **trust: str
-) -> AsyncIterator[tuple[JambonzPhone, GatewaySandbox]]:
-    """Open a sandbox with a jambonz connection, and yield a phone behind it."""
-    section = {"operators": {"orange-ro": {"jambonz": {"webhook_secret": SECRET, "trust": trust}}}}
-    async with (
-        sandboxes.open(at, more=section) as sandbox,
-        serve_app(public_app(sandbox.container), "127.0.0.1", 0) as port,
-        ClientSession() as client,
-    ):
-        yield JambonzPhone(client, f"http://127.0.0.1:{port}"), sandbox
 
 
 def heard(transcript: list[tuple[str, ...]]) -> list[str]:
