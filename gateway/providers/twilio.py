@@ -245,7 +245,7 @@ ROUTES: Mapping[str, WebhookRoute] = MappingProxyType(
     {
         "sms": WebhookRoute(read_sms, write_sms, ("MessageSid", "From"), accepts_get=True),
         "sms-status": WebhookRoute(read_status, acknowledge, ("MessageSid", "MessageStatus"), accepts_get=True),
-        "voice": WebhookRoute(read_voice, write_voice, ("CallSid",), accepts_get=True),
+        "voice": WebhookRoute(read_voice, write_voice, ("CallSid", "From"), accepts_get=True),
         "voice-status": WebhookRoute(read_voice_status, acknowledge, ("CallSid",), accepts_get=True),
     }
 )

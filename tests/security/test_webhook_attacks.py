@@ -69,6 +69,15 @@ async def test_T2_one_signature_covers_one_structure(given: dict[str, str], forg
     assert status in (400, 403)
 
 
+@pytest.mark.parametrize(
+    "forged", ["CallSid=CA1&Digits=1From%2B40740000101", "CallSid=CA1Digits1From%2B40740000101"]
+)
+async def test_T2_a_signed_call_does_not_lose_its_caller(forged: str, url: str) -> None:
+    path, given = "/hooks/orange-ro/twilio/voice", {"CallSid": "CA1", "Digits": "1", "From": ANA}
+    assert (await post_body(url, path, urlencode(given), sign_headers(given, path)))[0] == 200
+    assert (await post_body(url, path, forged, sign_headers(given, path)))[0] in (400, 403)
+
+
 async def test_T3_a_header_cannot_choose_the_algorithm(url: str) -> None:
     for value in ("key=x,algorithm=HMAC_SHA1", "algorithm=none", "key=,algorithm=HMAC_SHA256"):
         headers = sign_headers(TEXT_FIELDS) | {"X-Twilio-Webhooks-Signature-Settings": value}
