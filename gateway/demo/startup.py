@@ -33,6 +33,12 @@ OPERATOR_DEFAULTS: Mapping[str, Any] = {
     },
 }
 """Settings of each operator in the demo."""
+SHOP_OPERATOR = "bouygues"
+DEMO_MERCHANTS: Mapping[str, Any] = {
+    "parkplus": {"token": "demo-token-of-the-parkplus-merchant", "category": "parking"},
+    "cineplus": {"token": "demo-token-of-the-cineplus-merchant", "category": "streaming"},
+}
+"""The operator whose demo has merchants, and the merchants: docs/purchases.md shows a purchase of theirs."""
 SMSC_OPERATOR, SMSC_PORT = "orange-ro", 2775
 """The operator with a link to `dialtree smsc`, which has one phone; variable SMSC_PORT names another port."""
 
@@ -55,6 +61,8 @@ def default_settings(environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _own_settings(operator: str, environ: Mapping[str, str]) -> Mapping[str, Any]:
+    if operator == SHOP_OPERATOR:
+        return {"purchases": {"merchants": DEMO_MERCHANTS}}
     return {"smpp": smsc_account(environ)} if operator == SMSC_OPERATOR else {}
 
 
