@@ -42,9 +42,7 @@ async def test_the_documented_purchase_reaches_the_phone(
     async with (
         sandboxes.open(operator="bouygues", more={"operators": {"bouygues": table}}) as sandbox,
         serve_app(public_app(sandbox.container), "127.0.0.1", 0) as port,
-        ClientSession(
-            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        ) as client,
+        ClientSession(headers=headers) as client,
     ):
         wanted = body.replace("1.80", amount)
         async with client.post(f"http://127.0.0.1:{port}{path}", data=wanted) as answer:
