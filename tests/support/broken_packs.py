@@ -46,7 +46,7 @@ BROKEN_PACKS: dict[str, PackFault] = {
     ),
     "address without its proof": (
         "screens.yaml", "  notify.choose:\n",
-        "  notify.given: {kind: step, action: notify.address, needs: line, on: {ok: notify.pending}}\n  notify.choose:\n",
+        "  notify.given: {kind: step, action: notify.address, needs: line, on: {ok: notify.pending, many: email.many}}\n  notify.choose:\n",
         "orange_ro/screens.yaml@line, on@: notify.given: changes where bills or notices go; write `needs: address`",
     ),
     "unknown action": (
@@ -61,7 +61,7 @@ BROKEN_PACKS: dict[str, PackFault] = {
     ),
     "keyword twice": (
         "keywords.yaml", "[AJUTOR, ASSIST]", "[factură]",
-        "orange_ro/keywords.yaml:14:14: 'factură' stands twice; keep one, the second is never reached",
+        "orange_ro/keywords.yaml@factură],@: 'factură' stands twice; keep one, the second is never reached",
     ),
     "missing text": (
         "texts/en.yaml", "budget: Budget\n", "",
