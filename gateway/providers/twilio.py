@@ -167,6 +167,7 @@ def read_status(webhook: Webhook, connection: Connection) -> ProviderEvent:
 
 def read_voice(webhook: Webhook, connection: Connection) -> ProviderEvent:
     """Read a step of a call; Twilio may call the action URL once more after the caller hung up."""
+    require_field(webhook.form, "From")  # without it a signature that fits shifted fields would hide the caller
     if _call_is_over(webhook):
         return _call_ended(webhook, connection)
     if outcome := webhook.form.get("DialCallStatus", ""):
