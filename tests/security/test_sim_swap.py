@@ -1,33 +1,18 @@
 """SIM swap (T7): no code leaves for a fresh SIM, a new owner, or on an answer that is not of this moment."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import select
 
-from flows.domain.ports import Billing
 from flows.domain.records import Subscriber
 from gateway.dialogs.direct_line import DirectLine
 from storage.sql.tables import audit
 from tests.support.databases import count_rows
 from tests.support.gateway_sandbox import FaultyBilling, GatewaySandbox, SandboxFactory
+from tests.support.sim_change import with_sim_change
 
 ANA, DAN, ELENA = "+40740000101", "+40740000105", "+40740000106"
-
-
-class SimChangeBilling(FaultyBilling):
-    """A backend that knows when the SIM was changed."""
-
-    sim_changed_at: datetime
-
-    async def recheck_subscriber(self, msisdn: str) -> Subscriber:
-        return replace(await super().recheck_subscriber(msisdn), sim_changed_at=self.sim_changed_at)
-
-
-def with_sim_change(billing: Billing, changed: datetime) -> Billing:
-    later = SimChangeBilling(billing)
-    later.sim_changed_at = changed
-    return later
 
 
 async def test_T7_a_fresh_sim_gets_no_code_in_the_same_words(sandbox: GatewaySandbox) -> None:

@@ -1,6 +1,7 @@
 """Paying from a wallet, end to end: phone, outbox, wallet with its faults, callbacks, billing, receipt."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from decimal import Decimal
 from typing import get_args
 
@@ -11,6 +12,7 @@ from gateway.demo.wallet.wallet_book import WalletMode
 from gateway.payments.wallet_settings import WalletName
 from tests.support.gateway_sandbox import OPERATOR, SandboxFactory
 from tests.support.gateway_sandbox import sandboxes as sandboxes
+from tests.support.sim_change import with_sim_change
 from tests.support.wallet_world import ANA, WalletWorld, open_wallet_world
 
 
@@ -70,7 +72,9 @@ async def test_a_failure_is_told_with_its_cause_and_can_be_tried_again(
     assert await mtn_world.states() == ["booked", "failed"]
 
 
-async def test_silence_is_no_failure_however_long_it_lasts(world: WalletWorld) -> None:
+async def test_silence_is_no_failure_however_long_it_lasts(
+    world: WalletWorld, caplog: pytest.LogCaptureFixture
+) -> None:
     reference = await world.request_on_phone("pending")
     await world.wait(hours=20)
     assert await world.states() == ["pending"] and not world.received
@@ -78,6 +82,7 @@ async def test_silence_is_no_failure_however_long_it_lasts(world: WalletWorld) -
     await world.wait(hours=6)
     await world.wait(days=3)
     assert await world.states() == ["pending"] and len([e for e in world.received if "verific" in e]) == 1
+    assert caplog.messages.count("payments.wallet_silent") == 1
     await world.book.settle(reference, "paid")
     await world.wait(days=1)
     assert await world.states() == ["booked"] and (await world.bill()).remaining == 0
@@ -144,14 +149,15 @@ async def test_a_callback_proves_nothing_by_itself(mtn_world: WalletWorld) -> No
     assert await mtn_world.states() == ["pending"]
 
 
-async def test_a_changed_sim_stops_the_wallet_for_a_day(sandboxes: SandboxFactory) -> None:
-    async with open_wallet_world(sandboxes, "mtn_momo") as world:
-        elena = "+40740000106"
-        number = world.sandbox.menu.config.numbers.sms
-        await world.line.send_text(elena, number, "PAY")
-        answer = await world.line.send_text(elena, number, "4")
-        assert not world.book.requests and await world.states() == []
-        assert ANA not in "\n".join(answer.lines)
+async def test_a_changed_sim_stops_the_wallet_for_a_day(mtn_world: WalletWorld) -> None:
+    ports, clock = mtn_world.sandbox.container.operators[OPERATOR], mtn_world.sandbox.clock
+    known = ports.billing
+    ports.billing = with_sim_change(known, clock() - timedelta(hours=23))
+    assert "SIM" in await mtn_world.ask_wallet() and await mtn_world.states() == []
+    ports.billing = with_sim_change(known, clock() - timedelta(hours=25))
+    assert "codul portofelului" in await mtn_world.ask_wallet()
+    await mtn_world.wait(seconds=5)
+    assert len(mtn_world.book.requests) == 1
 
 
 async def test_the_wallet_is_asked_from_a_ussd_menu(mtn_world: WalletWorld) -> None:
