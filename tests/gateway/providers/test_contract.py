@@ -138,7 +138,9 @@ def test_required_fields_are_demanded_by_the_reading_too(name: str, path: str) -
     route = route_of(name, path)
     for field in route.required_fields:
         form = (
-            {"Body": "", "CallStatus": "completed"} | dict.fromkeys(route.required_fields, "1") | {field: " "}
+            {"Body": "", "CallStatus": "completed", "From": ""}
+            | dict.fromkeys(route.required_fields, "1")
+            | {field: " "}
         )
         with pytest.raises(BadRequest, match=field):
             route.read(Webhook(form, {}), build_connection(name))

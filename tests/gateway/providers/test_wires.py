@@ -198,6 +198,10 @@ def test_recorded_exchange_is_read_and_answered(wire: RecordedExchange) -> None:
         assert answer.content_type.partition(";")[0] == wire.content_type
 
 
+TIMED_SIGNATURES = {"jambonz"}
+"""Providers whose signature holds for minutes only: `test_jambonz_calls.py` signs their requests afresh."""
+
+
 def test_every_route_has_a_recorded_exchange() -> None:
     paths = [(wire.provider, wire.target.partition("?")[0]) for wire in ALL_EXCHANGES]
     wired = {(provider, split_path(provider, path)[1]) for provider, path in paths}
@@ -205,5 +209,5 @@ def test_every_route_has_a_recorded_exchange() -> None:
         (name, route)
         for name, provider in discover_providers().items()
         for route in provider.ROUTES
-        if name not in described_providers()
+        if name not in described_providers() and name not in TIMED_SIGNATURES
     }
