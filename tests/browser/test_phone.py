@@ -96,7 +96,7 @@ async def test_a_wrong_number_is_reported(page: PhonePage) -> None:
 
 async def test_the_map_has_the_funnel(page: PhonePage) -> None:
     await page.enter_line("*100#", "Bine ati venit")
-    await page.enter_line("7", "Alegere gresita")
+    await page.enter_line("7", "Raspuns gresit")
     await page.page.goto(f"{page.url}/phone/map?operator=orange-ro&channel=ussd")
     home = page.page.locator("g[data-node=home]")
     await expect(home).to_contain_text(re.compile(r"\d+ reached, .*\d+ failed"))

@@ -60,7 +60,7 @@ async def test_R14_an_address_billing_cannot_take_becomes_a_ticket_and_the_page_
         page = await type_address(page_server)
         parse_strictly(page)
         [ticket] = await page_server.sandbox.container.tickets.list_tickets(OPERATOR, "open", 9)
-    assert "An adviser has to record this address" in page.visible_text
+    assert "An agent has to record this address" in page.visible_text
     assert (ticket.kind, ticket.detail, ticket.number) == ("address", HOME, ANA)
     assert ticket.reference in page.visible_text
 
