@@ -103,7 +103,10 @@ class AriClient:
     async def list_calls(self, application: str) -> tuple[str, ...]:
         """Return the channel ids in an application; ChannelGone when Asterisk does not know it."""
         answer = await self._request("GET", f"/applications/{quote(application, safe='')}")
-        return tuple(map(str, (answer or {}).get("channel_ids", ())))
+        try:
+            return tuple(map(str, answer["channel_ids"]))
+        except (KeyError, TypeError) as error:
+            raise AriError("no application in the answer") from error
 
     async def find_channel(self, channel_id: str) -> AriChannel:
         """Return what Asterisk knows of a channel."""

@@ -65,13 +65,17 @@ class PromptFolder:
     async def speak_personal(self, text: str, language: str, call: str) -> PromptFile:
         """Return a text of one call; `delete_call` deletes it."""
         samples = await self.speech.speak(text, language)
-        name = f"{CALLS_FOLDER}/{self.owner}/{call}/{secrets.token_hex(8)}"
+        name = f"{self._call_folder(call)}/{secrets.token_hex(8)}"
         return await asyncio.to_thread(self._write, name, samples)
 
     async def delete_call(self, call: str) -> None:
         """Delete the prompts of a call."""
-        folder = self.folder / CALLS_FOLDER / self.owner / call
+        folder = self.folder / self._call_folder(call)
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    def _call_folder(self, call: str) -> str:
+        """Return the folder of a call; a hash, as a switch may put any letters into a call's id, `..` too."""
+        return f"{CALLS_FOLDER}/{self.owner}/{_content_name(call)}"
 
     async def _find_shared(self, name: str, make: SoundMaker) -> PromptFile:
         found = await asyncio.to_thread(self._look_up, name)
@@ -89,14 +93,14 @@ class PromptFolder:
             _create_folder(folder)
 
     def _look_up(self, name: str) -> PromptFile | None:
-        """Return a prompt that was made before; it counts as used now."""
+        """Return a prompt that was made before; it counts as used now. A power cut can leave an empty one."""
         path = self.folder / SHARED_FOLDER / f"{name}.wav"
         try:
             seconds = duration_of(path.read_bytes())
             os.utime(path)
         except OSError:
             return None
-        return PromptFile(f"{SHARED_FOLDER}/{name}", seconds)
+        return PromptFile(f"{SHARED_FOLDER}/{name}", seconds) if seconds else None
 
     def _write(self, name: str, samples: bytes) -> PromptFile:
         """Write a sound whole: nobody plays half a file, and what a crash leaves is deleted with the calls."""

@@ -5,6 +5,8 @@ can be read by every user of the machine.
 """
 
 import asyncio
+import os
+import signal
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,6 +15,10 @@ from gateway.speech.telephone_sound import SoundUnreadable, read_sound
 
 SPEAK_SECONDS = 5.0
 """A sentence takes espeak-ng 0.02 to 0.3 s (measured); behind this the caller has heard silence too long."""
+MAX_OUTPUT_OCTETS = 16 * 1024 * 1024
+"""Most a program may write: more than five minutes of 22,050 samples a second."""
+KILL_SECONDS = 1.0
+"""How long the end of a killed program is waited for."""
 VOICE_MARK = "{voice}"
 """Stands in a command for the voice of the language."""
 ESPEAK_COMMAND = ("espeak-ng", "-v", VOICE_MARK, "-s", "150", "--stdin", "--stdout")
@@ -73,15 +79,38 @@ class SpeechCommand:
 async def _run_program(command: Sequence[str], data: bytes, seconds: float) -> bytes:
     """Return what a program writes for its input; SpeechFailed when it fails, TimeoutError when killed."""
     pipe, nothing = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
-    process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=nothing)
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=pipe, stdout=pipe, stderr=nothing, start_new_session=True
+    )
     try:
         async with asyncio.timeout(seconds):
-            output, _ = await process.communicate(data)
+            output = await _exchange(process, data)
     except BaseException:
-        with suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+        await _kill_program(process)
         raise
     if process.returncode:
         raise SpeechFailed(f"{command[0]} ended with status {process.returncode}")
     return output
+
+
+async def _exchange(process: asyncio.subprocess.Process, data: bytes) -> bytes:
+    """Write a program's input and return its output; SpeechFailed when that does not end."""
+    assert process.stdin and process.stdout, "both are pipes"  # noqa: S101
+    process.stdin.write(data)
+    process.stdin.close()
+    output = bytearray()
+    while chunk := await process.stdout.read(65_536):
+        output += chunk
+        if len(output) > MAX_OUTPUT_OCTETS:
+            raise SpeechFailed("the program writes without end")
+    await process.wait()
+    return bytes(output)
+
+
+async def _kill_program(process: asyncio.subprocess.Process) -> None:
+    """Kill a program with all it started: a child of a script would keep its output open, and us waiting."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(KILL_SECONDS):
+            await process.communicate()

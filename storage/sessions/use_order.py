@@ -7,6 +7,9 @@ strings it does not even know of.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+MAX_GAP = 100
+"""Most numbers of names that have left, behind one that has not, which a listing passes over."""
+
 
 @dataclass(slots=True)
 class UseOrder:
@@ -34,14 +37,17 @@ class UseOrder:
     def list_oldest(self, count: int) -> Iterator[str]:
         """Yield at most so many names, the oldest first; the order may change meanwhile.
 
-        Numbers taken out at the beginning are passed over once, not at every call.
+        Numbers taken out at the beginning are passed over once, not at every call; behind one name that stays,
+        at most `MAX_GAP` of them, so that one idle name costs the others no time.
         """
-        number = self.first_number
-        while count and number < self.next_number:
+        number, gap = self.first_number, 0
+        while count and number < self.next_number and gap <= MAX_GAP:
             name = self.names.get(number)
             if name is not None:
                 count -= 1
                 yield name
             elif number == self.first_number:
                 self.first_number += 1
+            else:
+                gap += 1
             number += 1

@@ -89,7 +89,8 @@ class GsupLink:
             await self._apologise(message, until)
         except LookupFailed as failure:
             log.warning("link.number_unknown", extra={**self._where, "failure": str(failure)})
-            await self._apologise(message, until)
+            if not has_ended:  # an answer to an error is answered with an error
+                await self._apologise(message, until)
         else:
             if has_ended:
                 await self._events.accept(ussd_session.read_end(message, number, self._connection))

@@ -141,6 +141,15 @@ async def test_a_number_that_cannot_be_asked_ends_with_a_text(sandboxes: Sandbox
         assert read_screen(await hlr.next_message())[1]
 
 
+async def test_an_end_whose_number_cannot_be_asked_is_not_answered(sandboxes: SandboxFactory) -> None:
+    async with connect_link(sandboxes) as (hlr, _):
+        hlr.control_answer = b"GET_REPLY 2 something else"
+        hlr.send(GsupMessage(GsupType.ERROR, write_dial("").imsi, b"\x20\0\0\1", SessionPhase.END, cause=0x6F))
+        hlr.send(replace(write_dial("*100#"), session_id=b"\x20\0\0\2"))
+        assert (await hlr.next_message()).session_id == b"\x20\0\0\2"
+    assert hlr.received.empty()
+
+
 async def test_a_screen_goes_by_the_next_connection_when_its_own_broke(
     sandboxes: SandboxFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -64,7 +64,7 @@ async def test_a_restarted_process_deletes_what_its_calls_left(tmp_path: Path) -
 
 @pytest.mark.parametrize(
     "command",
-    [("no-such-program",), ("false",), ("true",), ("cat",), ("sleep", "60")],
+    [("no-such-program",), ("false",), ("true",), ("cat",), ("sleep", "60"), ("yes",)],
     ids=lambda each: each[0],
 )
 async def test_a_program_that_does_not_speak_is_a_failure(command: tuple[str, ...], tmp_path: Path) -> None:
@@ -72,6 +72,37 @@ async def test_a_program_that_does_not_speak_is_a_failure(command: tuple[str, ..
     with pytest.raises(SpeechFailed):
         await folder.find_fixed("Bine", "ro")
     assert not sounds_in(tmp_path)
+
+
+async def test_a_script_is_killed_with_the_program_it_waits_for(tmp_path: Path) -> None:
+    folder = await open_folder(tmp_path, SpeechCommand(("sh", "-c", "sleep 6000; true"), seconds=0.2))
+    async with asyncio.timeout(60):
+        with pytest.raises(SpeechFailed):
+            await folder.find_fixed("Bine", "ro")
+
+
+async def test_a_program_that_writes_without_end_is_stopped(tmp_path: Path) -> None:
+    folder = await open_folder(tmp_path, SpeechCommand(("cat", "/dev/zero"), seconds=60.0))
+    with pytest.raises(SpeechFailed, match="without end"):
+        await folder.find_fixed("Bine", "ro")
+
+
+@pytest.mark.parametrize("call", [".", "..", "../..", "/", "a/../../../b"])
+async def test_no_call_id_leads_out_of_the_folder_of_calls(call: str, tmp_path: Path) -> None:
+    folder = await open_folder(tmp_path)
+    fixed, other = await folder.find_fixed("Bine", "ro"), await folder.speak_personal("1", "ro", "1.2")
+    own = await folder.speak_personal("2", "ro", call)
+    assert own.name.count("/") == other.name.count("/") and ".." not in own.name
+    await folder.delete_call(call)
+    assert {path.stem for path in sounds_in(tmp_path)} == {Path(each.name).name for each in (fixed, other)}
+
+
+async def test_an_empty_file_of_a_power_cut_is_made_again(tmp_path: Path) -> None:
+    folder = await open_folder(tmp_path)
+    prompt = await folder.find_fixed("Bine", "ro")
+    (tmp_path / f"{prompt.name}.wav").write_bytes(b"")
+    assert await folder.find_fixed("Bine", "ro") == prompt
+    assert (tmp_path / f"{prompt.name}.wav").stat().st_size
 
 
 async def test_espeak_speaks_telephone_sound(tmp_path: Path) -> None:

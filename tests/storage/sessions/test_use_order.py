@@ -2,7 +2,7 @@
 
 import gc
 
-from storage.sessions.use_order import UseOrder
+from storage.sessions.use_order import MAX_GAP, UseOrder
 
 
 def test_names_come_oldest_first_whoever_leaves() -> None:
@@ -32,6 +32,18 @@ def test_numbers_that_have_left_are_passed_over_once() -> None:
         order.remove_number(number)
     order.add_name("barbu")
     assert list(order.list_oldest(1)) == ["barbu"] and order.first_number == 100
+
+
+def test_behind_a_name_that_stays_few_numbers_are_passed_over() -> None:
+    order = UseOrder()
+    order.add_name("ana")
+    for number in [order.add_name("barbu") for _ in range(MAX_GAP)]:
+        order.remove_number(number)
+    last = order.add_name("cristi")
+    assert list(order.list_oldest(2)) == ["ana", "cristi"]
+    order.remove_number(last)
+    order.add_name("dan")
+    assert list(order.list_oldest(2)) == ["ana"]
 
 
 def test_the_collector_does_not_know_its_names() -> None:
