@@ -118,11 +118,19 @@ class PaymentFollower:
         return PaymentMessages(self.menu, intent, self.ports.now())
 
     async def _read_report(self, intent: PaymentIntent) -> PaymentReport | None:
-        """Return what the provider says; None for a payment it does not know yet."""
+        """Return what the provider says; None for a payment it does not know yet.
+
+        A refusal to tell says nothing about the money: PaymentOpen, so that the provider is asked again.
+        """
         try:
             return await self._ports.provider_of(intent).ask(intent)
         except NotFound:
             return None
+        except Refused as refused:
+            log.error("payments.check_refused", extra=self._log_extra(intent, type(refused).__name__))
+            raise PaymentOpen(
+                after_seconds=poll_wait_seconds(self.ports.now() - intent.created_at)
+            ) from refused
 
     async def _end_wait(self, intent: PaymentIntent, now: datetime, *, is_known: bool) -> None:
         """Expire a payment whose page is long over, or that never reached the provider.

@@ -28,7 +28,7 @@ class PaymentOpening:
     async def start_payment(self, linked: LinkedBill, subscription: str, bill: Bill) -> PaymentIntent:
         """Return the bill's open payment with the provider's page; an earlier one if it is for as much.
 
-        A payment that a wallet's owner was asked to approve has no page and is returned as it is.
+        A payment begun with another provider, as a wallet's owner was asked to approve, is returned as it is.
 
         `bill` must have been read from billing just now. Raises Unavailable while the provider is down.
         """
@@ -41,7 +41,8 @@ class PaymentOpening:
         wanted = self._build_intent(linked, subscription, bill, ports.provider.name)
         task, entry = build_task(CHECK, wanted, now), audit_step(wanted, "payment.opened", now)
         intent = await ports.intents.open_intent(wanted, task, entry)
-        return intent if intent.page_url or ports.is_wallet(intent) else await self._open_page(intent)
+        is_elsewhere = intent.provider != ports.provider.name
+        return intent if intent.page_url or is_elsewhere else await self._open_page(intent)
 
     async def request_approval(self, linked: LinkedBill, subscription: str, bill: Bill) -> PaymentIntent:
         """Return the bill's open payment from a wallet; the outbox asks the payer to approve it.

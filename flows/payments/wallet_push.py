@@ -43,8 +43,8 @@ class WalletPush:
             raise PaymentOpen(after_seconds=FIRST_WAIT.total_seconds())
         try:
             await self._request_approval(intent)
-        except Unavailable as unavailable:
-            raise PaymentOpen(after_seconds=RETRY_SECONDS) from unavailable
+        except (Unavailable, Refused) as failure:
+            raise PaymentOpen(after_seconds=RETRY_SECONDS) from failure
 
     @property
     def _ports(self) -> PaymentPorts:

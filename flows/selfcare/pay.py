@@ -98,8 +98,14 @@ async def request_wallet(request: ActionRequest) -> Outcome:
 
 
 async def _has_new_sim(request: ActionRequest) -> bool:
-    """Return whether the line's SIM was changed in the last day, by a fresh read of billing."""
-    current = await request.ports.billing.recheck_subscriber(request.line)
+    """Return whether the SIM of the wallet's phone was changed in the last day, by a fresh read of billing.
+
+    The phone in use may pay the bill of another line. Of another network's phone nothing is known here.
+    """
+    try:
+        current = await request.ports.billing.recheck_subscriber(request.caller)
+    except NotFound:
+        return False
     changed_at = current.sim_changed_at
     return changed_at is not None and request.now - changed_at < WALLET_SIM_WINDOW
 

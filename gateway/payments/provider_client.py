@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, DummyCookieJar
 
 from flows.domain.circuit_breaker import CircuitBreaker
 from flows.domain.failures import Down, NotEligible, NotFound, Overloaded, Slow
@@ -102,7 +102,17 @@ class ProviderClient:
             headers=headers,
             allow_redirects=False,
         ) as response:
-            return response.status, await response.content.read(MAX_ANSWER_BYTES + 1)
+            return response.status, await _read_body(response)
+
+
+async def _read_body(response: ClientResponse) -> bytes:
+    """Return the body, whatever parts it comes in; of a body over the size limit more than that limit."""
+    data = bytearray()
+    async for part in response.content.iter_any():
+        data += part
+        if len(data) > MAX_ANSWER_BYTES:
+            break
+    return bytes(data)
 
 
 def _read_answer(status: int, data: bytes) -> Mapping[str, Any]:

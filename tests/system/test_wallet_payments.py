@@ -1,6 +1,7 @@
 """Paying from a wallet, end to end: phone, outbox, wallet with its faults, callbacks, billing, receipt."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import get_args
@@ -8,12 +9,21 @@ from typing import get_args
 import pytest
 from aiohttp import ClientSession
 
+from flows.domain.actions import ActionRequest
+from flows.domain.failures import NotFound
+from flows.payments.opening import PaymentOpening
+from flows.payments.payment_link import LinkedBill
+from flows.selfcare.pay import request_wallet
 from gateway.demo.wallet.wallet_book import WalletMode
 from gateway.payments.wallet_settings import WalletName
+from menus.model.facts import Money, Text
 from tests.support.gateway_sandbox import OPERATOR, SandboxFactory
 from tests.support.gateway_sandbox import sandboxes as sandboxes
 from tests.support.sim_change import with_sim_change
 from tests.support.wallet_world import ANA, WalletWorld, open_wallet_world
+
+NEW_SIM, OTHER_NETWORK = "+40740000106", "+40720000999"
+"""A line whose SIM was changed an hour ago, and a phone that is no line of the operator."""
 
 
 @pytest.fixture(params=get_args(WalletName))
@@ -119,6 +129,37 @@ async def test_a_request_that_never_gets_through_is_given_up_soon(mtn_world: Wal
     assert len([each for each in mtn_world.received if "nu a reu" in each]) == 1
 
 
+async def test_a_wallet_that_refuses_to_tell_for_a_while_loses_no_payment(world: WalletWorld) -> None:
+    reference = await world.request_on_phone()
+    world.book.is_refusing = True
+    await world.book.press(reference)
+    await world.wait(minutes=5)
+    assert await world.states() == ["pending"]
+    world.book.is_refusing = False
+    await world.wait(hours=1)
+    assert await world.states() == ["booked"] and (await world.bill()).remaining == 0
+
+
+async def test_a_request_that_the_wallet_refuses_is_given_up_and_told_once(world: WalletWorld) -> None:
+    world.book.is_refusing = True
+    await world.ask_wallet()
+    for _ in range(4):
+        await world.wait(minutes=3)
+    world.book.is_refusing = False
+    await world.wait(hours=1)
+    assert await world.states() == ["failed"] and not world.book.requests
+    assert len([each for each in world.received if "nu a reu" in each]) == 1
+
+
+async def test_a_payment_of_a_wallet_that_was_switched_off_gets_no_page(mtn_world: WalletWorld) -> None:
+    await mtn_world.request_on_phone("pending")
+    ports, bill = mtn_world.sandbox.container.operators[OPERATOR], await mtn_world.bill()
+    ports.wallet = None
+    linked = LinkedBill(bill.account, bill.id, ANA, ANA, "ro")
+    opened = await PaymentOpening(ports, OPERATOR, "RON").start_payment(linked, "any", bill)
+    assert opened.provider == "mtn_momo" and not opened.page_url and await mtn_world.states() == ["pending"]
+
+
 async def test_asking_twice_brings_one_request(world: WalletWorld) -> None:
     await world.ask_wallet()
     await world.ask_wallet()
@@ -158,6 +199,30 @@ async def test_a_changed_sim_stops_the_wallet_for_a_day(mtn_world: WalletWorld) 
     assert "codul portofelului" in await mtn_world.ask_wallet()
     await mtn_world.wait(seconds=5)
     assert len(mtn_world.book.requests) == 1
+
+
+async def test_the_sim_of_the_wallets_own_phone_counts_when_another_line_is_paid(
+    mtn_world: WalletWorld,
+) -> None:
+    bill, ports = await mtn_world.bill(), mtn_world.sandbox.container.operators[OPERATOR]
+    request = ActionRequest(
+        menu=mtn_world.sandbox.menu,
+        ports=ports,
+        subscriber=await ports.billing.get_subscriber(ANA),
+        lookup_failure=NotFound,
+        caller=NEW_SIM,
+        channel="ussd",
+        language="ro",
+        proofs=("password",),
+        argument="",
+        input_text="",
+        facts={"bill": Text(bill.id), "remaining": Money(bill.remaining)},
+        key="turn-1/pay.wallet",
+        now=mtn_world.sandbox.clock(),
+        subject=ANA,
+    )
+    assert (await request_wallet(request)).name == "held" and await mtn_world.states() == []
+    assert (await request_wallet(replace(request, caller=OTHER_NETWORK))).name == "ok"
 
 
 async def test_the_wallet_is_asked_from_a_ussd_menu(mtn_world: WalletWorld) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from aiohttp import (
@@ -114,11 +115,15 @@ class DeskClient:
 
 async def _read_answer(response: ClientResponse) -> DeskAnswer:
     """Return status and the beginning of the body; a body that breaks off changes nothing about the status."""
-    try:
-        body = await response.content.read(MAX_ANSWER_BYTES)
-    except ClientError:
-        body = b""
-    return DeskAnswer(response.status, body, parse_retry_after(response.headers.get("Retry-After")))
+    body = bytearray()
+    with suppress(ClientError):
+        async for part in response.content.iter_any():
+            body += part
+            if len(body) >= MAX_ANSWER_BYTES:
+                break
+    return DeskAnswer(
+        response.status, bytes(body[:MAX_ANSWER_BYTES]), parse_retry_after(response.headers.get("Retry-After"))
+    )
 
 
 def refusal_of(answer: DeskAnswer) -> TryLater | Misconfigured | Rejected | OutcomeUnknown:

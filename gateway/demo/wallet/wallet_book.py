@@ -58,6 +58,8 @@ class WalletBook:
     requests: dict[str, WalletRequest] = field(default_factory=dict)
     refunds: dict[str, Decimal] = field(default_factory=dict)
     """Amounts given back, by key."""
+    is_refusing: bool = False
+    """Whether every call is answered 403, as while a merchant's contract or key is being changed."""
     refused_once: set[str] = field(default_factory=set)
     send_callback: Callable[[WalletRequest], Awaitable[None]] | None = field(default=None, repr=False)
     after_change: Callable[[], Awaitable[None]] | None = field(default=None, repr=False)

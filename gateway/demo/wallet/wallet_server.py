@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from gateway.demo.wallet.mtn_wallet import MtnWallet, mtn_settings
 from gateway.demo.wallet.orange_wallet import OrangeWallet, orange_settings
@@ -26,4 +27,13 @@ async def serve_wallet(provider: WalletName, book: WalletBook) -> AsyncIterator[
 
 
 def _create_app(provider: WalletName, book: WalletBook) -> web.Application:
-    return MtnWallet(book).create_app() if provider == "mtn_momo" else OrangeWallet(book).create_app()
+    app = MtnWallet(book).create_app() if provider == "mtn_momo" else OrangeWallet(book).create_app()
+
+    @web.middleware
+    async def refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if book.is_refusing and "token" not in request.path.split("/"):
+            return web.json_response({"message": "forbidden"}, status=403)
+        return await handler(request)
+
+    app.middlewares.append(refuse)
+    return app
