@@ -60,7 +60,7 @@ def worker() -> None:
 
 @app.command(epilog="Example: dialtree link")
 def link() -> None:
-    """Hold connections to networks (SMPP); of two such processes one stands by."""
+    """Hold connections to networks (SMPP, GSUP, ARI); of two such processes one stands by."""
     run_module("link")
 
 
