@@ -8,7 +8,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGE_PATH = ROOT / "docs" / "rules.md"
-PAYMENT_TESTS = ("system/test_direct_debits.py", "system/test_promises.py", "system/test_payment_mails.py")
+PAYMENT_TESTS = tuple(
+    f"system/test_{what}.py" for what in ("direct_debits", "promises", "payment_mails", "wallet_payments")
+)
 TEST_PATTERNS = ("rules/test_*.py", "gateway/pages/test_*.py", "system/test_purchases.py", *PAYMENT_TESTS)
 """Files whose T and F numbers are rules; elsewhere T is a threat and F a fault.
 

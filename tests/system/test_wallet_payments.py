@@ -38,7 +38,7 @@ async def mtn_world(sandboxes: SandboxFactory) -> AsyncIterator[WalletWorld]:
         yield opened
 
 
-async def test_an_approved_request_pays_the_bill_and_a_receipt_follows(world: WalletWorld) -> None:
+async def test_M14_an_approved_request_pays_the_bill_and_a_receipt_follows(world: WalletWorld) -> None:
     assert "codul portofelului" in await world.ask_wallet()
     assert not world.book.requests, "the request waits until the phone's own session is over"
     await world.wait(seconds=5)
@@ -52,7 +52,9 @@ async def test_an_approved_request_pays_the_bill_and_a_receipt_follows(world: Wa
 
 
 @pytest.mark.parametrize("mode", ["lost_answer", "error_first", "silent", "double"])
-async def test_faults_of_the_network_charge_once_and_book_once(world: WalletWorld, mode: WalletMode) -> None:
+async def test_M14_faults_of_the_network_charge_once_and_book_once(
+    world: WalletWorld, mode: WalletMode
+) -> None:
     await world.ask_wallet(mode)
     await world.wait(seconds=5)
     await world.wait(minutes=1)
@@ -82,7 +84,7 @@ async def test_a_failure_is_told_with_its_cause_and_can_be_tried_again(
     assert await mtn_world.states() == ["booked", "failed"]
 
 
-async def test_silence_is_no_failure_however_long_it_lasts(
+async def test_M14_silence_is_no_failure_however_long_it_lasts(
     world: WalletWorld, caplog: pytest.LogCaptureFixture
 ) -> None:
     reference = await world.request_on_phone("pending")
@@ -160,7 +162,7 @@ async def test_a_payment_of_a_wallet_that_was_switched_off_gets_no_page(mtn_worl
     assert opened.provider == "mtn_momo" and not opened.page_url and await mtn_world.states() == ["pending"]
 
 
-async def test_asking_twice_brings_one_request(world: WalletWorld) -> None:
+async def test_M14_asking_twice_brings_one_request(world: WalletWorld) -> None:
     await world.ask_wallet()
     await world.ask_wallet()
     await world.wait(seconds=5)
@@ -225,7 +227,7 @@ async def test_the_sim_of_the_wallets_own_phone_counts_when_another_line_is_paid
     assert (await request_wallet(replace(request, caller=OTHER_NETWORK))).name == "ok"
 
 
-async def test_the_wallet_is_asked_from_a_ussd_menu(mtn_world: WalletWorld) -> None:
+async def test_M14_the_wallet_is_asked_from_a_ussd_menu(mtn_world: WalletWorld) -> None:
     await mtn_world.line.dial(ANA, "*100#")
     for key in ("1", "1", "7"):
         shown = await mtn_world.line.press(key)
@@ -236,7 +238,7 @@ async def test_the_wallet_is_asked_from_a_ussd_menu(mtn_world: WalletWorld) -> N
     assert len(mtn_world.book.requests) == 1
 
 
-async def test_the_wallet_is_asked_on_a_call(sandboxes: SandboxFactory) -> None:
+async def test_M14_the_wallet_is_asked_on_a_call(sandboxes: SandboxFactory) -> None:
     async with open_wallet_world(sandboxes, "mtn_momo") as world:
         line = world.sandbox.direct_line({"voice": "line"})
         await line.call(ANA, world.sandbox.menu.config.numbers.voice)
@@ -247,10 +249,13 @@ async def test_the_wallet_is_asked_on_a_call(sandboxes: SandboxFactory) -> None:
         assert [each.payer for each in world.book.requests.values()] == [ANA.removeprefix("+")]
 
 
-async def test_only_ways_that_are_set_up_are_offered(sandboxes: SandboxFactory) -> None:
+async def test_M14_only_ways_that_are_set_up_are_offered(sandboxes: SandboxFactory) -> None:
     async with open_wallet_world(sandboxes, "mtn_momo", {"operators": {OPERATOR: {"payments": None}}}) as world:
-        offered = await world.text("PAY")
-    assert "Portofelul" in offered and "linkul" not in offered
+        offered, phone = await world.text("PAY"), world.sandbox.direct_line({"voice": "line"})
+        await phone.call(ANA, world.sandbox.menu.config.numbers.voice)
+        await phone.press("1")
+        said = " ".join((await phone.press("6")).lines)
+    assert "Portofelul" in offered and "portofelul mobil" in said and "link" not in offered + said
     async with sandboxes.open("2026-03-10 09:00") as sandbox:
         lines = await sandbox.direct_line().send_text(ANA, sandbox.menu.config.numbers.sms, "PAY")
     assert "linkul" in "\n".join(lines.lines) and "Portofelul" not in "\n".join(lines.lines)
