@@ -110,7 +110,7 @@ class FilePage:
             return self._code_form(request, file, sealed_link, "page.period_wrong")
         if self._is_collecting(request, link) or await _code_is_valid(request, file.number):
             return await self._send_file(request, link, file, period)
-        return self._code_form(request, file, sealed_link, "page.refused")
+        return self._code_form(request, file, sealed_link, "page.file_refused")
 
     def _is_collecting(self, request: PageRequest, link: MagicLink) -> bool:
         """Return whether this visitor has given the code of this link already and waits for the file."""

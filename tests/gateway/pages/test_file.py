@@ -225,6 +225,7 @@ async def test_a_wrong_code_opens_nothing(bouygues_server: PageServer) -> None:
     await browser.submit(FILE_PATH, link=token)
     page = await browser.submit(FILE_PATH, code="000000")
     assert page.status == 200 and b"%PDF" not in page.body
+    assert "Le code est faux ou n'est plus valable" in page.visible_text
 
 
 async def test_the_page_says_that_a_code_was_sent_only_when_one_was(bouygues_server: PageServer) -> None:
