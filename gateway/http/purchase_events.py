@@ -7,7 +7,7 @@ from datetime import datetime
 
 from aiohttp import web
 
-from flows.domain.failures import BadRequest, Failure, NotFound, Refused
+from flows.domain.failures import BadRequest, Failure, Refused
 from flows.purchases.charging import PurchaseCharging
 from gateway.http.guard import Guard
 from gateway.payments.signed_body import verify_signed_body
@@ -43,7 +43,7 @@ class PurchaseEventHandler:
         except BadRequest as error:
             log.warning("purchases.event_refused", extra={"operator": operator, "status": error.status})
             return web.Response(status=error.status, text=f"{error}\n")
-        except (NotFound, Refused) as failure:
+        except Refused as failure:
             extra = {"operator": operator, "failure": type(failure).__name__}
             log.warning("purchases.event_ignored", extra=extra)
         except Failure as failure:
@@ -60,7 +60,7 @@ class PurchaseEventHandler:
 
         def verify(body: bytes) -> PurchaseEvent:
             verify_signed_body(signature, body, source.secrets, now)
-            return read_purchase_event(body, money, is_listed=source.listed_by_billing)
+            return read_purchase_event(body, money, now, is_listed=source.listed_by_billing)
 
         return await self.guard.read_signed_event(request, verify)
 

@@ -35,6 +35,8 @@ STATES: Mapping[int, ReportedState] = {
 }
 """What a payment's status number means; any other is open. 8 is paid and given back."""
 GIVEN_BACK = 8
+MAX_CALLBACK_REFERENCE = 100
+"""Characters of Netopia's id in a callback: with the status it names the event, whose column takes 160."""
 REDIRECT_CODES = ("101", "100", "00", "0")
 """Error codes of an order that was taken: pay on the page, 3-D Secure, approved."""
 
@@ -106,7 +108,7 @@ class NetopiaPayments:
         try:
             notice = json.loads(body)
             payment = _payment_of(notice)
-            reference = require_text(payment, "ntpID")
+            reference = require_text(payment, "ntpID", MAX_CALLBACK_REFERENCE)
             order = require_text(notice.get("order") or {}, "orderID")
         except (ValueError, AttributeError, RecursionError, InvalidRecord):
             raise BadRequest("the callback cannot be read") from None

@@ -39,7 +39,7 @@ class ProviderClient:
     base_url: str
     api_key: str = field(repr=False)
     now: Callable[[], datetime] = field(repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     session: ClientSession | None = field(default=None, repr=False)
     breaker: CircuitBreaker = field(init=False)
 

@@ -6,6 +6,7 @@ Its events go to merchants, who know the rest; the number, amount, merchant and 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Literal
 
@@ -25,6 +26,9 @@ EVENT_KINDS: Mapping[str, PurchaseEventKind] = {
 }
 """What is done about each type; others are acknowledged and ignored."""
 MAX_AMOUNT = 1_000_000
+EARLIEST_DATE = datetime(2000, 1, 1, tzinfo=UTC)
+CLOCK_SKEW = timedelta(days=1)
+"""How far in the future a purchase may be dated: a day takes up every confusion of time zones."""
 _Words = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
@@ -75,12 +79,13 @@ class PurchaseEvent:
     """The purchase of a completed payment."""
 
 
-def read_purchase_event(body: bytes, money: CurrencyForm, *, is_listed: bool) -> PurchaseEvent:
+def read_purchase_event(body: bytes, money: CurrencyForm, now: datetime, *, is_listed: bool) -> PurchaseEvent:
     """Read an event; BadRequest 400 names no value of it, as it names people."""
     try:
         kind = EVENT_KINDS.get(_EventForm.model_validate_json(body).type, "ignored")
         if kind == "completed":
             payment = _CompletedEvent.model_validate_json(body).data
+            _require_date(payment.charged_at, now)
             return _read_completed(payment, money, is_listed=is_listed)
         if kind == "cancelled":
             key = _CancelledEvent.model_validate_json(body).data
@@ -89,6 +94,12 @@ def read_purchase_event(body: bytes, money: CurrencyForm, *, is_listed: bool) ->
         place = ".".join(map(str, error.errors()[0]["loc"]))
         raise BadRequest(f"the event cannot be read at {place or 'its beginning'}") from None
     return PurchaseEvent(kind)
+
+
+def _require_date(charged_at: datetime, now: datetime) -> None:
+    """Require that a purchase is of this century and not of the future: it would count in no month to come."""
+    if not EARLIEST_DATE <= charged_at <= now + CLOCK_SKEW:
+        raise BadRequest("the event's paymentDate is too early, or in the future")
 
 
 def _read_completed(payment: _CompletedPayment, money: CurrencyForm, *, is_listed: bool) -> PurchaseEvent:

@@ -33,3 +33,9 @@ async def test_an_answer_that_comes_in_parts_is_read_whole(client: ProviderClien
 async def test_an_answer_over_the_size_limit_is_not_believed(client: ProviderClient) -> None:
     with pytest.raises(Down):
         await client.call(ProviderCall("GET", str(MAX_ANSWER_BYTES)))
+
+
+def test_a_client_shows_no_secret_of_its_headers() -> None:
+    now = datetime(2026, 3, 10, tzinfo=UTC)
+    shown = repr(ProviderClient("https://pay.example.net", "key-1", lambda: now, {"Authorization": "key-1"}))
+    assert "pay.example.net" in shown and "key-1" not in shown
