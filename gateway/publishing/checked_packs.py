@@ -16,13 +16,14 @@ from pathlib import Path
 
 import flows
 import menus
+from gateway import publishing
 from gateway.publishing.pack_compiler import SHARED_PLACES, compile_draft
 from menus.machine.menu import Menu
 from menus.packs.loader import PackDraft, load_draft
 
 MAX_MARKS = 1_000
 """Packs remembered; beyond that those checked longest ago are forgotten."""
-CHECKING_PACKAGES = (menus, flows)
+CHECKING_PACKAGES = (menus, flows, publishing)
 """Packages that the outcome of the checks depends on, with the libraries below."""
 CHECKING_LIBRARIES = ("dialtree", "Babel", "num2words", "transitions")
 WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH

@@ -5,7 +5,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from aiohttp import ClientSession
 
+from flows.domain.records import Secret
+from gateway.asterisk.ari_client import AriAccount, AriClient, AriError
 from gateway.asterisk.event_stream import StreamRuntime
 from tests.support.ari_phone import HEARD_SECONDS, AriPhone, connect_asterisk
 from tests.support.ari_server import AriModes
@@ -191,3 +194,17 @@ async def test_a_drain_finishes_turns_and_sends_new_calls_away(phone: AriPhone) 
     await phone.link.drain()
     await phone.begin_call(CALLER)
     assert await phone.next_done("continue") == {"label": "away"}
+
+
+@pytest.mark.parametrize("body", [b"[]", b"null", b"{}", b'{"channel_ids": null}', b'"text"'])
+async def test_nonsense_instead_of_an_application_is_an_error(body: bytes) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    account = AriAccount(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", "u", Secret("p"))
+    async with server, ClientSession() as http:
+        with pytest.raises(AriError, match="no application"):
+            await AriClient(account, http).list_calls("dialtree-0")

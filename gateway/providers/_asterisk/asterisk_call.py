@@ -21,6 +21,8 @@ from menus.model.reply import Reply
 log = logging.getLogger("dialtree.asterisk")
 PLAYBACK_GRACE_SECONDS = 5.0
 """How much longer than its sounds a playback may take before it counts as over: its event can be lost."""
+MAX_WAITING_EVENTS = 200
+"""Most events a call keeps while a turn is under way; more keys than that nobody presses."""
 AWAY_LABEL = "away"
 """Label of the dialplan where a call goes on when we cannot serve it."""
 
@@ -83,10 +85,10 @@ class AsteriskCall:
         await self._serve(self._finish(reply))
 
     def take_event(self, event: CallEvent) -> None:
-        """Take an event of the channel."""
+        """Take an event of the channel; keys are dropped while very many wait."""
         if isinstance(event, CallLeft):
             self.leave()
-        else:
+        elif isinstance(event, PlaybackEnded) or self.inbox.qsize() < MAX_WAITING_EVENTS:
             self.inbox.put_nowait(event)
 
     def leave(self) -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from flows.domain.failures import Misconfigured
 from flows.domain.records import OutboundMessage
-from gateway.asterisk.ari_events import AriChannel
+from gateway.asterisk.ari_events import AriChannel, KeyPressed, PlaybackEnded
+from gateway.providers._asterisk.asterisk_call import MAX_WAITING_EVENTS
 from gateway.providers._asterisk.trunk_caller import TrustedTrunks
 from gateway.providers.asterisk import Settings
 from tests.support.ari_phone import AriPhone, connect_asterisk
@@ -59,6 +60,20 @@ async def test_a_key_told_twice_is_one_press(sandboxes: SandboxFactory, tmp_path
     async with connect_asterisk(sandboxes, tmp_path, AriModes(repeats_keys=True)) as phone:
         assert await hear_menu(phone, "1", "1") != HOME
         assert phone.open_call.done.empty()
+
+
+async def test_a_flood_of_keys_is_bounded_and_hides_no_end_of_prompts(
+    sandboxes: SandboxFactory, tmp_path: Path
+) -> None:
+    async with connect_asterisk(sandboxes, tmp_path, AriModes(holds_playbacks=True)) as phone:
+        await phone.begin_call(CALLER)
+        await phone.next_done("play")
+        (call,) = phone.link.calls.values()
+        for _ in range(2 * MAX_WAITING_EVENTS):
+            call.take_event(KeyPressed(call.channel_id, "9"))
+        assert call.inbox.qsize() == MAX_WAITING_EVENTS
+        call.take_event(PlaybackEnded("another", call.channel_id))
+        assert call.inbox.qsize() == MAX_WAITING_EVENTS + 1
 
 
 async def test_a_caller_of_another_trunk_proves_nothing(sandboxes: SandboxFactory, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.publishing import pack_compiler
-from gateway.publishing.checked_packs import CheckedPacks, checked_packs, hash_checks
+from gateway.publishing.checked_packs import CHECKING_PACKAGES, CheckedPacks, checked_packs, hash_checks
 from menus.packfile.yaml_source import PackError
 from menus.packs.loader import load_draft
 
@@ -63,6 +63,11 @@ def test_other_checks_check_again(pack: Path, checked: CheckedPacks) -> None:
     checked.load_menu(pack)
     CheckedPacks(checked.folder, "of the next release").load_menu(pack)
     assert len(remembered(checked)) == 2 and hash_checks() == checked.checks
+
+
+def test_the_code_that_calls_the_checks_counts_too() -> None:
+    folders = [Path(package.__path__[0]) for package in CHECKING_PACKAGES]
+    assert Path(pack_compiler.__file__).parent in folders
 
 
 @pytest.mark.parametrize("mode", [0o770, 0o707])
