@@ -48,7 +48,8 @@ class EventIntake:
     async def answer(self, event: Inbound, send: ReplySender, seconds: float | None = None) -> None:
         """Run a turn and send its reply; on any error log it and send an apology. See `LinkEvents`."""
         try:
-            async with asyncio.timeout(min(seconds or TURN_TIMEOUT_SECONDS, TURN_TIMEOUT_SECONDS)):
+            limit = TURN_TIMEOUT_SECONDS if seconds is None else min(seconds, TURN_TIMEOUT_SECONDS)
+            async with asyncio.timeout(limit):
                 turn = await self._run_turn(event)
         except (Exception, TimeoutError) as error:
             # outermost handler of a turn: the caller always gets a screen, the log gets the reason

@@ -93,11 +93,18 @@ class GsupLink:
                 await self._apologise(message, until)
         else:
             if has_ended:
-                await self._events.accept(ussd_session.read_end(message, number, self._connection))
+                await self._end_session(message, number)
                 return
             event = ussd_session.read_ussd(message, text, number, self._connection)
             seconds = max(until - self._monotonic(), 0.0)
             await self._events.answer(event, partial(self._send_screen, message, until), seconds)
+
+    async def _end_session(self, message: GsupMessage, number: str) -> None:
+        """End a session that is over; what cannot be told the store ends by itself."""
+        try:
+            await self._events.accept(ussd_session.read_end(message, number, self._connection))
+        except Exception as error:  # the session's own time ends it
+            log.warning("link.end_not_stored", extra={**self._where, "failure": type(error).__name__})
 
     async def _number_of(self, imsi: str) -> str:
         """Return the number of an IMSI; LookupFailed when the HLR does not say."""

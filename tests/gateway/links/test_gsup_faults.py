@@ -16,6 +16,8 @@ from gateway.gsup.ussd_component import (
     encode_component,
 )
 from gateway.gsup.ussd_text import decode_ussd_text, encode_ussd_text
+from gateway.links.event_intake import EventIntake
+from gateway.providers._gsup import gsup_link
 from gateway.settings_sources import SettingsError
 from tests.support.fake_hlr import FakeHlr, serve_fake_hlr, write_dial
 from tests.support.gateway_sandbox import GatewaySandbox, SandboxFactory
@@ -148,6 +150,29 @@ async def test_an_end_whose_number_cannot_be_asked_is_not_answered(sandboxes: Sa
         hlr.send(replace(write_dial("*100#"), session_id=b"\x20\0\0\2"))
         assert (await hlr.next_message()).session_id == b"\x20\0\0\2"
     assert hlr.received.empty()
+
+
+async def test_a_turn_whose_time_is_over_is_not_run(
+    sandboxes: SandboxFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gsup_link, "GUARD_MARGIN_SECONDS", 30.0)  # all of the guard timer
+    async with connect_link(sandboxes) as (hlr, _):
+        hlr.send(write_dial("*100#"))
+        assert read_screen(await hlr.next_message())[1]
+
+
+async def test_an_end_that_cannot_be_stored_is_logged(
+    sandboxes: SandboxFactory, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(*_: object) -> None:
+        raise OSError
+
+    async with connect_link(sandboxes) as (hlr, _):
+        monkeypatch.setattr(EventIntake, "accept", fail)
+        hlr.send(GsupMessage(GsupType.ERROR, write_dial("").imsi, b"\x20\0\0\1", SessionPhase.END, cause=0x6F))
+        hlr.send(replace(write_dial("*100#"), session_id=b"\x20\0\0\2"))
+        await hlr.next_message()
+    assert "link.end_not_stored" in [record.message for record in caplog.records]
 
 
 async def test_a_screen_goes_by_the_next_connection_when_its_own_broke(
