@@ -7,6 +7,7 @@ from sqlalchemy import Connection, bindparam, insert, select
 
 from flows.domain.promise_records import PaymentPromise, PromiseAnswer
 from storage.sql.engine import Database
+from storage.sql.tables import billing_bills as bills
 from storage.sql.tables import billing_promises as promises
 
 SELECT_KEY = select(promises.c.key).where(
@@ -17,6 +18,13 @@ SELECT_OPEN = select(promises.c.key).where(
     promises.c.account == bindparam("account"),
     promises.c.last_day >= bindparam("today"),
 )
+LOCK_BILLS = (
+    select(bills.c.id)
+    .where(bills.c.operator == bindparam("operator"), bills.c.account == bindparam("account"))
+    .order_by(bills.c.id)
+    .with_for_update()
+)
+"""Held to the end of the transaction, so that two promises of an account wait for each other."""
 INSERT_PROMISE = insert(promises)
 
 
@@ -33,6 +41,7 @@ class SqlPromises:
 
     def _record(self, connection: Connection, promise: PaymentPromise) -> PromiseAnswer:
         row = {"operator": self._operator, "key": promise.id, "account": promise.account}
+        connection.execute(LOCK_BILLS, row).all()
         if connection.execute(SELECT_KEY, row).first() is not None:
             return "ok"
         if connection.execute(SELECT_OPEN, {**row, "today": self._today()}).first() is not None:

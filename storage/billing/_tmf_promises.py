@@ -17,6 +17,10 @@ from storage.billing.backend import BackendContext
 PaymentPlan = Mapping[str, Any]
 
 
+class AnotherPromise(NotEligible):
+    """The account has got another open promise meanwhile."""
+
+
 class TmfPromises:
     """The `PromiseBilling` part of the TM Forum backend."""
 
@@ -42,12 +46,18 @@ class TmfPromises:
         if has_open_promise(found, plan, self._context.today(), zone):
             return "one"
         currency = self._options.currency or self._context.currency
+
+        def build_patch(account: BssResource) -> Mapping[str, Any]:
+            if has_open_promise(account, plan, self._context.today(), zone):
+                raise AnotherPromise
+            return plan_patch(account, promise, plan, currency, zone)
+
         try:
             await self._patch_account(
-                promise.account,
-                lambda account: is_promised(account, promise, plan, zone),
-                lambda account: plan_patch(account, promise, plan, currency, zone),
+                promise.account, lambda account: is_promised(account, promise, plan, zone), build_patch
             )
+        except AnotherPromise:
+            return "one"
         except NotEligible:
             return "refused"
         return "ok"

@@ -1,5 +1,6 @@
 """Promises to pay at every backend that takes them: recorded once, one open for an account."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -55,6 +56,14 @@ async def test_a_second_promise_of_an_account_is_declined_while_the_first_is_ope
     second = replace(promise, id="b2" * 16, last_day=date(2026, 4, 9))
     assert await billing.record_promise(second) == "one"
     assert await billing.record_promise(await promise_of(backend, FIRMA)) == "ok"
+
+
+async def test_of_promises_made_at_the_same_moment_one_is_taken(backend: BackendUnderTest) -> None:
+    billing, promise = promises_of(backend), await promise_of(backend)
+    several = [replace(promise, id=f"{n:032x}", last_day=date(2026, 4, 4 + n)) for n in range(6)]
+    await asyncio.gather(*(backend.billing.list_bills(promise.account, 1) for _ in several))
+    answers = await asyncio.gather(*map(billing.record_promise, several), return_exceptions=True)
+    assert answers.count("ok") == 1 and answers.count("refused") == 0
 
 
 async def test_a_promise_whose_last_day_is_over_is_in_nobodys_way(backend: BackendUnderTest) -> None:
