@@ -44,8 +44,11 @@ def without_turns(session: Session) -> Session:
 def can_continue(menu: Menu, session: Session, earlier: Session) -> bool:
     """Return whether the new session may be offered to continue the earlier one.
 
-    Not where a proof given then cannot be asked again.
+    Not where a proof given then cannot be asked again; nor to a proven caller what nobody proved: it came by
+    a connection that vouches for no number, so anybody may have typed what it holds.
     """
+    if session.proofs and not earlier.proofs and not earlier.subject:
+        return False
     proofs = () if earlier.subject else session.proofs
     lost = [proof for proof in earlier.proofs if proof not in proofs]
     return _is_same_menu(menu, earlier) and all(_gate_need(menu, proof) for proof in lost)

@@ -162,6 +162,13 @@ async def test_a_call_that_proves_the_line_is_offered_it_at_once(
     assert (await trusted.call(ANA, "411")).lines[0] == CALL_OFFER
 
 
+async def test_what_nobody_proved_is_not_offered_to_the_line_itself(line: DirectLine) -> None:
+    await line.call(ANA, "411")
+    await line.press("1")
+    trusted = DirectLine(line.conversations, line.menu, {"voice": "line"}, "trusted")
+    assert (await trusted.call(ANA, "411")).lines[0] != CALL_OFFER
+
+
 async def test_what_was_dropped_is_held_over_another_dropped_call(
     sandbox: GatewaySandbox, line: DirectLine
 ) -> None:
