@@ -142,7 +142,12 @@ async def test_R9_every_code_comes_with_a_warning(dialog_runs: DialogRuns) -> No
         for step in await play_steps(dialog_runs, str(path.relative_to(DIALOG_FOLDER))[:-7])
     ]
     codes = re.findall(r"~ sms .*\{code\}.*", spoken_words(played))
-    warnings = ("nimanui, nici noua", "Do not share it, not even with us")
+    warnings = (
+        "nimanui, nici noua",
+        "Do not share it, not even with us",
+        "nu il spuneti nimanui",
+        "tell nobody",
+    )
     assert codes and all(any(warning in code for warning in warnings) for code in codes)
 
 

@@ -33,9 +33,16 @@ def unsupported_by_provider(path: Path) -> bool:
     return has_action(path, "say") or (has_action(path, "text") and has_action(path, "again")) or hidden
 
 
+def ends_texts(path: Path) -> bool:
+    """Return whether a conversation by text is ended, which only time does: no provider tells of an end."""
+    verbs = [step.verb for step in load_dialog(path).steps]
+    return any(verb == "hang" and not {"dial", "call"} & set(verbs[:index]) for index, verb in enumerate(verbs))
+
+
+ENDABLE = [path for path in ONE_LANGUAGE if not ends_texts(path)]
 PATHS_BY_PHONE = {
-    AfricasTalkingPhone: [path for path in ONE_LANGUAGE if not unsupported_by_provider(path)],
-    TwilioPhone: [path for path in ONE_LANGUAGE if not has_action(path, "dial")],
+    AfricasTalkingPhone: [path for path in ENDABLE if not unsupported_by_provider(path)],
+    TwilioPhone: [path for path in ENDABLE if not has_action(path, "dial")],
 }
 SPEECH_INVITES = frozenset(
     tongue.catalogue.template_for("said.invite", "voice").fill(str)

@@ -24,7 +24,7 @@ HUNGARIAN_FORM = {
 HUNGARIAN_DATA = {
     "name": "Magyar",
     "folds": {"ő": "ö", "ű": "ü", "Ő": "Ö", "Ű": "Ü"},
-    "capitals": ["SMS", "SIM", "VAT", "PDF", "PIN", "OVERDUE", "DUPLICATE"],
+    "capitals": ["SMS", "SIM", "VAT", "PDF", "PIN", "CSV", "OVERDUE", "DUPLICATE"],
     "numbers": {"minus": "mínusz", "at": "kukac", "dot": "pont", "first_of_month": "elseje"},
     "digits": {"below": 100, "also": {"két": 2}, "times": {"dupla": 2}},
 }

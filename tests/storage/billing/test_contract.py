@@ -18,8 +18,8 @@ ANA, BARBU, FIRMA, CLARA, DAN = (f"+4074000010{digit}" for digit in range(1, 6))
 ALL_CAPABILITIES = frozenset[str](get_args(Capability)) - {"charges"}
 CAPABILITIES = {
     **dict.fromkeys(("sqlite", "postgres"), ALL_CAPABILITIES | {"charges"}),
-    "killbill": ALL_CAPABILITIES - {"usage", "purchases"},
-    "mapped": ALL_CAPABILITIES - {"documents", "payments"},
+    "killbill": ALL_CAPABILITIES - {"usage", "purchases", "promises"},
+    "mapped": ALL_CAPABILITIES - {"documents", "payments", "promises"},
 }
 """What each backend supports besides bills; those not listed support everything."""
 

@@ -41,7 +41,7 @@ async def test_everybody_is_there_and_twice_is_once(database: Database) -> None:
     again = [
         await count_rows(database, table) for table in ("billing_subscribers", "billing_bills", "passwords")
     ]
-    assert counts == again == [24, 75, 15]
+    assert counts == again == [26, 77, 15]
 
 
 @pytest.mark.parametrize(
