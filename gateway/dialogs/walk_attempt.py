@@ -11,6 +11,7 @@ from gateway.dialogs.pack_transitions import BILLING_FAULTS, PackTransition
 from gateway.dialogs.player import Player
 from gateway.dialogs.walk_graph import PICK_KEY, WalkGraph, WalkMove
 from gateway.dialogs.walk_values import OutcomeMemory, Walker
+from menus.machine.screen import RESUME_OFFER
 from menus.machine.transitions_table import RESUME
 
 MAX_ACTIONS = 48
@@ -89,7 +90,7 @@ class WalkAttempt:
     async def run(self) -> bool:
         """Walk towards the transition; return whether it was made."""
         distances = self.graph.distances_to(self.target[1])
-        self.is_unlinked = len(distances) == 1
+        self.is_unlinked = len(distances) == 1 or self.target[1] == RESUME_OFFER
         if self.plan.fault and self.plan.moment == "first":
             await self._perform("billing", self.plan.fault)
         while not (self.is_made or self.is_deferred or self._has_tried_enough):
