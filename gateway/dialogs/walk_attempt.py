@@ -12,14 +12,12 @@ from gateway.dialogs.player import Player
 from gateway.dialogs.walk_graph import PICK_KEY, WalkGraph, WalkMove
 from gateway.dialogs.walk_values import OutcomeMemory, Walker
 from menus.machine.screen import RESUME_OFFER
-from menus.machine.transitions_table import RESUME
+from menus.machine.transitions_table import HOME, RESUME
 
 MAX_ACTIONS = 48
 """Actions of one attempt at most."""
 MAX_ACTIONS_BEFORE_PASS = 20
 """Actions of one attempt that does not find the place it wants."""
-DROP_INTERVAL = 4
-"""Actions between two dropped sessions."""
 MAX_PASSES = 14
 """How often an attempt passes the place it wants, with another outcome than the one it wants."""
 RIGHT_OUTCOMES = ("ok", "first")
@@ -69,6 +67,8 @@ class WalkAttempt:
     """Whether billing was too slow for a step: a second one would be texted in an order nobody knows."""
     is_unlinked: bool = False
     """Whether no answer leads to the place, and only the gateway itself may."""
+    dropped_screens: set[str] = field(default_factory=set)
+    """Screens at which a session was dropped."""
     passes: int = 0
     tried: Counter[tuple[str, str, str]] = field(default_factory=Counter, repr=False)
     steps: Sequence[tuple[str, str]] = field(default=(), repr=False)
@@ -120,8 +120,10 @@ class WalkAttempt:
 
     def _drops_now(self) -> bool:
         """Return whether to hang up: what no answer leads to may come when the caller dials again."""
-        is_at_target = self.screen == self.target[1]
-        return self.is_unlinked and not is_at_target and not len(self.actions) % DROP_INTERVAL
+        if not self.is_unlinked or self.screen in (self.target[1], HOME) or self.screen in self.dropped_screens:
+            return False
+        self.dropped_screens.add(self.screen)
+        return True
 
     def _best_move(self, moves: Sequence[WalkMove], distances: Mapping[str, float]) -> WalkMove | None:
         """Return the move that leads nearest and was tried least; None when none leads there."""
