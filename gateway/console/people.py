@@ -83,7 +83,7 @@ async def within_lookup_limit(request: ConsoleRequest) -> bool:
 
 
 def seal_address(request: ConsoleRequest, operator: str, number: str) -> str:
-    """Return the address of a person's page: encrypted, and of use in this session only."""
+    """Return the address of a person's page: encrypted, and useless after the user has signed out."""
     label = request.site.sessions.session_label(request.token)
     return f"{PEOPLE_PATH}/{request.site.sealer.seal_words([operator, number], label)}"
 

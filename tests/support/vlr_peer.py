@@ -95,7 +95,7 @@ class VlrPeer:
         return encode_component(UssdComponent(kind, self.invoke_id, operation, *encode_ussd_text(text)))
 
     async def read_screen(self) -> ShownText:
-        """Return what the phone shows next in this session."""
+        """Return what the phone shows next in this USSD dialogue."""
         async with asyncio.timeout(ANSWER_SECONDS):
             message = await self.received.get()
         assert message.session_id == self.session_id
