@@ -16,6 +16,8 @@ from gateway.pages.languages import text_direction
 SESSION_COOKIE, FORM_COOKIE, LANGUAGE_COOKIE = "console", "console_form", "console_language"
 AUDIT_CHANNEL = "console"
 """Channel of the audit entries of staff; their `correlation` is the user's name."""
+MAX_ID_DIGITS = 18
+"""Digits of a row's id that fit into 64 bits."""
 
 
 class ConsolePage(NamedTuple):
@@ -61,6 +63,11 @@ class ConsoleRequest:
         return self.site.container.clock()
 
     @property
+    def operators(self) -> frozenset[str]:
+        """The operators served whose people and messages the user may see."""
+        return self.user.operators & self.site.container.operators.keys()
+
+    @property
     def allowed_pages(self) -> list[ConsolePage]:
         """The pages the user may open."""
         return [page for page in CONSOLE_PAGES if self.user.has_role(*page.roles)]
@@ -104,6 +111,11 @@ class ConsoleRequest:
             "csrf_field": CSRF_FIELD,
             "form_token": self.form_token,
         }
+
+
+def parse_row_id(text: str) -> int | None:
+    """Return a row's id as a form or an address has it; None for a text that is none."""
+    return int(text) if text.isdecimal() and len(text) <= MAX_ID_DIGITS else None
 
 
 def page_frame(language: str, path: str) -> dict[str, Any]:

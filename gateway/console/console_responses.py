@@ -26,11 +26,9 @@ def staff_page(
     return html_response(page, request.language, status)
 
 
-def message_page(
-    site: ConsoleSite, language: str, path: str, text: str, status: int, user: Any = None
-) -> web.Response:
+def message_page(site: ConsoleSite, language: str, path: str, text: str, status: int) -> web.Response:
     """Return a page that says one thing: an error, a refusal."""
-    values = {**page_frame(language, path), "message": text, "user": None}
+    values = {**page_frame(language, path), "message": text}
     return html_response(site.templates.render("message.html", values), language, status)
 
 

@@ -22,8 +22,7 @@ class ErasurePages:
 
     async def show_list(self, request: ConsoleRequest) -> web.Response:
         """Show what waits, numbers masked."""
-        operators = request.user.operators & request.site.container.operators.keys()
-        waiting = await self.erasures.list_waiting(operators)
+        waiting = await self.erasures.list_waiting(request.operators)
         values = {
             "waiting": waiting,
             "note": request.note,
@@ -37,14 +36,15 @@ class ErasurePages:
         approve = request.fields.get("decision", "") == "approve"
         if not approve and request.fields.get("decision", "") != "refuse":
             return _lead_back("fault_nothing")
-        operators = request.user.operators & request.site.container.operators.keys()
         request_id, name = request.fields.get("id", "")[:32], request.user.name
-        found = [each for each in await self.erasures.list_waiting(operators) if each.id == request_id]
+        found = [each for each in await self.erasures.list_waiting(request.operators) if each.id == request_id]
         if not found:
             return _lead_back("fault_nothing")
         action = "console.erasure_approved" if approve else "console.erasure_refused"
         entry = request.audit_entry(found[0].operator, found[0].number, action)
-        decided = await self.erasures.decide_request(request_id, operators, name, entry, approve=approve)
+        decided = await self.erasures.decide_request(
+            request_id, request.operators, name, entry, approve=approve
+        )
         if decided is None:
             return _lead_back("fault_own_request")
         if approve:

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from flows.services.tickets import AnswerTooLongError, build_answer, build_closure
 from gateway.console import console_responses as responses
-from gateway.console.console_request import ConsoleRequest
+from gateway.console.console_request import ConsoleRequest, parse_row_id
 from gateway.console.people import LIFT_REASONS, PEOPLE_PATH, PeoplePages, unseal_address
 from gateway.console.subject_requests import find_subject
 from gateway.console.ticket_answers import find_refusal
@@ -72,15 +72,15 @@ class PersonActions:
 
     async def resend_notice(self, request: ConsoleRequest) -> web.Response:
         """Send one of the person's notices once more."""
-        subject, row = unseal_address(request), request.fields.get("row", "")
+        subject, row = unseal_address(request), parse_row_id(request.fields.get("row", ""))
         if subject is None:
             return await self.pages.show_story(request)
-        if not row.isdecimal() or len(row) > MAX_ROW_DIGITS:
+        if row is None:
             return _lead_back(request, "fault_nothing")
         found = await find_subject(request.site.container, subject.operator, subject.number)
         owner = found.subject if found else subject
         entry = request.audit_entry(subject.operator, subject.number, "console.notice_resent", f"row {row}")
-        outcome = await self.actions.resend_notice(owner, int(row), request.form_key(f"resend/{row}"), entry)
+        outcome = await self.actions.resend_notice(owner, row, request.form_key(f"resend/{row}"), entry)
         return _lead_back(request, REPEATED_NOTES.get(outcome, "note_resent"))
 
     async def export_person(self, request: ConsoleRequest) -> web.Response:
@@ -106,10 +106,6 @@ class PersonActions:
         entry = request.audit_entry(subject.operator, subject.number, "console.erasure_requested")
         is_new = await self.erasures.add_request(subject.operator, subject.number, request.user.name, entry)
         return _lead_back(request, "note_erasure" if is_new else "note_repeated")
-
-
-MAX_ROW_DIGITS = 18
-"""Digits of a row's id that fit into 64 bits."""
 
 
 def _lead_back(request: ConsoleRequest, note: str) -> web.Response:

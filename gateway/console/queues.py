@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from gateway.console import console_responses as responses
-from gateway.console.console_request import ConsoleRequest
-from gateway.console.person_actions import MAX_ROW_DIGITS
+from gateway.console.console_request import ConsoleRequest, parse_row_id
 from menus.text.masking import mask_recipient
 from storage.console.queue_view import QueueView, SqlQueueViews
 from storage.console.staff_actions import SqlStaffActions
@@ -43,7 +42,8 @@ class QueuePages:
     async def replay_rows(self, request: ConsoleRequest) -> web.Response:
         """Send one failed row again, or all dead rows listed; each is recorded, and sent twice is sent once."""
         chosen = request.fields.get("row", "")
-        rows = [int(chosen)] if chosen.isdecimal() and len(chosen) <= MAX_ROW_DIGITS else []
+        row_id = parse_row_id(chosen)
+        rows = [] if row_id is None else [row_id]
         if chosen == ALL_DEAD:
             failed = (await self._read_view(request)).failed
             rows = [row.id for row in failed if row.state == "dead" and row.can_be_replayed]
@@ -79,10 +79,9 @@ class QueuePages:
 
     def _lanes(self, request: ConsoleRequest) -> Mapping[str, PausableLane]:
         """Return what the user may pause, by name."""
-        operators = sorted(request.user.operators & request.site.container.operators.keys())
         lanes = [
             PausableLane(operator, kind, route)
-            for operator in operators
+            for operator in sorted(request.operators)
             for kind in PAUSABLE_KINDS
             for route in PAUSABLE_ROUTES
         ]
@@ -90,15 +89,14 @@ class QueuePages:
 
     async def _list_pauses(self, request: ConsoleRequest) -> Sequence[PausedLane]:
         paused = await request.site.container.lane_pauses.list_pauses()
-        return [each for each in paused if " ".join(each.lane) in self._lanes(request)]
+        return [each for each in paused if each.lane.operator in request.operators]
 
     async def _replay_row(self, request: ConsoleRequest, row: int) -> str:
         entry = request.audit_entry("", "", "console.replayed", f"row {row}")
         return await self.actions.replay_row(row, request.user.operators, entry)
 
     async def _read_view(self, request: ConsoleRequest) -> QueueView:
-        operators = request.user.operators & request.site.container.operators.keys()
-        return await self.views.read_queues(operators, request.now)
+        return await self.views.read_queues(request.operators, request.now)
 
 
 def _lead_back(note: str) -> web.Response:

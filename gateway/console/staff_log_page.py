@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from gateway.console import console_responses as responses
-from gateway.console.console_request import ConsoleRequest
+from gateway.console.console_request import ConsoleRequest, parse_row_id
 from storage.console.staff_log import NEWEST, PAGE_ENTRIES, SqlStaffLog, StaffEntry
 from storage.console.subscriber_story import SqlStories
 
 STAFF_PATH = "/console/staff"
-MAX_ID_DIGITS = 18
-"""Digits of an entry's id that fit into 64 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +21,10 @@ class StaffLogPage:
 
     async def show_entries(self, request: ConsoleRequest) -> web.Response:
         """Show a page of entries of the user's operators; that it was read is an entry, too."""
-        before = request.parts.get("before", "")
-        is_usable = before.isdecimal() and len(before) <= MAX_ID_DIGITS
+        before = parse_row_id(request.parts.get("before", ""))
         await self.stories.record_entry(request.audit_entry("", "", "console.staff_log"))
-        operators = request.user.operators & request.site.container.operators.keys()
-        entries = await self.entries.list_entries(operators, int(before) if is_usable else NEWEST)
-        first = min(operators, default="")
+        entries = await self.entries.list_entries(request.operators, NEWEST if before is None else before)
+        first = min(request.operators, default="")
         values = {
             "entries": entries,
             "older": entries[-1].id if len(entries) == PAGE_ENTRIES else None,
