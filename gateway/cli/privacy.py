@@ -1,9 +1,7 @@
 """Commands `dialtree export`, `erase`, `who` and `audit`: a person's data and names, audit log check."""
 
-import json
 from argparse import Namespace
 from datetime import datetime
-from typing import Any
 
 from flows.domain.records import AuditEntry
 from gateway.cli.common import read_settings, run_in_container
@@ -13,6 +11,7 @@ from gateway.console.subject_requests import (
     NO_SESSIONS_DROPPED,
     drop_sessions,
     erase_subject,
+    export_as_json,
     find_subject,
 )
 from gateway.wiring.container import Container
@@ -46,7 +45,7 @@ async def run_request(container: Container, args: Namespace) -> int:
     if args.command == "export":
         with show_progress("export", "tables") as report:
             exported = await container.privacy.export(owner, report)
-        print(json.dumps(exported, indent=2, ensure_ascii=False, default=_json_default))
+        print(export_as_json(exported))
         return 0
     return await _erase_owner(container, owner, now, yes=args.yes)
 
@@ -104,7 +103,3 @@ def _guess_operator(container: Container, msisdn: str) -> str:
         return names[0]
     menus = (container.menu_versions.current_menu(name) for name in names)
     return next((menu.name for menu in menus if msisdn.startswith(f"+{menu.config.country_code}")), "")
-
-
-def _json_default(value: Any) -> str:
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)

@@ -1,9 +1,7 @@
 """Actions on a person: answer a ticket, lift STOP, send a notice again, export, ask for erasure."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from aiohttp import web
 
@@ -11,7 +9,7 @@ from flows.services.tickets import AnswerTooLongError, build_answer, build_closu
 from gateway.console import console_responses as responses
 from gateway.console.console_request import ConsoleRequest, parse_row_id
 from gateway.console.people import LIFT_REASONS, PEOPLE_PATH, PeoplePages, unseal_address
-from gateway.console.subject_requests import find_subject
+from gateway.console.subject_requests import export_as_json, find_subject
 from gateway.console.ticket_answers import find_refusal
 from storage.console.erasure_requests import SqlErasureRequests
 from storage.console.staff_actions import ActionOutcome, SqlStaffActions
@@ -93,8 +91,7 @@ class PersonActions:
         await self.pages.stories.record_entry(entry)
         await request.site.container.write_behind.flush()
         exported = await request.site.container.privacy.export(found.subject if found else subject)
-        data = json.dumps(exported, indent=2, ensure_ascii=False, default=_json_default).encode()
-        return responses.download_file(data, "export.json", "application/json")
+        return responses.download_file(export_as_json(exported).encode(), "export.json", "application/json")
 
     async def request_erasure(self, request: ConsoleRequest) -> web.Response:
         """Ask for the line's erasure, which a second person decides."""
@@ -111,7 +108,3 @@ class PersonActions:
 def _lead_back(request: ConsoleRequest, note: str) -> web.Response:
     """Lead to the person's page, which says what was done."""
     return responses.redirect_to(f"{PEOPLE_PATH}/{request.parts['person']}?note={note}")
-
-
-def _json_default(value: Any) -> str:
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)

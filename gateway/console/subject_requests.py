@@ -1,6 +1,9 @@
 """Requests about one number: whose it is, erasing it everywhere; for console and command line."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from flows.domain.failures import Failure, NotFound
 from flows.domain.records import Subscriber
@@ -38,6 +41,15 @@ async def find_subject(container: Container, operator: str, msisdn: str) -> Foun
     except Failure:
         return FoundSubject(DataSubject(operator, number), billing_answered=False)
     return FoundSubject(DataSubject(operator, number, subscriber.id), subscriber)
+
+
+def export_as_json(exported: Mapping[str, Any]) -> str:
+    """Return all that is stored about a line as JSON: instants in ISO 8601, other values as text."""
+    return json.dumps(exported, indent=2, ensure_ascii=False, default=_json_value)
+
+
+def _json_value(value: Any) -> str:
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
 async def erase_subject(container: Container, subject: DataSubject, *, confirmed: bool) -> dict[str, str]:
