@@ -92,7 +92,7 @@ class ConsolePipeline:
     async def _refuse_role(self, staff: ConsoleRequest) -> web.Response:
         """Answer 403 and keep in the audit log that the user tried."""
         page = staff.path.removeprefix("/console/").partition("/")[0]
-        await self.site.sign_in.record_refusal(staff.audit_entry("", "", "console.refused", page, "refused"))
+        await self.site.staff_log.record_entry(staff.audit_entry("", "", "console.refused", page, "refused"))
         return self._message(staff.language, staff.path, "not_allowed", 403)
 
     async def _answer(self, request: web.Request, respond: OpenResponder) -> web.Response:

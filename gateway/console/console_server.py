@@ -92,7 +92,7 @@ def _queue_routes(site: ConsoleSite, pipeline: ConsolePipeline) -> list[web.Rout
 
 
 def _staff_routes(site: ConsoleSite, pipeline: ConsolePipeline) -> list[web.RouteDef]:
-    handler = pipeline.view_handler(StaffLogPage(site.staff_log, site.stories).show_entries, *AUDIT_ROLES)
+    handler = pipeline.view_handler(StaffLogPage(site.staff_log).show_entries, *AUDIT_ROLES)
     paths = (STAFF_PATH, f"{STAFF_PATH}/{{before:[0-9]+}}")
     return [web.get(path, handler, allow_head=False) for path in paths]
 

@@ -69,7 +69,7 @@ def build_site(container: Container, settings: ConsoleSettings) -> ConsoleSite:
         SqlStaffActions(container.database, secret),
         SqlErasureRequests(container.database, secret),
         SqlQueueViews(container.database),
-        SqlStaffLog(container.database),
+        SqlStaffLog(container.database, secret),
         CookieJar(settings.public_url.startswith("https://")),
         CsrfTokens(derive_key(secret, "console")),
         TokenSealer(AeadCipher(secret, "console addresses")),

@@ -72,7 +72,7 @@ class PeoplePages:
     async def _refuse_operator(self, request: ConsoleRequest, operator: str) -> web.Response:
         """Refuse an operator that is not the user's, and keep that it was asked for."""
         entry = request.audit_entry("", "", "console.refused", f"people {operator[:64]}", "refused")
-        await self.stories.record_entry(entry)
+        await request.site.staff_log.record_entry(entry)
         return await self.show_lookup(request, "not_your_operator", 403)
 
 

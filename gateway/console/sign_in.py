@@ -72,7 +72,7 @@ class SignInPage:
     async def sign_out(self, request: ConsoleRequest) -> web.Response:
         """End the session and show the form."""
         entry = request.audit_entry("", "", "console.sign_out")
-        await self.site.sign_in.record_refusal(entry)
+        await self.site.staff_log.record_entry(entry)
         await self.site.sessions.close_session(request.token)
         response = responses.redirect_to(SIGN_IN_PATH)
         self.site.cookies.delete_cookie(response, SESSION_COOKIE)
@@ -100,4 +100,4 @@ class SignInPage:
             return
         name, now = user.name if user else "", self.site.container.clock()
         entry = AuditEntry("", name, "console.sign_in", now, AUDIT_CHANNEL, "", outcome, name)
-        await self.site.sign_in.record_refusal(entry)
+        await self.site.staff_log.record_entry(entry)

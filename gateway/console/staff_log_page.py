@@ -7,7 +7,6 @@ from aiohttp import web
 from gateway.console import console_responses as responses
 from gateway.console.console_request import ConsoleRequest, parse_row_id
 from storage.console.staff_log import NEWEST, PAGE_ENTRIES, SqlStaffLog, StaffEntry
-from storage.console.subscriber_story import SqlStories
 
 STAFF_PATH = "/console/staff"
 
@@ -17,12 +16,11 @@ class StaffLogPage:
     """The list, newest first; its address may name the entry before which it begins."""
 
     entries: SqlStaffLog
-    stories: SqlStories
 
     async def show_entries(self, request: ConsoleRequest) -> web.Response:
         """Show a page of entries of the user's operators; that it was read is an entry, too."""
         before = parse_row_id(request.parts.get("before", ""))
-        await self.stories.record_entry(request.audit_entry("", "", "console.staff_log"))
+        await self.entries.record_entry(request.audit_entry("", "", "console.staff_log"))
         entries = await self.entries.list_entries(request.operators, NEWEST if before is None else before)
         first = min(request.operators, default="")
         values = {

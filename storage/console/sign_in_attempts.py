@@ -9,8 +9,7 @@ from argon2 import PasswordHasher
 from sqlalchemy import Connection
 
 from flows.domain.concurrency_limit import ConcurrencyLimit
-from flows.domain.records import AuditEntry, Secret
-from storage.audit.trail import AuditWriter
+from flows.domain.records import Secret
 from storage.credentials.attempt_budgets import AttemptLimit
 from storage.credentials.attempt_counter import AttemptCounter
 from storage.credentials.passwords import HASHER, dummy_hash, hash_matches, is_affordable
@@ -38,7 +37,6 @@ class StaffSignIn:
     def __init__(self, database: Database, secret: Secret) -> None:
         self._database = database
         self._key = derive_key(secret, "console")
-        self._audit_writer = AuditWriter(secret)
         self._check_limit = ConcurrencyLimit(MAX_CHECKS)
         self._counters = [
             (AttemptCounter(code_budgets, limit.window), limit) for limit in (SOURCE_LIMIT, USER_LIMIT)
@@ -61,10 +59,6 @@ class StaffSignIn:
             return "wrong"
         await self._database.write(lambda connection: self._take_back(connection, subjects, now))
         return "ok"
-
-    async def record_refusal(self, entry: AuditEntry) -> None:
-        """Write the audit entry of a sign-in that was refused."""
-        await self._database.write(lambda connection: self._audit_writer.append_entries(connection, (entry,)))
 
     def _count(self, connection: Connection, subjects: Sequence[bytes], now: datetime) -> bool:
         """Count the attempt; return whether it may be made.

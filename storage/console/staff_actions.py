@@ -1,8 +1,7 @@
 """Actions of staff in SQL: each once per form, in one transaction with its audit entry."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
-from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import Connection, bindparam, select
@@ -88,10 +87,7 @@ class SqlStaffActions:
             self._audit_writer.append_entries(connection, (entry,))
             return "done"
 
-        outcome = await self._database.write(job)
-        if outcome == "done":
-            self._database.wakeup.wake_waiters()
-        return outcome
+        return await self._write_and_wake(job)
 
     async def replay_row(self, row_id: int, operators: Collection[str], entry: AuditEntry) -> ActionOutcome:
         """Send a row that is dead, failed, unknown or expired again, if it is of one of these operators.
@@ -103,13 +99,17 @@ class SqlStaffActions:
             row = connection.execute(SELECT_RECIPIENT, {"this": row_id}).first()
             if row is None or row.operator not in operators:
                 return "nothing"
-            if not connection.execute(REPLAY_ROW, _replay_values(row_id, entry.happened_at)).rowcount:
+            if not connection.execute(REPLAY_ROW, {"row": row_id, "again_at": entry.happened_at}).rowcount:
                 return "nothing"
             notify_workers(connection)
             about = replace(entry, operator=row.operator, actor=row.to or entry.actor)
             self._audit_writer.append_entries(connection, (about,))
             return "done"
 
+        return await self._write_and_wake(job)
+
+    async def _write_and_wake(self, job: Callable[[Connection], ActionOutcome]) -> ActionOutcome:
+        """Run an action that lets a message go out, and wake the workers of this process for it."""
         outcome = await self._database.write(job)
         if outcome == "done":
             self._database.wakeup.wake_waiters()
@@ -127,7 +127,3 @@ class SqlStaffActions:
         except ValueError:
             return None
         return item if isinstance(item, OutboundMessage) else None
-
-
-def _replay_values(row_id: int, now: datetime) -> dict[str, Any]:
-    return {"row": row_id, "again_at": now}

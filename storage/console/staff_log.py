@@ -1,4 +1,4 @@
-"""What staff did in the console: its entries of the audit log, the newest first, a page at a time."""
+"""What staff did in the console: entries of the audit log, written, and read the newest first, a page at a time."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -7,6 +7,8 @@ from typing import Any
 
 from sqlalchemy import BindParameter, bindparam, literal_column, select
 
+from flows.domain.records import AuditEntry, Secret
+from storage.audit.trail import AuditWriter
 from storage.sql.engine import Database
 from storage.sql.tables import audit
 
@@ -54,10 +56,15 @@ class StaffEntry:
 
 
 class SqlStaffLog:
-    """Reads the entries of some operators."""
+    """Writes entries of staff, and reads those of some operators."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, secret: Secret) -> None:
         self._database = database
+        self._audit_writer = AuditWriter(secret)
+
+    async def record_entry(self, entry: AuditEntry) -> None:
+        """Write an audit entry now."""
+        await self._database.write(lambda connection: self._audit_writer.append_entries(connection, (entry,)))
 
     async def list_entries(self, operators: Collection[str], before: int = NEWEST) -> Sequence[StaffEntry]:
         """Return a page of entries with smaller ids than `before`, sign-ins included."""

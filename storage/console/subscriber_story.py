@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Select, bindparam, select
 
 from flows.domain.records import AuditEntry, OutboundMessage, Secret
-from storage.audit.trail import AuditWriter
+from storage.console.staff_log import SqlStaffLog
 from storage.crypto import AeadCipher
 from storage.outbox.enqueue import KEY_PURPOSE, decrypt_item
 from storage.privacy.data_map import DataSubject, LineKeys, PersonalDataTable, searchable_tables
@@ -73,17 +73,13 @@ class SqlStories:
 
     def __init__(self, database: Database, secret: Secret) -> None:
         self._database = database
-        self._audit_writer, self._number_owners = AuditWriter(secret), NumberOwners(secret)
+        self._staff_log, self._number_owners = SqlStaffLog(database, secret), NumberOwners(secret)
         self._cipher = AeadCipher(secret, KEY_PURPOSE)
 
     async def read_story(self, subject: DataSubject, entry: AuditEntry) -> SubscriberStory:
         """Return the story of a line; nothing is read when the audit entry cannot be written."""
-        await self.record_entry(entry)
+        await self._staff_log.record_entry(entry)
         return await self._database.read(lambda connection: self._read_tables(connection, subject))
-
-    async def record_entry(self, entry: AuditEntry) -> None:
-        """Write an audit entry now."""
-        await self._database.write(lambda connection: self._audit_writer.append_entries(connection, (entry,)))
 
     def _read_tables(self, connection: Connection, subject: DataSubject) -> SubscriberStory:
         keys, tables = self._number_owners.line_keys(subject), dict[str, list[Mapping[str, Any]]]()

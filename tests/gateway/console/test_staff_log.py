@@ -24,7 +24,7 @@ async def test_an_auditor_sees_who_looked_at_whom(console: ConsoleServer) -> Non
 
 
 async def test_another_operators_entries_are_not_shown(console: ConsoleServer) -> None:
-    await console.site.stories.record_entry(
+    await console.site.staff_log.record_entry(
         AuditEntry("bouygues", ANA, "console.view", console.sandbox.clock(), "console", "theirs", "ok", "ines")
     )
     page = await (await console.signed_in("adela")).get(STAFF_PATH)
@@ -35,7 +35,7 @@ async def test_entries_come_a_page_at_a_time(console: ConsoleServer) -> None:
     now = console.sandbox.clock()
     for n in range(PAGE_ENTRIES + 5):
         entry = AuditEntry("orange-ro", ANA, f"console.a{n}", now, "console", "", "ok", "ioana")
-        await console.site.stories.record_entry(entry)
+        await console.site.staff_log.record_entry(entry)
     browser = await console.signed_in("adela")
     first = await browser.get(STAFF_PATH)
     (older,) = [each for each in first.text.split('"') if each.startswith(f"{STAFF_PATH}/")]

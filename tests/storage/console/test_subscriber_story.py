@@ -8,6 +8,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from flows.domain.records import AuditEntry
+from storage.console.staff_log import SqlStaffLog
 from storage.console.subscriber_story import MAX_ROWS, SELECT_MESSAGES, SqlStories, newest_statement
 from storage.privacy.data_map import PERSONAL_DATA_TABLES, DataSubject, PersonalDataTable
 from storage.sql.engine import Database, connect
@@ -68,9 +69,9 @@ def key_of(personal: PersonalDataTable) -> str | bytes:
 
 async def test_a_story_shows_the_newest_rows_only(database: Database) -> None:
     entries = [AuditEntry("orange-ro", NUMBER, f"a{n}", NOW) for n in range(MAX_ROWS * 5)]
-    stories = SqlStories(database, SECRET)
+    stories, staff_log = SqlStories(database, SECRET), SqlStaffLog(database, SECRET)
     for entry in entries:
-        await stories.record_entry(entry)
+        await staff_log.record_entry(entry)
     seen = AuditEntry("orange-ro", NUMBER, "console.view", NOW)
     story = await stories.read_story(DataSubject("orange-ro", NUMBER, "s1"), seen)
     steps = [row["action"] for row in story.tables["audit"]]
