@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from gateway.cli.common import read_settings, run_in_container
 from gateway.cli.table_output import print_table
 from gateway.wiring.container import Container
-from storage.outbox.lane_pauses import CLAIM_SECONDS, PausableLane, SqlLanePauses
+from storage.outbox.lane_pauses import PausableLane, SqlLanePauses
 
 
 def main(args: argparse.Namespace) -> int:
@@ -57,10 +57,7 @@ class _LaneCommand:
 
     async def pause(self) -> int:
         """Pause the lane; return 0."""
-        await self.pauses.pause(self.lane, self.container.clock())
-        taken_back = await self.pauses.take_back(self.lane, self.container.clock())
-        await self.sleep(CLAIM_SECONDS)
-        taken_back += await self.pauses.take_back(self.lane, self.container.clock())
+        taken_back = await self.pauses.hold_back(self.lane, self.container.clock, self.sleep)
         print(f"{self.describe_lane()}: paused; {taken_back} taken back from workers")
         return 0
 

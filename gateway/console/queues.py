@@ -10,7 +10,7 @@ from gateway.console.console_request import ConsoleRequest, parse_row_id
 from menus.text.masking import mask_recipient
 from storage.console.queue_view import QueueView, SqlQueueViews
 from storage.console.staff_actions import SqlStaffActions
-from storage.outbox.lane_pauses import CLAIM_SECONDS, PAUSABLE_KINDS, PausableLane, PausedLane
+from storage.outbox.lane_pauses import PAUSABLE_KINDS, PausableLane, PausedLane
 
 QUEUES_PATH = "/console/queues"
 LANE_VERBS = ("pause", "resume", "cancel")
@@ -68,10 +68,7 @@ class QueuePages:
     async def _apply_verb(self, request: ConsoleRequest, lane: PausableLane, verb: str) -> None:
         pauses = request.site.container.lane_pauses
         if verb == "pause":
-            await pauses.pause(lane, request.now)
-            await pauses.take_back(lane, request.now)
-            await request.site.sleep(CLAIM_SECONDS)
-            await pauses.take_back(lane, request.now)
+            await pauses.hold_back(lane, request.site.container.clock, request.site.sleep)
         elif verb == "resume":
             await pauses.resume(lane, request.now)
         else:

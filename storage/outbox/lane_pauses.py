@@ -5,7 +5,7 @@ transaction, so no worker claims a row of a paused lane after the pause was comm
 and not yet handed over is taken back by a higher fencing token.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple, get_args
 
@@ -105,6 +105,18 @@ class SqlLanePauses:
             self._audit(connection, lane, "pause", now)
 
         await self._database.write(write)
+
+    async def hold_back(
+        self, lane: PausableLane, clock: Callable[[], datetime], sleep: Callable[[float], Awaitable[None]]
+    ) -> int:
+        """Pause the lane and take back what workers hold of it; return how many rows that were.
+
+        Takes `CLAIM_SECONDS`, which `sleep` waits.
+        """
+        await self.pause(lane, clock())
+        taken_back = await self.take_back(lane, clock())
+        await sleep(CLAIM_SECONDS)
+        return taken_back + await self.take_back(lane, clock())
 
     async def take_back(self, lane: PausableLane, now: datetime) -> int:
         """Take claimed rows of the lane from their workers, unless they are being sent; return how many."""
