@@ -1,4 +1,4 @@
-"""What staff did in the console: entries of the audit log, written, and read the newest first, a page at a time."""
+"""What staff did in the console: entries of the audit log, read the newest first, a page at a time."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass

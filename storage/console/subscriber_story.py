@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +23,11 @@ MAX_STEPS = 200
 """Entries of the audit log shown: what the person did and saw, and what staff did for them."""
 ORDER_COLUMNS = ("id", "created_at", "changed_at", "at", "since", "expires_at")
 """The first of these that a table has says which of its rows are the newest."""
+MESSAGE_COLUMNS = (
+    *("id", "kind", "route", "to", "state", "provider", "reason"),
+    *("created_at", "changed_at", "due_at"),
+)
+"""Columns of the outbox that a message shows."""
 UNREADABLE_TEXT = "unreadable"
 _LINK_TOKEN = re.compile(r"#[A-Za-z0-9_-]{12,}")
 _ROW = outbox.c
@@ -40,7 +45,7 @@ SELECT_RECEIPTS = select(receipts.c.row, receipts.c.state, receipts.c.reason, re
 
 @dataclass(frozen=True, slots=True)
 class StoryMessage:
-    """A message to the line, with what became of it."""
+    """A message to the line, with its delivery receipt."""
 
     id: int
     kind: str
@@ -102,24 +107,13 @@ class SqlStories:
         return [self._build_message(row, by_row.get(row.id)) for row in newest]
 
     def _build_message(self, row: Any, receipt: Any) -> StoryMessage:
-        names = (
-            "id",
-            "kind",
-            "route",
-            "to",
-            "state",
-            "provider",
-            "reason",
-            "created_at",
-            "changed_at",
-            "due_at",
-        )
-        values = {name: getattr(row, name) for name in names}
         text = "" if row.payload is None or row.kind == "code" else self._message_text(row)
-        heard = (receipt.state, receipt.reason, receipt.at) if receipt else ("", "", None)
-        return StoryMessage(
-            **values, text=_LINK_TOKEN.sub("#***", text), **dict(zip(_RECEIPT, heard, strict=True))
-        )
+        stored: dict[str, Any] = {name: getattr(row, name) for name in MESSAGE_COLUMNS}
+        message = StoryMessage(**stored, text=_LINK_TOKEN.sub("#***", text))
+        if receipt is None:
+            return message
+        heard = {"receipt_state": receipt.state, "receipt_reason": receipt.reason, "receipt_at": receipt.at}
+        return replace(message, **heard)
 
     def _message_text(self, row: Any) -> str:
         try:
@@ -127,9 +121,6 @@ class SqlStories:
         except ValueError:
             return UNREADABLE_TEXT
         return item.body if isinstance(item, OutboundMessage) else ""
-
-
-_RECEIPT = ("receipt_state", "receipt_reason", "receipt_at")
 
 
 def _newest_rows(
