@@ -12,8 +12,10 @@ from typer.main import get_command
 from gateway.cli import options
 from gateway.cli.commands import app
 from gateway.cli.main import run_command
+from gateway.console.queues import PAUSABLE_ROUTES
 from gateway.demo.bss.bss_servers import BSS_KINDS
 from menus.packfile.schema import CHANNELS
+from storage.outbox.lane_pauses import PAUSABLE_KINDS
 from storage.outbox.sql_outbox import OUTBOX_STATES
 
 ROOT = Path(__file__).parents[3]
@@ -79,6 +81,8 @@ def test_choices_are_those_of_the_modules_that_know_them() -> None:
     assert get_args(options.ChannelName) == tuple(CHANNELS)
     assert get_args(options.BillingKind) == BSS_KINDS
     assert get_args(options.RowState) == OUTBOX_STATES
+    assert get_args(options.PausableKindName) == PAUSABLE_KINDS
+    assert get_args(options.SmsOrEmail) == PAUSABLE_ROUTES
 
 
 def test_a_settings_file_may_be_named(

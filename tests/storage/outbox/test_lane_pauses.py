@@ -12,21 +12,13 @@ from storage.outbox.lane_pauses import CANCELLED, PAUSABLE_KINDS, PausableLane, 
 from storage.outbox.sql_outbox import SqlOutbox
 from storage.sql.engine import Database
 from tests.storage.outbox.test_store import build_notice, claim_batch, claim_one, enqueue_items
+from tests.storage.outbox.test_store import ledger as ledger
+from tests.storage.outbox.test_store import outbox as outbox
 from tests.support.databases import NOW, SECRET, dump_table
 
 NOTICES = PausableLane("orange-ro", "notice", "sms")
 CAMPAIGNS = PausableLane("orange-ro", "campaign", "sms")
 KINDS: tuple[MessageClass, ...] = ("code", "reply", "notice", "campaign")
-
-
-@pytest.fixture
-def outbox(database: Database) -> SqlOutbox:
-    return SqlOutbox(database, SECRET)
-
-
-@pytest.fixture
-def ledger(database: Database) -> SqlLedger:
-    return SqlLedger(database, SECRET)
 
 
 @pytest.fixture
