@@ -4,7 +4,8 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
 
 from flows.engine.turn_event import TurnEvent
 from gateway.observability.funnel import Funnel
@@ -47,17 +48,12 @@ class OpenConversation:
 
     def to_row(self) -> ConversationRow:
         """Return the values to store."""
-        return (
-            self.operator,
-            self.channel,
-            self.subscriber_hash,
-            self.revision,
-            self.language,
-            self.updated_at,
-            self.path,
-            self.turn_milliseconds,
-            self.turn_count,
-        )
+        return _read_fields(self)
+
+
+_read_fields: Callable[[OpenConversation], ConversationRow] = attrgetter(
+    *(each.name for each in fields(OpenConversation))
+)
 
 
 @dataclass(slots=True)

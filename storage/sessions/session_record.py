@@ -4,7 +4,9 @@ The garbage collector visits every object of a class, but no such tuple: its run
 sessions than with none.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from operator import attrgetter
 
 from flows.domain.ports import OpenedSession, SessionKey
 
@@ -32,18 +34,7 @@ class SessionRecord:
 
     def to_row(self) -> SessionRow:
         """Return the values to store."""
-        return (
-            self.ttl_seconds,
-            self.expires_at,
-            self.version,
-            self.lease,
-            self.lease_expires_at,
-            self.hop,
-            self.session,
-            self.reply,
-            self.is_established,
-            self.order_number,
-        )
+        return _read_fields(self)
 
     def as_opened(self) -> OpenedSession:
         """Return the leased session: `live` with its bytes, or `new`."""
@@ -54,6 +45,9 @@ class SessionRecord:
         self.version += 1
         self.hop, self.session, self.reply = request_id, session, reply
         self.lease_expires_at = 0.0
+
+
+_read_fields: Callable[[SessionRecord], SessionRow] = attrgetter(*(each.name for each in fields(SessionRecord)))
 
 
 def subscriber_prefix(tag: str) -> str:
