@@ -22,6 +22,7 @@ from flows.domain.purchase_rules import month_of
 from flows.domain.records import CodeRequest, OutboundMessage, Secret, Subscriber
 from flows.purchases.charge_messages import ChargeMessages
 from flows.purchases.spending import limits_of, purchase_ports
+from flows.services.sim_swap import has_new_sim
 from menus.machine.menu import Menu
 from menus.model.facts import OneTimeCode
 
@@ -168,8 +169,7 @@ class PurchaseCharging:
         is_served = subscriber.segment == "residential" or (rules is not None and rules.businesses)
         if rules is None or subscriber.kind != "mobile" or not is_served:
             return "ineligible"
-        changed_at = subscriber.sim_changed_at
-        if changed_at and self.ports.now() - changed_at < timedelta(hours=rules.sim_hours):
+        if has_new_sim(subscriber, self.ports.now(), timedelta(hours=rules.sim_hours)):
             return "sim"
         needs_code = limits.code_from is not None and order.amount >= limits.code_from
         return "code" if needs_code and not is_two_step else None

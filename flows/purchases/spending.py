@@ -12,6 +12,7 @@ from flows.domain.purchase_ports import Charges, SpendPolicies
 from flows.domain.purchase_records import Charge, PolicyChange, PurchaseCategory, PurchaseLimits, SpendPolicy
 from flows.domain.purchase_rules import month_of
 from flows.domain.records import AuditEntry, OutboundMessage
+from flows.services.sim_swap import has_new_sim
 from menus.machine.menu import Menu
 from menus.model.facts import Facts, Money
 
@@ -94,14 +95,13 @@ async def list_unlisted_charges(request: ActionRequest) -> Sequence[Charge]:
     return [each for each in found if each.state == "succeeded" and not (is_listed and each.is_billed)]
 
 
-async def has_new_sim(request: ActionRequest) -> bool:
+async def is_loosening_held(request: ActionRequest) -> bool:
     """Return whether the line's SIM was changed so lately that nothing may be loosened, by a fresh read."""
     rules = request.menu.config.rules.purchases
-    current = await request.ports.billing.recheck_subscriber(request.line)
-    changed_at = current.sim_changed_at
-    if rules is None or changed_at is None:
+    if rules is None:
         return False
-    return request.now - changed_at < timedelta(hours=rules.sim_hours)
+    current = await request.ports.billing.recheck_subscriber(request.line)
+    return has_new_sim(current, request.now, timedelta(hours=rules.sim_hours))
 
 
 def begin_change(

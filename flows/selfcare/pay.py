@@ -17,6 +17,7 @@ from flows.selfcare.invoice import (
     published_bills,
     selected_bill,
 )
+from flows.services.sim_swap import has_new_sim
 from menus.model.facts import Facts, Money
 
 LINK_ACTION, WALLET_ACTION = "pay.link", "pay.wallet"
@@ -87,7 +88,7 @@ async def request_wallet(request: ActionRequest) -> Outcome:
     destination = await find_destination(request)
     if destination is None or destination.address:
         return Outcome("unreachable")
-    if await _has_new_sim(request):
+    if await _is_wallet_held(request):
         return Outcome("held")
     subscriber = request.require_subscriber()
     bill = await _read_bill(request, payment_ports(request.ports), bill_id)
@@ -97,7 +98,7 @@ async def request_wallet(request: ActionRequest) -> Outcome:
     return Outcome("ok", offer.facts)
 
 
-async def _has_new_sim(request: ActionRequest) -> bool:
+async def _is_wallet_held(request: ActionRequest) -> bool:
     """Return whether the SIM of the wallet's phone was changed in the last day, by a fresh read of billing.
 
     The phone in use may pay the bill of another line. Of another network's phone nothing is known here.
@@ -106,8 +107,7 @@ async def _has_new_sim(request: ActionRequest) -> bool:
         current = await request.ports.billing.recheck_subscriber(request.caller)
     except NotFound:
         return False
-    changed_at = current.sim_changed_at
-    return changed_at is not None and request.now - changed_at < WALLET_SIM_WINDOW
+    return has_new_sim(current, request.now, WALLET_SIM_WINDOW)
 
 
 async def send_mandate_link(request: ActionRequest) -> Outcome:

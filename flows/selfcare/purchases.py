@@ -11,7 +11,7 @@ from flows.purchases.category_words import find_category, names_all_categories
 from flows.purchases.spending import (
     begin_change,
     find_line_policy,
-    has_new_sim,
+    is_loosening_held,
     limits_of,
     makes_purchases,
     month_facts,
@@ -65,7 +65,7 @@ async def raise_cap(request: ActionRequest) -> Outcome:
     """Set the higher cap that was typed before the secret, and tell the line by SMS."""
     if not makes_purchases(request):
         return CLOSED
-    if await has_new_sim(request):
+    if await is_loosening_held(request):
         return HELD
     facts = await month_facts(request, await find_line_policy(request))
     cap = _kept_cap(request)
@@ -80,7 +80,7 @@ async def configure_purchases(request: ActionRequest) -> Outcome:
     alert = _parse_amount(request)
     if alert is None:
         return Outcome("wrong")
-    if await has_new_sim(request):
+    if await is_loosening_held(request):
         return HELD
     cap = _kept_cap(request)
     change = begin_change(request, is_enabled=True, monthly_cap=cap, alerts=_alerts(alert))
@@ -136,7 +136,7 @@ async def switch_purchases(request: ActionRequest) -> Outcome:
         return Outcome("ok")
     if policy is None or not policy.monthly_cap:
         return Outcome(NEW, await month_facts(request, policy))
-    if await has_new_sim(request):
+    if await is_loosening_held(request):
         return HELD
     cap: Facts = {"cap": Money(policy.monthly_cap)}
     await write_change(request, begin_change(request, is_enabled=True), cap)
@@ -163,7 +163,7 @@ async def change_named_category(request: ActionRequest) -> Outcome:
 
 
 async def _change_category(request: ActionRequest, category: PurchaseCategory, *, is_open: bool) -> Outcome:
-    if is_open and await has_new_sim(request):
+    if is_open and await is_loosening_held(request):
         return HELD
     name, categories = TextRef(f"purchase.{category}"), frozenset({category})
     change = begin_change(request, unblock=categories) if is_open else begin_change(request, block=categories)

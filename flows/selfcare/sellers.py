@@ -4,7 +4,7 @@ from flows.domain.actions import ActionRequest, Outcome, define_action
 from flows.purchases.spending import (
     begin_change,
     find_line_policy,
-    has_new_sim,
+    is_loosening_held,
     list_sellers,
     makes_purchases,
     month_facts,
@@ -54,7 +54,7 @@ async def find_seller(request: ActionRequest, word: str) -> str | None:
 
 async def change_seller(request: ActionRequest, seller: str, *, is_open: bool) -> Outcome:
     """Block or open a merchant of the line; `new` for a line that never chose its limits."""
-    if is_open and await has_new_sim(request):
+    if is_open and await is_loosening_held(request):
         return Outcome("held")
     blocked, opened = ("", seller) if is_open else (seller, "")
     change = begin_change(request, block_merchant=blocked, unblock_merchant=opened)

@@ -1,6 +1,6 @@
-"""SIM swap check: whether a code may be sent to a line, by a fresh read of billing."""
+"""SIM swap check by a fresh read of billing: whether a SIM is new, whether a code may be sent to its line."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 from flows.domain.actions import ActionRequest
@@ -10,6 +10,12 @@ from flows.domain.records import AuditEntry, Subscriber
 SIM_SWAP_WINDOW = timedelta(hours=72)
 """After a SIM swap no codes are sent for this long."""
 WithholdingReason = Literal["", "sim_changed", "owner_changed"]
+
+
+def has_new_sim(subscriber: Subscriber, now: datetime, window: timedelta) -> bool:
+    """Return whether the SIM was changed less than `window` ago; False where billing does not say."""
+    changed_at = subscriber.sim_changed_at
+    return changed_at is not None and now - changed_at < window
 
 
 async def withhold_reason(request: ActionRequest) -> WithholdingReason:
@@ -45,9 +51,7 @@ def _reason(request: ActionRequest, current: Subscriber | None) -> WithholdingRe
         return ""
     if current is None or (current.id, current.since) != (known.id, known.since):
         return "owner_changed"
-    changed_at = current.sim_changed_at
-    is_fresh = changed_at is not None and request.now - changed_at < SIM_SWAP_WINDOW
-    return "sim_changed" if is_fresh else ""
+    return "sim_changed" if has_new_sim(current, request.now, SIM_SWAP_WINDOW) else ""
 
 
 def _report(request: ActionRequest, reason: WithholdingReason) -> None:

@@ -12,7 +12,7 @@ from flows.domain.purchase_rules import loosens_policy
 from flows.purchases.spending import (
     begin_change,
     find_line_policy,
-    has_new_sim,
+    is_loosening_held,
     limits_of,
     list_month_charges,
     list_sellers,
@@ -84,7 +84,7 @@ async def save_settings(request: PageRequest, number: str, key: str) -> str:
     if change is None:
         return WRONG_AMOUNT
     cap = change.monthly_cap or (policy.monthly_cap if policy else Decimal(0))
-    if loosens_policy(policy, change) and await has_new_sim(action):
+    if loosens_policy(policy, change) and await is_loosening_held(action):
         return HELD_SIM
     announced: Facts | None = {"cap": Money(cap)} if loosens_policy(policy, change) else None
     await write_change(action, change, announced)
