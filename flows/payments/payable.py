@@ -8,6 +8,8 @@ from flows.domain.actions import OperatorPorts
 from flows.domain.failures import Down, NotEligible
 from flows.domain.payment_ports import PaymentBooking, PaymentIntents, Payments, WalletPayments
 from flows.domain.payment_records import PaymentIntent, PaymentState
+from flows.domain.ports import Billing
+from flows.domain.records import Bill
 
 UNDER_WAY: frozenset[PaymentState] = frozenset({"pending", "unknown", "succeeded", "booking", "refunding"})
 """States in which money may be moving: the payer must not pay a second time."""
@@ -57,6 +59,13 @@ def payment_ports(ports: OperatorPorts) -> PaymentPorts:
     if not takes_payments(ports) or ports.intents is None:
         raise NotEligible
     return PaymentPorts(ports.payments, ports.wallet, cast(PaymentBooking, ports.billing), ports.intents)
+
+
+async def read_current_bill(billing: Billing, account: str, bill_id: str) -> Bill:
+    """Return a bill as billing has it now, past its cache where the backend can."""
+    if isinstance(billing, PaymentBooking) and "payments" in billing.capabilities:
+        return await billing.read_live_bill(account, bill_id)
+    return await billing.get_bill(account, bill_id)
 
 
 def find_under_way(intents: Sequence[PaymentIntent]) -> PaymentIntent | None:

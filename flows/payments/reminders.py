@@ -11,11 +11,10 @@ from zoneinfo import ZoneInfo
 
 from flows.domain.actions import OperatorPorts
 from flows.domain.failures import QuietHours, Refused
-from flows.domain.payment_ports import PaymentBooking
 from flows.domain.pseudonyms import Pseudonyms
 from flows.domain.records import Bill, ChangeSet, DeferredStep, OutboundMessage, Subscriber
 from flows.payments.direct_debits import collects_bill, find_debit, mandate_facts
-from flows.payments.payable import find_under_way, takes_payments
+from flows.payments.payable import find_under_way, read_current_bill, takes_payments
 from flows.payments.reminder_schedule import DueReminder, ReminderKind, find_due_reminder, next_sending_time
 from flows.services.bill_notices import MessageRoute, notice_routes
 from flows.services.eligibility import is_refused_business, must_wait
@@ -102,7 +101,7 @@ class ReminderSender:
         reminded = parse_reminded_bill(step.session)
         try:
             holder = await self.ports.billing.get_subscriber(reminded.line)
-            bill = await self._read_bill(reminded)
+            bill = await read_current_bill(self.ports.billing, reminded.account, reminded.bill_id)
         except Refused:
             self._log_drop(step, "gone")
             return
@@ -127,13 +126,6 @@ class ReminderSender:
         wait = next_sending_time(rules, now) - now
         if wait:
             raise QuietHours(after_seconds=wait.total_seconds())
-
-    async def _read_bill(self, reminded: RemindedBill) -> Bill:
-        """Return the bill as billing has it now, past its cache where the backend can."""
-        billing = self.ports.billing
-        if isinstance(billing, PaymentBooking) and "payments" in billing.capabilities:
-            return await billing.read_live_bill(reminded.account, reminded.bill_id)
-        return await billing.get_bill(reminded.account, reminded.bill_id)
 
     async def _reason_to_drop(
         self, step: DeferredStep, reminded: RemindedBill, holder: Subscriber, bill: Bill

@@ -8,10 +8,10 @@ from hashlib import blake2b
 
 from flows.domain.actions import ActionRequest, Outcome, define_action
 from flows.domain.failures import NotEligible
-from flows.domain.payment_ports import PaymentBooking
 from flows.domain.promise_records import PaymentPromise, PromiseAnswer, PromiseBilling, first_part
 from flows.domain.records import Bill, OutboundMessage
 from flows.domain.ticket_records import Ticket
+from flows.payments.payable import read_current_bill
 from flows.payments.payment_link import find_destination
 from flows.selfcare.invoice import (
     account_bill_facts,
@@ -77,11 +77,7 @@ async def _find_bill(request: ActionRequest) -> Bill | Outcome:
 
 
 async def _read_bill(request: ActionRequest, bill_id: str) -> Bill:
-    """Return the bill as billing has it now, past its cache where the backend can."""
-    billing, account = request.ports.billing, request.require_subscriber().account
-    if isinstance(billing, PaymentBooking) and "payments" in billing.capabilities:
-        return await billing.read_live_bill(account, bill_id)
-    return await billing.get_bill(account, bill_id)
+    return await read_current_bill(request.ports.billing, request.require_subscriber().account, bill_id)
 
 
 def _is_to_pay(bill: Bill) -> bool:
