@@ -18,7 +18,7 @@ from flows.selfcare.invoice import (
     selected_bill,
 )
 from flows.services.sim_swap import has_new_sim
-from menus.model.facts import Facts, Money
+from menus.model.facts import Money
 
 LINK_ACTION, WALLET_ACTION = "pay.link", "pay.wallet"
 WALLET_SIM_WINDOW = timedelta(hours=24)
@@ -63,39 +63,34 @@ async def send_payment_link(request: ActionRequest) -> Outcome:
     """
     if request.ports.payments is None or not takes_payments(request.ports):
         return Outcome("closed")
-    offer = await _offer_bill(request, selected_bill(request))
-    if offer.name != "ok":
-        return offer
-    if offer.facts["remaining"] != request.facts.get("remaining"):
-        return Outcome("changed", offer.facts)
+    agreed = await _find_agreed_bill(request)
+    if isinstance(agreed, Outcome):
+        return agreed
     destination = await find_destination(request)
     if destination is None:
         return Outcome("unreachable")
-    change = build_link_change(request, selected_bill(request), offer.facts, destination)
-    return Outcome(await request.ports.ledger.commit(change), offer.facts)
+    facts = account_bill_facts(agreed, request)
+    change = build_link_change(request, agreed.id, facts, destination)
+    return Outcome(await request.ports.ledger.commit(change), facts)
 
 
 async def request_wallet(request: ActionRequest) -> Outcome:
     """Ask the owner of the phone in use to approve the payment in the wallet; `held` just after a SIM swap."""
     if request.ports.wallet is None or not takes_payments(request.ports):
         return Outcome("closed")
-    bill_id = selected_bill(request)
-    offer = await _offer_bill(request, bill_id)
-    if offer.name != "ok":
-        return offer
-    if offer.facts["remaining"] != request.facts.get("remaining"):
-        return Outcome("changed", offer.facts)
+    agreed = await _find_agreed_bill(request)
+    if isinstance(agreed, Outcome):
+        return agreed
     destination = await find_destination(request)
     if destination is None or destination.address:
         return Outcome("unreachable")
     if await _is_wallet_held(request):
         return Outcome("held")
     subscriber = request.require_subscriber()
-    bill = await _read_bill(request, payment_ports(request.ports), bill_id)
-    linked = LinkedBill(subscriber.account, bill_id, request.line, request.caller, request.language)
+    linked = LinkedBill(subscriber.account, agreed.id, request.line, request.caller, request.language)
     opening = PaymentOpening(request.ports, subscriber.operator, request.menu.config.currency.code)
-    await opening.request_approval(linked, subscriber.id, bill)
-    return Outcome("ok", offer.facts)
+    await opening.request_approval(linked, subscriber.id, agreed)
+    return Outcome("ok", account_bill_facts(agreed, request))
 
 
 async def _is_wallet_held(request: ActionRequest) -> bool:
@@ -146,18 +141,32 @@ async def _offer_bill(request: ActionRequest, bill_id: str) -> Outcome:
     """
     if not takes_payments(request.ports):
         return await _bill_to_pay_elsewhere(request, bill_id)
+    found = await _find_payable_bill(request, bill_id)
+    return found if isinstance(found, Outcome) else Outcome("ok", account_bill_facts(found, request))
+
+
+async def _find_agreed_bill(request: ActionRequest) -> Bill | Outcome:
+    """Return the selected bill as billing has it now; `changed` when its amount is not the agreed one."""
+    found = await _find_payable_bill(request, selected_bill(request))
+    if isinstance(found, Outcome) or Money(found.remaining) == request.facts.get("remaining"):
+        return found
+    return Outcome("changed", account_bill_facts(found, request))
+
+
+async def _find_payable_bill(request: ActionRequest, bill_id: str) -> Bill | Outcome:
+    """Return a bill that can be paid now, or `settled`, or `wait` while a payment of it is under way."""
     ports, subscriber = payment_ports(request.ports), request.require_subscriber()
     bill, intents = await asyncio.gather(
         _read_bill(request, ports, bill_id),
         ports.intents.list_bill_intents(subscriber.operator, subscriber.account, bill_id),
     )
-    facts: Facts = account_bill_facts(bill, request)
     under_way = find_under_way(intents)
     if under_way:
+        facts = account_bill_facts(bill, request)
         return Outcome("wait", {**facts, "paying": Money(under_way.amount)})
     if bill.remaining <= 0 or is_adjustment(bill):
-        return Outcome("settled", facts)
-    return Outcome("ok", facts)
+        return Outcome("settled", account_bill_facts(bill, request))
+    return bill
 
 
 async def _read_bill(request: ActionRequest, ports: PaymentPorts, bill_id: str) -> Bill:
