@@ -80,12 +80,13 @@ class PaymentIntent:
 
 @dataclass(frozen=True, slots=True)
 class StartedPayment:
-    """The provider's page of a payment."""
+    """The provider's id of a payment, and its page."""
 
     reference: str
-    page_url: str = field(repr=False)
-    expires_at: datetime
-    """When the page closes (UTC)."""
+    page_url: str = field(default="", repr=False)
+    """Empty for a wallet, which has no page."""
+    expires_at: datetime | None = None
+    """When the page closes (UTC); None without a page."""
 
 
 @dataclass(frozen=True, slots=True)

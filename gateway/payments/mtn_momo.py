@@ -5,11 +5,13 @@ From memory: the token calls of each product, the refund v1_0 of Disbursements, 
 """
 
 import json
-from collections.abc import AsyncIterator, Mapping
-from datetime import date, datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import NAMESPACE_OID, UUID, uuid5
+
+from pydantic import SecretStr
 
 from flows.domain.failures import BadRequest, InvalidRecord, NotEligible, NotFound
 from flows.domain.payment_records import (
@@ -22,8 +24,9 @@ from flows.domain.payment_records import (
 )
 from gateway.payments.access_token import TokenBearer, basic_authorization
 from gateway.payments.answer_amounts import optional_text, read_decimal, require_text
-from gateway.payments.provider_client import ProviderCall, ProviderClient
+from gateway.payments.provider_client import ProviderCall
 from gateway.payments.provider_context import ProviderContext
+from gateway.payments.wallet_adapter import WalletAdapter
 from gateway.payments.wallet_settings import WalletSettings
 
 STATES: Mapping[str, ReportedState] = {"SUCCESSFUL": "paid", "FAILED": "failed", "REJECTED": "failed"}
@@ -42,19 +45,15 @@ FAILURES: Mapping[str, FailureReason] = {
 ACCEPTED_STATUSES = (202, 409)
 """Accepted now, or accepted before under the same reference (RESOURCE_ALREADY_EXIST)."""
 NOT_FOUND_STATUS = 404
-APPROVAL_WINDOW = timedelta(hours=24)
-"""How long the answer is waited for before people are told; MTN ends most requests much earlier."""
 
 
-class MtnMomoPayments:
+class MtnMomoPayments(WalletAdapter):
     """Implements the `WalletPayments` port."""
 
     name = "mtn_momo"
-    page_origin = ""
 
     def __init__(self, settings: WalletSettings, context: ProviderContext) -> None:
-        self._settings, self._context = settings, context
-        self._client = ProviderClient(settings.base_url, "", context.now)
+        super().__init__(settings, context)
         self._collections = self._bearer("collection", settings.subscription_key)
         self._disbursements = self._bearer("disbursement", settings.refund_subscription_key)
 
@@ -76,7 +75,7 @@ class MtnMomoPayments:
         call = ProviderCall("POST", "collection/v1_0/requesttopay", body=body, headers=headers)
         status, _ = await self._collections.call(call)
         _require_accepted(status)
-        return StartedPayment(intent.reference, "", self._context.now() + APPROVAL_WINDOW)
+        return StartedPayment(intent.reference)
 
     async def ask(self, intent: PaymentIntent) -> PaymentReport:
         """Read the request by its reference."""
@@ -89,9 +88,6 @@ class MtnMomoPayments:
         if status != 200:
             raise NotEligible(f"the payment provider answered {status}")
         return self._report(intent, answer)
-
-    async def close(self, intent: PaymentIntent) -> None:
-        """Do nothing: a request on a phone cannot be called back."""
 
     async def refund(self, intent: PaymentIntent, amount: Decimal, key: str) -> None:
         """Give an amount back to the wallet, once per key."""
@@ -119,16 +115,7 @@ class MtnMomoPayments:
             raise BadRequest("the callback cannot be read") from None
         return PaymentHint(f"{payment}-{state}", payment, is_test=self._settings.is_refused_test)
 
-    async def list_day(self, day: date) -> AsyncIterator[PaymentReport]:
-        """Raise NotEligible: this interface lists nothing; each payment is asked about instead."""
-        raise NotEligible("this provider lists no payments")
-        yield
-
-    async def close_connections(self) -> None:
-        """Close the connections."""
-        await self._client.close()
-
-    def _bearer(self, product: str, subscription_key: Any) -> TokenBearer:
+    def _bearer(self, product: str, subscription_key: SecretStr | None) -> TokenBearer:
         """Return the caller of one product, with its subscription key and access token."""
         headers = {"X-Target-Environment": self._settings.target_environment}
         if subscription_key is not None:

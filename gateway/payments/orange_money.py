@@ -5,8 +5,8 @@ mp/paymentstatus) are as integrators describe them in public; the statuses are f
 own account before real bills. It has no call that gives money back, and its callbacks are not signed.
 """
 
-from collections.abc import AsyncIterator, Mapping
-from datetime import date, datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -21,8 +21,9 @@ from flows.domain.payment_records import (
 )
 from gateway.payments.access_token import TokenBearer, basic_authorization
 from gateway.payments.answer_amounts import optional_text, read_decimal, require_text
-from gateway.payments.provider_client import ProviderCall, ProviderClient
+from gateway.payments.provider_client import ProviderCall
 from gateway.payments.provider_context import ProviderContext
+from gateway.payments.wallet_adapter import WalletAdapter
 from gateway.payments.wallet_settings import WalletSettings
 
 ROOT = "omcoreapis/1.0.2/mp"
@@ -40,19 +41,15 @@ STATES: Mapping[str, ReportedState] = {
 FAILURES: Mapping[str, FailureReason] = {"CANCELLED": "rejected", "EXPIRED": "unanswered"}
 UNSENT_STATUSES = frozenset({"", "INITIATED"})
 """Statuses of a payment that was prepared and never asked for."""
-APPROVAL_WINDOW = timedelta(hours=24)
-"""How long the answer is waited for before people are told."""
 
 
-class OrangeMoneyPayments:
+class OrangeMoneyPayments(WalletAdapter):
     """Implements the `WalletPayments` port."""
 
     name = "orange_money"
-    page_origin = ""
 
     def __init__(self, settings: WalletSettings, context: ProviderContext) -> None:
-        self._settings, self._context = settings, context
-        self._client = ProviderClient(settings.base_url, "", context.now)
+        super().__init__(settings, context)
         self._calls = TokenBearer(self._client, _token_call(settings), _merchant_header(settings))
 
     async def reserve(self, intent: PaymentIntent) -> str:
@@ -74,7 +71,7 @@ class OrangeMoneyPayments:
             "payToken": intent.reference,
         }
         _read_data(*await self._calls.call(ProviderCall("POST", f"{ROOT}/pay", body=body)))
-        return StartedPayment(intent.reference, "", self._context.now() + APPROVAL_WINDOW)
+        return StartedPayment(intent.reference)
 
     async def ask(self, intent: PaymentIntent) -> PaymentReport:
         """Read the payment by its token; NotFound while it was not asked for."""
@@ -94,9 +91,6 @@ class OrangeMoneyPayments:
             failure=FAILURES.get(status, ""),
         )
 
-    async def close(self, intent: PaymentIntent) -> None:
-        """Do nothing: a request on a phone cannot be called back."""
-
     async def refund(self, intent: PaymentIntent, amount: Decimal, key: str) -> None:
         """Raise NotEligible: the interface gives nothing back; a person does so in the merchant's account."""
         raise NotEligible("orange_money gives no payment back by its interface")
@@ -104,15 +98,6 @@ class OrangeMoneyPayments:
     def read_callback(self, headers: Mapping[str, str], body: bytes, now: datetime) -> PaymentHint:
         """Raise BadRequest 401: callbacks are not signed; the provider is asked instead."""
         raise BadRequest("callbacks of this provider are not signed", 401)
-
-    async def list_day(self, day: date) -> AsyncIterator[PaymentReport]:
-        """Raise NotEligible: this interface lists nothing; each payment is asked about instead."""
-        raise NotEligible("this provider lists no payments")
-        yield
-
-    async def close_connections(self) -> None:
-        """Close the connections."""
-        await self._client.close()
 
 
 def _token_call(settings: WalletSettings) -> ProviderCall:
