@@ -1,6 +1,6 @@
 """TM Forum promises to pay: payment plans of the billing account (TMF666 `paymentPlan`)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime, time, tzinfo
 from typing import Any
 
@@ -28,15 +28,6 @@ class TmfPromises:
     _context: BackendContext
     _reads: TmfResourceReader
 
-    async def _patch_account(
-        self,
-        account: str,
-        is_as_wanted: Callable[[BssResource], bool],
-        build_patch: Callable[[BssResource], Mapping[str, Any]],
-    ) -> bool:
-        """Patch the account as it is now, once."""
-        raise NotImplementedError
-
     async def record_promise(self, promise: PaymentPromise) -> PromiseAnswer:
         """PATCH the account's `paymentPlan` with a promise; `refused` when the BSS takes none."""
         plan, zone = self._options.promise_plan, self._context.zone
@@ -53,7 +44,7 @@ class TmfPromises:
             return plan_patch(account, promise, plan, currency, zone)
 
         try:
-            await self._patch_account(
+            await self._reads.patch_account(
                 promise.account, lambda account: is_promised(account, promise, plan, zone), build_patch
             )
         except AnotherPromise:

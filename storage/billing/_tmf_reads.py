@@ -1,11 +1,12 @@
 """TM Forum requests: products, billing accounts, bills and rates read in full, and accounts changed."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from datetime import date, timedelta
 
 from flows.domain.failures import InvalidRecord, NotFound
 from storage.billing import _tmf_mapping as tmf
+from storage.billing._client.account_changes import change_account
 from storage.billing._client.answer_fields import (
     as_object,
     field_error,
@@ -63,7 +64,26 @@ class TmfResourceReader:
         require_named(as_object(answer.body).get("id"), account, "billingAccount")
         return answer
 
-    async def patch_account(self, account: str, patch: Mapping[str, object], seen: JsonAnswer) -> int:
+    async def patch_account(
+        self,
+        account: str,
+        is_as_wanted: Callable[[BssResource], bool],
+        build_patch: Callable[[BssResource], Mapping[str, object]],
+    ) -> bool:
+        """Patch an account as it is now, unless another system has changed it meanwhile (`If-Match`)."""
+        answer = JsonAnswer({})
+
+        async def is_met() -> bool:
+            nonlocal answer
+            answer = await self.read_account(account)
+            return is_as_wanted(as_object(answer.body))
+
+        async def send_patch() -> int:
+            return await self._send_patch(account, build_patch(as_object(answer.body)), answer)
+
+        return await change_account(is_met, send_patch)
+
+    async def _send_patch(self, account: str, patch: Mapping[str, object], seen: JsonAnswer) -> int:
         """PATCH a billing account made from the answer `seen`; return the HTTP status."""
         media_type = "application/json;charset=utf-8"
         path = self.account_path(account)

@@ -1,9 +1,9 @@
 """TM Forum billing backend: TMF678 bills, TMF666 accounts, TMF637 products to find a number's holder."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from typing import Any, cast, get_args
+from typing import cast, get_args
 
 from flows.domain.account_activity import Allowance, BookedPayment, DirectDebit, SubscribedService
 from flows.domain.bill_cycle import CyclePage
@@ -24,7 +24,6 @@ from storage.billing import _tmf_account_patches as patches
 from storage.billing import _tmf_activity as activity
 from storage.billing import _tmf_debits as debits
 from storage.billing import _tmf_mapping as tmf
-from storage.billing._client.account_changes import change_account
 from storage.billing._client.answer_fields import (
     as_object,
     clean_text,
@@ -121,7 +120,7 @@ class TmForumBilling(RemoteBookings, TmfPromises):
     async def set_media(self, account: str, destination: BillDestination) -> bool:
         """PATCH the account's presentation media and its e-mail contact; all else stays as it is."""
         names, today = self._options.media, self._context.today()
-        return await self._patch_account(
+        return await self._reads.patch_account(
             account,
             lambda found: destination.is_met_by(accounts.account_destination(found, names)),
             lambda found: patches.media_patch(found, destination, names, today),
@@ -130,30 +129,11 @@ class TmForumBilling(RemoteBookings, TmfPromises):
     async def set_postal_address(self, account: str, address: str) -> bool:
         """PATCH the account's postal contact; its other contacts stay as they are."""
         wanted, today = clean_text(address), self._context.today()
-        return await self._patch_account(
+        return await self._reads.patch_account(
             account,
             lambda found: accounts.postal_address(found) == wanted,
             lambda found: patches.address_patch(found, wanted, today),
         )
-
-    async def _patch_account(
-        self,
-        account: str,
-        is_as_wanted: Callable[[BssResource], bool],
-        build_patch: Callable[[BssResource], Mapping[str, Any]],
-    ) -> bool:
-        """Patch the account as it is now, unless another system has changed it meanwhile (`If-Match`)."""
-        answer = JsonAnswer({})
-
-        async def is_met() -> bool:
-            nonlocal answer
-            answer = await self._reads.read_account(account)
-            return is_as_wanted(as_object(answer.body))
-
-        async def send_patch() -> int:
-            return await self._reads.patch_account(account, build_patch(as_object(answer.body)), answer)
-
-        return await change_account(is_met, send_patch)
 
     async def list_entries(self, account: str, what: EntryType, limit: int) -> Sequence[UsageEntry]:
         """Return usage or purchases that are on no bill yet, newest first: the rates not billed.
