@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, time, tzinfo
 from typing import Any
 
-from flows.domain.failures import InvalidRecord, NotEligible
+from flows.domain.failures import InvalidRecord, NotEligible, Refused
 from flows.domain.promise_records import PaymentPromise, PromiseAnswer
 from storage.billing._client.answer_fields import as_object, clean_text, objects_in, parse_amount
 from storage.billing._client.ownership import start_day
@@ -17,8 +17,8 @@ from storage.billing.backend import BackendContext
 PaymentPlan = Mapping[str, Any]
 
 
-class AnotherPromise(NotEligible):
-    """The account has got another open promise meanwhile."""
+class AnotherPromise(Refused):
+    """The account has another open promise; the BSS was not asked to change anything."""
 
 
 class TmfPromises:
@@ -31,11 +31,6 @@ class TmfPromises:
     async def record_promise(self, promise: PaymentPromise) -> PromiseAnswer:
         """PATCH the account's `paymentPlan` with a promise; `refused` when the BSS takes none."""
         plan, zone = self._options.promise_plan, self._context.zone
-        found = await self._reads.get_account(promise.account)
-        if is_promised(found, promise, plan, zone):
-            return "ok"
-        if has_open_promise(found, plan, self._context.today(), zone):
-            return "one"
         currency = self._options.currency or self._context.currency
 
         def build_patch(account: BssResource) -> Mapping[str, Any]:
