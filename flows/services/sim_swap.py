@@ -1,4 +1,4 @@
-"""SIM swap check by a fresh read of billing: whether a SIM is new, whether a code may be sent to its line."""
+"""SIM swap check by a fresh read of billing: is the SIM new, may a code go to its line."""
 
 from datetime import datetime, timedelta
 from typing import Literal
