@@ -9,8 +9,9 @@ from decimal import Decimal
 from html import escape
 from typing import Any, Literal, get_args
 
-from aiohttp import ClientError, ClientSession, ClientTimeout, web
+from aiohttp import web
 
+from gateway.demo.callback_sender import JSON_HEADERS, send_callback
 from gateway.payments.signed_body import TOLERANCE_SECONDS, sign_body
 
 PayfakeMode = Literal[
@@ -124,14 +125,8 @@ class Payfake:
 
     async def _post_event(self, url: str, body: bytes, signature: str) -> None:
         self.sent_events.append((url, body, signature))
-        headers = {SIGNATURE_HEADER: signature, "Content-Type": "application/json"}
-        try:
-            async with ClientSession(timeout=ClientTimeout(total=5)) as client:
-                async with client.post(url, data=body, headers=headers):
-                    pass
-        except (ClientError, TimeoutError):
-            return
-        if self.after_event:
+        headers = {SIGNATURE_HEADER: signature, **JSON_HEADERS}
+        if await send_callback("POST", url, body, headers) and self.after_event:
             await self.after_event()
 
     async def _settle(self, session: dict[str, Any], status: str) -> None:

@@ -1,12 +1,13 @@
 """Orange's interface of the demo's wallet: token, mp/init, mp/pay, mp/paymentstatus."""
 
-from contextlib import suppress
+import json
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from aiohttp import ClientError, ClientSession, ClientTimeout, web
+from aiohttp import web
 
+from gateway.demo.callback_sender import send_callback
 from gateway.demo.wallet.wallet_book import WalletBook, WalletRequest
 from gateway.payments.access_token import basic_authorization
 
@@ -42,10 +43,7 @@ class OrangeWallet:
     async def send_callback(self, request: WalletRequest) -> None:
         """Post the result to the merchant's URL, unsigned."""
         body = {"payToken": request.reference, "status": STATUSES.get(request.end, "FAILED")}
-        with suppress(ClientError, TimeoutError):
-            async with ClientSession(timeout=ClientTimeout(total=5)) as client:
-                async with client.post(request.callback_url, json=body):
-                    return
+        await send_callback("POST", request.callback_url, json.dumps(body).encode())
 
     async def _give_token(self, request: web.Request) -> web.StreamResponse:
         if request.headers.get("Authorization") != basic_authorization(CONSUMER_KEY, CONSUMER_SECRET):
