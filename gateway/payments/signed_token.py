@@ -34,8 +34,10 @@ def read_signed_token(token: str, body: bytes, keys: Sequence[bytes], now: datet
     ValueError when it is forged, of another algorithm, over, from the future, or about another body. The
     algorithm is ours: what the token's header names is only compared.
     """
+    if len(token) > MAX_TOKEN_CHARACTERS:
+        raise ValueError("the token is too long")
     claims = next((found for key in keys if (found := _read_claims(token, key)) is not None), None)
-    if claims is None or len(token) > MAX_TOKEN_CHARACTERS:
+    if claims is None:
         raise ValueError("the signature does not match")
     _require_time(claims, now)
     digest = b64encode(sha512(body).digest())
