@@ -59,13 +59,8 @@ class CsvFormat:
         return self.key_names.get(key, key)
 
 
-def raw_format(columns: Sequence[str]) -> CsvFormat:
-    """Return the format for programs: English keys, comma, decimal point, every digit, no mark in front."""
-    return CsvFormat(tuple(columns))
-
-
-RAW_FORMAT = raw_format(CSV_COLUMNS)
-"""The raw format of bills, the same in any language."""
+RAW_FORMAT = CsvFormat(CSV_COLUMNS)
+"""Bills for programs, in any language: English keys, comma, decimal point, every digit, no mark in front."""
 KEY_TEXTS: Mapping[str, str] = {
     **{rubric: f"page.rubric_{rubric}" for rubric in LINE_RUBRICS},
     **{kind: f"usage.{kind}" for kind in ("call", "data", "text", "other")},

@@ -9,7 +9,7 @@ from flows.domain.actions import ActionRequest, Outcome, define_action
 from flows.domain.failures import Down
 from flows.domain.ports import Billing
 from flows.domain.records import UsageEntry
-from flows.selfcare.csv_format import CsvFormat, encode_csv, raw_format
+from flows.selfcare.csv_format import CsvFormat, encode_csv
 from flows.selfcare.export import centre_root, list_roots, requested_root
 from flows.selfcare.export_period import ExportPeriod
 from flows.selfcare.usage import USAGE_KINDS
@@ -20,7 +20,8 @@ from menus.model.facts import Count
 MAX_USAGE_RECORDS = 5_000
 """Most records in one export: as many as backends read of one account at once."""
 USAGE_CSV_COLUMNS = ("date", "user", "centre", "kind", "label", "quantity", "unit", "amount", "currency")
-RAW_USAGE_FORMAT = raw_format(USAGE_CSV_COLUMNS)
+RAW_USAGE_FORMAT = CsvFormat(USAGE_CSV_COLUMNS)
+"""Usage for programs, as `RAW_FORMAT` has bills."""
 UNITS = {"call": "min", "data": "MB"}
 """Unit of a kind's quantity: minutes and megabytes; messages and all else are counted."""
 
