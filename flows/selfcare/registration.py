@@ -7,10 +7,10 @@ from datetime import timedelta
 from flows.domain.actions import ActionRequest, Outcome, define_action
 from flows.domain.bill_delivery import BillDestination
 from flows.domain.email_registration import Registration
-from flows.domain.records import CodeRequest, Consent, Preference, Secret, Subscriber
+from flows.domain.records import Consent, Preference, Subscriber
 from flows.services.bill_media import CONSENT_PURPOSE
 from flows.services.email_validation import build_validation, key_suffix
-from flows.services.mail_budget import takes_mail_to
+from flows.services.mail_budget import takes_registration_mail
 from menus.model.facts import Email, Fact, Facts, PhoneNumber, Rows, Text, TextRef
 
 COVERED_COLUMNS = ("covered", "covered_state")
@@ -116,7 +116,7 @@ async def _send_validation(request: ActionRequest, lines: Sequence[Registration]
 
     Lines besides the one in question are registered already, and are not proven anew by this.
     """
-    if await _count_validation(request) != "ok" or not await takes_mail_to(request, address):
+    if not await takes_registration_mail(request, address):
         return Outcome("soon")
     for each in lines:
         links, notices = build_validation(request, address, each.subscription)
@@ -131,22 +131,6 @@ async def _send_validation(request: ActionRequest, lines: Sequence[Registration]
         )
         await request.ports.ledger.commit(change)
     return Outcome("pending", {"email": Email(address), "line": PhoneNumber(lines[0].line)})
-
-
-async def _count_validation(request: ActionRequest) -> str:
-    """Count a validation e-mail against the limits of one-time codes, so that no mailbox is flooded."""
-    return await request.ports.codes.issue_code(
-        CodeRequest(
-            key=f"{request.key}/count",
-            operator=request.menu.name,
-            number=request.caller,
-            purpose="letter",
-            code=Secret(request.ports.random_token()),
-            requested_at=request.now,
-            expires_at=request.now,
-            message=None,
-        )
-    )
 
 
 async def _covered_lines(request: ActionRequest) -> list[tuple[Registration, Preference]]:

@@ -3,17 +3,23 @@
 from flows.domain.actions import ActionRequest
 from flows.domain.records import CodeRequest, Secret
 
-PHONE_PURPOSE, ADDRESS_PURPOSE = "notice-mail", "mailbox"
+PHONE_PURPOSE, REGISTRATION_PURPOSE, ADDRESS_PURPOSE = "notice-mail", "letter", "mailbox"
 """Purposes the budgets are counted under; `storage.credentials.send_budgets` has their limits."""
 
 
 async def takes_notice_mail(request: ActionRequest, address: str) -> bool:
     """Count a mail that confirms an address for notices; False when phone or address had its share."""
     phone = await _count_mail(request, PHONE_PURPOSE, request.caller or request.line)
-    return phone and await takes_mail_to(request, address)
+    return phone and await _takes_mail_to(request, address)
 
 
-async def takes_mail_to(request: ActionRequest, address: str) -> bool:
+async def takes_registration_mail(request: ActionRequest, address: str) -> bool:
+    """Count a mail that validates a registration; False when phone or address had its share."""
+    phone = await _count_mail(request, REGISTRATION_PURPOSE, request.caller)
+    return phone and await _takes_mail_to(request, address)
+
+
+async def _takes_mail_to(request: ActionRequest, address: str) -> bool:
     """Count a confirmation mail to an address; False when it has had its share, whoever asked for them.
 
     A repeated request counts once. The address is kept as a keyed hash, for a day.
