@@ -150,6 +150,11 @@ class PackOnChannel:
         if rules.newcomer_wait:
             yield "newcomer"
 
+    def gate_nodes(self, node: Node) -> Iterator[str]:
+        """Yield the nodes that may ask for the proof a node needs."""
+        gates = read_proof_rules(self.pack_draft.config).gates_by_proof(node.needs).values()
+        yield from dict.fromkeys(filter(None, gates))
+
     def _transitions_with(self, only: str) -> Iterator[PackTransition]:
         """Yield the transitions of a caller whose account steps answer `only` (empty: a subscriber)."""
         found, todo = set[str](), list(self._start_nodes())
@@ -164,16 +169,12 @@ class PackOnChannel:
             for trigger, _, target in self._open_transitions(node, only):
                 yield trigger, name
                 todo.append(target)
-            todo.extend(self._gate_nodes(node))
+            todo.extend(self.gate_nodes(node))
 
     def _start_nodes(self) -> Iterator[str]:
         yield from start_nodes(self.channel)
         if self.channel == "sms":
             yield from self.pack_draft.keywords.targets
-
-    def _gate_nodes(self, node: Node) -> Iterator[str]:
-        gates = read_proof_rules(self.pack_draft.config).gates_by_proof(node.needs).values()
-        yield from filter(None, gates)
 
     def _open_transitions(self, node: Node, only: str) -> Iterator[tuple[str, str, str]]:
         for trigger, origin, target in outgoing_edges(node):

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from gateway.dialogs.pack_transitions import PackOnChannel
-from menus.machine.proof_rules import read_proof_rules
 from menus.machine.screen import Node
 from menus.machine.surface import SURFACES
 from menus.machine.transitions_table import HOME, RESUME, outgoing_edges
@@ -84,7 +83,7 @@ class WalkGraph:
     def nodes_entered(self, target: str) -> Iterator[tuple[str, float]]:
         """Yield where a move to a node may arrive, with the cost: there, or where its proof is asked."""
         yield target, 1.0
-        yield from ((gate, GATE_COST) for gate in self._gates_of(self.nodes[target]))
+        yield from ((gate, GATE_COST) for gate in self.pack.gate_nodes(self.nodes[target]))
 
     def resumed_nodes(self) -> Iterator[str]:
         """Yield the nodes that a proof may lead on to."""
@@ -108,10 +107,6 @@ class WalkGraph:
                 yield from ((name, 1.0) for name in self.resumed_nodes())
             else:
                 yield from self.nodes_entered(target)
-
-    def _gates_of(self, node: Node) -> Iterator[str]:
-        gates = read_proof_rules(self.pack.pack_draft.config).gates_by_proof(node.needs).values()
-        yield from dict.fromkeys(filter(None, gates))
 
 
 def _keyword_moves(keyword: KeywordForm) -> Iterator[WalkMove]:
