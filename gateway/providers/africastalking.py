@@ -15,6 +15,7 @@ from flows.engine.inbound import Inbound
 from gateway.providers._africastalking.bulk_sms import AfricasTalkingAccount, AfricasTalkingSms
 from gateway.providers._africastalking.status_codes import OUR_REASONS
 from gateway.providers._africastalking.voice_xml import write_voice
+from gateway.providers._shared.call_webhooks import REPEAT_KEY
 from gateway.providers._shared.fields import require_field
 from gateway.providers._shared.numbers import read_caller
 from gateway.providers.contract import (
@@ -49,9 +50,6 @@ REPORT_STATES: Mapping[str, ReceiptState] = MappingProxyType(
 )
 """Delivery state by a delivery report's status; any other is `unknown`. The vendor's letter case varies."""
 
-
-REPEAT_KEY = "#"
-"""The finish key of our GetDigits, which alone asks to hear the screen again."""
 NO_DURATION = ("", "0", "None")
 """Values of `dialDurationInSeconds` when a transferred call was not answered."""
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from flows.domain.failures import BadRequest
 from flows.domain.records import Receipt, ReceiptState
 from flows.engine.inbound import Inbound
+from gateway.providers._shared.call_webhooks import REPEAT_KEY, CallWebhooks
 from gateway.providers._shared.fields import require_field
 from gateway.providers._shared.numbers import read_caller, to_e164
 from gateway.providers._shared.xml import add_element, serialise_document
@@ -24,13 +25,11 @@ from gateway.providers._twilio.signature import SigningKeys, is_genuine
 from gateway.providers._twilio.twiml import XML_CONTENT_TYPE, write_voice
 from gateway.providers.contract import (
     Connection,
-    ConversationEnded,
     OptOut,
     ProviderAnswer,
     ProviderEvent,
     RawRequest,
     Sender,
-    TransferFailed,
     Webhook,
     WebhookRoute,
 )
@@ -54,17 +53,11 @@ MESSAGE_STATES: Mapping[str, ReceiptState] = MappingProxyType(
 )
 """Delivery state by MessageStatus; any other status (`partially_delivered` too) is `unknown`."""
 
-FINAL_CALL_STATUSES = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
-"""CallStatus values after which no request follows."""
-
 ANSWERED_DIAL_STATUSES = frozenset({"completed", "answered"})
 """DialCallStatus values of a transfer that an agent took; any other leaves the caller without one."""
 
 OPT_OUT_TYPES: Mapping[str, bool] = MappingProxyType({"STOP": True, "START": False})
 """Opted out or in by OptOutType; `HELP` changes nothing, as Twilio has answered it."""
-
-REPEAT_KEY = "#"
-"""The finish key of our Gathers, which alone asks to hear the screen again."""
 
 WITHHELD_NUMBERS = frozenset({"+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253"})
 """Numbers sent for a withheld caller: ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN, UNAVAILABLE on a keypad."""
@@ -165,61 +158,9 @@ def read_status(webhook: Webhook, connection: Connection) -> ProviderEvent:
     )
 
 
-def read_voice(webhook: Webhook, connection: Connection) -> ProviderEvent:
-    """Read a step of a call; Twilio may call the action URL once more after the caller hung up."""
-    _demand_caller(webhook)
-    if _call_is_over(webhook):
-        return _call_ended(webhook, connection)
-    if outcome := webhook.form.get("DialCallStatus", ""):
-        answered = outcome in ANSWERED_DIAL_STATUSES
-        return None if answered else TransferFailed(webhook.query.get("language", ""))
-    text, spoken = _typed_or_spoken(webhook)
-    return Inbound(
-        provider=NAME,
-        channel="voice",
-        operator=connection.operator,
-        session_id=require_field(webhook.form, "CallSid"),
-        caller=_caller_number(webhook, connection),
-        address=connection.addresses.get("voice", ""),
-        text=text,
-        step=webhook.query.get("hop", ""),
-        trust=connection.trust.get("voice", "none"),
-        spoken=spoken,
-    )
-
-
-def _demand_caller(webhook: Webhook) -> None:
-    """Refuse a call without the field `From`, which is empty for a withheld number.
-
-    Twilio's signature covers names and values without separators: it would also fit a request whose `From`
-    was moved into the value before it, and hide the caller.
-    """
-    if "From" not in webhook.form:
-        raise BadRequest("From is missing")
-
-
-def read_voice_status(webhook: Webhook, connection: Connection) -> ProviderEvent:
-    """Read the progress of a call: only its end is an event."""
-    return _call_ended(webhook, connection) if _call_is_over(webhook) else None
-
-
 def acknowledge(reply: Reply | None, connection: Connection) -> ProviderAnswer:
     """Write an empty document."""
     return ProviderAnswer(serialise_document(Element("Response")), XML_CONTENT_TYPE)
-
-
-def _typed_or_spoken(webhook: Webhook) -> tuple[str | None, bool]:
-    """Return keys or speech, and whether it was speech; None for silence, empty at the start of a call.
-
-    Only the action URLs of our own Gathers carry `hop`.
-    """
-    if digits := webhook.form.get("Digits", ""):
-        return digits, False
-    if speech := webhook.form.get("SpeechResult", ""):
-        return speech, True
-    if webhook.form.get("FinishedOnKey") == REPEAT_KEY:  # pressed alone: it ended an input of no keys
-        return REPEAT_KEY, False
-    return (None if webhook.query.get("hop") else ""), False
 
 
 def _sms_number(form: Mapping[str, str], name: str, connection: Connection) -> str:
@@ -240,16 +181,39 @@ def _caller_number(webhook: Webhook, connection: Connection) -> str:
     return "" if to_e164(written) in WITHHELD_NUMBERS else read_caller(written, connection.numbering)
 
 
-def _call_is_over(webhook: Webhook) -> bool:
-    """Return whether the call has ended."""
-    return webhook.form.get("CallStatus", "") in FINAL_CALL_STATUSES
+CALLS = CallWebhooks(
+    provider=NAME,
+    call_id="CallSid",
+    status="CallStatus",
+    digits="Digits",
+    speech="SpeechResult",
+    finish_key_alone=("FinishedOnKey", REPEAT_KEY),
+    dial_status="DialCallStatus",
+    answered_dial_statuses=ANSWERED_DIAL_STATUSES,
+    caller_number=_caller_number,
+)
+"""How its call webhooks are read."""
 
 
-def _call_ended(webhook: Webhook, connection: Connection) -> ConversationEnded:
-    """Return the end of the call as an event."""
-    return ConversationEnded(
-        require_field(webhook.form, "CallSid"), _caller_number(webhook, connection), "voice"
-    )
+def read_voice(webhook: Webhook, connection: Connection) -> ProviderEvent:
+    """Read a step of a call; Twilio may call the action URL once more after the caller hung up."""
+    _demand_caller(webhook)
+    return CALLS.read_step(webhook, connection)
+
+
+def _demand_caller(webhook: Webhook) -> None:
+    """Refuse a call without the field `From`, which is empty for a withheld number.
+
+    Twilio's signature covers names and values without separators: it would also fit a request whose `From`
+    was moved into the value before it, and hide the caller.
+    """
+    if "From" not in webhook.form:
+        raise BadRequest("From is missing")
+
+
+def read_voice_status(webhook: Webhook, connection: Connection) -> ProviderEvent:
+    """Read the progress of a call: only its end is an event."""
+    return CALLS.read_progress(webhook, connection)
 
 
 ROUTES: Mapping[str, WebhookRoute] = MappingProxyType(

@@ -1,1 +1,1 @@
-"""Parts shared by provider adapters: required fields, phone numbers, Retry-After, XML."""
+"""Parts shared by provider adapters: required fields, call webhooks, phone numbers, Retry-After, XML."""

@@ -10,6 +10,7 @@ import pytest
 from gateway.providers import jambonz
 from gateway.providers._aggregators.authentication import AuthenticityChecker
 from gateway.providers._jambonz.verbs import write_verbs
+from gateway.providers._shared.call_webhooks import FINAL_CALL_STATUSES
 from gateway.providers.contract import Connection, ConversationEnded, RawRequest, TransferFailed, Webhook
 from menus.model.reply import Gather, Prompt, Reply
 from tests.support.dialog_runs import DIALOG_FOLDER, DialogRuns, load_dialog
@@ -150,7 +151,7 @@ async def test_a_caller_who_hangs_up_is_gone(sandboxes: SandboxFactory) -> None:
     assert len(ended) == 1 and phone.answers[-1] == []
 
 
-@pytest.mark.parametrize("status", sorted(jambonz.FINAL_CALL_STATUSES))
+@pytest.mark.parametrize("status", sorted(FINAL_CALL_STATUSES))
 def test_every_last_status_ends_the_call(status: str) -> None:
     webhook = Webhook(CALL | {"call_status": status}, {})
     ended = ConversationEnded("c1", ANA, "voice")
