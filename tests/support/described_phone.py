@@ -16,13 +16,14 @@ from gateway.dialogs.player import PhoneDisplay
 from gateway.providers._aggregators.described_provider import DescribedProvider
 from gateway.providers._aggregators.description import RouteForm, SampleForm
 from gateway.providers._aggregators.request_fields import as_source_form
+from tests.support.missing_channels import WithoutCalls
 
 CONTENT_TYPES = {"json": "application/json", "xml": "text/xml", "form": "application/x-www-form-urlencoded"}
 PlacePath = tuple[str, ...]
 
 
 @dataclass(slots=True)
-class DescribedPhone:
+class DescribedPhone(WithoutCalls):
     """One conversation at a time over a provider's `ussd` route."""
 
     client: ClientSession = field(repr=False)
@@ -56,16 +57,7 @@ class DescribedPhone:
         """Send the provider's end of a session, where it has one."""
         raise DialogError("not described")
 
-    async def call(self, caller: str, number: str) -> PhoneDisplay:
-        raise DialogError("USSD only")
-
     async def send_text(self, caller: str, number: str, body: str) -> PhoneDisplay:
-        raise DialogError("USSD only")
-
-    async def say(self, words: str) -> PhoneDisplay:
-        raise DialogError("USSD only")
-
-    async def press_nothing(self) -> PhoneDisplay:
         raise DialogError("USSD only")
 
     async def _send(self, kind: str, text: str) -> PhoneDisplay:

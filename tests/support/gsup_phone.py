@@ -9,6 +9,7 @@ from gateway.dialogs.format import DialogError
 from gateway.dialogs.player import PhoneDisplay
 from gateway.providers.contract import Link
 from tests.support.gateway_sandbox import GatewaySandbox, SandboxFactory
+from tests.support.missing_channels import WithoutCalls
 from tests.support.osmo_hlr import ANA, OsmoHlr
 from tests.support.server_processes import poll_until
 from tests.support.smpp_phone import hold_links
@@ -16,7 +17,7 @@ from tests.support.vlr_peer import ShownText, VlrPeer, connect_vlr
 
 
 @dataclass(slots=True)
-class GsupPhone:
+class GsupPhone(WithoutCalls):
     """Ana's phone; GSUP carries USSD only, and tells nobody that she hung up."""
 
     peer: VlrPeer = field(repr=False)
@@ -41,15 +42,6 @@ class GsupPhone:
 
     async def send_text(self, caller: str, number: str, body: str) -> PhoneDisplay:
         raise DialogError("GSUP carries no SMS")
-
-    async def call(self, caller: str, number: str) -> PhoneDisplay:
-        raise DialogError("GSUP carries no calls")
-
-    async def say(self, words: str) -> PhoneDisplay:
-        raise DialogError("GSUP carries no calls")
-
-    async def press_nothing(self) -> PhoneDisplay:
-        raise DialogError("GSUP carries no calls")
 
 
 def display_text(shown: ShownText) -> PhoneDisplay:

@@ -15,6 +15,7 @@ from gateway.smpp.wire.data_coding import CodingRules, decode_text, encode_text
 from gateway.smpp.wire.protocol import Tag
 from menus.machine.menu import Menu
 from tests.support.gateway_sandbox import GatewaySandbox, SandboxFactory
+from tests.support.missing_channels import WithoutCalls
 from tests.support.smsc_server import SmscServer, pack_number, serve_smsc
 
 RULES = CodingRules()
@@ -28,7 +29,7 @@ def smpp_settings(port: int, dialect: str = "plain", **more: object) -> dict[str
 
 
 @dataclass(slots=True)
-class SmppPhone:
+class SmppPhone(WithoutCalls):
     """One conversation at a time, of a subscriber behind an SMSC."""
 
     smsc: SmscServer = field(repr=False)
@@ -82,15 +83,6 @@ class SmppPhone:
         self.messages.inbox += [each for each in arrived if each not in replies]
         assert len(replies) < 2
         return PhoneDisplay(tuple(replies[0].body.split("\n")) if replies else ())
-
-    async def call(self, caller: str, number: str) -> PhoneDisplay:
-        raise DialogError("SMPP carries no calls")
-
-    async def say(self, words: str) -> PhoneDisplay:
-        raise DialogError("SMPP carries no calls")
-
-    async def press_nothing(self) -> PhoneDisplay:
-        raise DialogError("SMPP carries no calls")
 
     def write_ussd(self, operation: tuple[int, ...], text: str) -> ShortMessage:
         """Write a USSD message of the phone; the text is in GSM-7, or in UCS-2 where it must be."""
