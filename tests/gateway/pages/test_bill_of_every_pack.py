@@ -1,15 +1,17 @@
 """The bill page of every pack: a code asked for by text, dial or call opens it (R6)."""
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
 from gateway.dialogs.direct_line import DirectLine
 from gateway.publishing import pack_compiler
 from tests.gateway.pages.test_spoken_code import spoken_codes
-from tests.support.gateway_sandbox import SandboxFactory
+from tests.support.gateway_sandbox import GatewaySandbox, SandboxFactory
 from tests.support.gateway_sandbox import sandboxes as sandboxes
-from tests.support.page_client import build_pages, serve_pages
+from tests.support.page_client import PageServer, build_pages, serve_pages
 
 WAYS = [
     ("orange-ro", "+40740000101", "477", "ThankYou1", "79,90"),
@@ -36,6 +38,20 @@ CALLS = [
 """Calls: number, keys, and the amount; the code comes by SMS or is read out."""
 
 
+CODE = re.compile(r"\b\d{6}\b")
+
+
+@asynccontextmanager
+async def open_pages(
+    sandboxes: SandboxFactory, operator: str
+) -> AsyncIterator[tuple[GatewaySandbox, PageServer]]:
+    async with (
+        sandboxes.open(operator=operator) as sandbox,
+        serve_pages(sandbox, build_pages(sandbox)) as server,
+    ):
+        yield sandbox, server
+
+
 async def ask_for_code(phone: DirectLine, caller: str, number: str, words: str) -> None:
     if words:
         await phone.send_text(caller, number, words)
@@ -49,13 +65,10 @@ async def ask_for_code(phone: DirectLine, caller: str, number: str, words: str) 
 async def test_R6_a_code_asked_for_by_phone_opens_the_bill_page_of_every_pack(
     operator: str, caller: str, number: str, words: str, amount: str, sandboxes: SandboxFactory
 ) -> None:
-    async with (
-        sandboxes.open(operator=operator) as sandbox,
-        serve_pages(sandbox, build_pages(sandbox)) as server,
-    ):
+    async with open_pages(sandboxes, operator) as (sandbox, server):
         await ask_for_code(server.phone, caller, number, words)
         sent = [each for each in await sandbox.messages.collect_new() if each.kind == "code"]
-        found = re.search(r"\b\d{6}\b", sent[-1].body)
+        found = CODE.search(sent[-1].body)
         assert found and sent[-1].to == caller
         page = await server.new_visitor().submit(f"/{operator}/bill", number=caller, code=found[0])
         assert page.status == 200 and amount in page.visible_text
@@ -67,16 +80,13 @@ async def test_R6_a_code_asked_for_by_phone_opens_the_bill_page_of_every_pack(
 async def test_R6_a_code_asked_for_in_a_call_opens_the_bill_page_of_every_pack(
     operator: str, caller: str, number: str, keys: str, amount: str, sandboxes: SandboxFactory
 ) -> None:
-    async with (
-        sandboxes.open(operator=operator) as sandbox,
-        serve_pages(sandbox, build_pages(sandbox)) as server,
-    ):
+    async with open_pages(sandboxes, operator) as (sandbox, server):
         phone = sandbox.direct_line({"voice": "line"})
         heard = await phone.call(caller, number)
         for key in keys:
             heard = await phone.press(key)
         sent = [each.body for each in await sandbox.messages.collect_new() if each.kind == "code"]
-        found = re.search(r"\b\d{6}\b", sent[-1]) if sent else None
+        found = CODE.search(sent[-1]) if sent else None
         code = found[0] if found else spoken_codes(heard)[0]
         page = await server.new_visitor().submit(f"/{operator}/bill", number=caller, code=code)
         assert amount in page.visible_text
