@@ -33,8 +33,8 @@ def build_action_request(
     request: PageRequest, subscriber: Subscriber, given: str = "", key: str = ""
 ) -> ActionRequest:
     """Build a request for a subscriber who has proven their identity by a code, or holds a link."""
-    request_of_nobody = build_stranger_request(request, subscriber.msisdn, subscriber, given, key)
-    return replace(request_of_nobody, proofs=("code",))
+    unproven = build_stranger_request(request, subscriber.msisdn, subscriber, given, key)
+    return replace(unproven, proofs=("code",))
 
 
 async def address_request(request: PageRequest, link: MagicLink, line: str, key: str) -> ActionRequest | None:
