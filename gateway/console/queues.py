@@ -66,7 +66,7 @@ class QueuePages:
         return _lead_back(f"note_{verb}")
 
     async def _apply_verb(self, request: ConsoleRequest, lane: PausableLane, verb: str) -> None:
-        pauses = request.site.container.lane_pauses
+        pauses = request.site.container.lane_pauses.acting_as(request.user.name)
         if verb == "pause":
             await pauses.hold_back(lane, request.site.container.clock, request.site.sleep)
         elif verb == "resume":

@@ -26,6 +26,8 @@ BATCH_ROWS = 5_000
 """Rows closed or taken back in one transaction."""
 CLAIM_SECONDS = 1.0
 """A claim that began before the pause has ended by then; what it took is taken back, too."""
+COMMAND_LINE = "command line"
+"""Actor of the audit entries of who runs a command."""
 CANCELLED = "cancelled by a command before it was sent"
 """Reason of a row closed by `cancel`; its text is gone, so that it cannot be replayed."""
 
@@ -93,9 +95,15 @@ def read_paused_partitions(connection: Connection) -> set[tuple[int, str, str]]:
 class SqlLanePauses:
     """Pauses, resumes and cancels lanes; every command leaves an entry in the audit log."""
 
-    def __init__(self, database: Database, secret: Secret) -> None:
+    def __init__(self, database: Database, secret: Secret, actor: str = COMMAND_LINE) -> None:
         self._database = database
+        self._secret = secret
         self._audit_writer = AuditWriter(secret)
+        self._actor = actor
+
+    def acting_as(self, actor: str) -> "SqlLanePauses":
+        """Return the same for a member of staff: the audit log says who it was."""
+        return SqlLanePauses(self._database, self._secret, actor)
 
     async def pause(self, lane: PausableLane, now: datetime) -> None:
         """Let no worker claim rows of the lane; pausing twice changes nothing."""
@@ -156,9 +164,8 @@ class SqlLanePauses:
         return count
 
     def _audit(self, connection: Connection, lane: PausableLane, verb: str, now: datetime) -> None:
-        entry = AuditEntry(
-            lane.operator, "command line", f"outbox.{verb}", now, object=f"{lane.kind} {lane.route}"
-        )
+        what = f"{lane.kind} {lane.route}"
+        entry = AuditEntry(lane.operator, self._actor, f"outbox.{verb}", now, object=what)
         self._audit_writer.append_entries(connection, (entry,))
 
 

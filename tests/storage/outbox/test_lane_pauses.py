@@ -107,5 +107,12 @@ async def test_every_command_is_in_the_audit_log(database: Database, pauses: Sql
     assert (await chain.verify_chain(NOW)).faults == ()
 
 
+async def test_the_audit_log_says_who_paused(database: Database, pauses: SqlLanePauses) -> None:
+    await pauses.pause(NOTICES, NOW)
+    await pauses.acting_as("oscar").resume(NOTICES, NOW)
+    text, writer = await dump_table(database, "audit"), AuditWriter(SECRET)
+    assert all(writer.pseudonym("orange-ro", actor) in text for actor in ("command line", "oscar"))
+
+
 def test_what_a_subscriber_waits_for_cannot_be_paused() -> None:
     assert not {"code", "reply", "ticket"} & set(PAUSABLE_KINDS)
