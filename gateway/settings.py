@@ -149,6 +149,8 @@ class OperatorSettings(Section):
     """Allowed prefixes of SMS recipients, e.g. `+40`; by default the operator's country code."""
     sms_parts_a_day: int = Field(default=0, ge=0)
     """Daily cap (UTC) of SMS message parts, for all purposes together; 0 for none."""
+    revisions: bool = True
+    """Whether a pack revision published in the database is served; false: always the pack of the folder."""
     links: Mapping[str, ConnectionSettings] = Field(default_factory=dict, repr=False)
     """Connections, by provider."""
 

@@ -123,6 +123,7 @@ async def serve_console(container: Container, health: Health) -> AsyncIterator[t
     site = build_site(container, settings)
     site.users.read_users()
     async with (
+        container.revision_follower.follow_in_background(),
         serve_worker_listener(container, health, CONSOLE_OFFSET, settings.internal_port) as internal_port,
         serve_app(console_app(site), settings.host, settings.port, port_setting="console.port") as port,
     ):

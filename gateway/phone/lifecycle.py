@@ -39,10 +39,11 @@ async def open_phone_site(
         map_page = MapPage(menu_versions, metrics.funnel, templates, _pack_locator(container, root))
         site = PhoneSite(pool, menu_versions, container.clock, map_page, templates, dataset)
         async with watch_packs(container, root) as reloader:
-            reloader.on_published.append(site.publish_menu)
-            reloader.on_published.append(
-                lambda menu: report(f"{menu.name}: revision {menu.revision} is served")
-            )
+            for publisher in (reloader, container.revision_follower):
+                publisher.on_published.append(site.publish_menu)
+                publisher.on_published.append(
+                    lambda menu: report(f"{menu.name}: revision {menu.revision} is served")
+                )
             reloader.on_findings.append(
                 lambda name, findings: site.report_findings(name, [str(each) for each in findings])
             )
@@ -60,7 +61,8 @@ async def watch_packs(
     container: Container, root: Path = pack_compiler.OPERATORS
 ) -> AsyncIterator[PackReloader]:
     """Reload the container's packs when they are edited, for the duration of the block."""
-    reloader = PackReloader(container.menu_versions, _pack_locator(container, root))
+    serves_folder = container.revision_follower.serves_folder
+    reloader = PackReloader(container.menu_versions, _pack_locator(container, root), serves_folder)
     task = asyncio.create_task(reloader.run())
     try:
         yield reloader

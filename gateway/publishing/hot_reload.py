@@ -29,6 +29,8 @@ class PackReloader:
     menu_versions: MenuVersions = field(repr=False)
     locate_pack: Callable[[str], Path] = pack_compiler.pack_folder
     """Returns the pack folder of an operator."""
+    serves_folder: Callable[[str], bool] = lambda operator: True
+    """Returns whether an operator's menu is the folder's pack; if a revision is published, edits wait."""
     on_published: list[Callable[[Menu], None]] = field(default_factory=list, repr=False)
     """Callbacks that receive each newly published menu."""
     on_findings: list[Callable[[str, list[Finding]], object]] = field(default_factory=list, repr=False)
@@ -48,7 +50,7 @@ class PackReloader:
         """Reload the packs whose files changed since the last call."""
         for name in list(self.menu_versions.menus):
             marks = self._read_stamps(name)
-            if marks != self.stamps[name]:
+            if marks != self.stamps[name] and self.serves_folder(name):
                 self.stamps[name] = marks
                 await self._reload(name)
 

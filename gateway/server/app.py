@@ -172,8 +172,8 @@ async def serve(
         app = public_app(container)
         if mount:
             mount(app)
-        public_side = serve_app(app, settings.host, settings.port, share_port=shared)
-        await stack.enter_async_context(public_side)
+        await stack.enter_async_context(serve_app(app, settings.host, settings.port, share_port=shared))
+        await stack.enter_async_context(container.revision_follower.follow_in_background())
         tune_garbage_collector()
         if on_ready:
             on_ready()
@@ -209,7 +209,8 @@ async def run_delivery(container: Container) -> None:
 async def run_worker(container: Container) -> None:
     """Deliver the outbox until SIGTERM or SIGINT; sends under way are finished."""
     health, stop = Health(container, only_delivers=True), stop_on_signals()
-    async with internal_listener.serve_worker_listener(container, health):
+    follow = container.revision_follower.follow_in_background()
+    async with internal_listener.serve_worker_listener(container, health), follow:
         worker = asyncio.create_task(run_delivery(container))
         await wait_for_stop(stop, worker)
         health.draining = True

@@ -22,7 +22,8 @@ async def run_links(container: Container) -> None:
         log.warning("link.none_configured")
     container.links.pool.only_links = True
     health, stop = Health(container, needs_links=True), stop_on_signals()
-    async with serve_worker_listener(container, health, LINK_OFFSET):
+    follow = container.revision_follower.follow_in_background()
+    async with serve_worker_listener(container, health, LINK_OFFSET), follow:
         worker = asyncio.create_task(container.outbox_worker.run())
         links = asyncio.create_task(container.links.run())
         listening = asyncio.create_task(container.database.listen())

@@ -35,9 +35,10 @@ from gateway.observability.collectors import GatewayMetrics
 from gateway.observability.metrics import MetricsRegistry
 from gateway.providers.contract import Connection
 from gateway.publishing import pack_compiler
+from gateway.publishing.revision_follower import RevisionFollower
 from gateway.settings import Settings
 from gateway.wiring import connections as inbound
-from gateway.wiring import database_start, event_endpoints, link_wiring, senders
+from gateway.wiring import database_start, event_endpoints, link_wiring, revision_wiring, senders
 from gateway.wiring.deferred_work import run_deferred_work
 from gateway.wiring.operators import OperatorWiring, Overrides
 from menus.machine.menu import Menu
@@ -62,6 +63,7 @@ class Container:
     """Returns the current time, UTC."""
     database: Database = field(repr=False)
     menu_versions: MenuVersions = field(repr=False)
+    revision_follower: RevisionFollower = field(repr=False)
     pseudonyms: Pseudonyms = field(repr=False)
     operators: dict[str, OperatorPorts] = field(repr=False)
     """The ports of each operator, by its name."""
@@ -92,7 +94,7 @@ class Container:
 
     @property
     def maintenance(self) -> MaintenanceLoop:
-        """Return the maintenance job that runs beside delivery: audit chaining, bounces, retention."""
+        """The maintenance job that runs beside delivery: audit chaining, bounces, retention."""
         folders = {each.routes.bounces for each in self.settings.operators.values()} - {""}
         mailboxes = [BounceMailbox(Path(each), self.bounces.recorder.record_bounce) for each in sorted(folders)]
         return MaintenanceLoop(self.database, self.audit, self.clock, mailboxes)
@@ -107,14 +109,13 @@ async def build_container(
 ) -> AsyncIterator[Container]:
     """Build the container from settings and close everything at the end of the block.
 
-    `load` compiles a pack's folder. Raises SettingsError, PackError, or Unavailable when the database does
-    not answer in time.
+    `load` compiles a pack's folder. Raises SettingsError, PackError, Unavailable where no database answers.
     """
     overrides = overrides or Overrides()
     async with AsyncExitStack() as stack:
         database = await database_start.open_database(settings, overrides.now, stack)
-        menu_versions = pack_compiler.load_menus(settings.operators, settings.packs, root, load)
-        core = await _build_core(settings, menu_versions, overrides, database, stack)
+        follower = await revision_wiring.start_follower(settings, database, root, load, overrides.now)
+        core = await _build_core(settings, follower, overrides, database, stack)
         yield await _assemble(core, stack)
 
 
@@ -126,6 +127,7 @@ class _Core:
     secret: Secret
     now: Callable[[], datetime]
     database: Database
+    revision_follower: RevisionFollower
     menu_versions: MenuVersions
     pseudonyms: Pseudonyms
     passwords: SqlPasswords
@@ -157,13 +159,12 @@ class _Core:
             await self.bounce_recorder.record_refusal(notice, now)
 
     def run_deferred_step(self, step: DeferredStep) -> Awaitable[None]:
-        caches = self.subscriber_caches
-        return run_deferred_work(step, self.menu_versions, self.operators, caches, self.actions)
+        return run_deferred_work(step, self.menu_versions, self.operators, self.subscriber_caches, self.actions)
 
 
 async def _build_core(
     settings: Settings,
-    menu_versions: MenuVersions,
+    follower: RevisionFollower,
     overrides: Overrides,
     database: Database,
     stack: AsyncExitStack,
@@ -173,7 +174,7 @@ async def _build_core(
     stack.callback(passwords.close)
     write_behind = WriteBehind(database, AuditWriter(secret))
     stack.push_async_callback(write_behind.close)
-    wiring = OperatorWiring(settings, menu_versions, overrides, write_behind, passwords)
+    wiring = OperatorWiring(settings, follower.menu_versions, overrides, write_behind, passwords)
     operators, pseudonyms = wiring.build_all(stack), Pseudonyms(derive_key(secret, "conversations"))
     sessions, counters = await inbound.open_session_stores(settings, overrides.now, stack)
     return _Core(
@@ -181,7 +182,8 @@ async def _build_core(
         secret=secret,
         now=overrides.now,
         database=database,
-        menu_versions=menu_versions,
+        revision_follower=follower,
+        menu_versions=follower.menu_versions,
         pseudonyms=pseudonyms,
         passwords=passwords,
         write_behind=write_behind,
@@ -211,6 +213,7 @@ async def _assemble(core: _Core, stack: AsyncExitStack) -> Container:
         clock=core.now,
         database=core.database,
         menu_versions=core.menu_versions,
+        revision_follower=core.revision_follower,
         pseudonyms=core.pseudonyms,
         operators=core.operators,
         subscriber_caches=core.subscriber_caches,

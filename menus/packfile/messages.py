@@ -33,6 +33,7 @@ ABOVE_MAXIMUM = "{given} is too much; write {bound} or less"
 INVALID_FIELD = "{field} is not as it should be: {why}"
 UNKNOWN_TIME_ZONE = "{given} is not a time zone; write one like Europe/Bucharest"
 UNKNOWN_FLOW = "unknown flow {flow!r}; {instead}"
+OTHER_OPERATOR = "this is the pack of {name!r}; a pack of {operator!r} is expected here"
 INVALID_LANGUAGE = "{language} can be neither written nor spoken: {why}; mend its locale, day, money or units"
 INVALID_FALLBACK = "cannot fall back to {to!r}; name another language of the pack, and no circle"
 

@@ -14,6 +14,7 @@ from sqlalchemy import (
     text,
 )
 
+from storage.sql import revision_schema as revision_schema
 from storage.sql.audit_schema import audit as audit
 from storage.sql.audit_schema import bindings as bindings
 from storage.sql.audit_schema import code_budgets as code_budgets
@@ -295,6 +296,5 @@ receipts = Table(
 )
 """Delivery receipts, joined to outbox rows: the send sets `row`, the receipt sets `state`, in any order.
 
-Both write the same record, so the later transaction waits for the earlier and sees it. A receipt that
-arrives before the send's response is stored here, and none is lost between the two transactions.
+Both write the same record, so the later transaction waits for the earlier and sees it: none is lost.
 """

@@ -35,6 +35,7 @@ PACKAGES = (
     ),
     *(
         "gateway.delivery",
+        "gateway.studio",
         "gateway.publishing",
         "gateway.payments",
         "gateway.purchases",
@@ -48,6 +49,7 @@ PACKAGES = (
         "gateway.clock",
     ),
     "storage.console",
+    "storage.revisions",
     *("storage.billing", "storage.demo", "storage.ledger", "storage.privacy", "storage.credentials"),
     *("storage.payments", "storage.links", "storage.purchases"),
     *("storage.outbox", "storage.audit", "storage.sessions", "storage.idempotency", "storage.crypto"),

@@ -1,0 +1,1 @@
+"""Pack revisions in SQL: drafts of menus, numbered revisions, their approval and publication."""

@@ -1,0 +1,1 @@
+"""Tests of pack drafts and revisions in SQL."""
