@@ -12,6 +12,7 @@ from gateway.cli.command_runner import run_module, select_packs
 from gateway.cli.console_commands import console_app
 from gateway.cli.outbox_commands import outbox_app
 from gateway.cli.pack_commands import pack_app
+from gateway.cli.pack_revision_commands import revisions_app
 from gateway.cli.payment_commands import payments_app
 
 app = typer.Typer(
@@ -219,6 +220,7 @@ def upgrade_db() -> None:
 
 
 app.add_typer(pack_app)
+app.add_typer(revisions_app, name="pack")
 app.add_typer(outbox_app, name="outbox")
 app.add_typer(payments_app, name="payments")
 app.add_typer(tickets_app, name="tickets")
