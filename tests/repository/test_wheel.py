@@ -1,5 +1,6 @@
 """The wheel, installed without the source tree and with only the packages of the runtime lock."""
 
+import asyncio
 import os
 import re
 import subprocess
@@ -122,4 +123,14 @@ async def test_the_wheel_alone_serves_a_conversation_and_a_bill(demo: DemoProces
         await post_dial(browser, "wheel-2", "1*1*5")
         page = await browser.submit(f"{BILL}?lang=en", number=CALLER, code=demo.read_code(before))
         assert "45.00 lei" in page.visible_text
-        assert (await browser.get(f"{BILL}.pdf?lang=en")).body.startswith(b"%PDF")
+        assert (await get_finished(browser, f"{BILL}.pdf?lang=en")).startswith(b"%PDF")
+
+
+async def get_finished(browser: PageVisitor, path: str) -> bytes:
+    """Return a file's bytes; while it is being made, its page (202) is asked again."""
+    for _ in range(100):
+        answer = await browser.get(path)
+        if answer.status != 202:
+            return answer.body
+        await asyncio.sleep(0.1)
+    raise TimeoutError(path)
