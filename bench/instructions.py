@@ -61,7 +61,7 @@ def start_counted_server(which: str, redis_url: str) -> Iterator[tuple[int, int,
         log = folder / "log"
         tool = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={folder}/counts"]
         command = [*tool, f"--log-file={folder}/valgrind", sys.executable, "-m", "bench.servers"]
-        environment = {**os.environ, "PYTHONHASHSEED": "0", "BENCH_REDIS_SECONDS": "2"}
+        environment = {**os.environ, "PYTHONHASHSEED": "0", "BENCH_REDIS_SECONDS": "60"}
         with log.open("wb") as errors:
             child = subprocess.Popen(
                 [*command, which, name, redis_url, "0"], stdout=subprocess.PIPE, stderr=errors, env=environment

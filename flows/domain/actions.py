@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from flows.domain.credential_ports import OneTimeCodes, Passwords
 from flows.domain.email_registration import Registration
 from flows.domain.failures import Failure, NotEligible
 from flows.domain.payment_ports import PaymentIntents, Payments, WalletPayments
-from flows.domain.ports import Billing, Ledger, OneTimeCodes, Passwords
+from flows.domain.ports import Billing, Ledger
 from flows.domain.promise_records import PaymentPromises
 from flows.domain.purchase_ports import Charges, SpendPolicies
 from flows.domain.records import (

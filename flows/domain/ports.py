@@ -17,7 +17,6 @@ from flows.domain.records import (
     Capability,
     ChangeSet,
     ClaimedMessage,
-    CodeRequest,
     DeliveryOutcome,
     EntryType,
     MagicLink,
@@ -125,10 +124,22 @@ class OpenedSession:
     reply: bytes | None = field(default=None, repr=False)
     resume_point: bytes | None = field(default=None, repr=False)
     """Of a new session: the caller's last one, dropped; None when there is nothing to continue."""
+    is_recalled: bool = False
+    """Whether it comes from `SessionStore.recall`: no lease is ours, and it may be out of date."""
 
 
 class SessionStore(Protocol):
-    """Session store with leases. One `open` and one `save` a turn; each is one round trip."""
+    """Session store with leases. One `open` and one `save` a turn; each is one round trip.
+
+    A turn without effects may begin with `recall` instead, which is none.
+    """
+
+    def recall(self, key: SessionKey, request_id: str) -> OpenedSession | None:
+        """Return the live session as this process saved it last; None where it must be opened.
+
+        Whether that still holds is found out by `save`, which refuses otherwise: until then the turn must have
+        no effects, and after a refusal it begins again with `open`. A repeated request is always opened.
+        """
 
     async def open(self, key: SessionKey, request_id: str) -> OpenedSession:
         """Load and lease the session, detect a replayed request and apply the rate limit, atomically.
@@ -148,6 +159,8 @@ class SessionStore(Protocol):
     ) -> bool:
         """Store session and reply and release the lease; False when the lease was lost.
 
+        Of a recalled session False means that another turn came in between or holds the lease, that the
+        session is gone, or that the subscriber is over the rate limit; nothing is stored then.
         `session` None ends the conversation: only the reply is kept. With `can_resume` the session is also
         the caller's resume point for `resume_seconds`; without it there is none any more."""
 
@@ -222,48 +235,6 @@ class Ledger(Protocol):
 
     async def set_opt_out(self, operator: str, number: str, *, out: bool, now: datetime) -> bool:
         """Store STOP (`out`) or START from a number; False when it was set already."""
-
-
-class OneTimeCodes(Protocol):
-    """One-time codes (OTP), stored as keyed hashes; every counter is atomic."""
-
-    async def issue_code(self, request: CodeRequest) -> Literal["ok", "soon", "many"]:
-        """Store a code and enqueue its message in one transaction; the previous code becomes invalid.
-
-        A request with a `requester` leaves a code that the line's own handset asked for valid.
-        `soon`: less than 30 s after the last of this purpose, or a live reset code stays, unless `by_email`.
-        `many`: over a limit (`storage.credentials.send_budgets`), counted apart for the own handset and others.
-        A repeated `key` returns the first result."""
-
-    async def next_code_at(
-        self, operator: str, number: str, purpose: str, requester: str, now: datetime
-    ) -> datetime:
-        """Return when `issue_code` sends this requester the next code: `now` or later; see `CodeRequest`."""
-
-    async def redeem_code(
-        self, operator: str, number: str, purpose: str, code: Secret, now: datetime, source: str = ""
-    ) -> Literal["ok", "wrong", "locked"]:
-        """Check a code and use it up. Five wrong attempts invalidate it, nine a day lock the number.
-
-        `source` identifies who tries when it is not the line's own handset: counted and limited apart.
-        Unknown, expired and used codes are `wrong`; of two parallel uses one is `ok`.
-        """
-
-
-class Passwords(Protocol):
-    """Passwords and PINs, stored as argon2id hashes and verified in a bounded pool."""
-
-    async def verify_password(
-        self, operator: str, number: str, secret: Secret, kind: str, now: datetime, source: str = ""
-    ) -> Literal["ok", "wrong", "locked"]:
-        """Verify a secret of the given kind; raises Overloaded when the pool sheds load.
-
-        `source` identifies who tries when it is not the line's own handset, as in `redeem_code`.
-        An unknown number takes as long as a known one.
-        """
-
-    async def set_password(self, operator: str, number: str, secret: Secret, kind: str, now: datetime) -> None:
-        """Set or replace the number's secret of the given kind."""
 
 
 class Outbox(Protocol):

@@ -10,11 +10,12 @@ from flows.domain.ports import OpenedSession, SessionKey, SessionStore
 from flows.engine.flood_guard import FloodGuard
 from flows.engine.inbound import Inbound
 from flows.engine.load_shedding import LoadShedder
-from flows.engine.menu_turn import MenuTurns
+from flows.engine.menu_turn import MenuTurns, OpenTurn
 from flows.engine.replay import has_no_request_id, is_new_dial, request_key
 from flows.engine.reply_acknowledgement import PendingAcknowledgements, ReplyAcknowledgement
 from flows.engine.session_lease import SessionLease
 from flows.engine.sms_turn import SmsTurns
+from flows.engine.step_runner import LeaseRequiredError
 from flows.engine.turn import Turn
 from flows.engine.turn_event import TurnListener
 from menus.machine.surface import SURFACES
@@ -51,13 +52,58 @@ class TurnEngine:
     async def run_turn(self, inbound: Inbound) -> Turn:
         """Answer one request exactly once: a duplicate gets the same reply and changes nothing.
 
-        A session id that comes again for a new dial, after an end or in mid-session, begins at home.
+        A turn without steps is run on what this process saved last, where it knows that, and verified as it is
+        saved; every other turn has the session leased. A session id that comes again for a new dial, after an
+        end or in mid-session, begins at home.
         """
         if not inbound.caller and SURFACES[inbound.channel].is_message_based:
             return _ignore_message(inbound)
         key, request_id = self.session_key(inbound), request_key(self.menu_turns.pseudonyms, inbound)
         if sending := self.pending_acknowledgements.get(key.session_hash):
             await sending.wait()
+        recalled = self._recall_session(inbound, key, request_id)
+        turn = await self._try_recalled(recalled) if recalled else None
+        return turn or await self._run_opened(inbound, key, request_id, recalled)
+
+    def _recall_session(self, inbound: Inbound, key: SessionKey, request_id: str) -> SessionLease | None:
+        """Return the session as this process saved it last; None where the turn needs a lease from the start.
+
+        A text message always has effects: what is sent is counted, and the reply goes by the outbox.
+        """
+        is_message = SURFACES[inbound.channel].is_message_based
+        recalled = None if is_message else self.sessions.recall(key, request_id)
+        if recalled is None:
+            return None
+        started_at = asyncio.get_running_loop().time()
+        return SessionLease(self.sessions, inbound, key, request_id, recalled, started_at)
+
+    async def _try_recalled(self, lease: SessionLease) -> Turn | None:
+        """Answer from a recalled session, with one round trip to the store; None where that cannot be.
+
+        Nothing has happened then: an answer leads to a step, which may have effects, or the store refused to
+        save, as somebody else has answered since.
+        """
+        try:
+            with self.load_shedder:
+                return await self._run_recalled(lease)
+        except LeaseRequiredError:
+            return None
+        except BaseException as error:
+            await lease.abandon(error)
+            raise
+
+    async def _run_recalled(self, lease: SessionLease) -> Turn | None:
+        """Run a turn of USSD or voice without a lease and save it; an old request may only seem to be one."""
+        turn = await self.menu_turns.restore(lease)
+        reply = await self.menu_turns.answer(turn)
+        if reply is None or not await self.menu_turns.save(turn, reply):
+            return None
+        return self._as_turn(turn, reply)
+
+    async def _run_opened(
+        self, inbound: Inbound, key: SessionKey, request_id: str, recalled: SessionLease | None
+    ) -> Turn:
+        """Answer under a lease; after an attempt without one the turn has no more time than before."""
         opened = await self.sessions.open(key, request_id)
         is_redial = opened.status == "ended" and is_new_dial(inbound)
         if is_redial:
@@ -67,7 +113,7 @@ class TurnEngine:
             return self._repeat_turn(inbound, key, opened)
         if opened.status in ("busy", "limited"):
             return Turn(self.apology_reply(inbound.operator, inbound.channel))
-        started_at = asyncio.get_running_loop().time()
+        started_at = recalled.started_at if recalled else asyncio.get_running_loop().time()
         lease = SessionLease(self.sessions, inbound, key, request_id, opened, started_at, is_redial)
         try:
             return await self._answer_or_shed(lease)
@@ -129,6 +175,11 @@ class TurnEngine:
         if reply is None:
             await lease.release()
             return Turn(render_reply(turn.context.menu, turn.session))
+        return self._as_turn(turn, reply)
+
+    def _as_turn(self, turn: OpenTurn, reply: Reply) -> Turn:
+        """Return the answered turn, to be written and committed."""
+        lease = turn.lease
         commit = partial(self.menu_turns.commit, turn, reply)
         acknowledgement = self._acknowledgement(lease.inbound, lease.key, lease.opened.version + 1)
         return Turn(reply, commit, acknowledgement, lease.abandon)

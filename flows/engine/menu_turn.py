@@ -35,7 +35,7 @@ log = logging.getLogger("dialtree.turn")
 
 @dataclass(slots=True)
 class OpenTurn:
-    """A turn under way: the leased session, restored, and what its actions need."""
+    """A turn under way: its session, restored, and what its actions need."""
 
     lease: SessionLease
     context: TurnContext = field(repr=False)
@@ -84,6 +84,7 @@ class MenuTurns:
             deadline=lease.started_at + subscribers.time_budgets.action_seconds,
             profile_number=session.msisdn,
             is_caller_trusted=inbound.trust == "line" and bool(inbound.caller),
+            is_leased=not lease.opened.is_recalled,
         )
         return OpenTurn(lease, context, session, note, session.state)
 
@@ -110,7 +111,10 @@ class MenuTurns:
         return milliseconds * 1000 + abs(lease.opened.fencing_token) % 1000
 
     async def answer(self, turn: OpenTurn) -> Reply | None:
-        """Apply the request's answers and return the screen; None when it is an old request, arrived late."""
+        """Apply the request's answers and return the screen; None when it is an old request, arrived late.
+
+        LeaseRequiredError when an answer of a turn without a lease leads to a step.
+        """
         inbound, session, menu = turn.lease.inbound, turn.session, turn.context.menu
         answers = new_answers(self.pseudonyms, session, inbound)
         if answers is None:
@@ -118,18 +122,25 @@ class MenuTurns:
         note = await apply_answers(turn.context, session, answers) or turn.note
         remember_watermark(session, inbound, turn.lease.request_id)
         session.turn += 1
-        reply = render_reply(menu, session, note)
-        _log_transfer(inbound, reply)
-        return reply
+        return render_reply(menu, session, note)
 
     async def commit(self, turn: OpenTurn, reply: Reply) -> None:
-        """Notify the listeners, then save session and reply and release the lease."""
+        """Notify the listeners, then save session and reply and release the lease.
+
+        A recalled session is saved already: only that could tell whether the turn counts.
+        """
         self._notify_listeners(turn, reply)
+        if not turn.lease.opened.is_recalled:
+            await self.save(turn, reply)
+
+    async def save(self, turn: OpenTurn, reply: Reply) -> bool:
+        """Save session and reply; False when the store refuses, see `SessionStore.save`."""
         can_resume = not reply.ends_session and is_resumable(turn.context.menu, turn.session)
-        await turn.lease.save(session_to_store(turn.session, reply), reply, can_resume=can_resume)
+        return await turn.lease.save(session_to_store(turn.session, reply), reply, can_resume=can_resume)
 
     def _notify_listeners(self, turn: OpenTurn, reply: Reply) -> None:
-        """Send the turn event to every listener."""
+        """Log a transfer and send the turn event to every listener, once per answered request."""
+        _log_transfer(turn.lease.inbound, reply)
         if not self.turn_listeners:
             return
         event = _build_event(turn, reply)

@@ -1,4 +1,4 @@
-"""Session lease of one turn: the leased session of one inbound event, until it is saved or released."""
+"""Session lease of one turn: the session of one inbound event, until it is saved or released."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from menus.model.session import Session
 
 @dataclass(frozen=True, slots=True)
 class SessionLease:
-    """An inbound event with its leased session."""
+    """An inbound event with its session: leased, or recalled without a lease."""
 
     store: SessionStore = field(repr=False)
     inbound: Inbound = field(repr=False)
@@ -34,14 +34,17 @@ class SessionLease:
             key = f"{key}/{session.turn}"
         return f"{key}/{session.dial}" if session.dial else key
 
-    async def save(self, session: bytes | None, reply: Reply, *, can_resume: bool) -> None:
-        """Store session and reply and release the lease; session None ends it."""
+    async def save(self, session: bytes | None, reply: Reply, *, can_resume: bool) -> bool:
+        """Store session and reply and release the lease; session None ends it. See `SessionStore.save`."""
         body = encode_reply(reply)
-        await self.store.save(self.key, self.opened, self.request_id, session, body, can_resume=can_resume)
+        return await self.store.save(
+            self.key, self.opened, self.request_id, session, body, can_resume=can_resume
+        )
 
     async def release(self) -> None:
-        """Release the lease without saving."""
-        await self.store.release(self.key, self.opened)
+        """Release the lease without saving; a recalled session has none."""
+        if not self.opened.is_recalled:
+            await self.store.release(self.key, self.opened)
 
     async def abandon(self, error: BaseException) -> None:
         """Release the session after a failure or a cancellation; delete it after an unexpected exception.

@@ -23,6 +23,10 @@ LATE_SCREEN = "house.late"
 DEFERRED_LIFETIME = timedelta(hours=24)
 
 
+class LeaseRequiredError(Exception):
+    """A step would run in a turn that began without a lease: the turn begins again with one."""
+
+
 @value_dataclass
 class TurnContext:
     """Context of one turn: menu, caller, deadline and the idempotency key its effects share."""
@@ -39,6 +43,8 @@ class TurnContext:
     """The number `profile` was looked up by."""
     is_caller_trusted: bool = False
     """Whether the connection authenticates the caller's own line."""
+    is_leased: bool = True
+    """Whether this turn has the session to itself; without that no step may run."""
     steps_run: list[tuple[str, str]] = field(default_factory=list, repr=False)
     """Steps run so far, each with its outcome."""
     answer_results: list[str] = field(default_factory=list, repr=False)
@@ -50,8 +56,11 @@ async def run_step(
 ) -> Outcome:
     """Run one step's action and return its outcome; never raises a `Failure` or `TimeoutError`.
 
-    With `may_defer` a slow step becomes a deferred step.
+    With `may_defer` a slow step becomes a deferred step. LeaseRequiredError, with nothing done, in a turn
+    without a lease: another process may answer the same request.
     """
+    if not context.is_leased:
+        raise LeaseRequiredError
     action = context.actions[node.action]
     if may_defer and action.is_deferred:
         return await _defer_step(context, session, node)

@@ -17,6 +17,10 @@ class SwitchableStore:
     inner: SessionStore
     state: str = "up"
 
+    def recall(self, key: SessionKey, request_id: str) -> OpenedSession | None:
+        """See `Sessions.recall`; None while switched off."""
+        return self.inner.recall(key, request_id) if self.state == "up" else None
+
     async def open(self, key: SessionKey, request_id: str) -> OpenedSession:
         """See `Sessions.open`; Down while switched off."""
         return await self._require_up().open(key, request_id)

@@ -23,9 +23,10 @@ class FallbackSessions:
     A session stays where it was opened: one held in `memory` is served from there until it ends
     or expires, and a turn whose save to the primary failed continues in `memory`.
 
-    What may be lost while the primary is out: a session only the primary had starts again at home; so does
-    one whose next turn reaches another process; two processes may each answer a repeat of one hop, once
-    each (changes carry an idempotency key and happen once); each process applies its own rate limit; the
+    What may be lost while the primary is out: a session only the primary had starts again at home, unless this
+    process saved it last; so does one whose next turn reaches another process, which may also go on from an
+    earlier screen that it answered itself, without effects; two processes may each answer a repeat of one hop,
+    once each (changes carry an idempotency key and happen once); each process applies its own rate limit; the
     network's end of a conversation does not reach the primary, where the session expires. Nothing that must
     not be lost is in sessions. Raises Overloaded when `memory` is full.
     """
@@ -48,6 +49,12 @@ class FallbackSessions:
     def is_degraded(self) -> bool:
         """Whether the circuit of the primary is open. For readiness and metrics."""
         return self._breaker.is_open
+
+    def recall(self, key: SessionKey, request_id: str) -> OpenedSession | None:
+        """Implement `Sessions.recall`; None while the session, or every session, is served from `memory`."""
+        if self._breaker.is_open or self._memory.has_session(key):
+            return None
+        return self._primary.recall(key, request_id)
 
     async def open(self, key: SessionKey, request_id: str) -> OpenedSession:
         """Implement `Sessions.open`, from the store that has the session."""

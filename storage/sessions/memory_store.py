@@ -68,6 +68,10 @@ class MemorySessions:
         """Return whether an unexpired session is stored under this key."""
         return self._live_record(session_name(key), self._now()) is not None if self._rows else False
 
+    def recall(self, key: SessionKey, request_id: str) -> OpenedSession | None:
+        """Return None: opening a session costs no round trip here."""
+        return None
+
     async def open(self, key: SessionKey, request_id: str) -> OpenedSession:
         """Implement `Sessions.open`: load, lease, replay check, rate limit; Overloaded when all are in use."""
         opened = self._try_open(key, request_id)

@@ -2,6 +2,8 @@
 
 import asyncio
 import hashlib
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from math import ceil
 from typing import Any, Literal
@@ -18,15 +20,18 @@ from storage.sessions.lua_scripts import (
     OPEN_SESSION,
     POINT_SEPARATOR,
     RELEASE_LEASE,
+    SAVE_RECALLED,
     SAVE_SESSION,
 )
-from storage.sessions.pipelining import ScriptClient
+from storage.sessions.pipelining import ScriptArgument, ScriptClient
+from storage.sessions.saved_turns import SavedTurn, SavedTurns
 
 _Status = Literal["new", "live", "ended", "replay", "busy", "limited"]
 _STATUSES: tuple[_Status, ...] = ("new", "live", "ended", "replay", "busy", "limited")
 _NEW_CODE, _BUSY_CODE = 0, 4
 _LIVE_KIND, _ENDED_KIND = 0xD1, 0xD2
 _MAX_HOP_BYTES = 12
+_VERSION_COUNT = 1 << 32
 _POLL_INTERVALS_SECONDS = (0.01, 0.015, 0.02)
 
 
@@ -37,7 +42,7 @@ class RedisSessions:
     else the store's) after its last turn,
     a lease after `lease_seconds`; a concurrent request polls every 10 to 20 ms for `wait_seconds`. A hop
     must hold nothing secret. Stored in Redis: keyed hashes as keys, and session, reply and resume point,
-    encrypted.
+    encrypted. What this process saved last is remembered for `recall` by `now`, a monotonic clock.
 
     Measured (Redis 7.0, jemalloc, MEMORY USAGE): a session of 191 bytes with a reply of 142 takes 552
     bytes including its key; compressed it would be 400. The rate-limit key takes 72 for some seconds.
@@ -51,18 +56,29 @@ class RedisSessions:
         rate_limit: TurnRateLimit | None = None,
         wait_seconds: float = 5.0,
         lease_seconds: float = 10.0,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._scripts, self._cipher = scripts, SessionCipher(secret)
+        self._saved_turns = SavedTurns(now)
         self._wait_seconds = wait_seconds
         self._ttl_seconds = ttl_seconds
         window_us = ceil(rate_limit.window_seconds * 1e6) if rate_limit else 0
         interval_us = window_us // rate_limit.max_turns if rate_limit else 0
         self._lease_ms, self._rate_arguments = ceil(lease_seconds * 1000), (interval_us, window_us)
 
+    def recall(self, key: SessionKey, request_id: str) -> OpenedSession | None:
+        """Implement `Sessions.recall`."""
+        turn = self._saved_turns.take_turn(_session_key(key), _shorten_hop(request_id))
+        if turn is None:
+            return None
+        return OpenedSession("live", turn.version, turn.fencing_token, turn.session, is_recalled=True)
+
     async def open(self, key: SessionKey, request_id: str) -> OpenedSession:
         """Implement `Sessions.open`; a session that cannot be decoded is deleted, and a new one started."""
-        opened = await self._try_open(key, request_id)
-        return opened if opened is not None else await self._poll_for_lease(key, request_id)
+        opened = await self._try_open(key, request_id) or await self._poll_for_lease(key, request_id)
+        if opened.fencing_token:
+            self._saved_turns.forget_session(_session_key(key))
+        return opened
 
     async def save(
         self,
@@ -76,16 +92,31 @@ class RedisSessions:
     ) -> bool:
         """Store all if lease and version are still those of `opened`; None ends the conversation."""
         kind = _ENDED_KIND if session is None else _LIVE_KIND
-        proof = (opened.version, opened.fencing_token, kind, _shorten_hop(request_id))
-        names = (_session_key(key), _resume_key(key))
-        record = (seal_body(self._cipher, names[0], session, reply), self._ttl_ms(key))
+        hop, name = _shorten_hop(request_id), _session_key(key)
+        record = (kind, hop, seal_body(self._cipher, name, session, reply), self._ttl_ms(key))
         point = key.session_hash if can_resume and session is not None else ""
-        arguments = (*proof, *record, _resume_ms(key), point)
-        return bool(await self._scripts.run_script(SAVE_SESSION, *names, *arguments))
+        arguments = (opened.version, opened.fencing_token, *record, _resume_ms(key), point)
+        token = await self._run_save(key, opened, arguments)
+        if token and session is not None:
+            version = (opened.version + 1) % _VERSION_COUNT
+            self._saved_turns.remember_turn(name, SavedTurn(version, token, hop, session))
+        return bool(token)
+
+    async def _run_save(
+        self, key: SessionKey, opened: OpenedSession, arguments: tuple[ScriptArgument, ...]
+    ) -> int:
+        """Run the script that saves; return the token of the record, 0 when nothing was stored."""
+        names = (_session_key(key), _resume_key(key))
+        if not opened.is_recalled:
+            is_saved = await self._scripts.run_script(SAVE_SESSION, *names, *arguments)
+            return opened.fencing_token if is_saved else 0
+        limit = self._rate_arguments
+        return int(await self._scripts.run_script(SAVE_RECALLED, *names, _bucket_key(key), *arguments, *limit))
 
     async def acknowledge_reply(self, key: SessionKey, version: int) -> None:
         """Implement `Sessions.acknowledge_reply`."""
         await self._scripts.run_script(ACKNOWLEDGE_REPLY, _session_key(key), version)
+        self._saved_turns.acknowledge_turn(_session_key(key), version)
 
     async def release(self, key: SessionKey, opened: OpenedSession) -> None:
         """Release the lease if it is still ours."""
@@ -93,10 +124,12 @@ class RedisSessions:
 
     async def delete_session(self, key: SessionKey) -> None:
         """Delete the session; the holder of its lease can no longer save."""
+        self._saved_turns.forget_session(_session_key(key))
         await self._scripts.run_script(DROP_SESSION, _session_key(key))
 
     async def forget_subscriber(self, tag: str) -> int:
         """Delete a subscriber's sessions by SCAN over all of Redis, about 2000 keys a step; return how many."""
+        self._saved_turns.forget_sessions(f"{{{tag}}}")
         cursor, count = "0", 0
         while True:
             cursor, deleted = await self._scripts.run_script(FORGET_SUBSCRIBER, f"{{{tag}}}", cursor)
@@ -107,7 +140,7 @@ class RedisSessions:
     async def load_scripts(self) -> None:
         """Connect and load the scripts within ten times a call's budget; Slow or Down when that fails."""
         await self._scripts.load_scripts(
-            OPEN_SESSION, SAVE_SESSION, RELEASE_LEASE, ACKNOWLEDGE_REPLY, DROP_SESSION
+            OPEN_SESSION, SAVE_SESSION, SAVE_RECALLED, RELEASE_LEASE, ACKNOWLEDGE_REPLY, DROP_SESSION
         )
 
     async def aclose(self) -> None:

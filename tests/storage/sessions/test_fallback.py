@@ -44,6 +44,9 @@ class FailingSessions:
             raise self.failure
         return self.inner
 
+    def recall(self, key: SessionKey, hop: str) -> None:
+        """Recall nothing: sessions of memory are opened."""
+
     async def open(self, key: SessionKey, hop: str) -> OpenedSession:
         return await self.raise_failure().open(key, hop)
 
