@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr
 
+from gateway.console_settings import OpenIdSettings
 from gateway.secret_strength import find_sample, find_token_weakness, find_weakness
 from gateway.settings import OperatorSettings, Settings
 from gateway.settings_sources import SettingsError
@@ -27,15 +28,17 @@ def require_safe_settings(settings: Settings) -> Settings:
 
 
 def _find_faults(settings: Settings) -> Iterator[tuple[str, str]]:
-    if not _is_private_channel(settings.public_url):
+    if not is_private_channel(settings.public_url):
         yield "public_url", "must begin with https:// outside the demo; http:// only for this machine alone"
-    if settings.console and not _is_private_channel(settings.console.public_url):
+    if settings.console and not is_private_channel(settings.console.public_url):
         yield "console.public_url", "must begin with https:// outside the demo; http:// only for this machine"
+    if settings.console and settings.console.openid:
+        yield from _find_openid_faults(settings.console.openid)
     if fault := find_weakness(settings.secret_key.get_secret_value()):
         yield "secret_key", fault
     secrets = [each for name, one in settings.operators.items() for each in _operator_secrets(name, one)]
     for name, one in settings.operators.items():
-        if one.desk.url and not _is_private_channel(one.desk.url):
+        if one.desk.url and not is_private_channel(one.desk.url):
             yield f"operators.{name}.desk.url", "must begin with https:// outside the demo"
     for field, value in secrets:
         is_token = field.rpartition(".")[2] in PATH_TOKENS
@@ -48,6 +51,14 @@ def _find_faults(settings: Settings) -> Iterator[tuple[str, str]]:
             yield f"operators.{name}.payments.provider", "payfake takes no money; it is for the demo only"
 
 
+def _find_openid_faults(openid: OpenIdSettings) -> Iterator[tuple[str, str]]:
+    if not is_private_channel(openid.issuer):
+        yield "console.openid.issuer", "must begin with https:// outside the demo"
+    secret = openid.client_secret.get_secret_value()
+    if secret and (fault := find_weakness(secret)):
+        yield "console.openid.client_secret", fault
+
+
 def _find_sample_passwords(settings: Settings) -> Iterator[tuple[str, str]]:
     """Yield secrets whose length a protocol limits, where they are a document's sample."""
     for operator, section in settings.operators.items():
@@ -57,7 +68,7 @@ def _find_sample_passwords(settings: Settings) -> Iterator[tuple[str, str]]:
                     yield f"operators.{operator}.{provider}.{field}", fault
 
 
-def _is_private_channel(url: str) -> bool:
+def is_private_channel(url: str) -> bool:
     """Return whether the URL uses TLS, or names this machine only."""
     parts = urlsplit(url)
     return parts.scheme == "https" or is_loopback(parts.hostname or "")

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from gateway import settings
-from gateway.console_settings import ConsoleSettings
+from gateway.console_settings import ConsoleSettings, GroupRights, OpenIdSettings
 from gateway.payments.provider_settings import PaymentSettings
 from gateway.payments.wallet_settings import WalletSettings
 from gateway.providers.registry import discover_providers
@@ -34,6 +34,8 @@ them. [running.md](running.md) says what the values mean for operation.
 SECTIONS: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("The gateway", "", settings.Settings),
     ("Support console", "[console]", ConsoleSettings),
+    ("Sign-in by OpenID Connect", "[console.openid]", OpenIdSettings),
+    ("Rights of a group", "[console.openid.groups.GROUP]", GroupRights),
     ("An operator", "[operators.NAME]", settings.OperatorSettings),
     ("Routes of messages", "[operators.NAME.routes]", settings.RouteSettings),
     ("Rates", "[operators.NAME.rates]", settings.RateSettings),
@@ -45,7 +47,9 @@ SECTIONS: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("A merchant", "[operators.NAME.purchases.merchants.ID]", MerchantSettings),
     ("Any connection to a provider", "[operators.NAME.PROVIDER]", settings.ConnectionSettings),
 )
-HIDDEN_FIELDS = frozenset({"operators", "links", "settings", "routes", "rates", "desk", "console"})
+HIDDEN_FIELDS = frozenset(
+    {"operators", "links", "settings", "routes", "rates", "desk", "console", "openid", "groups"}
+)
 """Fields that are sections of their own."""
 
 

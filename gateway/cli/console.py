@@ -28,6 +28,8 @@ def main(args: Namespace) -> int:
         logging.configure_logging()
         run_in_container(settings, run_console)
         return EXIT_DONE
+    if not settings.console.users_file:
+        raise SettingsError("console.users_file: the settings name no file of users")
     users = UserFile(Path(settings.console.users_file))
     return USER_ACTIONS[args.what](users, args, settings)
 

@@ -80,14 +80,11 @@ class ConsolePipeline:
         return await respond(staff)
 
     async def _find_user(self, token: Secret) -> ConsoleUser | None:
-        """Return the user of a session, as the file of users has them now; None for anybody else."""
+        """Return the user of a session, with the rights they have now; None for anybody else."""
         if not is_seed(token.value):
             return None
         session = await self.site.sessions.find_session(token, self.site.container.clock())
-        user = self.site.users.read_users().get(session.username) if session else None
-        if session is None or user is None:
-            return None
-        return user if self.site.sessions.is_of_password(session, user.password_hash) else None
+        return self.site.find_user(session) if session else None
 
     async def _refuse_role(self, staff: ConsoleRequest) -> web.Response:
         """Answer 403 and keep in the audit log that the user tried."""

@@ -43,6 +43,16 @@ def redirect_to(path: str) -> web.Response:
     return web.Response(status=303, headers={**CONSOLE_HEADERS, "Location": path})
 
 
+def redirect_outside(url: str) -> web.Response:
+    """Return a 303 redirect to an address that the settings lead to, never one of a request."""
+    return web.Response(status=303, headers={**CONSOLE_HEADERS, "Location": url})
+
+
+def empty_response(status: int) -> web.Response:
+    """Return an answer without a body, for a program."""
+    return web.Response(status=status, headers=CONSOLE_HEADERS)
+
+
 def download_file(data: bytes, filename: str, content_type: str) -> web.Response:
     """Return a download; the name is ours and holds no number."""
     headers = {**CONSOLE_HEADERS, "Content-Disposition": f'attachment; filename="{filename}"'}

@@ -1,7 +1,7 @@
 """Server of the console: its routes, on a listener of its own, and the role `dialtree console serve`."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
@@ -17,11 +17,13 @@ from gateway.console.console_request import (
 )
 from gateway.console.console_site import CONSOLE_FOLDER, ConsoleSite, build_site
 from gateway.console.erasures import ERASURES_PATH, ErasurePages
+from gateway.console.openid.openid_pages import OPENID_PATH, OpenIdPages
 from gateway.console.people import PEOPLE_PATH, PeoplePages
 from gateway.console.person_actions import PersonActions
 from gateway.console.queues import QUEUES_PATH, QueuePages
 from gateway.console.sign_in import SignInPage
 from gateway.console.staff_log_page import STAFF_PATH, StaffLogPage
+from gateway.console_settings import ConsoleSettings
 from gateway.http.listening import serve_app
 from gateway.server.app import stop_on_signals
 from gateway.server.health import Health
@@ -39,6 +41,7 @@ def console_app(site: ConsoleSite) -> web.Application:
     """Build the application that staff reach."""
     app, pipeline = web.Application(client_max_size=64 * 1024), ConsolePipeline(site)
     sign_in, style = SignInPage(site), (CONSOLE_FOLDER / "style.css").read_bytes()
+    submit = pipeline.open_handler(sign_in.submit_form)
 
     async def serve_style(request: web.Request) -> web.Response:
         return responses.style_sheet(style)
@@ -48,15 +51,41 @@ def console_app(site: ConsoleSite) -> web.Application:
             web.get("/console", pipeline.view_handler(_lead_home), allow_head=False),
             web.get("/console/style.css", serve_style, allow_head=False),
             web.get("/console/sign-in", pipeline.open_handler(sign_in.show_form), allow_head=False),
-            web.post("/console/sign-in", pipeline.open_handler(sign_in.submit_form)),
+            *([web.post("/console/sign-in", submit)] if site.settings.users_file else []),
             web.post("/console/sign-out", pipeline.submit_handler(sign_in.sign_out)),
+            *_openid_routes(site, pipeline),
             *_people_routes(site, pipeline),
             *_erasure_routes(site, pipeline),
             *_queue_routes(site, pipeline),
             *_staff_routes(site, pipeline),
         ]
     )
+    app.cleanup_ctx.append(_close_provider(site))
     return app
+
+
+def _close_provider(site: ConsoleSite) -> Callable[[web.Application], AsyncIterator[None]]:
+    """Return what closes the connections to the identity provider when the application ends."""
+
+    async def run(_app: web.Application) -> AsyncIterator[None]:
+        yield
+        if site.openid is not None:
+            await site.openid.provider.close()
+
+    return run
+
+
+def _openid_routes(site: ConsoleSite, pipeline: ConsolePipeline) -> list[web.RouteDef]:
+    """Return the routes of the sign-in at an identity provider; none without one."""
+    if site.openid is None:
+        return []
+    pages = OpenIdPages(site, site.openid)
+    return [
+        web.get(OPENID_PATH, pipeline.open_handler(pages.begin), allow_head=False),
+        web.get(f"{OPENID_PATH}/callback", pipeline.open_handler(pages.finish), allow_head=False),
+        web.get(f"{OPENID_PATH}/sign-out", pipeline.open_handler(pages.sign_out_there), allow_head=False),
+        web.post(f"{OPENID_PATH}/logout", pipeline.open_handler(pages.close_sessions)),
+    ]
 
 
 def _people_routes(site: ConsoleSite, pipeline: ConsolePipeline) -> list[web.RouteDef]:
@@ -115,11 +144,13 @@ async def run_console(container: Container) -> None:
 async def serve_console(container: Container, health: Health) -> AsyncIterator[tuple[int, int]]:
     """Serve the console and its internal listener; yield their ports.
 
-    Raises SettingsError without the table `console`, UserFileError for a file of users that cannot be used.
+    Raises SettingsError without the table `console` or for an unknown operator in it, UserFileError for a file
+    of users that cannot be used.
     """
     settings = container.settings.console
     if settings is None:
         raise SettingsError("console: the settings have no table [console]")
+    _require_known_operators(container, settings)
     site = build_site(container, settings)
     site.users.read_users()
     async with (
@@ -129,3 +160,9 @@ async def serve_console(container: Container, health: Health) -> AsyncIterator[t
     ):
         log.info("console.listener_opened", extra={"port": port})
         yield port, internal_port
+
+
+def _require_known_operators(container: Container, settings: ConsoleSettings) -> None:
+    for group, rights in settings.openid.groups.items() if settings.openid else ():
+        if strange := sorted(set(rights.operators) - container.operators.keys()):
+            raise SettingsError(f"console.openid.groups.{group}.operators: {', '.join(strange)} is not served")

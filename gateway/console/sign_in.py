@@ -42,6 +42,9 @@ class SignInPage:
             "fault": fault,
             "csrf_field": CSRF_FIELD,
             "token": self.site.csrf_tokens.form_token(new_seed or seed, SIGN_IN_PATH),
+            "has_passwords": bool(self.site.settings.users_file),
+            "has_openid": self.site.openid is not None,
+            "signed_out": "out" in request.query,
         }
         page = self.site.templates.render("sign_in.html", values)
         response = responses.html_response(page, language, STATUSES[fault])
@@ -74,7 +77,7 @@ class SignInPage:
         entry = request.audit_entry("", "", "console.sign_out")
         await self.site.staff_log.record_entry(entry)
         await self.site.sessions.close_session(request.token)
-        response = responses.redirect_to(SIGN_IN_PATH)
+        response = responses.redirect_to(f"{SIGN_IN_PATH}?out")
         self.site.cookies.delete_cookie(response, SESSION_COOKIE)
         return response
 

@@ -7,12 +7,12 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, cast
 
+from gateway.console_settings import CONSOLE_ROLES as CONSOLE_ROLES
+from gateway.console_settings import ConsoleRole as ConsoleRole
 from menus.model.user_error import UserError
 
-ConsoleRole = Literal["support", "menus", "operations", "auditor"]
-CONSOLE_ROLES: tuple[ConsoleRole, ...] = get_args(ConsoleRole)
 USERNAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 PRIVATE_MODE = 0o600
 MIN_PASSWORD_LENGTH = 12
@@ -43,13 +43,16 @@ class ConsoleUser:
 class UserFile:
     """Reads and writes the file; it is read for every request, so that a change takes effect at once."""
 
-    path: Path
+    path: Path | None
+    """None where the settings name no file: nobody has a password then."""
 
     def read_users(self) -> Mapping[str, ConsoleUser]:
         """Return the users by name; none without a file.
 
         Raises UserFileError when others may read or write it, or when it is not what we write.
         """
+        if self.path is None:
+            return {}
         try:
             with self.path.open("rb") as file:
                 _require_private(file.fileno(), self.path)
@@ -74,6 +77,8 @@ class UserFile:
 
     def _write_users(self, users: Mapping[str, ConsoleUser]) -> None:
         """Replace the file in one step, so that no reader sees half of it."""
+        if self.path is None:
+            raise UserFileError("console.users_file: the settings name no file of users")
         rows = {
             user.name: {
                 "password": user.password_hash,

@@ -3,6 +3,7 @@
 import hmac
 import re
 from dataclasses import dataclass, field
+from typing import Literal
 
 from aiohttp import web
 
@@ -29,9 +30,18 @@ class CookieJar:
         return f"__Host-{base_name}" if self.secure else base_name
 
     def set_cookie(
-        self, response: web.Response, base_name: str, value: str, max_age_seconds: int | None = None
+        self,
+        response: web.Response,
+        base_name: str,
+        value: str,
+        max_age_seconds: int | None = None,
+        *,
+        same_site: Literal["Strict", "Lax"] = "Strict",
     ) -> None:
-        """Set a cookie for so many seconds, or until the browser closes."""
+        """Set a cookie for so many seconds, or until the browser closes.
+
+        `Lax` is for one that must come along when another site leads the browser to us.
+        """
         response.set_cookie(
             self.full_name(base_name),
             value,
@@ -39,7 +49,7 @@ class CookieJar:
             path="/",
             secure=self.secure,
             httponly=True,
-            samesite="Strict",
+            samesite=same_site,
         )
 
     def delete_cookie(self, response: web.Response, base_name: str) -> None:

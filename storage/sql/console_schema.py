@@ -1,6 +1,6 @@
-"""SQL schema of the support console: sessions of staff, and erasures that wait for a second person."""
+"""SQL schema of the support console: sessions and names of staff, erasures that wait for a second."""
 
-from sqlalchemy import CheckConstraint, Column, Index, LargeBinary, String, Table
+from sqlalchemy import CheckConstraint, Column, Index, LargeBinary, String, Table, Text
 
 from storage.sql.base import metadata
 from storage.sql.types import UtcTime
@@ -14,8 +14,24 @@ console_sessions = Table(
     Column("seen_at", UtcTime, nullable=False),
     Column("expires_at", UtcTime, nullable=False),
     Index(None, "expires_at"),
+    Column("subject", LargeBinary(32), nullable=True),
+    Column("provider_session", LargeBinary(32), nullable=True),
+    Column("member_of", Text, nullable=True),
 )
-"""Sessions of staff: `token` and `credential`, the password hash signed in with, are keyed hashes."""
+"""Sessions of staff: `token` and `credential`, the password hash signed in with, are keyed hashes.
+
+The last three are of a sign-in at an identity provider only: keyed hashes of the user and of the session
+there, and the user's groups as a JSON list.
+"""
+
+console_identities = Table(
+    "console_identities",
+    metadata,
+    Column("subject", LargeBinary(32), primary_key=True),
+    Column("username", String(64), nullable=False, unique=True),
+    Column("since", UtcTime, nullable=False),
+)
+"""The name each user of an identity provider has here, for good: `subject` is a keyed hash."""
 
 console_erasures = Table(
     "console_erasures",

@@ -80,7 +80,7 @@ LIBRARIES = {
             "urllib3",
         ),
         *("typer", "rich", "prompt_toolkit", "pydantic_settings"),
-        *("fpdf", "aiosmtplib", "jinja2", "jwt", "markupsafe", "cachetools"),
+        *("fpdf", "aiosmtplib", "jinja2", "jwt", "authlib", "joserfc", "markupsafe", "cachetools"),
     },
     "storage": {
         *("redis", "sqlalchemy", "aiohttp", "yarl", "hiredis", "asyncpg", "alembic", "argon2"),

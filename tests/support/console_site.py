@@ -148,7 +148,7 @@ async def serve_console(sandbox: GatewaySandbox, folder: Path, **settings: Any) 
     write_users(folder / "users.json")
     given = {"public_url": "http://127.0.0.1", "users_file": str(folder / "users.json"), **settings}
     site = replace(build_site(sandbox.container, ConsoleSettings.model_validate(given)), sleep=no_wait)
-    async with serve_app(console_app(site), "127.0.0.1", 0) as port:
+    async with serve_app(console_app(site), "127.0.0.1", settings.get("port", 0)) as port:
         console = ConsoleServer(sandbox, site, f"http://127.0.0.1:{port}", sandbox.direct_line())
         yield console
         for session in console.sessions:

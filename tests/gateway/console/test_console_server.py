@@ -42,7 +42,8 @@ async def test_both_listeners_answer_and_the_gateways_pages_are_not_there(
 async def test_a_file_of_users_that_others_may_read_stops_the_start(
     sandboxes: SandboxFactory, tmp_path: Path
 ) -> None:
-    write_users(tmp_path / "users.json").path.chmod(0o644)
+    write_users(tmp_path / "users.json")
+    (tmp_path / "users.json").chmod(0o644)
     async with sandboxes.open(more=console_table(tmp_path)) as sandbox:
         with pytest.raises(UserFileError):
             async with serve_console(sandbox.container, Health(sandbox.container)):

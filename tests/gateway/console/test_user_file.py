@@ -30,16 +30,17 @@ def test_users_are_read_as_they_were_written(users: UserFile) -> None:
     assert "argon2id" in read["ines"].password_hash and "argon2id" not in repr(read["ines"])
 
 
-def test_only_its_owner_may_read_it(users: UserFile) -> None:
-    assert stat.S_IMODE(users.path.stat().st_mode) == 0o600
-    users.path.chmod(0o640)
+def test_only_its_owner_may_read_it(users: UserFile, tmp_path: Path) -> None:
+    path = tmp_path / "users.json"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.chmod(0o640)
     with pytest.raises(UserFileError, match="chmod 600"):
         users.read_users()
 
 
 @pytest.mark.parametrize("body", ["", "[]", '{"users": {"a": {}}}', '{"users": {"a": 1}}', '{"users": []}'])
-def test_a_file_that_is_not_ours_is_refused(users: UserFile, body: str) -> None:
-    users.path.write_text(body)
+def test_a_file_that_is_not_ours_is_refused(users: UserFile, tmp_path: Path, body: str) -> None:
+    (tmp_path / "users.json").write_text(body)
     with pytest.raises(UserFileError):
         users.read_users()
 
