@@ -1,1 +1,1 @@
-"""Sign-in of staff by OpenID Connect: asks the identity provider, checks tokens, maps groups to rights."""
+"""Sign-in of staff by OpenID Connect: asks the provider, checks its tokens, maps groups to rights."""

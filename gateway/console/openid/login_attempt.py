@@ -1,4 +1,4 @@
-"""Login attempt at the identity provider: state, nonce and PKCE verifier, sealed in the browser's cookie."""
+"""Login attempt at the identity provider: state, nonce and PKCE verifier, sealed in a cookie."""
 
 import hmac
 from collections.abc import Mapping

@@ -1,12 +1,12 @@
-"""Migration 0021: add names and sessions of staff who sign in at an identity provider."""
+"""Migration 0022: add names and sessions of staff who sign in at an identity provider."""
 
 import sqlalchemy as sa
 from alembic import op
 
 from storage.sql.types import UtcTime
 
-revision = "0021"
-down_revision = "0020"
+revision = "0022"
+down_revision = "0021"
 
 
 def upgrade() -> None:
