@@ -16,6 +16,7 @@ Failure
       NotNow             the recipient is unreachable for the moment; the provider works
       PaymentOpen        the payment is not decided yet, or the bill is being booked
       MonthOpen          the month a recap is about is not over
+      BookingUnconfirmed     billing gave no answer to a booking: it is looked for, then sent again
       LinkBusy           the connection to a network takes nothing now: nothing was sent, no attempt counts
     Rejected             the recipient cannot be reached by this route
       TooLarge           the message is larger than the route or the mailbox takes
@@ -118,6 +119,10 @@ class PaymentOpen(TryLater):
     """The payment is not decided yet."""
 
     should_log = False
+
+
+class BookingUnconfirmed(TryLater):
+    """Billing gave no answer to a booking; it is looked for before it is sent again."""
 
 
 class LinkBusy(TryLater):

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Protocol, runtime_checkable
 
 from flows.domain.purchase_records import (
@@ -13,12 +12,17 @@ from flows.domain.purchase_records import (
     ChargeStep,
     MonthlySpending,
     PolicyChange,
+    Refund,
+    RefundDecision,
     SpendPolicy,
 )
 from flows.domain.records import AuditEntry, DeferredStep, OutboundMessage
 
 Followers = Callable[[ChargeDecision], Sequence[OutboundMessage | DeferredStep]]
 """Builds what is sent and done after a decision. Called inside its transaction: pure, and maybe twice."""
+
+RefundFollowers = Callable[[ChargeDecision, Refund], Sequence[OutboundMessage | DeferredStep]]
+"""The same after a refund; the decision shows the charge and its month with the refund taken off."""
 
 
 class SpendPolicies(Protocol):
@@ -51,13 +55,24 @@ class Charges(Protocol):
     async def advance_charge(self, step: ChargeStep, followers: Followers) -> ChargeDecision | None:
         """Make a step of a charge; None when it is in another state or its reservation has lapsed."""
 
-    async def refund_charge(
-        self, operator: str, charge_id: str, amount: Decimal, key: str, at: datetime, followers: Followers
-    ) -> ChargeDecision | None:
-        """Give back part or all of a charge, once per key; None for more than is left of it."""
+    async def refund_charge(self, wanted: Refund, followers: RefundFollowers) -> RefundDecision:
+        """Give back part or all of a charge and store it with what follows, or say what is against it.
+
+        A correlator the merchant has used before gives nothing back: the earlier refund is returned. NotFound
+        for an unknown charge.
+        """
+
+    async def find_refund(self, operator: str, refund_id: str) -> Refund | None:
+        """Return a refund of this operator; None when there is none."""
+
+    async def list_refunds(self, operator: str, charge_id: str) -> Sequence[Refund]:
+        """Return the refunds of a charge, newest first."""
 
     async def mark_billed(self, operator: str, charge_id: str) -> None:
         """Note that billing has the charge."""
+
+    async def mark_refund_billed(self, operator: str, refund_id: str) -> None:
+        """Note that billing has the refund."""
 
     async def find_charge(self, operator: str, charge_id: str) -> Charge | None:
         """Return a charge of this operator; None when there is none."""

@@ -34,6 +34,16 @@ ineligible    this kind of line makes no purchases
 code          so much needs a code of the subscriber: to be prepared in two steps
 """
 
+RefundType = Literal["total", "partial"]
+"""A total refund gives back all that is left of a charge, a partial one an amount the merchant names."""
+RefundRefusal = Literal["status", "exhausted", "amount"]
+"""Why nothing is given back.
+
+status     the charge was not made: it is held, cancelled or denied
+exhausted  all of it was given back before
+amount     more than is left of it
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class SpendPolicy:
@@ -132,17 +142,47 @@ class Charge:
 
 
 @dataclass(frozen=True, slots=True)
+class Refund:
+    """Money given back of a charge; it goes on the next bill as a credit."""
+
+    id: str
+    """32 hexadecimal digits, not guessable."""
+    operator: str
+    charge_id: str
+    merchant: str
+    correlator: str
+    """The merchant's own key of the request: a second request under it gives nothing back."""
+    reference: str
+    type: RefundType
+    amount: Decimal
+    """Tax included; a total refund gives back what is left of the charge, and the store fills it in."""
+    created_at: datetime
+    is_billed: bool = False
+    """Whether billing has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefundDecision:
+    """What became of a refund."""
+
+    refund: Refund
+    refusal: RefundRefusal | None = None
+    is_new: bool = True
+    """False when the merchant has used this correlator before: `refund` is the earlier one."""
+
+
+@dataclass(frozen=True, slots=True)
 class BillCharge:
     """What billing puts on the next bill, in the rubric of third parties; a credit is negative."""
 
     key: str
-    """Billing takes a key once."""
+    """Billing takes a key once; the id of the charge or of the refund."""
     account: str = field(repr=False)
     category: PurchaseCategory
     label: str
     amount: Decimal
     charged_on: date
-    """Day of the purchase in the operator's time zone."""
+    """Day of the purchase or of the refund, in the operator's time zone."""
 
 
 @dataclass(frozen=True, slots=True)

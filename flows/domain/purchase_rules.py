@@ -11,6 +11,7 @@ from flows.domain.purchase_records import (
     DenialReason,
     MonthlySpending,
     PolicyChange,
+    RefundRefusal,
     SpendPolicy,
 )
 
@@ -35,6 +36,16 @@ def find_denial(
     if spending.spent + spending.held + charge.amount > min(policy.monthly_cap, limits.per_month):
         return "cap"
     return request.denial
+
+
+def find_refund_refusal(charge: Charge, amount: Decimal) -> RefundRefusal | None:
+    """Return what is against giving an amount of a charge back; None when it may be given."""
+    if charge.state != "succeeded":
+        return "status"
+    left = charge.amount - charge.refunded
+    if left <= 0:
+        return "exhausted"
+    return None if 0 < amount <= left else "amount"
 
 
 def sum_month(charges: Iterable[Charge], now: datetime) -> MonthlySpending:

@@ -13,7 +13,9 @@ EFFECTS: dict[str, frozenset[str]] = {
     "billing": frozenset({"set_media", "set_postal_address", "book_payment"}),
     "intents": frozenset({"open_intent", "advance", "record_callback"}),
     "policies": frozenset({"change_policy"}),
-    "charges": frozenset({"decide_charge", "advance_charge", "refund_charge", "mark_billed"}),
+    "charges": frozenset(
+        {"decide_charge", "advance_charge", "refund_charge", "mark_billed", "mark_refund_billed"}
+    ),
 }
 """Methods that change something, by port."""
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from flows.domain.actions import OperatorPorts
 from flows.domain.pseudonyms import Pseudonyms
-from flows.domain.purchase_records import Charge, ChargeDecision
-from flows.domain.records import DeferredStep, OutboundMessage
+from flows.domain.purchase_records import Charge, ChargeDecision, Refund
+from flows.domain.records import DeferredStep, OutboundMessage, Subscriber
 from flows.purchases.charge_tasks import build_task
 from flows.purchases.recap import build_recap_task
 from flows.purchases.spending import limits_of
@@ -47,14 +47,9 @@ class ChargeMessages:
         handed_over = () if self.is_made_elsewhere else (build_task(charge, charge.changed_at),)
         return (made, *self._alerts(decision), *handed_over, recap)
 
-    def build_refund_items(
-        self, decision: ChargeDecision, amount: Decimal
-    ) -> tuple[OutboundMessage | DeferredStep, ...]:
-        """Return what is sent and done after a refund."""
-        charge = decision.charge
-        key = f"{charge.id}/refunded/{charge.refunded}"
-        notice = self._message(decision, "refunded", key, {"charge": Money(amount)})
-        return (notice,) if self.is_made_elsewhere else (notice, build_task(charge, charge.changed_at, amount))
+    def build_refund_notice(self, decision: ChargeDecision, refund: Refund) -> OutboundMessage:
+        """Return the SMS about a refund."""
+        return self._message(decision, "refunded", f"{refund.id}/refunded", {"charge": Money(refund.amount)})
 
     def code_text(self, charge: Charge, facts: Facts) -> str:
         """Return the SMS that carries the code of a two-step charge."""
@@ -101,6 +96,14 @@ class ChargeMessages:
     def _fill_text(self, name: str, facts: Facts) -> str:
         text = self.menu.fill_text(f"purchases.{name}_notice", self.language, "sms", facts)
         return to_wire_text(prepare_text(text))
+
+
+async def build_messages(
+    menu: Menu, ports: OperatorPorts, pseudonyms: Pseudonyms, subscriber: Subscriber
+) -> ChargeMessages:
+    """Return the messages about a subscriber's charges, in the language of their choice."""
+    preference = await ports.ledger.get_preference(subscriber.operator, subscriber.id)
+    return ChargeMessages(menu, pseudonyms, menu.supported_language(preference.language or subscriber.language))
 
 
 def _latest(moment: datetime) -> datetime:

@@ -1,9 +1,8 @@
 """Purchase tasks: the steps of the outbox that hand charges over to billing."""
 
 from datetime import datetime, timedelta
-from decimal import Decimal
 
-from flows.domain.purchase_records import Charge
+from flows.domain.purchase_records import Charge, Refund
 from flows.domain.records import DeferredStep
 
 HAND_OVER = "purchase.bill"
@@ -13,8 +12,13 @@ TASK_LIFETIME = timedelta(days=14)
 """A task that has not succeeded in this time is left to people."""
 
 
-def build_task(charge: Charge, now: datetime, refund: Decimal | None = None) -> DeferredStep:
-    """Build the task that hands a charge over, or the `refund` that was given back of it last."""
-    about = f"{charge.id} {charge.refunded} {refund}" if refund else charge.id
-    key = f"{charge.id}/{HAND_OVER}" + (f"/{charge.refunded}" if refund else "")
-    return DeferredStep(key, charge.operator, HAND_OVER, about.encode(), now + TASK_LIFETIME)
+def build_task(charge: Charge, now: datetime) -> DeferredStep:
+    """Build the task that hands a charge over."""
+    key, about = f"{charge.id}/{HAND_OVER}", charge.id.encode()
+    return DeferredStep(key, charge.operator, HAND_OVER, about, now + TASK_LIFETIME)
+
+
+def build_refund_task(charge: Charge, refund: Refund) -> DeferredStep:
+    """Build the task that hands a refund over, after its charge."""
+    key, about = f"{refund.id}/{HAND_OVER}", f"{charge.id} {refund.id}".encode()
+    return DeferredStep(key, charge.operator, HAND_OVER, about, refund.created_at + TASK_LIFETIME)

@@ -1,4 +1,4 @@
-"""Charging: a merchant's request becomes a decided charge, is confirmed, cancelled or refunded."""
+"""Charging: a merchant's request becomes a decided charge, is confirmed or cancelled."""
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -20,7 +20,8 @@ from flows.domain.purchase_records import (
 )
 from flows.domain.purchase_rules import month_of
 from flows.domain.records import CodeRequest, OutboundMessage, Secret, Subscriber
-from flows.purchases.charge_messages import ChargeMessages
+from flows.purchases.charge_messages import ChargeMessages, build_messages
+from flows.purchases.refunding import PurchaseRefunds
 from flows.purchases.spending import limits_of, purchase_ports
 from flows.services.sim_swap import has_new_sim
 from menus.machine.menu import Menu
@@ -101,14 +102,6 @@ class PurchaseCharging:
             return answer
         return "ok" if await self._advance(charge, ("pending_validation",), "reserved") else "over"
 
-    async def refund(self, charge: Charge, amount: Decimal, key: str) -> ChargeDecision | None:
-        """Give back part or all of a charge, once per key; None for more than is left of it."""
-        messages = await self._messages_of(charge)
-        return await purchase_ports(self.ports).charges.refund_charge(
-            *(charge.operator, charge.id, amount, key, self.ports.now()),
-            lambda decision: messages.build_refund_items(decision, amount),
-        )
-
     async def record(self, made: MadePurchase) -> ChargeDecision:
         """Take over a purchase that the operator's own system has charged, once: it is told and counted.
 
@@ -129,18 +122,17 @@ class PurchaseCharging:
         request = ChargeRequest(charge, limits_of(self.menu), is_made=True)
         return await purchase_ports(self.ports).charges.decide_charge(request, messages.build_items)
 
-    async def take_back(self, merchant: str, correlator: str) -> ChargeDecision | None:
-        """Note that the operator's own system has given a purchase back; None for one that is not known."""
+    async def take_back(self, merchant: str, correlator: str) -> None:
+        """Note that the operator's own system has given a purchase back; one that is not known is ignored."""
         charges = purchase_ports(self.ports).charges
         charge = await charges.find_charge(self.menu.name, self._made_id(merchant, correlator))
-        if charge is None or charge.refunded >= charge.amount:
-            return None
-        messages, left = await self._messages_of(charge), charge.amount - charge.refunded
-        elsewhere = replace(messages, is_made_elsewhere=True)
-        return await charges.refund_charge(
-            *(charge.operator, charge.id, left, "cancelled", self.ports.now()),
-            lambda decision: elsewhere.build_refund_items(decision, left),
-        )
+        if charge is not None:
+            await self.refunds.take_back(charge)
+
+    @property
+    def refunds(self) -> PurchaseRefunds:
+        """Refunds of the same lines."""
+        return PurchaseRefunds(self.menu, self.ports, self.pseudonyms)
 
     def _made_id(self, merchant: str, correlator: str) -> str:
         """Return the id of a purchase made elsewhere: it follows from what names it there."""
@@ -157,9 +149,7 @@ class PurchaseCharging:
         return await self._messages_to(await self.ports.billing.get_subscriber(charge.line))
 
     async def _messages_to(self, subscriber: Subscriber) -> ChargeMessages:
-        preference = await self.ports.ledger.get_preference(subscriber.operator, subscriber.id)
-        language = self.menu.supported_language(preference.language or subscriber.language)
-        return ChargeMessages(self.menu, self.pseudonyms, language)
+        return await build_messages(self.menu, self.ports, self.pseudonyms, subscriber)
 
     def _find_denial(
         self, order: PurchaseOrder, subscriber: Subscriber, *, is_two_step: bool

@@ -7,11 +7,11 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from flows.domain.actions import OperatorPorts
-from flows.domain.failures import MonthOpen, Refused
+from flows.domain.failures import MonthOpen
 from flows.domain.pseudonyms import Pseudonyms
 from flows.domain.purchase_records import Charge
 from flows.domain.records import ChangeSet, DeferredStep, OutboundMessage, Preference, Subscriber
-from flows.purchases.spending import purchase_ports
+from flows.purchases.spending import find_charge_owner, purchase_ports
 from flows.services.eligibility import first_of_next_month
 from flows.services.email_validation import email_of
 from menus.machine.menu import Menu
@@ -54,7 +54,7 @@ class PurchaseRecap:
         wait = recap_time(self.menu, charge) - self.ports.now()
         if wait > timedelta(0):
             raise MonthOpen(after_seconds=wait.total_seconds())
-        owner = await self._find_owner(charge)
+        owner = await find_charge_owner(self.ports, charge)
         bought = await charges.list_month(charge.operator, charge.subscription, charge.period)
         made = [each for each in reversed(bought) if each.state == "succeeded"]
         if owner is None or not made:
@@ -63,14 +63,6 @@ class PurchaseRecap:
         address, is_usable = email_of(preference, owner)
         if address and is_usable:
             await self._send(task, owner, self._build_mail(task, address, _language(owner, preference), made))
-
-    async def _find_owner(self, charge: Charge) -> Subscriber | None:
-        """Return the line's subscriber; None once the number has another owner."""
-        try:
-            owner = await self.ports.billing.recheck_subscriber(charge.line)
-        except Refused:
-            return None
-        return owner if owner.id == charge.subscription else None
 
     async def _send(self, task: DeferredStep, owner: Subscriber, mail: OutboundMessage) -> None:
         change = ChangeSet(task.key, task.operator, owner.id, self.ports.now(), messages=(mail,))

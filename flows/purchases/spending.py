@@ -7,11 +7,11 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from flows.domain.actions import ActionRequest, OperatorPorts
-from flows.domain.failures import NotEligible
+from flows.domain.failures import NotEligible, Refused
 from flows.domain.purchase_ports import Charges, SpendPolicies
 from flows.domain.purchase_records import Charge, PolicyChange, PurchaseCategory, PurchaseLimits, SpendPolicy
 from flows.domain.purchase_rules import month_of
-from flows.domain.records import AuditEntry, OutboundMessage
+from flows.domain.records import AuditEntry, OutboundMessage, Subscriber
 from flows.services.sim_swap import has_new_sim
 from menus.machine.menu import Menu
 from menus.model.facts import Facts, Money
@@ -93,6 +93,17 @@ async def list_unlisted_charges(request: ActionRequest) -> Sequence[Charge]:
     is_listed = "purchases" in request.ports.billing.capabilities
     found = await list_month_charges(request)
     return [each for each in found if each.state == "succeeded" and not (is_listed and each.is_billed)]
+
+
+async def find_charge_owner(ports: OperatorPorts, charge: Charge) -> Subscriber | None:
+    """Return the subscriber who made a purchase; None once the number has another owner, or none."""
+    if not charge.line:
+        return None
+    try:
+        owner = await ports.billing.recheck_subscriber(charge.line)
+    except Refused:
+        return None
+    return owner if owner.id == charge.subscription else None
 
 
 async def is_loosening_held(request: ActionRequest) -> bool:

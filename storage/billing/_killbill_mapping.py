@@ -19,6 +19,7 @@ from storage.billing._client.answer_fields import (
 )
 from storage.billing._client.currency import CurrencyRule, outstanding_amount
 from storage.billing._client.ownership import OwnershipClaim, collect_numbers, end_day, start_day
+from storage.billing._killbill_marks import charge_key
 from storage.billing.sql import bill_state
 
 TAX, CREDIT_USED = "TAX", "CBA_ADJ"
@@ -127,7 +128,8 @@ def _parse_bill_line(
     identity = identifier_text(item.get("invoiceItemId"))
     words = [clean_text(item.get(each)) for each in ("productName", "planName", "usageName", "itemType")]
     by_settings = next((rubrics[word] for word in words if word in rubrics), "")
-    rubric = by_settings or RUBRIC_BY_ITEM_TYPE.get(words[-1], "one_off")
+    ours = "third_party" if charge_key(item) else ""
+    rubric = ours or by_settings or RUBRIC_BY_ITEM_TYPE.get(words[-1], "one_off")
     days, of_days = prorata_days(_parse_date(item.get("startDate")), _parse_date(item.get("endDate")))
     return BillLine(
         "prorata" if days and rubric == "subscriptions" else rubric,

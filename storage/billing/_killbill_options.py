@@ -25,6 +25,9 @@ class KillBillOptions(ConnectionOptions):
     """Path of an invoice's document; a plugin's where it renders PDF, `plugins/NAME/{invoice}`."""
     debit_plugins: tuple[str, ...] = ()
     """Payment plugins whose default payment method is a direct debit mandate, such as `killbill-gocardless`."""
+    takes_charges: bool = False
+    """Whether charges of merchants go on the account's draft invoice; its accounts need the control tag
+    `AUTO_INVOICING_REUSE_DRAFT`, so that the draft becomes the next bill."""
     kinds: Mapping[str, str] = field(default_factory=dict)
     """Line kind by product name; `mobile` for any other."""
     rubrics: Mapping[str, str] = field(default_factory=dict)

@@ -50,6 +50,8 @@ RUBRIC_BY_TYPE_WORD: Mapping[str, str] = {
     "penalty": "one_off",
 }
 """Rubric by a word contained in a rate's type."""
+RATE_AMOUNTS = ("taxIncludedAmount", "taxExcludedAmount")
+"""Fields of a rate's amount; the first that is there counts."""
 MAX_URL_CHARS, MAX_FORMAT_CHARS = 2048, 40
 
 
@@ -215,11 +217,11 @@ def rates_of_bill(rates: Iterable[Mapping[str, Any]], account: str, bill_id: str
 def parse_entry(resource: Mapping[str, Any], currency: CurrencyRule, zone: tzinfo) -> UsageEntry:
     """Parse a rate that is on no bill yet: usage, or a purchase on the bill."""
     words = characteristics(resource.get("characteristic"))
-    quantity = words.get("quantity", "")
+    quantity, amount = words.get("quantity", ""), _first_amount(resource, currency, *RATE_AMOUNTS)
     return UsageEntry(
         at=parse_day(resource.get("date"), zone, "date"),
         kind=words.get("kind") or clean_text(resource.get("name")),
-        amount=_first_amount(resource, currency, "taxIncludedAmount", "taxExcludedAmount"),
+        amount=-abs(amount) if "credit" in _rate_type(resource) else amount,
         label=clean_text(resource.get("description")),
         quantity=int(quantity) if quantity.isdecimal() and len(quantity) < 10 else 0,
         user=words.get("user", ""),

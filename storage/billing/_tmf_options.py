@@ -20,6 +20,10 @@ class TmForumOptions(ConnectionOptions):
     """Path of TMF666."""
     payments: str = "tmf-api/payment/v4"
     """Path of TMF676."""
+    usages: str = "tmf-api/usageManagement/v4"
+    """Path of TMF635, which takes charges of merchants, with `charges` in `serves`."""
+    charge_query: str = "usageCharacteristic.value={key}"
+    """Query of TMF635 `usage` that finds a charge by its key; what it finds is checked."""
     consumption: str = "tmf-api/usageConsumptionManagement/v2/usageConsumptionReport?publicIdentifier={msisdn}"
     """Query of TMF677 for what a line has used, with `meter` in `serves`; placeholders as in `resolver`."""
     resolver: str = "tmf-api/productInventory/v4/product?publicIdentifier={msisdn}"
@@ -46,7 +50,7 @@ class TmForumOptions(ConnectionOptions):
     serves: tuple[str, ...] = ("documents",)
     """Capabilities besides bills: `documents`, `payments`; from unbilled rates `usage`, `purchases`,
     `unbilled`; from TMF676 `history`, from TMF677 `meter`, from TMF637 `services`, from TMF666 `debits`
-    and `promises`."""
+    and `promises`; by TMF635 `charges`."""
     document_hosts: tuple[str, ...] = ()
     """Other hosts a bill's `billDocument` may be on; with the port unless it is the default."""
     document_networks: tuple[str, ...] = ()

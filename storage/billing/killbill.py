@@ -32,7 +32,6 @@ from storage.billing._client.answer_fields import (
     field_error,
     identifier_text,
     objects_in,
-    require_identifier,
 )
 from storage.billing._client.backend_settings import parse_options
 from storage.billing._client.bill_order import usable_bills
@@ -43,11 +42,14 @@ from storage.billing._client.cycle_pages import CycleReader, reject_record
 from storage.billing._client.documents import ACCEPT_HEADER, BillAttachment, build_document
 from storage.billing._client.http import BssClient, path_segment
 from storage.billing._client.ownership import OwnershipClaim, require_named, select_holder, select_owner
-from storage.billing._client.paging import BssResource, gather_all, iterate_pages
+from storage.billing._client.paging import BssResource, iterate_pages
 from storage.billing._killbill_accounts import KillBillAccounts
+from storage.billing._killbill_charges import KillBillCharges
+from storage.billing._killbill_invoices import KillBillInvoices
 from storage.billing._killbill_options import KillBillOptions
 from storage.billing._killbill_payments import KillBillPayments
 from storage.billing._remote_bookings import RemoteBookings
+from storage.billing._remote_charges import RemoteCharges
 from storage.billing.backend import BackendContext
 
 CREATED_BY = "dialtree"
@@ -62,7 +64,7 @@ UNNAMED_ATTACHMENT = BillAttachment("", "", "", "")
 """The response says what a document is."""
 
 
-class KillBillBilling(RemoteBookings):
+class KillBillBilling(RemoteBookings, RemoteCharges):
     """Kill Bill implementation of the `Billing` port; an account is Kill Bill's accountId."""
 
     def __init__(self, client: BssClient, context: BackendContext, options: KillBillOptions) -> None:
@@ -70,8 +72,11 @@ class KillBillBilling(RemoteBookings):
         self._accounts = KillBillAccounts(client, options.media_field)
         self._currency = CurrencyRule(options.currency or context.currency, context.currency)
         self._payments = KillBillPayments(client)
+        self._invoices = KillBillInvoices(client)
+        self._charges = KillBillCharges(client, self._invoices, options.currency or context.currency)
         debits: tuple[Capability, ...] = ("debits",) if options.debit_plugins else ()
-        self.capabilities: Collection[Capability] = frozenset((*CAPABILITIES, *debits))
+        charges: tuple[Capability, ...] = ("charges",) if options.takes_charges else ()
+        self.capabilities: Collection[Capability] = frozenset((*CAPABILITIES, *debits, *charges))
 
     async def get_subscriber(self, msisdn: str) -> Subscriber:
         """Find the subscriber of a number: the bundle with that external key, then its account."""
@@ -84,15 +89,10 @@ class KillBillBilling(RemoteBookings):
 
     async def list_bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
         """Return committed and void invoices, newest first; drafts are not published."""
-        query = {"includeVoidedInvoices": "true", "includeInvoiceComponents": "true"}
-        invoices = (await self._client.get(f"1.0/kb/accounts/{path_segment(account)}/invoices", query)).body
-        if not isinstance(invoices, list):
-            raise field_error("invoices")
-        own = [each for each in objects_in(invoices) if identifier_text(each.get("accountId")) == account]
-        published = [each for each in own if _killbill_mapping.is_published(each)]
-        complete = await gather_all(self._complete_invoice(each) for each in published)
+        listed = await self._invoices.list_invoices(account)
+        published = [each for each in listed if _killbill_mapping.is_published(each)]
         newest_first = usable_bills(
-            [each for each in complete if not isinstance(each, NotFound)],
+            await self._invoices.complete_invoices(published),
             self._parse_bill,
             lambda each: _killbill_mapping.issue_day(each, self._context.zone),
             self._context.today(),
@@ -196,7 +196,7 @@ class KillBillBilling(RemoteBookings):
             listed, undated = self._invoices_of(page, first, last)
             bills, rejected = await reader.read_bills(
                 listed,
-                self._read_invoice,
+                self._invoices.read_invoice,
                 lambda each: self._parse_bill(each) if _killbill_mapping.is_published(each) else None,
                 lambda each: each.get("invoiceId"),
             )
@@ -227,18 +227,6 @@ class KillBillBilling(RemoteBookings):
             reject_record(each.get("invoiceId"), field_error("invoiceDate")) for each, day in dated if not day
         ]
         return [each for each, day in dated if day and first <= day <= last], undated
-
-    async def _complete_invoice(self, invoice: BssResource) -> BssResource:
-        """Return an invoice of an account's list with its amounts, read by itself when they may be missing."""
-        return await self._read_invoice(invoice) if _killbill_mapping.is_shallow(invoice) else invoice
-
-    async def _read_invoice(self, listed: BssResource) -> BssResource:
-        """Read an invoice of a list by its id; InvalidRecord when the answer is another one."""
-        identity = require_identifier(listed.get("invoiceId"), "invoiceId")
-        invoice = as_object((await self._client.get(f"1.0/kb/invoices/{path_segment(identity)}")).body)
-        if any(invoice.get(name) != listed.get(name) for name in ("invoiceId", "accountId")):
-            raise field_error("invoice: another one was answered")
-        return invoice
 
     async def _fetch_page(self, offset: int) -> JsonAnswer:
         query = {"offset": str(offset), "limit": str(PAGE_SIZE)}

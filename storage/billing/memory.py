@@ -20,6 +20,7 @@ from flows.domain.bill_delivery import BillDestination
 from flows.domain.failures import NotFound
 from flows.domain.payment_records import BillPayment, BookingOutcome
 from flows.domain.promise_records import PaymentPromise, PromiseAnswer
+from flows.domain.purchase_records import BillCharge
 from flows.domain.records import (
     Bill,
     BillDocument,
@@ -53,7 +54,7 @@ RowMapping = dict[str, Any]
 class MemoryBilling:
     """`Billing` port over rows in memory: the reference the contract tests compare others with."""
 
-    capabilities: Collection[Capability] = tuple(each for each in get_args(Capability) if each != "charges")
+    capabilities: Collection[Capability] = get_args(Capability)
 
     def __init__(self, rows: OperatorRows, today: Callable[[], date]) -> None:
         self._rows, self._today = rows, today
@@ -129,6 +130,16 @@ class MemoryBilling:
             return "one"
         self._promises.append(promise)
         return "ok"
+
+    async def add_charge(self, charge: BillCharge) -> bool:
+        """Add a charge to the purchases that are on no bill yet, once per key."""
+        if charge.key in self._booked_keys:
+            return False
+        self._booked_keys.add(charge.key)
+        about = {"account": charge.account, "what": "purchases", "at": charge.charged_on}
+        what = {"kind": charge.category, "amount": charge.amount, "label": charge.label, "quantity": 1}
+        self._rows.entries.append({**about, **what, "user": "", "centre": ""})
+        return True
 
     async def get_media(self, account: str) -> BillDestination:
         """Return how bills reach this account today; NotFound for an unknown account."""

@@ -44,6 +44,8 @@ from storage.billing._client.ownership import OwnershipClaim, select_holder, sel
 from storage.billing._client.paging import BssResource
 from storage.billing._client.ssrf_guard import UrlAllowList
 from storage.billing._remote_bookings import RemoteBookings
+from storage.billing._remote_charges import RemoteCharges
+from storage.billing._tmf_charges import TmfCharges
 from storage.billing._tmf_options import TmForumOptions
 from storage.billing._tmf_payments import TmfPayments
 from storage.billing._tmf_promises import TmfPromises
@@ -54,7 +56,7 @@ RUBRIC_BY_ENTRY_TYPE: Mapping[EntryType, str] = {"usage": "communications", "pur
 """Rubric of the unbilled rates that answer each kind of entry."""
 
 
-class TmForumBilling(RemoteBookings, TmfPromises):
+class TmForumBilling(RemoteBookings, RemoteCharges, TmfPromises):
     """TM Forum implementation of the `Billing` port; raises Refused and Unavailable only."""
 
     def __init__(self, client: BssClient, context: BackendContext, options: TmForumOptions) -> None:
@@ -62,6 +64,7 @@ class TmForumBilling(RemoteBookings, TmfPromises):
         self._reads = TmfResourceReader(client, options)
         self._currency = CurrencyRule(options.currency or context.currency, context.currency)
         self._payments: TmfPayments = TmfPayments(client, options.payments, options.currency)
+        self._charges = TmfCharges(client, options, options.currency or context.currency, context.zone)
         self.capabilities = cast(Collection[Capability], options.serves)
 
     async def get_subscriber(self, msisdn: str) -> Subscriber:

@@ -61,6 +61,25 @@ purchase_charges = Table(
 )
 """Charges of merchants, never deleted: a merchant's correlator charges once. `line` is encrypted."""
 
+purchase_refunds = Table(
+    "purchase_refunds",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("operator", String(64), nullable=False),
+    Column("charge_id", String(32), nullable=False),
+    Column("merchant", String(64), nullable=False),
+    Column("correlator", String(256), nullable=False),
+    Column("reference", String(256), nullable=False),
+    Column("type", String(8), nullable=False),
+    Column("amount", ExactAmount, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("is_billed", Boolean, nullable=False),
+    CheckConstraint("type IN ('total', 'partial')", name="type"),
+    UniqueConstraint("operator", "merchant", "correlator"),
+    Index(None, "operator", "charge_id"),
+)
+"""Refunds of charges, never deleted: a merchant's correlator gives back once. Their sum is `refunded` there."""
+
 purchase_alerts = Table(
     "purchase_alerts",
     metadata,

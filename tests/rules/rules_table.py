@@ -11,7 +11,7 @@ PAGE_PATH = ROOT / "docs" / "rules.md"
 PAYMENT_TESTS = tuple(
     f"system/test_{what}.py" for what in ("direct_debits", "promises", "payment_mails", "wallet_payments")
 )
-TEST_PATTERNS = ("rules/test_*.py", "gateway/pages/test_*.py", "system/test_purchases.py", *PAYMENT_TESTS)
+TEST_PATTERNS = ("rules/test_*.py", "gateway/pages/test_*.py", "system/test_purchases*.py", *PAYMENT_TESTS)
 """Files whose T and F numbers are rules; elsewhere T is a threat and F a fault.
 
 In the tests of the pages a number above T10 is a threat.

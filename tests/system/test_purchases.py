@@ -10,8 +10,9 @@ from decimal import Decimal
 import pytest
 
 from flows.domain.failures import NotFound
-from flows.domain.purchase_records import Charge, ChargeDecision, PurchaseCategory
+from flows.domain.purchase_records import Charge, ChargeDecision, PurchaseCategory, Refund
 from flows.purchases.charging import PurchaseCharging, PurchaseOrder
+from flows.purchases.refunding import RefundOrder
 from gateway.demo.faulty_billing import FaultyBilling
 from gateway.dialogs.direct_line import DirectLine
 from tests.support.gateway_sandbox import GatewaySandbox, SandboxFactory
@@ -51,6 +52,12 @@ class Shop:
     async def find(self, charge: Charge) -> Charge:
         charges = self.sandbox.container.operators["bouygues"].charges
         found = await charges.find_charge("bouygues", charge.id) if charges else None
+        assert found
+        return found
+
+    async def find_refund(self, refund: Refund) -> Refund:
+        charges = self.sandbox.container.operators["bouygues"].charges
+        found = await charges.find_refund("bouygues", refund.id) if charges else None
         assert found
         return found
 
@@ -125,9 +132,21 @@ async def test_B19_a_purchase_reaches_billing_once_and_a_refund_too(shop: Shop) 
     await shop.texts()
     assert (await shop.find(charge)).is_billed
     assert "Transports 2,50" in await shop.say("ACHATS")
-    refunds = [await shop.charging.refund(charge, Decimal(1), "r1") for _ in range(2)]
-    assert all(refunds) and any("vous sont rendus" in text for text in await shop.texts())
+    order = RefundOrder("partial", Decimal(1), "ref-1", "r1")
+    refunds = [await shop.charging.refunds.refund_charge(charge, order) for _ in range(2)]
+    assert [each.is_new for each in refunds] == [True, False]
+    assert len([text for text in await shop.texts() if "vous sont rendus" in text]) == 1
     assert "Transports 1,50" in await shop.say("ACHATS")
+    assert (await shop.find_refund(refunds[0].refund)).is_billed
+
+
+async def test_a_refund_of_a_purchase_of_the_number_s_former_owner_tells_nobody(shop: Shop) -> None:
+    charge = await shop.buy("2.50", "transport")
+    await shop.texts()
+    others = replace(charge, subscription="of-somebody-before")
+    made = await shop.charging.refunds.refund_charge(others, RefundOrder("total", Decimal(0), "ref-1", "r1"))
+    assert made.refusal is None and await shop.texts() == []
+    assert (await shop.find_refund(made.refund)).is_billed
 
 
 async def test_B17_a_purchase_is_in_the_history_before_billing_has_it(shop: Shop) -> None:

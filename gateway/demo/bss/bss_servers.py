@@ -76,7 +76,7 @@ def tmf_settings(records: BssRecords) -> dict[str, Any]:
     """Return the settings table `bss` for the fake TM Forum server."""
     return {
         "currency": records.rows.currency,
-        "serves": [each for each in get_args(Capability) if each != "charges"],
+        "serves": [*get_args(Capability)],
         "platform": SPECIMEN_PLATFORM if records.rows.documents else "",
     }
 
@@ -98,6 +98,7 @@ def killbill_settings(records: BssRecords) -> dict[str, Any]:
         "password": "password",
         "due_days": records.rows.operator.due_after.days,
         "debit_plugins": [DEBIT_PLUGIN],
+        "takes_charges": True,
         "kinds": {name: name for name in LINE_KINDS},
         "rubrics": {name: name for name in RUBRICS},
     }

@@ -30,6 +30,12 @@ class BssRecords:
     """Changes of people that were accepted and are not made yet, as person and new values."""
     payments: list[BssRow] = field(default_factory=list, repr=False)
     """Payments booked, in the order they came."""
+    charges: list[BssRow] = field(default_factory=list, repr=False)
+    """Charges of merchants that were added, in the order they came."""
+    drafts: list[BssRow] = field(default_factory=list, repr=False)
+    """Invoices of such charges at Kill Bill, drafts at first."""
+    late_bookings: list[Callable[[], None]] = field(default_factory=list, repr=False)
+    """Bookings whose requests were not answered in time; made by `apply_accepted`."""
     requests: list[tuple[str, str]] = field(default_factory=list, repr=False)
     """Method and path of every request."""
 
@@ -51,7 +57,9 @@ class BssRecords:
                 each.update(values)
 
     def apply_accepted(self) -> None:
-        """Make the changes that were only accepted so far."""
+        """Make the changes that were only accepted so far, and the bookings that are late."""
+        while self.late_bookings:
+            self.late_bookings.pop(0)()
         while self.accepted:
             self.change_person(*self.accepted.pop(0))
 

@@ -32,6 +32,9 @@ BssFault = Literal[
     "loses_contact",
     "refuses_plans",
     "lost_answer",
+    "shallow_lists",
+    "refuses_charges",
+    "books_late",
 ]
 BSS_FAULTS: tuple[BssFault, ...] = get_args(BssFault)
 """Names of the modes.
@@ -52,6 +55,9 @@ BSS_FAULTS: tuple[BssFault, ...] = get_args(BssFault)
 `loses_contact`: a change is answered with success, and its addresses are dropped.
 `refuses_plans`: a payment plan is answered with 422.
 `lost_answer`: a change is made, and the connection breaks before the answer.
+`shallow_lists`: lists of usage have ids only, and an account's invoices neither items nor amounts.
+`refuses_charges`: a charge of a merchant is answered with 422.
+`books_late`: a charge is answered with 504 and booked when `BssRecords.apply_accepted` is called.
 """
 PUBLISHED_TMF_HABITS: frozenset[str] = frozenset({"no_count", "no_sort"})
 """What TMF630 leaves to the server, and the reference implementations leave out."""

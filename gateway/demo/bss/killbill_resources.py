@@ -51,8 +51,8 @@ def tax_item(item: BssRow, tax: Decimal) -> BssRow:
     }
 
 
-def upcoming_invoice(records: BssRecords, account: str, entries: list[BssRow]) -> BssRow:
-    """Return the invoice of usage and purchases that would come next; it has no number yet."""
+def upcoming_invoice(records: BssRecords, account: str, entries: list[BssRow], added: list[BssRow]) -> BssRow:
+    """Return the invoice of usage, purchases and the draft's items that would come next, without a number."""
     currency = records.rows.currency
     items = [
         {
@@ -65,8 +65,9 @@ def upcoming_invoice(records: BssRecords, account: str, entries: list[BssRow]) -
         }
         for each in entries
     ]
-    total = sum(each["amount"] for each in entries)
-    return {"accountId": account, "currency": currency, "amount": json_number(total), "items": items}
+    total = sum(each["amount"] for each in [*items, *added])
+    draft = {"invoiceId": added[0]["invoiceId"]} if added else {}
+    return {**draft, "accountId": account, "currency": currency, "amount": total, "items": [*items, *added]}
 
 
 def bundle_resource(person: BssRow) -> BssRow:

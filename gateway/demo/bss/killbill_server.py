@@ -8,6 +8,7 @@ from aiohttp import web
 
 from gateway.demo.bss import fault_modes
 from gateway.demo.bss import killbill_resources as resources
+from gateway.demo.bss.added_charges import draft_invoice, killbill_charge_routes
 from gateway.demo.bss.booked_payments import killbill_payment, killbill_payment_routes
 from gateway.demo.bss.data import BssRecords, BssRow, json_number, split_proportionally
 from gateway.demo.bss.killbill_resources import custom_field, stable_uuid
@@ -51,6 +52,7 @@ class KillBillBss:
                 web.get("/1.0/kb/invoices/{invoice}", self._require_credentials(self._get_invoice)),
                 web.get("/1.0/kb/invoices/{invoice}/html", self._require_credentials(self._get_invoice_html)),
                 web.get("/plugins/invoice-pdf/{invoice}", self._require_credentials(self._get_invoice_pdf)),
+                *killbill_charge_routes(self.records, self._require_credentials),
                 *killbill_payment_routes(self.records, self._require_credentials, self._find_bill),
             ]
         )
@@ -112,7 +114,16 @@ class KillBillBss:
             for each in self.records.bills_of("" if "no_filter" in self.records.faults else person["account"])
             if request.query.get("includeVoidedInvoices") == "true" or not each.get("cancelled")
         ]
-        return web.json_response([self._invoice_json(row, with_items=with_items) for row in rows])
+        drafts = [
+            draft_invoice(self.records, each, with_items=with_items)
+            for each in self.records.drafts
+            if "no_filter" in self.records.faults or each["account"] == request.match_info["account"]
+            if each["status"] != "VOID" or request.query.get("includeVoidedInvoices") == "true"
+        ]
+        listed = [self._invoice_json(row, with_items=with_items) for row in rows] + drafts
+        if "shallow_lists" in self.records.faults:
+            listed = [{**each, "items": [], "amount": 0.0, "balance": 0.0} for each in listed]
+        return web.json_response(listed)
 
     async def _list_payments(self, request: web.Request) -> web.StreamResponse:
         """Return the payments of an account's invoices."""
@@ -153,9 +164,13 @@ class KillBillBss:
             for _, row in self.records.list_entries()
             if stable_uuid("account", row["account"]) == wanted and row["amount"]
         ]
-        if not entries:
+        drafts = [
+            each for each in self.records.drafts if each["account"] == wanted and each["status"] == "DRAFT"
+        ]
+        added = drafts[0]["items"] if drafts else []
+        if not entries and not added:
             return web.json_response({"message": "nothing to invoice"}, status=404)
-        return web.json_response(resources.upcoming_invoice(self.records, wanted, entries))
+        return web.json_response(resources.upcoming_invoice(self.records, wanted, entries, added))
 
     async def _paginate_invoices(self, request: web.Request) -> web.StreamResponse:
         """Return a page of shallow invoices: without items, and with amounts of 0, as Kill Bill has them."""
@@ -178,7 +193,10 @@ class KillBillBss:
         )
 
     async def _get_invoice(self, request: web.Request) -> web.StreamResponse:
-        row = self._find_bill(request)
+        row, wanted = self._find_bill(request), request.match_info["invoice"]
+        draft = next((each for each in self.records.drafts if each["id"] == wanted), None)
+        if draft is not None:
+            return web.json_response(draft_invoice(self.records, draft, with_items=True))
         if row is None:
             return web.json_response({"message": "no such invoice"}, status=404)
         return web.json_response(self._invoice_json(row, with_items=True))

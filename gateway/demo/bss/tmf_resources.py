@@ -93,7 +93,7 @@ def unbilled_rate(records: BssRecords, index: int, row: BssRow, dialect: str) ->
         "date": at.isoformat(),
         "billingAccount": _account_ref(row["account"]),
     }
-    kind = "usageCharge" if used else "oneTimeCharge"
+    kind = "usageCharge" if used else "oneTimeCredit" if row["amount"] < 0 else "oneTimeCharge"
     return _applied_rate(records, f"U{index}", dialect, kind, {**row, "words": words}, fields)
 
 

@@ -11,6 +11,7 @@ from aiohttp import ClientSession, web
 from gateway.demo.bss import fault_modes
 from gateway.demo.bss import tmf_consumption as consumption
 from gateway.demo.bss import tmf_resources as resources
+from gateway.demo.bss.added_charges import tmf_charge_routes
 from gateway.demo.bss.booked_payments import tmf_payment_routes
 from gateway.demo.bss.data import BssRecords, BssRow
 
@@ -18,6 +19,7 @@ BILLS_PATH = "/tmf-api/customerBillManagement"
 ACCOUNTS_PATH = "/tmf-api/accountManagement/v4"
 PRODUCTS_PATH = "/tmf-api/productInventory/v4"
 PAYMENTS_PATH = "/tmf-api/payment/v4"
+USAGES_PATH = "/tmf-api/usageManagement/v4"
 COMPARISONS = (".gte", ".gt", ".lte", ".lt")
 BILL_STATES = ("new", "onHold", "validated", "sent", "partiallyPaid", "settled")
 TmfHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -58,6 +60,7 @@ class TmfBss:
         ]
         routes += consumption.consumption_routes(self.records, self._require_token)
         routes += tmf_payment_routes(self.records, PAYMENTS_PATH, self._require_token)
+        routes += tmf_charge_routes(self.records, USAGES_PATH, self._require_token)
         for path, rows in collections.items():
             routes.append(web.get(path, self._require_token(self._list_handler(rows))))
             routes.append(web.get(f"{path}/{{id}}", self._require_token(self._item_handler(rows))))

@@ -11,9 +11,6 @@ from cachetools import LRUCache
 from flows.domain.bill_cycle import CyclePage
 from flows.domain.bill_delivery import BillDestination
 from flows.domain.failures import Down, NotEligible, Refused
-from flows.domain.payment_ports import PaymentBooking
-from flows.domain.payment_records import BillPayment, BookingOutcome
-from flows.domain.promise_records import PaymentPromise, PromiseAnswer, PromiseBilling
 from flows.domain.records import (
     Bill,
     BillDocument,
@@ -25,6 +22,7 @@ from flows.domain.records import (
 )
 from flows.domain.single_flight import SingleFlight
 from storage.billing._client.activity_cache import CachedActivity
+from storage.billing._client.booking_cache import CachedBookings
 from storage.billing.backend import BillEventSource, RemoteBilling
 
 T = TypeVar("T")
@@ -60,7 +58,7 @@ class CachedAnswer:
 
 
 @dataclass(slots=True)
-class CachedBilling(CachedActivity):
+class CachedBilling(CachedActivity, CachedBookings):
     """Cache in front of a backend over the network; implements the `Billing` port.
 
     Concurrent equal reads share one request. It continues when its caller gives up, so that a late answer
@@ -205,36 +203,6 @@ class CachedBilling(CachedActivity):
     async def get_document(self, account: str, bill_id: str) -> BillDocument:
         """Return the issuer's document, uncached because of its size."""
         return await self.backend.get_document(account, bill_id)
-
-    async def read_live_bill(self, account: str, bill_id: str) -> Bill:
-        """Return one bill from the backend itself; what was cached of its account is dropped."""
-        bill = await self._bookings.read_live_bill(account, bill_id)
-        self.invalidate_account(account)
-        return bill
-
-    async def book_payment(self, payment: BillPayment) -> BookingOutcome:
-        """Book a payment, then drop the account's cached answers, also after a failure."""
-        try:
-            return await self._bookings.book_payment(payment)
-        finally:
-            self.invalidate_account(payment.account)
-
-    async def find_booking(self, payment: BillPayment) -> bool:
-        """Return whether the backend has a payment under this key."""
-        return await self._bookings.find_booking(payment)
-
-    async def record_promise(self, promise: PaymentPromise) -> PromiseAnswer:
-        """Record a promise at the backend; NotEligible where it takes none."""
-        if not isinstance(self.backend, PromiseBilling):
-            raise NotEligible("this backend takes no promises")
-        return await self.backend.record_promise(promise)
-
-    @property
-    def _bookings(self) -> PaymentBooking:
-        """The backend, if it books payments; NotEligible otherwise."""
-        if not isinstance(self.backend, PaymentBooking):
-            raise NotEligible("this backend books no payments")
-        return self.backend
 
     async def close(self) -> None:
         """Cancel the reads under way and close the backend's connections."""

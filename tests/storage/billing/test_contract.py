@@ -15,11 +15,10 @@ from tests.support.billing.backends import BackendUnderTest
 from tests.support.billing.every_backend import backend as backend
 
 ANA, BARBU, FIRMA, CLARA, DAN = (f"+4074000010{digit}" for digit in range(1, 6))
-ALL_CAPABILITIES = frozenset[str](get_args(Capability)) - {"charges"}
+ALL_CAPABILITIES = frozenset[str](get_args(Capability))
 CAPABILITIES = {
-    **dict.fromkeys(("sqlite", "postgres"), ALL_CAPABILITIES | {"charges"}),
     "killbill": ALL_CAPABILITIES - {"usage", "purchases", "promises"},
-    "mapped": ALL_CAPABILITIES - {"documents", "payments", "promises"},
+    "mapped": ALL_CAPABILITIES - {"documents", "payments", "promises", "charges"},
 }
 """What each backend supports besides bills; those not listed support everything."""
 

@@ -11,6 +11,7 @@ from aiohttp import ClientSession
 
 from flows.domain.bill_delivery import BillDestination
 from flows.domain.failures import NotFound
+from flows.domain.purchase_ports import ChargeBilling
 from gateway.demo.bss.bss_servers import killbill_settings, tmf_settings
 from gateway.demo.bss.killbill_server import KillBillBss
 from gateway.demo.bss.tmf_resources import bill_event
@@ -19,7 +20,7 @@ from storage.billing._client.caching import CachedBilling
 from storage.billing.backend import RemoteBilling, connect_backend
 from storage.demo.extras import build_document_row
 from storage.sql.engine import connect as opened
-from tests.support.billing.backends import backend_site, build_book, serve_bss_app
+from tests.support.billing.backends import backend_site, build_book, charge_of, serve_bss_app
 from tests.support.billing.killbill_schemas import KillBillInspector
 from tests.support.billing.killbill_schemas import resource_errors as killbill_faults
 from tests.support.billing.tmf_schemas import TmfInspector, schema_errors
@@ -53,12 +54,15 @@ async def test_everything_exchanged_is_as_published(dialect: str) -> None:
         assert await billing.list_entries(account, "usage", 5) and await billing.get_document(account, PAPER)
         assert await billing.set_media(account, BillDestination("email", "ana.noua@example.test"))
         assert await billing.set_postal_address(account, "Strada Lungă 12, Brașov")
+        assert isinstance(billing, ChargeBilling)
+        assert await billing.add_charge(charge_of(account)) and not await billing.add_charge(charge_of(account))
         with pytest.raises(NotFound):
             await billing.get_bill(account, "no-such-bill")
         [page async for page in billing.list_issued_bills(date(2026, 3, 1), date(2026, 3, 31))]
         await billing.register_callback("http://127.0.0.1:1/listener")  # type: ignore[attr-defined]
     assert not inspector.violations
     expected = {("GET", "customerBill", 200), ("GET", "customerBill", 404), ("PATCH", "billingAccount", 200)}
+    expected |= {("GET", "usage", 200), ("POST", "usage", 201)}
     assert (
         expected | {("GET", "appliedCustomerBillingRate", 200), ("POST", "hub", 201)}
         <= inspector.inspected_calls
@@ -137,13 +141,16 @@ async def test_everything_exchanged_with_kill_bill_is_as_published() -> None:
         for media in ("email", "paper", "email"):
             assert await billing.set_media(account, BillDestination(media, "ana.noua@example.test"))
         assert await billing.set_postal_address(account, "Strada Lungă 12, Brașov")
+        for amount in ("1.80", "-1.80"):
+            assert await billing.add_charge(charge_of(account, f"k{amount}", amount))
         with pytest.raises(NotFound):
             await billing.get_bill(account, "no-such-bill")
         [page async for page in billing.list_issued_bills(date(2026, 3, 1), date(2026, 3, 31))]
         await billing.close()
     assert not inspector.violations
     changed = {("POST /1.0/kb/accounts/{}/customFields", 201), ("PUT /1.0/kb/accounts/{}/customFields", 204)}
-    changed.add(("PUT /1.0/kb/accounts/{}", 204))
+    changed |= {("PUT /1.0/kb/accounts/{}", 204), ("POST /1.0/kb/credits", 201)}
+    changed.add(("POST /1.0/kb/invoices/charges/{}", 201))
     assert (
         changed | {("GET /1.0/kb/invoices/{}/html", 200), ("GET /1.0/kb/invoices/{}", 404)}
         <= inspector.inspected_calls
@@ -166,6 +173,6 @@ def test_kill_bills_resources_do_find_faults() -> None:
 
 
 def test_the_licences_are_there() -> None:
-    for folder in ("tmf678", "tmf666"):
+    for folder in ("tmf678", "tmf666", "tmf635"):
         licence = Path(__file__).parents[2] / "standards" / folder / "LICENSE"
         assert "Apache License" in licence.read_text()

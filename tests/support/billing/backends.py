@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,6 +14,7 @@ from sqlalchemy import insert
 
 from flows.domain.payment_records import BillPayment
 from flows.domain.ports import Billing
+from flows.domain.purchase_records import BillCharge
 from flows.domain.records import Bill
 from gateway.demo.bss.bss_servers import killbill_settings, tmf_settings
 from gateway.demo.bss.data import BssRecords
@@ -111,6 +113,11 @@ def build_book(at: datetime = DEMO_TIME, operator: str = OPERATOR) -> BssRecords
 def payment_of(bill: Bill, key: str = "a1") -> BillPayment:
     """Return a payment of everything that remains of a bill."""
     return BillPayment(key, bill.account, bill.id, bill.remaining, "RON", DEMO_TIME, "ref-1", "payfake")
+
+
+def charge_of(account: str, key: str = "c1", amount: str = "1.80") -> BillCharge:
+    """Return a parking ticket, or a credit of one, for an account's next bill."""
+    return BillCharge(key, account, "parking", "Zone 2", Decimal(amount), DEMO_TIME.date())
 
 
 def backend_site(

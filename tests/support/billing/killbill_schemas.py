@@ -21,7 +21,7 @@ FORMATS = {
     "date-time": {"pattern": r"^\d{4}-\d\d-\d\dT.*Z$"},
 }
 CURRENCY = {"type": "string", "pattern": "^[A-Z]{3}$"}
-IDENTIFIER_IN_PATH = re.compile(r"(?<=s/)(?!pagination)[^/]+")
+IDENTIFIER_IN_PATH = re.compile(r"(?<=s/)(?!pagination|charges/)[^/]+")
 """The part of a path that identifies a resource."""
 
 

@@ -15,6 +15,7 @@ STANDARDS_FOLDER = Path(__file__).parents[2] / "standards"
 DESCRIPTION_FILES = {
     "tmf678-v4": STANDARDS_FOLDER / "tmf678" / "TMF678-CustomerBill-v4.0.0.swagger.json",
     "tmf678-v5": STANDARDS_FOLDER / "tmf678" / "TMF678-CustomerBill-v5.0.0.oas.yaml",
+    "tmf635-v4": STANDARDS_FOLDER / "tmf635" / "TMF635-UsageManagement-v4.0.0.swagger.json",
     "tmf666-v4": STANDARDS_FOLDER / "tmf666" / "TMF666-Account-v4.0.0.swagger.json",
 }
 DEFINITIONS = {
@@ -23,8 +24,11 @@ DEFINITIONS = {
     "billingAccount": "BillingAccount",
     "customerBillOnDemand": "CustomerBillOnDemand",
     "hub": "EventSubscription",
+    "usage": "Usage",
 }
 """The schema definition of each resource's response."""
+OTHER_DESCRIPTIONS = {"billingAccount": "tmf666-v4", "usage": "tmf635-v4"}
+"""The description of each resource that is not one of TMF678."""
 
 
 @cache
@@ -97,7 +101,7 @@ class TmfInspector:
         resource = next((part for part in request.path.split("/") if part in DEFINITIONS), "")
         if not resource:
             return
-        which = "tmf666-v4" if resource == "billingAccount" else f"tmf678-{self.dialect}"
+        which = OTHER_DESCRIPTIONS.get(resource, f"tmf678-{self.dialect}")
         self.inspected_calls.add((request.method, resource, status))
         name = "Error" if status >= 400 else self._answer_definition(resource)
         for each in told if isinstance(told, list) else [told] if told is not None else []:
