@@ -136,7 +136,7 @@ def _check_screen(
 ) -> Iterator[Finding]:
     """Render a screen with each note; yield at most one finding per fault and stop at the first overflow."""
     for note in NOTE_TEXTS[:1] if node.is_final else NOTE_TEXTS:
-        session = _sample_session(menu, language_pack, page, node, facts)
+        session = sample_session(menu, language_pack, page, node, facts)
         try:
             add_note(menu, session, note)
             texts = render_unbroken_pages(menu, session)
@@ -184,7 +184,7 @@ def _finding_at_text(
     return language_pack.catalogue.entries[source].finding_at(filled, channel)
 
 
-def _sample_session(
+def sample_session(
     menu: Menu,
     language_pack: LanguagePack,
     page: tuple[str, str],
