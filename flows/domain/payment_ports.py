@@ -13,6 +13,7 @@ from flows.domain.payment_records import (
     PaymentIntent,
     PaymentReport,
     PaymentState,
+    RefundState,
     StartedPayment,
 )
 from flows.domain.records import AuditEntry, Bill, DeferredStep, OutboundMessage
@@ -41,8 +42,11 @@ class Payments(Protocol):
     async def close(self, intent: PaymentIntent) -> None:
         """Close the provider's page, so that nobody pays any more. Best effort."""
 
-    async def refund(self, intent: PaymentIntent, amount: Decimal, key: str) -> None:
-        """Give an amount back by the means it came; once per key. Raises when it is not accepted."""
+    async def refund(self, intent: PaymentIntent, amount: Decimal, key: str) -> RefundState:
+        """Give an amount back by the means it came, once per key; return how far that is.
+
+        While it is `open` it is called again with the same key. Raises when it is refused, or has failed.
+        """
 
     def read_callback(self, headers: Mapping[str, str], body: bytes, now: datetime) -> PaymentHint:
         """Verify a callback's signature and time; BadRequest 401 when forged or old, 400 when unreadable."""

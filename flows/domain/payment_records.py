@@ -36,6 +36,8 @@ failed     no money moved
 expired    nobody paid in time
 """
 ReportedState = Literal["open", "paid", "failed", "expired"]
+RefundState = Literal["open", "made"]
+"""`open`: accepted, and the money is on its way back; `made`: it went back."""
 FailureReason = Literal["", "funds", "limit", "rejected", "unanswered", "no_wallet"]
 """Why a wallet did not pay: too little money, a limit of the wallet, the payer's no, no answer, no wallet."""
 BookingOutcome = Literal["booked", "already", "excess"]

@@ -10,6 +10,8 @@ WAITING: tuple[PaymentState, ...] = ("confirmed", "pending")
 """States that a refusal or an expiry leads out of."""
 STILL_PENDING = "pending"
 """Reason of a payment whose wallet has given no final answer for a day; it stays pending until there is one."""
+REFUND_REFUSED = "refund_refused"
+"""Reason of a payment that the provider does not give back: a person does, in its account."""
 DECIDED: tuple[PaymentState, ...] = ("succeeded", "booking", "booked", "refunding", "refunded")
 """States in which the provider is not asked any more."""
 FORWARD: Mapping[PaymentState, frozenset[PaymentState]] = {

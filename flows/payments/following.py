@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -17,7 +17,7 @@ from flows.domain.payment_records import (
     PaymentState,
 )
 from flows.domain.records import DeferredStep, OutboundMessage
-from flows.payments.checks import DECIDED, NO_MONEY_SEEN, STILL_PENDING, WAITING, find_mismatch
+from flows.payments.checks import DECIDED, NO_MONEY_SEEN, REFUND_REFUSED, STILL_PENDING, WAITING, find_mismatch
 from flows.payments.payable import PaymentPorts, payment_ports
 from flows.payments.payment_messages import FAILURE_TEXTS, PaymentMessages
 from flows.payments.tasks import BOOK, CHECK, REFUND, audit_step, build_task, poll_wait_seconds
@@ -98,17 +98,30 @@ class PaymentFollower:
             await self._leave_to_people(intent, ("booking",), "booking")
 
     async def refund_intent(self, intent: PaymentIntent) -> None:
-        """Give back what the provider says was paid, by the means it came, once."""
+        """Give back what the provider says was paid, by the means it came, once.
+
+        It is told once the provider says that the money went back; until then PaymentOpen.
+        """
         if intent.state != "refunding":
             return
         try:
             provider = self._ports.provider_of(intent)
             report = await provider.ask(intent)
-            await provider.refund(intent, report.amount, f"{intent.id}-r")
+            state = await provider.refund(intent, report.amount, f"{intent.id}-r")
         except Refused as refused:
-            log.error("payments.refund_refused", extra=self._log_extra(intent, type(refused).__name__))
+            await self._note_refusal(intent, refused)
             raise PaymentOpen(after_seconds=LATE_WATCH.total_seconds()) from refused
-        await self._advance(intent, ("refunding",), "refunded")
+        if state == "open":
+            raise PaymentOpen(after_seconds=poll_wait_seconds(self.ports.now() - intent.changed_at))
+        notices = await self._notices(replace(intent, amount=report.amount), "refunded")
+        reason = "made" if intent.reason == REFUND_REFUSED else ""
+        await self._advance(intent, ("refunding",), "refunded", notices, reason=reason)
+
+    async def _note_refusal(self, intent: PaymentIntent, refused: Refused) -> None:
+        """Log that the provider gives nothing back, and note it on the payment for `dialtree payments list`."""
+        log.error("payments.refund_refused", extra=self._log_extra(intent, type(refused).__name__))
+        if intent.reason != REFUND_REFUSED:
+            await self._advance(intent, ("refunding",), "refunding", reason=REFUND_REFUSED)
 
     @property
     def _ports(self) -> PaymentPorts:

@@ -5,9 +5,11 @@ import functools
 import os
 from argparse import Namespace
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from gateway.cli import terminal_phone
+from gateway.cli.terminal_wallet import with_own_wallet
 from gateway.demo import startup
 from gateway.demo.bss import bss_servers
 from gateway.publishing.checked_packs import checked_packs
@@ -28,7 +30,13 @@ def main(args: Namespace) -> int:
 async def _dial(args: Namespace, script: Path | None, menu: Callable[[Path], Menu]) -> int:
     async with bss_servers.demo_settings(args.billing) as base_settings:
         settings, overrides, faulty_sessions = terminal_phone.prepare_run(args, script, base_settings, menu)
-        async with build_container(settings, overrides=overrides, load=menu) as container:
+        async with AsyncExitStack() as stack:
+            if script:
+                dialog = terminal_phone.read_dialog(script)
+                settings = await stack.enter_async_context(with_own_wallet(dialog, settings, overrides.now))
+            container = await stack.enter_async_context(
+                build_container(settings, overrides=overrides, load=menu)
+            )
             if settings.database_url in startup.OWN_DATABASES:
                 await startup.seed_demo(container)
             phone_args = Namespace(

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer import Argument, Option
 
+from flows.domain.payment_records import PaymentState
 from gateway.cli import options as opt
 
 payments_app = typer.Typer(help="Look after payments of bills.", no_args_is_help=True)
@@ -27,10 +28,11 @@ def list_payments(
     *,
     days: Annotated[int, Option(min=1, help="Payments of the last so many days.")] = 7,
     limit: Annotated[int, Option(min=1, help="Payments at most.")] = 50,
+    state: Annotated[PaymentState | None, Option(help="Only those in this state, e.g. refunding.")] = None,
     demo: opt.DemoOption = False,
 ) -> None:
     """List payments, newest first; numbers are not shown."""
-    _run_action(what="list", operator=operator, days=days, limit=limit, demo=demo)
+    _run_action(what="list", operator=operator, days=days, limit=limit, state=state, demo=demo)
 
 
 @payments_app.command("show", epilog="Example: dialtree payments show orange-fr 0a1b2c3d4e5f")

@@ -7,7 +7,7 @@ from typing import Any
 
 from flows.domain.actions import OperatorPorts
 from flows.domain.failures import PaymentOpen
-from flows.domain.payment_records import PaymentChange, PaymentIntent
+from flows.domain.payment_records import PaymentChange, PaymentIntent, PaymentState
 from flows.payments.following import PaymentFollower
 from flows.payments.payable import payment_ports, takes_payments
 from flows.payments.reconciliation import compare_day
@@ -47,7 +47,10 @@ async def run_action(container: Container, what: str, operator: str, arguments: 
 async def _list_payments(
     container: Container, operator: str, ports: OperatorPorts, arguments: Mapping[str, Any]
 ) -> int:
-    found = await _recent_intents(operator, ports, timedelta(days=arguments["days"]), arguments["limit"])
+    state = arguments.get("state")
+    found = await _recent_intents(
+        operator, ports, timedelta(days=arguments["days"]), arguments["limit"], (state,) if state else ()
+    )
     cells = [
         (
             each.id[:12],
@@ -82,8 +85,9 @@ async def _ask_provider(
     intent = await _find_payment(operator, ports, arguments["payment"])
     if intent is None:
         return 1
+    follower = PaymentFollower(container.menu_versions.current_menu(operator), ports)
     with suppress(PaymentOpen):
-        await PaymentFollower(container.menu_versions.current_menu(operator), ports).check_intent(intent)
+        await (follower.refund_intent if intent.state == "refunding" else follower.check_intent)(intent)
     after = await payment_ports(ports).intents.find_intent(operator, intent.id)
     print(f"{intent.id[:12]}: {intent.state} -> {after.state if after else intent.state}")
     return 0
@@ -123,11 +127,11 @@ async def _check_day(
 
 
 async def _recent_intents(
-    operator: str, ports: OperatorPorts, age: timedelta, limit: int
+    operator: str, ports: OperatorPorts, age: timedelta, limit: int, states: tuple[PaymentState, ...] = ()
 ) -> list[PaymentIntent]:
     if ports.intents is None:
         return []
-    return [*await ports.intents.list_intents(operator, (), ports.now() - age, limit)]
+    return [*await ports.intents.list_intents(operator, states, ports.now() - age, limit)]
 
 
 async def _find_payment(operator: str, ports: OperatorPorts, prefix: str) -> PaymentIntent | None:

@@ -12,11 +12,13 @@ from zoneinfo import ZoneInfo
 from flows.engine.turn_event import TurnEvent
 from gateway.cli.line_input import TerminalInput, open_input
 from gateway.cli.styled_output import LineStyle, StyledOutput
+from gateway.cli.terminal_wallet import TerminalWallet
 from gateway.demo.faulty_billing import inject_faults
 from gateway.demo.faulty_sessions import FaultySessions
+from gateway.demo.wallet.wallet_server import find_owner
 from gateway.dialogs.direct_line import PROVIDER_NAME, DirectLine
 from gateway.dialogs.format import INDENT, Dialog, DialogError, format_dialog, parse_dialog, parse_local_time
-from gateway.dialogs.player import ManualClock, MessageCollector, Player
+from gateway.dialogs.player import REQUEST_TIME, ManualClock, MessageCollector, Player
 from gateway.dialogs.sandbox import preset_language
 from gateway.dialogs.secret_input import is_secret
 from gateway.publishing import pack_compiler
@@ -35,6 +37,7 @@ VERB_HINTS = {
     "text": "(texting {}: type a message and Enter; Ctrl-D leaves)",
 }
 """Help line shown to a person at a terminal, by verb."""
+WALLET_HINT = "(type approve or refuse: it is what the wallet's owner keys in)"
 MARK_STYLES: Mapping[str, LineStyle] = {"~": "message", "?": "dim", "=": "dim"}
 """Style of a dialog's result line, by its mark; lines of the screen itself are not coloured."""
 
@@ -53,7 +56,7 @@ def prepare_run(
             Overrides(),
             None,
         )
-    dialog, clock = _read_dialog(script), ManualClock(datetime.now(UTC))
+    dialog, clock = read_dialog(script), ManualClock(datetime.now(UTC))
     operators = _select_operator(dialog.first_argument("operator", args.operator), settings)
     script_settings = settings.model_copy(update={"database_url": "sqlite://", "operators": operators})
     if dialog.first_argument("at"):
@@ -72,7 +75,8 @@ def _select_operator(operator: str, settings: Settings) -> Mapping[str, Operator
     return {operator: settings.operators[operator]}
 
 
-def _read_dialog(path: Path) -> Dialog:
+def read_dialog(path: Path) -> Dialog:
+    """Read a dialog; DialogError when it cannot be read."""
     try:
         return parse_dialog(path.read_text(encoding="utf-8"), str(path))
     except OSError as error:
@@ -84,7 +88,7 @@ async def play_script(args: Namespace, script: Path, container: Container, sessi
 
     `sessions` is the switchable store of this run's container.
     """
-    dialog = _read_dialog(script)
+    dialog = read_dialog(script)
     operator, caller = (
         dialog.first_argument("operator", args.operator),
         dialog.first_argument("from", args.caller),
@@ -122,9 +126,12 @@ async def run_interactive(args: Namespace, container: Container) -> int:
         await preset_language(container, args.operator, caller, args.language)
     header = [f"operator {menu.name}", f"from {caller or 'withheld'}", f"at {_local_time(container, menu)}"]
     header += [f"language {args.language}"] if args.language else []
-    phone = TerminalPhone(
-        _build_player(container, menu, caller, {}), menu, VERB_OF_CHANNEL[channel], open_input(os.environ)
+    section = container.settings.operators[menu.name].wallet
+    header += [f"with wallet {section.provider}"] if section else []
+    wallet = TerminalWallet(
+        _build_player(container, menu, caller, {}), menu.name, container.operators[menu.name]
     )
+    phone = TerminalPhone(wallet, menu, VERB_OF_CHANNEL[channel], open_input(os.environ))
     container.conversations.turn_listeners.append(phone.on_turn)
     try:
         await phone.converse(address)
@@ -157,8 +164,9 @@ def _example_number(menu: Menu) -> str:
 class TerminalPhone:
     """An interactive phone: performs typed input, prints results and records both as a dialog."""
 
-    def __init__(self, player: Player, menu: Menu, verb: str, keys: TerminalInput) -> None:
-        self._player, self._menu, self._verb, self._input = player, menu, verb, keys
+    def __init__(self, wallet: TerminalWallet, menu: Menu, verb: str, keys: TerminalInput) -> None:
+        self._player, self._wallet = wallet.player, wallet
+        self._menu, self._verb, self._input = menu, verb, keys
         self._screen = ""
         self._display = StyledOutput.for_stream(sys.stdout, os.environ)
         self.dialog_lines: list[str] = []
@@ -178,6 +186,23 @@ class TerminalPhone:
                 await self._hang_up()
                 return
             over = await self._perform(*self._parse_input(line, address))
+            await self._follow_wallet()
+
+    async def _follow_wallet(self) -> None:
+        """Where a wallet was asked: show its request on the phone, take the answer, show what comes of it."""
+        payment = await self._wallet.take_payment()
+        if payment is None:
+            return
+        self.dialog_lines.append(f"wait {REQUEST_TIME}")
+        async for lines in self._wallet.wait_for_request():
+            self._show_results(lines)
+        self._display.print_line(WALLET_HINT, "dim")
+        answer = await self._input.read_line()
+        if answer in ("approve", "refuse"):
+            await self._perform(answer, "")
+            async for lines in self._wallet.wait_for_result(payment):
+                self._show_results(lines)
+            self._display.print_line(f"(the payment is {await self._wallet.read_state(payment)})", "dim")
 
     def _parse_input(self, line: str, address: str) -> tuple[str, str]:
         """Return the verb and argument of a line; add it to the history unless it is a secret."""
@@ -193,11 +218,16 @@ class TerminalPhone:
         """Perform one action and return whether the conversation ended."""
         results = await self._player.perform(verb, argument)
         masked = argument.replace(self._player.last_code, "{code}") if self._player.last_code else argument
-        self.dialog_lines += [f"{verb} {masked}".rstrip(), *(f"{INDENT}{line}" for line in results)]
+        self.dialog_lines.append(f"{verb} {masked}".rstrip())
+        self._show_results(results)
+        return "= end" in results
+
+    def _show_results(self, results: Sequence[str]) -> None:
+        """Print result lines and record them under the last action."""
+        self.dialog_lines += [f"{INDENT}{line}" for line in results]
         for line in results:
             self._print_result(line)
         self._print_size(results)
-        return "= end" in results
 
     async def _hang_up(self) -> None:
         if self._verb != "text":
@@ -226,7 +256,7 @@ class TerminalPhone:
 def _format_message(text: str) -> str:
     """Format a received message; lines after its first are unchanged."""
     route, to, body = text.split(" ", 2) if text.count(" ") > 1 else ("", "", text)
-    return f"{route} to ...{to[-5:]} {body}" if route == "sms" else text
+    return f"{route} to ...{to[-5:]} {body}" if route in ("sms", "wallet") else text
 
 
 def _build_player(container: Container, menu: Menu, caller: str, trust: dict[str, str]) -> Player:
@@ -237,6 +267,7 @@ def _build_player(container: Container, menu: Menu, caller: str, trust: dict[str
         MessageCollector.for_worker(container.outbox_worker, container.recorder),
         menu.config.time_zone,
         caller=caller,
+        wallet=find_owner(container.settings.operators[menu.name].wallet),
     )
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from flows.domain.records import OutboundMessage
 from gateway.demo.smsc.smsc_modes import SmscModes
+from gateway.demo.wallet.owner_page import OWNER_PATH
+from gateway.demo.wallet.wallet_server import find_owner
 from gateway.publishing import pack_compiler
 from gateway.settings import Settings, read_packs_folder
 from gateway.wiring.container import Container
@@ -147,9 +149,18 @@ Or dial over SMPP, as behind an SMSC; '*100#', its keys, '477 ThankYou1':
 
 Or be the aggregator:
   curl -s {hook} -d 'sessionId=ATUid_1&serviceCode=*100%23&phoneNumber=%2B40740000101&networkCode=99999&text='
+
+What a wallet asks for is approved on the phone that pays, or here for all phones:
+  {wallet_page(container.settings)}
 {billing_sources(container.settings)}
 Messages that would go out appear below. Stop with Ctrl-C.
 """
+
+
+def wallet_page(settings: Settings) -> str:
+    """Return the address of the demo wallet's page."""
+    owners = (find_owner(each.wallet) for each in settings.operators.values())
+    return next((f"{each.url}{OWNER_PATH}" for each in owners if each), "")
 
 
 def billing_sources(settings: Settings) -> str:

@@ -4,6 +4,7 @@ An unindented line is an action; the lines indented under it are its expected re
 
     # Activation by USSD                     a comment
     operator orange-ro
+    with wallet mtn_momo                     bills can be paid from this wallet
     from +40740000101                        the caller; `from withheld` hides the number
     at 2026-03-10 09:00                      operator's local time; the clock stands until moved
     dial *100#                               or: dial *100*1*1#, call 411, text 477 FACTURA
@@ -14,7 +15,8 @@ An unindented line is an action; the lines indented under it are its expected re
       ~ sms +40740000101: Orange: ...        a message that arrived by SMS or e-mail
       = end                                  the conversation ended
 
-A one-time code is written `{code}` both where shown and where typed; a link with a secret is `{link}`.
+A one-time code is written `{code}` both where shown and where typed; a link with a secret is `{link}`, a
+receipt's number, where there is a wallet, `{receipt}`.
 """
 
 import re
@@ -23,6 +25,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 
+from gateway.demo.wallet.wallet_book import WALLET_MODES
+from gateway.payments.wallet_settings import WALLET_NAMES, WalletName
 from menus.model.user_error import UserError
 
 EXPECTATION_MARKS = "|~?="
@@ -33,6 +37,7 @@ HEADER_FORMS: Mapping[str, tuple[str, str]] = {
     "rules": (r"[A-Z]\d+( [A-Z]\d+)*", "rules R7 R8"),
     "trust": (r"(ussd|sms|voice) (line|none)", "trust voice line"),
     "language": (r"[a-z]{2}(-[A-Z][a-z]{3})?", "language en"),
+    "with": (rf"wallet ({'|'.join(WALLET_NAMES)})", "with wallet mtn_momo"),
 }
 """Header lines: per first word, the pattern of the rest and an example."""
 ACTION_FORMS: Mapping[str, tuple[str, str]] = {
@@ -49,11 +54,15 @@ ACTION_FORMS: Mapping[str, tuple[str, str]] = {
     "wait": (WAIT_PATTERN, "wait 16 minutes"),
     "billing": (r"up|slow|down", "billing slow"),
     "sessions": (r"up|down", "sessions down"),
+    "approve": (r"", "approve"),
+    "refuse": (r"", "refuse"),
+    "wallet": ("|".join(WALLET_MODES), "wallet no_funds"),
 }
 """Action lines: per verb, the pattern of its argument and an example.
 
 `again` repeats the last request byte for byte; after `sessions down` the shared session store (Redis)
-does not answer.
+does not answer. `approve` and `refuse` answer the request of a wallet on the phone, which takes a minute;
+`wallet MODE` says what its next requests do.
 """
 LINE_FORMS: Mapping[str, tuple[str, str]] = {**HEADER_FORMS, **ACTION_FORMS}
 
@@ -92,6 +101,12 @@ class Dialog:
     def trust(self) -> dict[str, str]:
         """Return what the connection proves of a caller, by channel, where the dialog says so."""
         return dict(re.findall(r"(\w+) (\w+)", " ".join(self.arguments_of("trust"))))
+
+    @property
+    def wallet(self) -> WalletName | None:
+        """Return the wallet that the dialog's operator takes payments from."""
+        named = self.first_argument("with").removeprefix("wallet ")
+        return next((name for name in WALLET_NAMES if name == named), None)
 
 
 def parse_dialog(text: str, name: str) -> Dialog:

@@ -8,8 +8,11 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from flows.domain.records import OutboundMessage
+from flows.payments.opening import RECEIPT_ALPHABET, RECEIPT_LENGTH
 from gateway.delivery.outbox_worker import OutboxWorker
 from gateway.delivery.recording_sender import RecordingSender
+from gateway.demo.wallet.owner_page import OwnerAction
+from gateway.demo.wallet.wallet_owner import WalletOwner
 from gateway.dialogs.format import (
     HEADER_FORMS,
     Dialog,
@@ -20,7 +23,12 @@ from gateway.dialogs.format import (
 )
 from menus.model.reply import Gather, Reply
 
+REQUEST_TIME = "5 seconds"
+"""How long after a conversation the request of a wallet has reached the phone."""
+APPROVAL_TIME = timedelta(minutes=1)
+"""What it takes to read a wallet's request and key in its code."""
 _LINK_PATTERN = re.compile(r"https?://\S+#[\w-]{16,}", re.ASCII)
+_RECEIPT_PATTERN = re.compile(rf"\b[{RECEIPT_ALPHABET}]{{{RECEIPT_LENGTH}}}\b", re.ASCII)
 _CODE_PATTERN = re.compile(r"\b\d{6,8}\b", re.ASCII)
 
 
@@ -126,6 +134,8 @@ class Player:
     caller: str = field(default="", repr=False)
     last_code: str = field(default="", repr=False)
     """The last one-time code that arrived."""
+    wallet: WalletOwner | None = field(default=None, repr=False)
+    """The wallet on the caller's phone; None where bills are not paid from one."""
 
     async def play(self, dialog: Dialog) -> list[tuple[str, ...]]:
         """Play a dialog and return each step's result lines, in the form of its expectations."""
@@ -141,7 +151,12 @@ class Player:
 
     async def perform(self, verb: str, argument: str) -> tuple[str, ...]:
         """Perform one action and return its result lines; codes are replaced by `{code}`."""
-        display = await _ACTIONS_BY_VERB[verb](self, argument.replace("{code}", self.last_code))
+        return await self.collect(
+            await _ACTIONS_BY_VERB[verb](self, argument.replace("{code}", self.last_code))
+        )
+
+    async def collect(self, display: PhoneDisplay | None = None) -> tuple[str, ...]:
+        """Return the result lines of a display, and of what has arrived since the last action."""
         return tuple(
             line.replace(self.last_code, "{code}") if self.last_code else line
             for line in await self._collect_lines(display)
@@ -149,13 +164,19 @@ class Player:
 
     async def _collect_lines(self, display: PhoneDisplay | None) -> list[str]:
         notices = await self.messages.collect_new()
+        prompts = await self.wallet.take_new(self.caller) if self.wallet else []
         for notice in notices:
             match = _CODE_PATTERN.search(notice.body) if notice.kind == "code" else None
             self.last_code = match[0] if match else self.last_code
         return [
             *_screen_lines(display or PhoneDisplay()),
-            *(line for notice in notices for line in _message_lines(notice)),
+            *(self._hide_receipt(line) for notice in notices for line in _message_lines(notice)),
+            *(f"~ wallet {self.caller}: {prompt.text}" for prompt in prompts),
         ]
+
+    def _hide_receipt(self, line: str) -> str:
+        """Replace a receipt's number by `{receipt}`, where bills are paid: it differs from run to run."""
+        return _RECEIPT_PATTERN.sub("{receipt}", line) if self.wallet else line
 
     async def _set_caller(self, number: str) -> None:
         self.caller = "" if number == "withheld" else number
@@ -174,6 +195,20 @@ class Player:
     async def _send_text(self, argument: str) -> PhoneDisplay:
         number, _, body = argument.partition(" ")
         return await self.line.send_text(self.caller, number, body)
+
+    async def _answer_wallet(self, action: OwnerAction) -> None:
+        """Answer the oldest request of the wallet on the caller's phone; DialogError where none waits."""
+        waiting = await self.wallet.list_waiting(self.caller) if self.wallet else []
+        if self.wallet is None or not waiting:
+            raise DialogError("no request of a wallet waits on this phone")
+        await self.wallet.answer(waiting[0].reference, action)
+        if self.clock:
+            self.clock.advance(APPROVAL_TIME)
+
+    async def _set_wallet_mode(self, mode: str) -> None:
+        if self.wallet is None:
+            raise DialogError("there is no wallet here; write `with wallet mtn_momo` at the top")
+        await self.wallet.set_mode(mode)
 
     def _require_clock(self) -> ManualClock:
         if self.clock is None:
@@ -195,6 +230,9 @@ _ACTIONS_BY_VERB: dict[str, Callable[[Player, str], Awaitable[PhoneDisplay | Non
     "silence": lambda player, argument: player.line.press_nothing(),
     "again": lambda player, argument: player.line.repeat_last(),
     "hang": lambda player, argument: player.line.hang_up(),
+    "approve": lambda player, argument: player._answer_wallet("approve"),
+    "refuse": lambda player, argument: player._answer_wallet("refuse"),
+    "wallet": Player._set_wallet_mode,
 }
 
 

@@ -16,12 +16,15 @@ from gateway.demo import startup
 from gateway.demo.faulty_billing import FaultyBilling, inject_faults
 from gateway.demo.faulty_sessions import FaultySessions
 from gateway.demo.payfake import payment_settings
+from gateway.demo.wallet.wallet_owner import WalletOwner
+from gateway.demo.wallet.wallet_server import find_owner, serve_own_wallet
 from gateway.dialogs.direct_line import DirectLine
 from gateway.dialogs.format import Dialog, parse_local_time
 from gateway.dialogs.player import ManualClock, MessageCollector, PhoneLine, Player
+from gateway.payments.wallet_settings import WalletName
 from gateway.providers.registry import discover_providers
 from gateway.publishing import pack_compiler
-from gateway.settings import load_settings
+from gateway.settings import Settings, load_settings
 from gateway.settings_sources import merge_tables
 from gateway.wiring.connections import DEFAULT_TRUST
 from gateway.wiring.container import Container, build_container
@@ -63,6 +66,8 @@ class Scenario:
     """Folder of packs beside the shipped ones."""
     payments_url: str = "http://127.0.0.1:9"
     """Address of the payment provider; a conversation by itself asks none."""
+    wallet: WalletName | None = None
+    """The wallet bills can be paid from beside the link; None for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +93,15 @@ class Sandbox:
     def create_player(self, line: PhoneLine) -> Player:
         """Return a dialog player on a phone line of this sandbox."""
         set_fault = {"billing": self.faulty_billing.set_state, "sessions": self.faulty_sessions.set_state}
-        zone = self.menu.config.time_zone
-        return Player(line, self.messages, zone, self.clock, set_fault, caller=self.scenario.caller)
+        zone, wallet = self.menu.config.time_zone, self.wallet
+        return Player(
+            line, self.messages, zone, self.clock, set_fault, caller=self.scenario.caller, wallet=wallet
+        )
+
+    @property
+    def wallet(self) -> WalletOwner | None:
+        """Return the owners' side of the scenario's wallet; None where there is none."""
+        return find_owner(self.container.settings.operators[self.scenario.operator].wallet)
 
 
 @dataclass(slots=True)
@@ -114,9 +126,19 @@ class SandboxFactory:
         clock = ManualClock(parse_local_time(scenario.local_time).replace(tzinfo=zone).astimezone(UTC))
         path = self.folder / f"world-{self.next_number()}.db"
         shutil.copy(await self._seeded_template(clock(), menu), path)
-        settings = load_settings(
-            discover_providers(), Path("no such file"), {}, _build_settings(scenario, path)
-        )
+        async with serve_own_wallet(scenario.wallet, clock) as wallet:
+            settings = load_settings(
+                discover_providers(), Path("no such file"), {}, _build_settings(scenario, path, wallet)
+            )
+            async with self._build_sandbox(scenario, settings, clock) as sandbox:
+                yield sandbox
+        for leftover in self.folder.glob(f"{path.name}*"):
+            leftover.unlink()
+
+    @asynccontextmanager
+    async def _build_sandbox(
+        self, scenario: Scenario, settings: Settings, clock: ManualClock
+    ) -> AsyncIterator[Sandbox]:
         faulty_sessions = FaultySessions(lambda: clock().timestamp())
         overrides = Overrides(now=clock, sessions=faulty_sessions.sessions)
         async with build_container(settings, overrides=overrides, load=self.load) as container:
@@ -131,8 +153,6 @@ class SandboxFactory:
                 faulty_billing,
                 faulty_sessions,
             )
-        for leftover in self.folder.glob(f"{path.name}*"):
-            leftover.unlink()
 
     async def _seeded_template(self, now: datetime, menu: Menu) -> Path:
         dataset, added = self.dataset, ""
@@ -154,6 +174,7 @@ def scenario_of(dialog: Dialog, now: datetime) -> Scenario:
         caller=dialog.first_argument("from"),
         language=dialog.first_argument("language"),
         trust=tuple(dialog.trust.items()),
+        wallet=dialog.wallet,
     )
 
 
@@ -167,8 +188,8 @@ async def _seed_database(path: Path, now: datetime, dataset: Mapping[str, Any] |
     await database.close()
 
 
-def _build_settings(scenario: Scenario, path: Path) -> dict[str, object]:
-    operator = merge_tables(startup.OPERATOR_DEFAULTS, {})
+def _build_settings(scenario: Scenario, path: Path, wallet: Mapping[str, Any]) -> dict[str, object]:
+    operator = merge_tables(startup.OPERATOR_DEFAULTS, wallet)
     for name in discover_providers().keys() & operator.keys():
         operator[name] = {**operator[name], "trust": operator[name].get("trust", {}) | dict(scenario.trust)}
     operator["payments"] = payment_settings(scenario.payments_url)

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from flows.domain.failures import BadRequest, InvalidRecord, NotEligible, NotFound
-from flows.domain.payment_records import PaymentHint, PaymentIntent, PaymentReport, StartedPayment
+from flows.domain.payment_records import PaymentHint, PaymentIntent, PaymentReport, RefundState, StartedPayment
 from gateway.payments.answer_amounts import from_minor_units, to_minor_units
 from gateway.payments.described_form import CallForm, DescribedProviderForm, SignedFormCallback
 from gateway.payments.provider_client import ProviderCall, ProviderClient
@@ -57,14 +57,15 @@ class DescribedPayments:
     async def close(self, intent: PaymentIntent) -> None:
         """Do nothing: the page closes at its time, and a payment until then is followed like any other."""
 
-    async def refund(self, intent: PaymentIntent, amount: Decimal, key: str) -> None:
+    async def refund(self, intent: PaymentIntent, amount: Decimal, key: str) -> RefundState:
         """Give an amount back, unless that was done before."""
         form = self._form.report
         answer = await self._call(self._form.ask, intent, amount, {})
         if any(read_path(answer, path) in values for path, values in (form.refunded or {}).items()):
-            return
+            return "made"
         payment = read_path(answer, form.payment_path) if form.payment_path else ""
         await self._call(self._form.refund, intent, amount, {"payment": payment})
+        return "made"
 
     def read_callback(self, headers: Mapping[str, str], body: bytes, now: datetime) -> PaymentHint:
         """Verify the signed field and return which payment to ask about; 401 where none is signed."""

@@ -1,7 +1,8 @@
 """Adapter of MTN Mobile Money: a request to pay, which the payer approves with the wallet's PIN.
 
 Source: MTN's MoMo developer portal, product Collections (requesttopay v1_0, its status and its callback).
-From memory: the token calls of each product, the refund v1_0 of Disbursements, most codes of the reasons.
+From memory: the token calls of each product, the refund v1_0 of Disbursements and its status, most codes of
+the reasons.
 """
 
 import json
@@ -19,6 +20,7 @@ from flows.domain.payment_records import (
     PaymentHint,
     PaymentIntent,
     PaymentReport,
+    RefundState,
     ReportedState,
     StartedPayment,
 )
@@ -45,6 +47,7 @@ FAILURES: Mapping[str, FailureReason] = {
 ACCEPTED_STATUSES = (202, 409)
 """Accepted now, or accepted before under the same reference (RESOURCE_ALREADY_EXIST)."""
 NOT_FOUND_STATUS = 404
+REFUNDS = "disbursement/v1_0/refund"
 
 
 class MtnMomoPayments(WalletAdapter):
@@ -89,10 +92,28 @@ class MtnMomoPayments(WalletAdapter):
             raise NotEligible(f"the payment provider answered {status}")
         return self._report(intent, answer)
 
-    async def refund(self, intent: PaymentIntent, amount: Decimal, key: str) -> None:
-        """Give an amount back to the wallet, once per key."""
+    async def refund(self, intent: PaymentIntent, amount: Decimal, key: str) -> RefundState:
+        """Give an amount back to the wallet, once per key: MTN accepts a refund and makes it later."""
         if self._settings.refund_subscription_key is None:
             raise NotEligible("wallet.refund_subscription_key: missing")
+        reference = str(uuid5(NAMESPACE_OID, key))
+        state = await self._ask_refund(reference)
+        if state is None:
+            await self._order_refund(intent, amount, reference)
+        return state or "open"
+
+    async def _ask_refund(self, reference: str) -> RefundState | None:
+        """Return how far a refund is; None for one that was not asked for, NotEligible for one that failed."""
+        call = ProviderCall("GET", f"{REFUNDS}/{reference}")
+        status, answer = await self._disbursements.call(call)
+        if status == NOT_FOUND_STATUS:
+            return None
+        state = STATES.get(optional_text(answer, "status"), "open")
+        if status != 200 or state == "failed":
+            raise NotEligible(f"the refund failed: {status}")
+        return "made" if state == "paid" else "open"
+
+    async def _order_refund(self, intent: PaymentIntent, amount: Decimal, reference: str) -> None:
         body = {
             "amount": str(amount),
             "currency": intent.currency,
@@ -101,8 +122,7 @@ class MtnMomoPayments(WalletAdapter):
             "payeeNote": intent.receipt,
             "referenceIdToRefund": intent.reference,
         }
-        headers = {"X-Reference-Id": str(uuid5(NAMESPACE_OID, key))}
-        call = ProviderCall("POST", "disbursement/v1_0/refund", body=body, headers=headers)
+        call = ProviderCall("POST", REFUNDS, body=body, headers={"X-Reference-Id": reference})
         status, _ = await self._disbursements.call(call)
         _require_accepted(status)
 

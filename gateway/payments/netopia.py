@@ -17,6 +17,7 @@ from flows.domain.payment_records import (
     PaymentHint,
     PaymentIntent,
     PaymentReport,
+    RefundState,
     ReportedState,
     StartedPayment,
 )
@@ -89,13 +90,14 @@ class NetopiaPayments:
     async def close(self, intent: PaymentIntent) -> None:
         """Do nothing: the page closes at its time, and a payment until then is followed like any other."""
 
-    async def refund(self, intent: PaymentIntent, amount: Decimal, key: str) -> None:
+    async def refund(self, intent: PaymentIntent, amount: Decimal, key: str) -> RefundState:
         """Give an amount back, unless that was done before."""
         if _status_of(await self._read_payment(intent)) == GIVEN_BACK:
-            return
+            return "made"
         body = {"ntpID": intent.reference, "amount": float(amount)}
         if _status_of(_payment_of(await self._post("operation/credit", body))) != GIVEN_BACK:
             raise NotEligible("the payment provider gave nothing back")
+        return "made"
 
     def read_callback(self, headers: Mapping[str, str], body: bytes, now: datetime) -> PaymentHint:
         """Verify the token and that it is about this body and this point of sale; 401 otherwise."""

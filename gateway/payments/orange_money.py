@@ -16,6 +16,7 @@ from flows.domain.payment_records import (
     PaymentHint,
     PaymentIntent,
     PaymentReport,
+    RefundState,
     ReportedState,
     StartedPayment,
 )
@@ -91,7 +92,7 @@ class OrangeMoneyPayments(WalletAdapter):
             failure=FAILURES.get(status, ""),
         )
 
-    async def refund(self, intent: PaymentIntent, amount: Decimal, key: str) -> None:
+    async def refund(self, intent: PaymentIntent, amount: Decimal, key: str) -> RefundState:
         """Raise NotEligible: the interface gives nothing back; a person does so in the merchant's account."""
         raise NotEligible("orange_money gives no payment back by its interface")
 

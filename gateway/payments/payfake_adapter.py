@@ -12,6 +12,7 @@ from flows.domain.payment_records import (
     PaymentHint,
     PaymentIntent,
     PaymentReport,
+    RefundState,
     ReportedState,
     StartedPayment,
 )
@@ -69,10 +70,11 @@ class PayfakePayments:
             with suppress(Failure):
                 await self._client.call(ProviderCall("POST", f"sessions/{intent.reference}/close"))
 
-    async def refund(self, intent: PaymentIntent, amount: Decimal, key: str) -> None:
+    async def refund(self, intent: PaymentIntent, amount: Decimal, key: str) -> RefundState:
         """Give the amount back, once per key."""
         body = {"session": intent.reference, "amount": str(amount)}
         await self._client.call(ProviderCall("POST", "refunds", body=body, idempotency_key=key))
+        return "made"
 
     def read_callback(self, headers: Mapping[str, str], body: bytes, now: datetime) -> PaymentHint:
         """Verify the signed body and return which session it is about."""

@@ -10,11 +10,12 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from flows.domain.failures import BadRequest, Failure, InvalidRecord, NotFound
+from flows.domain.failures import BadRequest, Failure, InvalidRecord, NotEligible, NotFound
 from flows.domain.payment_records import (
     PaymentHint,
     PaymentIntent,
     PaymentReport,
+    RefundState,
     ReportedState,
     StartedPayment,
 )
@@ -33,6 +34,8 @@ SESSION_EVENTS = "checkout.session."
 FAILED_STATUSES = frozenset({"requires_payment_method", "canceled"})
 """Statuses of the payment behind a completed, unpaid session whose bank has refused."""
 PAGE_SIZE = 100
+REFUNDS = "v1/refunds"
+FAILED_REFUNDS = frozenset({"failed", "canceled"})
 
 
 class StripePayments:
@@ -67,14 +70,19 @@ class StripePayments:
             with suppress(Failure):
                 await self._client.call(ProviderCall("POST", f"{SESSIONS}/{intent.reference}/expire"))
 
-    async def refund(self, intent: PaymentIntent, amount: Decimal, key: str) -> None:
-        """Refund a part or all of the session's payment, once per key."""
-        payment = _payment_of(await self._read_session(intent))
-        form = {
-            "payment_intent": require_text(payment, "id"),
-            "amount": str(to_minor_units(amount, self._context.decimals)),
-        }
-        await self._client.call(ProviderCall("POST", "v1/refunds", form=form, idempotency_key=key))
+    async def refund(self, intent: PaymentIntent, amount: Decimal, key: str) -> RefundState:
+        """Refund a part or all of the session's payment, once per key; some banks take days.
+
+        Stripe forgets keys after a day: a refund that there is already is looked at instead.
+        """
+        payment = require_text(_payment_of(await self._read_session(intent)), "id")
+        query = {"payment_intent": payment, "limit": "1"}
+        known = (await self._client.call(ProviderCall("GET", REFUNDS, query=query))).get("data")
+        if isinstance(known, list) and known and isinstance(known[0], dict):
+            return _refund_state(known[0])
+        form = {"payment_intent": payment, "amount": str(to_minor_units(amount, self._context.decimals))}
+        call = ProviderCall("POST", REFUNDS, form=form, idempotency_key=key)
+        return _refund_state(await self._client.call(call))
 
     def read_callback(self, headers: Mapping[str, str], body: bytes, now: datetime) -> PaymentHint:
         """Verify the signature; an event that is about no session of ours names no intent."""
@@ -154,6 +162,14 @@ def _report_state(session: Mapping[str, Any]) -> ReportedState:
         return "expired"
     is_refused = session.get("status") == "complete" and _payment_of(session).get("status") in FAILED_STATUSES
     return "failed" if is_refused else "open"
+
+
+def _refund_state(refund: Mapping[str, Any]) -> RefundState:
+    """Return how far a refund is; NotEligible for one that failed or was canceled."""
+    status = optional_text(refund, "status")
+    if status in FAILED_REFUNDS:
+        raise NotEligible(f"the refund is {status}")
+    return "made" if status == "succeeded" else "open"
 
 
 def _payment_of(session: Mapping[str, Any]) -> Mapping[str, Any]:

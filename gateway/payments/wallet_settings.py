@@ -1,10 +1,11 @@
 """Settings of an operator's wallet: mobile money that payers approve on their phones."""
 
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 WalletName = Literal["mtn_momo", "orange_money"]
+WALLET_NAMES: tuple[WalletName, ...] = get_args(WalletName)
 REQUIRED_FIELDS: dict[str, tuple[str, ...]] = {
     "mtn_momo": ("subscription_key", "target_environment"),
     "orange_money": ("account", "pin", "merchant_token", "country_code"),

@@ -6,10 +6,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from flows.domain.payment_records import WALLET_PUSH
 from flows.domain.records import OutboundMessage
 from flows.engine.turn_event import TurnEvent
 from gateway.dialogs.format import INDENT, Dialog, DialogError, format_dialog, parse_dialog
-from gateway.dialogs.player import Player
+from gateway.dialogs.player import REQUEST_TIME, Player
 from gateway.dialogs.sandbox import Sandbox
 from gateway.dialogs.secret_input import is_secret
 from gateway.phone import json_view
@@ -17,7 +18,10 @@ from gateway.phone.provider_line import ProviderLine
 from gateway.phone.webhook_client import Exchange, NetworkFault
 from storage.outbox.sql_outbox import OUTBOX_STATES
 
-PHONE_VERBS = frozenset({"dial", "call", "text", ">", "silence", "hang", "wait", "billing", "sessions"})
+PHONE_VERBS = frozenset(
+    {"dial", "call", "text", ">", "silence", "hang", "wait", "billing", "sessions"}
+    | {"approve", "refuse", "wallet"}
+)
 NETWORK_FAULTS = frozenset({"lost", "twice"})
 REQUEST_VERBS = frozenset({"dial", "call", "text", ">", "silence"})
 """Verbs that send a request, which a network may repeat."""
@@ -25,6 +29,8 @@ CHANNEL_OF_VERB = {"dial": "ussd", "call": "voice", "text": "sms"}
 """Channel of each verb that starts a conversation."""
 CONVERSATION_GAP = "1 minute"
 """How far the clock moves before each further conversation; it stands during one."""
+MAX_ROWS = 20
+"""Rows of the outbox that are shown of each state."""
 MAX_QUEUED_EVENTS = 200
 """Events queued for a page that reads slowly; the oldest are dropped."""
 PageEvent = tuple[str, Any]
@@ -59,6 +65,7 @@ class Handset:
             self.line.client.network_fault = network_fault if verb in REQUEST_VERBS else ""
             results = await self.player.perform(verb, argument)
             self._record_step(line, results, repeated=bool(network_fault) and verb in REQUEST_VERBS)
+            await self._await_wallet()
             state = await self.read_state()
         self.send_event("state", state)
         return state
@@ -72,7 +79,8 @@ class Handset:
     async def read_state(self) -> json_view.ViewModel:
         """Return everything the page shows."""
         outbox = self.sandbox.container.outbox
-        rows = [row for state in OUTBOX_STATES for row in await outbox.list_rows(state, 20)]
+        rows = [row for state in OUTBOX_STATES for row in await outbox.list_rows(state, MAX_ROWS)]
+        wallet = self.player.wallet
         return {
             "at": f"{self.sandbox.clock().astimezone(ZoneInfo(self.player.time_zone)):%Y-%m-%d %H:%M}",
             "open": bool(self.line.channel) and not self.line.display.ends,
@@ -81,6 +89,7 @@ class Handset:
             "outbox": json_view.outbox_view(rows),
             "billing": self.sandbox.faulty_billing.state,
             "sessions": self.sandbox.faulty_sessions.state,
+            "wallet": [each.text for each in await wallet.list_waiting(self.player.caller)] if wallet else [],
             "dialog": self.dialog_text(),
             "file": self.file_name,
         }
@@ -97,6 +106,7 @@ class Handset:
         scene = self.sandbox.scenario
         header = ["# Saved from the phone", f"operator {scene.operator}", f"from {scene.caller}"]
         header += [f"language {scene.language}"] if scene.language else []
+        header += [f"with wallet {scene.wallet}"] if scene.wallet else []
         lines = (*header, f"at {scene.local_time}", *(line for line, _ in self.steps))
         dialog: Dialog = parse_dialog("\n".join(lines), "phone")
         setup_count = len(dialog.steps) - len(self.steps)
@@ -117,9 +127,17 @@ class Handset:
 
     async def _advance_clock(self, verb: str) -> None:
         if verb in CHANNEL_OF_VERB and self.steps:
-            self._record_step(
-                f"wait {CONVERSATION_GAP}", await self.player.perform("wait", CONVERSATION_GAP), repeated=False
-            )
+            await self._wait(CONVERSATION_GAP)
+
+    async def _await_wallet(self) -> None:
+        """Let the time pass that a wallet's request takes to the phone, where one was asked for."""
+        outbox = self.sandbox.container.outbox
+        waiting = [*await outbox.list_rows("pending", MAX_ROWS), *await outbox.list_rows("again", MAX_ROWS)]
+        if any(row.step == WALLET_PUSH for row in waiting):
+            await self._wait(REQUEST_TIME)
+
+    async def _wait(self, time: str) -> None:
+        self._record_step(f"wait {time}", await self.player.perform("wait", time), repeated=False)
 
     def _record_step(self, line: str, results: tuple[str, ...], *, repeated: bool) -> None:
         """Record a step; a one-time code is written as `{code}`, because it differs each time."""

@@ -13,6 +13,7 @@ from aiohttp import ClientSession, web
 from flows.engine.conversation import TurnEngine
 from gateway.demo.payfake import Payfake
 from gateway.demo.payfake_server import serve_payfake
+from gateway.demo.wallet.wallet_server import DEMO_WALLET
 from gateway.dialogs.sandbox import SandboxFactory, Scenario
 from gateway.phone.handset import Handset
 from gateway.phone.provider_line import ProviderLine
@@ -79,7 +80,7 @@ class HandsetPool:
         clock: list[Callable[[], datetime]] = []
         payfake = Payfake(lambda: clock[0]())
         async with serve_payfake([scenario.operator], payfake):
-            own = replace(scenario, public_url=url, payments_url=payfake.url)
+            own = replace(scenario, public_url=url, payments_url=payfake.url, wallet=DEMO_WALLET)
             async with self.sandboxes.open(own) as stage, ClientSession() as client:
                 clock.append(stage.clock)
                 async with _serve_public_app(stage.container, listener):

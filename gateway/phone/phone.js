@@ -50,6 +50,7 @@ async function start() {
   at("thread").dataset.hint = `Nothing yet. Text for example ${words.join(", ")}.`;
   at("save").href = `/phone/handsets/${phone.name}/dialog`;
   for (const id of ["thread", "wire", "screen"]) at(id).replaceChildren();
+  at("wallet-mode").selectedIndex = 0;
   at("size").textContent = "Nothing yet.";
   at("room").hidden = true;
   hush();
@@ -95,6 +96,7 @@ function show(state, fresh) {
   at("go").textContent = talking() ? "Send" : "Call";
   at("asked").textContent = calling ? "Keys to press" : talking() ? "Answer" : "Number to dial or call";
   outbox(state.outbox);
+  wallet(state.wallet);
   place(state.place);
   for (const button of document.querySelectorAll("[data-spoil]"))
     button.setAttribute("aria-pressed", String(button.dataset.state === state[button.dataset.spoil]));
@@ -227,6 +229,12 @@ function place(told) {
   at("steps").textContent = `${told.steps.length ? `By way of ${told.steps.join(", ")}. ` : ""}Revision ${told.revision}, ${told.ms} ms.${old}`;
 }
 
+// The request of a wallet covers the phone until its owner answers.
+function wallet(requests) {
+  at("wallet").hidden = !requests.length;
+  at("wallet-asks").textContent = requests.length ? `Your wallet asks: pay ${requests[0]}?` : "";
+}
+
 function outbox(rows) {
   at("outbox").replaceChildren(...rows.map((row) => {
     const line = made("tr");
@@ -298,6 +306,8 @@ function wire() {
   at("hang").addEventListener("click", () => inTurn(() => act("hang", "up")));
   at("texting").addEventListener("submit", texted);
   at("switches").addEventListener("click", switched);
+  at("wallet-mode").addEventListener("change", ({ target }) => inTurn(() => act("wallet", target.value)));
+  at("wallet").addEventListener("click", ({ target }) => target.dataset.wallet && inTurn(() => act(target.dataset.wallet, "")));
 }
 
 function texted(event) {

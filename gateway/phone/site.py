@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from flows.engine.menu_versions import MenuVersions
+from gateway.demo.wallet.wallet_book import WALLET_MODES
 from gateway.dialogs.format import DialogError
 from gateway.dialogs.sandbox import Scenario
 from gateway.http.html_templates import HtmlTemplates
@@ -105,7 +106,8 @@ class PhoneSite:
         await self.pool.close_all()
 
     async def _show_phone(self, request: web.Request) -> web.StreamResponse:
-        return _html_response(self.templates.render("phone.html", {"switches": SWITCHES}))
+        values = {"switches": SWITCHES, "wallet_modes": WALLET_MODES}
+        return _html_response(self.templates.render("phone.html", values))
 
     async def _list_operators(self, request: web.Request) -> web.StreamResponse:
         with_people = [name for name in self.dataset if name in self.menu_versions.menus]

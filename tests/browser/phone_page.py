@@ -12,7 +12,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
+from gateway.demo.payfake import payment_settings
 from gateway.demo.startup import OPERATOR_DEFAULTS
+from gateway.demo.wallet.wallet_server import DEMO_WALLET, WALLET_TABLES
 from gateway.http.listening import serve_app
 from gateway.phone.lifecycle import open_phone_site
 from gateway.phone.site import PhoneSite
@@ -150,7 +152,9 @@ async def serve_demo(
     menu: Callable[[Path], Menu], root: Path = pack_compiler.OPERATORS
 ) -> AsyncIterator[DemoSite]:
     """Serve a demo of the packs in a folder for the duration of the block."""
-    operators = {name: dict(OPERATOR_DEFAULTS) for name in pack_compiler.shipped_operators(root)}
+    nowhere = "http://127.0.0.1:9"  # each phone has a payment provider and a wallet of its own
+    ways = {"payments": payment_settings(nowhere), "wallet": WALLET_TABLES[DEMO_WALLET](nowhere)}
+    operators = {name: {**OPERATOR_DEFAULTS, **ways} for name in pack_compiler.shipped_operators(root)}
     settings = load_settings(
         discover_providers(), Path("no such file"), {}, {**BASE_SETTINGS, "operators": operators}
     )

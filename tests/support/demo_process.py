@@ -23,6 +23,7 @@ class DemoProcess:
     folder: Path
     port: int
     smsc_port: int = 2775
+    wallet_port: int = 8478
 
     @property
     def url(self) -> str:
@@ -35,7 +36,8 @@ class DemoProcess:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "PORT": str(self.port), "SMSC_PORT": str(self.smsc_port)}
+        ports = {"PORT": self.port, "SMSC_PORT": self.smsc_port, "WALLET_PORT": self.wallet_port}
+        return {**os.environ, **{name: str(port) for name, port in ports.items()}}
 
     def dial(self, address: str, caller: str, *keys: str) -> str:
         """Dial with the terminal phone, type the keys, and return what it prints."""
@@ -79,7 +81,7 @@ def run_demo(folder: Path, *arguments: str, environment: Path = Path(sys.prefix)
     """Run the demo installed in a virtual environment, for the duration of the block."""
     (folder / ".venv").symlink_to(environment)
     (folder / "dialtree.toml").write_text('trusted_proxies = ["127.0.0.1"]\n')  # clients from any address
-    demo = DemoProcess(folder, free_port(), free_port())
+    demo = DemoProcess(folder, free_port(), free_port(), free_port())
     with (folder / "out").open("wb") as out:
         child = subprocess.Popen(
             [DIALTREE, "demo", *arguments], cwd=folder, env=demo.environment, stdout=out, stderr=out

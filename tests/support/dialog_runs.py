@@ -21,10 +21,12 @@ PACK_DIALOG_PATHS = sorted(pack_compiler.OPERATORS.glob("*/dialogs/**/*.dialog")
 """Dialogs that a shipped pack brings itself."""
 DIALOG_PATHS = [*sorted(DIALOG_FOLDER.glob("*/*/*.dialog")), *PACK_DIALOG_PATHS]
 SCENARIO_PATHS = [
-    path for path in DIALOG_PATHS if not path.name.startswith("coverage-") and path not in PACK_DIALOG_PATHS
+    path
+    for path in DIALOG_PATHS
+    if not path.name.startswith(("coverage-", "wallet-")) and path not in PACK_DIALOG_PATHS
 ]
 """Dialogs of the demo world's people, without those named `coverage-*`, which exist only to cover every
-transition and are played once."""
+transition, and those with a wallet, which other worlds do not have; both are played once."""
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 import random
 import shutil
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -20,6 +20,7 @@ from gateway.demo.faulty_billing import inject_faults
 from gateway.demo.faulty_sessions import FaultySessions
 from gateway.demo.payfake import payment_settings
 from gateway.demo.startup import seed_demo
+from gateway.demo.wallet.wallet_server import find_owner, serve_own_wallet
 from gateway.dialogs.direct_line import DirectLine
 from gateway.dialogs.format import Dialog, format_dialog, parse_dialog
 from gateway.dialogs.player import ManualClock, MessageCollector, PhoneLine, Player
@@ -75,7 +76,8 @@ class GatewaySandbox:
             self.menu.config.time_zone,
             {"billing": self.faulty_billing.set_state, "sessions": self.sessions.set_state},
         )
-        return Player(line, self.messages, zone, self.clock, spoil, caller=caller)
+        wallet = find_owner(self.container.settings.operators[self.operator].wallet)
+        return Player(line, self.messages, zone, self.clock, spoil, caller=caller, wallet=wallet)
 
     async def count_effects(self) -> tuple[int, ...]:
         """Return the row counts of the tables that show what was done."""
@@ -146,7 +148,12 @@ class SandboxFactory:
     ) -> AsyncIterator[GatewaySandbox]:
         """Open the sandbox a dialog starts in; `more` settings override the usual ones."""
         at, operator = dialog.first_argument("at", DEFAULT_TIME), dialog.first_argument("operator")
-        async with self.open(at, dialog.trust, operator, more) as sandbox:
+        async with AsyncExitStack() as stack:
+            clock: list[ManualClock] = []
+            wallet = await stack.enter_async_context(serve_own_wallet(dialog.wallet, lambda: clock[0]()))
+            settings = merge_tables({"operators": {operator: wallet}}, more or {}) if wallet else more
+            sandbox = await stack.enter_async_context(self.open(at, dialog.trust, operator, settings))
+            clock.append(sandbox.clock)
             if sandbox.operator not in load_demo_world():
                 await seed_demo(sandbox.container)
             language = dialog.first_argument("language")

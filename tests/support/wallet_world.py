@@ -1,6 +1,6 @@
 """A sandbox whose bills are paid from a wallet: the wallet and the callbacks are real servers on loopback."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -80,9 +80,11 @@ async def open_wallet_world(
     sandboxes: SandboxFactory, provider: WalletName, more: dict[str, Any] | None = None
 ) -> AsyncIterator[WalletWorld]:
     """Open a sandbox whose operator has a wallet beside the link."""
-    book, url = WalletBook(), f"http://127.0.0.1:{(port := free_port())}"
+    clock: list[Callable[[], datetime]] = []
+    book, url = WalletBook(now=lambda: clock[0]()), f"http://127.0.0.1:{(port := free_port())}"
     async with serve_wallet(provider, book) as wallet:
         settings = {"public_url": url, "operators": {OPERATOR: {"wallet": wallet}}}
         async with sandboxes.open("2026-03-10 09:00", more=merge_tables(settings, more or {})) as sandbox:
+            clock.append(sandbox.clock)
             async with serve_app(public_app(sandbox.container), "127.0.0.1", port):
                 yield WalletWorld(sandbox, book, sandbox.direct_line(), url)

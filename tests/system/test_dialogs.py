@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.dialogs.format import format_dialog
-from gateway.dialogs.pack_transitions import PackOnChannel, PackTransition
+from gateway.dialogs.pack_transitions import WALLET_MOVES, PackOnChannel, PackTransition
 from gateway.dialogs.walk_files import read_unreached
 from gateway.publishing import pack_compiler
 from tests.support.dialog_runs import (
@@ -52,6 +52,7 @@ async def test_every_move_of_every_pack_is_in_a_dialog(
     record_property("walked", f"{operator} {channel}: {coverage_summary(there, made)}")
     folders = (pack.pack_draft.folder / "dialogs", DIALOG_FOLDER / operator)
     left = pack.unwalkable_transitions().union(*(read_unreached(folder / channel) for folder in folders))
+    left |= set() if any(load_dialog(path).wallet for path in paths_of_operator(operator)) else WALLET_MOVES
     assert there - made - left == set()
     assert not made & left
 

@@ -38,6 +38,27 @@ async def mtn_world(sandboxes: SandboxFactory) -> AsyncIterator[WalletWorld]:
         yield opened
 
 
+async def wallet_request(world: WalletWorld, caller: str) -> ActionRequest:
+    """Return a request of Ana's line to pay its bill from the wallet of a phone."""
+    bill, ports = await world.bill(), world.sandbox.container.operators[OPERATOR]
+    return ActionRequest(
+        menu=world.sandbox.menu,
+        ports=ports,
+        subscriber=await ports.billing.get_subscriber(ANA),
+        lookup_failure=NotFound,
+        caller=caller,
+        channel="ussd",
+        language="ro",
+        proofs=("password",),
+        argument="",
+        input_text="",
+        facts={"bill": Text(bill.id), "remaining": Money(bill.remaining)},
+        key="turn-1/pay.wallet",
+        now=world.sandbox.clock(),
+        subject=ANA,
+    )
+
+
 async def test_M14_an_approved_request_pays_the_bill_and_a_receipt_follows(world: WalletWorld) -> None:
     assert "codul portofelului" in await world.ask_wallet()
     assert not world.book.requests, "the request waits until the phone's own session is over"
@@ -51,7 +72,10 @@ async def test_M14_an_approved_request_pays_the_bill_and_a_receipt_follows(world
     assert len([each for each in world.received if "am primit" in each and "79,90" in each]) == 1
 
 
-@pytest.mark.parametrize("mode", ["lost_answer", "error_first", "silent", "double"])
+@pytest.mark.parametrize(
+    "mode",
+    ["lost_answer", "error_first", "silent", "double", "late_callback", "forged_callback", "slow_result"],
+)
 async def test_M14_faults_of_the_network_charge_once_and_book_once(
     world: WalletWorld, mode: WalletMode
 ) -> None:
@@ -59,6 +83,7 @@ async def test_M14_faults_of_the_network_charge_once_and_book_once(
     await world.wait(seconds=5)
     await world.wait(minutes=1)
     (reference,) = world.book.requests
+    assert await world.states() == ["pending"], "whatever a callback says before the owner has answered"
     await world.book.press(reference)
     await world.wait(minutes=2)
     assert await world.states() == ["booked"] and world.book.money_in == Decimal("79.90")
@@ -72,6 +97,7 @@ async def test_M14_faults_of_the_network_charge_once_and_book_once(
         ("no_funds", "mai puțin de"),
         ("over_limit", "limita portofelului"),
         ("no_wallet", "nu are portofel"),
+        ("expires", "nu a reușit"),
     ],
 )
 async def test_a_failure_is_told_with_its_cause_and_can_be_tried_again(
@@ -206,23 +232,7 @@ async def test_a_changed_sim_stops_the_wallet_for_a_day(mtn_world: WalletWorld) 
 async def test_the_sim_of_the_wallets_own_phone_counts_when_another_line_is_paid(
     mtn_world: WalletWorld,
 ) -> None:
-    bill, ports = await mtn_world.bill(), mtn_world.sandbox.container.operators[OPERATOR]
-    request = ActionRequest(
-        menu=mtn_world.sandbox.menu,
-        ports=ports,
-        subscriber=await ports.billing.get_subscriber(ANA),
-        lookup_failure=NotFound,
-        caller=NEW_SIM,
-        channel="ussd",
-        language="ro",
-        proofs=("password",),
-        argument="",
-        input_text="",
-        facts={"bill": Text(bill.id), "remaining": Money(bill.remaining)},
-        key="turn-1/pay.wallet",
-        now=mtn_world.sandbox.clock(),
-        subject=ANA,
-    )
+    request = await wallet_request(mtn_world, NEW_SIM)
     assert (await request_wallet(request)).name == "held" and await mtn_world.states() == []
     assert (await request_wallet(replace(request, caller=OTHER_NETWORK))).name == "ok"
 
@@ -259,3 +269,8 @@ async def test_M14_only_ways_that_are_set_up_are_offered(sandboxes: SandboxFacto
     async with sandboxes.open("2026-03-10 09:00") as sandbox:
         lines = await sandbox.direct_line().send_text(ANA, sandbox.menu.config.numbers.sms, "PAY")
     assert "linkul" in "\n".join(lines.lines) and "Portofelul" not in "\n".join(lines.lines)
+
+
+async def test_M14_a_phone_without_number_is_told_to_call_from_a_mobile(mtn_world: WalletWorld) -> None:
+    request = await wallet_request(mtn_world, "")
+    assert (await request_wallet(request)).name == "unreachable" and await mtn_world.states() == []

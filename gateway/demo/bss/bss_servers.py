@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from functools import reduce
 from typing import Any, get_args
 
 from flows.domain.records import Capability
@@ -15,6 +16,7 @@ from gateway.demo.bss.killbill_resources import DEBIT_PLUGIN
 from gateway.demo.bss.killbill_server import KillBillBss
 from gateway.demo.bss.tmf_server import TmfBss
 from gateway.demo.payfake_server import serve_payfake
+from gateway.demo.wallet.wallet_server import WALLET_PORT, share_wallet
 from gateway.http.listening import serve_app
 from gateway.providers.registry import discover_providers
 from gateway.settings import Settings, config_path, load_settings
@@ -33,10 +35,15 @@ CLIENT_ID, CLIENT_SECRET, HUB_TOKEN = "demo-client", "demo-client-secret", "demo
 
 @asynccontextmanager
 async def demo_settings(kind: str) -> AsyncIterator[Settings]:
-    """Yield the demo's settings with a fake BSS of this kind; an empty kind starts none."""
+    """Yield the demo's settings: its payment provider, its wallet, a fake BSS of this kind (empty: none)."""
     defaults = startup.default_settings(os.environ)
-    async with serve_demo_bss(kind) as bss_settings, serve_payfake(defaults["operators"]) as payments:
-        base = merge_tables(merge_tables(defaults, bss_settings), payments)
+    operators, wallet_port = defaults["operators"], int(os.environ.get("WALLET_PORT") or WALLET_PORT)
+    async with (
+        serve_demo_bss(kind) as bss_settings,
+        serve_payfake(operators) as payments,
+        share_wallet(operators, wallet_port) as wallets,
+    ):
+        base = reduce(merge_tables, (bss_settings, payments, wallets), defaults)
         settings = load_settings(discover_providers(), config_path(os.environ), os.environ, base)
         yield startup.keep_in_demo(settings)
 

@@ -1,4 +1,4 @@
-"""MTN's interface of the demo's wallet: tokens, requesttopay, its status, refunds, callbacks by PUT."""
+"""MTN's interface of the demo's wallet: tokens, requesttopay, refunds, statuses, callbacks by PUT."""
 
 import json
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from gateway.demo.callback_sender import send_callback
-from gateway.demo.wallet.wallet_book import WalletBook, WalletRequest
+from gateway.demo.wallet.wallet_book import WalletBook, WalletRefund, WalletRequest
 from gateway.payments.access_token import basic_authorization
 
 MTN_USER, MTN_KEY, SUBSCRIPTION_KEY = "c72025f5-demo", "mtn-demo-api-key", "mtn-demo-subscription"
@@ -20,6 +20,7 @@ REASONS = {
     "no_wallet": "PAYER_NOT_FOUND",
     "expired": "EXPIRED",
 }
+REFUND_STATUSES = {None: "PENDING", "made": "SUCCESSFUL", "failed": "FAILED"}
 
 
 @dataclass(slots=True)
@@ -41,6 +42,7 @@ class MtnWallet:
                 web.post("/collection/v1_0/requesttopay", self._request_to_pay),
                 web.get("/collection/v1_0/requesttopay/{reference}", self._get_status),
                 web.post("/disbursement/v1_0/refund", self._refund),
+                web.get("/disbursement/v1_0/refund/{key}", self._get_refund),
             ]
         )
         return app
@@ -76,8 +78,9 @@ class MtnWallet:
             payer=body["payer"]["partyId"],
             callback_url=request.headers.get("X-Callback-Url", ""),
             mode=self.book.mode,
+            message=body["payerMessage"],
         )
-        if not self.book.add(wanted):
+        if not await self.book.add(wanted):
             return web.json_response({"code": "RESOURCE_ALREADY_EXIST"}, status=409)
         if wanted.mode == "lost_answer" and request.transport:
             request.transport.abort()
@@ -86,7 +89,7 @@ class MtnWallet:
     async def _get_status(self, request: web.Request) -> web.StreamResponse:
         if not self._is_authorized(request, "collection"):
             return web.json_response({"message": "Unauthorized"}, status=401)
-        found = self.book.requests.get(request.match_info["reference"])
+        found = self.book.find(request.match_info["reference"])
         if found is None:
             return web.json_response({"code": "RESOURCE_NOT_FOUND"}, status=404)
         return web.json_response(_result(found))
@@ -100,8 +103,16 @@ class MtnWallet:
             return web.json_response({"code": "NOT_ALLOWED"}, status=400)
         if key in self.book.refunds:
             return web.json_response({"code": "RESOURCE_ALREADY_EXIST"}, status=409)
-        self.book.refunds[key] = Decimal(body["amount"])
+        self.book.refunds[key] = WalletRefund(Decimal(body["amount"]))
         return web.Response(status=202)
+
+    async def _get_refund(self, request: web.Request) -> web.StreamResponse:
+        if not self._is_authorized(request, "disbursement"):
+            return web.json_response({"message": "Unauthorized"}, status=401)
+        refund = self.book.find_refund(request.match_info["key"])
+        if refund is None:
+            return web.json_response({"code": "RESOURCE_NOT_FOUND"}, status=404)
+        return web.json_response({"amount": str(refund.amount), "status": REFUND_STATUSES[refund.end]})
 
     def _is_authorized(self, request: web.Request, product: str) -> bool:
         _, _, token = request.headers.get("Authorization", "").partition(" ")

@@ -77,8 +77,9 @@ class OrangeWallet:
             payer=body["subscriberMsisdn"],
             callback_url=body["notifUrl"],
             mode=self.book.mode,
+            message=body["description"],
         )
-        if not self.book.add(wanted):
+        if not await self.book.add(wanted):
             return _refuse(417, "payment already requested")
         if wanted.mode == "lost_answer" and request.transport:
             request.transport.abort()
@@ -88,7 +89,7 @@ class OrangeWallet:
         if not self._is_authorized(request):
             return _refuse(401, "unauthorized")
         token = request.match_info["token"]
-        if found := self.book.requests.get(token):
+        if found := self.book.find(token):
             return web.json_response({"message": "Transaction retrieved", "data": _data(found)})
         if token in self.prepared:
             return web.json_response({"message": "Transaction retrieved", "data": {"status": "INITIATED"}})

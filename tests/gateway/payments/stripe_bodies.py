@@ -35,6 +35,7 @@ OPEN_SESSION = SESSION | {
     "status": "open",
     "url": "https://checkout.stripe.com/c/pay/cs_live_a1b2c3#fid",
 }
+REFUND: dict[str, Any] = {"id": "re_1Abc", "object": "refund", "status": "succeeded"}
 
 
 def event_body(session: dict[str, Any], kind: str = "checkout.session.completed", **more: Any) -> bytes:
@@ -59,6 +60,7 @@ class StripeServer:
     url: str = ""
     calls: list[tuple[str, str, dict[str, str], str]] = field(default_factory=list)
     """Method, path, form and idempotency key of every call."""
+    refunds: list[dict[str, Any]] = field(default_factory=list)
 
     async def answer(self, request: web.Request) -> web.Response:
         if request.headers.get("Authorization") != f"Bearer {SECRET_KEY}":
@@ -66,8 +68,11 @@ class StripeServer:
         form = {name: str(value) for name, value in (await request.post()).items()}
         key = request.headers.get("Idempotency-Key", "")
         self.calls.append((request.method, request.path, form, key))
+        if request.path == "/v1/refunds" and request.method == "GET":
+            return web.json_response({"object": "list", "data": self.refunds, "has_more": False})
         if request.path == "/v1/refunds":
-            return web.json_response({"id": "re_1Abc", "object": "refund", "status": "succeeded"})
+            self.refunds = [REFUND]
+            return web.json_response(REFUND)
         if request.method == "GET" and request.path == "/v1/checkout/sessions":
             return web.json_response({"object": "list", "data": [self.session], "has_more": False})
         return web.json_response(self.session)

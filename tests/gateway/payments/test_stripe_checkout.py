@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from flows.domain.failures import BadRequest
+from flows.domain.failures import BadRequest, NotEligible
 from gateway.payments.provider_context import ProviderContext
 from gateway.payments.provider_settings import PaymentSettings
 from gateway.payments.signed_body import TOLERANCE_SECONDS, sign_body
 from gateway.payments.stripe_checkout import SIGNATURE_HEADER, StripePayments
 from tests.gateway.payments.stripe_bodies import (
     OPEN_SESSION,
+    REFUND,
     SECRET_KEY,
     SESSION,
     SIGNING_SECRET,
@@ -86,13 +87,23 @@ async def test_only_a_paid_session_is_money(change: dict[str, Any], state: str) 
 
 async def test_a_refund_names_the_payment_behind_the_session() -> None:
     async with served(SESSION) as (adapter, server):
-        await adapter.refund(INTENT, Decimal("34.99"), "key-r")
+        assert await adapter.refund(INTENT, Decimal("34.99"), "key-r") == "made"
     assert server.calls[-1] == (
         "POST",
         "/v1/refunds",
         {"payment_intent": "pi_3Abc", "amount": "3499"},
         "key-r",
     )
+
+
+async def test_a_refund_that_takes_days_is_looked_at_and_not_ordered_again() -> None:
+    async with served(SESSION) as (adapter, server):
+        server.refunds = [REFUND | {"status": "pending"}]
+        assert await adapter.refund(INTENT, Decimal("34.99"), "key-r") == "open"
+        server.refunds = [REFUND | {"status": "failed"}]
+        with pytest.raises(NotEligible):
+            await adapter.refund(INTENT, Decimal("34.99"), "key-r")
+    assert all(method == "GET" for method, *_ in server.calls)
 
 
 async def test_the_payments_of_a_day_are_listed() -> None:
