@@ -94,6 +94,9 @@ def _operator_secrets(operator: str, section: OperatorSettings) -> Iterator[Name
     if section.purchases and section.purchases.events:
         for field, value in _secret_fields(section.purchases.events):
             yield f"operators.{operator}.purchases.events.{field}", value
+    for name, merchant in section.purchases.merchants.items() if section.purchases else ():
+        for field, value in _secret_fields(merchant):
+            yield f"operators.{operator}.purchases.merchants.{name}.{field}", value
     if token := section.bss.get("hub_token"):
         yield f"operators.{operator}.bss.hub_token", str(token)
     if token := section.routes.bounces_token.get_secret_value():

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from flows.domain.purchase_records import DenialReason
+from flows.domain.purchase_records import DenialReason, RefundRefusal
 
 
 class CamaraError(Exception):
@@ -34,14 +34,25 @@ DENIAL_ERRORS: Mapping[DenialReason, tuple[int, str, str]] = {
     "ineligible": (422, "SERVICE_NOT_APPLICABLE", "The service is not available for this phone number."),
 }
 """Error by reason. What a subscriber has chosen stays unknown: blocked, category and merchant look alike."""
+REFUND_ERRORS: Mapping[RefundRefusal, tuple[int, str, str]] = {
+    "status": (422, "CARRIER_BILLING_REFUND.INVALID_PAYMENT_STATUS", "The payment is not completed."),
+    "exhausted": (
+        *(403, "CARRIER_BILLING_REFUND.PAYMENT_NOT_ELIGIBLE_FOR_REFUND"),
+        "The payment has been given back already.",
+    ),
+    "amount": (422, "CARRIER_BILLING_REFUND.UNAUTHORIZED_AMOUNT", "The amount is more than is left."),
+}
+"""Error by what is against a refund."""
+PERMISSION_DENIED = (403, "PERMISSION_DENIED", "The access token has not the scope for this.")
 UNAUTHENTICATED = (401, "UNAUTHENTICATED", "The request has no valid access token.")
 TOO_MANY_REQUESTS = (429, "TOO_MANY_REQUESTS", "The rate limit is reached.")
 UNAVAILABLE = (503, "UNAVAILABLE", "Try again later; nothing was charged.")
 NOT_FOUND = (404, "NOT_FOUND", "There is no such payment.")
+NO_REFUND = (404, "NOT_FOUND", "There is no such refund of this payment.")
 UNKNOWN_NUMBER = (404, "IDENTIFIER_NOT_FOUND", "The phone number is not known.")
 MISSING_NUMBER = (422, "MISSING_IDENTIFIER", "The phone number is missing.")
 REPEATED_CORRELATOR = (400, "INVALID_ARGUMENT", "clientCorrelator already exist on server")
-REPEATED_REFERENCE = (409, "ALREADY_EXISTS", "A payment with this referenceCode exists already.")
+REPEATED_REFERENCE = (409, "ALREADY_EXISTS", "One with this referenceCode exists already.")
 CONFIRMED = (409, "CARRIER_BILLING.PAYMENT_CONFIRMED", "The payment is confirmed already.")
 CANCELLED = (409, "CARRIER_BILLING.PAYMENT_CANCELLED", "The payment is cancelled already.")
 VALIDATED = (409, "ALREADY_EXISTS", "The payment is not waiting for a code.")

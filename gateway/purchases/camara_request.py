@@ -63,10 +63,10 @@ def read_json_object(body: bytes) -> dict[str, Any]:
 def read_payment(body: bytes, terms: MerchantTerms) -> PaymentRequest:
     """Read the body of `createPayment` and `preparePayment`."""
     document = read_json_object(body)
-    _check_sink(document)
-    transaction = _part(document, "amountTransaction")
-    payment = _part(transaction, "paymentAmount")
-    charging = _part(payment, "chargingInformation")
+    check_sink(document)
+    transaction = read_part(document, "amountTransaction")
+    payment = read_part(transaction, "paymentAmount")
+    charging = read_part(payment, "chargingInformation")
     details = payment.get("paymentDetails", [{}])
     if not isinstance(details, list) or not details or not all(isinstance(each, dict) for each in details):
         raise invalid_argument("paymentDetails is not a list of items.")
@@ -74,10 +74,10 @@ def read_payment(body: bytes, terms: MerchantTerms) -> PaymentRequest:
         merchant=terms.merchant,
         category=terms.category,
         line=read_phone_number(transaction),
-        amount=_read_gross_amount(charging, terms),
-        label=_text(charging, "description", MAX_LABEL),
-        reference=(reference := _text(transaction, "referenceCode", MAX_REFERENCE)),
-        correlator=_read_correlator(transaction, reference),
+        amount=read_gross_amount(charging, terms),
+        label=read_text(charging, "description", MAX_LABEL),
+        reference=(reference := read_text(transaction, "referenceCode", MAX_REFERENCE)),
+        correlator=read_correlator(transaction, reference),
     )
     return PaymentRequest(order, {name: payment[name] for name in AMOUNT_PARTS if name in payment})
 
@@ -95,7 +95,7 @@ def read_phone_number(part: Mapping[str, Any]) -> str:
 def read_validation(body: bytes) -> tuple[str, str]:
     """Return the authorisation id and the code of `validatePayment`."""
     document = read_json_object(body)
-    return _text(document, "authorizationId", MAX_TEXT), _text(document, "code", MAX_TEXT)
+    return read_text(document, "authorizationId", MAX_TEXT), read_text(document, "code", MAX_TEXT)
 
 
 def read_time(text: str, otherwise: datetime) -> datetime:
@@ -139,28 +139,30 @@ def _refuse(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
 
-def _part(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def read_part(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return an object of a body; CamaraError 400 without one."""
     part = document.get(name)
     if not isinstance(part, dict):
         raise invalid_argument(f"{name} is missing, or no object.")
     return part
 
 
-def _text(part: Mapping[str, Any], name: str, most: int) -> str:
+def read_text(part: Mapping[str, Any], name: str, most: int) -> str:
+    """Return a text of at most `most` characters; CamaraError 400 without one."""
     text = part.get(name)
     if not isinstance(text, str) or not text.strip() or len(text) > most or not text.isprintable():
         raise invalid_argument(f"{name} is missing, or no text of at most {most} characters.")
     return text
 
 
-def _read_correlator(transaction: Mapping[str, Any], reference: str) -> str:
+def read_correlator(transaction: Mapping[str, Any], reference: str) -> str:
     """Return the key of a request; without one its reference is the key, as merchants keep them apart."""
     if "clientCorrelator" in transaction:
-        return _text(transaction, "clientCorrelator", MAX_TEXT)
+        return read_text(transaction, "clientCorrelator", MAX_TEXT)
     return REFERENCE_KEY + reference
 
 
-def _read_gross_amount(charging: Mapping[str, Any], terms: MerchantTerms) -> Decimal:
+def read_gross_amount(charging: Mapping[str, Any], terms: MerchantTerms) -> Decimal:
     """Return what is charged, tax included: a net amount and its tax are added."""
     if charging.get("currency") != terms.currency:
         raise invalid_argument("Currency is unknown or not authorized")
@@ -184,7 +186,7 @@ def _read_amount(charging: Mapping[str, Any], name: str, decimals: int) -> Decim
     return exact
 
 
-def _check_sink(document: Mapping[str, Any]) -> None:
+def check_sink(document: Mapping[str, Any]) -> None:
     """Refuse notifications, which are not sent here: a merchant asks with `retrievePayment`."""
     credential = document.get("sinkCredential")
     if credential is not None:

@@ -1,24 +1,39 @@
 """Settings of the merchants that charge purchases to the bills of an operator's lines."""
 
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from flows.domain.purchase_records import PurchaseCategory
 
 MERCHANT_PATTERN = r"^[a-z0-9][a-z0-9-]{0,63}$"
+MerchantScope = Literal[
+    "carrier-billing:payments:create",
+    "carrier-billing:payments:read",
+    "carrier-billing:payments:write",
+    "carrier-billing-refund:refunds:create",
+    "carrier-billing-refund:refunds:read",
+]
+"""What an access token may do, by the published descriptions."""
+CREATE_SCOPE, READ_SCOPE, WRITE_SCOPE, REFUND_SCOPE, READ_REFUNDS_SCOPE = get_args(MerchantScope)
 
 
 class MerchantSettings(BaseModel):
-    """One merchant: the bearer token it calls with, and what it sells."""
+    """One merchant: how it proves who it is, what it sells and what it may do."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    token: SecretStr = Field(min_length=24)
-    """Bearer token of its requests, 24 characters or more."""
+    client_secret: SecretStr | None = Field(default=None, min_length=24)
+    """Secret with which it gets access tokens (OAuth 2.0 client credentials), 24 characters or more."""
+    old_client_secret: SecretStr | None = None
+    """The client secret before, while it is being replaced; its tokens are good as long as it is."""
+    token: SecretStr | None = Field(default=None, min_length=24)
+    """Fixed bearer token, which does not expire, for merchants without OAuth; 24 characters or more."""
     old_token: SecretStr | None = None
     """The token before, while it is being replaced."""
+    scopes: frozenset[MerchantScope] = frozenset(get_args(MerchantScope))
+    """What it may do; all by default."""
     category: PurchaseCategory
     """What it sells; a merchant cannot choose the category, so that no block is passed."""
     requests_per_minute: int = Field(default=600, ge=1)
@@ -26,8 +41,21 @@ class MerchantSettings(BaseModel):
 
     @property
     def tokens(self) -> tuple[bytes, ...]:
-        """Tokens accepted now."""
+        """Fixed tokens accepted now."""
         return tuple(each.get_secret_value().encode() for each in (self.token, self.old_token) if each)
+
+    @property
+    def client_secrets(self) -> tuple[bytes, ...]:
+        """Client secrets accepted now, the newest first."""
+        both = (self.client_secret, self.old_client_secret)
+        return tuple(each.get_secret_value().encode() for each in both if each)
+
+    @model_validator(mode="after")
+    def _require_proof(self) -> Self:
+        """Require a way to prove who calls."""
+        if not self.token and not self.client_secret:
+            raise ValueError("client_secret: set it, or a fixed token")
+        return self
 
 
 class PurchaseEventSettings(BaseModel):

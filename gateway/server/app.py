@@ -18,10 +18,14 @@ from flows.purchases.charging import PurchaseCharging
 from flows.services.bounced_bills import BouncedBills
 from gateway.http import bounce_events, bss_events, client_address
 from gateway.http import recorded_prompts as prompts
+from gateway.http.access_tokens import MerchantTokens
 from gateway.http.carrier_billing import CarrierBillingHandler
+from gateway.http.carrier_refunds import CarrierRefundHandler
 from gateway.http.direct_webhooks import DirectWebhooks
 from gateway.http.guard import names_plain_webhook
 from gateway.http.listening import DIRECT_WEBHOOKS, serve_app
+from gateway.http.merchant_requests import MerchantGate
+from gateway.http.merchant_tokens import OAUTH_PATH, MerchantTokenHandler
 from gateway.http.payment_callbacks import PAYMENT_CALLBACK_PATH, PaymentCallbackHandler
 from gateway.http.purchase_events import PURCHASE_EVENT_PATH, PurchaseEventHandler
 from gateway.http.routed_webhooks import WEBHOOK_PARAMETERS_PATH, WEBHOOK_PATH, routed_handler
@@ -30,6 +34,7 @@ from gateway.server import internal_listener
 from gateway.server.health import Health
 from gateway.server.openapi import build_document
 from gateway.wiring.container import Container
+from storage.crypto import derive_key
 
 log = logging.getLogger("dialtree.server")
 InternalHandler = Callable[[web.Request], Awaitable[web.Response]]
@@ -41,7 +46,7 @@ def public_app(container: Container) -> web.Application:
     callbacks = PaymentCallbackHandler(container.guard, container.operators, container.clock)
     app.router.add_post(PAYMENT_CALLBACK_PATH, callbacks.handle_callback)
     app.router.add_put(PAYMENT_CALLBACK_PATH, callbacks.handle_callback)
-    app.add_routes(_build_carrier_billing(container).build_routes())
+    app.add_routes(_merchant_routes(container))
     app.router.add_post(PURCHASE_EVENT_PATH, _build_purchase_events(container).handle_event)
     app.router.add_post(
         bounce_events.BOUNCE_PATH, container.bounces.handle_bounce
@@ -67,15 +72,19 @@ def _webhook_routes(container: Container) -> list[web.RouteDef]:
     ]
 
 
-def _build_carrier_billing(container: Container) -> CarrierBillingHandler:
-    """Build the endpoint of merchants; an operator without a table `purchases` has none."""
-
+def _merchant_routes(container: Container) -> list[web.RouteDef]:
+    """Return the routes of merchants; an operator without a table `purchases` has no merchants."""
     sections = container.settings.operators.items()
     merchants = {name: section.purchases.merchants for name, section in sections if section.purchases}
+    key = derive_key(Secret(container.settings.secret_key.get_secret_value()), "merchants")
+    tokens = MerchantTokens(merchants, key, container.clock)
+    gate = MerchantGate(container.guard, container.operators, tokens, container.counters)
     charging_for = partial(_charging_of, container)
-    return CarrierBillingHandler(
-        container.guard, container.operators, charging_for, merchants, container.counters, container.clock
-    )
+    return [
+        *CarrierBillingHandler(gate, charging_for, container.clock).build_routes(),
+        *CarrierRefundHandler(gate, charging_for, container.clock).build_routes(),
+        web.post(OAUTH_PATH, MerchantTokenHandler(container.guard, tokens).issue_token),
+    ]
 
 
 def _build_purchase_events(container: Container) -> PurchaseEventHandler:

@@ -6,15 +6,22 @@ from typing import Any
 
 from gateway.http import bounce_events, bss_events, payment_callbacks, purchase_events, recorded_prompts
 from gateway.http.carrier_billing import CARRIER_BILLING_ROOT
+from gateway.http.carrier_refunds import CARRIER_REFUND_ROOT
 from gateway.http.decoding import FORM_CONTENT_TYPE
 from gateway.http.guard import WebhookEndpoint, WebhookEndpoints
 from gateway.http.json_body import JSON_CONTENT_TYPE
+from gateway.http.merchant_tokens import OAUTH_PATH
 from gateway.pages.routes import FORM_FIELDS, STATIC_ASSETS
 
 JsonObject = dict[str, Any]
 REQUEST_ERRORS = {"400": "malformed", "404": "no such endpoint", "408": "too slow", "413": "too large"}
 FORM_ERRORS = {**REQUEST_ERRORS, "415": "not a form"}
 RATE_LIMIT_ERROR = {"429": "refused too often"}
+MERCHANT_CODES = {
+    **{"401": "no valid token", "403": "denied", "409": "conflict", "422": "refused", "503": "try again"},
+    **FORM_ERRORS,
+    **RATE_LIMIT_ERROR,
+}
 
 
 def build_document(endpoints: WebhookEndpoints, operators: Collection[str]) -> str:
@@ -26,6 +33,8 @@ def build_document(endpoints: WebhookEndpoints, operators: Collection[str]) -> s
     paths |= {payment_callbacks.PAYMENT_CALLBACK_PATH: _payment_operations(whose)}
     paths |= {purchase_events.PURCHASE_EVENT_PATH: {"post": _purchase_event_operation(whose)}}
     paths |= dict(_carrier_billing_paths(whose))
+    paths |= dict(_carrier_refund_paths(whose))
+    paths |= {OAUTH_PATH: {"post": _access_token_operation(whose)}}
     paths |= {
         f"/{{operator}}/{name}": _page_operations(whose, name, fields) for name, fields in FORM_FIELDS.items()
     }
@@ -114,8 +123,7 @@ def _purchase_event_operation(operator_parameter: JsonObject) -> JsonObject:
 
 def _carrier_billing_paths(operator_parameter: JsonObject) -> Iterator[tuple[str, JsonObject]]:
     """Yield the paths of the CAMARA interface; its own description holds the bodies."""
-    codes = {"401": "no valid token", "403": "denied", "422": "refused", "503": "try again", **FORM_ERRORS}
-    codes |= {"409": "conflict", **RATE_LIMIT_ERROR}
+    codes = MERCHANT_CODES
     root, body = CARRIER_BILLING_ROOT, _request_body(JSON_CONTENT_TYPE, {"type": "object"})
     payment = [operator_parameter, _path_parameter("payment")]
     create = _operation("createPayment", [operator_parameter], {"201": "decided", **codes})
@@ -127,6 +135,27 @@ def _carrier_billing_paths(operator_parameter: JsonObject) -> Iterator[tuple[str
     for step, done in (("validate", "204"), ("confirm", "202"), ("cancel", "202")):
         operation = _operation(f"{step}Payment", payment, {done: "done", **codes})
         yield f"{root}/{{payment}}/{step}", {"post": operation | body}
+
+
+def _carrier_refund_paths(operator_parameter: JsonObject) -> Iterator[tuple[str, JsonObject]]:
+    """Yield the paths of refunds; the interface's own description holds the bodies."""
+    root, payment = CARRIER_REFUND_ROOT, [operator_parameter, _path_parameter("payment")]
+    create = _operation("createRefund", payment, {"201": "given back", **MERCHANT_CODES})
+    read = {"200": "as asked", **MERCHANT_CODES}
+    body = _request_body(JSON_CONTENT_TYPE, {"type": "object"})
+    yield root, {"post": create | body, "get": _operation("retrieveRefunds", payment, read)}
+    left = _operation("retrievePaymentRemainingAmount", payment, read)
+    yield f"{root}/remaining-amount", {"get": left}
+    one = [*payment, _path_parameter("refund")]
+    yield f"{root}/{{refund}}", {"get": _operation("retrieveRefund", one, read)}
+
+
+def _access_token_operation(operator_parameter: JsonObject) -> JsonObject:
+    """Return the operation of a merchant's access token (OAuth 2.0 client credentials)."""
+    codes = {"200": "a token", "401": "unknown client", **RATE_LIMIT_ERROR, **FORM_ERRORS}
+    schema = _form_schema(("scope", "client_id", "client_secret"), required=("grant_type",))
+    operation = _operation("merchantToken", [operator_parameter], codes)
+    return operation | _request_body(FORM_CONTENT_TYPE, schema)
 
 
 def _page_operations(operator_parameter: JsonObject, name: str, fields: Sequence[str]) -> JsonObject:

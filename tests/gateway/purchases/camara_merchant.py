@@ -16,8 +16,10 @@ from tests.support.gateway_sandbox import GatewaySandbox, SandboxFactory
 
 LUC, FIRM = "+33660000101", "+33660000103"
 TOKEN, GAMES_TOKEN, SLOW_TOKEN = (f"a-token-of-{name}-for-the-tests" for name in ("parkplus", "games", "slow"))
+CLIENT_SECRET, NARROW_TOKEN = "a-client-secret-for-the-tests", "a-token-without-scopes-for-tests"
 MERCHANTS = {
-    "parkplus": {"token": TOKEN, "category": "parking"},
+    "parkplus": {"token": TOKEN, "client_secret": CLIENT_SECRET, "category": "parking"},
+    "narrow": {"token": NARROW_TOKEN, "category": "parking", "scopes": []},
     "gameshop": {"token": GAMES_TOKEN, "category": "content"},
     "slow": {"token": SLOW_TOKEN, "category": "parking", "requests_per_minute": 1},
 }
@@ -28,6 +30,10 @@ PATHS = {
     "validatePayment": "/{payment}/validate",
     "confirmPayment": "/{payment}/confirm",
     "cancelPayment": "/{payment}/cancel",
+    "createRefund": "/{payment}/refunds",
+    "retrieveRefunds": "/{payment}/refunds{query}",
+    "retrieveRefund": "/{payment}/refunds/{refund}",
+    "retrievePaymentRemainingAmount": "/{payment}/refunds/remaining-amount",
 }
 FIRST_STEPS = ("createPayment", "preparePayment")
 numbers = count(1)
@@ -45,6 +51,15 @@ def transaction(amount: float = 0.5) -> dict[str, Any]:
     }
 
 
+def refund_of(amount: float = 0.1) -> dict[str, Any]:
+    charging = {"amount": amount, "currency": "EUR", "description": "Zone 2", "isTaxIncluded": True}
+    about = {"clientCorrelator": f"c-{next(numbers)}", "referenceCode": f"r-{next(numbers)}"}
+    return {
+        "type": "partial",
+        "amountTransaction": {**about, "refundAmount": {"chargingInformation": charging}},
+    }
+
+
 @dataclass
 class Merchant:
     """A merchant's client, and the request it is about to send."""
@@ -55,22 +70,42 @@ class Merchant:
     body: Any = None
     token: str = TOKEN
     payment: str = ""
+    refund: str = ""
+    query: str = ""
     headers: dict[str, str] = field(default_factory=dict)
 
     async def send(self, operation: str) -> tuple[int, dict[str, str], Any]:
-        method = "GET" if operation == "retrievePayment" else "POST"
+        method = "GET" if operation.startswith("retrieve") else "POST"
         data = None if self.body is None or method == "GET" else json.dumps(self.body)
-        path = PATHS[operation].format(payment=self.payment)
+        path = PATHS[operation].format(payment=self.payment, refund=self.refund, query=self.query)
+        url = self.url
+        if "efund" in PATHS[operation]:
+            url = url.replace("carrier-billing/v0.5", "carrier-billing-refund/v0.3")
         headers = {"Content-Type": "application/json", "x-correlator": "x-1", **self.headers}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
-        async with self.client.request(method, self.url + path, data=data, headers=headers) as got:
+        async with self.client.request(method, url + path, data=data, headers=headers) as got:
             text = await got.text()
             return got.status, dict(got.headers), json.loads(text) if text else None
 
     async def make_payment(self, operation: str, amount: float = 0.5) -> dict[str, Any]:
         maker = Merchant(self.sandbox, self.client, self.url, transaction(amount))
         status, _, made = await maker.send(operation)
+        assert status == 201, made
+        return dict(made)
+
+    async def fetch_token(self, scope: str = "") -> str:
+        """Return an access token by OAuth 2.0 client credentials."""
+        form = {"grant_type": "client_credentials", "scope": scope}
+        client = {"client_id": "parkplus", "client_secret": CLIENT_SECRET}
+        url = self.url.replace("carrier-billing/v0.5/payments", "token")
+        async with self.client.post(url, data=form | client) as got:
+            assert got.status == 200, await got.text()
+            return str((await got.json())["access_token"])
+
+    async def make_refund(self, amount: float = 0.1, **other: Any) -> dict[str, Any]:
+        maker = Merchant(self.sandbox, self.client, self.url, refund_of(amount) | other, payment=self.payment)
+        status, _, made = await maker.send("createRefund")
         assert status == 201, made
         return dict(made)
 
@@ -84,6 +119,10 @@ class Merchant:
         """Set the request that the scenarios call the default one."""
         if operation in FIRST_STEPS:
             self.body = transaction()
+            return
+        if "efund" in PATHS[operation]:
+            self.payment, self.body = (await self.make_payment("createPayment"))["paymentId"], refund_of()
+            self.refund = (await self.make_refund())["refundId"] if operation == "retrieveRefund" else ""
             return
         self.sandbox.clock.advance(timedelta(hours=25))  # so many codes a day go to a line
         made = await self.make_payment("preparePayment", 12.0 if operation == "validatePayment" else 0.5)

@@ -9,7 +9,9 @@ import yaml
 
 STANDARD = Path(__file__).parents[2] / "standards" / "camara"
 DESCRIPTION = yaml.safe_load((STANDARD / "carrier-billing.yaml").read_text())
-FEATURES = sorted((STANDARD / "features").glob("*.feature"))
+REFUND_DESCRIPTION = yaml.safe_load((STANDARD / "carrier-billing-refund.yaml").read_text())
+FEATURES = sorted((STANDARD / "features").glob("carrier-billing-*Payment.feature"))
+REFUND_FEATURES = sorted((STANDARD / "features").glob("carrier-billing-refund-*.feature"))
 ROW = re.compile(r"^\s*\|(.*)\|\s*$")
 
 
@@ -64,13 +66,14 @@ def read_scenarios(path: Path) -> Iterator[Scenario]:
 
 def required_fields(schema: str) -> list[str]:
     """Return the fields that the published description requires."""
-    return list(DESCRIPTION["components"]["schemas"][schema]["required"])
+    schemas = {**DESCRIPTION["components"]["schemas"], **REFUND_DESCRIPTION["components"]["schemas"]}
+    return list(schemas[schema].get("required", []))
 
 
 def published_codes() -> set[str]:
-    """Return every error code of the published description."""
+    """Return every error code of the published descriptions."""
     found: set[str] = set()
-    todo: list[object] = [DESCRIPTION]
+    todo: list[object] = [DESCRIPTION, REFUND_DESCRIPTION]
     while todo:
         value = todo.pop()
         if isinstance(value, dict):

@@ -1,6 +1,7 @@
 """Runs the published scenarios of CAMARA carrier billing against the gateway; names those that do not apply."""
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from tests.gateway.purchases.camara_merchant import (
     FIRST_STEPS,
     GAMES_TOKEN,
     LUC,
+    NARROW_TOKEN,
     SLOW_TOKEN,
     Merchant,
     open_merchant,
@@ -34,7 +36,6 @@ NOT_APPLICABLE = {
     "amountTransaction_phoneNumber_three_legged": "tokens are the merchant's, not a phone number's",
     "phoneNumber_three_legged": "likewise",
     "unnecessary_phone_number": "likewise",
-    "invalid_token_permissions": "a merchant's token has every scope",
     "phoneNumber_required": "its code is not in the description, which has MISSING_IDENTIFIER",
 }
 """Scenarios that do not apply, and why."""
@@ -92,6 +93,11 @@ def with_token(token: str) -> Arrange:
         merchant.token = token
 
     return arrange
+
+
+async def expired_token(merchant: Merchant, scenario: Scenario) -> None:
+    merchant.token = await merchant.fetch_token()
+    merchant.sandbox.clock.advance(timedelta(hours=1))
 
 
 async def wrong_correlator(merchant: Merchant, scenario: Scenario) -> None:
@@ -206,7 +212,8 @@ ARRANGE: dict[str, Arrange] = {
     "missing_phone_number": number(None),
     "phone_number_not_supported": number(FIRM),
     "no_authorization_header": with_token(""),
-    "expired_access_token": with_token("a-token-that-was-replaced-since"),
+    "expired_access_token": expired_token,
+    "invalid_token_permissions": with_token(NARROW_TOKEN),
     "invalid_access_token": with_token("nonsense"),
     "payment_denied": denied,
     "unauthorized_amount": setting(f"{CHARGING}.amount", 50.01),
