@@ -124,3 +124,36 @@ def roll_back(
 ) -> None:
     """Serve the revision that was served before, or the folder's pack where there was none."""
     run_module("pack_desk", what="rollback", operator=operator, to=to, demo=demo)
+
+
+FolderArgument = Annotated[
+    Path, Argument(metavar="FOLDER", exists=True, file_okay=False, help="The pack, e.g. packs/acme_tel.")
+]
+LanguageArgument = Annotated[str, Argument(metavar="LANGUAGE", help="Translated to, e.g. ro or ar-Latn.")]
+SourceOption = Annotated[str, Option(metavar="LANGUAGE", help="Translated from; by default the pack's first.")]
+
+
+@revisions_app.command("export-po", epilog="Example: dialtree pack export-po packs/acme_tel ro -o ro.po")
+def export_po(
+    folder: FolderArgument,
+    language: LanguageArgument,
+    *,
+    source: SourceOption = "",
+    output: Annotated[Path | None, Option("-o", "--output", metavar="FILE", help="Write to a file.")] = None,
+) -> None:
+    """Write a language's texts for translators (gettext PO), and name those that are missing."""
+    run_module(
+        "pack_translations", what="export", folder=folder, language=language, source=source, output=output
+    )
+
+
+@revisions_app.command("import-po", epilog="Example: dialtree pack import-po packs/acme_tel ro ro.po")
+def import_po(
+    folder: FolderArgument,
+    language: LanguageArgument,
+    file: Annotated[Path, Argument(metavar="FILE", help="The file translators return.")],
+    *,
+    source: SourceOption = "",
+) -> None:
+    """Write the translations of a PO file into a pack's folder, once every placeholder is right."""
+    run_module("pack_translations", what="import", folder=folder, language=language, source=source, file=file)

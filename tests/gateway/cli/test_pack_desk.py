@@ -10,15 +10,17 @@ import pytest
 from flows.domain.pack_revisions import (
     FindingsPresentError,
     OwnRevisionError,
+    PackEditor,
     RevisionError,
     RevisionStateError,
 )
-from gateway.cli import pack_desk
+from gateway.cli import pack_desk, pack_translations
 from gateway.cli.login_account import NO_LOGIN, read_login_account
 from gateway.cli.pack_desk import run_pack_command
 from gateway.publishing.checked_packs import hash_checks_portably
 from gateway.publishing.pack_compiler import pack_folder
 from gateway.publishing.pack_folders import read_pack_files, write_pack_files
+from gateway.wiring.revision_wiring import build_desk
 from storage.console.staff_log import SqlStaffLog
 from tests.support.databases import SECRET
 from tests.support.gateway_sandbox import OPERATOR, GatewaySandbox
@@ -89,10 +91,10 @@ async def test_pull_replaces_files_that_differ_only_when_told(
 @pytest.fixture
 async def approved(sandbox: GatewaySandbox) -> GatewaySandbox:
     """Provide a sandbox with an approved revision 1, the installed pack."""
-    desk = pack_desk.build_desk(
+    desk = build_desk(
         sandbox.container.settings, sandbox.container.database, sandbox.container.revision_follower
     )
-    ana, dan = (pack_desk.PackEditor(name) for name in ("ana", "dan"))
+    ana, dan = (PackEditor(name) for name in ("ana", "dan"))
     draft = await desk.open_draft(OPERATOR, ana, 0)
     await desk.revisions.propose(draft, ana, "As installed", sandbox.clock(), checks=hash_checks_portably())
     await desk.approve(OPERATOR, 1, dan)
@@ -144,3 +146,18 @@ def test_the_account_is_that_of_the_login_through_sudo_too(tmp_path: Path) -> No
     assert read_login_account(tmp_path / "none") == own
     login.write_text("4000000001")
     assert read_login_account(login) == "uid-4000000001"
+
+
+def test_texts_go_to_translators_and_back(packs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, file = pack_folder(OPERATOR, packs), packs / "en.po"
+    words = {"folder": folder, "language": "en", "source": ""}
+    assert pack_translations.main(Namespace(what="export", output=file, **words)) == 0
+    assert "0 missing" in capsys.readouterr().err
+    file.write_bytes(file.read_bytes().replace(b'msgstr "Latest bill"', b'msgstr "Your {bill}"'))
+    assert pack_translations.main(Namespace(what="import", file=file, **words)) == 1
+    assert "en.po:" in capsys.readouterr().out
+    file.write_bytes(file.read_bytes().replace(b"Your {bill}", b"Your bill"))
+    assert pack_translations.main(Namespace(what="import", file=file, **words)) == 0
+    assert '"Your bill"' in (folder / "texts" / "en.yaml").read_text()
+    with pytest.raises(RevisionError, match="No such file"):
+        pack_translations.main(Namespace(what="import", file=packs / "none.po", **words))
