@@ -37,7 +37,8 @@ def help_along(words: list[str]) -> str:
     text = help_of(words[0])
     for depth in (2, 3):
         word = words[depth - 1] if len(words) >= depth else ""
-        if not word.isalpha() or not re.search(rf"\b{word}\b", help_of(*words[: depth - 1])):
+        is_word = re.fullmatch(r"[a-z]+(-[a-z]+)*", word)
+        if not is_word or not re.search(rf"\b{word}\b", help_of(*words[: depth - 1])):
             break
         text += help_of(*words[:depth])
     return text
