@@ -74,7 +74,7 @@ class ConsolePipeline:
         note = request.query.get("note", "")
         note = note if note.startswith(NOTE_PREFIXES) and note in load_texts(language) else ""
         parts = dict(request.match_info)
-        staff = ConsoleRequest(self.site, user, token, language, request.path, parts, note=note)
+        staff = ConsoleRequest(self.site, user, token, language, request.path, parts, request.query, note=note)
         if roles and not user.has_role(*roles):
             return await self._refuse_role(staff)
         return await respond(staff)

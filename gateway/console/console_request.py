@@ -32,8 +32,11 @@ PEOPLE_ROLES: tuple[ConsoleRole, ...] = ("support", "auditor")
 ERASURE_ROLES: tuple[ConsoleRole, ...] = ("auditor", "operations")
 QUEUE_ROLES: tuple[ConsoleRole, ...] = ("operations",)
 AUDIT_ROLES: tuple[ConsoleRole, ...] = ("auditor",)
+MENU_ROLES: tuple[ConsoleRole, ...] = ("menus",)
+MENUS_PATH = "/console/menus"
 CONSOLE_PAGES: tuple[ConsolePage, ...] = (
     ConsolePage("/console/people", "people", PEOPLE_ROLES),
+    ConsolePage(MENUS_PATH, "menus", MENU_ROLES),
     ConsolePage("/console/queues", "queues", QUEUE_ROLES),
     ConsolePage("/console/erasures", "erasures", ERASURE_ROLES),
     ConsolePage("/console/staff", "staff", AUDIT_ROLES),
@@ -53,6 +56,8 @@ class ConsoleRequest:
     path: str
     parts: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Values in the path, by name."""
+    query: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Values behind the question mark of the address; what a page is filtered by, never anybody's number."""
     fields: Mapping[str, str] = field(default_factory=dict, repr=False)
     note: str = ""
     """Name of the text that says what the action before did; empty after none."""

@@ -23,6 +23,7 @@ from gateway.console.person_actions import PersonActions
 from gateway.console.queues import QUEUES_PATH, QueuePages
 from gateway.console.sign_in import SignInPage
 from gateway.console.staff_log_page import STAFF_PATH, StaffLogPage
+from gateway.console.studio.studio_routes import studio_routes
 from gateway.console_settings import ConsoleSettings
 from gateway.http.listening import serve_app
 from gateway.server.app import stop_on_signals
@@ -58,6 +59,7 @@ def console_app(site: ConsoleSite) -> web.Application:
             *_erasure_routes(site, pipeline),
             *_queue_routes(site, pipeline),
             *_staff_routes(site, pipeline),
+            *studio_routes(site.revision_desk, pipeline),
         ]
     )
     app.cleanup_ctx.append(_close_provider(site))

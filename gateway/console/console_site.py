@@ -19,7 +19,9 @@ from gateway.http.client_address import rate_limit_key_reader
 from gateway.http.html_templates import HtmlTemplates
 from gateway.pages.csrf import CookieJar, CsrfTokens
 from gateway.pages.sealed_token import TokenSealer
+from gateway.studio.revision_desk import RevisionDesk
 from gateway.wiring.container import Container
+from gateway.wiring.revision_wiring import build_desk
 from storage.console.erasure_requests import SqlErasureRequests
 from storage.console.queue_view import SqlQueueViews
 from storage.console.sign_in_attempts import StaffSignIn
@@ -48,6 +50,8 @@ class ConsoleSite:
     erasures: SqlErasureRequests = field(repr=False)
     queue_views: SqlQueueViews = field(repr=False)
     staff_log: SqlStaffLog = field(repr=False)
+    revision_desk: RevisionDesk = field(repr=False)
+    """Drafts and revisions of the menus."""
     cookies: CookieJar
     csrf_tokens: CsrfTokens = field(repr=False)
     sealer: TokenSealer = field(repr=False)
@@ -89,6 +93,7 @@ def build_site(container: Container, settings: ConsoleSettings) -> ConsoleSite:
         SqlErasureRequests(container.database, secret),
         SqlQueueViews(container.database),
         SqlStaffLog(container.database, secret),
+        build_desk(container.settings, container.database, container.revision_follower),
         CookieJar(settings.public_url.startswith("https://")),
         CsrfTokens(derive_key(secret, "console")),
         TokenSealer(AeadCipher(secret, "console addresses")),

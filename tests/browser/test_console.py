@@ -1,36 +1,25 @@
 """The support console in a real browser: small screen, keyboard only, right to left, WCAG 2.2 by axe-core."""
 
-import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Page, expect
 
 from flows.domain.records import AuditEntry
 from gateway.console.erasures import ERASURES_PATH
 from gateway.console.people import PEOPLE_PATH
 from gateway.console.queues import QUEUES_PATH
+from tests.browser.console_page import axe_source as axe_source
+from tests.browser.console_page import find_faults, sign_in_by_keyboard, tab_to
+from tests.browser.console_page import small_page as small_page
 from tests.browser.phone_page import PICTURES
-from tests.support.console_site import PASSWORD, ConsoleServer, serve_console
+from tests.support.console_site import ConsoleServer, serve_console
 from tests.support.gateway_sandbox import SandboxFactory
-from tests.support.node_packages import find_node_packages
-from tests.support.server_processes import ProgramMissing, skip_missing
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 FRESH_SIM = "+40740000106"
-PHONE_SCREEN = {"width": 390, "height": 844}
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-
-
-@pytest.fixture(scope="session")
-def axe_source() -> str:
-    """Return the script of axe-core; skip (in CI: fail) where it is not installed."""
-    try:
-        return (find_node_packages() / "axe-core" / "axe.min.js").read_text()
-    except ProgramMissing as missing:
-        skip_missing(missing)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -44,49 +33,12 @@ async def console(sandboxes: SandboxFactory, tmp_path: Path) -> AsyncIterator[Co
         yield served
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def small_page(browser: Browser) -> AsyncIterator[Page]:
-    """Provide a page on a small screen without scripts of its own: the console has none."""
-    page = await browser.new_page(viewport=PHONE_SCREEN)  # type: ignore[arg-type]
-    yield page
-    await page.close()
-
-
-async def sign_in_by_keyboard(page: Page, console: ConsoleServer, name: str, language: str) -> None:
-    """Sign in without a mouse: the cursor is in the first field already."""
-    await page.goto(f"{console.url}/console/sign-in?lang={language}")
-    await page.keyboard.type(name)
-    await page.keyboard.press("Tab")
-    await page.keyboard.type(PASSWORD)
-    async with page.expect_navigation():
-        await page.keyboard.press("Enter")
-
-
-async def tab_to(page: Page, selector: str) -> None:
-    """Press Tab until an element has the focus; AssertionError when it never has."""
-    for _ in range(60):
-        await page.keyboard.press("Tab")
-        if await page.evaluate("selector => document.activeElement.matches(selector)", selector):
-            return
-    raise AssertionError(selector)
-
-
 async def look_up_by_keyboard(page: Page) -> None:
     """Look the subscriber up without a mouse."""
     await tab_to(page, "#number")
     await page.keyboard.type("0740000106")
     await page.keyboard.press("Enter")
     await page.wait_for_selector("#steps")
-
-
-async def find_faults(page: Page, axe_source: str) -> list[str]:
-    """Return what axe-core finds against WCAG 2.2 AA, and whether the page is wider than the screen."""
-    await page.evaluate(axe_source)
-    options = json.dumps({"runOnly": {"type": "tag", "values": RULES}})
-    result = await page.evaluate(f"axe.run(document, {options})")
-    faults = [f"{each['id']}: {each['nodes'][0]['html'][:120]}" for each in result["violations"]]
-    width = await page.evaluate("document.documentElement.scrollWidth")
-    return faults + ([f"{width} wide"] if width > PHONE_SCREEN["width"] else [])
 
 
 async def test_an_agent_finds_why_a_fresh_sim_got_no_code_by_keyboard(

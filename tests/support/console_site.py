@@ -31,6 +31,8 @@ USERS = {
     "oscar": (["operations"], ["orange-ro"]),
     "adela": (["auditor"], ["orange-ro"]),
     "mihai": (["menus"], ["orange-ro"]),
+    "dana": (["menus"], ["orange-ro"]),
+    "luc": (["menus"], ["orange-fr"]),
     "claire": (["support"], ["orange-fr"]),
     "ines": (["support", "operations", "auditor"], ["bouygues"]),
 }
