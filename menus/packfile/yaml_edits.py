@@ -1,154 +1,252 @@
-"""Edits of a YAML file at one place: what stands around it, comments included, stays as it was."""
+"""YAML editor for pack files: replaces, adds or removes one value in place; comments and layout stay.
 
-import json
-import re
+Every edit is parsed again and compared: it either changes exactly the value it was asked to change, or it is
+refused with YamlEditError.
+"""
+
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from typing import Any, NamedTuple
 
 import yaml
 
-from menus.packfile.yaml_source import Finding, PackError, ValuePath, YamlValue, parse_yaml
+from menus.model.user_error import UserError
+from menus.packfile.yaml_source import ValuePath, YamlValue, parse_yaml
+from menus.packfile.yaml_writing import (
+    YamlEditError,
+    write_block_value,
+    write_entry,
+    write_flow_value,
+    write_scalar,
+)
 
-PLAIN_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
-"""Keys written without quotes."""
-_WORDS_OF_YAML = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
+
+class _Span(NamedTuple):
+    """Part of a file that is replaced: from, to, and the new characters."""
+
+    start: int
+    end: int
+    new: str
+
+
+class _Place(NamedTuple):
+    """A value in the file: its node, the collection it is in, and the key it has in a mapping."""
+
+    node: yaml.Node
+    parent: yaml.Node | None = None
+    key: yaml.Node | None = None
+
+    @property
+    def is_in_block(self) -> bool:
+        """Whether the value has lines of its own: no brackets are around it."""
+        return self.parent is not None and not self.parent.flow_style
 
 
 def set_value(text: str, path: ValuePath, value: YamlValue) -> str:
-    """Return the file with the value at a path replaced, or added to the mapping that lacks it.
+    """Return a file's text with the value at a path replaced, or added below the last part that is there.
 
-    Missing mappings on the way are added, too. Raises PackError for a file that cannot be parsed, and
-    ValueError for a path through something that is no mapping or list.
+    Raises PackError for a text that is not YAML, YamlEditError where the value cannot be put.
     """
-    parent, missing = _find_parent(text, path)
-    if not missing:
-        return _replace_span(text, parent, _format_flow(value))
-    for key in reversed(missing[1:]):
-        value = {str(key): value}
-    return _checked(_add_entry(text, parent, f"{_format_key(str(missing[0]))}: {_format_flow(value)}"))
-
-
-def append_item(text: str, path: ValuePath, value: YamlValue) -> str:
-    """Return the file with an item added at the end of the list at a path; a missing list is begun."""
-    node, missing = _find_parent(text, path)
+    places, missing = _follow_path(text, path)
+    if not missing and _same_value(text, path, value):
+        return text
     if missing:
-        return set_value(text, path, [value])
+        added = _nest_value(missing[1:], value)
+        span = _addition(text, places[-1].node if places else None, missing[0], added)
+    else:
+        span = _replacement(text, places[-1], value)
+    return _apply_span(text, span, lambda before: _put_in(before, path, value))
+
+
+def append_item(text: str, path: ValuePath, item: YamlValue) -> str:
+    """Return a file's text with an item added to the end of the list at a path; a missing list is added."""
+    places, missing = _follow_path(text, path)
+    if missing:
+        return set_value(text, path, [item])
+    node = places[-1].node
     if not isinstance(node, yaml.SequenceNode):
-        raise ValueError(f"{path}: not a list")
-    dash = "" if node.flow_style else "- "
-    return _checked(_add_entry(text, node, f"{dash}{_format_flow(value)}"))
+        raise YamlEditError(f"{_path_name(path)} is not a list")
+    if node.flow_style:
+        span = _flow_addition(node, write_flow_value(item))
+    else:
+        indent = " " * node.start_mark.column
+        end = _line_end(text, _content_end(text, node))
+        span = _Span(end, end, f"\n{indent}- {write_flow_value(item)}")
+    return _apply_span(text, span, lambda before: _put_in(before, path, [*_value_at(before, path), item]))
 
 
 def remove_value(text: str, path: ValuePath) -> str:
-    """Return the file without the entry or item at a path; unchanged where there is none.
+    """Return a file's text without the key or item at a path; unchanged where there is none.
 
-    What is left may be an empty mapping: then the file has `{}` or `[]` in its place.
+    A mapping or list that had nothing else is left empty: `{}` or `[]` stands in its place.
     """
-    parent, missing = _find_parent(text, path[:-1])
-    if missing or not isinstance(parent, yaml.CollectionNode):
+    places, missing = _follow_path(text, path)
+    if missing or len(places) < 2:
         return text
-    entries = _entries_of(parent)
-    index = next((at for at, (key, *_) in enumerate(entries) if key == path[-1]), None)
-    if index is None:
-        return text
-    if len(entries) == 1:
-        return _replace_span(text, parent, "{}" if isinstance(parent, yaml.MappingNode) else "[]")
-    _, first, last = entries[index]
+    parent = places[-2]
+    if len(parent.node.value) == 1:
+        span = _replacement(text, parent, {} if isinstance(parent.node, yaml.MappingNode) else [])
+    else:
+        span = _flow_removal(places[-1]) if parent.node.flow_style else _block_removal(text, places[-1])
+    return _apply_span(text, span, lambda before: _without(before, path))
+
+
+def _follow_path(text: str, path: ValuePath) -> tuple[list[_Place], ValuePath]:
+    """Return the places along a path, the file's own first, and the parts of it that are not there."""
+    parse_yaml(text.encode("utf-8", "surrogatepass"), "text")
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    places = [] if root is None else [_Place(root)]
+    for depth, part in enumerate(path):
+        found = _find_child(places[-1].node, part) if places else None
+        if found is None:
+            return places, path[depth:]
+        places.append(found)
+    return places, ()
+
+
+def _find_child(node: yaml.Node, part: str | int) -> _Place | None:
+    """Return the value of a key, or the item at an index."""
+    if isinstance(node, yaml.MappingNode):
+        pairs = ((key, value) for key, value in node.value if key.value == part)
+        return next((_Place(value, node, key) for key, value in pairs), None)
+    is_there = isinstance(node, yaml.SequenceNode) and isinstance(part, int) and 0 <= part < len(node.value)
+    return _Place(node.value[part], node) if is_there else None
+
+
+def _replacement(text: str, place: _Place, value: YamlValue) -> _Span:
+    """Return the edit that writes a value over the one at a place."""
+    node, start = place.node, place.node.start_mark.index
+    end = _content_end(text, node)
+    if place.key is not None and place.is_in_block:
+        after_colon = text.index(":", place.key.end_mark.index) + 1
+        if not text[after_colon:start].strip():
+            has_comment = text[end : _line_end(text, end)].strip()
+            new = (
+                write_flow_value(value)
+                if has_comment
+                else write_block_value(value, place.key.start_mark.column)
+            )
+            return _Span(after_colon, max(end, after_colon), new if new.startswith("\n") else f" {new}")
+    return _Span(start, end, write_flow_value(value))
+
+
+def _addition(text: str, parent: yaml.Node | None, key: str | int, value: YamlValue) -> _Span:
+    """Return the edit that adds a key to a mapping; to the file itself where there is nothing in it yet."""
+    if parent is None:
+        return _Span(
+            len(text), len(text), ("" if text.endswith("\n") or not text else "\n") + write_entry(key, value, 0)
+        )
+    if not isinstance(parent, yaml.MappingNode) or not isinstance(key, str):
+        raise YamlEditError(f"there is no such place for {key!r} in the file")
     if parent.flow_style:
-        begin = first if index == 0 else entries[index - 1][2]
-        end = entries[1][1] if index == 0 else last
-        return _checked(text[:begin] + text[end:])
-    begin = text.rfind("\n", 0, first) + 1 if index else first
-    end = entries[1][1] if index == 0 else _line_end(text, _stripped_end(text, first, last)) + 1
-    return _checked(text[:begin] + text[end:])
+        return _flow_addition(parent, f"{write_scalar(key)}: {write_flow_value(value)}")
+    end = _line_end(text, _content_end(text, parent))
+    return _Span(end, end, "\n" + write_entry(key, value, parent.start_mark.column).rstrip("\n"))
 
 
-def _checked(text: str) -> str:
-    """Return the text; PackError when an edit has made it unreadable, which is a fault of this module."""
-    parse_yaml(text.encode(), "edited")
-    return text
+def _flow_addition(parent: yaml.Node, form: str) -> _Span:
+    """Return the edit that adds something before a closing bracket."""
+    if not parent.value:
+        return _Span(parent.start_mark.index + 1, parent.start_mark.index + 1, form)
+    last = parent.value[-1]
+    end = (last[1] if isinstance(last, tuple) else last).end_mark.index
+    return _Span(end, end, f", {form}")
 
 
-def _compose(text: str) -> yaml.Node | None:
+def _block_removal(text: str, place: _Place) -> _Span:
+    """Return the edit that takes the lines of a key or an item out."""
+    first = (place.key or place.node).start_mark.index
+    start = text.rfind("\n", 0, first) + 1
+    if place.key is not None and text[start:first].strip():  # behind the dash of its item
+        return _Span(first, _entry_spans(place)[1][0], "")
+    end = _line_end(text, _content_end(text, place.node))
+    return _Span(start, text.find("\n", end) + 1 or len(text), "")
+
+
+def _flow_removal(place: _Place) -> _Span:
+    """Return the edit that takes a key or an item out of brackets, with the comma before or behind it."""
+    spans = _entry_spans(place)
+    first = (place.key or place.node).start_mark.index
+    index = next(at for at, (start, _) in enumerate(spans) if start == first)
+    if index:
+        return _Span(spans[index - 1][1], spans[index][1], "")
+    return _Span(first, spans[1][0], "")
+
+
+def _entry_spans(place: _Place) -> list[tuple[int, int]]:
+    """Return first and last index of each key with its value, or each item, beside a value."""
+    entries = place.parent.value if place.parent else ()
+    pairs = (each if isinstance(each, tuple) else (each, each) for each in entries)
+    return [(first.start_mark.index, last.end_mark.index) for first, last in pairs]
+
+
+def _content_end(text: str, node: yaml.Node) -> int:
+    """Return where a value ends, without the comments and empty lines behind it."""
+    if isinstance(node, yaml.ScalarNode):
+        start, end = node.start_mark.index, node.end_mark.index
+        return start + len(text[start:end].rstrip(" \r\n")) if node.style in ("|", ">") else end
+    if node.flow_style or not node.value:
+        return int(node.end_mark.index)
+    last = node.value[-1]
+    return _content_end(text, last[1] if isinstance(last, tuple) else last)
+
+
+def _line_end(text: str, start: int) -> int:
+    """Return the end of the line, before its line break."""
+    end = text.find("\n", start)
+    end = len(text) if end < 0 else end
+    return end - 1 if end > start and text[end - 1] == "\r" else end
+
+
+def _apply_span(text: str, span: _Span, change: Callable[[YamlValue], YamlValue]) -> str:
+    """Return the edited text; YamlEditError unless it reads as the file did, with exactly this change."""
+    edited = text[: span.start] + span.new + text[span.end :]
+    before = parse_yaml(text.encode(), "text").value
     try:
-        return yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise PackError([Finding("edited", line, column, str(getattr(error, "problem", error)))]) from error
+        after = parse_yaml(edited.encode(), "text").value
+    except UserError as error:
+        raise YamlEditError(f"the file cannot be edited here: {error}") from error
+    if after != change(deepcopy(before)):
+        raise YamlEditError("the file cannot be edited here without changing something else")
+    return edited
 
 
-def _find_parent(text: str, path: ValuePath) -> tuple[yaml.Node | None, ValuePath]:
-    """Return the deepest node on a path, and the keys that are not there."""
-    node = _compose(text)
-    for depth, key in enumerate(path):
-        child = _child_of(node, key)
-        if child is None:
-            if not isinstance(node, yaml.MappingNode | None) or isinstance(key, int):
-                raise ValueError(f"{path}: there is no such place")
-            return node, path[depth:]
-        node = child
-    return node, ()
+def _same_value(text: str, path: ValuePath, value: YamlValue) -> bool:
+    return _value_at(parse_yaml(text.encode(), "text").value, path) == value
 
 
-def _child_of(node: yaml.Node | None, key: str | int) -> yaml.Node | None:
-    if isinstance(node, yaml.MappingNode):
-        return next((value for name, value in node.value if name.value == key), None)
-    if isinstance(node, yaml.SequenceNode) and isinstance(key, int) and 0 <= key < len(node.value):
-        child: yaml.Node = node.value[key]
-        return child
-    return None
+def _value_at(value: Any, path: ValuePath) -> Any:
+    """Return the value at a path that is there."""
+    for part in path:
+        value = value[part]
+    return value
 
 
-def _entries_of(node: yaml.CollectionNode) -> list[tuple[str | int, int, int]]:
-    """Return key, first and last index in the text of each entry of a collection."""
-    if isinstance(node, yaml.MappingNode):
-        return [(key.value, key.start_mark.index, value.end_mark.index) for key, value in node.value]
-    return [(at, item.start_mark.index, item.end_mark.index) for at, item in enumerate(node.value)]
+def _put_in(value: Any, path: ValuePath, new: YamlValue) -> YamlValue:
+    """Return the value with the one at a path replaced or added."""
+    if not path:
+        return new
+    if isinstance(value, dict):
+        inner = _put_in(value[path[0]], path[1:], new) if path[0] in value else _nest_value(path[1:], new)
+        return {**value, str(path[0]): inner}
+    return [_put_in(each, path[1:], new) if index == path[0] else each for index, each in enumerate(value)]
 
 
-def _replace_span(text: str, node: yaml.Node | None, written: str) -> str:
-    if node is None:
-        return _checked(f"{text}{written}\n")
-    begin, end = node.start_mark.index, _stripped_end(text, node.start_mark.index, node.end_mark.index)
-    return _checked(text[:begin] + written + text[end:])
+def _nest_value(path: ValuePath, value: YamlValue) -> YamlValue:
+    """Return a value inside mappings with these keys."""
+    for part in reversed(path):
+        value = {str(part): value}
+    return value
 
 
-def _add_entry(text: str, node: yaml.Node | None, entry: str) -> str:
-    """Return the text with an entry behind the last of a collection; None is an empty file."""
-    if node is None:
-        lead = "" if not text or text.endswith("\n") else "\n"
-        return f"{text}{lead}{entry}\n"
-    if not isinstance(node, yaml.CollectionNode):
-        raise ValueError("an entry can be added to a mapping or a list only")
-    entries = _entries_of(node)
-    if not entries:
-        brackets = "{%s}" if isinstance(node, yaml.MappingNode) else "[%s]"
-        return _replace_span(text, node, brackets % entry)
-    _, first, last = entries[-1]
-    if node.flow_style:
-        return f"{text[:last]}, {entry}{text[last:]}"
-    at = _line_end(text, _stripped_end(text, first, last))
-    return f"{text[:at]}\n{' ' * node.start_mark.column}{entry}{text[at:]}"
+def _without(value: Any, path: ValuePath) -> YamlValue:
+    """Return the value without the key or item at a path."""
+    if len(path) == 1:
+        del value[path[0]]
+        return dict(value) if isinstance(value, Mapping) else list(value)
+    value[path[0]] = _without(value[path[0]], path[1:])
+    return dict(value) if isinstance(value, Mapping) else list(value)
 
 
-def _stripped_end(text: str, first: int, last: int) -> int:
-    """Return where a value ends without the line breaks that a block scalar takes with it."""
-    return first + len(text[first:last].rstrip())
-
-
-def _line_end(text: str, at: int) -> int:
-    """Return the index of the line break behind a place, or of the end of the text."""
-    found = text.find("\n", at)
-    return len(text) if found < 0 else found
-
-
-def _format_key(key: str) -> str:
-    return key if PLAIN_KEY.fullmatch(key) and key.lower() not in _WORDS_OF_YAML else json.dumps(key)
-
-
-def _format_flow(value: YamlValue) -> str:
-    """Return a value in YAML's flow style, texts between double quotes."""
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, list):
-        return f"[{', '.join(map(_format_flow, value))}]"
-    return f"{{{', '.join(f'{_format_key(key)}: {_format_flow(each)}' for key, each in value.items())}}}"
+def _path_name(path: ValuePath) -> str:
+    return "/".join(map(str, path))

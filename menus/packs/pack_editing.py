@@ -6,7 +6,7 @@ YamlEditError where the file cannot be edited.
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from menus.packfile.yaml_editing import append_item, put_value, remove_value
+from menus.packfile.yaml_edits import append_item, remove_value, set_value
 from menus.packfile.yaml_source import ValuePath, YamlValue, parse_yaml
 from menus.packfile.yaml_writing import YamlEditError
 
@@ -29,9 +29,9 @@ def write_text(files: FileTexts, language: str, name: str, value: YamlValue) -> 
     file = text_file(language)
     edited = files[file]
     if not _has_same_shape(read_values(files, file).get(name), value):
-        return {**files, file: put_value(edited, (name,), value)}
+        return {**files, file: set_value(edited, (name,), value)}
     for path, words in list_words(value):
-        edited = put_value(edited, (name, *path), words)
+        edited = set_value(edited, (name, *path), words)
     return {**files, file: edited}
 
 
@@ -76,7 +76,7 @@ def write_option_keys(
     one_key = len(keys) == 3 and len(set(keys.values())) == 1
     chosen = {"key": next(iter(keys.values()))} if one_key else dict(keys)
     changed: dict[str, YamlValue] = {"text": rest.pop("text"), **chosen, **rest}
-    return {**files, SCREENS_FILE: put_value(edited, path, changed)}
+    return {**files, SCREENS_FILE: set_value(edited, path, changed)}
 
 
 def _own_screen(files: FileTexts, screen: str, definition: YamlValue) -> str:
@@ -84,7 +84,7 @@ def _own_screen(files: FileTexts, screen: str, definition: YamlValue) -> str:
     text = files[SCREENS_FILE]
     screens = read_values(files, SCREENS_FILE).get("screens")
     is_own = isinstance(screens, dict) and screen in screens
-    return text if is_own else put_value(text, ("screens", screen), definition)
+    return text if is_own else set_value(text, ("screens", screen), definition)
 
 
 def add_screen(files: FileTexts, name: str, definition: YamlValue) -> FileTexts:
@@ -92,13 +92,13 @@ def add_screen(files: FileTexts, name: str, definition: YamlValue) -> FileTexts:
     screens = read_values(files, SCREENS_FILE).get("screens")
     if isinstance(screens, dict) and name in screens:
         raise YamlEditError(f"there is a screen {name!r} already")
-    return {**files, SCREENS_FILE: put_value(files[SCREENS_FILE], ("screens", name), definition)}
+    return {**files, SCREENS_FILE: set_value(files[SCREENS_FILE], ("screens", name), definition)}
 
 
 def write_keyword_words(files: FileTexts, index: int, words: Sequence[str]) -> FileTexts:
     """Set the words subscribers may text for one keyword."""
     path: ValuePath = ("keywords", index, "words")
-    return {**files, KEYWORDS_FILE: put_value(files[KEYWORDS_FILE], path, list(words))}
+    return {**files, KEYWORDS_FILE: set_value(files[KEYWORDS_FILE], path, list(words))}
 
 
 def add_keyword(files: FileTexts, words: Sequence[str], target: str) -> FileTexts:
@@ -118,9 +118,9 @@ def write_agent_hours(files: FileTexts, days: str, start: str, end: str) -> File
     hours: dict[str, YamlValue] = {"days": days, "from": start, "to": end}
     old = _value_below(read_values(files, PACK_FILE), AGENT_HOURS)
     if old is None:
-        return {**files, PACK_FILE: put_value(edited, AGENT_HOURS, hours)}
+        return {**files, PACK_FILE: set_value(edited, AGENT_HOURS, hours)}
     for name, value in hours.items():
-        edited = put_value(edited, (*AGENT_HOURS, name), value)
+        edited = set_value(edited, (*AGENT_HOURS, name), value)
     return {**files, PACK_FILE: edited}
 
 

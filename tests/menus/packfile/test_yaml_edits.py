@@ -36,21 +36,21 @@ def value_at(text: str, path: ValuePath) -> YamlValue:
 @pytest.mark.parametrize(
     ("path", "value", "line"),
     [
-        (("screens", "home", "kind"), "end", '    kind: "end" # first'),
+        (("screens", "home", "kind"), "end", "    kind: end # first"),
         (("screens", "home", "options", 0, "to"), "x: #", '      - {text: home.bill, key: "1", to: "x: #"}'),
-        (("screens", "bill"), {"kind": "end"}, '  bill: {kind: "end"}'),
-        (("screens", "bill", "needs"), "line", '  bill: {kind: message, needs: "line"}'),
-        (("screens", "pay"), {"kind": "end"}, '  pay: {kind: "end"}'),
-        (("note",), 'Say "é"\nthere', 'note: "Say \\"é\\"\\nthere"'),
+        (("screens", "bill"), {"kind": "end"}, "  bill: {kind: end}"),
+        (("screens", "bill", "needs"), "line", "  bill: {kind: message, needs: line}"),
+        (("screens", "pay"), {"kind": "end"}, "  pay: {kind: end}"),
+        (("note",), 'Say "é"\nthere', 'note: |-\n  Say "é"\n  there'),
         (("last",), "", 'last: "" # end'),
-        (("new", "on"), ["a", "b"], 'new: {"on": ["a", "b"]}'),
+        (("new", "on"), ["a", "b"], 'new: {"on": [a, b]}'),
     ],
 )
 def test_one_line_changes(path: ValuePath, value: YamlValue, line: str) -> None:
     edited = set_value(FILE, path, value)
     assert value_at(edited, path) == value
     changed = [each for each in edited.splitlines() if each not in FILE.splitlines()]
-    assert changed == [line]
+    assert changed == line.split("\n")
     assert [each for each in FILE.splitlines() if each.lstrip().startswith("#")] == [
         each for each in edited.splitlines() if each.lstrip().startswith("#")
     ]
@@ -103,9 +103,9 @@ def test_removing_what_is_not_there_changes_nothing() -> None:
 
 
 def test_an_empty_file_gets_its_first_entry() -> None:
-    assert set_value("# nothing yet\n", ("home",), "Hi") == '# nothing yet\nhome: "Hi"\n'
-    assert set_value("{}\n", ("home",), "Hi") == '{home: "Hi"}\n'
-    assert set_value("home: {}", ("home", "all"), "Hi") == 'home: {all: "Hi"}'
+    assert set_value("# nothing yet\n", ("home",), "Hi") == "# nothing yet\nhome: Hi\n"
+    assert set_value("{}\n", ("home",), "Hi") == "{home: Hi}\n"
+    assert set_value("home: {}", ("home", "all"), "Hi") == "home: {all: Hi}"
 
 
 def test_a_path_through_a_text_is_refused() -> None:
