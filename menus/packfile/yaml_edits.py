@@ -33,13 +33,13 @@ class _Place(NamedTuple):
     """A value in the file: its node, the collection it is in, and the key it has in a mapping."""
 
     node: yaml.Node
-    parent: yaml.Node | None = None
+    parent: yaml.CollectionNode | None = None
     key: yaml.Node | None = None
 
     @property
     def is_in_block(self) -> bool:
         """Whether the value has lines of its own: no brackets are around it."""
-        return self.parent is not None and not self.parent.flow_style
+        return bool(self.parent and not self.parent.flow_style)
 
 
 def set_value(text: str, path: ValuePath, value: YamlValue) -> str:
@@ -83,11 +83,11 @@ def remove_value(text: str, path: ValuePath) -> str:
     places, missing = _follow_path(text, path)
     if missing or len(places) < 2:
         return text
-    parent = places[-2]
-    if len(parent.node.value) == 1:
-        span = _replacement(text, parent, {} if isinstance(parent.node, yaml.MappingNode) else [])
+    place, node = places[-1], places[-2].node
+    if len(node.value) == 1:
+        span = _replacement(text, places[-2], {} if isinstance(node, yaml.MappingNode) else [])
     else:
-        span = _flow_removal(places[-1]) if parent.node.flow_style else _block_removal(text, places[-1])
+        span = _block_removal(text, place) if place.is_in_block else _flow_removal(place)
     return _apply_span(text, span, lambda before: _without(before, path))
 
 
@@ -109,8 +109,9 @@ def _find_child(node: yaml.Node, part: str | int) -> _Place | None:
     if isinstance(node, yaml.MappingNode):
         pairs = ((key, value) for key, value in node.value if key.value == part)
         return next((_Place(value, node, key) for key, value in pairs), None)
-    is_there = isinstance(node, yaml.SequenceNode) and isinstance(part, int) and 0 <= part < len(node.value)
-    return _Place(node.value[part], node) if is_there else None
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and 0 <= part < len(node.value):
+        return _Place(node.value[part], node)
+    return None
 
 
 def _replacement(text: str, place: _Place, value: YamlValue) -> _Span:
@@ -185,7 +186,7 @@ def _content_end(text: str, node: yaml.Node) -> int:
     if isinstance(node, yaml.ScalarNode):
         start, end = node.start_mark.index, node.end_mark.index
         return start + len(text[start:end].rstrip(" \r\n")) if node.style in ("|", ">") else end
-    if node.flow_style or not node.value:
+    if not isinstance(node, yaml.CollectionNode) or node.flow_style or not node.value:
         return int(node.end_mark.index)
     last = node.value[-1]
     return _content_end(text, last[1] if isinstance(last, tuple) else last)
@@ -212,7 +213,8 @@ def _apply_span(text: str, span: _Span, change: Callable[[YamlValue], YamlValue]
 
 
 def _same_value(text: str, path: ValuePath, value: YamlValue) -> bool:
-    return _value_at(parse_yaml(text.encode(), "text").value, path) == value
+    found: YamlValue = _value_at(parse_yaml(text.encode(), "text").value, path)
+    return found == value
 
 
 def _value_at(value: Any, path: ValuePath) -> Any:

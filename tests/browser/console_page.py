@@ -35,6 +35,7 @@ async def small_page(browser: Browser) -> AsyncIterator[Page]:
 async def sign_in_by_keyboard(page: Page, console: ConsoleServer, name: str, language: str) -> None:
     """Sign in without a mouse: the cursor is in the first field already."""
     await page.goto(f"{console.url}/console/sign-in?lang={language}")
+    await page.wait_for_selector("#name:focus")
     await page.keyboard.type(name)
     await page.keyboard.press("Tab")
     await page.keyboard.type(PASSWORD)

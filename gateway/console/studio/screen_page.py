@@ -48,7 +48,9 @@ class ScreenPage(StudioPage):
         if node is None:
             return self.lead_to_map(view.operator, "fault_nothing")
         stored = _stored_fields(request, view, node)
-        typed = {each.field: read_words(request, each.field) for each in stored if each.field in request.fields}
+        typed = {
+            name: read_words(request, name) for each in stored if (name := each.form_name) in request.fields
+        }
         fields, language = show_typed(stored, typed), request.parts["language"]
         draft = view.loaded.draft
         outcome = await save_edit(

@@ -1,7 +1,7 @@
 """Texts of a screen as fields of a form: words by channel and plural form, their source, findings."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from gateway.console.studio.pack_view import LoadedPack
 from menus.machine.screen import Node
@@ -18,7 +18,7 @@ SELECTOR_KEY = "by"
 class WordsField:
     """One field: the words of a text for a channel or plural form."""
 
-    field: str
+    form_name: str
     """Name in the form."""
     text: str
     """Name of the text."""
@@ -30,7 +30,7 @@ class WordsField:
     """What the field shows: what was typed where it was not saved, else what is stored."""
     is_shared: bool
     """Whether the words come from the catalogue that all operators share."""
-    findings: Sequence[str] = field(default=())
+    findings: Sequence[str] = ()
 
     @property
     def slots(self) -> str:
@@ -45,12 +45,12 @@ def list_fields(
     fields = [
         each for name in text_names(node) for each in _text_fields(loaded.draft, name, language, findings)
     ]
-    return [replace(each, field=f"w{index}") for index, each in enumerate(fields)]
+    return [replace(each, form_name=f"w{index}") for index, each in enumerate(fields)]
 
 
 def show_typed(fields: Sequence[WordsField], typed: Mapping[str, str]) -> Sequence[WordsField]:
     """Return the fields with what was typed in them, by their names in the form."""
-    return [replace(each, typed=typed.get(each.field, each.typed)) for each in fields]
+    return [replace(each, typed=typed.get(each.form_name, each.typed)) for each in fields]
 
 
 def text_names(node: Node) -> Sequence[str]:

@@ -1,6 +1,7 @@
 """Edits of the shipped packs: a text, an option, keywords, opening hours, a screen; nothing else changes."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -79,7 +80,7 @@ def test_an_option_is_added_with_its_keys_and_taken_out_again() -> None:
 
 
 def test_a_flows_screen_becomes_the_packs_own_with_its_new_option() -> None:
-    screen = {"kind": "message", "options": [{"text": "a.b", "key": "1", "to": "home"}] * 4}
+    screen: dict[str, Any] = {"kind": "message", "options": [{"text": "a.b", "key": "1", "to": "home"}] * 4}
     edited = add_option(ORANGE, "help.show", screen, {"text": "x.y", "key": "5", "to": "bill"})
     added = yaml.safe_load(edited[SCREENS_FILE])["screens"]["help.show"]
     assert added == {**screen, "options": [*screen["options"], {"text": "x.y", "key": "5", "to": "bill"}]}
