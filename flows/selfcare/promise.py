@@ -8,11 +8,12 @@ from hashlib import blake2b
 
 from flows.domain.actions import ActionRequest, Outcome, define_action
 from flows.domain.failures import NotEligible
-from flows.domain.promise_records import PaymentPromise, PromiseAnswer, PromiseBilling, first_part
+from flows.domain.promise_records import PaymentPromise, PromiseAnswer, PromiseBilling, split_amount
 from flows.domain.records import Bill, OutboundMessage
 from flows.domain.ticket_records import Ticket
 from flows.payments.payable import read_current_bill
 from flows.payments.payment_link import find_destination
+from flows.payments.reminder_planning import currency_unit
 from flows.selfcare.invoice import (
     account_bill_facts,
     is_adjustment,
@@ -21,9 +22,11 @@ from flows.selfcare.invoice import (
     selected_bill,
 )
 from flows.services.tickets import build_ticket
-from menus.model.facts import Count, Fact, Facts, Money, Rows, TextRef
+from menus.model.facts import Count, Fact, Facts, Money, Rows, Text, TextRef
 
-DELAY_COLUMNS = ("delay", "promised_on", "delay_parts", "part_on", "part_amount")
+DELAY_COLUMNS = ("delay", "promised_on", "delay_parts", "part_on")
+"""A choice: its kind, its last day, its number of parts, and the day of the first."""
+PART_COLUMNS = ("part_number", "part_amount", "part_on")
 ONE_YEAR = timedelta(days=365)
 SELECTED = "selected"
 """Argument of a step whose bill was selected on the screen before."""
@@ -37,8 +40,25 @@ async def offer_delays(request: ActionRequest) -> Outcome:
     facts = account_bill_facts(bill, request)
     if reason := await _reason_to_decline(request, bill):
         return replace(reason, facts={**facts, **reason.facts})
-    rows = tuple(_delay_rows(request, bill.remaining))
+    rows = tuple(_delay_rows(request))
     return Outcome("ok", {**facts, "delays": Rows(DELAY_COLUMNS, rows)})
+
+
+async def list_parts(request: ActionRequest) -> Outcome:
+    """List the parts of what was chosen, each with its amount and its day."""
+    return Outcome("ok", parts_facts(request))
+
+
+def parts_facts(request: ActionRequest) -> Facts:
+    """Return the parts of what was chosen, as rows and in one line; no rows for a single part."""
+    amount = request.facts["remaining"]
+    whole = amount.amount if isinstance(amount, Money) else Decimal(0)
+    first, last = _day_fact(request, "part_on"), _day_fact(request, "promised_on")
+    split = split_amount(whole, _part_count(request), first, last, currency_unit(request.menu))
+    rows = Rows(PART_COLUMNS, tuple((Count(each.number), Money(each.amount), each.due) for each in split))
+    lines = (request.render_text("promise.part_row", rows.row(index)) for index in range(len(split)))
+    shown = rows if len(split) > 1 else Rows(PART_COLUMNS, ())
+    return {"instalments": shown, "all_parts": Text(" + ".join(lines))}
 
 
 async def make_promise(request: ActionRequest) -> Outcome:
@@ -55,8 +75,10 @@ async def make_promise(request: ActionRequest) -> Outcome:
     answer, tickets = await _tell_billing(request, bill, promise)
     if answer != "ok":
         return Outcome("open" if answer == "one" else "declined", {"promised_on": promise.last_day})
-    change = request.build_change(tickets=tickets, messages=await _confirmation(request))
-    return Outcome(await request.ports.ledger.commit(replace(change, promise=promise)))
+    parts, outcome = parts_facts(request), "ok" if promise.parts == 1 else "parts"
+    messages = await _confirmation(request, parts)
+    change = request.build_change(outcome=outcome, tickets=tickets, messages=messages)
+    return Outcome(await request.ports.ledger.commit(replace(change, promise=promise)), parts)
 
 
 async def _find_bill(request: ActionRequest) -> Bill | Outcome:
@@ -106,25 +128,22 @@ async def _promises_of_the_year(request: ActionRequest) -> Sequence[PaymentPromi
     return await store.list_promises(subscriber.operator, subscriber.account, request.now - ONE_YEAR)
 
 
-def _delay_rows(request: ActionRequest, amount: Decimal) -> list[tuple[Fact, ...]]:
-    """Return the choices of the operator's rules, each with its last day and its first part."""
+def _delay_rows(request: ActionRequest) -> list[tuple[Fact, ...]]:
+    """Return the choices of the operator's rules, each with its last day and the day of its first part."""
     rules, today = request.menu.config.rules.promises, request.today
-    whole = Money(amount)
     rows: list[tuple[Fact, ...]] = [
-        (TextRef("delay.days"), day, Count(1), day, whole)
+        (TextRef("delay.days"), day, Count(1), day)
         for day in (today + timedelta(days=days) for days in rules.days)
     ]
     if rules.instalments > 1:
-        unit = Decimal(1).scaleb(-request.menu.config.currency.decimals)
-        part = Money(first_part(amount, rules.instalments, unit))
         first, last = (today + timedelta(days=rules.instalment_days * n) for n in (1, rules.instalments))
-        rows.append((TextRef("delay.parts"), last, Count(rules.instalments), first, part))
+        rows.append((TextRef("delay.parts"), last, Count(rules.instalments), first))
     return rows
 
 
 def _build_promise(request: ActionRequest, bill: Bill) -> PaymentPromise:
     """Return what was chosen and agreed to; its id is made of the request's key."""
-    subscriber, parts = request.require_subscriber(), request.facts["delay_parts"]
+    subscriber = request.require_subscriber()
     return PaymentPromise(
         id=blake2b(request.key.encode(), digest_size=16).hexdigest(),
         operator=subscriber.operator,
@@ -132,11 +151,16 @@ def _build_promise(request: ActionRequest, bill: Bill) -> PaymentPromise:
         account=subscriber.account,
         bill_id=bill.id,
         amount=bill.remaining,
-        parts=parts.value if isinstance(parts, Count) else 1,
+        parts=_part_count(request),
         first_day=_day_fact(request, "part_on"),
         last_day=_day_fact(request, "promised_on"),
         promised_at=request.now,
     )
+
+
+def _part_count(request: ActionRequest) -> int:
+    parts = request.facts["delay_parts"]
+    return parts.value if isinstance(parts, Count) else 1
 
 
 def _day_fact(request: ActionRequest, name: str) -> date:
@@ -155,16 +179,17 @@ async def _tell_billing(
     return "ok", (build_ticket(request, "promise", bill.id, bill.number, detail=detail),)
 
 
-async def _confirmation(request: ActionRequest) -> tuple[OutboundMessage, ...]:
+async def _confirmation(request: ActionRequest, parts: Facts) -> tuple[OutboundMessage, ...]:
     """Return the message that keeps what was promised; none by text, where the answer itself is one."""
     destination = await find_destination(request)
     if request.channel == "sms" or destination is None or destination.address:
         return ()
-    facts: Facts = {each: request.facts[each] for each in (*DELAY_COLUMNS, "month", "remaining")}
-    return (destination.build_message(request, "promise.made", facts),)
+    chosen = {each: request.facts[each] for each in (*DELAY_COLUMNS, "month", "remaining")}
+    return (destination.build_message(request, "promise.made", {**chosen, **parts}),)
 
 
 ACTIONS = {
     "promise.offer": define_action(offer_delays, "ok open many small settled none early"),
-    "promise.make": define_action(make_promise, "ok changed open many small declined"),
+    "promise.parts": define_action(list_parts, "ok", is_private=False),
+    "promise.make": define_action(make_promise, "ok parts changed open many small declined"),
 }

@@ -78,10 +78,13 @@ SAMPLE_FACTS: Mapping[str, tuple[Fact | Rows, ...]] = {
     "delays": tuple(
         Rows(
             promise.DELAY_COLUMNS,
-            ((TextRef(f"delay.{kind}"), SAMPLE_DATE, Count(4), SAMPLE_DATE, WIDEST_AMOUNT),) * 7,
+            ((TextRef(f"delay.{kind}"), SAMPLE_DATE, Count(4), SAMPLE_DATE),) * 7,
         )
         for kind in ("days", "parts")
     ),
+    "instalments": (Rows(promise.PART_COLUMNS, ((Count(4), WIDEST_AMOUNT, SAMPLE_DATE),) * 4),),
+    "part_number": (Count(4),),
+    "all_parts": (Text("99999.99 28/12/2028"),),
     "mandate": (Text("..." + "W" * 17),),
     "mandate_letters": (Text(" ".join("A" * 35)),),
     "debit_account": (Text("****4821"),),

@@ -1,11 +1,11 @@
-"""Command `dialtree remind`: plan the reminders of unpaid bills for today."""
+"""Command `dialtree remind`: plan the reminders of unpaid bills and instalments for today."""
 
 import argparse
 import sys
 
 from flows.domain.failures import Failure
 from flows.domain.ports import BillingCycles
-from flows.payments.reminders import ReminderPlanner, local_time
+from flows.payments.reminder_planning import ReminderPlanner, local_time
 from gateway.cli.common import read_settings, run_in_container
 from gateway.cli.progress import show_progress
 from gateway.delivery.reminder_run import ReminderRun
@@ -27,7 +27,7 @@ async def run_reminders(args: argparse.Namespace, container: Container) -> int:
     if not isinstance(ports.billing, BillingCycles):
         return _print_result("this backend cannot list a whole cycle", 2)
     planner = ReminderPlanner(menu, container.pseudonyms)
-    run = ReminderRun(args.operator, ports.billing, planner, ports.ledger, ports.now)
+    run = ReminderRun(args.operator, ports.billing, planner, ports.ledger, ports.promises, ports.now)
     try:
         with show_progress("reminders", "bills") as report:
             result = await run.plan_reminders(
@@ -35,7 +35,8 @@ async def run_reminders(args: argparse.Namespace, container: Container) -> int:
             )
     except Failure as failure:
         return _print_result(f"stopped: {failure} Run it again: what is planned is not planned twice.", 1)
-    return _print_result(f"{args.operator}: {result.planned} reminders of {result.bills} bills", 0)
+    counts = f"{result.planned} reminders of {result.bills} bills and {result.plans} promises in parts"
+    return _print_result(f"{args.operator}: {counts}", 0)
 
 
 def _print_result(words: str, status: int) -> int:

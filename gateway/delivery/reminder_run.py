@@ -1,15 +1,19 @@
-"""Reminder run: plan today's reminders of all unpaid bills, once, however often it is run."""
+"""Reminder run: plan today's reminders of bills and instalments, once, however often it is run."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
+from flows.domain.failures import Refused
 from flows.domain.ports import BillingCycles, Ledger
+from flows.domain.promise_records import PaymentPromise, PaymentPromises
 from flows.domain.records import ChangeSet, DeferredStep
-from flows.payments.reminders import ReminderPlanner
+from flows.payments.reminder_planning import ReminderPlanner
 
 LONGEST_TERM = timedelta(days=62)
 """Longest time between a bill's issue and its due date."""
+PLANS_PER_PAGE = 500
+"""Promises in parts read at once."""
 
 
 @dataclass(slots=True)
@@ -18,35 +22,65 @@ class ReminderRunProgress:
 
     bills: int = 0
     """Bills read."""
+    plans: int = 0
+    """Promises in parts read."""
     planned: int = 0
     """Reminders the schedule has for today; one planned before counts, too, and is not sent twice."""
 
 
 @dataclass(slots=True)
 class ReminderRun:
-    """The reminder run of one operator; no more than a page of bills is held in memory."""
+    """The reminder run of one operator; no more than a page of bills or promises is held in memory."""
 
     operator: str
     cycles: BillingCycles = field(repr=False)
     planner: ReminderPlanner = field(repr=False)
     ledger: Ledger = field(repr=False)
+    promises: PaymentPromises | None = field(repr=False)
     now: Callable[[], datetime]
     progress: ReminderRunProgress = field(default_factory=ReminderRunProgress)
 
     async def plan_reminders(
         self, today: date, on_progress: Callable[[ReminderRunProgress], None]
     ) -> ReminderRunProgress:
-        """Plan the reminders of today, a page of bills at a time; raises Unavailable, then run it again."""
+        """Plan the reminders of today, a page at a time; raises Unavailable, then run it again."""
         rules = self.planner.menu.config.rules.reminders
         if rules is None:
             return self.progress
-        first = today - LONGEST_TERM - timedelta(days=max(rules.overdue, default=0))
-        async for page in self.cycles.list_issued_bills(first, today):
+        first = today - timedelta(days=max(rules.overdue, default=0))
+        await self._plan_instalments(first, on_progress)
+        async for page in self.cycles.list_issued_bills(first - LONGEST_TERM, today):
             planned = [self.planner.plan_reminder(bill, holder, self.now()) for bill, holder in page]
             await self._commit_steps([each for each in planned if each])
             self.progress.bills += len(page)
             on_progress(self.progress)
         return self.progress
+
+    async def _plan_instalments(self, first: date, on_progress: Callable[[ReminderRunProgress], None]) -> None:
+        """Plan the reminders of the promises in parts that end on `first` or later."""
+        after = ""
+        while page := await self._list_plans(first, after):
+            await self._commit_steps([step for each in page for step in await self._plan_parts(each)])
+            self.progress.plans += len(page)
+            on_progress(self.progress)
+            after = page[-1].id
+
+    async def _list_plans(self, first: date, after: str) -> Sequence[PaymentPromise]:
+        if self.promises is None:
+            return ()
+        return await self.promises.list_plans(self.operator, first, after, PLANS_PER_PAGE)
+
+    async def _plan_parts(self, promise: PaymentPromise) -> Sequence[DeferredStep]:
+        """Return the reminders of a promise's parts; billing is asked for the holder when there are any."""
+        now = self.now()
+        parts = list(self.planner.find_instalments(promise, now))
+        if not parts:
+            return ()
+        try:
+            holder = await self.cycles.get_account_holder(promise.account)
+        except Refused:
+            return ()
+        return [self.planner.plan_instalment(promise, *each, holder, now) for each in parts]
 
     async def _commit_steps(self, steps: Sequence[DeferredStep]) -> None:
         """Enqueue a page's reminders; the outbox takes each key once."""

@@ -124,15 +124,23 @@ class FaultyBilling:
 
     async def record_promise(self, promise: PaymentPromise) -> PromiseAnswer:
         """Record a promise to pay."""
-        if not isinstance(self.inner, PromiseBilling):
-            raise NotEligible("this backend takes no promises")
-        return await self._with_fault(self.inner.record_promise(promise))
+        return await self._with_fault(self._promises.record_promise(promise))
+
+    async def has_promise(self, promise: PaymentPromise) -> bool:
+        """Return whether the backend still has a promise."""
+        return await self._with_fault(self._promises.has_promise(promise))
 
     async def add_charge(self, charge: BillCharge) -> bool:
         """Put a charge on the next bill."""
         if not isinstance(self.inner, ChargeBilling):
             raise NotEligible("this backend takes no charges")
         return await self._with_fault(self.inner.add_charge(charge))
+
+    @property
+    def _promises(self) -> PromiseBilling:
+        if not isinstance(self.inner, PromiseBilling):
+            raise NotEligible("this backend takes no promises")
+        return self.inner
 
     @property
     def _bookings(self) -> PaymentBooking:

@@ -79,9 +79,13 @@ async def _delay_rows(
     delays = offer.facts.get("delays")
     if not isinstance(delays, Rows):
         return (), ()
-    choices = (delays.row(index) for index in range(len(delays.rows)))
-    words = (request.plain_text("page.promise_button", {**offer.facts, **each}) for each in choices)
+    choices = [{**offer.facts, **delays.row(index)} for index in range(len(delays.rows))]
+    words = (request.plain_text("page.promise_button", {**each, **_parts(action, each)}) for each in choices)
     return (), [(str(number), text) for number, text in enumerate(words, 1)]
+
+
+def _parts(action: ActionRequest, chosen: Facts) -> Facts:
+    return promise.parts_facts(replace(action, facts=chosen))
 
 
 def _other_ways(request: PageRequest) -> Iterator[LabelledText]:

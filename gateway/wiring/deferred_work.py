@@ -9,7 +9,8 @@ from flows.engine import deferred_steps
 from flows.engine.menu_versions import MenuVersions
 from flows.engine.subscriber_cache import SubscriberCache
 from flows.payments.following import PaymentFollower
-from flows.payments.reminders import REMINDER_STEPS, ReminderSender
+from flows.payments.reminder_planning import REMINDER_STEPS
+from flows.payments.reminders import ReminderSender
 from flows.payments.tasks import TASKS
 from flows.payments.wallet_push import WalletPush
 from flows.purchases.charge_tasks import PURCHASE_TASKS

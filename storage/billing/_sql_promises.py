@@ -39,6 +39,12 @@ class SqlPromises:
         """Write a promise, once per id; `one` while another of the account is open."""
         return await self._database.write(lambda connection: self._record(connection, promise))
 
+    async def has_promise(self, promise: PaymentPromise) -> bool:
+        """Return whether the promise's row is still there."""
+        row = {"operator": self._operator, "key": promise.id}
+        found = await self._database.read(lambda connection: connection.execute(SELECT_KEY, row).first())
+        return found is not None
+
     def _record(self, connection: Connection, promise: PaymentPromise) -> PromiseAnswer:
         row = {"operator": self._operator, "key": promise.id, "account": promise.account}
         connection.execute(LOCK_BILLS, row).all()

@@ -48,6 +48,11 @@ class TmfPromises:
             return "refused"
         return "ok"
 
+    async def has_promise(self, promise: PaymentPromise) -> bool:
+        """Return whether the account's `paymentPlan` still has the promise, and it has not ended."""
+        account = await self._reads.get_account(promise.account)
+        return is_promised(account, promise, self._options.promise_plan, self._context.zone)
+
 
 def is_promised(account: Mapping[str, Any], promise: PaymentPromise, plan_type: str, zone: tzinfo) -> bool:
     """Return whether the account has this promise: a plan of our type with its last day, parts and amount."""

@@ -131,6 +131,10 @@ class MemoryBilling:
         self._promises.append(promise)
         return "ok"
 
+    async def has_promise(self, promise: PaymentPromise) -> bool:
+        """Return whether this promise was recorded."""
+        return any(each.id == promise.id for each in self._promises)
+
     async def add_charge(self, charge: BillCharge) -> bool:
         """Add a charge to the purchases that are on no bill yet, once per key."""
         if charge.key in self._booked_keys:

@@ -1,10 +1,10 @@
 """Promises to pay in SQL: written with the change that makes them, read to decide about reminders."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, Integer, Select, bindparam, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from flows.domain.promise_records import PaymentPromise
@@ -22,6 +22,18 @@ SELECT_PROMISES = (
     )
     .order_by(_ROW.promised_at.desc(), _ROW.id)
 )
+SELECT_PLANS = (
+    select(payment_promises)
+    .where(
+        _ROW.operator == bindparam("operator"),
+        _ROW.parts > 1,
+        _ROW.last_day >= bindparam("last_day", type_=_ROW.last_day.type),
+        _ROW.id > bindparam("after"),
+    )
+    .order_by(_ROW.id)
+    .limit(bindparam("most", type_=Integer))
+)
+"""Read along the primary key, so that a day's run reads the table once."""
 SAME_COLUMNS = (
     *("id", "operator", "subscription", "account", "amount", "parts", "first_day", "last_day", "promised_at"),
 )
@@ -42,8 +54,18 @@ class SqlPaymentPromises:
 
     async def list_promises(self, operator: str, account: str, since: datetime) -> Sequence[PaymentPromise]:
         """Return an account's promises made since then, newest first."""
-        values = {"operator": operator, "account": account, "since": since}
-        rows = await self._database.read(lambda connection: connection.execute(SELECT_PROMISES, values).all())
+        return await self._fetch_promises(SELECT_PROMISES, operator=operator, account=account, since=since)
+
+    async def list_plans(
+        self, operator: str, last_day: date, after: str, limit: int
+    ) -> Sequence[PaymentPromise]:
+        """Return promises in parts that end on `last_day` or later, by id, those behind the id `after`."""
+        return await self._fetch_promises(
+            SELECT_PLANS, operator=operator, last_day=last_day, after=after, most=limit
+        )
+
+    async def _fetch_promises(self, query: Select[Any], **values: Any) -> list[PaymentPromise]:
+        rows = await self._database.read(lambda connection: connection.execute(query, values).all())
         return list(map(_to_promise, rows))
 
 

@@ -20,7 +20,7 @@ from sqlalchemy import select, update
 from flows.domain.ports import SessionKey
 from flows.domain.records import DeferredStep, OutboundMessage, Secret
 from flows.payments.payment_link import LinkedBill, parse_payment_link
-from flows.payments.reminders import RemindedBill, parse_reminded_bill
+from flows.payments.reminder_planning import RemindedBill, parse_reminded_bill
 from flows.selfcare.paper import parse_address_link
 from flows.services.file_links import LinkedFile, parse_file_link
 from gateway.dialogs.direct_line import DirectLine
@@ -101,7 +101,7 @@ DECODERS: dict[str, list[DecoderCase]] = {
             LinkedBill("A1", "B1", ANA, ANA, "ro").encode().encode(),
         )
     ],
-    "flows/payments/reminders.py": [(parse_reminded_bill, RemindedBill("A1", "B1", "S1", ANA).encode())],
+    "flows/payments/reminder_planning.py": [(parse_reminded_bill, RemindedBill("A1", "B1", "S1", ANA).encode())],
     "flows/services/file_links.py": [
         (lambda data: parse_file_link(_text(data)), LinkedFile("pdf", "A1", ANA, "B1").encode().encode())
     ],

@@ -38,9 +38,17 @@ class CachedBookings:
 
     async def record_promise(self, promise: PaymentPromise) -> PromiseAnswer:
         """Record a promise at the backend; NotEligible where it takes none."""
+        return await self._promises.record_promise(promise)
+
+    async def has_promise(self, promise: PaymentPromise) -> bool:
+        """Return whether the backend still has a promise, past the cache; NotEligible where it takes none."""
+        return await self._promises.has_promise(promise)
+
+    @property
+    def _promises(self) -> PromiseBilling:
         if not isinstance(self.backend, PromiseBilling):
             raise NotEligible("this backend takes no promises")
-        return await self.backend.record_promise(promise)
+        return self.backend
 
     async def add_charge(self, charge: BillCharge) -> bool:
         """Put a charge on the next bill, then drop the account's cached answers, also after a failure."""

@@ -48,6 +48,14 @@ async def test_a_promise_is_recorded_once_however_often_it_is_sent(backend: Back
     assert [await billing.record_promise(promise) for _ in range(2)] == ["ok", "ok"]
 
 
+async def test_billing_says_whether_it_still_has_a_promise(backend: BackendUnderTest) -> None:
+    billing, promise = promises_of(backend), await promise_of(backend)
+    assert not await billing.has_promise(promise)
+    assert await billing.record_promise(promise) == "ok"
+    assert await billing.has_promise(promise)
+    assert not await billing.has_promise(replace(promise, id="b2" * 16, last_day=date(2026, 4, 9)))
+
+
 async def test_a_second_promise_of_an_account_is_declined_while_the_first_is_open(
     backend: BackendUnderTest,
 ) -> None:
