@@ -158,6 +158,6 @@ def test_texts_go_to_translators_and_back(packs: Path, capsys: pytest.CaptureFix
     assert "en.po:" in capsys.readouterr().out
     file.write_bytes(file.read_bytes().replace(b"Your {bill}", b"Your bill"))
     assert pack_translations.main(Namespace(what="import", file=file, **words)) == 0
-    assert '"Your bill"' in (folder / "texts" / "en.yaml").read_text()
+    assert "all: Your bill" in (folder / "texts" / "en.yaml").read_text()
     with pytest.raises(RevisionError, match="No such file"):
         pack_translations.main(Namespace(what="import", file=packs / "none.po", **words))
