@@ -103,6 +103,17 @@ class MonthlySpending:
 
 
 @dataclass(frozen=True, slots=True)
+class NotificationSink:
+    """Where a merchant wants to be told what becomes of a payment or a refund."""
+
+    url: str = field(repr=False)
+    token: str = field(default="", repr=False)
+    """Bearer token to send along; empty for none."""
+    token_expires_at: datetime | None = None
+    """When the token ends, and with it the notifications."""
+
+
+@dataclass(frozen=True, slots=True)
 class Charge:
     """One purchase charged to the bill. Amounts are in the operator's currency, tax included."""
 
@@ -135,6 +146,7 @@ class Charge:
     refunded: Decimal = Decimal(0)
     is_billed: bool = False
     """Whether billing has it."""
+    sink: NotificationSink | None = field(default=None, repr=False)
 
     def holds_amount(self, now: datetime) -> bool:
         """Return whether the amount is held: a reservation that has not lapsed."""

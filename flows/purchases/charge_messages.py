@@ -10,6 +10,7 @@ from flows.domain.pseudonyms import Pseudonyms
 from flows.domain.purchase_records import Charge, ChargeDecision, Refund
 from flows.domain.records import DeferredStep, OutboundMessage, Subscriber
 from flows.purchases.charge_tasks import build_task
+from flows.purchases.notifications import build_payment_notification
 from flows.purchases.recap import build_recap_task
 from flows.purchases.spending import limits_of
 from menus.machine.menu import Menu
@@ -40,12 +41,13 @@ class ChargeMessages:
         charge = decision.charge
         if charge.state == "denied":
             return (self._refusal(decision),)
+        notifications = build_payment_notification(charge)
         if charge.state != "succeeded":
-            return ()
+            return notifications
         made = self._message(decision, "made", f"{charge.id}/made")
         recap = build_recap_task(self.menu, self.pseudonyms, charge)
         handed_over = () if self.is_made_elsewhere else (build_task(charge, charge.changed_at),)
-        return (made, *self._alerts(decision), *handed_over, recap)
+        return (made, *self._alerts(decision), *handed_over, recap, *notifications)
 
     def build_refund_notice(self, decision: ChargeDecision, refund: Refund) -> OutboundMessage:
         """Return the SMS about a refund."""

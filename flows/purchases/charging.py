@@ -16,6 +16,7 @@ from flows.domain.purchase_records import (
     ChargeState,
     ChargeStep,
     DenialReason,
+    NotificationSink,
     PurchaseCategory,
 )
 from flows.domain.purchase_rules import month_of
@@ -42,6 +43,7 @@ class PurchaseOrder:
     reference: str
     correlator: str
     """Key of the request; empty for none."""
+    sink: NotificationSink | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +186,7 @@ class PurchaseCharging:
             created_at=now,
             changed_at=now,
             reserved_until=self._hold_until(now) if is_two_step else None,
+            sink=order.sink,
         )
 
     def _wanted_state(self, amount: Decimal, *, is_two_step: bool) -> ChargeState:

@@ -6,10 +6,18 @@ from decimal import Decimal
 
 from flows.domain.actions import OperatorPorts
 from flows.domain.pseudonyms import Pseudonyms
-from flows.domain.purchase_records import Charge, ChargeDecision, Refund, RefundDecision, RefundType
+from flows.domain.purchase_records import (
+    Charge,
+    ChargeDecision,
+    NotificationSink,
+    Refund,
+    RefundDecision,
+    RefundType,
+)
 from flows.domain.records import DeferredStep, OutboundMessage
 from flows.purchases.charge_messages import ChargeMessages, build_messages
 from flows.purchases.charge_tasks import build_refund_task
+from flows.purchases.notifications import build_refund_notification
 from flows.purchases.spending import find_charge_owner, purchase_ports
 from menus.machine.menu import Menu
 
@@ -23,6 +31,7 @@ class RefundOrder:
     """Of a partial refund, tax included; a total one gives back what is left."""
     reference: str
     correlator: str
+    sink: NotificationSink | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +56,11 @@ class PurchaseRefunds:
         messages = await build_messages(self.menu, self.ports, self.pseudonyms, owner) if owner else None
 
         def followers(decision: ChargeDecision, refund: Refund) -> Sequence[OutboundMessage | DeferredStep]:
-            notices = _notices(messages, decision, refund)
-            return notices if is_made_elsewhere else (*notices, build_refund_task(decision.charge, refund))
+            notices, sink = _notices(messages, decision, refund), order.sink
+            if is_made_elsewhere:
+                return notices
+            told = (build_refund_notification(decision.charge, refund, sink),) if sink else ()
+            return (*notices, build_refund_task(decision.charge, refund), *told)
 
         wanted = replace(self._build_refund(charge, order), is_billed=is_made_elsewhere)
         return await purchase_ports(self.ports).charges.refund_charge(wanted, followers)

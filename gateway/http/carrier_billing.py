@@ -62,7 +62,7 @@ class CarrierBillingHandler:
     async def _charge(self, call: MerchantCall, *, is_two_step: bool) -> Answer:
         charging = self.charging_for(call.operator)
         currency = charging.menu.config.currency
-        terms = MerchantTerms(call.merchant, call.settings.category, currency.code, currency.decimals)
+        terms = MerchantTerms(call.merchant, call.settings, currency.code, currency.decimals)
         wanted = read_payment(call.body, terms)
         decision = await charging.charge(wanted.order, is_two_step=is_two_step)
         charge = decision.charge

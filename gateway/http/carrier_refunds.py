@@ -46,7 +46,7 @@ class CarrierRefundHandler:
     async def _create(self, call: MerchantCall) -> Answer:
         charging, charge = self.charging_for(call.operator), await self.gate.find_charge(call)
         currency = charging.menu.config.currency
-        terms = MerchantTerms(call.merchant, call.settings.category, currency.code, currency.decimals)
+        terms = MerchantTerms(call.merchant, call.settings, currency.code, currency.decimals)
         wanted = read_refund(call.body, terms)
         decision = await charging.refunds.refund_charge(charge, wanted.order)
         if not decision.is_new:

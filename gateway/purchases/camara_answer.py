@@ -25,6 +25,8 @@ def payment_body(
         "paymentStatus": shown_state(charge, now),
         "paymentCreationDate": charge.created_at.isoformat(),
     }
+    if charge.sink:
+        body["sink"] = charge.sink.url
     if charge.state == "succeeded":
         body["paymentDate"] = charge.changed_at.isoformat()
     if charge.state == "pending_validation":

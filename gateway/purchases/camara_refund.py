@@ -13,13 +13,13 @@ from gateway.purchases.camara_request import (
     MAX_REFERENCE,
     REFERENCE_KEY,
     MerchantTerms,
-    check_sink,
     read_correlator,
     read_gross_amount,
     read_json_object,
     read_part,
     read_text,
 )
+from gateway.purchases.camara_sink import read_sink
 
 REFUND_PARTS = ("chargingInformation", "chargingMetaData", "refundDetails")
 """Parts of `refundAmount` that the answer repeats."""
@@ -37,7 +37,6 @@ class RefundRequest:
 def read_refund(body: bytes, terms: MerchantTerms) -> RefundRequest:
     """Read the body of `createRefund`; CamaraError 400 for one that cannot be used."""
     document = read_json_object(body)
-    check_sink(document)
     if document.get("type") not in ("total", "partial"):
         raise invalid_argument("type is neither total nor partial.")
     transaction = read_part(document, "amountTransaction")
@@ -51,6 +50,7 @@ def read_refund(body: bytes, terms: MerchantTerms) -> RefundRequest:
         amount=_read_amount(document["type"], refund_amount, terms),
         reference=reference,
         correlator=read_correlator(transaction, reference),
+        sink=read_sink(document, terms.settings),
     )
     reason = read_text(document, "reason", MAX_LABEL) if "reason" in document else ""
     return RefundRequest(
@@ -69,6 +69,7 @@ def refund_body(refund: Refund, charge: Charge, request: RefundRequest | None = 
         "refundCreationDate": made_at,
         "refundDate": made_at,
         **({"reason": request.reason} if request and request.reason else {}),
+        **({"sink": request.order.sink.url} if request and request.order.sink else {}),
         "amountTransaction": {
             **({"clientCorrelator": refund.correlator} if has_correlator else {}),
             "refundAmount": request.refund_amount if request else _stored_amount(refund, charge),

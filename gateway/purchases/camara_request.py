@@ -9,9 +9,10 @@ from decimal import Decimal
 from math import isfinite
 from typing import Any
 
-from flows.domain.purchase_records import PurchaseCategory
 from flows.purchases.charging import PurchaseOrder
 from gateway.purchases.camara_errors import MISSING_NUMBER, CamaraError, invalid_argument
+from gateway.purchases.camara_sink import read_sink
+from gateway.purchases.merchant_settings import MerchantSettings
 
 PHONE_PATTERN = re.compile(r"\+[1-9][0-9]{4,14}")
 CORRELATOR_PATTERN = re.compile(r"[a-zA-Z0-9\-_:;./<>{}]{0,256}")
@@ -27,10 +28,10 @@ AMOUNT_PARTS = ("chargingInformation", "chargingMetaData", "paymentDetails")
 
 @dataclass(frozen=True, slots=True)
 class MerchantTerms:
-    """What a request is read by: the merchant, its category, the operator's currency."""
+    """What a request is read by: the merchant, its settings, the operator's currency."""
 
     merchant: str
-    category: PurchaseCategory
+    settings: MerchantSettings = field(repr=False)
     currency: str
     decimals: int
 
@@ -63,7 +64,6 @@ def read_json_object(body: bytes) -> dict[str, Any]:
 def read_payment(body: bytes, terms: MerchantTerms) -> PaymentRequest:
     """Read the body of `createPayment` and `preparePayment`."""
     document = read_json_object(body)
-    check_sink(document)
     transaction = read_part(document, "amountTransaction")
     payment = read_part(transaction, "paymentAmount")
     charging = read_part(payment, "chargingInformation")
@@ -72,12 +72,13 @@ def read_payment(body: bytes, terms: MerchantTerms) -> PaymentRequest:
         raise invalid_argument("paymentDetails is not a list of items.")
     order = PurchaseOrder(
         merchant=terms.merchant,
-        category=terms.category,
+        category=terms.settings.category,
         line=read_phone_number(transaction),
         amount=read_gross_amount(charging, terms),
         label=read_text(charging, "description", MAX_LABEL),
         reference=(reference := read_text(transaction, "referenceCode", MAX_REFERENCE)),
         correlator=read_correlator(transaction, reference),
+        sink=read_sink(document, terms.settings),
     )
     return PaymentRequest(order, {name: payment[name] for name in AMOUNT_PARTS if name in payment})
 
@@ -184,20 +185,3 @@ def _read_amount(charging: Mapping[str, Any], name: str, decimals: int) -> Decim
     if exact != amount:
         raise invalid_argument(f"{name} has more than {decimals} decimals.")
     return exact
-
-
-def check_sink(document: Mapping[str, Any]) -> None:
-    """Refuse notifications, which are not sent here: a merchant asks with `retrievePayment`."""
-    credential = document.get("sinkCredential")
-    if credential is not None:
-        if not isinstance(credential, dict) or not isinstance(credential.get("credentialType"), str):
-            raise invalid_argument("sinkCredential is not a credential.")
-        if credential["credentialType"] != "ACCESSTOKEN":
-            raise CamaraError(400, "INVALID_CREDENTIAL", "Only Access token is supported")
-        if credential.get("accessTokenType") != "bearer":
-            raise CamaraError(400, "INVALID_TOKEN", "Only bearer token is supported")
-    if "sink" not in document:
-        return
-    if not isinstance(document["sink"], str):
-        raise invalid_argument("sink is not a URL.")
-    raise CamaraError(400, "INVALID_SINK", "Notifications are not sent; ask with retrievePayment.")

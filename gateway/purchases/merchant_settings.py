@@ -1,13 +1,16 @@
 """Settings of the merchants that charge purchases to the bills of an operator's lines."""
 
 from collections.abc import Mapping
+from ipaddress import ip_network
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from flows.domain.purchase_records import PurchaseCategory
 
 MERCHANT_PATTERN = r"^[a-z0-9][a-z0-9-]{0,63}$"
+HOST_PATTERN = r"^([a-z0-9-]+\.)+[a-z][a-z0-9-]*(:[0-9]{1,5})?$"
+"""A host name with at least one dot, in small letters: no address, so it is always resolved and checked."""
 MerchantScope = Literal[
     "carrier-billing:payments:create",
     "carrier-billing:payments:read",
@@ -17,6 +20,12 @@ MerchantScope = Literal[
 ]
 """What an access token may do, by the published descriptions."""
 CREATE_SCOPE, READ_SCOPE, WRITE_SCOPE, REFUND_SCOPE, READ_REFUNDS_SCOPE = get_args(MerchantScope)
+
+
+def _require_network(text: str) -> str:
+    """Return the text of a network; ValueError for anything else."""
+    ip_network(text)
+    return text
 
 
 class MerchantSettings(BaseModel):
@@ -36,6 +45,10 @@ class MerchantSettings(BaseModel):
     """What it may do; all by default."""
     category: PurchaseCategory
     """What it sells; a merchant cannot choose the category, so that no block is passed."""
+    sink_hosts: frozenset[Annotated[str, Field(pattern=HOST_PATTERN)]] = frozenset()
+    """Hosts its notifications may be posted to, over TLS; with the port unless it is 443. None by default."""
+    sink_networks: tuple[Annotated[str, AfterValidator(_require_network)], ...] = ()
+    """Internal networks, such as `10.1.0.0/16`, those hosts may be in; otherwise they must be public."""
     requests_per_minute: int = Field(default=600, ge=1)
     """Rate limit of its requests."""
 

@@ -1,6 +1,6 @@
 """Composition root: builds the application container from settings."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,7 +10,7 @@ from flows.domain.actions import Action, OperatorPorts
 from flows.domain.failures import OptedOut, Rejected, TooLarge
 from flows.domain.ports import Counters, SessionStore
 from flows.domain.pseudonyms import Pseudonyms
-from flows.domain.records import DeferredStep, OutboundMessage, Secret
+from flows.domain.records import OutboundMessage, Secret
 from flows.engine.conversation import TurnEngine
 from flows.engine.flood_guard import FloodGuard
 from flows.engine.load_shedding import LoadShedder
@@ -39,7 +39,7 @@ from gateway.publishing.revision_follower import RevisionFollower
 from gateway.settings import Settings
 from gateway.wiring import connections as inbound
 from gateway.wiring import database_start, event_endpoints, link_wiring, revision_wiring, senders
-from gateway.wiring.deferred_work import run_deferred_work
+from gateway.wiring.deferred_work import DeferredWork, build_sink_notifier
 from gateway.wiring.operators import OperatorWiring, Overrides
 from menus.machine.menu import Menu
 from storage.audit.trail import AuditWriter, SqlAuditChain
@@ -157,9 +157,6 @@ class _Core:
             await ledger.set_opt_out(notice.operator, notice.to, out=True, now=now)
         elif notice.route == "email" and not isinstance(failure, TooLarge):
             await self.bounce_recorder.record_refusal(notice, now)
-
-    def run_deferred_step(self, step: DeferredStep) -> Awaitable[None]:
-        return run_deferred_work(step, self.menu_versions, self.operators, self.subscriber_caches, self.actions)
 
 
 async def _build_core(
@@ -288,10 +285,11 @@ async def _build_routes(
 def _build_outbox_worker(
     core: _Core, routes: Mapping[tuple[str, str], OutboundRoute], metrics: GatewayMetrics, pool: LinkPool
 ) -> OutboxWorker:
+    sinks, caches = build_sink_notifier(core.settings, core.now), core.subscriber_caches
     return OutboxWorker(
         core.outbox,
         routes,
-        core.run_deferred_step,
+        DeferredWork(core.menu_versions, core.operators, caches, core.actions, sinks).run_step,
         core.now,
         core.record_refusal,
         metrics.record_delivery,

@@ -52,6 +52,7 @@ purchase_charges = Table(
     Column("reason", String(32), nullable=False),
     Column("refunded", ExactAmount, nullable=False),
     Column("is_billed", Boolean, nullable=False),
+    Column("sink", LargeBinary),
     CheckConstraint(
         "state IN ('pending_validation', 'reserved', 'succeeded', 'cancelled', 'denied')", name="state"
     ),
@@ -59,7 +60,7 @@ purchase_charges = Table(
     Index(None, "operator", "subscription", "period"),
     Index(None, "operator", "merchant", "created_at"),
 )
-"""Charges of merchants, never deleted: a merchant's correlator charges once. `line` is encrypted."""
+"""Charges, never deleted: a merchant's correlator charges once. `line` and `sink` are encrypted."""
 
 purchase_refunds = Table(
     "purchase_refunds",

@@ -1,4 +1,4 @@
-"""SSRF guard: allow-list and address check of URLs from a BSS's data, not from settings (T19).
+"""SSRF guard: allow-list and address check of URLs from a BSS or a merchant, not from settings (T19).
 
 The host must be listed, with its port when that is not the scheme's default. The name is resolved once, for the
 connection itself, so DNS rebinding gains nothing; and none of its addresses may be internal: private, loopback,
@@ -41,6 +41,14 @@ class UrlAllowList:
         """Return whether the URL is on a listed host and carries no user name."""
         place = url.host if url.is_default_port() else f"{url.host}:{url.port}"
         return place in self.hosts and not url.user
+
+    def allows_secure_url(self, location: str) -> bool:
+        """Return whether a text is an https URL on a listed host that carries no user name."""
+        try:
+            url = URL(location)
+        except ValueError:
+            return False
+        return url.scheme == "https" and self.allows_url(url)
 
     def resolve_document_url(self, base: URL, location: str) -> URL:
         """Return the URL of a document; Down when it is neither on the BSS at `base` nor on a listed host."""

@@ -1,7 +1,7 @@
 """A merchant's client of the CAMARA interface, with the request it is about to send."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -10,19 +10,26 @@ from typing import Any
 
 from aiohttp import ClientSession
 
+from flows.domain.records import DeferredStep
+from flows.purchases.notifications import NOTIFY
 from gateway.http.listening import serve_app
 from gateway.server.app import public_app
 from tests.support.gateway_sandbox import GatewaySandbox, SandboxFactory
 
+RunStep = Callable[[DeferredStep], Awaitable[None]]
 LUC, FIRM = "+33660000101", "+33660000103"
 TOKEN, GAMES_TOKEN, SLOW_TOKEN = (f"a-token-of-{name}-for-the-tests" for name in ("parkplus", "games", "slow"))
 CLIENT_SECRET, NARROW_TOKEN = "a-client-secret-for-the-tests", "a-token-without-scopes-for-tests"
 MERCHANTS = {
-    "parkplus": {"token": TOKEN, "client_secret": CLIENT_SECRET, "category": "parking"},
+    "parkplus": {
+        **{"token": TOKEN, "client_secret": CLIENT_SECRET, "category": "parking"},
+        "sink_hosts": ["merchant.example.net"],
+    },
     "narrow": {"token": NARROW_TOKEN, "category": "parking", "scopes": []},
     "gameshop": {"token": GAMES_TOKEN, "category": "content"},
     "slow": {"token": SLOW_TOKEN, "category": "parking", "requests_per_minute": 1},
 }
+SINK = "https://merchant.example.net/events"
 PATHS = {
     "createPayment": "",
     "preparePayment": "/prepare",
@@ -49,6 +56,11 @@ def transaction(amount: float = 0.5) -> dict[str, Any]:
             "referenceCode": f"r-{next(numbers)}",
         }
     }
+
+
+def sink_credential(ends: str, token: str = "a-token-of-the-merchant") -> dict[str, str]:
+    about = {"credentialType": "ACCESSTOKEN", "accessTokenType": "bearer"}
+    return {**about, "accessToken": token, "accessTokenExpiresUtc": ends}
 
 
 def refund_of(amount: float = 0.1) -> dict[str, Any]:
@@ -132,10 +144,22 @@ class Merchant:
             self.body = {"authorizationId": made["validationInfo"]["authorizationId"], "code": code}
 
 
+def without_notifications(run: RunStep) -> RunStep:
+    """Return what runs deferred steps, notifications left out: no test looks up the merchant's name."""
+
+    async def run_others(step: DeferredStep) -> None:
+        if step.step != NOTIFY:
+            await run(step)
+
+    return run_others
+
+
 @asynccontextmanager
 async def open_merchant(sandboxes: SandboxFactory) -> AsyncIterator[Merchant]:
     more = {"operators": {"bouygues": {"purchases": {"merchants": MERCHANTS}}}}
     async with sandboxes.open("2026-03-10 09:00", operator="bouygues", more=more) as sandbox:
+        worker = sandbox.container.outbox_worker
+        worker.run_deferred_step = without_notifications(worker.run_deferred_step)
         line = sandbox.direct_line()
         await line.send_text(LUC, "61064", "PLAFOND 300")
         await line.send_text(LUC, "61064", "4826")

@@ -25,8 +25,6 @@ from tests.gateway.purchases.test_camara_scenarios import (
 from tests.support.gateway_sandbox import SandboxFactory
 
 NOT_APPLICABLE = {
-    "generic_success_scenario_with_sink_information": "no notifications are sent; merchants ask",
-    "generic_success_scenario_with_sink_and_sinkCredential_information": "likewise",
     "async_behaviour": "every answer is the decision itself",
     "total_refund_in_progress": "likewise",
     "total_refund_denied": "likewise",
@@ -95,6 +93,8 @@ REFUND_ARRANGE: Mapping[str, Arrange] = {
     **{
         name: ARRANGE[name]
         for name in (
+            "generic_success_scenario_with_sink_information",
+            "generic_success_scenario_with_sink_and_sinkCredential_information",
             *("generic_success_scenario", "no_request_body", "empty_request_body", "sync_behaviour"),
             *("other_input_properties_schema_not_compliant", "required_input_properties_missing"),
             *("invalid_sink", "invalid_sinkCredential", "invalid_sinkCredential_Acccestoken"),

@@ -16,9 +16,11 @@ from tests.gateway.purchases.camara_merchant import (
     GAMES_TOKEN,
     LUC,
     NARROW_TOKEN,
+    SINK,
     SLOW_TOKEN,
     Merchant,
     open_merchant,
+    sink_credential,
 )
 from tests.gateway.purchases.camara_scenarios import (
     FEATURES,
@@ -30,8 +32,6 @@ from tests.gateway.purchases.camara_scenarios import (
 from tests.support.gateway_sandbox import SandboxFactory
 
 NOT_APPLICABLE = {
-    "generic_success_scenario_with_sink_information": "no notifications are sent; merchants ask",
-    "generic_success_scenario_with_sink_and_sinkCredential_information": "likewise",
     "async_behaviour": "every answer is the decision itself",
     "amountTransaction_phoneNumber_three_legged": "tokens are the merchant's, not a phone number's",
     "phoneNumber_three_legged": "likewise",
@@ -166,6 +166,11 @@ async def cancelled(merchant: Merchant, scenario: Scenario) -> None:
     assert (await merchant.send("cancelPayment"))[0] == 202
 
 
+async def with_sink_and_token(merchant: Merchant, scenario: Scenario) -> None:
+    ends = (merchant.sandbox.clock() + timedelta(hours=1)).isoformat()
+    merchant.body |= {"sink": SINK, "sinkCredential": sink_credential(ends)}
+
+
 async def exhausted(merchant: Merchant, scenario: Scenario) -> None:
     merchant.body["code"] = "000000"
     for _ in range(9):
@@ -182,6 +187,8 @@ async def broken_example(merchant: Merchant, scenario: Scenario) -> None:
 
 ARRANGE: dict[str, Arrange] = {
     "generic_success_scenario": as_default,
+    "generic_success_scenario_with_sink_information": setting("$.sink", SINK),
+    "generic_success_scenario_with_sink_and_sinkCredential_information": with_sink_and_token,
     "amountTransaction_gross_amount": setting(f"{CHARGING}.isTaxIncluded", value=True),
     "amountTransaction_net_amount": setting(f"{CHARGING}.isTaxIncluded", value=False),
     "amountTransaction_taxAmount": setting(f"{CHARGING}.taxAmount", 0.1),

@@ -57,7 +57,8 @@ class CertificateAuthority:
         return str(both)
 
     def _sign_certificate(self, name: str, key: ec.EllipticCurvePrivateKey, *, ca: bool) -> x509.Certificate:
-        now, addresses = datetime.now(UTC), [x509.IPAddress(ip_address("127.0.0.1"))]
+        now = datetime.now(UTC)
+        addresses = [x509.IPAddress(ip_address("127.0.0.1")), x509.DNSName(f"{name}.example.net")]
         own = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
         return (
             x509.CertificateBuilder()
