@@ -59,10 +59,22 @@ async def wait_for_title(session: ClientSession, webs: list[GatewayProcess], tit
         await poll_until(shows_title)
 
 
+async def wait_for_log(harness: FaultHarness, what: str, count: int) -> None:
+    """Wait until so many processes have logged that they serve this."""
+
+    async def has_logged() -> bool:
+        lines = harness.launcher.log.read_text().splitlines()
+        return sum("packs.published" in line and f'"{what}"' in line for line in lines) >= count
+
+    await poll_until(has_logged)
+
+
 async def test_two_processes_serve_a_revision_and_the_one_before_it_again(
     harness: FaultHarness, session: ClientSession
 ) -> None:
     await harness.seed_demo_data()
+    for role in ("worker", "link"):
+        harness.start_process(role=role)
     webs = [harness.start_process(role="web") for _ in range(2)]
     await wait_until_listening(*webs)
     await wait_for_title(session, webs, "Buget")
@@ -78,3 +90,4 @@ async def test_two_processes_serve_a_revision_and_the_one_before_it_again(
     revisions = SqlPackRevisions(harness.database, Secret(SECRET))
     await revisions.publish(OPERATOR, FOLDER_NUMBER, DAN, datetime.now(UTC))
     await wait_for_title(session, [*webs, late], "Buget")
+    await wait_for_log(harness, "folder", 5)
