@@ -8,9 +8,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGE_PATH = ROOT / "docs" / "rules.md"
-PAYMENT_TESTS = tuple(
-    f"system/test_{what}.py" for what in ("direct_debits", "promises", "payment_mails", "wallet_payments")
+PAYMENT_FILES = (
+    *("direct_debits", "promises", "payment_mails", "wallet_payments"),
+    *("instalment_reminders", "pay_acceptance"),
 )
+PAYMENT_TESTS = tuple(f"system/test_{what}.py" for what in PAYMENT_FILES)
 TEST_PATTERNS = ("rules/test_*.py", "gateway/pages/test_*.py", "system/test_purchases*.py", *PAYMENT_TESTS)
 """Files whose T and F numbers are rules; elsewhere T is a threat and F a fault.
 

@@ -101,7 +101,9 @@ DECODERS: dict[str, list[DecoderCase]] = {
             LinkedBill("A1", "B1", ANA, ANA, "ro").encode().encode(),
         )
     ],
-    "flows/payments/reminder_planning.py": [(parse_reminded_bill, RemindedBill("A1", "B1", "S1", ANA).encode())],
+    "flows/payments/reminder_planning.py": [
+        (parse_reminded_bill, RemindedBill("A1", "B1", "S1", ANA).encode())
+    ],
     "flows/services/file_links.py": [
         (lambda data: parse_file_link(_text(data)), LinkedFile("pdf", "A1", ANA, "B1").encode().encode())
     ],
