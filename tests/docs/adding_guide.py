@@ -69,10 +69,10 @@ def named_files(name: str) -> set[str]:
 
 
 def copy_tree(folder: Path) -> None:
-    """Copy the product into a folder."""
+    """Copy the product into a folder, with the byte code that is there: to compile it again takes seconds."""
     for layer in LAYERS:
-        shutil.copytree(ROOT / layer, folder / layer, ignore=shutil.ignore_patterns(*IGNORED))
-    shutil.copytree(ROOT / "tests", folder / "tests", ignore=shutil.ignore_patterns(*IGNORED, "browser"))
+        shutil.copytree(ROOT / layer, folder / layer, ignore=shutil.ignore_patterns("var"))
+    shutil.copytree(ROOT / "tests", folder / "tests", ignore=shutil.ignore_patterns("var", "browser"))
 
 
 def take_step(step: GuideStep, folder: Path) -> None:
@@ -103,7 +103,7 @@ def run_commands(commands: str, folder: Path) -> str:
     """Run the commands in a shell, against the code in the folder, and return what they print."""
     port = str(free_port())
     shell = commands.replace(PROGRAM, f"{sys.executable} -m gateway").replace("8080", port)
-    own = {"PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1", "PYTHONPATH": str(folder), "PORT": port}
+    own = {"NO_COLOR": "1", "PYTHONPATH": str(folder), "PORT": port}
     environment = {**os.environ, **own}
     script = ["bash", "-eu", "-o", "pipefail", "-c", shell]
     done = subprocess.run(script, cwd=folder, env=environment, capture_output=True, text=True, timeout=600)
