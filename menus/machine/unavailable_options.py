@@ -18,11 +18,14 @@ def without_options_to(menu: Menu, unavailable_actions: Collection[str]) -> Menu
         hidden |= added
     if not hidden:
         return menu
-    nodes: Mapping[str, Node] = {
-        name: replace(node, options=tuple(each for each in node.options if each.to not in hidden))
-        for name, node in menu.nodes.items()
-    }
+    nodes: Mapping[str, Node] = {name: _without_options(node, hidden) for name, node in menu.nodes.items()}
     return replace(menu, nodes=nodes, page_cache={}, static_screens={})
+
+
+def _without_options(node: Node, hidden: Collection[str]) -> Node:
+    """Return the node without options to hidden places; the node itself if it has none."""
+    options = tuple(each for each in node.options if each.to not in hidden)
+    return node if len(options) == len(node.options) else replace(node, options=options)
 
 
 def _offers_nothing(node: Node, hidden: Collection[str]) -> bool:
