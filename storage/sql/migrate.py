@@ -2,10 +2,13 @@
 
 import asyncio
 import logging
+from functools import cache
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from flows.domain.failures import Overloaded
@@ -44,7 +47,14 @@ def _upgrade_to_head(connection: Connection) -> None:
         connection.execute(text("SET LOCAL lock_timeout = 0"))
         connection.execute(ADVISORY_LOCK, {"number": ADVISORY_LOCK_ID})
         connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_WAIT_SECONDS}s'"))
-    command.upgrade(alembic_config(connection), "head")
+    if MigrationContext.configure(connection).get_current_heads() != _release_heads(MIGRATIONS_PATH):
+        command.upgrade(alembic_config(connection), "head")
+
+
+@cache
+def _release_heads(migrations: Path) -> tuple[str, ...]:
+    """Return the newest revisions of a migrations folder; to load every migration takes 15 ms."""
+    return tuple(ScriptDirectory(migrations).get_heads())
 
 
 async def upgrade_database(database: Database, retry_seconds: float = RETRY_SECONDS) -> None:
