@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from datetime import datetime
+from importlib import import_module
 
 from flows.domain.failures import Failure
 from flows.domain.ports import Counters, SessionStore
@@ -18,13 +19,12 @@ from gateway.providers.registry import discover_providers
 from gateway.settings import ConnectionSettings, Settings
 from gateway.settings_sources import SettingsError
 from menus.machine.menu import Menu
-from storage.sessions import connect
 from storage.sessions.counters import FallbackCounters, MemoryCounters, RedisCounters
 from storage.sessions.fallback import FallbackSessions
 from storage.sessions.leaky_bucket import TurnRateLimit
 from storage.sessions.memory_store import MemorySessions
-from storage.sessions.pipelining import ScriptClient
 from storage.sessions.redis_store import RedisSessions
+from storage.sessions.script_client import ScriptClient
 
 TURN_LEASE_SECONDS = 5.0
 """Session lease: no turn takes longer (0.8 s lookup, 2.5 s action, 1 s deferred step)."""
@@ -119,9 +119,14 @@ def build_guard(
 
 
 def _connect_redis(settings: Settings) -> ScriptClient:
-    """Return the Redis client; SettingsError for a URL it cannot use, without repeating it."""
+    """Return the Redis client; SettingsError for a URL it cannot use, without repeating it.
+
+    Its module is loaded only here: redis-py takes 19 MB, and most small installations have no Redis.
+    """
+    connect = import_module("storage.sessions.connect")
     try:
-        return connect.build_script_client(settings.redis_url, settings.redis_seconds)
+        client: ScriptClient = connect.build_script_client(settings.redis_url, settings.redis_seconds)
+        return client
     except ValueError as error:
         raise SettingsError(f"redis_url: {error}") from None
 

@@ -9,10 +9,11 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.maint_notifications import MaintNotificationsConfig
 
-from storage.sessions.pipelining import PipelinedScripts, ScriptClient
+from storage.sessions.pipelining import PipelinedScripts
 from storage.sessions.redis_cluster import ClusterScripts
 from storage.sessions.redis_sentinel import ParallelSentinel
 from storage.sessions.redis_url import REDIS_PORT, TLS_OPTIONS, parse_hosts, split_redis_url
+from storage.sessions.script_client import ScriptClient
 
 _SENTINEL_PORT = 26379
 MIN_HOST_SECONDS = 0.5

@@ -11,7 +11,7 @@ from flows.domain.ports import Counters
 from flows.domain.records import Secret
 from storage.crypto import derive_key, keyed_hash
 from storage.sessions.lua_scripts import COUNT_IN_WINDOW
-from storage.sessions.pipelining import ScriptClient
+from storage.sessions.script_client import ScriptClient
 from storage.sessions.store_breaker import build_store_breaker
 
 MAX_COUNTERS = 100_000

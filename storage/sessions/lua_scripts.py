@@ -15,7 +15,7 @@ fail: every caller would take that for a Redis outage (`math.max(now, empty)` is
 holds "nan", with the arguments swapped it is not; above 2^53 integers are no longer exact).
 """
 
-from storage.sessions.pipelining import Script
+from storage.sessions.script_client import Script
 
 _RECORD_FUNCTIONS = """
 local function read(key)

@@ -1,10 +1,9 @@
 """Redis script client with automatic pipelining: calls of one event-loop iteration share a round trip."""
 
 import asyncio
-import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 from hiredis import pack_command
 from redis.asyncio import Redis
@@ -13,37 +12,7 @@ from redis.exceptions import NoScriptError, ResponseError
 
 from flows.domain.call_coalescer import CallCoalescer
 from storage.sessions.redis_errors import REDIS_ERRORS, translate_error
-
-ScriptArgument = str | bytes | int
-
-
-@dataclass(frozen=True, slots=True)
-class Script:
-    """A Lua script with its SHA-1 for EVALSHA; it uses keys of one hash tag only."""
-
-    source: str = field(repr=False)
-    key_count: int
-    sha1: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        digest = hashlib.sha1(self.source.encode(), usedforsecurity=False).hexdigest()
-        object.__setattr__(self, "sha1", digest)
-
-
-class ScriptClient(Protocol):
-    """A client that runs Lua scripts in Redis."""
-
-    async def run_script(self, script: Script, *words: ScriptArgument) -> Any:
-        """Run a script with its keys and arguments, and return the answer.
-
-        Raises Slow when no answer came within the budget, Down on an error answer or a lost connection.
-        """
-
-    async def load_scripts(self, *scripts: Script) -> None:
-        """Load scripts before their first use; raises as `run_script` does."""
-
-    async def aclose(self) -> None:
-        """Close the connections; calls under way fail with Down."""
+from storage.sessions.script_client import Script, ScriptArgument
 
 
 @dataclass(slots=True)

@@ -8,8 +8,8 @@ from redis.asyncio.cluster import RedisCluster
 from redis.exceptions import NoScriptError
 
 from flows.domain.single_flight import SingleFlight
-from storage.sessions.pipelining import Script, ScriptArgument
 from storage.sessions.redis_errors import REDIS_ERRORS, translate_error
+from storage.sessions.script_client import Script, ScriptArgument
 
 DISCOVERY_SECONDS = 5.0
 """Time limit of one search for the cluster's nodes, which goes on when its callers give up."""

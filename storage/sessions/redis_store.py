@@ -23,8 +23,8 @@ from storage.sessions.lua_scripts import (
     SAVE_RECALLED,
     SAVE_SESSION,
 )
-from storage.sessions.pipelining import ScriptArgument, ScriptClient
 from storage.sessions.saved_turns import SavedTurn, SavedTurns
+from storage.sessions.script_client import ScriptArgument, ScriptClient
 
 _Status = Literal["new", "live", "ended", "replay", "busy", "limited"]
 _STATUSES: tuple[_Status, ...] = ("new", "live", "ended", "replay", "busy", "limited")

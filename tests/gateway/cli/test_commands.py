@@ -54,11 +54,11 @@ def command_words(command: object, *above: str) -> Iterator[tuple[str, ...]]:
         yield above
 
 
-def test_a_server_loads_no_pdf_library_before_the_first_document() -> None:
+def test_a_server_loads_no_pdf_library_before_the_first_document_and_no_redis_library_without_redis() -> None:
     seen = "import sys; import gateway.server.app; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", seen], cwd=ROOT, capture_output=True, text=True, check=True)
     modules = set(done.stdout.split())
-    assert "gateway.pages.pdf_renderer" in modules and not {"fpdf", "fontTools", "PIL"} & modules
+    assert "gateway.pages.pdf_renderer" in modules and not {"fpdf", "fontTools", "PIL", "redis"} & modules
 
 
 def test_every_command_has_help_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ from redis.asyncio import from_url
 from flows.domain.ports import Counters
 from storage.sessions.connect import build_script_client
 from storage.sessions.counters import FallbackCounters, MemoryCounters, RedisCounters
-from storage.sessions.pipelining import ScriptClient
+from storage.sessions.script_client import ScriptClient
 from tests.support.databases import SECRET
 from tests.support.server_processes import RedisServer, poll_until, run_server
 

@@ -14,8 +14,8 @@ from redis import Redis
 
 from flows.domain.ports import OpenedSession, SessionKey
 from storage.sessions.connect import build_script_client
-from storage.sessions.pipelining import ScriptClient
 from storage.sessions.redis_store import RedisSessions
+from storage.sessions.script_client import ScriptClient
 from tests.support.databases import SECRET
 
 pytestmark = pytest.mark.redis
