@@ -35,7 +35,7 @@ class OpenConversation:
     path: str
     """Screens and steps in their order, separated by blanks."""
     turn_milliseconds: str = ""
-    """Duration of each turn, in milliseconds, separated by blanks."""
+    """Duration of each turn, in milliseconds, separated by commas: with blanks they are masked as a number."""
     turn_count: int = 0
 
     def add_turn(self, turn: TurnEvent) -> None:
@@ -43,7 +43,8 @@ class OpenConversation:
         steps = [step for step, _ in turn.steps]
         is_elsewhere = turn.steps or turn.screen != self.path.rpartition(" ")[2]
         self.path = " ".join([self.path, *steps, *([turn.screen] if is_elsewhere else [])])
-        self.turn_milliseconds = f"{self.turn_milliseconds} {round(turn.duration_seconds * 1000)}".lstrip()
+        took = round(turn.duration_seconds * 1000)
+        self.turn_milliseconds = f"{self.turn_milliseconds},{took}" if self.turn_milliseconds else str(took)
         self.turn_count += 1
 
     def to_row(self) -> ConversationRow:

@@ -54,7 +54,7 @@ def command_words(command: object, *above: str) -> Iterator[tuple[str, ...]]:
         yield above
 
 
-def test_a_server_loads_no_pdf_library_before_the_first_document_and_no_redis_library_without_redis() -> None:
+def test_a_server_loads_no_pdf_library_before_the_first_document_and_no_redis_py_without_redis() -> None:
     seen = "import sys; import gateway.server.app; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", seen], cwd=ROOT, capture_output=True, text=True, check=True)
     modules = set(done.stdout.split())

@@ -8,6 +8,7 @@ from flows.engine.turn_event import TurnEvent
 from gateway.observability import conversation_log
 from gateway.observability.conversation_log import IDLE_SECONDS, ConversationLog
 from gateway.observability.funnel import Funnel
+from menus.text.masking import redact_text
 
 
 def turn(
@@ -40,7 +41,8 @@ def test_a_record_has_the_path_and_the_time_of_each_turn(
     ):
         kept.record_turn(each)
     record = vars(caplog.records[-1])
-    assert (record["path"], record["ms"]) == ("home read bill goodbye", "12 12 12 12")
+    assert (record["path"], record["ms"]) == ("home read bill goodbye", "12,12,12,12")
+    assert redact_text(record["ms"]) == record["ms"]
     assert (record["turns"], record["outcome"], record["operator"]) == (4, "goodbye", "orange-ro")
     assert not kept.open_conversations
 
