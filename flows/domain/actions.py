@@ -66,6 +66,8 @@ class OperatorPorts:
     """The payment provider behind the link; None where bills are not paid by link."""
     wallet: WalletPayments | None = field(default=None, repr=False)
     """The wallet that bills are paid from; None where there is none."""
+    takes_call_cards: bool = False
+    """Whether one of the operator's voice connections takes cards in the call."""
     intents: PaymentIntents | None = field(default=None, repr=False)
     policies: SpendPolicies | None = field(default=None, repr=False)
     """What lines allow of purchases on the bill; None where there are none."""

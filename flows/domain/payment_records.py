@@ -7,6 +7,8 @@ from typing import Literal
 
 PAYMENT_CHECK = "payment.check"
 """Name of the outbox step that asks the provider about a payment, again and again by plan."""
+CALL_CARD = "call_card"
+"""Provider name of payments by card in a call, which the call's own connection takes."""
 WALLET_PUSH = "payment.push"
 """Name of the outbox step that asks a wallet's owner to approve a payment."""
 
@@ -104,6 +106,20 @@ class PaymentReport:
     is_test: bool = False
     failure: FailureReason = ""
     """Why it failed, where the provider says."""
+
+
+@dataclass(frozen=True, slots=True)
+class CardResult:
+    """How a payment by card in a call ended, as the connection that took the card says."""
+
+    payment: str
+    """Our id of the payment."""
+    is_paid: bool
+    amount: Decimal
+    """What the connection was told to take; our own signed address repeats it."""
+    currency: str
+    reference: str = ""
+    """The confirmation code of the connection's payment processor."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,8 @@ class Inbound:
     """What the connection authenticates about the caller: `line` or `none`."""
     page_size: str = ""
     """Page size of the connection, `128/56`; empty where it is the channel's own."""
+    takes_cards: bool = False
+    """Whether the call's connection takes cards in the call."""
     spoken: bool = False
     """Whether `text` is recognised speech."""
 

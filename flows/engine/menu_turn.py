@@ -5,6 +5,8 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from cachetools import LRUCache
+
 from flows.domain.actions import Action, OperatorPorts
 from flows.domain.failures import Slow
 from flows.domain.pseudonyms import Pseudonyms
@@ -25,12 +27,16 @@ from flows.engine.session_restore import (
 from flows.engine.step_runner import TurnContext
 from flows.engine.subscriber_cache import CallerProfile, SubscriberCache
 from flows.engine.turn_event import TurnEvent, TurnListener
+from flows.selfcare.pay import CARD_ACTION
+from menus.machine.menu import Menu
+from menus.machine.unavailable_options import without_options_to
 from menus.model.reply import Reply
 from menus.model.session import Session
 from menus.render.text_screen import render_reply
 from menus.resumption import is_resumable
 
 log = logging.getLogger("dialtree.turn")
+MAX_PLAIN_MENUS = 64
 
 
 @dataclass(slots=True)
@@ -56,6 +62,10 @@ class MenuTurns:
     actions: Mapping[str, Action] = field(repr=False)
     pseudonyms: Pseudonyms
     turn_listeners: list[TurnListener] = field(default_factory=list, repr=False)
+    plain_menus: LRUCache[tuple[str, str], Menu] = field(
+        default_factory=lambda: LRUCache(MAX_PLAIN_MENUS), repr=False
+    )
+    """By operator and revision, the menu for connections that take no cards, where others do."""
 
     async def restore(self, lease: SessionLease) -> OpenTurn:
         """Look up the caller and restore or start the session."""
@@ -70,6 +80,7 @@ class MenuTurns:
         if stored and owner_changed(stored, profile):
             stored, profile = None, await subscribers.find_quickly(inbound.caller)
         menu, session, note = restore_or_start(self.menu_versions, inbound, stored, profile)
+        menu = self._fit_to_connection(menu, inbound)
         if begins_anew or (stored is None and has_no_request_id(inbound)):
             session.dial = self._new_dial_number(lease)
         if stored is None and not new_answers(self.pseudonyms, session, inbound):
@@ -87,6 +98,15 @@ class MenuTurns:
             is_leased=not lease.opened.is_recalled,
         )
         return OpenTurn(lease, context, session, note, session.state)
+
+    def _fit_to_connection(self, menu: Menu, inbound: Inbound) -> Menu:
+        """Return the menu without what the request's connection cannot do."""
+        if inbound.takes_cards or not self.operators[inbound.operator].takes_call_cards:
+            return menu
+        key = menu.name, menu.revision
+        if key not in self.plain_menus:
+            self.plain_menus[key] = without_options_to(menu, {CARD_ACTION})
+        return self.plain_menus[key]
 
     async def _find_profile(self, lease: SessionLease, stored: Session | None) -> CallerProfile:
         """Look up the line's subscriber; later, where a new caller on an unproven connection says nothing yet.

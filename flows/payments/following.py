@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from flows.domain.actions import OperatorPorts
-from flows.domain.failures import Failure, NotFound, PaymentOpen, Refused
+from flows.domain.failures import Failure, NotEligible, NotFound, PaymentOpen, Refused
 from flows.domain.payment_records import (
+    CALL_CARD,
     BillPayment,
     BookingOutcome,
     PaymentChange,
@@ -29,6 +30,8 @@ PAGE_GRACE = timedelta(hours=1)
 """How long after its page has closed a payment without an answer is still waited for."""
 LATE_WATCH = timedelta(hours=24)
 """How long a payment that failed or expired is still asked about: a late success wins."""
+CARD_WAIT = timedelta(hours=1)
+"""How long the result of a card in a call is waited for: calls are shorter. Then a person looks."""
 LOGGED_CHARACTERS = 12
 """Of an intent's id, which `dialtree payments` accepts in place of it; the whole opens its page."""
 BUSY_SECONDS = 2.0
@@ -59,6 +62,9 @@ class PaymentFollower:
         if intent.state in DECIDED:
             return
         now, age = self.ports.now(), self.ports.now() - intent.created_at
+        if intent.provider == CALL_CARD:
+            await self._check_card(intent, age)
+            return
         report = await self._read_report(intent)
         if report is None or report.state == "open":
             await self._end_wait(intent, now, is_known=report is not None)
@@ -66,6 +72,14 @@ class PaymentFollower:
         await self.apply_report(intent, report)
         if report.state != "paid" and age < LATE_WATCH:
             raise PaymentOpen(after_seconds=poll_wait_seconds(age))
+
+    async def _check_card(self, intent: PaymentIntent, age: timedelta) -> None:
+        """Wait for the result of a card in a call, which nobody can be asked for; then a person looks."""
+        if intent.state not in WAITING:
+            return
+        if age < CARD_WAIT:
+            raise PaymentOpen(after_seconds=(CARD_WAIT - age).total_seconds())
+        await self._leave_to_people(intent, WAITING, "unheard")
 
     async def apply_report(self, intent: PaymentIntent, report: PaymentReport) -> None:
         """Make the step that a report leads to; a success wins over everything said before."""
@@ -105,6 +119,8 @@ class PaymentFollower:
         if intent.state != "refunding":
             return
         try:
+            if intent.provider == CALL_CARD:
+                raise NotEligible("a card in a call is given back in the processor's account")
             provider = self._ports.provider_of(intent)
             report = await provider.ask(intent)
             state = await provider.refund(intent, report.amount, f"{intent.id}-r")

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from flows.domain.actions import OperatorPorts
 from flows.domain.failures import NotEligible
-from flows.domain.payment_records import WALLET_PUSH, PaymentChange, PaymentIntent
+from flows.domain.payment_records import CALL_CARD, WALLET_PUSH, PaymentChange, PaymentIntent
 from flows.domain.records import Bill
 from flows.payments.checks import WAITING
 from flows.payments.payable import payment_ports
@@ -34,7 +34,7 @@ class PaymentOpening:
         """
         ports, now = payment_ports(self.ports), self.ports.now()
         for earlier in await ports.intents.list_bill_intents(self.operator, bill.account, bill.id):
-            if earlier.state in WAITING and ports.is_wallet(earlier):
+            if earlier.state in WAITING and not ports.has_page(earlier):
                 return earlier
             if earlier.state in WAITING and (earlier.amount != bill.remaining or _is_page_over(earlier, now)):
                 await self.retire(earlier)
@@ -53,11 +53,32 @@ class PaymentOpening:
         if ports.wallet is None:
             raise NotEligible
         for earlier in await ports.intents.list_bill_intents(self.operator, bill.account, bill.id):
-            if earlier.state == "confirmed" and not ports.is_wallet(earlier):
+            if earlier.state == "confirmed" and ports.has_page(earlier):
                 await self.retire(earlier)
         wanted = self._build_intent(linked, subscription, bill, ports.wallet.name)
         task, entry = build_task(WALLET_PUSH, wanted, now), audit_step(wanted, "payment.opened", now)
         return await ports.intents.open_intent(wanted, task, entry)
+
+    async def open_card_payment(
+        self, linked: LinkedBill, subscription: str, bill: Bill
+    ) -> PaymentIntent | None:
+        """Return a new payment by card in the call; None while another payment of the bill is open.
+
+        So a bill is never charged to two cards at once. `bill` must have been read from billing just now. A
+        page whose opening failed is retired first.
+        """
+        ports, now = payment_ports(self.ports), self.ports.now()
+        for earlier in await ports.intents.list_bill_intents(self.operator, bill.account, bill.id):
+            if earlier.state == "confirmed" and ports.has_page(earlier):
+                await self.retire(earlier)
+        wanted = self._build_intent(linked, subscription, bill, CALL_CARD)
+        task, entry = build_task(CHECK, wanted, now), audit_step(wanted, "payment.opened", now)
+        opened = await ports.intents.open_intent(wanted, task, entry)
+        if opened.id != wanted.id:
+            return None
+        started = audit_step(wanted, "payment.started", now)
+        await ports.intents.advance(PaymentChange(wanted.id, WAITING, "pending", now), entries=(started,))
+        return wanted
 
     async def retire(self, intent: PaymentIntent) -> None:
         """Close the page of a payment that nobody should make any more; money that still comes is not lost."""

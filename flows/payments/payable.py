@@ -7,7 +7,7 @@ from typing import cast
 from flows.domain.actions import OperatorPorts
 from flows.domain.failures import Down, NotEligible
 from flows.domain.payment_ports import PaymentBooking, PaymentIntents, Payments, WalletPayments
-from flows.domain.payment_records import PaymentIntent, PaymentState
+from flows.domain.payment_records import CALL_CARD, PaymentIntent, PaymentState
 from flows.domain.ports import Billing
 from flows.domain.records import Bill
 
@@ -46,6 +46,10 @@ class PaymentPorts:
     def is_wallet(self, intent: PaymentIntent) -> bool:
         """Return whether a payment is made from the wallet."""
         return self.wallet is not None and intent.provider == self.wallet.name
+
+    def has_page(self, intent: PaymentIntent) -> bool:
+        """Return whether a payment is made on a page: not from the wallet, nor by card in a call."""
+        return intent.provider != CALL_CARD and not self.is_wallet(intent)
 
 
 def takes_payments(ports: OperatorPorts) -> bool:

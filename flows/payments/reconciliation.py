@@ -9,7 +9,7 @@ from typing import Literal
 from flows.domain.actions import OperatorPorts
 from flows.domain.failures import NotEligible, NotFound
 from flows.domain.payment_ports import Payments
-from flows.domain.payment_records import PaymentIntent, PaymentReport
+from flows.domain.payment_records import CALL_CARD, PaymentIntent, PaymentReport
 from flows.payments.checks import find_mismatch
 from flows.payments.following import build_bill_payment
 from flows.payments.payable import PaymentPorts, payment_ports
@@ -32,14 +32,19 @@ class PaymentDifference:
 
 
 async def compare_day(ports: OperatorPorts, operator: str, day: date) -> list[PaymentDifference]:
-    """Return the differences of a day (UTC). Billing is asked about every payment that is booked here."""
+    """Return the differences of a day (UTC). Billing is asked about every payment that is booked here.
+
+    Cards in calls are left out: their connection lists none.
+    """
     found, start = payment_ports(ports), datetime.combine(day, time(), UTC)
     recent = await found.intents.list_intents(operator, (), start - DAY, MAX_INTENTS)
     intents = {each.id: each for each in recent}
     paid, next_day = await _paid_reports(found, recent, day), await _paid_reports(found, recent, day + DAY)
     differences = list(_paid_differences(paid, intents))
     for intent in (
-        each for each in recent if each.state == "booked" and start <= each.created_at < start + DAY
+        each
+        for each in recent
+        if each.state == "booked" and each.provider != CALL_CARD and start <= each.created_at < start + DAY
     ):
         at_provider = any(each.intent_id == intent.id for each in (*paid, *next_day))
         at_billing = await found.booking.find_booking(build_bill_payment(intent, ports.now()))

@@ -18,9 +18,10 @@ from flows.selfcare.invoice import (
     selected_bill,
 )
 from flows.services.sim_swap import has_new_sim
-from menus.model.facts import Money
+from menus.model.facts import Money, Text
+from menus.render.voice import PAYMENT_FACT
 
-LINK_ACTION, WALLET_ACTION = "pay.link", "pay.wallet"
+LINK_ACTION, WALLET_ACTION, CARD_ACTION = "pay.link", "pay.wallet", "pay.card"
 WALLET_SIM_WINDOW = timedelta(hours=24)
 """After a SIM swap no request goes to the wallet for this long."""
 MAX_LIVE_READS = 3
@@ -91,6 +92,22 @@ async def request_wallet(request: ActionRequest) -> Outcome:
     opening = PaymentOpening(request.ports, subscriber.operator, request.menu.config.currency.code)
     await opening.request_approval(linked, subscriber.id, agreed)
     return Outcome("ok", account_bill_facts(agreed, request))
+
+
+async def open_card_payment(request: ActionRequest) -> Outcome:
+    """Open a payment by card in this call; the connection takes the card on the screen that follows."""
+    if not request.ports.takes_call_cards or not takes_payments(request.ports):
+        return Outcome("closed")
+    agreed = await _find_agreed_bill(request)
+    if isinstance(agreed, Outcome):
+        return agreed
+    subscriber, facts = request.require_subscriber(), account_bill_facts(agreed, request)
+    linked = LinkedBill(subscriber.account, agreed.id, request.line, request.caller, request.language)
+    opening = PaymentOpening(request.ports, subscriber.operator, request.menu.config.currency.code)
+    intent = await opening.open_card_payment(linked, subscriber.id, agreed)
+    if intent is None:
+        return Outcome("wait", {**facts, "paying": Money(agreed.remaining)})
+    return Outcome("ok", {**facts, "remaining": Money(intent.amount), PAYMENT_FACT: Text(intent.id)})
 
 
 async def _is_wallet_held(request: ActionRequest) -> bool:
@@ -188,6 +205,7 @@ ACTIONS = {
     "pay.open": define_action(open_payment, "ok debit wait settled closed"),
     "pay.anyway": define_action(pay_anyway, "ok wait settled closed"),
     WALLET_ACTION: define_action(request_wallet, "ok wait settled changed unreachable held closed"),
+    CARD_ACTION: define_action(open_card_payment, "ok wait settled changed closed"),
     LINK_ACTION: define_action(send_payment_link, "ok mailed wait settled changed unreachable closed"),
     "pay.mandate": define_action(send_mandate_link, "ok mailed unreachable"),
 }

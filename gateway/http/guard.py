@@ -89,6 +89,8 @@ class Guard:
             event = endpoint.route.read(webhook, endpoint.connection)
             if endpoint.connection.page_size and isinstance(event, Inbound) and event.channel == "ussd":
                 event = replace(event, page_size=endpoint.connection.page_size)
+            if endpoint.connection.takes_cards and isinstance(event, Inbound) and event.channel == "voice":
+                event = replace(event, takes_cards=True)
             return Admission(endpoint, is_authentic=True, event=event, webhook=webhook)
         except FieldTooLong as error:
             return Admission(endpoint, rejection=error)

@@ -8,12 +8,14 @@ from datetime import datetime
 
 from flows.domain.actions import OperatorPorts
 from flows.domain.failures import BadRequest, Failure
+from flows.domain.payment_records import CardResult
 from flows.domain.ports import Outbox
 from flows.domain.records import Receipt
 from flows.engine.conversation import TurnEngine
 from flows.engine.inbound import Inbound
+from flows.payments.card_results import CardResults
 from gateway.http.deadline import with_timeout
-from gateway.http.guard import Admission, Guard, WebhookEndpoint
+from gateway.http.guard import UNAUTHENTIC_STATUS, Admission, Guard, WebhookEndpoint
 from gateway.http.webhook_messages import WebhookAnswer, WebhookRequest
 from gateway.observability.metrics import MetricsRegistry
 from gateway.providers.contract import (
@@ -88,6 +90,8 @@ class WebhookHandler:
         if isinstance(event, TransferFailed):
             reply = self.conversations.apology_reply(operator, "voice", event.language)
             return _reply_response(admission, reply)
+        if isinstance(event, CardResult):
+            return await self._take_card_result(admission, event)
         if isinstance(event, ConversationEnded):
             await self._end_conversation(admission.endpoint, event)
         if isinstance(event, Receipt):
@@ -117,6 +121,15 @@ class WebhookHandler:
             return replace(response, acknowledgement=turn.acknowledgement)
         return response
 
+    async def _take_card_result(self, admission: Admission, event: CardResult) -> WebhookAnswer:
+        """Apply how a payment by card in a call ended, and say it to the caller, if it is one of ours."""
+        operator = admission.endpoint.connection.operator
+        menu = self.conversations.menu_turns.menu_versions.current_menu(operator)
+        reply = await CardResults(menu, self.operators[operator]).apply_result(event)
+        if reply is None:
+            return _error_response(BadRequest("this payment is not ours", UNAUTHENTIC_STATUS))
+        return _reply_response(admission, reply)
+
     async def _end_conversation(self, endpoint: WebhookEndpoint, event: ConversationEnded) -> None:
         """End the session of a conversation the network has closed."""
         operator, provider = endpoint.connection.operator, endpoint.provider.NAME
@@ -136,6 +149,9 @@ class WebhookHandler:
     def _apologise(self, admission: Admission) -> WebhookAnswer:
         """Return the apology in the provider's format; the acknowledgement unless it is a conversation turn."""
         event = admission.event
+        if isinstance(event, CardResult):
+            operator = admission.endpoint.connection.operator
+            return _reply_response(admission, self.conversations.apology_reply(operator, "voice"))
         if not isinstance(event, Inbound):
             return _ok_response(admission.endpoint, admission.endpoint.empty_answer)
         return _reply_response(admission, self.conversations.apology_reply(event.operator, event.channel))
@@ -153,7 +169,7 @@ def _error_response(error: BadRequest) -> WebhookAnswer:
 
 def _expects_reply(event: ProviderEvent) -> bool:
     """Return whether the caller waits for a reply; anything else must be sent again, not acknowledged."""
-    return isinstance(event, Inbound) and event.inline
+    return isinstance(event, CardResult) or (isinstance(event, Inbound) and event.inline)
 
 
 def _try_again_response() -> WebhookAnswer:

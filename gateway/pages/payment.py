@@ -68,7 +68,7 @@ class PayPage:
         )
         under_way = find_under_way(intents)
         ports = payment_ports(request.ports)
-        if under_way and (under_way.state != "pending" or ports.is_wallet(under_way)):
+        if under_way and (under_way.state != "pending" or not ports.has_page(under_way)):
             return _result_page(request, under_way)
         if bill.remaining <= 0:
             booked = next((each for each in intents if each.state == "booked"), None)

@@ -15,6 +15,7 @@ from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel
 
+from flows.domain.payment_records import CardResult
 from flows.domain.records import OutboundMessage, Receipt
 from flows.engine.inbound import Inbound
 from menus.model.reply import Channel, Reply
@@ -73,6 +74,8 @@ class Connection:
     numbering: NumberingPlan = NumberingPlan()
     page_size: str = ""
     """Page size of its USSD screens, `128/56`; empty for the channel's own."""
+    takes_cards: bool = False
+    """Whether it takes cards in a call by itself, and tells us the result only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,7 @@ class TransferFailed:
     language: str
 
 
-SingleEvent = Inbound | ConversationEnded | TransferFailed | Receipt | OptOut | None
+SingleEvent = Inbound | ConversationEnded | TransferFailed | CardResult | Receipt | OptOut | None
 """What a webhook means; None for a request that needs no action."""
 ProviderEvent = SingleEvent | tuple[SingleEvent, ...]
 """One event, or those of a request that carries several messages or reports; none of these is a call or a USSD

@@ -5,7 +5,9 @@ voice/twiml). Twilio adds fields without notice: unknown ones are signed and ign
 GET in its console; the signed URL then holds the fields.
 """
 
+import re
 from collections.abc import Mapping
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Annotated
 from xml.etree.ElementTree import Element
@@ -13,6 +15,7 @@ from xml.etree.ElementTree import Element
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from flows.domain.failures import BadRequest
+from flows.domain.payment_records import CardResult
 from flows.domain.records import Receipt, ReceiptState
 from flows.engine.inbound import Inbound
 from gateway.providers._shared.call_webhooks import REPEAT_KEY, CallWebhooks
@@ -62,6 +65,11 @@ OPT_OUT_TYPES: Mapping[str, bool] = MappingProxyType({"STOP": True, "START": Fal
 WITHHELD_NUMBERS = frozenset({"+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253"})
 """Numbers sent for a withheld caller: ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN, UNAVAILABLE on a keypad."""
 
+PAID_RESULT = "success"
+"""The `Result` of a charged card; any other (payment-connector-error, caller-hung-up, ...) moved no money."""
+MAX_CONFIRMATION_CODE = 255
+AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,3})?", re.ASCII)
+
 SUBSCRIBER_FIELDS: Mapping[str, str] = MappingProxyType({"outbound-api": "To", "outbound-dial": "To"})
 """Field that holds the subscriber's number, by Direction; `From` for all others."""
 
@@ -86,6 +94,10 @@ class Settings(BaseModel):
     """
     sender: str = Field(min_length=1)
     """The number or name messages come from, or a messaging service `MG...`."""
+    pay_connector: str = Field(default="", pattern=r"^[\w.\-]{0,64}$")
+    """Unique name of a Pay connector of the account: calls then offer payment by card. Empty: never."""
+    pay_postal_code: bool = False
+    """Whether Twilio asks for the card's postal code."""
     api_url: str = Field(default="", pattern=r"^(https?://\S+)?$")
     """Base URL of the REST API, e.g. a test server or a region's host; empty means Twilio's own."""
 
@@ -216,11 +228,34 @@ def read_voice_status(webhook: Webhook, connection: Connection) -> ProviderEvent
     return CALLS.read_progress(webhook, connection)
 
 
+def read_pay(webhook: Webhook, connection: Connection) -> ProviderEvent:
+    """Read how a payment by card ended; None while it is under way, or where no card is taken.
+
+    Our own address names the payment and what was to be charged, and the signature covers it. Of the card no
+    field is read.
+    """
+    require_field(webhook.form, "CallSid")
+    outcome, query = webhook.form.get("Result", ""), webhook.query
+    if not outcome or not connection.takes_cards:
+        return None
+    charged = webhook.form.get("ChargeAmount") or require_field(query, "amount")
+    if not AMOUNT.fullmatch(charged):
+        raise BadRequest("amount is malformed")
+    return CardResult(
+        payment=require_field(query, "payment"),
+        is_paid=outcome == PAID_RESULT,
+        amount=Decimal(charged),
+        currency=require_field(query, "currency"),
+        reference=webhook.form.get("PaymentConfirmationCode", "")[:MAX_CONFIRMATION_CODE],
+    )
+
+
 ROUTES: Mapping[str, WebhookRoute] = MappingProxyType(
     {
         "sms": WebhookRoute(read_sms, write_sms, ("MessageSid", "From"), accepts_get=True),
         "sms-status": WebhookRoute(read_status, acknowledge, ("MessageSid", "MessageStatus"), accepts_get=True),
         "voice": WebhookRoute(read_voice, write_voice, ("CallSid",), accepts_get=True),
+        "pay": WebhookRoute(read_pay, write_voice, ("CallSid",)),
         "voice-status": WebhookRoute(read_voice_status, acknowledge, ("CallSid",), accepts_get=True),
     }
 )

@@ -61,7 +61,13 @@ def _build_connection(
         locales={name: language.speech for name, language in menu.config.languages.items()},
         numbering=NumberingPlan(menu.config.country_code, menu.config.trunk, tuple(menu.config.number_digits)),
         page_size=_page_size(menu.name, provider, link),
+        takes_cards=takes_cards(link),
     )
+
+
+def takes_cards(link: ConnectionSettings) -> bool:
+    """Return whether the settings of a connection say that it takes cards in calls."""
+    return bool(getattr(link.settings, "pay_connector", ""))
 
 
 def _page_size(operator: str, provider: Provider, link: ConnectionSettings) -> str:

@@ -13,13 +13,14 @@ from flows.domain.ports import Billing, SessionStore
 from flows.domain.records import Secret
 from flows.engine.deadlines import TimeBudgets
 from flows.engine.menu_versions import MenuVersions
-from flows.selfcare.pay import LINK_ACTION, WALLET_ACTION
+from flows.selfcare.pay import CARD_ACTION, LINK_ACTION, WALLET_ACTION
 from gateway.clock import MonotonicClock
 from gateway.payments.adapter_registry import connect_provider, connect_wallet
 from gateway.payments.provider_context import ProviderContext
 from gateway.publishing.pack_compiler import load_actions
 from gateway.settings import Settings
 from gateway.settings_sources import SettingsError
+from gateway.wiring.connections import takes_cards
 from menus.machine.menu import Menu
 from menus.machine.unavailable_options import without_options_to
 from storage.audit.write_behind import WriteBehind
@@ -93,6 +94,9 @@ class OperatorWiring:
             has_desk=bool(self.settings.operators[menu.name].desk.kind),
             payments=self._connect_payments(menu),
             wallet=self._connect_wallet(menu),
+            takes_call_cards=any(
+                takes_cards(each) for each in self.settings.operators[menu.name].links.values()
+            ),
             intents=SqlPaymentIntents(database, secret),
             policies=SqlSpendPolicies(database, secret),
             charges=SqlCharges(database, secret),
@@ -137,6 +141,8 @@ def _fit_to_billing(menu: Menu, operators: Mapping[str, OperatorPorts], actions:
 
 def _missing_ways(ports: OperatorPorts) -> Iterator[str]:
     """Yield the actions of ways to pay that are not set up; paying by link stays where there is no other."""
+    if not ports.takes_call_cards:
+        yield CARD_ACTION
     if ports.wallet is None:
         yield WALLET_ACTION
     elif ports.payments is None:

@@ -45,6 +45,18 @@ class Gather:
 
 
 @value_dataclass
+class CardEntry:
+    """Payment by card in a call: the connection takes the digits and the money, and we never hear them."""
+
+    payment: str
+    """Our id of the payment."""
+    amount: str
+    """Amount in the currency's units, with a decimal point."""
+    currency: str
+    """ISO 4217 code."""
+
+
+@value_dataclass
 class Reply:
     """Reply of one turn, fitted to its channel. USSD and SMS use `text`, voice uses `prompts`."""
 
@@ -63,6 +75,8 @@ class Reply:
     """Longest duration of the transferred call; 0 for no limit."""
     transfer_context: str = ""
     """The screen the caller came from, for the agent who takes the call."""
+    card: CardEntry | None = None
+    """The payment that the connection takes a card for, after the prompts."""
     ends_session: bool = False
     """Whether the session ends with this reply."""
 
@@ -92,6 +106,7 @@ def _decode_voice(data: bytes) -> Reply:
         fields = from_json(data)
         fields["prompts"] = tuple(Prompt(**prompt) for prompt in fields["prompts"])
         fields["gather"] = _decode_gather(fields["gather"]) if fields["gather"] else None
+        fields["card"] = CardEntry(**fields["card"]) if fields["card"] else None
         return Reply(**fields)
     except (TypeError, KeyError) as error:
         raise ValueError("stored reply: not a voice reply") from error

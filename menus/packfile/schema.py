@@ -103,7 +103,7 @@ class ScreenForm(PackForm):
     confirm: bool = Field(
         default=False, description="Keys dialled ahead stop here: the subscriber must confirm."
     )
-    via: Literal["agent", "sms", "voice", "ussd"] | None = None
+    via: Literal["agent", "card", "sms", "voice", "ussd"] | None = None
 
 
 class ScreensFile(PackForm):

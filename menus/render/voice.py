@@ -14,7 +14,8 @@ from menus.machine.list_options import (
 )
 from menus.machine.menu import Menu
 from menus.machine.screen import Node
-from menus.model.reply import Gather, Prompt, Reply
+from menus.model.facts import Money, Text
+from menus.model.reply import CardEntry, Gather, Prompt, Reply
 from menus.model.session import Session
 from menus.text.spoken_spelling import respell_words
 
@@ -22,6 +23,8 @@ MAX_KEYS = 20
 """Most keys gathered for one input."""
 MONTH_KEYS = 4
 """Keys of a month, entered as MMYY."""
+PAYMENT_FACT = "payment"
+"""Name of the fact with our id of the payment that a card is taken for."""
 SILENCE_NOTE, WRONG_NOTE = "note.empty", "note.wrong"
 """Notes after which a screen is repeated in a shorter form."""
 UNCLEAR_TEXT = "said.unclear"
@@ -46,8 +49,17 @@ def render_call_reply(menu: Menu, session: Session, note: str = "") -> Reply:
         transfer_to=agent,
         transfer_limit_seconds=voice.agent_minutes * 60 if agent else 0,
         transfer_context=session.trail[-1] if agent and session.trail else "",
+        card=_build_card_entry(menu, session) if node.via == "card" else None,
         ends_session=node.is_final,
     )
+
+
+def _build_card_entry(menu: Menu, session: Session) -> CardEntry | None:
+    """Return the payment that the step before has opened; None where a screen is shown without one."""
+    payment, amount = session.facts.get(PAYMENT_FACT), session.facts.get("remaining")
+    if not isinstance(payment, Text) or not isinstance(amount, Money):
+        return None
+    return CardEntry(payment.value, str(amount.amount), menu.config.currency.code)
 
 
 def _respell_prompt(prompt: Prompt, spelled: Mapping[str, str]) -> Prompt:

@@ -38,6 +38,7 @@ CODED_SAMPLES: Mapping[str, str] = {
     "twilio/voice": "CallSid=CA@n@&AccountSid=AC1&From=@caller@&To=411&CallStatus=ringing&Digits=1",
     "jambonz/voice": '{"call_sid": "j@n@", "from": "@caller@", "call_status": "in-progress", "digits": "1"}',
     "jambonz/voice-status": '{"call_sid": "j@n@", "from": "@caller@", "call_status": "completed"}',
+    "twilio/pay": "CallSid=CA@n@&AccountSid=AC1&From=@caller@&Result=success&PaymentConfirmationCode=ch_1",
     "twilio/voice-status": "CallSid=CA@n@&AccountSid=AC1&From=@caller@&CallStatus=completed",
 }
 """A complete request of each route of the providers that are code; `@n@` is drawn anew each time."""

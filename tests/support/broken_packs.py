@@ -209,7 +209,7 @@ BROKEN_PACKS: dict[str, PackFault] = {
     ),
     "a hand-over to nobody": (
         "screens.yaml", "  budget:\n", "  lonely: {kind: hand-over}\n  budget:\n",
-        "orange_ro/screens.yaml@{kind: hand-ov@: lonely: a hand-over without `via:`; write agent, sms, voice or ussd",
+        "orange_ro/screens.yaml@{kind: hand-ov@: lonely: a hand-over without `via:`; write agent, card, sms, voice or ussd",
     ),
     "a secret that is said": (
         "screens.yaml",

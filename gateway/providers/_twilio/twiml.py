@@ -1,11 +1,11 @@
-"""TwiML of a voice call (twilio.com/docs/voice/twiml: Gather, Say, Play, Dial, Hangup)."""
+"""TwiML of a voice call (twilio.com/docs/voice/twiml: Gather, Say, Play, Dial, Pay, Hangup)."""
 
 from urllib.parse import urlencode
 from xml.etree.ElementTree import Element
 
 from gateway.providers._shared.xml import add_element, recording_url, serialise_document
 from gateway.providers.contract import Connection, ProviderAnswer
-from menus.model.reply import Gather, Prompt, Reply
+from menus.model.reply import CardEntry, Gather, Prompt, Reply
 
 XML_CONTENT_TYPE = "text/xml; charset=utf-8"
 
@@ -17,6 +17,8 @@ def write_voice(reply: Reply | None, connection: Connection) -> ProviderAnswer:
         _add_prompts(_prompt_parent(root, reply, connection), reply, connection)
         if reply.transfer_to:
             _add_dial(root, reply, connection)
+        elif reply.card and connection.takes_cards:
+            _add_pay(root, reply.card, reply, connection)
         elif reply.ends_session:
             add_element(root, "Hangup")
     return ProviderAnswer(serialise_document(root), XML_CONTENT_TYPE)
@@ -34,6 +36,24 @@ def _add_dial(root: Element, reply: Reply, connection: Connection) -> None:
         return
     headers = urlencode({"X-Screen": reply.transfer_context, "X-Language": reply.language})
     add_element(add_element(root, "Dial", attributes=limit), "Sip", f"{reply.transfer_to}?{headers}")
+
+
+def _add_pay(root: Element, card: CardEntry, reply: Reply, connection: Connection) -> None:
+    """Add the payment: Twilio asks for the card and charges it; its result comes to a signed address."""
+    settings = connection.settings
+    agreed = {"payment": card.payment, "amount": card.amount, "currency": card.currency}
+    address = f"{connection.hooks_url}/pay?{urlencode(agreed)}"
+    attributes = {
+        "paymentConnector": settings.pay_connector,
+        "chargeAmount": card.amount,
+        "currency": card.currency.lower(),
+        "paymentMethod": "credit-card",
+        "postalCode": str(settings.pay_postal_code).lower(),
+        "securityCode": "true",
+        "action": address,
+        "statusCallback": address,
+    }
+    add_element(root, "Pay", attributes=attributes | _language_attribute(reply, connection))
 
 
 def _prompt_parent(root: Element, reply: Reply, connection: Connection) -> Element:
