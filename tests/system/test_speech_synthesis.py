@@ -12,6 +12,8 @@ from tests.support.server_processes import ProgramMissing, find_program, skip_mi
 
 LANGUAGES = ("fr", "ro", "en", "ar")
 BATCH = 40
+TIMED_SHARE = 3
+"""One prompt in so many is timed: to read all aloud takes most of this file's time and shows no more."""
 BYTES_PER_SECOND = 2 * 22050
 """Of the synthesiser's sound: 16 bits, 22,050 Hz."""
 SECONDS_PER_CHARACTER = (0.03, 0.25)
@@ -67,7 +69,7 @@ def test_each_prompt_is_spoken_in_its_own_language(language: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_prompts_last_as_long_as_their_words(language: str) -> None:
     least, most = SECONDS_PER_CHARACTER
-    prompts = prompts_of(language)
+    prompts = prompts_of(language)[::TIMED_SHARE]
     for batch in (prompts[start : start + BATCH] for start in range(0, len(prompts), BATCH)):
         seconds = len(read_aloud(language, batch, "--stdout")) / BYTES_PER_SECOND
         assert least < seconds / sum(map(len, batch)) < most, batch[0]
