@@ -151,6 +151,8 @@ class OperatorSettings(Section):
     """Daily cap (UTC) of SMS message parts, for all purposes together; 0 for none."""
     revisions: bool = True
     """Whether a pack revision published in the database is served; false: always the pack of the folder."""
+    notify_without_asking: int = Field(default=10_000, ge=0)
+    """Messages `dialtree notify` enqueues without a confirmation; 0 never asks for one."""
     links: Mapping[str, ConnectionSettings] = Field(default_factory=dict, repr=False)
     """Connections, by provider."""
 
@@ -183,10 +185,8 @@ class Settings(Section):
     red_seconds: float = Field(1.0, ge=0, le=60)
     """How long /readyz fails before the public listener closes, so that load balancers notice."""
     trusted_proxies: tuple[str, ...] = ()
-    """Networks of our own proxies, as CIDR; only their X-Forwarded-For is believed.
-
-    Behind a proxy that is not listed, all requests seem to have one client address and share its limits.
-    """
+    """Networks of our own proxies, as CIDR; only their X-Forwarded-For is believed. Behind one that is not
+    listed, all requests seem to have one client address and share its limits."""
     refused_per_minute: int = Field(300, ge=1)
     """Rate limit of rejected requests (token, signature) per client address; further ones are not read."""
     turns_per_minute: int = Field(120, ge=1)

@@ -169,6 +169,8 @@ class OutboundMessage:
     """Earliest sending time (UTC); None means now."""
     expires_at: datetime | None = None
     """Time (UTC) after which the message is dropped, not sent."""
+    is_unprompted: bool = False
+    """Whether nobody waits for it, so that quiet hours hold it: a bill notice, a reminder."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,6 +173,7 @@ class ReminderSender:
             language=self.menu.language_pack(language, route).language,
             subject=to_wire_text(subject),
             expires_at=self.ports.now() + REMINDER_LIFETIME,
+            is_unprompted=True,
         )
 
     def _log_drop(self, step: DeferredStep, reason: str) -> None:

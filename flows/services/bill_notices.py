@@ -97,6 +97,7 @@ class BillAnnouncer:
             subject=subject,
             due_at=due_at,
             expires_at=(due_at or now) + NOTICE_LIFETIME,
+            is_unprompted=True,
         )
         return self._with_bill(notice, bill, holder) if route == "email" else notice
 

@@ -73,5 +73,6 @@ def _build_notices(menu: Menu, use: EmailUse, report: MailReport, key: str) -> t
         kind="notice",
         body=to_wire_text(prepare_text(text)),
         language=menu.language_pack(language, "sms").language,
+        is_unprompted=True,
     )
     return (notice,)

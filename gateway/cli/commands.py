@@ -129,10 +129,14 @@ def notify(
     ] = "",
     listen: Annotated[bool, Option("--listen", help="Only subscribe to the BSS's bill events.")] = False,
     dry_run: Annotated[bool, Option("--dry-run", help="Count and show samples; enqueue nothing.")] = False,
+    confirm: Annotated[
+        int, Option(metavar="COUNT", min=0, help="Enqueue up to so many messages without asking.")
+    ] = 0,
     demo: opt.DemoOption = False,
 ) -> None:
-    """Send the bill notices of a billing cycle."""
-    run_module("notify", operator=operator, cycle=cycle, listen=listen, dry_run=dry_run, demo=demo)
+    """Send the bill notices of a billing cycle; a large one must be confirmed."""
+    given = {"operator": operator, "cycle": cycle, "listen": listen, "dry_run": dry_run}
+    run_module("notify", **given, confirm=confirm, demo=demo)
 
 
 @app.command(epilog="Example: dialtree remind orange-ro")

@@ -2,14 +2,17 @@
 
 import argparse
 import sys
+from datetime import date
 from zoneinfo import ZoneInfo
 
 from flows.domain.failures import Failure
 from flows.domain.ports import BillingCycles
 from gateway.cli.common import read_settings, run_in_container
+from gateway.cli.count_confirmation import is_confirmed
 from gateway.cli.progress import show_progress
-from gateway.delivery.bill_rehearsal import BillRehearsal
-from gateway.delivery.bill_run import BillRun, parse_cycle
+from gateway.delivery.bill_rehearsal import BillRehearsal, BulkNotices
+from gateway.delivery.bill_run import BillRun, BillRunProgress, parse_cycle
+from gateway.delivery.quiet_gate import QuietGate
 from gateway.wiring.container import Container
 from storage.billing.backend import BillEventSource
 
@@ -25,8 +28,9 @@ def main(args: argparse.Namespace) -> int:
 async def run_notify(args: argparse.Namespace, container: Container) -> int:
     """Run the command.
 
-    Returns 0 when all is enqueued, 1 when the billing backend failed, 2 for an unknown operator or month, 3
-    when some bills could not be used: they are listed, and all others are enqueued.
+    Returns 0 when all is enqueued, 1 when the billing backend failed, 2 for an unknown operator or month, or
+    for a large run that nobody confirmed, 3 when some bills could not be used: they are listed, and all
+    others are enqueued.
     """
     if args.operator not in container.settings.operators:
         return _print_result(
@@ -58,18 +62,45 @@ async def _notify_cycle(args: argparse.Namespace, container: Container) -> int:
         return _print_result("--cycle: must be a month, as in 2026-03", 2)
     if not isinstance(ports.billing, BillingCycles):
         return _print_result("this backend cannot list a whole cycle", 2)
-    announcer = container.announcer_for(args.operator)
-    rehearsal = BillRehearsal(container.bulk_outbox) if args.dry_run else None
-    run = BillRun(args.operator, ports.billing, announcer, rehearsal or container.bulk_outbox, ports.now)
-    with show_progress("bill notices", "bills") as report:
-        result = await run.announce_bills(first, last, lambda now: report(now.bills, now.expected_bills))
+    rehearsal = BillRehearsal(container.bulk_outbox)
+    if not args.dry_run and (count := await _count_unconfirmed(args, container, ports.billing, (first, last))):
+        return _print_result(f"{count} messages would go out; nothing is enqueued. Give --confirm {count}", 2)
+    outbox = rehearsal if args.dry_run else container.bulk_outbox
+    result = await _run_cycle(args, container, ports.billing, outbox, (first, last))
     for line in result.list_rejections():
         print(line, file=sys.stderr)
-    for line in rehearsal.report_lines() if rehearsal else ():
+    for line in rehearsal.report_lines():
         print(line)
-    done = "dry run, nothing is enqueued: " if rehearsal else ""
+    if until := QuietGate(container.menu_versions, ports.now).quiet_until(args.operator):
+        print(f"quiet hours: SMS wait until {until.astimezone(zone):%Y-%m-%d %H:%M}")
+    done = "dry run, nothing is enqueued: " if args.dry_run else ""
     _print_result(f"{args.operator} {first:%Y-%m}: {done}{result.format_line()} in {result.seconds:.1f} s", 0)
     return UNUSABLE_BILLS if result.rejected_count else 0
+
+
+async def _count_unconfirmed(
+    args: argparse.Namespace, container: Container, billing: BillingCycles, days: tuple[date, date]
+) -> int:
+    """Return how many messages would go out, if that is more than was confirmed; otherwise 0."""
+    threshold = container.settings.operators[args.operator].notify_without_asking
+    if not threshold:
+        return 0
+    counted = await _run_cycle(args, container, billing, BillRehearsal(container.bulk_outbox), days)
+    count = counted.enqueued_count
+    return 0 if is_confirmed(count, threshold, args.confirm) else count
+
+
+async def _run_cycle(
+    args: argparse.Namespace,
+    container: Container,
+    billing: BillingCycles,
+    outbox: BulkNotices,
+    days: tuple[date, date],
+) -> BillRunProgress:
+    announcer, ports = container.announcer_for(args.operator), container.operators[args.operator]
+    run = BillRun(args.operator, billing, announcer, outbox, ports.now)
+    with show_progress("bill notices", "bills") as report:
+        return await run.announce_bills(*days, lambda now: report(now.bills, now.expected_bills))
 
 
 def _print_result(words: str, status: int) -> int:

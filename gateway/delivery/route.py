@@ -115,6 +115,8 @@ class OutboundRoute:
 
     count_cost: Callable[[OutboundMessage], int] = field(default=count_message)
     """Returns what a notice costs of the rate: an SMS its parts, as providers count them."""
+    hold_until: Callable[[OutboundMessage], datetime | None] = field(default=lambda _notice: None)
+    """Returns until when a notice is held, whatever the route could do; None for one that may go."""
 
     @property
     def deduplicates(self) -> bool:
@@ -138,6 +140,8 @@ class OutboundRoute:
 
     def reserve_or_delay(self, notice: OutboundMessage) -> datetime | None:
         """Use its tokens and return None when the notice may go now, otherwise return when to try it again."""
+        if (held_until := self.hold_until(notice)) is not None:
+            return held_until
         urgent, cost = notice.kind in URGENT_KINDS, self.count_cost(notice)
         probe_at = self.next_probe_at()
         if probe_at is not None:

@@ -23,6 +23,7 @@ from gateway.delivery.mail.bounce_recorder import BounceRecorder
 from gateway.delivery.mail.bounce_report import BounceMailbox
 from gateway.delivery.maintenance import MaintenanceLoop
 from gateway.delivery.outbox_worker import OutboxWorker
+from gateway.delivery.quiet_gate import QuietGate
 from gateway.delivery.recording_sender import RecordingSender
 from gateway.delivery.route import OutboundRoute
 from gateway.http.bounce_events import BounceHandler
@@ -279,7 +280,10 @@ async def _build_routes(
         "sms": senders.build_spend_limiter(core.settings, core.menu_versions, core.database, core.now),
         "email": lambda _operator, sender: BillMailSender(sender, core.bill_mailer),
     }
-    return await senders.build_routes(core.settings, connections, recorder, core.now, stack, wrappers, pool)
+    gate = QuietGate(core.menu_versions, core.now)
+    return await senders.build_routes(
+        core.settings, connections, recorder, core.now, stack, wrappers, pool, gate
+    )
 
 
 def _build_outbox_worker(

@@ -14,6 +14,7 @@ from gateway.delivery.desk.desk_client import DeskClient
 from gateway.delivery.desk.desk_mail import DeskMailSender
 from gateway.delivery.desk.signed_webhook import SignedWebhookSender
 from gateway.delivery.desk.trouble_ticket import TroubleTicketSender
+from gateway.delivery.quiet_gate import QuietGate
 from gateway.delivery.recording_sender import RecordingSender
 from gateway.delivery.route import (
     DEFAULT_CONCURRENT_CALLS,
@@ -47,6 +48,7 @@ async def build_routes(
     stack: AsyncExitStack,
     wrappers: Mapping[str, SenderWrapper],
     pool: LinkPool,
+    quiet_gate: QuietGate,
 ) -> dict[tuple[str, str], OutboundRoute]:
     """Return the outbound routes, by operator and route; without a provider there is no route.
 
@@ -77,6 +79,7 @@ async def build_routes(
                     TokenBucket(rates[route], now),
                     _concurrency_limit(providers),
                     count_sms_parts if route == "sms" else count_message,
+                    quiet_gate.hold_until,
                 )
     return routes
 

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from menus.machine.menu import Menu
 from menus.model.session import Session
-from menus.packfile.schema import HoursForm
+from menus.packfile.hours_form import HoursForm
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 AGENT_AWAY = "house.agent_away"

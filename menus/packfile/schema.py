@@ -8,6 +8,7 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from menus.model.reply import Channel
+from menus.packfile.hours_form import DAYS_PATTERN, TIME_PATTERN, HoursForm, QuietHoursForm
 from menus.packfile.promise_rules import PromisesForm
 from menus.packfile.purchase_form import PurchaseRulesForm
 from menus.packfile.reminder_rules import RemindersForm
@@ -20,8 +21,6 @@ OPERATOR_PATTERN, COUNTRY_PATTERN, COUNTRY_CODE_PATTERN = (
 )
 CURRENCY_PATTERN, USSD_PATTERN, DATE_PATTERN = r"^[A-Z]{3}$", r"^\*[0-9*]+#$", r"^\d{4}-\d\d-\d\d$"
 SCRIPT_PATTERN = r"^[A-Z][a-z]{3}$"
-TIME_PATTERN = r"^([01][0-9]|2[0-4]):[0-5][0-9]$"
-DAYS_PATTERN = r"^(mon|tue|wed|thu|fri|sat|sun)(-(mon|tue|wed|thu|fri|sat|sun))?$"
 DottedName = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 MenuKey = Annotated[str, StringConstraints(pattern=KEY_PATTERN)]
 ProofMethod = Literal["line", "code", "password", "pin", "customer_code"]
@@ -193,18 +192,6 @@ class NumbersForm(PackForm):
     agent: str = Field(description="Number that calls to an agent are transferred to.")
 
 
-TimeOfDay = Annotated[str, StringConstraints(pattern=TIME_PATTERN)]
-DayRange = Annotated[str, StringConstraints(pattern=DAYS_PATTERN)]
-
-
-class HoursForm(PackForm):
-    """Opening hours, in the operator's time zone."""
-
-    days: DayRange = Field("mon-sun", description="A day, or from one to another: mon-sat.")
-    start: TimeOfDay = Field(alias="from")
-    end: TimeOfDay = Field(alias="to")
-
-
 class VoiceForm(PackForm):
     """Time-outs and limits of calls."""
 
@@ -251,6 +238,9 @@ class RulesForm(PackForm):
         {}, description="Kind of line -> how codes and first passwords reach it; sms by default."
     )
     reminders: RemindersForm | None = Field(None, description="Reminders of unpaid bills; none without it.")
+    quiet_hours: QuietHoursForm | None = Field(
+        None, description="When bill notices, reminders and campaigns by SMS are held; never without it."
+    )
     promises: PromisesForm = Field(default_factory=lambda: PromisesForm.model_validate({}))
     misses: int = Field(3, ge=1, le=9, description="Wrong answers in a row before the session is given up.")
     resume_minutes: int = Field(

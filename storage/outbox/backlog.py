@@ -14,7 +14,9 @@ MAX_COUNTED = 10_000
 """Rows counted exactly for each state; a gauge at this value means so many or more."""
 _ROW = outbox.c
 _UNFINISHED = _ROW.due_at.is_not(None)
-_WAITS_BY_PLAN = or_(_ROW.state == "pending", _ROW.step == PAYMENT_CHECK)
+_IS_HELD = and_(_ROW.is_unprompted, _ROW.attempt == 0)
+"""Held by quiet hours: given back without an attempt."""
+_WAITS_BY_PLAN = or_(_ROW.state == "pending", _ROW.step == PAYMENT_CHECK, _IS_HELD)
 _IS_LATE = and_(_UNFINISHED, not_(and_(_WAITS_BY_PLAN, _ROW.due_at > bindparam("now", type_=_ROW.due_at.type))))
 """Unfinished rows, except those whose first attempt, or next question by plan, is scheduled for later."""
 _SINCE = case((_ROW.step == PAYMENT_CHECK, _ROW.due_at), else_=_ROW.created_at)

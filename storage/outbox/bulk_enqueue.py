@@ -39,9 +39,10 @@ SELECT_KNOWN_KEYS = select(outbox.c.key).where(in_array(outbox.c.key, "keys"))
 INSERT_NOTICE_BULK = bulk.build_statement(
     f"""
     INSERT INTO outbox (key, operator, form, kind, priority, "to", route, language, step, payload, state,
-        due_at, expires_at, fence, attempt, provider, message_id, reason, created_at, changed_at)
+        due_at, expires_at, is_unprompted, fence, attempt, provider, message_id, reason, created_at, changed_at)
     SELECT given.key, :operator, 'notice', 'notice', {PRIORITY["notice"]}, given."to", given.route,
-        given.language, '', given.payload, 'pending', given.due_at, given.expires_at, 0, 0, '', '', '',
+        given.language, '', given.payload, 'pending', given.due_at, given.expires_at,
+        given.is_unprompted, 0, 0, '', '', '',
         CAST(:at AS timestamptz), CAST(:at AS timestamptz)
     FROM {{rows}}
     ON CONFLICT (key) DO NOTHING
@@ -53,6 +54,7 @@ INSERT_NOTICE_BULK = bulk.build_statement(
     payload="bytea",
     due_at="timestamptz",
     expires_at="timestamptz",
+    is_unprompted="boolean",
 )
 """One statement for a page of notices, which saves PostgreSQL a response for each row."""
 
@@ -135,4 +137,5 @@ class SqlBulkOutbox:
     def _notice_values(self, notice: OutboundMessage, at: datetime) -> bulk.RowValues:
         """Return the values of a notice that differ within a page, as `INSERT_NOTICE_BULK` takes them."""
         payload, due_at = encrypt_message(notice, self._cipher), notice.due_at or at
-        return notice.key, notice.to, notice.route, notice.language, payload, due_at, notice.expires_at
+        common = (notice.key, notice.to, notice.route, notice.language)
+        return *common, payload, due_at, notice.expires_at, notice.is_unprompted

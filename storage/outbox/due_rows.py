@@ -37,6 +37,7 @@ class DueRow(NamedTuple):
     step: str
     payload: bytes | None
     expires_at: datetime | None
+    is_unprompted: bool
     opted_out: bool
 
 

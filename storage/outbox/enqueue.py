@@ -65,6 +65,7 @@ def message_row(notice: OutboundMessage, cipher: AeadCipher, at: datetime) -> di
         "language": notice.language,
         "step": "",
         "due_at": notice.due_at or at,
+        "is_unprompted": notice.is_unprompted,
     }
 
 
@@ -79,6 +80,7 @@ def _deferred_step_row(deferred_step: DeferredStep, cipher: AeadCipher, at: date
         "language": "",
         "step": deferred_step.step,
         "due_at": at,
+        "is_unprompted": False,
     }
 
 
@@ -122,5 +124,6 @@ def decrypt_item(row: Any, cipher: AeadCipher) -> OutboundMessage | DeferredStep
         language=row.language,
         subject=subject,
         expires_at=row.expires_at,
+        is_unprompted=row.is_unprompted,
     )
     return carry_bill(message, parse_enclosure(carried[0])) if carried else message

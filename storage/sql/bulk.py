@@ -55,6 +55,10 @@ def _bytea_elements(values: Sequence[bytes]) -> str:
     return ",".join([f'"\\\\x{each.hex()}"' for each in values])
 
 
+def _boolean_elements(values: Sequence[bool]) -> str:
+    return ",".join("t" if each else "f" for each in values)
+
+
 ELEMENT_WRITERS: Mapping[str, Callable[[Any], str]] = {
     "bigint": _number_elements,
     "integer": _number_elements,
@@ -62,6 +66,7 @@ ELEMENT_WRITERS: Mapping[str, Callable[[Any], str]] = {
     "varchar": _text_elements,
     "timestamptz": _instant_elements,
     "bytea": _bytea_elements,
+    "boolean": _boolean_elements,
 }
 """PostgreSQL type -> function that writes its values as elements of an array literal."""
 

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -245,13 +246,9 @@ outbox = Table(
         " 'delivered', 'failed', 'dead', 'expired', 'opted_out')",
         name="state",
     ),
+    Column("is_unprompted", Boolean, nullable=False, server_default=false()),
     Index(
-        "ix_outbox_lanes",
-        "priority",
-        "operator",
-        "route",
-        "due_at",
-        "id",
+        *("ix_outbox_lanes", "priority", "operator", "route", "due_at", "id"),
         postgresql_where=text("due_at IS NOT NULL"),
         sqlite_where=text("due_at IS NOT NULL"),
     ),

@@ -26,7 +26,7 @@ async def announce_bills(sandbox: GatewaySandbox) -> int:
     ports = sandbox.container.operators[OPERATOR]
     assert isinstance(ports.billing, FaultyBilling)
     ports.billing = ports.billing.inner
-    given = argparse.Namespace(operator=OPERATOR, cycle="", listen=False, dry_run=False, demo=False)
+    given = argparse.Namespace(operator=OPERATOR, cycle="", listen=False, dry_run=False, confirm=0, demo=False)
     return await notify.run_notify(given, sandbox.container)
 
 

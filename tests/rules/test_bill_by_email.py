@@ -46,7 +46,7 @@ class BillingDay:
     async def announce_cycle(self) -> None:
         """Run the billing day of April, and deliver what is due."""
         self.sandbox.clock.set_local_time(datetime(2026, 4, 1, 9), "Africa/Tunis")
-        args = argparse.Namespace(operator=TUNIS, cycle="2026-04", listen=False, dry_run=False)
+        args = argparse.Namespace(operator=TUNIS, cycle="2026-04", listen=False, dry_run=False, confirm=0)
         assert await notify.run_notify(args, self.sandbox.container) == 0
         await self.sandbox.messages.collect_new()
 

@@ -114,18 +114,20 @@ async def test_the_command_announces_and_prints_counts(
     ports = sandbox.container.operators[OPERATOR]
     ports.billing = sandbox.faulty_billing.inner
     for told in ("3 notices", "0 notices"):
-        args = argparse.Namespace(operator=OPERATOR, cycle="", listen=False, dry_run=False)
+        args = argparse.Namespace(operator=OPERATOR, cycle="", listen=False, dry_run=False, confirm=0)
         assert await notify.run_notify(args, sandbox.container) == 0
         assert told in capsys.readouterr().out
     assert (
         await notify.run_notify(
-            argparse.Namespace(operator="x", cycle="", listen=False, dry_run=False), sandbox.container
+            argparse.Namespace(operator="x", cycle="", listen=False, dry_run=False, confirm=0),
+            sandbox.container,
         )
         == 2
     )
     assert (
         await notify.run_notify(
-            argparse.Namespace(operator=OPERATOR, cycle="x", listen=False, dry_run=False), sandbox.container
+            argparse.Namespace(operator=OPERATOR, cycle="x", listen=False, dry_run=False, confirm=0),
+            sandbox.container,
         )
         == 2
     )
@@ -159,7 +161,7 @@ async def test_a_bill_of_three_events_and_a_manual_run_is_announced_once(sandbox
     async with serve_bill_events(sandbox) as (bss, _):
         for event in ("customerBillCreateEvent", "customerBillCreateEvent", "customerBillStateChangeEvent"):
             assert await bss.announce_bill("ORO-202603-0101", event) == [204]
-        args = argparse.Namespace(operator=OPERATOR, cycle="2026-03", listen=False, dry_run=False)
+        args = argparse.Namespace(operator=OPERATOR, cycle="2026-03", listen=False, dry_run=False, confirm=0)
         assert await notify.run_notify(args, sandbox.container) == 0
         told = await sandbox.messages.collect_new()
     assert sorted(notice.to for notice in told) == [ANA, BARBU, "+40740000103"]

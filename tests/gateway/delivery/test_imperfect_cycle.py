@@ -124,7 +124,7 @@ async def test_the_command_lists_unusable_bills_and_exits_with_3(
 ) -> None:
     async with serve_cycle(CountedBss(60, frozenset({4, 59}))) as billing:
         sandbox.container.operators[OPERATOR].billing = billing
-        args = argparse.Namespace(operator=OPERATOR, cycle="2026-03", listen=False, dry_run=False)
+        args = argparse.Namespace(operator=OPERATOR, cycle="2026-03", listen=False, dry_run=False, confirm=0)
         assert await notify.run_notify(args, sandbox.container) == 3
     printed = capsys.readouterr()
     assert "58 notices" in printed.out and "2 unusable" in printed.out

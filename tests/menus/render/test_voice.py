@@ -24,7 +24,7 @@ from menus.machine.opening_hours import is_open_at
 from menus.model.facts import Count, Money, Month, Rows
 from menus.model.reply import Prompt, Reply
 from menus.model.session import Session
-from menus.packfile.schema import HoursForm
+from menus.packfile.hours_form import HoursForm
 from menus.packs.graph_checks import reachable_nodes
 from menus.packs.loader import load_draft
 from menus.packs.overflow_checks import widest_facts

@@ -223,7 +223,7 @@ async def create_history(sandbox: GatewaySandbox) -> None:
 
 async def run_billing_day(sandbox: GatewaySandbox, bss: TmfBss) -> None:
     """Run a bill run by hand, then a BSS event about one of its bills; send everything."""
-    args = Namespace(operator="orange-ro", cycle="2026-03", listen=False, dry_run=False)
+    args = Namespace(operator="orange-ro", cycle="2026-03", listen=False, dry_run=False, confirm=0)
     assert await notify.run_notify(args, sandbox.container) == 0
     assert await bss.announce_bill("ORO-202603-0101") == [204]
     await sandbox.messages.collect_new()
