@@ -62,12 +62,10 @@ async def build_routes(
         sms_senders = {name: by_name[name] for name in section.routes.sms}
         senders = {"sms": sms_senders, "email": _email_senders(settings, operator, recorder)}
         senders["desk"] = _desk_senders(settings, operator, senders["email"], recorder, now, stack)
-        rates: dict[str, float] = section.rates.model_dump()
         for route, senders_by_name in senders.items():
-            wrap_sender = wrappers.get(route, _leave_unwrapped)
             providers = [
                 RouteProvider(
-                    wrap_sender(operator, sender),
+                    wrappers.get(route, _leave_unwrapped)(operator, sender),
                     CircuitBreaker(f"{operator}/{route}/{name}", now),
                     _deduplicates(section, name),
                 )
@@ -76,7 +74,7 @@ async def build_routes(
             if providers:
                 routes[operator, route] = OutboundRoute(
                     tuple(providers),
-                    TokenBucket(rates[route], now),
+                    TokenBucket(getattr(section.rates, route), now),
                     _concurrency_limit(providers),
                     count_sms_parts if route == "sms" else count_message,
                     quiet_gate.hold_until,

@@ -9,5 +9,4 @@ down_revision = "0024"
 
 def upgrade() -> None:
     """Add a column with a default, which rewrites no row; the previous release keeps working."""
-    column = sa.Column("is_unprompted", sa.Boolean(), nullable=False, server_default=sa.false())
-    op.add_column("outbox", column)
+    op.add_column("outbox", sa.Column("is_unprompted", sa.Boolean(), nullable=False, server_default=sa.false()))
