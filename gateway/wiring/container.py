@@ -290,13 +290,6 @@ def _build_outbox_worker(
     core: _Core, routes: Mapping[tuple[str, str], OutboundRoute], metrics: GatewayMetrics, pool: LinkPool
 ) -> OutboxWorker:
     sinks, caches = build_sink_notifier(core.settings, core.now), core.subscriber_caches
-    return OutboxWorker(
-        core.outbox,
-        routes,
-        DeferredWork(core.menu_versions, core.operators, caches, core.actions, sinks).run_step,
-        core.now,
-        core.record_refusal,
-        metrics.record_delivery,
-        core.bill_mailer.complete_mail,
-        pool.choose_lanes,
-    )
+    run_step = DeferredWork(core.menu_versions, core.operators, caches, core.actions, sinks).run_step
+    parts = (core.outbox, routes, run_step, core.now, core.record_refusal, metrics.record_delivery)
+    return OutboxWorker(*parts, core.bill_mailer.complete_mail, pool.choose_lanes)
