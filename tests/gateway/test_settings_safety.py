@@ -89,3 +89,11 @@ def test_this_machine_may_be_reached_without_tls(url: str) -> None:
 def test_what_our_advice_makes_is_accepted() -> None:
     for _ in range(500):
         assert find_weakness(secrets.token_hex(16)) == find_token_weakness(secrets.token_urlsafe(16)) == ""
+
+
+@pytest.mark.parametrize("field", ["token", "client_secret"])
+def test_a_merchant_may_not_keep_a_sample_as_its_secret(field: str) -> None:
+    merchant = {"category": "parking", field: "demo-token-of-the-parkplus-merchant"}
+    purchases = {"purchases": {"merchants": {"parkplus": merchant}}}
+    with pytest.raises(SettingsError, match=f"operators.orange-ro.purchases.merchants.parkplus.{field}: "):
+        require_safe_settings(parse_settings({"operators": {"orange-ro": purchases}}))
