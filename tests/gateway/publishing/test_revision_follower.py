@@ -12,8 +12,9 @@ from gateway.publishing.checked_packs import hash_checks_portably
 from gateway.publishing.hot_reload import PackReloader
 from gateway.publishing.pack_compiler import pack_folder
 from gateway.publishing.pack_folders import read_pack_files, write_pack_files
-from gateway.publishing.revision_follower import RevisionFollower
+from gateway.publishing.revision_follower import InstalledPacks, RevisionFollower
 from gateway.wiring.revision_wiring import build_desk, start_follower
+from menus.machine.menu import Menu
 from storage.revisions.revisions import SqlPackRevisions
 from storage.sql.engine import connect
 from tests.support.databases import SECRET
@@ -107,6 +108,20 @@ async def test_a_revision_with_findings_is_refused_once_and_what_is_served_stays
     assert await title_shown(sandbox) == "Nou"
 
 
+async def test_a_pack_that_no_check_foresaw_ends_nothing(
+    sandbox: GatewaySandbox, follower: RevisionFollower
+) -> None:
+    def load(folder: Path) -> Menu:
+        raise RecursionError
+
+    await publish(sandbox, with_title("Nou"))
+    await follower.follow_published()
+    follower.installed = InstalledPacks(follower.installed.locate, load)
+    await follower.revisions.publish(OPERATOR, FOLDER_NUMBER, DAN, sandbox.clock())
+    await follower.follow_published()
+    assert await title_shown(sandbox) == "Nou"
+
+
 async def test_an_altered_revision_is_refused(sandbox: GatewaySandbox, follower: RevisionFollower) -> None:
     await publish(sandbox, with_title("Nou"))
     forged = text("UPDATE pack_revisions SET files = (SELECT seal FROM pack_revisions)")
@@ -188,7 +203,7 @@ async def test_recordings_of_the_installed_folder_belong_to_a_revision(
     folder = tmp_path / "orange_ro"
     (folder / "prompts" / "ro").mkdir(parents=True)
     (folder / "prompts" / "ro" / "budget.wav").write_bytes(b"RIFF")
-    follower.installed = type(follower.installed)(lambda name: folder, follower.installed.load)
+    follower.installed = InstalledPacks(lambda name: folder, follower.installed.load)
     await publish(sandbox, with_title("Nou"))
     await follower.follow_published()
     assert sandbox.menu.recordings == {("ro", "budget"): "ro/budget.wav"}
