@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from gateway.console.console_server import CONSOLE_OFFSET
+from gateway.console_settings import ConsoleSettings
 from gateway.server.internal_listener import LINK_OFFSET, SERVER_OFFSET, WORKER_OFFSET
 from gateway.settings import Settings
 from tests.deploy.deploy_files import (
@@ -24,8 +26,9 @@ from tests.deploy.deploy_files import (
 
 COMPOSE = read_yaml(ROOT / "compose.yaml")
 OURS = {name: service for name, service in COMPOSE["services"].items() if service["image"] == "dialtree"}
-PORTS = {"serve": 8080 + SERVER_OFFSET, "worker": 8080 + WORKER_OFFSET, "link": 8080 + LINK_OFFSET}
-"""Port of the internal listener by role."""
+SCRAPED_PORTS = {"serve": 8080 + SERVER_OFFSET, "worker": 8080 + WORKER_OFFSET, "link": 8080 + LINK_OFFSET}
+PORTS = {**SCRAPED_PORTS, "console": 8080 + CONSOLE_OFFSET}
+"""Port of the internal listener by role; Prometheus is not told of a console that few sites have."""
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
 TURN_SECONDS = 10
 """What a turn under way may take at shutdown."""
@@ -104,12 +107,12 @@ def test_the_example_environment_has_every_value_compose_asks_for_and_fills_none
 
 
 def test_compose_asks_each_role_at_its_own_port() -> None:
-    for role in ("worker", "link"):
+    for role in ("worker", "link", "console"):
         assert f":{PORTS[role]}/healthz" in str(OURS[role]["healthcheck"])
     assert f":{PORTS['serve']}/healthz" in (ROOT / "Dockerfile").read_text()
     targets = read_yaml(DEPLOY / "prometheus" / "prometheus.yml")["scrape_configs"][0]["static_configs"]
     assert {each["labels"]["role"]: each["targets"] for each in targets} == {
-        role: [f"{role}:{port}"] for role, port in PORTS.items()
+        role: [f"{role}:{port}"] for role, port in SCRAPED_PORTS.items()
     }
 
 
@@ -169,6 +172,14 @@ def config_map() -> dict[str, Any]:
 def test_the_settings_of_the_manifests_and_of_compose_exist() -> None:
     for settings in (config_map(), tomllib.loads((DEPLOY / "dialtree.toml").read_text())):
         assert set(settings) <= Settings.model_fields.keys()
+
+
+def test_the_console_of_the_manifests_is_complete_and_reached_from_outside_its_pod() -> None:
+    console = ConsoleSettings.model_validate(config_map()["console"])
+    container = workloads()["console"]["spec"]["template"]["spec"]["containers"][0]
+    assert console.openid and console.host == "0.0.0.0"
+    assert {"name": "http", "containerPort": console.port} in container["ports"]
+    assert OURS["console"]["ports"] == [f"127.0.0.1:{console.port}:{console.port}"]
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
