@@ -1,4 +1,4 @@
-"""Confirmation of a large run: the number of messages is typed again, or was given on the command line."""
+"""Confirmation of a large run: the number of messages is typed again, or was an option."""
 
 import sys
 from collections.abc import Callable
