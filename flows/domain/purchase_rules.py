@@ -59,6 +59,14 @@ def sum_month(charges: Iterable[Charge], now: datetime) -> MonthlySpending:
     return MonthlySpending(spent, held)
 
 
+def sum_after(
+    before: MonthlySpending, charge: Charge, earlier: Charge | None, now: datetime
+) -> MonthlySpending:
+    """Return what a month comes to once it has `charge`, in place of `earlier` if there was one."""
+    own, replaced = sum_month((charge,), now), sum_month((earlier,) if earlier else (), now)
+    return MonthlySpending(before.spent + own.spent - replaced.spent, before.held + own.held - replaced.held)
+
+
 def crossed_thresholds(alerts: Sequence[Decimal], before: Decimal, after: Decimal) -> tuple[Decimal, ...]:
     """Return the thresholds that the month's sum has just reached (B16)."""
     return tuple(sorted(each for each in alerts if before < each <= after))

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from flows.domain.failures import NotFound
 from flows.domain.purchase_ports import Followers
 from flows.domain.purchase_records import Charge, ChargeDecision, MonthlySpending, SpendPolicy
-from flows.domain.purchase_rules import crossed_thresholds, sum_month
+from flows.domain.purchase_rules import crossed_thresholds, sum_after, sum_month
 from flows.domain.records import AuditEntry, Secret
 from storage.audit.trail import AuditWriter
 from storage.crypto import AeadCipher
@@ -74,13 +74,16 @@ class ChargeWriter:
         policy: SpendPolicy | None,
         before: MonthlySpending,
         followers: Followers,
+        *,
+        earlier: Charge | None = None,
         action: str = "",
     ) -> ChargeDecision:
         """Write the audit entry and enqueue what follows a decision, a step or a refund.
 
-        `action` is what the audit log calls it; the charge's state without one.
+        `before` is what the month came to, with the charge as it was then (`earlier`). `action` is what the
+        audit log calls it; the charge's state without one.
         """
-        after = self._sum_month(connection, charge, charge.changed_at)
+        after = sum_after(before, charge, earlier, charge.changed_at)
         crossed = crossed_thresholds(policy.alerts, before.spent, after.spent) if policy else ()
         fresh = tuple(each for each in crossed if _record_alert(connection, charge, each))
         decision = ChargeDecision(charge, policy, after, fresh)

@@ -78,7 +78,7 @@ class SqlCharges(ChargeRefunds):
             changes = {"state": step.state, "changed_at": step.changed_at, "reason": step.reason}
             connection.execute(update(purchase_charges).where(_ROW.id == charge.id).values(**changes))
             changed = replace(charge, state=step.state, changed_at=step.changed_at, reason=step.reason)
-            return self._follow(connection, changed, policy, spending, followers)
+            return self._follow(connection, changed, policy, spending, followers, earlier=charge)
 
         return await self._write(job)
 

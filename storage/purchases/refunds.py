@@ -62,7 +62,8 @@ class ChargeRefunds(ChargeWriter):
             self._follow(
                 *(connection, after, policy, before),
                 lambda decision: followers(decision, refund),
-                "purchase.refunded",
+                earlier=charge,
+                action="purchase.refunded",
             )
             return RefundDecision(refund)
 

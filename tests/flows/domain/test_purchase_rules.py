@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from flows.domain.purchase_records import (
+    Charge,
     ChargeRequest,
     DenialReason,
     MonthlySpending,
@@ -21,6 +22,7 @@ from flows.domain.purchase_rules import (
     find_denial,
     loosens_policy,
     month_of,
+    sum_after,
     sum_month,
 )
 from tests.storage.purchases.test_charges import build_charge
@@ -105,6 +107,25 @@ def test_a_month_is_what_was_charged_less_refunds_and_what_is_held() -> None:
         build_charge("7", "cancelled"),
     ]
     assert sum_month(charges, NOW) == MonthlySpending(Decimal(5), Decimal(2))
+
+
+@pytest.mark.parametrize(
+    ("earlier", "charge"),
+    [
+        (None, build_charge("8")),
+        (None, build_charge("9", "denied")),
+        (build_charge("8", "reserved"), build_charge("8")),
+        (build_charge("8", "reserved"), build_charge("8", "cancelled")),
+        (build_charge("8", "reserved", reserved_until=NOW), build_charge("8", "cancelled")),
+        (build_charge("8"), build_charge("8", refunded=Decimal(3))),
+    ],
+)
+def test_a_month_after_a_step_is_the_sum_of_its_charges_as_they_are_then(
+    earlier: Charge | None, charge: Charge
+) -> None:
+    others = [build_charge("5"), build_charge("2", "reserved")]
+    before = sum_month([*others, *([earlier] if earlier else [])], NOW)
+    assert sum_after(before, charge, earlier, NOW) == sum_month([*others, charge], NOW)
 
 
 @pytest.mark.parametrize(
