@@ -14,6 +14,8 @@ from aiohttp import ClientSession
 from twilio.request_validator import RequestValidator
 
 from flows.domain.payment_records import PaymentIntent
+from flows.payments.opening import PaymentOpening
+from flows.payments.payment_link import LinkedBill
 from gateway.http.listening import serve_app
 from gateway.server.app import public_app
 from tests.support.free_ports import free_port
@@ -206,3 +208,14 @@ async def test_a_connection_that_takes_no_cards_offers_none_beside_one_that_does
     assert not [each for each in (await line.press("6")).lines if "cardul în acest" in each]
     await line.press("5")
     assert await call.states() == []
+
+
+async def test_two_calls_at_once_open_one_payment_and_the_link_opens_no_other(call: CardCall) -> None:
+    ports = call.sandbox.container.operators[OPERATOR]
+    account = (await ports.billing.get_subscriber(ANA)).account
+    bill, opening = (await ports.billing.list_bills(account, 1))[0], PaymentOpening(ports, OPERATOR, "RON")
+    linked = LinkedBill(account, bill.id, ANA, ANA, "ro")
+    first = await opening.open_card_payment(linked, "any", bill)
+    assert first and await opening.open_card_payment(linked, "any", bill) is None
+    by_link = await opening.start_payment(linked, "any", bill)
+    assert (by_link.id, by_link.page_url) == (first.id, "") and await call.states() == ["pending"]
