@@ -66,9 +66,11 @@ reach: $(STAMP) services
 	$(BIN)/python -m tests.reach.prepare_folder $(REACH_FOLDER)
 	$(TIMED) reach env REACH_FOLDER=$(REACH_FOLDER) TMPDIR=$(SCRATCH) $(BIN)/python -m pytest tests/reach
 
-# The pictures of the README: the phone in a browser, and the map of *100#.
+# The pictures of the documents: the phone in a browser, the map of *100#, the console and the studio.
 pictures: $(STAMP) services
 	$(BIN)/python -m tests.browser.readme_pictures
+	env PICTURES=docs/img $(BIN)/python -m pytest tests/browser/test_console.py tests/browser/test_studio.py \
+	  -k "fresh_sim_got_no_code or found_too_long"
 
 # The newest versions pyproject.toml permits, with the hash of every file the index offers of each.
 # KEEP=1: only what pyproject.toml demands changes.

@@ -129,9 +129,8 @@ def _staff_routes(site: ConsoleSite, pipeline: ConsolePipeline) -> list[web.Rout
 
 
 async def _lead_home(request: ConsoleRequest) -> web.Response:
-    """Lead to the first page the user may see; a user of the menus alone has none yet."""
-    pages = request.allowed_pages
-    return responses.redirect_to(pages[0].path) if pages else responses.staff_page(request, "home.html")
+    """Lead to the first page the user may see; every role has one."""
+    return responses.redirect_to(request.allowed_pages[0].path)
 
 
 async def run_console(container: Container) -> None:

@@ -26,7 +26,7 @@ TOO_LONG = "Bineațivenit" * 14
 async def console(sandboxes: SandboxFactory, tmp_path: Path) -> AsyncIterator[ConsoleServer]:
     """Provide a console whose shipped pack counts as checked."""
     async with sandboxes.open() as sandbox, serve_console(sandbox, tmp_path) as served:
-        trust_shipped_pack(served)
+        trust_shipped_pack(served, "Salut!")
         yield served
 
 

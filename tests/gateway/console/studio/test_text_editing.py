@@ -16,7 +16,7 @@ from tests.support.studio_forms import HOME, ORANGE, press, trust_shipped_pack, 
 async def console(sandbox: GatewaySandbox, tmp_path: Path) -> AsyncIterator[ConsoleServer]:
     """Provide a console whose shipped pack counts as checked."""
     async with serve_console(sandbox, tmp_path) as served:
-        trust_shipped_pack(served)
+        trust_shipped_pack(served, "Salut!")
         yield served
 
 
