@@ -17,7 +17,7 @@ from gateway.studio.revision_comparison import compare_revisions
 
 
 class DraftPage(StudioPage):
-    """The page and its two deeds."""
+    """Shows the draft; proposes or discards it."""
 
     async def show_draft(self, request: ConsoleRequest) -> web.Response:
         """Show what the user's draft changes."""

@@ -139,12 +139,12 @@ async def test_drafts_are_each_persons_own(console: ConsoleServer) -> None:
     assert "Draft of mihai" in (await dana.get(MENUS_PATH)).visible_text
 
 
-async def test_every_deed_is_on_the_page_of_what_staff_did(console: ConsoleServer) -> None:
+async def test_every_action_is_on_the_page_of_what_staff_did(console: ConsoleServer) -> None:
     mihai, dana = await console.signed_in("mihai"), await console.signed_in("dana")
     await type_words(mihai, HOME, "home", "Salut!")
     await press(mihai, f"{ORANGE}/draft", "propose", message="Shorter")
     await press(dana, f"{ORANGE}/revisions/1", "approve")
     await press(dana, f"{ORANGE}/revisions/1", "publish")
     page = await (await console.signed_in("adela")).get("/console/staff")
-    for deed in ("draft_opened", "draft_saved", "proposed", "approved", "published"):
-        assert f"pack.{deed}" in page.visible_text
+    for action in ("draft_opened", "draft_saved", "proposed", "approved", "published"):
+        assert f"pack.{action}" in page.visible_text
