@@ -5,8 +5,10 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 TIME_PATTERN = r"^([01][0-9]|2[0-4]):[0-5][0-9]$"
+CLOCK_PATTERN = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 DAYS_PATTERN = r"^(mon|tue|wed|thu|fri|sat|sun)(-(mon|tue|wed|thu|fri|sat|sun))?$"
 TimeOfDay = Annotated[str, StringConstraints(pattern=TIME_PATTERN)]
+ClockTime = Annotated[str, StringConstraints(pattern=CLOCK_PATTERN)]
 DayRange = Annotated[str, StringConstraints(pattern=DAYS_PATTERN)]
 
 
@@ -25,10 +27,8 @@ class QuietHoursForm(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    start: Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] = Field(
-        alias="from", description="Held from this time on, each day."
-    )
-    end: Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] = Field(
+    start: ClockTime = Field(alias="from", description="Held from this time on, each day.")
+    end: ClockTime = Field(
         alias="to", description="Sent again from this time on, on the next day if it is before `from`."
     )
     rest_days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] = Field(

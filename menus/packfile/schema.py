@@ -8,7 +8,7 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from menus.model.reply import Channel
-from menus.packfile.hours_form import DAYS_PATTERN, TIME_PATTERN, HoursForm, QuietHoursForm
+from menus.packfile.hours_form import CLOCK_PATTERN, DAYS_PATTERN, TIME_PATTERN, HoursForm, QuietHoursForm
 from menus.packfile.promise_rules import PromisesForm
 from menus.packfile.purchase_form import PurchaseRulesForm
 from menus.packfile.reminder_rules import RemindersForm
@@ -34,6 +34,7 @@ PATTERN_EXAMPLES: Mapping[str, str] = {
     CURRENCY_PATTERN: "three capitals, like EUR",
     USSD_PATTERN: "a code between * and #, like *100#",
     TIME_PATTERN: "an hour from 00:00 to 24:00, like 08:30",
+    CLOCK_PATTERN: "a time from 00:00 to 23:59, like 21:30",
     DAYS_PATTERN: "a day or two with - between, like mon-fri",
     SCRIPT_PATTERN: "an ISO 15924 code, like Latn",
     DATE_PATTERN: "year-month-day, like 2026-09-01",

@@ -41,6 +41,17 @@ class StaffSession:
     """The user's groups at the identity provider; None for a sign-in with a password."""
 
 
+def parse_groups(stored: str | None) -> tuple[str, ...] | None:
+    """Return the groups of a session's row; what is no JSON list of texts gives none, and thus no rights."""
+    if stored is None:
+        return None
+    try:
+        groups = json.loads(stored)
+    except (ValueError, RecursionError):
+        return ()
+    return tuple(each for each in groups if isinstance(each, str)) if isinstance(groups, list) else ()
+
+
 class SqlStaffSessions:
     """Opens, finds and closes sessions of staff."""
 
@@ -91,8 +102,7 @@ class SqlStaffSessions:
         if now - row.seen_at > SEEN_INTERVAL:
             seen = update(console_sessions).where(*live).values(seen_at=now)
             await self._database.write(lambda connection: connection.execute(seen))
-        groups = None if row.member_of is None else tuple(json.loads(row.member_of))
-        return StaffSession(row.username, row.credential, groups)
+        return StaffSession(row.username, row.credential, parse_groups(row.member_of))
 
     def is_of_credential(self, session: StaffSession, credential: str) -> bool:
         """Return whether the session was opened with this: another password ends the sessions before."""

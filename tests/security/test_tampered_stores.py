@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, update
 
+from flows.domain.pack_revisions import PackFiles
 from flows.domain.ports import SessionKey
 from flows.domain.records import DeferredStep, OutboundMessage, Secret
 from flows.payments.payment_link import LinkedBill, parse_payment_link
@@ -28,10 +29,13 @@ from gateway.pages.sealed_token import TokenSealer
 from menus.model.facts import Count, Fact, Money, Month, Rows, Text, encode_fact
 from menus.model.reply import Gather, Prompt, Reply, decode_reply, encode_reply
 from menus.model.session import Session, load_session
+from storage.billing._killbill_marks import MARK_FIELD, charge_key
+from storage.console.staff_sessions import parse_groups
 from storage.credentials.passwords import SqlPasswords
 from storage.credentials.send_budgets import parse_sends
 from storage.crypto import AeadCipher, SessionCipher
 from storage.outbox.enqueue import KEY_PURPOSE, decrypt_item, encrypt_message
+from storage.revisions.packed_files import pack_files, unpack_files
 from storage.sessions.codec import decode_body, seal_body, unseal_body
 from storage.sessions.codec import encode_body as body_of
 from storage.sql.engine import Database
@@ -54,14 +58,20 @@ FACTS: dict[str, Fact | Rows] = {
 SESSION = Session(
     "orange-ro", "ussd", ANA, "a1b2", "home", "ro", "mobile", ("line",), trail=("home",), facts=FACTS
 )
+PACK_FILES = PackFiles({"pack.yaml": "name: orange-ro\n", "texts/ro.yaml": "home: Bine\n"})
 NOTICE = OutboundMessage(LABEL, "orange-ro", ANA, "sms", "notice", "words", "ro")
 ERRAND = DeferredStep(LABEL, "orange-ro", "invoice.latest", SESSION.dump(), NOW)
 
 
 def outbox_row(form: str, payload: bytes) -> Any:
     """Return an outbox row as delivery reads it."""
-    told = {name: getattr(NOTICE, name) for name in ("key", "operator", "to", "route", "kind", "language")}
-    return SimpleNamespace(**told, form=form, payload=payload, step=ERRAND.step, expires_at=NOW)
+    told = {
+        name: getattr(NOTICE, name)
+        for name in ("key", "operator", "to", "route", "kind", "language", "is_unprompted")
+    }
+    return SimpleNamespace(
+        **told, form=form, payload=payload, step=ERRAND.step, expires_at=NOW, is_unprompted=True
+    )
 
 
 VOICE_REPLY = Reply("voice", "ro", "home", 0, prompts=(Prompt("say", "Bine"),), gather=Gather(1, "#", 5, 3))
@@ -84,6 +94,11 @@ DECODERS: dict[str, list[DecoderCase]] = {
     "storage/outbox/enqueue.py": [
         (lambda data: decrypt_item(outbox_row("notice", data), SEAL), encrypt_message(NOTICE, SEAL)),
         (lambda data: decrypt_item(outbox_row("errand", data), SEAL), SEAL.encrypt(ERRAND.session, LABEL)),
+    ],
+    "storage/revisions/packed_files.py": [(unpack_files, pack_files(PACK_FILES))],
+    "storage/console/staff_sessions.py": [(lambda data: parse_groups(_text(data)), b'["support", "menus"]')],
+    "storage/billing/_killbill_marks.py": [
+        (lambda data: charge_key({"itemDetails": _text(data)}), json.dumps({MARK_FIELD: "a charge"}).encode())
     ],
     "storage/credentials/send_budgets.py": [
         (lambda data: parse_sends(_text(data), NOW), b'["2026-03-01T09:00:00+00:00"]')
@@ -116,6 +131,8 @@ TESTED_ELSEWHERE = {
     "flows/selfcare/document.py",  # the pack's own files
     "gateway/pages/link_form.py",  # texts sealed under our own key
     "gateway/pages/file.py",  # likewise
+    "menus/machine/quiet_hours.py",  # the pack's own rules
+    "storage/purchases/charge_rows.py",  # authenticated, with the row's id
     "storage/payments/intents.py",  # likewise: numbers encrypted with their row's id
     "storage/sql/server_clock.py",  # the database server's own clock, never a stored value
 }
