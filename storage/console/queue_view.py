@@ -5,14 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Select, and_, bindparam, func, literal, select
+from sqlalchemy import BindParameter, Connection, Select, bindparam, func, or_, select
 
-from storage.outbox.backlog import MAX_COUNTED
-from storage.outbox.leases import read_held_rows
-from storage.outbox.waiting import CAN_BE_SENT, FAILED_STATES
-from storage.sql.bulk import in_array
+from storage.outbox.backlog import FAILED_STATES, MAX_COUNTED
 from storage.sql.engine import Database
-from storage.sql.tables import link_slots, outbox, outbox_due
+from storage.sql.tables import link_slots, outbox
 
 MAX_FAILED = 1_000
 """Rows of each failed state that are counted by reason, the newest."""
@@ -34,12 +31,12 @@ def _grouped(rows: Select[Any]) -> Select[Any]:
 
 
 _SHOWN = (*(_ROW[name] for name in _GROUP), _ROW.created_at)
-_OF_OPERATORS = _ROW.operator.in_(_OPERATORS)
-_WAITING = outbox_due.join(outbox, and_(_ROW.id == outbox_due.c.row, CAN_BE_SENT, _OF_OPERATORS))
-COUNT_WAITING = _grouped(select(*_SHOWN).select_from(_WAITING).limit(MAX_COUNTED))
-_AS_CLAIMED = [literal("claimed").label("state") if name == "state" else _ROW[name] for name in _GROUP]
-COUNT_HELD = _grouped(select(*_AS_CLAIMED, _ROW.created_at).where(in_array(_ROW.id, "held"), _OF_OPERATORS))
-_FAILED = (_ROW.failed_state == bindparam("in_state"), _OF_OPERATORS)
+COUNT_WAITING = _grouped(
+    select(*_SHOWN).where(_ROW.due_at.is_not(None), _ROW.operator.in_(_OPERATORS)).limit(MAX_COUNTED)
+)
+_HAS_FAILED = or_(*(_ROW.state == state for state in FAILED_STATES))
+"""The condition of the partial index `ix_outbox_looked_at`."""
+_FAILED = (_ROW.state == bindparam("in_state"), _HAS_FAILED, _ROW.operator.in_(_OPERATORS))
 COUNT_FAILED = _grouped(select(*_SHOWN).where(*_FAILED).order_by(_ROW.id.desc()).limit(MAX_FAILED))
 SELECT_FAILED = (
     select(_ROW.id, _ROW.kind, _ROW.to, *_SHOWN, _ROW.payload.is_not(None).label("has_text"))
@@ -149,11 +146,7 @@ class SqlQueueViews:
 
 def _read_view(connection: Connection, operators: list[str], now: datetime) -> QueueView:
     of = {"of": operators}
-    held = list(read_held_rows(connection))
-    groups: list[Any] = [
-        *connection.execute(COUNT_WAITING, of),
-        *connection.execute(COUNT_HELD, {**of, "held": held}),
-    ]
+    groups: list[Any] = [*connection.execute(COUNT_WAITING, of)]
     failed: list[Any] = []
     for state in FAILED_STATES:
         groups += connection.execute(COUNT_FAILED, {**of, "in_state": state})

@@ -15,7 +15,7 @@ from storage.outbox.enqueue import KEY_PURPOSE, decrypt_item
 from storage.privacy.data_map import DataSubject, LineKeys, PersonalDataTable, searchable_tables
 from storage.privacy.number_owner import NumberOwners
 from storage.sql.engine import Database
-from storage.sql.tables import audit, outbox, outbox_due, receipts
+from storage.sql.tables import audit, outbox, receipts
 
 MAX_ROWS = 50
 """Rows shown of each table and messages shown, the newest."""
@@ -31,9 +31,8 @@ MESSAGE_COLUMNS = (
 UNREADABLE_TEXT = "unreadable"
 _LINK_TOKEN = re.compile(r"#[A-Za-z0-9_-]{12,}")
 _ROW = outbox.c
-_DUE_AT = select(outbox_due.c.due_at).where(outbox_due.c.row == _ROW.id).scalar_subquery().label("due_at")
 SELECT_MESSAGES = (
-    select(*(each for each in outbox.c if each.name != "due_at"), _DUE_AT)
+    select(outbox)
     .where(_ROW.operator == bindparam("of"), _ROW.to == bindparam("recipient"))
     .order_by(_ROW.id.desc())
     .limit(MAX_ROWS)

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, func, select, true
+from sqlalchemy import Connection, bindparam, select
 
 from flows.domain.records import OutboundMessage, Preference, Secret
 from storage.crypto import AeadCipher
-from storage.outbox.enqueue import KEY_PURPOSE, PRIORITY, encrypt_message, insert_rows, message_row
+from storage.outbox.enqueue import INSERT_ROW, KEY_PURPOSE, PRIORITY, encrypt_message, message_row
 from storage.outbox.erased_opt_outs import ErasedOptOuts
 from storage.sql import bulk
 from storage.sql.bulk import in_array, in_table
@@ -38,21 +38,14 @@ SELECT_OPTED_OUT = select(opt_outs.c.number).where(
 SELECT_KNOWN_KEYS = select(outbox.c.key).where(in_array(outbox.c.key, "keys"))
 INSERT_NOTICE_BULK = bulk.build_statement(
     f"""
-    WITH numbered AS (
-        SELECT nextval(pg_get_serial_sequence('outbox', 'id')) AS id, given.* FROM {{rows}}
-    ), added AS (
-        INSERT INTO outbox (id, key, operator, form, kind, priority, "to", route, language, step, payload,
-            state, expires_at, is_unprompted, fence, attempt, provider, message_id, reason, created_at,
-            changed_at)
-        SELECT id, key, :operator, 'notice', 'notice', {PRIORITY["notice"]}, "to", route,
-            language, '', payload, 'pending', expires_at, is_unprompted, 0, 0, '', '', '',
-            CAST(:at AS timestamptz), CAST(:at AS timestamptz)
-        FROM numbered
-        ON CONFLICT (key) DO NOTHING
-        RETURNING id
-    )
-    INSERT INTO outbox_due ("row", priority, operator, route, due_at)
-    SELECT id, {PRIORITY["notice"]}, :operator, route, due_at FROM numbered JOIN added USING (id)
+    INSERT INTO outbox (key, operator, form, kind, priority, "to", route, language, step, payload, state,
+        due_at, expires_at, is_unprompted, fence, attempt, provider, message_id, reason, created_at, changed_at)
+    SELECT given.key, :operator, 'notice', 'notice', {PRIORITY["notice"]}, given."to", given.route,
+        given.language, '', given.payload, 'pending', given.due_at, given.expires_at,
+        given.is_unprompted, 0, 0, '', '', '',
+        CAST(:at AS timestamptz), CAST(:at AS timestamptz)
+    FROM {{rows}}
+    ON CONFLICT (key) DO NOTHING
     """,  # noqa: S608 - its only value is our own constant
     key="varchar",
     to="varchar",
@@ -64,8 +57,6 @@ INSERT_NOTICE_BULK = bulk.build_statement(
     is_unprompted="boolean",
 )
 """One statement for a page of notices, which saves PostgreSQL a response for each row."""
-ALLOW_HASH_JOIN = select(func.set_config("enable_hashjoin", "on", true()))
-"""For a page's own rows: joined otherwise, every id would be compared with every other."""
 
 
 class SqlBulkOutbox:
@@ -136,13 +127,12 @@ class SqlBulkOutbox:
         self, connection: Connection, operator: str, notices: Sequence[OutboundMessage], at: datetime
     ) -> int:
         if connection.dialect.name == "postgresql":
-            connection.execute(ALLOW_HASH_JOIN)
             arrays = INSERT_NOTICE_BULK.to_arrays([self._notice_values(notice, at) for notice in notices])
             return connection.execute(
                 INSERT_NOTICE_BULK.clause, {**arrays, "operator": operator, "at": at}
             ).rowcount
-        rows = [(message_row(notice, self._cipher, at), notice.due_at or at) for notice in notices]
-        return insert_rows(connection, rows)
+        rows = [message_row(notice, self._cipher, at) for notice in notices]
+        return sum(connection.execute(INSERT_ROW, row).rowcount for row in rows)
 
     def _notice_values(self, notice: OutboundMessage, at: datetime) -> bulk.RowValues:
         """Return the values of a notice that differ within a page, as `INSERT_NOTICE_BULK` takes them."""

@@ -1,59 +1,89 @@
 """Outbox claim: take due rows under a lease with a fencing token, renew leases, release rows."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, update
+from sqlalchemy import Connection, bindparam, case, update
 
 from flows.domain.claim_scope import EVERYTHING, ClaimScope
-from flows.domain.records import ClaimedMessage, DeferredStep, OutboundMessage
+from flows.domain.records import ClaimedMessage
 from storage.crypto import AeadCipher
 from storage.outbox.due_rows import DEFERRABLE_PRIORITY, DueRow, list_partitions, select_fairly
 from storage.outbox.enqueue import decrypt_item
 from storage.outbox.lane_pauses import read_paused_partitions
-from storage.outbox.leases import LEASE, end_leases, insert_lease
-from storage.outbox.waiting import (
-    CAN_BE_SENT,
-    DELETE_ENTRIES,
-    HANDED_OVER,
-    WAITING_STATES,
-    failed_or_null,
-    queue_expired_leases,
-    queue_rows,
-)
 from storage.sql import bulk
 from storage.sql.bulk import in_array
 from storage.sql.tables import outbox
 
+LEASE = timedelta(seconds=4)
+"""Lease of a claimed row, unless renewed; afterwards others may claim it and the old fence is refused."""
+
+HANDED_OVER = "handed over"
+"""Reason of a claimed row whose worker began to send it: its outcome may be unknown from here on."""
+
 UNREADABLE = "unreadable"
 """Reason of a row whose payload was deleted, damaged, or encrypted with another key."""
-FINISHED = ("", "")
-"""Final state and reason of an entry whose row was finished otherwise: only the entry is deleted."""
 
 _ROW = outbox.c
-_NOW = bindparam("now", type_=_ROW.changed_at.type)
-_FINAL = bindparam("final", type_=_ROW.state.type)
+_NOW = bindparam("now", type_=_ROW.due_at.type)
+_ID_IN_ARRAY = in_array(_ROW.id, "ids")
+CLAIM_ROWS = (
+    update(outbox)
+    .where(_ID_IN_ARRAY)
+    .values(
+        state="claimed",
+        fence=_ROW.fence + 1,
+        attempt=_ROW.attempt + 1,
+        due_at=bindparam("until"),
+        reason="",
+        changed_at=_NOW,
+    )
+)
+_HOLDS_LEASE = (_ROW.id == bindparam("this"), _ROW.fence == bindparam("at_fence"), _ROW.state == "claimed")
+_FENCE_TYPES = {"this": "bigint", "at_fence": "integer"}
+RENEW_LEASE = update(outbox).where(*_HOLDS_LEASE).values(due_at=bindparam("until")).returning(_ROW.id)
+RENEW_LEASE_BULK = bulk.build_statement(
+    """
+    UPDATE outbox SET due_at = CAST(:until AS timestamptz) FROM {rows}
+    WHERE outbox.id = given.this AND outbox.fence = given.at_fence AND outbox.state = 'claimed'
+    RETURNING outbox.id
+    """,
+    **_FENCE_TYPES,
+)
+_UNTIL = bindparam("until", type_=_ROW.due_at.type)
+"""Typed explicitly: in a `case` the type cannot be derived, and SQLite would get another format."""
+_RENEWED_LEASE_END = case((_ROW.due_at < bindparam("renewed_before"), _UNTIL), else_=_ROW.due_at)
+MARK_HANDED_OVER = RENEW_LEASE.values(reason=bindparam("said"), due_at=_RENEWED_LEASE_END)
+MARK_HANDED_OVER_BULK = bulk.build_statement(
+    """
+    UPDATE outbox SET reason = :said,
+        due_at = CASE WHEN due_at < :renewed_before THEN CAST(:until AS timestamptz) ELSE due_at END
+    FROM {rows}
+    WHERE outbox.id = given.this AND outbox.fence = given.at_fence AND outbox.state = 'claimed'
+    RETURNING outbox.id
+    """,
+    **_FENCE_TYPES,
+)
+"""A lease in its first half is not renewed: an update that changes no indexed column costs half (HOT)."""
 RELEASE_ROW = (
-    update(outbox).where(_ROW.id == bindparam("this"), CAN_BE_SENT).values(state="again", changed_at=_NOW)
+    update(outbox)
+    .where(*_HOLDS_LEASE)
+    .values(state="again", attempt=_ROW.attempt - 1, due_at=bindparam("back_at"), changed_at=_NOW)
 )
 RELEASE_ROW_BULK = bulk.build_statement(
     """
-    UPDATE outbox SET state = 'again', changed_at = :now FROM {rows}
-    WHERE outbox.id = given.this AND outbox.state IN ('pending', 'again', 'unknown', 'claimed')
+    UPDATE outbox SET state = 'again', attempt = attempt - 1, due_at = given.back_at, changed_at = :now
+    FROM {rows}
+    WHERE outbox.id = given.this AND outbox.fence = given.at_fence AND outbox.state = 'claimed'
     """,
-    this="bigint",
+    **_FENCE_TYPES,
+    back_at="timestamptz",
 )
 CLOSE_ROWS = (
     update(outbox)
-    .where(in_array(_ROW.id, "ids"))
-    .values(
-        state=_FINAL,
-        failed_state=failed_or_null(_FINAL),
-        reason=bindparam("why"),
-        payload=None,
-        changed_at=_NOW,
-    )
+    .where(_ID_IN_ARRAY)
+    .values(state=bindparam("final"), reason=bindparam("why"), due_at=None, payload=None, changed_at=_NOW)
 )
 CLOSE_UNREADABLE_ROWS = CLOSE_ROWS.values(payload=_ROW.payload)
 """The payload stays: with the right key, or once it was restored, the row can be replayed."""
@@ -75,23 +105,23 @@ def claim_rows(
     clock: Callable[[], datetime],
     scope: ClaimScope = EVERYTHING,
 ) -> ClaimBatch:
-    """Read at most `limit` due rows, claim them under one lease and close those that must not be sent.
+    """Read at most `limit` due rows, claim them under a lease and close those that must not be sent.
 
     Fewer rows than were asked for, or none, do not mean that no more are due: a transaction reads one batch, so
     that it ends in time whatever the queue begins with. The lease counts from the time `clock` tells after
     the rows were read.
     """
-    claimed: list[tuple[DueRow, OutboundMessage | DeferredStep]] = []
+    messages: list[ClaimedMessage] = []
     closed_count = 0
     now = clock()
     for rows in _read_batch(connection, limit, now, scope):
         sendable, closing = _sort_rows(rows, cipher, now)
         closed_count += _close_rows(connection, closing, now)
-        claimed += sendable
-    if not claimed:
-        return ClaimBatch([], closed_count)
-    token = insert_lease(connection, [row.id for row, _ in claimed], clock() + LEASE)
-    return ClaimBatch([_claimed_message(row, item, token, now) for row, item in claimed], closed_count)
+        if sendable:
+            ids = [message.id for message in sendable]
+            connection.execute(CLAIM_ROWS, {"ids": ids, "until": clock() + LEASE, "now": now})
+        messages += sendable
+    return ClaimBatch(messages, closed_count)
 
 
 def close_unsendable_rows(
@@ -110,13 +140,12 @@ def close_unsendable_rows(
 
 
 def _read_batch(connection: Connection, limit: int, now: datetime, scope: ClaimScope) -> Iterator[list[DueRow]]:
-    """Take up to `limit` due entries and yield their rows in parts, each to be claimed or closed.
+    """Yield up to `limit` due rows in all, in parts; each part must be claimed or closed before the next.
 
     The commit is asynchronous: a claim lost in a power cut is made again. None of its rows was handed
     over, because that commit is synchronous.
     """
     bulk.force_index_scans(connection, "synchronous_commit")
-    queue_expired_leases(connection, now)
     paused = read_paused_partitions(connection)
     partitions = [
         partition
@@ -129,10 +158,24 @@ def _read_batch(connection: Connection, limit: int, now: datetime, scope: ClaimS
         same_priority = [partition for partition in partitions if partition.priority == partitions[0].priority]
         rows, with_more = select_fairly(connection, same_priority, limit, now)
         limit -= len(rows)
-        if rows:
-            connection.execute(DELETE_ENTRIES, {"ids": [row.id for row in rows]})
         yield rows
         partitions = with_more + partitions[len(same_priority) :]
+
+
+def renew_leases(
+    connection: Connection, messages: Collection[ClaimedMessage], now: datetime, *, sending: bool
+) -> set[int]:
+    """Renew the leases of claimed rows; return the ids whose lease is still held.
+
+    `sending` also marks the rows as handed over.
+    """
+    bulk.force_index_scans(connection)
+    rows = sorted((each.id, each.fencing_token) for each in messages)
+    lease: dict[str, Any] = {"until": now + LEASE}
+    if not sending:
+        return bulk.execute_returning_ids(connection, RENEW_LEASE, RENEW_LEASE_BULK, rows, **lease)
+    lease |= {"renewed_before": now + LEASE / 2, "said": HANDED_OVER}
+    return bulk.execute_returning_ids(connection, MARK_HANDED_OVER, MARK_HANDED_OVER_BULK, rows, **lease)
 
 
 def release_rows(
@@ -140,51 +183,45 @@ def release_rows(
 ) -> None:
     """Release claimed rows unsent, each until its instant; no attempt is counted."""
     bulk.force_index_scans(connection)
-    held = end_leases(connection, [message for message, _ in releases])
-    back = sorted((message.id, at) for message, at in releases if message.id in held)
-    if back:
-        bulk.execute_rows(connection, RELEASE_ROW, RELEASE_ROW_BULK, [(row_id,) for row_id, _ in back], now=now)
-        queue_rows(connection, back)
+    rows = sorted((each.id, each.fencing_token, at) for each, at in releases)
+    bulk.execute_rows(connection, RELEASE_ROW, RELEASE_ROW_BULK, rows, now=now)
 
 
 def _sort_rows(
     rows: Sequence[DueRow], cipher: AeadCipher, now: datetime
-) -> tuple[list[tuple[DueRow, OutboundMessage | DeferredStep]], dict[tuple[str, str], list[int]]]:
-    """Return the rows to send with what they hold, and the ids of the others by final state and reason."""
-    sendable: list[tuple[DueRow, OutboundMessage | DeferredStep]] = []
+) -> tuple[list[ClaimedMessage], dict[tuple[str, str], list[int]]]:
+    """Return the messages to send, and the ids of the other rows by final state and reason."""
+    messages: list[ClaimedMessage] = []
     closing: dict[tuple[str, str], list[int]] = {}
     for row in rows:
-        final = _closing_state(row, now)
-        if final is None:
-            try:
-                sendable.append((row, decrypt_item(row, cipher)))
-                continue
-            except ValueError:
-                final = "dead", UNREADABLE
-        closing.setdefault(final, []).append(row.id)
-    return sendable, closing
-
-
-def _claimed_message(
-    row: DueRow, item: OutboundMessage | DeferredStep, token: int, now: datetime
-) -> ClaimedMessage:
-    lapsed = row.state == "claimed" and row.reason == HANDED_OVER
-    return ClaimedMessage(row.id, token, row.attempt + 1, item, now, lapsed)
+        final = _closing_state(row, now) or _open_row(row, cipher, messages, now)
+        if final is not None:
+            closing.setdefault(final, []).append(row.id)
+    return messages, closing
 
 
 def _close_rows(connection: Connection, closing: Mapping[tuple[str, str], list[int]], now: datetime) -> int:
     """Write the final states; return the number of rows."""
     for (state, reason), ids in closing.items():
-        if (state, reason) == FINISHED:
-            continue
         statement = CLOSE_UNREADABLE_ROWS if reason == UNREADABLE else CLOSE_ROWS
         connection.execute(statement, {"ids": ids, "final": state, "why": reason, "now": now})
     return sum(map(len, closing.values()))
 
 
+def _open_row(
+    row: DueRow, cipher: AeadCipher, messages: list[ClaimedMessage], now: datetime
+) -> tuple[str, str] | None:
+    """Decrypt a row into `messages`; return the state `dead` when it cannot be decrypted."""
+    try:
+        item = decrypt_item(row, cipher)
+    except ValueError:
+        return "dead", UNREADABLE
+    lapsed = row.state == "claimed" and row.reason == HANDED_OVER
+    messages.append(ClaimedMessage(row.id, row.fence + 1, row.attempt + 1, item, now, lapsed))
+    return None
+
+
 def _closing_state(row: DueRow, now: datetime) -> tuple[str, str] | None:
-    if row.state not in WAITING_STATES:
-        return FINISHED
     if row.expires_at is not None and row.expires_at <= now:
         return "expired", "expired before it was sent"
     if row.opted_out:

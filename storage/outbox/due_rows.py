@@ -8,26 +8,24 @@ from typing import NamedTuple
 from sqlalchemy import Connection, and_, bindparam, exists, select, text, update
 
 from storage.outbox.enqueue import PRIORITY
-from storage.sql.tables import opt_outs, outbox, outbox_due
+from storage.sql.tables import opt_outs, outbox
 
-_ROW, _DUE = outbox.c, outbox_due.c
+_ROW = outbox.c
 _RECIPIENT_OPTED_OUT = and_(
     _ROW.kind.in_(("notice", "campaign")),
     exists().where(opt_outs.c.operator == _ROW.operator, opt_outs.c.number == _ROW.to),
 )
-_NOW = bindparam("now", type_=_DUE.due_at.type)
+_NOW = bindparam("now", type_=_ROW.due_at.type)
 _LIMIT = bindparam("most", type_=_ROW.attempt.type)
 
 
 class DueRow(NamedTuple):
-    """A due row, as `SELECT_DUE` reads it; attribute access on the driver's rows takes ten times as long.
-
-    Of an entry whose row was erased only the id is set.
-    """
+    """A due row, as `SELECT_DUE` reads it; attribute access on the driver's rows takes ten times as long."""
 
     id: int
+    fence: int
     attempt: int
-    state: str | None
+    state: str
     reason: str
     key: str
     operator: str
@@ -43,29 +41,31 @@ class DueRow(NamedTuple):
     opted_out: bool
 
 
-_DUE_COLUMNS = (_DUE.row, *(_ROW[name] for name in DueRow._fields[1:-1]))
+_DUE_COLUMNS = tuple(outbox.c[name] for name in DueRow._fields[:-1])
 
 
 SELECT_DUE = (
     select(*_DUE_COLUMNS, _RECIPIENT_OPTED_OUT.label("unwanted"))
-    .select_from(outbox_due.outerjoin(outbox, _ROW.id == _DUE.row))
     .where(
-        _DUE.priority == bindparam("priority"),
-        _DUE.operator == bindparam("operator"),
-        _DUE.route == bindparam("route"),
-        _DUE.due_at <= _NOW,
+        _ROW.due_at.is_not(None),
+        _ROW.priority == bindparam("priority"),
+        _ROW.operator == bindparam("operator"),
+        _ROW.route == bindparam("route"),
+        _ROW.due_at <= _NOW,
     )
-    .order_by(_DUE.due_at, _DUE.row)
+    .order_by(_ROW.due_at, _ROW.id)
     .limit(_LIMIT)
-    .with_for_update(skip_locked=True, of=outbox_due)
+    .with_for_update(skip_locked=True, of=outbox)
 )
 """The due rows of one partition: an index range scan, independent of what waits in other partitions."""
 
 MAKE_FUTURE_ROWS_DUE = (
-    update(outbox_due)
+    update(outbox)
     .where(
-        _DUE.due_at > _NOW,
-        exists().where(_ROW.id == _DUE.row, _ROW.created_at == _DUE.due_at, _ROW.state == "pending"),
+        _ROW.due_at.is_not(None),
+        _ROW.due_at > _NOW,
+        _ROW.due_at == _ROW.created_at,
+        _ROW.state == "pending",
     )
     .values(due_at=_NOW)
 )
@@ -86,21 +86,21 @@ class Partition(NamedTuple):
 SELECT_PARTITIONS_SQLITE = text(
     """
     WITH RECURSIVE lane(id) AS (
-        SELECT (SELECT "row" FROM outbox_due ORDER BY priority, operator, route LIMIT 1)
+        SELECT (SELECT id FROM outbox WHERE due_at IS NOT NULL ORDER BY priority, operator, route LIMIT 1)
         UNION ALL
         SELECT coalesce(
-            (SELECT each."row" FROM outbox_due AS each WHERE
-                each.priority = seen.priority AND each.operator = seen.operator AND each.route > seen.route
+            (SELECT each.id FROM outbox AS each WHERE each.due_at IS NOT NULL
+                AND each.priority = seen.priority AND each.operator = seen.operator AND each.route > seen.route
                 ORDER BY each.route LIMIT 1),
-            (SELECT each."row" FROM outbox_due AS each WHERE
-                each.priority = seen.priority AND each.operator > seen.operator
+            (SELECT each.id FROM outbox AS each WHERE each.due_at IS NOT NULL
+                AND each.priority = seen.priority AND each.operator > seen.operator
                 ORDER BY each.operator, each.route LIMIT 1),
-            (SELECT each."row" FROM outbox_due AS each WHERE
-                each.priority > seen.priority
+            (SELECT each.id FROM outbox AS each WHERE each.due_at IS NOT NULL
+                AND each.priority > seen.priority
                 ORDER BY each.priority, each.operator, each.route LIMIT 1)
-        ) FROM lane JOIN outbox_due AS seen ON seen."row" = lane.id
+        ) FROM lane JOIN outbox AS seen ON seen.id = lane.id
     )
-    SELECT priority, operator, route FROM lane JOIN outbox_due ON outbox_due."row" = lane.id
+    SELECT priority, operator, route FROM lane JOIN outbox ON outbox.id = lane.id
     ORDER BY priority, operator, route
     """
 )
@@ -108,12 +108,13 @@ SELECT_PARTITIONS_SQLITE = text(
 SELECT_PARTITIONS_POSTGRES = text(
     """
     WITH RECURSIVE lane AS (
-        (SELECT priority, operator, route FROM outbox_due
+        (SELECT priority, operator, route FROM outbox WHERE due_at IS NOT NULL
             ORDER BY priority, operator, route LIMIT 1)
         UNION ALL
         SELECT following.* FROM lane CROSS JOIN LATERAL (
-            SELECT each.priority, each.operator, each.route FROM outbox_due AS each
-            WHERE (each.priority, each.operator, each.route) > (lane.priority, lane.operator, lane.route)
+            SELECT each.priority, each.operator, each.route FROM outbox AS each
+            WHERE each.due_at IS NOT NULL
+                AND (each.priority, each.operator, each.route) > (lane.priority, lane.operator, lane.route)
             ORDER BY each.priority, each.operator, each.route LIMIT 1
         ) AS following
     )

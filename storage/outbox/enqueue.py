@@ -1,7 +1,7 @@
 """Outbox insert, within the transaction of the change that causes the message."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,6 @@ from sqlalchemy.dialects.postgresql import insert
 from flows.domain.bill_mail import BillMail, carry_bill, parse_enclosure
 from flows.domain.records import DeferredStep, OutboundMessage
 from storage.crypto import AeadCipher
-from storage.outbox.waiting import UPSERT_ENTRY
 from storage.sql.tables import outbox
 from storage.sql.wakeup import notify_workers
 
@@ -21,8 +20,8 @@ KEY_PURPOSE = "outbox"
 PRIORITY: Mapping[str, int] = {"code": 0, "reply": 1, "errand": 1, "notice": 2, "ticket": 2, "campaign": 3}
 """Kind of row -> priority; lower is sent first."""
 
-INSERT_ROW = insert(outbox).on_conflict_do_nothing(index_elements=[outbox.c.key]).returning(outbox.c.id)
-"""ON CONFLICT DO NOTHING (PostgreSQL and SQLite): a key seen before changes nothing and returns no id."""
+INSERT_ROW = insert(outbox).on_conflict_do_nothing(index_elements=[outbox.c.key])
+"""ON CONFLICT DO NOTHING (PostgreSQL and SQLite): a key seen before changes nothing."""
 
 
 def _common_columns(
@@ -46,8 +45,6 @@ def _common_columns(
     }
 
 
-LANE_COLUMNS = ("priority", "operator", "route")
-"""Columns that an entry of what waits repeats of its message."""
 JSON_ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
@@ -67,6 +64,7 @@ def message_row(notice: OutboundMessage, cipher: AeadCipher, at: datetime) -> di
         "route": notice.route,
         "language": notice.language,
         "step": "",
+        "due_at": notice.due_at or at,
         "is_unprompted": notice.is_unprompted,
     }
 
@@ -81,6 +79,7 @@ def _deferred_step_row(deferred_step: DeferredStep, cipher: AeadCipher, at: date
         "route": "",
         "language": "",
         "step": deferred_step.step,
+        "due_at": at,
         "is_unprompted": False,
     }
 
@@ -93,27 +92,15 @@ def enqueue_items(
     Other processes are notified at the commit; after it, signal the database's own `wakeup`.
     """
     rows = [
-        (message_row(item, cipher, at), item.due_at or at)
+        message_row(item, cipher, at)
         if isinstance(item, OutboundMessage)
-        else (_deferred_step_row(item, cipher, at), at)
+        else _deferred_step_row(item, cipher, at)
         for item in items
     ]
     if rows:
-        insert_rows(connection, rows)
+        connection.execute(INSERT_ROW, rows)
         notify_workers(connection)
     return len(rows)
-
-
-def insert_rows(connection: Connection, rows: Sequence[tuple[dict[str, Any], datetime]]) -> int:
-    """Insert rows of the outbox, each with the time it is due; return how many have a key not seen before."""
-    entries = []
-    for row, due_at in rows:
-        row_id = connection.execute(INSERT_ROW, row).scalar()
-        if row_id is not None:
-            entries.append({"row": row_id, "due_at": due_at, **{name: row[name] for name in LANE_COLUMNS}})
-    if entries:
-        connection.execute(UPSERT_ENTRY, entries)
-    return len(entries)
 
 
 def decrypt_item(row: Any, cipher: AeadCipher) -> OutboundMessage | DeferredStep:

@@ -2,25 +2,23 @@
 
 Codes and replies cannot be paused: a subscriber waits for them. Every claim reads the pauses in its own
 transaction, so no worker claims a row of a paused lane after the pause was committed; what was claimed before
-and not yet handed over is taken out of its lease.
+and not yet handed over is taken back by a higher fencing token.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple, get_args
 
-from sqlalchemy import Connection, and_, bindparam, delete, not_, select, update
+from sqlalchemy import Connection, Select, Update, and_, bindparam, delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from flows.domain.records import AuditEntry, Secret
 from storage.audit.trail import AuditWriter
 from storage.outbox.enqueue import PRIORITY
-from storage.outbox.leases import lock_leases, save_lease
-from storage.outbox.waiting import CAN_BE_SENT, DELETE_ENTRIES, HANDED_OVER, queue_rows
 from storage.sql.bulk import in_array
 from storage.sql.engine import Database
 from storage.sql.pause_schema import outbox_pauses
-from storage.sql.tables import outbox, outbox_due
+from storage.sql.tables import outbox
 
 PausableKind = Literal["notice", "campaign"]
 PAUSABLE_KINDS: tuple[PausableKind, ...] = get_args(PausableKind)
@@ -50,36 +48,35 @@ class PausedLane(NamedTuple):
     since: datetime
 
 
-_ROW, _PAUSE, _DUE = outbox.c, outbox_pauses.c, outbox_due.c
-_NOW = bindparam("now", type_=_ROW.changed_at.type)
-_IDS = in_array(_ROW.id, "ids")
-_OF_LANE = (
+_ROW, _PAUSE = outbox.c, outbox_pauses.c
+_NOW = bindparam("now", type_=_ROW.due_at.type)
+_IN_LANE = and_(
+    _ROW.due_at.is_not(None),
+    _ROW.priority == bindparam("priority"),
     _ROW.operator == bindparam("of"),
     _ROW.route == bindparam("by"),
     _ROW.kind == bindparam("what"),
-    CAN_BE_SENT,
-    not_(and_(_ROW.state == "claimed", _ROW.reason == HANDED_OVER)),
 )
-"""Rows of a lane that were not sent; one whose worker died while sending it is left to the next worker."""
-SELECT_WAITING = (
-    select(_DUE.row)
-    .join(outbox, _ROW.id == _DUE.row)
-    .where(
-        _DUE.priority == bindparam("priority"), _DUE.operator == bindparam("of"), _DUE.route == bindparam("by")
-    )
-    .where(*_OF_LANE)
-    .order_by(_DUE.due_at, _DUE.row)
-    .limit(bindparam("most", type_=_ROW.attempt.type))
-    .with_for_update(of=outbox_due)
+_CLAIMED_NOT_SENT = and_(_ROW.state == "claimed", _ROW.reason == "")
+"""Claimed, and its worker has not begun to send it."""
+_NOT_SENT = or_(_ROW.state.in_(("pending", "again")), _CLAIMED_NOT_SENT)
+_IDS = in_array(_ROW.id, "ids")
+_IN_LANE_BY_ID = select(_ROW.id).where(_IN_LANE).order_by(_ROW.id).limit(BATCH_ROWS).with_for_update(of=outbox)
+SELECT_CLAIMED = _IN_LANE_BY_ID.where(_CLAIMED_NOT_SENT)
+SELECT_NOT_SENT = _IN_LANE_BY_ID.where(_NOT_SENT)
+SELECT_UNKNOWN = _IN_LANE_BY_ID.where(_ROW.state == "unknown")
+TAKE_BACK = (
+    update(outbox)
+    .where(_IDS, _CLAIMED_NOT_SENT)
+    .values(state="again", fence=_ROW.fence + 1, attempt=_ROW.attempt - 1, due_at=_NOW, changed_at=_NOW)
 )
-SELECT_OF_LANE = select(_ROW.id).where(_IDS, *_OF_LANE)
-TAKE_BACK = update(outbox).where(_IDS, CAN_BE_SENT).values(state="again", failed_state=None, changed_at=_NOW)
 CLOSE_CANCELLED = (
     update(outbox)
-    .where(_IDS, CAN_BE_SENT, _ROW.state != "unknown")
-    .values(state="expired", reason=CANCELLED, payload=None, changed_at=_NOW)
+    .where(_IDS, _NOT_SENT)
+    .values(state="expired", reason=CANCELLED, fence=_ROW.fence + 1, due_at=None, payload=None, changed_at=_NOW)
 )
-"""Of what was perhaps sent the outcome stays unknown; it is not tried again, as its entry is deleted."""
+CLOSE_UNKNOWN = update(outbox).where(_IDS, _ROW.state == "unknown").values(due_at=None, changed_at=_NOW)
+"""Of what was perhaps sent the outcome stays unknown; it is not tried again."""
 INSERT_PAUSE = insert(outbox_pauses).on_conflict_do_nothing(index_elements=list(outbox_pauses.primary_key))
 DELETE_PAUSE = delete(outbox_pauses).where(
     _PAUSE.operator == bindparam("of"), _PAUSE.kind == bindparam("what"), _PAUSE.route == bindparam("by")
@@ -131,15 +128,7 @@ class SqlLanePauses:
 
     async def take_back(self, lane: PausableLane, now: datetime) -> int:
         """Take claimed rows of the lane from their workers, unless they are being sent; return how many."""
-
-        def write(connection: Connection) -> int:
-            ids = _take_from_workers(connection, lane)
-            if ids:
-                connection.execute(TAKE_BACK, {"ids": ids, "now": now})
-                queue_rows(connection, [(row_id, now) for row_id in ids])
-            return len(ids)
-
-        return await self._database.write(write)
+        return await self._change_all(SELECT_CLAIMED, TAKE_BACK, lane, now)
 
     async def resume(self, lane: PausableLane, now: datetime) -> bool:
         """Let the lane be claimed again; False when it was not paused."""
@@ -157,19 +146,22 @@ class SqlLanePauses:
         What a worker is sending at this moment is sent. New rows of the lane are not concerned.
         """
         await self._database.write(lambda connection: self._audit(connection, lane, "cancel", now))
-        count = await self._database.write(lambda connection: _cancel_held(connection, lane, now))
-        is_last = False
-        while not is_last:
-            closed, is_last = await self._database.write(
-                lambda connection: _cancel_waiting(connection, lane, now)
-            )
-            count += closed
-        return count
+        await self._change_all(SELECT_UNKNOWN, CLOSE_UNKNOWN, lane, now)
+        return await self._change_all(SELECT_NOT_SENT, CLOSE_CANCELLED, lane, now)
 
     async def list_pauses(self) -> Sequence[PausedLane]:
         """Return what is paused."""
         rows = await self._database.read(lambda connection: connection.execute(SELECT_PAUSES).all())
         return [PausedLane(PausableLane(*row[:3]), row.since) for row in rows]
+
+    async def _change_all(
+        self, choosing: Select[int], changing: Update, lane: PausableLane, now: datetime
+    ) -> int:
+        """Change the chosen rows in transactions of `BATCH_ROWS`; return how many there were."""
+        count = 0
+        while changed := await self._database.write(_batch_change(choosing, changing, lane, now)):
+            count += changed
+        return count
 
     def _audit(self, connection: Connection, lane: PausableLane, verb: str, now: datetime) -> None:
         what = f"{lane.kind} {lane.route}"
@@ -181,29 +173,16 @@ def _lane_parameters(lane: PausableLane) -> dict[str, object]:
     return {"of": lane.operator, "what": lane.kind, "by": lane.route}
 
 
-def _cancel_waiting(connection: Connection, lane: PausableLane, now: datetime) -> tuple[int, bool]:
-    """Close up to `BATCH_ROWS` waiting rows; return how many were not sent, and whether none is left."""
-    parameters = {**_lane_parameters(lane), "priority": PRIORITY[lane.kind], "most": BATCH_ROWS}
-    ids = list(connection.execute(SELECT_WAITING, parameters).scalars())
-    if not ids:
-        return 0, True
-    connection.execute(DELETE_ENTRIES, {"ids": ids})
-    return connection.execute(CLOSE_CANCELLED, {"ids": ids, "now": now}).rowcount, False
+def _batch_change(
+    choosing: Select[int], changing: Update, lane: PausableLane, now: datetime
+) -> Callable[[Connection], int]:
+    """Return a transaction that changes up to `BATCH_ROWS` rows and returns how many."""
 
+    def write(connection: Connection) -> int:
+        parameters = {**_lane_parameters(lane), "priority": PRIORITY[lane.kind]}
+        ids = list(connection.execute(choosing, parameters).scalars())
+        if ids:
+            connection.execute(changing, {"ids": ids, "now": now})
+        return len(ids)
 
-def _cancel_held(connection: Connection, lane: PausableLane, now: datetime) -> int:
-    """Close the rows that workers hold and have not begun to send; return how many."""
-    ids = _take_from_workers(connection, lane)
-    return connection.execute(CLOSE_CANCELLED, {"ids": ids, "now": now}).rowcount if ids else 0
-
-
-def _take_from_workers(connection: Connection, lane: PausableLane) -> list[int]:
-    """Take the lane's rows that were not handed over out of every lease; return their ids."""
-    leases = lock_leases(connection)
-    unsent = sorted(row_id for lease in leases for row_id in lease.unsent)
-    parameters = {**_lane_parameters(lane), "ids": unsent}
-    ids = list(connection.execute(SELECT_OF_LANE, parameters).scalars()) if unsent else []
-    for lease in leases:
-        if lease.drop_rows(ids):
-            save_lease(connection, lease)
-    return ids
+    return write

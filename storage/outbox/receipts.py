@@ -10,7 +10,6 @@ from sqlalchemy.dialects.postgresql import insert
 from flows.domain.records import Receipt
 from storage.audit.trail import AuditWriter
 from storage.outbox.reported_opt_outs import record_reported_opt_out
-from storage.outbox.waiting import failed_or_null
 from storage.sql.tables import outbox, receipts
 
 ID_LENGTH = 160
@@ -30,8 +29,7 @@ TRANSITIONS: Mapping[tuple[str, str], str] = {
 }
 """(row's state, reported state) -> the row's new state; any other pair changes nothing.
 
-While a worker holds a row, a receipt moves the state from before the claim; it is applied again when the
-worker settles the row. A row whose lease ran out (`claimed`) waits for that.
+A claimed row belongs to its worker: its receipt is applied when the worker settles the row.
 """
 
 STATE_RANK = {"unknown": 0, "in_transit": 1, "failed": 2, "delivered": 2}
@@ -59,13 +57,12 @@ UPSERT_RECEIPT = INSERT_RECEIPT.on_conflict_do_update(
 ).returning(_STORED_ROW.row, _STORED_ROW.state)
 SELECT_ROW_ID = select(outbox.c.id).where(outbox.c.key == bindparam("our_id"))
 LOCK_ROW = select(outbox.c.state, outbox.c.message_id).where(outbox.c.id == bindparam("row")).with_for_update()
-_TO_STATE = bindparam("to_state", type_=outbox.c.state.type)
 UPDATE_STATE = (
     update(outbox)
     .where(outbox.c.id == bindparam("this"))
     .values(
-        state=_TO_STATE,
-        failed_state=failed_or_null(_TO_STATE),
+        state=bindparam("to_state"),
+        due_at=None,
         reason=case((bindparam("why") == "", outbox.c.reason), else_=bindparam("why")),
         payload=case((outbox.c.kind == "code", None), else_=outbox.c.payload),
         changed_at=bindparam("now"),

@@ -12,7 +12,6 @@ from sqlalchemy import Connection, bindparam, case, func, select, update
 from flows.domain.call_coalescer import CallCoalescer
 from flows.domain.records import AuditEntry, ClaimedMessage, DeliveryOutcome, OutboundMessage, Receipt
 from storage.audit.trail import AuditWriter
-from storage.outbox.leases import end_leases
 from storage.outbox.receipts import (
     ID_LENGTH,
     INSERT_RECEIPT,
@@ -25,7 +24,6 @@ from storage.outbox.receipts import (
     record_receipt,
 )
 from storage.outbox.reported_opt_outs import record_reported_opt_out
-from storage.outbox.waiting import failed_or_null, queue_rows
 from storage.sql import bulk
 from storage.sql.bulk import in_array
 from storage.sql.engine import Database
@@ -57,11 +55,10 @@ _ROW = outbox.c
 _STATE = bindparam("to_state", type_=_ROW.state.type)
 SETTLE_ROW = (
     update(outbox)
-    .where(_ROW.id == bindparam("this"))
+    .where(_ROW.id == bindparam("this"), _ROW.fence == bindparam("at_fence"), _ROW.state == "claimed")
     .values(
         state=_STATE,
-        failed_state=failed_or_null(_STATE),
-        attempt=bindparam("tried"),
+        due_at=bindparam("next_at"),
         provider=func.coalesce(func.nullif(bindparam("via"), ""), _ROW.provider),
         message_id=func.coalesce(func.nullif(bindparam("their_id"), ""), _ROW.message_id),
         reason=bindparam("why"),
@@ -72,26 +69,23 @@ SETTLE_ROW = (
 )
 SETTLE_ROW_BULK = bulk.build_statement(
     """
-    UPDATE outbox SET state = given.to_state, attempt = given.tried, reason = given.why, changed_at = :now,
-        failed_state = CASE WHEN given.to_state IN ('dead', 'failed', 'unknown') THEN given.to_state END,
+    UPDATE outbox SET state = given.to_state, due_at = given.next_at, reason = given.why, changed_at = :now,
         provider = coalesce(nullif(given.via, ''), outbox.provider),
         message_id = coalesce(nullif(given.their_id, ''), outbox.message_id),
         payload = CASE WHEN outbox.kind = 'code' AND given.to_state <> 'again' THEN NULL ELSE payload END
     FROM {rows}
-    WHERE outbox.id = given.this
+    WHERE outbox.id = given.this AND outbox.fence = given.at_fence AND outbox.state = 'claimed'
     RETURNING outbox.id
     """,
     this="bigint",
-    tried="integer",
+    at_fence="integer",
     to_state="text",
+    next_at="timestamptz",
     via="text",
     their_id="text",
     why="text",
 )
-"""One statement for all rows, in the order of their ids: no deadlock.
-
-The same transaction took the rows out of their lease, so nobody else settles them.
-"""
+"""One statement for all rows, in the order of their ids, as `renew_leases` locks them: no deadlock."""
 
 
 @dataclass(slots=True)
@@ -125,8 +119,7 @@ class OutcomeBatcher:
 
     def _write_batch(self, connection: Connection, latest: Mapping[int, _OutcomeReport]) -> set[int]:
         bulk.force_index_scans(connection)
-        held = end_leases(connection, [report.message for report in latest.values()])
-        settled_ids = _update_rows(connection, [latest[row_id] for row_id in latest if row_id in held])
+        settled_ids = _update_rows(connection, latest)
         self._keep_late_ids(connection, [latest[row_id] for row_id in latest if row_id not in settled_ids])
         reports = [latest[row_id] for row_id in sorted(settled_ids)]
         if reports:
@@ -167,29 +160,23 @@ def _latest_by_row(reports: Sequence[_OutcomeReport]) -> dict[int, _OutcomeRepor
     return dict(sorted(latest.items()))
 
 
-def _update_rows(connection: Connection, reports: Sequence[_OutcomeReport]) -> set[int]:
-    """Write the outcomes of rows whose lease was held, and queue those to be tried again; return the ids."""
-    if not reports:
-        return set()
-    now = max(report.now for report in reports)
-    rows = [_outcome_values(report) for report in reports]
-    settled_ids = bulk.execute_returning_ids(connection, SETTLE_ROW, SETTLE_ROW_BULK, rows, now=now)
-    next_times = ((report.message.id, _next_attempt_at(report.outcome, report.now)) for report in reports)
-    queue_rows(connection, [(row_id, at) for row_id, at in next_times if at is not None])
-    return settled_ids
+def _update_rows(connection: Connection, latest: Mapping[int, _OutcomeReport]) -> set[int]:
+    """Write the outcomes; return the ids of the rows whose lease was still held."""
+    now = max(report.now for report in latest.values())
+    rows = [_outcome_values(report) for report in latest.values()]
+    return bulk.execute_returning_ids(connection, SETTLE_ROW, SETTLE_ROW_BULK, rows, now=now)
 
 
 def _outcome_values(report: _OutcomeReport) -> tuple[Any, ...]:
     """Return a report as the values of `SETTLE_ROW_BULK`; empty provider fields keep the stored values."""
     message, outcome = report.message, report.outcome
+    next_at = _next_attempt_at(outcome, report.now) if outcome.state in RETRY_STATES else None
     their_id, why = clip_text(outcome.message_id, ID_LENGTH), clip_text(outcome.reason, TEXT_LENGTH)
-    return message.id, message.attempt, outcome.state, outcome.provider, their_id, why
+    return message.id, message.fencing_token, outcome.state, next_at, outcome.provider, their_id, why
 
 
 def _next_attempt_at(outcome: DeliveryOutcome, now: datetime) -> datetime | None:
-    """Return when to try again; `again` without a time means now, `unknown` without one waits for a receipt."""
-    if outcome.state not in RETRY_STATES:
-        return None
+    """Return when to try again: `again` without a time means now, `unknown` without one waits for a receipt."""
     return outcome.retry_at or (now if outcome.state == "again" else None)
 
 

@@ -13,8 +13,6 @@ from flows.domain.records import OutboundMessage, Secret
 from storage.audit.trail import AuditWriter
 from storage.crypto import AeadCipher
 from storage.outbox.enqueue import KEY_PURPOSE, decrypt_item
-from storage.outbox.leases import drop_from_leases
-from storage.outbox.waiting import DELETE_ENTRIES
 from storage.privacy.data_map import DataSubject, count_rows, delete_rows, export_rows, searchable_tables
 from storage.privacy.number_owner import FORGET_NOTIFY_NUMBER, NumberOwners
 from storage.sql.consent_triggers import ERASED_PREFIX
@@ -90,9 +88,6 @@ class SqlPrivacy:
             if confirmed and each.on_erase == "deleted":
                 delete_rows(connection, each, subject.operator, keys)
         if confirmed:
-            ids = list(connection.execute(select(outbox.c.id).where(where), parameters).scalars())
-            connection.execute(DELETE_ENTRIES, {"ids": ids})
-            drop_from_leases(connection, ids)
             connection.execute(delete(outbox).where(where), parameters)
             self._hash_opt_out(connection, subject)
             connection.execute(FORGET_NOTIFY_NUMBER, {"of": subject.operator, "number": subject.number})

@@ -11,7 +11,6 @@ from flows.domain.records import AuditEntry, Secret, Subscriber
 from storage.audit.trail import AuditWriter
 from storage.crypto import derive_key, keyed_hash, subject_hash
 from storage.outbox.erased_opt_outs import ErasedOptOuts
-from storage.outbox.waiting import is_waiting
 from storage.privacy.data_map import DataSubject, LineKeys, delete_rows, searchable_tables
 from storage.sql.tables import bindings, consents, outbox, preferences
 
@@ -29,9 +28,10 @@ CANCEL_WAITING_MESSAGES = (
     .where(
         outbox.c.operator == bindparam("of"),
         outbox.c.to == bindparam("number"),
-        is_waiting(),
+        outbox.c.due_at.is_not(None),
+        outbox.c.state != "claimed",
     )
-    .values(state="dead", failed_state="dead", reason="the number has a new owner", due_at=None, payload=None)
+    .values(state="dead", reason="the number has a new owner", due_at=None, payload=None)
 )
 FORGET_NOTIFY_NUMBER = (
     update(preferences)

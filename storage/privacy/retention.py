@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, delete, func, not_, select, text, tuple_, update
+from sqlalchemy import Connection, Table, bindparam, delete, func, select, text, tuple_, update
 
 from flows.domain.failures import Unavailable
 from storage.audit import trail as trail
-from storage.outbox.waiting import FAILED_STATES, is_waiting
 from storage.sql.engine import Database
 from storage.sql.tables import (
     audit,
@@ -37,11 +36,7 @@ log = logging.getLogger("dialtree.maintenance")
 DAY = timedelta(days=1)
 FINAL_STATES = ("sent", "delivered", "failed", "dead", "expired", "opted_out", "unknown")
 _BEFORE = bindparam("before", type_=outbox.c.changed_at.type)
-_FINISHED_BEFORE = (
-    outbox.c.state.in_(FINAL_STATES),
-    not_(is_waiting()),
-    outbox.c.changed_at < _BEFORE,
-)
+_FINISHED_BEFORE = (outbox.c.state.in_(FINAL_STATES), outbox.c.due_at.is_(None), outbox.c.changed_at < _BEFORE)
 _YOUNGEST_EXPIRED_SEQ = select(func.max(audit.c.seq)).where(audit.c.at < _BEFORE).scalar_subquery()
 
 
@@ -97,13 +92,6 @@ RETENTION_RULES = (
         {"payload": None},
     ),
     RetentionRule("messages", 365 * DAY, outbox, _FINISHED_BEFORE),
-    RetentionRule(
-        "failures of the previous release",
-        timedelta(0),
-        outbox,
-        (outbox.c.state.in_(FAILED_STATES), outbox.c.failed_state.is_(None), outbox.c.changed_at < _BEFORE),
-        {"failed_state": outbox.c.state},
-    ),
     RetentionRule("receipts", 365 * DAY, receipts, (receipts.c.at < _BEFORE,)),
     RetentionRule("messages of links", DAY, link_deliveries, (link_deliveries.c.at < _BEFORE,)),
     RetentionRule("payment events", 400 * DAY, payment_events, (payment_events.c.at < _BEFORE,)),

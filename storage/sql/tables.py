@@ -10,6 +10,8 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
+    false,
     text,
 )
 
@@ -35,10 +37,6 @@ from storage.sql.console_schema import console_erasures as console_erasures
 from storage.sql.console_schema import console_sessions as console_sessions
 from storage.sql.link_schema import link_deliveries as link_deliveries
 from storage.sql.link_schema import link_slots as link_slots
-from storage.sql.outbox_schema import outbox as outbox
-from storage.sql.outbox_schema import outbox_due as outbox_due
-from storage.sql.outbox_schema import outbox_leases as outbox_leases
-from storage.sql.outbox_schema import receipts as receipts
 from storage.sql.pause_schema import outbox_pauses as outbox_pauses
 from storage.sql.payment_schema import payment_events as payment_events
 from storage.sql.payment_schema import payment_intents as payment_intents
@@ -211,6 +209,63 @@ password_tries = Table(
     Index(None, "since"),
 )
 
+OUTBOX_FILLFACTOR = 33
+"""PostgreSQL fillfactor of the outbox, in percent.
+
+A row is updated when it is claimed and when it is handed over; at 33 % all its versions fit on one page
+(HOT updates). 50 suffices only while no open transaction keeps the old versions from being pruned.
+"""
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("key", String(255), nullable=False),
+    Column("operator", String(64), nullable=False),
+    Column("form", String(8), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("to", String(320), nullable=False),
+    Column("route", String(8), nullable=False),
+    Column("language", String(16), nullable=False),
+    Column("step", String(128), nullable=False),
+    Column("payload", LargeBinary),
+    Column("state", String(16), nullable=False),
+    Column("due_at", UtcTime),
+    Column("expires_at", UtcTime),
+    Column("fence", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("provider", String(64), nullable=False),
+    Column("message_id", String(160), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("changed_at", UtcTime, nullable=False),
+    UniqueConstraint("key"),
+    CheckConstraint(
+        "state IN ('pending', 'claimed', 'again', 'unknown', 'sent',"
+        " 'delivered', 'failed', 'dead', 'expired', 'opted_out')",
+        name="state",
+    ),
+    Column("is_unprompted", Boolean, nullable=False, server_default=false()),
+    Index(
+        *("ix_outbox_lanes", "priority", "operator", "route", "due_at", "id"),
+        postgresql_where=text("due_at IS NOT NULL"),
+        sqlite_where=text("due_at IS NOT NULL"),
+    ),
+    Index(
+        "ix_outbox_looked_at",
+        "state",
+        "id",
+        postgresql_where=text("state IN ('dead', 'failed', 'unknown')"),
+        sqlite_where=text("state IN ('dead', 'failed', 'unknown')"),
+    ),
+    Index("ix_outbox_recipient", "operator", "to", "id"),
+)
+"""Transactional outbox: a row can be claimed while `due_at` is set.
+
+`due_at` is when the row is due or, while it is claimed, when the lease expires.
+"""
+
 key_checks = Table(
     "key_checks",
     metadata,
@@ -218,3 +273,25 @@ key_checks = Table(
     Column("sample", LargeBinary, nullable=False),
 )
 """A known text encrypted under each purpose's key: a start with another `secret_key` finds out by it."""
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("provider", String(64), primary_key=True),
+    Column("message_id", String(160), primary_key=True),
+    Column("row", ROW_ID),
+    Column("state", String(16)),
+    Column("raw", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Index(
+        "ix_receipts_spoken",
+        "row",
+        postgresql_where=text("state IS NOT NULL"),
+        sqlite_where=text("state IS NOT NULL"),
+    ),
+)
+"""Delivery receipts, joined to outbox rows: the send sets `row`, the receipt sets `state`, in any order.
+
+Both write the same record, so the later transaction waits for the earlier and sees it: none is lost.
+"""

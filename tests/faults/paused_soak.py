@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from flows.domain.records import Receipt
 from gateway.cli.progress import ReportProgress, show_progress
-from storage.outbox.leases import LEASE
+from storage.outbox.claim import LEASE
 from tests.support.faults.delivery_history import HistoryVerdict
 from tests.support.faults.gateway_processes import GatewayProcess, run_launcher
 from tests.support.faults.harness import FaultHarness, open_harness

@@ -15,7 +15,7 @@ from tests.support.page_client import ANA, parse_strictly
 HOSTILE = "<script>alert(1)</script>"
 LANE = "orange-ro notice sms"
 KILL = text(
-    "UPDATE outbox SET state = 'dead', failed_state = 'dead', reason = :reason, provider = 'africastalking'"
+    "UPDATE outbox SET state = 'dead', reason = :reason, provider = 'africastalking', due_at = NULL"
     " WHERE operator = :of"
 )
 

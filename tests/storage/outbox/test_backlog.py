@@ -3,13 +3,11 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Connection
 
 from storage.outbox import backlog
 from storage.outbox.backlog import read_backlog
-from storage.outbox.waiting import FAILED_STATES
 from storage.sql.engine import Database
-from storage.sql.tables import outbox, outbox_due
+from storage.sql.tables import outbox
 from tests.support.databases import NOW
 
 HOUR = timedelta(hours=1)
@@ -22,21 +20,8 @@ ROW = {
 
 async def insert_rows(database: Database, *rows: dict[str, object]) -> None:
     """Insert rows of given state, due time and creation time."""
-    values = [{**ROW, "key": f"{number}", "id": number, **row} for number, row in enumerate(rows, start=1)]
-    waiting = [
-        {"row": each["id"], **{name: each[name] for name in ("priority", "operator", "route", "due_at")}}
-        for each in values
-        if each["due_at"] is not None
-    ]
-    for each in values:
-        each["due_at"] = None
-        each["failed_state"] = each["state"] if each["state"] in FAILED_STATES else None
-
-    def job(connection: Connection) -> None:
-        connection.execute(outbox.insert(), values)
-        connection.execute(outbox_due.insert(), waiting)
-
-    await database.write(job)
+    values = [{**ROW, "key": f"{number}", **row} for number, row in enumerate(rows)]
+    await database.write(lambda connection: connection.execute(outbox.insert(), values))
 
 
 async def test_a_message_that_is_tried_again_later_counts_from_its_creation(database: Database) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from flows.domain.records import DeliveryOutcome
 from storage.ledger.sql_ledger import SqlLedger
-from storage.outbox.leases import LEASE
+from storage.outbox.claim import LEASE
 from storage.outbox.sql_outbox import SqlOutbox
 from tests.storage.outbox.test_store import (
     DELIVERED_RECEIPT,

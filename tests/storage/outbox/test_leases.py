@@ -6,20 +6,10 @@ from datetime import timedelta
 
 from flows.domain.records import ChangeSet
 from storage.ledger.sql_ledger import SqlLedger
-from storage.outbox.leases import LEASE
+from storage.outbox.claim import LEASE
 from storage.outbox.sql_outbox import SqlOutbox
-from storage.privacy.data_map import DataSubject
-from storage.privacy.export_erase import SqlPrivacy
 from storage.sql.engine import Database
-from tests.storage.outbox.test_store import (
-    ANA,
-    DELIVERED_RECEIPT,
-    SENT_OUTCOME,
-    build_notice,
-    claim_batch,
-    claim_one,
-    enqueue_items,
-)
+from tests.storage.outbox.test_store import SENT_OUTCOME, build_notice, claim_batch, claim_one, enqueue_items
 from tests.storage.outbox.test_store import ledger as ledger
 from tests.storage.outbox.test_store import outbox as outbox
 from tests.support.databases import NOW, SECRET
@@ -105,43 +95,3 @@ async def test_one_message_id_for_two_rows_settles_both(outbox: SqlOutbox, ledge
     await enqueue_items(ledger, build_notice("a"), build_notice("b"))
     both = await outbox.claim(2, NOW)
     assert all(await asyncio.gather(*(outbox.record_outcome(each, SENT_OUTCOME, NOW) for each in both)))
-
-
-async def test_a_row_its_worker_gave_up_is_claimed_again_while_the_others_go_on(
-    outbox: SqlOutbox, ledger: SqlLedger
-) -> None:
-    await enqueue_items(ledger, build_notice("kept"), build_notice("given up"))
-    kept, given_up = await outbox.claim(2, NOW)
-    assert await outbox.renew_leases([kept], NOW + LEASE - SECOND, sending=False) == {kept.id}
-    assert await claim_batch(outbox, NOW + LEASE) == ["given up"]
-    assert not await outbox.record_outcome(given_up, SENT_OUTCOME, NOW + LEASE)
-
-
-async def test_a_message_delivered_while_its_worker_died_is_not_sent_again(
-    outbox: SqlOutbox, ledger: SqlLedger
-) -> None:
-    await enqueue_items(ledger, build_notice())
-    await claim_one(outbox)
-    await outbox.record_receipt(replace(DELIVERED_RECEIPT, our_id="n"), NOW)
-    assert await claim_batch(outbox, NOW + LEASE) == []
-    assert len(await outbox.list_rows("delivered", 10)) == 1
-
-
-async def test_a_row_that_is_being_sent_cannot_be_replayed(outbox: SqlOutbox, ledger: SqlLedger) -> None:
-    await enqueue_items(ledger, build_notice())
-    first = await claim_one(outbox)
-    await outbox.record_outcome(first, replace(SENT_OUTCOME, state="unknown", retry_at=NOW), NOW)
-    second = await claim_one(outbox)
-    assert not await outbox.replay_row(second.id, NOW)
-    assert await claim_batch(outbox) == []
-
-
-async def test_an_erased_row_leaves_nothing_that_a_new_row_could_inherit(
-    outbox: SqlOutbox, ledger: SqlLedger, database: Database
-) -> None:
-    await enqueue_items(ledger, build_notice())
-    zombie = await claim_one(outbox)
-    await SqlPrivacy(database, SECRET).erase(DataSubject("orange-ro", ANA, "s"), (), confirmed=True)
-    await enqueue_items(ledger, build_notice("new", to="+40740000102"))
-    assert not await outbox.record_outcome(zombie, SENT_OUTCOME, NOW)
-    assert await claim_batch(outbox) == ["new"]

@@ -6,13 +6,12 @@ import pytest
 from sqlalchemy import Connection, text
 
 from flows.domain.claim_scope import ClaimScope
+from flows.domain.records import ChangeSet
 from storage.crypto import AeadCipher
-from storage.outbox.bulk_enqueue import SqlBulkOutbox
-from storage.outbox.claim import claim_rows
+from storage.ledger.sql_ledger import SqlLedger
+from storage.outbox.claim import claim_rows, renew_leases
 from storage.outbox.enqueue import KEY_PURPOSE
-from storage.outbox.leases import renew_leases
-from storage.outbox.settle import SETTLE_ROW, SETTLE_ROW_BULK
-from storage.sql import bulk
+from storage.outbox.sql_outbox import SqlOutbox
 from storage.sql.bulk import ArrayStatement, array_literal
 from storage.sql.engine import Database, connect
 from tests.storage.outbox.test_store import build_notice
@@ -21,20 +20,20 @@ from tests.support.databases import NOW, SECRET
 pytestmark = pytest.mark.postgres
 WAITING_ROWS = 3_000
 ROWS_READ = text(
-    "SELECT sum(coalesce(seq_tup_read, 0)), sum(coalesce(idx_tup_fetch, 0)) FROM pg_stat_xact_user_tables"
-    " WHERE relname IN ('outbox', 'outbox_due', 'outbox_leases')"
+    "SELECT coalesce(seq_tup_read, 0), coalesce(idx_tup_fetch, 0) FROM pg_stat_xact_user_tables"
+    " WHERE relname = 'outbox'"
 )
 """Rows of the outbox this transaction has read: by sequential scan and by index."""
 
-ROWS_UPDATED = text("SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_xact_user_tables WHERE relname = 'outbox'")
+ROWS_MOVED = text("SELECT n_tup_upd - n_tup_hot_upd FROM pg_stat_xact_user_tables WHERE relname = 'outbox'")
 
 
 @pytest.fixture
 async def deep_queue(postgres_database: str) -> AsyncIterator[Database]:
     """Provide a deep queue without statistics (no ANALYZE)."""
     database = connect(postgres_database)
-    items = [build_notice(f"n{number}") for number in range(WAITING_ROWS)]
-    await SqlBulkOutbox(database, SECRET).enqueue_notices("orange-ro", items, NOW)
+    items = tuple(build_notice(f"n{number}") for number in range(WAITING_ROWS))
+    await SqlLedger(database, SECRET).commit(ChangeSet("k", "orange-ro", "s", NOW, messages=items))
     yield database
     await database.close()
 
@@ -61,15 +60,15 @@ async def test_a_full_route_is_not_read(deep_queue: Database) -> None:
     assert scanned == 0 and fetched <= 10
 
 
-async def test_settling_a_message_that_was_sent_writes_no_index(deep_queue: Database) -> None:
-    def job(connection: Connection) -> tuple[int, int]:
-        batch = claim_rows(connection, AeadCipher(SECRET, KEY_PURPOSE), 10, lambda: NOW).messages
-        rows = [(each.id, each.attempt, "sent", "twilio", f"SM{each.id}", "") for each in batch]
-        bulk.execute_returning_ids(connection, SETTLE_ROW, SETTLE_ROW_BULK, rows, now=NOW)
-        updated, hot = connection.execute(ROWS_UPDATED).one()
-        return updated, hot
+async def test_marking_as_sending_is_a_hot_update(deep_queue: Database) -> None:
+    parcels = await SqlOutbox(deep_queue, SECRET).claim(10, NOW)
 
-    assert await deep_queue.write(job) == (10, 10)
+    def job(connection: Connection) -> int:
+        before = connection.execute(ROWS_MOVED).scalar_one()
+        renew_leases(connection, parcels, NOW, sending=True)
+        return int(connection.execute(ROWS_MOVED).scalar_one()) - int(before)
+
+    assert await deep_queue.write(job) == 0
 
 
 TEXTS = ["", "plain", 'quo"te', "back\\slash", "{a,b}", "NULL", "€ ș", "line\nbreak", " "]

@@ -17,7 +17,7 @@ from flows.domain.records import (
 )
 from storage.ledger.sql_ledger import SqlLedger
 from storage.outbox import sql_outbox
-from storage.outbox.leases import LEASE
+from storage.outbox.claim import LEASE
 from storage.outbox.sql_outbox import OutboxState, SqlOutbox
 from storage.sql.engine import Database
 from tests.support.databases import NOW, SECRET, dump_table

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from storage.sql.outbox_schema import OUTBOX_FILLFACTOR
+from storage.sql.tables import OUTBOX_FILLFACTOR
 
 revision = "0005"
 down_revision = "0004"

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from storage.sql.outbox_schema import OUTBOX_FILLFACTOR
+from storage.sql.tables import OUTBOX_FILLFACTOR
 
 revision = "0007"
 down_revision = "0006"
