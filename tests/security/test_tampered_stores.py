@@ -65,13 +65,9 @@ ERRAND = DeferredStep(LABEL, "orange-ro", "invoice.latest", SESSION.dump(), NOW)
 
 def outbox_row(form: str, payload: bytes) -> Any:
     """Return an outbox row as delivery reads it."""
-    told = {
-        name: getattr(NOTICE, name)
-        for name in ("key", "operator", "to", "route", "kind", "language", "is_unprompted")
-    }
-    return SimpleNamespace(
-        **told, form=form, payload=payload, step=ERRAND.step, expires_at=NOW, is_unprompted=True
-    )
+    names = ("key", "operator", "to", "route", "kind", "language", "is_unprompted")
+    told = {name: getattr(NOTICE, name) for name in names}
+    return SimpleNamespace(**told, form=form, payload=payload, step=ERRAND.step, expires_at=NOW)
 
 
 VOICE_REPLY = Reply("voice", "ro", "home", 0, prompts=(Prompt("say", "Bine"),), gather=Gather(1, "#", 5, 3))
