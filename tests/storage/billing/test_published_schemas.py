@@ -28,6 +28,9 @@ from tests.support.billing.tmf_schemas import TmfInspector, schema_errors
 ANA, PAPER = "+40740000101", "ORO-202603-0101"
 DIALECTS = ("v4", "v5")
 
+UNHURRIED = dict.fromkeys(("timeout_seconds", "connect_seconds"), 60)
+"""To compare every body with a schema takes longer than a back end may on a busy machine."""
+
 
 @asynccontextmanager
 async def inspect_backend(dialect: str) -> AsyncIterator[tuple[RemoteBilling, TmfInspector, str]]:
@@ -35,7 +38,7 @@ async def inspect_backend(dialect: str) -> AsyncIterator[tuple[RemoteBilling, Tm
     inspector, kept = TmfInspector(dialect), build_book()
     kept.rows.documents.append(build_document_row("orange-ro", PAPER))
     async with serve_bss_app(inspector.attach_to(TmfBss(kept, dialect).create_app())) as url:
-        options = {**tmf_settings(kept), "dialect": dialect}
+        options = {**tmf_settings(kept), "dialect": dialect, **UNHURRIED}
         there = backend_site(opened("sqlite://"), lambda: date(2026, 3, 10), options)
         billing = connect_backend(f"tmf678+{url}", there)
         assert isinstance(billing, CachedBilling)
@@ -130,7 +133,9 @@ async def send_json(session: ClientSession, method: str, url: str, body: dict[st
 async def test_everything_exchanged_with_kill_bill_is_as_published() -> None:
     inspector, kept = KillBillInspector(), build_book()
     async with serve_bss_app(inspector.attach_to(KillBillBss(kept).create_app())) as url:
-        there = backend_site(opened("sqlite://"), lambda: date(2026, 3, 10), killbill_settings(kept))
+        there = backend_site(
+            opened("sqlite://"), lambda: date(2026, 3, 10), killbill_settings(kept) | UNHURRIED
+        )
         billing = connect_backend(f"killbill+{url}", there)
         assert isinstance(billing, CachedBilling)
         account = (await billing.get_subscriber(ANA)).account
