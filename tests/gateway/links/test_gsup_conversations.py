@@ -81,6 +81,7 @@ async def hang_turn(*_: object) -> None:
     await asyncio.Event().wait()
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("fault", [fail_turn, hang_turn])
 async def test_a_failure_ends_with_a_text_before_the_guard_timer(
     sandboxes: SandboxFactory, hlr: OsmoHlr, monkeypatch: pytest.MonkeyPatch, fault: Any
