@@ -1,10 +1,11 @@
 """Pack drafts in SQL: opened from a revision or a folder, saved file by file by compare-and-set."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from flows.domain.pack_revisions import DraftChangedError, PackEditor, PackFiles, RevisionError, StoredDraft
 from flows.domain.records import Secret
@@ -17,18 +18,15 @@ from storage.sql.revision_schema import pack_drafts
 MAX_DRAFTS = 50
 """Open drafts an operator may have."""
 _ROW = pack_drafts.c
-_THIS = (_ROW.id == bindparam("this"), _ROW.operator.in_(bindparam("of", expanding=True)))
+_OF = _ROW.operator == bindparam("of")
+_VERSION_READ = (_ROW.id == bindparam("this"), _ROW.version == bindparam("read_version"))
 INSERT_DRAFT = insert(pack_drafts).returning(_ROW.id)
-SELECT_DRAFT = select(pack_drafts).where(*_THIS)
-SELECT_DRAFTS = (
-    select(pack_drafts)
-    .where(_ROW.operator.in_(bindparam("of", expanding=True)))
-    .order_by(_ROW.id.desc())
-    .limit(MAX_DRAFTS)
-)
+COUNT_DRAFTS = select(func.count()).select_from(pack_drafts).where(_OF)
+SELECT_OLDEST_BY = select(pack_drafts).where(_OF, _ROW.author == bindparam("who")).order_by(_ROW.id).limit(1)
+SELECT_DRAFTS = select(pack_drafts).where(_OF).order_by(_ROW.id.desc()).limit(MAX_DRAFTS)
 UPDATE_DRAFT = (
     update(pack_drafts)
-    .where(_ROW.id == bindparam("this"), _ROW.version == bindparam("read_version"))
+    .where(*_VERSION_READ)
     .values(
         files=bindparam("new_files"),
         editors=bindparam("new_editors"),
@@ -36,13 +34,11 @@ UPDATE_DRAFT = (
         updated_at=bindparam("now"),
     )
 )
-DELETE_DRAFT = delete(pack_drafts).where(
-    _ROW.id == bindparam("this"), _ROW.version == bindparam("read_version")
-)
+DELETE_DRAFT = delete(pack_drafts).where(*_VERSION_READ)
 
 
 class SqlPackDrafts:
-    """Stores drafts; `operators` are those whose drafts the caller may see."""
+    """Stores drafts of every operator's pack."""
 
     def __init__(self, database: Database, secret: Secret) -> None:
         self._database, self._audit_writer = database, AuditWriter(secret)
@@ -65,7 +61,7 @@ class SqlPackDrafts:
         }
 
         def job(connection: Connection) -> int:
-            if len(connection.execute(SELECT_DRAFTS, {"of": [operator]}).all()) >= MAX_DRAFTS:
+            if connection.execute(COUNT_DRAFTS, {"of": operator}).scalar_one() >= MAX_DRAFTS:
                 raise RevisionError(f"{operator} has {MAX_DRAFTS} open drafts; discard or propose some first")
             draft_id = int(connection.execute(INSERT_DRAFT, row).scalar_one())
             entry = studio_entry(operator, editor, "draft_opened", f"draft {draft_id} from {base}", now)
@@ -75,15 +71,15 @@ class SqlPackDrafts:
         draft_id = await self._database.write(job)
         return StoredDraft(draft_id, operator, editor.name, editor.identities, base, 1, now, files)
 
-    async def read_draft(self, draft_id: int, operators: Collection[str]) -> StoredDraft | None:
-        """Return a draft; None when there is none, or it is another operator's."""
-        values = {"this": draft_id, "of": sorted(operators)}
-        row = await self._database.read(lambda connection: connection.execute(SELECT_DRAFT, values).first())
+    async def find_draft(self, operator: str, author: str) -> StoredDraft | None:
+        """Return the oldest draft that an author opened of an operator's pack; None when there is none."""
+        values = {"of": operator, "who": author}
+        row = await self._database.read(lambda connection: connection.execute(SELECT_OLDEST_BY, values).first())
         return None if row is None else _build_draft(row)
 
-    async def list_drafts(self, operators: Collection[str]) -> Sequence[StoredDraft]:
-        """Return the newest drafts of these operators."""
-        values = {"of": sorted(operators)}
+    async def list_drafts(self, operator: str) -> Sequence[StoredDraft]:
+        """Return an operator's drafts, the newest first."""
+        values = {"of": operator}
         rows = await self._database.read(lambda connection: connection.execute(SELECT_DRAFTS, values).all())
         return [_build_draft(row) for row in rows]
 
@@ -106,9 +102,7 @@ class SqlPackDrafts:
             self._audit_writer.append_entries(connection, (entry,))
 
         await self._database.write(job)
-        return StoredDraft(
-            draft.id, draft.operator, draft.author, editors, draft.base, draft.version + 1, now, files
-        )
+        return replace(draft, editors=editors, version=draft.version + 1, updated_at=now, files=files)
 
     async def discard_draft(self, draft: StoredDraft, editor: PackEditor, now: datetime) -> None:
         """Delete a draft; DraftChangedError when it has changed since it was read."""

@@ -48,7 +48,7 @@ class OperatorList:
     async def _read_state(self, request: ConsoleRequest, operator: str) -> OperatorState:
         served = await self.desk.served_number(operator)
         publications = await self.desk.revisions.publications.list_publications(operator)
-        drafts = await self.desk.drafts.list_drafts({operator})
+        drafts = await self.desk.drafts.list_drafts(operator)
         revisions = await self.desk.revisions.list_revisions(operator, request.now)
         planned = [
             request.text(

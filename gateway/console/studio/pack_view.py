@@ -73,9 +73,7 @@ class PackReader:
 
     async def find_draft(self, request: ConsoleRequest, operator: str) -> StoredDraft | None:
         """Return the user's own draft of an operator's pack."""
-        drafts = await self.desk.drafts.list_drafts({operator})
-        own = (each for each in drafts if each.author == request.user.name)
-        return min(own, key=lambda each: each.id, default=None)
+        return await self.desk.drafts.find_draft(operator, request.user.name)
 
     async def load_files(self, operator: str, files: PackFiles) -> LoadedPack:
         """Load a pack's files; PackError where one is not what a pack may have."""

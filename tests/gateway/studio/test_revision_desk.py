@@ -81,7 +81,7 @@ async def test_a_draft_with_findings_is_not_proposed_and_stays(desk: RevisionDes
         await desk.propose(draft, ANA, "Broken")
     with pytest.raises(FindingsPresentError):
         await desk.push_files(OPERATOR, draft.files, ANA, "Broken")
-    assert await desk.drafts.list_drafts([OPERATOR]) == [draft]
+    assert await desk.drafts.list_drafts(OPERATOR) == [draft]
 
 
 async def test_what_other_checks_passed_is_checked_before_it_is_published(

@@ -71,7 +71,7 @@ async def test_a_save_counts_only_for_who_read_the_version_before(drafts: SqlPac
     saved = await drafts.save_files(draft, {"texts/ro.yaml": "home: Salut\n"}, DAN, NOW)
     with pytest.raises(DraftChangedError):
         await drafts.save_files(draft, {"texts/ro.yaml": "home: Altfel\n"}, EVA, NOW)
-    found = await drafts.read_draft(draft.id, [OPERATOR])
+    found = await drafts.find_draft(OPERATOR, draft.author)
     assert found == saved
     assert found.files.texts["texts/ro.yaml"] == "home: Salut\n"
     assert found.editors == {"ana", "dan"}
@@ -79,9 +79,9 @@ async def test_a_save_counts_only_for_who_read_the_version_before(drafts: SqlPac
 
 async def test_a_draft_of_another_operator_is_not_found(drafts: SqlPackDrafts) -> None:
     draft = await open_draft(drafts)
-    assert await drafts.read_draft(draft.id, ["orange-fr"]) is None
-    assert await drafts.list_drafts(["orange-fr"]) == []
-    assert [each.id for each in await drafts.list_drafts([OPERATOR])] == [draft.id]
+    assert await drafts.find_draft("orange-fr", draft.author) is None
+    assert await drafts.list_drafts("orange-fr") == []
+    assert [each.id for each in await drafts.list_drafts(OPERATOR)] == [draft.id]
 
 
 async def test_a_file_is_added_and_removed(drafts: SqlPackDrafts) -> None:
@@ -89,7 +89,7 @@ async def test_a_file_is_added_and_removed(drafts: SqlPackDrafts) -> None:
     draft = await drafts.save_files(
         draft, {"texts/en.yaml": "home: Hello\r\n", "texts/ro.yaml": None}, ANA, NOW
     )
-    found = await drafts.read_draft(draft.id, [OPERATOR])
+    found = await drafts.find_draft(OPERATOR, draft.author)
     assert found is not None
     assert dict(found.files.texts) == {"pack.yaml": "name: orange-ro\n", "texts/en.yaml": "home: Hello\n"}
 

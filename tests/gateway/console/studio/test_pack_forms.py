@@ -23,7 +23,7 @@ async def console(sandbox: GatewaySandbox, tmp_path: Path) -> AsyncIterator[Cons
 
 async def read_draft(console: ConsoleServer, path: str) -> dict[str, object]:
     """Return the values of a file of the only draft."""
-    (draft,) = await console.site.revision_desk.drafts.list_drafts({"orange-ro"})
+    (draft,) = await console.site.revision_desk.drafts.list_drafts("orange-ro")
     values: dict[str, object] = yaml.safe_load(draft.files.texts[path])
     return values
 

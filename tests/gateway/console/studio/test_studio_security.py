@@ -48,7 +48,7 @@ def form_token(console: ConsoleServer, browser: StaffMember, path: str) -> str:
 
 
 async def stored_drafts(console: ConsoleServer, operator: str = "orange-ro") -> int:
-    return len(await console.site.revision_desk.drafts.list_drafts({operator}))
+    return len(await console.site.revision_desk.drafts.list_drafts(operator))
 
 
 async def test_a_form_without_its_own_token_changes_nothing(console: ConsoleServer) -> None:
