@@ -4,8 +4,6 @@ Every edit is parsed again and compared: it either changes exactly the value it 
 refused with YamlEditError.
 """
 
-from collections.abc import Callable, Mapping
-from copy import deepcopy
 from typing import Any, NamedTuple
 
 import yaml
@@ -47,24 +45,24 @@ def set_value(text: str, path: ValuePath, value: YamlValue) -> str:
 
     Raises PackError for a text that is not YAML, YamlEditError where the value cannot be put.
     """
-    places, missing = _follow_path(text, path)
-    if not missing and _same_value(text, path, value):
+    before, places, missing = _follow_path(text, path)
+    if not missing and value_below(before, path) == value:
         return text
     if missing:
         added = _nest_value(missing[1:], value)
         span = _addition(text, places[-1].node if places else None, missing[0], added)
     else:
         span = _replacement(text, places[-1], value)
-    return _apply_span(text, span, lambda before: _put_in(before, path, value))
+    return _apply_span(text, span, _put_in(before, path, value))
 
 
 def append_item(text: str, path: ValuePath, item: YamlValue) -> str:
     """Return a file's text with an item added to the end of the list at a path; a missing list is added."""
-    places, missing = _follow_path(text, path)
+    before, places, missing = _follow_path(text, path)
     if missing:
         return set_value(text, path, [item])
-    node = places[-1].node
-    if not isinstance(node, yaml.SequenceNode):
+    node, items = places[-1].node, value_below(before, path)
+    if not isinstance(node, yaml.SequenceNode) or not isinstance(items, list):
         raise YamlEditError(f"{_path_name(path)} is not a list")
     if node.flow_style:
         span = _flow_addition(node, write_flow_value(item))
@@ -72,7 +70,7 @@ def append_item(text: str, path: ValuePath, item: YamlValue) -> str:
         indent = " " * node.start_mark.column
         end = _line_end(text, _content_end(text, node))
         span = _Span(end, end, f"\n{indent}- {write_flow_value(item)}")
-    return _apply_span(text, span, lambda before: _put_in(before, path, [*_value_at(before, path), item]))
+    return _apply_span(text, span, _put_in(before, path, [*items, item]))
 
 
 def remove_value(text: str, path: ValuePath) -> str:
@@ -80,7 +78,7 @@ def remove_value(text: str, path: ValuePath) -> str:
 
     A mapping or list that had nothing else is left empty: `{}` or `[]` stands in its place.
     """
-    places, missing = _follow_path(text, path)
+    before, places, missing = _follow_path(text, path)
     if missing or len(places) < 2:
         return text
     place, node = places[-1], places[-2].node
@@ -88,20 +86,32 @@ def remove_value(text: str, path: ValuePath) -> str:
         span = _replacement(text, places[-2], {} if isinstance(node, yaml.MappingNode) else [])
     else:
         span = _block_removal(text, place) if place.is_in_block else _flow_removal(place)
-    return _apply_span(text, span, lambda before: _without(before, path))
+    return _apply_span(text, span, _without(before, path))
 
 
-def _follow_path(text: str, path: ValuePath) -> tuple[list[_Place], ValuePath]:
-    """Return the places along a path, the file's own first, and the parts of it that are not there."""
-    parse_yaml(text.encode("utf-8", "surrogatepass"), "text")
+def value_below(value: YamlValue, path: ValuePath) -> YamlValue | None:
+    """Return the value at a path; None where there is none."""
+    for part in path:
+        if isinstance(value, dict) and part in value:
+            value = value[str(part)]
+        elif isinstance(value, list) and isinstance(part, int) and 0 <= part < len(value):
+            value = value[part]
+        else:
+            return None
+    return value
+
+
+def _follow_path(text: str, path: ValuePath) -> tuple[YamlValue, list[_Place], ValuePath]:
+    """Return the file's value, the places along a path, the file's own first, and the parts not there."""
+    before = parse_yaml(text.encode("utf-8", "surrogatepass"), "text").value
     root = yaml.compose(text, Loader=yaml.SafeLoader)
     places = [] if root is None else [_Place(root)]
     for depth, part in enumerate(path):
         found = _find_child(places[-1].node, part) if places else None
         if found is None:
-            return places, path[depth:]
+            return before, places, path[depth:]
         places.append(found)
-    return places, ()
+    return before, places, ()
 
 
 def _find_child(node: yaml.Node, part: str | int) -> _Place | None:
@@ -199,29 +209,16 @@ def _line_end(text: str, start: int) -> int:
     return end - 1 if end > start and text[end - 1] == "\r" else end
 
 
-def _apply_span(text: str, span: _Span, change: Callable[[YamlValue], YamlValue]) -> str:
-    """Return the edited text; YamlEditError unless it reads as the file did, with exactly this change."""
+def _apply_span(text: str, span: _Span, expected: YamlValue) -> str:
+    """Return the edited text; YamlEditError unless it reads as the expected value."""
     edited = text[: span.start] + span.new + text[span.end :]
-    before = parse_yaml(text.encode(), "text").value
     try:
         after = parse_yaml(edited.encode(), "text").value
     except UserError as error:
         raise YamlEditError(f"the file cannot be edited here: {error}") from error
-    if after != change(deepcopy(before)):
+    if after != expected:
         raise YamlEditError("the file cannot be edited here without changing something else")
     return edited
-
-
-def _same_value(text: str, path: ValuePath, value: YamlValue) -> bool:
-    found: YamlValue = _value_at(parse_yaml(text.encode(), "text").value, path)
-    return found == value
-
-
-def _value_at(value: Any, path: ValuePath) -> Any:
-    """Return the value at a path that is there."""
-    for part in path:
-        value = value[part]
-    return value
 
 
 def _put_in(value: Any, path: ValuePath, new: YamlValue) -> YamlValue:
@@ -242,12 +239,13 @@ def _nest_value(path: ValuePath, value: YamlValue) -> YamlValue:
 
 
 def _without(value: Any, path: ValuePath) -> YamlValue:
-    """Return the value without the key or item at a path."""
-    if len(path) == 1:
-        del value[path[0]]
-        return dict(value) if isinstance(value, Mapping) else list(value)
-    value[path[0]] = _without(value[path[0]], path[1:])
-    return dict(value) if isinstance(value, Mapping) else list(value)
+    """Return the value without the key or item at a path that is there."""
+    first, rest = path[0], path[1:]
+    if rest:
+        return _put_in(value, (first,), _without(value[first], rest))
+    if isinstance(value, dict):
+        return {key: each for key, each in value.items() if key != first}
+    return [each for index, each in enumerate(value) if index != first]
 
 
 def _path_name(path: ValuePath) -> str:

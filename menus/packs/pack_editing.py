@@ -6,7 +6,7 @@ YamlEditError where the file cannot be edited.
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from menus.packfile.yaml_edits import append_item, remove_value, set_value
+from menus.packfile.yaml_edits import append_item, remove_value, set_value, value_below
 from menus.packfile.yaml_source import ValuePath, YamlValue, parse_yaml
 from menus.packfile.yaml_writing import YamlEditError
 
@@ -69,7 +69,7 @@ def write_option_keys(
     """Set the keys of an option by channel; a channel without a key does not offer it."""
     edited = _own_screen(files, screen, definition)
     path: ValuePath = ("screens", screen, "options", index)
-    option = _value_below(read_values({SCREENS_FILE: edited}, SCREENS_FILE), path)
+    option = value_below(read_values({SCREENS_FILE: edited}, SCREENS_FILE), path)
     if not isinstance(option, dict):
         raise YamlEditError(f"{screen} has no option {index + 1}")
     rest = {name: each for name, each in option.items() if name not in ("key", "ussd", "sms", "voice")}
@@ -116,7 +116,7 @@ def write_agent_hours(files: FileTexts, days: str, start: str, end: str) -> File
     """Set when calls are transferred to an agent, in the operator's time zone: `mon-fri`, `08:00`, `20:00`."""
     edited = files[PACK_FILE]
     hours: dict[str, YamlValue] = {"days": days, "from": start, "to": end}
-    old = _value_below(read_values(files, PACK_FILE), AGENT_HOURS)
+    old = value_below(read_values(files, PACK_FILE), AGENT_HOURS)
     if old is None:
         return {**files, PACK_FILE: set_value(edited, AGENT_HOURS, hours)}
     for name, value in hours.items():
@@ -126,7 +126,7 @@ def write_agent_hours(files: FileTexts, days: str, start: str, end: str) -> File
 
 def clear_agent_hours(files: FileTexts) -> FileTexts:
     """Transfer calls to an agent at any hour."""
-    voice = _value_below(read_values(files, PACK_FILE), ("voice",))
+    voice = value_below(read_values(files, PACK_FILE), ("voice",))
     if not isinstance(voice, dict) or "agent_hours" not in voice:
         return files
     path: ValuePath = AGENT_HOURS if len(voice) > 1 else ("voice",)
@@ -137,15 +137,3 @@ def read_values(files: FileTexts, file: str) -> dict[str, YamlValue]:
     """Return the values of a file; PackError when it is not YAML, none when it is no mapping."""
     value = parse_yaml(files[file].encode(), file).value
     return value if isinstance(value, dict) else {}
-
-
-def _value_below(value: YamlValue, path: ValuePath) -> YamlValue | None:
-    """Return the value at a path; None where there is none."""
-    for part in path:
-        if isinstance(value, dict) and part in value:
-            value = value[str(part)]
-        elif isinstance(value, list) and isinstance(part, int) and 0 <= part < len(value):
-            value = value[part]
-        else:
-            return None
-    return value
