@@ -52,9 +52,7 @@ class PaymentOpening:
         ports, now = payment_ports(self.ports), self.ports.now()
         if ports.wallet is None:
             raise NotEligible
-        for earlier in await ports.intents.list_bill_intents(self.operator, bill.account, bill.id):
-            if earlier.state == "confirmed" and ports.has_page(earlier):
-                await self.retire(earlier)
+        await self._retire_unopened_pages(bill)
         wanted = self._build_intent(linked, subscription, bill, ports.wallet.name)
         task, entry = build_task(WALLET_PUSH, wanted, now), audit_step(wanted, "payment.opened", now)
         return await ports.intents.open_intent(wanted, task, entry)
@@ -68,9 +66,7 @@ class PaymentOpening:
         page whose opening failed is retired first.
         """
         ports, now = payment_ports(self.ports), self.ports.now()
-        for earlier in await ports.intents.list_bill_intents(self.operator, bill.account, bill.id):
-            if earlier.state == "confirmed" and ports.has_page(earlier):
-                await self.retire(earlier)
+        await self._retire_unopened_pages(bill)
         wanted = self._build_intent(linked, subscription, bill, CALL_CARD)
         task, entry = build_task(CHECK, wanted, now), audit_step(wanted, "payment.opened", now)
         opened = await ports.intents.open_intent(wanted, task, entry)
@@ -85,6 +81,13 @@ class PaymentOpening:
         ports = payment_ports(self.ports)
         await ports.provider_of(intent).close(intent)
         await ports.intents.advance(PaymentChange(intent.id, WAITING, "expired", self.ports.now()))
+
+    async def _retire_unopened_pages(self, bill: Bill) -> None:
+        """Retire the payments of a bill whose page could not be opened."""
+        ports = payment_ports(self.ports)
+        for earlier in await ports.intents.list_bill_intents(self.operator, bill.account, bill.id):
+            if earlier.state == "confirmed" and ports.has_page(earlier):
+                await self.retire(earlier)
 
     async def _open_page(self, intent: PaymentIntent) -> PaymentIntent:
         ports = payment_ports(self.ports)
