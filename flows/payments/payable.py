@@ -72,6 +72,11 @@ async def read_current_bill(billing: Billing, account: str, bill_id: str) -> Bil
     return await billing.get_bill(account, bill_id)
 
 
+def is_settled(bill: Bill) -> bool:
+    """Return whether nothing is left to pay of a bill."""
+    return bill.remaining <= 0 or bill.state in ("cancelled", "credit")
+
+
 def find_under_way(intents: Sequence[PaymentIntent]) -> PaymentIntent | None:
     """Return the newest payment of a bill in which money may be moving."""
     return next((each for each in intents if each.state in UNDER_WAY), None)

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from flows.domain.promise_records import Instalment, PaymentPromise
 from flows.domain.records import Bill
+from flows.payments.payable import is_settled
 from flows.payments.reminder_schedule import ReminderKind
 
 
@@ -60,8 +61,3 @@ def _is_over(case: ReminderCase, part: Instalment, parts: tuple[Instalment, ...]
     if case.kind != "overdue":
         return case.today > part.due
     return any(part.due < each.due <= case.today for each in parts)
-
-
-def is_settled(bill: Bill) -> bool:
-    """Return whether nothing is left to pay of a bill."""
-    return bill.remaining <= 0 or bill.state in ("cancelled", "credit")

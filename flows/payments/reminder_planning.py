@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from flows.domain.promise_records import Instalment, PaymentPromise
 from flows.domain.pseudonyms import Pseudonyms
 from flows.domain.records import Bill, DeferredStep, Subscriber
+from flows.payments.payable import is_settled
 from flows.payments.reminder_schedule import DueReminder, ReminderKind, find_due_reminder
 from menus.machine.menu import Menu
 
@@ -70,7 +71,7 @@ class ReminderPlanner:
     def plan_reminder(self, bill: Bill, holder: Subscriber, now: datetime) -> DeferredStep | None:
         """Return the reminder that the schedule has for this bill today; None for none, and for a paid bill."""
         reminder = self._find_reminder(bill.due, now)
-        if not reminder or bill.remaining <= 0 or bill.state in ("cancelled", "credit"):
+        if not reminder or is_settled(bill):
             return None
         reminded = RemindedBill(bill.account, bill.id, holder.id, holder.msisdn)
         what = f"{self._hash(holder, holder.id)}/reminder/{self._hash(holder, bill.id)}"

@@ -8,11 +8,10 @@ from flows.domain.failures import NotFound
 from flows.domain.records import Bill
 from flows.payments.direct_debits import collects_bill, find_debit, mandate_facts
 from flows.payments.opening import PaymentOpening
-from flows.payments.payable import PaymentPorts, find_under_way, payment_ports, takes_payments
+from flows.payments.payable import PaymentPorts, find_under_way, is_settled, payment_ports, takes_payments
 from flows.payments.payment_link import LinkedBill, build_link_change, find_destination
 from flows.selfcare.invoice import (
     account_bill_facts,
-    is_adjustment,
     no_bill_outcome,
     published_bills,
     selected_bill,
@@ -37,7 +36,7 @@ async def choose_bill(request: ActionRequest) -> Outcome:
     visible = published_bills(bills, request)
     if not visible:
         return no_bill_outcome(bills, request)
-    unpaid = [bill for bill in reversed(visible) if bill.remaining > 0 and not is_adjustment(bill)]
+    unpaid = [bill for bill in reversed(visible) if not is_settled(bill)]
     for bill in unpaid[:MAX_LIVE_READS]:
         offer = await _offer_or_debit(request, bill.id)
         if offer.name != "settled":
@@ -181,7 +180,7 @@ async def _find_payable_bill(request: ActionRequest, bill_id: str) -> Bill | Out
     if under_way:
         facts = account_bill_facts(bill, request)
         return Outcome("wait", {**facts, "paying": Money(under_way.amount)})
-    if bill.remaining <= 0 or is_adjustment(bill):
+    if is_settled(bill):
         return Outcome("settled", account_bill_facts(bill, request))
     return bill
 
@@ -196,8 +195,7 @@ async def _read_bill(request: ActionRequest, ports: PaymentPorts, bill_id: str) 
 
 async def _bill_to_pay_elsewhere(request: ActionRequest, bill_id: str) -> Outcome:
     bill = await request.ports.billing.get_bill(request.require_subscriber().account, bill_id)
-    is_settled = bill.remaining <= 0 or is_adjustment(bill)
-    return Outcome("settled" if is_settled else "closed", account_bill_facts(bill, request))
+    return Outcome("settled" if is_settled(bill) else "closed", account_bill_facts(bill, request))
 
 
 ACTIONS = {

@@ -11,12 +11,11 @@ from flows.domain.failures import NotEligible
 from flows.domain.promise_records import PaymentPromise, PromiseAnswer, PromiseBilling, split_amount
 from flows.domain.records import Bill, OutboundMessage
 from flows.domain.ticket_records import Ticket
-from flows.payments.payable import read_current_bill
+from flows.payments.payable import is_settled, read_current_bill
 from flows.payments.payment_link import find_destination
 from flows.payments.reminder_planning import currency_unit
 from flows.selfcare.invoice import (
     account_bill_facts,
-    is_adjustment,
     no_bill_outcome,
     published_bills,
     selected_bill,
@@ -85,25 +84,21 @@ async def _find_bill(request: ActionRequest) -> Bill | Outcome:
     """Return the bill selected before, or the oldest that is not paid; an outcome when there is none."""
     if request.argument == SELECTED:
         bill = await _read_bill(request, selected_bill(request))
-        return bill if _is_to_pay(bill) else Outcome("settled", account_bill_facts(bill, request))
+        return Outcome("settled", account_bill_facts(bill, request)) if is_settled(bill) else bill
     depth = request.menu.config.rules.list_depth
     bills = await request.ports.billing.list_bills(request.require_subscriber().account, depth)
     visible = published_bills(bills, request)
     if not visible:
         return no_bill_outcome(bills, request)
-    oldest = next((bill for bill in reversed(visible) if _is_to_pay(bill)), None)
+    oldest = next((bill for bill in reversed(visible) if not is_settled(bill)), None)
     if oldest is None:
         return Outcome("settled", account_bill_facts(visible[0], request))
     bill = await _read_bill(request, oldest.id)
-    return bill if _is_to_pay(bill) else Outcome("settled", account_bill_facts(bill, request))
+    return Outcome("settled", account_bill_facts(bill, request)) if is_settled(bill) else bill
 
 
 async def _read_bill(request: ActionRequest, bill_id: str) -> Bill:
     return await read_current_bill(request.ports.billing, request.require_subscriber().account, bill_id)
-
-
-def _is_to_pay(bill: Bill) -> bool:
-    return bill.remaining > 0 and not is_adjustment(bill)
 
 
 async def _reason_to_decline(request: ActionRequest, bill: Bill, own_id: str = "") -> Outcome | None:
