@@ -17,10 +17,10 @@ from menus.packs.po_files import (
     build_value,
     flatten_forms,
     pair_entries,
-    parse_locale,
     read_po_file,
     write_po_file,
 )
+from menus.text.formats import parse_locale
 
 YamlTexts = Mapping[str, YamlValue]
 

@@ -5,8 +5,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from babel import UnknownLocaleError
-
 from menus.machine.menu import LanguagePack, Menu, pack_constants
 from menus.machine.proof_rules import read_proof_rules
 from menus.machine.screen import Node, compile_node, read_back_nodes
@@ -214,7 +212,7 @@ def _build_language_pack(
         spoken_formatter = SpokenFormatter(
             spec.locale, currency, country_code=country, trunk=trunk, idiom=data.numbers
         )
-    except (ValueError, UnknownLocaleError) as error:
+    except ValueError as error:
         message = messages.INVALID_LANGUAGE.format(language=language, why=error)
         raise PackError([pack_source.finding_at(("languages", language), message)]) from error
     texts, recogniser = (

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from babel import Locale as Locale
-from babel import UnknownLocaleError
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import PoFileError, read_po, write_po
 
@@ -57,14 +56,6 @@ class PoReading:
     """Why the file cannot be used: placeholders lost or invented, texts the pack has not, syntax."""
     outdated: Sequence[str] = ()
     """Contexts of entries whose source text has changed since the file was written."""
-
-
-def parse_locale(name: str) -> Locale:
-    """Return the locale of a name such as `ro_RO` or `hu`; ValueError for one that CLDR does not have."""
-    try:
-        return Locale.parse(name.replace("-", "_"))
-    except UnknownLocaleError as error:
-        raise ValueError(str(error)) from error
 
 
 def flatten_forms(value: YamlValue) -> dict[tuple[str, ...], str]:

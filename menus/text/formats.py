@@ -9,7 +9,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from typing import Any, Protocol
 
-from babel import Locale
+from babel import Locale, UnknownLocaleError
 
 from menus.model.facts import Count, Email, Fact, Money, Month, OneTimeCode, PhoneNumber, Rows, Text
 from menus.text import masking
@@ -177,8 +177,11 @@ class WrittenFormatter(FactFormatter):
 
 
 def parse_locale(name: str) -> Locale:
-    """Parse a locale's name with either mark: `ro_RO`, `ro-RO`; Babel's UnknownLocaleError."""
-    return Locale.parse(name.replace("-", "_"))
+    """Parse a locale's name with either mark: `ro_RO`, `ro-RO`; ValueError for one that CLDR does not have."""
+    try:
+        return Locale.parse(name.replace("-", "_"))
+    except UnknownLocaleError as error:
+        raise ValueError(str(error)) from error
 
 
 def decimal_mark(locale: str) -> str:
