@@ -140,17 +140,17 @@ class RevisionFollower:
             return await asyncio.to_thread(self.installed.load, folder)
         revision = await self.revisions.read_revision(operator, number, self.clock())
         files = await self.revisions.read_files(operator, number)
-        has_passed = revision.checks == hash_checks_portably()
-        return await asyncio.to_thread(load_revision, operator, files, folder, has_passed=has_passed)
+        return await asyncio.to_thread(load_revision, operator, files, folder, revision.checks)
 
 
 def _describe(number: int) -> str:
     return "folder" if number == FOLDER_NUMBER else f"revision {number}"
 
 
-def load_revision(operator: str, files: PackFiles, installed: Path, *, has_passed: bool) -> Menu:
+def load_revision(operator: str, files: PackFiles, installed: Path, checks: str) -> Menu:
     """Compile a revision's files; blocks for a second or more unless they have passed this release's checks.
 
+    `checks` is the hash of the checks they passed: the files of this release are read once to compare it.
     Recordings are those of the installed folder. Raises PackError with all findings, and RevisionError for the
     pack of another operator.
     """
@@ -158,5 +158,5 @@ def load_revision(operator: str, files: PackFiles, installed: Path, *, has_passe
         draft = load_draft(folder, SHARED_PLACES)
         if draft.config.name != operator:
             raise RevisionError(f"this is the pack of {draft.config.name}")
-        menu = draft.build_menu() if has_passed else compile_draft(draft)
+        menu = draft.build_menu() if checks == hash_checks_portably() else compile_draft(draft)
     return replace(menu, folder=installed)
