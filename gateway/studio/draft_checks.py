@@ -9,7 +9,7 @@ from cachetools import LRUCache
 
 from flows.domain.concurrency_limit import ConcurrencyLimit
 from flows.domain.pack_revisions import PackFiles
-from gateway.publishing.pack_compiler import validate_pack
+from gateway.publishing.pack_compiler import pack_folder, validate_pack
 from gateway.publishing.pack_folders import temporary_pack_folder
 from menus.packfile import messages
 from menus.packfile.yaml_source import Finding, PackError, parse_yaml
@@ -54,7 +54,7 @@ def find_faults(operator: str, files: PackFiles, installed: Path | None = None) 
 
 def _check_operator(operator: str, files: PackFiles) -> Sequence[Finding]:
     """Return a finding for a pack of another operator; what else is wrong with its file is found later."""
-    file = f"{operator.replace('-', '_')}/pack.yaml"
+    file = f"{pack_folder(operator).name}/pack.yaml"
     try:
         source = parse_yaml(files.texts.get("pack.yaml", "").encode(), file)
     except PackError as error:
