@@ -79,10 +79,8 @@ class _PackCommand:
         """Write a revision's files to a folder; refused when it holds others and nothing forces it."""
         served = await self.desk.served_number(self.operator)
         number = served if self.args.number is None else self.args.number
-        files, folder = (
-            await self.desk.read_files(self.operator, number),
-            pack_folder(self.operator, self.args.into),
-        )
+        files = await self.desk.read_files(self.operator, number)
+        folder = pack_folder(self.operator, self.args.into)
         changed = [*files.changed_paths(read_pack_files(folder))] if (folder / "pack.yaml").is_file() else []
         if changed and not self.args.force:
             print(f"{folder}: {', '.join(changed)} would be replaced; --force does it", file=sys.stderr)
