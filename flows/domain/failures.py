@@ -28,6 +28,9 @@ Failure
 
 from typing import ClassVar
 
+UNANSWERED_SECONDS = 300.0
+"""Wait after a booking without an answer: by then billing has made it or given it up; its key tells which."""
+
 
 class Failure(Exception):  # noqa: N818 - the tree's names are the words screens and logs use
     """The operation failed."""
@@ -123,6 +126,9 @@ class PaymentOpen(TryLater):
 
 class BookingUnconfirmed(TryLater):
     """Billing gave no answer to a booking; it is looked for before it is sent again."""
+
+    def __init__(self, message: str = "", after_seconds: float | None = UNANSWERED_SECONDS) -> None:
+        super().__init__(message, after_seconds)
 
 
 class LinkBusy(TryLater):

@@ -78,6 +78,11 @@ def outcome_after_lost_lease(message: ClaimedMessage, now: datetime) -> Delivery
     return outcome_after_failure(replace(message, attempt=message.attempt - 1), OutcomeUnknown(), now)
 
 
+def outcome_after_error(error: Exception) -> DeliveryOutcome:
+    """Return the outcome to record after an unexpected error: the same would happen again."""
+    return DeliveryOutcome("dead", reason=f"broke: {type(error).__name__}")
+
+
 def _next_attempt(message: ClaimedMessage, failure: Failure, now: datetime, reason: str) -> DeliveryOutcome:
     waits = WAITS_SECONDS[schedule_class(message)]
     if message.attempt > len(waits) and not _repeats_until_expiry(message, failure):

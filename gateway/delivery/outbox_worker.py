@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from flows.domain.call_coalescer import CallCoalescer
 from flows.domain.claim_scope import EVERYTHING, ClaimScope
 from flows.domain.concurrency_limit import ConcurrencyLimit
-from flows.domain.failures import Failure, Misconfigured, Rejected
+from flows.domain.failures import BookingUnconfirmed, Failure, Misconfigured, Rejected
 from flows.domain.interruptible_wait import wait_or_stop
 from flows.domain.ports import Outbox
 from flows.domain.records import ClaimedMessage, DeferredStep, DeliveryOutcome, OutboundMessage
-from flows.domain.retry import outcome_after_failure, outcome_after_lost_lease
+from flows.domain.retry import outcome_after_error, outcome_after_failure, outcome_after_lost_lease
 from gateway.delivery.batching import await_all, group_for_bulk, leave_unchanged, notice_of
 from gateway.delivery.route import BUSY_DELAY, OutboundRoute, SendOutcome
 from gateway.providers.contract import SentMessage
@@ -64,6 +64,8 @@ class OutboxWorker:
     """Adds what is fetched just before a message is sent: the document of a bill mail."""
     choose_lanes: Callable[[], ClaimScope] = field(default=lambda: EVERYTHING, repr=False)
     """Returns the lanes this process can send now: a link's are those of the process that holds it."""
+    booking_steps: Collection[str] = ()
+    """Names of the deferred steps that post bookings: after a lost lease they wait for the lost one."""
     stop_event: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     batch_size: int = BATCH_SIZE
     """How many messages to claim next."""
@@ -169,7 +171,6 @@ class OutboxWorker:
         try:
             await self._route_group(group)
         except Failure as failure:
-            # nothing is lost: the lease runs out and the rows are claimed again
             for message in group:
                 log.error("outbox.not_recorded", extra={"row": message.id, "failure": type(failure).__name__})
         finally:
@@ -228,8 +229,7 @@ class OutboxWorker:
         group = [message for message, is_ours in zip(group, confirmed, strict=True) if is_ours]
         if not group:
             return
-        outcomes = await self._call_route(route, group)
-        pairs = zip(group, outcomes, strict=True)
+        pairs = zip(group, await self._call_route(route, group), strict=True)
         await await_all(self._apply_outcome(route, message, outcome) for message, outcome in pairs)
 
     async def _call_route(
@@ -240,7 +240,7 @@ class OutboxWorker:
             return await route.send([notice_of(message) for message in group])
         except Exception as error:  # outermost handler of a delivery: one bad row must not stop the others
             log.exception("delivery.failed", extra={"row": group[0].id})
-            return [DeliveryOutcome("dead", reason=f"broke: {type(error).__name__}")] * len(group)
+            return [outcome_after_error(error)] * len(group)
 
     async def _apply_outcome(
         self, route: OutboundRoute, message: ClaimedMessage, outcome: SendOutcome | DeliveryOutcome | None
@@ -263,16 +263,21 @@ class OutboxWorker:
             return
         async with limit:
             try:
+                if step.step in self.booking_steps:
+                    await self._begin_booking(message)
                 await self.run_deferred_step(step)
             except Failure as failure:
                 await self._record_failure(message, failure)
             except Exception as error:  # outermost handler of a deferred step
                 log.exception("deferred_step.failed", extra={"row": message.id})
-                await self._record_outcome(
-                    message, DeliveryOutcome("dead", reason=f"broke: {type(error).__name__}")
-                )
+                await self._record_outcome(message, outcome_after_error(error))
             else:
                 await self._record_outcome(message, DeliveryOutcome("sent"))
+
+    async def _begin_booking(self, message: ClaimedMessage) -> None:
+        """Mark a booking as begun; BookingUnconfirmed when the worker that began it before lost its lease."""
+        if message.lease_expired or not await self.lease_confirmer.submit(message):
+            raise BookingUnconfirmed("the lease ran out during the booking")
 
     async def _record_failure(
         self, message: ClaimedMessage, failure: Failure, *, repeatable: bool = False
@@ -281,11 +286,7 @@ class OutboxWorker:
         outcome = outcome_after_failure(message, failure, self.now(), repeatable=repeatable)
         if failure.should_log:
             extra = {"row": message.id, "operator": message.item.operator, "state": outcome.state}
-            what = {
-                "failure": type(failure).__name__,
-                "provider": outcome.provider,
-                "reason": outcome.reason,
-            }
+            what = {"failure": type(failure).__name__, "provider": outcome.provider, "reason": outcome.reason}
             log.warning("delivery.not_delivered", extra={**extra, **what})
         if isinstance(failure, Rejected) and isinstance(message.item, OutboundMessage):
             await self.on_refusal(message.item, failure, self.now())

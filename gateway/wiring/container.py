@@ -17,6 +17,7 @@ from flows.engine.load_shedding import LoadShedder
 from flows.engine.menu_turn import MenuTurns
 from flows.engine.menu_versions import MenuVersions
 from flows.engine.subscriber_cache import SubscriberCache
+from flows.purchases.charge_tasks import PURCHASE_TASKS
 from flows.services.bill_notices import BillAnnouncer
 from gateway.delivery.mail.bill_mailer import BillMailer, BillMailSender
 from gateway.delivery.mail.bounce_recorder import BounceRecorder
@@ -292,4 +293,4 @@ def _build_outbox_worker(
     sinks, caches = build_sink_notifier(core.settings, core.now), core.subscriber_caches
     run_step = DeferredWork(core.menu_versions, core.operators, caches, core.actions, sinks).run_step
     parts = (core.outbox, routes, run_step, core.now, core.record_refusal, metrics.record_delivery)
-    return OutboxWorker(*parts, core.bill_mailer.complete_mail, pool.choose_lanes)
+    return OutboxWorker(*parts, core.bill_mailer.complete_mail, pool.choose_lanes, PURCHASE_TASKS)

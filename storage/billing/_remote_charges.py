@@ -6,9 +6,6 @@ from flows.domain.failures import BookingUnconfirmed, Unavailable
 from flows.domain.purchase_records import BillCharge
 from storage.billing._client.account_changes import EditConflict
 
-UNANSWERED_SECONDS = 300.0
-"""Wait after a post without an answer: by then the BSS has made it or given it up, and the key tells which."""
-
 
 class ChargeResource(Protocol):
     """The charges of one kind of BSS."""
@@ -36,5 +33,5 @@ class RemoteCharges:
         try:
             await self._charges.post_charge(charge)
         except (Unavailable, EditConflict) as failure:
-            raise BookingUnconfirmed("the BSS did not confirm a charge", UNANSWERED_SECONDS) from failure
+            raise BookingUnconfirmed("the BSS did not confirm a charge") from failure
         return True

@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 
 from flows.domain.account_activity import account_activity
-from flows.domain.failures import BookingUnconfirmed, NotEligible
+from flows.domain.failures import UNANSWERED_SECONDS, BookingUnconfirmed, NotEligible
 from flows.domain.purchase_ports import ChargeBilling
 from flows.domain.purchase_records import BillCharge
 from gateway.demo.bss.added_charges import BOOKS_LATE, REFUSES_CHARGES
 from gateway.demo.bss.booked_payments import LOST_ANSWER
-from storage.billing._remote_charges import UNANSWERED_SECONDS
 from tests.support.billing.backends import (
     LONG_TIMEOUTS,
     BackendUnderTest,
