@@ -22,14 +22,15 @@ def pack_files(files: PackFiles) -> bytes:
 
 def unpack_files(packed: bytes) -> PackFiles:
     """Return the files of a column; UnreadableRevisionError for bytes that `pack_files` did not write."""
+    inflating = zlib.decompressobj()
     try:
-        inflating = zlib.decompressobj()
         data = inflating.decompress(packed, MAX_BYTES)
         if not inflating.eof:
             raise UnreadableRevisionError("the stored files are too large or cut off")
         return PackFiles({str(path): str(text) for path, text in json.loads(data).items()})
+    except UnreadableRevisionError:
+        raise
+    except RevisionError as error:
+        raise UnreadableRevisionError(f"the stored files cannot be read: {error}") from error
     except (zlib.error, ValueError, AttributeError, RecursionError) as error:
-        if isinstance(error, UnreadableRevisionError):
-            raise
-        why = str(error) if isinstance(error, RevisionError) else "not what was stored"
-        raise UnreadableRevisionError(f"the stored files cannot be read: {why}") from error
+        raise UnreadableRevisionError("the stored files cannot be read: not what was stored") from error
