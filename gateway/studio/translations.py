@@ -10,7 +10,6 @@ from gateway.publishing.pack_compiler import SHARED_PLACES
 from menus.packfile.yaml_edits import set_value
 from menus.packfile.yaml_source import Finding, YamlValue, parse_yaml
 from menus.packs.po_files import (
-    SELECTOR,
     Locale,
     PoEntry,
     TextForms,
@@ -20,6 +19,7 @@ from menus.packs.po_files import (
     read_po_file,
     write_po_file,
 )
+from menus.text.catalogue import SELECTOR
 from menus.text.formats import parse_locale
 
 YamlTexts = Mapping[str, YamlValue]

@@ -15,11 +15,9 @@ from babel.messages.pofile import PoFileError, read_po, write_po
 
 from menus.packfile import messages
 from menus.packfile.yaml_source import Finding, YamlValue
-from menus.text.catalogue import PLURAL_CATEGORIES, parse_template
+from menus.text.catalogue import PLURAL_CATEGORIES, SELECTOR, parse_template
 
 SPOKEN_VARIANTS = ("voice", "short")
-SELECTOR = "by"
-"""Field of a text that names the fact its form depends on; it is not translated."""
 
 TextForms = Mapping[tuple[str, ...], str]
 """Texts by variant, and by category behind it where the text has forms: `("voice", "few")`."""

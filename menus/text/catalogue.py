@@ -15,6 +15,8 @@ which may be contracted with it (`d'avril`): the texts `month.of_1` to `month.of
 `{quantity:feminine}` is a count as spoken before a feminine noun (`une minute`)."""
 PLURAL_CATEGORIES = ("zero", "one", "two", "few", "many", "other")
 """CLDR plural categories."""
+SELECTOR = "by"
+"""Key of a text whose value is no words but names the fact that selects the form."""
 VARIANTS = ("all", "ussd", "sms", "voice", "short")
 """Variants a text may have; `short` replaces `voice` when a caller hears the text a second time."""
 
@@ -133,10 +135,10 @@ def _parse_forms(source: SourceFile, path: ValuePath, value: object) -> Template
         return parse_template(value)
     if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
         raise PackError([source.finding_at(path, messages.INVALID_TEXT)])
-    unknown = [] if "by" in value else sorted(value.keys() - set(PLURAL_CATEGORIES))
+    unknown = [] if SELECTOR in value else sorted(value.keys() - set(PLURAL_CATEGORIES))
     if unknown or "other" not in value:
         message = messages.UNKNOWN_CATEGORY if unknown else messages.MISSING_OTHER
         filled = message.format(category="".join(unknown[:1]), known=", ".join(PLURAL_CATEGORIES))
         raise PackError([source.finding_at(path, filled)])
-    forms = {category: parse_template(text) for category, text in value.items() if category != "by"}
-    return Template(forms["other"].parts, forms, value.get("by", ""))
+    forms = {category: parse_template(text) for category, text in value.items() if category != SELECTOR}
+    return Template(forms["other"].parts, forms, value.get(SELECTOR, ""))

@@ -8,10 +8,7 @@ from menus.machine.screen import Node
 from menus.packfile.yaml_source import Finding, ValuePath, YamlValue
 from menus.packs.loader import PackDraft
 from menus.packs.pack_editing import FileTexts, list_words, text_file, write_text
-from menus.text.catalogue import TextEntry, parse_template
-
-SELECTOR_KEY = "by"
-"""Key of a text whose value is no words but names the fact that selects the form."""
+from menus.text.catalogue import SELECTOR, TextEntry, parse_template
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +77,7 @@ def _text_fields(
     is_shared = entry is not None and entry.source.file != f"{draft.folder.name}/{text_file(language)}"
     left = [(path, each.what) for each in findings for path in _places(entry, each)]
     for path, words in list_words(_stored_value(draft, name, language)):
-        if path[-1:] != (SELECTOR_KEY,):
+        if path[-1:] != (SELECTOR,):
             wrong = [what for place, what in left if path[: len(place)] == place]
             left = [each for each in left if each[1] not in wrong]
             yield WordsField("", name, path, words.strip(), words.strip(), is_shared, wrong)
