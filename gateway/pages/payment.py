@@ -16,7 +16,7 @@ from flows.payments.checks import WAITING
 from flows.payments.direct_debits import collects_bill, find_debit, mandate_facts
 from flows.payments.following import PaymentFollower
 from flows.payments.opening import PaymentOpening
-from flows.payments.payable import find_under_way, payment_ports, takes_payments
+from flows.payments.payable import find_under_way, is_settled, payment_ports, takes_payments
 from flows.payments.payment_link import LinkedBill, parse_payment_link
 from gateway.pages import magic_links, responses
 from gateway.pages.page_request import PageRequest
@@ -70,7 +70,7 @@ class PayPage:
         ports = payment_ports(request.ports)
         if under_way and (under_way.state != "pending" or not ports.has_page(under_way)):
             return _result_page(request, under_way)
-        if bill.remaining <= 0:
+        if is_settled(bill):
             booked = next((each for each in intents if each.state == "booked"), None)
             return _result_page(request, booked) if booked else _settled_page(request, bill)
         if words is None or words[1] != str(bill.remaining):

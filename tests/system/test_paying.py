@@ -5,8 +5,10 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import update
 
 from gateway.demo.payfake import PayfakeMode
+from storage.sql.tables import billing_bills
 from tests.support.billing.backends import payment_of
 from tests.support.gateway_sandbox import SandboxFactory
 from tests.support.gateway_sandbox import sandboxes as sandboxes
@@ -119,6 +121,14 @@ async def test_a_changed_amount_is_shown_again_before_anybody_pays(world: Paymen
     await world.sandbox.faulty_billing.book_payment(in_a_shop)
     again = await visitor.post(world.pay_path, page.hidden_fields)
     assert "59,90" in again.visible_text and not world.payfake.sessions
+
+
+async def test_a_cancelled_bill_is_not_paid_by_its_link(world: PaymentWorld) -> None:
+    token, bill = await world.request_link(), await world.bill()
+    cancel = update(billing_bills).where(billing_bills.c.id == bill.id).values(cancelled=True)
+    await world.sandbox.container.database.write(lambda connection: connection.execute(cancel))
+    _, page = await world.open_link(token)
+    assert "nimic de plată" in page.visible_text and not page.hidden_fields
 
 
 async def test_the_page_shows_nothing_that_needs_a_code(world: PaymentWorld) -> None:
