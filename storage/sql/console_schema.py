@@ -18,7 +18,7 @@ console_sessions = Table(
     Column("provider_session", LargeBinary(32), nullable=True),
     Column("member_of", Text, nullable=True),
 )
-"""Sessions of staff: `token` and `credential`, the password hash signed in with, are keyed hashes.
+"""Sessions of staff: `token` and `credential` are keyed hashes, the latter of what signed them in.
 
 The last three are of a sign-in at an identity provider only: keyed hashes of the user and of the session
 there, and the user's groups as a JSON list.
