@@ -1,5 +1,6 @@
 """Fixtures and options for all tests: a clean environment, and real Redis, PostgreSQL and Chromium."""
 
+import gc
 import os
 import uuid
 from collections.abc import Iterator
@@ -41,6 +42,17 @@ def pytest_configure() -> None:
     for name in list(os.environ):
         if name.upper() in LEAKING_VARIABLES or name.startswith(LEAKING_PREFIXES):
             del os.environ[name]
+
+
+def pytest_collection() -> None:
+    """Pause the garbage collector, which would visit what stays (modules, 15,000 tests) again and again."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was collected to no later run of the garbage collector."""
+    gc.enable()
+    gc.freeze()
 
 
 def coverage_lines(terminalreporter: pytest.TerminalReporter) -> list[str]:

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gateway.publishing import pack_compiler
 from gateway.smpp.wire.protocol import Status
 from storage.outbox.sql_outbox import OutboxState
 from tests.support.faults.harness import ANA, FaultHarness
 from tests.support.server_processes import poll_until
+from tests.support.shipped_packs import shipped_menu
 from tests.support.smpp_phone import SmppPhone, smpp_settings
 from tests.support.smsc_server import SmscServer, serve_smsc
 
@@ -27,7 +27,7 @@ async def smsc() -> AsyncIterator[SmscServer]:
 
 
 def phone_behind(smsc: SmscServer) -> SmppPhone:
-    return SmppPhone(smsc, pack_compiler.compile_pack(pack_compiler.pack_folder("orange-ro")))
+    return SmppPhone(smsc, shipped_menu("orange-ro"))
 
 
 def account(smsc: SmscServer) -> dict[str, object]:

@@ -20,6 +20,7 @@ from menus.render.text_screen import render_reply
 from menus.step import AnswerResult, answer_sms, apply_answer, apply_silence, follow_outcome, record_arrival
 from menus.text.gsm import measure_text
 from tests.support.gateway_sandbox import OPERATOR
+from tests.support.shipped_packs import shipped_menu
 
 SECRETS = ("48151623", "Kanarie77")
 """Typed at every turn, also into secret inputs; no reply and no session may contain one."""
@@ -52,7 +53,7 @@ ANSWERS = KEYS | KEYS | WORDS | ODD_ANSWERS | st.sampled_from(SECRETS) | st.text
 
 @cache
 def compiled_menu() -> Menu:
-    return pack_compiler.compile_pack(pack_compiler.pack_folder(OPERATOR))
+    return shipped_menu(OPERATOR)
 
 
 class UssdWalk(RuleBasedStateMachine):

@@ -4,6 +4,7 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -217,13 +218,13 @@ class Definition(NamedTuple):
         return isinstance(self.node, FUNCTION) and ast.unparse(self.node.returns or ast.Constant(0)) == "bool"
 
 
-def modules() -> Iterator[tuple[Path, ast.Module]]:
-    for layer in LAYERS:
-        for path in sorted((ROOT / layer).rglob("*.py")):
-            if "migrations" not in path.parts:
-                yield path, ast.parse(path.read_text())
+@cache
+def modules() -> list[tuple[Path, ast.Module]]:
+    paths = [path for layer in LAYERS for path in sorted((ROOT / layer).rglob("*.py"))]
+    return [(path, ast.parse(path.read_text())) for path in paths if "migrations" not in path.parts]
 
 
+@cache
 def definitions() -> list[Definition]:
     return [found for path, tree in modules() for found in _defined_in(tree, str(path.relative_to(ROOT)))]
 
@@ -239,8 +240,8 @@ def _defined_in(node: ast.AST, where: str) -> Iterator[Definition]:
             yield from _defined_in(child, where)
 
 
-DEFINITIONS = definitions()
-PUBLIC = [found for found in DEFINITIONS if found.is_public]
+def public_definitions() -> list[Definition]:
+    return [found for found in definitions() if found.is_public]
 
 
 def twice(names: list[str]) -> list[str]:
@@ -257,17 +258,20 @@ def is_participle_or_adjective(found: Definition) -> bool:
 
 
 def test_no_public_name_is_a_bare_participle_or_adjective() -> None:
-    assert not [f"{found.where} {found.name}" for found in PUBLIC if is_participle_or_adjective(found)]
+    assert not [
+        f"{found.where} {found.name}" for found in public_definitions() if is_participle_or_adjective(found)
+    ]
 
 
 def test_at_most_a_third_of_the_public_names_is_one_word() -> None:
-    short = [found for found in PUBLIC if len(found.words) == 1]
-    assert len(short) <= ONE_WORD_SHARE * len(PUBLIC), f"{len(short)} of {len(PUBLIC)}"
+    public = public_definitions()
+    short = [found for found in public if len(found.words) == 1]
+    assert len(short) <= ONE_WORD_SHARE * len(public), f"{len(short)} of {len(public)}"
 
 
 def test_no_class_or_type_alias_is_defined_twice() -> None:
     classes = [
-        found.name for found in DEFINITIONS if found.is_class and found.is_public and found.name != "Settings"
+        found.name for found in definitions() if found.is_class and found.is_public and found.name != "Settings"
     ]
     aliases = [
         target.id
@@ -285,7 +289,7 @@ def test_no_module_is_called_like_another() -> None:
 
 
 def test_no_name_is_a_vague_word() -> None:
-    names = [(found.where, word) for found in DEFINITIONS for word in found.words]
+    names = [(found.where, word) for found in definitions() for word in found.words]
     assert not [entry for entry in names if entry[1].lower() in VAGUE_WORDS]
 
 

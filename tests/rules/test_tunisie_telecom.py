@@ -6,7 +6,6 @@ from flows.domain.bill_mail import BillMail
 from flows.domain.pseudonyms import Pseudonyms
 from flows.domain.records import Preference
 from flows.services.bill_notices import BillAnnouncer
-from gateway.publishing import pack_compiler
 from tests.flows.services.test_bill_notices import E_BILL_HOLDER, issued_bill
 from tests.rules.test_orange_ro import play_steps, spoken_words
 from tests.support.databases import NOW
@@ -15,6 +14,7 @@ from tests.support.dialog_runs import dialog_runs as dialog_runs
 from tests.support.gateway_sandbox import SandboxFactory
 from tests.support.gateway_sandbox import sandboxes as sandboxes
 from tests.support.page_client import build_pages, serve_pages
+from tests.support.shipped_packs import shipped_menu
 
 LANGUAGES = ("fr", "ar")
 FREE_TEXT = {"fr": "gratuit", "ar": "مجان"}
@@ -230,7 +230,7 @@ async def test_T10_one_message_is_enough_on_sms(sandboxes: SandboxFactory) -> No
 
 
 def test_T11_the_bill_itself_goes_to_the_validated_address() -> None:
-    menu = pack_compiler.compile_pack(pack_compiler.pack_folder("tunisie-telecom"))
+    menu = shipped_menu("tunisie-telecom")
     announcer = BillAnnouncer(menu, Pseudonyms(b"a key for the tests"))
     bill = issued_bill("45.230", "45.230")
     mail, *_ = announcer.build_notices(bill, E_BILL_HOLDER, Preference(), NOW)

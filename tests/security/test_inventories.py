@@ -3,7 +3,8 @@
 import ast
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 from pydantic import BaseModel, SecretStr
@@ -20,13 +21,13 @@ CRYPTOGRAPHY = {"argon2", "cryptography", "hashlib", "hmac", "secrets"}
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
 
 
-def parse_sources() -> Iterator[tuple[str, ast.Module]]:
-    for floor in ("gateway", "storage", "flows", "menus"):
-        for path in sorted((ROOT / floor).rglob("*.py")):
-            yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text())
-
-
-TREES = dict(parse_sources())
+@cache
+def parse_sources() -> Mapping[str, ast.Module]:
+    return {
+        path.relative_to(ROOT).as_posix(): ast.parse(path.read_text())
+        for floor in ("gateway", "storage", "flows", "menus")
+        for path in sorted((ROOT / floor).rglob("*.py"))
+    }
 
 
 def table_rows(head: str) -> dict[str, list[str]]:
@@ -42,7 +43,7 @@ def calls_in(tree: ast.AST) -> Iterator[ast.Call]:
 
 def key_purposes() -> Iterator[str]:
     """Return the purposes given to `derive_key` and `AeadCipher` wherever they are called."""
-    for name, tree in TREES.items():
+    for name, tree in parse_sources().items():
         for call in calls_in(tree):
             if isinstance(call.func, ast.Name) and call.func.id in (derive_key.__name__, AeadCipher.__name__):
                 said = call.args[1]
@@ -61,11 +62,17 @@ def test_every_purpose_of_a_key_is_on_the_page() -> None:
 def test_no_purpose_keys_both_a_cipher_and_a_hash() -> None:
     ciphers = {name.strip("`") for name, cells in table_rows("purpose").items() if "AES" in cells[1]}
     sealing = {
-        call.args[1] for tree in TREES.values() for call in calls_in(tree) if _named(call, AeadCipher.__name__)
+        call.args[1]
+        for tree in parse_sources().values()
+        for call in calls_in(tree)
+        if _named(call, AeadCipher.__name__)
     }
     said = {each.value if isinstance(each, ast.Constant) else KEY_PURPOSE for each in sealing}
     hashing = {
-        call.args[1] for tree in TREES.values() for call in calls_in(tree) if _named(call, derive_key.__name__)
+        call.args[1]
+        for tree in parse_sources().values()
+        for call in calls_in(tree)
+        if _named(call, derive_key.__name__)
     }
     assert ciphers == said | {"sessions"}
     assert not said & {each.value for each in hashing if isinstance(each, ast.Constant)}
@@ -74,7 +81,7 @@ def test_no_purpose_keys_both_a_cipher_and_a_hash() -> None:
 def test_the_key_of_sessions_makes_the_keys_of_its_cipher_and_nothing_else() -> None:
     deriving = [
         name
-        for name, tree in TREES.items()
+        for name, tree in parse_sources().items()
         for call in calls_in(tree)
         if _named(call, derive_key.__name__)
         and isinstance(call.args[1], ast.Constant)
@@ -88,7 +95,7 @@ def _named(call: ast.Call, name: str) -> bool:
 
 
 def test_every_module_with_cryptography_is_on_the_page() -> None:
-    using = {name for name, tree in TREES.items() if imported_packages(tree) & CRYPTOGRAPHY}
+    using = {name for name, tree in parse_sources().items() if imported_packages(tree) & CRYPTOGRAPHY}
     listed = [name for cells in table_rows("algorithm").values() for name in cells[0].split(", ")]
     assert sorted(listed) == sorted(using)
 
@@ -119,7 +126,7 @@ def test_every_secret_of_the_settings_is_on_the_page() -> None:
 
 def log_events() -> Iterator[tuple[str, str, ast.Call]]:
     """Yield logger, event and call of every log statement."""
-    for tree in TREES.values():
+    for tree in parse_sources().values():
         loggers = {
             node.targets[0].id: node.value.args[0].value
             for node in tree.body

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,22 +17,24 @@ TEST_IN_TEXT = re.compile(r"`(test_\w+\*?)`|\b(test_\w+)\b")
 FILE_IN_TEXT = re.compile(r"\b((?:tests|storage|gateway|docs)/[\w/]+\.(?:py|md))")
 
 
-def all_test_functions() -> Iterator[tuple[str, str]]:
-    """Yield every test with its file, except the rules' tests, which use T1 to T10 for rules."""
+@cache
+def file_by_test() -> Mapping[str, str]:
+    """Return the file of every test."""
+    return dict(_all_test_functions())
+
+
+def _all_test_functions() -> Iterator[tuple[str, str]]:
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
                 yield node.name, str(path.relative_to(ROOT / "tests"))
 
 
-FILE_BY_TEST: Mapping[str, str] = dict(all_test_functions())
-
-
 def threat_tests(threat: str) -> list[str]:
     """Return the tests that carry a threat's id."""
     own = re.compile(rf"test_(?:T\d+_)*{threat}_")
     rules = ("rules/", "gateway/pages/test_magic_links")
-    return [name for name, file in FILE_BY_TEST.items() if own.match(name) and not file.startswith(rules)]
+    return [name for name, file in file_by_test().items() if own.match(name) and not file.startswith(rules)]
 
 
 def threat_rows() -> Mapping[str, str]:
@@ -60,7 +63,9 @@ def test_what_the_page_names_exists() -> None:
 
 def _exists(name: str) -> bool:
     return (
-        any(each.startswith(name[:-1]) for each in FILE_BY_TEST) if name.endswith("*") else name in FILE_BY_TEST
+        any(each.startswith(name[:-1]) for each in file_by_test())
+        if name.endswith("*")
+        else name in file_by_test()
     )
 
 
@@ -74,7 +79,7 @@ def test_each_requirement_has_a_state_and_a_test_or_a_reason() -> None:
     for item in load_requirements():
         assert item.state in STATES and len(item.evidence) > 3
         for name in re.findall(r"\btest_\w+\b", item.evidence):
-            assert name in FILE_BY_TEST or any((ROOT / "tests").rglob(f"{name}.py")), item
+            assert name in file_by_test() or any((ROOT / "tests").rglob(f"{name}.py")), item
         assert all((ROOT / file).exists() for file in FILE_IN_TEXT.findall(item.evidence)), item
 
 

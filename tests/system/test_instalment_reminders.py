@@ -11,7 +11,7 @@ from sqlalchemy import delete
 
 from flows.domain.promise_records import PaymentPromise
 from flows.domain.records import ChangeSet, OutboundMessage, Preference
-from gateway.publishing.pack_compiler import available_operators, compile_pack, pack_folder
+from gateway.publishing.pack_compiler import available_operators
 from menus.machine.menu import Menu
 from menus.model.facts import Count, Facts, Money, Month
 from menus.text.gsm import measure_text, prepare_text
@@ -20,6 +20,7 @@ from tests.support.billing.backends import payment_of
 from tests.support.gateway_sandbox import SandboxFactory
 from tests.support.gateway_sandbox import sandboxes as sandboxes
 from tests.support.payment_world import PaymentWorld, open_payment_world
+from tests.support.shipped_packs import shipped_menu
 from tests.system.test_payment_reminders import ANA, plan
 
 FATIMA, ADDRESS = "+212522000102", "fatima@example.test"
@@ -183,7 +184,7 @@ async def test_F8_an_ended_line_or_account_stops_no_other_reminder(world: Paymen
 
 @pytest.mark.parametrize("operator", available_operators())
 def test_F8_reminders_of_instalments_are_written_in_every_language_and_fit_their_message(operator: str) -> None:
-    menu = compile_pack(pack_folder(operator))
+    menu = shipped_menu(operator)
     for language, pack in menu.language_packs.items():
         most = 70 if pack.language_data.ucs2 and language == pack.native_language else 160
         for kind in ("before", "due", "overdue"):

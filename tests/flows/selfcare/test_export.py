@@ -22,7 +22,7 @@ from flows.selfcare.csv_format import (
 )
 from flows.selfcare.export import centre_root, export_csv, lines_to_export
 from flows.services.file_links import LinkedFile, parse_file_link
-from gateway.publishing import pack_compiler
+from tests.support.shipped_packs import shipped_menu
 
 CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20)
 ROWS = st.lists(st.lists(CELLS, min_size=1, max_size=5).filter(lambda row: row != [""]), max_size=8)
@@ -142,7 +142,7 @@ def test_guards_can_be_taken_off_again(cell: str) -> None:
 
 @pytest.mark.parametrize(("language", "separator", "mark"), [("fr", ";", ","), ("en", ",", ".")])
 def test_people_get_words_and_separators_of_their_language(language: str, separator: str, mark: str) -> None:
-    menu = pack_compiler.compile_pack(pack_compiler.pack_folder("bouygues"))
+    menu = shipped_menu("bouygues")
     data = export_csv([(BILL, LINES)], export_file(), "EUR", local_format(menu, language))
     assert data.startswith(b"\xef\xbb\xbf")
     head, first, credit, _ = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), delimiter=separator)
@@ -153,7 +153,7 @@ def test_people_get_words_and_separators_of_their_language(language: str, separa
 
 
 def test_amounts_are_rounded_for_people_and_exact_for_programs() -> None:
-    menu = pack_compiler.compile_pack(pack_compiler.pack_folder("bouygues"))
+    menu = shipped_menu("bouygues")
     lines = [BillLine("options", "", Decimal("2.3456"), centre="CF-1")]
     assert b";2,35;" in export_csv([(BILL, lines)], export_file(), "EUR", local_format(menu, "fr"))
     raw = export_csv([(BILL, lines)], export_file(), "EUR")

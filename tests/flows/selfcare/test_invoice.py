@@ -15,6 +15,7 @@ from gateway.publishing import pack_compiler
 from menus.machine.menu import Menu
 from menus.model.facts import Fact, Facts, Money, Rows, Text, TextRef
 from menus.packfile.schema import CHANNELS
+from tests.support.shipped_packs import shipped_menu
 
 BILL = Bill(
     id="b1",
@@ -27,10 +28,7 @@ BILL = Bill(
     remaining=Decimal("39.90"),
     state="part",
 )
-MENUS = {
-    name: pack_compiler.compile_pack(pack_compiler.pack_folder(name))
-    for name in pack_compiler.shipped_operators()
-}
+MENUS = {name: shipped_menu(name) for name in pack_compiler.shipped_operators()}
 TEXT_CASES = [
     (name, language, channel)
     for name in MENUS
@@ -57,14 +55,14 @@ def bill_text(menu: Menu, language: str, channel: str, state: BillState) -> str:
 def test_a_bill_paid_in_part_says_what_is_left(
     operator: str, language: str, channel: str, state: BillState
 ) -> None:
-    menu = MENUS[operator]
+    menu = shipped_menu(operator)
     left = menu.language_pack(language, channel).format_fact(Money(BILL.remaining), channel)
     assert left in bill_text(menu, language, channel, state)
 
 
 @pytest.mark.parametrize(("operator", "language", "channel"), TEXT_CASES)
 def test_one_that_is_overdue_says_so(operator: str, language: str, channel: str) -> None:
-    menu = MENUS[operator]
+    menu = shipped_menu(operator)
     overdue = menu.language_pack(language, channel).format_fact(TextRef("state.overdue"), channel)
     assert overdue in bill_text(menu, language, channel, "overdue")
 
@@ -93,7 +91,7 @@ NOT_DEMANDED: tuple[BillState, ...] = ("paid", "credit", "cancelled")
 def test_what_is_not_to_be_paid_names_no_day_and_no_rest(
     operator: str, language: str, channel: str, state: BillState
 ) -> None:
-    language_pack = MENUS[operator].language_pack(language, channel)
+    language_pack = shipped_menu(operator).language_pack(language, channel)
     template = language_pack.catalogue.template_for("invoice.show", channel).form_for(state)
     assert not {"due", "remaining"} & set(template.parts[1::2])
     assert "total" in template.parts[1::2]
@@ -101,8 +99,8 @@ def test_what_is_not_to_be_paid_names_no_day_and_no_rest(
 
 @pytest.mark.parametrize(("operator", "language", "channel"), TEXT_CASES)
 def test_a_credit_note_is_no_bill(operator: str, language: str, channel: str) -> None:
-    shown = bill_text(MENUS[operator], language, channel, "credit")
-    assert shown != bill_text(MENUS[operator], language, channel, "paid")
+    shown = bill_text(shipped_menu(operator), language, channel, "credit")
+    assert shown != bill_text(shipped_menu(operator), language, channel, "paid")
 
 
 def charge(rubric: str, amount: str) -> BillLine:

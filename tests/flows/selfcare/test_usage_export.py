@@ -17,7 +17,7 @@ from flows.selfcare.csv_format import local_format
 from flows.selfcare.export_period import ExportPeriod
 from flows.selfcare.usage_export import USAGE_CSV_COLUMNS, find_usage, usage_csv, usage_to_export
 from flows.services.file_links import LinkedFile
-from gateway.publishing import pack_compiler
+from tests.support.shipped_packs import shipped_menu
 
 LINE, OTHER_LINE = "+33660000103", "+33660000113"
 ENTRIES = [
@@ -69,7 +69,7 @@ def test_root_and_months_choose_the_records(root: str, period: ExportPeriod | No
 
 
 def test_people_get_words_and_separators_of_their_language() -> None:
-    menu = pack_compiler.compile_pack(pack_compiler.pack_folder("bouygues"))
+    menu = shipped_menu("bouygues")
     french = local_format(menu, "fr", USAGE_CSV_COLUMNS)
     head, first, *_ = read_csv(usage_csv(ENTRIES, usage_file(), "EUR", french), ";")
     assert head[3:8] == ["Type", "Libellé", "Quantité", "Unité", "Montant"]

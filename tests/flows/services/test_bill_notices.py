@@ -11,9 +11,9 @@ from flows.domain.bill_mail import BillMail
 from flows.domain.pseudonyms import Pseudonyms
 from flows.domain.records import Bill, BillState, Preference, Subscriber
 from flows.services.bill_notices import BillAnnouncer, notice_routes
-from gateway.publishing import pack_compiler
 from tests.support.billing.backends import OPERATOR
 from tests.support.databases import NOW
+from tests.support.shipped_packs import shipped_menu
 
 ANA = "+40740000101"
 HOLDER = Subscriber(
@@ -34,7 +34,7 @@ HOLDER = Subscriber(
 @pytest.fixture(scope="module")
 def announcer() -> BillAnnouncer:
     """Provide the announcer of Orange RO."""
-    menu = pack_compiler.compile_pack(pack_compiler.pack_folder(OPERATOR))
+    menu = shipped_menu(OPERATOR)
     return BillAnnouncer(menu, Pseudonyms(b"a key for the tests"))
 
 
@@ -98,7 +98,7 @@ def test_a_bill_cancelled_after_it_was_announced_is_told_again(announcer: BillAn
 def test_lines_that_the_menus_refuse_are_not_told(
     operator: str, segment: Literal["business", "residential"], since: date, routes: int
 ) -> None:
-    menu = pack_compiler.compile_pack(pack_compiler.pack_folder(operator))
+    menu = shipped_menu(operator)
     announcer = BillAnnouncer(menu, Pseudonyms(b"a key for the tests"))
     holder = replace(HOLDER, operator=operator, segment=segment, since=since)
     assert len(announcer.build_notices(issued_bill("79.90", "79.90"), holder, Preference(), NOW)) == routes
@@ -126,7 +126,7 @@ def test_notices_use_the_chosen_channel_and_never_an_unconfirmed_address(
 @pytest.fixture(scope="module")
 def sending_announcer() -> BillAnnouncer:
     """Provide the announcer of Tunisie Telecom, where the gateway sends the bills."""
-    menu = pack_compiler.compile_pack(pack_compiler.pack_folder("tunisie-telecom"))
+    menu = shipped_menu("tunisie-telecom")
     return BillAnnouncer(menu, Pseudonyms(b"a key for the tests"))
 
 

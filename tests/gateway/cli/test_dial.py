@@ -18,7 +18,7 @@ import pytest
 
 from gateway.cli.terminal_phone import parse_caller
 from gateway.dialogs.format import DialogError
-from gateway.publishing import pack_compiler
+from tests.support.shipped_packs import shipped_menu
 
 ARROW_UP, END_OF_INPUT = "\x1b[A", "\x04"
 DIM, CYAN, RED, GREEN = (f"\x1b[0;{code}m" for code in ("2", "36", "31", "32"))
@@ -159,7 +159,7 @@ def parse_options(**given: object) -> Namespace:
 
 @pytest.mark.parametrize("caller", ["+40740000101", "0740000101", "0040 740 000 101"])
 def test_the_number_may_be_written_as_people_write_it(caller: str) -> None:
-    menu = pack_compiler.compile_pack(pack_compiler.pack_folder("orange-ro"))
+    menu = shipped_menu("orange-ro")
     assert parse_caller(parse_options(caller=caller), menu) == "+40740000101"
 
 
@@ -173,4 +173,4 @@ def test_the_number_may_be_written_as_people_write_it(caller: str) -> None:
 )
 def test_an_option_that_cannot_be_used_is_named(given: dict[str, object], told: str) -> None:
     with pytest.raises(DialogError, match=re.escape(told)):
-        parse_caller(parse_options(**given), pack_compiler.compile_pack(pack_compiler.pack_folder("orange-ro")))
+        parse_caller(parse_options(**given), shipped_menu("orange-ro"))

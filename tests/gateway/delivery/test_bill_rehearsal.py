@@ -6,7 +6,6 @@ from flows.domain.pseudonyms import Pseudonyms
 from flows.services.bill_notices import BillAnnouncer
 from gateway.delivery.bill_rehearsal import MAX_SAMPLES, BillRehearsal, BulkNotices
 from gateway.delivery.bill_run import BillRun
-from gateway.publishing import pack_compiler
 from storage.billing.sql import SqlBilling
 from storage.outbox.bulk_enqueue import SqlBulkOutbox
 from storage.outbox.erased_opt_outs import ErasedOptOuts
@@ -17,11 +16,12 @@ from tests.support.billing.backends import OPERATOR, build_book, fill_tables
 from tests.support.databases import NOW, SECRET, count_rows
 from tests.support.databases import database as database
 from tests.support.databases import database_url as database_url
+from tests.support.shipped_packs import shipped_menu
 
 
 async def announce_march(database: Database, outbox: BulkNotices) -> int:
     """Announce the bills of March to an outbox; return how many notices were new."""
-    menu = pack_compiler.compile_pack(pack_compiler.pack_folder(OPERATOR))
+    menu = shipped_menu(OPERATOR)
     announcer = BillAnnouncer(menu, Pseudonyms(b"a key for the tests"))
     billing = SqlBilling(database, OPERATOR, lambda: TODAY)
     run = BillRun(OPERATOR, billing, announcer, outbox, lambda: NOW)

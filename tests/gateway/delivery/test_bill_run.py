@@ -36,6 +36,7 @@ from tests.support.databases import database_url as database_url
 from tests.support.gateway_sandbox import GatewaySandbox
 from tests.support.gateway_sandbox import sandbox as sandbox
 from tests.support.gateway_sandbox import sandboxes as sandboxes
+from tests.support.shipped_packs import shipped_menu
 
 ANA, BARBU = "+40740000101", "+40740000102"
 TODAY = date(2026, 3, 14)
@@ -45,9 +46,7 @@ TOKEN = "hub-token"
 
 @pytest.fixture(scope="module")
 def announcer() -> BillAnnouncer:
-    return BillAnnouncer(
-        pack_compiler.compile_pack(pack_compiler.pack_folder(OPERATOR)), Pseudonyms(b"a key for the tests")
-    )
+    return BillAnnouncer(shipped_menu(OPERATOR), Pseudonyms(b"a key for the tests"))
 
 
 @pytest.fixture

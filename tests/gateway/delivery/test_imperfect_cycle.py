@@ -15,7 +15,6 @@ from flows.domain.pseudonyms import Pseudonyms
 from flows.services.bill_notices import BillAnnouncer
 from gateway.cli import notify
 from gateway.delivery.bill_run import BillRun, BillRunProgress
-from gateway.publishing import pack_compiler
 from storage.billing.backend import RemoteBilling, connect_backend
 from storage.outbox.bulk_enqueue import SqlBulkOutbox
 from storage.sql.engine import Database
@@ -27,6 +26,7 @@ from tests.support.databases import database_url as database_url
 from tests.support.gateway_sandbox import GatewaySandbox
 from tests.support.gateway_sandbox import sandbox as sandbox
 from tests.support.gateway_sandbox import sandboxes as sandboxes
+from tests.support.shipped_packs import shipped_menu
 
 TODAY = date(2026, 3, 14)
 MARCH = (date(2026, 3, 1), date(2026, 3, 31))
@@ -93,7 +93,7 @@ async def serve_cycle(bss: CountedBss) -> AsyncIterator[RemoteBilling]:
 
 
 async def announce_all(bss: CountedBss, database: Database) -> BillRunProgress:
-    menu = pack_compiler.compile_pack(pack_compiler.pack_folder(OPERATOR))
+    menu = shipped_menu(OPERATOR)
     announcer = BillAnnouncer(menu, Pseudonyms(b"a key for the tests"))
     async with serve_cycle(bss) as billing:
         run = BillRun(OPERATOR, billing, announcer, SqlBulkOutbox(database, SECRET), lambda: NOW)

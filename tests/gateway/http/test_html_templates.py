@@ -72,15 +72,20 @@ VALUES = {
 }
 
 
+@pytest.fixture(scope="module")
+def page_templates() -> HtmlTemplates:
+    """The shipped templates of the pages, compiled once."""
+    return HtmlTemplates(routes.TEMPLATE_FOLDER)
+
+
 @pytest.mark.parametrize("name", ["link_form.html", "bill_login.html", "link.html"])
-def test_a_rendered_page_leaves_no_reference_cycle(name: str) -> None:
-    templates = HtmlTemplates(routes.TEMPLATE_FOLDER)
+def test_a_rendered_page_leaves_no_reference_cycle(name: str, page_templates: HtmlTemplates) -> None:
     PAGE.languages = ("ro", "en")
-    templates.render(name, VALUES)
+    page_templates.render(name, VALUES)
     gc.collect()
     gc.disable()
     try:
-        templates.render(name, VALUES)
+        page_templates.render(name, VALUES)
         assert gc.collect() == 0
     finally:
         gc.enable()

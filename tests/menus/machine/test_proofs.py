@@ -25,6 +25,7 @@ from tests.support.databases import database as database
 from tests.support.databases import database_url as database_url
 from tests.support.gateway_sandbox import CHANNELS, SandboxFactory
 from tests.support.gateway_sandbox import sandboxes as sandboxes
+from tests.support.shipped_packs import shipped_menu
 
 PROOFS = ("line", "code", "password", "pin", "customer_code")
 PROOF_SETS = [*chain.from_iterable(combinations(PROOFS, size) for size in range(len(PROOFS) + 1))]
@@ -34,7 +35,7 @@ TUNISIE = "tunisie-telecom"
 
 @cache
 def compiled_menu(operator: str) -> Menu:
-    return pack_compiler.compile_pack(pack_compiler.pack_folder(operator))
+    return shipped_menu(operator)
 
 
 def session_at(pack: Menu, state: str, kind: str, proofs: tuple[str, ...], channel: str = "ussd") -> Session:

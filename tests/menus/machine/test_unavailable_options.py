@@ -2,13 +2,13 @@
 
 import pytest
 
-from gateway.publishing import pack_compiler
 from menus.machine.menu import Menu
 from menus.machine.unavailable_options import without_options_to
+from tests.support.shipped_packs import shipped_menu
 
 
 def menu_of(operator: str) -> Menu:
-    return pack_compiler.compile_pack(pack_compiler.pack_folder(operator))
+    return shipped_menu(operator)
 
 
 def targets(menu: Menu, screen: str) -> dict[str, str]:

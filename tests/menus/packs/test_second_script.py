@@ -19,6 +19,7 @@ from menus.machine.menu import Menu
 from menus.model.facts import Month, Rows
 from menus.packs.overflow_checks import widest_facts
 from menus.text.gsm import count_segments, measure_text, prepare_text, to_wire_text
+from tests.support.shipped_packs import shipped_menu
 
 OPERATORS = {"tunisie-telecom": "-12,500 DT", "maroc-telecom": "-12,50 DH"}
 """Operators with Arabic in Latin letters, and how each writes a credit."""
@@ -28,7 +29,7 @@ NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
 @pytest.fixture(params=OPERATORS, scope="module")
 def menu(request: pytest.FixtureRequest) -> Menu:
-    return pack_compiler.compile_pack(pack_compiler.pack_folder(request.param))
+    return shipped_menu(request.param)
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from datetime import date
 
 import pytest
 
-from gateway.publishing import pack_compiler
 from menus.model.session import Session
 from menus.render import text_screen
+from tests.support.shipped_packs import shipped_menu
 
 ANA = "+40740000101"
 
@@ -14,7 +14,7 @@ ANA = "+40740000101"
 @pytest.mark.parametrize("channel", ["ussd", "sms"])
 def test_a_cached_page_holds_no_note_of_another_caller(channel: str) -> None:
     """The home screen shows no fact, so its pages are cached; the day in the note is one caller's own."""
-    menu = pack_compiler.compile_pack(pack_compiler.pack_folder("orange-ro"))
+    menu = shipped_menu("orange-ro")
     texts = []
     for day in (date(2026, 3, 1), date(2026, 3, 2)):
         session = Session("orange-ro", channel, ANA, menu.revision, "home", "ro", facts={"as_of": day})

@@ -31,6 +31,7 @@ from menus.packs.overflow_checks import widest_facts
 from menus.render.voice import render_call_reply
 from menus.step import apply_answer, apply_silence
 from tests.support.gateway_sandbox import SandboxFactory
+from tests.support.shipped_packs import shipped_menu
 
 ORANGE_RO = pack_compiler.pack_folder("orange-ro")
 TONGUES = tuple(load_draft(ORANGE_RO, pack_compiler.SHARED_PLACES).language_packs.values())
@@ -134,7 +135,7 @@ def option_keys(menu: Menu, session: Session) -> list[str]:
     [(3, 1, "", 1), (4, 2, "9", 1), (8, 3, "9", 1), (9, 3, "99", 2), (12, 4, "99", 2)],
 )
 def test_M10_a_list_is_read_three_rows_at_a_time_on_voice(rows: int, pages: int, more: str, most: int) -> None:
-    menu = pack_compiler.compile_pack(ORANGE_RO)
+    menu = shipped_menu("orange-ro")
     session, heard = call_with_list(menu, rows), list[str]()
     for page in range(1, pages + 1):
         gather, told = render_call_reply(menu, session).gather, option_keys(menu, session)
@@ -151,12 +152,12 @@ def test_M10_how_many_rows_are_read_is_data_on_voice(pack: Path) -> None:
 
 
 def test_numbers_are_said_digit_by_digit() -> None:
-    menu = pack_compiler.compile_pack(ORANGE_RO)
+    menu = shipped_menu("orange-ro")
     assert Prompt("digits", "477") in render_call_reply(menu, session_at(menu, "notify.address")).prompts
 
 
 def test_after_a_silence_only_the_options_are_heard() -> None:
-    menu = pack_compiler.compile_pack(ORANGE_RO)
+    menu = shipped_menu("orange-ro")
     session = session_at(menu)
     assert apply_silence(menu, session).effect == "empty" and (session.silences, session.misses) == (1, 0)
     assert prompt_texts(render_call_reply(menu, session, "note.empty"))[1:] == [

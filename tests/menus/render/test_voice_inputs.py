@@ -4,11 +4,11 @@ from decimal import Decimal
 
 import pytest
 
-from gateway.publishing import pack_compiler
 from menus.model.facts import Count, Fact, Money, Month, PhoneNumber, Rows, TextRef
 from menus.model.reply import Reply
 from menus.model.session import Session
 from menus.render.voice import render_call_reply
+from tests.support.shipped_packs import shipped_menu
 
 USAGE_WORDS = {
     ("fr", "call", 1): "une minute",
@@ -25,7 +25,7 @@ USAGE_WORDS = {
 
 @pytest.mark.parametrize(("language", "kind", "count"), USAGE_WORDS)
 def test_a_unit_agrees_with_its_number(language: str, kind: str, count: int) -> None:
-    menu = pack_compiler.compile_pack(pack_compiler.pack_folder("orange-fr"))
+    menu = shipped_menu("orange-fr")
     facts: dict[str, Fact | Rows] = {
         "what": TextRef(f"usage.{kind}"),
         "unit": TextRef(f"usage.{kind}_unit"),
@@ -36,7 +36,7 @@ def test_a_unit_agrees_with_its_number(language: str, kind: str, count: int) -> 
 
 
 def call_prompts(node: str, facts: dict[str, Fact | Rows]) -> Reply:
-    menu = pack_compiler.compile_pack(pack_compiler.pack_folder("bouygues"))
+    menu = shipped_menu("bouygues")
     session = Session("bouygues", "voice", "+33660000101", menu.revision, node, "en", facts=facts)
     return render_call_reply(menu, session)
 

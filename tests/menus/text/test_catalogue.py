@@ -9,6 +9,7 @@ import pytest
 from gateway.publishing import pack_compiler
 from menus.machine.menu import Menu
 from menus.model.facts import Count, Money, Text
+from tests.support.shipped_packs import shipped_menu
 
 SPOKEN_COUNTS = {
     "one line": ("orange-fr", "en", "export.notice", {"lines": Count(1)}, "(1 line)"),
@@ -40,9 +41,7 @@ def spoken_text(menu: Menu, language: str, name: str, facts: dict[str, Count]) -
 @pytest.mark.parametrize("case", SPOKEN_COUNTS)
 def test_the_count_chooses_the_words(case: str) -> None:
     operator, language, name, facts, said = SPOKEN_COUNTS[case]
-    assert said in spoken_text(
-        pack_compiler.compile_pack(pack_compiler.pack_folder(operator)), language, name, facts
-    )
+    assert said in spoken_text(shipped_menu(operator), language, name, facts)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -71,6 +70,6 @@ def test_a_fallback_leads_to_another_language_of_the_pack(to: str, pack: Path) -
 
 @pytest.mark.parametrize("language", ["ro", "en"])
 def test_amounts_are_spoken_without_a_digit(language: str) -> None:
-    tongue = pack_compiler.compile_pack(pack_compiler.pack_folder("orange-ro")).language_packs[language]
+    tongue = shipped_menu("orange-ro").language_packs[language]
     for count in COUNTING:
         assert not any(map(str.isdigit, tongue.format_fact(Money(Decimal(count) / 4), "voice")))
