@@ -9,14 +9,15 @@ RUNS := $(VENV)/.runs
 LOCKS := pyproject.toml requirements.lock $(wildcard requirements/*.lock) $(wildcard tools/install.py)
 INSTALL := $(PYTHON) -m tools.install --environment $(VENV)
 # Three processes on two cores, as tests wait for servers and other processes a third of the time; who is done
-# first takes some of the others' last. Those marked `alone` kill, stop and time real processes: they have the
-# machine to themselves.
+# first takes some of the others' last. Those marked `alone` kill, stop and time real processes: they wait most of
+# the time, and two of them have a core each.
 SHARED := -n 3 --dist worksteal
+ALONE := -n 2 --dist worksteal
 
 # A test that failed beside others is run once more without them: some wait for real servers by the second, and a
 # busy machine stalls. What fails again fails; what passes is told of as unsteady.
 AGAIN = (echo "UNSTEADY: what failed above is run once more, alone" >&2 && $(TIMED) tests-again env TMPDIR=$(SCRATCH) \
-	$(BIN)/python -m pytest --last-failed --last-failed-no-failures none -m "not alone")
+	$(BIN)/python -m pytest --last-failed --last-failed-no-failures none)
 
 # Tests and the demo start Python by the dozen: what one of them has compiled the others need not.
 unexport PYTHONDONTWRITEBYTECODE
@@ -30,17 +31,24 @@ KILLS ?= 1000
 # Where `make reach` keeps its Debian tree.
 REACH_FOLDER ?= /var/tmp/dialtree-reach
 
-.PHONY: demo test check lint bench soak reach pictures services lock outdated audit dist licences smoke clean
+.PHONY: demo test types collected check lint bench soak reach pictures services lock outdated audit dist licences smoke clean
 
 demo: $(RUNS)
 	$(BIN)/dialtree demo
 
 test: $(STAMP) services
-	$(TIMED) lint $(MAKE) lint
-	$(TIMED) types $(BIN)/mypy
-	$(TIMED) packs $(BIN)/dialtree check
+	$(MAKE) --jobs 2 --output-sync types collected
 	$(TIMED) tests env TMPDIR=$(SCRATCH) $(BIN)/python -m pytest $(SHARED) --durations 30 -m "not alone" || $(AGAIN)
-	$(TIMED) tests-alone env TMPDIR=$(SCRATCH) $(BIN)/python -m pytest -m alone
+	$(TIMED) tests-alone env TMPDIR=$(SCRATCH) $(BIN)/python -m pytest $(ALONE) --durations 10 -m alone || $(AGAIN)
+
+types: $(STAMP)
+	$(TIMED) types $(BIN)/mypy
+
+# Beside the types, as each has a core: lint, packs, and the byte code of the tests, which three processes need.
+collected: $(STAMP)
+	$(TIMED) lint $(MAKE) lint
+	$(TIMED) packs $(BIN)/dialtree check
+	$(TIMED) collect $(BIN)/python -m pytest --collect-only -qq > $(VENV)/.collected || (cat $(VENV)/.collected && false)
 
 check: $(STAMP) lint
 	$(BIN)/mypy
