@@ -33,6 +33,10 @@ class Payments(Protocol):
     def page_origin(self) -> str:
         """Origin (scheme and host) of the provider's pages, to which payers are sent."""
 
+    @property
+    def refund_obstacle(self) -> str:
+        """Why nothing is given back by the provider's interface, as staff are told; empty where it is."""
+
     async def start(self, intent: PaymentIntent, return_url: str) -> StartedPayment:
         """Open the provider's page for an intent; the same intent twice gets the same page."""
 

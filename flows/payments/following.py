@@ -19,7 +19,7 @@ from flows.domain.payment_records import (
 )
 from flows.domain.records import DeferredStep, OutboundMessage
 from flows.payments.checks import DECIDED, NO_MONEY_SEEN, REFUND_REFUSED, STILL_PENDING, WAITING, find_mismatch
-from flows.payments.payable import PaymentPorts, payment_ports
+from flows.payments.payable import CARD_OBSTACLE, PaymentPorts, payment_ports
 from flows.payments.payment_messages import FAILURE_TEXTS, PaymentMessages
 from flows.payments.tasks import BOOK, CHECK, REFUND, audit_step, build_task, poll_wait_seconds
 from flows.services.email_validation import email_of
@@ -103,11 +103,11 @@ class PaymentFollower:
         elif is_first_try:
             refund = build_task(REFUND, intent, self.ports.now())
             notices = await self._notices(intent, "double")
-            log.warning(
-                "payments.paid_twice",
-                extra={"operator": intent.operator, "payment": intent.id[:LOGGED_CHARACTERS]},
-            )
-            await self._advance(intent, ("booking",), "refunding", (refund, *notices))
+            if await self._advance(intent, ("booking",), "refunding", (refund, *notices)):
+                log.warning(
+                    "payments.paid_twice",
+                    extra={"operator": intent.operator, "payment": intent.id[:LOGGED_CHARACTERS]},
+                )
         else:
             await self._leave_to_people(intent, ("booking",), "booking")
 
@@ -120,7 +120,7 @@ class PaymentFollower:
             return
         try:
             if intent.provider == CALL_CARD:
-                raise NotEligible("a card in a call is given back in the processor's account")
+                raise NotEligible(CARD_OBSTACLE)
             provider = self._ports.provider_of(intent)
             report = await provider.ask(intent)
             state = await provider.refund(intent, report.amount, f"{intent.id}-r")
@@ -253,11 +253,12 @@ class PaymentFollower:
     async def _leave_to_people(
         self, intent: PaymentIntent, expected: tuple[PaymentState, ...], reason: str
     ) -> None:
-        """Set an intent aside until a person decides, and tell the payer not to pay again."""
+        """Set an intent aside until a person decides, and tell the payer not to pay again; both once."""
         if intent.state == "unknown":
             return
-        log.error("payments.mismatch", extra=self._log_extra(intent, reason))
-        await self._advance(intent, expected, "unknown", await self._notices(intent, "unknown"), reason=reason)
+        earlier, notices = tuple({*expected} - {"unknown"}), await self._notices(intent, "unknown")
+        if await self._advance(intent, earlier, "unknown", notices, reason=reason):
+            log.error("payments.mismatch", extra=self._log_extra(intent, reason))
 
     async def _advance(
         self,

@@ -13,6 +13,7 @@ from flows.domain.records import Bill
 
 UNDER_WAY: frozenset[PaymentState] = frozenset({"pending", "unknown", "succeeded", "booking", "refunding"})
 """States in which money may be moving: the payer must not pay a second time."""
+CARD_OBSTACLE = "Twilio gives no card back; do it in the account of the Pay connector's processor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,13 @@ class PaymentPorts:
             if each.name == intent.provider:
                 return each
         raise Down("the provider of this payment is not among the settings")
+
+    def refund_obstacle(self, intent: PaymentIntent) -> str:
+        """Return why a payment cannot be given back from here, as staff are told; empty where it can."""
+        if intent.provider == CALL_CARD:
+            return CARD_OBSTACLE
+        obstacles = (each.refund_obstacle for each in self.providers if each.name == intent.provider)
+        return next(obstacles, "its provider is not among the settings")
 
     def is_wallet(self, intent: PaymentIntent) -> bool:
         """Return whether a payment is made from the wallet."""

@@ -8,6 +8,8 @@ from flows.domain.records import AuditEntry, DeferredStep
 CHECK, BOOK, REFUND = PAYMENT_CHECK, "payment.book", "payment.refund"
 TASKS = frozenset({CHECK, BOOK, REFUND})
 """Names of the tasks among the outbox's deferred steps."""
+BOOKING_TASKS = frozenset({BOOK})
+"""Those of them that post to billing."""
 TASK_LIFETIME = timedelta(days=14)
 """A task that has not succeeded in this time is left to people."""
 POLL_SECONDS = ((60, 20), (600, 60), (3_600, 300), (21_600, 1_800), (86_400, 3_600))

@@ -102,6 +102,9 @@ async def _refund_payment(
     if intent.state != "unknown":
         print(f"{intent.id[:12]} is {intent.state}: only a payment that is unknown is given back here")
         return 1
+    if obstacle := payment_ports(ports).refund_obstacle(intent):
+        print(f"{intent.id[:12]} cannot be given back here: {obstacle}")
+        return 1
     if not arguments["yes"]:
         print(f"{intent.id[:12]} would be given back; say so with --yes")
         return 1

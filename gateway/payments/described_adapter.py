@@ -26,6 +26,8 @@ MAX_TEXT = 2_000
 class DescribedPayments:
     """Implements the `Payments` port for one description."""
 
+    refund_obstacle = ""
+
     def __init__(
         self, form: DescribedProviderForm, settings: PaymentSettings, context: ProviderContext
     ) -> None:

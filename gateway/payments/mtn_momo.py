@@ -60,6 +60,12 @@ class MtnMomoPayments(WalletAdapter):
         self._collections = self._bearer("collection", settings.subscription_key)
         self._disbursements = self._bearer("disbursement", settings.refund_subscription_key)
 
+    @property
+    def refund_obstacle(self) -> str:
+        """Why nothing is given back: refunds are a product of MTN's of its own."""
+        has_key = self._settings.refund_subscription_key is not None
+        return "" if has_key else "wallet.refund_subscription_key is not set"
+
     async def reserve(self, intent: PaymentIntent) -> str:
         """Return the reference (X-Reference-Id): a UUID that follows from the intent's id."""
         return str(UUID(hex=intent.id, version=4))
@@ -95,7 +101,7 @@ class MtnMomoPayments(WalletAdapter):
     async def refund(self, intent: PaymentIntent, amount: Decimal, key: str) -> RefundState:
         """Give an amount back to the wallet, once per key: MTN accepts a refund and makes it later."""
         if self._settings.refund_subscription_key is None:
-            raise NotEligible("wallet.refund_subscription_key: missing")
+            raise NotEligible(self.refund_obstacle)
         reference = str(uuid5(NAMESPACE_OID, key))
         state = await self._ask_refund(reference)
         if state is None:

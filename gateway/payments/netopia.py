@@ -45,7 +45,7 @@ REDIRECT_CODES = ("101", "100", "00", "0")
 class NetopiaPayments:
     """Implements the `Payments` port for Netopia; the account is the signature of the point of sale."""
 
-    name = "netopia"
+    name, refund_obstacle = "netopia", ""
 
     def __init__(self, settings: PaymentSettings, context: ProviderContext) -> None:
         self._settings, self._context = settings, context

@@ -48,6 +48,7 @@ class OrangeMoneyPayments(WalletAdapter):
     """Implements the `WalletPayments` port."""
 
     name = "orange_money"
+    refund_obstacle = "Orange Money gives nothing back by its interface; do it in the merchant's account"
 
     def __init__(self, settings: WalletSettings, context: ProviderContext) -> None:
         super().__init__(settings, context)
@@ -94,7 +95,7 @@ class OrangeMoneyPayments(WalletAdapter):
 
     async def refund(self, intent: PaymentIntent, amount: Decimal, key: str) -> RefundState:
         """Raise NotEligible: the interface gives nothing back; a person does so in the merchant's account."""
-        raise NotEligible("orange_money gives no payment back by its interface")
+        raise NotEligible(self.refund_obstacle)
 
     def read_callback(self, headers: Mapping[str, str], body: bytes, now: datetime) -> PaymentHint:
         """Raise BadRequest 401: callbacks are not signed; the provider is asked instead."""

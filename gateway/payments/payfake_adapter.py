@@ -30,7 +30,7 @@ SIGNATURE_HEADER = "Payfake-Signature"
 class PayfakePayments:
     """Implements the `Payments` port."""
 
-    name = "payfake"
+    name, refund_obstacle = "payfake", ""
 
     def __init__(self, settings: PaymentSettings, context: ProviderContext) -> None:
         self._settings, self._context = settings, context

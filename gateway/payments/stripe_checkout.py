@@ -41,7 +41,7 @@ FAILED_REFUNDS = frozenset({"failed", "canceled"})
 class StripePayments:
     """Implements the `Payments` port."""
 
-    name = "stripe"
+    name, refund_obstacle = "stripe", ""
 
     def __init__(self, settings: PaymentSettings, context: ProviderContext) -> None:
         self._settings, self._context = settings, context

@@ -17,7 +17,6 @@ from flows.engine.load_shedding import LoadShedder
 from flows.engine.menu_turn import MenuTurns
 from flows.engine.menu_versions import MenuVersions
 from flows.engine.subscriber_cache import SubscriberCache
-from flows.purchases.charge_tasks import PURCHASE_TASKS
 from flows.services.bill_notices import BillAnnouncer
 from gateway.delivery.mail.bill_mailer import BillMailer, BillMailSender
 from gateway.delivery.mail.bounce_recorder import BounceRecorder
@@ -41,7 +40,7 @@ from gateway.publishing.revision_follower import RevisionFollower
 from gateway.settings import Settings
 from gateway.wiring import connections as inbound
 from gateway.wiring import database_start, event_endpoints, link_wiring, revision_wiring, senders
-from gateway.wiring.deferred_work import DeferredWork, build_sink_notifier
+from gateway.wiring.deferred_work import BOOKING_STEPS, DeferredWork, build_sink_notifier
 from gateway.wiring.operators import OperatorWiring, Overrides
 from menus.machine.menu import Menu
 from storage.audit.trail import AuditWriter, SqlAuditChain
@@ -293,4 +292,4 @@ def _build_outbox_worker(
     sinks, caches = build_sink_notifier(core.settings, core.now), core.subscriber_caches
     run_step = DeferredWork(core.menu_versions, core.operators, caches, core.actions, sinks).run_step
     parts = (core.outbox, routes, run_step, core.now, core.record_refusal, metrics.record_delivery)
-    return OutboxWorker(*parts, core.bill_mailer.complete_mail, pool.choose_lanes, PURCHASE_TASKS)
+    return OutboxWorker(*parts, core.bill_mailer.complete_mail, pool.choose_lanes, BOOKING_STEPS)

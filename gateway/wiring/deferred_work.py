@@ -13,7 +13,7 @@ from flows.engine.subscriber_cache import SubscriberCache
 from flows.payments.following import PaymentFollower
 from flows.payments.reminder_planning import REMINDER_STEPS
 from flows.payments.reminders import ReminderSender
-from flows.payments.tasks import TASKS
+from flows.payments.tasks import BOOKING_TASKS, TASKS
 from flows.payments.wallet_push import WalletPush
 from flows.purchases.charge_tasks import PURCHASE_TASKS
 from flows.purchases.hand_over import ChargeHandOver
@@ -21,6 +21,9 @@ from flows.purchases.notifications import NOTIFY
 from flows.purchases.recap import RECAP, PurchaseRecap
 from gateway.purchases.sink_notifier import SinkNotifier
 from gateway.settings import Settings
+
+BOOKING_STEPS = BOOKING_TASKS | PURCHASE_TASKS
+"""Names of the steps that post to billing: after a lost lease they wait for what the lost worker posted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from typing import Protocol
 
 from flows.domain.payment_records import BillPayment, BookingOutcome
 from flows.domain.records import Bill
+from storage.billing._client.confirmed_post import confirm_post
 
 
 class PaymentResource(Protocol):
@@ -36,12 +37,13 @@ class RemoteBookings:
     async def book_payment(self, payment: BillPayment) -> BookingOutcome:
         """Post the payment unless its key is there, or the bill does not ask for so much any more.
 
-        The key is looked for first, so a post whose answer was lost is not made again.
+        Such interfaces book whatever is posted, so the key is looked for first. BookingUnconfirmed when a post
+        got no answer: it may be booked now, a little later, or not at all.
         """
         if await self._payments.find_payment(payment):
             return "already"
         bill = await self.get_bill(payment.account, payment.bill_id)
         if bill.state == "cancelled" or bill.remaining < payment.amount:
             return "excess"
-        await self._payments.post_payment(payment)
+        await confirm_post(self._payments.post_payment(payment), "a payment")
         return "booked"

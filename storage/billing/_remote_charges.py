@@ -2,9 +2,8 @@
 
 from typing import Protocol
 
-from flows.domain.failures import BookingUnconfirmed, Unavailable
 from flows.domain.purchase_records import BillCharge
-from storage.billing._client.account_changes import EditConflict
+from storage.billing._client.confirmed_post import confirm_post
 
 
 class ChargeResource(Protocol):
@@ -30,8 +29,5 @@ class RemoteCharges:
         """
         if await self._charges.find_charge(charge):
             return False
-        try:
-            await self._charges.post_charge(charge)
-        except (Unavailable, EditConflict) as failure:
-            raise BookingUnconfirmed("the BSS did not confirm a charge") from failure
+        await confirm_post(self._charges.post_charge(charge), "a charge")
         return True

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flows.domain.failures import NotEligible
+from flows.domain.failures import NotEligible, NotFound
 from flows.domain.payment_records import BillPayment
 from storage.billing._client.answer_fields import as_object, field_error, identifier_text
 from storage.billing._client.body_reader import JsonAnswer
-from storage.billing._client.http import BssClient
-from storage.billing._client.paging import BssResource, read_list
+from storage.billing._client.http import BssClient, path_segment
+from storage.billing._client.paging import BssList, BssResource, gather_all, read_list
 
 REFUSED_STATUSES = frozenset({"failed", "canceled", "cancelled", "denied"})
 """Statuses of a payment that booked nothing."""
@@ -24,29 +24,19 @@ class TmfPayments:
         self._client, self._path, self._currency = client, path.strip("/"), currency
 
     async def find_payment(self, payment: BillPayment) -> bool:
-        """Return whether a payment has this key; InvalidRecord when the list does not end."""
-
-        async def fetch_page(offset: int) -> JsonAnswer:
-            window = {"offset": str(offset), "limit": str(PAGE_SIZE)}
-            return await self._client.get(f"{self._path}/payment", {"correlatorId": payment.key, **window})
-
-        listed = await read_list(fetch_page, PAGE_SIZE, MAX_PAYMENTS)
+        """Return whether a payment has this key; InvalidRecord when the list is not whole."""
+        listed = await self._read_payments({"correlatorId": payment.key})
         if any(_is_booked_as(each, payment) for each in listed.rows):
             return True
         if not listed.is_complete:
-            raise field_error("list of payments: it does not end")
+            raise field_error("list of payments: it is not whole")
         return False
 
     async def list_payments(self, account: str) -> list[BssResource]:
-        """Return the payments answered for an account; InvalidRecord when the list does not end."""
-
-        async def fetch_page(offset: int) -> JsonAnswer:
-            window = {"offset": str(offset), "limit": str(PAGE_SIZE)}
-            return await self._client.get(f"{self._path}/payment", {"account.id": account, **window})
-
-        listed = await read_list(fetch_page, PAGE_SIZE, MAX_PAYMENTS)
+        """Return the payments answered for an account; InvalidRecord when the list is not whole."""
+        listed = await self._read_payments({"account.id": account})
         if not listed.is_complete:
-            raise field_error("list of payments: it does not end")
+            raise field_error("list of payments: it is not whole")
         return listed.rows
 
     async def post_payment(self, payment: BillPayment) -> None:
@@ -54,6 +44,26 @@ class TmfPayments:
         answer = await self._client.send("POST", f"{self._path}/payment", self._payment_body(payment))
         if identifier_text(as_object(answer.body).get("status")) in REFUSED_STATUSES:
             raise NotEligible("the BSS refused the payment")
+
+    async def _read_payments(self, query: Mapping[str, str]) -> BssList:
+        """Return the listed payments with their fields; a list with one that cannot be read is not whole."""
+
+        async def fetch_page(offset: int) -> JsonAnswer:
+            window = {"offset": str(offset), "limit": str(PAGE_SIZE)}
+            return await self._client.get(f"{self._path}/payment", {**query, **window})
+
+        listed = await read_list(fetch_page, PAGE_SIZE, MAX_PAYMENTS)
+        complete = await gather_all(map(self._complete_payment, listed.rows))
+        rows = [each for each in complete if not isinstance(each, NotFound)]
+        return BssList(rows, listed.is_complete and len(rows) == len(listed.rows))
+
+    async def _complete_payment(self, listed: BssResource) -> BssResource:
+        """Return a listed payment, read by its id where the list has neither its key nor its amount."""
+        payment_id = identifier_text(listed.get("id"))
+        if listed.keys() & {"correlatorId", "totalAmount", "amount"} or not payment_id:
+            return listed
+        path = f"{self._path}/payment/{path_segment(payment_id)}"
+        return as_object((await self._client.get(path)).body)
 
     def _payment_body(self, payment: BillPayment) -> dict[str, Any]:
         amount = {"unit": self._currency or payment.currency, "value": float(payment.amount)}

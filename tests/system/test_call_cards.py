@@ -13,9 +13,11 @@ import pytest
 from aiohttp import ClientSession
 from twilio.request_validator import RequestValidator
 
-from flows.domain.payment_records import PaymentIntent
+from flows.domain.payment_records import PaymentIntent, PaymentReport
+from flows.payments.following import PaymentFollower
 from flows.payments.opening import PaymentOpening
 from flows.payments.payment_link import LinkedBill
+from gateway.cli.payments import run_action
 from gateway.http.listening import serve_app
 from gateway.server.app import public_app
 from tests.support.free_ports import free_port
@@ -164,6 +166,32 @@ async def test_another_amount_is_never_booked_even_where_it_is_signed(
     await call.wait(minutes=1)
     assert await call.states() == ["unknown"] and await call.remaining() > 0
     assert len([each for each in call.received if "verific" in each]) == 1
+
+
+async def test_a_difference_that_two_checks_find_at_once_is_logged_once(
+    call: CardCall, caplog: pytest.LogCaptureFixture
+) -> None:
+    address = call.address(await call.call("1", "6", "5"))
+    (pending,) = await call.intents()
+    await call.post(address, PAID | {"ChargeAmount": "7.99"})
+    follower = PaymentFollower(call.sandbox.menu, call.sandbox.container.operators[OPERATOR])
+    report = PaymentReport("paid", pending.id, "ch_1", Decimal("7.99"), pending.currency)
+    await follower.apply_report(pending, report)
+    await call.wait(minutes=1)
+    assert caplog.messages.count("payments.mismatch") == 1
+    assert len([each for each in call.received if "verific" in each]) == 1
+
+
+async def test_a_card_is_not_given_back_by_the_command_which_says_where(
+    call: CardCall, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await call.post(call.address(await call.call("1", "6", "5")), PAID | {"ChargeAmount": "7.99"})
+    (intent,) = await call.intents()
+    arguments = {"payment": intent.id[:12], "yes": True}
+    assert await run_action(call.sandbox.container, "refund", OPERATOR, arguments) == 1
+    assert "account of the Pay connector's processor" in capsys.readouterr().out
+    await call.wait(minutes=1)
+    assert await call.states() == ["unknown"]
 
 
 async def test_money_without_a_confirmation_code_is_left_to_people(call: CardCall) -> None:

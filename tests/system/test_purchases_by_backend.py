@@ -1,8 +1,7 @@
 """Purchases behind TM Forum and Kill Bill: a charge or refund reaches billing once, whatever gets lost."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -10,19 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from flows.domain.failures import UNANSWERED_SECONDS, BookingUnconfirmed
+from flows.domain.failures import UNANSWERED_SECONDS
 from flows.domain.purchase_records import Charge, PolicyChange
-from flows.domain.records import DeferredStep
 from flows.purchases.charge_tasks import HAND_OVER
 from flows.purchases.charging import PurchaseCharging, PurchaseOrder
 from flows.purchases.refunding import RefundOrder
-from gateway.demo.bss.added_charges import BOOKS_LATE, REFUSES_CHARGES
-from gateway.demo.bss.booked_payments import LOST_ANSWER
+from gateway.demo.bss.added_charges import REFUSES_CHARGES
 from gateway.demo.bss.data import BssRecords
+from gateway.demo.bss.fault_modes import BOOKS_LATE, LOST_ANSWER
 from gateway.dialogs.format import parse_dialog
 from storage.outbox.claim import LEASE
 from tests.support.gateway_sandbox import GatewaySandbox, SandboxFactory
 from tests.support.gateway_sandbox import sandboxes as sandboxes
+from tests.support.killed_worker import killing_worker
 from tests.system.test_dialogs_by_backend import open_with_backend
 
 LUC = "+33660000101"
@@ -56,22 +55,6 @@ class RemoteShop:
         """Deliver the outbox once so much time has passed; return the messages."""
         self.sandbox.clock.advance(after)
         return [each.body for each in await self.sandbox.messages.collect_new()]
-
-    @contextmanager
-    def killing_worker(self) -> Iterator[None]:
-        """Kill the worker's task as soon as billing was asked to book a charge."""
-        worker = self.sandbox.container.outbox_worker
-        run_step = worker.run_deferred_step
-
-        async def run_and_die(step: DeferredStep) -> None:
-            with suppress(BookingUnconfirmed):
-                await run_step(step)
-            if step.step == HAND_OVER:
-                raise asyncio.CancelledError
-
-        worker.run_deferred_step = run_and_die
-        yield
-        worker.run_deferred_step = run_step
 
     async def is_billed(self, charge: Charge) -> bool:
         charges = self.sandbox.container.operators["bouygues"].charges
@@ -118,7 +101,7 @@ async def test_B19_a_charge_whose_worker_was_killed_while_billing_books_is_bille
 ) -> None:
     shop.bss.faults.add(BOOKS_LATE)
     charge = await shop.buy()
-    with shop.killing_worker(), pytest.raises(asyncio.CancelledError):
+    with killing_worker(shop.sandbox.container.outbox_worker, HAND_OVER), pytest.raises(asyncio.CancelledError):
         await shop.deliver()
     await shop.deliver(2 * LEASE)
     assert not await shop.is_billed(charge)

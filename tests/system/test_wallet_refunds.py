@@ -7,6 +7,7 @@ import pytest
 
 from flows.payments.checks import REFUND_REFUSED
 from gateway.cli.payments import run_action
+from gateway.payments.wallet_settings import WalletName
 from tests.support.gateway_sandbox import OPERATOR, SandboxFactory
 from tests.support.gateway_sandbox import sandboxes as sandboxes
 from tests.support.wallet_world import WalletWorld, open_wallet_world
@@ -60,6 +61,21 @@ async def test_a_person_can_ask_how_far_a_refund_is(
     world.book.refund_mode = "ok"
     assert await run(world, "ask", payment=payment[:12]) == 0
     assert "refunding -> refunded" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("provider", "sentence"),
+    [("orange_money", "in the merchant's account"), ("mtn_momo", "wallet.refund_subscription_key is not set")],
+)
+async def test_a_refund_that_a_wallet_cannot_make_is_not_begun(
+    provider: WalletName, sentence: str, sandboxes: SandboxFactory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keyless = {"operators": {OPERATOR: {"wallet": {"refund_subscription_key": None}}}}
+    async with open_wallet_world(sandboxes, provider, keyless) as world:
+        await world.pay("wrong_amount")
+        (intent,) = await world.intents()
+        assert await run(world, "refund", payment=intent.id[:12], yes=True) == 1
+        assert sentence in capsys.readouterr().out and await world.states() == ["unknown"]
 
 
 async def test_a_refund_that_the_wallet_fails_to_make_is_left_to_people(

@@ -11,11 +11,11 @@ from typing import Any
 from aiohttp import web
 
 from gateway.demo.bss import fault_modes
-from gateway.demo.bss.booked_payments import LOST_ANSWER, Handler
+from gateway.demo.bss.booked_payments import Handler
 from gateway.demo.bss.data import BssRecords, BssRow, json_number
 from gateway.demo.bss.killbill_resources import stable_uuid
 
-REFUSES_CHARGES, BOOKS_LATE = "refuses_charges", "books_late"
+REFUSES_CHARGES = "refuses_charges"
 USAGE_STATUSES = ("received", "rated")
 """Statuses a client may give a usage."""
 
@@ -28,10 +28,9 @@ def tmf_charge_routes(
     async def list_usages(request: web.Request) -> web.StreamResponse:
         wanted = request.query.get("usageCharacteristic.value", "")
         start, limit = int(request.query.get("offset", 0)), int(request.query.get("limit", 100))
-        is_unfiltered, is_shallow = "no_filter" in records.faults, "shallow_lists" in records.faults
+        is_unfiltered = "no_filter" in records.faults
         rows = [each for each in records.charges if is_unfiltered or wanted in ("", *_characteristics(each))]
-        listed = [{"id": each["id"], "href": each["href"]} if is_shallow else each for each in rows]
-        return fault_modes.page_response(records, listed, start, limit)
+        return fault_modes.page_response(records, fault_modes.listed_rows(records, rows), start, limit)
 
     async def get_usage(request: web.Request) -> web.StreamResponse:
         usage = next((each for each in records.charges if each["id"] == request.match_info["id"]), None)
@@ -148,15 +147,7 @@ def _book(records: BssRecords, book: Callable[[], None], answer: Any) -> web.Res
     """Book a charge and answer, as the records' faults have it."""
     if REFUSES_CHARGES in records.faults:
         return web.json_response({"message": "the account is closed"}, status=422)
-    if BOOKS_LATE in records.faults:
-        records.faults.discard(BOOKS_LATE)
-        records.late_bookings.append(book)
-        return web.Response(status=504)
-    book()
-    if LOST_ANSWER in records.faults:
-        records.faults.discard(LOST_ANSWER)
-        return web.Response(status=504)
-    return web.json_response(answer, status=201)
+    return fault_modes.booking_response(records, book, answer)
 
 
 def _characteristics(usage: BssRow) -> list[str]:

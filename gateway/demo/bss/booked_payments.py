@@ -15,8 +15,8 @@ from gateway.demo.bss.data import BssRecords, BssRow, json_number
 from gateway.demo.bss.killbill_resources import stable_uuid
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-LOST_ANSWER, REFUSED_PAYMENT = "lost_answer", "refused_payment"
-"""Faults of one post: booked, and the answer is lost; or not booked."""
+REFUSED_PAYMENT = "refused_payment"
+"""Fault: no payment is booked."""
 TMF_METHODS = {"card": "tokenizedCard", "transfer": "bankTransfer", "direct_debit": "directDebit"}
 
 
@@ -34,7 +34,11 @@ def tmf_payment_routes(
             for each in records.all_payments()
             if (key in ("", each["key"]) and account in ("", each["account"])) or is_unfiltered
         ]
-        return fault_modes.page_response(records, rows, start, limit)
+        return fault_modes.page_response(records, fault_modes.listed_rows(records, rows), start, limit)
+
+    async def get_payment(request: web.Request) -> web.StreamResponse:
+        found = [each for each in records.all_payments() if each["id"] == request.match_info["id"]]
+        return web.json_response(_tmf_payment(found[0])) if found else web.Response(status=404)
 
     async def create_payment(request: web.Request) -> web.StreamResponse:
         body = await request.json()
@@ -47,6 +51,7 @@ def tmf_payment_routes(
     return [
         web.get(f"{path}/payment", require_token(list_payments)),
         web.post(f"{path}/payment", require_token(create_payment)),
+        web.get(f"{path}/payment/{{id}}", require_token(get_payment)),
     ]
 
 
@@ -90,7 +95,7 @@ def _book(
     """Book a payment on a bill, as the records' faults have it."""
     if REFUSED_PAYMENT in records.faults:
         return web.json_response({"message": "the period is closed"}, status=422)
-    payment = {
+    payment: BssRow = {
         "at": datetime.combine(records.rows.operator.today, time(9), UTC),
         "provider": "card",
         "key": key,
@@ -98,14 +103,14 @@ def _book(
         "account": bill["account"],
         "amount": amount,
         "unit": records.rows.currency,
-        "id": f"P-{len(records.payments) + 1}",
+        "id": f"P-{len(records.payments) + len(records.late_bookings) + 1}",
     }
-    records.payments.append(payment)
-    bill["remaining"] -= amount
-    if LOST_ANSWER in records.faults:
-        records.faults.discard(LOST_ANSWER)
-        return web.Response(status=504)
-    return web.json_response(to_json(payment), status=201)
+
+    def book() -> None:
+        records.payments.append(payment)
+        bill["remaining"] -= amount
+
+    return fault_modes.booking_response(records, book, to_json(payment))
 
 
 def _tmf_payment(payment: BssRow) -> BssRow:

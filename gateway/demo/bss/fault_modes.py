@@ -1,7 +1,7 @@
 """Fault modes of the fake BSS servers: what real back ends do wrong, each switched on by its name."""
 
 from base64 import encodebytes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, Literal, get_args
 
@@ -54,14 +54,15 @@ BSS_FAULTS: tuple[BssFault, ...] = get_args(BssFault)
 `refuses_change`: an e-mail or postal address is answered with 400.
 `loses_contact`: a change is answered with success, and its addresses are dropped.
 `refuses_plans`: a payment plan is answered with 422.
-`lost_answer`: a change is made, and the connection breaks before the answer.
-`shallow_lists`: lists of usage have ids only, and an account's invoices neither items nor amounts.
+`lost_answer`: a change is made, and the connection breaks before the answer; after a booking, with 504.
+`shallow_lists`: lists of usage and payments have ids only, an account's invoices neither items nor amounts.
 `refuses_charges`: a charge of a merchant is answered with 422.
-`books_late`: a charge is answered with 504 and booked when `BssRecords.apply_accepted` is called.
+`books_late`: a charge or a payment is answered with 504 and booked when `BssRecords.apply_accepted` is called.
 """
 PUBLISHED_TMF_HABITS: frozenset[str] = frozenset({"no_count", "no_sort"})
 """What TMF630 leaves to the server, and the reference implementations leave out."""
 OWN_LIMIT = 5
+LOST_ANSWER, BOOKS_LATE = "lost_answer", "books_late"
 TINY_REST = Decimal("0.004")
 
 
@@ -84,6 +85,25 @@ def _count_headers(faults: set[str], total: int, listed: int) -> dict[str, str]:
         "X-Total-Count": str(listed if "page_count" in faults else total),
         "X-Result-Count": str(listed),
     }
+
+
+def booking_response(records: BssRecords, book: Callable[[], None], answer: Any) -> web.Response:
+    """Book a charge or a payment and answer, as the records' faults have it; each fault is of one post."""
+    if BOOKS_LATE in records.faults:
+        records.faults.discard(BOOKS_LATE)
+        records.late_bookings.append(book)
+        return web.Response(status=504)
+    book()
+    if LOST_ANSWER in records.faults:
+        records.faults.discard(LOST_ANSWER)
+        return web.Response(status=504)
+    return web.json_response(answer, status=201)
+
+
+def listed_rows(records: BssRecords, rows: Sequence[BssRow]) -> Sequence[BssRow]:
+    """Return the rows of a TM Forum list, as the records' faults have it."""
+    is_shallow = "shallow_lists" in records.faults
+    return [{"id": each["id"], "href": each["href"]} for each in rows] if is_shallow else rows
 
 
 def pdf_response(document: BssRow | None) -> web.Response:

@@ -12,8 +12,8 @@ from flows.domain.account_activity import account_activity
 from flows.domain.failures import UNANSWERED_SECONDS, BookingUnconfirmed, NotEligible
 from flows.domain.purchase_ports import ChargeBilling
 from flows.domain.purchase_records import BillCharge
-from gateway.demo.bss.added_charges import BOOKS_LATE, REFUSES_CHARGES
-from gateway.demo.bss.booked_payments import LOST_ANSWER
+from gateway.demo.bss.added_charges import REFUSES_CHARGES
+from gateway.demo.bss.fault_modes import BOOKS_LATE, LOST_ANSWER
 from tests.support.billing.backends import (
     LONG_TIMEOUTS,
     BackendUnderTest,

@@ -1,28 +1,41 @@
 """Booking contract: a payment lowers the bill once per key, whatever the backend and whatever gets lost."""
 
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
+from aiohttp import web
+from sqlalchemy import Connection
 
-from flows.domain.failures import NotEligible, NotFound, Unavailable
+from flows.domain.failures import (
+    UNANSWERED_SECONDS,
+    BookingUnconfirmed,
+    Down,
+    InvalidRecord,
+    NotEligible,
+    NotFound,
+)
 from flows.domain.payment_ports import PaymentBooking
 from flows.domain.records import Bill
-from gateway.demo.bss.booked_payments import LOST_ANSWER, REFUSED_PAYMENT
+from gateway.demo.bss.booked_payments import REFUSED_PAYMENT
+from gateway.demo.bss.fault_modes import BOOKS_LATE, LOST_ANSWER
 from storage.billing.sql import SqlBilling
-from storage.sql.engine import connect
+from storage.sql.engine import Database, connect
 from tests.support.billing.backends import (
     LONG_TIMEOUTS,
+    OPERATOR,
     BackendUnderTest,
     build_book,
     fill_tables,
     open_backend,
     payment_of,
 )
+from tests.support.databases import database as database
+from tests.support.databases import database_url as database_url
 
 TODAY = date(2026, 3, 10)
 ANA, BARBU = "+40740000101", "+40740000102"
@@ -102,15 +115,59 @@ async def remote(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
 async def test_a_post_whose_answer_was_lost_is_found_and_not_made_again(remote: BackendUnderTest) -> None:
     bill = await unpaid_bill(remote)
     remote.book.faults.add(LOST_ANSWER)
-    with suppress(Unavailable):
+    with pytest.raises(BookingUnconfirmed):
         await bookings(remote).book_payment(payment_of(bill))
     assert await bookings(remote).book_payment(payment_of(bill)) == "already"
     assert [each["key"] for each in remote.book.payments] == ["a1"]
 
 
+async def test_a_payment_that_is_booked_late_is_waited_for(remote: BackendUnderTest) -> None:
+    bill = await unpaid_bill(remote)
+    remote.book.faults.add(BOOKS_LATE)
+    with pytest.raises(BookingUnconfirmed) as unconfirmed:
+        await bookings(remote).book_payment(payment_of(bill))
+    assert unconfirmed.value.retry_after_seconds == UNANSWERED_SECONDS
+    remote.book.apply_accepted()
+    assert await bookings(remote).book_payment(payment_of(bill)) == "already"
+    assert [each["key"] for each in remote.book.payments] == ["a1"]
+
+
+async def test_our_tables_book_once_where_the_commit_was_not_confirmed(database: Database) -> None:
+    await fill_tables(database, kept := build_book())
+    tables = BackendUnderTest("sql", SqlBilling(database, OPERATOR, lambda: TODAY), kept)
+    bill, write = await unpaid_bill(tables), database.write
+
+    async def lose_answer(job: Callable[[Connection], Any]) -> None:
+        await write(job)
+        raise Down("the connection broke after the commit")
+
+    object.__setattr__(database, "write", lose_answer)
+    with pytest.raises(Down):
+        await bookings(tables).book_payment(payment_of(bill))
+    object.__setattr__(database, "write", write)
+    assert await bookings(tables).book_payment(payment_of(bill)) == "already"
+    assert (await bookings(tables).read_live_bill(bill.account, bill.id)).remaining == 0
+
+
+async def test_a_listed_payment_that_cannot_be_read_is_no_proof_of_none(remote: BackendUnderTest) -> None:
+    if remote.name == "killbill":
+        return
+    bill = await unpaid_bill(remote)
+    await bookings(remote).book_payment(payment_of(bill))
+    remote.book.faults.add("shallow_lists")
+    remote.book.override_response = missing_payment
+    with pytest.raises(InvalidRecord):
+        await bookings(remote).book_payment(payment_of(bill))
+    assert [each["key"] for each in remote.book.payments] == ["a1"]
+
+
+def missing_payment(request: web.Request) -> web.Response | None:
+    return web.Response(status=404) if "/payment/P-" in request.path else None
+
+
 async def test_a_server_that_ignores_the_key_hides_nothing(remote: BackendUnderTest) -> None:
     bill = await unpaid_bill(remote)
-    remote.book.faults |= {"no_filter", "own_limit", "no_count"}
+    remote.book.faults |= {"no_filter", "own_limit", "no_count", "shallow_lists"}
     other = replace(payment_of(bill), amount=Decimal("1.00"))
     for key in map(str, range(7)):
         assert await bookings(remote).book_payment(replace(other, key=key)) == "booked"
