@@ -1,16 +1,16 @@
 """Commands in README and docs: every command, option, make target and module exists."""
 
-import os
 import re
 import shlex
-import subprocess
-import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+from typer.main import get_command
 
+from gateway.cli.commands import app
 from tests.docs.doc_pages import INLINE_CODE, PAGES, ROOT, code_lines, page_name
 
 REFERENCE = ROOT / "docs" / "reference.md"
@@ -26,10 +26,9 @@ PLACEHOLDER = "COMMAND"
 @cache
 def help_of(*command: str) -> str:
     """Return the help text of a command; empty when there is no such command."""
-    environment = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
-    called = [sys.executable, "-m", "gateway", *command, "--help"]
-    done = subprocess.run(called, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
-    return done.stdout if done.returncode == 0 else ""
+    terminal = {"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
+    result = CliRunner(env=terminal).invoke(get_command(app), [*command, "--help"], prog_name="dialtree")
+    return result.output if result.exit_code == 0 else ""
 
 
 def help_along(words: list[str]) -> str:
