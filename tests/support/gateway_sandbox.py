@@ -38,6 +38,7 @@ from storage.credentials.passwords import SqlPasswords
 from storage.demo.world import load_demo_world, seed_demo_world
 from storage.sql.engine import connect
 from tests.support.databases import CHEAP_HASHER, count_rows, mark_as_demo, mark_url_as_demo
+from tests.support.shipped_packs import compile_once
 
 T = TypeVar("T")
 OPERATOR = "orange-ro"
@@ -99,7 +100,7 @@ class SandboxFactory:
     def menu(self, pack: Path) -> Menu:
         """Compile a pack once, with its transitions recorded."""
         if pack not in self.menus:
-            self.menus[pack], _ = record_transitions(pack_compiler.compile_pack(pack))
+            self.menus[pack], _ = record_transitions(compile_once(pack))
         return self.menus[pack]
 
     def recorded_transitions(self, operator: str = OPERATOR) -> RecordingTransitions:
