@@ -127,7 +127,7 @@ def parse_dialled_ahead(menu: Menu, code: str) -> str:
     """
     own = menu.config.numbers.ussd.removesuffix("#")
     if code != f"{own}#" and not code.startswith(f"{own}*"):
-        raise DialogError(f"{menu.name} answers {own}#; write `dial {own}#`")
+        raise DialogError(f"nobody answers {code} here; {menu.name} answers {own}#")
     return code.removeprefix(own).removesuffix("#").removeprefix("*")
 
 

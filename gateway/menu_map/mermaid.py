@@ -11,13 +11,15 @@ NODE_SHAPES: Mapping[NodeRole, tuple[str, str]] = {
     "proof": ("{{", "}}"),
     "step": ("([", "])"),
     "outcome": ("((", "))"),
+    "failure": ("((", "))"),
 }
 CLASS_STYLES: Mapping[str, str] = {
     "screen": "fill:#e8f0fe,stroke:#3367d6",
     "input": "fill:#e6f4ea,stroke:#188038",
     "proof": "fill:#fef7e0,stroke:#b06000",
     "step": "fill:#f1f3f4,stroke:#5f6368",
-    "outcome": "fill:#fce8e6,stroke:#c5221f",
+    "outcome": "fill:#d7f0dd,stroke:#0b5728,stroke-width:2px",
+    "failure": "fill:#fce8e6,stroke:#c5221f",
     "passed": "stroke:#d01884,stroke-width:4px",
 }
 

@@ -10,8 +10,12 @@ from menus.packs.graph import GraphEdge, GraphNode, MenuGraph, NodeRole
 
 NODE_WIDTH, NODE_HEIGHT, COLUMN_STEP, ROW_STEP, MARGIN, HEADING_HEIGHT = 236, 30, 332, 42, 20, 84
 """Pixels: node width and height, distance of columns and rows, margin, height of the heading."""
+LEGEND_STEP = 100
+"""Pixels between two entries of the legend."""
 NODE_LETTER_WIDTH, LABEL_LETTER_WIDTH = 7, 6
 """Average letter width in pixels, in a node and on an edge."""
+NODE_WORDS_LETTERS = 40
+"""Most letters of a screen's words in its box."""
 MAX_LABEL_LETTERS = (COLUMN_STEP - NODE_WIDTH - 6) // LABEL_LETTER_WIDTH
 """Letters that fit on an edge."""
 FORM_COLOURS: Mapping[NodeRole, tuple[str, str]] = {
@@ -19,10 +23,19 @@ FORM_COLOURS: Mapping[NodeRole, tuple[str, str]] = {
     "input": ("#e6f4ea", "#188038"),
     "proof": ("#fef7e0", "#b06000"),
     "step": ("#f1f3f4", "#5f6368"),
-    "outcome": ("#fce8e6", "#c5221f"),
+    "outcome": ("#d7f0dd", "#0b5728"),
+    "failure": ("#fce8e6", "#c5221f"),
 }
-CORNER_RADIUS: Mapping[NodeRole, int] = {"screen": 6, "input": 6, "proof": 6, "step": 15, "outcome": 0}
-TEXT_COLOUR, TREE_COLOUR, EDGE_COLOUR, PATH_COLOUR = "#202124", "#8a9099", "#c9ced5", "#d01884"
+CORNER_RADIUS: Mapping[NodeRole, int] = {
+    "screen": 6,
+    "input": 6,
+    "proof": 6,
+    "step": 15,
+    "outcome": 0,
+    "failure": 0,
+}
+TEXT_COLOUR, TREE_COLOUR, EDGE_COLOUR, PATH_COLOUR = "#202124", "#5f6672", "#8a9099", "#d01884"
+"""Lines have a contrast of 3:1 and more to the white ground (WCAG 2.2, 1.4.11)."""
 FONT_ATTRIBUTE = "font-family=\"system-ui, 'DejaVu Sans', sans-serif\""
 
 
@@ -33,7 +46,9 @@ class Overlay:
     path: Sequence[str] = ()
     """Visited nodes in order; a name that is not in the graph separates two conversations."""
     notes: Mapping[str, str] = field(default_factory=dict)
-    """Short text under a node's name, by node."""
+    """Short text under a node's name, above its box if it also has words, by node."""
+    words: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What a node shows the subscriber, by node; its beginning is written under the node's name."""
 
 
 def draw_graph(graph: MenuGraph, overlay: Overlay | None = None) -> str:
@@ -67,11 +82,12 @@ def _node_corner(plan: Layout, name: str) -> tuple[float, float]:
 
 def _draw_legend() -> Iterator[str]:
     for index, (form, (fill, line)) in enumerate(FORM_COLOURS.items()):
-        x = MARGIN + index * 110
+        x = MARGIN + index * LEGEND_STEP
         box = f'x="{x}" y="52" width="22" height="16" rx="{CORNER_RADIUS[form] // 2}"'
         yield f'<rect {box} fill="{fill}" stroke="{line}"/>'
         yield f'<text x="{x + 28}" y="65" fill="{TEXT_COLOUR}">{form}</text>'
-    yield f'<text x="{MARGIN + 5 * 110}" y="65" fill="{TEXT_COLOUR}">◆ asks for a proof first</text>'
+    x = MARGIN + len(FORM_COLOURS) * LEGEND_STEP
+    yield f'<text x="{x}" y="65" fill="{TEXT_COLOUR}">◆ asks for a proof first</text>'
 
 
 def _draw_edge(plan: Layout, edge: GraphEdge) -> str:
@@ -83,9 +99,7 @@ def _draw_edge(plan: Layout, edge: GraphEdge) -> str:
 def _draw_label(plan: Layout, edge: GraphEdge) -> str:
     """Return an edge's label beside its target; a white outline keeps crossing lines off it."""
     x1, y1 = _node_corner(plan, edge.target)
-    words = escape(
-        edge.label if len(edge.label) <= MAX_LABEL_LETTERS else f"{edge.label[: MAX_LABEL_LETTERS - 1]}…"
-    )
+    words = escape(_shorten(edge.label, MAX_LABEL_LETTERS))
     place = (
         f'x="{x1 - 6:g}" y="{y1 + NODE_HEIGHT / 2 - 4:g}" text-anchor="end" font-size="10" fill="{TEXT_COLOUR}"'
     )
@@ -117,17 +131,36 @@ def _draw_path(plan: Layout, path: Sequence[str]) -> Iterator[str]:
 def _draw_node(graph: MenuGraph, plan: Layout, node: GraphNode, overlay: Overlay) -> str:
     (x, y), (fill, line) = _node_corner(plan, node.name), FORM_COLOURS[node.role]
     on_path = node.name in overlay.path
-    note, badge = escape(overlay.notes.get(node.name, "")), "◆ " if node.needs != "none" else ""
-    name, middle = escape(node.name), x + NODE_WIDTH / 2
-    about = escape(
-        "; ".join(f"{edge.label}: {edge.target}" for edge in graph.edges if edge.origin == node.name)
-    )
-    words = f'text-anchor="middle" fill="{TEXT_COLOUR}"'
-    below = f'<text x="{middle:g}" y="{y + 25:g}" font-size="9" {words}>{note}</text>' if note else ""
+    about = "; ".join(f"{edge.label}: {edge.target}" for edge in graph.edges if edge.origin == node.name)
+    shown = overlay.words.get(node.name, "")
+    title = "\n".join(filter(None, (f"{node.name} ({node.role}) {about}", shown)))
+    name = escape(node.name)
     return (
-        f'<g id="{name}" data-node="{name}" data-form="{node.role}"><title>{name} ({node.role}) {about}</title>'
+        f'<g id="{name}" data-node="{name}" data-form="{node.role}"><title>{escape(title)}</title>'
         f'<rect x="{x:g}" y="{y:g}" width="{NODE_WIDTH}" height="{NODE_HEIGHT}" '
         f'rx="{CORNER_RADIUS[node.role]}" fill="{fill}"'
         f' stroke="{PATH_COLOUR if on_path else line}" stroke-width="{3 if on_path else 1.2}"/>'
-        f'<text x="{middle:g}" y="{y + (13 if note else 19):g}" {words}>{badge}{name}</text>{below}</g>'
+        f"{''.join(_draw_node_texts(node, overlay, x + NODE_WIDTH / 2, y))}</g>"
     )
+
+
+def _draw_node_texts(node: GraphNode, overlay: Overlay, middle: float, y: float) -> Iterator[str]:
+    """Yield the node's name, and below it its words or its note; with both the note stands above the box."""
+    note, shown = overlay.notes.get(node.name, ""), " ".join(overlay.words.get(node.name, "").split())
+    badge = "◆ " if node.needs != "none" else ""
+    yield _node_text(middle, y + (13 if note or shown else 19), "", f"{badge}{node.name}")
+    if shown:
+        yield _node_text(middle, y + 25, ' font-size="10"', _shorten(shown, NODE_WORDS_LETTERS))
+    if note:
+        yield _node_text(middle, y - 2 if shown else y + 25, ' font-size="9"', note)
+
+
+def _node_text(middle: float, y: float, size: str, text: str) -> str:
+    return (
+        f'<text x="{middle:g}" y="{y:g}"{size} text-anchor="middle" fill="{TEXT_COLOUR}">{escape(text)}</text>'
+    )
+
+
+def _shorten(text: str, most: int) -> str:
+    """Return a text's first letters, an ellipsis for the rest."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"

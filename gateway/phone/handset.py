@@ -3,7 +3,6 @@
 import asyncio
 import re
 from dataclasses import asdict, dataclass, field
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from flows.domain.payment_records import WALLET_PUSH
@@ -14,6 +13,7 @@ from gateway.dialogs.player import REQUEST_TIME, Player
 from gateway.dialogs.sandbox import Sandbox
 from gateway.dialogs.secret_input import is_secret
 from gateway.phone import json_view
+from gateway.phone.event_history import EventHistory
 from gateway.phone.provider_line import ProviderLine
 from gateway.phone.webhook_client import Exchange, NetworkFault
 from storage.outbox.sql_outbox import OUTBOX_STATES
@@ -31,9 +31,8 @@ CONVERSATION_GAP = "1 minute"
 """How far the clock moves before each further conversation; it stands during one."""
 MAX_ROWS = 20
 """Rows of the outbox that are shown of each state."""
-MAX_QUEUED_EVENTS = 200
-"""Events queued for a page that reads slowly; the oldest are dropped."""
-PageEvent = tuple[str, Any]
+WATCH_SECONDS = 3600.0
+"""Longest wait for a message to deliver; the outbox wakes it before."""
 
 
 @dataclass(slots=True)
@@ -45,7 +44,7 @@ class Handset:
     player: Player = field(init=False)
     steps: list[tuple[str, tuple[str, ...]]] = field(default_factory=list, repr=False)
     last_turn: TurnEvent | None = None
-    event_queues: set[asyncio.Queue[PageEvent]] = field(default_factory=set, repr=False)
+    events: EventHistory = field(default_factory=EventHistory, repr=False)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     def __post_init__(self) -> None:
@@ -62,37 +61,47 @@ class Handset:
         async with self.lock:
             await self._advance_clock(verb)
             self._hide_secret(verb, argument)
+            self._show_own_text(verb, argument)
             self.line.client.network_fault = network_fault if verb in REQUEST_VERBS else ""
             results = await self.player.perform(verb, argument)
             self._record_step(line, results, repeated=bool(network_fault) and verb in REQUEST_VERBS)
+            self._show_reply(verb)
             await self._await_wallet()
-            state = await self.read_state()
-        self.send_event("state", state)
-        return state
+            return await self.read_state()
 
     async def deliver_messages(self) -> None:
         """Send what is due, as a worker would between two actions; it is shown, and no step of the dialog."""
         async with self.lock:
-            await self.player.messages.collect_new()
-            self.send_event("state", await self.read_state())
+            if await self.player.messages.collect_new():
+                self.events.send("outbox", await self._read_outbox())
+
+    async def watch_outbox(self) -> None:
+        """Deliver what pages and callbacks enqueue, as soon as they do; runs until it is cancelled."""
+        while True:
+            await self.sandbox.container.database.wakeup.wait(WATCH_SECONDS)
+            await self.deliver_messages()
 
     async def read_state(self) -> json_view.ViewModel:
         """Return everything the page shows."""
-        outbox = self.sandbox.container.outbox
-        rows = [row for state in OUTBOX_STATES for row in await outbox.list_rows(state, MAX_ROWS)]
-        wallet = self.player.wallet
+        wallet, scene = self.player.wallet, self.sandbox.scenario
         return {
             "at": f"{self.sandbox.clock().astimezone(ZoneInfo(self.player.time_zone)):%Y-%m-%d %H:%M}",
             "open": bool(self.line.channel) and not self.line.display.ends,
             "screen": json_view.screen_view(self.line.display, self.line.channel or "ussd"),
             "place": json_view.position_view(self.last_turn, self.sandbox.menu),
-            "outbox": json_view.outbox_view(rows),
+            "outbox": await self._read_outbox(),
             "billing": self.sandbox.faulty_billing.state,
             "sessions": self.sandbox.faulty_sessions.state,
             "wallet": [each.text for each in await wallet.list_waiting(self.player.caller)] if wallet else [],
             "dialog": self.dialog_text(),
             "file": self.file_name,
+            "bill_page": f"{scene.public_url}/{scene.operator}/bill",
         }
+
+    async def _read_outbox(self) -> list[json_view.ViewModel]:
+        outbox = self.sandbox.container.outbox
+        rows = [row for state in OUTBOX_STATES for row in await outbox.list_rows(state, MAX_ROWS)]
+        return json_view.outbox_view(rows)
 
     @property
     def file_name(self) -> str:
@@ -112,18 +121,16 @@ class Handset:
         setup_count = len(dialog.steps) - len(self.steps)
         return format_dialog(dialog, [()] * setup_count + [results for _, results in self.steps])
 
-    def send_event(self, kind: str, what: Any) -> None:
-        """Send an event to every page; a page whose queue is full loses its oldest event."""
-        for queue in self.event_queues:
-            if queue.full():
-                queue.get_nowait()
-            queue.put_nowait((kind, what))
+    def _show_own_text(self, verb: str, argument: str) -> None:
+        """Show a text in the thread of messages before it is answered."""
+        if verb == "text":
+            self.events.send("text", {"body": argument.partition(" ")[2]})
 
-    def subscribe(self) -> "asyncio.Queue[PageEvent]":
-        """Return a new event queue; give it back with `event_queues.discard`."""
-        queue: asyncio.Queue[PageEvent] = asyncio.Queue(MAX_QUEUED_EVENTS)
-        self.event_queues.add(queue)
-        return queue
+    def _show_reply(self, verb: str) -> None:
+        """Show the reply to a text in the thread of messages."""
+        text = "\n".join(self.line.display.lines)
+        if verb in ("text", ">") and self.line.channel == "sms" and text:
+            self.events.send("reply", {"body": text, "size": json_view.size_view(text, "sms")})
 
     async def _advance_clock(self, verb: str) -> None:
         if verb in CHANNEL_OF_VERB and self.steps:
@@ -153,16 +160,16 @@ class Handset:
             self.line.client.hidden_values |= {secret_text, secret_text.rstrip("#")}
 
     def _on_exchange(self, exchange: Exchange) -> None:
-        self.send_event("exchange", asdict(exchange))
+        self.events.send("exchange", asdict(exchange))
 
     def _on_turn(self, turn: TurnEvent) -> None:
         self.last_turn = turn
-        self.send_event("place", json_view.position_view(turn, self.sandbox.menu))
+        self.events.send("place", json_view.position_view(turn, self.sandbox.menu))
 
     def _on_message(self, notice: OutboundMessage) -> None:
         if notice.kind == "code":
             self.line.client.hidden_values |= set(re.findall(r"\b\d{6,8}\b", notice.body))
-        self.send_event("message", json_view.message_view(notice))
+        self.events.send("message", json_view.message_view(notice))
 
 
 def _dialog_line(verb: str, argument: str) -> str:

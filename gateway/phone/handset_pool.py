@@ -54,7 +54,7 @@ class HandsetPool:
     async def close(self, name: str) -> None:
         """Close a handset and its sandbox."""
         handset, stack = self.handsets.pop(name)
-        handset.send_event("closed", {})
+        handset.events.send("closed", {})
         await stack.aclose()
 
     async def close_all(self) -> None:
@@ -71,7 +71,7 @@ class HandsetPool:
     def broadcast(self, kind: str, what: object) -> None:
         """Send an event to the pages of all handsets."""
         for handset, _ in self.handsets.values():
-            handset.send_event(kind, what)
+            handset.events.send(kind, what)
 
     @asynccontextmanager
     async def _start_handset(self, scenario: Scenario) -> AsyncIterator[Handset]:
@@ -88,7 +88,19 @@ class HandsetPool:
                     line = ProviderLine(WebhookClient(client, url, _ignore_exchange), stage.menu)
                     handset = Handset(stage, line)
                     payfake.after_event = handset.deliver_messages
-                    yield handset
+                    async with _deliver_meanwhile(handset):
+                        yield handset
+
+
+@asynccontextmanager
+async def _deliver_meanwhile(handset: Handset) -> AsyncIterator[None]:
+    """Deliver the messages that the handset's pages cause, for the duration of the block."""
+    task = asyncio.create_task(handset.watch_outbox())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 @asynccontextmanager

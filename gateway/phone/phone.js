@@ -1,11 +1,12 @@
 // The phone's page: keys go to the gateway, what comes back is shown and spoken.
 const at = (id) => document.getElementById(id);
 const KEYS = "123456789*0#";
-const phone = { name: "", world: [], state: null, trick: "", operator: null, events: null, turn: Promise.resolve(), spoken: 0 };
+const KEPT = "phone";
+const phone = { name: "", chosen: 0, seen: 0, world: [], state: null, trick: "", operator: null, events: null, turn: Promise.resolve(), spoken: 0 };
 
 async function ask(path, body) {
   const how = body && { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
-  const answer = await fetch(path, how || {});
+  const answer = await fetch(path, how || {}).catch(() => { throw new Error("The demo does not answer. Is it still running?"); });
   const told = await answer.json();
   if (told.error) throw new Error(told.error);
   return told;
@@ -35,17 +36,49 @@ function offerPeople() {
   choices(at("language"), [["", "their own"], ...operator().languages.map((each) => [each, each])]);
 }
 
+// A phone of its own for what is chosen above; the tab remembers it, so that a reload keeps the conversation.
 async function start() {
-  const { name, title, numbers, words, pack: served } = operator();
-  if (phone.events) phone.events.close();
+  const asked = { operator: operator().name, caller: person().number, language: at("language").value };
   complain();
-  const asked = { operator: name, caller: person().number, language: at("language").value };
   const opened = await ask("/phone/handsets", asked);
-  Object.assign(phone, { name: opened.name, operator: operator(), trick: "" });
-  document.body.dataset.phone = opened.name;
+  sessionStorage.setItem(KEPT, JSON.stringify({ ...asked, name: opened.name }));
+  enter(opened.name, opened.state);
+}
+
+// Of several choices made while a phone is being opened only the last one opens another.
+function choose() {
+  const mine = ++phone.chosen;
+  at("handset").ariaBusy = "true";
+  return inTurn(() => mine === phone.chosen && start()).then(() => {
+    if (mine === phone.chosen) at("handset").ariaBusy = "false";
+  });
+}
+
+async function resume() {
+  const kept = JSON.parse(sessionStorage.getItem(KEPT) || "{}");
+  if (!phone.world.some((each) => each.name === kept.operator)) return start();
+  at("operator").value = kept.operator;
+  offerPeople();
+  at("person").value = kept.caller;
+  at("language").value = kept.language;
+  const state = await ask(`/phone/handsets/${kept.name}`).catch(() => null);
+  return state ? enter(kept.name, state) : start();
+}
+
+// A tab that is looked at again shows what happened meanwhile.
+function comeBack() {
+  listen();
+  if (!document.hidden) inTurn(async () => show(await ask(`/phone/handsets/${phone.name}`)));
+}
+
+function enter(name, state) {
+  const { title, numbers, words, pack: served } = operator();
+  Object.assign(phone, { name, operator: operator(), trick: "", seen: 0 });
+  document.body.dataset.phone = name;
   at("title").textContent = title;
   at("knows").textContent = person().knows && `${person().name}: ${person().knows}.`;
-  at("map-link").href = `/phone/map?operator=${name}`;
+  at("map-link").href = `/phone/map?operator=${phone.operator.name}`;
+  at("bill-page").href = state.bill_page;
   at("thread-name").textContent = `Messages with ${numbers.sms}`;
   at("thread").dataset.hint = `Nothing yet. Text for example ${words.join(", ")}.`;
   at("save").href = `/phone/handsets/${phone.name}/dialog`;
@@ -57,14 +90,24 @@ async function start() {
   place(null);
   pack(served);
   listen();
-  show(opened.state);
+  show(state);
 }
 
+// A tab that nobody looks at holds no connection: a browser opens six to one server.
 function listen() {
-  phone.events = new EventSource(`/phone/handsets/${phone.name}/events`);
-  const on = (kind, what) => phone.events.addEventListener(kind, (event) => what(JSON.parse(event.data)));
+  if (phone.events) phone.events.close();
+  phone.events = null;
+  if (document.hidden) return;
+  phone.events = new EventSource(`/phone/handsets/${phone.name}/events?after=${phone.seen}`);
+  const on = (kind, what) => phone.events.addEventListener(kind, (event) => {
+    phone.seen = Number(event.lastEventId) || phone.seen;
+    what(JSON.parse(event.data));
+  });
   on("exchange", exchange);
   on("message", message);
+  on("text", ({ body }) => bubble(body, "", true));
+  on("reply", ({ body, size }) => bubble(body, asMessage(size)));
+  on("outbox", outbox);
   on("place", place);
   on("pack", pack);
   on("closed", () => phone.events.close());
@@ -88,7 +131,7 @@ function show(state, fresh) {
   at("clock").textContent = state.at;
   at("dialog").textContent = state.dialog;
   at("again").textContent = `.venv/bin/dialtree dial --script ${state.file}`;
-  if (screen.channel === "sms") sms(screen, fresh);
+  if (screen.channel === "sms") sms(screen);
   else reading(screen, fresh);
   const calling = state.open && screen.channel === "voice";
   at("quiet").disabled = !calling;
@@ -156,10 +199,9 @@ function takes(size, where) {
   Object.assign(at("room"), { hidden: false, max: size.most, high: size.most * 0.9, value: size.units });
 }
 
-function sms(screen, fresh) {
-  if (!fresh || !screen.text) return;
-  bubble(screen.text, asMessage(screen.size));
-  takes(screen.size, "in a reply");
+function sms(screen) {
+  if (!at("screen").childElementCount) at("screen").replaceChildren(idle());
+  if (screen.text) takes(screen.size, "in a reply");
 }
 
 function bubble(text, note, mine) {
@@ -300,13 +342,15 @@ function wire() {
     return button;
   }));
   at("operator").addEventListener("change", offerPeople);
-  at("who").addEventListener("submit", (event) => { event.preventDefault(); inTurn(start); });
+  at("who").addEventListener("change", choose);
+  at("who").addEventListener("submit", (event) => { event.preventDefault(); choose(); });
+  document.addEventListener("visibilitychange", comeBack);
   at("entry").addEventListener("submit", (event) => { event.preventDefault(); go(); });
   at("quiet").addEventListener("click", () => inTurn(() => act("silence", "")));
   at("hang").addEventListener("click", () => inTurn(() => act("hang", "up")));
   at("texting").addEventListener("submit", texted);
   at("switches").addEventListener("click", switched);
-  at("wallet-mode").addEventListener("change", ({ target }) => inTurn(() => act("wallet", target.value)));
+  at("wallet-mode").addEventListener("change", ({ target: { value } }) => inTurn(() => act("wallet", value)));
   at("wallet").addEventListener("click", ({ target }) => target.dataset.wallet && inTurn(() => act(target.dataset.wallet, "")));
 }
 
@@ -315,7 +359,6 @@ function texted(event) {
   const body = at("body").value;
   if (!body) return;
   at("body").value = "";
-  bubble(body, "", true);
   inTurn(() => act("text", `${phone.operator.numbers.sms} ${body}`));
 }
 
@@ -330,10 +373,10 @@ function switched({ target }) {
 
 async function begin() {
   phone.world = (await ask("/phone/world")).operators;
-  choices(at("operator"), phone.world.map((each) => [each.name, `${each.title} ${each.numbers.ussd}`]));
+  choices(at("operator"), phone.world.map((each) => [each.name, `${each.title} (${each.country}) ${each.numbers.ussd}`]));
   offerPeople();
   wire();
-  await start();
+  await resume();
 }
 
 begin().catch(complain);

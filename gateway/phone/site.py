@@ -16,6 +16,7 @@ from gateway.demo.wallet.wallet_book import WALLET_MODES
 from gateway.dialogs.format import DialogError
 from gateway.dialogs.sandbox import Scenario
 from gateway.http.html_templates import HtmlTemplates
+from gateway.phone.event_history import PageEvent
 from gateway.phone.handset import NETWORK_FAULTS, Handset
 from gateway.phone.handset_pool import HandsetPool
 from gateway.phone.map_page import MapPage
@@ -27,6 +28,7 @@ TEMPLATE_FOLDER = STATIC_FOLDER / "templates"
 STATIC_FILES = {
     "/phone/phone.css": ("phone.css", "text/css"),
     "/phone/phone.js": ("phone.js", "text/javascript"),
+    "/phone/map.js": ("map.js", "text/javascript"),
     "/phone/icon.svg": ("icon.svg", "image/svg+xml"),
 }
 SECURITY_HEADERS = {
@@ -52,6 +54,8 @@ LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 """Host names it answers to: protects against DNS rebinding."""
 KEEPALIVE_SECONDS = 15.0
 """Interval of keep-alive comments on an idle event stream."""
+MAX_NUMBER_DIGITS = 10
+"""Digits of the number of an event, at most."""
 MAX_KEYWORDS = 3
 """Number of SMS keywords suggested before the first text."""
 ANONYMOUS_CALLERS = ("withheld",)
@@ -81,6 +85,7 @@ class PhoneSite:
             web.get("/phone/world", _loopback_only(self._list_operators)),
             web.get("/phone/map", _loopback_only(self._show_map)),
             web.post("/phone/handsets", _loopback_only(self._open_handset)),
+            web.get(handset_path, _loopback_only(self._show_handset)),
             web.post(f"{handset_path}/act", _loopback_only(self._perform_action)),
             web.get(f"{handset_path}/events", _loopback_only(self._stream_events)),
             web.get(f"{handset_path}/dialog", _loopback_only(self._download_dialog)),
@@ -121,6 +126,7 @@ class PhoneSite:
         return {
             "name": name,
             "title": form.title,
+            "country": _country_of(menu),
             "numbers": numbers,
             "languages": list(menu.language_packs),
             "words": [each.words[0] for each in keywords if not each.takes][:MAX_KEYWORDS],
@@ -146,6 +152,9 @@ class PhoneSite:
         handset = self.pool.find_handset(name)
         return _json_response({"name": name, "state": await handset.read_state() if handset else {}})
 
+    async def _show_handset(self, request: web.Request) -> web.StreamResponse:
+        return _json_response(await self._require_handset(request).read_state())
+
     async def _perform_action(self, request: web.Request) -> web.StreamResponse:
         handset, body = self._require_handset(request), await request.json()
         network_fault = body.get("trick", "")
@@ -162,14 +171,14 @@ class PhoneSite:
     async def _stream_events(self, request: web.Request) -> web.StreamResponse:
         handset = self._require_handset(request)
         response = web.StreamResponse(headers={**SECURITY_HEADERS, "Content-Type": "text/event-stream"})
-        queue = handset.subscribe()
+        queue = handset.events.subscribe(_last_seen(request))
         try:
             await response.prepare(request)
             await _write_events(response, queue)
         except ConnectionResetError:
             pass  # the page was closed
         finally:
-            handset.event_queues.discard(queue)
+            handset.events.queues.discard(queue)
         return response
 
     async def _download_dialog(self, request: web.Request) -> web.StreamResponse:
@@ -180,10 +189,7 @@ class PhoneSite:
         )
 
     async def _show_map(self, request: web.Request) -> web.StreamResponse:
-        query = request.query
-        path = query.get("path", "").split()
-        page = self.map_page.render(query.get("operator", ""), query.get("channel", "ussd"), path)
-        return _html_response(page)
+        return _html_response(self.map_page.render(request.query))
 
     def _require_handset(self, request: web.Request) -> Handset:
         handset = self.pool.find_handset(request.match_info["name"])
@@ -192,18 +198,36 @@ class PhoneSite:
         return handset
 
 
-async def _write_events(response: web.StreamResponse, queue: "asyncio.Queue[tuple[str, Any]]") -> None:
+def _country_of(menu: Menu) -> str:
+    """Return the country of an operator's first language, such as `RO`: tells operators of one name apart."""
+    first = next(iter(menu.config.languages.values()))
+    return first.locale.replace("-", "_").partition("_")[2]
+
+
+def _last_seen(request: web.Request) -> int:
+    """Return the number of the last event a page has: sent by a browser that reconnects, or in the query."""
+    number = request.headers.get("Last-Event-ID") or request.query.get("after", "")
+    return int(number) if number.isascii() and number.isdigit() and len(number) <= MAX_NUMBER_DIGITS else 0
+
+
+async def _write_events(response: web.StreamResponse, queue: "asyncio.Queue[PageEvent]") -> None:
     """Write events to the stream until the handset is closed."""
-    kind: str = ""
+    event = PageEvent("", {})
     await response.write(b": here\n\n")
-    while kind != "closed":
+    while event.kind != "closed":
         try:
             async with asyncio.timeout(KEEPALIVE_SECONDS):
-                kind, what = await queue.get()
+                event = await queue.get()
         except TimeoutError:
             await response.write(b": still here\n\n")
             continue
-        await response.write(f"event: {kind}\ndata: {json.dumps(what, ensure_ascii=False)}\n\n".encode())
+        await response.write(_event_bytes(event))
+
+
+def _event_bytes(event: PageEvent) -> bytes:
+    """Return an event as a stream carries it (server-sent events)."""
+    number = f"id: {event.number}\n" if event.number else ""
+    return f"{number}event: {event.kind}\ndata: {json.dumps(event.what, ensure_ascii=False)}\n\n".encode()
 
 
 def _loopback_only(handler: PhoneHandler) -> PhoneHandler:

@@ -10,8 +10,9 @@ from menus.machine.transitions_table import HOME, RESUME, outgoing_edges
 from menus.packs.graph_checks import reachable_nodes
 from menus.packs.loader import PackDraft
 
-NodeRole = Literal["screen", "input", "proof", "step", "outcome"]
-"""Role of a node: choice or message, input, asks for or verifies a proof, runs an action, ends the session."""
+NodeRole = Literal["screen", "input", "proof", "step", "outcome", "failure"]
+"""Role of a node: choice or message, input, asks for or verifies a proof, runs an action, ends the session as
+asked, ends it because of another outcome than `ok`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +51,29 @@ def build_menu_graph(draft: PackDraft, channel: str) -> MenuGraph:
     """Build the graph of a pack from the nodes that can be reached on the channel."""
     names = reachable_nodes(draft, channel)
     gates = {to for to in draft.config.gates.values() if to in names}
-    nodes = tuple(
-        GraphNode(name, _node_role(node, gates), node.needs)
-        for name, node in draft.nodes.items()
-        if name in names
-    )
     edges = dict.fromkeys(
         edge for name in draft.nodes if name in names for edge in _node_edges(draft, name, channel)
+    )
+    wanted = {edge.target for edge in edges if _is_wanted(draft.nodes[edge.origin], edge.label)}
+    nodes = tuple(
+        GraphNode(name, _node_role(node, gates, wanted), node.needs)
+        for name, node in draft.nodes.items()
+        if name in names
     )
     return MenuGraph(draft.config.name, channel, draft.revision, nodes, tuple(edges))
 
 
-def _node_role(node: Node, gates: set[str]) -> NodeRole:
-    """Return the node's role; `gates` holds the nodes that ask for a proof."""
+def _is_wanted(origin: Node, label: str) -> bool:
+    """Return whether an edge is a subscriber's choice, or the success of a step."""
+    return origin.kind != "step" or label == "ok"
+
+
+def _node_role(node: Node, gates: set[str], wanted: set[str]) -> NodeRole:
+    """Return the node's role; `gates` holds the nodes that ask for a proof, `wanted` those come to as asked."""
     if node.name in gates or node.is_secret or RESUME in node.on.values():
         return "proof"
     if node.is_final:
-        return "outcome"
+        return "outcome" if node.name in wanted else "failure"
     return "step" if node.kind == "step" else "input" if node.kind == "input" else "screen"
 
 

@@ -56,7 +56,7 @@ async def test_texts_are_a_thread_and_a_password_stays_off_the_wire(
 
 async def test_a_keyboard_is_enough(page: PhonePage) -> None:
     keyboard = page.page.keyboard
-    for _ in range(6):
+    for _ in range(7):
         await keyboard.press("Tab")
     await expect(page.page.get_by_role("button", name="Dial *100#")).to_be_focused()
     await keyboard.press("Enter")
@@ -72,9 +72,12 @@ async def test_a_keyboard_is_enough(page: PhonePage) -> None:
     await expect(page.element("dialog")).to_contain_text("hang up")
 
 
-async def test_all_of_it_fits_a_small_window(page: PhonePage) -> None:
+@pytest.mark.parametrize(("operator", "code"), [("orange-ro", "*100#"), ("tunisie-telecom", "*101#")])
+async def test_all_of_it_fits_a_small_window(page: PhonePage, operator: str, code: str) -> None:
     await page.page.set_viewport_size({"width": 390, "height": 844})
-    await page.enter_line("*100#", "Bine ati venit")
+    await page.element("operator").select_option(operator)
+    await expect(page.element("again")).to_contain_text(f"{operator}.dialog")
+    await page.send_line(code)
     wide = await page.page.evaluate("document.documentElement.scrollWidth")
     assert wide == 390
 

@@ -240,7 +240,20 @@ def _luminance(colour: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def test_every_colour_stands_out_from_white() -> None:
-    css = (PAGES_FOLDER / "style.css").read_text()
-    colours = set(re.findall(r"#[0-9a-f]{6}", css)) - {"#ffffff"}
-    assert colours and all(contrast_ratio(colour, "#ffffff") >= 4.5 for colour in colours)
+def colour_schemes() -> list[dict[str, str]]:
+    """Return the colours of the light and of the dark scheme, by name."""
+    blocks = re.findall(r":root \{([^}]*)\}", (PAGES_FOLDER / "style.css").read_text())
+    return [dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", block)) for block in blocks]
+
+
+@pytest.mark.parametrize("scheme", colour_schemes(), ids=["light", "dark"])
+def test_every_colour_stands_out_from_its_ground(scheme: dict[str, str]) -> None:
+    grounds = {"on-button": "button"}
+    pairs = [(colour, scheme[grounds.get(name, "page")]) for name, colour in scheme.items() if name != "page"]
+    wanted = {scheme["ring"]: 3.0, scheme["line"]: 3.0}
+    assert all(contrast_ratio(colour, ground) >= wanted.get(colour, 4.5) for colour, ground in pairs)
+
+
+def test_both_schemes_name_the_same_colours() -> None:
+    light, dark = colour_schemes()
+    assert light.keys() == dark.keys()
