@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from aiohttp import web
@@ -14,20 +14,18 @@ from gateway.http.merchant_requests import Answer, MerchantCall, MerchantGate
 from gateway.purchases import camara_errors as errors
 from gateway.purchases.camara_answer import payment_body, shown_state
 from gateway.purchases.camara_errors import CamaraError
+from gateway.purchases.camara_list import MAX_MATCHING, PAYMENT_LIST, read_list_query, require_few
 from gateway.purchases.camara_request import (
     REFERENCE_KEY,
     MerchantTerms,
-    read_count,
     read_json_object,
     read_payment,
     read_phone_number,
-    read_time,
     read_validation,
 )
 from gateway.purchases.merchant_settings import CREATE_SCOPE, READ_SCOPE, WRITE_SCOPE
 
 CARRIER_BILLING_ROOT = "/camara/{operator}/carrier-billing/v0.5/payments"
-MAX_LISTED, MAX_PAGE, BEGINNING = 1_000, 100, datetime(2020, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +72,13 @@ class CarrierBillingHandler:
         return 201, payment_body(charge, self.now(), wanted.payment_amount)
 
     async def _list(self, call: MerchantCall) -> Answer:
-        query, now = call.request.query, self.now()
-        since = read_time(query.get("paymentCreationDate.gte", ""), BEGINNING)
-        until = read_time(query.get("paymentCreationDate.lte", ""), now)
-        if since > until:
-            message = "Client specified an invalid date range."
-            raise CamaraError(400, "CARRIER_BILLING.INVALID_DATE_RANGE", message)
-        page = read_count(query.get("page", ""), 1, MAX_LISTED)
-        size = read_count(query.get("perPage", ""), MAX_PAGE, MAX_PAGE)
+        now, merchant = self.now(), (call.operator, call.merchant)
+        query = read_list_query(call.request.query, PAYMENT_LIST, now)
         charges = purchase_ports(self.gate.operators[call.operator]).charges
-        found = [*await charges.list_merchant_charges(call.operator, call.merchant, since, until, MAX_LISTED)]
-        if query.get("order", "desc") == "asc":
-            found.reverse()
-        wanted = [each for each in found if query.get("paymentStatus", "") in ("", shown_state(each, now))]
-        return 200, [payment_body(each, now) for each in wanted[(page - 1) * size : page * size]]
+        found = await charges.list_merchant_charges(*merchant, query.since, query.until, MAX_MATCHING + 1)
+        require_few(found, PAYMENT_LIST)
+        wanted = [each for each in found if query.is_wanted(shown_state(each, now), each.created_at)]
+        return 200, query.cut_page([payment_body(each, now) for each in wanted])
 
     async def _retrieve(self, call: MerchantCall) -> Answer:
         return 200, payment_body(await self.gate.find_charge(call), self.now())

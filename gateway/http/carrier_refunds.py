@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
 from aiohttp import web
 
@@ -11,13 +11,12 @@ from flows.purchases.spending import purchase_ports
 from gateway.http.merchant_requests import Answer, MerchantCall, MerchantGate
 from gateway.purchases import camara_errors as errors
 from gateway.purchases.camara_errors import CamaraError
+from gateway.purchases.camara_list import REFUND_LIST, read_list_query, require_few
 from gateway.purchases.camara_refund import read_refund, refund_body, remaining_body
-from gateway.purchases.camara_request import REFERENCE_KEY, MerchantTerms, read_count, read_time
+from gateway.purchases.camara_request import REFERENCE_KEY, MerchantTerms
 from gateway.purchases.merchant_settings import READ_REFUNDS_SCOPE, REFUND_SCOPE
 
 CARRIER_REFUND_ROOT = "/camara/{operator}/carrier-billing-refund/v0.3/payments/{payment}/refunds"
-DEFAULT_PAGE, MAX_PAGE, MAX_PAGES = 10, 100, 1_000
-BEGINNING = datetime(2020, 1, 1, tzinfo=UTC)
 STATUS = "succeeded"
 """Status of every refund: one that is not made is refused and does not exist."""
 
@@ -57,22 +56,13 @@ class CarrierRefundHandler:
         return 201, refund_body(decision.refund, charge, wanted)
 
     async def _list(self, call: MerchantCall) -> Answer:
-        charge, query = await self.gate.find_charge(call), call.request.query
-        since = read_time(query.get("refundCreationDate.gte", ""), BEGINNING)
-        until = read_time(query.get("refundCreationDate.lte", ""), self.now())
-        if since > until:
-            message = "Client specified an invalid date range."
-            raise CamaraError(400, "CARRIER_BILLING_REFUND.INVALID_DATE_RANGE", message)
-        page = read_count(query.get("page", ""), 1, MAX_PAGES)
-        size = read_count(query.get("perPage", ""), DEFAULT_PAGE, MAX_PAGE)
+        charge = await self.gate.find_charge(call)
+        query = read_list_query(call.request.query, REFUND_LIST, self.now())
         charges = purchase_ports(self.gate.operators[call.operator]).charges
-        found = [*await charges.list_refunds(call.operator, charge.id)]
-        if query.get("order", "desc") == "asc":
-            found.reverse()
-        statuses = [word for each in query.getall("refundStatus", []) for word in each.split(",")]
-        is_wanted = not statuses or STATUS in statuses
-        listed = [each for each in found if is_wanted and since <= each.created_at <= until]
-        return 200, [refund_body(each, charge) for each in listed[(page - 1) * size : page * size]]
+        found = await charges.list_refunds(call.operator, charge.id)
+        require_few(found, REFUND_LIST)
+        wanted = [each for each in found if query.is_wanted(STATUS, each.created_at)]
+        return 200, query.cut_page([refund_body(each, charge) for each in wanted])
 
     async def _retrieve(self, call: MerchantCall) -> Answer:
         charge = await self.gate.find_charge(call)

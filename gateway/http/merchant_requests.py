@@ -16,6 +16,7 @@ from gateway.http.guard import UNAUTHENTIC_STATUS, Guard
 from gateway.purchases import camara_errors as errors
 from gateway.purchases.camara_answer import encode_json
 from gateway.purchases.camara_errors import CamaraError
+from gateway.purchases.camara_list import ListedPage
 from gateway.purchases.camara_request import CORRELATOR_PATTERN
 from gateway.purchases.merchant_settings import MerchantScope, MerchantSettings
 
@@ -34,7 +35,7 @@ class MerchantCall:
 
 
 Answer = tuple[int, object]
-"""HTTP status and body; None for no body."""
+"""HTTP status and body; None for no body, a page of a list with its headers."""
 AnswerMerchant = Callable[[MerchantCall], Awaitable[Answer]]
 
 
@@ -60,6 +61,8 @@ class MerchantGate:
             except CamaraError as error:
                 status, body = error.status, error.as_body()
                 self._log_refusal(request, error)
+            if isinstance(body, ListedPage):
+                headers, body = {**headers, **body.headers}, body.rows
             text = "" if body is None else encode_json(body)
             return web.Response(status=status, text=text, content_type="application/json", headers=headers)
 

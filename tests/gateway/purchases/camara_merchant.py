@@ -34,6 +34,7 @@ PATHS = {
     "createPayment": "",
     "preparePayment": "/prepare",
     "retrievePayment": "/{payment}",
+    "retrievePayments": "{query}",
     "validatePayment": "/{payment}/validate",
     "confirmPayment": "/{payment}/confirm",
     "cancelPayment": "/{payment}/cancel",
