@@ -180,8 +180,7 @@ async def _time_turns(line: DirectLine, count: int) -> float:
 async def measure_bill_run(url: str) -> None:
     """Time the bill run over a hundred thousand bills on PostgreSQL."""
     database = opened(url)
-    await upgrade_database(database)
-    await _fill_tables(database)
+    await fill_tables(database, BILL_COUNT)
     announcer = BillAnnouncer(
         pack_compiler.compile_pack(pack_compiler.pack_folder(OPERATOR)),
         Pseudonyms(b"a key for the bench, nowhere else"),
@@ -209,10 +208,13 @@ def _peak_memory_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-async def _fill_tables(database: Database) -> None:
+async def fill_tables(database: Database, count: int) -> None:
+    """Migrate a database and fill it with so many subscribers, each with a bill of this month."""
+    await upgrade_database(database)
+
     def job(connection: Connection) -> None:
-        for start in range(0, BILL_COUNT, 5_000):
-            numbers = range(start, start + 5_000)
+        for start in range(0, count, 5_000):
+            numbers = range(start, min(start + 5_000, count))
             connection.execute(insert(billing_subscribers), [_subscriber_row(number) for number in numbers])
             connection.execute(insert(billing_bills), [_bill_row(number) for number in numbers])
         connection.execute(text("ANALYZE"))

@@ -1,6 +1,6 @@
 """Action interface: the request a step's action gets, the outcome it returns, and the action table."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -14,6 +14,7 @@ from flows.domain.promise_records import PaymentPromises
 from flows.domain.purchase_ports import Charges, SpendPolicies
 from flows.domain.records import (
     AuditEntry,
+    Bill,
     Capability,
     ChangeSet,
     Consent,
@@ -101,6 +102,8 @@ class ActionRequest:
     """The line's number (E.164), when it is not the caller's own."""
     is_caller_trusted: bool = False
     """Whether the connection authenticates the phone in use, whatever the line."""
+    newest_bills: Sequence[Bill] | None = field(default=None, repr=False)
+    """The newest bill of the subscriber, or none, as this turn's first read gave it; None where it did not."""
 
     @property
     def line(self) -> str:

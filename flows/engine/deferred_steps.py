@@ -46,6 +46,7 @@ async def run_deferred_step(
         if node.is_waiting:
             break
         outcome = await run_step(frame, session, node, "", may_defer=False)
+        frame.steps_run.append((node.name, outcome.name))
         if outcome.name in ("slow", "down") or AS_OF in outcome.facts:
             raise TryLater
         follow_outcome(menu, session, outcome.name, outcome.facts, outcome.proof)

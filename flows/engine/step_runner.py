@@ -144,6 +144,7 @@ def _build_request(
         now=ports.now(),
         subject=session.subject,
         is_caller_trusted=context.is_caller_trusted,
+        newest_bills=None if context.steps_run else profile.newest_bills,
     )
 
 

@@ -1,7 +1,8 @@
 """Subscriber lookup cache: caller profiles kept for 30 s, so that turns share a lookup."""
 
 import asyncio
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -9,8 +10,9 @@ from cachetools import FIFOCache
 
 from flows.domain.actions import OperatorPorts
 from flows.domain.failures import Down, Failure, NotFound, Slow
+from flows.domain.newest_bill import read_subscriber_and_bill
 from flows.domain.pseudonyms import Pseudonyms
-from flows.domain.records import Subscriber
+from flows.domain.records import Bill, Subscriber
 from flows.domain.single_flight import SingleFlight
 from flows.engine.deadlines import TimeBudgets
 from menus.model.value import value_dataclass
@@ -33,6 +35,8 @@ class CallerProfile:
     """Failure that explains a missing subscriber."""
     owner_hash: str = ""
     """Keyed hash of the number's owner; empty while unknown."""
+    newest_bills: Sequence[Bill] | None = field(default=None, repr=False)
+    """The newest bill, or none, where billing gave it with the subscriber; None in a cached profile."""
 
 
 @dataclass(slots=True)
@@ -90,7 +94,7 @@ class SubscriberCache:
         profile = await self._read_profile(number)
         self._drop_expired()
         self.forget(number)  # so that the order is that of expiry
-        self.profiles[number] = (self.ports.now() + CACHE_LIFETIME, profile)
+        self.profiles[number] = (self.ports.now() + CACHE_LIFETIME, replace(profile, newest_bills=None))
         return profile
 
     def _drop_expired(self) -> None:
@@ -103,9 +107,10 @@ class SubscriberCache:
     async def _read_profile(self, number: str) -> CallerProfile:
         today = self.ports.today()  # read first: billing may report the same day, and midnight may pass
         try:
-            subscriber = await self.ports.billing.get_subscriber(number)
+            subscriber, newest_bills = await read_subscriber_and_bill(self.ports.billing, number)
         except NotFound:
             return CallerProfile()
         preference = await self.ports.ledger.bind_number(number, subscriber, self.ports.now(), today)
         language = preference.language or subscriber.language
-        return CallerProfile(subscriber, language, owner_hash=self.pseudonyms.owner_hash(subscriber))
+        owner_hash = self.pseudonyms.owner_hash(subscriber)
+        return CallerProfile(subscriber, language, owner_hash=owner_hash, newest_bills=newest_bills)

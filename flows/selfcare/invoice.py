@@ -54,7 +54,9 @@ def staleness_fact(bill: Bill) -> dict[str, Fact | Rows]:
 
 async def show_latest(request: ActionRequest) -> Outcome:
     """Show the newest bill (R1), or when it will be published (B1)."""
-    bills = await request.ports.billing.list_bills(request.require_subscriber().account, 1)
+    account, bills = request.require_subscriber().account, request.newest_bills
+    if bills is None:
+        bills = await request.ports.billing.list_bills(account, 1)
     if not published_bills(bills, request):
         return no_bill_outcome(bills, request)
     return Outcome("ok", account_bill_facts(bills[0], request))

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, field, replace
 
 from flows.domain.failures import Failure
+from flows.domain.newest_bill import read_subscriber_and_bill
 from flows.domain.records import Subscriber
 from flows.selfcare import invoice
 from flows.services.eligibility import ineligibility_outcome
@@ -56,8 +57,8 @@ async def find_owner(request: PageRequest, login: BillLogin) -> Subscriber | Non
 
 async def bind_to_bill(request: PageRequest, login: BillLogin) -> BillLogin | str:
     """Return the login with account and latest bill, or a text that says why there is no bill."""
-    subscriber = await request.ports.billing.get_subscriber(login.number)
-    action_request = build_action_request(request, subscriber)
+    subscriber, newest_bills = await read_subscriber_and_bill(request.ports.billing, login.number)
+    action_request = replace(build_action_request(request, subscriber), newest_bills=newest_bills)
     reason = ineligibility_outcome(action_request)
     if reason:
         return request.plain_text(f"house.{reason.name}", reason.facts)

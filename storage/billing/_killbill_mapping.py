@@ -17,10 +17,10 @@ from storage.billing._client.answer_fields import (
     prorata_days,
     require_identifier,
 )
+from storage.billing._client.bill_state import bill_state
 from storage.billing._client.currency import CurrencyRule, outstanding_amount
 from storage.billing._client.ownership import OwnershipClaim, collect_numbers, end_day, start_day
 from storage.billing._killbill_marks import charge_key
-from storage.billing.sql import bill_state
 
 TAX, CREDIT_USED = "TAX", "CBA_ADJ"
 """Item types that are no charge of their own: tax is added to its item, a credit used is a payment."""

@@ -16,6 +16,7 @@ from storage.billing._client.answer_fields import (
     parse_day,
     require_identifier,
 )
+from storage.billing._client.bill_state import bill_state
 from storage.billing._client.currency import CurrencyRule, outstanding_amount
 from storage.billing._client.ownership import (
     OwnershipClaim,
@@ -26,7 +27,6 @@ from storage.billing._client.ownership import (
 )
 from storage.billing._mapped_tables import iso_text
 from storage.billing.backend import BackendContext
-from storage.billing.sql import bill_state
 
 Row = Mapping[str, Any]
 LINE_KINDS: tuple[LineKind, ...] = get_args(LineKind)

@@ -10,6 +10,8 @@ from sqlalchemy.exc import OperationalError
 
 from flows.domain.bill_cycle import RejectedBill
 from flows.domain.failures import InvalidRecord
+from storage.sql.direct_query import DirectQuery
+from storage.sql.engine import Database
 
 log = logging.getLogger("dialtree.billing")
 CONVERSION_ERRORS = (ValueError, TypeError, ArithmeticError)
@@ -28,6 +30,9 @@ class RowBatch:
     """Key of the last row, readable or not; None when every row can be read."""
 
 
+BillingQuery = Select[Any] | DirectQuery[RowBatch]
+
+
 def read_rows(
     connection: Connection, statement: Select[Any], key: ColumnElement[Any], values: Mapping[str, Any]
 ) -> RowBatch:
@@ -41,6 +46,21 @@ def read_rows(
     keys = connection.execute(statement.with_only_columns(key), dict(values)).scalars().all()
     batch = _read_by_key(connection, statement.offset(None), key, list(dict.fromkeys(keys)), values)
     return replace(batch, last_key=keys[-1])
+
+
+async def fetch_batch(
+    database: Database, query: BillingQuery, key: ColumnElement[Any], values: Mapping[str, Any]
+) -> RowBatch:
+    """Run a query as `read_rows` does, a direct one without SQLAlchemy where every row can be read."""
+    if not isinstance(query, DirectQuery):
+        return await database.read(lambda connection: read_rows(connection, query, key, values))
+    statement = query.statement
+    try:
+        return await database.read_directly(
+            query, values, lambda connection: read_rows(connection, statement, key, values)
+        )
+    except CONVERSION_ERRORS:
+        return await database.read(lambda connection: read_rows(connection, statement, key, values))
 
 
 def unreadable_row() -> InvalidRecord:

@@ -6,7 +6,9 @@ from typing import Any
 from sqlalchemy import Select, bindparam, func, select, update
 
 from flows.domain.records import Subscriber
+from storage.billing._sql_rows import RowBatch
 from storage.sql.bulk import in_table
+from storage.sql.direct_query import DirectQuery
 from storage.sql.tables import billing_bills as bills
 from storage.sql.tables import billing_documents as documents
 from storage.sql.tables import billing_entries as entries
@@ -38,12 +40,41 @@ _SELECT_ISSUED: Select[Any] = select(*_BILL_COLUMNS).where(
     bills.c.account == bindparam("account"),
     bills.c.issued <= bindparam("today"),
 )
+_NEWEST_FIRST = (
+    bills.c.issued.desc(),
+    func.length(bills.c.number).desc(),
+    bills.c.number.desc(),
+    bills.c.id.desc(),
+)
 SELECT_NEWEST_BILLS = (
-    _SELECT_ISSUED.order_by(bills.c.issued.desc(), func.length(bills.c.number).desc(), bills.c.number.desc())
-    .order_by(bills.c.id.desc())
+    _SELECT_ISSUED.order_by(*_NEWEST_FIRST)
     .limit(bindparam("most", type_=lines.c.id.type))
     .offset(bindparam("skipped", type_=lines.c.id.type))
 )
+_NEWEST_ID = (
+    select(bills.c.id)
+    .where(
+        bills.c.operator == bindparam("operator"),
+        bills.c.account == subscribers.c.account,
+        bills.c.issued <= bindparam("today"),
+    )
+    .order_by(*_NEWEST_FIRST)
+    .limit(1)
+    .correlate(subscribers)
+    .scalar_subquery()
+)
+_NEWEST_BILL = bills.alias("newest")
+SELECT_SUBSCRIBER_AND_BILL = (
+    select(*_SUBSCRIBER_COLUMNS, *(_NEWEST_BILL.c[name] for name in _BILL_FIELDS))
+    .select_from(
+        subscribers.outerjoin(
+            _NEWEST_BILL,
+            (_NEWEST_BILL.c.operator == bindparam("operator")) & (_NEWEST_BILL.c.id == _NEWEST_ID),
+        )
+    )
+    .where(_OF_OPERATOR, subscribers.c.msisdn == bindparam("msisdn"))
+)
+"""A number's subscriber, then the columns of the account's newest issued bill, NULL where there is none."""
 SELECT_BILL = _SELECT_ISSUED.where(bills.c.id == bindparam("bill"))
 _LINE_FIELDS = ("rubric", "user", "amount", "id", "label", "centre", "days", "of_days")
 SELECT_LINES = (
@@ -87,3 +118,7 @@ SELECT_HOLDER = (
     .where(_OF_OPERATOR, subscribers.c.account == bindparam("account"))
     .order_by(subscribers.c.since, subscribers.c.id)
 )
+SUBSCRIBER_QUERY = DirectQuery(SELECT_SUBSCRIBER, RowBatch)
+SUBSCRIBER_AND_BILL_QUERY = DirectQuery(SELECT_SUBSCRIBER_AND_BILL, RowBatch)
+NEWEST_BILLS_QUERY = DirectQuery(SELECT_NEWEST_BILLS, RowBatch)
+BILL_QUERY = DirectQuery(SELECT_BILL, RowBatch)

@@ -23,9 +23,9 @@ from storage.billing._client.answer_fields import (
     prorata_days,
     require_identifier,
 )
+from storage.billing._client.bill_state import bill_state
 from storage.billing._client.currency import CurrencyRule, outstanding_amount
 from storage.billing._client.documents import BillAttachment
-from storage.billing.sql import bill_state
 
 BILL_FIELDS = (
     "id,billNo,category,state,billDate,paymentDueDate,amountDue,remainingAmount,"

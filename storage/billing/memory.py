@@ -32,6 +32,7 @@ from flows.domain.records import (
 )
 from storage.billing._client.answer_fields import parse_amount
 from storage.billing._client.bill_order import usable_bills
+from storage.billing._client.bill_state import bill_state
 from storage.billing._client.currency import CurrencyRule, outstanding_amount, round_amount
 from storage.billing._client.cycle_pages import CycleReader, parse_records
 from storage.billing._client.ownership import (
@@ -42,7 +43,6 @@ from storage.billing._client.ownership import (
 )
 from storage.billing._sql_activity import entry_rubric
 from storage.billing.backend import BackendContext
-from storage.billing.sql import bill_state
 from storage.demo.world import OperatorRows, build_operator_rows, load_demo_world
 
 T = TypeVar("T")

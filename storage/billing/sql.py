@@ -1,33 +1,28 @@
 """SQL billing backend: bills in our own tables, for the demo, small operators and tests."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, date, tzinfo
-from decimal import Decimal
 from typing import Any, get_args
 
-from sqlalchemy import ColumnElement, Select, Update
+from sqlalchemy import ColumnElement, Update
 
 from flows.domain.bill_cycle import CyclePage, RejectedBill
 from flows.domain.bill_delivery import BillDestination
-from flows.domain.failures import NotFound
+from flows.domain.failures import InvalidRecord, NotFound
 from flows.domain.records import (
     Bill,
     BillDocument,
     BillLine,
-    BillState,
     Capability,
     EntryType,
     Subscriber,
     UsageEntry,
 )
 from storage.billing import _sql_statements as queries
-from storage.billing._client.answer_fields import parse_amount
-from storage.billing._client.currency import CurrencyRule, outstanding_amount, round_amount
+from storage.billing._client.currency import CurrencyRule
 from storage.billing._client.cycle_pages import parse_records
 from storage.billing._client.ownership import (
-    OwnershipClaim,
-    collect_numbers,
-    number_digits,
     select_holder,
     select_owner,
 )
@@ -35,7 +30,21 @@ from storage.billing._sql_activity import SqlActivity
 from storage.billing._sql_bookings import SqlBookings
 from storage.billing._sql_charges import SqlChargeEntries
 from storage.billing._sql_promises import SqlPromises
-from storage.billing._sql_rows import RowBatch, log_unreadable, read_rows, reject_row, unreadable_row
+from storage.billing._sql_records import (
+    holders_by_account,
+    line_claim,
+    row_to_bill,
+    row_to_bill_line,
+    row_to_subscriber,
+)
+from storage.billing._sql_rows import (
+    BillingQuery,
+    RowBatch,
+    fetch_batch,
+    log_unreadable,
+    reject_row,
+    unreadable_row,
+)
 from storage.billing.backend import BackendContext
 from storage.sql.engine import Database
 from storage.sql.tables import billing_bills as bills
@@ -46,19 +55,6 @@ from storage.sql.tables import billing_subscribers as subscribers
 
 PAGE_SIZE = 2_000
 """Bills per page of a billing cycle."""
-
-
-def bill_state(total: Decimal, remaining: Decimal, due: date, today: date, *, cancelled: bool) -> BillState:
-    """Return a bill's state on a day, the first that applies. Overdue is derived, never stored."""
-    if cancelled:
-        return "cancelled"
-    if total < 0:
-        return "credit"
-    if remaining <= 0:
-        return "paid"
-    if due < today:
-        return "overdue"
-    return "part" if remaining < total else "due"
 
 
 class SqlBilling(SqlBookings, SqlChargeEntries, SqlActivity, SqlPromises):
@@ -81,8 +77,31 @@ class SqlBilling(SqlBookings, SqlChargeEntries, SqlActivity, SqlPromises):
 
     async def get_subscriber(self, msisdn: str) -> Subscriber:
         """Return the subscriber of a number; NotFound when there is none."""
-        row = await self._fetch_first_row(queries.SELECT_SUBSCRIBER, subscribers.c.id, msisdn=msisdn)
-        return select_owner([_ownership_claim(_to_subscriber(row))], msisdn, self._today())
+        row = await self._fetch_first_row(queries.SUBSCRIBER_QUERY, subscribers.c.id, msisdn=msisdn)
+        return select_owner([line_claim(row_to_subscriber(row))], msisdn, self._today())
+
+    async def get_subscriber_and_bill(self, msisdn: str) -> tuple[Subscriber, Sequence[Bill] | None]:
+        """Return the subscriber of a number and the account's newest bill, in one query.
+
+        No bill for an account without any; None where it cannot be read, which `list_bills` then reports.
+        """
+        today, width = self._today(), len(queries.SUBSCRIBER_FIELDS)
+        try:
+            row = await self._fetch_first_row(
+                queries.SUBSCRIBER_AND_BILL_QUERY, subscribers.c.id, msisdn=msisdn, today=today
+            )
+        except InvalidRecord:
+            return await self.get_subscriber(msisdn), None
+        line = row_to_subscriber(row[:width])
+        owner = select_owner([line_claim(line)], msisdn, today)
+        return owner, self._newest_bill(row[width:], today)
+
+    def _newest_bill(self, row: Sequence[Any], today: date) -> Sequence[Bill] | None:
+        if row[0] is None:
+            return ()
+        with suppress(InvalidRecord):
+            return (row_to_bill(row, today, self._currency),)
+        return None
 
     async def recheck_subscriber(self, msisdn: str) -> Subscriber:
         """Return the subscriber of a number as it is now: nothing is cached here."""
@@ -95,7 +114,7 @@ class SqlBilling(SqlBookings, SqlChargeEntries, SqlActivity, SqlPromises):
         """
         today = self._today()
         values = {"account": account, "today": today, "most": limit, "skipped": offset}
-        batch = await self._fetch_rows(queries.SELECT_NEWEST_BILLS, bills.c.id, **values)
+        batch = await self._fetch_rows(queries.NEWEST_BILLS_QUERY, bills.c.id, **values)
         parsed, rejected = self._parse_bills(batch.rows, today)
         unusable = {*batch.unreadable, *(each.bill_id for each in rejected)}
         if unusable and (not parsed or await self._newest_bill_id(values) in unusable):
@@ -107,9 +126,9 @@ class SqlBilling(SqlBookings, SqlChargeEntries, SqlActivity, SqlPromises):
         """Return one bill of this account; NotFound for another account's."""
         today = self._today()
         row = await self._fetch_first_row(
-            queries.SELECT_BILL, bills.c.id, account=account, today=today, bill=bill_id
+            queries.BILL_QUERY, bills.c.id, account=account, today=today, bill=bill_id
         )
-        return _to_bill(row, today, self._currency)
+        return row_to_bill(row, today, self._currency)
 
     async def list_bill_lines(self, account: str, bill_id: str) -> Sequence[BillLine]:
         """Return the bill's detail by rubric and user; NotFound for another account's bill."""
@@ -117,7 +136,7 @@ class SqlBilling(SqlBookings, SqlChargeEntries, SqlActivity, SqlPromises):
         batch = await self._fetch_rows(queries.SELECT_LINES, lines.c.bill, bill=bill_id)
         if batch.unreadable:
             raise unreadable_row()  # the others would not add up to the bill
-        lines_of_bill = list(map(_to_bill_line, batch.rows))
+        lines_of_bill = list(map(row_to_bill_line, batch.rows))
         return CurrencyRule(rounding=self._currency).round_bill_lines(lines_of_bill)
 
     async def get_media(self, account: str) -> BillDestination:
@@ -185,11 +204,11 @@ class SqlBilling(SqlBookings, SqlChargeEntries, SqlActivity, SqlPromises):
         batch = await self._fetch_rows(queries.SELECT_HOLDER, subscribers.c.account, account=account)
         if batch.unreadable:
             raise unreadable_row()
-        claims = [_ownership_claim(_to_subscriber(row)) for row in batch.rows]
+        claims = [line_claim(row_to_subscriber(row)) for row in batch.rows]
         return select_holder(claims, account, self._today())
 
     def _parse_bills(self, rows: Sequence[Any], today: date) -> tuple[list[Bill], list[RejectedBill]]:
-        return parse_records(rows, lambda row: _to_bill(row, today, self._currency), lambda row: row.id)
+        return parse_records(rows, lambda row: row_to_bill(row, today, self._currency), lambda row: row[0])
 
     async def _pair_with_holders(
         self, page: Sequence[Bill], rejected: Sequence[RejectedBill], expected: int
@@ -198,7 +217,7 @@ class SqlBilling(SqlBookings, SqlChargeEntries, SqlActivity, SqlPromises):
         accounts = [bill.account for bill in page]
         batch = await self._fetch_rows(queries.SELECT_HOLDERS, subscribers.c.account, accounts=accounts)
         unreadable, today = set(batch.unreadable), self._today()
-        holders = _holders_by_account(map(_to_subscriber, batch.rows), today)
+        holders = holders_by_account(map(row_to_subscriber, batch.rows), today)
         pairs = [(bill, holders[bill.account]) for bill in page if bill.account in holders]
         unpaired = [reject_row(bill.id) for bill in page if bill.account in unreadable]
         return CyclePage(pairs, (*rejected, *unpaired), len(page) - len(pairs) - len(unpaired), expected)
@@ -209,61 +228,23 @@ class SqlBilling(SqlBookings, SqlChargeEntries, SqlActivity, SqlPromises):
         batch = await self._fetch_rows(query, bills.c.id, **{**values, "skipped": 0, "most": 1})
         return batch.rows[0].id if batch.rows else None
 
-    async def _fetch_rows(self, statement: Select[Any], key: ColumnElement[Any], **given: Any) -> RowBatch:
+    async def _fetch_rows(self, statement: BillingQuery, key: ColumnElement[Any], **given: Any) -> RowBatch:
         values = {"operator": self._operator, **given}
-        return await self._database.read(lambda connection: read_rows(connection, statement, key, values))
+        return await fetch_batch(self._database, statement, key, values)
 
-    async def _fetch_first_row(self, statement: Select[Any], key: ColumnElement[Any], **given: Any) -> Any:
+    async def _fetch_first_row(self, query: BillingQuery, key: ColumnElement[Any], **given: Any) -> Any:
         """Return the first row; NotFound when there is none or a value holds a NUL (refused by PostgreSQL).
 
         Raises InvalidRecord for a row that cannot be read.
         """
         if any("\0" in value for value in given.values() if isinstance(value, str)):
             raise NotFound
-        batch = await self._fetch_rows(statement, key, **given)
+        batch = await self._fetch_rows(query, key, **given)
         if batch.unreadable:
             raise unreadable_row()
         if not batch.rows:
             raise NotFound
         return batch.rows[0]
-
-
-def _holders_by_account(newest_first: Iterable[Subscriber], today: date) -> dict[str, Subscriber]:
-    """Return each account's oldest current line, of those with a phone number where there are any."""
-    holders = dict[str, Subscriber]()
-    for line in newest_first:
-        known = holders.get(line.account)
-        if line.since <= today and (known is None or _has_number(line) or not _has_number(known)):
-            holders[line.account] = line
-    return holders
-
-
-def _has_number(line: Subscriber) -> bool:
-    """Return whether a line is named by a phone number; one of internet access may have another name."""
-    return bool(number_digits(line.msisdn))
-
-
-def _to_bill_line(row: Any) -> BillLine:
-    """Build from a row of the line columns; InvalidRecord for an amount that is none."""
-    return BillLine(**{**row._mapping, "id": str(row.id), "amount": parse_amount(row.amount, "amount")})
-
-
-def _to_subscriber(row: Any) -> Subscriber:
-    """Build from a row of the subscriber columns, by position: access by name takes ten times as long."""
-    return Subscriber(**dict(zip(queries.SUBSCRIBER_FIELDS, row, strict=True)))
-
-
-def _ownership_claim(line: Subscriber) -> OwnershipClaim[Subscriber]:
-    return OwnershipClaim(line, frozenset([line.account]), collect_numbers(line.msisdn), starts=line.since)
-
-
-def _to_bill(row: Any, today: date, currency: str) -> Bill:
-    """Build from a row of the bill columns; InvalidRecord for an amount that is none."""
-    name, number, account, issued, due, *amounts, cancelled = row
-    total, tax, remaining = (round_amount(parse_amount(each, "amount"), currency) for each in amounts)
-    remaining = outstanding_amount(total, remaining)
-    state = bill_state(total, remaining, due, today, cancelled=cancelled)
-    return Bill(name, number, account, issued, due, total, tax, remaining, state)
 
 
 def connect(_address: str, context: BackendContext) -> SqlBilling:

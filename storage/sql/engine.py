@@ -1,11 +1,12 @@
 """Database interface: run synchronous SQL jobs off the event loop; connect by URL."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import URL, Connection, make_url
 
+from storage.sql.direct_query import DirectQuery
 from storage.sql.postgres import PostgresDatabase
 from storage.sql.postgres_url import parse_postgres_url
 from storage.sql.sqlite import SqliteDatabase
@@ -27,6 +28,14 @@ class Database(Protocol):
 
     async def read(self, job: Callable[[Connection], T], *, seconds: float = 5.0) -> T:
         """Run a read-only job and return its result."""
+
+    async def read_directly(
+        self, query: DirectQuery[T], values: Mapping[str, Any], job: Callable[[Connection], T]
+    ) -> T:
+        """Run a query past SQLAlchemy where the driver can; `job` does the same where it cannot, or it fails.
+
+        Raises ValueError, TypeError or ArithmeticError when the driver cannot read a value.
+        """
 
     async def write(self, job: Callable[[Connection], T], *, seconds: float = 5.0) -> T:
         """Run a job in a transaction and return its result once it is committed."""

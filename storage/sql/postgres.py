@@ -1,8 +1,9 @@
 """PostgreSQL database by asyncpg: bounded connection pool, timeouts, one retry of transient errors."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeVar
 
 from asyncpg import InterfaceError, PostgresError
@@ -10,6 +11,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from storage.sql.direct_query import DirectQuery
 from storage.sql.driver_errors import is_transient, translate_errors
 from storage.sql.postgres_connections import (
     SET_LOCAL_TIMEOUTS,
@@ -22,6 +24,8 @@ from storage.sql.wakeup import NOTIFY_CHANNEL, WakeUp
 
 T = TypeVar("T")
 
+READ_SECONDS = 5.0
+"""Longest time of a direct read."""
 LISTEN_RETRY_SECONDS = 1.0
 """Pause before a broken LISTEN connection is reopened; meanwhile workers poll the outbox."""
 CLOSE_SECONDS = 1.0
@@ -45,6 +49,14 @@ class PostgresDatabase:
     async def read(self, job: Callable[[Connection], T], *, seconds: float = 5.0) -> T:
         """Run a read-only job in autocommit mode, which saves the round trips of a transaction."""
         return await self._run_within(self._run_with_retry(self._run_read, job), seconds)
+
+    async def read_directly(
+        self, query: DirectQuery[T], values: Mapping[str, Any], job: Callable[[Connection], T]
+    ) -> T:
+        """Run a query on the driver's own connection; what fails there is run again as `job`, to be judged."""
+        return await self._run_within(
+            self._run_with_retry(partial(self._run_directly, query, values), job), READ_SECONDS
+        )
 
     async def write(self, job: Callable[[Connection], T], *, seconds: float = 5.0) -> T:
         """Run a job in a transaction of its own; retry it once after a transient error."""
@@ -111,6 +123,17 @@ class PostgresDatabase:
         if self._opener.is_pooled:
             return await self._run_write(job)
         async with self._autocommit_engine.connect() as connection:
+            return await connection.run_sync(job)
+
+    async def _run_directly(
+        self, query: DirectQuery[T], values: Mapping[str, Any], job: Callable[[Connection], T]
+    ) -> T:
+        if self._opener.is_pooled:
+            return await self._run_write(job)
+        async with self._autocommit_engine.connect() as connection:
+            driver: Any = (await connection.get_raw_connection()).driver_connection
+            with suppress(PostgresError, InterfaceError, OSError):
+                return query.wrap_rows(await driver.fetch(query.postgres_text, *query.list_arguments(values)))
             return await connection.run_sync(job)
 
     async def _run_write(self, job: Callable[[Connection], T]) -> T:

@@ -189,3 +189,49 @@ def test_a_page_is_joined_and_not_compared_row_by_row(statement: Select[Any]) ->
     compiled = str(statement.compile(dialect=dialect))
     assert "IN (SELECT unnest(" in compiled and "ANY" not in compiled
     assert "json_each" in str(statement.compile(dialect=sqlite.dialect()))
+
+
+async def test_a_subscriber_and_the_newest_bill_are_those_of_two_reads(billing: SqlBilling) -> None:
+    found = await billing.get_subscriber_and_bill(AMINE)
+    assert found == (await billing.get_subscriber(AMINE), tuple(await billing.list_bills("a1", 1)))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "newest"),
+    [(["TT-9", "TT-10"], "TT-10"), (["A-2", "B-1"], "B-1")],
+    ids=["longer number", "later number"],
+)
+async def test_of_the_bills_of_one_day_the_newest_is_the_lists_first(
+    database: Database, numbers: list[str], newest: str
+) -> None:
+    await insert_rows(database, billing_subscribers, subscriber_row(AMINE, "a1"))
+    await insert_rows(database, billing_bills, *(bill_row(name, "a1", TODAY) for name in numbers))
+    billing = SqlBilling(database, "tunisie-telecom", lambda: TODAY)
+    _, bills = await billing.get_subscriber_and_bill(AMINE)
+    assert [bill.id for bill in bills or ()] == [newest]
+    assert [bill.id for bill in await billing.list_bills("a1", 1)] == [newest]
+
+
+async def test_a_subscriber_without_an_issued_bill_has_none(billing: SqlBilling, database: Database) -> None:
+    await insert_rows(database, billing_subscribers, subscriber_row("+21698000103", "a3"))
+    await insert_rows(database, billing_bills, bill_row("TT-5", "a3", date(2026, 4, 1)))
+    found, bills = await billing.get_subscriber_and_bill("+21698000103")
+    assert (found.account, bills) == ("a3", ())
+
+
+async def test_another_operators_subscriber_is_not_found_with_a_bill_either(
+    billing: SqlBilling, database: Database
+) -> None:
+    foreign = SqlBilling(database, "orange-ro", lambda: TODAY)
+    for read in (foreign.get_subscriber_and_bill(AMINE), billing.get_subscriber_and_bill("+21698999999\0")):
+        with pytest.raises(NotFound):
+            await read
+
+
+async def test_bills_of_the_same_account_name_at_another_operator_are_not_read(
+    billing: SqlBilling, database: Database
+) -> None:
+    stranger = bill_row("TT-0", "a1", date(2026, 3, 9)) | {"operator": "orange-ro"}
+    await insert_rows(database, billing_bills, stranger)
+    _, bills = await billing.get_subscriber_and_bill(AMINE)
+    assert [bill.id for bill in bills or ()] == ["TT-3"]

@@ -138,3 +138,12 @@ async def test_an_unreadable_purchase_hides_no_other(
     await insert_rows(database, billing_entries, *days)
     await spoil_row(database, "billing_entries", "amount", "'free'", "at = '2026-03-02'")
     assert [each.at.day for each in await billing.list_entries("a1", "purchases", 9)] == [3, 1]
+
+
+@pytest.mark.parametrize(("column", "value"), [*SQLITE_ONLY, *ANY_ENGINE])
+async def test_a_subscriber_is_read_without_the_newest_bill_that_cannot_be(
+    billing: SqlBilling, database: Database, database_url: str, column: str, value: str
+) -> None:
+    await spoil_bill(database, database_url, column, value, "TT-3")
+    found, bills = await billing.get_subscriber_and_bill(AMINE)
+    assert (found.account, bills) == ("a1", None)
