@@ -2,8 +2,9 @@
 
 It does all of a row's database work and no more: opt-out lookup, decryption, leases, fencing, the receipt
 it may meet, its line in the audit trail, every commit on disk except the claim's. Workers claim as many
-as `gateway.delivery` does while its routes accept everything. Rates hold for a machine with nothing else
-to do; CPU time a row, ours and the server's, says more on a shared one.
+as `gateway.delivery` does while its routes accept everything, and the garbage collector is tuned as in a
+worker's process. Chaining the lines, which the worker does a moment later, is measured apart. Rates hold for
+a machine with nothing else to do; CPU time a row, ours and the server's, says more on a shared one.
 
 Run: python -m bench.outbox [--rows 20000] [--workers 4] [--rounds 3]
 """
@@ -19,9 +20,10 @@ from statistics import median
 
 from sqlalchemy import Connection, text
 
-from bench.servers import cpu_seconds
 from flows.domain.records import ClaimedMessage, DeliveryOutcome, OutboundMessage, Secret
 from gateway.delivery.outbox_worker import DEEP_BATCH_SIZE
+from gateway.server.app import tune_garbage_collector
+from storage.audit.trail import AuditWriter, SqlAuditChain
 from storage.crypto import AeadCipher
 from storage.outbox.enqueue import KEY_PURPOSE, enqueue_items
 from storage.outbox.sql_outbox import SqlOutbox
@@ -34,7 +36,7 @@ SECRET = Secret("a secret for the bench, nowhere else")
 
 def fill_outbox(connection: Connection, rows: int, at: datetime) -> None:
     """Fill the outbox with the given number of due notices."""
-    connection.execute(text("TRUNCATE outbox, receipts"))
+    connection.execute(text("TRUNCATE outbox, receipts, audit"))
     seal = AeadCipher(SECRET, KEY_PURPOSE)
     for start in range(0, rows, 1000):
         each = (build_notice(number) for number in range(start, min(start + 1000, rows)))
@@ -74,45 +76,63 @@ async def settle_batch(outbox: SqlOutbox, parcels: Sequence[ClaimedMessage]) -> 
 
 
 def children_cpu_seconds(parent: int) -> float:
-    """Return the CPU seconds of a server's child processes, in which it does its work."""
+    """Return the CPU seconds of a server's child processes, in which it does its work, to the nanosecond."""
     tasks = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    return sum(cpu_seconds(int(pid)) for pid in tasks)
+    return sum(int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) for pid in tasks) / 1e9
 
 
 @dataclass(frozen=True)
-class DrainFigures:
-    """The figures of one drain: rows a second, and CPU microseconds a row."""
+class PhaseFigures:
+    """The figures of one phase: rows a second, and CPU microseconds a row."""
 
     rows_per_second: float
     own_cpu_microseconds: float
     server_cpu_microseconds: float
 
+    def __str__(self) -> str:
+        ours, servers = f"{self.own_cpu_microseconds:.0f}", f"{self.server_cpu_microseconds:.0f}"
+        return f"{self.rows_per_second:8.0f} rows/s, CPU a row: {ours} us ours, {servers} us the server's"
 
-async def measure_drain(
-    database: Database, server: int, rows: int, workers: int, spent: dict[str, float]
-) -> DrainFigures:
-    """Fill the outbox and drain it with the given number of workers."""
-    at = datetime.now(UTC)
-    await database.write(lambda connection: fill_outbox(connection, rows, at), seconds=120)
+
+async def measure_phase(work: Awaitable[object], server: int, rows: int) -> PhaseFigures:
+    """Do the work of one phase and return its figures."""
     began = time.perf_counter(), time.process_time(), children_cpu_seconds(server)
-    await asyncio.gather(*(drain_outbox(SqlOutbox(database, SECRET), spent) for _ in range(workers)))
+    await work
     ended = time.perf_counter(), time.process_time(), children_cpu_seconds(server)
     wall, ours, servers = (after - before for before, after in zip(began, ended, strict=True))
-    return DrainFigures(rows / wall, ours / rows * 1e6, servers / rows * 1e6)
+    return PhaseFigures(rows / wall, ours / rows * 1e6, servers / rows * 1e6)
+
+
+async def measure_round(
+    database: Database, server: int, args: argparse.Namespace, spent: dict[str, float]
+) -> tuple[PhaseFigures, PhaseFigures]:
+    """Fill the outbox; return the figures of draining it and of chaining its lines in the audit log."""
+    at = datetime.now(UTC)
+    await database.write(lambda connection: fill_outbox(connection, args.rows, at), seconds=120)
+    workers = (drain_outbox(SqlOutbox(database, SECRET), spent) for _ in range(args.workers))
+    drain = await measure_phase(asyncio.gather(*workers), server, args.rows)
+    chain = SqlAuditChain(database, AuditWriter(SECRET))
+    return drain, await measure_phase(chain.chain_entries(), server, args.rows)
+
+
+def median_figures(phases: Sequence[PhaseFigures]) -> PhaseFigures:
+    """Return the median of each figure."""
+    names = PhaseFigures.__dataclass_fields__
+    return PhaseFigures(*(median(getattr(each, name) for each in phases) for name in names))
 
 
 async def run_rounds(url: str, server: int, args: argparse.Namespace) -> None:
     """Run the rounds and print their medians."""
     database = connect(url)
     await upgrade_database(database)
+    tune_garbage_collector()
     spent: dict[str, float] = {}
-    drains = [await measure_drain(database, server, args.rows, args.workers, spent) for _ in range(args.rounds)]
+    rounds = [await measure_round(database, server, args, spent) for _ in range(args.rounds)]
     await database.close()
-    rate, ours, servers = (
-        median(getattr(each, name) for each in drains) for name in DrainFigures.__dataclass_fields__
-    )
-    print(f"drain  {rate:8.0f} rows/s  ({args.workers} workers in one process, bar 20,000)")
-    print(f"       {ours:.0f} us of our processor time a row, {servers:.0f} us of the server's")
+    drains, chains = zip(*rounds, strict=True)
+    print(f"drain  {median_figures(drains)}  ({args.workers} workers in one process)")
+    print(f"chain  {median_figures(chains)}")
+    print("bars   20,000 rows/s drained, 20 us of the server's")
     print("       " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in spent.items()))
 
 
