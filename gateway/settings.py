@@ -18,6 +18,7 @@ from gateway.payments.wallet_settings import WalletSettings
 from gateway.providers.contract import Provider
 from gateway.purchases.merchant_settings import PurchaseSettings
 from gateway.settings_sources import FILE_VARIABLE, SettingsError, read_tables
+from gateway.telemetry_settings import TelemetrySettings
 from menus.machine.surface import LARGEST_PAGE, PAGE_SIZE_PATTERN, SMALLEST_PAGE, parse_page_size
 from storage.sessions.redis_url import split_redis_url
 from storage.sql.postgres_url import parse_postgres_url
@@ -199,6 +200,8 @@ class Settings(Section):
     """Folder of packs beside the shipped ones; a pack of the same name takes precedence."""
     console: ConsoleSettings | None = None
     """The support console; none without this table."""
+    telemetry: TelemetrySettings | None = None
+    """Export of traces and metrics to an OpenTelemetry collector; none without this table."""
     operators: Mapping[str, OperatorSettings] = Field(min_length=1)
     """Operators by name, e.g. `orange-ro`."""
 
@@ -225,10 +228,7 @@ class Settings(Section):
 def load_settings(
     providers: Mapping[str, Provider], path: Path, environ: Mapping[str, str], base: dict[str, Any]
 ) -> Settings:
-    """Load the settings: `base`, overridden by the file, overridden by the environment.
-
-    Raises SettingsError that names the field.
-    """
+    """Load `base`, overridden by the file, overridden by the environment; SettingsError names the field."""
     raw = read_tables(path, environ, base)
     operators = _require_table("operators", raw.get("operators", {}))
     raw["operators"] = {name: _parse_operator(name, section, providers) for name, section in operators.items()}

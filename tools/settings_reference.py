@@ -22,6 +22,7 @@ from gateway.payments.provider_settings import PaymentSettings
 from gateway.payments.wallet_settings import WalletSettings
 from gateway.providers.registry import discover_providers
 from gateway.purchases.merchant_settings import MerchantSettings, PurchaseEventSettings, PurchaseSettings
+from gateway.telemetry_settings import TelemetrySettings
 
 PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
 HEAD = """# Settings
@@ -36,6 +37,7 @@ SECTIONS: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("Support console", "[console]", ConsoleSettings),
     ("Sign-in by OpenID Connect", "[console.openid]", OpenIdSettings),
     ("Rights of a group", "[console.openid.groups.GROUP]", GroupRights),
+    ("Telemetry", "[telemetry]", TelemetrySettings),
     ("An operator", "[operators.NAME]", settings.OperatorSettings),
     ("Routes of messages", "[operators.NAME.routes]", settings.RouteSettings),
     ("Rates", "[operators.NAME.rates]", settings.RateSettings),
@@ -48,7 +50,7 @@ SECTIONS: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("Any connection to a provider", "[operators.NAME.PROVIDER]", settings.ConnectionSettings),
 )
 HIDDEN_FIELDS = frozenset(
-    {"operators", "links", "settings", "routes", "rates", "desk", "console", "openid", "groups"}
+    {"operators", "links", "settings", "routes", "rates", "desk", "console", "telemetry", "openid", "groups"}
 )
 """Fields that are sections of their own."""
 

@@ -9,6 +9,7 @@ from flows.domain.bill_delivery import BillMedia
 from flows.domain.email_registration import EmailState, Registration
 from flows.domain.promise_records import PaymentPromise
 from flows.domain.ticket_records import Ticket, TicketChange
+from flows.domain.trace_scope import current_trace_parent
 
 ReceiptState = Literal["in_transit", "delivered", "failed", "unknown"]
 LineKind = Literal["mobile", "fixed", "internet", "data_key"]
@@ -155,8 +156,7 @@ class Consent:
 class OutboundMessage:
     """A message for the outbox."""
 
-    key: str
-    """Idempotency key: a key enqueued twice is sent once."""
+    key: str  # idempotency key: a key enqueued twice is sent once
     operator: str
     to: str = field(repr=False)
     """E.164 number or e-mail address; for the help desk the ticket's reference."""
@@ -165,12 +165,12 @@ class OutboundMessage:
     body: str = field(repr=False)
     language: str
     subject: str = field(default="", repr=False)
-    due_at: datetime | None = None
-    """Earliest sending time (UTC); None means now."""
-    expires_at: datetime | None = None
-    """Time (UTC) after which the message is dropped, not sent."""
+    due_at: datetime | None = None  # earliest sending time (UTC); None means now
+    expires_at: datetime | None = None  # time (UTC) after which the message is dropped, not sent
     is_unprompted: bool = False
     """Whether nobody waits for it, so that quiet hours hold it: a bill notice, a reminder."""
+    trace_parent: str = field(default_factory=current_trace_parent, repr=False, compare=False)
+    """W3C `traceparent` of the turn that caused it; empty without tracing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +180,9 @@ class DeferredStep:
     key: str
     operator: str
     step: str
-    session: bytes = field(repr=False)
-    """The serialised session when the step was deferred; it holds no secrets."""
+    session: bytes = field(repr=False)  # serialised, as it was when the step was deferred; holds no secrets
     expires_at: datetime
+    trace_parent: str = field(default_factory=current_trace_parent, repr=False, compare=False)  # as above
 
 
 @dataclass(frozen=True, slots=True)

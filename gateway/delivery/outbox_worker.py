@@ -125,7 +125,7 @@ class OutboxWorker:
         self.batch_size = DEEP_BATCH_SIZE if len(messages) >= BATCH_SIZE else BATCH_SIZE
         self.held_messages |= {message.id: message for message in messages}
         for group in group_for_bulk(messages, self.routes):
-            task = asyncio.create_task(self._deliver_group(group))
+            task = asyncio.create_task(self.deliver_group(group))
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
         return len(messages)
@@ -166,7 +166,7 @@ class OutboxWorker:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
 
-    async def _deliver_group(self, group: Sequence[ClaimedMessage]) -> None:
+    async def deliver_group(self, group: Sequence[ClaimedMessage]) -> None:
         """Deliver one group; what cannot be recorded is claimed again once its lease runs out."""
         try:
             await self._route_group(group)

@@ -53,7 +53,7 @@ class JsonFormatter(logging.Formatter):
             "event": redact_text(record.getMessage()) if record.name.startswith("dialtree") else record.name,
         }
         line |= {
-            name: _redact_field(name, str(getattr(record, name)))
+            name: redact_field(name, str(getattr(record, name)))
             for name in ALLOWED_FIELDS
             if hasattr(record, name)
         }
@@ -63,7 +63,7 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
-def _redact_field(name: str, value: str) -> str:
+def redact_field(name: str, value: str) -> str:
     """Return a field's value masked, but a hash as it is: it joins logs with the audit log."""
     return value if name in HASH_FORMS and HASH_FORMS[name].fullmatch(value) else redact_text(value)
 

@@ -12,6 +12,7 @@ from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, D
 
 from flows.domain.circuit_breaker import CircuitBreaker
 from flows.domain.failures import Down, NotEligible, NotFound, Overloaded, Slow
+from flows.domain.trace_scope import record_http_status
 
 DEADLINE_SECONDS = 6.0
 """One call: less than a page may take."""
@@ -102,6 +103,7 @@ class ProviderClient:
             headers=headers,
             allow_redirects=False,
         ) as response:
+            record_http_status(response.status)
             return response.status, await _read_body(response)
 
 

@@ -14,6 +14,7 @@ from aiohttp.resolver import ThreadedResolver
 from flows.domain.circuit_breaker import CircuitBreaker
 from flows.domain.failures import Rejected, TryLater
 from flows.domain.records import DeferredStep
+from flows.domain.trace_scope import record_http_status
 from gateway.purchases.merchant_settings import MerchantSettings
 from storage.billing._client.ssrf_guard import GuardedResolver, UrlAllowList
 
@@ -72,6 +73,7 @@ class SinkNotifier:
                 url, data=json.dumps(content["event"]), headers=headers, allow_redirects=False
             ) as response,
         ):
+            record_http_status(response.status)
             return response.status
 
 

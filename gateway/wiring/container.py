@@ -38,8 +38,16 @@ from gateway.providers.contract import Connection
 from gateway.publishing import pack_compiler
 from gateway.publishing.revision_follower import RevisionFollower
 from gateway.settings import Settings
+from gateway.telemetry.telemetry_port import Telemetry
 from gateway.wiring import connections as inbound
-from gateway.wiring import database_start, event_endpoints, link_wiring, revision_wiring, senders
+from gateway.wiring import (
+    database_start,
+    event_endpoints,
+    link_wiring,
+    revision_wiring,
+    senders,
+    telemetry_wiring,
+)
 from gateway.wiring.deferred_work import BOOKING_STEPS, DeferredWork, build_sink_notifier
 from gateway.wiring.operators import OperatorWiring, Overrides
 from menus.machine.menu import Menu
@@ -114,9 +122,10 @@ async def build_container(
     """
     overrides = overrides or Overrides()
     async with AsyncExitStack() as stack:
+        telemetry = telemetry_wiring.start_telemetry(settings, stack)
         database = await database_start.open_database(settings, overrides.now, stack)
         follower = await revision_wiring.start_follower(settings, database, root, load, overrides.now)
-        core = await _build_core(settings, follower, overrides, database, stack)
+        core = await _build_core(settings, follower, overrides, database, stack, telemetry)
         yield await _assemble(core, stack)
 
 
@@ -139,6 +148,7 @@ class _Core:
     sessions: SessionStore
     counters: Counters
     outbox: SqlOutbox
+    telemetry: Telemetry
 
     @property
     def bill_mailer(self) -> BillMailer:
@@ -166,6 +176,7 @@ async def _build_core(
     overrides: Overrides,
     database: Database,
     stack: AsyncExitStack,
+    telemetry: Telemetry,
 ) -> _Core:
     secret = Secret(settings.secret_key.get_secret_value())
     passwords = overrides.passwords(database, secret)
@@ -173,7 +184,8 @@ async def _build_core(
     write_behind = WriteBehind(database, AuditWriter(secret))
     stack.push_async_callback(write_behind.close)
     wiring = OperatorWiring(settings, follower.menu_versions, overrides, write_behind, passwords)
-    operators, pseudonyms = wiring.build_all(stack), Pseudonyms(derive_key(secret, "conversations"))
+    operators = telemetry.trace_operators(wiring.build_all(stack))
+    pseudonyms = Pseudonyms(derive_key(secret, "conversations"))
     sessions, counters = await inbound.open_session_stores(settings, overrides.now, stack)
     return _Core(
         settings=settings,
@@ -190,10 +202,11 @@ async def _build_core(
             name: SubscriberCache(ports, pseudonyms, overrides.time_budgets)
             for name, ports in operators.items()
         },
-        actions=pack_compiler.load_actions(),
+        actions=telemetry.trace_actions(pack_compiler.load_actions()),
         sessions=overrides.sessions or sessions,
         counters=counters,
         outbox=SqlOutbox(database, secret),
+        telemetry=telemetry,
     )
 
 
@@ -205,7 +218,7 @@ async def _assemble(core: _Core, stack: AsyncExitStack) -> Container:
     metrics = GatewayMetrics(metrics_registry.registry, routes)
     guard = inbound.build_guard(core.settings, connections, core.counters)
     conversations = _build_conversations(core)
-    _watch_core(core, routes, conversations, metrics)
+    telemetry_wiring.watch_parts(core, routes, conversations, metrics)
     return Container(
         settings=core.settings,
         clock=core.now,
@@ -239,34 +252,20 @@ async def _assemble(core: _Core, stack: AsyncExitStack) -> Container:
     )
 
 
-def _watch_core(
-    core: _Core,
-    routes: Mapping[tuple[str, str], OutboundRoute],
-    conversations: TurnEngine,
-    metrics: GatewayMetrics,
-) -> None:
-    limits = {f"{route} {operator}": each.concurrency_limit for (operator, route), each in routes.items()}
-    metrics.watch_limits({"passwords": core.passwords.check_limit, **limits})
-    metrics.watch_conversations(conversations)
-    metrics.watch_sessions(core.sessions)
-    for ports in core.operators.values():
-        ports.on_code_withheld = metrics.record_withheld_code
-
-
 def _build_conversations(core: _Core) -> TurnEngine:
     menu_turns = MenuTurns(
         core.menu_versions, core.operators, core.subscriber_caches, core.actions, core.pseudonyms
     )
     load_shedder = LoadShedder(core.settings.turns_at_once)
-    return TurnEngine(menu_turns, core.sessions, FloodGuard(core.counters), load_shedder)
+    engine = TurnEngine(menu_turns, core.sessions, FloodGuard(core.counters), load_shedder)
+    return core.telemetry.trace_turns(engine)
 
 
 def _build_webhooks(
     core: _Core, guard: Guard, conversations: TurnEngine, registry: MetricsRegistry, metrics: GatewayMetrics
 ) -> WebhookHandler:
-    return WebhookHandler(
-        guard, conversations, core.outbox, core.now, core.operators, registry, metrics.record_receipt
-    )
+    parts = (guard, conversations, core.outbox, core.now, core.operators, registry, metrics.record_receipt)
+    return core.telemetry.trace_webhooks(WebhookHandler(*parts))
 
 
 async def _build_routes(
@@ -281,9 +280,8 @@ async def _build_routes(
         "email": lambda _operator, sender: BillMailSender(sender, core.bill_mailer),
     }
     gate = QuietGate(core.menu_versions, core.now)
-    return await senders.build_routes(
-        core.settings, connections, recorder, core.now, stack, wrappers, pool, gate
-    )
+    parts = (core.settings, connections, recorder, core.now, stack, wrappers, pool, gate)
+    return core.telemetry.trace_routes(await senders.build_routes(*parts))
 
 
 def _build_outbox_worker(
@@ -292,4 +290,5 @@ def _build_outbox_worker(
     sinks, caches = build_sink_notifier(core.settings, core.now), core.subscriber_caches
     run_step = DeferredWork(core.menu_versions, core.operators, caches, core.actions, sinks).run_step
     parts = (core.outbox, routes, run_step, core.now, core.record_refusal, metrics.record_delivery)
-    return OutboxWorker(*parts, core.bill_mailer.complete_mail, pool.choose_lanes, BOOKING_STEPS)
+    worker = OutboxWorker(*parts, core.bill_mailer.complete_mail, pool.choose_lanes, BOOKING_STEPS)
+    return core.telemetry.trace_worker(worker)

@@ -38,6 +38,7 @@ class DueRow(NamedTuple):
     payload: bytes | None
     expires_at: datetime | None
     is_unprompted: bool
+    trace_parent: str | None
     opted_out: bool
 
 

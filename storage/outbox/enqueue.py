@@ -42,6 +42,7 @@ def _common_columns(
         "reason": "",
         "created_at": at,
         "changed_at": at,
+        "trace_parent": item.trace_parent or None,
     }
 
 
@@ -112,7 +113,7 @@ def decrypt_item(row: Any, cipher: AeadCipher) -> OutboundMessage | DeferredStep
         raise ValueError("the payload of this row was deleted")
     text = cipher.decrypt(row.payload, row.key)
     if row.form == "errand":
-        return DeferredStep(row.key, row.operator, row.step, text, row.expires_at)
+        return DeferredStep(row.key, row.operator, row.step, text, row.expires_at, row.trace_parent or "")
     subject, body, *carried = json.loads(text.decode("utf-8", "surrogatepass"))
     message = OutboundMessage(
         key=row.key,
@@ -125,5 +126,6 @@ def decrypt_item(row: Any, cipher: AeadCipher) -> OutboundMessage | DeferredStep
         subject=subject,
         expires_at=row.expires_at,
         is_unprompted=row.is_unprompted,
+        trace_parent=row.trace_parent or "",
     )
     return carry_bill(message, parse_enclosure(carried[0])) if carried else message

@@ -247,6 +247,7 @@ outbox = Table(
         name="state",
     ),
     Column("is_unprompted", Boolean, nullable=False, server_default=false()),
+    Column("trace_parent", String(55)),
     Index(
         *("ix_outbox_lanes", "priority", "operator", "route", "due_at", "id"),
         postgresql_where=text("due_at IS NOT NULL"),

@@ -65,7 +65,7 @@ ERRAND = DeferredStep(LABEL, "orange-ro", "invoice.latest", SESSION.dump(), NOW)
 
 def outbox_row(form: str, payload: bytes) -> Any:
     """Return an outbox row as delivery reads it."""
-    names = ("key", "operator", "to", "route", "kind", "language", "is_unprompted")
+    names = ("key", "operator", "to", "route", "kind", "language", "is_unprompted", "trace_parent")
     told = {name: getattr(NOTICE, name) for name in names}
     return SimpleNamespace(**told, form=form, payload=payload, step=ERRAND.step, expires_at=NOW)
 

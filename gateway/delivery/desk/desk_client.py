@@ -16,6 +16,7 @@ from aiohttp import (
 )
 
 from flows.domain.failures import Misconfigured, OutcomeUnknown, Rejected, TryLater
+from flows.domain.trace_scope import record_http_status
 from gateway.providers._shared.retry_after import parse_retry_after
 
 DEADLINE_SECONDS = 4.0
@@ -115,6 +116,7 @@ class DeskClient:
 
 async def _read_answer(response: ClientResponse) -> DeskAnswer:
     """Return status and the beginning of the body; a body that breaks off changes nothing about the status."""
+    record_http_status(response.status)
     body = bytearray()
     with suppress(ClientError):
         async for part in response.content.iter_any():

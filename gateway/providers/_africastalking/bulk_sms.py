@@ -28,6 +28,7 @@ from flows.domain.failures import (
     Undelivered,
 )
 from flows.domain.records import OutboundMessage
+from flows.domain.trace_scope import record_http_status
 from gateway.providers._africastalking.status_codes import ACCEPTED_CODES, REFUSAL_CODES, STATUS_NAMES
 from gateway.providers._shared.numbers import is_e164, to_e164
 from gateway.providers._shared.retry_after import parse_retry_after
@@ -168,7 +169,9 @@ class AfricasTalkingSms:
     ) -> Mapping[str, SentMessage | Undelivered]:
         """Return the outcome by recipient; a failure of the call is the outcome of all."""
         try:
-            return _parse_response(await self._post_in_thread(body, numbers), numbers)
+            response = await self._post_in_thread(body, numbers)
+            record_http_status(response.status)
+            return _parse_response(response, numbers)
         except Undelivered as failure:
             return dict.fromkeys(numbers, failure)
 

@@ -30,6 +30,7 @@ from flows.domain.failures import (
     Undelivered,
 )
 from flows.domain.records import OutboundMessage, Secret
+from flows.domain.trace_scope import record_http_status
 from gateway.providers._aggregators.description import FailureWord, SenderForm
 from gateway.providers._aggregators.reply_writer import fill_shape, write_json
 from gateway.providers._shared.numbers import is_e164
@@ -115,6 +116,7 @@ class DescribedSms:
         async with session.post(
             self._url, data=data, headers={"Content-Type": content_type, **headers}, allow_redirects=False
         ) as response:
+            record_http_status(response.status)
             if response.status == 401 and self._tokens:
                 self._tokens.invalidate_token(headers.get("Authorization", ""))
             retry_after = parse_retry_after(response.headers.get("Retry-After"))

@@ -33,6 +33,7 @@ from flows.domain.failures import (
     Undelivered,
 )
 from flows.domain.records import OutboundMessage
+from flows.domain.trace_scope import record_http_status
 from gateway.providers._shared.numbers import is_e164
 from gateway.providers._shared.retry_after import parse_retry_after
 from gateway.providers._twilio.error_codes import ERROR_CODES
@@ -89,6 +90,7 @@ class _HttpClient(AsyncHttpClient):  # type: ignore[misc]  # the SDK has no type
         async with self._session.request(
             method, url, data=data, headers=headers, allow_redirects=False
         ) as response:
+            record_http_status(response.status)
             body = bytearray()
             async for chunk in response.content.iter_any():
                 body += chunk

@@ -18,6 +18,7 @@ from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from flows.domain.failures import Down, NotEligible, NotFound, Overloaded, Slow
+from flows.domain.trace_scope import record_http_status
 from storage.billing._client import body_reader
 from storage.billing._client.account_changes import EditConflict
 from storage.billing._client.body_reader import DownloadedFile, JsonAnswer, JsonReader
@@ -214,6 +215,7 @@ class BssClient:
         async with session.request(
             call.method, call.url, data=call.data, headers=headers, allow_redirects=False, ssl=tls
         ) as response:
+            record_http_status(response.status)
             if not 200 <= response.status < 300:
                 return response.status, None
             return response.status, await call.read_body(response)
