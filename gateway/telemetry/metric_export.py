@@ -45,7 +45,8 @@ class Period:
 
 def convert_registry(registry: CollectorRegistry, resource: Resource, period: Period) -> MetricsData:
     """Return all metrics of a registry as OTLP metrics, with the names and labels they have there."""
-    metrics = [each for family in registry.collect() for each in _convert_family(family, period)]
+    families = [family for family in registry.collect() if family.samples]
+    metrics = [each for family in families for each in _convert_family(family, period)]
     scope = ScopeMetrics(InstrumentationScope("dialtree"), metrics, "")
     return MetricsData([ResourceMetrics(resource, [scope], "")])
 
@@ -68,7 +69,7 @@ def _convert_family(family: Family, period: Period) -> Iterator[Metric]:
 
 def _number_points(samples: Sequence[Sample], name: str, period: Period) -> list[NumberDataPoint]:
     return [
-        NumberDataPoint(each.labels, period.start, period.end, each.value)
+        NumberDataPoint(each.labels, period.start, period.end, float(each.value))
         for each in samples
         if each.name == name
     ]

@@ -82,7 +82,7 @@ class BoundedSpans(SpanProcessor):
             self.exporter,
             max_queue_size=2 * most,
             schedule_delay_millis=BATCH_SECONDS * 1000,
-            max_export_batch_size=BATCH_SPANS,
+            max_export_batch_size=min(BATCH_SPANS, most),
         )
 
     def on_end(self, span: ReadableSpan) -> None:
