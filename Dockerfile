@@ -1,14 +1,16 @@
 # The gateway's image: from the lock, without a compiler, as an ordinary user on a read-only root.
 #   docker build -t dialtree .
+#   docker build -t dialtree --build-arg LOCK=otel .    with OpenTelemetry
 #   docker run --read-only --tmpfs /tmp --env-file dialtree.env -p 8080:8080 dialtree serve
 ARG PYTHON_IMAGE=python:3.13-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS build
+ARG LOCK=runtime
 WORKDIR /src
 RUN python -m venv /opt/dialtree
 COPY requirements/ requirements/
 RUN /opt/dialtree/bin/pip install --no-cache-dir --require-hashes -r requirements/build.lock \
- && /opt/dialtree/bin/pip install --no-cache-dir --require-hashes --no-build-isolation -r requirements/runtime.lock
+ && /opt/dialtree/bin/pip install --no-cache-dir --require-hashes --no-build-isolation -r requirements/${LOCK}.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY gateway/ gateway/
 COPY flows/ flows/

@@ -1,8 +1,9 @@
 """Licences: write docs/licences.md from the lock and the installed packages (`python -m tools.licences`)."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from tools.lock_components import ROOT, LockedComponent, read_components
+from tools.lock_components import OTEL_LOCK, ROOT, LockedComponent, read_components
 
 PAGE = ROOT / "docs" / "licences.md"
 HEAD = """# Licences
@@ -10,6 +11,12 @@ HEAD = """# Licences
 Dialtree is under the Apache License 2.0. A running gateway installs these packages
 (`requirements/runtime.lock`); `python -m tools.licences` writes the page, and
 `tests/tools/test_release_documents.py` holds it.
+
+"""
+EXTRA_HEAD = """
+## Telemetry
+
+The extra `otel` (`requirements/otel.lock`) installs these packages besides:
 
 """
 COPYLEFT = """
@@ -32,10 +39,15 @@ unchanged, as packages of their own, and are imported, not copied into Dialtree:
 def write_page() -> str:
     """Return the page."""
     components = read_components()
-    rows = [f"| {each.name} | {each.version} | {each.licence} |" for each in components]
-    table = "\n".join(["| package | version | licence |", "|---|---|---|", *rows])
-    named = "\n".join(_copyleft_line(each) for each in components if each.is_copyleft)
-    return HEAD + table + "\n" + COPYLEFT.format(packages=named)
+    known = {each.name for each in components}
+    extra = [each for each in read_components(OTEL_LOCK) if each.name not in known]
+    named = "\n".join(_copyleft_line(each) for each in (*components, *extra) if each.is_copyleft)
+    return HEAD + _table(components) + EXTRA_HEAD + _table(extra) + COPYLEFT.format(packages=named)
+
+
+def _table(components: Sequence[LockedComponent]) -> str:
+    rows = [f"| {each.name} | {each.version} | {each.licence} |\n" for each in components]
+    return "".join(["| package | version | licence |\n", "|---|---|---|\n", *rows])
 
 
 def _copyleft_line(component: LockedComponent) -> str:

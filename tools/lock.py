@@ -28,6 +28,7 @@ SOURCES = ("pyproject.toml", "--all-extras", *(word for group in GROUPS for word
 """What the whole lock is resolved from."""
 PARTS: Mapping[str, tuple[str, ...]] = {
     "requirements/runtime.lock": ("pyproject.toml", "--group", "build"),
+    "requirements/otel.lock": ("pyproject.toml", "--extra", "otel", "--group", "build"),
     "requirements/build.lock": ("--group", "build"),
     "requirements/installer.lock": ("--group", "installer"),
 }

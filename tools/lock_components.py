@@ -8,6 +8,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 RUNTIME_LOCK = ROOT / "requirements" / "runtime.lock"
+OTEL_LOCK = ROOT / "requirements" / "otel.lock"
+"""The same with the extra `otel`."""
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==(\S+)")
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 CLASSIFIER = "License :: OSI Approved :: "

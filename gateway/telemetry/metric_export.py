@@ -127,7 +127,7 @@ class MetricExport:
             data = convert_registry(self.registry, self.resource, Period(self.started_at, time.time_ns()))
             result = await asyncio.get_running_loop().run_in_executor(self.thread, self.exporter.export, data)
         except Exception as error:  # outermost handler: telemetry must not end the process
-            log.error("telemetry.metrics_failed", exc_info=error)
+            log.error("telemetry.metrics_failed", exc_info=error, extra={"part": "metrics"})
             result = MetricExportResult.FAILURE
         self.tally.record(1, succeeded=result is MetricExportResult.SUCCESS)
 

@@ -42,9 +42,10 @@ class ExportTally:
             self.exported += count
         else:
             self.failed += count
-        if succeeded == self.is_failing:
-            event = "telemetry.export_recovered" if succeeded else "telemetry.export_failed"
-            log.warning(event, extra={"part": self.part})
+        if succeeded and self.is_failing:
+            log.warning("telemetry.export_recovered", extra={"part": self.part})
+        if not succeeded and not self.is_failing:
+            log.warning("telemetry.export_failed", extra={"part": self.part})
         self.is_failing = not succeeded
 
 

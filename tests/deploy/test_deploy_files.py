@@ -62,7 +62,9 @@ def test_the_image_copies_what_exists_and_runs_as_an_ordinary_user() -> None:
     copied = [rest.split()[:-1] for name, rest in lines if name == "COPY" and "--from" not in rest]
     assert all((ROOT / place).exists() for places in copied for place in places)
     locks = re.findall(r"requirements/\w+\.lock", (ROOT / "Dockerfile").read_text())
-    assert locks and all((ROOT / lock).exists() for lock in locks)
+    chosen = [rest.partition("=")[2] for name, rest in lines if name == "ARG" and rest.startswith("LOCK=")]
+    assert all((ROOT / lock).exists() for lock in (*locks, *(f"requirements/{each}.lock" for each in chosen)))
+    assert chosen == ["runtime"] and "requirements/${LOCK}.lock" in (ROOT / "Dockerfile").read_text()
     assert [rest for name, rest in lines if name == "USER"] == ["10001"]
     assert [rest for name, rest in lines if name == "FROM"][-1] == "${PYTHON_IMAGE}"
 

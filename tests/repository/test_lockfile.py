@@ -85,7 +85,12 @@ def test_T37_a_part_has_the_pins_and_hashes_of_the_whole(lock: str) -> None:
 
 @pytest.mark.parametrize(
     ("lock", "groups"),
-    [("runtime.lock", ("product", "build")), ("build.lock", ("build",)), ("installer.lock", ("installer",))],
+    [
+        ("runtime.lock", ("product", "build")),
+        ("otel.lock", ("product", "otel", "build")),
+        ("build.lock", ("build",)),
+        ("installer.lock", ("installer",)),
+    ],
 )
 def test_T37_a_part_pins_what_its_groups_need(lock: str, groups: tuple[str, ...]) -> None:
     needed = {canonicalize_name(Requirement(text).name) for group in groups for text in GROUPS[group]}
@@ -96,6 +101,14 @@ def test_T37_nothing_that_only_developers_need_is_installed_to_run() -> None:
     assert not {"pytest", "ruff", "pip-audit", "uv", "mkdocs"} & {
         pin.name for pin in locked_packages("runtime.lock")
     }
+
+
+def test_T37_the_lock_with_telemetry_is_the_runtime_with_its_packages() -> None:
+    more = {pin.name for pin in locked_packages("otel.lock") - locked_packages("runtime.lock")}
+    assert {pin.name for pin in locked_packages("runtime.lock")} <= {
+        pin.name for pin in locked_packages("otel.lock")
+    }
+    assert {name.split("-")[0] for name in more} == {"opentelemetry", "googleapis", "protobuf"}
 
 
 def test_T37_what_builds_the_gateway_is_locked_too() -> None:
