@@ -1,7 +1,7 @@
 """Traces as a collector receives them: turns, deliveries, links, sampling, and no personal data."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 
@@ -66,14 +66,13 @@ async def test_a_turn_is_one_trace_and_its_delivery_another_that_links_to_it(
     _assert_nothing_personal(collector, sent)
 
 
-def _assert_nothing_personal(collector: OtlpCollector, sent: list[object]) -> None:
+def _assert_nothing_personal(collector: OtlpCollector, sent: list[Mapping[str, str]]) -> None:
     """No number, text or code in any byte received; texts word by word, as a span might have a part."""
     received = b"\n".join(collector.bodies)
     assert received
     digits = ANA.removeprefix("+")
     hidden = {ANA, digits, digits[2:], digits[-7:], PASSWORD, "at-ThankYou1"}
     for form in sent:
-        assert isinstance(form, dict)
         hidden |= {form["message"], *re.findall(r"\d{4,}", form["message"])}
     assert not [each for each in hidden if each.encode() in received]
 
@@ -141,7 +140,7 @@ async def test_a_traceparent_is_believed_of_trusted_peers_only(
     sandboxes: SandboxFactory, collector: OtlpCollector, peers: list[str], parent: str
 ) -> None:
     async with open_traced(sandboxes, collector, trusted_peers=peers) as gateway:
-        gateway.sender.client.headers["traceparent"] = TRACE_PARENT  # type: ignore[index]
+        gateway.sender.client.headers["traceparent"] = TRACE_PARENT
         await request_code_by_text(gateway)
     (request,) = collector.named("webhook")
     assert (request.trace_id == TRACE, request.parent_id) == (bool(parent), parent)
@@ -161,7 +160,7 @@ async def test_a_trusted_peer_that_samples_has_its_turn_and_the_delivery_traced(
     sandboxes: SandboxFactory, collector: OtlpCollector
 ) -> None:
     async with open_traced(sandboxes, collector, sample_ratio=0, trusted_peers=["127.0.0.0/8"]) as gateway:
-        gateway.sender.client.headers["traceparent"] = TRACE_PARENT  # type: ignore[index]
+        gateway.sender.client.headers["traceparent"] = TRACE_PARENT
         await request_code_by_text(gateway)
         await gateway.deliver_all()
     assert [turn.trace_id for turn in collector.named("turn")] == [TRACE]
