@@ -1,6 +1,7 @@
 """Processor time of reading a subscriber and the latest bill from our own tables on PostgreSQL.
 
-Run: python -m bench.bill_reads [--subscribers 2000] [--rounds 7]. CPU of this process only; medians of rounds, interleaved.
+Run: python -m bench.bill_reads [--subscribers 2000] [--rounds 7]. CPU of this process only; medians of rounds,
+interleaved.
 """
 
 import argparse
