@@ -1,6 +1,8 @@
 """The browser phone pays a bill: the link of its SMS, the demo's provider, the receipt, the bill paid."""
 
 import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import pytest
 from playwright.async_api import Browser, expect
@@ -8,12 +10,55 @@ from playwright.async_api import Browser, expect
 from tests.browser.phone_page import PhonePage
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@dataclass(frozen=True)
+class Payer:
+    """A demo subscriber, the way to the pay item on each channel, and what is read there."""
+
+    person: str
+    language: str
+    channel: str
+    """Where the link is asked for; the nine pairs of languages and channels are `test_paid_everywhere`'s."""
+    keys: Mapping[str, Sequence[str]]
+    """What is dialled and pressed, or texted, by channel."""
+    receipt: str
+    paid: str
+    pin: str = ""
+    """What a call asks for; empty for a code by SMS."""
+
+
 PAYERS = {
-    "orange-ro": ("+40740000101", "ro", ("*100#", "1", "1", "7", "1"), "am primit 79,90", "nimic de plat"),
-    "orange-fr": ("+33600000101", "fr", ("*144#", "2", "6", "1"), "Reste 0,00", "rien"),
-    "tunisie-telecom": ("+21698000101", "ar", ("*101#", "5", "4", "4", "1"), "وصل", "لا شيء"),
+    "orange-ro": Payer(
+        *("+40740000101", "ro", "ussd"),
+        {"ussd": ("*100#", "1", "1", "7"), "sms": ("PLATA",), "voice": ("411", "1", "6")},
+        *("am primit 79,90", "nimic de plat"),
+    ),
+    "orange-fr": Payer(
+        *("+33600000101", "fr", "voice"),
+        {"ussd": ("*144#", "2", "6"), "sms": ("PAYER",), "voice": ("3900", "2", "5")},
+        *("Reste 0,00", "rien", "2580"),
+    ),
+    "tunisie-telecom": Payer(
+        *("+21698000101", "ar", "sms"),
+        {"ussd": ("*101#", "5", "4", "4"), "sms": ("PAYER",), "voice": ("1298", "5", "4", "4")},
+        *("وصل", "لا شيء"),
+    ),
 }
-"""By operator: person, language, what is dialled and pressed, words of the receipt and of the pay item then."""
+
+
+async def reach_pay_item(phone: PhonePage, payer: Payer, channel: str, shown: str) -> None:
+    """Go to the pay item on a channel, and wait until it shows a text; a call asks for a code or the PIN."""
+    *before, last = payer.keys[channel]
+    if channel == "sms":
+        await phone.send_text(last, shown)
+        return
+    for key in before:
+        await phone.send_line(key)
+    if channel == "voice":
+        await phone.send_line(last)
+        last = f"{payer.pin or await phone.read_code()}#"
+    await phone.enter_line(last, shown)
 
 
 async def pay_by_link(phone: PhonePage, browser: Browser) -> None:
@@ -30,17 +75,17 @@ async def pay_by_link(phone: PhonePage, browser: Browser) -> None:
 
 
 @pytest.mark.parametrize("operator", PAYERS)
-async def test_a_bill_is_paid_from_the_phone_and_its_receipt_comes_by_sms(
+async def test_a_bill_is_paid_from_the_phone_and_is_paid_on_every_channel(
     page: PhonePage, browser: Browser, operator: str
 ) -> None:
-    person, language, keys, receipt, paid = PAYERS[operator]
+    payer = PAYERS[operator]
     await page.element("operator").select_option(operator)
-    await page.take_new_phone(person, language)
-    for key in keys:
-        await page.send_line(key)
+    await page.take_new_phone(payer.person, payer.language)
+    await reach_pay_item(page, payer, payer.channel, "1")
+    send = page.send_text if payer.channel == "sms" else page.enter_line
+    await send("1", "")
     await expect(page.element("thread")).to_contain_text("/pay#")
     await pay_by_link(page, browser)
-    await expect(page.element("thread")).to_contain_text(receipt)
-    for key in keys[:-1]:
-        await page.send_line(key)
-    await expect(page.element("screen")).to_contain_text(paid)
+    await expect(page.element("thread")).to_contain_text(payer.receipt)
+    for channel in payer.keys:
+        await reach_pay_item(page, payer, channel, payer.paid)
