@@ -3,10 +3,12 @@
 from dataclasses import replace
 
 from flows.domain.actions import AS_OF, Outcome
+from flows.domain.conversation_records import MASKED_ANSWER
 from flows.engine.flood_guard import looks_like_card
 from flows.engine.read_only_ports import EffectRefusedError, read_only
 from flows.engine.step_runner import TurnContext, run_step
 from flows.engine.subscriber_cache import CallerProfile
+from flows.engine.turn_recording import recordable_answer
 from menus.machine.opening_hours import close_out_of_hours
 from menus.machine.surface import SURFACES
 from menus.machine.transitions_table import RESUME
@@ -41,12 +43,15 @@ async def apply_answers(context: TurnContext, session: Session, answers: list[st
         if index and context.menu.nodes[session.state].needs_confirmation:
             break
         if answer and looks_like_card(context.menu, session, answer):
+            context.recordable_answers.append(MASKED_ANSWER)
             return "note.card"
+        origin = context.menu.nodes[session.state]
         is_last = index == len(answers) - 1
         result = await (_apply_answer if is_last else _apply_earlier_answer)(context, session, answer)
         if result is None:
             break
         context.answer_results.append(result.effect)
+        context.recordable_answers.append(recordable_answer(context.menu, origin, session, answer, result))
         note = NOTE_TEXTS.get(result.effect, "")
         if note or context.menu.nodes[session.state].is_final:
             break

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
+from flows.domain.conversation_records import TurnRecorder
 from flows.domain.ports import OpenedSession, SessionKey, SessionStore
 from flows.engine.flood_guard import FloodGuard
 from flows.engine.inbound import Inbound
@@ -48,6 +49,11 @@ class TurnEngine:
     def turn_listeners(self) -> list[TurnListener]:
         """Return the listeners called after every turn."""
         return self.menu_turns.turn_listeners
+
+    @property
+    def turn_recorders(self) -> list[TurnRecorder]:
+        """Return the recorders of the conversation history."""
+        return self.menu_turns.turn_recorders
 
     async def run_turn(self, inbound: Inbound) -> Turn:
         """Answer one request exactly once: a duplicate gets the same reply and changes nothing.

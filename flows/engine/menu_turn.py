@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from cachetools import LRUCache
 
 from flows.domain.actions import Action, OperatorPorts
+from flows.domain.conversation_records import RecordedTurn, TurnRecorder
 from flows.domain.failures import Slow
 from flows.domain.pseudonyms import Pseudonyms
 from flows.engine.answers import apply_answers
@@ -27,6 +28,7 @@ from flows.engine.session_restore import (
 from flows.engine.step_runner import TurnContext
 from flows.engine.subscriber_cache import CallerProfile, SubscriberCache
 from flows.engine.turn_event import TurnEvent, TurnListener
+from flows.engine.turn_recording import session_snapshot
 from flows.selfcare.pay import CARD_ACTION
 from menus.machine.menu import Menu
 from menus.machine.unavailable_options import without_options_to
@@ -50,6 +52,10 @@ class OpenTurn:
     """Name of the note to show when the stored screen no longer exists, else empty."""
     origin: str = ""
     """Screen before the turn."""
+    replacement: str | None = None
+    """Name of the text sent in place of the screen; empty when nothing is sent, None for the screen."""
+    snapshot: bytes = field(default=b"", repr=False)
+    """The session as it is kept in the history; empty where no history is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,8 @@ class MenuTurns:
     actions: Mapping[str, Action] = field(repr=False)
     pseudonyms: Pseudonyms
     turn_listeners: list[TurnListener] = field(default_factory=list, repr=False)
+    turn_recorders: list[TurnRecorder] = field(default_factory=list, repr=False)
+    """Called with each turn that was stored, of callers whose number is known."""
     plain_menus: LRUCache[tuple[str, str], Menu] = field(
         default_factory=lambda: LRUCache(MAX_PLAIN_MENUS), repr=False
     )
@@ -139,7 +147,7 @@ class MenuTurns:
         answers = new_answers(self.pseudonyms, session, inbound)
         if answers is None:
             return None
-        note = await apply_answers(turn.context, session, answers) or turn.note
+        note = turn.note = await apply_answers(turn.context, session, answers) or turn.note
         remember_watermark(session, inbound, turn.lease.request_id)
         session.turn += 1
         return render_reply(menu, session, note)
@@ -150,13 +158,44 @@ class MenuTurns:
         A recalled session is saved already: only that could tell whether the turn counts.
         """
         self._notify_listeners(turn, reply)
-        if not turn.lease.opened.is_recalled:
-            await self.save(turn, reply)
+        if turn.lease.opened.is_recalled or await self.save(turn, reply):
+            self._record_turn(turn, reply)
 
     async def save(self, turn: OpenTurn, reply: Reply) -> bool:
         """Save session and reply; False when the store refuses, see `SessionStore.save`."""
         can_resume = not reply.ends_session and is_resumable(turn.context.menu, turn.session)
-        return await turn.lease.save(session_to_store(turn.session, reply), reply, can_resume=can_resume)
+        is_recorded = self._is_recorded(turn)
+        if is_recorded and reply.ends_session:  # what is stored of it is nothing, or its beginning
+            turn.snapshot = session_snapshot(turn.session, None)
+        stored = session_to_store(turn.session, reply)
+        if is_recorded and not reply.ends_session:
+            turn.snapshot = session_snapshot(turn.session, stored)
+        return await turn.lease.save(stored, reply, can_resume=can_resume)
+
+    def _is_recorded(self, turn: OpenTurn) -> bool:
+        """Return whether the turn goes into the conversation history: nobody can look up a withheld number."""
+        keep_days = turn.context.menu.config.rules.conversation_days
+        return bool(self.turn_recorders and keep_days and turn.session.caller)
+
+    def _record_turn(self, turn: OpenTurn, reply: Reply) -> None:
+        if not turn.snapshot:
+            return
+        context, session = turn.context, turn.session
+        recorded = RecordedTurn(
+            operator=session.operator,
+            caller=session.caller,
+            channel=session.channel,
+            conversation_hash=turn.lease.key.session_hash,
+            happened_at=context.ports.now(),
+            answers=tuple(context.recordable_answers),
+            note=turn.note,
+            replacement=turn.replacement,
+            session=turn.snapshot,
+            ends=reply.ends_session,
+            keep_days=context.menu.config.rules.conversation_days,
+        )
+        for record_turn in self.turn_recorders:
+            record_turn(recorded)
 
     def _notify_listeners(self, turn: OpenTurn, reply: Reply) -> None:
         """Log a transfer and send the turn event to every listener, once per answered request."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from flows.engine.flood_guard import FloodGuard, announce_silence, is_unrecognised
+from flows.engine.flood_guard import NOTICE_TEXTS, FloodGuard, announce_silence, is_unrecognised
 from flows.engine.menu_turn import MenuTurns, OpenTurn
 from flows.engine.opt_out import handle_opt_out
 from flows.engine.session_lease import SessionLease
@@ -34,6 +34,8 @@ class SmsTurns:
         """Return the confirmation of STOP or START, else the menu's answer, unless suppressed."""
         confirmation = await handle_opt_out(turn.context, turn.session, turn.lease.inbound)
         if confirmation is not None:
+            turn.replacement = confirmation.node if confirmation.text else ""
+            turn.context.recordable_answers.append((turn.lease.inbound.text or "").strip())
             return confirmation
         reply = await self.menu_turns.answer(turn)
         if reply is None:
@@ -51,6 +53,7 @@ class SmsTurns:
         )
         if verdict == "answer":
             return reply
+        turn.replacement = NOTICE_TEXTS.get(verdict, "")
         return replace(reply, text=announce_silence(context.menu, turn.session, verdict))
 
     async def _commit(self, turn: OpenTurn, reply: Reply) -> None:

@@ -49,6 +49,8 @@ class TurnContext:
     """Steps run so far, each with its outcome."""
     answer_results: list[str] = field(default_factory=list, repr=False)
     """Result of each answer."""
+    recordable_answers: list[str] = field(default_factory=list, repr=False)
+    """The answers as the conversation history shows them, secrets masked."""
 
 
 async def run_step(

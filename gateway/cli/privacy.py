@@ -39,7 +39,7 @@ async def run_request(container: Container, args: Namespace) -> int:
     if not found.billing_answered:
         print("billing does not answer: only what hangs on the number itself is found")
     owner = found.subject
-    await container.write_behind.flush()
+    await container.write_behind.write_pending()
     if args.command == "who":
         return await _name_owner(container, owner, now)
     if args.command == "export":

@@ -99,6 +99,11 @@ class ConsoleRequest:
         zone = self.site.container.menu_versions.current_menu(operator).config.time_zone
         return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
 
+    def clock_time(self, at: datetime, operator: str) -> str:
+        """Return the time of day in the operator's time zone, to the second."""
+        zone = self.site.container.menu_versions.current_menu(operator).config.time_zone
+        return f"{at.astimezone(ZoneInfo(zone)):%H:%M:%S}"
+
     def audit_entry(
         self, operator: str, number: str, action: str, what: str = "", outcome: str = "ok"
     ) -> AuditEntry:

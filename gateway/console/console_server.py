@@ -18,11 +18,13 @@ from gateway.console.console_request import (
 from gateway.console.console_site import CONSOLE_FOLDER, ConsoleSite, build_site
 from gateway.console.erasures import ERASURES_PATH, ErasurePages
 from gateway.console.openid.openid_pages import OPENID_PATH, OpenIdPages
+from gateway.console.past_conversations import PastConversations
 from gateway.console.people import PEOPLE_PATH, PeoplePages
 from gateway.console.person_actions import PersonActions
 from gateway.console.queues import QUEUES_PATH, QueuePages
 from gateway.console.sign_in import SignInPage
 from gateway.console.staff_log_page import STAFF_PATH, StaffLogPage
+from gateway.console.studio.pack_view import PackReader
 from gateway.console.studio.studio_routes import studio_routes
 from gateway.console_settings import ConsoleSettings
 from gateway.http.listening import serve_app
@@ -91,7 +93,8 @@ def _openid_routes(site: ConsoleSite, pipeline: ConsolePipeline) -> list[web.Rou
 
 
 def _people_routes(site: ConsoleSite, pipeline: ConsolePipeline) -> list[web.RouteDef]:
-    pages, roles = PeoplePages(site.stories), PEOPLE_ROLES
+    past = PastConversations(site.container.menu_versions, PackReader(site.revision_desk))
+    pages, roles = PeoplePages(site.stories, past), PEOPLE_ROLES
     actions = PersonActions(pages, site.actions, site.erasures)
     return [
         web.get(PEOPLE_PATH, pipeline.view_handler(pages.show_lookup, *roles), allow_head=False),

@@ -1,16 +1,18 @@
 """Page of one person: a posted number leads to a sealed address, and that to the story of the line."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
 
 from gateway.console import console_responses as responses
 from gateway.console.console_request import ConsoleRequest
+from gateway.console.past_conversations import PastConversations
 from gateway.console.story_findings import find_reasons
 from gateway.console.story_view import build_table, finding_text, story_tables
 from gateway.console.subject_requests import FoundSubject, find_subject
+from gateway.pages.languages import text_direction
 from menus.text.masking import mask_recipient
 from storage.console.staff_actions import RESENT_STATES
 from storage.console.subscriber_story import SqlStories, SubscriberStory
@@ -28,6 +30,7 @@ class PeoplePages:
     """The look-up and the story."""
 
     stories: SqlStories
+    past_conversations: PastConversations = field(repr=False)
 
     async def show_lookup(self, request: ConsoleRequest, fault: str = "", status: int = 200) -> web.Response:
         """Show the form for a number."""
@@ -58,7 +61,7 @@ class PeoplePages:
             return await self.show_lookup(request, "too_many_lookups", 429)
         found = await find_subject(request.site.container, subject.operator, subject.number)
         found = found or FoundSubject(subject, billing_answered=False)
-        await request.site.container.write_behind.flush()
+        await request.site.container.write_behind.write_pending()
         entry = request.audit_entry(subject.operator, subject.number, "console.view", "story")
         story = await self.stories.read_story(found.subject, entry)
         values = {
@@ -66,6 +69,7 @@ class PeoplePages:
             "typed": {request.fields.get("reference", ""): typed},
             **_story_values(request, found, story),
             **_action_values(request, story),
+            "conversations": await self.past_conversations.show_all(subject.operator, story.conversations),
         }
         return responses.staff_page(request, "story.html", values, 422 if fault else 200)
 
@@ -112,6 +116,8 @@ def _story_values(request: ConsoleRequest, found: FoundSubject, story: Subscribe
         "messages": story.messages,
         "tables": story_tables(request, operator, story),
         "local_time": lambda at: request.local_time(at, operator) if at else "-",
+        "clock_time": lambda at: request.clock_time(at, operator),
+        "direction_of": text_direction,
         "mask_recipient": mask_recipient,
     }
 

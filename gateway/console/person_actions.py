@@ -89,7 +89,7 @@ class PersonActions:
         found = await find_subject(request.site.container, subject.operator, subject.number)
         entry = request.audit_entry(subject.operator, subject.number, "console.export")
         await request.site.staff_log.record_entry(entry)
-        await request.site.container.write_behind.flush()
+        await request.site.container.write_behind.write_pending()
         exported = await request.site.container.privacy.export(found.subject if found else subject)
         return responses.download_file(export_as_json(exported).encode(), "export.json", "application/json")
 

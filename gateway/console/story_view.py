@@ -34,7 +34,7 @@ class StoryTable:
 
 def story_tables(request: ConsoleRequest, operator: str, story: SubscriberStory) -> list[StoryTable]:
     """Return the tables that have rows; a table the order does not name comes last."""
-    rest = [name for name in story.tables if name not in SECTIONS and name != "audit"]
+    rest = [name for name in story.tables if name not in SECTIONS and name not in ("audit", "conversations")]
     names = [name for name in (*SECTIONS, *rest) if story.tables.get(name)]
     return [build_table(request, operator, name, story.tables[name]) for name in names]
 

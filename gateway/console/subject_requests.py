@@ -57,7 +57,7 @@ async def erase_subject(container: Container, subject: DataSubject, *, confirmed
     keys = container.pseudonyms
     names = filter(None, (subject.number, subject.subscription))
     prefixes = [keys.keyed_hash(subject.operator, each) for each in names]
-    await container.write_behind.flush()
+    await container.write_behind.write_pending()
     report = await container.privacy.erase(subject, prefixes, confirmed=confirmed)
     if confirmed:
         container.subscriber_caches[subject.operator].forget(subject.number)

@@ -50,7 +50,9 @@ from gateway.wiring import (
 )
 from gateway.wiring.deferred_work import BOOKING_STEPS, DeferredWork, build_sink_notifier
 from gateway.wiring.operators import OperatorWiring, Overrides
+from gateway.wiring.turn_history import watch_turns
 from menus.machine.menu import Menu
+from storage.audit.conversation_writer import ConversationWriter, build_conversation_writer
 from storage.audit.trail import AuditWriter, SqlAuditChain
 from storage.audit.write_behind import WriteBehind
 from storage.credentials.passwords import SqlPasswords
@@ -142,6 +144,7 @@ class _Core:
     pseudonyms: Pseudonyms
     passwords: SqlPasswords
     write_behind: WriteBehind
+    conversation_writer: ConversationWriter
     operators: dict[str, OperatorPorts]
     subscriber_caches: Mapping[str, SubscriberCache]
     actions: Mapping[str, Action]
@@ -197,6 +200,7 @@ async def _build_core(
         pseudonyms=pseudonyms,
         passwords=passwords,
         write_behind=write_behind,
+        conversation_writer=build_conversation_writer(write_behind, secret),
         operators=operators,
         subscriber_caches={
             name: SubscriberCache(ports, pseudonyms, overrides.time_budgets)
@@ -256,8 +260,8 @@ def _build_conversations(core: _Core) -> TurnEngine:
     menu_turns = MenuTurns(
         core.menu_versions, core.operators, core.subscriber_caches, core.actions, core.pseudonyms
     )
-    load_shedder = LoadShedder(core.settings.turns_at_once)
-    engine = TurnEngine(menu_turns, core.sessions, FloodGuard(core.counters), load_shedder)
+    guard, load_shedder = FloodGuard(core.counters), LoadShedder(core.settings.turns_at_once)
+    engine = watch_turns(TurnEngine(menu_turns, core.sessions, guard, load_shedder), core.conversation_writer)
     return core.telemetry.trace_turns(engine)
 
 

@@ -247,6 +247,9 @@ class RulesForm(PackForm):
     resume_minutes: int = Field(
         10, ge=0, le=1440, description="How long a dropped session or call may be continued; 0 for not at all."
     )
+    conversation_days: int = Field(
+        30, ge=0, le=366, description="Days that conversations are kept for the help desk; 0 for not at all."
+    )
     purchases: PurchaseRulesForm | None = None
     lost: Literal["goodbye", "agent"] = Field(
         "goodbye", description="Where a call goes after too many wrong answers."

@@ -33,6 +33,8 @@ class WriteBehind:
     entries: list[AuditEntry] = field(default_factory=list, repr=False)
     jobs: list[DeferredJob] = field(default_factory=list, repr=False)
     flush_task: asyncio.Task[None] | None = field(default=None, repr=False)
+    feeders: list[Callable[[], None]] = field(default_factory=list, repr=False)
+    """Hand over, when called, what they gather before it is written."""
     flush_lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
     """Held during a flush, so that no entry is written twice."""
 
@@ -49,6 +51,12 @@ class WriteBehind:
         if self.flush_task is not None:
             self.flush_task.cancel()
             await asyncio.gather(self.flush_task, return_exceptions=True)
+        await self.write_pending()
+
+    async def write_pending(self) -> None:
+        """Write everything this process holds, so that it can be read; it stays if the database fails."""
+        for hand_over in self.feeders:
+            hand_over()
         await self.flush()
 
     async def flush(self) -> None:

@@ -1,6 +1,5 @@
 """The story of one line: its latest rows of every table with personal data, and its messages."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -8,7 +7,10 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Select, bindparam, select
 
+from flows.domain.conversation_records import StoredConversation
 from flows.domain.records import AuditEntry, OutboundMessage, Secret
+from storage.audit.conversation_rows import ConversationRows
+from storage.console.link_tokens import mask_link_tokens
 from storage.console.staff_log import SqlStaffLog
 from storage.crypto import AeadCipher
 from storage.outbox.enqueue import KEY_PURPOSE, decrypt_item
@@ -21,6 +23,8 @@ MAX_ROWS = 50
 """Rows shown of each table and messages shown, the newest."""
 MAX_STEPS = 200
 """Entries of the audit log shown: what the person did and saw, and what staff did for them."""
+MAX_CONVERSATIONS = 20
+"""Conversations shown, the newest."""
 ORDER_COLUMNS = ("id", "created_at", "changed_at", "at", "since", "expires_at")
 """The first of these that a table has says which of its rows are the newest."""
 MESSAGE_COLUMNS = (
@@ -29,7 +33,6 @@ MESSAGE_COLUMNS = (
 )
 """Columns of the outbox that a message shows."""
 UNREADABLE_TEXT = "unreadable"
-_LINK_TOKEN = re.compile(r"#[A-Za-z0-9_-]{12,}")
 _ROW = outbox.c
 SELECT_MESSAGES = (
     select(outbox)
@@ -71,6 +74,7 @@ class SubscriberStory:
     tables: Mapping[str, Sequence[Mapping[str, Any]]] = field(repr=False)
     """Rows by the table's name, as the map of personal data names it, exported columns only."""
     messages: Sequence[StoryMessage] = field(repr=False)
+    conversations: Sequence[StoredConversation] = field(default=(), repr=False)
 
 
 class SqlStories:
@@ -80,6 +84,7 @@ class SqlStories:
         self._database = database
         self._staff_log, self._number_owners = SqlStaffLog(database, secret), NumberOwners(secret)
         self._cipher = AeadCipher(secret, KEY_PURPOSE)
+        self._conversation_rows = ConversationRows(secret)
 
     async def read_story(self, subject: DataSubject, entry: AuditEntry) -> SubscriberStory:
         """Return the story of a line; nothing is read when the audit entry cannot be written."""
@@ -90,7 +95,11 @@ class SqlStories:
         keys, tables = self._number_owners.line_keys(subject), dict[str, list[Mapping[str, Any]]]()
         for each in searchable_tables(keys):
             tables[each.name] = _newest_rows(connection, each, subject.operator, keys)
-        return SubscriberStory(tables, self._read_messages(connection, subject, tables))
+        messages = self._read_messages(connection, subject, tables)
+        newest = self._conversation_rows.read_newest(
+            connection, subject.operator, subject.number, MAX_CONVERSATIONS
+        )
+        return SubscriberStory(tables, messages, newest)
 
     def _read_messages(
         self, connection: Connection, subject: DataSubject, tables: Mapping[str, Sequence[Mapping[str, Any]]]
@@ -109,7 +118,7 @@ class SqlStories:
     def _build_message(self, row: Any, receipt: Any) -> StoryMessage:
         text = "" if row.payload is None or row.kind == "code" else self._message_text(row)
         stored: dict[str, Any] = {name: getattr(row, name) for name in MESSAGE_COLUMNS}
-        message = StoryMessage(**stored, text=_LINK_TOKEN.sub("#***", text))
+        message = StoryMessage(**stored, text=mask_link_tokens(text))
         if receipt is None:
             return message
         heard = {"receipt_state": receipt.state, "receipt_reason": receipt.reason, "receipt_at": receipt.at}

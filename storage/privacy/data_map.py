@@ -13,6 +13,7 @@ from storage.sql.tables import (
     code_tries,
     codes,
     consents,
+    conversations,
     links,
     opt_outs,
     password_tries,
@@ -104,6 +105,7 @@ PERSONAL_DATA_TABLES: Sequence[PersonalDataTable] = (
     PersonalDataTable(code_tries, "subject", ("purpose", "since", "wrong")),
     PersonalDataTable(code_sends, "subject", ("times",)),
     PersonalDataTable(bindings, "line", ("subscription", "since", "at"), drops_with_owner=False),
+    PersonalDataTable(conversations, "actor", ("channel", "started_at", "ended_at")),
     PersonalDataTable(consents, "subscription", CONSENT_COLUMNS, "kept", drops_with_owner=False),
     PersonalDataTable(
         audit, "actor", ("at", "channel", "action", "object", "outcome"), "kept", drops_with_owner=False

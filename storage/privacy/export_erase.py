@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, or_, select, update
 
 from flows.domain.records import OutboundMessage, Secret
+from menus.model.facts import encode_fact
+from storage.audit.conversation_rows import ConversationRows
 from storage.audit.trail import AuditWriter
 from storage.crypto import AeadCipher
 from storage.outbox.enqueue import KEY_PURPOSE, decrypt_item
@@ -27,6 +29,7 @@ from storage.sql.tables import (
     tickets,
 )
 
+MAX_EXPORTED_CONVERSATIONS = 10_000
 UNREADABLE = "unreadable"
 """Exported in place of a text that can no longer be decrypted."""
 
@@ -38,6 +41,7 @@ class SqlPrivacy:
         self._database = database
         self._audit_writer, self._number_owners = AuditWriter(secret), NumberOwners(secret)
         self._cipher = AeadCipher(secret, KEY_PURPOSE)
+        self._conversation_rows = ConversationRows(secret)
 
     async def export(
         self, subject: DataSubject, on_progress: Callable[[int, int], None] = lambda done, total: None
@@ -69,9 +73,11 @@ class SqlPrivacy:
         tables = list(searchable_tables(keys))
         for each in tables:
             export[each.name] = export_rows(connection, each, subject.operator, keys)
-            on_progress(len(export), len(tables) + 1)
+            on_progress(len(export), len(tables) + 2)
         where, parameters = self._message_filter(connection, subject, ())
         messages = connection.execute(select(outbox).where(where).order_by(outbox.c.id), parameters)
+        export["screens"] = self._exported_screens(connection, subject)
+        on_progress(len(export), len(tables) + 2)
         export["messages"] = [self._exported_message(row) for row in messages]
         on_progress(len(export), len(export))
         return export
@@ -158,6 +164,24 @@ class SqlPrivacy:
         if row.payload is not None and row.kind != "code":
             exported["text"] = self._message_text(row)
         return exported
+
+    def _exported_screens(self, connection: Connection, subject: DataSubject) -> list[dict[str, Any]]:
+        """Return what each kept turn of the number's conversations showed, and what was answered before it."""
+        kept = self._conversation_rows.read_newest(
+            connection, subject.operator, subject.number, MAX_EXPORTED_CONVERSATIONS
+        )
+        return [
+            {
+                "at": turn.happened_at,
+                "channel": each.channel,
+                "answers": list(turn.answers),
+                "screen": turn.session.state if turn.replacement is None else turn.replacement,
+                "language": turn.session.language,
+                "values": {name: encode_fact(fact) for name, fact in turn.session.facts.items()},
+            }
+            for each in kept
+            for turn in each.turns
+        ]
 
     def _message_text(self, row: Any) -> str:
         """Return a message's text; a row encrypted with another secret must not make the export fail."""

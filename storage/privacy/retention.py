@@ -20,6 +20,7 @@ from storage.sql.tables import (
     codes,
     console_erasures,
     console_sessions,
+    conversations,
     link_deliveries,
     links,
     outbox,
@@ -70,6 +71,7 @@ class RetentionRule:
 
 
 RETENTION_RULES = (
+    RetentionRule("conversations", timedelta(0), conversations, (conversations.c.expires_at < _BEFORE,)),
     RetentionRule("codes", DAY, codes, (codes.c.expires_at < _BEFORE,)),
     RetentionRule("wrong codes", DAY, code_tries, (code_tries.c.since < _BEFORE,)),
     RetentionRule("codes sent", DAY, code_sends, (code_sends.c.since < _BEFORE,)),
@@ -119,7 +121,7 @@ RETENTION_RULES = (
     RetentionRule("erasures asked for", 30 * DAY, console_erasures, (console_erasures.c.changed_at < _BEFORE,)),
     RetentionRule("audit log", trail.RETENTION, audit, (audit.c.seq < _YOUNGEST_EXPIRED_SEQ,)),
 )
-"""The retention rules; `period` counts from expiry for codes and links, else from the last change.
+"""The retention rules; `period` counts from expiry where a row has one, else from the last change.
 
 Links are valid for 72 hours: their value is deleted at expiry, the hash of their token 30 days later. The
 youngest expired audit entry is kept as the start of the chain. Consents, preferences and bindings are kept

@@ -35,6 +35,7 @@ from storage.sql.billing_schema import billing_services as billing_services
 from storage.sql.billing_schema import billing_subscribers as billing_subscribers
 from storage.sql.console_schema import console_erasures as console_erasures
 from storage.sql.console_schema import console_sessions as console_sessions
+from storage.sql.conversation_schema import conversations as conversations
 from storage.sql.link_schema import link_deliveries as link_deliveries
 from storage.sql.link_schema import link_slots as link_slots
 from storage.sql.pause_schema import outbox_pauses as outbox_pauses

@@ -1,0 +1,130 @@
+"""Past conversations of a person: each screen rendered again from the menu revision it was shown from."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from cachetools import LRUCache
+
+from flows.domain.conversation_records import StoredConversation, StoredTurn
+from flows.domain.pack_revisions import FOLDER_NUMBER, RevisionError
+from flows.engine.flood_guard import WINDOW_SECONDS
+from flows.engine.menu_versions import MenuVersions
+from gateway.console.studio.pack_view import PackReader
+from menus.machine.menu import Menu
+from menus.model.facts import Count
+from menus.model.reply import Reply
+from menus.model.user_error import UserError
+from menus.render.text_screen import render_reply
+from menus.text.gsm import prepare_text, to_wire_text
+from storage.console.link_tokens import mask_link_tokens
+
+MAX_REVISIONS_TRIED = 4
+"""Revisions served before that are loaded to find the one a conversation ran on; each may take a second."""
+REMEMBERED_MISSES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ShownTurn:
+    """A turn as the page shows it."""
+
+    happened_at: datetime
+    answers: Sequence[str] = field(repr=False)
+    screen: str
+    """Name of the screen."""
+    text: str = field(repr=False)
+    """The screen as it was seen or heard; empty when nothing was sent, or no menu has the screen any more."""
+    language: str
+    is_current_wording: bool
+    """Whether its revision is not known here any more, so that the words are today's."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownConversation:
+    """A conversation as the page shows it."""
+
+    channel: str
+    turns: Sequence[ShownTurn]
+
+
+@dataclass(frozen=True, slots=True)
+class PastConversations:
+    """Renders kept conversations."""
+
+    menu_versions: MenuVersions = field(repr=False)
+    reader: PackReader = field(repr=False)
+    missing: LRUCache[tuple[str, str], bool] = field(
+        default_factory=lambda: LRUCache(REMEMBERED_MISSES), repr=False
+    )
+    """Operators' revisions that were looked for in vain."""
+
+    async def show_all(self, operator: str, stored: Sequence[StoredConversation]) -> list[ShownConversation]:
+        """Return the conversations as the page shows them, the newest first, parts of one joined."""
+        revisions = {turn.session.revision for each in stored for turn in each.turns}
+        menus = {revision: await self._find_menu(operator, revision) for revision in sorted(revisions)}
+        current = self.menu_versions.current_menu(operator)
+        return [
+            ShownConversation(
+                channel, [_show_turn(menus[turn.session.revision], current, turn) for turn in turns]
+            )
+            for channel, turns in _join_parts(stored)
+        ]
+
+    async def _find_menu(self, operator: str, revision: str) -> Menu | None:
+        """Return the menu of a revision: served by this process, or loaded from what was published."""
+        found = self.menu_versions.find_revision(operator, revision)
+        if found is not None or (operator, revision) in self.missing:
+            return found
+        desk = self.reader.desk
+        served = await desk.revisions.publications.numbers_served(operator, desk.clock())
+        for number in dict.fromkeys((*served[:MAX_REVISIONS_TRIED], FOLDER_NUMBER)):
+            menu = await self._load_menu(operator, number)
+            if menu is not None and menu.revision == revision:
+                return menu
+        self.missing[operator, revision] = True
+        return None
+
+    async def _load_menu(self, operator: str, number: int) -> Menu | None:
+        try:
+            files = await self.reader.desk.read_files(operator, number)
+            return (await self.reader.load_files(operator, files)).menu
+        except (RevisionError, UserError):
+            return None
+
+
+def _join_parts(stored: Sequence[StoredConversation]) -> Iterable[tuple[str, list[StoredTurn]]]:
+    """Join the parts that several processes wrote, or one wrote while the person was silent."""
+    joined: dict[str, tuple[str, list[StoredTurn]]] = {}
+    for each in stored:
+        joined.setdefault(each.conversation_hash, (each.channel, []))[1].extend(each.turns)
+    for channel, turns in joined.values():
+        yield channel, sorted(turns, key=lambda turn: turn.happened_at)
+
+
+def _show_turn(menu: Menu | None, current: Menu, turn: StoredTurn) -> ShownTurn:
+    session = turn.session
+    return ShownTurn(
+        turn.happened_at,
+        turn.answers,
+        session.state if turn.replacement is None else turn.replacement,
+        mask_link_tokens(_screen_text(menu or current, turn)),
+        session.language,
+        is_current_wording=menu is None,
+    )
+
+
+def _screen_text(menu: Menu, turn: StoredTurn) -> str:
+    """Return the words that were sent; empty where this menu has no such screen, text or value any more."""
+    session = turn.session
+    try:
+        if turn.replacement is not None:
+            facts = {"minutes": Count(round(WINDOW_SECONDS / 60))}
+            words = menu.fill_text(turn.replacement, session.language, session.channel, facts)
+            return to_wire_text(prepare_text(words))
+        return _reply_text(render_reply(menu, session, turn.note if session.channel == "voice" else ""))
+    except KeyError:
+        return ""
+
+
+def _reply_text(reply: Reply) -> str:
+    return reply.text or "\n".join(each.text for each in reply.prompts)

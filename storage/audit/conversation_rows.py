@@ -1,0 +1,101 @@
+"""Conversation history as encrypted rows, found by the caller's pseudonym of the audit log."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, select
+
+from flows.domain.conversation_records import RecordedTurn, StoredConversation, StoredTurn
+from flows.domain.records import Secret
+from menus.model.session import load_session
+from storage.audit.trail import AuditWriter
+from storage.crypto import AeadCipher
+from storage.sql import bulk
+from storage.sql.conversation_schema import conversations
+
+INSERT_ROW = insert(conversations)
+INSERT_ROW_BULK = bulk.build_statement(
+    """
+    INSERT INTO conversations (operator, actor, channel, conversation, started_at, ended_at, expires_at, turns)
+    SELECT * FROM {rows}
+    """,
+    operator="varchar",
+    actor="varchar",
+    channel="varchar",
+    conversation="varchar",
+    started_at="timestamptz",
+    ended_at="timestamptz",
+    expires_at="timestamptz",
+    turns="bytea",
+)
+_HEADS = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_ROW = conversations.c
+SELECT_NEWEST = (
+    select(conversations)
+    .where(_ROW.operator == bindparam("of"), _ROW.actor == bindparam("actor"))
+    .order_by(_ROW.id.desc())
+    .limit(bindparam("most"))
+)
+"""Reads one caller's rows from the end of the index on operator, actor and id."""
+
+
+class ConversationRows:
+    """Encrypts conversations into rows and reads them back."""
+
+    def __init__(self, secret: Secret) -> None:
+        self._pseudonym, self._cipher = (
+            AuditWriter(secret).pseudonym,
+            AeadCipher(secret, "conversation history"),
+        )
+
+    def insert(self, connection: Connection, history: Sequence[Sequence[RecordedTurn]]) -> None:
+        """Write conversations, each the turns of one, within the caller's transaction."""
+        rows = [self._encode(turns) for turns in history]
+        bulk.execute_rows(connection, INSERT_ROW, INSERT_ROW_BULK, rows)
+
+    def read_newest(
+        self, connection: Connection, operator: str, number: str, most: int
+    ) -> list[StoredConversation]:
+        """Return the newest conversations of a number, the newest first."""
+        values = {"of": operator, "actor": self._pseudonym(operator, number), "most": most}
+        return [self._decode(row) for row in connection.execute(SELECT_NEWEST, values)]
+
+    def _encode(self, turns: Sequence[RecordedTurn]) -> bulk.RowValues:
+        first, last = turns[0], turns[-1]
+        actor = self._pseudonym(first.operator, first.caller)
+        sealed = self._cipher.encrypt(
+            _encode_turns(turns),
+            _label(first.operator, actor, first.conversation_hash),
+        )
+        expires_at = last.happened_at + timedelta(days=last.keep_days)
+        times = first.happened_at, last.happened_at, expires_at
+        return first.operator, actor, first.channel, first.conversation_hash, *times, sealed
+
+    def _decode(self, row: Any) -> StoredConversation:
+        try:
+            plain = self._cipher.decrypt(row.turns, _label(row.operator, row.actor, row.conversation))
+            turns = _decode_turns(plain)
+        except ValueError:
+            turns = ()
+        return StoredConversation(row.channel, row.conversation, turns)
+
+
+def _label(operator: str, actor: str, conversation: str) -> str:
+    return f"{operator} {actor} {conversation}"
+
+
+def _encode_turns(turns: Sequence[RecordedTurn]) -> bytes:
+    """Encode turns as lines: what was answered and noted, as one JSON list, then each session as it is."""
+    heads = [(each.happened_at.timestamp(), each.answers, each.note, each.replacement) for each in turns]
+    return b"\n".join((_HEADS.encode(heads).encode(), *(each.session for each in turns)))
+
+
+def _decode_turns(plain: bytes) -> tuple[StoredTurn, ...]:
+    """Decode turns; ValueError where an earlier release wrote sessions of another form."""
+    heads, *sessions = plain.split(b"\n")
+    return tuple(
+        StoredTurn(datetime.fromtimestamp(at, UTC), tuple(answers), note, replacement, load_session(session))
+        for (at, answers, note, replacement), session in zip(json.loads(heads), sessions, strict=True)
+    )
