@@ -31,7 +31,7 @@ KILLS ?= 1000
 # Where `make reach` keeps its Debian tree.
 REACH_FOLDER ?= /var/tmp/dialtree-reach
 
-.PHONY: demo test types collected check lint bench soak reach pictures services lock outdated audit dist licences smoke clean
+.PHONY: demo test types collected check lint bench soak staging reach pictures services lock outdated audit dist licences smoke clean
 
 demo: $(RUNS)
 	$(BIN)/dialtree demo
@@ -72,6 +72,11 @@ bench: $(STAMP)
 SOAK = $(if $(PAY),payment_soak,$(if $(PAUSED),paused_soak,$(if $(CHANNELS),wish_soak,$(if $(HUNG),wish_soak --hung,soak))))
 soak: $(STAMP) services
 	$(BIN)/python -m tests.faults.$(SOAK) --kills $(KILLS) $(if $(SEED),--seed $(SEED)) $(if $(STORES),--stores)
+
+# Starts what compose.yaml describes as processes and shows a provider's outage: alert, dashboard, console, recovery.
+# OUTAGE=60 shortens it from five minutes, and the waits of the alerts by the same factor.
+staging: $(STAMP) services
+	$(BIN)/python -m tests.staging.outage_drill $(if $(OUTAGE),--outage $(OUTAGE))
 
 # Real networks: a SIP phone calls 411 through Asterisk, a virtual phone dials *100# in a GSM core.
 # Needs root, debootstrap, gcc and a Debian mirror.

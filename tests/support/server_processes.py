@@ -52,6 +52,7 @@ class ServerProcess:
 
     user: ClassVar[str | None] = None
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
+    start_seconds: ClassVar[float] = START_SECONDS
 
     def __init__(self, folder: Path, *options: str) -> None:
         self.folder = folder
@@ -76,14 +77,15 @@ class ServerProcess:
         A child that exits at once is tried again: after `kill` PostgreSQL refuses its first start
         while helpers of the dead one still hold shared memory.
         """
-        end = time.monotonic() + START_SECONDS
+        end = time.monotonic() + self.start_seconds
         while not self._start_once():
             if time.monotonic() > end:
                 raise RuntimeError((self.folder / "server.log").read_text()[-2000:])
 
     def _start_once(self) -> bool:
         child = self.child = spawn_process(self.command_line(), self.folder / "server.log", self.user)
-        wait_until(lambda: child.poll() is not None or self.is_ready(child.pid), START_SECONDS, "server up")
+        seconds = self.start_seconds
+        wait_until(lambda: child.poll() is not None or self.is_ready(child.pid), seconds, "server up")
         return child.poll() is None
 
     def stop(self) -> None:
@@ -264,8 +266,8 @@ def run_server(kind: type[AnyServerProcess], *options: str) -> Iterator[AnyServe
 DEBIAN_PACKAGES = {
     **{"redis-server": "redis-server", "postgres": "postgresql", "chromium": "chromium"},
     **{"nginx": "nginx-light", "pgbouncer": "pgbouncer", "node": "nodejs", "npm": "npm"},
-    **{"promtool": "prometheus", "systemd-analyze": "systemd", "espeak-ng": "espeak-ng"},
-    **{"osmo-hlr": "osmo-hlr", "sox": "sox"},
+    **dict.fromkeys(("prometheus", "promtool"), "prometheus"),
+    **{"systemd-analyze": "systemd", "espeak-ng": "espeak-ng", "osmo-hlr": "osmo-hlr", "sox": "sox"},
 }
 
 
