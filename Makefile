@@ -114,7 +114,7 @@ licences: $(STAMP)
 	$(BIN)/python -m tools.licences
 
 services: $(STAMP)
-	$(BIN)/python -m tests.support.server_processes install
+	$(BIN)/python -m tests.support.debian_packages
 	$(BIN)/python -m tests.support.node_packages
 
 $(RUNS): $(LOCKS)

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from tests.docs.doc_pages import CODE_BLOCK, ROOT
+from tests.support.debian_packages import DEBIAN_PACKAGES
 from tests.support.gateway_sandbox import SandboxFactory
 from tests.support.gsup_phone import wait_for_link
 from tests.support.installed_programs import run_installed
 from tests.support.osmo_hlr import OsmoHlr
-from tests.support.server_processes import DEBIAN_PACKAGES
 from tests.support.smpp_phone import hold_links
 from tests.support.vlr_peer import connect_vlr
 

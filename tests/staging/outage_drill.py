@@ -26,8 +26,9 @@ from tests.staging.prometheus_server import PrometheusClient
 from tests.staging.staging_provider import OUT_CODE, OUT_STATUS
 from tests.staging.staging_site import OPERATOR, STAFF, STAFF_PASSWORD, ReportStep, StagingSite, run_staging
 from tests.support.console_site import StaffMember
+from tests.support.debian_packages import DEBIAN_PACKAGES
 from tests.support.faults.aggregator_phone import MENU_STEPS, YES_STEP, AggregatorPhone, open_http_session
-from tests.support.server_processes import DEBIAN_PACKAGES, ProgramMissing
+from tests.support.server_processes import ProgramMissing
 
 ALERT, PANEL = "DialtreeCircuitOpen", "Open circuit breakers"
 BACKLOG = 'sum(max by (state) (dialtree_outbox_rows{state=~"due|again|sending"}))'
@@ -246,7 +247,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         asyncio.run(run_drill(scale))
     except ProgramMissing as missing:
-        package = DEBIAN_PACKAGES.get(str(missing), "")
+        package = DEBIAN_PACKAGES[str(missing)]
         print(f"{missing} is not installed: apt-get install {package}", file=sys.stderr)
         return 2
     except StepMissed as missed:

@@ -38,7 +38,7 @@ STAFF, STAFF_PASSWORD = "ioana", "correct horse battery"
 CLIENT_ID, CLIENT_SECRET = "dialtree", "b41d7c0e5f9a263884e1"
 ROLES = ("serve", "serve", "worker", "worker", "console")
 """The gateway's processes: two of each that compose.yaml scales, and the support console."""
-PROGRAMS = ("postgres", "initdb", "redis-server", "prometheus", "env")
+PROGRAMS = ("postgres", "redis-server", "prometheus")
 BILLING_HABITS = PUBLISHED_TMF_HABITS | {"own_limit", "past_end_404", "null_expiry"}
 """Fault modes of the billing system: what such servers do every day."""
 CONFIG = f"""
