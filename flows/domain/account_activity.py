@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Literal, Protocol, cast, get_args, runtime_checkable
 
 from flows.domain.ports import Billing
-from flows.domain.records import BillLine
+from flows.domain.records import Bill, BillLine
 
 PaymentMethod = Literal["card", "transfer", "direct_debit", "cash", "cheque", "other"]
 PAYMENT_METHODS: tuple[PaymentMethod, ...] = get_args(PaymentMethod)
@@ -66,6 +66,16 @@ class DirectDebit:
     """Last digits of the bank account, at most four; empty when billing does not say."""
     collects_on: date | None = None
     """Day of the next collection; None when billing does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveAccount:
+    """What paying a bill depends on, read from billing itself at one time."""
+
+    bills: Sequence[Bill] = field(repr=False)
+    """Newest first."""
+    mandate: DirectDebit | None = None
+    """The mandate in force; None where billing tells of none, and for an account without bills."""
 
 
 @runtime_checkable

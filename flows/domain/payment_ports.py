@@ -5,6 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol, runtime_checkable
 
+from flows.domain.account_activity import LiveAccount
 from flows.domain.payment_records import (
     BillPayment,
     BookingOutcome,
@@ -79,6 +80,12 @@ class PaymentBooking(Protocol):
     async def read_live_bill(self, account: str, bill_id: str) -> Bill:
         """Return one bill from billing itself, never from a cache; raises what `Billing.get_bill` raises."""
 
+    async def read_live_account(self, account: str, limit: int) -> LiveAccount:
+        """Return up to `limit` bills, newest first, and the mandate, never from a cache.
+
+        Needs the capability `live_list`: the list of bills names each amount as it is now.
+        """
+
     async def book_payment(self, payment: BillPayment) -> BookingOutcome:
         """Book a payment on its bill, once per key.
 
@@ -97,6 +104,9 @@ class PaymentIntents(Protocol):
 
     async def list_bill_intents(self, operator: str, account: str, bill_id: str) -> Sequence[PaymentIntent]:
         """Return all intents of a bill, newest first."""
+
+    async def list_payments_under_way(self, operator: str, account: str) -> Sequence[PaymentIntent]:
+        """Return an account's intents in the states `UNDER_WAY`, newest first."""
 
     async def list_account_intents(
         self, operator: str, account: str, states: Collection[PaymentState], limit: int

@@ -37,6 +37,8 @@ refunded   the money went back; final
 failed     no money moved
 expired    nobody paid in time
 """
+UNDER_WAY: tuple[PaymentState, ...] = ("pending", "unknown", "succeeded", "booking", "refunding")
+"""States in which money may be moving: the payer must not pay a second time."""
 ReportedState = Literal["open", "paid", "failed", "expired"]
 RefundState = Literal["open", "made"]
 """`open`: accepted, and the money is on its way back; `made`: it went back."""

@@ -17,7 +17,7 @@ BillState = Literal["due", "part", "overdue", "paid", "credit", "cancelled"]
 LinkPurpose = Literal["address", "mailbox", "email", "bill", "file", "pay"]
 EntryType = Literal["usage", "purchases"]
 AccountCapability = Literal["history", "unbilled", "meter", "services", "debits", "promises"]
-Capability = Literal["usage", "purchases", "documents", "payments", "charges", AccountCapability]
+Capability = Literal["usage", "purchases", "documents", "payments", "live_list", "charges", AccountCapability]
 MessageClass = Literal["code", "reply", "notice", "ticket", "campaign"]
 """In sending order. After an unknown outcome a `code` is never re-sent, `notice` and `ticket` at most once."""
 

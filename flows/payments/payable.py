@@ -7,12 +7,10 @@ from typing import cast
 from flows.domain.actions import OperatorPorts
 from flows.domain.failures import Down, NotEligible
 from flows.domain.payment_ports import PaymentBooking, PaymentIntents, Payments, WalletPayments
-from flows.domain.payment_records import CALL_CARD, PaymentIntent, PaymentState
+from flows.domain.payment_records import CALL_CARD, UNDER_WAY, PaymentIntent
 from flows.domain.ports import Billing
 from flows.domain.records import Bill
 
-UNDER_WAY: frozenset[PaymentState] = frozenset({"pending", "unknown", "succeeded", "booking", "refunding"})
-"""States in which money may be moving: the payer must not pay a second time."""
 CARD_OBSTACLE = "Twilio gives no card back; do it in the account of the Pay connector's processor"
 
 

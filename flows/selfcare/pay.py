@@ -1,14 +1,23 @@
 """Paying a bill: choose it, get a link or approve in the wallet; other ways to pay (M14, F8, R1)."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import date, timedelta
 
+from flows.domain.account_activity import DirectDebit
 from flows.domain.actions import ActionRequest, Outcome, define_action
 from flows.domain.failures import NotFound
+from flows.domain.payment_records import PaymentIntent
 from flows.domain.records import Bill
 from flows.payments.direct_debits import collects_bill, find_debit, mandate_facts
 from flows.payments.opening import PaymentOpening
-from flows.payments.payable import PaymentPorts, find_under_way, is_settled, payment_ports, takes_payments
+from flows.payments.payable import (
+    PaymentPorts,
+    find_under_way,
+    is_settled,
+    payment_ports,
+    takes_payments,
+)
 from flows.payments.payment_link import LinkedBill, build_link_change, find_destination
 from flows.selfcare.invoice import (
     account_bill_facts,
@@ -24,13 +33,15 @@ LINK_ACTION, WALLET_ACTION, CARD_ACTION = "pay.link", "pay.wallet", "pay.card"
 WALLET_SIM_WINDOW = timedelta(hours=24)
 """After a SIM swap no request goes to the wallet for this long."""
 MAX_LIVE_READS = 3
-"""Unpaid bills read again at billing in one turn."""
+"""Unpaid bills read again at billing in one turn, where its list is not live."""
 
 
 async def choose_bill(request: ActionRequest) -> Outcome:
     """Offer the oldest bill that is not paid, with the amount that billing names now."""
     if not _has_ways_to_pay(request):
         return Outcome("closed")
+    if takes_payments(request.ports) and "live_list" in request.ports.billing.capabilities:
+        return await _choose_from_live_list(request)
     depth = request.menu.config.rules.list_depth
     bills = await request.ports.billing.list_bills(request.require_subscriber().account, depth)
     visible = published_bills(bills, request)
@@ -42,6 +53,21 @@ async def choose_bill(request: ActionRequest) -> Outcome:
         if offer.name != "settled":
             return offer
     return Outcome("settled", account_bill_facts(visible[0], request))
+
+
+async def _choose_from_live_list(request: ActionRequest) -> Outcome:
+    """Choose from a list whose amounts are live: everything is read at once, and no bill again."""
+    ports, subscriber = payment_ports(request.ports), request.require_subscriber()
+    live, intents = await asyncio.gather(
+        ports.booking.read_live_account(subscriber.account, request.menu.config.rules.list_depth),
+        ports.intents.list_payments_under_way(subscriber.operator, subscriber.account),
+    )
+    visible = published_bills(live.bills, request)
+    if not visible:
+        return no_bill_outcome(live.bills, request)
+    bill = next((each for each in reversed(visible) if not is_settled(each)), visible[0])
+    offer = _payable_or_reason(request, bill, [each for each in intents if each.bill_id == bill.id])
+    return _debit_or_offer(request, _offer_outcome(request, offer), live.mandate)
 
 
 async def open_payment(request: ActionRequest) -> Outcome:
@@ -142,6 +168,10 @@ async def _offer_or_debit(request: ActionRequest, bill_id: str) -> Outcome:
         _offer_bill(request, bill_id),
         find_debit(request.ports.billing, request.require_subscriber().account),
     )
+    return _debit_or_offer(request, offer, mandate)
+
+
+def _debit_or_offer(request: ActionRequest, offer: Outcome, mandate: DirectDebit | None) -> Outcome:
     due = offer.facts.get("due")
     if mandate is None or offer.name not in ("ok", "closed") or not isinstance(due, date):
         return offer
@@ -157,7 +187,10 @@ async def _offer_bill(request: ActionRequest, bill_id: str) -> Outcome:
     """
     if not takes_payments(request.ports):
         return await _bill_to_pay_elsewhere(request, bill_id)
-    found = await _find_payable_bill(request, bill_id)
+    return _offer_outcome(request, await _find_payable_bill(request, bill_id))
+
+
+def _offer_outcome(request: ActionRequest, found: Bill | Outcome) -> Outcome:
     return found if isinstance(found, Outcome) else Outcome("ok", account_bill_facts(found, request))
 
 
@@ -176,6 +209,11 @@ async def _find_payable_bill(request: ActionRequest, bill_id: str) -> Bill | Out
         _read_bill(request, ports, bill_id),
         ports.intents.list_bill_intents(subscriber.operator, subscriber.account, bill_id),
     )
+    return _payable_or_reason(request, bill, intents)
+
+
+def _payable_or_reason(request: ActionRequest, bill: Bill, intents: Sequence[PaymentIntent]) -> Bill | Outcome:
+    """Return the bill, or why it cannot be paid now; `intents` are those of this bill."""
     under_way = find_under_way(intents)
     if under_way:
         facts = account_bill_facts(bill, request)

@@ -9,6 +9,7 @@ from flows.domain.account_activity import (
     Allowance,
     BookedPayment,
     DirectDebit,
+    LiveAccount,
     SubscribedService,
     account_activity,
 )
@@ -113,6 +114,10 @@ class FaultyBilling:
     async def read_live_bill(self, account: str, bill_id: str) -> Bill:
         """Return one bill from the backend itself."""
         return await self._with_fault(self._bookings.read_live_bill(account, bill_id))
+
+    async def read_live_account(self, account: str, limit: int) -> LiveAccount:
+        """Return bills and mandate from the backend itself."""
+        return await self._with_fault(self._bookings.read_live_account(account, limit))
 
     async def book_payment(self, payment: BillPayment) -> BookingOutcome:
         """Book a payment."""

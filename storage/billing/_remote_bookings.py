@@ -1,9 +1,12 @@
 """Booking of payments at a BSS over the network: find the key, read the bill, then post."""
 
+import asyncio
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
+from flows.domain.account_activity import DirectDebit, LiveAccount
 from flows.domain.payment_records import BillPayment, BookingOutcome
-from flows.domain.records import Bill
+from flows.domain.records import Bill, Capability
 from storage.billing._client.confirmed_post import confirm_post
 
 
@@ -21,14 +24,30 @@ class RemoteBookings:
     """The `PaymentBooking` part of a backend over the network."""
 
     _payments: PaymentResource
+    capabilities: Collection[Capability]
 
     async def get_bill(self, account: str, bill_id: str) -> Bill:
         """Return one bill of this account."""
         raise NotImplementedError
 
+    async def list_bills(self, account: str, limit: int, offset: int = 0) -> Sequence[Bill]:
+        """Return issued bills, newest first."""
+        raise NotImplementedError
+
+    async def find_debit(self, account: str) -> DirectDebit | None:
+        """Return the account's mandate in force."""
+        raise NotImplementedError
+
     async def read_live_bill(self, account: str, bill_id: str) -> Bill:
         """Return one bill as the BSS has it now."""
         return await self.get_bill(account, bill_id)
+
+    async def read_live_account(self, account: str, limit: int) -> LiveAccount:
+        """Return the newest bills as the BSS lists them now, and the mandate, read beside them."""
+        if "debits" not in self.capabilities:
+            return LiveAccount(await self.list_bills(account, limit))
+        bills, mandate = await asyncio.gather(self.list_bills(account, limit), self.find_debit(account))
+        return LiveAccount(bills, mandate)
 
     async def find_booking(self, payment: BillPayment) -> bool:
         """Return whether the BSS has a payment under this key."""

@@ -43,8 +43,8 @@ def line_claim(line: Subscriber) -> OwnershipClaim[Subscriber]:
 
 
 def row_to_bill(row: Any, today: date, currency: str) -> Bill:
-    """Build from a row of the bill columns; InvalidRecord for an amount that is none."""
-    name, number, account, issued, due, *amounts, cancelled = row
+    """Build from a row that begins with the bill columns; InvalidRecord for an amount that is none."""
+    name, number, account, issued, due, *amounts, cancelled = row[: len(queries.BILL_FIELDS)]
     total, tax, remaining = (round_amount(parse_amount(each, "amount"), currency) for each in amounts)
     remaining = outstanding_amount(total, remaining)
     state = bill_state(total, remaining, due, today, cancelled=cancelled)

@@ -3,13 +3,14 @@
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import Select, bindparam, func, select, update
+from sqlalchemy import Select, and_, bindparam, func, select, update
 
 from flows.domain.records import Subscriber
 from storage.billing._sql_rows import RowBatch
 from storage.sql.bulk import in_table
 from storage.sql.direct_query import DirectQuery
 from storage.sql.tables import billing_bills as bills
+from storage.sql.tables import billing_debits as debits
 from storage.sql.tables import billing_documents as documents
 from storage.sql.tables import billing_entries as entries
 from storage.sql.tables import billing_lines as lines
@@ -33,8 +34,8 @@ _UPDATE_ACCOUNT = update(subscribers).where(
 UPDATE_MEDIA = _UPDATE_ACCOUNT.values(media=bindparam("wanted"))
 UPDATE_MEDIA_AND_EMAIL = UPDATE_MEDIA.values(email=bindparam("to"), email_validated=True)
 UPDATE_ADDRESS = _UPDATE_ACCOUNT.values(address=bindparam("wanted"))
-_BILL_FIELDS = ("id", "number", "account", "issued", "due", "total", "tax", "remaining", "cancelled")
-_BILL_COLUMNS = [bills.c[name] for name in _BILL_FIELDS]
+BILL_FIELDS = ("id", "number", "account", "issued", "due", "total", "tax", "remaining", "cancelled")
+_BILL_COLUMNS = [bills.c[name] for name in BILL_FIELDS]
 _SELECT_ISSUED: Select[Any] = select(*_BILL_COLUMNS).where(
     bills.c.operator == bindparam("operator"),
     bills.c.account == bindparam("account"),
@@ -65,7 +66,7 @@ _NEWEST_ID = (
 )
 _NEWEST_BILL = bills.alias("newest")
 SELECT_SUBSCRIBER_AND_BILL = (
-    select(*_SUBSCRIBER_COLUMNS, *(_NEWEST_BILL.c[name] for name in _BILL_FIELDS))
+    select(*_SUBSCRIBER_COLUMNS, *(_NEWEST_BILL.c[name] for name in BILL_FIELDS))
     .select_from(
         subscribers.outerjoin(
             _NEWEST_BILL,
@@ -75,6 +76,11 @@ SELECT_SUBSCRIBER_AND_BILL = (
     .where(_OF_OPERATOR, subscribers.c.msisdn == bindparam("msisdn"))
 )
 """A number's subscriber, then the columns of the account's newest issued bill, NULL where there is none."""
+_OF_SAME_ACCOUNT = and_(debits.c.operator == bills.c.operator, debits.c.account == bills.c.account)
+SELECT_LIVE_ACCOUNT = SELECT_NEWEST_BILLS.add_columns(
+    *(debits.c[name] for name in ("reference", "account_end", "collects_on"))
+).select_from(bills.outerjoin(debits, _OF_SAME_ACCOUNT))
+"""The newest bills; after the columns of each, the mandate of the account, NULL where there is none."""
 SELECT_BILL = _SELECT_ISSUED.where(bills.c.id == bindparam("bill"))
 _LINE_FIELDS = ("rubric", "user", "amount", "id", "label", "centre", "days", "of_days")
 SELECT_LINES = (
@@ -121,4 +127,5 @@ SELECT_HOLDER = (
 SUBSCRIBER_QUERY = DirectQuery(SELECT_SUBSCRIBER, RowBatch)
 SUBSCRIBER_AND_BILL_QUERY = DirectQuery(SELECT_SUBSCRIBER_AND_BILL, RowBatch)
 NEWEST_BILLS_QUERY = DirectQuery(SELECT_NEWEST_BILLS, RowBatch)
+LIVE_ACCOUNT_QUERY = DirectQuery(SELECT_LIVE_ACCOUNT, RowBatch)
 BILL_QUERY = DirectQuery(SELECT_BILL, RowBatch)

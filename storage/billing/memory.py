@@ -12,6 +12,7 @@ from flows.domain.account_activity import (
     Allowance,
     BookedPayment,
     DirectDebit,
+    LiveAccount,
     SubscribedService,
     payment_method,
 )
@@ -95,6 +96,10 @@ class MemoryBilling:
     async def read_live_bill(self, account: str, bill_id: str) -> Bill:
         """Return one bill; nothing is cached."""
         return await self.get_bill(account, bill_id)
+
+    async def read_live_account(self, account: str, limit: int) -> LiveAccount:
+        """Return the newest bills and the mandate; nothing is cached."""
+        return LiveAccount(await self.list_bills(account, limit), await self.find_debit(account))
 
     async def find_booking(self, payment: BillPayment) -> bool:
         """Return whether this key was booked."""

@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 from sqlalchemy import ColumnElement, Update
 
+from flows.domain.account_activity import DirectDebit, LiveAccount
 from flows.domain.bill_cycle import CyclePage, RejectedBill
 from flows.domain.bill_delivery import BillDestination
 from flows.domain.failures import InvalidRecord, NotFound
@@ -112,15 +113,27 @@ class SqlBilling(SqlBookings, SqlChargeEntries, SqlActivity, SqlPromises):
 
         Raises InvalidRecord when the newest cannot be read: the one before must not pass for the latest.
         """
+        return (await self._list_newest(queries.NEWEST_BILLS_QUERY, account, limit, offset))[0]
+
+    async def read_live_account(self, account: str, limit: int) -> LiveAccount:
+        """Return the newest bills and the mandate, read in one statement: this backend has no cache."""
+        newest, rows = await self._list_newest(queries.LIVE_ACCOUNT_QUERY, account, limit, 0)
+        reference, *of_mandate = rows[0][len(queries.BILL_FIELDS) :] if rows else (None,)
+        return LiveAccount(newest, None if reference is None else DirectDebit(reference, *of_mandate))
+
+    async def _list_newest(
+        self, query: BillingQuery, account: str, limit: int, offset: int
+    ) -> tuple[list[Bill], Sequence[Any]]:
+        """Return the bills a query finds, newest first, and the rows they were read from."""
         today = self._today()
         values = {"account": account, "today": today, "most": limit, "skipped": offset}
-        batch = await self._fetch_rows(queries.NEWEST_BILLS_QUERY, bills.c.id, **values)
+        batch = await self._fetch_rows(query, bills.c.id, **values)
         parsed, rejected = self._parse_bills(batch.rows, today)
         unusable = {*batch.unreadable, *(each.bill_id for each in rejected)}
         if unusable and (not parsed or await self._newest_bill_id(values) in unusable):
             raise unreadable_row()
         log_unreadable(len(unusable))
-        return parsed
+        return parsed, batch.rows
 
     async def get_bill(self, account: str, bill_id: str) -> Bill:
         """Return one bill of this account; NotFound for another account's."""

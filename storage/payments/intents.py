@@ -3,16 +3,18 @@
 import json
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Select, and_, bindparam, select, update
+from sqlalchemy import Connection, Integer, Select, and_, bindparam, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from flows.domain.payment_records import PaymentChange, PaymentHint, PaymentIntent, PaymentState
+from flows.domain.payment_records import UNDER_WAY, PaymentChange, PaymentHint, PaymentIntent, PaymentState
 from flows.domain.records import AuditEntry, DeferredStep, OutboundMessage, Secret
 from storage.audit.trail import AuditWriter
 from storage.crypto import AeadCipher
 from storage.outbox.enqueue import KEY_PURPOSE, enqueue_items
+from storage.sql.direct_query import DirectQuery
 from storage.sql.engine import Database
 from storage.sql.tables import payment_events, payment_intents
 
@@ -26,6 +28,18 @@ SELECT_INTENT = select(payment_intents).where(
     _ROW.operator == bindparam("operator"), _ROW.id == bindparam("intent")
 )
 SELECT_BILL_INTENTS = select(payment_intents).where(_OF_BILL).order_by(_ROW.created_at.desc(), _ROW.id)
+SELECT_UNDER_WAY = (
+    select(payment_intents)
+    .where(
+        _ROW.operator == bindparam("operator"),
+        _ROW.account == bindparam("account"),
+        or_(*(_ROW.state == each for each in UNDER_WAY)),
+    )
+    .order_by(_ROW.created_at.desc(), _ROW.id)
+)
+UNDER_WAY_QUERY = DirectQuery[Sequence[Any]](
+    SELECT_UNDER_WAY, lambda rows: [SimpleNamespace(**dict(row)) for row in rows]
+)
 SELECT_ACCOUNT_INTENTS = (
     select(payment_intents)
     .where(
@@ -67,6 +81,14 @@ class SqlPaymentIntents:
     async def list_bill_intents(self, operator: str, account: str, bill_id: str) -> Sequence[PaymentIntent]:
         """Return all intents of a bill, newest first."""
         return await self._fetch_intents(SELECT_BILL_INTENTS, operator=operator, account=account, bill=bill_id)
+
+    async def list_payments_under_way(self, operator: str, account: str) -> Sequence[PaymentIntent]:
+        """Return an account's intents in which money may be moving, newest first."""
+        values = {"operator": operator, "account": account}
+        rows = await self._database.read_directly(
+            UNDER_WAY_QUERY, values, lambda connection: connection.execute(SELECT_UNDER_WAY, values).all()
+        )
+        return [self._intent_from_row(row) for row in rows]
 
     async def list_account_intents(
         self, operator: str, account: str, states: Collection[PaymentState], limit: int

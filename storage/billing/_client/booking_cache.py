@@ -1,5 +1,6 @@
 """Bookings through the cache: payments, promises and charges; each drops the cached answers."""
 
+from flows.domain.account_activity import LiveAccount
 from flows.domain.failures import NotEligible
 from flows.domain.payment_ports import PaymentBooking
 from flows.domain.payment_records import BillPayment, BookingOutcome
@@ -24,6 +25,12 @@ class CachedBookings:
         bill = await self._bookings.read_live_bill(account, bill_id)
         self.invalidate_account(account)
         return bill
+
+    async def read_live_account(self, account: str, limit: int) -> LiveAccount:
+        """Return bills and mandate from the backend itself; what was cached of the account is dropped."""
+        live = await self._bookings.read_live_account(account, limit)
+        self.invalidate_account(account)
+        return live
 
     async def book_payment(self, payment: BillPayment) -> BookingOutcome:
         """Book a payment, then drop the account's cached answers, also after a failure."""

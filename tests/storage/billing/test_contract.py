@@ -17,8 +17,8 @@ from tests.support.billing.every_backend import backend as backend
 ANA, BARBU, FIRMA, CLARA, DAN = (f"+4074000010{digit}" for digit in range(1, 6))
 ALL_CAPABILITIES = frozenset[str](get_args(Capability))
 CAPABILITIES = {
-    "killbill": ALL_CAPABILITIES - {"usage", "purchases", "promises"},
-    "mapped": ALL_CAPABILITIES - {"documents", "payments", "promises", "charges"},
+    "killbill": ALL_CAPABILITIES - {"usage", "purchases", "promises", "live_list"},
+    "mapped": ALL_CAPABILITIES - {"documents", "payments", "live_list", "promises", "charges"},
 }
 """What each backend supports besides bills; those not listed support everything."""
 

@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 from sqlalchemy import Connection
 
+from flows.domain.account_activity import account_activity
 from flows.domain.failures import (
     UNANSWERED_SECONDS,
     BookingUnconfirmed,
@@ -38,7 +39,7 @@ from tests.support.databases import database as database
 from tests.support.databases import database_url as database_url
 
 TODAY = date(2026, 3, 10)
-ANA, BARBU = "+40740000101", "+40740000102"
+ANA, BARBU, FIRMA = "+40740000101", "+40740000102", "+40740000103"
 REMOTE = ["tmf678-v4", "tmf678-v5", "killbill"]
 NAMES = ["memory", "sqlite", *REMOTE]
 BACKENDS = [*map(pytest.param, NAMES), pytest.param("postgres", marks=pytest.mark.postgres)]
@@ -100,6 +101,15 @@ async def test_a_bill_of_another_account_is_not_booked(backend: BackendUnderTest
     assert (await bookings(backend).read_live_bill(bill.account, bill.id)).remaining == bill.remaining
 
 
+async def test_a_live_account_has_the_bills_of_the_list_and_the_mandate(backend: BackendUnderTest) -> None:
+    for number, reference in ((ANA, None), (FIRMA, "ORO000103")):
+        account = await backend.account_of(number)
+        live = await bookings(backend).read_live_account(account, 6)
+        assert live.bills == await backend.billing.list_bills(account, 6)
+        assert (live.mandate and live.mandate.reference) == reference
+        assert live.mandate == await account_activity(backend.billing).find_debit(account)
+
+
 async def test_tables_that_are_not_ours_book_nothing(tmp_path: Path) -> None:
     async with open_backend("mapped", tmp_path, build_book(), lambda: TODAY) as billing:
         assert not isinstance(billing, PaymentBooking) and "payments" not in billing.capabilities
@@ -110,6 +120,18 @@ async def remote(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
     kept = build_book()
     async with open_backend(request.param, tmp_path, kept, lambda: TODAY, LONG_TIMEOUTS) as billing:
         yield BackendUnderTest(request.param, billing, kept)
+
+
+async def test_a_live_account_is_read_past_the_cache_and_drops_what_was_cached(
+    remote: BackendUnderTest,
+) -> None:
+    bill = await unpaid_bill(remote)
+    for row in remote.book.rows.bills:
+        row["remaining"] = min(row["remaining"], Decimal("1.00"))
+    assert await unpaid_bill(remote) == bill
+    live = await bookings(remote).read_live_account(bill.account, 12)
+    assert [each.remaining for each in live.bills if each.id == bill.id] == [Decimal("1.00")]
+    assert (await unpaid_bill(remote)).remaining == Decimal("1.00")
 
 
 async def test_a_post_whose_answer_was_lost_is_found_and_not_made_again(remote: BackendUnderTest) -> None:
