@@ -5,13 +5,22 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from flows.domain.pack_revisions import FOLDER_NUMBER, PackRevision, StoredDraft
+from flows.domain.pack_revisions import FOLDER_NUMBER, PackRevision, RevisionStateError, StoredDraft
 from gateway.console import console_responses as responses
-from gateway.console.console_request import ConsoleRequest
-from gateway.console.studio.studio_page import operator_path, revision_name
+from gateway.console.console_request import MENUS_PATH, ConsoleRequest, parse_row_id
+from gateway.console.studio.pack_view import editor_of
+from gateway.console.studio.studio_page import operator_path, refuse_operator, revision_name
 from gateway.studio.revision_desk import RevisionDesk
 
 LISTED_REVISIONS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPublication:
+    """A publication that has not taken effect: what, and when, as text."""
+
+    id: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +29,8 @@ class OperatorState:
 
     operator: str
     served: str
-    planned: Sequence[str]
-    """What will be published, and when."""
+    planned: Sequence[PlannedPublication]
+    """What will be published, the last first."""
     drafts: Sequence[str]
     revisions: Sequence[PackRevision]
     """The newest, the newest first."""
@@ -45,16 +54,31 @@ class OperatorList:
         }
         return responses.staff_page(request, "studio/list.html", values)
 
+    async def cancel_planned(self, request: ConsoleRequest) -> web.Response:
+        """Take back a planned publication; one that took effect, or was taken back already, stays as it is."""
+        operator, row = request.parts["operator"], parse_row_id(request.fields.get("publication", ""))
+        if operator not in request.operators:
+            return await refuse_operator(request, operator)
+        publications, note = self.desk.revisions.publications, "note_plan_cancelled"
+        try:
+            await publications.cancel_scheduled(operator, row or 0, editor_of(request), request.now)
+        except RevisionStateError:
+            note = "fault_revision_state"
+        return responses.redirect_to(f"{MENUS_PATH}?note={note}")
+
     async def _read_state(self, request: ConsoleRequest, operator: str) -> OperatorState:
         served = await self.desk.served_number(operator)
         publications = await self.desk.revisions.publications.list_publications(operator)
         drafts = await self.desk.drafts.list_drafts(operator)
         revisions = await self.desk.revisions.list_revisions(operator, request.now)
         planned = [
-            request.text(
-                "menus_scheduled",
-                revision=revision_name(request, each.number),
-                at=request.local_time(each.effective_at, operator),
+            PlannedPublication(
+                each.id,
+                request.text(
+                    "menus_scheduled",
+                    revision=revision_name(request, each.number),
+                    at=request.local_time(each.effective_at, operator),
+                ),
             )
             for each in publications
             if each.effective_at > request.now

@@ -24,9 +24,9 @@ def studio_routes(desk: RevisionDesk, pipeline: ConsolePipeline) -> list[web.Rou
     """Return the routes of the pages and of what they post."""
     reader = PackReader(desk)
     screens, forms = ScreenPage(reader), PackForms(reader)
-    draft, revision = DraftPage(reader), RevisionPage(reader)
+    draft, revision, operators = DraftPage(reader), RevisionPage(reader), OperatorList(desk)
     views: Mapping[str, StaffResponder] = {
-        MENUS_PATH: OperatorList(desk).show_operators,
+        MENUS_PATH: operators.show_operators,
         OPERATOR_PATH: ScreenMap(reader).show_map,
         SCREEN_PATH: screens.show_screen,
         f"{OPERATOR_PATH}/keywords": forms.show_keywords,
@@ -43,6 +43,7 @@ def studio_routes(desk: RevisionDesk, pipeline: ConsolePipeline) -> list[web.Rou
         f"{OPERATOR_PATH}/add-screen": forms.add_screen,
         f"{OPERATOR_PATH}/draft": draft.decide,
         REVISION_PATH: revision.decide,
+        f"{OPERATOR_PATH}/planned": operators.cancel_planned,
     }
     return [
         *(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from gateway.console.console_request import MENUS_PATH
 from tests.support.console_site import ConsoleServer, serve_console
 from tests.support.gateway_sandbox import GatewaySandbox
 from tests.support.page_client import parse_strictly
@@ -90,6 +91,36 @@ async def test_a_revision_is_published_at_a_time_to_come(console: ConsoleServer)
     assert await desk.served_number("orange-ro") == 0
     console.sandbox.clock.advance(timedelta(hours=10))
     assert await desk.served_number("orange-ro") == 1
+
+
+async def test_a_planned_publication_is_taken_back_once(console: ConsoleServer) -> None:
+    mihai, dana = await console.signed_in("mihai"), await console.signed_in("dana")
+    await type_words(mihai, HOME, "home", "Salut!")
+    await press(mihai, f"{ORANGE}/draft", "propose", message="Shorter")
+    for verb, at in (("approve", ""), ("publish", "2026-03-10T18:00")):
+        await press(dana, f"{ORANGE}/revisions/1", verb, at=at)
+    page = await mihai.get(MENUS_PATH)
+    assert "Take back: revision 1 from 2026-03-10 18:00" in page.visible_text
+    parse_strictly(page)
+    planned = form_fields(page, f"{ORANGE}/planned") | {"publication": "1"}
+    assert "was taken back" in (await mihai.post(f"{ORANGE}/planned", planned)).visible_text
+    assert "Nothing was done" in (await mihai.post(f"{ORANGE}/planned", planned)).visible_text
+    console.sandbox.clock.advance(timedelta(hours=1))
+    assert await console.site.revision_desk.revisions.publications.list_publications("orange-ro") == []
+    entry = ("orange-ro", "mihai", "revision 1", "ok")
+    assert await console.audit_entries("pack.schedule_cancelled") == [entry]
+
+
+async def test_what_took_effect_is_not_taken_back(console: ConsoleServer) -> None:
+    mihai, dana = await console.signed_in("mihai"), await console.signed_in("dana")
+    await type_words(mihai, HOME, "home", "Salut!")
+    await press(mihai, f"{ORANGE}/draft", "propose", message="Shorter")
+    for verb in ("approve", "publish"):
+        await press(dana, f"{ORANGE}/revisions/1", verb)
+    token = console.site.csrf_tokens.form_token(dana.session_token, f"{ORANGE}/planned")
+    page = await dana.post(f"{ORANGE}/planned", {"form_token": token, "publication": "1"})
+    assert "Nothing was done" in page.visible_text
+    assert await console.site.revision_desk.served_number("orange-ro") == 1
 
 
 async def test_a_draft_is_discarded_when_confirmed(console: ConsoleServer) -> None:

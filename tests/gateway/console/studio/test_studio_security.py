@@ -31,6 +31,7 @@ POSTS = (
     "/screens/home/ro",
     "/screens/home/ro/options",
     "/revisions/1",
+    "/planned",
 )
 
 
