@@ -1,10 +1,11 @@
-"""State machine: the transition table of a pack, compiled once per revision with `transitions`.
+"""State machine: the transition table of a pack, one machine of `transitions` for each revision.
 
 The only module that imports `transitions`. The machine has no models: a session is a plain object on
 which events are fired, so nothing is registered per session and no state can leak between sessions.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import chain
 from typing import Any
 
@@ -42,22 +43,15 @@ class TransitionTable:
         proof_rules: ProofRules,
         keyword_targets: Iterable[str] = (),
     ) -> None:
-        """Compile the nodes to a machine; `keyword_targets`: nodes a keyword may lead to from home."""
+        """Collect the edges of the nodes; `keyword_targets`: nodes a keyword may lead to from home."""
         self._nodes, self.proof_rules = nodes, proof_rules
         self._keyword_targets = sorted(set(keyword_targets))
-        self._machine = Machine(
-            model=None,
-            states=list(nodes),
-            initial=None,
-            auto_transitions=False,
-            send_event=True,
-            model_attribute="state",
-        )
         self._open_edges: dict[tuple[str, str], tuple[str, str]] = {}
+        self._targets_by_node: dict[str, list[str]] = {}
+        self._compiled_edges: set[tuple[str, str]] = set()
+        aims = {name: (node.needs, name) for name, node in nodes.items()}
         for trigger, origin, target in self.edges():
-            self._add_edge(trigger, origin, target)
-            self._open_edges.setdefault((trigger, origin), (self._nodes[target].needs, target))
-        self._events = dict(self._machine.events)
+            self._open_edges.setdefault((trigger, origin), aims[target])
 
     def fire(self, trigger: str, session: Session) -> None:
         """Move the session along a trigger's edge; NoTransitionError, and no move, if there is none.
@@ -72,14 +66,24 @@ class TransitionTable:
         self.fire_on_machine(trigger, session)
 
     def fire_on_machine(self, trigger: str, session: Session) -> None:
-        """Move the session with the machine itself; NoTransitionError when it has no edge."""
-        event = self._events.get(trigger)
-        if event is None:
+        """Move the session with the machine itself; NoTransitionError when it has no edge.
+
+        The machine gets the edges of a trigger and a node when it is first asked for them: most never are.
+        """
+        key = trigger, session.state
+        if key not in self._open_edges:
             raise NoTransitionError(trigger)
+        if key not in self._compiled_edges:
+            self._add_edge(trigger, session.state, self._open_edges[key][1])
+            self._compiled_edges.add(key)
         try:
-            event.trigger(session)
+            self._machine.events[trigger].trigger(session)
         except MachineError as error:
             raise NoTransitionError(trigger) from error
+
+    def has_edge(self, trigger: str, origin: str) -> bool:
+        """Return whether a trigger leads anywhere from a node."""
+        return (trigger, origin) in self._open_edges
 
     def edges(self) -> Iterator[tuple[str, str, str]]:
         """Yield every edge as (trigger, origin, target), without the detours to the gates."""
@@ -127,7 +131,7 @@ class TransitionTable:
     def _screens_ahead(self, node: Node) -> set[str]:
         """Return the screens one answer away; the search goes on through steps and transient screens."""
         visited: set[str] = set()
-        pending = [target for _, _, target in outgoing_edges(node)]
+        pending = list(self._targets_of(node))
         while pending:
             name = pending.pop()
             target = self._nodes.get(name)
@@ -142,7 +146,25 @@ class TransitionTable:
         if node.needs != "none":
             yield from filter(None, self.proof_rules.gates_by_proof(node.needs).values())
         if node.kind == "step" or node.is_transient:
-            yield from (target for _, _, target in outgoing_edges(node))
+            yield from self._targets_of(node)
+
+    def _targets_of(self, node: Node) -> Sequence[str]:
+        """Return where the node's own edges lead, collected once."""
+        targets = self._targets_by_node.get(node.name)
+        if targets is None:
+            targets = self._targets_by_node[node.name] = [target for _, _, target in outgoing_edges(node)]
+        return targets
+
+    @cached_property
+    def _machine(self) -> Machine:
+        return Machine(
+            model=None,
+            states=list(self._nodes),
+            initial=None,
+            auto_transitions=False,
+            send_event=True,
+            model_attribute="state",
+        )
 
     def _add_edge(self, trigger: str, origin: str, target: str) -> None:
         """Add an edge to the machine, and detours to the gates for the kinds of line without the proof."""
