@@ -221,6 +221,9 @@ class Ledger(Protocol):
         is the operator's day: backends that do not know the start of a subscription report that day.
         """
 
+    async def last_language(self, operator: str, number: str) -> str:
+        """Return the language chosen by the last known owner of a number, without billing; empty for none."""
+
     def record_audit_entry(self, entry: AuditEntry) -> None:
         """Queue an audit log entry for a read; change sets carry the entries of their writes."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -20,7 +21,9 @@ from menus.model.value import value_dataclass
 CACHE_LIFETIME = timedelta(seconds=30)
 """A billing answer may be as old when it comes: together a minute, the limit for whose a number is."""
 MAX_PROFILES = 50_000
-"""Most profiles cached; the oldest lookups are evicted first."""
+"""Most profiles cached, and most languages remembered; the oldest lookups are evicted first."""
+LANGUAGE_SECONDS = 0.2
+"""Longest wait for the language of a caller whom billing does not tell of."""
 
 
 @value_dataclass
@@ -43,16 +46,19 @@ class CallerProfile:
 class SubscriberCache:
     """Cached, coalesced subscriber lookups of one operator."""
 
+    operator: str
     ports: OperatorPorts
     pseudonyms: Pseudonyms = field(repr=False)
     time_budgets: TimeBudgets = field(default_factory=TimeBudgets)
     profiles: FIFOCache[str, tuple[datetime, CallerProfile]] = field(
         default_factory=lambda: FIFOCache(MAX_PROFILES), repr=False
     )
+    languages: FIFOCache[str, str] = field(default_factory=lambda: FIFOCache(MAX_PROFILES), repr=False)
+    """Language of each number looked up, for the time in which billing does not answer."""
     lookups: SingleFlight[str, CallerProfile] = field(default_factory=SingleFlight, repr=False)
 
     async def find_quickly(self, number: str) -> CallerProfile:
-        """Return the profile within `lookup_seconds`, else an empty one with the failure `Slow`.
+        """Return the profile within `lookup_seconds`, else one of a language only, with the failure `Slow`.
 
         A lookup that takes longer continues in the background.
         """
@@ -62,12 +68,12 @@ class SubscriberCache:
         try:
             return await asyncio.wait_for(self.find(number), self.time_budgets.lookup_seconds)
         except TimeoutError:
-            return CallerProfile(lookup_failure=Slow)
+            return await self._without_billing(number, Slow)
 
     async def find(self, number: str) -> CallerProfile:
         """Return the profile; concurrent callers share one lookup, which a cancelled caller does not stop.
 
-        When billing fails the profile is empty and carries the failure (`Slow` or `Down`).
+        When billing fails the profile has a language only and carries the failure (`Slow` or `Down`).
         """
         cached = self._cached_profile(number)
         if cached:
@@ -75,13 +81,22 @@ class SubscriberCache:
         try:
             return await self.lookups.join(number, lambda: self._look_up(number))
         except Slow:
-            return CallerProfile(lookup_failure=Slow)
+            return await self._without_billing(number, Slow)
         except Failure:
-            return CallerProfile(lookup_failure=Down)
+            return await self._without_billing(number, Down)
 
     def forget(self, number: str) -> None:
         """Drop a cached profile, because its data changed."""
         self.profiles.pop(number, None)
+
+    async def _without_billing(self, number: str, failure: type[Failure]) -> CallerProfile:
+        """Return the last known language of a caller: as this process saw it, else as it was chosen."""
+        language = self.languages.get(number, "")
+        if not language:
+            with suppress(Failure, TimeoutError):
+                async with asyncio.timeout(LANGUAGE_SECONDS):
+                    language = await self.ports.ledger.last_language(self.operator, number)
+        return CallerProfile(language=language, lookup_failure=failure)
 
     def _cached_profile(self, number: str) -> CallerProfile | None:
         if not number:
@@ -95,6 +110,9 @@ class SubscriberCache:
         self._drop_expired()
         self.forget(number)  # so that the order is that of expiry
         self.profiles[number] = (self.ports.now() + CACHE_LIFETIME, replace(profile, newest_bills=None))
+        self.languages.pop(number, None)
+        if profile.language:
+            self.languages[number] = profile.language
         return profile
 
     def _drop_expired(self) -> None:

@@ -28,8 +28,8 @@ AMOUNT_PLACEHOLDERS = ("{total}", "{remaining}")
 """Placeholders of the amounts in a cached text."""
 
 MessageRoute = Literal["sms", "email"]
-NoticePrefix = Literal["", "part_", "paid_", "zero_", "credit_", "cancelled_"]
-"""Prefix of the text's name: all is to be paid, a part of it, or nothing, and why not."""
+NoticePrefix = Literal["", "part_", "overdue_", "paid_", "zero_", "credit_", "cancelled_"]
+"""Prefix of the text's name: all is to be paid, a part of it, late, or nothing, and why not."""
 
 
 @dataclass(slots=True)
@@ -84,7 +84,7 @@ class BillAnnouncer:
     def _build_notice(
         self, bill: Bill, holder: Subscriber, route: MessageRoute, to: str, language: str, now: datetime
     ) -> OutboundMessage:
-        subject, body = self._notice_texts(bill, route, language)
+        subject, body = self._notice_texts(bill, route, language, self._today(now))
         due_at = self._publication_time(bill, now)
         notice = OutboundMessage(
             key=f"{self.notice_key(bill, holder)}/{route}",
@@ -137,9 +137,9 @@ class BillAnnouncer:
         opens = datetime.combine(day, ANNOUNCEMENT_TIME, ZoneInfo(self.menu.config.time_zone))
         return opens if opens > now else None
 
-    def _notice_texts(self, bill: Bill, route: MessageRoute, language: str) -> tuple[str, str]:
+    def _notice_texts(self, bill: Bill, route: MessageRoute, language: str, today: date) -> tuple[str, str]:
         """Return subject and body; they do not identify the subscriber."""
-        prefix = notice_prefix(bill)
+        prefix = notice_prefix(bill, today)
         key = (bill.issued.year, bill.issued.month, bill.due, route, language, prefix)
         texts = self.text_cache.get(key)
         if texts is None:
@@ -176,14 +176,19 @@ class BillAnnouncer:
         return subject, body
 
 
-def notice_prefix(bill: Bill) -> NoticePrefix:
-    """Return which text announces a bill: what remains is told, not the total, and nothing of a paid one."""
+def notice_prefix(bill: Bill, today: date) -> NoticePrefix:
+    """Return which text announces a bill: what remains is told, not the total, and nothing of a paid one.
+
+    A bill whose last day to pay has passed is not said to be payable until that day.
+    """
     if bill.state == "cancelled":
         return "cancelled_"
     if bill.total <= 0:
         return "credit_" if bill.total < 0 else "zero_"
     if bill.remaining <= 0:
         return "paid_"
+    if today > bill.due:
+        return "overdue_"
     return "part_" if bill.remaining < bill.total else ""
 
 

@@ -31,7 +31,7 @@ class BillRunProgress:
     known_count: int = 0
     """Notices already there, from an earlier run or a BSS event; opted-out numbers count here too."""
     skipped_bills: int = 0
-    """Bills without a notice: cancelled, of 0, too old, refused by rule, no confirmed address."""
+    """Bills without a notice: too old, refused by rule, no confirmed address."""
     without_holder: int = 0
     """Bills of accounts without a current line."""
     rejected_count: int = 0
@@ -46,7 +46,7 @@ class BillRunProgress:
         rate = self.enqueued_count / self.seconds if self.seconds else 0.0
         return (
             f"{self.bills} bills, {self.enqueued_count} notices enqueued ({rate:.0f}/s),"
-            f" {self.known_count} known or opted out, {self.skipped_bills} bills for nobody,"
+            f" {self.known_count} known or opted out, {self.skipped_bills} bills without a notice,"
             f" {self.without_holder} without a line, {self.rejected_count} unusable"
         )
 

@@ -203,7 +203,7 @@ async def _build_core(
         conversation_writer=build_conversation_writer(write_behind, secret),
         operators=operators,
         subscriber_caches={
-            name: SubscriberCache(ports, pseudonyms, overrides.time_budgets)
+            name: SubscriberCache(name, ports, pseudonyms, overrides.time_budgets)
             for name, ports in operators.items()
         },
         actions=telemetry.trace_actions(pack_compiler.load_actions()),

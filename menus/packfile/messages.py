@@ -106,6 +106,9 @@ UNKNOWN_FACT = (
 )
 SCREEN_TOO_LONG = "{node} on {channel}: {units} units of {most}: {text!r}; shorten it"
 END_HAS_PAGES = "{node} on {channel}: a last screen has one page, this has {pages}; shorten it"
+FIRST_PAGE_EMPTY = (
+    "{node} on {channel}: the first page shows none of its options, they begin on page 2; shorten the text"
+)
 OUTSIDE_GSM7 = (
     "{node} on {channel}: {letters!r} is outside GSM-7 and halves the room; write it with other letters"
 )

@@ -207,7 +207,12 @@ def _build_language_pack(
     country, trunk = config.country_code, config.trunk
     try:
         written_formatter = WrittenFormatter(
-            spec.locale, currency, day=spec.day, country_code=country, trunk=trunk
+            spec.locale,
+            currency,
+            day=spec.day,
+            country_code=country,
+            trunk=trunk,
+            right_to_left=data.right_to_left and language in config.languages,
         )
         spoken_formatter = SpokenFormatter(
             spec.locale, currency, country_code=country, trunk=trunk, idiom=data.numbers

@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
+from menus.machine.list_options import numbered_choices
 from menus.machine.menu import SCRIPT_CHANNELS, LanguagePack, Menu
 from menus.machine.screen import Node
 from menus.machine.surface import SMALLEST_PAGE
+from menus.machine.transitions_table import HOME
 from menus.model.facts import Fact, Rows, TextRef
 from menus.model.session import Session
 from menus.packfile import messages
@@ -28,7 +31,8 @@ NOTE_TEXTS = ("", "note.wrong", "note.empty", "note.restarted", "note.as_of", "n
 
 
 def find_overflows(draft: PackDraft, menu: Menu, samples: SampleFacts) -> Iterator[Finding]:
-    """Yield findings for screens that do not fit, final screens with a second page, letters that force UCS-2.
+    """Yield findings for screens that do not fit, final screens with a second page, a first screen whose first
+    page has no option, letters that force UCS-2.
 
     Unknown slots and form categories are found first; with any of those no screen is rendered.
     """
@@ -148,6 +152,8 @@ def _check_screen(
             yield _finding_at_text(
                 menu, language_pack, session, "", messages.END_HAS_PAGES, {"pages": len(texts)}
             )
+        if node.name == HOME and not note:
+            yield from _check_first_page(menu, language_pack, session)
         ucs2_pages = [text for text in texts if _forces_ucs2(language_pack, text)]
         if ucs2_pages:
             letters = unencodable_letters(ucs2_pages[0])
@@ -155,6 +161,15 @@ def _check_screen(
                 menu, language_pack, session, letters[0], messages.OUTSIDE_GSM7, {"letters": letters}
             )
             return
+
+
+def _check_first_page(menu: Menu, language_pack: LanguagePack, session: Session) -> Iterator[Finding]:
+    """Yield a finding for a greeting so long that the page a conversation begins with has no option."""
+    first = replace(session, trail=())
+    keys = [key for key, _ in numbered_choices(menu, first, menu.nodes[HOME])]
+    page = render_unbroken_pages(menu, first)[0].split("\n")
+    if keys and not any(line.startswith(f"{key} ") for line in page for key in keys):
+        yield _finding_at_text(menu, language_pack, first, "", messages.FIRST_PAGE_EMPTY, {})
 
 
 def _forces_ucs2(language_pack: LanguagePack, text: str) -> bool:

@@ -112,8 +112,12 @@ class WrittenFormatter(FactFormatter):
         *,
         country_code: str = "",
         trunk: str = "",
+        right_to_left: bool = False,
     ) -> None:
-        """Compile a language; `day`: pattern of d, dd, M, MM, MMM, MMMM, yy, yyyy, ValueError for others."""
+        """Compile a language; `day`: pattern of d, dd, M, MM, MMM, MMMM, yy, yyyy, ValueError for others.
+
+        Where texts run from right to left masked numbers are written so that they still read from the left.
+        """
         parsed_locale = parse_locale(locale)
         self._currency = currency
         self._marks = _number_marks(parsed_locale)
@@ -124,7 +128,7 @@ class WrittenFormatter(FactFormatter):
             month_names(parsed_locale, "abbreviated"),
             month_names(parsed_locale, "wide"),
         )
-        self._country_code, self._trunk = country_code, trunk
+        self._country_code, self._trunk, self._right_to_left = country_code, trunk, right_to_left
         self._plural = lru_cache(maxsize=1024)(parsed_locale.plural_form)
 
     def format_bare_amount(self, amount: Decimal) -> str:
@@ -157,14 +161,16 @@ class WrittenFormatter(FactFormatter):
 
     def format_number(self, msisdn: str) -> str:
         """Mask a number: first two and last three digits of the national form; a foreign one keeps its plus."""
-        return masking.mask_number(msisdn, self._country_code, self._trunk)
+        masked = masking.mask_number(msisdn, self._country_code, self._trunk)
+        return masking.join_masked_number(masked) if self._right_to_left else masked
 
     def format_full_number(self, msisdn: str) -> str:
         """Format a number unmasked, as dialled in its own country."""
         return masking.full_number(msisdn, self._country_code, self._trunk)
 
     def format_email(self, address: str) -> str:
-        return masking.mask_email(address)
+        masked = masking.mask_email(address)
+        return masking.join_masked_email(masked) if self._right_to_left else masked
 
     def format_code(self, digits: str) -> str:
         return digits

@@ -4,6 +4,8 @@ import re
 
 MIN_SHOWN_DIGITS = 8
 """Fewest digits of a number of which some are shown; shorter numbers are masked entirely."""
+MASK, JOINED_MASK = "***", "xxx"
+"""What stands for the digits left out: stars, and Latin letters where text runs from right to left."""
 MAX_DOMAIN_LENGTH = 24
 """Most characters shown of an e-mail address's domain, its end: the longest domain has 253 (RFC 1035)."""
 _LONG_NUMBER = re.compile(r"\+?\d(?:[ .\-]?\d){7,}")
@@ -24,15 +26,33 @@ def mask_number(msisdn: str, country_code: str = "", trunk: str = "") -> str:
     is_national = bool(country_code) and digits.startswith(country_code)
     dialled = full_number(msisdn, country_code, trunk) if is_national else digits
     if len(dialled) < MIN_SHOWN_DIGITS:
-        return "***"
-    return f"{'' if is_national else '+'}{dialled[:2]}***{dialled[-3:]}"
+        return MASK
+    return f"{'' if is_national else '+'}{dialled[:2]}{MASK}{dialled[-3:]}"
+
+
+def join_masked_number(masked: str) -> str:
+    """Return a masked number that reads from the left in a text that runs from right to left.
+
+    Stars and a plus take the direction of the text around them and part the digits: 06***101 is displayed as
+    101***06 (Unicode Bidirectional Algorithm, rules W4 and N1). Latin letters keep them together, with no
+    invisible mark, which old phones show as a box.
+    """
+    return masked.replace("+", "00").replace(MASK, JOINED_MASK)
 
 
 def mask_email(address: str) -> str:
     """Mask an e-mail address: its first letter and the domain remain, of a long domain the end."""
     local, _, domain = address.rpartition("@")
     shown = domain if len(domain) <= MAX_DOMAIN_LENGTH else f"...{domain[3 - MAX_DOMAIN_LENGTH :]}"
-    return f"{local[:1]}***@{shown}"
+    return f"{local[:1]}{MASK}@{shown}"
+
+
+def join_masked_email(masked: str) -> str:
+    """Return a masked address that reads from the left in a text that runs from right to left.
+
+    It must begin with a letter: a digit would be displayed on the other side of the address.
+    """
+    return masked if masked[:1].isalpha() else f"x{masked[masked.index(MASK) :]}"
 
 
 def mask_recipient(recipient: str) -> str:

@@ -29,7 +29,7 @@ from storage.outbox.erased_opt_outs import INSERT_OPT_OUT, ErasedOptOuts
 from storage.payments.promises import insert_promise
 from storage.privacy.number_owner import NumberOwners
 from storage.sql.engine import Database
-from storage.sql.tables import consents, links, opt_outs, preferences
+from storage.sql.tables import bindings, consents, links, opt_outs, preferences
 
 _TEXT_COLUMNS = ("language", "notify", "email", "address", "notify_number")
 
@@ -65,6 +65,16 @@ _PREFERENCE_COLUMNS = (
 """The columns of a Preference, in the order of its fields."""
 SELECT_PREFERENCE = select(*(preferences.c[name] for name in _PREFERENCE_COLUMNS)).where(
     preferences.c.operator == bindparam("operator"), preferences.c.subscription == bindparam("subscription")
+)
+SELECT_LAST_LANGUAGE = (
+    select(preferences.c.language)
+    .join_from(
+        bindings,
+        preferences,
+        (preferences.c.operator == bindings.c.operator)
+        & (preferences.c.subscription == bindings.c.subscription),
+    )
+    .where(bindings.c.line == bindparam("line"))
 )
 INSERT_CONSENT = insert(consents)
 INSERT_LINK = upsert(links).on_conflict_do_nothing(index_elements=[links.c.token])
@@ -169,6 +179,13 @@ class SqlLedger(RegistrationQueries, ConsentDecisions):
             )
             return await self.get_preference(owner.operator, owner.id)
         return Preference() if row is None else Preference(*row)
+
+    async def last_language(self, operator: str, number: str) -> str:
+        """Return the language chosen by the last known owner of a number, without billing; empty for none."""
+        line = self._number_owners.line_hash(operator, number)
+        return await self._database.read(
+            lambda connection: connection.execute(SELECT_LAST_LANGUAGE, {"line": line}).scalar() or ""
+        )
 
     def record_audit_entry(self, deed: AuditEntry) -> None:
         """Add an entry to the audit log; it is written within 0.2 s."""

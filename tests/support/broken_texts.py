@@ -53,6 +53,11 @@ BROKEN_TEXTS: dict[str, PackFault] = {
         "orange_ro/pack.yaml@locale: en_GB@: nothing leads to 'en'; write a step with `action: language.choose` and"
         " `with: en` in screens.yaml, and an option that leads to it",
     ),
+    "a greeting that leaves no room for an option": (
+        "texts/en.yaml", "all: Welcome to Orange!", f"all: {'word ' * 46}",
+        "orange_ro/texts/en.yaml@all: word word@: home on ussd: the first page shows none of its options, they begin"
+        " on page 2; shorten the text",
+    ),
     "a last screen of two pages": (
         "texts/en.yaml", "budget: Budget\n", f"budget: Budget\neinvoice.done: {'word ' * 40}\n",
         "orange_ro/texts/en.yaml@word word word@: einvoice.done on ussd: a last screen has one page, this has 2;"

@@ -61,6 +61,19 @@ def test_a_bill_is_announced_as_what_it_is(
     assert "{" not in notice.body + notice.subject
 
 
+@pytest.mark.parametrize("notify", ["sms", "email"])
+@pytest.mark.parametrize("remaining", ["79.90", "39.90"])
+def test_a_bill_announced_after_its_last_day_is_said_to_be_late(
+    announcer: BillAnnouncer, notify: Literal["sms", "email"], remaining: str
+) -> None:
+    bill = issued_bill("79.90", remaining, "overdue")
+    preference = Preference(language="en", notify=notify)
+    [on_the_day] = announcer.build_notices(bill, HOLDER, preference, NOW.replace(day=24))
+    [late] = announcer.build_notices(bill, HOLDER, preference, NOW.replace(day=25))
+    assert f"{remaining} lei was due by 24 Mar 2026" in late.body and "to be paid by" not in late.body
+    assert "to be paid by" in on_the_day.body and late.key == on_the_day.key
+
+
 @pytest.mark.parametrize(
     ("bill", "said"),
     [

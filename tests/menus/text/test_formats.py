@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 from decimal import Decimal
+from unicodedata import bidirectional
 
 import pytest
 from hypothesis import given
@@ -38,7 +39,7 @@ EUROS = Currency("EUR", 2, "EUR {amount}", {"one": "euro", "other": "euros"}, {"
 WRITTEN = {
     "ro": WrittenFormatter("ro_RO", LEI, country_code="40", trunk="0"),
     "fr": WrittenFormatter("fr-TN", DINARS, "dd/MM/yyyy", country_code="216"),
-    "ar": WrittenFormatter("ar_TN", ARABIC_DINARS, "dd/MM/yyyy", country_code="216"),
+    "ar": WrittenFormatter("ar_TN", ARABIC_DINARS, "dd/MM/yyyy", country_code="216", right_to_left=True),
     "en": WrittenFormatter("en", EUROS, "d MMM yyyy", country_code="33", trunk="0"),
 }
 SPOKEN = {
@@ -181,11 +182,35 @@ def test_months_are_written_and_spoken(formats: FactFormatter, month: str) -> No
         pytest.param("fr", "+21698123456", "98***456", "4 5 6", id="no trunk"),
         pytest.param("ro", "+33600000102", "+33***102", "1 0 2", id="foreign"),
         pytest.param("ro", "+40411", "***", "", id="too short to mask"),
+        pytest.param("ar", "+21698123456", "98xxx456", "4 5 6", id="right to left"),
+        pytest.param("ar", "+33600000102", "0033xxx102", "1 0 2", id="foreign, right to left"),
+        pytest.param("ar", "+216411", "xxx", "", id="too short, right to left"),
     ],
 )
 def test_numbers_are_masked(language: str, msisdn: str, shown: str, spoken: str) -> None:
     formats: list[FactFormatter] = [WRITTEN[language], SPOKEN[language]]
     assert [each.format_number(msisdn) for each in formats] == [shown, spoken]
+
+
+DIGITS_WAIT = frozenset({"EN", "ES", "ET", "CS", "ON", "WS"})
+"""Classes of letters that an Arabic text displays by what surrounds them (Unicode Bidirectional Algorithm)."""
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        WRITTEN["ar"].format_number("+21698123456"),
+        WRITTEN["ar"].format_number("+33600000102"),
+        WRITTEN["ar"].format_email("1ana@example.tn"),
+        WRITTEN["ar"].format_email("ana@example.tn"),
+    ],
+)
+def test_nothing_masked_is_parted_where_text_runs_from_right_to_left(shown: str) -> None:
+    first, *_, last = (bidirectional(letter) for letter in shown)
+    neutral = [bidirectional(letter) in DIGITS_WAIT - {"EN"} for letter in shown]
+    begins = shown[: neutral.index(True)] if True in neutral else shown
+    assert {first, last} <= {"L", "EN"}
+    assert any(bidirectional(letter) == "L" for letter in begins)
 
 
 @pytest.mark.parametrize(
