@@ -24,6 +24,7 @@ from gateway.console.person_actions import PersonActions
 from gateway.console.queues import QUEUES_PATH, QueuePages
 from gateway.console.sign_in import SignInPage
 from gateway.console.staff_log_page import STAFF_PATH, StaffLogPage
+from gateway.console.studio.draft_phones import DraftPhones
 from gateway.console.studio.pack_view import PackReader
 from gateway.console.studio.studio_routes import studio_routes
 from gateway.console_settings import ConsoleSettings
@@ -43,6 +44,7 @@ PERSON_PATH = f"{PEOPLE_PATH}/{{person:[A-Za-z0-9_=-]+}}"
 def console_app(site: ConsoleSite) -> web.Application:
     """Build the application that staff reach."""
     app, pipeline = web.Application(client_max_size=64 * 1024), ConsolePipeline(site)
+    phones = DraftPhones(site.container.clock)
     sign_in, style = SignInPage(site), (CONSOLE_FOLDER / "style.css").read_bytes()
     submit = pipeline.open_handler(sign_in.submit_form)
 
@@ -61,10 +63,11 @@ def console_app(site: ConsoleSite) -> web.Application:
             *_erasure_routes(site, pipeline),
             *_queue_routes(site, pipeline),
             *_staff_routes(site, pipeline),
-            *studio_routes(site.revision_desk, pipeline),
+            *studio_routes(site.revision_desk, phones, pipeline),
         ]
     )
     app.cleanup_ctx.append(_close_provider(site))
+    app.on_cleanup.append(lambda _app: phones.close_all())
     return app
 
 

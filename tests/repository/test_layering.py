@@ -19,8 +19,8 @@ MAY_IMPORT = {
 }
 """Our packages that each layer may import."""
 PACKAGES = (
-    *("gateway.__main__", "gateway.cli", "gateway.phone", "gateway.dialogs", "gateway.demo"),
-    *("gateway.console", "gateway.server"),
+    *("gateway.__main__", "gateway.cli", "gateway.console", "gateway.phone", "gateway.dialogs"),
+    *("gateway.demo", "gateway.server"),
     *(
         "gateway.wiring",
         "gateway.telemetry",

@@ -7,9 +7,11 @@ from aiohttp import web
 from gateway.console.console_pipeline import ConsolePipeline, StaffResponder
 from gateway.console.console_request import MENU_ROLES, MENUS_PATH
 from gateway.console.studio.draft_page import DraftPage
+from gateway.console.studio.draft_phones import DraftPhones
 from gateway.console.studio.operator_list import OperatorList
 from gateway.console.studio.pack_forms import PackForms
 from gateway.console.studio.pack_view import PackReader
+from gateway.console.studio.phone_page import PhonePage
 from gateway.console.studio.revision_page import RevisionPage
 from gateway.console.studio.screen_map import ScreenMap
 from gateway.console.studio.screen_page import ScreenPage
@@ -20,10 +22,10 @@ SCREEN_PATH = f"{OPERATOR_PATH}/screens/{{screen:[a-z][a-z0-9_.]*}}/{{language:[
 REVISION_PATH = f"{OPERATOR_PATH}/revisions/{{number:[0-9]+}}"
 
 
-def studio_routes(desk: RevisionDesk, pipeline: ConsolePipeline) -> list[web.RouteDef]:
+def studio_routes(desk: RevisionDesk, phones: DraftPhones, pipeline: ConsolePipeline) -> list[web.RouteDef]:
     """Return the routes of the pages and of what they post."""
     reader = PackReader(desk)
-    screens, forms = ScreenPage(reader), PackForms(reader)
+    screens, forms, phone = ScreenPage(reader), PackForms(reader), PhonePage(reader, phones)
     draft, revision, operators = DraftPage(reader), RevisionPage(reader), OperatorList(desk)
     views: Mapping[str, StaffResponder] = {
         MENUS_PATH: operators.show_operators,
@@ -33,6 +35,7 @@ def studio_routes(desk: RevisionDesk, pipeline: ConsolePipeline) -> list[web.Rou
         f"{OPERATOR_PATH}/hours": forms.show_hours,
         f"{OPERATOR_PATH}/add-screen": forms.show_new_screen,
         f"{OPERATOR_PATH}/draft": draft.show_draft,
+        f"{OPERATOR_PATH}/phone": phone.show_phone,
         REVISION_PATH: revision.show_revision,
     }
     posts: Mapping[str, StaffResponder] = {
@@ -42,6 +45,7 @@ def studio_routes(desk: RevisionDesk, pipeline: ConsolePipeline) -> list[web.Rou
         f"{OPERATOR_PATH}/hours": forms.save_hours,
         f"{OPERATOR_PATH}/add-screen": forms.add_screen,
         f"{OPERATOR_PATH}/draft": draft.decide,
+        f"{OPERATOR_PATH}/phone": phone.act,
         REVISION_PATH: revision.decide,
         f"{OPERATOR_PATH}/planned": operators.cancel_planned,
     }

@@ -22,7 +22,7 @@ from tests.support.studio_forms import (
 
 FRENCH = f"{MENUS_PATH}/orange-fr"
 HOSTILE = "<script>alert(1)</script>"
-VIEWS = ("", "/draft", "/keywords", "/hours", "/add-screen", "/screens/home/ro", "/revisions/1")
+VIEWS = ("", "/draft", "/phone", "/keywords", "/hours", "/add-screen", "/screens/home/ro", "/revisions/1")
 POSTS = (
     "/draft",
     "/keywords",
@@ -32,6 +32,7 @@ POSTS = (
     "/screens/home/ro/options",
     "/revisions/1",
     "/planned",
+    "/phone",
 )
 
 
