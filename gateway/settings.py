@@ -17,7 +17,7 @@ from gateway.payments.provider_settings import PaymentSettings
 from gateway.payments.wallet_settings import WalletSettings
 from gateway.providers.contract import Provider
 from gateway.purchases.merchant_settings import PurchaseSettings
-from gateway.settings_sources import FILE_VARIABLE, SettingsError, read_tables
+from gateway.settings_sources import FILE_VARIABLE, PacksFolder, SettingsError, read_tables
 from gateway.telemetry_settings import TelemetrySettings
 from menus.machine.surface import LARGEST_PAGE, PAGE_SIZE_PATTERN, SMALLEST_PAGE, parse_page_size
 from storage.sessions.redis_url import split_redis_url
@@ -196,7 +196,7 @@ class Settings(Section):
     """Concurrent turns of a process; above it, load shedding asks new callers to dial again later."""
     demo: bool = False
     """The demo world: loopback only, messages are recorded and not sent."""
-    packs: str = ""
+    packs: PacksFolder = ""
     """Folder of packs beside the shipped ones; a pack of the same name takes precedence."""
     console: ConsoleSettings | None = None
     """The support console; none without this table."""

@@ -3,8 +3,9 @@
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import AfterValidator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -22,6 +23,17 @@ PLATFORM_VARIABLES = {"DATABASE_URL": "database_url", "REDIS_URL": "redis_url", 
 """Environment variables with their platform-wide names."""
 FILE_VARIABLE = "DIALTREE_CONFIG"
 """Environment variable that names the settings file."""
+
+
+def _check_packs_folder(folder: str) -> str:
+    """Refuse a folder without packs: with a wrong name the shipped packs would be served instead."""
+    if folder and not any(Path(folder).glob("*/pack.yaml")):
+        raise ValueError(f"no pack in {folder!r}; name a folder that holds folders with a pack.yaml")
+    return folder
+
+
+PacksFolder = Annotated[str, AfterValidator(_check_packs_folder)]
+"""A folder of packs; empty for none."""
 
 
 class SettingsError(UserError):

@@ -235,8 +235,9 @@ class TerminalPhone:
             self.dialog_lines.append("hang up")
 
     def _print_result(self, line: str) -> None:
-        """Print a result line; one-time codes are shown in clear."""
-        mark, _, text = line.replace("{code}", self._player.last_code).partition(" ")
+        """Print a result line; one-time codes and links are shown in clear."""
+        shown = line.replace("{code}", self._player.last_code).replace("{link}", self._player.last_link)
+        mark, _, text = shown.partition(" ")
         if mark != "|":
             text = _format_message(text) if mark == "~" else f"({text})"
         self._display.print_line(text, MARK_STYLES.get(mark))

@@ -1,7 +1,7 @@
 """Dialog player: performs a dialog's actions on a phone line and returns the result lines."""
 
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -134,6 +134,8 @@ class Player:
     caller: str = field(default="", repr=False)
     last_code: str = field(default="", repr=False)
     """The last one-time code that arrived."""
+    last_link: str = field(default="", repr=False)
+    """The last link with a secret that was shown or arrived; results name it `{link}`."""
     wallet: WalletOwner | None = field(default=None, repr=False)
     """The wallet on the caller's phone; None where bills are not paid from one."""
 
@@ -168,11 +170,16 @@ class Player:
         for notice in notices:
             match = _CODE_PATTERN.search(notice.body) if notice.kind == "code" else None
             self.last_code = match[0] if match else self.last_code
+        self._remember_link([*(display.lines if display else ()), *(notice.body for notice in notices)])
         return [
             *_screen_lines(display or PhoneDisplay()),
             *(self._hide_receipt(line) for notice in notices for line in _message_lines(notice)),
             *(f"~ wallet {self.caller}: {prompt.text}" for prompt in prompts),
         ]
+
+    def _remember_link(self, texts: Sequence[str]) -> None:
+        links = [link for text in texts for link in _LINK_PATTERN.findall(text)]
+        self.last_link = links[-1] if links else self.last_link
 
     def _hide_receipt(self, line: str) -> str:
         """Replace a receipt's number by `{receipt}`, where bills are paid: it differs from run to run."""

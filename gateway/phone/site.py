@@ -81,6 +81,7 @@ class PhoneSite:
         routes = [web.get(path, _loopback_only(_static_file(*what))) for path, what in STATIC_FILES.items()]
         handset_path = "/phone/handsets/{name}"
         routes += [
+            web.get("/", _loopback_only(_lead_to_phone)),
             web.get("/phone", _loopback_only(self._show_phone)),
             web.get("/phone/world", _loopback_only(self._list_operators)),
             web.get("/phone/map", _loopback_only(self._show_map)),
@@ -196,6 +197,10 @@ class PhoneSite:
         if handset is None:
             raise web.HTTPNotFound(text=json.dumps({"error": "this phone was given back; reload the page"}))
         return handset
+
+
+async def _lead_to_phone(request: web.Request) -> web.StreamResponse:
+    return web.Response(status=302, headers={**SECURITY_HEADERS, "Location": "/phone"})
 
 
 def _country_of(menu: Menu) -> str:

@@ -38,6 +38,7 @@ async def test_the_code_a_page_sends_arrives_at_once_and_opens_the_file(
     async with tab.expect_download() as download:
         await tab.get_by_role("button").first.click()
     assert (await download.value).suggested_filename.endswith(".pdf")
+    await expect(tab.locator("main")).to_contain_text("This page stays as it is")
     await tab.close()
 
 
@@ -54,6 +55,11 @@ async def test_the_bill_page_of_the_phone_takes_its_code(page: PhonePage) -> Non
     await tab.get_by_role("button").first.click()
     await expect(tab.locator("table").first).to_contain_text("79")
     await tab.close()
+
+
+async def test_the_demo_s_address_alone_leads_to_the_phone(page: PhonePage) -> None:
+    await page.page.goto(f"{page.url}/")
+    await page.page.wait_for_url("**/phone")
 
 
 async def test_another_choice_takes_another_phone_at_once(page: PhonePage) -> None:

@@ -50,6 +50,17 @@ def test_a_file_that_was_read_is_not_said_to_be_missing(tmp_path: Path) -> None:
     assert "DIALTREE_CONFIG" not in str(refused.value)
 
 
+def test_a_folder_without_packs_is_refused(tmp_path: Path) -> None:
+    empty = tmp_path / "packs"
+    empty.mkdir()
+    for folder in (empty, tmp_path / "pacsk"):
+        with pytest.raises(SettingsError, match=r"packs: .*no pack in"):
+            read_settings(tmp_path, f'packs = "{folder}"\n{VALID_TOML}')
+    (empty / "acme_tel").mkdir()
+    (empty / "acme_tel" / "pack.yaml").touch()
+    assert read_settings(tmp_path, f'packs = "{empty}"\n{VALID_TOML}').packs == str(empty)
+
+
 def test_the_environment_goes_over_the_file(tmp_path: Path) -> None:
     environ = {
         "PORT": "9000",

@@ -2,7 +2,6 @@
 
 from datetime import date, datetime
 from decimal import Decimal
-from unicodedata import bidirectional
 
 import pytest
 from hypothesis import given
@@ -190,27 +189,6 @@ def test_months_are_written_and_spoken(formats: FactFormatter, month: str) -> No
 def test_numbers_are_masked(language: str, msisdn: str, shown: str, spoken: str) -> None:
     formats: list[FactFormatter] = [WRITTEN[language], SPOKEN[language]]
     assert [each.format_number(msisdn) for each in formats] == [shown, spoken]
-
-
-DIGITS_WAIT = frozenset({"EN", "ES", "ET", "CS", "ON", "WS"})
-"""Classes of letters that an Arabic text displays by what surrounds them (Unicode Bidirectional Algorithm)."""
-
-
-@pytest.mark.parametrize(
-    "shown",
-    [
-        WRITTEN["ar"].format_number("+21698123456"),
-        WRITTEN["ar"].format_number("+33600000102"),
-        WRITTEN["ar"].format_email("1ana@example.tn"),
-        WRITTEN["ar"].format_email("ana@example.tn"),
-    ],
-)
-def test_nothing_masked_is_parted_where_text_runs_from_right_to_left(shown: str) -> None:
-    first, *_, last = (bidirectional(letter) for letter in shown)
-    neutral = [bidirectional(letter) in DIGITS_WAIT - {"EN"} for letter in shown]
-    begins = shown[: neutral.index(True)] if True in neutral else shown
-    assert {first, last} <= {"L", "EN"}
-    assert any(bidirectional(letter) == "L" for letter in begins)
 
 
 @pytest.mark.parametrize(
