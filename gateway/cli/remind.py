@@ -27,7 +27,7 @@ async def run_reminders(args: argparse.Namespace, container: Container) -> int:
     if not isinstance(ports.billing, BillingCycles):
         return _print_result("this backend cannot list a whole cycle", 2)
     planner = ReminderPlanner(menu, container.pseudonyms)
-    run = ReminderRun(args.operator, ports.billing, planner, ports.ledger, ports.promises, ports.now)
+    run = ReminderRun(args.operator, ports.billing, planner, container.bulk_outbox, ports.promises, ports.now)
     try:
         with show_progress("reminders", "bills") as report:
             result = await run.plan_reminders(

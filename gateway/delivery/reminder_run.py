@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from flows.domain.failures import Refused
-from flows.domain.ports import BillingCycles, Ledger
+from flows.domain.ports import BillingCycles
 from flows.domain.promise_records import PaymentPromise, PaymentPromises
-from flows.domain.records import ChangeSet, DeferredStep
+from flows.domain.records import DeferredStep
 from flows.payments.reminder_planning import ReminderPlanner
+from storage.outbox.bulk_enqueue import SqlBulkOutbox
 
 LONGEST_TERM = timedelta(days=62)
 """Longest time between a bill's issue and its due date."""
@@ -35,7 +36,7 @@ class ReminderRun:
     operator: str
     cycles: BillingCycles = field(repr=False)
     planner: ReminderPlanner = field(repr=False)
-    ledger: Ledger = field(repr=False)
+    bulk_outbox: SqlBulkOutbox = field(repr=False)
     promises: PaymentPromises | None = field(repr=False)
     now: Callable[[], datetime]
     progress: ReminderRunProgress = field(default_factory=ReminderRunProgress)
@@ -51,7 +52,7 @@ class ReminderRun:
         await self._plan_instalments(first, on_progress)
         async for page in self.cycles.list_issued_bills(first - LONGEST_TERM, today):
             planned = [self.planner.plan_reminder(bill, holder, self.now()) for bill, holder in page]
-            await self._commit_steps([each for each in planned if each])
+            await self._enqueue_steps([each for each in planned if each])
             self.progress.bills += len(page)
             on_progress(self.progress)
         return self.progress
@@ -60,7 +61,7 @@ class ReminderRun:
         """Plan the reminders of the promises in parts that end on `first` or later."""
         after = ""
         while page := await self._list_plans(first, after):
-            await self._commit_steps([step for each in page for step in await self._plan_parts(each)])
+            await self._enqueue_steps([step for each in page for step in await self._plan_parts(each)])
             self.progress.plans += len(page)
             on_progress(self.progress)
             after = page[-1].id
@@ -82,11 +83,7 @@ class ReminderRun:
             return ()
         return [self.planner.plan_instalment(promise, *each, holder, now) for each in parts]
 
-    async def _commit_steps(self, steps: Sequence[DeferredStep]) -> None:
+    async def _enqueue_steps(self, steps: Sequence[DeferredStep]) -> None:
         """Enqueue a page's reminders; the outbox takes each key once."""
-        if not steps:
-            return
-        page = self.planner.pseudonyms.keyed_hash(self.operator, *(each.key for each in steps))
-        change = ChangeSet(f"reminders/{page}", self.operator, "", self.now(), deferred_steps=tuple(steps))
-        await self.ledger.commit(change)
+        await self.bulk_outbox.enqueue_steps(self.operator, steps, self.now())
         self.progress.planned += len(steps)

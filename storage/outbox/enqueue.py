@@ -70,7 +70,8 @@ def message_row(notice: OutboundMessage, cipher: AeadCipher, at: datetime) -> di
     }
 
 
-def _deferred_step_row(deferred_step: DeferredStep, cipher: AeadCipher, at: datetime) -> dict[str, Any]:
+def deferred_step_row(deferred_step: DeferredStep, cipher: AeadCipher, at: datetime) -> dict[str, Any]:
+    """Return a deferred step as a row of the outbox."""
     return {
         **_common_columns(
             deferred_step, "errand", cipher.encrypt(deferred_step.session, deferred_step.key), at
@@ -95,7 +96,7 @@ def enqueue_items(
     rows = [
         message_row(item, cipher, at)
         if isinstance(item, OutboundMessage)
-        else _deferred_step_row(item, cipher, at)
+        else deferred_step_row(item, cipher, at)
         for item in items
     ]
     if rows:

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from bench import load, ussd_links
+from bench import load, reminders, ussd_links
 from bench.__main__ import summarise_rounds
 from bench.measure import KNOWN_CALLERS, MENU_STEPS, WEBHOOK_PATH, RoundFigures, require_right_answers
 from bench.servers import require_clean_log
 from gateway.http.listening import serve_app
+from storage.sql.engine import connect
 
 
 async def walk(text: str, status: int = 200) -> load.LoadResult:
@@ -65,6 +66,19 @@ def test_ratios_are_formed_within_a_round() -> None:
     menus, bill = summarise_rounds(rounds)
     assert (menus.ratio, menus.lowest_ratio, menus.highest_ratio, menus.p99_factor) == (0.5, 0.5, 0.5, 2.0)
     assert bill.ratio == 0.25
+
+
+@pytest.mark.postgres
+async def test_reminders_are_measured_with_none_missing_or_doubled(postgres_database: str) -> None:
+    database = connect(postgres_database)
+    figures = await reminders.measure_reminders(database, 40)
+    assert [(each.planned, each.stored) for each in figures] == [(40, 40), (40, 40)]
+    await database.close()
+
+
+def test_a_missing_reminder_is_no_result() -> None:
+    with pytest.raises(SystemExit, match="missing or doubled"):
+        reminders.print_figures(reminders.ReminderFigures(40, 39, 1.0, 1.0, 0.0))
 
 
 async def test_links_are_measured_on_right_screens_each_at_its_own_phone(
