@@ -7,8 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
-from typer.main import get_command
+from typer.testing import CliRunner
 
 from gateway.cli.commands import app
 from tests.docs.doc_pages import INLINE_CODE, PAGES, ROOT, code_lines, page_name
@@ -27,7 +26,7 @@ PLACEHOLDER = "COMMAND"
 def help_of(*command: str) -> str:
     """Return the help text of a command; empty when there is no such command."""
     terminal = {"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
-    result = CliRunner(env=terminal).invoke(get_command(app), [*command, "--help"], prog_name="dialtree")
+    result = CliRunner(env=terminal).invoke(app, [*command, "--help"], prog_name="dialtree")
     return result.output if result.exit_code == 0 else ""
 
 
