@@ -77,8 +77,8 @@ class GatewayLauncher:
     def start_gateway(
         self, role: str, settings: dict[str, Any], point: str = "", ahead_seconds: float = 0.0
     ) -> GatewayProcess:
-        """Start a process and return at once; its clock may be ahead of the time."""
-        port = free_port()
+        """Start a process on its settings' port, or a free one, and return at once; its clock may be ahead."""
+        port = settings.get("port") or free_port()
         told = {"internal_port": 0, "host": "127.0.0.1"} | settings | {"port": port}
         command = {"start": role, "settings": told, "point": point, "ahead": ahead_seconds}
         pid = self.send_command(command | {"log": str(self.log)})

@@ -16,6 +16,8 @@ from tests.support.faults.payment_life import ACCOUNT, LATE_PLAN, LINE, OPERATOR
 
 OPEN_STATES = frozenset({"confirmed", "pending", "unknown", "succeeded", "booking", "refunding"})
 FIRST_DAY = date(2026, 1, 1)
+PATIENCE_SECONDS = 60.0
+"""Time of one query of the books: they are compared while two gateways run, on a machine that may be busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class PaymentBooks:
             connection.execute(insert(billing_subscribers), _subscriber_row())
             connection.execute(insert(billing_bills), bills)
 
-        await self.database.write(job)
+        await self.database.write(job, seconds=PATIENCE_SECONDS)
 
     async def pay_forgotten_pages(self) -> None:
         """Pay the pages that were left open and whose bill was paid on another page: two payers of one bill."""
@@ -70,7 +72,7 @@ class PaymentBooks:
     async def read_verdict(self) -> BooksVerdict:
         """Compare the three sides; what is paid meanwhile is left to the next comparison."""
         paid = self._paid_sessions()
-        intents, bookings, receipts = await self.database.read(_read_rows, seconds=30)
+        intents, bookings, receipts = await self.database.read(_read_rows, seconds=PATIENCE_SECONDS)
         back = Counter(each["session"].removeprefix("s-") for each in self.payfake.refunds.values())
         places = [*_places(paid, bookings, back, intents)]
         sums: dict[str, Decimal] = {"booked": Decimal(0), "refunded": Decimal(0), "open": Decimal(0)}
@@ -94,7 +96,10 @@ class PaymentBooks:
     async def is_settled(self) -> bool:
         """Return whether no payment is under way any more; what is `unknown` waits for people."""
         moving = select(payment_intents.c.id).where(payment_intents.c.state.in_(OPEN_STATES - {"unknown"}))
-        return not await self.database.read(lambda connection: connection.execute(moving).all())
+        rows = await self.database.read(
+            lambda connection: connection.execute(moving).all(), seconds=PATIENCE_SECONDS
+        )
+        return not rows
 
     def _paid_sessions(self) -> dict[str, dict[str, Any]]:
         return {
