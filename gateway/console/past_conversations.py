@@ -1,8 +1,8 @@
 """Past conversations of a person: each screen rendered again from the menu revision it was shown from."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cachetools import LRUCache
 
@@ -22,6 +22,8 @@ from storage.console.link_tokens import mask_link_tokens
 MAX_REVISIONS_TRIED = 4
 """Revisions served before that are loaded to find the one a conversation ran on; each may take a second."""
 REMEMBERED_MISSES = 64
+LONGEST_SILENCE = timedelta(minutes=10)
+"""Longest time between two turns of a conversation: the lifetime of a session by SMS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,8 @@ class ShownTurn:
     answers: Sequence[str] = field(repr=False)
     screen: str
     """Name of the screen."""
-    text: str = field(repr=False)
-    """The screen as it was seen or heard; empty when nothing was sent, or no menu has the screen any more."""
+    text: str | None = field(repr=False)
+    """The screen as it was seen or heard; empty when nothing was sent, None when no menu has it any more."""
     language: str
     is_current_wording: bool
     """Whether its revision is not known here any more, so that the words are today's."""
@@ -92,29 +94,40 @@ class PastConversations:
             return None
 
 
-def _join_parts(stored: Sequence[StoredConversation]) -> Iterable[tuple[str, list[StoredTurn]]]:
-    """Join the parts that several processes wrote, or one wrote while the person was silent."""
-    joined: dict[str, tuple[str, list[StoredTurn]]] = {}
-    for each in stored:
-        joined.setdefault(each.conversation_hash, (each.channel, []))[1].extend(each.turns)
-    for channel, turns in joined.values():
-        yield channel, sorted(turns, key=lambda turn: turn.happened_at)
+def _join_parts(stored: Sequence[StoredConversation]) -> list[tuple[str, list[StoredTurn]]]:
+    """Return the turns of each conversation, the newest first.
+
+    Parts that several processes wrote, or one wrote while the person was silent, are joined; texts of another
+    hour, which have the same hash, are not.
+    """
+    joined = [(each.channel, list(each.turns)) for each in stored if not each.turns]
+    newest: dict[str, list[StoredTurn]] = {}
+    for each in sorted((each for each in stored if each.turns), key=lambda part: part.turns[0].happened_at):
+        turns = newest.get(each.conversation_hash)
+        if turns is None or each.turns[0].happened_at - turns[-1].happened_at > LONGEST_SILENCE:
+            turns = newest[each.conversation_hash] = []
+            joined.append((each.channel, turns))
+        turns.extend(each.turns)
+        turns.sort(key=lambda turn: turn.happened_at)
+    return joined[::-1]
 
 
 def _show_turn(menu: Menu | None, current: Menu, turn: StoredTurn) -> ShownTurn:
-    session = turn.session
+    session, words = turn.session, _screen_text(menu or current, turn)
     return ShownTurn(
         turn.happened_at,
         turn.answers,
         session.state if turn.replacement is None else turn.replacement,
-        mask_link_tokens(_screen_text(menu or current, turn)),
+        words if words is None else mask_link_tokens(words),
         session.language,
         is_current_wording=menu is None,
     )
 
 
-def _screen_text(menu: Menu, turn: StoredTurn) -> str:
-    """Return the words that were sent; empty where this menu has no such screen, text or value any more."""
+def _screen_text(menu: Menu, turn: StoredTurn) -> str | None:
+    """Return the words that were sent; None where this menu has no such screen, text or value any more."""
+    if turn.replacement == "":
+        return ""
     session = turn.session
     try:
         if turn.replacement is not None:
@@ -123,7 +136,7 @@ def _screen_text(menu: Menu, turn: StoredTurn) -> str:
             return to_wire_text(prepare_text(words))
         return _reply_text(render_reply(menu, session, turn.note if session.channel == "voice" else ""))
     except KeyError:
-        return ""
+        return None
 
 
 def _reply_text(reply: Reply) -> str:

@@ -148,3 +148,27 @@ async def test_an_earlier_revision_is_loaded_again(console: ConsoleServer) -> No
     past = PastConversations(container.menu_versions, PackReader(console.site.revision_desk))
     found = await past._find_menu("orange-ro", menu.revision)
     assert found is not None and found.revision == menu.revision
+
+
+async def test_an_answer_without_words_and_a_screen_that_is_gone_are_told_apart(console: ConsoleServer) -> None:
+    await console.phone.send_text(ANA, "477", "ThankYou1")
+    assert "no answer was sent" in (await story_of(console)).visible_text
+    menu = console.sandbox.menu
+    console.site.container.menu_versions.publish(replace(menu, revision="00000000"))
+    await console.phone.dial(ANA, "*100#")
+    nodes = {name: node for name, node in menu.nodes.items() if name != "home"}
+    console.site.container.menu_versions.publish(replace(menu, revision="00000000", nodes=nodes))
+    assert "No menu has this screen any more" in (await story_of(console)).visible_text
+
+
+async def test_texts_of_another_day_are_apart_and_parts_are_joined(
+    console: ConsoleServer,
+) -> None:
+    for wait in (timedelta(), timedelta(minutes=2), timedelta(days=1)):
+        console.sandbox.clock.advance(wait)
+        await console.phone.send_text(ANA, "477", "EFACTURA")
+        await console.sandbox.container.write_behind.write_pending()
+    page = await story_of(console)
+    assert page.text.count('<details class="conversation">') == 2
+    shown = page.visible_text
+    assert shown.index("2026-03-11 09:02 :") < shown.index("2026-03-10 09:00 :")
