@@ -41,20 +41,35 @@ def alembic_config(connection: Connection) -> Config:
 
 
 def _upgrade_to_head(connection: Connection) -> None:
-    """Upgrade under an advisory lock; on SQLite the write job already holds the file's only write lock."""
+    """Upgrade under an advisory lock; on SQLite the write job already holds the file's only write lock.
+
+    A database that a later release has upgraded is left as it is: migrations only add, so this release works on
+    it, beside the later one and after a rollback (decision 0320).
+    """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET LOCAL statement_timeout = 0"))
         connection.execute(text("SET LOCAL lock_timeout = 0"))
         connection.execute(ADVISORY_LOCK, {"number": ADVISORY_LOCK_ID})
         connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_WAIT_SECONDS}s'"))
-    if MigrationContext.configure(connection).get_current_heads() != _release_heads(MIGRATIONS_PATH):
-        command.upgrade(alembic_config(connection), "head")
+    heads = MigrationContext.configure(connection).get_current_heads()
+    if heads == _release_heads(MIGRATIONS_PATH):
+        return
+    if newer := sorted(set(heads) - _known_revisions(MIGRATIONS_PATH)):
+        log.warning("database.schema_newer", extra={"revision": " ".join(newer)})
+        return
+    command.upgrade(alembic_config(connection), "head")
 
 
 @cache
 def _release_heads(migrations: Path) -> tuple[str, ...]:
     """Return the newest revisions of a migrations folder; to load every migration takes 15 ms."""
     return tuple(ScriptDirectory(migrations).get_heads())
+
+
+@cache
+def _known_revisions(migrations: Path) -> frozenset[str]:
+    """Return all revisions of a migrations folder; one that is not among them is of a later release."""
+    return frozenset(each.revision for each in ScriptDirectory(migrations).walk_revisions())
 
 
 async def upgrade_database(database: Database, retry_seconds: float = RETRY_SECONDS) -> None:
