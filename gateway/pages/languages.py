@@ -34,6 +34,7 @@ REQUIRED_TEXTS = (
         "page.file_title",
         "page.file_send",
         "page.file_code",
+        "page.file_stays",
         "page.file_refused",
         "page.file_download",
         "page.file_preparing",
