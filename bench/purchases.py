@@ -1,4 +1,8 @@
-"""Purchase benchmark: decisions a second with distinct lines, and parallel charges against one cap."""
+"""Purchase benchmark: decisions a second with distinct lines, and parallel charges against one cap.
+
+With `--processes 2` two processes share the lines, as two workers of the gateway on two cores do, and both
+charge the line with the cap at the same time.
+"""
 
 import argparse
 import asyncio
@@ -7,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from multiprocessing import get_context
+from typing import Any
 
 from bench.outbox import children_cpu_seconds
 from flows.domain.purchase_records import (
@@ -19,7 +25,7 @@ from flows.domain.purchase_records import (
 from flows.domain.records import OutboundMessage, Secret
 from storage.purchases.charges import SqlCharges
 from storage.purchases.policies import SqlSpendPolicies
-from storage.sql.engine import Database, connect
+from storage.sql.engine import connect
 from storage.sql.migrate import upgrade_database
 from tests.support.server_processes import PostgresServer, run_server
 
@@ -29,6 +35,10 @@ LIMITS, CAP = PurchaseLimits(Decimal(50), Decimal(300)), Decimal(10)
 LEAST_PER_SECOND = 500
 """Decisions a second asked for on two cores, with the database beside it."""
 AT_ONCE, PARALLEL_CHARGES = 8, 20
+SHARED_LINE = "shared"
+"""The line whose cap all processes charge against."""
+START_SECONDS, RESULT_SECONDS = 60.0, 300.0
+"""How long a process waits for the others, and the benchmark for its processes."""
 OPERATOR = "bouygues"
 
 
@@ -84,35 +94,67 @@ def build_charge(number: int, line: str) -> Charge:
 
 
 @dataclass(frozen=True, slots=True)
-class DecisionFigures:
-    """How fast charges are decided, and what one costs this process and the database."""
+class ProcessShare:
+    """What one of several processes decides: its number, how many there are, and all lines together."""
 
-    per_second: float
-    own_cpu_milliseconds: float
-    server_cpu_milliseconds: float
+    number: int
+    processes: int
+    lines: int
+    server: int
+    """Process id of the database server."""
 
+    @property
+    def charges(self) -> list[Charge]:
+        """A charge to each of this process's lines."""
+        return [build_charge(each, f"line-{each}") for each in range(self.number, self.lines, self.processes)]
 
-async def measure_decisions(stores: PurchaseStores, server: int, count: int) -> DecisionFigures:
-    """Return the figures for as many distinct lines; `server` is the database's process."""
-    lines = [f"line-{number}" for number in range(count)]
-    for line in lines:
-        await stores.allow(line)
-    charges = [build_charge(number, line) for number, line in enumerate(lines, 1)]
-    began, own, database = time.perf_counter(), time.process_time(), children_cpu_seconds(server)
-    await asyncio.gather(*(_decide_in_turn(stores, charges[start::AT_ONCE]) for start in range(AT_ONCE)))
-    return DecisionFigures(
-        per_second=count / (time.perf_counter() - began),
-        own_cpu_milliseconds=(time.process_time() - own) * 1e3 / count,
-        server_cpu_milliseconds=(children_cpu_seconds(server) - database) * 1e3 / count,
-    )
+    @property
+    def shared_charges(self) -> list[Charge]:
+        """This process's charges to the line with the cap."""
+        numbers = range(self.number, PARALLEL_CHARGES, self.processes)
+        return [build_charge(1_000_000 + each, SHARED_LINE) for each in numbers]
 
 
-async def measure_cap(stores: PurchaseStores) -> Decimal:
-    """Return what parallel charges to one line come to; they may not pass its cap."""
-    await stores.allow("shared")
-    wanted = [build_charge(1_000_000 + number, "shared") for number in range(PARALLEL_CHARGES)]
-    decisions = await asyncio.gather(*(stores.decide(each) for each in wanted))
-    return sum((each.charge.amount for each in decisions if each.denial is None), Decimal(0))
+@dataclass(frozen=True, slots=True)
+class ShareFigures:
+    """When a process decided its share, on the machine's monotonic clock, and what that took."""
+
+    began: float
+    ended: float
+    cpu_seconds: float
+    server_cpu_seconds: float
+    """Processor time of the database server meanwhile, for all processes together."""
+    spent: Decimal
+    """What its charges to the line with the cap come to."""
+
+
+def run_share(url: str, share: ProcessShare, start: Any, results: Any) -> None:
+    """Decide a share in this process; `start` is the barrier of all processes, `results` their queue."""
+    results.put(asyncio.run(_decide_share(url, share, start)))
+
+
+async def _decide_share(url: str, share: ProcessShare, start: Any) -> ShareFigures:
+    database = connect(url)
+    stores = PurchaseStores(SqlSpendPolicies(database, SECRET), SqlCharges(database, SECRET))
+    charges = share.charges
+    try:
+        for charge in charges:
+            await stores.allow(charge.subscription)
+        start.wait(START_SECONDS)
+        began, cpu, server_cpu = _read_clocks(share.server)
+        await asyncio.gather(*(_decide_in_turn(stores, charges[each::AT_ONCE]) for each in range(AT_ONCE)))
+        ended, cpu_after, server_cpu_after = _read_clocks(share.server)
+        start.wait(START_SECONDS)
+        decisions = await asyncio.gather(*map(stores.decide, share.shared_charges))
+    finally:
+        await database.close()
+    spent = sum((each.charge.amount for each in decisions if each.denial is None), Decimal(0))
+    return ShareFigures(began, ended, cpu_after - cpu, server_cpu_after - server_cpu, spent)
+
+
+def _read_clocks(server: int) -> tuple[float, float, float]:
+    """Return the monotonic time, and the processor times of this process and of the database, in seconds."""
+    return time.perf_counter(), time.process_time(), children_cpu_seconds(server)
 
 
 async def _decide_in_turn(stores: PurchaseStores, charges: Sequence[Charge]) -> None:
@@ -120,35 +162,58 @@ async def _decide_in_turn(stores: PurchaseStores, charges: Sequence[Charge]) -> 
         await stores.decide(charge)
 
 
-async def run_benchmark(database: Database, server: int, count: int) -> None:
-    """Measure both and print the figures."""
-    stores = PurchaseStores(SqlSpendPolicies(database, SECRET), SqlCharges(database, SECRET))
-    figures, spent = await measure_decisions(stores, server, count), await measure_cap(stores)
-    print(f"{figures.per_second:.0f} decisions a second with distinct lines, at least {LEAST_PER_SECOND}")
-    own, database_cpu = figures.own_cpu_milliseconds, figures.server_cpu_milliseconds
-    print(f"processor time of one: {own:.2f} ms here, {database_cpu:.2f} ms in the database")
-    print(f"{PARALLEL_CHARGES} parallel charges come to {spent}, at most {CAP}")
-    if spent > CAP:
-        raise SystemExit("the cap was passed")
+def decide_in_processes(url: str, server: int, processes: int, lines: int) -> list[ShareFigures]:
+    """Return the figures of each process; raises `queue.Empty` when one of them has failed."""
+    asyncio.run(_prepare_database(url))
+    context = get_context("fork")  # no connection is open here; nothing is imported again
+    start, results = context.Barrier(processes), context.Queue()
+    shares = [ProcessShare(each, processes, lines, server) for each in range(processes)]
+    children = [context.Process(target=run_share, args=(url, each, start, results)) for each in shares]
+    for child in children:
+        child.start()
+    try:
+        return [results.get(timeout=RESULT_SECONDS) for _ in children]
+    finally:
+        for child in children:
+            child.kill()
+            child.join()
 
 
-async def _open_and_run(url: str, server: int, count: int) -> None:
+async def _prepare_database(url: str) -> None:
     database = connect(url)
     try:
         await upgrade_database(database)
-        await run_benchmark(database, server, count)
+        await PurchaseStores(SqlSpendPolicies(database, SECRET), SqlCharges(database, SECRET)).allow(
+            SHARED_LINE
+        )
     finally:
         await database.close()
+
+
+def print_figures(figures: Sequence[ShareFigures], lines: int) -> None:
+    """Print the rate and the sum of the shared line; SystemExit when that passes its cap."""
+    seconds = max(each.ended for each in figures) - min(each.began for each in figures)
+    own = sum(each.cpu_seconds for each in figures) * 1e3 / lines
+    server = max(each.server_cpu_seconds for each in figures) * 1e3 / lines
+    spent = sum((each.spent for each in figures), Decimal(0))
+    print(f"{len(figures)} processes: {lines / seconds:.0f} decisions a second with distinct lines")
+    print(f"processor time of one: {own:.2f} ms here, {server:.2f} ms in the database")
+    print(f"that is {2_000 / (own + server):.0f} a second of two whole cores, at least {LEAST_PER_SECOND}")
+    print(f"{PARALLEL_CHARGES} parallel charges come to {spent}, at most {CAP}")
+    if spent > CAP:
+        raise SystemExit("the cap was passed")
 
 
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(prog="python -m bench.purchases")
     parser.add_argument("--count", type=int, default=2_000, help="distinct lines")
+    parser.add_argument("--processes", type=int, default=1, help="processes that share the lines")
     args = parser.parse_args()
     with run_server(PostgresServer) as postgres:
         assert postgres.child
-        asyncio.run(_open_and_run(postgres.create_database("bench"), postgres.child.pid, args.count))
+        url, server = postgres.create_database("bench"), postgres.child.pid
+        print_figures(decide_in_processes(url, server, args.processes, args.count), args.count)
 
 
 if __name__ == "__main__":

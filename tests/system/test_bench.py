@@ -1,17 +1,19 @@
 """The benchmark cannot lie: a wrong screen, an error in a log and a fallback end it."""
 
 import itertools
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 
-from bench import load, reminders, ussd_links
+from bench import load, purchases, reminders, ussd_links
 from bench.__main__ import summarise_rounds
 from bench.measure import KNOWN_CALLERS, MENU_STEPS, WEBHOOK_PATH, RoundFigures, require_right_answers
 from bench.servers import require_clean_log
 from gateway.http.listening import serve_app
 from storage.sql.engine import connect
+from tests.support.server_processes import PostgresServer
 
 
 async def walk(text: str, status: int = 200) -> load.LoadResult:
@@ -87,3 +89,20 @@ async def test_links_are_measured_on_right_screens_each_at_its_own_phone(
     await ussd_links.run_bench(journeys=2, rounds=1, open_count=40)
     told = capsys.readouterr().out
     assert "step over SMPP" in told and "40 dialogues open on one bind" in told
+
+
+@pytest.mark.postgres
+def test_charges_of_two_processes_are_all_decided_and_never_pass_a_cap(
+    postgres_server: PostgresServer, postgres_database: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert postgres_server.child
+    figures = purchases.decide_in_processes(postgres_database, postgres_server.child.pid, 2, 12)
+    purchases.print_figures(figures, 12)
+    assert sum(each.spent for each in figures) == Decimal("9.00")
+    assert "2 processes" in capsys.readouterr().out
+
+
+def test_a_cap_that_was_passed_is_no_result() -> None:
+    figures = purchases.ShareFigures(0.0, 1.0, 1.0, 1.0, Decimal("10.50"))
+    with pytest.raises(SystemExit, match="cap was passed"):
+        purchases.print_figures([figures], 1)
