@@ -31,7 +31,7 @@ KILLS ?= 1000
 # Where `make reach` keeps its Debian tree.
 REACH_FOLDER ?= /var/tmp/dialtree-reach
 
-.PHONY: demo test types collected check lint bench soak staging reach pictures services lock outdated audit dist licences smoke clean
+.PHONY: demo test types collected check lint bench soak staging reach pictures site services lock outdated audit dist licences smoke clean
 
 demo: $(RUNS)
 	$(BIN)/dialtree demo
@@ -113,6 +113,10 @@ dist: $(STAMP)
 licences: $(STAMP)
 	$(BIN)/python -m tools.licences
 
+# The documentation as a site, in site/, with its links checked.
+site: $(STAMP)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m tools.site_build
+
 services: $(STAMP)
 	$(BIN)/python -m tests.support.debian_packages
 	$(BIN)/python -m tests.support.node_packages
@@ -127,4 +131,4 @@ $(STAMP): $(LOCKS)
 	touch $(RUNS) $(STAMP)
 
 clean:
-	rm -rf .venv* .installer dist var .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv* .installer dist site var .mypy_cache .ruff_cache .pytest_cache .hypothesis
