@@ -87,7 +87,8 @@ class MenuTurns:
         profile = await self._find_profile(lease, stored)
         if stored and owner_changed(stored, profile):
             stored, profile = None, await subscribers.find_quickly(inbound.caller)
-        menu, session, note = restore_or_start(self.menu_versions, inbound, stored, profile)
+        caller_hash = lease.key.subscriber_hash
+        menu, session, note = restore_or_start(self.menu_versions, inbound, stored, profile, caller_hash)
         menu = self._fit_to_connection(menu, inbound)
         if begins_anew or (stored is None and has_no_request_id(inbound)):
             session.dial = self._new_dial_number(lease)
@@ -125,7 +126,8 @@ class MenuTurns:
         subscribers = self.subscriber_caches[inbound.operator]
         if stored is None and hides_subscriber(inbound):
             not_asked = CallerProfile(lookup_failure=Slow)
-            _, session, _ = restore_or_start(self.menu_versions, inbound, None, not_asked)
+            caller_hash = lease.key.subscriber_hash
+            _, session, _ = restore_or_start(self.menu_versions, inbound, None, not_asked, caller_hash)
             if not new_answers(self.pseudonyms, session, inbound):
                 return not_asked
         return await subscribers.find_quickly(stored.msisdn if stored else inbound.caller)
@@ -223,6 +225,7 @@ def _build_event(turn: OpenTurn, reply: Reply) -> TurnEvent:
         trail=session.trail,
         duration_seconds=asyncio.get_running_loop().time() - turn.lease.started_at,
         ends=reply.ends_session,
+        is_first=session.turn == 1,
     )
 
 

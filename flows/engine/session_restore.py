@@ -57,15 +57,21 @@ def owner_changed(session: Session, profile: CallerProfile) -> bool:
 
 
 def restore_or_start(
-    menu_versions: MenuVersions, inbound: Inbound, session: Session | None, profile: CallerProfile
+    menu_versions: MenuVersions,
+    inbound: Inbound,
+    session: Session | None,
+    profile: CallerProfile,
+    caller_hash: str,
 ) -> tuple[Menu, Session, str]:
     """Return the menu, the restored or new session, and the name of a note to show (or an empty string).
 
-    A session whose screen no longer exists restarts at home with the note `note.restarted`.
+    A new session is on the menu its caller's side of a trial has; `caller_hash` is the keyed hash of the
+    number. A session whose screen no longer exists restarts at home with the note `note.restarted`.
     """
-    current = menu_versions.current_menu(inbound.operator)
     if session is None:
-        return current, _new_session(current, inbound, profile), ""
+        chosen = menu_versions.menu_for_caller(inbound.operator, caller_hash if inbound.caller else "")
+        return chosen, _new_session(chosen, inbound, profile), ""
+    current = menu_versions.current_menu(inbound.operator)
     menu = menu_versions.find_revision(inbound.operator, session.revision) or current
     session.revision, session.language = menu.revision, menu.supported_language(session.language)
     session.owner_hash = session.owner_hash or profile.owner_hash

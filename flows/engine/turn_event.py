@@ -29,6 +29,8 @@ class TurnEvent:
     """Screens that "back" returns to, nearest last."""
     duration_seconds: float
     ends: bool
+    is_first: bool = False
+    """Whether the conversation begins with it; a text message after an end begins the next one."""
 
 
 TurnListener = Callable[[TurnEvent], None]

@@ -14,6 +14,7 @@ from flows.engine.menu_versions import MenuVersions
 from gateway.publishing.checked_packs import hash_checks_portably
 from gateway.publishing.pack_compiler import SHARED_PLACES, compile_draft
 from gateway.publishing.pack_folders import temporary_pack_folder
+from gateway.publishing.trial_follower import TrialFollower
 from menus.machine.menu import Menu
 from menus.model.user_error import UserError
 from menus.packs.loader import load_draft
@@ -21,7 +22,7 @@ from storage.revisions.revisions import SqlPackRevisions
 
 log = logging.getLogger("dialtree.packs")
 POLL_SECONDS = 0.5
-"""Interval between two looks at the publications: one small query for all operators."""
+"""Interval between two looks at publications and trials: two small queries for all operators."""
 MAX_FALLBACKS = 3
 """Earlier revisions a start tries before it serves the folder's pack; each may take a second or more."""
 
@@ -58,6 +59,10 @@ class RevisionFollower:
     refused: dict[str, int] = field(default_factory=dict)
     """Id of the newest publication that cannot be served, by operator."""
     is_reachable: bool = True
+    trial_follower: TrialFollower = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.trial_follower = TrialFollower(self.menu_versions, self._load)
 
     def serves_folder(self, operator: str) -> bool:
         """Return whether the operator's menu is the pack of the folder."""
@@ -86,9 +91,10 @@ class RevisionFollower:
                     break
 
     async def follow_published(self) -> None:
-        """Serve what is published now; while the database does not answer, what is served stays."""
+        """Serve what is published and tried now; while the database does not answer, what is served stays."""
         try:
             current = await self._read_current()
+            trials = await self.revisions.trials.running_trials(self.operators, current)
         except Failure as failure:
             if self.is_reachable:
                 log.warning("packs.revisions_unreachable", extra={"failure": type(failure).__name__})
@@ -97,6 +103,7 @@ class RevisionFollower:
         self.is_reachable = True
         for operator in self.operators:
             await self._follow(operator, current.get(operator))
+            await self.trial_follower.follow_trial(operator, trials.get(operator))
 
     async def _follow_forever(self) -> None:
         while True:

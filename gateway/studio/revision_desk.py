@@ -14,6 +14,7 @@ from flows.domain.pack_revisions import (
     RevisionStateError,
     StoredDraft,
 )
+from flows.domain.pack_trials import PackTrial
 from gateway.publishing.checked_packs import hash_checks_portably
 from gateway.publishing.pack_folders import read_pack_files
 from gateway.studio.draft_checks import DraftChecker
@@ -105,6 +106,30 @@ class RevisionDesk:
         else:
             await self.publish(operator, to, publisher)
         return to
+
+    async def begin_trial(
+        self, operator: str, number: int, share_percent: int, beginner: PackEditor
+    ) -> PackTrial:
+        """Begin a trial of an approved revision on 1 to 50 % of new conversations; another person approves it.
+
+        RevisionStateError for a revision that is not approved or is served already, TrialStateError while the
+        operator has another trial, FindingsPresentError as `publish`.
+        """
+        now = self.clock()
+        revision = await self.revisions.read_revision(operator, number, now)
+        if revision.state not in ("approved", "superseded"):
+            raise RevisionStateError(f"{operator} {number} is {revision.state}; it cannot be tried")
+        if revision.checks != hash_checks_portably():
+            await self._require_clean(operator, await self.revisions.read_files(operator, number))
+        return await self.revisions.trials.begin(operator, number, share_percent, beginner, now)
+
+    async def approve_trial(self, operator: str, trial_id: int, approver: PackEditor) -> None:
+        """Let a trial run in all processes; OwnTrialError for who began it."""
+        await self.revisions.trials.approve(operator, trial_id, approver, self.clock())
+
+    async def end_trial(self, operator: str, trial_id: int, editor: PackEditor) -> None:
+        """End a trial in all processes; conversations under way end on what they began with."""
+        await self.revisions.trials.end(operator, trial_id, editor, self.clock())
 
     async def _require_clean(self, operator: str, files: PackFiles) -> None:
         findings = await self.checker.check_draft(operator, files, self.locate_pack(operator))

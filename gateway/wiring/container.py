@@ -50,7 +50,7 @@ from gateway.wiring import (
 )
 from gateway.wiring.deferred_work import BOOKING_STEPS, DeferredWork, build_sink_notifier
 from gateway.wiring.operators import OperatorWiring, Overrides
-from gateway.wiring.turn_history import watch_turns
+from gateway.wiring.turn_history import count_trials, watch_turns
 from menus.machine.menu import Menu
 from storage.audit.conversation_writer import ConversationWriter, build_conversation_writer
 from storage.audit.trail import AuditWriter, SqlAuditChain
@@ -262,7 +262,7 @@ def _build_conversations(core: _Core) -> TurnEngine:
     )
     guard, load_shedder = FloodGuard(core.counters), LoadShedder(core.settings.turns_at_once)
     engine = watch_turns(TurnEngine(menu_turns, core.sessions, guard, load_shedder), core.conversation_writer)
-    return core.telemetry.trace_turns(engine)
+    return core.telemetry.trace_turns(count_trials(engine, core.write_behind))
 
 
 def _build_webhooks(

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from flows.domain.pack_revisions import FOLDER_NUMBER, PackEditor, PackPublication, RevisionStateError
+from flows.domain.pack_trials import NO_PUBLICATION
 from flows.domain.records import Secret
 from storage.audit.trail import AuditWriter
 from storage.revisions.studio_audit import studio_entry
@@ -19,6 +20,7 @@ _NOW = bindparam("now", type_=_ROW.effective_at.type)
 _OF = _ROW.operator == bindparam("of")
 _NEWEST_FIRST = (_ROW.effective_at.desc(), _ROW.id.desc())
 SELECT_HISTORY = select(_ROW.number).where(_OF, _ROW.effective_at <= _NOW).order_by(*_NEWEST_FIRST)
+SELECT_CURRENT_ID = select(_ROW.id).where(_OF, _ROW.effective_at <= _NOW).order_by(*_NEWEST_FIRST).limit(1)
 SELECT_PUBLICATIONS = select(pack_publications).where(_OF).order_by(*_NEWEST_FIRST).limit(MAX_LISTED)
 _RANKED = (
     select(
@@ -104,6 +106,12 @@ def read_history(connection: Connection, operator: str, now: datetime) -> Sequen
     """Return the numbers served until now, each once, the current one first."""
     rows = connection.execute(SELECT_HISTORY, {"of": operator, "now": now}).scalars()
     return list(dict.fromkeys(rows))
+
+
+def read_publication_id(connection: Connection, operator: str, now: datetime) -> int:
+    """Return the id of the publication served now; `NO_PUBLICATION` where there was none yet."""
+    found = connection.execute(SELECT_CURRENT_ID, {"of": operator, "now": now}).scalar()
+    return NO_PUBLICATION if found is None else int(found)
 
 
 def _build_publication(row: Any) -> PackPublication:

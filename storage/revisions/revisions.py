@@ -27,6 +27,7 @@ from storage.revisions.drafts import delete_draft, join_names, split_names
 from storage.revisions.packed_files import pack_files, unpack_files
 from storage.revisions.publications import SqlPackPublications, read_history
 from storage.revisions.studio_audit import studio_entry
+from storage.revisions.trials import SqlPackTrials
 from storage.sql.engine import Database
 from storage.sql.revision_schema import pack_revisions
 
@@ -51,12 +52,13 @@ DECIDE = (
 
 
 class SqlPackRevisions:
-    """Stores the revisions of every operator's pack; `publications` says which is served."""
+    """Stores the revisions of all packs; `publications` says which is served, `trials` which is tried."""
 
     def __init__(self, database: Database, secret: Secret) -> None:
         self._database, self._audit_writer = database, AuditWriter(secret)
         self._key = derive_key(secret, "pack revisions")
         self.publications = SqlPackPublications(database, secret)
+        self.trials = SqlPackTrials(database, secret)
 
     async def propose(
         self, draft: StoredDraft, author: PackEditor, message: str, now: datetime, *, checks: str

@@ -1,6 +1,17 @@
-"""SQL schema of pack drafts, pack revisions and their publications."""
+"""SQL schema of pack drafts, pack revisions, their publications and trials."""
 
-from sqlalchemy import CheckConstraint, Column, Index, Integer, LargeBinary, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    text,
+)
 
 from storage.sql.base import ROW_ID, metadata
 from storage.sql.types import UtcTime
@@ -56,3 +67,39 @@ pack_publications = Table(
     Index(None, "operator", "effective_at", "id"),
 )
 """Append-only: an operator's revision is the one that took effect last; a planned one may be deleted before."""
+
+pack_trials = Table(
+    "pack_trials",
+    metadata,
+    Column("id", ROW_ID, primary_key=True),
+    Column("operator", String(64), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("share_percent", Integer, nullable=False),
+    Column("beginner", String(64), nullable=False),
+    Column("publication_id", BigInteger, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("approver", String(64), nullable=False),
+    Column("approved_at", UtcTime),
+    Column("ended_by", String(64), nullable=False),
+    Column("ended_at", UtcTime),
+    CheckConstraint("share_percent BETWEEN 1 AND 50", name="share"),
+    Index(None, "operator", "id"),
+    Index(
+        "ix_pack_trials_open",
+        "operator",
+        unique=True,
+        postgresql_where=text("ended_at IS NULL"),
+        sqlite_where=text("ended_at IS NULL"),
+    ),
+)
+"""Trials of revisions, one open for each operator; it has ended when its publication is not served any more."""
+
+pack_trial_counts = Table(
+    "pack_trial_counts",
+    metadata,
+    Column("trial_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("side", String(16), primary_key=True),
+    Column("outcome", String(128), primary_key=True),
+    Column("conversations", BigInteger, nullable=False),
+)
+"""Conversations of each side that ended on a final screen; those begun, where `outcome` is empty."""

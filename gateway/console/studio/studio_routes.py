@@ -15,6 +15,7 @@ from gateway.console.studio.phone_page import PhonePage
 from gateway.console.studio.revision_page import RevisionPage
 from gateway.console.studio.screen_map import ScreenMap
 from gateway.console.studio.screen_page import ScreenPage
+from gateway.console.studio.trial_page import TrialPage
 from gateway.studio.revision_desk import RevisionDesk
 
 OPERATOR_PATH = f"{MENUS_PATH}/{{operator:[a-z][a-z0-9-]*}}"
@@ -27,6 +28,7 @@ def studio_routes(desk: RevisionDesk, phones: DraftPhones, pipeline: ConsolePipe
     reader = PackReader(desk)
     screens, forms, phone = ScreenPage(reader), PackForms(reader), PhonePage(reader, phones)
     draft, revision, operators = DraftPage(reader), RevisionPage(reader), OperatorList(desk)
+    trial = TrialPage(reader)
     views: Mapping[str, StaffResponder] = {
         MENUS_PATH: operators.show_operators,
         OPERATOR_PATH: ScreenMap(reader).show_map,
@@ -36,6 +38,7 @@ def studio_routes(desk: RevisionDesk, phones: DraftPhones, pipeline: ConsolePipe
         f"{OPERATOR_PATH}/add-screen": forms.show_new_screen,
         f"{OPERATOR_PATH}/draft": draft.show_draft,
         f"{OPERATOR_PATH}/phone": phone.show_phone,
+        f"{OPERATOR_PATH}/trial": trial.show_trial,
         REVISION_PATH: revision.show_revision,
     }
     posts: Mapping[str, StaffResponder] = {
@@ -47,6 +50,7 @@ def studio_routes(desk: RevisionDesk, phones: DraftPhones, pipeline: ConsolePipe
         f"{OPERATOR_PATH}/draft": draft.decide,
         f"{OPERATOR_PATH}/phone": phone.act,
         REVISION_PATH: revision.decide,
+        f"{OPERATOR_PATH}/trial": trial.decide,
         f"{OPERATOR_PATH}/planned": operators.cancel_planned,
     }
     return [

@@ -22,7 +22,17 @@ from tests.support.studio_forms import (
 
 FRENCH = f"{MENUS_PATH}/orange-fr"
 HOSTILE = "<script>alert(1)</script>"
-VIEWS = ("", "/draft", "/phone", "/keywords", "/hours", "/add-screen", "/screens/home/ro", "/revisions/1")
+VIEWS = (
+    "",
+    "/draft",
+    "/phone",
+    "/keywords",
+    "/hours",
+    "/add-screen",
+    "/screens/home/ro",
+    "/revisions/1",
+    "/trial",
+)
 POSTS = (
     "/draft",
     "/keywords",
@@ -33,6 +43,7 @@ POSTS = (
     "/revisions/1",
     "/planned",
     "/phone",
+    "/trial",
 )
 
 

@@ -1,0 +1,118 @@
+"""Page of an operator's menu trial (A/B): begun and approved by two people, its figures."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from aiohttp import web
+
+from flows.domain.pack_revisions import FOLDER_NUMBER, FindingsPresentError, RevisionError
+from flows.domain.pack_trials import (
+    MAX_SHARE_PERCENT,
+    MIN_SHARE_PERCENT,
+    NO_PUBLICATION,
+    OwnTrialError,
+    PackTrial,
+)
+from gateway.console import console_responses as responses
+from gateway.console.console_request import ConsoleRequest, parse_row_id
+from gateway.console.studio.pack_view import editor_of
+from gateway.console.studio.studio_page import StudioPage, operator_path, refuse_operator, revision_name
+from gateway.studio.trial_figures import MIN_CONVERSATIONS, compare_outcomes
+from menus.packfile.yaml_source import PackError
+from menus.packs.loader import PackDraft
+
+
+class TrialPage(StudioPage):
+    """The page and what is decided on it."""
+
+    async def show_trial(self, request: ConsoleRequest) -> web.Response:
+        """Show the operator's newest trial with its figures, and the form that begins one if none is open."""
+        operator = request.parts["operator"]
+        if operator not in request.operators:
+            return await refuse_operator(request, operator)
+        revisions = self.reader.desk.revisions
+        trial = await revisions.trials.read_newest(operator)
+        stored = await revisions.list_revisions(operator, request.now)
+        values = {
+            "operator": operator,
+            "note": request.note,
+            "address": trial_path(operator),
+            "operator_path": operator_path,
+            "local_time": request.local_time,
+            "least": MIN_SHARE_PERCENT,
+            "most": MAX_SHARE_PERCENT,
+            "choices": [each for each in stored if each.state in ("approved", "superseded")],
+            "trial": trial,
+            "state": "ended",
+            **(await self._describe_trial(request, trial) if trial else {}),
+        }
+        return responses.staff_page(request, "studio/trial.html", values)
+
+    async def decide(self, request: ConsoleRequest) -> web.Response:
+        """Begin, approve or end a trial; what the rules forbid is refused and says why."""
+        operator = request.parts["operator"]
+        if operator not in request.operators:
+            return await refuse_operator(request, operator)
+        try:
+            note = await self._apply_verb(request, operator)
+        except OwnTrialError:
+            entry = request.audit_entry(operator, "", "pack.trial_approved", "own trial", "refused")
+            await request.site.staff_log.record_entry(entry)
+            note = "fault_own_trial"
+        except FindingsPresentError:
+            note = "fault_findings"
+        except RevisionError:
+            note = "fault_trial"
+        return responses.redirect_to(f"{trial_path(operator)}?note={note}")
+
+    async def _apply_verb(self, request: ConsoleRequest, operator: str) -> str:
+        """Do what the button says; return the name of the text that says so."""
+        desk, editor, verb = self.reader.desk, editor_of(request), request.fields.get("verb", "")
+        number, share, trial_id = (
+            parse_row_id(request.fields.get(name, "")) or 0 for name in ("number", "share", "trial")
+        )
+        if verb == "begin":
+            await desk.begin_trial(operator, number, share, editor)
+            return "note_trial_begun"
+        if verb == "approve":
+            await desk.approve_trial(operator, trial_id, editor)
+            return "note_trial_approved"
+        if verb == "end":
+            await desk.end_trial(operator, trial_id, editor)
+            return "note_trial_ended"
+        return "fault_nothing"
+
+    async def _describe_trial(self, request: ConsoleRequest, trial: PackTrial) -> dict[str, Any]:
+        """Return what the page shows of a trial: its state, both sides' conversations and their outcomes."""
+        publications = self.reader.desk.revisions.publications
+        current = await publications.current_publications([trial.operator], request.now)
+        served = current[trial.operator].id if current else NO_PUBLICATION
+        numbers = {each.id: each.number for each in await publications.list_publications(trial.operator)}
+        compared = numbers.get(trial.publication_id, FOLDER_NUMBER)
+        counts = await self.reader.desk.revisions.trials.read_counts(trial.id)
+        drafts = await self._load_drafts(trial.operator, (trial.number, compared))
+        return {
+            "state": trial.state_beside(served),
+            "is_own": request.user.name == trial.beginner,
+            "tried_name": revision_name(request, trial.number),
+            "compared_name": revision_name(request, compared),
+            "counts": counts,
+            "outcomes": compare_outcomes(counts, drafts),
+            "enough": MIN_CONVERSATIONS,
+        }
+
+    async def _load_drafts(self, operator: str, numbers: Sequence[int]) -> Sequence[PackDraft]:
+        """Return the packs of these revisions that can still be read: they say which endings are successes."""
+        drafts = []
+        for number in numbers:
+            try:
+                files = await self.reader.desk.read_files(operator, number)
+                drafts.append((await self.reader.load_files(operator, files)).draft)
+            except (RevisionError, PackError):
+                continue
+        return drafts
+
+
+def trial_path(operator: str) -> str:
+    """Return the address of an operator's trial."""
+    return f"{operator_path(operator)}/trial"
