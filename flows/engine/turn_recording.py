@@ -36,7 +36,8 @@ def recordable_answer(
 
 
 def _is_key(text: str) -> bool:
-    return len(text) <= MAX_KEY_LENGTH and all(each.isdecimal() or each in "*#" for each in text)
+    digits = text.strip("*#")
+    return len(text) <= MAX_KEY_LENGTH and (not digits or digits.isdecimal())
 
 
 def _is_keyword(menu: Menu, session: Session, text: str) -> bool:

@@ -30,6 +30,13 @@ INSERT_ROW_BULK = bulk.build_statement(
     expires_at="timestamptz",
     turns="bytea",
 )
+HeldTurn = tuple[float, tuple[str, ...], str, str | None, bytes]
+"""A turn in memory: time (s since 1970), answers, note, replacement, session."""
+HeldConversation = tuple[str, str, str, str, int, tuple[HeldTurn, ...]]
+"""A conversation in memory: operator, caller, channel, hash, days to keep it, turns.
+
+Tuples of plain values are left out by the garbage collector, which would else visit every live conversation.
+"""
 _HEADS = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _ROW = conversations.c
 SELECT_NEWEST = (
@@ -41,6 +48,14 @@ SELECT_NEWEST = (
 """Reads one caller's rows from the end of the index on operator, actor and id."""
 
 
+def extend_conversation(earlier: HeldConversation | None, turn: RecordedTurn) -> HeldConversation:
+    """Return a conversation with one more turn, or a new one."""
+    answers = tuple(map(str, turn.answers))  # no subclass of str, which would be visited
+    held: HeldTurn = (turn.happened_at.timestamp(), answers, turn.note, turn.replacement, turn.session)
+    turns = (*earlier[5], held) if earlier else (held,)
+    return turn.operator, turn.caller, turn.channel, turn.conversation_hash, turn.keep_days, turns
+
+
 class ConversationRows:
     """Encrypts conversations into rows and reads them back."""
 
@@ -50,9 +65,9 @@ class ConversationRows:
             AeadCipher(secret, "conversation history"),
         )
 
-    def insert(self, connection: Connection, history: Sequence[Sequence[RecordedTurn]]) -> None:
-        """Write conversations, each the turns of one, within the caller's transaction."""
-        rows = [self._encode(turns) for turns in history]
+    def insert(self, connection: Connection, history: Sequence[HeldConversation]) -> None:
+        """Write conversations within the caller's transaction."""
+        rows = [self._encode(each) for each in history]
         bulk.execute_rows(connection, INSERT_ROW, INSERT_ROW_BULK, rows)
 
     def read_newest(
@@ -62,16 +77,13 @@ class ConversationRows:
         values = {"of": operator, "actor": self._pseudonym(operator, number), "most": most}
         return [self._decode(row) for row in connection.execute(SELECT_NEWEST, values)]
 
-    def _encode(self, turns: Sequence[RecordedTurn]) -> bulk.RowValues:
-        first, last = turns[0], turns[-1]
-        actor = self._pseudonym(first.operator, first.caller)
-        sealed = self._cipher.encrypt(
-            _encode_turns(turns),
-            _label(first.operator, actor, first.conversation_hash),
-        )
-        expires_at = last.happened_at + timedelta(days=last.keep_days)
-        times = first.happened_at, last.happened_at, expires_at
-        return first.operator, actor, first.channel, first.conversation_hash, *times, sealed
+    def _encode(self, held: HeldConversation) -> bulk.RowValues:
+        operator, caller, channel, conversation_hash, keep_days, turns = held
+        actor = self._pseudonym(operator, caller)
+        sealed = self._cipher.encrypt(_encode_turns(turns), _label(operator, actor, conversation_hash))
+        began_at, ended_at = (datetime.fromtimestamp(each[0], UTC) for each in (turns[0], turns[-1]))
+        times = began_at, ended_at, ended_at + timedelta(days=keep_days)
+        return operator, actor, channel, conversation_hash, *times, sealed
 
     def _decode(self, row: Any) -> StoredConversation:
         try:
@@ -86,10 +98,10 @@ def _label(operator: str, actor: str, conversation: str) -> str:
     return f"{operator} {actor} {conversation}"
 
 
-def _encode_turns(turns: Sequence[RecordedTurn]) -> bytes:
+def _encode_turns(turns: Sequence[HeldTurn]) -> bytes:
     """Encode turns as lines: what was answered and noted, as one JSON list, then each session as it is."""
-    heads = [(each.happened_at.timestamp(), each.answers, each.note, each.replacement) for each in turns]
-    return b"\n".join((_HEADS.encode(heads).encode(), *(each.session for each in turns)))
+    heads = [each[:4] for each in turns]
+    return b"\n".join((_HEADS.encode(heads).encode(), *(each[4] for each in turns)))
 
 
 def _decode_turns(plain: bytes) -> tuple[StoredTurn, ...]:

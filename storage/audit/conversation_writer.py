@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from flows.domain.conversation_records import RecordedTurn
 from flows.domain.records import Secret
-from storage.audit.conversation_rows import ConversationRows
+from storage.audit.conversation_rows import ConversationRows, HeldConversation, extend_conversation
 from storage.audit.write_behind import WriteBehind
 
 log = logging.getLogger("dialtree.audit")
@@ -24,20 +24,11 @@ MAX_WAITING = 20_000
 
 
 @dataclass(slots=True)
-class LiveConversation:
-    """The turns of a conversation since it was last written."""
-
-    turns: list[RecordedTurn] = field(default_factory=list, repr=False)
-    idle_at: float = 0.0
-    """Event loop time (seconds) from which it counts as idle."""
-
-
-@dataclass(slots=True)
 class ConversationBatch:
     """Conversations that one job writes."""
 
     rows: ConversationRows = field(repr=False)
-    history: Sequence[Sequence[RecordedTurn]] = field(repr=False)
+    history: Sequence[HeldConversation] = field(repr=False)
     is_written: bool = False
 
     def write(self, connection: Connection) -> None:
@@ -55,33 +46,32 @@ class ConversationWriter:
 
     write_behind: WriteBehind = field(repr=False)
     rows: ConversationRows = field(repr=False)
-    live: dict[str, LiveConversation] = field(default_factory=dict, repr=False)
-    """By conversation hash, the one that was idle longest first."""
-    ended: list[LiveConversation] = field(default_factory=list, repr=False)
+    live: dict[str, tuple[float, HeldConversation]] = field(default_factory=dict, repr=False)
+    """By hash: event loop time (s) from which the conversation is idle, and the conversation; oldest first."""
+    ended: list[HeldConversation] = field(default_factory=list, repr=False)
     batches: list[ConversationBatch] = field(default_factory=list, repr=False)
     timer: asyncio.TimerHandle | None = field(default=None, repr=False)
 
     def record_turn(self, turn: RecordedTurn) -> None:
         """Keep a turn; raises nothing."""
         loop = asyncio.get_running_loop()
-        conversation = self.live.pop(turn.conversation_hash, None) or LiveConversation()
-        conversation.turns.append(turn)
-        conversation.idle_at = loop.time() + IDLE_SECONDS
-        if turn.ends or len(conversation.turns) >= MAX_TURNS:
+        _, earlier = self.live.pop(turn.conversation_hash, (0.0, None))
+        conversation = extend_conversation(earlier, turn)
+        if turn.ends or len(conversation[5]) >= MAX_TURNS:
             self.ended.append(conversation)
         else:
-            self.live[turn.conversation_hash] = conversation
+            self.live[turn.conversation_hash] = loop.time() + IDLE_SECONDS, conversation
         if self.timer is None:
             self.timer = loop.call_later(ROUND_SECONDS, self._run_round)
 
     def record_end(self, conversation_hash: str) -> None:
         """Note that the network ended a conversation: it is written in the next round."""
-        if conversation := self.live.pop(conversation_hash, None):
-            self.ended.append(conversation)
+        if found := self.live.pop(conversation_hash, None):
+            self.ended.append(found[1])
 
     def hand_over_all(self) -> None:
         """Hand every conversation to the next flush, live ones too."""
-        self.ended += self.live.values()
+        self.ended += (conversation for _, conversation in self.live.values())
         self.live.clear()
         if self.timer is not None:
             self.timer.cancel()
@@ -90,7 +80,8 @@ class ConversationWriter:
 
     def _run_round(self) -> None:
         loop = asyncio.get_running_loop()
-        idle = [each for each, found in self.live.items() if found.idle_at <= loop.time()]
+        now = loop.time()
+        idle = [each for each, (idle_at, _) in self.live.items() if idle_at <= now]
         for conversation_hash in idle:
             self.record_end(conversation_hash)
         self._hand_over_ended()
@@ -104,7 +95,7 @@ class ConversationWriter:
         if len(taken) < len(ended):
             log.error("audit.conversations_dropped", extra={"count": len(ended) - len(taken)})
         if taken:
-            batch = ConversationBatch(self.rows, [each.turns for each in taken])
+            batch = ConversationBatch(self.rows, taken)
             self.batches.append(batch)
             self.write_behind.run_later(batch.write)
 

@@ -86,7 +86,7 @@ async def test_T3_each_kind_has_its_keyword_on_sms(dialog_runs: DialogRuns) -> N
 @both_languages
 async def test_T4_another_line_than_the_phones_on_ussd(language: str, dialog_runs: DialogRuns) -> None:
     seen = await play_in_language(dialog_runs, "ussd/other-line", language)
-    assert "71***102" in seen and "29,500" in seen and "45,230" in seen
+    assert ("71xxx102" if language == "ar" else "71***102") in seen and "29,500" in seen and "45,230" in seen
 
 
 async def test_T4_another_line_than_the_phones_on_sms(dialog_runs: DialogRuns) -> None:

@@ -129,6 +129,7 @@ TESTED_ELSEWHERE = {
     "gateway/pages/file.py",  # likewise
     "menus/machine/quiet_hours.py",  # the pack's own rules
     "storage/purchases/charge_rows.py",  # authenticated, with the row's id
+    "storage/audit/conversation_rows.py",  # likewise, with its conversation
     "storage/payments/intents.py",  # likewise: numbers encrypted with their row's id
     "storage/sql/server_clock.py",  # the database server's own clock, never a stored value
 }
