@@ -4,7 +4,7 @@ import pytest
 
 from tools import structure
 
-MAX_FILES, MAX_CROSSINGS = 48, 105
+MAX_FILES, MAX_CROSSINGS = 48, 113
 """What one key may cost in files and in calls from file to file; three keep the turn for the help desk."""
 FOREIGN_FILES = {"flows/engine/sms_turn.py", "flows/engine/opt_out.py", "menus/machine/opening_hours.py"}
 """Files that a USSD key has no business in."""
