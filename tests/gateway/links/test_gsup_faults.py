@@ -22,6 +22,7 @@ from gateway.settings_sources import SettingsError
 from tests.support.fake_hlr import FakeHlr, serve_fake_hlr, write_dial
 from tests.support.gateway_sandbox import GatewaySandbox, SandboxFactory
 from tests.support.gsup_phone import wait_for_link
+from tests.support.server_processes import poll_until
 from tests.support.smpp_phone import hold_links
 
 
@@ -167,12 +168,15 @@ async def test_an_end_that_cannot_be_stored_is_logged(
     async def fail(*_: object) -> None:
         raise OSError
 
+    async def is_logged() -> bool:
+        return "link.end_not_stored" in caplog.messages
+
     async with connect_link(sandboxes) as (hlr, _):
         monkeypatch.setattr(EventIntake, "accept", fail)
         hlr.send(GsupMessage(GsupType.ERROR, write_dial("").imsi, b"\x20\0\0\1", SessionPhase.END, cause=0x6F))
         hlr.send(replace(write_dial("*100#"), session_id=b"\x20\0\0\2"))
         await hlr.next_message()
-    assert "link.end_not_stored" in [record.message for record in caplog.records]
+        await poll_until(is_logged)
 
 
 async def test_a_screen_goes_by_the_next_connection_when_its_own_broke(
