@@ -11,7 +11,7 @@ from flows.domain.payment_records import CALL_CARD, UNDER_WAY, PaymentIntent
 from flows.domain.ports import Billing
 from flows.domain.records import Bill
 
-CARD_OBSTACLE = "Twilio gives no card back; do it in the account of the Pay connector's processor"
+CARD_OBSTACLE = "a card of a call is not given back here; do it in the account of the Pay connector's processor"
 
 
 @dataclass(frozen=True, slots=True)

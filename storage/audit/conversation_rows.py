@@ -32,8 +32,10 @@ INSERT_ROW_BULK = bulk.build_statement(
 )
 HeldTurn = tuple[float, tuple[str, ...], str, str | None, bytes]
 """A turn in memory: time (s since 1970), answers, note, replacement, session."""
-HeldConversation = tuple[str, str, str, str, int, tuple[HeldTurn, ...]]
-"""A conversation in memory: operator, caller, channel, hash, days to keep it, turns.
+HeldHead = tuple[str, str, str, str, int]
+"""What all turns of a conversation share: operator, caller, channel, conversation hash, days to keep it."""
+HeldConversation = tuple[HeldHead, tuple[HeldTurn, ...]]
+"""A conversation in memory: what its turns share, and the turns.
 
 Tuples of plain values are left out by the garbage collector, which would else visit every live conversation.
 """
@@ -52,8 +54,9 @@ def extend_conversation(earlier: HeldConversation | None, turn: RecordedTurn) ->
     """Return a conversation with one more turn, or a new one."""
     answers = tuple(map(str, turn.answers))  # no subclass of str, which would be visited
     held: HeldTurn = (turn.happened_at.timestamp(), answers, turn.note, turn.replacement, turn.session)
-    turns = (*earlier[5], held) if earlier else (held,)
-    return turn.operator, turn.caller, turn.channel, turn.conversation_hash, turn.keep_days, turns
+    head = turn.operator, turn.caller, turn.channel, turn.conversation_hash, turn.keep_days
+    _, turns = earlier or (head, ())
+    return head, (*turns, held)
 
 
 class ConversationRows:
@@ -78,10 +81,10 @@ class ConversationRows:
         return [self._decode(row) for row in connection.execute(SELECT_NEWEST, values)]
 
     def _encode(self, held: HeldConversation) -> bulk.RowValues:
-        operator, caller, channel, conversation_hash, keep_days, turns = held
+        (operator, caller, channel, conversation_hash, keep_days), turns = held
         actor = self._pseudonym(operator, caller)
         sealed = self._cipher.encrypt(_encode_turns(turns), _label(operator, actor, conversation_hash))
-        began_at, ended_at = (datetime.fromtimestamp(each[0], UTC) for each in (turns[0], turns[-1]))
+        began_at, ended_at = (datetime.fromtimestamp(at, UTC) for at, *_ in (turns[0], turns[-1]))
         times = began_at, ended_at, ended_at + timedelta(days=keep_days)
         return operator, actor, channel, conversation_hash, *times, sealed
 
@@ -100,8 +103,8 @@ def _label(operator: str, actor: str, conversation: str) -> str:
 
 def _encode_turns(turns: Sequence[HeldTurn]) -> bytes:
     """Encode turns as lines: what was answered and noted, as one JSON list, then each session as it is."""
-    heads = [each[:4] for each in turns]
-    return b"\n".join((_HEADS.encode(heads).encode(), *(each[4] for each in turns)))
+    heads, sessions = [answered for *answered, _ in turns], [session for *_, session in turns]
+    return b"\n".join((_HEADS.encode(heads).encode(), *sessions))
 
 
 def _decode_turns(plain: bytes) -> tuple[StoredTurn, ...]:

@@ -57,7 +57,8 @@ class ConversationWriter:
         loop = asyncio.get_running_loop()
         _, earlier = self.live.pop(turn.conversation_hash, (0.0, None))
         conversation = extend_conversation(earlier, turn)
-        if turn.ends or len(conversation[5]) >= MAX_TURNS:
+        _, turns = conversation
+        if turn.ends or len(turns) >= MAX_TURNS:
             self.ended.append(conversation)
         else:
             self.live[turn.conversation_hash] = loop.time() + IDLE_SECONDS, conversation
