@@ -35,13 +35,24 @@ async def run_pack_command(args: Namespace, container: Container, account: str) 
 
     Raises RevisionError for what a revision's state, its findings or its editors do not allow.
     """
-    if args.operator not in container.settings.operators:
-        served = ", ".join(container.settings.operators)
-        print(f"no operator {args.operator!r}; there are {served}", file=sys.stderr)
+    if not is_served(args.operator, container):
         return EXIT_REFUSED
     desk = build_desk(container.settings, container.database, container.revision_follower)
-    zone = container.menu_versions.current_menu(args.operator).config.time_zone
-    return await PACK_COMMANDS[args.what](_PackCommand(args, desk, ZoneInfo(zone), account))
+    zone = operator_zone(args.operator, container)
+    return await PACK_COMMANDS[args.what](_PackCommand(args, desk, zone, account))
+
+
+def is_served(operator: str, container: Container) -> bool:
+    """Return whether the settings name the operator; say which they name where not."""
+    operators = container.settings.operators
+    if operator not in operators:
+        print(f"no operator {operator!r}; there are {', '.join(operators)}", file=sys.stderr)
+    return operator in operators
+
+
+def operator_zone(operator: str, container: Container) -> ZoneInfo:
+    """Return the operator's time zone, in which times are given and shown."""
+    return ZoneInfo(container.menu_versions.current_menu(operator).config.time_zone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +79,13 @@ class _PackCommand:
         headers = ("revision", "state", "author", "approver", "made", "message")
         print_table(headers, map(self._revision_row, revisions), "{:>4}  {:<10}  {:<16}  {:<16}  {}  {}")
         served = await self.desk.served_number(self.operator)
-        print(f"{self.operator}: {_describe(served)} is served")
+        print(f"{self.operator}: {describe_number(served)} is served")
         for each in await self.desk.revisions.publications.list_publications(self.operator):
             if each.effective_at > now:
                 when = self._local_time(each.effective_at)
-                print(f"publication {each.id}: {_describe(each.number)} from {when} on, by {each.publisher}")
+                print(
+                    f"publication {each.id}: {describe_number(each.number)} from {when} on, by {each.publisher}"
+                )
         return EXIT_DONE
 
     async def pull(self) -> int:
@@ -86,7 +99,7 @@ class _PackCommand:
             print(f"{folder}: {', '.join(changed)} would be replaced; --force does it", file=sys.stderr)
             return EXIT_REFUSED
         write_pack_files(folder, files)
-        print(f"{folder}: {_describe(number)}, {len(files.texts)} files")
+        print(f"{folder}: {describe_number(number)}, {len(files.texts)} files")
         return EXIT_DONE
 
     async def push(self) -> int:
@@ -138,7 +151,7 @@ class _PackCommand:
     async def roll_back(self) -> int:
         """Serve what was served before."""
         number = await self.desk.roll_back(self.operator, self.editor, self.args.to)
-        print(f"{self.operator}: {_describe(number)} is served again")
+        print(f"{self.operator}: {describe_number(number)} is served again")
         return EXIT_DONE
 
     async def _read_place(self, place: str) -> PackFiles:
@@ -164,7 +177,8 @@ def describe_difference(difference: PackDifference) -> str:
     return f"{difference.verb} {difference.what} {place}: {values}"
 
 
-def _describe(number: int) -> str:
+def describe_number(number: int) -> str:
+    """Return what a revision is called; 0 is the pack of the folder."""
     return f"revision {number}" if number else "the folder's pack"
 
 

@@ -8,10 +8,12 @@ from typer import Argument, Option
 
 from gateway.cli import options as opt
 from gateway.cli.command_runner import run_module
+from gateway.cli.pack_trial_commands import trial_app
 
 revisions_app = typer.Typer(
     help="Move packs between folders and the database; approve and publish them.", no_args_is_help=True
 )
+revisions_app.add_typer(trial_app, name="trial")
 RevisionArgument = Annotated[int, Argument(metavar="NUMBER", min=1, help="The revision's number.")]
 PackPlace = Annotated[
     str, Argument(metavar="[NUMBER|FOLDER]", help="A revision, 0 for the installed folder, or a folder.")

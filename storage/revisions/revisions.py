@@ -26,7 +26,7 @@ from storage.crypto import derive_key, keyed_hash
 from storage.revisions.drafts import delete_draft, join_names, split_names
 from storage.revisions.packed_files import pack_files, unpack_files
 from storage.revisions.publications import SqlPackPublications, read_history
-from storage.revisions.studio_audit import studio_entry
+from storage.revisions.studio_audit import approve_recorded, studio_entry
 from storage.revisions.trials import SqlPackTrials
 from storage.sql.engine import Database
 from storage.sql.revision_schema import pack_revisions
@@ -84,7 +84,10 @@ class SqlPackRevisions:
         return await self._database.write(job)
 
     async def approve(self, operator: str, number: int, approver: PackEditor, now: datetime) -> PackRevision:
-        """Let a proposed revision be published; OwnRevisionError for a person who edited it."""
+        """Let a proposed revision be published.
+
+        Raises OwnRevisionError for a person who edited it; the attempt is in the audit log then.
+        """
         return await self._decide(operator, number, approver, "approved", now)
 
     async def reject(self, operator: str, number: int, approver: PackEditor, now: datetime) -> PackRevision:
@@ -153,7 +156,8 @@ class SqlPackRevisions:
             self._append(connection, revision, approver, state, now)
             return read_stored(connection, operator, number, now)
 
-        return await self._database.write(job)
+        refusal = studio_entry(operator, approver, state, f"revision {number}", now, "refused")
+        return await approve_recorded(self._database, job, self._audit_writer, refusal)
 
     def _append(
         self, connection: Connection, revision: PackRevision, editor: PackEditor, action: str, now: datetime

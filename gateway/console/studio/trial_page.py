@@ -1,25 +1,17 @@
 """Page of an operator's menu trial (A/B): begun and approved by two people, its figures."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from aiohttp import web
 
-from flows.domain.pack_revisions import FOLDER_NUMBER, FindingsPresentError, RevisionError
-from flows.domain.pack_trials import (
-    MAX_SHARE_PERCENT,
-    MIN_SHARE_PERCENT,
-    NO_PUBLICATION,
-    OwnTrialError,
-    PackTrial,
-)
+from flows.domain.pack_revisions import FindingsPresentError, RevisionError
+from flows.domain.pack_trials import MAX_SHARE_PERCENT, MIN_SHARE_PERCENT, OwnTrialError
 from gateway.console import console_responses as responses
 from gateway.console.console_request import ConsoleRequest, parse_row_id
 from gateway.console.studio.pack_view import editor_of
 from gateway.console.studio.studio_page import StudioPage, operator_path, refuse_operator, revision_name
-from gateway.studio.trial_figures import MIN_CONVERSATIONS, compare_outcomes
-from menus.packfile.yaml_source import PackError
-from menus.packs.loader import PackDraft
+from gateway.studio.trial_figures import MIN_CONVERSATIONS
+from gateway.studio.trial_report import TrialReport, read_trial_report
 
 
 class TrialPage(StudioPage):
@@ -30,9 +22,9 @@ class TrialPage(StudioPage):
         operator = request.parts["operator"]
         if operator not in request.operators:
             return await refuse_operator(request, operator)
-        revisions = self.reader.desk.revisions
-        trial = await revisions.trials.read_newest(operator)
-        stored = await revisions.list_revisions(operator, request.now)
+        desk = self.reader.desk
+        report = await read_trial_report(desk, self.reader.load_draft, operator)
+        stored = await desk.revisions.list_revisions(operator, request.now)
         values = {
             "operator": operator,
             "note": request.note,
@@ -42,9 +34,9 @@ class TrialPage(StudioPage):
             "least": MIN_SHARE_PERCENT,
             "most": MAX_SHARE_PERCENT,
             "choices": [each for each in stored if each.state in ("approved", "superseded")],
-            "trial": trial,
+            "trial": None,
             "state": "ended",
-            **(await self._describe_trial(request, trial) if trial else {}),
+            **(_describe_report(request, report) if report else {}),
         }
         return responses.staff_page(request, "studio/trial.html", values)
 
@@ -56,8 +48,6 @@ class TrialPage(StudioPage):
         try:
             note = await self._apply_verb(request, operator)
         except OwnTrialError:
-            entry = request.audit_entry(operator, "", "pack.trial_approved", "own trial", "refused")
-            await request.site.staff_log.record_entry(entry)
             note = "fault_own_trial"
         except FindingsPresentError:
             note = "fault_findings"
@@ -82,35 +72,19 @@ class TrialPage(StudioPage):
             return "note_trial_ended"
         return "fault_nothing"
 
-    async def _describe_trial(self, request: ConsoleRequest, trial: PackTrial) -> dict[str, Any]:
-        """Return what the page shows of a trial: its state, both sides' conversations and their outcomes."""
-        publications = self.reader.desk.revisions.publications
-        current = await publications.current_publications([trial.operator], request.now)
-        served = current[trial.operator].id if current else NO_PUBLICATION
-        numbers = {each.id: each.number for each in await publications.list_publications(trial.operator)}
-        compared = numbers.get(trial.publication_id, FOLDER_NUMBER)
-        counts = await self.reader.desk.revisions.trials.read_counts(trial.id)
-        drafts = await self._load_drafts(trial.operator, (trial.number, compared))
-        return {
-            "state": trial.state_beside(served),
-            "is_own": request.user.name == trial.beginner,
-            "tried_name": revision_name(request, trial.number),
-            "compared_name": revision_name(request, compared),
-            "counts": counts,
-            "outcomes": compare_outcomes(counts, drafts),
-            "enough": MIN_CONVERSATIONS,
-        }
 
-    async def _load_drafts(self, operator: str, numbers: Sequence[int]) -> Sequence[PackDraft]:
-        """Return the packs of these revisions that can still be read: they say which endings are successes."""
-        drafts = []
-        for number in numbers:
-            try:
-                files = await self.reader.desk.read_files(operator, number)
-                drafts.append((await self.reader.load_files(operator, files)).draft)
-            except (RevisionError, PackError):
-                continue
-        return drafts
+def _describe_report(request: ConsoleRequest, report: TrialReport) -> dict[str, Any]:
+    """Return what the page shows of a trial: its state, both sides' conversations and their outcomes."""
+    return {
+        "trial": report.trial,
+        "state": report.state,
+        "is_own": request.user.name == report.trial.beginner,
+        "tried_name": revision_name(request, report.trial.number),
+        "compared_name": revision_name(request, report.compared),
+        "counts": report.counts,
+        "outcomes": report.outcomes,
+        "enough": MIN_CONVERSATIONS,
+    }
 
 
 def trial_path(operator: str) -> str:

@@ -42,11 +42,12 @@ async def test_a_trial_runs_when_a_second_person_approves_it_until_one_person_en
     with pytest.raises(TrialStateError):
         await revisions.trials.end(OPERATOR, trial.id, DAN, NOW)
     found = await SqlStaffLog(database, SECRET).list_entries([OPERATOR])
-    actions = [(each.username, each.action) for each in found]
+    actions = [(each.username, each.action, each.outcome) for each in found]
     assert actions[::-1] == [
-        ("ana", "pack.trial_begun"),
-        ("dan", "pack.trial_approved"),
-        ("ana", "pack.trial_ended"),
+        ("ana", "pack.trial_begun", "ok"),
+        ("ana", "pack.trial_approved", "refused"),
+        ("dan", "pack.trial_approved", "ok"),
+        ("ana", "pack.trial_ended", "ok"),
     ]
 
 
