@@ -227,11 +227,10 @@ class ActionRequest:
     def build_link(
         self, purpose: LinkPurpose, value: str, lifetime: timedelta, opens_left: int = 1
     ) -> MagicLink:
-        """Build a magic link with a new token, bound to the subscription."""
+        """Build a magic link with a new token, bound to the subscription; its page is in this language."""
         subscriber, token = self.require_subscriber(), Secret(self.ports.random_token())
-        return MagicLink(
-            token, purpose, subscriber.operator, subscriber.id, value, self.now + lifetime, opens_left
-        )
+        bound_to = (subscriber.operator, subscriber.id, value)
+        return MagicLink(token, purpose, *bound_to, self.now + lifetime, opens_left, self.language)
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,8 +158,7 @@ class OutboundMessage:
 
     key: str  # idempotency key: a key enqueued twice is sent once
     operator: str
-    to: str = field(repr=False)
-    """E.164 number or e-mail address; for the help desk the ticket's reference."""
+    to: str = field(repr=False)  # E.164 number or e-mail address; for the help desk the ticket's reference
     route: Literal["sms", "email", "desk"]
     kind: MessageClass
     body: str = field(repr=False)
@@ -196,6 +195,7 @@ class MagicLink:
     value: str = field(repr=False)  # what opening it confirms, e.g. the address to validate
     expires_at: datetime
     opens_left: int = 1
+    language: str = ""  # of the message with the link, and so of its page; empty for the visitor's own
 
 
 @dataclass(frozen=True, slots=True)

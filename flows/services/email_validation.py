@@ -44,7 +44,7 @@ def build_validation(
     owner_id = subscription or request.require_subscriber().id
     token, expires = Secret(request.ports.random_token()), request.now + LINK_LIFETIME
     value = link_value(address, notices_of) if notices_of else address
-    link = MagicLink(token, "email", request.menu.name, owner_id, value, expires)
+    link = MagicLink(token, "email", request.menu.name, owner_id, value, expires, language=request.language)
     url = Text(f"{request.ports.links_url}/confirm#{token.value}")
     mail = request.build_email("notify.email", address, {"link": url})
     return (link,), (replace(mail, key=f"{mail.key}/{key_suffix(mail.key, owner_id)}"),)

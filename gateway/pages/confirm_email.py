@@ -13,7 +13,7 @@ from flows.services.address_notices import build_email_notice
 from flows.services.bill_media import ChangeResult, attempt_change
 from flows.services.bounced_bills import BouncedBills
 from flows.services.email_validation import parse_link_value
-from gateway.pages import magic_links, responses
+from gateway.pages import magic_links
 from gateway.pages.action_request import address_request
 from gateway.pages.csrf import CsrfTokens
 from gateway.pages.page_request import PageRequest
@@ -50,11 +50,12 @@ class ConfirmPage:
         """Use the link, once; a second click is told the same."""
         token = magic_links.posted_token(request)
         link = await magic_links.find_link(request, token, "email")
+        request = magic_links.in_language_of(request, link) if link else request
         answer = self._confirm_address(request, token, link) if link else self._earlier_text(request, token)
         text = await answer
         if not text:
             return magic_links.link_expired_page(request)
-        return responses.success_page(request, "page.confirm_title", text)
+        return magic_links.show_success(request, "page.confirm_title", text)
 
     def show_form(self, request: PageRequest, text: str, status: int) -> web.Response:
         """Show the first page with an error text."""

@@ -1,6 +1,7 @@
 """Page: file behind a magic link and a one-time code sent separately (B4, B8, B24, F6)."""
 
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -33,6 +34,8 @@ RESEND_FIELD = "resend"
 """The field of the form that asks for another code."""
 TICKET_FIELD = "ticket"
 """The field that says, encrypted for this visitor, that the code was right and the file is being built."""
+WAIT_FIELD = "wait"
+"""The field that keeps the page's minutes until the next code in another language; 0 when one was sent."""
 TICKET_LIFETIME = timedelta(minutes=5)
 FORM_INPUTS = (
     FormInput("code", 12, {"type": "text", "inputmode": "numeric", "autocomplete": "one-time-code"}),
@@ -73,8 +76,9 @@ class FilePage:
         token = magic_links.posted_token(request)
         link = await magic_links.find_link(request, token, LINK_PURPOSE)
         file = _parse_link(link)
-        if file is None:
+        if link is None or file is None:
             return magic_links.link_expired_page(request)
+        request = magic_links.in_language_of(request, link)
         sealed_link = self.token_sealer.seal_words((token.value,), _seal_label(request))
         return await self._send_code(request, file, sealed_link)
 
@@ -104,6 +108,8 @@ class FilePage:
             return magic_links.link_expired_page(request)
         if RESEND_FIELD in request.form_fields:
             return await self._send_code(request, file, sealed_link)
+        if magic_links.is_language_switch(request) and TICKET_FIELD not in request.form_fields:
+            return self._code_form(request, file, sealed_link, wait_minutes=_posted_wait(request))
         try:
             period = _read_period(request, file)
         except ValueError:
@@ -132,7 +138,8 @@ class FilePage:
             TICKET_FIELD: self.token_sealer.seal_words((expires_at, link.token.value), _ticket_label(request)),
         }
         log.info("pages.file_preparing", extra={"operator": request.operator})
-        return responses.file_preparing_page(request, "page.file_title", {"hidden": hidden})
+        switch = {"switch_field": magic_links.SWITCH_FIELD, "switch_fields": hidden}
+        return responses.file_preparing_page(request, "page.file_title", {"hidden": hidden, **switch})
 
     async def _send_file(
         self,
@@ -174,7 +181,8 @@ class FilePage:
             "hidden": {SEALED_LINK_FIELD: sealed_link},
             "other_button": (RESEND_FIELD, "page.resend"),
         }
-        return responses.html_page(request, "file_code.html", "page.file_title", values)
+        switch = {SEALED_LINK_FIELD: sealed_link, WAIT_FIELD: str(wait_minutes)}
+        return magic_links.linked_page(request, "file_code.html", "page.file_title", values, switch)
 
 
 def _read_period(request: PageRequest, file: file_links.LinkedFile) -> ExportPeriod | None:
@@ -187,6 +195,12 @@ async def _minutes_to_wait(asked: ActionRequest) -> int:
     codes, operator = asked.ports.codes, asked.menu.name
     next_at = await codes.next_code_at(operator, asked.line, asked.argument, asked.requester, asked.now)
     return max(1, ceil((next_at - asked.now).total_seconds() / 60))
+
+
+def _posted_wait(request: PageRequest) -> int:
+    """Return the minutes that the page in the other language named; 0 for anything else."""
+    posted = request.form_fields.get(WAIT_FIELD, "")
+    return int(posted) if re.fullmatch(r"[0-9]{1,4}", posted) else 0
 
 
 def _parse_link(link: MagicLink | None) -> file_links.LinkedFile | None:

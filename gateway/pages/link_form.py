@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from aiohttp import web
 
 from flows.domain.records import LinkPurpose, Secret
-from gateway.pages import magic_links, responses
+from gateway.pages import magic_links
 from gateway.pages.form_input import FormInput
 from gateway.pages.page_request import PageRequest
 from gateway.pages.sealed_token import TokenSealer
@@ -35,12 +35,12 @@ class LinkForm:
     async def exchange_token(self, request: PageRequest) -> web.Response:
         """Show the form for a posted token; this does not use up the link."""
         token = magic_links.posted_token(request)
-        if await magic_links.find_link(request, token, self.purpose) is None:
+        link = await magic_links.find_link(request, token, self.purpose)
+        if link is None:
             return magic_links.link_expired_page(request)
-        expires_at = request.now + SEALED_LINK_LIFETIME
-        return self.show_form(
-            request, self.token_sealer.seal_words((expires_at.isoformat(), token.value), _seal_label(request))
-        )
+        words = ((request.now + SEALED_LINK_LIFETIME).isoformat(), token.value)
+        sealed_link = self.token_sealer.seal_words(words, _seal_label(request))
+        return self.show_form(magic_links.in_language_of(request, link), sealed_link)
 
     def posted_link_token(self, request: PageRequest) -> Secret | None:
         """Return the link's token from the posted field; None when it is invalid or older than 30 minutes."""
@@ -50,23 +50,24 @@ class LinkForm:
         is_current = words and request.now < datetime.fromisoformat(words[0])
         return Secret(words[1]) if words and is_current else None
 
-    def show_again(self, request: PageRequest, error_text: str) -> web.Response:
-        """Show the form once more, with an error text."""
+    def show_again(self, request: PageRequest, error_text: str = "") -> web.Response:
+        """Show the form once more, with an error text if any."""
         return self.show_form(request, request.form_fields.get(SEALED_LINK_FIELD, ""), error_text)
 
     def show_form(self, request: PageRequest, sealed_link: str, error_text: str = "") -> web.Response:
         """Show the form with the encrypted token."""
+        hidden = {SEALED_LINK_FIELD: sealed_link}
         values = {
             "error": error_text,
             "inputs": (self.form_input,),
             "button": self.button,
-            "hidden": {SEALED_LINK_FIELD: sealed_link},
+            "hidden": hidden,
         }
-        return responses.html_page(request, "link_form.html", self.title, values)
+        return magic_links.linked_page(request, "link_form.html", self.title, values, hidden)
 
     def show_success(self, request: PageRequest, text: str, facts: Facts | None = None) -> web.Response:
         """Show a success text."""
-        return responses.success_page(request, self.title, text, facts)
+        return magic_links.show_success(request, self.title, text, facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,11 @@ class LinkFormPage:
         if not request.form_fields.get(SEALED_LINK_FIELD):
             return await self.link_form.exchange_token(request)
         token = self.link_form.posted_link_token(request)
-        return magic_links.link_expired_page(request) if token is None else await self.on_submit(request, token)
+        if token is None:
+            return magic_links.link_expired_page(request)
+        if magic_links.is_language_switch(request):
+            return self.link_form.show_again(request)
+        return await self.on_submit(request, token)
 
     def show_form(self, request: PageRequest, text: str, status: int) -> web.Response:
         """Show the first page with an error text."""

@@ -23,7 +23,7 @@ class PageRequest:
     languages: tuple[str, ...]
     """Languages the page is available in."""
     language_requested: bool
-    """Whether the URL names the language; it is then kept in links."""
+    """Whether the URL or a magic link names the language; it is then kept in URLs."""
     form_token: str = field(repr=False)
     login_token: str = field(repr=False)
     """The token of the visitor's login at the bill; empty when there is none."""
@@ -50,9 +50,15 @@ class PageRequest:
     @property
     def self_url(self) -> str:
         """The page's URL path, with the language and the format if the request named them."""
-        named = [f"lang={self.language}"] if self.language_requested else []
-        named += ["format=raw"] if self.is_raw else []
-        return f"{self.path}?{'&'.join(named)}" if named else self.path
+        return self._url_naming([f"lang={self.language}"] if self.language_requested else [])
+
+    def url_in(self, language: str) -> str:
+        """Return the page's URL path in another language, with the format if the request named it."""
+        return self._url_naming([f"lang={language}"])
+
+    def _url_naming(self, named: list[str]) -> str:
+        parameters = [*named, "format=raw"] if self.is_raw else named
+        return f"{self.path}?{'&'.join(parameters)}" if parameters else self.path
 
     def plain_text(self, name: str, facts: Mapping[str, Fact | Rows] | None = None) -> str:
         """Return a text of the catalogue as plain text."""

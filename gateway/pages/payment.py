@@ -54,6 +54,7 @@ class PayPage:
         linked = _parse_link(link)
         if link is None or linked is None or not takes_payments(request.ports):
             return magic_links.link_expired_page(request)
+        request = magic_links.in_language_of(request, link)
         try:
             bill = await payment_ports(request.ports).booking.read_live_bill(linked.account, linked.bill_id)
         except NotFound:
@@ -73,8 +74,9 @@ class PayPage:
         if is_settled(bill):
             booked = next((each for each in intents if each.state == "booked"), None)
             return _result_page(request, booked) if booked else _settled_page(request, bill)
-        if words is None or words[1] != str(bill.remaining):
-            error = "" if words is None else "page.pay_changed"
+        is_switch = magic_links.is_language_switch(request)
+        if words is None or is_switch or words[1] != str(bill.remaining):
+            error = "" if words is None or is_switch else "page.pay_changed"
             debit = await _debit_text(request, bill)
             return self._bill_page(request, link, linked, bill, error, debit)
         return await self._go_to_provider(request, link, linked, bill)
@@ -96,19 +98,17 @@ class PayPage:
         """Show the bill's month, masked line and amount, what will be debited, and where the button leads."""
         origin = payment_ports(request.ports).provider.page_origin
         rows = _bill_rows(request, linked.line, bill)
+        words = (link.token.value, str(bill.remaining))
+        hidden = {SEALED_BILL_FIELD: self.token_sealer.seal_words(words, _seal_label(request))}
         values = {
             "error": error,
             "rows": rows,
             "debit_text": debit,
             "host_text": request.plain_text("page.pay_host", {"host": Text(urlsplit(origin).netloc)}),
             "button": "page.pay_button",
-            "hidden": {
-                SEALED_BILL_FIELD: self.token_sealer.seal_words(
-                    (link.token.value, str(bill.remaining)), _seal_label(request)
-                )
-            },
+            "hidden": hidden,
         }
-        response = responses.html_page(request, "payment.html", "page.pay_title", values)
+        response = magic_links.linked_page(request, "payment.html", "page.pay_title", values, hidden)
         return responses.allow_form_target(response, origin)
 
 

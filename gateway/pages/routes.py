@@ -37,21 +37,24 @@ from storage.crypto import derive_key
 ASSET_FOLDER = Path(__file__).parent
 TEMPLATE_FOLDER = ASSET_FOLDER / "templates"
 STATIC_ASSETS = {"style.css": "text/css", "link.js": "text/javascript"}
+LINK_FORM_FIELDS = (magic_links.LINK_INPUT.name, magic_links.SWITCH_FIELD, SEALED_LINK_FIELD)
 FORM_FIELDS: Mapping[str, Sequence[str]] = {
     "bill": (
         *(each.name for each in (*bill.FORM_INPUTS, *purchase_settings.PURCHASE_INPUTS)),
         *(bill.LOGOUT_FIELD, bill.MAIL_FIELD, purchase_settings.PURCHASE_FIELD, *bill.EXPORT_FIELDS),
     ),
-    "address": (magic_links.LINK_INPUT.name, SEALED_LINK_FIELD, paper_address.ADDRESS_INPUT.name),
-    "mailbox": (magic_links.LINK_INPUT.name, SEALED_LINK_FIELD, email.EMAIL_INPUT.name),
-    "confirm": (magic_links.LINK_INPUT.name,),
-    "pay": (magic_links.LINK_INPUT.name, payment.SEALED_BILL_FIELD),
+    "address": (*LINK_FORM_FIELDS, paper_address.ADDRESS_INPUT.name),
+    "mailbox": (*LINK_FORM_FIELDS, email.EMAIL_INPUT.name),
+    "confirm": (magic_links.LINK_INPUT.name, magic_links.SWITCH_FIELD),
+    "pay": (magic_links.LINK_INPUT.name, magic_links.SWITCH_FIELD, payment.SEALED_BILL_FIELD),
     "paid": (),
     "file": (
         magic_links.LINK_INPUT.name,
         file.SEALED_LINK_FIELD,
         file.TICKET_FIELD,
         file.RESEND_FIELD,
+        file.WAIT_FIELD,
+        magic_links.SWITCH_FIELD,
         *(each.name for each in file.EXPORT_INPUTS),
     ),
 }

@@ -123,7 +123,8 @@ def _preference_row(change: ChangeSet, preference: Preference) -> dict[str, Any]
 def _link_from_row(row: Any, token: Secret) -> MagicLink | None:
     if row is None:
         return None
-    return MagicLink(token, row.purpose, row.operator, row.subscription, row.value, row.expires_at, row.opens)
+    bound_to = (row.operator, row.subscription, row.value)
+    return MagicLink(token, row.purpose, *bound_to, row.expires_at, row.opens, row.language)
 
 
 class SqlLedger(RegistrationQueries, ConsentDecisions):
@@ -273,4 +274,5 @@ class SqlLedger(RegistrationQueries, ConsentDecisions):
             "value": link.value,
             "expires_at": link.expires_at,
             "opens": link.opens_left,
+            "language": link.language,
         }

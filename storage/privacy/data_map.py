@@ -75,7 +75,7 @@ PERSONAL_DATA_TABLES: Sequence[PersonalDataTable] = (
     ),
     PersonalDataTable(registrations, "subscription", ("by", "line", "account", "at")),
     PersonalDataTable(registrations, "by", ("line", "account", "at")),
-    PersonalDataTable(links, "subscription", ("purpose", "expires_at", "opens")),
+    PersonalDataTable(links, "subscription", ("purpose", "expires_at", "opens", "language")),
     PersonalDataTable(tickets, "subscription", TICKET_COLUMNS, drops_with_owner=False),
     PersonalDataTable(
         payment_intents,

@@ -120,11 +120,12 @@ links = Table(
     Column("value", Text, nullable=False),
     Column("expires_at", UtcTime, nullable=False),
     Column("opens", Integer, nullable=False),
+    Column("language", String(16), nullable=False, server_default=""),
     CheckConstraint("opens >= 0", name="opens"),
     Index(None, "operator", "subscription"),
     Index(None, "expires_at"),
 )
-"""Magic links: `token` is a keyed hash; `opens`, the uses left, counts down."""
+"""Magic links: `token` is a keyed hash; `opens`, the uses left, counts down. `language` is the message's."""
 
 opt_outs = Table(
     "opt_outs",

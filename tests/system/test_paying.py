@@ -151,3 +151,13 @@ async def test_a_link_is_over_after_a_day(world: PaymentWorld) -> None:
     token = await world.request_link()
     await world.wait(hours=25)
     assert (await world.open_link(token))[1].status == 404
+
+
+async def test_another_language_of_the_pay_page_keeps_the_bill_and_starts_no_payment(
+    world: PaymentWorld,
+) -> None:
+    visitor, page = await world.open_link(await world.request_link())
+    shown = await visitor.post(f"{world.pay_path}?lang=en", page.hidden_fields | {"switch": "1"})
+    assert shown.status == 200 and shown.headers["Content-Language"] == "en"
+    assert "79.90" in shown.visible_text and 'role="alert"' not in shown.text
+    assert world.payfake.sessions == {} and await world.states() == []

@@ -43,6 +43,7 @@ class BillMailer:
         link = MagicLink(
             *(token, "file", mail.operator, enclosure.subscription, file.encode(), now + LINK_LIFETIME),
             opens_left=MAX_OPENS,
+            language=mail.language,
         )
         key = f"{mail.key}/{ports.random_token()}"
         await ports.ledger.commit(ChangeSet(key, mail.operator, enclosure.subscription, now, links=(link,)))

@@ -49,10 +49,10 @@ async def test_R14_paper_to_any_address(page_server: PageServer) -> None:
     await page_server.phone.dial(BARBU, "*100#")
     token = await page_server.request_address_link(BARBU)
     browser, page = await visitor_with_form(page_server, token)
-    assert page.status == 200 and "Adresa" in page.visible_text and token not in page.text
+    assert page.status == 200 and "Address for paper" in page.visible_text and token not in page.text
     parse_strictly(page)
-    done = await browser.submit(ADDRESS, address=HOME_ADDRESS)
-    assert done.status == 200 and "Gata! Factura vine de acum pe hârtie" in done.visible_text
+    done = await browser.submit(f"{ADDRESS}?lang=en", address=HOME_ADDRESS)
+    assert done.status == 200 and "Done! Your bills now come on paper" in done.visible_text
     parse_strictly(done)
     assert await read_media(page_server, BARBU[1:]) == "paper"
     ports = page_server.sandbox.container.operators["orange-ro"]
