@@ -20,13 +20,22 @@ class MonotonicClock:
     def __init__(
         self, wall: Callable[[], datetime] = _wall_time, counter: Callable[[], float] = _monotonic_seconds
     ) -> None:
-        self._counter = counter
+        self._wall, self._counter = wall, counter
         self.synchronise(wall())
 
     def __call__(self) -> datetime:
         """Return the current instant in UTC."""
         return self._instant + timedelta(seconds=self._counter() - self._at)
 
-    def synchronise(self, instant: datetime) -> None:
-        """Set the clock to the database's time, the same for every process."""
-        self._instant, self._at = instant, self._counter()
+    def synchronise(self, instant: datetime, round_trip_seconds: float = 0.0) -> None:
+        """Set the clock to the database's time, the same for every process.
+
+        It was read in the middle of `round_trip_seconds`, or at most half of them before or after that.
+        """
+        self.error_seconds = round_trip_seconds / 2
+        self._instant, self._at = instant + timedelta(seconds=self.error_seconds), self._counter()
+
+    @property
+    def host_difference(self) -> timedelta:
+        """How far the host's own clock is ahead of this one; negative when it is behind."""
+        return self._wall() - self()

@@ -15,9 +15,11 @@ from flows.domain.records import ClaimedMessage, DeliveryOutcome, OutboundMessag
 from flows.engine.conversation import TurnEngine
 from flows.engine.load_shedding import LoadShedder
 from flows.engine.turn_event import TurnEvent
+from gateway.clock import MonotonicClock
 from gateway.delivery.route import OutboundRoute
 from gateway.observability.conversation_log import ConversationLog
 from gateway.observability.funnel import Funnel, ScreenCounts
+from gateway.observability.host_clock import HostClockCollector
 from gateway.observability.metrics import TimedCounter
 from storage.outbox.backlog import read_backlog
 from storage.sessions.fallback import FallbackSessions
@@ -145,6 +147,11 @@ class GatewayMetrics:
         """Export whether sessions are kept in this process's memory because Redis does not answer."""
         if isinstance(sessions, FallbackSessions):
             self.registry.register(SessionStoreCollector(sessions))
+
+    def watch_clock(self, clock: Callable[[], datetime]) -> None:
+        """Export how far the host's clock is from the database's, for a clock that the database sets."""
+        if isinstance(clock, MonotonicClock):
+            self.registry.register(HostClockCollector(clock))
 
     async def refresh_gauges(self, database: Database, now: datetime) -> None:
         """Update the gauges that are measured on demand; an unreachable outbox keeps its last age."""

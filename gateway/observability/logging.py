@@ -5,6 +5,8 @@ import logging
 import re
 import sys
 import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from gateway.observability.log_limit import LogRateLimit
@@ -14,6 +16,7 @@ ALLOWED_FIELDS = frozenset(
     {"node", "failure", "endpoint", "row", "state", "operator", "provider", "channel", "status", "ms"}
     | {"subscriber", "revision", "language", "path", "turns", "outcome", "findings", "count", "table"}
     | {
+        "difference",
         "payment",
         "part",
         "reason",
@@ -45,10 +48,14 @@ class JsonFormatter(logging.Formatter):
     logger's name is kept.
     """
 
+    now: Callable[[], datetime] | None = None
+    """Clock of the lines' time; None takes the host's own, as the record has it."""
+
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as JSON."""
+        instant = self.now() if self.now else datetime.fromtimestamp(record.created, UTC)
         line: dict[str, object] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "time": instant.isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "event": redact_text(record.getMessage()) if record.name.startswith("dialtree") else record.name,
         }
@@ -83,6 +90,20 @@ def configure_logging(level: int = logging.INFO) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("dialtree").setLevel(level)
+
+
+@contextmanager
+def log_by_clock(now: Callable[[], datetime]) -> Iterator[None]:
+    """Let log lines carry this clock's time while the block runs, so that a wrong host clock spoils no line."""
+    formatters = [each.formatter for each in logging.getLogger().handlers]
+    ours = [each for each in formatters if isinstance(each, JsonFormatter)]
+    for formatter in ours:
+        formatter.now = now
+    try:
+        yield
+    finally:
+        for formatter in ours:
+            formatter.now = None
 
 
 def quieten_loggers(*names: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from flows.domain.failures import Failure
+from gateway.observability.host_clock import describe_difference
 from gateway.wiring.container import Container
 from storage.sessions.fallback import FallbackSessions
 from storage.sql.readiness import check_writable, failure_reason
@@ -39,10 +40,15 @@ class Health:
         faults = [f"database: {fault}"] if fault else []
         if self.needs_links:
             faults += self.container.links.pool.find_faults()
-        return [*faults, *(self.find_warnings() if self.only_delivers else ())]
+        return [*faults, *(self._lost_parts() if self.only_delivers else ())]
 
     def find_warnings(self) -> list[str]:
         """Return a line for each part this process does without, e.g. a provider's open circuit."""
+        difference = describe_difference(self.container.clock)
+        clock = [f"clock: this host is {difference} of the database"] if difference else []
+        return [*clock, *self._lost_parts()]
+
+    def _lost_parts(self) -> list[str]:
         sessions = self.container.sessions
         is_degraded = isinstance(sessions, FallbackSessions) and sessions.is_degraded
         lost = ["sessions: Redis does not answer, kept in memory"] if is_degraded else []

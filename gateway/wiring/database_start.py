@@ -9,6 +9,8 @@ from datetime import datetime
 from flows.domain.failures import Failure, Unavailable
 from flows.domain.records import Secret
 from gateway.clock import MonotonicClock
+from gateway.observability.host_clock import HostClockAlarm
+from gateway.observability.logging import log_by_clock
 from gateway.settings import Settings
 from gateway.settings_sources import SettingsError
 from storage.demo.demo_marker import claim_demo_database
@@ -78,16 +80,31 @@ async def _verify_secret_key(settings: Settings, database: Database) -> None:
 
 @asynccontextmanager
 async def _synchronise_clock(clock: MonotonicClock, database: Database) -> AsyncIterator[None]:
-    """Synchronise the clock with the database, so that leases and expiries agree across processes."""
+    """Synchronise the clock with the database, so that leases, expiries and log lines agree across processes.
+
+    Log lines carry the database's time from the first reading on; a host whose own clock differs is named.
+    """
+    alarm = HostClockAlarm(clock)
+    await _read_server_clock(clock, database)
 
     async def synchronise_forever() -> None:
         while True:
-            with suppress(Failure):
-                clock.synchronise(await server_time(database))
+            alarm.review_difference()
             await asyncio.sleep(CLOCK_SYNC_SECONDS)
+            await _read_server_clock(clock, database)
 
-    task = asyncio.create_task(synchronise_forever())
-    try:
-        yield
-    finally:
-        task.cancel()
+    with log_by_clock(clock):
+        task = asyncio.create_task(synchronise_forever())
+        try:
+            yield
+        finally:
+            task.cancel()
+
+
+async def _read_server_clock(clock: MonotonicClock, database: Database) -> None:
+    """Set the clock to the database's time; without an answer it goes on by itself."""
+    loop = asyncio.get_running_loop()
+    asked_at = loop.time()
+    with suppress(Failure):
+        instant = await server_time(database)
+        clock.synchronise(instant, loop.time() - asked_at)

@@ -80,6 +80,7 @@ def watch_parts(
     metrics.watch_limits({"passwords": parts.passwords.check_limit, **limits})
     metrics.watch_conversations(conversations)
     metrics.watch_sessions(parts.sessions)
+    metrics.watch_clock(parts.now)
     for ports in parts.operators.values():
         ports.on_code_withheld = metrics.record_withheld_code
     parts.telemetry.export_metrics(
