@@ -52,6 +52,13 @@ async def tab_to(page: Page, selector: str) -> None:
     raise AssertionError(selector)
 
 
+async def press_button(page: Page, selector: str) -> None:
+    """Press a button by keyboard and wait for the page it leads to."""
+    await tab_to(page, selector)
+    async with page.expect_navigation():
+        await page.keyboard.press("Enter")
+
+
 async def find_faults(page: Page, axe_source: str) -> list[str]:
     """Return what axe-core finds against WCAG 2.2 AA, and whether the page is wider than the screen."""
     await page.evaluate(axe_source)

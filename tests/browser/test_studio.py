@@ -9,7 +9,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from gateway.console.console_request import MENUS_PATH
-from tests.browser.console_page import PHONE_SCREEN, find_faults, sign_in_by_keyboard, tab_to
+from tests.browser.console_page import PHONE_SCREEN, find_faults, press_button, sign_in_by_keyboard, tab_to
 from tests.browser.console_page import axe_source as axe_source
 from tests.browser.console_page import small_page as small_page
 from tests.browser.phone_page import PICTURES
@@ -38,13 +38,6 @@ async def save_words(page: Page, words: str) -> None:
     await page.keyboard.press("Control+A")
     await page.keyboard.insert_text(words)
     await tab_to(page, "form button")
-    async with page.expect_navigation():
-        await page.keyboard.press("Enter")
-
-
-async def press_button(page: Page, selector: str) -> None:
-    """Press a button by keyboard and wait for the page it leads to."""
-    await tab_to(page, selector)
     async with page.expect_navigation():
         await page.keyboard.press("Enter")
 
