@@ -1,4 +1,4 @@
-"""A menu trial in a real browser: begun and approved by two people by keyboard, both funnels, its end; WCAG 2.2."""
+"""A menu trial in a real browser: two people by keyboard, both funnels, its end; WCAG 2.2."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -23,6 +23,7 @@ from tests.support.studio_forms import ORANGE, trust_shipped_pack
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 TRIAL = f"{ORANGE}/trial"
 AUTHOR, APPROVER = PackEditor("mihai"), PackEditor("dana")
+SPOKEN = "Bine ați venit la Orange."
 GREETINGS = {"published": "Bine ati venit la Orange!", "trial": "Salut!"}
 
 
@@ -33,8 +34,7 @@ async def console(sandboxes: SandboxFactory, tmp_path: Path) -> AsyncIterator[Co
         trust_shipped_pack(served, "Salut!")
         desk = served.site.revision_desk
         draft = await desk.open_draft(OPERATOR, AUTHOR, 0)
-        words = {"all": "Salut!", "voice": "Bine ați venit la Orange."}
-        files = PackFiles(write_text(draft.files.texts, "ro", "home", words))
+        files = PackFiles(write_text(draft.files.texts, "ro", "home", {"all": "Salut!", "voice": SPOKEN}))
         checks, now = hash_checks_portably(), sandbox.clock()
         await desk.revisions.propose(
             replace(draft, files=files), AUTHOR, "A shorter welcome", now, checks=checks

@@ -1,4 +1,4 @@
-"""Attacks on the menu studio: forged forms, other roles and operators, scripts in texts, one person for two."""
+"""Attacks on the menu studio: scripts in texts, one person for two, edits of two windows."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.console.console_request import MENUS_PATH
-from tests.support.console_site import ConsoleServer, StaffMember, serve_console
+from tests.support.console_site import ConsoleServer, serve_console
 from tests.support.gateway_sandbox import GatewaySandbox
 from tests.support.page_client import parse_strictly
 from tests.support.studio_forms import (
@@ -20,31 +20,7 @@ from tests.support.studio_forms import (
     type_words,
 )
 
-FRENCH = f"{MENUS_PATH}/orange-fr"
 HOSTILE = "<script>alert(1)</script>"
-VIEWS = (
-    "",
-    "/draft",
-    "/phone",
-    "/keywords",
-    "/hours",
-    "/add-screen",
-    "/screens/home/ro",
-    "/revisions/1",
-    "/trial",
-)
-POSTS = (
-    "/draft",
-    "/keywords",
-    "/hours",
-    "/add-screen",
-    "/screens/home/ro",
-    "/screens/home/ro/options",
-    "/revisions/1",
-    "/planned",
-    "/phone",
-    "/trial",
-)
 
 
 @pytest.fixture
@@ -55,54 +31,8 @@ async def console(sandbox: GatewaySandbox, tmp_path: Path) -> AsyncIterator[Cons
         yield served
 
 
-def form_token(console: ConsoleServer, browser: StaffMember, path: str) -> str:
-    """Return the token of a form that a page does not show."""
-    return console.site.csrf_tokens.form_token(browser.session_token, path)
-
-
 async def stored_drafts(console: ConsoleServer, operator: str = "orange-ro") -> int:
     return len(await console.site.revision_desk.drafts.list_drafts(operator))
-
-
-async def test_a_form_without_its_own_token_changes_nothing(console: ConsoleServer) -> None:
-    mihai = await console.signed_in("mihai")
-    other = form_token(console, mihai, f"{ORANGE}/draft")
-    for path in POSTS:
-        for token in ("", "0" * 64, "" if path == "/draft" else other):
-            fields = {
-                "form_token": token,
-                "version": "0.0",
-                "verb": "add",
-                "words": "X",
-                "w0": "X",
-                "name": "x",
-            }
-            assert (await mihai.post(ORANGE + path, fields)).status == 403
-    assert await stored_drafts(console) == 0
-
-
-@pytest.mark.parametrize("name", ["ioana", "oscar", "adela"])
-async def test_other_roles_reach_no_page_of_the_studio(console: ConsoleServer, name: str) -> None:
-    browser = await console.signed_in(name)
-    for path in (MENUS_PATH, *(ORANGE + each for each in VIEWS)):
-        assert (await browser.get(path)).status == 403
-    for path in (ORANGE + each for each in POSTS):
-        assert (await browser.post(path, {"form_token": form_token(console, browser, path)})).status == 403
-    assert await stored_drafts(console) == 0
-    assert len(await console.audit_entries("console.refused")) == len(VIEWS) + len(POSTS) + 1
-
-
-async def test_another_operators_menus_are_out_of_reach_and_the_attempt_is_kept(console: ConsoleServer) -> None:
-    mihai = await console.signed_in("mihai")
-    for path in VIEWS:
-        page = await mihai.get(FRENCH + path)
-        assert page.status == 403 and "not yours" in page.visible_text
-    for path in (FRENCH + each for each in POSTS):
-        fields = {"form_token": form_token(console, mihai, path), "version": "0.0", "verb": "approve"}
-        assert (await mihai.post(path, fields)).status == 403
-    assert await stored_drafts(console, "orange-fr") == 0
-    refused = await console.audit_entries("console.refused")
-    assert set(refused) == {("", "mihai", "menus orange-fr", "refused")}
 
 
 async def test_a_script_in_a_text_is_shown_as_text(console: ConsoleServer) -> None:
