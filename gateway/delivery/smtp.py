@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,11 +9,13 @@ from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 
+from flows.domain.connect_failure import find_tls_errors
 from flows.domain.failures import Misconfigured, OutcomeUnknown, Rejected, TooLarge, TryLater, Undelivered
 from flows.domain.records import OutboundMessage
 from gateway.delivery.mail.mail_address import MailAddress, parse_mail_address, parse_sender
 from gateway.delivery.mail.mail_message import build_mail
 from gateway.delivery.mail.smtp_replies import SmtpPhase, classify_reply
+from gateway.providers._shared.connect_outcome import unsent_after
 from gateway.providers.contract import SentMessage
 
 NAME = "smtp"
@@ -185,8 +186,8 @@ def _classify_error(error: Exception, attempt: _SmtpAttempt) -> Undelivered:
         return classify_reply(code, str(getattr(error, "message", "")), attempt.phase)
     if isinstance(error, aiosmtplib.SMTPNotSupported):
         return Misconfigured("the mail server does not offer what is needed")
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return Misconfigured("the mail server's certificate is not valid")
     if attempt.phase is SmtpPhase.TEXT:
         return OutcomeUnknown("the connection broke off after DATA")
+    if find_tls_errors(error):
+        return unsent_after(error, "the mail server")
     return TryLater(f"no answer from the mail server at {attempt.phase.value}")

@@ -11,6 +11,7 @@ from typing import Any
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, DummyCookieJar
 
 from flows.domain.circuit_breaker import CircuitBreaker
+from flows.domain.connect_failure import describe_unreachable
 from flows.domain.failures import Down, NotEligible, NotFound, Overloaded, Slow
 from flows.domain.trace_scope import record_http_status
 
@@ -74,7 +75,7 @@ class ProviderClient:
             raise Slow("the payment provider took too long") from error
         except (ClientError, OSError) as error:
             self.breaker.record_failure(error)
-            raise Down("the payment provider cannot be reached") from error
+            raise Down(describe_unreachable("the payment provider", error)) from error
         if status >= 500:
             self.breaker.record_failure()
             raise Down(f"the payment provider answered {status}")

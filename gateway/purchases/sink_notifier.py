@@ -12,6 +12,7 @@ from aiohttp.abc import AbstractResolver
 from aiohttp.resolver import ThreadedResolver
 
 from flows.domain.circuit_breaker import CircuitBreaker
+from flows.domain.connect_failure import describe_unreachable
 from flows.domain.failures import Rejected, TryLater
 from flows.domain.records import DeferredStep
 from flows.domain.trace_scope import record_http_status
@@ -53,7 +54,7 @@ class SinkNotifier:
         try:
             status = await self._post(url, settings, content)
         except (ClientError, OSError, TimeoutError) as error:
-            failure = TryLater(f"the sink does not answer: {type(error).__name__}")
+            failure = TryLater(describe_unreachable("the sink", error))
             breaker.record_failure(failure)
             raise failure from error
         breaker.record_success()

@@ -14,6 +14,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from flows.domain.concurrency_limit import ConcurrencyLimit
+from flows.domain.connect_failure import describe_unreachable
 from flows.domain.failures import Down, Slow
 from gateway.console.openid.openid_errors import OpenIdRefused
 from gateway.console_settings import OpenIdSettings
@@ -136,7 +137,7 @@ class IdentityProvider:
         except TimeoutError as error:
             raise Slow("the identity provider took too long") from error
         except (ClientError, OSError) as error:
-            raise Down("the identity provider cannot be reached") from error
+            raise Down(describe_unreachable("the identity provider", error)) from error
         if answer.status >= 500:
             raise Down(f"the identity provider answered {answer.status}")
         return answer.status, _parse_object(bytes(data))

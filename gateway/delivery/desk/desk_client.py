@@ -17,6 +17,7 @@ from aiohttp import (
 
 from flows.domain.failures import Misconfigured, OutcomeUnknown, Rejected, TryLater
 from flows.domain.trace_scope import record_http_status
+from gateway.providers._shared.connect_outcome import unsent_after
 from gateway.providers._shared.retry_after import parse_retry_after
 
 DEADLINE_SECONDS = 4.0
@@ -100,8 +101,8 @@ class DeskClient:
                 ) as response,
             ):
                 return await _read_answer(response)
-        except (ClientConnectorError, ConnectionTimeoutError):
-            raise TryLater("no connection to the desk") from None  # its message may hold the address
+        except (ClientConnectorError, ConnectionTimeoutError) as error:
+            raise unsent_after(error, "the desk") from None  # its message may hold the address
         except (ClientError, OSError):
             raise OutcomeUnknown("no answer from the desk") from None
 

@@ -6,7 +6,6 @@ read only (2.0.3, measured). So its calls run in a thread pool of their own and 
 
 import asyncio
 import json
-import ssl
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,10 @@ from typing import Any
 
 import requests
 from africastalking.SMS import SMSService
-from urllib3.exceptions import MaxRetryError, NewConnectionError
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool
+from urllib3.connection import HTTPSConnection
+from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError
 
 from flows.domain.concurrency_limit import ConcurrencyLimit
 from flows.domain.failures import (
@@ -30,6 +32,7 @@ from flows.domain.failures import (
 from flows.domain.records import OutboundMessage
 from flows.domain.trace_scope import record_http_status
 from gateway.providers._africastalking.status_codes import ACCEPTED_CODES, REFUSAL_CODES, STATUS_NAMES
+from gateway.providers._shared.connect_outcome import unsent_after
 from gateway.providers._shared.numbers import is_e164, to_e164
 from gateway.providers._shared.retry_after import parse_retry_after
 from gateway.providers.contract import SentMessage
@@ -46,21 +49,6 @@ EMPTY_ANSWER_MESSAGES: Mapping[str, type[Undelivered]] = MappingProxyType(
     {"InvalidSenderId": Misconfigured, "InsufficientBalance": Misconfigured}
 )
 """Failure by the `Message` of an answer whose list of recipients is empty."""
-
-
-HANDSHAKE_ERRORS = frozenset(
-    {
-        *(
-            "CERTIFICATE_VERIFY_FAILED",
-            "WRONG_VERSION_NUMBER",
-            "UNSUPPORTED_PROTOCOL",
-            "NO_PROTOCOLS_AVAILABLE",
-        ),
-        *("SSLV3_ALERT_HANDSHAKE_FAILURE", "TLSV1_ALERT_PROTOCOL_VERSION", "TLSV1_UNRECOGNIZED_NAME"),
-        *("TLSV1_ALERT_UNKNOWN_CA", "TLSV1_ALERT_INTERNAL_ERROR", "HTTP_REQUEST", "UNEXPECTED_MESSAGE"),
-    }
-)
-"""OpenSSL's reasons that end a handshake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +71,33 @@ class _SmsResponse:
     retry_after: str | None = None
 
 
+class _TlsConnection(HTTPSConnection):
+    """A connection whose failure to be made, TLS included, is told apart from a later one."""
+
+    def connect(self) -> None:
+        """Connect and shake hands; NewConnectionError says that nothing of the request has left."""
+        try:
+            super().connect()
+        except (OSError, HTTPError) as error:
+            raise NewConnectionError(self, "no connection") from error
+
+
+class _ConnectionAdapter(HTTPAdapter):
+    """Makes such connections, directly and through a proxy of the environment."""
+
+    def get_connection_with_tls_context(self, *arguments: Any, **options: Any) -> HTTPConnectionPool:
+        pool: HTTPConnectionPool = super().get_connection_with_tls_context(*arguments, **options)
+        pool.ConnectionCls = _TlsConnection
+        return pool
+
+
+def _open_session() -> requests.Session:
+    """Open a session for one request."""
+    session = requests.Session()
+    session.mount("https://", _ConnectionAdapter())
+    return session
+
+
 class _SmsService(SMSService):  # type: ignore[misc]  # the SDK has no types
     """The SDK's SMS service with a configurable base URL, the HTTP status, and no redirects."""
 
@@ -99,15 +114,18 @@ class _SmsService(SMSService):  # type: ignore[misc]  # the SDK has no types
     def _make_request(self, url: str, method: str, headers: Any, data: Any, **_: object) -> _SmsResponse:
         """Make one request for the SDK; redirects are not followed, as they would carry the key away."""
         until = time.monotonic() + self._deadline_seconds
-        with requests.request(
-            method,
-            url,
-            headers=headers,
-            data=data,
-            timeout=(min(CONNECT_SECONDS, self._deadline_seconds), self._deadline_seconds),
-            allow_redirects=False,
-            stream=True,
-        ) as response:
+        with (
+            _open_session() as session,
+            session.request(
+                method,
+                url,
+                headers=headers,
+                data=data,
+                timeout=(min(CONNECT_SECONDS, self._deadline_seconds), self._deadline_seconds),
+                allow_redirects=False,
+                stream=True,
+            ) as response,
+        ):
             return _SmsResponse(
                 response.status_code, _read_body(response, until), response.headers.get("Retry-After")
             )
@@ -203,21 +221,8 @@ def _classify_error(error: requests.exceptions.RequestException) -> Undelivered:
     cause = error.args[0] if error.args else None
     refused = isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
     if refused or isinstance(error, requests.exceptions.ConnectTimeout):
-        return TryLater("no connection")
-    if isinstance(error, requests.exceptions.SSLError) and _failed_in_handshake(error):
-        return TryLater("no TLS connection")
+        return unsent_after(error)
     return OutcomeUnknown("the connection broke off")
-
-
-def _failed_in_handshake(error: BaseException) -> bool:
-    """Return whether TLS was never established, so that nothing of the request has left."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, ssl.SSLError):
-            return seen.reason in HANDSHAKE_ERRORS
-        cause = seen.args[0] if seen.args and isinstance(seen.args[0], BaseException) else None
-        seen = getattr(seen, "reason", None) or cause or seen.__context__
-    return False
 
 
 def _parse_response(response: _SmsResponse, numbers: list[str]) -> Mapping[str, SentMessage | Undelivered]:

@@ -33,6 +33,7 @@ from flows.domain.records import OutboundMessage, Secret
 from flows.domain.trace_scope import record_http_status
 from gateway.providers._aggregators.description import FailureWord, SenderForm
 from gateway.providers._aggregators.reply_writer import fill_shape, write_json
+from gateway.providers._shared.connect_outcome import unsent_after
 from gateway.providers._shared.numbers import is_e164
 from gateway.providers._shared.retry_after import parse_retry_after
 from gateway.providers.contract import Connection, ConnectSender, Sender, SentMessage
@@ -95,7 +96,7 @@ class DescribedSms:
             async with asyncio.timeout(DEADLINE_SECONDS):
                 return self._read_outcome(await self._post(notice))
         except (ClientConnectorError, ConnectionTimeoutError) as error:
-            raise TryLater("no connection") from error
+            raise unsent_after(error) from error
         except Down as error:  # no token: nothing was sent
             raise TryLater("no access token") from error
         except (TimeoutError, ClientError, OSError) as error:

@@ -34,6 +34,7 @@ from flows.domain.failures import (
 )
 from flows.domain.records import OutboundMessage
 from flows.domain.trace_scope import record_http_status
+from gateway.providers._shared.connect_outcome import unsent_after
 from gateway.providers._shared.numbers import is_e164
 from gateway.providers._shared.retry_after import parse_retry_after
 from gateway.providers._twilio.error_codes import ERROR_CODES
@@ -146,7 +147,7 @@ class TwilioSms:
         except (TwilioRestException, TwilioServiceException) as error:
             raise _classify_error(error) from None  # its message may hold the number
         except (ClientConnectorError, ConnectTimeout) as error:
-            raise TryLater("no connection") from error
+            raise unsent_after(error) from error
         except (TimeoutError, ClientError, OSError) as error:
             raise OutcomeUnknown("no answer in time, or the connection broke off") from error
 
@@ -157,6 +158,8 @@ class TwilioSms:
             message = await self._client.messages.create_async(
                 to=notice.to, body=notice.body, status_callback=callback, **self._sender_fields
             )
+        except ClientError:  # one about a certificate is a ValueError, too
+            raise
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise OutcomeUnknown("the answer is not a message") from error
         if not isinstance(message.sid, str):

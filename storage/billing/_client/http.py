@@ -17,6 +17,7 @@ from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, D
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
+from flows.domain.connect_failure import describe_unreachable
 from flows.domain.failures import Down, NotEligible, NotFound, Overloaded, Slow
 from flows.domain.trace_scope import record_http_status
 from storage.billing._client import body_reader
@@ -285,7 +286,7 @@ def _build_tls(options: ConnectionOptions, *, present_certificate: bool = True) 
 def _raise_connection_failure(error: Exception) -> NoReturn:
     if isinstance(error, TimeoutError):
         raise Slow("the BSS took too long") from error
-    raise Down("the BSS cannot be reached") from error
+    raise Down(describe_unreachable("the BSS", error)) from error
 
 
 def _raise_status_failure(status: int, *, is_change: bool) -> NoReturn:

@@ -26,7 +26,7 @@ from tests.gateway.purchases.camara_merchant import (
     sink_credential,
     transaction,
 )
-from tests.storage.billing.test_mutual_tls import CertificateAuthority
+from tests.support.certificates import CertificateAuthority
 from tests.support.databases import dump_table
 from tests.support.gateway_sandbox import SandboxFactory
 

@@ -13,7 +13,7 @@ from gateway.smpp.smpp_connection import open_connection
 from gateway.smpp.wire.protocol import Command
 from gateway.smpp.wire.sms_records import SmppCounters
 from tests.gateway.smpp.session_bench import FAST
-from tests.storage.billing.test_mutual_tls import CertificateAuthority
+from tests.support.certificates import CertificateAuthority
 
 
 @pytest.fixture
