@@ -12,6 +12,7 @@ from hypothesis import settings
 from tests.browser.phone_page import browser as browser
 from tests.browser.phone_page import demo_site as demo_site
 from tests.browser.phone_page import page as page
+from tests.support.compiled_statements import share_compiled_statements
 from tests.support.databases import database as database
 from tests.support.databases import database_url as database_url
 from tests.support.databases import migrate_database
@@ -38,10 +39,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Remove environment variables of the developer's shell that would influence a test."""
+    """Remove environment variables of the developer's shell that would influence a test; share compiled SQL."""
     for name in list(os.environ):
         if name.upper() in LEAKING_VARIABLES or name.startswith(LEAKING_PREFIXES):
             del os.environ[name]
+    share_compiled_statements()
 
 
 def pytest_collection() -> None:

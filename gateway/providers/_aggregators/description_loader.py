@@ -1,5 +1,6 @@
 """Loader of provider descriptions: faults are named with file, line and column."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -29,8 +30,22 @@ def _utc_now() -> datetime:
 
 
 def load_folder(folder: Path, now: Callable[[], datetime] = _utc_now) -> Mapping[str, DescribedProvider]:
-    """Load every description of a folder, by file name; PackError with the findings of the first bad one."""
-    return {path.stem: load_provider(path, now) for path in sorted(folder.glob("*.yaml"))}
+    """Load every description of a folder, by file name; PackError with the findings of the first bad one.
+
+    A start asks for the providers several times: a file is read once, and looked at with one system call.
+    """
+    return {
+        name.removesuffix(".yaml"): _load_version(folder / name, changed_at, now)
+        for name, changed_at in _list_versions(folder)
+    }
+
+
+def _list_versions(folder: Path) -> list[tuple[str, int]]:
+    """Return the names of a folder's descriptions and when each was changed (ns); none where no folder is."""
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as files:
+        return sorted((each.name, each.stat().st_mtime_ns) for each in files if each.name.endswith(".yaml"))
 
 
 def load_provider(path: Path, now: Callable[[], datetime] = _utc_now) -> DescribedProvider:
