@@ -22,7 +22,7 @@ from sqlalchemy import Connection, text
 
 from flows.domain.records import ClaimedMessage, DeliveryOutcome, OutboundMessage, Secret
 from gateway.delivery.outbox_worker import DEEP_BATCH_SIZE
-from gateway.server.app import tune_garbage_collector
+from gateway.server.garbage_collection import tune_garbage_collector
 from storage.audit.trail import AuditWriter, SqlAuditChain
 from storage.crypto import AeadCipher
 from storage.outbox.enqueue import KEY_PURPOSE, enqueue_items

@@ -20,6 +20,7 @@ from gateway.http import listening
 from gateway.observability import logging
 from gateway.providers.registry import discover_providers
 from gateway.server import app
+from gateway.server.garbage_collection import tune_garbage_collector
 from gateway.settings import Settings, load_settings
 from gateway.wiring.container import Container, build_container
 from storage.sql.tables import billing_bills, billing_subscribers
@@ -57,7 +58,7 @@ async def run_gateway(folder: Path, redis_url: str, port: int) -> None:
     valid = load_settings(discover_providers(), Path("none"), {}, settings)
     async with build_container(_with_redis_patience(valid)) as built:
         await insert_subscribers(built)
-        app.tune_garbage_collector()
+        tune_garbage_collector()
         async with listening.serve_app(app.public_app(built), "127.0.0.1", port, share_port=True) as port:
             print(port, flush=True)
             await asyncio.Event().wait()

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import os
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -26,8 +27,18 @@ def derive_key(secret: Secret, purpose: str) -> bytes:
 
 def keyed_hash(key: bytes, *parts: str) -> bytes:
     """Return the HMAC-SHA-256 of the parts, each with its length, so that no two lists encode alike."""
-    text = b"".join([b"%d:%b" % (len(part), part) for part in map(str.encode, parts)])
-    return hmac.digest(key, text, hashlib.sha256)
+    return hmac.digest(key, _join_parts(parts), hashlib.sha256)
+
+
+def keyed_hashes(key: bytes, parts: Sequence[str], last_parts: Iterable[str]) -> Iterator[bytes]:
+    """Yield `keyed_hash` of the parts and each of the last ones."""
+    beginning = _join_parts(parts)
+    for last in map(str.encode, last_parts):
+        yield hmac.digest(key, b"%b%d:%b" % (beginning, len(last), last), hashlib.sha256)
+
+
+def _join_parts(parts: Iterable[str]) -> bytes:
+    return b"".join([b"%d:%b" % (len(part), part) for part in map(str.encode, parts)])
 
 
 def subject_hash(key: bytes, operator: str, number: str) -> bytes:
@@ -45,6 +56,16 @@ class AeadCipher:
         """Encrypt; the result begins with the nonce (96 random bits)."""
         nonce = os.urandom(NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, plaintext, label.encode())
+
+    def encrypt_each(self, plaintexts: Sequence[bytes], labels: Sequence[str]) -> list[bytes]:
+        """Encrypt many, each under its own label and nonce, as `encrypt` does; the nonces are drawn at once."""
+        nonces = os.urandom(NONCE_BYTES * len(plaintexts))
+        starts = range(0, len(nonces), NONCE_BYTES)
+        seal = self._cipher.encrypt
+        return [
+            (nonce := nonces[start : start + NONCE_BYTES]) + seal(nonce, plaintext, label.encode())
+            for start, plaintext, label in zip(starts, plaintexts, labels, strict=True)
+        ]
 
     def decrypt(self, ciphertext: bytes, label: str) -> bytes:
         """Decrypt; ValueError when it was altered, moved to another label or encrypted with another secret."""

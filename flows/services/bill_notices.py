@@ -1,9 +1,10 @@
 """Bill notices: announce issued bills by each subscriber's notification preference (T9, R3, B10)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -13,7 +14,7 @@ from flows.domain.records import Bill, OutboundMessage, Preference, Subscriber
 from flows.services.eligibility import is_refused_business, must_wait
 from flows.services.email_validation import email_of
 from menus.machine.menu import Menu
-from menus.model.facts import Facts, Money, Month, Text
+from menus.model.facts import Facts, Month, Text
 from menus.text.gsm import prepare_text, to_wire_text
 
 NOTICE_LIFETIME = timedelta(days=5)
@@ -27,6 +28,9 @@ SMS_LINE_KINDS = frozenset({"mobile"})
 AMOUNT_PLACEHOLDERS = ("{total}", "{remaining}")
 """Placeholders of the amounts in a cached text."""
 
+CACHED_AMOUNTS = 8_192
+"""Formatted amounts kept, about 200 bytes each."""
+
 MessageRoute = Literal["sms", "email"]
 NoticePrefix = Literal["", "part_", "overdue_", "paid_", "zero_", "credit_", "cancelled_"]
 """Prefix of the text's name: all is to be paid, a part of it, late, or nothing, and why not."""
@@ -39,6 +43,11 @@ class BillAnnouncer:
     menu: Menu = field(repr=False)
     pseudonyms: Pseudonyms = field(repr=False)
     text_cache: dict[tuple[object, ...], tuple[str, str]] = field(default_factory=dict, repr=False)
+    amount_text: Callable[[Decimal, str], str] = field(init=False, repr=False)
+    """Returns an amount as texts of a language show it; a tariff has the same on many bills."""
+
+    def __post_init__(self) -> None:
+        self.amount_text = lru_cache(maxsize=CACHED_AMOUNTS)(self._format_amount)
 
     def build_notices(
         self, bill: Bill, holder: Subscriber, preference: Preference, now: datetime
@@ -147,12 +156,13 @@ class BillAnnouncer:
         subject, body = texts
         for placeholder, amount in zip(AMOUNT_PLACEHOLDERS, (abs(bill.total), bill.remaining), strict=True):
             if placeholder in body:
-                body = body.replace(placeholder, self._format_amount(amount, language))
+                body = body.replace(placeholder, self.amount_text(amount, language))
         return subject, body
 
     def _format_amount(self, amount: Decimal, language: str) -> str:
         """Format an amount for a text."""
-        return to_wire_text(prepare_text(self.menu.language_packs[language].format_fact(Money(amount), "sms")))
+        formatter = self.menu.language_packs[language].written_formatter
+        return to_wire_text(prepare_text(formatter.format_money(amount)))
 
     def _render_texts(
         self, bill: Bill, route: MessageRoute, language: str, prefix: NoticePrefix

@@ -8,6 +8,7 @@ from typing import TypeVar
 from gateway.demo import startup
 from gateway.providers.registry import discover_providers
 from gateway.publishing.checked_packs import checked_packs
+from gateway.server.garbage_collection import tune_garbage_collector
 from gateway.settings import Settings, config_path, load_settings
 from gateway.settings_safety import require_safe_settings
 from gateway.wiring.container import Container, build_container
@@ -35,3 +36,13 @@ def run_in_container(settings: Settings, run: Callable[[Container], Awaitable[Re
             return await run(container)
 
     return asyncio.run(run_inside())
+
+
+def run_in_bulk(settings: Settings, run: Callable[[Container], Awaitable[ResultT]]) -> ResultT:
+    """Run as `run_in_container` does, the collector tuned for a command that makes a million records."""
+
+    async def run_tuned(container: Container) -> ResultT:
+        tune_garbage_collector()
+        return await run(container)
+
+    return run_in_container(settings, run_tuned)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from flows.domain.failures import Failure
 from flows.domain.ports import BillingCycles
-from gateway.cli.common import read_settings, run_in_container
+from gateway.cli.common import read_settings, run_in_bulk
 from gateway.cli.count_confirmation import is_confirmed
 from gateway.cli.progress import show_progress
 from gateway.delivery.bill_rehearsal import BillRehearsal, BulkNotices
@@ -22,7 +22,7 @@ UNUSABLE_BILLS = 3
 
 def main(args: argparse.Namespace) -> int:
     """Run the command in a container of its own and return its exit status."""
-    return run_in_container(read_settings(demo_world=args.demo), lambda built: run_notify(args, built))
+    return run_in_bulk(read_settings(demo_world=args.demo), lambda built: run_notify(args, built))
 
 
 async def run_notify(args: argparse.Namespace, container: Container) -> int:

@@ -6,7 +6,7 @@ import sys
 from flows.domain.failures import Failure
 from flows.domain.ports import BillingCycles
 from flows.payments.reminder_planning import ReminderPlanner, local_time
-from gateway.cli.common import read_settings, run_in_container
+from gateway.cli.common import read_settings, run_in_bulk
 from gateway.cli.progress import show_progress
 from gateway.delivery.reminder_run import ReminderRun
 from gateway.wiring.container import Container
@@ -14,7 +14,7 @@ from gateway.wiring.container import Container
 
 def main(args: argparse.Namespace) -> int:
     """Run the command in a container of its own and return its exit status."""
-    return run_in_container(read_settings(demo_world=args.demo), lambda built: run_reminders(args, built))
+    return run_in_bulk(read_settings(demo_world=args.demo), lambda built: run_reminders(args, built))
 
 
 async def run_reminders(args: argparse.Namespace, container: Container) -> int:

@@ -1,18 +1,16 @@
 """Bill run: announce every bill of a billing cycle to its holder, once, however often it is run."""
 
-import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from flows.domain.bill_cycle import CyclePage, RejectedBill
 from flows.domain.ports import BillingCycles
 from flows.domain.records import OutboundMessage, Preference
 from flows.services.bill_notices import BillAnnouncer
 from gateway.delivery.bill_rehearsal import BulkNotices
+from gateway.delivery.page_pipeline import run_pages
 
 MAX_LISTED_REJECTIONS = 10_000
 """Unusable bills kept by name; more are only counted."""
@@ -67,10 +65,7 @@ class BillRunProgress:
 
 @dataclass(slots=True)
 class BillRun:
-    """The bill run of one operator.
-
-    A page is read while the one before is written; no more than that is held in memory.
-    """
+    """The bill run of one operator; no more than three pages of bills are held in memory."""
 
     operator: str
     cycles: BillingCycles = field(repr=False)
@@ -90,21 +85,13 @@ class BillRun:
         the outbox are not added twice.
         """
         started_at = self.clock()
+
+        def report() -> None:
+            self.progress.seconds = self.clock() - started_at
+            on_progress(self.progress)
+
         pages = self.cycles.list_issued_bills(first, last)
-        writing: asyncio.Task[None] | None = None
-        try:
-            async with aclosing(_prefetch_pages(pages)) as prefetched:
-                async for page in prefetched:
-                    notices = await self._build_notices(page)
-                    if writing:
-                        await writing
-                    writing = asyncio.create_task(self._enqueue_notices(notices))
-                    self.progress.seconds = self.clock() - started_at
-                    on_progress(self.progress)
-            if writing:
-                await writing
-        finally:
-            await _finish_task(writing)
+        await run_pages(pages, self._build_notices, self._enqueue_notices, report)
         self.progress.seconds = self.clock() - started_at
         return self.progress
 
@@ -127,24 +114,6 @@ class BillRun:
 
 
 NO_PREFERENCE = Preference()
-
-
-async def _prefetch_pages(pages: AsyncIterator[CyclePage]) -> AsyncGenerator[CyclePage, None]:
-    """Yield the pages, requesting each while the one before is worked on; closed, it requests no more."""
-    upcoming = asyncio.ensure_future(anext(pages, None))
-    try:
-        while (page := await upcoming) is not None:
-            upcoming = asyncio.ensure_future(anext(pages, None))
-            yield page
-    finally:
-        upcoming.cancel()
-        await _finish_task(upcoming)
-
-
-async def _finish_task(task: asyncio.Future[Any] | None) -> None:
-    """Wait until a task has ended; its exception, if any, was or is raised elsewhere."""
-    if task is not None:
-        await asyncio.gather(task, return_exceptions=True)
 
 
 def parse_cycle(name: str, today: date) -> tuple[date, date]:

@@ -4,11 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
+from flows.domain.bill_cycle import CyclePage
 from flows.domain.failures import Refused
 from flows.domain.ports import BillingCycles
 from flows.domain.promise_records import PaymentPromise, PaymentPromises
 from flows.domain.records import DeferredStep
 from flows.payments.reminder_planning import ReminderPlanner
+from gateway.delivery.page_pipeline import run_pages
 from storage.outbox.bulk_enqueue import SqlBulkOutbox
 
 LONGEST_TERM = timedelta(days=62)
@@ -31,7 +33,7 @@ class ReminderRunProgress:
 
 @dataclass(slots=True)
 class ReminderRun:
-    """The reminder run of one operator; no more than a page of bills or promises is held in memory."""
+    """The reminder run of one operator; no more than three pages are held in memory."""
 
     operator: str
     cycles: BillingCycles = field(repr=False)
@@ -50,12 +52,16 @@ class ReminderRun:
             return self.progress
         first = today - timedelta(days=max(rules.overdue, default=0))
         await self._plan_instalments(first, on_progress)
-        async for page in self.cycles.list_issued_bills(first - LONGEST_TERM, today):
-            planned = [self.planner.plan_reminder(bill, holder, self.now()) for bill, holder in page]
-            await self._enqueue_steps([each for each in planned if each])
-            self.progress.bills += len(page)
-            on_progress(self.progress)
+        pages = self.cycles.list_issued_bills(first - LONGEST_TERM, today)
+        await run_pages(pages, self._plan_page, self._enqueue_steps, lambda: on_progress(self.progress))
         return self.progress
+
+    async def _plan_page(self, page: CyclePage) -> Sequence[DeferredStep]:
+        """Return the reminders that the bills of a page have today."""
+        now = self.now()
+        self.progress.bills += len(page)
+        planned = (self.planner.plan_reminder(bill, holder, now) for bill, holder in page)
+        return [each for each in planned if each]
 
     async def _plan_instalments(self, first: date, on_progress: Callable[[ReminderRunProgress], None]) -> None:
         """Plan the reminders of the promises in parts that end on `first` or later."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import logging
 import os
 import signal
@@ -31,6 +30,7 @@ from gateway.http.purchase_events import PURCHASE_EVENT_PATH, PurchaseEventHandl
 from gateway.http.routed_webhooks import WEBHOOK_PARAMETERS_PATH, WEBHOOK_PATH, routed_handler
 from gateway.pages.routes import SubscriberPages
 from gateway.server import internal_listener
+from gateway.server.garbage_collection import tune_garbage_collector
 from gateway.server.health import Health
 from gateway.server.openapi import build_document
 from gateway.wiring.container import Container
@@ -123,22 +123,6 @@ def _openapi_handler(container: Container) -> InternalHandler:
         return web.Response(text=document(), content_type="application/json")
 
     return openapi
-
-
-COLLECTOR_THRESHOLDS = (10_000, 5, 20)
-"""Of the three generations. A turn leaves no reference cycles, an aborted connection some: a run over the first
-generation looks at 10,000 objects and takes a few milliseconds."""
-
-
-def tune_garbage_collector() -> None:
-    """Tune the garbage collector after start, so that no run of it stalls the event loop.
-
-    The objects of the start are frozen: packs, routes, and the tables that fill up later, whose rows are plain
-    values. Nothing is frozen afterwards: a connection frozen while it is open could never be collected.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECTOR_THRESHOLDS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 
-from gateway.server.app import stop_on_signals, tune_garbage_collector, wait_for_stop
+from gateway.server.app import stop_on_signals, wait_for_stop
+from gateway.server.garbage_collection import tune_garbage_collector
 from gateway.server.health import Health
 from gateway.server.internal_listener import LINK_OFFSET, serve_worker_listener
 from gateway.wiring.container import Container

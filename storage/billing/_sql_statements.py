@@ -3,7 +3,7 @@
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, func, select, update
+from sqlalchemy import Select, and_, bindparam, func, literal_column, select, update
 
 from flows.domain.records import Subscriber
 from storage.billing._sql_rows import RowBatch
@@ -16,8 +16,12 @@ from storage.sql.tables import billing_entries as entries
 from storage.sql.tables import billing_lines as lines
 from storage.sql.tables import billing_subscribers as subscribers
 
-SUBSCRIBER_FIELDS = [each.name for each in fields(Subscriber) if each.name in subscribers.c]
-_SUBSCRIBER_COLUMNS = [subscribers.c[name] for name in SUBSCRIBER_FIELDS]
+SUBSCRIBER_FIELDS = [each.name for each in fields(Subscriber)]
+_SUBSCRIBER_COLUMNS = [
+    subscribers.c[name] if name in subscribers.c else literal_column("''").label(name)
+    for name in SUBSCRIBER_FIELDS
+]
+"""A column for each field of the record, in its order; empty text for what the table does not have."""
 _OF_OPERATOR = subscribers.c.operator == bindparam("operator")
 SELECT_SUBSCRIBER = select(*_SUBSCRIBER_COLUMNS).where(
     _OF_OPERATOR, subscribers.c.msisdn == bindparam("msisdn")
@@ -124,6 +128,8 @@ SELECT_HOLDER = (
     .where(_OF_OPERATOR, subscribers.c.account == bindparam("account"))
     .order_by(subscribers.c.since, subscribers.c.id)
 )
+CYCLE_PAGE_QUERY = DirectQuery(SELECT_CYCLE_PAGE, RowBatch)
+HOLDERS_QUERY = DirectQuery(SELECT_HOLDERS, RowBatch)
 SUBSCRIBER_QUERY = DirectQuery(SELECT_SUBSCRIBER, RowBatch)
 SUBSCRIBER_AND_BILL_QUERY = DirectQuery(SELECT_SUBSCRIBER_AND_BILL, RowBatch)
 NEWEST_BILLS_QUERY = DirectQuery(SELECT_NEWEST_BILLS, RowBatch)

@@ -203,11 +203,11 @@ class SqlBilling(SqlBookings, SqlChargeEntries, SqlActivity, SqlPromises):
         expected = (await self._fetch_rows(queries.COUNT_CYCLE, bills.c.id, **days)).rows[0][0]
         while True:
             batch = await self._fetch_rows(
-                queries.SELECT_CYCLE_PAGE, bills.c.id, **days, after=after, most=PAGE_SIZE
+                queries.CYCLE_PAGE_QUERY, bills.c.id, **days, after=after, most=PAGE_SIZE
             )
             if not batch.rows and not batch.unreadable:
                 return
-            after = batch.last_key or batch.rows[-1].id
+            after = batch.last_key or batch.rows[-1][0]
             page, rejected = self._parse_bills(batch.rows, today)
             left_out = [*map(reject_row, batch.unreadable), *rejected]
             yield await self._pair_with_holders(page, left_out, expected)
@@ -228,7 +228,7 @@ class SqlBilling(SqlBookings, SqlChargeEntries, SqlActivity, SqlPromises):
     ) -> CyclePage:
         """Pair the bills of a page with their holders; a holder whose row cannot be read rejects the bill."""
         accounts = [bill.account for bill in page]
-        batch = await self._fetch_rows(queries.SELECT_HOLDERS, subscribers.c.account, accounts=accounts)
+        batch = await self._fetch_rows(queries.HOLDERS_QUERY, subscribers.c.account, accounts=accounts)
         unreadable, today = set(batch.unreadable), self._today()
         holders = holders_by_account(map(row_to_subscriber, batch.rows), today)
         pairs = [(bill, holders[bill.account]) for bill in page if bill.account in holders]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, bindparam, select
 
@@ -13,16 +13,18 @@ from storage.outbox.enqueue import (
     KEY_PURPOSE,
     PRIORITY,
     deferred_step_row,
-    encrypt_message,
+    message_payload,
     message_row,
 )
 from storage.outbox.erased_opt_outs import ErasedOptOuts
 from storage.sql import bulk
 from storage.sql.bulk import in_array, in_table
+from storage.sql.copy_stage import StagedInsert
 from storage.sql.engine import Database
 from storage.sql.tables import opt_outs, outbox, preferences
 from storage.sql.wakeup import notify_workers
 
+ItemT = TypeVar("ItemT", OutboundMessage, DeferredStep)
 WRITE_TIMEOUT_SECONDS = 30.0
 _PREFERENCE_COLUMNS = (
     "language",
@@ -44,7 +46,7 @@ SELECT_OPTED_OUT = select(opt_outs.c.number).where(
     in_array(opt_outs.c.number, "numbers"),
 )
 SELECT_KNOWN_KEYS = select(outbox.c.key).where(in_array(outbox.c.key, "keys"))
-INSERT_ROWS_BULK = bulk.build_statement(
+INSERT_STAGED_ROWS = StagedInsert(
     """
     INSERT INTO outbox (key, operator, form, kind, priority, "to", route, language, step, payload, state,
         due_at, expires_at, is_unprompted, fence, attempt, provider, message_id, reason, created_at, changed_at)
@@ -55,17 +57,20 @@ INSERT_ROWS_BULK = bulk.build_statement(
     FROM {rows}
     ON CONFLICT (key) DO NOTHING
     """,
-    key="varchar",
-    to="varchar",
-    route="varchar",
-    language="varchar",
-    step="varchar",
-    payload="bytea",
-    due_at="timestamptz",
-    expires_at="timestamptz",
-    is_unprompted="boolean",
+    "outbox_stage",
+    {
+        "key": "varchar",
+        "to": "varchar",
+        "route": "varchar",
+        "language": "varchar",
+        "step": "varchar",
+        "payload": "bytea",
+        "due_at": "timestamptz",
+        "expires_at": "timestamptz",
+        "is_unprompted": "boolean",
+    },
 )
-"""One statement for a page of rows of one kind, which saves PostgreSQL a response for each row."""
+"""Inserts a page of rows of one kind by COPY; a key that is there already, or comes twice, is taken once."""
 
 
 class SqlBulkOutbox:
@@ -130,16 +135,13 @@ class SqlBulkOutbox:
     def _find_new(
         self, connection: Connection, operator: str, notices: Sequence[OutboundMessage]
     ) -> list[OutboundMessage]:
-        hashes = {notice.to: self._erased_opt_outs.hash_recipient(operator, notice.to) for notice in notices}
-        parameters = {"operator": operator, "numbers": [*hashes, *hashes.values()]}
-        opted_out = set(connection.execute(SELECT_OPTED_OUT, parameters).scalars())
+        recipients = self._erased_opt_outs.pair_with_hashes(operator, {notice.to for notice in notices})
+        parameters = {"operator": operator, "numbers": [*recipients.values(), *recipients]}
+        found = connection.execute(SELECT_OPTED_OUT, parameters).scalars()
+        opted_out = {recipients.get(each, each) for each in found}
         keys = [notice.key for notice in notices]
         known = set(connection.execute(SELECT_KNOWN_KEYS, {"keys": keys}).scalars())
-        return [
-            notice
-            for notice in notices
-            if notice.key not in known and opted_out.isdisjoint((notice.to, hashes[notice.to]))
-        ]
+        return [notice for notice in notices if notice.key not in known and notice.to not in opted_out]
 
     def _enqueue_wanted(
         self, connection: Connection, operator: str, notices: Sequence[OutboundMessage], at: datetime
@@ -153,42 +155,48 @@ class SqlBulkOutbox:
     def _insert_notices(
         self, connection: Connection, operator: str, notices: Sequence[OutboundMessage], at: datetime
     ) -> int:
-        if connection.dialect.name == "postgresql":
-            given = [self._notice_values(notice, at) for notice in notices]
-            return _insert_arrays(connection, operator, ("notice", "notice"), given, at)
-        return _insert_one_by_one(connection, (message_row(each, self._cipher, at) for each in notices))
+        if connection.dialect.name != "postgresql":
+            return _insert_one_by_one(connection, (message_row(each, self._cipher, at) for each in notices))
+        payloads = self._encrypt_payloads(notices, message_payload)
+        rows = [
+            (
+                *(each.key, each.to, each.route, each.language, "", payload),
+                *(each.due_at or at, each.expires_at, each.is_unprompted),
+            )
+            for each, payload in zip(notices, payloads, strict=True)
+        ]
+        return _insert_staged(connection, operator, ("notice", "notice"), rows, at)
 
     def _insert_steps(
         self, connection: Connection, operator: str, steps: Sequence[DeferredStep], at: datetime
     ) -> int:
-        if connection.dialect.name == "postgresql":
-            given = [self._step_values(step, at) for step in steps]
-            return _insert_arrays(connection, operator, ("errand", "errand"), given, at)
-        return _insert_one_by_one(connection, (deferred_step_row(each, self._cipher, at) for each in steps))
+        if connection.dialect.name != "postgresql":
+            return _insert_one_by_one(connection, (deferred_step_row(each, self._cipher, at) for each in steps))
+        payloads = self._encrypt_payloads(steps, lambda step: step.session)
+        rows = [
+            (each.key, "", "", "", each.step, payload, at, each.expires_at, False)
+            for each, payload in zip(steps, payloads, strict=True)
+        ]
+        return _insert_staged(connection, operator, ("errand", "errand"), rows, at)
 
-    def _notice_values(self, notice: OutboundMessage, at: datetime) -> bulk.RowValues:
-        """Return the values of a notice that differ within a page, as `INSERT_ROWS_BULK` takes them."""
-        payload, due_at = encrypt_message(notice, self._cipher), notice.due_at or at
-        common = (notice.key, notice.to, notice.route, notice.language, "")
-        return *common, payload, due_at, notice.expires_at, notice.is_unprompted
-
-    def _step_values(self, step: DeferredStep, at: datetime) -> bulk.RowValues:
-        """Return the values of a deferred step that differ within a page."""
-        payload = self._cipher.encrypt(step.session, step.key)
-        return step.key, "", "", "", step.step, payload, at, step.expires_at, False
+    def _encrypt_payloads(
+        self, items: Sequence[ItemT], payload_of: Callable[[ItemT], bytes]
+    ) -> Sequence[bytes]:
+        """Encrypt the payloads of a page at once, each bound to its row's key."""
+        return self._cipher.encrypt_each([payload_of(each) for each in items], [each.key for each in items])
 
 
-def _insert_arrays(
+def _insert_staged(
     connection: Connection,
     operator: str,
     form_and_kind: tuple[str, str],
-    given: Sequence[bulk.RowValues],
+    rows: Sequence[bulk.RowValues],
     at: datetime,
 ) -> int:
-    """Insert rows of one form and kind with one statement (PostgreSQL); return how many are new."""
+    """Insert rows of one form and kind (PostgreSQL); return how many are new."""
     form, kind = form_and_kind
     shared = {"operator": operator, "form": form, "kind": kind, "priority": PRIORITY[kind], "at": at}
-    return connection.execute(INSERT_ROWS_BULK.clause, INSERT_ROWS_BULK.to_arrays(given) | shared).rowcount
+    return INSERT_STAGED_ROWS.insert_rows(connection, rows, **shared)
 
 
 def _insert_one_by_one(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> int:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from json.encoder import encode_basestring
 from typing import Any
 
 from sqlalchemy import Connection
@@ -46,20 +47,18 @@ def _common_columns(
     }
 
 
-JSON_ENCODER = json.JSONEncoder(ensure_ascii=False)
-
-
-def encrypt_message(notice: OutboundMessage, cipher: AeadCipher) -> bytes:
-    """Return a message's subject and body, and the bill it carries, encrypted, as they are stored."""
-    carried = [notice.enclosure.encode()] if isinstance(notice, BillMail) else []
-    text = JSON_ENCODER.encode([notice.subject, notice.body, *carried])
-    return cipher.encrypt(text.encode("utf-8", "surrogatepass"), notice.key)
+def message_payload(notice: OutboundMessage) -> bytes:
+    """Return a message's subject and body, and the bill it carries, as they are encrypted: a list in JSON."""
+    parts = [encode_basestring(notice.subject), encode_basestring(notice.body)]
+    if isinstance(notice, BillMail):
+        parts.append(json.dumps(notice.enclosure.encode(), ensure_ascii=False))
+    return f"[{', '.join(parts)}]".encode("utf-8", "surrogatepass")
 
 
 def message_row(notice: OutboundMessage, cipher: AeadCipher, at: datetime) -> dict[str, Any]:
     """Return a message as a row of the outbox."""
     return {
-        **_common_columns(notice, notice.kind, encrypt_message(notice, cipher), at),
+        **_common_columns(notice, notice.kind, cipher.encrypt(message_payload(notice), notice.key), at),
         "form": "notice",
         "to": notice.to,
         "route": notice.route,

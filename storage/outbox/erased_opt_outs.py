@@ -1,13 +1,13 @@
 """Opt-outs that outlive the erasure of a line, as keyed hashes: who said STOP stays unwritten to."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from flows.domain.records import OutboundMessage, Secret
-from storage.crypto import derive_key, keyed_hash
+from storage.crypto import derive_key, keyed_hashes
 from storage.sql.bulk import in_array
 from storage.sql.tables import opt_outs
 
@@ -30,19 +30,24 @@ class ErasedOptOuts:
 
     def hash_recipient(self, operator: str, recipient: str) -> str:
         """Return what stands in the table for a recipient that was erased."""
-        return HASH_PREFIX + keyed_hash(self._key, "opt-out", operator, recipient).hex()
+        return next(self._hash_recipients(operator, [recipient]))
+
+    def pair_with_hashes(self, operator: str, recipients: Collection[str]) -> Mapping[str, str]:
+        """Return recipients by what stands in the table for one that was erased."""
+        return dict(zip(self._hash_recipients(operator, recipients), recipients, strict=True))
+
+    def _hash_recipients(self, operator: str, recipients: Iterable[str]) -> Iterator[str]:
+        hashes = keyed_hashes(self._key, ("opt-out", operator), recipients)
+        return (HASH_PREFIX + each.hex() for each in hashes)
 
     def restore(
         self, connection: Connection, operator: str, messages: Collection[OutboundMessage], at: datetime
     ) -> None:
         """Write the opt-outs of these messages' recipients out again, so that the outbox drops the messages."""
-        hashes = {
-            self.hash_recipient(operator, message.to): message.to
-            for message in messages
-            if message.kind in SUPPRESSED_KINDS
-        }
-        if not hashes:
+        recipients = {message.to for message in messages if message.kind in SUPPRESSED_KINDS}
+        if not recipients:
             return
+        hashes = self.pair_with_hashes(operator, recipients)
         found = connection.execute(SELECT_ERASED, {"operator": operator, "hashes": list(hashes)}).scalars()
         rows = [{"operator": operator, "number": hashes[each], "at": at} for each in found]
         if rows:

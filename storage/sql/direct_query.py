@@ -29,14 +29,23 @@ class DirectQuery(Generic[T_co]):
         return str(self._compiled.string)
 
     def list_arguments(self, values: Mapping[str, Any]) -> list[Any]:
-        """Return the values in the order of the parameters; constants of the statement need none."""
-        return [values.get(name, constant) for name, constant in self._parameters]
+        """Return the values in the order of the parameters, as the driver takes them; constants need none."""
+        return [convert(values.get(name, constant)) for name, constant, convert in self._parameters]
 
     @cached_property
     def _compiled(self) -> Any:
         return self.statement.compile(dialect=asyncpg.dialect())  # type: ignore[no-untyped-call]
 
     @cached_property
-    def _parameters(self) -> list[tuple[str, Any]]:
-        compiled = self._compiled
-        return [(name, compiled.params[name]) for name in compiled.positiontup]
+    def _parameters(self) -> list[tuple[str, Any, Callable[[Any], Any]]]:
+        compiled, dialect = self._compiled, self._compiled.dialect
+        types = {name: bound.type.dialect_impl(dialect) for name, bound in compiled.binds.items()}
+        return [
+            (name, compiled.params[name], types[name].bind_processor(dialect) or _unchanged)
+            for name in compiled.positiontup
+        ]
+
+
+def _unchanged(value: Any) -> Any:
+    """Return the value of a parameter whose type the driver takes as it is."""
+    return value

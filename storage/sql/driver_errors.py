@@ -4,9 +4,13 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from asyncpg import InterfaceError, PostgresError
 from sqlalchemy import exc
 
 from flows.domain.failures import Down, Overloaded, Slow
+
+DRIVER_ERRORS = (exc.SQLAlchemyError, PostgresError, InterfaceError, OSError)
+"""What a job may raise when the database fails: SQLAlchemy's exceptions, and asyncpg's own from a COPY."""
 
 TRANSIENT_SQLSTATES = frozenset({"40001", "40P01", "55P03", "57P01", "57P02", "57P03"})
 """SQLSTATEs after which a retry may succeed.
@@ -70,7 +74,7 @@ def translate_errors() -> Iterator[None]:
         raise Overloaded from error
     except TimeoutError as error:
         raise Slow from error
-    except (exc.SQLAlchemyError, OSError) as error:
+    except DRIVER_ERRORS as error:
         if _is_overload(error):
             raise Overloaded from error
         raise (Slow if sqlstate_of(error) in TIMEOUT_SQLSTATES else Down) from error

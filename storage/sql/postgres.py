@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from storage.sql.direct_query import DirectQuery
-from storage.sql.driver_errors import is_transient, translate_errors
+from storage.sql.driver_errors import DRIVER_ERRORS, is_transient, translate_errors
 from storage.sql.postgres_connections import (
     SET_LOCAL_TIMEOUTS,
     ConnectionOpener,
@@ -109,7 +109,7 @@ class PostgresDatabase:
             return await run(job)  # type: ignore[no-any-return]
         except PoolerDetected:
             self._use_pooler()
-        except (SQLAlchemyError, OSError) as error:
+        except DRIVER_ERRORS as error:
             if not is_transient(error):
                 raise
         return await run(job)  # type: ignore[no-any-return]

@@ -13,7 +13,7 @@ from threading import current_thread, main_thread
 from types import FrameType
 from typing import Any
 
-from gateway.server.app import tune_garbage_collector
+from gateway.server.garbage_collection import tune_garbage_collector
 
 REPORTS_KEPT = 6
 SAMPLE_SECONDS = 0.005

@@ -34,7 +34,7 @@ from storage.console.staff_sessions import parse_groups
 from storage.credentials.passwords import SqlPasswords
 from storage.credentials.send_budgets import parse_sends
 from storage.crypto import AeadCipher, SessionCipher
-from storage.outbox.enqueue import KEY_PURPOSE, decrypt_item, encrypt_message
+from storage.outbox.enqueue import KEY_PURPOSE, decrypt_item, message_payload
 from storage.revisions.packed_files import pack_files, unpack_files
 from storage.sessions.codec import decode_body, seal_body, unseal_body
 from storage.sessions.codec import encode_body as body_of
@@ -88,7 +88,10 @@ DECODERS: dict[str, list[DecoderCase]] = {
         (partial(unseal_body, SESSION_SEAL, "{a}b"), seal_body(SESSION_SEAL, "{a}b", SESSION.dump(), b"reply")),
     ],
     "storage/outbox/enqueue.py": [
-        (lambda data: decrypt_item(outbox_row("notice", data), SEAL), encrypt_message(NOTICE, SEAL)),
+        (
+            lambda data: decrypt_item(outbox_row("notice", data), SEAL),
+            SEAL.encrypt(message_payload(NOTICE), NOTICE.key),
+        ),
         (lambda data: decrypt_item(outbox_row("errand", data), SEAL), SEAL.encrypt(ERRAND.session, LABEL)),
     ],
     "storage/revisions/packed_files.py": [(unpack_files, pack_files(PACK_FILES))],

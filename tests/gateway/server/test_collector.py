@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from flows.domain.ports import SessionKey
-from gateway.server.app import tune_garbage_collector
+from gateway.server.garbage_collection import tune_garbage_collector
 from storage.sessions.memory_store import MemorySessions
 from tests.support.gateway_sandbox import GatewaySandbox
 

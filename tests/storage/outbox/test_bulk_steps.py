@@ -51,10 +51,14 @@ async def test_steps_in_bulk_are_claimed_as_they_were_given(database: Database) 
 
 async def test_a_key_in_bulk_is_taken_once_ever(database: Database) -> None:
     bulk, page = SqlBulkOutbox(database, SECRET), [build_step("a"), build_step("b")]
-    new = [
-        await bulk.enqueue_steps(OPERATOR, steps, NOW) for steps in (page, page, [*page, build_step("c")], [])
-    ]
-    assert new == [2, 0, 1, 0]
+    pages: tuple[list[DeferredStep], ...] = (
+        page,
+        page,
+        [*page, build_step("c")],
+        [],
+        [build_step("d"), build_step("d")],
+    )
+    assert [await bulk.enqueue_steps(OPERATOR, steps, NOW) for steps in pages] == [2, 0, 1, 0, 1]
 
 
 async def count_rows(database: Database) -> int:
