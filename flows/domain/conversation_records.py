@@ -1,14 +1,17 @@
 """Conversation history: what a turn showed and what was answered, as kept for the help desk."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from menus.model.session import Session
 from menus.model.value import value_dataclass
 
 MASKED_ANSWER = "***"
 """What is kept of an answer that was, or may have been, a secret."""
+
+LONGEST_SILENCE = timedelta(minutes=10)
+"""Longest time between two turns of a conversation: the lifetime of a session by SMS."""
 
 
 @value_dataclass
@@ -48,6 +51,11 @@ class StoredTurn:
     replacement: str | None
     session: Session = field(repr=False)
 
+    @property
+    def screen(self) -> str:
+        """Name of the screen, or of the text that was sent in its place."""
+        return self.replacement or self.session.state
+
 
 @dataclass(frozen=True, slots=True)
 class StoredConversation:
@@ -57,3 +65,21 @@ class StoredConversation:
     conversation_hash: str
     turns: tuple[StoredTurn, ...]
     """Empty when they cannot be read: altered, or encrypted with another secret."""
+
+
+def join_parts(stored: Sequence[StoredConversation]) -> list[tuple[str, list[StoredTurn]]]:
+    """Return channel and turns of each conversation, the newest first; no turns where they cannot be read.
+
+    Parts that several processes wrote, or one wrote while the person was silent, are joined; texts of another
+    hour, which have the same hash, are not.
+    """
+    joined = [(each.channel, list(each.turns)) for each in stored if not each.turns]
+    newest: dict[str, list[StoredTurn]] = {}
+    for each in sorted((each for each in stored if each.turns), key=lambda part: part.turns[0].happened_at):
+        turns = newest.get(each.conversation_hash)
+        if turns is None or each.turns[0].happened_at - turns[-1].happened_at > LONGEST_SILENCE:
+            turns = newest[each.conversation_hash] = []
+            joined.append((each.channel, turns))
+        turns.extend(each.turns)
+        turns.sort(key=lambda turn: turn.happened_at)
+    return joined[::-1]

@@ -24,6 +24,7 @@ from gateway.wiring.container import Container
 from gateway.wiring.revision_wiring import build_desk
 from storage.console.erasure_requests import SqlErasureRequests
 from storage.console.queue_view import SqlQueueViews
+from storage.console.screen_figures import SqlScreenFigures
 from storage.console.sign_in_attempts import StaffSignIn
 from storage.console.staff_actions import SqlStaffActions
 from storage.console.staff_identities import SqlStaffIdentities
@@ -50,6 +51,7 @@ class ConsoleSite:
     erasures: SqlErasureRequests = field(repr=False)
     queue_views: SqlQueueViews = field(repr=False)
     staff_log: SqlStaffLog = field(repr=False)
+    screen_figures: SqlScreenFigures = field(repr=False)
     revision_desk: RevisionDesk = field(repr=False)
     """Drafts and revisions of the menus."""
     cookies: CookieJar
@@ -93,6 +95,7 @@ def build_site(container: Container, settings: ConsoleSettings) -> ConsoleSite:
         SqlErasureRequests(container.database, secret),
         SqlQueueViews(container.database),
         SqlStaffLog(container.database, secret),
+        SqlScreenFigures(container.database, secret),
         build_desk(container.settings, container.database, container.revision_follower),
         CookieJar(settings.public_url.startswith("https://")),
         CsrfTokens(derive_key(secret, "console")),

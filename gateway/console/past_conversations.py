@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from cachetools import LRUCache
 
-from flows.domain.conversation_records import StoredConversation, StoredTurn
+from flows.domain.conversation_records import StoredConversation, StoredTurn, join_parts
 from flows.domain.pack_revisions import FOLDER_NUMBER, RevisionError
 from flows.engine.flood_guard import WINDOW_SECONDS
 from flows.engine.menu_versions import MenuVersions
@@ -22,8 +22,6 @@ from storage.console.link_tokens import mask_link_tokens
 MAX_REVISIONS_TRIED = 4
 """Revisions served before that are loaded to find the one a conversation ran on; each may take a second."""
 REMEMBERED_MISSES = 64
-LONGEST_SILENCE = timedelta(minutes=10)
-"""Longest time between two turns of a conversation: the lifetime of a session by SMS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +67,7 @@ class PastConversations:
             ShownConversation(
                 channel, [_show_turn(menus[turn.session.revision], current, turn) for turn in turns]
             )
-            for channel, turns in _join_parts(stored)
+            for channel, turns in join_parts(stored)
         ]
 
     async def _find_menu(self, operator: str, revision: str) -> Menu | None:
@@ -92,24 +90,6 @@ class PastConversations:
             return (await self.reader.load_files(operator, files)).menu
         except (RevisionError, UserError):
             return None
-
-
-def _join_parts(stored: Sequence[StoredConversation]) -> list[tuple[str, list[StoredTurn]]]:
-    """Return the turns of each conversation, the newest first.
-
-    Parts that several processes wrote, or one wrote while the person was silent, are joined; texts of another
-    hour, which have the same hash, are not.
-    """
-    joined = [(each.channel, list(each.turns)) for each in stored if not each.turns]
-    newest: dict[str, list[StoredTurn]] = {}
-    for each in sorted((each for each in stored if each.turns), key=lambda part: part.turns[0].happened_at):
-        turns = newest.get(each.conversation_hash)
-        if turns is None or each.turns[0].happened_at - turns[-1].happened_at > LONGEST_SILENCE:
-            turns = newest[each.conversation_hash] = []
-            joined.append((each.channel, turns))
-        turns.extend(each.turns)
-        turns.sort(key=lambda turn: turn.happened_at)
-    return joined[::-1]
 
 
 def _show_turn(menu: Menu | None, current: Menu, turn: StoredTurn) -> ShownTurn:

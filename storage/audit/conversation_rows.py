@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select
 
 from flows.domain.conversation_records import RecordedTurn, StoredConversation, StoredTurn
 from flows.domain.records import Secret
@@ -30,6 +30,10 @@ INSERT_ROW_BULK = bulk.build_statement(
     expires_at="timestamptz",
     turns="bytea",
 )
+MAX_SAMPLED = 4_000
+"""Most rows that are read to count screens; decoding costs 50 microseconds of processor time each."""
+HASH_STEPS = 16**6
+"""Bounds of a share are the first six hexadecimal digits of a conversation's hash."""
 HeldTurn = tuple[float, tuple[str, ...], str, str | None, bytes]
 """A turn in memory: time (s since 1970), answers, note, replacement, session."""
 HeldHead = tuple[str, str, str, str, int]
@@ -48,6 +52,14 @@ SELECT_NEWEST = (
     .limit(bindparam("most"))
 )
 """Reads one caller's rows from the end of the index on operator, actor and id."""
+_BEGAN = (
+    _ROW.operator == bindparam("of"),
+    _ROW.channel == bindparam("on"),
+    _ROW.started_at >= bindparam("since", type_=_ROW.started_at.type),
+)
+COUNT_BEGUN = select(func.count()).select_from(conversations).where(*_BEGAN)
+SELECT_SHARE = select(conversations).where(*_BEGAN, _ROW.conversation < bindparam("below")).limit(MAX_SAMPLED)
+"""Reads a random share: the conversations whose keyed hash is below a bound, with all their parts."""
 
 
 def extend_conversation(earlier: HeldConversation | None, turn: RecordedTurn) -> HeldConversation:
@@ -79,6 +91,23 @@ class ConversationRows:
         """Return the newest conversations of a number, the newest first."""
         values = {"of": operator, "actor": self._pseudonym(operator, number), "most": most}
         return [self._decode(row) for row in connection.execute(SELECT_NEWEST, values)]
+
+    def read_share(
+        self, connection: Connection, operator: str, channel: str, since: datetime
+    ) -> tuple[float, Sequence[Any]]:
+        """Return a random share of a channel's conversations that began since, 0 to 1, and their rows.
+
+        All of them where they are few. `decode_rows` decodes the rows, which costs processor time.
+        """
+        values = {"of": operator, "on": channel, "since": since}
+        count = connection.execute(COUNT_BEGUN, values).scalar_one()
+        share = min(1.0, 0.9 * MAX_SAMPLED / count) if count > MAX_SAMPLED else 1.0
+        below = f"{int(share * HASH_STEPS):06x}" if share < 1 else "g"
+        return share, connection.execute(SELECT_SHARE, {**values, "below": below}).all()
+
+    def decode_rows(self, rows: Sequence[Any]) -> list[StoredConversation]:
+        """Decrypt and decode rows."""
+        return [self._decode(row) for row in rows]
 
     def _encode(self, held: HeldConversation) -> bulk.RowValues:
         (operator, caller, channel, conversation_hash, keep_days), turns = held

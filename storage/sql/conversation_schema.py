@@ -19,5 +19,6 @@ conversations = Table(
     Column("turns", LargeBinary, nullable=False),
     Index(None, "operator", "actor", "id"),
     Index(None, "expires_at"),
+    Index(None, "operator", "channel", "started_at", "conversation"),
 )
 """Past conversations, or parts of them; `actor` is the pseudonym the audit log has, `turns` is encrypted."""

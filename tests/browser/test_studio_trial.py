@@ -88,6 +88,18 @@ async def dial_both_sides(console: ConsoleServer) -> None:
     await container.write_behind.write_pending()
 
 
+async def look_at_map(page: Page, console: ConsoleServer, axe_source: str) -> None:
+    """Look at the figures on the map, as text and as a bar; its screens that nobody reached have none."""
+    await page.goto(f"{console.url}{ORANGE}?q=buget")
+    await expect(page.locator("#home .figures")).to_have_text("Reached it: 3 (100.0 %); ended here: 0 (0.0 %)")
+    widths = [
+        await page.locator(f"#{each} .bar").evaluate("bar => bar.clientWidth") for each in ("home", "budget")
+    ]
+    assert widths[0] > 0 == widths[1]
+    assert await find_faults_in_each_scheme(page, axe_source) == []
+    await page.screenshot(path=PICTURES / "studio-map.png", full_page=True)
+
+
 async def test_a_trial_is_begun_by_one_person_approved_by_another_compared_and_ended(
     console: ConsoleServer, small_page: Page, browser: Browser, axe_source: str
 ) -> None:
@@ -106,6 +118,8 @@ async def test_a_trial_is_begun_by_one_person_approved_by_another_compared_and_e
     await expect(rows.nth(1)).to_contain_text("1 (100.0 %)2 (100.0 %)too few")
     assert await find_faults_in_each_scheme(small_page, axe_source) == []
     await small_page.screenshot(path=PICTURES / "studio-trial.png", full_page=True)
+    await look_at_map(small_page, console, axe_source)
+    await small_page.goto(console.url + TRIAL)
     await press_button(small_page, "button[value=end]")
     await expect(small_page.locator(".done")).to_contain_text("The trial is ended")
     await console.sandbox.container.revision_follower.follow_published()

@@ -8,6 +8,7 @@ from gateway.console.console_pipeline import ConsolePipeline, StaffResponder
 from gateway.console.console_request import MENU_ROLES, MENUS_PATH
 from gateway.console.studio.draft_page import DraftPage
 from gateway.console.studio.draft_phones import DraftPhones
+from gateway.console.studio.map_figures import MapFigures
 from gateway.console.studio.operator_list import OperatorList
 from gateway.console.studio.pack_forms import PackForms
 from gateway.console.studio.pack_view import PackReader
@@ -28,10 +29,10 @@ def studio_routes(desk: RevisionDesk, phones: DraftPhones, pipeline: ConsolePipe
     reader = PackReader(desk)
     screens, forms, phone = ScreenPage(reader), PackForms(reader), PhonePage(reader, phones)
     draft, revision, operators = DraftPage(reader), RevisionPage(reader), OperatorList(desk)
-    trial = TrialPage(reader)
+    trial, screen_map = TrialPage(reader), ScreenMap(reader, MapFigures.with_clock(desk.clock))
     views: Mapping[str, StaffResponder] = {
         MENUS_PATH: operators.show_operators,
-        OPERATOR_PATH: ScreenMap(reader).show_map,
+        OPERATOR_PATH: screen_map.show_map,
         SCREEN_PATH: screens.show_screen,
         f"{OPERATOR_PATH}/keywords": forms.show_keywords,
         f"{OPERATOR_PATH}/hours": forms.show_hours,
