@@ -1,14 +1,14 @@
 """Database interface: run synchronous SQL jobs off the event loop; connect by URL."""
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import URL, Connection, make_url
 
 from storage.sql.direct_query import DirectQuery
-from storage.sql.postgres import PostgresDatabase
-from storage.sql.postgres_url import parse_postgres_url
+from storage.sql.postgres_url import PostgresTarget, parse_postgres_url
 from storage.sql.sqlite import SqliteDatabase
 from storage.sql.wakeup import WakeUp
 
@@ -53,6 +53,12 @@ def _sqlite_database(url: URL) -> SqliteDatabase:
     return SqliteDatabase(Path(str(url.database)))
 
 
+def _postgres_database(target: PostgresTarget) -> Database:
+    """Return a database on a server; its driver, 10 MB with SQLAlchemy's part for it, is loaded here only."""
+    opened: Database = import_module("storage.sql.postgres").PostgresDatabase(target)
+    return opened
+
+
 def connect(url: str) -> Database:
     """Return the database behind a URL; it is opened at first use.
 
@@ -62,7 +68,7 @@ def connect(url: str) -> Database:
     scheme, separator, rest = url.partition("://")
     name = scheme.partition("+")[0]
     if name in ("postgresql", "postgres") and separator:
-        return PostgresDatabase(parse_postgres_url(f"postgresql://{rest}"))
+        return _postgres_database(parse_postgres_url(f"postgresql://{rest}"))
     if name == "sqlite" and separator:
         return _sqlite_database(make_url(f"sqlite://{rest}"))
     raise ValueError("the database URL begins with sqlite:// or postgresql://")

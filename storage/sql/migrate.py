@@ -1,21 +1,19 @@
-"""Alembic runner: upgrade a database to this release's schema, safely from several processes at once."""
+"""Schema upgrade: bring a database to this release's schema, safely from several processes at once.
+
+Alembic, 16 MB with its template engine, is loaded only where a migration is missing.
+"""
 
 import asyncio
 import logging
-from functools import cache
-from pathlib import Path
+from importlib import import_module
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from flows.domain.failures import Overloaded
 from storage.sql.engine import Database, connect
+from storage.sql.schema_revision import current_revisions, release_revisions
 
 log = logging.getLogger("dialtree.database")
-MIGRATIONS_PATH = Path(__file__).parent / "migrations"
 
 UPGRADE_TIMEOUT_SECONDS = 600.0
 """How long a starting process waits for another process's upgrade, or for locks on the tables."""
@@ -32,14 +30,6 @@ The process that holds it migrates; the others wait, then find nothing left to d
 """
 
 
-def alembic_config(connection: Connection) -> Config:
-    """Return Alembic's configuration bound to one connection."""
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS_PATH).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    return config
-
-
 def _upgrade_to_head(connection: Connection) -> None:
     """Upgrade under an advisory lock; on SQLite the write job already holds the file's only write lock.
 
@@ -51,25 +41,13 @@ def _upgrade_to_head(connection: Connection) -> None:
         connection.execute(text("SET LOCAL lock_timeout = 0"))
         connection.execute(ADVISORY_LOCK, {"number": ADVISORY_LOCK_ID})
         connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_WAIT_SECONDS}s'"))
-    heads = MigrationContext.configure(connection).get_current_heads()
-    if heads == _release_heads(MIGRATIONS_PATH):
+    found, ours = current_revisions(connection), release_revisions()
+    if found == {ours[-1]}:
         return
-    if newer := sorted(set(heads) - _known_revisions(MIGRATIONS_PATH)):
+    if newer := sorted(found.difference(ours)):
         log.warning("database.schema_newer", extra={"revision": " ".join(newer)})
         return
-    command.upgrade(alembic_config(connection), "head")
-
-
-@cache
-def _release_heads(migrations: Path) -> tuple[str, ...]:
-    """Return the newest revisions of a migrations folder; to load every migration takes 15 ms."""
-    return tuple(ScriptDirectory(migrations).get_heads())
-
-
-@cache
-def _known_revisions(migrations: Path) -> frozenset[str]:
-    """Return all revisions of a migrations folder; one that is not among them is of a later release."""
-    return frozenset(each.revision for each in ScriptDirectory(migrations).walk_revisions())
+    import_module("storage.sql.alembic_upgrade").run_migrations(connection)
 
 
 async def upgrade_database(database: Database, retry_seconds: float = RETRY_SECONDS) -> None:

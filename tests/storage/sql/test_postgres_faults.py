@@ -12,8 +12,9 @@ from alembic import command
 from sqlalchemy import Connection, text
 
 from flows.domain.failures import Down, Slow, Unavailable
+from storage.sql.alembic_upgrade import alembic_config
 from storage.sql.engine import Database, connect
-from storage.sql.migrate import alembic_config, upgrade_database
+from storage.sql.migrate import upgrade_database
 from storage.sql.readiness import check_writable
 from tests.support.free_ports import free_port
 from tests.support.installed_programs import find_or_skip

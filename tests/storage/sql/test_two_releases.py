@@ -14,8 +14,9 @@ import pytest
 from alembic import command
 from sqlalchemy import Connection, inspect, text
 
+from storage.sql.alembic_upgrade import alembic_config
 from storage.sql.engine import Database, connect
-from storage.sql.migrate import alembic_config, upgrade_database
+from storage.sql.migrate import upgrade_database
 from tests.support.databases import ENGINES
 from tests.support.server_processes import PostgresServer
 
