@@ -48,6 +48,7 @@ class TransitionTable:
         self._keyword_targets = sorted(set(keyword_targets))
         self._open_edges: dict[tuple[str, str], tuple[str, str]] = {}
         self._targets_by_node: dict[str, list[str]] = {}
+        self._targets_beyond_node: dict[str, tuple[str, ...]] = {}
         self._compiled_edges: set[tuple[str, str]] = set()
         aims = {name: (node.needs, name) for name, node in nodes.items()}
         for trigger, origin, target in self.edges():
@@ -141,7 +142,14 @@ class TransitionTable:
             pending.extend(self._targets_beyond(target))
         return {name for name in visited if self._nodes[name].is_waiting and name != node.name}
 
-    def _targets_beyond(self, node: Node) -> Iterator[str]:
+    def _targets_beyond(self, node: Node) -> tuple[str, ...]:
+        """Return where the search goes on from a node, collected once."""
+        targets = self._targets_beyond_node.get(node.name)
+        if targets is None:
+            targets = self._targets_beyond_node[node.name] = tuple(self._list_targets_beyond(node))
+        return targets
+
+    def _list_targets_beyond(self, node: Node) -> Iterator[str]:
         """Yield where the search goes on from a node: gates; from steps and transient nodes their targets."""
         if node.needs != "none":
             yield from filter(None, self.proof_rules.gates_by_proof(node.needs).values())

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from menus.machine.menu import LanguagePack, Menu, pack_constants
@@ -17,7 +18,7 @@ from menus.packfile.schema import (
     PackFile,
     ScreensFile,
 )
-from menus.packfile.yaml_source import PackError, SourceFile, read_yaml
+from menus.packfile.yaml_source import PARSE_CACHE_SIZE, PackError, SourceFile, read_yaml
 from menus.packs.file_validation import validate_source
 from menus.packs.recordings import PromptFiles, find_prompt_files
 from menus.text.catalogue import merge_sources
@@ -248,5 +249,11 @@ def _hash_sources(sources: list[SourceFile]) -> str:
     """Return a SHA-256 hash over all files, in hexadecimal digits."""
     digest = hashlib.sha256()
     for source in sources:
-        digest.update(repr((source.file, source.value)).encode())
+        digest.update(_hash_source(source))
     return digest.hexdigest()
+
+
+@lru_cache(maxsize=PARSE_CACHE_SIZE)
+def _hash_source(source: SourceFile) -> bytes:
+    """Return the SHA-256 hash of a file; cached, since packs share files."""
+    return hashlib.sha256(repr((source.file, source.value)).encode()).digest()

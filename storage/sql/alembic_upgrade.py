@@ -1,4 +1,4 @@
-"""Alembic: runs the migrations a database has not had; loaded only where there are some (`migrate.py`)."""
+"""Alembic: runs the migrations that a database has not had; loaded only where there are some."""
 
 from alembic import command
 from alembic.config import Config

@@ -1,4 +1,4 @@
-"""Schema revision: which migrations a database has had and which this release has, read without Alembic."""
+"""Schema revision: which migrations a database has had and this release has, without Alembic."""
 
 from functools import cache
 from pathlib import Path
