@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 PINS = Path(__file__).with_name("peers")
 FOLDER = ROOT / "var" / "peers"
 """Where they are installed; `make clean` removes it."""
-WHAT = "node-smpp, axe-core and the validator of jambonz"
+WHAT = "node-smpp, axe-core, oidc-provider and the validator of jambonz"
 
 
 def find_node_packages() -> Path:
