@@ -112,6 +112,7 @@ def main() -> None:
     parser.add_argument("lock", choices=LOCKS)
     parser.add_argument("--environment", type=Path, default=ROOT / ".venv", help="default: .venv")
     arguments = parser.parse_args()
+    print(f"Installing {arguments.lock} from the lock; the first time this takes a minute or two.", flush=True)
     installer = Installer(INSTALLER)
     installer.prepare()
     python = arguments.environment.absolute() / "bin" / "python"

@@ -31,6 +31,7 @@ db_app = typer.Typer(help="Look after the database.", no_args_is_help=True)
 @app.command(epilog="Example: dialtree demo --billing tmf678")
 def demo(*, billing: opt.BillingOption = None, packs: opt.PacksOption = None) -> None:
     """Serve the demo world and its browser phone on loopback."""
+    print("The demo starts; this takes a few seconds.", flush=True)
     run_module("demo", billing=billing or "", beside=select_packs(packs))
 
 

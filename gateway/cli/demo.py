@@ -7,9 +7,11 @@ from argparse import Namespace
 from gateway.demo import startup
 from gateway.demo.bss import bss_servers
 from gateway.demo.smsc_messages import SmscMessages
+from gateway.http.listening import require_free_port
 from gateway.observability import logging
 from gateway.phone.lifecycle import open_phone_site
 from gateway.server import app
+from gateway.settings import Settings
 from gateway.wiring.container import build_container
 
 
@@ -22,7 +24,13 @@ def main(args: Namespace) -> int:
 
 
 async def _serve_demo(args: Namespace) -> None:
-    async with bss_servers.demo_settings(args.billing) as settings, build_container(settings) as container:
+    async with bss_servers.demo_settings(args.billing) as settings:
+        require_free_port(settings.host, settings.port)
+        await _serve_world(settings)
+
+
+async def _serve_world(settings: Settings) -> None:
+    async with build_container(settings) as container:
         await startup.seed_demo(container)
         container.recorder.listeners.append(lambda notice: print(startup.format_message(notice), flush=True))
         container.recorder.listeners.append(SmscMessages(container.links.pool).forward_message)

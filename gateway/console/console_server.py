@@ -31,7 +31,7 @@ from gateway.console_settings import ConsoleSettings
 from gateway.http.listening import serve_app
 from gateway.server.app import stop_on_signals
 from gateway.server.health import Health
-from gateway.server.internal_listener import serve_worker_listener
+from gateway.server.internal_listener import RolePort, serve_worker_listener
 from gateway.settings_sources import SettingsError
 from gateway.wiring.container import Container
 
@@ -160,9 +160,10 @@ async def serve_console(container: Container, health: Health) -> AsyncIterator[t
     _require_known_operators(container, settings)
     site = build_site(container, settings)
     site.users.read_users()
+    internal = RolePort(CONSOLE_OFFSET, "console.internal_port", settings.internal_port)
     async with (
         container.revision_follower.follow_in_background(),
-        serve_worker_listener(container, health, CONSOLE_OFFSET, settings.internal_port) as internal_port,
+        serve_worker_listener(container, health, internal) as internal_port,
         serve_app(console_app(site), settings.host, settings.port, port_setting="console.port") as port,
     ):
         log.info("console.listener_opened", extra={"port": port})

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from errno import EADDRINUSE
@@ -33,13 +34,19 @@ class PortTakenError(UserError):
 
 
 @contextmanager
-def _name_taken_port(setting: str, host: str, port: int) -> Iterator[None]:
-    """Translate the failure to bind a port into PortTakenError."""
+def name_taken_port(setting: str, host: str, port: int) -> Iterator[None]:
+    """Translate the failure to bind a port into PortTakenError, which names the setting."""
     try:
         yield
     except OSError as error:
         reason = "in use" if error.errno == EADDRINUSE else f"not available ({os.strerror(error.errno or 0)})"
         raise PortTakenError(f"{setting}: port {port} of {host} is {reason}; set another one") from error
+
+
+def require_free_port(host: str, port: int, setting: str = "PORT") -> None:
+    """Raise PortTakenError if the port cannot be bound now, before a start that takes seconds."""
+    with name_taken_port(setting, host, port), socket.create_server((host, port)):
+        pass
 
 
 @asynccontextmanager
@@ -62,7 +69,7 @@ async def serve_app(
     )
     await runner.setup()
     try:
-        with _name_taken_port(port_setting, host, port):
+        with name_taken_port(port_setting, host, port):
             listener = await _listen(runner, app, host, port, share_port=share_port)
         try:
             yield int(listener.sockets[0].getsockname()[1])

@@ -3,12 +3,14 @@
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from itertools import count
 
 from aiohttp import web
 
 from gateway.http.listening import PortTakenError, serve_app
 from gateway.server.health import Health
+from gateway.settings import Settings
 from gateway.wiring.container import Container
 
 log = logging.getLogger("dialtree.server")
@@ -50,25 +52,41 @@ def server_port(container: Container, member_number: int | None) -> int:
     return port + (member_number or 0) if port else 0
 
 
+@dataclass(frozen=True, slots=True)
+class RolePort:
+    """Where the internal listener of a role without a public one is."""
+
+    offset: int
+    """Distance from the public port while none is configured."""
+    setting: str
+    """The setting that configures it."""
+    configured: int | None
+    """Its value; None means that the setting is absent."""
+
+
+def worker_port(settings: Settings, offset: int = WORKER_OFFSET) -> RolePort:
+    """Return the port of a worker, or of another role that shares its setting."""
+    return RolePort(offset, "worker_port", settings.worker_port)
+
+
 @asynccontextmanager
 async def serve_worker_listener(
-    container: Container, health: Health, offset: int = WORKER_OFFSET, own_port: int | None = None
+    container: Container, health: Health, role_port: RolePort | None = None
 ) -> AsyncIterator[int]:
-    """Serve a worker's internal listener and yield its port, by default `offset` above the public one.
+    """Serve the internal listener of a role without a public one, by default of a worker; yield its port.
 
-    `own_port` is that of a role with a setting of its own. Without a configured port the next free one is
-    taken: several workers may run on one machine. Raises PortTakenError for a port in use that was set, and
-    when all MAX_PORTS_TRIED are.
+    Without a configured port the next free one is taken: several workers may run on one machine. Raises
+    PortTakenError for a port in use that was set, and when all MAX_PORTS_TRIED are.
     """
     settings = container.settings
-    configured = settings.worker_port if own_port is None else own_port
-    first = configured
+    role = role_port or worker_port(settings)
+    first = role.configured
     if first is None:
-        first = (settings.port + offset) % 65536 if settings.port else 0
-    last = first if configured is not None else first + MAX_PORTS_TRIED - 1
+        first = (settings.port + role.offset) % 65536 if settings.port else 0
+    last = first if role.configured is not None else first + MAX_PORTS_TRIED - 1
     app = build_internal_app(container, health)
     for port in count(first):
-        listener = serve_app(app, settings.internal_host, port, port_setting="worker_port")
+        listener = serve_app(app, settings.internal_host, port, port_setting=role.setting)
         try:
             bound = await listener.__aenter__()
         except PortTakenError:

@@ -6,7 +6,7 @@ import logging
 from gateway.server.app import stop_on_signals, wait_for_stop
 from gateway.server.garbage_collection import tune_garbage_collector
 from gateway.server.health import Health
-from gateway.server.internal_listener import LINK_OFFSET, serve_worker_listener
+from gateway.server.internal_listener import LINK_OFFSET, serve_worker_listener, worker_port
 from gateway.wiring.container import Container
 
 log = logging.getLogger("dialtree.links")
@@ -24,7 +24,7 @@ async def run_links(container: Container) -> None:
     container.links.pool.only_links = True
     health, stop = Health(container, needs_links=True), stop_on_signals()
     follow = container.revision_follower.follow_in_background()
-    async with serve_worker_listener(container, health, LINK_OFFSET), follow:
+    async with serve_worker_listener(container, health, worker_port(container.settings, LINK_OFFSET)), follow:
         worker = asyncio.create_task(container.outbox_worker.run())
         links = asyncio.create_task(container.links.run())
         listening = asyncio.create_task(container.database.listen())

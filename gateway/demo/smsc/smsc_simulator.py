@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from gateway.demo.smsc.esme_connection import EsmeConnection
 from gateway.demo.smsc.smsc_modes import SmscModes
+from gateway.http.listening import name_taken_port
 from gateway.smpp.wire.bodies import (
     ShortMessage,
     decode_short_message,
@@ -57,9 +58,10 @@ class SmscSimulator:
     async def serve(
         self, port: int = 0, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
     ) -> AsyncIterator[int]:
-        """Serve for the duration of the block; yield the port."""
+        """Serve for the duration of the block and yield the port; PortTakenError when another has it."""
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(self._accept, host, port, ssl=tls)
+        with name_taken_port("--port or SMSC_PORT", host, port):
+            server = await loop.create_server(self._accept, host, port, ssl=tls)
         try:
             yield server.sockets[0].getsockname()[1]
         finally:
