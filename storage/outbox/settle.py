@@ -67,7 +67,7 @@ SETTLE_ROW = (
     )
     .returning(_ROW.id)
 )
-SETTLE_ROW_BULK = bulk.build_statement(
+SETTLE_ROW_BULK = bulk.build_returning_ids(
     """
     UPDATE outbox SET state = given.to_state, due_at = given.next_at, reason = given.why, changed_at = :now,
         provider = coalesce(nullif(given.via, ''), outbox.provider),
@@ -101,7 +101,7 @@ class OutcomeBatcher:
     def __init__(self, database: Database, audit_writer: AuditWriter) -> None:
         self._database = database
         self._audit_writer = audit_writer
-        self._reports = CallCoalescer(self._settle_batch, max_batch=MAX_BATCH)
+        self._reports = CallCoalescer(self._settle_batch, max_batch=MAX_BATCH, keeps_abandoned=True)
 
     def record_outcome(
         self, message: ClaimedMessage, outcome: DeliveryOutcome, now: datetime
@@ -110,7 +110,7 @@ class OutcomeBatcher:
 
         It is recorded even if the caller gives up: the message has been sent.
         """
-        return asyncio.shield(self._reports.submit(_OutcomeReport(message, outcome, now)))
+        return self._reports.submit(_OutcomeReport(message, outcome, now))
 
     async def _settle_batch(self, reports: Sequence[_OutcomeReport]) -> list[bool]:
         latest = _latest_by_row(reports)

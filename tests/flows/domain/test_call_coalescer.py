@@ -135,3 +135,14 @@ async def test_aborting_fails_the_callers_of_running_and_of_waiting_batches(serv
     await coalescer.abort()
     assert [type(answer.exception()) for answer in answers] == [Down, Down]
     assert server.batches == [[1]]
+
+
+async def test_an_item_whose_caller_gave_up_in_time_goes_on_where_such_are_kept(server: Server) -> None:
+    coalescer = CallCoalescer(server.double, keeps_abandoned=True)
+    first = coalescer.submit(1)
+    await let_others_run()
+    coalescer.submit(2).cancel()
+    server.is_open.set()
+    assert await first == 2
+    await coalescer.close()
+    assert server.batches == [[1], [2]]

@@ -1,5 +1,6 @@
 """Outbox settlement: the id of a worker that lost its lease is kept, so that its message goes once."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -50,3 +51,11 @@ async def test_a_receipt_before_the_late_id_meets_it_too(outbox: SqlOutbox, ledg
     await enqueue_items(ledger, build_notice())
     await outbox.record_receipt(replace(DELIVERED_RECEIPT, our_id=""), NOW)
     assert await state_of(outbox, await settle_late(outbox)) == "delivered"
+
+
+async def test_an_outcome_is_recorded_although_its_caller_gave_up(outbox: SqlOutbox, ledger: SqlLedger) -> None:
+    await enqueue_items(ledger, build_notice(), build_notice("later"))
+    sent, later = await outbox.claim(2, NOW)
+    asyncio.ensure_future(outbox.record_outcome(sent, SENT_OUTCOME, NOW)).cancel()
+    assert await outbox.record_outcome(later, SENT_OUTCOME, NOW)
+    assert await state_of(outbox, sent.id) == "sent"
