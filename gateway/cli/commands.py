@@ -218,10 +218,22 @@ def verify_audit(*, demo: opt.DemoOption = False) -> None:
     run_module("privacy", command="audit", what="verify", demo=demo)
 
 
+@audit_app.command("prove", epilog="Example: dialtree audit prove 10417")
+def prove_audit(line_id: opt.AuditIdArgument, *, demo: opt.DemoOption = False) -> None:
+    """Print the proof that an audit entry, named by its id, stands in the chain (JSON)."""
+    run_module("privacy", command="audit", what="prove", line_id=line_id, demo=demo)
+
+
 @db_app.command("upgrade", epilog="Example: dialtree db upgrade")
 def upgrade_db() -> None:
     """Upgrade the database schema to this release."""
     run_module("db", what="upgrade")
+
+
+@db_app.command("finish", epilog="Example: dialtree db finish")
+def finish_db() -> None:
+    """Finish an upgrade once no process of the previous release runs any more."""
+    run_module("db", what="finish")
 
 
 app.add_typer(pack_app)

@@ -34,6 +34,7 @@ ReferenceArgument = Annotated[
     str, Argument(metavar="REFERENCE", help="The reference the subscriber was given, e.g. KUXJDQO7.")
 ]
 NumberArgument = Annotated[str, Argument(metavar="MSISDN", help="The subscriber's number, e.g. +40740000101.")]
+AuditIdArgument = Annotated[int, Argument(metavar="ID", min=1, help="The entry's id in the table `audit`.")]
 OwnerOption = Annotated[
     str | None,
     Option("--operator", help="The operator; by default the only one served, or the one whose country fits."),

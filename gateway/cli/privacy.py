@@ -1,5 +1,6 @@
 """Commands `dialtree export`, `erase`, `who` and `audit`: a person's data and names, audit log check."""
 
+import json
 from argparse import Namespace
 from datetime import datetime
 
@@ -26,9 +27,12 @@ def main(args: Namespace) -> int:
 async def run_request(container: Container, args: Namespace) -> int:
     """Run one of the commands.
 
-    Returns 0 on success, 1 when the audit chain has faults, 2 when the number cannot be used.
+    Returns 0 on success, 1 when the audit chain has faults or an entry cannot be proven, 2 when the number
+    cannot be used.
     """
     now = container.clock()
+    if args.command == "audit" and args.what == "prove":
+        return await _prove_line(container, args.line_id)
     if args.command == "audit":
         return await _verify_audit(container, now)
     operator = args.operator or _guess_operator(container, args.msisdn)
@@ -76,6 +80,20 @@ async def _verify_audit(container: Container, now: datetime) -> int:
         f"head {verdict.head}"
     )
     return 1 if verdict.faults else 0
+
+
+async def _prove_line(container: Container, line_id: int) -> int:
+    """Print the proof of one audit entry as JSON; 1 when there is none."""
+    await container.write_behind.flush()
+    await container.audit.chain_entries()
+    proof = await container.audit.prove_line(line_id)
+    if proof is None:
+        print(
+            "no proof: no such entry, one chained by itself, or one that does not verify: dialtree audit verify"
+        )
+        return 1
+    print(json.dumps(proof.to_json(), indent=2))
+    return 0
 
 
 async def _erase_owner(container: Container, owner: DataSubject, now: datetime, *, yes: bool) -> int:

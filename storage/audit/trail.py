@@ -1,9 +1,10 @@
 """Tamper-evident audit log: each entry has a keyed MAC and a hash chained to the previous entry.
 
 An entry is written in the transaction of the change it records, with a MAC of its own; the worker chains
-it a moment later, so that writers never wait for each other. Deletion of an entry before it is chained is
-not detected; any later deletion is. Truncation at the end shows in the last sequence number and hash (the
-head), which `dialtree audit verify` prints to be noted elsewhere.
+it a moment later, so that writers never wait for each other: by pages of many entries, or, until the database
+has the feature `audit_pages`, one by one. Deletion of an entry before it is chained is not detected; any later
+deletion is. Truncation at the end shows in the last sequence number and hash (the head), which `dialtree audit
+verify` prints to be noted elsewhere.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -16,15 +17,17 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, func, insert, select, text, update
 
 from flows.domain.records import AuditEntry, Secret
+from storage.audit.chain_pages import PAGE_LINES, append_page, hash_page
+from storage.audit.line_proof import LineProof, find_proof
+from storage.audit.page_verification import PageVerifier
 from storage.crypto import derive_key, keyed_hash
 from storage.sql import bulk
 from storage.sql.audit_schema import audit
 from storage.sql.engine import Database
+from storage.sql.features import AUDIT_PAGES, is_enabled
 
 RETENTION = timedelta(days=365)
 """Retention period of the audit log."""
-PAGE_ROWS = 1_000
-"""Entries chained in one transaction, or verified at a time."""
 ENTRY_FIELDS = ("operator", "actor", "channel", "action", "object", "outcome", "correlation")
 FIELD_LENGTHS = tuple(audit.c[name].type.length for name in ENTRY_FIELDS)  # type: ignore[attr-defined]
 _ENTRY_WORDS = attrgetter(*ENTRY_FIELDS)
@@ -52,7 +55,7 @@ SELECT_LAST_CHAINED = (
     select(audit.c.seq, audit.c.hash).where(audit.c.seq.is_not(None)).order_by(audit.c.seq.desc()).limit(1)
 )
 SELECT_UNCHAINED = (
-    select(audit.c.id, audit.c.mac).where(audit.c.seq.is_(None)).order_by(audit.c.id).limit(PAGE_ROWS)
+    select(audit.c.id, audit.c.mac).where(audit.c.seq.is_(None)).order_by(audit.c.id).limit(PAGE_LINES)
 )
 UPDATE_CHAIN = (
     update(audit)
@@ -66,9 +69,9 @@ UPDATE_CHAIN_BULK = bulk.build_statement(
     next_hash="bytea",
 )
 SELECT_CHAINED_AFTER = (
-    select(audit).where(audit.c.seq > bindparam("after")).order_by(audit.c.seq).limit(PAGE_ROWS)
+    select(audit).where(audit.c.seq > bindparam("after")).order_by(audit.c.seq).limit(PAGE_LINES)
 )
-COUNT_CHAINED = select(func.count()).select_from(audit).where(audit.c.seq.is_not(None))
+COUNT_ALL = select(func.count()).select_from(audit)
 COUNT_UNCHAINED = select(func.count()).select_from(audit).where(audit.c.seq.is_(None))
 
 
@@ -140,7 +143,7 @@ class SqlAuditChain:
     async def chain_entries(self) -> int:
         """Chain the entries written since the last call and return how many; the worker runs it regularly."""
         count = chained = await self._database.write(self._chain_page)
-        while chained == PAGE_ROWS:
+        while chained == PAGE_LINES:
             chained = await self._database.write(self._chain_page)
             count += chained
         return count
@@ -153,13 +156,29 @@ class SqlAuditChain:
         `on_progress` is called after every page, with the lines verified and the lines in all.
         """
         lines, seq, before, faults = 0, 0, b"", list[str]()
-        total, waiting = await self._count_entries(COUNT_CHAINED), await self._count_entries(COUNT_UNCHAINED)
+        total = await self._count_entries(COUNT_ALL)
         while rows := await self._chained_after(seq):
             for row in rows:
                 faults += self._entry_faults(row, seq, before, now)
                 lines, seq, before = lines + 1, row.seq, row.hash
             on_progress(lines, max(lines, total))
-        return ChainVerification(lines, waiting, f"{seq} {before.hex()}", tuple(faults))
+        pages = PageVerifier(
+            self._database, self._audit_writer.key, self._is_genuine, now - RETENTION, seq, before
+        )
+        await pages.verify_pages(lambda found: on_progress(lines + found, max(lines + found, total)))
+        waiting = max(await self._count_entries(COUNT_UNCHAINED) - pages.line_count, 0)
+        head = f"{pages.seq} {pages.hash.hex()}"
+        return ChainVerification(lines + pages.line_count, waiting, head, (*faults, *pages.faults))
+
+    async def prove_line(self, line_id: int) -> LineProof | None:
+        """Return the proof of one entry by its id; None when it is not chained by page or does not verify."""
+        proof = await self._database.read(lambda connection: find_proof(connection, line_id))
+        if proof is None or not (self._is_genuine(proof.line) and proof.leads_to_root):
+            return None
+        return proof if hash_page(self._audit_writer.key, proof.page) == proof.page.hash else None
+
+    def _is_genuine(self, row: Any) -> bool:
+        return self._audit_writer.entry_mac(row.at, _ENTRY_WORDS(row)) == row.mac  # type: ignore[no-any-return]
 
     async def _count_entries(self, statement: Select[int]) -> int:
         return await self._database.read(lambda connection: int(connection.execute(statement).scalar_one()))
@@ -172,7 +191,7 @@ class SqlAuditChain:
 
         The oldest entry that retention left has no predecessor; it is accepted if it is that old.
         """
-        if self._audit_writer.entry_mac(row.at, _ENTRY_WORDS(row)) != row.mac:
+        if not self._is_genuine(row):
             yield f"line {row.seq}: altered"
         if previous_seq == 0 and row.seq > 1:
             if row.at > now - RETENTION:
@@ -186,6 +205,12 @@ class SqlAuditChain:
     def _chain_page(self, connection: Connection) -> int:
         if connection.dialect.name == "postgresql":
             connection.execute(ADVISORY_LOCK, {"number": ADVISORY_LOCK_ID})
+        if is_enabled(connection, AUDIT_PAGES):
+            return append_page(connection, self._audit_writer.key)
+        return self._chain_singly(connection)
+
+    def _chain_singly(self, connection: Connection) -> int:
+        """Chain a page of entries, each to the one before, as the previous release does."""
         last = connection.execute(SELECT_LAST_CHAINED).first()
         seq, before = (last.seq, last.hash) if last else (0, b"")
         rows = []

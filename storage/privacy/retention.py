@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, delete, func, select, text, tuple_, update
+from sqlalchemy import Connection, Table, and_, bindparam, case, delete, func, or_, select, text, tuple_, update
 
 from flows.domain.failures import Unavailable
 from storage.audit import trail as trail
+from storage.sql.audit_schema import audit_pages
 from storage.sql.engine import Database
 from storage.sql.tables import (
     audit,
@@ -39,6 +40,20 @@ FINAL_STATES = ("sent", "delivered", "failed", "dead", "expired", "opted_out", "
 _BEFORE = bindparam("before", type_=outbox.c.changed_at.type)
 _FINISHED_BEFORE = (outbox.c.state.in_(FINAL_STATES), outbox.c.due_at.is_(None), outbox.c.changed_at < _BEFORE)
 _YOUNGEST_EXPIRED_SEQ = select(func.max(audit.c.seq)).where(audit.c.at < _BEFORE).scalar_subquery()
+_PAGE = audit_pages.c
+_IS_FIRST_PAGE = _PAGE.number == 1
+_KEPT_PAGES_BEGIN = (
+    select(case((_IS_FIRST_PAGE, 0), else_=_PAGE.floor_id))
+    .where(_PAGE.newest_at >= _BEFORE)
+    .order_by(_PAGE.number)
+    .limit(1)
+    .scalar_subquery()
+)
+"""Lowest id that a page kept may have: 0 while the first page is kept: it follows single lines."""
+_LAST_CHAINED_ID = select(func.max(_PAGE.last_id)).scalar_subquery()
+"""That line stays: SQLite would give its id to the next."""
+_YOUNGEST_EXPIRED_PAGE = select(func.max(_PAGE.number)).where(_PAGE.newest_at < _BEFORE).scalar_subquery()
+_IN_EXPIRED_PAGE = and_(audit.c.at < _BEFORE, audit.c.id < func.coalesce(_KEPT_PAGES_BEGIN, _LAST_CHAINED_ID))
 
 
 BATCH_ROWS = 10_000
@@ -119,13 +134,18 @@ RETENTION_RULES = (
     ),
     RetentionRule("sessions of staff", DAY, console_sessions, (console_sessions.c.expires_at < _BEFORE,)),
     RetentionRule("erasures asked for", 30 * DAY, console_erasures, (console_erasures.c.changed_at < _BEFORE,)),
-    RetentionRule("audit log", trail.RETENTION, audit, (audit.c.seq < _YOUNGEST_EXPIRED_SEQ,)),
+    RetentionRule(
+        "audit log", trail.RETENTION, audit, (or_(audit.c.seq < _YOUNGEST_EXPIRED_SEQ, _IN_EXPIRED_PAGE),)
+    ),
+    RetentionRule(
+        "pages of the audit log", trail.RETENTION, audit_pages, (_PAGE.number < _YOUNGEST_EXPIRED_PAGE,)
+    ),
 )
 """The retention rules; `period` counts from expiry where a row has one, else from the last change.
 
 Links are valid for 72 hours: their value is deleted at expiry, the hash of their token 30 days later. The
-youngest expired audit entry is kept as the start of the chain. Consents, preferences and bindings are kept
-as long as the account.
+youngest expired audit entry, or page without its entries, is kept as the start of the chain. Consents,
+preferences and bindings are kept as long as the account.
 """
 
 

@@ -5,13 +5,16 @@ Alembic, 16 MB with its template engine, is loaded only where a migration is mis
 
 import asyncio
 import logging
+from collections.abc import Callable
 from importlib import import_module
 
 from sqlalchemy import Connection, text
 
 from flows.domain.failures import Overloaded
 from storage.sql.engine import Database, connect
+from storage.sql.features import enable_features, list_disabled_features
 from storage.sql.schema_revision import current_revisions, release_revisions
+from storage.sql.server_clock import read_clock
 
 log = logging.getLogger("dialtree.database")
 
@@ -48,6 +51,13 @@ def _upgrade_to_head(connection: Connection) -> None:
         log.warning("database.schema_newer", extra={"revision": " ".join(newer)})
         return
     import_module("storage.sql.alembic_upgrade").run_migrations(connection)
+    if not found:
+        enable_features(connection, read_clock(connection))
+
+
+def _finish_upgrade(connection: Connection) -> None:
+    _upgrade_to_head(connection)
+    enable_features(connection, read_clock(connection))
 
 
 async def upgrade_database(database: Database, retry_seconds: float = RETRY_SECONDS) -> None:
@@ -56,10 +66,22 @@ async def upgrade_database(database: Database, retry_seconds: float = RETRY_SECO
     While a dump or a long report holds a table, an attempt gives up after `LOCK_WAIT_SECONDS` and is made
     again after `retry_seconds`. Raises Overloaded when that took `UPGRADE_TIMEOUT_SECONDS`.
     """
+    await _write_patiently(database, _upgrade_to_head, retry_seconds)
+
+
+async def finish_upgrade(database: Database, retry_seconds: float = RETRY_SECONDS) -> None:
+    """Upgrade, and let all processes write what those of the previous release do not know: none may run now.
+
+    Waits for locks as `upgrade_database` does. Processes that run take it up by themselves.
+    """
+    await _write_patiently(database, _finish_upgrade, retry_seconds)
+
+
+async def _write_patiently(database: Database, job: Callable[[Connection], None], retry_seconds: float) -> None:
     until = asyncio.get_running_loop().time() + UPGRADE_TIMEOUT_SECONDS
     while True:
         try:
-            return await database.write(_upgrade_to_head, seconds=UPGRADE_TIMEOUT_SECONDS)
+            return await database.write(job, seconds=UPGRADE_TIMEOUT_SECONDS)
         except Overloaded:
             if asyncio.get_running_loop().time() > until:
                 raise
@@ -67,10 +89,20 @@ async def upgrade_database(database: Database, retry_seconds: float = RETRY_SECO
         await asyncio.sleep(retry_seconds)
 
 
-async def upgrade_url(url: str) -> None:
-    """Open the database behind a URL, upgrade it and close it."""
+async def upgrade_url(url: str) -> tuple[str, ...]:
+    """Open the database behind a URL, upgrade it and close it; return the features that are not turned on."""
     database = connect(url)
     try:
         await upgrade_database(database)
+        return await database.read(list_disabled_features)
+    finally:
+        await database.close()
+
+
+async def finish_url(url: str) -> None:
+    """Open the database behind a URL, finish its upgrade and close it."""
+    database = connect(url)
+    try:
+        await finish_upgrade(database)
     finally:
         await database.close()

@@ -11,7 +11,8 @@ SELECT_NOW_SQLITE = text("SELECT strftime('%Y-%m-%dT%H:%M:%f', 'now')")
 """The machine's own clock, which all processes on one file share."""
 
 
-def _read_clock(connection: Connection) -> datetime:
+def read_clock(connection: Connection) -> datetime:
+    """Return the current instant in UTC within a job."""
     if connection.dialect.name != "postgresql":
         return datetime.fromisoformat(connection.execute(SELECT_NOW_SQLITE).scalar_one()).replace(tzinfo=UTC)
     instant: datetime = connection.execute(SELECT_NOW).scalar_one()
@@ -20,4 +21,4 @@ def _read_clock(connection: Connection) -> datetime:
 
 async def server_time(database: Database) -> datetime:
     """Return the current instant in UTC by the database server; on SQLite, by the machine of the file."""
-    return await database.read(_read_clock)
+    return await database.read(read_clock)

@@ -15,6 +15,7 @@ from sqlalchemy import (
     text,
 )
 
+from storage.sql import features as features
 from storage.sql import revision_schema as revision_schema
 from storage.sql.audit_schema import audit as audit
 from storage.sql.audit_schema import bindings as bindings
@@ -212,10 +213,9 @@ password_tries = Table(
 )
 
 OUTBOX_FILLFACTOR = 33
-"""PostgreSQL fillfactor of the outbox, in percent.
+"""PostgreSQL fillfactor of the outbox, in percent: at 33 all versions of a row fit on one page (HOT updates).
 
-A row is updated when it is claimed and when it is handed over; at 33 % all its versions fit on one page
-(HOT updates). 50 suffices only while no open transaction keeps the old versions from being pruned.
+50 suffices only while no open transaction keeps the old versions from being pruned.
 """
 
 outbox = Table(

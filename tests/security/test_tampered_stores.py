@@ -29,6 +29,7 @@ from gateway.pages.sealed_token import TokenSealer
 from menus.model.facts import Count, Fact, Money, Month, Rows, Text, encode_fact
 from menus.model.reply import Gather, Prompt, Reply, decode_reply, encode_reply
 from menus.model.session import Session, load_session
+from storage.audit.chain_pages import parse_missing
 from storage.billing._killbill_marks import MARK_FIELD, charge_key
 from storage.console.staff_sessions import parse_groups
 from storage.credentials.passwords import SqlPasswords
@@ -94,6 +95,7 @@ DECODERS: dict[str, list[DecoderCase]] = {
         ),
         (lambda data: decrypt_item(outbox_row("errand", data), SEAL), SEAL.encrypt(ERRAND.session, LABEL)),
     ],
+    "storage/audit/chain_pages.py": [(partial(parse_missing, now=NOW), b'[[7, 9, "2026-03-01T09Z"]]')],
     "storage/revisions/packed_files.py": [(unpack_files, pack_files(PACK_FILES))],
     "storage/console/staff_sessions.py": [(lambda data: parse_groups(_text(data)), b'["support", "menus"]')],
     "storage/billing/_killbill_marks.py": [
@@ -110,10 +112,7 @@ DECODERS: dict[str, list[DecoderCase]] = {
     ],
     "flows/selfcare/paper.py": [(lambda data: parse_address_link(_text(data)), b'["A1", "+40740000101"]')],
     "flows/payments/payment_link.py": [
-        (
-            lambda data: parse_payment_link(_text(data)),
-            LinkedBill("A1", "B1", ANA, ANA, "ro").encode().encode(),
-        )
+        (lambda data: parse_payment_link(_text(data)), LinkedBill("A1", "B1", ANA, ANA, "ro").encode().encode())
     ],
     "flows/payments/reminder_planning.py": [
         (parse_reminded_bill, RemindedBill("A1", "B1", "S1", ANA).encode())

@@ -219,7 +219,7 @@ class PostgresServer(ServerProcess):
         run_in_own_loop(tell)
 
 
-def run_in_own_loop(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+def run_in_own_loop(work: Callable[[], Coroutine[Any, Any, object]]) -> None:
     """Run a coroutine in a loop of its own, callable where another loop is running."""
     with ThreadPoolExecutor(1) as thread:
         thread.submit(lambda: asyncio.run(work())).result()

@@ -43,16 +43,24 @@ async def test_an_untampered_audit_trail_verifies(database: Database) -> None:
     assert steps == [(5, 5)]
 
 
+THIRD = "id = (SELECT min(id) + 2 FROM audit)"
+
+
 @pytest.mark.parametrize(
     ("statement", "fault"),
     [
-        ("UPDATE audit SET outcome = 'none' WHERE seq = 3", "line 3: altered"),
-        ("DELETE FROM audit WHERE seq = 3", "line 4: lines before it are missing"),
-        ("DELETE FROM audit WHERE seq = 1", "line 2: the lines before are missing"),
-        ("UPDATE audit SET seq = 30 WHERE seq = 3", "line 4: lines before it are missing"),
+        (f"UPDATE audit SET outcome = 'none' WHERE {THIRD}", "line 3: altered"),
+        (f"DELETE FROM audit WHERE {THIRD}", "line 3: deleted"),
+        (f"UPDATE audit SET id = id + 1000 WHERE {THIRD}", "line 3: deleted"),
+        ("UPDATE audit_pages SET line_count = 4, line_ids = '1-4' WHERE number = 1", "page 1: altered"),
+        ("UPDATE audit_pages SET newest_at = '2020-01-01T00:00:00+00:00' WHERE number = 1", "page 1: altered"),
+        ("DELETE FROM audit_pages WHERE number = 1", "page 2: the pages before are missing"),
+        ("DELETE FROM audit_pages WHERE number = 2", "page 3: the pages before are missing"),
     ],
 )
 async def test_a_tampered_audit_trail_shows_where(statement: str, fault: str, database: Database) -> None:
-    audit = await write_chain(database)
+    for _ in range(3):
+        audit = await write_chain(database)
+    assert (await audit.verify_chain(NOW)).faults == ()
     await database.write(lambda connection: connection.execute(text(statement)).close())
     assert fault in (await audit.verify_chain(NOW)).faults

@@ -16,7 +16,8 @@ from sqlalchemy import Connection, inspect, text
 
 from storage.sql.alembic_upgrade import alembic_config
 from storage.sql.engine import Database, connect
-from storage.sql.migrate import upgrade_database
+from storage.sql.features import FEATURES, list_disabled_features
+from storage.sql.migrate import finish_upgrade, upgrade_database
 from tests.support.databases import ENGINES
 from tests.support.server_processes import PostgresServer
 
@@ -140,3 +141,12 @@ async def test_0_2_0_starts_again_once_the_revision_is_set_back_by_hand(old_data
     assert await old_database.write(refused_statements) == []
     await set_revision(old_database, newest)
     await upgrade_database(old_database)
+
+
+async def test_a_finished_upgrade_still_accepts_the_last_release(old_database: Database) -> None:
+    await upgrade_database(old_database)
+    assert await old_database.read(list_disabled_features) == FEATURES
+    await finish_upgrade(old_database)
+    await finish_upgrade(old_database)
+    assert await old_database.read(list_disabled_features) == ()
+    assert await old_database.write(refused_statements) == []
