@@ -22,6 +22,8 @@ from bench.servers import require_clean_log
 
 CONNECTIONS = 8
 WARM_UP_JOURNEYS = 60
+PATIENCE = {"BENCH_REDIS_SECONDS": "60", "BENCH_PROFILE_SECONDS": "3600"}
+"""Environment of a server that is fifty times as slow as usual: what ends by the clock must last longer."""
 TOTALS = re.compile(r"^totals: (\d+)", re.MULTILINE)
 
 
@@ -61,7 +63,7 @@ def start_counted_server(which: str, redis_url: str) -> Iterator[tuple[int, int,
         log = folder / "log"
         tool = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={folder}/counts"]
         command = [*tool, f"--log-file={folder}/valgrind", sys.executable, "-m", "bench.servers"]
-        environment = {**os.environ, "PYTHONHASHSEED": "0", "BENCH_REDIS_SECONDS": "60"}
+        environment = {**os.environ, "PYTHONHASHSEED": "0", **PATIENCE}
         with log.open("wb") as errors:
             child = subprocess.Popen(
                 [*command, which, name, redis_url, "0"], stdout=subprocess.PIPE, stderr=errors, env=environment
