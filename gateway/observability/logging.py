@@ -60,9 +60,9 @@ class JsonFormatter(logging.Formatter):
             "event": redact_text(record.getMessage()) if record.name.startswith("dialtree") else record.name,
         }
         line |= {
-            name: redact_field(name, str(getattr(record, name)))
-            for name in ALLOWED_FIELDS
-            if hasattr(record, name)
+            name: redact_field(name, str(value))
+            for name, value in vars(record).items()
+            if name in ALLOWED_FIELDS
         }
         if record.exc_info and record.exc_info[0]:
             line["failure"] = record.exc_info[0].__name__
@@ -86,6 +86,7 @@ def configure_logging(level: int = logging.INFO) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
     handler.addFilter(LogRateLimit())
+    _skip_unused_attributes()
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
@@ -104,6 +105,12 @@ def log_by_clock(now: Callable[[], datetime]) -> Iterator[None]:
     finally:
         for formatter in ours:
             formatter.now = None
+
+
+def _skip_unused_attributes() -> None:
+    """Look up no caller, thread and process for a record, as no line shows them (Python's Logging HOWTO)."""
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
 def quieten_loggers(*names: str) -> None:

@@ -71,5 +71,13 @@ def redact_text(text: str) -> str:
     """Mask every number of 8 digits or more and every e-mail address in a text for a log or a trace."""
     if text.isalpha():
         return text
-    without_addresses = _EMAIL_ADDRESS.sub(lambda match: mask_email(match[0]), text)
-    return _LONG_NUMBER.sub(lambda match: mask_number(re.sub(r"\D", "", match[0])), without_addresses)
+    without_addresses = _EMAIL_ADDRESS.sub(_mask_found_email, text) if "@" in text else text
+    return _LONG_NUMBER.sub(_mask_found_number, without_addresses)
+
+
+def _mask_found_email(match: re.Match[str]) -> str:
+    return mask_email(match[0])
+
+
+def _mask_found_number(match: re.Match[str]) -> str:
+    return mask_number(re.sub(r"\D", "", match[0]))
