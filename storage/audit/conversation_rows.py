@@ -34,8 +34,8 @@ MAX_SAMPLED = 4_000
 """Most rows that are read to count screens; decoding costs 50 microseconds of processor time each."""
 HASH_STEPS = 16**6
 """Bounds of a share are the first six hexadecimal digits of a conversation's hash."""
-HeldTurn = tuple[float, tuple[str, ...], str, str | None, bytes]
-"""A turn in memory: time (s since 1970), answers, note, replacement, session."""
+HeldTurn = tuple[int, tuple[str, ...], str, str | None, bytes]
+"""A turn in memory: time (ms since 1970), answers, note, replacement, session."""
 HeldHead = tuple[str, str, str, str, int]
 """What all turns of a conversation share: operator, caller, channel, conversation hash, days to keep it."""
 HeldConversation = tuple[HeldHead, tuple[HeldTurn, ...]]
@@ -65,7 +65,8 @@ SELECT_SHARE = select(conversations).where(*_BEGAN, _ROW.conversation < bindpara
 def extend_conversation(earlier: HeldConversation | None, turn: RecordedTurn) -> HeldConversation:
     """Return a conversation with one more turn, or a new one."""
     answers = tuple(map(str, turn.answers))  # no subclass of str, which would be visited
-    held: HeldTurn = (turn.happened_at.timestamp(), answers, turn.note, turn.replacement, turn.session)
+    milliseconds = round(turn.happened_at.timestamp() * 1000)
+    held: HeldTurn = (milliseconds, answers, turn.note, turn.replacement, turn.session)
     head = turn.operator, turn.caller, turn.channel, turn.conversation_hash, turn.keep_days
     _, turns = earlier or (head, ())
     return head, (*turns, held)
@@ -113,7 +114,7 @@ class ConversationRows:
         (operator, caller, channel, conversation_hash, keep_days), turns = held
         actor = self._pseudonym(operator, caller)
         sealed = self._cipher.encrypt(_encode_turns(turns), _label(operator, actor, conversation_hash))
-        began_at, ended_at = (datetime.fromtimestamp(at, UTC) for at, *_ in (turns[0], turns[-1]))
+        began_at, ended_at = (_to_instant(at) for at, *_ in (turns[0], turns[-1]))
         times = began_at, ended_at, ended_at + timedelta(days=keep_days)
         return operator, actor, channel, conversation_hash, *times, sealed
 
@@ -124,6 +125,10 @@ class ConversationRows:
         except ValueError:
             turns = ()
         return StoredConversation(row.channel, row.conversation, turns)
+
+
+def _to_instant(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def _label(operator: str, actor: str, conversation: str) -> str:
@@ -140,6 +145,6 @@ def _decode_turns(plain: bytes) -> tuple[StoredTurn, ...]:
     """Decode turns; ValueError where an earlier release wrote sessions of another form."""
     heads, *sessions = plain.split(b"\n")
     return tuple(
-        StoredTurn(datetime.fromtimestamp(at, UTC), tuple(answers), note, replacement, load_session(session))
+        StoredTurn(_to_instant(at), tuple(answers), note, replacement, load_session(session))
         for (at, answers, note, replacement), session in zip(json.loads(heads), sessions, strict=True)
     )

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from sqlalchemy import Connection
 
@@ -13,8 +14,10 @@ from storage.audit.conversation_rows import ConversationRows, HeldConversation, 
 from storage.audit.write_behind import WriteBehind
 
 log = logging.getLogger("dialtree.audit")
-ROUND_SECONDS = 1.0
-"""Interval at which conversations are handed over to be written."""
+ROUND_SECONDS = 5.0
+"""Longest time an ended conversation waits to be handed over, to be written with others in one transaction."""
+MAX_BATCH = 200
+"""Ended conversations that are handed over at once, to keep the transaction short: some 10 ms on SQLite."""
 IDLE_SECONDS = 10.0
 """Time after its last turn at which a conversation is written; what follows becomes another row."""
 MAX_TURNS = 100
@@ -41,7 +44,7 @@ class ConversationBatch:
 class ConversationWriter:
     """Records turns in memory, at the cost of an append, and writes them behind.
 
-    A process that crashes loses the conversations of the last ten seconds or so.
+    A process that crashes loses the conversations of its last quarter of a minute at most.
     """
 
     write_behind: WriteBehind = field(repr=False)
@@ -59,7 +62,7 @@ class ConversationWriter:
         conversation = extend_conversation(earlier, turn)
         _, turns = conversation
         if turn.ends or len(turns) >= MAX_TURNS:
-            self.ended.append(conversation)
+            self._end_conversation(conversation)
         else:
             self.live[turn.conversation_hash] = loop.time() + IDLE_SECONDS, conversation
         if self.timer is None:
@@ -68,7 +71,7 @@ class ConversationWriter:
     def record_end(self, conversation_hash: str) -> None:
         """Note that the network ended a conversation: it is written in the next round."""
         if found := self.live.pop(conversation_hash, None):
-            self.ended.append(found[1])
+            self._end_conversation(found[1])
 
     def hand_over_all(self) -> None:
         """Hand every conversation to the next flush, live ones too."""
@@ -82,11 +85,16 @@ class ConversationWriter:
     def _run_round(self) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
-        idle = [each for each, (idle_at, _) in self.live.items() if idle_at <= now]
-        for conversation_hash in idle:
+        idle = takewhile(lambda each: each[1][0] <= now, self.live.items())
+        for conversation_hash, _ in list(idle):
             self.record_end(conversation_hash)
         self._hand_over_ended()
         self.timer = loop.call_later(ROUND_SECONDS, self._run_round) if self.live else None
+
+    def _end_conversation(self, conversation: HeldConversation) -> None:
+        self.ended.append(conversation)
+        if len(self.ended) >= MAX_BATCH:
+            self._hand_over_ended()
 
     def _hand_over_ended(self) -> None:
         self.batches = [each for each in self.batches if not each.is_written]
