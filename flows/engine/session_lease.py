@@ -1,7 +1,7 @@
 """Session lease of one turn: the session of one inbound event, until it is saved or released."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from flows.domain.failures import Failure
 from flows.domain.ports import OpenedSession, SessionKey, SessionStore
@@ -9,9 +9,10 @@ from flows.engine.inbound import Inbound
 from flows.engine.replay import has_no_request_id
 from menus.model.reply import Reply, encode_reply
 from menus.model.session import Session
+from menus.model.value import value_dataclass
 
 
-@dataclass(frozen=True, slots=True)
+@value_dataclass
 class SessionLease:
     """An inbound event with its session: leased, or recalled without a lease."""
 

@@ -87,7 +87,7 @@ def parse_fields(
     if len(pairs) > max_fields:
         raise BadRequest("too many fields")
     try:
-        values = dict(_split_pair(pair, escape_charset) for pair in pairs)
+        values = _split_pairs(pairs, escape_charset)
     except UnicodeDecodeError as error:
         raise BadRequest(f"an escape is not {escape_charset.upper()}") from error
     if len(values) != len(pairs):
@@ -125,10 +125,20 @@ class LimitedFields(Mapping[str, str]):
         return len(self.values_by_name)
 
 
-def _split_pair(pair: str, charset: str) -> tuple[str, str]:
-    """Split `name=value` and undo its escapes."""
-    name, _, value = pair.partition("=")
-    return (_unescape(name, charset), _unescape(value, charset)) if "%" in pair else (name, value)
+def limit_fields(fields: Mapping[str, str], size: int) -> Mapping[str, str]:
+    """Return the fields of a text of this size; LimitedFields where one of them can be too long."""
+    return fields if size <= MAX_VALUE_CHARACTERS else LimitedFields(fields)
+
+
+def _split_pairs(pairs: list[str], charset: str) -> dict[str, str]:
+    """Split each `name=value` and undo its escapes."""
+    values = {}
+    for pair in pairs:
+        name, _, value = pair.partition("=")
+        if "%" in pair:
+            name, value = _unescape(name, charset), _unescape(value, charset)
+        values[name] = value
+    return values
 
 
 def _unescape(text: str, charset: str) -> str:

@@ -15,7 +15,7 @@ from flows.domain.failures import BadRequest
 from flows.engine.inbound import Inbound
 from gateway.http import client_address, decoding, json_body, xml_body
 from gateway.http.client_address import Networks
-from gateway.http.decoding import FieldTooLong, LimitedFields
+from gateway.http.decoding import FieldTooLong, limit_fields
 from gateway.http.proxy_check import UnlistedProxyCheck
 from gateway.http.rejection_limit import RejectionLimiter
 from gateway.http.webhook_messages import AddressedRequest, WebhookRequest
@@ -28,6 +28,7 @@ from gateway.providers.contract import (
     Webhook,
     WebhookRoute,
 )
+from menus.model.value import value_dataclass
 
 T = TypeVar("T")
 
@@ -54,7 +55,7 @@ WebhookEndpoints = Mapping[tuple[str, str, str], WebhookEndpoint]
 """Endpoints by operator, provider and route."""
 
 
-@dataclass(frozen=True, slots=True)
+@value_dataclass
 class Admission:
     """The guard's verdict on a request: the event of an admitted one, or why it is rejected."""
 
@@ -232,14 +233,15 @@ async def _authenticate(endpoint: WebhookEndpoint, request: WebhookRequest) -> W
     if not (endpoint.route.authentic or endpoint.provider.authentic)(raw, fields, endpoint.connection):
         raise BadRequest("the signature does not match", FORGED_STATUS)
     path = _path_values(endpoint, request.path_tail) if endpoint.route.path_parameters else {}
-    posted = LimitedFields(fields if request.method == "POST" else query)
-    return Webhook(posted, LimitedFields(query), path)
+    asked = limit_fields(query, len(request.raw_query))
+    posted = limit_fields(fields, len(data)) if request.method == "POST" else asked
+    return Webhook(posted, asked, path)
 
 
 def _decode_body(endpoint: WebhookEndpoint, request: WebhookRequest, data: bytes) -> Mapping[str, str]:
     """Return the fields of a POST's body; a GET has none in its body, and only some routes take it."""
     if request.method == "POST":
-        # a provider that signs adds fields as it likes; what is read is limited by LimitedFields
+        # a provider that signs adds fields as it likes; what is read is limited by `limit_fields`
         most = decoding.MAX_VALUE_CHARACTERS if endpoint.path_tokens else decoding.MAX_BODY_BYTES
         decode = BODY_DECODERS[endpoint.route.body_format]
         most_fields = endpoint.route.max_fields or decoding.MAX_FIELDS

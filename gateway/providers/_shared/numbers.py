@@ -32,6 +32,8 @@ def read_caller(written: str, plan: NumberingPlan) -> str:
     Reads SIP and tel URIs, `00` and national numbers by the operator's numbering plan. Digits without a plus
     are national when they have a national number's length, else international.
     """
+    if written.startswith("+"):
+        return to_e164(written.strip())
     match = _URI.fullmatch(written.strip())
     number = unquote(match["user"]) if match else written
     if not match and number.startswith(" "):
