@@ -117,7 +117,7 @@ class MemorySessions:
             return
         if entry.version:
             entry.lease_expires_at = 0.0
-            self._rows[name] = entry.to_row()
+            self._touch(name, entry, self._now())
             self._wake_waiting(name)
             return
         self._drop(name)
@@ -183,7 +183,10 @@ class MemorySessions:
     def _grant_lease(self, name: str, record: SessionRecord, now: float) -> OpenedSession:
         record.lease = next(self._lease_numbers)
         record.lease_expires_at = now + self._lease_seconds
-        self._touch(name, record, now)
+        if record.is_stored:
+            self._rows[name] = record.to_row()  # its place among the others changes at the end of the turn
+        else:
+            self._touch(name, record, now)
         return record.as_opened()
 
     async def _wait_for_lease(self, key: SessionKey, request_id: str) -> OpenedSession:
@@ -212,7 +215,7 @@ class MemorySessions:
         if row is None:
             return None
         record = SessionRecord(*row)
-        if record.expires_at <= now:
+        if record.has_expired(now):
             self._drop(name)
             return None
         return record
@@ -273,5 +276,6 @@ class MemorySessions:
         """Evict at most two expired sessions of each TTL per new one: a bounded cost, and none pile up."""
         for order in self._by_use.values():
             for name in order.list_oldest(2):
-                if SessionRecord(*self._rows[name]).expires_at <= now:
-                    self._drop(name)
+                if not SessionRecord(*self._rows[name]).has_expired(now):
+                    break
+                self._drop(name)

@@ -55,8 +55,9 @@ class ResumePoints:
         now = self._now()
         for order in self._by_lifetime.values():
             for name in order.list_oldest(2):
-                if self._points[name][1] <= now:
-                    self.delete_point(name)
+                if self._points[name][1] > now:
+                    break
+                self.delete_point(name)
         if len(self) >= self._max_entries:
             longest = max(self._by_lifetime.values(), key=len)
             self.delete_point(next(longest.list_oldest(1)))

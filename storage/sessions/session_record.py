@@ -32,6 +32,15 @@ class SessionRecord:
     order_number: int = -1
     """Its number in the order of use; -1 while it has none."""
 
+    @property
+    def is_stored(self) -> bool:
+        """Whether the store has it already."""
+        return self.order_number >= 0
+
+    def has_expired(self, now: float) -> bool:
+        """Return whether its time is over; not during a turn."""
+        return self.expires_at <= now and self.lease_expires_at <= now
+
     def to_row(self) -> SessionRow:
         """Return the values to store."""
         return _read_fields(self)
