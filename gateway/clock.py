@@ -11,7 +11,10 @@ def _wall_time() -> datetime:
 
 def _monotonic_seconds() -> float:
     """Return monotonic seconds, including sleep of the machine where the system counts it."""
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+    return time.clock_gettime(_COUNTING_SLEEP)
+
+
+_COUNTING_SLEEP = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class MonotonicClock:

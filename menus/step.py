@@ -176,8 +176,8 @@ def _navigate(menu: Menu, session: Session, node: Node, surface: Surface, key: s
         session.page += 1
         return AnswerResult("page")
     moves: Mapping[str, Callable[[Menu, Session], AnswerResult]] = {
-        surface.home: _move_by("home"),
-        surface.agent: _move_by("agent"),
+        surface.home: _go_home,
+        surface.agent: _call_agent,
         surface.back: _go_back,
     }
     return moves[key](menu, session) if key and key in moves else None
@@ -191,6 +191,9 @@ def _move_by(trigger: str) -> Callable[[Menu, Session], AnswerResult]:
         return AnswerResult("moved")
 
     return fire_trigger
+
+
+_go_home, _call_agent = _move_by("home"), _move_by("agent")
 
 
 def _go_back(menu: Menu, session: Session) -> AnswerResult:

@@ -46,8 +46,9 @@ def to_ascii_digits(text: str) -> str:
 
     Only Unicode decimal digits are converted: a superscript two stays as it is.
     """
-    stripped = text.translate(_BIDI_MARKS).strip()
-    return stripped if stripped.isascii() else "".join(map(_ascii_digit, stripped))
+    if text.isascii():
+        return text.strip()
+    return "".join(map(_ascii_digit, text.translate(_BIDI_MARKS).strip()))
 
 
 def parse_key(text: str) -> str:
