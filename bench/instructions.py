@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,8 @@ from bench.servers import require_clean_log
 
 CONNECTIONS = 8
 WARM_UP_JOURNEYS = 60
+SETTLING_SECONDS = 10.0
+"""Pause before and after the journeys that are counted, in which what is written behind is written."""
 PATIENCE = {"BENCH_REDIS_SECONDS": "60", "BENCH_PROFILE_SECONDS": "3600"}
 """Environment of a server that is fifty times as slow as usual: what ends by the clock must last longer."""
 TOTALS = re.compile(r"^totals: (\d+)", re.MULTILINE)
@@ -44,8 +47,10 @@ def count_instructions(which: str, steps: Sequence[load.Step], journeys: int, re
     """Return the instructions of a server per request of the journeys."""
     with start_counted_server(which, redis_url) as (pid, port, folder):
         _send_journeys(port, steps, WARM_UP_JOURNEYS)
+        time.sleep(SETTLING_SECONDS)
         _switch_counting(pid, on=True)
         _send_journeys(port, steps, journeys)
+        time.sleep(SETTLING_SECONDS)
         _switch_counting(pid, on=False)
         subprocess.run(["callgrind_control", "-d", str(pid)], check=True, capture_output=True)
         dumps = sorted(folder.glob("counts*"))
