@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import field
+from functools import partial
 from typing import Literal
 
 from menus.machine.list_options import more_key
@@ -183,17 +184,12 @@ def _navigate(menu: Menu, session: Session, node: Node, surface: Surface, key: s
     return moves[key](menu, session) if key and key in moves else None
 
 
-def _move_by(trigger: str) -> Callable[[Menu, Session], AnswerResult]:
-    """Build the function that fires one trigger."""
-
-    def fire_trigger(menu: Menu, session: Session) -> AnswerResult:
-        menu.transition_table.fire(trigger, session)
-        return AnswerResult("moved")
-
-    return fire_trigger
+def _fire(trigger: str, menu: Menu, session: Session) -> AnswerResult:
+    menu.transition_table.fire(trigger, session)
+    return AnswerResult("moved")
 
 
-_go_home, _call_agent = _move_by("home"), _move_by("agent")
+_go_home, _call_agent = partial(_fire, "home"), partial(_fire, "agent")
 
 
 def _go_back(menu: Menu, session: Session) -> AnswerResult:

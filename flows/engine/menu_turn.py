@@ -94,17 +94,20 @@ class MenuTurns:
             session.dial = self._new_dial_number(lease)
         if stored is None and not new_answers(self.pseudonyms, session, inbound):
             offer_earlier(menu, inbound, session, find_earlier(menu, inbound, lease.opened), profile)
+        deadline = lease.started_at + subscribers.time_budgets.action_seconds
+        is_caller_trusted = inbound.trust == "line" and bool(inbound.caller)
+        is_leased = not lease.opened.is_recalled
         context = TurnContext(
-            menu=menu,
-            ports=self.operators[inbound.operator],
-            subscribers=subscribers,
-            profile=profile,
-            actions=self.actions,
-            key=lease.effects_key(session),
-            deadline=lease.started_at + subscribers.time_budgets.action_seconds,
-            profile_number=session.msisdn,
-            is_caller_trusted=inbound.trust == "line" and bool(inbound.caller),
-            is_leased=not lease.opened.is_recalled,
+            menu,
+            self.operators[inbound.operator],
+            subscribers,
+            profile,
+            self.actions,
+            lease.effects_key(session),
+            deadline,
+            session.msisdn,
+            is_caller_trusted,
+            is_leased,
         )
         return OpenTurn(lease, context, session, note, session.state)
 
@@ -183,18 +186,19 @@ class MenuTurns:
         if not turn.snapshot:
             return
         context, session = turn.context, turn.session
+        happened_at, keep_days = context.ports.now(), context.menu.config.rules.conversation_days
         recorded = RecordedTurn(
-            operator=session.operator,
-            caller=session.caller,
-            channel=session.channel,
-            conversation_hash=turn.lease.key.session_hash,
-            happened_at=context.ports.now(),
-            answers=tuple(context.recordable_answers),
-            note=turn.note,
-            replacement=turn.replacement,
-            session=turn.snapshot,
-            ends=reply.ends_session,
-            keep_days=context.menu.config.rules.conversation_days,
+            session.operator,
+            session.caller,
+            session.channel,
+            turn.lease.key.session_hash,
+            happened_at,
+            tuple(context.recordable_answers),
+            turn.note,
+            turn.replacement,
+            turn.snapshot,
+            reply.ends_session,
+            keep_days,
         )
         for record_turn in self.turn_recorders:
             record_turn(recorded)
@@ -211,21 +215,25 @@ class MenuTurns:
 
 def _build_event(turn: OpenTurn, reply: Reply) -> TurnEvent:
     context, session, key = turn.context, turn.session, turn.lease.key
+    origin_screen, screen, is_first = turn.origin, reply.node, session.turn == 1
+    subscriber_hash = key.subscriber_hash if session.caller else ""
+    answer_result = context.answer_results[-1] if context.answer_results else "begun"
+    duration_seconds = asyncio.get_running_loop().time() - turn.lease.started_at
     return TurnEvent(
-        operator=session.operator,
-        channel=session.channel,
-        conversation_hash=key.session_hash,
-        subscriber_hash=key.subscriber_hash if session.caller else "",
-        revision=session.revision,
-        language=session.language,
-        origin_screen=turn.origin,
-        screen=reply.node,
-        answer_result=context.answer_results[-1] if context.answer_results else "begun",
-        steps=tuple(context.steps_run),
-        trail=session.trail,
-        duration_seconds=asyncio.get_running_loop().time() - turn.lease.started_at,
-        ends=reply.ends_session,
-        is_first=session.turn == 1,
+        session.operator,
+        session.channel,
+        key.session_hash,
+        subscriber_hash,
+        session.revision,
+        session.language,
+        origin_screen,
+        screen,
+        answer_result,
+        tuple(context.steps_run),
+        session.trail,
+        duration_seconds,
+        reply.ends_session,
+        is_first,
     )
 
 
