@@ -28,7 +28,7 @@ class MonotonicClock:
 
     def __call__(self) -> datetime:
         """Return the current instant in UTC."""
-        return self._instant + timedelta(seconds=self._counter() - self._at)
+        return datetime.fromtimestamp(self._started_at + self._counter(), UTC)
 
     def synchronise(self, instant: datetime, round_trip_seconds: float = 0.0) -> None:
         """Set the clock to the database's time, the same for every process.
@@ -36,7 +36,7 @@ class MonotonicClock:
         It was read in the middle of `round_trip_seconds`, or at most half of them before or after that.
         """
         self.error_seconds = round_trip_seconds / 2
-        self._instant, self._at = instant + timedelta(seconds=self.error_seconds), self._counter()
+        self._started_at = instant.timestamp() + self.error_seconds - self._counter()
 
     @property
     def host_difference(self) -> timedelta:

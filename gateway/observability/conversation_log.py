@@ -17,7 +17,9 @@ MAX_OPEN = 50_000
 """Open conversations remembered; the longest idle are ended first."""
 
 
-ConversationRow = tuple[str, str, str, str, str, float, str, str, int]
+ConversationLabels = tuple[str, str, str, str, str]
+"""What all turns of a conversation share: operator, channel, subscriber hash, revision, language."""
+ConversationRow = tuple[ConversationLabels, float, str, str, int]
 """The fields of an open conversation, in their order; the garbage collector does not visit plain values."""
 
 
@@ -25,11 +27,7 @@ ConversationRow = tuple[str, str, str, str, str, float, str, str, int]
 class OpenConversation:
     """A conversation in progress as this process saw it; turns served by other processes are in their logs."""
 
-    operator: str
-    channel: str
-    subscriber_hash: str
-    revision: str
-    language: str
+    labels: ConversationLabels
     updated_at: float
     """Monotonic time of the last turn, in seconds."""
     path: str
@@ -40,9 +38,10 @@ class OpenConversation:
 
     def add_turn(self, turn: TurnEvent) -> None:
         """Add an answered turn to the path and the durations."""
-        steps = [step for step, _ in turn.steps]
-        is_elsewhere = turn.steps or turn.screen != self.path.rpartition(" ")[2]
-        self.path = " ".join([self.path, *steps, *([turn.screen] if is_elsewhere else [])])
+        if turn.steps:
+            self.path = " ".join([self.path, *(step for step, _ in turn.steps), turn.screen])
+        elif turn.screen != self.path.rpartition(" ")[2]:
+            self.path = f"{self.path} {turn.screen}"
         took = round(turn.duration_seconds * 1000)
         self.turn_milliseconds = f"{self.turn_milliseconds},{took}" if self.turn_milliseconds else str(took)
         self.turn_count += 1
@@ -87,8 +86,8 @@ class ConversationLog:
     def _start_conversation(self, turn: TurnEvent) -> OpenConversation:
         """Return a conversation that begins with this turn."""
         self._end_idle()
-        identity = turn.operator, turn.channel, turn.subscriber_hash, turn.revision, turn.language
-        return OpenConversation(*identity, self.clock(), turn.origin_screen)
+        labels = turn.operator, turn.channel, turn.subscriber_hash, turn.revision, turn.language
+        return OpenConversation(labels, self.clock(), turn.origin_screen)
 
     def _end_idle(self) -> None:
         """End conversations that are idle, and make room for one more where `MAX_OPEN` are open."""
@@ -102,12 +101,13 @@ class ConversationLog:
 
 def _write_record(conversation: OpenConversation, outcome: str) -> None:
     """Log the record of a finished conversation."""
+    operator, channel, subscriber_hash, revision, language = conversation.labels
     extra = {
-        "operator": conversation.operator,
-        "channel": conversation.channel,
-        "subscriber": conversation.subscriber_hash,
-        "revision": conversation.revision,
-        "language": conversation.language,
+        "operator": operator,
+        "channel": channel,
+        "subscriber": subscriber_hash,
+        "revision": revision,
+        "language": language,
         "path": conversation.path,
         "turns": conversation.turn_count,
         "ms": conversation.turn_milliseconds,
