@@ -80,7 +80,8 @@ async def _apply_answer(context: TurnContext, session: Session, answer: str | No
     result = _interpret_answer(context, session, answer)
     if result.effect == "moved":
         keep_pending_answer(context.menu, session, result)
-        await _run_steps(context, session, TypedText(result.value))
+        if not context.menu.nodes[session.state].is_waiting:
+            await _run_steps(context, session, TypedText(result.value))
         if session.channel == "voice":
             close_out_of_hours(context.menu, session, context.ports.now)
         record_arrival(context.menu, session, origin)

@@ -1,6 +1,7 @@
 """Session lease of one turn: the session of one inbound event, until it is saved or released."""
 
 import asyncio
+from collections.abc import Awaitable
 from dataclasses import field
 
 from flows.domain.failures import Failure
@@ -35,12 +36,10 @@ class SessionLease:
             key = f"{key}/{session.turn}"
         return f"{key}/{session.dial}" if session.dial else key
 
-    async def save(self, session: bytes | None, reply: Reply, *, can_resume: bool) -> bool:
+    def save(self, session: bytes | None, reply: Reply, *, can_resume: bool) -> Awaitable[bool]:
         """Store session and reply and release the lease; session None ends it. See `SessionStore.save`."""
         body = encode_reply(reply)
-        return await self.store.save(
-            self.key, self.opened, self.request_id, session, body, can_resume=can_resume
-        )
+        return self.store.save(self.key, self.opened, self.request_id, session, body, can_resume=can_resume)
 
     async def release(self) -> None:
         """Release the lease without saving; a recalled session has none."""

@@ -80,7 +80,11 @@ class Guard:
 
     async def admit(self, request: WebhookRequest) -> "Admission":
         """Check and read a webhook request; BadRequest 404 or 429 when its path names no endpoint."""
-        endpoint = await self._find_endpoint(request)
+        try:
+            endpoint = self._find_endpoint(request)
+        except BadRequest:
+            await self._count_rejection(request)
+            raise
         try:
             webhook = await self._admit_request(endpoint, request)
         except BadRequest as error:
@@ -98,7 +102,7 @@ class Guard:
         except BadRequest as error:
             return Admission(endpoint, is_authentic=True, rejection=error)
 
-    async def _find_endpoint(self, request: WebhookRequest) -> WebhookEndpoint:
+    def _find_endpoint(self, request: WebhookRequest) -> WebhookEndpoint:
         """Return the endpoint of the path; BadRequest 404 for a wrong token, operator or route.
 
         The body is not read. A request with the right token is never rejected for what other clients of its
@@ -106,11 +110,7 @@ class Guard:
         """
         if self.unlisted_proxy_check:
             self.unlisted_proxy_check.observe_peer(request.remote)
-        try:
-            return find_endpoint(self.endpoints, request.operator, request.provider, request.path_tail)
-        except BadRequest:
-            await self._count_rejection(request)
-            raise
+        return find_endpoint(self.endpoints, request.operator, request.provider, request.path_tail)
 
     async def read_event(self, request: web.Request, path_tokens: tuple[bytes, ...]) -> bytes:
         """Return the body of a BSS event; BadRequest 404 when its path token is not in `path_tokens`.
@@ -142,7 +142,7 @@ class Guard:
             await self._count_rejection(request)
             raise BadRequest("this source address is not allowed", 403)
         try:
-            return await _authenticate(endpoint, request)
+            return _authenticate(endpoint, request, await request.read_body())
         except BadRequest as error:
             if error.status == FORGED_STATUS:
                 await self._count_rejection(request)
@@ -224,9 +224,8 @@ def token_matches(token: str, expected_tokens: tuple[bytes, ...]) -> bool:
     return any(matches)
 
 
-async def _authenticate(endpoint: WebhookEndpoint, request: WebhookRequest) -> Webhook:
-    """Read and decode the body; BadRequest 403 when the provider's own check fails."""
-    data = await request.read_body()
+def _authenticate(endpoint: WebhookEndpoint, request: WebhookRequest, data: bytes) -> Webhook:
+    """Decode the body; BadRequest 403 when the provider's own check fails."""
     query = decoding.parse_fields(request.raw_query, max_characters=decoding.MAX_BODY_BYTES)
     fields = _decode_body(endpoint, request, data)
     raw = RawRequest(request.target, request.headers, data)

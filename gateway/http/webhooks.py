@@ -54,18 +54,17 @@ class WebhookHandler:
             admission = await self.guard.admit(request)
         except BadRequest as error:
             return _error_response(error)
-        response = await self._respond(admission)
+        rejection = admission.rejection
+        response = self._refuse(admission, rejection) if rejection else await self._run_event(admission)
         seconds = time.perf_counter() - started_at
         self.metrics.record_webhook(admission.endpoint.name, response.status, seconds)
         return response
 
-    async def _respond(self, admission: Admission) -> WebhookAnswer:
-        """Answer the event of an admitted request; 4xx for a rejected one, or a closing USSD text."""
-        if admission.rejection is None:
-            return await self._run_event(admission)
+    def _refuse(self, admission: Admission, rejection: BadRequest) -> WebhookAnswer:
+        """Answer a rejected request with 4xx, or with a closing USSD text when its sender is authentic."""
         if admission.is_authentic:
-            return self._reject_request(admission.endpoint, admission.rejection)
-        return _error_response(admission.rejection)
+            return self._reject_request(admission.endpoint, rejection)
+        return _error_response(rejection)
 
     async def _run_event(self, admission: Admission) -> WebhookAnswer:
         """Run the event under the turn timeout; on any error log it and answer with an apology or 503."""

@@ -87,14 +87,16 @@ async def connect_sender(connection: Connection) -> Sender:
 
 def read_ussd(webhook: Webhook, connection: Connection) -> ProviderEvent:
     """Read a step of a USSD session: `text` repeats all answers so far, and may be absent at first."""
+    session_id = require_field(webhook.form, "sessionId")
+    caller = read_caller(require_field(webhook.form, "phoneNumber"), connection.numbering)
     return Inbound(
-        provider=NAME,
-        channel="ussd",
-        operator=connection.operator,
-        session_id=require_field(webhook.form, "sessionId"),
-        caller=read_caller(require_field(webhook.form, "phoneNumber"), connection.numbering),
-        address=connection.addresses.get("ussd", ""),
-        text=webhook.form.get("text", ""),
+        NAME,
+        "ussd",
+        connection.operator,
+        session_id,
+        caller,
+        connection.addresses.get("ussd", ""),
+        webhook.form.get("text", ""),
         accumulated=True,
         trust=connection.trust.get("ussd", "none"),
     )

@@ -64,7 +64,7 @@ class Session:
 
     def dump(self) -> bytes:
         """Encode as compact JSON: the field values in order, without their names."""
-        facts = {name: encode_fact(fact) for name, fact in self.facts.items()}
+        facts = {name: encode_fact(fact) for name, fact in self.facts.items()} if self.facts else {}
         return to_json((*_field_values(self), facts))
 
 
@@ -91,8 +91,9 @@ def load_session(data: bytes) -> Session:
             _checked_names(row[_PROOFS_INDEX]),
             _checked_names(row[_TRAIL_INDEX]),
         )
-        row[_NOTES_INDEX] = tuple((int(page), str(words)) for page, words in row[_NOTES_INDEX])
-        row[-1] = {name: decode_fact(form) for name, form in row[-1].items()}
+        notes, facts = row[_NOTES_INDEX], row[-1]
+        row[_NOTES_INDEX] = tuple((int(page), str(words)) for page, words in notes) if notes else ()
+        row[-1] = {name: decode_fact(form) for name, form in facts.items()} if facts else {}
         return Session(*row)
     except (TypeError, IndexError, KeyError, AttributeError, OverflowError) as error:
         raise ValueError("stored session is malformed") from error
