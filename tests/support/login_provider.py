@@ -5,13 +5,13 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import unquote_plus, urlencode
 
 from aiohttp import web
 from joserfc import jwt
@@ -20,7 +20,7 @@ from joserfc.jwk import ECKey, KeySet, RSAKey
 from gateway.console.openid.signed_claims import LOGOUT_EVENT
 from gateway.http.listening import serve_app
 
-CLIENT_ID, CLIENT_SECRET = "dialtree-console", "kvq4ZJ1fWlN7tQ0xu2Yp"
+CLIENT_ID, CLIENT_SECRET = "dialtree-console", "kvq4+ZJ1/fWlN%7tQ0x:u2Yp"
 TokenEdit = Callable[[dict[str, Any]], None]
 """Changes the claims of the next tokens."""
 
@@ -57,6 +57,8 @@ class LoginProvider:
     """Makes the ID token instead of the honest way."""
     metadata: dict[str, Any] = field(default_factory=dict)
     """What the discovery document says instead."""
+    client_auth: str = "client_secret_basic"
+    """How the client is registered to send its secret."""
     status: int = 200
     """Status of every answer."""
     hangs: bool = False
@@ -147,8 +149,7 @@ class LoginProvider:
     async def _redeem(self, request: web.Request) -> web.Response:
         form = await request.post()
         issued = self.codes.get(str(form.get("code")))
-        basic = "Basic " + base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
-        if request.headers.get("Authorization") != basic:
+        if self._read_client(request, form) != (CLIENT_ID, CLIENT_SECRET):
             return web.json_response({"error": "invalid_client"}, status=401)
         digest = hashlib.sha256(str(form.get("code_verifier")).encode()).digest()
         challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
@@ -161,11 +162,23 @@ class LoginProvider:
         token = self.sign(self, claims) if self.sign else self.honest_token(claims)
         return web.json_response({"access_token": "opaque", "token_type": "Bearer", "id_token": token})
 
+    def _read_client(self, request: web.Request, form: Mapping[str, Any]) -> tuple[str, str]:
+        """Return the client and its secret, sent as it is registered."""
+        if self.client_auth == "client_secret_post":
+            return str(form.get("client_id")), str(form.get("client_secret"))
+        return read_basic(request.headers.get("Authorization", ""))
+
     async def serve(self, stack: AsyncExitStack) -> None:
         """Serve on a free port until the stack is closed."""
         port = await stack.enter_async_context(serve_app(self.app(), "127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{port}"
         stack.callback(self.closing.set)
+
+
+def read_basic(header: str) -> tuple[str, str]:
+    """Return the client and its secret, each of them encoded like a form's (RFC 6749, 2.3.1)."""
+    name, _, secret = base64.b64decode(header.removeprefix("Basic ")).decode().partition(":")
+    return unquote_plus(name), unquote_plus(secret)
 
 
 def sign_with_none(provider: LoginProvider, claims: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import quote_plus
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar
 from authlib.oauth2 import ClientAuth
@@ -96,9 +97,7 @@ class IdentityProvider:
         Raises OpenIdRefused for a code that the provider does not know, or no longer.
         """
         metadata = await self.load_metadata()
-        method = "client_secret_post" if metadata.secret_in_body else "client_secret_basic"
-        secret = self.settings.client_secret.get_secret_value()
-        client = ClientAuth(self.settings.client_id, secret, method if secret else "none")
+        client = self._client_auth(metadata)
         form = prepare_token_request(
             "authorization_code", redirect_uri=self.return_url, code=code, code_verifier=verifier
         )
@@ -107,6 +106,15 @@ class IdentityProvider:
         if not 200 <= status < 300:
             raise OpenIdRefused("code")
         return RedeemedCode(_require_text(answer, "id_token"), str(answer.get("access_token") or ""))
+
+    def _client_auth(self, metadata: ProviderMetadata) -> ClientAuth:
+        """Return how we say who we are; in the header both words are encoded like a form's (RFC 6749, 2.3.1)."""
+        name, secret = self.settings.client_id, self.settings.client_secret.get_secret_value()
+        if not secret:
+            return ClientAuth(name, "", "none")
+        if metadata.secret_in_body:
+            return ClientAuth(name, secret, "client_secret_post")
+        return ClientAuth(quote_plus(name), quote_plus(secret), "client_secret_basic")
 
     async def close(self) -> None:
         """Close the connections."""

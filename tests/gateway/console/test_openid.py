@@ -28,6 +28,15 @@ async def test_groups_give_roles_and_operators(served: OpenIdConsole) -> None:
     assert await served.console.audit_entries("console.sign_in") == [("", "elena", "openid", "ok")]
 
 
+@pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
+async def test_a_secret_with_any_characters_is_sent_the_way_the_provider_takes_it(
+    served: OpenIdConsole, method: str
+) -> None:
+    served.provider.client_auth = method
+    served.provider.metadata = {"token_endpoint_auth_methods_supported": [method]}
+    assert (await served.sign_in(served.console.new_browser())).status == 200
+
+
 async def test_who_is_in_no_group_is_told_so(served: OpenIdConsole) -> None:
     cases = {repr(groups): groups for groups in ([], ["everybody"], "everybody", None, 7, [{"staff": 1}])}
     found = await served.statuses(cases, lambda groups: served.provider.user.update(groups=groups))

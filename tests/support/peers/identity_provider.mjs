@@ -46,6 +46,7 @@ function openProvider() {
     conformIdTokenClaims: false,
     // Without its own dispatcher, which refuses addresses of this machine: the console under test has one.
     fetch: (url, { dispatcher, ...options }) => fetch(url, options),
+    clientAuthMethods: ["client_secret_basic"],
     pkce: { required: () => true },
     findAccount: (ctx, sub) => ({
       accountId: sub,
