@@ -108,7 +108,7 @@ class IdentityProvider:
         return RedeemedCode(_require_text(answer, "id_token"), str(answer.get("access_token") or ""))
 
     def _client_auth(self, metadata: ProviderMetadata) -> ClientAuth:
-        """Return how we say who we are; in the header both words are encoded like a form's (RFC 6749, 2.3.1)."""
+        """Return how we say who we are; in the header both are encoded like a form's (RFC 6749, 2.3.1)."""
         name, secret = self.settings.client_id, self.settings.client_secret.get_secret_value()
         if not secret:
             return ClientAuth(name, "", "none")
