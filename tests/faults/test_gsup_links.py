@@ -12,7 +12,7 @@ from tests.support.osmo_hlr import ENTITY, OsmoHlr
 from tests.support.server_processes import poll_until
 from tests.support.vlr_peer import connect_vlr
 
-pytestmark = [pytest.mark.postgres, pytest.mark.redis, pytest.mark.alone]
+pytestmark = [pytest.mark.postgres, pytest.mark.redis]
 TAKE_OVER_SECONDS = 60
 """Far longer than a lease of 10 s and a standby's 2 s take on a slow machine."""
 ADDED = f"Adding GSUP route for EUSE-{ENTITY}"

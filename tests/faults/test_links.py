@@ -15,7 +15,7 @@ from tests.support.shipped_packs import shipped_menu
 from tests.support.smpp_phone import SmppPhone, smpp_settings
 from tests.support.smsc_server import SmscServer, serve_smsc
 
-pytestmark = [pytest.mark.postgres, pytest.mark.redis, pytest.mark.alone]
+pytestmark = [pytest.mark.postgres, pytest.mark.redis]
 TAKE_OVER_SECONDS = 60
 """Far longer than a lease of 10 s and a standby's 2 s take on a slow machine."""
 

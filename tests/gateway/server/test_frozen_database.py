@@ -21,7 +21,6 @@ async def own_server() -> AsyncIterator[PostgresServer]:
         yield server
 
 
-@pytest.mark.alone
 @pytest.mark.postgres
 @pytest.mark.parametrize(("role", "port_name"), [("serve", "INTERNAL"), ("worker", "WORKER")])
 async def test_sigterm_ends_a_process_whose_database_stands_still(

@@ -51,7 +51,7 @@ async def start_dialtree(
 
 async def wait_for_output(child: asyncio.subprocess.Process) -> tuple[int | None, str]:
     """Wait for the end; return the exit status and the last lines of output."""
-    _, errors = await asyncio.wait_for(child.communicate(), 30)
+    _, errors = await asyncio.wait_for(child.communicate(), 60)
     return child.returncode, errors.decode()
 
 
@@ -101,7 +101,6 @@ async def session() -> AsyncIterator[ClientSession]:
         yield opened
 
 
-@pytest.mark.alone
 @pytest.mark.redis
 @pytest.mark.postgres
 async def test_two_processes_share_a_port_and_a_killed_one_comes_back(
@@ -122,7 +121,7 @@ async def test_two_processes_share_a_port_and_a_killed_one_comes_back(
         members = child_pids(group.pid)
         os.kill(members[0], signal.SIGKILL)
         await asyncio.to_thread(
-            wait_until, lambda: len(set(child_pids(group.pid)) - {members[0]}) == 2, 20, "a new one"
+            wait_until, lambda: len(set(child_pids(group.pid)) - {members[0]}) == 2, 60, "a new one"
         )
         await poll_until(ready, 120)
         group.send_signal(signal.SIGTERM)
