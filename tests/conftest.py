@@ -1,8 +1,10 @@
 """Fixtures and options for all tests: a clean environment, and real Redis, PostgreSQL and Chromium."""
 
 import gc
+
+gc.disable()  # imports and collection make what stays; the collector would visit it again and again
+
 import os
-import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +15,7 @@ from tests.browser.phone_page import browser as browser
 from tests.browser.phone_page import demo_site as demo_site
 from tests.browser.phone_page import page as page
 from tests.support.compiled_statements import share_compiled_statements
+from tests.support.database_copies import DatabaseCopies
 from tests.support.databases import database as database
 from tests.support.databases import database_url as database_url
 from tests.support.databases import migrate_database
@@ -46,15 +49,11 @@ def pytest_configure() -> None:
     share_compiled_statements()
 
 
-def pytest_collection() -> None:
-    """Pause the garbage collector, which would visit what stays (modules, 15,000 tests) again and again."""
-    gc.disable()
-
-
 def pytest_collection_finish() -> None:
-    """Leave what was collected to no later run of the garbage collector."""
-    gc.enable()
+    """Let the garbage collector run again, on what the tests make, and not at every 700 objects more."""
     gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
+    gc.enable()
 
 
 def coverage_lines(terminalreporter: pytest.TerminalReporter) -> list[str]:
@@ -117,9 +116,16 @@ def postgres_migrated(postgres_server: PostgresServer) -> str:
     return "migrated"
 
 
+@pytest.fixture(scope="session")
+def database_copies(postgres_server: PostgresServer, postgres_migrated: str) -> Iterator[DatabaseCopies]:
+    """Provide what copies the template."""
+    copies = DatabaseCopies(postgres_server, postgres_migrated)
+    yield copies
+    copies.close()
+
+
 @pytest.fixture
-def postgres_database(postgres_server: PostgresServer, postgres_migrated: str) -> Iterator[str]:
+def postgres_database(database_copies: DatabaseCopies) -> Iterator[str]:
     """Provide the URL of a migrated database that belongs to this test alone."""
-    name = f"t{uuid.uuid4().hex}"
-    yield postgres_server.create_database(name, postgres_migrated)
-    postgres_server.drop_database(name)
+    with database_copies.copy() as url:
+        yield url
