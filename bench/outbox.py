@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import time
 from collections.abc import Awaitable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -78,7 +79,11 @@ async def settle_batch(outbox: SqlOutbox, parcels: Sequence[ClaimedMessage]) -> 
 def children_cpu_seconds(parent: int) -> float:
     """Return the CPU seconds of a server's child processes, in which it does its work, to the nanosecond."""
     tasks = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    return sum(int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) for pid in tasks) / 1e9
+    total = 0
+    for pid in tasks:
+        with suppress(FileNotFoundError, ProcessLookupError):  # ended since
+            total += int(Path(f"/proc/{pid}/schedstat").read_text().split()[0])
+    return total / 1e9
 
 
 @dataclass(frozen=True)

@@ -2,24 +2,21 @@
 
 import argparse
 import asyncio
-import resource
-import time
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from datetime import datetime
 from datetime import time as day_time
 
-from sqlalchemy import func, select
-
 from bench.billing import CYCLE_DATE, OPERATOR, ZONE, fill_tables
+from bench.bulk_figures import BulkFigures, measure_bulk_run
 from flows.domain.pseudonyms import Pseudonyms
 from flows.domain.records import Secret
 from flows.payments.reminder_planning import ReminderPlanner
 from gateway.delivery.reminder_run import ReminderRun, ReminderRunProgress
 from gateway.publishing import pack_compiler
+from gateway.server.garbage_collection import tune_garbage_collector
 from storage.billing.sql import SqlBilling
 from storage.outbox.bulk_enqueue import SqlBulkOutbox
 from storage.sql.engine import Database, connect
-from storage.sql.tables import outbox
 from tests.support.server_processes import PostgresServer, run_server
 
 DUE_AT = datetime.combine(CYCLE_DATE, day_time(9), ZONE)
@@ -29,69 +26,34 @@ LEAST_PER_SECOND = 8_000
 """Reminders a second asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReminderFigures:
-    """How fast reminders were enqueued, and what that took of this process."""
-
-    planned: int
-    stored: int
-    """Reminders in the outbox afterwards."""
-    per_second: float
-    per_cpu_second: float
-    """Reminders by second of this process's processor time: hardly moved by other load."""
-    growth_mb: float
-    """Growth of the peak resident memory."""
-
-
-async def measure_reminders(database: Database, count: int) -> list[ReminderFigures]:
-    """Return the figures of a run over so many bills, all due today, and of the same run again."""
+async def measure_reminders(database: Database, server: int, count: int) -> AsyncIterator[BulkFigures]:
+    """Yield the figures of a run over so many bills, all due today, and of the same run again."""
     await fill_tables(database, count)
-    return [await _measure_run(database) for _ in range(2)]
-
-
-async def _measure_run(database: Database) -> ReminderFigures:
     menu = pack_compiler.compile_pack(pack_compiler.pack_folder(OPERATOR))
     planner = ReminderPlanner(menu, Pseudonyms(b"a key for the bench, nowhere else"))
     billing = SqlBilling(database, OPERATOR, lambda: CYCLE_DATE)
     outbox_writer = SqlBulkOutbox(database, SECRET)
-    run = ReminderRun(OPERATOR, billing, planner, outbox_writer, None, lambda: DUE_AT)
-    before, began, cpu = _peak_memory_mb(), time.perf_counter(), time.process_time()
-    done = await run.plan_reminders(CYCLE_DATE, _ignore_progress)
-    return ReminderFigures(
-        planned=done.planned,
-        stored=await database.read(lambda connection: connection.scalar(COUNT_ROWS) or 0),
-        per_second=done.planned / (time.perf_counter() - began),
-        per_cpu_second=done.planned / (time.process_time() - cpu),
-        growth_mb=_peak_memory_mb() - before,
-    )
 
+    async def plan_reminders() -> int:
+        run = ReminderRun(OPERATOR, billing, planner, outbox_writer, None, lambda: DUE_AT)
+        return (await run.plan_reminders(CYCLE_DATE, _ignore_progress)).planned
 
-COUNT_ROWS = select(func.count()).select_from(outbox)
+    for _ in range(2):
+        yield await measure_bulk_run(plan_reminders, database, server)
 
 
 def _ignore_progress(progress: ReminderRunProgress) -> None:
     """Ignore a progress report."""
 
 
-def _peak_memory_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def print_figures(figures: ReminderFigures) -> None:
-    """Print a run's figures; SystemExit when a reminder is missing or doubled."""
-    rates = f"{figures.per_second:.0f} a second, {figures.per_cpu_second:.0f} by second of processor time here"
-    print(f"{figures.planned} reminders planned, {figures.stored} in the outbox: {rates}")
-    print(f"at least {LEAST_PER_SECOND} a second; memory +{figures.growth_mb:.0f} MB")
-    if figures.planned != figures.stored:
-        raise SystemExit("a reminder is missing or doubled")
-
-
-async def run_benchmark(url: str, count: int) -> None:
+async def run_benchmark(url: str, server: int, count: int) -> None:
     """Measure a run over so many bills and the same run again, and print the figures."""
     database = connect(url)
+    tune_garbage_collector()
     try:
-        for figures in await measure_reminders(database, count):
-            print_figures(figures)
+        async for figures in measure_reminders(database, server, count):
+            print(f"{figures} (at least {LEAST_PER_SECOND} a second)", flush=True)
+            figures.require_complete()
     finally:
         await database.close()
 
@@ -102,7 +64,8 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=100_000, help="bills that are due today")
     args = parser.parse_args()
     with run_server(PostgresServer) as postgres:
-        asyncio.run(run_benchmark(postgres.create_database("bench"), args.count))
+        assert postgres.child
+        asyncio.run(run_benchmark(postgres.create_database("bench"), postgres.child.pid, args.count))
 
 
 if __name__ == "__main__":

@@ -28,6 +28,8 @@ SMS_LINE_KINDS = frozenset({"mobile"})
 AMOUNT_PLACEHOLDERS = ("{total}", "{remaining}")
 """Placeholders of the amounts in a cached text."""
 
+MAX_NOTICES_PER_BILL = 2
+"""By SMS and by e-mail."""
 CACHED_AMOUNTS = 8_192
 """Formatted amounts kept, about 200 bytes each."""
 
@@ -43,10 +45,13 @@ class BillAnnouncer:
     menu: Menu = field(repr=False)
     pseudonyms: Pseudonyms = field(repr=False)
     text_cache: dict[tuple[object, ...], tuple[str, str]] = field(default_factory=dict, repr=False)
+    local_day: Callable[[datetime], date] = field(init=False, repr=False)
+    """Returns the operator's day of an instant; a page of bills has one."""
     amount_text: Callable[[Decimal, str], str] = field(init=False, repr=False)
     """Returns an amount as texts of a language show it; a tariff has the same on many bills."""
 
     def __post_init__(self) -> None:
+        self.local_day = lru_cache(maxsize=1)(self._local_day)
         self.amount_text = lru_cache(maxsize=CACHED_AMOUNTS)(self._format_amount)
 
     def build_notices(
@@ -57,7 +62,7 @@ class BillAnnouncer:
 
         Their idempotency keys name bill, subscription and route, so each is sent once however often built.
         """
-        if not self._is_announced(bill, holder, self._today(now)):
+        if not self._is_announced(bill, holder, self.local_day(now)):
             return ()
         language = self.menu.supported_language(preference.language or holder.language)
         carries_bill = self.carries_bill(holder)
@@ -87,13 +92,13 @@ class BillAnnouncer:
         what = "cancelled" if bill.state == "cancelled" else "bill"
         return f"{keyed_hash(operator, holder.id)}/{what}/{keyed_hash(operator, bill.id)}"
 
-    def _today(self, now: datetime) -> date:
+    def _local_day(self, now: datetime) -> date:
         return now.astimezone(ZoneInfo(self.menu.config.time_zone)).date()
 
     def _build_notice(
         self, bill: Bill, holder: Subscriber, route: MessageRoute, to: str, language: str, now: datetime
     ) -> OutboundMessage:
-        subject, body = self._notice_texts(bill, route, language, self._today(now))
+        subject, body = self._notice_texts(bill, route, language, self.local_day(now))
         due_at = self._publication_time(bill, now)
         notice = OutboundMessage(
             key=f"{self.notice_key(bill, holder)}/{route}",

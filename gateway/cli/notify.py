@@ -12,10 +12,13 @@ from gateway.cli.count_confirmation import is_confirmed
 from gateway.cli.progress import show_progress
 from gateway.delivery.bill_rehearsal import BillRehearsal, BulkNotices
 from gateway.delivery.bill_run import BillRun, BillRunProgress, parse_cycle
+from gateway.delivery.notice_limit import LimitedNotices, count_most_notices
 from gateway.delivery.quiet_gate import QuietGate
 from gateway.wiring.container import Container
 from storage.billing.backend import BillEventSource
 
+UNCONFIRMED = 2
+"""Exit status of a run with more messages than were permitted."""
 UNUSABLE_BILLS = 3
 """Exit status of a run that left bills out."""
 
@@ -62,11 +65,11 @@ async def _notify_cycle(args: argparse.Namespace, container: Container) -> int:
         return _print_result("--cycle: must be a month, as in 2026-03", 2)
     if not isinstance(ports.billing, BillingCycles):
         return _print_result("this backend cannot list a whole cycle", 2)
-    rehearsal = BillRehearsal(container.bulk_outbox)
-    if not args.dry_run and (count := await _count_unconfirmed(args, container, ports.billing, (first, last))):
-        return _print_result(f"{count} messages would go out; nothing is enqueued. Give --confirm {count}", 2)
-    outbox = rehearsal if args.dry_run else container.bulk_outbox
-    result = await _run_cycle(args, container, ports.billing, outbox, (first, last))
+    rehearsal, days = BillRehearsal(container.bulk_outbox), (first, last)
+    outbox = rehearsal if args.dry_run else await _permitted_outbox(args, container, ports.billing, days)
+    if outbox is None:
+        return UNCONFIRMED
+    result = await _run_cycle(args, container, ports.billing, outbox, days)
     for line in result.list_rejections():
         print(line, file=sys.stderr)
     for line in rehearsal.report_lines():
@@ -78,16 +81,26 @@ async def _notify_cycle(args: argparse.Namespace, container: Container) -> int:
     return UNUSABLE_BILLS if result.rejected_count else 0
 
 
-async def _count_unconfirmed(
+async def _permitted_outbox(
     args: argparse.Namespace, container: Container, billing: BillingCycles, days: tuple[date, date]
-) -> int:
-    """Return how many messages would go out, if that is more than was confirmed; otherwise 0."""
+) -> BulkNotices | None:
+    """Return the outbox when as many messages may go out as the cycle makes; otherwise say how many, None.
+
+    A cycle that cannot make more than are permitted is not read to be counted first.
+    """
     threshold = container.settings.operators[args.operator].notify_without_asking
     if not threshold:
-        return 0
+        return container.bulk_outbox
+    permitted, most = max(threshold, args.confirm), await count_most_notices(billing, *days)
+    if most is not None and most <= permitted:
+        return LimitedNotices(container.bulk_outbox, permitted)
     counted = await _run_cycle(args, container, billing, BillRehearsal(container.bulk_outbox), days)
     count = counted.enqueued_count
-    return 0 if is_confirmed(count, threshold, args.confirm) else count
+    if is_confirmed(count, threshold, args.confirm):
+        return container.bulk_outbox
+    words = f"{count} messages would go out; nothing is enqueued. Give --confirm {count}"
+    _print_result(words, UNCONFIRMED)
+    return None
 
 
 async def _run_cycle(

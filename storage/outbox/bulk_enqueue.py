@@ -135,20 +135,26 @@ class SqlBulkOutbox:
     def _find_new(
         self, connection: Connection, operator: str, notices: Sequence[OutboundMessage]
     ) -> list[OutboundMessage]:
-        recipients = self._erased_opt_outs.pair_with_hashes(operator, {notice.to for notice in notices})
-        parameters = {"operator": operator, "numbers": [*recipients.values(), *recipients]}
-        found = connection.execute(SELECT_OPTED_OUT, parameters).scalars()
-        opted_out = {recipients.get(each, each) for each in found}
+        opted_out, _ = self._find_opted_out(connection, operator, notices)
         keys = [notice.key for notice in notices]
         known = set(connection.execute(SELECT_KNOWN_KEYS, {"keys": keys}).scalars())
         return [notice for notice in notices if notice.key not in known and notice.to not in opted_out]
 
+    def _find_opted_out(
+        self, connection: Connection, operator: str, notices: Sequence[OutboundMessage]
+    ) -> tuple[set[str], bool]:
+        """Return the recipients that opted out, and whether one of them was erased since."""
+        recipients = self._erased_opt_outs.pair_with_hashes(operator, {notice.to for notice in notices})
+        parameters = {"operator": operator, "numbers": [*recipients.values(), *recipients]}
+        found = set(connection.execute(SELECT_OPTED_OUT, parameters).scalars())
+        return {recipients.get(each, each) for each in found}, not found.isdisjoint(recipients)
+
     def _enqueue_wanted(
         self, connection: Connection, operator: str, notices: Sequence[OutboundMessage], at: datetime
     ) -> int:
-        self._erased_opt_outs.restore(connection, operator, notices, at)
-        parameters = {"operator": operator, "numbers": [notice.to for notice in notices]}
-        opted_out = set(connection.execute(SELECT_OPTED_OUT, parameters).scalars())
+        opted_out, has_erased = self._find_opted_out(connection, operator, notices)
+        if has_erased:
+            self._erased_opt_outs.restore(connection, operator, notices, at)
         wanted = [notice for notice in notices if notice.to not in opted_out]
         return self._insert_notices(connection, operator, wanted, at) if wanted else 0
 

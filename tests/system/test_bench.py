@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from bench import load, purchases, reminders, ussd_links
+from bench import billing, load, purchases, reminders, ussd_links
 from bench.__main__ import summarise_rounds
+from bench.bulk_figures import BulkFigures
 from bench.measure import KNOWN_CALLERS, MENU_STEPS, WEBHOOK_PATH, RoundFigures, require_right_answers
 from bench.servers import require_clean_log
+from bench.streamed_cycle import StreamedCycle
 from gateway.http.listening import serve_app
 from storage.sql.engine import connect
 from tests.support.server_processes import PostgresServer
@@ -71,16 +73,22 @@ def test_ratios_are_formed_within_a_round() -> None:
 
 
 @pytest.mark.postgres
-async def test_reminders_are_measured_with_none_missing_or_doubled(postgres_database: str) -> None:
-    database = connect(postgres_database)
-    figures = await reminders.measure_reminders(database, 40)
-    assert [(each.planned, each.stored) for each in figures] == [(40, 40), (40, 40)]
+async def test_bulk_runs_are_measured_with_none_missing_or_doubled(
+    postgres_server: PostgresServer, postgres_database: str
+) -> None:
+    assert postgres_server.child
+    server, database = postgres_server.child.pid, connect(postgres_database)
+    cycle = StreamedCycle(40, "orange-ro", billing.CYCLE_DATE)
+    notices = [each async for each in billing.measure_bill_run(database, server, cycle)]
+    reminded = [each async for each in reminders.measure_reminders(database, server, 40)]
+    assert [(each.given, each.stored) for each in notices] == [(40, 40), (40, 40)]
+    assert [(each.given, each.stored) for each in reminded] == [(40, 80), (40, 80)]
     await database.close()
 
 
-def test_a_missing_reminder_is_no_result() -> None:
+def test_a_missing_row_is_no_result() -> None:
     with pytest.raises(SystemExit, match="missing or doubled"):
-        reminders.print_figures(reminders.ReminderFigures(40, 39, 1.0, 1.0, 0.0))
+        BulkFigures(40, 39, 1.0, 1.0, 1.0, 0.0).require_complete()
 
 
 async def test_links_are_measured_on_right_screens_each_at_its_own_phone(

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 
 from flows.domain.records import BillLine
 from storage.billing._client.answer_fields import ZERO, clean_text, field_error, parse_amount
@@ -62,5 +63,6 @@ def outstanding_amount(total: Decimal, remaining: Decimal) -> Decimal:
     return max(remaining, ZERO) if total >= ZERO else remaining
 
 
+@lru_cache(maxsize=256)
 def _smallest_unit(currency: str) -> Decimal:
     return Decimal(1).scaleb(-MINOR_DIGITS.get(currency.upper(), DEFAULT_MINOR_DIGITS))
