@@ -13,6 +13,8 @@ INSTALL := $(PYTHON) -m tools.install --environment $(VENV)
 # the time, and two of them have a core each.
 SHARED := -n 3 --dist worksteal
 ALONE := -n 2 --dist worksteal
+# Named, as two processes would collect all other tests, too, for ten seconds.
+ALONE_FILES = $(shell grep -rl 'pytest\.mark\.alone' tests --include='test_*.py')
 
 # A test that failed beside others is run once more without them: some wait for real servers by the second, and a
 # busy machine stalls. What fails again fails; what passes is told of as unsteady.
@@ -39,7 +41,7 @@ demo: $(RUNS)
 test: $(STAMP) services
 	$(MAKE) --jobs 2 --output-sync types collected
 	$(TIMED) tests env TMPDIR=$(SCRATCH) $(BIN)/python -m pytest $(SHARED) --durations 30 -m "not alone" || $(AGAIN)
-	$(TIMED) tests-alone env TMPDIR=$(SCRATCH) $(BIN)/python -m pytest $(ALONE) --durations 10 -m alone || $(AGAIN)
+	$(TIMED) tests-alone env TMPDIR=$(SCRATCH) $(BIN)/python -m pytest $(ALONE) --durations 10 -m alone $(ALONE_FILES) || $(AGAIN)
 
 types: $(STAMP)
 	$(TIMED) types $(BIN)/mypy

@@ -18,7 +18,7 @@ from tests.support.faults.gateway_processes import SECRET, GatewayProcess
 from tests.support.faults.harness import FaultHarness
 from tests.support.server_processes import poll_until
 
-pytestmark = [pytest.mark.postgres, pytest.mark.alone]
+pytestmark = [pytest.mark.postgres]
 
 OPERATOR = "orange-ro"
 ANA, DAN = PackEditor("ana"), PackEditor("dan")
@@ -56,7 +56,7 @@ async def wait_for_title(session: ClientSession, webs: list[GatewayProcess], tit
         async def shows_title(at: GatewayProcess = web) -> bool:
             return await title_at(session, at) == f"CON {title}"
 
-        await poll_until(shows_title)
+        await poll_until(shows_title, 60)
 
 
 async def wait_for_log(harness: FaultHarness, what: str, count: int) -> None:
