@@ -33,7 +33,7 @@ KILLS ?= 1000
 # Where `make reach` keeps its Debian tree.
 REACH_FOLDER ?= /var/tmp/dialtree-reach
 
-.PHONY: demo test types collected check lint bench soak staging reach pictures site services lock outdated audit dist licences smoke clean
+.PHONY: demo test types collected check lint bench instructions soak staging reach pictures site services lock outdated audit dist licences smoke clean
 
 demo: $(RUNS)
 	$(BIN)/dialtree demo
@@ -64,8 +64,13 @@ lint: $(STAMP)
 smoke: $(STAMP)
 	$(TIMED) smoke env TMPDIR=$(SCRATCH) $(BIN)/python -m pytest $(SHARED) -m "not alone" -k "not coverage-" $(SMOKE)
 
+# The table of docs/performance.md, to bench/results. BENCH="--quick" takes a minute; BENCH="--help" lists the options.
 bench: $(STAMP)
-	$(BIN)/python -m bench
+	env TMPDIR=$(SCRATCH) $(BIN)/python -m bench $(BENCH)
+
+# For CI: fails when a menu step takes more instructions, by bare aiohttp's, than the last figures and 5 %.
+instructions: $(STAMP)
+	env TMPDIR=$(SCRATCH) $(BIN)/python -m bench.instructions --check
 
 # Kills workers at random instants (STORES=1: PostgreSQL, too); checks that nothing was lost or sent twice.
 # PAY=1: kills gateways that take payments between any two steps; checks that all money is accounted for.

@@ -1,101 +1,101 @@
-"""Benchmark of the six-step journey against a bare aiohttp handler, interleaved, as ratios."""
+"""Benchmark: subscribers' journeys on every channel against a bare aiohttp handler, now and the release before.
+
+Run: python -m bench [--quick] [--cases menus,bill] [--release 0.3.0]. Writes JSON and a plot to bench/results
+and prints the table. `--tree FOLDER --release 0.2.0` measures a source tree in its own environment.
+"""
 
 import argparse
-import json
-import os
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from statistics import median
 
-from bench import servers
-from bench.measure import (
-    BARE_STEPS,
-    BILL_STEPS,
-    KNOWN_CALLERS,
-    MENU_STEPS,
-    RoundFigures,
-    measure_load,
-    warm_up,
+from bench.cases import CASES
+from bench.comparison import (
+    CaseFigures,
+    RoundPlan,
+    find_store_urls,
+    measure_cases,
+    report_left_out,
+    start_compared,
 )
+from bench.instructions import CountedRatios, count_cases, is_valgrind_missing
+from bench.other_figures import OtherFigure, measure_others
+from bench.report import format_cases, format_others
+from bench.results import RESULTS, UNRELEASED, BenchResults, find_previous, read_commit, write_results
+from bench.servers import ROOT
+from tests.support.server_processes import ProgramMissing
 
-CASES = ("menus, caller known", "latest bill, caller new")
-
-
-@dataclass(frozen=True)
-class CaseFigures:
-    """One case over all rounds: medians, and the ratios to the bare server of the same round."""
-
-    name: str
-    cpu_microseconds: float
-    p99_milliseconds: float
-    ratio: float
-    """Median of the rounds' ratios: the bare server's CPU a request by ours."""
-    lowest_ratio: float
-    highest_ratio: float
-    p99_factor: float
+STORES = ("memory", "redis")
+FULL_PLAN, QUICK_PLAN = RoundPlan(5, 1.5, (32, 256)), RoundPlan(1, 0.2, (8,))
 
 
 def main() -> None:
-    """Run the rounds and print the medians."""
+    """Measure, write the results and print the tables."""
+    args = _parse_arguments()
+    quick, tree = args.quick, args.tree.resolve()
+    cases, plan = [CASES[key]() for key in args.cases.split(",")], _read_plan(args)
+    with find_store_urls(args.stores.split(",")) as urls:
+        counted = {} if quick or is_valgrind_missing() else count_cases(cases, urls, args.journeys, tree)
+        with start_compared(urls, tree) as servers:
+            figures = add_instructions(measure_cases(servers, cases, plan), counted)
+    others = () if quick or args.no_others or tree != ROOT else _measure_others()
+    commit = read_commit(tree)
+    results = BenchResults(args.release, commit, plan.rounds, plan.seconds, tuple(figures), others)
+    for path in write_results(results, args.results):
+        print(path)
+    _print_tables(results, args.results)
+
+
+def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3.0)
-    parser.add_argument("--connections", type=int, default=32)
-    parser.add_argument("--redis", default="", help="keep sessions there instead of in memory")
-    parser.add_argument("--json", type=Path, help="write the figures to this file, too")
-    args = parser.parse_args()
-    os.sched_setaffinity(0, {1})
-    with servers.start_server("bare", 0) as bare, servers.start_server("ours", 0, args.redis) as ours:
-        warm_up(args, bare, BARE_STEPS)
-        warm_up(args, ours, MENU_STEPS)
-        rounds = [_measure_round(args, bare, ours) for _ in range(args.rounds)]
-    cases = summarise_rounds(rounds)
-    _print_report(rounds, cases)
-    if args.json:
-        options = {"redis": bool(args.redis), "rounds": args.rounds, "connections": args.connections}
-        figures = {**options, "cases": [asdict(case) for case in cases]}
-        args.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    parser.add_argument("--cases", default=",".join(CASES), help="any of them")
+    parser.add_argument("--stores", default=",".join(STORES), help="where sessions are")
+    parser.add_argument("--rounds", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=0.0, help="length of each load of a round")
+    parser.add_argument(
+        "--journeys", type=int, default=60, help="journeys of a case whose instructions are counted"
+    )
+    parser.add_argument("--connections", default="", help="numbers of connections: 32,256")
+    parser.add_argument("--quick", action="store_true", help="one short round, no instructions, nothing else")
+    parser.add_argument("--no-others", action="store_true", help="only the cases")
+    parser.add_argument("--tree", type=Path, default=ROOT, help="source tree to measure, with its .venv")
+    parser.add_argument("--release", default=UNRELEASED, help="names the results")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the results")
+    return parser.parse_args()
 
 
-def _measure_round(
-    args: argparse.Namespace, bare: servers.ProcessAndPort, ours: servers.ProcessAndPort
-) -> list[RoundFigures]:
-    """Measure the three loads one after the other, so that other load on the machine hits them alike."""
-    return [
-        measure_load(args, [bare], BARE_STEPS, KNOWN_CALLERS),
-        measure_load(args, [ours], MENU_STEPS, KNOWN_CALLERS),
-        measure_load(args, [ours], BILL_STEPS, servers.CALLER_COUNT),
-    ]
-
-
-def summarise_rounds(rounds: Sequence[Sequence[RoundFigures]]) -> list[CaseFigures]:
-    """Return the figures of each case; ratios are formed within a round."""
-    bare, *ours = zip(*rounds, strict=True)
-    return [_summarise_case(name, bare, figures) for name, figures in zip(CASES, ours, strict=True)]
-
-
-def _summarise_case(name: str, bare: Sequence[RoundFigures], ours: Sequence[RoundFigures]) -> CaseFigures:
-    ratios = [alone.cpu / own.cpu for alone, own in zip(bare, ours, strict=True)]
-    return CaseFigures(
-        name=name,
-        cpu_microseconds=median(own.cpu for own in ours),
-        p99_milliseconds=median(own.p99 for own in ours),
-        ratio=median(ratios),
-        lowest_ratio=min(ratios),
-        highest_ratio=max(ratios),
-        p99_factor=median(own.p99 / alone.p99 for alone, own in zip(bare, ours, strict=True)),
+def _read_plan(args: argparse.Namespace) -> RoundPlan:
+    usual = QUICK_PLAN if args.quick else FULL_PLAN
+    connections = [int(each) for each in args.connections.split(",") if each]
+    return RoundPlan(
+        args.rounds or usual.rounds, args.seconds or usual.seconds, connections or usual.connections
     )
 
 
-def _print_report(rounds: Sequence[Sequence[RoundFigures]], cases: Sequence[CaseFigures]) -> None:
-    bare = [figures[0] for figures in rounds]
-    cpu, p99 = median(each.cpu for each in bare), median(each.p99 for each in bare)
-    print(f"bare aiohttp, constant reply        {cpu:7.1f} us CPU a request, p99 {p99:6.1f} ms")
-    for case in cases:
-        spent = f"{case.cpu_microseconds:7.1f} us CPU a request, p99 {case.p99_milliseconds:6.1f} ms"
-        spread = f"({case.lowest_ratio:.2f} to {case.highest_ratio:.2f})"
-        print(f"{case.name:35} {spent}: {case.ratio:.2f} of bare {spread}, p99 {case.p99_factor:.1f}x")
+def add_instructions(figures: Sequence[CaseFigures], counted: CountedRatios) -> list[CaseFigures]:
+    """Return the figures with the instructions counted for the same case and place of sessions."""
+    places: Mapping[tuple[str, str], tuple[float | None, float | None]] = counted
+    none = (None, None)
+    return [
+        replace(each, instructions=spent, instruction_ratio=ratio)
+        for each in figures
+        for spent, ratio in [places.get((each.case, each.store), none)]
+    ]
+
+
+def _measure_others() -> tuple[OtherFigure, ...]:
+    try:
+        return measure_others()
+    except ProgramMissing as missing:
+        report_left_out("outbox, notices, start-up and growth", f"{missing} is not installed")
+        return ()
+
+
+def _print_tables(results: BenchResults, folder: Path) -> None:
+    before = find_previous(results.release, folder)
+    print(f"release {results.release}, commit {results.commit}; before: {before.release if before else 'none'}")
+    print("\n".join(format_cases(results, before)))
+    print("\n".join(format_others(results, before)))
 
 
 if __name__ == "__main__":

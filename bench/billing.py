@@ -204,7 +204,7 @@ async def print_bill_run(name: str, url: str, server: int, count: int) -> None:
     database = opened(url)
     tune_garbage_collector()
     try:
-        cycles = await (_store_cycle if name == "cycle" else _stream_cycle)(database, count)
+        cycles = await (store_cycle if name == "cycle" else _stream_cycle)(database, count)
         async for figures in measure_bill_run(database, server, cycles):
             print(f"{name}: {figures} (at least {LEAST_PER_SECOND} a second)", flush=True)
             figures.require_complete()
@@ -212,7 +212,8 @@ async def print_bill_run(name: str, url: str, server: int, count: int) -> None:
         await database.close()
 
 
-async def _store_cycle(database: Database, count: int) -> BillingCycles:
+async def store_cycle(database: Database, count: int) -> BillingCycles:
+    """Fill our own tables with so many bills, and return them as billing."""
     await fill_tables(database, count)
     return SqlBilling(database, OPERATOR, lambda: datetime.now(ZONE).date())
 

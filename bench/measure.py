@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from bench import load, servers
@@ -20,8 +20,6 @@ MENU_STEPS: Sequence[load.Step] = (
 """*100#, Buget, Factura, factura electronica, home, exit: menus only, no billing."""
 BILL_STEPS: Sequence[load.Step] = (*MENU_STEPS[:3], ("1", "79,90 lei"), *MENU_STEPS[4:])
 """*100#, Buget, Factura, ultima factura, home, exit: three reads of SQLite in six steps."""
-BARE_STEPS: Sequence[load.Step] = tuple((answer, "Bine ati venit") for answer, _ in MENU_STEPS)
-"""The same requests at the bare server, whose reply is constant."""
 WARM_UP_SECONDS = 0.5
 """Load before the first round, which is not counted: connections, caches and byte code are there then."""
 KNOWN_CALLERS = 50
@@ -41,28 +39,32 @@ class RoundFigures(NamedTuple):
     """Answers a second."""
 
 
-def measure_load(
-    args: argparse.Namespace, told: Sequence[servers.ProcessAndPort], steps: Sequence[load.Step], callers: int
+def measure_journey(
+    told: Sequence[servers.ProcessAndPort],
+    journey: load.Journey,
+    numbers: Iterator[int],
+    connections: int,
+    seconds: float,
 ) -> RoundFigures:
-    """Load servers that share a port over `connections` for `seconds`.
+    """Load servers that share a port with journeys, and return what that took.
 
     SystemExit when an answer is no 200, or not the screen it must be.
     """
     before = _total_cpu_seconds(told)
-    journey = load.ussd_journey(WEBHOOK_PATH, steps, callers)
-    tally = asyncio.run(load.run_load(told[0][1], journey, session_numbers, args.connections, args.seconds))
+    tally = asyncio.run(load.run_load(told[0][1], journey, numbers, connections, seconds))
     require_right_answers(tally)
     spent = _total_cpu_seconds(told) - before
     return RoundFigures(
-        spent / tally.answer_count * 1e6, tally.p99_milliseconds(), tally.answer_count / args.seconds
+        spent / tally.answer_count * 1e6, tally.p99_milliseconds(), tally.answer_count / seconds
     )
 
 
-def warm_up(args: argparse.Namespace, told: servers.ProcessAndPort, steps: Sequence[load.Step]) -> None:
-    """Load a server for a moment, uncounted."""
-    measure_load(
-        argparse.Namespace(connections=args.connections, seconds=WARM_UP_SECONDS), [told], steps, KNOWN_CALLERS
-    )
+def measure_load(
+    args: argparse.Namespace, told: Sequence[servers.ProcessAndPort], steps: Sequence[load.Step], callers: int
+) -> RoundFigures:
+    """Load servers that share a port with callers who answer these steps, and return what that took."""
+    journey = load.ussd_journey(WEBHOOK_PATH, steps, callers)
+    return measure_journey(told, journey, session_numbers, args.connections, args.seconds)
 
 
 def require_right_answers(tally: load.LoadResult) -> None:

@@ -8,8 +8,9 @@ import pytest
 from aiohttp import web
 
 from bench import billing, load, purchases, reminders, ussd_links
-from bench.__main__ import summarise_rounds
 from bench.bulk_figures import BulkFigures
+from bench.cases import CASES
+from bench.comparison import MeasuredPlace, summarise_case
 from bench.measure import KNOWN_CALLERS, MENU_STEPS, WEBHOOK_PATH, RoundFigures, require_right_answers
 from bench.servers import require_clean_log
 from bench.streamed_cycle import StreamedCycle
@@ -17,8 +18,10 @@ from gateway.http.listening import serve_app
 from storage.sql.engine import connect
 from tests.support.server_processes import PostgresServer
 
+USSD_MENUS = load.ussd_journey(WEBHOOK_PATH, MENU_STEPS, KNOWN_CALLERS)
 
-async def walk(text: str, status: int = 200) -> load.LoadResult:
+
+async def walk(text: str, status: int = 200, journey: load.Journey = USSD_MENUS) -> load.LoadResult:
     """Walk one journey at a server that answers every request alike."""
 
     async def handle(request: web.Request) -> web.Response:
@@ -26,15 +29,20 @@ async def walk(text: str, status: int = 200) -> load.LoadResult:
         return web.Response(text=text, status=status)
 
     application = web.Application()
-    application.router.add_post("/{tail:.+}", handle)
+    application.router.add_route("*", "/{tail:.+}", handle)
     async with serve_app(application, "127.0.0.1", 0) as port:
-        journey = load.ussd_journey(WEBHOOK_PATH, MENU_STEPS, KNOWN_CALLERS)
         return await load.run_journeys(port, journey, itertools.islice(itertools.count(), 1), 1)
 
 
 async def test_an_apology_to_everybody_is_no_result() -> None:
     with pytest.raises(SystemExit, match="6 of 6 answers were not the screen they must be: 'END Serviciul"):
         require_right_answers(await walk("END Serviciul nu este disponibil."))
+
+
+@pytest.mark.parametrize("key", list(CASES))
+async def test_every_answer_of_every_case_is_compared(key: str) -> None:
+    tally = await walk("END Serviciul nu este disponibil.", journey=CASES[key]().journey)
+    assert tally.wrong_count == tally.answer_count > 0
 
 
 async def test_another_status_is_no_result() -> None:
@@ -63,13 +71,9 @@ def test_a_quiet_log_is_clean(tmp_path: Path) -> None:
 
 
 def test_ratios_are_formed_within_a_round() -> None:
-    rounds = [
-        [RoundFigures(bare, 1.0, 1), RoundFigures(2 * bare, 2.0, 1), RoundFigures(4 * bare, 3.0, 1)]
-        for bare in (10.0, 1000.0, 30.0)
-    ]
-    menus, bill = summarise_rounds(rounds)
+    rounds = [(RoundFigures(bare, 1.0, 1), RoundFigures(2 * bare, 2.0, 1)) for bare in (10.0, 1000.0, 30.0)]
+    menus = summarise_case(MeasuredPlace("menus", "menus", "memory", 32), rounds)
     assert (menus.ratio, menus.lowest_ratio, menus.highest_ratio, menus.p99_factor) == (0.5, 0.5, 0.5, 2.0)
-    assert bill.ratio == 0.25
 
 
 @pytest.mark.postgres

@@ -19,7 +19,7 @@ from flows.domain.failures import Down, Unavailable
 from flows.domain.ports import OpenedSession, SessionKey
 from storage.sessions.redis_store import RedisSessions
 from tests.storage.sessions.test_contract import take_turn
-from tests.support.free_ports import free_port
+from tests.support.redis_cluster import cluster_url, run_cluster, run_on_node
 from tests.support.redis_sessions import build_redis_sessions
 from tests.support.server_processes import RedisServer, poll_until, run_server
 
@@ -164,32 +164,12 @@ async def open_when_back(sessions: RedisSessions, key: SessionKey, hop: str) -> 
 
 @pytest.fixture
 async def cluster() -> AsyncIterator[list[RedisServer]]:
-    """Provide three nodes that share the slots; the bus port is chosen: 10,000 above may be taken."""
-    with ExitStack() as servers:
-        talks = [free_port() for _ in range(3)]
-        options = [("--cluster-enabled", "yes", "--cluster-port", str(talk)) for talk in talks]
-        nodes = [servers.enter_context(run_server(RedisServer, *each)) for each in options]
-        for number, node in enumerate(nodes):
-            first, last = number * 16384 // 3, (number + 1) * 16384 // 3 - 1
-            await run_on_node(node, "CLUSTER", "ADDSLOTSRANGE", first, last)
-            await run_on_node(nodes[0], "CLUSTER", "MEET", "127.0.0.1", node.port, talks[number])
-        for node in nodes:
-            await poll_until(lambda node=node: is_cluster_healthy(node))  # type: ignore[misc]
+    async with run_cluster() as nodes:
         yield nodes
 
 
-async def run_on_node(node: RedisServer, *words: str | int) -> str:
-    async with Client.from_url(node.url) as client:
-        return str(await client.execute_command(*words))  # type: ignore[no-untyped-call]
-
-
-async def is_cluster_healthy(node: RedisServer) -> bool:
-    told = await run_on_node(node, "CLUSTER", "INFO")
-    return "cluster_state:ok" in told and "cluster_known_nodes:3" in told
-
-
 async def test_a_cluster_of_three_serves_every_session_where_its_tag_is(cluster: list[RedisServer]) -> None:
-    sessions = build_redis_sessions(f"redis+cluster://127.0.0.1:{cluster[0].port}", budget_seconds=5.0)
+    sessions = build_redis_sessions(cluster_url(cluster), budget_seconds=5.0)
     await sessions.load_scripts()
     for key in [random_key() for _ in range(40)]:
         await take_turn(sessions, key, "1")
