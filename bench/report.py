@@ -86,6 +86,8 @@ def format_extract(results: BenchResults, before: BenchResults | None) -> list[s
         for (case, store), (_, ratio) in results.instruction_ratios().items()
         if case == "menus"
     ]
+    if not figures:
+        return ["How many instructions a menu step takes was not counted in the last run of `make bench`."]
     return [f"A menu step runs at this share of bare aiohttp, by instructions: {', '.join(figures)}."]
 
 
