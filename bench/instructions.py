@@ -28,6 +28,8 @@ from bench.servers import PATIENCE_VARIABLE, ROOT, run_server_process, server_co
 CONNECTIONS = 8
 WARM_UP_JOURNEYS = 16
 SETTLING_JOURNEYS = 5
+SETTLING_SECONDS = 5.0
+"""Pause before and after the journeys that are counted, in which what is written behind is written."""
 FIRST_JOURNEY = 1_000_000
 """Number of the first counted journey: no journey of the timed rounds has it."""
 CHECKED_CASES = "menus"
@@ -68,8 +70,10 @@ class CountedServer:
         """
         async with load.open_connections(self.port, CONNECTIONS) as opened:
             await _walk_journeys(opened, journey, itertools.islice(numbers, WARM_UP_JOURNEYS))
+            await asyncio.sleep(SETTLING_SECONDS)
             self._control("-z")
             answers = await _walk_journeys(opened, journey, itertools.islice(numbers, journeys))
+            await asyncio.sleep(SETTLING_SECONDS)
             return self._dump_counts() / answers
 
     def _control(self, *words: str) -> None:
@@ -87,7 +91,7 @@ class CountedServer:
 def numbers_of_few_callers(first: int) -> Iterator[int]:
     """Yield numbers of journeys, each new, by which as few known callers as connections call again and again.
 
-    Profiles are cached for 30 s, and callgrind is slow: most of fifty callers would be new ones.
+    All of them are known after the few journeys that are not counted.
     """
     return (first + KNOWN_CALLERS * number + number % CONNECTIONS for number in itertools.count())
 
