@@ -1,5 +1,8 @@
 """Notices in bulk: the rows of one by one, each sealed by itself, each key once, none to who opted out."""
 
+import asyncio
+import signal
+import sys
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -16,9 +19,10 @@ from storage.outbox.enqueue import KEY_PURPOSE, decrypt_item
 from storage.outbox.sql_outbox import SqlOutbox
 from storage.sql.engine import Database
 from storage.sql.tables import outbox
-from tests.support.databases import NOW, SECRET
+from tests.support.databases import NOW, SECRET, count_rows
 from tests.support.databases import database as database
 from tests.support.databases import database_url as database_url
+from tests.support.killed_bulk_run import BILLS, BILLS_PER_PAGE, PAGES_BEFORE_DEATH, run_notices
 
 OPERATOR = "orange-ro"
 NOTICE = OutboundMessage(
@@ -83,3 +87,16 @@ async def test_a_recipient_that_opted_out_gets_no_notice_in_bulk(database: Datab
     await SqlLedger(database, SECRET).set_opt_out(OPERATOR, NOTICE.to, out=True, now=NOW)
     assert await SqlBulkOutbox(database, SECRET).enqueue_notices(OPERATOR, PAGE, NOW) == 2
     assert [row["key"] for row in await read_rows(database)] == ["bill", "mail"]
+
+
+async def test_a_bill_run_killed_in_the_middle_and_started_again_announces_every_bill_once(
+    database: Database, database_url: str
+) -> None:
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.support.killed_bulk_run", "notices", database_url
+    )
+    assert await child.wait() == -signal.SIGKILL
+    before = PAGES_BEFORE_DEATH * BILLS_PER_PAGE
+    assert await count_rows(database, "outbox") == before
+    assert await run_notices(SqlBulkOutbox(database, SECRET)) == BILLS - before
+    assert await count_rows(database, "outbox") == BILLS

@@ -17,7 +17,7 @@ from storage.sql.tables import outbox
 from tests.support.databases import NOW, SECRET
 from tests.support.databases import database as database
 from tests.support.databases import database_url as database_url
-from tests.support.reminder_life import BILLS, BILLS_PER_PAGE, PAGES_BEFORE_DEATH, run_reminders
+from tests.support.killed_bulk_run import BILLS, BILLS_PER_PAGE, PAGES_BEFORE_DEATH, run_reminders
 
 OPERATOR = "orange-ro"
 
@@ -70,7 +70,7 @@ async def test_a_reminder_run_killed_in_the_middle_and_started_again_plans_every
     database: Database, database_url: str
 ) -> None:
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.support.reminder_life", database_url
+        sys.executable, "-m", "tests.support.killed_bulk_run", "reminders", database_url
     )
     assert await child.wait() == -signal.SIGKILL
     assert await count_rows(database) == PAGES_BEFORE_DEATH * BILLS_PER_PAGE

@@ -1,4 +1,4 @@
-"""Life of a reminder run that is killed in the transaction of a page."""
+"""Lives of a reminder run and a bill run that are killed in the transaction of a page."""
 
 import asyncio
 import os
@@ -13,8 +13,10 @@ from sqlalchemy import Connection
 
 from flows.domain.bill_cycle import CyclePage
 from flows.domain.pseudonyms import Pseudonyms
-from flows.domain.records import Bill, DeferredStep, Subscriber
+from flows.domain.records import Bill, DeferredStep, OutboundMessage, Subscriber
 from flows.payments.reminder_planning import ReminderPlanner
+from flows.services.bill_notices import BillAnnouncer
+from gateway.delivery.bill_run import BillRun
 from gateway.delivery.reminder_run import ReminderRun
 from gateway.publishing import pack_compiler
 from storage.outbox.bulk_enqueue import SqlBulkOutbox
@@ -26,6 +28,7 @@ NOW = datetime(2026, 3, 17, 9, tzinfo=UTC)
 PAGES, BILLS_PER_PAGE = 6, 20
 BILLS = PAGES * BILLS_PER_PAGE
 PAGES_BEFORE_DEATH = 3
+PSEUDONYMS = Pseudonyms(b"a key for the tests, nowhere else")
 
 
 @dataclass
@@ -51,10 +54,20 @@ class DyingOutbox(SqlBulkOutbox):
         self, connection: Connection, operator: str, steps: Sequence[DeferredStep], at: datetime
     ) -> int:
         inserted = super()._insert_steps(connection, operator, steps, at)
+        self._die_in_time()
+        return inserted
+
+    def _insert_notices(
+        self, connection: Connection, operator: str, notices: Sequence[OutboundMessage], at: datetime
+    ) -> int:
+        inserted = super()._insert_notices(connection, operator, notices, at)
+        self._die_in_time()
+        return inserted
+
+    def _die_in_time(self) -> None:
         self.pages += 1
         if self.pages > PAGES_BEFORE_DEATH:
             os.kill(os.getpid(), signal.SIGKILL)
-        return inserted
 
 
 def _due_bill(number: int) -> tuple[Bill, Subscriber]:
@@ -70,15 +83,25 @@ def _due_bill(number: int) -> tuple[Bill, Subscriber]:
 async def run_reminders(outbox: SqlBulkOutbox) -> int:
     """Run the reminders of the day and return how many were planned."""
     menu = pack_compiler.compile_pack(pack_compiler.pack_folder(OPERATOR))
-    planner = ReminderPlanner(menu, Pseudonyms(b"a key for the tests, nowhere else"))
+    planner = ReminderPlanner(menu, PSEUDONYMS)
     run = ReminderRun(OPERATOR, DueBills(), planner, outbox, None, lambda: NOW)
     return (await run.plan_reminders(DUE, lambda _: None)).planned
 
 
-async def _live(url: str) -> None:
+async def run_notices(outbox: SqlBulkOutbox) -> int:
+    """Announce the bills of the day and return how many notices are new."""
+    menu = pack_compiler.compile_pack(pack_compiler.pack_folder(OPERATOR))
+    run = BillRun(OPERATOR, DueBills(), BillAnnouncer(menu, PSEUDONYMS), outbox, lambda: NOW)
+    return (await run.announce_bills(DUE, DUE, lambda _: None)).enqueued_count
+
+
+RUNS = {"reminders": run_reminders, "notices": run_notices}
+
+
+async def _live(what: str, url: str) -> None:
     database: Database = connect(url)
-    await run_reminders(DyingOutbox(database, SECRET))
+    await RUNS[what](DyingOutbox(database, SECRET))
 
 
 if __name__ == "__main__":
-    asyncio.run(_live(sys.argv[1]))
+    asyncio.run(_live(*sys.argv[1:]))
