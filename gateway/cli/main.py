@@ -49,8 +49,9 @@ def run_command(words: Sequence[str]) -> int:
     except UserError as error:
         _print_fault(str(error))
         return EXIT_UNUSABLE
-    except Unavailable:
-        print("database_url: the database does not answer", file=sys.stderr)
+    except Unavailable as failure:
+        reason = import_module("storage.sql.readiness").failure_reason(failure)
+        print(f"database_url: the database does not answer ({reason})", file=sys.stderr)
         return EXIT_INCOMPLETE
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED

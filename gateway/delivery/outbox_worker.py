@@ -19,6 +19,7 @@ from flows.domain.retry import outcome_after_error, outcome_after_failure, outco
 from gateway.delivery.batching import await_all, group_for_bulk, leave_unchanged, notice_of
 from gateway.delivery.route import BUSY_DELAY, OutboundRoute, SendOutcome
 from gateway.providers.contract import SentMessage
+from storage.sql.readiness import failure_reason
 
 log = logging.getLogger("dialtree.delivery")
 BATCH_SIZE = 100
@@ -69,6 +70,8 @@ class OutboxWorker:
     stop_event: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     batch_size: int = BATCH_SIZE
     """How many messages to claim next."""
+    is_out: bool = False
+    """Whether the last claim failed because the outbox did not answer."""
     held_messages: dict[int, ClaimedMessage] = field(default_factory=dict, repr=False)
     """Claimed messages by row id, whose leases are renewed."""
     tasks: set[asyncio.Task[None]] = field(default_factory=set, repr=False)
@@ -102,7 +105,9 @@ class OutboxWorker:
                 rest = BUSY_DELAY.total_seconds() if self._claim_scope().saturated else POLL_SECONDS
                 await wait_or_stop(self.outbox.wait_for_work(rest), self.stop_event)
         except Failure as failure:
-            log.warning("outbox.unavailable", extra={"failure": type(failure).__name__})
+            self.is_out = True
+            reason = failure_reason(failure)
+            log.warning("outbox.unavailable", extra={"failure": type(failure).__name__, "reason": reason})
             await wait_or_stop(asyncio.sleep(ERROR_PAUSE_SECONDS), self.stop_event)
 
     async def run_once(self) -> int:
@@ -122,6 +127,9 @@ class OutboxWorker:
             await asyncio.wait(self.tasks, return_when=asyncio.FIRST_COMPLETED)
             return 1
         messages = await self.outbox.claim(count, self.now(), self._claim_scope())
+        if self.is_out:
+            self.is_out = False
+            log.info("outbox.available")
         self.batch_size = DEEP_BATCH_SIZE if len(messages) >= BATCH_SIZE else BATCH_SIZE
         self.held_messages |= {message.id: message for message in messages}
         for group in group_for_bulk(messages, self.routes):

@@ -9,6 +9,17 @@ from dataclasses import dataclass, field
 WINDOW_SECONDS = 60.0
 MAX_RECORDS = 120
 """Records of one kind per window; a kind is logger, message without its arguments, and failure."""
+OUTAGE_EVENTS = frozenset(
+    {
+        "database.migration_waiting",
+        "link.lease_unavailable",
+        "maintenance.postponed",
+        "outbox.unavailable",
+        "packs.revisions_unreachable",
+        "server.database_unreachable",
+    }
+)
+"""Events that repeat as long as a part is out: one per window, and the next says how many it stands for."""
 MAX_KINDS = 1_000
 """Kinds that are counted; the one first seen longest ago is forgotten first."""
 
@@ -37,7 +48,7 @@ class LogRateLimit:
             return True
         window = self._current_window(record)
         window.record_count += 1
-        if window.record_count > MAX_RECORDS:
+        if window.record_count > (1 if record.msg in OUTAGE_EVENTS else MAX_RECORDS):
             window.suppressed_count += 1
             return False
         return True

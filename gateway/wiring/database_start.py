@@ -17,6 +17,7 @@ from storage.demo.demo_marker import claim_demo_database
 from storage.outbox.key_check import verify_secret_key
 from storage.sql.engine import Database, connect
 from storage.sql.migrate import upgrade_database
+from storage.sql.readiness import failure_reason
 from storage.sql.server_clock import server_time
 
 log = logging.getLogger("dialtree.server")
@@ -36,7 +37,7 @@ async def open_database(settings: Settings, now: Callable[[], datetime], stack: 
     """
     database = _connect_database(settings)
     stack.push_async_callback(database.close)
-    await _prepare_database(database, is_demo=settings.demo)
+    await prepare_database(database, is_demo=settings.demo)
     await _verify_secret_key(settings, database)
     if isinstance(now, MonotonicClock):
         await stack.enter_async_context(_synchronise_clock(now, database))
@@ -51,10 +52,11 @@ def _connect_database(settings: Settings) -> Database:
         raise SettingsError(f"database_url: {error}") from None
 
 
-async def _prepare_database(database: Database, *, is_demo: bool) -> None:
+async def prepare_database(database: Database, *, is_demo: bool = False) -> None:
     """Upgrade the schema, retrying while the database is unreachable: servers start in any order.
 
-    The demo opens no database but its own: its worker would swallow another's messages.
+    Raises Unavailable after STARTUP_WAIT_SECONDS; a log line says at once why it waits, and how long. The demo
+    opens no database but its own: its worker would swallow another's messages.
     """
     loop = asyncio.get_running_loop()
     until = loop.time() + STARTUP_WAIT_SECONDS
@@ -64,9 +66,13 @@ async def _prepare_database(database: Database, *, is_demo: bool) -> None:
                 await claim_demo_database(database)
             return await upgrade_database(database)
         except Unavailable as failure:
-            if loop.time() > until:
+            left = until - loop.time()
+            if left < 0:
                 raise
-            log.warning("server.database_unreachable", extra={"failure": type(failure).__name__})
+            reason = f"{failure_reason(failure)}; tried again for {left:.0f} s"
+            log.warning(
+                "server.database_unreachable", extra={"failure": type(failure).__name__, "reason": reason}
+            )
         await asyncio.sleep(RETRY_SECONDS)
 
 

@@ -85,7 +85,9 @@ async def _write_patiently(database: Database, job: Callable[[Connection], None]
         except Overloaded:
             if asyncio.get_running_loop().time() > until:
                 raise
-            log.warning("database.migration_waiting")
+            left = until - asyncio.get_running_loop().time()
+            reason = f"a table is locked; tried again for {left:.0f} s"
+            log.warning("database.migration_waiting", extra={"reason": reason})
         await asyncio.sleep(retry_seconds)
 
 

@@ -50,5 +50,7 @@ def failure_reason(failure: Failure) -> str:
         return type(failure).__name__.lower()
     sqlite_name = str(getattr(getattr(cause, "orig", None), "sqlite_errorname", ""))
     known = (word for name, word in SQLITE_REASONS.items() if sqlite_name.startswith(name))
+    if isinstance(cause, OSError) and not isinstance(cause, TimeoutError):
+        return "connection_refused" if isinstance(cause, ConnectionRefusedError) else "unreachable"
     code = sqlstate_of(cause)
     return next(known, "") or SQLSTATE_REASONS.get(code, code or type(failure).__name__.lower())

@@ -50,3 +50,17 @@ def test_kinds_take_bounded_memory(limit: LogRateLimit) -> None:
     for number in range(MAX_KINDS * 2):
         limit.filter(record(message=f"kind {number}"))
     assert len(limit.windows) == MAX_KINDS
+
+
+def test_an_outage_is_one_line_a_minute_with_the_count_of_the_others(
+    limit: LogRateLimit, clock: list[float]
+) -> None:
+    written = 0
+    for second in range(180):
+        clock[0] = float(second)
+        line = record(logging.WARNING, "dialtree.delivery", "outbox.unavailable")
+        written += limit.filter(line)
+    assert written == 3
+    clock[0] = 180.0
+    line = record(logging.WARNING, "dialtree.delivery", "outbox.unavailable")
+    assert limit.filter(line) and getattr(line, "suppressed", 0) == 59
