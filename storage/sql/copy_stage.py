@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Executable, text
+from sqlalchemy.exc import DBAPIError
 
 from storage.sql.bulk import RowValues
 
@@ -38,10 +39,19 @@ class StagedInsert:
     def insert_rows(self, connection: Connection, rows: Iterable[RowValues], **shared: Any) -> int:
         """Copy the rows, in the order of the columns, and insert them; return how many the INSERT added.
 
-        `shared` holds the parameters that all rows have in common.
+        `shared` holds the parameters that all rows have in common. The driver's own errors become DBAPIError,
+        as those of statements do.
         """
         connection.execute(self.create_stage)
-        driver: Any = connection.connection.dbapi_connection
-        copied = {"records": rows, "columns": list(self.types)}
-        driver.run_async(lambda asyncpg: asyncpg.copy_records_to_table(self.stage, **copied))
+        self._copy_rows(connection, rows)
         return connection.execute(self.clause, shared).rowcount
+
+    def _copy_rows(self, connection: Connection, rows: Iterable[RowValues]) -> None:
+        """Fill the temporary table, past SQLAlchemy, which knows no COPY."""
+        driver: Any = connection.connection.dbapi_connection
+        asyncpg: Any = connection.dialect.loaded_dbapi.asyncpg
+        copied = {"records": rows, "columns": list(self.types)}
+        try:
+            driver.run_async(lambda connected: connected.copy_records_to_table(self.stage, **copied))
+        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise DBAPIError(f"COPY {self.stage}", None, error) from error

@@ -4,13 +4,12 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from asyncpg import InterfaceError, PostgresError
 from sqlalchemy import exc
 
 from flows.domain.failures import Down, Overloaded, Slow
 
-DRIVER_ERRORS = (exc.SQLAlchemyError, PostgresError, InterfaceError, OSError)
-"""What a job may raise when the database fails: SQLAlchemy's exceptions, and asyncpg's own from a COPY."""
+DRIVER_ERRORS = (exc.SQLAlchemyError, OSError)
+"""What a job may raise when the database fails."""
 
 TRANSIENT_SQLSTATES = frozenset({"40001", "40P01", "55P03", "57P01", "57P02", "57P03"})
 """SQLSTATEs after which a retry may succeed.
