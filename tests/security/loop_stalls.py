@@ -123,11 +123,10 @@ def measured_callbacks() -> Iterator[StallMeter]:
 
 @contextmanager
 def tuned_collector() -> Iterator[None]:
-    """Tune the garbage collector as a serving process does, and restore it afterwards."""
+    """Tune the garbage collector as a serving process does, and restore its thresholds afterwards."""
     before = gc.get_threshold()
     tune_garbage_collector()
     try:
         yield
     finally:
         gc.set_threshold(*before)
-        gc.unfreeze()

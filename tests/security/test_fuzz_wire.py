@@ -55,7 +55,7 @@ async def test_the_end_of_a_measurement_is_no_stall() -> None:
     async def measure_and_clean_up() -> StallMeter:
         with measured_callbacks() as meter:
             await asyncio.sleep(0)
-        spend(0.03)  # what the same callback does afterwards, such as thawing all objects
+        spend(0.03)  # what the same callback does afterwards
         return meter
 
     meter = await asyncio.create_task(measure_and_clean_up())

@@ -82,7 +82,7 @@ def page_templates() -> HtmlTemplates:
 def test_a_rendered_page_leaves_no_reference_cycle(name: str, page_templates: HtmlTemplates) -> None:
     PAGE.languages = ("ro", "en")
     page_templates.render(name, VALUES)
-    gc.collect()
+    gc.freeze()  # what there is: all tests and modules, which take seconds to visit
     gc.disable()
     try:
         page_templates.render(name, VALUES)

@@ -40,11 +40,10 @@ class BrokenAudit(SqlAuditChain):
 
 
 @pytest.fixture(autouse=True)
-def unfrozen_gc() -> Iterator[None]:
-    """Unfreeze the garbage collector: serving freezes objects for good, which a test must not."""
+def usual_collector() -> Iterator[None]:
+    """Restore the thresholds; what was frozen stays so, as all tests and modules were before."""
     usual = gc.get_threshold()
     yield
-    gc.unfreeze()
     gc.set_threshold(*usual)
 
 

@@ -23,10 +23,12 @@ PASSING = ("ReferenceType", "builtin_function_or_method", "TimerHandle", "Contex
 
 @pytest.fixture(autouse=True)
 def usual_collector() -> Iterator[None]:
-    """Restore the collector: tuning freezes objects for good, which a test must not."""
+    """Restore the thresholds; what was frozen stays so, as all tests and modules were before (`conftest.py`).
+
+    Thawed, they make each full run for the rest of the tests two seconds long.
+    """
     usual = gc.get_threshold()
     yield
-    gc.unfreeze()
     gc.set_threshold(*usual)
 
 
