@@ -32,8 +32,10 @@ SMOKE := tests/system/test_dialogs.py tests/gateway/providers/test_contract.py t
 KILLS ?= 1000
 # Where `make reach` keeps its Debian tree.
 REACH_FOLDER ?= /var/tmp/dialtree-reach
+# Where `make image-test` keeps the images it builds.
+IMAGE_FOLDER ?= /var/tmp/dialtree-images
 
-.PHONY: demo test types collected check lint bench instructions soak staging reach pictures site services lock outdated audit dist licences smoke clean
+.PHONY: demo test types collected check lint bench instructions soak staging image-test reach pictures site services lock outdated audit dist licences smoke clean
 
 demo: $(RUNS)
 	$(BIN)/dialtree demo
@@ -84,6 +86,11 @@ soak: $(STAMP) services
 # OUTAGE=60 shortens it from five minutes, and the waits of the alerts by the same factor.
 staging: $(STAMP) services
 	$(BIN)/python -m tests.staging.outage_drill $(if $(OUTAGE),--outage $(OUTAGE))
+
+# Builds the image with podman, runs it confined, and runs compose.yaml and the manifests of serve and worker with it.
+# Needs root, podman, podman-compose and mmdebstrap; says so where they are missing.
+image-test: $(STAMP)
+	$(BIN)/python -m tests.staging.run_image $(IMAGE_FOLDER)
 
 # Real networks: a SIP phone calls 411 through Asterisk, a virtual phone dials *100# in a GSM core.
 # Needs root, debootstrap, gcc and a Debian mirror.

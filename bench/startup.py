@@ -18,11 +18,18 @@ from gateway.publishing import pack_compiler
 
 OPERATOR = "orange-ro"
 HELP_COMMANDS = ("", "dial", "serve", "outbox list")
+SERVERS = {
+    "SQLite": ("gateway.server.app",),
+    "PostgreSQL": ("gateway.server.app", "storage.sql.postgres"),
+    "PostgreSQL and Redis": ("gateway.server.app", "storage.sql.postgres", "storage.sessions.connect"),
+}
+"""Modules that a server has loaded before the first request, by its stores."""
 LOAD = """
 import json, resource, sys, time
 from pathlib import Path
-if sys.argv[3]:
-    import gateway.server.app
+from importlib import import_module
+for module in sys.argv[3:]:
+    import_module(module)
 from gateway.publishing import pack_compiler
 from gateway.publishing.checked_packs import checked_packs
 names = pack_compiler.shipped_operators(Path(sys.argv[1]))
@@ -42,12 +49,9 @@ def copy_packs(folder: Path, count: int) -> None:
         copied.write_text(copied.read_text().replace(OPERATOR, name))
 
 
-def measure_load(packs: Path, cache: Path, server: str = "") -> tuple[float, float]:
-    """Return processor time in seconds and peak memory in MB of a process that loads the packs.
-
-    With any text as `server` it also imports all that a server does.
-    """
-    done = subprocess.run([sys.executable, "-c", LOAD, packs, cache, server], capture_output=True, check=True)
+def measure_load(packs: Path, cache: Path, *modules: str) -> tuple[float, float]:
+    """Return processor time in seconds and peak memory in MB of a process that loads the packs and modules."""
+    done = subprocess.run([sys.executable, "-c", LOAD, packs, cache, *modules], capture_output=True, check=True)
     seconds, megabytes = json.loads(done.stdout)
     return seconds, megabytes
 
@@ -78,8 +82,9 @@ def main() -> None:
             seconds, megabytes = measure_load(packs, cache)
             print(f"{count} packs {name}: {seconds:.2f} s of CPU, {megabytes:.0f} MB")
         measure_load(pack_compiler.OPERATORS, cache)
-        seconds, megabytes = measure_load(pack_compiler.OPERATORS, cache, "server")
-        print(f"code of a server and the shipped packs: {seconds:.2f} s of CPU, {megabytes:.0f} MB")
+        for stores, modules in SERVERS.items():
+            seconds, megabytes = measure_load(pack_compiler.OPERATORS, cache, *modules)
+            print(f"server on {stores}, shipped packs: {seconds:.2f} s of CPU, {megabytes:.0f} MB")
 
 
 if __name__ == "__main__":

@@ -67,7 +67,18 @@ def paused_collector() -> Iterator[None]:
         yield
     finally:
         if was_enabled:
+            _count_all_as_old()
             gc.enable()
+
+
+def _count_all_as_old() -> None:
+    """Move all objects to the oldest generation, or else the next collection would look at all that was built.
+
+    Not where some are frozen, as in a server after its start: `unfreeze` would undo that.
+    """
+    if not gc.get_freeze_count():
+        gc.freeze()
+        gc.unfreeze()
 
 
 def find_pack(operator: str, beside: str = "", root: Path = OPERATORS) -> Path:

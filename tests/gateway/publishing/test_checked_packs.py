@@ -102,3 +102,20 @@ def test_the_collector_is_paused_only_while_packs_are_built() -> None:
             pass
         assert not gc.isenabled()
     assert gc.isenabled()
+
+
+def test_what_was_built_counts_as_old_so_that_the_next_collection_passes_it_over() -> None:
+    gc.unfreeze()  # a server that another test started may have frozen this process's objects
+    with pack_compiler.paused_collector():
+        built: list[object] = [{}]
+    assert any(each is built for each in gc.get_objects(generation=2))
+
+
+def test_what_a_server_has_frozen_stays_frozen() -> None:
+    gc.freeze()
+    try:
+        with pack_compiler.paused_collector():
+            pass
+        assert gc.get_freeze_count()
+    finally:
+        gc.unfreeze()

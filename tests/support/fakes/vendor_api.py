@@ -37,6 +37,8 @@ class FakeVendor:
     url: str = ""
     retry_after: str = ""
     """Value of the `Retry-After` header of a 429."""
+    host: str = "127.0.0.1"
+    """Address it listens on; containers reach another than loopback."""
 
     def accept_request(self, form: Mapping[str, str]) -> web.Response:
         """Return the response to a good request."""
@@ -55,7 +57,7 @@ class FakeVendor:
         app.router.add_route("*", "/{tail:.*}", self._answer)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        site = web.TCPSite(self._runner, self.host, 0)
         await site.start()
         host, port = self._runner.addresses[0][:2]
         self.url = f"http://{host}:{port}"
