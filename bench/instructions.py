@@ -28,7 +28,7 @@ from bench.servers import PATIENCE_VARIABLE, ROOT, run_server_process, server_co
 CONNECTIONS = 8
 WARM_UP_JOURNEYS = 16
 SETTLING_JOURNEYS = 5
-SETTLING_SECONDS = 5.0
+SETTLING_SECONDS = 7.0
 """Pause before and after the journeys that are counted, in which what is written behind is written."""
 FIRST_JOURNEY = 1_000_000
 """Number of the first counted journey: no journey of the timed rounds has it."""
