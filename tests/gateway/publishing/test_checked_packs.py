@@ -2,6 +2,8 @@
 
 import gc
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -104,18 +106,22 @@ def test_the_collector_is_paused_only_while_packs_are_built() -> None:
     assert gc.isenabled()
 
 
+COUNT_AS_OLD = """
+import gc
+from gateway.publishing.pack_compiler import paused_collector
+with paused_collector():
+    built = [{}]
+print(any(each is built for each in gc.get_objects(generation=2)), gc.get_freeze_count())
+"""
+
+
 def test_what_was_built_counts_as_old_so_that_the_next_collection_passes_it_over() -> None:
-    gc.unfreeze()  # a server that another test started may have frozen this process's objects
-    with pack_compiler.paused_collector():
-        built: list[object] = [{}]
-    assert any(each is built for each in gc.get_objects(generation=2))
+    done = subprocess.run([sys.executable, "-c", COUNT_AS_OLD], capture_output=True, text=True, check=True)
+    assert done.stdout == "True 0\n"
 
 
 def test_what_a_server_has_frozen_stays_frozen() -> None:
-    gc.freeze()
-    try:
-        with pack_compiler.paused_collector():
-            pass
-        assert gc.get_freeze_count()
-    finally:
-        gc.unfreeze()
+    frozen = gc.get_freeze_count()  # all tests and modules: `conftest.py`
+    with pack_compiler.paused_collector():
+        pass
+    assert frozen and gc.get_freeze_count() == frozen
