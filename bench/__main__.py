@@ -20,7 +20,7 @@ from bench.comparison import (
 )
 from bench.instructions import CountedRatios, count_cases, is_valgrind_missing
 from bench.other_figures import OtherFigure, measure_others
-from bench.report import format_cases, format_others
+from bench.report import describe_runs, format_cases, format_others
 from bench.results import RESULTS, UNRELEASED, BenchResults, find_previous, read_commit, write_results
 from bench.servers import ROOT
 from tests.support.server_processes import ProgramMissing
@@ -93,7 +93,7 @@ def _measure_others() -> tuple[OtherFigure, ...]:
 
 def _print_tables(results: BenchResults, folder: Path) -> None:
     before = find_previous(results.release, folder)
-    print(f"release {results.release}, commit {results.commit}; before: {before.release if before else 'none'}")
+    print(describe_runs(results, before))
     print("\n".join(format_cases(results, before)))
     print("\n".join(format_others(results, before)))
 

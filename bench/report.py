@@ -28,6 +28,16 @@ CASE_COLUMNS = (
 Row = Sequence[str]
 
 
+def describe_runs(results: BenchResults, before: BenchResults | None) -> str:
+    """Return which releases and commits the columns are of, and how much was measured."""
+    now, *old = (
+        f"{each.release} (commit {each.commit}, rounds: {each.rounds} of {each.seconds:g} s)"
+        for each in (results, before)
+        if each
+    )
+    return f"Now: {now}; before: {''.join(old) or 'nothing'}."
+
+
 def format_cases(results: BenchResults, before: BenchResults | None) -> list[str]:
     """Return the table of ratios, a line each; columns `before` are empty where that release has no figure."""
     rows = [_case_row(case, before.find_case(case) if before else None) for case in results.cases]
@@ -93,7 +103,8 @@ def format_extract(results: BenchResults, before: BenchResults | None) -> list[s
 
 def quoted_blocks(results: BenchResults, before: BenchResults | None) -> Mapping[Path, Mapping[str, list[str]]]:
     """Return what each document quotes, by the name of the block."""
-    tables = {"cases": format_cases(results, before), "others": format_others(results, before)}
+    cases = [describe_runs(results, before), "", *format_cases(results, before)]
+    tables = {"cases": cases, "others": format_others(results, before)}
     return {PERFORMANCE: tables, README: {"extract": format_extract(results, before)}}
 
 

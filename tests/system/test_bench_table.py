@@ -12,7 +12,7 @@ from bench.__main__ import add_instructions
 from bench.comparison import CaseFigures
 from bench.instructions import require_no_loss
 from bench.other_figures import OtherFigure
-from bench.report import format_cases, format_extract, format_others, quote_newest, replace_block
+from bench.report import describe_runs, format_cases, format_extract, format_others, quote_newest, replace_block
 from bench.results import (
     BenchResults,
     find_previous,
@@ -57,6 +57,12 @@ def test_the_table_has_old_beside_new_and_nothing_where_nothing_was_measured() -
     assert cells[0][2:] == ["32", "0.51", "", "0.50 (0.40 to 0.60)", "0.30", "1.5x", "1.5x"]
     assert cells[1][4:] == ["", "0.20 (0.40 to 0.60)", "", "1.5x", ""]
     assert "12,346" in format_others(NEW, OLD)[2]
+
+
+def test_a_table_says_what_was_measured_at_which_commit() -> None:
+    now = "Now: 0.3.0 (commit abc, rounds: 5 of 1.5 s)"
+    assert describe_runs(NEW, None) == f"{now}; before: nothing."
+    assert describe_runs(NEW, OLD) == f"{now}; before: 0.2.0 (commit def, rounds: 5 of 1.5 s)."
 
 
 def test_the_extract_names_the_release_before_only_where_it_was_counted() -> None:
