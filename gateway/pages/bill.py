@@ -2,12 +2,12 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from aiohttp import web
 
-from flows.domain.failures import NotFound
+from flows.domain.failures import Failure, NotFound
 from flows.domain.records import AuditEntry, ChangeSet, LinkPurpose, MagicLink, Secret
 from flows.services.file_links import LinkedFile
 from gateway.pages import activity_sections, exports, responses
@@ -221,6 +221,7 @@ class BillPage:
         owner = await find_owner(request, login)
         values: dict[str, object] = {
             "statement": result if has_bill else None,
+            "heading": "" if not isinstance(result, Statement) or result.is_latest else result.title,
             "reason": "" if has_bill else result,
             "pdf_url": _pdf_url(request),
             "logout": {LOGOUT_FIELD: "1"},
@@ -256,7 +257,20 @@ async def _read_bill(request: PageRequest, login: BillLogin) -> Statement | str:
     bill = await billing.get_bill(bound.account, bound.bill)
     lines = await billing.list_bill_lines(bound.account, bound.bill)
     _record_reading(request, bound, "web.bill")
-    return build_statement(request, bill, lines, bound.number)
+    statement = build_statement(request, bill, lines, bound.number)
+    return replace(statement, is_latest=await _is_latest(request, bound))
+
+
+async def _is_latest(request: PageRequest, login: BillLogin) -> bool:
+    """Return whether the login's bill is still the newest; False while billing does not say.
+
+    A login keeps its bill for ten minutes, in which a newer one may be issued.
+    """
+    try:
+        newest = await request.ports.billing.list_bills(login.account, 1)
+    except Failure:
+        return False
+    return bool(newest) and newest[0].id == login.bill
 
 
 def _record_reading(request: PageRequest, login: BillLogin, action: str) -> None:

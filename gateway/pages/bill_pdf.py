@@ -1,7 +1,8 @@
-"""Bill PDF: one page with an embedded font, Arabic shaped and laid out right to left."""
+"""Bill PDF: tagged, with an embedded font, Arabic shaped and laid out right to left."""
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -35,45 +36,72 @@ def _draw_statement(pdf: FPDF, statement: Statement, start: Align) -> None:
     _draw_line(pdf, statement.operator, 12, start)
     for notice in statement.notices:
         _draw_line(pdf, notice, 14, start)
-    _draw_line(pdf, statement.title, 18, start)
+    _draw_line(pdf, statement.title, 18, start, "H1")
     _draw_rows(pdf, statement.rows, start)
-    _draw_line(pdf, statement.detail_title, 14, start)
+    _draw_line(pdf, statement.detail_title, 14, start, "H2")
     _draw_rows(pdf, (statement.detail_header, *statement.detail_rows), start)
 
 
-def _draw_line(pdf: FPDF, text: str, size: int, start: Align) -> None:
+@contextmanager
+def _tagged(pdf: FPDF, role: str) -> Iterator[None]:
+    """Make what is drawn inside one element of the document's structure, in reading order.
+
+    `role` is H1, H2 or P (ISO 32000-1, 14.8). Nothing inside may begin a page. The library
+    tags pictures only, by the same calls.
+    """
+    mark = pdf.struct_builder.next_mcid_for_page(pdf.page)
+    _, place = pdf.struct_builder.add_marked_content(pdf.page, f"/{role}", mark)
+    pdf.pages[pdf.page].struct_parents = place
+    pdf._out(f"/{role} <</MCID {mark}>> BDC")
+    yield
+    pdf._out("EMC")
+
+
+def _draw_line(pdf: FPDF, text: str, size: int, start: Align, role: str = "P") -> None:
     pdf.set_font(FONT_FAMILY, size=size)
-    _set_text_direction(pdf, text)
-    pdf.multi_cell(0, LINE_MM * 1.5, text, align=start, new_x="LMARGIN", new_y="NEXT")
+    _begin_page_if_full(pdf, _text_height(pdf, text, pdf.epw, LINE_MM * 1.5))
+    with _tagged(pdf, role):
+        pdf.multi_cell(0, LINE_MM * 1.5, text, align=start, new_x="LMARGIN", new_y="NEXT")
 
 
 def _draw_rows(pdf: FPDF, rows: Iterable[BillRow], start: Align) -> None:
     """Draw labels where the language starts, values on the other side."""
     pdf.set_font(FONT_FAMILY, size=11)
-    for label, value in rows:
-        left, right = (label, value) if start is Align.L else (value, label)
-        _draw_row(pdf, ((left, Align.L), (right, Align.R)))
+    for row in rows:
+        _draw_row(pdf, row, start)
 
 
-def _draw_row(pdf: FPDF, cells: Sequence[tuple[str, Align]]) -> None:
-    """Draw cells side by side and a line below them; long texts wrap, words too long for a line are broken."""
-    width = pdf.epw / len(cells)
-    height = max(_text_height(pdf, text, width) for text, _ in cells)
-    if pdf.will_page_break(height):
-        pdf.add_page()
-    top = pdf.y
-    for place, (text, align) in enumerate(cells):
-        pdf.set_xy(pdf.l_margin + place * width, top)
-        _set_text_direction(pdf, text)
-        pdf.multi_cell(width, LINE_MM, text, align=align)
+def _draw_row(pdf: FPDF, row: BillRow, start: Align) -> None:
+    """Draw label and value side by side, the label first, and a line below them.
+
+    Long texts wrap, words too long for a line are broken.
+    """
+    width = pdf.epw / 2
+    height = max(_text_height(pdf, text, width, LINE_MM) for text in row)
+    _begin_page_if_full(pdf, height)
+    top, sides = pdf.y, (Align.L, Align.R) if start is Align.L else (Align.R, Align.L)
+    with _tagged(pdf, "P"):
+        for text, side in zip(row, sides, strict=True):
+            pdf.set_xy(pdf.l_margin + (width if side is Align.R else 0), top)
+            _set_text_direction(pdf, text)
+            pdf.multi_cell(width, LINE_MM, text, align=side)
+    pdf._out("/Artifact BMC")
     pdf.line(pdf.l_margin, top + height, pdf.l_margin + pdf.epw, top + height)
+    pdf._out("EMC")
     pdf.set_xy(pdf.l_margin, top + height)
 
 
-def _text_height(pdf: FPDF, text: str, width: float) -> float:
+def _begin_page_if_full(pdf: FPDF, height: float) -> None:
+    """Begin a page where this one has no room for the height, in millimetres."""
+    if pdf.will_page_break(height):
+        pdf.add_page()
+
+
+def _text_height(pdf: FPDF, text: str, width: float, line_height: float) -> float:
+    """Return the height of a text in millimetres, and set the direction it is drawn in."""
     _set_text_direction(pdf, text)
-    lines = pdf.multi_cell(width, LINE_MM, text, dry_run=True, output=MethodReturnValue.LINES)
-    return LINE_MM * max(1, len(lines) if isinstance(lines, list) else 1)
+    lines = pdf.multi_cell(width, line_height, text, dry_run=True, output=MethodReturnValue.LINES)
+    return line_height * max(1, len(lines) if isinstance(lines, list) else 1)
 
 
 def _set_text_direction(pdf: FPDF, text: str) -> None:

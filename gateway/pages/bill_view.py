@@ -23,12 +23,15 @@ class Statement:
     """The operator's display name."""
     language: str
     title: str
+    """The bill by its month: true for as long as a document is kept."""
     number: str
     """The bill's own number."""
     rows: tuple[BillRow, ...] = field(repr=False)
     detail_title: str
     detail_header: BillRow
     detail_rows: tuple[BillRow, ...] = field(repr=False)
+    is_latest: bool = False
+    """Whether billing has no newer bill; False as well where that was not asked."""
     notices: tuple[str, ...] = ()
     """Said above the title: that this is a duplicate, or not the bill itself."""
 
@@ -39,7 +42,7 @@ def build_statement(request: PageRequest, bill: Bill, lines: Sequence[BillLine],
     return Statement(
         operator=request.menu.config.title,
         language=request.language,
-        title=f"{request.plain_text('page.bill_title')} {_format_fact(request, facts['month'])}",
+        title=request.plain_text("page.bill_of_month", facts),
         number=bill.number,
         rows=tuple(
             (request.plain_text(f"page.{name}"), _format_fact(request, facts[name])) for name in FACT_NAMES
@@ -63,7 +66,6 @@ def as_summary(
     marks = ("page.duplicate", "page.summary") if is_duplicate else ("page.summary",)
     return replace(
         statement,
-        title=f"{request.plain_text('page.bill_number')} {bill.number}",
         rows=(*((request.plain_text(f"page.{name}"), text) for name, text in about), *statement.rows),
         notices=tuple(request.plain_text(name) for name in marks),
     )

@@ -10,7 +10,15 @@ from menus.text.language_data import load_language
 
 REQUIRED_TEXTS = (
     *("page.language", "page.problem", "page.help", "page.go_on", "page.limited", "page.stale"),
-    *("page.bill_title", "page.bill_how", "page.bill_life", "page.number", "page.number_hint", "page.code"),
+    *(
+        "page.bill_title",
+        "page.bill_of_month",
+        "page.bill_how",
+        "page.bill_life",
+        "page.number",
+        "page.number_hint",
+        "page.code",
+    ),
     *("page.code_hint", "page.see", "page.refused", "page.line", "page.bill_number", "page.total", "page.tax"),
     *("page.remaining", "page.due", "page.state", "page.detail", "page.rubric", "page.amount"),
     *(f"page.rubric_{rubric}" for rubric in (*LINE_RUBRICS, OTHER_RUBRIC)),

@@ -56,6 +56,7 @@ def _layout_values(request: PageRequest) -> dict[str, Any]:
         "operator_title": config.title,
         "direction": text_direction(request.language),
         "languages": tuple(zip(request.languages, codes, strict=True)),
+        "heading": "",
         "switch_fields": None,
     }
 
