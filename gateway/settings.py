@@ -17,11 +17,15 @@ from gateway.payments.provider_settings import PaymentSettings
 from gateway.payments.wallet_settings import WalletSettings
 from gateway.providers.contract import Provider
 from gateway.purchases.merchant_settings import PurchaseSettings
+from gateway.settings_errors import format_errors, missing_file_hint
 from gateway.settings_sources import FILE_VARIABLE, PacksFolder, SettingsError, read_tables
 from gateway.telemetry_settings import TelemetrySettings
 from menus.machine.surface import LARGEST_PAGE, PAGE_SIZE_PATTERN, SMALLEST_PAGE, parse_page_size
 from storage.sessions.redis_url import split_redis_url
 from storage.sql.postgres_url import parse_postgres_url
+
+OUR_CONNECTION_FIELDS = ("trust", "sources", "deduplicates", "page_size")
+"""Fields of a connection that are not its provider's own."""
 
 
 class Section(BaseModel):
@@ -231,11 +235,13 @@ def load_settings(
     """Load `base`, overridden by the file, overridden by the environment; SettingsError names the field."""
     raw = read_tables(path, environ, base)
     operators = _require_table("operators", raw.get("operators", {}))
-    raw["operators"] = {name: _parse_operator(name, section, providers) for name, section in operators.items()}
+    raw["operators"] = {
+        name: _parse_operator(name, section, providers, environ) for name, section in operators.items()
+    }
     try:
         return Settings.model_validate(raw)
     except ValidationError as error:
-        raise SettingsError(_format_errors(error, "") + _missing_file_hint(path)) from error
+        raise SettingsError(format_errors(error, "", Settings, environ) + missing_file_hint(path)) from error
 
 
 def config_path(environ: Mapping[str, str] = os.environ) -> Path:
@@ -248,13 +254,6 @@ def read_packs_folder(environ: Mapping[str, str]) -> str:
     return str(read_tables(config_path(environ), environ, {}).get("packs", ""))
 
 
-def _missing_file_hint(path: Path) -> str:
-    """Return where the settings file was looked for, if it is missing."""
-    if path.is_file():
-        return ""
-    return f"\nno {path.name} in {path.absolute().parent}; write one there, or name yours with DIALTREE_CONFIG"
-
-
 def _require_table(place: str, raw: Any) -> Mapping[str, Any]:
     """Return the value, which must be a table; SettingsError otherwise."""
     if not isinstance(raw, Mapping):
@@ -262,11 +261,13 @@ def _require_table(place: str, raw: Any) -> Mapping[str, Any]:
     return raw
 
 
-def _parse_operator(name: str, raw: Any, providers: Mapping[str, Provider]) -> OperatorSettings:
+def _parse_operator(
+    name: str, raw: Any, providers: Mapping[str, Provider], environ: Mapping[str, str]
+) -> OperatorSettings:
     place = f"operators.{name}"
     section = _require_table(place, raw)
     links = {
-        key: _parse_connection(f"{place}.{key}", section[key], providers[key])
+        key: _parse_connection(f"{place}.{key}", section[key], providers[key], environ)
         for key in section
         if key in providers
     }
@@ -274,7 +275,7 @@ def _parse_operator(name: str, raw: Any, providers: Mapping[str, Provider]) -> O
     try:
         operator = OperatorSettings.model_validate({**rest, "links": links})
     except ValidationError as error:
-        raise SettingsError(_format_errors(error, place)) from error
+        raise SettingsError(format_errors(error, place, OperatorSettings, environ, providers)) from error
     if operator.desk.kind == "email" and not operator.routes.email:
         raise SettingsError(f"{place}.desk.kind: email needs {place}.routes.email, the relay that sends it")
     if any(provider not in links for provider in operator.routes.sms):
@@ -282,18 +283,18 @@ def _parse_operator(name: str, raw: Any, providers: Mapping[str, Provider]) -> O
     return operator
 
 
-def _parse_connection(place: str, raw: Any, provider: Provider) -> ConnectionSettings:
+def _parse_connection(
+    place: str, raw: Any, provider: Provider, environ: Mapping[str, str]
+) -> ConnectionSettings:
     section = _require_table(place, raw)
-    ours = {key: section[key] for key in ("trust", "sources", "deduplicates", "page_size") if key in section}
+    ours = {key: section[key] for key in OUR_CONNECTION_FIELDS if key in section}
     theirs = {key: value for key, value in section.items() if key not in ours}
+    form = provider.Settings
     try:
-        return ConnectionSettings.model_validate({**ours, "settings": provider.Settings.model_validate(theirs)})
+        settings = form.model_validate(theirs)
     except ValidationError as error:
-        raise SettingsError(_format_errors(error, place)) from error
-
-
-def _format_errors(error: ValidationError, place: str) -> str:
-    """Return each invalid field with its error, never with its value."""
-    details = error.errors(include_input=False, include_url=False)
-    fields = [".".join([*filter(None, [place]), *map(str, each["loc"])]) for each in details]
-    return "\n".join(f"{field}: {each['msg']}" for field, each in zip(fields, details, strict=True))
+        raise SettingsError(format_errors(error, place, form, environ, OUR_CONNECTION_FIELDS)) from error
+    try:
+        return ConnectionSettings.model_validate({**ours, "settings": settings})
+    except ValidationError as error:
+        raise SettingsError(format_errors(error, place, ConnectionSettings, environ)) from error

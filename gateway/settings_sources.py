@@ -1,7 +1,7 @@
 """Settings sources: the TOML file and the environment as unchecked tables, merged."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -92,6 +92,13 @@ def merge_tables(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, A
         key for key in low.keys() & high.keys() if isinstance(low[key], dict) and isinstance(high[key], dict)
     ]
     return {**both, **{key: merge_tables(low[key], high[key]) for key in tables}}
+
+
+def variable_name(path: Sequence[str]) -> str:
+    """Return the environment variable that sets a field: the platform's name, or DIALTREE_SECTION__FIELD."""
+    platform = {field: variable for variable, field in PLATFORM_VARIABLES.items()}
+    named = ENV_DELIMITER.join(path).replace("-", "_").upper()
+    return platform.get(".".join(path), f"{ENV_PREFIX}{named}")
 
 
 def _split_name(name: str) -> list[str]:

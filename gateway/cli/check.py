@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from gateway.cli.error_output import print_error
 from gateway.dialogs import coverage
 from gateway.dialogs.format import Dialog, DialogError
 from gateway.http.sample_check import check_description
@@ -42,10 +43,10 @@ def main(args: argparse.Namespace) -> int:
     try:
         dialogs = coverage.read_dialogs(args.dialogs) if args.dialogs else None
     except DialogError as error:
-        print(error)
+        print_error(error)
         return EXIT_UNUSABLE
     if missing:
-        print("\n".join(f"{folder}: no such folder" for folder in missing))
+        print_error("\n".join(f"{folder}: no such folder" for folder in missing))
         return EXIT_UNUSABLE
     findings = [finding for folder in folders for finding in _find_faults(folder, dialogs)]
     findings += [finding for path in descriptions for finding in check_description(path)]

@@ -1,6 +1,5 @@
 """Command `dialtree console`: serves the support console; adds, lists and removes its users."""
 
-import sys
 from argparse import Namespace
 from collections.abc import Callable, Mapping
 from getpass import getpass
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from flows.domain.records import Secret
 from gateway.cli.common import read_settings, run_in_container
+from gateway.cli.error_output import print_error
 from gateway.cli.table_output import print_table
 from gateway.console.console_server import run_console
 from gateway.console.user_file import UserFile, build_user, check_password_form
@@ -37,7 +37,7 @@ def main(args: Namespace) -> int:
 def _add_user(users: UserFile, args: Namespace, settings: Settings) -> int:
     strange = sorted(set(args.operator) - settings.operators.keys())
     if strange:
-        print(f"no operator {', '.join(strange)} is served", file=sys.stderr)
+        print_error(f"no operator {', '.join(strange)} is served")
         return EXIT_REFUSED
     build_user(args.name, "", args.role, args.operator)
     password = _ask_password(args.name)
@@ -55,7 +55,7 @@ def _ask_password(name: str) -> str:
     if not fault and getpass("Again: ") != password:
         fault = "the two passwords differ"
     if fault:
-        print(fault, file=sys.stderr)
+        print_error(fault)
     return "" if fault else password
 
 
@@ -69,9 +69,11 @@ def _list_users(users: UserFile, args: Namespace, settings: Settings) -> int:
 
 
 def _remove_user(users: UserFile, args: Namespace, settings: Settings) -> int:
-    removed = users.remove_user(args.name)
-    print(f"{args.name} may not sign in any more" if removed else f"there is no user {args.name}")
-    return EXIT_DONE if removed else EXIT_REFUSED
+    if not users.remove_user(args.name):
+        print_error(f"there is no user {args.name}")
+        return EXIT_REFUSED
+    print(f"{args.name} may not sign in any more")
+    return EXIT_DONE
 
 
 USER_ACTIONS: Mapping[str, Callable[[UserFile, Namespace, Settings], int]] = {

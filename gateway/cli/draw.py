@@ -1,10 +1,10 @@
 """Command `dialtree draw`: draws an operator's menu graph as SVG or Mermaid."""
 
 import argparse
-import sys
 from functools import cache
 from pathlib import Path
 
+from gateway.cli.error_output import print_error
 from gateway.dialogs import coverage
 from gateway.dialogs.format import DialogError
 from gateway.menu_map import mermaid, svg
@@ -21,16 +21,15 @@ def main(args: argparse.Namespace) -> int:
         else pack_compiler.find_pack(args.operator, args.beside or "")
     )
     if not folder.is_dir():
-        print(
+        print_error(
             f"no operator {args.operator!r}; write one of: "
-            f"{', '.join(pack_compiler.available_operators(args.beside or ''))}",
-            file=sys.stderr,
+            f"{', '.join(pack_compiler.available_operators(args.beside or ''))}"
         )
         return 2
     try:
         path = _read_path(args.dialog, folder) if args.dialog else []
     except (DialogError, OSError) as error:
-        print(error, file=sys.stderr)
+        print_error(error)
         return 2
     menu_graph = build_menu_graph(load_draft(folder, pack_compiler.SHARED_PLACES), args.channel)
     text = (

@@ -14,6 +14,7 @@ from typer.main import get_command
 
 from flows.domain.failures import Unavailable
 from gateway.cli.commands import app
+from gateway.cli.error_output import print_error
 from menus.model.user_error import UserError
 
 EXIT_INCOMPLETE, EXIT_UNUSABLE, EXIT_INTERRUPTED = 1, 2, 130
@@ -47,21 +48,15 @@ def run_command(words: Sequence[str]) -> int:
     except SystemExit as end:
         return int(end.code or 0)
     except UserError as error:
-        _print_fault(str(error))
+        print_error(error)
         return EXIT_UNUSABLE
     except Unavailable as failure:
         reason = import_module("storage.sql.readiness").failure_reason(failure)
-        print(f"database_url: the database does not answer ({reason})", file=sys.stderr)
+        print_error(f"database_url: the database does not answer ({reason})")
         return EXIT_INCOMPLETE
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     return 0
-
-
-def _print_fault(message: str) -> None:
-    """Print an error; its module is imported here, as most commands need no terminal library."""
-    styled_output = import_module("gateway.cli.styled_output")
-    styled_output.StyledOutput.for_stream(sys.stderr, os.environ).print_line(message, "fault")
 
 
 def _print_version(*, wanted: bool) -> None:

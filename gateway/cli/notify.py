@@ -1,7 +1,6 @@
 """Command `dialtree notify`: run a billing cycle's notices, or subscribe to the BSS's bill events."""
 
 import argparse
-import sys
 from datetime import date
 from zoneinfo import ZoneInfo
 
@@ -9,6 +8,7 @@ from flows.domain.failures import Failure
 from flows.domain.ports import BillingCycles
 from gateway.cli.common import read_settings, run_in_bulk
 from gateway.cli.count_confirmation import is_confirmed
+from gateway.cli.error_output import print_error
 from gateway.cli.progress import show_progress
 from gateway.delivery.bill_rehearsal import BillRehearsal, BulkNotices
 from gateway.delivery.bill_run import BillRun, BillRunProgress, parse_cycle
@@ -71,7 +71,7 @@ async def _notify_cycle(args: argparse.Namespace, container: Container) -> int:
         return UNCONFIRMED
     result = await _run_cycle(args, container, ports.billing, outbox, days)
     for line in result.list_rejections():
-        print(line, file=sys.stderr)
+        print_error(line)
     for line in rehearsal.report_lines():
         print(line)
     if until := QuietGate(container.menu_versions, ports.now).quiet_until(args.operator):
@@ -117,5 +117,8 @@ async def _run_cycle(
 
 
 def _print_result(words: str, status: int) -> int:
-    print(words, file=sys.stderr if status else sys.stdout, flush=True)
+    if status:
+        print_error(words)
+    else:
+        print(words, flush=True)
     return status

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 
 from gateway.cli.common import read_settings, run_in_container
+from gateway.cli.error_output import print_error
 from gateway.cli.table_output import print_table
 from menus.text.masking import mask_recipient
 from storage.outbox.sql_outbox import OutboxRow, SqlOutbox
@@ -46,7 +47,7 @@ def _describe_state(row: OutboxRow) -> str:
 async def _show_row(outbox: SqlOutbox, args: argparse.Namespace, now: datetime) -> int:
     row = await outbox.find_row(args.id)
     if row is None:
-        print(f"there is no row {args.id}")
+        print_error(f"there is no row {args.id}")
         return 1
     print_table(
         ("field", "value"), [(name, str(value)) for name, value in _row_fields(row).items()], "{:<11} {}"
@@ -68,14 +69,14 @@ async def _replay_rows(outbox: SqlOutbox, args: argparse.Namespace, now: datetim
     results = [await outbox.replay_row(each, now) for each in ids]
     for each, replayed in zip(ids, results, strict=True):
         if not replayed:
-            print(f"{each}: not replayed; it is not there, not dead, or its text is gone")
+            print_error(f"{each}: not replayed; it is not there, not dead, or its text is gone")
     print(f"{sum(results)} will be sent again")
     return 0 if all(results) else 1
 
 
 async def _purge_rows(outbox: SqlOutbox, args: argparse.Namespace, now: datetime) -> int:
     if args.days < MIN_PURGE_DAYS:
-        print(f"--days must be at least {MIN_PURGE_DAYS}")
+        print_error(f"--days must be at least {MIN_PURGE_DAYS}")
         return 2
     print(f"{await outbox.purge_finished(now - timedelta(days=args.days))} rows deleted")
     return 0

@@ -2,11 +2,11 @@
 
 import argparse
 import asyncio
-import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from gateway.cli.common import read_settings, run_in_container
+from gateway.cli.error_output import print_error
 from gateway.cli.table_output import print_table
 from gateway.wiring.container import Container
 from storage.outbox.lane_pauses import PausableLane, SqlLanePauses
@@ -25,7 +25,7 @@ async def run_lane_command(
         return await _list_pauses(container.lane_pauses)
     if args.operator not in container.settings.operators:
         served = ", ".join(container.settings.operators)
-        print(f"no operator {args.operator!r}; there are {served}", file=sys.stderr)
+        print_error(f"no operator {args.operator!r}; there are {served}")
         return 2
     lane = PausableLane(args.operator, args.kind, args.route)
     return await LANE_COMMANDS[args.what](_LaneCommand(lane, container, args, sleep))
@@ -70,7 +70,7 @@ class _LaneCommand:
     async def cancel(self) -> int:
         """Close what waits in the lane; return 2 without --yes."""
         if not self.args.yes:
-            print(f"{self.describe_lane()}: nothing is changed; --yes closes them all unsent, for good")
+            print_error(f"{self.describe_lane()}: nothing is changed; --yes closes them all unsent, for good")
             return 2
         count = await self.pauses.cancel(self.lane, self.container.clock())
         print(f"{self.describe_lane()}: {count} closed unsent")

@@ -1,6 +1,5 @@
 """Command `dialtree pack`: revisions of an operator's pack, pulled, pushed, approved, published."""
 
-import sys
 from argparse import Namespace
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from flows.domain.pack_revisions import PackEditor, PackFiles, PackRevision, RevisionError
 from gateway.cli.common import read_settings, run_in_container
+from gateway.cli.error_output import print_error
 from gateway.cli.login_account import read_login_account
 from gateway.cli.table_output import print_table
 from gateway.publishing.pack_compiler import pack_folder
@@ -46,7 +46,7 @@ def is_served(operator: str, container: Container) -> bool:
     """Return whether the settings name the operator; say which they name where not."""
     operators = container.settings.operators
     if operator not in operators:
-        print(f"no operator {operator!r}; there are {', '.join(operators)}", file=sys.stderr)
+        print_error(f"no operator {operator!r}; there are {', '.join(operators)}")
     return operator in operators
 
 
@@ -96,7 +96,7 @@ class _PackCommand:
         folder = pack_folder(self.operator, self.args.into)
         changed = [*files.changed_paths(read_pack_files(folder))] if (folder / "pack.yaml").is_file() else []
         if changed and not self.args.force:
-            print(f"{folder}: {', '.join(changed)} would be replaced; --force does it", file=sys.stderr)
+            print_error(f"{folder}: {', '.join(changed)} would be replaced; --force does it")
             return EXIT_REFUSED
         write_pack_files(folder, files)
         print(f"{folder}: {describe_number(number)}, {len(files.texts)} files")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from flows.domain.pack_revisions import RevisionError
+from gateway.cli.error_output import print_error
 from gateway.publishing.pack_folders import read_pack_files, write_pack_files
 from gateway.studio.translations import export_translations, import_translations
 
@@ -39,9 +40,9 @@ def _import(args: Namespace) -> int:
     files = read_pack_files(args.folder)
     done = import_translations(files, args.language, data, Path(args.file).name, args.source)
     for finding in done.findings:
-        print(finding)
+        print_error(finding)
     if done.findings:
-        print("nothing was changed", file=sys.stderr)
+        print_error("nothing was changed")
         return EXIT_FINDINGS
     write_pack_files(args.folder, done.files)
     _print_names("missing", done.missing)

@@ -1,6 +1,5 @@
 """Command `dialtree pack trial`: begins, shows, approves and ends an operator's menu trial (A/B)."""
 
-import sys
 from argparse import Namespace
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from zoneinfo import ZoneInfo
 from flows.domain.pack_revisions import PackEditor
 from flows.domain.pack_trials import TrialState
 from gateway.cli.common import read_settings, run_in_container
+from gateway.cli.error_output import print_error
 from gateway.cli.login_account import read_login_account
 from gateway.cli.pack_desk import EXIT_DONE, EXIT_REFUSED, describe_number, is_served, operator_zone
 from gateway.cli.table_output import print_table
@@ -93,7 +93,7 @@ class _TrialCommand:
         """Print the newest trial with the figures of both sides."""
         report = await read_trial_report(self.desk, PackReader(self.desk).load_draft, self.operator)
         if report is None:
-            print(f"{self.operator}: there was no trial yet", file=sys.stderr)
+            print_error(f"{self.operator}: there was no trial yet")
             return EXIT_NONE
         print(self._heading(report))
         print(f"  {', '.join(self._list_people(report))}")

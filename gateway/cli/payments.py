@@ -13,6 +13,7 @@ from flows.payments.payable import payment_ports, takes_payments
 from flows.payments.reconciliation import compare_day
 from flows.payments.tasks import REFUND, audit_step, build_task
 from gateway.cli.common import read_settings, run_in_container
+from gateway.cli.error_output import print_error
 from gateway.cli.table_output import print_table
 from gateway.observability.payment_metrics import write_difference_metrics
 from gateway.wiring.container import Container
@@ -36,10 +37,10 @@ async def run_action(container: Container, what: str, operator: str, arguments: 
     """Run the chosen action and return its exit status: 0 when it did what was asked."""
     ports = container.operators.get(operator)
     if ports is None or ports.intents is None:
-        print(f"there is no operator {operator}; there are {', '.join(container.operators)}")
+        print_error(f"there is no operator {operator}; there are {', '.join(container.operators)}")
         return 2
     if what in NEEDS_PROVIDER and not takes_payments(ports):
-        print(f"{operator} has no payment provider; see docs/paying.md")
+        print_error(f"{operator} has no payment provider; see docs/paying.md")
         return 2
     return await PAYMENT_ACTIONS[what](container, operator, ports, arguments)
 
@@ -100,20 +101,23 @@ async def _refund_payment(
     if intent is None:
         return 1
     if intent.state != "unknown":
-        print(f"{intent.id[:12]} is {intent.state}: only a payment that is unknown is given back here")
+        print_error(f"{intent.id[:12]} is {intent.state}: only a payment that is unknown is given back here")
         return 1
     if obstacle := payment_ports(ports).refund_obstacle(intent):
-        print(f"{intent.id[:12]} cannot be given back here: {obstacle}")
+        print_error(f"{intent.id[:12]} cannot be given back here: {obstacle}")
         return 1
     if not arguments["yes"]:
-        print(f"{intent.id[:12]} would be given back; say so with --yes")
+        print_error(f"{intent.id[:12]} would be given back; say so with --yes")
         return 1
     now = container.clock()
     change = PaymentChange(intent.id, ("unknown",), "refunding", now)
     task, entry = build_task(REFUND, intent, now), audit_step(intent, "payment.refund_ordered", now)
     done = await payment_ports(ports).intents.advance(change, (task,), (entry,))
-    print(f"{intent.id[:12]} {'is being given back' if done else 'has changed meanwhile: look again'}")
-    return 0 if done else 1
+    if not done:
+        print_error(f"{intent.id[:12]} has changed meanwhile: look again")
+        return 1
+    print(f"{intent.id[:12]} is being given back")
+    return 0
 
 
 async def _check_day(
@@ -145,7 +149,7 @@ async def _find_payment(operator: str, ports: OperatorPorts, prefix: str) -> Pay
         if len(prefix) >= MIN_PREFIX and each.id.startswith(prefix)
     ]
     if len(matching) != 1:
-        print(f"{len(matching)} payments begin with {prefix!r}; give {MIN_PREFIX} characters of one")
+        print_error(f"{len(matching)} payments begin with {prefix!r}; give {MIN_PREFIX} characters of one")
         return None
     return matching[0]
 

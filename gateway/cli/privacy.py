@@ -6,6 +6,7 @@ from datetime import datetime
 
 from flows.domain.records import AuditEntry
 from gateway.cli.common import read_settings, run_in_container
+from gateway.cli.error_output import print_error
 from gateway.cli.progress import show_progress
 from gateway.cli.table_output import print_table
 from gateway.console.subject_requests import (
@@ -38,10 +39,10 @@ async def run_request(container: Container, args: Namespace) -> int:
     operator = args.operator or _guess_operator(container, args.msisdn)
     found = await find_subject(container, operator, args.msisdn) if operator else None
     if found is None:
-        print("not a number of an operator we serve; name it with --operator")
+        print_error("not a number of an operator we serve; name it with --operator")
         return 2
     if not found.billing_answered:
-        print("billing does not answer: only what hangs on the number itself is found")
+        print_error("billing does not answer: only what hangs on the number itself is found")
     owner = found.subject
     await container.write_behind.write_pending()
     if args.command == "who":
@@ -88,7 +89,7 @@ async def _prove_line(container: Container, line_id: int) -> int:
     await container.audit.chain_entries()
     proof = await container.audit.prove_line(line_id)
     if proof is None:
-        print(
+        print_error(
             "no proof: no such entry, one chained by itself, or one that does not verify: dialtree audit verify"
         )
         return 1

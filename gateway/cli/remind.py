@@ -1,12 +1,12 @@
 """Command `dialtree remind`: plan the reminders of unpaid bills and instalments for today."""
 
 import argparse
-import sys
 
 from flows.domain.failures import Failure
 from flows.domain.ports import BillingCycles
 from flows.payments.reminder_planning import ReminderPlanner, local_time
 from gateway.cli.common import read_settings, run_in_bulk
+from gateway.cli.error_output import print_error
 from gateway.cli.progress import show_progress
 from gateway.delivery.reminder_run import ReminderRun
 from gateway.wiring.container import Container
@@ -40,5 +40,8 @@ async def run_reminders(args: argparse.Namespace, container: Container) -> int:
 
 
 def _print_result(words: str, status: int) -> int:
-    print(words, file=sys.stderr if status else sys.stdout, flush=True)
+    if status:
+        print_error(words)
+    else:
+        print(words, flush=True)
     return status

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from flows.domain.ticket_records import StoredTicket
 from flows.services.tickets import AnswerTooLongError, audit_ticket, build_answer, build_closure
 from gateway.cli.common import read_settings, run_in_container
+from gateway.cli.error_output import print_error
 from gateway.console.ticket_answers import REFUSAL_SENTENCES, find_refusal
 from gateway.wiring.container import Container
 from menus.text.masking import mask_recipient
@@ -23,13 +24,15 @@ def main(args: Namespace) -> int:
 async def run_action(container: Container, args: Namespace) -> int:
     """Run the chosen action and return its exit status: 0 done, 1 refused, 2 no such operator or ticket."""
     if args.operator not in container.operators:
-        print(f"no operator {args.operator} is served; served are {', '.join(sorted(container.operators))}")
+        print_error(
+            f"no operator {args.operator} is served; served are {', '.join(sorted(container.operators))}"
+        )
         return EXIT_UNUSABLE
     if args.what == "list":
         return await _list_tickets(container, args)
     ticket = await container.tickets.find_ticket(args.operator, args.reference)
     if ticket is None:
-        print(f"there is no ticket {args.reference} of {args.operator}")
+        print_error(f"there is no ticket {args.reference} of {args.operator}")
         return EXIT_UNUSABLE
     status = await TICKET_ACTIONS[args.what](container, ticket, args)
     await container.write_behind.flush()
@@ -58,13 +61,13 @@ async def _show_ticket(container: Container, ticket: StoredTicket, args: Namespa
 async def _answer_ticket(container: Container, ticket: StoredTicket, args: Namespace) -> int:
     refusal = await find_refusal(container, args.operator, ticket, args.text)
     if refusal:
-        print(REFUSAL_SENTENCES[refusal])
+        print_error(REFUSAL_SENTENCES[refusal])
         return EXIT_REFUSED
     menu = container.menu_versions.current_menu(args.operator)
     try:
         change = build_answer(menu, ticket, args.text.strip(), container.clock())
     except AnswerTooLongError as error:
-        print(error)
+        print_error(error)
         return EXIT_REFUSED
     await container.operators[args.operator].ledger.commit(change)
     print(f"the answer goes by SMS to {mask_recipient(ticket.number)}")

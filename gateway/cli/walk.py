@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-import sys
 import tempfile
 from argparse import Namespace
 from pathlib import Path
 
+from gateway.cli.error_output import print_error
 from gateway.cli.progress import show_progress
 from gateway.dialogs.pack_transitions import PackOnChannel
 from gateway.dialogs.pack_walk import PackWalk, WalkResult
@@ -24,7 +24,7 @@ def main(args: Namespace) -> int:
     pack = pack_compiler.find_pack(args.operator, args.beside)
     if not (pack / "pack.yaml").is_file():
         known = ", ".join(pack_compiler.available_operators(args.beside))
-        print(f"no operator {args.operator!r}; write one of: {known}", file=sys.stderr)
+        print_error(f"no operator {args.operator!r}; write one of: {known}")
         return EXIT_UNKNOWN_OPERATOR
     logging.getLogger().addHandler(logging.NullHandler())  # the faults it plays are no news
     into, is_complete = args.into or pack / "dialogs", True

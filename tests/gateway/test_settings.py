@@ -161,3 +161,45 @@ def test_tables_of_base_file_and_environment_are_merged_field_by_field(tmp_path:
         "typo": "x",
         "operators": {"orange-ro": {"billing": "sql", "rates": {"sms": "3", "email": 2}}},
     }
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("public_url", "prot = 81\npublic_url", "prot: there is no such setting; did you mean 'port'?"),
+        ("api_key", "api_ky", "operators.orange-ro.africastalking.api_ky: {no}; did you mean 'api_key'?"),
+        ("trust =", "trsut =", "operators.orange-ro.africastalking.trsut: {no}; did you mean 'trust'?"),
+        ("routes = {sms", "routes = {smss", "operators.orange-ro.routes.smss: {no}; did you mean 'sms'?"),
+        ("ro.africastalking", "ro.africastalkin", "ro.africastalkin: {no}; did you mean 'africastalking'?"),
+        ("[operators.orange-ro]", "[console]\nprot = 1\n[operators.orange-ro]", "console.prot: {no}; did you"),
+    ],
+)
+def test_an_unknown_setting_is_named_with_the_right_name(
+    tmp_path: Path, old: str, new: str, expected: str
+) -> None:
+    with pytest.raises(SettingsError) as refused:
+        read_settings(tmp_path, VALID_TOML.replace(old, new, 1))
+    assert expected.format(no="there is no such setting") in str(refused.value)
+    assert "Extra inputs" not in str(refused.value)
+
+
+def test_an_unknown_variable_is_named_as_the_variable_it_is(tmp_path: Path) -> None:
+    environ = {"DIALTREE_REDIS_SECOND": "1", "DIALTREE_OPERATORS__ORANGE_RO__RATES__SM": "3"}
+    with pytest.raises(SettingsError) as refused:
+        read_settings(tmp_path, environ=environ)
+    assert "rates.sm: there is no such setting (from DIALTREE_OPERATORS__ORANGE_RO__RATES__SM); " in str(
+        refused.value
+    )
+    environ.popitem()
+    with pytest.raises(SettingsError) as refused:
+        read_settings(tmp_path, environ=environ)
+    assert "redis_second: there is no such setting (from DIALTREE_REDIS_SECOND); did you mean " in str(
+        refused.value
+    )
+    assert "'redis_seconds'?" in str(refused.value)
+
+
+def test_missing_operators_are_asked_for_in_words(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as refused:
+        read_settings(tmp_path, VALID_TOML.partition("[operators")[0])
+    assert "operators: must not be empty; docs/settings.md" in str(refused.value)

@@ -29,6 +29,7 @@ PACKAGES = (
         "gateway.settings_safety",
         "gateway.secret_strength",
         "gateway.settings",
+        "gateway.settings_errors",
         "gateway.settings_sources",
         "gateway.console_settings",
         "gateway.telemetry_settings",

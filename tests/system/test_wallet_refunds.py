@@ -75,7 +75,7 @@ async def test_a_refund_that_a_wallet_cannot_make_is_not_begun(
         await world.pay("wrong_amount")
         (intent,) = await world.intents()
         assert await run(world, "refund", payment=intent.id[:12], yes=True) == 1
-        assert sentence in capsys.readouterr().out and await world.states() == ["unknown"]
+        assert sentence in capsys.readouterr().err and await world.states() == ["unknown"]
 
 
 async def test_a_refund_that_the_wallet_fails_to_make_is_left_to_people(

@@ -50,4 +50,4 @@ async def test_an_audit_entry_is_proven_and_one_that_is_not_there_is_not(
     assert await prove_entry(sandbox, line_id) == 0
     assert json.loads(capsys.readouterr().out)["entry"]["action"] == "bill.read"
     assert await prove_entry(sandbox, line_id + 1) == 1
-    assert capsys.readouterr().out.startswith("no proof")
+    assert capsys.readouterr().err.startswith("no proof")

@@ -46,7 +46,7 @@ async def test_cancel_without_yes_changes_nothing(
 ) -> None:
     await enqueue_notice(sandbox)
     assert await run_words(sandbox, "cancel") == 2
-    assert "nothing is changed" in capsys.readouterr().out
+    assert "nothing is changed" in capsys.readouterr().err
     assert await run_words(sandbox, "cancel", yes=True) == 0
     assert "1 closed unsent" in capsys.readouterr().out
     assert await sandbox.messages.collect_new() == []

@@ -155,7 +155,7 @@ def test_texts_go_to_translators_and_back(packs: Path, capsys: pytest.CaptureFix
     assert "0 missing" in capsys.readouterr().err
     file.write_bytes(file.read_bytes().replace(b'msgstr "Latest bill"', b'msgstr "Your {bill}"'))
     assert pack_translations.main(Namespace(what="import", file=file, **words)) == 1
-    assert "en.po:" in capsys.readouterr().out
+    assert "en.po:" in capsys.readouterr().err
     file.write_bytes(file.read_bytes().replace(b"Your {bill}", b"Your bill"))
     assert pack_translations.main(Namespace(what="import", file=file, **words)) == 0
     assert "all: Your bill" in (folder / "texts" / "en.yaml").read_text()

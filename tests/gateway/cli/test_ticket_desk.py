@@ -77,7 +77,7 @@ async def test_an_answer_longer_than_four_parts_is_refused(
 ) -> None:
     ticket = await only_ticket(sandbox)
     assert await run(sandbox, "answer", reference=ticket.reference, text="a" * 612) == 1
-    assert "5 SMS parts" in capsys.readouterr().out
+    assert "5 SMS parts" in capsys.readouterr().err
     assert (await only_ticket(sandbox)).answer == ""
 
 
@@ -90,7 +90,7 @@ async def test_no_answer_goes_to_a_new_owner_of_the_number(
     sandbox.clock.advance(timedelta(days=30))
     reference = (await only_ticket(sandbox)).reference
     assert await run(sandbox, "answer", reference=reference, text="Corrigé") == 1
-    assert "new owner" in capsys.readouterr().out
+    assert "new owner" in capsys.readouterr().err
     assert await count_rows(sandbox.container.database, "outbox") == before
 
 

@@ -34,4 +34,4 @@ async def test_who_of_a_number_that_is_none_is_refused(
     sandbox: GatewaySandbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert await ask_who(sandbox, "0800") == 2
-    assert "not a number" in capsys.readouterr().out
+    assert "not a number" in capsys.readouterr().err
