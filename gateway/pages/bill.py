@@ -14,10 +14,11 @@ from gateway.pages import activity_sections, exports, responses
 from gateway.pages.bill_login import BillLogin, bind_if_answered, bind_login, find_owner
 from gateway.pages.bill_view import Statement, build_statement
 from gateway.pages.code_mail import mail_bill_code
-from gateway.pages.csrf import CookieJar, CsrfTokens
+from gateway.pages.csrf import FORM_COOKIE, CookieJar, CsrfTokens
 from gateway.pages.file_builder import FileBuilder
 from gateway.pages.file_jobs import FileJobs
 from gateway.pages.form_input import FormInput
+from gateway.pages.form_repeats import FormRepeats
 from gateway.pages.page_request import PageRequest
 from gateway.pages.payment_section import (
     PROMISE_FIELD,
@@ -62,6 +63,7 @@ class BillPage:
     csrf_tokens: CsrfTokens
     token_sealer: TokenSealer = field(repr=False)
     make_token: Callable[[], str] = field(repr=False)
+    form_repeats: FormRepeats = field(repr=False)
     file_builder: FileBuilder = field(default_factory=FileBuilder, repr=False)
     file_jobs: FileJobs = field(default_factory=FileJobs, repr=False)
 
@@ -87,10 +89,8 @@ class BillPage:
             await mail_bill_code(request, number, f"bill/{self.make_token()}")
             return self._login_form(request, notice="page.code_mailed")
         code = Secret("".join(to_ascii_digits(request.form_fields.get("code", "")).split()))
-        result = await request.ports.codes.redeem_code(
-            request.operator, number, "bill", code, request.now, request.rate_limit_key
-        )
-        if result != "ok":
+        key = self.form_repeats.press_key(request, "bill code", code, f"{request.operator} {number}")
+        if not await self.form_repeats.redeem_code(request, number, LINK_PURPOSE, code, key):
             log.info("pages.code_rejected", extra={"operator": request.operator})
             return self.show_form(request, "page.refused", 200)
         return await self._start_login(request, await bind_if_answered(request, BillLogin(number)))
@@ -163,11 +163,12 @@ class BillPage:
         return self.csrf_tokens.keyed_hash(f"sitting {request.operator}", token)
 
     async def _log_out(self, request: PageRequest) -> web.Response:
-        """End the login and delete its cookie."""
+        """End the login, and delete its cookie and that of the form: sent again, it is no repeat."""
         if request.login_token:
             await request.ports.ledger.use_link(Secret(request.login_token), LINK_PURPOSE, request.now)
         response = responses.see_other(request.self_url)
-        self.cookies.delete_cookie(response, LOGIN_COOKIE)
+        for name in (LOGIN_COOKIE, FORM_COOKIE):
+            self.cookies.delete_cookie(response, name)
         return response
 
     async def _save_purchases(self, request: PageRequest) -> web.Response:

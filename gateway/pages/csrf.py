@@ -13,6 +13,8 @@ from menus.model.typed_text import TypedText
 _SEED_PATTERN = re.compile(r"[A-Za-z0-9_-]{16,64}")
 CSRF_FIELD = "form_token"
 """The hidden field that carries the token."""
+FORM_COOKIE = "form"
+"""Base name of the cookie that form tokens of the subscriber pages are bound to."""
 
 
 @dataclass(frozen=True, slots=True)

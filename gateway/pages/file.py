@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import ceil
@@ -11,7 +11,7 @@ from aiohttp import web
 
 from flows.domain.actions import ActionRequest
 from flows.domain.failures import NotFound
-from flows.domain.records import AuditEntry, LinkPurpose, MagicLink, Secret
+from flows.domain.records import AuditEntry, LinkPurpose, Secret
 from flows.selfcare import code
 from flows.selfcare.export_period import ExportPeriod
 from flows.services import file_links
@@ -21,6 +21,7 @@ from gateway.pages.exports import PERIOD_INPUTS, posted_period
 from gateway.pages.file_builder import FileBuilder
 from gateway.pages.file_jobs import FileJobs
 from gateway.pages.form_input import FormInput
+from gateway.pages.form_repeats import FormRepeats
 from gateway.pages.page_request import PageRequest
 from gateway.pages.sealed_token import TokenSealer
 from menus.model.facts import Count, Facts, PhoneNumber
@@ -37,6 +38,10 @@ TICKET_FIELD = "ticket"
 WAIT_FIELD = "wait"
 """The field that keeps the page's minutes until the next code in another language; 0 when one was sent."""
 TICKET_LIFETIME = timedelta(minutes=5)
+TICKET_WORDS = 3
+"""Words of a ticket: when it expires, the link's token, the key of the form."""
+OPENING_SUFFIX = "/opened"
+"""Ends the key of the opening that a form used up."""
 FORM_INPUTS = (
     FormInput("code", 12, {"type": "text", "inputmode": "numeric", "autocomplete": "one-time-code"}),
 )
@@ -48,11 +53,21 @@ EXPORT_INPUTS = (
 
 
 @dataclass(frozen=True, slots=True)
+class OpenedLink:
+    """A link whose code was right."""
+
+    token: Secret
+    key: str
+    """Key of the form it was opened with, which may be pressed again."""
+
+
+@dataclass(frozen=True, slots=True)
 class FilePage:
     """`/{operator}/file`: first the link's token, then the code, then the file."""
 
     token_sealer: TokenSealer = field(repr=False)
     make_token: Callable[[], str] = field(repr=False)
+    form_repeats: FormRepeats = field(repr=False)
     file_builder: FileBuilder = field(default_factory=FileBuilder, repr=False)
     file_jobs: FileJobs = field(default_factory=FileJobs, repr=False)
 
@@ -75,11 +90,11 @@ class FilePage:
         """Exchange the posted token for the code form, and send the code."""
         token = magic_links.posted_token(request)
         link = await magic_links.find_link(request, token, LINK_PURPOSE)
-        file = _parse_link(link)
+        file = _parse_link_value(link.value) if link else None
         if link is None or file is None:
             return magic_links.link_expired_page(request)
         request = magic_links.in_language_of(request, link)
-        sealed_link = self.token_sealer.seal_words((token.value,), _seal_label(request))
+        sealed_link = self.token_sealer.seal_words((token.value, link.value), _seal_label(request))
         return await self._send_code(request, file, sealed_link)
 
     async def _send_code(
@@ -100,11 +115,16 @@ class FilePage:
         return self._code_form(request, file, sealed_link, wait_minutes=wait)
 
     async def _redeem_code(self, request: PageRequest, sealed_link: str) -> web.Response:
-        """Redeem the code and send the file; show the form again for a wrong code."""
-        words = self.token_sealer.unseal_words(sealed_link, _seal_label(request))
-        link = await magic_links.find_link(request, Secret(words[0]), LINK_PURPOSE) if words else None
-        file = _parse_link(link)
-        if link is None or file is None:
+        """Redeem the code and send the file; show the form again for a wrong code.
+
+        The page stays as it is after a download, so the button may be pressed again: within minutes that sends
+        the file again, and uses up neither an attempt nor an opening.
+        """
+        words = self.token_sealer.unseal_words(sealed_link, _seal_label(request)) or [""]
+        ticket_key, code = self._ticket_key(request, words[0]), _posted_code(request)
+        key = ticket_key or self.form_repeats.press_key(request, "file code", code, words[0])
+        file = await self._find_file(request, words, key)
+        if file is None:
             return magic_links.link_expired_page(request)
         if RESEND_FIELD in request.form_fields:
             return await self._send_code(request, file, sealed_link)
@@ -114,28 +134,34 @@ class FilePage:
             period = _read_period(request, file)
         except ValueError:
             return self._code_form(request, file, sealed_link, "page.period_wrong")
-        if self._is_collecting(request, link) or await _code_is_valid(request, file.number):
-            return await self._send_file(request, link, file, period)
+        if ticket_key or await self.form_repeats.redeem_code(request, file.number, LINK_PURPOSE, code, key):
+            return await self._send_file(request, OpenedLink(Secret(words[0]), key), file, period)
         return self._code_form(request, file, sealed_link, "page.file_refused")
 
-    def _is_collecting(self, request: PageRequest, link: MagicLink) -> bool:
-        """Return whether this visitor has given the code of this link already and waits for the file."""
-        words = self.token_sealer.unseal_words(
-            request.form_fields.get(TICKET_FIELD, ""), _ticket_label(request)
-        )
-        return (
-            words is not None
-            and words[1] == link.token.value
-            and request.now < datetime.fromisoformat(words[0])
-        )
+    async def _find_file(
+        self, request: PageRequest, words: Sequence[str], key: str
+    ) -> file_links.LinkedFile | None:
+        """Return the file of the link; of a link that this very form used up, the file it named."""
+        link = await magic_links.find_link(request, Secret(words[0]), LINK_PURPOSE)
+        if link is not None:
+            return _parse_link_value(link.value)
+        is_open = await self.form_repeats.is_done(request, f"{key}{OPENING_SUFFIX}")
+        return _parse_link_value(words[1]) if is_open and len(words) > 1 else None
 
-    def _preparing_page(self, request: PageRequest, link: MagicLink) -> web.Response:
+    def _ticket_key(self, request: PageRequest, token: str) -> str:
+        """Return the key of the form whose code was right and which waits for this link's file; else empty."""
+        sealed = request.form_fields.get(TICKET_FIELD, "")
+        words = self.token_sealer.unseal_words(sealed, _ticket_label(request)) or []
+        is_current = len(words) == TICKET_WORDS and request.now < datetime.fromisoformat(words[0])
+        return words[2] if is_current and words[1] == token else ""
+
+    def _preparing_page(self, request: PageRequest, opened: OpenedLink) -> web.Response:
         """Say that the file is being prepared, with a button that asks for it again without a second code."""
-        expires_at = (request.now + TICKET_LIFETIME).isoformat()
+        words = ((request.now + TICKET_LIFETIME).isoformat(), opened.token.value, opened.key)
         hidden = {
             **{name: request.form_fields.get(name, "") for name in PERIOD_FIELDS},
-            SEALED_LINK_FIELD: self.token_sealer.seal_words((link.token.value,), _seal_label(request)),
-            TICKET_FIELD: self.token_sealer.seal_words((expires_at, link.token.value), _ticket_label(request)),
+            SEALED_LINK_FIELD: request.form_fields[SEALED_LINK_FIELD],
+            TICKET_FIELD: self.token_sealer.seal_words(words, _ticket_label(request)),
         }
         log.info("pages.file_preparing", extra={"operator": request.operator})
         switch = {"switch_field": magic_links.SWITCH_FIELD, "switch_fields": hidden}
@@ -144,18 +170,18 @@ class FilePage:
     async def _send_file(
         self,
         request: PageRequest,
-        link: MagicLink,
+        opened: OpenedLink,
         file: file_links.LinkedFile,
         period: ExportPeriod | None,
     ) -> web.Response:
         """Send the file; it is built first, so that only a file that exists uses up an opening."""
         built = await self.file_jobs.await_file(
-            f"{request.operator} {link.token.value} {request.language} {request.is_raw} {period}",
+            f"{request.operator} {opened.token.value} {request.language} {request.is_raw} {period}",
             lambda: self.file_builder.build_file(request, file, period),
         )
         if built is None:
-            return self._preparing_page(request, link)
-        if await request.ports.ledger.use_link(link.token, LINK_PURPOSE, request.now) is None:
+            return self._preparing_page(request, opened)
+        if not await self._use_link(request, opened):
             return magic_links.link_expired_page(request)
         entry = AuditEntry(
             request.operator, file.number, f"web.file.{file.kind}", request.now, "web", file.bill_id
@@ -163,6 +189,14 @@ class FilePage:
         request.ports.ledger.record_audit_entry(entry)
         log.info("pages.file_opened", extra={"operator": request.operator})
         return responses.file_attachment(built.data, built.name, built.suffix)
+
+    async def _use_link(self, request: PageRequest, opened: OpenedLink) -> bool:
+        """Use up one opening for all presses of this form; return whether there was one."""
+
+        async def use() -> bool:
+            return await request.ports.ledger.use_link(opened.token, LINK_PURPOSE, request.now) is not None
+
+        return await self.form_repeats.do_once(request, f"{opened.key}{OPENING_SUFFIX}", use)
 
     def _code_form(
         self,
@@ -203,22 +237,18 @@ def _posted_wait(request: PageRequest) -> int:
     return int(posted) if re.fullmatch(r"[0-9]{1,4}", posted) else 0
 
 
-def _parse_link(link: MagicLink | None) -> file_links.LinkedFile | None:
-    """Return the file a link leads to; None for no link or an unreadable one."""
+def _parse_link_value(value: str) -> file_links.LinkedFile | None:
+    """Return the file a link's value names; None for an unreadable one."""
     try:
-        return file_links.parse_file_link(link.value) if link else None
+        return file_links.parse_file_link(value)
     except ValueError:
         log.error("pages.link_unreadable")
         return None
 
 
-async def _code_is_valid(request: PageRequest, number: str) -> bool:
-    """Redeem the posted code; return whether it was right."""
-    typed = Secret("".join(to_ascii_digits(request.form_fields.get("code", "")).split()))
-    result = await request.ports.codes.redeem_code(
-        request.operator, number, LINK_PURPOSE, typed, request.now, request.rate_limit_key
-    )
-    return result == "ok"
+def _posted_code(request: PageRequest) -> Secret:
+    """Return the posted code, with ASCII digits and without blanks."""
+    return Secret("".join(to_ascii_digits(request.form_fields.get("code", "")).split()))
 
 
 def _seal_label(request: PageRequest) -> str:

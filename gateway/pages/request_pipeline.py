@@ -16,7 +16,7 @@ from gateway.http import decoding
 from gateway.http.html_templates import HtmlTemplates
 from gateway.pages import responses
 from gateway.pages.bill import LOGIN_COOKIE, BillPage
-from gateway.pages.csrf import CSRF_FIELD, CookieJar, CsrfTokens, is_seed
+from gateway.pages.csrf import CSRF_FIELD, FORM_COOKIE, CookieJar, CsrfTokens, is_seed
 from gateway.pages.languages import negotiate_language, offered_languages
 from gateway.pages.page_request import PageRequest
 
@@ -25,7 +25,6 @@ PageHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 PageResponder = Callable[[web.Request, PageRequest], Awaitable[web.Response]]
 PAGE_TIMEOUT_SECONDS = 8.0
 """Hard limit of a page request; then the visitor gets the error page."""
-FORM_COOKIE = "form"
 REFRESH_COUNTS = frozenset("123456789")
 """Accepted values of the parameter by which a page counts how often it has asked for itself again."""
 

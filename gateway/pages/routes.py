@@ -29,6 +29,7 @@ from gateway.pages.csrf import CookieJar, CsrfTokens
 from gateway.pages.file import FilePage
 from gateway.pages.file_builder import FileBuilder
 from gateway.pages.file_jobs import WAIT_SECONDS, FileJobs
+from gateway.pages.form_repeats import FormRepeats
 from gateway.pages.link_form import SEALED_LINK_FIELD
 from gateway.pages.request_pipeline import Page, PageHandler, PagePipeline
 from gateway.pages.sealed_token import TokenSealer
@@ -99,7 +100,8 @@ class SubscriberPages:
         )
         token_sealer = TokenSealer.from_secret(self.secret)
         builder, jobs = FileBuilder(), FileJobs(self.file_wait_seconds)
-        bill_page = BillPage(cookies, csrf_tokens, token_sealer, self.make_token, builder, jobs)
+        repeats = FormRepeats(csrf_tokens)
+        bill_page = BillPage(cookies, csrf_tokens, token_sealer, self.make_token, repeats, builder, jobs)
         pages: dict[str, Page] = {
             "bill": bill_page,
             "address": paper_address.build_page(csrf_tokens, token_sealer),
@@ -107,7 +109,7 @@ class SubscriberPages:
             "confirm": ConfirmPage(csrf_tokens, self.bounced_bills),
             "pay": payment.PayPage(token_sealer),
             "paid": payment.PaidPage(),
-            "file": FilePage(token_sealer, self.make_token, builder, jobs),
+            "file": FilePage(token_sealer, self.make_token, repeats, builder, jobs),
         }
         prefix = "/{operator:[a-z][a-z0-9-]*}"
         return [

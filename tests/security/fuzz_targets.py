@@ -11,8 +11,7 @@ from flows.domain.records import Secret
 from gateway.demo.payfake import WEBHOOK_SECRET
 from gateway.http.guard import WebhookEndpoint
 from gateway.http.sample_check import CONTENT_TYPES
-from gateway.pages.csrf import CookieJar, CsrfTokens
-from gateway.pages.request_pipeline import FORM_COOKIE
+from gateway.pages.csrf import FORM_COOKIE, CookieJar, CsrfTokens
 from gateway.pages.routes import FORM_FIELDS
 from gateway.providers._aggregators.described_provider import DescribedProvider
 from gateway.providers.jambonz import NAME as JAMBONZ

@@ -1,5 +1,6 @@
 """Paying by link, end to end: phone, page, provider with its faults, billing, receipt."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from decimal import Decimal
@@ -51,6 +52,19 @@ async def test_a_session_whose_answer_was_lost_is_not_opened_twice(world: Paymen
     await world.payfake.press(session)
     await world.deliver()
     assert len(world.payfake.sessions) == 1 and await world.states() == ["booked"]
+
+
+async def test_the_button_pressed_twice_leads_to_one_page_of_the_provider(world: PaymentWorld) -> None:
+    visitor, page = await world.open_link(await world.request_link())
+    url = visitor.url + world.pay_path
+
+    async def press() -> str:
+        async with visitor.session.post(url, data=page.hidden_fields, allow_redirects=False) as response:
+            return response.headers["Location"]
+
+    at_once = await asyncio.gather(press(), press())
+    assert {*at_once, await press()} == {at_once[0]}
+    assert len(world.payfake.sessions) == 1
 
 
 async def test_a_refusal_is_told_and_can_be_tried_again(world: PaymentWorld) -> None:
