@@ -12,6 +12,7 @@ RowState = Literal[
 ]
 TicketStateName = Literal["open", "answered", "closed"]
 PausableKindName = Literal["notice", "campaign"]
+MessageKindName = Literal["code", "reply", "errand", "notice", "ticket", "campaign"]
 SmsOrEmail = Literal["sms", "email"]
 ReplayState = Literal["dead", "failed", "unknown", "expired"]
 

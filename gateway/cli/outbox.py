@@ -8,10 +8,11 @@ from gateway.cli.common import read_settings, run_in_container
 from gateway.cli.error_output import print_error
 from gateway.cli.table_output import print_table
 from menus.text.masking import mask_recipient
-from storage.outbox.sql_outbox import OutboxRow, SqlOutbox
+from storage.outbox.sql_outbox import OutboxRow, RowFilter, SqlOutbox
 
 OutboxAction = Callable[[SqlOutbox, argparse.Namespace, datetime], Awaitable[int]]
-ROW_HEADERS = ("row", "kind", "to", "tries", "why, or state")
+ROW_HEADERS = ("row", "created (UTC)", "operator", "kind", "to", "tries", "why, or state")
+ROW_LINE = "{:>8}  {:<16}  {:<16}  {:<8}  {:<24}  try {}  {}"
 MIN_PURGE_DAYS = 1
 """Minimum age of purged rows, in days: a repeated request must still find its message."""
 
@@ -29,11 +30,24 @@ async def run_action(outbox: SqlOutbox, args: argparse.Namespace, now: datetime)
 
 
 async def _list_rows(outbox: SqlOutbox, args: argparse.Namespace, now: datetime) -> int:
-    rows = await outbox.list_rows(args.state, args.limit)
-    cells = [(row.id, row.kind, mask_recipient(row.to), row.attempt, _describe_state(row)) for row in rows]
-    print_table(ROW_HEADERS, cells, "{:>8}  {:<8}  {:<24}  try {}  {}")
+    rows = await outbox.list_rows(args.state, args.limit, _build_filter(args, now))
+    print_table(ROW_HEADERS, map(_list_cells, rows), ROW_LINE)
     print(f"{len(rows)} {args.state}")
     return 0
+
+
+def _build_filter(args: argparse.Namespace, now: datetime) -> RowFilter:
+    """Return which rows are asked for; ages are in hours since the row was enqueued."""
+    after, before = (
+        now - timedelta(hours=hours) if hours is not None else None for hours in (args.newer, args.older)
+    )
+    return RowFilter(args.operator or "", args.kind or "", after, before)
+
+
+def _list_cells(row: OutboxRow) -> tuple[object, ...]:
+    created = f"{row.created_at:%Y-%m-%d %H:%M}"
+    reason = _describe_state(row)
+    return row.id, created, row.operator, row.kind, mask_recipient(row.to), row.attempt, reason
 
 
 def _describe_state(row: OutboxRow) -> str:

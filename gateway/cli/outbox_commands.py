@@ -15,15 +15,20 @@ KindOption = Annotated[
 RouteOption = Annotated[opt.SmsOrEmail, Option("--route", help="How they are sent.")]
 
 
-@outbox_app.command("list", epilog="Example: dialtree outbox list unknown --limit 20")
+@outbox_app.command("list", epilog="Example: dialtree outbox list again --operator orange-ro --older 2")
 def list_outbox(
     state: Annotated[opt.RowState, Argument(help="The rows' state.")] = "dead",
     *,
+    operator: Annotated[str | None, Option("--operator", help="Of this operator only.")] = None,
+    kind: Annotated[opt.MessageKindName | None, Option("--kind", help="Of this kind only.")] = None,
+    older: Annotated[float | None, Option(min=0, metavar="HOURS", help="Enqueued before then.")] = None,
+    newer: Annotated[float | None, Option(min=0, metavar="HOURS", help="Enqueued since then.")] = None,
     limit: Annotated[int, Option(min=1, help="Rows at most.")] = 50,
     demo: opt.DemoOption = False,
 ) -> None:
-    """List rows in a state, newest first."""
-    run_module("outbox", what="list", state=state, limit=limit, demo=demo)
+    """List rows in a state, newest first, with when they were enqueued (UTC)."""
+    wanted = {"operator": operator, "kind": kind, "older": older, "newer": newer}
+    run_module("outbox", what="list", state=state, limit=limit, demo=demo, **wanted)
 
 
 @outbox_app.command("show", epilog="Example: dialtree outbox show 17")

@@ -2,11 +2,13 @@
 
 import json
 from argparse import Namespace
+from dataclasses import replace
 from datetime import datetime
 
 from flows.domain.records import AuditEntry
 from gateway.cli.common import read_settings, run_in_container
 from gateway.cli.error_output import print_error
+from gateway.cli.login_account import read_login_account
 from gateway.cli.progress import show_progress
 from gateway.cli.table_output import print_table
 from gateway.console.subject_requests import (
@@ -22,11 +24,15 @@ from storage.privacy.data_map import DataSubject
 
 def main(args: Namespace) -> int:
     """Run the command in a container of its own and return its exit status."""
-    return run_in_container(read_settings(demo_world=args.demo), lambda built: run_request(built, args))
+    return run_in_container(
+        read_settings(demo_world=args.demo), lambda built: run_request(built, args, read_login_account())
+    )
 
 
-async def run_request(container: Container, args: Namespace) -> int:
-    """Run one of the commands.
+async def run_request(container: Container, args: Namespace, account: str) -> int:
+    """Run one of the commands for a login account, whose requests about a person are in the audit log.
+
+    Each is written there before anything is shown or changed; raises Failure when that is not possible.
 
     Returns 0 on success, 1 when the audit chain has faults or an entry cannot be proven, 2 when the number
     cannot be used.
@@ -45,26 +51,28 @@ async def run_request(container: Container, args: Namespace) -> int:
         print_error("billing does not answer: only what hangs on the number itself is found")
     owner = found.subject
     await container.write_behind.write_pending()
+    shown_only = args.command == "erase" and not args.yes
+    entry = AuditEntry(
+        owner.operator, owner.number, f"privacy.{args.command}", now, "house", correlation=account
+    )
+    await container.write_behind.write_entry(replace(entry, outcome="shown") if shown_only else entry)
     if args.command == "who":
-        return await _name_owner(container, owner, now)
+        return _name_owner(container, owner)
     if args.command == "export":
         with show_progress("export", "tables") as report:
             exported = await container.privacy.export(owner, report)
         print(export_as_json(exported))
         return 0
-    return await _erase_owner(container, owner, now, yes=args.yes)
+    return await _erase_owner(container, owner, yes=args.yes)
 
 
-async def _name_owner(container: Container, owner: DataSubject, now: datetime) -> int:
-    """Print what a line is called in logs and in the audit log, where this look is kept, too."""
+def _name_owner(container: Container, owner: DataSubject) -> int:
+    """Print what a line is called in logs and in the audit log."""
     pseudonym = container.write_behind.audit_writer.pseudonym
     names = {"log": container.pseudonyms.keyed_hash(owner.operator, owner.number)}
     names["audit log, by number"] = pseudonym(owner.operator, owner.number)
     if owner.subscription:
         names["audit log, by subscription"] = pseudonym(owner.operator, owner.subscription)
-    entry = AuditEntry(owner.operator, owner.number, "privacy.who", now, "house")
-    container.write_behind.record_entry(entry)
-    await container.write_behind.flush()
     print_table(("where", "name"), names.items(), "{}: {}")
     return 0
 
@@ -97,7 +105,7 @@ async def _prove_line(container: Container, line_id: int) -> int:
     return 0
 
 
-async def _erase_owner(container: Container, owner: DataSubject, now: datetime, *, yes: bool) -> int:
+async def _erase_owner(container: Container, owner: DataSubject, *, yes: bool) -> int:
     report = await erase_subject(container, owner, confirmed=yes)
     print_table(("data", "what happens to it"), report.items(), "{}: {}")
     print("live sessions: those in Redis are dropped, those of a process alone end within ten minutes")
@@ -109,9 +117,6 @@ async def _erase_owner(container: Container, owner: DataSubject, now: datetime, 
     is_unknown = dropped == NO_SESSIONS_DROPPED
     told = "none, Redis does not answer: they end by themselves within ten minutes" if is_unknown else dropped
     print(f"live sessions dropped: {told}")
-    entry = AuditEntry(owner.operator, owner.number, "privacy.erase", now, "house")
-    container.write_behind.record_entry(entry)
-    await container.write_behind.flush()
     return 0
 
 

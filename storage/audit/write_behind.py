@@ -42,6 +42,10 @@ class WriteBehind:
         """Add an audit entry; takes a microsecond and raises nothing."""
         self._add_pending(self.entries, entry)
 
+    async def write_entry(self, entry: AuditEntry) -> None:
+        """Write an audit entry now, before what it permits is done; raises Failure if the database fails."""
+        await self.database.write(lambda connection: self.audit_writer.append_entries(connection, (entry,)))
+
     def run_later(self, job: DeferredJob) -> None:
         """Run a small job at the next flush; it may be lost in a crash and may run twice."""
         self._add_pending(self.jobs, job)

@@ -1,12 +1,12 @@
 """Outbox in SQL: claims under a lease, settlement under a fencing token, replay of dead letters."""
 
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, get_args
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, select, update
 
 from flows.domain.claim_scope import EVERYTHING, ClaimScope
 from flows.domain.records import ClaimedMessage, DeliveryOutcome, Receipt, Secret
@@ -63,6 +63,28 @@ class OutboxRow:
     """Whether its text is still stored, so that it can be replayed."""
 
 
+@dataclass(frozen=True, slots=True)
+class RowFilter:
+    """Which rows of a state are listed; an empty field leaves all."""
+
+    operator: str = ""
+    kind: str = ""
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+    def list_conditions(self) -> Iterator[ColumnElement[bool]]:
+        """Yield the conditions on the table."""
+        if self.operator:
+            yield _ROW.operator == self.operator
+        if self.kind:
+            yield _ROW.kind == self.kind
+        if self.created_after:
+            yield _ROW.created_at >= self.created_after
+        if self.created_before:
+            yield _ROW.created_at <= self.created_before
+
+
+ALL_ROWS = RowFilter()
 _COLUMN_NAMES = [name for name in OutboxRow.__slots__ if name != "readable"]
 _SELECT_ROWS = select(*(outbox.c[name] for name in _COLUMN_NAMES), _ROW.payload.is_not(None).label("readable"))
 SELECT_BY_STATE = (
@@ -184,12 +206,13 @@ class SqlOutbox:
         """Return when a row was enqueued (in any notified process), after 1 s or `seconds` at most."""
         await self._database.wakeup.wait(min(seconds, POLL_SECONDS))
 
-    async def list_rows(self, state: OutboxState, limit: int) -> Sequence[OutboxRow]:
-        """Return up to `limit` rows in this state, newest first."""
+    async def list_rows(
+        self, state: OutboxState, limit: int, row_filter: RowFilter = ALL_ROWS
+    ) -> Sequence[OutboxRow]:
+        """Return up to `limit` rows in this state that pass the filter, newest first."""
         parameters = {"state": state, "most": limit}
-        rows = await self._database.read(
-            lambda connection: connection.execute(SELECT_BY_STATE, parameters).all()
-        )
+        selected = SELECT_BY_STATE.where(*row_filter.list_conditions())
+        rows = await self._database.read(lambda connection: connection.execute(selected, parameters).all())
         return [OutboxRow(**row._mapping) for row in rows]
 
     async def find_row(self, row_id: int) -> OutboxRow | None:

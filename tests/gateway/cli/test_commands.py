@@ -15,6 +15,7 @@ from gateway.cli.main import run_command
 from gateway.console.queues import PAUSABLE_ROUTES
 from gateway.demo.bss.bss_servers import BSS_KINDS
 from menus.packfile.schema import CHANNELS
+from storage.outbox.enqueue import PRIORITY
 from storage.outbox.lane_pauses import PAUSABLE_KINDS
 from storage.outbox.sql_outbox import OUTBOX_STATES
 
@@ -82,6 +83,7 @@ def test_choices_are_those_of_the_modules_that_know_them() -> None:
     assert get_args(options.ChannelName) == tuple(CHANNELS)
     assert get_args(options.BillingKind) == BSS_KINDS
     assert get_args(options.RowState) == OUTBOX_STATES
+    assert get_args(options.MessageKindName) == tuple(PRIORITY)
     assert get_args(options.PausableKindName) == PAUSABLE_KINDS
     assert get_args(options.SmsOrEmail) == PAUSABLE_ROUTES
 

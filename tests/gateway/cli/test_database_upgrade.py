@@ -37,7 +37,9 @@ def test_an_upgrade_says_that_it_is_to_be_finished_and_finish_ends_it(
 
 
 async def prove_entry(sandbox: GatewaySandbox, line_id: int) -> int:
-    return await run_request(sandbox.container, Namespace(command="audit", what="prove", line_id=line_id))
+    return await run_request(
+        sandbox.container, Namespace(command="audit", what="prove", line_id=line_id), "maria"
+    )
 
 
 async def test_an_audit_entry_is_proven_and_one_that_is_not_there_is_not(

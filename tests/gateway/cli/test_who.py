@@ -12,7 +12,9 @@ ANA = "+40740000101"
 
 
 async def ask_who(sandbox: GatewaySandbox, number: str) -> int:
-    return await run_request(sandbox.container, Namespace(command="who", msisdn=number, operator=OPERATOR))
+    return await run_request(
+        sandbox.container, Namespace(command="who", msisdn=number, operator=OPERATOR), "maria"
+    )
 
 
 async def test_who_names_a_line_as_logs_and_the_audit_log_do(

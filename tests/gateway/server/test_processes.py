@@ -151,7 +151,7 @@ async def test_the_outbox_command_looks_replays_and_purges(
     (parcel,) = await outbox.claim(1, NOW)
     await outbox.record_outcome(parcel, DeliveryOutcome("dead", reason="Rejected"), NOW)
     replay = {"what": "replay", "id": [parcel.id], "all": None}
-    await run_outbox_command(outbox, what="list", state="dead", limit=50)
+    await run_outbox_command(outbox, what="list", state="dead", limit=50, **ANY_ROW)
     await run_outbox_command(outbox, what="show", id=parcel.id)
     for _ in range(2):
         await run_outbox_command(outbox, **replay)
@@ -159,6 +159,27 @@ async def test_the_outbox_command_looks_replays_and_purges(
     printed = capsys.readouterr().out
     assert "...0101" in printed and "1 will be sent again" in printed and "0 rows deleted" in printed
     assert not re.search(r"740000101|482913", printed)
+
+
+async def test_rows_are_listed_by_operator_kind_and_age(
+    database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outbox, ledger = SqlOutbox(database, SECRET), SqlLedger(database, SECRET)
+    await enqueue_items(ledger, build_notice())
+    asked = {"what": "list", "state": "pending", "limit": 50}
+    for chosen, count in (
+        ({"operator": "orange-ro", "kind": "notice", "newer": 1}, 1),
+        ({"operator": "nowhere"}, 0),
+        ({"kind": "code"}, 0),
+        ({"older": 0.5}, 0),
+    ):
+        assert await run_outbox_command(outbox, **asked, **{**ANY_ROW, **chosen}) == 0
+        *rows, total = capsys.readouterr().out.splitlines()
+        assert total == f"{count} pending" and len(rows) == count
+        assert all(f"{NOW:%Y-%m-%d %H:%M}  orange-ro " in row for row in rows)
+
+
+ANY_ROW = {"operator": None, "kind": None, "older": None, "newer": None}
 
 
 async def run_outbox_command(outbox: SqlOutbox, **arguments: object) -> int:

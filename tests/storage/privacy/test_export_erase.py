@@ -251,7 +251,7 @@ async def test_erase_leaves_nothing_of_a_line_anywhere_but_with_billing(
         assert {"preferences", "consents", "registrations", "outbox", "passwords", "opt_outs"} <= set(before)
         assert [key async for key in client.scan_iter(f"{{{tag}}}*")]
         args = Namespace(command="erase", msisdn=ANA, operator="", yes=True)
-        assert await privacy.run_request(sandbox.container, args) == 0
+        assert await privacy.run_request(sandbox.container, args, "maria") == 0
         assert not await tables_with_traces(sandbox)
         assert not [key async for key in client.scan_iter(f"{{{tag}}}*")]
         await client.aclose()
@@ -269,5 +269,5 @@ async def test_erase_finds_bills_told_to_an_address_only_billing_knows(sandboxes
         await run_billing_day(sandbox, bss)
         assert "barbu@example.test" in await dump_table(sandbox.container.database, "outbox")
         args = Namespace(command="erase", msisdn=OTHER, operator="", yes=True)
-        assert await privacy.run_request(sandbox.container, args) == 0
+        assert await privacy.run_request(sandbox.container, args, "maria") == 0
         assert "barbu@example.test" not in await dump_table(sandbox.container.database, "outbox")
