@@ -49,6 +49,13 @@ async def insert_unsendable_rows(ledger: SqlLedger, database: Database, count: i
     )
 
 
+async def count_states(database: Database) -> dict[str, int]:
+    """Return the number of rows in each state; counted by the database, as to read 150,000 rows takes long."""
+    counted = text("SELECT state, count(*) FROM outbox GROUP BY state")
+    rows = await database.read(lambda connection: connection.execute(counted).all())
+    return {str(state): int(count) for state, count in rows}
+
+
 async def test_delivery_goes_on_behind_150000_rows_that_must_not_go_out(
     outbox: SqlOutbox, ledger: SqlLedger, database: Database
 ) -> None:
@@ -57,8 +64,9 @@ async def test_delivery_goes_on_behind_150000_rows_that_must_not_go_out(
     while not (keys := await claim_batch(outbox)):
         pass
     assert keys == ["good"]
-    counts = [len(await outbox.list_rows(state, CLOSED_ROWS)) for state in ("expired", "opted_out", "dead")]
-    assert counts == [CLOSED_ROWS // 3, CLOSED_ROWS // 3, CLOSED_ROWS // 3 + 1]
+    third = CLOSED_ROWS // 3
+    counts = {"expired": third, "opted_out": third, "dead": third + 1, "claimed": 1}
+    assert await count_states(database) == counts
 
 
 async def test_a_claim_transaction_reads_one_batch(
