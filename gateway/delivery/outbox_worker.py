@@ -16,10 +16,10 @@ from flows.domain.interruptible_wait import wait_or_stop
 from flows.domain.ports import Outbox
 from flows.domain.records import ClaimedMessage, DeferredStep, DeliveryOutcome, OutboundMessage
 from flows.domain.retry import outcome_after_error, outcome_after_failure, outcome_after_lost_lease
-from gateway.delivery.batching import await_all, group_for_bulk, leave_unchanged, notice_of
+from gateway.delivery.batching import await_all, group_for_bulk, ignore_outcome, leave_unchanged, notice_of
+from gateway.delivery.outbox_outage import OutboxOutage
 from gateway.delivery.route import BUSY_DELAY, OutboundRoute, SendOutcome
 from gateway.providers.contract import SentMessage
-from storage.sql.readiness import failure_reason
 
 log = logging.getLogger("dialtree.delivery")
 BATCH_SIZE = 100
@@ -39,8 +39,7 @@ LEASE_RENEWAL_SECONDS = 1.0
 DRAIN_SECONDS = 10.0
 """Time messages being sent may still take after `stop`: longer than any call to a provider."""
 
-PostponedMessage = tuple[ClaimedMessage, datetime]
-"""A message and when to claim it again."""
+PostponedMessage = tuple[ClaimedMessage, datetime]  # and when to claim it again
 
 
 @dataclass(slots=True)
@@ -55,9 +54,7 @@ class OutboxWorker:
     now: Callable[[], datetime]
     on_refusal: Callable[[OutboundMessage, Rejected, datetime], Awaitable[None]] = field(repr=False)
     """Called when a provider reports that a recipient cannot be reached, or has opted out."""
-    on_outcome: Callable[[ClaimedMessage, DeliveryOutcome], None] = field(
-        default=lambda message, outcome: None, repr=False
-    )
+    on_outcome: Callable[[ClaimedMessage, DeliveryOutcome], None] = field(default=ignore_outcome, repr=False)
     """Called with every attempt once it is recorded."""
     complete_message: Callable[[OutboundMessage], Awaitable[OutboundMessage]] = field(
         default=leave_unchanged, repr=False
@@ -70,8 +67,7 @@ class OutboxWorker:
     stop_event: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     batch_size: int = BATCH_SIZE
     """How many messages to claim next."""
-    is_out: bool = False
-    """Whether the last claim failed because the outbox did not answer."""
+    outage: OutboxOutage = field(default_factory=OutboxOutage, repr=False)
     held_messages: dict[int, ClaimedMessage] = field(default_factory=dict, repr=False)
     """Claimed messages by row id, whose leases are renewed."""
     tasks: set[asyncio.Task[None]] = field(default_factory=set, repr=False)
@@ -105,9 +101,7 @@ class OutboxWorker:
                 rest = BUSY_DELAY.total_seconds() if self._claim_scope().saturated else POLL_SECONDS
                 await wait_or_stop(self.outbox.wait_for_work(rest), self.stop_event)
         except Failure as failure:
-            self.is_out = True
-            reason = failure_reason(failure)
-            log.warning("outbox.unavailable", extra={"failure": type(failure).__name__, "reason": reason})
+            self.outage.record_failure(failure)
             await wait_or_stop(asyncio.sleep(ERROR_PAUSE_SECONDS), self.stop_event)
 
     async def run_once(self) -> int:
@@ -127,9 +121,7 @@ class OutboxWorker:
             await asyncio.wait(self.tasks, return_when=asyncio.FIRST_COMPLETED)
             return 1
         messages = await self.outbox.claim(count, self.now(), self._claim_scope())
-        if self.is_out:
-            self.is_out = False
-            log.info("outbox.available")
+        self.outage.record_answer()
         self.batch_size = DEEP_BATCH_SIZE if len(messages) >= BATCH_SIZE else BATCH_SIZE
         self.held_messages |= {message.id: message for message in messages}
         for group in group_for_bulk(messages, self.routes):
