@@ -31,7 +31,7 @@ def main(args: argparse.Namespace) -> int:
     if args.schema:
         print(json.dumps({**json_schema(), "providers": ProviderForm.model_json_schema()}, indent=2))
         return EXIT_CLEAN
-    requested = [*args.packs, *([Path(args.beside)] if args.beside else [])]
+    requested = [*map(_find_requested, args.packs), *([Path(args.beside)] if args.beside else [])]
     descriptions = _requested_descriptions(requested)
     dialects = [path for path in descriptions if path.parent.name == DIALECTS_FOLDER.name]
     descriptions = [path for path in descriptions if path not in dialects]
@@ -53,11 +53,19 @@ def main(args: argparse.Namespace) -> int:
     findings += [finding for path in dialects for finding in check_dialect(path)]
     if args.prompts and not findings:
         print("\n".join(line for pack in folders for line in pack_compiler.missing_recordings(pack)))
+    if args.pages and not findings and not args.json:
+        print("\n".join(line for pack in folders for line in pack_compiler.pages_of_screens(pack)))
     if args.spoken and not findings:
         findings = _check_speech(folders, prints_texts=not args.json)
     checked = {"packs": folders, "providers": descriptions, "dialects": dialects}
     _print_findings(checked, findings, as_json=args.json)
     return EXIT_FINDINGS if findings else EXIT_CLEAN
+
+
+def _find_requested(path: Path) -> Path:
+    """Return a path, or the folder of the shipped pack whose operator it names."""
+    named = pack_compiler.find_pack(str(path))
+    return named if not path.exists() and named.is_dir() else path
 
 
 def _check_speech(folders: list[Path], *, prints_texts: bool) -> list[Finding]:

@@ -19,7 +19,7 @@ def check(
         list[Path] | None,
         Argument(
             metavar="[PACKS]...",
-            help="Packs, folders of packs, or descriptions of providers; all the shipped ones by default.",
+            help="Packs, folders of packs, operators, descriptions of providers; by default all shipped ones.",
         ),
     ] = None,
     *,
@@ -34,10 +34,20 @@ def check(
     spoken: Annotated[
         bool, Option("--spoken", help="Print what calls say, in words; name what a synthesiser misreads.")
     ] = False,
+    pages: Annotated[
+        bool, Option("--pages", help="Print the screens that take more than one page, and how many do.")
+    ] = False,
     packs: opt.PacksOption = None,
 ) -> None:
     """Look for faults in packs and in descriptions of providers."""
-    kinds = {"schema": schema, "json": json, "dialogs": dialogs, "prompts": prompts, "spoken": spoken}
+    kinds = {
+        "schema": schema,
+        "json": json,
+        "dialogs": dialogs,
+        "prompts": prompts,
+        "spoken": spoken,
+        "pages": pages,
+    }
     run_module("check", packs=folders or [], beside=select_packs(packs), **kinds)
 
 

@@ -17,6 +17,7 @@ from menus.packs.action_specs import ActionSpec
 from menus.packs.graph_checks import check_pack
 from menus.packs.loader import PackDraft, SourceFolders, load_draft
 from menus.packs.overflow_checks import find_overflows
+from menus.packs.page_counts import count_screen_pages, summarise_pages
 from menus.packs.promise_checks import check_promises
 from menus.packs.spoken_checks import check_spoken
 from menus.packs.spoken_prompts import list_spoken_prompts
@@ -140,6 +141,18 @@ def spoken_texts(pack: Path) -> tuple[list[str], list[Finding]]:
     prompts = list(list_spoken_prompts(draft, menu, SAMPLE_FACTS))
     lines = [f"{menu.name} {each.language} {each.node}: {each.words}" for each in prompts]
     return lines, list(check_spoken(menu, prompts))
+
+
+def pages_of_screens(pack: Path) -> list[str]:
+    """Return which screens of a pack take more than one page, then a summary; one line each."""
+    draft, menu = load_draft(pack, SHARED_PLACES), compile_pack(pack)
+    counted = sorted(count_screen_pages(draft, menu, SAMPLE_FACTS))
+    longer = [
+        f"{menu.name} {each.channel} {each.language} {each.node}: {each.page_count} pages"
+        for each in counted
+        if each.page_count > 1
+    ]
+    return [*longer, *(f"{menu.name} {line}" for line in summarise_pages(counted))]
 
 
 def missing_recordings(pack: Path) -> list[str]:

@@ -45,7 +45,7 @@ def find_overflows(draft: PackDraft, menu: Menu, samples: SampleFacts) -> Iterat
         facts = widest_facts(language_pack, samples)
         for channel, page_size in CHECKED_PAGES:
             for name in sorted(reachable_nodes(draft, channel)):
-                for case in _sample_cases(language_pack, channel, menu.nodes[name], facts, samples):
+                for case in sample_cases(language_pack, channel, menu.nodes[name], facts, samples):
                     yield from _check_screen(menu, language_pack, (channel, page_size), menu.nodes[name], case)
 
 
@@ -117,7 +117,7 @@ def _selecting_refs(template: Template, samples: SampleFacts) -> list[TextRef]:
     return [fact for fact in samples.get(template.selector, ()) if isinstance(fact, TextRef)]
 
 
-def _sample_cases(
+def sample_cases(
     language_pack: LanguagePack,
     channel: str,
     node: Node,
