@@ -1,6 +1,6 @@
 """Spoken prompts: what a pack says on calls, in every language, with numbers in words."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -58,10 +58,10 @@ def list_spoken_prompts(draft: PackDraft, menu: Menu, samples: SampleFacts) -> I
     for language_pack in menu.language_packs.values():
         if language_pack.language != language_pack.native_language:
             continue  # calls use the native script
-        neutral = _neutral_samples(language_pack, samples)
+        cases = tuple(_sample_cases(_neutral_samples(language_pack, samples)))
         seen: set[str] = set()
         for name in sorted(reachable_nodes(draft, "voice")):
-            for prompt in _prompts_of_node(menu, language_pack, menu.nodes[name], neutral):
+            for prompt in _prompts_of_node(menu, language_pack, menu.nodes[name], cases):
                 if prompt.words not in seen:
                     seen.add(prompt.words)
                     yield prompt
@@ -84,9 +84,9 @@ def _replace_data(value: Fact | Rows, stand_ins: Mapping[type, Fact]) -> Fact | 
 
 
 def _prompts_of_node(
-    menu: Menu, language_pack: LanguagePack, node: Node, samples: SampleFacts
+    menu: Menu, language_pack: LanguagePack, node: Node, cases: Sequence[Mapping[str, Fact | Rows]]
 ) -> Iterator[SpokenPrompt]:
-    for facts in _sample_cases(samples) if node.is_waiting else ():
+    for facts in cases if node.is_waiting else ():
         session = _call_session(menu, language_pack.language, node, facts)
         for prompt in render_call_reply(menu, session).prompts:
             yield SpokenPrompt(language_pack.language, node.name, prompt.text, prompt.kind == "digits")
