@@ -84,6 +84,14 @@ class PagePipeline:
 
         return self._wrap_responder(answer)
 
+    def redirect_handler(self, name: str) -> PageHandler:
+        """Return the handler of an operator's bare address: it leads to a page, in the language of the URL."""
+
+        async def answer(request: web.Request, page_request: PageRequest) -> web.Response:
+            return responses.see_other(replace(page_request, path=f"/{page_request.operator}/{name}").self_url)
+
+        return self._wrap_responder(answer)
+
     def _wrap_responder(self, responder: PageResponder) -> PageHandler:
         """Return a handler that builds the page request, sets the form cookie and adds HSTS."""
 

@@ -37,7 +37,9 @@ from storage.crypto import derive_key
 
 ASSET_FOLDER = Path(__file__).parent
 TEMPLATE_FOLDER = ASSET_FOLDER / "templates"
-STATIC_ASSETS = {"style.css": "text/css", "link.js": "text/javascript"}
+STATIC_ASSETS = {"style.css": "text/css", "link.js": "text/javascript", "icon.svg": "image/svg+xml"}
+FRONT_PAGE = "bill"
+"""The page that an operator's bare address leads to: the only one that needs no link."""
 LINK_FORM_FIELDS = (magic_links.LINK_INPUT.name, magic_links.SWITCH_FIELD, SEALED_LINK_FIELD)
 FORM_FIELDS: Mapping[str, Sequence[str]] = {
     "bill": (
@@ -113,6 +115,7 @@ class SubscriberPages:
         }
         prefix = "/{operator:[a-z][a-z0-9-]*}"
         return [
+            web.get(prefix, pipeline.redirect_handler(FRONT_PAGE)),
             *(web.get(f"{prefix}/{name}", pipeline.get_handler(page)) for name, page in pages.items()),
             *(web.post(f"{prefix}/{name}", pipeline.post_handler(page)) for name, page in pages.items()),
             web.get(f"{prefix}/bill.pdf", pipeline.download_handler(bill_page)),

@@ -182,6 +182,8 @@ def _file_paths(operator_parameter: JsonObject) -> Iterator[tuple[str, JsonObjec
         "/{operator}/bill.pdf",
         {"get": _operation("bill.pdf", [operator_parameter, _query_parameter("lang")], codes)},
     )
+    bare = {"303": "to the bill", **REQUEST_ERRORS}
+    yield "/{operator}", {"get": _operation("front", [operator_parameter, _query_parameter("lang")], bare)}
     for name in STATIC_ASSETS:
         yield f"/{{operator}}/{name}", {"get": _operation(name, [operator_parameter], {"200": "the file"})}
     recording = [operator_parameter, _path_parameter("language"), _path_parameter("file")]

@@ -155,7 +155,8 @@ def _page_targets(container: Container) -> Iterator[FuzzTarget]:
 
 
 def _file_targets() -> Iterator[FuzzTarget]:
-    for name in ("bill.pdf", "style.css", "link.js"):
+    yield FuzzTarget("/{operator}", "GET", f"/{OPERATOR}", "", ("lang=fr", ""))
+    for name in ("bill.pdf", "style.css", "link.js", "icon.svg"):
         yield FuzzTarget(f"/{{operator}}/{name}", "GET", f"/{OPERATOR}/{name}", "", ("lang=fr", ""))
     yield FuzzTarget("/openapi.json", "GET", "/openapi.json")
     for file in ("welcome.mp3", "..%2fpack.yaml"):

@@ -16,7 +16,7 @@ from gateway.server.app import public_app
 from tests.support.gateway_sandbox import HOOK_TOKEN, GatewaySandbox, SandboxFactory
 
 HIDDEN_INPUT = re.compile(r'<input type="hidden" name="(form_token|slip)" value="([^"]*)">')
-PAGES = ("bill", "address", "mailbox", "confirm", "file", "bill.pdf", "style.css", "link.js")
+PAGES = ("bill", "address", "mailbox", "confirm", "file", "bill.pdf", "style.css", "link.js", "icon.svg")
 EXAMPLE_COUNT = 20
 BODY_BYTES = 60
 

@@ -24,6 +24,7 @@ from flows.payments.reminder_planning import RemindedBill, parse_reminded_bill
 from flows.selfcare.paper import parse_address_link
 from flows.services.file_links import LinkedFile, parse_file_link
 from gateway.dialogs.direct_line import DirectLine
+from gateway.pages.form_repeats import read_press_time
 from gateway.pages.sealed_token import TokenSealer
 from menus.model.facts import Count, Fact, Money, Month, Rows, Text, encode_fact
 from menus.model.reply import Gather, Prompt, Reply, decode_reply, encode_reply
@@ -95,6 +96,7 @@ DECODERS: dict[str, list[DecoderCase]] = {
         ),
         (lambda data: decrypt_item(outbox_row("errand", data), SEAL), SEAL.encrypt(ERRAND.session, LABEL)),
     ],
+    "gateway/pages/form_repeats.py": [(read_press_time, NOW.isoformat().encode())],
     "storage/audit/chain_pages.py": [(partial(parse_missing, now=NOW), b'[[7, 9, "2026-03-01T09Z"]]')],
     "storage/revisions/packed_files.py": [(unpack_files, pack_files(PACK_FILES))],
     "storage/console/staff_sessions.py": [(lambda data: parse_groups(_text(data)), b'["support", "menus"]')],

@@ -55,7 +55,7 @@ async def test_every_answer_carries_the_strict_headers(page_server: PageServer) 
     assert has_strict_headers(got.headers) and has_strict_headers(
         (await browser.get("/orange-ro/bill.pdf")).headers
     )
-    for name in ("style.css", "link.js"):
+    for name in ("style.css", "link.js", "icon.svg"):
         got = await browser.get(f"/orange-ro/{name}")
         assert got.status == 200 and has_strict_headers(got.headers, "public, max-age=3600")
 
@@ -220,3 +220,28 @@ async def test_nothing_of_a_visitor_is_logged(
     told = repr([record.__dict__ for record in caplog.records if record.name == "dialtree.pages"])
     assert "pages.bill_opened" in told and "pages.request_failed" in told
     assert not any(secret in told for secret in (code, token, "740000101", "740000999"))
+
+
+@pytest.mark.parametrize(
+    ("path", "leads_to"),
+    [("/orange-ro", BILL), ("/orange-ro?lang=en", f"{BILL}?lang=en"), ("/orange-ro?lang=xx", BILL)],
+)
+async def test_an_operators_bare_address_leads_to_its_bill(
+    page_server: PageServer, path: str, leads_to: str
+) -> None:
+    url = page_server.url + path
+    async with page_server.new_visitor().session.get(url, allow_redirects=False) as page:
+        assert (page.status, page.headers["Location"]) == (303, leads_to)
+        assert has_strict_headers(dict(page.headers))
+
+
+@pytest.mark.parametrize("path", ["/", "/nobody-xx", "/favicon.ico"])
+async def test_a_stranger_is_not_told_which_operators_are_served(page_server: PageServer, path: str) -> None:
+    page = await page_server.new_visitor().get(path)
+    assert page.status == 404 and "orange" not in page.text.lower()
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_a_page_names_its_icon(page_server: PageServer, path: str) -> None:
+    page = await page_server.new_visitor().get(path)
+    assert '<link rel="icon" href="/orange-ro/icon.svg">' in page.text
