@@ -25,6 +25,8 @@ from menus.packs.spoken_prompts import list_spoken_prompts
 MENUS_FOLDER = Path(menus.__file__).parent
 OPERATORS = MENUS_FOLDER / "operators"
 SHARED_PLACES = SourceFolders(action_discovery.FLOWS_FOLDER, MENUS_FOLDER / "texts")
+UNTUNED_THRESHOLDS = gc.get_threshold()
+"""Of the garbage collector, as Python starts with them."""
 
 
 def load_actions() -> Mapping[str, Action]:
@@ -75,9 +77,10 @@ def paused_collector() -> Iterator[None]:
 def _count_all_as_old() -> None:
     """Move all objects to the oldest generation, or else the next collection would look at all that was built.
 
-    Not where some are frozen, as in a server after its start: `unfreeze` would undo that.
+    Not where the collector is tuned, as in a server after its start, which has frozen objects: `unfreeze` would
+    undo that. The thresholds tell, because to count what is frozen takes 30 ms where that is a million objects.
     """
-    if not gc.get_freeze_count():
+    if gc.get_threshold() == UNTUNED_THRESHOLDS:
         gc.freeze()
         gc.unfreeze()
 

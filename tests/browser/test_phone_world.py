@@ -36,7 +36,7 @@ async def test_the_code_a_page_sends_arrives_at_once_and_opens_the_file(
     (code,) = CODE_PATTERN.findall(await sent.inner_text())
     await tab.locator("#code").fill(code)
     async with tab.expect_download() as download:
-        await tab.get_by_role("button").first.click()
+        await tab.locator("main").get_by_role("button").first.click()
     assert (await download.value).suggested_filename.endswith(".pdf")
     await expect(tab.locator("main")).to_contain_text("This page stays as it is")
     await tab.close()

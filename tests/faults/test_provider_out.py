@@ -49,7 +49,8 @@ async def test_while_the_provider_is_out_metrics_readiness_and_the_row_say_so(
             sandbox.clock.advance(WAIT)
         (status, ready), (_, metrics) = await read_internal(sandbox, "/readyz", "/metrics")
         rows = await sandbox.container.outbox.list_rows("again", 9)
-        listing = argparse.Namespace(what="list", state="again", limit=9)
+        unfiltered = dict.fromkeys(("operator", "kind", "newer", "older"))
+        listing = argparse.Namespace(what="list", state="again", limit=9, **unfiltered)
         await outbox.run_action(sandbox.container.outbox, listing, sandbox.clock())
     assert status == 503 and CIRCUIT in ready
     assert f'dialtree_outbox_rows{{state="again"}} {len(rows)}.0' in metrics

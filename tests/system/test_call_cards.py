@@ -189,7 +189,7 @@ async def test_a_card_is_not_given_back_by_the_command_which_says_where(
     (intent,) = await call.intents()
     arguments = {"payment": intent.id[:12], "yes": True}
     assert await run_action(call.sandbox.container, "refund", OPERATOR, arguments) == 1
-    assert "account of the Pay connector's processor" in capsys.readouterr().out
+    assert "account of the Pay connector's processor" in capsys.readouterr().err
     await call.wait(minutes=1)
     assert await call.states() == ["unknown"]
 

@@ -61,6 +61,8 @@ VALUES = {
     **{"request": PAGE, "text": PAGE.plain_text, "title": "t", "operator_title": "A", "direction": "ltr"},
     **{
         "languages": (),
+        "heading": "",
+        "switch_fields": None,
         "error": "e",
         "button": "b",
         "hidden": {},
