@@ -26,7 +26,7 @@ from storage.crypto import derive_key
 VOICE_PATH = f"/hooks/{OPERATOR}/africastalking/{startup.HOOK_TOKEN}/voice"
 SMS_PATH = f"/hooks/{OPERATOR}/twilio/sms"
 PAGE_PATH = f"/{OPERATOR}/address"
-FIRST_NEW_CALLER, NEW_CALLERS = 200, 9_900
+FIRST_NEW_CALLER, NEW_CALLERS = 1_200, 9_400
 """New callers dial, and others text, in turn: every second subscriber behind the known callers."""
 VOICE_KEYS = (
     ("", "Pentru facturi, apăsați 1."),

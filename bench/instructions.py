@@ -89,11 +89,12 @@ class CountedServer:
 
 
 def numbers_of_few_callers(first: int) -> Iterator[int]:
-    """Yield numbers of journeys, each new, by which as few known callers as connections call again and again.
+    """Yield numbers of journeys, each new, by which as few callers as there are uncounted journeys call again.
 
-    All of them are known after the few journeys that are not counted.
+    All of them are known then. They are twice the connections: a caller who dials while a slow connection is in
+    the middle of an earlier journey of theirs would be offered to continue that.
     """
-    return (first + KNOWN_CALLERS * number + number % CONNECTIONS for number in itertools.count())
+    return (first + KNOWN_CALLERS * number + number % WARM_UP_JOURNEYS for number in itertools.count())
 
 
 async def _walk_journeys(

@@ -37,7 +37,7 @@ SECRET = Secret("a secret for the bench, nowhere else")
 
 def fill_outbox(connection: Connection, rows: int, at: datetime) -> None:
     """Fill the outbox with the given number of due notices."""
-    connection.execute(text("TRUNCATE outbox, receipts, audit"))
+    connection.execute(text("TRUNCATE outbox, receipts, audit, audit_pages"))
     seal = AeadCipher(SECRET, KEY_PURPOSE)
     for start in range(0, rows, 1000):
         each = (build_notice(number) for number in range(start, min(start + 1000, rows)))

@@ -13,7 +13,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 @pytest.mark.postgres
 def test_every_series_has_a_cost_at_each_size() -> None:
-    sizes = {"sessions": [10, 20], "packs": [1], "outbox": [500, 600], "audit": [3]}
+    sizes = {"sessions": [10, 20], "packs": [1], "outbox": [500, 600], "audit": [3, 5]}
     points = measure_growth(sizes)
     assert [(each.series, each.size) for each in points] == [
         (name, size) for name in ("sessions", "packs", "outbox", "audit") for size in sizes[name]
